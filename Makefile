@@ -1,0 +1,96 @@
+# Every task a person runs. A bare `make` lists them.
+# The same targets work on AWS, with your credentials, and offline: `.venv/bin/localcloud run -- make deploy`.
+
+# -- What you may choose: make train RECIPE=fast SET="epochs=3 seed=7" ------------------------------------------
+
+# Source of the reviews: sample (packaged on PyPI), aclimdb or kaggle; the last two may need DATA_PATH.
+DATA ?= sample
+DATA_PATH ?=
+# Named settings of the model (sentiment/recipes.py), and single hyperparameters to override.
+RECIPE ?= fast
+SET ?=
+# Name of the CloudFormation stack: one stack is one whole system.
+STACK ?= movie-sentiment
+# Where the offline cloud listens.
+PORT ?= 4566
+# Python 3.11 or 3.12; the first on the PATH that runs.
+PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null \
+	&& echo $$python && break; done)
+# Package index for torch alone: on Linux without an NVIDIA GPU the one with the small CPU build.
+TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null \
+	&& echo https://download.pytorch.org/whl/cpu)
+
+# ---------------------------------------------------------------------------------------------------------------
+
+BIN := .venv/bin
+PIPELINE = $(BIN)/python -m pipeline --sam $(CURDIR)/.venv-sam/bin/sam --stack "$(STACK)" --data "$(DATA)" \
+	$(if $(DATA_PATH),--data-path "$(DATA_PATH)") --recipe "$(RECIPE)" $(foreach pair,$(SET),--set "$(pair)")
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo setup data prepare bootstrap upload train package evaluate deploy summary destroy test lint format lock clean
+MAKEFLAGS += --no-print-directory
+
+help: ## List the targets
+	@echo "make TARGET [NAME=value ...]"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "names: DATA DATA_PATH RECIPE SET STACK PORT PYTHON TORCH_INDEX (explained at the top of the Makefile)"
+
+demo: setup ## The whole chain, offline, from reviews to a page that answers; stays up until Ctrl-C
+	@$(BIN)/localcloud run --port $(PORT) --stay -- $(MAKE) evaluate deploy summary
+
+setup: ## Make the virtual environments (the other targets do this by themselves)
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or 3.12 is needed and none is on the PATH;" \
+		"install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) requirements/install.py --torch-index "$(TORCH_INDEX)"
+
+data: setup ## Get the reviews
+	@$(PIPELINE) data
+
+prepare: data ## Turn reviews into arrays of word ids
+	@$(PIPELINE) prepare
+
+bootstrap: setup ## Make the stack's bucket and roles (the first half of deploy)
+	@$(PIPELINE) bootstrap
+
+upload: prepare bootstrap ## Put the arrays into S3
+	@$(PIPELINE) upload
+
+train: upload ## Train the model by a SageMaker training job
+	@$(PIPELINE) train
+
+package: train ## Check the model and put it where endpoints load it
+	@$(PIPELINE) package
+
+evaluate: package ## Test the model on held-out reviews by SageMaker batch transform
+	@$(PIPELINE) evaluate
+
+deploy: package ## Deploy endpoint, Lambda, API and page by AWS SAM, training first if need be
+	@$(PIPELINE) deploy
+
+summary: setup ## Print the addresses of the page and the API
+	@$(PIPELINE) summary
+
+destroy: setup ## Delete all that deploy made in the cloud
+	@$(PIPELINE) destroy
+
+test: lint ## Run all the tests, the real page in a real browser among them
+	@$(BIN)/python -m pytest
+
+lint: setup ## Check style, imports between the parts, and the template
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/lint-imports
+	@cd infra && ../.venv-sam/bin/sam validate --lint --region us-east-1
+
+format: setup ## Format the code
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+lock: setup ## Pin the newest versions that pyproject.toml allows
+	@$(BIN)/python requirements/lock.py
+
+clean: ## Delete what was made: results, caches, virtual environments
+	@rm -rf build .venv .venv-* *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

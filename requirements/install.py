@@ -1,0 +1,200 @@
+"""Make the virtual environments of the project, exactly as the lock files pin them.
+
+    python3.12 requirements/install.py [--torch-index URL]
+
+.venv holds the project; .venv-sam holds the SAM CLI, which pins its own boto3 and click. Both are made at
+once. An environment that is up to date is left alone. Standard library only: it runs before anything else is
+installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+REQUIREMENTS = PROJECT / "requirements"
+TORCH = "torch==2.13.0"
+NEEDED_GIGABYTES = 4
+PLAIN_PROGRESS_SECONDS = 10
+NO_NETWORK = re.compile(r"NewConnectionError|Name or service not known|ConnectTimeout|ProxyError")
+
+
+class InstallError(Exception):
+    """The message is the one line that the person reads."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Make the project's virtual environments.")
+    parser.add_argument("--torch-index", default="", help="package index for torch (default: pip's own)")
+    torch_index = parser.parse_args().torch_index
+    if not (3, 11) <= sys.version_info < (3, 13):
+        version = ".".join(map(str, sys.version_info[:3]))
+        print(f"error: Python 3.11 or 3.12 is needed, this is {version} ({sys.executable})", file=sys.stderr)
+        return 1
+
+    torch = ["--retries", "1", TORCH, *(["--index-url", torch_index] if torch_index else [])]
+    environments = [
+        Environment(
+            ".venv",
+            [
+                ["--no-deps", "--require-hashes", "--requirement", str(REQUIREMENTS / "lock.txt")],
+                torch,
+                ["--no-deps", "--no-build-isolation", "--editable", str(PROJECT)],
+            ],
+            inputs=[REQUIREMENTS / "lock.txt", PROJECT / "pyproject.toml"],
+        ),
+        Environment(
+            ".venv-sam",
+            [["--no-deps", "--require-hashes", "--requirement", str(REQUIREMENTS / "sam.lock")]],
+            inputs=[REQUIREMENTS / "sam.lock"],
+        ),
+    ]
+    stale = [environment for environment in environments if not environment.is_current()]
+    if not stale:
+        return 0
+    try:
+        check_disk()
+        install(stale)
+    except InstallError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+class Environment:
+    """One virtual environment: made, filled by `pip install` with each list of arguments, then stamped."""
+
+    def __init__(self, name: str, installs: list[list[str]], inputs: list[Path]) -> None:
+        self.folder = PROJECT / name
+        self.installs = installs
+        self.log = PROJECT / "build" / f"setup{name}.log"
+        self.stamp = self.folder / ".installed"
+        digest = hashlib.sha256(f"{sys.version_info[:3]} {sys.prefix} {installs}".encode())
+        for file in inputs:
+            digest.update(file.read_bytes())
+        self.fingerprint = digest.hexdigest()
+        self.total = sum(len(re.findall(r"^[\w.-]+==", file.read_text(), re.M)) for file in inputs)
+        self.packages = 0
+        self.state = "waiting"
+        self.error: InstallError | None = None
+        self.process: subprocess.Popen[str] | None = None
+
+    def is_current(self) -> bool:
+        return self.stamp.exists() and self.stamp.read_text() == self.fingerprint
+
+    def make(self) -> None:
+        try:
+            self.log.parent.mkdir(exist_ok=True)
+            self.log.write_text("")
+            self.state = "creating"
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self._run([sys.executable, "-m", "venv", str(self.folder)])
+            for arguments in self.installs:
+                self._run(
+                    [
+                        str(self.folder / "bin" / "python"),
+                        "-m",
+                        "pip",
+                        "install",
+                        "--progress-bar",
+                        "off",
+                        *arguments,
+                    ]
+                )
+            self.stamp.write_text(self.fingerprint)
+            self.state = "ready"
+        except InstallError as error:
+            self.error = error
+            self.state = "failed"
+
+    def _run(self, command: list[str]) -> None:
+        environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                command,
+                env=environment,
+                text=True,
+                errors="replace",
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+            assert self.process.stdout is not None
+            for line in self.process.stdout:
+                log.write(line)
+                if line.startswith(("Collecting ", "Processing ")):
+                    self.packages += 1
+                    self.state = f"fetching {min(self.packages, self.total)}/{self.total} packages"
+                elif line.startswith("Installing collected"):
+                    self.state = "unpacking"
+        if self.process.wait():
+            raise InstallError(self._reason(command))
+
+    def _reason(self, command: list[str]) -> str:
+        text = self.log.read_text()
+        where = f"the whole story is in {self.log.relative_to(PROJECT)}"
+        if "No space left on device" in text:
+            return f"the disk is full: {self.folder.name} needs about {NEEDED_GIGABYTES} GB"
+        if NO_NETWORK.search(text):
+            hint = " (torch: name another index, make TORCH_INDEX=...)" if TORCH in command else ""
+            return f"the package index cannot be reached: check the network and pip's settings{hint}; {where}"
+        if "ensurepip is not available" in text:
+            return "this Python has no venv module: install its package (Debian: python3-venv)"
+        errors = [line for line in text.splitlines() if line.startswith("ERROR")]
+        return f"{self.folder.name} could not be made: {errors[-1] if errors else 'pip failed'}; {where}"
+
+
+def check_disk() -> None:
+    free = shutil.disk_usage(PROJECT).free / 1e9
+    if free < NEEDED_GIGABYTES:
+        raise InstallError(
+            f"{free:.1f} GB of disk are free in {PROJECT}, about {NEEDED_GIGABYTES} GB are needed"
+        )
+
+
+def install(environments: list[Environment]) -> None:
+    """All at once, telling how far each one is."""
+    print("Installing (once; a minute or three):", flush=True)
+    threads = [threading.Thread(target=environment.make, daemon=True) for environment in environments]
+    started = time.monotonic()
+    told = 0.0
+    for thread in threads:
+        thread.start()
+    try:
+        while any(thread.is_alive() for thread in threads):
+            time.sleep(0.2)
+            elapsed = time.monotonic() - started
+            line = f"  {elapsed:4.0f} s  " + "   ".join(
+                f"{each.folder.name}: {each.state}" for each in environments
+            )
+            if sys.stdout.isatty():
+                print(f"\r{line}\033[K", end="", flush=True)
+            elif elapsed - told >= PLAIN_PROGRESS_SECONDS:
+                told = elapsed
+                print(line, flush=True)
+    except KeyboardInterrupt:
+        for environment in environments:
+            if environment.process:
+                environment.process.terminate()
+        raise
+    finally:
+        if sys.stdout.isatty():
+            print()
+    for environment in environments:
+        if environment.error:
+            raise environment.error
+    print(f"  ready after {time.monotonic() - started:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
