@@ -1,0 +1,232 @@
+"""infra/template.yaml as SAM expands it: who may do what, and what is there with and without a model."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.yaml_helper import yaml_parse
+
+INFRA = Path(__file__).resolve().parents[2] / "infra"
+WRITTEN = yaml_parse((INFRA / "template.yaml").read_text())
+
+Resources = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def resources() -> Resources:
+    """The resources that CloudFormation gets."""
+    template = copy.deepcopy(WRITTEN)
+    template["Resources"]["PredictFunction"]["Properties"]["CodeUri"] = "s3://bucket/code.zip"
+    session = boto3.Session(region_name="us-east-1")
+    return Translator({}, Parser(), boto_session=session).translate(template, parameter_values={})[
+        "Resources"
+    ]
+
+
+def of_type(resources: Resources, kind: str) -> Resources:
+    found = {name: resource for name, resource in resources.items() if resource["Type"] == kind}
+    assert found, kind
+    return found
+
+
+def statements(resources: Resources, role: str) -> Iterator[tuple[set[str], list[Any]]]:
+    """What a role may do: actions, and the resources on which."""
+    properties = resources[role]["Properties"]
+    assert "ManagedPolicyArns" not in properties, "AWS's managed policies allow more than one stack"
+    for policy in properties["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert statement["Effect"] == "Allow"
+            yield as_set(statement["Action"]), as_list(statement["Resource"])
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def as_set(value: str | list[str]) -> set[str]:
+    return set(as_list(value))
+
+
+def test_without_a_model_there_is_what_training_and_the_page_need_and_nothing_that_answers(resources):
+    always = {name for name, resource in resources.items() if "Condition" not in resource}
+    assert always == {
+        "DataBucket",
+        "DataBucketPolicy",
+        "TrainingRole",
+        "WebsiteBucket",
+        "WebsiteBucketPolicy",
+        "OriginAccessControl",
+        "SecurityHeaders",
+        "Distribution",
+    }
+    outputs = {name for name, output in WRITTEN["Outputs"].items() if "Condition" not in output}
+    assert outputs == {
+        "DataBucketName",
+        "TrainingRoleArn",
+        "WebsiteBucketName",
+        "DistributionId",
+        "WebsiteUrl",
+    }
+
+
+def test_with_a_model_the_outputs_say_where_everything_is():
+    outputs = {name for name, output in WRITTEN["Outputs"].items() if output.get("Condition") == "HasModel"}
+    assert outputs == {"ApiUrl", "EndpointName", "FunctionName", "ModelName"}
+    assert not WRITTEN["Outputs"]["ApiUrl"]["Value"]["Fn::Sub"].endswith("/")
+
+
+def test_every_parameter_has_a_default_so_that_the_first_deployment_needs_none():
+    assert all("Default" in parameter for parameter in WRITTEN["Parameters"].values())
+    assert WRITTEN["Parameters"]["ModelDataUrl"]["Default"] == ""
+
+
+def test_no_bucket_is_public_plain_or_reachable_without_tls(resources):
+    buckets = of_type(resources, "AWS::S3::Bucket")
+    policies = {
+        policy["Properties"]["Bucket"]["Ref"]: policy["Properties"]["PolicyDocument"]["Statement"]
+        for policy in of_type(resources, "AWS::S3::BucketPolicy").values()
+    }
+    for name, bucket in buckets.items():
+        properties = bucket["Properties"]
+        assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+        assert len(properties["PublicAccessBlockConfiguration"]) == 4
+        assert properties["BucketEncryption"]
+        assert "BucketName" not in properties
+        assert bucket.get("DeletionPolicy", "Delete") == "Delete", "make destroy must undo it"
+        denials = [statement for statement in policies[name] if statement["Effect"] == "Deny"]
+        assert [denial["Condition"] for denial in denials] == [{"Bool": {"aws:SecureTransport": "false"}}]
+        for statement in policies[name]:
+            assert statement["Effect"] == "Deny" or statement["Principal"] != "*"
+    assert buckets["DataBucket"]["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
+
+
+def test_the_page_is_read_by_its_own_distribution_only(resources):
+    allowed = resources["WebsiteBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"][0]
+    assert (allowed["Action"], allowed["Principal"]) == (
+        "s3:GetObject",
+        {"Service": "cloudfront.amazonaws.com"},
+    )
+    assert "${Distribution}" in allowed["Condition"]["StringEquals"]["AWS:SourceArn"]["Fn::Sub"]
+
+
+def test_the_lambda_may_ask_this_endpoint_write_its_log_and_nothing_else(resources):
+    allowed = {frozenset(actions): on for actions, on in statements(resources, "PredictRole")}
+    assert allowed == {
+        frozenset({"sagemaker:InvokeEndpoint"}): [{"Ref": "Endpoint"}],
+        frozenset({"logs:CreateLogStream", "logs:PutLogEvents"}): [
+            {"Fn::GetAtt": ["PredictLogGroup", "Arn"]}
+        ],
+    }
+    assert resources["PredictFunction"]["Properties"]["Role"] == {"Fn::GetAtt": ["PredictRole", "Arn"]}
+
+
+def test_the_roles_of_sagemaker_reach_no_bucket_but_the_stacks_own(resources):
+    objects = {}
+    for role in ("TrainingRole", "ModelRole"):
+        for actions, on in statements(resources, role):
+            for action in actions:
+                if action.startswith("s3:"):
+                    objects.setdefault((role, action), []).extend(on)
+                    assert "DataBucket" in json.dumps(on)
+                else:
+                    assert action in (
+                        "ecr:GetAuthorizationToken",
+                        "ecr:BatchCheckLayerAvailability",
+                        "ecr:BatchGetImage",
+                        "ecr:GetDownloadUrlForLayer",
+                        "logs:CreateLogGroup",
+                        "logs:CreateLogStream",
+                        "logs:DescribeLogStreams",
+                        "logs:PutLogEvents",
+                        "cloudwatch:PutMetricData",
+                    )
+                    # The two for which AWS knows no narrower resource.
+                    if action not in ("ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"):
+                        assert "*" not in on
+    # The endpoint reads models; it can neither list nor write.
+    assert {key: on for key, on in objects.items() if key[0] == "ModelRole"} == {
+        ("ModelRole", "s3:GetObject"): [{"Fn::Sub": "${DataBucket.Arn}/models/*"}]
+    }
+    # Training never overwrites the reviews it reads, nor a model in service.
+    written = {on["Fn::Sub"] for on in objects["TrainingRole", "s3:PutObject"]}
+    assert written == {"${DataBucket.Arn}/training/*", "${DataBucket.Arn}/evaluation/*"}
+
+
+def test_a_new_model_replaces_what_it_must_and_leaves_the_endpoint_in_place(resources):
+    for name, own_name in (("Model", "ModelName"), ("EndpointConfig", "EndpointConfigName")):
+        assert own_name not in resources[name]["Properties"], "a fixed name cannot be replaced"
+    assert resources["Model"]["Properties"]["PrimaryContainer"]["ModelDataUrl"] == {"Ref": "ModelDataUrl"}
+    [variant] = resources["EndpointConfig"]["Properties"]["ProductionVariants"]
+    assert variant["ModelName"] == {"Fn::GetAtt": ["Model", "ModelName"]}
+    assert resources["Endpoint"]["Properties"]["EndpointConfigName"] == {
+        "Fn::GetAtt": ["EndpointConfig", "EndpointConfigName"]
+    }
+
+
+def test_only_the_page_may_call_the_api_and_only_so_fast(resources):
+    [api] = of_type(resources, "AWS::ApiGatewayV2::Api").values()
+    cors = api["Properties"]["Body"]["x-amazon-apigateway-cors"]
+    assert cors["allowOrigins"] == [{"Fn::Sub": "https://${Distribution.DomainName}"}]
+    assert "retry-after" in cors["exposeHeaders"]
+    assert list(api["Properties"]["Body"]["paths"]) == ["/predict"]
+    [stage] = of_type(resources, "AWS::ApiGatewayV2::Stage").values()
+    assert stage["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"] == {"Ref": "RequestsPerSecond"}
+    assert stage["Properties"]["DefaultRouteSettings"]["ThrottlingBurstLimit"] == {"Ref": "RequestBurst"}
+    line = json.loads(stage["Properties"]["AccessLogSettings"]["Format"])
+    assert line["requestId"] == "$context.requestId"
+
+
+def test_no_log_is_kept_for_ever_and_every_one_has_its_group_before_it_is_written(resources):
+    groups = of_type(resources, "AWS::Logs::LogGroup")
+    assert set(groups) == {"EndpointLogGroup", "PredictLogGroup", "ApiLogGroup"}
+    for group in groups.values():
+        assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+    assert "EndpointLogGroup" in as_list(resources["Endpoint"]["DependsOn"])
+    assert "PredictLogGroup" in as_list(resources["PredictFunction"]["DependsOn"])
+    function = resources["PredictFunction"]["Properties"]["FunctionName"]["Fn::Sub"]
+    assert groups["PredictLogGroup"]["Properties"]["LogGroupName"]["Fn::Sub"] == f"/aws/lambda/{function}"
+
+
+def test_every_alarm_tells_the_topic_if_there_is_one(resources):
+    told = [{"Fn::If": ["HasAlarmEmail", {"Ref": "AlarmTopic"}, {"Ref": "AWS::NoValue"}]}]
+    for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values():
+        assert alarm["Properties"]["AlarmActions"] == told
+        assert alarm["Properties"]["TreatMissingData"] == "notBreaching", "a quiet night is no fault"
+
+
+def test_the_function_has_time_to_answer_before_the_gateway_gives_up_and_a_handler_that_exists(monkeypatch):
+    function = WRITTEN["Resources"]["PredictFunction"]["Properties"]
+    code = (INFRA / function["CodeUri"]).resolve()
+    module, _, name = function["Handler"].rpartition(".")
+    monkeypatch.syspath_prepend(str(code))
+    monkeypatch.setattr("sys.dont_write_bytecode", True)
+    source = Path(importlib.util.find_spec(module).origin)
+    assert source.is_relative_to(code)
+    assert f"def {name}(event" in source.read_text()
+
+    endpoint = (source.parent / "endpoint.py").read_text()
+    limits = {}
+    for line in endpoint.splitlines():
+        name, equals, value = line.partition(" = ")
+        if equals and name.endswith("_TIMEOUT_SECONDS"):
+            limits[name] = float(value)
+    assert len(limits) == 2
+    assert sum(limits.values()) < function["Timeout"] < 30
+
+
+def test_sam_deploy_asks_nothing():
+    options = tomllib.loads((INFRA / "samconfig.toml").read_text())["default"]["deploy"]["parameters"]
+    assert options["confirm_changeset"] is False
+    assert options["fail_on_empty_changeset"] is False
+    assert options["resolve_s3"] is True
+    assert options["capabilities"] == "CAPABILITY_IAM", "no role has a name of its own"
