@@ -1,0 +1,264 @@
+"""Everything that can keep a person from a verdict, and the waiting before it: told as what it is."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+from page_site import Reply, Site, contract_error, verdict
+from playwright.sync_api import Page, expect
+
+
+def judge(page: Page, review: str = "A film.") -> None:
+    page.get_by_label("Your review").fill(review)
+    page.keyboard.press("Control+Enter")
+
+
+def expect_no_verdict(page: Page, *said: str) -> None:
+    status = page.get_by_role("status")
+    expect(status).to_contain_text("No verdict")
+    for text in said:
+        expect(status).to_contain_text(text)
+    expect(page.get_by_role("heading", name="Positive", exact=True)).to_have_count(0)
+    expect(page.get_by_role("heading", name="Negative", exact=True)).to_have_count(0)
+    expect(page.get_by_role("meter")).to_be_hidden()
+    expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
+
+
+def test_each_error_of_the_contract_is_told_as_what_it_is(site: Site, page: Page):
+    errors = [
+        (400, "Not UTF-8.", None, ["The API could not read this review", "Not UTF-8."]),
+        (413, "At most 20,000.", None, ["This review is too long", "Shorten it", "At most 20,000."]),
+        (415, "Send JSON.", None, ["The API does not take this kind of text", "Send JSON."]),
+        (429, "Slow down.", "2", ["Too many reviews at once", "Try again in 2 seconds.", "Slow down."]),
+        (429, "Slow down.", "soon", ["Too many reviews at once", "Try again in a while."]),
+        (500, "Oh dear.", None, ["Something broke on the server", "Oh dear."]),
+        (502, "No verdict.", None, ["The model failed on this review"]),
+        (
+            503,
+            "Creating.",
+            "1",
+            ["The model is not ready", "waking up", "Try again in 1 second.", "Creating."],
+        ),
+        (503, "Creating.", "600", ["The model is not ready", "Try again in 10 minutes."]),
+        (504, "Not in time.", None, ["The model took too long"]),
+        (418, "Teapot.", None, ["The API answered with status 418", "Teapot."]),
+    ]
+    page.goto(site.url)
+    for number, (status, message, retry_after, said) in enumerate(errors):
+        site.answer = lambda review, error=(status, message, retry_after, f"lambda-{number}"): contract_error(
+            *error
+        )
+        judge(page)
+        expect_no_verdict(page, f"Request lambda-{number}", *said)
+
+
+def test_errors_that_are_not_the_contracts_are_told_too(site, page):
+    replies = [
+        (Reply(429, {"message": "Too Many Requests"}), ["Too many reviews at once", "Too Many Requests"]),
+        (Reply(413, {"message": "Request Entity Too Large"}), ["too long", "Request Entity Too Large"]),
+        (Reply(404, {"message": "Not Found"}), ["status 404", "Not Found"]),
+        (Reply(502, "<html><h1>Bad gateway</h1></html>"), ["The model failed on this review"]),
+        (Reply(500, '"just a string"'), ["Something broke on the server"]),
+        (Reply(503, {"error": {"message": ["not", "text"], "requestId": 7}}), ["The model is not ready"]),
+        (Reply(500, ""), ["Something broke on the server"]),
+        (Reply(500, "null"), ["Something broke on the server"]),
+    ]
+    page.goto(site.url)
+    for number, (reply, said) in enumerate(replies, start=1):
+        site.answer = lambda review, reply=reply: reply
+        judge(page)
+        expect_no_verdict(page, f"Request gateway-{number}", *said)
+
+
+GOOD = verdict(0.9, [["good", 1.0]]).body
+
+
+def test_an_answer_of_the_wrong_shape_is_no_verdict(site, page):
+    bodies = [
+        "",
+        "<html>positive</html>",
+        "null",
+        "[]",
+        '"positive"',
+        {"message": "positive"},
+        GOOD | {"sentiment": "POSITIVE"},
+        GOOD | {"sentiment": "negative"},
+        GOOD | {"probability": "0.9"},
+        GOOD | {"probability": 1.2},
+        GOOD | {"probability": None},
+        GOOD | {"words": None},
+        GOOD | {"words": [["good"]]},
+        GOOD | {"words": [["good", "1.0"]]},
+        GOOD | {"words": ["good"]},
+        GOOD | {"model": 1},
+        json.dumps(GOOD).replace("0.9", "NaN"),
+    ]
+    page.goto(site.url)
+    for number, body in enumerate(bodies, start=1):
+        site.answer = lambda review, body=body: Reply(200, body)
+        judge(page)
+        expect_no_verdict(page, "The API’s answer makes no sense", f"Request gateway-{number}")
+
+
+def test_an_api_that_cannot_be_reached(site, page):
+    site.answer = lambda review: Reply(hang_up=True)
+    page.goto(site.url)
+    judge(page)
+    expect_no_verdict(page, "The API cannot be reached")
+
+
+def test_an_api_that_is_not_for_this_page(site, page):
+    """The browser withholds the answer of an API whose CORS settings name another origin."""
+    site.answer = lambda review: Reply(
+        200, GOOD, {"access-control-allow-origin": "https://elsewhere.example"}
+    )
+    page.goto(site.url)
+    judge(page)
+    expect_no_verdict(page, "The API cannot be reached")
+
+
+def test_offline(site, page, context):
+    page.goto(site.url)
+    expect(page.get_by_role("status")).to_contain_text("Nothing judged yet")
+    page.wait_for_load_state("networkidle")
+    context.set_offline(True)
+    judge(page)
+    expect_no_verdict(page, "You are offline")
+    context.set_offline(False)
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("status")).to_contain_text("Positive")
+
+
+def test_without_a_usable_config_the_page_says_so_and_recovers(site, page):
+    for config in (
+        "",
+        "not json",
+        "null",
+        "{}",
+        '{"apiUrl": 7}',
+        '{"apiUrl": "/here"}',
+        '{"apiUrl": "https://"}',
+    ):
+        site.config = config
+        page.goto(site.url)
+        expect_no_verdict(page, "This page does not know its API", "config.json")
+    judge(page)
+    expect_no_verdict(page, "This page does not know its API")
+    site.config = None
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("status")).to_contain_text("Positive")
+
+
+def test_a_slash_at_the_end_of_the_apis_address_does_no_harm(site, page):
+    site.config = json.dumps({"apiUrl": site.api_url + "/"})
+    page.goto(site.url)
+    judge(page)
+    expect(page.get_by_role("status")).to_contain_text("Positive")
+
+
+@pytest.fixture
+def held(site):
+    """The API keeps its answers back until this is set."""
+    event = threading.Event()
+    site.answer = lambda review: Reply(200, GOOD, after=event)
+    yield event
+    event.set()
+
+
+def stop_the_clock(page: Page) -> None:
+    page.clock.install(time=0)
+    page.clock.pause_at(1)
+
+
+def test_waiting_is_told(site, page, held):
+    stop_the_clock(page)
+    page.goto(site.url)
+    status, form = page.get_by_role("status"), page.locator("form")
+    judge(page)
+    expect(form).to_have_attribute("aria-busy", "true")
+    page.clock.run_for(900)
+    expect(status).to_contain_text("Asking the model")
+    expect(status).not_to_contain_text("hinking")
+    page.clock.run_for(200)
+    expect(status).to_contain_text("Thinking")
+    page.clock.run_for(2_000)
+    expect(status).to_contain_text("Waking it may take a minute")
+    held.set()
+    expect(status).to_contain_text("Positive")
+    expect(form).to_have_attribute("aria-busy", "false")
+    page.clock.run_for(70_000)
+    expect(status).to_contain_text("Positive")
+
+
+def test_waiting_ends_after_a_minute(site, page, held):
+    stop_the_clock(page)
+    page.goto(site.url)
+    judge(page)
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    page.clock.run_for(61_000)
+    expect_no_verdict(page, "No answer for a minute")
+
+
+@pytest.mark.parametrize("how", ["Escape", "button"])
+def test_cancelling_means_that_no_answer_is_shown(site, page, held, how):
+    page.goto(site.url)
+    judge(page)
+    cancel = page.get_by_role("button", name="Cancel")
+    expect(cancel).to_be_visible()
+    if how == "Escape":
+        page.keyboard.press("Escape")
+    else:
+        cancel.focus()
+        page.keyboard.press("Enter")
+    expect_no_verdict(page, "Cancelled")
+    expect(page.get_by_label("Your review")).to_be_focused()
+    expect(page.locator("form")).to_have_attribute("aria-busy", "false")
+    held.set()
+    page.wait_for_timeout(300)
+    expect_no_verdict(page, "Cancelled")
+
+
+def test_a_second_review_never_gets_the_first_ones_answer(site, page, held):
+    site.answer = lambda review: Reply(200, GOOD, after=held) if review == "first" else verdict(0.1)
+    page.goto(site.url)
+    judge(page, "first")
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    judge(page, "second")
+    status = page.get_by_role("status")
+    expect(status).to_contain_text("Negative")
+    held.set()
+    page.wait_for_timeout(300)
+    expect(status).to_contain_text("Negative")
+    assert site.reviews == ["first", "second"]
+
+
+def test_while_the_second_is_awaited_the_firsts_verdict_is_gone(site, page, held):
+    site.answer = lambda review: Reply(200, GOOD, after=held) if review == "second" else verdict(0.1)
+    stop_the_clock(page)
+    page.goto(site.url)
+    judge(page, "first")
+    expect(page.get_by_role("status")).to_contain_text("Negative")
+    judge(page, "second")
+    expect(page.get_by_role("meter")).to_be_hidden()
+    expect(page.get_by_role("status")).not_to_contain_text("Negative")
+
+
+def test_after_an_error_the_next_try_gets_its_verdict(site, page):
+    site.answer = lambda review: contract_error(503, "Not ready.", "1", "lambda-1")
+    page.goto(site.url)
+    judge(page)
+    expect_no_verdict(page, "The model is not ready")
+    site.answer = lambda review: verdict(0.2)
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("status")).to_contain_text("Negative")
+    expect(page.get_by_role("status")).not_to_contain_text("lambda-1")
+
+
+def test_without_javascript_the_page_says_what_it_needs(site, browser):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(site.url)
+    expect(page.get_by_text("The page’s script has not started.")).to_be_visible()
+    context.close()
