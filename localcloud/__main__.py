@@ -1,0 +1,286 @@
+"""The command line: ``localcloud up | run | env | status | down``."""
+
+import argparse
+import contextlib
+import errno
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from localcloud import __version__
+from localcloud.control import Occupant, look, status, stop
+
+if TYPE_CHECKING:  # the server brings moto with it, which `status` and `down` need not wait for
+    from localcloud.server import Server
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+INTERRUPTED = 130
+NOT_FOUND = 127
+COMMAND_GRACE_SECONDS = 10.0
+DETACH_SECONDS = 60.0
+LOG = "localcloud.log"
+
+
+class Failure(Exception):
+    """Ends the program with one line for the person."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    arguments = parser().parse_args()
+    try:
+        code = arguments.perform(arguments)
+        sys.stdout.flush()
+    except Failure as failure:
+        print(f"localcloud: {failure}", file=sys.stderr)
+        code = 1
+    except BrokenPipeError:
+        code = 1
+    # Daemon threads that still wait for an answer must not print into the end of the program.
+    os._exit(code)
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(
+        prog="localcloud",
+        description="An offline AWS on this machine: jobs, endpoints, functions and APIs really run.",
+        epilog="Start with: localcloud run -- aws s3 ls",
+    )
+    root.add_argument("--version", action="version", version=__version__)
+    commands = root.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, perform: object, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        added.set_defaults(perform=perform)
+        added.add_argument(
+            "--port", type=_port, default=4566, help="port of the cloud (default: %(default)s)"
+        )
+        added.add_argument("--host", default="127.0.0.1", help="address it listens on (default: %(default)s)")
+        return added
+
+    def starts_cloud(added: argparse.ArgumentParser) -> None:
+        added.add_argument(
+            "--python",
+            default=sys.executable,
+            help="interpreter that runs jobs, models and functions (default: this one)",
+        )
+        added.add_argument("--verbose", action="store_true", help="print each request")
+
+    up = command("up", perform_up, "start the cloud and stay until Ctrl-C")
+    starts_cloud(up)
+    up.add_argument("--detach", action="store_true", help="return when the cloud is up; `down` stops it")
+    up.add_argument("--detached", action="store_true", help=argparse.SUPPRESS)
+    run = command(
+        "run", perform_run, "run a command with its AWS calls going to the cloud, started if need be"
+    )
+    starts_cloud(run)
+    run.add_argument("--stay", action="store_true", help="after the command succeeded, stay up until Ctrl-C")
+    run.add_argument("command", nargs="+", metavar="-- COMMAND", help="the command and its arguments")
+    command("env", perform_env, 'print what to set in a shell: eval "$(localcloud env)"')
+    command("status", perform_status, "show what the cloud is running")
+    command("down", perform_down, "stop the cloud")
+    return root
+
+
+def perform_up(arguments: argparse.Namespace) -> int:
+    if arguments.detach:
+        return detach(arguments)
+    stopped = catch_signals()
+    with cloud(arguments) as server:
+        if arguments.detached:
+            _print_into(server.cloud.state_dir / LOG)
+        print(f"localcloud is up at {server.cloud.url} (Ctrl-C stops it)", flush=True)
+        stopped.wait()
+    return 0
+
+
+def perform_run(arguments: argparse.Namespace) -> int:
+    stopped = catch_signals()
+    occupant = look(arguments.host, arguments.port)
+    if occupant and occupant.localcloud:
+        return run_command(arguments, stopped)
+    with cloud(arguments) as server:
+        arguments.port = server.cloud.port
+        if stopped.is_set():
+            return INTERRUPTED
+        code = run_command(arguments, stopped)
+        if code == 0 and arguments.stay and not stopped.is_set():
+            print(f"localcloud stays up at {server.cloud.url} (Ctrl-C stops it)", flush=True)
+            stopped.wait()
+        return code
+
+
+def perform_env(arguments: argparse.Namespace) -> int:
+    from localcloud.environment import as_shell
+
+    find(arguments)
+    print(as_shell(arguments.host, arguments.port))
+    return 0
+
+
+def perform_status(arguments: argparse.Namespace) -> int:
+    occupant = find(arguments)
+    told = status(arguments.host, arguments.port)
+    print(f"localcloud {told['version']} at http://{arguments.host}:{arguments.port}, process {occupant.pid}")
+    print(f"up for {_duration(told['uptime'])}")
+    for kind, running in told["running"].items():
+        names = [f"{k} ({v})" for k, v in running.items()] if isinstance(running, dict) else running
+        print(f"{kind}: {', '.join(map(str, names)) if names else 'none'}")
+    return 0
+
+
+def perform_down(arguments: argparse.Namespace) -> int:
+    occupant = find(arguments)
+    try:
+        ended = stop(arguments.port, occupant.pid)
+    except PermissionError:
+        raise Failure(f"the cloud on port {arguments.port} belongs to another user") from None
+    except ProcessLookupError as error:
+        raise Failure(str(error)) from None
+    if not ended:
+        raise Failure(f"process {occupant.pid} has not ended yet; `kill -9 {occupant.pid}` would end it")
+    print("localcloud is down")
+    return 0
+
+
+def find(arguments: argparse.Namespace) -> Occupant:
+    """The localcloud on the address; raises Failure when there is none."""
+    occupant = look(arguments.host, arguments.port)
+    if occupant and occupant.localcloud:
+        return occupant
+    there = f"port {arguments.port} of {arguments.host}"
+    if occupant:
+        raise Failure(f"{there} is taken by {occupant.program}, which is no localcloud")
+    raise Failure(f"no localcloud on {there}; start one with: localcloud up --port {arguments.port}")
+
+
+@contextlib.contextmanager
+def cloud(arguments: argparse.Namespace) -> Iterator["Server"]:
+    """A cloud in this process. Raises Failure, with what to do, when it cannot be had."""
+    level = logging.DEBUG if arguments.verbose else logging.WARNING
+    logging.basicConfig(level=logging.WARNING, format="localcloud: %(message)s")
+    logging.getLogger("localcloud").setLevel(level)
+    from localcloud.server import Server
+    from localcloud.state import StateError
+
+    try:
+        server = Server(arguments.port, arguments.host, job_python=arguments.python)
+    except OSError as error:
+        raise Failure(_why_no_server(arguments, error)) from None
+    except StateError as error:
+        raise Failure(str(error)) from None
+    try:
+        yield server.start()
+    finally:
+        # What its threads have to say about a cloud that goes away helps nobody.
+        logging.disable(logging.CRITICAL)
+        server.close()
+
+
+def run_command(arguments: argparse.Namespace, stopped: threading.Event) -> int:
+    """Runs the command to its end; its exit code, or 130 when it was interrupted.
+
+    A Ctrl-C reaches the command by itself, being typed at the terminal that both share; `kill` reaches only
+    this process, which passes it on.
+    """
+    from localcloud.environment import for_command
+
+    environment = for_command(arguments.host, arguments.port)
+    try:
+        child = subprocess.Popen(arguments.command, env=environment)
+    except OSError as error:
+        print(f"localcloud: cannot run {arguments.command[0]}: {error.strerror}", file=sys.stderr)
+        return NOT_FOUND
+    while child.poll() is None and not stopped.is_set():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(0.05)
+    if stopped.is_set():
+        _end(child)
+        return INTERRUPTED
+    return child.returncode if child.returncode >= 0 else 128 - child.returncode
+
+
+def detach(arguments: argparse.Namespace) -> int:
+    """Starts the cloud in a process of its own and returns once it answers."""
+    options = ["--port", str(arguments.port), "--host", arguments.host, "--python", arguments.python]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "localcloud", "up", "--detached", *options],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + DETACH_SECONDS
+    while time.monotonic() < deadline and child.poll() is None:
+        occupant = look(arguments.host, arguments.port)
+        if occupant and occupant.pid == child.pid:
+            print(f"localcloud is up at http://{arguments.host}:{arguments.port} (localcloud down stops it)")
+            return 0
+        time.sleep(0.05)
+    child.terminate()
+    raise Failure(child.communicate()[1].strip().removeprefix("localcloud: ") or "the cloud did not come up")
+
+
+def catch_signals() -> threading.Event:
+    """An event that Ctrl-C, `kill` and a closed terminal set."""
+    stopped = threading.Event()
+    for number in STOP_SIGNALS:
+        signal.signal(number, lambda *_: stopped.set())
+    return stopped
+
+
+def _end(child: subprocess.Popen) -> None:
+    """Lets an interrupted command end in its own way, then makes it."""
+    try:
+        child.wait(0.5)  # a Ctrl-C has reached it already
+    except subprocess.TimeoutExpired:
+        child.terminate()
+        try:
+            child.wait(COMMAND_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def _why_no_server(arguments: argparse.Namespace, error: OSError) -> str:
+    where = f"port {arguments.port} of {arguments.host}"
+    if error.errno != errno.EADDRINUSE:
+        return f"cannot listen on {where}: {error.strerror or error}"
+    occupant = look(arguments.host, arguments.port)
+    if occupant and occupant.localcloud:
+        return (
+            f"a localcloud (process {occupant.pid}) is up on {where} already; stop it with: localcloud down"
+        )
+    program = occupant.program if occupant else "another program"
+    return f"{where} is taken by {program}; stop that, or choose another port with --port"
+
+
+def _print_into(file: object) -> None:
+    """Sends all further output to a file: whoever started this has gone."""
+    with open(file, "ab", buffering=0) as log:
+        os.dup2(log.fileno(), sys.stdout.fileno())
+        os.dup2(log.fileno(), sys.stderr.fileno())
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}"
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return port
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Talks to a running cloud's own routes: is it there, what does it do, stop it."""
+
+import http.client
+import json
+import os
+import signal
+import time
+from dataclasses import dataclass
+
+from localcloud.state import holder
+
+HEALTH = "/_localcloud/health"
+STATUS = "/_localcloud/status"
+ANSWER_SECONDS = 5.0
+STOP_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Occupant:
+    """What answers on an address: a localcloud, or some other program."""
+
+    localcloud: bool
+    pid: int | None = None
+    program: str = ""
+
+
+def look(host: str, port: int) -> Occupant | None:
+    """Who answers on the address; None when nobody listens there."""
+    try:
+        status, headers, body = _get(host, port, HEALTH)
+    except ConnectionRefusedError:
+        return None
+    except (OSError, http.client.HTTPException):
+        return Occupant(False, program="a program that does not speak HTTP")
+    try:
+        health = json.loads(body) if status == 200 else {}
+    except ValueError:
+        health = {}
+    if isinstance(health, dict) and health.get("service") == "localcloud":
+        return Occupant(True, pid=health["pid"])
+    return Occupant(False, program=_name(host, port, headers))
+
+
+def status(host: str, port: int) -> dict:
+    """What a running cloud says about itself."""
+    return json.loads(_get(host, port, STATUS)[2])
+
+
+def stop(port: int, pid: int) -> bool:
+    """Asks the cloud on this port to end and waits until its folder is gone; False when it did not in time.
+
+    Raises PermissionError for another user's cloud, ProcessLookupError when that process does not hold the
+    port's folder.
+    """
+    if holder(port) != pid:
+        raise ProcessLookupError(f"process {pid} is not the localcloud that holds port {port}")
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < deadline:
+        if holder(port) is None:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _name(host: str, port: int, headers: dict[str, str]) -> str:
+    try:
+        if _get(host, port, "/_localstack/health")[0] == 200:
+            return "LocalStack"
+    except (OSError, http.client.HTTPException):
+        return "another program"
+    return headers.get("Server") or "another program"
+
+
+def _get(host: str, port: int, path: str) -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection(host, port, timeout=ANSWER_SECONDS)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, dict(response.getheaders()), response.read()
+    finally:
+        connection.close()

@@ -1,0 +1,85 @@
+"""The environment variables that make any AWS client use a cloud on this machine, and no other."""
+
+import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from localcloud.cloud import ACCESS_KEY, ACCOUNT_ID, SECRET_KEY, Cloud
+from localcloud.state import state_dir
+
+REGION = "us-east-1"
+SDK_SETTINGS = "sagemaker-sdk.yaml"
+
+REMOVED = (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+)
+"""What could lead a client to a person's real account."""
+SERVICE_ENDPOINTS = "AWS_ENDPOINT_URL_"
+"""Variables like AWS_ENDPOINT_URL_S3 win over AWS_ENDPOINT_URL."""
+
+
+def settings(host: str, port: int, region: str = REGION) -> dict[str, str]:
+    """The variables to set, for the cloud at that address."""
+    bypass = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+    no_proxy = ",".join(dict.fromkeys([*filter(None, bypass.split(",")), host, "localhost"]))
+    return {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "LOCALSTACK_HOST": f"{host}:{port}",
+        "SAGEMAKER_USER_CONFIG_OVERRIDE": str(state_dir(port) / SDK_SETTINGS),
+        "SAM_CLI_TELEMETRY": "0",
+        "NO_PROXY": no_proxy,
+        "no_proxy": no_proxy,
+    }
+
+
+def removed(environ: Mapping[str, str]) -> list[str]:
+    """The variables to remove from an environment."""
+    return [name for name in environ if name in REMOVED or name.startswith(SERVICE_ENDPOINTS)]
+
+
+def for_command(host: str, port: int) -> dict[str, str]:
+    """This process's environment, changed so."""
+    unwanted = removed(os.environ)
+    return {k: v for k, v in os.environ.items() if k not in unwanted} | settings(host, port)
+
+
+def as_shell(host: str, port: int) -> str:
+    """The same as lines for a shell's `eval`."""
+    lines = [f"unset {' '.join(names)}"] if (names := removed(os.environ)) else []
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in settings(host, port).items()]
+    return "\n".join(lines)
+
+
+def write_sdk_settings(cloud: Cloud) -> Path:
+    """Writes what the SageMaker Python SDK needs beyond the endpoint.
+
+    Its default bucket is otherwise found through an STS address that it makes up itself, and its telemetry
+    goes to a bucket of AWS's.
+    """
+    bucket = f"sagemaker-{cloud.region}-{ACCOUNT_ID}"
+    file = cloud.state_dir / SDK_SETTINGS
+    file.write_text(
+        "SchemaVersion: '1.0'\n"
+        "SageMaker:\n"
+        "  PythonSDK:\n"
+        "    Modules:\n"
+        "      TelemetryOptOut: true\n"
+        "      Session:\n"
+        f"        DefaultS3Bucket: {bucket}\n"
+    )
+    return file

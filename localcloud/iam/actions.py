@@ -1,0 +1,254 @@
+"""What an API call does, in the terms of IAM policies: actions, resources and condition keys.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html
+The services that localcloud runs are spelled out. A call to any other is checked as an action on "*", as
+AWS does for actions without resource types: a statement that lists particular resources does not allow it.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import werkzeug
+
+from localcloud.iam.calls import Call
+from localcloud.iam.policy import Access
+
+PREFIXES = {"monitoring": "cloudwatch", "events": "events", "email": "ses", "api.ecr": "ecr"}
+"""Signing names that are not the prefix of the service's actions."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a call is made, for ARNs."""
+
+    account_id: str
+    region: str
+
+    def arn(self, service: str, resource: str) -> str:
+        return f"arn:aws:{service}:{self.region}:{self.account_id}:{resource}"
+
+
+def accesses(call: Call, request: werkzeug.Request, place: Place) -> list[Access]:
+    """Everything that the call must be allowed to do."""
+    prefix = PREFIXES.get(call.service, call.service)
+    if prefix == "s3":
+        found = _s3(call, request)
+    elif prefix == "apigateway":
+        # The management API has the HTTP methods for actions and its own paths for resources.
+        path = request.path.removeprefix("/v2")
+        found = [Access(f"apigateway:{request.method}", f"arn:aws:apigateway:{place.region}::{path}")]
+    else:
+        action = ACTIONS.get((prefix, call.operation), f"{prefix}:{call.operation}")
+        resources = RESOURCES[prefix](call, place) if prefix in RESOURCES else []
+        context = _metric_namespace(call) if prefix == "cloudwatch" else {}
+        found = [Access(action, resource, context) for resource in resources or ["*"]]
+    return found + _passed_role(prefix, call)
+
+
+ACTIONS = {
+    ("lambda", "Invoke"): "lambda:InvokeFunction",
+    ("lambda", "InvokeAsync"): "lambda:InvokeFunction",
+    ("lambda", "InvokeWithResponseStream"): "lambda:InvokeFunction",
+}
+SAGEMAKER = (
+    ("TransformJobName", "transform-job"),
+    ("TrainingJobName", "training-job"),
+    ("ProcessingJobName", "processing-job"),
+    ("EndpointName", "endpoint"),
+    ("EndpointConfigName", "endpoint-config"),
+    ("ModelName", "model"),
+)
+BOTH_ENDPOINT_AND_CONFIG = ("CreateEndpoint", "UpdateEndpoint")
+
+
+def _sagemaker(call: Call, place: Place) -> list[str]:
+    if arn := call.parameters.get("ResourceArn"):
+        return [arn]
+    if call.operation.startswith("List"):
+        return []
+    found = [
+        place.arn("sagemaker", f"{kind}/{call.parameters[name]}")
+        for name, kind in SAGEMAKER
+        if call.parameters.get(name)
+    ]
+    return found if call.operation in BOTH_ENDPOINT_AND_CONFIG else found[:1]
+
+
+def _logs(call: Call, place: Place) -> list[str]:
+    """As AWS evaluates them, with the stream's part even for a group: a policy needs the ending ":*"."""
+    if arn := call.parameters.get("resourceArn"):
+        return [arn]
+    group = call.parameters.get("logGroupName") or call.parameters.get("logGroupIdentifier") or ""
+    if group.startswith("arn:"):
+        group = group.split(":", 6)[6].removesuffix(":*")
+    return [place.arn("logs", f"log-group:{group}:log-stream:{call.parameters.get('logStreamName', '')}")]
+
+
+def _lambda(call: Call, place: Place) -> list[str]:
+    name = unquote(call.parameters.get("FunctionName") or "")
+    if not name:
+        return []
+    if name.startswith("arn:"):
+        return [":".join(name.split(":")[:7])]
+    return [place.arn("lambda", f"function:{re.sub(r'^.*function:', '', name).partition(':')[0]}")]
+
+
+def _iam(call: Call, place: Place) -> list[str]:
+    parameters = call.parameters
+    for name, kind in (
+        ("RoleName", "role"),
+        ("UserName", "user"),
+        ("GroupName", "group"),
+        ("InstanceProfileName", "instance-profile"),
+    ):
+        if parameters.get(name):
+            return [f"arn:aws:iam::{place.account_id}:{kind}/{parameters[name]}"]
+    if call.operation == "CreatePolicy":
+        return [f"arn:aws:iam::{place.account_id}:policy/{parameters.get('PolicyName', '')}"]
+    return [arn for name in ("PolicyArn", "PolicySourceArn") if (arn := parameters.get(name))]
+
+
+def _cloudwatch(call: Call, place: Place) -> list[str]:
+    name = call.parameters.get("AlarmName")
+    return [place.arn("cloudwatch", f"alarm:{name}")] if name else []
+
+
+def _metric_namespace(call: Call) -> dict[str, list[str]]:
+    namespace = call.parameters.get("Namespace")
+    return {"cloudwatch:namespace": [namespace]} if namespace else {}
+
+
+def _cloudformation(call: Call, place: Place) -> list[str]:
+    name = call.parameters.get("StackName")
+    if not name:
+        return []
+    return [name if name.startswith("arn:") else place.arn("cloudformation", f"stack/{name}/*")]
+
+
+RESOURCES: Mapping[str, Callable[[Call, Place], list[str]]] = {
+    "cloudformation": _cloudformation,
+    "cloudwatch": _cloudwatch,
+    "iam": _iam,
+    "lambda": _lambda,
+    "logs": _logs,
+    "sagemaker": _sagemaker,
+    "sts": lambda call, place: [arn for arn in [call.parameters.get("RoleArn")] if arn],
+}
+
+S3_ACTIONS = {
+    "AbortMultipartUpload": "AbortMultipartUpload",
+    "CompleteMultipartUpload": "PutObject",
+    "CopyObject": "PutObject",
+    "CreateMultipartUpload": "PutObject",
+    "DeleteBucketCors": "PutBucketCORS",
+    "DeleteBucketEncryption": "PutEncryptionConfiguration",
+    "DeleteBucketLifecycle": "PutLifecycleConfiguration",
+    "DeleteBucketOwnershipControls": "PutBucketOwnershipControls",
+    "DeleteBucketReplication": "PutReplicationConfiguration",
+    "DeleteBucketTagging": "PutBucketTagging",
+    "DeleteObjects": "DeleteObject",
+    "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
+    "GetBucketAccelerateConfiguration": "GetAccelerateConfiguration",
+    "GetBucketEncryption": "GetEncryptionConfiguration",
+    "GetBucketLifecycle": "GetLifecycleConfiguration",
+    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "GetBucketNotificationConfiguration": "GetBucketNotification",
+    "GetBucketReplication": "GetReplicationConfiguration",
+    "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
+    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+    "HeadBucket": "ListBucket",
+    "HeadObject": "GetObject",
+    "ListBuckets": "ListAllMyBuckets",
+    "ListMultipartUploads": "ListBucketMultipartUploads",
+    "ListObjectVersions": "ListBucketVersions",
+    "ListObjects": "ListBucket",
+    "ListObjectsV2": "ListBucket",
+    "ListParts": "ListMultipartUploadParts",
+    "PutBucketAccelerateConfiguration": "PutAccelerateConfiguration",
+    "PutBucketEncryption": "PutEncryptionConfiguration",
+    "PutBucketLifecycle": "PutLifecycleConfiguration",
+    "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
+    "PutBucketNotificationConfiguration": "PutBucketNotification",
+    "PutBucketReplication": "PutReplicationConfiguration",
+    "PutObjectLockConfiguration": "PutBucketObjectLockConfiguration",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+    "SelectObjectContent": "GetObject",
+    "UploadPart": "PutObject",
+    "UploadPartCopy": "PutObject",
+}
+NUMBERED_CONFIGURATION = re.compile(
+    r"(Get|Put|Delete|List)Bucket((?:Analytics|IntelligentTiering|Inventory|Metrics)Configuration)s?"
+)
+"""Buckets have many of these; the actions leave the bucket out, and know but Get and Put."""
+VERSIONED = {
+    "GetObject",
+    "DeleteObject",
+    "GetObjectTagging",
+    "PutObjectTagging",
+    "GetObjectAcl",
+    "PutObjectAcl",
+}
+
+
+def s3_action(operation: str) -> str:
+    """The action, without prefix, that an operation of S3's API needs."""
+    if found := NUMBERED_CONFIGURATION.fullmatch(operation):
+        return {"Delete": "Put", "List": "Get"}.get(found[1], found[1]) + found[2]
+    return S3_ACTIONS.get(operation, operation)
+
+
+def _s3(call: Call, request: werkzeug.Request) -> list[Access]:
+    """S3's actions have names of their own; copying reads one object and writes another."""
+    bucket, key = call.parameters.get("Bucket"), call.parameters.get("Key")
+    action = s3_action(call.operation)
+    if "versionId" in request.args and action in VERSIONED:
+        action = action.replace("Object", "ObjectVersion")
+    context = {
+        f"s3:{name}": [request.args[name]]
+        for name in ("prefix", "delimiter", "max-keys")
+        if name in request.args
+    }
+    if bucket is None:
+        return [Access(f"s3:{action}", "*", context)]
+    if call.operation == "DeleteObjects":
+        keys = re.findall(rb"<Key>(.*?)</Key>", request.get_data(), re.DOTALL)
+        found = [Access("s3:DeleteObject", _object(bucket, _unescape(key.decode()))) for key in keys]
+    else:
+        found = [Access(f"s3:{action}", _object(bucket, key) if key else f"arn:aws:s3:::{bucket}", context)]
+    if call.operation in ("CopyObject", "UploadPartCopy"):
+        source = unquote(request.headers.get("x-amz-copy-source", "")).lstrip("/").partition("?")[0]
+        found.append(Access("s3:GetObject", f"arn:aws:s3:::{source}"))
+    return found
+
+
+def _object(bucket: str, key: str) -> str:
+    return f"arn:aws:s3:::{bucket}/{key}"
+
+
+def _unescape(text: str) -> str:
+    for entity, character in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&")):
+        text = text.replace(entity, character)
+    return text
+
+
+PASSED_ROLES = {
+    "lambda": ("Role", ("CreateFunction", "UpdateFunctionConfiguration")),
+    "cloudformation": ("RoleARN", ()),
+    "sagemaker": ("RoleArn", ()),
+}
+
+
+def _passed_role(prefix: str, call: Call) -> list[Access]:
+    """Who hands a role to a service needs iam:PassRole on it."""
+    name, operations = PASSED_ROLES.get(prefix, ("", ()))
+    role: Any = call.parameters.get(name) or (
+        call.parameters.get("ExecutionRoleArn") if prefix == "sagemaker" else None
+    )
+    if not isinstance(role, str) or not role.startswith("arn:aws:iam:"):
+        return []
+    if operations and call.operation not in operations:
+        return []
+    return [Access("iam:PassRole", role, {"iam:passedtoservice": [f"{prefix}.amazonaws.com"]})]

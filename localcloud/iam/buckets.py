@@ -1,0 +1,68 @@
+"""Who may reach a bucket without an identity of their own: the anonymous, and the account's owner."""
+
+from typing import Any
+
+import werkzeug
+
+from localcloud.cloud import Cloud
+from localcloud.iam.calls import S3_HOST
+from localcloud.iam.policy import Access, Decision, evaluate
+from localcloud.iam.resources import resource_policies
+
+READS = ("s3:GetObject", "s3:GetObjectVersion")
+OWNERS_LAST_RESORT = ("s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy")
+"""So that no policy locks the owner out for good."""
+
+
+def leave_bucket_policies_to_us() -> None:
+    """moto checks them too, but without conditions: "deny what does not come over TLS" would deny everything.
+
+    The enforcement has judged a request before moto sees it.
+    """
+    from moto.iam.access_control import PermissionResult
+    from moto.s3.models import FakeBucket
+
+    FakeBucket.get_permission = lambda self, action, resource: PermissionResult.PERMITTED
+
+
+def bucket_named_in(cloud: Cloud, request: werkzeug.Request) -> Any | None:
+    """moto's record of the bucket that an S3 request is about, by host name or path, if there is one."""
+    from moto.s3.models import s3_backends
+
+    host = request.host.partition(":")[0]
+    by_host = S3_HOST.fullmatch(host)
+    if by_host:
+        name = by_host["bucket"]
+    elif host in (cloud.host, "localhost") or host.startswith("s3."):
+        name = request.path.lstrip("/").partition("/")[0]
+    else:
+        return None
+    return s3_backends[cloud.account_id]["aws"].buckets.get(name)
+
+
+def anonymous_may(cloud: Cloud, bucket: Any, access: Access) -> bool:
+    """Whether everyone may do this: by the bucket's policy or, for reading, by the object's access list."""
+    block = bucket.public_access_block
+    decision = evaluate(resource_policies(cloud, access.resource), access, {"AWS": frozenset()})
+    if decision is Decision.ALLOWED:
+        return not _blocks(block, "restrict_public_buckets")
+    if (
+        decision is Decision.EXPLICIT_DENY
+        or access.action not in READS
+        or _blocks(block, "ignore_public_acls")
+    ):
+        return False
+    key = bucket.keys.get(access.resource.partition("/")[2])
+    return bool(key and key.acl and key.acl.public_read)
+
+
+def owner_may(cloud: Cloud, access: Access) -> bool:
+    """The owner may do everything that a bucket's policy does not deny, and can always mend that policy."""
+    if access.action in OWNERS_LAST_RESORT:
+        return True
+    owner = {"AWS": frozenset([cloud.account_id, f"arn:aws:iam::{cloud.account_id}:root"])}
+    return evaluate(resource_policies(cloud, access.resource), access, owner) is not Decision.EXPLICIT_DENY
+
+
+def _blocks(block: Any, setting: str) -> bool:
+    return block is not None and getattr(block, setting)

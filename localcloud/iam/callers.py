@@ -1,0 +1,155 @@
+"""Who a request comes from: the account's owner, an IAM user or the session of an assumed role."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from localcloud.cloud import Cloud
+from localcloud.iam.calls import Signature
+from localcloud.iam.conditions import Context
+from localcloud.iam.policy import Access, Decision, Document, Principals, evaluate, parse
+from localcloud.iam.roles import NotAssumable, documents_of, find_role, managed_document
+
+
+class InvalidToken(Exception):
+    """The temporary credentials are not this cloud's, or no longer valid; `code` is AWS's word for it."""
+
+    def __init__(self, code: str, message: str):
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether something is allowed; if not, which kind of policy is why."""
+
+    decision: Decision
+    policy: str = "identity-based policy"
+
+    @property
+    def allowed(self) -> bool:
+        return self.decision is Decision.ALLOWED
+
+
+ALLOWED = Verdict(Decision.ALLOWED)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A user or a role's session, with the policies that bound what it may do."""
+
+    arn: str
+    account_id: str
+    identity: list[Document]
+    boundary: list[Document] | None = None
+    session: list[Document] | None = None
+    role_arn: str | None = None
+    context: Context = field(default_factory=dict)
+
+    def names(self, with_account: bool = True) -> Principals:
+        """Every name by which a resource-based policy may mean this caller."""
+        own = {self.arn} | ({self.role_arn} if self.role_arn else set())
+        account = {self.account_id, f"arn:aws:iam::{self.account_id}:root"} if with_account else set()
+        return {"AWS": frozenset(own | account)}
+
+    def judge(self, access: Access, resource_policies: list[Document]) -> Verdict:
+        """IAM's evaluation within one account: any denial wins, then either kind of policy may allow."""
+        by_resource = evaluate(resource_policies, access, self.names())
+        layers = [
+            ("resource-based policy", by_resource),
+            ("identity-based policy", evaluate(self.identity, access)),
+        ]
+        if self.boundary is not None:
+            layers.append(("permissions boundary", evaluate(self.boundary, access)))
+        if self.session is not None:
+            layers.append(("session policy", evaluate(self.session, access)))
+        for policy, decision in layers:
+            if decision is Decision.EXPLICIT_DENY:
+                return Verdict(decision, policy)
+        if by_resource is Decision.ALLOWED:
+            return ALLOWED
+        for policy, decision in layers[1:]:
+            if decision is not Decision.ALLOWED:
+                return Verdict(decision, policy)
+        return ALLOWED
+
+
+def caller_of(cloud: Cloud, signature: Signature) -> Caller | None:
+    """The caller behind an access key; None for the account's owner, who may do everything.
+
+    Every key that neither STS nor IAM of this cloud issued is the owner's. Raises InvalidToken.
+    """
+    from moto.iam.models import iam_backends
+    from moto.sts.models import sts_backends
+
+    session = sts_backends[cloud.account_id]["aws"].get_assumed_role_from_access_key(signature.access_key)
+    if session is not None:
+        return _session(cloud, signature, session)
+    if signature.access_key.startswith("ASIA"):
+        raise InvalidToken("InvalidClientTokenId", "The security token included in the request is invalid.")
+    user = iam_backends[cloud.account_id]["aws"].get_user_from_access_key_id(signature.access_key)
+    return user_caller(cloud, user) if user else None
+
+
+def caller_by_arn(cloud: Cloud, arn: str) -> Caller:
+    """A role or user as the subject of a simulation. Raises LookupError when there is none."""
+    from moto.iam.models import iam_backends
+
+    for user in iam_backends[cloud.account_id]["aws"].users.values():
+        if user.arn == arn:
+            return user_caller(cloud, user)
+    try:
+        return role_caller(cloud, find_role(cloud, arn), arn)
+    except NotAssumable as error:
+        raise LookupError(str(error)) from error
+
+
+def user_caller(cloud: Cloud, user: Any) -> Caller:
+    from moto.iam.models import iam_backends
+
+    iam = iam_backends[cloud.account_id]["aws"]
+    identity = [parse(document) for document in user.policies.values()]
+    identity += [managed_document(policy) for policy in user.managed_policies.values()]
+    for group in iam.get_groups_for_user(user.name):
+        identity += documents_of(group)
+    return Caller(
+        user.arn, cloud.account_id, identity, context={"aws:username": [user.name], **_whose(cloud, user.arn)}
+    )
+
+
+def role_caller(cloud: Cloud, role: Any, arn: str, session_policy: str | None = None) -> Caller:
+    boundary = None
+    if role.permissions_boundary_arn:
+        from moto.iam.models import iam_backends
+
+        boundary = [
+            managed_document(iam_backends[cloud.account_id]["aws"].get_policy(role.permissions_boundary_arn))
+        ]
+    return Caller(
+        arn=arn,
+        account_id=cloud.account_id,
+        identity=documents_of(role),
+        boundary=boundary,
+        session=[parse(session_policy)] if session_policy else None,
+        role_arn=role.arn,
+        context=_whose(cloud, role.arn),
+    )
+
+
+def _session(cloud: Cloud, signature: Signature, session: Any) -> Caller:
+    if signature.token != session.session_token:
+        raise InvalidToken("InvalidClientTokenId", "The security token included in the request is invalid.")
+    expiration = (
+        session.expiration.replace(tzinfo=UTC) if session.expiration.tzinfo is None else session.expiration
+    )
+    if expiration < datetime.now(UTC):
+        raise InvalidToken("ExpiredToken", "The security token included in the request is expired.")
+    try:
+        role = find_role(cloud, session.role_arn)
+    except NotAssumable as error:
+        raise InvalidToken("InvalidClientTokenId", f"The session's role is gone. {error}") from error
+    return role_caller(cloud, role, session.arn, session.policy)
+
+
+def _whose(cloud: Cloud, principal_arn: str) -> dict[str, list[str]]:
+    return {"aws:principalarn": [principal_arn], "aws:principalaccount": [cloud.account_id]}

@@ -1,0 +1,153 @@
+"""Reads from an AWS API request which operation it calls, with which parameters."""
+
+import functools
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import botocore.loaders
+import werkzeug
+from botocore.exceptions import UnknownServiceError
+from botocore.parsers import RpcV2CBORParser
+
+CREDENTIAL = re.compile(
+    r"Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]*)/(?P<service>[^/]+)/aws4_request", re.IGNORECASE
+)
+CBOR_PATH = re.compile(r"/service/[^/]+/operation/(?P<operation>\w+)")
+S3_HOST = re.compile(r"(?P<bucket>.+)\.s3[.-](?!website).+")
+REST_MODELS = {"sagemaker": "sagemaker-runtime", "apigateway": "apigatewayv2"}
+"""Signing names under which the REST service has another name in botocore."""
+REST_XML_FORMS = {"s3": "s3", "cloudfront": "query", "route53": "query"}
+"""Services whose REST API is not JSON; but for S3, their errors look like the query protocol's."""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a signed request says of its caller. Signatures themselves are not verified."""
+
+    access_key: str
+    region: str
+    service: str
+    token: str | None
+
+
+@dataclass(frozen=True)
+class Call:
+    """An API call. `form` is how its errors are written: json, rest-json, query, s3 or cbor."""
+
+    service: str
+    operation: str
+    form: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def signature_of(request: werkzeug.Request) -> Signature | None:
+    """Who signed the request, in a header or in the query string (presigned URLs); None if nobody did."""
+    token = request.headers.get("X-Amz-Security-Token") or request.args.get("X-Amz-Security-Token")
+    if found := CREDENTIAL.search(request.headers.get("Authorization", "")):
+        return Signature(found["key"], found["region"], found["service"].lower(), token)
+    if found := CREDENTIAL.fullmatch(f"Credential={request.args.get('X-Amz-Credential', '')}"):
+        return Signature(found["key"], found["region"], found["service"].lower(), token)
+    if key := request.args.get("AWSAccessKeyId"):  # S3's older presigned URLs
+        return Signature(key, "us-east-1", "s3", request.args.get("x-amz-security-token"))
+    return None
+
+
+def call_of(request: werkzeug.Request, service: str) -> Call:
+    """The call that a request to the service with this signing name makes."""
+    if target := request.headers.get("X-Amz-Target"):
+        return Call(service, target.rpartition(".")[2], "json", _json_body(request))
+    if found := CBOR_PATH.fullmatch(request.path):
+        body = request.get_data()
+        parameters = RpcV2CBORParser().parse_data_item(io.BytesIO(body)) if body else {}
+        return Call(service, found["operation"], "cbor", parameters)
+    if service != "s3" and (operation := request.values.get("Action")):
+        return Call(service, operation, "query", request.values.to_dict())
+    return _rest_call(request, service)
+
+
+def _json_body(request: werkzeug.Request) -> dict[str, Any]:
+    try:
+        body = json.loads(request.get_data() or b"{}")
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _rest_call(request: werkzeug.Request, service: str) -> Call:
+    path = request.path
+    if service == "s3" and (host := S3_HOST.fullmatch(request.host.partition(":")[0])):
+        path = f"/{host['bucket']}{path}"
+    form = REST_XML_FORMS.get(service, "rest-json")
+    best: tuple[tuple[int, int], _Operation, Call] | None = None
+    for operation in _operations(REST_MODELS.get(service, service)):
+        if operation.method != request.method or not operation.asked_by(request):
+            continue
+        if found := operation.path.fullmatch(path.rstrip("/") or "/") or operation.path.fullmatch(path):
+            parameters = {**request.args.to_dict(), **found.groupdict()}
+            # The operation that asks for most is the one meant; a literal path goes before a parameter.
+            rank = (len(operation.query) + len(operation.headers), -len(parameters))
+            if best is None or rank > best[0]:
+                best = rank, operation, Call(service, operation.name, form, parameters)
+    if best is None:
+        return Call(service, f"{request.method} {path}", form)
+    _, operation, call = best
+    if form == "rest-json" and not operation.has_payload:
+        return Call(service, call.operation, form, {**_json_body(request), **call.parameters})
+    return call
+
+
+@dataclass(frozen=True)
+class _Operation:
+    name: str
+    method: str
+    path: re.Pattern
+    query: Mapping[str, str | None]
+    headers: frozenset[str]
+    has_payload: bool
+    """The body is somebody's data, not parameters of the call: nothing in it may pass for one."""
+
+    def asked_by(self, request: werkzeug.Request) -> bool:
+        return all(
+            name in request.args and (value is None or request.args[name] == value)
+            for name, value in self.query.items()
+        ) and all(name in request.headers for name in self.headers)
+
+
+@functools.cache
+def _operations(service: str) -> tuple[_Operation, ...]:
+    """The REST operations of a service, from the model that botocore ships; none of an unknown service."""
+    try:
+        model = botocore.loaders.Loader().load_service_model(service, "service-2")
+    except UnknownServiceError:
+        return ()
+    return tuple(_read_operations(model))
+
+
+def _read_operations(model: Mapping[str, Any]) -> Iterator[_Operation]:
+    for name, operation in model["operations"].items():
+        path, _, query = operation["http"]["requestUri"].partition("?")
+        required = dict(part.partition("=")[::2] for part in query.split("&") if part)
+        wanted: dict[str, str | None] = {key: value or None for key, value in required.items()}
+        headers = set()
+        shape = model["shapes"][operation["input"]["shape"]] if "input" in operation else {}
+        for member in shape.get("required", ()):
+            description = shape["members"][member]
+            if description.get("location") == "querystring":
+                wanted.setdefault(description["locationName"], None)
+            elif description.get("location") == "header":
+                headers.add(description["locationName"])
+        has_payload = "payload" in shape
+        method = operation["http"]["method"]
+        yield _Operation(name, method, _pattern(path), wanted, frozenset(headers), has_payload)
+
+
+def _pattern(path: str) -> re.Pattern:
+    pattern, end = "", 0
+    for label in re.finditer(r"\{(\w+)(\+?)\}", path):
+        pattern += re.escape(path[end : label.start()]) + f"(?P<{label[1]}>{'.+' if label[2] else '[^/]+'})"
+        end = label.end()
+    return re.compile((pattern + re.escape(path[end:])).rstrip("/") or "/", re.DOTALL)

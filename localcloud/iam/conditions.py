@@ -1,0 +1,148 @@
+"""The Condition element of IAM policies.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+"""
+
+import base64
+import ipaddress
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+
+Context = Mapping[str, list[str]]
+"""What is known of a request: condition key, in lower case, to its values."""
+
+
+class UnknownOperator(Exception):
+    """A policy uses a condition operator that is not known here."""
+
+
+def satisfied(block: Mapping[str, Mapping[str, object]], context: Context) -> bool:
+    """Whether a request with this context meets every condition. Raises UnknownOperator."""
+    return all(
+        _holds(name, key, as_list(expected), context)
+        for name, tests in block.items()
+        for key, expected in tests.items()
+    )
+
+
+def as_list(value: object) -> list:
+    """Policies may leave out the brackets around a single value."""
+    return value if isinstance(value, list) else [value]
+
+
+def matches(pattern: str, text: str, *, ignore_case: bool = False) -> bool:
+    """IAM's wildcards: * is any run of characters, ? any one; brackets have no meaning."""
+    flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
+    translated = "".join(
+        {"*": ".*", "?": "."}.get(character) or re.escape(character) for character in pattern
+    )
+    return re.fullmatch(translated, text, flags) is not None
+
+
+def substitute(text: str, context: Context) -> str | None:
+    """Fills in policy variables such as ${aws:username}; None when the request lacks one of them."""
+    missing = False
+
+    def value(found: re.Match) -> str:
+        nonlocal missing
+        name, _, default = found[1].partition(",")
+        if name in ("*", "?", "$"):
+            return name
+        if values := context.get(name.strip().lower()):
+            return values[0]
+        if default:
+            return default.strip().strip("'\"")
+        missing = True
+        return ""
+
+    filled = re.sub(r"\$\{([^}]*)\}", value, text)
+    return None if missing else filled
+
+
+def _holds(name: str, key: str, expected: list, context: Context) -> bool:
+    qualifier, _, base = name.rpartition(":")
+    if_exists = base.endswith("IfExists")
+    base = base.removesuffix("IfExists")
+    actual = context.get(key.lower(), [])
+    if base == "Null":
+        return all((not actual) == (_text(wanted) == "true") for wanted in expected)
+    negated = base in NEGATED
+    test = _test(NEGATED.get(base, base))
+    if not actual:
+        # A missing key fails a test and passes a negated one; ForAllValues holds for no values at all.
+        return if_exists or negated or qualifier == "ForAllValues"
+    filled = [text for wanted in expected if (text := substitute(_text(wanted), context)) is not None]
+    results = [any(_quietly(test, wanted, value) for wanted in filled) != negated for value in actual]
+    if qualifier == "ForAnyValue":
+        return any(results)
+    return all(results) if qualifier == "ForAllValues" or negated else any(results)
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _quietly(test: Callable[[str, str], bool], wanted: str, value: str) -> bool:
+    """A value that is not of the operator's type does not match."""
+    try:
+        return test(wanted, value)
+    except ValueError:
+        return False
+
+
+def _arn_like(pattern: str, arn: str) -> bool:
+    """Each of the six parts of an ARN is matched by itself."""
+    patterns, parts = pattern.split(":", 5), arn.split(":", 5)
+    return len(patterns) == len(parts) and all(map(matches, patterns, parts))
+
+
+def _instant(text: str) -> datetime:
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return datetime.fromtimestamp(float(text), UTC)
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _ordered(convert: Callable[[str], object], compare: Callable) -> Callable[[str, str], bool]:
+    return lambda wanted, value: compare(convert(value), convert(wanted))
+
+
+COMPARISONS: Iterable[tuple[str, Callable]] = (
+    ("Equals", operator.eq),
+    ("LessThan", operator.lt),
+    ("LessThanEquals", operator.le),
+    ("GreaterThan", operator.gt),
+    ("GreaterThanEquals", operator.ge),
+)
+TESTS: dict[str, Callable[[str, str], bool]] = {
+    "StringEquals": operator.eq,
+    "StringEqualsIgnoreCase": lambda wanted, value: wanted.lower() == value.lower(),
+    "StringLike": matches,
+    "ArnEquals": _arn_like,
+    "ArnLike": _arn_like,
+    "Bool": lambda wanted, value: wanted.lower() == value.lower(),
+    "BinaryEquals": lambda wanted, value: base64.b64decode(wanted) == base64.b64decode(value),
+    "IpAddress": lambda wanted, value: (
+        ipaddress.ip_address(value) in ipaddress.ip_network(wanted, strict=False)
+    ),
+    **{f"Numeric{name}": _ordered(float, compare) for name, compare in COMPARISONS},
+    **{f"Date{name}": _ordered(_instant, compare) for name, compare in COMPARISONS},
+}
+NEGATED = {
+    "StringNotEquals": "StringEquals",
+    "StringNotEqualsIgnoreCase": "StringEqualsIgnoreCase",
+    "StringNotLike": "StringLike",
+    "ArnNotEquals": "ArnEquals",
+    "ArnNotLike": "ArnLike",
+    "NumericNotEquals": "NumericEquals",
+    "DateNotEquals": "DateEquals",
+    "NotIpAddress": "IpAddress",
+}
+
+
+def _test(name: str) -> Callable[[str, str], bool]:
+    if name not in TESTS:
+        raise UnknownOperator(name)
+    return TESTS[name]

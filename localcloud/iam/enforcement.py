@@ -1,0 +1,161 @@
+"""The first service behind the front door: refuses what policies do not allow."""
+
+import functools
+import os
+import time
+
+import werkzeug
+
+from localcloud.cloud import Cloud
+from localcloud.iam.actions import Place, accesses
+from localcloud.iam.buckets import anonymous_may, bucket_named_in, leave_bucket_policies_to_us, owner_may
+from localcloud.iam.callers import ALLOWED, Caller, InvalidToken, Verdict, caller_of
+from localcloud.iam.calls import Call, Signature, call_of, signature_of
+from localcloud.iam.conditions import Context
+from localcloud.iam.denial import denial
+from localcloud.iam.policy import Access, Decision, evaluate, parse
+from localcloud.iam.resources import resource_policies
+from localcloud.iam.roles import ASSUME_ROLE, NotAssumable, find_role
+from localcloud.iam.simulation import Simulation
+
+ALWAYS_ALLOWED = ("sts:GetCallerIdentity",)
+ACCESS_DENIED = "AccessDenied"
+LOAD_MANAGED_POLICIES = "MOTO_IAM_LOAD_MANAGED_POLICIES"
+
+
+class IamEnforcement:
+    """Checks every request to the AWS APIs, whoever sends it.
+
+    Keys that IAM did not issue are those of the account's owner, who may do all that no bucket policy denies.
+    """
+
+    def __init__(self, cloud: Cloud):
+        self._cloud = cloud
+        self._simulation = Simulation(cloud)
+        _know_aws_managed_policies(cloud)
+        leave_bucket_policies_to_us()
+
+    def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
+        signature = signature_of(request)
+        if signature is None:
+            return self._check_anonymous(request)
+        is_head = request.method == "HEAD"
+        call = functools.cache(lambda: call_of(request, signature.service))
+        try:
+            caller = caller_of(self._cloud, signature)
+        except InvalidToken as error:
+            return denial(call().form, error.code, str(error), is_head)
+        reason = None
+        if caller:
+            reason = self._why_not(caller, call(), request, signature)
+        elif (
+            signature.service == "s3" and (bucket := bucket_named_in(self._cloud, request)) and bucket.policy
+        ):
+            reason = self._why_not_owner(call(), request, signature)
+        if reason:
+            return denial(call().form, ACCESS_DENIED, reason, is_head)
+        if signature.service == "iam" and request.values.get("Action", "").startswith("Simulate"):
+            return self._simulation.answer(request.values)
+        return None
+
+    def _check_anonymous(self, request: werkzeug.Request) -> werkzeug.Response | None:
+        """Only S3 knows unsigned requests; those of other kinds are not for AWS's APIs."""
+        bucket = bucket_named_in(self._cloud, request)
+        if bucket is None or (request.method == "POST" and request.mimetype == "multipart/form-data"):
+            return None  # a browser's upload form carries its signature inside
+        place = Place(self._cloud.account_id, self._cloud.region)
+        for access in accesses(call_of(request, "s3"), request, place):
+            if not anonymous_may(self._cloud, bucket, _with_context(access, request, place)):
+                return denial("s3", ACCESS_DENIED, "Access Denied", request.method == "HEAD")
+        return None
+
+    def _why_not_owner(self, call: Call, request: werkzeug.Request, signature: Signature) -> str | None:
+        place = Place(self._cloud.account_id, signature.region)
+        for access in accesses(call, request, place):
+            if not owner_may(self._cloud, _with_context(access, request, place)):
+                verdict = Verdict(Decision.EXPLICIT_DENY, "resource-based policy")
+                return _explain(f"arn:aws:iam::{self._cloud.account_id}:root", access, verdict)
+        return None
+
+    def _why_not(
+        self, caller: Caller, call: Call, request: werkzeug.Request, signature: Signature
+    ) -> str | None:
+        """Why the caller may not make this call, in AWS's words; None if they may."""
+        place = Place(self._cloud.account_id, signature.region)
+        for access in accesses(call, request, place):
+            access = _with_context(access, request, place, caller.context)
+            verdict = self._judge(caller, access, call)
+            if not verdict.allowed:
+                return _explain(caller.arn, access, verdict)
+        return None
+
+    def _judge(self, caller: Caller, access: Access, call: Call) -> Verdict:
+        if access.action in ALWAYS_ALLOWED:
+            return ALLOWED
+        if access.action == ASSUME_ROLE:
+            return self._judge_assume_role(caller, access, call)
+        return caller.judge(access, resource_policies(self._cloud, access.resource))
+
+    def _judge_assume_role(self, caller: Caller, access: Access, call: Call) -> Verdict:
+        """The role must trust the caller; trust in the account leaves it to the caller's own policies."""
+        untrusted = Verdict(Decision.IMPLICIT_DENY, "trust policy")
+        try:
+            trust = [parse(find_role(self._cloud, access.resource).assume_role_policy_document)]
+        except NotAssumable:
+            return untrusted
+        if external_id := call.parameters.get("ExternalId"):
+            context = {**access.context, "sts:externalid": [external_id]}
+            access = Access(access.action, access.resource, context)
+        if evaluate(trust, access, caller.names()) is not Decision.ALLOWED:
+            return untrusted
+        named_itself = evaluate(trust, access, caller.names(with_account=False)) is Decision.ALLOWED
+        verdict = caller.judge(access, [])
+        return ALLOWED if named_itself and verdict.decision is not Decision.EXPLICIT_DENY else verdict
+
+
+def _know_aws_managed_policies(cloud: Cloud) -> None:
+    """Without them a role that AWSLambdaBasicExecutionRole is attached to could not even be made.
+
+    moto loads them wherever it finds this setting, which takes a while: so not for every partition.
+    """
+    from moto.iam.models import iam_backends
+
+    backend = iam_backends[cloud.account_id]["aws"]
+    if backend.managed_policies:
+        return
+    os.environ[LOAD_MANAGED_POLICIES] = "true"
+    try:
+        backend.reset()  # nothing has been made in it yet
+    finally:
+        del os.environ[LOAD_MANAGED_POLICIES]
+
+
+def _with_context(
+    access: Access, request: werkzeug.Request, place: Place, of_caller: Context | None = None
+) -> Access:
+    """Adds the condition keys that every request has."""
+    now = time.time()
+    context = {
+        **(of_caller or {}),
+        "aws:currenttime": [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))],
+        "aws:epochtime": [str(int(now))],
+        "aws:requestedregion": [place.region],
+        # The cloud speaks HTTP on this machine only; on AWS the same clients would use TLS.
+        "aws:securetransport": ["true"],
+        "aws:sourceip": [request.remote_addr or "127.0.0.1"],
+        "aws:useragent": [request.headers.get("User-Agent", "")],
+        **access.context,
+    }
+    return Access(access.action, access.resource, context)
+
+
+def _explain(who: str, access: Access, verdict: Verdict) -> str:
+    """In AWS's own words."""
+    quoted = f'"{access.resource}"' if access.action.startswith("s3:") else access.resource
+    text = f"User: {who} is not authorized to perform: {access.action} on resource: {quoted}"
+    if verdict.policy == "trust policy":
+        return text
+    if verdict.decision is Decision.EXPLICIT_DENY:
+        article = "an" if verdict.policy.startswith("i") else "a"
+        return f"{text} with an explicit deny in {article} {verdict.policy}"
+    return f"{text} because no {verdict.policy} allows the {access.action} action"

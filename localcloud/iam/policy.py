@@ -1,0 +1,105 @@
+"""Decides what IAM policies say of a request.
+
+moto has an evaluation of its own, but it takes a condition that does not hold for a denial, knows a single
+condition operator, no NotResource and no `?`, and lets a dot match anything: too far from IAM to rely on.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+"""
+
+import enum
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from localcloud.iam.conditions import Context, UnknownOperator, as_list, matches, satisfied, substitute
+
+log = logging.getLogger(__name__)
+
+Document = Mapping[str, Any]
+
+
+class Decision(enum.Enum):
+    ALLOWED = "allowed"
+    EXPLICIT_DENY = "explicitDeny"
+    IMPLICIT_DENY = "implicitDeny"
+
+
+@dataclass(frozen=True)
+class Access:
+    """One thing that a request does: an action on a resource ("*" where none is known)."""
+
+    action: str
+    resource: str = "*"
+    context: Context = field(default_factory=dict)
+
+
+Principals = Mapping[str, frozenset[str]]
+"""Who asks, by kind ("AWS", "Service"), under every name by which a policy may know them."""
+
+
+def parse(document: str | Document) -> Document:
+    return json.loads(document) if isinstance(document, str) else document
+
+
+def evaluate(documents: Iterable[Document], access: Access, principals: Principals | None = None) -> Decision:
+    """What these policies together say; a denial wins over everything.
+
+    With `principals` they are read as resource-based policies, whose statements must name the caller.
+    """
+    decision = Decision.IMPLICIT_DENY
+    for document in documents:
+        for statement in as_list(document.get("Statement", [])):
+            if not _applies(statement, access, principals):
+                continue
+            if statement.get("Effect") == "Deny":
+                return Decision.EXPLICIT_DENY
+            decision = Decision.ALLOWED
+    return decision
+
+
+def _applies(statement: Document, access: Access, principals: Principals | None) -> bool:
+    if principals is not None and not _names(statement, principals):
+        return False
+    if not _action_matches(statement, access.action) or not _resource_matches(statement, access):
+        return False
+    try:
+        return satisfied(statement.get("Condition") or {}, access.context)
+    except UnknownOperator as unknown:
+        # Nobody may gain by what is not understood here.
+        log.warning("policy statement with the unknown condition operator %s", unknown)
+        return statement.get("Effect") == "Deny"
+
+
+def _action_matches(statement: Document, action: str) -> bool:
+    if "NotAction" in statement:
+        return not any(matches(text, action, ignore_case=True) for text in as_list(statement["NotAction"]))
+    return any(matches(text, action, ignore_case=True) for text in as_list(statement.get("Action", [])))
+
+
+def _resource_matches(statement: Document, access: Access) -> bool:
+    if "NotResource" in statement:
+        return not _any_resource(statement["NotResource"], access)
+    # Trust policies have no Resource: they are about the role that they belong to.
+    return "Resource" not in statement or _any_resource(statement["Resource"], access)
+
+
+def _any_resource(patterns: Any, access: Access) -> bool:
+    filled = (substitute(pattern, access.context) for pattern in as_list(patterns))
+    return any(matches(pattern, access.resource) for pattern in filled if pattern is not None)
+
+
+def _names(statement: Document, principals: Principals) -> bool:
+    if "NotPrincipal" in statement:
+        return not _matches_principal(statement["NotPrincipal"], principals)
+    return _matches_principal(statement.get("Principal", {}), principals)
+
+
+def _matches_principal(element: Any, principals: Principals) -> bool:
+    if element == "*":
+        return True
+    for kind, names in element.items():
+        wanted = set(map(str, as_list(names)))
+        if wanted & principals.get(kind, frozenset()) or (kind == "AWS" and "*" in wanted):
+            return True
+    return False

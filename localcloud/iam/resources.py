@@ -1,0 +1,45 @@
+"""Resource-based policies: those of buckets and of functions."""
+
+import json
+
+from localcloud.cloud import Cloud
+from localcloud.iam.policy import Access, Decision, Document, evaluate
+
+
+def resource_policies(cloud: Cloud, resource: str) -> list[Document]:
+    """The policies attached to the bucket or function that an ARN is about; none for anything else."""
+    if resource.startswith("arn:aws:s3:::"):
+        return _bucket_policy(cloud, resource.removeprefix("arn:aws:s3:::").partition("/")[0])
+    if resource.startswith("arn:aws:lambda:") and ":function:" in resource:
+        return _function_policy(cloud, resource)
+    return []
+
+
+def service_may(cloud: Cloud, service: str, action: str, resource: str, source_arn: str) -> bool:
+    """Whether a resource's own policy lets an AWS service, such as "cloudfront.amazonaws.com", do this.
+
+    `source_arn` is what the service acts for: a distribution, a route of an API.
+    """
+    context = {
+        "aws:sourcearn": [source_arn],
+        "aws:sourceaccount": [cloud.account_id],
+        "aws:securetransport": ["true"],
+    }
+    access = Access(action, resource, context)
+    principals = {"Service": frozenset([service])}
+    return evaluate(resource_policies(cloud, resource), access, principals) is Decision.ALLOWED
+
+
+def _bucket_policy(cloud: Cloud, name: str) -> list[Document]:
+    from moto.s3.models import s3_backends
+
+    bucket = s3_backends[cloud.account_id]["aws"].buckets.get(name)
+    return [json.loads(bucket.policy)] if bucket is not None and bucket.policy else []
+
+
+def _function_policy(cloud: Cloud, arn: str) -> list[Document]:
+    from moto.awslambda.models import lambda_backends
+
+    _, _, _, region, account, _, name = arn.split(":", 6)
+    functions = lambda_backends[account][region].list_functions(None)
+    return [{"Statement": one.policy.statements} for one in functions if one.function_name == name]

@@ -1,0 +1,94 @@
+"""Roles: what they may do, who may assume them, and the credentials that come of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from localcloud.cloud import Cloud
+from localcloud.iam.policy import Access, Decision, Document, evaluate, parse
+
+ASSUME_ROLE = "sts:AssumeRole"
+SESSION_SECONDS = 12 * 3600
+"""The longest that STS issues."""
+
+
+class NotAssumable(Exception):
+    """A role does not exist, or its trust policy does not name who wants to assume it."""
+
+
+@dataclass(frozen=True)
+class RoleCredentials:
+    """Temporary credentials of an assumed role, as STS issues them."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+
+    def environment(self) -> dict[str, str]:
+        """The variables by which AWS's SDKs find credentials."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            "AWS_SESSION_TOKEN": self.session_token,
+        }
+
+
+def assume_for_service(cloud: Cloud, role_arn: str, service: str, session_name: str) -> RoleCredentials:
+    """Assumes a role as an AWS service does, for example "lambda.amazonaws.com".
+
+    Raises NotAssumable when the role is missing or its trust policy does not let that service in.
+    """
+    from moto.sts.models import sts_backends
+
+    require_trust(cloud, role_arn, service)
+    session = sts_backends[cloud.account_id]["aws"].assume_role(
+        region_name=cloud.region,
+        role_session_name=session_name[:64],
+        role_arn=role_arn,
+        policy="",
+        duration=SESSION_SECONDS,
+        external_id="",
+    )
+    return RoleCredentials(session.access_key_id, session.secret_access_key, session.session_token)
+
+
+def require_trust(cloud: Cloud, role_arn: str, service: str) -> None:
+    """Raises NotAssumable unless the role exists and its trust policy lets this AWS service assume it."""
+    role = find_role(cloud, role_arn)
+    trust = parse(role.assume_role_policy_document)
+    access = Access(ASSUME_ROLE, role_arn, {"aws:sourceaccount": [cloud.account_id]})
+    if evaluate([trust], access, {"Service": frozenset([service])}) is not Decision.ALLOWED:
+        raise NotAssumable(f"The trust policy of {role_arn} does not allow {service} to {ASSUME_ROLE}.")
+
+
+def find_role(cloud: Cloud, role_arn: str) -> Any:
+    """moto's record of a role. Raises NotAssumable when there is none."""
+    for role in list(_iam(cloud).get_roles()):  # a copy: another request may be making a role
+        if role.arn == role_arn:
+            return role
+    raise NotAssumable(f"There is no role {role_arn}.")
+
+
+def documents_of(holder: Any) -> list[Document]:
+    """The policies of moto's record of a role or group, inline and attached."""
+    attached = [managed_document(policy) for policy in list(holder.managed_policies.values())]
+    return [parse(document) for document in list(holder.policies.values())] + attached
+
+
+def managed_document(policy: Any) -> Document:
+    """The default version of one of moto's managed policies."""
+    return parse(next(version.document for version in policy.versions if version.is_default))
+
+
+def role_may(cloud: Cloud, role_arn: str, action: str, resource: str) -> bool:
+    """Whether a role's own policies let it do this."""
+    try:
+        role = find_role(cloud, role_arn)
+    except NotAssumable:
+        return False
+    return evaluate(documents_of(role), Access(action, resource)) is Decision.ALLOWED
+
+
+def _iam(cloud: Cloud) -> Any:
+    from moto.iam.models import iam_backends
+
+    return iam_backends[cloud.account_id]["aws"]

@@ -1,0 +1,184 @@
+"""How batch transform cuts a file into records and requests, and puts the answers together again."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import jsonpath_ng
+
+from localcloud.sagemaker.errors import ApiError, JobFailed
+
+WHOLE = "$"
+CSV_TYPES = ("text/csv",)
+JSON_TYPES = ("application/json", "application/jsonlines")
+OUTPUT_KEY, INPUT_KEY = "SageMakerOutput", "SageMakerInput"
+KEYS = re.compile(r"\$\[\s*('[^']+'(\s*,\s*'[^']+')+)\s*\]")
+COLUMNS = re.compile(r"\$\[\s*(-?\d*:-?\d*|-?\d+(\s*,\s*-?\d+)*)\s*\]")
+
+Selector = Callable[[Any], Any]
+
+
+def split(data: bytes, split_type: str) -> list[bytes]:
+    """The records of a file: its lines without their ends, or all of it."""
+    if split_type == "None":
+        return [data]
+    return [line for line in data.splitlines() if line]
+
+
+def batches(records: Iterable[bytes], strategy: str, limit: int) -> Iterator[list[bytes]]:
+    """Groups records into requests of at most `limit` bytes (0: any size), a newline between records counted.
+
+    Raises JobFailed for a record that alone exceeds the limit.
+    """
+    batch: list[bytes] = []
+    size = 0
+    for record in records:
+        if limit and len(record) > limit:
+            raise JobFailed(
+                f"ClientError: A record of {len(record)} bytes exceeds MaxPayloadInMB ({limit} bytes)."
+            )
+        if batch and (strategy == "SingleRecord" or (limit and size + 1 + len(record) > limit)):
+            yield batch
+            batch, size = [], 0
+        size += len(record) + bool(batch)
+        batch.append(record)
+    if batch:
+        yield batch
+
+
+def assemble(answers: Iterable[bytes], assemble_with: str) -> bytes:
+    """One output file: the answers as they are, or each ended by a newline."""
+    if assemble_with == "None":
+        return b"".join(answers)
+    return b"".join(answer.removesuffix(b"\n") + b"\n" for answer in answers)
+
+
+class Processing:
+    """DataProcessing: selects what is sent, joins input and answer, selects what is written.
+
+    Records are values: a list of columns for CSV, the parsed document for JSON. Raises ApiError for a
+    filter that is no JSONPath or a content type that has no records to look into.
+    """
+
+    def __init__(self, request: dict, content_type: str, accept: str):
+        self._input = request.get("InputFilter", WHOLE)
+        self._output = request.get("OutputFilter", WHOLE)
+        self._join = request.get("JoinSource", "None") == "Input"
+        self.active = self._join or self._input != WHOLE or self._output != WHOLE
+        if not self.active:
+            return
+        self._from = _codec("TransformInput.ContentType", content_type)
+        # Without Accept the container answers in its own default, JSON for SageMaker's containers.
+        self._to = _codec("TransformOutput.Accept", accept or JSON_TYPES[0])
+        self._select_input = _selector("InputFilter", self._input, self._from is _CSV)
+        self._select_output = _selector("OutputFilter", self._output, self._to is _CSV)
+        if self._join and self._from is not self._to:
+            raise ApiError("JoinSource needs the same format (JSON or CSV) in ContentType and Accept.")
+
+    def before(self, record: bytes) -> bytes:
+        """What of a record is sent."""
+        if not self.active or self._input == WHOLE:
+            return record
+        return self._from.encode(self._select_input(self._from.decode(record)))
+
+    def after(self, records: list[bytes], answer: bytes) -> bytes:
+        """What is written for one request's records. Raises JobFailed unless there is one answer a record."""
+        if not self.active:
+            return answer
+        answers = [answer] if len(records) == 1 else [line for line in answer.splitlines() if line]
+        if len(answers) != len(records):
+            raise JobFailed(
+                f"ClientError: The container answered {len(records)} records with {len(answers)} lines, so "
+                "they cannot be joined or filtered record by record."
+            )
+        written = []
+        for record, each in zip(records, answers, strict=True):
+            value = self._to.decode(each)
+            if self._join:
+                value = self._to.join(self._from.decode(record), value)
+            written.append(self._to.encode(self._select_output(value)))
+        return b"\n".join(written)
+
+
+class _JSON:
+    @staticmethod
+    def decode(record: bytes) -> Any:
+        try:
+            return json.loads(record)
+        except ValueError as error:
+            raise JobFailed(f"ClientError: A record is not JSON: {error}: {record[:80]!r}") from error
+
+    @staticmethod
+    def encode(value: Any) -> bytes:
+        return json.dumps(value, ensure_ascii=False).encode()
+
+    @staticmethod
+    def join(record: Any, answer: Any) -> Any:
+        if isinstance(record, dict):
+            return {**record, OUTPUT_KEY: answer}
+        return {INPUT_KEY: record, OUTPUT_KEY: answer}
+
+
+class _CSV:
+    @staticmethod
+    def decode(record: bytes) -> list[str]:
+        return next(csv.reader([record.decode()]), [])
+
+    @staticmethod
+    def encode(columns: list[str] | str) -> bytes:
+        line = io.StringIO()
+        csv.writer(line, lineterminator="").writerow([columns] if isinstance(columns, str) else columns)
+        return line.getvalue().encode()
+
+    @staticmethod
+    def join(record: list[str], answer: list[str]) -> list[str]:
+        return record + answer
+
+
+def _codec(name: str, content_type: str) -> type[_JSON] | type[_CSV]:
+    if content_type in CSV_TYPES:
+        return _CSV
+    if content_type in JSON_TYPES:
+        return _JSON
+    raise ApiError(
+        f"DataProcessing needs {', '.join(JSON_TYPES + CSV_TYPES)} in {name} (given: "
+        f"{content_type or 'none'})."
+    )
+
+
+def _selector(name: str, path: str, columns: bool) -> Selector:
+    """Applies a filter: for CSV ``$[1,2]`` or ``$[1:]``, for JSON any JSONPath or ``$['a','b']``."""
+    if path == WHOLE:
+        return lambda value: value
+    if columns:
+        return _column_selector(name, path)
+    if match := KEYS.fullmatch(path):
+        keys = re.findall(r"'([^']+)'", match[1])
+        return lambda value: {key: value[key] for key in keys if key in value}
+    try:
+        expression = jsonpath_ng.parse(path)
+    except Exception as error:  # the library raises plain Exception
+        raise ApiError(
+            f"DataProcessing.{name} is not a JSONPath that is understood: {path} ({error})."
+        ) from None
+    return lambda value: _only(name, path, [match.value for match in expression.find(value)])
+
+
+def _column_selector(name: str, path: str) -> Selector:
+    match = COLUMNS.fullmatch(path)
+    if match is None:
+        raise ApiError(f"DataProcessing.{name} must be like $[0], $[0,2] or $[1:] for CSV (given: {path}).")
+    if ":" in match[1]:
+        start, end = (int(part) if part else None for part in match[1].split(":"))
+        return lambda row: row[start:end]
+    indices = [int(part) for part in match[1].split(",")]
+    return lambda row: [row[index] for index in indices]
+
+
+def _only(name: str, path: str, found: list) -> Any:
+    if not found:
+        raise JobFailed(f"ClientError: DataProcessing.{name} {path} finds nothing in a record.")
+    return found[0] if len(found) == 1 else found

@@ -1,0 +1,55 @@
+"""What a container's process runs in: its own folder, its role's credentials, little else."""
+
+import os
+from pathlib import Path
+
+from localcloud import containers
+from localcloud.cloud import Cloud
+from localcloud.processes import Process
+
+RUNNERS = Path(containers.__file__).parent
+
+PASSED_THROUGH = (
+    # where packages come from, should the code have a requirements.txt
+    *("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"),
+    # where the machine keeps its GPUs and their libraries
+    *("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "NVIDIA_VISIBLE_DEVICES"),
+)
+PIP_CONFIGURATION = (".config/pip/pip.conf", ".pip/pip.conf")
+
+
+def environment(cloud: Cloud, role_arn: str, folder: Path, own: dict[str, str] | None) -> dict[str, str]:
+    """Variables of a container whose /opt/ml is `folder`; `own` are those its job or model asks for."""
+    home = folder.parent / "home"
+    temporary = folder.parent / "tmp"
+    for directory in (folder, home, temporary):
+        directory.mkdir(parents=True, exist_ok=True)
+    return {
+        **_pip_settings(),
+        **{name: os.environ[name] for name in PASSED_THROUGH if name in os.environ},
+        **cloud.environment(role_arn),
+        "PATH": f"{cloud.job_python.parent}:{os.environ.get('PATH', os.defpath)}",
+        "HOME": str(home),
+        "TMPDIR": str(temporary),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",  # as in AWS's images
+        "SAGEMAKER_BASE_DIR": str(folder),
+        "SAGEMAKER_REGION": cloud.region,
+        **(own or {}),
+    }
+
+
+def start(cloud: Cloud, name: str, runner: str, env: dict[str, str], *arguments: str | Path) -> Process:
+    """Starts one of the runners of `localcloud/containers` for the container that `env` describes."""
+    command = [cloud.job_python, RUNNERS / runner, *arguments]
+    return cloud.processes.start(name, command, env=env, cwd=Path(env["SAGEMAKER_BASE_DIR"]))
+
+
+def _pip_settings() -> dict[str, str]:
+    """The person's choice of package index, which a HOME of the container's own would hide from pip."""
+    settings = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    if "PIP_CONFIG_FILE" not in settings:
+        files = [Path.home() / name for name in PIP_CONFIGURATION]
+        settings.update(("PIP_CONFIG_FILE", str(file)) for file in files if file.exists())
+    return settings

@@ -1,0 +1,259 @@
+"""Endpoints: created, updated and deleted here, with a live model server behind each production variant."""
+
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from localcloud.cloud import Cloud
+from localcloud.sagemaker.errors import ApiError, JobFailed
+from localcloud.sagemaker.hosting import INVOCATION_SECONDS, ModelServer, instance_id
+from localcloud.sagemaker.models import EndpointConfigs, Models
+from localcloud.sagemaker.records import Record, Table, select
+from localcloud.sagemaker.validation import require_supported
+
+LOG_GROUP = "/aws/sagemaker/Endpoints"
+SERVERLESS_START_SECONDS = 180
+"""What a serverless container has for download, start and first ping."""
+INSTANCE_START_SECONDS = 600
+"""ContainerStartupHealthCheckTimeoutInSeconds unless the configuration says otherwise."""
+IN_PROGRESS = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+
+
+class Throttled(Exception):
+    """A serverless variant already answers as many requests as its MaxConcurrency allows."""
+
+
+class Variant:
+    """A production variant in service."""
+
+    def __init__(self, cloud: Cloud, endpoint: str, config: dict, models: Models):
+        self.name: str = config["VariantName"]
+        self.config = config
+        self.weight: float = config.get("InitialVariantWeight", 1.0)
+        self.serverless: dict | None = config.get("ServerlessConfig")
+        container, role = models.container(config["ModelName"])
+        self.image: str = container["Image"]
+        self.server = ModelServer(
+            cloud,
+            f"endpoint {endpoint} {self.name}",
+            container,
+            role,
+            f"{LOG_GROUP}/{endpoint}",
+            f"{self.name}/{instance_id()}",
+        )
+        self._slots = threading.Semaphore(self.serverless["MaxConcurrency"]) if self.serverless else None
+
+    def start(self) -> None:
+        """Raises JobFailed in SageMaker's words when the container does not come up."""
+        if self.serverless:
+            seconds = SERVERLESS_START_SECONDS
+        else:
+            seconds = self.config.get("ContainerStartupHealthCheckTimeoutInSeconds", INSTANCE_START_SECONDS)
+        try:
+            self.server.start(seconds)
+        except JobFailed as failure:
+            raise JobFailed(
+                f"The primary container for production variant {self.name} did not pass the ping health "
+                f"check. Please check CloudWatch logs for this endpoint. ({failure}.)"
+            ) from failure
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """Held for the length of one request; raises Throttled when a serverless variant has none left."""
+        if self._slots is None:
+            yield
+        elif self._slots.acquire(blocking=False):
+            try:
+                yield
+            finally:
+                self._slots.release()
+        else:
+            raise Throttled(f"MaxConcurrency of {self.serverless['MaxConcurrency']} reached")
+
+    def describe(self, since: float) -> dict:
+        """The variant's summary in DescribeEndpoint."""
+        image = {"SpecifiedImage": self.image, "ResolvedImage": self.image, "ResolutionTime": since}
+        if self.serverless:
+            size = {"CurrentServerlessConfig": self.serverless}
+        else:
+            count = self.config["InitialInstanceCount"]
+            size = {"CurrentInstanceCount": count, "DesiredInstanceCount": count}
+        return {
+            "VariantName": self.name,
+            "DeployedImages": [image],
+            "CurrentWeight": self.weight,
+            "DesiredWeight": self.weight,
+            **size,
+        }
+
+
+class Deployment:
+    """The variants of one endpoint configuration in service, and the requests that they are answering."""
+
+    def __init__(self, cloud: Cloud, endpoint: str, config: dict, models: Models):
+        self.variants = [
+            Variant(cloud, endpoint, variant, models) for variant in config["ProductionVariants"]
+        ]
+        self._in_flight = 0
+        self._retired = False
+        self._changed = threading.Condition()
+
+    def start(self) -> None:
+        for variant in self.variants:
+            variant.start()
+
+    def enter(self) -> bool:
+        """Counts a request in; False when the deployment takes no more."""
+        with self._changed:
+            self._in_flight += not self._retired
+            return not self._retired
+
+    def leave(self) -> None:
+        with self._changed:
+            self._in_flight -= 1
+            self._changed.notify_all()
+
+    def choose(self, name: str | None) -> Variant | None:
+        """The variant of that name, None if there is no such; without a name one at random by weight."""
+        if name is not None:
+            return next((variant for variant in self.variants if variant.name == name), None)
+        weights = [variant.weight for variant in self.variants]
+        return random.choices(self.variants, weights if any(weights) else None)[0]
+
+    def retire(self, drain_seconds: float = INVOCATION_SECONDS) -> None:
+        """Stops the variants once the requests they are answering are done."""
+        with self._changed:
+            self._retired = True
+            self._changed.wait_for(lambda: self._in_flight == 0, drain_seconds)
+        for variant in self.variants:
+            variant.server.stop()
+
+
+class Endpoints:
+    """The operations on endpoints."""
+
+    def __init__(self, cloud: Cloud, models: Models, configs: EndpointConfigs):
+        self._cloud, self._models, self._configs = cloud, models, configs
+        self._serving: dict[str, Deployment] = {}
+        self._lock = threading.Lock()
+        self.table = Table(
+            cloud,
+            "endpoint",
+            missing=lambda arn: ApiError(f'Could not find endpoint "{arn}".'),
+            exists=lambda arn: ApiError(f'Cannot create already existing endpoint "{arn}".'),
+        )
+
+    def create(self, request: dict) -> dict:
+        require_supported(
+            "CreateEndpoint", request, {"EndpointName": None, "EndpointConfigName": None, "Tags": None}
+        )
+        deployment = self._deployment(request)
+        config_name = request["EndpointConfigName"]
+        record = self.table.add(
+            request["EndpointName"], request, EndpointStatus="Creating", EndpointConfigName=config_name
+        )
+        self._in_background(self._bring_up, record, deployment, config_name)
+        return {"EndpointArn": record.arn}
+
+    def update(self, request: dict) -> dict:
+        require_supported("UpdateEndpoint", request, {"EndpointName": None, "EndpointConfigName": None})
+        record = self.table.get(request["EndpointName"])
+        deployment = self._deployment(request)
+        with self._lock:
+            self._require_settled(record)
+            record.update(EndpointStatus="Updating")
+            record.live.pop("FailureReason", None)
+        self._in_background(self._bring_up, record, deployment, request["EndpointConfigName"])
+        return {"EndpointArn": record.arn}
+
+    def delete(self, request: dict) -> dict:
+        record = self.table.get(request["EndpointName"])
+        with self._lock:
+            self._require_settled(record)
+            record.update(EndpointStatus="Deleting")
+        serving = self._serving.pop(record.name, None)
+        self.table.remove(record.name)
+        if serving:
+            self._in_background(serving.retire, 0)
+        return {}
+
+    def describe(self, request: dict) -> dict:
+        record = self.table.get(request["EndpointName"])
+        serving = self._serving.get(record.name)
+        variants = [variant.describe(record.modified) for variant in serving.variants] if serving else []
+        return {
+            "EndpointName": record.name,
+            "EndpointArn": record.arn,
+            "CreationTime": record.created,
+            "LastModifiedTime": record.modified,
+            "ProductionVariants": variants,
+            **record.live,
+        }
+
+    def summaries(self, request: dict) -> dict:
+        page, token = select(self.table, request, "EndpointStatus")
+        endpoints = [
+            {
+                "EndpointName": record.name,
+                "EndpointArn": record.arn,
+                "CreationTime": record.created,
+                "LastModifiedTime": record.modified,
+                "EndpointStatus": record.live["EndpointStatus"],
+            }
+            for record in page
+        ]
+        return {"Endpoints": endpoints, "NextToken": token}
+
+    @contextmanager
+    def serving(self, name: str) -> Iterator[Deployment | None]:
+        """What answers an endpoint's request, kept in service until the end of the request.
+
+        None when there is no such endpoint or it does not serve.
+        """
+        while True:
+            try:
+                deployment = self._serving.get(self.table.get(name).name)
+            except ApiError:
+                deployment = None
+            if deployment is None:
+                yield None
+                return
+            if deployment.enter():
+                break  # else it has just been replaced: look again
+        try:
+            yield deployment
+        finally:
+            deployment.leave()
+
+    def running(self) -> dict[str, str]:
+        return {record.name: record.live["EndpointStatus"] for record in self.table}
+
+    def _deployment(self, request: dict) -> Deployment:
+        config = self._configs.table.get(request["EndpointConfigName"])
+        return Deployment(self._cloud, request["EndpointName"], config.request, self._models)
+
+    def _bring_up(self, record: Record, deployment: Deployment, config_name: str) -> None:
+        """Starts a deployment and puts it in place of the former one, which goes on serving until then."""
+        try:
+            deployment.start()
+        except Exception as failure:  # a fault of localcloud's own must not look like success
+            deployment.retire(0)
+            reason = (
+                str(failure) if isinstance(failure, JobFailed) else f"{type(failure).__name__}: {failure}"
+            )
+            status = "InService" if record.name in self._serving else "Failed"
+            record.update(EndpointStatus=status, FailureReason=reason)
+            return
+        former = self._serving.get(record.name)
+        self._serving[record.name] = deployment
+        record.update(EndpointStatus="InService", EndpointConfigName=config_name)
+        if former:
+            former.retire()
+
+    def _require_settled(self, record: Record) -> None:
+        if record.live["EndpointStatus"] in IN_PROGRESS:
+            raise ApiError(f'Cannot update in-progress endpoint "{record.arn}".')
+
+    def _in_background(self, work: object, *arguments: object) -> None:
+        threading.Thread(target=work, args=arguments, daemon=True).start()

@@ -1,0 +1,171 @@
+"""A model server: one container that holds a model and answers /ping and /invocations."""
+
+import http.client
+import logging
+import secrets
+import shutil
+import signal
+import threading
+import time
+from dataclasses import dataclass
+
+from localcloud.cloud import Cloud
+from localcloud.processes import Process
+from localcloud.sagemaker import container
+from localcloud.sagemaker.errors import JobFailed
+from localcloud.sagemaker.logs import LogStream
+from localcloud.sagemaker.models import CODE_FOLDER
+from localcloud.sagemaker.transfer import Transfer, unpack
+
+log = logging.getLogger(__name__)
+
+INVOCATION_SECONDS = 60
+"""How long a container may take to answer /invocations (InvokeEndpoint)."""
+PING_SECONDS = 2
+"""How long it may take to answer /ping."""
+POLL_SECONDS = 0.05
+RESTART_SECONDS = 1.0
+FORWARDED = ("Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes", "X-Amzn-SageMaker-Inference-Id")
+
+
+class NotAnswered(Exception):
+    """The container gave no HTTP answer: it took too long, or is gone."""
+
+
+class TooSlow(NotAnswered):
+    """The container took too long."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the container answered."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("Content-Type", "application/octet-stream")
+
+
+class ModelServer:
+    """Runs one model's container from `start()` to `stop()`; one that ends by itself is started again."""
+
+    def __init__(self, cloud: Cloud, name: str, model: dict, role_arn: str, log_group: str, log_stream: str):
+        self._cloud, self._name, self._model, self._role = cloud, name, model, role_arn
+        self._log_group, self._log_stream = log_group, log_stream
+        # A folder for each server: the old and the new one stand side by side while an endpoint is updated.
+        self._folder = cloud.state_dir / "hosting" / f"{name.replace(' ', '-')}-{secrets.token_hex(4)}"
+        self._port_file = self._folder / "port"
+        self._stopping = threading.Event()
+        self._process: Process | None = None
+        self._logs: LogStream | None = None
+        self._port = 0
+
+    def start(self, within: float, extra_env: dict[str, str] | None = None) -> None:
+        """Downloads the model, starts the container and waits until it answers /ping.
+
+        Raises JobFailed when that fails or takes longer than `within` seconds.
+        """
+        self._deadline = time.monotonic() + within
+        ml = self._folder / "ml"
+        archive = self._folder / "model.tar.gz"
+        Transfer(self._cloud, self._role).download(self._model["ModelDataUrl"], archive)
+        unpack(archive, ml / "model")
+        archive.unlink()
+        own = dict(self._model.get("Environment") or {}) | (extra_env or {})
+        if own.get("SAGEMAKER_SUBMIT_DIRECTORY") == CODE_FOLDER:
+            own["SAGEMAKER_SUBMIT_DIRECTORY"] = str(ml / "model" / "code")
+        self._env = container.environment(self._cloud, self._role, ml, own) | {
+            "SAGEMAKER_BIND_TO_PORT": "0",
+            "LOCALCLOUD_PORT_FILE": str(self._port_file),
+        }
+        self._logs = LogStream(self._cloud, self._role, self._log_group, self._log_stream)
+        self._launch()
+        self._wait_until_healthy()
+        threading.Thread(target=self._keep_alive, daemon=True, name=f"keep {self._name}").start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._process:
+            self._cloud.processes.discard(self._process)
+        if self._logs:
+            self._logs.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def invoke(self, body: bytes, headers: dict[str, str], seconds: float = INVOCATION_SECONDS) -> Answer:
+        """Passes a request to the container. Raises NotAnswered when it does not answer within `seconds`."""
+        chosen = {name: value for name, value in headers.items() if name in FORWARDED and value}
+        try:
+            return self._request("POST", "/invocations", body, chosen, seconds)
+        except TooSlow:
+            # As SageMaker's model servers do with a worker that hangs: end it, and start another.
+            self._process.send_signal(signal.SIGKILL)
+            raise
+
+    def _launch(self) -> None:
+        self._port_file.unlink(missing_ok=True)
+        self._process = container.start(self._cloud, self._name, "inference.py", self._env)
+        threading.Thread(target=self._pass_on_log, args=(self._process,), daemon=True).start()
+
+    def _pass_on_log(self, process: Process) -> None:
+        for line in process.lines():
+            self._logs.write(line)
+
+    def _wait_until_healthy(self) -> None:
+        while time.monotonic() < self._deadline:
+            if (code := self._process.poll()) is not None:
+                raise JobFailed(
+                    f"The container exited with status {code} before it answered the ping health check"
+                )
+            if self._stopping.is_set():
+                raise JobFailed("The container was stopped")
+            if self._healthy():
+                return
+            time.sleep(POLL_SECONDS)
+        raise JobFailed("The container did not answer the ping health check in time")
+
+    def _healthy(self) -> bool:
+        try:
+            self._port = int(self._port_file.read_text())
+            return self._request("GET", "/ping", b"", {}, PING_SECONDS).status == 200
+        except (FileNotFoundError, NotAnswered):
+            return False
+
+    def _request(
+        self, method: str, path: str, body: bytes, headers: dict[str, str], seconds: float
+    ) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=seconds)
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            return Answer(response.status, dict(response.getheaders()), response.read())
+        except TimeoutError as error:
+            raise TooSlow(f"no answer within {seconds:g} seconds") from error
+        except (OSError, http.client.HTTPException) as error:
+            raise NotAnswered(f"{type(error).__name__}: {error}") from error
+        finally:
+            connection.close()
+
+    def _keep_alive(self) -> None:
+        """Starts the container again when it ends by itself, as SageMaker does."""
+        while True:
+            code = self._process.wait()
+            if self._stopping.wait(RESTART_SECONDS):
+                return
+            self._logs.write(f"The container exited with status {code}; it is started again.")
+            self._cloud.processes.discard(self._process)
+            self._deadline = time.monotonic() + INVOCATION_SECONDS
+            try:
+                self._launch()
+                self._wait_until_healthy()
+            except JobFailed as failure:
+                log.warning("%s: %s", self._name, failure)
+            except RuntimeError:
+                return  # localcloud itself is stopping
+
+
+def instance_id() -> str:
+    """A name for a machine that does not exist, in the form of those that do."""
+    return f"i-0{secrets.token_hex(8)}"

@@ -1,0 +1,69 @@
+"""A training job's metrics: the numbers that its metric definitions find in its log."""
+
+import logging
+import re
+import time
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localcloud.cloud import Cloud
+from localcloud.sagemaker.errors import ApiError
+
+log = logging.getLogger(__name__)
+
+NAMESPACE = "/aws/sagemaker/TrainingJobs"
+REQUEST_METRICS = 1000
+"""What one PutMetricData request may carry."""
+
+
+class Metrics:
+    """Scans a job's log. Raises ApiError for a regular expression that is none or captures nothing."""
+
+    def __init__(self, definitions: list[dict]):
+        self._patterns = {}
+        for definition in definitions:
+            name, regex = definition["Name"], definition["Regex"]
+            try:
+                pattern = re.compile(regex)
+            except re.error as error:
+                raise ApiError(f"The regular expression of metric {name!r} is invalid: {error}.") from None
+            if not pattern.groups:
+                raise ApiError(
+                    f"The regular expression of metric {name!r} must have a group around the number."
+                )
+            self._patterns[name] = pattern
+        self._found: list[tuple[str, float, float]] = []
+
+    def scan(self, line: str) -> None:
+        for name, pattern in self._patterns.items():
+            for match in pattern.finditer(line):
+                try:
+                    self._found.append((name, float(match[1]), time.time()))
+                except (TypeError, ValueError):
+                    continue  # as on AWS, what is not a number is no metric
+
+    def final(self) -> list[dict]:
+        """The last value of each metric (FinalMetricDataList)."""
+        last = {name: (value, when) for name, value, when in self._found}
+        return [
+            {"MetricName": name, "Value": value, "Timestamp": when} for name, (value, when) in last.items()
+        ]
+
+    def publish(self, cloud: Cloud, role_arn: str, job: str) -> None:
+        """Puts all values into CloudWatch, as the job's role; without that right they are only in the job."""
+        data = [
+            {
+                "MetricName": name,
+                "Dimensions": [{"Name": "Host", "Value": f"{job}/algo-1"}],
+                "Timestamp": when,
+                "Value": value,
+            }
+            for name, value, when in self._found
+        ]
+        try:
+            for start in range(0, len(data), REQUEST_METRICS):
+                cloud.client("cloudwatch", role_arn).put_metric_data(
+                    Namespace=NAMESPACE, MetricData=data[start : start + REQUEST_METRICS]
+                )
+        except (BotoCoreError, ClientError) as error:
+            log.warning("no CloudWatch metrics for %s: %s", job, error)

@@ -1,0 +1,123 @@
+"""What SageMaker remembers: one table a resource type, listed and filtered as the List operations do."""
+
+import base64
+import binascii
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from localcloud.cloud import Cloud
+from localcloud.sagemaker.errors import ApiError
+
+DEFAULT_PAGE = 10
+"""Entries that a List operation returns unless MaxResults says otherwise."""
+
+
+@dataclass
+class Record:
+    """One resource: the request that made it and what has become of it since."""
+
+    name: str
+    arn: str
+    request: dict
+    live: dict[str, Any] = field(default_factory=dict)
+    """The fields of Describe that the request does not determine, times in seconds since 1970."""
+    created: float = field(default_factory=time.time)
+    modified: float = field(default_factory=time.time)
+    tags: dict[str, str] = field(default_factory=dict)
+
+    def update(self, **fields: Any) -> None:
+        self.live.update(fields)
+        self.modified = time.time()
+
+
+class Table:
+    """The records of one resource type, by name. `missing` and `exists` make the errors from an ARN."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        resource: str,
+        missing: Callable[[str], Exception],
+        exists: Callable[[str], Exception],
+    ):
+        self._arn = f"arn:aws:sagemaker:{cloud.region}:{cloud.account_id}:{resource}/"
+        self._missing, self._exists = missing, exists
+        self._records: dict[str, Record] = {}
+        self._lock = threading.Lock()
+
+    def add(self, name: str, request: dict, **live: Any) -> Record:
+        # SageMaker writes ARNs in lower case and treats names that differ only in case as the same.
+        record = Record(name, self._arn + name.lower(), request, live, tags=to_tags(request.get("Tags")))
+        with self._lock:
+            if name.lower() in self._records:
+                raise self._exists(record.arn)
+            self._records[name.lower()] = record
+        return record
+
+    def get(self, name: str) -> Record:
+        try:
+            return self._records[name.lower()]
+        except KeyError:
+            raise self._missing(self._arn + name.lower()) from None
+
+    def remove(self, name: str) -> Record:
+        with self._lock:
+            record = self.get(name)
+            del self._records[name.lower()]
+        return record
+
+    def by_arn(self, arn: str) -> Record | None:
+        return next((record for record in self if record.arn == arn), None)
+
+    def __iter__(self) -> Iterator[Record]:
+        with self._lock:
+            return iter(list(self._records.values()))
+
+
+def to_tags(tags: list[dict] | None) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in tags or ()}
+
+
+def select(records: Table, request: dict, status_field: str | None = None) -> tuple[list[Record], str | None]:
+    """Applies a List operation's filters, order and paging; returns one page and the token of the next."""
+    chosen = [record for record in records if _matches(record, request, status_field)]
+    order = request.get("SortBy", "CreationTime")
+    keys: dict[str, Callable[[Record], Any]] = {
+        "Name": lambda record: record.name,
+        "CreationTime": lambda record: record.created,
+        "LastModifiedTime": lambda record: record.modified,
+        "Status": lambda record: record.live.get(status_field),
+    }
+    chosen.sort(key=keys[order], reverse=request.get("SortOrder", "Descending") == "Descending")
+    start = _from_token(request.get("NextToken"))
+    end = start + request.get("MaxResults", DEFAULT_PAGE)
+    return chosen[start:end], _to_token(end) if end < len(chosen) else None
+
+
+def _matches(record: Record, request: dict, status_field: str | None) -> bool:
+    bounds = (
+        ("CreationTimeAfter", "CreationTimeBefore", record.created),
+        ("LastModifiedTimeAfter", "LastModifiedTimeBefore", record.modified),
+    )
+    return (
+        request.get("NameContains", "").lower() in record.name.lower()
+        and request.get("StatusEquals") in (None, record.live.get(status_field))
+        and all(
+            request.get(after, 0) <= when <= request.get(before, float("inf"))
+            for after, before, when in bounds
+        )
+    )
+
+
+def _to_token(position: int) -> str:
+    return base64.urlsafe_b64encode(str(position).encode()).decode()
+
+
+def _from_token(token: str | None) -> int:
+    try:
+        return int(base64.urlsafe_b64decode(token)) if token else 0
+    except (ValueError, binascii.Error):
+        raise ApiError("NextToken is not one that this operation returned.") from None

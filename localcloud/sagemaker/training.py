@@ -1,0 +1,180 @@
+"""The operations on training jobs: CreateTrainingJob and its relatives. training_run.py has a job's life."""
+
+from localcloud.cloud import Cloud
+from localcloud.sagemaker.errors import ApiError, JobFailed, ResourceInUse
+from localcloud.sagemaker.metrics import Metrics
+from localcloud.sagemaker.records import Table, select
+from localcloud.sagemaker.roles import require_assumable
+from localcloud.sagemaker.training_run import CONTAINER_FOLDER, TrainingRun
+from localcloud.sagemaker.transfer import Transfer, split_uri
+from localcloud.sagemaker.validation import require_supported, require_value
+
+SUPPORTED = {
+    "TrainingJobName": None,
+    "HyperParameters": None,
+    "AlgorithmSpecification": {
+        "TrainingImage": None,
+        "TrainingInputMode": None,
+        "MetricDefinitions": None,
+        "EnableSageMakerMetricsTimeSeries": None,
+    },
+    "RoleArn": None,
+    "InputDataConfig": {
+        "ChannelName": None,
+        "DataSource": {"S3DataSource": {"S3DataType": None, "S3Uri": None, "S3DataDistributionType": None}},
+        "ContentType": None,
+        "CompressionType": None,
+        "RecordWrapperType": None,
+        "InputMode": None,
+    },
+    "OutputDataConfig": {"S3OutputPath": None, "KmsKeyId": None, "CompressionType": None},
+    "ResourceConfig": {
+        "InstanceType": None,
+        "InstanceCount": None,
+        "VolumeSizeInGB": None,
+        "VolumeKmsKeyId": None,
+    },
+    "StoppingCondition": {"MaxRuntimeInSeconds": None, "MaxWaitTimeInSeconds": None},
+    "CheckpointConfig": None,
+    "Environment": None,
+    "Tags": None,
+    "RetryStrategy": None,
+    # Spot capacity is never taken away here, and there is one host with nobody to encrypt traffic to.
+    "EnableManagedSpotTraining": None,
+    "EnableInterContainerTrafficEncryption": None,
+    # Sent by the SDK for every job; they have an effect only on scripts that import smdebug.
+    "DebugHookConfig": None,
+    "ProfilerConfig": None,
+}
+
+
+class TrainingJobs:
+    """The operations on training jobs."""
+
+    def __init__(self, cloud: Cloud):
+        self._cloud = cloud
+        self._jobs: dict[str, TrainingRun] = {}
+        self.table = Table(
+            cloud,
+            "training-job",
+            missing=lambda arn: ApiError("Requested resource not found."),
+            exists=lambda arn: ResourceInUse(
+                "Job name must be unique within an AWS account and region, and a training job with this name "
+                f"already exists ({arn})"
+            ),
+        )
+
+    def create(self, request: dict) -> dict:
+        self._check(request)
+        metrics = Metrics(request["AlgorithmSpecification"].get("MetricDefinitions") or [])
+        record = self.table.add(
+            request["TrainingJobName"], request, TrainingJobStatus="InProgress", SecondaryStatus="Starting"
+        )
+        run = self._jobs[record.name] = TrainingRun(self._cloud, record, metrics)
+        run.start()
+        return {"TrainingJobArn": record.arn}
+
+    def describe(self, request: dict) -> dict:
+        record = self.table.get(request["TrainingJobName"])
+        echoed = {name: value for name, value in record.request.items() if name != "Tags"}
+        return {
+            "EnableNetworkIsolation": False,
+            "EnableInterContainerTrafficEncryption": False,
+            "EnableManagedSpotTraining": False,
+            **echoed,
+            "TrainingJobArn": record.arn,
+            "CreationTime": record.created,
+            "LastModifiedTime": record.modified,
+            **record.live,
+        }
+
+    def summaries(self, request: dict) -> dict:
+        page, token = select(self.table, request, "TrainingJobStatus")
+        summaries = [
+            {
+                "TrainingJobName": record.name,
+                "TrainingJobArn": record.arn,
+                "CreationTime": record.created,
+                "LastModifiedTime": record.modified,
+                "TrainingEndTime": record.live.get("TrainingEndTime"),
+                "TrainingJobStatus": record.live["TrainingJobStatus"],
+                "SecondaryStatus": record.live["SecondaryStatus"],
+            }
+            for record in page
+        ]
+        return {"TrainingJobSummaries": summaries, "NextToken": token}
+
+    def stop(self, request: dict) -> dict:
+        record = self.table.get(request["TrainingJobName"])
+        status = record.live["TrainingJobStatus"]
+        if status not in ("InProgress", "Stopping"):
+            raise ApiError(f"The request was rejected because the training job is in status {status}.")
+        self._jobs[record.name].stop()
+        return {}
+
+    def running(self) -> list[str]:
+        return [job.name for job in self.table if job.live["TrainingJobStatus"] in ("InProgress", "Stopping")]
+
+    def _check(self, request: dict) -> None:
+        operation = "CreateTrainingJob"
+        require_supported(operation, request, SUPPORTED)
+        algorithm = request["AlgorithmSpecification"]
+        resources = request.get("ResourceConfig") or {}
+        if "TrainingImage" not in algorithm:
+            raise ApiError(f"{operation}: localcloud needs AlgorithmSpecification.TrainingImage.")
+        require_value(
+            operation, "AlgorithmSpecification.TrainingInputMode", algorithm["TrainingInputMode"], "File"
+        )
+        require_value(operation, "ResourceConfig.InstanceCount", resources.get("InstanceCount"), 1)
+        require_value(
+            operation,
+            "OutputDataConfig.CompressionType",
+            request["OutputDataConfig"].get("CompressionType"),
+            "GZIP",
+        )
+        if checkpoints := request.get("CheckpointConfig"):
+            path = checkpoints.get("LocalPath", f"{CONTAINER_FOLDER}/checkpoints")
+            if not path.startswith(f"{CONTAINER_FOLDER}/") or ".." in path:
+                raise ApiError(
+                    f"{operation}: localcloud supports CheckpointConfig.LocalPath only below "
+                    f"{CONTAINER_FOLDER} (given: {path})."
+                )
+        require_assumable(self._cloud, request["RoleArn"])
+        channels = request.get("InputDataConfig") or []
+        names = [channel["ChannelName"] for channel in channels]
+        if len(set(names)) < len(names):
+            raise ApiError(f"Channel names must be unique (given: {', '.join(names)}).")
+        for index, channel in enumerate(channels):
+            self._check_channel(f"InputDataConfig[{index}]", channel, request["RoleArn"])
+
+    def _check_channel(self, path: str, channel: dict, role_arn: str) -> None:
+        operation = "CreateTrainingJob"
+        source = channel["DataSource"].get("S3DataSource")
+        if source is None:
+            raise ApiError(f"{operation}: localcloud supports only S3DataSource in {path}.DataSource.")
+        prefix = f"{path}.DataSource.S3DataSource"
+        require_value(operation, f"{prefix}.S3DataType", source["S3DataType"], "S3Prefix")
+        require_value(
+            operation,
+            f"{prefix}.S3DataDistributionType",
+            source.get("S3DataDistributionType"),
+            "FullyReplicated",
+        )
+        for name, allowed in (
+            ("CompressionType", "None"),
+            ("RecordWrapperType", "None"),
+            ("InputMode", "File"),
+        ):
+            require_value(operation, f"{path}.{name}", channel.get(name), allowed)
+        uri, bucket = source["S3Uri"], split_uri(source["S3Uri"])[0]
+        try:
+            found = Transfer(self._cloud, role_arn).keys(uri)
+        except JobFailed:
+            found = []
+        if not found:
+            raise ApiError(
+                f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that '
+                f"the bucket exists in the selected region ({self._cloud.region}), that objects exist "
+                f'under that S3 prefix, and that the role "{role_arn}" has "s3:ListBucket" permissions on '
+                f'bucket "{bucket}".'
+            )

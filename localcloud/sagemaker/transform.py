@@ -1,0 +1,245 @@
+"""Batch transform: runs the objects under an S3 prefix through a model's container."""
+
+import gzip
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from localcloud.cloud import Cloud
+from localcloud.sagemaker.batching import Processing, assemble, batches, split
+from localcloud.sagemaker.errors import ApiError, JobFailed, ResourceInUse
+from localcloud.sagemaker.hosting import ModelServer, NotAnswered, instance_id
+from localcloud.sagemaker.logs import LogStream
+from localcloud.sagemaker.models import Models
+from localcloud.sagemaker.records import Record, Table, select
+from localcloud.sagemaker.transfer import Transfer, join_uri, relative_name, split_uri
+from localcloud.sagemaker.validation import require_supported, require_value
+
+LOG_GROUP = "/aws/sagemaker/TransformJobs"
+START_SECONDS = 600
+MEGABYTE = 1024 * 1024
+DEFAULT_PAYLOAD_MB = 6
+DEFAULT_TIMEOUT_SECONDS = 600
+DEFAULT_RETRIES = 3
+"""ModelClientConfig unless the request says otherwise."""
+SHOWN_CHARACTERS = 400
+
+SUPPORTED = {
+    "TransformJobName": None,
+    "ModelName": None,
+    "MaxConcurrentTransforms": None,
+    "ModelClientConfig": None,
+    "MaxPayloadInMB": None,
+    "BatchStrategy": None,
+    "Environment": None,
+    "TransformInput": {
+        "DataSource": {"S3DataSource": {"S3DataType": None, "S3Uri": None}},
+        "ContentType": None,
+        "CompressionType": None,
+        "SplitType": None,
+    },
+    "TransformOutput": {"S3OutputPath": None, "Accept": None, "AssembleWith": None, "KmsKeyId": None},
+    "TransformResources": {"InstanceType": None, "InstanceCount": None, "VolumeKmsKeyId": None},
+    "DataProcessing": None,
+    "Tags": None,
+}
+
+
+class Stopped(Exception):
+    """The job was asked to stop."""
+
+
+class TransformJobs:
+    """The operations on transform jobs."""
+
+    def __init__(self, cloud: Cloud, models: Models):
+        self._cloud, self._models = cloud, models
+        self._runs: dict[str, TransformRun] = {}
+        self.table = Table(
+            cloud,
+            "transform-job",
+            missing=lambda arn: ApiError(f'Could not find transform job "{arn}".'),
+            exists=lambda arn: ResourceInUse(
+                "Job name must be unique within an AWS account and region, and a transform job with this "
+                f"name already exists ({arn})"
+            ),
+        )
+
+    def create(self, request: dict) -> dict:
+        operation = "CreateTransformJob"
+        require_supported(operation, request, SUPPORTED)
+        source, output = request["TransformInput"], request["TransformOutput"]
+        for path, value, *allowed in (
+            (
+                "TransformInput.DataSource.S3DataSource.S3DataType",
+                _s3_source(request)["S3DataType"],
+                "S3Prefix",
+            ),
+            ("TransformInput.SplitType", source.get("SplitType"), "None", "Line"),
+            ("TransformResources.InstanceCount", request["TransformResources"]["InstanceCount"], 1),
+        ):
+            require_value(operation, path, value, *allowed)
+        processing = Processing(
+            request.get("DataProcessing") or {}, source.get("ContentType", ""), output.get("Accept", "")
+        )
+        container, role = self._models.container(request["ModelName"])
+        record = self.table.add(request["TransformJobName"], request, TransformJobStatus="InProgress")
+        run = self._runs[record.name] = TransformRun(self._cloud, record, container, role, processing)
+        run.start()
+        return {"TransformJobArn": record.arn}
+
+    def describe(self, request: dict) -> dict:
+        record = self.table.get(request["TransformJobName"])
+        echoed = {name: value for name, value in record.request.items() if name != "Tags"}
+        return {**echoed, "TransformJobArn": record.arn, "CreationTime": record.created, **record.live}
+
+    def summaries(self, request: dict) -> dict:
+        page, token = select(self.table, request, "TransformJobStatus")
+        summaries = [
+            {
+                "TransformJobName": record.name,
+                "TransformJobArn": record.arn,
+                "CreationTime": record.created,
+                "LastModifiedTime": record.modified,
+                **{
+                    name: record.live[name]
+                    for name in ("TransformEndTime", "TransformJobStatus", "FailureReason")
+                    if name in record.live
+                },
+            }
+            for record in page
+        ]
+        return {"TransformJobSummaries": summaries, "NextToken": token}
+
+    def stop(self, request: dict) -> dict:
+        record = self.table.get(request["TransformJobName"])
+        status = record.live["TransformJobStatus"]
+        if status not in ("InProgress", "Stopping"):
+            raise ApiError(f"The request was rejected because the transform job is in status {status}.")
+        self._runs[record.name].stop()
+        return {}
+
+    def running(self) -> list[str]:
+        return [
+            job.name for job in self.table if job.live["TransformJobStatus"] in ("InProgress", "Stopping")
+        ]
+
+
+class TransformRun:
+    """One job's life, in a thread of its own."""
+
+    def __init__(self, cloud: Cloud, record: Record, container: dict, role: str, processing: Processing):
+        self._cloud, self._record, self._role = cloud, record, role
+        self._request, self._processing = record.request, processing
+        self._stop_requested = threading.Event()
+        self._stream = f"{record.name}/{instance_id()}"
+        self._server = ModelServer(
+            cloud, f"transform {record.name}", container, role, LOG_GROUP, self._stream
+        )
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, daemon=True, name=f"transform {self._record.name}").start()
+
+    def stop(self) -> None:
+        self._stop_requested.set()
+        self._record.update(TransformJobStatus="Stopping")
+
+    def _run(self) -> None:
+        status, reason = "Completed", None
+        try:
+            self._record.update(TransformStartTime=time.time())
+            self._transform()
+        except Stopped:
+            status = "Stopped"
+        except JobFailed as failure:
+            status, reason = "Failed", str(failure)
+        except Exception as error:  # a fault of localcloud's own must not look like success
+            status, reason = "Failed", f"InternalServerError: {type(error).__name__}: {error}"
+        finally:
+            self._server.stop()
+        if reason:
+            self._report(reason)
+            self._record.update(FailureReason=reason[:1024])
+        self._record.update(TransformJobStatus=status, TransformEndTime=time.time())
+
+    def _transform(self) -> None:
+        uri, output = _s3_source(self._request)["S3Uri"], self._request["TransformOutput"]
+        transfer = Transfer(self._cloud, self._role, output.get("KmsKeyId"))
+        entries = transfer.keys(uri)
+        if not entries:
+            raise JobFailed(f"ClientError: No S3 objects found under S3 URL {uri}.")
+        try:
+            self._server.start(START_SECONDS, self._batch_variables())
+        except JobFailed as failure:
+            raise JobFailed(f"AlgorithmError: See job logs for more information ({failure}.)") from failure
+        bucket, prefix = split_uri(uri)
+        workers = self._request.get("MaxConcurrentTransforms") or 1
+        with ThreadPoolExecutor(workers) as pool:
+            for entry in entries:
+                data = transfer.read(bucket, entry["Key"])
+                body = self._transform_object(pool, f"s3://{bucket}/{entry['Key']}", data)
+                name = f"{relative_name(entry['Key'], prefix)}.out"
+                transfer.write(body, join_uri(output["S3OutputPath"], name))
+
+    def _transform_object(self, pool: ThreadPoolExecutor, uri: str, data: bytes) -> bytes:
+        source = self._request["TransformInput"]
+        if source.get("CompressionType") == "Gzip":
+            try:
+                data = gzip.decompress(data)
+            except (OSError, EOFError) as error:
+                raise JobFailed(f"ClientError: {uri} is not a gzip file: {error}.") from error
+        records = split(data, source.get("SplitType", "None"))
+        answers = pool.map(lambda batch: self._answer(uri, batch), self._batches(records))
+        return assemble(answers, self._request["TransformOutput"].get("AssembleWith", "None"))
+
+    def _batches(self, records: list[bytes]) -> Iterator[list[bytes]]:
+        limit = self._request.get("MaxPayloadInMB", DEFAULT_PAYLOAD_MB) * MEGABYTE
+        return batches(records, self._request.get("BatchStrategy", "MultiRecord"), limit)
+
+    def _answer(self, uri: str, records: list[bytes]) -> bytes:
+        """What is written for one request's records; raises JobFailed when the container refuses them."""
+        body = b"\n".join(self._processing.before(record) for record in records)
+        headers = {
+            "Content-Type": self._request["TransformInput"].get("ContentType", ""),
+            "Accept": self._request["TransformOutput"].get("Accept", ""),
+        }
+        client = self._request.get("ModelClientConfig") or {}
+        problem = ""
+        for _ in range(1 + client.get("InvocationsMaxRetries", DEFAULT_RETRIES)):
+            if self._stop_requested.is_set():
+                raise Stopped
+            seconds = client.get("InvocationsTimeoutInSeconds", DEFAULT_TIMEOUT_SECONDS)
+            try:
+                answer = self._server.invoke(body, headers, seconds)
+            except NotAnswered as error:
+                problem = f"no answer for {uri}: {error}"
+                continue
+            if answer.status < 400:
+                return self._processing.after(records, answer.body)
+            shown = answer.body.decode(errors="replace")[:SHOWN_CHARACTERS]
+            problem = f"the container answered {answer.status} for {uri}: {shown}"
+            if answer.status < 500:
+                raise JobFailed(f"ClientError: See job logs for more information ({problem})")
+        raise JobFailed(f"AlgorithmError: See job logs for more information ({problem})")
+
+    def _batch_variables(self) -> dict[str, str]:
+        """What SageMaker tells a container about the job that it serves."""
+        return {
+            "SAGEMAKER_BATCH": "true",
+            "SAGEMAKER_MAX_PAYLOAD_IN_MB": str(self._request.get("MaxPayloadInMB", DEFAULT_PAYLOAD_MB)),
+            "SAGEMAKER_BATCH_STRATEGY": self._request.get("BatchStrategy", "MultiRecord").upper(),
+            "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": str(self._request.get("MaxConcurrentTransforms") or 1),
+            **(self._request.get("Environment") or {}),
+        }
+
+    def _report(self, reason: str) -> None:
+        """The reason in the job's data log, where AWS has what its failure reasons leave out."""
+        logs = LogStream(self._cloud, self._role, LOG_GROUP, f"{self._stream}/data-log")
+        for line in reason.splitlines():
+            logs.write(line)
+        logs.close()
+
+
+def _s3_source(request: dict) -> dict:
+    return request["TransformInput"]["DataSource"]["S3DataSource"]

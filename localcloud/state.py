@@ -1,0 +1,125 @@
+"""The folder of a running cloud: everything temporary lives in it, and it goes when the cloud goes.
+
+One folder per port, held by an exclusive lock, so that a folder nobody holds is known to be a dead cloud's.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import stat
+import tempfile
+import time
+from pathlib import Path
+from typing import IO
+
+from localcloud.processes import stop_recorded
+
+LOCK = "lock"
+PROCESSES = "processes"
+WAIT_FOR_LOCK_SECONDS = 10.0
+"""How long a cloud that is just ending on the same port may take to clear up."""
+
+
+REMOVE_SECONDS = 2.0
+
+
+class StateError(Exception):
+    """The state folder cannot be had; the message says why."""
+
+
+def state_dir(port: int) -> Path:
+    """The folder of the cloud on this port, running or not."""
+    return Path(tempfile.gettempdir(), f"localcloud-{os.getuid()}-{port}")
+
+
+class State:
+    """Holds the state folder of one port from construction to `close()`."""
+
+    def __init__(self, port: int):
+        self.path = state_dir(port)
+        self._lock = _acquire(self.path, time.monotonic() + WAIT_FOR_LOCK_SECONDS)
+        _clear(self.path)
+        self._lock.truncate(0)
+        self._lock.write(str(os.getpid()))
+        self._lock.flush()
+
+    def close(self) -> None:
+        _remove(self.path)
+        self._lock.close()
+
+
+def holder(port: int) -> int | None:
+    """The process id of the cloud that holds this port's folder; None when none does."""
+    try:
+        with (state_dir(port) / LOCK).open() as lock:
+            if _try_lock(lock):
+                return None
+            return int(lock.read() or 0) or None
+    except (OSError, ValueError):
+        return None
+
+
+def clear_dead() -> None:
+    """Stops what killed clouds of this user left running, on any port, and removes their folders."""
+    for folder in Path(tempfile.gettempdir()).glob(f"localcloud-{os.getuid()}-*"):
+        with contextlib.suppress(FileNotFoundError):  # its cloud has just removed it, or not filled it yet
+            if _ours(folder):
+                with (folder / LOCK).open("a+") as lock:
+                    if _lock_of(folder, lock):
+                        _remove(folder)
+
+
+def _acquire(folder: Path, deadline: float) -> IO[str]:
+    """Makes and locks the folder, anew if its former holder removes it meanwhile."""
+    while time.monotonic() < deadline:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            if not _ours(folder):
+                raise StateError(f"{folder} is not a private folder of yours: remove it or take another port")
+            lock = (folder / LOCK).open("a+")
+            if _lock_of(folder, lock):
+                return lock
+            lock.close()
+        time.sleep(0.05)
+    raise StateError(f"{folder} is held by another localcloud")
+
+
+def _lock_of(folder: Path, lock: IO[str]) -> bool:
+    """Locks the opened file; False when another has it or the folder has got a new one since."""
+    return _try_lock(lock) and os.path.samestat(os.fstat(lock.fileno()), (folder / LOCK).stat())
+
+
+def _try_lock(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _ours(folder: Path) -> bool:
+    """Whether a folder in the shared temporary folder belongs to this user alone and is no link."""
+    status = folder.lstat()
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077
+
+
+def _clear(folder: Path) -> None:
+    stop_recorded(folder / PROCESSES)
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        elif entry.name != LOCK:
+            entry.unlink()
+
+
+def _remove(folder: Path) -> None:
+    """Removes a folder whose lock this process holds."""
+    deadline = time.monotonic() + REMOVE_SECONDS
+    _clear(folder)
+    while len(list(folder.iterdir())) > 1 and time.monotonic() < deadline:
+        time.sleep(0.02)  # a job that was ending has still written something
+        _clear(folder)
+    (folder / LOCK).unlink()  # last: from then on the folder may be a new cloud's
+    with contextlib.suppress(OSError):
+        folder.rmdir()

@@ -1,0 +1,88 @@
+"""S3's website endpoints: public buckets with index and error documents, by host name.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/WebsiteHosting.html
+"""
+
+import re
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, unquote
+
+import werkzeug
+import xmltodict
+
+from localcloud.addresses import WEBSITE_DOMAIN
+from localcloud.cloud import Cloud
+from localcloud.cloudfront.origin import StoredObject
+from localcloud.front import Request
+from localcloud.iam.buckets import anonymous_may
+from localcloud.iam.policy import Access
+
+HOST = re.compile(
+    rf"(?P<bucket>[a-z0-9][a-z0-9.-]+)\.(?:{re.escape(WEBSITE_DOMAIN)}|s3-website[.-][a-z0-9-]+\.amazonaws\.com)"
+)
+UNSUPPORTED = ("RedirectAllRequestsTo", "RoutingRules")
+
+
+class WebsiteService:
+    """Answers requests to `<bucket>.s3-website.localhost` and to the host names that AWS would give."""
+
+    def __init__(self, cloud: Cloud):
+        self._cloud = cloud
+
+    def handle(self, request: Request) -> werkzeug.Response | None:
+        found = HOST.fullmatch(request.host.partition(":")[0])
+        if found is None:
+            return None
+        if request.method not in ("GET", "HEAD"):
+            return _error(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", found["bucket"])
+        response = self._answer(found["bucket"], unquote(request.path).lstrip("/"))
+        return response.make_conditional(request) if response.status_code == HTTPStatus.OK else response
+
+    def _answer(self, name: str, key: str) -> werkzeug.Response:
+        from moto.s3.models import s3_backends
+
+        bucket = s3_backends[self._cloud.account_id]["aws"].buckets.get(name)
+        if bucket is None:
+            return _error(HTTPStatus.NOT_FOUND, "NoSuchBucket", name)
+        if bucket.website_configuration is None:
+            return _error(HTTPStatus.NOT_FOUND, "NoSuchWebsiteConfiguration", name)
+        settings = xmltodict.parse(bucket.website_configuration)["WebsiteConfiguration"]
+        if unsupported := [member for member in UNSUPPORTED if member in settings]:
+            return _error(HTTPStatus.NOT_IMPLEMENTED, f"localcloud does not support {unsupported}", name)
+        index = settings["IndexDocument"]["Suffix"]
+        wanted = key + index if not key or key.endswith("/") else key
+        stored = self._public(bucket, wanted)
+        if stored:
+            return stored.response()
+        if wanted == key and self._public(bucket, f"{key}/{index}"):
+            return werkzeug.Response(status=HTTPStatus.FOUND, headers={"Location": quote(f"/{key}/")})
+        # Who may not list the bucket does not learn whether the key exists.
+        listable = self._may(bucket, "s3:ListBucket", "")
+        status = HTTPStatus.NOT_FOUND if listable else HTTPStatus.FORBIDDEN
+        page = self._public(bucket, (settings.get("ErrorDocument") or {}).get("Key", ""))
+        if page is None:
+            return _error(status, "NoSuchKey" if listable else "AccessDenied", name)
+        response = page.response()
+        response.status_code = status
+        return response
+
+    def _public(self, bucket: Any, key: str) -> StoredObject | None:
+        """An object that exists and that everyone may read."""
+        stored = bucket.keys.get(key) if key else None
+        # A delete marker stands in for a deleted object of a versioned bucket.
+        if not hasattr(stored, "value") or not self._may(bucket, "s3:GetObject", f"/{key}"):
+            return None
+        return StoredObject.of(stored)
+
+    def _may(self, bucket: Any, action: str, suffix: str) -> bool:
+        context = {"aws:securetransport": ["true"]}  # loopback is as private as TLS
+        return anonymous_may(
+            self._cloud, bucket, Access(action, f"arn:aws:s3:::{bucket.name}{suffix}", context)
+        )
+
+
+def _error(status: HTTPStatus, code: str, bucket: str) -> werkzeug.Response:
+    title = f"{status.value} {status.phrase}"
+    page = f"<!DOCTYPE html><title>{title}</title><h1>{title}</h1><p>{code}: the bucket {bucket}"
+    return werkzeug.Response(page, status, content_type="text/html; charset=utf-8")

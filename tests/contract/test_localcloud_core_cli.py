@@ -1,0 +1,224 @@
+"""The command line, as a person and a terminal use it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import boto3
+import pytest
+
+from localcloud.state import state_dir
+
+PROJECT = Path(__file__).resolve().parents[2]
+LOCALCLOUD = [sys.executable, "-m", "localcloud"]
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number = probe.getsockname()[1]
+    yield number
+    assert not state_dir(number).exists(), "a folder is left"
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", number)), "something still listens"
+
+
+def start(*arguments, **options):
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([*LOCALCLOUD, *map(str, arguments)], cwd=PROJECT, **pipes | options)
+
+
+def run(*arguments, **options):
+    return subprocess.run(
+        [*LOCALCLOUD, *map(str, arguments)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **options,
+    )
+
+
+@pytest.fixture
+def up(port):
+    process = start("up", "--port", port)
+    line = process.stdout.readline()
+    assert line == f"localcloud is up at http://127.0.0.1:{port} (Ctrl-C stops it)\n", process.stderr.read()
+    yield process
+    process.kill()
+    process.communicate()
+    run("up", "--port", port, "--detach")  # clears up after the tests that kill
+    run("down", "--port", port)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_up_ends_cleanly(port, number):
+    process = start("up", "--port", port)
+    process.stdout.readline()
+    process.send_signal(number)
+    out, error = process.communicate(timeout=10)
+    assert (process.returncode, out, error) == (0, "", "")
+
+
+def test_status_says_what_runs(up, port):
+    shown = run("status", "--port", port)
+    assert shown.returncode == 0
+    assert f"at http://127.0.0.1:{port}, process {up.pid}" in shown.stdout
+    assert "endpoints: none" in shown.stdout
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/_localcloud/health") as health:
+        assert json.load(health)["service"] == "localcloud"
+
+
+def test_a_second_cloud_on_the_port_says_who_has_it(up, port):
+    second = run("up", "--port", port)
+    assert second.returncode == 1
+    assert second.stderr.count("\n") == 1
+    assert f"process {up.pid}" in second.stderr
+    assert "localcloud down" in second.stderr
+
+
+def test_another_program_on_the_port_is_named(port):
+    server = subprocess.Popen(
+        [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"], stderr=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if not probe.connect_ex(("127.0.0.1", port)):
+                    break
+        for command in (("up",), ("run", "--", "true"), ("down",), ("status",)):
+            done = run(command[0], "--port", port, *command[1:])
+            assert done.returncode == 1
+            assert "SimpleHTTP" in done.stderr
+            assert done.stderr.count("\n") == 1
+    finally:
+        server.kill()
+        server.wait()
+
+
+def test_detached_it_answers_when_the_command_returns_and_down_stops_it(port):
+    up = run("up", "--port", port, "--detach")
+    assert up.returncode == 0, up.stderr
+    assert run("status", "--port", port).returncode == 0
+    down = run("down", "--port", port)
+    assert (down.returncode, down.stdout) == (0, "localcloud is down\n")
+    again = run("down", "--port", port)
+    assert again.returncode == 1
+    assert "no localcloud" in again.stderr
+
+
+def test_env_can_be_evaluated_and_hides_the_real_account(up, port):
+    script = f'eval "$({sys.executable} -m localcloud env --port {port})" && env'
+    real = {
+        **os.environ,
+        "AWS_PROFILE": "real",
+        "AWS_SESSION_TOKEN": "real",
+        "AWS_ENDPOINT_URL_S3": "https://real",
+    }
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=PROJECT, env=real, capture_output=True, text=True, timeout=60, check=True
+    )
+    shown = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    assert shown["AWS_ENDPOINT_URL"] == f"http://127.0.0.1:{port}"
+    assert shown["LOCALSTACK_HOST"] == f"127.0.0.1:{port}"
+    assert (shown["AWS_ACCESS_KEY_ID"], shown["AWS_SECRET_ACCESS_KEY"]) == ("test", "test")
+    assert shown["AWS_CONFIG_FILE"] == shown["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
+    assert "127.0.0.1" in shown["NO_PROXY"]
+    assert Path(shown["SAGEMAKER_USER_CONFIG_OVERRIDE"]).is_file()
+    assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"} & set(shown)
+
+
+def test_run_gives_the_command_a_cloud_of_its_own_and_passes_its_exit_code_on(port):
+    script = (
+        "import boto3, sys; boto3.client('s3').create_bucket(Bucket='made-inside'); "
+        "print([b['Name'] for b in boto3.client('s3').list_buckets()['Buckets']]); sys.exit(5)"
+    )
+    done = run("run", "--port", port, "--", sys.executable, "-c", script)
+    assert (done.returncode, done.stdout) == (5, "['made-inside']\n"), done.stderr
+
+
+def test_run_uses_the_cloud_that_is_up(up, port):
+    script = "import boto3; boto3.client('s3').create_bucket(Bucket='made-by-run')"
+    assert run("run", "--port", port, "--stay", "--", sys.executable, "-c", script).returncode == 0
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["made-by-run"]
+
+
+def test_run_says_when_there_is_no_such_command(port):
+    done = run("run", "--port", port, "--", "no-such-command")
+    assert done.returncode == 127
+    assert done.stderr == "localcloud: cannot run no-such-command: No such file or directory\n"
+
+
+def test_run_interrupted_at_the_terminal(port):
+    """Ctrl-C reaches the whole foreground group: nobody prints a traceback, the exit code is 130."""
+    command = ["sh", "-c", "echo started; exec sleep 60"]
+    process = start("run", "--port", port, "--stay", "--", *command, start_new_session=True)
+    assert process.stdout.readline() == "started\n"
+    os.killpg(process.pid, signal.SIGINT)
+    out, error = process.communicate(timeout=15)
+    assert (process.returncode, out, error) == (130, "", "")
+
+
+def test_run_killed_stops_its_command(port):
+    process = start("run", "--port", port, "--", "sh", "-c", "echo $$; exec sleep 60")
+    child = int(process.stdout.readline())
+    process.terminate()
+    process.communicate(timeout=15)
+    assert process.returncode == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+
+
+def test_run_stays_until_interrupted_then_ends_well(port):
+    process = start("run", "--port", port, "--stay", "--", "true")
+    assert process.stdout.readline() == f"localcloud stays up at http://127.0.0.1:{port} (Ctrl-C stops it)\n"
+    assert run("status", "--port", port).returncode == 0
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=15)
+    assert (process.returncode, out, error) == (0, "", "")
+
+
+def test_kill_minus_9_and_the_next_start_clears_up(up, port):
+    folder = state_dir(port)
+    assert folder.is_dir()
+    up.kill()
+    up.wait()
+    assert folder.is_dir()
+    again = start("up", "--port", port)
+    assert "is up" in again.stdout.readline()
+    again.terminate()
+    again.communicate(timeout=10)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("path", ["/", "/moto-api/reset", "/_localcloud/status"])
+def test_a_web_page_cannot_command_the_cloud(up, port, path):
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}{path}", b"Action=CreateStack", {"Origin": "https://elsewhere.example"}
+    )
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)
+    assert refused.value.code == 403
+
+
+def test_help_names_the_commands():
+    shown = run("--help")
+    assert shown.returncode == 0
+    assert all(name in shown.stdout for name in ("up", "run", "env", "status", "down"))

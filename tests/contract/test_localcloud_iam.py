@@ -1,0 +1,476 @@
+"""Roles may do what their policies say and no more, over the wire of each service."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+from botocore.exceptions import ClientError
+from localcloud_lambda_fixtures import Account, allow, policy, running, trust
+
+from localcloud.functions import FunctionsService
+from localcloud.iam import IamEnforcement, NotAssumable, assume_for_service, service_may
+
+ROLE = "arn:aws:sts::123456789012:assumed-role/{}/tester"
+ENDPOINT = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/sentiment"
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[Account]:
+    with running(IamEnforcement, FunctionsService) as account:
+        s3 = account.client("s3")
+        s3.create_bucket(Bucket="films")
+        s3.put_object(Bucket="films", Key="a/1", Body=b"1")
+        s3.put_object(Bucket="films", Key="b/1", Body=b"2")
+        yield account
+
+
+@pytest.fixture
+def having(account: Account, request: pytest.FixtureRequest) -> Callable[..., Callable[[str], Any]]:
+    """Makes a role with just these statements; returns a function that makes clients of that role."""
+    name = f"role-{abs(hash(request.node.name)) % 10**8}"
+
+    def make(*statements: dict[str, Any]) -> Callable[[str], Any]:
+        iam = account.client("iam")
+        role = iam.create_role(
+            RoleName=name, AssumeRolePolicyDocument=trust({"Service": "lambda.amazonaws.com"})
+        )["Role"]
+        if statements:
+            iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy(*statements))
+        keys = account.session(role["Arn"])
+        return lambda service: account.client(service, **keys)
+
+    make.name = name
+    return make
+
+
+def denial(call: Callable[[], Any]) -> dict[str, Any]:
+    with pytest.raises(ClientError) as caught:
+        call()
+    return caught.value.response
+
+
+def is_denied(call: Callable[[], Any]) -> bool:
+    """Denied by policy; any other refusal means that the request got through to the service."""
+    try:
+        call()
+    except ClientError as error:
+        return error.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException", "403")
+    return False
+
+
+def test_the_owner_may_do_everything(account: Account) -> None:
+    assert account.client("s3").get_object(Bucket="films", Key="a/1")["Body"].read() == b"1"
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "action", "resource", "status", "code"),
+    [
+        (
+            "s3",
+            lambda s3: s3.get_object(Bucket="films", Key="a/1"),
+            "s3:GetObject",
+            '"arn:aws:s3:::films/a/1"',
+            403,
+            "AccessDenied",
+        ),
+        (
+            "sagemaker-runtime",
+            lambda runtime: runtime.invoke_endpoint(EndpointName="sentiment", Body=b"{}"),
+            "sagemaker:InvokeEndpoint",
+            ENDPOINT,
+            403,
+            "AccessDeniedException",
+        ),
+        (
+            "sagemaker",
+            lambda sagemaker: sagemaker.describe_endpoint(EndpointName="sentiment"),
+            "sagemaker:DescribeEndpoint",
+            ENDPOINT,
+            400,
+            "AccessDeniedException",
+        ),
+        (
+            "logs",
+            lambda logs: logs.put_log_events(
+                logGroupName="/g", logStreamName="s", logEvents=[{"timestamp": 1, "message": "m"}]
+            ),
+            "logs:PutLogEvents",
+            "arn:aws:logs:us-east-1:123456789012:log-group:/g:log-stream:s",
+            400,
+            "AccessDeniedException",
+        ),
+        (
+            "lambda",
+            lambda functions: functions.invoke(FunctionName="f", Payload=b"{}"),
+            "lambda:InvokeFunction",
+            "arn:aws:lambda:us-east-1:123456789012:function:f",
+            403,
+            "AccessDeniedException",
+        ),
+        (
+            "iam",
+            lambda iam: iam.get_role(RoleName="somebody"),
+            "iam:GetRole",
+            "arn:aws:iam::123456789012:role/somebody",
+            403,
+            "AccessDenied",
+        ),
+        (
+            "cloudwatch",
+            lambda metrics: metrics.put_metric_data(
+                Namespace="n", MetricData=[{"MetricName": "m", "Value": 1}]
+            ),
+            "cloudwatch:PutMetricData",
+            "*",
+            400,
+            "AccessDeniedException",
+        ),
+    ],
+    ids=["s3", "invoke-endpoint", "sagemaker", "logs", "lambda", "iam", "cloudwatch"],
+)
+def test_a_denial_has_each_services_form_and_awss_words(
+    having: Callable, service: str, call: Callable, action: str, resource: str, status: int, code: str
+) -> None:
+    client = having()(service)
+    error = denial(lambda: call(client))
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == status
+    assert error["Error"]["Code"] == code
+    assert error["Error"]["Message"] == (
+        f"User: {ROLE.format(having.name)} is not authorized to perform: {action} on resource: {resource} "
+        f"because no identity-based policy allows the {action} action"
+    )
+
+
+def test_objects_are_guarded_one_by_one(having: Callable) -> None:
+    s3 = having(
+        allow("s3:GetObject", "arn:aws:s3:::films/a/*"), allow("s3:PutObject", "arn:aws:s3:::films/up/*")
+    )("s3")
+    assert s3.get_object(Bucket="films", Key="a/1")["Body"].read() == b"1"
+    assert s3.head_object(Bucket="films", Key="a/1")["ContentLength"] == 1
+    s3.put_object(Bucket="films", Key="up/1", Body=b"x")
+    assert not is_denied(lambda: s3.create_multipart_upload(Bucket="films", Key="up/2"))
+    s3.copy_object(Bucket="films", Key="up/copy", CopySource="films/a/1")
+    for forbidden in (
+        lambda: s3.get_object(Bucket="films", Key="b/1"),
+        lambda: s3.head_object(Bucket="films", Key="b/1"),
+        lambda: s3.put_object(Bucket="films", Key="a/1", Body=b"x"),
+        lambda: s3.delete_object(Bucket="films", Key="up/1"),
+        lambda: s3.delete_objects(Bucket="films", Delete={"Objects": [{"Key": "up/1"}, {"Key": "a&b"}]}),
+        lambda: s3.copy_object(Bucket="films", Key="up/stolen", CopySource="films/b/1"),
+        lambda: s3.list_objects_v2(Bucket="films"),
+        lambda: s3.list_buckets(),
+        lambda: s3.get_bucket_encryption(Bucket="films"),
+    ):
+        assert is_denied(forbidden)
+
+
+def test_a_condition_limits_what_may_be_listed(having: Callable) -> None:
+    s3 = having(allow("s3:ListBucket", "arn:aws:s3:::films", Condition={"StringLike": {"s3:prefix": "a/*"}}))(
+        "s3"
+    )
+    assert [one["Key"] for one in s3.list_objects_v2(Bucket="films", Prefix="a/")["Contents"]] == ["a/1"]
+    assert is_denied(lambda: s3.list_objects_v2(Bucket="films", Prefix="b/"))
+    assert is_denied(lambda: s3.list_objects_v2(Bucket="films"))
+
+
+def test_a_denial_wins_and_says_so(having: Callable) -> None:
+    s3 = having(allow("s3:*"), {"Effect": "Deny", "Action": "s3:Get*", "Resource": "*"})("s3")
+    message = denial(lambda: s3.get_object(Bucket="films", Key="a/1"))["Error"]["Message"]
+    assert message.endswith("with an explicit deny in an identity-based policy")
+
+
+def test_a_presigned_url_has_its_signers_rights(account: Account, having: Callable) -> None:
+    s3 = having(allow("s3:GetObject", "arn:aws:s3:::films/a/*"))("s3")
+    signed = {
+        key: s3.generate_presigned_url("get_object", Params={"Bucket": "films", "Key": key})
+        for key in ("a/1", "b/1")
+    }
+    assert requests.get(signed["a/1"], timeout=10).content == b"1"
+    assert requests.get(signed["b/1"], timeout=10).status_code == 403
+
+
+def test_an_endpoint_is_guarded_by_name(having: Callable) -> None:
+    runtime = having(allow("sagemaker:InvokeEndpoint", ENDPOINT))("sagemaker-runtime")
+    assert not is_denied(lambda: runtime.invoke_endpoint(EndpointName="sentiment", Body=b"{}"))
+    assert is_denied(lambda: runtime.invoke_endpoint(EndpointName="other", Body=b"{}"))
+
+
+def test_handing_a_role_to_a_service_needs_pass_role(account: Account, having: Callable) -> None:
+    job_role = account.role("job-role", trusts={"Service": "sagemaker.amazonaws.com"})
+    sagemaker = having(
+        allow("sagemaker:*"),
+        allow(
+            "iam:PassRole",
+            job_role,
+            Condition={"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}},
+        ),
+    )("sagemaker")
+    model = {"ModelName": "m", "ExecutionRoleArn": job_role, "PrimaryContainer": {"Image": "i"}}
+    message = denial(lambda: sagemaker.create_model(**model))["Error"]["Message"]
+    assert "is not authorized to perform: iam:PassRole on resource: " + job_role in message
+    account.client("iam").put_role_policy(
+        RoleName=having.name, PolicyName="pass", PolicyDocument=policy(allow("iam:PassRole", job_role))
+    )
+    assert not is_denied(lambda: sagemaker.create_model(**model))
+
+
+def test_aws_managed_policies_can_be_attached_and_count(account: Account, having: Callable) -> None:
+    logs = having()("logs")
+    assert is_denied(lambda: logs.create_log_group(logGroupName="/managed"))
+    account.client("iam").attach_role_policy(
+        RoleName=having.name, PolicyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    )
+    logs.create_log_group(logGroupName="/managed")
+    assert is_denied(lambda: logs.delete_log_group(logGroupName="/managed"))
+
+
+def test_a_bucket_policy_can_allow_and_deny(account: Account, having: Callable) -> None:
+    client = having(allow("s3:GetObject", "arn:aws:s3:::guarded/*"))("s3")
+    owner = account.client("s3")
+    owner.create_bucket(Bucket="guarded")
+    owner.put_object(Bucket="guarded", Key="secret/1", Body=b"s")
+    role = f"arn:aws:iam::123456789012:role/{having.name}"
+    document = policy(
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": role},
+            "Action": "s3:PutObject",
+            "Resource": "arn:aws:s3:::guarded/*",
+        },
+        {
+            "Effect": "Deny",
+            "Principal": {"AWS": role},
+            "Action": "s3:GetObject",
+            "Resource": "arn:aws:s3:::guarded/secret/*",
+        },
+    )
+    owner.put_bucket_policy(Bucket="guarded", Policy=document)
+    client.put_object(Bucket="guarded", Key="new", Body=b"x")
+    message = denial(lambda: client.get_object(Bucket="guarded", Key="secret/1"))["Error"]["Message"]
+    assert message.endswith("with an explicit deny in a resource-based policy")
+
+
+def test_a_permissions_boundary_limits(account: Account, having: Callable) -> None:
+    client = having(allow("s3:*"))("s3")
+    iam = account.client("iam")
+    document = policy(allow("s3:ListBucket", "*"))
+    boundary = iam.create_policy(PolicyName=f"limit-{having.name}", PolicyDocument=document)["Policy"]["Arn"]
+    iam.put_role_permissions_boundary(RoleName=having.name, PermissionsBoundary=boundary)
+    client.list_objects_v2(Bucket="films")
+    message = denial(lambda: client.get_object(Bucket="films", Key="a/1"))["Error"]["Message"]
+    assert message.endswith("because no permissions boundary allows the s3:GetObject action")
+
+
+def test_a_session_policy_limits(account: Account) -> None:
+    role = account.role("wide", allow("s3:*"))
+    keys = account.client("sts").assume_role(
+        RoleArn=role, RoleSessionName="narrow", Policy=policy(allow("s3:ListBucket", "*"))
+    )["Credentials"]
+    s3 = account.client(
+        "s3",
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+    )
+    s3.list_objects_v2(Bucket="films")
+    assert is_denied(lambda: s3.get_object(Bucket="films", Key="a/1"))
+
+
+def test_a_users_own_keys_and_groups_count(account: Account) -> None:
+    iam = account.client("iam")
+    iam.create_user(UserName="ada")
+    iam.create_group(GroupName="readers")
+    iam.add_user_to_group(UserName="ada", GroupName="readers")
+    document = policy(allow("s3:GetObject", "arn:aws:s3:::films/a/*"))
+    iam.put_group_policy(GroupName="readers", PolicyName="read", PolicyDocument=document)
+    key = iam.create_access_key(UserName="ada")["AccessKey"]
+    s3 = account.client(
+        "s3", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"]
+    )
+    assert s3.get_object(Bucket="films", Key="a/1")["Body"].read() == b"1"
+    message = denial(lambda: s3.get_object(Bucket="films", Key="b/1"))["Error"]["Message"]
+    assert message.startswith("User: arn:aws:iam::123456789012:user/ada is not authorized")
+
+
+def test_temporary_credentials_of_another_cloud_are_refused(account: Account) -> None:
+    stale = {"aws_access_key_id": "ASIAXXXXXXXXXXXXXXXX", "aws_session_token": "gone"}
+    error = denial(lambda: account.client("sts", **stale).get_caller_identity())
+    assert error["Error"]["Code"] == "InvalidClientTokenId"
+    keys = account.session(account.role("token"))
+    error = denial(lambda: account.client("s3", **(keys | {"aws_session_token": "wrong"})).list_buckets())
+    assert error["Error"]["Code"] == "InvalidClientTokenId"
+
+
+def test_who_am_i_is_always_answered(having: Callable) -> None:
+    assert having()("sts").get_caller_identity()["Arn"] == ROLE.format(having.name)
+
+
+def test_a_role_assumes_another_only_if_that_one_trusts_it(account: Account, having: Callable) -> None:
+    sts = having(allow("sts:AssumeRole", "*"))("sts")
+    open_role = account.role("trusting", trusts={"AWS": "arn:aws:iam::123456789012:root"})
+    closed_role = account.role("closed", trusts={"AWS": "arn:aws:iam::123456789012:role/somebody-else"})
+    assert sts.assume_role(RoleArn=open_role, RoleSessionName="on")["Credentials"]
+    error = denial(lambda: sts.assume_role(RoleArn=closed_role, RoleSessionName="on"))["Error"]
+    assert error["Code"] == "AccessDenied"
+    assert error["Message"].endswith(f"sts:AssumeRole on resource: {closed_role}")
+
+
+def test_a_service_assumes_only_roles_that_trust_it(account: Account) -> None:
+    role = account.role("for-jobs", trusts={"Service": "sagemaker.amazonaws.com"})
+    keys = assume_for_service(account.cloud, role, "sagemaker.amazonaws.com", "job-1")
+    client = account.client(
+        "sts",
+        aws_access_key_id=keys.access_key_id,
+        aws_secret_access_key=keys.secret_access_key,
+        aws_session_token=keys.session_token,
+    )
+    assert client.get_caller_identity()["Arn"].endswith(":assumed-role/for-jobs/job-1")
+    with pytest.raises(NotAssumable, match=r"does not allow lambda\.amazonaws\.com"):
+        assume_for_service(account.cloud, role, "lambda.amazonaws.com", "x")
+    with pytest.raises(NotAssumable, match="There is no role"):
+        assume_for_service(account.cloud, role + "-not", "sagemaker.amazonaws.com", "x")
+
+
+def test_simulation_answers_as_enforcement_would(account: Account) -> None:
+    role = account.role(
+        "simulated",
+        allow("s3:GetObject", "arn:aws:s3:::films/*"),
+        {"Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:::films/secret"},
+    )
+    results = account.client("iam").simulate_principal_policy(
+        PolicySourceArn=role,
+        ActionNames=["s3:GetObject", "s3:PutObject"],
+        ResourceArns=["arn:aws:s3:::films/x", "arn:aws:s3:::films/secret"],
+    )["EvaluationResults"]
+    assert [
+        (one["EvalActionName"], one["EvalResourceName"][-6:], one["EvalDecision"]) for one in results
+    ] == [
+        ("s3:GetObject", "ilms/x", "allowed"),
+        ("s3:GetObject", "secret", "explicitDeny"),
+        ("s3:PutObject", "ilms/x", "implicitDeny"),
+        ("s3:PutObject", "secret", "explicitDeny"),
+    ]
+    custom = account.client("iam").simulate_custom_policy(
+        PolicyInputList=[policy(allow("s3:ListBucket", Condition={"StringEquals": {"s3:prefix": "a"}}))],
+        ActionNames=["s3:ListBucket"],
+        ContextEntries=[
+            {"ContextKeyName": "s3:prefix", "ContextKeyValues": ["a"], "ContextKeyType": "string"}
+        ],
+    )["EvaluationResults"]
+    assert [one["EvalDecision"] for one in custom] == ["allowed"]
+    error = denial(
+        lambda: account.client("iam").simulate_principal_policy(
+            PolicySourceArn=role + "-not", ActionNames=["s3:GetObject"]
+        )
+    )
+    assert error["Error"]["Code"] == "NoSuchEntity"
+
+
+def test_a_service_that_is_not_mapped_needs_a_statement_for_every_resource(having: Callable) -> None:
+    make = having(
+        allow("dynamodb:ListTables", "*"), allow("sqs:ListQueues", "arn:aws:sqs:us-east-1:123456789012:q")
+    )
+    assert make("dynamodb").list_tables()["TableNames"] == []
+    assert is_denied(lambda: make("sqs").list_queues())
+
+
+def test_policies_take_effect_at_once(account: Account, having: Callable) -> None:
+    s3 = having()("s3")
+    assert is_denied(lambda: s3.list_buckets())
+    document = policy(allow("s3:ListAllMyBuckets"))
+    account.client("iam").put_role_policy(RoleName=having.name, PolicyName="late", PolicyDocument=document)
+    assert json.dumps([one["Name"] for one in s3.list_buckets()["Buckets"]])
+
+
+ONLY_OVER_TLS = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "s3:*",
+    "Resource": ["arn:aws:s3:::{0}", "arn:aws:s3:::{0}/*"],
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+
+
+def about(bucket: str, statement: dict) -> dict:
+    return json.loads(json.dumps(statement).replace("{0}", bucket))
+
+
+def test_a_conditional_denial_denies_only_under_its_condition(account: Account) -> None:
+    s3 = account.client("s3")
+    s3.create_bucket(Bucket="tls")
+    s3.put_bucket_policy(Bucket="tls", Policy=policy(about("tls", ONLY_OVER_TLS)))
+    s3.put_object(Bucket="tls", Key="a", Body=b"x")
+    assert s3.get_object(Bucket="tls", Key="a")["Body"].read() == b"x"
+    assert s3.delete_objects(Bucket="tls", Delete={"Objects": [{"Key": "a"}]})["Deleted"]
+
+
+def test_a_buckets_policy_binds_even_the_owner_who_can_mend_it(account: Account) -> None:
+    s3 = account.client("s3")
+    s3.create_bucket(Bucket="locked")
+    s3.put_object(Bucket="locked", Key="a", Body=b"x")
+    everything = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::locked/*"}
+    s3.put_bucket_policy(Bucket="locked", Policy=policy(everything))
+    assert is_denied(lambda: s3.get_object(Bucket="locked", Key="a"))
+    s3.delete_bucket_policy(Bucket="locked")
+    assert s3.get_object(Bucket="locked", Key="a")["Body"].read() == b"x"
+
+
+def test_strangers_see_only_what_is_public(account: Account) -> None:
+    s3, url = account.client("s3"), account.cloud.url
+    s3.create_bucket(Bucket="page")
+    s3.put_object(Bucket="page", Key="index.html", Body=b"page")
+    s3.put_object(Bucket="page", Key="listed.txt", Body=b"listed", ACL="public-read")
+
+    def status(path: str, method: str = "GET") -> int:
+        return requests.request(method, f"{url}/page{path}", timeout=10).status_code
+
+    assert status("/index.html") == 403
+    assert status("/index.html", "HEAD") == 403
+    assert status("/new.html", "PUT") == 403
+    assert status("") == 403
+    assert status("/listed.txt") == 200
+    everyone = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::page/*",
+    }
+    s3.put_bucket_policy(Bucket="page", Policy=policy(everyone))
+    assert requests.get(f"{url}/page/index.html", timeout=10).content == b"page"
+    assert status("/index.html", "DELETE") == 403
+    s3.put_public_access_block(
+        Bucket="page",
+        PublicAccessBlockConfiguration={"RestrictPublicBuckets": True, "IgnorePublicAcls": True},
+    )
+    assert status("/index.html") == status("/listed.txt") == 403
+
+
+def test_a_service_reaches_a_bucket_only_for_what_the_policy_names(account: Account) -> None:
+    s3 = account.client("s3")
+    s3.create_bucket(Bucket="site")
+    distribution = "arn:aws:cloudfront::123456789012:distribution/E1"
+    reading = {
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudfront.amazonaws.com"},
+        "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::site/*",
+        "Condition": {"StringEquals": {"AWS:SourceArn": distribution}},
+    }
+    s3.put_bucket_policy(Bucket="site", Policy=policy(reading, about("site", ONLY_OVER_TLS)))
+
+    def may(service: str, source: str) -> bool:
+        return service_may(account.cloud, service, "s3:GetObject", "arn:aws:s3:::site/index.html", source)
+
+    assert may("cloudfront.amazonaws.com", distribution)
+    assert not may("cloudfront.amazonaws.com", distribution + "2")
+    assert not may("lambda.amazonaws.com", distribution)
+
+
+def test_metrics_may_be_limited_to_a_namespace(having: Callable) -> None:
+    condition = {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}}
+    metrics = having(allow("cloudwatch:PutMetricData", Condition=condition))("cloudwatch")
+    data = [{"MetricName": "m", "Value": 1.0}]
+    assert not is_denied(lambda: metrics.put_metric_data(Namespace="/aws/sagemaker/jobs", MetricData=data))
+    assert is_denied(lambda: metrics.put_metric_data(Namespace="Own", MetricData=data))

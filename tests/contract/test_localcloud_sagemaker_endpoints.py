@@ -1,0 +1,308 @@
+"""Models, endpoints and InvokeEndpoint over real HTTP, with boto3."""
+
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from botocore.exceptions import ClientError
+from localcloud_sagemaker_fixtures import BUCKET, INFERENCE_IMAGE, sandbox, wait
+
+MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def aws():
+    with sandbox() as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def endpoint(aws):
+    name = aws.endpoint(aws.config(aws.model(epochs=7)))
+    assert aws.settled(name)["EndpointStatus"] == "InService"
+    return name
+
+
+def refused(error) -> tuple[str, int, str]:
+    answer = error.value.response
+    return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Message"]
+
+
+def test_an_endpoint_answers_with_its_model(aws, endpoint):
+    answer = aws.runtime.invoke_endpoint(
+        EndpointName=endpoint, ContentType="application/json", Body=b'{"review": "good"}'
+    )
+    assert json.loads(answer["Body"].read()) == {"characters": 4, "batch": None, "epochs": 7}
+    assert answer["ContentType"] == "application/json"
+    assert answer["InvokedProductionVariant"] == "AllTraffic"
+
+
+def test_bytes_pass_unchanged(aws, endpoint):
+    body = bytes(range(256)) * 1000
+    assert aws.invoke(endpoint, body, "application/octet-stream") == body
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "kind", "said"),
+    [
+        (b"x", "text/html", 415, "client", "no text/html"),
+        (b'{"raise": "gone"}', "application/json", 500, "server", "'gone'"),
+        (b"not json", "application/json", 500, "server", "Expecting value"),
+    ],
+)
+def test_errors_of_the_model_are_model_errors(aws, endpoint, body, content_type, status, kind, said):
+    with pytest.raises(aws.runtime.exceptions.ModelError) as error:
+        aws.invoke(endpoint, body, content_type)
+    answer = error.value.response
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 424
+    assert answer["OriginalStatusCode"] == status
+    assert answer["OriginalMessage"].startswith(said)
+    assert f"Received {kind} error ({status}) from primary with message" in answer["Error"]["Message"]
+
+
+def test_an_endpoint_that_is_not_there(aws):
+    with pytest.raises(ClientError) as error:
+        aws.invoke("nowhere", {})
+    assert refused(error) == ("ValidationError", 400, "Endpoint nowhere of account 123456789012 not found.")
+
+
+def test_a_serverless_endpoint_takes_4_mb(aws, endpoint):
+    assert len(aws.invoke(endpoint, b"x" * 4 * MEGABYTE, "application/octet-stream")) == 4 * MEGABYTE
+    with pytest.raises(ClientError) as error:
+        aws.invoke(endpoint, b"x" * (4 * MEGABYTE + 1), "application/octet-stream")
+    assert refused(error)[:2] == ("ValidationError", 413)
+
+
+def test_a_serverless_endpoint_throttles_beyond_its_concurrency(aws, endpoint):
+    def invoke(_):
+        try:
+            return aws.invoke(endpoint, {"review": "", "sleep": 1}) and 200
+        except ClientError as error:
+            return error.response["ResponseMetadata"]["HTTPStatusCode"]
+
+    with ThreadPoolExecutor(4) as pool:
+        statuses = sorted(pool.map(invoke, range(4)))
+    assert statuses[0] == 200
+    assert statuses[-1] == 429
+
+
+def test_what_the_container_prints_is_logged(aws, endpoint):
+    with pytest.raises(ClientError):
+        aws.invoke(endpoint, {"raise": "look me up"})
+    group = f"/aws/sagemaker/Endpoints/{endpoint}"
+    wait(lambda: aws.log_lines(group), lambda log: any("KeyError: 'look me up'" in line for line in log), 10)
+
+
+def test_a_container_that_dies_is_started_again(aws, endpoint):
+    with pytest.raises(aws.runtime.exceptions.ModelError) as error:
+        aws.invoke(endpoint, {"die": True})
+    assert error.value.response["OriginalStatusCode"] == 0
+
+    def try_again():
+        try:
+            return aws.invoke(endpoint, {"review": "good"})
+        except ClientError:
+            return None
+
+    wait(try_again, lambda answer: answer is not None, 30)
+
+
+def test_an_instance_endpoint_lives_and_is_updated_without_losing_a_request(aws):
+    first = aws.config(aws.model(epochs=1), InstanceType="ml.m5.large", InitialInstanceCount=1)
+    name = aws.endpoint(first)
+    described = aws.settled(name)
+    assert described["EndpointStatus"] == "InService"
+    assert described["ProductionVariants"][0]["CurrentInstanceCount"] == 1
+    second = aws.config(aws.model(epochs=2), InstanceType="ml.m5.large", InitialInstanceCount=1)
+    answers, failures, done = [], [], threading.Event()
+
+    def keep_asking():
+        while not done.is_set():
+            try:
+                answers.append(json.loads(aws.invoke(name, {"review": "", "sleep": 0.02}))["epochs"])
+            except ClientError as error:
+                failures.append(error)
+
+    askers = [threading.Thread(target=keep_asking) for _ in range(3)]
+    for asker in askers:
+        asker.start()
+    aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=second)
+    with pytest.raises(ClientError) as error:
+        aws.sagemaker.delete_endpoint(EndpointName=name)
+    assert "Cannot update in-progress endpoint" in refused(error)[2]
+    assert aws.settled(name)["EndpointConfigName"] == second
+    time.sleep(0.5)
+    done.set()
+    for asker in askers:
+        asker.join()
+    assert not failures
+    assert answers[0] == 1
+    assert answers[-1] == 2
+    assert set(answers) == {1, 2}
+
+
+def test_an_update_that_fails_leaves_the_former_model_in_service(aws):
+    name = aws.endpoint(aws.config(aws.model(epochs=1)))
+    aws.settled(name)
+    broken = aws.config(aws.model(inference="raise RuntimeError('cannot load')"))
+    aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=broken)
+    described = aws.settled(name)
+    assert described["EndpointStatus"] == "InService"
+    assert "did not pass the ping health check" in described["FailureReason"]
+    assert json.loads(aws.invoke(name, {"review": ""}))["epochs"] == 1
+
+
+def test_a_model_that_cannot_load_fails_its_endpoint(aws):
+    name = aws.endpoint(aws.config(aws.model(inference="raise RuntimeError('cannot load')")))
+    described = aws.settled(name)
+    assert described["EndpointStatus"] == "Failed"
+    assert described["FailureReason"].startswith(
+        "The primary container for production variant AllTraffic did not pass the ping health check."
+    )
+    wait(
+        lambda: aws.log_lines(f"/aws/sagemaker/Endpoints/{name}"),
+        lambda log: any("RuntimeError: cannot load" in line for line in log),
+        10,
+    )
+    with pytest.raises(ClientError) as error:
+        aws.invoke(name, {})
+    assert refused(error)[0] == "ValidationError"
+    aws.sagemaker.delete_endpoint(EndpointName=name)
+
+
+def test_an_archive_that_leads_out_of_its_folder_is_not_unpacked(aws, tmp_path):
+    import io
+    import tarfile
+
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        member = tarfile.TarInfo("../../escaped")
+        tar.addfile(member, io.BytesIO())
+    uri = aws.put("models/evil/model.tar.gz", buffer.getvalue())
+    aws.sagemaker.create_model(
+        ModelName="evil",
+        ExecutionRoleArn=aws.role,
+        PrimaryContainer={"Image": INFERENCE_IMAGE, "ModelDataUrl": uri},
+    )
+    described = aws.settled(aws.endpoint(aws.config("evil")))
+    assert described["EndpointStatus"] == "Failed"
+    assert "escaped" in described["FailureReason"]
+
+
+def test_a_deleted_endpoint_is_gone_with_its_process(aws):
+    name = aws.endpoint(aws.config(aws.model()))
+    aws.settled(name)
+    aws.sagemaker.delete_endpoint(EndpointName=name)
+    with pytest.raises(ClientError) as error:
+        aws.sagemaker.describe_endpoint(EndpointName=name)
+    assert "Could not find endpoint" in refused(error)[2]
+    with pytest.raises(ClientError):
+        aws.invoke(name, {})
+    folder = aws.cloud.state_dir / "hosting"
+    wait(lambda: [f.name for f in folder.iterdir() if name in f.name], lambda left: not left, 10)
+
+
+def test_variants_are_chosen_by_name(aws):
+    variants = [
+        {
+            "VariantName": f"variant-{epochs}",
+            "ModelName": aws.model(epochs=epochs),
+            "InstanceType": "ml.m5.large",
+            "InitialInstanceCount": 1,
+            "InitialVariantWeight": weight,
+        }
+        for epochs, weight in ((1, 0.0), (2, 1.0))
+    ]
+    aws.sagemaker.create_endpoint_config(EndpointConfigName="two", ProductionVariants=variants)
+    name = aws.endpoint("two")
+    aws.settled(name)
+    assert {json.loads(aws.invoke(name, {"review": ""}))["epochs"] for _ in range(5)} == {2}
+    answer = aws.runtime.invoke_endpoint(
+        EndpointName=name,
+        TargetVariant="variant-1",
+        Body=b'{"review": ""}',
+        ContentType="application/json",
+    )
+    assert json.loads(answer["Body"].read())["epochs"] == 1
+    assert answer["InvokedProductionVariant"] == "variant-1"
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"Mode": "MultiModel"}, "Mode"),
+        ({"ModelDataUrl": f"s3://{BUCKET}/none/model.tar.gz"}, "Could not find model data"),
+        ({"ImageConfig": {"RepositoryAccessMode": "Vpc"}}, "ImageConfig"),
+        ({"Environment": {"SAGEMAKER_SUBMIT_DIRECTORY": "s3://elsewhere"}}, "SAGEMAKER_SUBMIT_DIRECTORY"),
+    ],
+)
+def test_models_that_cannot_be_hosted_are_refused_by_name(aws, change, named):
+    uri = aws.put("models/good/model.tar.gz", b"")
+    container = {"Image": INFERENCE_IMAGE, "ModelDataUrl": uri} | change
+    with pytest.raises(ClientError) as error:
+        aws.sagemaker.create_model(ModelName="m", ExecutionRoleArn=aws.role, PrimaryContainer=container)
+    assert named in refused(error)[2]
+
+
+@pytest.mark.parametrize(
+    ("variant", "named"),
+    [
+        ({}, "ServerlessConfig"),
+        ({"ServerlessConfig": {"MemorySizeInMB": 1500, "MaxConcurrency": 1}}, "MemorySizeInMB"),
+        ({"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1000}}, "maxConcurrency"),
+        (
+            {"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1, "ProvisionedConcurrency": 1}},
+            "ProvisionedConcurrency",
+        ),
+    ],
+)
+def test_endpoint_configs_that_cannot_be_are_refused_by_name(aws, variant, named):
+    variants = [{"VariantName": "v", "ModelName": aws.model(), **variant}]
+    with pytest.raises(ClientError) as error:
+        aws.sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=variants)
+    assert named in refused(error)[2]
+
+
+def test_records_are_described_listed_and_deleted(aws):
+    model = aws.model()
+    config = aws.config(model)
+    container = aws.sagemaker.describe_model(ModelName=model)["PrimaryContainer"]
+    assert container["Environment"]["SAGEMAKER_PROGRAM"] == "inference.py"
+    described = aws.sagemaker.describe_endpoint_config(EndpointConfigName=config)
+    assert described["ProductionVariants"][0]["ServerlessConfig"]["MaxConcurrency"] == 2
+    assert model in {m["ModelName"] for m in aws.sagemaker.list_models(NameContains=model)["Models"]}
+    aws.sagemaker.delete_endpoint_config(EndpointConfigName=config)
+    aws.sagemaker.delete_model(ModelName=model)
+    for describe in (
+        lambda: aws.sagemaker.describe_model(ModelName=model),
+        lambda: aws.sagemaker.describe_endpoint_config(EndpointConfigName=config),
+    ):
+        with pytest.raises(ClientError) as error:
+            describe()
+        assert refused(error)[2].startswith("Could not find ")
+
+
+def test_missing_functions_get_the_toolkits_defaults(aws):
+    """A module with nothing but model_fn and predict_fn gets JSON and NPY arrays in and out."""
+    import io
+
+    import numpy
+
+    inference = (
+        "def model_fn(model_dir):\n    return 2\n\ndef predict_fn(data, model):\n    return data * model\n"
+    )
+    name = aws.endpoint(aws.config(aws.model(inference=inference)))
+    assert aws.settled(name)["EndpointStatus"] == "InService"
+    assert json.loads(aws.invoke(name, b"[[1, 2]]")) == [[2.0, 4.0]]
+    assert json.loads(aws.invoke(name, b"1,2\n3,4", "text/csv")) == [[2.0, 4.0], [6.0, 8.0]]
+    array = io.BytesIO()
+    numpy.save(array, numpy.array([1.5]))
+    answer = aws.runtime.invoke_endpoint(
+        EndpointName=name, ContentType="application/x-npy", Accept="application/x-npy", Body=array.getvalue()
+    )
+    assert numpy.load(io.BytesIO(answer["Body"].read())).tolist() == [3.0]
+    with pytest.raises(aws.runtime.exceptions.ModelError) as error:
+        aws.invoke(name, b"x", "text/plain")
+    assert "Content type text/plain is not supported" in error.value.response["OriginalMessage"]

@@ -1,0 +1,251 @@
+"""Training jobs over real HTTP, with boto3."""
+
+import itertools
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+from localcloud_sagemaker_fixtures import BUCKET, TRAIN, channel, sandbox, untar, wait
+
+
+@pytest.fixture(scope="module")
+def aws():
+    with sandbox() as it:
+        yield it
+
+
+def refused(error: pytest.ExceptionInfo) -> tuple[str, str]:
+    return error.value.response["Error"]["Code"], error.value.response["Error"]["Message"]
+
+
+def test_a_job_runs_its_script_and_uploads_what_it_made(aws):
+    metrics = [{"Name": "val_loss", "Regex": r"val_loss=([0-9.]+);"}]
+    name = aws.train(
+        {"epochs": 3, "learning-rate": 0.5, "say": "two words"},
+        AlgorithmSpecification={
+            "TrainingImage": "image",
+            "TrainingInputMode": "File",
+            "MetricDefinitions": metrics,
+        },
+        Environment={"MINE": "1"},
+    )
+    job = aws.trained(name)
+    assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Completed", job.get("FailureReason")
+    artefact = job["ModelArtifacts"]["S3ModelArtifacts"]
+    assert artefact == f"s3://{BUCKET}/output/{name}/output/model.tar.gz"
+    assert untar(aws.get(artefact)) == {"weights.json": b'{"epochs": 3}'}
+    assert untar(aws.get(artefact.replace("model.tar.gz", "output.tar.gz"))) == {"report.txt": b"done"}
+    assert job["AlgorithmSpecification"]["MetricDefinitions"] == metrics
+    assert job["Environment"] == {"MINE": "1"}
+    final = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
+    assert final == {"val_loss": pytest.approx(1 / 3, abs=1e-4)}
+    steps = job["SecondaryStatusTransitions"]
+    assert [s["Status"] for s in steps] == ["Starting", "Downloading", "Training", "Uploading", "Completed"]
+    assert all(a["EndTime"] == b["StartTime"] for a, b in itertools.pairwise(steps))
+    assert job["TrainingTimeInSeconds"] >= 1
+    log = aws.job_log(name)
+    assert 'hyperparameters {"epochs":3,"learning-rate":0.5,"say":"two words"}' in log
+    assert "train ['more/reviews.txt', 'reviews.txt']" in log
+    assert "two words" in log
+
+
+def test_metrics_reach_cloudwatch(aws):
+    definition = {"TrainingImage": "image", "TrainingInputMode": "File"}
+    definition["MetricDefinitions"] = [{"Name": "loss", "Regex": r"val_loss=([0-9.]+);"}]
+    name = aws.train({"epochs": 2}, AlgorithmSpecification=definition)
+    aws.trained(name)
+    listed = aws.cloud.client("cloudwatch").list_metrics(Namespace="/aws/sagemaker/TrainingJobs")["Metrics"]
+    assert any(m["Dimensions"] == [{"Name": "Host", "Value": f"{name}/algo-1"}] for m in listed)
+
+
+def test_log_lines_appear_while_the_job_runs(aws):
+    name = aws.train({"say": "still running", "sleep": 30})
+
+    def lines():
+        try:
+            return aws.job_log(name)
+        except (ClientError, IndexError):
+            return []
+
+    wait(lines, lambda log: "still running" in log, seconds=20)
+    assert aws.sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "InProgress"
+    aws.sagemaker.stop_training_job(TrainingJobName=name)
+    job = aws.trained(name)
+    assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Stopped"
+    # What the script saved when it was asked to stop is uploaded all the same.
+    assert untar(aws.get(job["ModelArtifacts"]["S3ModelArtifacts"]))["weights.json"] == b'{"epochs": -1}'
+    with pytest.raises(ClientError) as again:
+        aws.sagemaker.stop_training_job(TrainingJobName=name)
+    assert "Stopped" in refused(again)[1]
+
+
+def test_a_job_that_takes_too_long_is_stopped(aws):
+    job = aws.trained(aws.train({"sleep": 30}, StoppingCondition={"MaxRuntimeInSeconds": 1}))
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
+    assert "weights.json" in untar(aws.get(job["ModelArtifacts"]["S3ModelArtifacts"]))
+
+
+def test_a_script_that_raises_fails_the_job_with_its_reason(aws):
+    job = aws.trained(aws.train({"fail": "no reviews left"}))
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith(
+        "AlgorithmError: ExecuteUserScriptError:\nExitCode 1\nErrorMessage "
+    )
+    assert 'ValueError: no reviews left"\nCommand "' in job["FailureReason"]
+    assert job["FailureReason"].endswith('train.py --fail no reviews left", exit code: 1')
+    assert "ModelArtifacts" not in job
+
+
+def test_the_exit_code_of_a_script_is_told(aws):
+    job = aws.trained(aws.train({"exit": 3}))
+    assert "\nExitCode 3\n" in job["FailureReason"]
+
+
+def test_a_script_that_is_killed_counts_as_out_of_memory(aws):
+    job = aws.trained(aws.train(script="import os; os.kill(os.getppid(), 9)"))
+    assert "instance type with more memory" in job["FailureReason"]
+    assert job["FailureReason"].endswith("exit code: 137")
+
+
+def test_checkpoints_are_kept_and_brought_back(aws):
+    config = {"S3Uri": f"s3://{BUCKET}/checkpoints/a"}
+    aws.trained(aws.train({"epochs": 2}, CheckpointConfig=config))
+    assert aws.get("checkpoints/a/epoch") == b"2"
+    name = aws.train({"epochs": 3}, CheckpointConfig=config)
+    aws.trained(name)
+    epochs = [line for line in aws.job_log(name) if line.startswith("epoch=")]
+    assert epochs == ["epoch=2 val_loss=0.3333;"]
+    assert aws.get("checkpoints/a/epoch") == b"3"
+
+
+@pytest.mark.parametrize("missing", ["s3:GetObject", "s3:PutObject"])
+def test_a_job_may_do_only_what_its_role_may(aws, missing):
+    allowed = {"s3:ListBucket", "s3:GetObject", "s3:PutObject", "logs:*"} - {missing}
+    role = aws.make_role(f"without-{missing.partition(':')[2]}", sorted(allowed))
+    job = aws.trained(aws.train(RoleArn=role))
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("ClientError: ")
+    assert any(word in job["FailureReason"] for word in ("AccessDenied", "403", "Forbidden"))
+
+
+def test_the_script_acts_as_the_jobs_role(aws):
+    script = "import os, boto3\nprint('I am', boto3.client('sts').get_caller_identity()['Arn'])"
+    name = aws.train(script=script)
+    assert aws.trained(name)["TrainingJobStatus"] == "Completed"
+    assert any(
+        line.startswith("I am arn:aws:sts::123456789012:assumed-role/everything/")
+        for line in aws.job_log(name)
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        (
+            {"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}},
+            "InstanceCount",
+        ),
+        (
+            {"InputDataConfig": [channel("train", f"s3://{BUCKET}/data", S3DataType="ManifestFile")]},
+            "S3DataType",
+        ),
+        (
+            {
+                "InputDataConfig": [
+                    channel("train", f"s3://{BUCKET}/data", S3DataDistributionType="ShardedByS3Key")
+                ]
+            },
+            "S3DataDistributionType",
+        ),
+        ({"InputDataConfig": [channel("train", f"s3://{BUCKET}/nothing")]}, "No S3 objects found"),
+        ({"EnableNetworkIsolation": True}, "EnableNetworkIsolation"),
+        ({"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["s-1"]}}, "VpcConfig"),
+        ({"RoleArn": "arn:aws:iam::123456789012:role/unknown-role"}, "Could not assume role"),
+        ({"TrainingJobName": "no_underscores"}, "trainingJobName"),
+        ({"CheckpointConfig": {"S3Uri": f"s3://{BUCKET}/c", "LocalPath": "/somewhere"}}, "LocalPath"),
+        (
+            {
+                "AlgorithmSpecification": {
+                    "TrainingImage": "i",
+                    "TrainingInputMode": "File",
+                    "MetricDefinitions": [{"Name": "m", "Regex": "("}],
+                }
+            },
+            "metric 'm'",
+        ),
+        (
+            {"AlgorithmSpecification": {"TrainingImage": "i", "TrainingInputMode": "Pipe"}},
+            "TrainingInputMode",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_refused_by_name(aws, changes, named):
+    with pytest.raises(ClientError) as error:
+        aws.train(**changes)
+    code, message = refused(error)
+    assert code == "ValidationException"
+    assert named in message
+
+
+def test_a_name_is_used_once(aws):
+    name = aws.train()
+    with pytest.raises(ClientError) as error:
+        aws.train(TrainingJobName=name)
+    assert refused(error)[0] == "ResourceInUse"
+    aws.trained(name)
+
+
+def test_operations_that_do_not_exist_here_say_so(aws):
+    with pytest.raises(ClientError) as error:
+        aws.sagemaker.stop_processing_job(ProcessingJobName="x")
+    assert "StopProcessingJob" in refused(error)[1]
+
+
+def test_jobs_are_listed_tagged_and_filtered(aws):
+    name = aws.train(Tags=[{"Key": "project", "Value": "sentiment"}])
+    arn = aws.trained(name)["TrainingJobArn"]
+    assert aws.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "project", "Value": "sentiment"}]
+    listed = aws.sagemaker.list_training_jobs(NameContains=name, StatusEquals="Completed")
+    assert [job["TrainingJobName"] for job in listed["TrainingJobSummaries"]] == [name]
+    assert (
+        aws.sagemaker.list_training_jobs(NameContains=name, StatusEquals="Failed")["TrainingJobSummaries"]
+        == []
+    )
+    pages = aws.sagemaker.get_paginator("list_training_jobs").paginate(PaginationConfig={"PageSize": 1})
+    names = [job["TrainingJobName"] for page in pages for job in page["TrainingJobSummaries"]]
+    assert names[0] == name
+    assert len(set(names)) == len(names) >= 2
+
+
+@pytest.mark.slow
+def test_requirements_are_installed_for_one_job_alone(aws, tmp_path):
+    package = tmp_path / "tiny"
+    package.mkdir()
+    (package / "pyproject.toml").write_text(
+        '[build-system]\nrequires=["setuptools"]\nbuild-backend="setuptools.build_meta"\n'
+        '[project]\nname="tiny-extra"\nversion="1"\n[tool.setuptools]\npy-modules=["tiny_extra"]\n'
+    )
+    (package / "tiny_extra.py").write_text("WORD = 'installed'\n")
+    source = aws.put_source("import tiny_extra; print(tiny_extra.WORD)", **{"requirements.txt": str(package)})
+    name = aws.train({"sagemaker_submit_directory": source})
+    job = aws.trained(name)
+    assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
+    assert "installed" in aws.job_log(name)
+    without = aws.trained(aws.train(script="import tiny_extra"))
+    assert "ModuleNotFoundError" in without["FailureReason"]
+    broken = aws.put_source(TRAIN, **{"requirements.txt": "no-such-file.whl"})
+    job = aws.trained(aws.train({"sagemaker_submit_directory": broken}))
+    assert job["FailureReason"].startswith("AlgorithmError: InstallRequirementsError:")
+
+
+def test_hyperparameters_reach_the_script_as_the_toolkit_gives_them(aws):
+    script = "import json, sys; print('arguments', json.dumps(sys.argv[1:]))"
+    name = aws.train({"b-flag": True, "a": "x y", "map": {"z": 1, "y": 2}, "list": [1, 2]}, script=script)
+    aws.trained(name)
+    line = next(line for line in aws.job_log(name) if line.startswith("arguments "))
+    assert json.loads(line.removeprefix("arguments ")) == [
+        *("-a", "x y"),
+        *("--b-flag", "True"),
+        *("--list", "[1, 2]"),
+        *("--map", "y=2,z=1"),
+    ]

@@ -1,0 +1,148 @@
+"""What IAM policies mean: wildcards, denials, conditions, principals."""
+
+from typing import Any
+
+import pytest
+
+from localcloud.iam.policy import Access, Decision, evaluate
+
+ALLOWED, DENIED, NOTHING = Decision.ALLOWED, Decision.EXPLICIT_DENY, Decision.IMPLICIT_DENY
+READ = Access("s3:GetObject", "arn:aws:s3:::films/2001/a.txt")
+
+
+def statement(effect: str = "Allow", action: Any = "s3:GetObject", resource: Any = "*", **more: Any) -> dict:
+    return {"Effect": effect, "Action": action, "Resource": resource, **more}
+
+
+def decide(*statements: dict, access: Access = READ, **more: Any) -> Decision:
+    return evaluate([{"Version": "2012-10-17", "Statement": list(statements)}], access, **more)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "decision"),
+    [
+        ("s3:GetObject", "*", ALLOWED),
+        ("*", "*", ALLOWED),
+        ("s3:*", "arn:aws:s3:::films/*", ALLOWED),
+        ("S3:getobject", "*", ALLOWED),
+        ("s3:Get*", "arn:aws:s3:::films/2001/?.txt", ALLOWED),
+        (["s3:PutObject", "s3:GetObject"], ["arn:aws:s3:::x/*", "arn:aws:s3:::f*s/*"], ALLOWED),
+        ("s3:GetObjectVersion", "*", NOTHING),
+        ("s3:GetObject", "arn:aws:s3:::films", NOTHING),
+        ("s3:GetObject", "arn:aws:s3:::films/2001/a?txt?", NOTHING),
+        ("s3:GetObject", "arn:aws:s3:::FILMS/*", NOTHING),
+        ("s3:GetObject", "arn:aws:s3:::films/2001/[a].txt", NOTHING),
+        ("s3.GetObject", "*", NOTHING),
+    ],
+)
+def test_actions_and_resources_match_by_iams_wildcards(
+    action: Any, resource: Any, decision: Decision
+) -> None:
+    assert decide(statement(action=action, resource=resource)) is decision
+
+
+def test_a_dot_in_a_resource_is_a_dot() -> None:
+    assert decide(statement(resource="arn:aws:s3:::films/2001/a.txt"), access=READ) is ALLOWED
+    other = Access("s3:GetObject", "arn:aws:s3:::films/2001/aXtxt")
+    assert decide(statement(resource="arn:aws:s3:::films/2001/a.txt"), access=other) is NOTHING
+
+
+def test_a_denial_wins_wherever_it_stands() -> None:
+    assert decide(statement(), statement("Deny")) is DENIED
+    assert decide(statement("Deny"), statement()) is DENIED
+    assert evaluate([{"Statement": statement()}, {"Statement": statement("Deny")}], READ) is DENIED
+
+
+def test_nothing_is_allowed_that_no_statement_allows() -> None:
+    assert evaluate([], READ) is NOTHING
+    assert decide(statement("Deny", action="s3:PutObject")) is NOTHING
+
+
+def test_not_action_and_not_resource() -> None:
+    assert decide({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}) is ALLOWED
+    assert decide({"Effect": "Allow", "NotAction": ["s3:Get*"], "Resource": "*"}) is NOTHING
+    assert decide({"Effect": "Deny", "Action": "*", "NotResource": "arn:aws:s3:::films/*"}) is NOTHING
+    assert decide({"Effect": "Deny", "Action": "*", "NotResource": "arn:aws:s3:::other/*"}) is DENIED
+
+
+@pytest.mark.parametrize(
+    ("condition", "values", "holds"),
+    [
+        ({"StringEquals": {"s3:prefix": "a"}}, {"s3:prefix": ["a"]}, True),
+        ({"StringEquals": {"S3:Prefix": ["b", "a"]}}, {"s3:prefix": ["a"]}, True),
+        ({"StringEquals": {"s3:prefix": "a"}}, {"s3:prefix": ["A"]}, False),
+        ({"StringEquals": {"s3:prefix": "a"}}, {}, False),
+        ({"StringEqualsIfExists": {"s3:prefix": "a"}}, {}, True),
+        ({"StringEqualsIfExists": {"s3:prefix": "a"}}, {"s3:prefix": ["b"]}, False),
+        ({"StringEqualsIgnoreCase": {"k": "ABC"}}, {"k": ["abc"]}, True),
+        ({"StringNotEquals": {"k": ["a", "b"]}}, {"k": ["c"]}, True),
+        ({"StringNotEquals": {"k": ["a", "b"]}}, {"k": ["b"]}, False),
+        ({"StringNotEquals": {"k": "a"}}, {}, True),
+        ({"StringLike": {"k": "home/*"}}, {"k": ["home/x/y"]}, True),
+        ({"StringNotLike": {"k": "home/*"}}, {"k": ["home/x"]}, False),
+        ({"ArnLike": {"k": "arn:aws:s3:::*"}}, {"k": ["arn:aws:s3:::b"]}, True),
+        ({"ArnLike": {"k": "arn:aws:*:1:f"}}, {"k": ["arn:aws:lambda:us-east-1:1:f"]}, False),
+        ({"Bool": {"aws:SecureTransport": "false"}}, {"aws:securetransport": ["true"]}, False),
+        ({"Bool": {"aws:SecureTransport": True}}, {"aws:securetransport": ["true"]}, True),
+        ({"NumericLessThanEquals": {"s3:max-keys": 10}}, {"s3:max-keys": ["10"]}, True),
+        ({"NumericLessThan": {"s3:max-keys": "10"}}, {"s3:max-keys": ["ten"]}, False),
+        ({"DateGreaterThan": {"k": "2020-01-01T00:00:00Z"}}, {"k": ["2021-01-01T00:00:00Z"]}, True),
+        ({"IpAddress": {"aws:SourceIp": "127.0.0.0/8"}}, {"aws:sourceip": ["127.0.0.1"]}, True),
+        ({"NotIpAddress": {"aws:SourceIp": "127.0.0.0/8"}}, {"aws:sourceip": ["127.0.0.1"]}, False),
+        ({"Null": {"k": "true"}}, {}, True),
+        ({"Null": {"k": "false"}}, {}, False),
+        ({"Null": {"k": True}}, {"k": ["x"]}, False),
+        ({"ForAllValues:StringEquals": {"k": ["a", "b"]}}, {"k": ["a", "c"]}, False),
+        ({"ForAllValues:StringEquals": {"k": ["a", "b"]}}, {}, True),
+        ({"ForAnyValue:StringEquals": {"k": ["a", "b"]}}, {"k": ["c", "a"]}, True),
+        ({"ForAnyValue:StringEquals": {"k": ["a"]}}, {}, False),
+        ({"StringEquals": {"k": "a", "l": "b"}}, {"k": ["a"]}, False),
+        ({"StringEquals": {"k": "a"}, "Bool": {"l": "true"}}, {"k": ["a"], "l": ["true"]}, True),
+        ({"StringEquals": {"k": "${aws:username}"}}, {"k": ["ada"], "aws:username": ["ada"]}, True),
+        ({"StringEquals": {"k": "${aws:username}"}}, {"k": [""]}, False),
+    ],
+)
+def test_conditions(condition: dict, values: dict[str, list[str]], holds: bool) -> None:
+    access = Access(READ.action, READ.resource, values)
+    assert decide(statement(Condition=condition), access=access) is (ALLOWED if holds else NOTHING)
+    denial = statement("Deny", Condition=condition)
+    assert decide(denial, access=access) is (DENIED if holds else NOTHING)
+
+
+def test_a_condition_that_is_not_understood_neither_allows_nor_lifts_a_denial() -> None:
+    condition = {"StringSoundsLike": {"k": "a"}}
+    assert decide(statement(Condition=condition)) is NOTHING
+    assert decide(statement(), statement("Deny", Condition=condition)) is DENIED
+
+
+def test_policy_variables_in_resources() -> None:
+    home = statement(resource="arn:aws:s3:::films/${aws:username}/*")
+    mine = Access("s3:GetObject", "arn:aws:s3:::films/ada/x", {"aws:username": ["ada"]})
+    assert decide(home, access=mine) is ALLOWED
+    assert decide(home, access=Access(mine.action, mine.resource, {"aws:username": ["bob"]})) is NOTHING
+    assert decide(home, access=Access(mine.action, mine.resource)) is NOTHING
+
+
+@pytest.mark.parametrize(
+    ("principal", "decision"),
+    [
+        ("*", ALLOWED),
+        ({"Service": "lambda.amazonaws.com"}, ALLOWED),
+        ({"Service": ["sagemaker.amazonaws.com", "lambda.amazonaws.com"]}, ALLOWED),
+        ({"Service": "sagemaker.amazonaws.com"}, NOTHING),
+        ({"AWS": "lambda.amazonaws.com"}, NOTHING),
+        ({"AWS": "*"}, ALLOWED),
+    ],
+)
+def test_a_trust_policy_names_who_may_assume_the_role(principal: Any, decision: Decision) -> None:
+    trust = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    access = Access("sts:AssumeRole", "arn:aws:iam::123456789012:role/r")
+    caller = {"Service": frozenset(["lambda.amazonaws.com"])}
+    assert decide(trust, access=access, principals=caller) is decision
+
+
+def test_a_resource_policy_without_principal_is_for_nobody() -> None:
+    caller = {"Service": frozenset(["lambda.amazonaws.com"])}
+    assert decide(statement(), principals=caller) is NOTHING
+    everyone_else = {"Effect": "Deny", "NotPrincipal": {"AWS": "1"}, "Action": "*", "Resource": "*"}
+    assert decide(everyone_else, principals=caller) is DENIED

@@ -1,0 +1,202 @@
+"""The parts of localcloud's SageMaker that compute: splitting, filters, validation, metrics, records."""
+
+import itertools
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from localcloud import containers
+from localcloud.cloud import Cloud
+from localcloud.sagemaker.batching import Processing, assemble, batches, split
+from localcloud.sagemaker.errors import ApiError, JobFailed
+from localcloud.sagemaker.metrics import Metrics
+from localcloud.sagemaker.records import Table, select
+from localcloud.sagemaker.transfer import inside, relative_name
+from localcloud.sagemaker.validation import require_supported, validate
+
+
+def test_lines_are_records_and_a_whole_file_is_one():
+    assert split(b"a\nb\r\n\nc", "Line") == [b"a", b"b", b"c"]
+    assert split(b"a\nb", "None") == [b"a\nb"]
+
+
+@given(st.lists(st.binary(min_size=1, max_size=30)), st.integers(30, 100))
+def test_requests_hold_all_records_in_order_within_the_limit(records, limit):
+    made = list(batches(records, "MultiRecord", limit))
+    assert [record for batch in made for record in batch] == records
+    assert all(len(b"\n".join(batch)) <= limit for batch in made)
+    # No request could have taken the next one's first record too.
+    assert all(len(b"\n".join([*batch, after[0]])) > limit for batch, after in itertools.pairwise(made))
+
+
+def test_single_records_and_no_limit():
+    assert list(batches([b"a", b"b"], "SingleRecord", 100)) == [[b"a"], [b"b"]]
+    assert list(batches([b"a", b"b"], "MultiRecord", 0)) == [[b"a", b"b"]]
+    with pytest.raises(JobFailed, match="MaxPayloadInMB"):
+        list(batches([b"x" * 11], "MultiRecord", 10))
+
+
+def test_answers_are_ended_by_one_newline_or_none():
+    assert assemble([b"a", b"b\n"], "Line") == b"a\nb\n"
+    assert assemble([b"a", b"b\n"], "None") == b"ab\n"
+
+
+@pytest.mark.parametrize(
+    ("request_", "record", "sent", "answer", "written"),
+    [
+        ({}, b"{}", b"{}", b"1", b"1"),
+        ({"InputFilter": "$.review"}, b'{"id": 1, "review": "x"}', b'"x"', b"0.5", b"0.5"),
+        (
+            {"JoinSource": "Input"},
+            b'{"id": 1}',
+            b'{"id": 1}',
+            b'{"p": 2}',
+            b'{"id": 1, "SageMakerOutput": {"p": 2}}',
+        ),
+        (
+            {"JoinSource": "Input"},
+            b"[1, 2]",
+            b"[1, 2]",
+            b"3",
+            b'{"SageMakerInput": [1, 2], "SageMakerOutput": 3}',
+        ),
+        (
+            {"JoinSource": "Input", "OutputFilter": "$['id','SageMakerOutput']"},
+            b'{"id": 1, "review": "x"}',
+            b'{"id": 1, "review": "x"}',
+            b"3",
+            b'{"id": 1, "SageMakerOutput": 3}',
+        ),
+    ],
+)
+def test_filters_and_joins_of_json(request_, record, sent, answer, written):
+    processing = Processing(request_, "application/jsonlines", "application/jsonlines")
+    assert processing.before(record) == sent
+    assert processing.after([record], answer) == written
+
+
+@pytest.mark.parametrize(
+    ("filters", "sent", "written"),
+    [
+        ({"InputFilter": "$[1:]"}, b'"b,1",c', b"0.5"),
+        ({"InputFilter": "$[0,2]", "JoinSource": "Input"}, b"a,c", b'a,"b,1",c,0.5'),
+        ({"JoinSource": "Input", "OutputFilter": "$[0,-1]"}, b'a,"b,1",c', b"a,0.5"),
+    ],
+)
+def test_filters_and_joins_of_csv(filters, sent, written):
+    processing = Processing(filters, "text/csv", "text/csv")
+    record = b'a,"b,1",c'
+    assert processing.before(record) == sent
+    assert processing.after([record], b"0.5") == written
+
+
+def test_records_and_answers_must_match():
+    processing = Processing({"JoinSource": "Input"}, "application/jsonlines", "application/jsonlines")
+    with pytest.raises(JobFailed, match="2 records with 1 lines"):
+        processing.after([b"{}", b"{}"], b"1\n")
+    with pytest.raises(ApiError, match="OutputFilter"):
+        Processing({"OutputFilter": "$[[["}, "application/json", "application/json")
+    with pytest.raises(ApiError, match="same format"):
+        Processing({"JoinSource": "Input"}, "text/csv", "application/json")
+
+
+@pytest.mark.parametrize(
+    ("key", "prefix", "name"),
+    [
+        ("data/train/a/b.txt", "data/train", "a/b.txt"),
+        ("data/train/a/b.txt", "data/train/", "a/b.txt"),
+        ("data/train.csv", "data/train.csv", "train.csv"),
+        ("data/train-1.csv", "data/train", "train-1.csv"),
+        ("a.txt", "", "a.txt"),
+    ],
+)
+def test_where_an_object_of_a_prefix_goes(key, prefix, name):
+    assert relative_name(key, prefix) == name
+
+
+def test_a_key_cannot_lead_out_of_its_folder(tmp_path):
+    assert inside(tmp_path, "a/b") == tmp_path / "a" / "b"
+    with pytest.raises(JobFailed, match="leads out"):
+        inside(tmp_path, "../b")
+
+
+def test_requests_are_checked_against_the_apis_own_description():
+    with pytest.raises(ApiError, match="Value null at 'endpointConfigName'"):
+        validate("CreateEndpoint", {"EndpointName": "e"})
+    with pytest.raises(ApiError, match="regular expression"):
+        validate("CreateEndpoint", {"EndpointName": "not_this", "EndpointConfigName": "c"})
+    with pytest.raises(ApiError, match="enum value set"):
+        validate("ListEndpoints", {"SortOrder": "Sideways"})
+    with pytest.raises(ApiError, match="less than or equal to 100"):
+        validate("ListEndpoints", {"MaxResults": 101})
+    with pytest.raises(ApiError, match="Unknown member 'surprise'"):
+        validate("ListEndpoints", {"Surprise": 1})
+    validate("CreateEndpoint", {"EndpointName": "e", "EndpointConfigName": "c"})
+
+
+def test_properties_without_effect_here_are_refused_by_their_path():
+    supported = {"A": None, "B": {"C": None}}
+    require_supported("Make", {"A": 1, "B": [{"C": 1}, {"C": 2, "D": None}], "E": False}, supported)
+    with pytest.raises(ApiError, match=r"the property B\[1\]\.D \(given: 3\)"):
+        require_supported("Make", {"B": [{"C": 1}, {"D": 3}]}, supported)
+
+
+def test_metrics_keep_the_last_value():
+    metrics = Metrics([{"Name": "loss", "Regex": r"loss=(\S+)"}, {"Name": "epoch", "Regex": r"epoch=(\d+)"}])
+    for line in ("epoch=1 loss=0.5", "noise", "epoch=2 loss=nothing", "loss=0.25 loss=0.125"):
+        metrics.scan(line)
+    assert {each["MetricName"]: each["Value"] for each in metrics.final()} == {"epoch": 2.0, "loss": 0.125}
+    with pytest.raises(ApiError, match="group"):
+        Metrics([{"Name": "loss", "Regex": "loss"}])
+
+
+def test_lists_are_filtered_sorted_and_paged(tmp_path):
+    cloud = Cloud("127.0.0.1", 1, tmp_path, Path(sys.executable), None)
+    table = Table(cloud, "thing", missing=lambda arn: KeyError(arn), exists=lambda arn: ValueError(arn))
+    for number in range(5):
+        record = table.add(f"Name-{number}", {})
+        record.created, record.live["Status"] = number, "Odd" if number % 2 else "Even"
+    first, token = select(table, {"MaxResults": 2})
+    assert [record.name for record in first] == ["Name-4", "Name-3"]
+    second, token = select(table, {"MaxResults": 2, "NextToken": token})
+    assert [record.name for record in second] == ["Name-2", "Name-1"]
+    last, token = select(table, {"MaxResults": 2, "NextToken": token})
+    assert ([record.name for record in last], token) == (["Name-0"], None)
+    odd, _ = select(table, {"StatusEquals": "Odd", "SortOrder": "Ascending", "SortBy": "Name"}, "Status")
+    assert [record.name for record in odd] == ["Name-1", "Name-3"]
+    assert [r.name for r in select(table, {"CreationTimeAfter": 3, "NameContains": "name"})[0]] == [
+        "Name-4",
+        "Name-3",
+    ]
+    with pytest.raises(ApiError, match="NextToken"):
+        select(table, {"NextToken": "?"})
+    with pytest.raises(ValueError, match="thing/name-1"):
+        table.add("NAME-1", {})
+    assert table.remove("name-1").name == "Name-1"
+    with pytest.raises(KeyError):
+        table.get("Name-1")
+
+
+def test_the_runners_need_only_the_standard_library():
+    """They are started by an interpreter that need not have localcloud or its dependencies."""
+    import ast
+
+    folder = Path(containers.__file__).parent
+    own = {file.stem for file in folder.glob("*.py")}
+    lazy = {
+        "torch",
+        "numpy",
+        "sagemaker_inference",
+    }  # only where a model's functions are missing, or for its class
+    for file in folder.glob("*.py"):
+        tree = ast.parse(file.read_text())
+        names = {
+            alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+        }
+        names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        roots = {name.partition(".")[0] for name in names}
+        assert roots <= set(sys.stdlib_module_names) | own | lazy, (file, json.dumps(sorted(roots)))
