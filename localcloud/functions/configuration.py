@@ -1,0 +1,157 @@
+"""What a sandbox needs to know of a function, and which functions localcloud can run at all."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from localcloud.functions.errors import LambdaError, invalid_parameter, unsupported
+
+PYTHON_RUNTIME = re.compile(r"python3\.\d+")
+IMAGES = unsupported("container images (PackageType Image); package the function as a zip file")
+MAX_TIMEOUT_SECONDS = 900
+MEMORY_MB = range(128, 10_240 + 1)
+MAX_ENVIRONMENT_BYTES = 4096
+RESERVED_VARIABLES = frozenset(
+    {
+        "AWS_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_DEFAULT_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_LAMBDA_RUNTIME_API",
+        "AWS_REGION",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SECRET_KEY",
+        "AWS_SESSION_TOKEN",
+        "LAMBDA_RUNTIME_DIR",
+        "LAMBDA_TASK_ROOT",
+        "_HANDLER",
+        "_X_AMZN_TRACE_ID",
+    }
+)
+"""https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html"""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One state of a function's code and settings; `version` changes when any of them does."""
+
+    name: str
+    arn: str
+    handler: str
+    runtime: str
+    memory_mb: int
+    timeout: float
+    role: str
+    region: str
+    environment: Mapping[str, str]
+    version: str
+
+    @property
+    def log_group(self) -> str:
+        return f"/aws/lambda/{self.name}"
+
+    @classmethod
+    def of(cls, function: Any) -> "Configuration":
+        """Reads moto's record of a function. Raises LambdaError for one that cannot run here."""
+        if function.package_type == "Image":
+            raise IMAGES
+        _check_layers(layer["Arn"] for layer in function.layers)
+        _check_runtime(function.run_time)
+        if not function.handler:
+            raise invalid_parameter(f"The function {function.function_name} has no Handler.")
+        settings = {
+            "name": function.function_name,
+            "arn": function.function_arn,
+            "handler": function.handler,
+            "runtime": function.run_time,
+            # Templates give numbers as strings.
+            "memory_mb": int(function.memory_size),
+            "timeout": float(function.timeout),
+            "role": function.role,
+            "region": function.region,
+            "environment": {name: str(value) for name, value in (function.environment_vars or {}).items()},
+        }
+        described = json.dumps([settings, function.code_sha_256], sort_keys=True)
+        return cls(**settings, version=hashlib.sha256(described.encode()).hexdigest())
+
+
+def check_request(request: Mapping[str, Any]) -> None:
+    """Refuses a CreateFunction or UpdateFunctionConfiguration request that would not be honoured.
+
+    Works on the API's members, which are also the properties of AWS::Lambda::Function. Raises LambdaError.
+    """
+    if request.get("PackageType") == "Image" or "ImageUri" in (request.get("Code") or request):
+        raise IMAGES
+    _check_layers(request.get("Layers"))
+    if "Runtime" in request:
+        _check_runtime(request["Runtime"])
+    for member, what in (
+        ("DeadLetterConfig", "dead-letter queues"),
+        ("FileSystemConfigs", "EFS file systems"),
+        ("CodeSigningConfigArn", "code signing"),
+        ("KMSKeyArn", "KMS keys"),
+        ("CapacityProviderConfig", "capacity providers"),
+        ("DurableConfig", "durable functions"),
+    ):
+        if any(request.get(member) or ()):
+            raise unsupported(f"{what} ({member})")
+    if (request.get("VpcConfig") or {}).get("SubnetIds"):
+        raise unsupported("functions in a VPC (VpcConfig)")
+    if (request.get("SnapStart") or {}).get("ApplyOn", "None") != "None":
+        raise unsupported("SnapStart")
+    logging = request.get("LoggingConfig") or {}
+    if logging.get("LogFormat", "Text") != "Text" or logging.get("LogGroup"):
+        raise unsupported("LoggingConfig other than text in the function's own log group")
+    if request.get("Publish") in (True, "true"):
+        raise unsupported("published versions (Publish); only $LATEST can be invoked")
+    _check_limits(request)
+    _check_environment((request.get("Environment") or {}).get("Variables") or {})
+
+
+def _check_layers(layers: Iterable[Any] | None) -> None:
+    if layers := [str(layer) for layer in layers or ()]:
+        raise unsupported(f"layers ({', '.join(layers)}); put their content into the function's own package")
+
+
+def _check_runtime(runtime: str | None) -> None:
+    if not PYTHON_RUNTIME.fullmatch(runtime or ""):
+        raise unsupported(f"the runtime {runtime}; it runs python3.x functions")
+
+
+def _check_limits(request: Mapping[str, Any]) -> None:
+    timeout, memory = request.get("Timeout"), request.get("MemorySize")
+    if timeout is not None and not 1 <= int(timeout) <= MAX_TIMEOUT_SECONDS:
+        raise LambdaError(
+            400,
+            "ValidationException",
+            f"Value '{timeout}' at 'timeout' must be between 1 and {MAX_TIMEOUT_SECONDS} seconds.",
+        )
+    if memory is not None and int(memory) not in MEMORY_MB:
+        raise LambdaError(
+            400,
+            "ValidationException",
+            f"Value '{memory}' at 'memorySize' must be between {MEMORY_MB[0]} and {MEMORY_MB[-1]} MB.",
+        )
+
+
+def _check_environment(variables: Mapping[str, Any]) -> None:
+    if reserved := sorted(RESERVED_VARIABLES & variables.keys()):
+        raise invalid_parameter(
+            "Lambda was unable to configure your environment variables because the environment variables "
+            "you have provided contains reserved keys that are currently not supported for modification. "
+            f"Reserved keys used in this request: {', '.join(reserved)}"
+        )
+    if len(json.dumps(dict(variables), separators=(",", ":"), default=str).encode()) > MAX_ENVIRONMENT_BYTES:
+        raise invalid_parameter(
+            "Lambda was unable to configure your environment variables because the environment variables "
+            f"you have provided exceeded the {MAX_ENVIRONMENT_BYTES} bytes limit."
+        )

@@ -1,0 +1,202 @@
+"""The sandboxes of one state of a function: kept warm between events, ended when idle, old or outdated."""
+
+import contextlib
+import functools
+import io
+import math
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from localcloud.cloud import Cloud
+from localcloud.functions.configuration import Configuration
+from localcloud.functions.errors import LambdaError, unsupported
+from localcloud.functions.logs import FunctionLogs
+from localcloud.functions.runtime_api import Invocation
+from localcloud.functions.sandbox import Outcome, Sandbox
+from localcloud.iam import NotAssumable, assume_for_service
+
+LAMBDA = "lambda.amazonaws.com"
+"""What roles must trust."""
+IDLE_SECONDS = 600.0
+MAX_AGE_SECONDS = 3000.0
+"""A sandbox keeps the credentials that it began with, and those end."""
+
+
+class Pool:
+    """Runs events in sandboxes of `configuration`. When it is closed, a busy sandbox still ends its event."""
+
+    def __init__(self, cloud: Cloud, configuration: Configuration, code: bytes):
+        self.configuration = configuration
+        self._cloud = cloud
+        self._lock = threading.Lock()
+        self._idle: list[Sandbox] = []
+        self._closed = False
+        self._users = 0
+        self._logs = FunctionLogs(cloud, configuration)
+        self._note = _runtime_note(cloud.job_python, configuration.runtime)
+        root = cloud.state_dir / "functions"
+        root.mkdir(exist_ok=True)
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{configuration.name}-", dir=root))
+        self._code = self._folder / "task"
+        _unpack(code, self._code)
+
+    def size(self) -> int:
+        """How many sandboxes it has, the busy ones included."""
+        with self._lock:
+            return len(self._idle) + self._users
+
+    def enter(self) -> None:
+        """Announces an event; the pool's files stay until it has left, even if the pool is closed."""
+        with self._lock:
+            self._users += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+        self._remove_files_if_unused()
+
+    def run(self, invocation: Invocation) -> tuple[Outcome, list[str]]:
+        """Runs one event in a warm sandbox, or in a new one; returns how it ended and its log lines."""
+        with self._sandbox() as (sandbox, cold):
+            lines: list[str] = []
+
+            def write(new: list[str]) -> None:
+                lines.extend(new)
+                self._logs.write(sandbox.log_stream, new)
+
+            if cold:
+                sandbox.initialise()
+                write([f"INIT_START {self._note}", *sandbox.read_lines(), *_init_report(sandbox)])
+            write([f"START RequestId: {invocation.request_id} Version: $LATEST"])
+            outcome = sandbox.invoke(invocation, write)
+            write(
+                [f"END RequestId: {invocation.request_id}", self._report(invocation, outcome, cold, sandbox)]
+            )
+            return outcome, lines
+
+    def close_idle(self, now: float) -> None:
+        """Ends sandboxes that have waited long enough for an event."""
+        with self._lock:
+            outdated = [sandbox for sandbox in self._idle if _outdated(sandbox, now)]
+            self._idle = [sandbox for sandbox in self._idle if sandbox not in outdated]
+        for sandbox in outdated:
+            sandbox.close()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for sandbox in idle:
+            sandbox.close()
+        self._remove_files_if_unused()
+
+    def _remove_files_if_unused(self) -> None:
+        with self._lock:
+            unused = self._closed and not self._users
+        if unused:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _sandbox(self) -> Iterator[tuple[Sandbox, bool]]:
+        with self._lock:
+            # The one used last: the others get the chance to become idle.
+            sandbox = self._idle.pop() if self._idle else None
+        if sandbox and _outdated(sandbox, time.monotonic()):
+            sandbox.close()
+            sandbox = None
+        cold = sandbox is None
+        if sandbox is None:
+            sandbox = Sandbox(self._cloud, self.configuration, self._code, self._credentials())
+        try:
+            yield sandbox, cold
+        except BaseException:
+            sandbox.alive = False
+            raise
+        finally:
+            with self._lock:
+                keep = sandbox.alive and not self._closed
+                if keep:
+                    self._idle.append(sandbox)
+            if not keep:
+                sandbox.close()
+
+    def _credentials(self) -> dict[str, str]:
+        """Those of the function's execution role."""
+        try:
+            return assume_for_service(
+                self._cloud, self.configuration.role, LAMBDA, self.configuration.name
+            ).environment()
+        except NotAssumable as error:
+            message = f"The role defined for the function cannot be assumed by Lambda. {error}"
+            raise LambdaError(403, "AccessDeniedException", message) from error
+
+    def _report(self, invocation: Invocation, outcome: Outcome, cold: bool, sandbox: Sandbox) -> str:
+        init_ms = sandbox.init_ms if cold else 0.0
+        fields = [
+            f"REPORT RequestId: {invocation.request_id}",
+            f"Duration: {outcome.duration_ms:.2f} ms",
+            f"Billed Duration: {math.ceil(outcome.duration_ms + init_ms)} ms",
+            f"Memory Size: {self.configuration.memory_mb} MB",
+            f"Max Memory Used: {outcome.max_memory_mb} MB",
+        ]
+        if cold:
+            fields.append(f"Init Duration: {init_ms:.2f} ms")
+        if outcome.status:
+            fields.append(f"Status: {outcome.status}")
+        if outcome.status == "error":
+            fields.append(f"Error Type: {outcome.error_type}")
+        return "\t".join(fields)
+
+
+def _init_report(sandbox: Sandbox) -> list[str]:
+    """Lambda's line on an initialisation that did not go well."""
+    if not sandbox.init_status:
+        return []
+    return [
+        f"INIT_REPORT Init Duration: {sandbox.init_ms:.2f} ms\tPhase: init\tStatus: {sandbox.init_status}"
+    ]
+
+
+def _outdated(sandbox: Sandbox, now: float) -> bool:
+    return now - sandbox.last_used > IDLE_SECONDS or now - sandbox.started > MAX_AGE_SECONDS
+
+
+def _unpack(code: bytes, folder: Path) -> None:
+    """Unpacks a deployment package. zipfile itself keeps members inside the folder."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(code)) as package:
+            package.extractall(folder)
+    except zipfile.BadZipFile as error:
+        raise LambdaError(
+            502, "InvalidZipFileException", f"The function's deployment package is not a zip file: {error}"
+        ) from error
+
+
+@functools.cache
+def _runtime_version(python: Path) -> str:
+    """The job interpreter's version. Raises LambdaError when it cannot run functions."""
+    script = "import platform, awslambdaric; print(platform.python_version())"
+    try:
+        answer = subprocess.run([python, "-c", script], capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise unsupported(f"functions, because {python} cannot be started: {error.strerror}") from error
+    if answer.returncode:
+        reason = (answer.stderr.strip().splitlines() or [f"exit status {answer.returncode}"])[-1]
+        raise unsupported(
+            f"functions without the runtime client: pip install awslambdaric for {python} ({reason})"
+        )
+    return answer.stdout.strip()
+
+
+def _runtime_note(python: Path, runtime: str) -> str:
+    version = _runtime_version(python)
+    note = f"Runtime Version: python:{version}"
+    if runtime != "python" + ".".join(version.split(".")[:2]):
+        note += f" (localcloud runs {runtime} functions with its own Python {version})"
+    return note

@@ -1,0 +1,154 @@
+"""The Lambda Runtime API, version 2018-06-01: the side of a sandbox that its runtime client talks to.
+
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+"""
+
+import enum
+import json
+import logging
+import queue
+import sys
+import threading
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+log = logging.getLogger(__name__)
+
+PREFIX = "/2018-06-01/runtime/"
+MAX_RESPONSE_BYTES = 6 * 1024 * 1024 + 100
+"""Lambda's limit for a synchronous answer, as its own error message gives it."""
+
+
+class Kind(enum.Enum):
+    """What a runtime tells."""
+
+    READY = enum.auto()
+    INIT_ERROR = enum.auto()
+    RESPONSE = enum.auto()
+    ERROR = enum.auto()
+    TOO_LARGE = enum.auto()
+
+
+@dataclass(frozen=True)
+class Report:
+    kind: Kind
+    body: bytes = b""
+    request_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One event on its way to the handler."""
+
+    request_id: str
+    payload: bytes
+    deadline_ms: int
+    function_arn: str
+    trace_id: str
+    client_context: str | None = None
+
+    def headers(self) -> dict[str, str]:
+        headers = {
+            "Content-Type": "application/json",
+            "Lambda-Runtime-Aws-Request-Id": self.request_id,
+            "Lambda-Runtime-Deadline-Ms": str(self.deadline_ms),
+            "Lambda-Runtime-Invoked-Function-Arn": self.function_arn,
+            "Lambda-Runtime-Trace-Id": self.trace_id,
+        }
+        if self.client_context:
+            headers["Lambda-Runtime-Client-Context"] = self.client_context
+        return headers
+
+
+class RuntimeApi:
+    """Serves one runtime on a port of its own: the protocol has no room for a sandbox's name."""
+
+    def __init__(self) -> None:
+        self.reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
+        self._invocations: queue.SimpleQueue[Invocation | None] = queue.SimpleQueue()
+        api = self
+
+        class Handler(_Handler):
+            runtime_api = api
+
+        self._server = _Server(("127.0.0.1", 0), Handler)
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
+        ).start()
+
+    @property
+    def address(self) -> str:
+        """host:port, as the runtime expects it in AWS_LAMBDA_RUNTIME_API."""
+        return f"127.0.0.1:{self._server.server_port}"
+
+    def submit(self, invocation: Invocation) -> None:
+        self._invocations.put(invocation)
+
+    def next_invocation(self) -> Invocation | None:
+        """Blocks until there is an event; None once the API is closed."""
+        return self._invocations.get()
+
+    def close(self) -> None:
+        self._invocations.put(None)
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    # Closing must not wait for the connection on which the runtime polls for its next event.
+    block_on_close = False
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A runtime that was killed leaves its connection broken, which is no news."""
+        if isinstance(sys.exception(), ConnectionError):
+            return
+        log.exception("a runtime's request failed")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    runtime_api: RuntimeApi
+    protocol_version = "HTTP/1.1"
+    # With Nagle's algorithm, or with unbuffered writes, each answer waits 40 ms for a delayed ACK.
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def do_GET(self) -> None:
+        if self.path != PREFIX + "invocation/next":
+            return self._answer(404, b"{}")
+        self.runtime_api.reports.put(Report(Kind.READY))
+        invocation = self.runtime_api.next_invocation()
+        if invocation is None:
+            self.close_connection = True
+            return self._answer(410, b"{}")
+        self._answer(200, invocation.payload, invocation.headers())
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        reports = self.runtime_api.reports
+        match self.path.removeprefix(PREFIX).split("/"):
+            case ["init", "error"]:
+                reports.put(Report(Kind.INIT_ERROR, body))
+            case ["invocation", request_id, "error"]:
+                reports.put(Report(Kind.ERROR, body, request_id))
+            case ["invocation", request_id, "response"] if len(body) > MAX_RESPONSE_BYTES:
+                reports.put(Report(Kind.TOO_LARGE, b"", request_id))
+                message = f"Exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)."
+                error = {"errorType": "RequestEntityTooLarge", "errorMessage": message}
+                return self._answer(413, json.dumps(error).encode())
+            case ["invocation", request_id, "response"]:
+                reports.put(Report(Kind.RESPONSE, body, request_id))
+            case _:
+                return self._answer(404, b"{}")
+        self._answer(202, b'{"status":"OK"}')
+
+    def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the runtime's polling is of no interest."""

@@ -1,0 +1,291 @@
+"""A sandbox: a process in which the genuine runtime client runs a function, one event at a time."""
+
+import contextlib
+import json
+import math
+import os
+import queue
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from localcloud.cloud import Cloud
+from localcloud.functions.configuration import Configuration
+from localcloud.functions.runtime_api import MAX_RESPONSE_BYTES, Invocation, Kind, Report, RuntimeApi
+
+INIT_SECONDS = 10.0
+"""The initialisation phase; what it needs beyond that counts against the function's own time-out."""
+WATCH_SECONDS = 0.05
+"""How often a running invocation's process, memory and output are looked at."""
+FIND_PROCESSES_SECONDS = 1.0
+TRUNCATE_OUTPUT_BYTES = 1024 * 1024
+
+# The runtime prints into a file, not a pipe: what it printed before its answer is there when the answer is.
+REDIRECT = ("/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1')
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one invocation ended. `error_type` is None when the handler returned."""
+
+    payload: bytes
+    error_type: str | None
+    duration_ms: float
+    max_memory_mb: int
+    status: str = ""
+    """Lambda's word for an abnormal end in the REPORT line: "timeout", "error" or none."""
+
+
+class Sandbox:
+    """Starts when made; `initialise()` waits until it is ready, `invoke()` runs an event."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        configuration: Configuration,
+        code: Path,
+        credentials: Mapping[str, str],
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self.log_stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[$LATEST]{os.urandom(16).hex()}"
+        self.started = self.last_used = clock()
+        self.alive = True
+        self.init_ms = 0.0
+        self.init_status: str | None = None
+        self._clock = clock
+        self._configuration = configuration
+        self._processes = cloud.processes
+        self._folder = Path(tempfile.mkdtemp(prefix="sandbox-", dir=code.parent))
+        self._init_error: Report | None = None
+        self._output_path = self._folder / "output"
+        self._output_path.touch()
+        self._output = self._output_path.open("rb")
+        self._unfinished_line = b""
+        self._runtime_api = RuntimeApi()
+        try:
+            self._process = cloud.processes.start(
+                f"function {configuration.name}",
+                [*REDIRECT, self._output_path, cloud.job_python, "-m", "awslambdaric", configuration.handler],
+                env=self._environment(cloud, code, credentials),
+                cwd=code,
+            )
+        except BaseException:
+            self._remove()
+            raise
+        self._memory = _Memory(self._process.pid, clock)
+
+    def _environment(self, cloud: Cloud, code: Path, credentials: Mapping[str, str]) -> dict[str, str]:
+        configuration = self._configuration
+        temporary = self._folder / "tmp"
+        temporary.mkdir()
+        return {
+            "AWS_ENDPOINT_URL": cloud.url,
+            "NO_PROXY": cloud.host,
+            **configuration.environment,
+            **credentials,
+            "_HANDLER": configuration.handler,
+            "AWS_REGION": configuration.region,
+            "AWS_DEFAULT_REGION": configuration.region,
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_{configuration.runtime}",
+            "AWS_LAMBDA_FUNCTION_NAME": configuration.name,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(configuration.memory_mb),
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_GROUP_NAME": configuration.log_group,
+            "AWS_LAMBDA_LOG_STREAM_NAME": self.log_stream,
+            "AWS_LAMBDA_RUNTIME_API": self._runtime_api.address,
+            "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+            "LAMBDA_TASK_ROOT": str(code),
+            "LANG": "en_US.UTF-8",
+            "PATH": os.pathsep.join([str(cloud.job_python.parent), "/usr/local/bin", "/usr/bin", "/bin"]),
+            "TZ": ":UTC",
+            # Lambda's /tmp is private to a sandbox; so is this, for code that asks for the temporary folder.
+            "HOME": str(temporary),
+            "TMPDIR": str(temporary),
+        }
+
+    def initialise(self) -> None:
+        """Waits for the runtime to import the handler's module, at most for the initialisation phase."""
+        report = self._wait(self.started + INIT_SECONDS)
+        self.init_ms = (self._clock() - self.started) * 1000
+        self._memory.find_processes(at_once=True)
+        if report is None:
+            self.init_status = "timeout" if self._process.poll() is None else "error"
+        elif report.kind is Kind.INIT_ERROR:
+            self.init_status = f"error\tError Type: {_error_type(report.body)}"
+            self._init_error = report
+            self.alive = False
+
+    def invoke(self, invocation: Invocation, log: Callable[[list[str]], None]) -> Outcome:
+        """Runs one event. `log` gets what the function prints, line by line, while it runs.
+
+        After a time-out, a crash, or too much memory the sandbox is dead, as in Lambda.
+        """
+        configuration = self._configuration
+        began = self._clock()
+        self._memory.restart()
+        if self._init_error:
+            log(self.read_lines(last=True))
+            return self._outcome(began, self._init_error.body, _error_type(self._init_error.body), "error")
+        self._runtime_api.submit(invocation)
+        report = self._wait(began + configuration.timeout, invocation.request_id, log)
+        memory_exceeded = self._memory.sample() > configuration.memory_mb
+        if report is None or memory_exceeded:
+            exited = self._process.poll() is not None
+            self.alive = False
+            if not exited:
+                self._process.kill()
+            log(self.read_lines(last=True))
+            if memory_exceeded:
+                return self._crashed(began, invocation, "signal: killed", "Runtime.OutOfMemory")
+            if exited:
+                return self._crashed(
+                    began, invocation, _exit_reason(self._process.returncode), "Runtime.ExitError"
+                )
+            message = f"Task timed out after {configuration.timeout:.2f} seconds"
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+            log([f"{stamp}.{int(time.time() % 1 * 1000):03d}Z {invocation.request_id} {message}"])
+            body = _error("Sandbox.Timedout", f"RequestId: {invocation.request_id} Error: {message}")
+            return self._outcome(began, body, "Sandbox.Timedout", "timeout")
+        log(self.read_lines())
+        self._forget_output()
+        self.last_used = self._clock()
+        match report.kind:
+            case Kind.RESPONSE:
+                return self._outcome(began, report.body, None)
+            case Kind.ERROR:
+                return self._outcome(began, report.body, _error_type(report.body))
+            case Kind.INIT_ERROR:
+                # Import took longer than the initialisation phase, then failed.
+                self.alive = False
+                return self._outcome(began, report.body, _error_type(report.body), "error")
+            case _:
+                # The runtime client takes the refusal of its answer for fatal and exits.
+                self.alive = False
+                limit = f"maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)"
+                error_type = "Function.ResponseSizeTooLarge"
+                body = _error(error_type, f"Response payload size exceeded {limit}.")
+                return self._outcome(began, body, error_type, "error")
+
+    def read_lines(self, last: bool = False) -> list[str]:
+        """What was printed since the last look. A line still without its end waits for it, unless `last`."""
+        *lines, self._unfinished_line = (self._unfinished_line + self._output.read()).split(b"\n")
+        if last and self._unfinished_line:
+            lines.append(self._unfinished_line)
+            self._unfinished_line = b""
+        # The runtime client writes a traceback as one line, its own lines parted by carriage returns.
+        return [line.decode(errors="replace").rstrip("\r").replace("\r", "\n") for line in lines]
+
+    def close(self) -> None:
+        self.alive = False
+        self._process.kill()
+        self._processes.discard(self._process)
+        self._remove()
+
+    def _remove(self) -> None:
+        self._runtime_api.close()
+        self._output.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _wait(
+        self, deadline: float, request_id: str | None = None, log: Callable[[list[str]], None] | None = None
+    ) -> Report | None:
+        """The runtime's next report; None if the deadline passed, the process ended or its memory ran out."""
+        while (remaining := deadline - self._clock()) > 0:
+            try:
+                report = self._runtime_api.reports.get(timeout=min(WATCH_SECONDS, remaining))
+            except queue.Empty:
+                self._memory.find_processes()
+                if self._process.poll() is not None or self._memory.sample() > self._configuration.memory_mb:
+                    return self._last_report(request_id)
+                if log and (lines := self.read_lines()):
+                    log(lines)
+                continue
+            if _awaited(report, request_id):
+                return report
+        return None
+
+    def _last_report(self, request_id: str | None) -> Report | None:
+        """A report that came in just before the process ended."""
+        while not self._runtime_api.reports.empty():
+            if _awaited(report := self._runtime_api.reports.get(), request_id):
+                return report
+        return None
+
+    def _crashed(self, began: float, invocation: Invocation, reason: str, error_type: str) -> Outcome:
+        reason = (
+            f"Runtime exited with error: {reason}" if reason else "Runtime exited without providing a reason"
+        )
+        body = _error("Runtime.ExitError", f"RequestId: {invocation.request_id} Error: {reason}")
+        return self._outcome(began, body, error_type, "error")
+
+    def _outcome(self, began: float, body: bytes, error_type: str | None, status: str = "") -> Outcome:
+        memory = min(math.ceil(self._memory.peak_mb), self._configuration.memory_mb)
+        return Outcome(body, error_type, (self._clock() - began) * 1000, memory, status)
+
+    def _forget_output(self) -> None:
+        """Keeps the output file small; the runtime appends, so it goes on at the new end."""
+        if self._output.tell() > TRUNCATE_OUTPUT_BYTES:
+            os.truncate(self._output_path, 0)
+            self._output.seek(0)
+
+
+class _Memory:
+    """Resident memory of a sandbox's processes, in MB. Sampled: a peak between two looks goes unseen."""
+
+    def __init__(self, guardian: int, clock: Callable[[], float]):
+        self._guardian = guardian
+        self._clock = clock
+        self._looked = -math.inf
+        self._members: list[psutil.Process] = []
+        self.peak_mb = 0.0
+
+    def restart(self) -> None:
+        """Begins a new peak at what is used now."""
+        self.peak_mb = 0.0
+        self.sample()
+
+    def find_processes(self, at_once: bool = False) -> None:
+        """Looks for the runtime and its children, once a second: it takes milliseconds."""
+        if not at_once and self._clock() - self._looked < FIND_PROCESSES_SECONDS:
+            return
+        self._looked = self._clock()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            self._members = psutil.Process(self._guardian).children(recursive=True)
+
+    def sample(self) -> float:
+        """Looks now; returns the peak so far."""
+        used = 0
+        for member in self._members:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                used += member.memory_info().rss
+        self.peak_mb = max(self.peak_mb, used / 2**20)
+        return self.peak_mb
+
+
+def _awaited(report: Report, request_id: str | None) -> bool:
+    if report.kind is Kind.READY:
+        return request_id is None
+    return report.request_id in (None, request_id)
+
+
+def _error(error_type: str, message: str) -> bytes:
+    return json.dumps({"errorType": error_type, "errorMessage": message}).encode()
+
+
+def _error_type(body: bytes) -> str:
+    try:
+        return json.loads(body).get("errorType") or "Runtime.Unknown"
+    except (ValueError, AttributeError):
+        return "Runtime.Unknown"
+
+
+def _exit_reason(status: int) -> str:
+    if status < 0:
+        return "signal: killed" if status == -9 else f"signal: {-status}"
+    return f"exit status {status}" if status else ""

@@ -1,0 +1,241 @@
+"""Answers requests to HTTP APIs: `/_aws/execute-api/<api-id>[/<stage>]/<path>`, or by host name."""
+
+import base64
+import concurrent.futures
+import dataclasses
+import json
+import logging
+import os
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import werkzeug
+
+from localcloud.addresses import EXECUTE_API_PATH, local_origin
+from localcloud.cloud import Cloud
+from localcloud.functions import FunctionsService, LambdaError
+from localcloud.httpapi import accesslog
+from localcloud.httpapi.cors import Cors
+from localcloud.httpapi.events import MalformedResponse, RequestContext, to_event, to_response
+from localcloud.httpapi.integration import NotPermitted, Unsupported, check_route, function_of
+from localcloud.httpapi.routes import DEFAULT, match
+from localcloud.httpapi.throttle import Throttle, limits
+
+log = logging.getLogger(__name__)
+
+MAX_PAYLOAD_BYTES = 10 * 1024 * 1024
+INTEGRATION_TIMEOUT_SECONDS = 30.0
+CONCURRENT_INTEGRATIONS = 64
+LAMBDA_REFUSALS = {413: (413, "Request Entity Too Large"), 429: (503, "Service Unavailable")}
+"""What clients see when Lambda itself refuses an invocation; anything else is an internal error.
+
+AWS documents neither these nor 503 for an integration that takes too long; they are what its users report.
+"""
+BY_PATH = re.compile(re.escape(EXECUTE_API_PATH) + r"/(?P<api>[a-z0-9]+)(?P<path>/.*)?", re.DOTALL)
+BY_HOST = re.compile(r"(?P<api>[a-z0-9]+)\.execute-api\..+")
+
+
+class GatewayError(Exception):
+    """The gateway's own answer in place of the function's. Clients get `message`, the logs also `reason`."""
+
+    def __init__(self, status: int, message: str, reason: str = ""):
+        super().__init__(reason or message)
+        self.status = status
+        self.message = message
+        self.reason = reason
+
+
+@dataclass
+class _Exchange:
+    """One request on its way through the gateway, and what the access log will say of it."""
+
+    request: werkzeug.Request
+    api: Any
+    stage: Any
+    path: str
+    context: RequestContext
+    error: GatewayError | None = None
+    integration_status: int | str = "-"
+    integration_ms: int | str = "-"
+
+
+class HttpApiService:
+    """Serves the APIs that moto keeps. `timeout` caps every integration; tests shorten it."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        timeout: float = INTEGRATION_TIMEOUT_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self._cloud = cloud
+        self._timeout = timeout
+        self._throttle = Throttle(clock)
+        self._integrations = concurrent.futures.ThreadPoolExecutor(CONCURRENT_INTEGRATIONS, "integration")
+
+    def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
+        if found := BY_PATH.fullmatch(request.path):
+            return self._serve(request, found["api"], found["path"] or "/")
+        if found := BY_HOST.fullmatch(request.host.partition(":")[0]):
+            return self._serve(request, found["api"], request.path)
+        return None
+
+    def close(self) -> None:
+        self._integrations.shutdown(wait=False, cancel_futures=True)
+
+    def _serve(self, request: werkzeug.Request, api_id: str, path: str) -> werkzeug.Response:
+        from moto.apigatewayv2.models import apigatewayv2_backends
+
+        api = apigatewayv2_backends[self._cloud.account_id][self._cloud.region].apis.get(api_id)
+        if api is None or api.disable_execute_api_endpoint:
+            return _message(404, "Not Found")
+        if api.protocol_type != "HTTP":
+            return _message(501, f"localcloud does not serve {api.protocol_type} APIs, only HTTP APIs.")
+        stage, route_path = _stage(api, path)
+        if stage is None:
+            return _message(404, "Not Found")
+        cors = Cors.of(api.cors_configuration, lambda origin: local_origin(self._cloud, origin))
+        if cors and (answer := cors.preflight(request)) is not None:
+            answer.headers["apigw-requestid"] = _request_id()
+            return answer
+        began = time.monotonic()
+        exchange = _Exchange(request, api, stage, route_path, self._context(api_id, stage, route_path))
+        try:
+            response = self._route(exchange)
+        except GatewayError as error:
+            exchange.error = error
+            response = _message(error.status, error.message)
+            if error.reason:
+                log.warning("%s %s: %s", request.method, request.path, error.reason)
+        if cors:
+            cors.add_headers(request, response)
+        response.headers["apigw-requestid"] = exchange.context.request_id
+        accesslog.write(self._cloud, stage, api_id, _log_values(exchange, response, began))
+        return response
+
+    def _context(self, api_id: str, stage: Any, path: str) -> RequestContext:
+        return RequestContext(
+            account_id=self._cloud.account_id,
+            api_id=api_id,
+            region=self._cloud.region,
+            stage=stage.name,
+            route_key="-",
+            request_id=_request_id(),
+            trace_id=f"Root=1-{int(time.time()):08x}-{os.urandom(12).hex()}",
+            path=path if stage.name == DEFAULT else f"/{stage.name}{path}",
+            time=time.time(),
+        )
+
+    def _route(self, exchange: _Exchange) -> werkzeug.Response:
+        request, api, stage = exchange.request, exchange.api, exchange.stage
+        body = _read(request)
+        found = match(api.routes.values(), request.method, exchange.path)
+        if found is None:
+            raise GatewayError(404, "Not Found")
+        exchange.context = dataclasses.replace(exchange.context, route_key=found.key)
+        bucket, rate, burst = limits(stage, found.key)
+        if not self._throttle.admits((api.api_id, stage.name, bucket, rate, burst), rate, burst):
+            raise GatewayError(429, "Too Many Requests")
+        try:
+            check_route(found.route)
+            integration, function = function_of(self._cloud, api, stage, found, request.method)
+        except Unsupported as error:
+            raise GatewayError(501, f"localcloud does not support {error}.") from error
+        except NotPermitted as error:
+            raise GatewayError(500, "Internal Server Error", str(error)) from error
+        event = to_event(request, body, exchange.context, found.parameters, stage.stage_variables or {})
+        timeout = min(self._timeout, integration.timeout_in_millis / 1000)
+        return self._integrate(exchange, function, json.dumps(event, ensure_ascii=False).encode(), timeout)
+
+    def _integrate(
+        self, exchange: _Exchange, function: str, event: bytes, timeout: float
+    ) -> werkzeug.Response:
+        """Invokes the function; its failures become API Gateway's own errors."""
+        began = time.monotonic()
+        try:
+            functions = FunctionsService.of(self._cloud)
+            result = self._integrations.submit(functions.invoke, function, event).result(timeout)
+            exchange.integration_status = 200
+            if result.function_error:
+                reason = f"the function failed: {result.payload[:1000].decode(errors='replace')}"
+                raise GatewayError(500, "Internal Server Error", reason)
+            return to_response(result.payload)
+        except TimeoutError as error:
+            reason = f"the function did not answer within {timeout:g} seconds"
+            raise GatewayError(503, "Service Unavailable", reason) from error
+        except MalformedResponse as error:
+            reason = f"the function's answer is malformed: {error}"
+            raise GatewayError(500, "Internal Server Error", reason) from error
+        except LambdaError as error:
+            exchange.integration_status = error.status
+            status, message = LAMBDA_REFUSALS.get(error.status, (500, "Internal Server Error"))
+            raise GatewayError(status, message, str(error)) from error
+        finally:
+            exchange.integration_ms = round((time.monotonic() - began) * 1000)
+
+
+def _stage(api: Any, path: str) -> tuple[Any, str]:
+    """The stage that a path names in its first segment, else $default; and the path within the stage."""
+    first, _, rest = path.lstrip("/").partition("/")
+    if first in api.stages:
+        return api.stages[first], f"/{rest}"
+    return api.stages.get(DEFAULT), path
+
+
+def _read(request: werkzeug.Request) -> bytes:
+    """The body. One that is too large is read all the same: who is still sending would miss the answer."""
+    if (request.content_length or 0) <= MAX_PAYLOAD_BYTES:
+        body = request.get_data()
+        if len(body) <= MAX_PAYLOAD_BYTES:
+            return body
+    while request.stream.read(1024 * 1024):
+        pass
+    raise GatewayError(413, "Request Entity Too Large")
+
+
+def _message(status: int, text: str) -> werkzeug.Response:
+    return werkzeug.Response(json.dumps({"message": text}), status, content_type="application/json")
+
+
+def _request_id() -> str:
+    """API Gateway's own form: 16 characters that end in "="."""
+    return base64.b64encode(os.urandom(11)).decode()
+
+
+def _log_values(exchange: _Exchange, response: werkzeug.Response, began: float) -> dict[str, Any]:
+    """The $context variables of access logs."""
+    request, context = exchange.request, exchange.context
+    error = exchange.error.message if exchange.error else "-"
+    # Formats are mostly JSON, which a quotation mark would break.
+    reason = (exchange.error.reason.replace('"', "'") if exchange.error else "") or "-"
+    return {
+        "accountId": context.account_id,
+        "apiId": context.api_id,
+        "domainName": context.domain_name,
+        "domainPrefix": context.api_id,
+        "error.message": error,
+        "error.messageString": f'"{error}"',
+        "extendedRequestId": context.request_id,
+        "httpMethod": request.method,
+        "identity.sourceIp": request.remote_addr,
+        "identity.userAgent": request.headers.get("User-Agent", "-"),
+        "integration.error": reason,
+        "integration.latency": exchange.integration_ms,
+        "integration.status": exchange.integration_status,
+        "integrationErrorMessage": reason,
+        "integrationLatency": exchange.integration_ms,
+        "integrationStatus": exchange.integration_status,
+        "path": context.path,
+        "protocol": request.environ.get("SERVER_PROTOCOL", "-"),
+        "requestId": context.request_id,
+        "requestTime": context.request_time,
+        "requestTimeEpoch": int(context.time * 1000),
+        "responseLatency": round((time.monotonic() - began) * 1000),
+        "responseLength": response.content_length or 0,
+        "routeKey": context.route_key,
+        "stage": context.stage,
+        "status": response.status_code,
+    }

@@ -1,0 +1,67 @@
+"""Which route of an HTTP API a request takes.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+DEFAULT = "$default"
+ANY = "ANY"
+# moto keeps the OpenAPI names of an imported definition.
+IMPORTED_ANY = "X-AMAZON-APIGATEWAY-ANY-METHOD"
+PARAMETER = re.compile(r"\{([\w.-]+)(\+?)\}")
+
+
+@dataclass(frozen=True)
+class Match:
+    """A route and the path parameters that the request gave it."""
+
+    route: Any
+    key: str
+    parameters: dict[str, str]
+
+
+def match(routes: Iterable[Any], method: str, path: str) -> Match | None:
+    """The most specific of moto's `routes` for a request: first by path, then its own method before ANY.
+
+    A path without parameters goes before one with them, that before a greedy one, and $default comes last.
+    """
+    found = []
+    for route in routes:
+        key = route_key(route)
+        if key == DEFAULT:
+            found.append(((1,), Match(route, key, {})))
+            continue
+        route_method, route_path = key.split(" ", 1)
+        if route_method not in (method, ANY):
+            continue
+        fitting = _pattern(route_path).fullmatch(path.rstrip("/") or "/")
+        if fitting:
+            rank = (0, _specificity(route_path), route_method == ANY)
+            names = [parameter[1] for parameter in PARAMETER.finditer(route_path)]
+            found.append((rank, Match(route, key, dict(zip(names, fitting.groups(), strict=True)))))
+    return min(found, key=lambda ranked: ranked[0])[1] if found else None
+
+
+def route_key(route: Any) -> str:
+    """The route's key as API Gateway shows it: "POST /predict", "ANY /items/{id}" or "$default"."""
+    method, _, path = route.route_key.partition(" ")
+    if method == DEFAULT or path == f"/{DEFAULT}":
+        return DEFAULT
+    return f"{ANY if method == IMPORTED_ANY else method} {path}"
+
+
+def _specificity(path: str) -> list[int]:
+    """Orders paths segment by segment: literal, parameter, greedy parameter."""
+    return [(2 if found[2] else 1) if (found := PARAMETER.fullmatch(part)) else 0 for part in path.split("/")]
+
+
+def _pattern(path: str) -> re.Pattern:
+    pattern, end = "", 0
+    for parameter in PARAMETER.finditer(path):
+        pattern += re.escape(path[end : parameter.start()]) + ("(.+)" if parameter[2] else "([^/]+)")
+        end = parameter.end()
+    return re.compile((pattern + re.escape(path[end:])).rstrip("/") or "/")

@@ -1,0 +1,118 @@
+"""What the tests of functions, HTTP APIs and IAM share: a small cloud, and ways to put things into it."""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from localcloud.cloud import Cloud
+from localcloud.server import Server
+
+HANDLER = """
+import json, logging, os, sys, time
+
+calls = 0
+
+def handler(event, context):
+    global calls
+    calls += 1
+    match event:
+        case {"sleep": seconds}:
+            time.sleep(seconds)
+        case {"exit": status}:
+            sys.exit(status)
+        case {"raise": message}:
+            raise ValueError(message)
+        case {"allocate_mb": size}:
+            filled = bytearray(size * 2**20)
+            time.sleep(1)
+        case {"characters": count}:
+            return "x" * count
+        case {"log": message}:
+            logging.getLogger().warning(message)
+            print("printed " + message)
+        case {"append": path}:
+            with open(path, "a") as file:
+                file.write(context.aws_request_id + "\\n")
+            raise RuntimeError("again, please")
+        case {"environment": True}:
+            return dict(os.environ)
+    return {"echo": event, "calls": calls, "pid": os.getpid(), "request_id": context.aws_request_id,
+            "arn": context.invoked_function_arn, "remaining": context.get_remaining_time_in_millis()}
+"""
+
+
+def package(source: str = HANDLER) -> bytes:
+    """A deployment package whose handler is app.handler."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("app.py", source)
+    return archive.getvalue()
+
+
+def policy(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def allow(actions: str | list[str], resources: str | list[str] = "*", **more: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": actions, "Resource": resources, **more}
+
+
+def trust(principal: Any, **more: Any) -> str:
+    return policy({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", **more})
+
+
+class Account:
+    """The account's owner at work in a cloud, through plain boto3."""
+
+    def __init__(self, cloud: Cloud):
+        self.cloud = cloud
+
+    def client(self, service: str, **credentials: str) -> Any:
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"} | credentials
+        config = Config(retries={"total_max_attempts": 1}, read_timeout=60)
+        return boto3.client(
+            service, region_name="us-east-1", endpoint_url=self.cloud.url, config=config, **keys
+        )
+
+    def role(self, name: str, *statements: dict[str, Any], trusts: Any = None) -> str:
+        """A role for Lambda that may write logs, and what `statements` say."""
+        iam = self.client("iam")
+        principal = trusts or {"Service": "lambda.amazonaws.com"}
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust(principal))["Role"]
+        document = policy(allow("logs:*"), *statements)
+        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=document)
+        return role["Arn"]
+
+    def function(self, name: str, source: str = HANDLER, **settings: Any) -> str:
+        role = settings.pop("Role", None) or self.role(f"{name}-role")
+        settings = {
+            "Runtime": "python3.11",
+            "Handler": "app.handler",
+            "Timeout": 10,
+            "MemorySize": 512,
+        } | settings
+        answer = self.client("lambda").create_function(
+            FunctionName=name, Role=role, Code={"ZipFile": package(source)}, **settings
+        )
+        return answer["FunctionArn"]
+
+    def session(self, role_arn: str) -> dict[str, str]:
+        """Credentials of an assumed role, as arguments for `client`."""
+        keys = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="tester")["Credentials"]
+        return {
+            "aws_access_key_id": keys["AccessKeyId"],
+            "aws_secret_access_key": keys["SecretAccessKey"],
+            "aws_session_token": keys["SessionToken"],
+        }
+
+
+@contextmanager
+def running(*services: Any) -> Iterator[Account]:
+    with Server(port=0, services=services) as server:
+        yield Account(server.cloud)

@@ -1,0 +1,435 @@
+"""Lambda functions are really run: through boto3, over HTTP, in sandboxes of the genuine runtime client."""
+
+import base64
+import concurrent.futures
+import io
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+from botocore.exceptions import ClientError
+from localcloud_lambda_fixtures import Account, allow, package, running, trust
+
+from localcloud.functions import FunctionsService
+from localcloud.iam import IamEnforcement
+
+MEGABYTE = 2**20
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[Account]:
+    with running(IamEnforcement, partial(FunctionsService, retry_seconds=(0.1, 0.1))) as account:
+        yield account
+
+
+@pytest.fixture(scope="module")
+def echo(account: Account) -> str:
+    """A function that most tests invoke and none changes."""
+    return account.function("echo", Environment={"Variables": {"GREETING": "hello"}})
+
+
+def invoke(account: Account, name: str, event: Any, **more: Any) -> dict[str, Any]:
+    answer = account.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode(), **more)
+    body = answer["Payload"].read()
+    return answer | {"result": json.loads(body) if body else None}
+
+
+def tail(answer: dict[str, Any]) -> str:
+    return base64.b64decode(answer["LogResult"]).decode()
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def refusal(call: Callable[[], Any]) -> dict[str, Any]:
+    with pytest.raises(ClientError) as caught:
+        call()
+    return caught.value.response
+
+
+def test_an_event_reaches_the_handler_and_its_answer_comes_back(account: Account, echo: str) -> None:
+    answer = invoke(account, "echo", {"text": "žluťoučký 🐎"})
+    assert answer["StatusCode"] == 200
+    assert answer["ExecutedVersion"] == "$LATEST"
+    assert "FunctionError" not in answer
+    assert answer["result"]["echo"] == {"text": "žluťoučký 🐎"}
+    assert answer["result"]["arn"] == echo
+    assert 0 < answer["result"]["remaining"] <= 10_000
+
+
+@pytest.mark.parametrize("name", ["arn", "123456789012:function:echo", "function:echo", "echo:$LATEST"])
+def test_a_function_is_found_by_every_form_of_its_name(account: Account, echo: str, name: str) -> None:
+    assert invoke(account, echo if name == "arn" else name, {})["result"]["arn"] == echo
+
+
+def test_a_sandbox_is_used_again(account: Account) -> None:
+    account.function("warm")
+    first, second = (invoke(account, "warm", {})["result"] for _ in range(2))
+    assert second["pid"] == first["pid"]
+    assert (first["calls"], second["calls"]) == (1, 2)
+
+
+def test_events_at_the_same_time_run_in_sandboxes_of_their_own(account: Account) -> None:
+    account.function("parallel")
+    with concurrent.futures.ThreadPoolExecutor(5) as pool:
+        answers = list(pool.map(lambda n: invoke(account, "parallel", {"sleep": 1, "n": n}), range(5)))
+    assert [answer["result"]["echo"]["n"] for answer in answers] == list(range(5))
+    assert len({answer["result"]["pid"] for answer in answers}) == 5
+
+
+def test_many_events_in_parallel_each_get_their_own_answer(account: Account, echo: str) -> None:
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda n: invoke(account, "echo", {"n": n}), range(120)))
+    assert [answer["result"]["echo"]["n"] for answer in answers] == list(range(120))
+
+
+def test_logs_are_in_the_answers_tail_and_in_cloudwatch(account: Account, echo: str) -> None:
+    answer = invoke(account, "echo", {"log": "needle 1"}, LogType="Tail")
+    text = tail(answer)
+    request_id = answer["result"]["request_id"]
+    assert answer["ResponseMetadata"]["HTTPHeaders"]["x-amzn-requestid"] == request_id
+    assert f"START RequestId: {request_id} Version: $LATEST\n" in text
+    assert re.search(rf"\[WARNING\]\t\S+Z\t{request_id}\tneedle 1\nprinted needle 1\nEND RequestId", text)
+    assert re.search(
+        r"REPORT .*Duration: [\d.]+ ms\tBilled Duration: \d+ ms\tMemory Size: 512 MB\tMax M", text
+    )
+    logs = account.client("logs")
+    streams = logs.describe_log_streams(logGroupName="/aws/lambda/echo")["logStreams"]
+    assert all(
+        re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", one["logStreamName"]) for one in streams
+    )
+    events = logs.filter_log_events(logGroupName="/aws/lambda/echo", filterPattern="needle")["events"]
+    assert [event["message"] for event in events][-1] == "printed needle 1"
+
+
+def test_the_first_report_tells_how_long_initialisation_took(account: Account) -> None:
+    account.function("cold", source="import time; time.sleep(0.3)\ndef handler(event, context): return 1")
+    first, second = (tail(invoke(account, "cold", {}, LogType="Tail")) for _ in range(2))
+    init = re.search(r"Init Duration: ([\d.]+) ms", first)
+    assert init and float(init[1]) >= 300
+    assert "INIT_START Runtime Version: python:3." in first
+    assert "Init Duration" not in second
+
+
+def test_an_exception_is_a_function_error(account: Account, echo: str) -> None:
+    answer = invoke(account, "echo", {"raise": "no such film"})
+    assert answer["StatusCode"] == 200
+    assert answer["FunctionError"] == "Unhandled"
+    assert answer["result"]["errorType"] == "ValueError"
+    assert answer["result"]["errorMessage"] == "no such film"
+    assert "in handler" in answer["result"]["stackTrace"][0]
+
+
+def test_a_time_out_ends_the_sandbox(account: Account) -> None:
+    account.function("slow", Timeout=1)
+    before = invoke(account, "slow", {})["result"]["pid"]
+    answer = invoke(account, "slow", {"sleep": 30}, LogType="Tail")
+    assert answer["FunctionError"] == "Unhandled"
+    assert re.fullmatch(
+        r"RequestId: \S+ Error: Task timed out after 1.00 seconds", answer["result"]["errorMessage"]
+    )
+    assert "Task timed out after 1.00 seconds" in tail(answer)
+    assert "Status: timeout" in tail(answer)
+    assert not psutil.pid_exists(before)
+    assert invoke(account, "slow", {})["result"]["calls"] == 1
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        ({"exit": 3}, "Runtime exited with error: exit status 3"),
+        ({"exit": 0}, "Runtime exited without providing a reason"),
+        ({"allocate_mb": 700}, "Runtime exited with error: signal: killed"),
+    ],
+    ids=["exit status", "no reason", "out of memory"],
+)
+def test_a_crash_is_reported_and_the_next_event_runs(
+    account: Account, echo: str, event: dict, reason: str
+) -> None:
+    answer = invoke(account, "echo", event, LogType="Tail")
+    assert answer["result"]["errorType"] == "Runtime.ExitError"
+    assert answer["result"]["errorMessage"].endswith(f"Error: {reason}")
+    assert "Status: error" in tail(answer)
+    assert invoke(account, "echo", {})["result"]["echo"] == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "handler", "error_type", "message"),
+    [
+        ("import missing_package", "app.handler", "Runtime.ImportModuleError", "missing_package"),
+        ("def handler(", "app.handler", "Runtime.UserCodeSyntaxError", "Syntax error in module 'app'"),
+        ("pass", "app.handler", "Runtime.HandlerNotFound", "Handler 'handler' missing on module 'app'"),
+        ("pass", "nothing", "Runtime.MalformedHandlerName", "Bad handler 'nothing'"),
+        ("raise SystemExit(4)", "app.handler", "Runtime.ExitError", "exit status 4"),
+    ],
+)
+def test_what_went_wrong_in_initialisation_is_told(
+    account: Account, echo: str, source: str, handler: str, error_type: str, message: str
+) -> None:
+    name = re.sub(r"\W", "-", error_type)
+    account.function(name, source=source, Handler=handler)
+    answer = invoke(account, name, {})
+    assert answer["FunctionError"] == "Unhandled"
+    assert answer["result"]["errorType"] == error_type
+    assert message in answer["result"]["errorMessage"]
+
+
+def test_an_answer_may_have_six_megabytes_and_no_more(account: Account, echo: str) -> None:
+    assert len(invoke(account, "echo", {"characters": 6 * MEGABYTE - 2})["result"]) == 6 * MEGABYTE - 2
+    answer = invoke(account, "echo", {"characters": 6 * MEGABYTE + 100})
+    assert answer["result"]["errorType"] == "Function.ResponseSizeTooLarge"
+
+
+def test_an_event_may_have_six_megabytes_and_no_more(account: Account, echo: str) -> None:
+    client = account.client("lambda")
+    largest = b'{"characters": 1, "x": "' + b"x" * (6 * MEGABYTE - 26) + b'"}'
+    assert len(largest) == 6 * MEGABYTE
+    assert client.invoke(FunctionName="echo", Payload=largest)["StatusCode"] == 200
+    error = refusal(lambda: client.invoke(FunctionName="echo", Payload=largest + b" "))
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == 413
+    assert error["Error"]["Code"] == "RequestTooLargeException"
+    assert "6291456 bytes" in error["Error"]["Message"]
+
+
+def test_an_event_must_be_json(account: Account, echo: str) -> None:
+    error = refusal(lambda: account.client("lambda").invoke(FunctionName="echo", Payload=b"{'a': 1}"))
+    assert error["Error"]["Code"] == "InvalidRequestContentException"
+
+
+def test_reserved_concurrency_throttles(account: Account) -> None:
+    account.function("scarce")
+    client = account.client("lambda")
+    client.put_function_concurrency(FunctionName="scarce", ReservedConcurrentExecutions=1)
+    invoke(account, "scarce", {})
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        busy = pool.submit(invoke, account, "scarce", {"sleep": 4})
+        time.sleep(1)
+        error = refusal(lambda: invoke(account, "scarce", {}))
+        assert error["ResponseMetadata"]["HTTPStatusCode"] == 429
+        assert error["Error"]["Code"] == "TooManyRequestsException"
+        assert error["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+        assert "FunctionError" not in busy.result()
+    client.put_function_concurrency(FunctionName="scarce", ReservedConcurrentExecutions=0)
+    assert refusal(lambda: invoke(account, "scarce", {}))["Error"]["Code"] == "TooManyRequestsException"
+    client.delete_function_concurrency(FunctionName="scarce")
+    assert invoke(account, "scarce", {})["StatusCode"] == 200
+
+
+def test_an_asynchronous_event_is_accepted_run_and_tried_again_twice(
+    account: Account, tmp_path: Path
+) -> None:
+    account.function("background")
+    file = tmp_path / "tries"
+    answer = invoke(account, "background", {"append": str(file)}, InvocationType="Event")
+    assert (answer["StatusCode"], answer["result"]) == (202, None)
+    eventually(lambda: file.exists() and len(file.read_text().splitlines()) == 3)
+    time.sleep(1.3)
+    tries = file.read_text().splitlines()
+    assert len(tries) == 3
+    assert len(set(tries)) == 1, "every try has the same request id"
+
+
+def test_invoke_async_runs_an_event_too(account: Account, tmp_path: Path) -> None:
+    account.function("older-call")
+    file = tmp_path / "tries"
+    event = json.dumps({"append": str(file)}).encode()
+    assert account.client("lambda").invoke_async(FunctionName="older-call", InvokeArgs=event)["Status"] == 202
+    eventually(file.exists)
+
+
+def test_the_callers_client_context_reaches_the_handler(account: Account) -> None:
+    source = "def handler(event, context): return context.client_context.custom"
+    account.function("context", source=source)
+    context = base64.b64encode(json.dumps({"custom": {"page": "7"}}).encode()).decode()
+    assert invoke(account, "context", {}, ClientContext=context)["result"] == {"page": "7"}
+    wrong = base64.b64encode(b"no json").decode()
+    error = refusal(lambda: invoke(account, "context", {}, ClientContext=wrong))
+    assert error["Error"]["Code"] == "InvalidRequestContentException"
+
+
+def test_the_clouds_status_tells_what_is_kept_warm(account: Account) -> None:
+    account.function("shown")
+    invoke(account, "shown", {})
+    status = requests.get(f"{account.cloud.url}/_localcloud/status", timeout=10).json()
+    assert status["running"]["functions"]["shown"] == 1
+
+
+def test_an_idle_sandbox_ends(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    account.function("idle")
+    pid = invoke(account, "idle", {})["result"]["pid"]
+    monkeypatch.setattr("localcloud.functions.pool.IDLE_SECONDS", 0.1)
+    eventually(lambda: not psutil.pid_exists(pid))
+    assert invoke(account, "idle", {})["result"]["calls"] == 1
+
+
+def test_a_dry_run_runs_nothing(account: Account, echo: str) -> None:
+    assert invoke(account, "echo", {}, InvocationType="DryRun")["StatusCode"] == 204
+    error = refusal(lambda: invoke(account, "nobody", {}, InvocationType="DryRun"))
+    assert error["Error"]["Code"] == "ResourceNotFoundException"
+
+
+def test_an_update_replaces_the_sandboxes(account: Account) -> None:
+    account.function("changing", Environment={"Variables": {"A": "1"}})
+    client = account.client("lambda")
+    before = invoke(account, "changing", {})["result"]["pid"]
+    client.update_function_configuration(FunctionName="changing", Environment={"Variables": {"A": "2"}})
+    assert invoke(account, "changing", {"environment": True})["result"]["A"] == "2"
+    client.update_function_code(
+        FunctionName="changing", ZipFile=package("def handler(event, context): return 'new code'")
+    )
+    assert invoke(account, "changing", {})["result"] == "new code"
+    eventually(lambda: not psutil.pid_exists(before))
+
+
+def test_code_may_come_from_s3(account: Account) -> None:
+    s3 = account.client("s3")
+    s3.create_bucket(Bucket="packages")
+    s3.put_object(Bucket="packages", Key="code.zip", Body=package())
+    account.client("lambda").create_function(
+        FunctionName="from-s3",
+        Runtime="python3.11",
+        Handler="app.handler",
+        Role=account.role("from-s3-role"),
+        Code={"S3Bucket": "packages", "S3Key": "code.zip"},
+    )
+    assert invoke(account, "from-s3", {"a": 1})["result"]["echo"] == {"a": 1}
+
+
+def test_a_deleted_functions_sandboxes_end(account: Account) -> None:
+    account.function("gone")
+    pid = invoke(account, "gone", {})["result"]["pid"]
+    account.client("lambda").delete_function(FunctionName="gone")
+    assert refusal(lambda: invoke(account, "gone", {}))["Error"]["Code"] == "ResourceNotFoundException"
+    eventually(lambda: not psutil.pid_exists(pid))
+
+
+def test_the_environment_is_lambdas(account: Account, echo: str) -> None:
+    environment = invoke(account, "echo", {"environment": True})["result"]
+    assert environment["GREETING"] == "hello"
+    assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "echo"
+    assert environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "512"
+    assert environment["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.11"
+    assert environment["AWS_REGION"] == "us-east-1"
+    assert environment["_HANDLER"] == "app.handler"
+    assert Path(environment["LAMBDA_TASK_ROOT"]).is_dir()
+    assert environment["_X_AMZN_TRACE_ID"].startswith("Root=1-")
+
+
+def test_a_function_acts_as_its_execution_role_and_no_further(account: Account) -> None:
+    account.client("s3").create_bucket(Bucket="private")
+    account.client("s3").put_object(Bucket="private", Key="allowed", Body=b"the film")
+    source = """
+import boto3
+s3 = boto3.client("s3")
+def handler(event, context):
+    try:
+        return s3.get_object(Bucket="private", Key=event["key"])["Body"].read().decode()
+    except s3.exceptions.ClientError as error:
+        return str(error)
+"""
+    role = account.role("reader", allow("s3:GetObject", "arn:aws:s3:::private/allowed"))
+    account.function("reader", source=source, Role=role)
+    assert invoke(account, "reader", {"key": "allowed"})["result"] == "the film"
+    denied = invoke(account, "reader", {"key": "other"})["result"]
+    assert "AccessDenied" in denied
+    assert "assumed-role/reader/reader is not authorized to perform: s3:GetObject" in denied
+
+
+def test_a_role_that_may_not_write_logs_leaves_none(account: Account) -> None:
+    iam = account.client("iam")
+    role = iam.create_role(
+        RoleName="mute", AssumeRolePolicyDocument=trust({"Service": "lambda.amazonaws.com"})
+    )["Role"]["Arn"]
+    account.function("mute", Role=role)
+    assert "needle" in tail(invoke(account, "mute", {"log": "needle"}, LogType="Tail"))
+    groups = account.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/mute")["logGroups"]
+    assert groups == []
+
+
+def test_a_role_that_lambda_may_not_assume_is_refused(account: Account) -> None:
+    role = account.role("not-for-lambda", trusts={"Service": "sagemaker.amazonaws.com"})
+    error = refusal(lambda: account.function("untrusted", Role=role))
+    assert error["Error"]["Code"] == "InvalidParameterValueException"
+    assert "cannot be assumed by Lambda" in error["Error"]["Message"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"Runtime": "nodejs20.x"}, "nodejs20.x"),
+        ({"Layers": ["arn:aws:lambda:us-east-1:123456789012:layer:tools:1"]}, "layer:tools:1"),
+        ({"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}, "VpcConfig"),
+        ({"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:123456789012:q"}}, "DeadLetterConfig"),
+        ({"Publish": True}, "Publish"),
+        ({"Timeout": 901}, "timeout"),
+        ({"Environment": {"Variables": {"AWS_REGION": "eu-west-1"}}}, "AWS_REGION"),
+        ({"Environment": {"Variables": {"BIG": "x" * 5000}}}, "4096 bytes"),
+    ],
+)
+def test_what_would_not_be_honoured_is_refused_by_name(
+    account: Account, echo: str, settings: dict, named: str
+) -> None:
+    role = account.client("iam").get_role(RoleName="echo-role")["Role"]["Arn"]
+    error = refusal(lambda: account.function("refused", Role=role, **settings))
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert named in error["Error"]["Message"]
+
+
+def test_container_images_versions_and_urls_are_refused_by_name(account: Account, echo: str) -> None:
+    client = account.client("lambda")
+    role = client.get_function(FunctionName="echo")["Configuration"]["Role"]
+    image = {"ImageUri": "123456789012.dkr.ecr.us-east-1.amazonaws.com/x:1"}
+    calls = {
+        "container images": lambda: client.create_function(
+            FunctionName="i", Role=role, PackageType="Image", Code=image
+        ),
+        "versions and aliases (Qualifier 1)": lambda: client.invoke(FunctionName="echo", Qualifier="1"),
+        "function URLs": lambda: client.create_function_url_config(FunctionName="echo", AuthType="NONE"),
+        "event source mappings": lambda: client.create_event_source_mapping(
+            FunctionName="echo", EventSourceArn="arn:aws:sqs:us-east-1:123456789012:q"
+        ),
+    }
+    for named, call in calls.items():
+        assert f"localcloud does not support {named}" in refusal(call)["Error"]["Message"]
+
+
+def test_another_python_runs_with_ours_and_says_so(account: Account) -> None:
+    account.function("older", Runtime="python3.9")
+    assert "runs python3.9 functions with its own Python" in tail(
+        invoke(account, "older", {}, LogType="Tail")
+    )
+
+
+def test_a_package_that_is_no_zip_file_is_told(account: Account) -> None:
+    s3 = account.client("s3")
+    s3.create_bucket(Bucket="broken")
+    s3.upload_fileobj(io.BytesIO(b"not a zip"), "broken", "code.zip")
+    account.client("lambda").create_function(
+        FunctionName="broken",
+        Runtime="python3.11",
+        Handler="app.handler",
+        Role=account.role("broken-role"),
+        Code={"S3Bucket": "broken", "S3Key": "code.zip"},
+    )
+    assert refusal(lambda: invoke(account, "broken", {}))["Error"]["Code"] == "InvalidZipFileException"
+
+
+def test_nothing_is_left_when_the_cloud_ends() -> None:
+    with running(FunctionsService) as account:
+        account.function("brief")
+        pid = invoke(account, "brief", {})["result"]["pid"]
+        folder = account.cloud.state_dir
+        assert any((folder / "functions").iterdir())
+    assert not psutil.pid_exists(pid)
+    assert not folder.exists()
