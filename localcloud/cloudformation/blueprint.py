@@ -1,0 +1,186 @@
+"""A template made ready to deploy: checked, its conditions decided, its resources in order."""
+
+import json
+from collections.abc import Callable, Mapping
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from localcloud.cloud import Cloud
+from localcloud.cloudformation import schemas
+from localcloud.cloudformation.errors import ValidationError
+from localcloud.cloudformation.intrinsics import Evaluator, references
+from localcloud.cloudformation.resources import PROVIDERS
+from localcloud.cloudformation.resources.provider import Provider
+from localcloud.cloudformation.stacks import Resource, Source
+from localcloud.cloudformation.template import effective_values
+
+DELETION_POLICIES = {"Delete", "Retain", "RetainExceptOnCreate"}
+
+
+class Blueprint:
+    """The wanted state of one stack. Raises ValidationError for whatever can be seen without deploying.
+
+    `resources` are those made so far, which Ref and Fn::GetAtt read; it may be changed while deploying.
+    """
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        source: Source,
+        stack_name: str,
+        stack_id: str,
+        resources: Mapping[str, Resource],
+        imported: Callable[[str], str],
+    ):
+        self.template = source.expanded
+        self.source = source
+        self._resources = resources
+        self.evaluator = Evaluator(
+            template=self.template,
+            parameters=effective_values(cloud, self.template, source.parameters),
+            pseudo={
+                "AWS::AccountId": cloud.account_id,
+                "AWS::NotificationARNs": source.notification_arns,
+                "AWS::Partition": "aws",
+                "AWS::Region": cloud.region,
+                "AWS::StackId": stack_id,
+                "AWS::StackName": stack_name,
+                "AWS::URLSuffix": "amazonaws.com",
+            },
+            ref=self._ref,
+            attribute=self._attribute,
+            imported=imported,
+        )
+        for name in self.template.get("Conditions") or {}:
+            self.evaluator.condition(name)
+        self._wanted = {
+            logical_id: resource
+            for logical_id, resource in self.template["Resources"].items()
+            if "Condition" not in resource or self.evaluator.condition(resource["Condition"])
+        }
+        self._check_types()
+        self._dependencies = {logical_id: self._needs(logical_id) for logical_id in self._wanted}
+        self.order = self._ordered()
+        self._check_properties()
+        self._check_outputs()
+
+    def __contains__(self, logical_id: str) -> bool:
+        return logical_id in self._wanted
+
+    def provider(self, logical_id: str) -> Provider:
+        return PROVIDERS[self._wanted[logical_id]["Type"]]
+
+    def depends_on(self, logical_id: str) -> frozenset[str]:
+        return frozenset(self._dependencies[logical_id])
+
+    def deletion_policy(self, logical_id: str) -> str:
+        return self._wanted[logical_id].get("DeletionPolicy", "Delete")
+
+    def replace_policy(self, logical_id: str) -> str:
+        return self._wanted[logical_id].get("UpdateReplacePolicy", "Delete")
+
+    def metadata(self, logical_id: str) -> Any:
+        return self._wanted[logical_id].get("Metadata")
+
+    def properties(self, logical_id: str) -> dict[str, Any]:
+        """The resource's properties with all functions evaluated against the resources made so far.
+
+        Raises ResourceFailed for a value of a wrong type and ValidationError for what cannot be evaluated.
+        """
+        properties = self.evaluator.value(self._wanted[logical_id].get("Properties") or {})
+        return schemas.typed(self._wanted[logical_id]["Type"], properties)
+
+    def outputs(self) -> list[dict[str, Any]]:
+        """The stack's outputs as DescribeStacks gives them."""
+        outputs = []
+        for key, output in (self.template.get("Outputs") or {}).items():
+            if "Condition" in output and not self.evaluator.condition(output["Condition"]):
+                continue
+            value = self.evaluator.value(output["Value"])
+            entry = {"OutputKey": key, "OutputValue": value if isinstance(value, str) else json.dumps(value)}
+            if "Description" in output:
+                entry["Description"] = output["Description"]
+            if "Export" in output:
+                entry["ExportName"] = self.evaluator.value(output["Export"]["Name"])
+            outputs.append(entry)
+        return outputs
+
+    def _ref(self, logical_id: str) -> Any:
+        if logical_id not in self._wanted:
+            raise ValidationError(
+                f"Template format error: Unresolved resource dependencies [{logical_id}] in the template"
+            )
+        resource = self._resources.get(logical_id)
+        return resource.physical_id if resource and resource.made else _later(logical_id)
+
+    def _attribute(self, logical_id: str, name: str) -> Any:
+        if logical_id not in self._wanted:
+            raise ValidationError(
+                f"Template error: instance of Fn::GetAtt references undefined resource {logical_id}"
+            )
+        if name not in self.provider(logical_id).attributes:
+            raise ValidationError(
+                f"Template error: resource {logical_id} does not support attribute type {name} in Fn::GetAtt"
+            )
+        resource = self._resources.get(logical_id)
+        return (
+            resource.made.attributes[name] if resource and resource.made else _later(f"{logical_id}.{name}")
+        )
+
+    def _needs(self, logical_id: str) -> set[str]:
+        resource = self._wanted[logical_id]
+        explicit = resource.get("DependsOn") or []
+        named = set([explicit] if isinstance(explicit, str) else explicit)
+        if unknown := sorted(named - set(self.template["Resources"])):
+            raise ValidationError(
+                f"Template format error: Unresolved resource dependencies {unknown} in the Resources block"
+            )
+        named |= references(resource.get("Properties") or {}, self.evaluator)
+        return named & set(self._wanted)
+
+    def _ordered(self) -> list[str]:
+        try:
+            return list(TopologicalSorter(self._dependencies).static_order())
+        except CycleError as cycle:
+            raise ValidationError(
+                f"Circular dependency between resources: [{', '.join(cycle.args[1])}]"
+            ) from cycle
+
+    def _check_types(self) -> None:
+        for logical_id, resource in self._wanted.items():
+            kind = resource["Type"]
+            if kind not in PROVIDERS:
+                raise ValidationError(
+                    f"Template format error: Unrecognized resource types: [{kind}]. "
+                    f"localcloud cannot make the resource {logical_id}."
+                )
+            for key in ("DeletionPolicy", "UpdateReplacePolicy"):
+                if (policy := resource.get(key, "Delete")) not in DELETION_POLICIES:
+                    raise ValidationError(f"localcloud does not support {key} {policy} of {logical_id}.")
+
+    def _check_properties(self) -> None:
+        """Names are known before anything is made, so a misspelt one costs no rollback."""
+        for logical_id, resource in self._wanted.items():
+            kind = resource["Type"]
+            properties = self.evaluator.value(resource.get("Properties") or {})
+            if found := schemas.problems(kind, properties):
+                raise ValidationError(
+                    f"Properties validation failed for resource {logical_id} ({kind}): {found}"
+                )
+            if fixed := sorted(set(properties) & schemas.read_only(kind)):
+                raise ValidationError(
+                    f"Resource {logical_id} ({kind}): read-only properties {fixed} cannot be set"
+                )
+            if unsupported := sorted(set(properties) - PROVIDERS[kind].honoured):
+                raise ValidationError(
+                    f"localcloud does not support the properties {unsupported} of {kind} "
+                    f"(resource {logical_id})."
+                )
+
+    def _check_outputs(self) -> None:
+        self.outputs()
+
+
+def _later(name: str) -> str:
+    """Stands for a value that only deploying will tell."""
+    return f"(known after deployment: {name})"

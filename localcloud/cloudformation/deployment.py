@@ -1,0 +1,308 @@
+"""Makes stacks what their blueprints say, and takes everything back when something fails."""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localcloud.cloud import Cloud
+from localcloud.cloudformation import schemas
+from localcloud.cloudformation.blueprint import Blueprint
+from localcloud.cloudformation.errors import ResourceFailed, ValidationError
+from localcloud.cloudformation.resources import PROVIDERS
+from localcloud.cloudformation.resources.provider import Context
+from localcloud.cloudformation.stacks import DELETED, Resource, Source, Stack, now
+
+log = logging.getLogger(__name__)
+
+FAILURES = (ClientError, BotoCoreError, ResourceFailed, ValidationError)
+"""What a resource may fail with; anything else is a fault of localcloud's own and fails the resource, too."""
+REPLACING = "Requested update requires the creation of a new physical resource; hence creating one."
+
+
+class Deployment:
+    """One run over one stack: create, update or delete. Meant to run in a thread of its own."""
+
+    def __init__(self, cloud: Cloud, stack: Stack):
+        self._cloud = cloud
+        self._stack = stack
+        self._undo: list[Callable[[], bool]] = []
+        self._retagged = False
+
+    def create(self, blueprint: Blueprint, on_failure: str = "ROLLBACK") -> None:
+        """`on_failure` is ROLLBACK, DELETE or DO_NOTHING."""
+        stack = self._stack
+        if reason := self._apply(blueprint):
+            if on_failure == "DO_NOTHING":
+                stack.set_status("CREATE_FAILED", reason)
+                return
+            stack.set_status("ROLLBACK_IN_PROGRESS", f"{reason} Rollback requested by user.")
+            clean = self._rollback()
+            stack.set_status("ROLLBACK_COMPLETE" if clean else "ROLLBACK_FAILED")
+            if on_failure == "DELETE" and clean:
+                self.delete()
+            return
+        stack.set_status("CREATE_COMPLETE")
+
+    def update(self, blueprint: Blueprint, previous: Source) -> None:
+        stack = self._stack
+        stack.updated = now()
+        outputs = stack.outputs
+        self._retagged = previous.tags != blueprint.source.tags
+        if reason := self._apply(blueprint):
+            if stack.disable_rollback:
+                stack.set_status("UPDATE_FAILED", reason)
+                return
+            stack.source, stack.outputs = previous, outputs
+            stack.set_status("UPDATE_ROLLBACK_IN_PROGRESS", reason)
+            clean = self._rollback()
+            if clean:
+                stack.set_status("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
+                stack.resources = {name: one for name, one in stack.resources.items() if one.made}
+            stack.set_status("UPDATE_ROLLBACK_COMPLETE" if clean else "UPDATE_ROLLBACK_FAILED")
+            return
+        stack.set_status("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+        self._clean_up(blueprint)
+        stack.set_status("UPDATE_COMPLETE")
+
+    def delete(self, retain: frozenset[str] = frozenset()) -> None:
+        stack = self._stack
+        stack.set_status("DELETE_IN_PROGRESS", "User Initiated")
+        failed = []
+        for resource in self._deletion_order(list(stack.resources.values())):
+            kept = resource.logical_id in retain or resource.deletion_policy != "Delete"
+            waits_for = {name for name in failed if resource.logical_id in stack.resources[name].depends_on}
+            if waits_for:
+                failed.append(resource.logical_id)
+            elif resource.made and kept:
+                stack.note(resource, "DELETE_SKIPPED")
+            elif resource.made and not self._delete(resource):
+                failed.append(resource.logical_id)
+        stack.replaced = [(old, policy) for old, policy in stack.replaced if not self._discard(old, policy)]
+        failed += [old.logical_id for old, _ in stack.replaced]
+        if failed:
+            undeleted = [name for name in failed if stack.resources[name].status == "DELETE_FAILED"]
+            stack.set_status(
+                "DELETE_FAILED", f"The following resource(s) failed to delete: [{', '.join(undeleted)}]."
+            )
+            return
+        stack.deleted = now()
+        stack.outputs = []
+        stack.set_status(DELETED)
+
+    def _apply(self, blueprint: Blueprint) -> str | None:
+        """Makes and changes every resource in order; the reason why the stack failed, or None."""
+        for logical_id in blueprint.order:
+            resource = self._stack.resources.get(logical_id)
+            same_type = resource is not None and resource.type == blueprint.provider(logical_id).type
+            done = (
+                self._change(blueprint, resource)
+                if resource is not None and resource.made and same_type
+                else self._create(blueprint, logical_id, old=resource if resource and resource.made else None)
+            )
+            if not done:
+                return f"The following resource(s) failed to {self._verb(logical_id)}: [{logical_id}]."
+        try:
+            self._stack.outputs = blueprint.outputs()
+        except ValidationError as wrong:
+            return str(wrong)
+        return None
+
+    def _verb(self, logical_id: str) -> str:
+        return "update" if self._stack.resources[logical_id].status.startswith("UPDATE") else "create"
+
+    def _create(self, blueprint: Blueprint, logical_id: str, old: Resource | None) -> bool:
+        """Makes a resource, or its successor when `old` is to be replaced."""
+        provider = blueprint.provider(logical_id)
+        fresh = Resource(
+            logical_id,
+            provider.type,
+            depends_on=blueprint.depends_on(logical_id),
+            deletion_policy=blueprint.deletion_policy(logical_id),
+            metadata=blueprint.metadata(logical_id),
+        )
+        verb = "UPDATE" if old else "CREATE"
+        if old is None:
+            self._stack.resources[logical_id] = fresh
+        self._stack.note(fresh, f"{verb}_IN_PROGRESS", REPLACING if old else None)
+
+        def make() -> None:
+            fresh.properties = blueprint.properties(logical_id)
+            if old:
+                _check_renamed(old, fresh)
+            try:
+                fresh.made = provider.create(self._context(logical_id), fresh.properties)
+            except ResourceFailed as failed:
+                fresh.made = failed.made
+                raise
+
+        reason = _reason_of_failure(make)
+        if fresh.made:
+            self._undo.append(lambda: self._take_back(fresh, old))
+        if reason:
+            self._stack.note(fresh, f"{verb}_FAILED", reason, _shown(fresh.properties))
+            if old:
+                old.status = f"{verb}_FAILED"
+            return False
+        self._stack.resources[logical_id] = fresh
+        self._stack.note(fresh, f"{verb}_COMPLETE", properties=_shown(fresh.properties))
+        if old:
+            self._stack.replaced.append((old, blueprint.replace_policy(logical_id)))
+        return True
+
+    def _take_back(self, fresh: Resource, old: Resource | None) -> bool:
+        """Undoes `_create`."""
+        keep = fresh.deletion_policy == "Retain" and old is None
+        deleted = self._skip(fresh) if keep else self._delete(fresh)
+        if old:
+            self._stack.resources[fresh.logical_id] = old
+            self._stack.replaced = [entry for entry in self._stack.replaced if entry[0] is not old]
+        elif deleted:
+            fresh.made = None
+        return deleted
+
+    def _change(self, blueprint: Blueprint, resource: Resource) -> bool:
+        """Brings an existing resource to the wanted properties: not at all, in place or by replacing it."""
+        logical_id = resource.logical_id
+        try:
+            wanted = blueprint.properties(logical_id)
+        except FAILURES as failed:
+            self._stack.note(resource, "UPDATE_FAILED", str(failed))
+            return False
+        changed = {name for name in {*wanted, *resource.properties} if _differs(name, wanted, resource)}
+        if changed & schemas.create_only(resource.type):
+            return self._create(blueprint, logical_id, old=resource)
+        before = replace(resource)
+        resource.depends_on = blueprint.depends_on(logical_id)
+        resource.deletion_policy = blueprint.deletion_policy(logical_id)
+        resource.metadata = blueprint.metadata(logical_id)
+        if not changed and not (self._retagged and "Tags" in PROVIDERS[resource.type].honoured):
+            self._undo.append(lambda: _restore(resource, before))
+            return True
+        # Taken back even when it fails: an update may have changed half of what it had to.
+        self._undo.append(lambda: self._change_back(resource, before, wanted))
+        return self._update(resource, wanted, before.properties)
+
+    def _update(self, resource: Resource, wanted: dict[str, Any], previous: dict[str, Any]) -> bool:
+        self._stack.note(resource, "UPDATE_IN_PROGRESS")
+
+        def change() -> None:
+            resource.made = PROVIDERS[resource.type].update(
+                self._context(resource.logical_id), resource.made, wanted, previous
+            )
+            resource.properties = wanted
+
+        if reason := _reason_of_failure(change):
+            self._stack.note(resource, "UPDATE_FAILED", reason, _shown(wanted))
+            return False
+        self._stack.note(resource, "UPDATE_COMPLETE", properties=_shown(wanted))
+        return True
+
+    def _change_back(self, resource: Resource, before: Resource, tried: dict[str, Any]) -> bool:
+        done = self._update(resource, before.properties, tried)
+        return done and _restore(resource, before)
+
+    def _rollback(self) -> bool:
+        """Takes back all that was done, also after a step that could not be; whether every step could."""
+        undone = [undo() for undo in reversed(self._undo)]
+        return all(undone)
+
+    def _clean_up(self, blueprint: Blueprint) -> None:
+        """After an update that worked: deletes what was replaced and what the template no longer has.
+
+        As on AWS, what cannot be deleted here is reported, and the update stays a success.
+        """
+        stack = self._stack
+        gone = [one for name, one in stack.resources.items() if name not in blueprint and one.made]
+        for resource, policy in reversed(stack.replaced):
+            self._discard(resource, policy)
+        stack.replaced = []
+        for resource in self._deletion_order(gone):
+            self._discard(resource, resource.deletion_policy)
+        stack.resources = {name: one for name, one in stack.resources.items() if name in blueprint}
+
+    def _deletion_order(self, resources: list[Resource]) -> list[Resource]:
+        """Dependants before what they depend on."""
+        names = {resource.logical_id: resource for resource in resources}
+        ordered: list[Resource] = []
+
+        def visit(resource: Resource) -> None:
+            if resource.logical_id not in names:
+                return
+            names.pop(resource.logical_id)
+            for name in resource.depends_on:
+                if name in names:
+                    visit(names[name])
+            ordered.append(resource)
+
+        for resource in resources:
+            visit(resource)
+        return ordered[::-1]
+
+    def _discard(self, resource: Resource, policy: str) -> bool:
+        return self._delete(resource) if policy == "Delete" else self._skip(resource)
+
+    def _delete(self, resource: Resource) -> bool:
+        self._stack.note(resource, "DELETE_IN_PROGRESS")
+
+        def delete() -> None:
+            PROVIDERS[resource.type].delete(
+                self._context(resource.logical_id), resource.made, resource.properties
+            )
+
+        if reason := _reason_of_failure(delete):
+            self._stack.note(resource, "DELETE_FAILED", reason)
+            return False
+        self._stack.note(resource, DELETED)
+        resource.made = None
+        return True
+
+    def _skip(self, resource: Resource) -> bool:
+        self._stack.note(resource, "DELETE_SKIPPED")
+        return True
+
+    def _context(self, logical_id: str) -> Context:
+        source = self._stack.source
+        return Context(
+            self._cloud, self._stack.name, self._stack.id, logical_id, source.tags, source.role_arn
+        )
+
+
+def _differs(name: str, wanted: dict[str, Any], resource: Resource) -> bool:
+    return wanted.get(name) != resource.properties.get(name)
+
+
+def _restore(resource: Resource, before: Resource) -> bool:
+    resource.depends_on, resource.deletion_policy = before.depends_on, before.deletion_policy
+    resource.metadata = before.metadata
+    return True
+
+
+def _check_renamed(old: Resource, fresh: Resource) -> None:
+    """A successor is made before its predecessor goes, so the two cannot have one name."""
+    if old.type != fresh.type:
+        return
+    name = PROVIDERS[fresh.type].name_property
+    if name and name in fresh.properties and fresh.properties[name] == old.properties.get(name):
+        raise ResourceFailed(
+            f"CloudFormation cannot update a stack when a custom-named resource requires replacing. "
+            f"Rename {fresh.properties[name]} and update the stack again."
+        )
+
+
+def _reason_of_failure(action: Callable[[], None]) -> str | None:
+    try:
+        action()
+    except FAILURES as failed:
+        return str(failed)
+    except Exception as fault:
+        log.exception("a fault in localcloud itself")
+        return f"localcloud failed: {fault!r}"
+    return None
+
+
+def _shown(properties: dict[str, Any]) -> str:
+    return json.dumps(properties, default=str)

@@ -1,0 +1,181 @@
+"""Evaluates a template's intrinsic functions: Ref, Fn::GetAtt, Fn::Sub, conditions and the rest."""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from localcloud.cloudformation.errors import ValidationError
+
+NO_VALUE = object()
+"""What AWS::NoValue gives: the property or list item that holds it is left out."""
+CONDITION_FUNCTIONS = {"Fn::And", "Fn::Equals", "Fn::If", "Fn::Not", "Fn::Or", "Condition"}
+_VARIABLE = re.compile(r"\$\{(!?)([^}]*)\}")
+
+
+@dataclass
+class Evaluator:
+    """Evaluates expressions of one template.
+
+    `ref` and `attribute` are asked for resources, `imported` for exports of other stacks; they raise
+    ValidationError for what they do not know.
+    """
+
+    template: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    pseudo: Mapping[str, Any]
+    ref: Callable[[str], Any]
+    attribute: Callable[[str, str], Any]
+    imported: Callable[[str], str]
+    _conditions: dict[str, bool] = field(default_factory=dict)
+
+    def condition(self, name: str) -> bool:
+        """Whether a condition of the template holds."""
+        if name not in self._conditions:
+            declared = self.template.get("Conditions") or {}
+            if name not in declared:
+                raise ValidationError(f"Template format error: Unresolved condition {name}")
+            self._conditions[name] = self._truth(declared[name])
+        return self._conditions[name]
+
+    def value(self, expression: Any) -> Any:
+        """The expression with every function in it evaluated."""
+        if isinstance(expression, dict):
+            if len(expression) == 1:
+                (name, argument) = next(iter(expression.items()))
+                if name == "Ref":
+                    return self._ref(argument)
+                if name == "Condition" and isinstance(argument, str):
+                    return self.condition(argument)
+                if isinstance(name, str) and name.startswith("Fn::"):
+                    return self._function(name, argument)
+            evaluated = {key: self.value(entry) for key, entry in expression.items()}
+            return {key: entry for key, entry in evaluated.items() if entry is not NO_VALUE}
+        if isinstance(expression, list):
+            return [entry for item in expression if (entry := self.value(item)) is not NO_VALUE]
+        return expression
+
+    def _ref(self, name: str) -> Any:
+        if name == "AWS::NoValue":
+            return NO_VALUE
+        if name in self.pseudo:
+            return self.pseudo[name]
+        if name in self.parameters:
+            return self.parameters[name]
+        return self.ref(name)
+
+    def _function(self, name: str, argument: Any) -> Any:
+        method = getattr(self, "_fn_" + name.removeprefix("Fn::").lower(), None)
+        if method is None:
+            raise ValidationError(f"localcloud does not support the function {name}.")
+        try:
+            return method(argument)
+        except (TypeError, ValueError, KeyError, IndexError) as wrong:
+            raise ValidationError(
+                f"Template error: {name} cannot take {json.dumps(argument, default=str)}: {wrong}"
+            ) from wrong
+
+    def _truth(self, expression: Any) -> bool:
+        result = self.value(expression)
+        return result if isinstance(result, bool) else str(result).lower() == "true"
+
+    def _fn_getatt(self, argument: Any) -> Any:
+        logical_id, name = argument.split(".", 1) if isinstance(argument, str) else argument
+        return self.attribute(logical_id, self.value(name))
+
+    def _fn_sub(self, argument: Any) -> str:
+        text, variables = argument if isinstance(argument, list) else (argument, {})
+
+        def fill(match: re.Match) -> str:
+            literal, name = match[1], match[2].strip()
+            if literal:
+                return "${" + name + "}"
+            if name in variables:
+                return _text(self.value(variables[name]))
+            if "." in name and name not in self.parameters:
+                return _text(self._fn_getatt(name))
+            return _text(self._ref(name))
+
+        return _VARIABLE.sub(fill, text)
+
+    def _fn_join(self, argument: Any) -> str:
+        separator, items = argument
+        return separator.join(_text(item) for item in self.value(items))
+
+    def _fn_split(self, argument: Any) -> list[str]:
+        separator, text = argument
+        return self.value(text).split(separator)
+
+    def _fn_select(self, argument: Any) -> Any:
+        index, items = argument
+        return self.value(items)[int(self.value(index))]
+
+    def _fn_base64(self, argument: Any) -> str:
+        return base64.b64encode(self.value(argument).encode()).decode()
+
+    def _fn_findinmap(self, argument: Any) -> Any:
+        table, first, second = (self.value(item) for item in argument[:3])
+        found = (self.template.get("Mappings") or {}).get(table, {}).get(first, {})
+        if second in found:
+            return found[second]
+        if len(argument) > 3 and "DefaultValue" in argument[3]:
+            return self.value(argument[3]["DefaultValue"])
+        raise ValidationError(f"Template error: Unable to get mapping for {table}::{first}::{second}")
+
+    def _fn_importvalue(self, argument: Any) -> str:
+        return self.imported(self.value(argument))
+
+    def _fn_getazs(self, argument: Any) -> list[str]:
+        region = self.value(argument) or self.pseudo["AWS::Region"]
+        return [region + zone for zone in "abc"]
+
+    def _fn_if(self, argument: Any) -> Any:
+        name, then, otherwise = argument
+        return self.value(then if self.condition(name) else otherwise)
+
+    def _fn_equals(self, argument: Any) -> bool:
+        left, right = (self.value(side) for side in argument)
+        return left == right if isinstance(left, list | dict) else _text(left) == _text(right)
+
+    def _fn_not(self, argument: Any) -> bool:
+        return not self._truth(argument[0])
+
+    def _fn_and(self, argument: Any) -> bool:
+        return all(self._truth(item) for item in argument)
+
+    def _fn_or(self, argument: Any) -> bool:
+        return any(self._truth(item) for item in argument)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | dict):
+        raise ValueError("text is needed here, not a list or an object")
+    return str(value)
+
+
+def references(expression: Any, evaluator: Evaluator) -> set[str]:
+    """The logical ids and parameters that an expression names, leaving out branches whose condition fails."""
+    found: set[str] = set()
+    if isinstance(expression, list):
+        for item in expression:
+            found |= references(item, evaluator)
+    elif isinstance(expression, dict):
+        for name, argument in expression.items():
+            if name == "Ref" and isinstance(argument, str):
+                found.add(argument)
+            elif name == "Fn::GetAtt":
+                found.add(argument.split(".", 1)[0] if isinstance(argument, str) else argument[0])
+            elif name == "Fn::Sub":
+                text, variables = argument if isinstance(argument, list) else (argument, {})
+                names = {match[2].strip() for match in _VARIABLE.finditer(text) if not match[1]}
+                found |= {name.split(".", 1)[0] for name in names - set(variables)}
+                found |= references(list(variables.values()), evaluator)
+            elif name == "Fn::If":
+                found |= references(argument[1 if evaluator.condition(argument[0]) else 2], evaluator)
+            else:
+                found |= references(argument, evaluator)
+    return found

@@ -1,0 +1,113 @@
+"""Turns what a client sends - a template or its address, parameters, tags - into a stack's source."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from botocore.exceptions import ClientError
+
+from localcloud.cloud import Cloud
+from localcloud.cloudformation import template as templates
+from localcloud.cloudformation import transform
+from localcloud.cloudformation.errors import ValidationError
+from localcloud.cloudformation.stacks import Source
+from localcloud.protocol import ApiError
+
+IAM_TYPES = {
+    "AWS::IAM::AccessKey",
+    "AWS::IAM::Group",
+    "AWS::IAM::InstanceProfile",
+    "AWS::IAM::ManagedPolicy",
+    "AWS::IAM::Policy",
+    "AWS::IAM::Role",
+    "AWS::IAM::User",
+    "AWS::IAM::UserToGroupAddition",
+}
+NAME_PROPERTIES = {"GroupName", "InstanceProfileName", "ManagedPolicyName", "RoleName", "UserName"}
+
+
+def source(cloud: Cloud, request: Mapping[str, Any], previous: Source | None, *, direct: bool) -> Source:
+    """The source that a request describes; with UsePreviousTemplate and the like, from the previous one.
+
+    `direct` is a create or update without a change set, which must acknowledge transforms.
+    Raises ValidationError, and InsufficientCapabilitiesException as an ApiError.
+    """
+    body = template_body(cloud, request, previous)
+    template = templates.load(body)
+    given = request.get("Parameters") or []
+    parameters = templates.parameter_values(cloud, template, given, previous.parameters if previous else {})
+    expanded = transform.expand(template, parameters, cloud.region)
+    given_tags = request.get("Tags")
+    tags = {tag["Key"]: tag["Value"] for tag in given_tags or []}
+    made = Source(
+        body=body,
+        template=template,
+        expanded=expanded,
+        parameters=parameters,
+        tags=previous.tags if given_tags is None and previous else tags,
+        capabilities=request.get("Capabilities") or [],
+        role_arn=request.get("RoleARN") or (previous.role_arn if previous else None),
+        notification_arns=request.get("NotificationARNs") or [],
+    )
+    _check_capabilities(made, direct)
+    return made
+
+
+def template_body(cloud: Cloud, request: Mapping[str, Any], previous: Source | None) -> str:
+    """The text of the template that a request holds or points to."""
+    body, url = request.get("TemplateBody"), request.get("TemplateURL")
+    if request.get("UsePreviousTemplate"):
+        if previous is None:
+            raise ValidationError("There is no previous template to use.")
+        return previous.body
+    if bool(body) == bool(url):
+        raise ValidationError("Either Template URL or Template Body must be specified.")
+    if body:
+        if len(body.encode()) > templates.MAX_BODY_BYTES:
+            raise ValidationError(
+                f"1 validation error detected: Value at 'templateBody' failed to satisfy constraint: "
+                f"Member must have length less than or equal to {templates.MAX_BODY_BYTES}"
+            )
+        return body
+    return _download(cloud, url)
+
+
+def required_capabilities(expanded: Mapping[str, Any]) -> list[str]:
+    """What a person must acknowledge for the IAM resources of a template."""
+    iam = [one for one in expanded["Resources"].values() if one["Type"] in IAM_TYPES]
+    if not iam:
+        return []
+    named = any(NAME_PROPERTIES & set(one.get("Properties") or {}) for one in iam)
+    return ["CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM"]
+
+
+def _check_capabilities(made: Source, direct: bool) -> None:
+    missing = [
+        one
+        for one in required_capabilities(made.expanded)
+        if one not in made.capabilities and "CAPABILITY_NAMED_IAM" not in made.capabilities
+    ]
+    if direct and transform.declared(made.template) and "CAPABILITY_AUTO_EXPAND" not in made.capabilities:
+        missing.append("CAPABILITY_AUTO_EXPAND")
+    if missing:
+        raise ApiError("InsufficientCapabilitiesException", f"Requires capabilities : [{', '.join(missing)}]")
+
+
+def _download(cloud: Cloud, url: str) -> str:
+    """Reads a template from this cloud's S3, by path (also on 127.0.0.1) or by the bucket's host name."""
+    parts = urlsplit(url)
+    host, path = parts.hostname or "", unquote(parts.path).lstrip("/")
+    if virtual := re.fullmatch(r"(.+)\.s3[.-](?:[a-z0-9-]+\.)?(?:amazonaws\.com|localhost.*)", host):
+        bucket, key = virtual[1], path
+    else:
+        bucket, _, key = path.partition("/")
+    if not bucket or not key:
+        raise ValidationError(f"TemplateURL must reference a valid S3 object to which you have access: {url}")
+    versions = parse_qs(parts.query).get("versionId")
+    version = {"VersionId": versions[0]} if versions else {}
+    try:
+        answer = cloud.client("s3").get_object(Bucket=bucket, Key=key, **version)
+    except ClientError as failed:
+        raise ValidationError(f"S3 error: {failed.response['Error'].get('Message')} ({url})") from failed
+    return answer["Body"].read().decode()

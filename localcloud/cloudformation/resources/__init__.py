@@ -1,0 +1,21 @@
+"""The resource types that stacks can have, one module a service."""
+
+from localcloud.cloudformation.resources import (
+    apigatewayv2,
+    cloudfront,
+    cloudwatch,
+    iam,
+    lambda_,
+    logs,
+    s3,
+    sagemaker,
+    sns,
+)
+from localcloud.cloudformation.resources.provider import Provider
+
+MODULES = (apigatewayv2, cloudfront, cloudwatch, iam, lambda_, logs, s3, sagemaker, sns)
+
+PROVIDERS: dict[str, Provider] = {
+    provider.type: provider for module in MODULES for provider in module.PROVIDERS
+}
+"""Resource type to the one object that provides it."""

@@ -1,0 +1,275 @@
+"""AWS::ApiGatewayV2::Api, Stage, Route and Integration; APIs from OpenAPI bodies too, as SAM makes them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from localcloud.cloudformation.errors import ResourceFailed
+from localcloud.cloudformation.resources.provider import (
+    Context,
+    Made,
+    Properties,
+    Provider,
+    ignoring,
+    pick,
+    standing,
+)
+
+METHODS = {"delete", "get", "head", "options", "patch", "post", "put"}
+ANY_METHOD = "x-amazon-apigateway-any-method"
+INTEGRATION = "x-amazon-apigateway-integration"
+CORS = "x-amazon-apigateway-cors"
+BODY_KEYS = {"components", "info", "openapi", "paths", "servers", "tags", CORS}
+OPERATION_KEYS = {
+    "description",
+    "operationId",
+    "parameters",
+    "requestBody",
+    "responses",
+    "summary",
+    "tags",
+    INTEGRATION,
+}
+"""What an operation may say; `security` would need authorizers."""
+INTEGRATION_KEYS = {
+    "connectionType": "ConnectionType",
+    "credentials": "CredentialsArn",
+    "httpMethod": "IntegrationMethod",
+    "payloadFormatVersion": "PayloadFormatVersion",
+    "timeoutInMillis": "TimeoutInMillis",
+    "type": "IntegrationType",
+    "uri": "IntegrationUri",
+}
+"""The extension's words and the API's."""
+
+
+class Api(Provider):
+    type = "AWS::ApiGatewayV2::Api"
+    honoured = frozenset(
+        {
+            "Body",
+            "CorsConfiguration",
+            "Description",
+            "FailOnWarnings",
+            "Name",
+            "ProtocolType",
+            "Tags",
+            "Version",
+        }
+    )
+    attributes = frozenset({"ApiEndpoint", "ApiId", "ExecuteApiArn"})
+
+    def create(self, context: Context, properties: Properties) -> Made:
+        gateway, body = context.client("apigatewayv2"), properties.get("Body") or {}
+        if properties.get("ProtocolType", "HTTP") != "HTTP":
+            raise ResourceFailed("localcloud supports HTTP APIs only, not ProtocolType WEBSOCKET")
+        routes = list(_routes(body))
+        cors = _cors(properties)
+        api = gateway.create_api(
+            ProtocolType="HTTP",
+            Name=_title(context, properties),
+            **pick(properties, "Description", "Version"),
+            **({"CorsConfiguration": cors} if cors else {}),
+            Tags=context.tags({**_body_tags(body), **(properties.get("Tags") or {})}),
+        )
+        made = Made(
+            api["ApiId"],
+            {
+                "ApiEndpoint": api["ApiEndpoint"],
+                "ApiId": api["ApiId"],
+                "ExecuteApiArn": (
+                    f"arn:aws:execute-api:{context.cloud.region}:{context.cloud.account_id}:{api['ApiId']}"
+                ),
+            },
+        )
+        with standing(made):
+            _replace_routes(gateway, api["ApiId"], routes)
+        return made
+
+    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+        gateway, api_id = context.client("apigatewayv2"), current.physical_id
+        routes = list(_routes(properties.get("Body") or {}))
+        if cors := _cors(properties):
+            gateway.update_api(ApiId=api_id, CorsConfiguration=cors)
+        elif _cors(previous):
+            gateway.delete_cors_configuration(ApiId=api_id)
+        gateway.update_api(
+            ApiId=api_id, Name=_title(context, properties), **pick(properties, "Description", "Version")
+        )
+        if properties.get("Body") != previous.get("Body"):
+            _replace_routes(gateway, api_id, routes)
+        arn = f"arn:aws:apigateway:{context.cloud.region}::/apis/{api_id}"
+        gateway.tag_resource(ResourceArn=arn, Tags=context.tags(properties.get("Tags") or {}))
+        return current
+
+    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+        gateway = context.client("apigatewayv2")
+        ignoring(gateway.exceptions.NotFoundException, gateway.delete_api, ApiId=current.physical_id)
+
+
+def _title(context: Context, properties: Properties) -> str:
+    body = properties.get("Body") or {}
+    return properties.get("Name") or (body.get("info") or {}).get("title") or context.logical_id
+
+
+def _cors(properties: Properties) -> dict[str, Any] | None:
+    """From the property, or else the body; the two are spelt in different cases."""
+    given = properties.get("CorsConfiguration") or (properties.get("Body") or {}).get(CORS)
+    return {name[0].upper() + name[1:]: value for name, value in given.items()} if given else None
+
+
+def _body_tags(body: Mapping[str, Any]) -> dict[str, str]:
+    tags = body.get("tags") or []
+    return {tag["name"]: tag.get("x-amazon-apigateway-tag-value", "") for tag in tags}
+
+
+def _routes(body: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Route keys and integrations of an OpenAPI body.
+
+    Raises ResourceFailed for a part that would have to be acted upon and is not.
+    """
+    _no_others("the API's Body", body, BODY_KEYS)
+    if body.get("components", {}).get("securitySchemes"):
+        raise ResourceFailed("localcloud does not support authorizers (securitySchemes in the API's Body)")
+    for path, operations in (body.get("paths") or {}).items():
+        for method, operation in operations.items():
+            if method not in METHODS and method != ANY_METHOD:
+                raise ResourceFailed(
+                    f"localcloud does not support {method!r} in path {path} of the API's Body"
+                )
+            place = f"{method} {path} of the API's Body"
+            _no_others(place, operation, OPERATION_KEYS)
+            integration = operation.get(INTEGRATION)
+            if integration is None:
+                raise ResourceFailed(f"{place} has no {INTEGRATION}")
+            _no_others(f"the integration of {place}", integration, set(INTEGRATION_KEYS))
+            verb = "ANY" if method == ANY_METHOD else method.upper()
+            key = "$default" if path in ("/$default", "$default") else f"{verb} {path}"
+            yield key, {INTEGRATION_KEYS[name]: value for name, value in integration.items()}
+
+
+def _replace_routes(gateway: Any, api_id: str, routes: list[tuple[str, dict[str, Any]]]) -> None:
+    """Makes the new routes before the old ones go, so that requests in between find one.
+
+    ReimportApi would do, but moto's also throws away the API's stages.
+    """
+    old_routes = gateway.get_routes(ApiId=api_id)["Items"]
+    old_integrations = gateway.get_integrations(ApiId=api_id)["Items"]
+    for key, integration in routes:
+        _new_route(gateway, api_id, key, integration)
+    for route in old_routes:
+        gateway.delete_route(ApiId=api_id, RouteId=route["RouteId"])
+    for integration in old_integrations:
+        gateway.delete_integration(ApiId=api_id, IntegrationId=integration["IntegrationId"])
+
+
+def _new_route(gateway: Any, api_id: str, key: str, integration: Mapping[str, Any]) -> None:
+    made = gateway.create_integration(ApiId=api_id, **integration)
+    gateway.create_route(ApiId=api_id, RouteKey=key, Target=f"integrations/{made['IntegrationId']}")
+
+
+def _no_others(place: str, given: Mapping[str, Any], known: set[str]) -> None:
+    if others := sorted(set(given) - known):
+        raise ResourceFailed(f"localcloud does not support {others} in {place}")
+
+
+class Stage(Provider):
+    type = "AWS::ApiGatewayV2::Stage"
+    honoured = frozenset(
+        {
+            "AccessLogSettings",
+            "ApiId",
+            "AutoDeploy",
+            "DefaultRouteSettings",
+            "Description",
+            "RouteSettings",
+            "StageName",
+            "StageVariables",
+            "Tags",
+        }
+    )
+
+    def create(self, context: Context, properties: Properties) -> Made:
+        self._put(context, properties)
+        return Made(properties["StageName"])
+
+    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+        # moto has no UpdateStage; its CreateStage puts the new stage in the place of the old in one step.
+        self._put(context, properties)
+        return current
+
+    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+        gateway = context.client("apigatewayv2")
+        ignoring(
+            gateway.exceptions.NotFoundException,
+            gateway.delete_stage,
+            ApiId=properties["ApiId"],
+            StageName=current.physical_id,
+        )
+
+    def _put(self, context: Context, properties: Properties) -> None:
+        if not properties.get("AutoDeploy"):
+            raise ResourceFailed(
+                "localcloud serves an API's routes as they are, so a stage must have AutoDeploy: true"
+            )
+        settings = {**properties, "Tags": context.tags(properties.get("Tags") or {})}
+        context.client("apigatewayv2").create_stage(**settings)
+
+
+class Integration(Provider):
+    type = "AWS::ApiGatewayV2::Integration"
+    honoured = frozenset(
+        {
+            "ApiId",
+            "ConnectionType",
+            "CredentialsArn",
+            "Description",
+            "IntegrationMethod",
+            "IntegrationType",
+            "IntegrationUri",
+            "PayloadFormatVersion",
+            "TimeoutInMillis",
+        }
+    )
+
+    def create(self, context: Context, properties: Properties) -> Made:
+        made = context.client("apigatewayv2").create_integration(**properties)
+        return Made(made["IntegrationId"])
+
+    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+        context.client("apigatewayv2").update_integration(IntegrationId=current.physical_id, **properties)
+        return current
+
+    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+        gateway = context.client("apigatewayv2")
+        ignoring(
+            gateway.exceptions.NotFoundException,
+            gateway.delete_integration,
+            ApiId=properties["ApiId"],
+            IntegrationId=current.physical_id,
+        )
+
+
+class Route(Provider):
+    type = "AWS::ApiGatewayV2::Route"
+    honoured = frozenset({"ApiId", "AuthorizationType", "OperationName", "RouteKey", "Target"})
+    attributes = frozenset({"RouteId"})
+
+    def create(self, context: Context, properties: Properties) -> Made:
+        made = context.client("apigatewayv2").create_route(**properties)
+        return Made(made["RouteId"], {"RouteId": made["RouteId"]})
+
+    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+        context.client("apigatewayv2").update_route(RouteId=current.physical_id, **properties)
+        return current
+
+    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+        gateway = context.client("apigatewayv2")
+        ignoring(
+            gateway.exceptions.NotFoundException,
+            gateway.delete_route,
+            ApiId=properties["ApiId"],
+            RouteId=current.physical_id,
+        )
+
+
+PROVIDERS = (Api(), Stage(), Integration(), Route())

@@ -1,0 +1,87 @@
+"""AWS::CloudWatch::Alarm and AWS::CloudWatch::Dashboard."""
+
+from localcloud.cloudformation.resources.provider import Context, Made, Properties, Provider
+
+LONGEST_NAME = 255
+ALARM_PROPERTIES = frozenset(
+    {
+        "ActionsEnabled",
+        "AlarmActions",
+        "AlarmDescription",
+        "ComparisonOperator",
+        "DatapointsToAlarm",
+        "Dimensions",
+        "EvaluateLowSampleCountPercentile",
+        "EvaluationPeriods",
+        "ExtendedStatistic",
+        "InsufficientDataActions",
+        "MetricName",
+        "Metrics",
+        "Namespace",
+        "OKActions",
+        "Period",
+        "Statistic",
+        "Threshold",
+        "ThresholdMetricId",
+        "TreatMissingData",
+        "Unit",
+    }
+)
+"""Named alike in CloudFormation and in PutMetricAlarm."""
+
+
+class Alarm(Provider):
+    type = "AWS::CloudWatch::Alarm"
+    honoured = ALARM_PROPERTIES | {"AlarmName", "Tags"}
+    attributes = frozenset({"Arn"})
+    name_property = "AlarmName"
+
+    def create(self, context: Context, properties: Properties) -> Made:
+        name = properties.get("AlarmName") or context.generated_name(LONGEST_NAME)
+        self._put(context, name, properties)
+        cloud = context.cloud
+        return Made(name, {"Arn": f"arn:aws:cloudwatch:{cloud.region}:{cloud.account_id}:alarm:{name}"})
+
+    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+        self._put(context, current.physical_id, properties)
+        return current
+
+    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+        context.client("cloudwatch").delete_alarms(AlarmNames=[current.physical_id])
+
+    def _put(self, context: Context, name: str, properties: Properties) -> None:
+        settings = {key: value for key, value in properties.items() if key in ALARM_PROPERTIES}
+        tags = context.tag_list(properties.get("Tags"))
+        context.client("cloudwatch").put_metric_alarm(
+            AlarmName=name, **settings, **({"Tags": tags} if tags else {})
+        )
+
+
+class Dashboard(Provider):
+    type = "AWS::CloudWatch::Dashboard"
+    honoured = frozenset({"DashboardBody", "DashboardName"})
+    name_property = "DashboardName"
+
+    def create(self, context: Context, properties: Properties) -> Made:
+        name = properties.get("DashboardName") or context.generated_name(LONGEST_NAME)
+        self._put(context, name, properties)
+        return Made(name)
+
+    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+        self._put(context, current.physical_id, properties)
+        return current
+
+    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+        cloudwatch = context.client("cloudwatch")
+        try:
+            cloudwatch.delete_dashboards(DashboardNames=[current.physical_id])
+        except cloudwatch.exceptions.DashboardNotFoundError:
+            return
+
+    def _put(self, context: Context, name: str, properties: Properties) -> None:
+        context.client("cloudwatch").put_dashboard(
+            DashboardName=name, DashboardBody=properties["DashboardBody"]
+        )
+
+
+PROVIDERS = (Alarm(), Dashboard())

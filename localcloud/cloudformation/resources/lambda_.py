@@ -1,0 +1,159 @@
+"""AWS::Lambda::Function and AWS::Lambda::Permission."""
+
+import io
+import zipfile
+from typing import Any
+
+from localcloud.cloudformation.resources.provider import (
+    Context,
+    Made,
+    Properties,
+    Provider,
+    ignoring,
+    pick,
+    standing,
+)
+
+LONGEST_NAME = 64
+CONFIGURATION = (
+    "Description",
+    "Environment",
+    "EphemeralStorage",
+    "Handler",
+    "LoggingConfig",
+    "MemorySize",
+    "Role",
+    "Runtime",
+    "Timeout",
+    "TracingConfig",
+)
+"""Named alike in CloudFormation and in the Lambda API."""
+DEFAULTS = {
+    "Description": "",
+    "Environment": {"Variables": {}},
+    "EphemeralStorage": {"Size": 512},
+    "LoggingConfig": {"LogFormat": "Text"},
+    "MemorySize": 128,
+    "Timeout": 3,
+    "TracingConfig": {"Mode": "PassThrough"},
+}
+"""What a property goes back to when the template no longer has it."""
+
+
+class Function(Provider):
+    type = "AWS::Lambda::Function"
+    honoured = frozenset(
+        {
+            *CONFIGURATION,
+            "Architectures",
+            "Code",
+            "FunctionName",
+            "PackageType",
+            "ReservedConcurrentExecutions",
+            "Tags",
+        }
+    )
+    attributes = frozenset({"Arn"})
+    name_property = "FunctionName"
+
+    def create(self, context: Context, properties: Properties) -> Made:
+        functions = context.client("lambda")
+        name = properties.get("FunctionName") or context.generated_name(LONGEST_NAME)
+        tags = context.tags(properties.get("Tags"))
+        arn = functions.create_function(
+            FunctionName=name,
+            Code=_code(properties),
+            **pick(properties, *CONFIGURATION, "Architectures", "PackageType"),
+            **({"Tags": tags} if tags else {}),
+        )["FunctionArn"]
+        made = Made(name, {"Arn": arn})
+        if "ReservedConcurrentExecutions" in properties:
+            with standing(made):
+                functions.put_function_concurrency(
+                    FunctionName=name,
+                    ReservedConcurrentExecutions=properties["ReservedConcurrentExecutions"],
+                )
+        return made
+
+    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+        functions, name = context.client("lambda"), current.physical_id
+        code_keys = ("Code", "Architectures")
+        if any(properties.get(key) != previous.get(key) for key in code_keys):
+            functions.update_function_code(
+                FunctionName=name, **_code(properties), **pick(properties, "Architectures")
+            )
+        settings = {
+            key: properties.get(key, DEFAULTS.get(key))
+            for key in CONFIGURATION
+            if properties.get(key) != previous.get(key)
+        }
+        if settings:
+            functions.update_function_configuration(
+                FunctionName=name, **{key: value for key, value in settings.items() if value is not None}
+            )
+        reserved = properties.get("ReservedConcurrentExecutions")
+        if reserved is not None:
+            functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=reserved)
+        elif "ReservedConcurrentExecutions" in previous:
+            functions.delete_function_concurrency(FunctionName=name)
+        tags = context.tags(properties.get("Tags"))
+        if gone := {tag["Key"] for tag in previous.get("Tags", [])} - set(tags):
+            functions.untag_resource(Resource=current.attributes["Arn"], TagKeys=sorted(gone))
+        if tags:
+            functions.tag_resource(Resource=current.attributes["Arn"], Tags=tags)
+        return current
+
+    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+        functions = context.client("lambda")
+        ignoring(
+            functions.exceptions.ResourceNotFoundException,
+            functions.delete_function,
+            FunctionName=current.physical_id,
+        )
+
+
+def _code(properties: Properties) -> dict[str, Any]:
+    """The API's Code: as it is, or the source text of an inline function in a zip file."""
+    code = dict(properties["Code"])
+    if "ZipFile" not in code:
+        return code
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        # A fixed date, so that the same text is the same code.
+        archive.writestr(zipfile.ZipInfo("index.py"), code["ZipFile"])
+    return {"ZipFile": packed.getvalue()}
+
+
+class Permission(Provider):
+    """A statement of a function's resource policy."""
+
+    type = "AWS::Lambda::Permission"
+    honoured = frozenset(
+        {
+            "Action",
+            "EventSourceToken",
+            "FunctionName",
+            "Principal",
+            "PrincipalOrgID",
+            "SourceAccount",
+            "SourceArn",
+        }
+    )
+    attributes = frozenset({"Id"})
+
+    def create(self, context: Context, properties: Properties) -> Made:
+        statement = context.generated_name(100)
+        context.client("lambda").add_permission(StatementId=statement, **properties)
+        return Made(statement, {"Id": statement})
+
+    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+        functions = context.client("lambda")
+        ignoring(
+            functions.exceptions.ResourceNotFoundException,
+            functions.remove_permission,
+            FunctionName=properties["FunctionName"],
+            StatementId=current.physical_id,
+        )
+
+
+PROVIDERS = (Function(), Permission())

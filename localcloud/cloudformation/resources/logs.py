@@ -1,0 +1,96 @@
+"""AWS::Logs::LogGroup and AWS::Logs::MetricFilter."""
+
+from localcloud.cloudformation.resources.provider import (
+    Context,
+    Made,
+    Properties,
+    Provider,
+    ignoring,
+    standing,
+)
+
+LONGEST_NAME = 512
+
+
+class LogGroup(Provider):
+    type = "AWS::Logs::LogGroup"
+    honoured = frozenset({"KmsKeyId", "LogGroupName", "RetentionInDays", "Tags"})
+    attributes = frozenset({"Arn"})
+    name_property = "LogGroupName"
+
+    def create(self, context: Context, properties: Properties) -> Made:
+        logs = context.client("logs")
+        name = properties.get("LogGroupName") or context.generated_name(LONGEST_NAME)
+        key = {"kmsKeyId": properties["KmsKeyId"]} if "KmsKeyId" in properties else {}
+        tags = context.tags(properties.get("Tags"))
+        logs.create_log_group(logGroupName=name, **key, **({"tags": tags} if tags else {}))
+        cloud = context.cloud
+        made = Made(name, {"Arn": f"arn:aws:logs:{cloud.region}:{cloud.account_id}:log-group:{name}:*"})
+        if days := properties.get("RetentionInDays"):
+            with standing(made):
+                logs.put_retention_policy(logGroupName=name, retentionInDays=days)
+        return made
+
+    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+        logs, name = context.client("logs"), current.physical_id
+        if days := properties.get("RetentionInDays"):
+            logs.put_retention_policy(logGroupName=name, retentionInDays=days)
+        elif "RetentionInDays" in previous:
+            logs.delete_retention_policy(logGroupName=name)
+        if properties.get("KmsKeyId") != previous.get("KmsKeyId"):
+            if "KmsKeyId" in properties:
+                logs.associate_kms_key(logGroupName=name, kmsKeyId=properties["KmsKeyId"])
+            else:
+                logs.disassociate_kms_key(logGroupName=name)
+        if tags := context.tags(properties.get("Tags")):
+            logs.tag_log_group(logGroupName=name, tags=tags)
+        if gone := {tag["Key"] for tag in previous.get("Tags", [])} - set(tags):
+            logs.untag_log_group(logGroupName=name, tags=sorted(gone))
+        return current
+
+    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+        logs = context.client("logs")
+        ignoring(
+            logs.exceptions.ResourceNotFoundException, logs.delete_log_group, logGroupName=current.physical_id
+        )
+
+
+class MetricFilter(Provider):
+    type = "AWS::Logs::MetricFilter"
+    honoured = frozenset({"FilterName", "FilterPattern", "LogGroupName", "MetricTransformations"})
+
+    def create(self, context: Context, properties: Properties) -> Made:
+        name = properties.get("FilterName") or context.generated_name(LONGEST_NAME)
+        self._put(context, name, properties)
+        return Made(name)
+
+    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+        self._put(context, current.physical_id, properties)
+        return current
+
+    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+        logs = context.client("logs")
+        ignoring(
+            logs.exceptions.ResourceNotFoundException,
+            logs.delete_metric_filter,
+            logGroupName=properties["LogGroupName"],
+            filterName=current.physical_id,
+        )
+
+    def _put(self, context: Context, name: str, properties: Properties) -> None:
+        context.client("logs").put_metric_filter(
+            logGroupName=properties["LogGroupName"],
+            filterName=name,
+            filterPattern=properties["FilterPattern"],
+            metricTransformations=[_transformation(one) for one in properties["MetricTransformations"]],
+        )
+
+
+def _transformation(properties: Properties) -> dict:
+    made = {name[0].lower() + name[1:]: value for name, value in properties.items()}
+    if "dimensions" in made:
+        made["dimensions"] = {one["Key"]: one["Value"] for one in made["dimensions"]}
+    return made
+
+
+PROVIDERS = (LogGroup(), MetricFilter())

@@ -1,0 +1,226 @@
+"""AWS::S3::Bucket and AWS::S3::BucketPolicy."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from localcloud.cloudformation.errors import ResourceFailed
+from localcloud.cloudformation.resources.provider import Context, Made, Properties, Provider, standing
+
+LONGEST_NAME = 63
+
+
+class Bucket(Provider):
+    type = "AWS::S3::Bucket"
+    honoured = frozenset(
+        {
+            "BucketEncryption",
+            "BucketName",
+            "CorsConfiguration",
+            "LifecycleConfiguration",
+            "OwnershipControls",
+            "PublicAccessBlockConfiguration",
+            "Tags",
+            "VersioningConfiguration",
+            "WebsiteConfiguration",
+        }
+    )
+    attributes = frozenset({"Arn", "DomainName", "DualStackDomainName", "RegionalDomainName", "WebsiteURL"})
+    name_property = "BucketName"
+
+    def create(self, context: Context, properties: Properties) -> Made:
+        name = properties.get("BucketName") or context.generated_name(LONGEST_NAME, lower=True)
+        region = context.cloud.region
+        s3 = context.client("s3")
+        # us-east-1 has no location constraint of its own: S3 refuses its name there.
+        elsewhere = {"LocationConstraint": region}
+        s3.create_bucket(
+            Bucket=name, **({} if region == "us-east-1" else {"CreateBucketConfiguration": elsewhere})
+        )
+        made = Made(
+            name,
+            {
+                "Arn": f"arn:aws:s3:::{name}",
+                "DomainName": f"{name}.s3.amazonaws.com",
+                "DualStackDomainName": f"{name}.s3.dualstack.{region}.amazonaws.com",
+                "RegionalDomainName": f"{name}.s3.{region}.amazonaws.com",
+                "WebsiteURL": f"http://{name}.s3-website-{region}.amazonaws.com",
+            },
+        )
+        with standing(made):
+            self._configure(context, name, properties, {})
+        return made
+
+    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+        self._configure(context, current.physical_id, properties, previous)
+        return current
+
+    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+        s3 = context.client("s3")
+        try:
+            s3.delete_bucket(Bucket=current.physical_id)
+        except s3.exceptions.NoSuchBucket:
+            return
+
+    def _configure(self, context: Context, name: str, wanted: Properties, previous: Properties) -> None:
+        """Puts each configuration that is there, takes back each that went."""
+        s3 = context.client("s3")
+        for key, (put, argument, convert) in CONFIGURATIONS.items():
+            if key in wanted:
+                getattr(s3, put)(Bucket=name, **{argument: convert(wanted[key])})
+            elif key in previous:
+                _remove(s3, name, key)
+        if tags := context.tag_list(wanted.get("Tags")):
+            s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})
+        elif "Tags" in previous:
+            s3.delete_bucket_tagging(Bucket=name)
+
+
+def _remove(s3: Any, bucket: str, key: str) -> None:
+    if key == "VersioningConfiguration":  # versioning can be suspended, never removed
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    else:
+        getattr(s3, CONFIGURATIONS[key][0].replace("put_", "delete_").replace("_configuration", ""))(
+            Bucket=bucket
+        )
+
+
+def _encryption(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    rules = []
+    for rule in configuration["ServerSideEncryptionConfiguration"]:
+        default = dict(rule["ServerSideEncryptionByDefault"])
+        algorithm = {"SSEAlgorithm": default.pop("SSEAlgorithm")}
+        converted = {"ApplyServerSideEncryptionByDefault": algorithm | default}
+        if "BucketKeyEnabled" in rule:
+            converted["BucketKeyEnabled"] = rule["BucketKeyEnabled"]
+        _no_others("BucketEncryption", rule, {"ServerSideEncryptionByDefault", "BucketKeyEnabled"})
+        rules.append(converted)
+    return {"Rules": rules}
+
+
+def _lifecycle(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    _no_others("LifecycleConfiguration", configuration, {"Rules"})
+    return {"Rules": [_lifecycle_rule(rule) for rule in configuration["Rules"]]}
+
+
+def _lifecycle_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """A rule in the API's words, which differ from CloudFormation's in every part."""
+    made = {"Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}}
+    if "Id" in rule:
+        made["ID"] = rule["Id"]
+    expiration = {}
+    for name, key in (
+        ("ExpirationInDays", "Days"),
+        ("ExpirationDate", "Date"),
+        ("ExpiredObjectDeleteMarker", "ExpiredObjectDeleteMarker"),
+    ):
+        if name in rule:
+            expiration[key] = rule[name]
+    if expiration:
+        made["Expiration"] = expiration
+    if "AbortIncompleteMultipartUpload" in rule:
+        made["AbortIncompleteMultipartUpload"] = rule["AbortIncompleteMultipartUpload"]
+    if "NoncurrentVersionExpiration" in rule:
+        made["NoncurrentVersionExpiration"] = rule["NoncurrentVersionExpiration"]
+    elif "NoncurrentVersionExpirationInDays" in rule:
+        made["NoncurrentVersionExpiration"] = {"NoncurrentDays": rule["NoncurrentVersionExpirationInDays"]}
+    if "Transitions" in rule:
+        made["Transitions"] = [
+            {
+                "StorageClass": one["StorageClass"],
+                **_renamed(one, TransitionInDays="Days", TransitionDate="Date"),
+            }
+            for one in rule["Transitions"]
+        ]
+    _no_others(
+        "LifecycleConfiguration rule",
+        rule,
+        {
+            "AbortIncompleteMultipartUpload",
+            "ExpirationDate",
+            "ExpirationInDays",
+            "ExpiredObjectDeleteMarker",
+            "Id",
+            "NoncurrentVersionExpiration",
+            "NoncurrentVersionExpirationInDays",
+            "Prefix",
+            "Status",
+            "Transitions",
+        },
+    )
+    return made
+
+
+def _cors(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    rules = [
+        _renamed(
+            rule,
+            AllowedHeaders="AllowedHeaders",
+            AllowedMethods="AllowedMethods",
+            AllowedOrigins="AllowedOrigins",
+            ExposedHeaders="ExposeHeaders",
+            Id="ID",
+            MaxAge="MaxAgeSeconds",
+        )
+        for rule in configuration["CorsRules"]
+    ]
+    return {"CORSRules": rules}
+
+
+def _website(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    _no_others("WebsiteConfiguration", configuration, {"IndexDocument", "ErrorDocument"})
+    made = {}
+    if "IndexDocument" in configuration:
+        made["IndexDocument"] = {"Suffix": configuration["IndexDocument"]}
+    if "ErrorDocument" in configuration:
+        made["ErrorDocument"] = {"Key": configuration["ErrorDocument"]}
+    return made
+
+
+def _renamed(given: Mapping[str, Any], **names: str) -> dict[str, Any]:
+    return {new: given[old] for old, new in names.items() if old in given}
+
+
+def _no_others(place: str, given: Mapping[str, Any], known: set[str]) -> None:
+    if others := sorted(set(given) - known):
+        raise ResourceFailed(f"localcloud does not support {others} in {place}.")
+
+
+CONFIGURATIONS: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
+    "BucketEncryption": ("put_bucket_encryption", "ServerSideEncryptionConfiguration", _encryption),
+    "CorsConfiguration": ("put_bucket_cors", "CORSConfiguration", _cors),
+    "LifecycleConfiguration": ("put_bucket_lifecycle_configuration", "LifecycleConfiguration", _lifecycle),
+    "OwnershipControls": ("put_bucket_ownership_controls", "OwnershipControls", dict),
+    "PublicAccessBlockConfiguration": ("put_public_access_block", "PublicAccessBlockConfiguration", dict),
+    "VersioningConfiguration": ("put_bucket_versioning", "VersioningConfiguration", dict),
+    "WebsiteConfiguration": ("put_bucket_website", "WebsiteConfiguration", _website),
+}
+"""Property to the call that puts it, that call's argument, and what brings it into the API's form."""
+
+
+class BucketPolicy(Provider):
+    type = "AWS::S3::BucketPolicy"
+    honoured = frozenset({"Bucket", "PolicyDocument"})
+
+    def create(self, context: Context, properties: Properties) -> Made:
+        self._put(context, properties)
+        return Made(properties["Bucket"])
+
+    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+        self._put(context, properties)
+        return current
+
+    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+        s3 = context.client("s3")
+        try:
+            s3.delete_bucket_policy(Bucket=properties["Bucket"])
+        except s3.exceptions.NoSuchBucket:
+            return
+
+    def _put(self, context: Context, properties: Properties) -> None:
+        document = properties["PolicyDocument"]
+        text = document if isinstance(document, str) else json.dumps(document)
+        context.client("s3").put_bucket_policy(Bucket=properties["Bucket"], Policy=text)
+
+
+PROVIDERS = (Bucket(), BucketPolicy())

@@ -1,0 +1,199 @@
+"""AWS::SageMaker::Model, EndpointConfig and Endpoint."""
+
+import time
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from localcloud.cloudformation.errors import ResourceFailed
+from localcloud.cloudformation.resources.provider import Context, Made, Properties, Provider, pick
+
+LONGEST_NAME = 63
+POLL_SECONDS = 0.3
+COULD_NOT_FIND = "Could not find"
+"""How SageMaker's ValidationException says that a thing does not exist; it has no error code for that."""
+
+
+class Model(Provider):
+    type = "AWS::SageMaker::Model"
+    honoured = frozenset(
+        {
+            "Containers",
+            "EnableNetworkIsolation",
+            "ExecutionRoleArn",
+            "ModelName",
+            "PrimaryContainer",
+            "Tags",
+            "VpcConfig",
+        }
+    )
+    attributes = frozenset({"ModelArn", "ModelName"})
+    name_property = "ModelName"
+
+    def create(self, context: Context, properties: Properties) -> Made:
+        name = properties.get("ModelName") or context.generated_name(LONGEST_NAME)
+        arn = context.client("sagemaker").create_model(
+            ModelName=name,
+            **pick(
+                properties,
+                "Containers",
+                "EnableNetworkIsolation",
+                "ExecutionRoleArn",
+                "PrimaryContainer",
+                "VpcConfig",
+            ),
+            **_tags(context, properties),
+        )["ModelArn"]
+        return Made(arn, {"ModelArn": arn, "ModelName": name})
+
+    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+        _retag(context, current, properties, previous)
+        return current
+
+    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+        _delete(context, "model", ModelName=current.attributes["ModelName"])
+
+
+class EndpointConfig(Provider):
+    type = "AWS::SageMaker::EndpointConfig"
+    honoured = frozenset(
+        {
+            "AsyncInferenceConfig",
+            "DataCaptureConfig",
+            "EndpointConfigName",
+            "KmsKeyId",
+            "ProductionVariants",
+            "ShadowProductionVariants",
+            "Tags",
+        }
+    )
+    attributes = frozenset({"EndpointConfigArn", "EndpointConfigName"})
+    name_property = "EndpointConfigName"
+
+    def create(self, context: Context, properties: Properties) -> Made:
+        name = properties.get("EndpointConfigName") or context.generated_name(LONGEST_NAME)
+        arn = context.client("sagemaker").create_endpoint_config(
+            EndpointConfigName=name,
+            **pick(properties, *self.honoured - {"EndpointConfigName", "Tags"}),
+            **_tags(context, properties),
+        )["EndpointConfigArn"]
+        return Made(arn, {"EndpointConfigArn": arn, "EndpointConfigName": name})
+
+    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+        _retag(context, current, properties, previous)
+        return current
+
+    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+        _delete(context, "endpoint_config", EndpointConfigName=current.attributes["EndpointConfigName"])
+
+
+class Endpoint(Provider):
+    type = "AWS::SageMaker::Endpoint"
+    honoured = frozenset(
+        {
+            "DeploymentConfig",
+            "EndpointConfigName",
+            "EndpointName",
+            "ExcludeRetainedVariantProperties",
+            "RetainAllVariantProperties",
+            "RetainDeploymentConfig",
+            "Tags",
+        }
+    )
+    attributes = frozenset({"EndpointArn", "EndpointName"})
+    name_property = "EndpointName"
+
+    def create(self, context: Context, properties: Properties) -> Made:
+        name = properties.get("EndpointName") or context.generated_name(LONGEST_NAME)
+        config = _last_part(properties["EndpointConfigName"])
+        sagemaker = context.client("sagemaker")
+        arn = sagemaker.create_endpoint(
+            EndpointName=name,
+            EndpointConfigName=config,
+            **pick(properties, "DeploymentConfig"),
+            **_tags(context, properties),
+        )["EndpointArn"]
+        made = Made(arn, {"EndpointArn": arn, "EndpointName": name})
+        _wait_until_in_service(sagemaker, name, config, made)
+        return made
+
+    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+        sagemaker, name = context.client("sagemaker"), current.attributes["EndpointName"]
+        config = _last_part(properties["EndpointConfigName"])
+        if config != sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"]:
+            sagemaker.update_endpoint(
+                EndpointName=name,
+                EndpointConfigName=config,
+                **pick(
+                    properties,
+                    "DeploymentConfig",
+                    "ExcludeRetainedVariantProperties",
+                    "RetainAllVariantProperties",
+                    "RetainDeploymentConfig",
+                ),
+            )
+            _wait_until_in_service(sagemaker, name, config, current)
+        _retag(context, current, properties, previous)
+        return current
+
+    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+        name = current.attributes["EndpointName"]
+        _delete(context, "endpoint", EndpointName=name)
+        _wait_until_gone(context.client("sagemaker"), name)
+
+
+def _wait_until_in_service(sagemaker: Any, name: str, config: str, made: Made) -> None:
+    """Endpoint start-up has its own limit, after which it fails: none is needed here."""
+    while (endpoint := sagemaker.describe_endpoint(EndpointName=name))["EndpointStatus"].endswith("ing"):
+        time.sleep(POLL_SECONDS)
+    # A failed update leaves the endpoint in service with its old configuration.
+    if endpoint["EndpointStatus"] != "InService" or endpoint["EndpointConfigName"] != config:
+        reason = endpoint.get("FailureReason") or f"the endpoint is {endpoint['EndpointStatus']}"
+        raise ResourceFailed(f"Endpoint {name}: {reason}", made)
+
+
+def _wait_until_gone(sagemaker: Any, name: str) -> None:
+    try:
+        while (endpoint := sagemaker.describe_endpoint(EndpointName=name))["EndpointStatus"] == "Deleting":
+            time.sleep(POLL_SECONDS)
+    except ClientError as failed:
+        if _not_found(failed):
+            return
+        raise
+    raise ResourceFailed(f"Endpoint {name} could not be deleted: it is {endpoint['EndpointStatus']}")
+
+
+def _delete(context: Context, kind: str, **name: str) -> None:
+    try:
+        getattr(context.client("sagemaker"), f"delete_{kind}")(**name)
+    except ClientError as failed:
+        if not _not_found(failed):
+            raise
+
+
+def _not_found(failed: ClientError) -> bool:
+    return COULD_NOT_FIND.lower() in failed.response["Error"].get("Message", "").lower()
+
+
+def _tags(context: Context, properties: Properties) -> dict[str, list]:
+    tags = context.tag_list(properties.get("Tags"))
+    return {"Tags": tags} if tags else {}
+
+
+def _retag(context: Context, current: Made, properties: Properties, previous: Properties) -> None:
+    sagemaker = context.client("sagemaker")
+    tags = context.tags(properties.get("Tags"))
+    if gone := {tag["Key"] for tag in previous.get("Tags", [])} - set(tags):
+        sagemaker.delete_tags(ResourceArn=current.physical_id, TagKeys=sorted(gone))
+    if tags:
+        sagemaker.add_tags(
+            ResourceArn=current.physical_id,
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+        )
+
+
+def _last_part(name_or_arn: str) -> str:
+    return name_or_arn.rpartition("/")[2]
+
+
+PROVIDERS = (Model(), EndpointConfig(), Endpoint())

@@ -1,0 +1,68 @@
+"""AWS::SNS::Topic."""
+
+from typing import Any
+
+from localcloud.cloudformation.resources.provider import (
+    Context,
+    Made,
+    Properties,
+    Provider,
+    standing,
+)
+
+LONGEST_NAME = 256
+
+
+class Topic(Provider):
+    type = "AWS::SNS::Topic"
+    honoured = frozenset({"DisplayName", "Subscription", "Tags", "TopicName"})
+    attributes = frozenset({"TopicArn", "TopicName"})
+    name_property = "TopicName"
+
+    def create(self, context: Context, properties: Properties) -> Made:
+        sns = context.client("sns")
+        name = properties.get("TopicName") or context.generated_name(LONGEST_NAME)
+        display = (
+            {"Attributes": {"DisplayName": properties["DisplayName"]}} if "DisplayName" in properties else {}
+        )
+        tags = context.tag_list(properties.get("Tags"))
+        arn = sns.create_topic(Name=name, **display, **({"Tags": tags} if tags else {}))["TopicArn"]
+        made = Made(arn, {"TopicArn": arn, "TopicName": name})
+        with standing(made):
+            _subscribe(sns, arn, properties)
+        return made
+
+    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+        sns, arn = context.client("sns"), current.physical_id
+        sns.set_topic_attributes(
+            TopicArn=arn, AttributeName="DisplayName", AttributeValue=properties.get("DisplayName", "")
+        )
+        wanted = {(one["Protocol"], one["Endpoint"]) for one in properties.get("Subscription", [])}
+        for one in sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]:
+            if (one["Protocol"], one["Endpoint"]) not in wanted:
+                sns.unsubscribe(SubscriptionArn=one["SubscriptionArn"])
+        _subscribe(sns, arn, properties)
+        tags = context.tags(properties.get("Tags"))
+        if gone := {tag["Key"] for tag in previous.get("Tags", [])} - set(tags):
+            sns.untag_resource(ResourceArn=arn, TagKeys=sorted(gone))
+        if tags:
+            sns.tag_resource(ResourceArn=arn, Tags=context.tag_list(properties.get("Tags")))
+        return current
+
+    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+        sns = context.client("sns")
+        try:
+            for one in sns.list_subscriptions_by_topic(TopicArn=current.physical_id)["Subscriptions"]:
+                sns.unsubscribe(SubscriptionArn=one["SubscriptionArn"])
+            sns.delete_topic(TopicArn=current.physical_id)
+        except sns.exceptions.NotFoundException:
+            return
+
+
+def _subscribe(sns: Any, arn: str, properties: Properties) -> None:
+    """Subscribing again changes nothing, here as on AWS."""
+    for one in properties.get("Subscription", []):
+        sns.subscribe(TopicArn=arn, Protocol=one["Protocol"], Endpoint=one["Endpoint"])
+
+
+PROVIDERS = (Topic(),)

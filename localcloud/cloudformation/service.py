@@ -1,0 +1,318 @@
+"""The CloudFormation API: stacks and change sets, deployed by threads while clients follow the events."""
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import werkzeug
+from moto.core.utils import get_service_model
+
+from localcloud.cloud import Cloud
+from localcloud.cloudformation import changes, requests, templates_api, views
+from localcloud.cloudformation.blueprint import Blueprint
+from localcloud.cloudformation.deployment import Deployment
+from localcloud.cloudformation.errors import NO_CHANGES, NO_UPDATES, ValidationError
+from localcloud.cloudformation.stacks import (
+    DELETED,
+    FAILED_CHANGE_SET_STACK,
+    ChangeSet,
+    Source,
+    Stack,
+    Stacks,
+)
+from localcloud.protocol import ApiError, ModelledApi
+
+log = logging.getLogger(__name__)
+
+API_VERSION = "2010-05-15"
+HEAD_START_SECONDS = 5
+"""Small stacks are done in this time; boto3's waiters would look again only after 15 or 30 seconds."""
+
+
+class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
+    """Answers CloudFormation's Query API. Operations that it lacks are refused by name."""
+
+    service_name = "cloudformation"
+
+    def __init__(self, cloud: Cloud):
+        self.cloud = cloud
+        self.stacks = Stacks()
+        self._threads: set[threading.Thread] = set()
+        self._request = threading.local()
+        """`deployment`: the thread that the request in hand has started."""
+
+    def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
+        if request.method != "POST" or request.form.get("Version") != API_VERSION:
+            return None
+        operation = request.form.get("Action", "")
+        if operation not in get_service_model(self.service_name).operation_names:
+            return None
+        self._request.deployment = None
+        answer = self.answer(request, operation)
+        if self._request.deployment:
+            self._request.deployment.join(HEAD_START_SECONDS)
+        return answer
+
+    def close(self) -> None:
+        """Waits a moment for deployments to see that the cloud is gone."""
+        for thread in self._threads:
+            thread.join(timeout=2)
+
+    def status(self) -> dict[str, Any]:
+        return {"stacks": {one.name: one.status for one in self.stacks if one.status != DELETED}}
+
+    # Stacks
+
+    def create_stack(self, **request: Any) -> dict[str, Any]:
+        name = request["StackName"]
+        on_failure = request.get("OnFailure") or "ROLLBACK"
+        if request.get("DisableRollback"):
+            on_failure = "DO_NOTHING"
+        with self.stacks.lock:
+            if self.stacks.find(name):
+                raise ApiError("AlreadyExistsException", f"Stack [{name}] already exists")
+            source = requests.source(self.cloud, request, None, direct=True)
+            stack = self._new_stack(name, "CREATE_IN_PROGRESS", request)
+            blueprint = self._blueprint(stack, source)
+            stack.termination_protection = bool(request.get("EnableTerminationProtection"))
+            self.stacks.add(stack)
+        self._start(stack, source, "CREATE_IN_PROGRESS", lambda run: run.create(blueprint, on_failure))
+        return {"StackId": stack.id}
+
+    def update_stack(self, **request: Any) -> dict[str, Any]:
+        with self.stacks.lock:
+            stack = self.stacks.updatable(request["StackName"])
+            source = requests.source(self.cloud, request, stack.source, direct=True)
+            planned, blueprint = self._plan(stack, source)
+            if not changes.anything(planned, blueprint, stack):
+                raise ValidationError(NO_UPDATES)
+            stack.disable_rollback = bool(request.get("DisableRollback"))
+            stack.token = request.get("ClientRequestToken")
+            self._update(stack, source)
+        return {"StackId": stack.id}
+
+    def delete_stack(self, **request: Any) -> None:
+        stack = self.stacks.find(request["StackName"])
+        if stack is None or stack.status == DELETED:
+            return
+        if stack.termination_protection:
+            raise ValidationError(
+                f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled"
+            )
+        retain = frozenset(request.get("RetainResources") or [])
+        with self.stacks.lock:
+            self._refuse_when_busy(stack)
+            stack.token = request.get("ClientRequestToken")
+            if stack.status == FAILED_CHANGE_SET_STACK:
+                stack.set_status(DELETED)
+                return
+            self.stacks.check_exports(stack, outputs=[])
+            stack.status = "DELETE_IN_PROGRESS"
+        self._start(stack, stack.source, "DELETE_IN_PROGRESS", lambda run: run.delete(retain))
+
+    def describe_stacks(self, StackName: str | None = None, NextToken: str | None = None) -> dict[str, Any]:
+        if StackName:
+            return {"Stacks": [views.stack(self.cloud, self.stacks.get(StackName))]}
+        alive = [one for one in self.stacks if one.status != DELETED]
+        shown, token = views.page(alive, NextToken)
+        return {"Stacks": [views.stack(self.cloud, one) for one in shown], "NextToken": token}
+
+    def list_stacks(
+        self, StackStatusFilter: list[str] | None = None, NextToken: str | None = None
+    ) -> dict[str, Any]:
+        wanted = [one for one in self.stacks if not StackStatusFilter or one.status in StackStatusFilter]
+        shown, token = views.page(wanted, NextToken)
+        return {"StackSummaries": [views.summary(one) for one in shown], "NextToken": token}
+
+    def describe_stack_events(self, StackName: str, NextToken: str | None = None) -> dict[str, Any]:
+        newest_first = self.stacks.get(StackName).events[::-1]
+        shown, token = views.page(newest_first, NextToken)
+        return {"StackEvents": [views.event(one) for one in shown], "NextToken": token}
+
+    def describe_stack_resource(self, StackName: str, LogicalResourceId: str) -> dict[str, Any]:
+        stack = self.stacks.get(StackName)
+        if (resource := stack.resources.get(LogicalResourceId)) is None:
+            raise ValidationError(f"Resource {LogicalResourceId} does not exist for stack {stack.name}")
+        return {"StackResourceDetail": views.resource(stack, resource)}
+
+    def describe_stack_resources(
+        self,
+        StackName: str | None = None,
+        LogicalResourceId: str | None = None,
+        PhysicalResourceId: str | None = None,
+    ) -> dict[str, Any]:
+        stacks = [self.stacks.get(StackName)] if StackName else self.stacks
+        found = [
+            views.resource(stack, resource)
+            for stack in stacks
+            for resource in list(stack.resources.values())
+            if LogicalResourceId in (None, resource.logical_id)
+            if PhysicalResourceId in (None, resource.physical_id)
+        ]
+        return {"StackResources": found}
+
+    def list_stack_resources(self, StackName: str, NextToken: str | None = None) -> dict[str, Any]:
+        stack = self.stacks.get(StackName)
+        shown, token = views.page(list(stack.resources.values()), NextToken)
+        return {
+            "StackResourceSummaries": [views.resource(stack, one) for one in shown],
+            "NextToken": token,
+        }
+
+    def update_termination_protection(
+        self, EnableTerminationProtection: bool, StackName: str
+    ) -> dict[str, Any]:
+        stack = self.stacks.get(StackName)
+        stack.termination_protection = EnableTerminationProtection
+        return {"StackId": stack.id}
+
+    def list_exports(self, NextToken: str | None = None) -> dict[str, Any]:
+        shown, token = views.page(self.stacks.exports(), NextToken)
+        return {"Exports": shown, "NextToken": token}
+
+    def list_imports(self, ExportName: str, NextToken: str | None = None) -> dict[str, Any]:
+        shown, token = views.page([one.name for one in self.stacks.importers(ExportName)], NextToken)
+        return {"Imports": shown, "NextToken": token}
+
+    # Change sets
+
+    def create_change_set(self, **request: Any) -> dict[str, Any]:
+        name, kind = request["StackName"], request.get("ChangeSetType") or "UPDATE"
+        if kind not in ("CREATE", "UPDATE"):
+            raise ApiError("NotImplemented", f"localcloud has no change sets of type {kind}.")
+        with self.stacks.lock:
+            stack = self.stacks.find(name)
+            if kind == "CREATE" and stack and stack.status != FAILED_CHANGE_SET_STACK:
+                raise ValidationError(f"Stack [{name}] already exists and cannot be created again")
+            if kind == "UPDATE":
+                stack = self.stacks.updatable(name)
+            fresh = stack is None
+            stack = stack or self._new_stack(name, FAILED_CHANGE_SET_STACK, request)
+            if request["ChangeSetName"] in stack.change_sets:
+                raise ApiError(
+                    "AlreadyExistsException", f"ChangeSet {request['ChangeSetName']} already exists"
+                )
+            source = requests.source(self.cloud, request, stack.source, direct=False)
+            planned, blueprint = self._plan(stack, source)
+            change_set = ChangeSet(
+                id=self._arn(f"changeSet/{request['ChangeSetName']}/{uuid.uuid4()}"),
+                name=request["ChangeSetName"],
+                kind=kind,
+                source=source,
+                description=request.get("Description"),
+                changes=planned,
+                on_stack_failure=request.get("OnStackFailure"),
+            )
+            if kind == "UPDATE" and not changes.anything(planned, blueprint, stack):
+                change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
+                change_set.reason = NO_CHANGES
+            stack.change_sets[change_set.name] = change_set
+            if fresh:
+                stack.set_status(FAILED_CHANGE_SET_STACK, "User Initiated")
+                self.stacks.add(stack)
+        return {"Id": change_set.id, "StackId": stack.id}
+
+    def describe_change_set(
+        self, ChangeSetName: str, StackName: str | None = None, NextToken: str | None = None, **_: Any
+    ) -> dict[str, Any]:
+        stack, change_set = self._find_change_set(ChangeSetName, StackName)
+        shown, token = views.page(change_set.changes, NextToken)
+        return views.change_set(stack, change_set) | {"Changes": shown, "NextToken": token}
+
+    def execute_change_set(self, ChangeSetName: str, StackName: str | None = None, **request: Any) -> None:
+        with self.stacks.lock:
+            stack, change_set = self._find_change_set(ChangeSetName, StackName)
+            if change_set.execution_status != "AVAILABLE":
+                raise ApiError(
+                    "InvalidChangeSetStatus",
+                    f"ChangeSet [{change_set.id}] cannot be executed in its current status of "
+                    f"[{change_set.status}]",
+                )
+            self._refuse_when_busy(stack)
+            stack.token = request.get("ClientRequestToken")
+            stack.disable_rollback = bool(request.get("DisableRollback"))
+            # As on AWS the others go: they were made for a stack that is no more.
+            stack.change_sets = {change_set.name: change_set}
+            change_set.execution_status = "EXECUTE_COMPLETE"
+            if change_set.kind == "UPDATE":
+                self._update(stack, change_set.source)
+                return
+            blueprint = self._blueprint(stack, change_set.source)
+            on_failure = change_set.on_stack_failure or "ROLLBACK"
+            if stack.disable_rollback:
+                on_failure = "DO_NOTHING"
+            stack.status = "CREATE_IN_PROGRESS"
+        self._start(
+            stack, change_set.source, "CREATE_IN_PROGRESS", lambda run: run.create(blueprint, on_failure)
+        )
+
+    def delete_change_set(self, ChangeSetName: str, StackName: str | None = None) -> None:
+        stack, change_set = self._find_change_set(ChangeSetName, StackName)
+        stack.change_sets.pop(change_set.name, None)
+
+    def list_change_sets(self, StackName: str, NextToken: str | None = None) -> dict[str, Any]:
+        stack = self.stacks.get(StackName)
+        shown, token = views.page(list(stack.change_sets.values()), NextToken)
+        return {"Summaries": [views.change_set(stack, one) for one in shown], "NextToken": token}
+
+    def _find_change_set(self, name_or_id: str, stack_name: str | None) -> tuple[Stack, ChangeSet]:
+        for stack in [self.stacks.get(stack_name)] if stack_name else self.stacks:
+            for change_set in stack.change_sets.values():
+                if name_or_id in (change_set.id, change_set.name):
+                    return stack, change_set
+        raise ApiError("ChangeSetNotFound", f"ChangeSet [{name_or_id}] does not exist")
+
+    # Deploying
+
+    def _new_stack(self, name: str, status: str, request: dict[str, Any]) -> Stack:
+        return Stack(
+            id=self._arn(f"stack/{name}/{uuid.uuid4()}"),
+            name=name,
+            status=status,
+            disable_rollback=bool(request.get("DisableRollback")),
+            token=request.get("ClientRequestToken"),
+        )
+
+    def _arn(self, resource: str) -> str:
+        return f"arn:aws:cloudformation:{self.cloud.region}:{self.cloud.account_id}:{resource}"
+
+    def _refuse_when_busy(self, stack: Stack) -> None:
+        if stack.busy:
+            raise ValidationError(f"Stack:{stack.id} is in {stack.status} state and can not be changed now.")
+
+    def _blueprint(self, stack: Stack, source: Source, resources: dict | None = None) -> Blueprint:
+        resources = stack.resources if resources is None else resources
+        return Blueprint(self.cloud, source, stack.name, stack.id, resources, self.stacks.imported)
+
+    def _plan(self, stack: Stack, source: Source) -> tuple[list[dict[str, Any]], Blueprint]:
+        foreseen = dict(stack.resources)
+        blueprint = self._blueprint(stack, source, foreseen)
+        planned = changes.planned(blueprint, foreseen, stack)
+        self.stacks.check_exports(stack, blueprint.outputs())
+        return planned, blueprint
+
+    def _update(self, stack: Stack, source: Source) -> None:
+        previous = stack.source
+        blueprint = self._blueprint(stack, source)
+        self._start(stack, source, "UPDATE_IN_PROGRESS", lambda run: run.update(blueprint, previous))
+
+    def _start(self, stack: Stack, source: Source, status: str, action: Callable[[Deployment], None]) -> None:
+        stack.source = source
+        if status != "DELETE_IN_PROGRESS":  # which the deployment says itself, as for a failed creation
+            stack.set_status(status, "User Initiated")
+
+        def deploy() -> None:
+            try:
+                action(Deployment(self.cloud, stack))
+            except Exception:
+                log.exception("deploying stack %s", stack.name)
+                stack.set_status(
+                    status.replace("IN_PROGRESS", "FAILED"), "localcloud failed; its output says why"
+                )
+
+        thread = threading.Thread(target=deploy, name=f"stack {stack.name}", daemon=True)
+        thread.start()
+        self._threads = {one for one in self._threads if one.is_alive()} | {thread}
+        self._request.deployment = thread

@@ -1,0 +1,246 @@
+"""The records of stacks: what they hold, what happened to them and what they export."""
+
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from localcloud.cloudformation.errors import ValidationError
+from localcloud.cloudformation.resources.provider import Made
+
+DELETED = "DELETE_COMPLETE"
+FAILED_CHANGE_SET_STACK = "REVIEW_IN_PROGRESS"
+STACK_TYPE = "AWS::CloudFormation::Stack"
+
+UPDATABLE = {
+    "CREATE_FAILED",
+    "CREATE_COMPLETE",
+    "UPDATE_COMPLETE",
+    "UPDATE_FAILED",
+    "UPDATE_ROLLBACK_COMPLETE",
+}
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class Resource:
+    """One resource of a stack, with the properties it was last made or changed with."""
+
+    logical_id: str
+    type: str
+    made: Made | None = None
+    properties: dict[str, Any] = field(default_factory=dict)
+    depends_on: frozenset[str] = frozenset()
+    deletion_policy: str = "Delete"
+    metadata: Any = None
+    status: str = ""
+    reason: str | None = None
+    timestamp: datetime = field(default_factory=now)
+
+    @property
+    def physical_id(self) -> str:
+        return self.made.physical_id if self.made else ""
+
+
+@dataclass
+class Event:
+    stack_id: str
+    stack_name: str
+    logical_id: str
+    physical_id: str
+    type: str
+    status: str
+    reason: str | None = None
+    properties: str | None = None
+    token: str | None = None
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    timestamp: datetime = field(default_factory=now)
+
+
+@dataclass
+class Source:
+    """What a stack is made from: its template as given and as expanded, parameters, tags and the rest."""
+
+    body: str
+    template: dict[str, Any]
+    """As written."""
+    expanded: dict[str, Any]
+    """After the SAM transform."""
+    parameters: dict[str, str]
+    tags: dict[str, str] = field(default_factory=dict)
+    capabilities: list[str] = field(default_factory=list)
+    role_arn: str | None = None
+    notification_arns: list[str] = field(default_factory=list)
+
+    @property
+    def shown_parameters(self) -> list[dict[str, str]]:
+        """The parameters as DescribeStacks shows them, secret ones masked."""
+        declared = self.expanded.get("Parameters") or {}
+        return [
+            {"ParameterKey": name, "ParameterValue": "****" if _secret(declared.get(name, {})) else value}
+            for name, value in self.parameters.items()
+        ]
+
+
+def _secret(spec: Mapping[str, Any]) -> bool:
+    return str(spec.get("NoEcho", False)).lower() == "true"
+
+
+@dataclass
+class ChangeSet:
+    id: str
+    name: str
+    kind: str
+    """CREATE or UPDATE"""
+    source: Source
+    description: str | None = None
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    status: str = "CREATE_COMPLETE"
+    execution_status: str = "AVAILABLE"
+    reason: str | None = None
+    on_stack_failure: str | None = None
+    created: datetime = field(default_factory=now)
+
+
+@dataclass
+class Stack:
+    id: str
+    name: str
+    status: str
+    source: Source | None = None
+    reason: str | None = None
+    resources: dict[str, Resource] = field(default_factory=dict)
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    change_sets: dict[str, ChangeSet] = field(default_factory=dict)
+    replaced: list[tuple[Resource, str]] = field(default_factory=list)
+    """Resources with a successor, and their policy: deleted by the first update or deletion that works."""
+    disable_rollback: bool = False
+    termination_protection: bool = False
+    created: datetime = field(default_factory=now)
+    updated: datetime | None = None
+    deleted: datetime | None = None
+    token: str | None = None
+
+    @property
+    def busy(self) -> bool:
+        return self.status.endswith("_IN_PROGRESS") and self.status != FAILED_CHANGE_SET_STACK
+
+    def set_status(self, status: str, reason: str | None = None) -> None:
+        """Moves the stack to a status and says so in its events."""
+        self.status, self.reason = status, reason
+        self.events.append(
+            Event(self.id, self.name, self.name, self.id, STACK_TYPE, status, reason, token=self.token)
+        )
+
+    def note(
+        self, resource: Resource, status: str, reason: str | None = None, properties: Any = None
+    ) -> None:
+        """Moves a resource to a status and says so in the stack's events."""
+        resource.status, resource.reason, resource.timestamp = status, reason, now()
+        self.events.append(
+            Event(
+                self.id,
+                self.name,
+                resource.logical_id,
+                resource.physical_id,
+                resource.type,
+                status,
+                reason,
+                properties,
+                self.token,
+            )
+        )
+
+
+class Stacks:
+    """All stacks of the account, the deleted ones included (by id, as on AWS)."""
+
+    def __init__(self) -> None:
+        self._stacks: dict[str, Stack] = {}
+        self.lock = threading.RLock()
+
+    def __iter__(self) -> Iterator[Stack]:
+        with self.lock:
+            return iter(list(self._stacks.values()))
+
+    def add(self, stack: Stack) -> None:
+        with self.lock:
+            self._stacks[stack.id] = stack
+
+    def remove(self, stack: Stack) -> None:
+        """Forgets a stack that never came to be."""
+        with self.lock:
+            self._stacks.pop(stack.id, None)
+
+    def find(self, name_or_id: str) -> Stack | None:
+        """A stack by name, which only a living one answers to, or by id."""
+        if (stack := self._stacks.get(name_or_id)) is not None:
+            return stack
+        alive = (stack for stack in self if stack.status != DELETED)
+        return next((stack for stack in alive if stack.name == name_or_id), None)
+
+    def get(self, name_or_id: str) -> Stack:
+        """Like `find`, but raises ValidationError for a stack that is not there."""
+        if (stack := self.find(name_or_id)) is None:
+            raise ValidationError(f"Stack with id {name_or_id} does not exist")
+        return stack
+
+    def updatable(self, name: str) -> Stack:
+        stack = self.get(name)
+        if stack.status not in UPDATABLE:
+            raise ValidationError(f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
+        return stack
+
+    def exports(self) -> list[dict[str, str]]:
+        return [
+            {"ExportingStackId": stack.id, "Name": output["ExportName"], "Value": output["OutputValue"]}
+            for stack in self
+            if stack.status != DELETED
+            for output in stack.outputs
+            if output.get("ExportName")
+        ]
+
+    def imported(self, name: str) -> str:
+        """The value of an export. Raises ValidationError when there is none of that name."""
+        for export in self.exports():
+            if export["Name"] == name:
+                return export["Value"]
+        raise ValidationError(f"No export named {name} found.")
+
+    def check_exports(self, stack: Stack, outputs: list[dict[str, Any]]) -> None:
+        """Whether a stack may come to have these outputs: no name taken, none removed that others use.
+
+        Raises ValidationError.
+        """
+        names = {one["ExportName"] for one in outputs if "ExportName" in one}
+        for name in {one.get("ExportName") for one in stack.outputs} - names - {None}:
+            if users := self.importers(name):
+                raise ValidationError(f"Export {name} cannot be deleted as it is in use by {users[0].name}")
+        for export in self.exports():
+            if export["Name"] in names and export["ExportingStackId"] != stack.id:
+                raise ValidationError(
+                    f"Export with name {export['Name']} is already exported by stack "
+                    f"{export['ExportingStackId']}"
+                )
+
+    def importers(self, export: str) -> list[Stack]:
+        """The stacks whose template imports this export by its literal name."""
+        return [
+            stack
+            for stack in self
+            if stack.status != DELETED and stack.source and _imports(stack.source.expanded, export)
+        ]
+
+
+def _imports(expression: Any, export: str) -> bool:
+    if isinstance(expression, dict):
+        if expression.get("Fn::ImportValue") == export:
+            return True
+        expression = list(expression.values())
+    return isinstance(expression, list) and any(_imports(item, export) for item in expression)

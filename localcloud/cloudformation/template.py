@@ -1,0 +1,190 @@
+"""Reads templates and the parameter values that go with them."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+
+from localcloud.cloud import Cloud
+from localcloud.cloudformation.errors import ValidationError
+
+SECTIONS = {
+    "AWSTemplateFormatVersion",
+    "Conditions",
+    "Description",
+    "Globals",
+    "Mappings",
+    "Metadata",
+    "Outputs",
+    "Parameters",
+    "Resources",
+    "Rules",
+    "Transform",
+}
+RESOURCE_KEYS = {
+    "Condition",
+    "Connectors",
+    "DeletionPolicy",
+    "DependsOn",
+    "IgnoreGlobals",
+    "Metadata",
+    "Properties",
+    "Type",
+    "UpdateReplacePolicy",
+}
+"""What a resource may have. CreationPolicy and UpdatePolicy are for types that are not known here."""
+MAX_BODY_BYTES = 51_200
+"""Of a template sent in the request itself; a TemplateURL may hold a megabyte."""
+SSM_VALUE = "AWS::SSM::Parameter::Value<"
+
+
+def load(body: str) -> dict[str, Any]:
+    """A template from its JSON or YAML text, short forms such as !Ref written out. Raises ValidationError."""
+    try:
+        template = json.loads(body) if body.lstrip().startswith("{") else yaml.load(body, _Loader)
+    except (ValueError, yaml.YAMLError) as broken:
+        raise ValidationError(f"Template format error: {' '.join(str(broken).split())}") from broken
+    if not isinstance(template, dict):
+        raise ValidationError("Template format error: unsupported structure.")
+    _check_sections(template)
+    return template
+
+
+def _check_sections(template: Mapping[str, Any]) -> None:
+    if unknown := sorted(set(template) - SECTIONS):
+        raise ValidationError(f"Invalid template property or properties {unknown}")
+    if template.get("Rules"):
+        raise ValidationError("localcloud does not support the template section Rules.")
+    resources = template.get("Resources")
+    if not isinstance(resources, dict) or not resources:
+        raise ValidationError("Template format error: At least one Resources member must be defined.")
+    if twice := sorted(set(resources) & set(template.get("Parameters") or {})):
+        raise ValidationError(f"Template format error: {twice} name both a parameter and a resource.")
+    for logical_id, resource in resources.items():
+        if not re.fullmatch(r"[a-zA-Z0-9]{1,255}", str(logical_id)):
+            raise ValidationError(f"Template format error: Resource name {logical_id} is non alphanumeric.")
+        if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
+            raise ValidationError(
+                f"Template format error: [/Resources/{logical_id}] "
+                "Every Resources object must contain a Type member."
+            )
+        if unknown := sorted(set(resource) - RESOURCE_KEYS):
+            raise ValidationError(f"localcloud does not support {unknown} on resource {logical_id}.")
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML plus CloudFormation's tags; dates stay text and a key given twice is an error."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as in the base class
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict:
+    loader.flatten_mapping(node)
+    pairs = [(loader.construct_object(key, deep=True), value) for key, value in node.value]
+    result = {}
+    for (key, value), (key_node, _) in zip(pairs, node.value, strict=True):
+        if key in result:
+            raise yaml.MarkedYAMLError(problem=f"duplicate key {key}", problem_mark=key_node.start_mark)
+        result[key] = loader.construct_object(value, deep=True)
+    return result
+
+
+def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict:
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = _mapping(loader, node)
+    if suffix == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+_Loader.add_multi_constructor("!", _short_form)
+
+
+def parameter_values(
+    cloud: Cloud, template: Mapping[str, Any], given: Iterable[Mapping[str, Any]], previous: Mapping[str, Any]
+) -> dict[str, str]:
+    """The text value of every parameter: given, previous (where UsePreviousValue is set) or default.
+
+    Raises ValidationError for unknown, missing and not allowed values.
+    """
+    declared = template.get("Parameters") or {}
+    values = {name: str(_plain(spec["Default"])) for name, spec in declared.items() if "Default" in spec}
+    unknown = sorted({entry["ParameterKey"] for entry in given} - set(declared))
+    if unknown:
+        raise ValidationError(f"Parameters: [{', '.join(unknown)}] do not exist in the template")
+    for entry in given:
+        name = entry["ParameterKey"]
+        if entry.get("UsePreviousValue"):
+            if name not in previous:
+                raise ValidationError(f"Invalid input for parameter key {name}. No previous value.")
+            values[name] = previous[name]
+        else:
+            values[name] = entry.get("ParameterValue", "")
+    if missing := sorted(set(declared) - set(values)):
+        raise ValidationError(f"Parameters: [{', '.join(missing)}] must have values")
+    for name, spec in declared.items():
+        _check_parameter(name, spec, values[name])
+    return values
+
+
+def effective_values(
+    cloud: Cloud, template: Mapping[str, Any], values: Mapping[str, str]
+) -> dict[str, str | list[str]]:
+    """What `Ref` gives for each parameter: lists split, values from the Parameter Store looked up."""
+    effective = {}
+    for name, spec in (template.get("Parameters") or {}).items():
+        kind, value = spec.get("Type", "String"), values[name]
+        if kind.startswith(SSM_VALUE):
+            value = _stored(cloud, name, value)
+            kind = kind.removeprefix(SSM_VALUE).removesuffix(">")
+        is_list = kind == "CommaDelimitedList" or kind.startswith("List<")
+        effective[name] = [item.strip() for item in value.split(",")] if is_list else value
+    return effective
+
+
+def _stored(cloud: Cloud, name: str, path: str) -> str:
+    ssm = cloud.client("ssm")
+    try:
+        return ssm.get_parameter(Name=path)["Parameter"]["Value"]
+    except ssm.exceptions.ParameterNotFound as missing:
+        raise ValidationError(f"Parameter {name}: the Parameter Store has no {path}") from missing
+
+
+def _plain(value: Any) -> Any:
+    """YAML booleans as CloudFormation shows them."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _check_parameter(name: str, spec: Mapping[str, Any], value: str) -> None:
+    allowed = [str(_plain(one)) for one in spec.get("AllowedValues", [])]
+    kind = spec.get("Type", "String")
+    items = [item.strip() for item in value.split(",")] if kind == "CommaDelimitedList" else [value]
+    for item in items:
+        if allowed and item not in allowed:
+            raise ValidationError(
+                f"Parameter '{name}' must be one of AllowedValues [{', '.join(allowed)}], not {item!r}"
+            )
+        if (pattern := spec.get("AllowedPattern")) and not re.fullmatch(pattern, item):
+            raise ValidationError(
+                spec.get("ConstraintDescription") or f"Parameter '{name}' must match pattern {pattern}"
+            )
+    if not int(spec.get("MinLength", 0)) <= len(value) <= int(spec.get("MaxLength", len(value))):
+        raise ValidationError(f"Parameter '{name}' must be as long as MinLength and MaxLength say")
+    if kind == "Number":
+        try:
+            number = float(value)
+        except ValueError as wrong:
+            raise ValidationError(f"Parameter '{name}' must be a number, not {value!r}") from wrong
+        low, high = float(spec.get("MinValue", number)), float(spec.get("MaxValue", number))
+        if not low <= number <= high:
+            raise ValidationError(f"Parameter '{name}' must be between {low:g} and {high:g}, not {value}")

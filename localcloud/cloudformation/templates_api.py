@@ -1,0 +1,89 @@
+"""The operations on templates alone: fetch, summarise, validate."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from localcloud.cloud import Cloud
+from localcloud.cloudformation import requests, transform
+from localcloud.cloudformation import template as templates
+from localcloud.cloudformation.stacks import Stacks
+
+
+class TemplateOperations:
+    """A part of the CloudFormation API, mixed into the whole."""
+
+    cloud: Cloud
+    stacks: Stacks
+
+    def get_template(
+        self,
+        StackName: str | None = None,
+        ChangeSetName: str | None = None,
+        TemplateStage: str | None = None,
+    ) -> dict[str, Any]:
+        if ChangeSetName:
+            source = self._find_change_set(ChangeSetName, StackName)[1].source
+        else:
+            source = self.stacks.get(StackName).source
+        body = ""
+        if source:
+            body = json.dumps(source.expanded, default=str) if TemplateStage == "Processed" else source.body
+        return {"TemplateBody": body, "StagesAvailable": ["Original", "Processed"]}
+
+    def get_template_summary(self, StackName: str | None = None, **request: Any) -> dict[str, Any]:
+        if StackName:
+            source = self.stacks.get(StackName).source
+            template = source.template if source else {"Resources": {}}
+        else:
+            template = templates.load(requests.template_body(self.cloud, request, None))
+        return {
+            "Parameters": [
+                {
+                    "ParameterKey": name,
+                    "DefaultValue": _shown(spec.get("Default")),
+                    "ParameterType": spec.get("Type", "String"),
+                    "NoEcho": str(spec.get("NoEcho", False)).lower() == "true",
+                    "Description": spec.get("Description"),
+                    "ParameterConstraints": {
+                        "AllowedValues": [_shown(value) for value in spec.get("AllowedValues", [])]
+                    },
+                }
+                for name, spec in (template.get("Parameters") or {}).items()
+            ],
+            "Description": template.get("Description"),
+            "Capabilities": self._capabilities(template),
+            "ResourceTypes": sorted({one["Type"] for one in template["Resources"].values()}),
+            "Version": template.get("AWSTemplateFormatVersion"),
+            "Metadata": json.dumps(template["Metadata"]) if "Metadata" in template else None,
+            "DeclaredTransforms": transform.declared(template),
+            "ResourceIdentifierSummaries": [],
+        }
+
+    def validate_template(self, **request: Any) -> dict[str, Any]:
+        template = templates.load(requests.template_body(self.cloud, request, None))
+        return {
+            "Parameters": [
+                {
+                    "ParameterKey": name,
+                    "DefaultValue": _shown(spec.get("Default")),
+                    "NoEcho": str(spec.get("NoEcho", False)).lower() == "true",
+                    "Description": spec.get("Description"),
+                }
+                for name, spec in (template.get("Parameters") or {}).items()
+            ],
+            "Description": template.get("Description"),
+            "Capabilities": self._capabilities(template),
+            "DeclaredTransforms": transform.declared(template),
+        }
+
+    def _capabilities(self, template: Mapping[str, Any]) -> list[str]:
+        """Serverless functions bring roles with them, so a transform asks for the same as IAM types."""
+        needed = requests.required_capabilities(template)
+        if transform.declared(template):
+            needed = [*(needed or ["CAPABILITY_IAM"]), "CAPABILITY_AUTO_EXPAND"]
+        return needed
+
+
+def _shown(value: Any) -> str | None:
+    return str(value).lower() if isinstance(value, bool) else None if value is None else str(value)

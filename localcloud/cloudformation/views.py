@@ -1,0 +1,107 @@
+"""Stacks in the form in which the API shows them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from localcloud.addresses import localise
+from localcloud.cloud import Cloud
+from localcloud.cloudformation.stacks import ChangeSet, Event, Resource, Stack
+from localcloud.protocol import ApiError
+
+
+def page(items: Sequence[Any], token: str | None, size: int = 100) -> tuple[list[Any], str | None]:
+    """The page of `items` that starts at a token, and the token of the next."""
+    if token is not None and not token.isdigit():
+        raise ApiError("ValidationError", f"NextToken {token!r} is not one that was given out here")
+    start = int(token or 0)
+    end = start + size
+    return list(items[start:end]), str(end) if end < len(items) else None
+
+
+def stack(cloud: Cloud, record: Stack) -> dict[str, Any]:
+    source = record.source
+    shown = {
+        "StackId": record.id,
+        "StackName": record.name,
+        "Description": source.expanded.get("Description") if source else None,
+        "Parameters": source.shown_parameters if source else [],
+        "CreationTime": record.created,
+        "LastUpdatedTime": record.updated,
+        "DeletionTime": record.deleted,
+        "StackStatus": record.status,
+        "StackStatusReason": record.reason,
+        "DisableRollback": record.disable_rollback,
+        "NotificationARNs": source.notification_arns if source else [],
+        "Capabilities": source.capabilities if source else [],
+        "Outputs": [{**one, "OutputValue": localise(cloud, one["OutputValue"])} for one in record.outputs],
+        "RoleARN": source.role_arn if source else None,
+        "Tags": [{"Key": key, "Value": value} for key, value in (source.tags if source else {}).items()],
+        "EnableTerminationProtection": record.termination_protection,
+        "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
+    }
+    return {key: value for key, value in shown.items() if value is not None}
+
+
+def summary(record: Stack) -> dict[str, Any]:
+    return {
+        "StackId": record.id,
+        "StackName": record.name,
+        "TemplateDescription": record.source.expanded.get("Description") if record.source else None,
+        "CreationTime": record.created,
+        "LastUpdatedTime": record.updated,
+        "DeletionTime": record.deleted,
+        "StackStatus": record.status,
+        "StackStatusReason": record.reason,
+        "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
+    }
+
+
+def event(one: Event) -> dict[str, Any]:
+    return {
+        "StackId": one.stack_id,
+        "EventId": one.id,
+        "StackName": one.stack_name,
+        "LogicalResourceId": one.logical_id,
+        "PhysicalResourceId": one.physical_id,
+        "ResourceType": one.type,
+        "Timestamp": one.timestamp,
+        "ResourceStatus": one.status,
+        "ResourceStatusReason": one.reason,
+        "ResourceProperties": one.properties,
+        "ClientRequestToken": one.token,
+    }
+
+
+def resource(record: Stack, one: Resource) -> dict[str, Any]:
+    return {
+        "StackName": record.name,
+        "StackId": record.id,
+        "LogicalResourceId": one.logical_id,
+        "PhysicalResourceId": one.physical_id,
+        "ResourceType": one.type,
+        "Timestamp": one.timestamp,
+        "LastUpdatedTimestamp": one.timestamp,
+        "ResourceStatus": one.status,
+        "ResourceStatusReason": one.reason,
+        "DriftInformation": {"StackResourceDriftStatus": "NOT_CHECKED"},
+    }
+
+
+def change_set(record: Stack, one: ChangeSet) -> dict[str, Any]:
+    return {
+        "ChangeSetName": one.name,
+        "ChangeSetId": one.id,
+        "StackId": record.id,
+        "StackName": record.name,
+        "Description": one.description,
+        "Parameters": one.source.shown_parameters,
+        "CreationTime": one.created,
+        "ExecutionStatus": one.execution_status,
+        "Status": one.status,
+        "StatusReason": one.reason,
+        "NotificationARNs": one.source.notification_arns,
+        "Capabilities": one.source.capabilities,
+        "Tags": [{"Key": key, "Value": value} for key, value in one.source.tags.items()],
+        "OnStackFailure": one.on_stack_failure,
+        "IncludeNestedStacks": False,
+    }

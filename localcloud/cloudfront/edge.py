@@ -1,0 +1,133 @@
+"""Serves one distribution: GET and HEAD from S3, as far as the bucket's policy lets CloudFront read."""
+
+import gzip
+import html
+import logging
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote
+
+import werkzeug
+
+from localcloud.cloud import Cloud
+from localcloud.cloudfront import response_headers
+from localcloud.cloudfront.configuration import Behavior, behavior_for
+from localcloud.cloudfront.origin import ObjectRefused, read
+from localcloud.front import make_front_server, serve_in_thread
+from localcloud.protocol import ApiError
+
+log = logging.getLogger(__name__)
+
+SEARCHED_PORTS = 200
+COMPRESSIBLE_BYTES = range(1_000, 10_000_000 + 1)
+COMPRESSIBLE_TYPES = (
+    "text/",
+    "application/javascript",
+    "application/json",
+    "application/xml",
+    "image/svg+xml",
+)
+"""https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/ServingCompressedFiles.html"""
+
+Policies = Callable[[str], Mapping[str, Any] | None]
+
+
+class Edge:
+    """A distribution's server, on a port of its own, so that browsers apply CORS between page and API."""
+
+    def __init__(self, cloud: Cloud, arn: str, config: Mapping[str, Any], policies: Policies):
+        self._cloud = cloud
+        self._arn = arn
+        self._policies = policies
+        self.config = config
+        """Replaced when the distribution is updated; a request keeps the one it began with."""
+        self._server = _listen(cloud, self._application)
+        serve_in_thread(self._server)
+
+    @property
+    def url(self) -> str:
+        return f"http://{self._cloud.host}:{self._server.port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _application(self, environ: dict, start_response: Any) -> Any:
+        request = werkzeug.Request(environ)
+        try:
+            response = self._answer(request)
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            response = _plain_error(HTTPStatus.INTERNAL_SERVER_ERROR, "localcloud's own output says why.")
+        return response(environ, start_response)
+
+    def _answer(self, request: werkzeug.Request) -> werkzeug.Response:
+        config = self.config
+        path = unquote(request.path).lstrip("/")
+        if request.method not in ("GET", "HEAD"):
+            return _plain_error(
+                HTTPStatus.FORBIDDEN, "This distribution is not configured to allow this HTTP request method."
+            )
+        behavior = behavior_for(config, path)
+        try:
+            response = self._object_response(behavior, path or config.get("DefaultRootObject") or "")
+        except ObjectRefused as refused:
+            response = self._error_response(config, refused)
+        if response.status_code == HTTPStatus.OK:
+            response.make_conditional(request, accept_ranges=True, complete_length=response.content_length)
+            response.headers.remove("Date")  # the server sends it with every answer
+            if behavior.compress and response.status_code == HTTPStatus.OK:
+                _compress(request, response)
+        if policy := behavior.headers_policy_id and self._policies(behavior.headers_policy_id):
+            response_headers.apply(self._cloud, policy, request, response)
+        return response
+
+    def _object_response(self, behavior: Behavior, path: str) -> werkzeug.Response:
+        key = f"{behavior.origin.path}/{path}".lstrip("/")
+        return read(self._cloud, behavior.origin, key, self._arn).response()
+
+    def _error_response(self, config: Mapping[str, Any], refused: ObjectRefused) -> werkzeug.Response:
+        """The error page that the configuration names for this status, or S3's own error."""
+        for rule in (config.get("CustomErrorResponses") or {}).get("Items") or []:
+            if rule["ErrorCode"] != refused.status or not rule.get("ResponsePagePath"):
+                continue
+            page = unquote(rule["ResponsePagePath"]).lstrip("/")
+            try:
+                response = self._object_response(behavior_for(config, page), page)
+            except ObjectRefused:
+                break  # as CloudFront does: the page cannot be had, so the origin's error it is
+            response.status_code = int(rule.get("ResponseCode") or refused.status)
+            return response
+        return refused.response()
+
+
+def _listen(cloud: Cloud, application: Any) -> Any:
+    """A server on the first free port after the cloud's own, so that the first page is at a known address."""
+    for port in range(cloud.port + 1, min(cloud.port + 1 + SEARCHED_PORTS, 65_536)):
+        try:
+            return make_front_server(cloud.host, port, application)
+        except OSError:
+            continue
+    raise ApiError("TooManyDistributions", f"No port after {cloud.port} is free to serve a distribution on.")
+
+
+def _compress(request: werkzeug.Request, response: werkzeug.Response) -> None:
+    if (
+        "gzip" not in request.accept_encodings
+        or "Content-Encoding" in response.headers
+        or response.content_length not in COMPRESSIBLE_BYTES
+        or not response.content_type.startswith(COMPRESSIBLE_TYPES)
+    ):
+        return
+    response.set_data(gzip.compress(response.get_data(), mtime=0))
+    response.headers["Content-Encoding"] = "gzip"
+    response.headers.add("Vary", "Accept-Encoding")
+    etag, _ = response.get_etag()
+    response.set_etag(etag, weak=True)  # the same thing in other bytes
+
+
+def _plain_error(status: HTTPStatus, message: str) -> werkzeug.Response:
+    title = f"{status.value} {status.phrase}"
+    page = f"<!DOCTYPE html><title>{title}</title><h1>{title}</h1><p>{html.escape(message)}"
+    return werkzeug.Response(page, status, content_type="text/html; charset=utf-8")

@@ -1,0 +1,395 @@
+"""Resources of stacks, read back through their own services: nothing that a template says gets lost."""
+
+import io
+import json
+import tarfile
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import botocore.exceptions
+import pytest
+from localcloud_cloudformation_fixtures import cloud, parameters, stacks
+
+__all__ = ["cloud", "stacks"]
+
+
+def trust(service: str) -> dict:
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+BUCKET = """
+Resources:
+  Bucket:
+    Type: AWS::S3::Bucket
+    Properties:
+      BucketName: all-settings
+      BucketEncryption:
+        ServerSideEncryptionConfiguration:
+          - ServerSideEncryptionByDefault: {SSEAlgorithm: AES256}
+      CorsConfiguration:
+        CorsRules:
+          - {AllowedMethods: [GET], AllowedOrigins: ["https://a.example"], ExposedHeaders: [etag], MaxAge: 60}
+      LifecycleConfiguration:
+        Rules:
+          - {Id: old, Status: Enabled, Prefix: tmp/, ExpirationInDays: "30"}
+          - {Id: versions, Status: Enabled, NoncurrentVersionExpiration: {NoncurrentDays: 7}}
+          - {Id: uploads, Status: Enabled, AbortIncompleteMultipartUpload: {DaysAfterInitiation: 2}}
+      OwnershipControls: {Rules: [{ObjectOwnership: BucketOwnerEnforced}]}
+      PublicAccessBlockConfiguration: {BlockPublicAcls: true, BlockPublicPolicy: "true"}
+      Tags: [{Key: team, Value: reviews}]
+      VersioningConfiguration: {Status: Enabled}
+      WebsiteConfiguration: {IndexDocument: index.html, ErrorDocument: error.html}
+Outputs:
+  Website: {Value: !GetAtt Bucket.WebsiteURL}
+"""
+
+
+def test_a_bucket_keeps_all_its_settings(cloud, stacks):
+    outputs = stacks.create("settings", BUCKET)
+    assert outputs["Website"] == f"http://all-settings.s3-website.localhost:{cloud.port}"
+    s3, bucket = cloud.client("s3"), {"Bucket": "all-settings"}
+    encryption = s3.get_bucket_encryption(**bucket)["ServerSideEncryptionConfiguration"]["Rules"][0]
+    assert encryption["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    cors = s3.get_bucket_cors(**bucket)["CORSRules"][0]
+    assert (cors["ExposeHeaders"], cors["MaxAgeSeconds"]) == (["etag"], 60)
+    rules = {rule["ID"]: rule for rule in s3.get_bucket_lifecycle_configuration(**bucket)["Rules"]}
+    assert rules["old"]["Expiration"] == {"Days": 30}
+    assert rules["versions"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 7}
+    assert rules["uploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
+    assert s3.get_public_access_block(**bucket)["PublicAccessBlockConfiguration"]["BlockPublicPolicy"] is True
+    assert s3.get_bucket_ownership_controls(**bucket)["OwnershipControls"]["Rules"]
+    assert s3.get_bucket_versioning(**bucket)["Status"] == "Enabled"
+    assert s3.get_bucket_tagging(**bucket)["TagSet"] == [{"Key": "team", "Value": "reviews"}]
+    assert s3.get_bucket_website(**bucket)["ErrorDocument"] == {"Key": "error.html"}
+
+    stacks.update(
+        "settings", "Resources: {Bucket: {Type: 'AWS::S3::Bucket', Properties: {BucketName: all-settings}}}"
+    )
+    assert s3.get_bucket_versioning(**bucket)["Status"] == "Suspended"
+    for gone in (
+        s3.get_bucket_cors,
+        s3.get_bucket_lifecycle_configuration,
+        s3.get_bucket_website,
+        s3.get_bucket_tagging,
+    ):
+        with pytest.raises(botocore.exceptions.ClientError):
+            gone(**bucket)
+    stacks.delete("settings")
+
+
+def test_what_a_lifecycle_rule_says_beyond_what_is_known_fails_the_bucket(stacks):
+    rule = {"Status": "Enabled", "ExpirationInDays": 1, "ObjectSizeGreaterThan": "5"}
+    template = {
+        "Resources": {
+            "Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"LifecycleConfiguration": {"Rules": [rule]}}}
+        }
+    }
+    stacks.create("lossy", template, status="ROLLBACK_COMPLETE")
+    assert "ObjectSizeGreaterThan" in stacks.reasons("lossy")["Bucket"]
+    stacks.delete("lossy")
+
+
+def test_roles_and_policies_follow_their_template(cloud, stacks):
+    def template(action: str, managed: list[str]) -> dict:
+        document = {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}],
+        }
+        return {
+            "Resources": {
+                "Role": {
+                    "Type": "AWS::IAM::Role",
+                    "Properties": {
+                        "AssumeRolePolicyDocument": trust("lambda.amazonaws.com"),
+                        "ManagedPolicyArns": managed,
+                        "Policies": [{"PolicyName": action.replace(":", "-"), "PolicyDocument": document}],
+                    },
+                },
+                "Extra": {
+                    "Type": "AWS::IAM::Policy",
+                    "Properties": {
+                        "PolicyName": "extra",
+                        "PolicyDocument": document,
+                        "Roles": [{"Ref": "Role"}],
+                    },
+                },
+            },
+            "Outputs": {
+                "Role": {"Value": {"Ref": "Role"}},
+                "Arn": {"Value": {"Fn::GetAtt": ["Role", "Arn"]}},
+            },
+        }
+
+    iam = cloud.client("iam")
+    basic = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    outputs = stacks.create("roles", template("s3:GetObject", [basic]))
+    role = outputs["Role"]
+    assert outputs["Arn"] == f"arn:aws:iam::{cloud.account_id}:role/{role}"
+    assert iam.list_role_policies(RoleName=role)["PolicyNames"] == ["s3-GetObject", "extra"]
+    assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"][0]["PolicyArn"] == basic
+    stacks.update("roles", template("s3:PutObject", []))
+    assert sorted(iam.list_role_policies(RoleName=role)["PolicyNames"]) == ["extra", "s3-PutObject"]
+    assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
+    statement = iam.get_role_policy(RoleName=role, PolicyName="extra")["PolicyDocument"]["Statement"][0]
+    assert statement["Action"] == "s3:PutObject"
+    stacks.delete("roles")
+    assert role not in [one["RoleName"] for one in iam.list_roles()["Roles"]]
+
+
+def test_alarms_metric_filters_and_topics_are_kept(cloud, stacks):
+    template = """
+Parameters: {Limit: {Type: Number, Default: 5}}
+Resources:
+  Topic: {Type: "AWS::SNS::Topic", Properties: {Subscription: [{Protocol: email, Endpoint: a@example.org}]}}
+  Alarm:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      AlarmActions: [!Ref Topic]
+      Metrics:
+        - Id: m
+          ReturnData: false
+          MetricStat: {Metric: {Namespace: N, MetricName: L}, Stat: p90, Period: 300}
+        - {Id: s, Expression: m / 1000}
+      EvaluationPeriods: 3
+      DatapointsToAlarm: 2
+      Threshold: !Ref Limit
+      ComparisonOperator: GreaterThanThreshold
+      TreatMissingData: notBreaching
+  Group: {Type: "AWS::Logs::LogGroup"}
+  Filter:
+    Type: AWS::Logs::MetricFilter
+    Properties:
+      LogGroupName: !Ref Group
+      FilterPattern: ERROR
+      MetricTransformations: [{MetricName: Errors, MetricNamespace: N, MetricValue: "1", DefaultValue: 0}]
+Outputs: {Alarm: {Value: !Ref Alarm}, Topic: {Value: !Ref Topic}, Group: {Value: !Ref Group}}
+"""
+    outputs = stacks.create("watch", template)
+    cloudwatch = cloud.client("cloudwatch")
+    alarm = cloudwatch.describe_alarms(AlarmNames=[outputs["Alarm"]])["MetricAlarms"][0]
+    assert (alarm["Threshold"], alarm["DatapointsToAlarm"]) == (5.0, 2)
+    assert alarm["AlarmActions"] == [outputs["Topic"]]
+    assert alarm["Metrics"][0]["MetricStat"]["Stat"] == "p90"
+    subscriptions = cloud.client("sns").list_subscriptions_by_topic(TopicArn=outputs["Topic"])[
+        "Subscriptions"
+    ]
+    assert [one["Endpoint"] for one in subscriptions] == ["a@example.org"]
+    filters = cloud.client("logs").describe_metric_filters(logGroupName=outputs["Group"])["metricFilters"]
+    assert filters[0]["metricTransformations"][0]["metricName"] == "Errors"
+    stacks.update("watch", None, Parameters=parameters(Limit="9"))
+    assert cloudwatch.describe_alarms(AlarmNames=[outputs["Alarm"]])["MetricAlarms"][0]["Threshold"] == 9.0
+    stacks.delete("watch")
+    assert cloudwatch.describe_alarms(AlarmNames=[outputs["Alarm"]])["MetricAlarms"] == []
+
+
+HTTP_API = """
+Transform: AWS::Serverless-2016-10-31
+Parameters: {Word: {Type: String, Default: hello}, Burst: {Type: Number, Default: 5}}
+Resources:
+  Say:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Architectures: [arm64]
+      Handler: index.handler
+      Timeout: 9
+      MemorySize: 192
+      ReservedConcurrentExecutions: 2
+      Environment: {Variables: {WORD: !Ref Word}}
+      InlineCode: |
+        import os
+        def handler(event, context):
+            return {"statusCode": 200, "body": os.environ["WORD"]}
+      Events: {Say: {Type: HttpApi, Properties: {ApiId: !Ref Api, Path: /say, Method: GET}}}
+  Logs: {Type: "AWS::Logs::LogGroup"}
+  Api:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      CorsConfiguration: {AllowOrigins: ["https://a.example"], AllowMethods: [GET], MaxAge: 10}
+      DefaultRouteSettings: {ThrottlingBurstLimit: !Ref Burst, ThrottlingRateLimit: 2}
+      AccessLogSettings: {DestinationArn: !GetAtt Logs.Arn, Format: $context.requestId}
+Outputs:
+  Url: {Value: !Sub "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}"}
+  Api: {Value: !Ref Api}
+  Function: {Value: !Ref Say}
+"""
+
+
+def get(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+@pytest.mark.slow
+def test_a_serverless_function_answers_behind_its_http_api(cloud, stacks):
+    outputs = stacks.create("say", HTTP_API)
+    assert outputs["Url"] == f"{cloud.url}/_aws/execute-api/{outputs['Api']}"
+    assert get(f"{outputs['Url']}/say") == (200, "hello")
+    functions, gateway = cloud.client("lambda"), cloud.client("apigatewayv2")
+    configuration = functions.get_function_configuration(FunctionName=outputs["Function"])
+    assert (configuration["Timeout"], configuration["MemorySize"]) == (9, 192)
+    assert configuration["Architectures"] == ["arm64"]
+    concurrency = functions.get_function_concurrency(FunctionName=outputs["Function"])
+    assert concurrency["ReservedConcurrentExecutions"] == 2
+    assert gateway.get_api(ApiId=outputs["Api"])["CorsConfiguration"]["AllowOrigins"] == ["https://a.example"]
+    stage = gateway.get_stage(ApiId=outputs["Api"], StageName="$default")
+    assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] == 5
+    assert stage["AccessLogSettings"]["Format"] == "$context.requestId"
+
+    stacks.update("say", HTTP_API.replace("/say", "/speak"), Parameters=parameters(Word="bye", Burst="6"))
+    assert get(f"{outputs['Url']}/speak") == (200, "bye")
+    assert get(f"{outputs['Url']}/say")[0] == 404
+    stage = gateway.get_stage(ApiId=outputs["Api"], StageName="$default")
+    assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] == 6
+
+    stacks.delete("say")
+    assert get(f"{outputs['Url']}/speak")[0] == 404
+    assert functions.list_functions()["Functions"] == []
+
+
+EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+ENDPOINT = {
+    "Parameters": {"Data": {"Type": "String"}},
+    "Resources": {
+        "Role": {
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                "AssumeRolePolicyDocument": trust("sagemaker.amazonaws.com"),
+                "Policies": [
+                    {
+                        "PolicyName": "all",
+                        "PolicyDocument": EVERYTHING,
+                    }
+                ],
+            },
+        },
+        "Model": {
+            "Type": "AWS::SageMaker::Model",
+            "Properties": {
+                "ExecutionRoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
+                "PrimaryContainer": {
+                    "Image": "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6.0-cpu-py312",
+                    "ModelDataUrl": {"Ref": "Data"},
+                    "Environment": {
+                        "SAGEMAKER_PROGRAM": "inference.py",
+                        "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+                    },
+                },
+            },
+        },
+        "Config": {
+            "Type": "AWS::SageMaker::EndpointConfig",
+            "Properties": {
+                "ProductionVariants": [
+                    {
+                        "VariantName": "AllTraffic",
+                        "ModelName": {"Fn::GetAtt": ["Model", "ModelName"]},
+                        "InitialVariantWeight": 1,
+                        "ServerlessConfig": {"MaxConcurrency": "2", "MemorySizeInMB": 1024},
+                    }
+                ]
+            },
+        },
+        "Endpoint": {
+            "Type": "AWS::SageMaker::Endpoint",
+            "Properties": {
+                "EndpointName": "Reviews",
+                "EndpointConfigName": {"Fn::GetAtt": ["Config", "EndpointConfigName"]},
+            },
+        },
+    },
+    "Outputs": {"Arn": {"Value": {"Ref": "Endpoint"}}},
+}
+
+
+def model(answer: str) -> bytes:
+    """A model.tar.gz whose entry point gives this answer, a Python expression."""
+    script = f"""
+answer = {answer}
+def model_fn(folder): return None
+def input_fn(body, content_type): return None
+def predict_fn(data, model): return answer
+def output_fn(prediction, accept): return prediction
+"""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        member = tarfile.TarInfo("code/inference.py")
+        member.size = len(script)
+        archive.addfile(member, io.BytesIO(script.encode()))
+    return packed.getvalue()
+
+
+@pytest.mark.slow
+def test_an_endpoint_really_starts_changes_and_survives_a_broken_model(cloud, stacks):
+    s3, sagemaker = cloud.client("s3"), cloud.client("sagemaker")
+    s3.create_bucket(Bucket="models")
+    for name, answer in (("one", "'one'"), ("two", "'two'"), ("broken", "1 / 0")):
+        s3.put_object(Bucket="models", Key=name, Body=model(answer))
+
+    def ask() -> str:
+        runtime = cloud.client("sagemaker-runtime")
+        return runtime.invoke_endpoint(EndpointName="Reviews", Body=b"x")["Body"].read().decode()
+
+    def data(name: str) -> dict:
+        return {"Parameters": parameters(Data=f"s3://models/{name}")}
+
+    stacks.create("serve", ENDPOINT, status="ROLLBACK_COMPLETE", **data("broken"))
+    assert "ping health check" in stacks.reasons("serve")["Endpoint"]
+    assert sagemaker.list_endpoints()["Endpoints"] == []
+    assert sagemaker.list_models()["Models"] == []
+    stacks.delete("serve")
+
+    arn = stacks.create("serve", ENDPOINT, **data("one"))["Arn"]
+    assert arn == sagemaker.describe_endpoint(EndpointName="Reviews")["EndpointArn"]
+    assert ask() == "one"
+    stacks.update("serve", None, **data("two"))
+    assert ask() == "two"
+    assert len(sagemaker.list_models()["Models"]) == 1, "the old model goes once the new one serves"
+
+    stacks.update("serve", None, status="UPDATE_ROLLBACK_COMPLETE", **data("broken"))
+    assert "ping health check" in stacks.reasons("serve")["Endpoint"]
+    assert ask() == "two"
+    assert len(sagemaker.list_models()["Models"]) == 1
+    assert len(sagemaker.list_endpoint_configs()["EndpointConfigs"]) == 1
+
+    stacks.delete("serve")
+    assert sagemaker.list_endpoints()["Endpoints"] == []
+    assert sagemaker.list_models()["Models"] == []
+    s3.delete_object(Bucket="models", Key="one")
+
+
+@pytest.mark.slow
+def test_other_requests_are_answered_while_a_stack_is_being_made(cloud, stacks):
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket="slow-models")
+    s3.put_object(Bucket="slow-models", Key="m", Body=model("__import__('time').sleep(3)"))
+    request = {
+        "StackName": "slow",
+        "TemplateBody": json.dumps(ENDPOINT).replace("Reviews", "Slow"),
+        "Capabilities": ["CAPABILITY_IAM"],
+        "Parameters": parameters(Data="s3://slow-models/m"),
+    }
+    threading.Thread(target=stacks.client.create_stack, kwargs=request, daemon=True).start()
+    while not any(event["LogicalResourceId"] == "Endpoint" for event in events_so_far(stacks, "slow")):
+        time.sleep(0.05)
+    assert stacks.describe("slow")["StackStatus"] == "CREATE_IN_PROGRESS"
+    start = time.monotonic()
+    s3.list_buckets()
+    assert time.monotonic() - start < 1
+    with pytest.raises(botocore.exceptions.ClientError, match="CREATE_IN_PROGRESS"):
+        stacks.client.delete_stack(StackName="slow")
+    stacks.settled("slow", "CREATE_COMPLETE")
+    stacks.delete("slow")
+
+
+def events_so_far(stacks, name: str) -> list[dict]:
+    try:
+        return stacks.events(name)
+    except botocore.exceptions.ClientError:  # not there yet
+        return []

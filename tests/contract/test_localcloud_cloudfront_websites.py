@@ -1,0 +1,64 @@
+"""S3's website endpoint, by Host header as curl and browsers send it."""
+
+import http.client
+import json
+
+import pytest
+
+from localcloud.iam import IamEnforcement
+from localcloud.server import Server
+from localcloud.websites import WebsiteService
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    with Server(port=0, services=[IamEnforcement, WebsiteService]) as server:
+        s3 = server.cloud.client("s3")
+        for bucket in ("public-site", "private-site"):
+            s3.create_bucket(Bucket=bucket)
+            s3.put_bucket_website(
+                Bucket=bucket,
+                WebsiteConfiguration={
+                    "IndexDocument": {"Suffix": "index.html"},
+                    "ErrorDocument": {"Key": "error.html"},
+                },
+            )
+            for key in ("index.html", "sub/index.html", "error.html"):
+                s3.put_object(Bucket=bucket, Key=key, Body=key.encode(), ContentType="text/html")
+        everyone = {
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": ["s3:GetObject", "s3:ListBucket"],
+            "Resource": ["arn:aws:s3:::public-site", "arn:aws:s3:::public-site/*"],
+        }
+        s3.put_bucket_policy(
+            Bucket="public-site", Policy=json.dumps({"Version": "2012-10-17", "Statement": [everyone]})
+        )
+        yield server.cloud
+
+
+def ask(cloud, host: str, path: str, method: str = "GET") -> tuple[int, str, str | None]:
+    connection = http.client.HTTPConnection(cloud.host, cloud.port)
+    connection.request(method, path, headers={"Host": f"{host}:{cloud.port}"})
+    answer = connection.getresponse()
+    return answer.status, answer.read().decode(), answer.headers["Location"]
+
+
+@pytest.mark.parametrize(
+    "host", ["public-site.s3-website.localhost", "public-site.s3-website-us-east-1.amazonaws.com"]
+)
+def test_index_documents_answer_for_folders(cloud, host):
+    assert ask(cloud, host, "/")[:2] == (200, "index.html")
+    assert ask(cloud, host, "/sub/")[:2] == (200, "sub/index.html")
+    assert ask(cloud, host, "/sub") == (302, "", "/sub/")
+
+
+def test_what_is_missing_or_private_gets_the_error_document_if_that_is_public(cloud):
+    assert ask(cloud, "public-site.s3-website.localhost", "/no")[:2] == (404, "error.html")
+    status, body, _ = ask(cloud, "private-site.s3-website.localhost", "/")
+    assert (status, "AccessDenied" in body) == (403, True)
+
+
+def test_only_reading_and_only_websites(cloud):
+    assert ask(cloud, "public-site.s3-website.localhost", "/", "POST")[0] == 405
+    assert ask(cloud, "no-bucket.s3-website.localhost", "/")[0] == 404

@@ -1,0 +1,211 @@
+"""Reading templates, parameters and intrinsic functions, and checking properties against AWS's schemas."""
+
+import pytest
+
+from localcloud.cloudformation import schemas, template
+from localcloud.cloudformation.errors import ResourceFailed, ValidationError
+from localcloud.cloudformation.intrinsics import Evaluator, references
+from localcloud.cloudformation.transform import expand
+
+BUCKET = "Resources:\n  Bucket:\n    Type: AWS::S3::Bucket\n"
+
+
+def evaluator(document=None, **parameters):
+    def unknown(*names):
+        raise ValidationError(f"unknown {names}")
+
+    return Evaluator(
+        template=document or {},
+        parameters=parameters,
+        pseudo={"AWS::Region": "eu-central-1", "AWS::StackName": "shop"},
+        ref=lambda name: {"Bucket": "shop-bucket"}.get(name) or unknown(name),
+        attribute=lambda name, attribute: f"{name}!{attribute}",
+        imported=lambda name: f"imported {name}",
+    )
+
+
+def test_short_forms_dates_and_anchors_are_read_as_cloudformation_reads_them():
+    document = template.load(
+        """
+AWSTemplateFormatVersion: 2010-09-09
+Resources:
+  Bucket:
+    Type: AWS::S3::Bucket
+    Properties: &shared
+      BucketName: !Sub "${AWS::StackName}-x"
+      Tags: [{Key: arn, Value: !GetAtt Other.Nested.Arn}]
+  Other: {Type: "AWS::S3::Bucket", Properties: *shared}
+"""
+    )
+    assert document["AWSTemplateFormatVersion"] == "2010-09-09"
+    properties = document["Resources"]["Other"]["Properties"]
+    assert properties["BucketName"] == {"Fn::Sub": "${AWS::StackName}-x"}
+    assert properties["Tags"][0]["Value"] == {"Fn::GetAtt": ["Other", "Nested.Arn"]}
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("Resources: {}", "At least one Resources member"),
+        ("Resources:\n  A: {Type: X}\n  A: {Type: Y}", "duplicate key A"),
+        ("Resources:\n  A: {Typ: X}", "must contain a Type"),
+        ("Resources:\n  a-b: {Type: X}", "non alphanumeric"),
+        ("{not json", "Template format error"),
+        ("Resorces: {}", "Resorces"),
+        ("Parameters: {A: {Type: String}}\nResources:\n  A: {Type: X}", "both a parameter and a resource"),
+        ("Resources:\n  A: {Type: X, CreationPolicy: {}}", "CreationPolicy"),
+    ],
+)
+def test_broken_templates_say_what_is_wrong(body, message):
+    with pytest.raises(ValidationError, match=message):
+        template.load(body)
+
+
+def test_parameters_take_given_previous_and_default_values():
+    document = template.load(
+        "Parameters:\n"
+        "  A: {Type: String, Default: a}\n"
+        "  B: {Type: Number}\n"
+        "  C: {Type: String, Default: c}\n" + BUCKET
+    )
+    given = [
+        {"ParameterKey": "B", "UsePreviousValue": True},
+        {"ParameterKey": "C", "ParameterValue": ""},
+    ]
+    assert template.parameter_values(None, document, given, {"B": "5"}) == {"A": "a", "B": "5", "C": ""}
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [("7", "AllowedValues"), ("", "AllowedValues"), ("x", "AllowedValues")],
+)
+def test_values_that_are_not_allowed_are_refused(value, message):
+    document = template.load("Parameters:\n  Size: {Type: Number, AllowedValues: [1, 2]}\n" + BUCKET)
+    with pytest.raises(ValidationError, match=message):
+        template.parameter_values(None, document, [{"ParameterKey": "Size", "ParameterValue": value}], {})
+
+
+def test_missing_and_unknown_parameters_are_named():
+    document = template.load("Parameters:\n  Size: {Type: Number}\n" + BUCKET)
+    with pytest.raises(ValidationError, match=r"\[Size\] must have values"):
+        template.parameter_values(None, document, [], {})
+    with pytest.raises(ValidationError, match=r"\[Sise\] do not exist"):
+        template.parameter_values(None, document, [{"ParameterKey": "Sise", "ParameterValue": "1"}], {})
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ({"Ref": "Bucket"}, "shop-bucket"),
+        ({"Ref": "AWS::Region"}, "eu-central-1"),
+        (
+            {"Fn::Sub": "${Bucket}/${Bucket.Arn}/${!literal}/${AWS::StackName}"},
+            "shop-bucket/Bucket!Arn/${literal}/shop",
+        ),
+        ({"Fn::Sub": ["${x}-${Size}", {"x": {"Ref": "Bucket"}}]}, "shop-bucket-3"),
+        ({"Fn::Join": ["-", ["a", {"Ref": "Size"}]]}, "a-3"),
+        ({"Fn::Select": [1, {"Fn::Split": [",", "a,b"]}]}, "b"),
+        ({"Fn::If": ["Big", "big", "small"]}, "small"),
+        ({"Fn::If": ["Small", {"Fn::GetAtt": ["Bucket", "Arn"]}, {"Ref": "Nowhere"}]}, "Bucket!Arn"),
+        ({"a": {"Ref": "AWS::NoValue"}, "b": [{"Ref": "AWS::NoValue"}, 1]}, {"b": [1]}),
+        ({"Fn::FindInMap": ["Sizes", "eu-central-1", "n"]}, 4),
+        ({"Fn::ImportValue": {"Fn::Sub": "${AWS::StackName}-vpc"}}, "imported shop-vpc"),
+        ({"Fn::Base64": "hi"}, "aGk="),
+    ],
+)
+def test_intrinsic_functions(expression, value):
+    document = {
+        "Conditions": {
+            "Big": {"Fn::Equals": [{"Ref": "Size"}, "4"]},
+            "Small": {"Fn::And": [{"Fn::Not": [{"Condition": "Big"}]}, {"Fn::Equals": [3, {"Ref": "Size"}]}]},
+        },
+        "Mappings": {"Sizes": {"eu-central-1": {"n": 4}}},
+    }
+    assert evaluator(document, Size="3").value(expression) == value
+
+
+def test_unknown_functions_and_wrong_arguments_are_errors():
+    with pytest.raises(ValidationError, match="Fn::Transform"):
+        evaluator().value({"Fn::Transform": {}})
+    with pytest.raises(ValidationError, match="Fn::Select"):
+        evaluator().value({"Fn::Select": [5, ["a"]]})
+
+
+def test_references_are_found_in_taken_branches_only():
+    document = {"Conditions": {"No": {"Fn::Equals": ["a", "b"]}}}
+    expression = [
+        {"Fn::If": ["No", {"Ref": "Skipped"}, {"Fn::GetAtt": "Taken.Arn"}]},
+        {"Fn::Sub": ["${InText.Arn} ${local}", {"local": {"Ref": "Mapped"}}]},
+    ]
+    assert references(expression, evaluator(document)) == {"Taken", "InText", "Mapped"}
+
+
+def test_values_get_the_types_of_the_schema():
+    typed = schemas.typed(
+        "AWS::Lambda::Function",
+        {"Timeout": "29", "Environment": {"Variables": {"N": 5, "B": True}}, "Architectures": ["arm64"]},
+    )
+    assert typed["Timeout"] == 29
+    assert typed["Environment"]["Variables"] == {"N": "5", "B": "true"}
+    with pytest.raises(ResourceFailed, match="Timeout"):
+        schemas.typed("AWS::Lambda::Function", {"Timeout": "long"})
+
+
+def test_misspelt_and_missing_properties_are_found_at_any_depth():
+    found = schemas.problems(
+        "AWS::S3::Bucket",
+        {"BucketNam": "x", "LifecycleConfiguration": {"Rules": [{"ExpirationInDay": 3}]}},
+    )
+    assert "Encountered unsupported property BucketNam" in found
+    assert "Encountered unsupported property LifecycleConfiguration/Rules/0/ExpirationInDay" in found
+    assert "required key [Status] not found in LifecycleConfiguration/Rules/0" in found
+
+
+def test_the_schemas_know_what_replaces_a_resource():
+    assert "BucketName" in schemas.create_only("AWS::S3::Bucket")
+    assert "PrimaryContainer" in schemas.create_only("AWS::SageMaker::Model")
+    assert "EndpointConfigName" not in schemas.create_only("AWS::SageMaker::Endpoint")
+
+
+FUNCTION = """
+Transform: AWS::Serverless-2016-10-31
+Globals: {Function: {Timeout: 7}}
+Resources:
+  Hello:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: app.handler
+      CodeUri: s3://bucket/code.zip
+      Policies: [AmazonSageMakerReadOnly]
+      Events: {Get: {Type: HttpApi, Properties: {Path: /hello, Method: GET}}}
+"""
+
+
+def test_the_sam_transform_expands_functions_routes_and_managed_policies():
+    document = template.load(FUNCTION)
+    expanded = expand(document, {}, "eu-central-1")
+    types = {resource["Type"] for resource in expanded["Resources"].values()}
+    assert {"AWS::Lambda::Function", "AWS::Lambda::Permission", "AWS::IAM::Role"} <= types
+    assert {"AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Stage"} <= types
+    assert expanded["Resources"]["Hello"]["Properties"]["Timeout"] == 7
+    assert "Transform" not in expanded
+    policies = expanded["Resources"]["HelloRole"]["Properties"]["ManagedPolicyArns"]
+    assert "arn:aws:iam::aws:policy/AmazonSageMakerReadOnly" in policies
+    assert document == template.load(FUNCTION), "the template as written must stay as it is"
+
+
+def test_sam_errors_and_other_transforms_are_reported():
+    document = template.load(FUNCTION.replace("      Runtime: python3.12\n", ""))
+    with pytest.raises(ValidationError, match=r"\[Hello\].*Runtime"):
+        expand(document, {}, "us-east-1")
+    with pytest.raises(ValidationError, match="MyMacro"):
+        expand(template.load("Transform: MyMacro\n" + BUCKET), {}, "us-east-1")
+    with pytest.raises(ValidationError, match="needs Transform"):
+        expand(
+            template.load(
+                FUNCTION.replace("Transform: AWS::Serverless-2016-10-31\n", "").replace("Globals", "Metadata")
+            ),
+            {},
+            "us-east-1",
+        )
