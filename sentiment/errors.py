@@ -1,0 +1,29 @@
+"""What can be wrong with what a person gives the library. Every message says what, where, and what to do."""
+
+
+class SentimentError(Exception):
+    """Base of the library's errors; its message is meant to be shown to a person as it stands."""
+
+
+class DatasetError(SentimentError):
+    """Reviews that are missing, incomplete or not in the expected form."""
+
+
+class ChannelError(SentimentError):
+    """A prepared data folder that is missing, or whose arrays do not fit together."""
+
+
+class RecipeError(SentimentError):
+    """A recipe that does not exist, or settings that make no model."""
+
+
+class TrainingError(SentimentError):
+    """A training run that cannot come to a good end."""
+
+
+class CheckpointError(SentimentError):
+    """A training checkpoint that cannot be continued from."""
+
+
+class ArtifactError(SentimentError):
+    """A model folder that is missing something, was changed, or is of a version this code does not know."""

@@ -1,0 +1,165 @@
+"""Named presets of the one training program. Every field is also a hyperparameter of train/train.py.
+
+`predecessor` is the seed system as it was, so that anyone can reproduce its 85.4 %; `fast` is the default.
+"""
+
+from dataclasses import dataclass, fields, replace
+
+from sentiment.errors import RecipeError
+from sentiment.model import Architecture, Dropouts
+from sentiment.text import tokenizer
+
+CHOICES = {
+    "initialisation": ("torch", "scaled"),
+    "word_vectors": ("random", "ppmi"),
+    "optimizer": ("adam", "adamw"),
+    "schedule": ("constant", "linear"),
+    "best_by": ("accuracy", "loss"),
+}
+
+METRIC_DEFINITIONS = [
+    {"Name": "epoch", "Regex": r"\bepoch=(\d+)"},
+    {"Name": "train:loss", "Regex": r"\btrain_loss=([0-9.]+)"},
+    {"Name": "validation:loss", "Regex": r"\bvalidation_loss=([0-9.]+)"},
+    {"Name": "validation:accuracy", "Regex": r"\bvalidation_accuracy=([0-9.]+)"},
+    {"Name": "train:reviews_per_second", "Regex": r"\breviews_per_second=([0-9.]+)"},
+]
+"""For the estimator's metric_definitions: what the line printed after each epoch holds."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a training run depends on besides its data, its seed and its machine."""
+
+    name: str
+    tokenizer: str
+    vocab_size: int
+    embedding_dim: int
+    hidden_dim: int
+    bidirectional: bool
+    pooling: str
+    head: int
+    tail: int
+    segment: int
+    ngrams: int
+    ngram_min_reviews: int
+    ngram_c: float
+    word_dropout: float
+    embedding_dropout: float
+    dropout: float
+    initialisation: str
+    word_vectors: str
+    optimizer: str
+    learning_rate: float
+    weight_decay: float
+    schedule: str
+    warm_up: float
+    clip: float
+    batch_size: int
+    epochs: int
+    patience: int
+    best_by: str
+    reshuffle: bool
+
+    def __post_init__(self):
+        self.architecture()
+        tokenizer(self.tokenizer)
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise RecipeError(f"{_option(name)} must be one of {', '.join(choices)}")
+        for name in ("batch_size", "epochs", "patience", "ngram_min_reviews"):
+            if getattr(self, name) < 1:
+                raise RecipeError(f"{_option(name)} must be at least 1")
+        for name in ("learning_rate", "ngram_c"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise RecipeError(f"{_option(name)} must be above 0")
+        for name in ("word_dropout", "embedding_dropout", "dropout", "warm_up"):
+            if not 0 <= getattr(self, name) < 1:
+                raise RecipeError(f"{_option(name)} must be from 0 up to, but not including, 1")
+        for name in ("weight_decay", "clip"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise RecipeError(f"{_option(name)} must not be negative")
+
+    def architecture(self) -> Architecture:
+        return Architecture(**{field.name: getattr(self, field.name) for field in fields(Architecture)})
+
+    def dropouts(self) -> Dropouts:
+        return Dropouts(self.word_dropout, self.embedding_dropout, self.dropout)
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+_PREDECESSOR = Recipe(
+    name="predecessor",
+    tokenizer="review_to_words",
+    vocab_size=5000,
+    embedding_dim=32,
+    hidden_dim=200,
+    bidirectional=False,
+    pooling="last",
+    head=500,
+    tail=0,
+    segment=0,
+    ngrams=0,
+    ngram_min_reviews=2,
+    ngram_c=30.0,
+    word_dropout=0.0,
+    embedding_dropout=0.0,
+    dropout=0.0,
+    initialisation="torch",
+    word_vectors="random",
+    optimizer="adam",
+    learning_rate=1e-3,
+    weight_decay=0.0,
+    schedule="constant",
+    warm_up=0.0,
+    clip=0.0,
+    batch_size=512,
+    epochs=10,
+    patience=10,
+    best_by="accuracy",
+    reshuffle=False,
+)
+_FAST = replace(
+    _PREDECESSOR,
+    name="fast",
+    tokenizer="words",
+    vocab_size=20_000,
+    embedding_dim=64,
+    hidden_dim=64,
+    bidirectional=True,
+    pooling="max_mean",
+    head=128,
+    tail=128,
+    segment=64,
+    ngrams=3,
+    ngram_min_reviews=5,
+    ngram_c=30.0,
+    word_dropout=0.1,
+    embedding_dropout=0.3,
+    dropout=0.5,
+    initialisation="scaled",
+    word_vectors="ppmi",
+    optimizer="adamw",
+    learning_rate=4e-3,
+    weight_decay=0.01,
+    schedule="linear",
+    warm_up=0.15,
+    clip=1.0,
+    batch_size=64,
+    epochs=2,
+    patience=2,
+    best_by="loss",
+    reshuffle=True,
+)
+RECIPES = {recipe.name: recipe for recipe in (_FAST, _PREDECESSOR)}
+DEFAULT_RECIPE = "fast"
+
+
+def recipe(name: str = DEFAULT_RECIPE, **changes: object) -> Recipe:
+    """The recipe of that name with some fields changed. Raises RecipeError for a wrong name or value."""
+    if name not in RECIPES:
+        raise RecipeError(f"there is no recipe {name!r}; choose one of {', '.join(RECIPES)}")
+    return replace(RECIPES[name], **changes)

@@ -1,0 +1,57 @@
+"""Words to numbers: `build_dict` and `convert_and_pad` of the predecessor, and the compact form used between
+steps.
+
+Id 0 means no word and id 1 an infrequent one; the most frequent word is 2.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+NO_WORD = 0
+INFREQUENT = 1
+FIRST_WORD = 2
+
+
+def build_dict(data: Iterable[Sequence[str]], vocab_size: int | None = 5000) -> dict[str, int]:
+    """Word to id for the most frequent words of tokenized reviews; `vocab_size` counts ids 0 and 1, None is
+    no limit.
+
+    The most frequent word gets the smallest id; of two equally frequent ones the one met first.
+    """
+    counts: Counter[str] = Counter()
+    for words in data:
+        counts.update(words)
+    kept = counts.most_common(None if vocab_size is None else max(vocab_size - FIRST_WORD, 0))
+    return {word: number for number, (word, _) in enumerate(kept, start=FIRST_WORD)}
+
+
+def convert_and_pad(
+    word_dict: Mapping[str, int], sentence: Sequence[str], pad: int = 500
+) -> tuple[list[int], int]:
+    """The ids of the first `pad` words, filled up with 0 to `pad`, and how many of them are words."""
+    ids = [word_dict.get(word, INFREQUENT) for word in sentence[:pad]]
+    return ids + [NO_WORD] * (pad - len(ids)), len(ids)
+
+
+def convert_and_pad_data(
+    word_dict: Mapping[str, int], data: Sequence[Sequence[str]], pad: int = 500
+) -> tuple[np.ndarray, np.ndarray]:
+    """`convert_and_pad` over many reviews: ids (N, pad) and lengths (N,), both int64."""
+    ids = np.zeros((len(data), pad), dtype=np.int64)
+    lengths = np.zeros(len(data), dtype=np.int64)
+    for row, sentence in enumerate(data):
+        ids[row], lengths[row] = convert_and_pad(word_dict, sentence, pad)
+    return ids, lengths
+
+
+def encode(word_dict: Mapping[str, int], words: Sequence[str]) -> np.ndarray:
+    """The ids (int32) of one review's words, all of them, unpadded."""
+    find = word_dict.get
+    return np.fromiter((find(word, INFREQUENT) for word in words), dtype=np.int32, count=len(words))
+
+
+def limit(ids: np.ndarray, vocab_size: int) -> np.ndarray:
+    """The ids as a smaller vocabulary has them: those of `vocab_size` and above are infrequent."""
+    return np.where(ids < vocab_size, ids, INFREQUENT)

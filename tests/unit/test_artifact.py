@@ -1,0 +1,172 @@
+"""The model folder: what is in it, the same for the same model, and nothing broken is ever loaded."""
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from sentiment_fixtures import ROOT, model_folder
+
+from sentiment.artifact import SERVING_FILES, read_model, write_model
+from sentiment.errors import ArtifactError
+from sentiment.files import write_checksums
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return shutil.copytree(model_folder(), tmp_path / "model")
+
+
+def write_again(loaded, target):
+    write_model(
+        target,
+        loaded.model,
+        loaded.word_dict,
+        loaded.tokenizer,
+        loaded.metrics,
+        {},
+        ROOT / "serve/inference.py",
+    )
+    return target
+
+
+def contents(folder):
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_the_folder_holds_what_serving_needs(folder):
+    expected = {
+        "weights.npz",
+        "config.json",
+        "word_dict.json",
+        "metrics.json",
+        "checksums.json",
+        "code/inference.py",
+    }
+    assert contents(folder).keys() == expected | {f"code/sentiment/{name}" for name in SERVING_FILES}
+    config = json.loads((folder / "config.json").read_text())
+    assert config["architecture"]["ngrams"] == 3 and config["preprocessing"]["tokenizer"] == "words"
+    assert config["versions"]["torch"] == torch.__version__
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["validation_accuracy"] > 0.8 and len(metrics["epochs"]) >= metrics["best_epoch"]
+
+
+def test_what_was_written_is_what_is_read(folder, tmp_path):
+    loaded = read_model(folder)
+    again = read_model(write_again(loaded, tmp_path / "again"))
+    reviews = [np.array([2, 5, 9, 70, 3], dtype=np.int32)]
+    assert torch.equal(loaded.model.logits(reviews), again.model.logits(reviews))
+    assert loaded.word_dict == again.word_dict
+
+
+def test_the_same_model_gives_the_same_bytes_and_version(folder, tmp_path):
+    loaded = read_model(folder)
+    first, second = (write_again(loaded, tmp_path / name) for name in "ab")
+    assert contents(first) == contents(second)
+    assert read_model(first).version == read_model(second).version != loaded.version  # another recipe entry
+
+
+def test_an_older_model_is_replaced_as_a_whole(folder, tmp_path):
+    (folder / "stale.txt").write_text("old")
+    write_again(read_model(model_folder()), folder)
+    assert "stale.txt" not in contents(folder)
+    read_model(folder)
+
+
+def test_a_failed_write_leaves_the_old_model(folder, monkeypatch):
+    before, loaded = contents(folder), read_model(folder)
+    monkeypatch.setattr("sentiment.artifact.write_checksums", lambda *arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_again(loaded, folder)
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("name", ["weights.npz", "config.json", "word_dict.json", "code/sentiment/model.py"])
+def test_a_changed_file_is_named(folder, name):
+    (folder / name).write_bytes((folder / name).read_bytes() + b" ")
+    with pytest.raises(ArtifactError, match=rf"{name}: its content is not what was written"):
+        read_model(folder)
+
+
+def test_a_missing_file_is_named(folder):
+    (folder / "weights.npz").unlink()
+    with pytest.raises(ArtifactError, match=r"weights\.npz: missing"):
+        read_model(folder)
+
+
+def test_a_folder_that_is_no_model_says_so(tmp_path):
+    with pytest.raises(ArtifactError, match=r"is not a model folder: it has no checksums\.json"):
+        read_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 99}, "has format 99"),
+        ({"architecture": {"vocab_size": 5}}, "cannot be read"),
+        ({"preprocessing": {"tokenizer": "words", "version": 99}}, "tokenizers of version 99"),
+        ({"preprocessing": {"tokenizer": "none", "version": 1}}, "no tokenizer 'none'"),
+    ],
+)
+def test_a_model_of_other_code_says_what_to_do(folder, change, message):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **change}))
+    write_checksums(folder)
+    with pytest.raises(ArtifactError, match=message):
+        read_model(folder)
+
+
+def test_pickled_weights_are_never_executed(folder, tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "owned"), "w"))
+
+    np.savez(folder / "weights.npz", evil=np.array([Evil()], dtype=object))
+    write_checksums(folder)
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        read_model(folder)
+    assert not (tmp_path / "owned").exists()
+
+
+def test_weights_that_are_no_archive_are_refused(folder):
+    (folder / "weights.npz").write_bytes(b"PK\x03\x04 not really")
+    write_checksums(folder)
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        read_model(folder)
+    assert not zipfile.is_zipfile(folder / "weights.npz")
+
+
+@pytest.mark.slow
+def test_the_folder_serves_by_itself_with_torch_and_numpy_only(folder):
+    """As in the container: the folder's own code, and nothing else of what the project installs."""
+    program = """
+import importlib.abc, json, sys
+
+class OnlyTorchAndNumpy(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name.split(".")[0] in {"nltk", "bs4", "tqdm", "scipy", "pandas", "boto3", "sagemaker"}:
+            raise ImportError(f"{name} is not in the serving container")
+
+sys.meta_path.insert(0, OnlyTorchAndNumpy())
+sys.path.insert(0, sys.argv[1] + "/code")
+import inference, sentiment
+assert sentiment.__file__.startswith(sys.argv[1]), sentiment.__file__
+model = inference.model_fn(sys.argv[1])
+request = inference.input_fn(json.dumps({"review": "A wonderful &amp; touching film"}), "application/json")
+print(inference.output_fn(inference.predict_fn(request, model), "application/json")[0])
+"""
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program, str(folder)],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["sentiment"] == "positive"
+    assert [word for word, _ in answer["words"]] == ["A", "wonderful", "touching", "film"]

@@ -1,0 +1,201 @@
+"""The model family: equal to the plain way of computing it, and the same alone as in a batch."""
+
+import numpy as np
+import pytest
+import torch
+from sentiment_fixtures import prepared
+
+from sentiment.channels import Channel, read_channel
+from sentiment.errors import RecipeError
+from sentiment.model import Architecture, LSTMClassifier, collate, crop
+from sentiment.ngram_fit import fit_ngrams
+from sentiment.ngrams import NgramTable, ngram_keys
+from sentiment.recipes import RECIPES, recipe
+from sentiment.vocabulary import convert_and_pad
+from sentiment.word_vectors import ppmi_vectors
+
+
+def architecture(**changes) -> Architecture:
+    plain = {
+        "vocab_size": 50,
+        "embedding_dim": 6,
+        "hidden_dim": 5,
+        "bidirectional": True,
+        "pooling": "max_mean",
+        "head": 20,
+        "tail": 10,
+        "segment": 8,
+        "ngrams": 0,
+    }
+    return Architecture(**{**plain, **changes})
+
+
+PREDECESSOR = {"bidirectional": False, "pooling": "last", "segment": 0, "head": 20, "tail": 0}
+SHAPES = [{}, {"segment": 0, "bidirectional": False}, PREDECESSOR]
+
+
+def some_reviews(lengths=(3, 30, 8, 1, 17, 64), words=90) -> list[np.ndarray]:
+    random = np.random.default_rng(3)
+    return [random.integers(1, words, length).astype(np.int32) for length in lengths]
+
+
+def model_of(**changes) -> LSTMClassifier:
+    torch.manual_seed(1)
+    return LSTMClassifier(architecture(**changes)).eval()
+
+
+def test_the_predecessors_model_is_computed_as_it_was():
+    """Padded to `head` words, run through embedding, LSTM and dense layer; its output at the last word."""
+    model, reviews = model_of(**PREDECESSOR), some_reviews()
+    padded, lengths = [], []
+    for review in reviews:
+        kept = [int(word) if word < 50 else 1 for word in review]
+        ids, length = convert_and_pad({word: word for word in range(50)}, kept, pad=20)
+        padded.append(ids)
+        lengths.append(length)
+    embedded = model.embedding(torch.tensor(padded).t())
+    model.lstm.batch_first = False
+    output, _ = model.lstm(embedded)
+    model.lstm.batch_first = True
+    expected = model.dense(output)[torch.tensor(lengths) - 1, range(len(reviews))].squeeze(1)
+    torch.testing.assert_close(model.logits(reviews), expected.detach())
+
+
+def test_segments_are_pooled_over_the_whole_review():
+    model, review = model_of(), some_reviews([20])[0]
+    ids = torch.from_numpy(np.where(review < 50, review, 1)).long()
+    padded = torch.cat([ids, torch.zeros(4, dtype=torch.int64)]).view(3, 8)
+    output = model.lstm(model.embedding(padded))[0].reshape(24, 10)[:20]
+    expected = model.dense(torch.cat([output.amax(0), output.mean(0)]))
+    torch.testing.assert_close(model.logits([review]), expected.detach())
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_review_alone_gets_the_answer_it_gets_in_a_batch(shape):
+    model, reviews = model_of(**shape), some_reviews([*range(1, 40), 0, 64])
+    together = model.logits(reviews)
+    alone = torch.cat([model.logits([review]) for review in reviews])
+    torch.testing.assert_close(together, alone, atol=2e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, {"ngrams": 2}])
+def test_no_words_give_no_evidence(shape):
+    model = model_of(**shape)
+    empty = np.zeros(0, dtype=np.int32)
+    assert model.logits([empty]).tolist() == [0.0]
+    assert model.logits([some_reviews()[0], empty])[1] == 0
+    assert model.logits([]).tolist() == []
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_parameter_learns(shape):
+    model = model_of(**shape).train()
+    batch = collate([crop(review, model.architecture) for review in some_reviews()], model.architecture)
+    model(batch).sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.any() for parameter in model.parameters())
+
+
+def test_long_reviews_are_cropped_to_both_ends():
+    cropped = crop(np.arange(2, 102), architecture(vocab_size=200, head=4, tail=2))
+    assert cropped.tolist() == [2, 3, 4, 5, 100, 101]
+    assert crop(np.arange(2, 102), architecture(vocab_size=4, head=4, tail=0)).tolist() == [2, 3, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"pooling": "mean"}, "no pooling 'mean'"),
+        ({**PREDECESSOR, "segment": 8}, "in one run"),
+        ({"segment": 0}, "needs segments"),
+        ({"hidden_dim": 0}, "hidden_dim must be at least 1"),
+        ({"ngrams": 4}, "ngrams must be 0"),
+        ({"tail": -1}, "tail must not be negative"),
+    ],
+)
+def test_an_impossible_architecture_is_refused(changes, message):
+    with pytest.raises(RecipeError, match=message):
+        architecture(**changes)
+
+
+def test_recipes_are_valid_and_can_be_changed():
+    assert {"fast", "predecessor"} <= RECIPES.keys()
+    assert recipe("fast", epochs=1).epochs == 1
+    with pytest.raises(RecipeError, match="choose one of fast, predecessor"):
+        recipe("slow")
+    with pytest.raises(RecipeError, match="--learning-rate must be above 0"):
+        recipe(learning_rate=float("nan"))
+
+
+def test_the_predecessor_recipe_is_the_seed_system():
+    seed = RECIPES["predecessor"]
+    assert (seed.tokenizer, seed.vocab_size, seed.head, seed.tail) == ("review_to_words", 5000, 500, 0)
+    assert (seed.embedding_dim, seed.hidden_dim, seed.optimizer, seed.batch_size) == (32, 200, "adam", 512)
+    assert sum(p.numel() for p in LSTMClassifier(seed.architecture()).parameters()) == 347_401
+
+
+# N-grams and word vectors
+
+
+def test_ngram_keys_tell_every_ngram_apart():
+    ids = np.array([3, 5, 3, 5, 2**20 + 7], dtype=np.int32)
+    unigrams, bigrams, trigrams = ngram_keys(ids, 3)
+    assert unigrams.tolist() == [3, 5, 3, 5, 1]
+    assert len(set(bigrams.tolist())) == 3 and bigrams[0] == bigrams[2]
+    assert len(set(trigrams.tolist())) == 3
+    assert [len(keys) for keys in ngram_keys(ids[:1], 3)] == [1, 0, 0]
+
+
+def test_an_ngram_logit_is_its_definition():
+    table = NgramTable(2)
+    keys = np.sort(np.concatenate(ngram_keys(np.array([4, 6, 9]), 2)))
+    table.fill(keys, np.arange(1.0, 6.0), 0.5)
+    weight = dict(zip(keys.tolist(), range(1, 6), strict=True))
+    review = np.array([4, 6, 4, 7], dtype=np.int32)
+    held = [weight[4], weight[6], weight[(4 << 20) | 6]]
+    expected = sum(held) / len(held) ** 0.5 + 0.5
+    assert table([review, review[:0]]).tolist() == pytest.approx([expected, 0.5])
+    shares = table.word_shares(review)
+    assert shares.sum() == pytest.approx(expected - 0.5)
+    assert shares[3] == 0 and shares[0] > shares[2] > 0
+
+
+def test_fitted_ngrams_tell_the_labels_and_their_fit_is_optimal():
+    channel = read_channel(prepared().train, "train")
+    table = NgramTable(2)
+    fit_ngrams(table, channel, min_reviews=2, c=10.0)
+    assert np.array_equal(table.keys, np.unique(table.keys)) and len(table.keys) > 100
+    reviews = [channel.review(n) for n in range(len(channel))]
+    accuracy = ((table(reviews).numpy() > 0) == channel.labels).mean()
+    assert accuracy > 0.97
+    validation = read_channel(prepared().validation, "validation")
+    held_out = table([validation.review(n) for n in range(len(validation))]).numpy()
+    assert ((held_out > 0) == validation.labels).mean() > 0.9
+
+
+def test_ngrams_survive_a_state_dict():
+    table = NgramTable(1)
+    table.fill(np.array([2, 9]), np.array([1.0, -1.0]), 0.25)
+    other = NgramTable(1)
+    other.load_state_dict(table.state_dict())
+    review = np.array([2, 3], dtype=np.int32)
+    assert other([review]).tolist() == table([review]).tolist() == [1.25]
+    assert other.vocabulary_size() == 10
+
+
+def test_words_used_alike_get_vectors_alike():
+    """Words 2 and 3 stand in the same company, 4 in another."""
+    random = np.random.default_rng(0)
+    tokens = []
+    for _ in range(400):
+        company = random.choice([10, 11, 12], 3) if random.random() < 0.5 else random.choice([20, 21, 22], 3)
+        word = random.choice([2, 3]) if company[0] < 20 else 4
+        tokens += [[*company[:2], word, company[2]]]
+    flat = np.concatenate(tokens).astype(np.int32)
+    offsets = np.arange(0, len(flat) + 1, 4)
+    vectors = ppmi_vectors(
+        Channel(flat, offsets, np.zeros(400, np.int8)), vocab_size=30, dimensions=4, seed=0
+    )
+    assert vectors.shape == (30, 4) and not vectors[0].any()
+    similar = torch.nn.functional.cosine_similarity
+    assert similar(vectors[2], vectors[3], 0) > 0.9 > 0.5 > similar(vectors[2], vectors[4], 0)
+    assert float(vectors.square().mean()) == pytest.approx(1, rel=1e-3)
