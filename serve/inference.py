@@ -1,0 +1,187 @@
+"""SageMaker inference entry point: model_fn, input_fn, predict_fn, output_fn.
+
+One review comes as text/plain or as application/json {"review": "..."}, and its answer names the words behind
+it. Many come as application/jsonlines (one {"review": "..."} a line), as a JSON list, or as text/csv (the
+review in a column called "review", else in the first); each answer then is short. Needs torch and numpy only.
+"""
+
+import csv
+import io
+import json
+import os
+from typing import NamedTuple
+
+import torch
+
+from sentiment.predictor import Prediction, Predictor
+
+try:  # Only errors of this family keep their status in SageMaker's container; all others become 500.
+    from sagemaker_inference.errors import BaseInferenceToolkitError as _ToolkitError
+except ImportError:
+    _ToolkitError = Exception
+
+JSON, JSON_LINES, CSV, TEXT = "application/json", "application/jsonlines", "text/csv", "text/plain"
+CONTENT_TYPES = (TEXT, JSON, JSON_LINES, CSV)
+ACCEPTS = (JSON, JSON_LINES, CSV)
+
+
+class RequestError(_ToolkitError):
+    """A request that cannot be answered; the container's toolkit makes the response of the three fields."""
+
+    def __init__(self, status_code: int, phrase: str, message: str):
+        Exception.__init__(self, message)
+        self.status_code, self.phrase, self.message = status_code, phrase, message
+
+
+class Request(NamedTuple):
+    """The reviews of one request; `explain` where it is a single review, which gets its words' weights."""
+
+    reviews: list[str]
+    explain: bool
+
+
+class Answer(NamedTuple):
+    predictions: list[Prediction]
+    version: str
+    single: bool
+
+
+def model_fn(model_dir: str) -> Predictor:
+    """Load the model folder, once per worker process."""
+    # One request is too little work to share: two threads answer no sooner, and slow down other requests.
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or 1))
+    return Predictor.from_folder(model_dir)
+
+
+def input_fn(body: bytes | bytearray | str, content_type: str | None = JSON) -> Request:
+    """Read the body of a request. Raises RequestError: 415 for another type, 400 for what cannot be read."""
+    kind = _media_type(content_type)
+    if kind not in CONTENT_TYPES:
+        raise RequestError(
+            415,
+            "Unsupported Media Type",
+            f"content type {kind or 'none'} is not one of {', '.join(CONTENT_TYPES)}",
+        )
+    text = _decoded(body)
+    if kind == TEXT:
+        return Request([_review(text, "the body")], explain=True)
+    if kind == JSON:
+        return _from_json(text)
+    reviews = _json_lines(text) if kind == JSON_LINES else _csv_rows(text)
+    if not reviews:
+        raise _bad_request("the body holds no reviews")
+    return Request(reviews, explain=False)
+
+
+def predict_fn(request: Request, predictor: Predictor) -> Answer:
+    """Predict all reviews of a request in one batch."""
+    if request.explain:
+        return Answer([predictor.explain(request.reviews[0])], predictor.version, single=True)
+    return Answer(predictor.predict(request.reviews), predictor.version, single=False)
+
+
+def output_fn(answer: Answer, accept: str | None = JSON) -> tuple[str, str]:
+    """The answer in the first type of `accept` that is known. Raises RequestError 406 where none is."""
+    kind = _negotiated(accept)
+    rows = [_row(prediction, answer.version) for prediction in answer.predictions]
+    if kind == JSON:
+        return json.dumps(rows[0] if answer.single else rows, ensure_ascii=False), JSON
+    if kind == JSON_LINES:
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), JSON_LINES
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerows((row["sentiment"], row["probability"], row["model"]) for row in rows)
+    return table.getvalue(), CSV
+
+
+def _row(prediction: Prediction, version: str) -> dict:
+    row = {"sentiment": prediction.sentiment, "probability": round(prediction.probability, 6)}
+    if prediction.words is not None:
+        row["words"] = prediction.words
+    return row | {"model": version}
+
+
+def _media_type(content_type: str | None) -> str:
+    return (content_type or "").split(";")[0].strip().lower()
+
+
+def _negotiated(accept: str | None) -> str:
+    kinds = [_media_type(part) for part in (accept or "").split(",")]
+    for kind in kinds:
+        if kind in ACCEPTS:
+            return kind
+        if kind in ("", "*/*", "application/*"):
+            return JSON
+    raise RequestError(406, "Not Acceptable", f"none of {accept} is one of {', '.join(ACCEPTS)}")
+
+
+def _decoded(body: bytes | bytearray | str) -> str:
+    if isinstance(body, str):
+        return body
+    try:
+        return bytes(body).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _bad_request(f"the body is not UTF-8: byte {error.start} cannot be read") from None
+
+
+def _from_json(text: str) -> Request:
+    content = _parsed(text, "the body")
+    if isinstance(content, list):
+        if not content:
+            raise _bad_request("the body holds no reviews")
+        return Request(
+            [_of_object(item, f"item {n}") for n, item in enumerate(content, start=1)], explain=False
+        )
+    return Request([_of_object(content, "the body")], explain=True)
+
+
+def _json_lines(text: str) -> list[str]:
+    # Split at line feeds only: JSON strings may hold the other characters that str.splitlines breaks at.
+    lines = [(f"line {n}", line) for n, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    return [_of_object(_parsed(line, where), where) for where, line in lines]
+
+
+def _csv_rows(text: str) -> list[str]:
+    previous_limit = csv.field_size_limit(max(len(text), 1))
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
+    except csv.Error as error:
+        raise _bad_request(f"the body is not valid CSV: {error}") from None
+    finally:
+        csv.field_size_limit(previous_limit)
+    column = 0
+    if rows and "review" in rows[0]:
+        column = rows[0].index("review")
+        rows = rows[1:]
+    return [
+        _review(row[column] if column < len(row) else "", f"row {n}") for n, row in enumerate(rows, start=1)
+    ]
+
+
+def _parsed(text: str, where: str) -> object:
+    if not text.strip():
+        raise _bad_request(f"{where} is empty")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise _bad_request(f"{where} is not valid JSON") from None
+
+
+def _of_object(content: object, where: str) -> str:
+    if not isinstance(content, dict) or "review" not in content:
+        raise _bad_request(f'{where} is not a JSON object with a "review"')
+    return _review(content["review"], where)
+
+
+def _review(review: object, where: str) -> str:
+    if not isinstance(review, str):
+        raise _bad_request(f"the review of {where} is not a string")
+    if not review.strip():
+        raise _bad_request(
+            f"the review of {where} is empty" if where != "the body" else "the review is empty"
+        )
+    return review
+
+
+def _bad_request(message: str) -> RequestError:
+    return RequestError(400, "Bad Request", message)

@@ -1,0 +1,236 @@
+"""Train a sentiment model: the entry point of a SageMaker training job in script mode; runs bare as well.
+
+    python train/train.py --train DATA/train --validation DATA/validation --model-dir build/model
+    python train/train.py --help
+
+In a training job the folders come from SM_CHANNEL_TRAIN, SM_CHANNEL_VALIDATION and SM_MODEL_DIR, and every
+hyperparameter of the job is an argument here. What is not given comes from the recipe.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import NoReturn
+
+HERE = Path(__file__).resolve().parent
+# In a training job the sentiment package lies beside this file, in the project one folder up.
+sys.path[:0] = [str(folder) for folder in (HERE, HERE.parent) if (folder / "sentiment").is_dir()]
+
+# Threads that wait for each other by spinning stall for whole time slices as soon as anything else wants the
+# processor: beside one other busy process, training on two cores is over ten times as fast with this.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import torch  # noqa: E402
+
+from sentiment.artifact import write_model  # noqa: E402
+from sentiment.channels import read_channel, read_json, read_word_dict  # noqa: E402
+from sentiment.errors import ChannelError, SentimentError  # noqa: E402
+from sentiment.recipes import CHOICES, DEFAULT_RECIPE, RECIPES, Recipe, recipe  # noqa: E402
+from sentiment.training import Run, Trainer  # noqa: E402
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train and write the model folder. Returns the exit status; errors are one line on standard error."""
+    options = parse(arguments)
+    try:
+        train(options)
+    except SentimentError as error:
+        return fail(str(error))
+    except OSError as error:
+        return fail(f"{error.filename or 'a file'}: {error.strerror or error}")
+    except torch.OutOfMemoryError:
+        return fail("out of memory on the GPU; lower --batch-size")
+    return 0
+
+
+def fail(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr, flush=True)
+    return 1
+
+
+def train(options: argparse.Namespace) -> None:
+    """The run that the options describe."""
+    started = time.monotonic()
+    changes = {field.name: getattr(options, field.name) for field in settings()}
+    chosen = recipe(options.recipe, **{name: value for name, value in changes.items() if value is not None})
+    for name in ("train", "validation"):
+        if getattr(options, name) is None:
+            raise ChannelError(
+                f"the {name} channel is missing: give --{name} FOLDER, or SM_CHANNEL_{name.upper()}"
+            )
+    if options.model_dir is None:
+        raise ChannelError("there is nowhere to write the model: give --model-dir FOLDER, or SM_MODEL_DIR")
+    training, validation = (read_channel(getattr(options, name), name) for name in ("train", "validation"))
+    word_dict = read_word_dict(options.train)
+    tokenizer = read_json(options.train, "preprocessing.json").get("tokenizer")
+    if tokenizer != chosen.tokenizer:
+        raise ChannelError(
+            f"the recipe {chosen.name} wants the tokenizer {chosen.tokenizer}, the data in {options.train} "
+            f"was prepared with {tokenizer}: prepare it again"
+        )
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    run = Run(options.seed, device(options.device), bfloat16(options), checkpoints(options.checkpoint_dir))
+    say(
+        f"recipe {chosen.name}: {len(training):,} reviews to train on, {len(validation):,} to validate, "
+        f"on {run.device} in {'bfloat16' if run.bfloat16 else 'float32'} "
+        f"with {torch.get_num_threads()} threads, seed {run.seed}"
+    )
+    with stop_requests() as stop_requested:
+        trained = Trainer(chosen, training, validation, run, say, stop_requested).fit()
+    if not trained.metrics["best_epoch"]:
+        say("stopped before the first epoch ended: there is no model to write yet")
+        return
+    # No times or dates go into the folder: the same training gives the same bytes, and so the same version.
+    settings_used = {**asdict(chosen), "seed": run.seed}
+    write_model(
+        options.model_dir,
+        trained.model,
+        word_dict,
+        tokenizer,
+        trained.metrics,
+        settings_used,
+        inference_script(),
+    )
+    say(
+        f"wrote the model of epoch {trained.metrics['best_epoch']} "
+        f"(validation_accuracy={trained.metrics['validation_accuracy']:.4f}) "
+        f"to {options.model_dir} after {time.monotonic() - started:.0f} s"
+    )
+
+
+@contextmanager
+def stop_requests() -> Iterator[Callable[[], bool]]:
+    """A function that is true once SIGTERM (a stopped job, a reclaimed spot instance) or Ctrl-C has come.
+
+    A second signal of the kind ends the process at once.
+    """
+    received = []
+
+    def remember(number: int, frame: object) -> None:
+        received.append(number)
+        signal.signal(number, before[number])
+
+    before = {number: signal.signal(number, remember) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def settings() -> list:
+    """The recipe's fields that an argument can change."""
+    return [field for field in fields(Recipe) if field.name not in ("name", "tokenizer")]
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, without the screenful of usage: a failed job shows the end of what was written."""
+        self.exit(2, f"error: {message}; see --help\n")
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = Parser(
+        description=__doc__.split("\n")[0],
+        epilog="Defaults of the settings: the recipe's.",
+        allow_abbrev=False,
+    )
+    environment = os.environ.get
+    parser.add_argument("--train", metavar="FOLDER", default=environment("SM_CHANNEL_TRAIN"))
+    parser.add_argument("--validation", metavar="FOLDER", default=environment("SM_CHANNEL_VALIDATION"))
+    parser.add_argument("--model-dir", metavar="FOLDER", default=environment("SM_MODEL_DIR"))
+    parser.add_argument(
+        "--checkpoint-dir",
+        metavar="FOLDER",
+        help="write checkpoints there after each epoch, and resume from the one that is there",
+    )
+    parser.add_argument(
+        "--recipe", default=DEFAULT_RECIPE, choices=sorted(RECIPES), help="default: %(default)s"
+    )
+    parser.add_argument("--seed", type=seed, default=0)
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
+    parser.add_argument(
+        "--threads", type=int, default=0, help="CPU threads; default: as many as torch chooses"
+    )
+    group = parser.add_argument_group("settings of the recipe")
+    for field in settings():
+        kind = truth if field.type is bool else field.type
+        group.add_argument(
+            "--" + field.name.replace("_", "-"),
+            type=kind,
+            choices=CHOICES.get(field.name),
+            metavar=None if field.name in CHOICES else kind.__name__.upper(),
+        )
+    return parser.parse_args(arguments)
+
+
+def seed(word: str) -> int:
+    number = int(word)
+    if not 0 <= number < 2**32:
+        raise argparse.ArgumentTypeError(f"{word} is not from 0 to 2**32 - 1")
+    return number
+
+
+def truth(word: str) -> bool:
+    """SageMaker passes hyperparameters as strings, True and False included."""
+    known = {"true": True, "1": True, "false": False, "0": False}
+    if word.lower() not in known:
+        raise argparse.ArgumentTypeError(f"{word!r} is neither true nor false")
+    return known[word.lower()]
+
+
+def device(wanted: str) -> str:
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise SentimentError("--device cuda: torch finds no GPU here")
+    return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def bfloat16(options: argparse.Namespace) -> bool:
+    """bfloat16 where asked for, or where the processor multiplies it in hardware: elsewhere it is slower."""
+    if options.precision != "auto":
+        return options.precision == "bfloat16"
+    if device(options.device) == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def checkpoints(folder: str | None) -> Path | None:
+    """The folder asked for, else that of a job with checkpoints.
+
+    SageMaker keeps /opt/ml/checkpoints, beside the model's folder, in step with S3; it is there only for jobs
+    that have a CheckpointConfig.
+    """
+    if folder is not None:
+        return Path(folder)
+    beside_model = Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model")).parent / "checkpoints"
+    return beside_model if beside_model.is_dir() else None
+
+
+def inference_script() -> Path:
+    """serve/inference.py, which becomes the model folder's code/inference.py."""
+    for folder in (HERE / "serve", HERE.parent / "serve"):
+        if (folder / "inference.py").is_file():
+            return folder / "inference.py"
+    raise SentimentError(
+        f"serve/inference.py is neither beside {HERE} nor in it; give the job the serve folder too"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
