@@ -1,0 +1,102 @@
+"""`python -m pipeline STEP`: run one step; `make` runs them in order."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline import data, deploy, destroy, evaluate, package, prepare, summary, train, upload
+from pipeline.settings import PipelineError, Settings
+from sentiment.errors import SentimentError
+
+STEPS: dict[str, tuple[Callable[[Settings], None], str]] = {
+    "data": (data.run, "get the reviews"),
+    "prepare": (prepare.run, "reviews -> arrays of word ids"),
+    "bootstrap": (deploy.bootstrap, "make the stack's bucket and roles"),
+    "upload": (upload.run, "arrays -> S3"),
+    "train": (train.run, "train by a SageMaker training job"),
+    "package": (package.run, "check the model and put it where endpoints load it"),
+    "evaluate": (evaluate.run, "test by SageMaker batch transform"),
+    "deploy": (deploy.run, "deploy endpoint, Lambda, API and page by SAM"),
+    "publish": (deploy.publish, "upload the page alone"),
+    "summary": (summary.run, "print the page's and the API's address"),
+    "destroy": (destroy.run, "delete the stack and all it holds"),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    settings = Settings(
+        data=options.data,
+        data_path=options.data_path,
+        recipe=options.recipe,
+        hyperparameters=dict(options.set),
+        stack=options.stack,
+        sam=options.sam,
+        train_instance_type=options.train_instance_type,
+        transform_instance_type=options.transform_instance_type,
+        endpoint_memory_mb=options.endpoint_memory_mb,
+        build=options.build,
+    )
+    try:
+        STEPS[options.step][0](settings)
+    except (PipelineError, SentimentError, BotoCoreError, ClientError) as error:
+        return _fail(f"{error}")
+    except OSError as error:
+        return _fail(f"{error.strerror}: {error.filename}" if error.filename else f"{error}")
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _fail(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    default = Settings()
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline",
+        description="From reviews to a running service, a step at a time.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="steps:\n" + "\n".join(f"  {name:<11}{text}" for name, (_, text) in STEPS.items()),
+    )
+    parser.add_argument("step", choices=STEPS, metavar="STEP", help="one of those below")
+    parser.add_argument(
+        "--data", default=default.data, help="source of the reviews: sample, aclimdb or kaggle"
+    )
+    parser.add_argument("--data-path", type=Path, help="its archive, folder or CSV file, where it is on disk")
+    parser.add_argument("--recipe", default=default.recipe, help="named settings of the model")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=_assignment,
+        metavar="NAME=VALUE",
+        help="override a hyperparameter",
+    )
+    parser.add_argument("--stack", default=default.stack, help="name of the CloudFormation stack")
+    parser.add_argument("--sam", default=default.sam, help="the SAM CLI")
+    parser.add_argument("--train-instance-type", default=default.train_instance_type)
+    parser.add_argument("--transform-instance-type", default=default.transform_instance_type)
+    parser.add_argument("--endpoint-memory-mb", type=int, default=default.endpoint_memory_mb)
+    parser.add_argument(
+        "--build", type=Path, default=default.build, help="folder for everything that is made"
+    )
+    return parser
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE")
+    return name, value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

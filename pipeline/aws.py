@@ -1,0 +1,81 @@
+"""boto3 clients and the few S3 habits that several steps share."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+from tqdm import tqdm
+
+from pipeline.settings import PipelineError
+
+
+@cache
+def client(service: str) -> Any:
+    return boto3.client(service)
+
+
+def region() -> str:
+    """The region of this run, from the usual AWS settings."""
+    name = boto3.session.Session().region_name
+    if not name:
+        raise PipelineError("no AWS region is set: export AWS_DEFAULT_REGION, e.g. us-east-1")
+    return name
+
+
+def error_code(error: ClientError) -> str:
+    return error.response["Error"]["Code"]
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """`s3://bucket/some/key` -> ("bucket", "some/key")."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def exists(uri: str) -> bool:
+    bucket, key = split_uri(uri)
+    try:
+        client("s3").head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error_code(error) in ("404", "NoSuchKey", "NotFound"):
+            return False
+        raise
+    return True
+
+
+def upload(file: Path, uri: str, **extra: str) -> None:
+    bucket, key = split_uri(uri)
+    with _bar(file.name, file.stat().st_size) as bar:
+        client("s3").upload_file(str(file), bucket, key, ExtraArgs=extra or None, Callback=bar.update)
+
+
+def download(uri: str, file: Path) -> None:
+    """Fetch an object; the file appears only when it is whole."""
+    bucket, key = split_uri(uri)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(file.name + ".part")
+    size = client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"]
+    with _bar(file.name, size) as bar:
+        client("s3").download_file(bucket, key, str(part), Callback=bar.update)
+    part.replace(file)
+
+
+def copy(source: str, target: str) -> None:
+    bucket, key = split_uri(target)
+    source_bucket, source_key = split_uri(source)
+    client("s3").copy({"Bucket": source_bucket, "Key": source_key}, bucket, key)
+
+
+def empty_bucket(bucket: str) -> int:
+    """Delete every version of every object of a bucket; the number deleted."""
+    versions = boto3.resource("s3").Bucket(bucket).object_versions
+    return sum(len(answer.get("Deleted", [])) for answer in versions.delete())
+
+
+def _bar(name: str, size: int) -> tqdm:
+    # disable=None: a bar on a terminal, nothing elsewhere.
+    return tqdm(total=size, desc=f"   {name}", unit="B", unit_scale=True, leave=False, disable=None)

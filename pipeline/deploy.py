@@ -1,0 +1,70 @@
+"""The SAM template -> a running page, API and endpoint.
+
+The endpoint needs a model, and training needs the stack's bucket and role. So the one stack is deployed
+twice: `bootstrap` makes it without a model, `deploy` adds all that serves one.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import time
+
+from pipeline import aws, stack
+from pipeline.console import say, step
+from pipeline.package import packaged
+from pipeline.settings import PROJECT, Settings
+
+WEBSITE = PROJECT / "website"
+
+
+def bootstrap(settings: Settings) -> None:
+    step(f"Bucket and roles (stack {settings.stack})")
+    if bucket := stack.outputs(settings).get("DataBucketName"):
+        say(f"unchanged: {bucket}")
+        return
+    stack.sam_deploy(settings)
+    say(f"made: {stack.output(settings, 'DataBucketName')}")
+
+
+def run(settings: Settings) -> None:
+    from pipeline import sagemaker_sdk  # knows the container images
+
+    uri, _ = packaged(settings)
+    step(f"Deploy {uri} (stack {settings.stack})")
+    stack.sam_deploy(
+        settings,
+        ModelDataUrl=uri,
+        ImageUri=sagemaker_sdk.inference_image(aws.region()),
+        MemorySizeInMB=settings.endpoint_memory_mb,
+    )
+    publish(settings)
+
+
+def publish(settings: Settings) -> None:
+    """Put the page into its bucket, with the address of its API."""
+    step("Publish the page")
+    outputs = stack.outputs(settings)
+    bucket = outputs["WebsiteBucketName"]
+    files = {
+        file.relative_to(WEBSITE).as_posix(): file.read_bytes()
+        for file in WEBSITE.rglob("*")
+        if file.is_file()
+    }
+    files["config.json"] = json.dumps({"apiUrl": outputs["ApiUrl"]}).encode()
+    for name, body in files.items():
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        if kind.startswith("text/"):
+            kind += "; charset=utf-8"
+        aws.client("s3").put_object(
+            Bucket=bucket, Key=name, Body=body, ContentType=kind, CacheControl="public, max-age=300"
+        )
+    if distribution := outputs.get("DistributionId"):
+        aws.client("cloudfront").create_invalidation(
+            DistributionId=distribution,
+            InvalidationBatch={
+                "Paths": {"Quantity": 1, "Items": ["/*"]},
+                "CallerReference": str(time.time_ns()),
+            },
+        )
+    say(f"wrote: s3://{bucket} ({len(files)} files)")

@@ -1,0 +1,82 @@
+"""The packaged model -> its accuracy on held-out reviews, by SageMaker batch transform."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from pipeline import aws, inputs, jobs, stack
+from pipeline.console import say, shown, step
+from pipeline.package import packaged
+from pipeline.report import draw_confusion_matrix, evaluation
+from pipeline.settings import PipelineError, Settings
+
+
+def run(settings: Settings) -> None:
+    step("Evaluate on the test split by batch transform")
+    uri, key = packaged(settings)
+    report = report_file(settings, key)
+    if report.exists():
+        say(f"unchanged: {shown(report)}")
+        show(json.loads(report.read_text()))
+        return
+    prepared = inputs.prepared(settings)
+    labels = json.loads((prepared.test / "labels.json").read_text())
+    answers = _transform(settings, uri, prepared.key)
+    if len(answers) != len(labels):
+        raise PipelineError(f"batch transform answered {len(answers)} of {len(labels)} test reviews")
+    result = evaluation(labels, [answer["probability"] for answer in answers])
+    result |= {"model": answers[0]["model"], "data": settings.data, "recipe": settings.recipe}
+
+    report.parent.mkdir(parents=True, exist_ok=True)
+    picture = report.with_name("confusion.png")
+    draw_confusion_matrix(result, picture)
+    part = report.with_suffix(".part")
+    part.write_text(json.dumps(result, indent=2) + "\n")
+    part.replace(report)
+    say(f"wrote: {shown(report)}, {shown(picture)}")
+    show(result)
+
+
+def report_file(settings: Settings, key: str) -> Path:
+    return settings.build / "evaluation" / key / "evaluation.json"
+
+
+def show(result: dict[str, Any]) -> None:
+    low, high = result["accuracy_interval_95"]
+    say(
+        f"test accuracy {result['accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%}) "
+        f"on {result['reviews']:,} held-out reviews"
+    )
+
+
+def _transform(settings: Settings, model_uri: str, data_key: str) -> list[dict[str, Any]]:
+    """The endpoint's own artefact over the raw test reviews; one answer a review, in their order."""
+    from pipeline import sagemaker_sdk  # takes seconds to import: only when there is something to evaluate
+
+    bucket = stack.output(settings, "DataBucketName")
+    reviews = f"{inputs.data_uri(bucket, data_key)}/test/reviews.jsonl"
+    if not aws.exists(reviews):
+        raise PipelineError(f"there are no test reviews at {reviews}: run `make upload` first")
+    job = f"{settings.stack}-test-{time.strftime('%Y%m%d-%H%M%S')}"
+    output = f"s3://{bucket}/evaluation/{job}"
+    model = sagemaker_sdk.start_transform(
+        job,
+        bucket=bucket,
+        role=stack.output(settings, "TrainingRoleArn"),
+        instance_type=settings.transform_instance_type,
+        image=sagemaker_sdk.inference_image(aws.region(), settings.transform_instance_type),
+        model_data=model_uri,
+        reviews=reviews,
+        output=output,
+    )
+    say(f"transform job {job}, reading {reviews}")
+    try:
+        jobs.wait_for_transform(job)
+    finally:
+        aws.client("sagemaker").delete_model(ModelName=model)
+    bucket, key = aws.split_uri(f"{output}/reviews.jsonl.out")
+    body = aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    return [json.loads(line) for line in body.splitlines()]

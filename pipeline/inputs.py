@@ -1,0 +1,67 @@
+"""What a training run is made from, and the content keys that name its results.
+
+A key is a hash of everything that can change a result, so a step whose key has been seen before has nothing
+to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from pipeline.settings import FRAMEWORK_VERSION, PROJECT, Settings
+from sentiment import dataset
+from sentiment.prepared import Prepared, prepare
+from sentiment.recipes import recipe
+
+
+def reviews(settings: Settings) -> dataset.Reviews:
+    """The reviews of the chosen source, downloaded if they must be."""
+    path = settings.data_path
+    if settings.data == "aclimdb" and path is None:
+        path = settings.build / "data" / "aclImdb"
+    return dataset.load_reviews(settings.data, path)
+
+
+def prepared(settings: Settings) -> Prepared:
+    """The reviews as arrays, from the cache when nothing has changed."""
+    return prepare(reviews(settings), recipe(settings.recipe).tokenizer, settings.build / "prepared")
+
+
+def hyperparameters(settings: Settings) -> dict[str, str]:
+    """The arguments of train.py: the recipe's name and what the person overrides."""
+    return {"recipe": settings.recipe, **settings.hyperparameters}
+
+
+def model_key(settings: Settings, data_key: str) -> str:
+    """Names the model that these settings train: its data, its program and its hyperparameters."""
+    digest = hashlib.sha256()
+    digest.update(
+        json.dumps([data_key, FRAMEWORK_VERSION, hyperparameters(settings)], sort_keys=True).encode()
+    )
+    for file in training_sources():
+        digest.update(str(file.relative_to(PROJECT)).encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def training_sources() -> list[Path]:
+    """The files that go into the training container."""
+    folders = (PROJECT / name for name in ("train", "sentiment", "serve"))
+    files = (file for folder in folders for file in folder.rglob("*") if file.is_file())
+    return sorted(file for file in files if "__pycache__" not in file.parts)
+
+
+def model_file(settings: Settings, key: str) -> Path:
+    """Where this machine keeps the model of a key."""
+    return settings.build / "models" / key / "model.tar.gz"
+
+
+def data_uri(bucket: str, data_key: str) -> str:
+    """Where the cloud keeps prepared reviews: one folder a channel below it."""
+    return f"s3://{bucket}/data/{data_key}"
+
+
+def model_uri(bucket: str, key: str) -> str:
+    """Where the cloud keeps the model of a key, and the endpoint loads it from."""
+    return f"s3://{bucket}/models/{key}/model.tar.gz"

@@ -1,0 +1,46 @@
+"""A trained model -> the checked artefact that batch transform and the endpoint load."""
+
+from __future__ import annotations
+
+import tarfile
+import tempfile
+
+from pipeline import aws, inputs, stack
+from pipeline.console import say, shown, step
+from pipeline.settings import PipelineError, Settings
+from sentiment.artifact import read_model
+from sentiment.errors import ArtifactError
+
+
+def run(settings: Settings) -> None:
+    step("Package the model")
+    uri, _ = packaged(settings)
+    say(f"ready: {uri}")
+
+
+def packaged(settings: Settings) -> tuple[str, str]:
+    """The S3 URI and the key of the model of these settings, put there if it is not.
+
+    The training job's own model.tar.gz carries its inference code, so nothing is repacked: it is checked
+    and copied.
+    """
+    key = inputs.model_key(settings, inputs.prepared(settings).key)
+    uri = inputs.model_uri(stack.output(settings, "DataBucketName"), key)
+    if not aws.exists(uri):
+        file = inputs.model_file(settings, key)
+        if not file.exists():
+            raise PipelineError(
+                "there is no model for these data, recipe and sources: run `make train` first"
+            )
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                with tarfile.open(file) as archive:
+                    archive.extractall(folder, filter="data")
+                version = read_model(folder).version
+            except (tarfile.TarError, ArtifactError, OSError) as error:
+                raise PipelineError(
+                    f"{shown(file)} is no usable model ({error}): delete it and run `make train` again"
+                ) from error
+        say(f"checked: {shown(file)}, model version {version}")
+        aws.upload(file, uri)
+    return uri, key

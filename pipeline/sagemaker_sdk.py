@@ -1,0 +1,121 @@
+"""The one module that touches the SageMaker Python SDK.
+
+Version 2 of the SDK carries the PyTorch estimator and is supported until July 2027; when it is time to
+move on, only these functions change.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from functools import cache
+
+os.environ.setdefault("SAGEMAKER_SUPPRESS_V2_WARNING", "1")
+# The SDK would set up logging so that every library tells its every step.
+logging.basicConfig(level=logging.WARNING, format="   %(message)s")
+for _name in ("sagemaker", "sagemaker.config"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+from sagemaker import Session, image_uris  # noqa: E402
+from sagemaker.inputs import TrainingInput  # noqa: E402
+from sagemaker.model import Model  # noqa: E402
+from sagemaker.pytorch import PyTorch  # noqa: E402
+
+from pipeline.settings import FRAMEWORK_VERSION, PROJECT, PY_VERSION  # noqa: E402
+
+# What the PyTorch inference container needs to find the entry point inside the model folder.
+INFERENCE_ENVIRONMENT = {
+    "SAGEMAKER_PROGRAM": "inference.py",
+    "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+}
+DAY = 24 * 60 * 60
+
+
+@cache
+def _session(bucket: str) -> Session:
+    return Session(default_bucket=bucket)
+
+
+def inference_image(region: str, instance_type: str = "ml.m5.large") -> str:
+    """The URI of AWS's PyTorch inference container in a region."""
+    return image_uris.retrieve(
+        "pytorch",
+        region,
+        version=FRAMEWORK_VERSION,
+        py_version=PY_VERSION,
+        instance_type=instance_type,
+        image_scope="inference",
+    )
+
+
+def start_training(
+    job: str,
+    *,
+    bucket: str,
+    role: str,
+    instance_type: str,
+    channels: dict[str, str],
+    hyperparameters: dict[str, str],
+    metric_definitions: list[dict[str, str]],
+    output: str,
+) -> None:
+    """Start `train/train.py` in script mode as training job `job`; channels and output are S3 URIs."""
+    estimator = PyTorch(
+        entry_point="train.py",
+        source_dir=str(PROJECT / "train"),
+        dependencies=[str(PROJECT / "sentiment"), str(PROJECT / "serve")],
+        framework_version=FRAMEWORK_VERSION,
+        py_version=PY_VERSION,
+        role=role,
+        instance_type=instance_type,
+        instance_count=1,
+        hyperparameters=hyperparameters,
+        metric_definitions=metric_definitions,
+        output_path=output,
+        code_location=output,
+        checkpoint_s3_uri=f"{output}/checkpoints",
+        max_run=DAY,
+        disable_profiler=True,
+        debugger_hook_config=False,
+        sagemaker_session=_session(bucket),
+    )
+    inputs = {name: TrainingInput(uri) for name, uri in channels.items()}
+    estimator.fit(inputs, job_name=job, wait=False, logs=False)
+
+
+def start_transform(
+    job: str,
+    *,
+    bucket: str,
+    role: str,
+    instance_type: str,
+    image: str,
+    model_data: str,
+    reviews: str,
+    output: str,
+) -> str:
+    """Start a batch transform of a JSON Lines file with the model at `model_data`.
+
+    Returns the name of the model that was made for it, which the caller deletes afterwards.
+    """
+    model = Model(
+        image_uri=image,
+        model_data=model_data,
+        role=role,
+        env=INFERENCE_ENVIRONMENT,
+        name=job,
+        sagemaker_session=_session(bucket),
+    )
+    transformer = model.transformer(
+        instance_count=1,
+        instance_type=instance_type,
+        strategy="MultiRecord",
+        assemble_with="Line",
+        accept="application/jsonlines",
+        max_payload=1,
+        output_path=output,
+    )
+    transformer.transform(
+        reviews, content_type="application/jsonlines", split_type="Line", job_name=job, wait=False, logs=False
+    )
+    return model.name

@@ -1,0 +1,107 @@
+"""The CloudFormation stack of infra/template.yaml: its outputs, and `sam deploy` / `sam delete`."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+
+from botocore.exceptions import ClientError
+
+from pipeline import aws
+from pipeline.console import say, shown
+from pipeline.settings import PROJECT, PipelineError, Settings
+
+INFRA = PROJECT / "infra"
+POLL_SECONDS = 1.0
+
+
+def outputs(settings: Settings) -> dict[str, str]:
+    """The stack's outputs by name; empty when there is no such stack."""
+    try:
+        stacks = aws.client("cloudformation").describe_stacks(StackName=settings.stack)["Stacks"]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return {}
+        raise
+    return {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
+
+
+def output(settings: Settings, name: str) -> str:
+    """One output of the stack; a missing one means that an earlier step has not run."""
+    try:
+        return outputs(settings)[name]
+    except KeyError:
+        step = "bootstrap" if name in ("DataBucketName", "TrainingRoleArn", "WebsiteBucketName") else "deploy"
+        raise PipelineError(
+            f"the stack '{settings.stack}' in {aws.region()} has no output {name}: run `make {step}` first"
+        ) from None
+
+
+def sam_deploy(settings: Settings, **parameters: str | int) -> None:
+    """Create or update the stack, showing each resource as it is done.
+
+    Parameters that are not given keep their value. Raises PipelineError with the reasons of a failure.
+    """
+    overrides = [f"{name}={value}" for name, value in parameters.items()]
+    _sam(settings, "deploy", *(["--parameter-overrides", *overrides] if overrides else []))
+
+
+def sam_delete(settings: Settings) -> None:
+    """Delete the stack, whose buckets must be empty. Raises PipelineError with the reasons of a failure."""
+    _sam(settings, "delete", "--no-prompts")
+
+
+def _sam(settings: Settings, action: str, *arguments: str) -> None:
+    """Run the SAM CLI. Its tables, 100 columns wide, go to a file; the stack's events are shown instead."""
+    if not shutil.which(settings.sam):
+        raise PipelineError(f"the SAM CLI is not at '{settings.sam}': run `make setup`")
+    command = [settings.sam, action, "--stack-name", settings.stack, "--region", aws.region(), *arguments]
+    log = settings.build / f"sam-{action}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    events = _Events(settings.stack)
+    with log.open("w") as output:
+        sam = subprocess.Popen(
+            command, cwd=INFRA, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            while sam.poll() is None:
+                time.sleep(POLL_SECONDS)
+                events.show_new()
+        except BaseException:
+            sam.terminate()
+            raise
+    if sam.returncode:
+        said = [line for line in log.read_text().splitlines() if line.startswith("Error")]
+        reasons = events.failures or said or [f"exit code {sam.returncode}"]
+        raise PipelineError(
+            f"`sam {action}` failed: {'; '.join(reasons)}; the whole story is in {shown(log)}"
+        )
+
+
+class _Events:
+    """What happens to the resources of a stack from now on."""
+
+    def __init__(self, stack: str) -> None:
+        self.stack = stack
+        self.seen = {event["EventId"] for event in self._latest()}
+        self.failures: list[str] = []
+
+    def show_new(self) -> None:
+        for event in reversed(self._latest()):
+            if event["EventId"] in self.seen:
+                continue
+            self.seen.add(event["EventId"])
+            resource, status = event["LogicalResourceId"], event["ResourceStatus"]
+            if status.endswith("_FAILED"):
+                self.failures.append(f"{resource}: {event.get('ResourceStatusReason', status)}")
+            if not status.endswith("_IN_PROGRESS"):
+                say(f"{status.lower().replace('_', ' '):<16} {resource}")
+
+    def _latest(self) -> list[dict]:
+        try:
+            return aws.client("cloudformation").describe_stack_events(StackName=self.stack)["StackEvents"]
+        except ClientError as error:
+            if "does not exist" in str(error):  # not yet, or no more
+                return []
+            raise

@@ -1,0 +1,22 @@
+"""Where everything is, in a form to copy."""
+
+from __future__ import annotations
+
+import json
+
+from pipeline import evaluate, inputs, stack
+from pipeline.console import say, step
+from pipeline.settings import Settings
+
+
+def run(settings: Settings) -> None:
+    step("Ready")
+    page, api = stack.output(settings, "WebsiteUrl"), stack.output(settings, "ApiUrl")
+    say(f"Page  {page}")
+    say(f"API   {api}/predict")
+    say("Try   curl -H 'content-type: application/json' \\")
+    say(f"        -d '{json.dumps({'review': 'What a wonderful film!'})}' {api}/predict")
+    key = inputs.model_key(settings, inputs.prepared(settings).key)
+    report = evaluate.report_file(settings, key)
+    if report.exists():
+        evaluate.show(json.loads(report.read_text()))

@@ -1,0 +1,59 @@
+"""Arrays in S3 -> a trained model, by a SageMaker training job."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from pipeline import aws, inputs, jobs, stack
+from pipeline.console import say, shown, step
+from pipeline.settings import PipelineError, Settings
+from sentiment.recipes import METRIC_DEFINITIONS
+
+
+def run(settings: Settings) -> None:
+    step(f"Train (recipe {settings.recipe})")
+    prepared = inputs.prepared(settings)
+    key = inputs.model_key(settings, prepared.key)
+    file = inputs.model_file(settings, key)
+    if file.exists():
+        say(f"unchanged: {shown(file)}")
+        return
+    bucket = stack.output(settings, "DataBucketName")
+    kept = inputs.model_uri(bucket, key)
+    if aws.exists(kept):
+        aws.download(kept, file)
+        say(f"unchanged: {kept}, fetched to {shown(file)}")
+        return
+
+    job = _run_job(settings, bucket, inputs.data_uri(bucket, prepared.key), key)
+    aws.download(job["ModelArtifacts"]["S3ModelArtifacts"], file)
+    metrics = {metric["MetricName"]: metric["Value"] for metric in job.get("FinalMetricDataList", [])}
+    summary = {"job": job["TrainingJobName"], "seconds": job["TrainingTimeInSeconds"], "metrics": metrics}
+    file.with_name("job.json").write_text(json.dumps(summary, indent=2) + "\n")
+    say(f"wrote: {job['ModelArtifacts']['S3ModelArtifacts']}, fetched to {shown(file)}")
+    say(
+        ", ".join(
+            [f"{job['TrainingTimeInSeconds']} s", *(f"{name} {value:.4g}" for name, value in metrics.items())]
+        )
+    )
+
+
+def _run_job(settings: Settings, bucket: str, data: str, key: str) -> dict:
+    from pipeline import sagemaker_sdk  # takes seconds to import: only when there is something to train
+
+    if not aws.exists(f"{data}/manifest.json"):
+        raise PipelineError(f"there are no prepared reviews at {data}: run `make upload` first")
+    job = f"{settings.stack}-{settings.recipe}-{time.strftime('%Y%m%d-%H%M%S')}"
+    sagemaker_sdk.start_training(
+        job,
+        bucket=bucket,
+        role=stack.output(settings, "TrainingRoleArn"),
+        instance_type=settings.train_instance_type,
+        channels={channel: f"{data}/{channel}" for channel in ("train", "validation")},
+        hyperparameters=inputs.hyperparameters(settings),
+        metric_definitions=METRIC_DEFINITIONS,
+        output=f"s3://{bucket}/training/{key}",
+    )
+    say(f"training job {job}, reading {data}")
+    return jobs.wait_for_training(job)

@@ -1,0 +1,33 @@
+"""Prepared reviews -> S3."""
+
+from __future__ import annotations
+
+import json
+
+from pipeline import aws, inputs, stack
+from pipeline.console import say, step
+from pipeline.settings import Settings
+
+
+def run(settings: Settings) -> None:
+    step("Upload to S3")
+    bucket = stack.output(settings, "DataBucketName")
+    prepared = inputs.prepared(settings)
+    target = inputs.data_uri(bucket, prepared.key)
+    manifest = f"{target}/manifest.json"
+    if aws.exists(manifest):
+        say(f"unchanged: {target}")
+        return
+    files = sorted(file for file in prepared.folder.rglob("*") if file.is_file())
+    names = [file.relative_to(prepared.folder).as_posix() for file in files]
+    for file, name in zip(files, names, strict=True):
+        aws.upload(file, f"{target}/{name}")
+    # Last, so that it is there only when everything else is.
+    put_json(manifest, {"files": names})
+    say(f"wrote: {target} ({len(files)} files, {sum(file.stat().st_size for file in files) / 1e6:.1f} MB)")
+
+
+def put_json(uri: str, content: object) -> None:
+    bucket, key = aws.split_uri(uri)
+    body = json.dumps(content, indent=2).encode()
+    aws.client("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")

@@ -1,0 +1,140 @@
+"""What the tests of the whole chain share: a running cloud, and the project deployed to it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import localstack_client.session
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+STACK = "movie-sentiment"
+
+GOOD = "One of the best films I have ever seen: moving, funny and beautifully acted."
+BAD = "A dull, predictable waste of two hours. The acting is awful and the plot makes no sense."
+
+
+@dataclass(frozen=True)
+class RunningCloud:
+    """Where the tests' cloud answers, and how to run commands against it."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self, service: str):
+        """A client as users of LocalStack make them; it finds the cloud by LOCALSTACK_HOST."""
+        return localstack_client.session.Session().client(service)
+
+    def boto3_client(self, service: str):
+        """A plain boto3 client: nothing but an endpoint and credentials that mean nothing."""
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def make(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """`make` as a person would run it against this cloud."""
+        command = [
+            sys.executable,
+            "-m",
+            "localcloud",
+            "run",
+            "--port",
+            str(self.port),
+            "--",
+            "make",
+            *arguments,
+        ]
+        done = subprocess.run(command, cwd=PROJECT, text=True, capture_output=True, timeout=900, check=False)
+        if check:
+            assert done.returncode == 0, f"make {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}"
+        return done
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def cloud() -> Iterator[RunningCloud]:
+    """The cloud that LOCALSTACK_HOST names, where somebody wants another; else one of our own."""
+    if host := os.environ.get("LOCALSTACK_HOST"):
+        yield RunningCloud(int(host.rpartition(":")[2]))
+        return
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-m", "localcloud", "up", "--port", str(port)], cwd=PROJECT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOCALSTACK_HOST", f"127.0.0.1:{port}")
+        patch.delenv("AWS_ENDPOINT_URL", raising=False)
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        try:
+            _wait_until_it_answers(f"http://127.0.0.1:{port}/_localcloud/health", process)
+            yield RunningCloud(port)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+
+
+def _wait_until_it_answers(url: str, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, f"localcloud ended with {process.returncode}"
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise TimeoutError(url)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The project on a cloud, after `make evaluate deploy summary`."""
+
+    cloud: RunningCloud
+    outputs: dict[str, str]
+    printed: str
+
+    @property
+    def api(self) -> str:
+        return self.outputs["ApiUrl"]
+
+    @property
+    def page(self) -> str:
+        return self.outputs["WebsiteUrl"]
+
+    @property
+    def model_key(self) -> str:
+        model = self.cloud.client("sagemaker").describe_model(ModelName=self.outputs["ModelName"])
+        return re.search(r"/models/([0-9a-f]+)/", model["PrimaryContainer"]["ModelDataUrl"])[1]
+
+
+@pytest.fixture(scope="session")
+def deployment(cloud) -> Deployment:
+    """Reviews prepared, uploaded, trained on, evaluated and deployed, as `make demo` does it.
+
+    What `make demo` left in build/ is reused, as `make demo` itself would.
+    """
+    done = cloud.make("evaluate", "deploy", "summary")
+    stacks = cloud.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
+    return Deployment(cloud, outputs, done.stdout)

@@ -1,0 +1,181 @@
+"""The main job, whole: real reviews, a real job and deployment, answers that travelled all the way."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+import requests
+
+from tests.conftest import BAD, GOOD, PROJECT, STACK
+
+pytestmark = pytest.mark.slow
+
+
+def predict(deployment, body: bytes | str, kind: str = "application/json") -> requests.Response:
+    return requests.post(f"{deployment.api}/predict", data=body, headers={"content-type": kind}, timeout=60)
+
+
+def test_the_api_tells_a_good_review_from_a_bad_one(deployment):
+    for review, sentiment in ((GOOD, "positive"), (BAD, "negative")):
+        answer = predict(deployment, json.dumps({"review": review}))
+        assert answer.status_code == 200, answer.text
+        verdict = answer.json()
+        assert verdict["sentiment"] == sentiment
+        assert (verdict["probability"] >= 0.5) == (sentiment == "positive")
+        assert any(weight for _, weight in verdict["words"])
+        assert predict(deployment, review, "text/plain").json()["probability"] == verdict["probability"]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"", "application/json", 400),
+        (b'{"review": "   "}', "application/json", 400),
+        (b'{"review": ', "application/json", 400),
+        (b'{"text": "wrong name"}', "application/json", 400),
+        (b"x" * 7_000_000, "text/plain", 413),
+        (b"<review/>", "application/xml", 415),
+    ],
+    ids=["empty", "blank", "malformed", "no review", "7 MB", "wrong type"],
+)
+def test_bad_requests_get_their_own_status_and_no_verdict(deployment, body, kind, status):
+    answer = predict(deployment, body, kind)
+    assert answer.status_code == status
+    assert "sentiment" not in answer.text
+
+
+def test_held_out_accuracy_beats_the_predecessor_and_is_saved(deployment):
+    folder = PROJECT / "build" / "evaluation" / deployment.model_key
+    result = json.loads((folder / "evaluation.json").read_text())
+    assert result["reviews"] >= 2000
+    assert result["accuracy"] > 0.854
+    low, high = result["accuracy_interval_95"]
+    assert low < result["accuracy"] < high
+    assert f"test accuracy {result['accuracy']:.2%}" in deployment.printed
+    assert (folder / "confusion.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_page_is_published_with_the_address_of_its_api(deployment):
+    page = requests.get(deployment.page, timeout=10)
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    config = requests.get(f"{deployment.page.rstrip('/')}/config.json", timeout=10).json()
+    assert config == {"apiUrl": deployment.api}
+
+
+def test_only_the_page_may_call_the_api_from_a_browser(deployment):
+    def preflight(origin):
+        headers = {
+            "Origin": origin,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "content-type",
+        }
+        return requests.options(f"{deployment.api}/predict", headers=headers, timeout=10).headers
+
+    origin = deployment.page.rstrip("/")
+    assert preflight(origin)["Access-Control-Allow-Origin"] == origin
+    assert "Access-Control-Allow-Origin" not in preflight("http://example.com")
+
+
+def test_the_same_reviews_get_the_same_answers_from_endpoint_and_batch_transform(deployment, tmp_path):
+    """Both against the model folder loaded right here."""
+    import tarfile
+
+    from sentiment.predictor import Predictor
+
+    with tarfile.open(PROJECT / "build" / "models" / deployment.model_key / "model.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    here = Predictor.from_folder(tmp_path)
+    reviews = [GOOD, BAD, "Fine."]
+    expected = [prediction.probability for prediction in here.predict(reviews)]
+
+    runtime = deployment.cloud.client("sagemaker-runtime")
+    lines = "".join(json.dumps({"review": review}) + "\n" for review in reviews).encode()
+    answer = runtime.invoke_endpoint(
+        EndpointName=deployment.outputs["EndpointName"],
+        ContentType="application/jsonlines",
+        Accept="application/jsonlines",
+        Body=lines,
+    )
+    endpoint = [json.loads(line)["probability"] for line in answer["Body"].read().splitlines()]
+    assert endpoint == pytest.approx(expected, abs=1e-6)
+
+    s3, sagemaker = deployment.cloud.client("s3"), deployment.cloud.boto3_client("sagemaker")
+    bucket, job = deployment.outputs["DataBucketName"], f"parity-{time.time_ns()}"
+    s3.put_object(Bucket=bucket, Key=f"evaluation/{job}/in/reviews.jsonl", Body=lines)
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/evaluation/{job}/in/"}
+    sagemaker.create_transform_job(
+        TransformJobName=job,
+        ModelName=deployment.outputs["ModelName"],
+        BatchStrategy="SingleRecord",
+        TransformInput={
+            "DataSource": {"S3DataSource": source},
+            "ContentType": "application/jsonlines",
+            "SplitType": "Line",
+        },
+        TransformOutput={
+            "S3OutputPath": f"s3://{bucket}/evaluation/{job}/out",
+            "Accept": "application/jsonlines",
+            "AssembleWith": "Line",
+        },
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    )
+    while (status := sagemaker.describe_transform_job(TransformJobName=job))[
+        "TransformJobStatus"
+    ] == "InProgress":
+        time.sleep(0.2)
+    assert status["TransformJobStatus"] == "Completed", status.get("FailureReason")
+    out = s3.get_object(Bucket=bucket, Key=f"evaluation/{job}/out/reviews.jsonl.out")["Body"].read()
+    transformed = [json.loads(line)["probability"] for line in out.splitlines()]
+    assert transformed == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_training_script_that_fails_says_why_and_make_train_fails_with_it(deployment):
+    done = deployment.cloud.make("train", "SET=learning-rate=-1", check=False)
+    assert done.returncode != 0
+    assert "learning-rate" in done.stderr
+    jobs = deployment.cloud.client("sagemaker").list_training_jobs(StatusEquals="Failed")[
+        "TrainingJobSummaries"
+    ]
+    job = deployment.cloud.client("sagemaker").describe_training_job(
+        TrainingJobName=jobs[0]["TrainingJobName"]
+    )
+    assert "learning-rate" in job["FailureReason"]
+
+
+def test_the_training_log_is_shown_live_and_kept(deployment):
+    """One short epoch of the smallest kind: its lines are shown, and CloudWatch has them afterwards."""
+    quick = "epochs=1 embedding-dim=4 hidden-dim=4 ngrams=0 head=16 tail=0 seed=" + str(
+        time.time_ns() % 10**6
+    )
+    done = deployment.cloud.make("train", f"SET={quick}")
+    assert "epoch=1" in done.stdout
+    logs = deployment.cloud.client("logs")
+    streams = logs.describe_log_streams(
+        logGroupName="/aws/sagemaker/TrainingJobs", orderBy="LastEventTime", descending=True
+    )["logStreams"]
+    newest = next(stream for stream in streams if stream["logStreamName"].startswith(STACK))
+    events = logs.get_log_events(
+        logGroupName="/aws/sagemaker/TrainingJobs", logStreamName=newest["logStreamName"], startFromHead=True
+    )["events"]
+    assert any("epoch=1" in event["message"] for event in events)
+
+
+def test_a_stopped_endpoint_is_an_error_and_not_a_verdict(deployment):
+    sagemaker = deployment.cloud.client("sagemaker")
+    name = deployment.outputs["EndpointName"]
+    config = sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"]
+    sagemaker.delete_endpoint(EndpointName=name)
+    try:
+        answer = predict(deployment, json.dumps({"review": GOOD}))
+        assert answer.status_code == 503
+        assert answer.json()["error"]["requestId"]
+        assert "sentiment" not in answer.text
+    finally:
+        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
+        sagemaker.get_waiter("endpoint_in_service").wait(
+            EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+    assert predict(deployment, json.dumps({"review": GOOD})).status_code == 200
