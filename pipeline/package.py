@@ -8,7 +8,6 @@ import tempfile
 from pipeline import aws, inputs, stack
 from pipeline.console import say, shown, step
 from pipeline.settings import PipelineError, Settings
-from sentiment.artifact import read_model
 from sentiment.errors import ArtifactError
 
 
@@ -27,6 +26,8 @@ def packaged(settings: Settings) -> tuple[str, str]:
     key = inputs.model_key(settings, inputs.prepared(settings).key)
     uri = inputs.model_uri(stack.output(settings, "DataBucketName"), key)
     if not aws.exists(uri):
+        from sentiment.artifact import read_model  # brings torch, which takes seconds to import
+
         file = inputs.model_file(settings, key)
         if not file.exists():
             raise PipelineError(

@@ -9,60 +9,18 @@ whole review. The wide part (ngrams.py) adds a linear term over the word n-grams
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sentiment.errors import RecipeError
+from sentiment.architecture import Architecture, Dropouts
 from sentiment.ngrams import NgramTable
 from sentiment.vocabulary import NO_WORD, limit
 
-POOLINGS = ("last", "max_mean")
 ROWS_AT_ONCE = 64
 """Whole reviews of different lengths run in groups of this many, each padded to its own longest only."""
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """What the weights' shapes and the way from ids to a logit depend on; stored in the model folder."""
-
-    vocab_size: int
-    embedding_dim: int
-    hidden_dim: int
-    bidirectional: bool
-    pooling: str
-    head: int
-    tail: int
-    segment: int
-    ngrams: int
-
-    def __post_init__(self):
-        if self.pooling not in POOLINGS:
-            raise RecipeError(f"there is no pooling {self.pooling!r}; choose one of {', '.join(POOLINGS)}")
-        if self.pooling == "last" and (self.segment or self.bidirectional):
-            raise RecipeError('pooling "last" reads a review in one run and one direction')
-        if self.bidirectional and not self.segment:
-            # Read backwards, a review would begin with padding up to the longest of its batch.
-            raise RecipeError("a bidirectional model needs segments")
-        for name in ("vocab_size", "embedding_dim", "hidden_dim", "head"):
-            if getattr(self, name) < 1:
-                raise RecipeError(f"{name} must be at least 1")
-        for name in ("tail", "segment", "ngrams"):
-            if getattr(self, name) < 0:
-                raise RecipeError(f"{name} must not be negative")
-        if self.ngrams > 3:
-            raise RecipeError("ngrams must be 0 (none) to 3")
-
-
-class Dropouts(NamedTuple):
-    """Shares of words, of embedding values and of pooled values that training drops."""
-
-    words: float = 0.0
-    embedding: float = 0.0
-    pooled: float = 0.0
 
 
 class Batch(NamedTuple):

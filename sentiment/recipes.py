@@ -5,8 +5,8 @@
 
 from dataclasses import dataclass, fields, replace
 
+from sentiment.architecture import Architecture, Dropouts
 from sentiment.errors import RecipeError
-from sentiment.model import Architecture, Dropouts
 from sentiment.text import tokenizer
 
 CHOICES = {

@@ -108,6 +108,8 @@ def _verdict(body: bytes) -> dict[str, Any]:
         raise _no_verdict("probability")
     if not isinstance(version, str):
         raise _no_verdict("model")
+    if not isinstance(answer["words"], list):
+        raise _no_verdict("words")
     if not all(isinstance(word, str) and _is_number(weight) for word, weight in words):
         raise _no_verdict("words")
     return {"sentiment": sentiment, "probability": probability, "words": words, "model": version}

@@ -19,8 +19,10 @@ CHARSETS = ("utf-8", "us-ascii", "iso-8859-1", "windows-1252")
 
 def review_of(event: dict[str, Any]) -> str:
     """The text of the review. Raises UnsupportedMediaType, TooLong or BadRequest."""
-    kind, charset = _content_type(event)
     body = _body(event)
+    if not body:
+        raise BadRequest("The body is empty.")
+    kind, charset = _content_type(event)
     if len(body) > MAX_BODY_BYTES:
         raise TooLong(f"The request has {len(body):,} bytes; at most {MAX_BODY_BYTES:,} are read.")
     # A body that API Gateway passes on as text has become UTF-8 on the way, whatever it was.

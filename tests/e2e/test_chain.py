@@ -106,9 +106,13 @@ def test_the_same_reviews_get_the_same_answers_from_endpoint_and_batch_transform
     bucket, job = deployment.outputs["DataBucketName"], f"parity-{time.time_ns()}"
     s3.put_object(Bucket=bucket, Key=f"evaluation/{job}/in/reviews.jsonl", Body=lines)
     source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/evaluation/{job}/in/"}
+    container = sagemaker.describe_model(ModelName=deployment.outputs["ModelName"])["PrimaryContainer"]
+    # The endpoint's own role may read models and nothing else.
+    role = deployment.outputs["TrainingRoleArn"]
+    sagemaker.create_model(ModelName=job, PrimaryContainer=container, ExecutionRoleArn=role)
     sagemaker.create_transform_job(
         TransformJobName=job,
-        ModelName=deployment.outputs["ModelName"],
+        ModelName=job,
         BatchStrategy="SingleRecord",
         TransformInput={
             "DataSource": {"S3DataSource": source},

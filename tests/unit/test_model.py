@@ -5,9 +5,10 @@ import pytest
 import torch
 from sentiment_fixtures import prepared
 
+from sentiment.architecture import Architecture
 from sentiment.channels import Channel, read_channel
 from sentiment.errors import RecipeError
-from sentiment.model import Architecture, LSTMClassifier, collate, crop
+from sentiment.model import LSTMClassifier, collate, crop
 from sentiment.ngram_fit import fit_ngrams
 from sentiment.ngrams import NgramTable, ngram_keys
 from sentiment.recipes import RECIPES, recipe

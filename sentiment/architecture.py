@@ -1,0 +1,48 @@
+"""The settings of a model, apart from the model itself: they can be read and checked without torch."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sentiment.errors import RecipeError
+
+POOLINGS = ("last", "max_mean")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What the weights' shapes and the way from ids to a logit depend on; stored in the model folder."""
+
+    vocab_size: int
+    embedding_dim: int
+    hidden_dim: int
+    bidirectional: bool
+    pooling: str
+    head: int
+    tail: int
+    segment: int
+    ngrams: int
+
+    def __post_init__(self):
+        if self.pooling not in POOLINGS:
+            raise RecipeError(f"there is no pooling {self.pooling!r}; choose one of {', '.join(POOLINGS)}")
+        if self.pooling == "last" and (self.segment or self.bidirectional):
+            raise RecipeError('pooling "last" reads a review in one run and one direction')
+        if self.bidirectional and not self.segment:
+            # Read backwards, a review would begin with padding up to the longest of its batch.
+            raise RecipeError("a bidirectional model needs segments")
+        for name in ("vocab_size", "embedding_dim", "hidden_dim", "head"):
+            if getattr(self, name) < 1:
+                raise RecipeError(f"{name} must be at least 1")
+        for name in ("tail", "segment", "ngrams"):
+            if getattr(self, name) < 0:
+                raise RecipeError(f"{name} must not be negative")
+        if self.ngrams > 3:
+            raise RecipeError("ngrams must be 0 (none) to 3")
+
+
+class Dropouts(NamedTuple):
+    """Shares of words, of embedding values and of pooled values that training drops."""
+
+    words: float = 0.0
+    embedding: float = 0.0
+    pooled: float = 0.0
