@@ -76,6 +76,7 @@ destroy: setup ## Delete all that deploy made in the cloud
 	@$(PIPELINE) destroy
 
 test: lint ## Run all the tests, the real page in a real browser among them
+	@$(BIN)/python tests/browser/chromium.py
 	@$(BIN)/python -m pytest
 
 lint: setup ## Check style, imports between the parts, and the template

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import time
@@ -62,7 +63,13 @@ def _sam(settings: Settings, action: str, *arguments: str) -> None:
     events = _Events(settings.stack)
     with log.open("w") as output:
         sam = subprocess.Popen(
-            command, cwd=INFRA, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            command,
+            cwd=INFRA,
+            # SAM would look at the stack every five seconds.
+            env={"SAM_CLI_POLL_DELAY": str(POLL_SECONDS), **os.environ},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
         try:
             while sam.poll() is None:
