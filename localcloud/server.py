@@ -1,6 +1,5 @@
 """Puts the cloud together: its folder, its services and its front door, in one process."""
 
-import importlib
 import json
 import os
 import sys
@@ -19,24 +18,26 @@ from localcloud.front import FrontDoor, Request, Service, make_front_server, ser
 from localcloud.processes import Processes
 from localcloud.state import PROCESSES, State, clear_dead
 
-SERVICES = (
-    "localcloud.iam.IamEnforcement",  # first: it refuses what a role may not do
-    "localcloud.sagemaker.SageMakerService",
-    "localcloud.functions.FunctionsService",
-    "localcloud.httpapi.HttpApiService",
-    "localcloud.cloudformation.CloudFormationService",
-    "localcloud.cloudfront.CloudFrontService",
-    "localcloud.websites.WebsiteService",
-)
-
 
 def default_services() -> list[Callable[[Cloud], Service]]:
     """The services in the order in which they are asked. Imported late: they bring moto with them."""
-    loaded = []
-    for path in SERVICES:
-        module, _, name = path.rpartition(".")
-        loaded.append(getattr(importlib.import_module(module), name))
-    return loaded
+    from localcloud.cloudformation import CloudFormationService
+    from localcloud.cloudfront import CloudFrontService
+    from localcloud.functions import FunctionsService
+    from localcloud.httpapi import HttpApiService
+    from localcloud.iam import IamEnforcement
+    from localcloud.sagemaker import SageMakerService
+    from localcloud.websites import WebsiteService
+
+    return [
+        IamEnforcement,  # first: it refuses what a role may not do
+        SageMakerService,
+        FunctionsService,
+        HttpApiService,
+        CloudFormationService,
+        CloudFrontService,
+        WebsiteService,
+    ]
 
 
 class Server:

@@ -22,29 +22,23 @@ LAST_LINES_SECONDS = 10.0
 
 def wait_for_training(job: str) -> dict[str, Any]:
     """Follow a training job to its end; its description. Interrupting stops the job."""
-    sagemaker = aws.client("sagemaker")
-    try:
-        return _follow(
-            lambda: sagemaker.describe_training_job(TrainingJobName=job),
-            "TrainingJob",
-            _LogTail("/aws/sagemaker/TrainingJobs", job),
-        )
-    except KeyboardInterrupt:
-        sagemaker.stop_training_job(TrainingJobName=job)
-        raise
+    return _wait("training", job)
 
 
 def wait_for_transform(job: str) -> dict[str, Any]:
     """Follow a batch transform job to its end; its description. Interrupting stops the job."""
+    return _wait("transform", job)
+
+
+def _wait(kind: str, job: str) -> dict[str, Any]:
     sagemaker = aws.client("sagemaker")
+    title = f"{kind.title()}Job"
+    describe, stop = (getattr(sagemaker, f"{verb}_{kind}_job") for verb in ("describe", "stop"))
+    name = {f"{title}Name": job}
     try:
-        return _follow(
-            lambda: sagemaker.describe_transform_job(TransformJobName=job),
-            "TransformJob",
-            _LogTail("/aws/sagemaker/TransformJobs", job),
-        )
+        return _follow(lambda: describe(**name), title, _LogTail(f"/aws/sagemaker/{title}s", job))
     except KeyboardInterrupt:
-        sagemaker.stop_transform_job(TransformJobName=job)
+        stop(**name)
         raise
 
 

@@ -62,7 +62,7 @@ class RunningCloud:
             "make",
             *arguments,
         ]
-        done = subprocess.run(command, cwd=PROJECT, text=True, capture_output=True, timeout=900, check=False)
+        done = subprocess.run(command, cwd=PROJECT, text=True, capture_output=True, timeout=1100, check=False)
         if check:
             assert done.returncode == 0, f"make {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}"
         return done
