@@ -83,7 +83,7 @@ lint: setup ## Check style, imports between the parts, and the template
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/lint-imports
-	@cd infra && ../.venv-sam/bin/sam validate --lint --region us-east-1
+	@cd infra && SAM_CLI_TELEMETRY=0 ../.venv-sam/bin/sam validate --lint --region us-east-1
 
 format: setup ## Format the code
 	@$(BIN)/ruff check --fix
