@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 
 from botocore.exceptions import ClientError
@@ -61,12 +62,13 @@ def _sam(settings: Settings, action: str, *arguments: str) -> None:
     log = settings.build / f"sam-{action}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     events = _Events(settings.stack)
-    with log.open("w") as output:
+    # SAM leaves an empty folder among the temporary ones at each deployment, hence one of its own.
+    with log.open("w") as output, tempfile.TemporaryDirectory(dir=settings.build) as scratch:
         sam = subprocess.Popen(
             command,
             cwd=INFRA,
             # SAM would look at the stack every five seconds.
-            env={"SAM_CLI_POLL_DELAY": str(POLL_SECONDS), **os.environ},
+            env={"SAM_CLI_POLL_DELAY": str(POLL_SECONDS), **os.environ, "TMPDIR": scratch},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -77,6 +79,7 @@ def _sam(settings: Settings, action: str, *arguments: str) -> None:
                 events.show_new()
         except BaseException:
             sam.terminate()
+            sam.wait()
             raise
     if sam.returncode:
         said = [line for line in log.read_text().splitlines() if line.startswith("Error")]

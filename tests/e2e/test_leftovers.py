@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 
 import psutil
 import pytest
@@ -44,6 +46,7 @@ def is_taken(port: int) -> bool:
 
 def test_a_killed_demo_and_an_interrupted_one_take_everything_with_them(deployment):
     port = free_port()
+    folders = set(os.listdir(tempfile.gettempdir()))
     for ending in (signal.SIGKILL, signal.SIGINT):
         process = demo(port)
         assert RunningCloud(port).boto3_client("s3").list_buckets()["Buckets"]
@@ -54,3 +57,4 @@ def test_a_killed_demo_and_an_interrupted_one_take_everything_with_them(deployme
         _, alive = psutil.wait_procs(started, timeout=20)
         assert not alive
         assert not is_taken(port)
+    assert set(os.listdir(tempfile.gettempdir())) == folders

@@ -57,7 +57,7 @@ def sam(server, tmp_path):
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "app.py").write_text(HANDLER)
     environment = os.environ | server.cloud.environment() | {"HOME": str(tmp_path)}
-    environment |= {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.5"}
+    environment |= {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.5", "TMPDIR": str(tmp_path)}
 
     def run(command: str, template: str | None = None) -> subprocess.CompletedProcess:
         if template:
