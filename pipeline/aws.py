@@ -47,10 +47,10 @@ def exists(uri: str) -> bool:
     return True
 
 
-def upload(file: Path, uri: str, **extra: str) -> None:
+def upload(file: Path, uri: str) -> None:
     bucket, key = split_uri(uri)
     with _bar(file.name, file.stat().st_size) as bar:
-        client("s3").upload_file(str(file), bucket, key, ExtraArgs=extra or None, Callback=bar.update)
+        client("s3").upload_file(str(file), bucket, key, Callback=bar.update)
 
 
 def download(uri: str, file: Path) -> None:
@@ -62,12 +62,6 @@ def download(uri: str, file: Path) -> None:
     with _bar(file.name, size) as bar:
         client("s3").download_file(bucket, key, str(part), Callback=bar.update)
     part.replace(file)
-
-
-def copy(source: str, target: str) -> None:
-    bucket, key = split_uri(target)
-    source_bucket, source_key = split_uri(source)
-    client("s3").copy({"Bucket": source_bucket, "Key": source_key}, bucket, key)
 
 
 def empty_bucket(bucket: str) -> int:

@@ -44,14 +44,13 @@ def run(settings: Settings) -> None:
 def publish(settings: Settings) -> None:
     """Put the page into its bucket, with the address of its API."""
     step("Publish the page")
-    outputs = stack.outputs(settings)
-    bucket = outputs["WebsiteBucketName"]
+    bucket = stack.output(settings, "WebsiteBucketName")
     files = {
         file.relative_to(WEBSITE).as_posix(): file.read_bytes()
         for file in WEBSITE.rglob("*")
         if file.is_file()
     }
-    files["config.json"] = json.dumps({"apiUrl": outputs["ApiUrl"]}).encode()
+    files["config.json"] = json.dumps({"apiUrl": stack.output(settings, "ApiUrl")}).encode()
     for name, body in files.items():
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         if kind.startswith("text/"):
@@ -59,12 +58,11 @@ def publish(settings: Settings) -> None:
         aws.client("s3").put_object(
             Bucket=bucket, Key=name, Body=body, ContentType=kind, CacheControl="public, max-age=300"
         )
-    if distribution := outputs.get("DistributionId"):
-        aws.client("cloudfront").create_invalidation(
-            DistributionId=distribution,
-            InvalidationBatch={
-                "Paths": {"Quantity": 1, "Items": ["/*"]},
-                "CallerReference": str(time.time_ns()),
-            },
-        )
+    aws.client("cloudfront").create_invalidation(
+        DistributionId=stack.output(settings, "DistributionId"),
+        InvalidationBatch={
+            "Paths": {"Quantity": 1, "Items": ["/*"]},
+            "CallerReference": str(time.time_ns()),
+        },
+    )
     say(f"wrote: s3://{bucket} ({len(files)} files)")

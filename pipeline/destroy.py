@@ -9,11 +9,10 @@ from pipeline.settings import Settings
 
 def run(settings: Settings) -> None:
     step(f"Destroy the stack {settings.stack}")
-    outputs = stack.outputs(settings)
-    if not outputs:
+    buckets = stack.buckets(settings)
+    if buckets is None:
         say("there is no such stack")
         return
-    # CloudFormation deletes only empty buckets.
-    for name in ("DataBucketName", "WebsiteBucketName"):
-        say(f"emptied {outputs[name]} ({aws.empty_bucket(outputs[name])} objects)")
+    for bucket in buckets:  # CloudFormation deletes only empty ones
+        say(f"emptied {bucket} ({aws.empty_bucket(bucket)} objects)")
     stack.sam_delete(settings)

@@ -40,6 +40,22 @@ def output(settings: Settings, name: str) -> str:
         ) from None
 
 
+def buckets(settings: Settings) -> list[str] | None:
+    """The buckets that the stack holds now, be it whole or half made; None when there is no such stack."""
+    try:
+        resources = aws.client("cloudformation").describe_stack_resources(StackName=settings.stack)
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+    return [
+        each["PhysicalResourceId"]
+        for each in resources["StackResources"]
+        if each["ResourceType"] == "AWS::S3::Bucket"
+        and each["ResourceStatus"] not in ("DELETE_COMPLETE", "CREATE_FAILED")
+    ]
+
+
 def sam_deploy(settings: Settings, **parameters: str | int) -> None:
     """Create or update the stack, showing each resource as it is done.
 

@@ -84,7 +84,7 @@ class Provider(ABC):
 
     def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
         """Changes a resource in place. Types whose every property is create-only never get here."""
-        raise NotImplementedError(f"{self.type} cannot be changed in place")
+        raise ResourceFailed(f"{self.type} cannot be changed in place")
 
 
 @contextmanager
