@@ -36,23 +36,24 @@ def learning_rate_factor(step: int, steps: int, schedule: str, warm_up: float) -
 
 
 def fit_mixture(deep: Tensor, wide: Tensor, labels: Tensor) -> Tensor:
-    """Weights of the two logits and the bias (3,) with the least log loss; neither weight falls below 0."""
-    features = torch.stack([deep, wide, torch.ones_like(deep)], dim=1).double()
-    target = labels.double()
-    mixture = torch.tensor([0.5, 0.5, 0.0], dtype=torch.float64, device=deep.device, requires_grad=True)
-    optimizer = torch.optim.LBFGS([mixture], max_iter=100, line_search_fn="strong_wolfe")
+    """Weights of the two logits with the least log loss, neither below 0, and a bias of 0 (3,).
+
+    A bias fitted to whole reviews would make short sentences lean to one side.
+    """
+    features, target = torch.stack([deep, wide], dim=1).double(), labels.double()
+    weights = torch.full((2,), 0.5, dtype=torch.float64, device=deep.device, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights], max_iter=100, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        value = nn.functional.binary_cross_entropy_with_logits(features @ mixture, target)
-        value = value + 1e-4 * mixture.square().sum()
+        value = nn.functional.binary_cross_entropy_with_logits(features @ weights, target)
+        value = value + 1e-4 * weights.square().sum()
         value.backward()
         return value
 
     optimizer.step(loss)
-    fitted = mixture.detach().clone()
-    fitted[:2].clamp_(min=0)
-    return fitted.float()
+    fitted = weights.detach().clamp(min=0).float()
+    return torch.cat([fitted, fitted.new_zeros(1)])
 
 
 def make_optimizer(model: LSTMClassifier, recipe: Recipe) -> torch.optim.Optimizer:

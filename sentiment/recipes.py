@@ -29,7 +29,12 @@ METRIC_DEFINITIONS = [
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that a training run depends on besides its data, its seed and its machine."""
+    """All that a training run depends on besides its data, its seed and its machine.
+
+    `adversarial` is how far embeddings move for a second, adversarial pass over each batch, `fragments` the
+    weight of the loss on short pieces of the reviews (objective.py), and `averaging` the decay of the running
+    mean of the weights, which is then the model (averaging.py); 0 leaves each of them out.
+    """
 
     name: str
     tokenizer: str
@@ -47,6 +52,9 @@ class Recipe:
     word_dropout: float
     embedding_dropout: float
     dropout: float
+    adversarial: float
+    fragments: float
+    averaging: float
     initialisation: str
     word_vectors: str
     optimizer: str
@@ -73,10 +81,10 @@ class Recipe:
         for name in ("learning_rate", "ngram_c"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise RecipeError(f"{_option(name)} must be above 0")
-        for name in ("word_dropout", "embedding_dropout", "dropout", "warm_up"):
+        for name in ("word_dropout", "embedding_dropout", "dropout", "averaging", "warm_up"):
             if not 0 <= getattr(self, name) < 1:
                 raise RecipeError(f"{_option(name)} must be from 0 up to, but not including, 1")
-        for name in ("weight_decay", "clip"):
+        for name in ("adversarial", "fragments", "weight_decay", "clip"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise RecipeError(f"{_option(name)} must not be negative")
 
@@ -108,6 +116,9 @@ _PREDECESSOR = Recipe(
     word_dropout=0.0,
     embedding_dropout=0.0,
     dropout=0.0,
+    adversarial=0.0,
+    fragments=0.0,
+    averaging=0.0,
     initialisation="torch",
     word_vectors="random",
     optimizer="adam",

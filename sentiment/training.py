@@ -3,6 +3,8 @@
 Every step draws its randomness from the seed and the step's number alone, so a run that was stopped and
 resumed goes through the same steps as one that was not. The same seed gives the same model on one machine
 with one number of threads; another number of threads adds floating point numbers in another order.
+
+Under torchrun (processes.py) every process goes through the same steps, each with its share of the batch.
 """
 
 import math
@@ -18,16 +20,12 @@ from torch import Tensor, nn
 from sentiment.channels import Channel
 from sentiment.checkpoint import read_checkpoint, write_checkpoint
 from sentiment.errors import ChannelError, TrainingError
-from sentiment.model import LSTMClassifier, collate, crop
+from sentiment.model import LSTMClassifier
 from sentiment.ngram_fit import fit_ngrams
-from sentiment.optimisation import (
-    EMBEDDING_SCALE,
-    fit_mixture,
-    learning_rate_factor,
-    make_optimizer,
-    scaled_initialisation,
-)
+from sentiment.optimisation import EMBEDDING_SCALE, fit_mixture, scaled_initialisation
+from sentiment.processes import Processes
 from sentiment.recipes import Recipe
+from sentiment.steps import Stepper
 from sentiment.word_vectors import ppmi_vectors
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -69,7 +67,10 @@ class Trained:
 
 
 class Trainer:
-    """One training run. `should_stop` is asked after every step; `say` gets the lines that people read."""
+    """One training run. `should_stop` is asked after every step; `say` gets the lines that people read.
+
+    Of several `processes` each makes a Trainer of its own with the same data; only the first says and writes.
+    """
 
     def __init__(
         self,
@@ -79,8 +80,11 @@ class Trainer:
         run: Run,
         say: Say = print,
         should_stop: Callable[[], bool] = lambda: False,
+        processes: Processes | None = None,
     ):
-        self.recipe, self.run, self.say, self.should_stop = recipe, run, say, should_stop
+        self.processes = processes or Processes()
+        self.recipe, self.run, self.should_stop = recipe, run, should_stop
+        self.say = say if self.processes.is_first else lambda line: None
         self.train_channel, self.validation_channel = train, validation
         self.device = torch.device(run.device)
         torch.manual_seed(run.seed)
@@ -91,17 +95,17 @@ class Trainer:
         self.rows = np.flatnonzero(train.lengths > 0)
         if not len(self.rows):
             raise ChannelError("no review of the train channel holds a word; prepare the data again")
-        self.reviews = [crop(train.review(row), self.model.architecture) for row in range(len(train))]
-        self.labels = torch.from_numpy(train.labels.astype(np.float32))
         self.batches = -(-len(self.rows) // recipe.batch_size)
-        self.optimizer = make_optimizer(self.model, recipe)
+        steps = recipe.epochs * self.batches
+        self.stepper = Stepper(self.model, recipe, train, steps, run.seed, run.bfloat16, self.processes)
         self.progress = Progress()
         self.best_state: dict[str, Tensor] = _copy_of(self.model)
 
     def fit(self) -> Trained:
         """Train to the end, to early stopping, or until told to stop; resume where a checkpoint says so."""
         if not self._resume():
-            self._initialise()
+            self.model.load_state_dict(self.processes.from_first(self._initialised))
+            self.stepper.average.restart()
         finished = True
         while self.progress.epoch < self.recipe.epochs and not self._is_out_of_patience():
             if not self._run_epoch():
@@ -126,8 +130,8 @@ class Trainer:
         }
         return Trained(self.model.eval(), metrics, finished)
 
-    def _initialise(self) -> None:
-        """What is computed of the training reviews before the first step: n-gram weights and word vectors."""
+    def _initialised(self) -> dict[str, Tensor]:
+        """The model with what is computed of the training reviews: n-gram weights and word vectors."""
         if self.model.ngrams is not None:
             started = time.monotonic()
             fit_ngrams(
@@ -141,6 +145,7 @@ class Trainer:
             with torch.no_grad():
                 self.model.embedding.weight.copy_(vectors * EMBEDDING_SCALE)
             self.say(f"made {a.vocab_size:,} word vectors in {time.monotonic() - started:.1f} s")
+        return _copy_of(self.model)
 
     def _is_out_of_patience(self) -> bool:
         waited = self.progress.epoch - self.progress.best_epoch
@@ -160,12 +165,13 @@ class Trainer:
         while self.progress.batch < self.batches:
             start = self.progress.batch * self.recipe.batch_size
             rows = order[start : start + self.recipe.batch_size]
-            self.progress.loss += self._step(rows) * len(rows)
+            step = self.progress.epoch * self.batches + self.progress.batch
+            self.progress.loss += self._finite(self.stepper.step(step, rows)) * len(rows)
             self.progress.batch += 1
             self.progress.seen += len(rows)
             now = time.monotonic()
             self.progress.seconds = seconds_before + now - started
-            if self.should_stop():
+            if self.processes.any(self.should_stop()):
                 return False
             if now - last_line >= SECONDS_BETWEEN_LINES:
                 last_line = now
@@ -180,33 +186,18 @@ class Trainer:
         epochs = self.recipe.epochs - self.progress.epoch
         return (epochs * len(self.rows) - self.progress.seen) / max(rate, 1e-9)
 
-    def _step(self, rows: np.ndarray) -> float:
-        step = self.progress.epoch * self.batches + self.progress.batch
-        torch.manual_seed(self.run.seed * 1_000_003 + step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.learning_rate * learning_rate_factor(
-                step, self.recipe.epochs * self.batches, self.recipe.schedule, self.recipe.warm_up
-            )
-        batch = collate([self.reviews[row] for row in rows], self.model.architecture).to(self.device)
-        labels = self.labels[torch.from_numpy(rows)].to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.run.bfloat16):
-            logits = self.model(batch)
-        loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), labels)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if self.recipe.clip:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
-        self.optimizer.step()
-        value = float(loss.detach())
-        if not math.isfinite(value):
+    def _finite(self, loss: float) -> float:
+        if not math.isfinite(loss):
             raise TrainingError(
-                f"the loss became {value} in epoch {self.progress.epoch + 1}; lower --learning-rate"
+                f"the loss became {loss} in epoch {self.progress.epoch + 1}; lower --learning-rate"
             )
-        return value
+        return loss
 
     def _end_of_epoch(self) -> None:
         progress = self.progress
-        accuracy, loss = self._validate()
+        with self.stepper.average.in_place():
+            accuracy, loss = self._validate()
+            state = _copy_of(self.model)
         progress.epoch += 1
         entry = {
             "epoch": progress.epoch,
@@ -225,7 +216,7 @@ class Trainer:
         now, before = (accuracy, -loss), (progress.best_accuracy, -progress.best_loss)
         if (now > before) if self.recipe.best_by == "accuracy" else (now[::-1] > before[::-1]):
             progress.best_epoch, progress.best_accuracy, progress.best_loss = progress.epoch, accuracy, loss
-            self.best_state = _copy_of(self.model)
+            self.best_state = state
         progress.batch, progress.seen, progress.loss, progress.seconds = 0, 0, 0.0, 0.0
         if self._is_out_of_patience():
             self.say(f"no better {self.recipe.best_by} for {self.recipe.patience} epochs: stopping early")
@@ -236,7 +227,10 @@ class Trainer:
         channel = self.validation_channel
         reviews = [channel.review(row) for row in range(len(channel))]
         labels = torch.from_numpy(channel.labels.astype(np.float32)).to(self.device)
-        deep, wide = self.model.part_logits(reviews)
+        deep, wide = (
+            self.processes.together(part, len(reviews))
+            for part in self.model.part_logits(self.processes.share(reviews))
+        )
         if self.model.ngrams is not None:
             self.model.mixture.copy_(fit_mixture(deep, wide, labels))
         logits = self.model.combine(reviews, deep, wide)
@@ -244,12 +238,12 @@ class Trainer:
         return float(((logits >= 0) == (labels > 0)).double().mean()), float(loss)
 
     def _save(self) -> None:
-        if self.run.checkpoints is None:
+        if self.run.checkpoints is None or not self.processes.is_first:
             return
         tensors = {
             "model": self.model.state_dict(),
             "best": self.best_state,
-            "optimizer": self.optimizer.state_dict(),
+            "steps": self.stepper.state(),
         }
         write_checkpoint(self.run.checkpoints, self._identity(), asdict(self.progress), tensors)
 
@@ -257,12 +251,15 @@ class Trainer:
         """Continue from the run's checkpoint; False where there is none."""
         if self.run.checkpoints is None:
             return False
-        checkpoint = read_checkpoint(self.run.checkpoints, self._identity(), self.device)
+        folder = self.run.checkpoints
+        checkpoint = self.processes.from_first(
+            lambda: read_checkpoint(folder, self._identity(), torch.device("cpu"))
+        )
         if checkpoint is None:
             return False
         self.progress = Progress(**checkpoint["progress"])
         self.model.load_state_dict(checkpoint["model"])
-        self.optimizer.load_state_dict(checkpoint["optimizer"])
+        self.stepper.load(checkpoint["steps"])
         self.best_state = checkpoint["best"]
         self.say(f"resuming after epoch {self.progress.epoch}, batch {self.progress.batch} of {self.batches}")
         return True
@@ -272,6 +269,7 @@ class Trainer:
         return {
             "recipe": asdict(self.recipe),
             "seed": self.run.seed,
+            "processes": self.processes.size,
             "train_reviews": len(self.train_channel),
             "train_words": len(self.train_channel.tokens),
         }

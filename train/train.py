@@ -1,6 +1,7 @@
 """Train a sentiment model: the entry point of a SageMaker training job in script mode; runs bare as well.
 
     python train/train.py --train DATA/train --validation DATA/validation --model-dir build/model
+    torchrun --nproc-per-node=2 train/train.py ...    # the same, each batch shared by two processes
     python train/train.py --help
 
 In a training job the folders come from SM_CHANNEL_TRAIN, SM_CHANNEL_VALIDATION and SM_MODEL_DIR, and every
@@ -33,6 +34,7 @@ import torch  # noqa: E402
 from sentiment.artifact import write_model  # noqa: E402
 from sentiment.channels import read_channel, read_json, read_word_dict  # noqa: E402
 from sentiment.errors import ChannelError, SentimentError  # noqa: E402
+from sentiment.processes import joined  # noqa: E402
 from sentiment.recipes import CHOICES, DEFAULT_RECIPE, RECIPES, Recipe, recipe  # noqa: E402
 from sentiment.training import Run, Trainer  # noqa: E402
 
@@ -78,14 +80,19 @@ def train(options: argparse.Namespace) -> None:
         )
     if options.threads:
         torch.set_num_threads(options.threads)
-    run = Run(options.seed, device(options.device), bfloat16(options), checkpoints(options.checkpoint_dir))
-    say(
-        f"recipe {chosen.name}: {len(training):,} reviews to train on, {len(validation):,} to validate, "
-        f"on {run.device} in {'bfloat16' if run.bfloat16 else 'float32'} "
-        f"with {torch.get_num_threads()} threads, seed {run.seed}"
-    )
-    with stop_requests() as stop_requested:
-        trained = Trainer(chosen, training, validation, run, say, stop_requested).fit()
+    with joined(device(options.device)) as processes, stop_requests() as stop_requested:
+        folder = checkpoints(options.checkpoint_dir)
+        run = Run(options.seed, str(processes.device), bfloat16(options), folder)
+        if processes.is_first:
+            say(
+                f"recipe {chosen.name}: {len(training):,} reviews to train on, "
+                f"{len(validation):,} to validate, on {processes.size} x {run.device} "
+                f"in {'bfloat16' if run.bfloat16 else 'float32'} "
+                f"with {torch.get_num_threads()} threads, seed {run.seed}"
+            )
+        trained = Trainer(chosen, training, validation, run, say, stop_requested, processes).fit()
+    if not processes.is_first:
+        return
     if not trained.metrics["best_epoch"]:
         say("stopped before the first epoch ended: there is no model to write yet")
         return
