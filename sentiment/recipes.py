@@ -1,6 +1,7 @@
 """Named presets of the one training program. Every field is also a hyperparameter of train/train.py.
 
-`predecessor` is the seed system as it was, so that anyone can reproduce its 85.4 %; `fast` is the default.
+`predecessor` is the seed system as it was, so that anyone can reproduce its 85.4 %; `fast` is the default;
+`best` trains twice as long on reviews disturbed by an adversary, for the highest accuracy.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -165,7 +166,8 @@ _FAST = replace(
     best_by="loss",
     reshuffle=True,
 )
-RECIPES = {recipe.name: recipe for recipe in (_FAST, _PREDECESSOR)}
+_BEST = replace(_FAST, name="best", adversarial=1.0, epochs=4, patience=4)
+RECIPES = {recipe.name: recipe for recipe in (_FAST, _BEST, _PREDECESSOR)}
 DEFAULT_RECIPE = "fast"
 
 
