@@ -51,7 +51,11 @@ def _pass(
 
 
 def direction(gradient: Tensor, batch: Batch) -> Tensor:
-    """The gradient (R, T, E) with each review's part divided by its Euclidean length."""
+    """The gradient (R, T, E) at the words, with each review's part divided by its Euclidean length.
+
+    Padding has a gradient too, since the LSTM's second direction begins with it; but nothing may move it.
+    """
+    gradient = gradient * (batch.ids > 0)[:, :, None]
     squares = gradient.new_zeros(batch.reviews).index_add(0, batch.review, gradient.square().sum((1, 2)))
     return gradient * squares.clamp(min=1e-30).rsqrt()[batch.review][:, None, None]
 
