@@ -1,7 +1,7 @@
 """The verdicts of the SageMaker endpoint, or the reason why there are none.
 
 A serverless endpoint that slept answers nobody until its container is up, which may take longer than API
-Gateway waits. So an endpoint that says nothing counts as waking up (503, try again) unless it has just answered.
+Gateway waits. So an endpoint that says nothing counts as waking up (503, try again) unless it just answered.
 """
 
 from __future__ import annotations
