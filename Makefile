@@ -77,7 +77,7 @@ destroy: setup ## Delete all that deploy made in the cloud
 
 test: lint ## Run all the tests, the real page in a real browser among them
 	@$(BIN)/python tests/browser/chromium.py
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 lint: setup ## Check style, imports between the parts, and the template
 	@$(BIN)/ruff check

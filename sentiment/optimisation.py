@@ -1,7 +1,7 @@
-"""How a model starts, how fast it learns, and how its two parts are weighed."""
+"""How a model starts, and how fast it learns."""
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from sentiment.model import LSTMClassifier
 from sentiment.recipes import Recipe
@@ -33,27 +33,6 @@ def learning_rate_factor(step: int, steps: int, schedule: str, warm_up: float) -
     if step < rising:
         return (step + 1) / (rising + 1)
     return max((steps - step) / max(steps - rising, 1.0), 0.0)
-
-
-def fit_mixture(deep: Tensor, wide: Tensor, labels: Tensor) -> Tensor:
-    """Weights of the two logits with the least log loss, neither below 0, and a bias of 0 (3,).
-
-    A bias fitted to whole reviews would make short sentences lean to one side.
-    """
-    features, target = torch.stack([deep, wide], dim=1).double(), labels.double()
-    weights = torch.full((2,), 0.5, dtype=torch.float64, device=deep.device, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weights], max_iter=100, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        optimizer.zero_grad()
-        value = nn.functional.binary_cross_entropy_with_logits(features @ weights, target)
-        value = value + 1e-4 * weights.square().sum()
-        value.backward()
-        return value
-
-    optimizer.step(loss)
-    fitted = weights.detach().clamp(min=0).float()
-    return torch.cat([fitted, fitted.new_zeros(1)])
 
 
 def make_optimizer(model: LSTMClassifier, recipe: Recipe) -> torch.optim.Optimizer:

@@ -17,12 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sentiment.calibration import calibration, fit_sum
 from sentiment.channels import Channel
 from sentiment.checkpoint import read_checkpoint, write_checkpoint
 from sentiment.errors import ChannelError, TrainingError
 from sentiment.model import LSTMClassifier
 from sentiment.ngram_fit import fit_ngrams
-from sentiment.optimisation import EMBEDDING_SCALE, fit_mixture, scaled_initialisation
+from sentiment.optimisation import EMBEDDING_SCALE, scaled_initialisation
 from sentiment.processes import Processes
 from sentiment.recipes import Recipe
 from sentiment.steps import Stepper
@@ -128,6 +129,8 @@ class Trainer:
             "train_reviews": len(self.train_channel),
             "epochs": self.progress.history,
         }
+        if self.progress.history:
+            metrics["calibration"] = self._calibration()
         return Trained(self.model.eval(), metrics, finished)
 
     def _initialised(self) -> dict[str, Tensor]:
@@ -223,19 +226,27 @@ class Trainer:
         self._save()
 
     def _validate(self) -> tuple[float, float]:
-        """Accuracy and mean log loss on validation, where the mixture of the two parts is fitted as well."""
-        channel = self.validation_channel
-        reviews = [channel.review(row) for row in range(len(channel))]
-        labels = torch.from_numpy(channel.labels.astype(np.float32)).to(self.device)
-        deep, wide = (
-            self.processes.together(part, len(reviews))
-            for part in self.model.part_logits(self.processes.share(reviews))
-        )
-        if self.model.ngrams is not None:
-            self.model.mixture.copy_(fit_mixture(deep, wide, labels))
-        logits = self.model.combine(reviews, deep, wide)
+        """Accuracy and mean log loss on validation, where the weights of the model's parts are fitted too."""
+        channel, parts = self.validation_channel, self._validation_parts()
+        # No bias: one fitted to whole reviews would make short sentences lean to one side.
+        of_parts, _ = fit_sum(parts, channel.labels, bias=False)
+        self.model.mixture.copy_(torch.tensor([*of_parts, 0.0, 0.0][:3]))
+        logits = torch.from_numpy(parts @ of_parts) * torch.from_numpy(channel.lengths > 0)
+        labels = torch.from_numpy(channel.labels).double()
         loss = nn.functional.binary_cross_entropy_with_logits(logits, labels)
         return float(((logits >= 0) == (labels > 0)).double().mean()), float(loss)
+
+    def _validation_parts(self) -> np.ndarray:
+        """The logits of the parts that the model has, on validation (N, 1 or 2)."""
+        channel = self.validation_channel
+        own = self.processes.share(range(len(channel)))
+        deep, wide = self.model.part_logits([channel.review(row) for row in own])
+        parts = [deep] if self.model.ngrams is None else [deep, wide]
+        together = [self.processes.together(part, len(channel)) for part in parts]
+        return torch.stack(together, dim=1).cpu().numpy()
+
+    def _calibration(self) -> dict:
+        return calibration(self._validation_parts(), self.validation_channel.labels, bias=False)
 
     def _save(self) -> None:
         if self.run.checkpoints is None or not self.processes.is_first:

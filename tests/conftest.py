@@ -25,6 +25,23 @@ GOOD = "One of the best films I have ever seen: moving, funny and beautifully ac
 BAD = "A dull, predictable waste of two hours. The acting is awful and the plot makes no sense."
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Share the tests among pytest-xdist's workers: what leans on one deployed chain stays on one of them.
+
+    That is the longest group, so it comes first; all other files are groups of their own.
+    """
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    items.sort(key=lambda item: _group(item) != "chain")
+
+
+def _group(item: pytest.Item) -> str:
+    fixtures = getattr(item, "fixturenames", ())
+    if "deployment" in fixtures or item.path.is_relative_to(PROJECT / "tests" / "e2e"):
+        return "chain"
+    return "toolkit" if "toolkit" in fixtures else item.path.stem
+
+
 @dataclass(frozen=True)
 class RunningCloud:
     """Where the tests' cloud answers, and how to run commands against it."""
