@@ -60,7 +60,8 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--recipe", default="best", choices=sorted(RECIPES))
+    labelled = sorted(name for name, its in RECIPES.items() if not its.virtual_adversarial)
+    parser.add_argument("--recipe", default="best", choices=labelled)
     for name in ("embedding-dim", "hidden-dim", "head", "tail"):
         parser.add_argument(f"--{name}", type=int, help="instead of the recipe's")
     parser.add_argument("--steps", type=int, default=10)
@@ -80,7 +81,7 @@ def make_stepper(chosen: Recipe, steps: int, bfloat16: bool) -> tuple[Stepper, l
     channel = Channel(tokens, offsets, random.integers(0, 2, reviews).astype(np.int8))
     torch.manual_seed(0)
     model = LSTMClassifier(chosen.architecture(), chosen.dropouts()).train()
-    stepper = Stepper(model, chosen, channel, steps, 0, bfloat16, Processes())
+    stepper = Stepper(model, chosen, channel, None, steps, 0, bfloat16, Processes())
     return stepper, np.array_split(np.arange(reviews), steps)
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from sentiment.averaging import WeightAverage
 from sentiment.channels import Channel
 from sentiment.model import LSTMClassifier, collate, crop
-from sentiment.objective import backpropagate, draw_fragments
+from sentiment.objective import backpropagate, backpropagate_virtual, draw_fragments
 from sentiment.optimisation import learning_rate_factor, make_optimizer
 from sentiment.processes import Processes
 from sentiment.recipes import Recipe
@@ -24,12 +24,13 @@ class Stepper:
         model: LSTMClassifier,
         recipe: Recipe,
         channel: Channel,
+        unlabelled: Channel | None,
         steps: int,
         seed: int,
         bfloat16: bool,
         processes: Processes,
     ):
-        self.model, self.recipe, self.channel = model, recipe, channel
+        self.model, self.recipe, self.channel, self.unlabelled = model, recipe, channel, unlabelled
         self.steps, self.seed, self.bfloat16, self.processes = steps, seed, bfloat16, processes
         self.reviews = [crop(channel.review(row), model.architecture) for row in range(len(channel))]
         self.labels = torch.from_numpy(channel.labels.astype(np.float32))
@@ -49,6 +50,8 @@ class Stepper:
             pieces = draw_fragments([self.channel.review(row) for row in rows], random)
             pieces = [crop(piece, self.model.architecture) for piece in pieces]
             self._backpropagate(pieces, rows, self.recipe.fragments)
+        if self.unlabelled is not None and self.recipe.virtual_adversarial:
+            self._backpropagate_unlabelled(number)
         loss = self.processes.add_gradients(self.model, loss)
         if self.recipe.clip:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
@@ -66,6 +69,18 @@ class Stepper:
         labels = self.labels[torch.from_numpy(self.processes.share(rows))].to(device)
         scale = weight / len(rows)
         return backpropagate(self.model, batch, labels, scale, self.recipe.adversarial, self.bfloat16)
+
+    def _backpropagate_unlabelled(self, number: int) -> None:
+        """As many unlabelled reviews, drawn at random, as a batch has labelled ones."""
+        random = np.random.default_rng([self.seed, number, 1])
+        rows = random.integers(0, len(self.unlabelled), self.recipe.batch_size)
+        a = self.model.architecture
+        own = [crop(self.unlabelled.review(row), a) for row in self.processes.share(rows)]
+        own = [ids for ids in own if len(ids)]
+        if own:
+            batch = collate(own, a).to(self.model.device)
+            scale = self.recipe.virtual_adversarial / len(rows)
+            backpropagate_virtual(self.model, batch, scale, self.recipe.adversarial, self.bfloat16)
 
     def state(self) -> dict:
         """What a checkpoint holds of the steps, besides the model itself."""

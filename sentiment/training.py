@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from sentiment.calibration import calibration, fit_sum
-from sentiment.channels import Channel
+from sentiment.channels import Channel, joined
 from sentiment.checkpoint import read_checkpoint, write_checkpoint
 from sentiment.errors import ChannelError, TrainingError
 from sentiment.model import LSTMClassifier
@@ -82,11 +82,17 @@ class Trainer:
         say: Say = print,
         should_stop: Callable[[], bool] = lambda: False,
         processes: Processes | None = None,
+        unlabelled: Channel | None = None,
     ):
         self.processes = processes or Processes()
         self.recipe, self.run, self.should_stop = recipe, run, should_stop
         self.say = say if self.processes.is_first else lambda line: None
-        self.train_channel, self.validation_channel = train, validation
+        self.train_channel, self.validation_channel, self.unlabelled = train, validation, unlabelled
+        if recipe.virtual_adversarial and unlabelled is None:
+            raise ChannelError(
+                f"the recipe {recipe.name} learns from unlabelled reviews as well: give --unlabelled FOLDER, "
+                "or SM_CHANNEL_UNLABELLED (of the sources, aclimdb has them)"
+            )
         self.device = torch.device(run.device)
         torch.manual_seed(run.seed)
         self.model = LSTMClassifier(recipe.architecture(), recipe.dropouts())
@@ -98,7 +104,9 @@ class Trainer:
             raise ChannelError("no review of the train channel holds a word; prepare the data again")
         self.batches = -(-len(self.rows) // recipe.batch_size)
         steps = recipe.epochs * self.batches
-        self.stepper = Stepper(self.model, recipe, train, steps, run.seed, run.bfloat16, self.processes)
+        self.stepper = Stepper(
+            self.model, recipe, train, unlabelled, steps, run.seed, run.bfloat16, self.processes
+        )
         self.progress = Progress()
         self.best_state: dict[str, Tensor] = _copy_of(self.model)
 
@@ -144,7 +152,8 @@ class Trainer:
         if self.recipe.word_vectors == "ppmi":
             started = time.monotonic()
             a = self.model.architecture
-            vectors = ppmi_vectors(self.train_channel, a.vocab_size, a.embedding_dim, self.run.seed)
+            channels = [channel for channel in (self.train_channel, self.unlabelled) if channel is not None]
+            vectors = ppmi_vectors(joined(channels), a.vocab_size, a.embedding_dim, self.run.seed)
             with torch.no_grad():
                 self.model.embedding.weight.copy_(vectors * EMBEDDING_SCALE)
             self.say(f"made {a.vocab_size:,} word vectors in {time.monotonic() - started:.1f} s")
@@ -283,6 +292,7 @@ class Trainer:
             "processes": self.processes.size,
             "train_reviews": len(self.train_channel),
             "train_words": len(self.train_channel.tokens),
+            "unlabelled_reviews": 0 if self.unlabelled is None else len(self.unlabelled),
         }
 
 

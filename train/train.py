@@ -71,6 +71,7 @@ def train(options: argparse.Namespace) -> None:
     if options.model_dir is None:
         raise ChannelError("there is nowhere to write the model: give --model-dir FOLDER, or SM_MODEL_DIR")
     training, validation = (read_channel(getattr(options, name), name) for name in ("train", "validation"))
+    unlabelled = None if options.unlabelled is None else read_channel(options.unlabelled, "unlabelled")
     word_dict = read_word_dict(options.train)
     tokenizer = read_json(options.train, "preprocessing.json").get("tokenizer")
     if tokenizer != chosen.tokenizer:
@@ -90,7 +91,8 @@ def train(options: argparse.Namespace) -> None:
                 f"in {'bfloat16' if run.bfloat16 else 'float32'} "
                 f"with {torch.get_num_threads()} threads, seed {run.seed}"
             )
-        trained = Trainer(chosen, training, validation, run, say, stop_requested, processes).fit()
+        trainer = Trainer(chosen, training, validation, run, say, stop_requested, processes, unlabelled)
+        trained = trainer.fit()
     if not processes.is_first:
         return
     if not trained.metrics["best_epoch"]:
@@ -158,6 +160,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     environment = os.environ.get
     parser.add_argument("--train", metavar="FOLDER", default=environment("SM_CHANNEL_TRAIN"))
     parser.add_argument("--validation", metavar="FOLDER", default=environment("SM_CHANNEL_VALIDATION"))
+    parser.add_argument(
+        "--unlabelled",
+        metavar="FOLDER",
+        default=environment("SM_CHANNEL_UNLABELLED"),
+        help="unlabelled reviews, for recipes that learn from them",
+    )
     parser.add_argument("--model-dir", metavar="FOLDER", default=environment("SM_MODEL_DIR"))
     parser.add_argument(
         "--checkpoint-dir",
