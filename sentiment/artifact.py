@@ -25,11 +25,10 @@ import sentiment
 from sentiment import text
 from sentiment.architecture import Architecture
 from sentiment.errors import ArtifactError, RecipeError
-from sentiment.files import broken_files, sha256_of, write_checksums, write_json
+from sentiment.files import CHECKSUMS, broken_files, sha256_of, write_checksums, write_json
 from sentiment.model import LSTMClassifier
 
 FORMAT_VERSION = 1
-CHECKSUMS = "checksums.json"
 SERVING_FILES = (
     "__init__.py",
     "architecture.py",
