@@ -100,7 +100,7 @@ def _tags() -> dict[str, str]:
     """The code's commit, the versions of what it runs on, and the SageMaker job, if it is one."""
     environment = os.environ.get
     tags = {
-        "git_commit": environment("GIT_COMMIT") or _git_commit(),
+        "git_commit": environment("GIT_COMMIT") or git_commit(),
         "python": platform.python_version(),
         "torch": version("torch"),
         "machine": platform.machine(),
@@ -111,7 +111,7 @@ def _tags() -> dict[str, str]:
     return {name: value for name, value in tags.items() if value}
 
 
-def _git_commit() -> str | None:
+def git_commit() -> str | None:
     """The commit of this code, with "-dirty" where files differ from it; None outside of a repository."""
     command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
     try:

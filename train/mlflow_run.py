@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 
 import mlflow
@@ -105,6 +106,8 @@ class LoggedRun:
         with tempfile.TemporaryDirectory() as scratch:
             staged = _staged(model_folder, Path(scratch) / MODEL_NAME)
             mlflow.set_experiment(experiment_id=self.experiment_id)
+            # MLflow would have reviews by type hints, and so take lists alone, without the column's name.
+            warnings.filterwarnings("ignore", ".*type hints", UserWarning)
             logged = Model.log(
                 artifact_path=None,
                 name=MODEL_NAME,

@@ -3,6 +3,7 @@
     python train/tracking.py log build/model             # a folder or a model.tar.gz; needs no training data
     python train/tracking.py promote 3                   # make version 3 the champion, whatever its figures
     python train/tracking.py fetch models:/movie-sentiment@champion build/champion
+    python train/tracking.py serve                        # what `make mlflow` does
     python train/tracking.py test build/model build/evaluation/KEY/evaluation.json
 
 The server is the one that MLFLOW_TRACKING_URI names, else that of `make mlflow`. Logging the same thing again
@@ -15,6 +16,7 @@ import importlib.util
 import json
 import logging
 import os
+import socket
 import sys
 import tarfile
 import tempfile
@@ -30,7 +32,8 @@ from sentiment.errors import ArtifactError, SentimentError  # noqa: E402
 from sentiment.run_follower import WARNED  # noqa: E402
 from sentiment.run_record import FILE_NAME, RunRecord, read_record  # noqa: E402
 
-DEFAULT_URI = "http://127.0.0.1:5001"
+HOST = "127.0.0.1"
+DEFAULT_URI = f"http://{HOST}:5001"
 # MLflow itself would wait for two minutes, seven times. A person who logs by hand wants it to arrive.
 WHILE_TRAINING = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 BY_HAND = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "30", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3"}
@@ -52,6 +55,8 @@ class TrackingError(Exception):
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
+    if options.command == "serve":
+        return serve(options.port, options.folder)
     if options.command == "follow":
         return follow(options.record, options.model)
     try:
@@ -83,10 +88,35 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     test = commands.add_parser("test", help="add the accuracy on test reviews to a logged model's run")
     test.add_argument("model", type=Path, help="model folder or model.tar.gz")
     test.add_argument("evaluation", type=Path, help="evaluation.json of `make evaluate`")
+    serve = commands.add_parser("serve", help="start an MLflow server on this machine")
+    serve.add_argument("--port", type=int, default=5001)
+    serve.add_argument("--folder", type=Path, default=HERE.parent / "build" / "mlflow")
     followed = commands.add_parser("follow", help="log a run while it goes on (train.py starts this)")
     followed.add_argument("record", type=Path)
     followed.add_argument("model", type=Path)
     return parser.parse_args(arguments)
+
+
+def serve(port: int, folder: Path) -> int:
+    """Become an MLflow server: a sqlite database and a folder of artefacts, reachable from this machine."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            print(f"error: port {port} is taken; choose another: MLFLOW_PORT=NUMBER", file=sys.stderr)
+            return 1
+    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder.resolve()
+    say(f"MLflow  http://{HOST}:{port}  (keeps all in {folder}; Ctrl-C ends it)")
+    # One worker, since sqlite has one writer; no processes for scheduled evaluations, which nothing here uses.
+    command = [
+        *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"),
+        *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
+        *("--artifacts-destination", str(folder / "artifacts")),
+        *("--uvicorn-opts", "--log-level warning"),
+    ]
+    os.execve(sys.executable, command, {**os.environ, **QUIET, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"})
 
 
 def connect(patience: dict[str, str]):
