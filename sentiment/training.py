@@ -68,7 +68,8 @@ class Trained:
 
 
 class Trainer:
-    """One training run. `should_stop` is asked after every step; `say` gets the lines that people read.
+    """One training run. `should_stop` is asked after every step; `say` gets the lines that people read;
+    `note_epochs` gets the metrics of all epochs so far when one has ended.
 
     Of several `processes` each makes a Trainer of its own with the same data; only the first says and writes.
     """
@@ -81,11 +82,13 @@ class Trainer:
         run: Run,
         say: Say = print,
         should_stop: Callable[[], bool] = lambda: False,
+        note_epochs: Callable[[list[dict]], None] = lambda history: None,
         processes: Processes | None = None,
         unlabelled: Channel | None = None,
     ):
         self.processes = processes or Processes()
         self.recipe, self.run, self.should_stop = recipe, run, should_stop
+        self.note_epochs = note_epochs
         self.say = say if self.processes.is_first else lambda line: None
         self.train_channel, self.validation_channel, self.unlabelled = train, validation, unlabelled
         if recipe.virtual_adversarial and unlabelled is None:
@@ -233,6 +236,7 @@ class Trainer:
         if self._is_out_of_patience():
             self.say(f"no better {self.recipe.best_by} for {self.recipe.patience} epochs: stopping early")
         self._save()
+        self.note_epochs(progress.history)
 
     def _validate(self) -> tuple[float, float]:
         """Accuracy and mean log loss on validation, where the weights of the model's parts are fitted too."""

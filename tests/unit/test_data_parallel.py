@@ -5,11 +5,14 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
-import torch
+import torch.distributed
 from sentiment_fixtures import ROOT, options_of, prepared
 
 from sentiment.artifact import read_model
+from sentiment.errors import TrainingError
+from sentiment.processes import Processes
 
 pytestmark = pytest.mark.slow
 NO_DROPOUT = {"word_dropout": 0, "embedding_dropout": 0, "dropout": 0}
@@ -38,12 +41,13 @@ def test_two_processes_with_half_the_batch_make_the_model_of_one(tmp_path):
     two = under_torchrun(command(tmp_path / "two", "--checkpoint-dir", str(folder), **NO_DROPOUT))
     assert two.returncode == 0, two.stderr
     assert two.stdout.count("epoch=1/2") == two.stdout.count("wrote the model") == 1
-    expected, found = (read_model(tmp_path / name) for name in ("one", "two"))
-    weights = found.model.state_dict()
-    for name, tensor in expected.model.state_dict().items():
-        assert torch.allclose(tensor, weights[name], atol=1e-3), name
-    assert found.metrics["validation_accuracy"] == expected.metrics["validation_accuracy"]
-    assert [file.name for file in folder.iterdir()] == ["checkpoint.pt"]
+    expected, found = (np.load(tmp_path / name / "weights.npz") for name in ("one", "two"))
+    assert "lstm.weight_hh_l0" in expected.files and expected.files == found.files
+    for name in expected.files:
+        assert np.allclose(expected[name], found[name], atol=1e-3), name
+    accuracies = [read_model(tmp_path / name).metrics["validation_accuracy"] for name in ("one", "two")]
+    assert accuracies[0] == accuracies[1]
+    assert sorted(file.name for file in folder.iterdir()) == ["checkpoint.pt", "run.json"]
 
 
 def test_when_one_process_fails_all_end(tmp_path):
@@ -61,7 +65,7 @@ def test_when_one_process_fails_all_end(tmp_path):
     assert not (tmp_path / "model").exists()
 
 
-def test_a_process_that_dies_in_the_middle_ends_the_other_with_a_line(tmp_path):
+def test_a_process_that_dies_in_the_middle_ends_the_other(tmp_path):
     script = tmp_path / "dies.py"
     script.write_text(
         "import os, runpy, sys, threading\n"
@@ -74,6 +78,15 @@ def test_a_process_that_dies_in_the_middle_ends_the_other_with_a_line(tmp_path):
         f"runpy.run_path({str(ROOT / 'train/train.py')!r}, run_name='__main__')\n"
     )
     done = under_torchrun([str(script), *command(tmp_path / "model")[1:]], PYTHONPATH=str(ROOT))
-    assert done.returncode != 0
-    assert "Traceback" not in done.stdout and "error: another process of this training is gone" in done.stderr
+    # torchrun ends the other by SIGTERM, which may come before it has said what it misses.
+    assert done.returncode != 0 and 'train.py", line' not in done.stderr, done.stderr
     assert not (tmp_path / "model").exists()
+
+
+def test_a_lost_connection_is_told_in_one_line(monkeypatch):
+    def lost(tensor):
+        raise RuntimeError("Connection closed by peer\nand a page of addresses")
+
+    monkeypatch.setattr(torch.distributed, "all_reduce", lost)
+    with pytest.raises(TrainingError, match=r"another process .* is gone; .*\(Connection closed by peer\)$"):
+        Processes(0, 2).any(False)

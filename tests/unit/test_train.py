@@ -188,7 +188,7 @@ def test_sigterm_saves_and_leaves_cleanly(tmp_path):
     assert time.monotonic() - sent < 30
     assert "the same command resumes from its checkpoint" in output
     assert read_model(model_dir).metrics["best_epoch"] >= 1
-    assert [file.name for file in checkpoints.iterdir()] == ["checkpoint.pt"]
+    assert sorted(file.name for file in checkpoints.iterdir()) == ["checkpoint.pt", "run.json"]
 
 
 @pytest.mark.parametrize(
