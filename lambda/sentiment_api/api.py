@@ -66,8 +66,8 @@ class Model(Protocol):
 class Api:
     """Answers requests.
 
-    `keep_feedback` stores a vote, a JSON object with an "id" and the "time" it came in, and returns the id under
-    which it is kept (sentiment_api.feedback says where).
+    `keep_feedback` stores a vote, a JSON object with an "id" and the "time" it came in, and returns the id
+    under which it is kept (sentiment_api.feedback says where).
     """
 
     def __init__(self, model: Model, keep_feedback: Callable[[dict[str, Any]], str]):

@@ -1,34 +1,44 @@
-"""POST /predict: an API Gateway event in, a verdict or a plain error out, as infra/openapi.yaml has it."""
+"""The Lambda: an event of API Gateway (payload format 2.0) in, a response out, one line of log a request."""
 
 from __future__ import annotations
 
-import json
-import logging
+import base64
+import os
 import time
 from typing import Any
 
-from predict.endpoint import verdict_on
-from predict.errors import HttpError
-from predict.logs import json_logger
-from predict.review import review_of
+from sentiment_api.api import Api, Request, Response, error_response
+from sentiment_api.endpoint import Endpoint
+from sentiment_api.logs import request_line
+from sentiment_api.storage import Description, keep_feedback
 
-log = json_logger("predict")
+STACK = os.environ["STACK_NAME"]
+LOG_REVIEWS = os.environ["LOG_REVIEWS"] == "true"
+
+endpoint = Endpoint(Description())
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answers one request. Never raises, never shows a traceback, never logs the text of a review."""
+    """Answers one request. Never raises, never shows a traceback."""
     began = time.monotonic()
+    request, response = _answer(event, context)
+    print(request_line(request, response, time.monotonic() - began, STACK, LOG_REVIEWS), flush=True)
+    return {
+        "statusCode": response.status,
+        "headers": response.headers,
+        "body": response.body.decode(),
+    }
+
+
+def _answer(event: Any, context: Any) -> tuple[Request, Response]:
     request_id = _request_id(event, context)
     try:
-        review = review_of(event)
-        verdict = verdict_on(review, lambda: context.get_remaining_time_in_millis() / 1000)
-        response, error = _response(200, verdict), None
-    except HttpError as caught:
-        response, error = _error_response(caught, request_id), caught
-    except Exception as caught:
-        response, error = _error_response(HttpError("Something went wrong on our side."), request_id), caught
-    _log_request(request_id, response["statusCode"], error, began)
-    return response
+        request = _request(event, request_id)
+    except Exception as error:  # no event of API Gateway
+        nothing = Request("-", "-", {}, {}, b"", request_id)
+        return nothing, error_response(error, request_id)
+    model = endpoint.within(lambda: context.get_remaining_time_in_millis() / 1000)
+    return request, Api(model, keep_feedback).answer(request)
 
 
 def _request_id(event: Any, context: Any) -> str:
@@ -39,28 +49,20 @@ def _request_id(event: Any, context: Any) -> str:
         return str(getattr(context, "aws_request_id", "unknown"))
 
 
-def _response(status: int, body: dict[str, Any], **headers: str) -> dict[str, Any]:
-    return {
-        "statusCode": status,
-        "headers": {"content-type": "application/json", "cache-control": "no-store", **headers},
-        "body": json.dumps(body),
-    }
-
-
-def _error_response(error: HttpError, request_id: str) -> dict[str, Any]:
-    body = {"error": {"code": error.code, "message": error.message, "requestId": request_id}}
-    headers = {} if error.retry_after is None else {"retry-after": str(error.retry_after)}
-    return _response(error.status, body, **headers)
-
-
-def _log_request(request_id: str, status: int, error: Exception | None, began: float) -> None:
-    fields = {
-        "requestId": request_id,
-        "status": status,
-        "latencyMs": round((time.monotonic() - began) * 1000, 1),
-    }
-    unexpected = error if error and not isinstance(error, HttpError) else None
-    if isinstance(error, HttpError):
-        fields |= {"code": error.code, "reason": error.detail or error.message}
-    level = logging.INFO if status < 400 else logging.WARNING if status < 500 else logging.ERROR
-    log.log(level, "request", extra={"fields": fields}, exc_info=unexpected)
+def _request(event: dict[str, Any], request_id: str) -> Request:
+    http, stage = event["requestContext"]["http"], event["requestContext"]["stage"]
+    path = str(event["rawPath"])
+    if stage != "$default":
+        path = path.removeprefix(f"/{stage}")
+    headers = {name.lower(): str(value) for name, value in event.get("headers", {}).items()}
+    body = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        content = base64.b64decode(body, validate=True)
+    else:
+        # A body that API Gateway passes on as text has become UTF-8 on the way, whatever it was.
+        content = body.encode("utf-8", "surrogatepass")
+        if "content-type" in headers:
+            headers["content-type"] = headers["content-type"].partition(";")[0]
+    return Request(
+        str(http["method"]), path, event.get("queryStringParameters") or {}, headers, content, request_id
+    )

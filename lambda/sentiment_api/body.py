@@ -11,8 +11,8 @@ from sentiment_api.errors import BadRequest, HttpError, TooLong, UnsupportedMedi
 # The longest of the 25,000 labelled IMDb training reviews has 13,704 characters.
 MAX_REVIEW_CHARACTERS = 20_000
 MAX_BATCH_REVIEWS = 100
-# A batch of the longest reviews in ASCII fits. So does its event into the 6 MB that Lambda takes, where each byte
-# may be escaped, and so do the reviews into the 4 MB that a serverless endpoint takes.
+# A batch of the longest reviews in ASCII fits. So does its event into the 6 MB that Lambda takes, where
+# quotation marks and backslashes count twice, and so do the reviews into the 4 MB of a serverless endpoint.
 MAX_BODY_BYTES = 2_500_000
 # A version is 12 characters long today.
 MAX_MODEL_CHARACTERS = 100
