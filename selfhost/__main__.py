@@ -1,0 +1,199 @@
+"""`python -m selfhost`: MLflow's server, a champion if there is none, and the web server, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+
+from pipeline.console import say, shown, step
+from selfhost import mlflow_server, trainer
+from selfhost.processes import Program
+
+HOST = "127.0.0.1"
+# The slowest start seen so far, with a cold disk, took half of that.
+START_SECONDS = 120
+LOOK_SECONDS = 0.2
+TOLD_EVERY_SECONDS = 10
+
+
+class StartError(Exception):
+    """The system cannot be started, or has ended; the message says why and what to do."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until Ctrl-C or a failure. Returns the exit status; errors are one line on standard error."""
+    options = parse(arguments)
+    signal.signal(signal.SIGTERM, _interrupted)
+    signal.signal(signal.SIGHUP, _interrupted)
+    try:
+        with contextlib.ExitStack() as running:
+            run(options, running)
+    except StartError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"error: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped", flush=True)
+        return 130
+    return 0
+
+
+def run(options: argparse.Namespace, running: contextlib.ExitStack) -> None:
+    """Start everything in order and watch over it; never returns but by an exception."""
+    require_free(options.port, "WEB_PORT")
+    uri, mlflow = tracking_server(options, running)
+    environment = {
+        "MLFLOW_TRACKING_URI": uri,
+        "SENTIMENT_CACHE": str(options.build / "selfhost" / "models"),
+        "SENTIMENT_FEEDBACK": str(options.build / "selfhost" / "feedback"),
+    }
+    with started(Program("training", trainer_command(options), environment)) as training:
+        if training.wait():
+            raise StartError("there is no champion to serve; the reason stands above")
+
+    step("Web server")
+    address = f"http://{HOST}:{options.port}"
+    bind = ("--config", "selfhost/gunicorn.conf.py", "--bind", f"{HOST}:{options.port}")
+    log = options.build / "selfhost" / "web.log"
+    web = Program("the web server", [sys.executable, "-m", "gunicorn", *bind], environment, log)
+    running.enter_context(started(web))
+    wait_for(f"{address}/health", web)
+    tell(address, uri, options)
+    watch(web, mlflow)
+
+
+def tracking_server(options: argparse.Namespace, running: contextlib.ExitStack) -> tuple[str, Program | None]:
+    """The address of the tracking server, and the server itself if it had to be started."""
+    step("MLflow")
+    if given := os.environ.get("MLFLOW_TRACKING_URI"):
+        say(f"uses {given}, as MLFLOW_TRACKING_URI says")
+        return given, None
+    uri = f"http://{HOST}:{options.mlflow_port}"
+    if answers(f"{uri}/version"):
+        say(f"uses the server that runs at {uri}")
+        return uri, None
+    require_free(options.mlflow_port, "MLFLOW_PORT")
+    command = mlflow_server.command(HOST, options.mlflow_port, options.build / "mlflow")
+    log = options.build / "selfhost" / "mlflow.log"
+    server = Program("the MLflow server", command, mlflow_server.ENVIRONMENT, log)
+    running.enter_context(started(server))
+    wait_for(f"{uri}/health", server)
+    say(uri)
+    return uri, server
+
+
+def trainer_command(options: argparse.Namespace) -> list[str]:
+    """Trains the champion, unless there is one."""
+    command = [sys.executable, "-m", "selfhost.trainer", "--unless-there-is-a-champion"]
+    command += ["--data", options.data, "--recipe", options.recipe, "--build", str(options.build)]
+    if options.data_path is not None:
+        command += ["--data-path", str(options.data_path)]
+    return command + [part for pair in options.set for part in ("--set", pair)]
+
+
+def watch(web: Program, mlflow: Program | None) -> None:
+    """Until the web server ends. One without MLflow serves on."""
+    while True:
+        if (status := web.poll()) is not None:
+            raise StartError(f"the web server ended with status {status}:\n{web.last_words()}")
+        if mlflow is not None and (status := mlflow.poll()) is not None:
+            say(
+                f"the MLflow server ended with status {status}; the page serves on (its log: {shown(mlflow.log)})"
+            )
+            mlflow = None
+        time.sleep(LOOK_SECONDS)
+
+
+def require_free(port: int, variable: str) -> None:
+    """Raises StartError if something holds the port, be it at this address or at all of them."""
+    with socket.socket() as caller, socket.socket() as listener:
+        caller.settimeout(1)
+        taken = caller.connect_ex((HOST, port)) == 0
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+        except OSError:
+            taken = True
+    if taken:
+        airplay = " (macOS: AirPlay Receiver, in the settings of AirDrop & Handoff)" if port == 5000 else ""
+        raise StartError(
+            f"port {port} is taken{airplay}: stop what holds it, or make selfhost {variable}={port + 50}"
+        )
+
+
+def wait_for(address: str, program: Program) -> None:
+    """Until the address answers. Raises StartError if the program ends, or takes too long."""
+    began = told = time.monotonic()
+    while not answers(address):
+        if (status := program.poll()) is not None:
+            raise StartError(f"{program.name} ended with status {status}:\n{program.last_words()}")
+        now = time.monotonic()
+        if now - began > START_SECONDS:
+            raise StartError(
+                f"{program.name} has not been ready for {START_SECONDS} s; its log is {shown(program.log)}"
+            )
+        if now - told > TOLD_EVERY_SECONDS:
+            told = now
+            say(f"waiting for {program.name} ({now - began:.0f} s)")
+        time.sleep(LOOK_SECONDS)
+
+
+def answers(address: str) -> bool:
+    """Whether a GET is answered with 200."""
+    try:
+        with urllib.request.urlopen(address, timeout=5) as answer:
+            return answer.status == 200
+    except OSError:  # also every other status
+        return False
+
+
+def tell(address: str, tracking_uri: str, options: argparse.Namespace) -> None:
+    with urllib.request.urlopen(f"{address}/model", timeout=30) as answer:
+        model = json.load(answer)
+    validation = model["metrics"]["validation"]
+    step("Ready")
+    say(f"Page    {address}")
+    say(f"API     {address}/predict")
+    say(f"MLflow  {tracking_uri}")
+    say("Try     curl -H 'content-type: application/json' \\")
+    say(f'          -d \'{{"review": "What a wonderful film!"}}\' {address}/predict')
+    say(
+        f"model {model['model']} ({model['recipe']}): accuracy {validation['accuracy']:.2%} "
+        f"on {validation['reviews']:,} validation reviews"
+    )
+    say(f"logs: {shown(options.build / 'selfhost')}")
+    print("Ctrl-C stops it", flush=True)
+
+
+@contextlib.contextmanager
+def started(program: Program) -> Iterator[Program]:
+    try:
+        yield program
+    finally:
+        program.stop()
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m selfhost", description=__doc__)
+    parser.add_argument("--port", type=int, default=5000, help="of the page and the API (%(default)s)")
+    parser.add_argument("--mlflow-port", type=int, default=5001, help="of MLflow's server (%(default)s)")
+    trainer.add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
