@@ -107,9 +107,7 @@ def watch(web: Program, mlflow: Program | None) -> None:
         if (status := web.poll()) is not None:
             raise StartError(f"the web server ended with status {status}:\n{web.last_words()}")
         if mlflow is not None and (status := mlflow.poll()) is not None:
-            say(
-                f"the MLflow server ended with status {status}; the page serves on (its log: {shown(mlflow.log)})"
-            )
+            say(f"the MLflow server ended with status {status} ({shown(mlflow.log)}); the page serves on")
             mlflow = None
         time.sleep(LOOK_SECONDS)
 

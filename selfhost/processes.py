@@ -15,7 +15,7 @@ GRACE_SECONDS = 10
 
 
 class Program:
-    """A running command that does not outlive this process. `log` gets what it prints; None lets it through."""
+    """A running command that does not outlive this process. Without a `log` it prints where we do."""
 
     def __init__(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path | None = None

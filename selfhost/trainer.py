@@ -1,7 +1,7 @@
 """Train a model with train/train.py, which logs and registers it: `python -m selfhost.trainer --help`.
 
-The reviews are prepared once and kept in build/prepared, where the SageMaker pipeline looks for them, too. The
-registry is the one that MLFLOW_TRACKING_URI names.
+The reviews are prepared once and kept in build/prepared, where the SageMaker pipeline looks for them, too.
+The registry is the one that MLFLOW_TRACKING_URI names.
 """
 
 from __future__ import annotations
