@@ -1,4 +1,4 @@
-"""The web server follows the registry's champion and loses nothing by it, whatever happens to the registry."""
+"""The web server follows the champion of the registry and loses nothing by it, whatever happens there."""
 
 from __future__ import annotations
 
