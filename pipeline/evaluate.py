@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pipeline import aws, inputs, jobs, stack
+from pipeline import aws, inputs, jobs, stack, tracking
 from pipeline.console import say, shown, step
 from pipeline.package import packaged
 from pipeline.report import draw_confusion_matrix, evaluation
@@ -28,7 +28,11 @@ def run(settings: Settings) -> None:
     if len(answers) != len(labels):
         raise PipelineError(f"batch transform answered {len(answers)} of {len(labels)} test reviews")
     result = evaluation(labels, [answer["probability"] for answer in answers])
-    result |= {"model": answers[0]["model"], "data": settings.data, "recipe": settings.recipe}
+    result |= {
+        "model": answers[0]["model"],
+        "data": settings.data,
+        "recipe": settings.model or settings.recipe,
+    }
 
     report.parent.mkdir(parents=True, exist_ok=True)
     picture = report.with_name("confusion.png")
@@ -37,10 +41,14 @@ def run(settings: Settings) -> None:
     part.write_text(json.dumps(result, indent=2) + "\n")
     part.replace(report)
     say(f"wrote: {shown(report)}, {shown(picture)}")
+    tracking.log_if_wanted("test", inputs.model_file(settings, key), report)
     show(result)
 
 
 def report_file(settings: Settings, key: str) -> Path:
+    """A trained model's key tells on what reviews it was trained, and so tested; a given model's does not."""
+    if settings.model is not None:
+        key = f"{key}-{inputs.prepared(settings).key}"
     return settings.build / "evaluation" / key / "evaluation.json"
 
 
