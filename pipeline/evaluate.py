@@ -20,7 +20,9 @@ def run(settings: Settings) -> None:
     report = report_file(settings, key)
     if report.exists():
         say(f"unchanged: {shown(report)}")
-        show(json.loads(report.read_text()))
+        result = json.loads(report.read_text())
+        describe(uri, result)
+        show(result)
         return
     prepared = inputs.prepared(settings)
     labels = json.loads((prepared.test / "labels.json").read_text())
@@ -40,6 +42,7 @@ def run(settings: Settings) -> None:
     part = report.with_suffix(".part")
     part.write_text(json.dumps(result, indent=2) + "\n")
     part.replace(report)
+    describe(uri, result)
     say(f"wrote: {shown(report)}, {shown(picture)}")
     tracking.log_if_wanted("test", inputs.model_file(settings, key), report)
     show(result)
@@ -50,6 +53,20 @@ def report_file(settings: Settings, key: str) -> Path:
     if settings.model is not None:
         key = f"{key}-{inputs.prepared(settings).key}"
     return settings.build / "evaluation" / key / "evaluation.json"
+
+
+def describe(model_uri: str, result: dict[str, Any]) -> None:
+    """Add the accuracy to the model's description, which the API tells and the page shows."""
+    uri = inputs.description_uri(model_uri)
+    description = aws.read_json(uri)
+    test = {
+        "accuracy": result["accuracy"],
+        "interval": list(result["accuracy_interval_95"]),
+        "reviews": result["reviews"],
+    }
+    if description["metrics"].get("test") != test:
+        description["metrics"]["test"] = test
+        aws.write_json(description, uri)
 
 
 def show(result: dict[str, Any]) -> None:
