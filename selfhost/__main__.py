@@ -14,7 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 
 from pipeline.console import say, shown, step
-from selfhost import mlflow_server, trainer
+from selfhost import trainer
 from selfhost.processes import Program
 
 HOST = "127.0.0.1"
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace, running: contextlib.ExitStack) -> None:
         "SENTIMENT_CACHE": str(options.build / "selfhost" / "models"),
         "SENTIMENT_FEEDBACK": str(options.build / "selfhost" / "feedback"),
     }
-    with started(Program("training", trainer_command(options), environment)) as training:
+    with started(Program("the training", trainer_command(options), environment)) as training:
         if training.wait():
             raise StartError("there is no champion to serve; the reason stands above")
 
@@ -83,9 +83,9 @@ def tracking_server(options: argparse.Namespace, running: contextlib.ExitStack) 
         say(f"uses the server that runs at {uri}")
         return uri, None
     require_free(options.mlflow_port, "MLFLOW_PORT")
-    command = mlflow_server.command(HOST, options.mlflow_port, options.build / "mlflow")
+    serve = ("serve", "--port", str(options.mlflow_port), "--folder", str(options.build / "mlflow"))
     log = options.build / "selfhost" / "mlflow.log"
-    server = Program("the MLflow server", command, mlflow_server.ENVIRONMENT, log)
+    server = Program("the MLflow server", [sys.executable, "train/tracking.py", *serve], {}, log)
     running.enter_context(started(server))
     wait_for(f"{uri}/health", server)
     say(uri)
@@ -94,11 +94,9 @@ def tracking_server(options: argparse.Namespace, running: contextlib.ExitStack) 
 
 def trainer_command(options: argparse.Namespace) -> list[str]:
     """Trains the champion, unless there is one."""
-    command = [sys.executable, "-m", "selfhost.trainer", "--unless-there-is-a-champion"]
-    command += ["--data", options.data, "--recipe", options.recipe, "--build", str(options.build)]
-    if options.data_path is not None:
-        command += ["--data-path", str(options.data_path)]
-    return command + [part for pair in options.set for part in ("--set", pair)]
+    command = [sys.executable, "-m", "selfhost.trainer", "--if-needed", "--build", str(options.build)]
+    command += ["--data", options.data, "--data-path", options.data_path]
+    return [*command, "--recipe", options.recipe, "--set", options.set]
 
 
 def watch(web: Program, mlflow: Program | None) -> None:

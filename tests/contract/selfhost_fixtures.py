@@ -22,7 +22,6 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from selfhost import mlflow_server
 from selfhost.registry import MODEL_FOLDER, MODEL_TAG
 from sentiment.artifact import CHECKSUMS
 from sentiment.files import sha256_of
@@ -131,13 +130,13 @@ def _group_lives(group: int) -> bool:
 
 
 class Tracking(Server):
-    """MLflow's server on sqlite, as `make selfhost` starts it; it can be killed and started again."""
+    """MLflow's server on sqlite, as `make mlflow` starts it; it can be killed and started again."""
 
     def __init__(self, folder: Path):
         port = free_port()
-        command = mlflow_server.command("127.0.0.1", port, folder / "data")
-        url = f"http://127.0.0.1:{port}"
-        super().__init__(command, url, mlflow_server.ENVIRONMENT, folder / "mlflow.log")
+        serve = ("serve", "--port", str(port), "--folder", str(folder / "data"))
+        command = [sys.executable, "train/tracking.py", *serve]
+        super().__init__(command, f"http://127.0.0.1:{port}", {}, folder / "mlflow.log")
         self.artefacts = folder / "data" / "artifacts"
 
     def register(self, model: Path, name: str, alias: str = "champion") -> str:
