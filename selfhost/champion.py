@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+# Where the files of a registered version keep the model folder, and its tag that names the model (train/).
+MODEL_FOLDER = "artifacts/model"
+MODEL_TAG = "model"
+
 
 class RegistryError(Exception):
     """The registry cannot be asked, or does not hand out what it lists."""

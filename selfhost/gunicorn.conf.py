@@ -16,6 +16,8 @@ bind = "127.0.0.1:5000"
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", min(2, os.cpu_count() or 1)))
 threads = 8
+# One review is too little work to share between threads: two answer no sooner, and slow down other requests.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Not before the fork: threads of torch and of the watch would not be there after it.
 preload_app = False
 # A worker that is loading a model gives no sign of life for that long.

@@ -10,6 +10,8 @@ from sentiment.predictor import Prediction, Predictor
 
 # About what it takes to fetch and load a model that has just been trained.
 RETRY_SECONDS = 10
+# Of a probability, as the endpoint rounds it (serve/inference.py).
+DIGITS = 6
 
 
 class ServedModel:
@@ -50,14 +52,14 @@ def verdict(prediction: Prediction, version: str, explain: bool) -> dict[str, An
     """A prediction as the API answers it: its members in the order of sentiment_api.verdict."""
     answer = {
         "sentiment": prediction.sentiment,
-        "probability": prediction.probability,
+        "probability": round(prediction.probability, DIGITS),
         "unsure": prediction.unsure,
         "model": version,
     }
     if not explain:
         return answer
     return answer | {
-        "words": [list(word) for word in prediction.words],
-        "spans": [list(span) for span in prediction.spans],
+        "words": prediction.words,
+        "spans": prediction.spans,
         "cut": None if prediction.cut is None else prediction.cut._asdict(),
     }

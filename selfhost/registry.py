@@ -26,12 +26,8 @@ from mlflow import MlflowClient  # noqa: E402
 from mlflow.artifacts import download_artifacts  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 
-from selfhost.champion import Champion, RegistryError  # noqa: E402
+from selfhost.champion import MODEL_FOLDER, MODEL_TAG, Champion, RegistryError  # noqa: E402
 
-# Where a registered model keeps the model folder (train/tracking.py).
-MODEL_FOLDER = "artifacts/model"
-# The tag of a registered version that names its model.
-MODEL_TAG = "model"
 # No such registered model, no such alias.
 NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,13 +21,14 @@ from typing import Any
 
 import psutil
 import pytest
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
 
-from selfhost.registry import MODEL_FOLDER, MODEL_TAG
+from selfhost.cache import ModelCache
+from selfhost.champion import MODEL_FOLDER, MODEL_TAG, Champion
 from sentiment.artifact import CHECKSUMS
+from sentiment.dataset import table
 from sentiment.files import sha256_of
-from tests.conftest import PROJECT, free_port
+from sentiment.prepared import prepare
+from tests.conftest import BAD, GOOD, PROJECT, free_port
 from tests.unit import sentiment_fixtures
 
 NAME = "movie-sentiment"
@@ -141,7 +144,9 @@ class Tracking(Server):
 
     def register(self, model: Path, name: str, alias: str = "champion") -> str:
         """Register a model folder as training does and make it the champion; the version in the registry."""
-        client = MlflowClient(self.url, self.url)
+        from mlflow.exceptions import MlflowException
+
+        client = self._client()
         run = client.create_run("0")
         client.log_artifacts(run.info.run_id, str(model), f"logged/{MODEL_FOLDER}")
         try:
@@ -156,7 +161,12 @@ class Tracking(Server):
 
     def champion(self, name: str, version: str) -> None:
         """Make a registered version the champion."""
-        MlflowClient(self.url, self.url).set_registered_model_alias(name, "champion", version)
+        self._client().set_registered_model_alias(name, "champion", version)
+
+    def _client(self):
+        from mlflow import MlflowClient  # takes seconds to import
+
+        return MlflowClient(self.url, self.url)
 
 
 def version_of(model: Path) -> str:
@@ -171,6 +181,31 @@ def tracking(tmp_path_factory) -> Iterator[Tracking]:
         yield server.start()
     finally:
         server.stop()
+
+
+# Words of tests/conftest.py's reviews and some of their kind.
+GOOD_WORDS = f"{GOOD} wonderful superb touching brilliant loved".split()
+BAD_WORDS = f"{BAD} terrible boring hated poor mess".split()
+
+
+@pytest.fixture(scope="session")
+def talking_model(tmp_path_factory) -> Path:
+    """A tiny model that tells GOOD from BAD, trained by the real train.py on made-up reviews."""
+    from train import train
+
+    folder, draw = tmp_path_factory.mktemp("talking"), random.Random(3)
+    rows = []
+    for split, count in (("train", 200), ("validation", 40)):
+        for number in range(count):
+            words = draw.choices(sentiment_fixtures.NEUTRAL, k=draw.randint(0, 6))
+            words += draw.choices(GOOD_WORDS if number % 2 else BAD_WORDS, k=draw.randint(2, 12))
+            draw.shuffle(words)
+            rows.append((f"{' '.join(words)} {number}", number % 2, split, f"{split}/{number}"))
+    data = prepare(table(rows), "words", folder / "prepared", progress=False)
+    arguments = ["--recipe", "fast", "--train", str(data.train), "--validation", str(data.validation)]
+    arguments += ["--model-dir", str(folder / "model"), "--precision", "float32", "--threads", "1"]
+    assert train.main(arguments + sentiment_fixtures.options_of(epochs=4)) == 0
+    return folder / "model"
 
 
 @pytest.fixture(scope="session")
@@ -202,6 +237,15 @@ class Web(Server):
             settings | environment,
             folder / "web.log",
         )
+
+    def hold(self, model: Path) -> None:
+        """Put a copy of a model folder into the cache, as if it had been fetched."""
+        cache = ModelCache(self.cache)
+        assert cache.lock()
+        with cache.aside() as folder:
+            shutil.copytree(model, folder / "model")
+            cache.keep(Champion("held", "1", "", 0, version_of(model)), folder / "model")
+        cache.release()
 
     def lines(self) -> list[dict[str, Any]]:
         """The log so far; every line of it is a JSON object."""

@@ -10,7 +10,17 @@ import time
 from pathlib import Path
 
 import pytest
-from selfhost_fixtures import Tracking, Web, models, registered, tracking, version_of, wait_until, web
+
+from tests.contract.selfhost_fixtures import (
+    Tracking,
+    Web,
+    models,
+    registered,
+    tracking,
+    version_of,
+    wait_until,
+    web,
+)
 
 __all__ = ["models", "registered", "tracking", "web"]  # fixtures
 pytestmark = pytest.mark.slow
