@@ -1,6 +1,6 @@
 """Which model the steps are about: the one that these settings train, or one that a person gives.
 
-MODEL is a model folder, a model.tar.gz, or what MLflow keeps: models:/movie-sentiment@champion, runs:/ID/model.
+MODEL is a model folder, a model.tar.gz, or one in MLflow: models:/movie-sentiment@champion, runs:/ID/model.
 """
 
 from __future__ import annotations

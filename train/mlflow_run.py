@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import tempfile
-import warnings
 from pathlib import Path
 
 import mlflow
@@ -26,8 +25,9 @@ MODEL_TAG = "logged_model"
 MODEL_NAME = "model"
 EXAMPLE = ("One of the best films I have ever seen.", "A dull, predictable waste of two hours.")
 PYFUNC = Path(__file__).resolve().with_name("pyfunc_model.py")
+# A column without a name takes a string, a list of strings and a table of one column alike.
 SIGNATURE = ModelSignature(
-    inputs=Schema([ColSpec(DataType.string, "review")]),
+    inputs=Schema([ColSpec(DataType.string)]),
     outputs=Schema(
         [
             ColSpec(DataType.string, "sentiment"),
@@ -106,8 +106,6 @@ class LoggedRun:
         with tempfile.TemporaryDirectory() as scratch:
             staged = _staged(model_folder, Path(scratch) / MODEL_NAME)
             mlflow.set_experiment(experiment_id=self.experiment_id)
-            # MLflow would have reviews by type hints, and so take lists alone, without the column's name.
-            warnings.filterwarnings("ignore", ".*type hints", UserWarning)
             logged = Model.log(
                 artifact_path=None,
                 name=MODEL_NAME,

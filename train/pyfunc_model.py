@@ -8,20 +8,20 @@ import importlib
 import sys
 
 import mlflow
+import pandas
 from mlflow.pyfunc import PythonModel
 
 PACKAGE = "sentiment"
 
 
 class SentimentModel(PythonModel):
-    """Reviews as strings, or as a table with the column `review`."""
+    """Takes a string, a list of strings, or a table with one column: MLflow makes a table of each."""
 
     def load_context(self, context):
         self.predictor = _predictor_of(context.artifacts["model"])
 
-    def predict(self, context, model_input, params=None):
-        reviews = model_input["review"] if hasattr(model_input, "columns") else model_input
-        predictions = self.predictor.predict([str(review) for review in reviews])
+    def predict(self, context, model_input: pandas.DataFrame, params=None):
+        predictions = self.predictor.predict(list(model_input.iloc[:, 0]))
         return [
             {
                 "sentiment": prediction.sentiment,
@@ -33,17 +33,21 @@ class SentimentModel(PythonModel):
 
 
 def _predictor_of(folder: str):
-    """The folder's Predictor, made by its own code even where another version of the package is loaded."""
+    """The folder's Predictor, made by its own code even where another version of the package is loaded.
+
+    The first of a process stays; of later ones, and beside an installed one, the modules belong to the
+    predictor alone.
+    """
     others = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == PACKAGE}
     sys.path.insert(0, f"{folder}/code")
     try:
-        importlib.invalidate_caches()
         return importlib.import_module(f"{PACKAGE}.predictor").Predictor.from_folder(folder)
     finally:
-        sys.path.remove(f"{folder}/code")
-        for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE]:
-            del sys.modules[name]
-        sys.modules.update(others)
+        if others:
+            sys.path.remove(f"{folder}/code")
+            for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE]:
+                del sys.modules[name]
+            sys.modules.update(others)
 
 
 mlflow.models.set_model(SentimentModel())

@@ -109,7 +109,7 @@ def serve(port: int, folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     folder = folder.resolve()
     say(f"MLflow  http://{HOST}:{port}  (keeps all in {folder}; Ctrl-C ends it)")
-    # One worker, since sqlite has one writer; no processes for scheduled evaluations, which nothing here uses.
+    # One worker, since sqlite has one writer; no processes for scheduled evaluations.
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"),
         *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),

@@ -431,10 +431,10 @@ def metrics(line: dict) -> dict[tuple, float]:
 
 
 def test_each_request_is_one_line_of_log_with_its_metrics_and_without_the_review(relay, capsys):
-    relay.ask({"review": "SECRET plot"})
-    relay.ask({"review": "SECRET plot", "x": 1}, "application/xml")
+    relay.ask({"review": "SECRET plot of a film"})
+    relay.ask({"review": "SECRET plot of a film", "x": 1}, "application/xml")
     relay.aws.fails(424, "ModelError", 'Received server error (500) from primary with message "SECRET".')
-    relay.ask({"review": "SECRET plot"})
+    relay.ask({"review": "SECRET plot of a film"})
     relay.get("/health")
     out = capsys.readouterr().out
     assert "SECRET" not in out

@@ -197,7 +197,7 @@ def test_every_route_of_the_contract_is_there_and_all_else_reaches_the_function_
     paths = api["Properties"]["Body"]["paths"]
     # SAM makes each path depend on the condition of the function.
     made = {(path, method) for path, either in paths.items() for method in either["Fn::If"][1]}
-    assert made == routes | {("/$default", "x-amazon-apigateway-any-method")}
+    assert made == routes | {("$default", "x-amazon-apigateway-any-method")}
 
 
 def test_texts_of_people_are_logged_only_on_demand_and_votes_not_kept_for_ever(resources):
