@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import signal
@@ -11,7 +10,7 @@ import socket
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from typing import NoReturn
 
 from pipeline.console import say, shown, step
 from selfhost import trainer
@@ -31,11 +30,12 @@ class StartError(Exception):
 def main(arguments: list[str] | None = None) -> int:
     """Run until Ctrl-C or a failure. Returns the exit status; errors are one line on standard error."""
     options = parse(arguments)
-    signal.signal(signal.SIGTERM, _interrupted)
-    signal.signal(signal.SIGHUP, _interrupted)
+    # SIGINT too: a shell starts what runs in the background with Ctrl-C ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupted)
+    programs: list[Program] = []
     try:
-        with contextlib.ExitStack() as running:
-            run(options, running)
+        run(options, programs)
     except StartError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -43,36 +43,38 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nstopped", flush=True)
+        print("\nstopping", flush=True)
         return 130
-    return 0
+    finally:
+        stop(programs)
 
 
-def run(options: argparse.Namespace, running: contextlib.ExitStack) -> None:
-    """Start everything in order and watch over it; never returns but by an exception."""
+def run(options: argparse.Namespace, programs: list[Program]) -> NoReturn:
+    """Start everything in order, note it in `programs`, and watch over it."""
     require_free(options.port, "WEB_PORT")
-    uri, mlflow = tracking_server(options, running)
+    uri, mlflow = tracking_server(options, programs)
     environment = {
         "MLFLOW_TRACKING_URI": uri,
         "SENTIMENT_CACHE": str(options.build / "selfhost" / "models"),
         "SENTIMENT_FEEDBACK": str(options.build / "selfhost" / "feedback"),
     }
-    with started(Program("the training", trainer_command(options), environment)) as training:
-        if training.wait():
-            raise StartError("there is no champion to serve; the reason stands above")
+    training = Program("the training", trainer_command(options), environment)
+    programs.append(training)
+    if training.wait():
+        raise StartError("there is no champion to serve; the reason stands above")
 
     step("Web server")
     address = f"http://{HOST}:{options.port}"
     bind = ("--config", "selfhost/gunicorn.conf.py", "--bind", f"{HOST}:{options.port}")
     log = options.build / "selfhost" / "web.log"
     web = Program("the web server", [sys.executable, "-m", "gunicorn", *bind], environment, log)
-    running.enter_context(started(web))
+    programs.append(web)
     wait_for(f"{address}/health", web)
     tell(address, uri, options)
     watch(web, mlflow)
 
 
-def tracking_server(options: argparse.Namespace, running: contextlib.ExitStack) -> tuple[str, Program | None]:
+def tracking_server(options: argparse.Namespace, programs: list[Program]) -> tuple[str, Program | None]:
     """The address of the tracking server, and the server itself if it had to be started."""
     step("MLflow")
     if given := os.environ.get("MLFLOW_TRACKING_URI"):
@@ -86,7 +88,7 @@ def tracking_server(options: argparse.Namespace, running: contextlib.ExitStack) 
     serve = ("serve", "--port", str(options.mlflow_port), "--folder", str(options.build / "mlflow"))
     log = options.build / "selfhost" / "mlflow.log"
     server = Program("the MLflow server", [sys.executable, "train/tracking.py", *serve], {}, log)
-    running.enter_context(started(server))
+    programs.append(server)
     wait_for(f"{uri}/health", server)
     say(uri)
     return uri, server
@@ -99,7 +101,7 @@ def trainer_command(options: argparse.Namespace) -> list[str]:
     return [*command, "--recipe", options.recipe, "--set", options.set]
 
 
-def watch(web: Program, mlflow: Program | None) -> None:
+def watch(web: Program, mlflow: Program | None) -> NoReturn:
     """Until the web server ends. One without MLflow serves on."""
     while True:
         if (status := web.poll()) is not None:
@@ -171,12 +173,14 @@ def tell(address: str, tracking_uri: str, options: argparse.Namespace) -> None:
     print("Ctrl-C stops it", flush=True)
 
 
-@contextlib.contextmanager
-def started(program: Program) -> Iterator[Program]:
-    try:
-        yield program
-    finally:
-        program.stop()
+def stop(programs: list[Program]) -> None:
+    """End all of them, side by side; a second Ctrl-C changes nothing."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    for program in programs:
+        program.release()
+    for program in programs:
+        program.wait()
 
 
 def _interrupted(*_: object) -> None:

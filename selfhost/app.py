@@ -109,8 +109,10 @@ def _request(path: str) -> Request:
     if asked.content_length is not None and asked.content_length > MAX_BODY_BYTES:
         raise TooLong(f"The request has {asked.content_length:,} bytes; at most {MAX_BODY_BYTES:,} are read.")
     headers = {name.lower(): value for name, value in asked.headers.items()}
+    # As API Gateway joins what is given more than once.
+    query = {name: ",".join(values) for name, values in asked.args.lists()}
     body = asked.get_data(cache=False)
-    return Request(asked.method, f"/{path}", asked.args.to_dict(), headers, body, flask.g.id)
+    return Request(asked.method, f"/{path}", query, headers, body, flask.g.id)
 
 
 def _response(response: Response) -> flask.Response:

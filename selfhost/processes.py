@@ -53,11 +53,6 @@ class Program:
             os.close(self._writing)
             self._writing = -1
 
-    def stop(self) -> None:
-        """End it and all it started."""
-        self.release()
-        self.wait()
-
     def last_words(self, lines: int = 15) -> str:
         """The end of its log."""
         if self.log is None:

@@ -1,4 +1,4 @@
-"""What a few packages need of requirements/lock.txt: `python lock_subset.py lock.txt flask gunicorn > web.txt`
+"""What a few packages need of the lock file: `python lock_subset.py lock.txt flask gunicorn > web.txt`
 
 The lock says which package each one is there for ("# via"), so the closure of some packages needs no index,
 and every image installs the very versions and hashes that the project is tested with. Standard library only:
