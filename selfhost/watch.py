@@ -59,7 +59,7 @@ class Watch:
         ask_at = time.monotonic()
         while not self._stopped.is_set():
             if self._cache.lock() and time.monotonic() >= ask_at:
-                ask_at = self._ask() + time.monotonic()
+                ask_at = self.ask() + time.monotonic()
             self.follow()
             self._stopped.wait(min(FOLLOW_SECONDS, self._poll_seconds))
 
@@ -82,7 +82,7 @@ class Watch:
         self._served = cached
         log.info("serving a model", **fields(champion=str(cached.champion), model=cached.model))
 
-    def _ask(self) -> float:
+    def ask(self) -> float:
         """Ask the registry once, and fetch a new champion. How many seconds to wait before the next time."""
         try:
             if self._source is None:

@@ -13,7 +13,7 @@ from selfhost import PROJECT
 
 WEBSITE = PROJECT / "website"
 # The API stands beside the page.
-CONFIG = {"apiUrl": "/"}
+CONFIG = {"apiUrl": "/predict"}
 # Kept by browsers, and used after asking whether it is still the same.
 CACHE_CONTROL = "no-cache"
 COMPRESSIBLE = ("text/", "application/json", "application/javascript", "image/svg+xml")
