@@ -37,6 +37,10 @@ logconfig_dict = {
     "handlers": {
         "stdout": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stdout"}
     },
-    "loggers": {"gunicorn.error": {"level": level(), "handlers": ["stdout"], "propagate": False}},
+    # Says at each retry what the watch says once.
+    "loggers": {
+        "gunicorn.error": {"level": level(), "handlers": ["stdout"], "propagate": False},
+        "urllib3": {"level": "ERROR"},
+    },
     "root": {"level": "WARNING", "handlers": ["stdout"]},
 }
