@@ -64,7 +64,7 @@ function setRows() {
     : source.text.replace(/^\ufeff/, "").split(/\r\n|\r|\n/).filter((line) => line.trim());
   rows = reviews.slice(0, MAX_ROWS).map((review, index) => {
     const problem = review === undefined ? { headline: "This row has no such column" } : problemWith(review);
-    return { number: index + 1, review: review ?? "", error: problem?.headline };
+    return { number: index + 1, review: review ?? "", error: review?.trim() === "" ? "No review in this row" : problem?.headline };
   });
   const notes = [source.name, plural(reviews.length, "review"), reviews.length > MAX_ROWS && `the first ${grouped(MAX_ROWS)} are taken`];
   if (asTable && table.unclosed) notes.push(`row ${table.unclosed} opens a quote that is never closed`);
