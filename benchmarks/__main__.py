@@ -63,11 +63,13 @@ def run(options: argparse.Namespace) -> None:
         choose_settings(options.names or list(REFERENCES), corpus)
         return
 
-    bench = Bench(corpus, Results(folder / "results", machine.describe(), options.again), folder, options.quick, say)
+    bench = Bench(
+        corpus, Results(folder / "results", machine.describe(), options.again), folder, options.quick, say
+    )
     rows = []
     for name in options.names or taking_part:
         step(taking_part[name].title)
-        rows.append(bench.row(taking_part[name]))
+        rows.append(bench.row(taking_part[name], options.seeds))
     if options.names:
         print("\n" + table.as_text(table.with_ratios(rows)))
         say("a table of these rows alone; without names, everything is measured and written")
@@ -109,11 +111,24 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__.split("\n")[0],
         epilog=__doc__.split("\n\n", 1)[1],
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="rows to measure (--list shows them); default: all")
-    parser.add_argument("--quick", action="store_true", help="a sixth of the reviews, one epoch: not to be quoted")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="rows to measure (--list shows them); default: all"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="a sixth of the reviews, one epoch: not to be quoted"
+    )
     parser.add_argument("--again", action="store_true", help="measure what was measured before anew")
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=1,
+        metavar="N",
+        help="train every newer recipe with N seeds; only seed 0 is timed",
+    )
     parser.add_argument("--list", action="store_true", help="list the rows")
-    parser.add_argument("--render", action="store_true", help="redraw docs/ from docs/benchmarks.json; measure nothing")
+    parser.add_argument(
+        "--render", action="store_true", help="redraw docs/ from docs/benchmarks.json; measure nothing"
+    )
     parser.add_argument("--choose", action="store_true", help="score the references' settings on validation")
     parser.add_argument("--data", default="sample", help="source of the reviews: sample, aclimdb or kaggle")
     parser.add_argument("--data-path", type=Path, help="its archive, folder or file")

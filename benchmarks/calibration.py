@@ -27,7 +27,9 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray) -> list[dict]:
 def expected_error(rows: list[dict]) -> float:
     """The mean distance of probability and share, weighted by reviews (Naeini et al., AAAI 2015)."""
     reviews = sum(row["reviews"] for row in rows)
-    return sum(row["reviews"] * abs(row["mean_probability"] - row["share_positive"]) for row in rows) / reviews
+    return (
+        sum(row["reviews"] * abs(row["mean_probability"] - row["share_positive"]) for row in rows) / reviews
+    )
 
 
 def unsure(probabilities: np.ndarray, labels: np.ndarray, band: Sequence[float] | None) -> dict | None:
@@ -37,7 +39,8 @@ def unsure(probabilities: np.ndarray, labels: np.ndarray, band: Sequence[float] 
     inside = (probabilities >= band[0]) & (probabilities <= band[1])
     parts = {"unsure": inside, "sure": ~inside}
     return {"band": list(band), "share": float(inside.mean())} | {
-        name: accuracy_of(probabilities[rows], labels[rows]) if rows.any() else None for name, rows in parts.items()
+        name: accuracy_of(probabilities[rows], labels[rows]) if rows.any() else None
+        for name, rows in parts.items()
     }
 
 

@@ -43,7 +43,17 @@ def draw(result: dict, folder: Path) -> list[str]:
         for name, picture in drawn.items():
             figure = picture(result)
             if result["quick"]:
-                figure.text(0.5, 0.5, "QUICK RUN", rotation=25, size=48, color=LINE, ha="center", va="center", zorder=-1)
+                figure.text(
+                    0.5,
+                    0.5,
+                    "QUICK RUN",
+                    rotation=25,
+                    size=48,
+                    color=LINE,
+                    ha="center",
+                    va="center",
+                    zorder=-1,
+                )
             with written_aside(folder / name) as aside:
                 figure.savefig(aside, format="svg", metadata={"Date": None, "Creator": None})
     return list(drawn)
@@ -96,7 +106,9 @@ def _accuracy(result: dict):
         test, seconds = row["accuracy"]["test"], row["train"]["seconds"]
         low, high = test["interval"]
         colour = _colour(row)
-        axes.plot([seconds, seconds], [low, high], color=colour, alpha=0.35, linewidth=3, solid_capstyle="round")
+        axes.plot(
+            [seconds, seconds], [low, high], color=colour, alpha=0.35, linewidth=3, solid_capstyle="round"
+        )
         axes.plot(seconds, test["accuracy"], "o", color=colour, markersize=9)
         points.append((seconds, test["accuracy"], _short(row), colour))
     seconds = [point[0] for point in points]
@@ -124,7 +136,14 @@ def _label(figure, axes, points: list[tuple[float, float, str, str]]) -> None:
     for x, y, name, colour in sorted(points, key=lambda point: -point[1]):
         for offset, side in _places():
             text = axes.annotate(
-                name, (x, y), offset, textcoords="offset points", ha=side, va="center", color=colour, fontweight="bold"
+                name,
+                (x, y),
+                offset,
+                textcoords="offset points",
+                ha=side,
+                va="center",
+                color=colour,
+                fontweight="bold",
             )
             box = text.get_window_extent(renderer)
             if not any(box.x0 < b[2] and b[0] < box.x1 and box.y0 < b[3] and b[1] < box.y1 for b in taken):
@@ -157,8 +176,20 @@ def _curves(result: dict):
         lowest = min(lowest, *(accuracy for _, accuracy in line))
     for threshold in (0.854, 0.90):
         axes.axhline(threshold, color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
-        axes.annotate(f"{threshold:.1%}", (0.995, threshold), (0, 3), xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", color=QUIET)
-    seconds = [second for row in result["rows"] for second, _ in [*row["train"]["curve"], (row["train"]["seconds"], 0)]]
+        axes.annotate(
+            f"{threshold:.1%}",
+            (0.995, threshold),
+            (0, 3),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            ha="right",
+            color=QUIET,
+        )
+    seconds = [
+        second
+        for row in result["rows"]
+        for second, _ in [*row["train"]["curve"], (row["train"]["seconds"], 0)]
+    ]
     axes.set_xlim(min(seconds) / 1.6, max(seconds) * 2.4)
     axes.set_ylim(max(lowest - 0.01, 0.7), None)
     _seconds_axis(axes)
@@ -178,7 +209,14 @@ def _latency(result: dict):
         axes.barh(place, p50, color=_colour(row), height=0.55)
         axes.plot([p50, p99], [place, place], color=_colour(row), linewidth=1.2)
         axes.plot(p99, place, "|", color=INK, markersize=11, markeredgewidth=1.6)
-        axes.annotate(f"{p50:.2f} / {p99:.2f}", (p99, place), (8, 0), textcoords="offset points", va="center", color=QUIET)
+        axes.annotate(
+            f"{p50:.2f} / {p99:.2f}",
+            (p99, place),
+            (8, 0),
+            textcoords="offset points",
+            va="center",
+            color=QUIET,
+        )
     axes.set_yticks(range(len(rows)), [_title(row) for row in rows], color=INK)
     axes.tick_params(axis="y", length=0)
     axes.set_xlim(0, max(row["serving"]["median"]["p99_ms"] for row in rows) * 1.22)
@@ -200,7 +238,12 @@ def _reliability(result: dict):
         rows = of_split["reliability"]
         label = f"{split}: expected calibration error {of_split['expected_calibration_error']:.1%}"
         upper.plot(
-            [row["mean_probability"] for row in rows], [row["share_positive"] for row in rows], "-" + mark, color=colour, label=label, markersize=6
+            [row["mean_probability"] for row in rows],
+            [row["share_positive"] for row in rows],
+            "-" + mark,
+            color=colour,
+            label=label,
+            markersize=6,
         )
     test = result["calibration"]["test"]
     lower.bar(
@@ -237,7 +280,11 @@ def _slices(result: dict):
         places.append(place)
         previous = row["group"]
     figure, axes = _figure(8, 0.33 * (places[-1] + 1) + 1.7)
-    colours = [OURS, "#5cb3a6", PREDECESSOR, CLASSICAL] if len(result["compared"]) == 4 else [OURS, PREDECESSOR, CLASSICAL]
+    colours = (
+        [OURS, "#5cb3a6", PREDECESSOR, CLASSICAL]
+        if len(result["compared"]) == 4
+        else [OURS, PREDECESSOR, CLASSICAL]
+    )
     for number, name in enumerate(result["compared"]):
         shift = (number - (len(result["compared"]) - 1) / 2) * 0.19
         for at, row in zip(places, groups, strict=True):
@@ -256,7 +303,17 @@ def _slices(result: dict):
     for at, row in zip(places, groups, strict=True):
         if row["group"] not in seen:
             seen.add(row["group"])
-            axes.annotate(row["group"], (0, at - 0.95), xycoords=("axes fraction", "data"), ha="right", va="center", color=QUIET, fontweight="bold", xytext=(-6, 0), textcoords="offset points")
+            axes.annotate(
+                row["group"],
+                (0, at - 0.95),
+                xycoords=("axes fraction", "data"),
+                ha="right",
+                va="center",
+                color=QUIET,
+                fontweight="bold",
+                xytext=(-6, 0),
+                textcoords="offset points",
+            )
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

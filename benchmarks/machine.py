@@ -42,7 +42,11 @@ def in_words(machine: dict) -> str:
     """One line for a table's caption."""
     versions = machine["versions"]
     memory = f", {machine['memory_gib']} GiB" if machine["memory_gib"] else ""
-    named = [f"{name} {versions[name]}" for name in ("torch", "onnxruntime", "scikit-learn", "xgboost") if name in versions]
+    named = [
+        f"{name} {versions[name]}"
+        for name in ("torch", "onnxruntime", "scikit-learn", "xgboost")
+        if name in versions
+    ]
     return (
         f"{machine['cores']} cores of {machine['processor']}{memory}, {machine['system']}, "
         f"Python {versions['python']}, {', '.join(named)}"

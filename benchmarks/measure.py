@@ -8,12 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.corpus import Corpus
+from benchmarks.corpus import Corpus, read_labelled
 from benchmarks.errors import BenchError
 from benchmarks.references import REFERENCES, Reference
 from benchmarks.results import Results, key_of
@@ -27,9 +27,9 @@ HERE = Path(__file__).parent
 THRESHOLDS = (0.854, 0.90)
 """Validation accuracies whose first reaching is timed: what the predecessor published, and nine in ten."""
 COLD_STARTS = 5
-ONE_THREAD = {
-    name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-}
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
 BRIEF_SPINS = {"GOMP_SPINCOUNT": "1000"}
 """As train/train.py sets for itself: OpenMP threads that spin long stall as soon as the machine is shared."""
 _METRICS = {entry["Name"]: re.compile(entry["Regex"]) for entry in METRIC_DEFINITIONS}
@@ -65,9 +65,13 @@ def contestants() -> dict[str, Contestant]:
     titles = {"predecessor": "the predecessor's LSTM", "fast": "`fast`", "best": "`best`"}
     order = ["predecessor", *sorted(set(RECIPES) - {"predecessor", "fast", "best"}), "fast", "best"]
     recipes = [name for name in order if name in RECIPES and name not in NEEDS_MORE]
-    rows = [Contestant(name, titles.get(name, f"`{name}`"), "recipe") for name in recipes if name == "predecessor"]
+    rows = [
+        Contestant(name, titles.get(name, f"`{name}`"), "recipe") for name in recipes if name == "predecessor"
+    ]
     rows += [Contestant(reference.name, reference.title, "reference") for reference in REFERENCES.values()]
-    rows += [Contestant(name, titles.get(name, f"`{name}`"), "recipe") for name in recipes if name != "predecessor"]
+    rows += [
+        Contestant(name, titles.get(name, f"`{name}`"), "recipe") for name in recipes if name != "predecessor"
+    ]
     return {row.name: row for row in rows}
 
 
@@ -116,7 +120,12 @@ class Bench:
         mode = "quick" if self.quick else "full"
         command = _worker("fit", contestant.name, self.corpus.folder, folder, mode)
         done = run_process(command, self.say)
-        return {"seconds": done.seconds, "prepare_seconds": 0.0, "peak_mib": done.peak_mib, "curve": curve(done.lines)}
+        return {
+            "seconds": done.seconds,
+            "prepare_seconds": 0.0,
+            "peak_mib": done.peak_mib,
+            "curve": curve(done.lines),
+        }
 
     def _train_recipe(self, contestant: Contestant, folder: Path) -> dict:
         cache = self.folder / "prepared" / contestant.name
@@ -143,12 +152,14 @@ class Bench:
         def measured() -> dict:
             file.parent.mkdir(parents=True, exist_ok=True)
             done = run_process(
-                _worker("score", contestant.kind, self.model_folder(contestant), self.corpus.folder, file), lambda line: None
+                _worker("score", contestant.kind, self.model_folder(contestant), self.corpus.folder, file),
+                lambda line: None,
             )
-            from benchmarks.corpus import read_labelled
-
             scored = self.scores(contestant)
-            rows = {name: accuracy_of(p, read_labelled(self.corpus.folder, name).labels) for name, p in scored.items()}
+            rows = {
+                name: accuracy_of(p, read_labelled(self.corpus.folder, name).labels)
+                for name, p in scored.items()
+            }
             return {**rows, **json.loads(done.lines[-1][1])}
 
         key = key_of(contestant.key(self.corpus, self.quick), HERE / "worker.py")
@@ -156,7 +167,9 @@ class Bench:
         results = Results(self.results.folder, self.results.machine, again)
         result, _ = results.piece(f"{contestant.name}-{contestant.seed}-accuracy", key, measured)
         test = result["test"]
-        self.say(f"validation {result['validation']['accuracy']:.2%}, test {test['accuracy']:.2%} ({test['interval'][0]:.2%} to {test['interval'][1]:.2%})")
+        self.say(
+            f"validation {result['validation']['accuracy']:.2%}, test {test['accuracy']:.2%} ({test['interval'][0]:.2%} to {test['interval'][1]:.2%})"
+        )
         return result
 
     def serving(self, contestant: Contestant) -> dict:
@@ -170,7 +183,9 @@ class Bench:
                 first_answer(_worker("first", contestant.kind, folder), review)[0]
                 for _ in range(2 if self.quick else COLD_STARTS)
             ]
-            seconds, figures = first_answer(_worker("serve", contestant.kind, folder, self.corpus.folder), review)
+            seconds, figures = first_answer(
+                _worker("serve", contestant.kind, folder, self.corpus.folder), review
+            )
             return {**figures, "cold_start_s": float(np.median([*first, seconds]))}
 
         key = key_of(contestant.key(self.corpus, self.quick), HERE / "worker.py", HERE / "measure.py")
@@ -181,9 +196,16 @@ class Bench:
         )
         return result
 
-    def row(self, contestant: Contestant) -> dict:
-        """One row of the table: all three measurements."""
+    def row(self, contestant: Contestant, seeds: int = 1) -> dict:
+        """One row of the table: all three measurements, and the accuracy of further seeds of newer recipes."""
         trained, scored = self.train(contestant), self.accuracy(contestant)
+        further = []
+        for seed in range(
+            1, seeds if contestant.kind == "recipe" and contestant.name != "predecessor" else 1
+        ):
+            self.say(f"seed {seed}")
+            self.train(replace(contestant, seed=seed))
+            further.append(self.accuracy(replace(contestant, seed=seed)))
         serving = self.serving(contestant)
         return {
             "name": contestant.name,
@@ -194,6 +216,7 @@ class Bench:
             "train": trained,
             "accuracy": scored,
             "serving": serving,
+            "seeds": [{split: one[split] for split in ("validation", "test")} for one in (scored, *further)],
             "time_to": {
                 f"{threshold:.3f}": time_to(threshold, trained, scored["validation"]["accuracy"])
                 for threshold in THRESHOLDS
@@ -280,12 +303,18 @@ def time_to(threshold: float, trained: dict, validation_accuracy: float) -> floa
 def accuracy_of(probabilities: np.ndarray, labels: np.ndarray) -> dict:
     """Accuracy with its 95 % Wilson interval."""
     right = int(((probabilities >= 0.5) == (labels == 1)).sum())
-    return {"accuracy": right / len(labels), "interval": list(wilson_interval(right, len(labels))), "reviews": len(labels)}
+    return {
+        "accuracy": right / len(labels),
+        "interval": list(wilson_interval(right, len(labels))),
+        "reviews": len(labels),
+    }
 
 
 def size_mb(folder: Path) -> float:
     """Millions of bytes on disk, without the inference code that a model folder carries."""
-    files = (file for file in folder.rglob("*") if file.is_file() and "code" not in file.relative_to(folder).parts)
+    files = (
+        file for file in folder.rglob("*") if file.is_file() and "code" not in file.relative_to(folder).parts
+    )
     return sum(file.stat().st_size for file in files) / 1e6
 
 
@@ -295,8 +324,6 @@ def _worker(*arguments: object) -> list:
 
 def choose(reference: Reference, corpus: Corpus, say: Say) -> list[dict]:
     """Validation accuracy of every candidate of the reference's grid, the best first."""
-    from benchmarks.corpus import read_labelled
-
     train, validation = (read_labelled(corpus.folder, name) for name in ("train", "validation"))
     rows = []
     for candidate in reference.candidates():

@@ -109,7 +109,9 @@ def fit_tfidf(train: Labelled, validation: Labelled, settings: Mapping, say: Say
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, dtype=np.float32)
     rows = vectorizer.fit_transform(train.texts)
     say(f"{rows.shape[1]:,} columns")
-    fitted = LogisticRegression(C=settings["C"], solver="liblinear", random_state=SEED).fit(rows, train.labels)
+    fitted = LogisticRegression(C=settings["C"], solver="liblinear", random_state=SEED).fit(
+        rows, train.labels
+    )
     return Linear(vectorizer, None, False, fitted.coef_[0].astype(np.float32), float(fitted.intercept_[0]))
 
 

@@ -75,7 +75,9 @@ def _origins(folder: Path | None) -> dict[str, slices.Origin]:
     return slices.origins(folder)
 
 
-def _slices(bench: Bench, scores: dict[str, dict[str, np.ndarray]], known: dict[str, slices.Origin]) -> list[dict]:
+def _slices(
+    bench: Bench, scores: dict[str, dict[str, np.ndarray]], known: dict[str, slices.Origin]
+) -> list[dict]:
     folder = bench.corpus.folder
     files = {name: read_labelled(folder, name) for name in ("test", "snippets", "sentences")}
     kinds = np.array(sentences()[1])
@@ -83,9 +85,13 @@ def _slices(bench: Bench, scores: dict[str, dict[str, np.ndarray]], known: dict[
     if known:
         chosen += slices.by_origin(bench.corpus.reviews, known)
     chosen += [
-        slices.Slice("other texts", "Rotten Tomatoes snippets", np.arange(len(files["snippets"])), "snippets"),
+        slices.Slice(
+            "other texts", "Rotten Tomatoes snippets", np.arange(len(files["snippets"])), "snippets"
+        ),
         slices.Slice("other texts", "short sentences, plain", np.flatnonzero(kinds == "plain"), "sentences"),
-        slices.Slice("other texts", "short sentences, negated", np.flatnonzero(kinds == "negated"), "sentences"),
+        slices.Slice(
+            "other texts", "short sentences, negated", np.flatnonzero(kinds == "negated"), "sentences"
+        ),
     ]
     return [
         {
@@ -106,5 +112,7 @@ def _sentences(probabilities: np.ndarray) -> list[dict]:
     labelled, kinds = sentences()
     return [
         {"sentence": text, "label": int(label), "kind": kind, "probability": float(probability)}
-        for text, label, kind, probability in zip(labelled.texts, labelled.labels, kinds, probabilities, strict=True)
+        for text, label, kind, probability in zip(
+            labelled.texts, labelled.labels, kinds, probabilities, strict=True
+        )
     ]

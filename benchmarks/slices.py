@@ -11,7 +11,22 @@ from sentiment import aclimdb
 from sentiment.dataset import Reviews, normalised
 from sentiment.text import words
 
-NEGATIONS = frozenset("no not never nothing nobody none nor neither nowhere hardly without cannot".split())
+NEGATIONS = frozenset(
+    [
+        "no",
+        "not",
+        "never",
+        "nothing",
+        "nobody",
+        "none",
+        "nor",
+        "neither",
+        "nowhere",
+        "hardly",
+        "without",
+        "cannot",
+    ]
+)
 _TAG = re.compile(r"<[^>]*>")
 
 
@@ -38,7 +53,8 @@ def origins(folder: Path) -> dict[str, Origin]:
     reviews = aclimdb.load(folder)
     root = folder / "aclImdb" if (folder / "aclImdb").is_dir() else folder
     movies = {
-        name: (root / "train" / f"urls_{name}.txt").read_text(encoding="utf-8").split("\n") for name in ("pos", "neg")
+        name: (root / "train" / f"urls_{name}.txt").read_text(encoding="utf-8").split("\n")
+        for name in ("pos", "neg")
     }
     found = {}
     for text, identity in zip(reviews.texts, reviews.ids, strict=True):
@@ -51,8 +67,16 @@ def origins(folder: Path) -> dict[str, Origin]:
 
 def by_length(texts: list[str]) -> list[Slice]:
     lengths = np.array([len(text.split()) for text in texts])
-    edges = ((0, 100, "under 100 words"), (100, 200, "100 to 199"), (200, 400, "200 to 399"), (400, 1 << 30, "400 or more"))
-    return [Slice("length", name, np.flatnonzero((lengths >= low) & (lengths < high))) for low, high, name in edges]
+    edges = (
+        (0, 100, "under 100 words"),
+        (100, 200, "100 to 199"),
+        (200, 400, "200 to 399"),
+        (400, 1 << 30, "400 or more"),
+    )
+    return [
+        Slice("length", name, np.flatnonzero((lengths >= low) & (lengths < high)))
+        for low, high, name in edges
+    ]
 
 
 def by_negation(texts: list[str]) -> list[Slice]:
@@ -113,7 +137,12 @@ def mistakes(texts: list[str], labels: np.ndarray, probabilities: np.ndarray, ea
         for row in np.argsort(-wrongness, kind="stable")[:each]:
             if wrongness[row] > 0.5:
                 found.append(
-                    {"label": label, "probability": float(probabilities[row]), "words": len(texts[row].split()), "quote": quote(texts[row])}
+                    {
+                        "label": label,
+                        "probability": float(probabilities[row]),
+                        "words": len(texts[row].split()),
+                        "quote": quote(texts[row]),
+                    }
                 )
     return found
 

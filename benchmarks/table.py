@@ -70,7 +70,10 @@ def ratio_cells(row: dict) -> list[str]:
     line = [row["title"]]
     for base in ("predecessor", "best_classical"):
         ratios = row["ratios"].get(base, {})
-        line += ["-" if ratios.get(name) is None else f"{ratios[name]:.2f}" for name in ("errors", "training", "latency")]
+        line += [
+            "-" if ratios.get(name) is None else f"{ratios[name]:.2f}"
+            for name in ("errors", "training", "latency")
+        ]
     return line
 
 
@@ -95,10 +98,17 @@ def aligned(lines: list[list[str]]) -> list[str]:
     """Columns of even width, the first to the left, the others to the right, a rule under the head."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     padded = [
-        "  ".join(cell.ljust(width) if n == 0 else cell.rjust(width) for n, (cell, width) in enumerate(zip(line, widths, strict=True)))
+        "  ".join(
+            cell.ljust(width) if n == 0 else cell.rjust(width)
+            for n, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
         for line in lines
     ]
-    return [padded[0].rstrip(), "-" * (sum(widths) + 2 * (len(widths) - 1)), *(line.rstrip() for line in padded[1:])]
+    return [
+        padded[0].rstrip(),
+        "-" * (sum(widths) + 2 * (len(widths) - 1)),
+        *(line.rstrip() for line in padded[1:]),
+    ]
 
 
 def markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -111,7 +121,9 @@ def caption(result: dict) -> str:
     """When, where and on what the figures were measured."""
     counts = {split: sum(of.values()) for split, of in result["data"]["counts"].items()}
     measured = result["measured"]
-    when = measured["from"] if measured["from"] == measured["to"] else f"{measured['from']} to {measured['to']}"
+    when = (
+        measured["from"] if measured["from"] == measured["to"] else f"{measured['from']} to {measured['to']}"
+    )
     return (
         f"Trained on {counts['train']:,} reviews, tested on {counts['test']:,} ({result['data']['source']}); "
         f"measured {when} UTC on {machine.in_words(result['machine'])}."
