@@ -1,8 +1,8 @@
 """Measure the models beside their references: `python -m benchmarks [NAME ...]`.
 
-Without names, everything that takes part is measured (half an hour on two cores), the table is printed, and the
-table, the pictures and the model card's figures are written to docs/. With names, only those rows are measured
-and kept. What was measured before is not measured again unless its inputs changed or --again is given.
+Without names, everything that takes part is measured (half an hour on two cores), the table is printed, and
+the table, the pictures and the model card's figures are written to docs/. With names, only those rows are
+measured and kept. What was measured before is not measured again unless its inputs changed, or with --again.
 """
 
 import argparse
@@ -111,31 +111,25 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__.split("\n")[0],
         epilog=__doc__.split("\n\n", 1)[1],
     )
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="rows to measure (--list shows them); default: all"
-    )
-    parser.add_argument(
-        "--quick", action="store_true", help="a sixth of the reviews, one epoch: not to be quoted"
-    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="rows to measure (see --list); default: all")
+    parser.add_argument("--quick", action="store_true", help="few reviews, one epoch: not to be quoted")
     parser.add_argument("--again", action="store_true", help="measure what was measured before anew")
     parser.add_argument(
         "--seeds",
         type=int,
         default=1,
         metavar="N",
-        help="train every newer recipe with N seeds; only seed 0 is timed",
+        help="train newer recipes with N seeds",
     )
     parser.add_argument("--list", action="store_true", help="list the rows")
-    parser.add_argument(
-        "--render", action="store_true", help="redraw docs/ from docs/benchmarks.json; measure nothing"
-    )
+    parser.add_argument("--render", action="store_true", help="remake docs/ from its benchmarks.json")
     parser.add_argument("--choose", action="store_true", help="score the references' settings on validation")
     parser.add_argument("--data", default="sample", help="source of the reviews: sample, aclimdb or kaggle")
     parser.add_argument("--data-path", type=Path, help="its archive, folder or file")
     parser.add_argument(
         "--aclimdb",
         type=Path,
-        help="an unpacked aclImdb: tells the ratings and movies of the sample's reviews (default: build/data/aclImdb)",
+        help="an unpacked aclImdb, for the ratings and movies of the reviews (default: build/data/aclImdb)",
     )
     parser.add_argument("--build", type=Path, default=PROJECT / "build", help="folder for what is made")
     return parser

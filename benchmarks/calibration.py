@@ -1,4 +1,4 @@
-"""Does a probability mean what it says? Reliability, expected calibration error, and the band of unsure answers."""
+"""Does a probability mean what it says? Reliability, expected calibration error, unsure answers."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ BINS = 10
 
 
 def reliability(probabilities: np.ndarray, labels: np.ndarray) -> list[dict]:
-    """For each tenth of the scale that holds reviews: their number, mean probability, and share of positive."""
+    """For each tenth of the scale that holds reviews: their number, mean probability, share of positive."""
     bins = np.minimum((probabilities * BINS).astype(int), BINS - 1)
     return [
         {

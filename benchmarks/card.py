@@ -1,4 +1,4 @@
-"""The figures of the model card: blocks between markers, made from docs/benchmarks.json and from nothing else.
+"""The figures of the model card: blocks between markers, made from docs/benchmarks.json alone.
 
 A block begins with a line `<!-- figures: NAME -->` and ends with `<!-- end of figures -->`.
 """
@@ -51,8 +51,9 @@ def _summary(result: dict) -> str:
     )
     model = subject["accuracy"]["model"]
     lines = [
-        f"The recipe {subject['title']} (version `{model['model']}`, seed 0) judges **{test['accuracy']:.2%}** of "
-        f"{test['reviews']:,} test reviews rightly (95 % interval {test['interval'][0]:.2%} to "
+        f"The recipe {subject['title']} (version `{model['model']}`, seed 0) judges "
+        f"**{test['accuracy']:.2%}** of {test['reviews']:,} test reviews rightly "
+        f"(95 % interval {test['interval'][0]:.2%} to "
         f"{test['interval'][1]:.2%}). The best classical model, {classical['title']}, judges "
         f"{classical['accuracy']['test']['accuracy']:.2%} of the same reviews rightly: "
         f"{abs(pair['difference']) * 100:.2f} points {'less' if pair['difference'] >= 0 else 'more'} "
@@ -84,7 +85,8 @@ def _leakage(result: dict) -> str:
         )
     ]
     return (
-        f"Share of held-out reviews whose movie also has a review in training ({overlap['matched']:,} reviews "
+        "Share of held-out reviews whose movie also has a review in training "
+        f"({overlap['matched']:,} reviews "
         "matched with the official layout by their text):\n\n"
         + table.markdown(("split", "validation", "test"), lines)
     )
@@ -202,8 +204,8 @@ def _sentences(result: dict) -> str:
 
 def _mistakes(result: dict) -> str:
     lines = [
-        f"- {_meant(row['label']).capitalize()}, {row['words']:,} words, the model says {row['probability']:.3f}: "
-        f"“{_escaped(row['quote'])}”"
+        f"- {_meant(row['label']).capitalize()}, {row['words']:,} words, "
+        f"the model says {row['probability']:.3f}: “{_escaped(row['quote'])}”"
         for row in result["mistakes"]
     ]
     return "\n".join(lines) or "None on these test reviews."

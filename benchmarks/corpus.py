@@ -4,8 +4,8 @@
     snippets.jsonl                                Rotten Tomatoes snippets: out of domain
     sentences.jsonl                               the short sentences of sentences.csv
 
-The snippets come from the same PyPI package as the sample; only every second one (odd rows) is used here, since
-the even ones may serve to choose a recipe.
+The snippets come from the same PyPI package as the sample; only every second one (odd rows) is used here,
+since the even ones may serve to choose a recipe.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""The fastText classifier (Joulin et al., EACL 2017) in torch: the mean of word and bigram vectors, then linear.
+"""The fastText classifier (Joulin et al., EACL 2017) in torch: a linear model on the mean of n-gram vectors.
 
 Words are numbered exactly, bigrams hashed into buckets, as in the original. It is trained with Adam on sparse
 gradients in place of the original's plain descent over threads; answers need numpy only.

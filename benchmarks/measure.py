@@ -167,9 +167,9 @@ class Bench:
         results = Results(self.results.folder, self.results.machine, again)
         result, _ = results.piece(f"{contestant.name}-{contestant.seed}-accuracy", key, measured)
         test = result["test"]
-        self.say(
-            f"validation {result['validation']['accuracy']:.2%}, test {test['accuracy']:.2%} ({test['interval'][0]:.2%} to {test['interval'][1]:.2%})"
-        )
+        low, high = test["interval"]
+        validation = result["validation"]["accuracy"]
+        self.say(f"validation {validation:.2%}, test {test['accuracy']:.2%} ({low:.2%} to {high:.2%})")
         return result
 
     def serving(self, contestant: Contestant) -> dict:
@@ -197,7 +197,7 @@ class Bench:
         return result
 
     def row(self, contestant: Contestant, seeds: int = 1) -> dict:
-        """One row of the table: all three measurements, and the accuracy of further seeds of newer recipes."""
+        """One row of the table: all three measurements, and accuracies of further seeds of newer recipes."""
         trained, scored = self.train(contestant), self.accuracy(contestant)
         further = []
         for seed in range(
@@ -295,7 +295,7 @@ def curve(lines: list[tuple[float, str]]) -> list[tuple[float, float]]:
 
 
 def time_to(threshold: float, trained: dict, validation_accuracy: float) -> float | None:
-    """Seconds until validation accuracy first reached the threshold, at the grain of epochs; None if never."""
+    """Seconds until validation accuracy first reached the threshold, by epochs; None if it never did."""
     reached = [seconds for seconds, accuracy in trained["curve"] if accuracy >= threshold]
     return min(reached, default=trained["seconds"] if validation_accuracy >= threshold else None)
 

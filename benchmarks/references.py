@@ -1,8 +1,8 @@
-"""The models that somebody would pick instead: classical text classification, by scikit-learn, scipy and xgboost.
+"""The models that somebody would pick instead: text classification by scikit-learn, scipy and xgboost.
 
 Every reference says where its method and its settings come from. Settings marked as chosen were the best of a
-small grid on validation (`python -m benchmarks --choose` scores the grid and writes choices.json). fasttext.py
-holds the one reference that is trained by torch.
+small grid on validation (`python -m benchmarks --choose` scores the grid and writes choices.json).
+fasttext.py holds the one reference that is trained by torch.
 """
 
 import itertools
@@ -82,7 +82,7 @@ def _scaled(rows, scale: np.ndarray | None, unit_rows: bool):
 
 
 def log_count_ratios(rows, labels: np.ndarray, smoothing: float = 1.0) -> np.ndarray:
-    """For each column, the log of how much more of the positive rows' counts it has than of the negative's."""
+    """Of each column: the log of its share of all positive rows' counts over that of the negative ones."""
     positive = smoothing + np.asarray(rows[labels == 1].sum(0), dtype=np.float64).ravel()
     negative = smoothing + np.asarray(rows[labels == 0].sum(0), dtype=np.float64).ravel()
     return np.log(positive / positive.sum()) - np.log(negative / negative.sum())
@@ -188,7 +188,7 @@ _ALL = (
     Reference(
         "xgboost",
         "XGBoost on 5,000 stems, the course's settings",
-        "the settings of Udacity's SageMaker notebooks on these reviews, which the predecessor was written beside",
+        "the settings of Udacity's SageMaker notebooks on these reviews, the predecessor's neighbours",
         fit_trees,
         {
             "max_features": 5000,
@@ -244,7 +244,7 @@ _ALL = (
     Reference(
         "fasttext",
         "fastText-style (2-grams, torch)",
-        "Joulin et al., Bag of Tricks for Efficient Text Classification, EACL 2017; step chosen on validation",
+        "Joulin et al., Bag of Tricks for Efficient Text Classification, 2017; rate chosen on validation",
         fit_fasttext,
         {"dimensions": 16, "buckets": 1 << 20, "epochs": 5, "batch_size": 64, "learning_rate": 0.01},
         {"learning_rate": (0.003, 0.01, 0.03)},

@@ -53,7 +53,7 @@ def assemble(bench: Bench, rows: list[dict], source: str, aclimdb_folder: Path |
 
 
 def paired(labels: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> dict:
-    """Our accuracy less theirs on the same reviews, with the 95 % interval of a difference of paired shares."""
+    """Our accuracy less theirs on the same reviews, with the 95 % interval of the paired difference."""
     right, their_right = (ours >= 0.5) == (labels == 1), (theirs >= 0.5) == (labels == 1)
     only_ours, only_theirs = int((right & ~their_right).sum()), int((their_right & ~right).sum())
     n = len(labels)

@@ -61,7 +61,7 @@ class Results:
             differing = sorted(k for k in self.machine if kept["machine"].get(k) != self.machine[k])
             raise BenchError(
                 f"{self._file(name)} was measured on another machine or with other packages "
-                f"(differing: {', '.join(differing)}), and figures of two machines cannot stand in one table: "
+                f"(differing: {', '.join(differing)}); figures of two machines cannot stand in one table; "
                 "measure everything again with --again"
             )
         return kept

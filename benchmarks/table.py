@@ -1,4 +1,4 @@
-"""The table: what it says, as plain text and as Markdown, with ratios to the predecessor and the best classical."""
+"""The table: what it says, as plain text and as Markdown, with ratios to two of its rows."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ def best_classical(rows: Sequence[dict]) -> dict | None:
 
 
 def with_ratios(rows: Sequence[dict]) -> list[dict]:
-    """The rows, each with its ratios to the predecessor and to the best classical model where those are there."""
+    """The rows, each with its ratios to the predecessor and to the best classical model that are there."""
     predecessor = next((row for row in rows if row["name"] == "predecessor"), None)
     bases = {"predecessor": predecessor, "best_classical": best_classical(rows)}
     return [
@@ -37,7 +37,7 @@ def with_ratios(rows: Sequence[dict]) -> list[dict]:
 
 
 def _ratios(row: dict, base: dict) -> dict:
-    """This row's figure divided by the base's: below 1 is fewer errors, a shorter training, a quicker answer."""
+    """This row's figures divided by the base's: below 1 is fewer errors, shorter times."""
 
     def figures(of: dict) -> tuple[float, float, float]:
         errors = 1 - of["accuracy"]["test"]["accuracy"]
@@ -135,7 +135,7 @@ def document(result: dict) -> str:
     head = f"{QUICK_NOTE}\n\n" if result["quick"] else ""
     return (
         f"{head}{as_text(result['rows'])}\n{caption(result)}\n"
-        "Training is from raw reviews to a stored model, starting the process included. The times to 85.4 % and 90 %\n"
-        "are those until validation accuracy got there, at the grain of epochs. Latency is that of one review of\n"
-        "median length on one core, preprocessing included; reviews/s in batches of 64, on one core too.\n"
+        "Training is from raw reviews to a stored model, starting the process included. The times to 85.4 %\n"
+        "and 90 % are those until validation accuracy got there, by epochs. Latency is that of one review of\n"
+        "median length on one core, preprocessing included; reviews/s in batches of 64, there too.\n"
     )

@@ -1,13 +1,13 @@
-"""The processes of a run: each does one thing with one model, so that nothing else is in memory or on the clock.
+"""The processes of a run: each does one thing with one model, with nothing else in memory or on the clock.
 
-    python -m benchmarks.worker fit REFERENCE CORPUS FOLDER      train a reference and store it
-    python -m benchmarks.worker score KIND FOLDER CORPUS FILE    its probabilities for every file of the corpus
-    python -m benchmarks.worker serve KIND FOLDER CORPUS         answer one review, then measure answering many
-    python -m benchmarks.worker first KIND FOLDER                answer one review and end
+    python -m benchmarks.worker fit REFERENCE CORPUS FOLDER     train a reference and store it
+    python -m benchmarks.worker score KIND FOLDER CORPUS FILE   its probabilities for every file of the corpus
+    python -m benchmarks.worker serve KIND FOLDER CORPUS        answer one review, then measure answering many
+    python -m benchmarks.worker first KIND FOLDER               answer one review and end
 
 KIND is "reference" or "recipe", FOLDER the stored model. `serve` and `first` read the first review as a JSON
-string from standard input and print "ready" once it is answered; `serve` then prints its figures as JSON. Both
-keep to one processor core.
+string from standard input and print "ready" once it is answered; `serve` then prints its figures as JSON.
+Both keep to one processor core.
 """
 
 import json
@@ -111,7 +111,7 @@ def serve(kind: str, folder: str, corpus: str) -> None:
 
 
 def percentiles(answer: Callable[[str], object], reviews: list[str]) -> dict[str, float]:
-    """Milliseconds from text to answer, p50 and p99, over ROUNDS rounds of the reviews after one unmeasured."""
+    """Milliseconds from text to answer, p50 and p99, over ROUNDS rounds after one unmeasured."""
     import numpy as np
 
     seconds = []

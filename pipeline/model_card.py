@@ -30,12 +30,13 @@ main > p, main > ul { max-width: 44rem; margin: 0.75rem 0; text-wrap: pretty; }
 main ul { padding-inline-start: 1.25rem; }
 li { margin: 0.35rem 0; overflow-wrap: anywhere; }
 a { color: inherit; text-underline-offset: 0.2em; }
-img { display: block; max-width: 100%; height: auto; margin: 1.5rem 0; padding: 0.5rem; border: 1px solid var(--line);
-  border-radius: 0.6rem; background: #fff; }
+img { display: block; max-width: 100%; height: auto; margin: 1.5rem 0; padding: 0.5rem; 
+  border: 1px solid var(--line); border-radius: 0.6rem; background: #fff; }
 .table { overflow-x: auto; margin: 1.25rem 0; border: 1px solid var(--line); border-radius: 0.6rem;
   background: var(--card); }
 table { width: 100%; border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.45rem 0.75rem; border-bottom: 1px solid var(--line); text-align: start; vertical-align: top; }
+th, td { padding: 0.45rem 0.75rem; border-bottom: 1px solid var(--line);
+  text-align: start; vertical-align: top; }
 tr:last-child > td { border-bottom: 0; }
 th { color: var(--quiet); font-weight: 600; vertical-align: bottom; }
 td.end { text-align: end; white-space: nowrap; }
@@ -87,8 +88,8 @@ def _policy(style: str) -> str:
     """Nothing but this very style and the pictures inside the page."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'; "
-        "require-trusted-types-for 'script'"
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; "
+        "form-action 'none'; require-trusted-types-for 'script'"
     )
 
 
