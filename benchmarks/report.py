@@ -35,7 +35,7 @@ def assemble(bench: Bench, rows: list[dict], source: str, aclimdb_folder: Path |
         "data": {
             "source": source,
             "counts": bench.corpus.reviews.counts(),
-            "overlap": slices.overlap(bench.corpus.reviews, known) if known else None,
+            "overlap": slices.overlap(bench.corpus.reviews, known),
         },
         "rows": rows,
         "paired": paired(test.labels, scores[subject]["test"], scores[classical["name"]]["test"]),

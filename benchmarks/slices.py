@@ -113,10 +113,15 @@ def by_origin(reviews: Reviews, known: dict[str, Origin]) -> list[Slice]:
     ]
 
 
-def overlap(reviews: Reviews, known: dict[str, Origin], seed: int = 0) -> dict:
-    """Shares of held-out reviews whose movie has a review in training: of this split, and of a random one."""
+def overlap(reviews: Reviews, known: dict[str, Origin], seed: int = 0) -> dict | None:
+    """Shares of held-out reviews whose movie has a review in training: of this split, and of a random one.
+
+    None where no review's movie is known.
+    """
     keys = [normalised(text) for text in reviews.texts]
     movies = np.array([known[key].movie if key in known else "" for key in keys])
+    if not (movies != "").any():
+        return None
     shuffled = np.random.default_rng(seed).permutation(reviews.split)
 
     def shares(split: np.ndarray) -> dict[str, float]:

@@ -37,7 +37,7 @@ def with_ratios(rows: Sequence[dict]) -> list[dict]:
 
 
 def _ratios(row: dict, base: dict) -> dict:
-    """This row's figures divided by the base's: below 1 is fewer errors, shorter times."""
+    """This row's figures over those of the base: below 1 is fewer errors, shorter times."""
 
     def figures(of: dict) -> tuple[float, float, float]:
         errors = 1 - of["accuracy"]["test"]["accuracy"]
@@ -136,6 +136,6 @@ def document(result: dict) -> str:
     return (
         f"{head}{as_text(result['rows'])}\n{caption(result)}\n"
         "Training is from raw reviews to a stored model, starting the process included. The times to 85.4 %\n"
-        "and 90 % are those until validation accuracy got there, by epochs. Latency is that of one review of\n"
-        "median length on one core, preprocessing included; reviews/s in batches of 64, there too.\n"
+        "and 90 % are those until validation accuracy got there, by epochs. Latency is that of one review\n"
+        "of median length on one core, preprocessing included; reviews/s in batches of 64, there too.\n"
     )
