@@ -25,6 +25,7 @@ from sentiment.sample import installed_file
 
 SPLITS = ("train", "validation", "test")
 QUICK_REVIEWS = {"train": 4000, "validation": 1000, "test": 1000}
+QUICK_SNIPPETS = 500
 SENTENCES = Path(__file__).with_name("sentences.csv")
 
 
@@ -59,7 +60,7 @@ def write_corpus(reviews: Reviews, quick: bool, cache: Path) -> Corpus:
     if quick:
         reviews = reviews.take(_subsample(reviews))
     named = {name: _labelled(reviews.select(name)) for name in SPLITS}
-    named |= {"snippets": snippets(), "sentences": sentences()[0]}
+    named |= {"snippets": snippets(QUICK_SNIPPETS if quick else None), "sentences": sentences()[0]}
     digest = hashlib.sha256(reviews.fingerprint().encode())
     for name in ("snippets", "sentences"):
         digest.update(json.dumps([named[name].texts, named[name].labels.tolist()]).encode())
@@ -79,8 +80,8 @@ def read_labelled(folder: Path, name: str) -> Labelled:
     return Labelled([row["review"] for row in rows], np.array([row["label"] for row in rows], dtype=np.int8))
 
 
-def snippets() -> Labelled:
-    """Every second Rotten Tomatoes snippet of the packaged reviews (Pang and Lee, ACL 2005)."""
+def snippets(count: int | None = None) -> Labelled:
+    """Every second Rotten Tomatoes snippet of the packaged reviews (Pang and Lee, ACL 2005), or some of them."""
     previous_limit = csv.field_size_limit(1 << 24)
     try:
         content = installed_file().read_text(encoding="utf-8")
@@ -88,6 +89,8 @@ def snippets() -> Labelled:
     finally:
         csv.field_size_limit(previous_limit)
     rows = rows[1::2]
+    if count is not None:
+        rows = [rows[row] for row in np.linspace(0, len(rows) - 1, count).astype(int)]
     return Labelled([row["text"] for row in rows], np.array([int(row["label"]) for row in rows], np.int8))
 
 

@@ -181,7 +181,7 @@ class Bench:
             review = sorted(texts, key=len)[len(texts) // 2]
             first = [
                 first_answer(_worker("first", contestant.kind, folder), review)[0]
-                for _ in range(2 if self.quick else COLD_STARTS)
+                for _ in range(0 if self.quick else COLD_STARTS - 1)
             ]
             seconds, figures = first_answer(
                 _worker("serve", contestant.kind, folder, self.corpus.folder), review

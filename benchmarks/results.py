@@ -44,7 +44,8 @@ class Results:
         if kept is not None:
             return kept["result"], True
         started = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
-        result = measure() | {"measured": started}
+        # As it will be read: a result that was kept and one that was just measured are the same.
+        result = json.loads(json.dumps(measure() | {"measured": started}))
         with written_aside(self._file(name)) as aside:
             content = {"key": key, "machine": self.machine, "result": result}
             aside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -126,10 +126,11 @@ def overlap(reviews: Reviews, known: dict[str, Origin], seed: int = 0) -> dict |
 
     def shares(split: np.ndarray) -> dict[str, float]:
         trained = set(movies[split == "train"]) - {""}
-        return {
-            name: float(np.isin(movies[(split == name) & (movies != "")], list(trained)).mean())
-            for name in ("validation", "test")
-        }
+        found = {}
+        for name in ("validation", "test"):
+            held_out = movies[(split == name) & (movies != "")]
+            found[name] = float(np.isin(held_out, list(trained)).sum() / max(len(held_out), 1))
+        return found
 
     return {"matched": int((movies != "").sum()), "this": shares(reviews.split), "random": shares(shuffled)}
 
