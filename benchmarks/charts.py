@@ -1,9 +1,11 @@
 """The pictures, as SVG: drawn from the figures alone, the same bytes for the same figures."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.measure import THRESHOLDS
 from sentiment.files import written_aside
 
 INK, QUIET, LINE, PAPER = "#1d2430", "#5a6270", "#d9d4ca", "#ffffff"
@@ -76,10 +78,6 @@ def _title(row: dict) -> str:
     return row["title"].replace("`", "")
 
 
-def _short(row: dict) -> str:
-    return row["name"]
-
-
 def _seconds_axis(axes) -> None:
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
@@ -101,7 +99,7 @@ def _percent_axis(axis) -> None:
 def _accuracy(result: dict):
     """Test accuracy with its interval over seconds of training."""
     figure, axes = _figure(8, 5)
-    points = []
+    points, lines = [], []
     for row in result["rows"]:
         test, seconds = row["accuracy"]["test"], row["train"]["seconds"]
         low, high = test["interval"]
@@ -110,21 +108,22 @@ def _accuracy(result: dict):
             [seconds, seconds], [low, high], color=colour, alpha=0.35, linewidth=3, solid_capstyle="round"
         )
         axes.plot(seconds, test["accuracy"], "o", color=colour, markersize=9)
-        points.append((seconds, test["accuracy"], _short(row), colour))
+        lines.append([(seconds, low), (seconds, high)])
+        points.append((seconds, test["accuracy"], row["name"], colour))
     seconds = [point[0] for point in points]
-    axes.set_xlim(min(seconds) / 1.6, max(seconds) * 2.2)
+    axes.set_xlim(min(seconds) / 2.2, max(seconds) * 2.2)
     _seconds_axis(axes)
     _percent_axis(axes.yaxis)
     axes.grid(axis="y", color=LINE, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.set_xlabel("seconds from raw reviews to a stored model")
     axes.set_title("Accuracy on test reviews, with its 95 % interval, over training time")
-    _label(figure, axes, points)
+    _label(figure, axes, points, lines)
     return figure
 
 
-def _label(figure, axes, points: list[tuple[float, float, str, str]]) -> None:
-    """Names beside their points, where they cover neither another name nor another point."""
+def _label(figure, axes, points: list[tuple[float, float, str, str]], lines: list[list]) -> None:
+    """Names beside their points, where they cover no other name, no point and none of the lines."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     renderer = FigureCanvasAgg(figure).get_renderer()
@@ -133,6 +132,13 @@ def _label(figure, axes, points: list[tuple[float, float, str, str]]) -> None:
     for x, y, *_ in points:
         centre = axes.transData.transform((x, y))
         taken.append((centre[0] - 6, centre[1] - 6, centre[0] + 6, centre[1] + 6))
+    for line in lines:
+        corners = axes.transData.transform(line)
+        for (x0, y0), (x1, y1) in itertools.pairwise(corners):
+            steps = np.linspace(0, 1, 40)
+            taken += [
+                (x, y, x, y) for x, y in zip(x0 + (x1 - x0) * steps, y0 + (y1 - y0) * steps, strict=True)
+            ]
     for x, y, name, colour in sorted(points, key=lambda point: -point[1]):
         for offset, side in _places():
             text = axes.annotate(
@@ -166,15 +172,16 @@ def _places() -> list[tuple[tuple[int, int], str]]:
 def _curves(result: dict):
     """Validation accuracy by the clock; one-shot models are single points."""
     figure, axes = _figure(8, 5)
-    points, lowest = [], 1.0
+    points, lines, lowest = [], [], 1.0
     for row in result["rows"]:
         colour, final = _colour(row), row["accuracy"]["validation"]["accuracy"]
         curve = row["train"]["curve"]
         line = [*curve, (row["train"]["seconds"], final)] if curve else [(row["train"]["seconds"], final)]
         axes.plot(*zip(*line, strict=True), "-o", color=colour, markersize=5, linewidth=1.6)
-        points.append((*line[-1], _short(row), colour))
+        points.append((*line[-1], row["name"], colour))
+        lines.append(line)
         lowest = min(lowest, *(accuracy for _, accuracy in line))
-    for threshold in (0.854, 0.90):
+    for threshold in THRESHOLDS:
         axes.axhline(threshold, color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
         axes.annotate(
             f"{threshold:.1%}",
@@ -190,13 +197,14 @@ def _curves(result: dict):
         for row in result["rows"]
         for second, _ in [*row["train"]["curve"], (row["train"]["seconds"], 0)]
     ]
-    axes.set_xlim(min(seconds) / 1.6, max(seconds) * 2.4)
+    axes.set_xlim(min(seconds) / 2, max(seconds) * 2.4)
     axes.set_ylim(max(lowest - 0.01, 0.7), None)
+    lines += [list(zip(axes.get_xlim(), [threshold] * 2, strict=True)) for threshold in THRESHOLDS]
     _seconds_axis(axes)
     _percent_axis(axes.yaxis)
     axes.set_xlabel("seconds from raw reviews")
     axes.set_title("Accuracy on validation reviews as training goes on")
-    _label(figure, axes, points)
+    _label(figure, axes, points, lines)
     return figure
 
 
@@ -221,7 +229,7 @@ def _latency(result: dict):
     axes.tick_params(axis="y", length=0)
     axes.set_xlim(0, max(row["serving"]["median"]["p99_ms"] for row in rows) * 1.22)
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel("milliseconds on one core, preprocessing included: p50 (bar) and p99 (mark)")
+    axes.set_xlabel("milliseconds on one core: p50 (bar) and p99 (mark)")
     axes.set_title("Time to answer one review of median length", x=0)
     return figure
 

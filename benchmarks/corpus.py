@@ -81,7 +81,7 @@ def read_labelled(folder: Path, name: str) -> Labelled:
 
 
 def snippets(count: int | None = None) -> Labelled:
-    """Every second Rotten Tomatoes snippet of the packaged reviews (Pang and Lee, ACL 2005), or some of them."""
+    """Every second Rotten Tomatoes snippet of the package (Pang and Lee, ACL 2005), or `count` of them."""
     previous_limit = csv.field_size_limit(1 << 24)
     try:
         content = installed_file().read_text(encoding="utf-8")
