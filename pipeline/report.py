@@ -1,4 +1,4 @@
-"""What is said of a model: its accuracy with an interval, its confusion matrix, and a picture of that."""
+"""What is said of a model: accuracy with an interval, confusion matrix, calibration; and pictures of them."""
 
 from __future__ import annotations
 
@@ -39,9 +39,40 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     return centre - half, centre + half
 
 
+def calibration(labels: list[int], probabilities: list[float], bins: int = 10) -> list[dict[str, float]]:
+    """Reviews in `bins` equal ranges of the probability, empty ones left out.
+
+    Of each: how many `reviews`, their mean `probability` of being positive, and the share that is `positive`
+    with its 95 % interval (`low`, `high`).
+    """
+    grouped: list[list[tuple[int, float]]] = [[] for _ in range(bins)]
+    for label, probability in zip(labels, probabilities, strict=True):
+        grouped[min(int(probability * bins), bins - 1)].append((label, probability))
+    table = []
+    for group in filter(None, grouped):
+        positive = sum(label for label, _ in group)
+        low, high = wilson_interval(positive, len(group))
+        table.append(
+            {
+                "reviews": len(group),
+                "probability": sum(probability for _, probability in group) / len(group),
+                "positive": positive / len(group),
+                "low": low,
+                "high": high,
+            }
+        )
+    return table
+
+
+def expected_calibration_error(table: list[dict[str, float]]) -> float:
+    """How far probability and truth are apart, averaged over the reviews of a calibration table."""
+    reviews = sum(row["reviews"] for row in table)
+    return sum(row["reviews"] * abs(row["probability"] - row["positive"]) for row in table) / reviews
+
+
 def draw_confusion_matrix(result: dict[str, Any], file: Path) -> None:
-    """The confusion matrix as a picture."""
-    from matplotlib.figure import Figure  # takes a second to import, and only this needs it
+    """The confusion matrix as a PNG file."""
+    from matplotlib.figure import Figure  # takes a second to import, and only pictures need it
 
     classes = ["negative", "positive"]
     matrix = [[result["confusion_matrix"][truth][verdict] for verdict in classes] for truth in classes]
@@ -64,6 +95,30 @@ def draw_confusion_matrix(result: dict[str, Any], file: Path) -> None:
         f"(95 %: {low:.2%} to {high:.2%})",
         fontsize=11,
     )
+    _save(figure, file)
+
+
+def draw_calibration(table: list[dict[str, float]], file: Path) -> None:
+    """A calibration table as a PNG file: how often reviews of each probability really are positive."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 5.2), layout="constrained")
+    axes, counts = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
+    said, true = ([row[name] for row in table] for name in ("probability", "positive"))
+    errors = [[abs(row["positive"] - row[end]) for row in table] for end in ("low", "high")]
+    axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="perfectly calibrated")
+    axes.errorbar(said, true, errors, fmt="o-", color="tab:blue", capsize=3, label="this model (95 %)")
+    axes.set_ylabel("share that really is positive")
+    axes.set_ylim(-0.02, 1.02)
+    axes.legend(loc="upper left", frameon=False)
+    axes.set_title(f"off by {expected_calibration_error(table):.1%} on average", fontsize=11)
+    counts.bar(said, [row["reviews"] for row in table], width=0.06, color="tab:blue", alpha=0.5)
+    counts.set_ylabel("reviews")
+    counts.set_xlabel("probability of positive, as the model says")
+    _save(figure, file)
+
+
+def _save(figure: Any, file: Path) -> None:
     part = file.with_suffix(".part")
     figure.savefig(part, format="png", dpi=150)
     part.replace(file)
