@@ -29,12 +29,12 @@ PIPELINE = $(BIN)/python -m pipeline --sam $(CURDIR)/.venv-sam/bin/sam --stack "
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo setup data prepare bootstrap upload train package evaluate deploy summary destroy test lint format lock clean
+.PHONY: help demo setup data prepare bootstrap upload train package evaluate deploy summary destroy notebook notebook-run test lint format lock clean
 MAKEFLAGS += --no-print-directory
 
 help: ## List the targets
 	@echo "make TARGET [NAME=value ...]"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "names: DATA DATA_PATH RECIPE SET STACK PORT PYTHON TORCH_INDEX (explained at the top of the Makefile)"
 
 demo: setup ## The whole chain, offline, from reviews to a page that answers; stays up until Ctrl-C
@@ -74,6 +74,12 @@ summary: setup ## Print the addresses of the page and the API
 
 destroy: setup ## Delete all that deploy made in the cloud
 	@$(PIPELINE) destroy
+
+notebook: setup ## Open the walkthrough in JupyterLab, with an offline cloud behind it; Ctrl-C ends both
+	@$(BIN)/localcloud run --port $(PORT) -- $(BIN)/python notebooks/open.py
+
+notebook-run: setup ## Run the walkthrough from top to bottom and keep its outputs
+	@$(BIN)/localcloud run --port $(PORT) -- $(BIN)/python notebooks/execute.py
 
 test: lint ## Run all the tests, the real page in a real browser among them
 	@$(BIN)/python tests/browser/chromium.py
