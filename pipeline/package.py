@@ -26,7 +26,7 @@ def packaged(settings: Settings) -> tuple[str, str]:
     key = inputs.model_key(settings, inputs.prepared(settings).key)
     uri = inputs.model_uri(stack.output(settings, "DataBucketName"), key)
     if not aws.exists(uri):
-        from sentiment.artifact import read_model  # brings torch, which takes seconds to import
+        from sentiment.predictor import Predictor  # brings torch, which takes seconds to import
 
         file = inputs.model_file(settings, key)
         if not file.exists():
@@ -37,7 +37,7 @@ def packaged(settings: Settings) -> tuple[str, str]:
             try:
                 with tarfile.open(file) as archive:
                     archive.extractall(folder, filter="data")
-                version = read_model(folder).version
+                version = Predictor.from_folder(folder).version
             except (tarfile.TarError, ArtifactError, OSError) as error:
                 raise PipelineError(
                     f"{shown(file)} is no usable model ({error}): delete it and run `make train` again"

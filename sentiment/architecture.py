@@ -39,6 +39,10 @@ class Architecture:
         if self.ngrams > 3:
             raise RecipeError("ngrams must be 0 (none) to 3")
 
+    def skipped(self, words: int) -> range:
+        """Which of a review's words the LSTM does not read: those between head and tail."""
+        return range(self.head, max(words - self.tail, self.head))
+
 
 class Dropouts(NamedTuple):
     """Shares of words, of embedding values and of pooled values that training drops."""

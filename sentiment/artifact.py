@@ -16,19 +16,22 @@ import shutil
 import tempfile
 import zipfile
 from dataclasses import asdict, dataclass
+from importlib.metadata import version as version_of
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 import sentiment
 from sentiment import text
 from sentiment.architecture import Architecture
 from sentiment.errors import ArtifactError, RecipeError
 from sentiment.files import broken_files, sha256_of, write_checksums, write_json
-from sentiment.model import LSTMClassifier
 
-FORMAT_VERSION = 1
+if TYPE_CHECKING:  # reading a model folder does not need torch
+    from sentiment.model import LSTMClassifier
+
+FORMAT_VERSION = 2
 CHECKSUMS = "checksums.json"
 SERVING_FILES = (
     "__init__.py",
@@ -43,6 +46,7 @@ SERVING_FILES = (
     "stem.py",
     "stop_words_english.txt",
     "text.py",
+    "torch_engine.py",
     "vocabulary.py",
 )
 """What of this package the inference entry point needs; all of it runs with torch and numpy alone."""
@@ -50,18 +54,20 @@ SERVING_FILES = (
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model ready to predict, the words it knows, its tokenizer, and the version that names it."""
+    """A verified model folder: its settings, the words it knows, and the version that names it."""
 
-    model: LSTMClassifier
+    folder: Path
+    architecture: Architecture
     word_dict: dict[str, int]
     tokenizer: str
     metrics: dict
+    recipe: dict
     version: str
 
 
 def write_model(
     folder: str | Path,
-    model: LSTMClassifier,
+    model: "LSTMClassifier",
     word_dict: dict[str, int],
     tokenizer: str,
     metrics: dict,
@@ -90,7 +96,7 @@ def write_model(
 
 def _write_contents(
     folder: Path,
-    model: LSTMClassifier,
+    model: "LSTMClassifier",
     word_dict: dict[str, int],
     tokenizer: str,
     metrics: dict,
@@ -103,7 +109,11 @@ def _write_contents(
         "architecture": asdict(model.architecture),
         "preprocessing": {"tokenizer": tokenizer, "version": text.CODE_VERSION},
         "recipe": recipe,
-        "versions": {"sentiment": sentiment.__version__, "torch": torch.__version__, "numpy": np.__version__},
+        "versions": {
+            "sentiment": sentiment.__version__,
+            "torch": version_of("torch"),
+            "numpy": np.__version__,
+        },
     }
     write_json(folder / "config.json", config)
     known = max(
@@ -124,8 +134,8 @@ def _write_code(folder: Path, inference_script: Path) -> None:
     shutil.copyfile(inference_script, folder / "inference.py")
 
 
-def read_model(folder: str | Path, device: str | torch.device = "cpu") -> LoadedModel:
-    """Load a model folder after verifying it. Raises ArtifactError, which names what is wrong."""
+def read_model(folder: str | Path) -> LoadedModel:
+    """Read a model folder after verifying it. Raises ArtifactError, which names what is wrong."""
     folder = Path(folder)
     if not (folder / CHECKSUMS).is_file():
         raise ArtifactError(f"{folder} is not a model folder: it has no {CHECKSUMS}; train a model first")
@@ -148,17 +158,27 @@ def read_model(folder: str | Path, device: str | torch.device = "cpu") -> Loaded
                 f"the model in {folder} was trained with tokenizers of version {preprocessing['version']}, "
                 f"this code has {text.CODE_VERSION}: use the code in the model folder itself, or train again"
             )
-        model = LSTMClassifier(Architecture(**config["architecture"]))
-        with np.load(folder / "weights.npz", allow_pickle=False) as arrays:
-            model.load_state_dict({name: torch.from_numpy(arrays[name]) for name in arrays.files})
-    except (KeyError, TypeError, ValueError, RuntimeError, RecipeError, OSError, zipfile.BadZipFile) as error:
+        architecture = Architecture(**config["architecture"])
+    except (KeyError, TypeError, ValueError, RecipeError) as error:
         raise ArtifactError(f"the model in {folder} cannot be read: {error}") from None
-    model.to(device).eval()
-    word_dict = _read_json(folder / "word_dict.json")
-    version = sha256_of(folder / CHECKSUMS)[:12]
     return LoadedModel(
-        model, word_dict, preprocessing["tokenizer"], _read_json(folder / "metrics.json"), version
+        folder,
+        architecture,
+        _read_json(folder / "word_dict.json"),
+        preprocessing["tokenizer"],
+        _read_json(folder / "metrics.json"),
+        config.get("recipe") or {},
+        sha256_of(folder / CHECKSUMS)[:12],
     )
+
+
+def read_weights(loaded: LoadedModel) -> dict[str, np.ndarray]:
+    """The tensors of the model as arrays. Raises ArtifactError; executes nothing."""
+    try:
+        with np.load(loaded.folder / "weights.npz", allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        raise ArtifactError(f"the model in {loaded.folder} cannot be read: {error}") from None
 
 
 def _read_json(file: Path) -> dict:

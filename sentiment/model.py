@@ -71,8 +71,8 @@ class LSTMClassifier(nn.Module):
         features = a.hidden_dim * (2 if a.bidirectional else 1) * (2 if a.pooling == "max_mean" else 1)
         self.dense = nn.Linear(features, 1)
         self.ngrams = NgramTable(a.ngrams) if a.ngrams else None
-        # How the two parts' logits are added up; fitted on validation, 1 and 0 until then.
-        # Weights of the deep and the wide logit, and a bias; fitted on validation where there are two parts.
+        # Weights of the deep and the wide logit, and a bias; fitted on validation. Where there is no wide
+        # part the first is the inverse of a temperature.
         self.register_buffer("mixture", torch.tensor([1.0, 0.0, 0.0]))
 
     @property
@@ -152,3 +152,48 @@ class LSTMClassifier(nn.Module):
         """The logits (N,) that follow from those of the two parts; 0 for a review without words."""
         has_words = torch.tensor([float(len(ids) > 0) for ids in reviews], device=self.device)
         return has_words * (self.mixture[0] * deep + self.mixture[1] * wide + self.mixture[2])
+
+    def logits_and_word_weights(
+        self, reviews: Sequence[np.ndarray], rows_at_once: int = 32
+    ) -> list[tuple[float, np.ndarray]]:
+        """For each review its logit and the weight of each word (float64); 0 for words the model skips.
+
+        Gradient times input for the LSTM, the exact shares of the linear term for the n-grams, both in the
+        logit's own units.
+        """
+        self.eval()
+        a = self.architecture
+        cropped = [crop(ids, a) for ids in reviews]
+        order = np.argsort([len(ids) for ids in cropped], kind="stable")
+        order = [int(row) for row in order if len(reviews[row])]
+        of_deep, of_wide, bias = self.mixture.tolist()
+        explained: list = [(0.0, np.zeros(0))] * len(reviews)
+        for start in range(0, len(order), rows_at_once):
+            rows = order[start : start + rows_at_once]
+            deep, products = self._deep_and_products([cropped[row] for row in rows])
+            for row, logit, read in zip(rows, deep, products, strict=True):
+                ids = reviews[row]
+                skipped = a.skipped(len(ids))
+                is_read = np.ones(len(ids), dtype=bool)
+                is_read[skipped.start : skipped.stop] = False
+                weights = np.zeros(len(ids))
+                weights[is_read] = of_deep * read
+                logit = of_deep * logit + bias
+                if self.ngrams is not None:
+                    shares = self.ngrams.word_shares(ids)
+                    weights += of_wide * shares
+                    logit += of_wide * (float(shares.sum()) + float(self.ngrams.bias))
+                explained[row] = (logit, weights)
+        return explained
+
+    def _deep_and_products(self, reviews: Sequence[np.ndarray]) -> tuple[list[float], list[np.ndarray]]:
+        """Deep logits of cropped reviews, and each word's embedding times the gradient at it."""
+        batch = collate(reviews, self.architecture).to(self.device)
+        # cuDNN's LSTM has no gradients outside of training.
+        with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+            embedded = self.embedding(batch.ids).detach().requires_grad_()
+            deep = self(batch, embedded)
+            (gradient,) = torch.autograd.grad(deep.sum(), embedded)
+        flat = (gradient * embedded).sum(2).detach()[batch.ids > 0].cpu().double().numpy()
+        ends = np.cumsum([len(ids) for ids in reviews])[:-1]
+        return deep.tolist(), np.split(flat, ends)

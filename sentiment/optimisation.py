@@ -1,7 +1,7 @@
-"""How a model starts, how fast it learns, and how its two parts are weighed."""
+"""How a model starts, and how fast it learns."""
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from sentiment.model import LSTMClassifier
 from sentiment.recipes import Recipe
@@ -33,26 +33,6 @@ def learning_rate_factor(step: int, steps: int, schedule: str, warm_up: float) -
     if step < rising:
         return (step + 1) / (rising + 1)
     return max((steps - step) / max(steps - rising, 1.0), 0.0)
-
-
-def fit_mixture(deep: Tensor, wide: Tensor, labels: Tensor) -> Tensor:
-    """Weights of the two logits and the bias (3,) with the least log loss; neither weight falls below 0."""
-    features = torch.stack([deep, wide, torch.ones_like(deep)], dim=1).double()
-    target = labels.double()
-    mixture = torch.tensor([0.5, 0.5, 0.0], dtype=torch.float64, device=deep.device, requires_grad=True)
-    optimizer = torch.optim.LBFGS([mixture], max_iter=100, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        optimizer.zero_grad()
-        value = nn.functional.binary_cross_entropy_with_logits(features @ mixture, target)
-        value = value + 1e-4 * mixture.square().sum()
-        value.backward()
-        return value
-
-    optimizer.step(loss)
-    fitted = mixture.detach().clone()
-    fitted[:2].clamp_(min=0)
-    return fitted.float()
 
 
 def make_optimizer(model: LSTMClassifier, recipe: Recipe) -> torch.optim.Optimizer:

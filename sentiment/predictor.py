@@ -1,93 +1,136 @@
 """Text in, prediction out: what the endpoint, batch transform and any other host of the model share.
 
-Word weights are gradient times input for the LSTM and the exact shares of the linear term for the n-grams, in
-the logit's own units: above 0 pushes to positive. They stand in reading order with the words as written. A
-review in which no word is left (emoji only, or stop words only for the predecessor's preprocessing) gives no
-evidence: its probability is exactly 0.5 and its list of words empty.
+A word's weight is what it does to the logit: above 0 it pushes to positive. Words stand in reading order, as
+written, each with its place in the review. A review in which no word is left (emoji only, or stop words only
+for the predecessor's preprocessing) gives no evidence: its probability is exactly 0.5, which is never sure,
+and its list of words empty.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import numpy as np
-import torch
 
 from sentiment.artifact import LoadedModel, read_model
-from sentiment.model import collate, crop
-from sentiment.text import tokenize_with_places, tokenizer
+from sentiment.text import Token, tokenize_with_places, tokenizer
 from sentiment.vocabulary import encode
+
+LABELS = ("negative", "positive")
+
+
+class Cut(NamedTuple):
+    """The part `review[start:end]` of a long review, of so many words, that the LSTM did not read."""
+
+    start: int
+    end: int
+    words: int
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """`probability` is that of a positive review; `words` are (word as written, weight), where asked for."""
+    """The verdict on one review; `probability` is that of a positive one.
+
+    `unsure` is true where too few verdicts of that probability were right on the validation reviews. Where an
+    explanation was asked for, `words` are (word as written, weight), `spans` the place `review[start:end]` of
+    each in Unicode code points, and `cut` what the LSTM skipped, if anything; a wide part still reads that.
+    """
 
     sentiment: str
     probability: float
+    unsure: bool
     words: list[tuple[str, float]] | None = None
+    spans: list[tuple[int, int]] | None = None
+    cut: Cut | None = None
+
+
+class Engine(Protocol):
+    """What computes a model; reviews are arrays of word ids of the full vocabulary, whole."""
+
+    name: str
+
+    def logits(self, reviews: Sequence[np.ndarray]) -> np.ndarray:
+        """Logits (N,), exactly 0 for a review without words."""
+
+    def explain(self, reviews: Sequence[np.ndarray]) -> list[tuple[float, np.ndarray]]:
+        """The logit and each word's weight (float64), 0 for words the model skips."""
 
 
 class Predictor:
     """A loaded model and its preprocessing. Safe to share between threads: predicting changes nothing."""
 
-    def __init__(self, loaded: LoadedModel):
+    def __init__(self, loaded: LoadedModel, engine: Engine):
         self.loaded = loaded
-        self.model = loaded.model
+        self.engine = engine
         self._tokenize = tokenizer(loaded.tokenizer)
+        self._unsure = (loaded.metrics.get("calibration") or {}).get("unsure")
 
     @classmethod
     def from_folder(cls, folder: str | Path, device: str = "cpu") -> "Predictor":
         """Load a model folder. Raises ArtifactError."""
-        return cls(read_model(folder, device))
+        loaded = read_model(folder)
+        from sentiment.torch_engine import TorchEngine  # here, since it brings torch
+
+        return cls(loaded, TorchEngine(loaded, device))
 
     @property
     def version(self) -> str:
         return self.loaded.version
 
+    def describe(self) -> dict:
+        """What people may want to know of the model: version, measured quality, and what it reads."""
+        metrics, architecture = self.loaded.metrics, self.loaded.architecture
+        measured = metrics.get("calibration") or {}
+        return {
+            "model": self.version,
+            "recipe": self.loaded.recipe.get("name"),
+            "labels": list(LABELS),
+            "metrics": {
+                "validation": {
+                    "accuracy": metrics.get("validation_accuracy"),
+                    "reviews": metrics.get("validation_reviews"),
+                }
+            },
+            "calibration": {"expected_calibration_error": measured.get("expected_calibration_error")},
+            "unsure": self._unsure,
+            "words": {"head": architecture.head, "tail": architecture.tail},
+            "runtime": self.engine.name,
+        }
+
     def predict(self, reviews: Sequence[str]) -> list[Prediction]:
         """Predictions for many reviews, in batches of like length."""
         ids = [encode(self.loaded.word_dict, self._tokenize(review)) for review in reviews]
-        return [_prediction(float(logit)) for logit in self.model.logits(ids)]
+        return [self._prediction(logit) for logit in self.engine.logits(ids).tolist()]
 
-    def explain(self, review: str) -> Prediction:
-        """The prediction for one review with the weight of each of its words."""
-        tokens = tokenize_with_places(review, self.loaded.tokenizer)
-        ids = encode(self.loaded.word_dict, [token.word for token in tokens])
-        logit, weights = self.logit_and_weights(ids)
-        words = [
-            (token.surface, round(float(weight), 4)) for token, weight in zip(tokens, weights, strict=True)
+    def explain(self, reviews: Sequence[str]) -> list[Prediction]:
+        """Predictions for many reviews, with the weight and the place of each of their words."""
+        tokens = [tokenize_with_places(review, self.loaded.tokenizer) for review in reviews]
+        ids = [encode(self.loaded.word_dict, [token.word for token in found]) for found in tokens]
+        explained = self.engine.explain(ids)
+        return [
+            self._prediction(
+                logit,
+                words=[
+                    (token.surface, round(weight, 4))
+                    for token, weight in zip(found, weights.tolist(), strict=True)
+                ],
+                spans=[(token.start, token.end) for token in found],
+                cut=self._cut(found),
+            )
+            for found, (logit, weights) in zip(tokens, explained, strict=True)
         ]
-        return _prediction(logit, words)
 
-    def logit_and_weights(self, ids: np.ndarray) -> tuple[float, np.ndarray]:
-        """The logit of a review as ids, and each word's weight (float64); 0 for words the model skips."""
-        weights = np.zeros(len(ids))
-        if not len(ids):
-            return 0.0, weights
-        architecture = self.model.architecture
-        batch = collate([crop(ids, architecture)], architecture).to(self.model.device)
-        # cuDNN's LSTM has no gradients outside of training.
-        with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
-            embedded = self.model.embedding(batch.ids).detach().requires_grad_()
-            deep = self.model(batch, embedded)
-            (gradient,) = torch.autograd.grad(deep.sum(), embedded)
-        products = (gradient * embedded).sum(2).detach()
-        of_deep, of_wide, bias = self.model.mixture.tolist()
-        read = of_deep * products[batch.ids > 0].cpu().double().numpy()
-        logit = of_deep * float(deep.detach()) + bias
-        if len(ids) > len(read):
-            weights[: architecture.head] = read[: architecture.head]
-            weights[len(ids) - architecture.tail :] += read[architecture.head :]
-        else:
-            weights += read
-        if self.model.ngrams is not None:
-            shares = self.model.ngrams.word_shares(ids)
-            weights += of_wide * shares
-            logit += of_wide * (float(shares.sum()) + float(self.model.ngrams.bias))
-        return logit, weights
+    def _prediction(self, logit: float, **explanation) -> Prediction:
+        probability = 1 / (1 + math.exp(-logit)) if logit > -700 else 0.0
+        unsure = probability == 0.5 or (
+            self._unsure is not None and self._unsure[0] < probability < self._unsure[1]
+        )
+        return Prediction(LABELS[probability >= 0.5], probability, unsure, **explanation)
 
-
-def _prediction(logit: float, words: list[tuple[str, float]] | None = None) -> Prediction:
-    probability = 1 / (1 + float(np.exp(-logit)))
-    return Prediction("positive" if probability >= 0.5 else "negative", probability, words)
+    def _cut(self, tokens: Sequence[Token]) -> Cut | None:
+        skipped = self.loaded.architecture.skipped(len(tokens))
+        if not skipped:
+            return None
+        return Cut(tokens[skipped.start].start, tokens[skipped.stop - 1].end, len(skipped))

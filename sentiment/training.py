@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sentiment.calibration import calibration, fit_sum
 from sentiment.channels import Channel
 from sentiment.checkpoint import read_checkpoint, write_checkpoint
 from sentiment.errors import ChannelError, TrainingError
@@ -22,7 +23,6 @@ from sentiment.model import LSTMClassifier, collate, crop
 from sentiment.ngram_fit import fit_ngrams
 from sentiment.optimisation import (
     EMBEDDING_SCALE,
-    fit_mixture,
     learning_rate_factor,
     make_optimizer,
     scaled_initialisation,
@@ -124,6 +124,8 @@ class Trainer:
             "train_reviews": len(self.train_channel),
             "epochs": self.progress.history,
         }
+        if self.progress.history:
+            metrics["calibration"] = self._calibration()
         return Trained(self.model.eval(), metrics, finished)
 
     def _initialise(self) -> None:
@@ -232,16 +234,27 @@ class Trainer:
         self._save()
 
     def _validate(self) -> tuple[float, float]:
-        """Accuracy and mean log loss on validation, where the mixture of the two parts is fitted as well."""
+        """Accuracy and mean log loss on validation, where the weights of the model's parts are fitted too."""
         channel = self.validation_channel
         reviews = [channel.review(row) for row in range(len(channel))]
         labels = torch.from_numpy(channel.labels.astype(np.float32)).to(self.device)
         deep, wide = self.model.part_logits(reviews)
-        if self.model.ngrams is not None:
-            self.model.mixture.copy_(fit_mixture(deep, wide, labels))
+        of_parts, bias = fit_sum(self._parts(deep, wide), channel.labels, self.model.ngrams is not None)
+        of_deep, of_wide = [*of_parts, 0.0][:2]
+        self.model.mixture.copy_(torch.tensor([of_deep, of_wide, bias]))
         logits = self.model.combine(reviews, deep, wide)
         loss = nn.functional.binary_cross_entropy_with_logits(logits, labels)
         return float(((logits >= 0) == (labels > 0)).double().mean()), float(loss)
+
+    def _parts(self, deep: Tensor, wide: Tensor) -> np.ndarray:
+        """The logits of the parts that the model has (N, 1 or 2)."""
+        parts = [deep] if self.model.ngrams is None else [deep, wide]
+        return torch.stack(parts, dim=1).cpu().numpy()
+
+    def _calibration(self) -> dict:
+        channel = self.validation_channel
+        deep, wide = self.model.part_logits([channel.review(row) for row in range(len(channel))])
+        return calibration(self._parts(deep, wide), channel.labels, bias=self.model.ngrams is not None)
 
     def _save(self) -> None:
         if self.run.checkpoints is None:

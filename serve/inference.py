@@ -1,14 +1,17 @@
 """SageMaker inference entry point: model_fn, input_fn, predict_fn, output_fn.
 
 One review comes as text/plain or as application/json {"review": "..."}, and its answer names the words behind
-it. Many come as application/jsonlines (one {"review": "..."} a line), as a JSON list, or as text/csv (the
-review in a column called "review", else in the first); each answer then is short. Needs torch and numpy only.
+it unless "explain" is false. Many come as {"reviews": ["...", ...]}, explained where "explain" is true, and
+are answered {"model", "predictions"}; or as application/jsonlines (one {"review": "..."} a line), as a JSON
+list, or as text/csv (the review in a column called "review", else in the first), and get a short row each.
+Needs torch and numpy only.
 """
 
 import csv
 import io
 import json
 import os
+from enum import Enum
 from typing import NamedTuple
 
 import torch
@@ -33,17 +36,26 @@ class RequestError(_ToolkitError):
         self.status_code, self.phrase, self.message = status_code, phrase, message
 
 
+class Shape(Enum):
+    """What a request looks like, and so its answer."""
+
+    ONE = "one review"
+    MANY = "an object of many reviews"
+    ROWS = "a list, lines or a table of reviews"
+
+
 class Request(NamedTuple):
-    """The reviews of one request; `explain` where it is a single review, which gets its words' weights."""
+    """The reviews of one request, and whether the words behind each verdict are asked for."""
 
     reviews: list[str]
-    explain: bool
+    shape: Shape
+    explain: bool = False
 
 
 class Answer(NamedTuple):
     predictions: list[Prediction]
     version: str
-    single: bool
+    shape: Shape
 
 
 def model_fn(model_dir: str) -> Predictor:
@@ -64,41 +76,51 @@ def input_fn(body: bytes | bytearray | str, content_type: str | None = JSON) -> 
         )
     text = _decoded(body)
     if kind == TEXT:
-        return Request([_review(text, "the body")], explain=True)
+        return Request([_review(text, "the body")], Shape.ONE, explain=True)
     if kind == JSON:
         return _from_json(text)
     reviews = _json_lines(text) if kind == JSON_LINES else _csv_rows(text)
     if not reviews:
         raise _bad_request("the body holds no reviews")
-    return Request(reviews, explain=False)
+    return Request(reviews, Shape.ROWS)
 
 
 def predict_fn(request: Request, predictor: Predictor) -> Answer:
     """Predict all reviews of a request in one batch."""
-    if request.explain:
-        return Answer([predictor.explain(request.reviews[0])], predictor.version, single=True)
-    return Answer(predictor.predict(request.reviews), predictor.version, single=False)
+    answer = predictor.explain if request.explain else predictor.predict
+    return Answer(answer(request.reviews), predictor.version, request.shape)
 
 
 def output_fn(answer: Answer, accept: str | None = JSON) -> tuple[str, str]:
     """The answer in the first type of `accept` that is known. Raises RequestError 406 where none is."""
     kind = _negotiated(accept)
-    rows = [_row(prediction, answer.version) for prediction in answer.predictions]
+    rows = [_row(prediction) for prediction in answer.predictions]
+    version = {"model": answer.version}
+    if kind == JSON and answer.shape is Shape.MANY:
+        return json.dumps(version | {"predictions": rows}, ensure_ascii=False), JSON
+    rows = [row | version for row in rows]
     if kind == JSON:
-        return json.dumps(rows[0] if answer.single else rows, ensure_ascii=False), JSON
+        return json.dumps(rows[0] if answer.shape is Shape.ONE else rows, ensure_ascii=False), JSON
     if kind == JSON_LINES:
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), JSON_LINES
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerows((row["sentiment"], row["probability"], row["model"]) for row in rows)
+    writer.writerows(
+        (row["sentiment"], row["probability"], row["model"], json.dumps(row["unsure"])) for row in rows
+    )
     return table.getvalue(), CSV
 
 
-def _row(prediction: Prediction, version: str) -> dict:
-    row = {"sentiment": prediction.sentiment, "probability": round(prediction.probability, 6)}
+def _row(prediction: Prediction) -> dict:
+    row = {
+        "sentiment": prediction.sentiment,
+        "probability": round(prediction.probability, 6),
+        "unsure": prediction.unsure,
+    }
     if prediction.words is not None:
-        row["words"] = prediction.words
-    return row | {"model": version}
+        row |= {"words": prediction.words, "spans": prediction.spans}
+        row["cut"] = prediction.cut._asdict() if prediction.cut else None
+    return row
 
 
 def _media_type(content_type: str | None) -> str:
@@ -129,10 +151,31 @@ def _from_json(text: str) -> Request:
     if isinstance(content, list):
         if not content:
             raise _bad_request("the body holds no reviews")
-        return Request(
-            [_of_object(item, f"item {n}") for n, item in enumerate(content, start=1)], explain=False
-        )
-    return Request([_of_object(content, "the body")], explain=True)
+        reviews = [_of_object(item, f"item {n}") for n, item in enumerate(content, start=1)]
+        return Request(reviews, Shape.ROWS)
+    if isinstance(content, dict) and "reviews" in content:
+        return _from_many(content)
+    review = _of_object(content, "the body")
+    return Request([review], Shape.ONE, _explain(content, otherwise=True))
+
+
+def _from_many(content: dict) -> Request:
+    if "review" in content:
+        raise _bad_request('the body has both a "review" and "reviews"')
+    reviews = content["reviews"]
+    if not isinstance(reviews, list):
+        raise _bad_request('"reviews" is not a list of strings')
+    if not reviews:
+        raise _bad_request("the body holds no reviews")
+    reviews = [_review(review, f"item {n}") for n, review in enumerate(reviews, start=1)]
+    return Request(reviews, Shape.MANY, _explain(content, otherwise=False))
+
+
+def _explain(content: dict, otherwise: bool) -> bool:
+    explain = content.get("explain", otherwise)
+    if not isinstance(explain, bool):
+        raise _bad_request('"explain" is neither true nor false')
+    return explain
 
 
 def _json_lines(text: str) -> list[str]:

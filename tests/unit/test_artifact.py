@@ -14,6 +14,7 @@ from sentiment_fixtures import ROOT, model_folder
 from sentiment.artifact import SERVING_FILES, read_model, write_model
 from sentiment.errors import ArtifactError
 from sentiment.files import write_checksums
+from sentiment.torch_engine import load_model
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def folder(tmp_path):
 def write_again(loaded, target):
     write_model(
         target,
-        loaded.model,
+        load_model(loaded),
         loaded.word_dict,
         loaded.tokenizer,
         loaded.metrics,
@@ -52,6 +53,7 @@ def test_the_folder_holds_what_serving_needs(folder):
     assert config["architecture"]["ngrams"] == 3 and config["preprocessing"]["tokenizer"] == "words"
     assert config["versions"]["torch"] == torch.__version__
     metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["calibration"]["reviews"] == 40
     assert metrics["validation_accuracy"] > 0.8 and len(metrics["epochs"]) >= metrics["best_epoch"]
 
 
@@ -59,7 +61,7 @@ def test_what_was_written_is_what_is_read(folder, tmp_path):
     loaded = read_model(folder)
     again = read_model(write_again(loaded, tmp_path / "again"))
     reviews = [np.array([2, 5, 9, 70, 3], dtype=np.int32)]
-    assert torch.equal(loaded.model.logits(reviews), again.model.logits(reviews))
+    assert torch.equal(load_model(loaded).logits(reviews), load_model(again).logits(reviews))
     assert loaded.word_dict == again.word_dict
 
 
@@ -128,7 +130,7 @@ def test_pickled_weights_are_never_executed(folder, tmp_path):
     np.savez(folder / "weights.npz", evil=np.array([Evil()], dtype=object))
     write_checksums(folder)
     with pytest.raises(ArtifactError, match="cannot be read"):
-        read_model(folder)
+        load_model(read_model(folder))
     assert not (tmp_path / "owned").exists()
 
 
@@ -136,7 +138,7 @@ def test_weights_that_are_no_archive_are_refused(folder):
     (folder / "weights.npz").write_bytes(b"PK\x03\x04 not really")
     write_checksums(folder)
     with pytest.raises(ArtifactError, match="cannot be read"):
-        read_model(folder)
+        load_model(read_model(folder))
     assert not zipfile.is_zipfile(folder / "weights.npz")
 
 

@@ -38,7 +38,9 @@ def test_one_review_is_answered_with_its_words(model, body, content_type):
     content, kind = answer(model, body, content_type)
     assert kind == "application/json"
     result = json.loads(content)
-    assert result.keys() == {"sentiment", "probability", "words", "model"}
+    assert result.keys() == {"sentiment", "probability", "unsure", "words", "spans", "cut", "model"}
+    assert [GOOD[start:end] for start, end in result["spans"]] == [word for word, _ in result["words"]]
+    assert result["cut"] is None and isinstance(result["unsure"], bool)
     assert result["sentiment"] == "positive" and 0.5 < result["probability"] <= 1
     assert [word for word, _ in result["words"]] == GOOD.replace(",", "").split()
     assert result["model"] == model.version
@@ -50,7 +52,7 @@ def test_json_lines_are_answered_line_by_line(model):
     assert kind == "application/jsonlines" and content.endswith("\n")
     rows = [json.loads(line) for line in content.splitlines()]
     assert [row["sentiment"] for row in rows] == ["positive", "negative", "positive"]
-    assert all(row.keys() == {"sentiment", "probability", "model"} for row in rows)
+    assert all(row.keys() == {"sentiment", "probability", "unsure", "model"} for row in rows)
 
 
 def test_unescaped_line_separators_do_not_end_a_line(model):
@@ -65,6 +67,7 @@ def test_csv_is_read_and_written_with_its_quoting(model):
     rows = list(csv.reader(io.StringIO(content)))
     assert [(row[0], row[2]) for row in rows] == [("positive", model.version), ("negative", model.version)]
     assert float(rows[0][1]) > 0.5 > float(rows[1][1])
+    assert all(row[3] in ("true", "false") for row in rows)
 
 
 def test_a_csv_header_names_the_column(model):
@@ -76,6 +79,28 @@ def test_a_json_list_is_a_batch(model):
     content, _ = answer(model, json.dumps([{"review": BAD}]))
     (row,) = json.loads(content)
     assert row["sentiment"] == "negative" and "words" not in row
+
+
+def test_an_explanation_can_be_left_out(model):
+    result = json.loads(answer(model, json.dumps({"review": GOOD, "explain": False}))[0])
+    assert result.keys() == {"sentiment", "probability", "unsure", "model"}
+
+
+def test_what_was_cut_is_told(model):
+    review = " ".join(f"film{n}" for n in range(300))
+    cut = json.loads(answer(model, review, "text/plain")[0])["cut"]
+    assert cut.keys() == {"start", "end", "words"} and cut["words"] == 300 - 256
+    assert review[cut["start"] : cut["end"]].split() == [f"film{n}" for n in range(128, 172)]
+
+
+@pytest.mark.parametrize("explain", [None, False, True])
+def test_an_object_of_reviews_gets_an_object_of_predictions(model, explain):
+    body = {"reviews": [BAD, GOOD]} | ({} if explain is None else {"explain": explain})
+    result = json.loads(answer(model, json.dumps(body))[0])
+    assert result.keys() == {"model", "predictions"} and result["model"] == model.version
+    assert [row["sentiment"] for row in result["predictions"]] == ["negative", "positive"]
+    more = {"words", "spans", "cut"} if explain else set()
+    assert all(row.keys() == {"sentiment", "probability", "unsure"} | more for row in result["predictions"])
 
 
 def test_a_batch_answers_as_single_reviews_do(model):
@@ -114,6 +139,11 @@ def test_the_answer_comes_in_an_accepted_type(model, accept, kind):
         (b'{"review": 5}', "application/json", 400, "not a string"),
         (b'{"review": " "}', "application/json", 400, "the review is empty"),
         (b"[]", "application/json", 400, "holds no reviews"),
+        (b'{"reviews": []}', "application/json", 400, "holds no reviews"),
+        (b'{"reviews": "good"}', "application/json", 400, "not a list"),
+        (b'{"reviews": ["good", 5]}', "application/json", 400, "the review of item 2 is not a string"),
+        (b'{"reviews": ["good"], "review": "bad"}', "application/json", 400, "has both"),
+        (b'{"review": "good", "explain": 1}', "application/json", 400, "neither true nor false"),
         (b'[{"review": "good"}, {}]', "application/json", 400, "item 2 is not a JSON object"),
         (
             b'{"review": "good"}\n{"review": ""}\n',

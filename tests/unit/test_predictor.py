@@ -1,3 +1,6 @@
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -31,22 +34,86 @@ def test_it_tells_good_from_bad(fast):
     ["The film was WONDERFUL<br />but   dull &amp; long", "dull story " * 400, "great", "\U0001f600"],
 )
 def test_explaining_predicts_the_same(predictor, review):
-    explained, (predicted,) = predictor.explain(review), predictor.predict([review])
+    (explained,), (predicted,) = predictor.explain([review]), predictor.predict([review])
     assert explained.probability == pytest.approx(predicted.probability, abs=1e-6)
+    assert explained.unsure == predicted.unsure and predicted.words is predicted.spans is None
 
 
 def test_words_are_as_written_and_in_reading_order(fast):
-    words = fast.explain("A <b>Wonderful</b> story; AWFUL end!").words
+    words = fast.explain(["A <b>Wonderful</b> story; AWFUL end!"])[0].words
     assert [word for word, _ in words] == ["A", "Wonderful", "story", "AWFUL", "end", "!"]
     weight = dict(words)
     assert weight["Wonderful"] > 0 > weight["AWFUL"]
 
 
+def test_spans_say_where_each_word_stands(fast):
+    review = "\U0001f600 A <b>Wonderful</b> story &amp; an AWFUL end!"
+    (explained,) = fast.explain([review])
+    assert [review[start:end] for start, end in explained.spans] == [word for word, _ in explained.words]
+
+
+def test_many_reviews_are_explained_as_each_alone(predictor):
+    reviews = ["a wonderful film", "dull story of people in a town " * 60, "", "great", "\U0001f600"] * 9
+    for together, review in zip(predictor.explain(reviews), reviews, strict=True):
+        (alone,) = predictor.explain([review])
+        assert together.probability == pytest.approx(alone.probability, abs=1e-6)
+        assert [word for word, _ in together.words] == [word for word, _ in alone.words]
+        expected = pytest.approx([weight for _, weight in alone.words], abs=2e-4)
+        assert [weight for _, weight in together.words] == expected
+        assert (together.spans, together.cut) == (alone.spans, alone.cut)
+
+
+def test_what_the_lstm_skips_of_a_long_review_is_told(predictor):
+    architecture = predictor.loaded.architecture
+    words = [f"film{n}" for n in range(architecture.head + architecture.tail + 30)]
+    (explained,) = predictor.explain([" ".join(words)])
+    skipped = words[architecture.head : len(words) - architecture.tail]
+    assert " ".join(words)[explained.cut.start : explained.cut.end] == " ".join(skipped)
+    assert explained.cut.words == len(skipped) == 30
+    (short,) = predictor.explain([" ".join(words[:-30])])
+    assert short.cut is None
+
+
+def test_probabilities_inside_the_band_are_unsure(fast):
+    reviews = [
+        "wonderful",
+        "terrible",
+        "film",
+        "a wonderful film and a terrible waste",
+        "great people in town",
+    ]
+    for band in ([0.0, 1.0], [0.4, 0.6], None):
+        metrics = {**fast.loaded.metrics, "calibration": {"unsure": band}}
+        predictor = Predictor(replace(fast.loaded, metrics=metrics), fast.engine)
+        for prediction in predictor.predict(reviews):
+            assert prediction.unsure == (band is not None and band[0] < prediction.probability < band[1])
+
+
+def test_the_model_is_described(predictor):
+    described = predictor.describe()
+    assert described.keys() == {
+        "model",
+        "recipe",
+        "labels",
+        "metrics",
+        "calibration",
+        "unsure",
+        "words",
+        "runtime",
+    }
+    assert described["model"] == predictor.version and described["labels"] == ["negative", "positive"]
+    validation = described["metrics"]["validation"]
+    assert 0.5 < validation["accuracy"] <= 1 and validation["reviews"] == 40
+    assert 0 <= described["calibration"]["expected_calibration_error"] <= 1
+    assert described["words"]["head"] == predictor.loaded.architecture.head
+    assert described == json.loads(json.dumps(described))
+
+
 def test_word_weights_are_gradient_times_input(predictor):
     """Scaling the embedding of one word a little moves the deep logit by as much times that word's weight."""
-    model = predictor.model
+    model = predictor.engine.model
     ids = encode(predictor.loaded.word_dict, ["the", "wonderful", "film", "waste", "nobodyknows"] * 3)
-    _, weights = predictor.logit_and_weights(ids)
+    ((_, weights),) = predictor.engine.explain([ids])
     batch = collate([crop(ids, model.architecture)], model.architecture)
     step, base = 1e-3, model.embedding(batch.ids).detach()
     for place in (0, 3, 7):
@@ -65,24 +132,25 @@ def test_word_weights_are_gradient_times_input(predictor):
 
 
 def test_words_between_head_and_tail_have_no_deep_weight(predictor):
-    architecture = predictor.model.architecture
+    architecture = predictor.loaded.architecture
     length = architecture.head + architecture.tail + 50
-    _, weights = predictor.logit_and_weights(np.full(length, 1, dtype=np.int32))
+    ((_, weights),) = predictor.engine.explain([np.full(length, 1, dtype=np.int32)])
     middle = weights[architecture.head : architecture.head + 50]
     assert len(weights) == length and weights.any()
-    if predictor.model.ngrams is None:
+    if not architecture.ngrams:
         assert not middle.any()
 
 
 def test_no_words_left_means_no_evidence(predictor):
     for review in ("\U0001f600 \U0001f600", "&nbsp;", "<br />"):
-        explained = predictor.explain(review)
-        assert (explained.probability, explained.words) == (0.5, [])
+        (explained,) = predictor.explain([review])
+        assert (explained.probability, explained.words, explained.spans) == (0.5, [], [])
+        assert explained.unsure and explained.cut is None
 
 
 def test_stop_words_are_no_evidence_for_the_predecessor():
     predictor = Predictor.from_folder(model_folder("predecessor"))
-    assert predictor.explain("the of and to not").probability == 0.5
+    assert predictor.explain(["the of and to not"])[0].probability == 0.5
 
 
 def test_the_batch_does_not_change_an_answer(predictor):
@@ -102,14 +170,16 @@ def test_the_batch_does_not_change_an_answer(predictor):
 @given(review=st.text(max_size=200))
 def test_any_text_gets_a_probability(review):
     predictor = Predictor.from_folder(model_folder("fast"))
-    explained = predictor.explain(review)
+    (explained,) = predictor.explain([review])
     assert 0 <= explained.probability <= 1
     assert all(np.isfinite(weight) for _, weight in explained.words)
 
 
 def test_predicting_changes_nothing(predictor):
-    before = {name: tensor.clone() for name, tensor in predictor.model.state_dict().items()}
-    predictor.explain("a wonderful film")
+    before = {name: tensor.clone() for name, tensor in predictor.engine.model.state_dict().items()}
+    predictor.explain(["a wonderful film"])
     predictor.predict(["a dull film"] * 3)
-    assert all(torch.equal(before[name], tensor) for name, tensor in predictor.model.state_dict().items())
-    assert all(parameter.grad is None for parameter in predictor.model.parameters())
+    assert all(
+        torch.equal(before[name], tensor) for name, tensor in predictor.engine.model.state_dict().items()
+    )
+    assert all(parameter.grad is None for parameter in predictor.engine.model.parameters())

@@ -16,7 +16,7 @@ from sentiment_fixtures import ROOT, options_of, prepared, tiny_recipe
 
 from sentiment.artifact import read_model
 from sentiment.channels import read_channel
-from sentiment.optimisation import fit_mixture, learning_rate_factor
+from sentiment.optimisation import learning_rate_factor
 from sentiment.recipes import METRIC_DEFINITIONS, RECIPES
 from sentiment.training import Run, Trainer
 from train import train as program
@@ -128,18 +128,6 @@ def test_the_learning_rate_rises_and_falls():
     assert factors.index(max(factors)) == 20 and max(factors) == 1
     assert 0 < factors[0] < 0.1 and 0 < factors[-1] < 0.02
     assert {learning_rate_factor(step, 100, "constant", 0.2) for step in range(100)} == {1.0}
-
-
-def test_the_mixture_trusts_the_part_that_knows():
-    labels = torch.tensor([0.0, 1.0] * 100)
-    noise = torch.randn(200, generator=torch.Generator().manual_seed(0))
-    knowing, ignorant = (
-        (2 * labels - 1) * 2 + noise,
-        torch.randn(200, generator=torch.Generator().manual_seed(1)),
-    )
-    deep, wide, _ = fit_mixture(knowing, ignorant, labels).tolist()
-    assert deep > 5 * abs(wide)
-    assert fit_mixture(-knowing, ignorant, labels)[0] == 0
 
 
 @pytest.mark.slow

@@ -1,10 +1,10 @@
-"""Everything that can keep a review from its verdict, one class for each HTTP status (infra/openapi.yaml)."""
+"""Everything that can keep a request from its answer, one class for each HTTP status (infra/openapi.yaml)."""
 
 from __future__ import annotations
 
 
 class HttpError(Exception):
-    """A request that gets no verdict. The message is for who sent it, `detail` for the log only."""
+    """A request that gets no answer but this. The message is for who sent it, `detail` for the log only."""
 
     status = 500
     code = "internal_error"
@@ -16,6 +16,20 @@ class HttpError(Exception):
 
 class BadRequest(HttpError):
     status, code = 400, "bad_request"
+
+
+class NotFound(HttpError):
+    status, code = 404, "not_found"
+
+
+class MethodNotAllowed(HttpError):
+    """`allowed` are the methods that the path does know."""
+
+    status, code = 405, "method_not_allowed"
+
+    def __init__(self, message: str, allowed: list[str]):
+        super().__init__(message)
+        self.allowed = allowed
 
 
 class TooLong(HttpError):

@@ -1,0 +1,169 @@
+"""The routes of infra/openapi.yaml, for any host and any model. Standard library only.
+
+A host makes a `Request` of what it got, hands it to `Api.answer` and sends the `Response`. It needs no error
+handling of its own: whatever goes wrong is a response, too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from sentiment_api.body import (
+    JSON,
+    MAX_BATCH_REVIEWS,
+    MAX_BODY_BYTES,
+    MAX_REVIEW_CHARACTERS,
+    batch_of,
+    feedback_of,
+    review_of,
+)
+from sentiment_api.errors import BadRequest, HttpError, MethodNotAllowed, NotFound
+
+LIMITS = {"characters": MAX_REVIEW_CHARACTERS, "bytes": MAX_BODY_BYTES, "reviews": MAX_BATCH_REVIEWS}
+MODEL_CACHE_SECONDS = 300
+NEVER_CACHED = "no-store"
+
+
+class Request(NamedTuple):
+    """An HTTP request. Header names are in lower case, the path begins below the API's base address."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    id: str
+
+
+class Response(NamedTuple):
+    """An HTTP response. `error` is why it is one, for the host's log: no part of what is sent."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    error: Exception | None = None
+
+
+class Model(Protocol):
+    """What gives verdicts. Its methods raise the errors of sentiment_api.errors."""
+
+    def predict(self, reviews: list[str], explain: bool) -> list[dict[str, Any]]:
+        """A verdict on each review: {"sentiment", "probability", "unsure", "model"}, explained also
+        {"words", "spans", "cut"}, as infra/openapi.yaml has them."""
+
+    def describe(self) -> dict[str, Any]:
+        """What GET /model answers, but for the limits of the API."""
+
+    def check(self) -> None:
+        """Raises NotReady where the model cannot answer; costs little and wakes nothing."""
+
+
+class Api:
+    """Answers requests.
+
+    `keep_feedback` stores a vote, a JSON object with an "id" and the "time" it came in, and returns the id
+    under which it is kept (sentiment_api.feedback says where).
+    """
+
+    def __init__(self, model: Model, keep_feedback: Callable[[dict[str, Any]], str]):
+        self._model, self._keep_feedback = model, keep_feedback
+        self._routes: dict[str, dict[str, Callable[[Request], Response]]] = {
+            "/predict": {"POST": self._predict},
+            "/predict/batch": {"POST": self._predict_batch},
+            "/feedback": {"POST": self._feedback},
+            "/health": {"GET": self._health},
+            "/model": {"GET": self._describe},
+        }
+
+    def answer(self, request: Request) -> Response:
+        """The response to a request. Never raises; an error shows its message and no more."""
+        try:
+            return self._route(request)
+        except Exception as error:
+            return error_response(error, request.id)
+
+    def _route(self, request: Request) -> Response:
+        methods = self._routes.get(request.path.rstrip("/"))
+        if methods is None:
+            raise NotFound("There is nothing at this address.")
+        if request.method in methods:
+            return methods[request.method](request)
+        if request.method == "HEAD" and "GET" in methods:
+            return methods["GET"](request)._replace(body=b"")
+        allowed = [*methods, *(["HEAD"] if "GET" in methods else [])]
+        raise MethodNotAllowed(f"This address takes {' and '.join(allowed)}.", allowed)
+
+    def _predict(self, request: Request) -> Response:
+        explain = _flag(request.query, "explain", default=True)
+        review = review_of(request.headers, request.body)
+        [verdict] = self._model.predict([review], explain)
+        return _json(200, verdict)
+
+    def _predict_batch(self, request: Request) -> Response:
+        rows = batch_of(request.headers, request.body)
+        reviews = [row for row in rows if isinstance(row, str)]
+        verdicts = self._model.predict(reviews, False) if reviews else []
+        model = verdicts[0]["model"] if verdicts else None
+        remaining = iter(verdicts)
+        predictions = [_row(row, remaining) for row in rows]
+        return _json(200, {"model": model, "predictions": predictions})
+
+    def _feedback(self, request: Request) -> Response:
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        vote = feedback_of(request.headers, request.body)
+        kept = self._keep_feedback({"id": uuid.uuid4().hex, "time": now, **vote})
+        return _json(201, {"id": kept})
+
+    def _health(self, request: Request) -> Response:
+        self._model.check()
+        return _json(200, {"status": "ready"})
+
+    def _describe(self, request: Request) -> Response:
+        response = _json(200, {**self._model.describe(), "limits": LIMITS})
+        tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
+        cached = {"etag": tag, "cache-control": f"max-age={MODEL_CACHE_SECONDS}"}
+        if _names(request.headers.get("if-none-match", ""), tag):
+            return Response(304, cached, b"")
+        return response._replace(headers=response.headers | cached)
+
+
+def error_response(error: Exception, request_id: str) -> Response:
+    """The response for what went wrong; anything but an HttpError is a fault of ours that shows nothing."""
+    shown = error if isinstance(error, HttpError) else HttpError("Something went wrong on our side.")
+    content = {"error": {"code": shown.code, "message": shown.message, "requestId": request_id}}
+    headers = {} if shown.retry_after is None else {"retry-after": str(shown.retry_after)}
+    if isinstance(shown, MethodNotAllowed):
+        headers["allow"] = ", ".join(shown.allowed)
+    return _json(shown.status, content, headers)._replace(error=error)
+
+
+def _json(status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    always = {"content-type": JSON, "cache-control": NEVER_CACHED}
+    return Response(status, always | (headers or {}), json.dumps(content).encode())
+
+
+def _row(row: str | HttpError, verdicts: Any) -> dict[str, Any]:
+    if isinstance(row, HttpError):
+        return {"error": {"code": row.code, "message": row.message}}
+    verdict = next(verdicts)
+    return {name: verdict[name] for name in ("sentiment", "probability", "unsure")}
+
+
+def _flag(query: Mapping[str, str], name: str, default: bool) -> bool:
+    value = query.get(name)
+    if value is None:
+        return default
+    if value not in ("true", "false"):
+        raise BadRequest(f"The query parameter {name} must be true or false.")
+    return value == "true"
+
+
+def _names(if_none_match: str, tag: str) -> bool:
+    """Whether the condition of a GET holds this entity tag (RFC 9110, 13.1.2: by weak comparison)."""
+    tags = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
+    return tag in tags or tags == ["*"]

@@ -1,0 +1,68 @@
+"""The Lambda: an event of API Gateway (payload format 2.0) in, a response out, one line of log a request."""
+
+from __future__ import annotations
+
+import base64
+import os
+import time
+from typing import Any
+
+from sentiment_api.api import Api, Request, Response, error_response
+from sentiment_api.endpoint import Endpoint
+from sentiment_api.logs import request_line
+from sentiment_api.storage import Description, keep_feedback
+
+STACK = os.environ["STACK_NAME"]
+LOG_REVIEWS = os.environ["LOG_REVIEWS"] == "true"
+
+endpoint = Endpoint(Description())
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answers one request. Never raises, never shows a traceback."""
+    began = time.monotonic()
+    request, response = _answer(event, context)
+    print(request_line(request, response, time.monotonic() - began, STACK, LOG_REVIEWS), flush=True)
+    return {
+        "statusCode": response.status,
+        "headers": response.headers,
+        "body": response.body.decode(),
+    }
+
+
+def _answer(event: Any, context: Any) -> tuple[Request, Response]:
+    request_id = _request_id(event, context)
+    try:
+        request = _request(event, request_id)
+    except Exception as error:  # no event of API Gateway
+        nothing = Request("-", "-", {}, {}, b"", request_id)
+        return nothing, error_response(error, request_id)
+    model = endpoint.within(lambda: context.get_remaining_time_in_millis() / 1000)
+    return request, Api(model, keep_feedback).answer(request)
+
+
+def _request_id(event: Any, context: Any) -> str:
+    """API Gateway's, which its access log and the caller have too; else Lambda's own."""
+    try:
+        return str(event["requestContext"]["requestId"])
+    except (KeyError, TypeError):
+        return str(getattr(context, "aws_request_id", "unknown"))
+
+
+def _request(event: dict[str, Any], request_id: str) -> Request:
+    http, stage = event["requestContext"]["http"], event["requestContext"]["stage"]
+    path = str(event["rawPath"])
+    if stage != "$default":
+        path = path.removeprefix(f"/{stage}")
+    headers = {name.lower(): str(value) for name, value in event.get("headers", {}).items()}
+    body = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        content = base64.b64decode(body, validate=True)
+    else:
+        # A body that API Gateway passes on as text has become UTF-8 on the way, whatever it was.
+        content = body.encode("utf-8", "surrogatepass")
+        if "content-type" in headers:
+            headers["content-type"] = headers["content-type"].partition(";")[0]
+    return Request(
+        str(http["method"]), path, event.get("queryStringParameters") or {}, headers, content, request_id
+    )

@@ -1,0 +1,183 @@
+"""The verdicts of the SageMaker endpoint, or the reason why there are none.
+
+A serverless endpoint that slept answers nobody until its container is up, which may take longer than API
+Gateway waits. So an endpoint that says nothing counts as waking up (503, try again) unless it just answered.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+from botocore import exceptions
+from botocore.config import Config
+
+from sentiment_api.aws_errors import code_of, refused
+from sentiment_api.errors import HttpError, ModelFailed, NotReady, Throttled, TimedOut
+from sentiment_api.verdict import verdict_on, verdicts_on
+
+ENDPOINT_NAME = os.environ["ENDPOINT_NAME"]
+# How long the endpoint may take. With the time to connect and to answer it fits into the function's own
+# time-out; both are set in infra/template.yaml.
+ANSWER_SECONDS = float(os.environ["ANSWER_SECONDS"])
+CONNECT_SECONDS = 2
+# A call is begun only while its time-outs and the answer to the person still fit.
+CALL_SECONDS = CONNECT_SECONDS + ANSWER_SECONDS + 1
+# Each is shortened at random, so that those who were refused together do not come back together.
+PAUSES_SECONDS = (0.2, 0.4, 0.8, 1.6)
+
+# A serverless container goes to sleep when it has nothing to do; AWS does not say after how long.
+AWAKE_SECONDS = 300
+# Until torch and the model are loaded there are some of these pauses; the last is not longer than it must be.
+RETRY_WAKING_SECONDS = 5
+# DescribeEndpoint has one request rate for the whole account.
+HEALTH_SECONDS = 5
+# The states in which an endpoint answers.
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
+SERVING = ("InService", "Updating", "SystemUpdating", "RollingBack")
+
+# Made once for all requests that an instance of the function answers. No retries by botocore, which knows
+# nothing of the time that is left.
+client = boto3.client(
+    "sagemaker-runtime",
+    config=Config(
+        connect_timeout=CONNECT_SECONDS, read_timeout=ANSWER_SECONDS, retries={"total_max_attempts": 1}
+    ),
+)
+
+
+class Endpoint:
+    """Asks the endpoint and remembers when it last answered. `describe` tells what GET /model shows."""
+
+    def __init__(
+        self, describe: Callable[[], dict[str, Any]], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._describe, self._clock = describe, clock
+        self._answered: float | None = None
+        self._looked: tuple[float, str] | None = None
+
+    def within(self, seconds_left: Callable[[], float]) -> BoundEndpoint:
+        """The model for one request, which has so many seconds left."""
+        return BoundEndpoint(self, seconds_left)
+
+    def describe(self) -> dict[str, Any]:
+        return self._describe()
+
+    def invoke(self, content: dict[str, Any]) -> bytes:
+        """One call. Raises Throttled, ModelFailed, NotReady or TimedOut."""
+        try:
+            answer = client.invoke_endpoint(
+                EndpointName=ENDPOINT_NAME,
+                ContentType="application/json",
+                Accept="application/json",
+                # A surrogate pair would be 12 bytes of the endpoint's limit, as UTF-8 it is 4.
+                Body=json.dumps(content, ensure_ascii=False).encode(),
+            )
+            body = answer["Body"].read()
+        except exceptions.ClientError as error:
+            raise self._refused(error) from error
+        except exceptions.ReadTimeoutError as error:
+            raise self._silent(str(error)) from error
+        except exceptions.ConnectionError as error:
+            raise NotReady("The model cannot be reached.", retry_after=RETRY_WAKING_SECONDS) from error
+        except (exceptions.HTTPClientError, exceptions.IncompleteReadError) as error:
+            raise ModelFailed("The model's answer broke off.", detail=str(error)) from error
+        self._answered = self._clock()
+        return body
+
+    def status(self) -> str:
+        """The endpoint's state in SageMaker, at most HEALTH_SECONDS old. Raises NotReady or Throttled."""
+        now = self._clock()
+        if self._looked is None or now - self._looked[0] >= HEALTH_SECONDS:
+            try:
+                found = _sagemaker().describe_endpoint(EndpointName=ENDPOINT_NAME)
+            except exceptions.ClientError as error:
+                if code_of(error) == "ValidationException":
+                    raise _not_ready(str(error)) from error
+                raise refused(error) from error
+            except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
+                raise _not_ready(str(error)) from error
+            self._looked = now, found["EndpointStatus"]
+        return self._looked[1]
+
+    def _refused(self, error: exceptions.ClientError) -> HttpError:
+        """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html#API_runtime_InvokeEndpoint_Errors"""
+        code, said = code_of(error), str(error)
+        if code == "ModelError":
+            # A container that says nothing within SageMaker's own limit is told apart by the message alone.
+            if "timed out" in said:
+                return self._silent(said)
+            # What the container itself said follows, and might quote the review. It is in the endpoint's log.
+            return ModelFailed("The model failed on this review.", detail=said.partition(" with message ")[0])
+        # A missing, an unfinished and a broken endpoint are ValidationErrors; the review has been checked.
+        if code in ("ValidationError", "ModelNotReadyException"):
+            return _not_ready(said)
+        return refused(error)
+
+    def _silent(self, detail: str) -> HttpError:
+        """An endpoint that slept is waking up; one that was awake took too long."""
+        if self._answered is not None and self._clock() - self._answered < AWAKE_SECONDS:
+            return TimedOut("The model did not answer in time.", detail=detail)
+        return NotReady(
+            "The model is waking up, which may take a minute.",
+            retry_after=RETRY_WAKING_SECONDS,
+            detail=detail,
+        )
+
+
+class BoundEndpoint:
+    """The endpoint within the time of one request: a sentiment_api.api.Model.
+
+    It is asked again while it is throttled or not ready and a whole call still fits.
+    """
+
+    def __init__(self, endpoint: Endpoint, seconds_left: Callable[[], float]) -> None:
+        self._endpoint, self._seconds_left = endpoint, seconds_left
+
+    def predict(self, reviews: list[str], explain: bool) -> list[dict[str, Any]]:
+        if explain:
+            return [self._explain(review) for review in reviews]
+        return verdicts_on(reviews, self._invoke({"reviews": reviews, "explain": False}))
+
+    def describe(self) -> dict[str, Any]:
+        return self._endpoint.describe()
+
+    def check(self) -> None:
+        status = self._endpoint.status()
+        if status not in SERVING:
+            raise _not_ready(f"the endpoint is {status}")
+
+    def _explain(self, review: str) -> dict[str, Any]:
+        return verdict_on(review, self._invoke({"review": review, "explain": True}))
+
+    def _invoke(self, content: dict[str, Any]) -> bytes:
+        pauses = iter(PAUSES_SECONDS)
+        while True:
+            if self._seconds_left() < CALL_SECONDS:
+                raise _not_ready("too little time was left to ask the endpoint")
+            try:
+                return self._endpoint.invoke(content)
+            except (Throttled, NotReady):
+                pause = next(pauses, 0) * random.uniform(0.5, 1)
+                if not pause or self._seconds_left() - pause < CALL_SECONDS:
+                    raise
+                time.sleep(pause)
+
+
+def _not_ready(detail: str) -> NotReady:
+    return NotReady("The model is not ready.", retry_after=RETRY_WAKING_SECONDS, detail=detail)
+
+
+@functools.cache
+def _sagemaker() -> Any:
+    """Made when first needed: SageMaker's API is large, and reading its model takes a tenth of a second."""
+    return boto3.client(
+        "sagemaker",
+        config=Config(connect_timeout=CONNECT_SECONDS, read_timeout=5, retries={"total_max_attempts": 2}),
+    )

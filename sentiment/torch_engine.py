@@ -1,0 +1,38 @@
+"""The model computed by torch: on every device, and wherever the faster form is not to be had."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from sentiment.artifact import LoadedModel, read_weights
+from sentiment.errors import ArtifactError
+from sentiment.model import LSTMClassifier
+
+
+class TorchEngine:
+    """An LSTMClassifier that predicts and explains. Raises ArtifactError for weights that do not fit."""
+
+    name = "torch"
+
+    def __init__(self, loaded: LoadedModel, device: str | torch.device = "cpu"):
+        self.model = load_model(loaded, device)
+
+    def logits(self, reviews: Sequence[np.ndarray]) -> np.ndarray:
+        """Logits (N,) of whole reviews as word ids; exactly 0 for one without words."""
+        return self.model.logits(reviews).cpu().double().numpy()
+
+    def explain(self, reviews: Sequence[np.ndarray]) -> list[tuple[float, np.ndarray]]:
+        """For each review its logit and each word's weight (float64)."""
+        return self.model.logits_and_word_weights(reviews)
+
+
+def load_model(loaded: LoadedModel, device: str | torch.device = "cpu") -> LSTMClassifier:
+    """The classifier of a model folder, ready to predict. Raises ArtifactError."""
+    model = LSTMClassifier(loaded.architecture)
+    arrays = read_weights(loaded)
+    try:
+        model.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+    except (RuntimeError, TypeError) as error:
+        raise ArtifactError(f"the model in {loaded.folder} cannot be read: {error}") from None
+    return model.to(device).eval()
