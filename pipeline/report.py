@@ -6,6 +6,10 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from sentiment.calibration import reliability
+
 
 def evaluation(labels: list[int], probabilities: list[float]) -> dict[str, Any]:
     """Accuracy with its 95 % interval, log loss and confusion matrix.
@@ -39,35 +43,18 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     return centre - half, centre + half
 
 
-def calibration(labels: list[int], probabilities: list[float], bins: int = 10) -> list[dict[str, float]]:
-    """Reviews in `bins` equal ranges of the probability, empty ones left out.
+def calibration(labels: list[int], probabilities: list[float]) -> dict[str, Any]:
+    """How far the probabilities can be taken at their word.
 
-    Of each: how many `reviews`, their mean `probability` of being positive, and the share that is `positive`
-    with its 95 % interval (`low`, `high`).
+    `bins` are tenths of the reviews in order of probability, each with its number of `reviews`, their mean
+    `probability`, and the share that is `positive` with its 95 % interval (`low`, `high`);
+    `expected_calibration_error` is how far probability and share are apart, averaged over the reviews.
     """
-    grouped: list[list[tuple[int, float]]] = [[] for _ in range(bins)]
-    for label, probability in zip(labels, probabilities, strict=True):
-        grouped[min(int(probability * bins), bins - 1)].append((label, probability))
-    table = []
-    for group in filter(None, grouped):
-        positive = sum(label for label, _ in group)
-        low, high = wilson_interval(positive, len(group))
-        table.append(
-            {
-                "reviews": len(group),
-                "probability": sum(probability for _, probability in group) / len(group),
-                "positive": positive / len(group),
-                "low": low,
-                "high": high,
-            }
-        )
-    return table
-
-
-def expected_calibration_error(table: list[dict[str, float]]) -> float:
-    """How far probability and truth are apart, averaged over the reviews of a calibration table."""
-    reviews = sum(row["reviews"] for row in table)
-    return sum(row["reviews"] * abs(row["probability"] - row["positive"]) for row in table) / reviews
+    bins = reliability(np.array(probabilities, dtype=float), np.array(labels, dtype=float))
+    for row in bins:
+        row["low"], row["high"] = wilson_interval(round(row["positive"] * row["reviews"]), row["reviews"])
+    error = sum(row["reviews"] * abs(row["probability"] - row["positive"]) for row in bins) / len(labels)
+    return {"expected_calibration_error": error, "bins": bins}
 
 
 def draw_confusion_matrix(result: dict[str, Any], file: Path) -> None:
@@ -98,23 +85,21 @@ def draw_confusion_matrix(result: dict[str, Any], file: Path) -> None:
     _save(figure, file)
 
 
-def draw_calibration(table: list[dict[str, float]], file: Path) -> None:
-    """A calibration table as a PNG file: how often reviews of each probability really are positive."""
+def draw_calibration(result: dict[str, Any], file: Path) -> None:
+    """A calibration as a PNG file: how often reviews of each probability really are positive."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5, 5.2), layout="constrained")
-    axes, counts = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
-    said, true = ([row[name] for row in table] for name in ("probability", "positive"))
-    errors = [[abs(row["positive"] - row[end]) for row in table] for end in ("low", "high")]
+    bins = result["bins"]
+    said, true = ([row[name] for row in bins] for name in ("probability", "positive"))
+    errors = [[abs(row["positive"] - row[end]) for row in bins] for end in ("low", "high")]
+    figure = Figure(figsize=(5, 4.4), layout="constrained")
+    axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="perfectly calibrated")
-    axes.errorbar(said, true, errors, fmt="o-", color="tab:blue", capsize=3, label="this model (95 %)")
+    axes.errorbar(said, true, errors, fmt="o-", capsize=3, label="a tenth of the reviews each (95 %)")
+    axes.set_xlabel("probability of positive, as the model says")
     axes.set_ylabel("share that really is positive")
-    axes.set_ylim(-0.02, 1.02)
     axes.legend(loc="upper left", frameon=False)
-    axes.set_title(f"off by {expected_calibration_error(table):.1%} on average", fontsize=11)
-    counts.bar(said, [row["reviews"] for row in table], width=0.06, color="tab:blue", alpha=0.5)
-    counts.set_ylabel("reviews")
-    counts.set_xlabel("probability of positive, as the model says")
+    axes.set_title(f"off by {result['expected_calibration_error']:.1%} on average", fontsize=11)
     _save(figure, file)
 
 
