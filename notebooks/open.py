@@ -23,7 +23,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 NOTEBOOK = "notebooks/walkthrough.ipynb"
 HOST, PORT = "127.0.0.1", 8888
 START_SECONDS = 90.0
-END_SECONDS = 15.0
+# `localcloud run` gives its command ten seconds to end.
+END_SECONDS = 8.0
 
 
 def main() -> int:
@@ -36,7 +37,8 @@ def main() -> int:
     lab = subprocess.Popen(
         command(port, options.no_browser),
         cwd=PROJECT,
-        env={**os.environ, "JUPYTER_TOKEN": token},
+        # labconfig/ keeps Jupyter from asking about news and updates.
+        env={**os.environ, "JUPYTER_TOKEN": token, "JUPYTER_CONFIG_PATH": str(PROJECT / "notebooks")},
         start_new_session=True,
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -51,18 +53,20 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         end(lab)
 
 
 def command(port: int, no_browser: bool) -> list[str]:
     return [
-        *(sys.executable, "-m", "jupyterlab", NOTEBOOK, "--log-level=ERROR"),
+        *(sys.executable, "-m", "jupyterlab", "--Application.log_level=ERROR"),
+        *(f"--ServerApp.root_dir={PROJECT}", f"--LabApp.default_url=/lab/tree/{NOTEBOOK}"),
         *(f"--ServerApp.ip={HOST}", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
         # Sockets in a private folder: over TCP anyone on this machine could listen.
         "--KernelManager.transport=ipc",
-        # Nothing that asks the network, or the person, about anything else than the notebook.
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        "--LabApp.news_url=None",
+        # In a container a person often is root.
+        "--ServerApp.allow_root=True",
         "--LabApp.extension_manager=readonly",
         *(["--no-browser"] if no_browser else []),
     ]
