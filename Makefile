@@ -9,10 +9,14 @@ DATA_PATH ?=
 # Named settings of the model (sentiment/recipes.py), and single hyperparameters to override.
 RECIPE ?= fast
 SET ?=
+# A model to take instead of training one: a folder, a model.tar.gz, models:/movie-sentiment@champion, runs:/ID/model.
+MODEL ?=
 # Name of the CloudFormation stack: one stack is one whole system.
 STACK ?= movie-sentiment
 # Where the offline cloud listens.
 PORT ?= 4566
+# Where `make mlflow` listens.
+MLFLOW_PORT ?= 5001
 # Python 3.11 or 3.12; the first on the PATH that runs.
 PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null \
@@ -25,17 +29,17 @@ TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/d
 
 BIN := .venv/bin
 PIPELINE = $(BIN)/python -m pipeline --sam $(CURDIR)/.venv-sam/bin/sam --stack "$(STACK)" --data "$(DATA)" \
-	$(if $(DATA_PATH),--data-path "$(DATA_PATH)") --recipe "$(RECIPE)" $(foreach pair,$(SET),--set "$(pair)")
+	$(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(MODEL),--model "$(MODEL)") --recipe "$(RECIPE)" $(foreach pair,$(SET),--set "$(pair)")
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo setup data prepare bootstrap upload train package evaluate deploy summary destroy notebook notebook-run test lint format lock clean
+.PHONY: help demo setup data prepare bootstrap upload train package evaluate register deploy summary destroy mlflow notebook notebook-run test lint format lock clean
 MAKEFLAGS += --no-print-directory
 
 help: ## List the targets
 	@echo "make TARGET [NAME=value ...]"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "names: DATA DATA_PATH RECIPE SET STACK PORT PYTHON TORCH_INDEX (explained at the top of the Makefile)"
+	@echo "names: DATA DATA_PATH RECIPE SET MODEL STACK PORT MLFLOW_PORT PYTHON TORCH_INDEX (explained at the top of the Makefile)"
 
 demo: setup ## The whole chain, offline, from reviews to a page that answers; stays up until Ctrl-C
 	@$(BIN)/localcloud run --port $(PORT) --stay -- $(MAKE) evaluate deploy summary
@@ -60,11 +64,14 @@ upload: prepare bootstrap ## Put the arrays into S3
 train: upload ## Train the model by a SageMaker training job
 	@$(PIPELINE) train
 
-package: train ## Check the model and put it where endpoints load it
+package: $(if $(MODEL),bootstrap,train) ## Check the model and put it where endpoints load it
 	@$(PIPELINE) package
 
-evaluate: package ## Test the model on held-out reviews by SageMaker batch transform
+evaluate: package $(if $(MODEL),upload) ## Test the model on held-out reviews by SageMaker batch transform
 	@$(PIPELINE) evaluate
+
+register: package ## Log the model's run to MLflow and register the model
+	@MLFLOW_TRACKING_URI="$${MLFLOW_TRACKING_URI:-http://127.0.0.1:$(MLFLOW_PORT)}" $(PIPELINE) register
 
 deploy: package ## Deploy endpoint, Lambda, API and page by AWS SAM, training first if need be
 	@$(PIPELINE) deploy
@@ -74,6 +81,9 @@ summary: setup ## Print the addresses of the page and the API
 
 destroy: setup ## Delete all that deploy made in the cloud
 	@$(PIPELINE) destroy
+
+mlflow: setup ## Start an MLflow server with its pages; Ctrl-C ends it
+	@$(BIN)/python train/tracking.py serve --port $(MLFLOW_PORT)
 
 notebook: setup ## Open the walkthrough in JupyterLab, with an offline cloud behind it; Ctrl-C ends both
 	@$(BIN)/localcloud run --port $(PORT) -- $(BIN)/python notebooks/open.py

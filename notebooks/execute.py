@@ -44,7 +44,8 @@ def main() -> int:
     try:
         execute(options.output, options.parameters)
     except PapermillExecutionError as error:
-        print(_COLOURS.sub("", f"error: cell {error.cell_index} failed: {error}"), file=sys.stderr)
+        reason = _COLOURS.sub("", f"{error.ename}: {error.evalue}")
+        print(f"error: the cell of input [{error.exec_count}] failed: {reason}", file=sys.stderr)
         return 1
     return 0
 

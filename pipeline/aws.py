@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,17 @@ def upload(file: Path, uri: str) -> None:
     bucket, key = split_uri(uri)
     with _bar(file.name, file.stat().st_size) as bar:
         client("s3").upload_file(str(file), bucket, key, Callback=bar.update)
+
+
+def read_json(uri: str) -> Any:
+    bucket, key = split_uri(uri)
+    return json.loads(client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+
+
+def write_json(content: Any, uri: str) -> None:
+    bucket, key = split_uri(uri)
+    body = json.dumps(content, indent=2).encode() + b"\n"
+    client("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
 
 
 def download(uri: str, file: Path) -> None:

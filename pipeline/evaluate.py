@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pipeline import aws, inputs, jobs, stack
+from pipeline import aws, inputs, jobs, stack, tracking
 from pipeline.console import say, shown, step
 from pipeline.package import packaged
 from pipeline.report import calibration, draw_calibration, draw_confusion_matrix, evaluation
@@ -20,7 +20,9 @@ def run(settings: Settings) -> None:
     report = report_file(settings, key)
     if report.exists():
         say(f"unchanged: {shown(report)}")
-        show(json.loads(report.read_text()))
+        result = json.loads(report.read_text())
+        describe(uri, result)
+        show(result)
         return
     prepared = inputs.prepared(settings)
     labels = json.loads((prepared.test / "labels.json").read_text())
@@ -29,8 +31,12 @@ def run(settings: Settings) -> None:
         raise PipelineError(f"batch transform answered {len(answers)} of {len(labels)} test reviews")
     probabilities = [answer["probability"] for answer in answers]
     result = evaluation(labels, probabilities)
-    result |= {"model": answers[0]["model"], "data": settings.data, "recipe": settings.recipe}
-    result["calibration"] = calibration(labels, probabilities)
+    result |= {
+        "model": answers[0]["model"],
+        "data": settings.data,
+        "recipe": settings.model or settings.recipe,
+        "calibration": calibration(labels, probabilities),
+    }
 
     report.parent.mkdir(parents=True, exist_ok=True)
     pictures = report.with_name("confusion.png"), report.with_name("calibration.png")
@@ -39,12 +45,31 @@ def run(settings: Settings) -> None:
     part = report.with_suffix(".part")
     part.write_text(json.dumps(result, indent=2) + "\n")
     part.replace(report)
+    describe(uri, result)
     say("wrote: " + ", ".join(map(shown, (report, *pictures))))
+    tracking.log_if_wanted("test", inputs.model_file(settings, key), report)
     show(result)
 
 
 def report_file(settings: Settings, key: str) -> Path:
+    """A trained model's key tells on what reviews it was trained, and so tested; a given model's does not."""
+    if settings.model is not None:
+        key = f"{key}-{inputs.prepared(settings).key}"
     return settings.build / "evaluation" / key / "evaluation.json"
+
+
+def describe(model_uri: str, result: dict[str, Any]) -> None:
+    """Add the accuracy to the model's description, which the API tells and the page shows."""
+    uri = inputs.description_uri(model_uri)
+    description = aws.read_json(uri)
+    test = {
+        "accuracy": result["accuracy"],
+        "interval": list(result["accuracy_interval_95"]),
+        "reviews": result["reviews"],
+    }
+    if description["metrics"].get("test") != test:
+        description["metrics"]["test"] = test
+        aws.write_json(description, uri)
 
 
 def show(result: dict[str, Any]) -> None:

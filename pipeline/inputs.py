@@ -65,3 +65,8 @@ def data_uri(bucket: str, data_key: str) -> str:
 def model_uri(bucket: str, key: str) -> str:
     """Where the cloud keeps the model of a key, and the endpoint loads it from."""
     return f"s3://{bucket}/models/{key}/model.tar.gz"
+
+
+def description_uri(model_uri: str) -> str:
+    """Where the cloud keeps what the API tells about a model (GET /model in infra/openapi.yaml)."""
+    return f"{model_uri.rpartition('/')[0]}/model.json"

@@ -1,4 +1,4 @@
-"""A trained model -> the checked artefact that batch transform and the endpoint load."""
+"""A trained model -> the checked artefact that batch transform and the endpoint load, and its description."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import tempfile
 
 from pipeline import aws, inputs, stack
 from pipeline.console import say, shown, step
+from pipeline.given_model import model_key
 from pipeline.settings import PipelineError, Settings
 from sentiment.errors import ArtifactError
 
@@ -23,9 +24,10 @@ def packaged(settings: Settings) -> tuple[str, str]:
     The training job's own model.tar.gz carries its inference code, so nothing is repacked: it is checked
     and copied.
     """
-    key = inputs.model_key(settings, inputs.prepared(settings).key)
+    key = model_key(settings)
     uri = inputs.model_uri(stack.output(settings, "DataBucketName"), key)
-    if not aws.exists(uri):
+    description = inputs.description_uri(uri)
+    if not (aws.exists(uri) and aws.exists(description)):
         from sentiment.predictor import Predictor  # brings torch, which takes seconds to import
 
         file = inputs.model_file(settings, key)
@@ -37,11 +39,12 @@ def packaged(settings: Settings) -> tuple[str, str]:
             try:
                 with tarfile.open(file) as archive:
                     archive.extractall(folder, filter="data")
-                version = Predictor.from_folder(folder).version
+                predictor = Predictor.from_folder(folder)
             except (tarfile.TarError, ArtifactError, OSError) as error:
                 raise PipelineError(
                     f"{shown(file)} is no usable model ({error}): delete it and run `make train` again"
                 ) from error
-        say(f"checked: {shown(file)}, model version {version}")
+        say(f"checked: {shown(file)}, model version {predictor.version}")
+        aws.write_json(predictor.describe(), description)
         aws.upload(file, uri)
     return uri, key

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 
-from pipeline import aws, inputs, jobs, stack
+from pipeline import aws, inputs, jobs, stack, tracking
 from pipeline.console import say, shown, step
 from pipeline.settings import PipelineError, Settings
 from sentiment.recipes import METRIC_DEFINITIONS
@@ -37,6 +37,7 @@ def run(settings: Settings) -> None:
             [f"{job['TrainingTimeInSeconds']} s", *(f"{name} {value:.4g}" for name, value in metrics.items())]
         )
     )
+    tracking.log_if_wanted("log", file)
 
 
 def _run_job(settings: Settings, bucket: str, data: str, key: str) -> dict:

@@ -26,13 +26,12 @@ import sentiment
 from sentiment import text
 from sentiment.architecture import Architecture
 from sentiment.errors import ArtifactError, RecipeError
-from sentiment.files import broken_files, sha256_of, write_checksums, write_json
+from sentiment.files import CHECKSUMS, broken_files, sha256_of, write_checksums, write_json
 
 if TYPE_CHECKING:  # reading a model folder does not need torch
     from sentiment.model import LSTMClassifier
 
 FORMAT_VERSION = 2
-CHECKSUMS = "checksums.json"
 SERVING_FILES = (
     "__init__.py",
     "architecture.py",

@@ -94,6 +94,26 @@ def read_json(folder: str | Path, file_name: str) -> dict:
     return content
 
 
+def read_raw_reviews(folder: str | Path) -> tuple[list[str], list[int]]:
+    """The test reviews as people wrote them, and their labels. Raises ChannelError."""
+    reviews_file, labels_file = Path(folder) / "reviews.jsonl", Path(folder) / "labels.json"
+    try:
+        rows = [json.loads(line) for line in reviews_file.read_text(encoding="utf-8").split("\n") if line]
+        labels = json.loads(labels_file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ChannelError(f"{error.filename} is missing; prepare the data again") from None
+    except (OSError, ValueError) as error:
+        raise ChannelError(f"the raw reviews in {folder} are not readable as JSON ({error})") from None
+    reviews = [row.get("review") if isinstance(row, dict) else None for row in rows]
+    if not all(isinstance(review, str) for review in reviews):
+        raise ChannelError(f'{reviews_file}: each line must be {{"review": "..."}}')
+    if not reviews or not isinstance(labels, list) or len(labels) != len(reviews):
+        raise ChannelError(f"{labels_file} must hold a label for each of the {len(reviews)} reviews")
+    if any(label not in (0, 1) for label in labels):
+        raise ChannelError(f"{labels_file} holds something other than 0 and 1")
+    return reviews, labels
+
+
 def read_word_dict(folder: str | Path) -> dict[str, int]:
     """word_dict.json of the train channel: ids from 2 up, each once. Raises ChannelError."""
     word_dict = read_json(folder, "word_dict.json")

@@ -69,7 +69,9 @@ class Trained:
 
 
 class Trainer:
-    """One training run. `should_stop` is asked after every step; `say` gets the lines that people read."""
+    """One training run. `should_stop` is asked after every step; `say` gets the lines that people read;
+    `note_epochs` gets the metrics of all epochs so far when one has ended.
+    """
 
     def __init__(
         self,
@@ -79,8 +81,10 @@ class Trainer:
         run: Run,
         say: Say = print,
         should_stop: Callable[[], bool] = lambda: False,
+        note_epochs: Callable[[list[dict]], None] = lambda history: None,
     ):
         self.recipe, self.run, self.say, self.should_stop = recipe, run, say, should_stop
+        self.note_epochs = note_epochs
         self.train_channel, self.validation_channel = train, validation
         self.device = torch.device(run.device)
         torch.manual_seed(run.seed)
@@ -232,6 +236,7 @@ class Trainer:
         if self._is_out_of_patience():
             self.say(f"no better {self.recipe.best_by} for {self.recipe.patience} epochs: stopping early")
         self._save()
+        self.note_epochs(progress.history)
 
     def _validate(self) -> tuple[float, float]:
         """Accuracy and mean log loss on validation, where the weights of the model's parts are fitted too."""

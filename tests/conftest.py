@@ -37,6 +37,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _group(item: pytest.Item) -> str:
     fixtures = getattr(item, "fixturenames", ())
+    back_end = item.callspec.params.get("back_end") if hasattr(item, "callspec") else None
+    if back_end:  # of the API
+        return "chain" if back_end == "lambda" else back_end
     if "deployment" in fixtures or item.path.is_relative_to(PROJECT / "tests" / "e2e"):
         return "chain"
     return "toolkit" if "toolkit" in fixtures else item.path.stem

@@ -5,6 +5,9 @@
 
 In a training job the folders come from SM_CHANNEL_TRAIN, SM_CHANNEL_VALIDATION and SM_MODEL_DIR, and every
 hyperparameter of the job is an argument here. What is not given comes from the recipe.
+
+Where MLFLOW_TRACKING_URI is set, train/tracking.py logs the run to MLflow meanwhile. The record that it logs
+from is run.json in the model folder, so that it can do so afterwards as well.
 """
 
 import argparse
@@ -31,10 +34,14 @@ if "OMP_WAIT_POLICY" not in os.environ:
 import torch  # noqa: E402
 
 from sentiment.artifact import write_model  # noqa: E402
-from sentiment.channels import read_channel, read_json, read_word_dict  # noqa: E402
+from sentiment.assessment import assessment  # noqa: E402
+from sentiment.channels import read_channel, read_json, read_raw_reviews, read_word_dict  # noqa: E402
 from sentiment.errors import ChannelError, SentimentError  # noqa: E402
+from sentiment.predictor import Predictor  # noqa: E402
 from sentiment.recipes import CHOICES, DEFAULT_RECIPE, RECIPES, Recipe, recipe  # noqa: E402
-from sentiment.training import Run, Trainer  # noqa: E402
+from sentiment.run_follower import followed  # noqa: E402
+from sentiment.run_record import FILE_NAME, begin_record  # noqa: E402
+from sentiment.training import Run, Trained, Trainer  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -69,6 +76,7 @@ def train(options: argparse.Namespace) -> None:
     if options.model_dir is None:
         raise ChannelError("there is nowhere to write the model: give --model-dir FOLDER, or SM_MODEL_DIR")
     training, validation = (read_channel(getattr(options, name), name) for name in ("train", "validation"))
+    test = read_raw_reviews(options.test) if options.test else None
     word_dict = read_word_dict(options.train)
     tokenizer = read_json(options.train, "preprocessing.json").get("tokenizer")
     if tokenizer != chosen.tokenizer:
@@ -84,26 +92,57 @@ def train(options: argparse.Namespace) -> None:
         f"on {run.device} in {'bfloat16' if run.bfloat16 else 'float32'} "
         f"with {torch.get_num_threads()} threads, seed {run.seed}"
     )
-    with stop_requests() as stop_requested:
-        trained = Trainer(chosen, training, validation, run, say, stop_requested).fit()
-    if not trained.metrics["best_epoch"]:
-        say("stopped before the first epoch ended: there is no model to write yet")
-        return
-    # No times or dates go into the folder: the same training gives the same bytes, and so the same version.
+    parameters = {**asdict(chosen), "recipe": chosen.name, "max_epochs": chosen.epochs, **asdict(run)}
+    parameters["threads"] = torch.get_num_threads()
+    for name in ("name", "epochs", "checkpoints"):
+        del parameters[name]
+    record = begin_record(parameters, options.train, validation, run.checkpoints)
+    with followed(record, HERE / "tracking.py", Path(options.model_dir), run.checkpoints) as publish:
+
+        def note_epochs(history: list[dict]) -> None:
+            record.note_epochs(history)
+            publish()
+
+        with stop_requests() as stop_requested:
+            trained = Trainer(chosen, training, validation, run, say, stop_requested, note_epochs).fit()
+        if not trained.metrics["best_epoch"]:
+            say("stopped before the first epoch ended: there is no model to write yet")
+            record.end("KILLED")
+            return
+        write(options, chosen, run, trained, word_dict)
+        say(
+            f"wrote the model of epoch {trained.metrics['best_epoch']} "
+            f"(validation_accuracy={trained.metrics['validation_accuracy']:.4f}) "
+            f"to {options.model_dir} after {time.monotonic() - started:.0f} s"
+        )
+        record.note_epochs(trained.metrics["epochs"])
+        record.results = {
+            name: value for name, value in trained.metrics.items() if isinstance(value, (int, float))
+        }
+        reviews = [validation.review(row) for row in range(len(validation))]
+        record.validation = assessment(
+            validation.labels, torch.sigmoid(trained.model.logits(reviews)).tolist()
+        )
+        if test is not None:
+            predictions = Predictor.from_folder(options.model_dir).predict(test[0])
+            record.test = assessment(test[1], [prediction.probability for prediction in predictions])
+            say(f"test_accuracy={record.test['accuracy']:.4f} on {record.test['reviews']:,} reviews")
+        record.end("FINISHED" if trained.finished else "KILLED")
+        record.write(Path(options.model_dir) / FILE_NAME)
+
+
+def write(options: argparse.Namespace, chosen: Recipe, run: Run, trained: Trained, word_dict: dict) -> None:
+    """Write the model folder."""
+    # No times or dates go into the model: the same training gives the same bytes, and so the same version.
     settings_used = {**asdict(chosen), "seed": run.seed}
     write_model(
         options.model_dir,
         trained.model,
         word_dict,
-        tokenizer,
+        chosen.tokenizer,
         trained.metrics,
         settings_used,
         inference_script(),
-    )
-    say(
-        f"wrote the model of epoch {trained.metrics['best_epoch']} "
-        f"(validation_accuracy={trained.metrics['validation_accuracy']:.4f}) "
-        f"to {options.model_dir} after {time.monotonic() - started:.0f} s"
     )
 
 
@@ -151,6 +190,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     environment = os.environ.get
     parser.add_argument("--train", metavar="FOLDER", default=environment("SM_CHANNEL_TRAIN"))
     parser.add_argument("--validation", metavar="FOLDER", default=environment("SM_CHANNEL_VALIDATION"))
+    parser.add_argument(
+        "--test",
+        metavar="FOLDER",
+        default=environment("SM_CHANNEL_TEST"),
+        help="raw test reviews, as preparing writes them, to tell the accuracy on at the end",
+    )
     parser.add_argument("--model-dir", metavar="FOLDER", default=environment("SM_MODEL_DIR"))
     parser.add_argument(
         "--checkpoint-dir",

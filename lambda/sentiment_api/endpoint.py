@@ -52,6 +52,10 @@ client = boto3.client(
 )
 
 
+class Waking(NotReady):
+    """The endpoint was asked and said nothing yet: to ask at once again would only make another one wait."""
+
+
 class Endpoint:
     """Asks the endpoint and remembers when it last answered. `describe` tells what GET /model shows."""
 
@@ -124,7 +128,7 @@ class Endpoint:
         """An endpoint that slept is waking up; one that was awake took too long."""
         if self._answered is not None and self._clock() - self._answered < AWAKE_SECONDS:
             return TimedOut("The model did not answer in time.", detail=detail)
-        return NotReady(
+        return Waking(
             "The model is waking up, which may take a minute.",
             retry_after=RETRY_WAKING_SECONDS,
             detail=detail,
@@ -163,6 +167,8 @@ class BoundEndpoint:
                 raise _not_ready("too little time was left to ask the endpoint")
             try:
                 return self._endpoint.invoke(content)
+            except Waking:
+                raise
             except (Throttled, NotReady):
                 pause = next(pauses, 0) * random.uniform(0.5, 1)
                 if not pause or self._seconds_left() - pause < CALL_SECONDS:

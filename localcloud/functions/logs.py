@@ -1,4 +1,7 @@
-"""What functions print, in CloudWatch Logs: group /aws/lambda/<name>, one stream per sandbox."""
+"""What functions print, in CloudWatch Logs: group /aws/lambda/<name>, one stream per sandbox.
+
+Metrics that are embedded in it become CloudWatch metrics.
+"""
 
 import logging
 import threading
@@ -6,6 +9,7 @@ import time
 
 from localcloud.cloud import Cloud
 from localcloud.functions.configuration import Configuration
+from localcloud.functions.embedded_metrics import extract
 from localcloud.iam import role_may
 
 log = logging.getLogger(__name__)
@@ -35,6 +39,8 @@ class FunctionLogs:
                 return
             now = int(time.time() * 1000)
             backend.put_log_events(group, stream, [{"timestamp": now, "message": line} for line in lines])
+        for line in lines:
+            extract(self._cloud, line)
 
     def _ready(self, backend: object, group: str, stream: str) -> bool:
         known = group in backend.groups and stream in backend.groups[group].streams

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 
 import werkzeug
 
+from localcloud import metrics
 from localcloud.cloud import Cloud
 from localcloud.functions.asynchronous import RETRY_SECONDS, Event, EventQueue
 from localcloud.functions.configuration import Configuration, check_request
@@ -212,7 +213,7 @@ class FunctionsService:
         self, record: Any, payload: bytes, request_id: str, client_context: str | None
     ) -> InvocationResult:
         configuration = Configuration.of(record)
-        with self._slot(configuration.arn, record.reserved_concurrency):
+        with self._slot(configuration, record.reserved_concurrency):
             invocation = Invocation(
                 request_id=request_id,
                 payload=payload,
@@ -224,15 +225,23 @@ class FunctionsService:
             with self._pool(configuration, record.code_bytes) as pool:
                 outcome, lines = pool.run(invocation)
         error = "Unhandled" if outcome.error_type else None
+        self._measure(
+            configuration,
+            Invocations=(1, "Count"),
+            Errors=(int(error is not None), "Count"),
+            Throttles=(0, "Count"),
+            Duration=(outcome.duration_ms, "Milliseconds"),
+        )
         return InvocationResult(request_id, outcome.payload, error, lines)
 
     @contextlib.contextmanager
-    def _slot(self, arn: str, reserved: int | str | None) -> Iterator[None]:
+    def _slot(self, configuration: Configuration, reserved: int | str | None) -> Iterator[None]:
         """One of the executions allowed at the same time: of the function's own, else of the account's."""
-        owner = "" if reserved is None else arn
+        owner = "" if reserved is None else configuration.arn
         limit = UNRESERVED_CONCURRENCY if reserved is None else int(reserved)
         with self._lock:
             if self._busy[owner] >= limit:
+                self._measure(configuration, Throttles=(1, "Count"))
                 scope = "Reserved" if owner else ""
                 reason = f"{scope}{'Function' if owner else ''}ConcurrentInvocationLimitExceeded"
                 raise LambdaError(429, "TooManyRequestsException", "Rate Exceeded.", Reason=reason)
@@ -242,6 +251,9 @@ class FunctionsService:
         finally:
             with self._lock:
                 self._busy[owner] -= 1
+
+    def _measure(self, configuration: Configuration, **values: tuple[float, str]) -> None:
+        metrics.record(self._cloud, "AWS/Lambda", {"FunctionName": configuration.name}, values)
 
     @contextlib.contextmanager
     def _pool(self, configuration: Configuration, code: bytes) -> Iterator[Pool]:

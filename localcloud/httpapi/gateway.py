@@ -14,6 +14,7 @@ from typing import Any
 
 import werkzeug
 
+from localcloud import metrics
 from localcloud.addresses import EXECUTE_API_PATH, local_origin
 from localcloud.cloud import Cloud
 from localcloud.functions import FunctionsService, LambdaError
@@ -114,7 +115,23 @@ class HttpApiService:
             cors.add_headers(request, response)
         response.headers["apigw-requestid"] = exchange.context.request_id
         accesslog.write(self._cloud, stage, api_id, _log_values(exchange, response, began))
+        self._measure(exchange, response, (time.monotonic() - began) * 1000)
         return response
+
+    def _measure(self, exchange: _Exchange, response: werkzeug.Response, milliseconds: float) -> None:
+        """https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html"""
+        status = response.status_code
+        values = {
+            "Count": (1, "Count"),
+            "4xx": (int(400 <= status < 500), "Count"),
+            "5xx": (int(status >= 500), "Count"),
+            "Latency": (milliseconds, "Milliseconds"),
+        }
+        if isinstance(exchange.integration_ms, int):
+            values["IntegrationLatency"] = (exchange.integration_ms, "Milliseconds")
+        of_api = {"ApiId": exchange.api.api_id}
+        for dimensions in (of_api, of_api | {"Stage": exchange.stage.name}):
+            metrics.record(self._cloud, "AWS/ApiGateway", dimensions, values)
 
     def _context(self, api_id: str, stage: Any, path: str) -> RequestContext:
         return RequestContext(

@@ -2,10 +2,12 @@
 
 import json
 import re
+import time
 from urllib.parse import unquote
 
 import werkzeug
 
+from localcloud import metrics
 from localcloud.cloud import Cloud
 from localcloud.front import Request
 from localcloud.sagemaker.endpoints import LOG_GROUP, Endpoints, Throttled, Variant
@@ -60,9 +62,12 @@ class Invocation:
         if len(body) > limit:
             return _too_large(len(body), limit)
         headers = {header: request.headers.get(header, "") for header in FORWARDED}
+        began = time.monotonic()
         try:
             answer = variant.server.invoke(body, headers)
+            self._measure(name, variant, answer.status, time.monotonic() - began)
         except NotAnswered as error:
+            self._measure(name, variant, 504, time.monotonic() - began)
             message = (
                 "Your invocation timed out while waiting for a response from container primary. Review "
                 "the latency metrics for each container in Amazon CloudWatch, resolve the issue, and try "
@@ -74,6 +79,17 @@ class Invocation:
         if len(answer.body) > limit:
             return self._model_error(name, answer.status, f"The response has more than {limit} bytes.")
         return _passed_on(answer, variant)
+
+    def _measure(self, name: str, variant: Variant, status: int, seconds: float) -> None:
+        """https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html"""
+        dimensions = {"EndpointName": name, "VariantName": variant.name}
+        values = {
+            "Invocations": (1, "Count"),
+            "Invocation4XXErrors": (int(400 <= status < 500), "Count"),
+            "Invocation5XXErrors": (int(status >= 500), "Count"),
+            "ModelLatency": (seconds * 1e6, "Microseconds"),
+        }
+        metrics.record(self._cloud, "AWS/SageMaker", dimensions, values)
 
     def _model_error(self, name: str, status: int, message: str) -> werkzeug.Response:
         region, account = self._cloud.region, self._cloud.account_id

@@ -1,4 +1,4 @@
-"""infra/openapi.yaml: the Lambda answers as it promises, whatever comes in and whatever the endpoint says."""
+"""infra/openapi.yaml: valid in itself, and kept by the Lambda whatever comes in and whatever AWS says."""
 
 from __future__ import annotations
 
@@ -6,45 +6,29 @@ import base64
 import json
 import re
 import string
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
 from lambda_fixtures import VERDICT, Answer, event, imported, relay
 from openapi_spec_validator import validate
 
+sys.path.append(str(Path(__file__).with_name("api")))
+from contract import CONTRACT, PROJECT, answer_conforms, conforms, resolved
+
 __all__ = ["imported", "relay"]  # fixtures
 
-PROJECT = Path(__file__).resolve().parents[2]
-CONTRACT = yaml.safe_load((PROJECT / "infra" / "openapi.yaml").read_text(encoding="utf-8"))
-PREDICT = CONTRACT["paths"]["/predict"]["post"]
+ROUTES = [(path, method) for path, methods in CONTRACT["paths"].items() for method in methods]
 # Every example is a request to the endpoint: quick, but not free.
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def conforms(value: Any, schema: dict[str, Any]) -> None:
-    """Checks against a schema of the contract, whose references point into the whole document."""
-    Draft202012Validator({**schema, "components": CONTRACT["components"]}).validate(value)
-
-
-def answer_conforms(answer: dict[str, Any]) -> dict[str, Any]:
-    """Checks a response of the Lambda; its parsed body."""
-    body = json.loads(answer["body"], parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
-    promised = PREDICT["responses"][str(answer["statusCode"])]
-    assert answer["headers"]["content-type"] == "application/json"
-    conforms(body, promised["content"]["application/json"]["schema"])
-    if answer["statusCode"] == 200:
-        conforms(answer["headers"]["cache-control"], promised["headers"]["Cache-Control"]["schema"])
-    else:
-        conforms(body, {"$ref": "#/components/schemas/Error"})
-        assert ("retry-after" in answer["headers"]) == ("Retry-After" in promised.get("headers", {}))
-    if seconds := answer["headers"].get("retry-after"):
-        conforms(seconds, CONTRACT["components"]["headers"]["RetryAfter"]["schema"])
-    return body
+def checked(answer: dict[str, Any], path: str = "/predict", method: str = "POST") -> Any:
+    """The parsed body of an answer of the Lambda, which conforms."""
+    return answer_conforms(path, method, answer["statusCode"], answer["headers"], answer["body"].encode())
 
 
 def test_it_is_openapi():
@@ -52,23 +36,43 @@ def test_it_is_openapi():
 
 
 def test_its_examples_conform():
-    for media in PREDICT["requestBody"]["content"].values():
-        conforms(media["example"], media["schema"])
-    verdict = PREDICT["responses"]["200"]["content"]["application/json"]
-    conforms(verdict["example"], verdict["schema"])
+    seen = 0
+    for path, method in ROUTES:
+        operation = CONTRACT["paths"][path][method]
+        bodies = [operation.get("requestBody", {}), *map(resolved, operation["responses"].values())]
+        for media in (media for body in bodies for media in body.get("content", {}).values()):
+            examples = [media["example"]] if "example" in media else []
+            examples += [each["value"] for each in media.get("examples", {}).values()]
+            for example in examples:
+                conforms(example, media["schema"])
+                seen += 1
+    assert seen >= 10
 
 
-def test_its_limits_and_codes_are_those_of_the_lambda(relay):
+def test_its_limits_and_codes_are_those_of_the_api(relay):
     modules = relay.modules
     schemas = CONTRACT["components"]["schemas"]
-    assert schemas["Review"]["maxLength"] == modules.review.MAX_REVIEW_CHARACTERS
-    assert f"{modules.review.MAX_BODY_BYTES:,} bytes" in PREDICT["requestBody"]["description"]
-    assert set(PREDICT["requestBody"]["content"]) == {modules.review.JSON, modules.review.TEXT}
+    assert schemas["Review"]["maxLength"] == modules.body.MAX_REVIEW_CHARACTERS
+    batch = CONTRACT["paths"]["/predict/batch"]["post"]["requestBody"]
+    reviews = batch["content"]["application/json"]["schema"]["properties"]["reviews"]
+    assert reviews["maxItems"] == modules.body.MAX_BATCH_REVIEWS
+    assert schemas["Feedback"]["properties"]["model"]["maxLength"] == modules.body.MAX_MODEL_CHARACTERS
+    limit = f"{modules.body.MAX_BODY_BYTES:,} bytes"
+    assert limit in CONTRACT["info"]["description"]
+    predict = CONTRACT["paths"]["/predict"]["post"]
+    for body in (predict["requestBody"], batch):
+        assert limit in body["description"]
+    assert set(predict["requestBody"]["content"]) == {modules.body.JSON, modules.body.TEXT}
 
     errors = [modules.errors.HttpError, *modules.errors.HttpError.__subclasses__()]
     codes = schemas["Error"]["properties"]["error"]["properties"]["code"]["enum"]
     assert sorted(error.code for error in errors) == sorted(codes)
-    assert {str(error.status) for error in errors} | {"200"} == set(PREDICT["responses"])
+    everywhere = {modules.errors.NotFound.status, modules.errors.MethodNotAllowed.status}
+    statuses = {str(error.status) for error in errors if error.status not in everywhere}
+    assert statuses | {"200"} == set(predict["responses"])
+    assert CONTRACT["components"]["headers"]["MaxAge"]["schema"]["const"] == (
+        f"max-age={modules.api.MODEL_CACHE_SECONDS}"
+    )
 
 
 def test_the_page_counts_characters_up_to_the_same_limit():
@@ -84,14 +88,15 @@ def test_the_page_counts_characters_up_to_the_same_limit():
         (500, (400, "AccessDeniedException")),
         (502, (424, "ModelError")),
         (503, (400, "ValidationError")),
-        (504, (424, "ModelError", "Your invocation timed out")),
+        (503, (424, "ModelError", "Your invocation timed out")),
     ],
 )
 def test_every_failure_of_the_endpoint_is_answered_as_promised(relay, status, aws):
-    relay.endpoint.fails(*aws)
-    answer = relay(event({"review": "A film"}))
-    assert answer["statusCode"] == status
-    answer_conforms(answer)
+    relay.aws.fails(*aws)
+    for path, content in (("/predict", {"review": "A film"}), ("/predict/batch", {"reviews": ["A film"]})):
+        answer = relay(event(content, path=path))
+        assert answer["statusCode"] == status
+        checked(answer, path)
 
 
 anything = st.recursive(
@@ -115,12 +120,28 @@ bodies = st.one_of(
 @QUICK
 @given(body=bodies, kind=media_types)
 def test_any_request_gets_an_answer_of_the_contract(relay, body, kind):
-    relay.endpoint.asked = []
+    found = VERDICT | {"words": [], "spans": []}
+    relay.aws.answers, relay.aws.asked = [Answer(body=found)], []
     answer = relay(event("", kind, **body))
-    content = answer_conforms(answer)
+    content = checked(answer)
     assert answer["statusCode"] in (200, 400, 413, 415)
-    assert len(relay.endpoint.asked) == (answer["statusCode"] == 200)
-    assert (content == VERDICT) == (answer["statusCode"] == 200)
+    assert len(relay.aws.asked) == (answer["statusCode"] == 200)
+    assert (content == found) == (answer["statusCode"] == 200)
+
+
+# JSON has no NaN.
+values = anything.filter(lambda value: "NaN" not in json.dumps(value) and "Infinity" not in json.dumps(value))
+rows = st.lists(st.text(min_size=1) | values, min_size=1, max_size=5)
+
+
+@QUICK
+@given(reviews=rows)
+def test_any_batch_gets_a_prediction_or_an_error_for_each_of_its_rows(relay, reviews):
+    short = {"sentiment": "negative", "probability": 0.25, "unsure": True}
+    good = [isinstance(review, str) and bool(review.strip()) for review in reviews]
+    relay.aws.answers = [Answer(body={"model": "m", "predictions": [short] * sum(good)})]
+    body = checked(relay(event({"reviews": reviews}, path="/predict/batch")), "/predict/batch")
+    assert [row == short for row in body["predictions"]] == good
 
 
 @QUICK
@@ -129,10 +150,23 @@ def test_any_request_gets_an_answer_of_the_contract(relay, body, kind):
     | st.fixed_dictionaries(
         {"headers": anything, "body": anything, "isBase64Encoded": anything, "requestContext": anything}
     )
+    | st.builds(
+        lambda method, path, more: event("", None, method=method, path=path) | more,
+        st.sampled_from(["GET", "POST", "HEAD", "PUT"]) | st.text(),
+        st.sampled_from([path for path, _ in ROUTES]) | st.text(),
+        st.fixed_dictionaries(
+            {}, optional={"headers": anything, "body": anything, "queryStringParameters": anything}
+        ),
+    )
 )
-def test_it_never_raises_whatever_the_event(relay, event):
-    answer = answer_conforms(relay(event))
-    assert "sentiment" not in answer
+def test_it_never_raises_whatever_the_event(relay, made):
+    answer = relay(made)
+    assert 200 <= answer["statusCode"] < 600
+    if answer["body"]:
+        content = json.loads(answer["body"])
+        assert "sentiment" not in content
+        if answer["statusCode"] >= 400:
+            conforms(content, {"$ref": "#/components/schemas/Error"})
 
 
 @QUICK
@@ -145,16 +179,19 @@ def test_it_never_raises_whatever_the_event(relay, event):
         {
             "sentiment": st.sampled_from(["positive", "negative", "neutral", 1]),
             "probability": st.floats() | st.integers(-1, 2),
-            "words": st.lists(st.tuples(st.text(), st.floats()), max_size=3) | anything,
+            "unsure": st.booleans() | anything,
+            "words": st.just([]) | st.lists(st.tuples(st.text(), st.floats()), max_size=3) | anything,
+            "spans": st.just([]) | st.lists(st.tuples(st.integers(), st.integers()), max_size=3),
+            "cut": st.none() | anything,
             "model": st.text() | anything,
         }
     ),
 )
 def test_a_verdict_is_always_the_one_that_the_endpoint_gave(relay, status, error, body):
-    relay.endpoint.answers = [Answer(status, body, error)]
+    relay.aws.answers = [Answer(status, body, error)]
     relay.modules.endpoint.PAUSES_SECONDS = ()
     answer = relay(event({"review": "A film"}))
-    content = answer_conforms(answer)
+    content = checked(answer)
     if answer["statusCode"] == 200:
         assert status == 200
         assert content == json.loads(json.dumps(body))

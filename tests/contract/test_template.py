@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib.util
 import json
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +27,7 @@ Resources = dict[str, dict[str, Any]]
 def resources() -> Resources:
     """The resources that CloudFormation gets."""
     template = copy.deepcopy(WRITTEN)
-    template["Resources"]["PredictFunction"]["Properties"]["CodeUri"] = "s3://bucket/code.zip"
+    template["Resources"]["ApiFunction"]["Properties"]["CodeUri"] = "s3://bucket/code.zip"
     session = boto3.Session(region_name="us-east-1")
     return Translator({}, Parser(), boto_session=session).translate(template, parameter_values={})[
         "Resources"
@@ -119,15 +120,17 @@ def test_the_page_is_read_by_its_own_distribution_only(resources):
     assert "${Distribution}" in allowed["Condition"]["StringEquals"]["AWS:SourceArn"]["Fn::Sub"]
 
 
-def test_the_lambda_may_ask_this_endpoint_write_its_log_and_nothing_else(resources):
-    allowed = {frozenset(actions): on for actions, on in statements(resources, "PredictRole")}
+def test_the_lambda_may_do_what_its_routes_need_and_nothing_else(resources):
+    allowed = {frozenset(actions): on for actions, on in statements(resources, "ApiRole")}
     assert allowed == {
-        frozenset({"sagemaker:InvokeEndpoint"}): [{"Ref": "Endpoint"}],
+        frozenset({"sagemaker:InvokeEndpoint", "sagemaker:DescribeEndpoint"}): [{"Ref": "Endpoint"}],
+        frozenset({"s3:GetObject"}): [{"Fn::Sub": "${DataBucket.Arn}/models/*/model.json"}],
+        frozenset({"s3:PutObject"}): [{"Fn::Sub": "${DataBucket.Arn}/feedback/*"}],
         frozenset({"logs:CreateLogStream", "logs:PutLogEvents"}): [
-            {"Fn::GetAtt": ["PredictLogGroup", "Arn"]}
+            {"Fn::GetAtt": ["FunctionLogGroup", "Arn"]}
         ],
     }
-    assert resources["PredictFunction"]["Properties"]["Role"] == {"Fn::GetAtt": ["PredictRole", "Arn"]}
+    assert resources["ApiFunction"]["Properties"]["Role"] == {"Fn::GetAtt": ["ApiRole", "Arn"]}
 
 
 def test_the_roles_of_sagemaker_reach_no_bucket_but_the_stacks_own(resources):
@@ -178,7 +181,8 @@ def test_only_the_page_may_call_the_api_and_only_so_fast(resources):
     cors = api["Properties"]["Body"]["x-amazon-apigateway-cors"]
     assert cors["allowOrigins"] == [{"Fn::Sub": "https://${Distribution.DomainName}"}]
     assert "retry-after" in cors["exposeHeaders"]
-    assert list(api["Properties"]["Body"]["paths"]) == ["/predict"]
+    assert set(cors["allowMethods"]) == {"GET", "POST"}
+    assert "etag" in cors["exposeHeaders"]
     [stage] = of_type(resources, "AWS::ApiGatewayV2::Stage").values()
     assert stage["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"] == {"Ref": "RequestsPerSecond"}
     assert stage["Properties"]["DefaultRouteSettings"]["ThrottlingBurstLimit"] == {"Ref": "RequestBurst"}
@@ -186,15 +190,57 @@ def test_only_the_page_may_call_the_api_and_only_so_fast(resources):
     assert line["requestId"] == "$context.requestId"
 
 
+def test_every_route_of_the_contract_is_there_and_all_else_reaches_the_function_too(resources):
+    [api] = of_type(resources, "AWS::ApiGatewayV2::Api").values()
+    contract = yaml_parse((INFRA / "openapi.yaml").read_text())["paths"]
+    routes = {(path, method) for path, methods in contract.items() for method in methods}
+    paths = api["Properties"]["Body"]["paths"]
+    # SAM makes each path depend on the condition of the function.
+    made = {(path, method) for path, either in paths.items() for method in either["Fn::If"][1]}
+    assert made == routes | {("$default", "x-amazon-apigateway-any-method")}
+
+
+def test_texts_of_people_are_logged_only_on_demand_and_votes_not_kept_for_ever(resources):
+    assert WRITTEN["Parameters"]["LogReviews"]["Default"] == "false"
+    environment = resources["ApiFunction"]["Properties"]["Environment"]["Variables"]
+    assert environment["LOG_REVIEWS"] == {"Ref": "LogReviews"}
+    rules = resources["DataBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    [feedback] = [rule for rule in rules if rule.get("Prefix") == "feedback/"]
+    assert feedback["ExpirationInDays"] == {"Ref": "FeedbackRetentionDays"}
+
+
+def test_the_function_finds_in_its_environment_what_it_reads_there(resources):
+    read = set()
+    for file in (INFRA.parent / "lambda").rglob("*.py"):
+        read |= set(re.findall(r'os\.environ\["(\w+)"\]', file.read_text()))
+    assert read == set(resources["ApiFunction"]["Properties"]["Environment"]["Variables"])
+
+
+def test_the_alarms_watch_metrics_that_the_function_writes(resources):
+    logs = (INFRA.parent / "lambda" / "sentiment_api" / "logs.py").read_text()
+    metrics = [
+        query["MetricStat"]["Metric"]
+        for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
+        for query in alarm["Properties"].get("Metrics", [])
+        if "MetricStat" in query
+    ]
+    own = [metric for metric in metrics if not metric["Namespace"].startswith("AWS/")]
+    assert len(own) == 2
+    for metric in own:
+        assert f'NAMESPACE = "{metric["Namespace"]}"' in logs
+        assert [each["Name"] for each in metric["Dimensions"]] == ["Stack", "Code"]
+        assert f'_directive(["Stack", "Code"], ("{metric["MetricName"]}", "Count"))' in logs
+
+
 def test_no_log_is_kept_for_ever_and_every_one_has_its_group_before_it_is_written(resources):
     groups = of_type(resources, "AWS::Logs::LogGroup")
-    assert set(groups) == {"EndpointLogGroup", "PredictLogGroup", "ApiLogGroup"}
+    assert set(groups) == {"EndpointLogGroup", "FunctionLogGroup", "ApiLogGroup"}
     for group in groups.values():
         assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
     assert "EndpointLogGroup" in as_list(resources["Endpoint"]["DependsOn"])
-    assert "PredictLogGroup" in as_list(resources["PredictFunction"]["DependsOn"])
-    function = resources["PredictFunction"]["Properties"]["FunctionName"]["Fn::Sub"]
-    assert groups["PredictLogGroup"]["Properties"]["LogGroupName"]["Fn::Sub"] == f"/aws/lambda/{function}"
+    assert "FunctionLogGroup" in as_list(resources["ApiFunction"]["DependsOn"])
+    function = resources["ApiFunction"]["Properties"]["FunctionName"]["Fn::Sub"]
+    assert groups["FunctionLogGroup"]["Properties"]["LogGroupName"]["Fn::Sub"] == f"/aws/lambda/{function}"
 
 
 def test_every_alarm_tells_the_topic_if_there_is_one(resources):
@@ -205,7 +251,7 @@ def test_every_alarm_tells_the_topic_if_there_is_one(resources):
 
 
 def test_the_function_has_time_to_answer_before_the_gateway_gives_up_and_a_handler_that_exists(monkeypatch):
-    function = WRITTEN["Resources"]["PredictFunction"]["Properties"]
+    function = WRITTEN["Resources"]["ApiFunction"]["Properties"]
     code = (INFRA / function["CodeUri"]).resolve()
     module, _, name = function["Handler"].rpartition(".")
     monkeypatch.syspath_prepend(str(code))
@@ -215,13 +261,11 @@ def test_the_function_has_time_to_answer_before_the_gateway_gives_up_and_a_handl
     assert f"def {name}(event" in source.read_text()
 
     endpoint = (source.parent / "endpoint.py").read_text()
-    limits = {}
-    for line in endpoint.splitlines():
-        name, equals, value = line.partition(" = ")
-        if equals and name.endswith("_TIMEOUT_SECONDS"):
-            limits[name] = float(value)
-    assert len(limits) == 2
-    assert sum(limits.values()) < function["Timeout"] < 30
+    connect = float(re.search(r"^CONNECT_SECONDS = (\d+)$", endpoint, re.MULTILINE)[1])
+    answer = float(function["Environment"]["Variables"]["ANSWER_SECONDS"])
+    # A second is for the answer to the person, the rest for a first try that was refused at once.
+    assert connect + answer + 1 < function["Timeout"] - 3
+    assert function["Timeout"] < 30
 
 
 def test_sam_deploy_asks_nothing():

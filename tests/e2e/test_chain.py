@@ -57,6 +57,19 @@ def test_held_out_accuracy_beats_the_predecessor_and_is_saved(deployment):
     assert (folder / "confusion.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_api_tells_how_good_its_model_is(deployment):
+    result = json.loads(
+        (PROJECT / "build" / "evaluation" / deployment.model_key / "evaluation.json").read_text()
+    )
+    model = requests.get(f"{deployment.api}/model", timeout=10).json()
+    assert model["model"] == result["model"]
+    assert model["metrics"]["test"] == {
+        "accuracy": result["accuracy"],
+        "interval": result["accuracy_interval_95"],
+        "reviews": result["reviews"],
+    }
+
+
 def test_the_page_is_published_with_the_address_of_its_api(deployment):
     page = requests.get(deployment.page, timeout=10)
     assert page.status_code == 200

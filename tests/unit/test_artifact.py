@@ -47,6 +47,7 @@ def test_the_folder_holds_what_serving_needs(folder):
         "metrics.json",
         "checksums.json",
         "code/inference.py",
+        "run.json",  # the record of the training run, which is no part of the model
     }
     assert contents(folder).keys() == expected | {f"code/sentiment/{name}" for name in SERVING_FILES}
     config = json.loads((folder / "config.json").read_text())

@@ -1,0 +1,90 @@
+"""A small client of the API. Standard library only.
+
+    from client import Sentiment
+    Sentiment("https://api.example.com").predict("What a wonderful film!")
+
+or: python client.py https://api.example.com < reviews.txt      # one review a line, one verdict a line
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+BATCH = 100
+
+
+class SentimentError(Exception):
+    """The API gave no verdict. `code` is its kind of error; its log knows the request by `request_id`."""
+
+    def __init__(self, status: int, code: str, message: str, request_id: str | None):
+        super().__init__(f"{message} ({status} {code}, request {request_id})")
+        self.status, self.code, self.request_id = status, code, request_id
+
+
+class Sentiment:
+    """The API at `url`. A throttled or waking model is asked again for up to `patience` seconds."""
+
+    def __init__(self, url: str, patience: float = 120):
+        self.url, self.patience = url.rstrip("/"), patience
+
+    def predict(self, review: str, explain: bool = True) -> dict[str, Any]:
+        """The verdict on a review: sentiment, probability of positive, and the weights of its words."""
+        return self._call(f"/predict?explain={str(explain).lower()}", {"review": review})
+
+    def predict_all(self, reviews: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """A verdict on each of any number of reviews, or {"error": ...} for one that cannot be read."""
+        batch: list[str] = []
+        for review in reviews:
+            batch.append(review)
+            if len(batch) == BATCH:
+                yield from self._call("/predict/batch", {"reviews": batch})["predictions"]
+                batch = []
+        if batch:
+            yield from self._call("/predict/batch", {"reviews": batch})["predictions"]
+
+    def vote(self, review: str, verdict: dict[str, Any], right: bool) -> str:
+        """Tells the API whether its verdict was right; the id of the vote."""
+        said = {name: verdict[name] for name in ("sentiment", "probability", "model")}
+        return self._call("/feedback", {"review": review, **said, "vote": "up" if right else "down"})["id"]
+
+    def model(self) -> dict[str, Any]:
+        """Version, accuracy and limits of the model."""
+        return self._call("/model")
+
+    def _call(self, path: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
+        body = None if content is None else json.dumps(content).encode()
+        request = urllib.request.Request(self.url + path, body, {"content-type": "application/json"})
+        give_up = time.monotonic() + self.patience
+        while True:
+            try:
+                with urllib.request.urlopen(request, timeout=60) as answer:
+                    return json.load(answer)
+            except urllib.error.HTTPError as error:
+                wait = float(error.headers.get("retry-after", 1))
+                if error.code not in (429, 503) or time.monotonic() + wait > give_up:
+                    raise _explained(error) from None
+                time.sleep(wait)
+
+
+def _explained(error: urllib.error.HTTPError) -> SentimentError:
+    try:
+        said = json.load(error)["error"]
+        return SentimentError(error.code, said["code"], said["message"], said["requestId"])
+    except (ValueError, KeyError, TypeError):  # what stands before the API answered in its place
+        return SentimentError(error.code, "unknown", error.reason, error.headers.get("apigw-requestid"))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python client.py API-ADDRESS < reviews.txt")
+    for verdict in Sentiment(sys.argv[1]).predict_all(line.rstrip("\n") for line in sys.stdin):
+        if "error" in verdict:
+            print(f"error\t{verdict['error']['message']}")
+        else:
+            print(f"{verdict['sentiment']}\t{verdict['probability']:.3f}")

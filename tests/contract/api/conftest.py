@@ -1,0 +1,63 @@
+"""The hosts of the API. A test that takes `back_end` or `api_url` runs against each of them.
+
+To test an API that runs elsewhere: SENTIMENT_API_URL=https://... pytest tests/contract/api
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from in_process import served
+
+
+@dataclass(frozen=True)
+class BackEnd:
+    """A running host. `vote` reads a kept vote by its id; `origin` is the page's, where it is another."""
+
+    url: str
+    vote: Callable[[str], dict[str, Any]] | None = None
+    origin: str | None = None
+
+
+BACK_ENDS = ["elsewhere"] if os.environ.get("SENTIMENT_API_URL") else ["in process", "lambda"]
+
+
+@pytest.fixture(scope="session", params=BACK_ENDS)
+def back_end(request: pytest.FixtureRequest) -> BackEnd:
+    return request.getfixturevalue(request.param.replace(" ", "_") + "_back_end")
+
+
+@pytest.fixture(scope="session")
+def api_url(back_end: BackEnd) -> str:
+    """Base address of the API, without a slash at its end."""
+    return back_end.url
+
+
+@pytest.fixture(scope="session")
+def elsewhere_back_end() -> BackEnd:
+    return BackEnd(os.environ["SENTIMENT_API_URL"].rstrip("/"))
+
+
+@pytest.fixture(scope="session")
+def in_process_back_end() -> Iterator[BackEnd]:
+    with served() as (url, votes):
+        yield BackEnd(url, lambda vote: next(each for each in votes if each["id"] == vote))
+
+
+@pytest.fixture(scope="session")
+def lambda_back_end(request: pytest.FixtureRequest) -> BackEnd:
+    """API Gateway, Lambda and endpoint, deployed by `make deploy`."""
+    deployment = request.getfixturevalue("deployment")
+    s3, bucket = deployment.cloud.client("s3"), deployment.outputs["DataBucketName"]
+
+    def vote(wanted: str) -> dict[str, Any]:
+        listed = s3.list_objects_v2(Bucket=bucket, Prefix="feedback/date=")["Contents"]
+        [key] = [each["Key"] for each in listed if each["Key"].endswith(f"/{wanted}.json")]
+        return json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+
+    return BackEnd(deployment.api, vote, deployment.page.rstrip("/"))
