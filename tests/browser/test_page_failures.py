@@ -35,7 +35,12 @@ def test_each_error_of_the_contract_is_told_as_what_it_is(site: Site, page: Page
         (429, "Slow down.", "soon", ["Too many reviews at once", "Try again in a while."]),
         (500, "Oh dear.", None, ["Something broke on the server", "Oh dear."]),
         (502, "No verdict.", None, ["The model failed on this review"]),
-        (503, "Creating.", None, ["The model is not ready", "waking up", "Try again in a while.", "Creating."]),
+        (
+            503,
+            "Creating.",
+            None,
+            ["The model is not ready", "waking up", "Try again in a while.", "Creating."],
+        ),
         (503, "Creating.", "600", ["The model is not ready", "Try again in 10 minutes."]),
         (504, "Not in time.", None, ["The model took too long"]),
         (418, "Teapot.", None, ["The API answered with status 418", "Teapot."]),

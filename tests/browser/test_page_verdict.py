@@ -6,6 +6,7 @@ import pytest
 from page_site import MODEL, Reply, Site, verdict
 from playwright.sync_api import Page, expect
 
+
 def judge(page: Page, review: str) -> None:
     page.get_by_label("Your review").fill(review)
     page.get_by_role("button", name="Judge this review").click()
@@ -116,9 +117,7 @@ def test_the_counter_counts_as_the_api_does_and_too_long_a_review_is_not_sent(si
     box.fill("x" * 20_001)
     expect(box).to_have_attribute("aria-invalid", "true")
     page.keyboard.press("Control+Enter")
-    expect(page.locator("#status")).to_contain_text(
-        "It has 20,001 characters; at most 20,000 can be judged."
-    )
+    expect(page.locator("#status")).to_contain_text("It has 20,001 characters; at most 20,000 can be judged.")
     assert site.reviews == []
 
 
