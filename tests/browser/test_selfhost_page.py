@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -33,6 +34,10 @@ def test_reviews_typed_on_the_page_get_the_models_verdict(web, page):
         page.get_by_role("textbox", name="Your review").fill(review)
         page.keyboard.press("Control+Enter")
         expect(page.get_by_role("heading", name=verdict, exact=True)).to_be_visible(timeout=30_000)
+    page.get_by_role("button", name="Yes", exact=True).click()
+    expect(page.get_by_role("button", name="Yes", exact=True)).to_have_attribute("aria-pressed", "true")
+    [vote] = web.feedback.glob("date=*/*.json")
+    assert json.loads(vote.read_text(encoding="utf-8"))["review"] == BAD
     assert asked.count(f"{web.url}/predict") == 2
     assert all(url.startswith(web.url) for url in asked), "nothing comes from elsewhere"
     assert complaints == []
