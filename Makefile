@@ -35,12 +35,12 @@ PIPELINE = $(BIN)/python -m pipeline --sam $(CURDIR)/.venv-sam/bin/sam --stack "
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo setup data prepare bootstrap upload train package evaluate register deploy summary destroy mlflow selfhost test lint format lock clean
+.PHONY: help demo setup data prepare bootstrap upload train package evaluate register deploy summary destroy mlflow notebook notebook-run bench selfhost test lint format lock clean
 MAKEFLAGS += --no-print-directory
 
 help: ## List the targets
 	@echo "make TARGET [NAME=value ...]"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "names: DATA DATA_PATH RECIPE SET MODEL STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX (explained at the top of the Makefile)"
 
 demo: setup ## The whole chain, offline, from reviews to a page that answers; stays up until Ctrl-C
@@ -81,6 +81,9 @@ deploy: package ## Deploy endpoint, Lambda, API and page by AWS SAM, training fi
 summary: setup ## Print the addresses of the page and the API
 	@$(PIPELINE) summary
 
+bench: setup ## Measure the models beside their references; QUICK=1 for a look in three minutes
+	@$(BIN)/python -m benchmarks --data "$(DATA)" $(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(QUICK),--quick)
+
 destroy: setup ## Delete all that deploy made in the cloud
 	@$(PIPELINE) destroy
 
@@ -90,6 +93,12 @@ mlflow: setup ## Start an MLflow server with its pages; Ctrl-C ends it
 selfhost: setup ## Serve page and API by Flask, with MLflow's champion; trains one if there is none; Ctrl-C ends it
 	@$(BIN)/python -m selfhost --port $(WEB_PORT) --mlflow-port $(MLFLOW_PORT) --data "$(DATA)" \
 		--data-path "$(DATA_PATH)" --recipe "$(RECIPE)" --set "$(SET)"
+
+notebook: setup ## Open the walkthrough in JupyterLab, with an offline cloud behind it; Ctrl-C ends both
+	@$(BIN)/localcloud run --port $(PORT) -- $(BIN)/python notebooks/open.py
+
+notebook-run: setup ## Run the walkthrough from top to bottom and keep its outputs
+	@$(BIN)/localcloud run --port $(PORT) -- $(BIN)/python notebooks/execute.py
 
 test: lint ## Run all the tests, the real page in a real browser among them
 	@$(BIN)/python tests/browser/chromium.py

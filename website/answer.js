@@ -27,6 +27,7 @@ export function say(state, kicker, headline, explanation) {
   setText("headline", headline);
   setText("explanation", explanation);
   setText("countdown", "");
+  setText("reference", "");
   byId("reference").hidden = true;
   show(retry, false, answer);
   show(byId("details"), state in NAMES, answer);
