@@ -10,7 +10,7 @@ import json
 import mimetypes
 import time
 
-from pipeline import aws, stack
+from pipeline import aws, model_card, stack
 from pipeline.console import say, step
 from pipeline.package import packaged
 from pipeline.settings import PROJECT, Settings
@@ -52,6 +52,7 @@ def publish(settings: Settings) -> None:
         for file in WEBSITE.rglob("*")
         if file.is_file()
     }
+    files[model_card.NAME] = model_card.render()
     files["config.json"] = json.dumps({"apiUrl": stack.output(settings, "ApiUrl")}).encode()
     for name, body in files.items():
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
