@@ -113,7 +113,7 @@ def _references(result: dict) -> str:
         line = f"- **{row['title']}**: {row['source']}. Settings: {settings}."
         if tried:
             scores = ", ".join(
-                f"{' '.join(f'{name} {value:g}' for name, value in each['settings'].items())}: "
+                f"{' '.join(f'{name} {_plain(value)}' for name, value in each['settings'].items())}: "
                 f"{each['validation_accuracy']:.2%}"
                 for each in tried
             )
