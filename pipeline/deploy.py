@@ -27,7 +27,8 @@ def bootstrap(settings: Settings) -> None:
     say(f"made: {stack.output(settings, 'DataBucketName')}")
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, **parameters: str | int) -> None:
+    """Deploy the packaged model; `parameters` are further ones of the template."""
     from pipeline import sagemaker_sdk  # knows the container images
 
     uri, _ = packaged(settings)
@@ -37,6 +38,7 @@ def run(settings: Settings) -> None:
         ModelDataUrl=uri,
         ImageUri=sagemaker_sdk.inference_image(aws.region()),
         MemorySizeInMB=settings.endpoint_memory_mb,
+        **parameters,
     )
     publish(settings)
 
