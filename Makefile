@@ -33,12 +33,12 @@ PIPELINE = $(BIN)/python -m pipeline --sam $(CURDIR)/.venv-sam/bin/sam --stack "
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo setup data prepare bootstrap upload train package evaluate register deploy summary destroy mlflow test lint format lock clean
+.PHONY: help demo setup data prepare bootstrap upload train package evaluate register deploy summary screenshots destroy mlflow test lint format lock clean
 MAKEFLAGS += --no-print-directory
 
 help: ## List the targets
 	@echo "make TARGET [NAME=value ...]"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "names: DATA DATA_PATH RECIPE SET MODEL STACK PORT MLFLOW_PORT PYTHON TORCH_INDEX (explained at the top of the Makefile)"
 
 demo: setup ## The whole chain, offline, from reviews to a page that answers; stays up until Ctrl-C
@@ -78,6 +78,9 @@ deploy: package ## Deploy endpoint, Lambda, API and page by AWS SAM, training fi
 
 summary: setup ## Print the addresses of the page and the API
 	@$(PIPELINE) summary
+
+screenshots: setup ## Take the README's pictures of the deployed page (or of PAGE=http://...)
+	@$(BIN)/python docs/screenshots.py "$${PAGE:-$$($(PIPELINE) summary | awk '$$1 == "Page" { print $$2 }')}"
 
 destroy: setup ## Delete all that deploy made in the cloud
 	@$(PIPELINE) destroy

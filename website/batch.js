@@ -200,6 +200,14 @@ function tableRow(row) {
   return element("tr", "", element("td", "", row.number), verdict, element("td", "", share), review);
 }
 
+// Browsers take long to lay out much text in a box.
+pasted.addEventListener("paste", (event) => {
+  const text = event.clipboardData.getData("text");
+  if (text.length < 50_000) return;
+  event.preventDefault();
+  pasted.value = "";
+  take("Pasted text", text);
+});
 pasted.addEventListener("input", () => take("", pasted.value));
 byId("file").addEventListener("change", ({ target }) => {
   if (target.files[0]) readFile(target.files[0]);
