@@ -1,4 +1,4 @@
-"""Take the README's pictures of the page: `python docs/screenshots.py http://127.0.0.1:4567/` (`make screenshots`).
+"""Take the README's pictures of the page: `python docs/screenshots.py URL`, or `make screenshots`.
 
 The page must be running with a real API behind it: the verdicts in the pictures are the model's.
 """
