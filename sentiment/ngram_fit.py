@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from sentiment.channels import Channel
-from sentiment.ngrams import NgramTable, ngram_keys
+from sentiment.ngram_table import NgramTable
+from sentiment.ngrams import ngram_keys
 
 ITERATIONS = 40
 SMOOTHING = 1.0

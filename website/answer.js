@@ -33,7 +33,7 @@ export function say(state, kicker, headline, explanation) {
 	show(byId("details"), state in NAMES, answer);
 }
 
-/** Shows a failure, with a button for another try where that may help; it opens when the API's time is over. */
+/** With a button for another try where that may help; it opens when the API's time is over. */
 export function sayFailure(error) {
 	const failure = asFailure(error);
 	const { headline, advice, said, requestId, again } = failure;
@@ -53,7 +53,6 @@ export function sayFailure(error) {
 	});
 }
 
-/** The verdict on `review`. */
 export function sayVerdict(review, verdict) {
 	const { sentiment, probability, unsure, model } = verdict;
 	const share = Math.max(probability, 1 - probability);

@@ -1,5 +1,5 @@
-// The API as the page sees it. Every answer is checked against the contract before anything of it is shown; whatever
-// goes wrong is a Failure. When a `signal` aborts, its reason is thrown.
+// The API of infra/openapi.yaml. No answer is shown that does not keep to it; whatever goes wrong is a Failure. When a
+// `signal` aborts, its reason is thrown.
 
 import { Failure, refused, requestIdOf, unreachable } from "./failure.js";
 
@@ -11,22 +11,18 @@ const GIVE_UP_AFTER_MS = 60_000;
 
 let base = null;
 
-/** {sentiment, probability (of positive), unsure, words: [[word, weight]], spans: [[start, end]], cut, model} */
 export function predict(review, signal) {
 	return call("/predict", { review }, signal, isExplained);
 }
 
-/** {model, predictions: [{sentiment, probability, unsure} | {error: {code, message}}, ...]}, in the order of `reviews` */
 export function predictBatch(reviews, signal) {
 	return call("/predict/batch", { reviews }, signal, (body) => isBatch(body, reviews.length));
 }
 
-/** Keeps a vote: {review, sentiment, probability, model, vote: "up" | "down"}. */
 export function sendFeedback(vote) {
 	return call("/feedback", vote, null, (body) => typeof body?.id === "string");
 }
 
-/** {model, metrics, unsure, limits, ...}: what GET /model tells. */
 export function describeModel() {
 	return call("/model", null, null, (body) => typeof body?.model === "string");
 }
@@ -73,8 +69,7 @@ async function loadApiUrl(signal) {
 	const unknown = (said) =>
 		new Failure(
 			"This page does not know its API",
-			"The deployment puts a file config.json with the API’s address beside this page. It is missing or cannot be " +
-				"used, so no review can be judged.",
+			"The file config.json beside this page should hold the API’s address. It is missing or cannot be used.",
 			{ said: `config.json: ${said}`, again: 0 },
 		);
 	let config;

@@ -16,7 +16,7 @@ export function element(tag, className, ...children) {
 	return made;
 }
 
-/** Hides or shows `node`; where that would lose the keyboard's focus, it goes to `refuge`. */
+/** Shows or hides `node`; the focus in it goes to `refuge`. */
 export function show(node, visible, refuge) {
 	const held = !visible && refuge && node.contains(document.activeElement);
 	node.hidden = !visible;
@@ -45,7 +45,6 @@ export function signed(weight) {
 	return `${weight < 0 ? "−" : "+"}${Math.abs(weight).toFixed(2)}`;
 }
 
-/** "positive", "negative" or "unsure": the side that is shown for a verdict. */
 export function sideOf({ sentiment, unsure }) {
 	return unsure ? "unsure" : sentiment;
 }

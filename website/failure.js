@@ -2,10 +2,8 @@
 
 export class Failure extends Error {
 	/**
-	 * @param {string} headline what happened, in a few words
-	 * @param {string} advice what that means and what to do about it
-	 * @param {{said?: string, requestId?: string, again?: number, waits?: boolean}} [more] the API's own words, the id its
-	 *   log knows it by, after how many seconds another try makes sense (none: never), and whether the API named them
+	 * What happened, and what to do about it. `more` may hold `said` (the API's own words), `requestId`, `again` (seconds
+	 * after which another try makes sense), `waits` (the API named these) and `wakes` (because its model is waking up).
 	 */
 	constructor(headline, advice, more = {}) {
 		super(headline);
@@ -14,20 +12,21 @@ export class Failure extends Error {
 }
 
 // Status: what happened, what to do, and whether the same request may fare better another time.
+const UNFIT = "The page and the API do not fit together; the page may be out of date.";
 const SHORT_OF_A_VERDICT = {
 	400: ["The API could not read this review", "Change the text a little and send it again."],
-	404: ["The API does not know this request", "The page and the API do not fit together; the page may be out of date."],
-	405: ["The API does not take this request", "The page and the API do not fit together; the page may be out of date."],
+	404: ["The API does not know this request", UNFIT],
+	405: ["The API does not take this request", UNFIT],
 	413: ["This review is too long", "Shorten it and send it again."],
-	415: ["The API does not take this kind of text", "The page and the API do not fit together; the page may be out of date."],
+	415: ["The API does not take this kind of text", UNFIT],
 	429: ["Too many reviews at once", "The API limits how many it takes.", true],
 	500: ["Something broke on the server", "It is not your review’s fault. Try again later.", true],
-	502: ["The model failed on this review", "It was asked, but came back with an error. Try again.", true],
+	502: ["The model failed on this review", "It came back with an error. Try again.", true],
 	503: ["The model is not ready", "It may be asleep and waking up, which can take a minute.", true],
-	504: ["The model took too long", "It may have been asleep. It should be faster the next time you ask.", true],
+	504: ["The model took too long", "It may have been asleep. Ask again.", true],
 };
 
-/** The failure that an HTTP error stands for, whether the API, its gateway or something in between sent it. */
+/** The failure that an HTTP error stands for. */
 export function refused(response, body) {
 	const { status, headers } = response;
 	const [headline, advice, retry] = SHORT_OF_A_VERDICT[status] ?? [
@@ -47,7 +46,6 @@ export function refused(response, body) {
 	});
 }
 
-/** API Gateway's id for the request, where its CORS settings let the page see it. */
 export function requestIdOf(response) {
 	return response.headers.get("apigw-requestid") ?? undefined;
 }

@@ -2,7 +2,7 @@
 
 import { byId, element, plural, signed } from "./dom.js";
 
-// Strength of a mark by its share of the heaviest word; weaker words stay unmarked.
+// By the share of the heaviest word's weight; weaker words stay unmarked.
 const STRENGTHS = [
 	[0.6, 3, "strongly"],
 	[0.3, 2, "clearly"],
@@ -57,7 +57,7 @@ export function showMarks(review, { words, spans, cut }) {
 	byId("words-note").hidden = Boolean(first);
 }
 
-/** For each code point of `review`, and for its end, where it begins in UTF-16. */
+/** Where each code point of `review`, and its end, stands in UTF-16. */
 function codeUnits(review) {
 	const places = [0];
 	for (const sign of review) places.push(places.at(-1) + sign.length);
@@ -73,8 +73,6 @@ function mark(word, weight, [, level, strongly]) {
 	made.setAttribute("aria-label", `${word}: ${strongly} towards ${side}, ${signed(weight)}`);
 	return made;
 }
-
-// ---- the weight of the word under the pointer or the focus ----
 
 function all() {
 	return [...text.querySelectorAll(".mark")];
@@ -120,7 +118,8 @@ text.addEventListener("focusout", hideTip);
 text.addEventListener("keydown", (event) => {
 	const words = all();
 	const index = words.indexOf(document.activeElement);
-	const next = { ArrowRight: index + 1, ArrowDown: index + 1, ArrowLeft: index - 1, ArrowUp: index - 1, Home: 0, End: words.length - 1 };
+	const [before, after] = [index - 1, index + 1];
+	const next = { ArrowRight: after, ArrowDown: after, ArrowLeft: before, ArrowUp: before, Home: 0, End: words.length - 1 };
 	if (event.key === "Enter" || event.key === " ") showTip(words[index]);
 	else if (event.key in next) words[next[event.key]]?.focus();
 	else return;

@@ -4,9 +4,8 @@
 const PATIENCE_MS = 180_000;
 
 /**
- * The result of `attempt`, tried again by itself where the API says when to.
- * @param {(failure: Failure) => boolean} worthWaiting
- * @param {(left: number) => void} tell is called every second with the seconds left, and with 0 before each try
+ * The result of `attempt`, tried again by itself where the API says when to,
+ * if `worthWaiting(failure)`. `tell` gets the seconds left, every second, and 0 before each try.
  */
 export async function patiently(attempt, worthWaiting, signal, tell) {
 	const end = Date.now() + PATIENCE_MS;
