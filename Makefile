@@ -35,7 +35,7 @@ PIPELINE = $(BIN)/python -m pipeline --sam $(CURDIR)/.venv-sam/bin/sam --stack "
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo setup data prepare bootstrap upload train package evaluate register deploy summary destroy mlflow notebook notebook-run bench selfhost test lint format lock clean
+.PHONY: help demo setup data prepare bootstrap upload train package evaluate register deploy summary screenshots destroy mlflow notebook notebook-run bench selfhost test lint format lock clean
 MAKEFLAGS += --no-print-directory
 
 help: ## List the targets
@@ -80,6 +80,9 @@ deploy: package ## Deploy endpoint, Lambda, API and page by AWS SAM, training fi
 
 summary: setup ## Print the addresses of the page and the API
 	@$(PIPELINE) summary
+
+screenshots: setup ## Take the README's pictures of the deployed page (or of PAGE=http://...)
+	@$(BIN)/python docs/screenshots.py "$${PAGE:-$$($(PIPELINE) summary | awk '$$1 == "Page" { print $$2 }')}"
 
 bench: setup ## Measure the models beside their references; QUICK=1 for a look in three minutes
 	@$(BIN)/python -m benchmarks --data "$(DATA)" $(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(QUICK),--quick)
