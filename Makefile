@@ -29,7 +29,7 @@ PIPELINE = $(BIN)/python -m pipeline --sam $(CURDIR)/.venv-sam/bin/sam --stack "
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo setup data prepare bootstrap upload train package evaluate deploy summary destroy test lint format lock clean
+.PHONY: help demo setup base data prepare bootstrap upload train package evaluate deploy summary destroy test lint format lock clean
 MAKEFLAGS += --no-print-directory
 
 help: ## List the targets
@@ -37,21 +37,24 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "names: DATA DATA_PATH RECIPE SET STACK PORT PYTHON TORCH_INDEX (explained at the top of the Makefile)"
 
-demo: setup ## The whole chain, offline, from reviews to a page that answers; stays up until Ctrl-C
+demo: base ## The whole chain, offline, from reviews to a page that answers; stays up until Ctrl-C
 	@$(BIN)/localcloud run --port $(PORT) --stay -- $(MAKE) evaluate deploy summary
 
-setup: ## Make the virtual environments (the other targets do this by themselves)
-	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or 3.12 is needed and none is on the PATH;" \
-		"install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+setup: base ## Make the virtual environments whole (the other targets make what they need by themselves)
 	@$(PYTHON) requirements/install.py --torch-index "$(TORCH_INDEX)"
 
-data: setup ## Get the reviews
+base: ## ... only what demo, deploy and their steps need
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or 3.12 is needed and none is on the PATH;" \
+		"install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) requirements/install.py --only demo --torch-index "$(TORCH_INDEX)"
+
+data: base ## Get the reviews
 	@$(PIPELINE) data
 
 prepare: data ## Turn reviews into arrays of word ids
 	@$(PIPELINE) prepare
 
-bootstrap: setup ## Make the stack's bucket and roles (the first half of deploy)
+bootstrap: base ## Make the stack's bucket and roles (the first half of deploy)
 	@$(PIPELINE) bootstrap
 
 upload: prepare bootstrap ## Put the arrays into S3
@@ -69,10 +72,10 @@ evaluate: package ## Test the model on held-out reviews by SageMaker batch trans
 deploy: package ## Deploy endpoint, Lambda, API and page by AWS SAM, training first if need be
 	@$(PIPELINE) deploy
 
-summary: setup ## Print the addresses of the page and the API
+summary: base ## Print the addresses of the page and the API
 	@$(PIPELINE) summary
 
-destroy: setup ## Delete all that deploy made in the cloud
+destroy: base ## Delete all that deploy made in the cloud
 	@$(PIPELINE) destroy
 
 test: lint ## Run all the tests, the real page in a real browser among them
