@@ -9,10 +9,16 @@ DATA_PATH ?=
 # Named settings of the model (sentiment/recipes.py), and single hyperparameters to override.
 RECIPE ?= fast
 SET ?=
+# A model to take instead of training one: a folder, a model.tar.gz, models:/movie-sentiment@champion, runs:/ID/model.
+MODEL ?=
 # Name of the CloudFormation stack: one stack is one whole system.
 STACK ?= movie-sentiment
 # Where the offline cloud listens.
 PORT ?= 4566
+# Where `make mlflow` listens.
+MLFLOW_PORT ?= 5001
+# Where `make selfhost` serves the page and the API.
+WEB_PORT ?= 5000
 # Python 3.11 or 3.12; the first on the PATH that runs.
 PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null \
@@ -25,17 +31,17 @@ TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/d
 
 BIN := .venv/bin
 PIPELINE = $(BIN)/python -m pipeline --sam $(CURDIR)/.venv-sam/bin/sam --stack "$(STACK)" --data "$(DATA)" \
-	$(if $(DATA_PATH),--data-path "$(DATA_PATH)") --recipe "$(RECIPE)" $(foreach pair,$(SET),--set "$(pair)")
+	$(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(MODEL),--model "$(MODEL)") --recipe "$(RECIPE)" $(foreach pair,$(SET),--set "$(pair)")
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo setup data prepare bootstrap upload train package evaluate deploy summary destroy test lint format lock clean
+.PHONY: help demo setup data prepare bootstrap upload train package evaluate register deploy summary screenshots destroy mlflow notebook notebook-run bench selfhost test lint format lock clean
 MAKEFLAGS += --no-print-directory
 
 help: ## List the targets
 	@echo "make TARGET [NAME=value ...]"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "names: DATA DATA_PATH RECIPE SET STACK PORT PYTHON TORCH_INDEX (explained at the top of the Makefile)"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "names: DATA DATA_PATH RECIPE SET MODEL STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX (explained at the top of the Makefile)"
 
 demo: setup ## The whole chain, offline, from reviews to a page that answers; stays up until Ctrl-C
 	@$(BIN)/localcloud run --port $(PORT) --stay -- $(MAKE) evaluate deploy summary
@@ -60,11 +66,14 @@ upload: prepare bootstrap ## Put the arrays into S3
 train: upload ## Train the model by a SageMaker training job
 	@$(PIPELINE) train
 
-package: train ## Check the model and put it where endpoints load it
+package: $(if $(MODEL),bootstrap,train) ## Check the model and put it where endpoints load it
 	@$(PIPELINE) package
 
-evaluate: package ## Test the model on held-out reviews by SageMaker batch transform
+evaluate: package $(if $(MODEL),upload) ## Test the model on held-out reviews by SageMaker batch transform
 	@$(PIPELINE) evaluate
+
+register: package ## Log the model's run to MLflow and register the model
+	@MLFLOW_TRACKING_URI="$${MLFLOW_TRACKING_URI:-http://127.0.0.1:$(MLFLOW_PORT)}" $(PIPELINE) register
 
 deploy: package ## Deploy endpoint, Lambda, API and page by AWS SAM, training first if need be
 	@$(PIPELINE) deploy
@@ -72,8 +81,27 @@ deploy: package ## Deploy endpoint, Lambda, API and page by AWS SAM, training fi
 summary: setup ## Print the addresses of the page and the API
 	@$(PIPELINE) summary
 
+screenshots: setup ## Take the README's pictures of the deployed page (or of PAGE=http://...)
+	@$(BIN)/python docs/screenshots.py "$${PAGE:-$$($(PIPELINE) summary | awk '$$1 == "Page" { print $$2 }')}"
+
+bench: setup ## Measure the models beside their references; QUICK=1 for a look in three minutes
+	@$(BIN)/python -m benchmarks --data "$(DATA)" $(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(QUICK),--quick)
+
 destroy: setup ## Delete all that deploy made in the cloud
 	@$(PIPELINE) destroy
+
+mlflow: setup ## Start an MLflow server with its pages; Ctrl-C ends it
+	@$(BIN)/python train/tracking.py serve --port $(MLFLOW_PORT)
+
+selfhost: setup ## Serve page and API by Flask, with MLflow's champion; trains one if there is none; Ctrl-C ends it
+	@$(BIN)/python -m selfhost --port $(WEB_PORT) --mlflow-port $(MLFLOW_PORT) --data "$(DATA)" \
+		--data-path "$(DATA_PATH)" --recipe "$(RECIPE)" --set "$(SET)"
+
+notebook: setup ## Open the walkthrough in JupyterLab, with an offline cloud behind it; Ctrl-C ends both
+	@$(BIN)/localcloud run --port $(PORT) -- $(BIN)/python notebooks/open.py
+
+notebook-run: setup ## Run the walkthrough from top to bottom and keep its outputs
+	@$(BIN)/localcloud run --port $(PORT) -- $(BIN)/python notebooks/execute.py
 
 test: lint ## Run all the tests, the real page in a real browser among them
 	@$(BIN)/python tests/browser/chromium.py

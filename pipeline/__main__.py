@@ -9,7 +9,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import data, deploy, destroy, evaluate, package, prepare, summary, train, upload
+from pipeline import data, deploy, destroy, evaluate, package, prepare, register, summary, train, upload
 from pipeline.settings import PipelineError, Settings
 from sentiment.errors import SentimentError
 
@@ -20,6 +20,7 @@ STEPS: dict[str, tuple[Callable[[Settings], None], str]] = {
     "upload": (upload.run, "arrays -> S3"),
     "train": (train.run, "train by a SageMaker training job"),
     "package": (package.run, "check the model and put it where endpoints load it"),
+    "register": (register.run, "log the model's run to MLflow and register the model"),
     "evaluate": (evaluate.run, "test by SageMaker batch transform"),
     "deploy": (deploy.run, "deploy endpoint, Lambda, API and page by SAM"),
     "publish": (deploy.publish, "upload the page alone"),
@@ -35,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         data_path=options.data_path,
         recipe=options.recipe,
         hyperparameters=dict(options.set),
+        model=options.model,
         stack=options.stack,
         sam=options.sam,
         train_instance_type=options.train_instance_type,
@@ -80,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="override a hyperparameter",
     )
+    parser.add_argument("--model", help="take this model: a folder, a model.tar.gz, models:/... or runs:/...")
     parser.add_argument("--stack", default=default.stack, help="name of the CloudFormation stack")
     parser.add_argument("--sam", default=default.sam, help="the SAM CLI")
     parser.add_argument("--train-instance-type", default=default.train_instance_type)

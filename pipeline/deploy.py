@@ -10,7 +10,7 @@ import json
 import mimetypes
 import time
 
-from pipeline import aws, stack
+from pipeline import aws, model_card, stack
 from pipeline.console import say, step
 from pipeline.package import packaged
 from pipeline.settings import PROJECT, Settings
@@ -27,7 +27,8 @@ def bootstrap(settings: Settings) -> None:
     say(f"made: {stack.output(settings, 'DataBucketName')}")
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, **parameters: str | int) -> None:
+    """Deploy the packaged model; `parameters` are further ones of the template."""
     from pipeline import sagemaker_sdk  # knows the container images
 
     uri, _ = packaged(settings)
@@ -37,6 +38,7 @@ def run(settings: Settings) -> None:
         ModelDataUrl=uri,
         ImageUri=sagemaker_sdk.inference_image(aws.region()),
         MemorySizeInMB=settings.endpoint_memory_mb,
+        **parameters,
     )
     publish(settings)
 
@@ -50,6 +52,7 @@ def publish(settings: Settings) -> None:
         for file in WEBSITE.rglob("*")
         if file.is_file()
     }
+    files[model_card.NAME] = model_card.render()
     files["config.json"] = json.dumps({"apiUrl": stack.output(settings, "ApiUrl")}).encode()
     for name, body in files.items():
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pipeline import aws, inputs, jobs, stack
+from pipeline import aws, inputs, jobs, stack, tracking
 from pipeline.console import say, shown, step
 from pipeline.package import packaged
-from pipeline.report import draw_confusion_matrix, evaluation
+from pipeline.report import calibration, draw_calibration, draw_confusion_matrix, evaluation
 from pipeline.settings import PipelineError, Settings
 
 
@@ -29,21 +29,32 @@ def run(settings: Settings) -> None:
     answers = _transform(settings, uri, prepared.key)
     if len(answers) != len(labels):
         raise PipelineError(f"batch transform answered {len(answers)} of {len(labels)} test reviews")
-    result = evaluation(labels, [answer["probability"] for answer in answers])
-    result |= {"model": answers[0]["model"], "data": settings.data, "recipe": settings.recipe}
+    probabilities = [answer["probability"] for answer in answers]
+    result = evaluation(labels, probabilities)
+    result |= {
+        "model": answers[0]["model"],
+        "data": settings.data,
+        "recipe": settings.model or settings.recipe,
+        "calibration": calibration(labels, probabilities),
+    }
 
     report.parent.mkdir(parents=True, exist_ok=True)
-    picture = report.with_name("confusion.png")
-    draw_confusion_matrix(result, picture)
+    pictures = report.with_name("confusion.png"), report.with_name("calibration.png")
+    draw_confusion_matrix(result, pictures[0])
+    draw_calibration(result["calibration"], pictures[1])
     part = report.with_suffix(".part")
     part.write_text(json.dumps(result, indent=2) + "\n")
     part.replace(report)
     describe(uri, result)
-    say(f"wrote: {shown(report)}, {shown(picture)}")
+    say("wrote: " + ", ".join(map(shown, (report, *pictures))))
+    tracking.log_if_wanted("test", inputs.model_file(settings, key), report)
     show(result)
 
 
 def report_file(settings: Settings, key: str) -> Path:
+    """A trained model's key tells on what reviews it was trained, and so tested; a given model's does not."""
+    if settings.model is not None:
+        key = f"{key}-{inputs.prepared(settings).key}"
     return settings.build / "evaluation" / key / "evaluation.json"
 
 

@@ -7,6 +7,7 @@ import tempfile
 
 from pipeline import aws, inputs, stack
 from pipeline.console import say, shown, step
+from pipeline.given_model import model_key
 from pipeline.settings import PipelineError, Settings
 from sentiment.errors import ArtifactError
 
@@ -23,7 +24,7 @@ def packaged(settings: Settings) -> tuple[str, str]:
     The training job's own model.tar.gz carries its inference code, so nothing is repacked: it is checked
     and copied.
     """
-    key = inputs.model_key(settings, inputs.prepared(settings).key)
+    key = model_key(settings)
     uri = inputs.model_uri(stack.output(settings, "DataBucketName"), key)
     description = inputs.description_uri(uri)
     if not (aws.exists(uri) and aws.exists(description)):

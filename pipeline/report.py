@@ -1,10 +1,14 @@
-"""What is said of a model: its accuracy with an interval, its confusion matrix, and a picture of that."""
+"""What is said of a model: accuracy with an interval, confusion matrix, calibration; and pictures of them."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from sentiment.calibration import reliability
 
 
 def evaluation(labels: list[int], probabilities: list[float]) -> dict[str, Any]:
@@ -39,9 +43,23 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     return centre - half, centre + half
 
 
+def calibration(labels: list[int], probabilities: list[float]) -> dict[str, Any]:
+    """How far the probabilities can be taken at their word.
+
+    `bins` are tenths of the reviews in order of probability, each with its number of `reviews`, their mean
+    `probability`, and the share that is `positive` with its 95 % interval (`low`, `high`);
+    `expected_calibration_error` is how far probability and share are apart, averaged over the reviews.
+    """
+    bins = reliability(np.array(probabilities, dtype=float), np.array(labels, dtype=float))
+    for row in bins:
+        row["low"], row["high"] = wilson_interval(round(row["positive"] * row["reviews"]), row["reviews"])
+    error = sum(row["reviews"] * abs(row["probability"] - row["positive"]) for row in bins) / len(labels)
+    return {"expected_calibration_error": error, "bins": bins}
+
+
 def draw_confusion_matrix(result: dict[str, Any], file: Path) -> None:
-    """The confusion matrix as a picture."""
-    from matplotlib.figure import Figure  # takes a second to import, and only this needs it
+    """The confusion matrix as a PNG file."""
+    from matplotlib.figure import Figure  # takes a second to import, and only pictures need it
 
     classes = ["negative", "positive"]
     matrix = [[result["confusion_matrix"][truth][verdict] for verdict in classes] for truth in classes]
@@ -64,6 +82,28 @@ def draw_confusion_matrix(result: dict[str, Any], file: Path) -> None:
         f"(95 %: {low:.2%} to {high:.2%})",
         fontsize=11,
     )
+    _save(figure, file)
+
+
+def draw_calibration(result: dict[str, Any], file: Path) -> None:
+    """A calibration as a PNG file: how often reviews of each probability really are positive."""
+    from matplotlib.figure import Figure
+
+    bins = result["bins"]
+    said, true = ([row[name] for row in bins] for name in ("probability", "positive"))
+    errors = [[abs(row["positive"] - row[end]) for row in bins] for end in ("low", "high")]
+    figure = Figure(figsize=(5, 4.4), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="perfectly calibrated")
+    axes.errorbar(said, true, errors, fmt="o-", capsize=3, label="a tenth of the reviews each (95 %)")
+    axes.set_xlabel("probability of positive, as the model says")
+    axes.set_ylabel("share that really is positive")
+    axes.legend(loc="upper left", frameon=False)
+    axes.set_title(f"off by {result['expected_calibration_error']:.1%} on average", fontsize=11)
+    _save(figure, file)
+
+
+def _save(figure: Any, file: Path) -> None:
     part = file.with_suffix(".part")
     figure.savefig(part, format="png", dpi=150)
     part.replace(file)

@@ -22,6 +22,7 @@ from sagemaker.model import Model  # noqa: E402
 from sagemaker.pytorch import PyTorch  # noqa: E402
 
 from pipeline.settings import FRAMEWORK_VERSION, PROJECT, PY_VERSION  # noqa: E402
+from sentiment.run_record import git_commit  # noqa: E402
 
 # What the PyTorch inference container needs to find the entry point inside the model folder.
 INFERENCE_ENVIRONMENT = {
@@ -70,6 +71,7 @@ def start_training(
         instance_type=instance_type,
         instance_count=1,
         hyperparameters=hyperparameters,
+        environment={"GIT_COMMIT": git_commit() or ""},
         metric_definitions=metric_definitions,
         output_path=output,
         code_location=output,

@@ -18,12 +18,14 @@ class Settings:
 
     `data` names a source of `sentiment.dataset`, `data_path` its file or folder where it needs one.
     `hyperparameters` override those of the recipe; their names are the arguments of `train/train.py`.
+    `model` takes a model that is there instead of training one (see pipeline.given_model).
     """
 
     data: str = "sample"
     data_path: Path | None = None
     recipe: str = "fast"
     hyperparameters: dict[str, str] = field(default_factory=dict)
+    model: str | None = None
     stack: str = "movie-sentiment"
     sam: str = "sam"
     train_instance_type: str = "ml.m5.xlarge"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-from pipeline import evaluate, inputs, stack
+from pipeline import evaluate, stack
 from pipeline.console import say, step
+from pipeline.given_model import model_key
 from pipeline.settings import Settings
 
 
@@ -16,7 +17,6 @@ def run(settings: Settings) -> None:
     say(f"API   {api}/predict")
     say("Try   curl -H 'content-type: application/json' \\")
     say(f"        -d '{json.dumps({'review': 'What a wonderful film!'})}' {api}/predict")
-    key = inputs.model_key(settings, inputs.prepared(settings).key)
-    report = evaluate.report_file(settings, key)
+    report = evaluate.report_file(settings, model_key(settings))
     if report.exists():
         evaluate.show(json.loads(report.read_text()))

@@ -1,6 +1,7 @@
 """The model folder: what a training job leaves in model.tar.gz and an endpoint loads.
 
     weights.npz        the tensors, as plain arrays: reading them can execute nothing
+    model.onnx         the LSTM in int8 for ONNX Runtime, used where that is installed
     config.json        architecture, preprocessing and versions
     word_dict.json     word to id
     metrics.json       how the model did while it was trained
@@ -15,6 +16,7 @@ import os
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as version_of
 from pathlib import Path
@@ -26,30 +28,38 @@ import sentiment
 from sentiment import text
 from sentiment.architecture import Architecture
 from sentiment.errors import ArtifactError, RecipeError
-from sentiment.files import broken_files, sha256_of, write_checksums, write_json
+from sentiment.files import CHECKSUMS, broken_files, sha256_of, write_checksums, write_json
+from sentiment.onnx_graph import FILE_NAME, deep_graph
 
 if TYPE_CHECKING:  # reading a model folder does not need torch
     from sentiment.model import LSTMClassifier
 
 FORMAT_VERSION = 2
-CHECKSUMS = "checksums.json"
 SERVING_FILES = (
     "__init__.py",
     "architecture.py",
     "artifact.py",
+    "batches.py",
     "errors.py",
+    "explanation.py",
     "files.py",
     "html_text.py",
     "model.py",
+    "ngram_table.py",
     "ngrams.py",
+    "onnx_engine.py",
+    "onnx_format.py",
+    "onnx_graph.py",
     "predictor.py",
     "stem.py",
     "stop_words_english.txt",
     "text.py",
     "torch_engine.py",
     "vocabulary.py",
+    "word_gradients.py",
 )
-"""What of this package the inference entry point needs; all of it runs with torch and numpy alone."""
+"""What of this package the inference entry point needs; all of it runs with torch and numpy alone, or with
+ONNX Runtime and numpy."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +112,10 @@ def _write_contents(
     metrics: dict,
     recipe: dict,
 ) -> None:
-    arrays = {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
-    np.savez_compressed(folder / "weights.npz", **arrays)
+    weights = {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
+    # Not compressed: the archive is, and an endpoint that starts reads them sooner.
+    np.savez(folder / "weights.npz", **weights)
+    (folder / FILE_NAME).write_bytes(deep_graph(model.architecture, weights))
     config = {
         "format": FORMAT_VERSION,
         "architecture": asdict(model.architecture),
@@ -172,11 +184,14 @@ def read_model(folder: str | Path) -> LoadedModel:
     )
 
 
-def read_weights(loaded: LoadedModel) -> dict[str, np.ndarray]:
-    """The tensors of the model as arrays. Raises ArtifactError; executes nothing."""
+def read_weights(loaded: LoadedModel, wanted: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+    """The tensors of the model as arrays: all, or those of `wanted` that it has.
+
+    Raises ArtifactError; executes nothing.
+    """
     try:
         with np.load(loaded.folder / "weights.npz", allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+            return {name: arrays[name] for name in arrays.files if wanted is None or name in wanted}
     except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
         raise ArtifactError(f"the model in {loaded.folder} cannot be read: {error}") from None
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+CHECKSUMS = "checksums.json"
+
 
 def sha256_of(file: Path) -> str:
     with file.open("rb") as stream:
@@ -56,14 +58,14 @@ def folder_written_aside(target: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def write_checksums(folder: Path, file_name: str = "checksums.json") -> None:
+def write_checksums(folder: Path, file_name: str = CHECKSUMS) -> None:
     """List the SHA-256 of every file under `folder` in `file_name`."""
     sums = {str(file.relative_to(folder).as_posix()): sha256_of(file) for file in files_under(folder)}
     sums.pop(file_name, None)
     write_json(folder / file_name, sums)
 
 
-def broken_files(folder: Path, file_name: str = "checksums.json") -> list[str]:
+def broken_files(folder: Path, file_name: str = CHECKSUMS) -> list[str]:
     """What of the checksum list is missing or changed, as "name: reason"; empty when all is as written."""
     try:
         sums = json.loads((folder / file_name).read_text(encoding="utf-8"))

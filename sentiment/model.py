@@ -16,8 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from sentiment.architecture import Architecture, Dropouts
-from sentiment.ngrams import NgramTable
-from sentiment.vocabulary import NO_WORD, limit
+from sentiment.batches import crop, lay_out
+from sentiment.ngram_table import NgramTable
+from sentiment.vocabulary import NO_WORD
+from sentiment.word_gradients import SCALE
 
 ROWS_AT_ONCE = 64
 """Whole reviews of different lengths run in groups of this many, each padded to its own longest only."""
@@ -35,27 +37,10 @@ class Batch(NamedTuple):
         return Batch(*(part.to(device, non_blocking=True) for part in self[:3]), self.reviews)
 
 
-def crop(ids: np.ndarray, architecture: Architecture) -> np.ndarray:
-    """The first `head` and the last `tail` words of a longer review, in the model's vocabulary."""
-    if len(ids) > architecture.head + architecture.tail:
-        last = ids[len(ids) - architecture.tail :]
-        ids = np.concatenate([ids[: architecture.head], last])
-    return limit(ids, architecture.vocab_size)
-
-
 def collate(reviews: Sequence[np.ndarray], architecture: Architecture) -> Batch:
     """Cropped reviews as one batch: a row for each segment, or for each review if there are no segments."""
-    lengths = np.array([len(ids) for ids in reviews], dtype=np.int64)
-    flat = np.concatenate(reviews) if len(reviews) else np.zeros(0, dtype=np.int64)
-    width = architecture.segment or max(int(lengths.max(initial=0)), 1)
-    rows_of_review = -(-lengths // width)
-    review = np.repeat(np.arange(len(reviews)), rows_of_review)
-    first_row = np.concatenate([[0], np.cumsum(rows_of_review)])
-    row_in_review = np.arange(len(review)) - first_row[review]
-    row_lengths = np.minimum(lengths[review] - row_in_review * width, width)
-    ids = np.full((len(review), width), NO_WORD, dtype=np.int64)
-    ids[np.arange(width) < row_lengths[:, None]] = flat
-    return Batch(torch.from_numpy(ids), torch.from_numpy(row_lengths), torch.from_numpy(review), len(reviews))
+    rows = lay_out(reviews, architecture)
+    return Batch(*(torch.from_numpy(part) for part in rows[:3]), rows.reviews)
 
 
 class LSTMClassifier(nn.Module):
@@ -153,47 +138,13 @@ class LSTMClassifier(nn.Module):
         has_words = torch.tensor([float(len(ids) > 0) for ids in reviews], device=self.device)
         return has_words * (self.mixture[0] * deep + self.mixture[1] * wide + self.mixture[2])
 
-    def logits_and_word_weights(
-        self, reviews: Sequence[np.ndarray], rows_at_once: int = 32
-    ) -> list[tuple[float, np.ndarray]]:
-        """For each review its logit and the weight of each word (float64); 0 for words the model skips.
-
-        Gradient times input for the LSTM, the exact shares of the linear term for the n-grams, both in the
-        logit's own units.
-        """
-        self.eval()
-        a = self.architecture
-        cropped = [crop(ids, a) for ids in reviews]
-        order = np.argsort([len(ids) for ids in cropped], kind="stable")
-        order = [int(row) for row in order if len(reviews[row])]
-        of_deep, of_wide, bias = self.mixture.tolist()
-        explained: list = [(0.0, np.zeros(0))] * len(reviews)
-        for start in range(0, len(order), rows_at_once):
-            rows = order[start : start + rows_at_once]
-            deep, products = self._deep_and_products([cropped[row] for row in rows])
-            for row, logit, read in zip(rows, deep, products, strict=True):
-                ids = reviews[row]
-                skipped = a.skipped(len(ids))
-                is_read = np.ones(len(ids), dtype=bool)
-                is_read[skipped.start : skipped.stop] = False
-                weights = np.zeros(len(ids))
-                weights[is_read] = of_deep * read
-                logit = of_deep * logit + bias
-                if self.ngrams is not None:
-                    shares = self.ngrams.word_shares(ids)
-                    weights += of_wide * shares
-                    logit += of_wide * (float(shares.sum()) + float(self.ngrams.bias))
-                explained[row] = (logit, weights)
-        return explained
-
-    def _deep_and_products(self, reviews: Sequence[np.ndarray]) -> tuple[list[float], list[np.ndarray]]:
-        """Deep logits of cropped reviews, and each word's embedding times the gradient at it."""
+    def word_weights(self, reviews: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """What each word of cropped reviews does to the deep logit (float64): see word_gradients.py."""
         batch = collate(reviews, self.architecture).to(self.device)
         # cuDNN's LSTM has no gradients outside of training.
         with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
-            embedded = self.embedding(batch.ids).detach().requires_grad_()
-            deep = self(batch, embedded)
-            (gradient,) = torch.autograd.grad(deep.sum(), embedded)
-        flat = (gradient * embedded).sum(2).detach()[batch.ids > 0].cpu().double().numpy()
-        ends = np.cumsum([len(ids) for ids in reviews])[:-1]
-        return deep.tolist(), np.split(flat, ends)
+            embedded = self.embedding(batch.ids).detach()
+            scaled = (embedded * SCALE).requires_grad_()
+            (gradient,) = torch.autograd.grad(self(batch, scaled).sum(), scaled)
+        flat = (gradient * embedded).sum(2)[batch.ids > NO_WORD].cpu().double().numpy()
+        return np.split(flat, np.cumsum([len(ids) for ids in reviews])[:-1])

@@ -9,16 +9,20 @@ and its list of words empty.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from sentiment.artifact import LoadedModel, read_model
+from sentiment.errors import ArtifactError
+from sentiment.explanation import Explanation
 from sentiment.text import Token, tokenize_with_places, tokenizer
 from sentiment.vocabulary import encode
 
 LABELS = ("negative", "positive")
+RUNTIMES = ("onnxruntime", "torch")
 
 
 class Cut(NamedTuple):
@@ -54,8 +58,8 @@ class Engine(Protocol):
     def logits(self, reviews: Sequence[np.ndarray]) -> np.ndarray:
         """Logits (N,), exactly 0 for a review without words."""
 
-    def explain(self, reviews: Sequence[np.ndarray]) -> list[tuple[float, np.ndarray]]:
-        """The logit and each word's weight (float64), 0 for words the model skips."""
+    def explain(self, reviews: Sequence[np.ndarray]) -> list[Explanation]:
+        """The logit of each review and the weight of each of its words."""
 
 
 class Predictor:
@@ -68,10 +72,22 @@ class Predictor:
         self._unsure = (loaded.metrics.get("calibration") or {}).get("unsure")
 
     @classmethod
-    def from_folder(cls, folder: str | Path, device: str = "cpu") -> "Predictor":
-        """Load a model folder. Raises ArtifactError."""
+    def from_folder(cls, folder: str | Path, device: str = "cpu", runtime: str | None = None) -> "Predictor":
+        """Load a model folder. Raises ArtifactError.
+
+        `runtime` is "onnxruntime" or "torch"; by default the first where it is installed and the device is
+        the CPU. Neither package is imported before one of them is chosen.
+        """
         loaded = read_model(folder)
-        from sentiment.torch_engine import TorchEngine  # here, since it brings torch
+        if runtime is None:
+            runtime = "onnxruntime" if device == "cpu" and find_spec("onnxruntime") else "torch"
+        if runtime not in RUNTIMES:
+            raise ArtifactError(f"there is no runtime {runtime!r}; choose one of {', '.join(RUNTIMES)}")
+        if runtime == "onnxruntime":
+            from sentiment.onnx_engine import OnnxEngine
+
+            return cls(loaded, OnnxEngine(loaded))
+        from sentiment.torch_engine import TorchEngine
 
         return cls(loaded, TorchEngine(loaded, device))
 

@@ -1,4 +1,4 @@
-"""The model computed by torch: on every device, and wherever the faster form is not to be had."""
+"""The model computed by torch: on every device, and wherever ONNX Runtime is not installed."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,7 @@ import torch
 
 from sentiment.artifact import LoadedModel, read_weights
 from sentiment.errors import ArtifactError
+from sentiment.explanation import Explanation, explained
 from sentiment.model import LSTMClassifier
 
 
@@ -22,9 +23,18 @@ class TorchEngine:
         """Logits (N,) of whole reviews as word ids; exactly 0 for one without words."""
         return self.model.logits(reviews).cpu().double().numpy()
 
-    def explain(self, reviews: Sequence[np.ndarray]) -> list[tuple[float, np.ndarray]]:
-        """For each review its logit and each word's weight (float64)."""
-        return self.model.logits_and_word_weights(reviews)
+    def explain(self, reviews: Sequence[np.ndarray]) -> list[Explanation]:
+        """For each review its logit and each word's weight."""
+        model = self.model
+        ngrams = None if model.ngrams is None else model.ngrams.as_arrays()
+        return explained(
+            reviews,
+            model.architecture,
+            self.logits(reviews),
+            model.mixture.tolist(),
+            model.word_weights,
+            ngrams,
+        )
 
 
 def load_model(loaded: LoadedModel, device: str | torch.device = "cpu") -> LSTMClassifier:

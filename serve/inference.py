@@ -1,10 +1,11 @@
 """SageMaker inference entry point: model_fn, input_fn, predict_fn, output_fn.
 
-One review comes as text/plain or as application/json {"review": "..."}, and its answer names the words behind
-it unless "explain" is false. Many come as {"reviews": ["...", ...]}, explained where "explain" is true, and
-are answered {"model", "predictions"}; or as application/jsonlines (one {"review": "..."} a line), as a JSON
-list, or as text/csv (the review in a column called "review", else in the first), and get a short row each.
-Needs torch and numpy only.
+One review comes as text/plain or as application/json {"review": "..."}, and its answer names the words
+behind it unless "explain" is false. Many come as {"reviews": ["...", ...]}, explained where "explain" is
+true, and are answered {"model", "predictions"}; or as application/jsonlines (one {"review": "..."} a line),
+as a JSON list, or as text/csv (the review in a column called "review", else in the first), and get a short
+row each. Needs numpy, and ONNX Runtime or torch: the first is used where it is installed. SageMaker's
+container has torch.
 """
 
 import csv
@@ -14,9 +15,12 @@ import os
 from enum import Enum
 from typing import NamedTuple
 
-import torch
+# One request is too little work to share: two threads answer no sooner, and slow down other requests. numpy's
+# matrix products ask for their threads when numpy is first imported.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = os.environ.get(_name) or "1"
 
-from sentiment.predictor import Prediction, Predictor
+from sentiment.predictor import Prediction, Predictor  # noqa: E402
 
 try:  # Only errors of this family keep their status in SageMaker's container; all others become 500.
     from sagemaker_inference.errors import BaseInferenceToolkitError as _ToolkitError
@@ -60,9 +64,12 @@ class Answer(NamedTuple):
 
 def model_fn(model_dir: str) -> Predictor:
     """Load the model folder, once per worker process."""
-    # One request is too little work to share: two threads answer no sooner, and slow down other requests.
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or 1))
-    return Predictor.from_folder(model_dir)
+    predictor = Predictor.from_folder(model_dir)
+    if predictor.engine.name == "torch":
+        import torch  # here, since it takes a second and ONNX Runtime does without
+
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    return predictor
 
 
 def input_fn(body: bytes | bytearray | str, content_type: str | None = JSON) -> Request:

@@ -1,140 +1,139 @@
-// The prediction API as the page sees it: a review in, a verdict that keeps to the contract out, or a Failure.
+// The API of infra/openapi.yaml. No answer is shown that does not keep to it; whatever goes wrong is a Failure. When a
+// `signal` aborts, its reason is thrown.
 
-// As the API counts: in Unicode code points. Longer reviews are refused there with 413.
-export const MAX_REVIEW_CHARACTERS = 20_000;
+import { Failure, refused, requestIdOf, unreachable } from "./failure.js";
 
-/** Why there is no verdict, in words for the person who waits for one. */
-export class Failure extends Error {
-  /**
-   * @param {string} headline what happened, in a few words
-   * @param {string} advice what that means and what to do about it
-   * @param {{said?: string, requestId?: string}} [reference] the API's own words, and the id its log knows it by
-   */
-  constructor(headline, advice, { said, requestId } = {}) {
-    super(headline);
-    Object.assign(this, { headline, advice, said, requestId });
-  }
+/** What the API takes; characters are Unicode code points. GET /model may name other limits. */
+export const LIMITS = { characters: 20_000, bytes: 240_000, reviews: 100 };
+
+// The gateway gives up after 30 seconds; whoever has said nothing by now is not going to.
+const GIVE_UP_AFTER_MS = 60_000;
+
+let base = null;
+
+export function predict(review, signal) {
+	return call("/predict", { review }, signal, isExplained);
 }
 
-const SHORT_OF_A_VERDICT = {
-  400: ["The API could not read this review", "Change the text a little and send it again."],
-  413: ["This review is too long", "Shorten it and send it again."],
-  415: ["The API does not take this kind of text", "The page and the API do not fit together; the page may be out of date."],
-  429: ["Too many reviews at once", "The API limits how many it takes."],
-  500: ["Something broke on the server", "It is not your review’s fault. Try again later."],
-  502: ["The model failed on this review", "It was asked, but came back with an error. Try again."],
-  503: ["The model is not ready", "It may be asleep and waking up, which can take a minute."],
-  504: ["The model took too long", "It may have been asleep. It should be faster the next time you ask."],
-};
-
-/** The API's address, from the `config.json` that the deployment puts beside this page. Throws Failure. */
-export async function loadApiUrl(signal) {
-  const advice =
-    "The deployment puts a file config.json with the API’s address beside this page. It is missing or cannot be used, " +
-    "so no review can be judged.";
-  let config;
-  try {
-    const response = await fetch("config.json", { cache: "no-cache", signal });
-    if (!response.ok) throw new Error(`status ${response.status}`);
-    config = await response.json();
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw new Failure("This page does not know its API", advice, { said: `config.json: ${error.message}` });
-  }
-  if (!/^https?:/.test(config?.apiUrl) || !URL.canParse(config.apiUrl)) {
-    throw new Failure("This page does not know its API", advice, { said: "config.json: no usable apiUrl" });
-  }
-  return config.apiUrl.replace(/\/+$/, "");
+export function predictBatch(reviews, signal) {
+	return call("/predict/batch", { reviews }, signal, (body) => isBatch(body, reviews.length));
 }
 
-/**
- * The model's verdict on one review: {sentiment, probability (of positive), words: [[word, weight], ...], model}.
- * Throws Failure; when `signal` aborts, its reason.
- */
-export async function predict(apiUrl, review, signal) {
-  let response, text;
-  try {
-    response = await fetch(`${apiUrl}/predict`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ review }),
-      signal,
-    });
-    text = await response.text();
-  } catch {
-    signal.throwIfAborted();
-    throw unreachable();
-  }
-  const body = parsed(text);
-  if (!response.ok) throw refused(response, body);
-  if (!isVerdict(body)) {
-    throw new Failure(
-      "The API’s answer makes no sense",
-      "It is not a verdict as this page knows it; the page may be out of date. Reload it and try again.",
-      { requestId: requestIdOf(response) },
-    );
-  }
-  return body;
+export function sendFeedback(vote) {
+	return call("/feedback", vote, null, (body) => typeof body?.id === "string");
 }
 
-function unreachable() {
-  return navigator.onLine
-    ? new Failure("The API cannot be reached", "No answer came back. Check your connection, or try again in a while.")
-    : new Failure("You are offline", "Connect to the network and send the review again.");
+export function describeModel() {
+	return call("/model", null, null, (body) => typeof body?.model === "string");
 }
 
-/** The failure that an HTTP error stands for, whether the API, its gateway or something in between sent it. */
-function refused(response, body) {
-  const [headline, advice] = SHORT_OF_A_VERDICT[response.status] ?? [
-    `The API answered with status ${response.status}`,
-    "This page does not know what that means. Try again later.",
-  ];
-  const wait = secondsToWait(response.headers.get("retry-after"));
-  const again = wait === null ? "Try again in a while." : `Try again in ${duration(wait)}.`;
-  return new Failure(headline, response.status === 429 || response.status === 503 ? `${advice} ${again}` : advice, {
-    // API Gateway's own errors are {"message": ...}.
-    said: textOrNothing(body?.error?.message ?? body?.message),
-    requestId: textOrNothing(body?.error?.requestId) ?? requestIdOf(response),
-  });
+async function call(route, message, signal, keepsToContract) {
+	if (!navigator.onLine) throw unreachable();
+	base ??= await loadApiUrl(signal);
+	const attempt = new AbortController();
+	const pass = () => attempt.abort(signal.reason);
+	signal?.addEventListener("abort", pass, { once: true });
+	const timer = setTimeout(() => attempt.abort(tooLong()), GIVE_UP_AFTER_MS);
+	let response, text;
+	try {
+		response = await fetch(base + route, {
+			...(message && {
+				method: "POST",
+				headers: { "content-type": "application/json" },
+				body: JSON.stringify(message),
+			}),
+			signal: attempt.signal,
+		});
+		text = await response.text();
+	} catch {
+		attempt.signal.throwIfAborted();
+		throw unreachable();
+	} finally {
+		clearTimeout(timer);
+		signal?.removeEventListener("abort", pass);
+	}
+	const body = parsed(text);
+	if (!response.ok) throw refused(response, body);
+	if (!keepsToContract(body)) {
+		throw new Failure(
+			"The API’s answer makes no sense",
+			"It is not one that this page knows; the page may be out of date. Reload it and try again.",
+			{ requestId: requestIdOf(response), again: 0 },
+		);
+	}
+	return body;
 }
 
-/** API Gateway's id for the request, where its CORS settings let the page see it. */
-function requestIdOf(response) {
-  return response.headers.get("apigw-requestid") ?? undefined;
+/** The API's base address, from the `config.json` that the deployment puts beside this page; it may be relative. */
+async function loadApiUrl(signal) {
+	const unknown = (said) =>
+		new Failure(
+			"This page does not know its API",
+			"The file config.json beside this page should hold the API’s address. It is missing or cannot be used.",
+			{ said: `config.json: ${said}`, again: 0 },
+		);
+	let config;
+	try {
+		const response = await fetch("config.json", { cache: "no-cache", signal });
+		if (!response.ok) throw new Error(`status ${response.status}`);
+		config = await response.json();
+	} catch (error) {
+		signal?.throwIfAborted();
+		throw unknown(error.message);
+	}
+	const address = config?.apiUrl;
+	if (typeof address !== "string" || !address || !URL.canParse(address, document.baseURI)) throw unknown("no usable apiUrl");
+	const { protocol, origin, pathname } = new URL(address, document.baseURI);
+	if (!/^https?:$/.test(protocol)) throw unknown("no usable apiUrl");
+	// It may name the route for single reviews; the others are its siblings.
+	return origin + pathname.replace(/\/+$/, "").replace(/\/predict$/, "");
 }
 
-/** Seconds from a Retry-After header, which holds a number or a date (RFC 9110, 10.2.3); null without a usable one. */
-function secondsToWait(retryAfter) {
-  if (!retryAfter) return null;
-  const seconds = /^\d+$/.test(retryAfter) ? Number(retryAfter) : (Date.parse(retryAfter) - Date.now()) / 1000;
-  return Number.isFinite(seconds) ? Math.max(1, Math.ceil(seconds)) : null;
-}
-
-function duration(seconds) {
-  const [count, unit] = seconds < 100 ? [seconds, "second"] : [Math.ceil(seconds / 60), "minute"];
-  return `${count} ${unit}${count === 1 ? "" : "s"}`;
+function tooLong() {
+	const advice = "The page has stopped waiting. Try again: the model may be awake by now.";
+	return new Failure("No answer for a minute", advice, { again: 0 });
 }
 
 function parsed(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
-
-function textOrNothing(value) {
-  return typeof value === "string" && value ? value : undefined;
+	try {
+		return JSON.parse(text);
+	} catch {
+		return null;
+	}
 }
 
 function isVerdict(body) {
-  return (
-    Number.isFinite(body?.probability) &&
-    body.probability >= 0 &&
-    body.probability <= 1 &&
-    body.sentiment === (body.probability >= 0.5 ? "positive" : "negative") &&
-    typeof body.model === "string" &&
-    Array.isArray(body.words) &&
-    body.words.every((entry) => Array.isArray(entry) && typeof entry[0] === "string" && Number.isFinite(entry[1]))
-  );
+	return (
+		Number.isFinite(body?.probability) &&
+		body.probability >= 0 &&
+		body.probability <= 1 &&
+		body.sentiment === (body.probability >= 0.5 ? "positive" : "negative") &&
+		typeof body.unsure === "boolean"
+	);
+}
+
+function isExplained(body) {
+	return (
+		isVerdict(body) &&
+		typeof body.model === "string" &&
+		Array.isArray(body.words) &&
+		body.words.every((entry) => Array.isArray(entry) && typeof entry[0] === "string" && Number.isFinite(entry[1])) &&
+		Array.isArray(body.spans) &&
+		body.spans.length === body.words.length &&
+		body.spans.every((span) => Array.isArray(span) && isPlace(...span)) &&
+		(body.cut === null || (isPlace(body.cut?.start, body.cut?.end) && Number.isFinite(body.cut.words)))
+	);
+}
+
+function isPlace(start, end) {
+	return Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start <= end;
+}
+
+function isBatch(body, length) {
+	return (
+		typeof body?.model === "string" &&
+		Array.isArray(body.predictions) &&
+		body.predictions.length === length &&
+		body.predictions.every((row) => isVerdict(row) || typeof row?.error?.message === "string")
+	);
 }

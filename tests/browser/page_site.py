@@ -27,10 +27,57 @@ class Reply:
     hang_up: bool = False
 
 
-def verdict(probability: float = 0.9, words: list | None = None, model: str = "lstm-7f3a") -> Reply:
+def verdict(
+    probability: float = 0.9,
+    words: list | None = None,
+    model: str = "lstm-7f3a",
+    *,
+    review: str = "",
+    unsure: bool = False,
+    cut: dict | None = None,
+) -> Reply:
+    """A verdict of the contract. Words that stand in `review` get their places there, others none."""
     sentiment = "positive" if probability >= 0.5 else "negative"
-    body = {"sentiment": sentiment, "probability": probability, "words": words or [], "model": model}
-    return Reply(200, body)
+    body = {"sentiment": sentiment, "probability": probability, "unsure": unsure, "model": model}
+    return Reply(200, body | {"words": words or [], "spans": places(review, words or []), "cut": cut})
+
+
+def places(review: str, words: list) -> list[tuple[int, int]]:
+    """Where the words stand in the review, in code points as the API counts; (0, 0) for those that do not."""
+    spans, at = [], 0
+    for word, _ in words:
+        start = review.find(word, at)
+        spans.append((start, start + len(word)) if start >= 0 else (0, 0))
+        at = max(at, spans[-1][1])
+    return spans
+
+
+MODEL = {
+    "model": "lstm-7f3a",
+    "recipe": "fast",
+    "labels": ["negative", "positive"],
+    "metrics": {
+        "validation": {"accuracy": 0.9206, "reviews": 2505},
+        "test": {"accuracy": 0.9014, "interval": [0.8892, 0.9125], "reviews": 2516},
+    },
+    "calibration": {"expected_calibration_error": 0.01},
+    "unsure": [0.4, 0.6],
+    "words": {"head": 256, "tail": 256},
+    "limits": {"characters": 20_000, "bytes": 2_500_000, "reviews": 100},
+}
+
+
+def judged(reviews: list[str]) -> Reply:
+    """The batch's answer: "good" is good, "so-so" unsure, "refused" an error, all else bad."""
+    rows = []
+    for review in reviews:
+        if "refused" in review:
+            rows.append({"error": {"code": "bad_request", "message": "This row was refused."}})
+        else:
+            probability = 0.9 if "good" in review else 0.45 if "so-so" in review else 0.125
+            sentiment = "positive" if probability >= 0.5 else "negative"
+            rows.append({"sentiment": sentiment, "probability": probability, "unsure": "so-so" in review})
+    return Reply(200, {"model": "lstm-7f3a", "predictions": rows})
 
 
 def contract_error(status: int, message: str, retry_after: str | None = None, request_id: str = "x") -> Reply:
@@ -39,7 +86,10 @@ def contract_error(status: int, message: str, retry_after: str | None = None, re
 
 
 class Site:
-    """Both servers, on free ports. `answer` is the API's reply to a review, `reviews` are those it got."""
+    """Both servers, on free ports. `answer` is the API's reply to a review, `reviews` are those it got.
+
+    `answer_batch`, `batches`, `answer_vote`, `votes` and `model` are the same for the other routes.
+    """
 
     def __init__(self) -> None:
         self.reset()
@@ -50,12 +100,30 @@ class Site:
     def reset(self) -> None:
         self.reviews: list[str] = []
         self.answer: Callable[[str], Reply] = lambda review: verdict()
+        self.batches: list[list[str]] = []
+        self.answer_batch: Callable[[list[str]], Reply] = judged
+        self.votes: list[dict[str, Any]] = []
+        self.answer_vote: Callable[[dict[str, Any]], Reply] = lambda vote: Reply(201, {"id": "vote-1"})
+        self.model = Reply(200, MODEL)
         # The text of config.json where it is not the deployment's; "" leaves the file out.
         self.config: str | None = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._page.server_port}/"
+
+    def reply(self, route: str, message: Any) -> Reply:
+        """The API's answer to a request; what it got is noted."""
+        if route == "/predict":
+            self.reviews.append(message["review"])
+            return self.answer(message["review"])
+        if route == "/predict/batch":
+            self.batches.append(message["reviews"])
+            return self.answer_batch(message["reviews"])
+        if route == "/feedback":
+            self.votes.append(message)
+            return self.answer_vote(message)
+        return Reply(404, {"message": "Not Found"})
 
     @property
     def api_url(self) -> str:
@@ -107,22 +175,27 @@ class _ApiHandler(BaseHTTPRequestHandler):
         super().__init__(*args)
 
     def do_OPTIONS(self) -> None:
-        self._send(204, b"", {"access-control-allow-methods": "POST"})
+        self._send(204, b"", {"access-control-allow-methods": "GET, POST"})
+
+    def do_GET(self) -> None:
+        self._answer(self.site.model if self._route() == "/model" else Reply(404, {"message": "Not Found"}))
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
-        if self.path != "/_aws/execute-api/abc123/prod/predict":
-            return self._send(404, b'{"message":"Not Found"}', {})
-        review = json.loads(body)["review"]
-        self.site.reviews.append(review)
-        reply = self.site.answer(review)
+        self._answer(self.site.reply(self._route(), json.loads(body)))
+
+    def _route(self) -> str | None:
+        stage = "/_aws/execute-api/abc123/prod"
+        return self.path.removeprefix(stage) if self.path.startswith(stage) else None
+
+    def _answer(self, reply: Reply) -> None:
         if reply.after:
             reply.after.wait(10)
         if reply.hang_up:
             self.close_connection = True
-            return None
+            return
         text = reply.body if isinstance(reply.body, str) else json.dumps(reply.body)
-        return self._send(reply.status, text.encode(), reply.headers)
+        self._send(reply.status, text.encode(), reply.headers)
 
     def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         """With the CORS headers of infra/template.yaml: the page's origin only."""

@@ -16,7 +16,7 @@ def judge(page: Page, review: str = "A film.") -> None:
 
 
 def expect_no_verdict(page: Page, *said: str) -> None:
-    status = page.get_by_role("status")
+    status = page.locator("#status")
     expect(status).to_contain_text("No verdict")
     for text in said:
         expect(status).to_contain_text(text)
@@ -38,8 +38,8 @@ def test_each_error_of_the_contract_is_told_as_what_it_is(site: Site, page: Page
         (
             503,
             "Creating.",
-            "1",
-            ["The model is not ready", "waking up", "Try again in 1 second.", "Creating."],
+            None,
+            ["The model is not ready", "waking up", "Try again in a while.", "Creating."],
         ),
         (503, "Creating.", "600", ["The model is not ready", "Try again in 10 minutes."]),
         (504, "Not in time.", None, ["The model took too long"]),
@@ -58,7 +58,7 @@ def test_errors_that_are_not_the_contracts_are_told_too(site, page):
     replies = [
         (Reply(429, {"message": "Too Many Requests"}), ["Too many reviews at once", "Too Many Requests"]),
         (Reply(413, {"message": "Request Entity Too Large"}), ["too long", "Request Entity Too Large"]),
-        (Reply(404, {"message": "Not Found"}), ["status 404", "Not Found"]),
+        (Reply(404, {"message": "Not Found"}), ["The API does not know this request", "Not Found"]),
         (Reply(502, "<html><h1>Bad gateway</h1></html>"), ["The model failed on this review"]),
         (Reply(500, '"just a string"'), ["Something broke on the server"]),
         (Reply(503, {"error": {"message": ["not", "text"], "requestId": 7}}), ["The model is not ready"]),
@@ -93,6 +93,12 @@ def test_an_answer_of_the_wrong_shape_is_no_verdict(site, page):
         GOOD | {"words": [["good", "1.0"]]},
         GOOD | {"words": ["good"]},
         GOOD | {"model": 1},
+        GOOD | {"unsure": "no"},
+        GOOD | {"spans": []},
+        GOOD | {"spans": [[4, 2]]},
+        GOOD | {"spans": [["0", "1"]]},
+        GOOD | {"cut": {"start": 2}},
+        {name: value for name, value in GOOD.items() if name != "cut"},
         json.dumps(GOOD).replace("0.9", "NaN"),
     ]
     page.goto(site.url)
@@ -121,14 +127,17 @@ def test_an_api_that_is_not_for_this_page(site, page):
 
 def test_offline(site, page, context):
     page.goto(site.url)
-    expect(page.get_by_role("status")).to_contain_text("Nothing judged yet")
+    expect(page.locator("#status")).to_contain_text("Nothing judged yet")
     page.wait_for_load_state("networkidle")
     context.set_offline(True)
+    expect(page.get_by_role("alert")).to_contain_text("You are offline")
     judge(page)
     expect_no_verdict(page, "You are offline")
+    assert site.reviews == []
     context.set_offline(False)
+    expect(page.locator("#offline")).to_be_hidden()
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_role("status")).to_contain_text("Positive")
+    expect(page.locator("#status")).to_contain_text("Positive")
 
 
 def test_without_a_usable_config_the_page_says_so_and_recovers(site, page):
@@ -138,24 +147,38 @@ def test_without_a_usable_config_the_page_says_so_and_recovers(site, page):
         "null",
         "{}",
         '{"apiUrl": 7}',
-        '{"apiUrl": "/here"}',
+        '{"apiUrl": ""}',
         '{"apiUrl": "https://"}',
+        '{"apiUrl": "ftp://127.0.0.1/"}',
+        '{"apiUrl": "javascript:alert(1)"}',
     ):
         site.config = config
         page.goto(site.url)
+        judge(page)
         expect_no_verdict(page, "This page does not know its API", "config.json")
     judge(page)
     expect_no_verdict(page, "This page does not know its API")
     site.config = None
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_role("status")).to_contain_text("Positive")
+    expect(page.locator("#status")).to_contain_text("Positive")
 
 
-def test_a_slash_at_the_end_of_the_apis_address_does_no_harm(site, page):
-    site.config = json.dumps({"apiUrl": site.api_url + "/"})
+@pytest.mark.parametrize("end", ["/", "/predict", "/predict/"])
+def test_the_routes_are_found_however_the_apis_address_is_written(site, page, end):
+    site.config = json.dumps({"apiUrl": site.api_url + end})
+    page.goto(site.url)
+    expect(page.get_by_text("Model lstm-7f3a, right on")).to_be_visible()
+    judge(page)
+    expect(page.locator("#status")).to_contain_text("Positive")
+
+
+def test_the_api_may_be_the_server_of_the_page(site, page):
+    """As when Flask serves both."""
+    site.config = json.dumps({"apiUrl": "/predict"})
+    page.route(f"{site.url}predict", lambda route: route.fulfill(json=GOOD))
     page.goto(site.url)
     judge(page)
-    expect(page.get_by_role("status")).to_contain_text("Positive")
+    expect(page.locator("#status")).to_contain_text("Positive")
 
 
 @pytest.fixture
@@ -175,7 +198,7 @@ def stop_the_clock(page: Page) -> None:
 def test_waiting_is_told(site, page, held):
     stop_the_clock(page)
     page.goto(site.url)
-    status, form = page.get_by_role("status"), page.locator("form")
+    status, form = page.locator("#status"), page.locator("form")
     judge(page)
     expect(form).to_have_attribute("aria-busy", "true")
     page.clock.run_for(900)
@@ -226,7 +249,7 @@ def test_a_second_review_never_gets_the_first_ones_answer(site, page, held):
     judge(page, "first")
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
     judge(page, "second")
-    status = page.get_by_role("status")
+    status = page.locator("#status")
     expect(status).to_contain_text("Negative")
     held.set()
     page.wait_for_timeout(300)
@@ -239,21 +262,21 @@ def test_while_the_second_is_awaited_the_firsts_verdict_is_gone(site, page, held
     stop_the_clock(page)
     page.goto(site.url)
     judge(page, "first")
-    expect(page.get_by_role("status")).to_contain_text("Negative")
+    expect(page.locator("#status")).to_contain_text("Negative")
     judge(page, "second")
     expect(page.get_by_role("meter")).to_be_hidden()
-    expect(page.get_by_role("status")).not_to_contain_text("Negative")
+    expect(page.locator("#status")).not_to_contain_text("Negative")
 
 
 def test_after_an_error_the_next_try_gets_its_verdict(site, page):
-    site.answer = lambda review: contract_error(503, "Not ready.", "1", "lambda-1")
+    site.answer = lambda review: contract_error(504, "Not in time.", None, "lambda-1")
     page.goto(site.url)
     judge(page)
-    expect_no_verdict(page, "The model is not ready")
+    expect_no_verdict(page, "The model took too long")
     site.answer = lambda review: verdict(0.2)
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_role("status")).to_contain_text("Negative")
-    expect(page.get_by_role("status")).not_to_contain_text("lambda-1")
+    expect(page.locator("#status")).to_contain_text("Negative")
+    expect(page.locator("#status")).not_to_contain_text("lambda-1")
 
 
 def test_without_javascript_the_page_says_what_it_needs(site, browser):
@@ -262,3 +285,78 @@ def test_without_javascript_the_page_says_what_it_needs(site, browser):
     page.goto(site.url)
     expect(page.get_by_text("The page’s script has not started.")).to_be_visible()
     context.close()
+
+
+def test_a_waking_model_is_asked_again_while_the_person_waits(site, page):
+    site.answer = lambda review: (
+        contract_error(503, "Waking.", "5") if len(site.reviews) < 3 else verdict(0.2)
+    )
+    stop_the_clock(page)
+    page.goto(site.url)
+    judge(page)
+    expect(page.locator("#status")).to_contain_text("The model is waking up")
+    expect(page.locator("#countdown")).to_have_text("Next try in 5 seconds.")
+    page.clock.run_for(2_000)
+    expect(page.locator("#countdown")).to_have_text("Next try in 3 seconds.")
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    assert len(site.reviews) == 1
+    page.clock.run_for(3_000)
+    expect(page.locator("#countdown")).to_have_text("Next try in 5 seconds.")
+    page.clock.run_for(5_000)
+    expect(page.locator("#status")).to_contain_text("Negative")
+    expect(page.locator("#countdown")).to_have_text("")
+    assert len(site.reviews) == 3
+
+
+def test_waiting_for_a_waking_model_can_be_cancelled(site, page):
+    site.answer = lambda review: contract_error(503, "Waking.", "5")
+    stop_the_clock(page)
+    page.goto(site.url)
+    judge(page)
+    expect(page.locator("#countdown")).to_have_text("Next try in 5 seconds.")
+    page.keyboard.press("Escape")
+    expect_no_verdict(page, "Cancelled")
+    page.clock.run_for(20_000)
+    expect_no_verdict(page, "Cancelled")
+    assert len(site.reviews) == 1
+
+
+def test_waiting_for_a_waking_model_ends(site, page):
+    site.answer = lambda review: contract_error(503, "Waking.", "100")
+    stop_the_clock(page)
+    page.goto(site.url)
+    judge(page)
+    expect(page.locator("#countdown")).to_have_text("Next try in 100 seconds.")
+    page.clock.run_for(100_000)
+    expect_no_verdict(page, "The model is not ready", "Try again in 2 minutes.")
+    assert len(site.reviews) == 2
+
+
+def test_too_many_requests_count_down_to_another_try(site, page):
+    site.answer = lambda review: contract_error(429, "Slow down.", "3")
+    stop_the_clock(page)
+    page.goto(site.url)
+    judge(page)
+    expect_no_verdict(page, "Too many reviews at once")
+    retry = page.locator("#retry")
+    expect(retry).to_have_text("Try again in 3 s")
+    retry.click(force=True)
+    assert len(site.reviews) == 1
+    page.clock.run_for(2_000)
+    expect(retry).to_have_text("Try again in 1 s")
+    page.clock.run_for(1_000)
+    expect(retry).to_have_text("Try again")
+    site.answer = lambda review: verdict(0.9)
+    retry.click()
+    expect(page.locator("#status")).to_contain_text("Positive")
+    expect(page.locator("#answer")).to_be_focused()
+    assert len(site.reviews) == 2
+
+
+def test_a_retry_is_offered_only_where_it_may_help(site, page):
+    page.goto(site.url)
+    for status, offered in ((400, False), (413, False), (415, False), (429, True), (500, True), (502, True)):
+        site.answer = lambda review, status=status: contract_error(status, "No.", None)
+        judge(page)
+        expect(page.locator("#status")).to_contain_text("Request x")
+        expect(page.locator("#retry")).to_be_visible(visible=offered)

@@ -42,11 +42,13 @@ def contents(folder):
 def test_the_folder_holds_what_serving_needs(folder):
     expected = {
         "weights.npz",
+        "model.onnx",
         "config.json",
         "word_dict.json",
         "metrics.json",
         "checksums.json",
         "code/inference.py",
+        "run.json",  # the record of the training run, which is no part of the model
     }
     assert contents(folder).keys() == expected | {f"code/sentiment/{name}" for name in SERVING_FILES}
     config = json.loads((folder / "config.json").read_text())
@@ -143,32 +145,40 @@ def test_weights_that_are_no_archive_are_refused(folder):
 
 
 @pytest.mark.slow
-def test_the_folder_serves_by_itself_with_torch_and_numpy_only(folder):
+@pytest.mark.parametrize(
+    ("runtime", "others"), [("torch", ["onnxruntime", "onnx"]), ("onnxruntime", ["torch", "onnx"])]
+)
+def test_the_folder_serves_by_itself_with_one_runtime_and_numpy_only(folder, runtime, others):
     """As in the container: the folder's own code, and nothing else of what the project installs."""
     program = """
 import importlib.abc, json, sys
 
-class OnlyTorchAndNumpy(importlib.abc.MetaPathFinder):
+class OnlyTheRuntimeAndNumpy(importlib.abc.MetaPathFinder):
+    missing = {"nltk", "bs4", "tqdm", "scipy", "pandas", "boto3", "sagemaker", *sys.argv[2:]}
     def find_spec(self, name, path, target=None):
-        if name.split(".")[0] in {"nltk", "bs4", "tqdm", "scipy", "pandas", "boto3", "sagemaker"}:
+        if name.split(".")[0] in self.missing:
             raise ImportError(f"{name} is not in the serving container")
 
-sys.meta_path.insert(0, OnlyTorchAndNumpy())
+sys.meta_path.insert(0, OnlyTheRuntimeAndNumpy())
 sys.path.insert(0, sys.argv[1] + "/code")
+import importlib.util
+plain = importlib.util.find_spec
+importlib.util.find_spec = lambda name: None if name in sys.argv[2:] else plain(name)
 import inference, sentiment
 assert sentiment.__file__.startswith(sys.argv[1]), sentiment.__file__
 model = inference.model_fn(sys.argv[1])
 request = inference.input_fn(json.dumps({"review": "A wonderful &amp; touching film"}), "application/json")
 print(inference.output_fn(inference.predict_fn(request, model), "application/json")[0])
+print(model.describe()["runtime"])
 """
     done = subprocess.run(
-        [sys.executable, "-I", "-c", program, str(folder)],
+        [sys.executable, "-I", "-c", program, str(folder), *others],
         capture_output=True,
         text=True,
         cwd=folder,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    answer = json.loads(done.stdout)
-    assert answer["sentiment"] == "positive"
-    assert [word for word, _ in answer["words"]] == ["A", "wonderful", "touching", "film"]
+    answer, used = done.stdout.splitlines()
+    assert json.loads(answer)["sentiment"] == "positive" and used == runtime
+    assert [word for word, _ in json.loads(answer)["words"]] == ["A", "wonderful", "touching", "film"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.report import evaluation, wilson_interval
+from pipeline.report import calibration, draw_calibration, evaluation, wilson_interval
 
 
 def test_accuracy_confusion_matrix_and_log_loss():
@@ -38,3 +38,21 @@ def test_the_interval_holds_the_share_and_stays_within_bounds(counts):
     share, slack = counts[0] / counts[1], 1e-12
     assert -slack <= low <= share + slack
     assert share - slack <= high <= 1 + slack
+
+
+def test_calibration_of_a_model_that_means_what_it_says_and_of_one_that_boasts():
+    # Ten bins of ten reviews; the n-th bin holds n positive ones.
+    labels = [int(place < tenth) for tenth in range(10) for place in range(10)]
+    honest = [tenth / 10 for tenth in range(10) for _ in range(10)]
+    result = calibration(labels, honest)
+    assert result["expected_calibration_error"] == pytest.approx(0)
+    assert [row["reviews"] for row in result["bins"]] == [10] * 10
+    assert all(row["low"] <= row["positive"] <= row["high"] for row in result["bins"])
+    boasting = [0.001 * n if p < 0.5 else 1 - 0.001 * (100 - n) for n, p in enumerate(honest)]
+    assert calibration(labels, boasting)["expected_calibration_error"] > 0.2
+
+
+def test_a_handful_of_reviews_can_be_drawn(tmp_path):
+    draw_calibration(calibration([0, 1, 1], [0.1, 0.6, 1.0]), tmp_path / "calibration.png")
+    assert (tmp_path / "calibration.png").read_bytes().startswith(b"\x89PNG")
+    assert [file.name for file in tmp_path.iterdir()] == ["calibration.png"]

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -6,16 +7,28 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sentiment_fixtures import model_folder
+from sentiment_fixtures import made_up_reviews, model_folder
 
+from sentiment.errors import ArtifactError
+from sentiment.files import write_checksums
 from sentiment.model import collate, crop
-from sentiment.predictor import Predictor
+from sentiment.predictor import RUNTIMES, Predictor
+from sentiment.torch_engine import load_model
 from sentiment.vocabulary import encode
+
+WAYS = [(name, runtime) for name in ("fast", "predecessor") for runtime in RUNTIMES]
+
+
+@pytest.fixture(scope="module", params=WAYS, ids=str)
+def predictor(request):
+    name, runtime = request.param
+    return Predictor.from_folder(model_folder(name), runtime=runtime)
 
 
 @pytest.fixture(scope="module", params=["fast", "predecessor"])
-def predictor(request):
-    return Predictor.from_folder(model_folder(request.param))
+def both(request):
+    """The same model computed in both ways."""
+    return [Predictor.from_folder(model_folder(request.param), runtime=runtime) for runtime in RUNTIMES]
 
 
 @pytest.fixture(scope="module")
@@ -110,21 +123,21 @@ def test_the_model_is_described(predictor):
 
 
 def test_word_weights_are_gradient_times_input(predictor):
-    """Scaling the embedding of one word a little moves the deep logit by as much times that word's weight."""
-    model = predictor.engine.model
+    """From half of all embeddings on, a little more of one word's moves the logit by its weight."""
+    model = load_model(predictor.loaded)
     ids = encode(predictor.loaded.word_dict, ["the", "wonderful", "film", "waste", "nobodyknows"] * 3)
     ((_, weights),) = predictor.engine.explain([ids])
     batch = collate([crop(ids, model.architecture)], model.architecture)
-    step, base = 1e-3, model.embedding(batch.ids).detach()
+    step, base = 1e-3, model.embedding(batch.ids).detach() / 2
     for place in (0, 3, 7):
         moved = []
         for sign in (1, -1):
             embedded = base.clone()
-            embedded[0, place] *= 1 + sign * step
+            embedded[0, place] *= 1 + sign * 2 * step
             moved.append(float(model(batch, embedded).detach()))
         slope = (moved[0] - moved[1]) / (2 * step) * float(model.mixture[0])
         wide = (
-            float(model.mixture[1]) * model.ngrams.word_shares(ids)[place]
+            float(model.mixture[1]) * model.ngrams.as_arrays().word_shares(ids)[place]
             if model.ngrams is not None
             else 0.0
         )
@@ -175,11 +188,55 @@ def test_any_text_gets_a_probability(review):
     assert all(np.isfinite(weight) for _, weight in explained.words)
 
 
-def test_predicting_changes_nothing(predictor):
-    before = {name: tensor.clone() for name, tensor in predictor.engine.model.state_dict().items()}
+def test_predicting_changes_nothing():
+    predictor = Predictor.from_folder(model_folder(), runtime="torch")
+    model = predictor.engine.model
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     predictor.explain(["a wonderful film"])
     predictor.predict(["a dull film"] * 3)
-    assert all(
-        torch.equal(before[name], tensor) for name, tensor in predictor.engine.model.state_dict().items()
-    )
-    assert all(parameter.grad is None for parameter in predictor.engine.model.parameters())
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_both_runtimes_answer_the_same(both):
+    """int8 moves a logit by hundredths; the weights of words are float32 in both."""
+    texts = made_up_reviews().texts
+    reviews = [*texts[:60], " ".join(texts[60:80]), "", "waste"]
+    fast, plain = both
+    for one, other in zip(fast.explain(reviews), plain.explain(reviews), strict=True):
+        assert one.probability == pytest.approx(other.probability, abs=0.02)
+        assert [word for word, _ in one.words] == [word for word, _ in other.words]
+        weights = [weight for _, weight in other.words]
+        assert [weight for _, weight in one.words] == pytest.approx(weights, abs=2e-4)
+
+
+def test_int8_is_no_other_model(both):
+    reviews = made_up_reviews(seed=9)
+    verdicts = [[prediction.sentiment for prediction in one.predict(reviews.texts)] for one in both]
+    assert np.mean([a == b for a, b in zip(*verdicts, strict=True)]) > 0.99
+
+
+def test_alone_or_among_others_int8_rounds_the_same(both):
+    reviews = made_up_reviews().texts[:20]
+    together = [prediction.probability for prediction in both[0].predict(reviews)]
+    assert together == [both[0].predict([review])[0].probability for review in reviews]
+
+
+def test_the_runtime_can_be_chosen(fast):
+    assert fast.describe()["runtime"] == "onnxruntime"  # installed here
+    assert Predictor.from_folder(model_folder(), runtime="torch").describe()["runtime"] == "torch"
+    with pytest.raises(ArtifactError, match="choose one of onnxruntime, torch"):
+        Predictor.from_folder(model_folder(), runtime="tea leaves")
+
+
+def test_without_onnxruntime_torch_answers(monkeypatch):
+    monkeypatch.setattr("sentiment.predictor.find_spec", lambda name: None)
+    assert Predictor.from_folder(model_folder()).describe()["runtime"] == "torch"
+
+
+def test_a_graph_that_cannot_be_loaded_is_named(tmp_path):
+    folder = shutil.copytree(model_folder(), tmp_path / "model")
+    (folder / "model.onnx").write_bytes(b"no graph")
+    write_checksums(folder)
+    with pytest.raises(ArtifactError, match=r"model\.onnx: ONNX Runtime cannot load it"):
+        Predictor.from_folder(folder, runtime="onnxruntime")

@@ -14,6 +14,11 @@ from typing import Any
 import pytest
 from in_process import served
 
+from tests.conftest import free_port
+from tests.contract.selfhost_fixtures import Web, talking_model
+
+__all__ = ["talking_model"]  # a fixture
+
 
 @dataclass(frozen=True)
 class BackEnd:
@@ -24,7 +29,7 @@ class BackEnd:
     origin: str | None = None
 
 
-BACK_ENDS = ["elsewhere"] if os.environ.get("SENTIMENT_API_URL") else ["in process", "lambda"]
+BACK_ENDS = ["elsewhere"] if os.environ.get("SENTIMENT_API_URL") else ["in process", "flask", "lambda"]
 
 
 @pytest.fixture(scope="session", params=BACK_ENDS)
@@ -47,6 +52,23 @@ def elsewhere_back_end() -> BackEnd:
 def in_process_back_end() -> Iterator[BackEnd]:
     with served() as (url, votes):
         yield BackEnd(url, lambda vote: next(each for each in votes if each["id"] == vote))
+
+
+@pytest.fixture(scope="session")
+def flask_back_end(tmp_path_factory, talking_model) -> Iterator[BackEnd]:
+    """The self-hosted web server: gunicorn, started from its cache, with no registry to be reached."""
+    web = Web(tmp_path_factory.mktemp("flask"), f"http://127.0.0.1:{free_port()}", "movie-sentiment")
+    web.hold(talking_model)
+
+    def vote(wanted: str) -> dict[str, Any]:
+        [file] = web.feedback.glob(f"date=*/{wanted}.json")
+        return json.loads(file.read_text(encoding="utf-8"))
+
+    try:
+        web.start()
+        yield BackEnd(web.url, vote)
+    finally:
+        web.stop()
 
 
 @pytest.fixture(scope="session")

@@ -145,7 +145,7 @@ def test_every_bad_request_is_told_what_is_wrong(client, status, code, headers, 
 
 
 def test_addresses_and_methods_that_are_not_there(client):
-    for path in ("/", "/predictions", "/predict/one"):
+    for path in ("/predictions", "/predict/one", "/predict/batch/2"):
         answer, body = client("GET", path)
         assert (answer.status_code, body["error"]["code"]) == (404, "not_found")
     for method, path, allowed in (

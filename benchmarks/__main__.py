@@ -1,0 +1,139 @@
+"""Measure the models beside their references: `python -m benchmarks [NAME ...]`.
+
+Without names, everything that takes part is measured (half an hour on two cores), the table is printed, and
+the table, the pictures and the model card's figures are written to docs/. With names, only those rows are
+measured and kept. What was measured before is not measured again unless its inputs changed, or with --again.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from benchmarks import card, charts, machine, report, table
+from benchmarks.corpus import Corpus, write_corpus
+from benchmarks.errors import BenchError
+from benchmarks.measure import Bench, choose, contestants
+from benchmarks.references import REFERENCES
+from benchmarks.results import Results
+from pipeline import inputs
+from pipeline.console import say, shown, step
+from pipeline.settings import PROJECT, Settings
+from sentiment.errors import SentimentError
+from sentiment.files import written_aside
+
+DOCS = PROJECT / "docs"
+CHOICES = Path(__file__).with_name("choices.json")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        run(options)
+    except (BenchError, SentimentError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def run(options: argparse.Namespace) -> None:
+    taking_part = contestants()
+    if options.list:
+        for name, contestant in taking_part.items():
+            print(f"{name:<15} {contestant.title}")
+        return
+    if options.render:
+        render(json.loads((DOCS / "benchmarks.json").read_text(encoding="utf-8")), DOCS)
+        return
+    unknown = [name for name in options.names if name not in taking_part]
+    if unknown:
+        raise BenchError(f"there is no {', '.join(unknown)}; choose of {', '.join(taking_part)}")
+    folder = options.build / "bench" / ("quick" if options.quick else "full")
+    settings = Settings(data=options.data, data_path=options.data_path, build=options.build)
+    step("Reviews")
+    corpus = write_corpus(inputs.reviews(settings), options.quick, folder)
+    for split, counts in corpus.reviews.counts().items():
+        say(f"{split}: {', '.join(f'{count:,} {label}' for label, count in counts.items())}")
+    if options.choose:
+        choose_settings(options.names or list(REFERENCES), corpus)
+        return
+
+    bench = Bench(
+        corpus, Results(folder / "results", machine.describe(), options.again), folder, options.quick, say
+    )
+    rows = []
+    for name in options.names or taking_part:
+        step(taking_part[name].title)
+        rows.append(bench.row(taking_part[name], options.seeds))
+    if options.names:
+        print("\n" + table.as_text(table.with_ratios(rows)))
+        say("a table of these rows alone; without names, everything is measured and written")
+        return
+    step("Calibration, slices and mistakes")
+    result = report.assemble(bench, rows, options.data, options.aclimdb)
+    target = folder / "report" if options.quick else DOCS
+    render(result, target)
+    print("\n" + (target / "benchmarks.txt").read_text(encoding="utf-8"))
+
+
+def render(result: dict, target: Path) -> None:
+    """Write the table, the pictures and, for docs/, the figures of the model card, from the figures alone."""
+    target.mkdir(parents=True, exist_ok=True)
+    files = {"benchmarks.json": json.dumps(result, indent=1) + "\n", "benchmarks.txt": table.document(result)}
+    if target == DOCS:
+        files["model.md"] = card.filled((DOCS / "model.md").read_text(encoding="utf-8"), result)
+    for name, content in files.items():
+        with written_aside(target / name) as aside:
+            aside.write_text(content, encoding="utf-8")
+    pictures = charts.draw(result, target)
+    say(f"wrote: {', '.join(shown(target / name) for name in [*files, *pictures])}")
+
+
+def choose_settings(names: list[str], corpus: Corpus) -> None:
+    """Score the grids of the references on validation and keep the scores."""
+    kept = json.loads(CHOICES.read_text(encoding="utf-8")) if CHOICES.is_file() else {}
+    for name in names:
+        if name in REFERENCES and REFERENCES[name].grid:
+            step(REFERENCES[name].title)
+            kept[name] = choose(REFERENCES[name], corpus, say)
+            with written_aside(CHOICES) as aside:
+                aside.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__.split("\n")[0],
+        epilog=__doc__.split("\n\n", 1)[1],
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="rows to measure (see --list); default: all")
+    parser.add_argument("--quick", action="store_true", help="few reviews, one epoch: not to be quoted")
+    parser.add_argument("--again", action="store_true", help="measure what was measured before anew")
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=1,
+        metavar="N",
+        help="train newer recipes with N seeds",
+    )
+    parser.add_argument("--list", action="store_true", help="list the rows")
+    parser.add_argument("--render", action="store_true", help="remake docs/ from its benchmarks.json")
+    parser.add_argument("--choose", action="store_true", help="score the references' settings on validation")
+    parser.add_argument("--data", default="sample", help="source of the reviews: sample, aclimdb or kaggle")
+    parser.add_argument("--data-path", type=Path, help="its archive, folder or file")
+    parser.add_argument(
+        "--aclimdb",
+        type=Path,
+        help="an unpacked aclImdb, for the ratings and movies of the reviews (default: build/data/aclImdb)",
+    )
+    parser.add_argument("--build", type=Path, default=PROJECT / "build", help="folder for what is made")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,333 @@
+"""The pictures, as SVG: drawn from the figures alone, the same bytes for the same figures."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.measure import THRESHOLDS
+from sentiment.files import written_aside
+
+INK, QUIET, LINE, PAPER = "#1d2430", "#5a6270", "#d9d4ca", "#ffffff"
+OURS, PREDECESSOR, CLASSICAL = "#0f6f63", "#a8431c", "#8a8577"
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": QUIET,
+    "axes.edgecolor": LINE,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "figure.facecolor": PAPER,
+    "svg.hashsalt": "movie-sentiment",
+    "svg.fonttype": "path",
+}
+MARKS = {0: "o", 1: "s", 2: "D", 3: "^"}
+
+
+def draw(result: dict, folder: Path) -> list[str]:
+    """Write all pictures into `folder` and return their names."""
+    import matplotlib
+
+    drawn = {
+        "bench-accuracy.svg": _accuracy,
+        "bench-curves.svg": _curves,
+        "bench-latency.svg": _latency,
+        "bench-reliability.svg": _reliability,
+        "bench-slices.svg": _slices,
+    }
+    with matplotlib.rc_context(STYLE):
+        for name, picture in drawn.items():
+            figure = picture(result)
+            if result["quick"]:
+                figure.text(
+                    0.5,
+                    0.5,
+                    "QUICK RUN",
+                    rotation=25,
+                    size=48,
+                    color=LINE,
+                    ha="center",
+                    va="center",
+                    zorder=-1,
+                )
+            with written_aside(folder / name) as aside:
+                figure.savefig(aside, format="svg", metadata={"Date": None, "Creator": None})
+    return list(drawn)
+
+
+def _figure(width: float, height: float):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _colour(row: dict) -> str:
+    if row["kind"] == "reference":
+        return CLASSICAL
+    return PREDECESSOR if row["name"] == "predecessor" else OURS
+
+
+def _title(row: dict) -> str:
+    return row["title"].replace("`", "")
+
+
+def _seconds_axis(axes) -> None:
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    axes.set_xscale("log")
+    ticks = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000]
+    low, high = axes.get_xlim()
+    axes.set_xticks([tick for tick in ticks if low <= tick <= high])
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.tick_params(axis="x", which="minor", length=0)
+
+
+def _percent_axis(axis) -> None:
+    from matplotlib.ticker import PercentFormatter
+
+    axis.set_major_formatter(PercentFormatter(1, decimals=0))
+
+
+def _accuracy(result: dict):
+    """Test accuracy with its interval over seconds of training."""
+    figure, axes = _figure(8, 5)
+    points, lines = [], []
+    for row in result["rows"]:
+        test, seconds = row["accuracy"]["test"], row["train"]["seconds"]
+        low, high = test["interval"]
+        colour = _colour(row)
+        axes.plot(
+            [seconds, seconds], [low, high], color=colour, alpha=0.35, linewidth=3, solid_capstyle="round"
+        )
+        axes.plot(seconds, test["accuracy"], "o", color=colour, markersize=9)
+        lines.append([(seconds, low), (seconds, high)])
+        points.append((seconds, test["accuracy"], row["name"], colour))
+    seconds = [point[0] for point in points]
+    axes.set_xlim(min(seconds) / 2.2, max(seconds) * 2.2)
+    _seconds_axis(axes)
+    _percent_axis(axes.yaxis)
+    axes.grid(axis="y", color=LINE, linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.set_xlabel("seconds from raw reviews to a stored model")
+    axes.set_title("Accuracy on test reviews, with its 95 % interval, over training time")
+    _label(figure, axes, points, lines)
+    return figure
+
+
+def _label(figure, axes, points: list[tuple[float, float, str, str]], lines: list[list]) -> None:
+    """Names beside their points, where they cover no other name, no point and none of the lines."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw_without_rendering()
+    taken = []
+    for x, y, *_ in points:
+        centre = axes.transData.transform((x, y))
+        taken.append((centre[0] - 6, centre[1] - 6, centre[0] + 6, centre[1] + 6))
+    for line in lines:
+        corners = axes.transData.transform(line)
+        for (x0, y0), (x1, y1) in itertools.pairwise(corners):
+            steps = np.linspace(0, 1, 40)
+            taken += [
+                (x, y, x, y) for x, y in zip(x0 + (x1 - x0) * steps, y0 + (y1 - y0) * steps, strict=True)
+            ]
+    for x, y, name, colour in sorted(points, key=lambda point: -point[1]):
+        for offset, side in _places():
+            text = axes.annotate(
+                name,
+                (x, y),
+                offset,
+                textcoords="offset points",
+                ha=side,
+                va="center",
+                color=colour,
+                fontweight="bold",
+            )
+            box = text.get_window_extent(renderer)
+            if not any(box.x0 < b[2] and b[0] < box.x1 and box.y0 < b[3] and b[1] < box.y1 for b in taken):
+                break
+            text.remove()
+        else:
+            axes.annotate(name, (x, y), (10, 0), textcoords="offset points", va="center", color=colour)
+            continue
+        taken.append((box.x0, box.y0, box.x1, box.y1))
+
+
+def _places() -> list[tuple[tuple[int, int], str]]:
+    return [
+        ((side * across, up), "left" if side > 0 else "right")
+        for up in (0, 8, -8, 14, -14, 20, -20)
+        for side, across in ((1, 10), (-1, 10))
+    ]
+
+
+def _curves(result: dict):
+    """Validation accuracy by the clock; one-shot models are single points."""
+    figure, axes = _figure(8, 5)
+    points, lines, lowest = [], [], 1.0
+    for row in result["rows"]:
+        colour, final = _colour(row), row["accuracy"]["validation"]["accuracy"]
+        curve = row["train"]["curve"]
+        line = [*curve, (row["train"]["seconds"], final)] if curve else [(row["train"]["seconds"], final)]
+        axes.plot(*zip(*line, strict=True), "-o", color=colour, markersize=5, linewidth=1.6)
+        points.append((*line[-1], row["name"], colour))
+        lines.append(line)
+        lowest = min(lowest, *(accuracy for _, accuracy in line))
+    for threshold in THRESHOLDS:
+        axes.axhline(threshold, color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
+        axes.annotate(
+            f"{threshold:.1%}",
+            (0.995, threshold),
+            (0, 3),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            ha="right",
+            color=QUIET,
+        )
+    seconds = [
+        second
+        for row in result["rows"]
+        for second, _ in [*row["train"]["curve"], (row["train"]["seconds"], 0)]
+    ]
+    axes.set_xlim(min(seconds) / 2, max(seconds) * 2.4)
+    axes.set_ylim(max(lowest - 0.01, 0.7), None)
+    lines += [list(zip(axes.get_xlim(), [threshold] * 2, strict=True)) for threshold in THRESHOLDS]
+    _seconds_axis(axes)
+    _percent_axis(axes.yaxis)
+    axes.set_xlabel("seconds from raw reviews")
+    axes.set_title("Accuracy on validation reviews as training goes on")
+    _label(figure, axes, points, lines)
+    return figure
+
+
+def _latency(result: dict):
+    """Milliseconds for one review, p50 as a bar and p99 as a mark."""
+    rows = sorted(result["rows"], key=lambda row: -row["serving"]["median"]["p50_ms"])
+    figure, axes = _figure(8, 0.42 * len(rows) + 1.5)
+    for place, row in enumerate(rows):
+        p50, p99 = (row["serving"]["median"][name] for name in ("p50_ms", "p99_ms"))
+        axes.barh(place, p50, color=_colour(row), height=0.55)
+        axes.plot([p50, p99], [place, place], color=_colour(row), linewidth=1.2)
+        axes.plot(p99, place, "|", color=INK, markersize=11, markeredgewidth=1.6)
+        axes.annotate(
+            f"{p50:.2f} / {p99:.2f}",
+            (p99, place),
+            (8, 0),
+            textcoords="offset points",
+            va="center",
+            color=QUIET,
+        )
+    axes.set_yticks(range(len(rows)), [_title(row) for row in rows], color=INK)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlim(0, max(row["serving"]["median"]["p99_ms"] for row in rows) * 1.22)
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel("milliseconds on one core: p50 (bar) and p99 (mark)")
+    axes.set_title("Time to answer one review of median length", x=0)
+    return figure
+
+
+def _reliability(result: dict):
+    """Share of positive reviews over stated probability, and how many reviews are where."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 6.2), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+    upper.plot([0, 1], [0, 1], color=LINE, linewidth=1.4)
+    for split, colour, mark in (("validation", CLASSICAL, "s"), ("test", OURS, "o")):
+        of_split = result["calibration"][split]
+        rows = of_split["reliability"]
+        label = f"{split}: expected calibration error {of_split['expected_calibration_error']:.1%}"
+        upper.plot(
+            [row["mean_probability"] for row in rows],
+            [row["share_positive"] for row in rows],
+            "-" + mark,
+            color=colour,
+            label=label,
+            markersize=6,
+        )
+    test = result["calibration"]["test"]
+    lower.bar(
+        [row["from"] + 0.05 for row in test["reliability"]],
+        [row["reviews"] / test["reviews"] for row in test["reliability"]],
+        width=0.09,
+        color=OURS,
+    )
+    if test["unsure"]:
+        low, high = test["unsure"]["band"]
+        for axes in (upper, lower):
+            axes.axvspan(low, high, color="#ebe7de", zorder=0, linewidth=0)
+        upper.annotate("unsure", ((low + high) / 2, 0.03), ha="center", color=QUIET)
+    for axes in (upper, lower):
+        _percent_axis(axes.yaxis)
+    _percent_axis(lower.xaxis)
+    upper.set_xlim(0, 1)
+    upper.set_ylim(0, 1)
+    upper.legend(frameon=False, loc="upper left")
+    upper.set_ylabel("share of positive reviews")
+    lower.set_ylabel("share of test")
+    lower.set_xlabel("probability of positive that the model states")
+    upper.set_title("Does a probability mean what it says?")
+    return figure
+
+
+def _slices(result: dict):
+    """Accuracy by slice with its interval, the models side by side."""
+    groups = result["slices"]
+    titles = {row["name"]: _title(row) for row in result["rows"]}
+    places, place, previous = [], 0.0, None
+    for row in groups:
+        place += 0.0 if previous is None else (1.0 if row["group"] == previous else 1.9)
+        places.append(place)
+        previous = row["group"]
+    figure, axes = _figure(8, 0.33 * (places[-1] + 1) + 1.7)
+    colours = (
+        [OURS, "#5cb3a6", PREDECESSOR, CLASSICAL]
+        if len(result["compared"]) == 4
+        else [OURS, PREDECESSOR, CLASSICAL]
+    )
+    for number, name in enumerate(result["compared"]):
+        shift = (number - (len(result["compared"]) - 1) / 2) * 0.19
+        for at, row in zip(places, groups, strict=True):
+            found = row["accuracy"][name]
+            axes.plot(found["interval"], [at + shift] * 2, color=colours[number], linewidth=1.3, alpha=0.55)
+        axes.plot(
+            [row["accuracy"][name]["accuracy"] for row in groups],
+            np.array(places) + shift,
+            MARKS[number],
+            color=colours[number],
+            markersize=5,
+            label=titles[name],
+        )
+    axes.set_yticks(places, [f"{row['name']} ({row['reviews']:,})" for row in groups], color=INK)
+    seen = set()
+    for at, row in zip(places, groups, strict=True):
+        if row["group"] not in seen:
+            seen.add(row["group"])
+            axes.annotate(
+                row["group"],
+                (0, at - 0.95),
+                xycoords=("axes fraction", "data"),
+                ha="right",
+                va="center",
+                color=QUIET,
+                fontweight="bold",
+                xytext=(-6, 0),
+                textcoords="offset points",
+            )
+    axes.invert_yaxis()
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x", color=LINE, linewidth=0.7)
+    axes.set_axisbelow(True)
+    _percent_axis(axes.xaxis)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    axes.set_title("Accuracy on parts of the test reviews and on other texts, with 95 % intervals", x=-0.3)
+    return figure

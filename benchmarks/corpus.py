@@ -1,0 +1,122 @@
+"""The reviews that all contestants share, as one folder of files that their processes read.
+
+    train.jsonl, validation.jsonl, test.jsonl     {"review": ..., "label": 0 or 1} a line
+    snippets.jsonl                                Rotten Tomatoes snippets: out of domain
+    sentences.jsonl                               the short sentences of sentences.csv
+
+The snippets come from the same PyPI package as the sample; only every second one (odd rows) is used here,
+since the even ones may serve to choose a recipe.
+"""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.errors import BenchError
+from sentiment.dataset import Reviews
+from sentiment.files import folder_written_aside
+from sentiment.sample import installed_file
+
+SPLITS = ("train", "validation", "test")
+QUICK_REVIEWS = {"train": 4000, "validation": 1000, "test": 1000}
+QUICK_SNIPPETS = 500
+SENTENCES = Path(__file__).with_name("sentences.csv")
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """`reviews` with the splits that are measured, the folder that holds them as files, and their key."""
+
+    reviews: Reviews
+    folder: Path
+    key: str
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """N texts with their labels (N,) of 0 and 1."""
+
+    texts: list[str]
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+def write_corpus(reviews: Reviews, quick: bool, cache: Path) -> Corpus:
+    """The corpus of `reviews`, a tenth or so of them where `quick`, written below `cache` unless it is there.
+
+    Raises BenchError where the reviews have no labelled test split.
+    """
+    for name in SPLITS:
+        if not reviews.has(name):
+            raise BenchError(f"these reviews have no {name} split; use a source that has one (--data sample)")
+    if quick:
+        reviews = reviews.take(_subsample(reviews))
+    named = {name: _labelled(reviews.select(name)) for name in SPLITS}
+    named |= {"snippets": snippets(QUICK_SNIPPETS if quick else None), "sentences": sentences()[0]}
+    digest = hashlib.sha256(reviews.fingerprint().encode())
+    for name in ("snippets", "sentences"):
+        digest.update(json.dumps([named[name].texts, named[name].labels.tolist()]).encode())
+    key = digest.hexdigest()[:16]
+    folder = cache / "corpus" / key
+    if not folder.is_dir():
+        with folder_written_aside(folder) as aside:
+            for name, labelled in named.items():
+                _write(aside / f"{name}.jsonl", labelled)
+    return Corpus(reviews, folder, key)
+
+
+def read_labelled(folder: Path, name: str) -> Labelled:
+    """One file of a corpus folder."""
+    lines = (folder / f"{name}.jsonl").read_text(encoding="utf-8").split("\n")
+    rows = [json.loads(line) for line in lines if line]
+    return Labelled([row["review"] for row in rows], np.array([row["label"] for row in rows], dtype=np.int8))
+
+
+def snippets(count: int | None = None) -> Labelled:
+    """Every second Rotten Tomatoes snippet of the package (Pang and Lee, ACL 2005), or `count` of them."""
+    previous_limit = csv.field_size_limit(1 << 24)
+    try:
+        content = installed_file().read_text(encoding="utf-8")
+        rows = [row for row in csv.DictReader(io.StringIO(content, newline="")) if row["source"] != "imdb"]
+    finally:
+        csv.field_size_limit(previous_limit)
+    rows = rows[1::2]
+    if count is not None:
+        rows = [rows[row] for row in np.linspace(0, len(rows) - 1, count).astype(int)]
+    return Labelled([row["text"] for row in rows], np.array([int(row["label"]) for row in rows], np.int8))
+
+
+def sentences() -> tuple[Labelled, list[str]]:
+    """The hand-written short sentences, and the kind of each: "plain" or "negated"."""
+    with SENTENCES.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    labels = np.array([int(row["label"] == "positive") for row in rows], np.int8)
+    return Labelled([row["sentence"] for row in rows], labels), [row["kind"] for row in rows]
+
+
+def _subsample(reviews: Reviews) -> np.ndarray:
+    """Rows of a quick run: evenly spaced over each split, so that both labels and all movies stay in it."""
+    rows: list[np.ndarray] = []
+    for name, count in QUICK_REVIEWS.items():
+        of_split = np.flatnonzero(reviews.split == name)
+        rows.append(of_split[np.linspace(0, len(of_split) - 1, min(count, len(of_split))).astype(int)])
+    return np.concatenate(rows)
+
+
+def _labelled(reviews: Reviews) -> Labelled:
+    return Labelled(reviews.texts, reviews.labels)
+
+
+def _write(file: Path, labelled: Labelled) -> None:
+    rows: Sequence[tuple[str, int]] = list(zip(labelled.texts, labelled.labels.tolist(), strict=True))
+    with file.open("w", encoding="utf-8") as stream:
+        for review, label in rows:
+            stream.write(json.dumps({"review": review, "label": label}) + "\n")

@@ -1,0 +1,335 @@
+"""Train, score and time one contestant, each in processes of its own."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.corpus import Corpus, read_labelled
+from benchmarks.errors import BenchError
+from benchmarks.references import REFERENCES, Reference
+from benchmarks.results import Results, key_of
+from pipeline.inputs import training_sources
+from pipeline.report import wilson_interval
+from pipeline.settings import PROJECT
+from sentiment.prepared import prepare
+from sentiment.recipes import METRIC_DEFINITIONS, RECIPES
+
+HERE = Path(__file__).parent
+THRESHOLDS = (0.854, 0.90)
+"""Validation accuracies whose first reaching is timed: what the predecessor published, and nine in ten."""
+COLD_STARTS = 5
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
+BRIEF_SPINS = {"GOMP_SPINCOUNT": "1000"}
+"""As train/train.py sets for itself: OpenMP threads that spin long stall as soon as the machine is shared."""
+_METRICS = {entry["Name"]: re.compile(entry["Regex"]) for entry in METRIC_DEFINITIONS}
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One row of the table: a reference, or a recipe of the product with a seed."""
+
+    name: str
+    title: str
+    kind: str
+    seed: int = 0
+
+    def key(self, corpus: Corpus, quick: bool) -> str:
+        """Of its training: data, program, settings."""
+        if self.kind == "recipe":
+            sources = training_sources()
+        else:
+            sources = [HERE / name for name in ("references.py", "fasttext.py", "corpus.py")]
+            sources += [PROJECT / "sentiment" / name for name in ("text.py", "stem.py", "html_text.py")]
+        settings = dict(REFERENCES[self.name].settings) if self.kind == "reference" else {}
+        return key_of(self.name, self.seed, corpus.key, quick, settings, *sources)
+
+
+NEEDS_MORE = {"semi": "it needs the unlabelled reviews"}
+"""Recipes that cannot take part on labelled reviews alone, and why."""
+
+
+def contestants() -> dict[str, Contestant]:
+    """Everything that takes part by default, the product's recipes last."""
+    titles = {"predecessor": "the predecessor's LSTM", "fast": "`fast`", "best": "`best`"}
+    order = ["predecessor", *sorted(set(RECIPES) - {"predecessor", "fast", "best"}), "fast", "best"]
+    recipes = [name for name in order if name in RECIPES and name not in NEEDS_MORE]
+    rows = [
+        Contestant(name, titles.get(name, f"`{name}`"), "recipe") for name in recipes if name == "predecessor"
+    ]
+    rows += [Contestant(reference.name, reference.title, "reference") for reference in REFERENCES.values()]
+    rows += [
+        Contestant(name, titles.get(name, f"`{name}`"), "recipe") for name in recipes if name != "predecessor"
+    ]
+    return {row.name: row for row in rows}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One run: its corpus, where its results are kept, and how it speaks."""
+
+    corpus: Corpus
+    results: Results
+    folder: Path
+    quick: bool
+    say: Say
+
+    def contestant(self, name: str) -> Contestant:
+        return contestants()[name]
+
+    def model_folder(self, contestant: Contestant) -> Path:
+        return self.folder / "models" / f"{contestant.name}-{contestant.seed}"
+
+    def scores(self, contestant: Contestant) -> dict[str, np.ndarray]:
+        """The probabilities that `accuracy` kept: validation, test, snippets, sentences."""
+        with np.load(self._scores_file(contestant)) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+
+    def _scores_file(self, contestant: Contestant) -> Path:
+        return self.folder / "scores" / f"{contestant.name}-{contestant.seed}.npz"
+
+    def train(self, contestant: Contestant) -> dict:
+        """Seconds from raw reviews to a stored model, memory, and the learning curve by the clock."""
+        folder = self.model_folder(contestant)
+
+        def measured() -> dict:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            run = self._train_recipe if contestant.kind == "recipe" else self._train_reference
+            return run(contestant, folder) | {"size_mb": size_mb(folder)}
+
+        key = contestant.key(self.corpus, self.quick)
+        again = self.results.again or not (folder.is_dir() and any(folder.iterdir()))
+        results = Results(self.results.folder, self.results.machine, again)
+        result, kept = results.piece(f"{contestant.name}-{contestant.seed}-train", key, measured)
+        self.say(f"{'kept' if kept else 'trained'}: {result['seconds']:.1f} s, {result['size_mb']:.1f} MB")
+        return result
+
+    def _train_reference(self, contestant: Contestant, folder: Path) -> dict:
+        mode = "quick" if self.quick else "full"
+        command = _worker("fit", contestant.name, self.corpus.folder, folder, mode)
+        done = run_process(command, self.say)
+        return {
+            "seconds": done.seconds,
+            "prepare_seconds": 0.0,
+            "peak_mib": done.peak_mib,
+            "curve": curve(done.lines),
+        }
+
+    def _train_recipe(self, contestant: Contestant, folder: Path) -> dict:
+        cache = self.folder / "prepared" / contestant.name
+        shutil.rmtree(cache, ignore_errors=True)
+        started = time.monotonic()
+        prepared = prepare(self.corpus.reviews, RECIPES[contestant.name].tokenizer, cache)
+        preparing = time.monotonic() - started
+        command = [sys.executable, PROJECT / "train" / "train.py", "--recipe", contestant.name]
+        command += ["--train", prepared.train, "--validation", prepared.validation, "--model-dir", folder]
+        command += ["--seed", contestant.seed, *(["--epochs", 1] if self.quick else [])]
+        done = run_process(command, self.say)
+        points = [(preparing + seconds, accuracy) for seconds, accuracy in curve(done.lines)]
+        return {
+            "seconds": preparing + done.seconds,
+            "prepare_seconds": preparing,
+            "peak_mib": done.peak_mib,
+            "curve": points,
+        }
+
+    def accuracy(self, contestant: Contestant) -> dict:
+        """Accuracy with its interval on every file of the corpus, and what the model says of itself."""
+        file = self._scores_file(contestant)
+
+        def measured() -> dict:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            done = run_process(
+                _worker("score", contestant.kind, self.model_folder(contestant), self.corpus.folder, file),
+                lambda line: None,
+            )
+            scored = self.scores(contestant)
+            rows = {
+                name: accuracy_of(p, read_labelled(self.corpus.folder, name).labels)
+                for name, p in scored.items()
+            }
+            return {**rows, **json.loads(done.lines[-1][1])}
+
+        key = key_of(contestant.key(self.corpus, self.quick), HERE / "worker.py")
+        again = self.results.again or not file.is_file()
+        results = Results(self.results.folder, self.results.machine, again)
+        result, _ = results.piece(f"{contestant.name}-{contestant.seed}-accuracy", key, measured)
+        test = result["test"]
+        low, high = test["interval"]
+        validation = result["validation"]["accuracy"]
+        self.say(f"validation {validation:.2%}, test {test['accuracy']:.2%} ({low:.2%} to {high:.2%})")
+        return result
+
+    def serving(self, contestant: Contestant) -> dict:
+        """Cold start, and latency and throughput on one core, preprocessing included."""
+
+        def measured() -> dict:
+            folder = self.model_folder(contestant)
+            texts = self.corpus.reviews.select("test").texts
+            review = sorted(texts, key=len)[len(texts) // 2]
+            first = [
+                first_answer(_worker("first", contestant.kind, folder), review)[0]
+                for _ in range(0 if self.quick else COLD_STARTS - 1)
+            ]
+            seconds, figures = first_answer(
+                _worker("serve", contestant.kind, folder, self.corpus.folder), review
+            )
+            return {**figures, "cold_start_s": float(np.median([*first, seconds]))}
+
+        key = key_of(contestant.key(self.corpus, self.quick), HERE / "worker.py", HERE / "measure.py")
+        result, _ = self.results.piece(f"{contestant.name}-{contestant.seed}-serving", key, measured)
+        self.say(
+            f"one review {result['median']['p50_ms']:.2f} ms (p99 {result['median']['p99_ms']:.2f}), "
+            f"{result['reviews_per_second']:,.0f} reviews/s, cold start {result['cold_start_s']:.2f} s"
+        )
+        return result
+
+    def row(self, contestant: Contestant, seeds: int = 1) -> dict:
+        """One row of the table: all three measurements, and accuracies of further seeds of newer recipes."""
+        trained, scored = self.train(contestant), self.accuracy(contestant)
+        further = []
+        for seed in range(
+            1, seeds if contestant.kind == "recipe" and contestant.name != "predecessor" else 1
+        ):
+            self.say(f"seed {seed}")
+            self.train(replace(contestant, seed=seed))
+            further.append(self.accuracy(replace(contestant, seed=seed)))
+        serving = self.serving(contestant)
+        return {
+            "name": contestant.name,
+            "title": contestant.title,
+            "kind": contestant.kind,
+            "settings": dict(REFERENCES[contestant.name].settings) if contestant.kind == "reference" else {},
+            "source": REFERENCES[contestant.name].source if contestant.kind == "reference" else "",
+            "train": trained,
+            "accuracy": scored,
+            "serving": serving,
+            "seeds": [{split: one[split] for split in ("validation", "test")} for one in (scored, *further)],
+            "time_to": {
+                f"{threshold:.3f}": time_to(threshold, trained, scored["validation"]["accuracy"])
+                for threshold in THRESHOLDS
+            },
+        }
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A process that ended well: its wall-clock seconds, peak memory, and lines with their second."""
+
+    seconds: float
+    peak_mib: float
+    lines: list[tuple[float, str]]
+
+
+def run_process(command: list, say: Say) -> Finished:
+    """Run a command, showing its lines as they come. Raises BenchError where it fails."""
+    started = time.monotonic()
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        cwd=PROJECT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**BRIEF_SPINS, **os.environ},
+    )
+    lines = []
+    try:
+        for line in process.stdout:
+            lines.append((time.monotonic() - started, line.rstrip()))
+            say(f"| {line.rstrip()}")
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            process.wait()
+    if process.returncode:
+        last = "\n".join(line for _, line in lines[-5:])
+        raise BenchError(f"{' '.join(map(str, command))}\nended with {process.returncode}: {last}")
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return Finished(time.monotonic() - started, usage.ru_maxrss / unit, lines)
+
+
+def first_answer(command: list, review: str) -> tuple[float, dict]:
+    """Seconds from starting a process to its first answer, and the figures it then prints, if any."""
+    started = time.monotonic()
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        cwd=PROJECT,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, **ONE_THREAD},
+    )
+    with process:
+        process.stdin.write(json.dumps(review) + "\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
+        seconds = time.monotonic() - started
+        rest = process.stdout.read()
+    if process.returncode or line.strip() != "ready":
+        raise BenchError(f"{' '.join(map(str, command))} ended with {process.returncode}")
+    return seconds, json.loads(rest) if rest.strip() else {}
+
+
+def curve(lines: list[tuple[float, str]]) -> list[tuple[float, float]]:
+    """(second, validation accuracy) of the lines that end an epoch."""
+    points = []
+    for seconds, line in lines:
+        epoch, accuracy = _METRICS["epoch"].search(line), _METRICS["validation:accuracy"].search(line)
+        if epoch and accuracy:
+            points.append((seconds, float(accuracy[1])))
+    return points
+
+
+def time_to(threshold: float, trained: dict, validation_accuracy: float) -> float | None:
+    """Seconds until validation accuracy first reached the threshold, by epochs; None if it never did."""
+    reached = [seconds for seconds, accuracy in trained["curve"] if accuracy >= threshold]
+    return min(reached, default=trained["seconds"] if validation_accuracy >= threshold else None)
+
+
+def accuracy_of(probabilities: np.ndarray, labels: np.ndarray) -> dict:
+    """Accuracy with its 95 % Wilson interval."""
+    right = int(((probabilities >= 0.5) == (labels == 1)).sum())
+    return {
+        "accuracy": right / len(labels),
+        "interval": list(wilson_interval(right, len(labels))),
+        "reviews": len(labels),
+    }
+
+
+def size_mb(folder: Path) -> float:
+    """Millions of bytes on disk, without the inference code that a model folder carries."""
+    files = (
+        file for file in folder.rglob("*") if file.is_file() and "code" not in file.relative_to(folder).parts
+    )
+    return sum(file.stat().st_size for file in files) / 1e6
+
+
+def _worker(*arguments: object) -> list:
+    return [sys.executable, "-m", "benchmarks.worker", *arguments]
+
+
+def choose(reference: Reference, corpus: Corpus, say: Say) -> list[dict]:
+    """Validation accuracy of every candidate of the reference's grid, the best first."""
+    train, validation = (read_labelled(corpus.folder, name) for name in ("train", "validation"))
+    rows = []
+    for candidate in reference.candidates():
+        model = reference.fit(train, validation, candidate, lambda line: None)
+        accuracy = accuracy_of(model.probabilities(validation.texts), validation.labels)["accuracy"]
+        tried = {name: candidate[name] for name in reference.grid}
+        rows.append({"settings": tried, "validation_accuracy": round(accuracy, 5)})
+        say(f"{reference.name} {tried}: {accuracy:.2%}")
+    return sorted(rows, key=lambda row: -row["validation_accuracy"])

@@ -1,0 +1,71 @@
+"""The results of single pieces, kept as JSON, so that an interrupted run goes on where it was.
+
+A result counts as long as its key, made from everything that went into it, is the same. Results of another
+machine are never mixed in: they are refused by name.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.errors import BenchError
+from sentiment.files import written_aside
+
+
+def key_of(*inputs: object) -> str:
+    """The key of a result made from `inputs`: JSON values, and Paths, of which the content counts."""
+    digest = hashlib.sha256()
+    for value in inputs:
+        if isinstance(value, Path):
+            digest.update(value.name.encode() + b"\0" + value.read_bytes())
+        else:
+            digest.update(json.dumps(value, sort_keys=True).encode())
+        digest.update(b"\n")
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Results:
+    """The results below `folder`, measured on `machine` (machine.describe()); `again` measures anew."""
+
+    folder: Path
+    machine: dict
+    again: bool = False
+
+    def piece(self, name: str, key: str, measure: Callable[[], dict]) -> tuple[dict, bool]:
+        """What `measure` returns, kept; or what was kept under the key. And whether it was kept.
+
+        Raises BenchError where what was kept comes from another machine.
+        """
+        kept = None if self.again else self._kept(name, key)
+        if kept is not None:
+            return kept["result"], True
+        started = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
+        # As it will be read: a result that was kept and one that was just measured are the same.
+        result = json.loads(json.dumps(measure() | {"measured": started}))
+        with written_aside(self._file(name)) as aside:
+            content = {"key": key, "machine": self.machine, "result": result}
+            aside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        return result, False
+
+    def _kept(self, name: str, key: str) -> dict | None:
+        try:
+            kept = json.loads(self._file(name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        if not isinstance(kept, dict) or kept.get("key") != key:
+            return None
+        if kept["machine"] != self.machine:
+            differing = sorted(k for k in self.machine if kept["machine"].get(k) != self.machine[k])
+            raise BenchError(
+                f"{self._file(name)} was measured on another machine or with other packages "
+                f"(differing: {', '.join(differing)}); figures of two machines cannot stand in one table; "
+                "measure everything again with --again"
+            )
+        return kept
+
+    def _file(self, name: str) -> Path:
+        return self.folder / f"{name}.json"

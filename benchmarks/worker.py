@@ -1,0 +1,130 @@
+"""The processes of a run: each does one thing with one model, with nothing else in memory or on the clock.
+
+    python -m benchmarks.worker fit REFERENCE CORPUS FOLDER     train a reference and store it
+    python -m benchmarks.worker score KIND FOLDER CORPUS FILE   its probabilities for every file of the corpus
+    python -m benchmarks.worker serve KIND FOLDER CORPUS        answer one review, then measure answering many
+    python -m benchmarks.worker first KIND FOLDER               answer one review and end
+
+KIND is "reference" or "recipe", FOLDER the stored model. `serve` and `first` read the first review as a JSON
+string from standard input and print "ready" once it is answered; `serve` then prints its figures as JSON.
+Both keep to one processor core.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROUNDS = 5
+NEAREST = 101
+LONG_WORDS = 500
+BATCH = 64
+BATCHES = 16
+QUICK_SETTINGS = {"epochs": 1, "num_round": 60}
+
+
+def main(arguments: list[str]) -> None:
+    commands = {"fit": fit, "score": score, "serve": serve, "first": first}
+    commands[arguments[0]](*arguments[1:])
+
+
+def fit(name: str, corpus: str, folder: str, quick: str) -> None:
+    import joblib
+
+    from benchmarks.corpus import read_labelled
+    from benchmarks.references import REFERENCES
+
+    reference = REFERENCES[name]
+    settings = dict(reference.settings)
+    if quick == "quick":
+        settings |= {name: most for name, most in QUICK_SETTINGS.items() if name in settings}
+    train, validation = (read_labelled(Path(corpus), split) for split in ("train", "validation"))
+    model = reference.fit(train, validation, settings, lambda line: print(line, flush=True))
+    joblib.dump(model, Path(folder) / "model.joblib", compress=3)
+
+
+def load(kind: str, folder: str) -> tuple[Callable, object]:
+    """A function from reviews to probabilities, and the model behind it."""
+    if kind == "recipe":
+        from sentiment.predictor import Predictor
+
+        predictor = Predictor.from_folder(folder)
+        return lambda reviews: [each.probability for each in predictor.predict(reviews)], predictor
+    import joblib
+
+    model = joblib.load(Path(folder) / "model.joblib")
+    return model.probabilities, model
+
+
+def score(kind: str, folder: str, corpus: str, file: str) -> None:
+    import numpy as np
+
+    from benchmarks.corpus import read_labelled
+
+    probabilities, model = load(kind, folder)
+    names = ("validation", "test", "snippets", "sentences")
+    scored = {}
+    for name in names:
+        scored[name] = np.asarray(probabilities(read_labelled(Path(corpus), name).texts), dtype=np.float64)
+    np.savez(file, **scored)
+    described = model.describe() if kind == "recipe" else {}
+    print(json.dumps({"model": described}), flush=True)
+
+
+def answer_first(kind: str, folder: str) -> tuple[Callable, object]:
+    """Load the model and answer the review on standard input; "ready" stops the parent's clock."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    review = json.loads(sys.stdin.readline())
+    probabilities, model = load(kind, folder)
+    probabilities([review])
+    print("ready", flush=True)
+    return probabilities, model
+
+
+def first(kind: str, folder: str) -> None:
+    answer_first(kind, folder)
+
+
+def serve(kind: str, folder: str, corpus: str) -> None:
+    probabilities, model = answer_first(kind, folder)
+    import numpy as np
+
+    from benchmarks.corpus import read_labelled
+
+    texts = read_labelled(Path(corpus), "test").texts
+    lengths = np.array([len(text.split()) for text in texts])
+    figures = {}
+    for name, words in (("median", float(np.median(lengths))), ("long", LONG_WORDS)):
+        nearest = np.argsort(np.abs(lengths - words), kind="stable")[:NEAREST]
+        reviews = [texts[row] for row in nearest]
+        figures[name] = {"words": words, **percentiles(lambda review: probabilities([review]), reviews)}
+        if kind == "recipe":
+            figures[name]["explained"] = percentiles(lambda review: model.explain([review]), reviews)
+    many = texts[: BATCH * BATCHES]
+    started = time.perf_counter()
+    for start in range(0, len(many), BATCH):
+        probabilities(many[start : start + BATCH])
+    figures["reviews_per_second"] = len(many) / (time.perf_counter() - started)
+    print(json.dumps(figures), flush=True)
+
+
+def percentiles(answer: Callable[[str], object], reviews: list[str]) -> dict[str, float]:
+    """Milliseconds from text to answer, p50 and p99, over ROUNDS rounds after one unmeasured."""
+    import numpy as np
+
+    seconds = []
+    for turn in range(ROUNDS + 1):
+        for review in reviews:
+            started = time.perf_counter()
+            answer(review)
+            if turn:
+                seconds.append(time.perf_counter() - started)
+    p50, p99 = np.percentile(seconds, (50, 99)) * 1000
+    return {"p50_ms": float(p50), "p99_ms": float(p99)}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

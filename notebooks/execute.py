@@ -1,0 +1,127 @@
+"""Run the walkthrough from top to bottom and keep its outputs, small and without traces of this machine.
+
+    localcloud run -- python notebooks/execute.py [--output FILE] [--parameters JSON]
+
+Without --output the notebook gets its own outputs, but only if every cell has succeeded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import io
+import json
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+import papermill
+from nbformat import NotebookNode
+from papermill.exceptions import PapermillExecutionError
+from PIL import Image
+from traitlets.config import Config
+
+PROJECT = Path(__file__).resolve().parent.parent
+NOTEBOOK = PROJECT / "notebooks" / "walkthrough.ipynb"
+PALETTE = 64
+"""Colours of a picture: plots have few, and so take a third of the bytes."""
+
+# Where a job's folders are in SageMaker's containers; offline they lie in the cloud's own folder.
+_JOB_FOLDER = re.compile(r"/\S*/localcloud-[^/\s]+/(?:training|transform)/[^/\s]+/ml(?=[/\s])")
+_OBJECT = re.compile(r"^<.* at 0x[0-9a-f]+>$")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--output", type=Path, default=NOTEBOOK, help="where it goes (default: in place)")
+    parser.add_argument(
+        "--parameters", type=json.loads, default={}, metavar="JSON", help="of the cell tagged parameters"
+    )
+    options = parser.parse_args()
+    try:
+        execute(options.output, options.parameters)
+    except PapermillExecutionError as error:
+        reason = _COLOURS.sub("", f"{error.ename}: {error.evalue}")
+        print(f"error: the cell of input [{error.exec_count}] failed: {reason}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def execute(output: Path, parameters: dict[str, object]) -> None:
+    """Run the notebook; `output` appears once all of it has succeeded. Raises PapermillExecutionError."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / output.name
+        papermill.execute_notebook(
+            NOTEBOOK,
+            run,
+            parameters,
+            cwd=str(NOTEBOOK.parent),
+            # Sockets in a private folder: over TCP anyone on this machine could listen.
+            config=Config(KernelManager={"transport": "ipc"}),
+        )
+        notebook = nbformat.read(run, as_version=4)
+    part = output.with_suffix(".part")
+    part.write_text(nbformat.writes(tidied(notebook)) + "\n", encoding="utf-8")
+    part.replace(output)
+
+
+def tidied(notebook: NotebookNode) -> NotebookNode:
+    """The notebook with what a reader wants to see of its outputs; changed in place."""
+    notebook.metadata = {
+        "kernelspec": notebook.metadata["kernelspec"],
+        "language_info": {"name": "python"},
+    }
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags")
+        cell.metadata = {"tags": tags} if tags else {}
+        if cell.cell_type == "code":
+            cell.outputs = _merged([_tidied(output) for output in cell.outputs])
+    return notebook
+
+
+def _tidied(output: NotebookNode) -> NotebookNode:
+    if output.output_type == "stream":
+        output.text = _general(_as_on_a_terminal(output.text))
+        return output
+    data = output.get("data", {})
+    if len(data) > 1 and _OBJECT.match(data.get("text/plain", "")):
+        del data["text/plain"]
+    for kind, content in data.items():
+        data[kind] = _smaller(content) if kind == "image/png" else _general(content)
+    return output
+
+
+def _as_on_a_terminal(text: str) -> str:
+    """Of lines that were written over again and again, the last state."""
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+
+
+def _general(text: str) -> str:
+    """The text without the folders of this machine."""
+    return _JOB_FOLDER.sub("/opt/ml", text.replace(f"{PROJECT}/", ""))
+
+
+def _smaller(png: str) -> str:
+    picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
+    packed = io.BytesIO()
+    picture.quantize(PALETTE, dither=Image.Dither.NONE).save(packed, "png", optimize=True)
+    return base64.b64encode(packed.getvalue()).decode()
+
+
+def _merged(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Text that was written piece by piece, in one piece."""
+    merged: list[NotebookNode] = []
+    for output in outputs:
+        before = merged[-1] if merged else {}
+        if output.output_type == "stream" and before.get("name") == output.name:
+            before.text += output.text
+        else:
+            merged.append(output)
+    return merged
+
+
+if __name__ == "__main__":
+    sys.exit(main())

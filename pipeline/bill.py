@@ -1,0 +1,137 @@
+"""What AWS would charge for a run: pure functions from what AWS says of jobs and requests to lines of a bill.
+
+Prices are on-demand list prices of us-east-1 in US dollars, without free tiers, as AWS's pricing pages give
+them; checked on PRICES_CHECKED. Other regions cost up to half as much again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.settings import PipelineError
+
+# The pages fill their tables in by script, so the numbers were compared with public copies of them.
+PRICES_CHECKED = "2026-11-23"
+SAGEMAKER_PAGE = "https://aws.amazon.com/sagemaker/ai/pricing/"
+LAMBDA_PAGE = "https://aws.amazon.com/lambda/pricing/"
+API_PAGE = "https://aws.amazon.com/api-gateway/pricing/"
+S3_PAGE = "https://aws.amazon.com/s3/pricing/"
+
+# Training and batch transform cost the same.
+INSTANCE_HOUR = {
+    "ml.m5.large": 0.115,
+    "ml.m5.xlarge": 0.23,
+    "ml.m5.2xlarge": 0.461,
+    "ml.m5.4xlarge": 0.922,
+    "ml.c5.xlarge": 0.204,
+    "ml.c5.2xlarge": 0.408,
+    "ml.c5.4xlarge": 0.816,
+    "ml.g4dn.xlarge": 0.7364,
+    "ml.g4dn.2xlarge": 0.94,
+    "ml.g5.xlarge": 1.408,
+    "ml.g5.2xlarge": 1.515,
+}
+SERVERLESS_GB_SECOND = 0.00002
+SERVERLESS_DATA_GB = 0.016
+LAMBDA_ARM_GB_SECOND = 0.0000133334
+LAMBDA_REQUEST = 0.20 / 1e6
+HTTP_API_REQUEST = 1.00 / 1e6
+S3_GB_MONTH = 0.023
+S3_PUT = 0.005 / 1000
+
+# API Gateway counts a request of up to 512 KB once, a larger one several times.
+HTTP_API_REQUEST_BYTES = 512 * 1024
+HOURS_PER_MONTH = 730
+
+_REPORT = re.compile(r"^REPORT .*Billed Duration: (\d+) ms\s+Memory Size: (\d+) MB", re.S)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a bill: so much of a unit, at a price in dollars a unit, by a page of AWS's."""
+
+    what: str
+    quantity: float
+    unit: str
+    price: float
+    page: str
+
+    @property
+    def dollars(self) -> float:
+        return self.quantity * self.price
+
+
+def total(lines: Iterable[Line]) -> float:
+    """The sum in dollars."""
+    return sum(line.dollars for line in lines)
+
+
+def training(job: dict[str, Any]) -> Line:
+    """A training job that has ended, as DescribeTrainingJob gives it."""
+    resources = job["ResourceConfig"]
+    hours = job["BillableTimeInSeconds"] * resources["InstanceCount"] / 3600
+    return _instance_hours("Training job", resources["InstanceType"], hours)
+
+
+def transform(job: dict[str, Any]) -> Line:
+    """A batch transform job that has ended, as DescribeTransformJob gives it."""
+    resources = job["TransformResources"]
+    seconds = (job["TransformEndTime"] - job["TransformStartTime"]).total_seconds()
+    return _instance_hours(
+        "Batch transform job", resources["InstanceType"], seconds * resources["InstanceCount"] / 3600
+    )
+
+
+def _instance_hours(what: str, instance_type: str, hours: float) -> Line:
+    try:
+        price = INSTANCE_HOUR[instance_type]
+    except KeyError:
+        known = ", ".join(INSTANCE_HOUR)
+        raise PipelineError(
+            f"no price is known for {instance_type} (known: {known}): add it to pipeline/bill.py "
+            f"from {SAGEMAKER_PAGE}"
+        ) from None
+    return Line(f"{what}, {instance_type}", hours, "hours", price, SAGEMAKER_PAGE)
+
+
+def serverless_inference(seconds: float, memory_mb: int, data_bytes: int) -> list[Line]:
+    """A serverless endpoint that was busy for `seconds`, with all that went in and came out."""
+    return [
+        Line(
+            f"Endpoint, serverless, {memory_mb:,} MB",
+            seconds * memory_mb / 1024,
+            "GB-seconds",
+            SERVERLESS_GB_SECOND,
+            SAGEMAKER_PAGE,
+        ),
+        Line("Endpoint, data in and out", data_bytes / 1e9, "GB", SERVERLESS_DATA_GB, SAGEMAKER_PAGE),
+    ]
+
+
+def function(log_lines: Iterable[str]) -> list[Line]:
+    """A Lambda on Arm, from its log: each call ends with a REPORT line; other lines are passed over."""
+    reports = [match for line in log_lines if (match := _REPORT.match(line))]
+    gb_seconds = sum(int(report[1]) / 1000 * int(report[2]) / 1024 for report in reports)
+    return [
+        Line("Lambda, time", gb_seconds, "GB-seconds", LAMBDA_ARM_GB_SECOND, LAMBDA_PAGE),
+        Line("Lambda, calls", len(reports), "requests", LAMBDA_REQUEST, LAMBDA_PAGE),
+    ]
+
+
+def http_api(request_bytes: Iterable[int]) -> Line:
+    """An HTTP API, from the size of each request's body."""
+    counted = sum(max(1, -(-size // HTTP_API_REQUEST_BYTES)) for size in request_bytes)
+    return Line("API Gateway, HTTP API", counted, "requests", HTTP_API_REQUEST, API_PAGE)
+
+
+def storage(object_bytes: Iterable[int], hours: float) -> list[Line]:
+    """Objects (every version counts) that were put into S3 and kept for `hours`."""
+    sizes = list(object_bytes)
+    gb_months = sum(sizes) / 2**30 * hours / HOURS_PER_MONTH
+    return [
+        Line("S3, storage", gb_months, "GB-months", S3_GB_MONTH, S3_PAGE),
+        Line("S3, uploads", len(sizes), "requests", S3_PUT, S3_PAGE),
+    ]

@@ -1,0 +1,80 @@
+"""Which model the steps are about: the one that these settings train, or one that a person gives.
+
+MODEL is a model folder, a model.tar.gz, or one in MLflow: models:/movie-sentiment@champion, runs:/ID/model.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import tarfile
+import tempfile
+from pathlib import Path
+
+from pipeline import inputs, tracking
+from pipeline.console import say
+from pipeline.settings import PipelineError, Settings
+from sentiment.errors import ArtifactError
+from sentiment.files import CHECKSUMS, written_aside
+from sentiment.run_record import FILE_NAME
+
+
+def model_key(settings: Settings) -> str:
+    """The key of the model, by which it is kept here and in the cloud; a given one is put here first."""
+    if settings.model is None:
+        return inputs.model_key(settings, inputs.prepared(settings).key)
+    with tempfile.TemporaryDirectory() as scratch:
+        return _take(settings, Path(scratch) / "model")
+
+
+def _take(settings: Settings, scratch: Path) -> str:
+    """Check the given model and keep it under its version, which is its key."""
+    from sentiment.artifact import read_model  # brings torch, which takes seconds to import
+
+    given = settings.model
+    folder = archive = Path(given)
+    if given.startswith(("models:/", "runs:/")):
+        tracking.fetch(given, scratch)
+        folder = scratch
+    elif archive.is_file():
+        folder = scratch
+        try:
+            with tarfile.open(archive) as opened:
+                opened.extractall(folder, filter="data")
+        except (tarfile.TarError, OSError) as error:
+            raise PipelineError(f"MODEL={given} is no readable model.tar.gz ({error})") from error
+    elif not folder.is_dir():
+        raise PipelineError(
+            f"MODEL={given}: there is no such file or folder; give a model folder, a model.tar.gz, "
+            "models:/NAME@ALIAS or runs:/ID/model"
+        )
+    try:
+        key = read_model(folder).version
+    except ArtifactError as error:
+        raise PipelineError(f"MODEL={given} is no usable model: {error}") from error
+    file = inputs.model_file(settings, key)
+    if not file.exists():
+        with written_aside(file) as aside:
+            if archive.is_file():
+                shutil.copyfile(archive, aside)
+            else:
+                _pack(folder, aside)
+    say(f"given: {given}, model version {key}")
+    return key
+
+
+def _pack(folder: Path, target: Path) -> None:
+    """The model's own files and its record as a model.tar.gz; the same model gives the same bytes."""
+    names = [*json.loads((folder / CHECKSUMS).read_text(encoding="utf-8")), CHECKSUMS, FILE_NAME]
+    with (
+        target.open("wb") as stream,
+        gzip.GzipFile("", "wb", fileobj=stream, mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w") as archive,
+    ):
+        for name in sorted(names):
+            if (folder / name).is_file():
+                entry = tarfile.TarInfo(name)
+                entry.size = (folder / name).stat().st_size
+                with (folder / name).open("rb") as content:
+                    archive.addfile(entry, content)

@@ -1,0 +1,55 @@
+"""MLflow, as the pipeline uses it: through train/tracking.py, the one program that knows it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from pipeline.console import say, shown
+from pipeline.settings import PROJECT, PipelineError
+
+PROGRAM = PROJECT / "train" / "tracking.py"
+# Where tracking is not what the step is for, a server that does not answer is not waited for long.
+IMPATIENT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
+
+
+def is_wanted() -> bool:
+    return bool(os.environ.get("MLFLOW_TRACKING_URI"))
+
+
+def log(model: Path, evaluation: Path | None = None) -> None:
+    """Log a model's run and register it. Raises PipelineError."""
+    _run("log", model, *(["--test", evaluation] if evaluation else []))
+
+
+def log_if_wanted(command: str, *arguments: Path) -> None:
+    """Log where MLFLOW_TRACKING_URI asks for it; what goes wrong is told and changes nothing else."""
+    if not is_wanted():
+        return
+    try:
+        _run(command, *arguments, patience=IMPATIENT)
+    except PipelineError as error:
+        again = " ".join([shown(PROGRAM), command, *map(shown, arguments)])
+        say(f"warning: not logged to MLflow: {error}; to log it afterwards: python {again}")
+
+
+def fetch(uri: str, folder: Path) -> None:
+    """Put the model folder of a models:/ or runs:/ URI at `folder`. Raises PipelineError."""
+    _run("fetch", uri, folder)
+
+
+def _run(*arguments: str | Path, patience: dict[str, str] | None = None) -> None:
+    done = subprocess.run(
+        [sys.executable, str(PROGRAM), *map(str, arguments)],
+        env={**(patience or {}), **os.environ},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    for line in done.stdout.splitlines():
+        say(line)
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+        raise PipelineError(said[-1].removeprefix("error: ") if said else done.stderr.strip()[-500:])

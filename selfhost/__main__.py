@@ -1,0 +1,199 @@
+"""`python -m selfhost`: MLflow's server, a champion if there is none, and the web server, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import socket
+import sys
+import time
+import urllib.request
+from typing import NoReturn
+
+from pipeline.console import say, shown, step
+from selfhost import trainer
+from selfhost.processes import Program
+
+HOST = "127.0.0.1"
+# MLflow's server took 10 s on two idle cores, and 61 s on two that had eight times as much to do.
+START_SECONDS = 120
+LOOK_SECONDS = 0.2
+TOLD_EVERY_SECONDS = 10
+
+
+class StartError(Exception):
+    """The system cannot be started, or has ended; the message says why and what to do."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until Ctrl-C or a failure. Returns the exit status; errors are one line on standard error."""
+    options = parse(arguments)
+    # SIGINT too: a shell starts what runs in the background with Ctrl-C ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupted)
+    programs: list[Program] = []
+    try:
+        run(options, programs)
+    except StartError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"error: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopping", flush=True)
+        return 130
+    finally:
+        stop(programs)
+
+
+def run(options: argparse.Namespace, programs: list[Program]) -> NoReturn:
+    """Start everything in order, note it in `programs`, and watch over it."""
+    require_free(options.port, "WEB_PORT")
+    uri, mlflow = tracking_server(options, programs)
+    environment = {
+        "MLFLOW_TRACKING_URI": uri,
+        "SENTIMENT_CACHE": str(options.build / "selfhost" / "models"),
+        "SENTIMENT_FEEDBACK": str(options.build / "selfhost" / "feedback"),
+    }
+    training = Program("the training", trainer_command(options), environment)
+    programs.append(training)
+    if training.wait():
+        raise StartError("there is no champion to serve; the reason stands above")
+
+    step("Web server")
+    address = f"http://{HOST}:{options.port}"
+    bind = ("--config", "selfhost/gunicorn.conf.py", "--bind", f"{HOST}:{options.port}")
+    log = options.build / "selfhost" / "web.log"
+    web = Program("the web server", [sys.executable, "-m", "gunicorn", *bind], environment, log)
+    programs.append(web)
+    wait_for(f"{address}/health", web)
+    tell(address, uri, options)
+    watch(web, mlflow)
+
+
+def tracking_server(options: argparse.Namespace, programs: list[Program]) -> tuple[str, Program | None]:
+    """The address of the tracking server, and the server itself if it had to be started."""
+    step("MLflow")
+    if given := os.environ.get("MLFLOW_TRACKING_URI"):
+        say(f"uses {given}, as MLFLOW_TRACKING_URI says")
+        return given, None
+    uri = f"http://{HOST}:{options.mlflow_port}"
+    if answers(f"{uri}/version"):
+        say(f"uses the server that runs at {uri}")
+        return uri, None
+    require_free(options.mlflow_port, "MLFLOW_PORT")
+    serve = ("serve", "--port", str(options.mlflow_port), "--folder", str(options.build / "mlflow"))
+    log = options.build / "selfhost" / "mlflow.log"
+    server = Program("the MLflow server", [sys.executable, "train/tracking.py", *serve], {}, log)
+    programs.append(server)
+    wait_for(f"{uri}/health", server)
+    say(uri)
+    return uri, server
+
+
+def trainer_command(options: argparse.Namespace) -> list[str]:
+    """Trains the champion, unless there is one."""
+    command = [sys.executable, "-m", "selfhost.trainer", "--if-needed", "--build", str(options.build)]
+    command += ["--data", options.data, "--data-path", options.data_path]
+    return [*command, "--recipe", options.recipe, "--set", options.set]
+
+
+def watch(web: Program, mlflow: Program | None) -> NoReturn:
+    """Until the web server ends. One without MLflow serves on."""
+    while True:
+        if (status := web.poll()) is not None:
+            raise StartError(f"the web server ended with status {status}:\n{web.last_words()}")
+        if mlflow is not None and (status := mlflow.poll()) is not None:
+            say(f"the MLflow server ended with status {status} ({shown(mlflow.log)}); the page serves on")
+            mlflow = None
+        time.sleep(LOOK_SECONDS)
+
+
+def require_free(port: int, variable: str) -> None:
+    """Raises StartError if something holds the port, be it at this address or at all of them."""
+    with socket.socket() as caller, socket.socket() as listener:
+        caller.settimeout(1)
+        taken = caller.connect_ex((HOST, port)) == 0
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+        except OSError:
+            taken = True
+    if taken:
+        airplay = " (macOS: AirPlay Receiver, in the settings of AirDrop & Handoff)" if port == 5000 else ""
+        raise StartError(
+            f"port {port} is taken{airplay}: stop what holds it, or make selfhost {variable}={port + 50}"
+        )
+
+
+def wait_for(address: str, program: Program) -> None:
+    """Until the address answers. Raises StartError if the program ends, or takes too long."""
+    began = told = time.monotonic()
+    while not answers(address):
+        if (status := program.poll()) is not None:
+            raise StartError(f"{program.name} ended with status {status}:\n{program.last_words()}")
+        now = time.monotonic()
+        if now - began > START_SECONDS:
+            raise StartError(
+                f"{program.name} has not been ready for {START_SECONDS} s; its log is {shown(program.log)}"
+            )
+        if now - told > TOLD_EVERY_SECONDS:
+            told = now
+            say(f"waiting for {program.name} ({now - began:.0f} s)")
+        time.sleep(LOOK_SECONDS)
+
+
+def answers(address: str) -> bool:
+    """Whether a GET is answered with 200."""
+    try:
+        with urllib.request.urlopen(address, timeout=5) as answer:
+            return answer.status == 200
+    except OSError:  # also every other status
+        return False
+
+
+def tell(address: str, tracking_uri: str, options: argparse.Namespace) -> None:
+    with urllib.request.urlopen(f"{address}/model", timeout=30) as answer:
+        model = json.load(answer)
+    validation = model["metrics"]["validation"]
+    step("Ready")
+    say(f"Page    {address}")
+    say(f"API     {address}/predict")
+    say(f"MLflow  {tracking_uri}")
+    say("Try     curl -H 'content-type: application/json' \\")
+    say(f'          -d \'{{"review": "What a wonderful film!"}}\' {address}/predict')
+    say(
+        f"model {model['model']} ({model['recipe']}): accuracy {validation['accuracy']:.2%} "
+        f"on {validation['reviews']:,} validation reviews"
+    )
+    say(f"logs: {shown(options.build / 'selfhost')}")
+    print("Ctrl-C stops it", flush=True)
+
+
+def stop(programs: list[Program]) -> None:
+    """End all of them, side by side; a second Ctrl-C changes nothing."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    for program in programs:
+        program.release()
+    for program in programs:
+        program.wait()
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m selfhost", description=__doc__)
+    parser.add_argument("--port", type=int, default=5000, help="of the page and the API (%(default)s)")
+    parser.add_argument("--mlflow-port", type=int, default=5001, help="of MLflow's server (%(default)s)")
+    trainer.add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""The web server: a Flask application with the page and the API of infra/openapi.yaml on one origin.
+
+gunicorn --config selfhost/gunicorn.conf.py "selfhost.app:create_app()"
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from typing import Any
+
+import flask
+from sentiment_api.api import Api, Request, Response, error_response
+from sentiment_api.body import MAX_BODY_BYTES
+from sentiment_api.errors import BadRequest, HttpError, MethodNotAllowed, NotFound, TooLong
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.routing import Rule
+
+from selfhost import website
+from selfhost.cache import ModelCache
+from selfhost.champion import Source
+from selfhost.feedback import feedback_folder
+from selfhost.logs import fields, logger
+from selfhost.model import ServedModel
+from selfhost.settings import Settings
+from selfhost.watch import Watch
+
+# What CloudFront sends with the page (infra/template.yaml), but for Strict-Transport-Security: that means
+# nothing without TLS. Whatever ends TLS before this server should add it.
+SECURITY_HEADERS = {
+    "content-security-policy": "frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+}
+REQUEST_ID = "x-request-id"
+# One that a proxy before us has given is taken over.
+GIVEN_ID = re.compile(r"[A-Za-z0-9._=-]{1,64}")
+
+log = logger()
+
+
+def create_app(settings: Settings | None = None) -> flask.Flask:
+    """The application, which serves the champion of the registry that the settings name.
+
+    Each process that answers needs its own: the watch is a thread, which a fork would leave behind.
+    """
+    settings = settings or Settings.from_environment()
+    model = ServedModel()
+    watch = Watch(model, ModelCache(settings.cache), lambda: _registry(settings), settings.poll_seconds)
+    watch.start()
+    app = application(Api(model, feedback_folder(settings.feedback)))
+    app.extensions["champion-watch"] = watch
+    return app
+
+
+def _registry(settings: Settings) -> Source:
+    # Takes seconds, so only the process that asks the registry pays for it, and no request waits.
+    from selfhost.registry import Registry
+
+    return Registry(settings.tracking_uri, settings.name, settings.alias)
+
+
+def application(api: Api) -> flask.Flask:
+    """The page and `api` on one origin."""
+    app = flask.Flask("selfhost", static_folder=None)
+    app.url_map.merge_slashes = False
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    files = website.load()
+
+    # A rule without methods takes them all: the API answers those that it does not know itself.
+    for path in ("/", "/<path:path>"):
+        app.url_map.add(Rule(path, endpoint="answer"))
+
+    @app.endpoint("answer")
+    def answer(path: str = "") -> flask.Response:
+        if (file := files.get(path)) is not None:
+            return _file(file)
+        response = api.answer(_request(path))
+        flask.g.error = response.error
+        return _response(response)
+
+    @app.before_request
+    def begin() -> None:
+        flask.g.began = time.monotonic()
+        given = flask.request.headers.get(REQUEST_ID, "")
+        flask.g.id = given if GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
+
+    @app.after_request
+    def finish(response: flask.Response) -> flask.Response:
+        response.headers.update(SECURITY_HEADERS)
+        response.headers[REQUEST_ID] = flask.g.id
+        _log(response)
+        return response
+
+    @app.errorhandler(Exception)
+    def fail(error: Exception) -> flask.Response:
+        flask.g.error = shown = _as_ours(error)
+        return _response(error_response(shown, flask.g.id))
+
+    return app
+
+
+def _request(path: str) -> Request:
+    """The request for the API; one that announces too long a body is refused before it is read."""
+    asked = flask.request
+    if asked.content_length is not None and asked.content_length > MAX_BODY_BYTES:
+        raise TooLong(f"The request has {asked.content_length:,} bytes; at most {MAX_BODY_BYTES:,} are read.")
+    headers = {name.lower(): value for name, value in asked.headers.items()}
+    # As API Gateway joins what is given more than once.
+    query = {name: ",".join(values) for name, values in asked.args.lists()}
+    body = asked.get_data(cache=False)
+    return Request(asked.method, f"/{path}", query, headers, body, flask.g.id)
+
+
+def _response(response: Response) -> flask.Response:
+    return flask.Response(response.body, response.status, response.headers)
+
+
+def _file(file: website.File) -> flask.Response:
+    if flask.request.method not in ("GET", "HEAD"):
+        raise MethodNotAllowed("This address takes GET and HEAD.", ["GET", "HEAD"])
+    compressed = file.compressed is not None and "gzip" in flask.request.accept_encodings
+    response = flask.Response(file.compressed if compressed else file.body, content_type=file.kind)
+    response.headers["cache-control"] = website.CACHE_CONTROL
+    if file.compressed is not None:
+        response.headers["vary"] = "accept-encoding"
+    if compressed:
+        response.headers["content-encoding"] = "gzip"
+    # The same content, however it is packed: a weak tag.
+    response.set_etag(file.tag, weak=True)
+    return response.make_conditional(flask.request)
+
+
+def _as_ours(error: Exception) -> Exception:
+    """An error of Flask's or Werkzeug's as one of the API's; any other is a fault, and stays what it is."""
+    if isinstance(error, RequestEntityTooLarge):
+        return TooLong(f"The request is too long; at most {MAX_BODY_BYTES:,} bytes are read.")
+    if isinstance(error, HTTPException) and error.code == NotFound.status:
+        return NotFound("There is nothing at this address.")
+    if isinstance(error, HTTPException) and error.code is not None and 400 <= error.code < 500:
+        return BadRequest("The request cannot be read.", detail=str(error))
+    return error
+
+
+def _log(response: flask.Response) -> None:
+    """A line a request; the text of a review is never in it."""
+    line: dict[str, Any] = {
+        "requestId": flask.g.id,
+        "method": flask.request.method,
+        "path": flask.request.path,
+        "status": response.status_code,
+        "milliseconds": round((time.monotonic() - flask.g.began) * 1000, 1),
+    }
+    error = flask.g.get("error")
+    if isinstance(error, HttpError):
+        line |= {"code": error.code, "reason": error.detail or error.message}
+    status = response.status_code
+    level = logging.INFO if status < 400 else logging.WARNING if status < 500 else logging.ERROR
+    # The traceback: of a fault in our code, or of what is behind an error of the API.
+    fault = error.__cause__ if isinstance(error, HttpError) else error
+    log.log(level, "request", exc_info=fault, **fields(**line))

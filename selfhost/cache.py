@@ -1,0 +1,131 @@
+"""Models on this machine: what a web server starts from when the registry is away.
+
+    current.json    the champion that was fetched last, and which model it is
+    <version>/      model folders, by the version of the artefact
+    lock            held by the one process that fetches
+
+Several processes share a cache. Folders are written aside and renamed, and current.json is replaced last, so
+each of them sees a whole model or none.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from selfhost.champion import Champion
+from sentiment.artifact import CHECKSUMS
+from sentiment.errors import ArtifactError
+from sentiment.files import write_json, written_aside
+from sentiment.predictor import Predictor
+
+# The model before the current one: a process that is just loading it must find its files.
+KEPT_BESIDE_CURRENT = 1
+
+
+@dataclass(frozen=True)
+class Cached:
+    """A champion on this machine. `fetched` (nanoseconds since 1970) tells a repeated download apart."""
+
+    champion: Champion
+    model: str
+    fetched: int
+    folder: Path
+
+    def predictor(self) -> Predictor:
+        """Load and verify it. Raises ArtifactError where it is not what was fetched."""
+        predictor = Predictor.from_folder(self.folder)
+        if predictor.version != self.model:
+            raise ArtifactError(f"{self.folder} holds the model {predictor.version}, not {self.model}")
+        return predictor
+
+
+class ModelCache:
+    """The folder that holds models. Only the process that has the lock may write."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._current = folder / "current.json"
+        self._lock: IO[bytes] | None = None
+
+    def current(self) -> Cached | None:
+        """The champion fetched last; None where there is none, or the cache is not readable."""
+        try:
+            content = json.loads(self._current.read_text(encoding="utf-8"))
+            champion, model = Champion(**content["champion"]), str(content["model"])
+            return Cached(champion, model, int(content["fetched"]), self.folder / Path(model).name)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def lock(self) -> bool:
+        """Whether this process is the one that fetches, now and until it ends: the kernel frees the lock."""
+        if self._lock is not None:
+            return True
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = (self.folder / "lock").open("wb")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            return False
+        self._lock = file
+        for left in self.folder.glob(".new-*"):  # by a process that was killed while it downloaded
+            shutil.rmtree(left, ignore_errors=True)
+        return True
+
+    def release(self) -> None:
+        """Let another process fetch."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    @contextmanager
+    def aside(self) -> Iterator[Path]:
+        """A folder to download into, on the cache's own file system; it goes when the block ends."""
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder) as folder:
+            yield Path(folder)
+
+    def keep(self, champion: Champion, folder: Path) -> Cached:
+        """Verify a downloaded model folder and make it the current one. Raises ArtifactError."""
+        model = Predictor.from_folder(folder).version
+        if champion.model not in ("", model):
+            raise ArtifactError(f"{champion} was registered as the model {champion.model}, but is {model}")
+        place = self.folder / model
+        if not _holds(place, model):
+            shutil.rmtree(place, ignore_errors=True)
+            folder.rename(place)
+        cached = Cached(champion, model, time.time_ns(), place)
+        with written_aside(self._current) as new:
+            write_json(new, {"champion": asdict(champion), "model": model, "fetched": cached.fetched})
+        self._tidy()
+        return cached
+
+    def forget(self) -> None:
+        """Drop the current model, which turned out to be broken: it will be fetched again."""
+        cached = self.current()
+        self._current.unlink(missing_ok=True)
+        if cached is not None:
+            shutil.rmtree(cached.folder, ignore_errors=True)
+
+    def _tidy(self) -> None:
+        """Remove older models."""
+        folders = [file.parent for file in self.folder.glob(f"[!.]*/{CHECKSUMS}")]
+        current = self.current()
+        old = [folder for folder in folders if current is None or folder != current.folder]
+        for folder in sorted(old, key=lambda folder: folder.stat().st_mtime)[:-KEPT_BESIDE_CURRENT]:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _holds(folder: Path, model: str) -> bool:
+    try:
+        return Predictor.from_folder(folder).version == model
+    except ArtifactError:
+        return False

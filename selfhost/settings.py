@@ -1,0 +1,61 @@
+"""What a person may choose for the web server, by environment variables."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from selfhost import PROJECT
+
+DEFAULT_TRACKING_URI = "http://127.0.0.1:5001"
+DEFAULT_MODEL = "models:/movie-sentiment@champion"
+MODEL_URI = re.compile(r"models:/(?P<name>[^/@]+)@(?P<alias>[^/@]+)")
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message names it and says what it should be."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the model comes from (`name` and `alias` in the registry at `tracking_uri`), and what goes where.
+
+    `cache` keeps downloaded models, `feedback` people's votes; the registry is asked every `poll_seconds`.
+    """
+
+    tracking_uri: str = DEFAULT_TRACKING_URI
+    name: str = "movie-sentiment"
+    alias: str = "champion"
+    cache: Path = PROJECT / "build" / "selfhost" / "models"
+    feedback: Path = PROJECT / "build" / "selfhost" / "feedback"
+    poll_seconds: float = 10.0
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """MLFLOW_TRACKING_URI, SENTIMENT_MODEL, _CACHE, _FEEDBACK and _POLL_SECONDS. Raises SettingsError."""
+        model = environment.get("SENTIMENT_MODEL", DEFAULT_MODEL)
+        named = MODEL_URI.fullmatch(model)
+        if not named:
+            raise SettingsError(f"SENTIMENT_MODEL is {model!r}; it must look like {DEFAULT_MODEL}")
+        return cls(
+            tracking_uri=environment.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI,
+            name=named["name"],
+            alias=named["alias"],
+            cache=Path(environment.get("SENTIMENT_CACHE", cls.cache)),
+            feedback=Path(environment.get("SENTIMENT_FEEDBACK", cls.feedback)),
+            poll_seconds=_seconds(environment.get("SENTIMENT_POLL_SECONDS", str(cls.poll_seconds))),
+        )
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not (seconds > 0 and math.isfinite(seconds)):
+        raise SettingsError(f"SENTIMENT_POLL_SECONDS is {text!r}; it must be a number of seconds above 0")
+    return seconds

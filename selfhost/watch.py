@@ -1,0 +1,126 @@
+"""Keeps a web server on the registry's champion: notices a new one, fetches it, and swaps it in.
+
+Every process of the server has such a thread, and all of them share one cache of models. The process that
+holds the cache's lock asks the registry and downloads; each follows what the cache holds. Whatever fails, the
+model that is served stays.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+
+from selfhost.cache import Cached, ModelCache
+from selfhost.champion import RegistryError, Source
+from selfhost.logs import fields, logger
+from selfhost.model import ServedModel
+from sentiment.errors import ArtifactError
+
+FOLLOW_SECONDS = 0.5
+# The longest between two questions: while the registry is away, and while the champion's files are broken.
+PATIENCE_SECONDS = 60.0
+JITTER = 0.2
+# Loads whatever a first prediction loads, before a person waits for it.
+WARM_UP = "A film to warm up with."
+
+log = logger()
+
+
+class Watch:
+    """Follows the champion of `open_source()` through `cache` and hands it to `model`."""
+
+    def __init__(
+        self, model: ServedModel, cache: ModelCache, open_source: Callable[[], Source], poll_seconds: float
+    ):
+        self._model, self._cache, self._open_source = model, cache, open_source
+        self._poll_seconds = poll_seconds
+        self._source: Source | None = None
+        self._served: Cached | None = None
+        self._broken: Cached | None = None
+        self._failures = 0
+        self._trouble: str | None = None
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="champion-watch", daemon=True)
+
+    def start(self) -> None:
+        """Serve what the cache holds, then watch in the background."""
+        self.follow()
+        self._thread.start()
+
+    def stop(self, timeout: float = 30) -> None:
+        """End the thread and let another process fetch."""
+        self._stopped.set()
+        self._thread.join(timeout)
+        self._cache.release()
+
+    def _run(self) -> None:
+        ask_at = time.monotonic()
+        while not self._stopped.is_set():
+            if self._cache.lock() and time.monotonic() >= ask_at:
+                ask_at = self.ask() + time.monotonic()
+            self.follow()
+            self._stopped.wait(min(FOLLOW_SECONDS, self._poll_seconds))
+
+    def follow(self) -> None:
+        """Serve what the cache holds, if that is not served already."""
+        cached = self._cache.current()
+        if cached is None or cached in (self._served, self._broken):
+            return
+        if cached.model != self._model.version:
+            try:
+                predictor = cached.predictor()
+                predictor.explain([WARM_UP])
+            except ArtifactError as error:
+                self._broken = cached
+                log.error(
+                    "a model in the cache is broken", **fields(champion=str(cached.champion), why=str(error))
+                )
+                return
+            self._model.serve(predictor)
+        self._served = cached
+        log.info("serving a model", **fields(champion=str(cached.champion), model=cached.model))
+
+    def ask(self) -> float:
+        """Ask the registry once, and fetch a new champion. How many seconds to wait before the next time."""
+        try:
+            if self._source is None:
+                self._source = self._open_source()
+            self._update(self._source)
+        except (RegistryError, ArtifactError, OSError) as error:
+            self._failures += 1
+            self._tell(str(error))
+        except Exception:
+            self._failures += 1
+            log.exception("watching the registry failed")
+        else:
+            self._failures = 0
+        pause = min(self._poll_seconds * 2**self._failures, max(self._poll_seconds, PATIENCE_SECONDS))
+        return pause * random.uniform(1 - JITTER, 1 + JITTER)
+
+    def _update(self, source: Source) -> None:
+        champion = source.champion()
+        current = self._cache.current()
+        if current is not None and current == self._broken:
+            self._cache.forget()
+            current = None
+        if champion is None:
+            self._tell("the registry names no champion")
+        elif current is None or current.champion != champion:
+            log.info("fetching a model", **fields(champion=str(champion)))
+            with self._cache.aside() as folder:
+                self._cache.keep(champion, source.fetch(champion, folder))
+            self._tell(None)
+        else:
+            self._tell(None)
+
+    def _tell(self, trouble: str | None) -> None:
+        """Log what keeps us from the champion when it begins, changes and ends; not at every question."""
+        if trouble == self._trouble:
+            return
+        self._trouble = trouble
+        if trouble is None:
+            log.info("the registry answers")
+        else:
+            log.warning("no news from the registry", **fields(why=trouble, serving=self._model.version))

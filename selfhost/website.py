@@ -1,0 +1,50 @@
+"""The page: the files of website/ and the config.json that tells it its API, held in memory."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import mimetypes
+from dataclasses import dataclass
+from pathlib import Path
+
+from selfhost import PROJECT
+
+WEBSITE = PROJECT / "website"
+# The API stands beside the page.
+CONFIG = {"apiUrl": "/predict"}
+# Kept by browsers, and used after asking whether it is still the same.
+CACHE_CONTROL = "no-cache"
+COMPRESSIBLE = ("text/", "application/json", "application/javascript", "image/svg+xml")
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as it is sent: as it is, and compressed where that makes it smaller."""
+
+    body: bytes
+    compressed: bytes | None
+    kind: str
+    tag: str
+
+    @classmethod
+    def of(cls, name: str, body: bytes) -> File:
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        # Python 3.11 still knows the older name (RFC 9239).
+        kind = "text/javascript" if kind == "application/javascript" else kind
+        compressed = gzip.compress(body, mtime=0) if kind.startswith(COMPRESSIBLE) else None
+        if compressed is not None and len(compressed) >= len(body):
+            compressed = None
+        shown = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+        return cls(body, compressed, shown, hashlib.sha256(body).hexdigest()[:32])
+
+
+def load(folder: Path = WEBSITE) -> dict[str, File]:
+    """The files by their paths; the page itself also under the empty one."""
+    bodies = {
+        file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()
+    }
+    bodies["config.json"] = json.dumps(CONFIG).encode()
+    files = {name: File.of(name, body) for name, body in bodies.items()}
+    return {**files, "": files["index.html"]}

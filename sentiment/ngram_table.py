@@ -1,0 +1,50 @@
+"""The wide part as a module of a torch model, so that its table travels with the other tensors."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sentiment.ngrams import KEY_BITS, WORDS_IN_KEYS, Ngrams
+
+
+class NgramTable(nn.Module):
+    """Sorted keys (int64), a weight (float32) beside each; empty until `fill` or a state_dict fills it."""
+
+    def __init__(self, order: int):
+        super().__init__()
+        self.order = order
+        self.register_buffer("keys", torch.zeros(0, dtype=torch.int64))
+        self.register_buffer("weights", torch.zeros(0))
+        self.register_buffer("bias", torch.zeros(1))
+
+    def fill(self, keys: np.ndarray, weights: np.ndarray, bias: float) -> None:
+        self.keys = torch.from_numpy(keys.astype(np.int64)).to(self.bias.device)
+        self.weights = torch.from_numpy(weights.astype(np.float32)).to(self.bias.device)
+        self.bias.fill_(bias)
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        # The table's size belongs to the data, not to the architecture.
+        for name in ("keys", "weights"):
+            if prefix + name in state_dict:
+                setattr(self, name, torch.zeros_like(state_dict[prefix + name], device=self.bias.device))
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def vocabulary_size(self) -> int:
+        """One more than the largest word id that a key holds."""
+        if not len(self.keys):
+            return 0
+        keys = self.keys.cpu().numpy()
+        largest = max((keys >> shift & (WORDS_IN_KEYS - 1)).max() for shift in (0, KEY_BITS, 2 * KEY_BITS))
+        return int(largest) + 1
+
+    def as_arrays(self) -> Ngrams:
+        """The same table for numpy; shares the memory where the model is on the CPU."""
+        return Ngrams(self.order, self.keys.cpu().numpy(), self.weights.cpu().numpy(), float(self.bias))
+
+    def forward(self, reviews: Sequence[np.ndarray]) -> Tensor:
+        """Logits (N,) of whole reviews as arrays of word ids; the bias alone where nothing is known."""
+        ngrams = self.as_arrays()
+        logits = [ngrams.logit(ids) for ids in reviews]
+        return torch.tensor(logits, device=self.bias.device, dtype=torch.float32)

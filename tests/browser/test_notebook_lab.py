@@ -1,0 +1,71 @@
+"""`make notebook` in a real browser: JupyterLab opens the walkthrough with a kernel that runs its cells."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.conftest import PROJECT
+
+pytestmark = pytest.mark.slow
+
+SLOW = 120_000
+
+
+@pytest.fixture
+def lab(cloud):
+    """The process and the address that it prints."""
+    command = [sys.executable, "-m", "localcloud", "run", "--port", str(cloud.port), "--"]
+    process = subprocess.Popen(
+        [*command, sys.executable, "notebooks/open.py", "--no-browser"],
+        cwd=PROJECT,
+        text=True,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        for line in process.stdout:
+            if found := re.search(r"http://127\.0\.0\.1:\d+/\S+token=\S+", line):
+                break
+        assert found, "no address was printed"
+        yield process, found.group()
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.stdout.close()
+        process.wait()
+
+
+def test_a_person_runs_the_first_cells_and_leaves_by_ctrl_c(lab, context):
+    process, address = lab
+    page = context.new_page()
+    page.goto(address, timeout=SLOW)
+    expect(page.get_by_role("heading", name="From reviews to a page that judges them")).to_be_visible(
+        timeout=SLOW
+    )
+    # The first run needs the kernel, which must be the project's own and find its modules.
+    notebook = page.locator(".jp-Notebook")
+    notebook.get_by_text('data = "sample"').click()
+    prompts = notebook.locator(".jp-CodeCell .jp-InputPrompt")
+    for number in (1, 2):
+        page.keyboard.press("Shift+Enter")
+        expect(prompts.nth(number - 1)).to_have_text(f"[{number}]:", timeout=SLOW)
+    assert "ModuleNotFoundError" not in notebook.inner_text()
+
+    server = address.partition("/lab")[0]
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{server}/api/contents", timeout=30)
+    assert refused.value.code == 403, "without the token there is nothing to see"
+
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal sends Ctrl-C
+    assert process.wait(60) == 130
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(server, timeout=5)

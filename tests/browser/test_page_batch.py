@@ -1,0 +1,214 @@
+"""Many reviews at once: read as people have them, judged in pieces, each row for itself."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+from page_site import Reply, Site, contract_error, judged
+from playwright.sync_api import Page, expect
+from test_page_keeping import rows_of
+from test_page_verdict import ATTACK
+
+
+@pytest.fixture
+def many(site: Site, page: Page) -> Page:
+    page.goto(site.url)
+    page.get_by_role("tab", name="Many").click()
+    return page
+
+
+def paste(page: Page, text: str) -> None:
+    page.get_by_label("Many reviews").fill(text)
+
+
+def choose_file(page: Page, path: Path) -> None:
+    page.locator("#file").set_input_files(path)
+
+
+def reviews(page: Page) -> list[str]:
+    return page.locator("#rows td:nth-child(4)").all_text_contents()
+
+
+def test_one_review_a_line(many, site):
+    paste(many, "A good one, really\r\n\n  \nso-so\nawful")
+    expect(many.locator("#batch-status")).to_have_text("3 reviews.")
+    many.get_by_role("button", name="Judge 3 reviews").click()
+    expect(many.locator("#batch-status")).to_have_text("1 positive, 1 negative, 1 unsure.")
+    expect(many.locator("#done")).to_have_text("3 of 3")
+    expect(many.locator("#rows tr")).to_have_text(
+        ["1Positive90%A good one, really", "2Unsure45%so-so", "3Negative13%awful"]
+    )
+    assert site.batches == [["A good one, really", "so-so", "awful"]]
+
+
+def test_a_file_with_bad_rows_costs_the_good_ones_nothing(many, site, tmp_path):
+    file = tmp_path / "<img src=x onerror=document.title=1>.csv"
+    long = "x" * 20_001
+    text = (
+        f'id;Review text;stars\n1;"A ""good""\nfilm; yes";5\n2;;3\n3\n4;{long};1\n5;refused;1\n6;{ATTACK};2\n'
+    )
+    file.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    choose_file(many, file)
+    expect(many.locator("#batch-status")).to_have_text(f"{file.name}, 6 reviews.")
+    expect(many.get_by_label("Reviews in")).to_have_value("1")
+    many.get_by_role("button", name="Judge 3 reviews").click()
+    expect(many.locator("#batch-status")).to_have_text("1 positive, 1 negative, 4 failed.")
+    verdicts = many.locator("#rows td:nth-child(2)")
+    expect(verdicts).to_have_text(
+        [
+            "Positive",
+            "No review in this row",
+            "This row has no such column",
+            "This review is too long",
+            "This row was refused.",
+            "Negative",
+        ]
+    )
+    assert site.batches == [['A "good"\nfilm; yes', "refused", ATTACK]]
+    assert many.locator("main img").count() == 0
+    assert many.title() == "Did they like the film?"
+
+
+def test_column_header_and_format_can_be_chosen(many):
+    paste(many, "review,other\ngood,awful\n")
+    expect(many.get_by_role("button", name="Judge 1 review")).to_be_visible()
+    many.get_by_label("Reviews in").select_option("other")
+    many.get_by_label("The first row holds names").uncheck()
+    expect(many.get_by_role("button", name="Judge 2 reviews")).to_be_visible()
+    many.locator("#start").click()
+    expect(many.locator("#rows td:nth-child(4)")).to_have_text(["other", "awful"])
+    many.get_by_label("Read as").select_option("lines")
+    many.locator("#start").click()
+    expect(many.locator("#rows td:nth-child(4)")).to_have_text(["review,other", "good,awful"])
+
+
+def test_a_quote_that_is_never_closed_is_told(many):
+    paste(many, 'review\nfine\n"never closed\nand on\n')
+    expect(many.locator("#batch-status")).to_contain_text("row 3 opens a quote that is never closed")
+
+
+def test_old_encodings_are_read_and_what_is_no_text_is_refused(many, tmp_path):
+    file = tmp_path / "old.txt"
+    file.write_bytes("Très good".encode("windows-1252"))
+    choose_file(many, file)
+    many.locator("#start").click()
+    expect(many.locator("#rows td:nth-child(4)")).to_have_text("Très good")
+    file.write_bytes(b"PK\0\0")
+    choose_file(many, file)
+    expect(many.locator("#batch-status")).to_have_text("old.txt is not a text file.")
+
+
+def test_a_file_dropped_anywhere_is_read(site, page):
+    page.goto(site.url)
+    page.evaluate(
+        """() => {
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File(["good\\nawful"], "dropped.txt", { type: "text/plain" }));
+            document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true }));
+        }"""
+    )
+    expect(page.get_by_role("tab", name="Many")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#batch-status")).to_have_text("dropped.txt, 2 reviews.")
+
+
+def test_large_batches_go_in_pieces_that_the_api_takes(many, site):
+    """Pasted: so much text is not put into the box."""
+    text = "\n".join(["good " * 1000] * 60 + [f"awful {n}" for n in range(150)])
+    many.get_by_label("Many reviews").evaluate(
+        """(box, text) => {
+            const clipboardData = new DataTransfer();
+            clipboardData.setData("text", text);
+            box.dispatchEvent(new ClipboardEvent("paste", { clipboardData, cancelable: true }));
+        }""",
+        text,
+    )
+    expect(many.locator("#batch-status")).to_have_text("Pasted text, 210 reviews.")
+    many.locator("#start").click()
+    expect(many.locator("#batch-status")).to_have_text("60 positive, 150 negative.")
+    assert [review for batch in site.batches for review in batch] == text.split("\n")
+    assert all(len(batch) <= 100 and len(json.dumps({"reviews": batch})) <= 240_000 for batch in site.batches)
+    expect(many.locator("#rows tr")).to_have_count(100)
+    many.get_by_role("button", name="Show more").click()
+    expect(many.locator("#rows tr")).to_have_count(200)
+
+
+def test_progress_shows_and_escape_cancels_keeping_what_is_done(many, site):
+    held = threading.Event()
+    site.answer_batch = lambda batch: judged(batch) if len(site.batches) == 1 else Reply(200, {}, after=held)
+    paste(many, "good\n" * 150)
+    many.locator("#start").click()
+    bar = many.get_by_role("progressbar", name="Reviews judged")
+    expect(bar).to_have_js_property("value", 100)
+    expect(bar).to_have_js_property("max", 150)
+    many.keyboard.press("Escape")
+    held.set()
+    expect(many.locator("#batch-status")).to_have_text("Cancelled. 100 positive, 50 not judged.")
+    expect(bar).to_be_hidden()
+    site.answer_batch = judged
+    many.get_by_role("button", name="Judge the other 50").click()
+    expect(many.locator("#batch-status")).to_have_text("150 positive.")
+    assert [len(batch) for batch in site.batches] == [100, 50, 50]
+
+
+def test_an_api_that_asks_to_wait_is_waited_for(many, site):
+    site.answer_batch = lambda batch: (
+        contract_error(429, "Slow down.", "1") if len(site.batches) < 2 else judged(batch)
+    )
+    paste(many, "good")
+    many.locator("#start").click()
+    expect(many.get_by_text("The API asks to wait: next try in 1 s.")).to_be_visible()
+    expect(many.locator("#batch-status")).to_have_text("1 positive.")
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (contract_error(500, "Oh dear."), "Stopped: Something broke on the server."),
+        (Reply(hang_up=True), "Stopped: The API cannot be reached."),
+        (Reply(200, {"model": "m", "predictions": []}), "Stopped: The API’s answer makes no sense."),
+        (Reply(200, {"model": "m", "predictions": [{"sentiment": "positive"}]}), "Stopped: The API’s answer"),
+    ],
+)
+def test_a_failure_stops_the_rest_and_gives_no_verdicts(many, site, reply, said):
+    site.answer_batch = lambda batch: reply
+    paste(many, "good")
+    many.locator("#start").click()
+    expect(many.locator("#batch-status")).to_contain_text(said)
+    expect(many.locator("#rows td:nth-child(2)")).to_have_text("…")
+    expect(many.get_by_role("button", name="Judge 1 review")).to_be_visible()
+
+
+def test_the_table_is_sorted_by_its_heads(many):
+    paste(many, "so-so\nawful\nGood good\nrefused")
+    many.locator("#start").click()
+    expect(many.locator("#done")).to_have_text("4 of 4")
+    for head, first, last in (
+        ("Review", "awful", "so-so"),
+        ("Positive", "refused", "Good good"),
+        ("Verdict", "refused", "so-so"),
+        ("#", "so-so", "refused"),
+    ):
+        button = many.get_by_role("button", name=head, exact=True)
+        button.click()
+        expect(many.locator("th[aria-sort=ascending]")).to_contain_text(head)
+        assert [reviews(many)[0], reviews(many)[-1]] == [first, last]
+        button.click()
+        expect(many.locator("th[aria-sort=descending]")).to_contain_text(head)
+        assert [reviews(many)[0], reviews(many)[-1]] == [last, first]
+
+
+def test_the_results_are_downloaded_without_a_formula_in_them(many):
+    paste(many, '+cmd|"/c calc"!A1 good\n\t@SUM(1) awful\nrefused, too')
+    many.locator("#start").click()
+    expect(many.locator("#done")).to_have_text("3 of 3")
+    with many.expect_download() as download:
+        many.locator("#save").click()
+    assert rows_of(download.value) == [
+        ["row", "verdict", "probability of positive", "error", "review"],
+        ["1", "positive", "0.9", "", '\'+cmd|"/c calc"!A1 good'],
+        ["2", "negative", "0.125", "", "'\t@SUM(1) awful"],
+        ["3", "failed", "", "This row was refused.", "refused, too"],
+    ]

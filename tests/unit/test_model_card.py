@@ -1,0 +1,82 @@
+"""docs/model.md as a web page: one file, its pictures inside, nothing that runs."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+
+import pytest
+
+from pipeline import aws, deploy, model_card, stack
+from pipeline.settings import PipelineError, Settings
+
+PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>'
+
+
+@pytest.fixture
+def rendered(tmp_path):
+    def render(markdown: str) -> str:
+        (tmp_path / "a.svg").write_text(PICTURE)
+        (tmp_path / "model.md").write_text(markdown, encoding="utf-8")
+        return model_card.render(tmp_path / "model.md").decode()
+
+    return render
+
+
+def test_pictures_come_inside(rendered):
+    page = rendered("# Card\n\n![A square](a.svg)\n")
+    embedded = base64.b64encode(PICTURE.encode()).decode()
+    assert f'<img src="data:image/svg+xml;base64,{embedded}" alt="A square" />' in page
+
+
+def test_the_policy_allows_this_style_and_nothing_else(rendered):
+    page = rendered("# Card\n")
+    policy = html.unescape(re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1])
+    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in policy and "default-src 'none'" in policy
+    assert "script-src" not in policy and "unsafe" not in policy and "<script" not in page
+
+
+def test_markup_and_scripts_in_the_card_are_shown_not_run(rendered):
+    page = rendered("# Card\n\n<script>alert(1)</script>\n\n[x](javascript:alert(1))\n")
+    assert "<script" not in page and "&lt;script&gt;" in page
+    assert 'href="javascript' not in page
+
+
+def test_markers_are_left_out_and_unpublished_files_keep_their_names_only(rendered):
+    page = rendered("# Card\n\n<!-- figures: x -->\n[recipes](../a.py) and [paper](https://example.org/p)\n")
+    assert "figures" not in page and "a.py" not in page
+    assert 'recipes and <a href="https://example.org/p">paper</a>' in page
+
+
+def test_tables_scroll_by_themselves_and_have_no_style_attributes(rendered):
+    page = rendered("# Card\n\n## Results\n\n| a | b |\n| --- | ---: |\n| x | 1 |\n")
+    assert '<div class="table" role="region" tabindex="0" aria-label="Table 1, Results"><table>' in page
+    assert '<th class="end" scope="col">b</th>' in page and '<td class="end">1</td>' in page
+    assert "style=" not in page and page.count("<div") == page.count("</div>")
+
+
+def test_a_missing_picture_says_what_makes_it(rendered):
+    with pytest.raises(PipelineError, match=r"gone\.svg.*make bench"):
+        rendered("# Card\n\n![x](gone.svg)\n")
+
+
+def test_the_page_publishes_the_card_beside_it(monkeypatch):
+    put = {}
+
+    class Client:
+        def put_object(self, Key, Body, ContentType, **_):
+            put[Key] = (Body, ContentType)
+
+        def create_invalidation(self, **_):
+            put["invalidated"] = True
+
+    monkeypatch.setattr(aws, "client", lambda service: Client())
+    monkeypatch.setattr(stack, "output", lambda settings, name: f"the-{name}")
+    deploy.publish(Settings())
+    body, kind = put["model-card.html"]
+    assert kind == "text/html; charset=utf-8" and body == model_card.render()
+    assert "index.html" in put and put["invalidated"]

@@ -1,0 +1,242 @@
+"""What the watch does with what a registry says; the cache that processes share; settings."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from selfhost import watch as watching
+from selfhost.cache import ModelCache
+from selfhost.champion import Champion, RegistryError
+from selfhost.model import ServedModel
+from selfhost.settings import Settings, SettingsError
+from selfhost.watch import Watch
+from sentiment.errors import ArtifactError
+from sentiment.files import sha256_of
+from tests.unit.sentiment_fixtures import model_folder
+
+from sentiment_api.errors import ModelFailed, NotReady  # isort: skip - selfhost puts it on the path
+
+
+def champion(number: int, model: str = "") -> Champion:
+    return Champion("movie-sentiment", str(number), "run", 1000 + number, model)
+
+
+def version(folder: Path) -> str:
+    return sha256_of(folder / "checksums.json")[:12]
+
+
+class Source:
+    """A registry whose champion a test chooses."""
+
+    def __init__(self) -> None:
+        self.named: Champion | None = None
+        self.folder: Path | None = None
+        self.trouble: Exception | None = None
+        self.fetched = 0
+
+    def champion(self) -> Champion | None:
+        if self.trouble:
+            raise self.trouble
+        return self.named
+
+    def fetch(self, champion: Champion, folder: Path) -> Path:
+        self.fetched += 1
+        return Path(shutil.copytree(self.folder, folder / "model"))
+
+
+@pytest.fixture
+def source() -> Source:
+    source = Source()
+    source.folder = model_folder()
+    return source
+
+
+@pytest.fixture
+def cache(tmp_path) -> ModelCache:
+    return ModelCache(tmp_path / "models")
+
+
+@pytest.fixture
+def model() -> ServedModel:
+    return ServedModel()
+
+
+@pytest.fixture
+def watch(model, cache, source) -> Watch:
+    watch = Watch(model, cache, lambda: source, poll_seconds=10)
+    assert cache.lock()
+    return watch
+
+
+def test_a_champion_is_fetched_once_and_served(watch, model, source):
+    source.named = champion(1)
+    for _ in range(3):
+        watch.ask()
+        watch.follow()
+    assert source.fetched == 1
+    assert model.version == version(source.folder)
+    [verdict] = model.predict(["A wonderful film."], explain=True)
+    assert list(verdict) == ["sentiment", "probability", "unsure", "model", "words", "spans", "cut"]
+    assert verdict["model"] == model.version
+
+
+def test_while_there_is_none_nothing_is_served(watch, model):
+    watch.ask()
+    watch.follow()
+    for call in (model.check, model.describe, lambda: model.predict(["A film."], False)):
+        with pytest.raises(NotReady) as refused:
+            call()
+        assert refused.value.retry_after > 0
+
+
+def test_the_same_version_number_of_another_model_is_noticed(watch, source, cache):
+    """Somebody has deleted the registered model and begun anew."""
+    source.named = champion(1)
+    watch.ask()
+    source.named = Champion("movie-sentiment", "1", "another run", 2000, "")
+    watch.ask()
+    assert source.fetched == 2
+    assert cache.current().champion == source.named
+
+
+def test_a_champion_that_goes_leaves_its_model(watch, model, source):
+    source.named = champion(1)
+    watch.ask()
+    source.named = None
+    watch.ask()
+    watch.follow()
+    assert model.version == version(source.folder)
+
+
+def test_questions_become_rarer_while_the_registry_is_away(watch, source, monkeypatch):
+    monkeypatch.setattr(watching.random, "uniform", lambda low, high: high)
+    source.trouble = RegistryError("connection refused")
+    waits = [watch.ask() for _ in range(6)]
+    assert waits == pytest.approx([24, 48, 72, 72, 72, 72])
+    source.trouble = None
+    assert watch.ask() == pytest.approx(12)
+
+
+def test_processes_do_not_ask_in_step(watch):
+    waits = {watch.ask() for _ in range(20)}
+    assert len(waits) == 20
+    assert all(8 <= wait <= 12 for wait in waits)
+
+
+def test_a_fault_of_the_source_does_not_end_the_watch(watch, model, source):
+    source.trouble = ZeroDivisionError("a defect of a library")
+    watch.ask()
+    source.trouble, source.named = None, champion(1)
+    watch.ask()
+    watch.follow()
+    assert model.version == version(source.folder)
+
+
+@pytest.mark.parametrize("file", ["weights.npz", "config.json", "checksums.json"])
+def test_broken_files_are_not_kept(watch, cache, source, tmp_path, file):
+    source.folder = Path(shutil.copytree(source.folder, tmp_path / "broken"))
+    content = (source.folder / file).read_bytes()
+    (source.folder / file).write_bytes(content[: len(content) // 2])
+    source.named = champion(1)
+    watch.ask()
+    assert cache.current() is None
+    assert [each.name for each in cache.folder.iterdir()] == ["lock"]
+
+
+def test_a_model_that_is_not_the_registered_one_is_not_kept(watch, cache, source):
+    source.named = champion(1, model="0123456789ab")
+    watch.ask()
+    assert cache.current() is None
+    with cache.aside() as folder, pytest.raises(ArtifactError, match="0123456789ab"):
+        cache.keep(source.named, source.fetch(source.named, folder))
+
+
+def test_one_process_fetches_for_all(cache, source, watch, model):
+    other = ModelCache(cache.folder)
+    assert not other.lock()
+    source.named = champion(1)
+    watch.ask()
+    assert other.current() == cache.current()
+    cache.release()
+    assert other.lock()
+
+
+def test_what_a_killed_download_left_goes(cache):
+    left = cache.folder / ".new-x"
+    left.mkdir(parents=True)
+    assert cache.lock()
+    assert not left.exists()
+
+
+def test_the_model_before_the_current_one_stays_for_who_is_loading_it(watch, cache, source):
+    folders = [model_folder("fast"), model_folder("predecessor")]
+    for number, folder in enumerate(folders):
+        source.named, source.folder = champion(number), folder
+        watch.ask()
+    assert {each.name for each in cache.folder.iterdir() if each.is_dir()} == set(map(version, folders))
+    older = cache.folder / "0123456789ab"
+    shutil.copytree(folders[0], older)
+    source.named, source.folder = champion(2), folders[0]
+    watch.ask()
+    assert len([each for each in cache.folder.iterdir() if each.is_dir()]) == 2
+
+
+@pytest.mark.parametrize("content", ["", "null", "[]", '{"champion": {}}', '{"champion": 1, "model": 2}'])
+def test_an_unreadable_note_is_no_model(cache, content):
+    cache.folder.mkdir()
+    (cache.folder / "current.json").write_text(content)
+    assert cache.current() is None
+
+
+def test_a_note_cannot_point_outside_of_the_cache(cache, watch, source):
+    source.named = champion(1)
+    watch.ask()
+    note = cache.folder / "current.json"
+    note.write_text(json.dumps(json.loads(note.read_text()) | {"model": "../../etc"}))
+    assert cache.current().folder == cache.folder / "etc"
+
+
+def test_a_model_that_fails_is_an_error_of_the_model(model):
+    class Failing:
+        version = "0123"
+
+        def explain(self, reviews):
+            raise RuntimeError("out of memory")
+
+    model.serve(Failing())
+    with pytest.raises(ModelFailed) as failed:
+        model.predict(["A film."], explain=True)
+    assert isinstance(failed.value.__cause__, RuntimeError)
+
+
+def test_settings_come_from_the_environment():
+    assert Settings.from_environment({}) == Settings()
+    environment = {
+        "MLFLOW_TRACKING_URI": "http://mlflow:5000",
+        "SENTIMENT_MODEL": "models:/films@candidate",
+        "SENTIMENT_CACHE": "/cache",
+        "SENTIMENT_FEEDBACK": "/votes",
+        "SENTIMENT_POLL_SECONDS": "2.5",
+    }
+    assert Settings.from_environment(environment) == Settings(
+        "http://mlflow:5000", "films", "candidate", Path("/cache"), Path("/votes"), 2.5
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SENTIMENT_MODEL", "models:/movie-sentiment/3"),
+        ("SENTIMENT_MODEL", "movie-sentiment"),
+        ("SENTIMENT_POLL_SECONDS", "0"),
+        ("SENTIMENT_POLL_SECONDS", "nan"),
+        ("SENTIMENT_POLL_SECONDS", "soon"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named(name, value):
+    with pytest.raises(SettingsError, match=f"{name} is '{value}'"):
+        Settings.from_environment({name: value})
