@@ -108,8 +108,10 @@ def test_what_the_lstm_skips_is_named(client):
     assert status == 200
     _, model = client("GET", "/model")
     if model["recipe"] != "words":  # the stand-in reads every word
-        read = model["words"]["head"] + model["words"]["tail"]
-        assert verdict["cut"]["words"] == 4500 - read
+        head, tail = model["words"]["head"], model["words"]["tail"]
+        spans, cut = verdict["spans"], verdict["cut"]
+        assert cut["words"] == len(spans) - head - tail
+        assert (cut["start"], cut["end"]) == (spans[head][0], spans[-tail - 1][1])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import schemathesis
 from contract import CONTRACT, answer_conforms
 from hypothesis import HealthCheck, Phase, settings
 
-EXAMPLES = 30
+EXAMPLES = 20
 
 # 413 is a refusal, too.
 checks = {"negative_data_rejection": {"expected-statuses": [400, 404, 405, 413, 415]}}
