@@ -248,6 +248,13 @@ def test_a_serverless_function_answers_behind_its_http_api(cloud, stacks):
     stage = gateway.get_stage(ApiId=outputs["Api"], StageName="$default")
     assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] == 6
 
+    # An event without path and method is the route $default.
+    default = HTTP_API.replace(
+        "Method: GET}}}", "Method: GET}}, Else: {Type: HttpApi, Properties: {ApiId: !Ref Api}}}"
+    )
+    stacks.update("say", default, Parameters=parameters(Word="else", Burst="6"))
+    assert get(f"{outputs['Url']}/no/such/path") == (200, "else")
+
     stacks.delete("say")
     assert get(f"{outputs['Url']}/speak")[0] == 404
     assert functions.list_functions()["Functions"] == []

@@ -21,6 +21,7 @@ CORS = "x-amazon-apigateway-cors"
 BODY_KEYS = {"components", "info", "openapi", "paths", "servers", "tags", CORS}
 OPERATION_KEYS = {
     "description",
+    "isDefaultRoute",  # SAM's word for the route $default
     "operationId",
     "parameters",
     "requestBody",
@@ -143,7 +144,8 @@ def _routes(body: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                 raise ResourceFailed(f"{place} has no {INTEGRATION}")
             _no_others(f"the integration of {place}", integration, set(INTEGRATION_KEYS))
             verb = "ANY" if method == ANY_METHOD else method.upper()
-            key = "$default" if path in ("/$default", "$default") else f"{verb} {path}"
+            is_default = operation.get("isDefaultRoute") or path in ("/$default", "$default")
+            key = "$default" if is_default else f"{verb} {path}"
             yield key, {INTEGRATION_KEYS[name]: value for name, value in integration.items()}
 
 
