@@ -51,7 +51,7 @@ function take(name, text) {
 	format.value = TABLE_FILE.test(name) || (named >= 0 && table.rows.length > 1) ? "table" : "lines";
 	header.checked = named >= 0;
 	column.replaceChildren(...first.map((cell, index) => new Option(cell.slice(0, 40) || `Column ${index + 1}`, index)));
-	column.value = String(Math.max(named, 0) || (named ? longest : 0));
+	column.value = named < 0 ? longest : named;
 	setRows();
 }
 
@@ -63,10 +63,14 @@ function setRows() {
 		? table.rows.slice(header.checked ? 1 : 0).map((row) => row[Number(column.value)])
 		: source.text.replace(/^\ufeff/, "").split(/\r\n|\r|\n/).filter((line) => line.trim());
 	rows = reviews.slice(0, MAX_ROWS).map((review, index) => {
-		const problem = review === undefined ? { headline: "This row has no such column" } : problemWith(review);
-		return { number: index + 1, review: review ?? "", error: review?.trim() === "" ? "No review in this row" : problem?.headline };
+		const problem =
+			review === undefined ? { headline: "This row has no such column" }
+			: !review.trim() ? { headline: "No review in this row" }
+			: problemWith(review);
+		return { number: index + 1, review: review ?? "", error: problem?.headline };
 	});
-	const notes = [source.name, plural(reviews.length, "review"), reviews.length > MAX_ROWS && `the first ${grouped(MAX_ROWS)} are taken`];
+	const notes = [source.name, plural(reviews.length, "review")];
+	if (reviews.length > MAX_ROWS) notes.push(`the first ${grouped(MAX_ROWS)} are taken`);
 	if (asTable && table.unclosed) notes.push(`row ${table.unclosed} opens a quote that is never closed`);
 	tell(source.text ? `${notes.filter(Boolean).join(", ")}.` : "");
 	byId("options").hidden = !source.text;
