@@ -35,7 +35,7 @@ PIPELINE = $(BIN)/python -m pipeline --sam $(CURDIR)/.venv-sam/bin/sam --stack "
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo setup data prepare bootstrap upload train package evaluate register deploy summary destroy mlflow notebook notebook-run bench selfhost test lint format lock clean
+.PHONY: help demo setup base data prepare bootstrap upload train package evaluate register deploy summary screenshots destroy mlflow notebook notebook-run bench selfhost test lint format lock clean
 MAKEFLAGS += --no-print-directory
 
 help: ## List the targets
@@ -43,21 +43,24 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "names: DATA DATA_PATH RECIPE SET MODEL STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX (explained at the top of the Makefile)"
 
-demo: setup ## The whole chain, offline, from reviews to a page that answers; stays up until Ctrl-C
+demo: base ## The whole chain, offline, from reviews to a page that answers; stays up until Ctrl-C
 	@$(BIN)/localcloud run --port $(PORT) --stay -- $(MAKE) evaluate deploy summary
 
-setup: ## Make the virtual environments (the other targets do this by themselves)
-	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or 3.12 is needed and none is on the PATH;" \
-		"install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+setup: base ## Make the virtual environments whole (the other targets make what they need by themselves)
 	@$(PYTHON) requirements/install.py --torch-index "$(TORCH_INDEX)"
 
-data: setup ## Get the reviews
+base: ## ... only what demo, deploy and their steps need
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or 3.12 is needed and none is on the PATH;" \
+		"install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) requirements/install.py --only demo --torch-index "$(TORCH_INDEX)"
+
+data: base ## Get the reviews
 	@$(PIPELINE) data
 
 prepare: data ## Turn reviews into arrays of word ids
 	@$(PIPELINE) prepare
 
-bootstrap: setup ## Make the stack's bucket and roles (the first half of deploy)
+bootstrap: base ## Make the stack's bucket and roles (the first half of deploy)
 	@$(PIPELINE) bootstrap
 
 upload: prepare bootstrap ## Put the arrays into S3
@@ -66,25 +69,28 @@ upload: prepare bootstrap ## Put the arrays into S3
 train: upload ## Train the model by a SageMaker training job
 	@$(PIPELINE) train
 
-package: $(if $(MODEL),bootstrap,train) ## Check the model and put it where endpoints load it
+package: $(if $(MODEL),setup bootstrap,train) ## Check the model and put it where endpoints load it
 	@$(PIPELINE) package
 
 evaluate: package $(if $(MODEL),upload) ## Test the model on held-out reviews by SageMaker batch transform
 	@$(PIPELINE) evaluate
 
-register: package ## Log the model's run to MLflow and register the model
+register: setup package ## Log the model's run to MLflow and register the model
 	@MLFLOW_TRACKING_URI="$${MLFLOW_TRACKING_URI:-http://127.0.0.1:$(MLFLOW_PORT)}" $(PIPELINE) register
 
 deploy: package ## Deploy endpoint, Lambda, API and page by AWS SAM, training first if need be
 	@$(PIPELINE) deploy
 
-summary: setup ## Print the addresses of the page and the API
+summary: base ## Print the addresses of the page and the API
 	@$(PIPELINE) summary
+
+screenshots: setup ## Take the README's pictures of the deployed page (or of PAGE=http://...)
+	@$(BIN)/python docs/screenshots.py "$${PAGE:-$$($(PIPELINE) summary | awk '$$1 == "Page" { print $$2 }')}"
 
 bench: setup ## Measure the models beside their references; QUICK=1 for a look in three minutes
 	@$(BIN)/python -m benchmarks --data "$(DATA)" $(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(QUICK),--quick)
 
-destroy: setup ## Delete all that deploy made in the cloud
+destroy: base ## Delete all that deploy made in the cloud
 	@$(PIPELINE) destroy
 
 mlflow: setup ## Start an MLflow server with its pages; Ctrl-C ends it

@@ -93,12 +93,7 @@ def _leakage(result: dict) -> str:
 
 
 def _results(result: dict) -> str:
-    classical = _row(result, result["best_classical"])
-    ratio_head = (
-        "model",
-        *(f"{name} ÷ predecessor" for name in table.RATIO_COLUMNS[1:4]),
-        *(f"{name} ÷ {classical['name']}" for name in table.RATIO_COLUMNS[4:]),
-    )
+    ratio_head = table.ratio_columns(result["rows"])
     return "\n\n".join(
         [
             table.markdown(table.COLUMNS, [table.cells(row) for row in result["rows"]]),
@@ -114,11 +109,11 @@ def _references(result: dict) -> str:
         if row["kind"] != "reference":
             continue
         tried = choices.get(row["name"], [])
-        settings = ", ".join(f"{name} {value:g}" for name, value in row["settings"].items())
+        settings = ", ".join(f"{name} {_plain(value)}" for name, value in row["settings"].items())
         line = f"- **{row['title']}**: {row['source']}. Settings: {settings}."
         if tried:
             scores = ", ".join(
-                f"{' '.join(f'{name} {value:g}' for name, value in each['settings'].items())}: "
+                f"{' '.join(f'{name} {_plain(value)}' for name, value in each['settings'].items())}: "
                 f"{each['validation_accuracy']:.2%}"
                 for each in tried
             )
@@ -209,6 +204,10 @@ def _mistakes(result: dict) -> str:
         for row in result["mistakes"]
     ]
     return "\n".join(lines) or "None on these test reviews."
+
+
+def _plain(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def _meant(label: int) -> str:

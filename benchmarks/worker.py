@@ -22,6 +22,7 @@ NEAREST = 101
 LONG_WORDS = 500
 BATCH = 64
 BATCHES = 16
+QUICK_SETTINGS = {"epochs": 1, "num_round": 60}
 
 
 def main(arguments: list[str]) -> None:
@@ -37,8 +38,8 @@ def fit(name: str, corpus: str, folder: str, quick: str) -> None:
 
     reference = REFERENCES[name]
     settings = dict(reference.settings)
-    if quick == "quick" and "epochs" in settings:
-        settings["epochs"] = 1
+    if quick == "quick":
+        settings |= {name: most for name, most in QUICK_SETTINGS.items() if name in settings}
     train, validation = (read_labelled(Path(corpus), split) for split in ("train", "validation"))
     model = reference.fit(train, validation, settings, lambda line: print(line, flush=True))
     joblib.dump(model, Path(folder) / "model.joblib", compress=3)

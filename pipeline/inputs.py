@@ -21,7 +21,8 @@ def reviews(settings: Settings) -> dataset.Reviews:
     path = settings.data_path
     if settings.data == "aclimdb" and path is None:
         path = settings.build / "data" / "aclImdb"
-    return dataset.load_reviews(settings.data, path)
+    unlabelled = recipe(settings.recipe).virtual_adversarial > 0
+    return dataset.load_reviews(settings.data, path, unlabelled)
 
 
 def prepared(settings: Settings) -> Prepared:

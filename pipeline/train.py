@@ -26,7 +26,7 @@ def run(settings: Settings) -> None:
         say(f"unchanged: {kept}, fetched to {shown(file)}")
         return
 
-    job = _run_job(settings, bucket, inputs.data_uri(bucket, prepared.key), key)
+    job = _run_job(settings, bucket, inputs.data_uri(bucket, prepared.key), key, list(prepared.channels))
     aws.download(job["ModelArtifacts"]["S3ModelArtifacts"], file)
     metrics = {metric["MetricName"]: metric["Value"] for metric in job.get("FinalMetricDataList", [])}
     summary = {"job": job["TrainingJobName"], "seconds": job["TrainingTimeInSeconds"], "metrics": metrics}
@@ -40,7 +40,7 @@ def run(settings: Settings) -> None:
     tracking.log_if_wanted("log", file)
 
 
-def _run_job(settings: Settings, bucket: str, data: str, key: str) -> dict:
+def _run_job(settings: Settings, bucket: str, data: str, key: str, channels: list[str]) -> dict:
     from pipeline import sagemaker_sdk  # takes seconds to import: only when there is something to train
 
     if not aws.exists(f"{data}/manifest.json"):
@@ -51,7 +51,7 @@ def _run_job(settings: Settings, bucket: str, data: str, key: str) -> dict:
         bucket=bucket,
         role=stack.output(settings, "TrainingRoleArn"),
         instance_type=settings.train_instance_type,
-        channels={channel: f"{data}/{channel}" for channel in ("train", "validation")},
+        channels={channel: f"{data}/{channel}" for channel in channels},
         hyperparameters=inputs.hyperparameters(settings),
         metric_definitions=METRIC_DEFINITIONS,
         output=f"s3://{bucket}/training/{key}",

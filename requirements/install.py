@@ -1,9 +1,10 @@
 """Make the virtual environments of the project, exactly as the lock files pin them.
 
-    python3.12 requirements/install.py [--torch-index URL]
+    python3.12 requirements/install.py [--only demo] [--torch-index URL]
 
-.venv holds the project; .venv-sam holds the SAM CLI, which pins its own boto3 and click. Both are made at
-once. An environment that is up to date is left alone. Standard library only: it runs before anything else is
+.venv holds the project, in two layers: what `make demo` needs, and on top of it what tests, notebook,
+tracking and benchmarks need besides. .venv-sam holds the SAM CLI, which pins its own boto3 and click. Both
+are made at once. What is up to date is left alone. Standard library only: it runs before anything else is
 installed.
 """
 
@@ -23,7 +24,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = PROJECT / "requirements"
 TORCH = "torch==2.13.0"
-NEEDED_GIGABYTES = 4
+NEEDED_GIGABYTES = 5
 PLAIN_PROGRESS_SECONDS = 10
 NO_NETWORK = re.compile(r"NewConnectionError|Name or service not known|ConnectTimeout|ProxyError")
 
@@ -35,28 +36,19 @@ class InstallError(Exception):
 def main() -> int:
     parser = argparse.ArgumentParser(description="Make the project's virtual environments.")
     parser.add_argument("--torch-index", default="", help="package index for torch (default: pip's own)")
-    torch_index = parser.parse_args().torch_index
+    parser.add_argument("--only", choices=["demo"], help="leave out what `make demo` does without")
+    options = parser.parse_args()
     if not (3, 11) <= sys.version_info < (3, 13):
         version = ".".join(map(str, sys.version_info[:3]))
         print(f"error: Python 3.11 or 3.12 is needed, this is {version} ({sys.executable})", file=sys.stderr)
         return 1
 
-    torch = ["--retries", "1", TORCH, *(["--index-url", torch_index] if torch_index else [])]
+    torch = ["--retries", "1", TORCH, *(["--index-url", options.torch_index] if options.torch_index else [])]
+    project = ["--no-deps", "--no-build-isolation", "--editable", str(PROJECT)]
+    layers = [Layer("demo.txt", torch, project), Layer("lock.txt")]
     environments = [
-        Environment(
-            ".venv",
-            [
-                ["--no-deps", "--require-hashes", "--requirement", str(REQUIREMENTS / "lock.txt")],
-                torch,
-                ["--no-deps", "--no-build-isolation", "--editable", str(PROJECT)],
-            ],
-            inputs=[REQUIREMENTS / "lock.txt", PROJECT / "pyproject.toml"],
-        ),
-        Environment(
-            ".venv-sam",
-            [["--no-deps", "--require-hashes", "--requirement", str(REQUIREMENTS / "sam.lock")]],
-            inputs=[REQUIREMENTS / "sam.lock"],
-        ),
+        Environment(".venv", layers[:1] if options.only == "demo" else layers),
+        Environment(".venv-sam", [Layer("sam.lock")]),
     ]
     stale = [environment for environment in environments if not environment.is_current()]
     if not stale:
@@ -72,47 +64,55 @@ def main() -> int:
     return 0
 
 
-class Environment:
-    """One virtual environment: made, filled by `pip install` with each list of arguments, then stamped."""
+class Layer:
+    """The packages of a lock file, and what `pip install` gets besides, one list of arguments a call."""
 
-    def __init__(self, name: str, installs: list[list[str]], inputs: list[Path]) -> None:
-        self.folder = PROJECT / name
-        self.installs = installs
-        self.log = PROJECT / "build" / f"setup{name}.log"
-        self.stamp = self.folder / ".installed"
-        digest = hashlib.sha256(f"{sys.version_info[:3]} {sys.prefix} {installs}".encode())
-        for file in inputs:
-            digest.update(file.read_bytes())
+    def __init__(self, lock: str, *installs: list[str]) -> None:
+        file = REQUIREMENTS / lock
+        pinned = ["--no-deps", "--require-hashes", "--requirement", str(file)]
+        self.installs = [pinned, *installs]
+        self.stamp = f".installed-{file.stem}"
+        self.total = len(re.findall(r"^[\w.-]+==", file.read_text(), re.M))
+        digest = hashlib.sha256(f"{sys.version_info[:3]} {sys.prefix} {self.installs}".encode())
+        for source in (file, PROJECT / "pyproject.toml"):
+            digest.update(source.read_bytes())
         self.fingerprint = digest.hexdigest()
-        self.total = sum(len(re.findall(r"^[\w.-]+==", file.read_text(), re.M)) for file in inputs)
+
+
+class Environment:
+    """One virtual environment of layers, each on top of those before it, and stamped when it is there."""
+
+    def __init__(self, name: str, layers: list[Layer]) -> None:
+        self.folder = PROJECT / name
+        self.layers = layers
+        self.log = PROJECT / "build" / f"setup{name}.log"
+        self.total = max(layer.total for layer in layers)
         self.packages = 0
         self.state = "waiting"
         self.error: InstallError | None = None
         self.process: subprocess.Popen[str] | None = None
 
     def is_current(self) -> bool:
-        return self.stamp.exists() and self.stamp.read_text() == self.fingerprint
+        return all(map(self._has, self.layers))
+
+    def _has(self, layer: Layer) -> bool:
+        stamp = self.folder / layer.stamp
+        return stamp.exists() and stamp.read_text() == layer.fingerprint
 
     def make(self) -> None:
         try:
             self.log.parent.mkdir(exist_ok=True)
             self.log.write_text("")
             self.state = "creating"
-            shutil.rmtree(self.folder, ignore_errors=True)
-            self._run([sys.executable, "-m", "venv", str(self.folder)])
-            for arguments in self.installs:
-                self._run(
-                    [
-                        str(self.folder / "bin" / "python"),
-                        "-m",
-                        "pip",
-                        "install",
-                        "--progress-bar",
-                        "off",
-                        *arguments,
-                    ]
-                )
-            self.stamp.write_text(self.fingerprint)
+            if not self._has(self.layers[0]):
+                shutil.rmtree(self.folder, ignore_errors=True)
+                self._run([sys.executable, "-m", "venv", str(self.folder)])
+            pip = [str(self.folder / "bin" / "python"), "-m", "pip", "install", "--progress-bar", "off"]
+            for layer in self.layers:
+                if not self._has(layer):
+                    for arguments in layer.installs:
+                        self._run([*pip, *arguments])
+                    (self.folder / layer.stamp).write_text(layer.fingerprint)
             self.state = "ready"
         except InstallError as error:
             self.error = error

@@ -1,8 +1,8 @@
 """Write the lock files anew: the newest versions that pyproject.toml and sam.in allow, with their hashes.
 
-The locks hold for Python 3.11 and 3.12 on Linux and macOS. torch is left out: its build depends on the
-machine, so install.py takes it from an index of its own; with it go the CUDA packages that only its GPU build
-needs.
+demo.txt is the part of lock.txt that `make demo` needs. The locks hold for Python 3.11 and 3.12 on Linux and
+macOS. torch is left out: its build depends on the machine, so install.py takes it from an index of its own;
+with it go the CUDA packages that only its GPU build needs.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
+DEMO_EXTRAS = ("data", "pipeline", "localcloud", "onnx")
 ONLY_WITH_TORCH_ON_GPU = re.compile(r"^((?:nvidia|cuda)-[a-z0-9-]+|triton)==", re.M)
 
 
@@ -38,6 +39,9 @@ def main() -> None:
         unwanted = sorted(set(ONLY_WITH_TORCH_ON_GPU.findall(lock)))
         left_out = [argument for name in unwanted for argument in ("--no-emit-package", name)]
         compile_lock(uv, "requirements/lock.txt", *left_out, *project)
+        extras = [argument for extra in DEMO_EXTRAS for argument in ("--extra", extra)]
+        pins = ["--constraint", "requirements/lock.txt", "--no-emit-package", "torch", *left_out]
+        compile_lock(uv, "requirements/demo.txt", *pins, *extras, "pyproject.toml")
 
 
 if __name__ == "__main__":

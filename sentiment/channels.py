@@ -6,6 +6,7 @@ word_dict.json and preprocessing.json. Needs numpy only: this is what the traini
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ ARRAYS = {"tokens": np.int32, "offsets": np.int64, "labels": np.int8}
 
 @dataclass(frozen=True)
 class Channel:
-    """N labelled reviews as word ids; `review(n)` is the n-th as an array."""
+    """N reviews as word ids, and their labels (-1 where unknown); `review(n)` is the n-th as an array."""
 
     tokens: np.ndarray
     offsets: np.ndarray
@@ -35,6 +36,16 @@ class Channel:
         return self.tokens[self.offsets[number] : self.offsets[number + 1]]
 
 
+def joined(channels: Sequence[Channel]) -> Channel:
+    """The reviews of all these channels, one channel after the other."""
+    lengths = np.concatenate([channel.lengths for channel in channels])
+    return Channel(
+        np.concatenate([channel.tokens for channel in channels]),
+        np.concatenate([[0], np.cumsum(lengths)]),
+        np.concatenate([channel.labels for channel in channels]),
+    )
+
+
 def write_channel(folder: Path, channel: Channel) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, dtype in ARRAYS.items():
@@ -46,7 +57,10 @@ def write_channel(folder: Path, channel: Channel) -> None:
 
 
 def read_channel(folder: str | Path, name: str) -> Channel:
-    """Read and check the channel called `name`. Raises ChannelError, which names the file that is wrong."""
+    """Read and check the channel called `name`; labels are 0 and 1, or -1 in the one called "unlabelled".
+
+    Raises ChannelError, which names the file that is wrong.
+    """
     folder = Path(folder)
     if not folder.is_dir():
         raise ChannelError(f"the {name} channel is missing: there is no folder {folder}")
@@ -73,8 +87,10 @@ def read_channel(folder: str | Path, name: str) -> Channel:
         raise ChannelError(
             f"{folder}: offsets.npy does not divide the {len(tokens)} ids of tokens.npy into reviews"
         )
-    if not np.isin(labels, (0, 1)).all():
-        raise ChannelError(f"{folder}: labels.npy holds something other than 0 and 1")
+    allowed = (-1,) if name == "unlabelled" else (0, 1)
+    if not np.isin(labels, allowed).all():
+        wanted = " and ".join(str(label) for label in allowed)
+        raise ChannelError(f"{folder}: labels.npy holds something other than {wanted}")
     if len(tokens) and tokens.min() < 1:
         raise ChannelError(f"{folder}: tokens.npy holds ids below 1")
     return Channel(tokens, offsets, labels)

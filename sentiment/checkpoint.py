@@ -8,7 +8,7 @@ from sentiment.errors import CheckpointError
 from sentiment.files import written_aside
 
 FILE_NAME = "checkpoint.pt"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def write_checkpoint(folder: Path, identity: dict, progress: dict, tensors: dict) -> None:

@@ -87,17 +87,20 @@ def table(rows: Sequence[tuple[str, int, str, str]]) -> Reviews:
     )
 
 
-def load_reviews(source: str = "sample", path: str | Path | None = None) -> Reviews:
+def load_reviews(source: str = "sample", path: str | Path | None = None, unlabelled: bool = False) -> Reviews:
     """Read the reviews of `source`.
 
     `path` is the CSV file (kaggle) or the dataset's folder or archive (aclimdb), which is downloaded to
-    `path` where nothing is there yet. Raises DatasetError for anything missing or malformed, naming the file
+    `path` where nothing is there yet. With `unlabelled` the unlabelled reviews come as well, as the split
+    "unsupervised". Raises DatasetError for anything missing or malformed, naming the file
     and line or member.
     """
     from sentiment import aclimdb, kaggle, sample
 
     if source not in SOURCES:
         raise DatasetError(f"there is no source {source!r}; choose one of {', '.join(SOURCES)}")
+    if unlabelled and source != "aclimdb":
+        raise DatasetError(f"the source {source!r} has no unlabelled reviews; aclimdb has")
     if source == "sample":
         return sample.load(path)
     if path is None:
@@ -106,7 +109,7 @@ def load_reviews(source: str = "sample", path: str | Path | None = None) -> Revi
         )
     if source == "kaggle":
         return kaggle.load(path)
-    return aclimdb.load(path if Path(path).exists() else aclimdb.fetch(path))
+    return aclimdb.load(path if Path(path).exists() else aclimdb.fetch(path), unlabelled)
 
 
 def normalised(text: str) -> str:

@@ -2,7 +2,8 @@
 
 The features are those of Wang and Manning, "Baselines and Bigrams" (ACL 2012): the presence of an n-gram
 times the log of how much more often positive reviews hold it than negative ones. Each review's row is divided
-by the square root of its number of n-grams. The optimum of the convex loss is found by L-BFGS over sparse
+by the square root of its number of n-grams. There is no intercept: one fitted to whole reviews would decide
+short sentences, whose few n-grams say less. The optimum of the convex loss is found by L-BFGS over sparse
 matrices in seconds.
 """
 
@@ -39,35 +40,30 @@ def fit_ngrams(table: NgramTable, channel: Channel, min_reviews: int, c: float) 
     ratio = np.log(positive / positive.sum()) - np.log(negative / negative.sum())
     held = np.bincount(review, minlength=len(channel))
     values = ratio[column] / np.sqrt(held)[review]
-    weights, bias = _logistic_regression(review, column, values, channel.labels, len(known), c)
-    table.fill(known, weights * ratio, bias)
+    weights = _logistic_regression(review, column, values, channel.labels, len(known), c)
+    table.fill(known, weights * ratio, bias=0.0)
 
 
 def _logistic_regression(
     row: np.ndarray, column: np.ndarray, values: np.ndarray, labels: np.ndarray, columns: int, c: float
-) -> tuple[np.ndarray, float]:
-    """Weights and bias of the least summed log loss plus |weights|^2 / 2c; entries come sorted by row."""
+) -> np.ndarray:
+    """Weights of the least summed log loss plus |weights|^2 / 2c; entries come sorted by row."""
     matrix = _sparse(row, column, values, (len(labels), columns))
     by_column = np.argsort(column, kind="stable")
     transposed = _sparse(column[by_column], row[by_column], values[by_column], (columns, len(labels)))
     target = torch.from_numpy(labels.astype(np.float32))
-    parameters = torch.zeros(columns + 1, requires_grad=True)
-    parameters.grad = torch.zeros_like(parameters)
-    optimizer = torch.optim.LBFGS([parameters], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
+    weights = torch.zeros(columns, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
 
     @torch.no_grad()
     def loss_and_gradient() -> torch.Tensor:
-        weights, bias = parameters[:-1], parameters[-1]
-        logits = matrix @ weights + bias
-        error = torch.sigmoid(logits) - target
-        parameters.grad[:-1] = transposed @ error + weights / c
-        parameters.grad[-1] = error.sum()
+        logits = matrix @ weights
+        weights.grad = transposed @ (torch.sigmoid(logits) - target) + weights / c
         losses = torch.nn.functional.softplus((1 - 2 * target) * logits)
         return losses.sum() + weights.square().sum() / (2 * c)
 
     optimizer.step(loss_and_gradient)
-    fitted = parameters.detach().numpy().astype(np.float64)
-    return fitted[:-1], float(fitted[-1])
+    return weights.detach().numpy().astype(np.float64)
 
 
 def _sparse(row: np.ndarray, column: np.ndarray, values: np.ndarray, shape: tuple[int, int]) -> torch.Tensor:

@@ -27,7 +27,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Prepared:
-    """Prepared data on disk: `folder` holds train/, validation/ and, where the reviews have one, test/."""
+    """Prepared data on disk: `folder` holds train/, validation/ and, where the reviews have them, test/ and
+    unlabelled/.
+    """
 
     folder: Path
     key: str
@@ -40,6 +42,12 @@ class Prepared:
     @property
     def validation(self) -> Path:
         return self.folder / "validation"
+
+    @property
+    def channels(self) -> dict[str, Path]:
+        """The folders that training reads, by the names of their channels."""
+        names = ("train", "validation", "unlabelled")
+        return {name: self.folder / name for name in names if (self.folder / name).is_dir()}
 
     @property
     def test(self) -> Path:
@@ -73,17 +81,20 @@ def prepare(reviews: Reviews, tokenizer: str, cache_dir: str | Path, progress: b
     for name, split in splits.items():
         if (split.labels < 0).any():
             raise DatasetError(f"the {name} split holds unlabelled reviews")
-    channels, word_dict = _number(splits, tokenize, progress)
+    numbered = {name: splits[name] for name in ("train", "validation")}
+    if reviews.has("unsupervised"):
+        numbered["unlabelled"] = reviews.select("unsupervised")
+    channels, word_dict = _number(numbered, tokenize, progress)
     preprocessing = {
         "tokenizer": tokenizer,
         "tokenizer_version": text.CODE_VERSION,
         "words": len(word_dict),
         "reviews_sha256": fingerprint,
-        "reviews": {name: len(split) for name, split in splits.items()},
+        "reviews": {name: len(split) for name, split in {**splits, **numbered}.items()},
     }
     with folder_written_aside(folder) as aside:
-        for name in ("train", "validation"):
-            write_channel(aside / name, channels[name])
+        for name, channel in channels.items():
+            write_channel(aside / name, channel)
         (aside / "train" / "word_dict.json").write_text(
             json.dumps(word_dict, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8"
         )
@@ -102,15 +113,14 @@ def _key(fingerprint: str, tokenizer: str) -> str:
 def _number(
     splits: dict[str, Reviews], tokenize, progress: bool
 ) -> tuple[dict[str, Channel], dict[str, int]]:
-    """Channels of train and validation, and the vocabulary of train: the same ids as build_dict gives."""
+    """The channels of the splits, and the vocabulary of train: the same ids as build_dict gives."""
     seen: dict[str, int] = {}
     first_seen, offsets = {}, {}
-    names = ("train", "validation")
-    with Progress("preparing", sum(len(splits[name]) for name in names), "reviews", progress) as shown:
-        for name in names:
+    with Progress("preparing", sum(map(len, splits.values())), "reviews", progress) as shown:
+        for name, split in splits.items():
             numbers: list[int] = []
             ends = [0]
-            for review in splits[name].texts:
+            for review in split.texts:
                 numbers += [seen.setdefault(word, len(seen)) for word in tokenize(review)]
                 ends.append(len(numbers))
                 shown.add()
@@ -123,8 +133,8 @@ def _number(
     spelling = list(seen)
     word_dict = {spelling[number]: int(ids[number]) for number in by_frequency}
     return {
-        name: Channel(ids[first_seen[name]], offsets[name], splits[name].labels.astype(np.int8))
-        for name in names
+        name: Channel(ids[first_seen[name]], offsets[name], split.labels.astype(np.int8))
+        for name, split in splits.items()
     }, word_dict
 
 

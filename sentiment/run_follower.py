@@ -1,7 +1,8 @@
 """Have a program of its own follow a training run, so that nothing it meets can slow down or stop the run.
 
 The run's record is a file; the follower is told of each change by a byte on its standard input and of the end
-by the end of that input. It warns on standard error by itself. It gets a bounded time after the end.
+by the end of that input. It warns on standard error by itself. It gets a bounded time after the end, when
+SIGTERM tells it to give up.
 """
 
 import os
@@ -16,7 +17,8 @@ from pathlib import Path
 from sentiment.run_record import FILE_NAME, RunRecord
 
 TRACKING_URI = "MLFLOW_TRACKING_URI"
-SECONDS_AFTER_THE_END = 60.0
+SECONDS_AFTER_THE_END = 50.0
+SECONDS_TO_GIVE_UP = 5.0
 WARNED = 3
 """The exit status of a follower that could not do its work and has said so."""
 Publish = Callable[[], None]
@@ -60,7 +62,7 @@ def followed(
 
 class _Follower:
     def __init__(self, program: Path, record: Path, model_dir: Path):
-        self.by_hand = f"python {os.path.relpath(program)} log {model_dir}"
+        self.program, self.model_dir = program, model_dir
         # In a session of its own: Ctrl-C is for the training, which ends its follower in order.
         self.process = subprocess.Popen(
             [sys.executable, str(program), "follow", str(record), str(model_dir)],
@@ -75,20 +77,22 @@ class _Follower:
             os.write(self.process.stdin.fileno(), b"\n")
 
     def finish(self) -> None:
-        """Wait until all is logged, or for so long that more would cost the person more than it is worth."""
+        """Wait until all is logged, or so long that the follower is told to give up."""
         self.process.stdin.close()
+        status = None
         try:
             status = self.process.wait(SECONDS_AFTER_THE_END)
-            reason = f"the tracking program ended with status {status}"
-        except (subprocess.TimeoutExpired, KeyboardInterrupt) as stopped:
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            self.process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                status = self.process.wait(SECONDS_TO_GIVE_UP)
+        finally:
             self.process.kill()
             self.process.wait()
-            status, reason = -1, f"{os.environ[TRACKING_URI]} was too slow ({type(stopped).__name__})"
-            if isinstance(stopped, KeyboardInterrupt):
-                reason = "interrupted before all was logged"
         if status not in (0, WARNED):
             print(
-                f"warning: {reason}; the model is there; log its run afterwards: {self.by_hand}",
+                f"warning: {self.program.name} has not logged all of this run; do it afterwards: "
+                f"python {os.path.relpath(self.program)} log {self.model_dir}",
                 file=sys.stderr,
                 flush=True,
             )

@@ -3,6 +3,8 @@
 Every step draws its randomness from the seed and the step's number alone, so a run that was stopped and
 resumed goes through the same steps as one that was not. The same seed gives the same model on one machine
 with one number of threads; another number of threads adds floating point numbers in another order.
+
+Under torchrun (processes.py) every process goes through the same steps, each with its share of the batch.
 """
 
 import math
@@ -16,18 +18,15 @@ import torch
 from torch import Tensor, nn
 
 from sentiment.calibration import calibration, fit_sum
-from sentiment.channels import Channel
+from sentiment.channels import Channel, joined
 from sentiment.checkpoint import read_checkpoint, write_checkpoint
 from sentiment.errors import ChannelError, TrainingError
-from sentiment.model import LSTMClassifier, collate, crop
+from sentiment.model import LSTMClassifier
 from sentiment.ngram_fit import fit_ngrams
-from sentiment.optimisation import (
-    EMBEDDING_SCALE,
-    learning_rate_factor,
-    make_optimizer,
-    scaled_initialisation,
-)
+from sentiment.optimisation import EMBEDDING_SCALE, scaled_initialisation
+from sentiment.processes import Processes
 from sentiment.recipes import Recipe
+from sentiment.steps import Stepper
 from sentiment.word_vectors import ppmi_vectors
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -71,6 +70,8 @@ class Trained:
 class Trainer:
     """One training run. `should_stop` is asked after every step; `say` gets the lines that people read;
     `note_epochs` gets the metrics of all epochs so far when one has ended.
+
+    Of several `processes` each makes a Trainer of its own with the same data; only the first says and writes.
     """
 
     def __init__(
@@ -82,10 +83,19 @@ class Trainer:
         say: Say = print,
         should_stop: Callable[[], bool] = lambda: False,
         note_epochs: Callable[[list[dict]], None] = lambda history: None,
+        processes: Processes | None = None,
+        unlabelled: Channel | None = None,
     ):
-        self.recipe, self.run, self.say, self.should_stop = recipe, run, say, should_stop
+        self.processes = processes or Processes()
+        self.recipe, self.run, self.should_stop = recipe, run, should_stop
         self.note_epochs = note_epochs
-        self.train_channel, self.validation_channel = train, validation
+        self.say = say if self.processes.is_first else lambda line: None
+        self.train_channel, self.validation_channel, self.unlabelled = train, validation, unlabelled
+        if recipe.virtual_adversarial and unlabelled is None:
+            raise ChannelError(
+                f"the recipe {recipe.name} learns from unlabelled reviews as well: give --unlabelled FOLDER, "
+                "or SM_CHANNEL_UNLABELLED (of the sources, aclimdb has them)"
+            )
         self.device = torch.device(run.device)
         torch.manual_seed(run.seed)
         self.model = LSTMClassifier(recipe.architecture(), recipe.dropouts())
@@ -95,17 +105,19 @@ class Trainer:
         self.rows = np.flatnonzero(train.lengths > 0)
         if not len(self.rows):
             raise ChannelError("no review of the train channel holds a word; prepare the data again")
-        self.reviews = [crop(train.review(row), self.model.architecture) for row in range(len(train))]
-        self.labels = torch.from_numpy(train.labels.astype(np.float32))
         self.batches = -(-len(self.rows) // recipe.batch_size)
-        self.optimizer = make_optimizer(self.model, recipe)
+        steps = recipe.epochs * self.batches
+        self.stepper = Stepper(
+            self.model, recipe, train, unlabelled, steps, run.seed, run.bfloat16, self.processes
+        )
         self.progress = Progress()
         self.best_state: dict[str, Tensor] = _copy_of(self.model)
 
     def fit(self) -> Trained:
         """Train to the end, to early stopping, or until told to stop; resume where a checkpoint says so."""
         if not self._resume():
-            self._initialise()
+            self.model.load_state_dict(self.processes.from_first(self._initialised))
+            self.stepper.average.restart()
         finished = True
         while self.progress.epoch < self.recipe.epochs and not self._is_out_of_patience():
             if not self._run_epoch():
@@ -132,8 +144,8 @@ class Trainer:
             metrics["calibration"] = self._calibration()
         return Trained(self.model.eval(), metrics, finished)
 
-    def _initialise(self) -> None:
-        """What is computed of the training reviews before the first step: n-gram weights and word vectors."""
+    def _initialised(self) -> dict[str, Tensor]:
+        """The model with what is computed of the training reviews: n-gram weights and word vectors."""
         if self.model.ngrams is not None:
             started = time.monotonic()
             fit_ngrams(
@@ -143,10 +155,12 @@ class Trainer:
         if self.recipe.word_vectors == "ppmi":
             started = time.monotonic()
             a = self.model.architecture
-            vectors = ppmi_vectors(self.train_channel, a.vocab_size, a.embedding_dim, self.run.seed)
+            channels = [channel for channel in (self.train_channel, self.unlabelled) if channel is not None]
+            vectors = ppmi_vectors(joined(channels), a.vocab_size, a.embedding_dim, self.run.seed)
             with torch.no_grad():
                 self.model.embedding.weight.copy_(vectors * EMBEDDING_SCALE)
             self.say(f"made {a.vocab_size:,} word vectors in {time.monotonic() - started:.1f} s")
+        return _copy_of(self.model)
 
     def _is_out_of_patience(self) -> bool:
         waited = self.progress.epoch - self.progress.best_epoch
@@ -166,12 +180,13 @@ class Trainer:
         while self.progress.batch < self.batches:
             start = self.progress.batch * self.recipe.batch_size
             rows = order[start : start + self.recipe.batch_size]
-            self.progress.loss += self._step(rows) * len(rows)
+            step = self.progress.epoch * self.batches + self.progress.batch
+            self.progress.loss += self._finite(self.stepper.step(step, rows)) * len(rows)
             self.progress.batch += 1
             self.progress.seen += len(rows)
             now = time.monotonic()
             self.progress.seconds = seconds_before + now - started
-            if self.should_stop():
+            if self.processes.any(self.should_stop()):
                 return False
             if now - last_line >= SECONDS_BETWEEN_LINES:
                 last_line = now
@@ -186,33 +201,18 @@ class Trainer:
         epochs = self.recipe.epochs - self.progress.epoch
         return (epochs * len(self.rows) - self.progress.seen) / max(rate, 1e-9)
 
-    def _step(self, rows: np.ndarray) -> float:
-        step = self.progress.epoch * self.batches + self.progress.batch
-        torch.manual_seed(self.run.seed * 1_000_003 + step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.learning_rate * learning_rate_factor(
-                step, self.recipe.epochs * self.batches, self.recipe.schedule, self.recipe.warm_up
-            )
-        batch = collate([self.reviews[row] for row in rows], self.model.architecture).to(self.device)
-        labels = self.labels[torch.from_numpy(rows)].to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.run.bfloat16):
-            logits = self.model(batch)
-        loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), labels)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if self.recipe.clip:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
-        self.optimizer.step()
-        value = float(loss.detach())
-        if not math.isfinite(value):
+    def _finite(self, loss: float) -> float:
+        if not math.isfinite(loss):
             raise TrainingError(
-                f"the loss became {value} in epoch {self.progress.epoch + 1}; lower --learning-rate"
+                f"the loss became {loss} in epoch {self.progress.epoch + 1}; lower --learning-rate"
             )
-        return value
+        return loss
 
     def _end_of_epoch(self) -> None:
         progress = self.progress
-        accuracy, loss = self._validate()
+        with self.stepper.average.in_place():
+            accuracy, loss = self._validate()
+            state = _copy_of(self.model)
         progress.epoch += 1
         entry = {
             "epoch": progress.epoch,
@@ -231,7 +231,7 @@ class Trainer:
         now, before = (accuracy, -loss), (progress.best_accuracy, -progress.best_loss)
         if (now > before) if self.recipe.best_by == "accuracy" else (now[::-1] > before[::-1]):
             progress.best_epoch, progress.best_accuracy, progress.best_loss = progress.epoch, accuracy, loss
-            self.best_state = _copy_of(self.model)
+            self.best_state = state
         progress.batch, progress.seen, progress.loss, progress.seconds = 0, 0, 0.0, 0.0
         if self._is_out_of_patience():
             self.say(f"no better {self.recipe.best_by} for {self.recipe.patience} epochs: stopping early")
@@ -240,34 +240,34 @@ class Trainer:
 
     def _validate(self) -> tuple[float, float]:
         """Accuracy and mean log loss on validation, where the weights of the model's parts are fitted too."""
-        channel = self.validation_channel
-        reviews = [channel.review(row) for row in range(len(channel))]
-        labels = torch.from_numpy(channel.labels.astype(np.float32)).to(self.device)
-        deep, wide = self.model.part_logits(reviews)
-        of_parts, bias = fit_sum(self._parts(deep, wide), channel.labels, self.model.ngrams is not None)
-        of_deep, of_wide = [*of_parts, 0.0][:2]
-        self.model.mixture.copy_(torch.tensor([of_deep, of_wide, bias]))
-        logits = self.model.combine(reviews, deep, wide)
+        channel, parts = self.validation_channel, self._validation_parts()
+        # No bias: one fitted to whole reviews would make short sentences lean to one side.
+        of_parts, _ = fit_sum(parts, channel.labels, bias=False)
+        self.model.mixture.copy_(torch.tensor([*of_parts, 0.0, 0.0][:3]))
+        logits = torch.from_numpy(parts @ of_parts) * torch.from_numpy(channel.lengths > 0)
+        labels = torch.from_numpy(channel.labels).double()
         loss = nn.functional.binary_cross_entropy_with_logits(logits, labels)
         return float(((logits >= 0) == (labels > 0)).double().mean()), float(loss)
 
-    def _parts(self, deep: Tensor, wide: Tensor) -> np.ndarray:
-        """The logits of the parts that the model has (N, 1 or 2)."""
+    def _validation_parts(self) -> np.ndarray:
+        """The logits of the parts that the model has, on validation (N, 1 or 2)."""
+        channel = self.validation_channel
+        own = self.processes.share(range(len(channel)))
+        deep, wide = self.model.part_logits([channel.review(row) for row in own])
         parts = [deep] if self.model.ngrams is None else [deep, wide]
-        return torch.stack(parts, dim=1).cpu().numpy()
+        together = [self.processes.together(part, len(channel)) for part in parts]
+        return torch.stack(together, dim=1).cpu().numpy()
 
     def _calibration(self) -> dict:
-        channel = self.validation_channel
-        deep, wide = self.model.part_logits([channel.review(row) for row in range(len(channel))])
-        return calibration(self._parts(deep, wide), channel.labels, bias=self.model.ngrams is not None)
+        return calibration(self._validation_parts(), self.validation_channel.labels, bias=False)
 
     def _save(self) -> None:
-        if self.run.checkpoints is None:
+        if self.run.checkpoints is None or not self.processes.is_first:
             return
         tensors = {
             "model": self.model.state_dict(),
             "best": self.best_state,
-            "optimizer": self.optimizer.state_dict(),
+            "steps": self.stepper.state(),
         }
         write_checkpoint(self.run.checkpoints, self._identity(), asdict(self.progress), tensors)
 
@@ -275,12 +275,15 @@ class Trainer:
         """Continue from the run's checkpoint; False where there is none."""
         if self.run.checkpoints is None:
             return False
-        checkpoint = read_checkpoint(self.run.checkpoints, self._identity(), self.device)
+        folder = self.run.checkpoints
+        checkpoint = self.processes.from_first(
+            lambda: read_checkpoint(folder, self._identity(), torch.device("cpu"))
+        )
         if checkpoint is None:
             return False
         self.progress = Progress(**checkpoint["progress"])
         self.model.load_state_dict(checkpoint["model"])
-        self.optimizer.load_state_dict(checkpoint["optimizer"])
+        self.stepper.load(checkpoint["steps"])
         self.best_state = checkpoint["best"]
         self.say(f"resuming after epoch {self.progress.epoch}, batch {self.progress.batch} of {self.batches}")
         return True
@@ -290,8 +293,10 @@ class Trainer:
         return {
             "recipe": asdict(self.recipe),
             "seed": self.run.seed,
+            "processes": self.processes.size,
             "train_reviews": len(self.train_channel),
             "train_words": len(self.train_channel.tokens),
+            "unlabelled_reviews": 0 if self.unlabelled is None else len(self.unlabelled),
         }
 
 

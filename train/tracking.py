@@ -12,18 +12,23 @@ higher than the champion's on the same validation reviews. train/train.py runs t
 """
 
 import argparse
+import http.client
 import importlib.util
 import json
 import logging
 import os
+import signal
 import socket
 import sys
 import tarfile
 import tempfile
+import urllib.error
+import urllib.request
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(folder) for folder in (HERE, HERE.parent) if (folder / "sentiment").is_dir()]
@@ -45,8 +50,14 @@ QUIET = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+SERVER = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore"}
 NICENESS = 10
+SECONDS_TO_ANSWER = 5.0
 LONGEST_REASON = 300
+
+
+class GiveUp(BaseException):
+    """SIGTERM; no handler of ordinary exceptions, of which MLflow has many, may keep it."""
 
 
 class TrackingError(Exception):
@@ -116,7 +127,7 @@ def serve(port: int, folder: Path) -> int:
         *("--artifacts-destination", str(folder / "artifacts")),
         *("--uvicorn-opts", "--log-level warning"),
     ]
-    os.execve(sys.executable, command, {**os.environ, **QUIET, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"})
+    os.execve(sys.executable, command, {**os.environ, **QUIET, **SERVER})
 
 
 def connect(patience: dict[str, str]):
@@ -209,12 +220,14 @@ def follow(record_file: Path, folder: Path) -> int:
     Returns 0 when all is logged, WARNED when a warning has said that it is not.
     """
     os.nice(NICENESS)
+    signal.signal(signal.SIGTERM, give_up)
     run, warned, logged = None, False, False
     more = True
     while more:
         more = bool(os.read(sys.stdin.fileno(), 65536))
         try:
             record = read_record(record_file)
+            require_answer(os.environ["MLFLOW_TRACKING_URI"])
             client = connect(WHILE_TRAINING)
             if run is None:
                 from mlflow_run import LoggedRun
@@ -227,30 +240,47 @@ def follow(record_file: Path, folder: Path) -> int:
                 else:
                     run.end(record)
                 logged = True
-        except Exception as error:  # nothing that happens here may reach the training
+        except (Exception, GiveUp) as error:  # nothing that happens here may reach the training
             if not warned:
                 warn(error, folder)
             warned = True
+            more = more and not isinstance(error, GiveUp)
     return 0 if logged else WARNED
 
 
-def warn(error: Exception, folder: Path) -> None:
+def give_up(number: int, frame: object) -> NoReturn:
+    raise GiveUp("it was too slow")
+
+
+def require_answer(uri: str) -> None:
+    """Raise TrackingError unless the server says anything at all, soon: MLflow itself waits for longer."""
+    if not uri.startswith(("http://", "https://")):
+        return
+    try:
+        urllib.request.urlopen(f"{uri.rstrip('/')}/version", timeout=SECONDS_TO_ANSWER).close()
+    except urllib.error.HTTPError:
+        return  # an answer, whatever it says: MLflow knows the credentials
+    except (OSError, http.client.HTTPException) as error:
+        raise TrackingError(reason(error)) from None
+
+
+def warn(error: BaseException, folder: Path) -> None:
     uri = os.environ["MLFLOW_TRACKING_URI"]
     print(
-        f"warning: cannot log to MLflow at {uri}: {reason(error)}. Training goes on; unless this passes, log "
-        f"the run afterwards: python {os.path.relpath(__file__)} log {folder}",
+        f"warning: cannot log to MLflow at {uri} ({reason(error)}). Training goes on; unless this "
+        f"passes, log the run afterwards: python {os.path.relpath(__file__)} log {folder}",
         file=sys.stderr,
         flush=True,
     )
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """One line of what went wrong, without the libraries' story around it."""
     if isinstance(error, (SentimentError, TrackingError)):
         return str(error)
     text = " ".join(str(error).split())
     if "Connection refused" in text:
-        text = "connection refused; is the server up?"
+        text = "connection refused: is it up?"
     elif "timed out" in text.lower():
         text = "it accepts connections but does not answer in time"
     return text[:LONGEST_REASON] or type(error).__name__

@@ -1,6 +1,7 @@
 """Train a sentiment model: the entry point of a SageMaker training job in script mode; runs bare as well.
 
     python train/train.py --train DATA/train --validation DATA/validation --model-dir build/model
+    torchrun --nproc-per-node=2 train/train.py ...    # the same, each batch shared by two processes
     python train/train.py --help
 
 In a training job the folders come from SM_CHANNEL_TRAIN, SM_CHANNEL_VALIDATION and SM_MODEL_DIR, and every
@@ -35,9 +36,10 @@ import torch  # noqa: E402
 
 from sentiment.artifact import write_model  # noqa: E402
 from sentiment.assessment import assessment  # noqa: E402
-from sentiment.channels import read_channel, read_json, read_raw_reviews, read_word_dict  # noqa: E402
+from sentiment.channels import Channel, read_channel, read_json, read_raw_reviews, read_word_dict  # noqa: E402
 from sentiment.errors import ChannelError, SentimentError  # noqa: E402
 from sentiment.predictor import Predictor  # noqa: E402
+from sentiment.processes import joined  # noqa: E402
 from sentiment.recipes import CHOICES, DEFAULT_RECIPE, RECIPES, Recipe, recipe  # noqa: E402
 from sentiment.run_follower import followed  # noqa: E402
 from sentiment.run_record import FILE_NAME, begin_record  # noqa: E402
@@ -65,7 +67,6 @@ def fail(message: str) -> int:
 
 def train(options: argparse.Namespace) -> None:
     """The run that the options describe."""
-    started = time.monotonic()
     changes = {field.name: getattr(options, field.name) for field in settings()}
     chosen = recipe(options.recipe, **{name: value for name, value in changes.items() if value is not None})
     for name in ("train", "validation"):
@@ -76,6 +77,7 @@ def train(options: argparse.Namespace) -> None:
     if options.model_dir is None:
         raise ChannelError("there is nowhere to write the model: give --model-dir FOLDER, or SM_MODEL_DIR")
     training, validation = (read_channel(getattr(options, name), name) for name in ("train", "validation"))
+    unlabelled = None if options.unlabelled is None else read_channel(options.unlabelled, "unlabelled")
     test = read_raw_reviews(options.test) if options.test else None
     word_dict = read_word_dict(options.train)
     tokenizer = read_json(options.train, "preprocessing.json").get("tokenizer")
@@ -86,12 +88,40 @@ def train(options: argparse.Namespace) -> None:
         )
     if options.threads:
         torch.set_num_threads(options.threads)
-    run = Run(options.seed, device(options.device), bfloat16(options), checkpoints(options.checkpoint_dir))
-    say(
-        f"recipe {chosen.name}: {len(training):,} reviews to train on, {len(validation):,} to validate, "
-        f"on {run.device} in {'bfloat16' if run.bfloat16 else 'float32'} "
-        f"with {torch.get_num_threads()} threads, seed {run.seed}"
-    )
+    with joined(device(options.device)) as processes:
+        folder = checkpoints(options.checkpoint_dir)
+        run = Run(options.seed, str(processes.device), bfloat16(options), folder)
+
+        def fit(note_epochs: Callable[[list[dict]], None]) -> Trained:
+            channels = training, validation
+            with stop_requests() as stop_requested:
+                return Trainer(
+                    chosen, *channels, run, say, stop_requested, note_epochs, processes, unlabelled
+                ).fit()
+
+        if processes.is_first:
+            say(
+                f"recipe {chosen.name}: {len(training):,} reviews to train on, "
+                f"{len(validation):,} to validate, on {processes.size} x {run.device} "
+                f"in {'bfloat16' if run.bfloat16 else 'float32'} "
+                f"with {torch.get_num_threads()} threads, seed {run.seed}"
+            )
+            follow_and_write(options, chosen, run, fit, validation, test, word_dict)
+        else:
+            fit(lambda history: None)
+
+
+def follow_and_write(
+    options: argparse.Namespace,
+    chosen: Recipe,
+    run: Run,
+    fit: Callable[[Callable[[list[dict]], None]], Trained],
+    validation: Channel,
+    test: tuple | None,
+    word_dict: dict,
+) -> None:
+    """Train by `fit`, keeping the run's record, and write the model folder."""
+    started = time.monotonic()
     parameters = {**asdict(chosen), "recipe": chosen.name, "max_epochs": chosen.epochs, **asdict(run)}
     parameters["threads"] = torch.get_num_threads()
     for name in ("name", "epochs", "checkpoints"):
@@ -103,8 +133,7 @@ def train(options: argparse.Namespace) -> None:
             record.note_epochs(history)
             publish()
 
-        with stop_requests() as stop_requested:
-            trained = Trainer(chosen, training, validation, run, say, stop_requested, note_epochs).fit()
+        trained = fit(note_epochs)
         if not trained.metrics["best_epoch"]:
             say("stopped before the first epoch ended: there is no model to write yet")
             record.end("KILLED")
@@ -190,6 +219,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     environment = os.environ.get
     parser.add_argument("--train", metavar="FOLDER", default=environment("SM_CHANNEL_TRAIN"))
     parser.add_argument("--validation", metavar="FOLDER", default=environment("SM_CHANNEL_VALIDATION"))
+    parser.add_argument(
+        "--unlabelled",
+        metavar="FOLDER",
+        default=environment("SM_CHANNEL_UNLABELLED"),
+        help="unlabelled reviews, for recipes that learn from them",
+    )
     parser.add_argument(
         "--test",
         metavar="FOLDER",

@@ -7,10 +7,10 @@ import { countDown } from "./waiting.js";
 
 // How sure the model is, by the probability of the side it takes.
 const CERTAINTY = [
-  [0.97, "Almost certainly"],
-  [0.85, "Very likely"],
-  [0.65, "Probably"],
-  [0, "By a narrow margin"],
+	[0.97, "Almost certainly"],
+	[0.85, "Very likely"],
+	[0.65, "Probably"],
+	[0, "By a narrow margin"],
 ];
 
 const answer = byId("answer");
@@ -20,66 +20,65 @@ let shown = new AbortController();
 
 /** Says something in the live region; what a former answer showed beside it goes. */
 export function say(state, kicker, headline, explanation) {
-  shown.abort();
-  shown = new AbortController();
-  answer.dataset.state = state;
-  setText("kicker", kicker);
-  setText("headline", headline);
-  setText("explanation", explanation);
-  setText("countdown", "");
-  setText("reference", "");
-  byId("reference").hidden = true;
-  show(retry, false, answer);
-  show(byId("details"), state in NAMES, answer);
+	shown.abort();
+	shown = new AbortController();
+	answer.dataset.state = state;
+	setText("kicker", kicker);
+	setText("headline", headline);
+	setText("explanation", explanation);
+	setText("countdown", "");
+	setText("reference", "");
+	byId("reference").hidden = true;
+	show(retry, false, answer);
+	show(byId("details"), state in NAMES, answer);
 }
 
-/** Shows a failure, with a button for another try where that may help; it opens when the API's time is over. */
+/** With a button for another try where that may help; it opens when the API's time is over. */
 export function sayFailure(error) {
-  const failure = asFailure(error);
-  const { headline, advice, said, requestId, again } = failure;
-  say("failed", "No verdict", headline, advice);
-  const repeats = said?.replace(/\.$/, "") === headline;
-  const reference = [said && !repeats && `Reason: ${said}`, requestId && `Request ${requestId}`].filter(Boolean);
-  setText("reference", reference.join("\n"));
-  byId("reference").hidden = reference.length === 0;
-  if (again === undefined) return;
-  retry.hidden = false;
-  countDown(again, shown.signal, (left) => {
-    retry.textContent = left ? `Try again in ${left} s` : "Try again";
-    retry.setAttribute("aria-disabled", String(left > 0));
-    if (!left && again) setText("explanation", "You can try again now.");
-  }).catch(() => {
-    // Something else is shown by now.
-  });
+	const failure = asFailure(error);
+	const { headline, advice, said, requestId, again } = failure;
+	say("failed", "No verdict", headline, advice);
+	const repeats = said?.replace(/\.$/, "") === headline;
+	const reference = [said && !repeats && `Reason: ${said}`, requestId && `Request ${requestId}`].filter(Boolean);
+	setText("reference", reference.join("\n"));
+	byId("reference").hidden = reference.length === 0;
+	if (again === undefined) return;
+	retry.hidden = false;
+	countDown(again, shown.signal, (left) => {
+		retry.textContent = left ? `Try again in ${left} s` : "Try again";
+		retry.setAttribute("aria-disabled", String(left > 0));
+		if (!left && again) setText("explanation", "You can try again now.");
+	}).catch(() => {
+		// Something else is shown by now.
+	});
 }
 
-/** The verdict on `review`. */
 export function sayVerdict(review, verdict) {
-  const { sentiment, probability, unsure, model } = verdict;
-  const share = Math.max(probability, 1 - probability);
-  const [, certainty] = CERTAINTY.find(([least]) => share >= least);
-  const likely = `${percent(share)} for ${sentiment}`;
-  const side = sideOf(verdict);
-  say(
-    side,
-    "The model says",
-    NAMES[side],
-    unsure ? `It leans to ${sentiment}: ${likely}. That is too close to call.` : `${certainty}: ${likely}.`,
-  );
-  const meter = byId("meter");
-  meter.setAttribute("aria-valuenow", (probability * 100).toFixed(1));
-  meter.setAttribute("aria-valuetext", unsure ? `unsure, ${likely}` : likely);
-  meter.style.setProperty("--probability", probability);
-  showMarks(review, verdict);
-  setText("model", model);
+	const { sentiment, probability, unsure, model } = verdict;
+	const share = Math.max(probability, 1 - probability);
+	const [, certainty] = CERTAINTY.find(([least]) => share >= least);
+	const likely = `${percent(share)} for ${sentiment}`;
+	const side = sideOf(verdict);
+	say(
+		side,
+		"The model says",
+		NAMES[side],
+		unsure ? `It leans to ${sentiment}: ${likely}. That is too close to call.` : `${certainty}: ${likely}.`,
+	);
+	const meter = byId("meter");
+	meter.setAttribute("aria-valuenow", (probability * 100).toFixed(1));
+	meter.setAttribute("aria-valuetext", unsure ? `unsure, ${likely}` : likely);
+	meter.style.setProperty("--probability", probability);
+	showMarks(review, verdict);
+	setText("model", model);
 }
 
 /** The band of probabilities in which the model does not take a side, on the meter. */
 export function showUnsureBand([low, high]) {
-  byId("meter").style.setProperty("--low", low);
-  byId("meter").style.setProperty("--high", high);
+	byId("meter").style.setProperty("--low", low);
+	byId("meter").style.setProperty("--high", high);
 }
 
 export function sayWaking(left) {
-  setText("countdown", left ? `Next try in ${plural(left, "second")}.` : "Trying again …");
+	setText("countdown", left ? `Next try in ${plural(left, "second")}.` : "Trying again …");
 }

@@ -13,15 +13,15 @@ import { linkTo, takeSharedReview } from "./share.js";
 import { choose } from "./tabs.js";
 
 const EXAMPLES = {
-  positive:
-    "What a joy from the first frame to the last. The two leads are wonderful together, the script is funny without " +
-    "ever being cruel, and the ending moved me to tears. One of the best films I have seen in years.",
-  mixed:
-    "The photography is beautiful and the lead gives a brilliant performance, but the story is slow, the second half " +
-    "is badly edited and the ending feels forced. I was sometimes enchanted and often bored.",
-  sarcastic:
-    "Oh, splendid. Another superhero saves another city from another beam of light in the sky. I laughed, I cried, I " +
-    "looked at my watch eleven times. Easily the most expensive nap I have had all year. Bravo.",
+	positive:
+		"What a joy from the first frame to the last. The two leads are wonderful together, the script is funny without " +
+		"ever being cruel, and the ending moved me to tears. One of the best films I have seen in years.",
+	mixed:
+		"The photography is beautiful and the lead gives a brilliant performance, but the story is slow, the second half " +
+		"is badly edited and the ending feels forced. I was sometimes enchanted and often bored.",
+	sarcastic:
+		"Oh, splendid. Another superhero saves another city from another beam of light in the sky. I laughed, I cried, I " +
+		"looked at my watch eleven times. Easily the most expensive nap I have had all year. Bravo.",
 };
 
 const [review, counter, restore] = ["review", "counter", "restore"].map(byId);
@@ -31,111 +31,111 @@ let ownText = "";
 let judged = "";
 
 function judge() {
-  return ask((text, verdict) => {
-    judged = text;
-    byId("link-box").hidden = true;
-    setText("link-note", "");
-    reviewChanged();
-    askForVote(text, verdict);
-    remember(text, verdict);
-  });
+	return ask((text, verdict) => {
+		judged = text;
+		byId("link-box").hidden = true;
+		setText("link-note", "");
+		reviewChanged();
+		askForVote(text, verdict);
+		remember(text, verdict);
+	});
 }
 
 function reviewChanged() {
-  const length = characters(review.value);
-  const over = length > LIMITS.characters;
-  setText("counter", `${grouped(length)} of ${grouped(LIMITS.characters)} characters`);
-  counter.classList.toggle("over", over);
-  review.setAttribute("aria-invalid", String(over));
-  byId("changed").hidden = review.value === judged;
+	const length = characters(review.value);
+	const over = length > LIMITS.characters;
+	setText("counter", `${grouped(length)} of ${grouped(LIMITS.characters)} characters`);
+	counter.classList.toggle("over", over);
+	review.setAttribute("aria-invalid", String(over));
+	byId("changed").hidden = review.value === judged;
 }
 
 function fill(text) {
-  review.value = text;
-  show(restore, ownText && text !== ownText, review);
-  reviewChanged();
+	review.value = text;
+	show(restore, ownText && text !== ownText, review);
+	reviewChanged();
 }
 
 async function openSharedReview() {
-  try {
-    const shared = await takeSharedReview();
-    if (shared === null) return;
-    choose("one");
-    fill((ownText = shared));
-    say("idle", "A review from a link", "Not judged yet", "It stands in the box. Nothing has been sent anywhere.");
-  } catch (error) {
-    sayFailure(error);
-  }
+	try {
+		const shared = await takeSharedReview();
+		if (shared === null) return;
+		choose("one");
+		fill((ownText = shared));
+		say("idle", "A review from a link", "Not judged yet", "It stands in the box. Nothing has been sent anywhere.");
+	} catch (error) {
+		sayFailure(error);
+	}
 }
 
 async function share() {
-  const link = await linkTo(judged);
-  byId("link-box").hidden = !link;
-  if (!link) return setText("link-note", "This review is too long for a link.");
-  byId("link").value = link;
-  try {
-    await navigator.clipboard.writeText(link);
-    setText("link-note", "Copied. The review is in the link itself, after the #, which no server gets to see.");
-  } catch {
-    byId("link").select(); // The browser forbids copying: the person can.
-    setText("link-note", "Copy the link. The review is in it, after the #, which no server gets to see.");
-  }
+	const link = await linkTo(judged);
+	byId("link-box").hidden = !link;
+	if (!link) return setText("link-note", "This review is too long for a link.");
+	byId("link").value = link;
+	try {
+		await navigator.clipboard.writeText(link);
+		setText("link-note", "Copied. The review is in the link itself, after the #, which no server gets to see.");
+	} catch {
+		byId("link").select(); // The browser forbids copying: the person can.
+		setText("link-note", "Copy the link. The review is in it, after the #, which no server gets to see.");
+	}
 }
 
 function connectionChanged() {
-  byId("offline").hidden = navigator.onLine;
+	byId("offline").hidden = navigator.onLine;
 }
 
 review.addEventListener("input", () => {
-  ownText = review.value;
-  show(restore, false, review);
-  reviewChanged();
+	ownText = review.value;
+	show(restore, false, review);
+	reviewChanged();
 });
 byId("form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  judge();
+	event.preventDefault();
+	judge();
 });
 document.addEventListener("keydown", (event) => {
-  // Keys that an input method consumes are its own.
-  if (event.isComposing) return;
-  if (event.key === "Escape" && !dismissTip() && !(byId("many").hidden ? cancelAsking() : cancelBatch())) return;
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !byId("one").hidden) judge();
-  else if (event.key !== "Escape") return;
-  event.preventDefault();
+	// Keys that an input method consumes are its own.
+	if (event.isComposing) return;
+	if (event.key === "Escape" && !dismissTip() && !(byId("many").hidden ? cancelAsking() : cancelBatch())) return;
+	if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !byId("one").hidden) judge();
+	else if (event.key !== "Escape") return;
+	event.preventDefault();
 });
 byId("cancel").addEventListener("click", cancelAsking);
 byId("retry").addEventListener("click", ({ target }) => {
-  if (target.getAttribute("aria-disabled") !== "true") judge();
+	if (target.getAttribute("aria-disabled") !== "true") judge();
 });
 byId("share").addEventListener("click", share);
 byId("examples").addEventListener("click", ({ target }) => {
-  const example = EXAMPLES[target.dataset.example];
-  if (!example) return;
-  fill(example);
-  judge();
+	const example = EXAMPLES[target.dataset.example];
+	if (!example) return;
+	fill(example);
+	judge();
 });
 restore.addEventListener("click", () => {
-  fill(ownText);
-  review.focus();
+	fill(ownText);
+	review.focus();
 });
 // A file may be dropped anywhere.
 addEventListener("dragover", (event) => event.preventDefault());
 addEventListener("drop", (event) => {
-  const [file] = event.dataTransfer.files;
-  if (!file) return;
-  event.preventDefault();
-  choose("many");
-  readFile(file);
+	const [file] = event.dataTransfer.files;
+	if (!file) return;
+	event.preventDefault();
+	choose("many");
+	readFile(file);
 });
 addEventListener("online", connectionChanged);
 addEventListener("offline", connectionChanged);
 addEventListener("hashchange", openSharedReview);
 
 startHistory((text) => {
-  choose("one");
-  fill((ownText = text));
-  review.focus();
-  judge();
+	choose("one");
+	fill((ownText = text));
+	review.focus();
+	judge();
 });
 byId("unstarted").remove();
 connectionChanged();

@@ -1,86 +1,84 @@
 // Why there is no verdict, in words for the person who waits for one.
 
 export class Failure extends Error {
-  /**
-   * @param {string} headline what happened, in a few words
-   * @param {string} advice what that means and what to do about it
-   * @param {{said?: string, requestId?: string, again?: number, waits?: boolean}} [more] the API's own words, the id its
-   *   log knows it by, after how many seconds another try makes sense (none: never), and whether the API named them
-   */
-  constructor(headline, advice, more = {}) {
-    super(headline);
-    Object.assign(this, { headline, advice }, more);
-  }
+	/**
+	 * What happened, and what to do about it. `more` may hold `said` (the API's own words), `requestId`, `again` (seconds
+	 * after which another try makes sense), `waits` (the API named these) and `wakes` (because its model is waking up).
+	 */
+	constructor(headline, advice, more = {}) {
+		super(headline);
+		Object.assign(this, { headline, advice }, more);
+	}
 }
 
 // Status: what happened, what to do, and whether the same request may fare better another time.
+const UNFIT = "The page and the API do not fit together; the page may be out of date.";
 const SHORT_OF_A_VERDICT = {
-  400: ["The API could not read this review", "Change the text a little and send it again."],
-  404: ["The API does not know this request", "The page and the API do not fit together; the page may be out of date."],
-  405: ["The API does not take this request", "The page and the API do not fit together; the page may be out of date."],
-  413: ["This review is too long", "Shorten it and send it again."],
-  415: ["The API does not take this kind of text", "The page and the API do not fit together; the page may be out of date."],
-  429: ["Too many reviews at once", "The API limits how many it takes.", true],
-  500: ["Something broke on the server", "It is not your review’s fault. Try again later.", true],
-  502: ["The model failed on this review", "It was asked, but came back with an error. Try again.", true],
-  503: ["The model is not ready", "It may be asleep and waking up, which can take a minute.", true],
-  504: ["The model took too long", "It may have been asleep. It should be faster the next time you ask.", true],
+	400: ["The API could not read this review", "Change the text a little and send it again."],
+	404: ["The API does not know this request", UNFIT],
+	405: ["The API does not take this request", UNFIT],
+	413: ["This review is too long", "Shorten it and send it again."],
+	415: ["The API does not take this kind of text", UNFIT],
+	429: ["Too many reviews at once", "The API limits how many it takes.", true],
+	500: ["Something broke on the server", "It is not your review’s fault. Try again later.", true],
+	502: ["The model failed on this review", "It came back with an error. Try again.", true],
+	503: ["The model is not ready", "It may be asleep and waking up, which can take a minute.", true],
+	504: ["The model took too long", "It may have been asleep. Ask again.", true],
 };
 
-/** The failure that an HTTP error stands for, whether the API, its gateway or something in between sent it. */
+/** The failure that an HTTP error stands for. */
 export function refused(response, body) {
-  const { status, headers } = response;
-  const [headline, advice, retry] = SHORT_OF_A_VERDICT[status] ?? [
-    `The API answered with status ${status}`,
-    "This page does not know what that means. Try again later.",
-    status >= 500,
-  ];
-  const wait = status === 429 || status === 503 ? secondsToWait(headers.get("retry-after")) : null;
-  const when = wait === null ? "Try again in a while." : `Try again in ${duration(wait)}.`;
-  return new Failure(headline, status === 429 || status === 503 ? `${advice} ${when}` : advice, {
-    // API Gateway's own errors are {"message": ...}.
-    said: textOrNothing(body?.error?.message ?? body?.message),
-    requestId: textOrNothing(body?.error?.requestId) ?? requestIdOf(response),
-    again: retry ? (wait ?? 0) : undefined,
-    waits: wait !== null,
-    wakes: status === 503 && wait !== null,
-  });
+	const { status, headers } = response;
+	const [headline, advice, retry] = SHORT_OF_A_VERDICT[status] ?? [
+		`The API answered with status ${status}`,
+		"This page does not know what that means. Try again later.",
+		status >= 500,
+	];
+	const wait = status === 429 || status === 503 ? secondsToWait(headers.get("retry-after")) : null;
+	const when = wait === null ? "Try again in a while." : `Try again in ${duration(wait)}.`;
+	return new Failure(headline, status === 429 || status === 503 ? `${advice} ${when}` : advice, {
+		// API Gateway's own errors are {"message": ...}.
+		said: textOrNothing(body?.error?.message ?? body?.message),
+		requestId: textOrNothing(body?.error?.requestId) ?? requestIdOf(response),
+		again: retry ? (wait ?? 0) : undefined,
+		waits: wait !== null,
+		wakes: status === 503 && wait !== null,
+	});
 }
 
-/** API Gateway's id for the request, where its CORS settings let the page see it. */
 export function requestIdOf(response) {
-  return response.headers.get("apigw-requestid") ?? undefined;
+	return response.headers.get("apigw-requestid") ?? undefined;
 }
 
 export function unreachable() {
-  return navigator.onLine
-    ? new Failure(
-        "The API cannot be reached",
-        "No answer came back. Check your connection, or try again in a while.",
-        { again: 0 },
-      )
-    : new Failure("You are offline", "Connect to the network and send the review again.", { again: 0 });
+	return navigator.onLine
+		? new Failure(
+				"The API cannot be reached",
+				"No answer came back. Check your connection, or try again in a while.",
+				{ again: 0 },
+			)
+		: new Failure("You are offline", "Connect to the network and send the review again.", { again: 0 });
 }
 
 /** Whatever an `await` may throw, as a Failure. */
 export function asFailure(error) {
-  if (error instanceof Failure) return error;
-  console.error(error);
-  return new Failure("The page itself failed", "Reload it and try again.", { said: String(error) });
+	if (error instanceof Failure) return error;
+	console.error(error);
+	return new Failure("The page itself failed", "Reload it and try again.", { said: String(error) });
 }
 
 /** Seconds from a Retry-After header, which holds a number or a date (RFC 9110, 10.2.3); null without a usable one. */
 function secondsToWait(retryAfter) {
-  if (!retryAfter) return null;
-  const seconds = /^\d+$/.test(retryAfter) ? Number(retryAfter) : (Date.parse(retryAfter) - Date.now()) / 1000;
-  return Number.isFinite(seconds) ? Math.max(1, Math.ceil(seconds)) : null;
+	if (!retryAfter) return null;
+	const seconds = /^\d+$/.test(retryAfter) ? Number(retryAfter) : (Date.parse(retryAfter) - Date.now()) / 1000;
+	return Number.isFinite(seconds) ? Math.max(1, Math.ceil(seconds)) : null;
 }
 
 export function duration(seconds) {
-  const [count, unit] = seconds < 100 ? [seconds, "second"] : [Math.ceil(seconds / 60), "minute"];
-  return `${count} ${unit}${count === 1 ? "" : "s"}`;
+	const [count, unit] = seconds < 100 ? [seconds, "second"] : [Math.ceil(seconds / 60), "minute"];
+	return `${count} ${unit}${count === 1 ? "" : "s"}`;
 }
 
 function textOrNothing(value) {
-  return typeof value === "string" && value ? value : undefined;
+	return typeof value === "string" && value ? value : undefined;
 }

@@ -3,23 +3,23 @@
 const tabs = [...document.querySelectorAll("[role=tab]")];
 
 export function choose(id) {
-  for (const tab of tabs) {
-    const chosen = tab.id === `tab-${id}`;
-    tab.setAttribute("aria-selected", String(chosen));
-    tab.tabIndex = chosen ? 0 : -1;
-    document.getElementById(tab.getAttribute("aria-controls")).hidden = !chosen;
-  }
+	for (const tab of tabs) {
+		const chosen = tab.id === `tab-${id}`;
+		tab.setAttribute("aria-selected", String(chosen));
+		tab.tabIndex = chosen ? 0 : -1;
+		document.getElementById(tab.getAttribute("aria-controls")).hidden = !chosen;
+	}
 }
 
 const STEPS = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity };
 
 for (const [index, tab] of tabs.entries()) {
-  tab.addEventListener("click", () => choose(tab.id.slice("tab-".length)));
-  tab.addEventListener("keydown", ({ key }) => {
-    if (!(key in STEPS)) return;
-    const step = STEPS[key];
-    const next = Number.isFinite(step) ? (index + step + tabs.length) % tabs.length : step < 0 ? 0 : tabs.length - 1;
-    tabs[next].click();
-    tabs[next].focus();
-  });
+	tab.addEventListener("click", () => choose(tab.id.slice("tab-".length)));
+	tab.addEventListener("keydown", ({ key }) => {
+		if (!(key in STEPS)) return;
+		const step = STEPS[key];
+		const next = Number.isFinite(step) ? (index + step + tabs.length) % tabs.length : step < 0 ? 0 : tabs.length - 1;
+		tabs[next].click();
+		tabs[next].focus();
+	});
 }

@@ -4,42 +4,41 @@
 const PATIENCE_MS = 180_000;
 
 /**
- * The result of `attempt`, tried again by itself where the API says when to.
- * @param {(failure: Failure) => boolean} worthWaiting
- * @param {(left: number) => void} tell is called every second with the seconds left, and with 0 before each try
+ * The result of `attempt`, tried again by itself where the API says when to,
+ * if `worthWaiting(failure)`. `tell` gets the seconds left, every second, and 0 before each try.
  */
 export async function patiently(attempt, worthWaiting, signal, tell) {
-  const end = Date.now() + PATIENCE_MS;
-  for (;;) {
-    try {
-      return await attempt();
-    } catch (failure) {
-      if (!worthWaiting(failure) || Date.now() + failure.again * 1000 > end) throw failure;
-      await countDown(failure.again, signal, tell);
-    }
-  }
+	const end = Date.now() + PATIENCE_MS;
+	for (;;) {
+		try {
+			return await attempt();
+		} catch (failure) {
+			if (!worthWaiting(failure) || Date.now() + failure.again * 1000 > end) throw failure;
+			await countDown(failure.again, signal, tell);
+		}
+	}
 }
 
 /** Calls `tell` with the seconds left until none are. Throws the signal's reason when it aborts. */
 export async function countDown(seconds, signal, tell) {
-  for (let left = seconds; left > 0; left -= 1) {
-    tell(left);
-    await second(signal);
-  }
-  tell(0);
+	for (let left = seconds; left > 0; left -= 1) {
+		tell(left);
+		await second(signal);
+	}
+	tell(0);
 }
 
 function second(signal) {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    }, 1_000);
-    signal.addEventListener("abort", stop, { once: true });
-    if (signal.aborted) stop();
-  });
+	return new Promise((resolve, reject) => {
+		const stop = () => {
+			clearTimeout(timer);
+			reject(signal.reason);
+		};
+		const timer = setTimeout(() => {
+			signal.removeEventListener("abort", stop);
+			resolve();
+		}, 1_000);
+		signal.addEventListener("abort", stop, { once: true });
+		if (signal.aborted) stop();
+	});
 }

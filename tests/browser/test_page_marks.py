@@ -1,4 +1,4 @@
-"""The review with its words marked: in the right places, with their weights in reach of pointer, finger and keyboard."""
+"""The review with its words marked: in the right places, their weights in reach of pointer and keyboard."""
 
 from __future__ import annotations
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -9,15 +12,52 @@ from tests.conftest import BAD, GOOD
 
 pytestmark = pytest.mark.slow
 
+LONG = " ".join([GOOD, "It was a film that one could watch."] * 60 + [BAD])
 
-def test_reviews_typed_on_the_page_get_the_models_verdict(deployment, page):
-    answers = []
-    page.on("response", lambda answer: answers.append(answer.url) if "/predict" in answer.url else None)
+
+def test_a_person_walks_through_the_page(deployment, page, tmp_path):
+    asked = []
+    page.on("request", lambda it: asked.append((it.method, it.url)) if deployment.api in it.url else None)
     page.goto(deployment.page)
-    for review, verdict in ((GOOD, "Positive"), (BAD, "Negative")):
-        page.get_by_role("textbox").fill(review)
-        page.keyboard.press("Control+Enter")
-        expect(page.get_by_role("status").or_(page.get_by_role("region"))).to_contain_text(
-            verdict, timeout=30_000
+    expect(page.locator("#model-line")).to_have_text(
+        re.compile(
+            r"Model \w+, right on \d\d\.\d% of [\d,]+ held-out test reviews \(95% interval .*\). Model card"
         )
-    assert answers == [f"{deployment.api}/predict"] * 2
+    )
+    status, box = page.locator("#status"), page.get_by_label("Your review")
+    for review, verdict in ((GOOD, "Positive"), (BAD, "Negative")):
+        box.fill(review)
+        page.keyboard.press("Control+Enter")
+        expect(status).to_contain_text(verdict, timeout=30_000)
+        assert page.locator("#marked").inner_text() == review
+        assert page.locator("#marked .mark").count() > 2
+
+    box.fill(LONG)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#marked .cut")).to_have_count(2, timeout=30_000)
+    assert page.locator("#marked .skipped").inner_text() in LONG
+
+    page.get_by_role("button", name="Yes").click()
+    expect(page.get_by_text("Thank you. Your vote and the review are kept.")).to_be_visible(timeout=30_000)
+    bucket, store = deployment.outputs["DataBucketName"], deployment.cloud.client("s3")
+    kept = store.list_objects_v2(Bucket=bucket, Prefix="feedback/")["Contents"]
+    votes = [json.loads(store.get_object(Bucket=bucket, Key=it["Key"])["Body"].read()) for it in kept]
+    assert ("up", LONG) in [(vote["vote"], vote["review"]) for vote in votes]
+
+    file = tmp_path / "reviews.csv"
+    file.write_text(f'review,stars\n"{GOOD}",5\n,3\n{"x" * 20_001},1\n"{BAD}",1\n', "utf-8")
+    page.get_by_role("tab", name="Many").click()
+    page.locator("#file").set_input_files(file)
+    page.get_by_role("button", name="Judge 2 reviews").click()
+    expect(page.locator("#done")).to_have_text("4 of 4", timeout=30_000)
+    expect(page.locator("#rows td:nth-child(2)")).to_have_text(
+        ["Positive", "No review in this row", "This review is too long", "Negative"]
+    )
+    page.get_by_role("tab", name="History (3)").click()
+    expect(page.locator("#past-list li")).to_have_count(3)
+    assert [url for method, url in asked if method == "POST"] == [
+        f"{deployment.api}/{route}"
+        for route in ("predict", "predict", "predict", "feedback", "predict/batch")
+    ]
+    page.goto(deployment.page + "/model-card.html")
+    expect(page.get_by_role("heading").first).to_be_visible()

@@ -60,18 +60,26 @@ def test_the_committed_table_is_that_of_the_committed_run(committed):
 
 
 def test_the_committed_run_has_all_that_take_part(committed):
-    assert [row["name"] for row in committed["rows"]] == list(contestants())
+    measured, taking_part = [row["name"] for row in committed["rows"]], list(contestants())
+    # Of a quick run, which must be replaced before anything is quoted, recipes made since may be missing.
+    expected = [name for name in taking_part if name in measured] if committed["quick"] else taking_part
+    assert measured == expected
 
 
-def test_the_pictures_are_drawn_alike_each_time_and_load_nothing(committed, tmp_path):
-    names = charts.draw(committed, tmp_path / "one")
-    assert names == charts.draw(committed, tmp_path / "two")
-    for name in names:
-        drawn = (tmp_path / "one" / name).read_bytes()
-        assert drawn == (tmp_path / "two" / name).read_bytes()
+def test_the_committed_pictures_are_those_of_the_committed_run_and_load_nothing(committed, tmp_path):
+    for name in charts.draw(committed, tmp_path):
+        drawn, kept = ((folder / name).read_text(encoding="utf-8") for folder in (tmp_path, DOCS))
         assert ElementTree.fromstring(drawn).tag == "{http://www.w3.org/2000/svg}svg"
-        links = re.findall(rb'(?:href|src)="(?!#|data:)([^"]*)"', drawn)
-        assert links == [] and (DOCS / name).is_file()
+        assert re.findall(r'(?:href|src)="(?!#|data:)([^"]*)"', drawn) == []
+        (words, numbers), (kept_words, kept_numbers) = shapes(drawn), shapes(kept)
+        assert words == kept_words
+        assert numbers == pytest.approx(kept_numbers, abs=0.02)
+
+
+def shapes(svg: str) -> tuple[list[str], list[float]]:
+    """What a picture draws and its coordinates, apart from names made of hashes."""
+    svg = re.sub(r'(id="|url\(#|href="#)[a-z][0-9a-f]{10}', r"\1", svg)
+    return re.split(r"-?\d+(?:\.\d+)?", svg), [float(n) for n in re.findall(r"-?\d+(?:\.\d+)?", svg)]
 
 
 def test_quotes_cannot_break_the_card():

@@ -82,7 +82,7 @@ def test_ratios_divide_by_the_predecessor_and_by_what_validation_calls_the_best_
 
 def test_single_rows_have_no_ratios_and_still_a_table():
     text = table.as_text(table.with_ratios(rows()[-1:]))
-    assert "the fast" in text and "Ratios" not in text
+    assert "the fast" in text and "Divided by" not in text
 
 
 def test_all_lines_of_the_table_end_where_its_rule_does():

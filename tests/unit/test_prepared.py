@@ -40,6 +40,18 @@ def test_the_raw_test_split_is_json_lines(reviews, tmp_path):
     assert json.loads((prepared.test / "labels.json").read_text()) == reviews.select("test").labels.tolist()
 
 
+def test_unlabelled_reviews_are_a_channel_in_the_words_of_train(tmp_path):
+    rows = [("good film", 1, "train", "a"), ("bad film", 0, "validation", "b")]
+    unlabelled = [("good weather", -1, "unsupervised", "c"), ("film", -1, "unsupervised", "d")]
+    prepared = prepare(table(rows + unlabelled), "words", tmp_path, progress=False)
+    assert list(prepared.channels) == ["train", "validation", "unlabelled"]
+    channel = read_channel(prepared.channels["unlabelled"], "unlabelled")
+    words = read_word_dict(prepared.train)
+    assert channel.tokens.tolist() == [words["good"], 1, words["film"]] and len(channel) == 2
+    without = prepare(table(rows), "words", tmp_path, progress=False)
+    assert list(without.channels) == ["train", "validation"] and without.key != prepared.key
+
+
 def test_the_same_reviews_are_prepared_once(reviews, tmp_path):
     first = prepare(reviews, "words", tmp_path, progress=False)
     again = prepare(reviews, "words", tmp_path, progress=False)

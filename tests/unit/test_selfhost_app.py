@@ -152,31 +152,6 @@ def test_too_long_a_body_is_refused_before_it_is_read(client):
     assert f"{MAX_BODY_BYTES + 1:,} bytes" in answer.json["error"]["message"]
 
 
-def test_a_body_of_unknown_length_is_read_up_to_the_limit(client):
-    endless = io.BufferedReader(Spaces())
-    answer = client.post(
-        "/predict",
-        content_type="application/json",
-        headers={"transfer-encoding": "chunked"},
-        # As gunicorn has it: the stream ends where the body does.
-        environ_overrides={"wsgi.input": endless, "wsgi.input_terminated": True},
-    )
-    assert (answer.status_code, answer.json["error"]["code"]) == (413, "review_too_long")
-    assert Spaces.given < 2 * MAX_BODY_BYTES
-
-
-class Spaces(io.RawIOBase):
-    given = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer) -> int:
-        buffer[:] = b" " * len(buffer)
-        Spaces.given += len(buffer)
-        return len(buffer)
-
-
 def test_a_vote_is_a_json_object_in_a_folder_of_its_day(client, tmp_path):
     answer = client.post("/feedback", json=VOTE)
     assert answer.status_code == 201

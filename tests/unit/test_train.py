@@ -15,7 +15,7 @@ import torch
 from sentiment_fixtures import ROOT, options_of, prepared, tiny_recipe
 
 from sentiment.artifact import read_model
-from sentiment.channels import read_channel
+from sentiment.channels import Channel, read_channel, write_channel
 from sentiment.optimisation import learning_rate_factor
 from sentiment.recipes import METRIC_DEFINITIONS, RECIPES
 from sentiment.training import Run, Trainer
@@ -32,6 +32,14 @@ def arguments(model_dir, *more, **changes):
     data = prepared()
     places = ["--train", str(data.train), "--validation", str(data.validation), "--model-dir", str(model_dir)]
     return [*places, "--threads", "1", "--precision", "float32", *options_of(**changes), *more]
+
+
+def without_labels(folder):
+    """The training reviews again, as a channel of unlabelled ones."""
+    train = read_channel(prepared().train, "train")
+    channel = Channel(train.tokens, train.offsets, np.full_like(train.labels, -1))
+    write_channel(folder / "unlabelled", channel)
+    return folder / "unlabelled"
 
 
 def fit(channels, run=None, should_stop=lambda: False, say=lambda line: None, **changes):
@@ -75,9 +83,12 @@ def test_it_learns_and_reports_in_the_form_the_metrics_catch(tmp_path, capsys):
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_the_same_seed_gives_the_same_model(tmp_path, recipe):
     data = prepared(RECIPES[recipe].tokenizer)
+    needs_more = RECIPES[recipe].virtual_adversarial > 0
+    unlabelled = ["--unlabelled", str(without_labels(tmp_path))] if needs_more else []
     versions = []
     for seed, name in ((3, "a"), (3, "b"), (4, "c")):
         places = ["--train", str(data.train), "--validation", str(data.validation)]
+        places += unlabelled
         options = [*places, *options_of(epochs=1), "--recipe", recipe, "--seed", str(seed), "--threads", "1"]
         assert program.main([*options, "--model-dir", str(tmp_path / name)]) == 0
         versions.append(read_model(tmp_path / name).version)
@@ -177,13 +188,15 @@ def test_sigterm_saves_and_leaves_cleanly(tmp_path):
     assert time.monotonic() - sent < 30
     assert "the same command resumes from its checkpoint" in output
     assert read_model(model_dir).metrics["best_epoch"] >= 1
-    assert [file.name for file in checkpoints.iterdir()] == ["checkpoint.pt"]
+    assert sorted(file.name for file in checkpoints.iterdir()) == ["checkpoint.pt", "run.json"]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--train", "/nowhere"], "the train channel is missing: there is no folder /nowhere"),
+        (["--recipe", "semi"], "the recipe semi learns from unlabelled reviews as well: give --unlabelled"),
+        (["--unlabelled", str(prepared().train)], "labels.npy holds something other than -1"),
         (["--recipe", "predecessor"], "wants the tokenizer review_to_words"),
         (["--learning-rate", "-1"], "--learning-rate must be above 0"),
         (["--learning-rate", "1e30", "--clip", "0"], "the loss became nan in epoch 1; lower --learning-rate"),

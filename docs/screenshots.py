@@ -1,0 +1,81 @@
+"""Take the README's pictures of the page: `python docs/screenshots.py URL`, or `make screenshots`.
+
+The page must be running with a real API behind it: the verdicts in the pictures are the model's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS.parent / "tests" / "browser"))
+import chromium  # noqa: E402
+
+DESKTOP = {"width": 1180, "height": 760}
+PHONE = {"width": 390, "height": 780}
+# A sleeping endpoint wakes within about a minute.
+PATIENCE_MS = 120_000
+
+REVIEWS = """review,stars
+"One of the best films I have seen in years: moving, funny and beautifully acted.",5
+"A dull, predictable waste of two hours. The acting is awful and the plot makes no sense.",1
+"The photography is beautiful, but the story is slow and the ending feels forced.",3
+,2
+"I laughed, I cried, I want to see it again tomorrow.",5
+"Not as bad as they say, not as good as it thinks it is.",3
+"""
+
+
+def judge_the_mixed_example(page: Page) -> None:
+    page.get_by_role("button", name="A mixed one").click()
+    expect(page.locator("#details")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#model-line")).to_be_visible()
+
+
+def judge_many(page: Page) -> None:
+    page.get_by_role("tab", name="Many").click()
+    page.get_by_label("Many reviews").fill(REVIEWS)
+    page.locator("#start").click()
+    expect(page.locator("#bar")).to_be_hidden(timeout=PATIENCE_MS)
+    expect(page.locator("#batch-status")).to_contain_text("positive")
+
+
+def show_a_weight(page: Page) -> None:
+    page.locator("#marked .level-3").last.hover()
+
+
+def picture(browser: Browser, url: str, name: str, *steps, viewport=DESKTOP, scheme="light") -> None:
+    context = browser.new_context(viewport=viewport, color_scheme=scheme, device_scale_factor=1.5)
+    page = context.new_page()
+    page.goto(url)
+    for step in steps:
+        step(page)
+    page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+    file = DOCS / f"page-{name}.png"
+    page.screenshot(path=file, full_page=True)
+    context.close()
+    print(f"   wrote: {file.relative_to(DOCS.parent)} ({file.stat().st_size / 1000:.0f} kB)")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url", help="address of the running page")
+    url = parser.parse_args().url
+    path = chromium.find()
+    if path is None:
+        raise SystemExit(f"error: {chromium.NONE}")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        picture(browser, url, "light", judge_the_mixed_example, show_a_weight)
+        picture(browser, url, "dark", judge_the_mixed_example, scheme="dark")
+        picture(browser, url, "phone", judge_the_mixed_example, viewport=PHONE)
+        picture(browser, url, "batch", judge_many)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

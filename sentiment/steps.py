@@ -1,0 +1,91 @@
+"""The steps of a training run: each a batch, its gradients and what the optimizer makes of them.
+
+A step draws its randomness from the seed and its number alone.
+"""
+
+import numpy as np
+import torch
+from torch import nn
+
+from sentiment.averaging import WeightAverage
+from sentiment.channels import Channel
+from sentiment.model import LSTMClassifier, collate, crop
+from sentiment.objective import backpropagate, backpropagate_virtual, draw_fragments
+from sentiment.optimisation import learning_rate_factor, make_optimizer
+from sentiment.processes import Processes
+from sentiment.recipes import Recipe
+
+
+class Stepper:
+    """Moves `model` a step at a time: of `steps` steps in all, on this process's share of each batch."""
+
+    def __init__(
+        self,
+        model: LSTMClassifier,
+        recipe: Recipe,
+        channel: Channel,
+        unlabelled: Channel | None,
+        steps: int,
+        seed: int,
+        bfloat16: bool,
+        processes: Processes,
+    ):
+        self.model, self.recipe, self.channel, self.unlabelled = model, recipe, channel, unlabelled
+        self.steps, self.seed, self.bfloat16, self.processes = steps, seed, bfloat16, processes
+        self.reviews = [crop(channel.review(row), model.architecture) for row in range(len(channel))]
+        self.labels = torch.from_numpy(channel.labels.astype(np.float32))
+        self.optimizer = make_optimizer(model, recipe)
+        self.average = WeightAverage(model, recipe.averaging)
+
+    def step(self, number: int, rows: np.ndarray) -> float:
+        """Step `number` (from 0), on the reviews of these rows; returns their mean log loss."""
+        torch.manual_seed((self.seed * 1_000_003 + number) * self.processes.size + self.processes.rank)
+        factor = learning_rate_factor(number, self.steps, self.recipe.schedule, self.recipe.warm_up)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.learning_rate * factor
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self._backpropagate([self.reviews[row] for row in rows], rows, 1.0)
+        if self.recipe.fragments:
+            random = np.random.default_rng([self.seed, number])
+            pieces = draw_fragments([self.channel.review(row) for row in rows], random)
+            pieces = [crop(piece, self.model.architecture) for piece in pieces]
+            self._backpropagate(pieces, rows, self.recipe.fragments)
+        if self.unlabelled is not None and self.recipe.virtual_adversarial:
+            self._backpropagate_unlabelled(number)
+        loss = self.processes.add_gradients(self.model, loss)
+        if self.recipe.clip:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        self.optimizer.step()
+        self.average.update(number)
+        return loss
+
+    def _backpropagate(self, reviews: list[np.ndarray], rows: np.ndarray, weight: float) -> float:
+        """Gradients of `weight` times the mean log loss of a batch, from this process's share of it."""
+        own = self.processes.share(reviews)
+        if not own:
+            return 0.0
+        device = self.model.device
+        batch = collate(own, self.model.architecture).to(device)
+        labels = self.labels[torch.from_numpy(self.processes.share(rows))].to(device)
+        scale = weight / len(rows)
+        return backpropagate(self.model, batch, labels, scale, self.recipe.adversarial, self.bfloat16)
+
+    def _backpropagate_unlabelled(self, number: int) -> None:
+        """As many unlabelled reviews, drawn at random, as a batch has labelled ones."""
+        random = np.random.default_rng([self.seed, number, 1])
+        rows = random.integers(0, len(self.unlabelled), self.recipe.batch_size)
+        a = self.model.architecture
+        own = [crop(self.unlabelled.review(row), a) for row in self.processes.share(rows)]
+        own = [ids for ids in own if len(ids)]
+        if own:
+            batch = collate(own, a).to(self.model.device)
+            scale = self.recipe.virtual_adversarial / len(rows)
+            backpropagate_virtual(self.model, batch, scale, self.recipe.adversarial, self.bfloat16)
+
+    def state(self) -> dict:
+        """What a checkpoint holds of the steps, besides the model itself."""
+        return {"optimizer": self.optimizer.state_dict(), "average": self.average.mean}
+
+    def load(self, state: dict) -> None:
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.average.load(state["average"])

@@ -1,0 +1,236 @@
+"""Nothing for axe-core to find in any state; and what it cannot see: focus, keys, small screens, print."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+from page_site import Reply, Site, contract_error, verdict
+from playwright.sync_api import Browser, Page, expect
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
+REVIEW = "A brilliant start, a slow middle, an awful end. " + "And more of it. " * 20
+WORDS = [["brilliant", 1.5], ["start", 0.2], ["slow", -0.6], ["awful", -1.4], ["end", -0.3]]
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def judge(page: Page, review: str = REVIEW) -> None:
+    page.get_by_label("Your review").fill(review)
+    page.keyboard.press("Control+Enter")
+
+
+def axe_finds(page: Page) -> list[str]:
+    """What axe-core objects to on the page as it is now. CDP lets it past the page's policy."""
+    session = page.context.new_cdp_session(page)
+    session.send("Runtime.evaluate", {"expression": AXE})
+    found = session.send(
+        "Runtime.evaluate",
+        {
+            "expression": f"axe.run({{runOnly: {RULES}}}).then(it => JSON.stringify(it.violations))",
+            "awaitPromise": True,
+            "returnByValue": True,
+        },
+    )
+    session.detach()
+    return [
+        f"{rule['id']}: {node['html'][:120]} {node.get('failureSummary', '')}"
+        for rule in json.loads(found["result"]["value"])
+        for node in rule["nodes"]
+    ]
+
+
+def nothing(site: Site, page: Page) -> None:
+    expect(page.locator("#model-line")).to_be_visible()
+
+
+def a_verdict(site: Site, page: Page, probability: float = 0.9, unsure: bool = False) -> None:
+    cut = {"start": 60, "end": 120, "words": 12}
+    site.answer = lambda review: verdict(probability, WORDS, review=review, unsure=unsure, cut=cut)
+    judge(page)
+    expect(page.locator("#details")).to_be_visible()
+
+
+def positive(site: Site, page: Page) -> None:
+    a_verdict(site, page)
+    page.get_by_role("button", name="Yes").click()
+    page.get_by_role("button", name="Copy a link").click()
+    expect(page.locator("#link-box")).to_be_visible()
+    page.locator("#marked .mark").first.focus()
+
+
+def negative(site: Site, page: Page) -> None:
+    a_verdict(site, page, 0.1)
+
+
+def unsure(site: Site, page: Page) -> None:
+    a_verdict(site, page, 0.45, unsure=True)
+    page.get_by_label("Your review").fill("Changed")
+
+
+def waiting(site: Site, page: Page) -> None:
+    site.answer = lambda review: contract_error(503, "Waking.", "100")
+    judge(page)
+    expect(page.locator("#countdown")).to_contain_text("Next try in")
+
+
+def failed(site: Site, page: Page) -> None:
+    site.answer = lambda review: contract_error(429, "Slow down.", "100")
+    judge(page, "x" * 100)
+    expect(page.locator("#retry")).to_contain_text("Try again in")
+
+
+def too_long(site: Site, page: Page) -> None:
+    judge(page, "x" * 20_001)
+    expect(page.locator("#status")).to_contain_text("too long")
+
+
+def offline(site: Site, page: Page) -> None:
+    page.context.set_offline(True)
+    expect(page.locator("#offline")).to_be_visible()
+
+
+def many(site: Site, page: Page) -> None:
+    page.get_by_role("tab", name="Many").click()
+    page.get_by_label("Many reviews").fill("review,stars\ngood,1\nso-so,1\nrefused,1\nawful,1\n")
+    page.locator("#start").click()
+    expect(page.locator("#done")).to_have_text("4 of 4")
+
+
+def many_under_way(site: Site, page: Page) -> None:
+    site.answer_batch = lambda batch: contract_error(503, "Waking.", "100")
+    page.get_by_role("tab", name="Many").click()
+    page.get_by_label("Many reviews").fill("good\nbad")
+    page.locator("#start").click()
+    expect(page.get_by_text("The API asks to wait")).to_be_visible()
+
+
+def past(site: Site, page: Page) -> None:
+    for count, review in enumerate(("First", "Second", "Third"), start=1):
+        judge(page, review)
+        expect(page.locator("#past-count")).to_have_text(f" ({count})")
+    page.get_by_role("tab", name="History").click()
+    page.get_by_role("button", name="Delete: First").click()
+
+
+STATES = [nothing, positive, negative, unsure, waiting, failed, too_long, offline, many, many_under_way, past]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+def test_axe_finds_nothing(site: Site, page: Page, state):
+    page.goto(site.url)
+    state(site, page)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert axe_finds(page) == [], scheme
+
+
+def test_axe_would_find_something(site, page):
+    """The check itself works under the page's policy."""
+    page.goto(site.url)
+    page.evaluate("document.querySelector('#examples button').textContent = ''")
+    assert any(found.startswith("button-name:") for found in axe_finds(page))
+
+
+SIDEWAYS = """() => [...document.querySelectorAll("body *")]
+    .filter((it) => it.getBoundingClientRect().right > innerWidth + 0.5 && it.checkVisibility())
+    .map((it) => it.outerHTML.slice(0, 80))"""
+
+
+@pytest.mark.parametrize("state", [positive, unsure, failed, many, past], ids=lambda state: state.__name__)
+def test_all_of_it_fits_into_320_pixels(site: Site, browser: Browser, state):
+    """WCAG 2.2, 1.4.10 and 2.5.8: no scrolling sideways, and controls of at least 24 pixels."""
+    context = browser.new_context(viewport={"width": 320, "height": 640}, has_touch=True)
+    try:
+        page = context.new_page()
+        page.goto(site.url)
+        state(site, page)
+        assert page.evaluate("document.documentElement.scrollWidth") == 320
+        assert page.evaluate(SIDEWAYS) == []
+        controls = page.locator(
+            "button:visible, select:visible, input:visible:not([type=file]), textarea:visible"
+        )
+        boxes = [control.bounding_box() for control in controls.all()]
+        assert all(box["height"] >= 24 and box["width"] >= 24 for box in boxes)
+    finally:
+        context.close()
+
+
+def test_the_tabs_keep_to_the_aria_pattern(site, page):
+    page.goto(site.url)
+    one, many_tab, past_tab = (
+        page.get_by_role("tab", name=name) for name in ("One review", "Many", "History")
+    )
+    one.focus()
+    for key, tab in (
+        ("ArrowRight", many_tab),
+        ("ArrowRight", past_tab),
+        ("ArrowRight", one),
+        ("ArrowLeft", past_tab),
+        ("Home", one),
+        ("End", past_tab),
+    ):
+        page.keyboard.press(key)
+        expect(tab).to_be_focused()
+        expect(tab).to_have_attribute("aria-selected", "true")
+        assert page.locator("[role=tab][tabindex='0']").count() == 1
+        expect(page.get_by_role("tabpanel")).to_have_count(1)
+    expect(page.get_by_role("tabpanel", name="History")).to_be_visible()
+
+
+def test_many_reviews_by_keyboard_alone(site, page):
+    page.goto(site.url)
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Many reviews")).to_be_focused()
+    page.keyboard.insert_text("good\nawful")
+    for name in ("file", "format", "start"):
+        page.keyboard.press("Tab")
+        expect(page.locator(f"#{name}")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#done")).to_have_text("2 of 2")
+    expect(page.locator("#many")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator("#save")).to_be_focused()
+    for head in page.locator("#heads button").all():
+        page.keyboard.press("Tab")
+        expect(head).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("th[aria-sort=ascending]")).to_have_text("Review")
+
+
+def test_the_live_region_speaks_of_a_verdict_once(site, page):
+    """Numbers that change every second stand outside of it."""
+    held = threading.Event()
+    site.answer = lambda review: Reply(200, verdict(0.9).body, after=held)
+    page.goto(site.url)
+    expect(page.locator("#status #countdown")).to_have_count(0)
+    expect(page.locator("#status")).to_have_attribute("aria-atomic", "true")
+    judge(page)
+    expect(page.locator("#status")).not_to_have_attribute("aria-busy", "true")
+    held.set()
+    expect(page.locator("#status")).to_contain_text("Very likely: 90% for positive.")
+
+
+def test_motion_is_reduced_for_those_who_ask(site, page):
+    site.answer = lambda review: contract_error(503, "Waking.", "100")
+    page.goto(site.url)
+    judge(page)
+    progress = page.locator("#progress")
+    assert progress.evaluate("it => getComputedStyle(it).animationName") == "sweep"
+    page.emulate_media(reduced_motion="reduce")
+    assert progress.evaluate("it => getComputedStyle(it).animationName") == "none"
+
+
+def test_on_paper_there_are_the_review_and_its_verdict_but_no_controls(site, page):
+    page.goto(site.url)
+    positive(site, page)
+    page.emulate_media(media="print", color_scheme="dark")
+    for shown in ("#headline", "#meter", "#key", "#marked", "#model-line"):
+        expect(page.locator(shown)).to_be_visible()
+    assert page.locator("button:visible, textarea:visible, input:visible").count() == 0
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(29, 36, 48)"

@@ -1,0 +1,156 @@
+"""gunicorn as it is configured, which Flask's own tests do not see; and the same bytes as from the Lambda."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import socket
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+from lambda_fixtures import imported
+
+from tests.conftest import BAD, GOOD, PROJECT, free_port
+from tests.contract.selfhost_fixtures import Web, talking_model
+
+__all__ = ["imported", "talking_model"]  # fixtures
+pytestmark = pytest.mark.slow
+
+LIMIT = 2_500_000
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory, talking_model) -> Iterator[Web]:
+    """A server with a model in its cache and nobody at the address of its registry."""
+    server = Web(tmp_path_factory.mktemp("web"), f"http://127.0.0.1:{free_port()}", "movie-sentiment")
+    server.hold(talking_model)
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+def raw(web: Web, *parts: bytes) -> bytes:
+    """What comes back for these bytes, until the server has nothing more to say."""
+    port = int(web.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        for part in parts:
+            connection.sendall(part)
+        answer = b""
+        while b"\r\n\r\n" not in answer or not answer.partition(b"\r\n\r\n")[2]:
+            answer += connection.recv(65536)
+        return answer
+
+
+HEAD = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain\r\n"
+
+
+def test_too_long_a_body_is_refused_when_it_is_announced(web):
+    answer = raw(web, HEAD + f"content-length: {LIMIT + 1}\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b'"review_too_long"' in answer
+
+
+def test_a_body_without_an_announced_length_is_read_up_to_the_limit(web):
+    chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+    head = HEAD + b"transfer-encoding: chunked\r\n\r\n"
+    answer = raw(web, head, chunk * (LIMIT // 0x10000 + 1), b"0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b'"review_too_long"' in answer
+    short = raw(web, head, b"6\r\nsuperb\r\n0\r\n\r\n")
+    assert short.startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    "request_line", [b"\x16\x03\x01", b"GET / HTTP/9.9", b"GET /" + b"x" * 9000 + b" HTTP/1.1"], ids=repr
+)
+def test_what_is_no_request_costs_nothing_and_shows_nothing(web, request_line):
+    answer = raw(web, request_line + b"\r\n\r\n")
+    assert answer.split()[1].startswith(b"4") or answer.split()[1] == b"505"
+    assert b"Traceback" not in answer
+    assert web.get("/health").status == 200
+
+
+def test_every_line_of_the_log_is_json(web):
+    web.get("/nothing")
+    messages = {line["message"] for line in web.lines()}
+    assert {"request", "serving a model"} <= messages
+    assert any(message.startswith("Listening at") for message in messages), "gunicorn's own"
+
+
+@pytest.fixture
+def inference(talking_model):
+    """The endpoint's program with the same model."""
+    spec = importlib.util.spec_from_file_location("inference", PROJECT / "serve" / "inference.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module, module.model_fn(str(talking_model))
+
+
+@pytest.fixture
+def handler(imported, inference, monkeypatch) -> ModuleType:
+    """The Lambda, whose endpoint is that program: every byte between them as it is on AWS."""
+    program, predictor = inference
+
+    class Runtime:
+        def invoke_endpoint(self, *, EndpointName, ContentType, Accept, Body):
+            request = program.input_fn(Body, ContentType)
+            body, _ = program.output_fn(program.predict_fn(request, predictor), Accept)
+            return {"Body": io.BytesIO(body.encode())}
+
+    monkeypatch.setattr(imported.modules.endpoint, "client", Runtime())
+    return imported.app
+
+
+REVIEWS = [
+    GOOD,
+    BAD,
+    "So fint! 🎬 Ein “schöner” Film, naïve café\u0301 \u202etxet\u202c wonderful",
+    "wonderful " * 300 + "dull plot. " * 300,
+    "🎬🎬🎬",
+    "<b>It's</b> &quot;superb&quot;<br /><br />Not\tgreat\n\n\nbut moving...",
+]
+BATCH = {"reviews": [*REVIEWS, "", 7, "x" * 20_001, "half \ud83c"]}
+
+
+@pytest.mark.parametrize("explain", ["", "?explain=false"])
+@pytest.mark.parametrize("review", REVIEWS, ids=range(len(REVIEWS)))
+def test_lambda_and_flask_answer_a_review_with_the_same_bytes(web, handler, review, explain):
+    same(web, handler, "/predict", explain, json.dumps({"review": review}))
+
+
+def test_lambda_and_flask_answer_a_batch_with_the_same_bytes(web, handler):
+    same(web, handler, "/predict/batch", "", json.dumps(BATCH))
+
+
+@pytest.mark.parametrize("body", ["", "{}", '{"review": 1}', '{"review": ""}', "nonsense"])
+def test_lambda_and_flask_refuse_with_the_same_bytes(web, handler, body):
+    same(web, handler, "/predict", "", body)
+
+
+def same(web: Web, handler: ModuleType, path: str, query: str, body: str) -> None:
+    headers = {"content-type": "application/json", "x-request-id": "the-same"}
+    flask = web.ask("POST", path + query, body.encode(), headers)
+    event = {
+        "rawPath": path,
+        "headers": headers,
+        "requestContext": {"requestId": "the-same", "stage": "$default", "http": {"method": "POST"}},
+        "body": body,
+        "isBase64Encoded": False,
+    }
+    if query:
+        event["queryStringParameters"] = dict([query[1:].split("=")])
+    answer = handler.handler(event, Context())
+    assert flask.status == answer["statusCode"]
+    assert flask.body == answer["body"].encode()
+    for name, value in answer["headers"].items():
+        assert flask.headers[name] == value
+
+
+class Context:
+    aws_request_id = "unused"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 29_000

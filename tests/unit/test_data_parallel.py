@@ -1,0 +1,92 @@
+"""Data-parallel training: two processes under torchrun make what one makes, and end together."""
+
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch.distributed
+from sentiment_fixtures import ROOT, options_of, prepared
+
+from sentiment.artifact import read_model
+from sentiment.errors import TrainingError
+from sentiment.processes import Processes
+
+pytestmark = pytest.mark.slow
+NO_DROPOUT = {"word_dropout": 0, "embedding_dropout": 0, "dropout": 0}
+
+
+def command(model_dir, *more, **changes):
+    data = prepared()
+    program = [str(ROOT / "train/train.py"), "--train", str(data.train), "--validation", str(data.validation)]
+    options = options_of(**{"fragments": 0.2, "adversarial": 1, "averaging": 0.9, **changes})
+    return [*program, "--model-dir", str(model_dir), "--precision", "float32", "--device", "cpu",
+            "--threads", "1", *options, *more]  # fmt: skip
+
+
+def under_torchrun(arguments, **environment):
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    return subprocess.run(
+        [*torchrun, *arguments], capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+def test_two_processes_with_half_the_batch_make_the_model_of_one(tmp_path):
+    one = subprocess.run([sys.executable, *command(tmp_path / "one", **NO_DROPOUT)], check=False)
+    assert one.returncode == 0
+    folder = tmp_path / "checkpoints"
+    two = under_torchrun(command(tmp_path / "two", "--checkpoint-dir", str(folder), **NO_DROPOUT))
+    assert two.returncode == 0, two.stderr
+    assert two.stdout.count("epoch=1/2") == two.stdout.count("wrote the model") == 1
+    expected, found = (np.load(tmp_path / name / "weights.npz") for name in ("one", "two"))
+    assert "lstm.weight_hh_l0" in expected.files and expected.files == found.files
+    for name in expected.files:
+        assert np.allclose(expected[name], found[name], atol=1e-3), name
+    accuracies = [read_model(tmp_path / name).metrics["validation_accuracy"] for name in ("one", "two")]
+    assert accuracies[0] == accuracies[1]
+    assert sorted(file.name for file in folder.iterdir()) == ["checkpoint.pt", "run.json"]
+
+
+def test_when_one_process_fails_all_end(tmp_path):
+    """The second process has no validation channel; the first waits for it in vain."""
+    script = tmp_path / "fails.py"
+    script.write_text(
+        "import os, runpy, sys\n"
+        "if os.environ['RANK'] == '1': sys.argv += ['--validation', '/nowhere']\n"
+        f"runpy.run_path({str(ROOT / 'train/train.py')!r}, run_name='__main__')\n"
+    )
+    started = time.monotonic()
+    done = under_torchrun([str(script), *command(tmp_path / "model")[1:]])
+    assert done.returncode != 0 and time.monotonic() - started < 60
+    assert "error: the validation channel is missing: there is no folder /nowhere" in done.stderr
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_process_that_dies_in_the_middle_ends_the_other(tmp_path):
+    script = tmp_path / "dies.py"
+    script.write_text(
+        "import os, runpy, sys, threading\n"
+        "import sentiment.steps as steps\n"
+        "step = steps.Stepper.step\n"
+        "def dying(self, number, rows):\n"
+        "    if number == 5 and os.environ['RANK'] == '1': os._exit(7)\n"
+        "    return step(self, number, rows)\n"
+        "steps.Stepper.step = dying\n"
+        f"runpy.run_path({str(ROOT / 'train/train.py')!r}, run_name='__main__')\n"
+    )
+    done = under_torchrun([str(script), *command(tmp_path / "model")[1:]], PYTHONPATH=str(ROOT))
+    # torchrun ends the other by SIGTERM, which may come before it has said what it misses.
+    assert done.returncode != 0 and 'train.py", line' not in done.stderr, done.stderr
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_lost_connection_is_told_in_one_line(monkeypatch):
+    def lost(tensor):
+        raise RuntimeError("Connection closed by peer\nand a page of addresses")
+
+    monkeypatch.setattr(torch.distributed, "all_reduce", lost)
+    with pytest.raises(TrainingError, match=r"another process .* is gone; .*\(Connection closed by peer\)$"):
+        Processes(0, 2).any(False)

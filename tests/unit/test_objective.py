@@ -1,0 +1,172 @@
+"""What a step minimises, and the running mean of weights: each does what its recipe field promises."""
+
+import numpy as np
+import pytest
+import torch
+from sentiment_fixtures import prepared, tiny_recipe
+
+from sentiment.averaging import WeightAverage
+from sentiment.channels import Channel, read_channel
+from sentiment.model import LSTMClassifier, collate
+from sentiment.objective import (
+    FRAGMENT_WORDS,
+    backpropagate,
+    backpropagate_virtual,
+    direction,
+    draw_fragments,
+)
+from sentiment.training import Run, Trainer
+
+REVIEWS = [np.arange(2, 90), np.arange(5, 12), np.array([7, 7, 9])]
+LABELS = torch.tensor([1.0, 0.0, 1.0])
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return LSTMClassifier(tiny_recipe(ngrams=0).architecture())
+
+
+def gradients(model, adversarial):
+    model.zero_grad(set_to_none=True)
+    batch = collate(REVIEWS, model.architecture)
+    loss = backpropagate(model, batch, LABELS, 1 / 3, adversarial, False)
+    return loss, {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
+
+
+def log_loss(model, embedded, batch):
+    return torch.nn.functional.binary_cross_entropy_with_logits(model(batch, embedded), LABELS)
+
+
+def test_without_an_adversary_it_is_the_log_loss(model):
+    loss, found = gradients(model, 0.0)
+    batch = collate(REVIEWS, model.architecture)
+    model.zero_grad(set_to_none=True)
+    expected = log_loss(model, model.embed(batch), batch)
+    expected.backward()
+    assert loss == pytest.approx(float(expected.detach()), rel=1e-5)
+    for name, parameter in model.named_parameters():
+        assert torch.allclose(found[name], parameter.grad, atol=1e-6), name
+
+
+def test_the_adversary_moves_each_review_by_the_given_distance_to_a_higher_loss(model):
+    batch = collate(REVIEWS, model.architecture)
+    embedded = model.embed(batch).detach().requires_grad_()
+    before = log_loss(model, embedded, batch)
+    (gradient,) = torch.autograd.grad(before, embedded)
+    moved = direction(gradient, batch)
+    lengths = torch.zeros(3).index_add(0, batch.review, moved.square().sum((1, 2))).sqrt()
+    assert torch.allclose(lengths, torch.ones(3), atol=1e-5)
+    assert not moved[batch.ids == 0].any()
+    assert (
+        log_loss(model, embedded + 0.5 * moved, batch)
+        > before
+        > log_loss(model, embedded - 0.5 * moved, batch)
+    )
+
+
+def test_the_adversarial_gradient_is_the_sum_of_both_passes(model):
+    loss, found = gradients(model, 0.5)
+    plain_loss, plain = gradients(model, 0.0)
+    batch = collate(REVIEWS, model.architecture)
+    embedded = model.embed(batch)
+    (gradient,) = torch.autograd.grad(log_loss(model, embedded, batch), embedded)
+    model.zero_grad(set_to_none=True)
+    log_loss(model, model.embed(batch) + 0.5 * direction(gradient, batch), batch).backward()
+    assert loss == pytest.approx(plain_loss, rel=1e-6)
+    for name, parameter in model.named_parameters():
+        assert torch.allclose(found[name], plain[name] + parameter.grad, atol=1e-6), name
+
+
+def test_the_virtual_adversary_changes_the_answers_more_than_chance(model):
+    """Its loss is above the answers' own entropy, and above that of most random moves as long."""
+    model.dropouts = model.dropouts._replace(pooled=0.5)
+    model.train()
+    batch = collate(REVIEWS, model.architecture)
+    loss = backpropagate_virtual(model, batch, 1.0, 3.0, False)
+    assert model.dropouts.pooled == 0.5
+    assert sum(parameter.grad.abs().sum() for parameter in model.parameters()) > 0
+    model.eval()
+    with torch.no_grad():
+        embedded = model.embed(batch)
+        answers = torch.sigmoid(model(batch, embedded))
+
+        def surprise(moved):
+            logits = model(batch, moved)
+            return torch.nn.functional.binary_cross_entropy_with_logits(logits, answers, reduction="sum")
+
+        by_chance = [surprise(embedded + 3 * direction(torch.randn_like(embedded), batch)) for _ in range(50)]
+    assert loss > surprise(embedded)
+    assert sum(loss > other for other in by_chance) > 45
+
+
+def test_fragments_are_short_contiguous_pieces():
+    reviews = [np.arange(start, start + 300) for start in range(2000)] + [np.arange(2), np.arange(0)]
+    pieces = draw_fragments(reviews, np.random.default_rng(0))
+    again = draw_fragments(reviews, np.random.default_rng(0))
+    lengths = np.array([len(piece) for piece in pieces])
+    assert all(np.array_equal(one, other) for one, other in zip(pieces, again, strict=True))
+    assert all((np.diff(piece) == 1).all() for piece in pieces)
+    assert all(
+        piece[0] >= ids[0] and piece[-1] <= ids[-1]
+        for piece, ids in zip(pieces[:2000], reviews, strict=False)
+    )
+    assert (lengths[:2000].min(), lengths[:2000].max()) == FRAGMENT_WORDS
+    assert 14 <= np.median(lengths[:2000]) <= 18, (
+        "even in the logarithm: the median is the geometric mean, 16"
+    )
+    assert lengths[2000:].tolist() == [2, 0]
+
+
+def test_the_average_is_an_exponential_mean_that_begins_fast():
+    module = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.constant_(module.weight, 0.0)
+    average = WeightAverage(module, 0.5)
+    torch.nn.init.constant_(module.weight, 11.0)
+    average.update(0)  # keeps 2/11 of the start
+    assert float(average.mean["weight"]) == pytest.approx(9.0)
+    average.update(1000)
+    assert float(average.mean["weight"]) == pytest.approx(10.0)
+    with average.in_place():
+        assert module.weight.item() == pytest.approx(10.0)
+    assert module.weight.item() == 11.0
+
+
+@pytest.mark.parametrize("change", [{"adversarial": 1.0}, {"fragments": 0.5}, {"averaging": 0.9}])
+def test_each_changes_the_model_and_resumes_to_the_same_one(tmp_path, change):
+    data = prepared()
+    channels = read_channel(data.train, "train"), read_channel(data.validation, "validation")
+
+    def fit(run=None, steps=10**9, **changes):
+        calls = iter(range(10**9))
+        trainer = Trainer(
+            tiny_recipe(epochs=2, **changes),
+            *channels,
+            run or Run(),
+            lambda line: None,
+            lambda: next(calls) + 1 >= steps,
+        )
+        return trainer.fit().model.state_dict()
+
+    whole = fit(**change)
+    assert not torch.equal(whole["lstm.weight_hh_l0"], fit()["lstm.weight_hh_l0"])
+    run = Run(checkpoints=tmp_path)
+    fit(run, steps=13, **change)
+    resumed = fit(run, **change)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_no_bias_decides_short_texts():
+    """Nine in ten reviews positive: a bias would say so of every text in which nothing is known."""
+    data = prepared()
+    train, validation = read_channel(data.train, "train"), read_channel(data.validation, "validation")
+    kept = np.flatnonzero((validation.labels > 0) | (np.arange(len(validation)) < 4))
+    lengths = validation.lengths[kept]
+    lopsided = Channel(
+        np.concatenate([validation.review(row) for row in kept]),
+        np.concatenate([[0], np.cumsum(lengths)]),
+        validation.labels[kept],
+    )
+    model = Trainer(tiny_recipe(), train, lopsided, Run(), lambda line: None).fit().model
+    assert model.mixture[:2].sum() > 0 and model.mixture[2] == 0
+    assert model.ngrams.bias == 0
