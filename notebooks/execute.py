@@ -12,6 +12,7 @@ import base64
 import io
 import json
 import re
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -25,6 +26,7 @@ from traitlets.config import Config
 
 PROJECT = Path(__file__).resolve().parent.parent
 NOTEBOOK = PROJECT / "notebooks" / "walkthrough.ipynb"
+FAILED = PROJECT / "build" / "walkthrough-failed.ipynb"
 PALETTE = 64
 """Colours of a picture: plots have few, and so take a third of the bytes."""
 
@@ -44,28 +46,44 @@ def main() -> int:
     try:
         execute(options.output, options.parameters)
     except PapermillExecutionError as error:
-        reason = _COLOURS.sub("", f"{error.ename}: {error.evalue}")
-        print(f"error: the cell of input [{error.exec_count}] failed: {reason}", file=sys.stderr)
+        notebook = nbformat.read(FAILED, as_version=4)
+        print(said_by(notebook, error.exec_count), file=sys.stderr)
+        print(f"error: input [{error.exec_count}] failed; all up to it is in {FAILED}", file=sys.stderr)
         return 1
     return 0
 
 
 def execute(output: Path, parameters: dict[str, object]) -> None:
-    """Run the notebook; `output` appears once all of it has succeeded. Raises PapermillExecutionError."""
+    """Run the notebook; `output` appears once all of it has succeeded.
+
+    Raises PapermillExecutionError where a cell fails; the notebook up to there is then in FAILED.
+    """
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / output.name
-        papermill.execute_notebook(
-            NOTEBOOK,
-            run,
-            parameters,
-            cwd=str(NOTEBOOK.parent),
-            # Sockets in a private folder: over TCP anyone on this machine could listen.
-            config=Config(KernelManager={"transport": "ipc"}),
-        )
+        try:
+            papermill.execute_notebook(
+                NOTEBOOK,
+                run,
+                parameters,
+                cwd=str(NOTEBOOK.parent),
+                # Sockets in a private folder: over TCP anyone on this machine could listen.
+                config=Config(KernelManager={"transport": "ipc"}),
+            )
+        except PapermillExecutionError:
+            FAILED.parent.mkdir(exist_ok=True)
+            shutil.copyfile(run, FAILED)
+            raise
         notebook = nbformat.read(run, as_version=4)
     part = output.with_suffix(".part")
     part.write_text(nbformat.writes(tidied(notebook)) + "\n", encoding="utf-8")
     part.replace(output)
+
+
+def said_by(notebook: NotebookNode, execution_count: int) -> str:
+    """What a cell printed, its traceback included, which the SageMaker SDK draws with rich."""
+    (cell,) = (cell for cell in notebook.cells if cell.get("execution_count") == execution_count)
+    pieces = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell.outputs]
+    return _COLOURS.sub("", "".join(pieces)).strip()
 
 
 def tidied(notebook: NotebookNode) -> NotebookNode:
