@@ -17,6 +17,7 @@ def run(settings: Settings) -> None:
     say(f"API   {api}/predict")
     say("Try   curl -H 'content-type: application/json' \\")
     say(f"        -d '{json.dumps({'review': 'What a wonderful film!'})}' {api}/predict")
-    report = evaluate.report_file(settings, model_key(settings))
-    if report.exists():
-        evaluate.show(json.loads(report.read_text()))
+    if settings.model is None:  # whoever gave a model knows it, and it needs no reviews to be told of here
+        report = evaluate.report_file(settings, model_key(settings))
+        if report.exists():
+            evaluate.show(json.loads(report.read_text()))

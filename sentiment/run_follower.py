@@ -39,7 +39,7 @@ def followed(
     try:
         record.write(file)
         if os.environ.get(TRACKING_URI):
-            follower = _Follower(program, file, model_dir)
+            follower = Follower(program, file, model_dir)
 
         def publish() -> None:
             record.write(file)
@@ -60,7 +60,9 @@ def followed(
             shutil.rmtree(scratch, ignore_errors=True)
 
 
-class _Follower:
+class Follower:
+    """The program while it runs; nothing done with it takes longer than it may."""
+
     def __init__(self, program: Path, record: Path, model_dir: Path):
         self.program, self.model_dir = program, model_dir
         # In a session of its own: Ctrl-C is for the training, which ends its follower in order.

@@ -81,6 +81,17 @@ def begin_record(
     return record
 
 
+def results_of(metrics: dict) -> dict[str, float]:
+    """The figures of a model's metrics.json by which runs are compared."""
+    figures = {
+        "best_epoch": metrics["best_epoch"],
+        "best_validation_accuracy": metrics["validation_accuracy"],
+        "best_validation_loss": metrics["validation_loss"],
+        "expected_calibration_error": (metrics.get("calibration") or {}).get("expected_calibration_error"),
+    }
+    return {name: value for name, value in figures.items() if value is not None}
+
+
 def now() -> int:
     return time.time_ns() // 1_000_000
 

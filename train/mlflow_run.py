@@ -32,6 +32,7 @@ SIGNATURE = ModelSignature(
         [
             ColSpec(DataType.string, "sentiment"),
             ColSpec(DataType.double, "probability"),
+            ColSpec(DataType.boolean, "unsure"),
             ColSpec(DataType.string, "model"),
         ]
     ),
@@ -82,7 +83,7 @@ class LoggedRun:
     def log_results(self, record: RunRecord, model_folder: Path | None) -> None:
         """The final figures, the pictures and the files that people look at."""
         when = record.ended or record.started
-        results = {**{f"best_{k}" if not k.startswith("best") else k: v for k, v in record.results.items()}}
+        results = dict(record.results)
         if record.test:
             results["test_accuracy"] = record.test["accuracy"]
         if results:

@@ -26,6 +26,7 @@ class SentimentModel(PythonModel):
             {
                 "sentiment": prediction.sentiment,
                 "probability": prediction.probability,
+                "unsure": prediction.unsure,
                 "model": self.predictor.version,
             }
             for prediction in predictions

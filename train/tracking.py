@@ -35,7 +35,7 @@ sys.path[:0] = [str(folder) for folder in (HERE, HERE.parent) if (folder / "sent
 
 from sentiment.errors import ArtifactError, SentimentError  # noqa: E402
 from sentiment.run_follower import WARNED  # noqa: E402
-from sentiment.run_record import FILE_NAME, RunRecord, read_record  # noqa: E402
+from sentiment.run_record import FILE_NAME, RunRecord, read_record, results_of  # noqa: E402
 
 HOST = "127.0.0.1"
 DEFAULT_URI = f"http://{HOST}:5001"
@@ -329,7 +329,7 @@ def record_of(folder: Path) -> RunRecord:
         written,
         "FINISHED",
         [{**entry, "time": written} for entry in metrics["epochs"]],
-        {name: value for name, value in metrics.items() if isinstance(value, (int, float))},
+        results_of(metrics),
     )
 
 

@@ -42,7 +42,7 @@ from sentiment.predictor import Predictor  # noqa: E402
 from sentiment.processes import joined  # noqa: E402
 from sentiment.recipes import CHOICES, DEFAULT_RECIPE, RECIPES, Recipe, recipe  # noqa: E402
 from sentiment.run_follower import followed  # noqa: E402
-from sentiment.run_record import FILE_NAME, begin_record  # noqa: E402
+from sentiment.run_record import FILE_NAME, begin_record, results_of  # noqa: E402
 from sentiment.training import Run, Trained, Trainer  # noqa: E402
 
 
@@ -145,9 +145,7 @@ def follow_and_write(
             f"to {options.model_dir} after {time.monotonic() - started:.0f} s"
         )
         record.note_epochs(trained.metrics["epochs"])
-        record.results = {
-            name: value for name, value in trained.metrics.items() if isinstance(value, (int, float))
-        }
+        record.results = results_of(trained.metrics)
         reviews = [validation.review(row) for row in range(len(validation))]
         record.validation = assessment(
             validation.labels, torch.sigmoid(trained.model.logits(reviews)).tolist()
