@@ -1,4 +1,4 @@
-"""The page: the files of website/ and the config.json that tells it its API, held in memory."""
+"""The page, held in memory: website/, the model card, and the config.json that tells the page its API."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import mimetypes
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline import model_card
+from pipeline.settings import PipelineError
 from selfhost import PROJECT
+from selfhost.logs import fields, logger
 
 WEBSITE = PROJECT / "website"
 # The API stands beside the page.
@@ -17,6 +20,8 @@ CONFIG = {"apiUrl": "/predict"}
 # Kept by browsers, and used after asking whether it is still the same.
 CACHE_CONTROL = "no-cache"
 COMPRESSIBLE = ("text/", "application/json", "application/javascript", "image/svg+xml")
+
+log = logger()
 
 
 @dataclass(frozen=True)
@@ -46,5 +51,9 @@ def load(folder: Path = WEBSITE) -> dict[str, File]:
         file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()
     }
     bodies["config.json"] = json.dumps(CONFIG).encode()
+    try:
+        bodies[model_card.NAME] = model_card.render()
+    except PipelineError as error:
+        log.warning("the page has no model card", **fields(why=str(error)))
     files = {name: File.of(name, body) for name, body in bodies.items()}
     return {**files, "": files["index.html"]}

@@ -2,7 +2,7 @@
 FROM python:3.12.12-slim-bookworm AS packages
 WORKDIR /packages
 COPY requirements/lock.txt selfhost/docker/lock_subset.py ./
-RUN python lock_subset.py lock.txt flask gunicorn mlflow-skinny numpy onnxruntime > web.txt \
+RUN python lock_subset.py lock.txt flask gunicorn markdown-it-py mlflow-skinny numpy onnxruntime > web.txt \
     && python -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes --requirement web.txt
 
@@ -13,8 +13,10 @@ RUN groupadd --system --gid 10001 sentiment \
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
 COPY lambda lambda
+COPY docs docs
 COPY website website
 COPY sentiment sentiment
+COPY pipeline pipeline
 COPY selfhost selfhost
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

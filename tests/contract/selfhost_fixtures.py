@@ -58,8 +58,17 @@ def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:
 class Server:
     """A command that answers HTTP at `url`, in a process group of its own."""
 
-    def __init__(self, command: list[str], url: str, environment: Mapping[str, str], log: Path):
-        self.command, self.url, self.environment, self.log = command, url, environment, log
+    def __init__(
+        self,
+        command: list[str],
+        url: str,
+        environment: Mapping[str, str],
+        log: Path,
+        folder: Path = PROJECT,
+        bare: bool = False,
+    ):
+        self.command, self.url, self.log, self.folder = command, url, log, folder
+        self.environment = dict(environment) if bare else {**os.environ, **environment}
         self.process: subprocess.Popen | None = None
 
     def start(self, ready: str = "/health") -> Server:
@@ -67,8 +76,8 @@ class Server:
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 self.command,
-                cwd=PROJECT,
-                env={**os.environ, **self.environment},
+                cwd=self.folder,
+                env=self.environment,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,

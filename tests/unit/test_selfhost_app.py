@@ -11,6 +11,7 @@ import flask
 import pytest
 import yaml
 
+from pipeline import model_card
 from selfhost.app import SECURITY_HEADERS, application
 from selfhost.feedback import feedback_folder
 from selfhost.logs import JsonFormatter, logger
@@ -60,6 +61,12 @@ def test_every_file_of_the_page_is_served_as_it_is(client):
 def test_the_page_finds_its_api_on_its_own_origin(client):
     answer = client.get("/config.json")
     assert (answer.json, answer.content_type) == ({"apiUrl": "/predict"}, "application/json")
+
+
+def test_the_model_card_stands_beside_the_page(client):
+    answer = client.get("/model-card.html")
+    assert answer.status_code == 200
+    assert answer.data == model_card.render()
 
 
 def test_a_file_that_has_not_changed_is_not_sent_again(client):
