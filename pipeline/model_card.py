@@ -22,19 +22,23 @@ NAME = "model-card.html"
 CARD = PROJECT / "docs" / "model.md"
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _STYLE = """
-body { max-width: 64rem; }
+* { box-sizing: border-box; margin: 0; }
+body { max-width: 64rem; margin: 0 auto; padding: clamp(1.25rem, 4vw, 3rem) clamp(1rem, 5vw, 3rem) 3rem;
+  background: var(--paper); color: var(--ink); font: 1rem/1.55 var(--sans); overflow-wrap: anywhere; }
+h1 { margin: 0.5rem 0 1.25rem; font: 600 clamp(2rem, 6vw, 3rem)/1.1 var(--serif); text-wrap: balance; }
 h2 { margin: 2.75rem 0 0.75rem; font: 600 1.75rem/1.2 var(--serif); text-wrap: balance; }
 h3 { margin: 2rem 0 0.5rem; font: 600 1.25rem/1.3 var(--serif); }
-main { display: block; }
+:focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; }
 main > p, main > ul { max-width: 44rem; margin: 0.75rem 0; text-wrap: pretty; }
 main ul { padding-inline-start: 1.25rem; }
-li { margin: 0.35rem 0; overflow-wrap: anywhere; }
+li { margin: 0.35rem 0; }
 a { color: inherit; text-underline-offset: 0.2em; }
 img { display: block; max-width: 100%; height: auto; margin: 1.5rem 0; padding: 0.5rem; 
   border: 1px solid var(--line); border-radius: 0.6rem; background: #fff; }
 .table { overflow-x: auto; margin: 1.25rem 0; border: 1px solid var(--line); border-radius: 0.6rem;
   background: var(--card); }
-table { width: 100%; border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
+table { width: 100%; border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums;
+  overflow-wrap: normal; }
 th, td { padding: 0.45rem 0.75rem; border-bottom: 1px solid var(--line);
   text-align: start; vertical-align: top; }
 tr:last-child > td { border-bottom: 0; }
@@ -51,11 +55,12 @@ def render(card: Path = CARD, stylesheet: Path = PROJECT / "website" / "style.cs
     """The page as UTF-8. Raises PipelineError where the card or one of its pictures is missing."""
     try:
         source = card.read_text(encoding="utf-8")
-        style = stylesheet.read_text(encoding="utf-8") + _STYLE
+        style = _colours(stylesheet.read_text(encoding="utf-8"), stylesheet) + _STYLE
     except OSError as error:
         raise PipelineError(f"{error.filename} cannot be read ({error.strerror})") from None
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     markdown.add_render_rule("table_open", _table_open)
+    markdown.add_render_rule("fence", _fence)
     markdown.add_render_rule("table_close", lambda *_: "</table></div>\n")
     tokens = markdown.parse(_COMMENT.sub("", source))
     title = _prepare(tokens, card.parent)
@@ -82,6 +87,14 @@ _PAGE = """<!doctype html>
   </body>
 </html>
 """
+
+
+def _colours(style: str, stylesheet: Path) -> str:
+    """The page's colours and fonts, which stand in its :root; its other rules are for its own parts."""
+    found = re.search(r":root\s*\{[^}]*\}", style)
+    if found is None:
+        raise PipelineError(f"{stylesheet} has no :root with the colours that the card shares")
+    return found.group()
 
 
 def _policy(style: str) -> str:
@@ -120,6 +133,12 @@ def _table_open(_: object, tokens: list[Token], place: int, *__: object) -> str:
     """A wide table scrolls by itself, by keyboard too."""
     name = html.escape(tokens[place].meta["name"])
     return f'<div class="table" role="region" tabindex="0" aria-label="{name}"><table>\n'
+
+
+def _fence(_: object, tokens: list[Token], place: int, *__: object) -> str:
+    """Commands; they scroll by themselves too."""
+    code = html.escape(tokens[place].content)
+    return f'<pre tabindex="0" role="region" aria-label="Commands {place}"><code>{code}</code></pre>\n'
 
 
 def _text_of(inline: Token) -> str:

@@ -59,6 +59,19 @@ def test_tables_scroll_by_themselves_and_have_no_style_attributes(rendered):
     assert "style=" not in page and page.count("<div") == page.count("</div>")
 
 
+def test_commands_scroll_by_themselves_and_are_shown_as_they_are(rendered):
+    page = rendered("# Card\n\n```console\n$ a < b && c\n```\n")
+    assert '<pre tabindex="0"' in page and "$ a &lt; b &amp;&amp; c\n</code>" in page
+
+
+def test_the_cards_colours_are_those_of_the_page(rendered, tmp_path):
+    root = re.search(r":root\s*\{[^}]*\}", (model_card.PROJECT / "website" / "style.css").read_text())[0]
+    assert root in rendered("# Card\n") and "--paper" in root
+    (tmp_path / "empty.css").write_text("body {}")
+    with pytest.raises(PipelineError, match=r"empty\.css has no :root"):
+        model_card.render(tmp_path / "model.md", tmp_path / "empty.css")
+
+
 def test_a_missing_picture_says_what_makes_it(rendered):
     with pytest.raises(PipelineError, match=r"gone\.svg.*make bench"):
         rendered("# Card\n\n![x](gone.svg)\n")
