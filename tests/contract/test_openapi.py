@@ -75,10 +75,14 @@ def test_its_limits_and_codes_are_those_of_the_api(relay):
     )
 
 
-def test_the_page_counts_characters_up_to_the_same_limit():
-    scripts = "".join(file.read_text(encoding="utf-8") for file in (PROJECT / "website").glob("*.js"))
-    limit = re.search(r"MAX_REVIEW_CHARACTERS = ([\d_]+)", scripts)[1]
-    assert int(limit) == CONTRACT["components"]["schemas"]["Review"]["maxLength"]
+def test_the_page_asks_for_nothing_beyond_the_limits(relay):
+    script = (PROJECT / "website" / "api.js").read_text(encoding="utf-8")
+    written = re.search(r"LIMITS = {([^}]*)}", script)[1]
+    page = {name: int(number) for name, number in re.findall(r"(\w+): ([\d_]+)", written)}
+    limits = relay.modules.api.LIMITS
+    assert set(page) == set(limits)
+    assert page["characters"] == limits["characters"]
+    assert all(page[name] <= limits[name] for name in limits)
 
 
 @pytest.mark.parametrize(
