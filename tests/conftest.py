@@ -25,6 +25,7 @@ GOOD = "One of the best films I have ever seen: moving, funny and beautifully ac
 BAD = "A dull, predictable waste of two hours. The acting is awful and the plot makes no sense."
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Share the tests among pytest-xdist's workers: what leans on one deployed chain stays on one of them.
 
