@@ -25,14 +25,16 @@ GOOD = "One of the best films I have ever seen: moving, funny and beautifully ac
 BAD = "A dull, predictable waste of two hours. The acting is awful and the plot makes no sense."
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Share the tests among pytest-xdist's workers: what leans on one deployed chain stays on one of them.
 
-    That is the longest group, so it comes first; all other files are groups of their own.
+    All other files are groups of their own. xdist reads the marks as soon as all tests are collected.
     """
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The chain's tests first: they are the longest group."""
     items.sort(key=lambda item: _group(item) != "chain")
 
 
