@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 import localstack_client.session
@@ -25,27 +26,30 @@ GOOD = "One of the best films I have ever seen: moving, funny and beautifully ac
 BAD = "A dull, predictable waste of two hours. The acting is awful and the plot makes no sense."
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Share the tests among pytest-xdist's workers: what leans on one deployed chain stays on one of them.
-
-    All other files are groups of their own. xdist reads the marks as soon as all tests are collected.
-    """
-    item.add_marker(pytest.mark.xdist_group(_group(item)))
+# What leans on one deployed chain, or starts whole clouds one after the other.
+CHAIN = (
+    "tests/e2e/",
+    "tests/contract/api/",
+    "tests/browser/test_whole_chain",
+    "tests/browser/test_page_in_a_frame",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The chain's tests first: they are the longest group."""
-    items.sort(key=lambda item: _group(item) != "chain")
+    """The chain's tests first: they are the longest group of those that workers take."""
+    items.sort(key=lambda item: not item.nodeid.startswith(CHAIN))
 
 
-def _group(item: pytest.Item) -> str:
-    fixtures = getattr(item, "fixturenames", ())
-    back_end = item.callspec.params.get("back_end") if hasattr(item, "callspec") else None
-    if back_end:  # of the API
-        return "chain" if back_end == "lambda" else back_end
-    if "deployment" in fixtures or item.path.is_relative_to(PROJECT / "tests" / "e2e"):
-        return "chain"
-    return "toolkit" if "toolkit" in fixtures else item.path.stem
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file's tests stay on one worker of pytest-xdist, and so do all those of the chain."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "chain" if nodeid.startswith(CHAIN) else nodeid.partition("::")[0]
+
+    return Groups(config, log)
 
 
 @dataclass(frozen=True)
