@@ -54,7 +54,8 @@ def draw(result: dict, folder: Path) -> list[str]:
                     color=LINE,
                     ha="center",
                     va="center",
-                    zorder=-1,
+                    zorder=10,
+                    alpha=0.7,
                 )
             with written_aside(folder / name) as aside:
                 figure.savefig(aside, format="svg", metadata={"Date": None, "Creator": None})

@@ -1,7 +1,7 @@
 """What AWS would charge for a run: pure functions from what AWS says of jobs and requests to lines of a bill.
 
-Prices are on-demand list prices of us-east-1 in US dollars, without free tiers, as AWS's pricing pages give
-them; checked on PRICES_CHECKED. Other regions cost up to half as much again.
+Prices are on-demand list prices of us-east-1 in US dollars, without free tiers: an estimate, to be
+compared with AWS's pricing pages before anybody relies on it. Other regions cost up to half as much again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 
 from pipeline.settings import PipelineError
 
-# The pages fill their tables in by script, so the numbers were compared with public copies of them.
+# Most numbers were compared with public copies of AWS's tables, on this date; those of the HTTP API, S3 and
+# the serverless endpoint were not.
 PRICES_CHECKED = "2026-11-23"
 SAGEMAKER_PAGE = "https://aws.amazon.com/sagemaker/ai/pricing/"
 LAMBDA_PAGE = "https://aws.amazon.com/lambda/pricing/"

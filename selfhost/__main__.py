@@ -17,7 +17,7 @@ from selfhost import trainer
 from selfhost.processes import Program
 
 HOST = "127.0.0.1"
-# MLflow's server took 10 s on two idle cores, and 61 s on two that had eight times as much to do.
+# MLflow's server took 61 s on two cores that had eight times as much to do.
 START_SECONDS = 120
 LOOK_SECONDS = 0.2
 TOLD_EVERY_SECONDS = 10
