@@ -5,10 +5,15 @@ explanations, the gradients are numpy. Explanations take their word weights from
 they equal torch's; the logit is that of the int8 graph, and differs from torch's by what rounding costs.
 """
 
+import os
 from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
+
+# Read at import: without it ONNX Runtime keeps an identity of this machine and reports to its makers.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 import onnxruntime
 
 from sentiment.artifact import LoadedModel, read_weights

@@ -68,7 +68,7 @@ def test_training_leaves_the_same_model_folder(trained):
     (genuine, _), (lean, _) = trained
     assert lean.files.keys() == genuine.files.keys()
     # How long it took is measured, and the checksum list holds the checksum of that.
-    measured = {"model/metrics.json", "model/checksums.json", "model/config.json"}
+    measured = {"model/metrics.json", "model/checksums.json", "model/config.json", "model/run.json"}
     differing = {name for name in lean.files if lean.files[name] != genuine.files[name]}
     assert differing <= measured, differing
     assert any("code/inference.py" in name for name in lean.files)

@@ -17,12 +17,13 @@ from tests.conftest import PROJECT, RunningCloud, free_port
 pytestmark = pytest.mark.slow
 
 
-def demo(port: int) -> subprocess.Popen:
+def demo(port: int, scratch: str) -> subprocess.Popen:
     """The heart of `make demo`, once its page and its endpoint are up."""
     command = [sys.executable, "-m", "localcloud", "run", "--port", str(port), "--stay"]
     process = subprocess.Popen(
         [*command, "--", "make", "deploy", "summary"],
         cwd=PROJECT,
+        env={**os.environ, "TMPDIR": scratch},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -46,15 +47,17 @@ def is_taken(port: int) -> bool:
 
 def test_a_killed_demo_and_an_interrupted_one_take_everything_with_them(deployment):
     port = free_port()
-    folders = set(os.listdir(tempfile.gettempdir()))
-    for ending in (signal.SIGKILL, signal.SIGINT):
-        process = demo(port)
-        assert RunningCloud(port).boto3_client("s3").list_buckets()["Buckets"]
-        started = family(process)
-        assert any("inference" in " ".join(child.cmdline()) for child in started)  # the endpoint's server
-        process.send_signal(ending)
-        process.wait(30)
-        _, alive = psutil.wait_procs(started, timeout=20)
-        assert not alive
-        assert not is_taken(port)
-    assert set(os.listdir(tempfile.gettempdir())) == folders
+    with tempfile.TemporaryDirectory() as scratch:
+        for ending in (signal.SIGKILL, signal.SIGINT):
+            process = demo(port, scratch)
+            assert RunningCloud(port).boto3_client("s3").list_buckets()["Buckets"]
+            assert os.listdir(scratch)
+            started = family(process)
+            # the endpoint's server
+            assert any("inference" in " ".join(child.cmdline()) for child in started)
+            process.send_signal(ending)
+            process.wait(30)
+            _, alive = psutil.wait_procs(started, timeout=20)
+            assert not alive
+            assert not is_taken(port)
+        assert not os.listdir(scratch)

@@ -111,14 +111,15 @@ def test_the_security_headers_are_those_of_cloudfront():
     template = (PROJECT / "infra" / "template.yaml").read_text(encoding="utf-8")
     loader = type("Loader", (yaml.SafeLoader,), {})
     loader.add_multi_constructor("!", lambda *_: None)
-    resources = yaml.load(template, loader)["Resources"]
-    policy = resources["SecurityHeaders"]["Properties"]["ResponseHeadersPolicyConfig"]
+    content = yaml.load(template, loader)
+    policy = content["Resources"]["SecurityHeaders"]["Properties"]["ResponseHeadersPolicyConfig"]
     policy = policy["SecurityHeadersConfig"]
     # Browsers heed it over TLS only, which ends before this server.
     assert policy.pop("StrictTransportSecurity")
+    assert policy.pop("ContentSecurityPolicy")
     assert policy.pop("ContentTypeOptions")
     assert {
-        "content-security-policy": policy.pop("ContentSecurityPolicy")["ContentSecurityPolicy"],
+        "content-security-policy": "frame-ancestors " + content["Parameters"]["FrameAncestors"]["Default"],
         "x-frame-options": policy.pop("FrameOptions")["FrameOption"],
         "referrer-policy": policy.pop("ReferrerPolicy")["ReferrerPolicy"],
         "x-content-type-options": "nosniff",

@@ -23,6 +23,8 @@ class Client:
 
     def __init__(self, url: str):
         self.url, self.session = url, requests.Session()
+        # A refusal may come before the whole request is read, and then ends the connection.
+        self.session.headers["Connection"] = "close"
 
     def __call__(self, method: str, path: str, /, **options: Any) -> tuple[requests.Response, Any]:
         answer = self.session.request(method, self.url + path, timeout=60, **options)
