@@ -30,7 +30,7 @@ def model_key(settings: Settings) -> str:
 
 def _take(settings: Settings, scratch: Path) -> str:
     """Check the given model and keep it under its version, which is its key."""
-    from sentiment.artifact import read_model  # brings torch, which takes seconds to import
+    from sentiment.artifact import read_model  # brings numpy: only when there is a model to check
 
     given = settings.model
     folder = archive = Path(given)
