@@ -74,8 +74,12 @@ class Layer:
         self.stamp = f".installed-{file.stem}"
         self.total = len(re.findall(r"^[\w.-]+==", file.read_text(), re.M))
         digest = hashlib.sha256(f"{sys.version_info[:3]} {sys.prefix} {self.installs}".encode())
-        for source in (file, PROJECT / "pyproject.toml"):
-            digest.update(source.read_bytes())
+        digest.update(file.read_bytes())
+        # Of pyproject.toml only what is installed: other settings of tools leave the environment as it is.
+        import tomllib  # not in the Pythons that main() turns away
+
+        settings = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+        digest.update(repr((settings["project"], settings["tool"]["setuptools"])).encode())
         self.fingerprint = digest.hexdigest()
 
 

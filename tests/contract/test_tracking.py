@@ -297,7 +297,8 @@ def test_the_entry_points_of_mlflow_run_have_their_recipes_defaults():
 def test_only_a_better_model_on_the_same_reviews_becomes_champion(tmp_path, monkeypatch):
     registry = module("mlflow_registry")
     client = MlflowClient(uri := f"sqlite:///{tmp_path / 'mlflow.db'}", uri)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)  # where MLflow itself looks the source of a version up
+    # Where MLflow itself looks the source of a version up: a setting of the whole process.
+    monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", uri)
     experiment = client.create_experiment("models", artifact_location=str(tmp_path / "artifacts"))
 
     def register(accuracy, split):
