@@ -6,15 +6,14 @@ SIGTERM tells it to give up.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from sentiment.run_record import FILE_NAME, RunRecord
+from sentiment.run_record import FILE_NAME, RunRecord, warn
 
 TRACKING_URI = "MLFLOW_TRACKING_URI"
 SECONDS_AFTER_THE_END = 50.0
@@ -31,20 +30,24 @@ def followed(
     """Keep `record` on disk and, where MLFLOW_TRACKING_URI is set, have `program` log it meanwhile.
 
     Yields a function that publishes the record as it stands. The record lies in the folder of the
-    checkpoints, if there is one: a run that resumes is the same run.
+    checkpoints, if there is one: a run that resumes is the same run. A disk that takes no record is warned
+    of and stops nothing.
     """
-    scratch = None if checkpoints else Path(tempfile.mkdtemp(prefix="training-run-"))
-    file = (checkpoints or scratch) / FILE_NAME
-    follower = None
-    try:
-        record.write(file)
-        if os.environ.get(TRACKING_URI):
-            follower = Follower(program, file, model_dir)
+    with ExitStack() as stack:
+        file, follower, kept = _place(checkpoints, stack), None, True
+
+        def keep() -> None:
+            nonlocal kept
+            kept = file is None or record.keep(file, quiet=not kept)
 
         def publish() -> None:
-            record.write(file)
+            keep()
             if follower is not None:
                 follower.wake()
+
+        keep()
+        if file is not None and os.environ.get(TRACKING_URI):
+            follower = _started(program, file, model_dir)
 
         try:
             yield publish
@@ -52,12 +55,31 @@ def followed(
             record.end("FAILED")
             raise
         finally:
-            record.write(file)
+            keep()
             if follower is not None:
                 follower.finish()
-    finally:
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _place(checkpoints: Path | None, stack: ExitStack) -> Path | None:
+    """Where the record lies while the run lasts; None where nobody reads it, or there is no place."""
+    if checkpoints is not None:
+        return checkpoints / FILE_NAME
+    if not os.environ.get(TRACKING_URI):
+        return None
+    try:
+        scratch = tempfile.TemporaryDirectory(prefix="training-run-", ignore_cleanup_errors=True)
+    except OSError as error:
+        warn(f"the run is not logged meanwhile: {error.strerror or error}. Training goes on")
+        return None
+    return Path(stack.enter_context(scratch)) / FILE_NAME
+
+
+def _started(program: Path, record: Path, model_dir: Path) -> "Follower | None":
+    try:
+        return Follower(program, record, model_dir)
+    except OSError as error:  # no memory, or no process left
+        warn(f"{program.name} cannot be started: {error.strerror or error}. Training goes on")
+        return None
 
 
 class Follower:
@@ -92,9 +114,7 @@ class Follower:
             self.process.kill()
             self.process.wait()
         if status not in (0, WARNED):
-            print(
-                f"warning: {self.program.name} has not logged all of this run; do it afterwards: "
-                f"python {os.path.relpath(self.program)} log {self.model_dir}",
-                file=sys.stderr,
-                flush=True,
+            warn(
+                f"{self.program.name} has not logged all of this run; do it afterwards: "
+                f"python {os.path.relpath(self.program)} log {self.model_dir}"
             )

@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import time
 import uuid
 from dataclasses import asdict, dataclass, field
@@ -56,6 +57,22 @@ class RunRecord:
         with written_aside(file) as aside:
             write_json(aside, {"format": FORMAT_VERSION, **asdict(self)})
 
+    def keep(self, file: Path, quiet: bool = False) -> bool:
+        """Write it if that is possible, and say whether it was.
+
+        No record is worth a training run, so what prevents it is a warning, or nothing where `quiet`.
+        """
+        try:
+            self.write(file)
+        except OSError as error:
+            if not quiet:
+                warn(
+                    f"the record of this run cannot be written to {file}: {error.strerror or error}. "
+                    "Training goes on; what is not in the record cannot be logged to MLflow"
+                )
+            return False
+        return True
+
 
 def read_record(file: Path) -> RunRecord:
     """Raises ArtifactError for a record that is missing, broken or of another version."""
@@ -63,9 +80,20 @@ def read_record(file: Path) -> RunRecord:
         content = json.loads(file.read_text(encoding="utf-8"))
         if content.pop("format", None) != FORMAT_VERSION:
             raise ValueError("it is of another version")
-        return RunRecord(**content)
+        return _checked(RunRecord(**content))
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ArtifactError(f"{file} is no record of a training run: {error}") from None
+
+
+def _checked(record: RunRecord) -> RunRecord:
+    """The record, if what training and logging go through is of the right kind; raises TypeError otherwise."""
+    kinds = {"parameters": dict, "data": dict, "tags": dict, "id": str, "epochs": list, "results": dict}
+    for name, kind in kinds.items():
+        if not isinstance(getattr(record, name), kind):
+            raise TypeError(f"its {name} are no {kind.__name__}")
+    if not all(isinstance(entry, dict) and {"epoch", "time"} <= entry.keys() for entry in record.epochs):
+        raise TypeError("its epochs lack their numbers or times")
+    return record
 
 
 def begin_record(
@@ -74,7 +102,11 @@ def begin_record(
     """The record of a run that starts now, or of the same run where it left one beside its checkpoint."""
     record = RunRecord(parameters, _data(train, validation), _tags())
     if checkpoints is not None and (checkpoints / FILE_NAME).is_file():
-        earlier = read_record(checkpoints / FILE_NAME)
+        try:
+            earlier = read_record(checkpoints / FILE_NAME)
+        except ArtifactError as error:
+            warn(f"{error}; this run gets a new one")
+            return record
         if (earlier.parameters, earlier.data) == (record.parameters, record.data):
             earlier.status, earlier.ended = "RUNNING", None
             return earlier
@@ -90,6 +122,10 @@ def results_of(metrics: dict) -> dict[str, float]:
         "expected_calibration_error": (metrics.get("calibration") or {}).get("expected_calibration_error"),
     }
     return {name: value for name, value in figures.items() if value is not None}
+
+
+def warn(message: str) -> None:
+    print(f"warning: {message}", file=sys.stderr, flush=True)
 
 
 def now() -> int:

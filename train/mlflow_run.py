@@ -22,6 +22,8 @@ from sentiment.run_record import FILE_NAME, RunRecord
 EXPERIMENT = "movie-sentiment"
 RECORD_TAG = "record"
 MODEL_TAG = "logged_model"
+TEST_ACCURACY = ("test_accuracy", "accuracy")
+"""The same figure under the predecessor's name as well, so that runs of both can be compared."""
 MODEL_NAME = "model"
 EXAMPLE = ("One of the best films I have ever seen.", "A dull, predictable waste of two hours.")
 PYFUNC = Path(__file__).resolve().with_name("pyfunc_model.py")
@@ -55,6 +57,8 @@ class LoggedRun:
     def log_progress(self, record: RunRecord) -> None:
         """Parameters, tags and the metrics of the epochs that have ended since the last call."""
         if not self._parameters_logged:
+            if record.status == "RUNNING":  # again, where it has been resumed
+                self.client.update_run(self.id, "RUNNING")
             self._log_parameters(record)
             self._parameters_logged = True
         metrics = [
@@ -85,7 +89,7 @@ class LoggedRun:
         when = record.ended or record.started
         results = dict(record.results)
         if record.test:
-            results["test_accuracy"] = record.test["accuracy"]
+            results |= dict.fromkeys(TEST_ACCURACY, record.test["accuracy"])
         if results:
             self.client.log_batch(
                 self.id, metrics=[Metric(name, float(value), when, 0) for name, value in results.items()]
@@ -100,9 +104,14 @@ class LoggedRun:
             self.client.log_artifacts(self.id, scratch)
 
     def log_model(self, model_folder: Path) -> str:
-        """The model folder as a pyfunc of this run, once; its models:/ URI."""
-        if MODEL_TAG in (tags := self.client.get_run(self.id).data.tags):
-            return tags[MODEL_TAG]
+        """The model folder as a pyfunc of this run, each version of it once; its models:/ URI.
+
+        A run that was stopped, logged and resumed has more than one.
+        """
+        version = version_of(model_folder)
+        tag = f"{MODEL_TAG}.{version}"
+        if tag in (tags := self.client.get_run(self.id).data.tags):
+            return tags[tag]
         config = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
         with tempfile.TemporaryDirectory() as scratch:
             staged = _staged(model_folder, Path(scratch) / MODEL_NAME)
@@ -120,9 +129,9 @@ class LoggedRun:
                     f"mlflow=={mlflow.__version__}",
                     *(f"{name}=={config['versions'][name].split('+')[0]}" for name in ("torch", "numpy")),
                 ],
-                tags={"version": version_of(model_folder)},
+                tags={"version": version},
             )
-        self.client.set_tag(self.id, MODEL_TAG, logged.model_uri)
+        self.client.set_tag(self.id, tag, logged.model_uri)
         return logged.model_uri
 
     def end(self, record: RunRecord) -> None:

@@ -178,7 +178,7 @@ def log_whole_run(record: RunRecord, folder: Path, run=None) -> None:
 def log_test(folder: Path, evaluation: Path) -> None:
     """The accuracy that `make evaluate` measured, for each registered version of the model and its run."""
     from mlflow_registry import versions_of
-    from mlflow_run import version_of
+    from mlflow_run import TEST_ACCURACY, version_of
 
     client, model = connect({}), version_of(folder)
     accuracy = json.loads(evaluation.read_text(encoding="utf-8"))["accuracy"]
@@ -187,7 +187,8 @@ def log_test(folder: Path, evaluation: Path) -> None:
         raise TrackingError(f"model {model} is not registered yet: python train/tracking.py log {folder}")
     for version in versions:
         client.set_model_version_tag(version.name, version.version, "test_accuracy", str(round(accuracy, 5)))
-        client.log_metric(version.run_id, "test_accuracy", accuracy, step=0)
+        for name in TEST_ACCURACY:
+            client.log_metric(version.run_id, name, accuracy, step=0)
         for picture in evaluation.parent.glob("*.png"):
             client.log_artifact(version.run_id, str(picture), "evaluation")
         client.log_artifact(version.run_id, str(evaluation), "evaluation")

@@ -155,7 +155,7 @@ def follow_and_write(
             record.test = assessment(test[1], [prediction.probability for prediction in predictions])
             say(f"test_accuracy={record.test['accuracy']:.4f} on {record.test['reviews']:,} reviews")
         record.end("FINISHED" if trained.finished else "KILLED")
-        record.write(Path(options.model_dir) / FILE_NAME)
+        record.keep(Path(options.model_dir) / FILE_NAME)
 
 
 def write(options: argparse.Namespace, chosen: Recipe, run: Run, trained: Trained, word_dict: dict) -> None:

@@ -89,7 +89,7 @@ def test_a_run_is_logged_with_all_that_made_it(champion, client):
     assert parameters.items() <= run.data.params.items()
     assert not {"epochs", "name"} & run.data.params.keys()
     assert run.data.metrics["best_validation_accuracy"] == read_model(champion).metrics["validation_accuracy"]
-    assert run.data.metrics["test_accuracy"] == record.test["accuracy"]
+    assert run.data.metrics["test_accuracy"] == record.test["accuracy"] == run.data.metrics["accuracy"]
     head = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=PROJECT, text=True, capture_output=True, check=False
     )
@@ -194,6 +194,46 @@ def _table(*reviews):
     import pandas
 
     return pandas.DataFrame({"review": reviews})
+
+
+def test_a_run_that_is_stopped_logged_and_resumed_registers_both_its_models(server, client, tmp_path):
+    """Each version in the registry holds the very model that it was registered for."""
+    folder, checkpoints = tmp_path / "model", tmp_path / "checkpoints"
+    changes = {"epochs": 60, "patience": 60, "schedule": "constant", "seed": 5}
+    # The record asks for no server yet: what is logged after the stop is logged by hand.
+    process = subprocess.Popen(
+        training(folder, "--checkpoint-dir", str(checkpoints), **changes),
+        env=environment(None),
+        cwd=PROJECT,
+        text=True,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert any(line.startswith("epoch=2/60 ") for line in process.stdout)
+        process.terminate()
+        process.stdout.read()
+        assert process.wait(120) == 0
+    finally:
+        process.kill()
+        process.stdout.close()
+    stopped = read_model(folder).version
+    assert read_record(folder / "run.json").status == "KILLED"
+    assert tracking(server.url, "log", folder).status == 0
+
+    done = train(folder, server.url, "--checkpoint-dir", str(checkpoints), **changes)
+    assert "resuming after epoch" in done.out and done.err == ""
+    finished = read_model(folder).version
+    assert finished != stopped
+    run, _ = assert_logged_whole(client, folder)
+    assert run.info.status == "FINISHED"
+    held = {each.tags["model"]: each for each in client.search_model_versions(f"name = '{NAME}'")}
+    for model in (stopped, finished):
+        assert held[model].run_id == run.info.run_id
+        place = tmp_path / model
+        assert tracking(server.url, "fetch", f"models:/{NAME}/{held[model].version}", place).status == 0
+        assert read_model(place).version == model
+    assert tracking(server.url, "fetch", f"runs:/{run.info.run_id}/model", tmp_path / "newest").status == 0
+    assert read_model(tmp_path / "newest").version == finished
 
 
 def test_the_server_dies_in_the_middle_of_training(tmp_path):
