@@ -35,7 +35,7 @@ PIPELINE = $(BIN)/python -m pipeline --sam $(CURDIR)/.venv-sam/bin/sam --stack "
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo setup base data prepare bootstrap upload train package evaluate register deploy summary screenshots destroy mlflow notebook notebook-run bench selfhost test lint format lock clean
+.PHONY: help demo setup base data prepare bootstrap upload train package evaluate register deploy summary screenshots mlflow-shots destroy mlflow notebook notebook-run bench selfhost test lint format lock clean
 MAKEFLAGS += --no-print-directory
 
 help: ## List the targets
@@ -87,6 +87,9 @@ summary: base ## Print the addresses of the page and the API
 screenshots: setup ## Take the README's pictures of the deployed page (or of PAGE=http://...)
 	@$(BIN)/python docs/screenshots.py "$${PAGE:-$$($(PIPELINE) summary | awk '$$1 == "Page" { print $$2 }')}"
 
+mlflow-shots: setup ## Train three small models and take the README's pictures of them in MLflow
+	@$(BIN)/python docs/mlflow_screenshots.py
+
 bench: setup ## Measure the models beside their references; QUICK=1 for a look in three minutes
 	@$(BIN)/python -m benchmarks --data "$(DATA)" $(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(QUICK),--quick)
 
@@ -97,7 +100,7 @@ mlflow: setup ## Start an MLflow server with its pages; Ctrl-C ends it
 	@$(BIN)/python train/tracking.py serve --port $(MLFLOW_PORT)
 
 selfhost: setup ## Serve page and API by Flask, with MLflow's champion; trains one if there is none; Ctrl-C ends it
-	@$(BIN)/python -m selfhost --port $(WEB_PORT) --mlflow-port $(MLFLOW_PORT) --data "$(DATA)" \
+	@exec $(BIN)/python -m selfhost --port $(WEB_PORT) --mlflow-port $(MLFLOW_PORT) --data "$(DATA)" \
 		--data-path "$(DATA_PATH)" --recipe "$(RECIPE)" --set "$(SET)"
 
 notebook: setup ## Open the walkthrough in JupyterLab, with an offline cloud behind it; Ctrl-C ends both

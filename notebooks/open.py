@@ -13,49 +13,53 @@ import os
 import secrets
 import signal
 import socket
-import subprocess
 import sys
 import time
 import urllib.request
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT))
+
+from selfhost.processes import Program  # noqa: E402
+
 NOTEBOOK = "notebooks/walkthrough.ipynb"
 HOST, PORT = "127.0.0.1", 8888
 START_SECONDS = 90.0
-# `localcloud run` gives its command ten seconds to end.
-END_SECONDS = 8.0
+LOOK_SECONDS = 0.2
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     options = parser.parse_args()
-    token = secrets.token_urlsafe(24)
-    port = usable_port()
-    # A session of its own: Jupyter would answer Ctrl-C with a question.
-    lab = subprocess.Popen(
-        command(port, options.no_browser),
-        cwd=PROJECT,
-        # labconfig/ keeps Jupyter from asking about news and updates.
-        env={**os.environ, "JUPYTER_TOKEN": token, "JUPYTER_CONFIG_PATH": str(PROJECT / "notebooks")},
-        start_new_session=True,
-    )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    starter, token, port = os.getppid(), secrets.token_urlsafe(24), usable_port()
+    # SIGHUP: the terminal was closed. SIGINT too: a shell's background jobs are started with it ignored.
+    for number in ENDS:
+        signal.signal(number, signal.default_int_handler)
+    print("Starting JupyterLab ...", flush=True)
+    # On a leash, out of Ctrl-C's reach: Jupyter would answer it with a question.
+    # labconfig/ keeps Jupyter from asking about news and updates.
+    environment = {"JUPYTER_TOKEN": token, "JUPYTER_CONFIG_PATH": str(PROJECT / "notebooks")}
+    lab = Program("JupyterLab", command(port, options.no_browser), environment)
     try:
-        print("Starting JupyterLab ...", flush=True)
         if not answers(f"http://{HOST}:{port}/api", lab):
             print("error: JupyterLab did not start; its reason is above", file=sys.stderr)
             return 1
         print(f"The walkthrough is at http://{HOST}:{port}/lab/tree/{NOTEBOOK}?token={token}", flush=True)
         print("Run it cell by cell with Shift-Enter. Ctrl-C here ends it.", flush=True)
-        return lab.wait()
+        # Without the cloud that started it the notebook is of no use.
+        while (status := lab.poll()) is None and os.getppid() == starter:
+            time.sleep(LOOK_SECONDS)
+        return 1 if status is None else status
     except KeyboardInterrupt:
         return 130
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ENDS:
             signal.signal(number, signal.SIG_IGN)
-        end(lab)
+        lab.release()
+        lab.wait()
 
 
 def command(port: int, no_browser: bool) -> list[str]:
@@ -85,7 +89,7 @@ def usable_port() -> int:
     raise OSError(f"no port of {HOST} is free")
 
 
-def answers(url: str, lab: subprocess.Popen[bytes]) -> bool:
+def answers(url: str, lab: Program) -> bool:
     """Wait until JupyterLab answers; False when it ends or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while lab.poll() is None and time.monotonic() < deadline:
@@ -93,18 +97,8 @@ def answers(url: str, lab: subprocess.Popen[bytes]) -> bool:
             with urllib.request.urlopen(url, timeout=5):
                 return True
         except OSError:
-            time.sleep(0.2)
+            time.sleep(LOOK_SECONDS)
     return False
-
-
-def end(lab: subprocess.Popen[bytes]) -> None:
-    """Stop JupyterLab, which stops its kernels."""
-    lab.terminate()
-    try:
-        lab.wait(END_SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(lab.pid, signal.SIGKILL)
-        lab.wait()
 
 
 if __name__ == "__main__":

@@ -174,12 +174,11 @@ def tell(address: str, tracking_uri: str, options: argparse.Namespace) -> None:
 
 
 def stop(programs: list[Program]) -> None:
-    """End all of them, side by side; a second Ctrl-C changes nothing."""
+    """End all of them, the last first: each needs those before it. A second Ctrl-C changes nothing."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    for program in programs:
+    for program in reversed(programs):
         program.release()
-    for program in programs:
         program.wait()
 
 

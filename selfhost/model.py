@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sentiment_api.errors import ModelFailed, NotReady
@@ -15,10 +16,14 @@ DIGITS = 6
 
 
 class ServedModel:
-    """None at first. A request keeps the model it began with, so a swap disturbs none."""
+    """None at first. A request keeps the model it began with, so a swap disturbs none.
+
+    A request that finds none calls `look`, which may bring one: another process may have it already.
+    """
 
     def __init__(self) -> None:
         self._predictor: Predictor | None = None
+        self.look: Callable[[], None] = lambda: None
 
     def serve(self, predictor: Predictor) -> None:
         """Answer with this model from the next request on."""
@@ -43,6 +48,8 @@ class ServedModel:
         self._ready()
 
     def _ready(self) -> Predictor:
+        if self._predictor is None:
+            self.look()
         if self._predictor is None:
             raise NotReady("There is no model yet.", retry_after=RETRY_SECONDS)
         return self._predictor

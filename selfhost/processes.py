@@ -1,4 +1,4 @@
-"""The programs that `make selfhost` starts: each on a leash, its output in a file."""
+"""The programs that `make selfhost` and `make notebook` start: each on a leash, its output in a file."""
 
 from __future__ import annotations
 

@@ -91,9 +91,17 @@ def train(options: argparse.Namespace) -> None:
         "PYTHONUNBUFFERED": "1",
     }
     process = subprocess.Popen(command(options), cwd=PROJECT, env={**os.environ, **environment})
-    # A training that is told to stop ends its epoch and keeps the best model.
-    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    if status := process.wait():
+    told_to_stop = []
+
+    def stop(*_: object) -> None:
+        told_to_stop.append(True)
+        process.terminate()  # the training keeps the best model that it has
+
+    signal.signal(signal.SIGTERM, stop)
+    status = process.wait()
+    if told_to_stop:
+        raise KeyboardInterrupt
+    if status:
         raise TrainingFailed(f"training ended with status {status}; the reason stands above")
     champion = registry.champion()
     if champion is None:

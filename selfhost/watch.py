@@ -37,12 +37,14 @@ class Watch:
         self._model, self._cache, self._open_source = model, cache, open_source
         self._poll_seconds = poll_seconds
         self._source: Source | None = None
+        self._following = threading.Lock()
         self._served: Cached | None = None
         self._broken: Cached | None = None
         self._failures = 0
         self._trouble: str | None = None
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="champion-watch", daemon=True)
+        model.look = self.follow
 
     def start(self) -> None:
         """Serve what the cache holds, then watch in the background."""
@@ -64,8 +66,11 @@ class Watch:
             self._stopped.wait(min(FOLLOW_SECONDS, self._poll_seconds))
 
     def follow(self) -> None:
-        """Serve what the cache holds, if that is not served already."""
-        cached = self._cache.current()
+        """Serve what the cache holds, if that is not served already. Any thread may call it, and waits."""
+        with self._following:
+            self._follow(self._cache.current())
+
+    def _follow(self, cached: Cached | None) -> None:
         if cached is None or cached in (self._served, self._broken):
             return
         if cached.model != self._model.version:

@@ -86,7 +86,7 @@ def read_record(file: Path) -> RunRecord:
 
 
 def _checked(record: RunRecord) -> RunRecord:
-    """The record, if what training and logging go through is of the right kind; raises TypeError otherwise."""
+    """The record, if what training and logging go through is of the right kind. Raises TypeError."""
     kinds = {"parameters": dict, "data": dict, "tags": dict, "id": str, "epochs": list, "results": dict}
     for name, kind in kinds.items():
         if not isinstance(getattr(record, name), kind):

@@ -17,6 +17,7 @@ import importlib.util
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -115,7 +116,9 @@ def serve(port: int, folder: Path) -> int:
         try:
             probe.bind((HOST, port))
         except OSError:
-            print(f"error: port {port} is taken; choose another: MLFLOW_PORT=NUMBER", file=sys.stderr)
+            uri = f"http://{HOST}:{port}"
+            taken = f"{uri} is an MLflow server already" if is_mlflow(uri) else f"port {port} is taken"
+            print(f"error: {taken}; to start one elsewhere: MLFLOW_PORT=NUMBER", file=sys.stderr)
             return 1
     folder.mkdir(parents=True, exist_ok=True)
     folder = folder.resolve()
@@ -128,6 +131,15 @@ def serve(port: int, folder: Path) -> int:
         *("--uvicorn-opts", "--log-level warning"),
     ]
     os.execve(sys.executable, command, {**os.environ, **QUIET, **SERVER})
+
+
+def is_mlflow(uri: str) -> bool:
+    """Whether an MLflow server, which tells its version as bare text, answers there."""
+    try:
+        with urllib.request.urlopen(f"{uri}/version", timeout=SECONDS_TO_ANSWER) as answer:
+            return re.fullmatch(rb"\d+(\.\w+)+", answer.read(40)) is not None
+    except (OSError, http.client.HTTPException):
+        return False
 
 
 def connect(patience: dict[str, str]):

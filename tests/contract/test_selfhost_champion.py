@@ -83,6 +83,9 @@ def test_without_a_champion_it_says_so_and_starts_to_answer_when_there_is_one(
         assert answer.json["error"]["code"] == "not_ready"
         assert int(answer.headers["retry-after"]) > 0
     tracking.register(models[0], registered)
+    wait_until(lambda: web.get("/health").status == 200)
+    # A connection each, so both workers are asked: where one is ready, none refuses.
+    assert {web.get("/health").status for _ in range(20)} == {200}
     web.wait_for_model(version_of(models[0]))
     assert web.get("/health").json == {"status": "ready"}
     assert web.get("/model").json["model"] == version_of(models[0])

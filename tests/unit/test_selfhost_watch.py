@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from selfhost import watch as watching
-from selfhost.cache import ModelCache
+from selfhost.cache import Cached, ModelCache
 from selfhost.champion import Champion, RegistryError
 from selfhost.model import ServedModel
 from selfhost.settings import Settings, SettingsError
@@ -91,6 +93,34 @@ def test_while_there_is_none_nothing_is_served(watch, model):
         with pytest.raises(NotReady) as refused:
             call()
         assert refused.value.retry_after > 0
+
+
+def test_a_process_without_a_model_looks_for_one_before_it_refuses(watch, cache, source):
+    """Another process has fetched it, and this one's watch has not come round yet."""
+    late = ServedModel()
+    Watch(late, ModelCache(cache.folder), lambda: source, poll_seconds=10)
+    with pytest.raises(NotReady):
+        late.check()
+    source.named = champion(1)
+    watch.ask()
+    late.check()
+    assert late.version == version(source.folder)
+
+
+def test_requests_that_come_at_once_load_the_model_once(watch, model, source, monkeypatch):
+    source.named = champion(1)
+    watch.ask()
+    loaded, load = [], Cached.predictor
+
+    def slowly(cached: Cached):
+        loaded.append(cached)
+        time.sleep(0.2)
+        return load(cached)
+
+    monkeypatch.setattr(Cached, "predictor", slowly)
+    with ThreadPoolExecutor(4) as threads:
+        verdicts = list(threads.map(lambda _: model.predict(["A film."], explain=False), range(4)))
+    assert len(verdicts) == 4 and len(loaded) == 1
 
 
 def test_the_same_version_number_of_another_model_is_noticed(watch, source, cache):

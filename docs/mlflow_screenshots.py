@@ -1,0 +1,158 @@
+"""Take the README's pictures of MLflow's pages: `python docs/mlflow_screenshots.py`, or `make mlflow-shots`.
+
+A server of its own gets three short trainings on the real reviews, which takes some minutes; or --uri names a
+server that has runs already. MLflow's pages load nothing from elsewhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Page, expect, sync_playwright
+from screenshots import DOCS, chromium
+
+PROJECT = DOCS.parent
+sys.path.insert(0, str(PROJECT))
+
+from selfhost.processes import Program  # noqa: E402
+
+NAME = "movie-sentiment"
+TRAININGS = (
+    "--recipe fast --epochs 1 --vocab-size 5000 --embedding-dim 32 --hidden-dim 32 --learning-rate 0.002",
+    "--recipe fast --epochs 2 --vocab-size 5000 --embedding-dim 32 --hidden-dim 32 --batch-size 128",
+    "--recipe fast --epochs 2 --vocab-size 10000 --embedding-dim 32 --hidden-dim 48",
+)
+PARAMETERS = ("max_epochs", "batch_size", "learning_rate", "embedding_dim", "hidden_dim", "vocab_size")
+METRICS = ("accuracy", "best_validation_accuracy")
+COLUMN_WIDTH, WIDE_COLUMN = 118, 190
+RUNS = {"width": 1640, "height": 420}
+MODEL = {"width": 1400, "height": 880}
+PATIENCE_MS = 60_000
+SETTLED_MS = 2_000
+START_SECONDS = 120
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--uri", help="tracking server with runs to show (default: one of its own)")
+    uri = parser.parse_args().uri
+    path = chromium.find()
+    if path is None:
+        raise SystemExit(f"error: {chromium.NONE}")
+    if uri:
+        take(uri, path)
+        return
+    with server() as uri:
+        for options in TRAININGS:
+            train(uri, options)
+        take(uri, path)
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """An MLflow server in a temporary folder; its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    uri = f"http://127.0.0.1:{port}"
+    with tempfile.TemporaryDirectory(prefix="mlflow-") as folder:
+        command = [sys.executable, "train/tracking.py", "serve", "--port", str(port), "--folder", folder]
+        program = Program("MLflow", command, {}, Path(folder) / "log")
+        try:
+            wait_for(f"{uri}/health", program)
+            yield uri
+        finally:
+            program.release()
+            program.wait()
+
+
+def wait_for(address: str, program: Program) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except OSError as error:
+            if program.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"error: MLflow did not start ({error}):\n{program.last_words()}") from None
+            time.sleep(0.2)
+
+
+def train(uri: str, options: str) -> None:
+    print(f"== Train: {options}", flush=True)
+    with tempfile.TemporaryDirectory() as model:
+        subprocess.run(
+            [sys.executable, "train/from_reviews.py", "--model-dir", f"{model}/model", *options.split()],
+            cwd=PROJECT,
+            env={**os.environ, "MLFLOW_TRACKING_URI": uri},
+            check=True,
+        )
+
+
+def take(uri: str, chromium_path: str) -> None:
+    """The pictures docs/mlflow-runs.png and docs/mlflow-model.png."""
+    experiment = ask(uri, f"experiments/get-by-name?experiment_name={NAME}")["experiment"]["experiment_id"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path, args=["--no-sandbox", "--disable-gpu"]
+        )
+        context = browser.new_context(device_scale_factor=1.25)
+        context.add_init_script(settled(experiment))
+        page = context.new_page()
+        page.set_viewport_size(RUNS)
+        page.goto(f"{uri}/#/experiments/{experiment}/runs?workflowType=machine_learning")
+        expect(page.get_by_text("accuracy", exact=True).first).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_text("vocab_size", exact=True).first).to_be_visible(timeout=PATIENCE_MS)
+        picture(page, "runs")
+        page.set_viewport_size(MODEL)
+        page.goto(f"{uri}/#/models/{NAME}?workflowType=machine_learning")
+        expect(page.get_by_text("@ champion").first).to_be_visible(timeout=PATIENCE_MS)
+        picture(page, "model")
+        browser.close()
+
+
+def ask(uri: str, what: str) -> dict:
+    with urllib.request.urlopen(f"{uri}/api/2.0/mlflow/{what}", timeout=30) as answer:
+        return json.load(answer)
+
+
+def settled(experiment: str) -> str:
+    """A script that sets what MLflow's pages remember of a person: which columns, and no assistant."""
+    columns = [f"params.`{name}`" for name in PARAMETERS] + [f"metrics.`{name}`" for name in METRICS]
+    remembered = {
+        f'MLflowLocalStorage-1.1-ExperimentPage-["{experiment}"]-ReactComponentState': {
+            "orderByKey": "attributes.start_time",
+            "orderByAsc": False,
+            "selectedColumns": columns,
+            "columnWidths": {column: COLUMN_WIDTH for column in columns} | {columns[-1]: WIDE_COLUMN},
+        },
+        "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": True,
+        "mlflow.assistant.panelOpen_v1": False,
+    }
+    return "".join(
+        f"localStorage.setItem({json.dumps(name)}, {json.dumps(json.dumps(value))});"
+        for name, value in remembered.items()
+    )
+
+
+def picture(page: Page, name: str) -> None:
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(SETTLED_MS)  # the pages ask for news all the time, so no state tells that they rest
+    file = DOCS / f"mlflow-{name}.png"
+    page.screenshot(path=file)
+    print(f"   wrote: {file.relative_to(PROJECT)} ({file.stat().st_size / 1000:.0f} kB)", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""`make selfhost` and `make notebook` as people start and end them: a taken port, Ctrl-C, a kill."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import PROJECT, free_port
+from tests.contract.selfhost_fixtures import Tracking, models, wait_until
+
+__all__ = ["models"]  # a fixture
+pytestmark = pytest.mark.slow
+
+END_SECONDS = 30
+
+
+class Launched:
+    """A command in a process group of its own, as a terminal starts it."""
+
+    def __init__(self, *command: str, temporary: Path, **environment: str):
+        temporary.mkdir(exist_ok=True)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+        self.temporary, self.processes = temporary, []
+        self.process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=PROJECT,
+            env=kept | {"TMPDIR": str(temporary), "BROWSER": "true"} | environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def until(self, pattern: str) -> str:
+        """Read what it prints up to a line that matches."""
+        said = ""
+        for line in self.process.stdout:
+            said += line
+            if re.search(pattern, line):
+                self.processes = psutil.Process(self.process.pid).children(recursive=True)
+                return said
+        raise AssertionError(f"it ended without {pattern!r}:\n{said}")
+
+    def ctrl_c(self) -> int:
+        os.killpg(self.process.pid, signal.SIGINT)
+        return self.process.wait(END_SECONDS)
+
+    def kill(self) -> None:
+        """As the kernel does it, and only the one process that a person sees."""
+        self.process.kill()
+        self.process.wait()
+
+    def nothing_is_left(self) -> bool:
+        return not any(each.is_running() for each in self.processes) and not list(self.temporary.iterdir())
+
+    def close(self) -> None:
+        for each in [self.process, *self.processes]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
+        self.process.stdout.close()
+        self.process.wait()
+
+
+@pytest.fixture
+def launch(tmp_path) -> Iterator:
+    launched = []
+
+    def start(*command: str, **environment: str) -> Launched:
+        launched.append(Launched(*command, temporary=tmp_path / "temporary", **environment))
+        return launched[-1]
+
+    yield start
+    for each in launched:
+        each.close()
+
+
+@pytest.fixture
+def registry(tmp_path, models) -> Iterator[Tracking]:
+    """A tracking server with a champion, so that nothing is trained."""
+    server = Tracking(tmp_path).start()
+    try:
+        server.register(models[0], "movie-sentiment")
+        yield server
+    finally:
+        server.stop()
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.mark.parametrize(("option", "variable"), [("--port", "WEB_PORT"), ("--mlflow-port", "MLFLOW_PORT")])
+def test_a_taken_port_of_the_self_hosted_system_is_one_line(launch, tmp_path, option, variable):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ports = {"--port": str(free_port()), "--mlflow-port": str(free_port()), option: str(port)}
+        arguments = [word for pair in ports.items() for word in pair]
+        launched = launch("-m", "selfhost", *arguments, "--build", str(tmp_path / "build"))
+        said = launched.process.stdout.read()
+        assert launched.process.wait(END_SECONDS) == 1
+    errors = [line for line in said.splitlines() if line and not line.startswith(("== ", "   "))]
+    assert len(errors) == 1
+    assert errors[0].startswith(f"error: port {port} is taken") and f"{variable}={port + 50}" in errors[0]
+    assert not (tmp_path / "build").exists()
+    assert launched.nothing_is_left()
+
+
+def test_the_self_hosted_system_does_not_outlive_a_kill(launch, tmp_path, registry):
+    port = free_port()
+    command = ("-m", "selfhost", "--port", str(port), "--build", str(tmp_path / "build"))
+    launched = launch(*command, MLFLOW_TRACKING_URI=registry.url)
+    launched.until("Ctrl-C stops it")
+    assert not is_free(port) and launched.processes
+    launched.kill()
+    wait_until(launched.nothing_is_left, END_SECONDS)
+    assert is_free(port)
+
+
+def test_ctrl_c_in_the_training_ends_it_before_mlflow_and_quietly(launch, tmp_path):
+    """The run is still logged as stopped, and nothing complains of a server that has gone."""
+    ports = ("--port", str(free_port()), "--mlflow-port", str(mlflow := free_port()))
+    reviews = tmp_path / "reviews.csv"
+    rows = [f'"{word} film number {n}",{word}' for n in range(200) for word in ("positive", "negative")]
+    reviews.write_text("review,sentiment\n" + "\n".join(rows))
+    launched = launch(
+        *("-m", "selfhost", *ports, "--build", str(tmp_path / "build")),
+        *("--data", "kaggle", "--data-path", str(reviews)),
+        *("--set", "epochs=100000 patience=100000 hidden_dim=8 embedding_dim=8 ngram_min_reviews=2"),
+    )
+    launched.until(r"^epoch=1/")
+    status = launched.ctrl_c()
+    said = launched.process.stdout.read()
+    assert status == 130, said
+    assert "warning" not in said and "error" not in said and "Traceback" not in said, said
+    wait_until(launched.nothing_is_left, END_SECONDS)
+    assert is_free(mlflow)
+
+
+@pytest.fixture
+def notebook(launch):
+    launched = launch("notebooks/open.py", "--no-browser")
+    said = launched.until(r"Ctrl-C here ends it")
+    port = int(re.search(r"http://127\.0\.0\.1:(\d+)/", said)[1])
+    assert not is_free(port)
+    return launched, port
+
+
+@pytest.mark.parametrize("end", ["ctrl-c", "closed terminal", "kill -9"])
+def test_the_notebook_ends_whole(notebook, end):
+    launched, port = notebook
+    if end == "ctrl-c":
+        assert launched.ctrl_c() == 130
+    elif end == "closed terminal":
+        os.killpg(launched.process.pid, signal.SIGHUP)
+        assert launched.process.wait(END_SECONDS) == 130
+    else:
+        launched.kill()
+    wait_until(launched.nothing_is_left, END_SECONDS)
+    assert is_free(port)
+
+
+def test_the_notebook_takes_another_port_where_its_own_is_taken(launch):
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):  # where somebody else has it, that is as good
+            taken.bind(("127.0.0.1", 8888))
+            taken.listen()
+        launched = launch("notebooks/open.py", "--no-browser")
+        said = launched.until(r"Ctrl-C here ends it")
+        assert ":8888/" not in said
+        assert launched.ctrl_c() == 130
