@@ -135,7 +135,7 @@ def settled(experiment: str) -> str:
             "orderByKey": "attributes.start_time",
             "orderByAsc": False,
             "selectedColumns": columns,
-            "columnWidths": {column: COLUMN_WIDTH for column in columns} | {columns[-1]: WIDE_COLUMN},
+            "columnWidths": dict.fromkeys(columns, COLUMN_WIDTH) | {columns[-1]: WIDE_COLUMN},
         },
         "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": True,
         "mlflow.assistant.panelOpen_v1": False,
