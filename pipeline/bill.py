@@ -14,9 +14,9 @@ from typing import Any
 from pipeline.settings import PipelineError
 
 # On this date the numbers were compared with what was public: the instances' and Lambda's with copies of AWS's
-# tables; the HTTP API's with AWS's own text (docs.aws.amazon.com/whitepapers/latest/
-# best-practices-api-gateway-private-apis-integration/cost-optimization.html); S3's and the serverless endpoint's
-# GB-seconds with others' accounts of AWS's tables. SERVERLESS_DATA_GB could not be compared.
+# tables; the HTTP API's with AWS's whitepaper (docs.aws.amazon.com/whitepapers/latest/
+# best-practices-api-gateway-private-apis-integration/cost-optimization.html); S3's and the GB-seconds of the
+# serverless endpoint with others' accounts of AWS's tables. SERVERLESS_DATA_GB could not be compared.
 PRICES_CHECKED = "2026-11-23"
 SAGEMAKER_PAGE = "https://aws.amazon.com/sagemaker/ai/pricing/"
 LAMBDA_PAGE = "https://aws.amazon.com/lambda/pricing/"

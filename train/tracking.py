@@ -6,12 +6,15 @@
     python train/tracking.py serve                        # what `make mlflow` does
     python train/tracking.py test build/model build/evaluation/KEY/evaluation.json
 
-    mlflow models serve -m models:/movie-sentiment@champion --env-manager local -p 5002   # it takes raw text:
-    curl -H 'content-type: application/json' -d '{"inputs": ["What a film!"]}' http://127.0.0.1:5002/invocations
-
 The server is the one that MLFLOW_TRACKING_URI names, else that of `make mlflow`. Logging the same thing again
 changes nothing. A model is registered once; it becomes champion if there is none yet, or if its accuracy is
 higher than the champion's on the same validation reviews. train/train.py runs this program to follow it.
+
+MLflow itself serves a registered model, too, and that takes raw text:
+
+    export MLFLOW_TRACKING_URI=http://127.0.0.1:5001
+    mlflow models serve -m models:/movie-sentiment@champion --env-manager local -p 5002
+    curl -H 'content-type: application/json' -d '{"inputs": ["What a film!"]}' http://127.0.0.1:5002/invocations
 """
 
 import argparse
