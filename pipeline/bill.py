@@ -13,8 +13,8 @@ from typing import Any
 
 from pipeline.settings import PipelineError
 
-# On this date the numbers were compared with what was public: the instances' and Lambda's with copies of AWS's
-# tables; the HTTP API's with AWS's whitepaper (docs.aws.amazon.com/whitepapers/latest/
+# On this date the numbers were compared with what is public: of instances and Lambda with copies of AWS's
+# tables; that of the HTTP API with its whitepaper (docs.aws.amazon.com/whitepapers/latest/
 # best-practices-api-gateway-private-apis-integration/cost-optimization.html); S3's and the GB-seconds of the
 # serverless endpoint with others' accounts of AWS's tables. SERVERLESS_DATA_GB could not be compared.
 PRICES_CHECKED = "2026-11-23"
