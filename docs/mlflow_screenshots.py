@@ -35,7 +35,7 @@ TRAININGS = (
 )
 PARAMETERS = ("max_epochs", "batch_size", "learning_rate", "embedding_dim", "hidden_dim", "vocab_size")
 METRICS = ("accuracy", "best_validation_accuracy")
-COLUMN_WIDTH, WIDE_COLUMN = 118, 190
+COLUMN_WIDTH, WIDE_COLUMN = 112, 190
 RUNS = {"width": 1640, "height": 420}
 MODEL = {"width": 1400, "height": 880}
 PATIENCE_MS = 60_000
@@ -135,6 +135,7 @@ def settled(experiment: str) -> str:
             "orderByKey": "attributes.start_time",
             "orderByAsc": False,
             "selectedColumns": columns,
+            "columnOrder": columns,
             "columnWidths": dict.fromkeys(columns, COLUMN_WIDTH) | {columns[-1]: WIDE_COLUMN},
         },
         "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": True,
