@@ -298,6 +298,21 @@ def test_a_server_that_is_down_costs_no_run(champion, server, client, tmp_path):
     assert "on the same validation reviews" in by_hand.out
 
 
+def test_a_taken_port_is_one_line_that_says_what_is_there(server, tmp_path, monkeypatch):
+    port = server.url.rpartition(":")[2]
+    second = tracking(server.url, "serve", "--port", port, "--folder", tmp_path / "mlflow")
+    assert second.status == 1
+    assert second.err.startswith(f"error: {server.url} is an MLflow server already")
+    monkeypatch.setattr(module("tracking"), "SECONDS_TO_ANSWER", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        done = tracking(server.url, "serve", "--port", port, "--folder", tmp_path / "mlflow")
+    assert done.status == 1
+    assert done.err.startswith(f"error: port {port} is taken") and "MLFLOW_PORT=" in done.err
+    assert (second.err + done.err).count("\n") == 2
+    assert not (tmp_path / "mlflow").exists()
+
+
 def test_a_server_that_hangs_costs_no_run(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         done = train(tmp_path / "model", f"http://127.0.0.1:{silent.getsockname()[1]}")
