@@ -26,14 +26,22 @@ class Explanation(NamedTuple):
 def explained(
     reviews: Sequence[np.ndarray],
     architecture: Architecture,
-    logits: np.ndarray,
+    deep: Sequence[float],
     mixture: Sequence[float],
     gradients: Callable[[Sequence[np.ndarray]], list[np.ndarray]],
     ngrams: Ngrams | None,
 ) -> list[Explanation]:
-    """Explanations of whole reviews as ids; `gradients` weighs the words of cropped ones for the LSTM."""
-    of_deep, of_wide = mixture[:2]
-    weights = [of_wide * ngrams.word_shares(ids) if ngrams else np.zeros(len(ids)) for ids in reviews]
+    """Explanations of whole reviews as word ids.
+
+    `deep` are the LSTM's logits of the reviews, and `gradients` weighs the words of cropped ones for it.
+    """
+    of_deep, of_wide, bias = mixture
+    results = []
+    for ids, logit in zip(reviews, deep, strict=True):
+        shares = ngrams.word_shares(ids) if ngrams else np.zeros(len(ids))
+        wide = float(shares.sum()) + ngrams.bias if ngrams else 0.0
+        total = of_deep * float(logit) + of_wide * wide + bias if len(ids) else 0.0
+        results.append(Explanation(total, of_wide * shares))
     cropped = [crop(ids, architecture) for ids in reviews]
     for numbers in groups_of_like_length(cropped, architecture, ROWS_AT_ONCE):
         found = gradients([cropped[number] for number in numbers])
@@ -41,5 +49,5 @@ def explained(
             is_read = np.ones(len(reviews[number]), dtype=bool)
             skipped = architecture.skipped(len(is_read))
             is_read[skipped.start : skipped.stop] = False
-            weights[number][is_read] += of_deep * of_words
-    return [Explanation(float(logit), of_words) for logit, of_words in zip(logits, weights, strict=True)]
+            results[number].weights[is_read] += of_deep * of_words
+    return results

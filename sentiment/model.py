@@ -115,9 +115,14 @@ class LSTMClassifier(nn.Module):
         count = output.new_zeros(batch.reviews).index_add(0, batch.review, batch.lengths.to(output.dtype))
         return torch.cat([maximum, total / count.clamp(min=1)[:, None]], dim=1)
 
-    @torch.inference_mode()
     def part_logits(self, reviews: Sequence[np.ndarray], rows_at_once: int = 64) -> tuple[Tensor, Tensor]:
         """The deep and the wide logits (N,) of whole reviews given as id arrays of the full vocabulary."""
+        deep = self.deep_logits(reviews, rows_at_once)
+        return deep, torch.zeros_like(deep) if self.ngrams is None else self.ngrams(reviews)
+
+    @torch.inference_mode()
+    def deep_logits(self, reviews: Sequence[np.ndarray], rows_at_once: int = 64) -> Tensor:
+        """The LSTM's logits (N,) of whole reviews as word ids; 0 for one without words."""
         self.eval()
         cropped = [crop(ids, self.architecture) for ids in reviews]
         order = np.argsort([len(ids) for ids in cropped], kind="stable")
@@ -126,7 +131,7 @@ class LSTMClassifier(nn.Module):
             rows = order[start : start + rows_at_once]
             batch = collate([cropped[row] for row in rows], self.architecture)
             deep[torch.from_numpy(rows)] = self(batch.to(self.device))
-        return deep, torch.zeros_like(deep) if self.ngrams is None else self.ngrams(reviews)
+        return deep
 
     @torch.inference_mode()
     def logits(self, reviews: Sequence[np.ndarray]) -> Tensor:

@@ -59,14 +59,9 @@ class OnnxEngine:
 
     def explain(self, reviews: Sequence[np.ndarray]) -> list[Explanation]:
         """For each review its logit and each word's weight."""
-        return explained(
-            reviews,
-            self.loaded.architecture,
-            self.logits(reviews),
-            self._mixture,
-            self._gradients,
-            self._ngrams,
-        )
+        architecture = self.loaded.architecture
+        deep = [self._deep(crop(ids, architecture)) if len(ids) else 0.0 for ids in reviews]
+        return explained(reviews, architecture, deep, self._mixture, self._gradients, self._ngrams)
 
     def _logit(self, ids: np.ndarray) -> float:
         of_deep, of_wide, bias = self._mixture

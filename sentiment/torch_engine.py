@@ -27,13 +27,9 @@ class TorchEngine:
         """For each review its logit and each word's weight."""
         model = self.model
         ngrams = None if model.ngrams is None else model.ngrams.as_arrays()
+        deep = model.deep_logits(reviews).tolist()
         return explained(
-            reviews,
-            model.architecture,
-            self.logits(reviews),
-            model.mixture.tolist(),
-            model.word_weights,
-            ngrams,
+            reviews, model.architecture, deep, model.mixture.tolist(), model.word_weights, ngrams
         )
 
 
