@@ -34,7 +34,7 @@ from sentiment.onnx_graph import FILE_NAME, deep_graph
 if TYPE_CHECKING:  # reading a model folder does not need torch
     from sentiment.model import LSTMClassifier
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 SERVING_FILES = (
     "__init__.py",
     "architecture.py",
@@ -56,7 +56,7 @@ SERVING_FILES = (
     "text.py",
     "torch_engine.py",
     "vocabulary.py",
-    "word_gradients.py",
+    "word_weights.py",
 )
 """What of this package the inference entry point needs; all of it runs with torch and numpy alone, or with
 ONNX Runtime and numpy."""

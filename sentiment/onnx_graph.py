@@ -2,10 +2,11 @@
 
 A graph takes `ids` (T, R) and `lengths` (R,), the rows of sentiment.batches.collate laid out by time, and
 gives what the pooling needs of each row: its `maximum` and `total` over the words (R, features), or the
-output at its `last` word (R, hidden_dim). Adding up a review's rows and the dense layer are left to the
-engine: that is a handful of products. Each word vector and each column of the LSTM's matrices has a scale
-of its own, which keeps the loss of accuracy within noise; inputs and states are quantised by the operator
-as it runs.
+output at its `last` word (R, hidden_dim). For explanations it gives all `states` too (T, directions, R,
+hidden_dim): an output that is not asked for costs nothing. Adding up a review's rows and the dense layer are
+left to the engine: that is a handful of products. Each word vector and each column of the LSTM's matrices has
+a scale of its own, which keeps the loss of accuracy within noise; inputs and states are quantised by the
+operator as it runs.
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from sentiment import onnx_format as onnx
 from sentiment.architecture import Architecture
 
 FILE_NAME = "model.onnx"
+STATES = "states"
 _GATES = (0, 3, 1, 2)
 """torch lays out input, forget, cell, output; ONNX input, output, forget, cell."""
 _LOWEST = float(np.finfo(np.float32).min)
@@ -36,7 +38,7 @@ def deep_graph(
         onnx.node(
             "DynamicQuantizeLSTM" if quantized else "LSTM",
             run,
-            ["states", "last_states"],
+            [STATES, "last_states"],
             domain=onnx.MICROSOFT if quantized else "",
             hidden_size=architecture.hidden_dim,
             direction="bidirectional" if architecture.bidirectional else "forward",
@@ -46,14 +48,20 @@ def deep_graph(
     if is_last:
         tensors["first_axis"] = np.array([0])
         nodes.append(onnx.node("Squeeze", ["last_states", "first_axis"], ["last"]))
-        outputs = {"last": ("float32", ["R", features])}
     else:
         pool_tensors, pool_nodes = _pooling(features)
         tensors |= pool_tensors
         nodes += pool_nodes
-        outputs = {name: ("float32", ["R", features]) for name in ("maximum", "total")}
     inputs = {"ids": ("int32", ["T", "R"]), "lengths": ("int64", ["R"])}
+    outputs = {name: ("float32", ["R", features]) for name in pooled_outputs(architecture)}
+    directions = features // architecture.hidden_dim
+    outputs[STATES] = ("float32", ["T", directions, "R", architecture.hidden_dim])
     return onnx.model(nodes, tensors, inputs, outputs)
+
+
+def pooled_outputs(architecture: Architecture) -> tuple[str, ...]:
+    """The names of what the pooling needs."""
+    return ("last",) if architecture.pooling == "last" else ("maximum", "total")
 
 
 def _embedding(vectors: np.ndarray, quantized: bool) -> tuple[dict[str, np.ndarray], list[bytes]]:
@@ -109,9 +117,9 @@ def _pooling(features: int) -> tuple[dict[str, np.ndarray], list[bytes]]:
         onnx.node("Unsqueeze", ["places", "time_axis"], ["places_column"]),
         onnx.node("Less", ["places_column", "lengths"], ["is_word"]),
         onnx.node("Unsqueeze", ["is_word", "unit_axes"], ["is_word_wide"]),
-        onnx.node("Where", ["is_word_wide", "states", "lowest"], ["for_maximum"]),
+        onnx.node("Where", ["is_word_wide", STATES, "lowest"], ["for_maximum"]),
         onnx.node("ReduceMax", ["for_maximum"], ["row_maximum"], axes=[0], keepdims=0),
-        onnx.node("Where", ["is_word_wide", "states", "nothing"], ["for_total"]),
+        onnx.node("Where", ["is_word_wide", STATES, "nothing"], ["for_total"]),
         onnx.node("ReduceSum", ["for_total", "first_axis"], ["row_total"], keepdims=0),
     ]
     for name in ("maximum", "total"):

@@ -129,10 +129,7 @@ def tokenize_with_places(review: str, name: str) -> list[Token]:
         blanked = review.replace("<br />", " " * len("<br />"))
         lowered = blanked.lower()
         if "<" not in blanked and "&" not in blanked and len(lowered) == len(review):
-            return [
-                Token(match.group(), review[match.start() : match.end()], *match.span())
-                for match in _WORDS.finditer(lowered)
-            ]
+            return _tokens_in_order(words(blanked), lowered, review)
         text, places = _located(
             [(m.start(), m.end(), _without_markup(m)) for m in _MARKUP.finditer(review)], review
         )
@@ -148,6 +145,19 @@ def tokenize_with_places(review: str, name: str) -> list[Token]:
         first, last = origins[match.start()], origins[match.end() - 1]
         word = match.group() if wanted is None else stem(match.group())
         tokens.append(Token(word, text[first : last + 1], places[first][0], places[last][1]))
+    return tokens
+
+
+def _tokens_in_order(found: list[str], lowered: str, review: str) -> list[Token]:
+    """The tokens of the words found, each looked for from the end of the one before.
+
+    That finds it and nothing earlier: every character that a word can begin with belongs to a word.
+    """
+    tokens, end = [], 0
+    for word in found:
+        start = lowered.index(word, end)
+        end = start + len(word)
+        tokens.append(Token(word, review[start:end], start, end))
     return tokens
 
 

@@ -6,9 +6,13 @@ import numpy as np
 import torch
 
 from sentiment.artifact import LoadedModel, read_weights
+from sentiment.batches import crop, groups_of_like_length
 from sentiment.errors import ArtifactError
-from sentiment.explanation import Explanation, explained
-from sentiment.model import LSTMClassifier
+from sentiment.explanation import Explanation, explanation
+from sentiment.model import LSTMClassifier, collate
+from sentiment.word_weights import word_weights
+
+ROWS_AT_ONCE = 64
 
 
 class TorchEngine:
@@ -25,12 +29,22 @@ class TorchEngine:
 
     def explain(self, reviews: Sequence[np.ndarray]) -> list[Explanation]:
         """For each review its logit and each word's weight."""
-        model = self.model
+        model, architecture = self.model, self.model.architecture
         ngrams = None if model.ngrams is None else model.ngrams.as_arrays()
-        deep = model.deep_logits(reviews).tolist()
-        return explained(
-            reviews, model.architecture, deep, model.mixture.tolist(), model.word_weights, ngrams
-        )
+        of_deep, of_wide = model.mixture.tolist()
+        dense = model.dense.weight.detach()[0].cpu().numpy()
+        results = [Explanation(0.0, np.zeros(0))] * len(reviews)
+        cropped = [crop(ids, architecture) for ids in reviews]
+        for numbers in groups_of_like_length(cropped, architecture, ROWS_AT_ONCE):
+            batch = collate([cropped[number] for number in numbers], architecture)
+            logits, states = model.logits_and_states(batch.to(model.device))
+            first_rows = np.flatnonzero(np.diff(batch.review.numpy(), prepend=-1))
+            of_reviews = np.split(states.cpu().numpy(), first_rows[1:])
+            lengths = np.split(batch.lengths.numpy(), first_rows[1:])
+            for number, logit, *rows in zip(numbers, logits.tolist(), of_reviews, lengths, strict=True):
+                deep = Explanation(logit, word_weights(*rows, dense, architecture.pooling))
+                results[number] = explanation(reviews[number], architecture, (of_deep, of_wide), deep, ngrams)
+        return results
 
 
 def load_model(loaded: LoadedModel, device: str | torch.device = "cpu") -> LSTMClassifier:
