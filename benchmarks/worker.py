@@ -7,9 +7,9 @@
 
 KIND is "reference", "recipe", or a recipe by one of its runtimes, "onnxruntime" or "torch", and FOLDER the
 stored model; or "predecessor" (predecessor.py), "predecessor-lean" with this project's tokenizer, and FOLDER
-a corpus. Each measurement of `serve` ends after S seconds. `serve` and `first` read the first review as a JSON
-string from standard input and print "ready" once it is answered; `serve` then prints its figures as JSON.
-Both keep to one processor core.
+a corpus. Each measurement of `serve` ends after S seconds. `serve` and `first` read the first review as a
+JSON string from standard input and print "ready" once it is answered; `serve` then prints its figures as
+JSON. Both keep to one processor core.
 """
 
 import json

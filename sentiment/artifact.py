@@ -18,7 +18,6 @@ import tempfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,6 +111,8 @@ def _write_contents(
     metrics: dict,
     recipe: dict,
 ) -> None:
+    from importlib.metadata import version as version_of  # slow to import, and an endpoint never writes
+
     weights = {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
     # Not compressed: the archive is, and an endpoint that starts reads them sooner.
     np.savez(folder / "weights.npz", **weights)
