@@ -1,6 +1,6 @@
 """The model computed by ONNX Runtime in int8, without torch: starts and answers several times sooner.
 
-ONNX Runtime runs the LSTM (onnx_graph.py); n-grams, pooling over a review's rows, the dense layer and, for
+ONNX Runtime runs the LSTM (onnx_graph.py); n-grams, pooling over a review's words, the dense layer and, for
 explanations, the words' weights are numpy. Logits and weights differ from torch's by what rounding costs.
 """
 
@@ -19,7 +19,7 @@ from sentiment.batches import crop
 from sentiment.errors import ArtifactError
 from sentiment.explanation import Explanation, explanation
 from sentiment.ngrams import Ngrams
-from sentiment.onnx_graph import FILE_NAME, STATES, pooled_outputs
+from sentiment.onnx_graph import FILE_NAME
 from sentiment.vocabulary import NO_WORD
 from sentiment.word_weights import word_weights
 
@@ -42,7 +42,6 @@ class OnnxEngine:
             )
         except Exception as error:  # ONNX Runtime's kinds have no base of their own
             raise ArtifactError(f"{file}: ONNX Runtime cannot load it ({error})") from None
-        self._pooled = pooled_outputs(loaded.architecture)
         small = ("dense.weight", "dense.bias", "mixture", "ngrams.keys", "ngrams.weights")
         weights = read_weights(loaded, small)
         self._dense, self._bias = weights["dense.weight"][0], float(weights["dense.bias"][0])
@@ -65,21 +64,19 @@ class OnnxEngine:
     def _logit(self, ids: np.ndarray) -> float:
         of_deep, of_wide = self._mixture
         cropped = crop(ids, self.loaded.architecture)
-        logit = of_deep * self._deep(len(cropped), self._run(*self._rows(cropped)))
+        logit = of_deep * self._deep(self._states(cropped), len(cropped))
         return logit if self._ngrams is None else logit + of_wide * self._ngrams.logit(ids)
 
     def _explain(self, ids: np.ndarray) -> Explanation:
         architecture = self.loaded.architecture
         cropped = crop(ids, architecture)
-        by_time, lengths = self._rows(cropped)
-        *pooled, states = self._run(by_time, lengths, STATES)
-        by_row = states.transpose(2, 0, 1, 3)
-        weights = word_weights(by_row, lengths, self._dense, architecture.pooling)
-        deep = Explanation(self._deep(len(cropped), pooled), weights)
+        states = self._states(cropped)
+        weights = word_weights(states, len(cropped), self._dense, architecture.pooling)
+        deep = Explanation(self._deep(states, len(cropped)), weights)
         return explanation(ids, architecture, self._mixture, deep, self._ngrams)
 
-    def _rows(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The rows (T, R) of one cropped review by time, and their lengths (R,).
+    def _states(self, ids: np.ndarray) -> np.ndarray:
+        """The LSTM's states (R, T, directions, hidden_dim) in the rows of one cropped review.
 
         Reviews do not share a run: its roundings depend on all in it.
         """
@@ -87,18 +84,15 @@ class OnnxEngine:
         rows = -(-len(ids) // width)
         padded = np.full(rows * width, NO_WORD, dtype=np.int32)
         padded[: len(ids)] = ids
-        lengths = np.full(rows, width, dtype=np.int64)
-        lengths[-1] = len(ids) - (rows - 1) * width
-        return np.ascontiguousarray(padded.reshape(rows, width).T), lengths
+        by_time = np.ascontiguousarray(padded.reshape(rows, width).T)
+        (states,) = self._session.run(None, {"ids": by_time})
+        return states.transpose(2, 0, 1, 3)
 
-    def _run(self, by_time: np.ndarray, lengths: np.ndarray, *more: str) -> list[np.ndarray]:
-        """What is pooled of each row, and `more` outputs of the graph."""
-        return self._session.run([*self._pooled, *more], {"ids": by_time, "lengths": lengths})
-
-    def _deep(self, words: int, pooled: list[np.ndarray]) -> float:
-        """The LSTM's logit of a cropped review of so many words."""
+    def _deep(self, states: np.ndarray, words: int) -> float:
+        """The LSTM's logit of a cropped review of so many words; only its last row has padding."""
+        rows, steps = states.shape[:2]
+        of_words = states.reshape(rows * steps, -1)[:words]
         if self.loaded.architecture.pooling == "last":
-            return float(pooled[0][0] @ self._dense) + self._bias
-        maximum, total = pooled[0].max(0), pooled[1].sum(0)
-        of_maximum, of_mean = self._dense[: len(maximum)], self._dense[len(maximum) :]
-        return float(maximum @ of_maximum) + float(total @ of_mean) / words + self._bias
+            return float(of_words[-1] @ self._dense) + self._bias
+        of_maximum, of_mean = np.split(self._dense, 2)
+        return float(of_words.max(0) @ of_maximum) + float(of_words.mean(0) @ of_mean) + self._bias

@@ -40,9 +40,9 @@ class TorchEngine:
             logits, states = model.logits_and_states(batch.to(model.device))
             first_rows = np.flatnonzero(np.diff(batch.review.numpy(), prepend=-1))
             of_reviews = np.split(states.cpu().numpy(), first_rows[1:])
-            lengths = np.split(batch.lengths.numpy(), first_rows[1:])
-            for number, logit, *rows in zip(numbers, logits.tolist(), of_reviews, lengths, strict=True):
-                deep = Explanation(logit, word_weights(*rows, dense, architecture.pooling))
+            for number, logit, of_review in zip(numbers, logits.tolist(), of_reviews, strict=True):
+                weights = word_weights(of_review, len(cropped[number]), dense, architecture.pooling)
+                deep = Explanation(logit, weights)
                 results[number] = explanation(reviews[number], architecture, (of_deep, of_wide), deep, ngrams)
         return results
 
