@@ -295,7 +295,7 @@ def _faithfulness(result: dict):
 
     figure = Figure(figsize=(8, 4.4), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
-    colours = {"states": OURS, "random": LINE, "ngrams": PREDECESSOR}
+    colours = {"states": OURS, "random": QUIET, "ngrams": PREDECESSOR}
     dashes = itertools.cycle(["-", (0, (5, 2)), (0, (2, 1.5)), (0, (6, 2, 1, 2))])
     for row in reversed(result["rows"]):
         style = {

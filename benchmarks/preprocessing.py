@@ -19,7 +19,7 @@ from sentiment import text
 from sentiment.progress import Progress
 
 MOST_CORES = 2
-SAMPLE, QUICK_SAMPLE = 500, 5
+SAMPLE, QUICK_SAMPLE = 200, 5
 AT_ONCE = 250
 COLUMNS = ("tokenizer", "cores", "reviews", "seconds", "reviews/s", "times the predecessor's")
 REFERENCE = "predecessor"
