@@ -2,7 +2,9 @@
 
 Without names, everything that takes part is measured (half an hour on two cores), the table is printed, and
 the table, the pictures and the model card's figures are written to docs/. With names, only those rows are
-measured and kept. What was measured before is not measured again unless its inputs changed, or with --again.
+measured and kept; what was measured before is not measured again unless its inputs changed, or with --again.
+The pieces inference, preprocessing and faithfulness run alone by their names, anew each time, and write their
+figures to docs/ too.
 """
 
 import argparse
@@ -10,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import card, charts, machine, report, table
+from benchmarks import card, charts, machine, pieces, report, table
 from benchmarks.corpus import Corpus, write_corpus
 from benchmarks.errors import BenchError
 from benchmarks.measure import Bench, choose, contestants
@@ -46,13 +48,18 @@ def run(options: argparse.Namespace) -> None:
     if options.list:
         for name, contestant in taking_part.items():
             print(f"{name:<15} {contestant.title}")
+        for name, piece in pieces.PIECES.items():
+            print(f"{name:<15} (a piece) {piece.title}")
         return
     if options.render:
-        render(json.loads((DOCS / "benchmarks.json").read_text(encoding="utf-8")), DOCS)
+        render(card.figures(DOCS), DOCS)
+        for name, result in card.figures(DOCS)["pieces"].items():
+            pieces.write(name, result, DOCS)
         return
-    unknown = [name for name in options.names if name not in taking_part]
+    known = [*taking_part, *pieces.PIECES]
+    unknown = [name for name in options.names if name not in known]
     if unknown:
-        raise BenchError(f"there is no {', '.join(unknown)}; choose of {', '.join(taking_part)}")
+        raise BenchError(f"there is no {', '.join(unknown)}; choose of {', '.join(known)}")
     folder = options.build / "bench" / ("quick" if options.quick else "full")
     settings = Settings(data=options.data, data_path=options.data_path, build=options.build)
     step("Reviews")
@@ -66,31 +73,49 @@ def run(options: argparse.Namespace) -> None:
     bench = Bench(
         corpus, Results(folder / "results", machine.describe(), options.again), folder, options.quick, say
     )
+    target = folder / "report" if options.quick else DOCS
     rows = []
-    for name in options.names or taking_part:
-        step(taking_part[name].title)
-        rows.append(bench.row(taking_part[name], options.seeds))
-    if options.names:
+    for name in taking_part:
+        if not options.names or name in options.names:
+            step(taking_part[name].title)
+            rows.append(bench.row(taking_part[name], options.seeds))
+    if options.names and rows:
         print("\n" + table.as_text(table.with_ratios(rows)))
         say("a table of these rows alone; without names, everything is measured and written")
-        return
-    step("Calibration, slices and mistakes")
-    result = report.assemble(bench, rows, options.data, options.aclimdb)
-    target = folder / "report" if options.quick else DOCS
-    render(result, target)
-    print("\n" + (target / "benchmarks.txt").read_text(encoding="utf-8"))
+    for name, piece in pieces.PIECES.items():
+        if not options.names or name in options.names:
+            step(piece.title)
+            measured = pieces.measured(name, bench)
+            written = pieces.write(name, measured, target)
+            print("\n" + pieces.document(name, measured))
+            say(f"wrote: {', '.join(shown(target / each) for each in written)}")
+    if not options.names:
+        step("Calibration, slices and mistakes")
+        result = report.assemble(bench, rows, options.data, options.aclimdb)
+        render(result, target)
+        print("\n" + (target / "benchmarks.txt").read_text(encoding="utf-8"))
+    elif target == DOCS:
+        fill_card()
+
+
+def fill_card() -> None:
+    """Make the model card's figures anew from those in docs/."""
+    with written_aside(DOCS / "model.md") as aside:
+        text = (DOCS / "model.md").read_text(encoding="utf-8")
+        aside.write_text(card.filled(text, card.figures(DOCS)), encoding="utf-8")
 
 
 def render(result: dict, target: Path) -> None:
     """Write the table, the pictures and, for docs/, the figures of the model card, from the figures alone."""
     target.mkdir(parents=True, exist_ok=True)
+    result = {name: value for name, value in result.items() if name != "pieces"}
     files = {"benchmarks.json": json.dumps(result, indent=1) + "\n", "benchmarks.txt": table.document(result)}
-    if target == DOCS:
-        files["model.md"] = card.filled((DOCS / "model.md").read_text(encoding="utf-8"), result)
     for name, content in files.items():
         with written_aside(target / name) as aside:
             aside.write_text(content, encoding="utf-8")
     pictures = charts.draw(result, target)
+    if target == DOCS:
+        fill_card()
     say(f"wrote: {', '.join(shown(target / name) for name in [*files, *pictures])}")
 
 

@@ -1,4 +1,4 @@
-"""The figures of the model card: blocks between markers, made from docs/benchmarks.json alone.
+"""The figures of the model card: blocks between markers, made from the JSON files in docs/ alone.
 
 A block begins with a line `<!-- figures: NAME -->` and ends with `<!-- end of figures -->`.
 """
@@ -8,11 +8,21 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import table
+from benchmarks import pieces, table
 from benchmarks.errors import BenchError
 
 CHOICES = Path(__file__).with_name("choices.json")
 _BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n)(.*?)(<!-- end of figures -->)", re.DOTALL)
+
+
+def figures(folder: Path) -> dict:
+    """What benchmarks.json holds, and under `pieces` the figures of the pieces that were measured."""
+
+    def read(name: str) -> dict:
+        return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+
+    measured = {name: read(name) for name in pieces.PIECES if (folder / f"{name}.json").is_file()}
+    return read("benchmarks") | {"pieces": measured}
 
 
 def filled(card: str, result: dict) -> str:
@@ -206,6 +216,15 @@ def _mistakes(result: dict) -> str:
     return "\n".join(lines) or "None on these test reviews."
 
 
+def _piece(name: str) -> Callable[[dict], str]:
+    def block(result: dict) -> str:
+        if name not in result["pieces"]:
+            return f"Not measured yet: `python -m benchmarks {name}`."
+        return pieces.markdown(name, result["pieces"][name])
+
+    return block
+
+
 def _plain(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
@@ -230,4 +249,5 @@ BLOCKS: dict[str, Callable[[dict], str]] = {
     "slices": _slices,
     "sentences": _sentences,
     "mistakes": _mistakes,
+    **{name: _piece(name) for name in pieces.PIECES},
 }

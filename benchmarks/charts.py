@@ -45,21 +45,31 @@ def draw(result: dict, folder: Path) -> list[str]:
         for name, picture in drawn.items():
             figure = picture(result)
             if result["quick"]:
-                figure.text(
-                    0.5,
-                    0.5,
-                    "QUICK RUN",
-                    rotation=25,
-                    size=48,
-                    color=LINE,
-                    ha="center",
-                    va="center",
-                    zorder=10,
-                    alpha=0.7,
-                )
-            with written_aside(folder / name) as aside:
-                figure.savefig(aside, format="svg", metadata={"Date": None, "Creator": None})
+                _mark_as_quick(figure)
+            _save(figure, folder / name)
     return list(drawn)
+
+
+def draw_faithfulness(result: dict, folder: Path) -> list[str]:
+    """Write the picture of faithfulness.py's curves into `folder` and return its name."""
+    import matplotlib
+
+    with matplotlib.rc_context(STYLE):
+        figure = _faithfulness(result)
+        if result["quick"]:
+            _mark_as_quick(figure)
+        _save(figure, folder / "faithfulness.svg")
+    return ["faithfulness.svg"]
+
+
+def _mark_as_quick(figure) -> None:
+    at = {"rotation": 25, "ha": "center", "va": "center"}
+    figure.text(0.5, 0.5, "QUICK RUN", size=48, color=LINE, zorder=10, alpha=0.7, **at)
+
+
+def _save(figure, file: Path) -> None:
+    with written_aside(file) as aside:
+        figure.savefig(aside, format="svg", metadata={"Date": None, "Creator": None})
 
 
 def _figure(width: float, height: float):
@@ -276,6 +286,36 @@ def _reliability(result: dict):
     lower.set_ylabel("share of test")
     lower.set_xlabel("probability of positive that the model states")
     upper.set_title("Does a probability mean what it says?")
+    return figure
+
+
+def _faithfulness(result: dict):
+    """Probability of the verdict as words are deleted, and as they are put in, by candidate."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.4), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    colours = {"states": OURS, "random": QUIET, "ngrams": PREDECESSOR}
+    dashes = itertools.cycle(["-", (0, (5, 2)), (0, (2, 1.5)), (0, (6, 2, 1, 2))])
+    for row in reversed(result["rows"]):
+        style = {
+            "color": colours.get(row["name"], CLASSICAL),
+            "linestyle": "-" if row["name"] in colours else next(dashes),
+            "linewidth": 2.4 if row["name"] == "states" else 1.4,
+        }
+        panels[0].plot(result["shares"], row["deletion"], label=row["title"], **style)
+        panels[1].plot(result["shares"], row["insertion"], **style)
+    for axes, title in zip(panels, ("words taken out", "words put in"), strict=True):
+        _percent_axis(axes.xaxis)
+        _percent_axis(axes.yaxis)
+        axes.set_ylim(0, 1)
+        axes.grid(axis="y", color=LINE, linewidth=0.7)
+        axes.set_axisbelow(True)
+        axes.set_xlabel("share of the review's words")
+        axes.set_title(title)
+    panels[0].set_ylabel("probability of the verdict")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 

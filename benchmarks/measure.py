@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -118,7 +118,7 @@ class Bench:
 
     def _train_reference(self, contestant: Contestant, folder: Path) -> dict:
         mode = "quick" if self.quick else "full"
-        command = _worker("fit", contestant.name, self.corpus.folder, folder, mode)
+        command = worker("fit", contestant.name, self.corpus.folder, folder, mode)
         done = run_process(command, self.say)
         return {
             "seconds": done.seconds,
@@ -152,7 +152,7 @@ class Bench:
         def measured() -> dict:
             file.parent.mkdir(parents=True, exist_ok=True)
             done = run_process(
-                _worker("score", contestant.kind, self.model_folder(contestant), self.corpus.folder, file),
+                worker("score", contestant.kind, self.model_folder(contestant), self.corpus.folder, file),
                 lambda line: None,
             )
             scored = self.scores(contestant)
@@ -180,11 +180,11 @@ class Bench:
             texts = self.corpus.reviews.select("test").texts
             review = sorted(texts, key=len)[len(texts) // 2]
             first = [
-                first_answer(_worker("first", contestant.kind, folder), review)[0]
+                first_answer(worker("first", contestant.kind, folder), review)[0]
                 for _ in range(0 if self.quick else COLD_STARTS - 1)
             ]
             seconds, figures = first_answer(
-                _worker("serve", contestant.kind, folder, self.corpus.folder), review
+                worker("serve", contestant.kind, folder, self.corpus.folder), review
             )
             return {**figures, "cold_start_s": float(np.median([*first, seconds]))}
 
@@ -195,6 +195,21 @@ class Bench:
             f"{result['reviews_per_second']:,.0f} reviews/s, cold start {result['cold_start_s']:.2f} s"
         )
         return result
+
+    def trained(self, names: Sequence[str]) -> dict[str, Path]:
+        """The folders of those recipes that are trained, in that order; where none is, `fast` is trained."""
+        if not any(self._is_trained(self.contestant(name)) for name in names):
+            self.train(self.contestant("fast"))
+        return {
+            name: self.model_folder(self.contestant(name))
+            for name in names
+            if self._is_trained(self.contestant(name))
+        }
+
+    def _is_trained(self, contestant: Contestant) -> bool:
+        key = contestant.key(self.corpus, self.quick)
+        is_kept = self.results.has(f"{contestant.name}-{contestant.seed}-train", key)
+        return is_kept and self.model_folder(contestant).is_dir()
 
     def row(self, contestant: Contestant, seeds: int = 1) -> dict:
         """One row of the table: all three measurements, and accuracies of further seeds of newer recipes."""
@@ -318,7 +333,8 @@ def size_mb(folder: Path) -> float:
     return sum(file.stat().st_size for file in files) / 1e6
 
 
-def _worker(*arguments: object) -> list:
+def worker(*arguments: object) -> list:
+    """The command of one of the bench's processes: see worker.py."""
     return [sys.executable, "-m", "benchmarks.worker", *arguments]
 
 

@@ -51,6 +51,10 @@ class Results:
             aside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         return result, False
 
+    def has(self, name: str, key: str) -> bool:
+        """Whether a result was kept under the key. Raises BenchError where it comes from another machine."""
+        return self._kept(name, key) is not None
+
     def _kept(self, name: str, key: str) -> dict | None:
         try:
             kept = json.loads(self._file(name).read_text(encoding="utf-8"))

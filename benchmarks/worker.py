@@ -2,12 +2,14 @@
 
     python -m benchmarks.worker fit REFERENCE CORPUS FOLDER     train a reference and store it
     python -m benchmarks.worker score KIND FOLDER CORPUS FILE   its probabilities for every file of the corpus
-    python -m benchmarks.worker serve KIND FOLDER CORPUS        answer one review, then measure answering many
+    python -m benchmarks.worker serve KIND FOLDER CORPUS [S]    answer one review, then measure answering many
     python -m benchmarks.worker first KIND FOLDER               answer one review and end
 
-KIND is "reference" or "recipe", FOLDER the stored model. `serve` and `first` read the first review as a JSON
-string from standard input and print "ready" once it is answered; `serve` then prints its figures as JSON.
-Both keep to one processor core.
+KIND is "reference", "recipe", or a recipe by one of its runtimes, "onnxruntime" or "torch", and FOLDER the
+stored model; or "predecessor" (predecessor.py), "predecessor-lean" with this project's tokenizer, and FOLDER
+a corpus. Each measurement of `serve` ends after S seconds. `serve` and `first` read the first review as a
+JSON string from standard input and print "ready" once it is answered; `serve` then prints its figures as
+JSON. Both keep to one processor core.
 """
 
 import json
@@ -22,6 +24,10 @@ NEAREST = 101
 LONG_WORDS = 500
 BATCH = 64
 BATCHES = 16
+SECONDS = 10.0
+FEWEST = 5
+PREDECESSOR_VOCABULARY = 2000
+RECIPES = {"recipe": None, "onnxruntime": "onnxruntime", "torch": "torch"}
 QUICK_SETTINGS = {"epochs": 1, "num_round": 60}
 
 
@@ -47,11 +53,20 @@ def fit(name: str, corpus: str, folder: str, quick: str) -> None:
 
 def load(kind: str, folder: str) -> tuple[Callable, object]:
     """A function from reviews to probabilities, and the model behind it."""
-    if kind == "recipe":
+    if kind in RECIPES:
         from sentiment.predictor import Predictor
 
-        predictor = Predictor.from_folder(folder)
+        predictor = Predictor.from_folder(folder, runtime=RECIPES[kind])
         return lambda reviews: [each.probability for each in predictor.predict(reviews)], predictor
+    if kind.startswith("predecessor"):
+        from benchmarks import predecessor
+        from benchmarks.corpus import read_labelled
+        from sentiment.text import review_to_words
+
+        tokenize = predecessor.review_to_words if kind == "predecessor" else review_to_words
+        texts = read_labelled(Path(folder), "train").texts[:PREDECESSOR_VOCABULARY]
+        model = predecessor.Predecessor(tokenize, [review_to_words(text) for text in texts])
+        return model.probabilities, model
     import joblib
 
     model = joblib.load(Path(folder) / "model.joblib")
@@ -88,7 +103,8 @@ def first(kind: str, folder: str) -> None:
     answer_first(kind, folder)
 
 
-def serve(kind: str, folder: str, corpus: str) -> None:
+def serve(kind: str, folder: str, corpus: str, seconds: str = str(SECONDS)) -> None:
+    enough = float(seconds)
     probabilities, model = answer_first(kind, folder)
     import numpy as np
 
@@ -100,30 +116,50 @@ def serve(kind: str, folder: str, corpus: str) -> None:
     for name, words in (("median", float(np.median(lengths))), ("long", LONG_WORDS)):
         nearest = np.argsort(np.abs(lengths - words), kind="stable")[:NEAREST]
         reviews = [texts[row] for row in nearest]
-        figures[name] = {"words": words, **percentiles(lambda review: probabilities([review]), reviews)}
-        if kind == "recipe":
-            figures[name]["explained"] = percentiles(lambda review: model.explain([review]), reviews)
-    many = texts[: BATCH * BATCHES]
-    started = time.perf_counter()
-    for start in range(0, len(many), BATCH):
-        probabilities(many[start : start + BATCH])
-    figures["reviews_per_second"] = len(many) / (time.perf_counter() - started)
+        figures[name] = {
+            "words": words,
+            **percentiles(lambda review: probabilities([review]), reviews, enough),
+        }
+        if kind in RECIPES:
+            explained = percentiles(lambda review: model.explain([review]), reviews, enough)
+            figures[name]["explained"] = explained
+    figures["reviews_per_second"] = rate(probabilities, texts, enough)
+    if kind in RECIPES:
+        figures["explained_per_second"] = rate(model.explain, texts, enough)
     print(json.dumps(figures), flush=True)
 
 
-def percentiles(answer: Callable[[str], object], reviews: list[str]) -> dict[str, float]:
-    """Milliseconds from text to answer, p50 and p99, over ROUNDS rounds after one unmeasured."""
+def percentiles(answer: Callable[[str], object], reviews: list[str], enough: float) -> dict[str, float]:
+    """Milliseconds from text to answer, p50 and p99, over ROUNDS rounds after a warm-up.
+
+    Ends after `enough` seconds, once FEWEST reviews are measured.
+    """
     import numpy as np
 
-    seconds = []
-    for turn in range(ROUNDS + 1):
-        for review in reviews:
-            started = time.perf_counter()
-            answer(review)
-            if turn:
-                seconds.append(time.perf_counter() - started)
+    for review in reviews[:FEWEST]:
+        answer(review)
+    seconds, until = [], time.perf_counter() + enough
+    for review in reviews * ROUNDS:
+        started = time.perf_counter()
+        answer(review)
+        ended = time.perf_counter()
+        seconds.append(ended - started)
+        if ended > until and len(seconds) >= FEWEST:
+            break
     p50, p99 = np.percentile(seconds, (50, 99)) * 1000
     return {"p50_ms": float(p50), "p99_ms": float(p99)}
+
+
+def rate(answer: Callable[[list[str]], object], texts: list[str], enough: float) -> float:
+    """Reviews a second in batches of BATCH, of BATCHES at most; the last is begun within `enough` seconds."""
+    started, done = time.perf_counter(), 0
+    for start in range(0, min(len(texts), BATCH * BATCHES), BATCH):
+        batch = texts[start : start + BATCH]
+        answer(batch)
+        done += len(batch)
+        if time.perf_counter() - started > enough:
+            break
+    return done / (time.perf_counter() - started)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ import tempfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +33,7 @@ from sentiment.onnx_graph import FILE_NAME, deep_graph
 if TYPE_CHECKING:  # reading a model folder does not need torch
     from sentiment.model import LSTMClassifier
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 SERVING_FILES = (
     "__init__.py",
     "architecture.py",
@@ -56,7 +55,7 @@ SERVING_FILES = (
     "text.py",
     "torch_engine.py",
     "vocabulary.py",
-    "word_gradients.py",
+    "word_weights.py",
 )
 """What of this package the inference entry point needs; all of it runs with torch and numpy alone, or with
 ONNX Runtime and numpy."""
@@ -112,6 +111,8 @@ def _write_contents(
     metrics: dict,
     recipe: dict,
 ) -> None:
+    from importlib.metadata import version as version_of  # slow to import, and an endpoint never writes
+
     weights = {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
     # Not compressed: the archive is, and an endpoint that starts reads them sooner.
     np.savez(folder / "weights.npz", **weights)

@@ -1,10 +1,11 @@
 """How far a model's probabilities can be believed, measured on the validation reviews.
 
-A model's logit is a weighted sum of its parts' logits and a bias: for the wide-and-deep models a logistic
-regression of the two parts, for an LSTM alone a temperature (one weight, no bias). Both are fitted on the
-validation reviews, so a figure measured on the same reviews would flatter. All figures here are therefore
-cross-fitted: the reviews fall into FOLDS parts, and each part's probabilities come from weights fitted on the
-others. The parts are contiguous within each label, since reviews of one movie stand together.
+A model's logit is a weighted sum of its parts' logits: for the wide-and-deep models a logistic regression of
+the two parts, for an LSTM alone a temperature (one weight). There is no bias: one fitted to whole reviews
+would make short sentences lean to one side. The weights are fitted on the validation reviews, so a figure
+measured on the same reviews would flatter. All figures here are therefore cross-fitted: the reviews fall into
+FOLDS parts, and each part's probabilities come from weights fitted on the others. The parts are contiguous
+within each label, since reviews of one movie stand together.
 
 The expected calibration error is the mean distance between probability and share of positive reviews over
 BINS bins of equally many reviews. Chance alone makes it differ from 0: `chance` is what a perfectly
@@ -27,14 +28,14 @@ SHRINKAGE = 1e-4
 STEPS = 50
 
 
-def calibration(parts: np.ndarray, labels: np.ndarray, bias: bool) -> dict:
+def calibration(parts: np.ndarray, labels: np.ndarray) -> dict:
     """The `calibration` entry of metrics.json.
 
-    `parts` (N, P) are the logits of the model's parts on validation reviews, `labels` (N,) are 0 or 1, and
-    `bias` says whether the model's sum has one. Keys: `reviews`, `expected_calibration_error`, `chance`,
-    `bins` (each `reviews`, mean `probability` and share `positive`) and `unsure`, [low, high] or None.
+    `parts` (N, P) are the logits of the model's parts on validation reviews, `labels` (N,) are 0 or 1. Keys:
+    `reviews`, `expected_calibration_error`, `chance`, `bins` (each `reviews`, mean `probability` and share
+    `positive`) and `unsure`, [low, high] or None.
     """
-    probability = cross_fitted(parts, labels, bias)
+    probability = cross_fitted(parts, labels)
     bins = reliability(probability, labels)
     error = sum(row["reviews"] * abs(row["probability"] - row["positive"]) for row in bins)
     return {
@@ -46,13 +47,12 @@ def calibration(parts: np.ndarray, labels: np.ndarray, bias: bool) -> dict:
     }
 
 
-def fit_sum(parts: np.ndarray, labels: np.ndarray, bias: bool) -> tuple[np.ndarray, float]:
-    """Weights (P,), none below 0, and bias of the sum of logits with the least log loss; Newton's method.
+def fit_sum(parts: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Weights (P,), none below 0, of the sum of logits with the least log loss; Newton's method.
 
     A single part keeps a weight above 0, so that calibration never takes a model's verdicts away.
     """
-    features = np.column_stack([parts, np.ones(len(labels))]) if bias else np.asarray(parts)
-    features = features.astype(np.float64)
+    features = np.asarray(parts, dtype=np.float64)
     count, size = features.shape
     weights = np.zeros(size)
     if count:
@@ -65,11 +65,10 @@ def fit_sum(parts: np.ndarray, labels: np.ndarray, bias: bool) -> tuple[np.ndarr
             weights = weights - step / max(1.0, float(np.abs(step).max()))
             if np.abs(step).max() < 1e-10:
                 break
-    of_parts = np.maximum(weights[: size - bias], 0.0 if size - bias > 1 else LEAST_TEMPERED)
-    return of_parts, float(weights[-1]) if bias else 0.0
+    return np.maximum(weights, 0.0 if size > 1 else LEAST_TEMPERED)
 
 
-def cross_fitted(parts: np.ndarray, labels: np.ndarray, bias: bool) -> np.ndarray:
+def cross_fitted(parts: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Probabilities (N,) of reviews, each from weights that did not see it."""
     parts, labels = np.asarray(parts, dtype=np.float64), np.asarray(labels)
     folds = np.zeros(len(labels), dtype=np.int64)
@@ -79,8 +78,8 @@ def cross_fitted(parts: np.ndarray, labels: np.ndarray, bias: bool) -> np.ndarra
     probability = np.zeros(len(labels))
     for fold in range(FOLDS):
         held_out = folds == fold
-        weights, constant = fit_sum(parts[~held_out], labels[~held_out], bias)
-        probability[held_out] = _sigmoid(parts[held_out] @ weights + constant)
+        weights = fit_sum(parts[~held_out], labels[~held_out])
+        probability[held_out] = _sigmoid(parts[held_out] @ weights)
     return probability
 
 

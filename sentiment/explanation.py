@@ -1,19 +1,15 @@
 """The weight of each word of a review, put together from a model's two parts.
 
-The LSTM's words have gradients (word_gradients.py), the n-grams the exact shares of their linear term; both
-are in the logit's own units. Words that the LSTM skips have the shares alone.
+The LSTM's words have their weights from its states (word_weights.py), the n-grams the exact shares of their
+linear term; both are in the logit's own units. Words that the LSTM skips have the shares alone.
 """
 
-from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from sentiment.architecture import Architecture
-from sentiment.batches import crop, groups_of_like_length
 from sentiment.ngrams import Ngrams
-
-ROWS_AT_ONCE = 16
 
 
 class Explanation(NamedTuple):
@@ -23,23 +19,18 @@ class Explanation(NamedTuple):
     weights: np.ndarray
 
 
-def explained(
-    reviews: Sequence[np.ndarray],
+def explanation(
+    ids: np.ndarray,
     architecture: Architecture,
-    logits: np.ndarray,
-    mixture: Sequence[float],
-    gradients: Callable[[Sequence[np.ndarray]], list[np.ndarray]],
+    mixture: tuple[float, float],
+    deep: Explanation,
     ngrams: Ngrams | None,
-) -> list[Explanation]:
-    """Explanations of whole reviews as ids; `gradients` weighs the words of cropped ones for the LSTM."""
-    of_deep, of_wide = mixture[:2]
-    weights = [of_wide * ngrams.word_shares(ids) if ngrams else np.zeros(len(ids)) for ids in reviews]
-    cropped = [crop(ids, architecture) for ids in reviews]
-    for numbers in groups_of_like_length(cropped, architecture, ROWS_AT_ONCE):
-        found = gradients([cropped[number] for number in numbers])
-        for number, of_words in zip(numbers, found, strict=True):
-            is_read = np.ones(len(reviews[number]), dtype=bool)
-            skipped = architecture.skipped(len(is_read))
-            is_read[skipped.start : skipped.stop] = False
-            weights[number][is_read] += of_deep * of_words
-    return [Explanation(float(logit), of_words) for logit, of_words in zip(logits, weights, strict=True)]
+) -> Explanation:
+    """That of a whole review that has words; `deep` is that of the cropped one for the LSTM alone."""
+    of_deep, of_wide = mixture
+    weights = np.zeros(len(ids)) if ngrams is None else of_wide * ngrams.word_shares(ids)
+    logit = of_deep * deep.logit + float(weights.sum())
+    skipped = architecture.skipped(len(ids))
+    weights[: skipped.start] += of_deep * deep.weights[: skipped.start]
+    weights[skipped.stop :] += of_deep * deep.weights[skipped.start :]
+    return Explanation(logit, weights)

@@ -19,7 +19,6 @@ from sentiment.architecture import Architecture, Dropouts
 from sentiment.batches import crop, lay_out
 from sentiment.ngram_table import NgramTable
 from sentiment.vocabulary import NO_WORD
-from sentiment.word_gradients import SCALE
 
 ROWS_AT_ONCE = 64
 """Whole reviews of different lengths run in groups of this many, each padded to its own longest only."""
@@ -56,9 +55,9 @@ class LSTMClassifier(nn.Module):
         features = a.hidden_dim * (2 if a.bidirectional else 1) * (2 if a.pooling == "max_mean" else 1)
         self.dense = nn.Linear(features, 1)
         self.ngrams = NgramTable(a.ngrams) if a.ngrams else None
-        # Weights of the deep and the wide logit, and a bias; fitted on validation. Where there is no wide
-        # part the first is the inverse of a temperature.
-        self.register_buffer("mixture", torch.tensor([1.0, 0.0, 0.0]))
+        # Weights of the deep and the wide logit, fitted on validation. Where there is no wide part the first
+        # is the inverse of a temperature.
+        self.register_buffer("mixture", torch.tensor([1.0, 0.0]))
 
     @property
     def device(self) -> torch.device:
@@ -136,15 +135,14 @@ class LSTMClassifier(nn.Module):
     def combine(self, reviews: Sequence[np.ndarray], deep: Tensor, wide: Tensor) -> Tensor:
         """The logits (N,) that follow from those of the two parts; 0 for a review without words."""
         has_words = torch.tensor([float(len(ids) > 0) for ids in reviews], device=self.device)
-        return has_words * (self.mixture[0] * deep + self.mixture[1] * wide + self.mixture[2])
+        return has_words * (self.mixture[0] * deep + self.mixture[1] * wide)
 
-    def word_weights(self, reviews: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """What each word of cropped reviews does to the deep logit (float64): see word_gradients.py."""
-        batch = collate(reviews, self.architecture).to(self.device)
-        # cuDNN's LSTM has no gradients outside of training.
-        with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
-            embedded = self.embedding(batch.ids).detach()
-            scaled = (embedded * SCALE).requires_grad_()
-            (gradient,) = torch.autograd.grad(self(batch, scaled).sum(), scaled)
-        flat = (gradient * embedded).sum(2)[batch.ids > NO_WORD].cpu().double().numpy()
-        return np.split(flat, np.cumsum([len(ids) for ids in reviews])[:-1])
+    @torch.inference_mode()
+    def logits_and_states(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The deep logits of reviews that all have words, and the states (R, T, directions, hidden_dim)."""
+        states = self.lstm(self.embedding(batch.ids))[0].float()
+        if self.architecture.pooling == "last":
+            pooled = states[torch.arange(len(states), device=states.device), batch.lengths - 1]
+        else:
+            pooled = self._max_and_mean(states, batch)
+        return self.dense(pooled).squeeze(1).float(), states.unflatten(2, (-1, self.architecture.hidden_dim))

@@ -41,7 +41,7 @@ def fit_ngrams(table: NgramTable, channel: Channel, min_reviews: int, c: float) 
     held = np.bincount(review, minlength=len(channel))
     values = ratio[column] / np.sqrt(held)[review]
     weights = _logistic_regression(review, column, values, channel.labels, len(known), c)
-    table.fill(known, weights * ratio, bias=0.0)
+    table.fill(known, weights * ratio)
 
 
 def _logistic_regression(

@@ -17,18 +17,17 @@ class NgramTable(nn.Module):
         self.order = order
         self.register_buffer("keys", torch.zeros(0, dtype=torch.int64))
         self.register_buffer("weights", torch.zeros(0))
-        self.register_buffer("bias", torch.zeros(1))
 
-    def fill(self, keys: np.ndarray, weights: np.ndarray, bias: float) -> None:
-        self.keys = torch.from_numpy(keys.astype(np.int64)).to(self.bias.device)
-        self.weights = torch.from_numpy(weights.astype(np.float32)).to(self.bias.device)
-        self.bias.fill_(bias)
+    def fill(self, keys: np.ndarray, weights: np.ndarray) -> None:
+        device = self.keys.device
+        self.keys = torch.from_numpy(keys.astype(np.int64)).to(device)
+        self.weights = torch.from_numpy(weights.astype(np.float32)).to(device)
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
         # The table's size belongs to the data, not to the architecture.
         for name in ("keys", "weights"):
             if prefix + name in state_dict:
-                setattr(self, name, torch.zeros_like(state_dict[prefix + name], device=self.bias.device))
+                setattr(self, name, torch.zeros_like(state_dict[prefix + name], device=self.keys.device))
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def vocabulary_size(self) -> int:
@@ -41,10 +40,10 @@ class NgramTable(nn.Module):
 
     def as_arrays(self) -> Ngrams:
         """The same table for numpy; shares the memory where the model is on the CPU."""
-        return Ngrams(self.order, self.keys.cpu().numpy(), self.weights.cpu().numpy(), float(self.bias))
+        return Ngrams(self.order, self.keys.cpu().numpy(), self.weights.cpu().numpy())
 
     def forward(self, reviews: Sequence[np.ndarray]) -> Tensor:
-        """Logits (N,) of whole reviews as arrays of word ids; the bias alone where nothing is known."""
+        """Logits (N,) of whole reviews as arrays of word ids; 0 where nothing is known."""
         ngrams = self.as_arrays()
         logits = [ngrams.logit(ids) for ids in reviews]
-        return torch.tensor(logits, device=self.bias.device, dtype=torch.float32)
+        return torch.tensor(logits, device=self.keys.device, dtype=torch.float32)

@@ -1,7 +1,7 @@
 """The wide part: a linear term over the word n-grams of a review. Needs numpy only.
 
 A review's logit is the sum of the weights of the distinct known n-grams it holds, divided by the square root
-of how many they are, plus a bias. N-grams are exact 64-bit keys in a sorted array, found by bisection: no
+of how many they are. N-grams are exact 64-bit keys in a sorted array, found by bisection: no
 hash, no collisions, and a table of a few megabytes that needs no building. ngram_fit.py fits the weights.
 """
 
@@ -26,37 +26,34 @@ def ngram_keys(ids: np.ndarray, order: int) -> list[np.ndarray]:
 
 @dataclass(frozen=True)
 class Ngrams:
-    """N-grams of up to `order` words: sorted keys (int64), a weight (float32) beside each, and a bias."""
+    """N-grams of up to `order` words: sorted keys (int64), and a weight (float32) beside each."""
 
     order: int
     keys: np.ndarray
     weights: np.ndarray
-    bias: float
 
     def logit(self, ids: np.ndarray) -> float:
-        """The logit of a whole review as word ids; the bias alone where nothing is known."""
-        found = self._rows_of(np.concatenate(ngram_keys(ids, self.order)))
+        """The logit of a whole review as word ids; 0 where nothing is known."""
+        keys = np.concatenate(ngram_keys(ids, self.order))
+        keys.sort()  # neighbours in the table are found sooner than places all over it
+        is_first = np.ones(len(keys), dtype=bool)
+        np.not_equal(keys[1:], keys[:-1], out=is_first[1:])
+        found = self._rows_of(keys[is_first])
         found = found[found >= 0]
-        if not len(found):
-            return self.bias
-        found.sort()
-        is_first = np.empty(len(found), dtype=bool)
-        is_first[0] = True
-        np.not_equal(found[1:], found[:-1], out=is_first[1:])
-        total = self.weights[found[is_first]].sum(dtype=np.float64)
-        return float(total) / int(is_first.sum()) ** 0.5 + self.bias
+        return float(self.weights[found].sum(dtype=np.float64)) / max(len(found), 1) ** 0.5
 
     def word_shares(self, ids: np.ndarray) -> np.ndarray:
-        """What each word of a review adds to its logit, apart from the bias.
+        """What each word of a review adds to its logit.
 
         An n-gram's weight is shared evenly among its words and the places it stands at.
         """
         keys = ngram_keys(ids, self.order)
-        rows = self._rows_of(np.concatenate(keys))
-        found, which, places = np.unique(rows, return_inverse=True, return_counts=True)
-        scale = max(int((found >= 0).sum()), 1) ** 0.5
-        share = np.where(rows >= 0, self.weights[rows] if len(self.weights) else 0.0, 0.0)
-        share = share / (places[which] * scale)
+        distinct, which, places = np.unique(np.concatenate(keys), return_inverse=True, return_counts=True)
+        rows = self._rows_of(distinct)
+        known = rows >= 0
+        of_distinct = np.zeros(len(distinct))
+        of_distinct[known] = self.weights[rows[known]] / (places[known] * max(known.sum(), 1) ** 0.5)
+        share = of_distinct[which]
         shares = np.zeros(len(ids))
         start = 0
         for length, of_length in enumerate(keys, start=1):

@@ -1,13 +1,11 @@
 """The model computed by ONNX Runtime in int8, without torch: starts and answers several times sooner.
 
-ONNX Runtime runs the LSTM (onnx_graph.py); n-grams, pooling over a review's rows, the dense layer and, for
-explanations, the gradients are numpy. Explanations take their word weights from the float32 tensors, so
-they equal torch's; the logit is that of the int8 graph, and differs from torch's by what rounding costs.
+ONNX Runtime runs the LSTM (onnx_graph.py); n-grams, pooling over a review's words, the dense layer and, for
+explanations, the words' weights are numpy. Logits and weights differ from torch's by what rounding costs.
 """
 
 import os
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 
@@ -19,11 +17,11 @@ import onnxruntime
 from sentiment.artifact import LoadedModel, read_weights
 from sentiment.batches import crop
 from sentiment.errors import ArtifactError
-from sentiment.explanation import Explanation, explained
+from sentiment.explanation import Explanation, explanation
 from sentiment.ngrams import Ngrams
 from sentiment.onnx_graph import FILE_NAME
 from sentiment.vocabulary import NO_WORD
-from sentiment.word_gradients import WordGradients
+from sentiment.word_weights import word_weights
 
 
 class OnnxEngine:
@@ -44,14 +42,16 @@ class OnnxEngine:
             )
         except Exception as error:  # ONNX Runtime's kinds have no base of their own
             raise ArtifactError(f"{file}: ONNX Runtime cannot load it ({error})") from None
-        small = ("dense.weight", "dense.bias", "mixture", "ngrams.keys", "ngrams.weights", "ngrams.bias")
+        small = ("dense.weight", "dense.bias", "mixture", "ngrams.keys", "ngrams.weights")
         weights = read_weights(loaded, small)
         self._dense, self._bias = weights["dense.weight"][0], float(weights["dense.bias"][0])
-        self._mixture = [float(weight) for weight in weights["mixture"]]
+        of_deep, of_wide = weights["mixture"].tolist()
+        self._mixture = of_deep, of_wide
         self._ngrams = None
         if loaded.architecture.ngrams:
-            keys, of_keys, (bias,) = (weights[f"ngrams.{name}"] for name in ("keys", "weights", "bias"))
-            self._ngrams = Ngrams(loaded.architecture.ngrams, keys, of_keys, float(bias))
+            self._ngrams = Ngrams(
+                loaded.architecture.ngrams, weights["ngrams.keys"], weights["ngrams.weights"]
+            )
 
     def logits(self, reviews: Sequence[np.ndarray]) -> np.ndarray:
         """Logits (N,) of whole reviews as word ids; exactly 0 for one without words."""
@@ -59,37 +59,40 @@ class OnnxEngine:
 
     def explain(self, reviews: Sequence[np.ndarray]) -> list[Explanation]:
         """For each review its logit and each word's weight."""
-        return explained(
-            reviews,
-            self.loaded.architecture,
-            self.logits(reviews),
-            self._mixture,
-            self._gradients,
-            self._ngrams,
-        )
+        return [self._explain(ids) if len(ids) else Explanation(0.0, np.zeros(0)) for ids in reviews]
 
     def _logit(self, ids: np.ndarray) -> float:
-        of_deep, of_wide, bias = self._mixture
-        logit = of_deep * self._deep(crop(ids, self.loaded.architecture)) + bias
+        of_deep, of_wide = self._mixture
+        cropped = crop(ids, self.loaded.architecture)
+        logit = of_deep * self._deep(self._states(cropped), len(cropped))
         return logit if self._ngrams is None else logit + of_wide * self._ngrams.logit(ids)
 
-    @cached_property
-    def _gradients(self) -> WordGradients:
-        """Made at the first explanation: it needs all tensors, and a prediction does not."""
-        return WordGradients(self.loaded.architecture, read_weights(self.loaded))
+    def _explain(self, ids: np.ndarray) -> Explanation:
+        architecture = self.loaded.architecture
+        cropped = crop(ids, architecture)
+        states = self._states(cropped)
+        weights = word_weights(states, len(cropped), self._dense, architecture.pooling)
+        deep = Explanation(self._deep(states, len(cropped)), weights)
+        return explanation(ids, architecture, self._mixture, deep, self._ngrams)
 
-    def _deep(self, ids: np.ndarray) -> float:
-        """The logit of one cropped review. Reviews do not share a run: its roundings depend on all in it."""
+    def _states(self, ids: np.ndarray) -> np.ndarray:
+        """The LSTM's states (R, T, directions, hidden_dim) in the rows of one cropped review.
+
+        Reviews do not share a run: its roundings depend on all in it.
+        """
         width = self.loaded.architecture.segment or len(ids)
         rows = -(-len(ids) // width)
         padded = np.full(rows * width, NO_WORD, dtype=np.int32)
         padded[: len(ids)] = ids
-        lengths = np.full(rows, width, dtype=np.int64)
-        lengths[-1] = len(ids) - (rows - 1) * width
         by_time = np.ascontiguousarray(padded.reshape(rows, width).T)
-        pooled = self._session.run(None, {"ids": by_time, "lengths": lengths})
+        (states,) = self._session.run(None, {"ids": by_time})
+        return states.transpose(2, 0, 1, 3)
+
+    def _deep(self, states: np.ndarray, words: int) -> float:
+        """The LSTM's logit of a cropped review of so many words; only its last row has padding."""
+        rows, steps = states.shape[:2]
+        of_words = states.reshape(rows * steps, -1)[:words]
         if self.loaded.architecture.pooling == "last":
-            return float(pooled[0][0] @ self._dense) + self._bias
-        maximum, total = pooled[0].max(0), pooled[1].sum(0)
-        of_maximum, of_mean = self._dense[: len(maximum)], self._dense[len(maximum) :]
-        return float(maximum @ of_maximum) + float(total @ of_mean) / len(ids) + self._bias
+            return float(of_words[-1] @ self._dense) + self._bias
+        of_maximum, of_mean = np.split(self._dense, 2)
+        return float(of_words.max(0) @ of_maximum) + float(of_words.mean(0) @ of_mean) + self._bias

@@ -1,11 +1,10 @@
-"""The deep part of a model as an ONNX graph: int8 word vectors, an int8 LSTM, pooling in float32.
+"""The LSTM of a model as an ONNX graph, with int8 word vectors and int8 matrices.
 
-A graph takes `ids` (T, R) and `lengths` (R,), the rows of sentiment.batches.collate laid out by time, and
-gives what the pooling needs of each row: its `maximum` and `total` over the words (R, features), or the
-output at its `last` word (R, hidden_dim). Adding up a review's rows and the dense layer are left to the
-engine: that is a handful of products. Each word vector and each column of the LSTM's matrices has a scale
-of its own, which keeps the loss of accuracy within noise; inputs and states are quantised by the operator
-as it runs.
+A graph takes `ids` (T, R), the rows of sentiment.batches laid out by time, and gives all `states` (T,
+directions, R, hidden_dim). Pooling and the dense layer are left to the engine: numpy does them sooner than
+ONNX Runtime's operators, and explanations need the states anyway. Each word vector and each column of the
+LSTM's matrices has a scale of its own, which keeps the loss of accuracy within noise; inputs and states are
+quantised by the operator as it runs.
 """
 
 from collections.abc import Mapping
@@ -18,7 +17,6 @@ from sentiment.architecture import Architecture
 FILE_NAME = "model.onnx"
 _GATES = (0, 3, 1, 2)
 """torch lays out input, forget, cell, output; ONNX input, output, forget, cell."""
-_LOWEST = float(np.finfo(np.float32).min)
 
 
 def deep_graph(
@@ -28,31 +26,21 @@ def deep_graph(
     tensors, nodes = _embedding(weights["embedding.weight"], quantized)
     lstm_tensors, lstm_inputs = _lstm(architecture, weights, quantized)
     tensors |= lstm_tensors
-    is_last = architecture.pooling == "last"
     # Reviews are padded to whole segments in training too: backwards, a segment begins with its padding.
-    run = ["embedded", *lstm_inputs[:3], "lengths32" if is_last else "", "", "", "", *lstm_inputs[3:]]
-    nodes.append(onnx.node("Cast", ["lengths"], ["lengths32"], to=onnx.TYPES["int32"]))
+    run = ["embedded", *lstm_inputs[:3], "", "", "", "", *lstm_inputs[3:]]
     nodes.append(
         onnx.node(
             "DynamicQuantizeLSTM" if quantized else "LSTM",
             run,
-            ["states", "last_states"],
+            ["states"],
             domain=onnx.MICROSOFT if quantized else "",
             hidden_size=architecture.hidden_dim,
             direction="bidirectional" if architecture.bidirectional else "forward",
         )
     )
-    features = architecture.hidden_dim * (2 if architecture.bidirectional else 1)
-    if is_last:
-        tensors["first_axis"] = np.array([0])
-        nodes.append(onnx.node("Squeeze", ["last_states", "first_axis"], ["last"]))
-        outputs = {"last": ("float32", ["R", features])}
-    else:
-        pool_tensors, pool_nodes = _pooling(features)
-        tensors |= pool_tensors
-        nodes += pool_nodes
-        outputs = {name: ("float32", ["R", features]) for name in ("maximum", "total")}
-    inputs = {"ids": ("int32", ["T", "R"]), "lengths": ("int64", ["R"])}
+    directions = 2 if architecture.bidirectional else 1
+    inputs = {"ids": ("int32", ["T", "R"])}
+    outputs = {"states": ("float32", ["T", directions, "R", architecture.hidden_dim])}
     return onnx.model(nodes, tensors, inputs, outputs)
 
 
@@ -88,36 +76,6 @@ def _lstm(
         tensors[name + "_scale"] = scale[:, :, 0]
         tensors[name + "_zero"] = np.zeros(scale.shape[:2], dtype=np.int8)
     return tensors, ["W", "R", "B", "W_scale", "W_zero", "R_scale", "R_zero"]
-
-
-def _pooling(features: int) -> tuple[dict[str, np.ndarray], list[bytes]]:
-    """Maximum and total over the words of each row, both directions side by side (R, features)."""
-    tensors = {
-        "zero": np.array(0),
-        "one": np.array(1),
-        "time_axis": np.array([1]),
-        "unit_axes": np.array([1, 3]),
-        "first_axis": np.array([0]),
-        "lowest": np.array(_LOWEST, dtype=np.float32),
-        "nothing": np.array(0, dtype=np.float32),
-        "flat": np.array([-1, features]),
-    }
-    nodes = [
-        onnx.node("Shape", ["ids"], ["size"]),
-        onnx.node("Gather", ["size", "zero"], ["steps"]),
-        onnx.node("Range", ["zero", "steps", "one"], ["places"]),
-        onnx.node("Unsqueeze", ["places", "time_axis"], ["places_column"]),
-        onnx.node("Less", ["places_column", "lengths"], ["is_word"]),
-        onnx.node("Unsqueeze", ["is_word", "unit_axes"], ["is_word_wide"]),
-        onnx.node("Where", ["is_word_wide", "states", "lowest"], ["for_maximum"]),
-        onnx.node("ReduceMax", ["for_maximum"], ["row_maximum"], axes=[0], keepdims=0),
-        onnx.node("Where", ["is_word_wide", "states", "nothing"], ["for_total"]),
-        onnx.node("ReduceSum", ["for_total", "first_axis"], ["row_total"], keepdims=0),
-    ]
-    for name in ("maximum", "total"):
-        nodes.append(onnx.node("Transpose", [f"row_{name}"], [f"{name}_rows"], perm=[1, 0, 2]))
-        nodes.append(onnx.node("Reshape", [f"{name}_rows", "flat"], [name]))
-    return tensors, nodes
 
 
 def _by_onnx_gates(matrix: np.ndarray) -> np.ndarray:

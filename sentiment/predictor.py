@@ -128,10 +128,9 @@ class Predictor:
         return [
             self._prediction(
                 logit,
-                words=[
-                    (token.surface, round(weight, 4))
-                    for token, weight in zip(found, weights.tolist(), strict=True)
-                ],
+                words=list(
+                    zip((token.surface for token in found), np.round(weights, 4).tolist(), strict=True)
+                ),
                 spans=[(token.start, token.end) for token in found],
                 cut=self._cut(found),
             )

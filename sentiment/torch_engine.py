@@ -6,9 +6,13 @@ import numpy as np
 import torch
 
 from sentiment.artifact import LoadedModel, read_weights
+from sentiment.batches import crop, groups_of_like_length
 from sentiment.errors import ArtifactError
-from sentiment.explanation import Explanation, explained
-from sentiment.model import LSTMClassifier
+from sentiment.explanation import Explanation, explanation
+from sentiment.model import LSTMClassifier, collate
+from sentiment.word_weights import word_weights
+
+ROWS_AT_ONCE = 64
 
 
 class TorchEngine:
@@ -25,16 +29,22 @@ class TorchEngine:
 
     def explain(self, reviews: Sequence[np.ndarray]) -> list[Explanation]:
         """For each review its logit and each word's weight."""
-        model = self.model
+        model, architecture = self.model, self.model.architecture
         ngrams = None if model.ngrams is None else model.ngrams.as_arrays()
-        return explained(
-            reviews,
-            model.architecture,
-            self.logits(reviews),
-            model.mixture.tolist(),
-            model.word_weights,
-            ngrams,
-        )
+        of_deep, of_wide = model.mixture.tolist()
+        dense = model.dense.weight.detach()[0].cpu().numpy()
+        results = [Explanation(0.0, np.zeros(0))] * len(reviews)
+        cropped = [crop(ids, architecture) for ids in reviews]
+        for numbers in groups_of_like_length(cropped, architecture, ROWS_AT_ONCE):
+            batch = collate([cropped[number] for number in numbers], architecture)
+            logits, states = model.logits_and_states(batch.to(model.device))
+            first_rows = np.flatnonzero(np.diff(batch.review.numpy(), prepend=-1))
+            of_reviews = np.split(states.cpu().numpy(), first_rows[1:])
+            for number, logit, of_review in zip(numbers, logits.tolist(), of_reviews, strict=True):
+                weights = word_weights(of_review, len(cropped[number]), dense, architecture.pooling)
+                deep = Explanation(logit, weights)
+                results[number] = explanation(reviews[number], architecture, (of_deep, of_wide), deep, ngrams)
+        return results
 
 
 def load_model(loaded: LoadedModel, device: str | torch.device = "cpu") -> LSTMClassifier:

@@ -241,9 +241,8 @@ class Trainer:
     def _validate(self) -> tuple[float, float]:
         """Accuracy and mean log loss on validation, where the weights of the model's parts are fitted too."""
         channel, parts = self.validation_channel, self._validation_parts()
-        # No bias: one fitted to whole reviews would make short sentences lean to one side.
-        of_parts, _ = fit_sum(parts, channel.labels, bias=False)
-        self.model.mixture.copy_(torch.tensor([*of_parts, 0.0, 0.0][:3]))
+        of_parts = fit_sum(parts, channel.labels)
+        self.model.mixture.copy_(torch.tensor([*of_parts, 0.0][:2]))
         logits = torch.from_numpy(parts @ of_parts) * torch.from_numpy(channel.lengths > 0)
         labels = torch.from_numpy(channel.labels).double()
         loss = nn.functional.binary_cross_entropy_with_logits(logits, labels)
@@ -259,7 +258,7 @@ class Trainer:
         return torch.stack(together, dim=1).cpu().numpy()
 
     def _calibration(self) -> dict:
-        return calibration(self._validation_parts(), self.validation_channel.labels, bias=False)
+        return calibration(self._validation_parts(), self.validation_channel.labels)
 
     def _save(self) -> None:
         if self.run.checkpoints is None or not self.processes.is_first:

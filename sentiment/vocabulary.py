@@ -6,6 +6,7 @@ Id 0 means no word and id 1 an infrequent one; the most frequent word is 2.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 
 import numpy as np
 
@@ -48,8 +49,7 @@ def convert_and_pad_data(
 
 def encode(word_dict: Mapping[str, int], words: Sequence[str]) -> np.ndarray:
     """The ids (int32) of one review's words, all of them, unpadded."""
-    find = word_dict.get
-    return np.fromiter((find(word, INFREQUENT) for word in words), dtype=np.int32, count=len(words))
+    return np.fromiter(map(word_dict.get, words, repeat(INFREQUENT)), dtype=np.int32, count=len(words))
 
 
 def limit(ids: np.ndarray, vocab_size: int) -> np.ndarray:

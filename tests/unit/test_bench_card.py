@@ -16,7 +16,7 @@ from benchmarks.measure import contestants
 
 @pytest.fixture(scope="module")
 def committed() -> dict:
-    return json.loads((DOCS / "benchmarks.json").read_text(encoding="utf-8"))
+    return card.figures(DOCS)
 
 
 def test_the_cards_figures_are_those_of_the_committed_run(committed):

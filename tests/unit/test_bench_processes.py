@@ -34,6 +34,9 @@ def test_rows_are_measured_kept_and_put_together(tmp_path):
     assert recipe["accuracy"]["model"]["recipe"] == "fast"
     assert recipe["serving"]["median"]["explained"]["p50_ms"] > 0
 
+    folder = bench.model_folder(taking_part["fast"])
+    assert bench.trained(("best", "fast")) == {"fast": folder}  # `best` was not trained here
+
     seen = len(lines)
     assert [bench.row(taking_part[name]) for name in ("tfidf-lr", "fast")] == rows
     assert not any(line.startswith("|") for line in lines[seen:]), "something ran again"

@@ -24,8 +24,8 @@ def some_logits(count: int, scale: float = 1.0, seed: int = 0) -> tuple[np.ndarr
     return logits[:, None], labels
 
 
-def log_loss(parts, labels, weights, bias):
-    logits = (1 - 2 * labels) * (parts @ weights + bias)
+def log_loss(parts, labels, weights):
+    logits = (1 - 2 * labels) * (parts @ weights)
     return np.log1p(np.exp(logits)).mean()
 
 
@@ -33,44 +33,44 @@ def test_the_fitted_sum_has_the_least_log_loss():
     parts, labels = some_logits(4000, scale=0.5)
     noise = np.random.default_rng(1).normal(0, 1, (4000, 1))
     parts = np.hstack([parts + noise, parts - noise])
-    weights, bias = fit_sum(parts, labels, bias=True)
-    least = log_loss(parts, labels, weights, bias)
-    for change in np.vstack([np.eye(3), -np.eye(3)]) * 0.03:
-        assert log_loss(parts, labels, weights + change[:2], bias + change[2]) > least
+    weights = fit_sum(parts, labels)
+    least = log_loss(parts, labels, weights)
+    for change in np.vstack([np.eye(2), -np.eye(2)]) * 0.03:
+        assert log_loss(parts, labels, weights + change) > least
 
 
 def test_the_fitted_sum_trusts_the_part_that_knows():
     random = np.random.default_rng(0)
     labels = np.array([0, 1] * 100)
     knowing, ignorant = (2 * labels - 1) * 1 + random.normal(size=200), random.normal(size=200)
-    (known, unknown), _ = fit_sum(np.column_stack([knowing, ignorant]), labels, bias=True)
+    known, unknown = fit_sum(np.column_stack([knowing, ignorant]), labels)
     assert known > 4 * abs(unknown)
-    assert fit_sum(np.column_stack([-knowing, ignorant]), labels, bias=True)[0][0] == 0
+    assert fit_sum(np.column_stack([-knowing, ignorant]), labels)[0] == 0
 
 
 def test_a_temperature_undoes_overconfidence():
     parts, labels = some_logits(20_000, scale=0.25)
-    (weight,), bias = fit_sum(parts, labels, bias=False)
-    assert weight == pytest.approx(0.25, abs=0.02) and bias == 0
+    (weight,) = fit_sum(parts, labels)
+    assert weight == pytest.approx(0.25, abs=0.02)
 
 
 def test_a_model_that_is_wrong_keeps_its_verdicts():
     parts, labels = some_logits(400, scale=-2.0)
-    weights, _ = fit_sum(parts, labels, bias=False)
+    weights = fit_sum(parts, labels)
     assert 0 < weights[0] < 0.01
 
 
 def test_separable_reviews_have_a_fit_as_well():
     parts = np.array([[-3.0], [-2.0], [2.0], [4.0]])
-    weights, bias = fit_sum(parts, np.array([0, 0, 1, 1]), bias=True)
-    assert np.isfinite([*weights, bias]).all() and weights[0] > 0
+    weights = fit_sum(parts, np.array([0, 0, 1, 1]))
+    assert np.isfinite(weights).all() and weights[0] > 0
 
 
 def test_a_review_does_not_take_part_in_its_own_probability():
     parts, labels = some_logits(50)
-    before = cross_fitted(parts, labels, bias=True)
+    before = cross_fitted(parts, labels)
     parts[7] = 30.0
-    after = cross_fitted(parts, labels, bias=True)
+    after = cross_fitted(parts, labels)
     same_fold = np.flatnonzero(np.isclose(before, after, atol=1e-12))
     # the others of its fold keep their probability: the changed review is held out there
     assert len(same_fold) >= 8 and 7 not in same_fold
@@ -86,7 +86,7 @@ def test_bins_and_error_are_those_of_the_probabilities():
 
 
 def test_a_calibrated_model_shows_the_error_of_chance():
-    found = [calibration(*some_logits(2000, seed=seed), bias=False) for seed in range(6)]
+    found = [calibration(*some_logits(2000, seed=seed)) for seed in range(6)]
     errors = [one["expected_calibration_error"] for one in found]
     assert np.mean(errors) == pytest.approx(found[0]["chance"], rel=0.35)
 

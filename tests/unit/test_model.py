@@ -150,14 +150,14 @@ def test_ngram_keys_tell_every_ngram_apart():
 def test_an_ngram_logit_is_its_definition():
     table = NgramTable(2)
     keys = np.sort(np.concatenate(ngram_keys(np.array([4, 6, 9]), 2)))
-    table.fill(keys, np.arange(1.0, 6.0), 0.5)
+    table.fill(keys, np.arange(1.0, 6.0))
     weight = dict(zip(keys.tolist(), range(1, 6), strict=True))
     review = np.array([4, 6, 4, 7], dtype=np.int32)
     held = [weight[4], weight[6], weight[(4 << 20) | 6]]
-    expected = sum(held) / len(held) ** 0.5 + 0.5
-    assert table([review, review[:0]]).tolist() == pytest.approx([expected, 0.5])
+    expected = sum(held) / len(held) ** 0.5
+    assert table([review, review[:0]]).tolist() == pytest.approx([expected, 0.0])
     shares = table.as_arrays().word_shares(review)
-    assert shares.sum() == pytest.approx(expected - 0.5)
+    assert shares.sum() == pytest.approx(expected)
     assert shares[3] == 0 and shares[0] > shares[2] > 0
 
 
@@ -176,11 +176,11 @@ def test_fitted_ngrams_tell_the_labels_and_their_fit_is_optimal():
 
 def test_ngrams_survive_a_state_dict():
     table = NgramTable(1)
-    table.fill(np.array([2, 9]), np.array([1.0, -1.0]), 0.25)
+    table.fill(np.array([2, 9]), np.array([1.0, -1.0]))
     other = NgramTable(1)
     other.load_state_dict(table.state_dict())
     review = np.array([2, 3], dtype=np.int32)
-    assert other([review]).tolist() == table([review]).tolist() == [1.25]
+    assert other([review]).tolist() == table([review]).tolist() == [1.0]
     assert other.vocabulary_size() == 10
 
 

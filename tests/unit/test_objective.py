@@ -168,5 +168,6 @@ def test_no_bias_decides_short_texts():
         validation.labels[kept],
     )
     model = Trainer(tiny_recipe(), train, lopsided, Run(), lambda line: None).fit().model
-    assert model.mixture[:2].sum() > 0 and model.mixture[2] == 0
-    assert model.ngrams.bias == 0
+    assert model.mixture.sum() > 0
+    unheard_of = np.full(5, 1)
+    assert float(model.ngrams([unheard_of])[0]) == 0

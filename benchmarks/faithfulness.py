@@ -1,0 +1,179 @@
+"""How well word weights tell what a model goes by: deletion and insertion curves on validation reviews.
+
+Words are taken in order of weight, those for the verdict first. Deletion replaces them by an infrequent word
+and watches the probability of the verdict fall; insertion puts them into a review of infrequent words and
+watches it rise (Petsiuk, Das and Saenko, RISE, BMVC 2018). A low area under the first curve and a high one
+under the second are faithful. All candidates weigh the n-grams alike, by their exact shares, and differ in
+how they weigh what the LSTM reads.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+
+from benchmarks.measure import Bench
+from sentiment.artifact import read_model
+from sentiment.batches import crop
+from sentiment.explanation import Explanation, explanation
+from sentiment.model import LSTMClassifier, collate
+from sentiment.predictor import Predictor
+from sentiment.progress import Progress
+from sentiment.text import tokenizer
+from sentiment.torch_engine import TorchEngine
+from sentiment.vocabulary import INFREQUENT, NO_WORD, encode
+
+REVIEWS, QUICK_REVIEWS = 200, 6
+SHARES = (0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.16, 0.2, 0.3, 0.4, 0.5)
+"""Shares of a review's words after which the curves are read."""
+PREFERRED = ("best", "fast")
+INTEGRATION_STEPS = 16
+AT_ONCE = 32
+COLUMNS = ("words in order of", "deletion area", "insertion area", "ms a review")
+TITLES = {
+    "states": "moves of the states (ours)",
+    "gradient": "gradient x input",
+    "half_gradient": "gradient at half the input",
+    "integrated": f"integrated gradients, {INTEGRATION_STEPS} steps",
+    "occlusion": "occlusion",
+    "ngrams": "n-grams alone",
+    "random": "random order",
+}
+Weigh = Callable[[np.ndarray], np.ndarray]
+
+
+def measure(bench: Bench) -> dict:
+    """Curves, areas and milliseconds of every candidate, on the best recipe that is trained."""
+    recipe, folder = next(iter(bench.trained(PREFERRED).items()))
+    texts = bench.corpus.reviews.select("validation").texts
+    wanted = QUICK_REVIEWS if bench.quick else REVIEWS
+    chosen = np.linspace(0, len(texts) - 1, min(wanted, len(texts))).astype(int)
+    found = curves(TorchEngine(read_model(folder)), ids_of(folder, [texts[row] for row in chosen]))
+    return {
+        "measured": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
+        "recipe": recipe,
+        "version": Predictor.from_folder(folder).version,
+        "reviews": len(chosen),
+        "shares": list(SHARES),
+        "rows": [{"name": name, "title": TITLES[name]} | row for name, row in found.items()],
+    }
+
+
+def ids_of(folder, texts: list[str]) -> list[np.ndarray]:
+    """The word ids of those texts that have words."""
+    loaded = read_model(folder)
+    tokenize = tokenizer(loaded.tokenizer)
+    found = [encode(loaded.word_dict, tokenize(text)) for text in texts]
+    return [ids for ids in found if len(ids)]
+
+
+def curves(engine: TorchEngine, reviews: list[np.ndarray]) -> dict[str, dict]:
+    """By candidate: mean probabilities of the verdict at SHARES, areas below, and the time a review took."""
+    weighers = candidates(engine)
+    seconds = dict.fromkeys(weighers, 0.0)
+    read: dict[str, list] = {name: [] for name in weighers}
+    with Progress("faithfulness", len(reviews), "reviews") as shown:
+        for ids in reviews:
+            verdict = 1 if engine.logits([ids])[0] >= 0 else -1
+            for name, weigh in weighers.items():
+                started = time.perf_counter()
+                weights = weigh(ids)
+                seconds[name] += time.perf_counter() - started
+                changed = changed_reviews(ids, np.argsort(-verdict * weights, kind="stable"))
+                logits = engine.logits(changed)
+                read[name].append(1 / (1 + np.exp(-verdict * logits)))
+            shown.add()
+    result = {}
+    for name, rows in read.items():
+        deletion, insertion = np.mean(rows, axis=0).reshape(2, len(SHARES))
+        result[name] = {
+            "deletion": deletion.tolist(),
+            "insertion": insertion.tolist(),
+            "deletion_area": area(deletion),
+            "insertion_area": area(insertion),
+            "ms": seconds[name] / len(reviews) * 1000,
+        }
+    return result
+
+
+def changed_reviews(ids: np.ndarray, order: np.ndarray) -> list[np.ndarray]:
+    """The review with the first of `order` deleted, for each of SHARES; then with only those left."""
+    deleted, inserted = [], []
+    for share in SHARES:
+        first = order[: round(share * len(ids))]
+        without, alone = ids.copy(), np.full_like(ids, INFREQUENT)
+        without[first] = INFREQUENT
+        alone[first] = ids[first]
+        deleted.append(without)
+        inserted.append(alone)
+    return [*deleted, *inserted]
+
+
+def area(curve: np.ndarray) -> float:
+    """The mean height of a curve over SHARES."""
+    return float(np.trapezoid(curve, SHARES) / (SHARES[-1] - SHARES[0]))
+
+
+def candidates(engine: TorchEngine) -> Mapping[str, Weigh]:
+    """By name, in the order of TITLES: from a review's ids to the weights of its words."""
+    model = engine.model
+    random = np.random.default_rng(0)
+
+    def with_ngrams(of_deep: Weigh) -> Weigh:
+        def weigh(ids: np.ndarray) -> np.ndarray:
+            ngrams = None if model.ngrams is None else model.ngrams.as_arrays()
+            mixture = tuple(model.mixture.tolist())
+            deep = Explanation(0.0, of_deep(crop(ids, model.architecture)))
+            return explanation(ids, model.architecture, mixture, deep, ngrams).weights
+
+        return weigh
+
+    return {
+        "states": lambda ids: engine.explain([ids])[0].weights,
+        "gradient": with_ngrams(lambda ids: integrated(model, ids, (1.0,))),
+        "half_gradient": with_ngrams(lambda ids: integrated(model, ids, (0.5,))),
+        "integrated": with_ngrams(
+            lambda ids: integrated(model, ids, (np.arange(INTEGRATION_STEPS) + 0.5) / INTEGRATION_STEPS)
+        ),
+        "occlusion": with_ngrams(lambda ids: occluded(model, ids)),
+        "ngrams": with_ngrams(lambda ids: np.zeros(len(ids))),
+        "random": lambda ids: random.normal(size=len(ids)),
+    }
+
+
+def integrated(model: LSTMClassifier, ids: np.ndarray, scales) -> np.ndarray:
+    """Each word's vector times the mean of the LSTM logit's gradients where all vectors are scaled.
+
+    One scale of 1 is gradient times input, evenly spaced ones integrated gradients from no words at all
+    (Sundararajan, Taly and Yan, ICML 2017).
+    """
+    batch = collate([ids], model.architecture)
+    embedded = model.embedding(batch.ids).detach()
+    total = torch.zeros_like(embedded)
+    for scale in scales:
+        scaled = (embedded * float(scale)).requires_grad_()
+        total += torch.autograd.grad(model(batch, scaled).sum(), scaled)[0]
+    return (total / len(scales) * embedded).sum(2)[batch.ids > NO_WORD].double().numpy()
+
+
+@torch.inference_mode()
+def occluded(model: LSTMClassifier, ids: np.ndarray) -> np.ndarray:
+    """By how much the LSTM's logit falls when each word alone becomes an infrequent one."""
+    without = np.tile(ids, (len(ids), 1))
+    np.fill_diagonal(without, INFREQUENT)
+    logits = [
+        model(collate(list(without[start : start + AT_ONCE]), model.architecture))
+        for start in range(0, len(ids), AT_ONCE)
+    ]
+    return (model(collate([ids], model.architecture)) - torch.cat(logits)).double().numpy()
+
+
+def cells(row: dict) -> list[str]:
+    """One line of the table, in the order of COLUMNS."""
+    return [
+        row["title"],
+        f"{row['deletion_area']:.3f}",
+        f"{row['insertion_area']:.3f}",
+        f"{row['ms']:.2f}",
+    ]

@@ -1,0 +1,116 @@
+"""The pieces of the bench, each run whole in its quick mode on made-up reviews and a tiny model."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+import torch
+from sentiment_fixtures import made_up_reviews, model_folder
+
+from benchmarks import card, corpus, inference, machine, measure, pieces, predecessor, preprocessing
+from benchmarks.errors import BenchError
+from benchmarks.faithfulness import SHARES, TITLES, area, candidates, changed_reviews
+from benchmarks.results import Results
+from sentiment.artifact import read_model
+from sentiment.model import collate
+from sentiment.text import review_to_words
+from sentiment.torch_engine import TorchEngine
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    of_tests = corpus.write_corpus(made_up_reviews(), True, tmp_path)
+    results = Results(tmp_path / "results", machine.describe())
+    monkeypatch.setattr(measure.Bench, "trained", lambda self, names: {"fast": model_folder("fast")})
+    return measure.Bench(of_tests, results, tmp_path, True, lambda line: None)
+
+
+@pytest.mark.slow
+def test_inference_has_all_that_can_answer_side_by_side(bench):
+    rows = {row["name"]: row for row in pieces.measured("inference", bench)["rows"]}
+    assert list(rows) == ["fast-onnxruntime", "fast-torch", "predecessor-lean", "predecessor"]
+    for row in rows.values():
+        assert 0 < row["median"]["p50_ms"] <= row["median"]["p99_ms"]
+        assert row["cold_start_s"] * 1000 > row["median"]["p50_ms"] and row["reviews_per_second"] > 0
+    ours, base = rows["fast-onnxruntime"], rows["predecessor"]
+    assert ours["ratios"]["predecessor"] == pytest.approx(base["median"]["p50_ms"] / ours["median"]["p50_ms"])
+    assert ours["ratios"]["predecessor"] > 10  # a tiny model without stop words read for every word
+    assert ours["ratios"]["explained_median"] > 1 and "explained_median" not in base["ratios"]
+
+
+def test_the_median_over_turns_is_that_of_each_figure():
+    turns = [{"a": 1, "b": {"c": 5.0}}, {"a": 3, "b": {"c": 1.0}}, {"a": 9, "b": {"c": 2.0}}]
+    assert inference.medians(turns) == {"a": 3.0, "b": {"c": 2.0}}
+
+
+def test_preprocessing_beats_the_predecessor_over_all_reviews(bench):
+    result = pieces.measured("preprocessing", bench)
+    reference, *ours = result["rows"]
+    assert (reference["tokenizer"], reference["ratio"], reference["reviews"]) == ("predecessor", 1.0, 5)
+    assert {row["tokenizer"] for row in ours} == {"review_to_words", "words"}
+    for row in ours:
+        assert row["reviews"] == 240 and row["ratio"] > 20
+        assert row["reviews_per_second"] == pytest.approx(240 / row["seconds"])
+
+
+def test_words_that_differ_from_the_predecessors_stop_the_measurement(monkeypatch):
+    monkeypatch.setattr(preprocessing.text, "review_to_words", lambda review: ["other"])
+    with pytest.raises(BenchError, match="review 0 of the sample gives other words"):
+        preprocessing.reference_row(["A wonderful film<br />about nothing"])
+
+
+def test_the_predecessor_as_written_gives_our_words_and_answers():
+    review = "The acting wasn't GREAT,<br /><br />but I&#39;ve <i>loved</i> it: 10/10"
+    assert predecessor.review_to_words(review) == review_to_words(review)
+    model = predecessor.Predecessor(review_to_words, [review_to_words(review)])
+    together = model.probabilities([review, "", "great " * 600])
+    assert all(0 < probability < 1 for probability in together)
+    assert together[0] == pytest.approx(model.probabilities([review])[0], abs=1e-6)
+
+
+def test_faithfulness_compares_all_candidates_and_is_drawn(bench, tmp_path):
+    result = pieces.measured("faithfulness", bench)
+    rows = {row["name"]: row for row in result["rows"]}
+    assert list(rows) == list(TITLES) and result["reviews"] == 6
+    for row in rows.values():
+        assert len(row["deletion"]) == len(row["insertion"]) == len(SHARES)
+        assert row["deletion"][0] == pytest.approx(rows["states"]["deletion"][0])  # nothing is deleted yet
+    assert rows["states"]["deletion_area"] < rows["random"]["deletion_area"]
+    assert pieces.write("faithfulness", result, tmp_path) == ["faithfulness.json", "faithfulness.svg"]
+    assert json.loads((tmp_path / "faithfulness.json").read_text()) == result
+    svg = ElementTree.fromstring((tmp_path / "faithfulness.svg").read_text())
+    assert svg.tag == "{http://www.w3.org/2000/svg}svg"
+    text = card.BLOCKS["faithfulness"]({"pieces": {"faithfulness": result}})
+    assert f"| {TITLES['states']} | {rows['states']['deletion_area']:.3f} |" in text
+    assert "QUICK RUN" in text and "QUICK RUN" in pieces.document("faithfulness", result)
+
+
+def test_curves_delete_and_insert_the_words_that_count_first():
+    ids = np.arange(10, 110)
+    changed = changed_reviews(ids, np.argsort(-ids))
+    deleted, inserted = changed[: len(SHARES)], changed[len(SHARES) :]
+    for share, without, alone in zip(SHARES, deleted, inserted, strict=True):
+        count = round(share * 100)
+        assert (without != 1).sum() == 100 - count and (alone != 1).sum() == count
+        assert set(alone[alone != 1]) == set(range(110 - count, 110))
+    assert area(np.full(len(SHARES), 0.25)) == pytest.approx(0.25)
+
+
+def test_integrated_gradients_add_up_to_what_the_words_change():
+    engine = TorchEngine(read_model(model_folder("fast")))
+    weigh = candidates(engine)
+    ids = np.array([3, 4, 5, 6, 7, 8, 9, 10] * 4)
+    whole, ngrams = weigh["integrated"](ids).sum(), weigh["ngrams"](ids).sum()
+    batch = collate([ids], engine.model.architecture)
+    with torch.no_grad():
+        absent = engine.model(batch, torch.zeros(*batch.ids.shape, engine.model.architecture.embedding_dim))
+        present = engine.model(batch)
+    change = float(engine.model.mixture[0] * (present - absent))
+    assert whole - ngrams == pytest.approx(change, abs=0.02)
+
+
+def test_a_piece_that_was_not_measured_is_said_to_be_missing():
+    assert "python -m benchmarks inference" in card.BLOCKS["inference"]({"pieces": {}})
