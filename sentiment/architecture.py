@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sentiment.errors import RecipeError
+from sentiment.ngrams import LONGEST_SKIP, Pattern, ngram_patterns
 
 POOLINGS = ("last", "max_mean")
 
@@ -21,6 +22,7 @@ class Architecture:
     tail: int
     segment: int
     ngrams: int
+    ngram_skip: int
 
     def __post_init__(self):
         if self.pooling not in POOLINGS:
@@ -33,11 +35,17 @@ class Architecture:
         for name in ("vocab_size", "embedding_dim", "hidden_dim", "head"):
             if getattr(self, name) < 1:
                 raise RecipeError(f"{name} must be at least 1")
-        for name in ("tail", "segment", "ngrams"):
+        for name in ("tail", "segment", "ngrams", "ngram_skip"):
             if getattr(self, name) < 0:
                 raise RecipeError(f"{name} must not be negative")
         if self.ngrams > 3:
             raise RecipeError("ngrams must be 0 (none) to 3")
+        if self.ngram_skip > LONGEST_SKIP:
+            raise RecipeError(f"ngram_skip must be at most {LONGEST_SKIP}")
+
+    def ngram_patterns(self) -> list[Pattern]:
+        """The kinds of n-grams that the wide part knows; none where there is no wide part."""
+        return ngram_patterns(self.ngrams, self.ngram_skip) if self.ngrams else []
 
     def skipped(self, words: int) -> range:
         """Which of a review's words the LSTM does not read: those between head and tail."""

@@ -6,22 +6,15 @@ and both losses count. It doubles a step's work and keeps the LSTM from leaning 
 
 Virtual adversarial training (Miyato, Maeda, Koyama and Ishii, 2017) does so without labels: the embeddings
 move to where the model's own answer changes most, and the loss is how far it does.
-
-Fragments: short contiguous pieces of the reviews, with the reviews' labels. A model that has met whole
-reviews only is lost in the single sentences that people type.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from sentiment.model import Batch, LSTMClassifier
-
-FRAGMENT_WORDS = (4, 64)
-"""Shortest and longest fragment, in words; the logarithm of the length is drawn evenly between them."""
 
 
 def backpropagate(
@@ -98,14 +91,3 @@ def direction(gradient: Tensor, batch: Batch) -> Tensor:
     gradient = gradient * (batch.ids > 0)[:, :, None]
     squares = gradient.new_zeros(batch.reviews).index_add(0, batch.review, gradient.square().sum((1, 2)))
     return gradient * squares.clamp(min=1e-30).rsqrt()[batch.review][:, None, None]
-
-
-def draw_fragments(reviews: Sequence[np.ndarray], random: np.random.Generator) -> list[np.ndarray]:
-    """From each review (word ids) one contiguous piece, its length and place drawn from `random`."""
-    shortest, longest = FRAGMENT_WORDS
-    lengths = np.exp(random.uniform(np.log(shortest), np.log(longest), len(reviews))).round().astype(int)
-    pieces = []
-    for ids, length, place in zip(reviews, lengths, random.random(len(reviews)), strict=True):
-        start = int(place * (max(len(ids) - length, 0) + 1))
-        pieces.append(ids[start : start + length])
-    return pieces

@@ -49,9 +49,8 @@ class OnnxEngine:
         self._mixture = of_deep, of_wide
         self._ngrams = None
         if loaded.architecture.ngrams:
-            self._ngrams = Ngrams(
-                loaded.architecture.ngrams, weights["ngrams.keys"], weights["ngrams.weights"]
-            )
+            patterns = loaded.architecture.ngram_patterns()
+            self._ngrams = Ngrams(patterns, weights["ngrams.keys"], weights["ngrams.weights"])
 
     def logits(self, reviews: Sequence[np.ndarray]) -> np.ndarray:
         """Logits (N,) of whole reviews as word ids; exactly 0 for one without words."""

@@ -33,10 +33,11 @@ METRIC_DEFINITIONS = [
 class Recipe:
     """All that a training run depends on besides its data, its seed and its machine.
 
-    `adversarial` is how far embeddings move for a second, adversarial pass over each batch, `fragments` the
-    weight of the loss on short pieces of the reviews (objective.py), and `averaging` the decay of the running
-    mean of the weights, which is then the model (averaging.py); `virtual_adversarial` is the weight
-    of the virtual adversarial loss on unlabelled reviews. 0 leaves each of them out.
+    `ngram_fragments` is the weight of the loss on short pieces of the reviews when the n-grams are fitted
+    (ngram_fit.py), `adversarial` how far embeddings move for a second, adversarial pass over each batch
+    (objective.py), `averaging` the decay of the running mean of the weights, which is then the model
+    (averaging.py), and `virtual_adversarial` the weight of the virtual adversarial loss on unlabelled
+    reviews. 0 leaves each of them out.
     """
 
     name: str
@@ -50,13 +51,14 @@ class Recipe:
     tail: int
     segment: int
     ngrams: int
+    ngram_skip: int
     ngram_min_reviews: int
     ngram_c: float
+    ngram_fragments: float
     word_dropout: float
     embedding_dropout: float
     dropout: float
     adversarial: float
-    fragments: float
     averaging: float
     virtual_adversarial: float
     initialisation: str
@@ -88,7 +90,7 @@ class Recipe:
         for name in ("word_dropout", "embedding_dropout", "dropout", "averaging", "warm_up"):
             if not 0 <= getattr(self, name) < 1:
                 raise RecipeError(f"{_option(name)} must be from 0 up to, but not including, 1")
-        for name in ("adversarial", "fragments", "virtual_adversarial", "weight_decay", "clip"):
+        for name in ("ngram_fragments", "adversarial", "virtual_adversarial", "weight_decay", "clip"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise RecipeError(f"{_option(name)} must not be negative")
 
@@ -120,13 +122,14 @@ _PREDECESSOR = Recipe(
     tail=0,
     segment=0,
     ngrams=0,
+    ngram_skip=0,
     ngram_min_reviews=2,
     ngram_c=30.0,
+    ngram_fragments=0.0,
     word_dropout=0.0,
     embedding_dropout=0.0,
     dropout=0.0,
     adversarial=0.0,
-    fragments=0.0,
     averaging=0.0,
     virtual_adversarial=0.0,
     initialisation="torch",
@@ -156,8 +159,10 @@ _FAST = replace(
     tail=128,
     segment=64,
     ngrams=3,
+    ngram_skip=1,
     ngram_min_reviews=5,
     ngram_c=30.0,
+    ngram_fragments=0.15,
     word_dropout=0.1,
     embedding_dropout=0.3,
     dropout=0.5,

@@ -10,7 +10,7 @@ from torch import nn
 from sentiment.averaging import WeightAverage
 from sentiment.channels import Channel
 from sentiment.model import LSTMClassifier, collate, crop
-from sentiment.objective import backpropagate, backpropagate_virtual, draw_fragments
+from sentiment.objective import backpropagate, backpropagate_virtual
 from sentiment.optimisation import learning_rate_factor, make_optimizer
 from sentiment.processes import Processes
 from sentiment.recipes import Recipe
@@ -44,12 +44,7 @@ class Stepper:
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate * factor
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self._backpropagate([self.reviews[row] for row in rows], rows, 1.0)
-        if self.recipe.fragments:
-            random = np.random.default_rng([self.seed, number])
-            pieces = draw_fragments([self.channel.review(row) for row in rows], random)
-            pieces = [crop(piece, self.model.architecture) for piece in pieces]
-            self._backpropagate(pieces, rows, self.recipe.fragments)
+        loss = self._backpropagate([self.reviews[row] for row in rows], rows)
         if self.unlabelled is not None and self.recipe.virtual_adversarial:
             self._backpropagate_unlabelled(number)
         loss = self.processes.add_gradients(self.model, loss)
@@ -59,16 +54,15 @@ class Stepper:
         self.average.update(number)
         return loss
 
-    def _backpropagate(self, reviews: list[np.ndarray], rows: np.ndarray, weight: float) -> float:
-        """Gradients of `weight` times the mean log loss of a batch, from this process's share of it."""
+    def _backpropagate(self, reviews: list[np.ndarray], rows: np.ndarray) -> float:
+        """Gradients of the mean log loss of a batch, from this process's share of it."""
         own = self.processes.share(reviews)
         if not own:
             return 0.0
         device = self.model.device
         batch = collate(own, self.model.architecture).to(device)
         labels = self.labels[torch.from_numpy(self.processes.share(rows))].to(device)
-        scale = weight / len(rows)
-        return backpropagate(self.model, batch, labels, scale, self.recipe.adversarial, self.bfloat16)
+        return backpropagate(self.model, batch, labels, 1 / len(rows), self.recipe.adversarial, self.bfloat16)
 
     def _backpropagate_unlabelled(self, number: int) -> None:
         """As many unlabelled reviews, drawn at random, as a batch has labelled ones."""

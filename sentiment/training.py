@@ -148,8 +148,14 @@ class Trainer:
         """The model with what is computed of the training reviews: n-gram weights and word vectors."""
         if self.model.ngrams is not None:
             started = time.monotonic()
+            recipe = self.recipe
             fit_ngrams(
-                self.model.ngrams, self.train_channel, self.recipe.ngram_min_reviews, self.recipe.ngram_c
+                self.model.ngrams,
+                self.train_channel,
+                recipe.ngram_min_reviews,
+                recipe.ngram_c,
+                recipe.ngram_fragments,
+                self.run.seed,
             )
             self.say(f"fitted {len(self.model.ngrams.keys):,} n-grams in {time.monotonic() - started:.1f} s")
         if self.recipe.word_vectors == "ppmi":

@@ -21,7 +21,7 @@ NO_DROPOUT = {"word_dropout": 0, "embedding_dropout": 0, "dropout": 0}
 def command(model_dir, *more, **changes):
     data = prepared()
     program = [str(ROOT / "train/train.py"), "--train", str(data.train), "--validation", str(data.validation)]
-    options = options_of(**{"fragments": 0.2, "adversarial": 1, "averaging": 0.9, **changes})
+    options = options_of(**{"adversarial": 1, "averaging": 0.9, **changes})
     return [*program, "--model-dir", str(model_dir), "--precision", "float32", "--device", "cpu",
             "--threads", "1", *options, *more]  # fmt: skip
 

@@ -3,15 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from sentiment_fixtures import prepared
 
 from sentiment.architecture import Architecture
-from sentiment.channels import Channel, read_channel
+from sentiment.channels import Channel
 from sentiment.errors import RecipeError
 from sentiment.model import LSTMClassifier, collate, crop
-from sentiment.ngram_fit import fit_ngrams
-from sentiment.ngram_table import NgramTable
-from sentiment.ngrams import ngram_keys
 from sentiment.recipes import RECIPES, recipe
 from sentiment.vocabulary import convert_and_pad
 from sentiment.word_vectors import ppmi_vectors
@@ -28,6 +24,7 @@ def architecture(**changes) -> Architecture:
         "tail": 10,
         "segment": 8,
         "ngrams": 0,
+        "ngram_skip": 0,
     }
     return Architecture(**{**plain, **changes})
 
@@ -111,6 +108,7 @@ def test_long_reviews_are_cropped_to_both_ends():
         ({"segment": 0}, "needs segments"),
         ({"hidden_dim": 0}, "hidden_dim must be at least 1"),
         ({"ngrams": 4}, "ngrams must be 0"),
+        ({"ngram_skip": 8}, "ngram_skip must be at most 7"),
         ({"tail": -1}, "tail must not be negative"),
     ],
 )
@@ -135,53 +133,7 @@ def test_the_predecessor_recipe_is_the_seed_system():
     assert sum(p.numel() for p in LSTMClassifier(seed.architecture()).parameters()) == 347_401
 
 
-# N-grams and word vectors
-
-
-def test_ngram_keys_tell_every_ngram_apart():
-    ids = np.array([3, 5, 3, 5, 2**20 + 7], dtype=np.int32)
-    unigrams, bigrams, trigrams = ngram_keys(ids, 3)
-    assert unigrams.tolist() == [3, 5, 3, 5, 1]
-    assert len(set(bigrams.tolist())) == 3 and bigrams[0] == bigrams[2]
-    assert len(set(trigrams.tolist())) == 3
-    assert [len(keys) for keys in ngram_keys(ids[:1], 3)] == [1, 0, 0]
-
-
-def test_an_ngram_logit_is_its_definition():
-    table = NgramTable(2)
-    keys = np.sort(np.concatenate(ngram_keys(np.array([4, 6, 9]), 2)))
-    table.fill(keys, np.arange(1.0, 6.0))
-    weight = dict(zip(keys.tolist(), range(1, 6), strict=True))
-    review = np.array([4, 6, 4, 7], dtype=np.int32)
-    held = [weight[4], weight[6], weight[(4 << 20) | 6]]
-    expected = sum(held) / len(held) ** 0.5
-    assert table([review, review[:0]]).tolist() == pytest.approx([expected, 0.0])
-    shares = table.as_arrays().word_shares(review)
-    assert shares.sum() == pytest.approx(expected)
-    assert shares[3] == 0 and shares[0] > shares[2] > 0
-
-
-def test_fitted_ngrams_tell_the_labels_and_their_fit_is_optimal():
-    channel = read_channel(prepared().train, "train")
-    table = NgramTable(2)
-    fit_ngrams(table, channel, min_reviews=2, c=10.0)
-    assert np.array_equal(table.keys, np.unique(table.keys)) and len(table.keys) > 100
-    reviews = [channel.review(n) for n in range(len(channel))]
-    accuracy = ((table(reviews).numpy() > 0) == channel.labels).mean()
-    assert accuracy > 0.97
-    validation = read_channel(prepared().validation, "validation")
-    held_out = table([validation.review(n) for n in range(len(validation))]).numpy()
-    assert ((held_out > 0) == validation.labels).mean() > 0.9
-
-
-def test_ngrams_survive_a_state_dict():
-    table = NgramTable(1)
-    table.fill(np.array([2, 9]), np.array([1.0, -1.0]))
-    other = NgramTable(1)
-    other.load_state_dict(table.state_dict())
-    review = np.array([2, 3], dtype=np.int32)
-    assert other([review]).tolist() == table([review]).tolist() == [1.0]
-    assert other.vocabulary_size() == 10
+# Word vectors
 
 
 def test_words_used_alike_get_vectors_alike():

@@ -9,11 +9,9 @@ from sentiment.averaging import WeightAverage
 from sentiment.channels import Channel, read_channel
 from sentiment.model import LSTMClassifier, collate
 from sentiment.objective import (
-    FRAGMENT_WORDS,
     backpropagate,
     backpropagate_virtual,
     direction,
-    draw_fragments,
 )
 from sentiment.training import Run, Trainer
 
@@ -100,24 +98,6 @@ def test_the_virtual_adversary_changes_the_answers_more_than_chance(model):
     assert sum(loss > other for other in by_chance) > 45
 
 
-def test_fragments_are_short_contiguous_pieces():
-    reviews = [np.arange(start, start + 300) for start in range(2000)] + [np.arange(2), np.arange(0)]
-    pieces = draw_fragments(reviews, np.random.default_rng(0))
-    again = draw_fragments(reviews, np.random.default_rng(0))
-    lengths = np.array([len(piece) for piece in pieces])
-    assert all(np.array_equal(one, other) for one, other in zip(pieces, again, strict=True))
-    assert all((np.diff(piece) == 1).all() for piece in pieces)
-    assert all(
-        piece[0] >= ids[0] and piece[-1] <= ids[-1]
-        for piece, ids in zip(pieces[:2000], reviews, strict=False)
-    )
-    assert (lengths[:2000].min(), lengths[:2000].max()) == FRAGMENT_WORDS
-    assert 14 <= np.median(lengths[:2000]) <= 18, (
-        "even in the logarithm: the median is the geometric mean, 16"
-    )
-    assert lengths[2000:].tolist() == [2, 0]
-
-
 def test_the_average_is_an_exponential_mean_that_begins_fast():
     module = torch.nn.Linear(1, 1, bias=False)
     torch.nn.init.constant_(module.weight, 0.0)
@@ -132,7 +112,7 @@ def test_the_average_is_an_exponential_mean_that_begins_fast():
     assert module.weight.item() == 11.0
 
 
-@pytest.mark.parametrize("change", [{"adversarial": 1.0}, {"fragments": 0.5}, {"averaging": 0.9}])
+@pytest.mark.parametrize("change", [{"adversarial": 1.0}, {"averaging": 0.9}])
 def test_each_changes_the_model_and_resumes_to_the_same_one(tmp_path, change):
     data = prepared()
     channels = read_channel(data.train, "train"), read_channel(data.validation, "validation")
