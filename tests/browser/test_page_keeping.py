@@ -112,6 +112,7 @@ def test_a_link_carries_the_review_past_every_server(site, page, context):
     page.goto(site.url)
     judge(page, review)
     page.get_by_role("button", name="Copy a link").click()
+    expect(page.locator("#link-note")).not_to_be_empty()
     link = page.get_by_label("Link to this review").input_value()
     assert link.startswith(site.url + "#review=")
     assert len(link) < len(review) / 5
