@@ -218,6 +218,7 @@ onClick("heads", ({ target }) => {
 	render();
 });
 onClick("save", () => {
-	const cells = rows.map(({ number, kind, probability, error, review }) => [number, kind, probability ?? "", error ?? "", review]);
+	const cells = rows.map(({ number, kind, probability = "", error = "", review }) =>
+		[number, kind, probability, error, review]);
 	downloadCsv("verdicts.csv", [["row", "verdict", "probability of positive", "error", "review"], ...cells]);
 });

@@ -41,7 +41,8 @@ export const plural = (count, noun) => `${grouped(count)} ${noun}${count === 1 ?
 export const percent = (share) => (share >= 0.995 ? "more than 99%" : `${Math.round(share * 100)}%`);
 
 /** How likely the side that the model leans to is. */
-export const likelihood = ({ sentiment, probability }) => `${percent(Math.max(probability, 1 - probability))} for ${sentiment}`;
+export const likelihood = ({ sentiment, probability }) =>
+	`${percent(Math.max(probability, 1 - probability))} for ${sentiment}`;
 
 export const NAMES = { positive: "Positive", negative: "Negative", unsure: "Unsure" };
 

@@ -37,7 +37,7 @@ export function refused(response, body) {
 		status >= 500,
 	];
 	const limited = status === 429 || status === 503;
-	const wait = limited ? Math.ceil(Number(headers.get("retry-after"))) || 0 : 0;
+	const wait = limited ? Math.max(0, Math.ceil(headers.get("retry-after"))) || 0 : 0;
 	return new Failure(headline, limited ? `${advice} Try again in ${wait ? duration(wait) : "a while"}.` : advice, {
 		status,
 		// API Gateway's own errors are {"message": ...}.

@@ -48,6 +48,7 @@ def test_the_history_lists_what_was_judged_newest_first_and_outlives_the_page(ju
 def test_an_entry_is_judged_again(judged, site):
     judged.get_by_role("button", name="Judge again: Lovely").click()
     expect(judged.get_by_label("Your review")).to_have_value("Lovely <b>film</b>")
+    expect(judged.locator("#headline")).to_have_text("Positive")
     expect(judged.get_by_role("tab", name="History (2)")).to_be_visible()
     assert site.reviews[-1] == "Lovely <b>film</b>"
     assert len(site.reviews) == 3
