@@ -1,6 +1,6 @@
 // What the card beside the review says: nothing yet, that it waits, a verdict, or why there is none.
 
-import { byId, NAMES, percent, plural, setText, show, sideOf } from "./dom.js";
+import { byId, likelihood, NAMES, setText, show, sideOf } from "./dom.js";
 import { asFailure } from "./failure.js";
 import { showMarks } from "./marks.js";
 import { countDown } from "./waiting.js";
@@ -22,34 +22,29 @@ let shown = new AbortController();
 export function say(state, kicker, headline, explanation) {
 	shown.abort();
 	shown = new AbortController();
-	answer.dataset.state = state;
+	answer.className = state;
 	setText("kicker", kicker);
 	setText("headline", headline);
 	setText("explanation", explanation);
 	setText("countdown", "");
 	setText("reference", "");
-	byId("reference").hidden = true;
 	show(retry, false, answer);
 	show(byId("details"), state in NAMES, answer);
 }
 
 /** With a button for another try where that may help; it opens when the API's time is over. */
 export function sayFailure(error) {
-	const failure = asFailure(error);
-	const { headline, advice, said, requestId, again } = failure;
+	const { headline, advice, said, requestId, again } = asFailure(error);
 	say("failed", "No verdict", headline, advice);
 	const repeats = said?.replace(/\.$/, "") === headline;
-	const reference = [said && !repeats && `Reason: ${said}`, requestId && `Request ${requestId}`].filter(Boolean);
-	setText("reference", reference.join("\n"));
-	byId("reference").hidden = reference.length === 0;
+	const reference = [said && !repeats && `Reason: ${said}`, requestId && `Request ${requestId}`];
+	setText("reference", reference.filter(Boolean).join("\n"));
 	if (again === undefined) return;
 	retry.hidden = false;
 	countDown(again, shown.signal, (left) => {
 		retry.textContent = left ? `Try again in ${left} s` : "Try again";
-		retry.setAttribute("aria-disabled", String(left > 0));
+		retry.ariaDisabled = left > 0;
 		if (!left && again) setText("explanation", "You can try again now.");
-	}).catch(() => {
-		// Something else is shown by now.
 	});
 }
 
@@ -57,17 +52,13 @@ export function sayVerdict(review, verdict) {
 	const { sentiment, probability, unsure, model } = verdict;
 	const share = Math.max(probability, 1 - probability);
 	const [, certainty] = CERTAINTY.find(([least]) => share >= least);
-	const likely = `${percent(share)} for ${sentiment}`;
+	const likely = likelihood(verdict);
 	const side = sideOf(verdict);
-	say(
-		side,
-		"The model says",
-		NAMES[side],
-		unsure ? `It leans to ${sentiment}: ${likely}. That is too close to call.` : `${certainty}: ${likely}.`,
-	);
+	const leaning = `It leans to ${sentiment}: ${likely}. That is too close to call.`;
+	say(side, "The model says", NAMES[side], unsure ? leaning : `${certainty}: ${likely}.`);
 	const meter = byId("meter");
-	meter.setAttribute("aria-valuenow", (probability * 100).toFixed(1));
-	meter.setAttribute("aria-valuetext", unsure ? `unsure, ${likely}` : likely);
+	meter.ariaValueNow = (probability * 100).toFixed(1);
+	meter.ariaValueText = unsure ? `unsure, ${likely}` : likely;
 	meter.style.setProperty("--probability", probability);
 	showMarks(review, verdict);
 	setText("model", model);
@@ -77,8 +68,4 @@ export function sayVerdict(review, verdict) {
 export function showUnsureBand([low, high]) {
 	byId("meter").style.setProperty("--low", low);
 	byId("meter").style.setProperty("--high", high);
-}
-
-export function sayWaking(left) {
-	setText("countdown", left ? `Next try in ${plural(left, "second")}.` : "Trying again …");
 }

@@ -20,20 +20,19 @@ export function predictBatch(reviews, signal) {
 }
 
 export function sendFeedback(vote) {
-	return call("/feedback", vote, null, (body) => typeof body?.id === "string");
+	return call("/feedback", vote, null, (body) => isText(body?.id));
 }
 
 export function describeModel() {
-	return call("/model", null, null, (body) => typeof body?.model === "string");
+	return call("/model", null, null, (body) => isText(body?.model));
 }
 
 async function call(route, message, signal, keepsToContract) {
 	if (!navigator.onLine) throw unreachable();
 	base ??= await loadApiUrl(signal);
-	const attempt = new AbortController();
-	const pass = () => attempt.abort(signal.reason);
-	signal?.addEventListener("abort", pass, { once: true });
-	const timer = setTimeout(() => attempt.abort(tooLong()), GIVE_UP_AFTER_MS);
+	const patience = new AbortController();
+	const timer = setTimeout(() => patience.abort(tooLong()), GIVE_UP_AFTER_MS);
+	const either = AbortSignal.any([patience.signal, signal].filter(Boolean));
 	let response, text;
 	try {
 		response = await fetch(base + route, {
@@ -42,15 +41,14 @@ async function call(route, message, signal, keepsToContract) {
 				headers: { "content-type": "application/json" },
 				body: JSON.stringify(message),
 			}),
-			signal: attempt.signal,
+			signal: either,
 		});
 		text = await response.text();
 	} catch {
-		attempt.signal.throwIfAborted();
+		either.throwIfAborted();
 		throw unreachable();
 	} finally {
 		clearTimeout(timer);
-		signal?.removeEventListener("abort", pass);
 	}
 	const body = parsed(text);
 	if (!response.ok) throw refused(response, body);
@@ -66,27 +64,22 @@ async function call(route, message, signal, keepsToContract) {
 
 /** The API's base address, from the `config.json` that the deployment puts beside this page; it may be relative. */
 async function loadApiUrl(signal) {
-	const unknown = (said) =>
-		new Failure(
-			"This page does not know its API",
-			"The file config.json beside this page should hold the API’s address. It is missing or cannot be used.",
-			{ said: `config.json: ${said}`, again: 0 },
-		);
-	let config;
 	try {
 		const response = await fetch("config.json", { cache: "no-cache", signal });
 		if (!response.ok) throw new Error(`status ${response.status}`);
-		config = await response.json();
+		const address = (await response.json())?.apiUrl;
+		const { protocol, origin, pathname } = new URL(address, document.baseURI);
+		if (!isText(address) || !/^https?:$/.test(protocol)) throw new Error("no usable apiUrl");
+		// It may name the route for single reviews; the others are its siblings.
+		return origin + pathname.replace(/(\/predict)?\/*$/, "");
 	} catch (error) {
 		signal?.throwIfAborted();
-		throw unknown(error.message);
+		throw new Failure(
+			"This page does not know its API",
+			"The file config.json beside this page should hold the API’s address. It is missing or cannot be used.",
+			{ said: `config.json: ${error.message}`, again: 0 },
+		);
 	}
-	const address = config?.apiUrl;
-	if (typeof address !== "string" || !address || !URL.canParse(address, document.baseURI)) throw unknown("no usable apiUrl");
-	const { protocol, origin, pathname } = new URL(address, document.baseURI);
-	if (!/^https?:$/.test(protocol)) throw unknown("no usable apiUrl");
-	// It may name the route for single reviews; the others are its siblings.
-	return origin + pathname.replace(/\/+$/, "").replace(/\/predict$/, "");
 }
 
 function tooLong() {
@@ -102,26 +95,30 @@ function parsed(text) {
 	}
 }
 
+const isText = (value) => typeof value === "string" && value !== "";
+
 function isVerdict(body) {
+	const { sentiment, probability, unsure } = body ?? {};
 	return (
-		Number.isFinite(body?.probability) &&
-		body.probability >= 0 &&
-		body.probability <= 1 &&
-		body.sentiment === (body.probability >= 0.5 ? "positive" : "negative") &&
-		typeof body.unsure === "boolean"
+		Number.isFinite(probability) &&
+		probability >= 0 &&
+		probability <= 1 &&
+		sentiment === (probability >= 0.5 ? "positive" : "negative") &&
+		typeof unsure === "boolean"
 	);
 }
 
 function isExplained(body) {
+	const { model, words, spans, cut } = body ?? {};
 	return (
 		isVerdict(body) &&
-		typeof body.model === "string" &&
-		Array.isArray(body.words) &&
-		body.words.every((entry) => Array.isArray(entry) && typeof entry[0] === "string" && Number.isFinite(entry[1])) &&
-		Array.isArray(body.spans) &&
-		body.spans.length === body.words.length &&
-		body.spans.every((span) => Array.isArray(span) && isPlace(...span)) &&
-		(body.cut === null || (isPlace(body.cut?.start, body.cut?.end) && Number.isFinite(body.cut.words)))
+		isText(model) &&
+		Array.isArray(words) &&
+		words.every((word) => isText(word?.[0]) && Number.isFinite(word[1])) &&
+		Array.isArray(spans) &&
+		spans.length === words.length &&
+		spans.every((span) => isPlace(span?.[0], span?.[1])) &&
+		(cut === null || (isPlace(cut?.start, cut?.end) && Number.isFinite(cut.words)))
 	);
 }
 
@@ -131,9 +128,9 @@ function isPlace(start, end) {
 
 function isBatch(body, length) {
 	return (
-		typeof body?.model === "string" &&
+		isText(body?.model) &&
 		Array.isArray(body.predictions) &&
 		body.predictions.length === length &&
-		body.predictions.every((row) => isVerdict(row) || typeof row?.error?.message === "string")
+		body.predictions.every((row) => isVerdict(row) || isText(row?.error?.message))
 	);
 }

@@ -4,7 +4,7 @@ import { LIMITS } from "./api.js";
 import { say, sayFailure } from "./answer.js";
 import { ask, cancelAsking } from "./asking.js";
 import { cancelBatch, readFile } from "./batch.js";
-import { byId, characters, grouped, setText, show } from "./dom.js";
+import { byId, characters, grouped, onClick, setText, show } from "./dom.js";
 import { askForVote } from "./feedback.js";
 import { remember, startHistory } from "./history.js";
 import { dismissTip } from "./marks.js";
@@ -24,7 +24,7 @@ const EXAMPLES = {
 		"looked at my watch eleven times. Easily the most expensive nap I have had all year. Bravo.",
 };
 
-const [review, counter, restore] = ["review", "counter", "restore"].map(byId);
+const [review, restore, linkBox, link] = ["review", "restore", "link-box", "link"].map(byId);
 
 /** What the person wrote, kept while an example stands in the box. */
 let ownText = "";
@@ -33,7 +33,7 @@ let judged = "";
 function judge() {
 	return ask((text, verdict) => {
 		judged = text;
-		byId("link-box").hidden = true;
+		linkBox.hidden = true;
 		setText("link-note", "");
 		reviewChanged();
 		askForVote(text, verdict);
@@ -43,10 +43,8 @@ function judge() {
 
 function reviewChanged() {
 	const length = characters(review.value);
-	const over = length > LIMITS.characters;
 	setText("counter", `${grouped(length)} of ${grouped(LIMITS.characters)} characters`);
-	counter.classList.toggle("over", over);
-	review.setAttribute("aria-invalid", String(over));
+	review.ariaInvalid = length > LIMITS.characters;
 	byId("changed").hidden = review.value === judged;
 }
 
@@ -69,17 +67,18 @@ async function openSharedReview() {
 }
 
 async function share() {
-	const link = await linkTo(judged);
-	byId("link-box").hidden = !link;
-	if (!link) return setText("link-note", "This review is too long for a link.");
-	byId("link").value = link;
+	const address = await linkTo(judged);
+	linkBox.hidden = !address;
+	if (!address) return setText("link-note", "This review is too long for a link.");
+	link.value = address;
+	let begin = "Copied.";
 	try {
-		await navigator.clipboard.writeText(link);
-		setText("link-note", "Copied. The review is in the link itself, after the #, which no server gets to see.");
+		await navigator.clipboard.writeText(address);
 	} catch {
-		byId("link").select(); // The browser forbids copying: the person can.
-		setText("link-note", "Copy the link. The review is in it, after the #, which no server gets to see.");
+		link.select(); // The browser forbids copying: the person can.
+		begin = "Copy the link.";
 	}
+	setText("link-note", `${begin} The review is in the link itself, after the #, which no server gets to see.`);
 }
 
 function connectionChanged() {
@@ -103,18 +102,18 @@ document.addEventListener("keydown", (event) => {
 	else if (event.key !== "Escape") return;
 	event.preventDefault();
 });
-byId("cancel").addEventListener("click", cancelAsking);
-byId("retry").addEventListener("click", ({ target }) => {
-	if (target.getAttribute("aria-disabled") !== "true") judge();
+onClick("cancel", cancelAsking);
+onClick("retry", ({ target }) => {
+	if (target.ariaDisabled !== "true") judge();
 });
-byId("share").addEventListener("click", share);
-byId("examples").addEventListener("click", ({ target }) => {
+onClick("share", share);
+onClick("examples", ({ target }) => {
 	const example = EXAMPLES[target.dataset.example];
 	if (!example) return;
 	fill(example);
 	judge();
 });
-restore.addEventListener("click", () => {
+onClick("restore", () => {
 	fill(ownText);
 	review.focus();
 });

@@ -1,68 +1,60 @@
 // From a review to its verdict: one request at a time, told truthfully while it lasts.
 
 import { LIMITS, predict } from "./api.js";
-import { say, sayFailure, sayVerdict, sayWaking } from "./answer.js";
-import { byId, characters, grouped, show } from "./dom.js";
+import { say, sayFailure, sayVerdict } from "./answer.js";
+import { byId, characters, grouped, plural, setText, show } from "./dom.js";
 import { Failure } from "./failure.js";
 import { patiently } from "./waiting.js";
 
 const THINKING_AFTER_MS = 1_000;
 const SLEEPING_AFTER_MS = 3_000;
-const ASKING = "Asking the model";
 
 const review = byId("review");
-/** The request that the person is waiting for; only that one may write to the page. */
+/** The request that the person is waiting for; one that is aborted writes nothing to the page any more. */
 let pending = null;
 
 /** Asks for the verdict on what stands in the box; `judged` gets the text and the verdict. */
 export async function ask(judged) {
-	pending?.abort();
-	pending = null;
+	stop();
 	const text = review.value;
 	const problem = problemWith(text);
 	if (problem) {
-		setBusy(false);
 		sayFailure(problem);
 		review.focus();
 		return;
 	}
-	const request = (pending = new AbortController());
+	const { signal } = (pending = new AbortController());
+	const sayWaiting = (headline, explanation) => say("waiting", "Asking the model", headline, explanation);
 	const timers = [
-		setTimeout(say, THINKING_AFTER_MS, "waiting", ASKING, "Thinking …", "The model is reading your review."),
+		setTimeout(sayWaiting, THINKING_AFTER_MS, "Thinking …", "The model is reading your review."),
 		setTimeout(
-			say, SLEEPING_AFTER_MS, "waiting", ASKING, "Still thinking …",
+			sayWaiting, SLEEPING_AFTER_MS, "Still thinking …",
 			"A model that nobody has asked for a while goes to sleep. Waking it may take a minute.",
 		),
 	];
-	const still = () => timers.forEach(clearTimeout);
-	request.signal.addEventListener("abort", still);
+	let waking = false;
+	const sayWaking = (left) => {
+		timers.forEach(clearTimeout);
+		if (!waking) sayWaiting("The model is waking up …", "This may take a minute. The page tries again by itself.");
+		waking = true;
+		setText("countdown", left ? `Next try in ${plural(left, "second")}.` : "Trying again …");
+	};
+	signal.addEventListener("abort", () => timers.forEach(clearTimeout));
 	setBusy(true);
-	say("waiting", ASKING, "", "");
+	sayWaiting("", "");
 	try {
-		let woken = false;
 		const verdict = await patiently(
-			() => predict(text, request.signal),
-			(failure) => failure.wakes,
-			request.signal,
-			(left) => {
-				still();
-				if (!woken) say("waiting", ASKING, "The model is waking up …", "This may take a minute. The page tries again by itself.");
-				woken = true;
-				sayWaking(left);
-			},
+			() => predict(text, signal),
+			({ status, again }) => status === 503 && again,
+			signal,
+			sayWaking,
 		);
-		if (pending === request) {
-			sayVerdict(text, verdict);
-			judged(text, verdict);
-		}
+		sayVerdict(text, verdict);
+		judged(text, verdict);
 	} catch (error) {
-		if (pending === request) sayFailure(error);
+		if (!signal.aborted) sayFailure(error);
 	} finally {
-		still();
-		if (pending === request) {
-			pending = null;
-			setBusy(false);
-		}
+		if (!signal.aborted) stop();
 	}
 }
 
@@ -70,18 +62,20 @@ export async function ask(judged) {
 export function problemWith(text) {
 	const length = characters(text);
 	if (!text.trim()) return new Failure("There is no review yet", "Write or paste one, then ask again.");
-	if (length > LIMITS.characters) {
-		return new Failure(
-			"This review is too long",
-			`It has ${grouped(length)} characters; at most ${grouped(LIMITS.characters)} can be judged.`,
-		);
-	}
-	return null;
+	if (length <= LIMITS.characters) return null;
+	const advice = `It has ${grouped(length)} characters; at most ${grouped(LIMITS.characters)} can be judged.`;
+	return new Failure("This review is too long", advice);
+}
+
+function stop() {
+	pending?.abort();
+	pending = null;
+	setBusy(false);
 }
 
 function setBusy(busy) {
 	// Not on the answer: screen readers keep silent about a live region that is busy.
-	byId("form").setAttribute("aria-busy", String(busy));
+	byId("form").ariaBusy = busy;
 	byId("progress").hidden = !busy;
 	show(byId("cancel"), busy, review);
 	// On a small screen the answer stands below the fold.
@@ -91,9 +85,7 @@ function setBusy(busy) {
 /** Says whether there was something to cancel. */
 export function cancelAsking() {
 	if (!pending) return false;
-	pending.abort();
-	pending = null;
-	setBusy(false);
+	stop();
 	say("idle", "No verdict", "Cancelled", "The model’s answer, if one comes, will not be shown.");
 	return true;
 }

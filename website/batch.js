@@ -2,8 +2,8 @@
 
 import { LIMITS, predictBatch } from "./api.js";
 import { problemWith } from "./asking.js";
-import { parseCsv, separatorOf, toCsv } from "./csv.js";
-import { byId, download, element, grouped, NAMES, percent, plural, setText, show, sideOf } from "./dom.js";
+import { downloadCsv, parseCsv, separatorOf } from "./csv.js";
+import { byId, element, excerpt, grouped, NAMES, onClick, percent, plural, setText, show, sideOf } from "./dom.js";
 import { asFailure } from "./failure.js";
 import { patiently } from "./waiting.js";
 
@@ -13,12 +13,12 @@ const ROWS_A_PAGE = 100;
 const TABLE_FILE = /\.(csv|tsv)$/i;
 const REVIEW_COLUMN = /review|text|comment/i;
 
-const [pasted, format, column, header, start, stop] =
-	["pasted", "format", "column", "header", "start", "stop"].map(byId);
+const [panel, pasted, format, column, header, start, stop, bar] =
+	["many", "pasted", "format", "column", "header", "start", "stop", "bar"].map(byId);
 
 let source = { name: "", text: "" };
 let table = { rows: [], unclosed: null };
-/** One for each review: {number, review, error or sentiment, probability, unsure}; without either it waits. */
+/** One for each review: {number, review, kind, error or probability}; its kind is a side, "failed" or "waiting". */
 let rows = [];
 let running = null;
 let sorted = { by: "number", up: true };
@@ -61,18 +61,18 @@ function setRows() {
 	byId("table-options").hidden = !asTable;
 	const reviews = asTable
 		? table.rows.slice(header.checked ? 1 : 0).map((row) => row[Number(column.value)])
-		: source.text.replace(/^\ufeff/, "").split(/\r\n|\r|\n/).filter((line) => line.trim());
-	rows = reviews.slice(0, MAX_ROWS).map((review, index) => {
-		const problem =
-			review === undefined ? { headline: "This row has no such column" }
-			: !review.trim() ? { headline: "No review in this row" }
-			: problemWith(review);
-		return { number: index + 1, review: review ?? "", error: problem?.headline };
+		: source.text.replace(/^\ufeff/, "").split(/\r\n?|\n/).filter((line) => line.trim());
+	rows = reviews.slice(0, MAX_ROWS).map((review = "", index) => {
+		const error =
+			reviews[index] === undefined ? "This row has no such column"
+			: !review.trim() ? "No review in this row"
+			: problemWith(review)?.headline;
+		return { number: index + 1, review, kind: error ? "failed" : "waiting", error };
 	});
 	const notes = [source.name, plural(reviews.length, "review")];
 	if (reviews.length > MAX_ROWS) notes.push(`the first ${grouped(MAX_ROWS)} are taken`);
 	if (asTable && table.unclosed) notes.push(`row ${table.unclosed} opens a quote that is never closed`);
-	tell(source.text ? `${notes.filter(Boolean).join(", ")}.` : "");
+	tell(source.text && `${notes.filter(Boolean).join(", ")}.`);
 	byId("options").hidden = !source.text;
 	byId("results").hidden = true;
 	offer();
@@ -82,23 +82,21 @@ function tell(said) {
 	setText("batch-status", said);
 }
 
-function waiting() {
-	return rows.filter((row) => row.error === undefined && row.sentiment === undefined);
-}
+const of = (kind) => rows.filter((row) => row.kind === kind);
 
 function offer() {
-	const left = waiting().length;
-	const begun = rows.some((row) => row.sentiment);
+	const left = of("waiting").length;
+	const begun = rows.some(({ kind }) => kind in NAMES);
 	start.textContent = begun ? `Judge the other ${grouped(left)}` : `Judge ${plural(left, "review")}`;
-	show(start, left > 0 && !running, byId("many"));
-	show(stop, Boolean(running), byId("many"));
-	byId("bar").hidden = !running;
+	show(start, left && !running, panel);
+	show(stop, running, panel);
+	bar.hidden = !running;
 }
 
 // ---- asking ----
 
 async function run() {
-	const request = (running = new AbortController());
+	const { signal } = (running = new AbortController());
 	rowsShown = ROWS_A_PAGE;
 	offer();
 	stop.focus();
@@ -107,20 +105,20 @@ async function run() {
 		for (let chunk = nextChunk(); chunk.length; chunk = nextChunk()) {
 			render();
 			const { predictions } = await patiently(
-				() => predictBatch(chunk.map(({ review }) => review), request.signal),
-				(failure) => failure.waits,
-				request.signal,
+				() => predictBatch(chunk.map(({ review }) => review), signal),
+				({ again }) => again,
+				signal,
 				(left) => setText("batch-wait", left ? `The API asks to wait: next try in ${left} s.` : ""),
 			);
-			if (running !== request) return;
-			chunk.forEach((row, index) => {
+			for (const [index, row] of chunk.entries()) {
 				const { error, ...verdict } = predictions[index];
-				Object.assign(row, error ? { error: error.message } : verdict);
-			});
+				if (error) Object.assign(row, { kind: "failed", error: error.message });
+				else Object.assign(row, { kind: sideOf(verdict), probability: verdict.probability });
+			}
 		}
 		finish(summary());
 	} catch (error) {
-		if (running !== request) return;
+		if (signal.aborted) return;
 		const { headline, advice, said } = asFailure(error);
 		finish(`Stopped: ${headline}. ${advice} ${said ?? ""}`);
 	}
@@ -130,7 +128,7 @@ async function run() {
 function nextChunk() {
 	let bytes = 100;
 	const chunk = [];
-	for (const row of waiting()) {
+	for (const row of of("waiting")) {
 		// As JSON, between commas.
 		bytes += new Blob([JSON.stringify(row.review)]).size + 1;
 		if (chunk.length === LIMITS.reviews || (chunk.length && bytes > LIMITS.bytes)) break;
@@ -140,7 +138,7 @@ function nextChunk() {
 }
 
 function finish(said) {
-	running = null;
+	stopRunning();
 	setText("batch-wait", "");
 	tell(said);
 	offer();
@@ -155,53 +153,42 @@ function stopRunning() {
 /** Says whether there was something to cancel. */
 export function cancelBatch() {
 	if (!running) return false;
-	stopRunning();
 	finish(`Cancelled. ${summary()}`);
 	return true;
 }
 
 function summary() {
-	const count = (kind) => rows.filter((row) => kindOf(row) === kind).length;
-	const kinds = [...Object.keys(NAMES), "failed", "waiting"].filter(count);
-	return `${kinds.map((kind) => `${grouped(count(kind))} ${kind === "waiting" ? "not judged" : kind}`).join(", ")}.`;
-}
-
-function kindOf(row) {
-	return row.error !== undefined ? "failed" : row.sentiment ? sideOf(row) : "waiting";
+	const kinds = [...Object.keys(NAMES), "failed", "waiting"].filter((kind) => of(kind).length);
+	return `${kinds.map((kind) => `${grouped(of(kind).length)} ${kind === "waiting" ? "not judged" : kind}`).join(", ")}.`;
 }
 
 // ---- the results ----
 
-const KEYS = {
-	number: (row) => row.number,
-	verdict: (row) => kindOf(row),
-	probability: (row) => row.probability ?? -1,
-	review: (row) => row.review.trim().toLowerCase(),
-};
+/** What a row is sorted by. */
+function key(row) {
+	const value = row[sorted.by] ?? -1;
+	return typeof value === "string" ? value.trim().toLowerCase() : value;
+}
 
 function render() {
-	const done = rows.length - waiting().length;
+	const done = rows.length - of("waiting").length;
 	byId("results").hidden = false;
-	byId("bar").max = rows.length;
-	byId("bar").value = done;
+	bar.max = rows.length;
+	bar.value = done;
 	setText("done", `${grouped(done)} of ${grouped(rows.length)}`);
-	const key = KEYS[sorted.by];
 	const list = rows.toSorted((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0) * (sorted.up ? 1 : -1));
 	byId("rows").replaceChildren(...list.slice(0, rowsShown).map(tableRow));
 	for (const button of document.querySelectorAll("[data-sort]")) {
-		const order = button.dataset.sort === sorted.by ? (sorted.up ? "ascending" : "descending") : "none";
-		button.parentNode.setAttribute("aria-sort", order);
+		const order = sorted.up ? "ascending" : "descending";
+		button.parentNode.ariaSort = button.dataset.sort === sorted.by ? order : "none";
 	}
 	byId("more").hidden = list.length <= rowsShown;
 }
 
-function tableRow(row) {
-	const kind = kindOf(row);
-	const verdict = element("td", `side ${kind}`, NAMES[kind] ?? row.error ?? "…");
-	const review = element("td", "", element("p", "excerpt", row.review));
-	review.firstChild.dir = "auto";
-	const share = row.sentiment ? percent(row.probability).replace("more than ", ">") : "";
-	return element("tr", "", element("td", "", row.number), verdict, element("td", "", share), review);
+function tableRow({ number, kind, error, probability, review }) {
+	const share = kind in NAMES ? percent(probability).replace("more than ", ">") : "";
+	const cells = [number, element("span", `side ${kind}`, NAMES[kind] ?? error ?? "…"), share, excerpt(review)];
+	return element("tr", "", ...cells.map((cell) => element("td", "", cell)));
 }
 
 // Browsers take long to lay out much text in a box.
@@ -218,21 +205,20 @@ byId("file").addEventListener("change", ({ target }) => {
 	target.value = ""; // The same file may be chosen again.
 });
 for (const option of [format, column, header]) option.addEventListener("change", setRows);
-start.addEventListener("click", run);
-stop.addEventListener("click", cancelBatch);
-byId("more").addEventListener("click", () => {
+onClick("start", run);
+onClick("stop", cancelBatch);
+onClick("more", () => {
 	rowsShown += ROWS_A_PAGE;
 	render();
 });
-byId("heads").addEventListener("click", ({ target }) => {
+onClick("heads", ({ target }) => {
 	const by = target.dataset.sort;
 	if (!by) return;
 	sorted = { by, up: sorted.by === by ? !sorted.up : true };
 	render();
 });
-byId("save").addEventListener("click", () => {
-	const lines = rows.map((row) => [
-		row.number, kindOf(row), row.probability ?? "", row.error ?? "", row.review,
-	]);
-	download("verdicts.csv", toCsv([["row", "verdict", "probability of positive", "error", "review"], ...lines]));
+onClick("save", () => {
+	const cells = rows.map(({ number, kind, probability = "", error = "", review }) =>
+		[number, kind, probability, error, review]);
+	downloadCsv("verdicts.csv", [["row", "verdict", "probability of positive", "error", "review"], ...cells]);
 });

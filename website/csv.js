@@ -1,36 +1,20 @@
 // Comma-separated values (RFC 4180): read as spreadsheets write them, and written so that none of them runs anything.
 
+import { element } from "./dom.js";
+
 /** Records of cells. `unclosed` is the number of the record whose quote is never closed, else null. */
 export function parseCsv(text, separator) {
+	const cell = new RegExp(`(?:"([^"]*(?:""[^"]*)*)("|$))?([^${separator}\r\n]*)(${separator}|\r\n?|\n|$)`, "g");
 	const rows = [];
 	let row = [];
-	let cell = "";
-	let quoted = false;
-	const endCell = () => {
-		row.push(cell);
-		cell = "";
-	};
-	const endRow = () => {
-		endCell();
+	for (const [, quoted = "", close, rest, end] of text.replace(/^\ufeff/, "").matchAll(cell)) {
+		row.push(quoted.replaceAll('""', '"') + rest);
+		if (end === separator) continue;
 		// A blank line is no record.
 		if (row.length > 1 || row[0]) rows.push(row);
 		row = [];
-	};
-	for (let at = text.startsWith("\ufeff") ? 1 : 0; at < text.length; at += 1) {
-		const sign = text[at];
-		if (quoted) {
-			if (sign !== '"') cell += sign;
-			else if (text[at + 1] === '"') cell += text[(at += 1)];
-			else quoted = false;
-		} else if (sign === '"' && !cell) quoted = true;
-		else if (sign === separator) endCell();
-		else if (sign === "\n" || sign === "\r") {
-			if (sign === "\r" && text[at + 1] === "\n") at += 1;
-			endRow();
-		} else cell += sign;
+		if (!end) return { rows, unclosed: close === "" ? rows.length : null };
 	}
-	endRow();
-	return { rows, unclosed: quoted ? rows.length : null };
 }
 
 /** The separator that stands most often outside of quotes in the first line. */
@@ -40,9 +24,14 @@ export function separatorOf(text) {
 	return best[1];
 }
 
-/** With a byte-order mark, by which spreadsheets know UTF-8. */
-export function toCsv(rows) {
-	return `\ufeff${rows.map((row) => row.map(written).join(",")).join("\r\n")}\r\n`;
+/** Gives the person a file, made here; with a byte-order mark, by which spreadsheets know UTF-8. */
+export function downloadCsv(name, rows) {
+	const text = `\ufeff${rows.map((row) => row.map(written).join(",")).join("\r\n")}\r\n`;
+	const link = element("a", "");
+	link.href = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
+	link.download = name;
+	link.click();
+	setTimeout(() => URL.revokeObjectURL(link.href), 1_000);
 }
 
 /** Spreadsheets run cells that begin like a formula; an apostrophe makes them text (OWASP, "CSV Injection"). */

@@ -1,8 +1,8 @@
 // Small helpers for the elements, numbers and texts of the page. User text only ever becomes text, never markup.
 
-export function byId(id) {
-	return document.getElementById(id);
-}
+export const byId = (id) => document.getElementById(id);
+
+export const onClick = (id, then) => byId(id).addEventListener("click", then);
 
 export function setText(id, text) {
 	byId(id).textContent = text;
@@ -16,46 +16,34 @@ export function element(tag, className, ...children) {
 	return made;
 }
 
+/** The beginning of a review, as far as a list has room for it. */
+export function excerpt(review) {
+	const made = element("p", "excerpt", review);
+	made.dir = "auto";
+	return made;
+}
+
 /** Shows or hides `node`; the focus in it goes to `refuge`. */
 export function show(node, visible, refuge) {
-	const held = !visible && refuge && node.contains(document.activeElement);
+	const held = !visible && node.contains(document.activeElement);
 	node.hidden = !visible;
 	if (held) refuge.focus();
 }
 
 /** In Unicode code points, as the API counts. */
-export function characters(text) {
-	return [...text].length;
-}
+export const characters = (text) => [...text].length;
 
-export function grouped(number) {
-	return number.toLocaleString("en");
-}
+export const grouped = (number) => number.toLocaleString("en");
 
-export function plural(count, noun) {
-	return `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
-}
+export const plural = (count, noun) => `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
 
 /** Never 100%: the model is never that sure. */
-export function percent(share) {
-	return share >= 0.995 ? "more than 99%" : `${Math.round(share * 100)}%`;
-}
+export const percent = (share) => (share >= 0.995 ? "more than 99%" : `${Math.round(share * 100)}%`);
 
-export function signed(weight) {
-	return `${weight < 0 ? "−" : "+"}${Math.abs(weight).toFixed(2)}`;
-}
-
-export function sideOf({ sentiment, unsure }) {
-	return unsure ? "unsure" : sentiment;
-}
+/** How likely the side that the model leans to is. */
+export const likelihood = ({ sentiment, probability }) =>
+	`${percent(Math.max(probability, 1 - probability))} for ${sentiment}`;
 
 export const NAMES = { positive: "Positive", negative: "Negative", unsure: "Unsure" };
 
-/** Gives the person a file, made here. */
-export function download(name, text) {
-	const link = element("a", "");
-	link.href = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
-	link.download = name;
-	link.click();
-	setTimeout(() => URL.revokeObjectURL(link.href), 1_000);
-}
+export const sideOf = ({ sentiment, unsure }) => (unsure ? "unsure" : sentiment);

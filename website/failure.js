@@ -1,9 +1,11 @@
 // Why there is no verdict, in words for the person who waits for one.
 
+import { plural } from "./dom.js";
+
 export class Failure extends Error {
 	/**
-	 * What happened, and what to do about it. `more` may hold `said` (the API's own words), `requestId`, `again` (seconds
-	 * after which another try makes sense), `waits` (the API named these) and `wakes` (because its model is waking up).
+	 * What happened, and what to do about it. `more` may hold `status`, `said` (the API's own words), `requestId` and
+	 * `again` (seconds after which another try makes sense; 0 where the API has named none).
 	 */
 	constructor(headline, advice, more = {}) {
 		super(headline);
@@ -34,30 +36,24 @@ export function refused(response, body) {
 		"This page does not know what that means. Try again later.",
 		status >= 500,
 	];
-	const wait = status === 429 || status === 503 ? secondsToWait(headers.get("retry-after")) : null;
-	const when = wait === null ? "Try again in a while." : `Try again in ${duration(wait)}.`;
-	return new Failure(headline, status === 429 || status === 503 ? `${advice} ${when}` : advice, {
+	const limited = status === 429 || status === 503;
+	const wait = limited ? Math.max(0, Math.ceil(headers.get("retry-after"))) || 0 : 0;
+	return new Failure(headline, limited ? `${advice} Try again in ${wait ? duration(wait) : "a while"}.` : advice, {
+		status,
 		// API Gateway's own errors are {"message": ...}.
 		said: textOrNothing(body?.error?.message ?? body?.message),
 		requestId: textOrNothing(body?.error?.requestId) ?? requestIdOf(response),
-		again: retry ? (wait ?? 0) : undefined,
-		waits: wait !== null,
-		wakes: status === 503 && wait !== null,
+		again: retry ? wait : undefined,
 	});
 }
 
-export function requestIdOf(response) {
-	return response.headers.get("apigw-requestid") ?? undefined;
-}
+export const requestIdOf = (response) => response.headers.get("apigw-requestid") ?? undefined;
 
 export function unreachable() {
-	return navigator.onLine
-		? new Failure(
-				"The API cannot be reached",
-				"No answer came back. Check your connection, or try again in a while.",
-				{ again: 0 },
-			)
-		: new Failure("You are offline", "Connect to the network and send the review again.", { again: 0 });
+	const [headline, advice] = navigator.onLine
+		? ["The API cannot be reached", "No answer came back. Check your connection, or try again in a while."]
+		: ["You are offline", "Connect to the network and send the review again."];
+	return new Failure(headline, advice, { again: 0 });
 }
 
 /** Whatever an `await` may throw, as a Failure. */
@@ -67,18 +63,6 @@ export function asFailure(error) {
 	return new Failure("The page itself failed", "Reload it and try again.", { said: String(error) });
 }
 
-/** Seconds from a Retry-After header, which holds a number or a date (RFC 9110, 10.2.3); null without a usable one. */
-function secondsToWait(retryAfter) {
-	if (!retryAfter) return null;
-	const seconds = /^\d+$/.test(retryAfter) ? Number(retryAfter) : (Date.parse(retryAfter) - Date.now()) / 1000;
-	return Number.isFinite(seconds) ? Math.max(1, Math.ceil(seconds)) : null;
-}
+const duration = (seconds) => (seconds < 100 ? plural(seconds, "second") : plural(Math.ceil(seconds / 60), "minute"));
 
-export function duration(seconds) {
-	const [count, unit] = seconds < 100 ? [seconds, "second"] : [Math.ceil(seconds / 60), "minute"];
-	return `${count} ${unit}${count === 1 ? "" : "s"}`;
-}
-
-function textOrNothing(value) {
-	return typeof value === "string" && value ? value : undefined;
-}
+const textOrNothing = (value) => (typeof value === "string" && value ? value : undefined);

@@ -1,7 +1,7 @@
 // What was judged in this browser: kept in its local storage, and nowhere else.
 
-import { toCsv } from "./csv.js";
-import { byId, download, element, NAMES, percent, plural, setText, show, sideOf } from "./dom.js";
+import { downloadCsv } from "./csv.js";
+import { byId, element, excerpt, likelihood, NAMES, onClick, plural, setText, show, sideOf } from "./dom.js";
 
 const KEY = "history";
 const MOST_ENTRIES = 100;
@@ -30,17 +30,13 @@ function isEntry(entry) {
 
 /** The newest first, as many as there is room for. */
 function keep(list) {
-	for (let length = Math.min(list.length, MOST_ENTRIES); ; length = Math.floor(length / 2)) {
-		try {
-			localStorage.setItem(KEY, JSON.stringify(list.slice(0, length)));
-			break;
-		} catch {
-			if (length) continue;
-			setText("past-note", "This browser keeps no history for this page.");
-			break;
-		}
+	try {
+		localStorage.setItem(KEY, JSON.stringify(list.slice(0, MOST_ENTRIES)));
+		showHistory();
+	} catch {
+		if (list.length) return keep(list.slice(0, Math.min(list.length, MOST_ENTRIES) / 2));
+		setText("past-note", "This browser keeps no history for this page.");
 	}
-	showHistory();
 }
 
 export function remember(review, { sentiment, probability, unsure, model }) {
@@ -59,7 +55,7 @@ function remove(gone) {
 	byId("undo").focus();
 }
 
-export function showHistory() {
+function showHistory() {
 	const list = entries();
 	setText("past-count", list.length ? ` (${list.length})` : "");
 	byId("past-list").replaceChildren(...list.map(item));
@@ -70,24 +66,21 @@ export function showHistory() {
 
 function item(entry) {
 	const side = sideOf(entry);
-	const again = element("button", "plain", "Judge again");
-	const forget = element("button", "plain", "Delete");
 	const short = entry.review.trim().replace(/\s+/g, " ").slice(0, 60);
-	for (const button of [again, forget]) {
-		button.type = "button";
-		button.setAttribute("aria-label", `${button.textContent}: ${short}`);
-	}
-	again.addEventListener("click", () => reopen(entry.review));
-	forget.addEventListener("click", () => remove([entry.at]));
-	const review = element("p", "excerpt", entry.review);
-	review.dir = "auto";
+	const button = (name, action) => {
+		const made = element("button", "plain", name);
+		made.ariaLabel = `${name}: ${short}`;
+		made.addEventListener("click", action);
+		return made;
+	};
 	const when = element("time", "quiet", new Date(entry.at).toLocaleString());
 	when.dateTime = entry.at;
-	const likelihood = percent(Math.max(entry.probability, 1 - entry.probability));
+	const again = button("Judge again", () => reopen(entry.review));
+	const forget = button("Delete", () => remove([entry.at]));
 	return element(
 		"li", "",
-		element("p", "facts", element("strong", `side ${side}`, NAMES[side]), `${likelihood} for ${entry.sentiment}`, when),
-		review,
+		element("p", "facts", element("strong", `side ${side}`, NAMES[side]), likelihood(entry), when),
+		excerpt(entry.review),
 		element("div", "row", again, forget),
 	);
 }
@@ -95,18 +88,18 @@ function item(entry) {
 /** `judgeAgain` gets the text of the entry that the person chooses. */
 export function startHistory(judgeAgain) {
 	reopen = judgeAgain;
-	byId("forget").addEventListener("click", () => remove(entries().map(({ at }) => at)));
-	byId("undo").addEventListener("click", () => {
+	onClick("forget", () => remove(entries().map(({ at }) => at)));
+	onClick("undo", () => {
 		const list = deleted;
 		deleted = null;
 		setText("past-note", "");
 		keep(list);
 	});
-	byId("export").addEventListener("click", () => {
+	onClick("export", () => {
 		const rows = entries().map(({ at, sentiment, probability, unsure, model, review }) => [
 			at, sentiment, probability, unsure ? "yes" : "no", model, review,
 		]);
-		download("history.csv", toCsv([["at", "sentiment", "probability", "unsure", "model", "review"], ...rows]));
+		downloadCsv("history.csv", [["at", "sentiment", "probability", "unsure", "model", "review"], ...rows]);
 	});
 	addEventListener("storage", showHistory);
 	showHistory();

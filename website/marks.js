@@ -1,6 +1,6 @@
 // The review itself with the words marked that moved the verdict, and the parts that the model skipped.
 
-import { byId, element, plural, signed } from "./dom.js";
+import { byId, element, NAMES, plural, setText } from "./dom.js";
 
 // By the share of the heaviest word's weight; weaker words stay unmarked.
 const STRENGTHS = [
@@ -16,13 +16,13 @@ const tip = byId("tip");
 
 /** Shows `review` with its marks. `spans` and `cut` count in Unicode code points. */
 export function showMarks(review, { words, spans, cut }) {
-	const places = codeUnits(review);
-	const length = places.length - 1;
+	const signs = [...review];
 	const heaviest = Math.max(STRONG_WEIGHT, ...words.map(([, weight]) => Math.abs(weight)));
-	const marks = words
-		.map(([, weight], index) => ({ start: spans[index][0], end: spans[index][1], weight }))
+	const marks = spans
+		.map(([start, end], index) => ({ start, end, weight: words[index][1] }))
 		.sort((a, b) => a.start - b.start);
 
+	const piece = (from, to) => signs.slice(from, to).join("");
 	const part = (from, to) => {
 		const nodes = [];
 		let at = from;
@@ -30,26 +30,28 @@ export function showMarks(review, { words, spans, cut }) {
 			const strength = STRENGTHS.find(([least]) => Math.abs(weight) / heaviest >= least);
 			// Of places that overlap the first one counts.
 			if (!strength || start < at || start === end || end > to) continue;
-			nodes.push(review.slice(places[at], places[start]), mark(review.slice(places[start], places[end]), weight, strength));
+			nodes.push(piece(at, start), mark(piece(start, end), weight, strength));
 			at = end;
 		}
-		return [...nodes, review.slice(places[at], places[to])];
+		return [...nodes, piece(at, to)];
 	};
+	const { start, end } = cut ?? { start: signs.length };
+	text.replaceChildren(...part(0, start));
+	let note = "";
 	if (cut) {
-		const [start, end] = [Math.min(cut.start, length), Math.min(cut.end, length)];
-		text.replaceChildren(
-			...part(0, start),
-			element("small", "cut", `✂ ${plural(cut.words, "word")} skipped from here`),
+		const skipped = plural(cut.words, "word");
+		text.append(
+			element("small", "cut", `✂ ${skipped} skipped from here`),
 			element("span", "skipped", ...part(start, end)),
-			element("small", "cut", end < length ? "read on from here ✂" : "end of the review ✂"),
-			...part(end, length),
+			element("small", "cut", end < signs.length ? "read on from here ✂" : "end of the review ✂"),
+			...part(end, signs.length),
 		);
-		const weighed = marks.some((word) => word.weight && word.start >= start && word.start < end);
-		byId("cut-note").textContent =
-			`This review is longer than the model reads in order: it skipped ${plural(cut.words, "word")}, shown in grey. ` +
-			(weighed ? "There, only words and short phrases counted, not their order." : "They did not count.");
-	} else text.replaceChildren(...part(0, length));
-	byId("cut-note").hidden = !cut;
+		const counted = marks.some((word) => word.weight && word.start >= start && word.start < end)
+			? "There, only words and short phrases counted, not their order."
+			: "They did not count.";
+		note = `This review is longer than the model reads in order: it skipped ${skipped}, shown in grey. ${counted}`;
+	}
+	setText("cut-note", note);
 	hideTip();
 	const [first] = all();
 	if (first) first.tabIndex = 0;
@@ -57,26 +59,25 @@ export function showMarks(review, { words, spans, cut }) {
 	byId("words-note").hidden = Boolean(first);
 }
 
-/** Where each code point of `review`, and its end, stands in UTF-16. */
-function codeUnits(review) {
-	const places = [0];
-	for (const sign of review) places.push(places.at(-1) + sign.length);
-	return places;
-}
+const styled = (side, level, word) => element("span", `mark ${side} level-${level}`, word);
 
 function mark(word, weight, [, level, strongly]) {
 	const side = weight > 0 ? "positive" : "negative";
-	const made = element("span", `mark ${side} level-${level}`, word);
+	const signed = `${weight < 0 ? "−" : "+"}${Math.abs(weight).toFixed(2)}`;
+	const made = styled(side, level, word);
 	made.tabIndex = -1;
-	made.dataset.tip = `${signed(weight)} ${strongly} towards ${side}`;
-	made.setAttribute("role", "button");
-	made.setAttribute("aria-label", `${word}: ${strongly} towards ${side}, ${signed(weight)}`);
+	made.dataset.tip = `${signed} ${strongly} towards ${side}`;
+	made.role = "button";
+	made.ariaLabel = `${word}: ${made.dataset.tip}`;
 	return made;
 }
 
-function all() {
-	return [...text.querySelectorAll(".mark")];
+for (const side of ["negative", "positive"]) {
+	const samples = STRENGTHS.toReversed().flatMap(([, level, strongly]) => [" ", styled(side, level, strongly)]);
+	byId("key").append(element("p", "", `${NAMES[side]}:`, ...samples));
 }
+
+const all = () => [...text.querySelectorAll(".mark")];
 
 function showTip(word) {
 	tip.textContent = word.dataset.tip;
@@ -93,23 +94,21 @@ function hideTip() {
 	tip.hidden = true;
 }
 
-for (const [event, then] of [
-	["pointerover", showTip],
-	["focusin", (word) => {
-		for (const other of all()) other.tabIndex = other === word ? 0 : -1;
-		showTip(word);
-	}],
-	["click", (word) => word.focus()],
-]) {
+function onMark(event, then) {
 	text.addEventListener(event, ({ target }) => target.matches(".mark") && then(target));
 }
+
+onMark("pointerover", showTip);
+onMark("focusin", (word) => {
+	for (const other of all()) other.tabIndex = other === word ? 0 : -1;
+	showTip(word);
+});
 
 // The tip itself may be pointed at, too.
 for (const place of [text, tip]) {
 	place.addEventListener("pointerout", ({ relatedTarget }) => {
 		if (relatedTarget === tip || relatedTarget?.matches(".mark")) return;
-		const focused = text.contains(document.activeElement) && document.activeElement;
-		if (focused) showTip(focused);
+		if (text.contains(document.activeElement)) showTip(document.activeElement);
 		else hideTip();
 	});
 }

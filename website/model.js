@@ -16,18 +16,14 @@ export async function showModel() {
 	for (const name in LIMITS) if (limits?.[name] > 0) LIMITS[name] = Math.min(LIMITS[name], limits[name]);
 	if (unsure?.length === 2 && unsure.every(Number.isFinite)) showUnsureBand(unsure);
 	setText("model-version", model);
-	setText("model-accuracy", accuracyOf(metrics ?? {}));
+	setText("model-accuracy", rightOn(metrics?.test, "held-out test") || rightOn(metrics?.validation, "validation"));
 	byId("model-line").hidden = false;
 }
 
-function accuracyOf({ test, validation }) {
+function rightOn({ accuracy, reviews, interval } = {}, kind) {
+	if (![accuracy, reviews].every(Number.isFinite)) return "";
 	const share = (value) => `${(value * 100).toFixed(1)}%`;
-	const right = ({ accuracy, reviews }, kind) => `, right on ${share(accuracy)} of ${grouped(reviews)} ${kind} reviews`;
-	const measured = (figures) => Number.isFinite(figures?.accuracy) && Number.isFinite(figures?.reviews);
-	if (measured(test)) {
-		const { interval } = test;
-		const between = interval?.length === 2 ? ` (95% interval ${share(interval[0])} to ${share(interval[1])})` : "";
-		return right(test, "held-out test") + between;
-	}
-	return measured(validation) ? `${right(validation, "validation")}, by which its settings were chosen` : "";
+	const right = `, right on ${share(accuracy)} of ${grouped(reviews)} ${kind} reviews`;
+	if (kind === "validation") return `${right}, by which its settings were chosen`;
+	return interval?.length === 2 ? `${right} (95% interval ${interval.map(share).join(" to ")})` : right;
 }

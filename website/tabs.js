@@ -1,13 +1,15 @@
 // The tabs of the page, by the ARIA pattern: one tab stop, arrow keys choose.
 
+import { byId } from "./dom.js";
+
 const tabs = [...document.querySelectorAll("[role=tab]")];
 
 export function choose(id) {
 	for (const tab of tabs) {
 		const chosen = tab.id === `tab-${id}`;
-		tab.setAttribute("aria-selected", String(chosen));
+		tab.ariaSelected = chosen;
 		tab.tabIndex = chosen ? 0 : -1;
-		document.getElementById(tab.getAttribute("aria-controls")).hidden = !chosen;
+		byId(tab.getAttribute("aria-controls")).hidden = !chosen;
 	}
 }
 

@@ -15,30 +15,15 @@ export async function patiently(attempt, worthWaiting, signal, tell) {
 		} catch (failure) {
 			if (!worthWaiting(failure) || Date.now() + failure.again * 1000 > end) throw failure;
 			await countDown(failure.again, signal, tell);
+			signal.throwIfAborted();
 		}
 	}
 }
 
-/** Calls `tell` with the seconds left until none are. Throws the signal's reason when it aborts. */
+/** Calls `tell` with the seconds left until none are, or the signal aborts. */
 export async function countDown(seconds, signal, tell) {
-	for (let left = seconds; left > 0; left -= 1) {
+	for (let left = seconds; left >= 0 && !signal.aborted; left -= 1) {
 		tell(left);
-		await second(signal);
+		if (left) await new Promise((resolve) => setTimeout(resolve, 1_000));
 	}
-	tell(0);
-}
-
-function second(signal) {
-	return new Promise((resolve, reject) => {
-		const stop = () => {
-			clearTimeout(timer);
-			reject(signal.reason);
-		};
-		const timer = setTimeout(() => {
-			signal.removeEventListener("abort", stop);
-			resolve();
-		}, 1_000);
-		signal.addEventListener("abort", stop, { once: true });
-		if (signal.aborted) stop();
-	});
 }

@@ -193,6 +193,7 @@ def test_many_reviews_by_keyboard_alone(site, page):
         expect(page.locator(f"#{name}")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#done")).to_have_text("2 of 2")
+    expect(page.get_by_role("table", name="Verdicts")).to_be_visible()
     expect(page.locator("#many")).to_be_focused()
     for name in ("pasted", "file", "format", "save"):
         page.keyboard.press("Tab")
@@ -234,4 +235,15 @@ def test_on_paper_there_are_the_review_and_its_verdict_but_no_controls(site, pag
     for shown in ("#headline", "#meter", "#key", "#marked", "#model-line"):
         expect(page.locator(shown)).to_be_visible()
     assert page.locator("button:visible, textarea:visible, input:visible").count() == 0
-    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(29, 36, 48)"
+    colours = page.evaluate("(it => [it.color, it.backgroundColor])(getComputedStyle(document.body))")
+    assert colours == ["rgb(29, 36, 48)", "rgb(255, 255, 255)"]
+
+
+def test_nothing_jumps_when_the_waiting_begins(site, page):
+    site.answer = lambda review: contract_error(503, "Waking.", "100")
+    page.goto(site.url)
+    examples = page.locator("#examples")
+    before = examples.bounding_box()
+    judge(page)
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    assert examples.bounding_box() == before

@@ -32,6 +32,7 @@ def test_each_error_of_the_contract_is_told_as_what_it_is(site: Site, page: Page
         (413, "At most 20,000.", None, ["This review is too long", "Shorten it", "At most 20,000."]),
         (415, "Send JSON.", None, ["The API does not take this kind of text", "Send JSON."]),
         (429, "Slow down.", "2", ["Too many reviews at once", "Try again in 2 seconds.", "Slow down."]),
+        (429, "Slow down.", "-5", ["Too many reviews at once", "Try again in a while."]),
         (429, "Slow down.", "soon", ["Too many reviews at once", "Try again in a while."]),
         (500, "Oh dear.", None, ["Something broke on the server", "Oh dear."]),
         (502, "No verdict.", None, ["The model failed on this review"]),

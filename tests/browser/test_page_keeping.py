@@ -48,6 +48,7 @@ def test_the_history_lists_what_was_judged_newest_first_and_outlives_the_page(ju
 def test_an_entry_is_judged_again(judged, site):
     judged.get_by_role("button", name="Judge again: Lovely").click()
     expect(judged.get_by_label("Your review")).to_have_value("Lovely <b>film</b>")
+    expect(judged.locator("#headline")).to_have_text("Positive")
     expect(judged.get_by_role("tab", name="History (2)")).to_be_visible()
     assert site.reviews[-1] == "Lovely <b>film</b>"
     assert len(site.reviews) == 3
@@ -112,6 +113,7 @@ def test_a_link_carries_the_review_past_every_server(site, page, context):
     page.goto(site.url)
     judge(page, review)
     page.get_by_role("button", name="Copy a link").click()
+    expect(page.locator("#link-note")).not_to_be_empty()
     link = page.get_by_label("Link to this review").input_value()
     assert link.startswith(site.url + "#review=")
     assert len(link) < len(review) / 5

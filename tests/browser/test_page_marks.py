@@ -63,7 +63,7 @@ def test_the_marks_are_one_tab_stop_and_arrow_keys_step_through_them(marked):
     marked.keyboard.press("Tab")
     words = marked.locator("#marked").get_by_role("button")
     expect(words.nth(0)).to_be_focused()
-    expect(words.nth(0)).to_have_accessible_name("Brilliant: strongly towards positive, +1.50")
+    expect(words.nth(0)).to_have_accessible_name("Brilliant: +1.50 strongly towards positive")
     expect(marked.locator("#tip")).to_have_text("+1.50 strongly towards positive")
     for key, index in (("ArrowRight", 1), ("End", 4), ("ArrowLeft", 3), ("Home", 0), ("ArrowLeft", 0)):
         marked.keyboard.press(key)
