@@ -12,6 +12,7 @@ from benchmarks import pieces, table
 from benchmarks.errors import BenchError
 
 CHOICES = Path(__file__).with_name("choices.json")
+ATTEMPTS = Path(__file__).with_name("attempts.json")
 _BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n)(.*?)(<!-- end of figures -->)", re.DOTALL)
 
 
@@ -132,6 +133,11 @@ def _references(result: dict) -> str:
     return "\n".join(lines)
 
 
+def _attempts(result: dict) -> str:
+    attempts = json.loads(ATTEMPTS.read_text(encoding="utf-8"))
+    return table.markdown(("tried", "validation"), [tuple(row) for row in attempts["rows"]])
+
+
 def _seeds(result: dict) -> str:
     rows = [row for row in result["rows"] if len(row.get("seeds", [])) > 1]
     if not rows:
@@ -244,6 +250,7 @@ BLOCKS: dict[str, Callable[[dict], str]] = {
     "leakage": _leakage,
     "results": _results,
     "references": _references,
+    "attempts": _attempts,
     "seeds": _seeds,
     "calibration": _calibration,
     "slices": _slices,

@@ -40,7 +40,7 @@ def test_the_card_has_no_accessibility_faults(page, card_url, scheme):
 def test_all_pictures_show_and_have_a_description(page, card_url):
     page.goto(card_url)
     pictures = page.locator("img").all()
-    assert len(pictures) == 5
+    assert len(pictures) == 6
     for picture in pictures:
         assert picture.evaluate("image => image.complete && image.naturalWidth > 300")
         assert len(picture.get_attribute("alt")) > 10

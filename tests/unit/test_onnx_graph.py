@@ -19,7 +19,15 @@ LAST = {"bidirectional": False, "pooling": "last", "segment": 0}
 
 def model_of(**shape) -> LSTMClassifier:
     torch.manual_seed(4)
-    settings = {"vocab_size": 50, "embedding_dim": 6, "hidden_dim": 5, "head": 40, "tail": 0, "ngrams": 0}
+    settings = {
+        "vocab_size": 50,
+        "embedding_dim": 6,
+        "hidden_dim": 5,
+        "head": 40,
+        "tail": 0,
+        "ngrams": 0,
+        "ngram_skip": 0,
+    }
     return LSTMClassifier(Architecture(**settings | shape)).eval()
 
 

@@ -195,7 +195,7 @@ def test_both_runtimes_answer_the_same(both):
         assert one.probability == pytest.approx(other.probability, abs=0.02)
         assert [word for word, _ in one.words] == [word for word, _ in other.words]
         weights = [weight for _, weight in other.words]
-        assert [weight for _, weight in one.words] == pytest.approx(weights, abs=0.02)
+        assert [weight for _, weight in one.words] == pytest.approx(weights, abs=0.05)
 
 
 def test_int8_is_no_other_model(both):
