@@ -3,8 +3,8 @@
 Without names, everything that takes part is measured (half an hour on two cores), the table is printed, and
 the table, the pictures and the model card's figures are written to docs/. With names, only those rows are
 measured and kept; what was measured before is not measured again unless its inputs changed, or with --again.
-The pieces inference, preprocessing and faithfulness run alone by their names, anew each time, and write their
-figures to docs/ too.
+The pieces inference, preprocessing, training and faithfulness run alone by their names, anew each time, and
+write their figures to docs/ too.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from sentiment.errors import SentimentError
 from sentiment.files import written_aside
 
 DOCS = PROJECT / "docs"
+DOCUMENTS = (DOCS / "model.md", PROJECT / "README.md")
 CHOICES = Path(__file__).with_name("choices.json")
 
 
@@ -95,14 +96,16 @@ def run(options: argparse.Namespace) -> None:
         render(result, target)
         print("\n" + (target / "benchmarks.txt").read_text(encoding="utf-8"))
     elif target == DOCS:
-        fill_card()
+        fill_documents()
 
 
-def fill_card() -> None:
-    """Make the model card's figures anew from those in docs/."""
-    with written_aside(DOCS / "model.md") as aside:
-        text = (DOCS / "model.md").read_text(encoding="utf-8")
-        aside.write_text(card.filled(text, card.figures(DOCS)), encoding="utf-8")
+def fill_documents() -> None:
+    """Make the figures of the model card and of the README anew from those in docs/."""
+    figures = card.figures(DOCS)
+    for document in DOCUMENTS:
+        text = card.filled(document.read_text(encoding="utf-8"), figures)
+        with written_aside(document) as aside:
+            aside.write_text(text, encoding="utf-8")
 
 
 def render(result: dict, target: Path) -> None:
@@ -115,7 +118,7 @@ def render(result: dict, target: Path) -> None:
             aside.write_text(content, encoding="utf-8")
     pictures = charts.draw(result, target)
     if target == DOCS:
-        fill_card()
+        fill_documents()
     say(f"wrote: {', '.join(shown(target / name) for name in [*files, *pictures])}")
 
 

@@ -1,4 +1,4 @@
-"""The figures of the model card: blocks between markers, made from the JSON files in docs/ alone.
+"""The figures of the model card and the README: blocks between markers, made from the JSON files in docs/.
 
 A block begins with a line `<!-- figures: NAME -->` and ends with `<!-- end of figures -->`.
 """
@@ -26,20 +26,20 @@ def figures(folder: Path) -> dict:
     return read("benchmarks") | {"pieces": measured}
 
 
-def filled(card: str, result: dict) -> str:
-    """The card with every block made anew. Raises BenchError for a block of an unknown name."""
+def filled(document: str, result: dict) -> str:
+    """The document with every block made anew. Raises BenchError for a block of an unknown name."""
 
     def block(match: re.Match) -> str:
         if match[2] not in BLOCKS:
             raise BenchError(f"the model card has a block {match[2]!r}; there are {', '.join(BLOCKS)}")
         return f"{match[1]}\n{BLOCKS[match[2]](result).strip()}\n\n{match[4]}"
 
-    return _BLOCK.sub(block, card)
+    return _BLOCK.sub(block, document)
 
 
-def blocks_of(card: str) -> list[str]:
-    """The names of the blocks in a card."""
-    return [match[2] for match in _BLOCK.finditer(card)]
+def blocks_of(document: str) -> list[str]:
+    """The names of the blocks in a document."""
+    return [match[2] for match in _BLOCK.finditer(document)]
 
 
 def _row(result: dict, name: str) -> dict:
@@ -104,13 +104,16 @@ def _leakage(result: dict) -> str:
 
 
 def _results(result: dict) -> str:
-    ratio_head = table.ratio_columns(result["rows"])
-    return "\n\n".join(
-        [
-            table.markdown(table.COLUMNS, [table.cells(row) for row in result["rows"]]),
-            table.markdown(ratio_head, [table.ratio_cells(row) for row in result["rows"]]),
-        ]
-    )
+    return table.markdown(table.COLUMNS, [table.cells(row) for row in result["rows"]])
+
+
+def _measured(result: dict) -> str:
+    return table.caption(result)
+
+
+def _ratios(result: dict) -> str:
+    head = table.ratio_columns(result["rows"])
+    return table.markdown(head, [table.ratio_cells(row) for row in result["rows"]])
 
 
 def _references(result: dict) -> str:
@@ -249,6 +252,8 @@ BLOCKS: dict[str, Callable[[dict], str]] = {
     "data": _data,
     "leakage": _leakage,
     "results": _results,
+    "measured": _measured,
+    "ratios": _ratios,
     "references": _references,
     "attempts": _attempts,
     "seeds": _seeds,

@@ -1,4 +1,4 @@
-"""What is measured beside the table: serving, preprocessing, explanations. Each can run alone.
+"""What is measured beside the table: serving, preprocessing, training, explanations. Each can run alone.
 
 A piece writes its figures to NAME.json, where the model card finds them (card.py).
 """
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import charts, faithfulness, inference, machine, preprocessing, table
+from benchmarks import charts, faithfulness, inference, machine, preprocessing, table, training
 from benchmarks.measure import Bench
 from sentiment.files import written_aside
 
@@ -29,6 +29,7 @@ PIECES = {
     "preprocessing": Piece(
         "Preprocessing", preprocessing.measure, preprocessing.COLUMNS, preprocessing.cells
     ),
+    "training": Piece("A training step", training.measure, training.COLUMNS, training.cells),
     "faithfulness": Piece(
         "Faithfulness of the word weights", faithfulness.measure, faithfulness.COLUMNS, faithfulness.cells
     ),

@@ -56,6 +56,17 @@ def test_preprocessing_beats_the_predecessor_over_all_reviews(bench):
         assert row["reviews_per_second"] == pytest.approx(240 / row["seconds"])
 
 
+@pytest.mark.slow
+def test_a_training_step_is_set_against_the_machines_products(bench):
+    result = pieces.measured("training", bench)
+    assert [row["precision"] for row in result["rows"]] == ["bfloat16", "float32"]
+    for row in result["rows"]:
+        assert row["recipe"] == "fast" and row["milliseconds"] > 0
+        assert 0 < row["gflops"] < row["limit_gflops"]
+        assert len(row["operators"]) == 4 and 0.2 < sum(row["operators"].values()) <= 1
+    assert "`fast`" in card.BLOCKS["training"]({"pieces": {"training": result}})
+
+
 def test_words_that_differ_from_the_predecessors_stop_the_measurement(monkeypatch):
     monkeypatch.setattr(preprocessing.text, "review_to_words", lambda review: ["other"])
     with pytest.raises(BenchError, match="review 0 of the sample gives other words"):

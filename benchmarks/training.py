@@ -1,0 +1,145 @@
+"""How near a training step comes to the machine's limit, and where its time goes.
+
+Reviews are random ids as long as the sample's (230 words in the mean). The limit is the rate of a square
+matrix product in the same number format on the same threads, measured in the same process. Floating point
+operations are those of the LSTM's matrix products, forward (once) and backward (twice), for each pass; what
+else a step does counts as time only.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import torch
+
+from benchmarks.errors import BenchError
+from benchmarks.measure import BRIEF_SPINS, PROJECT, Bench
+from sentiment.channels import Channel
+from sentiment.model import LSTMClassifier, collate
+from sentiment.processes import Processes
+from sentiment.recipes import Recipe, recipe
+from sentiment.steps import Stepper
+
+CASES = (
+    {"recipe": "fast"},
+    {"recipe": "best"},
+    {"recipe": "best", "embedding_dim": 128, "hidden_dim": 128},
+)
+PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+STEPS, QUICK_STEPS, WARM_UP = 20, 2, 3
+MEDIAN_WORDS, SPREAD = 175, 0.65
+"""Lengths of the sample's reviews are about log-normal: median, and deviation of the logarithm."""
+SQUARE, PRODUCTS = 2048, 10
+SHOWN = 4
+COLUMNS = ("a step of", "numbers", "ms", "GFLOP/s", "the machine's", "share", "most of its time goes to")
+
+
+def measure(bench: Bench) -> dict:
+    """A row for each case and number format, each measured in a process of its own."""
+    rows = []
+    for case in CASES[:1] if bench.quick else CASES:
+        for precision in PRECISIONS:
+            steps = QUICK_STEPS if bench.quick else STEPS
+            rows.append(_in_a_process({**case, "precision": precision, "steps": steps}))
+            bench.say(f"{title(rows[-1])}, {precision}: {rows[-1]['milliseconds']:.0f} ms a step")
+    return {"measured": time.strftime("%Y-%m-%d %H:%M", time.gmtime()), "rows": rows}
+
+
+def cells(row: dict) -> list[str]:
+    """One line of the table, in the order of COLUMNS."""
+    return [
+        title(row),
+        row["precision"],
+        f"{row['milliseconds']:.0f}",
+        f"{row['gflops']:,.0f}",
+        f"{row['limit_gflops']:,.0f}",
+        f"{row['gflops'] / row['limit_gflops']:.0%}",
+        ", ".join(f"{name} {share:.0%}" for name, share in row["operators"].items()),
+    ]
+
+
+def title(row: dict) -> str:
+    wider = f" with {row['hidden_dim']} units" if "hidden_dim" in row else ""
+    return f"`{row['recipe']}`{wider}"
+
+
+def profile(case: dict) -> dict:
+    """The figures of a case: {"recipe", "precision", "steps"}, and fields to change in the recipe."""
+    changes = {name: case[name] for name in case.keys() - {"recipe", "precision", "steps"}}
+    steps, precision = case["steps"], case["precision"]
+    stepper, rows = _stepper(recipe(case["recipe"], **changes), WARM_UP + steps, precision == "bfloat16")
+    for number in range(WARM_UP):
+        stepper.step(number, rows[number])
+    seconds = []
+    for number in range(WARM_UP, WARM_UP + steps):
+        started = time.perf_counter()
+        stepper.step(number, rows[number])
+        seconds.append(time.perf_counter() - started)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiled:
+        stepper.step(number, rows[number])
+    operators = profiled.key_averages()
+    in_all = sum(each.self_cpu_time_total for each in operators)
+    longest = sorted(operators, key=lambda each: -each.self_cpu_time_total)[:SHOWN]
+    work = np.mean([_operations(stepper, of_step) for of_step in rows[WARM_UP:]])
+    return case | {
+        "threads": torch.get_num_threads(),
+        "milliseconds": 1e3 * float(np.median(seconds)),
+        "gflops": float(work / np.mean(seconds)) / 1e9,
+        "limit_gflops": _matrix_product_rate(PRECISIONS[precision]) / 1e9,
+        "operators": {each.key.removeprefix("aten::"): each.self_cpu_time_total / in_all for each in longest},
+    }
+
+
+def _in_a_process(case: dict) -> dict:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.training", json.dumps(case)],
+        cwd=PROJECT,
+        env={**os.environ, **BRIEF_SPINS},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise BenchError(f"a training step could not be measured:\n{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def _stepper(chosen: Recipe, steps: int, bfloat16: bool) -> tuple[Stepper, list[np.ndarray]]:
+    """A stepper over made-up reviews, and the rows of each step."""
+    random = np.random.default_rng(0)
+    reviews = steps * chosen.batch_size
+    lengths = np.exp(random.normal(np.log(MEDIAN_WORDS), SPREAD, reviews)).astype(np.int64) + 1
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    tokens = random.integers(1, chosen.vocab_size, offsets[-1]).astype(np.int32)
+    channel = Channel(tokens, offsets, random.integers(0, 2, reviews).astype(np.int8))
+    torch.manual_seed(0)
+    model = LSTMClassifier(chosen.architecture(), chosen.dropouts()).train()
+    stepper = Stepper(model, chosen, channel, None, steps, 0, bfloat16, Processes())
+    return stepper, np.array_split(np.arange(reviews), steps)
+
+
+def _operations(stepper: Stepper, rows: np.ndarray) -> float:
+    """Floating point operations of the LSTM's products in a step, padding included as it is computed."""
+    a = stepper.model.architecture
+    words = collate([stepper.reviews[row] for row in rows], a).ids.numel()
+    directions = 2 if a.bidirectional else 1
+    forward = 2 * words * directions * 4 * a.hidden_dim * (a.embedding_dim + a.hidden_dim)
+    return forward * 3 * (2 if stepper.recipe.adversarial else 1)
+
+
+def _matrix_product_rate(dtype: torch.dtype) -> float:
+    """Operations a second of a square product, the best of some."""
+    left, right = torch.randn(2, SQUARE, SQUARE).to(dtype)
+    seconds = []
+    for _ in range(PRODUCTS):
+        started = time.perf_counter()
+        left @ right
+        seconds.append(time.perf_counter() - started)
+    return 2 * SQUARE**3 / min(seconds)
+
+
+if __name__ == "__main__":
+    print(json.dumps(profile(json.loads(sys.argv[1]))))
