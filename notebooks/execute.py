@@ -33,6 +33,8 @@ PALETTE = 64
 # Where a job's folders are in SageMaker's containers; offline they lie in the cloud's own folder.
 _JOB_FOLDER = re.compile(r"/\S*/localcloud-[^/\s]+/(?:training|transform)/[^/\s]+/ml(?=[/\s])")
 _OBJECT = re.compile(r"^<.* at 0x[0-9a-f]+>$")
+# What sentiment/progress.py says while something lasts; afterwards it tells nothing.
+_PROGRESS = re.compile(r"^[^\n]*: [\d,]+ of [\d,]+ [^\n]*/s[^\n]*\n", re.M)
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -96,13 +98,16 @@ def tidied(notebook: NotebookNode) -> NotebookNode:
         tags = cell.metadata.get("tags")
         cell.metadata = {"tags": tags} if tags else {}
         if cell.cell_type == "code":
-            cell.outputs = _merged([_tidied(output) for output in cell.outputs])
+            outputs = _merged([_tidied(output) for output in cell.outputs])
+            cell.outputs = [output for output in outputs if output.get("text") != ""]
     return notebook
 
 
 def _tidied(output: NotebookNode) -> NotebookNode:
     if output.output_type == "stream":
         output.text = _general(_as_on_a_terminal(output.text))
+        if output.name == "stderr":
+            output.text = _PROGRESS.sub("", output.text)
         return output
     data = output.get("data", {})
     if len(data) > 1 and _OBJECT.match(data.get("text/plain", "")):

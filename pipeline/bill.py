@@ -17,7 +17,7 @@ from pipeline.settings import PipelineError
 # tables; that of the HTTP API with its whitepaper (docs.aws.amazon.com/whitepapers/latest/
 # best-practices-api-gateway-private-apis-integration/cost-optimization.html); S3's and the GB-seconds of the
 # serverless endpoint with others' accounts of AWS's tables. SERVERLESS_DATA_GB could not be compared.
-PRICES_CHECKED = "2026-11-23"
+PRICES_OF = "2026-11-23"
 SAGEMAKER_PAGE = "https://aws.amazon.com/sagemaker/ai/pricing/"
 LAMBDA_PAGE = "https://aws.amazon.com/lambda/pricing/"
 API_PAGE = "https://aws.amazon.com/api-gateway/pricing/"
