@@ -186,7 +186,7 @@ function render() {
 }
 
 function tableRow({ number, kind, error, probability, review }) {
-	const share = kind in NAMES ? percent(probability).replace("more than ", ">") : "";
+	const share = kind in NAMES ? percent(probability).replace("more than ", ">").replace("less than ", "<") : "";
 	const cells = [number, element("span", `side ${kind}`, NAMES[kind] ?? error ?? "…"), share, excerpt(review)];
 	return element("tr", "", ...cells.map((cell) => element("td", "", cell)));
 }

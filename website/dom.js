@@ -37,8 +37,9 @@ export const grouped = (number) => number.toLocaleString("en");
 
 export const plural = (count, noun) => `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
 
-/** Never 100%: the model is never that sure. */
-export const percent = (share) => (share >= 0.995 ? "more than 99%" : `${Math.round(share * 100)}%`);
+/** Never 100% or 0%: the model is never that sure. */
+export const percent = (share) =>
+	share >= 0.995 ? "more than 99%" : share < 0.005 ? "less than 1%" : `${Math.round(share * 100)}%`;
 
 /** How likely the side that the model leans to is. */
 export const likelihood = ({ sentiment, probability }) =>
