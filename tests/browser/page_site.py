@@ -74,7 +74,8 @@ def judged(reviews: list[str]) -> Reply:
         if "refused" in review:
             rows.append({"error": {"code": "bad_request", "message": "This row was refused."}})
         else:
-            probability = 0.9 if "good" in review else 0.45 if "so-so" in review else 0.125
+            known = {"good": 0.9, "so-so": 0.45, "dreadful": 0.001}
+            probability = next((known[word] for word in known if word in review), 0.125)
             sentiment = "positive" if probability >= 0.5 else "negative"
             rows.append({"sentiment": sentiment, "probability": probability, "unsure": "so-so" in review})
     return Reply(200, {"model": "lstm-7f3a", "predictions": rows})

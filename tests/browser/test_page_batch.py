@@ -33,15 +33,15 @@ def reviews(page: Page) -> list[str]:
 
 
 def test_one_review_a_line(many, site):
-    paste(many, "A good one, really\r\n\n  \nso-so\nawful")
-    expect(many.locator("#batch-status")).to_have_text("3 reviews.")
-    many.get_by_role("button", name="Judge 3 reviews").click()
-    expect(many.locator("#batch-status")).to_have_text("1 positive, 1 negative, 1 unsure.")
-    expect(many.locator("#done")).to_have_text("3 of 3")
+    paste(many, "A good one, really\r\n\n  \nso-so\nawful\ndreadful")
+    expect(many.locator("#batch-status")).to_have_text("4 reviews.")
+    many.get_by_role("button", name="Judge 4 reviews").click()
+    expect(many.locator("#batch-status")).to_have_text("1 positive, 2 negative, 1 unsure.")
+    expect(many.locator("#done")).to_have_text("4 of 4")
     expect(many.locator("#rows tr")).to_have_text(
-        ["1Positive90%A good one, really", "2Unsure45%so-so", "3Negative13%awful"]
+        ["1Positive90%A good one, really", "2Unsure45%so-so", "3Negative13%awful", "4Negative<1%dreadful"]
     )
-    assert site.batches == [["A good one, really", "so-so", "awful"]]
+    assert site.batches == [["A good one, really", "so-so", "awful", "dreadful"]]
 
 
 def test_a_file_with_bad_rows_costs_the_good_ones_nothing(many, site, tmp_path):
