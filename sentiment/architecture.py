@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sentiment.errors import RecipeError
-from sentiment.ngrams import LONGEST_SKIP, Pattern, ngram_patterns
+from sentiment.ngrams import Pattern, ngram_patterns
 
 POOLINGS = ("last", "max_mean")
 
@@ -21,6 +21,7 @@ class Architecture:
     head: int
     tail: int
     segment: int
+    ending: float
     ngrams: int
     ngram_skip: int
 
@@ -35,13 +36,11 @@ class Architecture:
         for name in ("vocab_size", "embedding_dim", "hidden_dim", "head"):
             if getattr(self, name) < 1:
                 raise RecipeError(f"{name} must be at least 1")
-        for name in ("tail", "segment", "ngrams", "ngram_skip"):
-            if getattr(self, name) < 0:
+        for name in ("tail", "segment", "ending", "ngrams", "ngram_skip"):
+            if not 0 <= getattr(self, name) < float("inf"):
                 raise RecipeError(f"{name} must not be negative")
         if self.ngrams > 3:
             raise RecipeError("ngrams must be 0 (none) to 3")
-        if self.ngram_skip > LONGEST_SKIP:
-            raise RecipeError(f"ngram_skip must be at most {LONGEST_SKIP}")
 
     def ngram_patterns(self) -> list[Pattern]:
         """The kinds of n-grams that the wide part knows; none where there is no wide part."""

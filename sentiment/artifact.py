@@ -33,12 +33,13 @@ from sentiment.onnx_graph import FILE_NAME, deep_graph
 if TYPE_CHECKING:  # reading a model folder does not need torch
     from sentiment.model import LSTMClassifier
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 SERVING_FILES = (
     "__init__.py",
     "architecture.py",
     "artifact.py",
     "batches.py",
+    "ending.py",
     "errors.py",
     "explanation.py",
     "files.py",

@@ -6,11 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from sentiment.architecture import Architecture
+from sentiment.ending import emphasis
 from sentiment.vocabulary import NO_WORD, limit
 
 
 class Rows(NamedTuple):
-    """Rows of word ids (R, T), padded with 0; their lengths (R,); which of the `reviews` each belongs to.
+    """Rows of word ids (R, T), padded with 0; their lengths (R,); which of the `reviews` each belongs to; the
+    emphasis (R, T) of each word (ending.py), 0 for padding.
 
     The rows of a review follow each other. A review without words has none.
     """
@@ -18,6 +20,7 @@ class Rows(NamedTuple):
     ids: np.ndarray
     lengths: np.ndarray
     review: np.ndarray
+    emphasis: np.ndarray
     reviews: int
 
 
@@ -40,8 +43,12 @@ def lay_out(reviews: Sequence[np.ndarray], architecture: Architecture) -> Rows:
     row_in_review = np.arange(len(review)) - first_row[review]
     row_lengths = np.minimum(lengths[review] - row_in_review * width, width)
     ids = np.full((len(review), width), NO_WORD, dtype=np.int64)
-    ids[np.arange(width) < row_lengths[:, None]] = flat
-    return Rows(ids, row_lengths, review, len(reviews))
+    place_in_row = np.arange(width)
+    is_word = place_in_row < row_lengths[:, None]
+    ids[is_word] = flat
+    to_come = (lengths[review] - 1 - row_in_review * width)[:, None] - place_in_row
+    weights = np.where(is_word, emphasis(to_come, architecture.ending), 0).astype(np.float32)
+    return Rows(ids, row_lengths, review, weights, len(reviews))
 
 
 def groups_of_like_length(

@@ -3,9 +3,10 @@ recipes.
 
 A review is a sequence of word ids. The deep part reads it with an LSTM (one or both directions) and pools:
 "last" takes the output at the last word, as the predecessor did; "max_mean" takes maximum and mean over all
-words. Long reviews can be cropped to their first and last words, and cut into segments that run through the
-LSTM side by side: short recurrences are twice as fast at no cost in accuracy, and pooling still sees the
-whole review. The wide part (ngrams.py) adds a linear term over the word n-grams of the whole review.
+words, of which those near the end can weigh more in the mean (ending.py). Long reviews can be cropped to
+their first and last words, and cut into segments that run through the LSTM side by side: short recurrences
+are faster at no cost in accuracy, and pooling still sees the whole review. The wide part (ngrams.py) adds a
+linear term over the word n-grams of the whole review.
 """
 
 from collections.abc import Sequence
@@ -25,21 +26,22 @@ ROWS_AT_ONCE = 64
 
 
 class Batch(NamedTuple):
-    """Rows of word ids (R, T), padded with 0; their lengths (R,); which of the `reviews` each belongs to."""
+    """The rows of sentiment.batches as tensors."""
 
     ids: Tensor
     lengths: Tensor
     review: Tensor
+    emphasis: Tensor
     reviews: int
 
     def to(self, device: torch.device) -> "Batch":
-        return Batch(*(part.to(device, non_blocking=True) for part in self[:3]), self.reviews)
+        return Batch(*(part.to(device, non_blocking=True) for part in self[:4]), self.reviews)
 
 
 def collate(reviews: Sequence[np.ndarray], architecture: Architecture) -> Batch:
     """Cropped reviews as one batch: a row for each segment, or for each review if there are no segments."""
     rows = lay_out(reviews, architecture)
-    return Batch(*(torch.from_numpy(part) for part in rows[:3]), rows.reviews)
+    return Batch(*(torch.from_numpy(part) for part in rows[:4]), rows.reviews)
 
 
 class LSTMClassifier(nn.Module):
@@ -54,7 +56,7 @@ class LSTMClassifier(nn.Module):
         self.lstm = nn.LSTM(a.embedding_dim, a.hidden_dim, batch_first=True, bidirectional=a.bidirectional)
         features = a.hidden_dim * (2 if a.bidirectional else 1) * (2 if a.pooling == "max_mean" else 1)
         self.dense = nn.Linear(features, 1)
-        self.ngrams = NgramTable(a.ngram_patterns()) if a.ngrams else None
+        self.ngrams = NgramTable(a.ngram_patterns(), a.ending) if a.ngrams else None
         # Weights of the deep and the wide logit, fitted on validation. Where there is no wide part the first
         # is the inverse of a temperature.
         self.register_buffer("mixture", torch.tensor([1.0, 0.0]))
@@ -102,17 +104,17 @@ class LSTMClassifier(nn.Module):
         return last.new_zeros((batch.reviews, last.shape[1])).index_copy(0, batch.review[order], last)
 
     def _max_and_mean(self, output: Tensor, batch: Batch) -> Tensor:
-        """Maximum and mean over the words of each review (reviews, 2 * features), across its segments."""
-        words = torch.arange(output.shape[1], device=output.device) < batch.lengths[:, None]
-        lowest = torch.finfo(output.dtype).min
-        row_max = output.masked_fill(~words[:, :, None], lowest).amax(1)
-        row_sum = (output * words[:, :, None]).sum(1)
+        """Maximum and weighted mean over the words of each review (reviews, 2 * features), across its
+        segments."""
+        weights = batch.emphasis[:, :, None]
+        row_max = output.masked_fill(weights == 0, torch.finfo(output.dtype).min).amax(1)
+        row_sum = (output * weights).sum(1)
         shape = (batch.reviews, output.shape[2])
         where = batch.review[:, None].expand_as(row_max)
         maximum = output.new_zeros(shape).scatter_reduce(0, where, row_max, "amax", include_self=False)
         total = output.new_zeros(shape).index_add(0, batch.review, row_sum)
-        count = output.new_zeros(batch.reviews).index_add(0, batch.review, batch.lengths.to(output.dtype))
-        return torch.cat([maximum, total / count.clamp(min=1)[:, None]], dim=1)
+        whole = output.new_zeros(batch.reviews).index_add(0, batch.review, batch.emphasis.sum(1))
+        return torch.cat([maximum, total / whole.clamp(min=1)[:, None]], dim=1)
 
     @torch.inference_mode()
     def part_logits(self, reviews: Sequence[np.ndarray], rows_at_once: int = 64) -> tuple[Tensor, Tensor]:

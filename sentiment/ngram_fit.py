@@ -1,9 +1,9 @@
 """Fit the wide part: logistic regression on n-grams scaled by their log-count ratios.
 
-The features are those of Wang and Manning, "Baselines and Bigrams" (ACL 2012): the presence of an n-gram
-times the log of how much more often positive reviews hold it than negative ones. Each review's row is divided
-by the square root of its number of n-grams. There is no intercept: one fitted to whole reviews would decide
-short sentences, whose few n-grams say less.
+The features are those of Wang and Manning, "Baselines and Bigrams" (ACL 2012): the presence of an n-gram,
+here with its value (ngrams.py), times the log of how much more often positive reviews hold it than negative
+ones. Each review's row is divided by the norm of its values. There is no intercept: one fitted to whole
+reviews would decide short sentences, whose few n-grams say less.
 
 People type single sentences, and a model that has met whole reviews only is lost in them. So short pieces of
 the reviews can be fitted as well, each with the label of its review, though that is often not its own.
@@ -19,7 +19,7 @@ import torch
 
 from sentiment.channels import Channel
 from sentiment.ngram_table import NgramTable
-from sentiment.ngrams import Pattern, ngram_keys
+from sentiment.ngrams import presence
 
 ITERATIONS = 40
 SMOOTHING = 1.0
@@ -37,12 +37,13 @@ def fit_ngrams(
     `fragments` is the weight of the loss on FRAGMENTS pieces of each review, drawn by `seed`; 0 for none.
     """
     reviews = [channel.review(row) for row in range(len(channel))]
-    row, keys = _presence(reviews, table.patterns)
+    row, keys, values = _presence(reviews, table)
     known, column, holders = np.unique(keys, return_inverse=True, return_counts=True)
     kept = holders >= min_reviews
-    known, row, column = known[kept], row[kept[column]], (np.cumsum(kept) - 1)[column[kept[column]]]
+    known, there, place = known[kept], kept[column], np.cumsum(kept) - 1
     if not len(known):
         return
+    row, column, values = row[there], place[column[there]], values[there]
 
     labels = channel.labels.astype(np.float64)
     positive = np.bincount(column, weights=labels[row], minlength=len(known)) + SMOOTHING
@@ -52,16 +53,17 @@ def fit_ngrams(
     if fragments:
         random = np.random.default_rng(seed)
         pieces = [piece for _ in range(FRAGMENTS) for piece in draw_fragments(reviews, random)]
-        row_of_piece, keys = _presence(pieces, table.patterns)
+        row_of_piece, keys, values_in_pieces = _presence(pieces, table)
         place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
         there = known[place] == keys
         row = np.concatenate([row, len(labels) + row_of_piece[there]])
         column = np.concatenate([column, place[there]])
+        values = np.concatenate([values, values_in_pieces[there]])
         loss_weights = np.concatenate([loss_weights, np.full(len(pieces), fragments)])
         labels = np.tile(labels, 1 + FRAGMENTS)
-    held = np.bincount(row, minlength=len(labels))
-    values = ratio[column] / np.sqrt(held)[row]
-    weights = _logistic_regression(row, column, values, labels, loss_weights, len(known), c)
+    norm = np.sqrt(np.bincount(row, weights=values**2, minlength=len(labels)))
+    features = ratio[column] * values / norm[row]
+    weights = _logistic_regression(row, column, features, labels, loss_weights, len(known), c)
     table.fill(known, weights * ratio)
 
 
@@ -76,10 +78,11 @@ def draw_fragments(reviews: Sequence[np.ndarray], random: np.random.Generator) -
     return pieces
 
 
-def _presence(reviews: Sequence[np.ndarray], patterns: Sequence[Pattern]) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct n-grams of reviews: for each the row of its review, and its key; in order of the rows."""
-    keys = [np.unique(np.concatenate(ngram_keys(ids, patterns))) for ids in reviews]
-    return np.repeat(np.arange(len(reviews)), [len(of_review) for of_review in keys]), np.concatenate(keys)
+def _presence(reviews: Sequence[np.ndarray], table: NgramTable) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The distinct n-grams of reviews, in order: for each the row of its review, its key, and its value."""
+    held = [presence(ids, table.patterns, table.ending) for ids in reviews]
+    rows = np.repeat(np.arange(len(reviews)), [len(keys) for keys, _ in held])
+    return rows, np.concatenate([keys for keys, _ in held]), np.concatenate([values for _, values in held])
 
 
 def _logistic_regression(

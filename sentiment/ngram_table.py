@@ -12,9 +12,9 @@ from sentiment.ngrams import KEY_BITS, WORDS_IN_KEYS, Ngrams, Pattern
 class NgramTable(nn.Module):
     """Sorted keys (int64), a weight (float32) beside each; empty until `fill` or a state_dict fills it."""
 
-    def __init__(self, patterns: Sequence[Pattern]):
+    def __init__(self, patterns: Sequence[Pattern], ending: float = 0.0):
         super().__init__()
-        self.patterns = patterns
+        self.patterns, self.ending = patterns, ending
         self.register_buffer("keys", torch.zeros(0, dtype=torch.int64))
         self.register_buffer("weights", torch.zeros(0))
 
@@ -40,7 +40,7 @@ class NgramTable(nn.Module):
 
     def as_arrays(self) -> Ngrams:
         """The same table for numpy; shares the memory where the model is on the CPU."""
-        return Ngrams(self.patterns, self.keys.cpu().numpy(), self.weights.cpu().numpy())
+        return Ngrams(self.patterns, self.ending, self.keys.cpu().numpy(), self.weights.cpu().numpy())
 
     def forward(self, reviews: Sequence[np.ndarray]) -> Tensor:
         """Logits (N,) of whole reviews as arrays of word ids; 0 where nothing is known."""

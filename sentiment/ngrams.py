@@ -1,9 +1,12 @@
 """The wide part: a linear term over the word n-grams of a review. Needs numpy only.
 
 The n-grams are words in a row and, if wanted, skip-bigrams: two words with some others between them, such as
-"not ... good". A review's logit is the sum of the weights of the distinct known n-grams it holds, divided by
-the square root of how many they are. N-grams are exact 64-bit keys in a sorted array, found by bisection: no
-hash, no collisions, and a table of a few megabytes that needs no building. ngram_fit.py fits the weights.
+"not ... good". N-grams are exact 64-bit keys in a sorted array, found by bisection: no hash, no collisions,
+and a table of a few megabytes that needs no building. ngram_fit.py fits the weights.
+
+The presence of an n-gram has a value, which is larger near the end of a review (ending.py). A review's logit
+is the sum of weight times value over the distinct known n-grams it holds, divided by the Euclidean norm of
+their values.
 """
 
 from collections.abc import Sequence
@@ -11,13 +14,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sentiment.ending import emphasis
 from sentiment.vocabulary import limit
 
-KEY_BITS = 20
+KEY_BITS = 18
 WORDS_IN_KEYS = 1 << KEY_BITS
-"""Word ids take 20 bits of a key, so that three of them fit 60; words beyond them count as infrequent."""
-LONGEST_SKIP = 7
-"""How many words a skip-bigram skips takes the 3 bits above."""
+"""Word ids take 18 bits of a key, and three of them 54; words beyond them count as infrequent."""
+GAP = 1 << 3 * KEY_BITS
+"""Set in the key of a skip-bigram, however many words it skips."""
+PLACE_BITS = 8
+FAR = (1 << PLACE_BITS) - 1
+"""An n-gram with more words than that after it is taken to have so many."""
 
 Pattern = tuple[int, ...]
 
@@ -37,9 +44,30 @@ def ngram_keys(ids: np.ndarray, patterns: Sequence[Pattern]) -> list[np.ndarray]
         keys = np.zeros(starts, dtype=np.int64)
         for place in pattern:
             keys = keys << KEY_BITS | ids[place : place + starts]
-        skipped = pattern[-1] + 1 - len(pattern)
-        found.append(keys | skipped << 3 * KEY_BITS)
+        found.append(keys if pattern[-1] < len(pattern) else keys | GAP)
     return found
+
+
+def presence(ids: np.ndarray, patterns: Sequence[Pattern], ending: float) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct n-grams of a review: their keys (int64) in order, and the value (float64) of each, which
+    is that of the last place it stands at."""
+    # The place goes into the lowest bits: one sort brings equal keys together, the last place first.
+    packed = np.concatenate([keys << PLACE_BITS | _to_come(len(keys)) for keys in ngram_keys(ids, patterns)])
+    packed.sort()
+    keys = packed >> PLACE_BITS
+    is_first = np.ones(len(keys), dtype=bool)
+    np.not_equal(keys[1:], keys[:-1], out=is_first[1:])
+    return keys[is_first], emphasis(_PLACES, ending)[packed[is_first] & FAR]
+
+
+def _to_come(places: int) -> np.ndarray:
+    """How many words come after an n-gram at each of so many places, at most FAR."""
+    if places <= FAR:
+        return _PLACES[places - 1 :: -1] if places else _PLACES[:0]
+    return np.concatenate([np.full(places - FAR, FAR), _PLACES[FAR - 1 :: -1]])
+
+
+_PLACES = np.arange(FAR + 1)
 
 
 @dataclass(frozen=True)
@@ -47,31 +75,25 @@ class Ngrams:
     """N-grams of these patterns: sorted keys (int64), and a weight (float32) beside each."""
 
     patterns: Sequence[Pattern]
+    ending: float
     keys: np.ndarray
     weights: np.ndarray
 
     def logit(self, ids: np.ndarray) -> float:
         """The logit of a whole review as word ids; 0 where nothing is known."""
-        keys = np.concatenate(ngram_keys(ids, self.patterns))
-        keys.sort()  # neighbours in the table are found sooner than places all over it
-        is_first = np.ones(len(keys), dtype=bool)
-        np.not_equal(keys[1:], keys[:-1], out=is_first[1:])
-        found = self._rows_of(keys[is_first])
-        found = found[found >= 0]
-        return float(self.weights[found].sum(dtype=np.float64)) / max(len(found), 1) ** 0.5
+        keys, values = presence(ids, self.patterns, self.ending)
+        return float(self._terms(keys, values).sum())
 
     def word_shares(self, ids: np.ndarray) -> np.ndarray:
         """What each word of a review adds to its logit.
 
-        An n-gram's weight is shared evenly among its words and the places it stands at.
+        What an n-gram adds is shared evenly among its words and the places it stands at.
         """
+        distinct, values = presence(ids, self.patterns, self.ending)
+        terms = self._terms(distinct, values)
         keys = ngram_keys(ids, self.patterns)
-        distinct, which, places = np.unique(np.concatenate(keys), return_inverse=True, return_counts=True)
-        rows = self._rows_of(distinct)
-        known = rows >= 0
-        of_distinct = np.zeros(len(distinct))
-        of_distinct[known] = self.weights[rows[known]] / (places[known] * max(known.sum(), 1) ** 0.5)
-        share = of_distinct[which]
+        which = np.searchsorted(distinct, np.concatenate(keys))
+        share = (terms / np.bincount(which, minlength=len(terms)))[which]
         shares = np.zeros(len(ids))
         start = 0
         for pattern, of_pattern in zip(self.patterns, keys, strict=True):
@@ -81,11 +103,13 @@ class Ngrams:
             start += len(of_pattern)
         return shares
 
-    def _rows_of(self, keys: np.ndarray) -> np.ndarray:
-        """The row of each key in the table, -1 where it is not in it."""
-        if not len(self.keys):
-            return np.full(len(keys), -1)
-        rows = np.searchsorted(self.keys, keys)
-        rows[rows == len(self.keys)] = 0
-        rows[self.keys[rows] != keys] = -1
-        return rows
+    def _terms(self, keys: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """What each of a review's distinct n-grams adds to its logit; 0 for an unknown one."""
+        terms = np.zeros(len(keys))
+        if len(self.keys):
+            rows = np.searchsorted(self.keys, keys)
+            rows[rows == len(self.keys)] = 0
+            known = np.flatnonzero(self.keys[rows] == keys)
+            values = values[known]
+            terms[known] = self.weights[rows[known]] * values / max(np.sqrt(values @ values), 1.0)
+        return terms

@@ -16,6 +16,7 @@ import onnxruntime
 
 from sentiment.artifact import LoadedModel, read_weights
 from sentiment.batches import crop
+from sentiment.ending import emphasis
 from sentiment.errors import ArtifactError
 from sentiment.explanation import Explanation, explanation
 from sentiment.ngrams import Ngrams
@@ -49,8 +50,10 @@ class OnnxEngine:
         self._mixture = of_deep, of_wide
         self._ngrams = None
         if loaded.architecture.ngrams:
-            patterns = loaded.architecture.ngram_patterns()
-            self._ngrams = Ngrams(patterns, weights["ngrams.keys"], weights["ngrams.weights"])
+            a = loaded.architecture
+            self._ngrams = Ngrams(
+                a.ngram_patterns(), a.ending, weights["ngrams.keys"], weights["ngrams.weights"]
+            )
 
     def logits(self, reviews: Sequence[np.ndarray]) -> np.ndarray:
         """Logits (N,) of whole reviews as word ids; exactly 0 for one without words."""
@@ -70,7 +73,7 @@ class OnnxEngine:
         architecture = self.loaded.architecture
         cropped = crop(ids, architecture)
         states = self._states(cropped)
-        weights = word_weights(states, len(cropped), self._dense, architecture.pooling)
+        weights = word_weights(states, len(cropped), self._dense, architecture)
         deep = Explanation(self._deep(states, len(cropped)), weights)
         return explanation(ids, architecture, self._mixture, deep, self._ngrams)
 
@@ -94,4 +97,6 @@ class OnnxEngine:
         if self.loaded.architecture.pooling == "last":
             return float(of_words[-1] @ self._dense) + self._bias
         of_maximum, of_mean = np.split(self._dense, 2)
-        return float(of_words.max(0) @ of_maximum) + float(of_words.mean(0) @ of_mean) + self._bias
+        weights = emphasis(np.arange(words - 1, -1, -1), self.loaded.architecture.ending)
+        mean = (weights / weights.sum()).astype(np.float32) @ of_words
+        return float(of_words.max(0) @ of_maximum) + float(mean @ of_mean) + self._bias

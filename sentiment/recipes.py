@@ -50,6 +50,7 @@ class Recipe:
     head: int
     tail: int
     segment: int
+    ending: float
     ngrams: int
     ngram_skip: int
     ngram_min_reviews: int
@@ -121,6 +122,7 @@ _PREDECESSOR = Recipe(
     head=500,
     tail=0,
     segment=0,
+    ending=0.0,
     ngrams=0,
     ngram_skip=0,
     ngram_min_reviews=2,
@@ -157,12 +159,13 @@ _FAST = replace(
     pooling="max_mean",
     head=128,
     tail=128,
-    segment=64,
+    segment=32,
+    ending=1.0,
     ngrams=3,
     ngram_skip=1,
     ngram_min_reviews=5,
     ngram_c=30.0,
-    ngram_fragments=0.15,
+    ngram_fragments=0.05,
     word_dropout=0.1,
     embedding_dropout=0.3,
     dropout=0.5,

@@ -41,7 +41,7 @@ class TorchEngine:
             first_rows = np.flatnonzero(np.diff(batch.review.numpy(), prepend=-1))
             of_reviews = np.split(states.cpu().numpy(), first_rows[1:])
             for number, logit, of_review in zip(numbers, logits.tolist(), of_reviews, strict=True):
-                weights = word_weights(of_review, len(cropped[number]), dense, architecture.pooling)
+                weights = word_weights(of_review, len(cropped[number]), dense, architecture)
                 deep = Explanation(logit, weights)
                 results[number] = explanation(reviews[number], architecture, (of_deep, of_wide), deep, ngrams)
         return results

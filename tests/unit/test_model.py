@@ -25,6 +25,7 @@ def architecture(**changes) -> Architecture:
         "segment": 8,
         "ngrams": 0,
         "ngram_skip": 0,
+        "ending": 0.8,
     }
     return Architecture(**{**plain, **changes})
 
@@ -65,7 +66,9 @@ def test_segments_are_pooled_over_the_whole_review():
     ids = torch.from_numpy(np.where(review < 50, review, 1)).long()
     padded = torch.cat([ids, torch.zeros(4, dtype=torch.int64)]).view(3, 8)
     output = model.lstm(model.embedding(padded))[0].reshape(24, 10)[:20]
-    expected = model.dense(torch.cat([output.amax(0), output.mean(0)]))
+    weights = 1 + 0.8 * torch.exp(-torch.arange(19, -1, -1) / 40)
+    mean = (output * weights[:, None]).sum(0) / weights.sum()
+    expected = model.dense(torch.cat([output.amax(0), mean]))
     torch.testing.assert_close(model.logits([review]), expected.detach())
 
 
@@ -108,7 +111,7 @@ def test_long_reviews_are_cropped_to_both_ends():
         ({"segment": 0}, "needs segments"),
         ({"hidden_dim": 0}, "hidden_dim must be at least 1"),
         ({"ngrams": 4}, "ngrams must be 0"),
-        ({"ngram_skip": 8}, "ngram_skip must be at most 7"),
+        ({"ending": -0.1}, "ending must not be negative"),
         ({"tail": -1}, "tail must not be negative"),
     ],
 )

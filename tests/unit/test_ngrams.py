@@ -1,5 +1,7 @@
 """The wide part: n-grams as keys, their table, and the fit of their weights."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -11,10 +13,10 @@ from sklearn.linear_model import LogisticRegression
 from sentiment.channels import Channel, read_channel
 from sentiment.ngram_fit import FRAGMENT_WORDS, FRAGMENTS, draw_fragments, fit_ngrams
 from sentiment.ngram_table import NgramTable
-from sentiment.ngrams import ngram_keys, ngram_patterns
+from sentiment.ngrams import ngram_keys, ngram_patterns, presence
 from sentiment.vocabulary import INFREQUENT
 
-WORDS = 1 << 20
+WORDS = 1 << 18
 
 
 def test_patterns_are_words_in_a_row_and_pairs_with_a_gap():
@@ -23,7 +25,7 @@ def test_patterns_are_words_in_a_row_and_pairs_with_a_gap():
 
 
 @given(
-    st.lists(st.sampled_from([1, 2, 3, 4, 1 << 19, WORDS - 1, WORDS, WORDS + 7]), max_size=12),
+    st.lists(st.sampled_from([1, 2, 3, 4, 1 << 17, WORDS - 1, WORDS, WORDS + 7]), max_size=12),
     st.integers(1, 3),
     st.integers(0, 7),
 )
@@ -33,8 +35,9 @@ def test_keys_are_equal_where_the_ngrams_are(words, order, skip):
     patterns = ngram_patterns(order, skip)
     key_of, ngram_of = {}, {}
     for pattern, keys in zip(patterns, ngram_keys(ids, patterns), strict=True):
+        has_gap = pattern[-1] >= len(pattern)  # of however many words
         ngrams = [
-            (pattern, *(known[start + place] for place in pattern))
+            (has_gap, *(known[start + place] for place in pattern))
             for start in range(len(words) - pattern[-1])
         ]
         assert len(ngrams) == len(keys) and (keys > 0).all()
@@ -43,24 +46,65 @@ def test_keys_are_equal_where_the_ngrams_are(words, order, skip):
             assert ngram_of.setdefault(key, ngram) == ngram
 
 
-def test_the_logit_is_its_definition():
+def presence_in_loops(words: list[int], patterns: list, ending: float) -> dict:
+    """N-gram, and whether it has a gap, to its value."""
+    values = {}
+    for pattern in patterns:
+        for start in range(len(words) - pattern[-1]):
+            ngram = (pattern[-1] >= len(pattern), *(words[start + place] for place in pattern))
+            to_come = len(words) - 1 - (start + pattern[-1])
+            values[ngram] = max(values.get(ngram, 0), 1 + ending * math.exp(-to_come / 40))
+    return values
+
+
+@given(st.lists(st.integers(1, 4), max_size=30), st.integers(1, 3), st.integers(0, 3), st.floats(0, 3))
+def test_an_ngram_counts_once_and_more_near_the_end(words, order, skip, ending):
+    patterns = ngram_patterns(order, skip)
+    keys, values = presence(np.array(words, dtype=np.int32), patterns, ending)
+    expected = {}
+    for (has_gap, *ngram), value in presence_in_loops(words, patterns, ending).items():
+        key = sum(word << 18 * place for place, word in enumerate(reversed(ngram)))
+        expected[key | has_gap << 54] = value
+    assert keys.tolist() == sorted(expected)
+    assert values.tolist() == pytest.approx([expected[key] for key in sorted(expected)])
+
+
+def test_far_from_the_end_an_ngram_counts_one():
+    keys, values = presence(np.arange(1, 1001), ngram_patterns(1, 0), 0.7)
+    assert keys.tolist() == list(range(1, 1001))
+    assert values[-1] == 1.7
+    assert np.diff(values).min() >= 0 and values[0] - 1 < 0.002
+
+
+@pytest.mark.parametrize("ending", [0.0, 0.7])
+def test_the_logit_is_its_definition(ending):
     patterns = ngram_patterns(2, 1)
-    table = NgramTable(patterns)
+    table = NgramTable(patterns, ending)
     keys = np.sort(np.concatenate(ngram_keys(np.array([4, 6, 9]), patterns)))
     table.fill(keys, np.arange(1.0, 7.0))
     weight = dict(zip(keys.tolist(), range(1, 7), strict=True))
     review = np.array([4, 6, 4, 9, 7], dtype=np.int32)
-    held = [weight[4], weight[6], weight[9], weight[4 << 20 | 6]]  # of the pairs with a gap none: 4 _ 9
-    expected = sum(held) / len(held) ** 0.5
+    value = presence_in_loops(review.tolist(), patterns, ending)
+    held = {  # of the pairs with a gap none: 4 _ 9
+        weight[4]: value[False, 4],
+        weight[6]: value[False, 6],
+        weight[9]: value[False, 9],
+        weight[4 << 18 | 6]: value[False, 4, 6],
+    }
+    expected = sum(each * of for each, of in held.items()) / math.hypot(*held.values())
     assert table([review, review[:0]]).tolist() == pytest.approx([expected, 0.0])
     shares = table.as_arrays().word_shares(review)
     assert shares.sum() == pytest.approx(expected)
     assert shares[4] == 0 and shares[0] > shares[2] > 0
 
-    pair = np.array([4, 7, 9], dtype=np.int32)
-    shares = table.as_arrays().word_shares(pair)
-    with_gap = weight[1 << 60 | 4 << 20 | 9]
-    assert shares * 3**0.5 == pytest.approx([weight[4] + with_gap / 2, 0, weight[9] + with_gap / 2])
+
+def test_what_an_ngram_adds_is_shared_by_its_words():
+    patterns = ngram_patterns(2, 1)
+    table = NgramTable(patterns)
+    table.fill(np.array([4, 9, 1 << 54 | 4 << 18 | 9]), np.array([1.0, 2.0, 3.0]))
+    shares = table.as_arrays().word_shares(np.array([4, 7, 9], dtype=np.int32))
+    assert shares * 3**0.5 == pytest.approx([1 + 1.5, 0, 2 + 1.5])
+    assert table.as_arrays().word_shares(np.zeros(0, dtype=np.int32)).tolist() == []
 
 
 def test_the_fit_tells_the_labels():
@@ -81,22 +125,21 @@ def test_the_fit_is_scikit_learns(weight):
     """Features written out in loops; the pieces of the reviews are rows like any other, with less weight."""
     channel = read_channel(prepared().train, "train")
     patterns, seed = ngram_patterns(2, 1), 5
-    table = NgramTable(patterns)
+    table = NgramTable(patterns, ending=0.7)
     fit_ngrams(table, channel, min_reviews=2, c=3.0, fragments=weight, seed=seed)
 
     reviews = [channel.review(n) for n in range(len(channel))]
     random = np.random.default_rng(seed)
     pieces = [piece for _ in range(FRAGMENTS if weight else 0) for piece in draw_fragments(reviews, random)]
-    held = [set(np.concatenate(ngram_keys(ids, patterns)).tolist()) for ids in [*reviews, *pieces]]
+    presences = [presence(ids, patterns, 0.7) for ids in [*reviews, *pieces]]
+    held = [dict(zip(keys.tolist(), values, strict=True)) for keys, values in presences]
     labels = np.tile(channel.labels, 1 + len(pieces) // len(reviews))
     keys = table.keys.tolist()
     of_reviews = np.array([[key in row for key in keys] for row in held[: len(reviews)]])
     counts = [of_reviews[channel.labels == label].sum(0) + 1.0 for label in (0, 1)]
     ratio = np.log(counts[1] / counts[1].sum()) - np.log(counts[0] / counts[0].sum())
-    features = np.array(
-        [[value * (key in row) for key, value in zip(keys, ratio, strict=True)] for row in held]
-    )
-    features /= np.sqrt([max(sum(key in row for key in keys), 1) for row in held])[:, None]
+    values = np.array([[row.get(key, 0.0) for key in keys] for row in held])
+    features = values * ratio / np.maximum(np.linalg.norm(values, axis=1), 1)[:, None]
     regression = LogisticRegression(C=3.0, fit_intercept=False, tol=1e-8, max_iter=1000)
     regression.fit(features, labels, np.where(np.arange(len(held)) < len(reviews), 1.0, weight))
     assert table.weights.numpy() == pytest.approx(regression.coef_[0] * ratio, abs=0.01)

@@ -14,7 +14,7 @@ def weights_of(model: LSTMClassifier, review: np.ndarray) -> tuple[float, np.nda
     batch = collate([review], model.architecture)
     logits, states = model.logits_and_states(batch)
     dense = model.dense.weight.detach()[0].numpy()
-    weights = word_weights(states.numpy(), len(review), dense, model.architecture.pooling)
+    weights = word_weights(states.numpy(), len(review), dense, model.architecture)
     return float(logits[0]), weights
 
 
@@ -30,7 +30,8 @@ def test_the_weights_add_up_to_the_logit(shape, words):
 
 
 def test_the_weights_are_those_of_the_definition():
-    model, (review,) = model_of(**SHAPES[0]), some_reviews([19])
+    model, (review,) = model_of(**SHAPES[0] | {"ending": 1.5}), some_reviews([19])
+    in_mean = 1 + 1.5 * np.exp(-np.arange(18, -1, -1) / 40)
     _, weights = weights_of(model, review)
     batch = collate([review], model.architecture)
     states = model.logits_and_states(batch)[1].double().numpy()
@@ -49,7 +50,7 @@ def test_the_weights_are_those_of_the_definition():
                     is_part = later >= word if direction == 0 else later <= word
                     if later // 8 != row or not is_part:
                         continue
-                    counts = of_mean[direction, unit] / 19
+                    counts = of_mean[direction, unit] * in_mean[later] / in_mean.sum()
                     counts += of_maximum[direction, unit] if later == best else 0.0
                     expected[row, place] += counts * move
     np.testing.assert_allclose(weights, expected.reshape(24)[:19], atol=1e-6)
