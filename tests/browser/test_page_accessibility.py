@@ -270,8 +270,8 @@ HEARD = {
                 - strong: Positive
                 - text: /90% for positive/
               - paragraph: Third
-              - button "Judge again: Third"
-              - button "Delete: Third"
+              - 'button "Judge again: Third"'
+              - 'button "Delete: Third"'
         """,
 }
 
@@ -300,8 +300,16 @@ def test_on_paper_there_are_the_review_and_its_verdict_but_no_controls(site, pag
     for shown in ("#headline", "#meter", "#key", "#marked", "#model-line"):
         expect(page.locator(shown)).to_be_visible()
     assert page.locator("button:visible, textarea:visible, input:visible").count() == 0
+    assert page.locator("#answer").bounding_box()["width"] > 1000
     colours = page.evaluate("(it => [it.color, it.backgroundColor])(getComputedStyle(document.body))")
     assert colours == ["rgb(29, 36, 48)", "rgb(255, 255, 255)"]
+
+
+def test_on_paper_a_table_of_verdicts_keeps_its_heads(site, page):
+    page.goto(site.url)
+    many(site, page)
+    page.emulate_media(media="print")
+    expect(page.locator("button:visible")).to_have_text(["#", "Verdict", "Positive", "Review"])
 
 
 def test_nothing_jumps_when_the_waiting_begins(site, page):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import statistics
 import time
 
 import pytest
@@ -181,6 +182,19 @@ def test_the_training_log_is_shown_live_and_kept(deployment):
     assert any("epoch=1" in event["message"] for event in events)
 
 
+def test_an_explained_answer_costs_at_most_three_times_another(deployment):
+    """Taken in turn, and slower than the gateway's limit."""
+    message = {"review": f"{GOOD} {BAD} " * 12}
+    seconds: dict[str, list[float]] = {"true": [], "false": []}
+    for _ in range(10):
+        for explain, taken in seconds.items():
+            answer = requests.post(f"{deployment.api}/predict?explain={explain}", json=message, timeout=60)
+            assert (answer.status_code, "words" in answer.json()) == (200, explain == "true")
+            taken.append(answer.elapsed.total_seconds())
+            time.sleep(0.1)
+    assert statistics.median(seconds["true"]) < 3 * statistics.median(seconds["false"])
+
+
 def test_a_request_leaves_one_line_of_log_without_the_review_and_is_counted(deployment):
     logs, cloudwatch = deployment.cloud.client("logs"), deployment.cloud.client("cloudwatch")
     stack = {"Name": "Stack", "Value": STACK}
@@ -201,10 +215,14 @@ def test_a_request_leaves_one_line_of_log_without_the_review_and_is_counted(depl
 
     before = requests_counted()
     answer = predict(deployment, json.dumps({"review": f"SECRET. {GOOD}"}))
-    events = logs.filter_log_events(logGroupName=f"/aws/lambda/{deployment.outputs['FunctionName']}")["events"]
+    events = logs.filter_log_events(logGroupName=f"/aws/lambda/{deployment.outputs['FunctionName']}")[
+        "events"
+    ]
     messages = [event["message"] for event in events]
     request_id = answer.headers["apigw-requestid"]
-    [line] = [json.loads(message) for message in messages if request_id in message and message.startswith("{")]
+    [line] = [
+        json.loads(message) for message in messages if request_id in message and message.startswith("{")
+    ]
     assert (line["requestId"], line["path"], line["status"]) == (request_id, "/predict", 200)
     assert line["Latency"] > 0
     assert not [message for message in messages if "SECRET" in message]
