@@ -13,8 +13,6 @@ const CERTAINTY = [
 	[0, "By a narrow margin"],
 ];
 
-const answer = byId("answer");
-const retry = byId("retry");
 /** Stops the countdown of a failure that is no longer shown. */
 let shown = new AbortController();
 
@@ -22,25 +20,24 @@ let shown = new AbortController();
 export function say(state, kicker, headline, explanation) {
 	shown.abort();
 	shown = new AbortController();
-	answer.className = state;
+	byId("answer").className = state;
 	setText("kicker", kicker);
 	setText("headline", headline);
 	setText("explanation", explanation);
-	setText("countdown", "");
-	setText("reference", "");
-	show(retry, false, answer);
-	show(byId("details"), state in NAMES, answer);
+	for (const id of ["countdown", "reference"]) setText(id, "");
+	show("retry", false, "answer");
+	show("details", state in NAMES, "answer");
 }
 
 /** With a button for another try where that may help; it opens when the API's time is over. */
 export function sayFailure(error) {
 	const { headline, advice, said, requestId, again } = asFailure(error);
 	say("failed", "No verdict", headline, advice);
-	const repeats = said?.replace(/\.$/, "") === headline;
-	const reference = [said && !repeats && `Reason: ${said}`, requestId && `Request ${requestId}`];
+	const reference = [said && `Reason: ${said}`, requestId && `Request ${requestId}`];
 	setText("reference", reference.filter(Boolean).join("\n"));
 	if (again === undefined) return;
-	retry.hidden = false;
+	const retry = byId("retry");
+	show("retry", true);
 	countDown(again, shown.signal, (left) => {
 		retry.textContent = left ? `Try again in ${left} s` : "Try again";
 		retry.ariaDisabled = left > 0;
@@ -49,13 +46,12 @@ export function sayFailure(error) {
 }
 
 export function sayVerdict(review, verdict) {
-	const { sentiment, probability, unsure, model } = verdict;
+	const { probability, unsure, model } = verdict;
 	const share = Math.max(probability, 1 - probability);
 	const [, certainty] = CERTAINTY.find(([least]) => share >= least);
 	const likely = likelihood(verdict);
 	const side = sideOf(verdict);
-	const leaning = `It leans to ${sentiment}: ${likely}. That is too close to call.`;
-	say(side, "The model says", NAMES[side], unsure ? leaning : `${certainty}: ${likely}.`);
+	say(side, "The model says", NAMES[side], unsure ? `Too close to call: ${likely}.` : `${certainty}: ${likely}.`);
 	const meter = byId("meter");
 	meter.ariaValueNow = (probability * 100).toFixed(1);
 	meter.ariaValueText = unsure ? `unsure, ${likely}` : likely;

@@ -1,6 +1,7 @@
 // The API of infra/openapi.yaml. No answer is shown that does not keep to it; whatever goes wrong is a Failure. When a
 // `signal` aborts, its reason is thrown.
 
+import { isText } from "./dom.js";
 import { Failure, refused, requestIdOf, unreachable } from "./failure.js";
 
 /** What the API takes; characters are Unicode code points. GET /model may name other limits. */
@@ -16,7 +17,8 @@ export function predict(review, signal) {
 }
 
 export function predictBatch(reviews, signal) {
-	return call("/predict/batch", { reviews }, signal, (body) => isBatch(body, reviews.length));
+	const isRow = (row) => isVerdict(row) || isText(row?.error?.message);
+	return call("/predict/batch", { reviews }, signal, (body) => isList(body?.predictions, isRow, reviews.length));
 }
 
 export function sendFeedback(vote) {
@@ -30,10 +32,8 @@ export function describeModel() {
 async function call(route, message, signal, keepsToContract) {
 	if (!navigator.onLine) throw unreachable();
 	base ??= await loadApiUrl(signal);
-	const patience = new AbortController();
-	const timer = setTimeout(() => patience.abort(tooLong()), GIVE_UP_AFTER_MS);
-	const either = AbortSignal.any([patience.signal, signal].filter(Boolean));
-	let response, text;
+	const patience = AbortSignal.timeout(GIVE_UP_AFTER_MS);
+	let response, body;
 	try {
 		response = await fetch(base + route, {
 			...(message && {
@@ -41,21 +41,20 @@ async function call(route, message, signal, keepsToContract) {
 				headers: { "content-type": "application/json" },
 				body: JSON.stringify(message),
 			}),
-			signal: either,
+			signal: AbortSignal.any([patience, signal].filter(Boolean)),
 		});
-		text = await response.text();
-	} catch {
-		either.throwIfAborted();
-		throw unreachable();
-	} finally {
-		clearTimeout(timer);
+		body = await response.json();
+	} catch (error) {
+		signal?.throwIfAborted();
+		if (patience.aborted) throw tooLong();
+		// An answer that is not JSON has come, at least.
+		if (!(error instanceof SyntaxError)) throw unreachable();
 	}
-	const body = parsed(text);
 	if (!response.ok) throw refused(response, body);
 	if (!keepsToContract(body)) {
 		throw new Failure(
 			"The API’s answer makes no sense",
-			"It is not one that this page knows; the page may be out of date. Reload it and try again.",
+			"The page may be out of date: reload it and try again.",
 			{ requestId: requestIdOf(response), again: 0 },
 		);
 	}
@@ -76,31 +75,21 @@ async function loadApiUrl(signal) {
 		signal?.throwIfAborted();
 		throw new Failure(
 			"This page does not know its API",
-			"The file config.json beside this page should hold the API’s address. It is missing or cannot be used.",
+			"The file config.json beside it should hold the address.",
 			{ said: `config.json: ${error.message}`, again: 0 },
 		);
 	}
 }
 
 function tooLong() {
-	const advice = "The page has stopped waiting. Try again: the model may be awake by now.";
+	const advice = "Try again: the model may be awake by now.";
 	return new Failure("No answer for a minute", advice, { again: 0 });
 }
 
-function parsed(text) {
-	try {
-		return JSON.parse(text);
-	} catch {
-		return null;
-	}
-}
-
-const isText = (value) => typeof value === "string" && value !== "";
-
-function isVerdict(body) {
+export function isVerdict(body) {
 	const { sentiment, probability, unsure } = body ?? {};
 	return (
-		Number.isFinite(probability) &&
+		typeof probability === "number" &&
 		probability >= 0 &&
 		probability <= 1 &&
 		sentiment === (probability >= 0.5 ? "positive" : "negative") &&
@@ -113,24 +102,14 @@ function isExplained(body) {
 	return (
 		isVerdict(body) &&
 		isText(model) &&
-		Array.isArray(words) &&
-		words.every((word) => isText(word?.[0]) && Number.isFinite(word[1])) &&
-		Array.isArray(spans) &&
-		spans.length === words.length &&
-		spans.every((span) => isPlace(span?.[0], span?.[1])) &&
+		isList(words, (word) => isText(word?.[0]) && Number.isFinite(word[1])) &&
+		isList(spans, (span) => isPlace(span?.[0], span?.[1]), words.length) &&
 		(cut === null || (isPlace(cut?.start, cut?.end) && Number.isFinite(cut.words)))
 	);
 }
 
-function isPlace(start, end) {
-	return Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start <= end;
-}
+const isPlace = (start, end) => Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start <= end;
 
-function isBatch(body, length) {
-	return (
-		isText(body?.model) &&
-		Array.isArray(body.predictions) &&
-		body.predictions.length === length &&
-		body.predictions.every((row) => isVerdict(row) || isText(row?.error?.message))
-	);
+function isList(value, fits, length = value?.length) {
+	return Array.isArray(value) && value.length === length && value.every(fits);
 }

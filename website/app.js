@@ -12,19 +12,7 @@ import { showModel } from "./model.js";
 import { linkTo, takeSharedReview } from "./share.js";
 import { choose } from "./tabs.js";
 
-const EXAMPLES = {
-	positive:
-		"What a joy from the first frame to the last. The two leads are wonderful together, the script is funny without " +
-		"ever being cruel, and the ending moved me to tears. One of the best films I have seen in years.",
-	mixed:
-		"The photography is beautiful and the lead gives a brilliant performance, but the story is slow, the second half " +
-		"is badly edited and the ending feels forced. I was sometimes enchanted and often bored.",
-	sarcastic:
-		"Oh, splendid. Another superhero saves another city from another beam of light in the sky. I laughed, I cried, I " +
-		"looked at my watch eleven times. Easily the most expensive nap I have had all year. Bravo.",
-};
-
-const [review, restore, linkBox, link] = ["review", "restore", "link-box", "link"].map(byId);
+const review = byId("review");
 
 /** What the person wrote, kept while an example stands in the box. */
 let ownText = "";
@@ -33,7 +21,7 @@ let judged = "";
 function judge() {
 	return ask((text, verdict) => {
 		judged = text;
-		linkBox.hidden = true;
+		show("link-box", false);
 		setText("link-note", "");
 		reviewChanged();
 		askForVote(text, verdict);
@@ -45,21 +33,26 @@ function reviewChanged() {
 	const length = characters(review.value);
 	setText("counter", `${grouped(length)} of ${grouped(LIMITS.characters)} characters`);
 	review.ariaInvalid = length > LIMITS.characters;
-	byId("changed").hidden = review.value === judged;
+	show("changed", review.value !== judged);
+	show("restore", ownText && review.value !== ownText, "review");
 }
 
 function fill(text) {
 	review.value = text;
-	show(restore, ownText && text !== ownText, review);
 	reviewChanged();
+}
+
+function takeAsOwn(text) {
+	choose("one");
+	ownText = text;
+	fill(text);
 }
 
 async function openSharedReview() {
 	try {
 		const shared = await takeSharedReview();
 		if (shared === null) return;
-		choose("one");
-		fill((ownText = shared));
+		takeAsOwn(shared);
 		say("idle", "A review from a link", "Not judged yet", "It stands in the box. Nothing has been sent anywhere.");
 	} catch (error) {
 		sayFailure(error);
@@ -68,8 +61,9 @@ async function openSharedReview() {
 
 async function share() {
 	const address = await linkTo(judged);
-	linkBox.hidden = !address;
+	show("link-box", address);
 	if (!address) return setText("link-note", "This review is too long for a link.");
+	const link = byId("link");
 	link.value = address;
 	let begin = "Copied.";
 	try {
@@ -82,12 +76,11 @@ async function share() {
 }
 
 function connectionChanged() {
-	byId("offline").hidden = navigator.onLine;
+	show("offline", !navigator.onLine);
 }
 
 review.addEventListener("input", () => {
 	ownText = review.value;
-	show(restore, false, review);
 	reviewChanged();
 });
 byId("form").addEventListener("submit", (event) => {
@@ -103,14 +96,11 @@ document.addEventListener("keydown", (event) => {
 	event.preventDefault();
 });
 onClick("cancel", cancelAsking);
-onClick("retry", ({ target }) => {
-	if (target.ariaDisabled !== "true") judge();
-});
+onClick("retry", judge);
 onClick("share", share);
 onClick("examples", ({ target }) => {
-	const example = EXAMPLES[target.dataset.example];
-	if (!example) return;
-	fill(example);
+	if (!target.value) return;
+	fill(target.value);
 	judge();
 });
 onClick("restore", () => {
@@ -131,8 +121,7 @@ addEventListener("offline", connectionChanged);
 addEventListener("hashchange", openSharedReview);
 
 startHistory((text) => {
-	choose("one");
-	fill((ownText = text));
+	takeAsOwn(text);
 	review.focus();
 	judge();
 });

@@ -6,8 +6,14 @@ import { byId, characters, grouped, plural, setText, show } from "./dom.js";
 import { Failure } from "./failure.js";
 import { patiently } from "./waiting.js";
 
-const THINKING_AFTER_MS = 1_000;
-const SLEEPING_AFTER_MS = 3_000;
+// After so many milliseconds: what there is to say.
+const WHILE_WAITING = [
+	[1_000, "Thinking …", "The model is reading your review."],
+	[
+		3_000, "Still thinking …",
+		"A model that nobody has asked for a while goes to sleep. Waking it may take a minute.",
+	],
+];
 
 const review = byId("review");
 /** The request that the person is waiting for; one that is aborted writes nothing to the page any more. */
@@ -20,26 +26,19 @@ export async function ask(judged) {
 	const problem = problemWith(text);
 	if (problem) {
 		sayFailure(problem);
-		review.focus();
-		return;
+		return review.focus();
 	}
 	const { signal } = (pending = new AbortController());
-	const sayWaiting = (headline, explanation) => say("waiting", "Asking the model", headline, explanation);
-	const timers = [
-		setTimeout(sayWaiting, THINKING_AFTER_MS, "Thinking …", "The model is reading your review."),
-		setTimeout(
-			sayWaiting, SLEEPING_AFTER_MS, "Still thinking …",
-			"A model that nobody has asked for a while goes to sleep. Waking it may take a minute.",
-		),
-	];
 	let waking = false;
+	const sayWaiting = (headline, explanation) => {
+		if (!signal.aborted && !waking) say("waiting", "Asking the model", headline, explanation);
+	};
+	for (const [after, ...said] of WHILE_WAITING) setTimeout(sayWaiting, after, ...said);
 	const sayWaking = (left) => {
-		timers.forEach(clearTimeout);
-		if (!waking) sayWaiting("The model is waking up …", "This may take a minute. The page tries again by itself.");
+		sayWaiting("The model is waking up …", "This may take a minute. The page tries again by itself.");
 		waking = true;
 		setText("countdown", left ? `Next try in ${plural(left, "second")}.` : "Trying again …");
 	};
-	signal.addEventListener("abort", () => timers.forEach(clearTimeout));
 	setBusy(true);
 	sayWaiting("", "");
 	try {
@@ -76,8 +75,7 @@ function stop() {
 function setBusy(busy) {
 	// Not on the answer: screen readers keep silent about a live region that is busy.
 	byId("form").ariaBusy = busy;
-	byId("progress").hidden = !busy;
-	show(byId("cancel"), busy, review);
+	show("cancel", busy, "review");
 	// On a small screen the answer stands below the fold.
 	byId("status").scrollIntoView({ block: "nearest" });
 }

@@ -12,13 +12,13 @@ const MAX_ROWS = 10_000;
 const ROWS_A_PAGE = 100;
 const TABLE_FILE = /\.(csv|tsv)$/i;
 const REVIEW_COLUMN = /review|text|comment/i;
+const VERDICTS = { ...NAMES, failed: "Failed", unjudged: "…" };
 
-const [panel, pasted, format, column, header, start, stop, bar] =
-	["many", "pasted", "format", "column", "header", "start", "stop", "bar"].map(byId);
+const [pasted, format, column, header] = ["pasted", "format", "column", "header"].map(byId);
 
 let source = { name: "", text: "" };
 let table = { rows: [], unclosed: null };
-/** One for each review: {number, review, kind, error or probability}; its kind is a side, "failed" or "waiting". */
+/** One for each review: {number, review, kind, error or probability}; its kind is a side, "failed" or "unjudged". */
 let rows = [];
 let running = null;
 let sorted = { by: "number", up: true };
@@ -46,19 +46,18 @@ function take(name, text) {
 	table = parseCsv(text, separatorOf(text));
 	const [first = []] = table.rows;
 	const named = first.findIndex((cell) => cell.length < 40 && REVIEW_COLUMN.test(cell));
-	const length = (index) => table.rows.slice(1, 21).reduce((sum, row) => sum + (row[index]?.length ?? 0), 0);
-	const longest = first.reduce((best, _, index) => (length(index) > length(best) ? index : best), 0);
+	const lengths = first.map((_, index) => table.rows.slice(1, 21).map((row) => row[index]).join("").length);
 	format.value = TABLE_FILE.test(name) || (named >= 0 && table.rows.length > 1) ? "table" : "lines";
 	header.checked = named >= 0;
 	column.replaceChildren(...first.map((cell, index) => new Option(cell.slice(0, 40) || `Column ${index + 1}`, index)));
-	column.value = named < 0 ? longest : named;
+	column.value = named < 0 ? lengths.indexOf(Math.max(...lengths)) : named;
 	setRows();
 }
 
 function setRows() {
 	stopRunning();
 	const asTable = format.value === "table";
-	byId("table-options").hidden = !asTable;
+	show("table-options", asTable);
 	const reviews = asTable
 		? table.rows.slice(header.checked ? 1 : 0).map((row) => row[Number(column.value)])
 		: source.text.replace(/^\ufeff/, "").split(/\r\n?|\n/).filter((line) => line.trim());
@@ -67,30 +66,33 @@ function setRows() {
 			reviews[index] === undefined ? "This row has no such column"
 			: !review.trim() ? "No review in this row"
 			: problemWith(review)?.headline;
-		return { number: index + 1, review, kind: error ? "failed" : "waiting", error };
+		return { number: index + 1, review, kind: error ? "failed" : "unjudged", error };
 	});
-	const notes = [source.name, plural(reviews.length, "review")];
-	if (reviews.length > MAX_ROWS) notes.push(`the first ${grouped(MAX_ROWS)} are taken`);
-	if (asTable && table.unclosed) notes.push(`row ${table.unclosed} opens a quote that is never closed`);
+	const unfit = of("failed").length;
+	const notes = [
+		source.name,
+		plural(reviews.length, "review"),
+		reviews.length > MAX_ROWS && `the first ${grouped(MAX_ROWS)} are taken`,
+		unfit && `${grouped(unfit)} cannot be judged`,
+		asTable && table.unclosed && `row ${table.unclosed} opens a quote that is never closed`,
+	];
 	tell(source.text && `${notes.filter(Boolean).join(", ")}.`);
-	byId("options").hidden = !source.text;
-	byId("results").hidden = true;
+	show("options", source.text);
+	show("results", false);
 	offer();
 }
 
-function tell(said) {
-	setText("batch-status", said);
-}
+const tell = (said) => setText("batch-status", said);
 
 const of = (kind) => rows.filter((row) => row.kind === kind);
 
 function offer() {
-	const left = of("waiting").length;
+	const left = of("unjudged").length;
 	const begun = rows.some(({ kind }) => kind in NAMES);
-	start.textContent = begun ? `Judge the other ${grouped(left)}` : `Judge ${plural(left, "review")}`;
-	show(start, left && !running, panel);
-	show(stop, running, panel);
-	bar.hidden = !running;
+	setText("start", begun ? `Judge the other ${grouped(left)}` : `Judge ${plural(left, "review")}`);
+	show("stop", running, "many");
+	show("start", left && !running, "stop");
+	show("bar", running);
 }
 
 // ---- asking ----
@@ -99,7 +101,6 @@ async function run() {
 	const { signal } = (running = new AbortController());
 	rowsShown = ROWS_A_PAGE;
 	offer();
-	stop.focus();
 	tell("Judging …");
 	try {
 		for (let chunk = nextChunk(); chunk.length; chunk = nextChunk()) {
@@ -112,8 +113,9 @@ async function run() {
 			);
 			for (const [index, row] of chunk.entries()) {
 				const { error, ...verdict } = predictions[index];
-				if (error) Object.assign(row, { kind: "failed", error: error.message });
-				else Object.assign(row, { kind: sideOf(verdict), probability: verdict.probability });
+				row.kind = error ? "failed" : sideOf(verdict);
+				row.error = error?.message;
+				row.probability = verdict.probability;
 			}
 		}
 		finish(summary());
@@ -128,7 +130,7 @@ async function run() {
 function nextChunk() {
 	let bytes = 100;
 	const chunk = [];
-	for (const row of of("waiting")) {
+	for (const row of of("unjudged")) {
 		// As JSON, between commas.
 		bytes += new Blob([JSON.stringify(row.review)]).size + 1;
 		if (chunk.length === LIMITS.reviews || (chunk.length && bytes > LIMITS.bytes)) break;
@@ -139,7 +141,6 @@ function nextChunk() {
 
 function finish(said) {
 	stopRunning();
-	setText("batch-wait", "");
 	tell(said);
 	offer();
 	render();
@@ -148,6 +149,7 @@ function finish(said) {
 function stopRunning() {
 	running?.abort();
 	running = null;
+	setText("batch-wait", "");
 }
 
 /** Says whether there was something to cancel. */
@@ -158,8 +160,8 @@ export function cancelBatch() {
 }
 
 function summary() {
-	const kinds = [...Object.keys(NAMES), "failed", "waiting"].filter((kind) => of(kind).length);
-	return `${kinds.map((kind) => `${grouped(of(kind).length)} ${kind === "waiting" ? "not judged" : kind}`).join(", ")}.`;
+	const counts = Object.keys(VERDICTS).map((kind) => [of(kind).length, kind]).filter(([count]) => count);
+	return `${counts.map(([count, kind]) => `${grouped(count)} ${kind}`).join(", ")}.`;
 }
 
 // ---- the results ----
@@ -171,35 +173,27 @@ function key(row) {
 }
 
 function render() {
-	const done = rows.length - of("waiting").length;
-	byId("results").hidden = false;
-	bar.max = rows.length;
-	bar.value = done;
+	const done = rows.length - of("unjudged").length;
+	show("results", true);
+	Object.assign(byId("bar"), { max: rows.length, value: done });
 	setText("done", `${grouped(done)} of ${grouped(rows.length)}`);
-	const list = rows.toSorted((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0) * (sorted.up ? 1 : -1));
+	const list = rows.toSorted((a, b) => (key(a) > key(b)) - (key(a) < key(b)));
+	if (!sorted.up) list.reverse();
 	byId("rows").replaceChildren(...list.slice(0, rowsShown).map(tableRow));
-	for (const button of document.querySelectorAll("[data-sort]")) {
-		const order = sorted.up ? "ascending" : "descending";
-		button.parentNode.ariaSort = button.dataset.sort === sorted.by ? order : "none";
-	}
-	byId("more").hidden = list.length <= rowsShown;
+	const order = sorted.up ? "ascending" : "descending";
+	for (const head of byId("heads").children) head.ariaSort = head.firstChild.value === sorted.by ? order : "none";
+	show("more", list.length > rowsShown);
 }
 
 function tableRow({ number, kind, error, probability, review }) {
 	const share = kind in NAMES ? percent(probability).replace("more than ", ">").replace("less than ", "<") : "";
-	const cells = [number, element("span", `side ${kind}`, NAMES[kind] ?? error ?? "…"), share, excerpt(review)];
-	return element("tr", "", ...cells.map((cell) => element("td", "", cell)));
+	const cells = [[number], [element("span", `side ${kind}`, VERDICTS[kind])], [share], [excerpt(review)]];
+	if (error) cells[3].unshift(element("p", "", error));
+	return element("tr", "", ...cells.map((cell) => element("td", "", ...cell)));
 }
 
-// Browsers take long to lay out much text in a box.
-pasted.addEventListener("paste", (event) => {
-	const text = event.clipboardData.getData("text");
-	if (text.length < 50_000) return;
-	event.preventDefault();
-	pasted.value = "";
-	take("Pasted text", text);
-});
 pasted.addEventListener("input", () => take("", pasted.value));
+onClick("choose", () => byId("file").click());
 byId("file").addEventListener("change", ({ target }) => {
 	if (target.files[0]) readFile(target.files[0]);
 	target.value = ""; // The same file may be chosen again.
@@ -212,9 +206,9 @@ onClick("more", () => {
 	render();
 });
 onClick("heads", ({ target }) => {
-	const by = target.dataset.sort;
+	const by = target.value;
 	if (!by) return;
-	sorted = { by, up: sorted.by === by ? !sorted.up : true };
+	sorted = { by, up: sorted.by !== by || !sorted.up };
 	render();
 });
 onClick("save", () => {

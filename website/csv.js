@@ -28,7 +28,7 @@ export function separatorOf(text) {
 export function downloadCsv(name, rows) {
 	const text = `\ufeff${rows.map((row) => row.map(written).join(",")).join("\r\n")}\r\n`;
 	const link = element("a", "");
-	link.href = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
+	link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
 	link.download = name;
 	link.click();
 	setTimeout(() => URL.revokeObjectURL(link.href), 1_000);

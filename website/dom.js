@@ -2,10 +2,14 @@
 
 export const byId = (id) => document.getElementById(id);
 
-export const onClick = (id, then) => byId(id).addEventListener("click", then);
+/** A button that is aria-disabled keeps the focus, and does nothing. */
+export function onClick(id, then) {
+	byId(id).addEventListener("click", (event) => event.currentTarget.ariaDisabled !== "true" && then(event));
+}
 
+/** Screen readers would say again what has not changed. */
 export function setText(id, text) {
-	byId(id).textContent = text;
+	if (byId(id).textContent !== text) byId(id).textContent = text;
 }
 
 /** A new element: its classes, and its children (strings become text). */
@@ -18,17 +22,37 @@ export function element(tag, className, ...children) {
 
 /** The beginning of a review, as far as a list has room for it. */
 export function excerpt(review) {
-	const made = element("p", "excerpt", review);
+	const made = element("p", "excerpt", shortened(review));
 	made.dir = "auto";
 	return made;
 }
 
-/** Shows or hides `node`; the focus in it goes to `refuge`. */
-export function show(node, visible, refuge) {
+export const shortened = (text) => (characters(text) > 100 ? `${[...text].slice(0, 100).join("")} …` : text);
+
+/** Shows an element or hides it; the focus in what is hidden goes to `refuge`, where one is named. */
+export function show(id, visible, refuge) {
+	const node = byId(id);
 	const held = !visible && node.contains(document.activeElement);
 	node.hidden = !visible;
-	if (held) refuge.focus();
+	if (held && refuge) byId(refuge).focus();
 }
+
+/** Steps through what `selector` finds in `container` by arrow keys, Home and End; `arrive` gets where that leads. */
+export function stepByKeys(container, selector, arrive) {
+	container.addEventListener("keydown", (event) => {
+		const nodes = [...container.querySelectorAll(selector)];
+		const at = nodes.indexOf(event.target);
+		const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1 }[event.key];
+		// With these, the keys are the browser's own.
+		if (to === undefined || event.altKey || event.metaKey) return;
+		event.preventDefault();
+		const next = nodes.at(to % nodes.length);
+		next.focus();
+		arrive?.(next);
+	});
+}
+
+export const isText = (value) => typeof value === "string" && value !== "";
 
 /** In Unicode code points, as the API counts. */
 export const characters = (text) => [...text].length;

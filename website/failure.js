@@ -1,6 +1,6 @@
 // Why there is no verdict, in words for the person who waits for one.
 
-import { plural } from "./dom.js";
+import { isText, plural } from "./dom.js";
 
 export class Failure extends Error {
 	/**
@@ -15,10 +15,11 @@ export class Failure extends Error {
 
 // Status: what happened, what to do, and whether the same request may fare better another time.
 const UNFIT = "The page and the API do not fit together; the page may be out of date.";
+const UNKNOWN = ["The API does not know this request", UNFIT];
 const SHORT_OF_A_VERDICT = {
 	400: ["The API could not read this review", "Change the text a little and send it again."],
-	404: ["The API does not know this request", UNFIT],
-	405: ["The API does not take this request", UNFIT],
+	404: UNKNOWN,
+	405: UNKNOWN,
 	413: ["This review is too long", "Shorten it and send it again."],
 	415: ["The API does not take this kind of text", UNFIT],
 	429: ["Too many reviews at once", "The API limits how many it takes.", true],
@@ -36,18 +37,17 @@ export function refused(response, body) {
 		"This page does not know what that means. Try again later.",
 		status >= 500,
 	];
-	const limited = status === 429 || status === 503;
-	const wait = limited ? Math.max(0, Math.ceil(headers.get("retry-after"))) || 0 : 0;
-	return new Failure(headline, limited ? `${advice} Try again in ${wait ? duration(wait) : "a while"}.` : advice, {
+	const wait = Math.max(0, Math.ceil(headers.get("retry-after"))) || 0;
+	return new Failure(headline, wait ? `${advice} Try again in ${duration(wait)}.` : advice, {
 		status,
 		// API Gateway's own errors are {"message": ...}.
-		said: textOrNothing(body?.error?.message ?? body?.message),
-		requestId: textOrNothing(body?.error?.requestId) ?? requestIdOf(response),
+		said: [body?.error?.message, body?.message].find(isText),
+		requestId: [body?.error?.requestId, requestIdOf(response)].find(isText),
 		again: retry ? wait : undefined,
 	});
 }
 
-export const requestIdOf = (response) => response.headers.get("apigw-requestid") ?? undefined;
+export const requestIdOf = (response) => response.headers.get("apigw-requestid");
 
 export function unreachable() {
 	const [headline, advice] = navigator.onLine
@@ -64,5 +64,3 @@ export function asFailure(error) {
 }
 
 const duration = (seconds) => (seconds < 100 ? plural(seconds, "second") : plural(Math.ceil(seconds / 60), "minute"));
-
-const textOrNothing = (value) => (typeof value === "string" && value ? value : undefined);

@@ -1,57 +1,49 @@
 // What was judged in this browser: kept in its local storage, and nowhere else.
 
+import { isVerdict } from "./api.js";
 import { downloadCsv } from "./csv.js";
-import { byId, element, excerpt, likelihood, NAMES, onClick, plural, setText, show, sideOf } from "./dom.js";
+import { byId, element, excerpt, isText, likelihood, NAMES, onClick, plural, setText, shortened, show, sideOf } from "./dom.js";
 
 const KEY = "history";
-const MOST_ENTRIES = 100;
+// Even of the longest reviews so many fit into the 5 MB that browsers give a page.
+const MOST_ENTRIES = 50;
 
-/** What was deleted last, until the next change. */
+const COLUMNS = ["at", "sentiment", "probability", "unsure", "model", "review"];
+
 let deleted = null;
 let reopen = null;
 
 function entries() {
 	try {
-		return JSON.parse(localStorage.getItem(KEY) ?? "[]").filter(isEntry);
+		return JSON.parse(localStorage.getItem(KEY)).filter(isEntry);
 	} catch {
-		return []; // Storage is forbidden, or what is there is not ours.
+		return []; // Nothing is there, or nothing of ours, or storage is forbidden.
 	}
 }
 
-function isEntry(entry) {
-	return (
-		typeof entry?.review === "string" &&
-		typeof entry.model === "string" &&
-		entry.sentiment in NAMES &&
-		Number.isFinite(entry.probability) &&
-		!Number.isNaN(Date.parse(entry.at))
-	);
-}
+const isEntry = (it) => isVerdict(it) && isText(it.review) && isText(it.model) && Date.parse(it.at) > 0;
 
-/** The newest first, as many as there is room for. */
-function keep(list) {
+/** Keeps these, the newest first; `undoable` are those from before, if one may want them back. */
+function keep(list, note = "", undoable = null) {
+	deleted = undoable;
+	setText("past-note", note);
 	try {
 		localStorage.setItem(KEY, JSON.stringify(list.slice(0, MOST_ENTRIES)));
-		showHistory();
 	} catch {
-		if (list.length) return keep(list.slice(0, Math.min(list.length, MOST_ENTRIES) / 2));
 		setText("past-note", "This browser keeps no history for this page.");
 	}
+	showHistory();
 }
 
 export function remember(review, { sentiment, probability, unsure, model }) {
 	const others = entries().filter((entry) => entry.review !== review || entry.model !== model);
-	deleted = null;
-	setText("past-note", "");
-	keep([{ at: new Date().toISOString(), review, sentiment, probability, unsure, model }, ...others]);
+	keep([{ at: new Date().toISOString(), sentiment, probability, unsure, model, review }, ...others]);
 }
 
 function remove(gone) {
-	deleted = entries();
-	const left = deleted.filter((entry) => !gone.includes(entry.at));
-	keep(left);
-	setText("past-note", `Deleted ${plural(deleted.length - left.length, "review")}.`);
-	byId("undo").hidden = false;
+	const before = entries();
+	const left = before.filter((entry) => !gone.includes(entry.at));
+	keep(left, `Deleted ${plural(before.length - left.length, "review")}.`, before);
 	byId("undo").focus();
 }
 
@@ -59,29 +51,27 @@ function showHistory() {
 	const list = entries();
 	setText("past-count", list.length ? ` (${list.length})` : "");
 	byId("past-list").replaceChildren(...list.map(item));
-	byId("past-empty").hidden = list.length > 0;
-	for (const id of ["export", "forget"]) byId(id).hidden = !list.length;
-	show(byId("undo"), deleted !== null, byId("past"));
+	show("past-empty", !list.length);
+	show("export", list.length);
+	show("forget", list.length, "past");
+	show("undo", deleted, "past");
 }
 
 function item(entry) {
 	const side = sideOf(entry);
-	const short = entry.review.trim().replace(/\s+/g, " ").slice(0, 60);
 	const button = (name, action) => {
 		const made = element("button", "plain", name);
-		made.ariaLabel = `${name}: ${short}`;
+		made.ariaLabel = `${name}: ${shortened(entry.review)}`;
 		made.addEventListener("click", action);
 		return made;
 	};
 	const when = element("time", "quiet", new Date(entry.at).toLocaleString());
 	when.dateTime = entry.at;
-	const again = button("Judge again", () => reopen(entry.review));
-	const forget = button("Delete", () => remove([entry.at]));
 	return element(
 		"li", "",
-		element("p", "facts", element("strong", `side ${side}`, NAMES[side]), likelihood(entry), when),
+		element("p", "row", element("strong", `side ${side}`, NAMES[side]), likelihood(entry), when),
 		excerpt(entry.review),
-		element("div", "row", again, forget),
+		element("div", "row", button("Judge again", () => reopen(entry.review)), button("Delete", () => remove([entry.at]))),
 	);
 }
 
@@ -89,17 +79,10 @@ function item(entry) {
 export function startHistory(judgeAgain) {
 	reopen = judgeAgain;
 	onClick("forget", () => remove(entries().map(({ at }) => at)));
-	onClick("undo", () => {
-		const list = deleted;
-		deleted = null;
-		setText("past-note", "");
-		keep(list);
-	});
+	onClick("undo", () => keep(deleted));
 	onClick("export", () => {
-		const rows = entries().map(({ at, sentiment, probability, unsure, model, review }) => [
-			at, sentiment, probability, unsure ? "yes" : "no", model, review,
-		]);
-		downloadCsv("history.csv", [["at", "sentiment", "probability", "unsure", "model", "review"], ...rows]);
+		const rows = entries().map((entry) => COLUMNS.map((name) => entry[name]));
+		downloadCsv("history.csv", [COLUMNS, ...rows]);
 	});
 	addEventListener("storage", showHistory);
 	showHistory();

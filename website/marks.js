@@ -1,6 +1,6 @@
 // The review itself with the words marked that moved the verdict, and the parts that the model skipped.
 
-import { byId, element, NAMES, plural, setText } from "./dom.js";
+import { byId, element, NAMES, plural, setText, show, stepByKeys } from "./dom.js";
 
 // By the share of the heaviest word's weight; weaker words stay unmarked.
 const STRENGTHS = [
@@ -11,6 +11,8 @@ const STRENGTHS = [
 // In logits. A review whose heaviest word weighs less has no strong words at all.
 const STRONG_WEIGHT = 0.5;
 
+const HOW_TO_STEP = "Point at a marked word for its weight, or step through them with the arrow keys.";
+
 const text = byId("marked");
 const tip = byId("tip");
 
@@ -18,15 +20,12 @@ const tip = byId("tip");
 export function showMarks(review, { words, spans, cut }) {
 	const signs = [...review];
 	const heaviest = Math.max(STRONG_WEIGHT, ...words.map(([, weight]) => Math.abs(weight)));
-	const marks = spans
-		.map(([start, end], index) => ({ start, end, weight: words[index][1] }))
-		.sort((a, b) => a.start - b.start);
-
 	const piece = (from, to) => signs.slice(from, to).join("");
 	const part = (from, to) => {
 		const nodes = [];
 		let at = from;
-		for (const { start, end, weight } of marks) {
+		for (const [index, [start, end]] of spans.entries()) {
+			const weight = words[index][1];
 			const strength = STRENGTHS.find(([least]) => Math.abs(weight) / heaviest >= least);
 			// Of places that overlap the first one counts.
 			if (!strength || start < at || start === end || end > to) continue;
@@ -41,22 +40,22 @@ export function showMarks(review, { words, spans, cut }) {
 	if (cut) {
 		const skipped = plural(cut.words, "word");
 		text.append(
-			element("small", "cut", `✂ ${skipped} skipped from here`),
+			element("small", "quiet cut", `✂ ${skipped} skipped from here`),
 			element("span", "skipped", ...part(start, end)),
-			element("small", "cut", end < signs.length ? "read on from here ✂" : "end of the review ✂"),
+			element("small", "quiet cut", end < signs.length ? "read on from here ✂" : "end of the review ✂"),
 			...part(end, signs.length),
 		);
-		const counted = marks.some((word) => word.weight && word.start >= start && word.start < end)
+		const counted = spans.some(([at], index) => words[index][1] && at >= start && at < end)
 			? "There, only words and short phrases counted, not their order."
 			: "They did not count.";
 		note = `This review is longer than the model reads in order: it skipped ${skipped}, shown in grey. ${counted}`;
 	}
 	setText("cut-note", note);
 	hideTip();
-	const [first] = all();
+	const first = text.querySelector(".mark");
 	if (first) first.tabIndex = 0;
-	byId("key").hidden = byId("steps").hidden = !first;
-	byId("words-note").hidden = Boolean(first);
+	show("key", first);
+	setText("steps", first ? HOW_TO_STEP : "No word in this review told the model anything.");
 }
 
 const styled = (side, level, word) => element("span", `mark ${side} level-${level}`, word);
@@ -77,52 +76,39 @@ for (const side of ["negative", "positive"]) {
 	byId("key").append(element("p", "", `${NAMES[side]}:`, ...samples));
 }
 
-const all = () => [...text.querySelectorAll(".mark")];
-
 function showTip(word) {
 	tip.textContent = word.dataset.tip;
-	tip.hidden = false;
-	const card = text.getBoundingClientRect();
-	const [line] = word.getClientRects();
-	const middle = line.left + line.width / 2 - card.left;
-	const half = tip.offsetWidth / 2;
-	tip.style.left = `${Math.max(half, Math.min(middle, card.width - half))}px`;
-	tip.style.top = `${line.top - card.top + text.offsetTop - tip.offsetHeight}px`;
+	show("tip", true);
+	tip.style.left = `${Math.min(word.offsetLeft, text.clientWidth - tip.offsetWidth)}px`;
+	tip.style.top = `${word.offsetTop - tip.offsetHeight}px`;
 }
 
-function hideTip() {
-	tip.hidden = true;
-}
+const hideTip = () => show("tip", false);
 
 function onMark(event, then) {
 	text.addEventListener(event, ({ target }) => target.matches(".mark") && then(target));
 }
 
 onMark("pointerover", showTip);
+stepByKeys(text, ".mark");
 onMark("focusin", (word) => {
-	for (const other of all()) other.tabIndex = other === word ? 0 : -1;
+	text.querySelector("[tabindex='0']").tabIndex = -1;
+	word.tabIndex = 0;
 	showTip(word);
 });
 
 // The tip itself may be pointed at, too.
-for (const place of [text, tip]) {
-	place.addEventListener("pointerout", ({ relatedTarget }) => {
-		if (relatedTarget === tip || relatedTarget?.matches(".mark")) return;
-		if (text.contains(document.activeElement)) showTip(document.activeElement);
-		else hideTip();
-	});
-}
+text.parentNode.addEventListener("pointerout", ({ relatedTarget }) => {
+	if (relatedTarget === tip || relatedTarget?.matches(".mark")) return;
+	if (text.contains(document.activeElement)) showTip(document.activeElement);
+	else hideTip();
+});
 text.addEventListener("focusout", hideTip);
 
 text.addEventListener("keydown", (event) => {
-	const words = all();
-	const index = words.indexOf(document.activeElement);
-	const [before, after] = [index - 1, index + 1];
-	const next = { ArrowRight: after, ArrowDown: after, ArrowLeft: before, ArrowUp: before, Home: 0, End: words.length - 1 };
-	if (event.key === "Enter" || event.key === " ") showTip(words[index]);
-	else if (event.key in next) words[next[event.key]]?.focus();
-	else return;
+	if (event.key !== "Enter" && event.key !== " ") return;
 	event.preventDefault();
+	showTip(event.target);
 });
 
 /** Escape takes the tip away first; says whether there was one. */

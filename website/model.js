@@ -2,22 +2,17 @@
 
 import { describeModel, LIMITS } from "./api.js";
 import { showUnsureBand } from "./answer.js";
-import { byId, grouped, setText } from "./dom.js";
+import { grouped, setText, show } from "./dom.js";
 
 export async function showModel() {
-	let description;
-	try {
-		description = await describeModel();
-	} catch (error) {
-		console.info("The model’s description is not shown:", error.message);
-		return;
-	}
+	const description = await describeModel().catch((error) => console.info("No description:", error.message));
+	if (!description) return;
 	const { model, metrics, unsure, limits } = description;
 	for (const name in LIMITS) if (limits?.[name] > 0) LIMITS[name] = Math.min(LIMITS[name], limits[name]);
 	if (unsure?.length === 2 && unsure.every(Number.isFinite)) showUnsureBand(unsure);
 	setText("model-version", model);
 	setText("model-accuracy", rightOn(metrics?.test, "held-out test") || rightOn(metrics?.validation, "validation"));
-	byId("model-line").hidden = false;
+	show("model-line", true);
 }
 
 function rightOn({ accuracy, reviews, interval } = {}, kind) {

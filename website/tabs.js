@@ -1,27 +1,21 @@
 // The tabs of the page, by the ARIA pattern: one tab stop, arrow keys choose.
 
-import { byId } from "./dom.js";
+import { show, stepByKeys } from "./dom.js";
 
-const tabs = [...document.querySelectorAll("[role=tab]")];
+const list = document.querySelector("[role=tablist]");
 
+/** Opens the panel of this id. */
 export function choose(id) {
-	for (const tab of tabs) {
-		const chosen = tab.id === `tab-${id}`;
+	for (const tab of list.children) {
+		const panel = tab.getAttribute("aria-controls");
+		const chosen = panel === id;
 		tab.ariaSelected = chosen;
 		tab.tabIndex = chosen ? 0 : -1;
-		byId(tab.getAttribute("aria-controls")).hidden = !chosen;
+		show(panel, chosen);
 	}
 }
 
-const STEPS = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity };
+const chooseTab = (tab) => choose(tab.getAttribute("aria-controls"));
 
-for (const [index, tab] of tabs.entries()) {
-	tab.addEventListener("click", () => choose(tab.id.slice("tab-".length)));
-	tab.addEventListener("keydown", ({ key }) => {
-		if (!(key in STEPS)) return;
-		const step = STEPS[key];
-		const next = Number.isFinite(step) ? (index + step + tabs.length) % tabs.length : step < 0 ? 0 : tabs.length - 1;
-		tabs[next].click();
-		tabs[next].focus();
-	});
-}
+for (const tab of list.children) tab.addEventListener("click", () => chooseTab(tab));
+stepByKeys(list, "[role=tab]", chooseTab);

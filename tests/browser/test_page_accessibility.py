@@ -47,7 +47,7 @@ def nothing(site: Site, page: Page) -> None:
 
 
 def a_verdict(site: Site, page: Page, probability: float = 0.9, unsure: bool = False) -> None:
-    cut = {"start": 60, "end": 120, "words": 12}
+    cut = {"start": REVIEW.index("an awful"), "end": 120, "words": 12}
     site.answer = lambda review: verdict(probability, WORDS, review=review, unsure=unsure, cut=cut)
     judge(page)
     expect(page.locator("#details")).to_be_visible()
@@ -188,14 +188,14 @@ def test_many_reviews_by_keyboard_alone(site, page):
     page.keyboard.press("Tab")
     expect(page.get_by_label("Many reviews")).to_be_focused()
     page.keyboard.insert_text("good\nawful")
-    for name in ("file", "format", "start"):
+    for name in ("choose", "format", "start"):
         page.keyboard.press("Tab")
         expect(page.locator(f"#{name}")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#done")).to_have_text("2 of 2")
     expect(page.get_by_role("table", name="Verdicts")).to_be_visible()
     expect(page.locator("#many")).to_be_focused()
-    for name in ("pasted", "file", "format", "save"):
+    for name in ("pasted", "choose", "format", "save"):
         page.keyboard.press("Tab")
         expect(page.locator(f"#{name}")).to_be_focused()
     for head in page.locator("#heads button").all():
@@ -218,14 +218,79 @@ def test_the_live_region_speaks_of_a_verdict_once(site, page):
     expect(page.locator("#status")).to_contain_text("Very likely: 90% for positive.")
 
 
+HEARD = {
+    positive: """
+        - article "Positive":
+          - status:
+            - paragraph: The model says
+            - heading "Positive" [level=2]
+            - paragraph: "Very likely: 90% for positive."
+          - meter "Probability that the review is positive"
+          - heading "What moved it" [level=3]
+          - paragraph: /it skipped 12 words, shown in grey/
+          - group "What moved it":
+            - text: A
+            - 'button /^brilliant: \\+1.50 strongly towards positive$/'
+        """,
+    failed: """
+        - article "Too many reviews at once":
+          - status:
+            - paragraph: No verdict
+            - heading "Too many reviews at once" [level=2]
+            - paragraph: The API limits how many it takes. Try again in 2 minutes.
+          - paragraph: /Reason/
+          - button /Try again in \\d+ s/ [disabled]
+        """,
+    many: """
+        - tabpanel "Many":
+          - text: Many reviews
+          - textbox "Many reviews"
+          - button "Choose a file"
+          - combobox "Read as"
+          - combobox "Reviews in"
+          - checkbox "The first row holds names" [checked]
+          - status: 1 positive, 1 negative, 1 unsure, 1 failed.
+          - table "Verdicts":
+            - rowgroup:
+              - row "# Verdict Positive Review"
+            - rowgroup:
+              - row "1 Positive 90% good"
+              - row "2 Unsure 45% so-so"
+              - row "3 Failed This row was refused. refused"
+              - row "4 Negative 13% awful"
+        """,
+    past: """
+        - tabpanel /History/:
+          - heading "Kept in this browser only" [level=2]
+          - status: Deleted 1 review.
+          - button "Undo"
+          - list:
+            - listitem:
+              - paragraph:
+                - strong: Positive
+                - text: /90% for positive/
+              - paragraph: Third
+              - 'button "Judge again: Third"'
+              - 'button "Delete: Third"'
+        """,
+}
+
+
+@pytest.mark.parametrize("state", HEARD, ids=lambda state: state.__name__)
+def test_what_a_screen_reader_gets_to_read(site: Site, page: Page, state):
+    page.goto(site.url)
+    state(site, page)
+    expect(page.locator("main")).to_match_aria_snapshot(HEARD[state])
+
+
 def test_motion_is_reduced_for_those_who_ask(site, page):
     site.answer = lambda review: contract_error(503, "Waking.", "100")
     page.goto(site.url)
     judge(page)
-    progress = page.locator("#progress")
-    assert progress.evaluate("it => getComputedStyle(it).animationName") == "sweep"
+    animation = "getComputedStyle(document.querySelector('.waiting'), '::before').animationName"
+    assert page.evaluate(animation) == "sweep"
     page.emulate_media(reduced_motion="reduce")
-    assert progress.evaluate("it => getComputedStyle(it).animationName") == "none"
+    assert page.evaluate(animation) == "none"
 
 
 def test_on_paper_there_are_the_review_and_its_verdict_but_no_controls(site, page):
@@ -235,8 +300,16 @@ def test_on_paper_there_are_the_review_and_its_verdict_but_no_controls(site, pag
     for shown in ("#headline", "#meter", "#key", "#marked", "#model-line"):
         expect(page.locator(shown)).to_be_visible()
     assert page.locator("button:visible, textarea:visible, input:visible").count() == 0
+    assert page.locator("#answer").bounding_box()["width"] > 1000
     colours = page.evaluate("(it => [it.color, it.backgroundColor])(getComputedStyle(document.body))")
     assert colours == ["rgb(29, 36, 48)", "rgb(255, 255, 255)"]
+
+
+def test_on_paper_a_table_of_verdicts_keeps_its_heads(site, page):
+    page.goto(site.url)
+    many(site, page)
+    page.emulate_media(media="print")
+    expect(page.locator("button:visible")).to_have_text(["#", "Verdict", "Positive", "Review"])
 
 
 def test_nothing_jumps_when_the_waiting_begins(site, page):

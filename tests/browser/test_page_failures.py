@@ -16,10 +16,9 @@ def judge(page: Page, review: str = "A film.") -> None:
 
 
 def expect_no_verdict(page: Page, *said: str) -> None:
-    status = page.locator("#status")
-    expect(status).to_contain_text("No verdict")
+    expect(page.locator("#status")).to_contain_text("No verdict")
     for text in said:
-        expect(status).to_contain_text(text)
+        expect(page.locator("#answer")).to_contain_text(text)
     expect(page.get_by_role("heading", name="Positive", exact=True)).to_have_count(0)
     expect(page.get_by_role("heading", name="Negative", exact=True)).to_have_count(0)
     expect(page.get_by_role("meter")).to_be_hidden()
@@ -32,15 +31,15 @@ def test_each_error_of_the_contract_is_told_as_what_it_is(site: Site, page: Page
         (413, "At most 20,000.", None, ["This review is too long", "Shorten it", "At most 20,000."]),
         (415, "Send JSON.", None, ["The API does not take this kind of text", "Send JSON."]),
         (429, "Slow down.", "2", ["Too many reviews at once", "Try again in 2 seconds.", "Slow down."]),
-        (429, "Slow down.", "-5", ["Too many reviews at once", "Try again in a while."]),
-        (429, "Slow down.", "soon", ["Too many reviews at once", "Try again in a while."]),
+        (429, "Slow down.", "-5", ["Too many reviews at once"]),
+        (429, "Slow down.", "soon", ["Too many reviews at once"]),
         (500, "Oh dear.", None, ["Something broke on the server", "Oh dear."]),
         (502, "No verdict.", None, ["The model failed on this review"]),
         (
             503,
             "Creating.",
             None,
-            ["The model is not ready", "waking up", "Try again in a while.", "Creating."],
+            ["The model is not ready", "waking up", "Creating."],
         ),
         (503, "Creating.", "600", ["The model is not ready", "Try again in 10 minutes."]),
         (504, "Not in time.", None, ["The model took too long"]),
@@ -217,11 +216,12 @@ def test_waiting_is_told(site, page, held):
 
 
 def test_waiting_ends_after_a_minute(site, page, held):
-    stop_the_clock(page)
+    page.add_init_script(
+        "const timeout = AbortSignal.timeout.bind(AbortSignal);"
+        "AbortSignal.timeout = (ms) => timeout(ms === 60_000 ? 1 : ms);"
+    )
     page.goto(site.url)
     judge(page)
-    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
-    page.clock.run_for(61_000)
     expect_no_verdict(page, "No answer for a minute")
 
 
@@ -277,7 +277,7 @@ def test_after_an_error_the_next_try_gets_its_verdict(site, page):
     site.answer = lambda review: verdict(0.2)
     page.keyboard.press("Control+Enter")
     expect(page.locator("#status")).to_contain_text("Negative")
-    expect(page.locator("#status")).not_to_contain_text("lambda-1")
+    expect(page.locator("#answer")).not_to_contain_text("lambda-1")
 
 
 def test_without_javascript_the_page_says_what_it_needs(site, browser):
@@ -359,5 +359,5 @@ def test_a_retry_is_offered_only_where_it_may_help(site, page):
     for status, offered in ((400, False), (413, False), (415, False), (429, True), (500, True), (502, True)):
         site.answer = lambda review, status=status: contract_error(status, "No.", None)
         judge(page)
-        expect(page.locator("#status")).to_contain_text("Request x")
+        expect(page.locator("#reference")).to_contain_text("Request x")
         expect(page.locator("#retry")).to_be_visible(visible=offered)

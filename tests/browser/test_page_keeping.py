@@ -77,8 +77,8 @@ def test_the_history_is_exported_without_a_formula_in_it(judged):
     header, *rows = rows_of(download.value)
     assert header == ["at", "sentiment", "probability", "unsure", "model", "review"]
     assert [row[1:] for row in rows] == [
-        ["negative", "0.45", "yes", "lstm-7f3a", "'=HYPERLINK(1)"],
-        ["positive", "0.9", "no", "lstm-7f3a", "Lovely <b>film</b>"],
+        ["negative", "0.45", "true", "lstm-7f3a", "'=HYPERLINK(1)"],
+        ["positive", "0.9", "false", "lstm-7f3a", "Lovely <b>film</b>"],
     ]
 
 
@@ -88,6 +88,7 @@ def test_a_damaged_history_is_no_history(site, page):
         "review": "kept",
         "sentiment": "positive",
         "probability": 1,
+        "unsure": False,
         "model": "m",
     }
     for stored, count in (("not json", 0), ("7", 0), (json.dumps([None, 1, {"review": 2}, good]), 1)):

@@ -57,7 +57,7 @@ def test_a_probability_in_the_unsure_band_takes_no_side(site, page):
     judge(page, "So so.")
     status = page.locator("#status")
     expect(status).to_contain_text("Unsure")
-    expect(status).to_contain_text("It leans to positive: 55% for positive. That is too close to call.")
+    expect(status).to_contain_text("Too close to call: 55% for positive.")
     expect(page.get_by_role("heading", name="Positive", exact=True)).to_have_count(0)
     expect(page.get_by_role("meter")).to_have_attribute("aria-valuetext", "unsure, 55% for positive")
 
@@ -155,7 +155,7 @@ def test_markup_is_shown_as_the_text_it_is(site, page):
     error = {"error": {"code": ATTACK, "message": ATTACK, "requestId": ATTACK}}
     site.answer = lambda review: Reply(400, error)
     judge(page, ATTACK)
-    expect(page.locator("#status")).to_contain_text(f"Reason: {ATTACK}")
+    expect(page.locator("#reference")).to_contain_text(f"Reason: {ATTACK}")
     assert page.locator("main img, main script, footer img").count() == 0
     assert page.title() == "Did they like the film?"
     assert site.reviews == [ATTACK] * 2
@@ -170,9 +170,7 @@ CUT_OFF = """[...document.querySelectorAll("main, main *")]
 def test_nothing_is_cut_off_or_scrolls_sideways_on_a_phone(site, browser, width):
     words = [["d" * 300, 1.0], ["d" * 300, -1.0]]
     site.answer = lambda review: verdict(0.8, words, model="c" * 200, review=review)
-    context = browser.new_context(
-        viewport={"width": width, "height": 640}, reduced_motion="reduce", has_touch=True
-    )
+    context = browser.new_context(viewport={"width": width, "height": 640}, has_touch=True)
     try:
         page = context.new_page()
         page.goto(site.url)
@@ -181,7 +179,6 @@ def test_nothing_is_cut_off_or_scrolls_sideways_on_a_phone(site, browser, width)
         expect(page.get_by_role("meter")).to_be_in_viewport()
         assert page.evaluate("document.documentElement.scrollWidth") == width
         assert page.evaluate(CUT_OFF) == []
-        assert page.locator("#progress").evaluate("it => getComputedStyle(it).animationName") == "none"
     finally:
         context.close()
 

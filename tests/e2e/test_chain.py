@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+import statistics
 import time
 
 import pytest
@@ -178,6 +180,53 @@ def test_the_training_log_is_shown_live_and_kept(deployment):
         logGroupName="/aws/sagemaker/TrainingJobs", logStreamName=newest["logStreamName"], startFromHead=True
     )["events"]
     assert any("epoch=1" in event["message"] for event in events)
+
+
+def test_an_explained_answer_costs_at_most_three_times_another(deployment):
+    """Taken in turn, and slower than the gateway's limit."""
+    message = {"review": f"{GOOD} {BAD} " * 12}
+    seconds: dict[str, list[float]] = {"true": [], "false": []}
+    for _ in range(10):
+        for explain, taken in seconds.items():
+            answer = requests.post(f"{deployment.api}/predict?explain={explain}", json=message, timeout=60)
+            assert (answer.status_code, "words" in answer.json()) == (200, explain == "true")
+            taken.append(answer.elapsed.total_seconds())
+            time.sleep(0.1)
+    assert statistics.median(seconds["true"]) < 3 * statistics.median(seconds["false"])
+
+
+def test_a_request_leaves_one_line_of_log_without_the_review_and_is_counted(deployment):
+    logs, cloudwatch = deployment.cloud.client("logs"), deployment.cloud.client("cloudwatch")
+    stack = {"Name": "Stack", "Value": STACK}
+    now = datetime.datetime.now(datetime.UTC)
+    hour = datetime.timedelta(hours=1)
+
+    def requests_counted() -> float:
+        points = cloudwatch.get_metric_statistics(
+            Namespace="MovieSentiment",
+            MetricName="Requests",
+            Dimensions=[stack],
+            StartTime=now - hour,
+            EndTime=now + hour,
+            Period=7200,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        return sum(point["Sum"] for point in points)
+
+    before = requests_counted()
+    answer = predict(deployment, json.dumps({"review": f"SECRET. {GOOD}"}))
+    events = logs.filter_log_events(logGroupName=f"/aws/lambda/{deployment.outputs['FunctionName']}")[
+        "events"
+    ]
+    messages = [event["message"] for event in events]
+    request_id = answer.headers["apigw-requestid"]
+    [line] = [
+        json.loads(message) for message in messages if request_id in message and message.startswith("{")
+    ]
+    assert (line["requestId"], line["path"], line["status"]) == (request_id, "/predict", 200)
+    assert line["Latency"] > 0
+    assert not [message for message in messages if "SECRET" in message]
+    assert requests_counted() == before + 1
 
 
 def test_a_stopped_endpoint_is_an_error_and_not_a_verdict(deployment):
