@@ -138,7 +138,7 @@ def _references(result: dict) -> str:
 
 def _attempts(result: dict) -> str:
     attempts = json.loads(ATTEMPTS.read_text(encoding="utf-8"))
-    return table.markdown(("tried", "validation"), [tuple(row) for row in attempts["rows"]])
+    return table.markdown(("tried", "found"), [tuple(row) for row in attempts["rows"]])
 
 
 def _seeds(result: dict) -> str:

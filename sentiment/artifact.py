@@ -39,6 +39,7 @@ SERVING_FILES = (
     "architecture.py",
     "artifact.py",
     "batches.py",
+    "cuckoo.py",
     "ending.py",
     "errors.py",
     "explanation.py",

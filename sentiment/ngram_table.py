@@ -15,6 +15,7 @@ class NgramTable(nn.Module):
     def __init__(self, patterns: Sequence[Pattern], ending: float = 0.0):
         super().__init__()
         self.patterns, self.ending = patterns, ending
+        self._ngrams: Ngrams | None = None
         self.register_buffer("keys", torch.zeros(0, dtype=torch.int64))
         self.register_buffer("weights", torch.zeros(0))
 
@@ -22,12 +23,14 @@ class NgramTable(nn.Module):
         device = self.keys.device
         self.keys = torch.from_numpy(keys.astype(np.int64)).to(device)
         self.weights = torch.from_numpy(weights.astype(np.float32)).to(device)
+        self._ngrams = None
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
         # The table's size belongs to the data, not to the architecture.
         for name in ("keys", "weights"):
             if prefix + name in state_dict:
                 setattr(self, name, torch.zeros_like(state_dict[prefix + name], device=self.keys.device))
+        self._ngrams = None
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def vocabulary_size(self) -> int:
@@ -39,8 +42,11 @@ class NgramTable(nn.Module):
         return int(largest) + 1
 
     def as_arrays(self) -> Ngrams:
-        """The same table for numpy; shares the memory where the model is on the CPU."""
-        return Ngrams(self.patterns, self.ending, self.keys.cpu().numpy(), self.weights.cpu().numpy())
+        """The same table for numpy."""
+        if self._ngrams is None:
+            keys, weights = self.keys.cpu().numpy(), self.weights.cpu().numpy()
+            self._ngrams = Ngrams(self.patterns, self.ending, keys, weights)
+        return self._ngrams
 
     def forward(self, reviews: Sequence[np.ndarray]) -> Tensor:
         """Logits (N,) of whole reviews as arrays of word ids; 0 where nothing is known."""

@@ -1,8 +1,8 @@
 """The wide part: a linear term over the word n-grams of a review. Needs numpy only.
 
 The n-grams are words in a row and, if wanted, skip-bigrams: two words with some others between them, such as
-"not ... good". N-grams are exact 64-bit keys in a sorted array, found by bisection: no hash, no collisions,
-and a table of a few megabytes that needs no building. ngram_fit.py fits the weights.
+"not ... good". N-grams are exact 64-bit keys, and no two are taken for each other. ngram_fit.py fits the
+weights.
 
 The presence of an n-gram has a value, which is larger near the end of a review (ending.py). A review's logit
 is the sum of weight times value over the distinct known n-grams it holds, divided by the Euclidean norm of
@@ -10,10 +10,10 @@ their values.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from sentiment.cuckoo import CuckooTable
 from sentiment.ending import emphasis
 from sentiment.vocabulary import limit
 
@@ -70,14 +70,12 @@ def _to_come(places: int) -> np.ndarray:
 _PLACES = np.arange(FAR + 1)
 
 
-@dataclass(frozen=True)
 class Ngrams:
-    """N-grams of these patterns: sorted keys (int64), and a weight (float32) beside each."""
+    """N-grams of these patterns: their keys (int64), and a weight (float32) beside each."""
 
-    patterns: Sequence[Pattern]
-    ending: float
-    keys: np.ndarray
-    weights: np.ndarray
+    def __init__(self, patterns: Sequence[Pattern], ending: float, keys: np.ndarray, weights: np.ndarray):
+        self.patterns, self.ending = patterns, ending
+        self._weights = CuckooTable(keys, weights)
 
     def logit(self, ids: np.ndarray) -> float:
         """The logit of a whole review as word ids; 0 where nothing is known."""
@@ -106,10 +104,7 @@ class Ngrams:
     def _terms(self, keys: np.ndarray, values: np.ndarray) -> np.ndarray:
         """What each of a review's distinct n-grams adds to its logit; 0 for an unknown one."""
         terms = np.zeros(len(keys))
-        if len(self.keys):
-            rows = np.searchsorted(self.keys, keys)
-            rows[rows == len(self.keys)] = 0
-            known = np.flatnonzero(self.keys[rows] == keys)
-            values = values[known]
-            terms[known] = self.weights[rows[known]] * values / max(np.sqrt(values @ values), 1.0)
+        known, weights = self._weights.find(keys)
+        values = values[known]
+        terms[known] = weights * values / max(np.sqrt(values @ values), 1.0)
         return terms

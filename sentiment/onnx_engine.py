@@ -48,9 +48,11 @@ class OnnxEngine:
         self._dense, self._bias = weights["dense.weight"][0], float(weights["dense.bias"][0])
         of_deep, of_wide = weights["mixture"].tolist()
         self._mixture = of_deep, of_wide
+        a = loaded.architecture
+        to_come = np.arange(a.head + a.tail - 1, -1, -1)
+        self._emphasis = emphasis(to_come, a.ending).astype(np.float32)
         self._ngrams = None
-        if loaded.architecture.ngrams:
-            a = loaded.architecture
+        if a.ngrams:
             self._ngrams = Ngrams(
                 a.ngram_patterns(), a.ending, weights["ngrams.keys"], weights["ngrams.weights"]
             )
@@ -97,6 +99,6 @@ class OnnxEngine:
         if self.loaded.architecture.pooling == "last":
             return float(of_words[-1] @ self._dense) + self._bias
         of_maximum, of_mean = np.split(self._dense, 2)
-        weights = emphasis(np.arange(words - 1, -1, -1), self.loaded.architecture.ending)
-        mean = (weights / weights.sum()).astype(np.float32) @ of_words
+        weights = self._emphasis[len(self._emphasis) - words :]
+        mean = weights @ of_words / weights.sum()
         return float(of_words.max(0) @ of_maximum) + float(mean @ of_mean) + self._bias

@@ -1,7 +1,7 @@
 """Named presets of the one training program. Every field is also a hyperparameter of train/train.py.
 
 `predecessor` is the seed system as it was, so that anyone can reproduce its 85.4 %; `fast` is the default;
-`best` knows more phrases and trains twice as long, against an adversary, for the highest accuracy;
+`best` knows pairs of words with a gap and trains longer, against an adversary, for the highest accuracy;
 `semi` also learns from the unlabelled reviews of aclImdb, which takes hours or a GPU.
 """
 
@@ -33,7 +33,8 @@ METRIC_DEFINITIONS = [
 class Recipe:
     """All that a training run depends on besides its data, its seed and its machine.
 
-    `ngram_fragments` is the weight of the loss on short pieces of the reviews when the n-grams are fitted
+    `ending` is how much more the last word of a review counts than those far from it (ending.py),
+    `ngram_fragments` the weight of the loss on short pieces of the reviews when the n-grams are fitted
     (ngram_fit.py), `adversarial` how far embeddings move for a second, adversarial pass over each batch
     (objective.py), `averaging` the decay of the running mean of the weights, which is then the model
     (averaging.py), and `virtual_adversarial` the weight of the virtual adversarial loss on unlabelled
@@ -162,7 +163,6 @@ _FAST = replace(
     segment=32,
     ending=1.0,
     ngrams=3,
-    ngram_skip=1,
     ngram_min_reviews=5,
     ngram_c=30.0,
     ngram_fragments=0.05,

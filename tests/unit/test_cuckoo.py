@@ -1,0 +1,31 @@
+"""The table of the n-grams against a dictionary."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentiment.cuckoo import CuckooTable
+
+KEYS = st.integers(0, 2**55 - 1)
+
+
+@given(st.dictionaries(KEYS, st.floats(width=32, allow_nan=False), max_size=60), st.lists(KEYS, max_size=30))
+def test_it_is_a_dictionary(held, others):
+    table = CuckooTable(np.array(list(held), dtype=np.int64), np.array(list(held.values()), dtype=np.float32))
+    asked = [*held, *others, *held]
+    known, values = table.find(np.array(asked, dtype=np.int64))
+    assert known.tolist() == [place for place, key in enumerate(asked) if key in held]
+    assert values.tolist() == [held[asked[place]] for place in known]
+    assert values.dtype == np.float32
+
+
+@pytest.mark.parametrize("step", [1, 1 << 18, 1 << 36, (1 << 36) + (1 << 18) + 1], ids=hex)
+def test_keys_of_any_regularity_find_room(step):
+    keys = np.arange(100_000, dtype=np.int64) * step % (1 << 55)
+    table = CuckooTable(keys, np.arange(100_000))
+    known, values = table.find(np.concatenate([keys + 7 * step + 3, keys]))
+    assert np.array_equal(values[-100_000:], np.arange(100_000))
+    expected = np.isin(keys + 7 * step + 3, keys).sum()
+    assert len(known) == expected + 100_000
+    assert len(table._keys) <= 300_001, "it settles at the first size"
