@@ -29,3 +29,8 @@ def test_keys_of_any_regularity_find_room(step):
     expected = np.isin(keys + 7 * step + 3, keys).sum()
     assert len(known) == expected + 100_000
     assert len(table._keys) <= 300_001, "it settles at the first size"
+
+
+def test_keys_that_are_not_distinct_are_refused():
+    with pytest.raises(ValueError, match="not distinct"):
+        CuckooTable(np.array([5, 6, 5, 5]), np.zeros(4))
