@@ -10,20 +10,19 @@ import numpy as np
 SLOTS_FOR_A_KEY = 3.0
 ROUNDS = 200
 """A table that has not settled by then is too full; it takes about ten."""
-MOST_SLOTS_FOR_A_KEY = 50
 _EMPTY = -1
 _HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 _MULTIPLIERS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], dtype=np.uint64)
 
 
 class CuckooTable:
-    """Distinct keys (int64, not negative), and a value beside each. Raises ValueError for others."""
+    """Ascending keys (int64, none negative, none twice) and a value beside each. Raises ValueError for others."""
 
     def __init__(self, keys: np.ndarray, values: np.ndarray):
+        if (np.diff(keys, prepend=-1) <= 0).any():
+            raise ValueError("the keys of a table must ascend from 0 or more, each of them once")
         self._slots = 1 + int(SLOTS_FOR_A_KEY * len(keys))
         while (owner := self._settle(keys)) is None:
-            if self._slots > MOST_SLOTS_FOR_A_KEY * len(keys):
-                raise ValueError("the keys are not distinct: there is no room for them in any table")
             self._slots *= 2
         taken = np.flatnonzero(owner >= 0)
         self._keys = np.full(self._slots, _EMPTY)
