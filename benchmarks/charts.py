@@ -363,7 +363,7 @@ def _slices(result: dict):
                 xytext=(-6, 0),
                 textcoords="offset points",
             )
-    axes.invert_yaxis()
+    axes.set_ylim(places[-1] + 0.8, -1.4)  # downwards, with room for the first heading
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=LINE, linewidth=0.7)

@@ -16,7 +16,7 @@ _MULTIPLIERS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], dtype=np.uint6
 
 
 class CuckooTable:
-    """Ascending keys (int64, none negative, none twice) and a value beside each. Raises ValueError for others."""
+    """A value beside each of some keys: ascending int64, none negative, none twice, or it is a ValueError."""
 
     def __init__(self, keys: np.ndarray, values: np.ndarray):
         if (np.diff(keys, prepend=-1) <= 0).any():
