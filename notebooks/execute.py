@@ -69,7 +69,7 @@ def execute(output: Path, parameters: dict[str, object]) -> None:
                 parameters,
                 cwd=str(NOTEBOOK.parent),
                 # Sockets in a private folder: over TCP anyone on this machine could listen.
-                config=Config(KernelManager={"transport": "ipc"}),
+                config=Config(KernelManager={"transport": "ipc", "ip": f"{folder}/kernel"}),
             )
         except PapermillExecutionError:
             FAILED.parent.mkdir(exist_ok=True)
