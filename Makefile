@@ -30,7 +30,7 @@ TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/d
 # ---------------------------------------------------------------------------------------------------------------
 
 BIN := .venv/bin
-PIPELINE = $(BIN)/python -m pipeline --sam $(CURDIR)/.venv-sam/bin/sam --stack "$(STACK)" --data "$(DATA)" \
+PIPELINE = $(BIN)/python -m pipeline --sam "$(CURDIR)/.venv-sam/bin/sam" --stack "$(STACK)" --data "$(DATA)" \
 	$(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(MODEL),--model "$(MODEL)") --recipe "$(RECIPE)" $(foreach pair,$(SET),--set "$(pair)")
 
 .DEFAULT_GOAL := help
