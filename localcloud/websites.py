@@ -27,6 +27,8 @@ UNSUPPORTED = ("RedirectAllRequestsTo", "RoutingRules")
 class WebsiteService:
     """Answers requests to `<bucket>.s3-website.localhost` and to the host names that AWS would give."""
 
+    for_web_pages = True
+
     def __init__(self, cloud: Cloud):
         self._cloud = cloud
 

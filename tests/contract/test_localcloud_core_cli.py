@@ -208,14 +208,30 @@ def test_kill_minus_9_and_the_next_start_clears_up(up, port):
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("path", ["/", "/moto-api/reset", "/_localcloud/status"])
-def test_a_web_page_cannot_command_the_cloud(up, port, path):
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}{path}", b"Action=CreateStack", {"Origin": "https://elsewhere.example"}
-    )
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "a1.execute-api.elsewhere.example", "a1.execute-api.localhost"]
+)
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/", {}),
+        ("/", {"X-Amz-Target": "SageMaker.ListTrainingJobs"}),
+        ("/2015-03-31/functions/mine/invocations", {"Content-Type": "text/plain"}),
+        ("/moto-api/reset", {}),
+        ("/_localcloud/status", {}),
+    ],
+)
+def test_a_web_page_cannot_command_the_cloud(up, port, host, path, headers):
+    """Whatever name of this machine it uses; at that of an API there is nothing but the API."""
+    headers = headers | {"Origin": "https://elsewhere.example", "Host": f"{host}:{port}"}
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", b"Action=ListStacks", headers)
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request)
-    assert refused.value.code == 403
+    with refused.value as answer:
+        said = (answer.code, json.load(answer)["message"])
+    no_api = (404, "Not Found")
+    refusal = (403, "Only APIs and websites answer web pages, not the cloud's control plane.")
+    assert said == (refusal if host == "127.0.0.1" else no_api)
 
 
 def test_help_names_the_commands():
