@@ -63,7 +63,12 @@ if (globalThis.process?.argv[1]?.endsWith("client.mjs")) {
     console.error("usage: node client.mjs API-ADDRESS REVIEW");
     process.exit(2);
   }
-  const { sentiment, probability, words } = await new Sentiment(url).predict(review);
-  console.log(`${sentiment} (${(100 * probability).toFixed(1)} % positive)`);
-  for (const [word, weight] of words) console.log(`${weight.toFixed(3).padStart(8)}  ${word}`);
+  try {
+    const { sentiment, probability, words } = await new Sentiment(url).predict(review);
+    console.log(`${sentiment} (${(100 * probability).toFixed(1)} % positive)`);
+    for (const [word, weight] of words) console.log(`${weight.toFixed(3).padStart(8)}  ${word}`);
+  } catch (error) {
+    console.error(`error: ${error.message}${error.cause ? `: ${error.cause.message}` : ""}`);
+    process.exitCode = 1;
+  }
 }
