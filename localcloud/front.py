@@ -32,8 +32,8 @@ class Request(werkzeug.Request):
 class Service(Protocol):
     """Answers the requests it knows.
 
-    May also have `close()`, `status() -> dict` with what `localcloud status` shows, and `for_web_pages = True`
-    if it answers what browsers send for a page.
+    May also have `close()`, `status() -> dict` with what `localcloud status` shows, and
+    `for_web_pages = True` if it answers what browsers send for a page.
     """
 
     def handle(self, request: Request) -> werkzeug.Response | None:
@@ -81,8 +81,8 @@ class FrontDoor:
 def _from_a_web_page(request: Request) -> bool:
     """Whether a browser sent this for a page: then any site the person visits could run code on this machine.
 
-    No AWS client sends Origin; browsers send it with every request that could change something. Which host the
-    request names proves nothing: anyone's DNS may give any name the address of this machine.
+    No AWS client sends Origin; browsers send it with every request that could change something. Which host
+    the request names proves nothing: anyone's DNS may give any name the address of this machine.
     """
     return "Origin" in request.headers
 
