@@ -69,7 +69,7 @@ upload: prepare bootstrap ## Put the arrays into S3
 train: upload ## Train the model by a SageMaker training job
 	@$(PIPELINE) train
 
-package: $(if $(MODEL),setup bootstrap,train) ## Check the model and put it where endpoints load it
+package: $(if $(MODEL),$(if $(filter models:% runs:%,$(MODEL)),setup,base) bootstrap,train) ## Check the model and put it where endpoints load it
 	@$(PIPELINE) package
 
 evaluate: package $(if $(MODEL),upload) ## Test the model on held-out reviews by SageMaker batch transform

@@ -16,14 +16,17 @@ from pipeline.settings import PipelineError
 
 @cache
 def client(service: str) -> Any:
-    return boto3.client(service)
+    return boto3.client(service, region_name=region())
 
 
 def region() -> str:
     """The region of this run, from the usual AWS settings."""
     name = boto3.session.Session().region_name
     if not name:
-        raise PipelineError("no AWS region is set: export AWS_DEFAULT_REGION, e.g. us-east-1")
+        raise PipelineError(
+            "no AWS region is set: export AWS_DEFAULT_REGION, e.g. us-east-1 "
+            "(without AWS there is `make demo`)"
+        )
     return name
 
 
