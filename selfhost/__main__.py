@@ -186,10 +186,17 @@ def _interrupted(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def _port(text: str) -> int:
+    port = int(text) if text.isdecimal() else 0
+    if not 0 < port < 65536:
+        raise argparse.ArgumentTypeError(f"'{text}' is no port: a number from 1 to 65535")
+    return port
+
+
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m selfhost", description=__doc__)
-    parser.add_argument("--port", type=int, default=5000, help="of the page and the API (%(default)s)")
-    parser.add_argument("--mlflow-port", type=int, default=5001, help="of MLflow's server (%(default)s)")
+    parser.add_argument("--port", type=_port, default=5000, help="of the page and the API (%(default)s)")
+    parser.add_argument("--mlflow-port", type=_port, default=5001, help="of MLflow's server (%(default)s)")
     trainer.add_arguments(parser)
     return parser.parse_args(arguments)
 
