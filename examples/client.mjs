@@ -46,7 +46,8 @@ export class Sentiment {
         signal,
       });
       if (answer.ok) return answer.json();
-      const wait = 1000 * Number(answer.headers.get("retry-after") ?? 1);
+      // The API gives seconds; what stands before it may give a date.
+      const wait = 1000 * (Number(answer.headers.get("retry-after")) || 1);
       if (![429, 503].includes(answer.status) || Date.now() + wait > giveUp) {
         const body = await answer.json().catch(() => null);
         const unknown = { code: "unknown", message: body?.message ?? answer.statusText };

@@ -61,7 +61,7 @@ class Sentiment:
                 with urllib.request.urlopen(request, timeout=60) as answer:
                     return json.load(answer)
             except urllib.error.HTTPError as error:
-                wait = float(error.headers.get("retry-after", 1))  # the API gives seconds, never a date
+                wait = _pause(error.headers.get("retry-after", ""))
                 if error.code not in (429, 503) or time.monotonic() + wait > give_up:
                     raise _explained(error) from None
                 time.sleep(wait)
@@ -85,6 +85,11 @@ def _batches(reviews: Iterable[str]) -> Iterator[list[str]]:
 def _json(content: Any) -> bytes:
     """In UTF-8, which is shorter than escapes; half a surrogate pair, which it cannot hold, becomes "?"."""
     return json.dumps(content, ensure_ascii=False).encode(errors="replace")
+
+
+def _pause(retry_after: str) -> float:
+    """Seconds until the next try. The API gives them; what stands before it may give a date."""
+    return max(1.0, float(retry_after)) if retry_after.isdecimal() else 1.0
 
 
 def _explained(error: urllib.error.HTTPError) -> SentimentError:

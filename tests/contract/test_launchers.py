@@ -127,6 +127,15 @@ def test_the_self_hosted_system_does_not_outlive_a_kill(launch, tmp_path, regist
     assert is_free(port)
 
 
+def test_ctrl_c_is_how_a_self_hosted_system_that_serves_ends(launch, tmp_path, registry):
+    command = ("-m", "selfhost", "--port", str(free_port()), "--build", str(tmp_path / "build"))
+    launched = launch(*command, MLFLOW_TRACKING_URI=registry.url)
+    launched.until("Ctrl-C stops it")
+    assert launched.ctrl_c() == 0, "make would call anything else an error"
+    assert launched.process.stdout.read() == "\nstopping\n"
+    wait_until(launched.nothing_is_left, END_SECONDS)
+
+
 def test_ctrl_c_in_the_training_ends_it_before_mlflow_and_quietly(launch, tmp_path):
     """Nothing fails because its server has gone first; a slow machine may warn of what is not logged."""
     ports = ("--port", str(free_port()), "--mlflow-port", str(mlflow := free_port()))
