@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from tqdm import tqdm
 
 from pipeline.settings import PipelineError
+from sentiment.files import written_aside
 
 
 @cache
@@ -71,12 +72,9 @@ def write_json(content: Any, uri: str) -> None:
 def download(uri: str, file: Path) -> None:
     """Fetch an object; the file appears only when it is whole."""
     bucket, key = split_uri(uri)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(file.name + ".part")
     size = client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"]
-    with _bar(file.name, size) as bar:
-        client("s3").download_file(bucket, key, str(part), Callback=bar.update)
-    part.replace(file)
+    with written_aside(file) as aside, _bar(file.name, size) as bar:
+        client("s3").download_file(bucket, key, str(aside), Callback=bar.update)
 
 
 def empty_bucket(bucket: str) -> int:
