@@ -18,6 +18,7 @@ from sentiment.artifact import read_model
 from sentiment.batches import crop
 from sentiment.explanation import Explanation, explanation
 from sentiment.model import LSTMClassifier, collate
+from sentiment.negation import NegationMarker
 from sentiment.predictor import Predictor
 from sentiment.progress import Progress
 from sentiment.text import tokenizer
@@ -61,10 +62,12 @@ def measure(bench: Bench) -> dict:
 
 
 def ids_of(folder, texts: list[str]) -> list[np.ndarray]:
-    """The word ids of those texts that have words."""
+    """The marked word ids of those texts that have words."""
     loaded = read_model(folder)
+    a = loaded.architecture
     tokenize = tokenizer(loaded.tokenizer)
-    found = [encode(loaded.word_dict, tokenize(text)) for text in texts]
+    marked = NegationMarker(loaded.word_dict, a.vocab_size, a.negation_scope)
+    found = [marked(encode(loaded.word_dict, tokenize(text))) for text in texts]
     return [ids for ids in found if len(ids)]
 
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sentiment.errors import RecipeError
-from sentiment.ngrams import NgramFeatures, ngram_patterns
+from sentiment.ngrams import Pattern, ngram_patterns
 
 POOLINGS = ("last", "max_mean")
+MOST_NEGATED_WORDS = 5000
 LONGEST_SKIP = 10
 """Pairs across more words tell less, and each length is as many n-grams again."""
 
@@ -47,10 +48,18 @@ class Architecture:
         if self.ngram_skip > LONGEST_SKIP:
             raise RecipeError(f"ngram_skip must be 0 (none) to {LONGEST_SKIP}")
 
-    def ngram_features(self, **known) -> NgramFeatures:
-        """What the wide part sees of a review, where there is one."""
-        patterns = ngram_patterns(self.ngrams, self.ngram_skip)
-        return NgramFeatures(patterns, self.ending, self.negation_scope, **known)
+    @property
+    def negated_words(self) -> int:
+        """How many of the most frequent words have a second embedding, for where a negation reaches them."""
+        return min(self.vocab_size, MOST_NEGATED_WORDS) if self.negation_scope else 0
+
+    @property
+    def embeddings(self) -> int:
+        return self.vocab_size + self.negated_words
+
+    def ngram_patterns(self) -> list[Pattern]:
+        """The kinds of n-grams that the wide part knows; none where there is no wide part."""
+        return ngram_patterns(self.ngrams, self.ngram_skip) if self.ngrams else []
 
     def skipped(self, words: int) -> range:
         """Which of a review's words the LSTM does not read: those between head and tail."""

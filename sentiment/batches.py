@@ -7,6 +7,7 @@ import numpy as np
 
 from sentiment.architecture import Architecture
 from sentiment.ending import emphasis
+from sentiment.negation import NEGATED
 from sentiment.vocabulary import NO_WORD, limit
 
 
@@ -25,11 +26,20 @@ class Rows(NamedTuple):
 
 
 def crop(ids: np.ndarray, architecture: Architecture) -> np.ndarray:
-    """The first `head` and the last `tail` words of a longer review, in the model's vocabulary."""
+    """The first `head` and the last `tail` words of a longer review, as rows of the embedding."""
     if len(ids) > architecture.head + architecture.tail:
         last = ids[len(ids) - architecture.tail :]
         ids = np.concatenate([ids[: architecture.head], last])
-    return limit(ids, architecture.vocab_size)
+    return embedding_rows(ids, architecture)
+
+
+def embedding_rows(ids: np.ndarray, architecture: Architecture) -> np.ndarray:
+    """Where the embedding of each word stands; the ids of negated words are marked (negation.py)."""
+    if not architecture.negated_words:
+        return limit(ids, architecture.vocab_size)
+    plain = ids & ~NEGATED
+    has_second = (ids != plain) & (plain < architecture.negated_words)
+    return np.where(has_second, plain + architecture.vocab_size, limit(plain, architecture.vocab_size))
 
 
 def lay_out(reviews: Sequence[np.ndarray], architecture: Architecture) -> Rows:

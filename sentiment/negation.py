@@ -1,7 +1,9 @@
 """What a negation reaches: in "not good" and "never gets dull", "good" and "dull" are other words than usual.
 
 Pang, Lee and Vaithyanathan (EMNLP 2002, after Das and Chen) marked all words from a negation to the next
-punctuation mark. Here it reaches a number of words, at most to the end of its sentence. Needs numpy only.
+punctuation mark. Here it reaches a number of words, at most to the end of its sentence. Both parts of a model
+read the marked words: the n-grams as words of their own, the LSTM with embeddings of their own for the most
+frequent ones. Needs numpy only.
 """
 
 from collections.abc import Mapping
@@ -9,50 +11,47 @@ from itertools import pairwise
 
 import numpy as np
 
-NEGATIONS = frozenset(
-    [
-        *(
-            "no",
-            "not",
-            "never",
-            "none",
-            "nothing",
-            "nobody",
-            "nowhere",
-            "neither",
-            "nor",
-            "cannot",
-            "without",
-        ),
-        *("barely", "hardly", "scarcely"),
-        *("cant", "couldnt", "didnt", "doesnt", "dont", "isnt", "wasnt", "wont", "wouldnt"),
-    ]
+from sentiment.vocabulary import limit
+
+NEGATED = 1 << 17
+"""Set in the id of a word that a negation reaches; words with ids as large as that count as infrequent."""
+NEGATIONS = (
+    *("no", "not", "never", "none", "nothing", "nobody", "nowhere", "neither", "nor", "cannot", "without"),
+    *("barely", "hardly", "scarcely"),
+    *("ain't", "aren't", "can't", "couldn't", "didn't", "doesn't", "don't", "hadn't", "hasn't", "haven't"),
+    *("isn't", "mustn't", "needn't", "shouldn't", "wasn't", "weren't", "won't", "wouldn't"),
+    *("cant", "couldnt", "didnt", "doesnt", "dont", "isnt", "wasnt", "wont", "wouldnt"),
 )
-"""Besides the words that end in "n't", some of which are often typed as the last row has them."""
-NEGATION, SENTENCE_END = 1, 2
-NO_ROLES = np.zeros(1, dtype=np.uint8)
+SENTENCE_ENDS = ("!", "?", *("." * dots for dots in range(1, 9)))
+_NEGATION, _SENTENCE_END = 1, 2
 
 
-def word_roles(word_dict: Mapping[str, int], vocab_size: int) -> np.ndarray:
-    """The role (uint8) of each word id below `vocab_size`: NEGATION, SENTENCE_END or 0. One more 0 follows,
-    which stands for all other ids."""
-    roles = np.zeros(vocab_size + 1, dtype=np.uint8)
-    for word, number in word_dict.items():
-        if number < vocab_size:
-            if word in NEGATIONS or word.endswith("n't"):
-                roles[number] = NEGATION
-            elif word in ("!", "?") or word.startswith("."):
-                roles[number] = SENTENCE_END
-    return roles
+class NegationMarker:
+    """Reviews as ids of this vocabulary to the same with NEGATED set in the words that a negation reaches.
 
+    It reaches `scope` words, 0 for none. Negations and marks are looked for among the `vocab_size` most
+    frequent words.
+    """
 
-def negated_runs(ids: np.ndarray, roles: np.ndarray, scope: int) -> list[tuple[int, int]]:
-    """The runs of words `ids[start:end]` that come up to `scope` words after a negation in its sentence."""
-    role = roles.take(ids, mode="clip")
-    places = [*np.flatnonzero(role).tolist(), len(ids)]
-    runs = [
-        (place + 1, min(place + 1 + scope, following))
-        for place, following in pairwise(places)
-        if role[place] == NEGATION
-    ]
-    return [(start, end) for start, end in runs if start < end]
+    def __init__(self, word_dict: Mapping[str, int], vocab_size: int, scope: int):
+        self.scope = scope
+        self._roles = np.zeros(vocab_size + 1, dtype=np.uint8)  # the last one stands for all other words
+        for words, role in ((NEGATIONS, _NEGATION), (SENTENCE_ENDS, _SENTENCE_END)):
+            numbers = [word_dict.get(word, vocab_size) for word in words]
+            self._roles[[number for number in numbers if number < vocab_size]] = role
+
+    def __call__(self, ids: np.ndarray) -> np.ndarray:
+        """The marked ids (int32) of one review."""
+        marked = limit(ids, NEGATED).astype(np.int32, copy=False)
+        for start, end in self._runs(marked) if self.scope else ():
+            marked[start:end] |= NEGATED
+        return marked
+
+    def _runs(self, ids: np.ndarray) -> list[tuple[int, int]]:
+        """The runs of words `ids[start:end]` that negations reach."""
+        role = self._roles.take(ids, mode="clip")
+        return [
+            (place + 1, min(place + 1 + self.scope, following))
+            for place, following in pairwise([*np.flatnonzero(role).tolist(), len(ids)])
+            if role[place] == _NEGATION
+        ]

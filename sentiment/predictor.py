@@ -18,6 +18,7 @@ import numpy as np
 from sentiment.artifact import LoadedModel, read_model
 from sentiment.errors import ArtifactError
 from sentiment.explanation import Explanation
+from sentiment.negation import NegationMarker
 from sentiment.text import Token, tokenize_with_places, tokenizer
 from sentiment.vocabulary import encode
 
@@ -51,7 +52,7 @@ class Prediction:
 
 
 class Engine(Protocol):
-    """What computes a model; reviews are arrays of word ids of the full vocabulary, whole."""
+    """What computes a model; reviews are arrays of marked word ids (negation.py), whole."""
 
     name: str
 
@@ -69,6 +70,8 @@ class Predictor:
         self.loaded = loaded
         self.engine = engine
         self._tokenize = tokenizer(loaded.tokenizer)
+        a = loaded.architecture
+        self._marked = NegationMarker(loaded.word_dict, a.vocab_size, a.negation_scope)
         self._unsure = (loaded.metrics.get("calibration") or {}).get("unsure")
 
     @classmethod
@@ -117,13 +120,13 @@ class Predictor:
 
     def predict(self, reviews: Sequence[str]) -> list[Prediction]:
         """Predictions for many reviews, in batches of like length."""
-        ids = [encode(self.loaded.word_dict, self._tokenize(review)) for review in reviews]
+        ids = [self._ids(self._tokenize(review)) for review in reviews]
         return [self._prediction(logit) for logit in self.engine.logits(ids).tolist()]
 
     def explain(self, reviews: Sequence[str]) -> list[Prediction]:
         """Predictions for many reviews, with the weight and the place of each of their words."""
         tokens = [tokenize_with_places(review, self.loaded.tokenizer) for review in reviews]
-        ids = [encode(self.loaded.word_dict, [token.word for token in found]) for found in tokens]
+        ids = [self._ids([token.word for token in found]) for found in tokens]
         explained = self.engine.explain(ids)
         return [
             self._prediction(
@@ -136,6 +139,9 @@ class Predictor:
             )
             for found, (logit, weights) in zip(tokens, explained, strict=True)
         ]
+
+    def _ids(self, words: Sequence[str]) -> np.ndarray:
+        return self._marked(encode(self.loaded.word_dict, words))
 
     def _prediction(self, logit: float, **explanation) -> Prediction:
         probability = 1 / (1 + math.exp(-logit)) if logit > -700 else 0.0

@@ -9,7 +9,7 @@ Under torchrun (processes.py) every process goes through the same steps, each wi
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sentiment.batches import embedding_rows
 from sentiment.calibration import calibration, fit_sum
 from sentiment.channels import Channel, joined
 from sentiment.checkpoint import read_checkpoint, write_checkpoint
@@ -68,9 +69,9 @@ class Trained:
 
 
 class Trainer:
-    """One training run. `word_dict` is the vocabulary of the channels. `should_stop` is asked after every
-    step; `say` gets the lines that people read; `note_epochs` gets the metrics of all epochs so far when one
-    has ended.
+    """One training run, on channels of marked word ids (negation.py). `should_stop` is asked after each step;
+    `say` gets the lines that people read; `note_epochs` gets the metrics of all epochs so far when one has
+    ended.
 
     Of several `processes` each makes a Trainer of its own with the same data; only the first says and writes.
     """
@@ -80,7 +81,6 @@ class Trainer:
         recipe: Recipe,
         train: Channel,
         validation: Channel,
-        word_dict: Mapping[str, int],
         run: Run,
         say: Say = print,
         should_stop: Callable[[], bool] = lambda: False,
@@ -93,7 +93,6 @@ class Trainer:
         self.note_epochs = note_epochs
         self.say = say if self.processes.is_first else lambda line: None
         self.train_channel, self.validation_channel, self.unlabelled = train, validation, unlabelled
-        self.word_dict = word_dict
         if recipe.virtual_adversarial and unlabelled is None:
             raise ChannelError(
                 f"the recipe {recipe.name} learns from unlabelled reviews as well: give --unlabelled FOLDER, "
@@ -152,7 +151,6 @@ class Trainer:
         if self.model.ngrams is not None:
             started = time.monotonic()
             recipe = self.recipe
-            self.model.ngrams.learn_roles(self.word_dict, recipe.vocab_size)
             fit_ngrams(
                 self.model.ngrams,
                 self.train_channel,
@@ -166,7 +164,8 @@ class Trainer:
             started = time.monotonic()
             a = self.model.architecture
             channels = [channel for channel in (self.train_channel, self.unlabelled) if channel is not None]
-            vectors = ppmi_vectors(joined(channels), a.vocab_size, a.embedding_dim, self.run.seed)
+            rows = joined(channels).mapped(lambda ids: embedding_rows(ids, a))
+            vectors = ppmi_vectors(rows, a.embeddings, a.embedding_dim, self.run.seed)
             with torch.no_grad():
                 self.model.embedding.weight.copy_(vectors * EMBEDDING_SCALE)
             self.say(f"made {a.vocab_size:,} word vectors in {time.monotonic() - started:.1f} s")

@@ -22,14 +22,17 @@ POWER_ITERATIONS = 3
 
 
 def ppmi_vectors(channel: Channel, vocab_size: int, dimensions: int, seed: int) -> Tensor:
-    """Vectors (vocab_size, dimensions) with a mean square of 1; that of no word (id 0) is zero."""
+    """Vectors (vocab_size, dimensions) with a mean square of 1; that of no word (id 0) is zero, and so are
+    those of words that never occur, which do not count in the mean."""
     contexts = min(CONTEXTS, vocab_size)
     association = _positive_information(_counts(channel, vocab_size, contexts))
     rank = min(dimensions, contexts)
     vectors = torch.zeros(vocab_size, dimensions)
     vectors[:, :rank] = _left_factor(association, rank, seed)
     vectors[NO_WORD] = 0
-    return vectors / vectors.square().mean().sqrt().clamp(min=1e-12)
+    occurring = int((vectors != 0).any(1).sum())
+    mean_square = vectors.square().sum() / max(occurring * dimensions, 1)
+    return vectors / mean_square.sqrt().clamp(min=1e-12)
 
 
 def _counts(channel: Channel, vocab_size: int, contexts: int) -> Tensor:

@@ -38,6 +38,7 @@ from sentiment.artifact import write_model  # noqa: E402
 from sentiment.assessment import assessment  # noqa: E402
 from sentiment.channels import Channel, read_channel, read_json, read_raw_reviews, read_word_dict  # noqa: E402
 from sentiment.errors import ChannelError, SentimentError  # noqa: E402
+from sentiment.negation import NegationMarker  # noqa: E402
 from sentiment.predictor import Predictor  # noqa: E402
 from sentiment.processes import joined  # noqa: E402
 from sentiment.recipes import CHOICES, DEFAULT_RECIPE, RECIPES, Recipe, recipe  # noqa: E402
@@ -86,6 +87,9 @@ def train(options: argparse.Namespace) -> None:
             f"the recipe {chosen.name} wants the tokenizer {chosen.tokenizer}, the data in {options.train} "
             f"was prepared with {tokenizer}: prepare it again"
         )
+    marked = NegationMarker(word_dict, chosen.vocab_size, chosen.negation_scope)
+    training, validation = training.mapped(marked), validation.mapped(marked)
+    unlabelled = None if unlabelled is None else unlabelled.mapped(marked)
     if options.threads:
         torch.set_num_threads(options.threads)
     with joined(device(options.device)) as processes:
@@ -95,16 +99,7 @@ def train(options: argparse.Namespace) -> None:
         def fit(note_epochs: Callable[[list[dict]], None]) -> Trained:
             with stop_requests() as stop_requested:
                 return Trainer(
-                    chosen,
-                    training,
-                    validation,
-                    word_dict,
-                    run,
-                    say,
-                    stop_requested,
-                    note_epochs,
-                    processes,
-                    unlabelled,
+                    chosen, training, validation, run, say, stop_requested, note_epochs, processes, unlabelled
                 ).fit()
 
         if processes.is_first:

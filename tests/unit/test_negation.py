@@ -1,14 +1,16 @@
-"""What a negation reaches, and that the n-grams tell such words from the others."""
+"""What a negation reaches, and that both parts of a model tell such words from the others."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sentiment_fixtures import tiny_recipe
 
-from sentiment.negation import NEGATION, NO_ROLES, SENTENCE_END, negated_runs, word_roles
-from sentiment.ngrams import NEGATED, NgramFeatures, ngram_patterns
+from sentiment.batches import crop
+from sentiment.negation import NEGATED, NegationMarker
+from sentiment.ngrams import ngram_keys, ngram_patterns
 from sentiment.text import words
-from sentiment.vocabulary import encode
+from sentiment.vocabulary import INFREQUENT, encode
 
 SENTENCES = [
     "Not bad at all.",
@@ -16,55 +18,63 @@ SENTENCES = [
     "There is no plot... great pictures though, nothing but great pictures. Don't go? Do go.",
 ]
 WORD_DICT = {word: number for number, word in enumerate(sorted({w for s in SENTENCES for w in words(s)}), 2)}
-ROLES = word_roles(WORD_DICT, 99)
+SIZE = len(WORD_DICT) + 2
+WORD_OF = {number: word for word, number in WORD_DICT.items()}
 
 
-def reached(sentence: str, scope: int) -> list[list[str]]:
-    found = words(sentence)
-    return [found[start:end] for start, end in negated_runs(encode(WORD_DICT, found), ROLES, scope)]
+def reached(sentence: str, scope: int) -> list[str]:
+    marked = NegationMarker(WORD_DICT, SIZE, scope)(encode(WORD_DICT, words(sentence)))
+    assert [WORD_OF[number & ~NEGATED] for number in marked.tolist()] == words(sentence)
+    return [WORD_OF[number & ~NEGATED] for number in marked.tolist() if number & NEGATED]
 
 
 def test_a_negation_reaches_so_many_words_of_its_sentence():
-    assert reached(SENTENCES[0], 5) == [["bad", "at", "all"]]
-    assert reached(SENTENCES[0], 2) == [["bad", "at"]]
-    assert reached(SENTENCES[1], 3) == [["like", "it", "and"], ["gets", "any", "better"]]
-    assert reached(SENTENCES[2], 4) == [["plot"], ["but", "great", "pictures"], ["go"]]
+    assert reached(SENTENCES[0], 5) == ["bad", "at", "all"]
+    assert reached(SENTENCES[0], 2) == ["bad", "at"]
+    assert reached(SENTENCES[1], 3) == ["like", "it", "and", "gets", "any", "better"]
+    assert reached(SENTENCES[2], 4) == ["plot", "but", "great", "pictures", "go"]
     assert reached(SENTENCES[0], 0) == []
 
 
-def test_roles_are_those_of_negations_and_sentence_marks():
-    of = {
-        role: {word for word, number in WORD_DICT.items() if number in np.flatnonzero(role == ROLES)}
-        for role in (1, 2)
-    }
-    assert of[NEGATION] == {"not", "didn't", "never", "no", "nothing", "don't"}
-    assert of[SENTENCE_END] == {".", "...", "!", "?"}
-    assert word_roles({"good": 2, "not": 3, "isn't": 4}, 4).tolist() == [0, 0, 0, NEGATION, 0]
-
-
-@given(st.lists(st.integers(0, 9), max_size=40), st.integers(0, 8))
+@given(
+    st.lists(st.sampled_from([*range(1, SIZE), SIZE + 5, NEGATED, NEGATED + 3]), max_size=40),
+    st.integers(0, 8),
+)
 def test_it_is_its_definition(ids, scope):
-    roles = np.array([0, 0, NEGATION, SENTENCE_END, 0, NEGATION, 0], dtype=np.uint8)
-    role_of = dict(enumerate(roles.tolist()))
     expected, left = [], 0
     for number in ids:
-        role = role_of.get(number, 0)
-        expected.append(role == 0 and left > 0)
-        left = scope if role == NEGATION else 0 if role == SENTENCE_END else max(left - 1, 0)
-    is_negated = [False] * len(ids)
-    for start, end in negated_runs(np.array(ids, dtype=np.int32), roles, scope):
-        assert start < end
-        is_negated[start:end] = [True] * (end - start)
-    assert is_negated == expected
-    assert negated_runs(np.array(ids, dtype=np.int32), NO_ROLES, scope) == []
+        word = WORD_OF.get(number, "")
+        if word in ("not", "no", "never", "nothing", "don't", "didn't") or word in (".", "...", "!", "?"):
+            left = scope if word[0].isalpha() else 0
+            expected.append(number)
+        else:
+            known = number if number < NEGATED else INFREQUENT
+            expected.append(known | NEGATED if left else known)
+            left = max(left - 1, 0)
+    before = np.array(ids, dtype=np.int32)
+    marked = NegationMarker(WORD_DICT, SIZE, scope)(before)
+    assert marked.dtype == np.int32 and marked.tolist() == expected
+    assert before.tolist() == ids, "the ids given stay as they were"
+
+
+def test_infrequent_negations_are_words_like_any_other():
+    marker = NegationMarker({"good": 2, "not": 3, "isn't": 4}, 4, 5)
+    assert marker(np.array([3, 2])).tolist() == [3, 2 | NEGATED]
+    assert marker(np.array([4, 2])).tolist() == [4, 2]
 
 
 @pytest.mark.parametrize("scope", [0, 5])
-def test_a_negated_word_is_another_word_to_the_ngrams(scope):
-    features = NgramFeatures(ngram_patterns(2, 1), negation_scope=scope, roles=ROLES)
+def test_a_negated_word_is_another_word_to_both_parts(scope):
     not_, bad, at = (WORD_DICT[word] for word in ("not", "bad", "at"))
-    single, pairs, apart = features.keys(np.array([not_, bad, at], dtype=np.int32))
+    marked = NegationMarker(WORD_DICT, SIZE, scope)(np.array([not_, bad, at, 1000], dtype=np.int32))
     mark = NEGATED if scope else 0
-    assert single.tolist() == [not_, bad | mark, at | mark]
-    assert pairs.tolist() == [not_ << 18 | bad | mark, (bad | mark) << 18 | at | mark]
-    assert apart.tolist() == [1 << 54 | not_ << 18 | at | mark]
+    single, pairs, apart = ngram_keys(marked, ngram_patterns(2, 1))
+    assert single.tolist() == [not_, bad | mark, at | mark, 1000 | mark]
+    assert pairs.tolist()[:2] == [not_ << 18 | bad | mark, (bad | mark) << 18 | at | mark]
+    assert apart.tolist()[0] == 1 << 54 | not_ << 18 | at | mark
+
+    # The architecture's vocabulary of 12 words: `at` and `bad` are in it, `not` and the last word are not.
+    architecture = tiny_recipe(vocab_size=12, negation_scope=scope).architecture()
+    second = 12 if scope else 0
+    assert architecture.embeddings == (24 if scope else 12)
+    assert crop(marked, architecture).tolist() == [INFREQUENT, bad + second, at + second, INFREQUENT]
