@@ -18,7 +18,7 @@ from localcloud import metrics
 from localcloud.addresses import EXECUTE_API_PATH, local_origin
 from localcloud.cloud import Cloud
 from localcloud.functions import FunctionsService, LambdaError
-from localcloud.httpapi import accesslog
+from localcloud.httpapi import accesslog, stages
 from localcloud.httpapi.cors import Cors
 from localcloud.httpapi.events import MalformedResponse, RequestContext, to_event, to_response
 from localcloud.httpapi.integration import NotPermitted, Unsupported, check_route, function_of
@@ -82,7 +82,7 @@ class HttpApiService:
             return self._serve(request, found["api"], found["path"] or "/")
         if found := BY_HOST.fullmatch(request.host.partition(":")[0]):
             return self._serve(request, found["api"], request.path)
-        return None
+        return stages.update(self._cloud, request)
 
     def close(self) -> None:
         self._integrations.shutdown(wait=False, cancel_futures=True)

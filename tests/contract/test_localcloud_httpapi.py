@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+import botocore.exceptions
 import pytest
 import requests
 from localcloud_lambda_fixtures import Account, allow, running
@@ -228,6 +229,33 @@ def test_throttling(account: Account) -> None:
     assert answers[-1].json() == {"message": "Too Many Requests"}
     now[0] += 1
     assert api.post().status_code == 200
+
+
+def test_update_stage_changes_what_it_names_from_the_next_request_on(account: Account) -> None:
+    api = Api(account, "restaged", EVENT, "POST /predict", StageVariables={"kept": "yes"})
+    stage = {"ApiId": api.id, "StageName": "$default"}
+    before = api.client.get_stage(**stage)
+    assert [api.post().status_code for _ in range(2)] == [200, 200]
+    throttle = {"ThrottlingBurstLimit": 1, "ThrottlingRateLimit": 1.0}
+    assert api.client.update_stage(**stage, DefaultRouteSettings=throttle)["DefaultRouteSettings"] == throttle
+    assert [api.post().status_code for _ in range(2)] == [200, 429]
+    api.client.update_stage(**stage, RouteSettings={"POST /predict": {"ThrottlingBurstLimit": 2}})
+    assert [api.post().status_code for _ in range(3)] == [200, 200, 429]
+    after = api.client.get_stage(**stage)
+    for name in ("StageVariables", "CreatedDate"):
+        assert after[name] == before[name]
+    assert after["DefaultRouteSettings"] == throttle
+
+
+def test_update_stage_refuses_what_it_cannot_do(account: Account) -> None:
+    api = Api(account, "stageless", EVENT)
+    for stage, more, said in (
+        ({"ApiId": api.id, "StageName": "other"}, {}, "NotFoundException.*stage identifier"),
+        ({"ApiId": "other", "StageName": "$default"}, {}, "NotFoundException.*API identifier"),
+        ({"ApiId": api.id, "StageName": "$default"}, {"DeploymentId": "d"}, "does not support.*deploymentId"),
+    ):
+        with pytest.raises(botocore.exceptions.ClientError, match=said):
+            api.client.update_stage(**stage, **more)
 
 
 def test_a_function_must_permit_the_gateway(account: Account) -> None:
