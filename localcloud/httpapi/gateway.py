@@ -226,8 +226,8 @@ def _log_values(exchange: _Exchange, response: werkzeug.Response, began: float) 
     """The $context variables of access logs."""
     request, context = exchange.request, exchange.context
     error = exchange.error.message if exchange.error else "-"
-    # Formats are mostly JSON, which a quotation mark would break.
-    reason = (exchange.error.reason.replace('"', "'") if exchange.error else "") or "-"
+    # Formats are mostly JSON, which the reason must not break.
+    reason = (json.dumps(exchange.error.reason)[1:-1] if exchange.error else "") or "-"
     return {
         "accountId": context.account_id,
         "apiId": context.api_id,

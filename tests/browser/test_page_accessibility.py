@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from pathlib import Path
 
-import axe_playwright_python
 import pytest
+from axe import axe_finds
 from page_site import Reply, Site, contract_error, verdict
 from playwright.sync_api import Browser, Page, expect
 
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
 REVIEW = "A brilliant start, a slow middle, an awful end. " + "And more of it. " * 20
 WORDS = [["brilliant", 1.5], ["start", 0.2], ["slow", -0.6], ["awful", -1.4], ["end", -0.3]]
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 def judge(page: Page, review: str = REVIEW) -> None:
     page.get_by_label("Your review").fill(review)
     page.keyboard.press("Control+Enter")
-
-
-def axe_finds(page: Page) -> list[str]:
-    """What axe-core objects to on the page as it is now. CDP lets it past the page's policy."""
-    session = page.context.new_cdp_session(page)
-    session.send("Runtime.evaluate", {"expression": AXE})
-    found = session.send(
-        "Runtime.evaluate",
-        {
-            "expression": f"axe.run({{runOnly: {RULES}}}).then(it => JSON.stringify(it.violations))",
-            "awaitPromise": True,
-            "returnByValue": True,
-        },
-    )
-    session.detach()
-    return [
-        f"{rule['id']}: {node['html'][:120]} {node.get('failureSummary', '')}"
-        for rule in json.loads(found["result"]["value"])
-        for node in rule["nodes"]
-    ]
 
 
 def nothing(site: Site, page: Page) -> None:
@@ -123,16 +99,14 @@ STATES = [nothing, positive, negative, unsure, waiting, failed, too_long, offlin
 def test_axe_finds_nothing(site: Site, page: Page, state):
     page.goto(site.url)
     state(site, page)
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        assert axe_finds(page) == [], scheme
+    assert axe_finds(page) == []
 
 
 def test_axe_would_find_something(site, page):
     """The check itself works under the page's policy."""
     page.goto(site.url)
     page.evaluate("document.querySelector('#examples button').textContent = ''")
-    assert any(found.startswith("button-name:") for found in axe_finds(page))
+    assert any(": button-name:" in found for found in axe_finds(page))
 
 
 SIDEWAYS = """() => [...document.querySelectorAll("body *")]

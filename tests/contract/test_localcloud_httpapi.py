@@ -330,11 +330,12 @@ def test_access_logs(account: Account) -> None:
         "route": "$context.routeKey",
         "status": "$context.status",
         "x": "$context.no",
+        "error": "$context.integrationErrorMessage",
     }
     api = Api(
         account,
         "logged",
-        EVENT,
+        BY_BODY.replace('"a secret detail"', "'a \"quoted\" detail'"),
         "POST /predict",
         AccessLogSettings={
             "DestinationArn": "arn:aws:logs:us-east-1:123456789012:log-group:/api/access",
@@ -343,11 +344,14 @@ def test_access_logs(account: Account) -> None:
     )
     request_id = api.post().headers["apigw-requestid"]
     api.post("/other")
+    api.post(data="raise")
     messages = [
         json.loads(event["message"]) for event in logs.filter_log_events(logGroupName="/api/access")["events"]
     ]
-    assert messages[0] == {"id": request_id, "route": "POST /predict", "status": "200", "x": "-"}
+    nothing = {"x": "-", "error": "-"}
+    assert messages[0] == {"id": request_id, "route": "POST /predict", "status": "200", **nothing}
     assert messages[1]["status"] == "404"
+    assert "detail" in messages[2]["error"]
 
 
 def test_an_imported_definition_serves(account: Account) -> None:
