@@ -10,7 +10,10 @@ import chromium
 import pytest
 from chain_operator import Operator
 from page_site import Site
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+# The machine may have other things to do.
+expect.set_options(timeout=30_000)
 
 # Chromium must not look for updates or synchronise while tests run.
 ARGUMENTS = [

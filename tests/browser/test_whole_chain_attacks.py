@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from axe import axe_finds
-from chain_page import ATTACK, PATIENCE, expect_no_verdict, expect_verdict, judge
+from chain_page import ATTACK, expect_no_verdict, expect_verdict, judge
 from playwright.sync_api import BrowserContext, Page, expect
 
 pytestmark = pytest.mark.slow
@@ -71,7 +71,7 @@ def test_in_a_review_and_in_the_history(deployment, guarded):
     judge(guarded, ATTACK)
     expect_verdict(guarded, ATTACK)
     guarded.get_by_role("button", name="Yes").click()
-    expect(guarded.get_by_text("Thank you.")).to_be_visible(timeout=PATIENCE)
+    expect(guarded.get_by_text("Thank you.")).to_be_visible()
     guarded.reload()
     guarded.get_by_role("tab", name="History (1)").click()
     expect(guarded.locator("#past-list .excerpt")).to_have_text(f"{ATTACK[:100]} …")
@@ -112,7 +112,7 @@ def test_in_a_dropped_file_its_name_its_heads_and_its_cells(deployment, guarded,
     status = guarded.locator("#batch-status")
     expect(status).to_have_text(f"{file.name}, 5 reviews, 3 cannot be judged.")
     guarded.get_by_role("button", name="Judge 2 reviews").click()
-    expect(guarded.locator("#done")).to_have_text("5 of 5", timeout=PATIENCE)
+    expect(guarded.locator("#done")).to_have_text("5 of 5")
     told = guarded.locator("#rows tr")
     for row, said in enumerate(
         (f"{ATTACK[:100]} …", "No review in this row", "This row has no such column", "too long", "=1+1")
@@ -131,7 +131,7 @@ def test_in_the_answers_of_a_model(deployment, operator, guarded):
     description = {"model": ATTACK, "metrics": {"test": {"accuracy": ATTACK, "reviews": ATTACK}}}
     with operator.model(HOSTILE_MODEL, description) as url, operator.function(MODEL_DATA_URL=url):
         guarded.goto(deployment.page)
-        expect(guarded.locator("#model-version")).to_have_text(ATTACK, timeout=PATIENCE)
+        expect(guarded.locator("#model-version")).to_have_text(ATTACK)
         judge(guarded, "A film.")
         expect_verdict(guarded, "A film.", "Unsure")
         expect(guarded.locator("#explanation")).to_have_text("Too close to call: 50% for positive.")

@@ -6,8 +6,9 @@ import json
 
 import pytest
 from axe import axe_finds
-from chain_page import PATIENCE, SECONDS, expect_no_verdict, expect_verdict, judge
+from chain_page import SECONDS, expect_no_verdict, expect_verdict, judge
 from playwright.sync_api import expect
+from test_page_failures import stop_the_clock
 
 from tests.conftest import BAD, GOOD
 
@@ -18,42 +19,51 @@ pytestmark = pytest.mark.slow
 def opened(deployment, page):
     """The page, when all of it is there."""
     page.goto(deployment.page)
-    expect(page.locator("#model-line")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("#model-line")).to_be_visible()
     return page
 
 
 def try_again(page):
     retry = page.locator("#retry")
-    expect(retry).to_have_text("Try again", timeout=10 * SECONDS)
+    expect(retry).to_have_text("Try again")
     expect(retry).not_to_have_attribute("aria-disabled", "true")
     retry.click()
 
 
-def test_a_throttled_gateway_is_waited_for(opened, operator):
-    with operator.throttle(rate=0.7, burst=1):
-        judge(opened, GOOD)
-        expect_verdict(opened, GOOD, "Positive")
-        judge(opened, BAD)
+def test_a_gateway_that_throttles_counts_down(deployment, operator, page):
+    stop_the_clock(page)
+    page.goto(deployment.page)
+    expect(page.locator("#model-line")).to_be_visible()
+    with operator.throttle(rate=0.01, burst=1):
+        judge(page, GOOD)
+        expect_verdict(page, GOOD, "Positive")
+        judge(page, BAD)
         expect_no_verdict(
-            opened, "Too many reviews at once", "Try again in 2 seconds.", "Reason: Too Many Requests"
+            page, "Too many reviews at once", "Try again in 2 seconds.", "Reason: Too Many Requests"
         )
-        expect(opened.locator("#retry")).to_have_attribute("aria-disabled", "true")
-        expect(opened.locator("#retry")).to_have_text("Try again in 1 s")
-        assert axe_finds(opened) == []
-        try_again(opened)
-        expect_verdict(opened, BAD, "Negative")
+        assert axe_finds(page) == []
+        retry = page.locator("#retry")
+        expect(retry).to_have_text("Try again in 2 s")
+        expect(retry).to_have_attribute("aria-disabled", "true")
+        page.clock.run_for(1 * SECONDS)
+        expect(retry).to_have_text("Try again in 1 s")
+        page.clock.run_for(1 * SECONDS)
+    try_again(page)
+    expect_verdict(page, BAD, "Negative")
 
 
-def test_an_endpoint_with_no_place_left_is_waited_for(opened, operator):
-    opened.clock.install()
+def test_an_endpoint_with_no_place_left_counts_down(deployment, operator, page):
+    stop_the_clock(page)
+    page.goto(deployment.page)
     with operator.frozen_model() as thaw:
         operator.crowd()
-        judge(opened, BAD)
-        expect_no_verdict(opened, "Too many reviews at once", "Try again in 2 seconds.", "Request ")
+        judge(page, BAD)
+        expect_no_verdict(page, "Too many reviews at once", "Try again in 2 seconds.", "Request ")
+        expect(page.locator("#retry")).to_have_text("Try again in 2 s")
         thaw()
-        opened.clock.run_for(2 * SECONDS)
-        try_again(opened)
-        expect_verdict(opened, BAD, "Negative")
+        page.clock.run_for(2 * SECONDS)
+        try_again(page)
+        expect_verdict(page, BAD, "Negative")
 
 
 def test_a_model_that_is_too_slow(opened, operator):
@@ -69,18 +79,19 @@ def test_a_model_that_is_too_slow(opened, operator):
             expect_verdict(opened, BAD, "Negative")
 
 
-def test_an_endpoint_that_is_gone_is_waited_for_but_not_for_ever(opened, operator):
-    opened.clock.install()
+def test_an_endpoint_that_is_gone_is_waited_for_but_not_for_ever(deployment, operator, page):
+    stop_the_clock(page)
+    page.goto(deployment.page)
     with operator.no_endpoint() as recreate:
-        judge(opened, BAD)
-        expect(opened.locator("#status")).to_contain_text("The model is waking up", timeout=PATIENCE)
-        opened.clock.fast_forward(200 * SECONDS)
-        opened.clock.run_for(5 * SECONDS)
-        expect_no_verdict(opened, "The model is not ready", "Try again in 5 seconds.", "Request ")
+        judge(page, BAD)
+        expect(page.locator("#status")).to_contain_text("The model is waking up")
+        page.clock.fast_forward(200 * SECONDS)
+        page.clock.run_for(5 * SECONDS)
+        expect_no_verdict(page, "The model is not ready", "Try again in 5 seconds.", "Request ")
         recreate()
-        opened.clock.run_for(5 * SECONDS)
-        try_again(opened)
-        expect_verdict(opened, BAD, "Negative")
+        page.clock.run_for(5 * SECONDS)
+        try_again(page)
+        expect_verdict(page, BAD, "Negative")
 
 
 def test_a_function_that_does_not_run_or_breaks(opened, operator):
@@ -105,10 +116,10 @@ def test_a_function_that_has_lost_its_bucket_still_judges(deployment, operator, 
         expect(page.locator("#model-line")).to_be_hidden()
         page.get_by_role("button", name="Yes").click()
         note = page.locator("#vote-note")
-        expect(note).to_contain_text("was not kept: something broke on the server", timeout=PATIENCE)
+        expect(note).to_contain_text("was not kept: something broke on the server")
         assert axe_finds(page) == []
     page.get_by_role("button", name="Yes").click()
-    expect(note).to_have_text("Thank you. Your vote and the review are kept.", timeout=PATIENCE)
+    expect(note).to_have_text("Thank you. Your vote and the review are kept.")
 
 
 # ---- what page and API say to each other ----

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from axe import axe_finds
-from chain_page import PATIENCE, expect_verdict
+from chain_page import expect_verdict
 from playwright.sync_api import Page, expect
 
 from tests.conftest import BAD, GOOD
@@ -38,7 +38,7 @@ def test_one_review_its_marks_its_vote_and_its_link(deployment, operator, page, 
 
     tab_to(page, "A sarcastic one")
     press(page, "Enter")
-    expect(page.locator("#form")).to_have_attribute("aria-busy", "false", timeout=PATIENCE)
+    expect(page.locator("#form")).to_have_attribute("aria-busy", "false")
     expect(page.get_by_role("button", name="A sarcastic one")).to_be_focused()
     tab_to(page, "Back to my text")
     press(page, "Enter")
@@ -61,7 +61,7 @@ def test_one_review_its_marks_its_vote_and_its_link(deployment, operator, page, 
     press(page, "Tab")
     expect(page.get_by_role("button", name="Yes")).to_be_focused()
     press(page, "Space")
-    expect(page.get_by_text("Thank you. Your vote and the review are kept.")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Thank you. Your vote and the review are kept.")).to_be_visible()
     expect(page.get_by_role("button", name="Yes")).to_be_focused()
     tab_to(page, "Copy a link")
     press(page, "Enter")
@@ -112,7 +112,7 @@ def test_the_history_and_many_reviews(deployment, page):
     tab_to(page, "Judge 2 reviews")
     assert axe_finds(page) == []
     press(page, "Enter")
-    expect(page.locator("#rows td:nth-child(2)")).to_have_text(["Positive", "Negative"], timeout=PATIENCE)
+    expect(page.locator("#rows td:nth-child(2)")).to_have_text(["Positive", "Negative"])
     tab_to(page, "#")
     press(page, "Enter")
     expect(page.locator("#rows td:nth-child(1)")).to_have_text(["2", "1"])

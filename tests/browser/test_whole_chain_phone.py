@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from axe import axe_finds
-from chain_page import PATIENCE, expect_no_verdict, expect_verdict
+from chain_page import expect_no_verdict, expect_verdict
 from playwright.sync_api import Page, expect
 
 from tests.conftest import BAD, GOOD
@@ -31,11 +31,11 @@ def expect_to_fit(page: Page) -> None:
 
 
 def test_all_of_it_by_touch(deployment, operator, browser, tmp_path):
-    context = browser.new_context(viewport=WIDE, has_touch=True, is_mobile=True, device_scale_factor=2)
+    context = browser.new_context(viewport=WIDE, has_touch=True, is_mobile=True)
     try:
         page = context.new_page()
         page.goto(deployment.page)
-        expect(page.locator("#model-line")).to_be_visible(timeout=PATIENCE)
+        expect(page.locator("#model-line")).to_be_visible()
         expect_to_fit(page)
 
         with operator.frozen_model():
@@ -53,7 +53,7 @@ def test_all_of_it_by_touch(deployment, operator, browser, tmp_path):
         expect(page.locator("#tip")).to_contain_text("towards")
         expect_to_fit(page)
         page.get_by_role("button", name="No", exact=True).tap()
-        expect(page.get_by_text("Thank you. Your vote")).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text("Thank you. Your vote")).to_be_visible()
         page.get_by_role("button", name="Copy a link").tap()
         expect(page.locator("#link-box")).to_be_visible()
         expect_to_fit(page)
@@ -66,7 +66,7 @@ def test_all_of_it_by_touch(deployment, operator, browser, tmp_path):
             page.get_by_role("button", name="Choose a file").tap()
         chooser.value.set_files(file)
         page.get_by_role("button", name="Judge 1 review").tap()
-        expect(page.locator("#done")).to_have_text("3 of 3", timeout=PATIENCE)
+        expect(page.locator("#done")).to_have_text("3 of 3")
         expect_to_fit(page)
         assert axe_finds(page) == []
 
