@@ -23,7 +23,8 @@ def expect_to_fit(page: Page) -> None:
     """WCAG 2.2, 1.4.10 and 2.5.8: no scrolling sideways, and controls of at least 24 pixels."""
     for size in (NARROW, WIDE):
         page.set_viewport_size(size)
-        assert page.evaluate("document.documentElement.scrollWidth") == size["width"]
+        # Once the page has been told of its new size.
+        page.wait_for_function("width => document.documentElement.scrollWidth === width", arg=size["width"])
         assert page.evaluate(SIDEWAYS) == []
     controls = page.locator("button:visible, select:visible, input:visible, textarea:visible")
     boxes = [control.bounding_box() for control in controls.all()]
