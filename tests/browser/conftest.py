@@ -12,9 +12,6 @@ from chain_operator import Operator
 from page_site import Site
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-# The machine may have other things to do.
-expect.set_options(timeout=30_000)
-
 # Chromium must not look for updates or synchronise while tests run.
 ARGUMENTS = [
     "--no-sandbox",
@@ -24,6 +21,9 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
+
+# Playwright's own five seconds are too few where a training runs beside the browser.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import boto3
 import pytest
 from moto import mock_aws
@@ -36,6 +39,18 @@ def test_what_was_uploaded_comes_back_whole(bucket, tmp_path):
     aws.download(uri, target)
     assert target.read_bytes() == source.read_bytes()
     assert [file.name for file in target.parent.iterdir()] == ["b.bin"]
+
+
+def test_two_runs_may_fetch_the_same_file_at_once(bucket, tmp_path):
+    """Two demos beside each other do: neither may take away what the other is writing."""
+    source, target = tmp_path / "a.bin", tmp_path / "b.bin"
+    source.write_bytes(os.urandom(2_000_000))
+    uri = f"s3://{bucket}/a.bin"
+    aws.upload(source, uri)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: aws.download(uri, target), range(8)))
+    assert target.read_bytes() == source.read_bytes()
+    assert {file.name for file in tmp_path.iterdir()} == {"a.bin", "b.bin"}
 
 
 def test_emptying_a_bucket_deletes_every_version(bucket):
