@@ -18,6 +18,7 @@ from typing import Any
 import boto3
 import localstack_client.session
 import pytest
+from botocore.config import Config
 
 PROJECT = Path(__file__).resolve().parent.parent
 STACK = "movie-sentiment"
@@ -66,7 +67,7 @@ class RunningCloud:
         """A client as users of LocalStack make them; it finds the cloud by LOCALSTACK_HOST."""
         return localstack_client.session.Session().client(service)
 
-    def boto3_client(self, service: str):
+    def boto3_client(self, service: str, config: Config | None = None):
         """A plain boto3 client: nothing but an endpoint and credentials that mean nothing."""
         return boto3.client(
             service,
@@ -74,6 +75,7 @@ class RunningCloud:
             region_name="us-east-1",
             aws_access_key_id="test",
             aws_secret_access_key="test",
+            config=config,
         )
 
     def make(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:

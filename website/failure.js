@@ -13,7 +13,7 @@ export class Failure extends Error {
 	}
 }
 
-// Status: what happened, what to do, and whether the same request may fare better another time.
+// Status: what happened, what to do, and the seconds to wait where the API names none.
 const UNFIT = "The page and the API do not fit together; the page may be out of date.";
 const UNKNOWN = ["The API does not know this request", UNFIT];
 const SHORT_OF_A_VERDICT = {
@@ -22,28 +22,28 @@ const SHORT_OF_A_VERDICT = {
 	405: UNKNOWN,
 	413: ["This review is too long", "Shorten it and send it again."],
 	415: ["The API does not take this kind of text", UNFIT],
-	429: ["Too many reviews at once", "The API limits how many it takes.", true],
-	500: ["Something broke on the server", "It is not your review’s fault. Try again later.", true],
-	502: ["The model failed on this review", "It came back with an error. Try again.", true],
-	503: ["The model is not ready", "It may be asleep and waking up, which can take a minute.", true],
-	504: ["The model took too long", "It may have been asleep. Ask again.", true],
+	429: ["Too many reviews at once", "The API limits how many it takes.", 2],
+	500: ["Something broke on the server", "It is not your review’s fault. Try again later.", 0],
+	502: ["The model failed on this review", "It came back with an error. Try again.", 0],
+	503: ["The model is not ready", "It may be asleep and waking up, which can take a minute.", 0],
+	504: ["The model took too long", "It may have been asleep. Ask again.", 0],
 };
 
 /** The failure that an HTTP error stands for. */
 export function refused(response, body) {
 	const { status, headers } = response;
-	const [headline, advice, retry] = SHORT_OF_A_VERDICT[status] ?? [
+	const [headline, advice, least] = SHORT_OF_A_VERDICT[status] ?? [
 		`The API answered with status ${status}`,
 		"This page does not know what that means. Try again later.",
-		status >= 500,
+		status < 500 ? undefined : 0,
 	];
-	const wait = Math.max(0, Math.ceil(headers.get("retry-after"))) || 0;
+	const wait = Math.max(0, Math.ceil(headers.get("retry-after"))) || least;
 	return new Failure(headline, wait ? `${advice} Try again in ${duration(wait)}.` : advice, {
 		status,
 		// API Gateway's own errors are {"message": ...}.
 		said: [body?.error?.message, body?.message].find(isText),
 		requestId: [body?.error?.requestId, requestIdOf(response)].find(isText),
-		again: retry ? wait : undefined,
+		again: wait,
 	});
 }
 

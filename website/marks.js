@@ -104,6 +104,7 @@ text.parentNode.addEventListener("pointerout", ({ relatedTarget }) => {
 	else hideTip();
 });
 text.addEventListener("focusout", hideTip);
+addEventListener("resize", hideTip);
 
 text.addEventListener("keydown", (event) => {
 	if (event.key !== "Enter" && event.key !== " ") return;

@@ -18,7 +18,7 @@ from localcloud import metrics
 from localcloud.addresses import EXECUTE_API_PATH, local_origin
 from localcloud.cloud import Cloud
 from localcloud.functions import FunctionsService, LambdaError
-from localcloud.httpapi import accesslog
+from localcloud.httpapi import accesslog, stages
 from localcloud.httpapi.cors import Cors
 from localcloud.httpapi.events import MalformedResponse, RequestContext, to_event, to_response
 from localcloud.httpapi.integration import NotPermitted, Unsupported, check_route, function_of
@@ -84,7 +84,7 @@ class HttpApiService:
             return self._serve(request, found["api"], found["path"] or "/")
         if found := BY_HOST.fullmatch(request.host.partition(":")[0]):
             return self._serve(request, found["api"], request.path)
-        return None
+        return stages.update(self._cloud, request)
 
     def close(self) -> None:
         self._integrations.shutdown(wait=False, cancel_futures=True)
@@ -228,8 +228,8 @@ def _log_values(exchange: _Exchange, response: werkzeug.Response, began: float) 
     """The $context variables of access logs."""
     request, context = exchange.request, exchange.context
     error = exchange.error.message if exchange.error else "-"
-    # Formats are mostly JSON, which a quotation mark would break.
-    reason = (exchange.error.reason.replace('"', "'") if exchange.error else "") or "-"
+    # Formats are mostly JSON, which the reason must not break.
+    reason = (json.dumps(exchange.error.reason)[1:-1] if exchange.error else "") or "-"
     return {
         "accountId": context.account_id,
         "apiId": context.api_id,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import chromium
 import pytest
+from chain_operator import Operator
 from page_site import Site
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
@@ -71,3 +72,9 @@ def site(_site) -> Site:
     """The page on one origin and a programmable API on another, as they were at first."""
     _site.reset()
     return _site
+
+
+@pytest.fixture(scope="session")
+def operator(deployment) -> Operator:
+    """Who may break the deployed chain, for as long as a `with` lasts."""
+    return Operator(deployment)

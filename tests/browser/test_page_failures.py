@@ -108,36 +108,11 @@ def test_an_answer_of_the_wrong_shape_is_no_verdict(site, page):
         expect_no_verdict(page, "The API’s answer makes no sense", f"Request gateway-{number}")
 
 
-def test_an_api_that_cannot_be_reached(site, page):
+def test_an_api_that_hangs_up(site, page):
     site.answer = lambda review: Reply(hang_up=True)
     page.goto(site.url)
     judge(page)
     expect_no_verdict(page, "The API cannot be reached")
-
-
-def test_an_api_that_is_not_for_this_page(site, page):
-    """The browser withholds the answer of an API whose CORS settings name another origin."""
-    site.answer = lambda review: Reply(
-        200, GOOD, {"access-control-allow-origin": "https://elsewhere.example"}
-    )
-    page.goto(site.url)
-    judge(page)
-    expect_no_verdict(page, "The API cannot be reached")
-
-
-def test_offline(site, page, context):
-    page.goto(site.url)
-    expect(page.locator("#status")).to_contain_text("Nothing judged yet")
-    page.wait_for_load_state("networkidle")
-    context.set_offline(True)
-    expect(page.get_by_role("alert")).to_contain_text("You are offline")
-    judge(page)
-    expect_no_verdict(page, "You are offline")
-    assert site.reviews == []
-    context.set_offline(False)
-    expect(page.locator("#offline")).to_be_hidden()
-    page.keyboard.press("Control+Enter")
-    expect(page.locator("#status")).to_contain_text("Positive")
 
 
 def test_without_a_usable_config_the_page_says_so_and_recovers(site, page):
@@ -223,39 +198,6 @@ def test_waiting_ends_after_a_minute(site, page, held):
     page.goto(site.url)
     judge(page)
     expect_no_verdict(page, "No answer for a minute")
-
-
-@pytest.mark.parametrize("how", ["Escape", "button"])
-def test_cancelling_means_that_no_answer_is_shown(site, page, held, how):
-    page.goto(site.url)
-    judge(page)
-    cancel = page.get_by_role("button", name="Cancel")
-    expect(cancel).to_be_visible()
-    if how == "Escape":
-        page.keyboard.press("Escape")
-    else:
-        cancel.focus()
-        page.keyboard.press("Enter")
-    expect_no_verdict(page, "Cancelled")
-    expect(page.get_by_label("Your review")).to_be_focused()
-    expect(page.locator("form")).to_have_attribute("aria-busy", "false")
-    held.set()
-    page.wait_for_timeout(300)
-    expect_no_verdict(page, "Cancelled")
-
-
-def test_a_second_review_never_gets_the_first_ones_answer(site, page, held):
-    site.answer = lambda review: Reply(200, GOOD, after=held) if review == "first" else verdict(0.1)
-    page.goto(site.url)
-    judge(page, "first")
-    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
-    judge(page, "second")
-    status = page.locator("#status")
-    expect(status).to_contain_text("Negative")
-    held.set()
-    page.wait_for_timeout(300)
-    expect(status).to_contain_text("Negative")
-    assert site.reviews == ["first", "second"]
 
 
 def test_while_the_second_is_awaited_the_firsts_verdict_is_gone(site, page, held):

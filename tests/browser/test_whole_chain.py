@@ -6,6 +6,9 @@ import json
 import re
 
 import pytest
+import requests
+from axe import axe_finds
+from chain_page import expect_verdict, judge
 from playwright.sync_api import expect
 
 from tests.conftest import BAD, GOOD
@@ -24,18 +27,21 @@ def test_a_person_walks_through_the_page(deployment, page, tmp_path):
             r"Model \w+, right on \d\d\.\d% of [\d,]+ held-out test reviews \(95% interval .*\). Model card"
         )
     )
+    assert axe_finds(page) == []
     status, box = page.locator("#status"), page.get_by_label("Your review")
     for review, verdict in ((GOOD, "Positive"), (BAD, "Negative")):
         box.fill(review)
         page.keyboard.press("Control+Enter")
-        expect(status).to_contain_text(verdict, timeout=30_000)
+        expect(status).to_contain_text(verdict)
         assert page.locator("#marked").inner_text() == review
         assert page.locator("#marked .mark").count() > 2
+        assert axe_finds(page) == []
 
     box.fill(LONG)
     page.keyboard.press("Control+Enter")
-    expect(page.locator("#marked .cut")).to_have_count(2, timeout=30_000)
+    expect(page.locator("#marked .cut")).to_have_count(2)
     assert page.locator("#marked .skipped").inner_text() in LONG
+    assert axe_finds(page) == []
 
     page.get_by_role("button", name="Yes").click()
     expect(page.get_by_text("Thank you. Your vote and the review are kept.")).to_be_visible(timeout=30_000)
@@ -49,15 +55,32 @@ def test_a_person_walks_through_the_page(deployment, page, tmp_path):
     page.get_by_role("tab", name="Many").click()
     page.locator("#file").set_input_files(file)
     page.get_by_role("button", name="Judge 2 reviews").click()
-    expect(page.locator("#done")).to_have_text("4 of 4", timeout=30_000)
+    expect(page.locator("#done")).to_have_text("4 of 4")
     expect(page.locator("#rows td:nth-child(2)")).to_have_text(["Positive", "Failed", "Failed", "Negative"])
     expect(page.locator("#rows tr").nth(1)).to_contain_text("No review in this row")
     expect(page.locator("#rows tr").nth(2)).to_contain_text("This review is too long")
+    assert axe_finds(page) == []
     page.get_by_role("tab", name="History (3)").click()
     expect(page.locator("#past-list li")).to_have_count(3)
+    assert axe_finds(page) == []
     assert [url for method, url in asked if method == "POST"] == [
         f"{deployment.api}/{route}"
         for route in ("predict", "predict", "predict", "feedback", "predict/batch")
     ]
     page.goto(deployment.page + "/model-card.html")
     expect(page.get_by_role("heading").first).to_be_visible()
+
+
+def test_a_review_that_the_model_is_unsure_of(deployment, page):
+    """Somewhere between a good and a bad review there is one."""
+    good, bad = GOOD.split(), BAD.split()
+    mixed = [" ".join(good[:some] + bad[:others]) for some in range(1, 11) for others in range(1, 11)]
+    answer = requests.post(f"{deployment.api}/predict/batch", json={"reviews": mixed}, timeout=60).json()
+    review = next(text for text, row in zip(mixed, answer["predictions"], strict=True) if row["unsure"])
+    page.goto(deployment.page)
+    judge(page, review)
+    expect_verdict(page, review, "Unsure")
+    expect(page.locator("#explanation")).to_contain_text("Too close to call: ")
+    page.get_by_label("Your review").fill("Changed")
+    expect(page.get_by_text("You have changed the text since")).to_be_visible()
+    assert axe_finds(page) == []

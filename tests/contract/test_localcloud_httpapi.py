@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+import botocore.exceptions
 import pytest
 import requests
 from localcloud_lambda_fixtures import Account, allow, running
@@ -230,6 +231,33 @@ def test_throttling(account: Account) -> None:
     assert api.post().status_code == 200
 
 
+def test_update_stage_changes_what_it_names_from_the_next_request_on(account: Account) -> None:
+    api = Api(account, "restaged", EVENT, "POST /predict", StageVariables={"kept": "yes"})
+    stage = {"ApiId": api.id, "StageName": "$default"}
+    before = api.client.get_stage(**stage)
+    assert [api.post().status_code for _ in range(2)] == [200, 200]
+    throttle = {"ThrottlingBurstLimit": 1, "ThrottlingRateLimit": 1.0}
+    assert api.client.update_stage(**stage, DefaultRouteSettings=throttle)["DefaultRouteSettings"] == throttle
+    assert [api.post().status_code for _ in range(2)] == [200, 429]
+    api.client.update_stage(**stage, RouteSettings={"POST /predict": {"ThrottlingBurstLimit": 2}})
+    assert [api.post().status_code for _ in range(3)] == [200, 200, 429]
+    after = api.client.get_stage(**stage)
+    for name in ("StageVariables", "CreatedDate"):
+        assert after[name] == before[name]
+    assert after["DefaultRouteSettings"] == throttle
+
+
+def test_update_stage_refuses_what_it_cannot_do(account: Account) -> None:
+    api = Api(account, "stageless", EVENT)
+    for stage, more, said in (
+        ({"ApiId": api.id, "StageName": "other"}, {}, "NotFoundException.*stage identifier"),
+        ({"ApiId": "other", "StageName": "$default"}, {}, "NotFoundException.*API identifier"),
+        ({"ApiId": api.id, "StageName": "$default"}, {"DeploymentId": "d"}, "does not support.*deploymentId"),
+    ):
+        with pytest.raises(botocore.exceptions.ClientError, match=said):
+            api.client.update_stage(**stage, **more)
+
+
 def test_a_function_must_permit_the_gateway(account: Account) -> None:
     api = Api(account, "forbidden", EVENT, "POST /predict", permitted=False)
     assert message(api.post()) == (500, {"message": "Internal Server Error"})
@@ -302,11 +330,12 @@ def test_access_logs(account: Account) -> None:
         "route": "$context.routeKey",
         "status": "$context.status",
         "x": "$context.no",
+        "error": "$context.integrationErrorMessage",
     }
     api = Api(
         account,
         "logged",
-        EVENT,
+        BY_BODY.replace('"a secret detail"', "'a \"quoted\" detail'"),
         "POST /predict",
         AccessLogSettings={
             "DestinationArn": "arn:aws:logs:us-east-1:123456789012:log-group:/api/access",
@@ -315,11 +344,14 @@ def test_access_logs(account: Account) -> None:
     )
     request_id = api.post().headers["apigw-requestid"]
     api.post("/other")
+    api.post(data="raise")
     messages = [
         json.loads(event["message"]) for event in logs.filter_log_events(logGroupName="/api/access")["events"]
     ]
-    assert messages[0] == {"id": request_id, "route": "POST /predict", "status": "200", "x": "-"}
+    nothing = {"x": "-", "error": "-"}
+    assert messages[0] == {"id": request_id, "route": "POST /predict", "status": "200", **nothing}
     assert messages[1]["status"] == "404"
+    assert "detail" in messages[2]["error"]
 
 
 def test_an_imported_definition_serves(account: Account) -> None:

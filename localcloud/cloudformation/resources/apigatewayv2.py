@@ -195,7 +195,8 @@ class Stage(Provider):
         return Made(properties["StageName"])
 
     def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
-        # moto has no UpdateStage; its CreateStage puts the new stage in the place of the old in one step.
+        # UpdateStage would keep what the template no longer names; moto's CreateStage puts the new stage
+        # in the place of the old one.
         self._put(context, properties)
         return current
 
