@@ -7,7 +7,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+)
 
 from pipeline import data, deploy, destroy, evaluate, package, prepare, register, summary, train, upload
 from pipeline.settings import PipelineError, Settings
@@ -28,6 +34,11 @@ STEPS: dict[str, tuple[Callable[[Settings], None], str]] = {
     "destroy": (destroy.run, "delete the stack and all it holds"),
 }
 
+WHICH_CLOUD = (
+    "On AWS: export AWS_DEFAULT_REGION=us-east-1 and AWS_PROFILE=NAME (or other credentials). Offline: "
+    "`.venv/bin/localcloud up` in one terminal, in another `.venv/bin/localcloud run --` before the command"
+)
+
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
@@ -46,6 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     try:
         STEPS[options.step][0](settings)
+    except (NoRegionError, NoCredentialsError, EndpointConnectionError) as error:
+        return _fail(f"{str(error).rstrip('.')}. {WHICH_CLOUD}")
     except (PipelineError, SentimentError, BotoCoreError, ClientError) as error:
         return _fail(f"{error}")
     except OSError as error:

@@ -161,6 +161,7 @@ def connect(patience: dict[str, str]):
         )
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("urllib3").setLevel(logging.CRITICAL)
+    logging.getLogger("databricks.sdk").setLevel(logging.ERROR)
     import mlflow
 
     warnings.simplefilter("ignore")  # importing MLflow has switched its own back on
@@ -249,9 +250,11 @@ def follow(record_file: Path, folder: Path) -> int:
             require_answer(os.environ["MLFLOW_TRACKING_URI"])
             client = connect(WHILE_TRAINING)
             if run is None:
+                from mlflow_registry import registered_name
                 from mlflow_run import LoggedRun
 
                 run = LoggedRun(client, record)
+                registered_name()  # what will keep the model from being registered is told at once
             run.log_progress(record)
             if not more:
                 if record.status == "FINISHED":

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import boto3
 import pytest
 from moto import mock_aws
 
 from pipeline import aws
+from pipeline.__main__ import main
 from pipeline.settings import PipelineError
 
 
@@ -54,3 +57,25 @@ def test_a_missing_region_is_said_plainly(monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     with pytest.raises(PipelineError, match="export AWS_DEFAULT_REGION"):
         aws.region()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "You must specify a region. On AWS: export AWS_DEFAULT_REGION"),
+        ({"AWS_DEFAULT_REGION": "us-east-1"}, "Unable to locate credentials. On AWS: export"),
+    ],
+)
+def test_a_step_without_a_cloud_says_how_to_have_one(settings, message, monkeypatch, tmp_path, capsys):
+    for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_CA_BUNDLE"]:
+        monkeypatch.delenv(name)
+    settings = {**settings, "AWS_EC2_METADATA_DISABLED": "true"}
+    settings |= {f"AWS_{file}_FILE": str(tmp_path / "none") for file in ("CONFIG", "SHARED_CREDENTIALS")}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    aws.client.cache_clear()
+    assert main(["bootstrap", "--build", str(tmp_path)]) == 1
+    aws.client.cache_clear()
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {message}") and "localcloud run --" in said and said.count("\n") == 1
