@@ -29,6 +29,7 @@ import socket
 import sys
 import tarfile
 import tempfile
+import time
 import urllib.error
 import urllib.request
 import warnings
@@ -60,6 +61,7 @@ QUIET = {
 SERVER = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore"}
 NICENESS = 10
 SECONDS_TO_ANSWER = 5.0
+LOOK_SECONDS = 0.2
 LONGEST_REASON = 300
 
 
@@ -116,7 +118,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def serve(port: int, folder: Path) -> int:
-    """Become an MLflow server: a sqlite database and a folder of artefacts, reachable from this machine."""
+    """Run an MLflow server: a sqlite database and a folder of artefacts, reachable from this machine.
+
+    It ends with this process, however that ends, and with the make that started it. Returns the exit status.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -126,6 +131,9 @@ def serve(port: int, folder: Path) -> int:
             taken = f"{uri} is an MLflow server already" if is_mlflow(uri) else f"port {port} is taken"
             print(f"error: {taken}; to start one elsewhere: MLFLOW_PORT=NUMBER", file=sys.stderr)
             return 1
+    # Not at the top: what SageMaker's jobs take along of the project has no selfhost.
+    from selfhost.processes import Program
+
     folder.mkdir(parents=True, exist_ok=True)
     folder = folder.resolve()
     say(f"MLflow  http://{HOST}:{port}  (keeps all in {folder}; Ctrl-C ends it)")
@@ -136,7 +144,22 @@ def serve(port: int, folder: Path) -> int:
         *("--artifacts-destination", str(folder / "artifacts")),
         *("--uvicorn-opts", "--log-level warning"),
     ]
-    os.execve(sys.executable, command, {**os.environ, **QUIET, **SERVER})
+    server = Program("the MLflow server", command, {**QUIET, **SERVER})
+    told: list[int] = []
+
+    def end(number: int, frame: object) -> None:
+        told.append(number)
+        server.release()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+    starter = os.getppid()
+    while (status := server.poll()) is None:
+        # A killed make leaves its commands to another parent. A closed shell does so, too, but on purpose.
+        if "MAKELEVEL" in os.environ and os.getppid() != starter:
+            server.release()
+        time.sleep(LOOK_SECONDS)
+    return 128 + told[0] if told else status
 
 
 def is_mlflow(uri: str) -> bool:
