@@ -16,6 +16,8 @@ for _name, _value in {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    # With SageMaker's plug-in installed, MLflow warns at each request to any other server.
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
     # No word about a missing git.
     "GIT_PYTHON_REFRESH": "quiet",
 }.items():

@@ -182,12 +182,13 @@ def connect(patience: dict[str, str]):
         raise TrackingError(
             f"MLFLOW_TRACKING_URI is SageMaker's {uri}, which needs a plug-in: pip install sagemaker-mlflow"
         )
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("urllib3").setLevel(logging.CRITICAL)
     logging.getLogger("databricks.sdk").setLevel(logging.ERROR)
     import mlflow
 
-    warnings.simplefilter("ignore")  # importing MLflow has switched its own back on
+    # Importing MLflow has switched its own back on.
+    warnings.simplefilter("ignore")
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
     mlflow.set_tracking_uri(uri)
     return mlflow.MlflowClient()
 
