@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sentiment.errors import RecipeError
-from sentiment.ngrams import Pattern, ngram_patterns
+from sentiment.ngrams import NgramFeatures, ngram_patterns
 
 POOLINGS = ("last", "max_mean")
+LONGEST_SKIP = 10
+"""Pairs across more words tell less, and each length is as many n-grams again."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Architecture:
     ending: float
     ngrams: int
     ngram_skip: int
+    negation_scope: int
 
     def __post_init__(self):
         if self.pooling not in POOLINGS:
@@ -36,15 +39,18 @@ class Architecture:
         for name in ("vocab_size", "embedding_dim", "hidden_dim", "head"):
             if getattr(self, name) < 1:
                 raise RecipeError(f"{name} must be at least 1")
-        for name in ("tail", "segment", "ending", "ngrams", "ngram_skip"):
+        for name in ("tail", "segment", "ending", "ngrams", "ngram_skip", "negation_scope"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise RecipeError(f"{name} must not be negative")
         if self.ngrams > 3:
             raise RecipeError("ngrams must be 0 (none) to 3")
+        if self.ngram_skip > LONGEST_SKIP:
+            raise RecipeError(f"ngram_skip must be 0 (none) to {LONGEST_SKIP}")
 
-    def ngram_patterns(self) -> list[Pattern]:
-        """The kinds of n-grams that the wide part knows; none where there is no wide part."""
-        return ngram_patterns(self.ngrams, self.ngram_skip) if self.ngrams else []
+    def ngram_features(self, **known) -> NgramFeatures:
+        """What the wide part sees of a review, where there is one."""
+        patterns = ngram_patterns(self.ngrams, self.ngram_skip)
+        return NgramFeatures(patterns, self.ending, self.negation_scope, **known)
 
     def skipped(self, words: int) -> range:
         """Which of a review's words the LSTM does not read: those between head and tail."""

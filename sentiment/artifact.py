@@ -33,7 +33,7 @@ from sentiment.onnx_graph import FILE_NAME, deep_graph
 if TYPE_CHECKING:  # reading a model folder does not need torch
     from sentiment.model import LSTMClassifier
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 SERVING_FILES = (
     "__init__.py",
     "architecture.py",
@@ -46,6 +46,7 @@ SERVING_FILES = (
     "files.py",
     "html_text.py",
     "model.py",
+    "negation.py",
     "ngram_table.py",
     "ngrams.py",
     "onnx_engine.py",

@@ -48,11 +48,11 @@ class CuckooTable:
 
         All keys without a slot move at once, each to the other of its two; who stood there has none then.
         """
-        owner = np.full(self._slots, -1, dtype=np.int64)
+        owner = np.full(self._slots, -1, dtype=np.int32)
         mixed = _mixed(keys)
-        choices = np.stack([self._slot(mixed >> _HALF), self._slot(mixed & _LOW)])
+        choices = np.stack([self._slot(mixed >> _HALF), self._slot(mixed & _LOW)]).astype(np.int32)
         choice = np.ones(len(keys), dtype=np.int8)
-        homeless = np.arange(len(keys))
+        homeless = np.arange(len(keys), dtype=np.int32)
         for _ in range(ROUNDS):
             if not len(homeless):
                 return owner

@@ -56,7 +56,7 @@ class LSTMClassifier(nn.Module):
         self.lstm = nn.LSTM(a.embedding_dim, a.hidden_dim, batch_first=True, bidirectional=a.bidirectional)
         features = a.hidden_dim * (2 if a.bidirectional else 1) * (2 if a.pooling == "max_mean" else 1)
         self.dense = nn.Linear(features, 1)
-        self.ngrams = NgramTable(a.ngram_patterns(), a.ending) if a.ngrams else None
+        self.ngrams = NgramTable(a.ngram_features()) if a.ngrams else None
         # Weights of the deep and the wide logit, fitted on validation. Where there is no wide part the first
         # is the inverse of a temperature.
         self.register_buffer("mixture", torch.tensor([1.0, 0.0]))

@@ -19,7 +19,7 @@ import torch
 
 from sentiment.channels import Channel
 from sentiment.ngram_table import NgramTable
-from sentiment.ngrams import presence
+from sentiment.ngrams import NgramFeatures
 
 ITERATIONS = 40
 SMOOTHING = 1.0
@@ -37,7 +37,7 @@ def fit_ngrams(
     `fragments` is the weight of the loss on FRAGMENTS pieces of each review, drawn by `seed`; 0 for none.
     """
     reviews = [channel.review(row) for row in range(len(channel))]
-    row, keys, values = _presence(reviews, table)
+    row, keys, values = _presence(reviews, table.features)
     known, column, holders = np.unique(keys, return_inverse=True, return_counts=True)
     kept = holders >= min_reviews
     known, there, place = known[kept], kept[column], np.cumsum(kept) - 1
@@ -53,7 +53,7 @@ def fit_ngrams(
     if fragments:
         random = np.random.default_rng(seed)
         pieces = [piece for _ in range(FRAGMENTS) for piece in draw_fragments(reviews, random)]
-        row_of_piece, keys, values_in_pieces = _presence(pieces, table)
+        row_of_piece, keys, values_in_pieces = _presence(pieces, table.features)
         place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
         there = known[place] == keys
         row = np.concatenate([row, len(labels) + row_of_piece[there]])
@@ -78,9 +78,11 @@ def draw_fragments(reviews: Sequence[np.ndarray], random: np.random.Generator) -
     return pieces
 
 
-def _presence(reviews: Sequence[np.ndarray], table: NgramTable) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _presence(
+    reviews: Sequence[np.ndarray], features: NgramFeatures
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The distinct n-grams of reviews, in order: for each the row of its review, its key, and its value."""
-    held = [presence(ids, table.patterns, table.ending) for ids in reviews]
+    held = [features.presence(ids) for ids in reviews]
     rows = np.repeat(np.arange(len(reviews)), [len(keys) for keys, _ in held])
     return rows, np.concatenate([keys for keys, _ in held]), np.concatenate([values for _, values in held])
 

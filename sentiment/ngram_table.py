@@ -1,23 +1,36 @@
 """The wide part as a module of a torch model, so that its table travels with the other tensors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sentiment.ngrams import KEY_BITS, WORDS_IN_KEYS, Ngrams, Pattern
+from sentiment.negation import word_roles
+from sentiment.ngrams import KEY_BITS, WORDS_IN_KEYS, NgramFeatures, Ngrams
 
 
 class NgramTable(nn.Module):
-    """Sorted keys (int64), a weight (float32) beside each; empty until `fill` or a state_dict fills it."""
+    """Keys (int64, ascending), a weight (float32) beside each, and the roles of words; empty until `fill` or
+    a state_dict fills it."""
 
-    def __init__(self, patterns: Sequence[Pattern], ending: float = 0.0):
+    def __init__(self, features: NgramFeatures):
         super().__init__()
-        self.patterns, self.ending = patterns, ending
+        self._features = features
         self._ngrams: Ngrams | None = None
         self.register_buffer("keys", torch.zeros(0, dtype=torch.int64))
         self.register_buffer("weights", torch.zeros(0))
+        self.register_buffer("roles", torch.from_numpy(features.roles))
+
+    @property
+    def features(self) -> NgramFeatures:
+        return replace(self._features, roles=self.roles.cpu().numpy())
+
+    def learn_roles(self, word_dict: Mapping[str, int], vocab_size: int) -> None:
+        """Take the roles of the first `vocab_size` words from the vocabulary."""
+        self.roles = torch.from_numpy(word_roles(word_dict, vocab_size)).to(self.keys.device)
+        self._ngrams = None
 
     def fill(self, keys: np.ndarray, weights: np.ndarray) -> None:
         device = self.keys.device
@@ -27,7 +40,7 @@ class NgramTable(nn.Module):
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
         # The table's size belongs to the data, not to the architecture.
-        for name in ("keys", "weights"):
+        for name in ("keys", "weights", "roles"):
             if prefix + name in state_dict:
                 setattr(self, name, torch.zeros_like(state_dict[prefix + name], device=self.keys.device))
         self._ngrams = None
@@ -44,8 +57,7 @@ class NgramTable(nn.Module):
     def as_arrays(self) -> Ngrams:
         """The same table for numpy."""
         if self._ngrams is None:
-            keys, weights = self.keys.cpu().numpy(), self.weights.cpu().numpy()
-            self._ngrams = Ngrams(self.patterns, self.ending, keys, weights)
+            self._ngrams = Ngrams(self.features, self.keys.cpu().numpy(), self.weights.cpu().numpy())
         return self._ngrams
 
     def forward(self, reviews: Sequence[np.ndarray]) -> Tensor:

@@ -4,22 +4,26 @@ The n-grams are words in a row and, if wanted, skip-bigrams: two words with some
 "not ... good". N-grams are exact 64-bit keys, and no two are taken for each other. ngram_fit.py fits the
 weights.
 
-The presence of an n-gram has a value, which is larger near the end of a review (ending.py). A review's logit
-is the sum of weight times value over the distinct known n-grams it holds, divided by the Euclidean norm of
-their values.
+A word that a negation reaches is another one than the same word elsewhere (negation.py). The presence of an
+n-gram has a value, which is larger near the end of a review (ending.py). A review's logit is the sum of
+weight times value over the distinct known n-grams it holds, divided by the Euclidean norm of their values.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from sentiment.cuckoo import CuckooTable
 from sentiment.ending import emphasis
+from sentiment.negation import NO_ROLES, negated_runs
 from sentiment.vocabulary import limit
 
 KEY_BITS = 18
-WORDS_IN_KEYS = 1 << KEY_BITS
-"""Word ids take 18 bits of a key, and three of them 54; words beyond them count as infrequent."""
+NEGATED = 1 << KEY_BITS - 1
+"""A word takes 18 bits of a key, and three of them 54; the highest of its bits is set where it is negated."""
+WORDS_IN_KEYS = NEGATED
+"""Words with larger ids count as infrequent."""
 GAP = 1 << 3 * KEY_BITS
 """Set in the key of a skip-bigram, however many words it skips."""
 PLACE_BITS = 8
@@ -35,29 +39,43 @@ def ngram_patterns(order: int, skip: int) -> list[Pattern]:
     return [tuple(range(words)) for words in range(1, order + 1)] + [(0, n + 1) for n in range(1, skip + 1)]
 
 
-def ngram_keys(ids: np.ndarray, patterns: Sequence[Pattern]) -> list[np.ndarray]:
-    """For each pattern the keys (int64) of a review's n-grams, one for each starting place."""
-    ids = limit(ids, WORDS_IN_KEYS).astype(np.int64)
-    found = []
-    for pattern in patterns:
-        starts = max(len(ids) - pattern[-1], 0)
-        keys = np.zeros(starts, dtype=np.int64)
-        for place in pattern:
-            keys = keys << KEY_BITS | ids[place : place + starts]
-        found.append(keys if pattern[-1] < len(pattern) else keys | GAP)
-    return found
+@dataclass(frozen=True, eq=False)
+class NgramFeatures:
+    """What the wide part sees of a review: n-grams of these patterns, and how much each of them counts.
 
+    `ending` is that of ending.py; a negation reaches `negation_scope` words far (0: it reaches none) in the
+    vocabulary whose `roles` these are (negation.py).
+    """
 
-def presence(ids: np.ndarray, patterns: Sequence[Pattern], ending: float) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct n-grams of a review: their keys (int64) in order, and the value (float64) of each, which
-    is that of the last place it stands at."""
-    # The place goes into the lowest bits: one sort brings equal keys together, the last place first.
-    packed = np.concatenate([keys << PLACE_BITS | _to_come(len(keys)) for keys in ngram_keys(ids, patterns)])
-    packed.sort()
-    keys = packed >> PLACE_BITS
-    is_first = np.ones(len(keys), dtype=bool)
-    np.not_equal(keys[1:], keys[:-1], out=is_first[1:])
-    return keys[is_first], emphasis(_PLACES, ending)[packed[is_first] & FAR]
+    patterns: Sequence[Pattern]
+    ending: float = 0.0
+    negation_scope: int = 0
+    roles: np.ndarray = field(default_factory=lambda: NO_ROLES)
+
+    def keys(self, ids: np.ndarray) -> list[np.ndarray]:
+        """For each pattern the keys (int64) of a review's n-grams, one for each starting place."""
+        words = limit(ids, WORDS_IN_KEYS).astype(np.int64)
+        for start, end in negated_runs(ids, self.roles, self.negation_scope):
+            words[start:end] |= NEGATED
+        found = []
+        for pattern in self.patterns:
+            starts = max(len(words) - pattern[-1], 0)
+            keys = np.zeros(starts, dtype=np.int64)
+            for place in pattern:
+                keys = keys << KEY_BITS | words[place : place + starts]
+            found.append(keys if pattern[-1] < len(pattern) else keys | GAP)
+        return found
+
+    def presence(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The distinct n-grams of a review: their keys (int64) in order, and the value (float64) of each,
+        which is that of the last place it stands at."""
+        # The place goes into the lowest bits: one sort brings equal keys together, the last place first.
+        packed = np.concatenate([keys << PLACE_BITS | _to_come(len(keys)) for keys in self.keys(ids)])
+        packed.sort()
+        keys = packed >> PLACE_BITS
+        is_first = np.ones(len(keys), dtype=bool)
+        np.not_equal(keys[1:], keys[:-1], out=is_first[1:])
+        return keys[is_first], emphasis(_PLACES, self.ending)[packed[is_first] & FAR]
 
 
 def _to_come(places: int) -> np.ndarray:
@@ -71,15 +89,15 @@ _PLACES = np.arange(FAR + 1)
 
 
 class Ngrams:
-    """N-grams of these patterns: their keys (int64), and a weight (float32) beside each."""
+    """The keys (int64, ascending) of the known n-grams, and a weight (float32) beside each."""
 
-    def __init__(self, patterns: Sequence[Pattern], ending: float, keys: np.ndarray, weights: np.ndarray):
-        self.patterns, self.ending = patterns, ending
+    def __init__(self, features: NgramFeatures, keys: np.ndarray, weights: np.ndarray):
+        self.features = features
         self._weights = CuckooTable(keys, weights)
 
     def logit(self, ids: np.ndarray) -> float:
         """The logit of a whole review as word ids; 0 where nothing is known."""
-        keys, values = presence(ids, self.patterns, self.ending)
+        keys, values = self.features.presence(ids)
         return float(self._terms(keys, values).sum())
 
     def word_shares(self, ids: np.ndarray) -> np.ndarray:
@@ -87,14 +105,14 @@ class Ngrams:
 
         What an n-gram adds is shared evenly among its words and the places it stands at.
         """
-        distinct, values = presence(ids, self.patterns, self.ending)
+        distinct, values = self.features.presence(ids)
         terms = self._terms(distinct, values)
-        keys = ngram_keys(ids, self.patterns)
+        keys = self.features.keys(ids)
         which = np.searchsorted(distinct, np.concatenate(keys))
         share = (terms / np.bincount(which, minlength=len(terms)))[which]
         shares = np.zeros(len(ids))
         start = 0
-        for pattern, of_pattern in zip(self.patterns, keys, strict=True):
+        for pattern, of_pattern in zip(self.features.patterns, keys, strict=True):
             each = share[start : start + len(of_pattern)] / len(pattern)
             for place in pattern:
                 shares[place : place + len(each)] += each

@@ -43,7 +43,7 @@ class OnnxEngine:
             )
         except Exception as error:  # ONNX Runtime's kinds have no base of their own
             raise ArtifactError(f"{file}: ONNX Runtime cannot load it ({error})") from None
-        small = ("dense.weight", "dense.bias", "mixture", "ngrams.keys", "ngrams.weights")
+        small = ("dense.weight", "dense.bias", "mixture", "ngrams.keys", "ngrams.weights", "ngrams.roles")
         weights = read_weights(loaded, small)
         self._dense, self._bias = weights["dense.weight"][0], float(weights["dense.bias"][0])
         of_deep, of_wide = weights["mixture"].tolist()
@@ -53,9 +53,8 @@ class OnnxEngine:
         self._emphasis = emphasis(to_come, a.ending).astype(np.float32)
         self._ngrams = None
         if a.ngrams:
-            self._ngrams = Ngrams(
-                a.ngram_patterns(), a.ending, weights["ngrams.keys"], weights["ngrams.weights"]
-            )
+            features = a.ngram_features(roles=weights["ngrams.roles"])
+            self._ngrams = Ngrams(features, weights["ngrams.keys"], weights["ngrams.weights"])
 
     def logits(self, reviews: Sequence[np.ndarray]) -> np.ndarray:
         """Logits (N,) of whole reviews as word ids; exactly 0 for one without words."""

@@ -34,11 +34,12 @@ class Recipe:
     """All that a training run depends on besides its data, its seed and its machine.
 
     `ending` is how much more the last word of a review counts than those far from it (ending.py),
-    `ngram_fragments` the weight of the loss on short pieces of the reviews when the n-grams are fitted
-    (ngram_fit.py), `adversarial` how far embeddings move for a second, adversarial pass over each batch
-    (objective.py), `averaging` the decay of the running mean of the weights, which is then the model
-    (averaging.py), and `virtual_adversarial` the weight of the virtual adversarial loss on unlabelled
-    reviews. 0 leaves each of them out.
+    `negation_scope` how many words far a negation changes those after it (negation.py), `ngram_fragments`
+    the weight of the loss on short pieces of the reviews when the n-grams are fitted (ngram_fit.py),
+    `adversarial` how far embeddings move for a second, adversarial pass over each batch (objective.py),
+    `averaging` the decay of the running mean of the weights, which is then the model (averaging.py), and
+    `virtual_adversarial` the weight of the virtual adversarial loss on unlabelled reviews. 0 leaves each of
+    them out.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Recipe:
     ending: float
     ngrams: int
     ngram_skip: int
+    negation_scope: int
     ngram_min_reviews: int
     ngram_c: float
     ngram_fragments: float
@@ -126,6 +128,7 @@ _PREDECESSOR = Recipe(
     ending=0.0,
     ngrams=0,
     ngram_skip=0,
+    negation_scope=0,
     ngram_min_reviews=2,
     ngram_c=30.0,
     ngram_fragments=0.0,
@@ -163,6 +166,7 @@ _FAST = replace(
     segment=32,
     ending=1.0,
     ngrams=3,
+    negation_scope=5,
     ngram_min_reviews=5,
     ngram_c=30.0,
     ngram_fragments=0.05,

@@ -9,7 +9,7 @@ Under torchrun (processes.py) every process goes through the same steps, each wi
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -68,8 +68,9 @@ class Trained:
 
 
 class Trainer:
-    """One training run. `should_stop` is asked after every step; `say` gets the lines that people read;
-    `note_epochs` gets the metrics of all epochs so far when one has ended.
+    """One training run. `word_dict` is the vocabulary of the channels. `should_stop` is asked after every
+    step; `say` gets the lines that people read; `note_epochs` gets the metrics of all epochs so far when one
+    has ended.
 
     Of several `processes` each makes a Trainer of its own with the same data; only the first says and writes.
     """
@@ -79,6 +80,7 @@ class Trainer:
         recipe: Recipe,
         train: Channel,
         validation: Channel,
+        word_dict: Mapping[str, int],
         run: Run,
         say: Say = print,
         should_stop: Callable[[], bool] = lambda: False,
@@ -91,6 +93,7 @@ class Trainer:
         self.note_epochs = note_epochs
         self.say = say if self.processes.is_first else lambda line: None
         self.train_channel, self.validation_channel, self.unlabelled = train, validation, unlabelled
+        self.word_dict = word_dict
         if recipe.virtual_adversarial and unlabelled is None:
             raise ChannelError(
                 f"the recipe {recipe.name} learns from unlabelled reviews as well: give --unlabelled FOLDER, "
@@ -149,6 +152,7 @@ class Trainer:
         if self.model.ngrams is not None:
             started = time.monotonic()
             recipe = self.recipe
+            self.model.ngrams.learn_roles(self.word_dict, recipe.vocab_size)
             fit_ngrams(
                 self.model.ngrams,
                 self.train_channel,

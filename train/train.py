@@ -93,10 +93,18 @@ def train(options: argparse.Namespace) -> None:
         run = Run(options.seed, str(processes.device), bfloat16(options), folder)
 
         def fit(note_epochs: Callable[[list[dict]], None]) -> Trained:
-            channels = training, validation
             with stop_requests() as stop_requested:
                 return Trainer(
-                    chosen, *channels, run, say, stop_requested, note_epochs, processes, unlabelled
+                    chosen,
+                    training,
+                    validation,
+                    word_dict,
+                    run,
+                    say,
+                    stop_requested,
+                    note_epochs,
+                    processes,
+                    unlabelled,
                 ).fit()
 
         if processes.is_first:

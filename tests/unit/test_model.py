@@ -25,6 +25,7 @@ def architecture(**changes) -> Architecture:
         "segment": 8,
         "ngrams": 0,
         "ngram_skip": 0,
+        "negation_scope": 0,
         "ending": 0.8,
     }
     return Architecture(**{**plain, **changes})
@@ -112,6 +113,8 @@ def test_long_reviews_are_cropped_to_both_ends():
         ({"hidden_dim": 0}, "hidden_dim must be at least 1"),
         ({"ngrams": 4}, "ngrams must be 0"),
         ({"ending": -0.1}, "ending must not be negative"),
+        ({"ngram_skip": 11}, "ngram_skip must be 0"),
+        ({"negation_scope": -1}, "negation_scope must not be negative"),
         ({"tail": -1}, "tail must not be negative"),
     ],
 )

@@ -6,7 +6,7 @@ import torch
 from sentiment_fixtures import prepared, tiny_recipe
 
 from sentiment.averaging import WeightAverage
-from sentiment.channels import Channel, read_channel
+from sentiment.channels import Channel, read_channel, read_word_dict
 from sentiment.model import LSTMClassifier, collate
 from sentiment.objective import (
     backpropagate,
@@ -116,12 +116,14 @@ def test_the_average_is_an_exponential_mean_that_begins_fast():
 def test_each_changes_the_model_and_resumes_to_the_same_one(tmp_path, change):
     data = prepared()
     channels = read_channel(data.train, "train"), read_channel(data.validation, "validation")
+    word_dict = read_word_dict(data.train)
 
     def fit(run=None, steps=10**9, **changes):
         calls = iter(range(10**9))
         trainer = Trainer(
             tiny_recipe(epochs=2, **changes),
             *channels,
+            word_dict,
             run or Run(),
             lambda line: None,
             lambda: next(calls) + 1 >= steps,
@@ -147,7 +149,8 @@ def test_no_bias_decides_short_texts():
         np.concatenate([[0], np.cumsum(lengths)]),
         validation.labels[kept],
     )
-    model = Trainer(tiny_recipe(), train, lopsided, Run(), lambda line: None).fit().model
+    word_dict = read_word_dict(data.train)
+    model = Trainer(tiny_recipe(), train, lopsided, word_dict, Run(), lambda line: None).fit().model
     assert model.mixture.sum() > 0
     unheard_of = np.full(5, 1)
     assert float(model.ngrams([unheard_of])[0]) == 0

@@ -27,6 +27,7 @@ def model_of(**shape) -> LSTMClassifier:
         "tail": 0,
         "ngrams": 0,
         "ngram_skip": 0,
+        "negation_scope": 0,
         "ending": 0.0,
     }
     return LSTMClassifier(Architecture(**settings | shape)).eval()

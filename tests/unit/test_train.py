@@ -15,7 +15,7 @@ import torch
 from sentiment_fixtures import ROOT, options_of, prepared, tiny_recipe
 
 from sentiment.artifact import read_model
-from sentiment.channels import Channel, read_channel, write_channel
+from sentiment.channels import Channel, read_channel, read_word_dict, write_channel
 from sentiment.optimisation import learning_rate_factor
 from sentiment.recipes import METRIC_DEFINITIONS, RECIPES
 from sentiment.training import Run, Trainer
@@ -43,7 +43,9 @@ def without_labels(folder):
 
 
 def fit(channels, run=None, should_stop=lambda: False, say=lambda line: None, **changes):
-    return Trainer(tiny_recipe(**changes), *channels, run or Run(), say, should_stop).fit()
+    return Trainer(
+        tiny_recipe(**changes), *channels, read_word_dict(prepared().train), run or Run(), say, should_stop
+    ).fit()
 
 
 def weights(trained):
