@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import boto3
 import pytest
 from botocore.credentials import Credentials
 from managed_mlflow import UNITY_CATALOG, Databricks, SageMaker
+from mlflow import MlflowClient
 from moto.server import ThreadedMotoServer
 
 from selfhost.champion import Champion, RegistryError
 from selfhost.registry import Registry
 from sentiment.artifact import read_model
-from sentiment.files import write_checksums, write_json
 from sentiment.run_record import read_record
 from tests.contract.selfhost_fixtures import Tracking
 from tests.contract.tracking_fixtures import Done, tracking
@@ -71,54 +68,34 @@ def last_line(done: Done) -> str:
     return done.err.splitlines()[-1]
 
 
-def other_model(tmp_path: Path) -> Path:
-    """The same figures under another version."""
-    folder = tmp_path / "other"
-    shutil.copytree(model_folder(), folder)
-    write_json(folder / "metrics.json", {**read_model(folder).metrics, "note": "another"})
-    write_checksums(folder)
-    return folder
-
-
 def test_databricks_keeps_champions_in_unity_catalog(databricks, elsewhere, tmp_path, monkeypatch):
     settings = {**elsewhere, "MLFLOW_REGISTERED_MODEL": UC_NAME}
-    first, second = model_folder(), other_model(tmp_path)
-    done = tracking("databricks", "log", first, **settings)
+    model = model_folder()
+    done = tracking("databricks", "log", model, **settings)
     assert done.status == 0, done.err
     assert f"{UC_NAME} version 1" in done.out and "version 1 is the champion: the first" in done.out
-    again = tracking("databricks", "log", first, **settings)
+    again = tracking("databricks", "log", model, **settings)
     assert again.status == 0 and f"registered already: {UC_NAME} version 1" in again.out
-    other = tracking("databricks", "log", second, **settings)
-    assert other.status == 0 and "version 1 stays champion" in other.out, other.err
-    promoted = tracking("databricks", "promote", "2", **settings)
-    assert promoted.status == 0 and "version 2" in promoted.out
+    promoted = tracking("databricks", "promote", "1", **settings)
+    assert promoted.status == 0 and "version 1" in promoted.out
     assert databricks.refused == []
     # The registry of MLflow's server was asked nothing.
     assert not [path for path in databricks.asked if "/mlflow/registered-models" in path]
 
-    place = tmp_path / "fetched"
-    assert tracking("databricks", "fetch", f"models:/{UC_NAME}@champion", place, **settings).status == 0
-    assert read_model(place).version == read_model(second).version
+    client = MlflowClient("databricks")
+    experiment = client.get_experiment_by_name("/Shared/movie-sentiment")
+    record = read_record(model / "run.json")
+    (run,) = client.search_runs([experiment.experiment_id], f"tags.record = '{record.id}'")
+    assert run.data.params["recipe"] == "fast" and run.info.status == "FINISHED"
 
     for name, value in elsewhere.items():
         monkeypatch.setenv(name, value)
     registry = Registry("databricks", UC_NAME, "champion")
     champion = registry.champion()
-    assert isinstance(champion, Champion) and champion.version == "2"
-    assert read_model(registry.fetch(champion, tmp_path)).version == champion.model
+    assert isinstance(champion, Champion) and (champion.version, champion.run_id) == ("1", run.info.run_id)
+    fetched = registry.fetch(champion, tmp_path)
+    assert read_model(fetched).version == champion.model == read_model(model).version
     assert Registry("databricks", "main.films.no_such", "champion").champion() is None
-
-
-def test_a_run_on_databricks_has_an_experiment_that_is_a_path(databricks, elsewhere):
-    from mlflow import MlflowClient
-
-    done = tracking("databricks", "log", model_folder(), **elsewhere, MLFLOW_REGISTERED_MODEL=UC_NAME)
-    assert done.status == 0, done.err
-    client = MlflowClient("databricks")
-    experiment = client.get_experiment_by_name("/Shared/movie-sentiment")
-    record = read_record(model_folder() / "run.json")
-    (run,) = client.search_runs([experiment.experiment_id], f"tags.record = '{record.id}'")
-    assert run.data.params["recipe"] == "fast" and run.info.status == "FINISHED"
 
 
 @pytest.mark.parametrize(
