@@ -13,6 +13,9 @@ SET ?=
 MODEL ?=
 # Name of the CloudFormation stack: one stack is one whole system.
 STACK ?= movie-sentiment
+# QUICK=1 measures in miniature (make bench); PAGE=http://... is the page that make screenshots shoots.
+QUICK ?=
+PAGE ?=
 # Where the offline cloud listens.
 PORT ?= 4566
 # Where `make mlflow` listens.
@@ -30,7 +33,7 @@ TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/d
 # ---------------------------------------------------------------------------------------------------------------
 
 BIN := .venv/bin
-PIPELINE = $(BIN)/python -m pipeline --sam $(CURDIR)/.venv-sam/bin/sam --stack "$(STACK)" --data "$(DATA)" \
+PIPELINE = $(BIN)/python -m pipeline --sam "$(CURDIR)/.venv-sam/bin/sam" --stack "$(STACK)" --data "$(DATA)" \
 	$(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(MODEL),--model "$(MODEL)") --recipe "$(RECIPE)" $(foreach pair,$(SET),--set "$(pair)")
 
 .DEFAULT_GOAL := help
@@ -41,7 +44,7 @@ MAKEFLAGS += --no-print-directory
 help: ## List the targets
 	@echo "make TARGET [NAME=value ...]"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "names: DATA DATA_PATH RECIPE SET MODEL STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX (explained at the top of the Makefile)"
+	@echo "names: DATA DATA_PATH RECIPE SET MODEL STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE (explained at the top of the Makefile)"
 
 demo: base ## The whole chain, offline, from reviews to a page that answers; stays up until Ctrl-C
 	@$(BIN)/localcloud run --port $(PORT) --stay -- $(MAKE) evaluate deploy summary
@@ -69,7 +72,7 @@ upload: prepare bootstrap ## Put the arrays into S3
 train: upload ## Train the model by a SageMaker training job
 	@$(PIPELINE) train
 
-package: $(if $(MODEL),setup bootstrap,train) ## Check the model and put it where endpoints load it
+package: $(if $(MODEL),$(if $(filter models:% runs:%,$(MODEL)),setup,base) bootstrap,train) ## Check the model and put it where endpoints load it
 	@$(PIPELINE) package
 
 evaluate: package $(if $(MODEL),upload) ## Test the model on held-out reviews by SageMaker batch transform

@@ -46,7 +46,8 @@ export class Sentiment {
         signal,
       });
       if (answer.ok) return answer.json();
-      const wait = 1000 * Number(answer.headers.get("retry-after") ?? 1);
+      // The API gives seconds; what stands before it may give a date.
+      const wait = 1000 * (Number(answer.headers.get("retry-after")) || 1);
       if (![429, 503].includes(answer.status) || Date.now() + wait > giveUp) {
         const body = await answer.json().catch(() => null);
         const unknown = { code: "unknown", message: body?.message ?? answer.statusText };
@@ -63,7 +64,12 @@ if (globalThis.process?.argv[1]?.endsWith("client.mjs")) {
     console.error("usage: node client.mjs API-ADDRESS REVIEW");
     process.exit(2);
   }
-  const { sentiment, probability, words } = await new Sentiment(url).predict(review);
-  console.log(`${sentiment} (${(100 * probability).toFixed(1)} % positive)`);
-  for (const [word, weight] of words) console.log(`${weight.toFixed(3).padStart(8)}  ${word}`);
+  try {
+    const { sentiment, probability, words } = await new Sentiment(url).predict(review);
+    console.log(`${sentiment} (${(100 * probability).toFixed(1)} % positive)`);
+    for (const [word, weight] of words) console.log(`${weight.toFixed(3).padStart(8)}  ${word}`);
+  } catch (error) {
+    console.error(`error: ${error.message}${error.cause ? `: ${error.cause.message}` : ""}`);
+    process.exitCode = 1;
+  }
 }

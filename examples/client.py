@@ -16,7 +16,8 @@ import urllib.request
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-BATCH = 100
+# What the API takes at once, by infra/openapi.yaml and GET /model.
+BATCH_REVIEWS, BATCH_BYTES = 100, 2_000_000
 
 
 class SentimentError(Exception):
@@ -39,13 +40,7 @@ class Sentiment:
 
     def predict_all(self, reviews: Iterable[str]) -> Iterator[dict[str, Any]]:
         """A verdict on each of any number of reviews, or {"error": ...} for one that cannot be read."""
-        batch: list[str] = []
-        for review in reviews:
-            batch.append(review)
-            if len(batch) == BATCH:
-                yield from self._call("/predict/batch", {"reviews": batch})["predictions"]
-                batch = []
-        if batch:
+        for batch in _batches(reviews):
             yield from self._call("/predict/batch", {"reviews": batch})["predictions"]
 
     def vote(self, review: str, verdict: dict[str, Any], right: bool) -> str:
@@ -58,7 +53,7 @@ class Sentiment:
         return self._call("/model")
 
     def _call(self, path: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
-        body = None if content is None else json.dumps(content).encode()
+        body = None if content is None else _json(content)
         request = urllib.request.Request(self.url + path, body, {"content-type": "application/json"})
         give_up = time.monotonic() + self.patience
         while True:
@@ -66,10 +61,35 @@ class Sentiment:
                 with urllib.request.urlopen(request, timeout=60) as answer:
                     return json.load(answer)
             except urllib.error.HTTPError as error:
-                wait = float(error.headers.get("retry-after", 1))
+                wait = _pause(error.headers.get("retry-after", ""))
                 if error.code not in (429, 503) or time.monotonic() + wait > give_up:
                     raise _explained(error) from None
                 time.sleep(wait)
+
+
+def _batches(reviews: Iterable[str]) -> Iterator[list[str]]:
+    """The reviews in order, cut so that each batch is small enough for the API."""
+    batch: list[str] = []
+    size = 0
+    for review in reviews:
+        weight = len(_json(review)) + 2
+        if batch and (len(batch) == BATCH_REVIEWS or size + weight > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(review)
+        size += weight
+    if batch:
+        yield batch
+
+
+def _json(content: Any) -> bytes:
+    """In UTF-8, which is shorter than escapes; half a surrogate pair, which it cannot hold, becomes "?"."""
+    return json.dumps(content, ensure_ascii=False).encode(errors="replace")
+
+
+def _pause(retry_after: str) -> float:
+    """Seconds until the next try. The API gives them; what stands before it may give a date."""
+    return max(1.0, float(retry_after)) if retry_after.isdecimal() else 1.0
 
 
 def _explained(error: urllib.error.HTTPError) -> SentimentError:
@@ -83,8 +103,11 @@ def _explained(error: urllib.error.HTTPError) -> SentimentError:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python client.py API-ADDRESS < reviews.txt")
-    for verdict in Sentiment(sys.argv[1]).predict_all(line.rstrip("\n") for line in sys.stdin):
-        if "error" in verdict:
-            print(f"error\t{verdict['error']['message']}")
-        else:
-            print(f"{verdict['sentiment']}\t{verdict['probability']:.3f}")
+    try:
+        for verdict in Sentiment(sys.argv[1]).predict_all(line.rstrip("\n") for line in sys.stdin):
+            if "error" in verdict:
+                print(f"error\t{verdict['error']['message']}")
+            else:
+                print(f"{verdict['sentiment']}\t{verdict['probability']:.3f}")
+    except (SentimentError, OSError, ValueError) as error:  # no verdict, no connection, no address
+        sys.exit(f"error: {error}")

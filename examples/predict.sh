@@ -13,8 +13,9 @@ call "$api/health"
 echo "Which model is it?"
 call "$api/model"
 
+# --data-raw: a review that begins with @ is no name of a file.
 echo "Positive or negative? A text goes as it is ..."
-call -H 'content-type: text/plain; charset=utf-8' --data-binary "$review" "$api/predict"
+call -H 'content-type: text/plain; charset=utf-8' --data-raw "$review" "$api/predict"
 
 echo "... or as JSON; without the words that moved the verdict it comes sooner"
 call -H 'content-type: application/json' -d '{"review": "A waste of two hours."}' "$api/predict?explain=false"

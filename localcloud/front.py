@@ -16,7 +16,6 @@ from localcloud.cloud import Cloud
 
 log = logging.getLogger(__name__)
 
-DATA_PLANE = "/_aws/execute-api/"
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -33,7 +32,8 @@ class Request(werkzeug.Request):
 class Service(Protocol):
     """Answers the requests it knows.
 
-    May also have `close()`, and `status() -> dict` with what `localcloud status` shows.
+    May also have `close()`, `status() -> dict` with what `localcloud status` shows, and
+    `for_web_pages = True` if it answers what browsers send for a page.
     """
 
     def handle(self, request: Request) -> werkzeug.Response | None:
@@ -59,17 +59,17 @@ class FrontDoor:
         return (answer or moto_app())(environ, start_response)
 
     def _answer(self, request: Request) -> werkzeug.Response | None:
-        if _from_a_web_page(request):
-            return error(
-                403,
-                "AccessDenied",
-                "Only an API's own routes answer web pages, not the cloud's control plane.",
-            )
         if request.mimetype == FORM:
             request.get_data()  # so that a service may use request.form and moto still finds the body
+        from_a_web_page = _from_a_web_page(request)
         for service in self.services:
+            if from_a_web_page and not getattr(service, "for_web_pages", False):
+                continue
             if (answer := service.handle(request)) is not None:
                 return answer
+        if from_a_web_page:
+            message = "Only APIs and websites answer web pages, not the cloud's control plane."
+            return error(403, "AccessDenied", message)
         return None
 
     def close(self) -> None:
@@ -81,10 +81,10 @@ class FrontDoor:
 def _from_a_web_page(request: Request) -> bool:
     """Whether a browser sent this for a page: then any site the person visits could run code on this machine.
 
-    No AWS client sends Origin; browsers send it with every cross-origin request that could change something.
+    No AWS client sends Origin; browsers send it with every request that could change something. Which host
+    the request names proves nothing: anyone's DNS may give any name the address of this machine.
     """
-    api_host = ".execute-api." in request.host
-    return "Origin" in request.headers and not (api_host or request.path.startswith(DATA_PLANE))
+    return "Origin" in request.headers
 
 
 def error(status: int, code: str, message: str) -> werkzeug.Response:

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/WebsiteHosting.html
 import re
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import werkzeug
 import xmltodict
@@ -27,6 +27,8 @@ UNSUPPORTED = ("RedirectAllRequestsTo", "RoutingRules")
 class WebsiteService:
     """Answers requests to `<bucket>.s3-website.localhost` and to the host names that AWS would give."""
 
+    for_web_pages = True
+
     def __init__(self, cloud: Cloud):
         self._cloud = cloud
 
@@ -36,7 +38,7 @@ class WebsiteService:
             return None
         if request.method not in ("GET", "HEAD"):
             return _error(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", found["bucket"])
-        response = self._answer(found["bucket"], unquote(request.path).lstrip("/"))
+        response = self._answer(found["bucket"], request.path.lstrip("/"))
         return response.make_conditional(request) if response.status_code == HTTPStatus.OK else response
 
     def _answer(self, name: str, key: str) -> werkzeug.Response:

@@ -1,6 +1,6 @@
 """Open the walkthrough in JupyterLab and stay until Ctrl-C.
 
-    localcloud run -- python notebooks/open.py [--no-browser]
+    localcloud run -- python notebooks/open.py [--no-browser] [--port NUMBER]
 
 The cells use the cloud that the environment names. Only this machine can reach JupyterLab, and only with
 the token in the address that is opened and printed.
@@ -33,8 +33,11 @@ ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    parser.add_argument(
+        "--port", type=int, default=PORT, help="a free one instead, where it is taken or 0 (%(default)s)"
+    )
     options = parser.parse_args()
-    starter, token, port = os.getppid(), secrets.token_urlsafe(24), usable_port()
+    starter, token, port = os.getppid(), secrets.token_urlsafe(24), usable_port(options.port)
     # SIGHUP: the terminal was closed. SIGINT too: a shell's background jobs are started with it ignored.
     for number in ENDS:
         signal.signal(number, signal.default_int_handler)
@@ -76,9 +79,9 @@ def command(port: int, no_browser: bool) -> list[str]:
     ]
 
 
-def usable_port() -> int:
-    """Jupyter's usual port, or a free one where that is taken."""
-    for port in (PORT, 0):
+def usable_port(wanted: int) -> int:
+    """The wanted port, or a free one where that is taken."""
+    for port in (wanted, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    NoRegionError,
-)
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from pipeline import data, deploy, destroy, evaluate, package, prepare, register, summary, train, upload
 from pipeline.settings import PipelineError, Settings
@@ -34,11 +30,6 @@ STEPS: dict[str, tuple[Callable[[Settings], None], str]] = {
     "destroy": (destroy.run, "delete the stack and all it holds"),
 }
 
-WHICH_CLOUD = (
-    "On AWS: export AWS_DEFAULT_REGION=us-east-1 and AWS_PROFILE=NAME (or other credentials). Offline: "
-    "`.venv/bin/localcloud up` in one terminal, in another `.venv/bin/localcloud run --` before the command"
-)
-
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
@@ -57,8 +48,11 @@ def main(arguments: list[str] | None = None) -> int:
     )
     try:
         STEPS[options.step][0](settings)
-    except (NoRegionError, NoCredentialsError, EndpointConnectionError) as error:
-        return _fail(f"{str(error).rstrip('.')}. {WHICH_CLOUD}")
+    except NoCredentialsError:
+        return _fail(
+            "no AWS credentials were found: export AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY (without AWS there is `make demo`)"
+        )
     except (PipelineError, SentimentError, BotoCoreError, ClientError) as error:
         return _fail(f"{error}")
     except OSError as error:
@@ -73,9 +67,15 @@ def _fail(message: str) -> int:
     return 1
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, without the screenful of usage: the person has typed `make`."""
+        self.exit(2, f"error: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
     default = Settings()
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m pipeline",
         description="From reviews to a running service, a step at a time.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -96,7 +96,9 @@ def _parser() -> argparse.ArgumentParser:
         help="override a hyperparameter",
     )
     parser.add_argument("--model", help="take this model: a folder, a model.tar.gz, models:/... or runs:/...")
-    parser.add_argument("--stack", default=default.stack, help="name of the CloudFormation stack")
+    parser.add_argument(
+        "--stack", type=_stack_name, default=default.stack, help="name of the CloudFormation stack"
+    )
     parser.add_argument("--sam", default=default.sam, help="the SAM CLI")
     parser.add_argument("--train-instance-type", default=default.train_instance_type)
     parser.add_argument("--transform-instance-type", default=default.transform_instance_type)
@@ -105,6 +107,15 @@ def _parser() -> argparse.ArgumentParser:
         "--build", type=Path, default=default.build, help="folder for everything that is made"
     )
     return parser
+
+
+def _stack_name(text: str) -> str:
+    """CloudFormation's form, and short enough for the names of jobs: 63 characters that begin with it."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,34}", text):
+        raise argparse.ArgumentTypeError(
+            f"'{text}' cannot name a stack: a letter first, then up to 34 letters, digits and hyphens"
+        )
+    return text
 
 
 def _assignment(text: str) -> tuple[str, str]:

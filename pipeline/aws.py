@@ -12,18 +12,22 @@ from botocore.exceptions import ClientError
 from tqdm import tqdm
 
 from pipeline.settings import PipelineError
+from sentiment.files import written_aside
 
 
 @cache
 def client(service: str) -> Any:
-    return boto3.client(service)
+    return boto3.client(service, region_name=region())
 
 
 def region() -> str:
     """The region of this run, from the usual AWS settings."""
     name = boto3.session.Session().region_name
     if not name:
-        raise PipelineError("no AWS region is set: export AWS_DEFAULT_REGION, e.g. us-east-1")
+        raise PipelineError(
+            "no AWS region is set: export AWS_DEFAULT_REGION, e.g. us-east-1 "
+            "(without AWS there is `make demo`)"
+        )
     return name
 
 
@@ -68,12 +72,9 @@ def write_json(content: Any, uri: str) -> None:
 def download(uri: str, file: Path) -> None:
     """Fetch an object; the file appears only when it is whole."""
     bucket, key = split_uri(uri)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(file.name + ".part")
     size = client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"]
-    with _bar(file.name, size) as bar:
-        client("s3").download_file(bucket, key, str(part), Callback=bar.update)
-    part.replace(file)
+    with written_aside(file) as aside, _bar(file.name, size) as bar:
+        client("s3").download_file(bucket, key, str(aside), Callback=bar.update)
 
 
 def empty_bucket(bucket: str) -> int:

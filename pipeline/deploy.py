@@ -16,6 +16,9 @@ from pipeline.package import packaged
 from pipeline.settings import PROJECT, Settings
 
 WEBSITE = PROJECT / "website"
+# Browsers ask each time whether a file is still the same: modules of two versions would not fit together.
+# CloudFront keeps them, until the invalidation below.
+CACHE_CONTROL = "public, max-age=0, s-maxage=86400, must-revalidate"
 
 
 def bootstrap(settings: Settings) -> None:
@@ -59,7 +62,7 @@ def publish(settings: Settings) -> None:
         if kind.startswith("text/"):
             kind += "; charset=utf-8"
         aws.client("s3").put_object(
-            Bucket=bucket, Key=name, Body=body, ContentType=kind, CacheControl="public, max-age=300"
+            Bucket=bucket, Key=name, Body=body, ContentType=kind, CacheControl=CACHE_CONTROL
         )
     aws.client("cloudfront").create_invalidation(
         DistributionId=stack.output(settings, "DistributionId"),

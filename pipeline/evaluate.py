@@ -12,6 +12,7 @@ from pipeline.console import say, shown, step
 from pipeline.package import packaged
 from pipeline.report import calibration, draw_calibration, draw_confusion_matrix, evaluation
 from pipeline.settings import PipelineError, Settings
+from sentiment.files import written_aside
 
 
 def run(settings: Settings) -> None:
@@ -38,13 +39,11 @@ def run(settings: Settings) -> None:
         "calibration": calibration(labels, probabilities),
     }
 
-    report.parent.mkdir(parents=True, exist_ok=True)
     pictures = report.with_name("confusion.png"), report.with_name("calibration.png")
     draw_confusion_matrix(result, pictures[0])
     draw_calibration(result["calibration"], pictures[1])
-    part = report.with_suffix(".part")
-    part.write_text(json.dumps(result, indent=2) + "\n")
-    part.replace(report)
+    with written_aside(report) as aside:
+        aside.write_text(json.dumps(result, indent=2) + "\n")
     describe(uri, result)
     say("wrote: " + ", ".join(map(shown, (report, *pictures))))
     tracking.log_if_wanted("test", inputs.model_file(settings, key), report)

@@ -10,6 +10,7 @@ import json
 import shutil
 import tarfile
 import tempfile
+import zlib
 from pathlib import Path
 
 from pipeline import inputs, tracking
@@ -18,6 +19,9 @@ from pipeline.settings import PipelineError, Settings
 from sentiment.errors import ArtifactError
 from sentiment.files import CHECKSUMS, written_aside
 from sentiment.run_record import FILE_NAME
+
+# What tarfile raises for an archive that is cut off or damaged, besides an error of its own.
+UNREADABLE = (tarfile.TarError, zlib.error, EOFError, OSError)
 
 
 def model_key(settings: Settings) -> str:
@@ -42,7 +46,7 @@ def _take(settings: Settings, scratch: Path) -> str:
         try:
             with tarfile.open(archive) as opened:
                 opened.extractall(folder, filter="data")
-        except (tarfile.TarError, OSError) as error:
+        except UNREADABLE as error:
             raise PipelineError(f"MODEL={given} is no readable model.tar.gz ({error})") from error
     elif not folder.is_dir():
         raise PipelineError(

@@ -7,7 +7,7 @@ import tempfile
 
 from pipeline import aws, inputs, stack
 from pipeline.console import say, shown, step
-from pipeline.given_model import model_key
+from pipeline.given_model import UNREADABLE, model_key
 from pipeline.settings import PipelineError, Settings
 from sentiment.errors import ArtifactError
 
@@ -40,7 +40,7 @@ def packaged(settings: Settings) -> tuple[str, str]:
                 with tarfile.open(file) as archive:
                     archive.extractall(folder, filter="data")
                 predictor = Predictor.from_folder(folder)
-            except (tarfile.TarError, ArtifactError, OSError) as error:
+            except (*UNREADABLE, ArtifactError) as error:
                 raise PipelineError(
                     f"{shown(file)} is no usable model ({error}): delete it and run `make train` again"
                 ) from error

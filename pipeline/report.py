@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sentiment.calibration import reliability
+from sentiment.files import written_aside
 
 
 def evaluation(labels: list[int], probabilities: list[float]) -> dict[str, Any]:
@@ -104,6 +105,5 @@ def draw_calibration(result: dict[str, Any], file: Path) -> None:
 
 
 def _save(figure: Any, file: Path) -> None:
-    part = file.with_suffix(".part")
-    figure.savefig(part, format="png", dpi=150)
-    part.replace(file)
+    with written_aside(file) as aside:
+        figure.savefig(aside, format="png", dpi=150)

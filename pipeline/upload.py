@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from pipeline import aws, inputs, stack
 from pipeline.console import say, step
 from pipeline.settings import Settings
@@ -23,11 +21,5 @@ def run(settings: Settings) -> None:
     for file, name in zip(files, names, strict=True):
         aws.upload(file, f"{target}/{name}")
     # Last, so that it is there only when everything else is.
-    put_json(manifest, {"files": names})
+    aws.write_json({"files": names}, manifest)
     say(f"wrote: {target} ({len(files)} files, {sum(file.stat().st_size for file in files) / 1e6:.1f} MB)")
-
-
-def put_json(uri: str, content: object) -> None:
-    bucket, key = aws.split_uri(uri)
-    body = json.dumps(content, indent=2).encode()
-    aws.client("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")

@@ -121,6 +121,10 @@ class Environment:
         except InstallError as error:
             self.error = error
             self.state = "failed"
+        except OSError as error:
+            reason = f"{error.strerror}: {error.filename}" if error.filename else f"{error}"
+            self.error = InstallError(f"{self.folder.name} could not be made: {reason}")
+            self.state = "failed"
 
     def _run(self, command: list[str]) -> None:
         environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}

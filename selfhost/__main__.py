@@ -28,14 +28,20 @@ class StartError(Exception):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run until Ctrl-C or a failure. Returns the exit status; errors are one line on standard error."""
+    """Run until Ctrl-C or a failure. Returns the exit status; errors are one line on standard error.
+
+    Ctrl-C is the way to end a system that serves, and so 0; before that it is 130.
+    """
     options = parse(arguments)
     # SIGINT too: a shell starts what runs in the background with Ctrl-C ignored.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupted)
     programs: list[Program] = []
+    serving = False
     try:
-        run(options, programs)
+        web, mlflow = start(options, programs)
+        serving = True
+        watch(web, mlflow)
     except StartError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -44,13 +50,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         print("\nstopping", flush=True)
-        return 130
+        return 0 if serving else 130
     finally:
         stop(programs)
 
 
-def run(options: argparse.Namespace, programs: list[Program]) -> NoReturn:
-    """Start everything in order, note it in `programs`, and watch over it."""
+def start(options: argparse.Namespace, programs: list[Program]) -> tuple[Program, Program | None]:
+    """Start everything in order and note it in `programs`; the web server, and MLflow's if it is ours."""
     require_free(options.port, "WEB_PORT")
     uri, mlflow = tracking_server(options, programs)
     environment = {
@@ -71,7 +77,7 @@ def run(options: argparse.Namespace, programs: list[Program]) -> NoReturn:
     programs.append(web)
     wait_for(f"{address}/health", web)
     tell(address, uri, options)
-    watch(web, mlflow)
+    return web, mlflow
 
 
 def tracking_server(options: argparse.Namespace, programs: list[Program]) -> tuple[str, Program | None]:
@@ -186,10 +192,17 @@ def _interrupted(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def _port(text: str) -> int:
+    port = int(text) if text.isdecimal() else 0
+    if not 0 < port < 65536:
+        raise argparse.ArgumentTypeError(f"'{text}' is no port: a number from 1 to 65535")
+    return port
+
+
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m selfhost", description=__doc__)
-    parser.add_argument("--port", type=int, default=5000, help="of the page and the API (%(default)s)")
-    parser.add_argument("--mlflow-port", type=int, default=5001, help="of MLflow's server (%(default)s)")
+    parser.add_argument("--port", type=_port, default=5000, help="of the page and the API (%(default)s)")
+    parser.add_argument("--mlflow-port", type=_port, default=5001, help="of MLflow's server (%(default)s)")
     trainer.add_arguments(parser)
     return parser.parse_args(arguments)
 

@@ -21,6 +21,8 @@ from sentiment.errors import ArtifactError
 FOLLOW_SECONDS = 0.5
 # The longest between two questions: while the registry is away, and while the champion's files are broken.
 PATIENCE_SECONDS = 60.0
+# From a tenth of a second to beyond that.
+MOST_DOUBLINGS = 10
 JITTER = 0.2
 # Loads whatever a first prediction loads, before a person waits for it.
 WARM_UP = "A film to warm up with."
@@ -60,10 +62,18 @@ class Watch:
     def _run(self) -> None:
         ask_at = time.monotonic()
         while not self._stopped.is_set():
-            if self._cache.lock() and time.monotonic() >= ask_at:
+            if self._may_fetch() and time.monotonic() >= ask_at:
                 ask_at = self.ask() + time.monotonic()
             self.follow()
             self._stopped.wait(min(FOLLOW_SECONDS, self._poll_seconds))
+
+    def _may_fetch(self) -> bool:
+        """Whether it is this process that asks the registry. A cache that cannot be written ends no watch."""
+        try:
+            return self._cache.lock()
+        except OSError as error:
+            self._tell(str(error))
+            return False
 
     def follow(self) -> None:
         """Serve what the cache holds, if that is not served already. Any thread may call it, and waits."""
@@ -77,7 +87,7 @@ class Watch:
             try:
                 predictor = cached.predictor()
                 predictor.explain([WARM_UP])
-            except ArtifactError as error:
+            except (ArtifactError, OSError) as error:
                 self._broken = cached
                 log.error(
                     "a model in the cache is broken", **fields(champion=str(cached.champion), why=str(error))
@@ -101,7 +111,9 @@ class Watch:
             log.exception("watching the registry failed")
         else:
             self._failures = 0
-        pause = min(self._poll_seconds * 2**self._failures, max(self._poll_seconds, PATIENCE_SECONDS))
+        longest = max(self._poll_seconds, PATIENCE_SECONDS)
+        # Of a power alone: after a day of failures it would be too large for a float.
+        pause = min(self._poll_seconds * 2 ** min(self._failures, MOST_DOUBLINGS), longest)
         return pause * random.uniform(1 - JITTER, 1 + JITTER)
 
     def _update(self, source: Source) -> None:

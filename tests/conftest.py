@@ -118,7 +118,7 @@ def cloud() -> Iterator[RunningCloud]:
             yield RunningCloud(port)
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(30)
+            process.wait(60)
 
 
 def _wait_until_it_answers(url: str, process: subprocess.Popen) -> None:

@@ -1,6 +1,7 @@
 """The CloudFormation API: stacks and change sets, deployed by threads while clients follow the events."""
 
 import logging
+import re
 import threading
 import uuid
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from localcloud.protocol import ApiError, ModelledApi
 log = logging.getLogger(__name__)
 
 API_VERSION = "2010-05-15"
+STACK_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
 HEAD_START_SECONDS = 5
 """Small stacks are done in this time; boto3's waiters would look again only after 15 or 30 seconds."""
 
@@ -267,6 +269,11 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
     # Deploying
 
     def _new_stack(self, name: str, status: str, request: dict[str, Any]) -> Stack:
+        if not STACK_NAME.fullmatch(name):
+            raise ValidationError(
+                f"1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: "
+                f"Member must satisfy regular expression pattern: {STACK_NAME.pattern}"
+            )
         return Stack(
             id=self._arn(f"stack/{name}/{uuid.uuid4()}"),
             name=name,

@@ -64,7 +64,7 @@ class Edge:
 
     def _answer(self, request: werkzeug.Request) -> werkzeug.Response:
         config = self.config
-        path = unquote(request.path).lstrip("/")
+        path = request.path.lstrip("/")
         if request.method not in ("GET", "HEAD"):
             return _plain_error(
                 HTTPStatus.FORBIDDEN, "This distribution is not configured to allow this HTTP request method."

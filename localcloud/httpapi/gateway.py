@@ -66,6 +66,8 @@ class _Exchange:
 class HttpApiService:
     """Serves the APIs that moto keeps. `timeout` caps every integration; tests shorten it."""
 
+    for_web_pages = True
+
     def __init__(
         self,
         cloud: Cloud,

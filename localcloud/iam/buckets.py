@@ -5,11 +5,13 @@ from typing import Any
 import werkzeug
 
 from localcloud.cloud import Cloud
-from localcloud.iam.calls import S3_HOST
+from localcloud.iam.calls import bucket_of_host
 from localcloud.iam.policy import Access, Decision, evaluate
 from localcloud.iam.resources import resource_policies
 
 READS = ("s3:GetObject", "s3:GetObjectVersion")
+OTHER_HOSTS = (".execute-api.", ".s3-website")
+"""Of services that check for themselves who may do what."""
 OWNERS_LAST_RESORT = ("s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy")
 """So that no policy locks the owner out for good."""
 
@@ -29,14 +31,9 @@ def bucket_named_in(cloud: Cloud, request: werkzeug.Request) -> Any | None:
     """moto's record of the bucket that an S3 request is about, by host name or path, if there is one."""
     from moto.s3.models import s3_backends
 
-    host = request.host.partition(":")[0]
-    by_host = S3_HOST.fullmatch(host)
-    if by_host:
-        name = by_host["bucket"]
-    elif host in (cloud.host, "localhost") or host.startswith("s3."):
-        name = request.path.lstrip("/").partition("/")[0]
-    else:
+    if any(other in request.host for other in OTHER_HOSTS):
         return None
+    name = bucket_of_host(request) or request.path.lstrip("/").partition("/")[0]
     return s3_backends[cloud.account_id]["aws"].buckets.get(name)
 
 

@@ -17,7 +17,6 @@ CREDENTIAL = re.compile(
     r"Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]*)/(?P<service>[^/]+)/aws4_request", re.IGNORECASE
 )
 CBOR_PATH = re.compile(r"/service/[^/]+/operation/(?P<operation>\w+)")
-S3_HOST = re.compile(r"(?P<bucket>.+)\.s3[.-](?!website).+")
 REST_MODELS = {"sagemaker": "sagemaker-runtime", "apigateway": "apigatewayv2"}
 """Signing names under which the REST service has another name in botocore."""
 REST_XML_FORMS = {"s3": "s3", "cloudfront": "query", "route53": "query"}
@@ -56,6 +55,17 @@ def signature_of(request: werkzeug.Request) -> Signature | None:
     return None
 
 
+def bucket_of_host(request: werkzeug.Request) -> str | None:
+    """The bucket that the request's host names, None where its path does.
+
+    As moto sees it, which will answer: it takes the first label of almost any name for a bucket.
+    """
+    from moto.s3.responses import S3Response
+    from moto.s3.utils import bucket_name_from_url
+
+    return bucket_name_from_url(request.url) if S3Response.subdomain_based_buckets(request) else None
+
+
 def call_of(request: werkzeug.Request, service: str) -> Call:
     """The call that a request to the service with this signing name makes."""
     if target := request.headers.get("X-Amz-Target"):
@@ -79,8 +89,8 @@ def _json_body(request: werkzeug.Request) -> dict[str, Any]:
 
 def _rest_call(request: werkzeug.Request, service: str) -> Call:
     path = request.path
-    if service == "s3" and (host := S3_HOST.fullmatch(request.host.partition(":")[0])):
-        path = f"/{host['bucket']}{path}"
+    if service == "s3" and (bucket := bucket_of_host(request)):
+        path = f"/{bucket}{path}"
     form = REST_XML_FORMS.get(service, "rest-json")
     best: tuple[tuple[int, int], _Operation, Call] | None = None
     for operation in _operations(REST_MODELS.get(service, service)):

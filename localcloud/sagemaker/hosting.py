@@ -159,6 +159,9 @@ class ModelServer:
             self._deadline = time.monotonic() + INVOCATION_SECONDS
             try:
                 self._launch()
+                if self._stopping.is_set():  # `stop()` may have looked before this process was there
+                    self._cloud.processes.discard(self._process)
+                    return
                 self._wait_until_healthy()
             except JobFailed as failure:
                 log.warning("%s: %s", self._name, failure)

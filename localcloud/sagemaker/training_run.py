@@ -54,6 +54,8 @@ class TrainingRun:
         self._folder = cloud.state_dir / "training" / record.name
         self._ml = self._folder / "ml"
         self._stop_requested = threading.Event()
+        self._status_lock = threading.RLock()
+        self._over = False
         self._out_of_time = False
         output = self._request["OutputDataConfig"]
         self._output = join_uri(output["S3OutputPath"], record.name, "output")
@@ -67,9 +69,10 @@ class TrainingRun:
 
     def stop(self) -> None:
         """Asks for the end: SIGTERM, STOP_GRACE_SECONDS later SIGKILL; what was saved is uploaded."""
-        if not self._stop_requested.is_set():
-            self._stop_requested.set()
-            self._enter("Stopping", TrainingJobStatus="Stopping")
+        with self._status_lock:  # a job that has just ended must not go back to Stopping, for good
+            if not self._over and not self._stop_requested.is_set():
+                self._stop_requested.set()
+                self._enter("Stopping", TrainingJobStatus="Stopping")
 
     def _run(self) -> None:
         reason, ending = None, "Completed"
@@ -247,13 +250,14 @@ class TrainingRun:
     def _enter(self, status: str, **fields: object) -> None:
         """Goes on to the next secondary status."""
         now = time.time()
-        former = [dict(transition) for transition in self._record.live.get("SecondaryStatusTransitions", ())]
-        if former:
-            former[-1].setdefault("EndTime", now)
-        transition = {"Status": status, "StartTime": now, "StatusMessage": MESSAGES[status]}
-        self._record.update(
-            SecondaryStatus=status, SecondaryStatusTransitions=[*former, transition], **fields
-        )
+        with self._status_lock:
+            former = [dict(each) for each in self._record.live.get("SecondaryStatusTransitions", ())]
+            if former:
+                former[-1].setdefault("EndTime", now)
+            transition = {"Status": status, "StartTime": now, "StatusMessage": MESSAGES[status]}
+            self._record.update(
+                SecondaryStatus=status, SecondaryStatusTransitions=[*former, transition], **fields
+            )
 
     def _finish(self, ending: str, reason: str | None) -> None:
         now = time.time()
@@ -266,5 +270,7 @@ class TrainingRun:
         }
         if reason:
             fields["FailureReason"] = reason[:FAILURE_CHARACTERS]
-        self._enter(ending, **fields)
+        with self._status_lock:
+            self._over = True
+            self._enter(ending, **fields)
         self._record.live["SecondaryStatusTransitions"][-1]["EndTime"] = now

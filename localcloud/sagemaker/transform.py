@@ -133,6 +133,8 @@ class TransformRun:
         self._cloud, self._record, self._role = cloud, record, role
         self._request, self._processing = record.request, processing
         self._stop_requested = threading.Event()
+        self._status_lock = threading.Lock()
+        self._over = False
         self._stream = f"{record.name}/{instance_id()}"
         self._server = ModelServer(
             cloud, f"transform {record.name}", container, role, LOG_GROUP, self._stream
@@ -142,8 +144,10 @@ class TransformRun:
         threading.Thread(target=self._run, daemon=True, name=f"transform {self._record.name}").start()
 
     def stop(self) -> None:
-        self._stop_requested.set()
-        self._record.update(TransformJobStatus="Stopping")
+        with self._status_lock:  # a job that has just ended must not go back to Stopping, for good
+            if not self._over:
+                self._stop_requested.set()
+                self._record.update(TransformJobStatus="Stopping")
 
     def _run(self) -> None:
         status, reason = "Completed", None
@@ -161,7 +165,9 @@ class TransformRun:
         if reason:
             self._report(reason)
             self._record.update(FailureReason=reason[:1024])
-        self._record.update(TransformJobStatus=status, TransformEndTime=time.time())
+        with self._status_lock:
+            self._over = True
+            self._record.update(TransformJobStatus=status, TransformEndTime=time.time())
 
     def _transform(self) -> None:
         uri, output = _s3_source(self._request)["S3Uri"], self._request["TransformOutput"]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import chromium
 import pytest
 from page_site import Site
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 # Chromium must not look for updates or synchronise while tests run.
 ARGUMENTS = [
@@ -20,6 +20,9 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
+
+# Playwright's own five seconds are too few where a training runs beside the browser.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")

@@ -191,7 +191,7 @@ class _ApiHandler(BaseHTTPRequestHandler):
 
     def _answer(self, reply: Reply) -> None:
         if reply.after:
-            reply.after.wait(10)
+            reply.after.wait(60)
         if reply.hang_up:
             self.close_connection = True
             return

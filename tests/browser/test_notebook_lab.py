@@ -25,7 +25,7 @@ def lab(cloud):
     """The process and the address that it prints."""
     command = [sys.executable, "-m", "localcloud", "run", "--port", str(cloud.port), "--"]
     process = subprocess.Popen(
-        [*command, sys.executable, "notebooks/open.py", "--no-browser"],
+        [*command, sys.executable, "notebooks/open.py", "--no-browser", "--port", "0"],
         cwd=PROJECT,
         text=True,
         stdout=subprocess.PIPE,

@@ -22,6 +22,10 @@ def handler(event, context):
     global calls
     calls += 1
     match event:
+        case {"begun": begun, "until": end}:
+            open(begun, "w").close()
+            while not os.path.exists(end):
+                time.sleep(0.05)
         case {"sleep": seconds}:
             time.sleep(seconds)
         case {"exit": status}:

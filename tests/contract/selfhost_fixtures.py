@@ -279,7 +279,8 @@ class Web(Server):
         def all_serve() -> bool:
             said = [line for line in self.lines() if line["message"] == "serving a model"]
             latest = {line["process"]: line["model"] for line in said}
-            return all(latest.get(worker.pid) == version for worker in self.workers())
+            workers = self.workers()
+            return bool(workers) and all(latest.get(worker.pid) == version for worker in workers)
 
         wait_until(all_serve)
 

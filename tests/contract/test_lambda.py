@@ -217,11 +217,13 @@ def test_an_endpoint_that_hangs_up_and_one_out_of_reach(relay, monkeypatch):
 
 
 def test_a_silent_endpoint_is_waking_up_unless_it_has_just_answered(relay, monkeypatch):
-    monkeypatch.setattr(relay.modules.endpoint, "client", short_reads(relay.aws.url))
-    monkeypatch.setattr(relay.modules.endpoint, "PAUSES_SECONDS", ())
-    silent = Answer(seconds=0.6)
+    endpoint, patient = relay.modules.endpoint, relay.modules.endpoint.client
+    impatient = short_reads(relay.aws.url)
+    monkeypatch.setattr(endpoint, "PAUSES_SECONDS", ())
+    silent = Answer(seconds=60)
 
     relay.aws.answers = [silent]
+    monkeypatch.setattr(endpoint, "client", impatient)
     waking = relay.ask({"review": REVIEW})
     assert (waking.status, waking.body["error"]["code"]) == (503, "not_ready")
     assert "waking up" in waking.body["error"]["message"]
@@ -229,8 +231,10 @@ def test_a_silent_endpoint_is_waking_up_unless_it_has_just_answered(relay, monke
     assert len(relay.aws.asked) == 1
 
     relay.aws.answers = [Answer(), silent]
+    monkeypatch.setattr(endpoint, "client", patient)
     assert relay.ask({"review": REVIEW}).status == 200
-    relay.now += relay.modules.endpoint.AWAKE_SECONDS - 1
+    relay.now += endpoint.AWAKE_SECONDS - 1
+    monkeypatch.setattr(endpoint, "client", impatient)
     slow = relay.ask({"review": REVIEW})
     assert (slow.status, slow.body["error"]["code"]) == (504, "timed_out")
     assert "retry-after" not in slow.headers
@@ -259,9 +263,11 @@ def test_an_endpoint_that_failed_is_not_asked_again(relay):
     assert len(relay.aws.asked) == 1
 
 
-def test_the_endpoint_is_not_asked_when_its_answer_would_come_too_late(relay):
+def test_the_endpoint_is_not_asked_when_its_answer_would_come_too_late(relay, monkeypatch):
     relay.aws.fails(429, "ThrottlingException")
-    relay.seconds_left = relay.modules.endpoint.CALL_SECONDS + 0.005
+    # Time for one call, and for no second one after such a pause.
+    monkeypatch.setattr(relay.modules.endpoint, "PAUSES_SECONDS", (600,))
+    relay.seconds_left = relay.modules.endpoint.CALL_SECONDS + 200
     assert relay.ask({"review": REVIEW}).status == 429
     assert len(relay.aws.asked) == 1
 

@@ -367,6 +367,12 @@ def test_what_cannot_be_made_is_refused_before_anything_is(stacks, resource, mes
         stacks.describe("refused")
 
 
+@pytest.mark.parametrize("name", ["my_stack", "my stack", "1st", "s" * 129])
+def test_a_name_that_no_stack_can_have_is_refused(stacks, name):
+    with pytest.raises(botocore.exceptions.ClientError, match="at 'stackName' failed to satisfy constraint"):
+        stacks.create(name, GROUPS)
+
+
 def test_roles_need_an_acknowledgement(stacks):
     template = {"Resources": {"Role": {"Type": "AWS::IAM::Role", "Properties": TRUST}}}
     with pytest.raises(stacks.client.exceptions.InsufficientCapabilitiesException, match="CAPABILITY_IAM"):

@@ -124,6 +124,7 @@ def test_the_page_is_served_on_a_port_of_its_own(cloud, site):
     status, headers, body = fetch(site["Url"] + "/", method="HEAD")
     assert (status, body, headers["Content-Length"]) == (200, b"", str(len(PAGE)))
     assert fetch(site["Url"] + "/a%20file%20%C3%A9.txt")[2] == b"named"
+    assert fetch(site["Url"] + "/a%2520file%20%C3%A9.txt")[0] == 404, "decoded once"
 
 
 def test_the_headers_policy_is_applied_and_its_csp_names_local_addresses(cloud, site):

@@ -45,7 +45,7 @@ def tail(answer: dict[str, Any]) -> str:
     return base64.b64decode(answer["LogResult"]).decode()
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 10) -> None:
+def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -207,15 +207,17 @@ def test_an_event_must_be_json(account: Account, echo: str) -> None:
     assert error["Error"]["Code"] == "InvalidRequestContentException"
 
 
-def test_reserved_concurrency_throttles(account: Account) -> None:
+def test_reserved_concurrency_throttles(account: Account, tmp_path: Path) -> None:
     account.function("scarce")
     client = account.client("lambda")
     client.put_function_concurrency(FunctionName="scarce", ReservedConcurrentExecutions=1)
     invoke(account, "scarce", {})
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        busy = pool.submit(invoke, account, "scarce", {"sleep": 4})
-        time.sleep(1)
+        begun, end = tmp_path / "begun", tmp_path / "end"
+        busy = pool.submit(invoke, account, "scarce", {"begun": str(begun), "until": str(end)})
+        eventually(begun.exists)
         error = refusal(lambda: invoke(account, "scarce", {}))
+        end.touch()
         assert error["ResponseMetadata"]["HTTPStatusCode"] == 429
         assert error["Error"]["Code"] == "TooManyRequestsException"
         assert error["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"

@@ -59,7 +59,7 @@ def test_metrics_reach_cloudwatch(aws):
 
 
 def test_log_lines_appear_while_the_job_runs(aws):
-    name = aws.train({"say": "still running", "sleep": 30})
+    name = aws.train({"say": "still running", "sleep": 300})
 
     def lines():
         try:
@@ -67,7 +67,7 @@ def test_log_lines_appear_while_the_job_runs(aws):
         except (ClientError, IndexError):
             return []
 
-    wait(lines, lambda log: "still running" in log, seconds=20)
+    wait(lines, lambda log: "still running" in log)
     assert aws.sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "InProgress"
     aws.sagemaker.stop_training_job(TrainingJobName=name)
     job = aws.trained(name)

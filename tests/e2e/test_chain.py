@@ -76,6 +76,10 @@ def test_the_page_is_published_with_the_address_of_its_api(deployment):
     page = requests.get(deployment.page, timeout=10)
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")
+    # A browser never puts modules of two deployments together.
+    assert "max-age=0" in page.headers["cache-control"]
+    again = requests.get(deployment.page, headers={"If-None-Match": page.headers["etag"]}, timeout=10)
+    assert again.status_code == 304
     config = requests.get(f"{deployment.page.rstrip('/')}/config.json", timeout=10).json()
     assert config == {"apiUrl": deployment.api}
 

@@ -56,8 +56,8 @@ def test_a_killed_demo_and_an_interrupted_one_take_everything_with_them(deployme
             # the endpoint's server
             assert any("inference" in " ".join(child.cmdline()) for child in started)
             process.send_signal(ending)
-            process.wait(30)
-            _, alive = psutil.wait_procs(started, timeout=20)
+            process.wait(60)
+            _, alive = psutil.wait_procs(started, timeout=60)
             assert not alive
             assert not is_taken(port)
         assert not os.listdir(scratch)

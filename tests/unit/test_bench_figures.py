@@ -116,7 +116,7 @@ def test_a_failing_process_says_what_it_said(tmp_path):
 
 
 def test_a_process_is_timed_line_by_line():
-    program = "import time; print('one', flush=True); time.sleep(0.3); print('two')"
+    program = "import time; print('one', flush=True); time.sleep(1); print('two')"
     done = run_process(["python3", "-c", program], lambda line: None)
     (first, one), (second, two) = done.lines
     assert (one, two) == ("one", "two")

@@ -4,6 +4,7 @@ import itertools
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -14,8 +15,10 @@ from localcloud.cloud import Cloud
 from localcloud.sagemaker.batching import Processing, assemble, batches, split
 from localcloud.sagemaker.errors import ApiError, JobFailed
 from localcloud.sagemaker.metrics import Metrics
-from localcloud.sagemaker.records import Table, select
+from localcloud.sagemaker.records import Record, Table, select
+from localcloud.sagemaker.training_run import TrainingRun
 from localcloud.sagemaker.transfer import inside, relative_name
+from localcloud.sagemaker.transform import TransformRun
 from localcloud.sagemaker.validation import require_supported, validate
 
 
@@ -179,6 +182,25 @@ def test_lists_are_filtered_sorted_and_paged(tmp_path):
     assert table.remove("name-1").name == "Name-1"
     with pytest.raises(KeyError):
         table.get("Name-1")
+
+
+@pytest.mark.parametrize("kind", ["Training", "Transform"])
+def test_a_job_that_has_just_ended_does_not_go_back_to_stopping(tmp_path, monkeypatch, kind):
+    """Nobody would end it again, and who waits for it would wait for good."""
+    cloud = SimpleNamespace(state_dir=tmp_path, client=lambda *_: None)
+    if kind == "Training":
+        request = {"RoleArn": "role", "OutputDataConfig": {"S3OutputPath": "s3://data/out"}}
+        record = Record("job", "arn", request, {"TrainingJobStatus": "InProgress"})
+        run = TrainingRun(cloud, record, Metrics([]))
+        for step in ("_prepare", "_train", "_upload"):
+            monkeypatch.setattr(run, step, lambda *_: None)
+    else:
+        record = Record("job", "arn", {}, {"TransformJobStatus": "InProgress"})
+        run = TransformRun(cloud, record, {}, "role", Processing({}, "", ""))
+        monkeypatch.setattr(run, "_transform", lambda: None)
+    run._run()
+    run.stop()
+    assert record.live[f"{kind}JobStatus"] == "Completed"
 
 
 def test_the_runners_need_only_the_standard_library():

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 import pytest
 from moto import mock_aws
 
 from pipeline import aws
-from pipeline.__main__ import main
 from pipeline.settings import PipelineError
 
 
@@ -41,6 +41,18 @@ def test_what_was_uploaded_comes_back_whole(bucket, tmp_path):
     assert [file.name for file in target.parent.iterdir()] == ["b.bin"]
 
 
+def test_two_runs_may_fetch_the_same_file_at_once(bucket, tmp_path):
+    """Two demos beside each other do: neither may take away what the other is writing."""
+    source, target = tmp_path / "a.bin", tmp_path / "b.bin"
+    source.write_bytes(os.urandom(2_000_000))
+    uri = f"s3://{bucket}/a.bin"
+    aws.upload(source, uri)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: aws.download(uri, target), range(8)))
+    assert target.read_bytes() == source.read_bytes()
+    assert {file.name for file in tmp_path.iterdir()} == {"a.bin", "b.bin"}
+
+
 def test_emptying_a_bucket_deletes_every_version(bucket):
     s3 = boto3.client("s3")
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -57,25 +69,3 @@ def test_a_missing_region_is_said_plainly(monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     with pytest.raises(PipelineError, match="export AWS_DEFAULT_REGION"):
         aws.region()
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({}, "You must specify a region. On AWS: export AWS_DEFAULT_REGION"),
-        ({"AWS_DEFAULT_REGION": "us-east-1"}, "Unable to locate credentials. On AWS: export"),
-    ],
-)
-def test_a_step_without_a_cloud_says_how_to_have_one(settings, message, monkeypatch, tmp_path, capsys):
-    for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_CA_BUNDLE"]:
-        monkeypatch.delenv(name)
-    settings = {**settings, "AWS_EC2_METADATA_DISABLED": "true"}
-    settings |= {f"AWS_{file}_FILE": str(tmp_path / "none") for file in ("CONFIG", "SHARED_CREDENTIALS")}
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    aws.client.cache_clear()
-    assert main(["bootstrap", "--build", str(tmp_path)]) == 1
-    aws.client.cache_clear()
-    said = capsys.readouterr().err
-    assert said.startswith(f"error: {message}") and "localcloud run --" in said and said.count("\n") == 1

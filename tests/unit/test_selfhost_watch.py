@@ -69,7 +69,7 @@ def model() -> ServedModel:
 
 @pytest.fixture
 def watch(model, cache, source) -> Watch:
-    watch = Watch(model, cache, lambda: source, poll_seconds=10)
+    watch = Watch(model, cache, lambda: source, poll_seconds=10.0)
     assert cache.lock()
     return watch
 
@@ -98,7 +98,7 @@ def test_while_there_is_none_nothing_is_served(watch, model):
 def test_a_process_without_a_model_looks_for_one_before_it_refuses(watch, cache, source):
     """Another process has fetched it, and this one's watch has not come round yet."""
     late = ServedModel()
-    Watch(late, ModelCache(cache.folder), lambda: source, poll_seconds=10)
+    Watch(late, ModelCache(cache.folder), lambda: source, poll_seconds=10.0)
     with pytest.raises(NotReady):
         late.check()
     source.named = champion(1)
@@ -149,6 +149,34 @@ def test_questions_become_rarer_while_the_registry_is_away(watch, source, monkey
     assert waits == pytest.approx([24, 48, 72, 72, 72, 72])
     source.trouble = None
     assert watch.ask() == pytest.approx(12)
+
+
+def test_however_long_the_registry_is_away_it_is_asked_again(watch, source, monkeypatch):
+    monkeypatch.setattr(watching.random, "uniform", lambda low, high: 1)
+    source.trouble = RegistryError("connection refused")
+    assert {watch.ask() for _ in range(2000)} == {20, 40, 60}, "2000 questions are a day and a half"
+
+
+def test_a_cache_that_cannot_be_written_is_told_and_tried_again(model, cache, source, monkeypatch):
+    source.named = champion(1)
+    monkeypatch.setattr(watching, "FOLLOW_SECONDS", 0.01)
+    lock, refusals = cache.lock, iter([PermissionError(13, "Permission denied", "lock")] * 3)
+
+    def refused_at_first() -> bool:
+        if error := next(refusals, None):
+            raise error
+        return lock()
+
+    monkeypatch.setattr(cache, "lock", refused_at_first)
+    watch = Watch(model, cache, lambda: source, poll_seconds=10.0)
+    watch.start()
+    try:
+        deadline = time.monotonic() + 60
+        while model.version is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert model.version == version(source.folder)
+    finally:
+        watch.stop()
 
 
 def test_processes_do_not_ask_in_step(watch):

@@ -13,6 +13,8 @@ import pytest
 import requests
 from contract import PROJECT, answer_conforms
 
+from tests.conftest import free_port
+
 EXAMPLES = PROJECT / "examples"
 
 
@@ -36,6 +38,24 @@ def test_curl(api_url):
     assert vote["id"]
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_curl_sends_a_review_and_never_a_file_of_that_name(api_url, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("unspeakable")
+    printed = run(EXAMPLES / "predict.sh", api_url, f"@{secret}").stdout
+    assert "unspeakable" not in printed and '"secret"' in printed
+
+
+def test_the_clients_end_with_one_line_where_there_is_no_api():
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    commands = [[sys.executable, EXAMPLES / "client.py", nowhere]]
+    if shutil.which("node"):
+        commands.append(["node", EXAMPLES / "client.mjs", nowhere, "A film"])
+    for command in commands:
+        said = run(*command, given="A film\n", code=1).stderr
+        assert said.startswith("error: ") and said.count("\n") == 1, said
+
+
 def test_the_python_client(api_url, monkeypatch):
     given = "A wonderful, moving film\n\nA dull, awful waste of two hours\n"
     rows = [
@@ -54,6 +74,8 @@ def test_the_python_client(api_url, monkeypatch):
     assert api.vote("A wonderful film", verdict, right=True)
     assert verdict["model"] == api.model()["model"]
     assert len(list(api.predict_all(["Fine."] * 101))) == 101
+    long = ["good \N{CLAPPER BOARD}" * 3_000] * 101
+    assert len(list(api.predict_all(long))) == 101, "more than the API takes at once, in bytes too"
     with pytest.raises(SentimentError, match=r"The review is empty\. \(400 bad_request, request .+\)"):
         api.predict(" ")
 
