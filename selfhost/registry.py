@@ -16,11 +16,14 @@ for _name, _value in {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    # With SageMaker's plug-in installed, MLflow warns at each request to any other server.
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
     # No word about a missing git.
     "GIT_PYTHON_REFRESH": "quiet",
 }.items():
     os.environ.setdefault(_name, _value)
 
+import mlflow  # noqa: E402
 import requests  # noqa: E402
 from mlflow import MlflowClient  # noqa: E402
 from mlflow.artifacts import download_artifacts  # noqa: E402
@@ -37,7 +40,10 @@ class Registry:
 
     def __init__(self, tracking_uri: str, name: str, alias: str):
         self.tracking_uri, self.name, self.alias = tracking_uri, name, alias
-        self._client = MlflowClient(tracking_uri, tracking_uri)
+        mlflow.set_tracking_uri(tracking_uri)
+        # The tracking server's own, but for Databricks: Unity Catalog. MLFLOW_REGISTRY_URI goes before.
+        self._registry_uri = mlflow.get_registry_uri()
+        self._client = MlflowClient(tracking_uri, self._registry_uri)
 
     def champion(self) -> Champion | None:
         """The version that has the alias; None while none has. Raises RegistryError."""
@@ -64,7 +70,7 @@ class Registry:
                 artifact_uri=f"models:/{champion.name}/{champion.version}/{MODEL_FOLDER}",
                 dst_path=str(folder),
                 tracking_uri=self.tracking_uri,
-                registry_uri=self.tracking_uri,
+                registry_uri=self._registry_uri,
             )
         except (MlflowException, requests.RequestException, OSError) as error:
             raise RegistryError(f"{champion} cannot be downloaded: {_first_line(error)}") from error

@@ -12,7 +12,8 @@ from pathlib import Path
 from selfhost import PROJECT
 
 DEFAULT_TRACKING_URI = "http://127.0.0.1:5001"
-DEFAULT_MODEL = "models:/movie-sentiment@champion"
+DEFAULT_NAME = "movie-sentiment"
+DEFAULT_MODEL = f"models:/{DEFAULT_NAME}@champion"
 MODEL_URI = re.compile(r"models:/(?P<name>[^/@]+)@(?P<alias>[^/@]+)")
 
 
@@ -28,7 +29,7 @@ class Settings:
     """
 
     tracking_uri: str = DEFAULT_TRACKING_URI
-    name: str = "movie-sentiment"
+    name: str = DEFAULT_NAME
     alias: str = "champion"
     cache: Path = PROJECT / "build" / "selfhost" / "models"
     feedback: Path = PROJECT / "build" / "selfhost" / "feedback"
@@ -36,8 +37,12 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """MLFLOW_TRACKING_URI, SENTIMENT_MODEL, _CACHE, _FEEDBACK and _POLL_SECONDS. Raises SettingsError."""
-        model = environment.get("SENTIMENT_MODEL", DEFAULT_MODEL)
+        """MLFLOW_TRACKING_URI, SENTIMENT_MODEL, _CACHE, _FEEDBACK and _POLL_SECONDS. Raises SettingsError.
+
+        Without SENTIMENT_MODEL, it is the champion of what training registers: MLFLOW_REGISTERED_MODEL.
+        """
+        registered = environment.get("MLFLOW_REGISTERED_MODEL") or DEFAULT_NAME
+        model = environment.get("SENTIMENT_MODEL", f"models:/{registered}@champion")
         named = MODEL_URI.fullmatch(model)
         if not named:
             raise SettingsError(f"SENTIMENT_MODEL is {model!r}; it must look like {DEFAULT_MODEL}")

@@ -9,18 +9,41 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from mlflow.utils.uri import is_databricks_unity_catalog_uri, is_databricks_uri
 from mlflow_run import MODEL_NAME, version_of
 
-from sentiment.errors import ArtifactError
+from sentiment.errors import ArtifactError, SentimentError
 from sentiment.files import CHECKSUMS, folder_written_aside
 from sentiment.run_record import RunRecord
 
 CHAMPION = "champion"
 
 
+class RegistryChoiceError(SentimentError):
+    """The registry cannot hold a champion of that name; the message says what to set instead."""
+
+
 def registered_name() -> str:
-    """movie-sentiment, unless MLFLOW_REGISTERED_MODEL says so: Unity Catalog wants catalog.schema.name."""
-    return os.environ.get("MLFLOW_REGISTERED_MODEL") or "movie-sentiment"
+    """The registered model's name: movie-sentiment, unless MLFLOW_REGISTERED_MODEL says otherwise.
+
+    Raises RegistryChoiceError where Databricks would refuse it: Unity Catalog, its default registry, has
+    names of three levels; the older one of a workspace has no aliases.
+    """
+    name = os.environ.get("MLFLOW_REGISTERED_MODEL") or "movie-sentiment"
+    registry = mlflow.get_registry_uri()
+    if is_databricks_unity_catalog_uri(registry):
+        levels = name.split(".")
+        if len(levels) != 3 or not all(levels):
+            raise RegistryChoiceError(
+                f"Unity Catalog names models CATALOG.SCHEMA.MODEL, which {name!r} is not: set "
+                "MLFLOW_REGISTERED_MODEL, e.g. to main.default.movie_sentiment"
+            )
+    elif is_databricks_uri(registry):
+        raise RegistryChoiceError(
+            f"the model registry of a Databricks workspace ({registry}) has no aliases, and so no champion: "
+            "unset MLFLOW_REGISTRY_URI, which leaves it to Unity Catalog"
+        )
+    return name
 
 
 def register(client: MlflowClient, record: RunRecord, folder: Path, model_uri: str, run_id: str) -> list[str]:
@@ -30,9 +53,7 @@ def register(client: MlflowClient, record: RunRecord, folder: Path, model_uri: s
     """
     name, version = registered_name(), version_of(folder)
     _make_registered_model(client, name)
-    held = client.search_model_versions(f"name = '{name}'")
-    same = [each for each in held if each.tags.get("model") == version]
-    if same:
+    if same := _versions(client, name, version):
         registered = max(same, key=lambda each: int(each.version))
         said = f"model {version} is registered already: {name} version {registered.version}"
     else:
@@ -94,8 +115,14 @@ def promote(client: MlflowClient, version: str) -> str:
 
 def versions_of(client: MlflowClient, model: str) -> list[ModelVersion]:
     """The registered versions that hold the model of that version digest."""
-    held = client.search_model_versions(f"name = '{registered_name()}'")
-    return [each for each in held if each.tags.get("model") == model]
+    return _versions(client, registered_name(), model)
+
+
+def _versions(client: MlflowClient, name: str, model: str) -> list[ModelVersion]:
+    found = client.search_model_versions(f"name = '{name}'")
+    if is_databricks_unity_catalog_uri(mlflow.get_registry_uri()):  # finds versions without their tags
+        found = [client.get_model_version(name, each.version) for each in found]
+    return [each for each in found if each.tags.get("model") == model]
 
 
 def fetch(uri: str, target: Path) -> str:
@@ -124,5 +151,5 @@ def _make_registered_model(client: MlflowClient, name: str) -> None:
             name, description="Sentiment of movie reviews: text in, prediction out"
         )
     except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+        if error.error_code not in ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"):
             raise

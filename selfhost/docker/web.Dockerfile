@@ -3,12 +3,12 @@ FROM python:3.12.12-slim-bookworm AS packages
 WORKDIR /packages
 COPY requirements/lock.txt selfhost/docker/lock_subset.py ./
 RUN python lock_subset.py lock.txt flask gunicorn markdown-it-py mlflow-skinny numpy onnxruntime > web.txt \
-    && python -m venv /opt/venv \
-    && /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes --requirement web.txt
+    && python -m venv --without-pip /opt/venv \
+    && pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --require-hashes --requirement web.txt
 
 FROM python:3.12.12-slim-bookworm
-RUN groupadd --system --gid 10001 sentiment \
-    && useradd --system --uid 10001 --gid sentiment --no-create-home --home-dir /tmp sentiment \
+RUN groupadd --gid 10001 sentiment \
+    && useradd --uid 10001 --gid sentiment --no-create-home --home-dir /tmp sentiment \
     && install --directory --owner=sentiment --group=sentiment /var/cache/sentiment /var/lib/sentiment
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app

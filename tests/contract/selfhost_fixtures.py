@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -121,7 +122,11 @@ class Server:
         if self.process is None:
             return 0
         if number == signal.SIGKILL:
+            family = psutil.Process(self.process.pid).children(recursive=True)
             os.killpg(self.process.pid, number)
+            for each in family:  # what has a process group of its own
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
         elif self.process.poll() is None:
             self.process.send_signal(number)
         try:

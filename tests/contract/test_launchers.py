@@ -1,4 +1,4 @@
-"""`make selfhost` and `make notebook` as people start and end them: a taken port, Ctrl-C, a kill."""
+"""`make selfhost`, `mlflow` and `notebook` as people start and end them: a taken port, Ctrl-C, a kill."""
 
 from __future__ import annotations
 
@@ -125,6 +125,35 @@ def test_the_self_hosted_system_does_not_outlive_a_kill(launch, tmp_path, regist
     launched.kill()
     wait_until(launched.nothing_is_left, END_SECONDS)
     assert is_free(port)
+
+
+# Starts what it is given and waits, as make does.
+MAKE = "import subprocess, sys; subprocess.run([sys.executable, *sys.argv[1:]])"
+
+
+@pytest.mark.parametrize(
+    ("starter", "end", "environment"),
+    [((), Launched.kill, {}), (("-c", MAKE), Launched.kill, {"MAKELEVEL": "1"}), ((), Launched.ctrl_c, {})],
+    ids=["killed", "make killed", "Ctrl-C"],
+)
+def test_the_tracking_server_ends_with_who_started_it(launch, tmp_path, starter, end, environment):
+    port = str(free_port())
+    folder = tmp_path / "mlflow"
+    launched = launch(
+        *starter, "train/tracking.py", "serve", "--port", port, "--folder", str(folder), **environment
+    )
+    launched.until(r"^MLflow  http")
+
+    def servers() -> list[psutil.Process]:
+        launched.processes = psutil.Process(launched.process.pid).children(recursive=True)
+        return [each for each in launched.processes if {"mlflow", "server"} <= set(each.cmdline())]
+
+    wait_until(lambda: len(servers()) > 0, END_SECONDS)
+    if "MAKELEVEL" in environment:  # once is enough to wait until it has children of its own and answers
+        wait_until(lambda: servers() and not is_free(int(port)), 120)
+    end(launched)
+    wait_until(launched.nothing_is_left, END_SECONDS)
+    assert launched.process.returncode == (0 if end is Launched.ctrl_c else -signal.SIGKILL)
 
 
 def test_ctrl_c_is_how_a_self_hosted_system_that_serves_ends(launch, tmp_path, registry):

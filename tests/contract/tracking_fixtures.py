@@ -35,12 +35,15 @@ def module(name: str) -> ModuleType:
         sys.path.remove(str(TRAIN))
 
 
-def tracking(uri: str, *arguments: str | Path) -> Done:
-    """`python train/tracking.py ARGUMENTS` against that server; importing MLflow once is enough."""
+def tracking(uri: str, *arguments: str | Path, **more: str) -> Done:
+    """`python train/tracking.py ARGUMENTS` against that server; importing MLflow once is enough.
+
+    `more` are environment variables.
+    """
     module("mlflow_registry")
     out, err = io.StringIO(), io.StringIO()
     with (
-        mock.patch.dict(os.environ, environment(uri), clear=True),
+        mock.patch.dict(os.environ, environment(uri, **more), clear=True),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):

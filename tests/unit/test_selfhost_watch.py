@@ -283,6 +283,9 @@ def test_settings_come_from_the_environment():
     assert Settings.from_environment(environment) == Settings(
         "http://mlflow:5000", "films", "candidate", Path("/cache"), Path("/votes"), 2.5
     )
+    trained = {"MLFLOW_REGISTERED_MODEL": "main.default.films"}
+    assert Settings.from_environment(trained) == Settings(name="main.default.films")
+    assert Settings.from_environment({**environment, **trained}).name == "films"
 
 
 @pytest.mark.parametrize(
