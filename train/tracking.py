@@ -33,6 +33,7 @@ import time
 import urllib.error
 import urllib.request
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -346,7 +347,7 @@ def opened(model: Path) -> Iterator[Path]:
         try:
             with tarfile.open(model) as archive:
                 archive.extractall(scratch, filter="data")
-        except (OSError, tarfile.TarError) as error:
+        except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
             raise ArtifactError(f"{model} is neither a model folder nor a model.tar.gz: {error}") from None
         yield Path(scratch)
 
