@@ -22,16 +22,18 @@ POWER_ITERATIONS = 3
 
 
 def ppmi_vectors(channel: Channel, vocab_size: int, dimensions: int, seed: int) -> Tensor:
-    """Vectors (vocab_size, dimensions) with a mean square of 1; that of no word (id 0) is zero, and so are
-    those of words that never occur, which do not count in the mean."""
+    """Vectors (vocab_size, dimensions) with a mean square of 1 over the words that occur; those of the others
+    and of no word (id 0) are zero."""
     contexts = min(CONTEXTS, vocab_size)
-    association = _positive_information(_counts(channel, vocab_size, contexts))
+    counts = _counts(channel, vocab_size, contexts)
+    occurring = counts.any(1)
+    association = _positive_information(counts)
     rank = min(dimensions, contexts)
     vectors = torch.zeros(vocab_size, dimensions)
     vectors[:, :rank] = _left_factor(association, rank, seed)
+    vectors[~occurring] = 0
     vectors[NO_WORD] = 0
-    occurring = int((vectors != 0).any(1).sum())
-    mean_square = vectors.square().sum() / max(occurring * dimensions, 1)
+    mean_square = vectors.square().sum() / (occurring.sum() * dimensions).clamp(min=1)
     return vectors / mean_square.sqrt().clamp(min=1e-12)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 
+import boto3
 import pytest
 
 from pipeline import aws
@@ -22,6 +23,7 @@ def nobody(monkeypatch, tmp_path):
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "none"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # remembers the credentials of an earlier test
     aws.client.cache_clear()
     yield
     aws.client.cache_clear()
