@@ -13,6 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from abc import ABC, abstractmethod
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -31,7 +32,7 @@ def refusal(status: int, code: str, message: str) -> Reply:
     return status, json.dumps({"error_code": code, "message": message}).encode()
 
 
-class Front:
+class Front(ABC):
     """Answers at `url`, by the MLflow server at `upstream` where the request is in order.
 
     `asked` has every path that came, `refused` those of them that were not in order.
@@ -69,8 +70,9 @@ class Front:
         self._server.shutdown()
         self._server.server_close()
 
+    @abstractmethod
     def admits(self, method: str, path: str, headers: dict[str, str], body: bytes) -> bool:
-        raise NotImplementedError
+        """Whether who asks has shown who they are."""
 
     def own(self, method: str, path: str, body: bytes) -> Reply | None:
         """What the service answers by itself; None for what MLflow's server does."""
