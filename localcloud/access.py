@@ -56,7 +56,7 @@ class Gate:
             if request.path != HEALTH or destination.service != LOCALCLOUD:
                 check_peer(self._cloud, request)
             if not destination.is_data_plane:
-                _check_page(request, destination)
+                self._check_page(request, destination)
                 self._check_signature(request, destination)
         except Refusal as refusal:
             form = "rest-json" if destination.service == LOCALCLOUD else form_of(request)
@@ -90,6 +90,30 @@ class Gate:
         if self._cloud.needs_token:
             return not address.is_unspecified
         return address.is_loopback
+
+    def _check_page(self, request: werkzeug.Request, destination: Destination) -> None:
+        """No AWS client sends these headers. Browsers do, with whatever a page lets them ask for."""
+        site = request.headers.get("Sec-Fetch-Site", "none")
+        if "Origin" not in request.headers:
+            if site == "none":  # no browser, or what a person typed into its address bar
+                return
+            if destination.service == "s3" and self._shows_object(request, site):
+                return
+        message = "Only APIs and websites answer web pages, not the cloud's control plane."
+        raise Refusal("AccessDenied", message)
+
+    def _shows_object(self, request: werkzeug.Request, site: str) -> bool:
+        """Whether a browser wants to show a public or presigned object, which no script will get to read.
+
+        As a page of its own from wherever the person comes, as a picture or the like only for the pages that
+        this machine serves: since signatures are not checked, any page could ask for any object.
+        """
+        is_document = request.headers.get("Sec-Fetch-Dest") == "document"
+        if "Authorization" in request.headers or (site == "cross-site" and not is_document):
+            return False
+        call = call_of(request, "s3")
+        is_read = call.form == "s3" and call.operation in OBJECT_READS
+        return is_read and bucket_named_in(self._cloud, request) is not None
 
     def _check_signature(self, request: werkzeug.Request, destination: Destination) -> None:
         signature = destination.signature
@@ -142,31 +166,6 @@ def check_peer(cloud: Cloud, request: werkzeug.Request) -> None:
     # root may do everything anyway.
     if peer_uid(request.environ["werkzeug.socket"]) not in (os.getuid(), 0):
         raise Refusal("AccessDenied", "This localcloud belongs to another user of this machine.")
-
-
-def _check_page(request: werkzeug.Request, destination: Destination) -> None:
-    """No AWS client sends these headers. Browsers do, with whatever a page lets them ask for."""
-    site = request.headers.get("Sec-Fetch-Site", "none")
-    if "Origin" not in request.headers and site == "none":
-        return  # no browser, or what a person typed into its address bar
-    if "Origin" not in request.headers and _shows_object(request, destination, site):
-        return
-    raise Refusal("AccessDenied", "Only APIs and websites answer web pages, not the cloud's control plane.")
-
-
-def _shows_object(request: werkzeug.Request, destination: Destination, site: str) -> bool:
-    """Whether a browser wants to show a public or presigned object, which no script will get to read.
-
-    As a page of its own from wherever the person comes, as a picture or the like only for the pages that
-    this machine serves: since signatures are not checked, any page could ask for any object.
-    """
-    if destination.service != "s3" or "Authorization" in request.headers:
-        return False
-    is_document = request.headers.get("Sec-Fetch-Dest") == "document"
-    if site == "cross-site" and not is_document:
-        return False
-    call = call_of(request, "s3")
-    return call.form == "s3" and call.operation in OBJECT_READS
 
 
 def _is_operation(call: Call) -> bool:
