@@ -126,7 +126,7 @@ def perform_run(arguments: argparse.Namespace) -> int:
     if occupant and occupant.localcloud:
         if arguments.token or arguments.allow_host:
             raise Failure(
-                f"the cloud on port {arguments.port} is up already: --token and --allow-host came too late"
+                f"the cloud on port {arguments.port} is up already; stop it to start one with other options"
             )
         return run_command(arguments, stopped)
     with cloud(arguments) as server:

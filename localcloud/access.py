@@ -7,7 +7,6 @@ to this machine (DNS rebinding). Nor must other users of the machine, nor others
 
 import hmac
 import ipaddress
-import os
 import re
 from collections.abc import Collection
 
@@ -18,9 +17,9 @@ from localcloud.cloud import Cloud
 from localcloud.control import HEALTH
 from localcloud.iam.buckets import bucket_named_in
 from localcloud.iam.callers import InvalidToken, caller_of
-from localcloud.iam.calls import Call, Signature, call_of, form_of
+from localcloud.iam.calls import Call, Signature, call_of, form_of, form_of_call
 from localcloud.iam.denial import denial
-from localcloud.peers import peer_uid, peers_are_known
+from localcloud.peers import is_of_this_user
 from localcloud.routing import APIS, HTTP_API, LOCALCLOUD, WEBSITE, Destination
 
 FORBIDDEN = 403
@@ -111,9 +110,11 @@ class Gate:
         is_document = request.headers.get("Sec-Fetch-Dest") == "document"
         if "Authorization" in request.headers or (site == "cross-site" and not is_document):
             return False
-        call = call_of(request, "s3")
-        is_read = call.form == "s3" and call.operation in OBJECT_READS
-        return is_read and bucket_named_in(self._cloud, request) is not None
+        return (
+            form_of_call(request, "s3") == "s3"
+            and call_of(request, "s3").operation in OBJECT_READS
+            and bucket_named_in(self._cloud, request) is not None
+        )
 
     def _check_signature(self, request: werkzeug.Request, destination: Destination) -> None:
         signature = destination.signature
@@ -132,17 +133,18 @@ class Gate:
 
     def _check_unsigned(self, request: werkzeug.Request) -> None:
         """S3 answers anonymous requests for a bucket, whose policy then decides."""
-        call = call_of(request, "s3")
-        is_form = request.method == "POST" and request.mimetype == "multipart/form-data"
-        bucket = bucket_named_in(self._cloud, request)
-        if is_form and bucket and not self._cloud.needs_token:
-            return  # a browser's upload form carries its signature inside
-        if call.form != "s3" or not _is_operation(call) or (bucket is None and not _is_read(call)):
-            raise Refusal(
-                "MissingAuthenticationToken",
-                "Requests to AWS's APIs are signed: run the client with `localcloud run`, or set what "
-                "`localcloud env` prints.",
-            )
+        if form_of_call(request, "s3") == "s3":
+            is_form = request.method == "POST" and request.mimetype == "multipart/form-data"
+            bucket = bucket_named_in(self._cloud, request)
+            if is_form and bucket and not self._cloud.needs_token:
+                return  # a browser's upload form carries its signature inside
+            if _is_anonymous_call(call_of(request, "s3"), bucket is not None):
+                return
+        raise Refusal(
+            "MissingAuthenticationToken",
+            "Requests to AWS's APIs are signed: run the client with `localcloud run`, or set what "
+            "`localcloud env` prints.",
+        )
 
     def _has_issued(self, signature: Signature) -> bool:
         """Whether the credentials are of this cloud's own making: of a role's session or of an IAM user."""
@@ -161,19 +163,15 @@ class Gate:
 
 def check_peer(cloud: Cloud, request: werkzeug.Request) -> None:
     """Raises Refusal for another user of this machine, unless it is a token that tells who may ask."""
-    if cloud.needs_token or not peers_are_known():
-        return
-    # root may do everything anyway.
-    if peer_uid(request.environ["werkzeug.socket"]) not in (os.getuid(), 0):
+    if not cloud.needs_token and not is_of_this_user(request.environ["werkzeug.socket"]):
         raise Refusal("AccessDenied", "This localcloud belongs to another user of this machine.")
 
 
-def _is_operation(call: Call) -> bool:
-    return call.operation.isidentifier()
-
-
-def _is_read(call: Call) -> bool:
-    return call.operation.startswith(("Get", "Head", "List")) and call.operation != "ListBuckets"
+def _is_anonymous_call(call: Call, bucket_exists: bool) -> bool:
+    """Whether S3 has this operation and knows it without a caller; nobody makes or lists buckets so."""
+    if call.operation in ("CreateBucket", "ListBuckets") or not call.operation.isidentifier():
+        return False
+    return bucket_exists or call.operation.startswith(("Get", "Head", "List"))
 
 
 def _bearer(request: werkzeug.Request) -> str:

@@ -4,6 +4,7 @@ https://man7.org/linux/man-pages/man7/sock_diag.7.html
 """
 
 import functools
+import os
 import socket
 import struct
 
@@ -39,6 +40,14 @@ def peer_uid(connection: socket.socket) -> int | None:
     uid, inode = ANSWER.unpack_from(answer, HEADER.size)
     # A closed socket that still sends belongs to nobody: it has no inode, and its user reads as root.
     return uid if inode else None
+
+
+def is_of_this_user(connection: socket.socket) -> bool:
+    """Whether a connection within this machine comes from a process of this user, or of root.
+
+    True where the system does not tell.
+    """
+    return not peers_are_known() or peer_uid(connection) in (os.getuid(), 0)
 
 
 @functools.cache

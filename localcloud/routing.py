@@ -32,12 +32,12 @@ class Api:
     forms: frozenset[str]
     moto: str | None = None
     """moto's backend for what no service of localcloud answers; None where moto answers nothing."""
-    operations: re.Pattern[str] = re.compile(".+", re.DOTALL)
-    """Those that may go to moto."""
+    operations: re.Pattern[str] | None = None
+    """Those that may go to moto; None for all of them."""
 
 
-def _api(forms: str, moto: str | None = None, *operations: str) -> Api:
-    return Api(frozenset(forms.split()), moto, *(re.compile(pattern, re.DOTALL) for pattern in operations))
+def _api(forms: str, moto: str | None = None, operations: str | None = None) -> Api:
+    return Api(frozenset(forms.split()), moto, re.compile(operations) if operations else None)
 
 
 APIS: Mapping[str, Api] = {
@@ -121,9 +121,10 @@ def answer_of_moto(request: werkzeug.Request, destination: Destination) -> Any:
     api = APIS.get(destination.service)
     if api is None:
         return werkzeug.Response("There is nothing here.", 404)
-    operation = call_of(request, destination.service).operation
-    if api.moto is None or not api.operations.fullmatch(operation):
-        return _unsupported(request, f"the {destination.service} operation {operation}")
+    if api.moto is None or api.operations:
+        operation = call_of(request, destination.service).operation
+        if api.moto is None or not api.operations.fullmatch(operation):
+            return _unsupported(request, f"the {destination.service} operation {operation}")
     if destination.service == "s3" and request.path.startswith("/v20180820/"):
         return _unsupported(request, "S3 Control")
     return _moto(api.moto)

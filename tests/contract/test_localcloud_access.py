@@ -18,6 +18,7 @@ import werkzeug
 from botocore.exceptions import ClientError
 from werkzeug.test import EnvironBuilder
 
+from localcloud.functions.runtime_api import RuntimeApi
 from localcloud.peers import peer_uid
 from localcloud.routing import APIS, destination_of
 from localcloud.server import Server, default_services
@@ -356,15 +357,14 @@ import socket, sys
 for path in sys.argv[2:]:
     with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n".encode())
-        print(connection.recv(100).split()[1].decode())
+        print(*connection.recv(100).decode().split()[1:2])
 """
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="NOT TESTED: only root can act as another user")
-def test_another_user_of_this_machine_is_refused(server, spy):
-    paths = ("/_localcloud/health", "/_localcloud/status", "/_aws/execute-api/a1/", "/bucket/key")
+def as_another_user(port: int, *paths: str) -> list[str]:
+    """The statuses that a stranger gets; nothing for a connection that is closed at once."""
     done = subprocess.run(
-        ["/usr/bin/env", "python3", "-c", STRANGER, str(server.cloud.port), *paths],
+        ["/usr/bin/env", "python3", "-c", STRANGER, str(port), *paths],
         capture_output=True,
         text=True,
         check=True,
@@ -372,8 +372,43 @@ def test_another_user_of_this_machine_is_refused(server, spy):
         group=65534,
         cwd="/",
     )
-    assert done.stdout.split() == ["200", "403", "403", "403"]
+    return done.stdout.split()
+
+
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason="NOT TESTED: only root can act as another user")
+
+
+@needs_root
+def test_another_user_of_this_machine_is_refused(server, spy):
+    paths = ("/_localcloud/health", "/_localcloud/status", "/_aws/execute-api/a1/", "/bucket/key")
+    assert as_another_user(server.cloud.port, *paths) == ["200", "403", "403", "403"]
     assert spy.seen == []
+
+
+NEXT_EVENT = "/2018-06-01/runtime/invocation/next"
+
+
+@needs_root
+def test_another_user_gets_no_event_of_a_function():
+    api = RuntimeApi()
+    try:
+        assert as_another_user(int(api.address.partition(":")[2]), NEXT_EVENT) == []
+    finally:
+        api.close()
+    assert api.reports.empty()
+
+
+def test_no_page_gets_an_event_of_a_function():
+    api = RuntimeApi()
+    try:
+        for headers in (ORIGIN, CROSS_SITE, SAME_SITE, FOREIGN_HOST):
+            assert (
+                requests.get(f"http://{api.address}{NEXT_EVENT}", headers=headers, timeout=10).status_code
+                == 403
+            )
+        assert api.reports.empty()
+    finally:
+        api.close()
 
 
 # Other machines
