@@ -13,7 +13,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from localcloud.access import Gate
 from localcloud.cloud import Cloud
-from localcloud.routing import answer_of_moto, destination_of, unknown_to_us
+from localcloud.routing import Destination, answer_of_moto, destination_of, unknown_to_us
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,9 @@ class FrontDoor:
     def __call__(self, environ: dict, start_response: Any) -> Iterable[bytes]:
         request = Request(environ)
         try:
-            answer = self._answer(request)
+            destination = destination_of(request)
+            # Before anything is read of what may not pass.
+            answer = self._gate.refuse(request, destination) or self._answer(request, destination)
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             answer = error(
@@ -60,11 +62,8 @@ class FrontDoor:
             )
         return answer(environ, start_response)
 
-    def _answer(self, request: Request) -> Any:
+    def _answer(self, request: Request, destination: Destination) -> Any:
         """A WSGI application: the answer of the service, or moto's application."""
-        destination = destination_of(request)
-        if refusal := self._gate.refuse(request, destination):
-            return refusal
         if request.mimetype == FORM:
             request.get_data()  # so that a service may use request.form and moto still finds the body
         if refusal := unknown_to_us(request, destination):
