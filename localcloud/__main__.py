@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from localcloud import __version__
 from localcloud.control import Occupant, look, status, stop
+from localcloud.listening import is_loopback, reachable
+from localcloud.real_account import restart_without_it
 
 if TYPE_CHECKING:  # the server brings moto with it, which `status` and `down` need not wait for
     from localcloud.server import Server
@@ -70,6 +72,20 @@ def parser() -> argparse.ArgumentParser:
             default=sys.executable,
             help="interpreter that runs jobs, models and functions (default: this one)",
         )
+        added.add_argument(
+            "--token",
+            action="store_true",
+            help="answer only clients that carry the secret in what `env` prints; needed for a --host that "
+            "other machines reach",
+        )
+        added.add_argument(
+            "--allow-host",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help="another name under which clients reach the cloud (*.NAME: any below NAME), which must be "
+            "in nobody else's hands",
+        )
         added.add_argument("--verbose", action="store_true", help="print each request")
 
     up = command("up", perform_up, "start the cloud and stay until Ctrl-C")
@@ -89,6 +105,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def perform_up(arguments: argparse.Namespace) -> int:
+    restart_without_it()
     if arguments.detach:
         return detach(arguments)
     stopped = catch_signals()
@@ -96,17 +113,26 @@ def perform_up(arguments: argparse.Namespace) -> int:
         if arguments.detached:
             _print_into(server.cloud.state_dir / LOG)
         print(f"localcloud is up at {server.cloud.url} (Ctrl-C stops it)", flush=True)
+        if opened := _what_it_opens(arguments):
+            print(opened, flush=True)
         stopped.wait()
     return 0
 
 
 def perform_run(arguments: argparse.Namespace) -> int:
+    restart_without_it()
     stopped = catch_signals()
     occupant = look(arguments.host, arguments.port)
     if occupant and occupant.localcloud:
+        if arguments.token or arguments.allow_host:
+            raise Failure(
+                f"the cloud on port {arguments.port} is up already; stop it to start one with other options"
+            )
         return run_command(arguments, stopped)
     with cloud(arguments) as server:
         arguments.port = server.cloud.port
+        if opened := _what_it_opens(arguments):
+            print(opened, file=sys.stderr)
         if stopped.is_set():
             return INTERRUPTED
         code = run_command(arguments, stopped)
@@ -127,7 +153,8 @@ def perform_env(arguments: argparse.Namespace) -> int:
 def perform_status(arguments: argparse.Namespace) -> int:
     occupant = find(arguments)
     told = status(arguments.host, arguments.port)
-    print(f"localcloud {told['version']} at http://{arguments.host}:{arguments.port}, process {occupant.pid}")
+    url = f"http://{reachable(arguments.host)}:{arguments.port}"
+    print(f"localcloud {told['version']} at {url}, process {occupant.pid}")
     print(f"up for {_duration(told['uptime'])}")
     for kind, running in told["running"].items():
         names = [f"{k} ({v})" for k, v in running.items()] if isinstance(running, dict) else running
@@ -156,7 +183,7 @@ def find(arguments: argparse.Namespace) -> Occupant:
         return occupant
     there = f"port {arguments.port} of {arguments.host}"
     if occupant:
-        raise Failure(f"{there} is taken by {occupant.program}, which is no localcloud")
+        raise Failure(f"{there} is taken by {occupant.program}; your cloud could be on another --port")
     raise Failure(f"no localcloud on {there}; start one with: localcloud up --port {arguments.port}")
 
 
@@ -166,14 +193,20 @@ def cloud(arguments: argparse.Namespace) -> Iterator["Server"]:
     level = logging.DEBUG if arguments.verbose else logging.WARNING
     logging.basicConfig(level=logging.WARNING, format="localcloud: %(message)s")
     logging.getLogger("localcloud").setLevel(level)
-    from localcloud.server import Server
+    from localcloud.server import OpenToAll, Server
     from localcloud.state import StateError
 
     try:
-        server = Server(arguments.port, arguments.host, job_python=arguments.python)
+        server = Server(
+            arguments.port,
+            arguments.host,
+            job_python=arguments.python,
+            token=arguments.token,
+            allowed_hosts=arguments.allow_host,
+        )
     except OSError as error:
         raise Failure(_why_no_server(arguments, error)) from None
-    except StateError as error:
+    except (OpenToAll, StateError) as error:
         raise Failure(str(error)) from None
     try:
         yield server.start()
@@ -209,6 +242,8 @@ def run_command(arguments: argparse.Namespace, stopped: threading.Event) -> int:
 def detach(arguments: argparse.Namespace) -> int:
     """Starts the cloud in a process of its own and returns once it answers."""
     options = ["--port", str(arguments.port), "--host", arguments.host, "--python", arguments.python]
+    options += ["--token"] if arguments.token else []
+    options += [f"--allow-host={name}" for name in arguments.allow_host]
     child = subprocess.Popen(
         [sys.executable, "-m", "localcloud", "up", "--detached", *options],
         stdin=subprocess.DEVNULL,
@@ -221,7 +256,10 @@ def detach(arguments: argparse.Namespace) -> int:
     while time.monotonic() < deadline and child.poll() is None:
         occupant = look(arguments.host, arguments.port)
         if occupant and occupant.pid == child.pid:
-            print(f"localcloud is up at http://{arguments.host}:{arguments.port} (localcloud down stops it)")
+            url = f"http://{reachable(arguments.host)}:{arguments.port}"
+            print(f"localcloud is up at {url} (localcloud down stops it)")
+            if opened := _what_it_opens(arguments):
+                print(opened)
             return 0
         time.sleep(0.05)
     child.terminate()
@@ -247,6 +285,16 @@ def _end(child: subprocess.Popen) -> None:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+
+
+def _what_it_opens(arguments: argparse.Namespace) -> str | None:
+    """What the person should know of a cloud that other machines reach."""
+    if is_loopback(arguments.host):
+        return None
+    return (
+        f"Whoever reaches {arguments.host} can use its APIs and websites; who also has the token that "
+        "`localcloud env` prints can run code as you. Nothing is encrypted."
+    )
 
 
 def _why_no_server(arguments: argparse.Namespace, error: OSError) -> str:

@@ -7,11 +7,20 @@ outputs of stacks (`localise`) and the origins of pages that an API allows (`loc
 import re
 import threading
 
+import werkzeug
+
 from localcloud.cloud import Cloud
 
 EXECUTE_API_PATH = "/_aws/execute-api"
 WEBSITE_DOMAIN = "s3-website.localhost"
 """Browsers and curl take every name under localhost for this machine (RFC 6761)."""
+
+EXECUTE_API = re.compile(re.escape(EXECUTE_API_PATH) + r"/(?P<api>[a-z0-9]+)(?P<path>/.*)?", re.DOTALL)
+EXECUTE_API_HOST = re.compile(r"(?P<api>[a-z0-9]+)\.execute-api\..+")
+WEBSITE_HOST = re.compile(
+    rf"(?P<bucket>[a-z0-9][a-z0-9.-]+)\.(?:{re.escape(WEBSITE_DOMAIN)}|s3-website[.-][a-z0-9-]+\.amazonaws\.com)"
+)
+"""Of host names as `host_name` gives them."""
 
 _API = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com")
 _DISTRIBUTION = re.compile(r"https?://(?P<host>[a-z0-9]+\.cloudfront\.net)")
@@ -21,6 +30,13 @@ _WEBSITE = re.compile(
 
 _lock = threading.Lock()
 _distributions: dict[str, str] = {}
+
+
+def host_name(request: werkzeug.Request) -> str:
+    """The name or address in the request's Host header, in lower case, without port and final dot."""
+    host = request.host.lower()
+    name = host.partition("]")[0].removeprefix("[") if host.startswith("[") else host.partition(":")[0]
+    return name.removesuffix(".")
 
 
 def publish(host: str, url: str) -> None:

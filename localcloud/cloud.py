@@ -11,6 +11,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from localcloud.listening import reachable
 from localcloud.processes import Processes
 
 ACCOUNT_ID = "123456789012"
@@ -31,6 +32,8 @@ class Cloud:
     job_python: Path
     """The interpreter that runs training jobs, model servers and functions."""
     processes: Processes
+    access_key: str = ACCESS_KEY
+    """The owner's. A secret where the cloud answers only who knows it."""
     region: str = "us-east-1"
     account_id: str = ACCOUNT_ID
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
@@ -40,7 +43,12 @@ class Cloud:
     @property
     def url(self) -> str:
         """The front door's address."""
-        return f"http://{self.host}:{self.port}"
+        return f"http://{reachable(self.host)}:{self.port}"
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether clients must carry the secret access key id, or credentials that the cloud has issued."""
+        return self.access_key != ACCESS_KEY
 
     def client(self, service: str, role_arn: str | None = None) -> Any:
         """A boto3-style client of this cloud, as the account's owner or with the rights of a role.
@@ -67,7 +75,7 @@ class Cloud:
     def credentials(self, role_arn: str | None = None) -> tuple[str, str, str | None]:
         """Access key, secret key and session token of the account's owner or of an assumed role."""
         if role_arn is None:
-            return ACCESS_KEY, SECRET_KEY, None
+            return self.access_key, SECRET_KEY, None
         with self._lock:
             if role_arn not in self._roles:
                 self._roles[role_arn] = _assume(role_arn, self.region)
@@ -85,8 +93,8 @@ class Cloud:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "NO_PROXY": self.host,
-            "no_proxy": self.host,
+            "NO_PROXY": reachable(self.host),
+            "no_proxy": reachable(self.host),
         }
         return variables | ({"AWS_SESSION_TOKEN": token} if token else {})
 

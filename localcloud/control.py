@@ -5,9 +5,11 @@ import json
 import os
 import signal
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from localcloud.state import holder
+from localcloud.listening import reachable
+from localcloud.state import holder, read_access_key
 
 HEALTH = "/_localcloud/health"
 STATUS = "/_localcloud/status"
@@ -17,7 +19,7 @@ STOP_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Occupant:
-    """What answers on an address: a localcloud, or some other program."""
+    """What answers on an address: a localcloud of this user, or something else."""
 
     localcloud: bool
     pid: int | None = None
@@ -37,13 +39,16 @@ def look(host: str, port: int) -> Occupant | None:
     except ValueError:
         health = {}
     if isinstance(health, dict) and health.get("service") == "localcloud":
-        return Occupant(True, pid=health["pid"])
+        # Anybody could answer so; but only this user's cloud holds the folder that is closed to all others.
+        if health.get("pid") == holder(port):
+            return Occupant(True, pid=health["pid"])
+        return Occupant(False, program="a localcloud that is not yours")
     return Occupant(False, program=_name(host, port, headers))
 
 
 def status(host: str, port: int) -> dict:
     """What a running cloud says about itself."""
-    return json.loads(_get(host, port, STATUS)[2])
+    return json.loads(_get(host, port, STATUS, {"Authorization": f"Bearer {read_access_key(port) or ''}"})[2])
 
 
 def stop(port: int, pid: int) -> bool:
@@ -72,10 +77,12 @@ def _name(host: str, port: int, headers: dict[str, str]) -> str:
     return headers.get("Server") or "another program"
 
 
-def _get(host: str, port: int, path: str) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection(host, port, timeout=ANSWER_SECONDS)
+def _get(
+    host: str, port: int, path: str, headers: Mapping[str, str] | None = None
+) -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection(reachable(host), port, timeout=ANSWER_SECONDS)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=headers or {})
         response = connection.getresponse()
         return response.status, dict(response.getheaders()), response.read()
     finally:

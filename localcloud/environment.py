@@ -2,37 +2,25 @@
 
 import os
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 
 from localcloud.cloud import ACCESS_KEY, ACCOUNT_ID, SECRET_KEY, Cloud
-from localcloud.state import state_dir
+from localcloud.listening import reachable
+from localcloud.real_account import removed
+from localcloud.state import read_access_key, state_dir
 
 REGION = "us-east-1"
 SDK_SETTINGS = "sagemaker-sdk.yaml"
 
-REMOVED = (
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_SESSION_TOKEN",
-    "AWS_ROLE_ARN",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-)
-"""What could lead a client to a person's real account."""
-SERVICE_ENDPOINTS = "AWS_ENDPOINT_URL_"
-"""Variables like AWS_ENDPOINT_URL_S3 win over AWS_ENDPOINT_URL."""
-
 
 def settings(host: str, port: int, region: str = REGION) -> dict[str, str]:
     """The variables to set, for the cloud at that address."""
+    host = reachable(host)
     bypass = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
     no_proxy = ",".join(dict.fromkeys([*filter(None, bypass.split(",")), host, "localhost"]))
     return {
         "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_ACCESS_KEY_ID": read_access_key(port) or ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
@@ -45,11 +33,6 @@ def settings(host: str, port: int, region: str = REGION) -> dict[str, str]:
         "NO_PROXY": no_proxy,
         "no_proxy": no_proxy,
     }
-
-
-def removed(environ: Mapping[str, str]) -> list[str]:
-    """The variables to remove from an environment."""
-    return [name for name in environ if name in REMOVED or name.startswith(SERVICE_ENDPOINTS)]
 
 
 def for_command(host: str, port: int) -> dict[str, str]:

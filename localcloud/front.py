@@ -1,6 +1,5 @@
-"""The front door: each request comes in here and goes to the service that knows it, else to moto."""
+"""The front door: each request comes in here and goes to the service that it is for, or is refused."""
 
-import functools
 import io
 import json
 import logging
@@ -12,7 +11,9 @@ from typing import Any, Protocol
 import werkzeug
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from localcloud.access import Gate
 from localcloud.cloud import Cloud
+from localcloud.routing import Destination, answer_of_moto, destination_of, unknown_to_us
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +33,8 @@ class Request(werkzeug.Request):
 class Service(Protocol):
     """Answers the requests it knows.
 
-    May also have `close()`, `status() -> dict` with what `localcloud status` shows, and
-    `for_web_pages = True` if it answers what browsers send for a page.
+    May also have `close()`, `status() -> dict` with what `localcloud status` shows, and `answers`, the set of
+    destinations that it is asked about (see routing.py); without it, it is asked about all.
     """
 
     def handle(self, request: Request) -> werkzeug.Response | None:
@@ -41,50 +42,43 @@ class Service(Protocol):
 
 
 class FrontDoor:
-    """A WSGI application that asks each service in turn; what none claims goes to moto."""
+    """A WSGI application that passes on what the gate lets in; what no service claims may go to moto."""
 
-    def __init__(self, cloud: Cloud, services: Sequence[Service]):
+    def __init__(self, cloud: Cloud, gate: Gate, services: Sequence[Service]):
         self.cloud = cloud
         self.services = services
+        self._gate = gate
 
     def __call__(self, environ: dict, start_response: Any) -> Iterable[bytes]:
         request = Request(environ)
         try:
-            answer = self._answer(request)
+            destination = destination_of(request)
+            # Before anything is read of what may not pass.
+            answer = self._gate.refuse(request, destination) or self._answer(request, destination)
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             answer = error(
                 500, "InternalFailure", "localcloud failed on this request; its own output says why."
             )
-        return (answer or moto_app())(environ, start_response)
+        return answer(environ, start_response)
 
-    def _answer(self, request: Request) -> werkzeug.Response | None:
+    def _answer(self, request: Request, destination: Destination) -> Any:
+        """A WSGI application: the answer of the service, or moto's application."""
         if request.mimetype == FORM:
             request.get_data()  # so that a service may use request.form and moto still finds the body
-        from_a_web_page = _from_a_web_page(request)
+        if refusal := unknown_to_us(request, destination):
+            return refusal
         for service in self.services:
-            if from_a_web_page and not getattr(service, "for_web_pages", False):
-                continue
-            if (answer := service.handle(request)) is not None:
+            answers = getattr(service, "answers", None)
+            is_asked = answers is None or destination.service in answers
+            if is_asked and (answer := service.handle(request)) is not None:
                 return answer
-        if from_a_web_page:
-            message = "Only APIs and websites answer web pages, not the cloud's control plane."
-            return error(403, "AccessDenied", message)
-        return None
+        return answer_of_moto(request, destination)
 
     def close(self) -> None:
         for service in reversed(self.services):
             if close := getattr(service, "close", None):
                 close()
-
-
-def _from_a_web_page(request: Request) -> bool:
-    """Whether a browser sent this for a page: then any site the person visits could run code on this machine.
-
-    No AWS client sends Origin; browsers send it with every request that could change something. Which host
-    the request names proves nothing: anyone's DNS may give any name the address of this machine.
-    """
-    return "Origin" in request.headers
 
 
 def error(status: int, code: str, message: str) -> werkzeug.Response:
@@ -93,14 +87,6 @@ def error(status: int, code: str, message: str) -> werkzeug.Response:
     return werkzeug.Response(
         json.dumps(body), status, {"x-amzn-ErrorType": code}, content_type="application/x-amz-json-1.1"
     )
-
-
-@functools.cache
-def moto_app() -> Any:
-    """moto's own WSGI application. Its records are global to the process."""
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-
-    return DomainDispatcherApplication(create_backend_app)
 
 
 def make_front_server(host: str, port: int, app: Any) -> BaseWSGIServer:

@@ -1,7 +1,9 @@
 """Puts the cloud together: its folder, its services and its front door, in one process."""
 
 import json
+import logging
 import os
+import secrets
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -11,12 +13,23 @@ from typing import Any
 import werkzeug
 
 from localcloud import __version__
-from localcloud.cloud import Cloud
+from localcloud.access import Gate
+from localcloud.cloud import ACCESS_KEY, Cloud
 from localcloud.control import HEALTH, STATUS
-from localcloud.environment import removed, write_sdk_settings
+from localcloud.environment import write_sdk_settings
 from localcloud.front import FrontDoor, Request, Service, make_front_server, serve_in_thread
+from localcloud.listening import is_loopback
+from localcloud.peers import peers_are_known
 from localcloud.processes import Processes
+from localcloud.real_account import removed
+from localcloud.routing import LOCALCLOUD
 from localcloud.state import PROCESSES, State, clear_dead
+
+log = logging.getLogger(__name__)
+
+
+class OpenToAll(Exception):
+    """The cloud would be open to more than this machine; the message says what to do."""
 
 
 def default_services() -> list[Callable[[Cloud], Service]]:
@@ -43,8 +56,10 @@ def default_services() -> list[Callable[[Cloud], Service]]:
 class Server:
     """A cloud that runs from `start()` to `close()`, or inside a `with`.
 
-    `services` are called with the Cloud; without them, all of localcloud's. Raises OSError when the port is
-    taken and StateError when its folder cannot be had.
+    `services` are called with the Cloud; without them, all of localcloud's. With `token`, it answers only
+    clients that carry its secret access key id; `allowed_hosts` are names that it answers under beside its
+    own. Raises OSError when the port is taken, StateError when its folder cannot be had and OpenToAll for a
+    host that others can reach, without a token.
     """
 
     def __init__(
@@ -53,7 +68,15 @@ class Server:
         host: str = "127.0.0.1",
         services: Sequence[Callable[[Cloud], Service]] | None = None,
         job_python: str | Path = sys.executable,
+        *,
+        token: bool = False,
+        allowed_hosts: Sequence[str] = (),
     ):
+        if not token and not is_loopback(host):
+            raise OpenToAll(
+                f"on {host}, everyone who can reach this machine could run code as you: add --token, which "
+                "gives clients a secret to carry, or leave --host out"
+            )
         _leave_the_real_aws_alone()
         self._http = make_front_server(host, port, self._application)
         try:
@@ -68,12 +91,24 @@ class Server:
             state_dir=self._state.path,
             job_python=Path(job_python),
             processes=Processes(self._state.path / PROCESSES),
+            access_key=f"LOCAL{secrets.token_hex(20).upper()}" if token else ACCESS_KEY,
         )
+        if token:
+            self._state.keep_access_key(self.cloud.access_key)
         self.started = time.time()
         write_sdk_settings(self.cloud)
         factories = default_services() if services is None else services
         _forget_former_records()
-        self.front = FrontDoor(self.cloud, [Control(self), *(make(self.cloud) for make in factories)])
+        if not token and not peers_are_known():
+            log.warning(
+                "This system does not tell who connects: its other users could run code as you. "
+                "If there are any, add --token."
+            )
+        self.front = FrontDoor(
+            self.cloud,
+            Gate(self.cloud, allowed_hosts),
+            [Control(self), *(make(self.cloud) for make in factories)],
+        )
 
     def _application(self, environ: dict, start_response: Any) -> Any:
         return self.front(environ, start_response)
@@ -99,6 +134,8 @@ class Server:
 
 class Control:
     """localcloud's own routes, by which `status`, `down` and `run` know a cloud from any other program."""
+
+    answers = frozenset({LOCALCLOUD})
 
     def __init__(self, server: Server):
         self._server = server

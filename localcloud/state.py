@@ -17,6 +17,7 @@ from localcloud.processes import stop_recorded
 
 LOCK = "lock"
 PROCESSES = "processes"
+ACCESS_KEY = "access-key"
 WAIT_FOR_LOCK_SECONDS = 10.0
 """How long a cloud that is just ending on the same port may take to clear up."""
 
@@ -44,14 +45,28 @@ class State:
         self._lock.write(str(os.getpid()))
         self._lock.flush()
 
+    def keep_access_key(self, access_key: str) -> None:
+        """For the client commands of the same user: the folder is closed to all others."""
+        (self.path / ACCESS_KEY).write_text(access_key)
+
     def close(self) -> None:
         _remove(self.path)
         self._lock.close()
 
 
+def read_access_key(port: int) -> str | None:
+    """The owner's access key id of a running cloud that has a secret one."""
+    with contextlib.suppress(FileNotFoundError):
+        if _ours(state_dir(port)):
+            return (state_dir(port) / ACCESS_KEY).read_text()
+    return None
+
+
 def holder(port: int) -> int | None:
-    """The process id of the cloud that holds this port's folder; None when none does."""
+    """The process id of this user's cloud that holds this port's folder; None when none does."""
     try:
+        if not _ours(state_dir(port)):
+            return None
         with (state_dir(port) / LOCK).open() as lock:
             if _try_lock(lock):
                 return None

@@ -3,7 +3,6 @@
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/WebsiteHosting.html
 """
 
-import re
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -11,29 +10,27 @@ from urllib.parse import quote
 import werkzeug
 import xmltodict
 
-from localcloud.addresses import WEBSITE_DOMAIN
+from localcloud.addresses import WEBSITE_HOST, host_name
 from localcloud.cloud import Cloud
 from localcloud.cloudfront.origin import StoredObject
 from localcloud.front import Request
 from localcloud.iam.buckets import anonymous_may
 from localcloud.iam.policy import Access
+from localcloud.routing import WEBSITE
 
-HOST = re.compile(
-    rf"(?P<bucket>[a-z0-9][a-z0-9.-]+)\.(?:{re.escape(WEBSITE_DOMAIN)}|s3-website[.-][a-z0-9-]+\.amazonaws\.com)"
-)
 UNSUPPORTED = ("RedirectAllRequestsTo", "RoutingRules")
 
 
 class WebsiteService:
     """Answers requests to `<bucket>.s3-website.localhost` and to the host names that AWS would give."""
 
-    for_web_pages = True
+    answers = frozenset({WEBSITE})
 
     def __init__(self, cloud: Cloud):
         self._cloud = cloud
 
     def handle(self, request: Request) -> werkzeug.Response | None:
-        found = HOST.fullmatch(request.host.partition(":")[0])
+        found = WEBSITE_HOST.fullmatch(host_name(request))
         if found is None:
             return None
         if request.method not in ("GET", "HEAD"):

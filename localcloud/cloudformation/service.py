@@ -37,6 +37,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
     """Answers CloudFormation's Query API. Operations that it lacks are refused by name."""
 
     service_name = "cloudformation"
+    answers = frozenset({service_name})
 
     def __init__(self, cloud: Cloud):
         self.cloud = cloud

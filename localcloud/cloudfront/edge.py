@@ -10,11 +10,13 @@ from urllib.parse import unquote
 
 import werkzeug
 
+from localcloud.access import Refusal, check_peer
 from localcloud.cloud import Cloud
 from localcloud.cloudfront import response_headers
 from localcloud.cloudfront.configuration import Behavior, behavior_for
 from localcloud.cloudfront.origin import ObjectRefused, read
 from localcloud.front import make_front_server, serve_in_thread
+from localcloud.listening import reachable
 from localcloud.protocol import ApiError
 
 log = logging.getLogger(__name__)
@@ -47,7 +49,7 @@ class Edge:
 
     @property
     def url(self) -> str:
-        return f"http://{self._cloud.host}:{self._server.port}"
+        return f"http://{reachable(self._cloud.host)}:{self._server.port}"
 
     def close(self) -> None:
         self._server.shutdown()
@@ -56,7 +58,10 @@ class Edge:
     def _application(self, environ: dict, start_response: Any) -> Any:
         request = werkzeug.Request(environ)
         try:
+            check_peer(self._cloud, request)
             response = self._answer(request)
+        except Refusal as refusal:
+            response = _plain_error(HTTPStatus.FORBIDDEN, str(refusal))
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             response = _plain_error(HTTPStatus.INTERNAL_SERVER_ERROR, "localcloud's own output says why.")

@@ -1,7 +1,7 @@
 """The CloudFront API: distributions, origin access controls, response headers policies and invalidations.
 
-moto's records of distributions lose error pages and more on the way, so these are our own; what else moto
-knows of CloudFront (public keys, functions, ...) moto still answers.
+moto's records of distributions lose error pages and more on the way, so these are our own. Operations that
+this lacks are refused by name.
 """
 
 import threading
@@ -36,6 +36,8 @@ API_URL = "https://cloudfront.amazonaws.com/2020-05-31"
 
 class CloudFrontService(ModelledApi):
     """Answers CloudFront's API and serves every enabled distribution."""
+
+    answers = frozenset({"cloudfront"})
 
     service_name = "cloudfront"
 

@@ -7,10 +7,13 @@ import enum
 import json
 import logging
 import queue
+import socket
 import sys
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from localcloud.peers import is_of_this_user
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +102,10 @@ class _Server(ThreadingHTTPServer):
     # Closing must not wait for the connection on which the runtime polls for its next event.
     block_on_close = False
 
+    def verify_request(self, request: socket.socket, client_address: object) -> bool:
+        """Refuses other users of this machine: they would get the function's events."""
+        return is_of_this_user(request)
+
     def handle_error(self, request: object, client_address: object) -> None:
         """A runtime that was killed leaves its connection broken, which is no news."""
         if isinstance(sys.exception(), ConnectionError):
@@ -112,6 +119,17 @@ class _Handler(BaseHTTPRequestHandler):
     # With Nagle's algorithm, or with unbuffered writes, each answer waits 40 ms for a delayed ACK.
     disable_nagle_algorithm = True
     wbufsize = -1
+
+    def parse_request(self) -> bool:
+        """Refuses web pages, whatever name of this machine they use."""
+        if not super().parse_request():
+            return False
+        is_page = "Origin" in self.headers or "Sec-Fetch-Site" in self.headers
+        if is_page or self.headers["Host"] != self.runtime_api.address:
+            self.close_connection = True
+            self._answer(403, b"{}")
+            return False
+        return True
 
     def do_GET(self) -> None:
         if self.path != PREFIX + "invocation/next":

@@ -17,6 +17,7 @@ import psutil
 from localcloud.cloud import Cloud
 from localcloud.functions.configuration import Configuration
 from localcloud.functions.runtime_api import MAX_RESPONSE_BYTES, Invocation, Kind, Report, RuntimeApi
+from localcloud.listening import reachable
 
 INIT_SECONDS = 10.0
 """The initialisation phase; what it needs beyond that counts against the function's own time-out."""
@@ -85,7 +86,7 @@ class Sandbox:
         temporary.mkdir()
         return {
             "AWS_ENDPOINT_URL": cloud.url,
-            "NO_PROXY": cloud.host,
+            "NO_PROXY": reachable(cloud.host),
             **configuration.environment,
             **credentials,
             "_HANDLER": configuration.handler,

@@ -71,6 +71,8 @@ class InvocationResult:
 class FunctionsService:
     """Runs Lambda functions; HTTP requests come in by `handle`, other services call `invoke`."""
 
+    answers = frozenset({"lambda"})
+
     _running: ClassVar[weakref.WeakValueDictionary[str, "FunctionsService"]] = weakref.WeakValueDictionary()
 
     def __init__(self, cloud: Cloud, retry_seconds: Sequence[float] = RETRY_SECONDS):

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import logging
 import os
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 import werkzeug
 
 from localcloud import metrics
-from localcloud.addresses import EXECUTE_API_PATH, local_origin
+from localcloud.addresses import EXECUTE_API, EXECUTE_API_HOST, host_name, local_origin
 from localcloud.cloud import Cloud
 from localcloud.functions import FunctionsService, LambdaError
 from localcloud.httpapi import accesslog, stages
@@ -24,6 +23,7 @@ from localcloud.httpapi.events import MalformedResponse, RequestContext, to_even
 from localcloud.httpapi.integration import NotPermitted, Unsupported, check_route, function_of
 from localcloud.httpapi.routes import DEFAULT, match
 from localcloud.httpapi.throttle import Throttle, limits
+from localcloud.routing import HTTP_API
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +35,6 @@ LAMBDA_REFUSALS = {413: (413, "Request Entity Too Large"), 429: (503, "Service U
 
 AWS documents neither these nor 503 for an integration that takes too long; they are what its users report.
 """
-BY_PATH = re.compile(re.escape(EXECUTE_API_PATH) + r"/(?P<api>[a-z0-9]+)(?P<path>/.*)?", re.DOTALL)
-BY_HOST = re.compile(r"(?P<api>[a-z0-9]+)\.execute-api\..+")
 
 
 class GatewayError(Exception):
@@ -66,7 +64,7 @@ class _Exchange:
 class HttpApiService:
     """Serves the APIs that moto keeps. `timeout` caps every integration; tests shorten it."""
 
-    for_web_pages = True
+    answers = frozenset({HTTP_API, "apigateway"})
 
     def __init__(
         self,
@@ -80,9 +78,9 @@ class HttpApiService:
         self._integrations = concurrent.futures.ThreadPoolExecutor(CONCURRENT_INTEGRATIONS, "integration")
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
-        if found := BY_PATH.fullmatch(request.path):
+        if found := EXECUTE_API.fullmatch(request.path):
             return self._serve(request, found["api"], found["path"] or "/")
-        if found := BY_HOST.fullmatch(request.host.partition(":")[0]):
+        if found := EXECUTE_API_HOST.fullmatch(host_name(request)):
             return self._serve(request, found["api"], request.path)
         return stages.update(self._cloud, request)
 

@@ -13,12 +13,15 @@ import werkzeug
 from botocore.exceptions import UnknownServiceError
 from botocore.parsers import RpcV2CBORParser
 
+FORM = "application/x-www-form-urlencoded"
 CREDENTIAL = re.compile(
     r"Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]*)/(?P<service>[^/]+)/aws4_request", re.IGNORECASE
 )
 CBOR_PATH = re.compile(r"/service/[^/]+/operation/(?P<operation>\w+)")
 REST_MODELS = {"sagemaker": "sagemaker-runtime", "apigateway": "apigatewayv2"}
 """Signing names under which the REST service has another name in botocore."""
+REST = ("apigateway", "cloudfront", "lambda", "route53", "s3", "sagemaker")
+"""Services whose requests never name an Action: in their bodies such a word is somebody's data."""
 REST_XML_FORMS = {"s3": "s3", "cloudfront": "query", "route53": "query"}
 """Services whose REST API is not JSON; but for S3, their errors look like the query protocol's."""
 
@@ -66,17 +69,41 @@ def bucket_of_host(request: werkzeug.Request) -> str | None:
     return bucket_name_from_url(request.url) if S3Response.subdomain_based_buckets(request) else None
 
 
+def form_of_call(request: werkzeug.Request, service: str) -> str:
+    """How a request to the service with this signing name is written: the `form` of its call."""
+    if "X-Amz-Target" in request.headers:
+        return "json"
+    if CBOR_PATH.fullmatch(request.path):
+        return "cbor"
+    if service not in REST and request.values.get("Action"):
+        return "query"
+    return REST_XML_FORMS.get(service, "rest-json")
+
+
 def call_of(request: werkzeug.Request, service: str) -> Call:
     """The call that a request to the service with this signing name makes."""
-    if target := request.headers.get("X-Amz-Target"):
-        return Call(service, target.rpartition(".")[2], "json", _json_body(request))
-    if found := CBOR_PATH.fullmatch(request.path):
+    form = form_of_call(request, service)
+    if form == "json":
+        return Call(service, request.headers["X-Amz-Target"].rpartition(".")[2], form, _json_body(request))
+    if form == "cbor":
         body = request.get_data()
         parameters = RpcV2CBORParser().parse_data_item(io.BytesIO(body)) if body else {}
-        return Call(service, found["operation"], "cbor", parameters)
-    if service != "s3" and (operation := request.values.get("Action")):
-        return Call(service, operation, "query", request.values.to_dict())
+        return Call(service, CBOR_PATH.fullmatch(request.path)["operation"], form, parameters)
+    if form == "query" and service not in REST:
+        return Call(service, request.values["Action"], form, request.values.to_dict())
     return _rest_call(request, service)
+
+
+def form_of(request: werkzeug.Request) -> str:
+    """The form of errors to a request, told without its body, which may be what is wrong with it."""
+    if "X-Amz-Target" in request.headers:
+        return "json"
+    if CBOR_PATH.fullmatch(request.path):
+        return "cbor"
+    signature = signature_of(request)
+    if request.mimetype == FORM and not (signature and signature.service == "s3"):
+        return "query"
+    return REST_XML_FORMS.get(signature.service if signature else "s3", "rest-json")
 
 
 def _json_body(request: werkzeug.Request) -> dict[str, Any]:

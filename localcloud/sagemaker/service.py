@@ -6,6 +6,7 @@ import werkzeug
 
 from localcloud.cloud import Cloud
 from localcloud.front import Request
+from localcloud.routing import APIS
 from localcloud.sagemaker.endpoints import Endpoints
 from localcloud.sagemaker.errors import ApiError
 from localcloud.sagemaker.invocation import Invocation
@@ -15,15 +16,15 @@ from localcloud.sagemaker.training import TrainingJobs
 from localcloud.sagemaker.transform import TransformJobs
 from localcloud.sagemaker.validation import validate
 
+SIGNING_NAME = "sagemaker"
 TARGET = "SageMaker."
 JSON_PROTOCOL = "application/x-amz-json-1.1"
-
-CATALOGUE = ("Experiment", "Trial", "TrialComponent", "ModelPackageGroup", "ModelPackage", "ModelCard")
-"""Resources that are records and nothing else: for these moto's answers are the whole truth."""
 
 
 class SageMakerService:
     """SageMaker's control plane (JSON protocol) and data plane (InvokeEndpoint)."""
+
+    answers = frozenset({SIGNING_NAME})
 
     def __init__(self, cloud: Cloud):
         self._training = TrainingJobs(cloud)
@@ -64,8 +65,8 @@ class SageMakerService:
         if not target.startswith(TARGET):
             return self._invocation.handle(request)
         operation = target.removeprefix(TARGET)
-        if _is_catalogue(operation):
-            return None
+        if APIS[SIGNING_NAME].operations.fullmatch(operation):
+            return None  # a record, which moto keeps
         try:
             return _answer(_without_empty(operation, self._perform(operation, request.get_data())))
         except ApiError as error:
@@ -113,14 +114,6 @@ class SageMakerService:
         for key in request["TagKeys"]:
             tags.pop(key, None)
         return {}
-
-
-def _is_catalogue(operation: str) -> bool:
-    return any(
-        operation in (f"{verb}{resource}", f"{verb}{resource}s")
-        for verb in ("Create", "Describe", "Update", "Delete", "List")
-        for resource in CATALOGUE
-    )
 
 
 def _from_tags(tags: dict[str, str]) -> list[dict[str, str]]:

@@ -209,7 +209,7 @@ def test_kill_minus_9_and_the_next_start_clears_up(up, port):
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "a1.execute-api.elsewhere.example", "a1.execute-api.localhost"]
+    "host", ["127.0.0.1", "elsewhere.example", "a1.execute-api.elsewhere.example", "a1.execute-api.localhost"]
 )
 @pytest.mark.parametrize(
     ("path", "headers"),
@@ -228,13 +228,122 @@ def test_a_web_page_cannot_command_the_cloud(up, port, host, path, headers):
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request)
     with refused.value as answer:
-        said = (answer.code, json.load(answer)["message"])
-    no_api = (404, "Not Found")
-    refusal = (403, "Only APIs and websites answer web pages, not the cloud's control plane.")
-    assert said == (refusal if host == "127.0.0.1" else no_api)
+        said = answer.read().decode()
+    if host == "a1.execute-api.localhost":
+        assert (answer.code, json.loads(said)) == (404, {"message": "Not Found"})
+    elif host == "127.0.0.1":
+        assert answer.code == 403
+        assert "Only APIs and websites answer web pages, not the cloud's control plane." in said
+    else:
+        assert answer.code == 403
+        assert f"localcloud does not answer under the name {host}" in said
 
 
 def test_help_names_the_commands():
     shown = run("--help")
     assert shown.returncode == 0
     assert all(name in shown.stdout for name in ("up", "run", "env", "status", "down"))
+
+
+REAL_KEYS = {
+    "AWS_ACCESS_KEY_ID": "AKIAREAL",
+    "AWS_SECRET_ACCESS_KEY": "real-secret",
+    "AWS_SECURITY_TOKEN": "real-token",
+    "AWS_SESSION_TOKEN": "real-token",
+    "AWS_BEARER_TOKEN_BEDROCK": "real-token",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN": "real-token",
+    "AWS_CONFIG_FILE": "/real/config",
+}
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="NOT TESTED: this system has no /proc")
+@pytest.mark.parametrize("detach", [(), ("--detach",)])
+def test_no_process_of_the_cloud_holds_the_real_keys(port, detach):
+    """What a program was started with stays readable in /proc for every process of the same user."""
+    process = start("up", "--port", port, *detach, env={**os.environ, **REAL_KEYS})
+    assert "is up" in process.stdout.readline()
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_localcloud/health") as health:
+            pid = json.load(health)["pid"]
+        environment = Path(f"/proc/{pid}/environ").read_text()
+        assert "PATH=" in environment
+        assert not [value for value in REAL_KEYS.values() if value in environment]
+    finally:
+        run("down", "--port", port)
+        process.communicate(timeout=60)
+
+
+def test_run_hands_no_real_key_on(port):
+    read = "import os; print(open(f'/proc/{os.getppid()}/environ').read(), dict(os.environ))"
+    done = run("run", "--port", port, "--", sys.executable, "-c", read, env={**os.environ, **REAL_KEYS})
+    assert done.returncode == 0, done.stderr
+    assert not [value for value in REAL_KEYS.values() if value in done.stdout]
+
+
+@pytest.mark.parametrize("command", [("up",), ("up", "--detach"), ("run", "--", "true")])
+def test_a_host_that_others_reach_needs_a_token(port, command):
+    done = run(command[0], "--port", port, "--host", "0.0.0.0", *command[1:])
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "localcloud: on 0.0.0.0, everyone who can reach this machine could run code as you: add --token, "
+        "which gives clients a secret to carry, or leave --host out\n"
+    )
+
+
+def test_with_a_token_env_run_and_status_carry_it(port):
+    up = run("up", "--port", port, "--host", "0.0.0.0", "--token", "--detach")
+    assert up.returncode == 0, up.stderr
+    assert "Whoever reaches 0.0.0.0" in up.stdout
+    host = ("--port", port, "--host", "0.0.0.0")
+    try:
+        script = "import boto3; boto3.client('s3').create_bucket(Bucket='carried')"
+        assert run("run", *host, "--", sys.executable, "-c", script).returncode == 0
+        assert run("status", *host).returncode == 0
+        shown = run("env", *host).stdout
+        assert f"AWS_ENDPOINT_URL=http://127.0.0.1:{port}" in shown
+        assert "AWS_ACCESS_KEY_ID=test" not in shown
+    finally:
+        assert run("down", *host).returncode == 0
+
+
+IMPOSTOR = """
+import fcntl, http.server, json, sys
+lock = open(sys.argv[2], "a+")
+fcntl.flock(lock, fcntl.LOCK_EX)
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        health = {"service": "localcloud", "version": "1", "pid": int(sys.argv[3])}
+        self.wfile.write(json.dumps(health).encode())
+    def log_message(self, *_): pass
+server = http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
+print("ready", flush=True)
+server.serve_forever()
+"""
+
+
+def test_nobody_makes_down_signal_a_process_or_run_use_a_false_cloud(port):
+    """Who takes the port and the folder's name first, in the shared temporary folder, can say anything."""
+    victim = subprocess.Popen(["sleep", "60"])
+    folder = state_dir(port)
+    folder.mkdir(mode=0o755)
+    (folder / "lock").write_text(str(victim.pid))
+    arguments = [str(port), str(folder / "lock"), str(victim.pid)]
+    impostor = subprocess.Popen(
+        [sys.executable, "-c", IMPOSTOR, *arguments], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert impostor.stdout.readline() == "ready\n"
+        for command in (("down",), ("status",), ("env",), ("run", "--", "true")):
+            done = run(command[0], "--port", port, *command[1:])
+            assert done.returncode == 1
+            assert "a localcloud that is not yours" in done.stderr
+            assert done.stderr.count("\n") == 1
+        assert victim.poll() is None
+    finally:
+        for process in (impostor, victim):
+            process.kill()
+            process.communicate()
+        (folder / "lock").unlink()
+        folder.rmdir()

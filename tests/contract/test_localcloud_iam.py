@@ -429,16 +429,10 @@ def test_strangers_see_only_what_is_public(account: Account) -> None:
     def by_host(name: str, path: str) -> int:
         return requests.get(f"{url}{path}", headers={"Host": name}, timeout=10).status_code
 
-    hosts = (
-        "page.s3.amazonaws.com",
-        "page.s3.localhost",
-        "page.localhost",
-        "page.elsewhere.test",
-        "www.page.test",
-    )
+    hosts = ("page.s3.amazonaws.com", "page.s3.localhost", "page.localhost")
     assert {host: by_host(host, "/index.html") for host in hosts} == dict.fromkeys(hosts, 403)
     assert {host: by_host(host, "/listed.txt") for host in hosts} == dict.fromkeys(hosts, 200)
-    paths = ("localhost", "localstack", "s3.amazonaws.com")
+    paths = ("localhost", "s3.amazonaws.com")
     assert {host: by_host(host, "/page/index.html") for host in paths} == dict.fromkeys(paths, 403)
     assert status("/index.html") == 403
     assert status("/index.html", "HEAD") == 403

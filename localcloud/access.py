@@ -1,0 +1,183 @@
+"""The front door's rules: which requests are refused before any service sees them.
+
+A cloud runs code, so whoever commands it commands this user's account on the machine. Web pages must not,
+though every browser can reach this machine: not by their own origin, not by a name of theirs that they point
+to this machine (DNS rebinding). Nor must other users of the machine, nor others in the network.
+"""
+
+import hmac
+import ipaddress
+import re
+from collections.abc import Collection
+
+import werkzeug
+
+from localcloud.addresses import host_name
+from localcloud.cloud import Cloud
+from localcloud.control import HEALTH
+from localcloud.iam.buckets import bucket_named_in
+from localcloud.iam.callers import InvalidToken, caller_of
+from localcloud.iam.calls import Call, Signature, call_of, form_of, form_of_call
+from localcloud.iam.denial import denial
+from localcloud.peers import is_of_this_user
+from localcloud.routing import APIS, HTTP_API, LOCALCLOUD, WEBSITE, Destination
+
+FORBIDDEN = 403
+AWS_HOST = re.compile(
+    rf"(?:[a-z0-9._-]+\.)?(?:{'|'.join([*APIS, HTTP_API, WEBSITE])})"
+    r"(?:[.-](?:dualstack\.)?[a-z]{2}(?:-[a-z]+)+-\d)?\.amazonaws\.com"
+)
+"""Names under which AWS serves what localcloud serves; only AWS decides to which machine these point."""
+SIGNED_BY_URL = ("s3", "sts")
+"""Services whose requests may carry the signature in their URL, where any link could put one."""
+OBJECT_READS = ("GetObject", "HeadObject")
+
+
+class Refusal(Exception):
+    """A request that must not pass; `code` is AWS's word for it."""
+
+    def __init__(self, code: str, message: str):
+        super().__init__(message)
+        self.code = code
+
+
+class Gate:
+    """Checks requests to one cloud. `allowed_hosts` are further names of it, "*.name" for all below one."""
+
+    def __init__(self, cloud: Cloud, allowed_hosts: Collection[str] = ()):
+        self._cloud = cloud
+        self._allowed_hosts = {name.lower() for name in allowed_hosts}
+
+    def refuse(self, request: werkzeug.Request, destination: Destination) -> werkzeug.Response | None:
+        """The answer to a request that must not pass; None for all others. Does not read its body."""
+        try:
+            self._check_host(request)
+            if request.path != HEALTH or destination.service != LOCALCLOUD:
+                check_peer(self._cloud, request)
+            if not destination.is_data_plane:
+                self._check_page(request, destination)
+                self._check_signature(request, destination)
+        except Refusal as refusal:
+            form = "rest-json" if destination.service == LOCALCLOUD else form_of(request)
+            answer = denial(form, refusal.code, str(refusal), request.method == "HEAD")
+            answer.status_code = FORBIDDEN
+            # What is left of the body must not be taken for another request.
+            answer.headers["Connection"] = "close"
+            return answer
+        return None
+
+    def _check_host(self, request: werkzeug.Request) -> None:
+        name = host_name(request)
+        if not self._knows(name):
+            raise Refusal(
+                "AccessDenied",
+                f"localcloud does not answer under the name {name}, for anybody's name may point to this "
+                f"machine. Use 127.0.0.1 or localhost, or start it with --allow-host {name}.",
+            )
+
+    def _knows(self, name: str) -> bool:
+        try:
+            address = ipaddress.ip_address(name)
+        except ValueError:
+            return (
+                name in ("localhost", self._cloud.host)
+                or name.endswith(".localhost")
+                or AWS_HOST.fullmatch(name) is not None
+                or not self._allowed_hosts.isdisjoint({name, *_wildcards(name)})
+            )
+        # An address is nobody's name. But browsers do not tell of pages that send requests to 0.0.0.0.
+        if self._cloud.needs_token:
+            return not address.is_unspecified
+        return address.is_loopback
+
+    def _check_page(self, request: werkzeug.Request, destination: Destination) -> None:
+        """No AWS client sends these headers. Browsers do, with whatever a page lets them ask for."""
+        site = request.headers.get("Sec-Fetch-Site", "none")
+        if "Origin" not in request.headers:
+            if site == "none":  # no browser, or what a person typed into its address bar
+                return
+            if destination.service == "s3" and self._shows_object(request, site):
+                return
+        message = "Only APIs and websites answer web pages, not the cloud's control plane."
+        raise Refusal("AccessDenied", message)
+
+    def _shows_object(self, request: werkzeug.Request, site: str) -> bool:
+        """Whether a browser wants to show a public or presigned object, which no script will get to read.
+
+        As a page of its own from wherever the person comes, as a picture or the like only for the pages that
+        this machine serves: since signatures are not checked, any page could ask for any object.
+        """
+        is_document = request.headers.get("Sec-Fetch-Dest") == "document"
+        if "Authorization" in request.headers or (site == "cross-site" and not is_document):
+            return False
+        return (
+            form_of_call(request, "s3") == "s3"
+            and call_of(request, "s3").operation in OBJECT_READS
+            and bucket_named_in(self._cloud, request) is not None
+        )
+
+    def _check_signature(self, request: werkzeug.Request, destination: Destination) -> None:
+        signature = destination.signature
+        if destination.service == LOCALCLOUD:
+            if self._cloud.needs_token and request.path != HEALTH:
+                self._check_token(_bearer(request))
+        elif signature is None:
+            self._check_unsigned(request)
+        elif "Authorization" not in request.headers and signature.service not in SIGNED_BY_URL:
+            raise Refusal(
+                "AccessDenied",
+                f"A request to {signature.service} carries its signature in the Authorization header.",
+            )
+        elif self._cloud.needs_token and not self._has_issued(signature):
+            self._check_token(signature.access_key)
+
+    def _check_unsigned(self, request: werkzeug.Request) -> None:
+        """S3 answers anonymous requests for a bucket, whose policy then decides."""
+        if form_of_call(request, "s3") == "s3":
+            is_form = request.method == "POST" and request.mimetype == "multipart/form-data"
+            bucket = bucket_named_in(self._cloud, request)
+            if is_form and bucket and not self._cloud.needs_token:
+                return  # a browser's upload form carries its signature inside
+            if _is_anonymous_call(call_of(request, "s3"), bucket is not None):
+                return
+        raise Refusal(
+            "MissingAuthenticationToken",
+            "Requests to AWS's APIs are signed: run the client with `localcloud run`, or set what "
+            "`localcloud env` prints.",
+        )
+
+    def _has_issued(self, signature: Signature) -> bool:
+        """Whether the credentials are of this cloud's own making: of a role's session or of an IAM user."""
+        try:
+            return caller_of(self._cloud, signature) is not None
+        except InvalidToken as error:
+            raise Refusal(error.code, str(error)) from error
+
+    def _check_token(self, given: str) -> None:
+        if not hmac.compare_digest(given.encode(), self._cloud.access_key.encode()):
+            raise Refusal(
+                "UnrecognizedClientException",
+                "This cloud answers only clients that carry its token: set what `localcloud env` prints.",
+            )
+
+
+def check_peer(cloud: Cloud, request: werkzeug.Request) -> None:
+    """Raises Refusal for another user of this machine, unless it is a token that tells who may ask."""
+    if not cloud.needs_token and not is_of_this_user(request.environ["werkzeug.socket"]):
+        raise Refusal("AccessDenied", "This localcloud belongs to another user of this machine.")
+
+
+def _is_anonymous_call(call: Call, bucket_exists: bool) -> bool:
+    """Whether S3 has this operation and knows it without a caller; nobody makes or lists buckets so."""
+    if call.operation in ("CreateBucket", "ListBuckets") or not call.operation.isidentifier():
+        return False
+    return bucket_exists or call.operation.startswith(("Get", "Head", "List"))
+
+
+def _bearer(request: werkzeug.Request) -> str:
+    return request.headers.get("Authorization", "").removeprefix("Bearer ")
+
+
+def _wildcards(name: str) -> list[str]:
+    labels = name.split(".")
+    return [f"*.{'.'.join(labels[index:])}" for index in range(1, len(labels))]
