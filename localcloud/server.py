@@ -14,7 +14,8 @@ from localcloud import __version__
 from localcloud.cloud import Cloud
 from localcloud.control import HEALTH, STATUS
 from localcloud.environment import removed, write_sdk_settings
-from localcloud.front import FrontDoor, Request, Service, make_front_server, serve_in_thread
+from localcloud.front import FrontDoor, Request, Service
+from localcloud.http_server import make_front_server, serve_in_thread
 from localcloud.processes import Processes
 from localcloud.state import PROCESSES, State, clear_dead
 
@@ -26,6 +27,7 @@ def default_services() -> list[Callable[[Cloud], Service]]:
     from localcloud.functions import FunctionsService
     from localcloud.httpapi import HttpApiService
     from localcloud.iam import IamEnforcement
+    from localcloud.s3 import S3Service
     from localcloud.sagemaker import SageMakerService
     from localcloud.websites import WebsiteService
 
@@ -37,6 +39,7 @@ def default_services() -> list[Callable[[Cloud], Service]]:
         CloudFormationService,
         CloudFrontService,
         WebsiteService,
+        S3Service,  # last: S3 is what no other service claims
     ]
 
 

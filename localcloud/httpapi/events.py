@@ -123,7 +123,7 @@ def to_response(payload: bytes) -> werkzeug.Response:
     if not isinstance(cookies, list) or not all(isinstance(cookie, str) for cookie in cookies):
         raise MalformedResponse("cookies is not a list of strings")
     for cookie in cookies:
-        response.headers.add("Set-Cookie", cookie)
+        response.headers.add("Set-Cookie", _header_text(cookie))
     response.headers.setdefault("Content-Type", "text/plain;charset=UTF-8")
     return response
 
@@ -158,8 +158,8 @@ def _status(value: Any) -> int:
         value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or not 100 <= value <= 599:
-        raise MalformedResponse(f"the statusCode {value!r} is not an HTTP status")
+    if not isinstance(value, int) or isinstance(value, bool) or not 200 <= value <= 599:
+        raise MalformedResponse(f"the statusCode {value!r} is not the status of an answer")
     return value
 
 
@@ -186,6 +186,7 @@ def _object(answer: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _header_text(value: Any) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    if "\r" in text or "\n" in text:
-        raise MalformedResponse("a header contains a line end")
-    return text
+    if any(end in text for end in "\r\n\0"):
+        raise MalformedResponse("a header contains a line end or a zero byte")
+    # Header fields are bytes to HTTP, which WSGI writes as latin-1.
+    return text.encode().decode("latin-1")

@@ -13,6 +13,9 @@ import werkzeug
 from botocore.exceptions import UnknownServiceError
 from botocore.parsers import RpcV2CBORParser
 
+from localcloud.addresses import EXECUTE_API_PATH
+
+FORM = "application/x-www-form-urlencoded"
 CREDENTIAL = re.compile(
     r"Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]*)/(?P<service>[^/]+)/aws4_request", re.IGNORECASE
 )
@@ -77,6 +80,20 @@ def call_of(request: werkzeug.Request, service: str) -> Call:
     if service != "s3" and (operation := request.values.get("Action")):
         return Call(service, operation, "query", request.values.to_dict())
     return _rest_call(request, service)
+
+
+def form_of(request: werkzeug.Request) -> str:
+    """The form of errors to a request, told without its body, which may be what is wrong with it."""
+    if "X-Amz-Target" in request.headers:
+        return "json"
+    if CBOR_PATH.fullmatch(request.path):
+        return "cbor"
+    if request.path.startswith(EXECUTE_API_PATH) or ".execute-api." in request.host:
+        return "rest-json"
+    signature = signature_of(request)
+    if request.mimetype == FORM and not (signature and signature.service == "s3"):
+        return "query"
+    return REST_XML_FORMS.get(signature.service if signature else "s3", "rest-json")
 
 
 def _json_body(request: werkzeug.Request) -> dict[str, Any]:
