@@ -53,10 +53,9 @@ class FrontDoor:
         request = Request(environ)
         try:
             receive(environ, body_limit(request))
-            answer = self._answer(request)
-            if answer is None:
-                environ["wsgi.input"].seek(0)
-                return moto_app()(environ, start_response)
+            answer = self._answer(request) or moto_app()
+            environ["wsgi.input"].seek(0)  # a service may have read it
+            return answer(environ, start_response)
         except RequestRefused as refused:
             answer = refusal(request, refused.status, refused.code, str(refused))
         except RecursionError:

@@ -6,6 +6,7 @@ client waiting when an answer cannot be written.
 
 import io
 import logging
+import resource
 import socket
 import threading
 from collections.abc import Callable, Iterable
@@ -18,6 +19,9 @@ from localcloud.containers.bounded_http import BoundedRequestHandler, RequestRef
 
 log = logging.getLogger(__name__)
 
+MAX_CONNECTIONS = min(512, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+"""Of one server. More would leave the process no file descriptors for its work."""
+BUSY = b"HTTP/1.1 503 Slow Down\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 Headers = list[tuple[str, str]]
 
@@ -31,6 +35,8 @@ def make_front_server(host: str, port: int, app: Any) -> BaseWSGIServer:
 
     class Handler(_Handler, MotoRequestHandler):
         """moto's handler knows what S3 needs of headers."""
+
+        places = threading.BoundedSemaphore(MAX_CONNECTIONS)
 
     # Bound here because werkzeug's own way to report a port that is taken is to end the process.
     with socket.create_server((host, port), backlog=128) as listening:
@@ -56,6 +62,17 @@ def receive(environ: dict[str, Any], limit: int) -> None:
 
 class _Handler(BoundedRequestHandler):
     """One request a connection, whose answer is written or the connection closed."""
+
+    places: threading.BoundedSemaphore
+
+    def handle(self) -> None:
+        if not self.places.acquire(blocking=False):
+            self.wfile.write(BUSY)
+            return
+        try:
+            super().handle()
+        finally:
+            self.places.release()
 
     def run_wsgi(self) -> None:
         self.close_connection = True

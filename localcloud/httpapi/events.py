@@ -6,12 +6,13 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-in
 import base64
 import binascii
 import email.utils
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
 
 import werkzeug
+
+from localcloud.untrusted import parse_json
 
 TEXT_TYPES = re.compile(r"text/.*|application/(.+\+)?(json|xml)|application/javascript", re.IGNORECASE)
 """Bodies of other types reach the function as base64."""
@@ -106,7 +107,7 @@ def to_response(payload: bytes) -> werkzeug.Response:
     An answer without `statusCode` is itself the body: a string as it is, anything else as JSON.
     """
     try:
-        answer = json.loads(payload)
+        answer = parse_json(payload)
     except ValueError as error:
         raise MalformedResponse(f"not JSON: {error}") from error
     if not isinstance(answer, dict) or "statusCode" not in answer:

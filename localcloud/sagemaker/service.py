@@ -14,6 +14,7 @@ from localcloud.sagemaker.records import Record, to_tags
 from localcloud.sagemaker.training import TrainingJobs
 from localcloud.sagemaker.transform import TransformJobs
 from localcloud.sagemaker.validation import validate
+from localcloud.untrusted import parse_json
 
 TARGET = "SageMaker."
 JSON_PROTOCOL = "application/x-amz-json-1.1"
@@ -87,7 +88,7 @@ class SageMakerService:
                 f"localcloud does not support the SageMaker operation {operation}.", "UnsupportedOperation"
             ) from None
         try:
-            request = json.loads(body or b"{}")
+            request = parse_json(body or b"{}")
         except ValueError as error:
             raise ApiError(f"The request is not JSON: {error}.", "SerializationException") from None
         validate(operation, request)

@@ -2,7 +2,6 @@
 
 import contextlib
 import http.client
-import json
 import socket
 import threading
 from http.server import ThreadingHTTPServer
@@ -177,6 +176,19 @@ def test_slow_senders_keep_nobody_waiting(server):
             connection.close()
 
 
+def test_connections_beyond_the_limit_are_turned_away(answering, monkeypatch):
+    monkeypatch.setattr(http_server, "MAX_CONNECTIONS", 2)
+    port = answering(werkzeug.Response("hello"))
+    held = [socket.create_connection(("127.0.0.1", port)) for _ in range(2)]
+    try:
+        assert status(say(port)) == 503
+    finally:
+        for connection in held:
+            connection.close()
+    while status(say(port, head("GET /"))) != 200:  # until the server has seen that they are closed
+        threading.Event().wait(0.05)
+
+
 @pytest.fixture
 def answering():
     """A server whose application a test gives it."""
@@ -286,10 +298,3 @@ def test_a_header_that_http_cannot_carry_is_refused_by_s3(server):
     assert refused.value.response["Error"]["Code"] == "InvalidArgument"
     plain = s3.get_object(Bucket="dashes", Key="key", ResponseContentDisposition="attachment")
     assert plain["ContentDisposition"] == "attachment"
-
-
-def test_errors_have_the_form_of_their_protocol(server):
-    monster = json.dumps({"a": 1})[:-1] + ',"b":' + "[" * 100_000 + "]" * 100_000 + "}"
-    target = {"X-Amz-Target": "SageMaker.CreateModel", "Content-Type": "application/x-amz-json-1.1"}
-    answer = requests.post(f"{server.cloud.url}/", monster, headers=target, timeout=30)
-    assert (answer.status_code, answer.json()["__type"]) == (400, "ValidationError")
