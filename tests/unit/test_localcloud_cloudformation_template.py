@@ -50,7 +50,7 @@ Resources:
         ("Resources:\n  A: {Typ: X}", "must contain a Type"),
         ("Resources:\n  a-b: {Type: X}", "non alphanumeric"),
         ("{not json", "Template format error"),
-        ("Resources:\n  A: &a {Type: X}\n  B: *a", "YAML aliases are not allowed in CloudFormation templates"),
+        ("Resources:\n  A: &a {Type: X}\n  B: *a", "YAML aliases are not allowed"),
         ("Resorces: {}", "Resorces"),
         ("Parameters: {A: {Type: String}}\nResources:\n  A: {Type: X}", "both a parameter and a resource"),
         ("Resources:\n  A: {Type: X, CreationPolicy: {}}", "CreationPolicy"),
