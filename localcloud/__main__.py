@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from localcloud import __version__
 from localcloud.control import Occupant, look, status, stop
+from localcloud.sharing import POLL_SECONDS, Use, one_starts
+from localcloud.state import StateError
 
 if TYPE_CHECKING:  # the server brings moto with it, which `status` and `down` need not wait for
     from localcloud.server import Server
@@ -25,6 +27,7 @@ NOT_FOUND = 127
 COMMAND_GRACE_SECONDS = 10.0
 DETACH_SECONDS = 60.0
 LOG = "localcloud.log"
+STILL_USED = "localcloud: other commands still use the cloud; it ends with them (Ctrl-C ends it now)"
 
 
 class Failure(Exception):
@@ -92,7 +95,9 @@ def perform_up(arguments: argparse.Namespace) -> int:
     if arguments.detach:
         return detach(arguments)
     stopped = catch_signals()
-    with cloud(arguments) as server:
+    with contextlib.ExitStack() as held:
+        with starting(arguments, stopped):
+            server = held.enter_context(cloud(arguments))
         if arguments.detached:
             _print_into(server.cloud.state_dir / LOG)
         print(f"localcloud is up at {server.cloud.url} (Ctrl-C stops it)", flush=True)
@@ -102,18 +107,43 @@ def perform_up(arguments: argparse.Namespace) -> int:
 
 def perform_run(arguments: argparse.Namespace) -> int:
     stopped = catch_signals()
-    occupant = look(arguments.host, arguments.port)
-    if occupant and occupant.localcloud:
-        return run_command(arguments, stopped)
-    with cloud(arguments) as server:
-        arguments.port = server.cloud.port
+    with contextlib.ExitStack() as held:
+        use = held.enter_context(Use())
+        with starting(arguments, stopped):
+            joined = joins(arguments, use, stopped)
+            if not joined:
+                server = held.enter_context(cloud(arguments))
+                arguments.port = server.cloud.port
         if stopped.is_set():
             return INTERRUPTED
         code = run_command(arguments, stopped)
-        if code == 0 and arguments.stay and not stopped.is_set():
+        if joined or stopped.is_set():
+            return code
+        if code == 0 and arguments.stay:
             print(f"localcloud stays up at {server.cloud.url} (Ctrl-C stops it)", flush=True)
             stopped.wait()
+        use.end(arguments.port, stopped, lambda: print(STILL_USED, file=sys.stderr, flush=True))
         return code
+
+
+def joins(arguments: argparse.Namespace, use: Use, stopped: threading.Event) -> bool:
+    """Whether there is a cloud, which is then used; one that is just ending is waited for."""
+    while occupant := look(arguments.host, arguments.port):
+        if not occupant.localcloud or use.join(arguments.port):
+            return occupant.localcloud
+        if stopped.wait(POLL_SECONDS):
+            break
+    return False
+
+
+@contextlib.contextmanager
+def starting(arguments: argparse.Namespace, stopped: threading.Event) -> Iterator[None]:
+    """While this process looks for a cloud and starts one, no other does. Raises Failure."""
+    try:
+        with one_starts(arguments.port, stopped):
+            yield
+    except StateError as error:
+        raise Failure(str(error)) from None
 
 
 def perform_env(arguments: argparse.Namespace) -> int:
@@ -167,7 +197,6 @@ def cloud(arguments: argparse.Namespace) -> Iterator["Server"]:
     logging.basicConfig(level=logging.WARNING, format="localcloud: %(message)s")
     logging.getLogger("localcloud").setLevel(level)
     from localcloud.server import Server
-    from localcloud.state import StateError
 
     try:
         server = Server(arguments.port, arguments.host, job_python=arguments.python)
