@@ -7,17 +7,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sentiment_api.errors import NotReady
 from sentiment_api.feedback import place_of
 
 from sentiment.files import written_aside
 
 
 def feedback_folder(folder: Path) -> Callable[[dict[str, Any]], str]:
-    """A function that keeps a vote below `folder`, by the day it came in, and returns its id."""
+    """A function that keeps a vote below `folder`, by the day it came in, and returns its id.
+
+    It raises NotReady when the disk does not take it.
+    """
 
     def keep(vote: dict[str, Any]) -> str:
-        with written_aside(folder / place_of(vote)) as file:
-            file.write_text(json.dumps(vote, ensure_ascii=False) + "\n", encoding="utf-8")
+        try:
+            with written_aside(folder / place_of(vote)) as file:
+                file.write_text(json.dumps(vote, ensure_ascii=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise NotReady("Votes cannot be kept at the moment.", detail=str(error)) from None
         return str(vote["id"])
 
     return keep

@@ -154,7 +154,11 @@ class RequestBody(io.RawIOBase):
         self._limit = limit
         file = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115 - its reader has it
         while piece := self.read(PIECE_BYTES):
-            file.write(piece)
+            try:
+                file.write(piece)
+            except OSError as error:
+                message = f"The body cannot be kept in {tempfile.gettempdir()}: {error.strerror}."
+                raise RequestRefused(507, "InsufficientStorage", message) from None
         file.seek(0)
         return file
 
