@@ -23,9 +23,9 @@ from sentiment.errors import DatasetError
 from train import train as program
 
 sys.path.insert(0, str(ROOT / "lambda"))
-from sentiment_api.errors import NotReady  # noqa: E402
+from sentiment_api.errors import NotReady
 
-from selfhost.feedback import feedback_folder  # noqa: E402
+from selfhost.feedback import feedback_folder
 
 FULL = "File too large"
 
