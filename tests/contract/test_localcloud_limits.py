@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import resource
 import socket
 import threading
 from http.server import ThreadingHTTPServer
@@ -120,6 +121,38 @@ def test_bodies_have_limits_however_they_are_sent(server, monkeypatch, framing):
     assert answer.json()["__type"] == "EntityTooLargeException"
 
 
+def test_forms_have_a_limit_of_their_own(server):
+    headers = {"Content-Type": FORM}
+    small = requests.post(f"{server.cloud.url}/", "Action=Nothing&x=" + "y" * (MIB - 100), headers=headers)
+    assert small.status_code != 413
+    large = requests.post(f"{server.cloud.url}/", "Action=Nothing&x=" + "y" * MIB, headers=headers)
+    assert large.status_code == 413
+    assert "<Code>EntityTooLarge</Code>" in large.text
+
+
+def test_without_a_length_there_is_no_body(answering):
+    bodies = []
+
+    def application(environ, start_response):
+        http_server.receive(environ, 10)
+        bodies.append(environ["wsgi.input"].read())
+        return werkzeug.Response("hello")(environ, start_response)
+
+    assert status(say(answering(application), head("POST /"), b"GET / HTTP/1.1\r\n\r\n")) == 200
+    assert bodies == [b""]
+
+
+def test_a_body_that_finds_no_room_is_told_so(server):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2 * MIB, before[1]))
+    try:
+        answer = requests.put(f"{server.cloud.url}/bucket/key", b"x" * 3 * MIB, headers=S3)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert answer.status_code == 507
+    assert "<Code>InsufficientStorage</Code>" in answer.text
+
+
 def test_a_client_that_asks_first_is_told_before_it_sends(server):
     asking = head("PUT /bucket/key", Content_Length=str(10**13), Expect="100-continue", **S3)
     assert status(say(server.cloud.port, asking)) == 413
@@ -154,14 +187,16 @@ def test_slow_senders_are_not_waited_for(server, hurried, pieces):
     assert not answer or status(answer) == 408
 
 
-def test_bytes_that_keep_coming_are_waited_for(server, monkeypatch, hurried):
-    monkeypatch.setattr(bounded_http, "MIN_BYTES_PER_SECOND", 1)
+def test_bytes_that_keep_coming_are_waited_for(server, monkeypatch):
+    monkeypatch.setattr(bounded_http, "MIN_BYTES_PER_SECOND", 0.01)
+    monkeypatch.setattr(bounded_http, "BODY_SECONDS", 2.0)
     server.cloud.client("s3").create_bucket(Bucket="patient")
-    with socket.create_connection(("127.0.0.1", server.cloud.port), timeout=10) as connection:
-        connection.sendall(head("PUT /patient/key", Content_Length="3", **S3))
-        for byte in (b"a", b"b", b"c"):
-            threading.Event().wait(QUICK)
-            connection.sendall(byte)
+    with socket.create_connection(("127.0.0.1", server.cloud.port), timeout=30) as connection:
+        connection.sendall(head("PUT /patient/key", Content_Length="2", Expect="100-continue", **S3))
+        assert status(connection.recv(65536)) == 100
+        connection.sendall(b"a")
+        threading.Event().wait(2.2)
+        connection.sendall(b"b")
         assert status(connection.recv(65536)) == 200
 
 
@@ -174,19 +209,6 @@ def test_slow_senders_keep_nobody_waiting(server):
     finally:
         for connection in slow:
             connection.close()
-
-
-def test_connections_beyond_the_limit_are_turned_away(answering, monkeypatch):
-    monkeypatch.setattr(http_server, "MAX_CONNECTIONS", 2)
-    port = answering(werkzeug.Response("hello"))
-    held = [socket.create_connection(("127.0.0.1", port)) for _ in range(2)]
-    try:
-        assert status(say(port)) == 503
-    finally:
-        for connection in held:
-            connection.close()
-    while status(say(port, head("GET /"))) != 200:  # until the server has seen that they are closed
-        threading.Event().wait(0.05)
 
 
 @pytest.fixture
@@ -204,6 +226,29 @@ def answering():
     for started in running:
         started.shutdown()
         started.server_close()
+
+
+def test_connections_beyond_the_limit_are_turned_away(answering, monkeypatch):
+    monkeypatch.setattr(http_server, "MAX_CONNECTIONS", 2)
+    answered, go_on = threading.Semaphore(0), threading.Event()
+
+    def application(environ, start_response):
+        answered.release()
+        go_on.wait()
+        return werkzeug.Response("hello")(environ, start_response)
+
+    port = answering(application)
+    held = [threading.Thread(target=say, args=(port, head("GET /"))) for _ in range(2)]
+    for client in held:
+        client.start()
+    for _ in held:
+        answered.acquire()
+    assert status(say(port)) == 503
+    go_on.set()
+    for client in held:
+        client.join()
+    while status(say(port, head("GET /"))) != 200:  # until the server has seen that they are gone
+        threading.Event().wait(0.05)
 
 
 @pytest.mark.parametrize("headers", [{"X-Name": "\u2014"}, {"X-Name": "a\x00b"}])
