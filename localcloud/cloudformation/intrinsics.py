@@ -47,7 +47,7 @@ class Evaluator:
                 raise ValidationError(f"Template format error: Circular dependency of conditions [{circle}]")
             self._deciding.append(name)
             self._conditions[name] = self._truth(declared[name])
-            self._deciding.remove(name)
+            self._deciding.pop()
         return self._conditions[name]
 
     def value(self, expression: Any) -> Any:
@@ -82,7 +82,7 @@ class Evaluator:
             raise ValidationError(f"localcloud does not support the function {name}.")
         try:
             return method(argument)
-        except (TypeError, ValueError, KeyError, IndexError) as wrong:
+        except (AttributeError, TypeError, ValueError, KeyError, IndexError) as wrong:
             raise ValidationError(
                 f"Template error: {name} cannot take {json.dumps(argument, default=str)}: {wrong}"
             ) from wrong
