@@ -7,26 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sentiment_api.errors import NotReady
 from sentiment_api.feedback import place_of
 
-from sentiment.files import is_full, written_aside
+from sentiment.files import written_aside
 
 
 def feedback_folder(folder: Path) -> Callable[[dict[str, Any]], str]:
-    """A function that keeps a vote below `folder`, by the day it came in, and returns its id.
-
-    It raises NotReady when the disk is full.
-    """
+    """A function that keeps a vote below `folder`, by the day it came in, and returns its id."""
 
     def keep(vote: dict[str, Any]) -> str:
-        try:
-            with written_aside(folder / place_of(vote)) as file:
-                file.write_text(json.dumps(vote, ensure_ascii=False) + "\n", encoding="utf-8")
-        except OSError as error:
-            if not is_full(error):
-                raise
-            raise NotReady("There is no room for votes at the moment.", detail=str(error)) from None
+        with written_aside(folder / place_of(vote)) as file:
+            file.write_text(json.dumps(vote, ensure_ascii=False) + "\n", encoding="utf-8")
         return str(vote["id"])
 
     return keep

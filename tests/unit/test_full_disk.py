@@ -5,14 +5,12 @@ A limit on the size of files stands in for it, which works for every user; only 
 
 import contextlib
 import csv
-import os
 import resource
-import sys
 
 import boto3
 import pytest
 from moto import mock_aws
-from sentiment_fixtures import ROOT, options_of, prepared
+from sentiment_fixtures import options_of, prepared
 
 import pipeline.__main__ as pipeline
 from pipeline import aws
@@ -21,11 +19,6 @@ from sentiment.checkpoint import FILE_NAME as CHECKPOINT
 from sentiment.download import download
 from sentiment.errors import DatasetError
 from train import train as program
-
-sys.path.insert(0, str(ROOT / "lambda"))
-from sentiment_api.errors import NotReady
-
-from selfhost.feedback import feedback_folder
 
 FULL = "File too large"
 
@@ -108,13 +101,3 @@ def test_a_download_that_finds_no_room_is_not_tried_again(tmp_path):
     source.write_bytes(b"x" * 10_000)
     with room_for(1_000), pytest.raises(DatasetError, match=f"target.part cannot be written: {FULL}"):
         download(source.as_uri(), tmp_path / "target", "0" * 64, progress=False, pause=3600)
-
-
-def test_a_vote_that_finds_no_room(tmp_path):
-    vote = {"id": "1", "time": "2026-01-01T00:00:00Z", "review": "x" * 1000}
-    with room_for(100), pytest.raises(NotReady) as refused:
-        feedback_folder(tmp_path)(vote)
-    assert FULL in refused.value.detail
-    assert files_under(tmp_path) == []
-    feedback_folder(tmp_path)(vote)
-    assert files_under(tmp_path) == [os.path.join("date=2026-01-01", "1.json")]
