@@ -6,6 +6,7 @@ A limit on the size of files stands in for it, which works for every user; only 
 import contextlib
 import csv
 import resource
+import tarfile
 
 import boto3
 import pytest
@@ -14,6 +15,8 @@ from sentiment_fixtures import options_of, prepared
 
 import pipeline.__main__ as pipeline
 from pipeline import aws
+from pipeline.given_model import model_key
+from pipeline.settings import Settings
 from sentiment.artifact import read_model
 from sentiment.checkpoint import FILE_NAME as CHECKPOINT
 from sentiment.download import download
@@ -101,3 +104,15 @@ def test_a_download_that_finds_no_room_is_not_tried_again(tmp_path):
     source.write_bytes(b"x" * 10_000)
     with room_for(1_000), pytest.raises(DatasetError, match=f"target.part cannot be written: {FULL}"):
         download(source.as_uri(), tmp_path / "target", "0" * 64, progress=False, pause=3600)
+
+
+def test_a_given_model_that_finds_no_room_is_not_called_broken(tmp_path):
+    assert train(tmp_path / "model") == 0
+    archive = tmp_path / "model.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(tmp_path / "model", ".")
+    settings = Settings(model=str(archive), build=tmp_path / "build")
+    with room_for(2_000), pytest.raises(OSError, match=FULL):
+        model_key(settings)
+    assert not (tmp_path / "build").exists()
+    assert model_key(settings) == read_model(tmp_path / "model").version
