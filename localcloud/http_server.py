@@ -19,8 +19,8 @@ from localcloud.containers.bounded_http import BoundedRequestHandler, RequestRef
 
 log = logging.getLogger(__name__)
 
-MAX_CONNECTIONS = min(512, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
-"""Of one server. More would leave the process no file descriptors for its work."""
+MAX_CONNECTIONS = 512
+"""Of one server; fewer where the process may open few files, of which its work needs some, too."""
 BUSY = b"HTTP/1.1 503 Slow Down\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 Headers = list[tuple[str, str]]
@@ -36,11 +36,16 @@ def make_front_server(host: str, port: int, app: Any) -> BaseWSGIServer:
     class Handler(_Handler, MotoRequestHandler):
         """moto's handler knows what S3 needs of headers."""
 
-        places = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        places = threading.BoundedSemaphore(_most_connections())
 
     # Bound here because werkzeug's own way to report a port that is taken is to end the process.
     with socket.create_server((host, port), backlog=128) as listening:
         return make_server(host, port, app, threaded=True, request_handler=Handler, fd=listening.fileno())
+
+
+def _most_connections() -> int:
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_CONNECTIONS if files == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, files // 2)
 
 
 def serve_in_thread(server: BaseWSGIServer) -> threading.Thread:
