@@ -17,6 +17,8 @@ from localcloud import __version__
 from localcloud.control import Occupant, look, status, stop
 from localcloud.listening import is_loopback, reachable
 from localcloud.real_account import restart_without_it
+from localcloud.sharing import POLL_SECONDS, Use, one_starts
+from localcloud.state import StateError
 
 if TYPE_CHECKING:  # the server brings moto with it, which `status` and `down` need not wait for
     from localcloud.server import Server
@@ -27,6 +29,7 @@ NOT_FOUND = 127
 COMMAND_GRACE_SECONDS = 10.0
 DETACH_SECONDS = 60.0
 LOG = "localcloud.log"
+STILL_USED = "localcloud: other commands still use the cloud; it ends with them (Ctrl-C ends it now)"
 
 
 class Failure(Exception):
@@ -109,7 +112,9 @@ def perform_up(arguments: argparse.Namespace) -> int:
     if arguments.detach:
         return detach(arguments)
     stopped = catch_signals()
-    with cloud(arguments) as server:
+    with contextlib.ExitStack() as held:
+        with starting(arguments, stopped):
+            server = held.enter_context(cloud(arguments))
         if arguments.detached:
             _print_into(server.cloud.state_dir / LOG)
         print(f"localcloud is up at {server.cloud.url} (Ctrl-C stops it)", flush=True)
@@ -122,24 +127,49 @@ def perform_up(arguments: argparse.Namespace) -> int:
 def perform_run(arguments: argparse.Namespace) -> int:
     restart_without_it()
     stopped = catch_signals()
-    occupant = look(arguments.host, arguments.port)
-    if occupant and occupant.localcloud:
-        if arguments.token or arguments.allow_host:
-            raise Failure(
-                f"the cloud on port {arguments.port} is up already; stop it to start one with other options"
-            )
-        return run_command(arguments, stopped)
-    with cloud(arguments) as server:
-        arguments.port = server.cloud.port
-        if opened := _what_it_opens(arguments):
-            print(opened, file=sys.stderr)
+    with contextlib.ExitStack() as held:
+        use = held.enter_context(Use())
+        with starting(arguments, stopped):
+            joined = joins(arguments, use, stopped)
+            if not joined:
+                server = held.enter_context(cloud(arguments))
+                arguments.port = server.cloud.port
+                if opened := _what_it_opens(arguments):
+                    print(opened, file=sys.stderr)
+            elif arguments.token or arguments.allow_host:
+                raise Failure(
+                    f"the cloud on port {arguments.port} is up; stop it to start one with other options"
+                )
         if stopped.is_set():
             return INTERRUPTED
         code = run_command(arguments, stopped)
-        if code == 0 and arguments.stay and not stopped.is_set():
+        if joined or stopped.is_set():
+            return code
+        if code == 0 and arguments.stay:
             print(f"localcloud stays up at {server.cloud.url} (Ctrl-C stops it)", flush=True)
             stopped.wait()
+        use.end(arguments.port, stopped, lambda: print(STILL_USED, file=sys.stderr, flush=True))
         return code
+
+
+def joins(arguments: argparse.Namespace, use: Use, stopped: threading.Event) -> bool:
+    """Whether there is a cloud, which is then used; one that is just ending is waited for."""
+    while occupant := look(arguments.host, arguments.port):
+        if not occupant.localcloud or use.join(arguments.port):
+            return occupant.localcloud
+        if stopped.wait(POLL_SECONDS):
+            break
+    return False
+
+
+@contextlib.contextmanager
+def starting(arguments: argparse.Namespace, stopped: threading.Event) -> Iterator[None]:
+    """While this process looks for a cloud and starts one, no other does. Raises Failure."""
+    try:
+        with one_starts(arguments.port, stopped):
+            yield
+    except StateError as error:
+        raise Failure(str(error)) from None
 
 
 def perform_env(arguments: argparse.Namespace) -> int:
@@ -194,7 +224,6 @@ def cloud(arguments: argparse.Namespace) -> Iterator["Server"]:
     logging.basicConfig(level=logging.WARNING, format="localcloud: %(message)s")
     logging.getLogger("localcloud").setLevel(level)
     from localcloud.server import OpenToAll, Server
-    from localcloud.state import StateError
 
     try:
         server = Server(

@@ -1,33 +1,35 @@
 """The front door: each request comes in here and goes to the service that it is for, or is refused."""
 
-import io
 import json
 import logging
-import socket
-import threading
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 import werkzeug
-from werkzeug.serving import BaseWSGIServer, make_server
 
 from localcloud.access import Gate
 from localcloud.cloud import Cloud
+from localcloud.containers.bounded_http import RequestRefused
+from localcloud.http_server import receive
+from localcloud.iam.calls import FORM, form_of
+from localcloud.iam.denial import denial
+from localcloud.quotas import body_limit
 from localcloud.routing import Destination, answer_of_moto, destination_of, unknown_to_us
 
 log = logging.getLogger(__name__)
 
-FORM = "application/x-www-form-urlencoded"
-
 
 class Request(werkzeug.Request):
-    """A request whose body can be read here and still be read by moto afterwards."""
+    """A request whose body is read in whole, not parsed, but for the forms of the query protocol.
 
-    def get_data(self, *args: Any, **kwargs: Any) -> Any:
-        data = super().get_data(*args, **kwargs)
-        whole = data if isinstance(data, bytes) else super().get_data()
-        self.environ["wsgi.input"] = io.BytesIO(whole)
-        return data
+    So moto finds the fields of a browser's upload form where they were.
+    """
+
+    max_form_memory_size = None  # the body is within its quota
+
+    @property
+    def want_form_data_parsed(self) -> bool:
+        return self.mimetype == FORM
 
 
 class Service(Protocol):
@@ -54,12 +56,19 @@ class FrontDoor:
         try:
             destination = destination_of(request)
             # Before anything is read of what may not pass.
-            answer = self._gate.refuse(request, destination) or self._answer(request, destination)
+            if (answer := self._gate.refuse(request, destination)) is None:
+                receive(environ, body_limit(request))
+                answer = self._answer(request, destination)
+                environ["wsgi.input"].seek(0)  # a service may have read it
+            return answer(environ, start_response)
+        except RequestRefused as refused:
+            answer = refusal(request, refused.status, refused.code, str(refused))
+        except RecursionError:
+            answer = refusal(request, 400, "ValidationError", "The request is nested too deeply.")
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
-            answer = error(
-                500, "InternalFailure", "localcloud failed on this request; its own output says why."
-            )
+            message = "localcloud failed on this request; its own output says why."
+            answer = refusal(request, 500, "InternalFailure", message)
         return answer(environ, start_response)
 
     def _answer(self, request: Request, destination: Destination) -> Any:
@@ -81,31 +90,14 @@ class FrontDoor:
                 close()
 
 
+def refusal(request: Request, status: int, code: str, message: str) -> werkzeug.Response:
+    """An error in the form of the protocol that the request speaks."""
+    return denial(form_of(request), code, message, request.method == "HEAD", status)
+
+
 def error(status: int, code: str, message: str) -> werkzeug.Response:
     """An error in the form of AWS's JSON protocols."""
     body = {"__type": code, "message": message, "Message": message}
     return werkzeug.Response(
         json.dumps(body), status, {"x-amzn-ErrorType": code}, content_type="application/x-amz-json-1.1"
     )
-
-
-def make_front_server(host: str, port: int, app: Any) -> BaseWSGIServer:
-    """A threaded HTTP/1.1 server, bound and not yet serving. Raises OSError when the address is taken."""
-    from moto.moto_server.werkzeug_app import MotoRequestHandler
-
-    class Handler(MotoRequestHandler):
-        # Head and body are written apart: Nagle's algorithm would hold the body for a delayed ACK (40 ms).
-        disable_nagle_algorithm = True
-
-        def log_request(self, *args: Any) -> None:
-            log.debug("%s %s", self.requestline, args)
-
-    # Bound here because werkzeug's own way to report a port that is taken is to end the process.
-    with socket.create_server((host, port), backlog=128) as listening:
-        return make_server(host, port, app, threaded=True, request_handler=Handler, fd=listening.fileno())
-
-
-def serve_in_thread(server: BaseWSGIServer) -> threading.Thread:
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
-    thread.start()
-    return thread

@@ -17,7 +17,8 @@ from localcloud.access import Gate
 from localcloud.cloud import ACCESS_KEY, Cloud
 from localcloud.control import HEALTH, STATUS
 from localcloud.environment import write_sdk_settings
-from localcloud.front import FrontDoor, Request, Service, make_front_server, serve_in_thread
+from localcloud.front import FrontDoor, Request, Service
+from localcloud.http_server import make_front_server, serve_in_thread
 from localcloud.listening import is_loopback
 from localcloud.peers import peers_are_known
 from localcloud.processes import Processes
@@ -39,6 +40,7 @@ def default_services() -> list[Callable[[Cloud], Service]]:
     from localcloud.functions import FunctionsService
     from localcloud.httpapi import HttpApiService
     from localcloud.iam import IamEnforcement
+    from localcloud.s3 import S3Service
     from localcloud.sagemaker import SageMakerService
     from localcloud.websites import WebsiteService
 
@@ -50,6 +52,7 @@ def default_services() -> list[Callable[[Cloud], Service]]:
         CloudFormationService,
         CloudFrontService,
         WebsiteService,
+        S3Service,  # last: S3 is what no other service claims
     ]
 
 

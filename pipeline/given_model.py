@@ -17,7 +17,7 @@ from pipeline import inputs, tracking
 from pipeline.console import say
 from pipeline.settings import PipelineError, Settings
 from sentiment.errors import ArtifactError
-from sentiment.files import CHECKSUMS, written_aside
+from sentiment.files import CHECKSUMS, is_full, written_aside
 from sentiment.run_record import FILE_NAME
 
 # What tarfile raises for an archive that is cut off or damaged, besides an error of its own.
@@ -47,6 +47,8 @@ def _take(settings: Settings, scratch: Path) -> str:
             with tarfile.open(archive) as opened:
                 opened.extractall(folder, filter="data")
         except UNREADABLE as error:
+            if is_full(error):
+                raise
             raise PipelineError(f"MODEL={given} is no readable model.tar.gz ({error})") from error
     elif not folder.is_dir():
         raise PipelineError(

@@ -10,6 +10,7 @@ from pipeline.console import say, shown, step
 from pipeline.given_model import UNREADABLE, model_key
 from pipeline.settings import PipelineError, Settings
 from sentiment.errors import ArtifactError
+from sentiment.files import is_full
 
 
 def run(settings: Settings) -> None:
@@ -41,6 +42,8 @@ def packaged(settings: Settings) -> tuple[str, str]:
                     archive.extractall(folder, filter="data")
                 predictor = Predictor.from_folder(folder)
             except (*UNREADABLE, ArtifactError) as error:
+                if is_full(error):
+                    raise
                 raise PipelineError(
                     f"{shown(file)} is no usable model ({error}): delete it and run `make train` again"
                 ) from error

@@ -8,6 +8,7 @@ import time
 from pipeline import aws, inputs, jobs, stack, tracking
 from pipeline.console import say, shown, step
 from pipeline.settings import PipelineError, Settings
+from sentiment.files import written_aside
 from sentiment.recipes import METRIC_DEFINITIONS
 
 
@@ -30,7 +31,8 @@ def run(settings: Settings) -> None:
     aws.download(job["ModelArtifacts"]["S3ModelArtifacts"], file)
     metrics = {metric["MetricName"]: metric["Value"] for metric in job.get("FinalMetricDataList", [])}
     summary = {"job": job["TrainingJobName"], "seconds": job["TrainingTimeInSeconds"], "metrics": metrics}
-    file.with_name("job.json").write_text(json.dumps(summary, indent=2) + "\n")
+    with written_aside(file.with_name("job.json")) as aside:
+        aside.write_text(json.dumps(summary, indent=2) + "\n")
     say(f"wrote: {job['ModelArtifacts']['S3ModelArtifacts']}, fetched to {shown(file)}")
     say(
         ", ".join(

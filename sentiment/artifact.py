@@ -27,7 +27,7 @@ import sentiment
 from sentiment import text
 from sentiment.architecture import Architecture
 from sentiment.errors import ArtifactError, RecipeError
-from sentiment.files import CHECKSUMS, broken_files, sha256_of, write_checksums, write_json
+from sentiment.files import CHECKSUMS, broken_files, naming, sha256_of, write_checksums, write_json
 from sentiment.onnx_graph import FILE_NAME, deep_graph
 
 if TYPE_CHECKING:  # reading a model folder does not need torch
@@ -97,7 +97,7 @@ def write_model(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as name:
+    with naming(folder), tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as name:
         aside = Path(name)
         _write_contents(aside, model, word_dict, tokenizer, metrics, recipe)
         _write_code(aside / "code", Path(inference_script))

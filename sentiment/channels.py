@@ -5,6 +5,7 @@ offsets.npy (int64, N + 1) says where each begins; labels.npy (int8) is 0 or 1. 
 word_dict.json and preprocessing.json. Needs numpy only: this is what the training container reads.
 """
 
+import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -54,11 +55,9 @@ def joined(channels: Sequence[Channel]) -> Channel:
 def write_channel(folder: Path, channel: Channel) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, dtype in ARRAYS.items():
-        np.save(
-            folder / f"{name}.npy",
-            np.ascontiguousarray(getattr(channel, name), dtype=dtype),
-            allow_pickle=False,
-        )
+        content = io.BytesIO()  # into a file, numpy's own write would not say why it failed
+        np.save(content, np.ascontiguousarray(getattr(channel, name), dtype=dtype), allow_pickle=False)
+        (folder / f"{name}.npy").write_bytes(content.getbuffer())
 
 
 def read_channel(folder: str | Path, name: str) -> Channel:

@@ -1,5 +1,6 @@
 """Checkpoints of a training run: one file, written aside and renamed, readable without executing anything."""
 
+import io
 from pathlib import Path
 
 import torch
@@ -14,8 +15,10 @@ FORMAT_VERSION = 2
 def write_checkpoint(folder: Path, identity: dict, progress: dict, tensors: dict) -> None:
     """Write the state of a run; `identity` says which run it belongs to."""
     content = {"format": FORMAT_VERSION, "identity": identity, "progress": progress, **tensors}
+    written = io.BytesIO()  # into a file, torch's own write would not say why it failed
+    torch.save(content, written)
     with written_aside(folder / FILE_NAME) as aside:
-        torch.save(content, aside)
+        aside.write_bytes(written.getbuffer())
 
 
 def read_checkpoint(folder: Path, identity: dict, device: torch.device) -> dict | None:

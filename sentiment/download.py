@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sentiment.errors import DatasetError
-from sentiment.files import folder_written_aside, sha256_of
+from sentiment.files import folder_written_aside, is_full, sha256_of
 from sentiment.progress import Progress
 
 TIMEOUT_SECONDS = 30
@@ -46,6 +46,8 @@ def download(
                 raise DatasetError(f"{url}: the server answered {error.code} {error.reason}") from None
             problem = f"the server answered {error.code} {error.reason}"
         except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+            if is_full(error):
+                raise DatasetError(f"{part} cannot be written: {error.strerror}") from None
             problem = str(getattr(error, "reason", error)) or type(error).__name__
     else:
         raise DatasetError(

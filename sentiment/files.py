@@ -1,5 +1,6 @@
 """Files that are whole or not there: written aside, then renamed; and the checksums that prove it."""
 
+import errno
 import hashlib
 import json
 import os
@@ -24,6 +25,22 @@ def write_json(file: Path, content: object) -> None:
     )
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether a disk, or a quota on it, has no room for what was to be written."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextmanager
+def naming(place: Path) -> Iterator[None]:
+    """Have an OSError of the block name `place` if it names no file: a full disk's does not."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(place)
+        raise
+
+
 @contextmanager
 def written_aside(target: Path) -> Iterator[Path]:
     """A temporary file beside `target` that takes its name when the block ends, and goes when it fails."""
@@ -32,7 +49,8 @@ def written_aside(target: Path) -> Iterator[Path]:
     os.close(handle)
     aside = Path(name)
     try:
-        yield aside
+        with naming(target):
+            yield aside
         aside.chmod(0o644)
         os.replace(aside, target)
     finally:
@@ -45,7 +63,8 @@ def folder_written_aside(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        yield aside
+        with naming(target):
+            yield aside
         aside.chmod(0o755)
         if target.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))

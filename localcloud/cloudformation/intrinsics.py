@@ -12,6 +12,9 @@ from localcloud.cloudformation.errors import ValidationError
 NO_VALUE = object()
 """What AWS::NoValue gives: the property or list item that holds it is left out."""
 CONDITION_FUNCTIONS = {"Fn::And", "Fn::Equals", "Fn::If", "Fn::Not", "Fn::Or", "Condition"}
+MAX_CHARACTERS = 1024 * 1024
+MAX_ITEMS = 10_000
+"""Of what one function makes. AWS names no limits, but a whole template has no more characters."""
 _VARIABLE = re.compile(r"\$\{(!?)([^}]*)\}")
 
 
@@ -30,6 +33,8 @@ class Evaluator:
     attribute: Callable[[str, str], Any]
     imported: Callable[[str], str]
     _conditions: dict[str, bool] = field(default_factory=dict)
+    _deciding: list[str] = field(default_factory=list)
+    """The conditions in hand, each needed by the one before it."""
 
     def condition(self, name: str) -> bool:
         """Whether a condition of the template holds."""
@@ -37,7 +42,12 @@ class Evaluator:
             declared = self.template.get("Conditions") or {}
             if name not in declared:
                 raise ValidationError(f"Template format error: Unresolved condition {name}")
+            if name in self._deciding:
+                circle = ", ".join(self._deciding[self._deciding.index(name) :])
+                raise ValidationError(f"Template format error: Circular dependency of conditions [{circle}]")
+            self._deciding.append(name)
             self._conditions[name] = self._truth(declared[name])
+            self._deciding.pop()
         return self._conditions[name]
 
     def value(self, expression: Any) -> Any:
@@ -72,7 +82,7 @@ class Evaluator:
             raise ValidationError(f"localcloud does not support the function {name}.")
         try:
             return method(argument)
-        except (TypeError, ValueError, KeyError, IndexError) as wrong:
+        except (AttributeError, TypeError, ValueError, KeyError, IndexError) as wrong:
             raise ValidationError(
                 f"Template error: {name} cannot take {json.dumps(argument, default=str)}: {wrong}"
             ) from wrong
@@ -88,32 +98,49 @@ class Evaluator:
     def _fn_sub(self, argument: Any) -> str:
         text, variables = argument if isinstance(argument, list) else (argument, {})
 
-        def fill(match: re.Match) -> str:
+        values = {name: _text(self.value(variable)) for name, variable in variables.items()}
+        length = len(text)
+
+        def value(match: re.Match) -> str:
             literal, name = match[1], match[2].strip()
             if literal:
                 return "${" + name + "}"
-            if name in variables:
-                return _text(self.value(variables[name]))
+            if name in values:
+                return values[name]
             if "." in name and name not in self.parameters:
                 return _text(self._fn_getatt(name))
             return _text(self._ref(name))
+
+        def fill(match: re.Match) -> str:
+            nonlocal length
+            filled = value(match)
+            length += len(filled)
+            _check_length(length)
+            return filled
 
         return _VARIABLE.sub(fill, text)
 
     def _fn_join(self, argument: Any) -> str:
         separator, items = argument
-        return separator.join(_text(item) for item in self.value(items))
+        texts = [_text(item) for item in self.value(items)]
+        _check_length(len(separator) * len(texts) + sum(map(len, texts)))
+        return separator.join(texts)
 
     def _fn_split(self, argument: Any) -> list[str]:
         separator, text = argument
-        return self.value(text).split(separator)
+        parts = self.value(text).split(separator, MAX_ITEMS)
+        if len(parts) > MAX_ITEMS:
+            raise ValueError(f"the list would have more than {MAX_ITEMS} items")
+        return parts
 
     def _fn_select(self, argument: Any) -> Any:
         index, items = argument
         return self.value(items)[int(self.value(index))]
 
     def _fn_base64(self, argument: Any) -> str:
-        return base64.b64encode(self.value(argument).encode()).decode()
+        encoded = base64.b64encode(self.value(argument).encode()).decode()
+        _check_length(len(encoded))
+        return encoded
 
     def _fn_findinmap(self, argument: Any) -> Any:
         table, first, second = (self.value(item) for item in argument[:3])
@@ -147,6 +174,12 @@ class Evaluator:
 
     def _fn_or(self, argument: Any) -> bool:
         return any(self._truth(item) for item in argument)
+
+
+def _check_length(length: int) -> None:
+    """Functions in functions could write a text that is longer than memory."""
+    if length > MAX_CHARACTERS:
+        raise ValueError(f"the text would be longer than {MAX_CHARACTERS} characters")
 
 
 def _text(value: Any) -> str:

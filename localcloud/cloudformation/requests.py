@@ -110,4 +110,8 @@ def _download(cloud: Cloud, url: str) -> str:
         answer = cloud.client("s3").get_object(Bucket=bucket, Key=key, **version)
     except ClientError as failed:
         raise ValidationError(f"S3 error: {failed.response['Error'].get('Message')} ({url})") from failed
+    if answer["ContentLength"] > templates.MAX_STORED_BYTES:
+        raise ValidationError(
+            f"TemplateURL must reference a template of at most {templates.MAX_STORED_BYTES} bytes: {url}"
+        )
     return answer["Body"].read().decode()

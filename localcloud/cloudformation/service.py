@@ -1,5 +1,6 @@
 """The CloudFormation API: stacks and change sets, deployed by threads while clients follow the events."""
 
+import hashlib
 import logging
 import re
 import threading
@@ -44,7 +45,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
         self.stacks = Stacks()
         self._threads: set[threading.Thread] = set()
         self._request = threading.local()
-        """`deployment`: the thread that the request in hand has started."""
+        """Of the request in hand: `deployment`, the thread that it has started, and `identity`."""
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
         if request.method != "POST" or request.form.get("Version") != API_VERSION:
@@ -53,6 +54,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
         if operation not in get_service_model(self.service_name).operation_names:
             return None
         self._request.deployment = None
+        self._request.identity = _identity(request)
         answer = self.answer(request, operation)
         if self._request.deployment:
             self._request.deployment.join(HEAD_START_SECONDS)
@@ -73,26 +75,36 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
         on_failure = request.get("OnFailure") or "ROLLBACK"
         if request.get("DisableRollback"):
             on_failure = "DO_NOTHING"
+        if stack := self._created(name):
+            return {"StackId": stack.id}
+        source = requests.source(self.cloud, request, None, direct=True)
         with self.stacks.lock:
-            if self.stacks.find(name):
-                raise ApiError("AlreadyExistsException", f"Stack [{name}] already exists")
-            source = requests.source(self.cloud, request, None, direct=True)
+            if stack := self._created(name):
+                return {"StackId": stack.id}
             stack = self._new_stack(name, "CREATE_IN_PROGRESS", request)
             blueprint = self._blueprint(stack, source)
+            stack.made_by = self._request.identity
             stack.termination_protection = bool(request.get("EnableTerminationProtection"))
             self.stacks.add(stack)
         self._start(stack, source, "CREATE_IN_PROGRESS", lambda run: run.create(blueprint, on_failure))
         return {"StackId": stack.id}
 
     def update_stack(self, **request: Any) -> dict[str, Any]:
+        stack = self.stacks.get(request["StackName"])
+        if self._is_retry(stack.updated_by):
+            return {"StackId": stack.id}
+        previous = self.stacks.updatable(request["StackName"]).source
+        source = requests.source(self.cloud, request, previous, direct=True)
         with self.stacks.lock:
-            stack = self.stacks.updatable(request["StackName"])
-            source = requests.source(self.cloud, request, stack.source, direct=True)
+            if self._is_retry(stack.updated_by):
+                return {"StackId": stack.id}
+            stack = self._still_updatable(request["StackName"], previous)
             planned, blueprint = self._plan(stack, source)
             if not changes.anything(planned, blueprint, stack):
                 raise ValidationError(NO_UPDATES)
             stack.disable_rollback = bool(request.get("DisableRollback"))
             stack.token = request.get("ClientRequestToken")
+            stack.updated_by = self._request.identity
             self._update(stack, source)
         return {"StackId": stack.id}
 
@@ -185,19 +197,23 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
         name, kind = request["StackName"], request.get("ChangeSetType") or "UPDATE"
         if kind not in ("CREATE", "UPDATE"):
             raise ApiError("NotImplemented", f"localcloud has no change sets of type {kind}.")
+        stack = self.stacks.find(name)
+        previous = stack.source if stack else None
+        if change_set := self._created_change_set(stack, request["ChangeSetName"]):
+            return {"Id": change_set.id, "StackId": stack.id}
+        if kind == "UPDATE":
+            self.stacks.updatable(name)
+        source = requests.source(self.cloud, request, previous, direct=False)
         with self.stacks.lock:
             stack = self.stacks.find(name)
+            if change_set := self._created_change_set(stack, request["ChangeSetName"]):
+                return {"Id": change_set.id, "StackId": stack.id}
             if kind == "CREATE" and stack and stack.status != FAILED_CHANGE_SET_STACK:
                 raise ValidationError(f"Stack [{name}] already exists and cannot be created again")
             if kind == "UPDATE":
-                stack = self.stacks.updatable(name)
+                stack = self._still_updatable(name, previous)
             fresh = stack is None
             stack = stack or self._new_stack(name, FAILED_CHANGE_SET_STACK, request)
-            if request["ChangeSetName"] in stack.change_sets:
-                raise ApiError(
-                    "AlreadyExistsException", f"ChangeSet {request['ChangeSetName']} already exists"
-                )
-            source = requests.source(self.cloud, request, stack.source, direct=False)
             planned, blueprint = self._plan(stack, source)
             change_set = ChangeSet(
                 id=self._arn(f"changeSet/{request['ChangeSetName']}/{uuid.uuid4()}"),
@@ -207,6 +223,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
                 description=request.get("Description"),
                 changes=planned,
                 on_stack_failure=request.get("OnStackFailure"),
+                made_by=self._request.identity,
             )
             if kind == "UPDATE" and not changes.anything(planned, blueprint, stack):
                 change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
@@ -227,6 +244,8 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
     def execute_change_set(self, ChangeSetName: str, StackName: str | None = None, **request: Any) -> None:
         with self.stacks.lock:
             stack, change_set = self._find_change_set(ChangeSetName, StackName)
+            if self._is_retry(change_set.executed_by):
+                return
             if change_set.execution_status != "AVAILABLE":
                 raise ApiError(
                     "InvalidChangeSetStatus",
@@ -239,6 +258,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
             # As on AWS the others go: they were made for a stack that is no more.
             stack.change_sets = {change_set.name: change_set}
             change_set.execution_status = "EXECUTE_COMPLETE"
+            change_set.executed_by = self._request.identity
             if change_set.kind == "UPDATE":
                 self._update(stack, change_set.source)
                 return
@@ -267,7 +287,33 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
                     return stack, change_set
         raise ApiError("ChangeSetNotFound", f"ChangeSet [{name_or_id}] does not exist")
 
+    # Requests that a client sends again because the first answer did not reach it
+
+    def _is_retry(self, made_by: str | None) -> bool:
+        return made_by is not None and made_by == self._request.identity
+
+    def _created(self, name: str) -> Stack | None:
+        """The stack that this very request has made before; raises ApiError for one that another has made."""
+        stack = self.stacks.find(name)
+        if stack and not self._is_retry(stack.made_by):
+            raise ApiError("AlreadyExistsException", f"Stack [{name}] already exists")
+        return stack
+
+    def _created_change_set(self, stack: Stack | None, name: str) -> ChangeSet | None:
+        """Like `_created`, of a change set."""
+        change_set = stack.change_sets.get(name) if stack else None
+        if change_set and not self._is_retry(change_set.made_by):
+            raise ApiError("AlreadyExistsException", f"ChangeSet {name} already exists")
+        return change_set
+
     # Deploying
+
+    def _still_updatable(self, name: str, source: Source | None) -> Stack:
+        """The stack, unless it has come to another source since. Raises ValidationError."""
+        stack = self.stacks.updatable(name)
+        if stack.source is not source:
+            raise ValidationError(f"Stack:{stack.id} has been updated by another request meanwhile.")
+        return stack
 
     def _new_stack(self, name: str, status: str, request: dict[str, Any]) -> Stack:
         if not STACK_NAME.fullmatch(name):
@@ -324,3 +370,13 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
         thread.start()
         self._threads = {one for one in self._threads if one.is_alive()} | {thread}
         self._request.deployment = thread
+
+
+def _identity(request: werkzeug.Request) -> str | None:
+    """What a request shares with its retries alone: by CloudFormation's client token or the SDK's mark."""
+    token = (
+        request.form.get("ClientToken")
+        or request.form.get("ClientRequestToken")
+        or request.headers.get("amz-sdk-invocation-id")
+    )
+    return hashlib.sha256(f"{token}\n".encode() + request.get_data()).hexdigest() if token else None

@@ -104,6 +104,9 @@ class ChangeSet:
     execution_status: str = "AVAILABLE"
     reason: str | None = None
     on_stack_failure: str | None = None
+    made_by: str | None = None
+    executed_by: str | None = None
+    """Identities of requests; so are those of a stack."""
     created: datetime = field(default_factory=now)
 
 
@@ -126,6 +129,8 @@ class Stack:
     updated: datetime | None = None
     deleted: datetime | None = None
     token: str | None = None
+    made_by: str | None = None
+    updated_by: str | None = None
 
     @property
     def busy(self) -> bool:

@@ -1,6 +1,5 @@
 """Reads templates and the parameter values that go with them."""
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,6 +8,7 @@ import yaml
 
 from localcloud.cloud import Cloud
 from localcloud.cloudformation.errors import ValidationError
+from localcloud.untrusted import Pattern, PatternError, parse_json
 
 SECTIONS = {
     "AWSTemplateFormatVersion",
@@ -36,16 +36,20 @@ RESOURCE_KEYS = {
 }
 """What a resource may have. CreationPolicy and UpdatePolicy are for types that are not known here."""
 MAX_BODY_BYTES = 51_200
-"""Of a template sent in the request itself; a TemplateURL may hold a megabyte."""
+"""Of a template sent in the request itself."""
+MAX_STORED_BYTES = 1_048_576
+"""Of a template in S3 that a TemplateURL names ("CloudFormation quotas")."""
 SSM_VALUE = "AWS::SSM::Parameter::Value<"
 
 
 def load(body: str) -> dict[str, Any]:
     """A template from its JSON or YAML text, short forms such as !Ref written out. Raises ValidationError."""
     try:
-        template = json.loads(body) if body.lstrip().startswith("{") else yaml.load(body, _Loader)
+        template = parse_json(body) if body.lstrip().startswith("{") else yaml.load(body, _Loader)
     except (ValueError, yaml.YAMLError) as broken:
         raise ValidationError(f"Template format error: {' '.join(str(broken).split())}") from broken
+    except RecursionError:
+        raise ValidationError("Template format error: it is nested too deeply") from None
     if not isinstance(template, dict):
         raise ValidationError("Template format error: unsupported structure.")
     _check_sections(template)
@@ -81,6 +85,11 @@ class _Loader(yaml.SafeLoader):
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):  # a few lines of them stand for more than fits into memory
+            raise ValidationError("Template error: YAML aliases are not allowed in CloudFormation templates.")
+        return super().compose_node(parent, index)
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict:
@@ -165,6 +174,13 @@ def _plain(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
 
 
+def _allows(name: str, pattern: str, value: str) -> bool:
+    try:
+        return Pattern(pattern).matches_all_of(value)
+    except PatternError as error:
+        raise ValidationError(f"AllowedPattern of parameter '{name}': {error} ({pattern})") from error
+
+
 def _check_parameter(name: str, spec: Mapping[str, Any], value: str) -> None:
     allowed = [str(_plain(one)) for one in spec.get("AllowedValues", [])]
     kind = spec.get("Type", "String")
@@ -174,7 +190,7 @@ def _check_parameter(name: str, spec: Mapping[str, Any], value: str) -> None:
             raise ValidationError(
                 f"Parameter '{name}' must be one of AllowedValues [{', '.join(allowed)}], not {item!r}"
             )
-        if (pattern := spec.get("AllowedPattern")) and not re.fullmatch(pattern, item):
+        if (pattern := spec.get("AllowedPattern")) and not _allows(name, str(pattern), item):
             raise ValidationError(
                 spec.get("ConstraintDescription") or f"Parameter '{name}' must match pattern {pattern}"
             )

@@ -15,7 +15,7 @@ from localcloud.cloud import Cloud
 from localcloud.cloudfront import response_headers
 from localcloud.cloudfront.configuration import Behavior, behavior_for
 from localcloud.cloudfront.origin import ObjectRefused, read
-from localcloud.front import make_front_server, serve_in_thread
+from localcloud.http_server import make_front_server, serve_in_thread
 from localcloud.listening import reachable
 from localcloud.protocol import ApiError
 

@@ -14,21 +14,23 @@ import inspect
 import io
 import json
 import os
-import socket
 import sys
 import threading
 import traceback
 import types
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from bounded_http import BoundedRequestHandler, RequestRefused
 from overlay import install_requirements
 
 MODEL = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"), "model")
 CODE = MODEL / "code"
 JSON, CSV, NPY, NPZ = "application/json", "text/csv", "application/x-npy", "application/x-npz"
+MAX_PAYLOAD_BYTES = 100 * 1024 * 1024
+"""The most that batch transform sends to a container at a time (MaxPayloadInMB)."""
 TEXT_TYPES = (JSON, CSV)
 """Only these are decoded before input_fn sees them; anything else, text/plain included, stays bytes."""
 
@@ -212,8 +214,7 @@ def _error_of(error: Exception) -> tuple[int, str, str]:
     return 500, message, message
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Handler(BoundedRequestHandler):
     transformer: Transformer
     one_at_a_time = threading.Lock()
 
@@ -224,7 +225,11 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(404, "Not Found", None, b"")
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        try:
+            body = self.body().receive(MAX_PAYLOAD_BYTES).read()
+        except RequestRefused as refused:
+            self._answer(refused.status, type(refused).__name__, None, str(refused).encode())
+            return self.linger()
         if self.path != "/invocations":
             return self._answer(404, "Not Found", None, b"")
         with self.one_at_a_time:
@@ -249,12 +254,6 @@ class Handler(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     request_queue_size = 128
 
-    def get_request(self) -> tuple[socket.socket, Any]:
-        connection, address = super().get_request()
-        # Head and body are written apart; Nagle's algorithm would hold the body back for a delayed ACK.
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection, address
-
 
 def main() -> None:
     requirements, overlay = CODE / "requirements.txt", MODEL.parent / "packages"
@@ -264,7 +263,8 @@ def main() -> None:
     # This file's own folder must not hide a user module of the same name: "inference" is the usual one.
     sys.path[0] = str(CODE)
     sys.path.insert(1, str(MODEL))
-    sys.modules.pop("overlay")
+    for own in ("bounded_http", "overlay"):
+        sys.modules.pop(own)
     toolkit_error()
     Handler.transformer = Transformer()
     server = Server(("127.0.0.1", int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))), Handler)

@@ -3,13 +3,13 @@
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
-import json
 import logging
 from collections.abc import Iterator
 from typing import Any
 
 from localcloud.cloud import Cloud
 from localcloud.metrics import MAX_DIMENSIONS, NAMESPACE, record
+from localcloud.untrusted import parse_json
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ def extract(cloud: Cloud, line: str) -> None:
     if MARK not in line:
         return
     try:
-        document = json.loads(line)
+        document = parse_json(line)
     except ValueError:
         return  # any text may hold the mark
     metadata = document.get("_aws") if isinstance(document, dict) else None

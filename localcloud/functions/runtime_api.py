@@ -11,8 +11,9 @@ import socket
 import sys
 import threading
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
+from localcloud.containers.bounded_http import BoundedRequestHandler, RequestRefused
 from localcloud.peers import is_of_this_user
 
 log = logging.getLogger(__name__)
@@ -113,12 +114,9 @@ class _Server(ThreadingHTTPServer):
         log.exception("a runtime's request failed")
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(BoundedRequestHandler):
     runtime_api: RuntimeApi
-    protocol_version = "HTTP/1.1"
-    # With Nagle's algorithm, or with unbuffered writes, each answer waits 40 ms for a delayed ACK.
-    disable_nagle_algorithm = True
-    wbufsize = -1
+    idle_seconds = None  # a runtime works on an event as long as it may
 
     def parse_request(self) -> bool:
         """Refuses web pages, whatever name of this machine they use."""
@@ -142,23 +140,31 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, invocation.payload, invocation.headers())
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         reports = self.runtime_api.reports
-        match self.path.removeprefix(PREFIX).split("/"):
+        what = self.path.removeprefix(PREFIX).split("/")
+        try:
+            body = self.body().receive(MAX_RESPONSE_BYTES).read()
+        except RequestRefused as refused:
+            self._refuse(refused, what)
+            return self.linger()
+        match what:
             case ["init", "error"]:
                 reports.put(Report(Kind.INIT_ERROR, body))
             case ["invocation", request_id, "error"]:
                 reports.put(Report(Kind.ERROR, body, request_id))
-            case ["invocation", request_id, "response"] if len(body) > MAX_RESPONSE_BYTES:
-                reports.put(Report(Kind.TOO_LARGE, b"", request_id))
-                message = f"Exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)."
-                error = {"errorType": "RequestEntityTooLarge", "errorMessage": message}
-                return self._answer(413, json.dumps(error).encode())
             case ["invocation", request_id, "response"]:
                 reports.put(Report(Kind.RESPONSE, body, request_id))
             case _:
                 return self._answer(404, b"{}")
         self._answer(202, b'{"status":"OK"}')
+
+    def _refuse(self, refused: RequestRefused, what: list[str]) -> None:
+        message = str(refused)
+        if refused.status == 413 and what[0] == "invocation" and what[-1] == "response":
+            self.runtime_api.reports.put(Report(Kind.TOO_LARGE, b"", what[1]))
+            message = f"Exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)."
+        error = {"errorType": "RequestEntityTooLarge", "errorMessage": message}
+        self._answer(refused.status, json.dumps(error).encode())
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

@@ -18,6 +18,7 @@ from localcloud.cloud import Cloud
 from localcloud.functions.configuration import Configuration
 from localcloud.functions.runtime_api import MAX_RESPONSE_BYTES, Invocation, Kind, Report, RuntimeApi
 from localcloud.listening import reachable
+from localcloud.untrusted import parse_json
 
 INIT_SECONDS = 10.0
 """The initialisation phase; what it needs beyond that counts against the function's own time-out."""
@@ -281,7 +282,7 @@ def _error(error_type: str, message: str) -> bytes:
 
 def _error_type(body: bytes) -> str:
     try:
-        return json.loads(body).get("errorType") or "Runtime.Unknown"
+        return parse_json(body).get("errorType") or "Runtime.Unknown"
     except (ValueError, AttributeError):
         return "Runtime.Unknown"
 

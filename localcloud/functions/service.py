@@ -3,7 +3,6 @@
 import base64
 import binascii
 import contextlib
-import json
 import os
 import re
 import threading
@@ -26,6 +25,7 @@ from localcloud.functions.errors import LambdaError, invalid_parameter, unsuppor
 from localcloud.functions.pool import LAMBDA, Pool
 from localcloud.functions.runtime_api import Invocation
 from localcloud.iam import NotAssumable, require_trust
+from localcloud.untrusted import parse_json
 
 MAX_REQUEST_BYTES = 6 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
@@ -149,7 +149,7 @@ class FunctionsService:
 
     def _check(self, request: werkzeug.Request) -> None:
         try:
-            wanted = json.loads(request.get_data() or b"{}")
+            wanted = parse_json(request.get_data() or b"{}")
         except ValueError as error:
             raise LambdaError(
                 400, "InvalidRequestContentException", f"Could not parse request body into json: {error}"
@@ -312,7 +312,7 @@ def _check_payload(payload: bytes, limit: int) -> None:
         message = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
         raise LambdaError(413, "RequestTooLargeException", message)
     try:
-        json.loads(payload)
+        parse_json(payload)
     except ValueError as error:
         raise LambdaError(
             400, "InvalidRequestContentException", f"Could not parse request body into json: {error}"
@@ -324,7 +324,7 @@ def _client_context(header: str | None) -> str | None:
         return None
     try:
         text = base64.b64decode(header, validate=True).decode()
-        json.loads(text)
+        parse_json(text)
     except (binascii.Error, ValueError) as error:
         raise LambdaError(
             400, "InvalidRequestContentException", "Client context must be valid JSON, encoded as base64."

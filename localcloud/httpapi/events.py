@@ -6,12 +6,13 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-in
 import base64
 import binascii
 import email.utils
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
 
 import werkzeug
+
+from localcloud.untrusted import parse_json
 
 TEXT_TYPES = re.compile(r"text/.*|application/(.+\+)?(json|xml)|application/javascript", re.IGNORECASE)
 """Bodies of other types reach the function as base64."""
@@ -106,7 +107,7 @@ def to_response(payload: bytes) -> werkzeug.Response:
     An answer without `statusCode` is itself the body: a string as it is, anything else as JSON.
     """
     try:
-        answer = json.loads(payload)
+        answer = parse_json(payload)
     except ValueError as error:
         raise MalformedResponse(f"not JSON: {error}") from error
     if not isinstance(answer, dict) or "statusCode" not in answer:
@@ -123,7 +124,7 @@ def to_response(payload: bytes) -> werkzeug.Response:
     if not isinstance(cookies, list) or not all(isinstance(cookie, str) for cookie in cookies):
         raise MalformedResponse("cookies is not a list of strings")
     for cookie in cookies:
-        response.headers.add("Set-Cookie", cookie)
+        response.headers.add("Set-Cookie", _header_text(cookie))
     response.headers.setdefault("Content-Type", "text/plain;charset=UTF-8")
     return response
 
@@ -158,8 +159,8 @@ def _status(value: Any) -> int:
         value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or not 100 <= value <= 599:
-        raise MalformedResponse(f"the statusCode {value!r} is not an HTTP status")
+    if not isinstance(value, int) or isinstance(value, bool) or not 200 <= value <= 599:
+        raise MalformedResponse(f"the statusCode {value!r} is not the status of an answer")
     return value
 
 
@@ -186,6 +187,7 @@ def _object(answer: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _header_text(value: Any) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    if "\r" in text or "\n" in text:
-        raise MalformedResponse("a header contains a line end")
-    return text
+    if any(end in text for end in "\r\n\0"):
+        raise MalformedResponse("a header contains a line end or a zero byte")
+    # Header fields are bytes to HTTP, which WSGI writes as latin-1.
+    return text.encode().decode("latin-1")

@@ -28,6 +28,8 @@ from localcloud.routing import HTTP_API
 log = logging.getLogger(__name__)
 
 MAX_PAYLOAD_BYTES = 10 * 1024 * 1024
+MAX_HEAD_BYTES = 10_240
+"""Of request line and header values together ("Quotas for configuring and running an HTTP API")."""
 INTEGRATION_TIMEOUT_SECONDS = 30.0
 CONCURRENT_INTEGRATIONS = 64
 LAMBDA_REFUSALS = {413: (413, "Request Entity Too Large"), 429: (503, "Service Unavailable")}
@@ -203,14 +205,13 @@ def _stage(api: Any, path: str) -> tuple[Any, str]:
 
 
 def _read(request: werkzeug.Request) -> bytes:
-    """The body. One that is too large is read all the same: who is still sending would miss the answer."""
-    if (request.content_length or 0) <= MAX_PAYLOAD_BYTES:
-        body = request.get_data()
-        if len(body) <= MAX_PAYLOAD_BYTES:
-            return body
-    while request.stream.read(1024 * 1024):
-        pass
-    raise GatewayError(413, "Request Entity Too Large")
+    """The body of a request that is within the gateway's quotas."""
+    line = f"{request.method} {request.environ['RAW_URI']}"
+    if len(line) + sum(len(value) for value in request.headers.values()) > MAX_HEAD_BYTES:
+        raise GatewayError(431, "Request Header Fields Too Large")
+    if (request.content_length or 0) > MAX_PAYLOAD_BYTES:
+        raise GatewayError(413, "Request Entity Too Large")
+    return request.get_data()
 
 
 def _message(status: int, text: str) -> werkzeug.Response:

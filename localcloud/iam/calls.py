@@ -13,6 +13,8 @@ import werkzeug
 from botocore.exceptions import UnknownServiceError
 from botocore.parsers import RpcV2CBORParser
 
+from localcloud.addresses import EXECUTE_API_PATH
+
 FORM = "application/x-www-form-urlencoded"
 CREDENTIAL = re.compile(
     r"Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]*)/(?P<service>[^/]+)/aws4_request", re.IGNORECASE
@@ -100,6 +102,8 @@ def form_of(request: werkzeug.Request) -> str:
         return "json"
     if CBOR_PATH.fullmatch(request.path):
         return "cbor"
+    if request.path.startswith(EXECUTE_API_PATH) or ".execute-api." in request.host:
+        return "rest-json"
     signature = signature_of(request)
     if request.mimetype == FORM and not (signature and signature.service == "s3"):
         return "query"

@@ -35,9 +35,15 @@ def as_list(value: object) -> list:
 def matches(pattern: str, text: str, *, ignore_case: bool = False) -> bool:
     """IAM's wildcards: * is any run of characters, ? any one; brackets have no meaning."""
     flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
-    translated = "".join(
-        {"*": ".*", "?": "."}.get(character) or re.escape(character) for character in pattern
+    first, *others = (
+        "".join("." if character == "?" else re.escape(character) for character in part)
+        for part in pattern.split("*")
     )
+    # What stands between two wildcards may be taken where it is first found, and for good: without trying
+    # all other places, which would be too many.
+    translated = first + "".join(f"(?>.*?{part})" for part in others[:-1])
+    if others:
+        translated += f".*{others[-1]}"
     return re.fullmatch(translated, text, flags) is not None
 
 

@@ -6,12 +6,26 @@ from xml.sax.saxutils import escape
 
 import werkzeug
 
+AS_THEY_ARE = ("ExpiredToken", "InternalFailure", "ValidationError")
+"""Codes that the JSON protocols have without "Exception", too."""
 
-def denial(form: str, code: str, message: str, is_head: bool = False) -> werkzeug.Response:
-    """An error answer to a call of this form; `code` is the query protocol's, others end in "Exception"."""
+
+def denial(
+    form: str, code: str, message: str, is_head: bool = False, status: int | None = None
+) -> werkzeug.Response:
+    """An error answer to a call of this form; `code` is the query protocol's, others end in "Exception".
+
+    Without a `status` it has that of a request that may not do what it asks.
+    """
+    answer = _in_form(form, code, message, is_head)
+    answer.status_code = status or answer.status_code
+    return answer
+
+
+def _in_form(form: str, code: str, message: str, is_head: bool) -> werkzeug.Response:
     request_id = str(uuid.uuid4())
     headers = {"x-amzn-RequestId": request_id}
-    json_code = code if code.endswith("Exception") or code == "ExpiredToken" else f"{code}Exception"
+    json_code = code if code.endswith("Exception") or code in AS_THEY_ARE else f"{code}Exception"
     match form:
         case "json":
             body = json.dumps({"__type": json_code, "Message": message, "message": message})

@@ -10,6 +10,7 @@ from typing import Any
 import jsonpath_ng
 
 from localcloud.sagemaker.errors import ApiError, JobFailed
+from localcloud.untrusted import parse_json
 
 WHOLE = "$"
 CSV_TYPES = ("text/csv",)
@@ -107,7 +108,7 @@ class _JSON:
     @staticmethod
     def decode(record: bytes) -> Any:
         try:
-            return json.loads(record)
+            return parse_json(record)
         except ValueError as error:
             raise JobFailed(f"ClientError: A record is not JSON: {error}: {record[:80]!r}") from error
 

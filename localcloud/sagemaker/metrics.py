@@ -1,13 +1,13 @@
 """A training job's metrics: the numbers that its metric definitions find in its log."""
 
 import logging
-import re
 import time
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.cloud import Cloud
 from localcloud.sagemaker.errors import ApiError
+from localcloud.untrusted import Pattern, PatternError
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +24,8 @@ class Metrics:
         for definition in definitions:
             name, regex = definition["Name"], definition["Regex"]
             try:
-                pattern = re.compile(regex)
-            except re.error as error:
+                pattern = Pattern(regex)
+            except PatternError as error:
                 raise ApiError(f"The regular expression of metric {name!r} is invalid: {error}.") from None
             if not pattern.groups:
                 raise ApiError(
@@ -35,10 +35,16 @@ class Metrics:
         self._found: list[tuple[str, float, float]] = []
 
     def scan(self, line: str) -> None:
-        for name, pattern in self._patterns.items():
-            for match in pattern.finditer(line):
+        for name, pattern in list(self._patterns.items()):
+            try:
+                values = pattern.first_groups(line)
+            except PatternError as error:
+                log.warning("metric %s is not looked for any more: of its pattern, %s", name, error)
+                del self._patterns[name]
+                continue
+            for value in values:
                 try:
-                    self._found.append((name, float(match[1]), time.time()))
+                    self._found.append((name, float(value), time.time()))
                 except (TypeError, ValueError):
                     continue  # as on AWS, what is not a number is no metric
 

@@ -15,6 +15,7 @@ from localcloud.sagemaker.records import Record, to_tags
 from localcloud.sagemaker.training import TrainingJobs
 from localcloud.sagemaker.transform import TransformJobs
 from localcloud.sagemaker.validation import validate
+from localcloud.untrusted import parse_json
 
 SIGNING_NAME = "sagemaker"
 TARGET = "SageMaker."
@@ -88,7 +89,7 @@ class SageMakerService:
                 f"localcloud does not support the SageMaker operation {operation}.", "UnsupportedOperation"
             ) from None
         try:
-            request = json.loads(body or b"{}")
+            request = parse_json(body or b"{}")
         except ValueError as error:
             raise ApiError(f"The request is not JSON: {error}.", "SerializationException") from None
         validate(operation, request)

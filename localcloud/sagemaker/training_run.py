@@ -16,6 +16,7 @@ from localcloud.sagemaker.logs import LogStream
 from localcloud.sagemaker.metrics import Metrics
 from localcloud.sagemaker.records import Record
 from localcloud.sagemaker.transfer import Transfer, changed_files, join_uri, pack
+from localcloud.untrusted import parse_json
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +148,7 @@ class TrainingRun:
         """The archive of the source, which the SDK names in a hyperparameter, as a JSON string."""
         encoded = hyperparameters.get("sagemaker_submit_directory", "")
         try:
-            uri = str(json.loads(encoded))
+            uri = str(parse_json(encoded))
         except ValueError:
             uri = encoded
         if not uri.startswith("s3://"):

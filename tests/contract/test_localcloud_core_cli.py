@@ -18,6 +18,7 @@ from localcloud.state import state_dir
 
 PROJECT = Path(__file__).resolve().parents[2]
 LOCALCLOUD = [sys.executable, "-m", "localcloud"]
+LIST_BUCKETS = "import boto3; boto3.client('s3').list_buckets()"
 
 
 @pytest.fixture
@@ -347,3 +348,29 @@ def test_nobody_makes_down_signal_a_process_or_run_use_a_false_cloud(port):
             process.communicate()
         (folder / "lock").unlink()
         folder.rmdir()
+
+
+def test_commands_at_once_share_one_cloud_until_the_last_has_ended(port, tmp_path):
+    """Each makes a bucket, then waits for those of the others: in one cloud only can it see them."""
+    script = tmp_path / "command.py"
+    script.write_text(
+        "import boto3, sys, time\n"
+        "s3 = boto3.client('s3')\n"
+        "s3.create_bucket(Bucket=f'bucket-{sys.argv[1]}')\n"
+        "while len(s3.list_buckets()['Buckets']) < 3: time.sleep(0.1)\n"
+        "time.sleep(float(sys.argv[1]))\n"
+        "s3.head_bucket(Bucket=f'bucket-{sys.argv[1]}')\n"
+    )
+    commands = [
+        start("run", "--port", port, "--", sys.executable, str(script), str(number)) for number in range(3)
+    ]
+    ended = [(*process.communicate(timeout=120), process.returncode) for process in commands]
+    assert [code for _, _, code in ended] == [0, 0, 0], ended
+
+
+def test_a_cloud_that_is_ending_is_not_joined(port):
+    first = start("run", "--port", port, "--", "true")
+    second = start("run", "--port", port, "--", sys.executable, "-c", LIST_BUCKETS)
+    for process in (first, second):
+        _, error = process.communicate(timeout=120)
+        assert process.returncode == 0, error

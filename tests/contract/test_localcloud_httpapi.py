@@ -27,6 +27,8 @@ def handler(event, context):
     if body == "sleep": time.sleep(20)
     if body == "malformed": return {"statusCode": "no"}
     if body == "exit": raise SystemExit(1)
+    if body == "continue": return {"statusCode": 100}
+    if body == "euro": return {"statusCode": 200, "headers": {"X-Price": "ü€"}, "body": "paid"}
     headers = {"content-type": "application/json", "Access-Control-Allow-Origin": "*"}
     return {"statusCode": 200, "headers": headers,
             "body": json.dumps({"length": len(body), "encoded": event["isBase64Encoded"]})}
@@ -175,6 +177,7 @@ def test_no_route_no_answer(behaving: Api) -> None:
     [
         ("raise", 500, "Internal Server Error"),
         ("malformed", 500, "Internal Server Error"),
+        ("continue", 500, "Internal Server Error"),
         ("exit", 500, "Internal Server Error"),
     ],
 )
@@ -182,6 +185,18 @@ def test_what_goes_wrong_behind_the_gateway_is_its_own_error(
     behaving: Api, body: str, status: int, text: str
 ) -> None:
     assert message(behaving.post(data=body)) == (status, {"message": text})
+
+
+def test_any_text_may_stand_in_a_header(behaving: Api) -> None:
+    answer = behaving.post(data="euro")
+    assert answer.text == "paid"
+    assert answer.headers["X-Price"].encode("latin-1").decode() == "ü€"
+
+
+def test_a_head_has_the_gateways_limit(behaving: Api) -> None:
+    answer = behaving.post(headers={"X-Long": "a" * 10_240})
+    assert message(answer) == (431, {"message": "Request Header Fields Too Large"})
+    assert behaving.post(headers={"X-Long": "a" * 9_000}).status_code == 200
 
 
 def test_an_integration_has_its_own_time_out(account: Account) -> None:

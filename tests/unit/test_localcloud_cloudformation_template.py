@@ -24,21 +24,20 @@ def evaluator(document=None, **parameters):
     )
 
 
-def test_short_forms_dates_and_anchors_are_read_as_cloudformation_reads_them():
+def test_short_forms_and_dates_are_read_as_cloudformation_reads_them():
     document = template.load(
         """
 AWSTemplateFormatVersion: 2010-09-09
 Resources:
   Bucket:
     Type: AWS::S3::Bucket
-    Properties: &shared
+    Properties: &unused
       BucketName: !Sub "${AWS::StackName}-x"
       Tags: [{Key: arn, Value: !GetAtt Other.Nested.Arn}]
-  Other: {Type: "AWS::S3::Bucket", Properties: *shared}
 """
     )
     assert document["AWSTemplateFormatVersion"] == "2010-09-09"
-    properties = document["Resources"]["Other"]["Properties"]
+    properties = document["Resources"]["Bucket"]["Properties"]
     assert properties["BucketName"] == {"Fn::Sub": "${AWS::StackName}-x"}
     assert properties["Tags"][0]["Value"] == {"Fn::GetAtt": ["Other", "Nested.Arn"]}
 
@@ -51,6 +50,7 @@ Resources:
         ("Resources:\n  A: {Typ: X}", "must contain a Type"),
         ("Resources:\n  a-b: {Type: X}", "non alphanumeric"),
         ("{not json", "Template format error"),
+        ("Resources:\n  A: &a {Type: X}\n  B: *a", "YAML aliases are not allowed"),
         ("Resorces: {}", "Resorces"),
         ("Parameters: {A: {Type: String}}\nResources:\n  A: {Type: X}", "both a parameter and a resource"),
         ("Resources:\n  A: {Type: X, CreationPolicy: {}}", "CreationPolicy"),

@@ -200,10 +200,13 @@ def test_bodies_of_answers(payload: Any, body: bytes, content_type: str) -> None
         {"statusCode": None},
         {"statusCode": True},
         {"statusCode": 42},
+        {"statusCode": 100},
         {"statusCode": 200, "headers": ["a"]},
         {"statusCode": 200, "headers": {"a": ["b"]}},
         {"statusCode": 200, "headers": {"a": "b\r\nSet-Cookie: c=d"}},
+        {"statusCode": 200, "headers": {"a": "b\0c"}},
         {"statusCode": 200, "cookies": "a=1"},
+        {"statusCode": 200, "cookies": ["a=1\r\nX: y"]},
         {"statusCode": 200, "body": "%%%", "isBase64Encoded": True},
     ],
 )

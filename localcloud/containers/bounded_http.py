@@ -1,0 +1,277 @@
+"""HTTP requests read within limits, whichever way they are framed, and however slowly they come.
+
+The limits of all HTTP servers of localcloud. Standard library only, because model servers run outside
+localcloud's own packages.
+"""
+
+import contextlib
+import http.client
+import io
+import re
+import socket
+import tempfile
+import time
+from collections.abc import Callable
+from email.message import Message
+from http.server import BaseHTTPRequestHandler
+from typing import IO, Any
+
+MAX_TARGET_BYTES = 8_192
+MAX_HEAD_BYTES = 32_768
+"""Of the address in the request line, and of request line and headers together: CloudFront's quotas."""
+HEAD_SECONDS = 20.0
+BODY_SECONDS = 20.0
+MIN_BYTES_PER_SECOND = 500
+"""Each phase of a request may take so long, and a second longer for so many bytes that have arrived: the
+defaults of Apache's mod_reqtimeout. S3 waits about 20 seconds for the next bytes, too."""
+SEND_SECONDS = 60.0
+"""For the client to take the next piece of an answer."""
+LINGER_SECONDS = 10.0
+"""For what a client still sends when it has been refused: closing at once would lose it the answer."""
+PIECE_BYTES = 65_536
+MEMORY_BYTES = 1024 * 1024
+"""Larger bodies wait in a temporary file."""
+MAX_CHUNK_LINE_BYTES = 1_024
+CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?\r?\n", re.DOTALL)
+
+
+class RequestRefused(Exception):
+    """A request that is not read to its end: `status` is the answer's, `code` S3's word for it."""
+
+    def __init__(self, status: int, code: str, message: str):
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+class BoundedRequestHandler(BaseHTTPRequestHandler):
+    """Reads the head of a request within the limits; `body()` gives the reader of its body."""
+
+    protocol_version = "HTTP/1.1"
+    # Head and body may be written apart: Nagle's algorithm would hold the body for a delayed ACK (40 ms).
+    disable_nagle_algorithm = True
+    idle_seconds: float | None = HEAD_SECONDS
+    """How long a connection may wait before the next request begins; None for ever."""
+
+    def setup(self) -> None:
+        super().setup()
+        self._incoming = _Incoming(self.connection)
+        self.rfile = io.BufferedReader(self._incoming, PIECE_BYTES)
+        self.wfile = _Outgoing(self.connection)
+
+    def handle_one_request(self) -> None:
+        self._incoming.allow(self.idle_seconds, then=HEAD_SECONDS)
+        super().handle_one_request()
+
+    def parse_request(self) -> bool:
+        if len(self.raw_requestline) > MAX_TARGET_BYTES + len("OPTIONS  HTTP/1.1\r\n"):
+            self.requestline, self.request_version, self.command = "", "HTTP/1.1", ""
+            self.close_connection = True
+            self.send_error(http.client.REQUEST_URI_TOO_LONG)
+            return False
+        reader = self.rfile
+        self.rfile = _Head(reader, MAX_HEAD_BYTES - len(self.raw_requestline))
+        try:
+            return super().parse_request()
+        finally:
+            self.rfile = reader
+
+    def handle_expect_100(self) -> bool:
+        """The body's reader tells the client to go on: only then is it known that the body is wanted."""
+        return True
+
+    def body(self) -> "RequestBody":
+        """The body of the request whose head has just been read. Raises RequestRefused."""
+        expects = self.headers.get("Expect", "").strip().lower() == "100-continue"
+        return RequestBody(self.headers, self.rfile, self._begin_body(go_on=expects))
+
+    def _begin_body(self, go_on: bool) -> Callable[[], None]:
+        def begin() -> None:
+            if go_on:
+                self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._incoming.allow(BODY_SECONDS)
+
+        return begin
+
+    def linger(self) -> None:
+        """Ends the answer and takes what the client is still sending, for a while, without keeping it."""
+        self.close_connection = True
+        deadline = time.monotonic() + LINGER_SECONDS
+        with contextlib.suppress(OSError):  # then nobody waits for the answer any more
+            self.connection.shutdown(socket.SHUT_WR)
+            while (left := deadline - time.monotonic()) > 0:
+                self.connection.settimeout(left)
+                if not self.connection.recv(PIECE_BYTES):
+                    return
+
+
+class RequestBody(io.RawIOBase):
+    """The body of one request: with a length, in chunks, or none.
+
+    Raises RequestRefused when it is too long or too slow, breaks off, or cannot be told from what follows.
+    """
+
+    def __init__(self, headers: Message, reader: io.BufferedReader, begin: Callable[[], None]):
+        self._reader = reader
+        self._begin = begin
+        self._begun = False
+        self._left = 0
+        """Bytes to come: of the body, or of the chunk in hand."""
+        self._limit: float = float("inf")
+        self._received = 0
+        lengths = headers.get_all("Content-Length", [])
+        encodings = headers.get_all("Transfer-Encoding", [])
+        self._chunked = bool(encodings)
+        if encodings and (lengths or [one.strip().lower() for one in encodings] != ["chunked"]):
+            raise RequestRefused(400, "InvalidRequest", "A body has a Content-Length or comes in chunks.")
+        if lengths:
+            if len(set(lengths)) > 1 or not re.fullmatch(r"[0-9]{1,18}", lengths[0]):
+                raise RequestRefused(400, "InvalidRequest", "Content-Length is not one number.")
+            self._left = int(lengths[0])
+        self.ended = not self._left and not self._chunked
+        """Whether the whole body has been read."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self.ended:
+            return 0
+        if not self._begun:
+            self._check(self._left)
+            self._begun = True
+            self._begin()
+        try:
+            return self._read(memoryview(buffer))
+        except TimeoutError:
+            message = (
+                "Your socket connection to the server was not read from or written to within the timeout "
+                "period. Idle connections will be closed."
+            )
+            raise RequestRefused(408, "RequestTimeout", message) from None
+
+    def receive(self, limit: int) -> IO[bytes]:
+        """The whole body, of at most `limit` bytes, as a file: in memory while it is small."""
+        self._limit = limit
+        file = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115 - its reader has it
+        while piece := self.read(PIECE_BYTES):
+            try:
+                file.write(piece)
+            except OSError as error:
+                message = f"The body cannot be kept in {tempfile.gettempdir()}: {error.strerror}."
+                raise RequestRefused(507, "InsufficientStorage", message) from None
+        file.seek(0)
+        return file
+
+    def _read(self, buffer: memoryview) -> int:
+        if self._chunked and not self._left:
+            self._left = self._next_chunk()
+            self._check(self._received + self._left)
+            if not self._left:
+                self._read_trailers()
+                self.ended = True
+                return 0
+        count = self._reader.readinto1(buffer[: self._left])
+        if not count:
+            raise _broken_off()
+        self._left -= count
+        self._received += count
+        if not self._left:
+            if self._chunked:
+                self._end_chunk()
+            else:
+                self.ended = True
+        return count
+
+    def _check(self, size: int) -> None:
+        if size > self._limit:
+            message = f"The request is larger than the {self._limit} bytes that it may have."
+            raise RequestRefused(413, "EntityTooLarge", message)
+
+    def _next_chunk(self) -> int:
+        if (size := CHUNK_SIZE.fullmatch(self._line())) is None:
+            raise RequestRefused(400, "InvalidRequest", "A chunk of the body does not begin with its size.")
+        return int(size[1], 16)
+
+    def _end_chunk(self) -> None:
+        if self._line() not in (b"\r\n", b"\n"):
+            raise RequestRefused(400, "InvalidRequest", "A chunk of the body is longer than its size says.")
+
+    def _read_trailers(self) -> None:
+        left = MAX_HEAD_BYTES
+        while (line := self._line()) not in (b"\r\n", b"\n"):
+            left -= len(line)
+            if left < 0:
+                raise RequestRefused(431, "InvalidRequest", "The trailers of the body are too long.")
+
+    def _line(self) -> bytes:
+        line = self._reader.readline(MAX_CHUNK_LINE_BYTES)
+        if not line.endswith(b"\n"):
+            if len(line) < MAX_CHUNK_LINE_BYTES:
+                raise _broken_off()
+            raise RequestRefused(400, "InvalidRequest", "A line between the chunks of the body is too long.")
+        return line
+
+
+def _broken_off() -> RequestRefused:
+    return RequestRefused(400, "IncompleteBody", "The request ended before its body did.")
+
+
+class _Incoming(io.RawIOBase):
+    """A socket's incoming bytes, with a deadline that arriving bytes move on. Raises TimeoutError."""
+
+    def __init__(self, connection: socket.socket):
+        self._connection = connection
+        self._deadline: float | None = None
+        self._then: float | None = None
+
+    def allow(self, seconds: float | None, then: float | None = None) -> None:
+        """Starts the clock; with `then`, the first bytes start it anew for so many seconds."""
+        self._deadline = None if seconds is None else time.monotonic() + seconds
+        self._then = then
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = None if self._deadline is None else self._deadline - time.monotonic()
+        if left is not None and left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+        count = self._connection.recv_into(buffer)
+        if self._then is not None:
+            self.allow(self._then)
+        if self._deadline is not None:
+            self._deadline += count / MIN_BYTES_PER_SECOND
+        return count
+
+
+class _Outgoing(io.RawIOBase):
+    """A socket's outgoing bytes. Raises TimeoutError when the client does not take them."""
+
+    def __init__(self, connection: socket.socket):
+        self._connection = connection
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        left = memoryview(data)
+        while left:
+            self._connection.settimeout(SEND_SECONDS)
+            left = left[self._connection.send(left[:PIECE_BYTES]) :]
+        return len(data)
+
+
+class _Head:
+    """The lines of a request's head, as long as they stay within the limit together."""
+
+    def __init__(self, reader: io.BufferedReader, left: int):
+        self._reader = reader
+        self._left = left
+
+    def readline(self, size: int) -> bytes:
+        line = self._reader.readline(min(size, self._left + 1))
+        self._left -= len(line)
+        if self._left < 0:
+            raise http.client.LineTooLong("header line")
+        return line

@@ -1,0 +1,92 @@
+"""One cloud for all `localcloud run` on a port: the first starts it, the others join, it ends with the last.
+
+Two files are locked for that: one beside the cloud's folder while a cloud is being started, one in the folder
+by whoever uses the cloud.
+"""
+
+import contextlib
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import IO
+
+from localcloud.state import StateError, state_dir
+
+USERS = "users"
+START_SECONDS = 60.0
+POLL_SECONDS = 0.05
+
+
+@contextlib.contextmanager
+def one_starts(port: int, stopped: threading.Event) -> Iterator[None]:
+    """Only one process at a time looks whether there is a cloud and starts one. Raises StateError.
+
+    Without a port of its own no cloud can be in the way of another.
+    """
+    if port == 0:
+        yield
+        return
+    path = f"{state_dir(port)}.starting"
+    for _ in range(round(START_SECONDS / POLL_SECONDS)):
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise StateError(f"{path} is not a file of yours: remove it or take another port") from error
+        with open(descriptor, "a") as lock:
+            if _try_lock(lock, fcntl.LOCK_EX, path):
+                try:
+                    yield
+                finally:
+                    os.unlink(path)
+                return
+        if stopped.wait(POLL_SECONDS):
+            break
+    raise StateError(f"another localcloud has been starting on port {port} for {START_SECONDS:g} seconds")
+
+
+class Use:
+    """A process's use of a cloud, until the end of the `with`."""
+
+    def __init__(self) -> None:
+        self._lock: IO[str] | None = None
+
+    def __enter__(self) -> "Use":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._lock:
+            self._lock.close()
+
+    def join(self, port: int) -> bool:
+        """Uses the cloud that another process has started; False when that one is just ending."""
+        return self._take(port, fcntl.LOCK_SH)
+
+    def end(self, port: int, stopped: threading.Event, tell: Callable[[], None]) -> None:
+        """Waits until nobody else uses the cloud of this process; from then on nobody can join.
+
+        `tell` is called when there is something to wait for.
+        """
+        if not self._take(port, fcntl.LOCK_EX):
+            tell()
+            while not stopped.wait(POLL_SECONDS) and not self._take(port, fcntl.LOCK_EX):
+                pass
+
+    def _take(self, port: int, kind: int) -> bool:
+        path = state_dir(port) / USERS
+        with contextlib.suppress(FileNotFoundError):  # its cloud has just removed the folder
+            lock = path.open("a")
+            if _try_lock(lock, kind, path):
+                self._lock = lock
+                return True
+            lock.close()
+        return False
+
+
+def _try_lock(lock: IO[str], kind: int, path: str | os.PathLike[str]) -> bool:
+    """Locks the opened file; False when another has it or the path has got a new one since."""
+    try:
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(lock.fileno()), os.stat(path))
+    except (BlockingIOError, FileNotFoundError):
+        return False

@@ -1,0 +1,59 @@
+"""Evaluates what clients write, JSON and regular expressions, such that none can hold up the others.
+
+`regex` stands in for `re`: it gives up after a time and lets other threads run meanwhile. CloudFormation's
+patterns are Java's, whose syntax it knows, but for \\Q...\\E and \\k<name>.
+"""
+
+import json
+from typing import Any
+
+import regex
+
+MATCH_SECONDS = 1.0
+
+
+class PatternError(ValueError):
+    """A pattern that is none, or that takes too long; the message says so of "it"."""
+
+
+class Pattern:
+    """A regular expression. Raises PatternError if it is none."""
+
+    def __init__(self, text: str):
+        try:
+            self._compiled = regex.compile(text, regex.VERSION1)
+        except regex.error as error:
+            raise PatternError(f"it is not a regular expression: {error}") from None
+        except RecursionError:
+            raise PatternError("it is nested too deeply") from None
+
+    @property
+    def groups(self) -> int:
+        return self._compiled.groups
+
+    def matches_all_of(self, text: str) -> bool:
+        """Whether the whole text matches. Raises PatternError when that cannot be told in time."""
+        try:
+            return self._compiled.fullmatch(text, timeout=MATCH_SECONDS, concurrent=True) is not None
+        except TimeoutError:
+            raise _too_slow() from None
+
+    def first_groups(self, text: str) -> list[str | None]:
+        """The first group of every match. Raises PatternError when they are not found in time."""
+        try:
+            found = self._compiled.finditer(text, timeout=MATCH_SECONDS, concurrent=True)
+            return [match[1] for match in found]
+        except TimeoutError:
+            raise _too_slow() from None
+
+
+def _too_slow() -> PatternError:
+    return PatternError(f"it takes more than {MATCH_SECONDS:g} s")
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text. Raises ValueError, also for one that is nested too deeply."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None

@@ -1,0 +1,124 @@
+"""Requests that would take for ever, or all memory, are refused in words, in their protocol's own form."""
+
+import json
+import random
+import re
+
+import pytest
+import requests
+from botocore.exceptions import ClientError
+from localcloud_cloudformation_fixtures import cloud
+
+from localcloud.iam.conditions import matches
+
+__all__ = ["cloud"]
+
+GROUP = "Resources: {G: {Type: 'AWS::Logs::LogGroup', Properties: {LogGroupName: %s}}}"
+DEEP = 20_000
+JSON_PROTOCOL = "application/x-amz-json-1.1"
+
+
+def signed(service: str, **more: str) -> dict[str, str]:
+    scope = f"test/20260101/us-east-1/{service}/aws4_request"
+    return {"Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, x"} | more
+
+
+def doubled(times: int) -> dict:
+    """A text of 2 ** times characters, in a few hundred of the template's own."""
+    text = "x"
+    for _ in range(times):
+        text = {"Fn::Sub": ["${a}${a}", {"a": text}]}
+    return text
+
+
+def named(name: object) -> str:
+    return json.dumps(
+        {"Resources": {"G": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": name}}}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("[" * DEEP, "nested too deeply"),
+        ('{"Resources": ' + "[" * DEEP, "nested too deeply"),
+        (GROUP % ("[" * DEEP), "nested too deeply"),
+        (GROUP % ("!Sub [" * 5_000), "nested too deeply"),
+        (named("x").replace('"x"', "[" * 900 + "]" * 900), "nested too deeply"),
+        ("Metadata: {a: &a [x, x], b: &b [*a, *a]}\n" + GROUP % "x", "YAML aliases are not allowed"),
+        (named(doubled(60)), "longer than"),
+        (named({"Fn::Join": ["x" * 20_000, {"Fn::Split": [",", "," * 9_000]}]}), "longer than"),
+        (named({"Fn::Split": [",", "," * 20_000]}), "more than"),
+        (
+            "Conditions: {A: !Not [Condition: B], B: !Not [Condition: A]}\n" + GROUP % "x",
+            r"conditions \[A, B\]",
+        ),
+        ("Conditions: {A: !Not [Condition: A]}\n" + GROUP % "x", r"conditions \[A\]"),
+    ],
+)
+def test_templates(cloud, template, message):
+    client = cloud.client("cloudformation")
+    with pytest.raises(ClientError, match=message) as refused:
+        client.create_stack(StackName="hostile", TemplateBody=template)
+    assert refused.value.response["Error"]["Code"] == "ValidationError"
+    with pytest.raises(ClientError, match="does not exist"):
+        client.describe_stacks(StackName="hostile")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value", "message"),
+    [
+        ("(a+)+$", "a" * 60 + "b", "must match pattern"),
+        ("x*" * 500, "x" * 2_000 + "y", "it takes more than"),
+        ("(" * DEEP, "a", "nested too deeply"),
+        ("(a", "a", "not a regular expression"),
+        ("[[a-z]&&[^b]]++", "abc", "must match pattern"),
+    ],
+)
+def test_patterns_of_parameters(cloud, pattern, value, message):
+    template = {"Parameters": {"P": {"Type": "String", "Default": value, "AllowedPattern": pattern}}}
+    with pytest.raises(ClientError, match=re.escape(message)):
+        cloud.client("cloudformation").create_stack(
+            StackName="hostile", TemplateBody=json.dumps(template | json.loads(named("x")))
+        )
+
+
+def test_a_stored_template_has_cloudformations_limit(cloud):
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket="templates")
+    s3.put_object(Bucket="templates", Key="t", Body=b"#" * 1_048_577)
+    with pytest.raises(ClientError, match="at most 1048576 bytes"):
+        cloud.client("cloudformation").create_stack(
+            StackName="hostile", TemplateURL=f"{cloud.url}/templates/t"
+        )
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        signed("sagemaker", **{"X-Amz-Target": "SageMaker.CreateModel", "Content-Type": JSON_PROTOCOL}),
+        signed("dynamodb", **{"X-Amz-Target": "DynamoDB_20120810.PutItem", "Content-Type": JSON_PROTOCOL}),
+        signed("logs", **{"X-Amz-Target": "Logs_20140328.PutLogEvents", "Content-Type": JSON_PROTOCOL}),
+    ],
+)
+def test_deep_json_for_any_service(cloud, headers):
+    answer = requests.post(f"{cloud.url}/", '{"a": ' + "[" * DEEP, headers=headers, timeout=60)
+    assert answer.status_code == 400
+    assert "nested too deeply" in answer.json()["message"]
+
+
+def test_deep_json_for_a_function(cloud):
+    url = f"{cloud.url}/2015-03-31/functions"
+    answer = requests.post(url, "[" * DEEP, headers=signed("lambda"), timeout=60)
+    assert answer.status_code == 400
+    assert answer.headers["x-amzn-ErrorType"] == "InvalidRequestContentException"
+
+
+def test_wildcards_of_policies_take_no_longer_than_the_text_is():
+    assert not matches("*a" * 500 + "b", "a" * 5_000)
+    pick = random.Random(1)
+    for _ in range(3_000):
+        pattern = "".join(pick.choices("ab*?", k=pick.randrange(7)))
+        text = "".join(pick.choices("ab", k=pick.randrange(7)))
+        plain = re.fullmatch(pattern.replace("*", ".*").replace("?", "."), text)
+        assert matches(pattern, text) == bool(plain), (pattern, text)
