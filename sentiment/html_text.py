@@ -53,7 +53,7 @@ _LEADING_DIGITS = {10: re.compile("^([0-9]+)(.*)"), 16: re.compile("^([0-9a-f]+)
 _REPLACEMENT = "�"
 _MARKUP_BEGINS = re.compile("&|<[a-zA-Z/!?]")
 _LOOKS_TO_THE_END = 8
-"""How often HTMLParser may look through a review in vain. One that people have written has a few open tags."""
+"""How often HTMLParser may look through a review in vain: people leave a tag open here and there."""
 
 
 class Piece(NamedTuple):

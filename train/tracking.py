@@ -205,7 +205,9 @@ def log(options: argparse.Namespace) -> None:
 def log_whole_run(record: RunRecord, folder: Path, run=None) -> None:
     """All of a finished run, its model and that model's registration; what is there already stays."""
     from mlflow_registry import register
-    from mlflow_run import LoggedRun, version_of
+    from mlflow_run import LoggedRun
+
+    from sentiment.artifact import version_of
 
     client = connect({})
     version_of(folder)
@@ -222,7 +224,9 @@ def log_whole_run(record: RunRecord, folder: Path, run=None) -> None:
 def log_test(folder: Path, evaluation: Path) -> None:
     """The accuracy that `make evaluate` measured, for each registered version of the model and its run."""
     from mlflow_registry import versions_of
-    from mlflow_run import TEST_ACCURACY, version_of
+    from mlflow_run import TEST_ACCURACY
+
+    from sentiment.artifact import version_of
 
     client, model = connect({}), version_of(folder)
     accuracy = json.loads(evaluation.read_text(encoding="utf-8"))["accuracy"]
@@ -365,7 +369,7 @@ def record_of(folder: Path) -> RunRecord:
         "max_epochs": config["recipe"]["epochs"],
         "recipe": config["recipe"]["name"],
     }
-    from mlflow_run import version_of
+    from sentiment.artifact import version_of
 
     return RunRecord(
         {name: value for name, value in parameters.items() if name not in ("name", "epochs")},

@@ -14,7 +14,6 @@ from nltk.stem.porter import PorterStemmer
 
 from sentiment.dataset import load_reviews
 from sentiment.errors import RecipeError
-from sentiment.html_text import html_to_text
 from sentiment.stem import stem
 from sentiment.text import TOKENIZERS, review_to_words, stop_words, tokenize_with_places, tokenizer, words
 
@@ -167,7 +166,22 @@ def test_unknown_tokenizer_names_the_known_ones():
         tokenizer("wordpiece")
 
 
-UNENDING = ["<", "</", "&", "&#", "x\n<", "<a ", "</a", "<rt>", "<b>x", "</b>", "<!--", "<?", "<!d ", "<a b='"]
+UNENDING = [
+    "<",
+    "</",
+    "&",
+    "&#",
+    "x\n<",
+    "<a ",
+    "</a",
+    "<rt>",
+    "<b>x",
+    "</b>",
+    "<!--",
+    "<?",
+    "<!d ",
+    "<a b='",
+]
 
 
 @pytest.mark.parametrize("unit", [*UNENDING, "<a \"b='"])
