@@ -27,13 +27,11 @@ import re
 import signal
 import socket
 import sys
-import tarfile
 import tempfile
 import time
 import urllib.error
 import urllib.request
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,7 +40,8 @@ from typing import NoReturn
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(folder) for folder in (HERE, HERE.parent) if (folder / "sentiment").is_dir()]
 
-from sentiment.errors import ArtifactError, SentimentError  # noqa: E402
+from sentiment import archives  # noqa: E402
+from sentiment.errors import ArchiveError, ArtifactError, SentimentError  # noqa: E402
 from sentiment.run_follower import WARNED  # noqa: E402
 from sentiment.run_record import FILE_NAME, RunRecord, read_record, results_of  # noqa: E402
 
@@ -349,9 +348,8 @@ def opened(model: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            with tarfile.open(model) as archive:
-                archive.extractall(scratch, filter="data")
-        except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+            archives.unpack(model, Path(scratch), archives.MODEL)
+        except ArchiveError as error:
             raise ArtifactError(f"{model} is neither a model folder nor a model.tar.gz: {error}") from None
         yield Path(scratch)
 
