@@ -114,6 +114,7 @@ notebook-run: setup ## Run the walkthrough from top to bottom and keep its outpu
 
 test: lint ## Run all the tests, the real page in a real browser among them
 	@$(BIN)/python tests/browser/chromium.py
+	@$(BIN)/python tests/processors.py
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 lint: setup ## Check style, imports between the parts, and the template

@@ -1,7 +1,7 @@
 """The model folder: what a training job leaves in model.tar.gz and an endpoint loads.
 
     weights.npz        the tensors, as plain arrays: reading them can execute nothing
-    model.onnx         the LSTM in int8 for ONNX Runtime, used where that is installed
+    model.onnx         the LSTM for ONNX Runtime, stored in int8, used where that is installed
     config.json        architecture, preprocessing and versions
     word_dict.json     word to id
     metrics.json       how the model did while it was trained
@@ -39,7 +39,10 @@ from sentiment.vocabulary import FIRST_WORD
 if TYPE_CHECKING:  # reading a model folder does not need torch
     from sentiment.model import LSTMClassifier
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
+EIGHT_BIT_PRODUCTS = 5
+"""The format before; its model.onnx is not used: some processors compute it wrongly (onnx_graph.py)."""
+READABLE = (EIGHT_BIT_PRODUCTS, FORMAT_VERSION)
 LARGEST_JSON_BYTES = 1 << 24
 """Parsed, that may take half a gigabyte. The word_dict.json of a whole vocabulary has about 2 MB."""
 LARGEST_ID = 2**31 - 1
@@ -85,6 +88,7 @@ class LoadedModel:
     """A verified model folder: its settings, the words it knows, and the version that names it."""
 
     folder: Path
+    format: int
     architecture: Architecture
     word_dict: dict[str, int]
     tokenizer: str
@@ -171,10 +175,10 @@ def read_model(folder: str | Path) -> LoadedModel:
     folder = Path(folder)
     version = version_of(folder)
     config = _read_json(folder / "config.json")
-    if config.get("format") != FORMAT_VERSION:
+    if config.get("format") not in READABLE:
         raise ArtifactError(
-            f"the model in {folder} has format {config.get('format')!r}; this code reads {FORMAT_VERSION}: "
-            "use the code in the model folder itself, or train again"
+            f"the model in {folder} has format {config.get('format')!r}; this code reads "
+            f"{' and '.join(map(str, READABLE))}: use the code in the model folder itself, or train again"
         )
     try:
         preprocessing = _object(config, "preprocessing")
@@ -190,6 +194,7 @@ def read_model(folder: str | Path) -> LoadedModel:
         raise ArtifactError(f"{folder / 'config.json'} cannot be read: {_reason(error)}") from None
     return LoadedModel(
         folder,
+        config["format"],
         architecture,
         _read_word_dict(folder / "word_dict.json"),
         preprocessing["tokenizer"],

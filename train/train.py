@@ -39,6 +39,7 @@ from sentiment.assessment import assessment  # noqa: E402
 from sentiment.channels import Channel, read_channel, read_json, read_raw_reviews, read_word_dict  # noqa: E402
 from sentiment.errors import ChannelError, SentimentError  # noqa: E402
 from sentiment.negation import NegationMarker  # noqa: E402
+from sentiment.precision import PRECISIONS, choose_bfloat16  # noqa: E402
 from sentiment.predictor import Predictor  # noqa: E402
 from sentiment.processes import joined  # noqa: E402
 from sentiment.recipes import CHOICES, DEFAULT_RECIPE, RECIPES, Recipe, recipe  # noqa: E402
@@ -92,9 +93,10 @@ def train(options: argparse.Namespace) -> None:
     unlabelled = None if unlabelled is None else unlabelled.mapped(marked)
     if options.threads:
         torch.set_num_threads(options.threads)
+    bfloat16 = choose_bfloat16(options.precision, device(options.device))
     with joined(device(options.device)) as processes:
         folder = checkpoints(options.checkpoint_dir)
-        run = Run(options.seed, str(processes.device), bfloat16(options), folder)
+        run = Run(options.seed, str(processes.device), bfloat16, folder)
 
         def fit(note_epochs: Callable[[list[dict]], None]) -> Trained:
             with stop_requests() as stop_requested:
@@ -243,7 +245,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=seed, default=0)
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
+    parser.add_argument("--precision", default="auto", choices=PRECISIONS)
     parser.add_argument(
         "--threads", type=int, default=0, help="CPU threads; default: as many as torch chooses"
     )
@@ -278,19 +280,6 @@ def device(wanted: str) -> str:
     if wanted == "cuda" and not torch.cuda.is_available():
         raise SentimentError("--device cuda: torch finds no GPU here")
     return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
-
-
-def bfloat16(options: argparse.Namespace) -> bool:
-    """bfloat16 where asked for, or where the processor multiplies it in hardware: elsewhere it is slower."""
-    if options.precision != "auto":
-        return options.precision == "bfloat16"
-    if device(options.device) == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 def checkpoints(folder: str | None) -> Path | None:
