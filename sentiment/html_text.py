@@ -7,7 +7,7 @@ declarations; CDATA is text; a character reference is read the HTML 5 way and an
 without its semicolon.
 
 Three inputs differ, knowingly. Markup at which HTMLParser gives up (such as "<![x") makes BeautifulSoup
-raise; here the rest of the review is read as plain text. So is what follows dozens of tags none of which
+raise; here the rest of the review is read as plain text. So is what follows many tags none of which
 ends, each of which HTMLParser would look through to the end of the review: time stays proportional to length.
 HTMLParser, too, reads such tags as text, so that shows only where references or whole tags stand among them.
 And runs of nothing but white space are kept, where BeautifulSoup shortens them to one character: no tokenizer
