@@ -10,18 +10,15 @@ import json
 import shutil
 import tarfile
 import tempfile
-import zlib
 from pathlib import Path
 
 from pipeline import inputs, tracking
 from pipeline.console import say
 from pipeline.settings import PipelineError, Settings
-from sentiment.errors import ArtifactError
-from sentiment.files import CHECKSUMS, is_full, written_aside
+from sentiment import archives
+from sentiment.errors import ArchiveError, ArtifactError
+from sentiment.files import CHECKSUMS, written_aside
 from sentiment.run_record import FILE_NAME
-
-# What tarfile raises for an archive that is cut off or damaged, besides an error of its own.
-UNREADABLE = (tarfile.TarError, zlib.error, EOFError, OSError)
 
 
 def model_key(settings: Settings) -> str:
@@ -44,11 +41,8 @@ def _take(settings: Settings, scratch: Path) -> str:
     elif archive.is_file():
         folder = scratch
         try:
-            with tarfile.open(archive) as opened:
-                opened.extractall(folder, filter="data")
-        except UNREADABLE as error:
-            if is_full(error):
-                raise
+            archives.unpack(archive, folder, archives.MODEL)
+        except ArchiveError as error:
             raise PipelineError(f"MODEL={given} is no readable model.tar.gz ({error})") from error
     elif not folder.is_dir():
         raise PipelineError(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import tarfile
 import tempfile
+from pathlib import Path
 
 from pipeline import aws, inputs, stack
 from pipeline.console import say, shown, step
-from pipeline.given_model import UNREADABLE, model_key
+from pipeline.given_model import model_key
 from pipeline.settings import PipelineError, Settings
-from sentiment.errors import ArtifactError
-from sentiment.files import is_full
+from sentiment import archives
+from sentiment.errors import ArchiveError, ArtifactError
 
 
 def run(settings: Settings) -> None:
@@ -38,12 +38,9 @@ def packaged(settings: Settings) -> tuple[str, str]:
             )
         with tempfile.TemporaryDirectory() as folder:
             try:
-                with tarfile.open(file) as archive:
-                    archive.extractall(folder, filter="data")
+                archives.unpack(file, Path(folder), archives.MODEL)
                 predictor = Predictor.from_folder(folder)
-            except (*UNREADABLE, ArtifactError) as error:
-                if is_full(error):
-                    raise
+            except (ArchiveError, ArtifactError) as error:
                 raise PipelineError(
                     f"{shown(file)} is no usable model ({error}): delete it and run `make train` again"
                 ) from error

@@ -10,6 +10,8 @@ POOLINGS = ("last", "max_mean")
 MOST_NEGATED_WORDS = 5000
 LONGEST_SKIP = 10
 """Pairs across more words tell less, and each length is as many n-grams again."""
+LARGEST = {"head": 100_000, "tail": 100_000, "segment": 100_000, "negation_scope": 100_000, "ending": 1000}
+"""More words than any review has, so that what is laid out for them fits into memory."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,9 @@ class Architecture:
         for name in ("tail", "segment", "ending", "ngrams", "ngram_skip", "negation_scope"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise RecipeError(f"{name} must not be negative")
+        for name, largest in LARGEST.items():
+            if getattr(self, name) > largest:
+                raise RecipeError(f"{name} must be at most {largest:,}")
         if self.ngrams > 3:
             raise RecipeError("ngrams must be 0 (none) to 3")
         if self.ngram_skip > LONGEST_SKIP:
@@ -56,6 +61,26 @@ class Architecture:
     @property
     def embeddings(self) -> int:
         return self.vocab_size + self.negated_words
+
+    def tensors(self) -> dict[str, tuple[int | None, ...]]:
+        """The shapes of the weights by torch's names; None is a size that belongs to the data."""
+        directions = 2 if self.bidirectional else 1
+        features = self.hidden_dim * directions * (2 if self.pooling == "max_mean" else 1)
+        gates = 4 * self.hidden_dim
+        shapes: dict[str, tuple[int | None, ...]] = {
+            "embedding.weight": (self.embeddings, self.embedding_dim),
+            "dense.weight": (1, features),
+            "dense.bias": (1,),
+            "mixture": (2,),
+        }
+        for suffix in ("l0", "l0_reverse")[:directions]:
+            shapes |= {
+                f"lstm.weight_ih_{suffix}": (gates, self.embedding_dim),
+                f"lstm.weight_hh_{suffix}": (gates, self.hidden_dim),
+                f"lstm.bias_ih_{suffix}": (gates,),
+                f"lstm.bias_hh_{suffix}": (gates,),
+            }
+        return shapes | ({"ngrams.keys": (None,), "ngrams.weights": (None,)} if self.ngrams else {})
 
     def ngram_patterns(self) -> list[Pattern]:
         """The kinds of n-grams that the wide part knows; none where there is no wide part."""

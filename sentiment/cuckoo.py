@@ -10,6 +10,8 @@ import numpy as np
 SLOTS_FOR_A_KEY = 3.0
 ROUNDS = 200
 """A table that has not settled by then is too full; it takes about ten."""
+LARGEST_SLOTS_FOR_A_KEY = 100
+"""Keys that do not settle in so many were made not to."""
 _EMPTY = -1
 _HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 _MULTIPLIERS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], dtype=np.uint64)
@@ -19,11 +21,13 @@ class CuckooTable:
     """A value beside each of some keys: ascending int64, none negative, none twice, or it is a ValueError."""
 
     def __init__(self, keys: np.ndarray, values: np.ndarray):
-        if (np.diff(keys, prepend=-1) <= 0).any():
-            raise ValueError("the keys of a table must ascend from 0 or more, each of them once")
+        if len(keys) != len(values) or (keys[:1] < 0).any() or (keys[1:] <= keys[:-1]).any():
+            raise ValueError("the keys of a table must ascend from 0 or more, each once and with a value")
         self._slots = 1 + int(SLOTS_FOR_A_KEY * len(keys))
         while (owner := self._settle(keys)) is None:
             self._slots *= 2
+            if self._slots > LARGEST_SLOTS_FOR_A_KEY * len(keys):
+                raise ValueError("the keys of a table do not settle")
         taken = np.flatnonzero(owner >= 0)
         self._keys = np.full(self._slots, _EMPTY)
         self._keys[taken] = keys[owner[taken]]

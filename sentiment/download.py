@@ -1,16 +1,14 @@
 """Download a file whole or not at all, and unpack an archive so that nothing escapes or stays half done."""
 
 import http.client
-import lzma
-import tarfile
 import time
 import urllib.error
 import urllib.request
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from sentiment.errors import DatasetError
+from sentiment import archives
+from sentiment.errors import ArchiveError, DatasetError
 from sentiment.files import folder_written_aside, is_full, sha256_of
 from sentiment.progress import Progress
 
@@ -95,29 +93,17 @@ def unpack(
     """Unpack the wanted members of a tar archive (.tar, .tar.gz, .tar.xz) into the folder `target`, all or
     none.
 
-    Raises DatasetError for a broken archive and for a member that would be written outside of `target`.
+    Raises DatasetError for an archive that is broken, too large, or would be written outside of `target`.
     """
     archive, target = Path(archive), Path(target)
-    name = "the archive's list"
     try:
         with (
-            tarfile.open(archive) as tar,
             folder_written_aside(target) as aside,
             Progress(f"unpacking {archive.name}", None, "files", progress) as shown,
         ):
-            for member in tar:
-                name = member.name
-                safe = tarfile.data_filter(member, str(aside))
-                if safe.isfile() and wanted(name):
-                    tar.extract(safe, aside, filter="data")
-                    shown.add()
-    except tarfile.FilterError as error:
-        raise DatasetError(f"{archive}, member {name}: refused, {error}") from None
-    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise DatasetError(
-            f"{archive}: damaged or incomplete at member {name} ({error or type(error).__name__}); "
-            "fetch it again"
-        ) from None
+            archives.unpack(archive, aside, archives.DATASET, wanted, shown.add)
+    except ArchiveError as error:
+        raise DatasetError(str(error)) from None
     except OSError as error:
         raise DatasetError(f"{archive}: cannot be unpacked to {target} ({error.strerror or error})") from None
     return target

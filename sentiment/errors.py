@@ -9,6 +9,10 @@ class DatasetError(SentimentError):
     """Reviews that are missing, incomplete or not in the expected form."""
 
 
+class ArchiveError(SentimentError):
+    """An archive that is broken, too large, or would be written outside of its folder."""
+
+
 class ChannelError(SentimentError):
     """A prepared data folder that is missing, or whose arrays do not fit together."""
 

@@ -6,11 +6,12 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 CHECKSUMS = "checksums.json"
+LARGEST_LIST_BYTES = 1 << 20
 
 
 def sha256_of(file: Path) -> str:
@@ -84,21 +85,51 @@ def write_checksums(folder: Path, file_name: str = CHECKSUMS) -> None:
     write_json(folder / file_name, sums)
 
 
-def broken_files(folder: Path, file_name: str = CHECKSUMS) -> list[str]:
-    """What of the checksum list is missing or changed, as "name: reason"; empty when all is as written."""
+def broken_files(
+    folder: Path, file_name: str = CHECKSUMS, may_be_added: Callable[[str], bool] = lambda name: False
+) -> list[str]:
+    """What of the checksum list is missing or changed, and what is there but not in it, as "name: reason".
+
+    Empty when all is as written. `may_be_added` says which other files, by their names in `folder`, may be
+    there.
+    """
     try:
-        sums = json.loads((folder / file_name).read_text(encoding="utf-8"))
-        listed = dict(sums)
-    except (OSError, ValueError, TypeError) as error:
-        return [f"{file_name}: not readable ({type(error).__name__})"]
+        listed = read_object(folder / file_name, LARGEST_LIST_BYTES)
+    except (OSError, ValueError) as error:
+        return [f"{file_name}: not readable ({error})"]
+    there = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if not _is_folder(file)}
     broken = []
     for name, expected in sorted(listed.items()):
-        file = folder / name
-        if not file.is_file():
+        file = there.pop(name, None)
+        if file is None:
             broken.append(f"{name}: missing")
+        elif not file.is_file() or file.is_symlink():
+            broken.append(f"{name}: no regular file")
         elif sha256_of(file) != expected:
             broken.append(f"{name}: its content is not what was written")
-    return broken
+    there.pop(file_name, None)
+    return broken + [f"{name}: not in {file_name}" for name in sorted(there) if not may_be_added(name)]
+
+
+def read_object(file: Path, largest: int) -> dict:
+    """The JSON object in a file of at most so many bytes. Raises OSError, or ValueError that says why not."""
+    with file.open("rb") as stream:
+        content = stream.read(largest + 1)
+    if len(content) > largest:
+        raise ValueError(f"it has more than {largest:,} bytes")
+    try:
+        parsed = json.loads(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is not UTF-8: byte {error.start} cannot be read") from None
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    if not isinstance(parsed, dict):
+        raise ValueError("it is not a JSON object")
+    return parsed
+
+
+def _is_folder(file: Path) -> bool:
+    return file.is_dir() and not file.is_symlink()
 
 
 def files_under(folder: Path) -> list[Path]:

@@ -7,13 +7,15 @@ declarations; CDATA is text; a character reference is read the HTML 5 way and an
 without its semicolon.
 
 Three inputs differ, knowingly. Markup at which HTMLParser gives up (such as "<![x") makes BeautifulSoup
-raise; here the rest of the review is read as plain text. A review with so many tags and so long that
-HTMLParser, which can take quadratic time, would keep a server busy is plain text as a whole. And runs of
-nothing but white space are kept, where BeautifulSoup shortens them to one character: no tokenizer sees the
-difference.
+raise; here the rest of the review is read as plain text. So is what follows many tags none of which
+ends, each of which HTMLParser would look through to the end of the review: time stays proportional to length.
+HTMLParser, too, reads such tags as text, so that shows only where references or whole tags stand among them.
+And runs of nothing but white space are kept, where BeautifulSoup shortens them to one character: no tokenizer
+sees the difference.
 """
 
 import re
+from collections import Counter
 from html.entities import html5
 from html.parser import HTMLParser
 from typing import NamedTuple
@@ -49,8 +51,9 @@ _VOID = frozenset(
 )
 _LEADING_DIGITS = {10: re.compile("^([0-9]+)(.*)"), 16: re.compile("^([0-9a-f]+)(.*)")}
 _REPLACEMENT = "�"
-_MOST_WORK = 20_000_000
-"""Brackets and ampersands times characters, above which nothing is parsed; a real review has 0.2 million."""
+_MARKUP_BEGINS = re.compile("&|<[a-zA-Z/!?]")
+_LOOKS_TO_THE_END = 8
+"""How often HTMLParser may look through a review in vain: people leave a tag open here and there."""
 
 
 class Piece(NamedTuple):
@@ -65,22 +68,29 @@ def html_to_text(markup: str) -> str:
     """The text of `markup`. Tags leave no space behind: "good<br />bad" is "goodbad", as in BeautifulSoup."""
     # Most reviews hold no other markup than this line break, and need no parser.
     text = markup.replace("<br />", "")
-    if "<" not in text and "&" not in text:
+    if not _MARKUP_BEGINS.search(text):
         return text
     return "".join(piece.text for piece in text_pieces(markup))
 
 
 def text_pieces(markup: str) -> list[Piece]:
     """The pieces of text of `markup` in reading order, each with its place in `markup`."""
-    if (markup.count("<") + markup.count("&")) * len(markup) > _MOST_WORK:
+    if not _MARKUP_BEGINS.search(markup):
         return [Piece(markup, 0, len(markup))]
     parser = _TextParser(markup)
     try:
         parser.feed(markup)
         parser.close()
+    except _TooManyOpenTags:
+        parser.take_the_rest_as_text()
     except AssertionError:  # HTMLParser's way of giving up on malformed declarations
+        parser.close_all_tags()
         parser.take_the_rest_as_text()
     return parser.pieces
+
+
+class _TooManyOpenTags(Exception):
+    """HTMLParser has looked for the ends of tags in more text than it is given time for."""
 
 
 class _TextParser(HTMLParser):
@@ -90,20 +100,49 @@ class _TextParser(HTMLParser):
         self._markup = markup
         self._line_starts = [0] + [match.end() for match in re.finditer("\n", markup)]
         self._open_tags: list[str] = []
-        self._closed_void: list[str] = []
+        self._open = Counter[str]()
+        self._hidden = 0
+        self._closed_void = Counter[str]()
+        self._looked_through = 0
 
     def _position(self) -> int:
         line, column = self.getpos()
         return self._line_starts[line - 1] + column
 
     def _add(self, text: str, length: int) -> None:
-        if text and not any(tag in _HIDDEN for tag in self._open_tags):
+        if text and not self._hidden:
             self.pieces.append(Piece(text, self._position(), length))
 
     def take_the_rest_as_text(self) -> None:
-        self._open_tags.clear()
         rest = self._markup[self._position() :]
         self._add(rest, len(rest))
+
+    def close_all_tags(self) -> None:
+        while self._open_tags:
+            self._close_last_tag()
+
+    def parse_starttag(self, i: int) -> int:
+        return self._ended(super().parse_starttag(i), i)
+
+    def parse_endtag(self, i: int) -> int:
+        return self._ended(super().parse_endtag(i), i)
+
+    def parse_comment(self, i: int, report: bool = True) -> int:
+        return self._ended(super().parse_comment(i, report), i)
+
+    def parse_pi(self, i: int) -> int:
+        return self._ended(super().parse_pi(i), i)
+
+    def parse_html_declaration(self, i: int) -> int:
+        return self._ended(super().parse_html_declaration(i), i)
+
+    def _ended(self, end: int, begin: int) -> int:
+        """`end` as it is; below 0 it says that the rest of the review was looked through in vain."""
+        if end < 0:
+            self._looked_through += len(self.rawdata) - begin
+            if self._looked_through > _LOOKS_TO_THE_END * len(self._markup):
+                raise _TooManyOpenTags
+        return end
 
     def handle_data(self, data: str) -> None:
         self._add(data, len(data))
@@ -111,19 +150,27 @@ class _TextParser(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list) -> None:
         # A void element is closed at once; its own end tag, should one follow, closes nothing else.
         if tag in _VOID:
-            self._closed_void.append(tag)
+            self._closed_void[tag] += 1
         else:
             self._open_tags.append(tag)
+            self._open[tag] += 1
+            self._hidden += tag in _HIDDEN
 
     def handle_startendtag(self, tag: str, attrs: list) -> None:
         """<tag/> opens and closes: nothing to remember."""
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in self._closed_void:
-            self._closed_void.remove(tag)
-        elif tag in self._open_tags:
-            while self._open_tags.pop() != tag:
+        if self._closed_void[tag]:
+            self._closed_void[tag] -= 1
+        elif self._open[tag]:
+            while self._close_last_tag() != tag:
                 continue
+
+    def _close_last_tag(self) -> str:
+        tag = self._open_tags.pop()
+        self._open[tag] -= 1
+        self._hidden -= tag in _HIDDEN
+        return tag
 
     def handle_charref(self, name: str) -> None:
         text, rest = _numeric_reference(name)

@@ -7,6 +7,7 @@ torch's by what storing in int8 costs, and are the same on every processor to wi
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -55,9 +56,24 @@ class OnnxEngine:
         self._emphasis = emphasis(to_come, a.ending).astype(np.float32)
         self._ngrams = None
         if a.ngrams:
-            self._ngrams = Ngrams(
-                a.ngram_patterns(), a.ending, weights["ngrams.keys"], weights["ngrams.weights"]
-            )
+            try:
+                self._ngrams = Ngrams(
+                    a.ngram_patterns(), a.ending, weights["ngrams.keys"], weights["ngrams.weights"]
+                )
+            except ValueError as error:
+                raise ArtifactError(f"{loaded.folder / 'weights.npz'} cannot be read: {error}") from None
+        self._check_graph(file)
+
+    def _check_graph(self, file: Path) -> None:
+        """Run a review of one word, the last of the embeddings. Raises ArtifactError where that fails."""
+        a = self.loaded.architecture
+        try:
+            states = self._states(np.array([a.embeddings - 1]))
+        except Exception as error:
+            raise ArtifactError(f"{file}: ONNX Runtime cannot run it ({error})") from None
+        expected = (1, a.segment or 1, 2 if a.bidirectional else 1, a.hidden_dim)
+        if states.shape != expected or states.dtype != np.float32 or not np.isfinite(states).all():
+            raise ArtifactError(f"{file}: its states do not fit the architecture")
 
     def logits(self, reviews: Sequence[np.ndarray]) -> np.ndarray:
         """Logits (N,) of whole reviews as word ids; exactly 0 for one without words."""

@@ -6,7 +6,6 @@ and so the model's version, leave it out.
 """
 
 import hashlib
-import json
 import os
 import platform
 import subprocess
@@ -19,10 +18,11 @@ from pathlib import Path
 
 from sentiment.channels import Channel, read_json
 from sentiment.errors import ArtifactError
-from sentiment.files import write_json, written_aside
+from sentiment.files import read_object, write_json, written_aside
 
 FILE_NAME = "run.json"
 FORMAT_VERSION = 1
+LARGEST_BYTES = 1 << 24
 GIT_SECONDS = 5.0
 
 
@@ -77,11 +77,11 @@ class RunRecord:
 def read_record(file: Path) -> RunRecord:
     """Raises ArtifactError for a record that is missing, broken or of another version."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = read_object(file, LARGEST_BYTES)
         if content.pop("format", None) != FORMAT_VERSION:
             raise ValueError("it is of another version")
         return _checked(RunRecord(**content))
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise ArtifactError(f"{file} is no record of a training run: {error}") from None
 
 

@@ -128,7 +128,7 @@ def tokenize_with_places(review: str, name: str) -> list[Token]:
         # Most reviews hold no other markup: with blanks as long in its place, all else stays where it was.
         blanked = review.replace("<br />", " " * len("<br />"))
         lowered = blanked.lower()
-        if "<" not in blanked and "&" not in blanked and len(lowered) == len(review):
+        if not _MARKUP.search(blanked) and len(lowered) == len(review):
             return _tokens_in_order(words(blanked), lowered, review)
         text, places = _located(
             [(m.start(), m.end(), _without_markup(m)) for m in _MARKUP.finditer(review)], review

@@ -49,10 +49,12 @@ class TorchEngine:
 
 def load_model(loaded: LoadedModel, device: str | torch.device = "cpu") -> LSTMClassifier:
     """The classifier of a model folder, ready to predict. Raises ArtifactError."""
-    model = LSTMClassifier(loaded.architecture)
     arrays = read_weights(loaded)
+    model = LSTMClassifier(loaded.architecture)
     try:
         model.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
-    except (RuntimeError, TypeError) as error:
-        raise ArtifactError(f"the model in {loaded.folder} cannot be read: {error}") from None
+        if model.ngrams is not None:
+            model.ngrams.as_arrays()
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ArtifactError(f"{loaded.folder / 'weights.npz'} cannot be read: {error}") from None
     return model.to(device).eval()

@@ -4,8 +4,9 @@ One review comes as text/plain or as application/json {"review": "..."}, and its
 behind it unless "explain" is false. Many come as {"reviews": ["...", ...]}, explained where "explain" is
 true, and are answered {"model", "predictions"}; or as application/jsonlines (one {"review": "..."} a line),
 as a JSON list, or as text/csv (the review in a column called "review", else in the first), and get a short
-row each. Needs numpy, and ONNX Runtime or torch: the first is used where it is installed. SageMaker's
-container has torch.
+row each. A review has at most 20,000 characters, here as in the API: it takes as long to read as it is long.
+Needs numpy, and ONNX Runtime or torch: the first is used where it is installed. SageMaker's container has
+torch.
 """
 
 import csv
@@ -30,6 +31,11 @@ except ImportError:
 JSON, JSON_LINES, CSV, TEXT = "application/json", "application/jsonlines", "text/csv", "text/plain"
 CONTENT_TYPES = (TEXT, JSON, JSON_LINES, CSV)
 ACCEPTS = (JSON, JSON_LINES, CSV)
+# As in the API (lambda/sentiment_api/body.py), and so in batch transform: a longer review is refused by name.
+MAX_REVIEW_CHARACTERS = 20_000
+# The largest request of a batch transform fits: MAX_REVIEW_CHARACTERS says what is too long. This limit is
+# that of the whole process, so it is set once and not by each request.
+csv.field_size_limit(100 * 1024 * 1024)
 
 
 class RequestError(_ToolkitError):
@@ -192,13 +198,10 @@ def _json_lines(text: str) -> list[str]:
 
 
 def _csv_rows(text: str) -> list[str]:
-    previous_limit = csv.field_size_limit(max(len(text), 1))
     try:
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
     except csv.Error as error:
         raise _bad_request(f"the body is not valid CSV: {error}") from None
-    finally:
-        csv.field_size_limit(previous_limit)
     column = 0
     if rows and "review" in rows[0]:
         column = rows[0].index("review")
@@ -224,12 +227,17 @@ def _of_object(content: object, where: str) -> str:
 
 
 def _review(review: object, where: str) -> str:
+    review_of = "the review" if where == "the body" else f"the review of {where}"
     if not isinstance(review, str):
         raise _bad_request(f"the review of {where} is not a string")
-    if not review.strip():
-        raise _bad_request(
-            f"the review of {where} is empty" if where != "the body" else "the review is empty"
+    if len(review) > MAX_REVIEW_CHARACTERS:
+        raise RequestError(
+            413,
+            "Content Too Large",
+            f"{review_of} has {len(review):,} characters; at most {MAX_REVIEW_CHARACTERS:,} are read",
         )
+    if not review.strip():
+        raise _bad_request(f"{review_of} is empty")
     return review
 
 

@@ -10,8 +10,9 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.utils.uri import is_databricks_unity_catalog_uri, is_databricks_uri
-from mlflow_run import MODEL_NAME, version_of
+from mlflow_run import MODEL_NAME
 
+from sentiment.artifact import version_of
 from sentiment.errors import ArtifactError, SentimentError
 from sentiment.files import CHECKSUMS, folder_written_aside
 from sentiment.run_record import RunRecord

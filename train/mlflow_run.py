@@ -15,9 +15,10 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.utils.uri import is_databricks_uri
 
-from sentiment.errors import ArtifactError, SentimentError
+from sentiment.artifact import version_of
+from sentiment.errors import SentimentError
 from sentiment.figures import draw_figures
-from sentiment.files import CHECKSUMS, broken_files, sha256_of
+from sentiment.files import CHECKSUMS
 from sentiment.run_record import FILE_NAME, RunRecord
 
 EXPERIMENT = "movie-sentiment"
@@ -150,13 +151,6 @@ class LoggedRun:
         if not uri.startswith("http"):
             return f"run {self.id} in {uri}"
         return f"{uri.rstrip('/')}/#/experiments/{self.experiment_id}/runs/{self.id}"
-
-
-def version_of(model_folder: Path) -> str:
-    """The version that names a model. Raises ArtifactError unless every file is as it was written."""
-    if broken := broken_files(model_folder, CHECKSUMS):
-        raise ArtifactError(f"{model_folder} is no whole model: {'; '.join(broken)}")
-    return sha256_of(model_folder / CHECKSUMS)[:12]
 
 
 def _example():

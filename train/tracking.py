@@ -27,13 +27,11 @@ import re
 import signal
 import socket
 import sys
-import tarfile
 import tempfile
 import time
 import urllib.error
 import urllib.request
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,7 +40,8 @@ from typing import NoReturn
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(folder) for folder in (HERE, HERE.parent) if (folder / "sentiment").is_dir()]
 
-from sentiment.errors import ArtifactError, SentimentError  # noqa: E402
+from sentiment import archives  # noqa: E402
+from sentiment.errors import ArchiveError, ArtifactError, SentimentError  # noqa: E402
 from sentiment.run_follower import WARNED  # noqa: E402
 from sentiment.run_record import FILE_NAME, RunRecord, read_record, results_of  # noqa: E402
 
@@ -205,7 +204,9 @@ def log(options: argparse.Namespace) -> None:
 def log_whole_run(record: RunRecord, folder: Path, run=None) -> None:
     """All of a finished run, its model and that model's registration; what is there already stays."""
     from mlflow_registry import register
-    from mlflow_run import LoggedRun, version_of
+    from mlflow_run import LoggedRun
+
+    from sentiment.artifact import version_of
 
     client = connect({})
     version_of(folder)
@@ -222,7 +223,9 @@ def log_whole_run(record: RunRecord, folder: Path, run=None) -> None:
 def log_test(folder: Path, evaluation: Path) -> None:
     """The accuracy that `make evaluate` measured, for each registered version of the model and its run."""
     from mlflow_registry import versions_of
-    from mlflow_run import TEST_ACCURACY, version_of
+    from mlflow_run import TEST_ACCURACY
+
+    from sentiment.artifact import version_of
 
     client, model = connect({}), version_of(folder)
     accuracy = json.loads(evaluation.read_text(encoding="utf-8"))["accuracy"]
@@ -345,9 +348,8 @@ def opened(model: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            with tarfile.open(model) as archive:
-                archive.extractall(scratch, filter="data")
-        except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+            archives.unpack(model, Path(scratch), archives.MODEL)
+        except ArchiveError as error:
             raise ArtifactError(f"{model} is neither a model folder nor a model.tar.gz: {error}") from None
         yield Path(scratch)
 
@@ -365,7 +367,7 @@ def record_of(folder: Path) -> RunRecord:
         "max_epochs": config["recipe"]["epochs"],
         "recipe": config["recipe"]["name"],
     }
-    from mlflow_run import version_of
+    from sentiment.artifact import version_of
 
     return RunRecord(
         {name: value for name, value in parameters.items() if name not in ("name", "epochs")},

@@ -283,14 +283,16 @@ def device(wanted: str) -> str:
 
 
 def checkpoints(folder: str | None) -> Path | None:
-    """The folder asked for, else that of a job with checkpoints.
+    """The folder asked for, else that of a SageMaker job with checkpoints.
 
     SageMaker keeps /opt/ml/checkpoints, beside the model's folder, in step with S3; it is there only for jobs
-    that have a CheckpointConfig.
+    that have a CheckpointConfig. Elsewhere nothing is taken from there: another run may have left it.
     """
     if folder is not None:
         return Path(folder)
-    beside_model = Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model")).parent / "checkpoints"
+    if "SM_MODEL_DIR" not in os.environ:
+        return None
+    beside_model = Path(os.environ["SM_MODEL_DIR"]).parent / "checkpoints"
     return beside_model if beside_model.is_dir() else None
 
 

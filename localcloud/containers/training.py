@@ -16,12 +16,12 @@ import shlex
 import signal
 import subprocess
 import sys
-import tarfile
 import threading
 import traceback
 from pathlib import Path
 from typing import IO
 
+from archives import ArchiveError, unpack_tar
 from overlay import install_requirements
 
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
@@ -197,9 +197,8 @@ def unpack_source(archive: Path) -> None:
     if any(CODE.iterdir()):
         return
     try:
-        with tarfile.open(archive, "r:gz") as tar:
-            tar.extractall(CODE, filter="data")
-    except (tarfile.TarError, EOFError, OSError) as error:
+        unpack_tar(archive, CODE)
+    except ArchiveError as error:
         raise TrainingFailure(f"The source archive {archive.name} cannot be unpacked: {error}") from error
 
 

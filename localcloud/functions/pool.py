@@ -2,18 +2,17 @@
 
 import contextlib
 import functools
-import io
 import math
 import shutil
 import subprocess
 import tempfile
 import threading
 import time
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from localcloud.cloud import Cloud
+from localcloud.containers.archives import ArchiveError, Limits, unpack_zip
 from localcloud.functions.configuration import Configuration
 from localcloud.functions.errors import LambdaError, unsupported
 from localcloud.functions.logs import FunctionLogs
@@ -26,6 +25,9 @@ LAMBDA = "lambda.amazonaws.com"
 IDLE_SECONDS = 600.0
 MAX_AGE_SECONDS = 3000.0
 """A sandbox keeps the credentials that it began with, and those end."""
+
+PACKAGE_LIMITS = Limits(size=250 << 20)
+"""https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 
 class Pool:
@@ -168,13 +170,12 @@ def _outdated(sandbox: Sandbox, now: float) -> bool:
 
 
 def _unpack(code: bytes, folder: Path) -> None:
-    """Unpacks a deployment package. zipfile itself keeps members inside the folder."""
+    """Unpacks a deployment package."""
     try:
-        with zipfile.ZipFile(io.BytesIO(code)) as package:
-            package.extractall(folder)
-    except zipfile.BadZipFile as error:
+        unpack_zip(code, folder, PACKAGE_LIMITS)
+    except ArchiveError as error:
         raise LambdaError(
-            502, "InvalidZipFileException", f"The function's deployment package is not a zip file: {error}"
+            502, "InvalidZipFileException", f"The function's deployment package cannot be unpacked: {error}"
         ) from error
 
 

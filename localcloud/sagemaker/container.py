@@ -1,11 +1,18 @@
 """What a container's process runs in: its own folder, its role's credentials, little else."""
 
+import functools
+import logging
 import os
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 from localcloud import containers
 from localcloud.cloud import Cloud
 from localcloud.processes import Process
+
+log = logging.getLogger(__name__)
 
 RUNNERS = Path(containers.__file__).parent
 
@@ -42,8 +49,34 @@ def environment(cloud: Cloud, role_arn: str, folder: Path, own: dict[str, str] |
 
 def start(cloud: Cloud, name: str, runner: str, env: dict[str, str], *arguments: str | Path) -> Process:
     """Starts one of the runners of `localcloud/containers` for the container that `env` describes."""
+    folder = Path(env["SAGEMAKER_BASE_DIR"])
     command = [cloud.job_python, RUNNERS / runner, *arguments]
-    return cloud.processes.start(name, command, env=env, cwd=Path(env["SAGEMAKER_BASE_DIR"]))
+    if has_own_file_system():
+        command = [*_mounted(folder), *command]
+    return cloud.processes.start(name, command, env=env, cwd=folder)
+
+
+@functools.cache
+def has_own_file_system() -> bool:
+    """Whether a container's folder is at /opt/ml for it, and the machine safe from its scripts (mounts.py).
+
+    Not on macOS, nor where neither mount nor user namespaces are allowed: within other containers, mostly.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name, "ml")
+        folder.mkdir()
+        done = subprocess.run(
+            [*_mounted(folder), "true"], capture_output=True, text=True, cwd=folder, check=False
+        )
+    if done.returncode:
+        log.info("containers share this machine's file system: %s", done.stderr.strip())
+    return done.returncode == 0
+
+
+def _mounted(folder: Path) -> list[str | Path]:
+    return [sys.executable, "-S", "-E", RUNNERS / "mounts.py", folder]
 
 
 def _pip_settings() -> dict[str, str]:

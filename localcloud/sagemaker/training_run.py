@@ -167,6 +167,8 @@ class TrainingRun:
         env |= {"TRAINING_JOB_NAME": name, "TRAINING_JOB_ARN": self._record.arn, "CURRENT_HOST": HOST}
         self._enter("Training", TrainingStartTime=time.time())
         logs = LogStream(self._cloud, self._role, LOG_GROUP, f"{name}/{HOST}-{int(time.time())}")
+        seen: dict[Path, tuple[int, int]] = {}
+        list(changed_files(Path(CONTAINER_FOLDER), seen))  # of this machine
         process = container.start(self._cloud, f"training {name}", "training.py", env, source)
         ended = threading.Event()
         watchers = [threading.Thread(target=self._watch, args=(process, ended), daemon=True)]
@@ -190,6 +192,14 @@ class TrainingRun:
         if code and not self._stop_requested.is_set() and not self._out_of_time:
             self._upload_output()
             raise JobFailed(self._algorithm_error(code))
+        if container.has_own_file_system():
+            return
+        for file in changed_files(Path(CONTAINER_FOLDER), seen):
+            raise JobFailed(
+                f"AlgorithmError: the script wrote {file}, which is this machine's file and not the job's: "
+                f"localcloud may not put a job's folder at {CONTAINER_FOLDER} here. Use SM_MODEL_DIR and its "
+                "like, and remove that file."
+            )
 
     def _watch(self, process: Process, ended: threading.Event) -> None:
         """Ends the script when it is asked to stop or its time is up."""

@@ -10,6 +10,7 @@ from urllib.parse import urlparse
 from botocore.exceptions import ClientError
 
 from localcloud.cloud import Cloud
+from localcloud.containers.archives import ArchiveError, unpack_tar
 from localcloud.sagemaker.errors import JobFailed
 
 PARALLEL = 4
@@ -120,12 +121,10 @@ def pack(folder: Path, archive: Path) -> bool:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpacks a model archive; raises JobFailed for one that is broken or would write outside the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Unpacks a model archive; raises JobFailed for one that is broken, too large or leads elsewhere."""
     try:
-        with tarfile.open(archive, "r:gz") as tar:
-            tar.extractall(folder, filter="data")
-    except (tarfile.TarError, EOFError, OSError) as error:
+        unpack_tar(archive, folder)
+    except ArchiveError as error:
         raise JobFailed(
             f"Failed to extract model data archive from {archive.name}: {error}. "
             "Please make sure it is a valid .tar.gz archive."

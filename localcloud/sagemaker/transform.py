@@ -1,12 +1,12 @@
 """Batch transform: runs the objects under an S3 prefix through a model's container."""
 
-import gzip
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from localcloud.cloud import Cloud
+from localcloud.containers.archives import ArchiveError, gunzip
 from localcloud.sagemaker.batching import Processing, assemble, batches, split
 from localcloud.sagemaker.errors import ApiError, JobFailed, ResourceInUse
 from localcloud.sagemaker.hosting import ModelServer, NotAnswered, instance_id
@@ -192,9 +192,9 @@ class TransformRun:
         source = self._request["TransformInput"]
         if source.get("CompressionType") == "Gzip":
             try:
-                data = gzip.decompress(data)
-            except (OSError, EOFError) as error:
-                raise JobFailed(f"ClientError: {uri} is not a gzip file: {error}.") from error
+                data = gunzip(data)
+            except ArchiveError as error:
+                raise JobFailed(f"ClientError: {uri} cannot be unpacked by gzip: {error}.") from error
         records = split(data, source.get("SplitType", "None"))
         answers = pool.map(lambda batch: self._answer(uri, batch), self._batches(records))
         return assemble(answers, self._request["TransformOutput"].get("AssembleWith", "None"))

@@ -4,10 +4,13 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 from localcloud_sagemaker_fixtures import BUCKET, INFERENCE_IMAGE, sandbox, wait
+
+from localcloud.sagemaker.container import has_own_file_system
 
 MEGABYTE = 1024 * 1024
 
@@ -189,6 +192,28 @@ def test_an_archive_that_leads_out_of_its_folder_is_not_unpacked(aws, tmp_path):
     described = aws.settled(aws.endpoint(aws.config("evil")))
     assert described["EndpointStatus"] == "Failed"
     assert "escaped" in described["FailureReason"]
+
+
+@pytest.mark.skipif(not has_own_file_system(), reason="no mount namespaces here")
+def test_a_server_that_knows_its_containers_paths_by_heart_works(aws):
+    inference = """
+from pathlib import Path
+def model_fn(model_dir):
+    Path("/opt/ml/written").write_text(Path("/opt/ml/model/weights.json").read_text())
+    return Path("/opt/ml/written").read_text()
+def input_fn(body, content_type):
+    return body
+def predict_fn(body, model):
+    return model
+def output_fn(answer, accept):
+    return answer
+"""
+    before = list(Path("/opt/ml").rglob("*"))
+    name = aws.endpoint(aws.config(aws.model(epochs=7, inference=inference)))
+    assert aws.settled(name)["EndpointStatus"] == "InService"
+    assert aws.invoke(name, {}) == b'{"epochs": 7}'
+    assert list(Path("/opt/ml").rglob("*")) == before
+    aws.sagemaker.delete_endpoint(EndpointName=name)
 
 
 def test_a_deleted_endpoint_is_gone_with_its_process(aws):

@@ -2,10 +2,14 @@
 
 import itertools
 import json
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
 from localcloud_sagemaker_fixtures import BUCKET, TRAIN, channel, sandbox, untar, wait
+
+from localcloud.sagemaker.container import has_own_file_system
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +120,78 @@ def test_checkpoints_are_kept_and_brought_back(aws):
     epochs = [line for line in aws.job_log(name) if line.startswith("epoch=")]
     assert epochs == ["epoch=2 val_loss=0.3333;"]
     assert aws.get("checkpoints/a/epoch") == b"3"
+
+
+LITERAL = """
+from pathlib import Path
+ml = Path("FOLDER")
+ml.mkdir(parents=True, exist_ok=True)
+print("train", sorted(file.name for file in ml.glob("input/data/train/*.txt")))
+for name in ("model", "checkpoints", "output/data"):
+    (ml / name).mkdir(parents=True, exist_ok=True)
+    (ml / name / "w").write_text(name)
+"""
+
+
+@pytest.mark.skipif(not has_own_file_system(), reason="no mount namespaces here")
+def test_a_script_that_knows_its_containers_paths_by_heart_works(aws):
+    before = machine_files()
+    config = {"S3Uri": f"s3://{BUCKET}/checkpoints/literal"}
+    name = aws.train(script=LITERAL.replace("FOLDER", "/opt/ml"), CheckpointConfig=config)
+    job = aws.trained(name)
+    assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
+    assert untar(aws.get(job["ModelArtifacts"]["S3ModelArtifacts"])) == {"w": b"model"}
+    assert untar(aws.get(f"output/{name}/output/output.tar.gz")) == {"w": b"output/data"}
+    assert aws.get("checkpoints/literal/w") == b"checkpoints"
+    assert "train ['reviews.txt']" in aws.job_log(name)
+    assert machine_files() == before
+
+
+@pytest.mark.skipif(not has_own_file_system(), reason="no mount namespaces here")
+def test_a_script_cannot_write_into_the_machine(aws):
+    script = """
+import os, pwd, sys, tempfile
+from pathlib import Path
+home = pwd.getpwuid(os.getuid()).pw_dir
+for folder in ("/", "/lib", "/opt", home, str(Path(sys.executable).parent), "PROJECT"):
+    try:
+        Path(folder, "left-by-a-job").write_text("")
+    except OSError as error:
+        print("refused", error.strerror)
+for folder in (Path.home(), tempfile.gettempdir(), "/tmp", "/dev/shm"):
+    with tempfile.NamedTemporaryFile(dir=folder):
+        print("written")
+"""
+    name = aws.train(script=script.replace("PROJECT", str(Path(__file__).parent)))
+    assert aws.trained(name)["TrainingJobStatus"] == "Completed"
+    log = [line for line in aws.job_log(name) if line.startswith(("refused", "written"))]
+    assert log == ["refused Read-only file system"] * 6 + ["written"] * 4
+
+
+def test_where_its_folder_cannot_be_put_there_such_a_script_fails(aws, monkeypatch, tmp_path):
+    folder = tmp_path / "opt-ml"
+    monkeypatch.setattr("localcloud.sagemaker.container.has_own_file_system", lambda: False)
+    monkeypatch.setattr("localcloud.sagemaker.training_run.CONTAINER_FOLDER", str(folder))
+    folder.mkdir()
+    (folder / "older").write_text("of another program")
+    job = aws.trained(aws.train(script=LITERAL.replace("FOLDER", str(folder))))
+    assert job["TrainingJobStatus"] == "Failed"
+    assert f"AlgorithmError: the script wrote {folder}/checkpoints/w, which is this" in job["FailureReason"]
+    assert "Use SM_MODEL_DIR" in job["FailureReason"]
+    assert aws.trained(aws.train())["TrainingJobStatus"] == "Completed"
+
+
+def machine_files() -> list[Path]:
+    return list(Path("/opt/ml").rglob("*"))
+
+
+def test_a_source_that_breaks_off_is_told_as_such(aws):
+    whole = aws.get(urlsplit(aws.put_source()).path.lstrip("/"))
+    for kept in (-4, -40):
+        source = aws.put("source/cut/sourcedir.tar.gz", whole[:kept])
+        job = aws.trained(aws.train({"sagemaker_submit_directory": source}))
+        assert job["TrainingJobStatus"] == "Failed"
+        assert "The source archive source.tar.gz cannot be unpacked: it is damaged" in job["FailureReason"]
 
 
 @pytest.mark.parametrize("missing", ["s3:GetObject", "s3:PutObject"])

@@ -9,7 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sentiment_fixtures import model_folder
 
+import selfhost  # noqa: F401 - puts the API's package on the path
 from serve import inference
+
+from sentiment_api.body import MAX_REVIEW_CHARACTERS  # isort: skip
 
 GOOD, BAD = "A wonderful film, I loved it", "A dull and terrible mess"
 
@@ -167,6 +170,37 @@ def test_a_bad_request_is_the_clients_error(body, content_type, status, message)
     assert raised.value.phrase in ("Bad Request", "Unsupported Media Type") and raised.value.message == str(
         raised.value
     )
+
+
+LONG = "good " * 4_000 + "!"
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "named"),
+    [
+        (LONG, "text/plain", "the review has 20,001 characters; at most 20,000 are read"),
+        (json.dumps({"review": LONG}), "application/json", "the review has 20,001 characters"),
+        (json.dumps({"reviews": [GOOD, LONG]}), "application/json", "the review of item 2 has 20,001"),
+        (json.dumps([{"review": GOOD}, {"review": LONG}]), "application/json", "the review of item 2 has"),
+        (f'{{"review": "x"}}\n{{"review": "{LONG}"}}\n', "application/jsonlines", "the review of line 2 has"),
+        (f"review\n{GOOD}\n{LONG}\n", "text/csv", "the review of row 2 has 20,001 characters"),
+        (f"review\n{LONG * 10}\n", "text/csv", "the review of row 1 has 200,010 characters"),
+    ],
+)
+def test_a_review_that_the_api_would_not_read_is_refused(body, content_type, named):
+    with pytest.raises(inference.RequestError, match=named) as raised:
+        inference.input_fn(body, content_type)
+    assert (raised.value.status_code, raised.value.phrase) == (413, "Content Too Large")
+
+
+def test_the_longest_review_is_read_and_the_limit_is_that_of_the_api(model):
+    assert inference.MAX_REVIEW_CHARACTERS == MAX_REVIEW_CHARACTERS == len(LONG) - 1
+    assert json.loads(answer(model, LONG[:-1], "text/plain")[0])["sentiment"]
+
+
+def test_a_request_changes_nothing_that_others_read_by(monkeypatch):
+    monkeypatch.setattr(inference.csv, "field_size_limit", lambda *limit: pytest.fail("the limit is global"))
+    assert inference.input_fn(f"review\n{BAD}\n", "text/csv").reviews == [BAD]
 
 
 def test_an_answer_nobody_accepts_is_refused(model):

@@ -264,3 +264,12 @@ def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path, capsys, content, me
     options = ["--checkpoint-dir", str(folder), "--hidden-dim", "9"]
     assert program.main(arguments(tmp_path / "model", *options, epochs=1)) == 1
     assert re.search(f"error: .*{message}", capsys.readouterr().err)
+
+
+def test_outside_of_a_job_nothing_is_resumed_from_where_jobs_keep_checkpoints(monkeypatch, tmp_path):
+    monkeypatch.delenv("SM_MODEL_DIR", raising=False)
+    monkeypatch.setattr("pathlib.Path.is_dir", lambda folder: folder.name == "checkpoints")
+    assert program.checkpoints(None) is None
+    monkeypatch.setenv("SM_MODEL_DIR", str(tmp_path / "model"))
+    assert program.checkpoints(None) == tmp_path / "checkpoints"
+    assert program.checkpoints(str(tmp_path)) == tmp_path

@@ -1,0 +1,136 @@
+"""Unpacks what somebody else packed. What would fill the disk or leave its folder is refused, naming why.
+
+Whatever unpacks anything here does it by this module; the runners import it, too.
+"""
+
+import contextlib
+import gzip
+import io
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+UNJUDGED_BYTES = 64 << 20
+"""So much may come of however little: a few zeros pack well."""
+LARGEST_HEADER_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 16
+BROKEN = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    gzip.BadGzipFile,
+    zlib.error,
+    EOFError,
+    ValueError,
+    RuntimeError,
+)
+"""What tarfile, gzip and zipfile raise for archives that are cut off, damaged or encrypted."""
+
+
+class ArchiveError(Exception):
+    """An archive that is broken, too large or not only about its own folder; the message says which."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an archive may unpack to: bytes, files and folders, and bytes for each byte of the archive."""
+
+    size: int = 20 << 30
+    members: int = 200_000
+    ratio: int = 200
+
+
+LIMITS = Limits()
+
+
+def unpack_tar(archive: Path, folder: Path, limits: Limits = LIMITS) -> None:
+    """Unpacks a .tar.gz into `folder`. Raises ArchiveError; what was unpacked before stays."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with _explained(), archive.open("rb") as packed:
+        stream = _Unpacked(packed, limits)
+        with tarfile.open(fileobj=stream, mode="r:") as tar:
+            size = 0
+            for number, member in enumerate(tar, start=1):
+                size += member.size  # of a sparse file, more than the stream has
+                _check(number, size if member.size >= 0 else -1, limits)
+                _refuse_links_on_the_way(folder, member)
+                tar.extract(member, folder, filter="data")
+        while stream.read(CHUNK_BYTES):
+            continue  # a checksum stands at the end, and an archive that breaks off there is broken
+
+
+def unpack_zip(archive: bytes, folder: Path, limits: Limits = LIMITS) -> None:
+    """Unpacks a zip file into `folder`, outside of which zipfile writes nothing. Raises ArchiveError."""
+    with _explained(), zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        members = opened.infolist()
+        _check(len(members), sum(member.file_size for member in members), limits)
+        opened.extractall(folder)
+
+
+def gunzip(packed: bytes, limits: Limits = LIMITS) -> bytes:
+    """The content of a gzip file. Raises ArchiveError."""
+    with _explained():
+        stream = _Unpacked(io.BytesIO(packed), limits)
+        return b"".join(iter(lambda: stream.read(CHUNK_BYTES), b""))
+
+
+class _Unpacked:
+    """The content of a gzip file to be read in order, as far as the limits go: a file object for tarfile."""
+
+    def __init__(self, packed: BinaryIO, limits: Limits):
+        self._packed, self._limits = packed, limits
+        self._content = gzip.GzipFile(fileobj=packed)
+        self._read = 0
+
+    def read(self, size: int) -> bytes:
+        if not 0 <= size <= LARGEST_HEADER_BYTES:  # files are read piece by piece, names and the like at once
+            raise ArchiveError(f"a name or header in it has {size:,} bytes")
+        content = self._content.read(size)
+        self._read += len(content)
+        _check(0, self._read, self._limits)
+        if self._read > max(UNJUDGED_BYTES, self._limits.ratio * self._packed.tell()):
+            raise ArchiveError(f"it unpacks to more than {self._limits.ratio} times its size")
+        return content
+
+    def tell(self) -> int:
+        return self._content.tell()
+
+    def seek(self, position: int) -> int:
+        while (ahead := position - self._content.tell()) > 0 and self.read(min(ahead, CHUNK_BYTES)):
+            continue
+        if ahead < 0:
+            raise ArchiveError("its parts do not follow each other")
+        return self._content.tell()
+
+
+def _check(members: int, size: int, limits: Limits) -> None:
+    if members > limits.members:
+        raise ArchiveError(f"it holds more than {limits.members:,} files")
+    if not 0 <= size <= limits.size:
+        raise ArchiveError(f"it unpacks to more than {limits.size:,} bytes")
+
+
+def _refuse_links_on_the_way(folder: Path, member: tarfile.TarInfo) -> None:
+    """tarfile's filter resolves links, but has been led out of the folder by very long ones."""
+    names = [member.name, member.linkname] if member.islnk() else [member.name]
+    for name in names:
+        place = folder
+        for part in PurePosixPath(name).parts:
+            place = place / part
+            if place.is_symlink():
+                raise ArchiveError(f"{name!r} would be written through a link")
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except tarfile.FilterError as error:
+        raise ArchiveError(str(error)) from error
+    except BROKEN as error:
+        raise ArchiveError(f"it is damaged or incomplete ({error or type(error).__name__})") from error
+    except OSError as error:
+        raise ArchiveError(f"it cannot be unpacked here: {error.strerror or error}") from error

@@ -1,0 +1,126 @@
+"""Unpacks tar archives that somebody else packed: models and data sets.
+
+What would fill the disk or leave its folder is refused, naming why. Only files come out, no links or devices.
+"""
+
+import bz2
+import gzip
+import lzma
+import tarfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from sentiment.errors import ArchiveError
+from sentiment.files import is_full
+
+UNJUDGED_BYTES = 64 << 20
+"""So much may come of however little: a few zeros pack well."""
+LARGEST_HEADER_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 16
+OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.BZ2File, b"\xfd7zXZ\x00": lzma.LZMAFile}
+"""By the bytes that a compressed file begins with."""
+BROKEN = (tarfile.TarError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, EOFError, ValueError)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an archive may unpack to: bytes, files, and bytes for each byte of the archive."""
+
+    size: int
+    members: int
+    ratio: int = 100
+
+
+MODEL = Limits(size=4 << 30, members=1000)
+DATASET = Limits(size=8 << 30, members=500_000)
+"""The Large Movie Review Dataset has 0.5 GB in 100,000 files."""
+
+
+def unpack(
+    archive: Path,
+    folder: Path,
+    limits: Limits,
+    wanted: Callable[[str], bool] = lambda name: True,
+    unpacked: Callable[[], object] = lambda: None,
+) -> None:
+    """Unpack the wanted members of a .tar, .tar.gz, .tar.bz2 or .tar.xz into `folder`.
+
+    `unpacked` is called after each file. Raises ArchiveError, and OSError where the disk is full; what was
+    unpacked before stays.
+    """
+    name = "the archive's list"
+    try:
+        with archive.open("rb") as packed:
+            stream = _Unpacked(packed, limits)
+            with tarfile.open(fileobj=stream, mode="r:") as tar:
+                size = 0
+                for number, member in enumerate(tar, start=1):
+                    name = member.name
+                    size += member.size  # of a sparse file, more than the stream has
+                    _check(number, size if member.size >= 0 else -1, limits)
+                    safe = tarfile.data_filter(member, str(folder))
+                    if not wanted(name) or safe.isdir():
+                        continue
+                    if not safe.isfile():
+                        raise _Refused("it is a link")
+                    tar.extract(safe, folder, filter="data")
+                    unpacked()
+            while stream.read(CHUNK_BYTES):
+                continue  # a checksum stands at the end, and an archive that breaks off there is broken
+    except (_Refused, tarfile.FilterError) as error:
+        raise ArchiveError(f"{archive}, member {name}: refused, {error}") from None
+    except BROKEN as error:
+        raise ArchiveError(
+            f"{archive}: damaged or incomplete at member {name} ({error or type(error).__name__}); "
+            "fetch it again"
+        ) from None
+    except OSError as error:
+        if is_full(error):
+            raise
+        raise ArchiveError(f"{archive}: cannot be unpacked to {folder} ({error.strerror or error})") from None
+
+
+class _Refused(Exception):
+    """What is wrong with an archive."""
+
+
+class _Unpacked:
+    """The content of an archive to be read in order, as far as the limits go: a file object for tarfile."""
+
+    def __init__(self, packed: BinaryIO, limits: Limits):
+        self._packed, self._limits = packed, limits
+        begins = packed.read(6)
+        packed.seek(0)
+        openers = [opener for magic, opener in OPENERS.items() if begins.startswith(magic)]
+        self._content = openers[0](packed) if openers else packed
+        self._read = 0
+
+    def read(self, size: int) -> bytes:
+        if not 0 <= size <= LARGEST_HEADER_BYTES:  # files are read piece by piece, names and the like at once
+            raise _Refused(f"a name or header in it has {size:,} bytes")
+        content = self._content.read(size)
+        self._read += len(content)
+        _check(0, self._read, self._limits)
+        if self._read > max(UNJUDGED_BYTES, self._limits.ratio * self._packed.tell()):
+            raise _Refused(f"it unpacks to more than {self._limits.ratio} times its size")
+        return content
+
+    def tell(self) -> int:
+        return self._content.tell()
+
+    def seek(self, position: int) -> int:
+        while (ahead := position - self._content.tell()) > 0 and self.read(min(ahead, CHUNK_BYTES)):
+            continue
+        if ahead < 0:
+            raise _Refused("its parts do not follow each other")
+        return self._content.tell()
+
+
+def _check(members: int, size: int, limits: Limits) -> None:
+    if members > limits.members:
+        raise _Refused(f"it holds more than {limits.members:,} files")
+    if not 0 <= size <= limits.size:
+        raise _Refused(f"it unpacks to more than {limits.size:,} bytes")
