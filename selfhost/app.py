@@ -21,7 +21,7 @@ from werkzeug.routing import Rule
 from selfhost import website
 from selfhost.cache import ModelCache
 from selfhost.champion import Source
-from selfhost.feedback import feedback_folder
+from selfhost.feedback import Votes
 from selfhost.logs import fields, logger
 from selfhost.model import ServedModel
 from selfhost.settings import Settings
@@ -51,7 +51,7 @@ def create_app(settings: Settings | None = None) -> flask.Flask:
     model = ServedModel()
     watch = Watch(model, ModelCache(settings.cache), lambda: _registry(settings), settings.poll_seconds)
     watch.start()
-    app = application(Api(model, feedback_folder(settings.feedback)))
+    app = application(Api(model, Votes(settings.feedback, settings.feedback_bytes).keep))
     app.extensions["champion-watch"] = watch
     return app
 

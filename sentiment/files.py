@@ -25,7 +25,7 @@ def write_json(file: Path, content: object) -> None:
 
 
 @contextmanager
-def written_aside(target: Path) -> Iterator[Path]:
+def written_aside(target: Path, mode: int = 0o644) -> Iterator[Path]:
     """A temporary file beside `target` that takes its name when the block ends, and goes when it fails."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
@@ -33,7 +33,7 @@ def written_aside(target: Path) -> Iterator[Path]:
     aside = Path(name)
     try:
         yield aside
-        aside.chmod(0o644)
+        aside.chmod(mode)
         os.replace(aside, target)
     finally:
         aside.unlink(missing_ok=True)

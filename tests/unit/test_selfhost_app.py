@@ -13,7 +13,7 @@ import yaml
 
 from pipeline import model_card
 from selfhost.app import SECURITY_HEADERS, application
-from selfhost.feedback import feedback_folder
+from selfhost.feedback import Votes
 from selfhost.logs import JsonFormatter, logger
 from selfhost.website import WEBSITE
 from tests.conftest import PROJECT
@@ -28,7 +28,7 @@ VOTE = {"review": SECRET, "sentiment": "positive", "probability": 0.9, "model": 
 
 @pytest.fixture
 def app(tmp_path) -> flask.Flask:
-    return application(Api(WordModel(), feedback_folder(tmp_path / "feedback")))
+    return application(Api(WordModel(), Votes(tmp_path / "feedback").keep))
 
 
 @pytest.fixture
@@ -171,10 +171,18 @@ def test_a_vote_is_a_json_object_in_a_folder_of_its_day(client, tmp_path):
     assert [each for each in file.parent.iterdir() if each != file] == []
 
 
+def test_a_vote_without_room_is_answered_507_in_words(tmp_path):
+    client = application(Api(WordModel(), Votes(tmp_path, quota_bytes=0).keep)).test_client()
+    answer = client.post("/feedback", json=VOTE)
+    assert (answer.status_code, answer.json["error"]["code"]) == (507, "storage_full")
+    assert answer.json["error"]["message"] == "The folder for votes is full, so this vote cannot be kept."
+    assert client.post("/predict", json={"review": SECRET}).status_code == 200
+
+
 def test_a_fault_shows_nothing_and_is_in_the_log(tmp_path, log_lines):
     in_the_way = tmp_path / "feedback"
     in_the_way.write_text("a file, where a folder should be")
-    client = application(Api(WordModel(), feedback_folder(in_the_way))).test_client()
+    client = application(Api(WordModel(), Votes(in_the_way).keep)).test_client()
     answer = client.post("/feedback", json=VOTE)
     assert answer.status_code == 500
     assert answer.json["error"]["code"] == "internal_error"
@@ -182,7 +190,7 @@ def test_a_fault_shows_nothing_and_is_in_the_log(tmp_path, log_lines):
     assert "Traceback" not in answer.text
     [line] = log_lines()
     assert (line["level"], line["status"]) == ("ERROR", 500)
-    assert "NotADirectoryError" in line["traceback"]
+    assert "FileExistsError" in line["traceback"]
     assert SECRET not in json.dumps(line)
 
 

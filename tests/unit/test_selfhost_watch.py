@@ -361,10 +361,11 @@ def test_settings_come_from_the_environment():
         "SENTIMENT_MODEL": "models:/films@candidate",
         "SENTIMENT_CACHE": "/cache",
         "SENTIMENT_FEEDBACK": "/votes",
+        "SENTIMENT_FEEDBACK_BYTES": "1000",
         "SENTIMENT_POLL_SECONDS": "2.5",
     }
     assert Settings.from_environment(environment) == Settings(
-        "http://mlflow:5000", "films", "candidate", Path("/cache"), Path("/votes"), 2.5
+        "http://mlflow:5000", "films", "candidate", Path("/cache"), Path("/votes"), 1000, 2.5
     )
     trained = {"MLFLOW_REGISTERED_MODEL": "main.default.films"}
     assert Settings.from_environment(trained) == Settings(name="main.default.films")
@@ -376,6 +377,7 @@ def test_settings_come_from_the_environment():
     [
         ("SENTIMENT_MODEL", "models:/movie-sentiment/3"),
         ("SENTIMENT_MODEL", "movie-sentiment"),
+        ("SENTIMENT_FEEDBACK_BYTES", "-1"),
         ("SENTIMENT_POLL_SECONDS", "0"),
         ("SENTIMENT_POLL_SECONDS", "nan"),
         ("SENTIMENT_POLL_SECONDS", "soon"),
