@@ -129,6 +129,7 @@ format: setup ## Format the code
 lock: setup ## Pin the newest versions that pyproject.toml allows
 	@$(BIN)/python requirements/lock.py
 
-clean: ## Delete what was made: results, caches, virtual environments
+clean: ## Delete what can be made again: results, caches, virtual environments; var/ (MLflow, votes) stays
+	@[ ! -d build ] || $(PYTHON) selfhost/kept.py build var
 	@rm -rf build .venv .venv-* *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfhost import PROJECT
+from selfhost import PROJECT, VAR
 from selfhost.feedback import DEFAULT_QUOTA_BYTES
 
 DEFAULT_TRACKING_URI = "http://127.0.0.1:5001"
@@ -34,7 +34,7 @@ class Settings:
     name: str = DEFAULT_NAME
     alias: str = "champion"
     cache: Path = PROJECT / "build" / "selfhost" / "models"
-    feedback: Path = PROJECT / "build" / "selfhost" / "feedback"
+    feedback: Path = VAR / "feedback"
     feedback_bytes: int = DEFAULT_QUOTA_BYTES
     poll_seconds: float = 10.0
 
