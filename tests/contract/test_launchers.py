@@ -17,6 +17,7 @@ import pytest
 
 from tests.conftest import PROJECT, free_port
 from tests.contract.selfhost_fixtures import Tracking, models, wait_until
+from tests.tethered import tethered
 
 __all__ = ["models"]  # a fixture
 pytestmark = pytest.mark.slow
@@ -32,7 +33,7 @@ class Launched:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
         self.temporary, self.processes = temporary, []
         self.process = subprocess.Popen(
-            [sys.executable, *command],
+            tethered([sys.executable, *command]),
             cwd=PROJECT,
             env=kept | {"TMPDIR": str(temporary), "BROWSER": "true"} | environment,
             text=True,
