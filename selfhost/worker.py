@@ -7,6 +7,7 @@ is cut off. gunicorn keeps what it does for every worker: it starts, watches, re
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -35,6 +36,9 @@ BUSY_LOOK_SECONDS = 0.05
 MAX_HEADER_BYTES = 32_768
 # Of a body in memory; what is longer lies in a temporary file until it is whole.
 MAX_BODY_BYTES_IN_MEMORY = 131_072
+# For a client that is refused to stop sending: a connection closed with bytes unread loses the answer.
+DRAIN_SECONDS = 5
+RECEIVED_AT_ONCE_BYTES = 65_536
 # Of gunicorn's, what this worker does not do.
 UNSUPPORTED = {
     "is_ssl": "TLS (let a proxy in front end it)",
@@ -86,6 +90,7 @@ class Refusal(ErrorTask):
         self.status = f"{fault.code} {fault.reason}"
         self.response_headers.extend([*response.headers.items(), ("x-request-id", request_id)])
         self.set_close_on_finish()
+        self.channel.refused = True
         self.content_length = len(response.body)
         self.write(response.body)
 
@@ -96,11 +101,34 @@ class Connection(HTTPChannel):
     error_task_class = Refusal
     parser_class = Parser
     request_began = 0.0
+    refused = False
+    drained_until = 0.0
 
     def received(self, data: bytes) -> bool:
+        if self.drained_until:
+            return False
         if self.request is None:
             self.request_began = time.time()
         return super().received(data)
+
+    def readable(self) -> bool:
+        return bool(self.drained_until) or super().readable()
+
+    def handle_close(self) -> None:
+        """End the connection. To a refused client that may still be sending, only say so at first."""
+        if self.refused and self.connected and not self.drained_until:
+            self.drained_until = time.time() + DRAIN_SECONDS
+            self.will_close = False
+            with contextlib.suppress(OSError):
+                self.socket.shutdown(socket.SHUT_WR)
+        else:
+            super().handle_close()
+
+    def overdue(self, now: float, limits: Limits) -> bool:
+        """Whether its time is up: for the request that it is sending, for silence, for being drained."""
+        slow = self.request is not None and now - self.request_began > limits.request_seconds
+        silent = now - self.last_activity > limits.idle_seconds
+        return slow or silent or 0 < self.drained_until < now
 
     @property
     def busy(self) -> bool:
@@ -138,6 +166,7 @@ class Server:
             max_request_body_size=MAX_BODY_BYTES + 1,
             max_request_header_size=MAX_HEADER_BYTES,
             inbuf_overflow=MAX_BODY_BYTES_IN_MEMORY,
+            recv_bytes=RECEIVED_AT_ONCE_BYTES,
             log_socket_errors=False,
             ident=None,
         )
@@ -176,15 +205,14 @@ class Server:
 
     def _cut_off(self) -> None:
         """End the connections that have had their time, and those that there is no place for."""
-        now, limits = time.time(), self._limits
+        now, connections = time.time(), self.connections
+        too_many = max(0, len(connections) - self._limits.connections)
         # What a thread is answering is never ended.
-        waiting = sorted(
-            (each for each in self.connections if not each.requests), key=lambda each: each.last_activity
+        ended = sorted(
+            (each for each in connections if not each.requests), key=lambda each: each.last_activity
         )
-        too_many = max(0, len(self.connections) - limits.connections)
-        for place, each in enumerate(waiting):
-            slow = each.request is not None and now - each.request_began > limits.request_seconds
-            if place < too_many or slow or now - each.last_activity > limits.idle_seconds:
+        for place, each in enumerate(ended):
+            if place < too_many or each.overdue(now, self._limits):
                 each.handle_close()
 
 

@@ -161,6 +161,20 @@ def test_what_is_refused_is_told_as_the_api_tells_it(serve, sent, status, code):
     assert error["code"] == code and error["message"] and error["requestId"]
 
 
+@pytest.mark.parametrize("head", [b"content-length: 5000000", b"transfer-encoding: chunked"])
+def test_who_sends_too_much_still_gets_the_answer(serve, head):
+    """A connection closed with bytes unread would be reset, and the answer lost."""
+    chunk = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
+    body = 5 * chunk if b"chunked" in head else b"x" * 5_000_000
+    connection = serve().connect(QUICK[:-2] + head + b"\r\n\r\n")
+    connection.sendall(body)
+    line, told = answer(connection)
+    assert line == b"HTTP/1.1 413 Request Entity Too Large"
+    assert json.loads(told)["error"]["code"] == "review_too_long"
+    connection.shutdown(socket.SHUT_WR)
+    assert is_closed(connection)
+
+
 @pytest.mark.parametrize("setting", UNSUPPORTED)
 def test_what_the_worker_does_not_do_is_refused_by_name(setting):
     settings = SimpleNamespace(**dict.fromkeys(UNSUPPORTED, None) | {setting: "given"})
