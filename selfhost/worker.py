@@ -15,7 +15,6 @@ import time
 import uuid
 from dataclasses import dataclass
 
-from gunicorn.errors import ConfigError
 from gunicorn.workers.base import Worker
 from sentiment_api.api import error_response
 from sentiment_api.body import MAX_BODY_BYTES
@@ -154,7 +153,7 @@ class UnixListener(_Listener, UnixWSGIServer):
 
 
 class Server:
-    """The loop of a process. `step` runs it for a moment, `finish` ends it."""
+    """The loop of a process: `step` runs it for a moment, `stop_listening` begins its end."""
 
     def __init__(self, application, sockets: list[socket.socket], threads: int, backlog: int, limits: Limits):
         settings = Adjustments(
@@ -208,10 +207,8 @@ class Server:
         now, connections = time.time(), self.connections
         too_many = max(0, len(connections) - self._limits.connections)
         # What a thread is answering is never ended.
-        ended = sorted(
-            (each for each in connections if not each.requests), key=lambda each: each.last_activity
-        )
-        for place, each in enumerate(ended):
+        idle = [each for each in connections if not each.requests]
+        for place, each in enumerate(sorted(idle, key=lambda each: each.last_activity)):
             if place < too_many or each.overdue(now, self._limits):
                 each.handle_close()
 
@@ -224,7 +221,7 @@ class BufferingWorker(Worker):
         """Refuse what gunicorn offers and this worker does not do."""
         for name, meant in UNSUPPORTED.items():
             if getattr(cfg, name):
-                raise ConfigError(f"the web server does not do {meant}")
+                raise SystemExit(f"error: the web server does not do {meant}")
 
     def run(self) -> None:
         sockets = [each.sock for each in self.sockets]

@@ -249,6 +249,19 @@ def test_a_trained_model_that_could_not_be_logged_is_logged_by_the_next_start(
     assert "logged" not in third.process.stdout.read(), "once is enough"
 
 
+def test_a_tracking_server_that_ends_in_the_training_is_started_again(launch, tmp_path):
+    ports = ("--port", str(free_port()), "--mlflow-port", str(free_port()))
+    launched = launch("-m", "selfhost", *ports, *trainer(tmp_path)[3:])
+    launched.until(r"^epoch=1/")
+    for each in launched.processes:
+        if {"train/tracking.py", "serve"} <= set(each.cmdline()) and "leash.py" not in " ".join(
+            each.cmdline()
+        ):
+            each.kill()
+    assert "starting it again" in launched.until("Ctrl-C stops it")
+    assert launched.ctrl_c() == 0
+
+
 @pytest.fixture
 def notebook(launch):
     # A free port: another worker's JupyterLab may be about to take the usual one.
