@@ -6,6 +6,7 @@ environment may be gone already.
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -25,7 +26,7 @@ def move(build: Path, var: Path, names: Iterable[str] = tuple(ONCE)) -> Iterator
         while place.exists():
             number += 1
             place = var / f"{name}-{number}"
-        old.rename(place)
+        shutil.move(old, place)
         yield f"moved {old} to {place}, for it cannot be made again"
 
 
