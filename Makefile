@@ -33,7 +33,9 @@ TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/d
 # ---------------------------------------------------------------------------------------------------------------
 
 BIN := .venv/bin
-PIPELINE = $(BIN)/python -m pipeline --sam "$(CURDIR)/.venv-sam/bin/sam" --stack "$(STACK)" --data "$(DATA)" \
+# Where results go; the tests have another.
+BUILD := build
+PIPELINE = $(BIN)/python -m pipeline --build "$(BUILD)" --sam "$(CURDIR)/.venv-sam/bin/sam" --stack "$(STACK)" --data "$(DATA)" \
 	$(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(MODEL),--model "$(MODEL)") --recipe "$(RECIPE)" $(foreach pair,$(SET),--set "$(pair)")
 
 .DEFAULT_GOAL := help
@@ -130,6 +132,7 @@ format: setup ## Format the code
 lock: setup ## Pin the newest versions that pyproject.toml allows
 	@$(BIN)/python requirements/lock.py
 
-clean: ## Delete what was made: results, caches, virtual environments
+clean: ## Delete what can be made again: results, caches, virtual environments; var/ (MLflow, votes) stays
+	@[ ! -d build ] || $(or $(PYTHON),python3) selfhost/kept.py build var
 	@rm -rf build .venv .venv-* *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import mimetypes
 import time
+from typing import Any
 
-from pipeline import aws, model_card, stack
+from pipeline import aws, inputs, model_card, stack
 from pipeline.console import say, step
 from pipeline.package import packaged
 from pipeline.settings import PROJECT, Settings
@@ -55,7 +56,7 @@ def publish(settings: Settings) -> None:
         for file in WEBSITE.rglob("*")
         if file.is_file()
     }
-    files[model_card.NAME] = model_card.render()
+    files[model_card.NAME] = model_card.render(_answering(settings))
     files["config.json"] = json.dumps({"apiUrl": stack.output(settings, "ApiUrl")}).encode()
     for name, body in files.items():
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
@@ -72,3 +73,9 @@ def publish(settings: Settings) -> None:
         },
     )
     say(f"wrote: s3://{bucket} ({len(files)} files)")
+
+
+def _answering(settings: Settings) -> dict[str, Any]:
+    """How the deployed model describes itself."""
+    model = aws.client("sagemaker").describe_model(ModelName=stack.output(settings, "ModelName"))
+    return aws.read_json(inputs.description_uri(model["PrimaryContainer"]["ModelDataUrl"]))

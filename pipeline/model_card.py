@@ -1,7 +1,8 @@
 """docs/model.md -> one HTML page in the style of the web page, with its pictures inside and no script at all.
 
 `render()` needs the package markdown-it-py. Both hosts of the page use it: the pipeline publishes the result
-beside index.html, and the self-hosted app answers with it.
+beside index.html, and the self-hosted app answers with it. The card tells of the models that were measured
+for it, so the page says first whether the one that answers there is among them.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import json
 import mimetypes
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -20,6 +24,8 @@ from pipeline.settings import PROJECT, PipelineError
 
 NAME = "model-card.html"
 CARD = PROJECT / "docs" / "model.md"
+# Beside the card: what its figures were made from.
+MEASURED = "benchmarks.json"
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _STYLE = """
 * { box-sizing: border-box; margin: 0; }
@@ -29,6 +35,8 @@ h1 { margin: 0.5rem 0 1.25rem; font: 600 clamp(2rem, 6vw, 3rem)/1.1 var(--serif)
 h2 { margin: 2.75rem 0 0.75rem; font: 600 1.75rem/1.2 var(--serif); text-wrap: balance; }
 h3 { margin: 2rem 0 0.5rem; font: 600 1.25rem/1.3 var(--serif); }
 :focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; }
+.answering { padding: 0.75rem 1rem; border: 1px solid var(--line); border-radius: 0.6rem;
+  background: var(--card); }
 main > p, main > ul { max-width: 44rem; margin: 0.75rem 0; text-wrap: pretty; }
 main ul { padding-inline-start: 1.25rem; }
 li { margin: 0.35rem 0; }
@@ -51,8 +59,15 @@ pre { overflow-x: auto; padding: 0.9rem 1rem; border: 1px solid var(--line); bor
 """
 
 
-def render(card: Path = CARD, stylesheet: Path = PROJECT / "website" / "style.css") -> bytes:
-    """The page as UTF-8. Raises PipelineError where the card or one of its pictures is missing."""
+def render(
+    answering: Mapping[str, Any] | None = None,
+    card: Path = CARD,
+    stylesheet: Path = PROJECT / "website" / "style.css",
+) -> bytes:
+    """The page as UTF-8, for a site whose model describes itself as `answering`; None where there is none.
+
+    Raises PipelineError where the card or one of its pictures is missing.
+    """
     try:
         source = card.read_text(encoding="utf-8")
         style = _colours(stylesheet.read_text(encoding="utf-8"), stylesheet) + _STYLE
@@ -65,7 +80,13 @@ def render(card: Path = CARD, stylesheet: Path = PROJECT / "website" / "style.cs
     tokens = markdown.parse(_COMMENT.sub("", source))
     title = _prepare(tokens, card.parent)
     body = markdown.renderer.render(tokens, markdown.options, {})
-    page = _PAGE.format(policy=html.escape(_policy(style)), title=html.escape(title), style=style, body=body)
+    page = _PAGE.format(
+        policy=html.escape(_policy(style)),
+        title=html.escape(title),
+        style=style,
+        answering="" if answering is None else _answering(answering, _measured(card.with_name(MEASURED))),
+        body=body,
+    )
     return page.encode("utf-8")
 
 
@@ -82,11 +103,39 @@ _PAGE = """<!doctype html>
   <body>
     <main>
 <p><a href="./">Back to the page</a></p>
-{body}
+{answering}{body}
     </main>
   </body>
 </html>
 """
+
+
+def _measured(file: Path) -> dict[str, str]:
+    """The version of each recipe's model that was measured for the card."""
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
+        models = [row["accuracy"]["model"] for row in rows]
+        return {model["recipe"]: model["model"] for model in models if model}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PipelineError(
+            f"{file} does not tell which models were measured ({error!r}): run `make bench`"
+        ) from None
+
+
+def _answering(model: Mapping[str, Any], measured: dict[str, str]) -> str:
+    """Whether the card's figures are those of the model that answers."""
+    version, recipe = (f"<code>{html.escape(str(model[name]))}</code>" for name in ("model", "recipe"))
+    if model["model"] in measured.values():
+        said = f"It is among those that this card measures: its figures are those of {recipe}."
+    else:
+        others = ", ".join(f"<code>{name}</code> {each}" for name, each in measured.items())
+        said = (
+            f"The figures of this card are of others ({others}): the page itself tells how good this one is."
+        )
+    return (
+        f'<p class="answering" role="note">The model that answers here is version {version}, of the recipe '
+        f"{recipe}. {said}</p>\n"
+    )
 
 
 def _colours(style: str, stylesheet: Path) -> str:

@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
+# What cannot be made again: MLflow's database and models, people's votes, a trained model not logged yet.
+VAR = PROJECT / "var"
 
 # The API is a package of the Lambda's folder, which cannot be a package itself: `lambda` is a keyword.
 if (LAMBDA := str(PROJECT / "lambda")) not in sys.path:

@@ -13,12 +13,14 @@ import urllib.request
 from typing import NoReturn
 
 from pipeline.console import say, shown, step
-from selfhost import trainer
+from selfhost import kept, trainer
 from selfhost.processes import Program
 
 HOST = "127.0.0.1"
-# MLflow's server took 61 s on two cores that had eight times as much to do.
-START_SECONDS = 120
+# MLflow's server took 61 s on two cores that had eight times as much to do. Whoever waits is told meanwhile.
+START_SECONDS = 600
+# An MLflow server that ends while a model is trained is started again, so often.
+MLFLOW_RESTARTS = 3
 LOOK_SECONDS = 0.2
 TOLD_EVERY_SECONDS = 10
 
@@ -62,12 +64,13 @@ def start(options: argparse.Namespace, programs: list[Program]) -> tuple[Program
     environment = {
         "MLFLOW_TRACKING_URI": uri,
         "SENTIMENT_CACHE": str(options.build / "selfhost" / "models"),
-        "SENTIMENT_FEEDBACK": str(options.build / "selfhost" / "feedback"),
+        "SENTIMENT_FEEDBACK": str(options.var / "feedback"),
     }
     training = Program("the training", trainer_command(options), environment)
     programs.append(training)
-    if training.wait():
-        raise StartError("there is no champion to serve; the reason stands above")
+    mlflow = wait_for_champion(training, mlflow, options, programs)
+    for line in kept.move(options.build, options.var, ["feedback"]):
+        say(line)
 
     step("Web server")
     address = f"http://{HOST}:{options.port}"
@@ -91,19 +94,42 @@ def tracking_server(options: argparse.Namespace, programs: list[Program]) -> tup
         say(f"uses the server that runs at {uri}")
         return uri, None
     require_free(options.mlflow_port, "MLFLOW_PORT")
-    serve = ("serve", "--port", str(options.mlflow_port), "--folder", str(options.build / "mlflow"))
-    log = options.build / "selfhost" / "mlflow.log"
-    server = Program("the MLflow server", [sys.executable, "train/tracking.py", *serve], {}, log)
-    programs.append(server)
+    for line in kept.move(options.build, options.var, ["mlflow"]):
+        say(line)
+    server = start_mlflow(options, programs)
     wait_for(f"{uri}/health", server)
     say(uri)
     return uri, server
 
 
+def start_mlflow(options: argparse.Namespace, programs: list[Program]) -> Program:
+    serve = ("serve", "--port", str(options.mlflow_port), "--folder", str(options.var / "mlflow"))
+    log = options.build / "selfhost" / "mlflow.log"
+    server = Program("the MLflow server", [sys.executable, "train/tracking.py", *serve], {}, log)
+    programs.insert(0, server)  # all others need it
+    return server
+
+
+def wait_for_champion(
+    training: Program, mlflow: Program | None, options: argparse.Namespace, programs: list[Program]
+) -> Program | None:
+    """Until the training has ended; MLflow's server then. It is started anew where it ends meanwhile."""
+    restarts = 0
+    while (status := training.poll()) is None:
+        if mlflow is not None and restarts < MLFLOW_RESTARTS and (ended := mlflow.poll()) is not None:
+            restarts += 1
+            say(f"the MLflow server ended with status {ended} ({shown(mlflow.log)}); starting it again")
+            mlflow = start_mlflow(options, programs)
+        time.sleep(LOOK_SECONDS)
+    if status:
+        raise StartError("there is no champion to serve; the reason stands above")
+    return mlflow
+
+
 def trainer_command(options: argparse.Namespace) -> list[str]:
     """Trains the champion, unless there is one."""
     command = [sys.executable, "-m", "selfhost.trainer", "--if-needed", "--build", str(options.build)]
-    command += ["--data", options.data, "--data-path", options.data_path]
+    command += ["--var", str(options.var), "--data", options.data, "--data-path", options.data_path]
     return [*command, "--recipe", options.recipe, "--set", options.set]
 
 

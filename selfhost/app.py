@@ -9,19 +9,21 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import flask
-from sentiment_api.api import Api, Request, Response, error_response
+from sentiment_api.api import Api, Model, Request, Response, error_response
 from sentiment_api.body import MAX_BODY_BYTES
 from sentiment_api.errors import BadRequest, HttpError, MethodNotAllowed, NotFound, TooLong
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.routing import Rule
 
+from pipeline import model_card
 from selfhost import website
 from selfhost.cache import ModelCache
 from selfhost.champion import Source
-from selfhost.feedback import feedback_folder
+from selfhost.feedback import Votes
 from selfhost.logs import fields, logger
 from selfhost.model import ServedModel
 from selfhost.settings import Settings
@@ -51,7 +53,7 @@ def create_app(settings: Settings | None = None) -> flask.Flask:
     model = ServedModel()
     watch = Watch(model, ModelCache(settings.cache), lambda: _registry(settings), settings.poll_seconds)
     watch.start()
-    app = application(Api(model, feedback_folder(settings.feedback)))
+    app = application(model, Votes(settings.feedback, settings.feedback_bytes).keep)
     app.extensions["champion-watch"] = watch
     return app
 
@@ -63,12 +65,12 @@ def _registry(settings: Settings) -> Source:
     return Registry(settings.tracking_uri, settings.name, settings.alias)
 
 
-def application(api: Api) -> flask.Flask:
-    """The page and `api` on one origin."""
+def application(model: Model, keep_feedback: Callable[[dict[str, Any]], str]) -> flask.Flask:
+    """The page and the API on one origin."""
     app = flask.Flask("selfhost", static_folder=None)
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    files = website.load()
+    api, files, card = Api(model, keep_feedback), website.load(), website.Card(model.describe)
 
     # A rule without methods takes them all: the API answers those that it does not know itself.
     for path in ("/", "/<path:path>"):
@@ -76,7 +78,7 @@ def application(api: Api) -> flask.Flask:
 
     @app.endpoint("answer")
     def answer(path: str = "") -> flask.Response:
-        if (file := files.get(path)) is not None:
+        if (file := card.file() if path == model_card.NAME else files.get(path)) is not None:
             return _file(file)
         response = api.answer(_request(path))
         flask.g.error = response.error

@@ -3,6 +3,7 @@
     current.json    the champion that was fetched last, and which model it is
     <version>/      model folders, by the version of the artefact
     lock            held by the one process that fetches
+    absence         what that process last found to be the reason why there is no model
 
 Several processes share a cache. Folders are written aside and renamed, and current.json is replaced last, so
 each of them sees a whole model or none.
@@ -54,6 +55,7 @@ class ModelCache:
     def __init__(self, folder: Path):
         self.folder = folder
         self._current = folder / "current.json"
+        self._absence = folder / "absence"
         self._lock: IO[bytes] | None = None
 
     def current(self) -> Cached | None:
@@ -64,6 +66,10 @@ class ModelCache:
             return Cached(champion, model, int(content["fetched"]), self.folder / Path(model).name)
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+    @property
+    def holds_lock(self) -> bool:
+        return self._lock is not None
 
     def lock(self) -> bool:
         """Whether this process is the one that fetches, now and until it ends: the kernel frees the lock."""
@@ -86,6 +92,18 @@ class ModelCache:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    def note_absence(self, code: str) -> None:
+        """Tell the other processes why there is no model, by the code of the API's error."""
+        with written_aside(self._absence) as new:
+            new.write_text(code, encoding="utf-8")
+
+    def absence(self) -> str:
+        """What was noted last; empty where nothing was, or it is not readable."""
+        try:
+            return self._absence.read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            return ""
 
     @contextmanager
     def aside(self) -> Iterator[Path]:

@@ -1,23 +1,105 @@
-"""People's votes on verdicts, kept as one JSON object each in a folder."""
+"""People's votes on verdicts, kept as one JSON object each in a folder.
+
+Nobody but the user of the web server may read them, for they hold what people wrote. The folder takes votes
+up to a quota: whoever can send votes cannot fill the disk with them.
+"""
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
-from collections.abc import Callable
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sentiment_api.errors import StorageFull
 from sentiment_api.feedback import place_of
 
 from sentiment.files import written_aside
 
+DEFAULT_QUOTA_BYTES = 500_000_000
+# What a file takes on most disks is a multiple of this.
+BLOCK_BYTES = 4096
+# A full folder is measured anew after so long: somebody may have taken votes away.
+MEASURED_FOR_SECONDS = 60
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 
-def feedback_folder(folder: Path) -> Callable[[dict[str, Any]], str]:
-    """A function that keeps a vote below `folder`, by the day it came in, and returns its id."""
 
-    def keep(vote: dict[str, Any]) -> str:
-        with written_aside(folder / place_of(vote)) as file:
-            file.write_text(json.dumps(vote, ensure_ascii=False) + "\n", encoding="utf-8")
+class Votes:
+    """The folder of votes, one folder a day in it, which all processes of the server share.
+
+    `.used` in it tells how many bytes the votes take, and is locked while a vote is added.
+    """
+
+    def __init__(self, folder: Path, quota_bytes: int = DEFAULT_QUOTA_BYTES):
+        self._folder, self._quota_bytes = folder, quota_bytes
+        self._one_at_a_time = threading.Lock()
+
+    def keep(self, vote: dict[str, Any]) -> str:
+        """Keep a vote by the day it came in; its id. Raises StorageFull where there is no room for it."""
+        content = (json.dumps(vote, ensure_ascii=False) + "\n").encode()
+        file = self._folder / place_of(vote)
+        try:
+            with self._one_at_a_time, self._room_for(_taken(len(content))):
+                _make_private(file.parent)
+                with written_aside(file, PRIVATE_FILE) as aside:
+                    aside.write_bytes(content)
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise _full("The disk is full", str(error)) from error
+            raise
         return str(vote["id"])
 
-    return keep
+    @contextmanager
+    def _room_for(self, size: int) -> Iterator[None]:
+        """Counts what the block adds, unless it fails. Raises StorageFull where the quota leaves no room."""
+        _make_private(self._folder)
+        handle = os.open(self._folder / ".used", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+        with open(handle, "r+b", buffering=0) as ledger:
+            fcntl.flock(ledger, fcntl.LOCK_EX)
+            noted, stale = ledger.read(), time.time() - os.fstat(handle).st_mtime > MEASURED_FOR_SECONDS
+            used = int(noted) if noted.strip().isdigit() else self._measured()
+            if used + size > self._quota_bytes and stale:
+                used = self._measured()
+                _note(ledger, used)
+            if used + size > self._quota_bytes:
+                raise _full(
+                    "The folder for votes is full", f"{used:,} of {self._quota_bytes:,} bytes are used"
+                )
+            # Before the block: a process that is killed in between counts too much rather than too little.
+            _note(ledger, used + size)
+            try:
+                yield
+            except BaseException:
+                _note(ledger, used)
+                raise
+
+    def _measured(self) -> int:
+        return sum(_taken(file.stat().st_size) for file in self._folder.glob("date=*/*.json"))
+
+
+def _taken(size: int) -> int:
+    """What a file of that size takes on the disk."""
+    return -(-size // BLOCK_BYTES) * BLOCK_BYTES
+
+
+def _note(ledger: Any, used: int) -> None:
+    # Of one length, so that it never needs more room than at first.
+    os.pwrite(ledger.fileno(), f"{used:<20}".encode(), 0)
+
+
+def _make_private(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
+    status = folder.stat()
+    if status.st_mode & 0o077 and status.st_uid == os.geteuid():  # made by an earlier version, or by hand
+        folder.chmod(PRIVATE_FOLDER)
+
+
+def _full(what: str, detail: str) -> StorageFull:
+    return StorageFull(f"{what}, so this vote cannot be kept.", detail=detail)

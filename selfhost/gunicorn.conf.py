@@ -11,11 +11,11 @@ from selfhost.logs import JsonFormatter, level
 wsgi_app = "selfhost.app:create_app()"
 bind = "127.0.0.1:5000"
 
-# Each worker holds the model. Threads suffice for many slow callers: torch and ONNX Runtime compute outside
-# of Python's lock.
-worker_class = "gthread"
+# Each worker holds the model. Its threads are for requests that have wholly arrived: those few that compute,
+# those that wait for their turn (selfhost/admission.py), and some that answer at once whatever happens.
+worker_class = "selfhost.worker.BufferingWorker"
 workers = int(os.environ.get("WEB_CONCURRENCY", min(2, os.cpu_count() or 1)))
-threads = 8
+threads = 32
 # One review is too little work to share between threads: two answer no sooner, and slow down other requests.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Not before the fork: threads of torch and of the watch would not be there after it.
@@ -24,8 +24,6 @@ preload_app = False
 timeout = 60
 # At the end, for requests that are being answered.
 graceful_timeout = 20
-# Above the idle time of most proxies and browsers' own.
-keepalive = 75
 # The sign of life is a file; on a disk it could wait for other writing.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
 control_socket_disable = True
@@ -41,6 +39,7 @@ logconfig_dict = {
     "loggers": {
         "gunicorn.error": {"level": level(), "handlers": ["stdout"], "propagate": False},
         "urllib3": {"level": "ERROR"},
+        "waitress.queue": {"level": "ERROR"},
     },
     "root": {"level": "WARNING", "handlers": ["stdout"]},
 }

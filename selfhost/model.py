@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sentiment_api.errors import ModelFailed, NotReady
+from sentiment_api.errors import Broken, ModelFailed, NoModel, NotReady, Waking
 
+from selfhost.admission import Admission
 from sentiment.predictor import Prediction, Predictor
 
-# About what it takes to fetch and load a model that has just been trained.
-RETRY_SECONDS = 10
+# Why there is no model, what it means for who asks, and after how many seconds to ask again.
+ABSENCES: dict[type[NotReady], tuple[str, int]] = {
+    NoModel: ("There is no model yet: none has been trained and chosen.", 30),
+    # About what it takes to fetch and load one.
+    Waking: ("The model is on its way.", 5),
+    Broken: ("The model cannot be served: its files or its registry are out of order.", 60),
+}
 # Of a probability, as the endpoint rounds it (serve/inference.py).
 DIGITS = 6
 
@@ -18,12 +24,15 @@ DIGITS = 6
 class ServedModel:
     """None at first. A request keeps the model it began with, so a swap disturbs none.
 
-    A request that finds none calls `look`, which may bring one: another process may have it already.
+    A request that finds none calls `look`, which may bring one: another process may have it already. If there
+    still is none, `absence` says why.
     """
 
     def __init__(self) -> None:
         self._predictor: Predictor | None = None
+        self._admission = Admission()
         self.look: Callable[[], None] = lambda: None
+        self.absence: Callable[[], type[NotReady]] = lambda: Waking
 
     def serve(self, predictor: Predictor) -> None:
         """Answer with this model from the next request on."""
@@ -35,10 +44,11 @@ class ServedModel:
 
     def predict(self, reviews: list[str], explain: bool) -> list[dict[str, Any]]:
         predictor = self._ready()
-        try:
-            predictions = predictor.explain(reviews) if explain else predictor.predict(reviews)
-        except Exception as error:
-            raise ModelFailed("The model failed on this review.", detail=repr(error)) from error
+        with self._admission.turn():
+            try:
+                predictions = predictor.explain(reviews) if explain else predictor.predict(reviews)
+            except Exception as error:
+                raise ModelFailed("The model failed on this review.", detail=repr(error)) from error
         return [verdict(prediction, predictor.version, explain) for prediction in predictions]
 
     def describe(self) -> dict[str, Any]:
@@ -51,7 +61,9 @@ class ServedModel:
         if self._predictor is None:
             self.look()
         if self._predictor is None:
-            raise NotReady("There is no model yet.", retry_after=RETRY_SECONDS)
+            kind = self.absence()
+            message, retry_seconds = ABSENCES[kind]
+            raise kind(message, retry_after=retry_seconds)
         return self._predictor
 
 

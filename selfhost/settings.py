@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfhost import PROJECT
+from selfhost import PROJECT, VAR
+from selfhost.feedback import DEFAULT_QUOTA_BYTES
 
 DEFAULT_TRACKING_URI = "http://127.0.0.1:5001"
 DEFAULT_NAME = "movie-sentiment"
@@ -25,20 +26,23 @@ class SettingsError(ValueError):
 class Settings:
     """Where the model comes from (`name` and `alias` in the registry at `tracking_uri`), and what goes where.
 
-    `cache` keeps downloaded models, `feedback` people's votes; the registry is asked every `poll_seconds`.
+    `cache` keeps downloaded models, `feedback` people's votes up to `feedback_bytes`; the registry is asked
+    every `poll_seconds`.
     """
 
     tracking_uri: str = DEFAULT_TRACKING_URI
     name: str = DEFAULT_NAME
     alias: str = "champion"
     cache: Path = PROJECT / "build" / "selfhost" / "models"
-    feedback: Path = PROJECT / "build" / "selfhost" / "feedback"
+    feedback: Path = VAR / "feedback"
+    feedback_bytes: int = DEFAULT_QUOTA_BYTES
     poll_seconds: float = 10.0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """MLFLOW_TRACKING_URI, SENTIMENT_MODEL, _CACHE, _FEEDBACK and _POLL_SECONDS. Raises SettingsError.
+        """MLFLOW_TRACKING_URI, SENTIMENT_MODEL, _CACHE, _FEEDBACK, _FEEDBACK_BYTES and _POLL_SECONDS.
 
+        Raises SettingsError.
         Without SENTIMENT_MODEL, it is the champion of what training registers: MLFLOW_REGISTERED_MODEL.
         """
         registered = environment.get("MLFLOW_REGISTERED_MODEL") or DEFAULT_NAME
@@ -52,6 +56,7 @@ class Settings:
             alias=named["alias"],
             cache=Path(environment.get("SENTIMENT_CACHE", cls.cache)),
             feedback=Path(environment.get("SENTIMENT_FEEDBACK", cls.feedback)),
+            feedback_bytes=_bytes(environment.get("SENTIMENT_FEEDBACK_BYTES", str(cls.feedback_bytes))),
             poll_seconds=_seconds(environment.get("SENTIMENT_POLL_SECONDS", str(cls.poll_seconds))),
         )
 
@@ -64,3 +69,9 @@ def _seconds(text: str) -> float:
     if not (seconds > 0 and math.isfinite(seconds)):
         raise SettingsError(f"SENTIMENT_POLL_SECONDS is {text!r}; it must be a number of seconds above 0")
     return seconds
+
+
+def _bytes(text: str) -> int:
+    if not text.isdecimal():
+        raise SettingsError(f"SENTIMENT_FEEDBACK_BYTES is {text!r}; it must be a whole number")
+    return int(text)

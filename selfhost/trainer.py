@@ -1,23 +1,41 @@
 """Train a model that registers itself, by train/from_reviews.py: `python -m selfhost.trainer --help`.
 
 The reviews are prepared once and kept in build/prepared, where the SageMaker pipeline looks for them, too.
-The registry is the one that MLFLOW_TRACKING_URI names.
+The registry is the one that MLFLOW_TRACKING_URI names. Where it is too slow or away, a model that has been
+trained waits in var/trained and is logged as soon as it can be: at the latest by the next start.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
-from pipeline.console import say, step
+from pipeline.console import say, shown, step
 from pipeline.settings import PROJECT
 from pipeline.settings import Settings as Choices
+from selfhost import VAR
 from selfhost.champion import RegistryError
 from selfhost.settings import Settings, SettingsError
+from sentiment.errors import ArtifactError
+from sentiment.files import CHECKSUMS, sha256_of
+from sentiment.run_record import FILE_NAME, read_record
+
+if TYPE_CHECKING:
+    from selfhost.registry import Registry
+
+# Between the tries where the registry is slow or away; ten minutes in all where a trained model waits for it.
+PAUSES_SECONDS = (2, 5, 10, 20)
+LONG_PAUSES_SECONDS = (*PAUSES_SECONDS, 30, *[60] * 9)
+
+T = TypeVar("T")
 
 
 class TrainingFailed(Exception):
@@ -38,9 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="'NAME=VALUE ...'",
         help="override hyperparameters, those of python train/train.py --help",
     )
-    parser.add_argument(
-        "--build", type=Path, default=default.build, help="folder for prepared reviews and the trained model"
-    )
+    parser.add_argument("--build", type=Path, default=default.build, help="folder for prepared reviews")
+    parser.add_argument("--var", type=Path, default=VAR, help="folder for what cannot be made again")
 
 
 def command(options: argparse.Namespace) -> list[str]:
@@ -49,7 +66,7 @@ def command(options: argparse.Namespace) -> list[str]:
     if options.data_path:
         arguments += ["--data-path", options.data_path]
     arguments += ["--prepared", str(options.build / "prepared")]
-    arguments += ["--model-dir", str(options.build / "selfhost" / "trained")]
+    arguments += ["--model-dir", str(Trained(options.var).model)]
     for pair in options.set.split():
         name, _, value = pair.partition("=")
         arguments.append(f"--{name.replace('_', '-')}={value}")
@@ -72,6 +89,55 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+class Trained:
+    """The model that was trained last, below the folder for what cannot be made again."""
+
+    def __init__(self, var: Path):
+        self.model = var / "trained" / "model"
+        self._unlogged = var / "trained" / "unlogged"
+
+    def begin(self) -> None:
+        """Make room for another one."""
+        shutil.rmtree(self.model, ignore_errors=True)
+        self._unlogged.parent.mkdir(parents=True, exist_ok=True)
+        self._unlogged.touch()
+
+    def note_logged(self) -> None:
+        self._unlogged.unlink(missing_ok=True)
+
+    def waits(self) -> bool:
+        """Whether there is one whose training came to its end, and that has not been logged."""
+        try:
+            return self._unlogged.exists() and read_record(self.model / FILE_NAME).status == "FINISHED"
+        except ArtifactError:
+            return False
+
+
+class Children:
+    """The programs that do the work, one after the other; SIGTERM ends the present one and then us."""
+
+    def __init__(self, environment: dict[str, str]):
+        self._environment = {**os.environ, **environment}
+        self._running: subprocess.Popen | None = None
+        self._stopped = False
+        signal.signal(signal.SIGTERM, self._stop)
+
+    def run(self, command: list[str]) -> int:
+        """The exit status of a command. Raises KeyboardInterrupt where we were told to stop meanwhile."""
+        self._running = subprocess.Popen(command, cwd=PROJECT, env=self._environment)
+        status = self._running.wait()
+        self._running = None
+        if self._stopped:
+            raise KeyboardInterrupt
+        return status
+
+    def _stop(self, *_: object) -> None:
+        self._stopped = True
+        if self._running is None:
+            raise KeyboardInterrupt
+        self._running.terminate()  # a training keeps the best model that it has
+
+
 def train(options: argparse.Namespace) -> None:
     """Train, and see to it that the registry has a champion then. Raises TrainingFailed or RegistryError."""
     # Brings MLflow, which takes seconds.
@@ -79,34 +145,69 @@ def train(options: argparse.Namespace) -> None:
 
     settings = Settings.from_environment()
     registry = Registry(settings.tracking_uri, settings.name, settings.alias)
-    step(f"Champion ({settings.name}@{settings.alias} at {settings.tracking_uri})")
-    champion = registry.champion()
-    if champion is not None and options.if_needed:
-        say(f"unchanged: {champion}")
-        return
-    say(f"training: recipe {options.recipe}, reviews {options.data}")
     environment = {
         "MLFLOW_TRACKING_URI": settings.tracking_uri,
         "MLFLOW_REGISTERED_MODEL": settings.name,
         "PYTHONUNBUFFERED": "1",
     }
-    process = subprocess.Popen(command(options), cwd=PROJECT, env={**os.environ, **environment})
-    told_to_stop = []
-
-    def stop(*_: object) -> None:
-        told_to_stop.append(True)
-        process.terminate()  # the training keeps the best model that it has
-
-    signal.signal(signal.SIGTERM, stop)
-    status = process.wait()
-    if told_to_stop:
-        raise KeyboardInterrupt
-    if status:
+    children, trained = Children(environment), Trained(options.var)
+    step(f"Champion ({settings.name}@{settings.alias} at {settings.tracking_uri})")
+    if trained.waits():
+        say(f"the model in {shown(trained.model)} was trained to its end and has not been logged yet")
+        log(trained, children)
+    champion = patiently(registry.champion)
+    if champion is not None and options.if_needed:
+        say(f"unchanged: {champion}")
+        return
+    say(f"training: recipe {options.recipe}, reviews {options.data}")
+    trained.begin()
+    if status := children.run(command(options)):
         raise TrainingFailed(f"training ended with status {status}; the reason stands above")
-    champion = registry.champion()
+    if trained.waits() and not _is_champion(trained, registry):
+        say("logging the trained model, unless that is done already")
+        log(trained, children)
+    trained.note_logged()
+    champion = patiently(registry.champion)
     if champion is None:
         raise TrainingFailed(f"the trained model has not become {settings.name}@{settings.alias}; see above")
     say(f"champion: {champion}")
+
+
+def log(trained: Trained, children: Children) -> None:
+    """Log and register a trained model, however often it takes. Raises TrainingFailed; the model stays."""
+    program = [sys.executable, str(PROJECT / "train" / "tracking.py"), "log", str(trained.model)]
+
+    def once() -> None:
+        if children.run(program):
+            raise RegistryError("the model could not be logged to MLflow; the reason stands above")
+
+    try:
+        patiently(once, LONG_PAUSES_SECONDS)
+    except RegistryError as error:
+        raise TrainingFailed(
+            f"{error}. It is kept in {shown(trained.model)}: the next start logs it before anything else"
+        ) from None
+    trained.note_logged()
+
+
+def patiently(ask: Callable[[], T], pauses: tuple[int, ...] = PAUSES_SECONDS) -> T:
+    """What `ask` returns, asked again while it raises RegistryError. Raises the last one."""
+    for pause in pauses:
+        try:
+            return ask()
+        except RegistryError as error:
+            say(f"{error}; tries again in {pause} s")
+            time.sleep(pause)
+    return ask()
+
+
+def _is_champion(trained: Trained, registry: Registry) -> bool:
+    """Whether it has been logged beyond doubt. A registry that is slow now is asked no further."""
+    try:
+        champion = registry.champion()
+    except RegistryError:
+        return False
+    return champion is not None and champion.model == sha256_of(trained.model / CHECKSUMS)[:12]
 
 
 if __name__ == "__main__":

@@ -12,10 +12,12 @@ import threading
 import time
 from collections.abc import Callable
 
+from sentiment_api.errors import Broken, NoModel, NotReady, Waking
+
 from selfhost.cache import Cached, ModelCache
 from selfhost.champion import RegistryError, Source
 from selfhost.logs import fields, logger
-from selfhost.model import ServedModel
+from selfhost.model import ABSENCES, ServedModel
 from sentiment.errors import ArtifactError
 
 FOLLOW_SECONDS = 0.5
@@ -24,6 +26,8 @@ PATIENCE_SECONDS = 60.0
 # From a tenth of a second to beyond that.
 MOST_DOUBLINGS = 10
 JITTER = 0.2
+# A registry that does not answer may still be starting; after so many questions it is out of order.
+QUESTIONS_TO_START = 3
 # Loads whatever a first prediction loads, before a person waits for it.
 WARM_UP = "A film to warm up with."
 
@@ -44,9 +48,10 @@ class Watch:
         self._broken: Cached | None = None
         self._failures = 0
         self._trouble: str | None = None
+        self._absence: type[NotReady] = Waking
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="champion-watch", daemon=True)
-        model.look = self.follow
+        model.look, model.absence = self.follow, self.absence
 
     def start(self) -> None:
         """Serve what the cache holds, then watch in the background."""
@@ -70,10 +75,23 @@ class Watch:
     def _may_fetch(self) -> bool:
         """Whether it is this process that asks the registry. A cache that cannot be written ends no watch."""
         try:
-            return self._cache.lock()
+            held = self._cache.holds_lock
+            mine = self._cache.lock()
         except OSError as error:
-            self._tell(str(error))
+            self._tell(str(error), Broken)
             return False
+        if held != mine:  # what was noted by an earlier process may have passed
+            self._note(Waking)
+        return mine
+
+    def absence(self) -> type[NotReady]:
+        """Why there is no model, as this process or the one that fetches has found."""
+        if self._broken is not None and self._broken == self._cache.current():
+            return Broken
+        if self._cache.holds_lock:
+            return self._absence
+        noted = self._cache.absence()
+        return next((kind for kind in ABSENCES if kind.code == noted), self._absence)
 
     def follow(self) -> None:
         """Serve what the cache holds, if that is not served already. Any thread may call it, and waits."""
@@ -103,11 +121,15 @@ class Watch:
             if self._source is None:
                 self._source = self._open_source()
             self._update(self._source)
-        except (RegistryError, ArtifactError, OSError) as error:
+        except RegistryError as error:
             self._failures += 1
-            self._tell(str(error))
+            self._tell(str(error), Waking if self._failures < QUESTIONS_TO_START else Broken)
+        except (ArtifactError, OSError) as error:
+            self._failures += 1
+            self._tell(str(error), Broken)
         except Exception:
             self._failures += 1
+            self._note(Broken)
             log.exception("watching the registry failed")
         else:
             self._failures = 0
@@ -123,17 +145,28 @@ class Watch:
             self._cache.forget()
             current = None
         if champion is None:
-            self._tell("the registry names no champion")
+            self._tell("the registry names no champion", NoModel)
         elif current is None or current.champion != champion:
             log.info("fetching a model", **fields(champion=str(champion)))
+            self._note(Waking)
             with self._cache.aside() as folder:
                 self._cache.keep(champion, source.fetch(champion, folder))
             self._tell(None)
         else:
             self._tell(None)
 
-    def _tell(self, trouble: str | None) -> None:
-        """Log what keeps us from the champion when it begins, changes and ends; not at every question."""
+    def _note(self, absence: type[NotReady]) -> None:
+        """Have requests told, in every process, why there is no model while there is none."""
+        self._absence = absence
+        try:
+            if self._cache.absence() != absence.code:
+                self._cache.note_absence(absence.code)
+        except OSError:  # what cannot be written here cannot be fetched either
+            self._absence = Broken
+
+    def _tell(self, trouble: str | None, absence: type[NotReady] = Waking) -> None:
+        """Note what keeps us from the champion; log it when it begins, changes and ends."""
+        self._note(absence)
         if trouble == self._trouble:
             return
         self._trouble = trouble

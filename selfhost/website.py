@@ -1,4 +1,7 @@
-"""The page, held in memory: website/, the model card, and the config.json that tells the page its API."""
+"""The page, held in memory: website/, the config.json that tells the page its API, and the model card.
+
+The card says which model answers, and so is made anew when another model begins to.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,12 @@ import gzip
 import hashlib
 import json
 import mimetypes
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from sentiment_api.errors import HttpError
 
 from pipeline import model_card
 from pipeline.settings import PipelineError
@@ -51,9 +58,31 @@ def load(folder: Path = WEBSITE) -> dict[str, File]:
         file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()
     }
     bodies["config.json"] = json.dumps(CONFIG).encode()
-    try:
-        bodies[model_card.NAME] = model_card.render()
-    except PipelineError as error:
-        log.warning("the page has no model card", **fields(why=str(error)))
     files = {name: File.of(name, body) for name, body in bodies.items()}
     return {**files, "": files["index.html"]}
+
+
+class Card:
+    """The model card. `describe` tells which model answers, and raises HttpError while none does."""
+
+    def __init__(self, describe: Callable[[], dict[str, Any]]):
+        self._describe = describe
+        self._made: tuple[str | None, File | None] | None = None
+
+    def file(self) -> File | None:
+        """The card as it stands now; None where it cannot be made, which is logged."""
+        try:
+            answering = self._describe()
+        except HttpError:
+            answering = None
+        version = answering and answering["model"]
+        if self._made is None or self._made[0] != version:
+            self._made = version, self._render(answering)
+        return self._made[1]
+
+    def _render(self, answering: dict[str, Any] | None) -> File | None:
+        try:
+            return File.of(model_card.NAME, model_card.render(answering))
+        except PipelineError as error:
+            log.warning("the page has no model card", **fields(why=str(error)))
+            return None

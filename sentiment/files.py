@@ -43,7 +43,7 @@ def naming(place: Path) -> Iterator[None]:
 
 
 @contextmanager
-def written_aside(target: Path) -> Iterator[Path]:
+def written_aside(target: Path, mode: int = 0o644) -> Iterator[Path]:
     """A temporary file beside `target` that takes its name when the block ends, and goes when it fails."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
@@ -52,7 +52,7 @@ def written_aside(target: Path) -> Iterator[Path]:
     try:
         with naming(target):
             yield aside
-        aside.chmod(0o644)
+        aside.chmod(mode)
         os.replace(aside, target)
     finally:
         aside.unlink(missing_ok=True)

@@ -20,7 +20,11 @@ import localstack_client.session
 import pytest
 from botocore.config import Config
 
+from tests.tethered import tethered
+
 PROJECT = Path(__file__).resolve().parent.parent
+# What the tests' own commands make, away from what a person's have made; kept from one run to the next.
+BUILD = PROJECT / "build" / "tests"
 STACK = "movie-sentiment"
 
 GOOD = "One of the best films I have ever seen: moving, funny and beautifully acted."
@@ -96,6 +100,7 @@ class RunningCloud:
             str(self.port),
             "--",
             "make",
+            f"BUILD={BUILD}",
             *arguments,
         ]
         done = subprocess.run(command, cwd=PROJECT, text=True, capture_output=True, timeout=1100, check=False)
@@ -117,7 +122,8 @@ def cloud() -> Iterator[RunningCloud]:
         yield RunningCloud(int(host.rpartition(":")[2]))
         return
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "localcloud", "up", "--port", str(port)], cwd=PROJECT)
+    command = [sys.executable, "-m", "localcloud", "up", "--port", str(port)]
+    process = subprocess.Popen(tethered(command), cwd=PROJECT)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOCALSTACK_HOST", f"127.0.0.1:{port}")
         patch.delenv("AWS_ENDPOINT_URL", raising=False)
@@ -168,7 +174,7 @@ class Deployment:
 def deployment(cloud) -> Deployment:
     """Reviews prepared, uploaded, trained on, evaluated and deployed, as `make demo` does it.
 
-    What `make demo` left in build/ is reused, as `make demo` itself would.
+    What an earlier run of the tests made is reused, as `make demo` itself would.
     """
     done = cloud.make("evaluate", "deploy", "summary")
     stacks = cloud.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]

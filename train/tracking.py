@@ -110,14 +110,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     test.add_argument("evaluation", type=Path, help="evaluation.json of `make evaluate`")
     serve = commands.add_parser("serve", help="start an MLflow server on this machine")
     serve.add_argument("--port", type=int, default=5001)
-    serve.add_argument("--folder", type=Path, default=HERE.parent / "build" / "mlflow")
+    serve.add_argument("--folder", type=Path, help="default: var/mlflow in the project")
     followed = commands.add_parser("follow", help="log a run while it goes on (train.py starts this)")
     followed.add_argument("record", type=Path)
     followed.add_argument("model", type=Path)
     return parser.parse_args(arguments)
 
 
-def serve(port: int, folder: Path) -> int:
+def serve(port: int, folder: Path | None) -> int:
     """Run an MLflow server: a sqlite database and a folder of artefacts, reachable from this machine.
 
     It ends with this process, however that ends, and with the make that started it. Returns the exit status.
@@ -132,8 +132,13 @@ def serve(port: int, folder: Path) -> int:
             print(f"error: {taken}; to start one elsewhere: MLFLOW_PORT=NUMBER", file=sys.stderr)
             return 1
     # Not at the top: what SageMaker's jobs take along of the project has no selfhost.
+    from selfhost import PROJECT, VAR, kept
     from selfhost.processes import Program
 
+    if folder is None:
+        folder = VAR / "mlflow"
+        for line in kept.move(PROJECT / "build", VAR, ["mlflow"]):
+            say(line)
     folder.mkdir(parents=True, exist_ok=True)
     folder = folder.resolve()
     say(f"MLflow  http://{HOST}:{port}  (keeps all in {folder}; Ctrl-C ends it)")

@@ -49,8 +49,38 @@ class ModelFailed(HttpError):
 
 
 class NotReady(HttpError):
+    """Not just now, for a reason of its own or for one of those below."""
+
     status, code = 503, "not_ready"
+
+
+class NoModel(NotReady):
+    """No model has been chosen to be served; waiting alone brings none."""
+
+    code = "no_model"
+
+
+class Waking(NotReady):
+    """The model is on its way."""
+
+    code = "waking"
+
+
+class Overloaded(NotReady):
+    """There is a model, and more to do than it can."""
+
+    code = "overloaded"
+
+
+class Broken(NotReady):
+    """What should be served cannot be; someone has to see to it."""
+
+    code = "broken"
 
 
 class TimedOut(HttpError):
     status, code = 504, "timed_out"
+
+
+class StorageFull(HttpError):
+    status, code = 507, "storage_full"

@@ -14,7 +14,7 @@ RUN python lock_subset.py lock.txt torch numpy nltk beautifulsoup4 tqdm movie-re
 FROM python:3.12.12-slim-bookworm
 RUN groupadd --gid 10001 sentiment \
     && useradd --uid 10001 --gid sentiment --no-create-home --home-dir /tmp sentiment \
-    && install --directory --owner=sentiment --group=sentiment /app/build
+    && install --directory --owner=sentiment --group=sentiment /app/build /app/var
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
 COPY lambda lambda

@@ -2,7 +2,8 @@
 FROM python:3.12.12-slim-bookworm AS packages
 WORKDIR /packages
 COPY requirements/lock.txt selfhost/docker/lock_subset.py ./
-RUN python lock_subset.py lock.txt flask gunicorn markdown-it-py mlflow-skinny numpy onnxruntime > web.txt \
+RUN python lock_subset.py lock.txt flask gunicorn markdown-it-py mlflow-skinny numpy onnxruntime \
+        waitress > web.txt \
     && python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --require-hashes --requirement web.txt
 

@@ -21,7 +21,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def card_url(tmp_path_factory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("site")
-    (folder / model_card.NAME).write_bytes(model_card.render())
+    (folder / model_card.NAME).write_bytes(model_card.render({"model": "abc123", "recipe": "fast"}))
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(folder)))
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/{model_card.NAME}"

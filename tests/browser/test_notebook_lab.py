@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.conftest import PROJECT
+from tests.tethered import tethered
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +26,7 @@ def lab(cloud):
     """The process and the address that it prints."""
     command = [sys.executable, "-m", "localcloud", "run", "--port", str(cloud.port), "--"]
     process = subprocess.Popen(
-        [*command, sys.executable, "notebooks/open.py", "--no-browser", "--port", "0"],
+        tethered([*command, sys.executable, "notebooks/open.py", "--no-browser", "--port", "0"]),
         cwd=PROJECT,
         text=True,
         stdout=subprocess.PIPE,

@@ -30,6 +30,7 @@ from sentiment.dataset import table
 from sentiment.files import sha256_of
 from sentiment.prepared import prepare
 from tests.conftest import BAD, GOOD, PROJECT, free_port
+from tests.tethered import tethered
 from tests.unit import sentiment_fixtures
 
 NAME = "movie-sentiment"
@@ -76,7 +77,7 @@ class Server:
         """Start it; return when `ready` is answered, be it by an error."""
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                self.command,
+                tethered(self.command),
                 cwd=self.folder,
                 env=self.environment,
                 stdout=output,

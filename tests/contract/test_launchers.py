@@ -17,6 +17,7 @@ import pytest
 
 from tests.conftest import PROJECT, free_port
 from tests.contract.selfhost_fixtures import Tracking, models, wait_until
+from tests.tethered import tethered
 
 __all__ = ["models"]  # a fixture
 pytestmark = pytest.mark.slow
@@ -32,7 +33,7 @@ class Launched:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
         self.temporary, self.processes = temporary, []
         self.process = subprocess.Popen(
-            [sys.executable, *command],
+            tethered([sys.executable, *command]),
             cwd=PROJECT,
             env=kept | {"TMPDIR": str(temporary), "BROWSER": "true"} | environment,
             text=True,
@@ -95,6 +96,11 @@ def registry(tmp_path, models) -> Iterator[Tracking]:
         server.stop()
 
 
+def folders(tmp_path: Path) -> list[str]:
+    """Options that keep a command away from what the project's own commands have made."""
+    return ["--build", str(tmp_path / "build"), "--var", str(tmp_path / "var")]
+
+
 def is_free(port: int) -> bool:
     with socket.socket() as caller:
         return caller.connect_ex(("127.0.0.1", port)) != 0
@@ -106,19 +112,19 @@ def test_a_taken_port_of_the_self_hosted_system_is_one_line(launch, tmp_path, op
         port = taken.getsockname()[1]
         ports = {"--port": str(free_port()), "--mlflow-port": str(free_port()), option: str(port)}
         arguments = [word for pair in ports.items() for word in pair]
-        launched = launch("-m", "selfhost", *arguments, "--build", str(tmp_path / "build"))
+        launched = launch("-m", "selfhost", *arguments, *folders(tmp_path))
         said = launched.process.stdout.read()
         assert launched.process.wait(END_SECONDS) == 1
     errors = [line for line in said.splitlines() if line and not line.startswith(("== ", "   "))]
     assert len(errors) == 1
     assert errors[0].startswith(f"error: port {port} is taken") and f"{variable}={port + 50}" in errors[0]
-    assert not (tmp_path / "build").exists()
+    assert not (tmp_path / "build").exists() and not (tmp_path / "var").exists()
     assert launched.nothing_is_left()
 
 
 def test_the_self_hosted_system_does_not_outlive_a_kill(launch, tmp_path, registry):
     port = free_port()
-    command = ("-m", "selfhost", "--port", str(port), "--build", str(tmp_path / "build"))
+    command = ("-m", "selfhost", "--port", str(port), *folders(tmp_path))
     launched = launch(*command, MLFLOW_TRACKING_URI=registry.url)
     launched.until("Ctrl-C stops it")
     assert not is_free(port) and launched.processes
@@ -157,7 +163,7 @@ def test_the_tracking_server_ends_with_who_started_it(launch, tmp_path, starter,
 
 
 def test_ctrl_c_is_how_a_self_hosted_system_that_serves_ends(launch, tmp_path, registry):
-    command = ("-m", "selfhost", "--port", str(free_port()), "--build", str(tmp_path / "build"))
+    command = ("-m", "selfhost", "--port", str(free_port()), *folders(tmp_path))
     launched = launch(*command, MLFLOW_TRACKING_URI=registry.url)
     launched.until("Ctrl-C stops it")
     assert launched.ctrl_c() == 0, "make would call anything else an error"
@@ -172,7 +178,7 @@ def test_ctrl_c_in_the_training_ends_it_before_mlflow_and_quietly(launch, tmp_pa
     rows = [f'"{word} film number {n}",{word}' for n in range(200) for word in ("positive", "negative")]
     reviews.write_text("review,sentiment\n" + "\n".join(rows))
     launched = launch(
-        *("-m", "selfhost", *ports, "--build", str(tmp_path / "build")),
+        *("-m", "selfhost", *ports, *folders(tmp_path)),
         *("--data", "kaggle", "--data-path", str(reviews)),
         *("--set", "epochs=100000 patience=100000 hidden_dim=8 embedding_dim=8 ngram_min_reviews=2"),
     )
@@ -183,6 +189,77 @@ def test_ctrl_c_in_the_training_ends_it_before_mlflow_and_quietly(launch, tmp_pa
     assert "error" not in said and "Traceback" not in said, said
     wait_until(launched.nothing_is_left, END_SECONDS)
     assert is_free(mlflow)
+
+
+@pytest.fixture
+def empty_registry(tmp_path) -> Iterator[Tracking]:
+    server = Tracking(tmp_path).start()
+    try:
+        yield server
+    finally:
+        suspend(server, signal.SIGCONT)
+        server.stop()
+
+
+def suspend(server: Tracking, number: int = signal.SIGSTOP) -> None:
+    """Make it as slow as can be: it takes connections and answers none."""
+    for each in psutil.Process(server.process.pid).children(recursive=True):
+        each.send_signal(number)
+
+
+IMPATIENT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+
+
+def trainer(tmp_path: Path) -> list[str]:
+    reviews = tmp_path / "reviews.csv"
+    rows = [f'"{word} film number {n}",{word}' for n in range(200) for word in ("positive", "negative")]
+    reviews.write_text("review,sentiment\n" + "\n".join(rows))
+    small = "epochs=3 hidden_dim=8 embedding_dim=8 ngram_min_reviews=2"
+    data = ["--data", "kaggle", "--data-path", str(reviews), "--set", small]
+    return ["-m", "selfhost.trainer", "--if-needed", *folders(tmp_path), *data]
+
+
+def test_a_trained_model_is_logged_as_soon_as_a_slow_tracking_server_takes_it(
+    launch, tmp_path, empty_registry
+):
+    training = launch(*trainer(tmp_path), MLFLOW_TRACKING_URI=empty_registry.url, **IMPATIENT)
+    training.until(r"^epoch=1/")
+    suspend(empty_registry)
+    assert "error: " in training.until(r"could not be logged to MLflow.*; tries again in \d+ s")
+    suspend(empty_registry, signal.SIGCONT)
+    said = training.process.stdout.read()
+    assert training.process.wait(END_SECONDS) == 0, said
+    assert "champion: movie-sentiment version 1" in said
+
+
+def test_a_trained_model_that_could_not_be_logged_is_logged_by_the_next_start(
+    launch, tmp_path, empty_registry
+):
+    training = launch(*trainer(tmp_path), MLFLOW_TRACKING_URI=empty_registry.url, **IMPATIENT)
+    training.until(r"^epoch=1/")
+    suspend(empty_registry)
+    training.until(r"could not be logged to MLflow.*; tries again in \d+ s")
+    training.close()
+    suspend(empty_registry, signal.SIGCONT)
+    again = launch(*trainer(tmp_path), MLFLOW_TRACKING_URI=empty_registry.url, **IMPATIENT)
+    said = again.process.stdout.read()
+    assert again.process.wait(END_SECONDS) == 0, said
+    assert "unchanged: movie-sentiment version 1" in said and "epoch=" not in said
+    third = launch(*trainer(tmp_path), MLFLOW_TRACKING_URI=empty_registry.url, **IMPATIENT)
+    assert "logged" not in third.process.stdout.read(), "once is enough"
+
+
+def test_a_tracking_server_that_ends_in_the_training_is_started_again(launch, tmp_path):
+    ports = ("--port", str(free_port()), "--mlflow-port", str(free_port()))
+    launched = launch("-m", "selfhost", *ports, *trainer(tmp_path)[3:])
+    launched.until(r"^epoch=1/")
+    for each in launched.processes:
+        if {"train/tracking.py", "serve"} <= set(each.cmdline()) and "leash.py" not in " ".join(
+            each.cmdline()
+        ):
+            each.kill()
+    assert "starting it again" in launched.until("Ctrl-C stops it")
+    assert launched.ctrl_c() == 0
 
 
 @pytest.fixture

@@ -78,9 +78,11 @@ def test_without_a_champion_it_says_so_and_starts_to_answer_when_there_is_one(
 ):
     web.start("/")
     assert web.get("/").status == 200
-    for answer in (web.get("/health"), web.get("/model"), web.post("/predict", REVIEW)):
+    wait_until(lambda: web.get("/health").json["error"]["code"] == "no_model")
+    # A connection each, so that each process is asked: the one that asks the registry, and the other.
+    for answer in 5 * (web.get("/health"), web.get("/model"), web.post("/predict", REVIEW)):
         assert answer.status == 503
-        assert answer.json["error"]["code"] == "not_ready"
+        assert answer.json["error"]["code"] == "no_model"
         assert int(answer.headers["retry-after"]) > 0
     tracking.register(models[0], registered)
     wait_until(lambda: web.get("/health").status == 200)

@@ -73,6 +73,22 @@ def test_what_is_no_request_costs_nothing_and_shows_nothing(web, request_line):
     assert web.get("/health").status == 200
 
 
+def test_clients_that_send_slowly_stop_nobody(web):
+    """Twice as many as there are threads, each with a request that has begun."""
+    port = int(web.url.rpartition(":")[2])
+    slow = [socket.create_connection(("127.0.0.1", port), timeout=30) for _ in range(128)]
+    try:
+        for each in slow:
+            each.sendall(HEAD + b"content-length: 1000\r\n\r\nx")
+        assert {web.get("/health").status for _ in range(10)} == {200}
+        assert web.post("/predict", {"review": GOOD}).json["sentiment"] == "positive"
+        slow[0].sendall(b"x" * 999)
+        assert slow[0].recv(65536).startswith(b"HTTP/1.1 200 ")
+    finally:
+        for each in slow:
+            each.close()
+
+
 def test_every_line_of_the_log_is_json(web):
     web.get("/nothing")
     messages = {line["message"] for line in web.lines()}

@@ -26,6 +26,7 @@ from sentiment.run_record import RunRecord, read_record
 from tests.conftest import BAD, GOOD, PROJECT, free_port
 from tests.contract.selfhost_fixtures import Tracking, wait_until
 from tests.contract.tracking_fixtures import TRAIN, environment, module, tracking, train, training
+from tests.tethered import tethered
 from tests.unit.sentiment_fixtures import model_folder, prepared
 
 pytestmark = pytest.mark.slow
@@ -133,7 +134,7 @@ def test_mlflow_serves_it_without_the_project(champion, server, tmp_path):
     command = ["models", "serve", "-m", f"models:/{NAME}/1", "--env-manager", "local", "-p", str(port)]
     with (tmp_path / "log").open("wb") as log:
         serving = subprocess.Popen(
-            [sys.executable, "-P", "-m", "mlflow", *command],
+            tethered([sys.executable, "-P", "-m", "mlflow", *command]),
             env=environment(server.url, PATH=path),
             cwd=tmp_path,
             stdout=log,

@@ -10,7 +10,7 @@ import time
 import pytest
 import requests
 
-from tests.conftest import BAD, GOOD, PROJECT, STACK
+from tests.conftest import BAD, BUILD, GOOD, STACK
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +49,7 @@ def test_bad_requests_get_their_own_status_and_no_verdict(deployment, body, kind
 
 
 def test_held_out_accuracy_beats_the_predecessor_and_is_saved(deployment):
-    folder = PROJECT / "build" / "evaluation" / deployment.model_key
+    folder = BUILD / "evaluation" / deployment.model_key
     result = json.loads((folder / "evaluation.json").read_text())
     assert result["reviews"] >= 2000
     assert result["accuracy"] > 0.854
@@ -60,9 +60,7 @@ def test_held_out_accuracy_beats_the_predecessor_and_is_saved(deployment):
 
 
 def test_the_api_tells_how_good_its_model_is(deployment):
-    result = json.loads(
-        (PROJECT / "build" / "evaluation" / deployment.model_key / "evaluation.json").read_text()
-    )
+    result = json.loads((BUILD / "evaluation" / deployment.model_key / "evaluation.json").read_text())
     model = requests.get(f"{deployment.api}/model", timeout=10).json()
     assert model["model"] == result["model"]
     assert model["metrics"]["test"] == {
@@ -104,7 +102,7 @@ def test_the_same_reviews_get_the_same_answers_from_endpoint_and_batch_transform
 
     from sentiment.predictor import Predictor
 
-    with tarfile.open(PROJECT / "build" / "models" / deployment.model_key / "model.tar.gz") as archive:
+    with tarfile.open(BUILD / "models" / deployment.model_key / "model.tar.gz") as archive:
         archive.extractall(tmp_path, filter="data")
     here = Predictor.from_folder(tmp_path)
     reviews = [GOOD, BAD, "Fine."]

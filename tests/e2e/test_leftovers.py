@@ -12,7 +12,8 @@ import tempfile
 import psutil
 import pytest
 
-from tests.conftest import PROJECT, RunningCloud, free_port
+from tests.conftest import BUILD, PROJECT, RunningCloud, free_port
+from tests.tethered import tethered
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +22,7 @@ def demo(port: int, scratch: str) -> subprocess.Popen:
     """The heart of `make demo`, once its page and its endpoint are up."""
     command = [sys.executable, "-m", "localcloud", "run", "--port", str(port), "--stay"]
     process = subprocess.Popen(
-        [*command, "--", "make", "deploy", "summary"],
+        tethered([*command, "--", "make", f"BUILD={BUILD}", "deploy", "summary"]),
         cwd=PROJECT,
         env={**os.environ, "TMPDIR": scratch},
         text=True,

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 
 from sentiment.artifact import read_model
 from sentiment.run_record import read_record
-from tests.conftest import BAD, GOOD, PROJECT
+from tests.conftest import BAD, BUILD, GOOD, PROJECT
 from tests.contract.selfhost_fixtures import Tracking, Web
 from tests.contract.tracking_fixtures import environment
 from tests.unit.sentiment_fixtures import BAD as BAD_WORDS
@@ -48,7 +48,7 @@ def test_a_model_trained_by_sagemaker_is_registered_and_served_by_flask(deployme
     losses = client.get_metric_history(run.info.run_id, "train_loss")
     assert [m.step for m in losses] == list(range(1, int(run.data.params["max_epochs"]) + 1))
     assert all(run.info.start_time < m.timestamp <= run.info.end_time for m in losses)
-    report = PROJECT / "build" / "evaluation" / deployment.model_key / "evaluation.json"
+    report = BUILD / "evaluation" / deployment.model_key / "evaluation.json"
     assert run.data.metrics["test_accuracy"] == json.loads(report.read_text())["accuracy"]
 
     web = Web(tmp_path, server.url, NAME)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import json
 import re
 
 import pytest
@@ -17,10 +18,10 @@ PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>'
 
 @pytest.fixture
 def rendered(tmp_path):
-    def render(markdown: str) -> str:
+    def render(markdown: str, answering: dict | None = None) -> str:
         (tmp_path / "a.svg").write_text(PICTURE)
         (tmp_path / "model.md").write_text(markdown, encoding="utf-8")
-        return model_card.render(tmp_path / "model.md").decode()
+        return model_card.render(answering, tmp_path / "model.md").decode()
 
     return render
 
@@ -69,7 +70,7 @@ def test_the_cards_colours_are_those_of_the_page(rendered, tmp_path):
     assert root in rendered("# Card\n") and "--paper" in root
     (tmp_path / "empty.css").write_text("body {}")
     with pytest.raises(PipelineError, match=r"empty\.css has no :root"):
-        model_card.render(tmp_path / "model.md", tmp_path / "empty.css")
+        model_card.render(None, tmp_path / "model.md", tmp_path / "empty.css")
 
 
 def test_a_missing_picture_says_what_makes_it(rendered):
@@ -77,8 +78,39 @@ def test_a_missing_picture_says_what_makes_it(rendered):
         rendered("# Card\n\n![x](gone.svg)\n")
 
 
-def test_the_page_publishes_the_card_beside_it(monkeypatch):
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("aaa111", "its figures are those of <code>best</code>"),
+        ("ccc333", "are of others (<code>fast</code> bbb222, <code>best</code> aaa111)"),
+    ],
+)
+def test_the_page_says_whether_the_card_is_about_the_model_that_answers(rendered, tmp_path, version, said):
+    models = [{}, {"recipe": "fast", "model": "bbb222"}, {"recipe": "best", "model": "aaa111"}]
+    rows = [{"accuracy": {"model": model}} for model in models]
+    (tmp_path / "benchmarks.json").write_text(json.dumps({"rows": rows}))
+    note = re.search(r'role="note">(.*?)</p>', rendered("# Card\n", {"model": version, "recipe": "best"}))[1]
+    assert f"The model that answers here is version <code>{version}</code>" in note and said in note
+    assert "&lt;x&gt;" in rendered("# Card\n", {"model": "<x>", "recipe": "best"})
+    assert 'role="note"' not in rendered("# Card\n")
+
+
+def test_a_card_that_does_not_tell_what_was_measured_says_what_makes_it(rendered):
+    with pytest.raises(PipelineError, match=r"benchmarks\.json.*make bench"):
+        rendered("# Card\n", {"model": "abc123", "recipe": "best"})
+
+
+def test_the_projects_own_card_tells_its_models_from_any_other():
+    measured = json.loads((model_card.CARD.parent / "benchmarks.json").read_text(encoding="utf-8"))
+    subject = next(row for row in measured["rows"] if row["name"] == measured["subject"])
+    own = {"model": subject["accuracy"]["model"]["model"], "recipe": measured["subject"]}
+    assert "It is among those" in model_card.render(own).decode()
+    assert "It is among those" not in model_card.render(own | {"model": "another"}).decode()
+
+
+def test_the_page_publishes_the_card_of_the_deployed_model_beside_it(monkeypatch):
     put = {}
+    description = {"model": "abc123", "recipe": "fast"}
 
     class Client:
         def put_object(self, Key, Body, ContentType, **_):
@@ -87,9 +119,15 @@ def test_the_page_publishes_the_card_beside_it(monkeypatch):
         def create_invalidation(self, **_):
             put["invalidated"] = True
 
+        def describe_model(self, ModelName):
+            assert ModelName == "the-ModelName"
+            return {"PrimaryContainer": {"ModelDataUrl": "s3://data/models/key/model.tar.gz"}}
+
     monkeypatch.setattr(aws, "client", lambda service: Client())
+    monkeypatch.setattr(aws, "read_json", {"s3://data/models/key/model.json": description}.__getitem__)
     monkeypatch.setattr(stack, "output", lambda settings, name: f"the-{name}")
     deploy.publish(Settings())
     body, kind = put["model-card.html"]
-    assert kind == "text/html; charset=utf-8" and body == model_card.render()
+    assert kind == "text/html; charset=utf-8" and body == model_card.render(description)
+    assert b"version <code>abc123</code>" in body
     assert "index.html" in put and put["invalidated"]

@@ -13,14 +13,14 @@ import yaml
 
 from pipeline import model_card
 from selfhost.app import SECURITY_HEADERS, application
-from selfhost.feedback import feedback_folder
+from selfhost.feedback import Votes
 from selfhost.logs import JsonFormatter, logger
 from selfhost.website import WEBSITE
 from tests.conftest import PROJECT
 from tests.contract.api.in_process import WordModel
 
-from sentiment_api.api import Api  # isort: skip - selfhost puts it on the path
-from sentiment_api.body import MAX_BODY_BYTES  # isort: skip
+from sentiment_api.body import MAX_BODY_BYTES  # isort: skip - selfhost puts it on the path
+from sentiment_api.errors import NoModel  # isort: skip
 
 SECRET = "a review that nobody else should read"
 VOTE = {"review": SECRET, "sentiment": "positive", "probability": 0.9, "model": "words-1", "vote": "up"}
@@ -28,7 +28,7 @@ VOTE = {"review": SECRET, "sentiment": "positive", "probability": 0.9, "model": 
 
 @pytest.fixture
 def app(tmp_path) -> flask.Flask:
-    return application(Api(WordModel(), feedback_folder(tmp_path / "feedback")))
+    return application(WordModel(), Votes(tmp_path / "feedback").keep)
 
 
 @pytest.fixture
@@ -66,7 +66,27 @@ def test_the_page_finds_its_api_on_its_own_origin(client):
 def test_the_model_card_stands_beside_the_page(client):
     answer = client.get("/model-card.html")
     assert answer.status_code == 200
-    assert answer.data == model_card.render()
+    assert answer.data == model_card.render(WordModel().describe())
+
+
+def test_the_model_card_says_which_model_answers_now(tmp_path):
+    class Changing(WordModel):
+        version: str | None = None
+
+        def describe(self):
+            if self.version is None:
+                raise NoModel("There is no model yet.")
+            return super().describe() | {"model": self.version}
+
+    model = Changing()
+    client = application(model, Votes(tmp_path / "feedback").keep).test_client()
+    assert client.get("/model-card.html").data == model_card.render()
+    tags = set()
+    for model.version in ("words-1", "words-2"):
+        answer = client.get("/model-card.html")
+        assert f"version <code>{model.version}</code>" in answer.text
+        tags.add(answer.headers["etag"])
+    assert len(tags) == 2
 
 
 def test_a_file_that_has_not_changed_is_not_sent_again(client):
@@ -171,10 +191,18 @@ def test_a_vote_is_a_json_object_in_a_folder_of_its_day(client, tmp_path):
     assert [each for each in file.parent.iterdir() if each != file] == []
 
 
+def test_a_vote_without_room_is_answered_507_in_words(tmp_path):
+    client = application(WordModel(), Votes(tmp_path, quota_bytes=0).keep).test_client()
+    answer = client.post("/feedback", json=VOTE)
+    assert (answer.status_code, answer.json["error"]["code"]) == (507, "storage_full")
+    assert answer.json["error"]["message"] == "The folder for votes is full, so this vote cannot be kept."
+    assert client.post("/predict", json={"review": SECRET}).status_code == 200
+
+
 def test_a_fault_shows_nothing_and_is_in_the_log(tmp_path, log_lines):
     in_the_way = tmp_path / "feedback"
     in_the_way.write_text("a file, where a folder should be")
-    client = application(Api(WordModel(), feedback_folder(in_the_way))).test_client()
+    client = application(WordModel(), Votes(in_the_way).keep).test_client()
     answer = client.post("/feedback", json=VOTE)
     assert answer.status_code == 500
     assert answer.json["error"]["code"] == "internal_error"
@@ -182,7 +210,7 @@ def test_a_fault_shows_nothing_and_is_in_the_log(tmp_path, log_lines):
     assert "Traceback" not in answer.text
     [line] = log_lines()
     assert (line["level"], line["status"]) == ("ERROR", 500)
-    assert "NotADirectoryError" in line["traceback"]
+    assert "FileExistsError" in line["traceback"]
     assert SECRET not in json.dumps(line)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,9 +19,18 @@ from selfhost.settings import Settings, SettingsError
 from selfhost.watch import Watch
 from sentiment.errors import ArtifactError
 from sentiment.files import sha256_of
+from sentiment.predictor import Prediction, Predictor
+from tests.contract.selfhost_fixtures import wait_until
 from tests.unit.sentiment_fixtures import model_folder
 
-from sentiment_api.errors import ModelFailed, NotReady  # isort: skip - selfhost puts it on the path
+from sentiment_api.errors import (  # isort: skip - selfhost puts it on the path
+    Broken,
+    ModelFailed,
+    NoModel,
+    NotReady,
+    Overloaded,
+    Waking,
+)
 
 
 def champion(number: int, model: str = "") -> Champion:
@@ -90,9 +100,82 @@ def test_while_there_is_none_nothing_is_served(watch, model):
     watch.ask()
     watch.follow()
     for call in (model.check, model.describe, lambda: model.predict(["A film."], False)):
-        with pytest.raises(NotReady) as refused:
+        with pytest.raises(NoModel) as refused:
             call()
         assert refused.value.retry_after > 0
+
+
+def test_every_process_tells_why_there_is_no_model(watch, model, source, cache):
+    """It is on its way, there is none, the registry is out of order, the files are; each in its own words."""
+    other = ServedModel()
+    Watch(other, ModelCache(cache.folder), lambda: source, poll_seconds=10.0)
+    told = {}
+
+    def tells(kind: type[NotReady]) -> None:
+        for each in (model, other):
+            with pytest.raises(kind) as refused:
+                each.check()
+            assert type(refused.value) is kind and refused.value.retry_after > 0
+            told[kind] = refused.value.message
+
+    tells(Waking)  # nobody has asked yet
+    watch.ask()
+    tells(NoModel)
+    source.trouble = RegistryError("connection refused")
+    watch.ask()
+    tells(Waking)  # it may be starting
+    for _ in range(watching.QUESTIONS_TO_START):
+        watch.ask()
+    tells(Broken)
+    source.trouble = None
+    watch.ask()
+    tells(NoModel)
+    source.named = champion(1, model="another")
+    watch.ask()
+    tells(Broken)
+    assert len({kind.code for kind in told}) == len(set(told.values())) == 3
+    source.named = champion(2)
+    watch.ask()
+    for each in (model, other):
+        each.check()
+
+
+def test_a_cache_that_cannot_be_written_is_told_as_broken(model, source, tmp_path):
+    (tmp_path / "models").write_text("a file, where a folder should be")
+    watch = Watch(model, ModelCache(tmp_path / "models"), lambda: source, poll_seconds=10.0)
+    watch.start()
+    try:
+        wait_until(lambda: watch.absence() is Broken)
+    finally:
+        watch.stop()
+
+
+def test_reviews_beyond_what_the_model_can_do_are_refused_and_the_others_are_answered(
+    watch, model, source, monkeypatch
+):
+    source.named = champion(1)
+    watch.ask()
+    watch.follow()
+    computing, go_on = threading.Semaphore(0), threading.Event()
+
+    def predict(self, reviews):
+        computing.release()
+        assert go_on.wait(60)
+        return [Prediction("positive", 0.9, False)]
+
+    monkeypatch.setattr(Predictor, "predict", predict)
+    with ThreadPoolExecutor(40) as threads:
+        admitted = [threads.submit(model.predict, ["A film."], False) for _ in range(2)]
+        for _ in admitted:
+            computing.acquire()
+        refused = [threads.submit(model.predict, ["A film."], False) for _ in range(38)]
+        for each in refused:
+            with pytest.raises(Overloaded) as why:
+                each.result()
+            assert why.value.retry_after > 0
+        go_on.set()
+        assert all(each.result() for each in admitted)
+    assert model.predict(["A film."], False)
 
 
 def test_a_process_without_a_model_looks_for_one_before_it_refuses(watch, cache, source):
@@ -202,7 +285,7 @@ def test_broken_files_are_not_kept(watch, cache, source, tmp_path, file):
     source.named = champion(1)
     watch.ask()
     assert cache.current() is None
-    assert [each.name for each in cache.folder.iterdir()] == ["lock"]
+    assert {each.name for each in cache.folder.iterdir()} == {"lock", "absence"}
 
 
 def test_a_model_that_is_not_the_registered_one_is_not_kept(watch, cache, source):
@@ -278,10 +361,11 @@ def test_settings_come_from_the_environment():
         "SENTIMENT_MODEL": "models:/films@candidate",
         "SENTIMENT_CACHE": "/cache",
         "SENTIMENT_FEEDBACK": "/votes",
+        "SENTIMENT_FEEDBACK_BYTES": "1000",
         "SENTIMENT_POLL_SECONDS": "2.5",
     }
     assert Settings.from_environment(environment) == Settings(
-        "http://mlflow:5000", "films", "candidate", Path("/cache"), Path("/votes"), 2.5
+        "http://mlflow:5000", "films", "candidate", Path("/cache"), Path("/votes"), 1000, 2.5
     )
     trained = {"MLFLOW_REGISTERED_MODEL": "main.default.films"}
     assert Settings.from_environment(trained) == Settings(name="main.default.films")
@@ -293,6 +377,7 @@ def test_settings_come_from_the_environment():
     [
         ("SENTIMENT_MODEL", "models:/movie-sentiment/3"),
         ("SENTIMENT_MODEL", "movie-sentiment"),
+        ("SENTIMENT_FEEDBACK_BYTES", "-1"),
         ("SENTIMENT_POLL_SECONDS", "0"),
         ("SENTIMENT_POLL_SECONDS", "nan"),
         ("SENTIMENT_POLL_SECONDS", "soon"),

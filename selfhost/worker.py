@@ -1,0 +1,236 @@
+"""gunicorn's worker process for the web server, in which slow clients cost memory and no thread.
+
+waitress's loop reads the requests and writes the answers of all connections of the process; a thread gets a
+request when it is whole, and is free again before the answer has been read. What takes too long or too much
+is cut off. gunicorn keeps what it does for every worker: it starts, watches, replaces and ends the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import time
+import uuid
+from dataclasses import dataclass
+
+from gunicorn.workers.base import Worker
+from sentiment_api.api import error_response
+from sentiment_api.body import MAX_BODY_BYTES
+from sentiment_api.errors import BadRequest, TooLong
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.server import TcpWSGIServer, UnixWSGIServer
+from waitress.task import ErrorTask, ThreadedTaskDispatcher
+from waitress.utilities import RequestEntityTooLarge
+
+from selfhost.logs import fields, logger
+
+# The longest until a signal of gunicorn's is heeded, and an end of gunicorn noticed.
+LOOK_SECONDS = 0.5
+BUSY_LOOK_SECONDS = 0.05
+MAX_HEADER_BYTES = 32_768
+# Of a body in memory; what is longer lies in a temporary file until it is whole.
+MAX_BODY_BYTES_IN_MEMORY = 131_072
+# For a client that is refused to stop sending: a connection closed with bytes unread loses the answer.
+DRAIN_SECONDS = 5
+RECEIVED_AT_ONCE_BYTES = 65_536
+# Of gunicorn's, what this worker does not do.
+UNSUPPORTED = {
+    "is_ssl": "TLS (let a proxy in front end it)",
+    "max_requests": "max_requests",
+    "accesslog": "an access log (the application writes a line a request)",
+}
+
+log = logger()
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a process grants its clients.
+
+    `connections` at once: when another comes, the one that has been silent for longest goes.
+    `request_seconds` from the first byte of a request to its last, however steadily it comes.
+    `idle_seconds` of silence, between requests and while an answer waits to be read.
+    """
+
+    connections: int = 256
+    request_seconds: float = 60
+    idle_seconds: float = 75
+
+
+class Parser(HTTPRequestParser):
+    """Takes the versions of HTTP that it knows; waitress answers any other as if it were 1.0."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(header_plus)
+        if self.version not in ("1.0", "1.1"):
+            raise ParsingError("HTTP version is not supported")
+
+
+class Refusal(ErrorTask):
+    """Answers what is no request, or too long a one, in the form of the API's errors."""
+
+    def execute(self) -> None:
+        fault = self.request.error
+        if isinstance(fault, RequestEntityTooLarge):
+            error = TooLong(f"The request is too long; at most {MAX_BODY_BYTES:,} bytes are read.")
+        else:
+            error = BadRequest("The request cannot be read.")
+        request_id = uuid.uuid4().hex
+        response = error_response(error, request_id)
+        log.warning(
+            "no request",
+            **fields(requestId=request_id, status=fault.code, reason=f"{fault.reason}: {fault.body}"),
+        )
+        self.status = f"{fault.code} {fault.reason}"
+        self.response_headers.extend([*response.headers.items(), ("x-request-id", request_id)])
+        self.set_close_on_finish()
+        self.channel.refused = True
+        self.content_length = len(response.body)
+        self.write(response.body)
+
+
+class Connection(HTTPChannel):
+    """A client's connection, which knows when the request that it is sending began."""
+
+    error_task_class = Refusal
+    parser_class = Parser
+    request_began = 0.0
+    refused = False
+    drained_until = 0.0
+
+    def received(self, data: bytes) -> bool:
+        if self.drained_until:
+            return False
+        if self.request is None:
+            self.request_began = time.time()
+        return super().received(data)
+
+    def readable(self) -> bool:
+        return bool(self.drained_until) or super().readable()
+
+    def handle_close(self) -> None:
+        """End the connection. To a refused client that may still be sending, only say so at first."""
+        if self.refused and self.connected and not self.drained_until:
+            self.drained_until = time.time() + DRAIN_SECONDS
+            self.will_close = False
+            with contextlib.suppress(OSError):
+                self.socket.shutdown(socket.SHUT_WR)
+        else:
+            super().handle_close()
+
+    def overdue(self, now: float, limits: Limits) -> bool:
+        """Whether its time is up: for the request that it is sending, for silence, for being drained."""
+        slow = self.request is not None and now - self.request_began > limits.request_seconds
+        silent = now - self.last_activity > limits.idle_seconds
+        return slow or silent or 0 < self.drained_until < now
+
+    @property
+    def busy(self) -> bool:
+        """Whether something on it has begun and is not over."""
+        return bool(self.requests or self.request is not None or self.total_outbufs_len)
+
+
+class _Listener:
+    """A listening socket of waitress's that leaves to `Server.step` what it would do while it polls."""
+
+    channel_class = Connection
+
+    def maintenance(self, now: float) -> None:
+        """Nothing: a descriptor closed while waitress polls can be another connection's a moment later."""
+
+
+class TcpListener(_Listener, TcpWSGIServer):
+    """At an address and a port."""
+
+
+class UnixListener(_Listener, UnixWSGIServer):
+    """At a path."""
+
+
+class Server:
+    """The loop of a process: `step` runs it for a moment, `stop_listening` begins its end."""
+
+    def __init__(self, application, sockets: list[socket.socket], threads: int, backlog: int, limits: Limits):
+        settings = Adjustments(
+            sockets=sockets,
+            backlog=backlog,
+            # `step` ends connections above the limit, but for those that are being answered.
+            connection_limit=2 * limits.connections,
+            # waitress refuses what has that many bytes.
+            max_request_body_size=MAX_BODY_BYTES + 1,
+            max_request_header_size=MAX_HEADER_BYTES,
+            inbuf_overflow=MAX_BODY_BYTES_IN_MEMORY,
+            recv_bytes=RECEIVED_AT_ONCE_BYTES,
+            log_socket_errors=False,
+            ident=None,
+        )
+        threads_of_all = ThreadedTaskDispatcher()
+        threads_of_all.set_thread_count(threads)
+        self._limits = limits
+        self._map: dict = {}
+        self._listeners = []
+        for each in sockets:
+            kind = UnixListener if each.family == socket.AF_UNIX else TcpListener
+            described = (each.family, each.type, each.proto, each.getsockname())
+            listener = kind(
+                application, self._map, True, each, threads_of_all, settings, described, bind_socket=False
+            )
+            self._listeners.append(listener)
+
+    @property
+    def connections(self) -> list[Connection]:
+        return [each for listener in self._listeners for each in listener.active_channels.values()]
+
+    def step(self, seconds: float = LOOK_SECONDS) -> None:
+        """Read and write what can be read and written, after waiting for it for so long at most."""
+        self._cut_off()
+        wasyncore.loop(seconds, use_poll=True, map=self._map, count=1)
+
+    def stop_listening(self) -> None:
+        for each in self._listeners:
+            wasyncore.dispatcher.close(each)
+
+    def finished(self) -> bool:
+        """End the connections on which nothing is going on; whether there is no other."""
+        for each in self.connections:
+            if not each.busy:
+                each.handle_close()
+        return not self.connections
+
+    def _cut_off(self) -> None:
+        """End the connections that have had their time, and those that there is no place for."""
+        now, connections = time.time(), self.connections
+        too_many = max(0, len(connections) - self._limits.connections)
+        # What a thread is answering is never ended.
+        idle = [each for each in connections if not each.requests]
+        for place, each in enumerate(sorted(idle, key=lambda each: each.last_activity)):
+            if place < too_many or each.overdue(now, self._limits):
+                each.handle_close()
+
+
+class BufferingWorker(Worker):
+    """What gunicorn.conf.py names as the class of workers."""
+
+    @classmethod
+    def check_config(cls, cfg, log: logging.Logger) -> None:
+        """Refuse what gunicorn offers and this worker does not do."""
+        for name, meant in UNSUPPORTED.items():
+            if getattr(cfg, name):
+                raise SystemExit(f"error: the web server does not do {meant}")
+
+    def run(self) -> None:
+        sockets = [each.sock for each in self.sockets]
+        server = Server(self.wsgi, sockets, self.cfg.threads, self.cfg.backlog, Limits())
+        while self.alive and os.getppid() == self.ppid:
+            self.notify()
+            server.step()
+        server.stop_listening()
+        end = time.monotonic() + self.cfg.graceful_timeout
+        while not server.finished() and time.monotonic() < end:
+            self.notify()
+            server.step(BUSY_LOOK_SECONDS)
