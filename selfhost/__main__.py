@@ -66,7 +66,8 @@ def start(options: argparse.Namespace, programs: list[Program]) -> tuple[Program
         "SENTIMENT_CACHE": str(options.build / "selfhost" / "models"),
         "SENTIMENT_FEEDBACK": str(options.var / "feedback"),
     }
-    training = Program("the training", trainer_command(options), environment)
+    grace = trainer.GRACE_SECONDS + 5  # it ends a training in its turn
+    training = Program("the training", trainer_command(options), environment, grace=grace)
     programs.append(training)
     mlflow = wait_for_champion(training, mlflow, options, programs)
     for line in kept.move(options.build, options.var, ["feedback"]):

@@ -10,15 +10,20 @@ from pathlib import Path
 
 from selfhost import PROJECT, leash
 
-# Between asking a program to end and ending it.
-GRACE_SECONDS = 10
+GRACE_SECONDS = 10.0
+"""Between asking a program to end and ending it."""
 
 
 class Program:
     """A running command that does not outlive this process. Without a `log` it prints where we do."""
 
     def __init__(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path | None = None,
+        grace: float = GRACE_SECONDS,
     ):
         self.name, self.log = name, log
         reading, self._writing = os.pipe()
@@ -27,7 +32,7 @@ class Program:
                 log.parent.mkdir(parents=True, exist_ok=True)
             with open(log or os.devnull, "wb") as output:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-S", "-E", leash.__file__, str(reading), str(GRACE_SECONDS), *command],
+                    [sys.executable, "-S", "-E", leash.__file__, str(reading), str(grace), *command],
                     cwd=PROJECT,
                     env={**os.environ, **environment},
                     stdin=subprocess.DEVNULL,

@@ -8,10 +8,8 @@ trained waits in var/trained and is logged as soon as it can be: at the latest b
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -23,9 +21,11 @@ from pipeline.settings import PROJECT
 from pipeline.settings import Settings as Choices
 from selfhost import VAR
 from selfhost.champion import RegistryError
+from selfhost.processes import Program
 from selfhost.settings import Settings, SettingsError
 from sentiment.errors import ArtifactError
 from sentiment.files import CHECKSUMS, sha256_of
+from sentiment.run_follower import SECONDS_AFTER_THE_END, SECONDS_TO_GIVE_UP
 from sentiment.run_record import FILE_NAME, read_record
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 # Between the tries where the registry is slow or away; ten minutes in all where a trained model waits for it.
 PAUSES_SECONDS = (2, 5, 10, 20)
 LONG_PAUSES_SECONDS = (*PAUSES_SECONDS, 30, *[60] * 9)
+
+GRACE_SECONDS = SECONDS_AFTER_THE_END + SECONDS_TO_GIVE_UP + 15.0
+"""For a training that is told to stop: it writes its model, and MLflow may be slow in taking its record."""
 
 T = TypeVar("T")
 
@@ -114,17 +117,21 @@ class Trained:
 
 
 class Children:
-    """The programs that do the work, one after the other; SIGTERM ends the present one and then us."""
+    """The programs that do the work, one after the other; SIGTERM ends the present one and then us.
+
+    Each has a process group of its own, so that it is told to stop just once, however we are told: a training
+    that is told twice ends at once, and leaves its scratch files and its run in MLflow as they are.
+    """
 
     def __init__(self, environment: dict[str, str]):
-        self._environment = {**os.environ, **environment}
-        self._running: subprocess.Popen | None = None
+        self._environment = environment
+        self._running: Program | None = None
         self._stopped = False
         signal.signal(signal.SIGTERM, self._stop)
 
     def run(self, command: list[str]) -> int:
         """The exit status of a command. Raises KeyboardInterrupt where we were told to stop meanwhile."""
-        self._running = subprocess.Popen(command, cwd=PROJECT, env=self._environment)
+        self._running = Program("the training", command, self._environment, grace=GRACE_SECONDS)
         status = self._running.wait()
         self._running = None
         if self._stopped:
@@ -135,7 +142,7 @@ class Children:
         self._stopped = True
         if self._running is None:
             raise KeyboardInterrupt
-        self._running.terminate()  # a training keeps the best model that it has
+        self._running.release()  # a training keeps the best model that it has
 
 
 def train(options: argparse.Namespace) -> None:

@@ -22,7 +22,7 @@ from tests.tethered import tethered
 __all__ = ["models"]  # a fixture
 pytestmark = pytest.mark.slow
 
-END_SECONDS = 60
+END_SECONDS = 120
 
 
 class Launched:
