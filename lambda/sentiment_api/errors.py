@@ -1,4 +1,4 @@
-"""Everything that can keep a request from its answer, one class for each HTTP status (infra/openapi.yaml)."""
+"""Everything that can keep a request from its answer: a class for each code of infra/openapi.yaml."""
 
 from __future__ import annotations
 
@@ -50,6 +50,24 @@ class ModelFailed(HttpError):
 
 class NotReady(HttpError):
     status, code = 503, "not_ready"
+
+
+class NoModel(NotReady):
+    """None has been trained or deployed."""
+
+    code = "no_model"
+
+
+class Waking(NotReady):
+    """It starts, or wakes up, and will answer soon."""
+
+    code = "waking"
+
+
+class Broken(NotReady):
+    """It is there and cannot be started: waiting does not help."""
+
+    code = "broken"
 
 
 class TimedOut(HttpError):
