@@ -217,7 +217,6 @@ class FunctionsService:
             invocation = Invocation(
                 request_id=request_id,
                 payload=payload,
-                deadline_ms=int((time.time() + configuration.timeout) * 1000),
                 function_arn=configuration.arn,
                 trace_id=_trace_id(),
                 client_context=client_context,
