@@ -108,7 +108,7 @@ class ModelServer:
             "SAGEMAKER_BIND_TO_PORT": "0",
             "LOCALCLOUD_PORT_FILE": str(self._port_file),
         }
-        self._logs = LogStream(self._cloud, self._role, self._log_group, self._log_stream)
+        self._logs = LogStream(self._cloud, self._role, self._log_group, self._log_stream, newest_only=True)
         self._launch()
         self._wait_until_healthy()
         threading.Thread(target=self._keep_alive, daemon=True, name=f"keep {self._name}").start()

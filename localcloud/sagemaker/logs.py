@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.cloud import Cloud
+from localcloud.request_logs import keep_newest
 
 log = logging.getLogger(__name__)
 
@@ -19,9 +20,15 @@ EVENT_CHARACTERS = 60_000
 
 
 class LogStream:
-    """One log stream, written in the background as `role_arn`; `close()` writes what is left."""
+    """One log stream, written in the background as `role_arn`; `close()` writes what is left.
 
-    def __init__(self, cloud: Cloud, role_arn: str | None, group: str, stream: str):
+    `newest_only` is for what writes for as long as it is asked: of its log group the newest events are kept.
+    """
+
+    def __init__(
+        self, cloud: Cloud, role_arn: str | None, group: str, stream: str, newest_only: bool = False
+    ):
+        self._newest_only = newest_only
         self._cloud, self._role_arn = cloud, role_arn
         self.group, self.stream = group, stream
         self._pending: list[dict] = []
@@ -61,6 +68,8 @@ class LogStream:
             pending, self._pending = self._pending, []
         for batch in _batches(pending):
             client.put_log_events(logGroupName=self.group, logStreamName=self.stream, logEvents=batch)
+        if pending and self._newest_only:
+            keep_newest(self._cloud, self.group)
 
 
 def _batches(events: list[dict]) -> Iterator[list[dict]]:
