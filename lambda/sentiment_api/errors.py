@@ -1,4 +1,4 @@
-"""Everything that can keep a request from its answer: a class for each code of infra/openapi.yaml."""
+"""Everything that can keep a request from its answer, one class for each HTTP status (infra/openapi.yaml)."""
 
 from __future__ import annotations
 
@@ -49,23 +49,31 @@ class ModelFailed(HttpError):
 
 
 class NotReady(HttpError):
+    """Not just now, for a reason of its own or for one of those below."""
+
     status, code = 503, "not_ready"
 
 
 class NoModel(NotReady):
-    """None has been trained or deployed."""
+    """No model has been chosen to be served; waiting alone brings none."""
 
     code = "no_model"
 
 
 class Waking(NotReady):
-    """It starts, or wakes up, and will answer soon."""
+    """The model is on its way."""
 
     code = "waking"
 
 
+class Overloaded(NotReady):
+    """There is a model, and more to do than it can."""
+
+    code = "overloaded"
+
+
 class Broken(NotReady):
-    """It is there and cannot be started: waiting does not help."""
+    """What should be served cannot be; someone has to see to it."""
 
     code = "broken"
 

@@ -24,6 +24,8 @@ from localcloud.iam import NotAssumable, assume_for_service
 LAMBDA = "lambda.amazonaws.com"
 """What roles must trust."""
 IDLE_SECONDS = 600.0
+PROMPT_SECONDS = 0.05
+"""The log of an event that takes longer is written while it runs, that of any other at once."""
 MAX_AGE_SECONDS = 3000.0
 """A sandbox keeps the credentials that it began with, and those end."""
 
@@ -64,11 +66,19 @@ class Pool:
     def run(self, invocation: Invocation) -> tuple[Outcome, list[str]]:
         """Runs one event in a warm sandbox, or in a new one; returns how it ended and its log lines."""
         with self._sandbox() as (sandbox, cold):
+            began = time.monotonic()
             lines: list[str] = []
+            unwritten: list[str] = []
+
+            def flush() -> None:
+                self._logs.write(sandbox.log_stream, unwritten)
+                unwritten.clear()
 
             def write(new: list[str]) -> None:
                 lines.extend(new)
-                self._logs.write(sandbox.log_stream, new)
+                unwritten.extend(new)
+                if time.monotonic() - began > PROMPT_SECONDS:
+                    flush()
 
             if cold:
                 sandbox.initialise()
@@ -79,6 +89,7 @@ class Pool:
             write(
                 [f"END RequestId: {invocation.request_id}", self._report(invocation, outcome, cold, sandbox)]
             )
+            flush()
             return outcome, lines
 
     def close_idle(self, now: float) -> None:
