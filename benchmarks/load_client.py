@@ -1,7 +1,7 @@
 """Clients that ask an API for verdicts, as fast as it answers, and compare every answer with the model's own.
 
-One process and one thread, on plain asyncio streams: beside the system that it measures on the same cores, the
-client has to cost little.
+Whoever is refused waits as long as the answer says, as the page and the examples do. All clients are one
+process on plain asyncio streams: it shares the cores with what it measures, so it has to cost little.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Run:
     answered: list[float] = field(default_factory=list)
     """How long each right answer took."""
     refused: list[float] = field(default_factory=list)
-    """How long each 429 or 503 took."""
+    """How long each 429 or 503 took that says when to come back."""
     kinds: Counter[str] = field(default_factory=Counter)
-    """What was no right answer, by kind."""
+    """What was neither, by kind."""
 
     @property
     def throughput(self) -> float:
@@ -48,7 +48,7 @@ class Run:
 
     @property
     def wrong(self) -> int:
-        return sum(number for kind, number in self.kinds.items() if not kind.startswith("refused"))
+        return self.kinds.total()
 
 
 def load(url: str, cases: Sequence[Case], clients: int, requests: int, seconds: float) -> Run:
@@ -70,8 +70,9 @@ async def _load(
 
     async def client() -> None:
         connection = _Connection(host, port, path)
-        while (number := next(numbers)) < requests and time.perf_counter() - began < seconds:
-            await _ask(connection, cases[number % len(cases)], run)
+        while (number := next(numbers)) < requests and (left := began + seconds - time.perf_counter()) > 0:
+            pause = await _ask(connection, cases[number % len(cases)], run)
+            await asyncio.sleep(min(pause, left))
         connection.close()
 
     await asyncio.gather(*(client() for _ in range(clients)))
@@ -79,7 +80,8 @@ async def _load(
     return run
 
 
-async def _ask(connection: _Connection, case: Case, run: Run) -> None:
+async def _ask(connection: _Connection, case: Case, run: Run) -> float:
+    """Sends one request, and counts how it ended; returns the seconds to wait before the next."""
     began = time.perf_counter()
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -87,22 +89,25 @@ async def _ask(connection: _Connection, case: Case, run: Run) -> None:
     except TimeoutError:
         connection.close()
         run.kinds["no answer"] += 1
-        return
+        return 0
     except (OSError, EOFError, ValueError) as error:
         connection.close()
         run.kinds[f"broken off ({type(error).__name__})"] += 1
-        return
+        return 0
     took = time.perf_counter() - began
     if status == 200:
         if json.loads(body) == case.answer:
             run.answered.append(took)
         else:
             run.kinds["another answer than the model's"] += 1
-    elif status in OVERLOADED:
+    elif status in OVERLOADED and "retry-after" in headers:
         run.refused.append(took)
-        run.kinds[f"refused {status}" + ("" if "retry-after" in headers else " without Retry-After")] += 1
+        return float(headers["retry-after"])
+    elif status in OVERLOADED:
+        run.kinds[f"status {status} without Retry-After"] += 1
     else:
         run.kinds[f"status {status}"] += 1
+    return 0
 
 
 class _Connection:
