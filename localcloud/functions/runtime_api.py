@@ -7,12 +7,13 @@ import enum
 import json
 import logging
 import queue
-import select
 import socket
 import sys
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from urllib3.util import wait_for_read
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ class RuntimeApi:
     def lost_its_runtime(self) -> bool:
         """Whether the runtime that waits for an event has hung up, as one does that was killed."""
         waiting = self._waiting
-        return waiting is not None and bool(select.select([waiting], [], [], 0)[0])
+        return waiting is not None and wait_for_read(waiting, timeout=0)
 
     def close(self) -> None:
         self._invocations.put(None)

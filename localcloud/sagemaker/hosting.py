@@ -3,12 +3,13 @@
 import http.client
 import logging
 import secrets
-import select
 import shutil
 import signal
 import threading
 import time
 from dataclasses import dataclass
+
+from urllib3.util import wait_for_read
 
 from localcloud.cloud import Cloud
 from localcloud.processes import Process
@@ -135,7 +136,7 @@ class ModelServer:
         try:
             if not self.ready:
                 raise NotReady("the container is starting")
-            left = deadline - time.monotonic()
+            left = max(0.001, deadline - time.monotonic())
             return self._exchange(self._connection, "POST", "/invocations", body, chosen, left)
         except TooSlow:
             # As SageMaker's model servers do with a worker that hangs: end it, and start another.
@@ -198,7 +199,7 @@ class ModelServer:
     ) -> Answer:
         """One request on a connection that is opened when needed and left open for the next."""
         try:
-            if connection.sock is not None and select.select([connection.sock], [], [], 0)[0]:
+            if connection.sock is not None and wait_for_read(connection.sock, timeout=0):
                 connection.close()  # the container has ended since the last request
             if connection.sock is None:
                 connection.timeout = seconds
