@@ -8,6 +8,7 @@ import os
 import queue
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -271,6 +272,36 @@ class Sandbox:
             self._output.seek(0)
 
 
+class _Family:
+    """Who descends from whom. Finding out takes milliseconds, so all sandboxes share what one has found."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._looked = -math.inf
+        self._children: dict[int, list[psutil.Process]] = {}
+
+    def of(self, ancestor: int, at_once: bool) -> list[psutil.Process]:
+        """All descendants of a process; as of now if `at_once`, else they may be seen a second late."""
+        with self._lock:
+            if at_once or time.monotonic() - self._looked >= FIND_PROCESSES_SECONDS:
+                self._look()
+            found, left = [], [ancestor]
+            while left:
+                children = self._children.get(left.pop(), [])
+                found += children
+                left += [child.pid for child in children]
+            return found
+
+    def _look(self) -> None:
+        self._looked = time.monotonic()
+        self._children = {}
+        for process in psutil.process_iter(["ppid"]):
+            self._children.setdefault(process.info["ppid"], []).append(process)
+
+
+_family = _Family()
+
+
 class _Memory:
     """Resident memory of a sandbox's processes, in MB. Sampled: a peak between two looks goes unseen."""
 
@@ -287,12 +318,11 @@ class _Memory:
         self.sample()
 
     def find_processes(self, at_once: bool = False) -> None:
-        """Looks for the runtime and its children, once a second: it takes milliseconds."""
+        """Looks for the runtime and its children, once a second."""
         if not at_once and self._clock() - self._looked < FIND_PROCESSES_SECONDS:
             return
         self._looked = self._clock()
-        with contextlib.suppress(psutil.NoSuchProcess):
-            self._members = psutil.Process(self._guardian).children(recursive=True)
+        self._members = _family.of(self._guardian, at_once)
 
     def sample(self) -> float:
         """Looks now; returns the peak so far."""

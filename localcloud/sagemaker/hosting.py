@@ -1,10 +1,12 @@
 """A model server: one container that holds a model and answers /ping and, one at a time, /invocations."""
 
+import contextlib
 import http.client
 import logging
 import secrets
 import shutil
 import signal
+import subprocess
 import threading
 import time
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ INVOCATION_SECONDS = 60
 PING_SECONDS = 2
 """How long it may take to answer /ping."""
 POLL_SECONDS = 0.05
+ENDING_SECONDS = 1.0
 CRASH_LOOP_SECONDS = 5.0
 RESTART_SECONDS = 1.0
 """The pause before a container is started again that was and did not live for CRASH_LOOP_SECONDS."""
@@ -133,6 +136,7 @@ class ModelServer:
         deadline = time.monotonic() + seconds
         if not self._turn.acquire(timeout=seconds):
             raise TooSlow(f"no answer within {seconds:g} seconds")
+        process = self._process
         try:
             if not self.ready:
                 raise NotReady("the container is starting")
@@ -143,8 +147,19 @@ class ModelServer:
             self._process.send_signal(signal.SIGKILL)
             self._ready.clear()
             raise
+        except Died:
+            self._ready.clear()
+            self._set_ready_if_it_lives(process)
+            raise
         finally:
             self._turn.release()
+
+    def _set_ready_if_it_lives(self, process: Process) -> None:
+        """A container that ends goes on accepting connections for a moment after it has hung up."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(ENDING_SECONDS)
+            return
+        self._ready.set()
 
     def _launch(self) -> None:
         self._port_file.unlink(missing_ok=True)

@@ -14,6 +14,8 @@ from localcloud.request_logs import keep_newest
 log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.25
+SERVING_FLUSH_SECONDS = 1.0
+"""Nobody waits for a line of a server's, and it writes one for each request."""
 BATCH_EVENTS = 1000
 EVENT_CHARACTERS = 60_000
 """A longer line is cut: an event may have 256 KB, and a character up to four bytes."""
@@ -56,7 +58,8 @@ class LogStream:
             ):
                 with contextlib.suppress(client.exceptions.ResourceAlreadyExistsException):
                     create(**names)
-            while not self._closed.wait(FLUSH_SECONDS):
+            pause = SERVING_FLUSH_SECONDS if self._newest_only else FLUSH_SECONDS
+            while not self._closed.wait(pause):
                 self._flush(client)
             self._flush(client)
         except (BotoCoreError, ClientError) as error:
