@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import shutil
 import socket
 import statistics
@@ -119,6 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> None:
     settings = Settings(stack=options.stack)
+    busy = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="load-") as scratch:
         step("Load")
         folder = deployed_model(settings, Path(scratch))
@@ -129,7 +131,7 @@ def run(options: argparse.Namespace) -> None:
             measured.append(measure_chain(settings, cases, options))
         if options.only != "chain":
             measured.append(measure_selfhost(folder, Path(scratch), cases, options))
-    described = machine.in_words(machine.describe())
+    described = f"{machine.in_words(machine.describe())}; its load average was {busy:.1f} when it began"
     text = load_report.document(measured, described, time.strftime("%Y-%m-%d", time.gmtime()), len(cases))
     with written_aside(options.output) as aside:
         aside.write_text(text, encoding="utf-8")
