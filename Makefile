@@ -40,7 +40,7 @@ PIPELINE = $(BIN)/python -m pipeline --build "$(BUILD)" --sam "$(CURDIR)/.venv-s
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo setup base data prepare bootstrap upload train package evaluate register deploy summary screenshots mlflow-shots destroy mlflow notebook notebook-run bench selfhost test lint format lock clean
+.PHONY: help demo setup base data prepare bootstrap upload train package evaluate register deploy summary screenshots mlflow-shots load load-deployed destroy mlflow notebook notebook-run bench selfhost test lint format lock clean
 MAKEFLAGS += --no-print-directory
 
 help: ## List the targets
@@ -97,6 +97,13 @@ mlflow-shots: setup ## Train three small models and take the README's pictures o
 
 bench: setup ## Measure the models beside their references; QUICK=1 for a look in three minutes
 	@$(BIN)/python -m benchmarks --data "$(DATA)" $(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(QUICK),--quick)
+
+load: setup ## Measure the chain and the self-hosted server under load, offline; QUICK=1 in miniature
+	@$(BIN)/localcloud run --port $(PORT) -- $(MAKE) load-deployed
+
+load-deployed: deploy
+	@$(BIN)/python -m benchmarks.load --stack "$(STACK)" \
+		$(if $(QUICK),--requests 1000 --seconds 3 --output build/reliability.md)
 
 destroy: base ## Delete all that deploy made in the cloud
 	@$(PIPELINE) destroy

@@ -44,7 +44,7 @@ export async function ask(judged) {
 	try {
 		const verdict = await patiently(
 			() => predict(text, signal),
-			({ status, again }) => status === 503 && again,
+			({ code, again }) => code === "waking" && again,
 			signal,
 			sayWaking,
 		);

@@ -4,7 +4,7 @@ import { LIMITS, predictBatch } from "./api.js";
 import { problemWith } from "./asking.js";
 import { downloadCsv, parseCsv, separatorOf } from "./csv.js";
 import { byId, element, excerpt, grouped, NAMES, onClick, percent, plural, setText, show, sideOf } from "./dom.js";
-import { asFailure } from "./failure.js";
+import { asFailure, passes } from "./failure.js";
 import { patiently } from "./waiting.js";
 
 const MAX_FILE_BYTES = 10_000_000;
@@ -107,7 +107,7 @@ async function run() {
 			render();
 			const { predictions } = await patiently(
 				() => predictBatch(chunk.map(({ review }) => review), signal),
-				({ again }) => again,
+				passes,
 				signal,
 				(left) => setText("batch-wait", left ? `The API asks to wait: next try in ${left} s.` : ""),
 			);

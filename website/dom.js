@@ -22,10 +22,13 @@ export function element(tag, className, ...children) {
 
 /** The beginning of a review, as far as a list has room for it. */
 export function excerpt(review) {
-	const made = element("p", "excerpt", shortened(review));
+	const made = element("p", "excerpt", shortened(withBreaks(review, " ")));
 	made.dir = "auto";
 	return made;
 }
+
+/** Reviews of IMDb write a line break as a tag; `sign` takes its place where one is shown. */
+export const withBreaks = (text, sign) => text.replace(/<br\s*\/?>/gi, sign);
 
 export const shortened = (text) => (characters(text) > 100 ? `${[...text].slice(0, 100).join("")} …` : text);
 
@@ -43,8 +46,8 @@ export function stepByKeys(container, selector, arrive) {
 		const nodes = [...container.querySelectorAll(selector)];
 		const at = nodes.indexOf(event.target);
 		const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1 }[event.key];
-		// With these, the keys are the browser's own.
-		if (to === undefined || event.altKey || event.metaKey) return;
+		// Without any, and with these, the keys are the browser's own.
+		if (!nodes.length || to === undefined || event.altKey || event.metaKey) return;
 		event.preventDefault();
 		const next = nodes.at(to % nodes.length);
 		next.focus();

@@ -1,6 +1,6 @@
 // The review itself with the words marked that moved the verdict, and the parts that the model skipped.
 
-import { byId, element, NAMES, plural, setText, show, stepByKeys } from "./dom.js";
+import { byId, element, NAMES, plural, setText, show, stepByKeys, withBreaks } from "./dom.js";
 
 // By the share of the heaviest word's weight; weaker words stay unmarked.
 const STRENGTHS = [
@@ -20,7 +20,7 @@ const tip = byId("tip");
 export function showMarks(review, { words, spans, cut }) {
 	const signs = [...review];
 	const heaviest = Math.max(STRONG_WEIGHT, ...words.map(([, weight]) => Math.abs(weight)));
-	const piece = (from, to) => signs.slice(from, to).join("");
+	const piece = (from, to) => withBreaks(signs.slice(from, to).join(""), "\n");
 	const part = (from, to) => {
 		const nodes = [];
 		let at = from;
@@ -51,7 +51,8 @@ export function showMarks(review, { words, spans, cut }) {
 		note = `This review is longer than the model reads in order: it skipped ${skipped}, shown in grey. ${counted}`;
 	}
 	setText("cut-note", note);
-	hideTip();
+	text.scrollTop = 0;
+	settle();
 	const first = text.querySelector(".mark");
 	if (first) first.tabIndex = 0;
 	show("key", first);
@@ -80,7 +81,7 @@ function showTip(word) {
 	tip.textContent = word.dataset.tip;
 	show("tip", true);
 	tip.style.left = `${Math.min(word.offsetLeft, text.clientWidth - tip.offsetWidth)}px`;
-	tip.style.top = `${word.offsetTop - tip.offsetHeight}px`;
+	tip.style.top = `${word.offsetTop - text.scrollTop - tip.offsetHeight}px`;
 }
 
 const hideTip = () => show("tip", false);
@@ -100,14 +101,27 @@ onMark("focusin", (word) => {
 // The tip itself may be pointed at, too.
 text.parentNode.addEventListener("pointerout", ({ relatedTarget }) => {
 	if (relatedTarget === tip || relatedTarget?.matches(".mark")) return;
-	if (text.contains(document.activeElement)) showTip(document.activeElement);
-	else hideTip();
+	showTipOfFocus();
 });
 text.addEventListener("focusout", hideTip);
-addEventListener("resize", hideTip);
+text.addEventListener("scroll", showTipOfFocus);
+addEventListener("resize", settle);
+
+function showTipOfFocus() {
+	const word = text.querySelector(":focus");
+	if (word) showTip(word);
+	else hideTip();
+}
+
+/** A text that is too long for its place scrolls in it: the keys must get there, too. */
+function settle() {
+	hideTip();
+	// Both are rounded.
+	text.tabIndex = text.scrollHeight - text.clientHeight > 1 ? 0 : -1;
+}
 
 text.addEventListener("keydown", (event) => {
-	if (event.key !== "Enter" && event.key !== " ") return;
+	if ((event.key !== "Enter" && event.key !== " ") || event.target === text) return;
 	event.preventDefault();
 	showTip(event.target);
 });

@@ -19,7 +19,16 @@ from botocore import exceptions
 from botocore.config import Config
 
 from sentiment_api.aws_errors import code_of, refused
-from sentiment_api.errors import HttpError, ModelFailed, NotReady, Throttled, TimedOut
+from sentiment_api.errors import (
+    Broken,
+    HttpError,
+    ModelFailed,
+    NoModel,
+    NotReady,
+    Throttled,
+    TimedOut,
+    Waking,
+)
 from sentiment_api.verdict import verdict_on, verdicts_on
 
 ENDPOINT_NAME = os.environ["ENDPOINT_NAME"]
@@ -36,11 +45,16 @@ PAUSES_SECONDS = (0.2, 0.4, 0.8, 1.6)
 AWAKE_SECONDS = 300
 # Until torch and the model are loaded there are some of these pauses; the last is not longer than it must be.
 RETRY_WAKING_SECONDS = 5
+WAKING = "The model is waking up, which may take a minute."
+# Both wait for a deployment.
+RETRY_NO_MODEL_SECONDS = 30
+RETRY_BROKEN_SECONDS = 60
 # DescribeEndpoint has one request rate for the whole account.
 HEALTH_SECONDS = 5
 # The states in which an endpoint answers.
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
 SERVING = ("InService", "Updating", "SystemUpdating", "RollingBack")
+STARTING = ("Creating",)
 
 # Made once for all requests that an instance of the function answers. No retries by botocore, which knows
 # nothing of the time that is left.
@@ -52,8 +66,12 @@ client = boto3.client(
 )
 
 
-class Waking(NotReady):
+class Silent(Waking):
     """The endpoint was asked and said nothing yet: to ask at once again would only make another one wait."""
+
+
+class WorkerDied(ModelFailed):
+    """The model server's worker ended while it had the request; another one takes its place."""
 
 
 class Endpoint:
@@ -74,7 +92,7 @@ class Endpoint:
         return self._describe()
 
     def invoke(self, content: dict[str, Any]) -> bytes:
-        """One call. Raises Throttled, ModelFailed, NotReady or TimedOut."""
+        """One call. Raises Throttled, ModelFailed, TimedOut or a kind of NotReady."""
         try:
             answer = client.invoke_endpoint(
                 EndpointName=ENDPOINT_NAME,
@@ -95,7 +113,21 @@ class Endpoint:
         self._answered = self._clock()
         return body
 
-    def status(self) -> str:
+    def check(self) -> None:
+        """Raises a kind of NotReady unless SageMaker says that the endpoint serves. Wakes nothing."""
+        status = self._status()
+        if status in STARTING:
+            raise _waking(
+                "The model is being started, which takes a few minutes.", f"the endpoint is {status}"
+            )
+        if status not in SERVING:
+            raise Broken(
+                "The model is broken: it cannot be started.",
+                retry_after=RETRY_BROKEN_SECONDS,
+                detail=f"the endpoint is {status}",
+            )
+
+    def _status(self) -> str:
         """The endpoint's state in SageMaker, at most HEALTH_SECONDS old. Raises NotReady or Throttled."""
         now = self._clock()
         if self._looked is None or now - self._looked[0] >= HEALTH_SECONDS:
@@ -103,7 +135,9 @@ class Endpoint:
                 found = _sagemaker().describe_endpoint(EndpointName=ENDPOINT_NAME)
             except exceptions.ClientError as error:
                 if code_of(error) == "ValidationException":
-                    raise _not_ready(str(error)) from error
+                    raise NoModel(
+                        "There is no model yet.", retry_after=RETRY_NO_MODEL_SECONDS, detail=str(error)
+                    ) from error
                 raise refused(error) from error
             except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
                 raise _not_ready(str(error)) from error
@@ -117,28 +151,38 @@ class Endpoint:
             # A container that says nothing within SageMaker's own limit is told apart by the message alone.
             if "timed out" in said:
                 return self._silent(said)
+            if "Worker died" in said:
+                return WorkerDied("The model failed on this review.", detail="the worker died")
             # What the container itself said follows, and might quote the review. It is in the endpoint's log.
             return ModelFailed("The model failed on this review.", detail=said.partition(" with message ")[0])
-        # A missing, an unfinished and a broken endpoint are ValidationErrors; the review has been checked.
-        if code in ("ValidationError", "ModelNotReadyException"):
-            return _not_ready(said)
+        if code == "ModelNotReadyException":
+            return _waking(WAKING, said)
+        if code == "ValidationError":
+            return self._why_absent(said)
         return refused(error)
+
+    def _why_absent(self, said: str) -> HttpError:
+        """InvokeEndpoint says one ValidationError of a missing, an unfinished and a broken endpoint."""
+        try:
+            self.check()
+        except NotReady as reason:
+            return reason
+        except HttpError as unknown:
+            return _not_ready(f"{said} ({unknown.detail})")
+        return _not_ready(said)
 
     def _silent(self, detail: str) -> HttpError:
         """An endpoint that slept is waking up; one that was awake took too long."""
         if self._answered is not None and self._clock() - self._answered < AWAKE_SECONDS:
             return TimedOut("The model did not answer in time.", detail=detail)
-        return Waking(
-            "The model is waking up, which may take a minute.",
-            retry_after=RETRY_WAKING_SECONDS,
-            detail=detail,
-        )
+        return Silent(WAKING, retry_after=RETRY_WAKING_SECONDS, detail=detail)
 
 
 class BoundEndpoint:
     """The endpoint within the time of one request: a sentiment_api.api.Model.
 
-    It is asked again while it is throttled or not ready and a whole call still fits.
+    It is asked again while it is throttled or not ready and a whole call still fits; and once more where its
+    worker died, since that may have been another's fault.
     """
 
     def __init__(self, endpoint: Endpoint, seconds_left: Callable[[], float]) -> None:
@@ -153,27 +197,33 @@ class BoundEndpoint:
         return self._endpoint.describe()
 
     def check(self) -> None:
-        status = self._endpoint.status()
-        if status not in SERVING:
-            raise _not_ready(f"the endpoint is {status}")
+        self._endpoint.check()
 
     def _explain(self, review: str) -> dict[str, Any]:
         return verdict_on(review, self._invoke({"review": review, "explain": True}))
 
     def _invoke(self, content: dict[str, Any]) -> bytes:
         pauses = iter(PAUSES_SECONDS)
+        died = False
         while True:
             if self._seconds_left() < CALL_SECONDS:
                 raise _not_ready("too little time was left to ask the endpoint")
             try:
                 return self._endpoint.invoke(content)
-            except Waking:
+            except (Silent, NoModel, Broken):
                 raise
-            except (Throttled, NotReady):
+            except (Throttled, NotReady, WorkerDied) as refusal:
+                if died and isinstance(refusal, WorkerDied):
+                    raise
+                died = died or isinstance(refusal, WorkerDied)
                 pause = next(pauses, 0) * random.uniform(0.5, 1)
                 if not pause or self._seconds_left() - pause < CALL_SECONDS:
                     raise
                 time.sleep(pause)
+
+
+def _waking(message: str, detail: str) -> Waking:
+    return Waking(message, retry_after=RETRY_WAKING_SECONDS, detail=detail)
 
 
 def _not_ready(detail: str) -> NotReady:

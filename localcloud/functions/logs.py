@@ -11,6 +11,7 @@ from localcloud.cloud import Cloud
 from localcloud.functions.configuration import Configuration
 from localcloud.functions.embedded_metrics import extract
 from localcloud.iam import role_may
+from localcloud.request_logs import keep_newest
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class FunctionLogs:
                 return
             now = int(time.time() * 1000)
             backend.put_log_events(group, stream, [{"timestamp": now, "message": line} for line in lines])
+            keep_newest(self._cloud, group, self._configuration.region)
         for line in lines:
             extract(self._cloud, line)
 

@@ -23,6 +23,8 @@ from localcloud.iam import NotAssumable, assume_for_service
 LAMBDA = "lambda.amazonaws.com"
 """What roles must trust."""
 IDLE_SECONDS = 600.0
+PROMPT_SECONDS = 0.05
+"""The log of an event that takes longer is written while it runs, that of any other at once."""
 MAX_AGE_SECONDS = 3000.0
 """A sandbox keeps the credentials that it began with, and those end."""
 
@@ -66,24 +68,34 @@ class Pool:
     def run(self, invocation: Invocation) -> tuple[Outcome, list[str]]:
         """Runs one event in a warm sandbox, or in a new one; returns how it ended and its log lines."""
         with self._sandbox() as (sandbox, cold):
+            began = time.monotonic()
             lines: list[str] = []
+            unwritten: list[str] = []
+
+            def flush() -> None:
+                self._logs.write(sandbox.log_stream, unwritten)
+                unwritten.clear()
 
             def write(new: list[str]) -> None:
                 lines.extend(new)
-                self._logs.write(sandbox.log_stream, new)
+                unwritten.extend(new)
+                if time.monotonic() - began > PROMPT_SECONDS:
+                    flush()
 
             if cold:
                 sandbox.initialise()
-                write([f"INIT_START {self._note}", *sandbox.read_lines(), *_init_report(sandbox)])
+                write([f"INIT_START {self._note}", *sandbox.read_lines(), *sandbox.init_report("init")])
+                cold = not sandbox.init_status
             write([f"START RequestId: {invocation.request_id} Version: $LATEST"])
             outcome = sandbox.invoke(invocation, write)
             write(
                 [f"END RequestId: {invocation.request_id}", self._report(invocation, outcome, cold, sandbox)]
             )
+            flush()
             return outcome, lines
 
     def close_idle(self, now: float) -> None:
-        """Ends sandboxes that have waited long enough for an event."""
+        """Ends sandboxes that have waited long enough for an event, and clears away those that have ended."""
         with self._lock:
             outdated = [sandbox for sandbox in self._idle if _outdated(sandbox, now)]
             self._idle = [sandbox for sandbox in self._idle if sandbox not in outdated]
@@ -106,12 +118,7 @@ class Pool:
 
     @contextlib.contextmanager
     def _sandbox(self) -> Iterator[tuple[Sandbox, bool]]:
-        with self._lock:
-            # The one used last: the others get the chance to become idle.
-            sandbox = self._idle.pop() if self._idle else None
-        if sandbox and _outdated(sandbox, time.monotonic()):
-            sandbox.close()
-            sandbox = None
+        sandbox = self._warm()
         cold = sandbox is None
         if sandbox is None:
             sandbox = Sandbox(self._cloud, self.configuration, self._code, self._credentials())
@@ -127,6 +134,15 @@ class Pool:
                     self._idle.append(sandbox)
             if not keep:
                 sandbox.close()
+
+    def _warm(self) -> Sandbox | None:
+        """The warm sandbox used last, so that the others may become idle; None where there is none."""
+        while True:
+            with self._lock:
+                sandbox = self._idle.pop() if self._idle else None
+            if sandbox is None or not _outdated(sandbox, time.monotonic()):
+                return sandbox
+            sandbox.close()
 
     def _credentials(self) -> dict[str, str]:
         """Those of the function's execution role."""
@@ -156,17 +172,9 @@ class Pool:
         return "\t".join(fields)
 
 
-def _init_report(sandbox: Sandbox) -> list[str]:
-    """Lambda's line on an initialisation that did not go well."""
-    if not sandbox.init_status:
-        return []
-    return [
-        f"INIT_REPORT Init Duration: {sandbox.init_ms:.2f} ms\tPhase: init\tStatus: {sandbox.init_status}"
-    ]
-
-
 def _outdated(sandbox: Sandbox, now: float) -> bool:
-    return now - sandbox.last_used > IDLE_SECONDS or now - sandbox.started > MAX_AGE_SECONDS
+    too_old = now - sandbox.last_used > IDLE_SECONDS or now - sandbox.started > MAX_AGE_SECONDS
+    return too_old or sandbox.has_ended()
 
 
 def _unpack(code: bytes, folder: Path) -> None:

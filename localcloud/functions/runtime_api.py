@@ -13,6 +13,8 @@ import threading
 from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
 
+from urllib3.util import wait_for_read
+
 from localcloud.containers.bounded_http import BoundedRequestHandler, RequestRefused
 from localcloud.peers import is_of_this_user
 
@@ -46,10 +48,11 @@ class Invocation:
 
     request_id: str
     payload: bytes
-    deadline_ms: int
     function_arn: str
     trace_id: str
     client_context: str | None = None
+    deadline_ms: int = 0
+    """Milliseconds since 1970; set when the event is handed to a runtime that is ready for it."""
 
     def headers(self) -> dict[str, str]:
         headers = {
@@ -70,6 +73,7 @@ class RuntimeApi:
     def __init__(self) -> None:
         self.reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._invocations: queue.SimpleQueue[Invocation | None] = queue.SimpleQueue()
+        self._waiting: socket.socket | None = None
         api = self
 
         class Handler(_Handler):
@@ -88,9 +92,17 @@ class RuntimeApi:
     def submit(self, invocation: Invocation) -> None:
         self._invocations.put(invocation)
 
-    def next_invocation(self) -> Invocation | None:
-        """Blocks until there is an event; None once the API is closed."""
-        return self._invocations.get()
+    def next_invocation(self, connection: socket.socket) -> Invocation | None:
+        """Blocks until there is an event for the runtime behind `connection`; None once the API is closed."""
+        self._waiting = connection
+        invocation = self._invocations.get()
+        self._waiting = None
+        return invocation
+
+    def lost_its_runtime(self) -> bool:
+        """Whether the runtime that waits for an event has hung up, as one does that was killed."""
+        waiting = self._waiting
+        return waiting is not None and wait_for_read(waiting, timeout=0)
 
     def close(self) -> None:
         self._invocations.put(None)
@@ -133,7 +145,7 @@ class _Handler(BoundedRequestHandler):
         if self.path != PREFIX + "invocation/next":
             return self._answer(404, b"{}")
         self.runtime_api.reports.put(Report(Kind.READY))
-        invocation = self.runtime_api.next_invocation()
+        invocation = self.runtime_api.next_invocation(self.connection)
         if invocation is None:
             self.close_connection = True
             return self._answer(410, b"{}")

@@ -1,12 +1,14 @@
 """A sandbox: a process in which the genuine runtime client runs a function, one event at a time."""
 
 import contextlib
+import dataclasses
 import json
 import math
 import os
 import queue
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +23,10 @@ from localcloud.listening import reachable
 from localcloud.untrusted import parse_json
 
 INIT_SECONDS = 10.0
-"""The initialisation phase; what it needs beyond that counts against the function's own time-out."""
+"""What the initialisation phase may take. One that takes longer or fails is begun again with the event, once,
+within the function's own time-out.
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib
+"""
 WATCH_SECONDS = 0.05
 """How often a running invocation's process, memory and output are looked at."""
 FIND_PROCESSES_SECONDS = 1.0
@@ -61,35 +66,47 @@ class Sandbox:
         self.init_status: str | None = None
         self._clock = clock
         self._configuration = configuration
-        self._processes = cloud.processes
+        self._cloud, self._code, self._credentials = cloud, code, credentials
         self._folder = Path(tempfile.mkdtemp(prefix="sandbox-", dir=code.parent))
-        self._init_error: Report | None = None
         self._output_path = self._folder / "output"
         self._output_path.touch()
         self._output = self._output_path.open("rb")
         self._unfinished_line = b""
-        self._runtime_api = RuntimeApi()
+        (self._folder / "tmp").mkdir()
         try:
-            self._process = cloud.processes.start(
-                f"function {configuration.name}",
-                [*REDIRECT, self._output_path, cloud.job_python, "-m", "awslambdaric", configuration.handler],
-                env=self._environment(cloud, code, credentials),
-                cwd=code,
-            )
+            self._start()
         except BaseException:
             self._remove()
             raise
-        self._memory = _Memory(self._process.pid, clock)
 
-    def _environment(self, cloud: Cloud, code: Path, credentials: Mapping[str, str]) -> dict[str, str]:
-        configuration = self._configuration
+    def _start(self) -> None:
+        configuration, python = self._configuration, self._cloud.job_python
+        self._runtime_api = RuntimeApi()
+        try:
+            self._process = self._cloud.processes.start(
+                f"function {configuration.name}",
+                [*REDIRECT, self._output_path, python, "-m", "awslambdaric", configuration.handler],
+                env=self._environment(),
+                cwd=self._code,
+            )
+        except BaseException:
+            self._runtime_api.close()
+            raise
+        self._memory = _Memory(self._process.pid, self._clock)
+
+    def _stop(self) -> None:
+        self._process.kill()
+        self._cloud.processes.discard(self._process)
+        self._runtime_api.close()
+
+    def _environment(self) -> dict[str, str]:
+        configuration, cloud, code = self._configuration, self._cloud, self._code
         temporary = self._folder / "tmp"
-        temporary.mkdir()
         return {
             "AWS_ENDPOINT_URL": cloud.url,
             "NO_PROXY": reachable(cloud.host),
             **configuration.environment,
-            **credentials,
+            **self._credentials,
             "_HANDLER": configuration.handler,
             "AWS_REGION": configuration.region,
             "AWS_DEFAULT_REGION": configuration.region,
@@ -113,29 +130,52 @@ class Sandbox:
 
     def initialise(self) -> None:
         """Waits for the runtime to import the handler's module, at most for the initialisation phase."""
-        report = self._wait(self.started + INIT_SECONDS)
-        self.init_ms = (self._clock() - self.started) * 1000
+        self._initialised(self.started, self.started + INIT_SECONDS)
+
+    def init_report(self, phase: str) -> list[str]:
+        """Lambda's line on an initialisation that did not go well."""
+        if not self.init_status:
+            return []
+        return [
+            f"INIT_REPORT Init Duration: {self.init_ms:.2f} ms\tPhase: {phase}\tStatus: {self.init_status}"
+        ]
+
+    def has_ended(self) -> bool:
+        """Whether an idle sandbox's process is gone: someone killed it, or it ended by itself."""
+        return self._process.poll() is not None or self._runtime_api.lost_its_runtime()
+
+    def _initialised(self, began: float, deadline: float) -> Report | None:
+        """The runtime's first report: that it is ready, or why not; None if it gave none."""
+        report = self._wait(deadline)
+        self.init_ms = (self._clock() - began) * 1000
         self._memory.find_processes(at_once=True)
+        self.init_status = None
         if report is None:
             self.init_status = "timeout" if self._process.poll() is None else "error"
         elif report.kind is Kind.INIT_ERROR:
             self.init_status = f"error\tError Type: {_error_type(report.body)}"
-            self._init_error = report
-            self.alive = False
+        return report
 
     def invoke(self, invocation: Invocation, log: Callable[[list[str]], None]) -> Outcome:
         """Runs one event. `log` gets what the function prints, line by line, while it runs.
 
-        After a time-out, a crash, or too much memory the sandbox is dead, as in Lambda.
+        The function's time begins when it has been initialised. After a time-out, a crash, or too much memory
+        the sandbox is dead, as in Lambda.
         """
         configuration = self._configuration
         began = self._clock()
+        deadline = began + configuration.timeout
         self._memory.restart()
-        if self._init_error:
-            log(self.read_lines(last=True))
-            return self._outcome(began, self._init_error.body, _error_type(self._init_error.body), "error")
-        self._runtime_api.submit(invocation)
-        report = self._wait(began + configuration.timeout, invocation.request_id, log)
+        report: Report | None = Report(Kind.READY)
+        if self.init_status:
+            self._stop()
+            self._start()
+            report = self._initialised(began, deadline)
+            log([*self.read_lines(), *self.init_report("invoke")])
+        if report is not None and report.kind is Kind.READY:
+            ends = time.time() + deadline - self._clock()
+            self._runtime_api.submit(dataclasses.replace(invocation, deadline_ms=int(ends * 1000)))
+            report = self._wait(deadline, invocation.request_id, log)
         memory_exceeded = self._memory.sample() > configuration.memory_mb
         if report is None or memory_exceeded:
             exited = self._process.poll() is not None
@@ -163,7 +203,6 @@ class Sandbox:
             case Kind.ERROR:
                 return self._outcome(began, report.body, _error_type(report.body))
             case Kind.INIT_ERROR:
-                # Import took longer than the initialisation phase, then failed.
                 self.alive = False
                 return self._outcome(began, report.body, _error_type(report.body), "error")
             case _:
@@ -185,12 +224,10 @@ class Sandbox:
 
     def close(self) -> None:
         self.alive = False
-        self._process.kill()
-        self._processes.discard(self._process)
+        self._stop()
         self._remove()
 
     def _remove(self) -> None:
-        self._runtime_api.close()
         self._output.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -237,6 +274,36 @@ class Sandbox:
             self._output.seek(0)
 
 
+class _Family:
+    """Who descends from whom. Finding out takes milliseconds, so all sandboxes share what one has found."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._looked = -math.inf
+        self._children: dict[int, list[psutil.Process]] = {}
+
+    def of(self, ancestor: int, at_once: bool) -> list[psutil.Process]:
+        """All descendants of a process; as of now if `at_once`, else they may be seen a second late."""
+        with self._lock:
+            if at_once or time.monotonic() - self._looked >= FIND_PROCESSES_SECONDS:
+                self._look()
+            found, left = [], [ancestor]
+            while left:
+                children = self._children.get(left.pop(), [])
+                found += children
+                left += [child.pid for child in children]
+            return found
+
+    def _look(self) -> None:
+        self._looked = time.monotonic()
+        self._children = {}
+        for process in psutil.process_iter(["ppid"]):
+            self._children.setdefault(process.info["ppid"], []).append(process)
+
+
+_family = _Family()
+
+
 class _Memory:
     """Resident memory of a sandbox's processes, in MB. Sampled: a peak between two looks goes unseen."""
 
@@ -253,12 +320,11 @@ class _Memory:
         self.sample()
 
     def find_processes(self, at_once: bool = False) -> None:
-        """Looks for the runtime and its children, once a second: it takes milliseconds."""
+        """Looks for the runtime and its children, once a second."""
         if not at_once and self._clock() - self._looked < FIND_PROCESSES_SECONDS:
             return
         self._looked = self._clock()
-        with contextlib.suppress(psutil.NoSuchProcess):
-            self._members = psutil.Process(self._guardian).children(recursive=True)
+        self._members = _family.of(self._guardian, at_once)
 
     def sample(self) -> float:
         """Looks now; returns the peak so far."""

@@ -31,6 +31,10 @@ MAX_REQUEST_BYTES = 6 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
 UNRESERVED_CONCURRENCY = 10
 """An account's quota: AWS gives a new account 10, and more would not run well on one machine."""
+PLACE_SECONDS = 0.05
+"""How long an event waits for a place among those that run. AWS refuses at once, and has a machine for each.
+Here they share the processors with the refusals, and a place is soon free again.
+"""
 LOG_TAIL_BYTES = 4096
 TIDY_SECONDS = 1.0
 
@@ -80,6 +84,7 @@ class FunctionsService:
         self._lock = threading.Lock()
         self._pools: dict[str, Pool] = {}
         self._busy: Counter[str] = Counter()
+        self._freed: dict[str, threading.Condition] = {}
         self._events = EventQueue(self._run_event, retry_seconds)
         self._closing = threading.Event()
         threading.Thread(target=self._tidy, daemon=True).start()
@@ -219,7 +224,6 @@ class FunctionsService:
             invocation = Invocation(
                 request_id=request_id,
                 payload=payload,
-                deadline_ms=int((time.time() + configuration.timeout) * 1000),
                 function_arn=configuration.arn,
                 trace_id=_trace_id(),
                 client_context=client_context,
@@ -242,7 +246,8 @@ class FunctionsService:
         owner = "" if reserved is None else configuration.arn
         limit = UNRESERVED_CONCURRENCY if reserved is None else int(reserved)
         with self._lock:
-            if self._busy[owner] >= limit:
+            freed = self._freed.setdefault(owner, threading.Condition(self._lock))
+            if not freed.wait_for(lambda: self._busy[owner] < limit, PLACE_SECONDS if limit else 0):
                 self._measure(configuration, Throttles=(1, "Count"))
                 scope = "Reserved" if owner else ""
                 reason = f"{scope}{'Function' if owner else ''}ConcurrentInvocationLimitExceeded"
@@ -253,6 +258,7 @@ class FunctionsService:
         finally:
             with self._lock:
                 self._busy[owner] -= 1
+                freed.notify()
 
     def _measure(self, configuration: Configuration, **values: tuple[float, str]) -> None:
         metrics.record(self._cloud, "AWS/Lambda", {"FunctionName": configuration.name}, values)

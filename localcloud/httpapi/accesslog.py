@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from localcloud.cloud import Cloud
+from localcloud.request_logs import keep_newest
 
 log = logging.getLogger(__name__)
 
@@ -41,3 +42,4 @@ def write(cloud: Cloud, stage: Any, api_id: str, values: Mapping[str, Any]) -> N
     stream = hashlib.md5(f"{api_id}/{stage.name}".encode(), usedforsecurity=False).hexdigest()
     backend.ensure_log_stream(found["name"], stream)
     backend.put_log_events(found["name"], stream, [{"timestamp": int(time.time() * 1000), "message": line}])
+    keep_newest(cloud, found["name"], found["region"])

@@ -31,12 +31,14 @@ MAX_PAYLOAD_BYTES = 10 * 1024 * 1024
 MAX_HEAD_BYTES = 10_240
 """Of request line and header values together ("Quotas for configuring and running an HTTP API")."""
 INTEGRATION_TIMEOUT_SECONDS = 30.0
-CONCURRENT_INTEGRATIONS = 64
+CONCURRENT_INTEGRATIONS = 256
 LAMBDA_REFUSALS = {413: (413, "Request Entity Too Large"), 429: (503, "Service Unavailable")}
 """What clients see when Lambda itself refuses an invocation; anything else is an internal error.
 
 AWS documents neither these nor 503 for an integration that takes too long; they are what its users report.
 """
+RETRY_SECONDS = "2"
+"""API Gateway does not say how long to wait; whoever is refused here should, for the sake of the others."""
 
 
 class GatewayError(Exception):
@@ -111,6 +113,8 @@ class HttpApiService:
         except GatewayError as error:
             exchange.error = error
             response = _message(error.status, error.message)
+            if error.status in (429, 503):
+                response.headers["Retry-After"] = RETRY_SECONDS
             if error.reason:
                 log.warning("%s %s: %s", request.method, request.path, error.reason)
         if cors:

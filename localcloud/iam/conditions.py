@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_con
 """
 
 import base64
+import functools
 import ipaddress
 import operator
 import re
@@ -32,6 +33,7 @@ def as_list(value: object) -> list:
     return value if isinstance(value, list) else [value]
 
 
+@functools.lru_cache(maxsize=4096)
 def matches(pattern: str, text: str, *, ignore_case: bool = False) -> bool:
     """IAM's wildcards: * is any run of characters, ? any one; brackets have no meaning."""
     flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)

@@ -3,11 +3,12 @@
 import random
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from localcloud.cloud import Cloud
 from localcloud.sagemaker.errors import ApiError, JobFailed
-from localcloud.sagemaker.hosting import INVOCATION_SECONDS, ModelServer, instance_id
+from localcloud.sagemaker.hosting import INVOCATION_SECONDS, Answer, ModelServer, NotReady, instance_id
 from localcloud.sagemaker.models import EndpointConfigs, Models
 from localcloud.sagemaker.records import Record, Table, select
 from localcloud.sagemaker.validation import require_supported
@@ -17,6 +18,8 @@ SERVERLESS_START_SECONDS = 180
 """What a serverless container has for download, start and first ping."""
 INSTANCE_START_SECONDS = 600
 """ContainerStartupHealthCheckTimeoutInSeconds unless the configuration says otherwise."""
+MAX_RUNNING_INSTANCES = 2
+"""Two processes stand in for any number of instances: one may end, and the endpoint still answers."""
 IN_PROGRESS = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 
@@ -34,14 +37,17 @@ class Variant:
         self.serverless: dict | None = config.get("ServerlessConfig")
         container, role = models.container(config["ModelName"])
         self.image: str = container["Image"]
-        self.server = ModelServer(
-            cloud,
-            f"endpoint {endpoint} {self.name}",
-            container,
-            role,
-            f"{LOG_GROUP}/{endpoint}",
-            f"{self.name}/{instance_id()}",
-        )
+        self._servers = [
+            ModelServer(
+                cloud,
+                f"endpoint {endpoint} {self.name}",
+                container,
+                role,
+                f"{LOG_GROUP}/{endpoint}",
+                f"{self.name}/{instance_id()}",
+            )
+            for _ in range(min(config.get("InitialInstanceCount", 1), MAX_RUNNING_INSTANCES))
+        ]
         self._slots = threading.Semaphore(self.serverless["MaxConcurrency"]) if self.serverless else None
 
     def start(self) -> None:
@@ -51,12 +57,31 @@ class Variant:
         else:
             seconds = self.config.get("ContainerStartupHealthCheckTimeoutInSeconds", INSTANCE_START_SECONDS)
         try:
-            self.server.start(seconds)
+            with ThreadPoolExecutor(len(self._servers)) as pool:
+                for _ in pool.map(lambda server: server.start(seconds), self._servers):
+                    pass
         except JobFailed as failure:
             raise JobFailed(
                 f"The primary container for production variant {self.name} did not pass the ping health "
                 f"check. Please check CloudWatch logs for this endpoint. ({failure}.)"
             ) from failure
+
+    def stop(self) -> None:
+        for server in self._servers:
+            server.stop()
+
+    def invoke(self, body: bytes, headers: dict[str, str]) -> Answer:
+        """Passes a request to one of the containers: an idle one if there is any, and only to one that lives.
+
+        Raises NotReady if none lives, and TooSlow or Died.
+        """
+        for server in sorted(self._servers, key=lambda server: (server.busy, random.random())):
+            try:
+                if server.ready:
+                    return server.invoke(body, headers)
+            except NotReady:
+                continue  # it ended a moment ago, and was not asked
+        raise NotReady("the container is starting")
 
     @contextmanager
     def slot(self) -> Iterator[None]:
@@ -127,7 +152,7 @@ class Deployment:
             self._retired = True
             self._changed.wait_for(lambda: self._in_flight == 0, drain_seconds)
         for variant in self.variants:
-            variant.server.stop()
+            variant.stop()
 
 
 class Endpoints:

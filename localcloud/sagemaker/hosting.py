@@ -1,13 +1,17 @@
-"""A model server: one container that holds a model and answers /ping and /invocations."""
+"""A model server: one container that holds a model and answers /ping and, one at a time, /invocations."""
 
+import contextlib
 import http.client
 import logging
 import secrets
 import shutil
 import signal
+import subprocess
 import threading
 import time
 from dataclasses import dataclass
+
+from urllib3.util import wait_for_read
 
 from localcloud.cloud import Cloud
 from localcloud.processes import Process
@@ -24,16 +28,27 @@ INVOCATION_SECONDS = 60
 PING_SECONDS = 2
 """How long it may take to answer /ping."""
 POLL_SECONDS = 0.05
+ENDING_SECONDS = 1.0
+CRASH_LOOP_SECONDS = 5.0
 RESTART_SECONDS = 1.0
+"""The pause before a container is started again that was and did not live for CRASH_LOOP_SECONDS."""
 FORWARDED = ("Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes", "X-Amzn-SageMaker-Inference-Id")
 
 
 class NotAnswered(Exception):
-    """The container gave no HTTP answer: it took too long, or is gone."""
+    """The container gave no HTTP answer."""
 
 
 class TooSlow(NotAnswered):
     """The container took too long."""
+
+
+class NotReady(NotAnswered):
+    """The container has not been asked: it is starting, or gone and about to be started again."""
+
+
+class Died(NotAnswered):
+    """The container ended, or hung up, while it had the request."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +76,23 @@ class ModelServer:
         self._stopping = threading.Event()
         self._process: Process | None = None
         self._logs: LogStream | None = None
-        self._port = 0
+        self._ready = threading.Event()
+        # Its requests queue here, not in the container: when that ends, it takes no more than one with it.
+        self._turn = threading.Lock()
+        self._connection = http.client.HTTPConnection("127.0.0.1")
+
+    @property
+    def ready(self) -> bool:
+        """Whether the container answered /ping and has not ended since."""
+        return self._ready.is_set()
+
+    def wait_until_ready(self, seconds: float) -> None:
+        """Waits for a container that is being started again, at most so many seconds."""
+        self._ready.wait(seconds)
+
+    @property
+    def busy(self) -> bool:
+        return self._turn.locked()
 
     def start(self, within: float, extra_env: dict[str, str] | None = None) -> None:
         """Downloads the model, starts the container and waits until it answers /ping.
@@ -81,7 +112,7 @@ class ModelServer:
             "SAGEMAKER_BIND_TO_PORT": "0",
             "LOCALCLOUD_PORT_FILE": str(self._port_file),
         }
-        self._logs = LogStream(self._cloud, self._role, self._log_group, self._log_stream)
+        self._logs = LogStream(self._cloud, self._role, self._log_group, self._log_stream, newest_only=True)
         self._launch()
         self._wait_until_healthy()
         threading.Thread(target=self._keep_alive, daemon=True, name=f"keep {self._name}").start()
@@ -92,20 +123,47 @@ class ModelServer:
             self._cloud.processes.discard(self._process)
         if self._logs:
             self._logs.close()
+        with self._turn:
+            self._connection.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def invoke(self, body: bytes, headers: dict[str, str], seconds: float = INVOCATION_SECONDS) -> Answer:
-        """Passes a request to the container. Raises NotAnswered when it does not answer within `seconds`."""
+        """Passes a request to the container; `seconds` is for waiting and answering together.
+
+        Raises NotReady, TooSlow or Died.
+        """
         chosen = {name: value for name, value in headers.items() if name in FORWARDED and value}
+        deadline = time.monotonic() + seconds
+        if not self._turn.acquire(timeout=seconds):
+            raise TooSlow(f"no answer within {seconds:g} seconds")
+        process = self._process
         try:
-            return self._request("POST", "/invocations", body, chosen, seconds)
+            if not self.ready:
+                raise NotReady("the container is starting")
+            left = max(0.001, deadline - time.monotonic())
+            return self._exchange(self._connection, "POST", "/invocations", body, chosen, left)
         except TooSlow:
             # As SageMaker's model servers do with a worker that hangs: end it, and start another.
             self._process.send_signal(signal.SIGKILL)
+            self._ready.clear()
             raise
+        except Died:
+            self._ready.clear()
+            self._set_ready_if_it_lives(process)
+            raise
+        finally:
+            self._turn.release()
+
+    def _set_ready_if_it_lives(self, process: Process) -> None:
+        """A container that ends goes on accepting connections for a moment after it has hung up."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(ENDING_SECONDS)
+            return
+        self._ready.set()
 
     def _launch(self) -> None:
         self._port_file.unlink(missing_ok=True)
+        self._launched = time.monotonic()
         self._process = container.start(self._cloud, self._name, "inference.py", self._env)
         threading.Thread(target=self._pass_on_log, args=(self._process,), daemon=True).start()
 
@@ -122,38 +180,70 @@ class ModelServer:
             if self._stopping.is_set():
                 raise JobFailed("The container was stopped")
             if self._healthy():
+                self._ready.set()
                 return
             time.sleep(POLL_SECONDS)
         raise JobFailed("The container did not answer the ping health check in time")
 
     def _healthy(self) -> bool:
         try:
-            self._port = int(self._port_file.read_text())
-            return self._request("GET", "/ping", b"", {}, PING_SECONDS).status == 200
-        except (FileNotFoundError, NotAnswered):
+            port = int(self._port_file.read_text())
+        except FileNotFoundError:
             return False
-
-    def _request(
-        self, method: str, path: str, body: bytes, headers: dict[str, str], seconds: float
-    ) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=seconds)
+        connection = http.client.HTTPConnection("127.0.0.1", port)
         try:
+            if self._exchange(connection, "GET", "/ping", b"", {}, PING_SECONDS).status != 200:
+                return False
+        except NotAnswered:
+            return False
+        finally:
+            connection.close()
+        with self._turn:
+            self._connection.close()
+            self._connection = http.client.HTTPConnection("127.0.0.1", port)
+        return True
+
+    def _exchange(
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        body: bytes,
+        headers: dict[str, str],
+        seconds: float,
+    ) -> Answer:
+        """One request on a connection that is opened when needed and left open for the next."""
+        try:
+            if connection.sock is not None and wait_for_read(connection.sock, timeout=0):
+                connection.close()  # the container has ended since the last request
+            if connection.sock is None:
+                connection.timeout = seconds
+                connection.connect()
+        except OSError as error:
+            raise NotReady(f"{type(error).__name__}: {error}") from error
+        try:
+            connection.sock.settimeout(seconds)
             connection.request(method, path, body, headers)
             response = connection.getresponse()
             return Answer(response.status, dict(response.getheaders()), response.read())
         except TimeoutError as error:
+            connection.close()
             raise TooSlow(f"no answer within {seconds:g} seconds") from error
         except (OSError, http.client.HTTPException) as error:
-            raise NotAnswered(f"{type(error).__name__}: {error}") from error
-        finally:
             connection.close()
+            raise Died(f"{type(error).__name__}: {error}") from error
 
     def _keep_alive(self) -> None:
         """Starts the container again when it ends by itself, as SageMaker does."""
+        pause = 0.0
         while True:
             code = self._process.wait()
-            if self._stopping.wait(RESTART_SECONDS):
+            self._ready.clear()
+            if time.monotonic() - self._launched > CRASH_LOOP_SECONDS:
+                pause = 0.0
+            if self._stopping.wait(pause):
                 return
+            pause = RESTART_SECONDS
             self._logs.write(f"The container exited with status {code}; it is started again.")
             self._cloud.processes.discard(self._process)
             self._deadline = time.monotonic() + INVOCATION_SECONDS
@@ -165,6 +255,7 @@ class ModelServer:
                 self._wait_until_healthy()
             except JobFailed as failure:
                 log.warning("%s: %s", self._name, failure)
+                self._process.send_signal(signal.SIGKILL)
             except RuntimeError:
                 return  # localcloud itself is stopping
 

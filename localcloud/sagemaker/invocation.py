@@ -11,7 +11,7 @@ from localcloud import metrics
 from localcloud.cloud import Cloud
 from localcloud.front import Request
 from localcloud.sagemaker.endpoints import LOG_GROUP, Endpoints, Throttled, Variant
-from localcloud.sagemaker.hosting import FORWARDED, Answer, NotAnswered
+from localcloud.sagemaker.hosting import FORWARDED, Answer, Died, NotReady, TooSlow
 
 PATH = re.compile(r"/endpoints/([^/]+)/(invocations|async-invocations|invocations-response-stream)")
 MAX_PAYLOAD = 25 * 1024 * 1024
@@ -64,9 +64,18 @@ class Invocation:
         headers = {header: request.headers.get(header, "") for header in FORWARDED}
         began = time.monotonic()
         try:
-            answer = variant.server.invoke(body, headers)
-            self._measure(name, variant, answer.status, time.monotonic() - began)
-        except NotAnswered as error:
+            answer = variant.invoke(body, headers)
+        except NotReady as error:
+            self._measure(name, variant, 503, time.monotonic() - began)
+            if variant.serverless:
+                return _error(429, "ModelNotReadyException", f"Endpoint {name} is not ready: {error}.")
+            return _error(503, "ServiceUnavailable", f"The containers of endpoint {name} are starting.")
+        except Died:
+            self._measure(name, variant, 500, time.monotonic() - began)
+            # In the words of TorchServe, the server in AWS's images.
+            died = {"code": 500, "type": "InternalServerException", "message": "Worker died."}
+            return self._model_error(name, 500, json.dumps(died))
+        except TooSlow as error:
             self._measure(name, variant, 504, time.monotonic() - began)
             message = (
                 "Your invocation timed out while waiting for a response from container primary. Review "
@@ -74,6 +83,7 @@ class Invocation:
                 f"again. ({error})"
             )
             return self._model_error(name, 0, message)
+        self._measure(name, variant, answer.status, time.monotonic() - began)
         if answer.status >= 400:
             return self._model_error(name, answer.status, answer.body.decode(errors="replace"))
         if len(answer.body) > limit:

@@ -9,19 +9,28 @@ from collections.abc import Iterator
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.cloud import Cloud
+from localcloud.request_logs import keep_newest
 
 log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.25
+SERVING_FLUSH_SECONDS = 1.0
+"""Nobody waits for a line of a server's, and it writes one for each request."""
 BATCH_EVENTS = 1000
 EVENT_CHARACTERS = 60_000
 """A longer line is cut: an event may have 256 KB, and a character up to four bytes."""
 
 
 class LogStream:
-    """One log stream, written in the background as `role_arn`; `close()` writes what is left."""
+    """One log stream, written in the background as `role_arn`; `close()` writes what is left.
 
-    def __init__(self, cloud: Cloud, role_arn: str | None, group: str, stream: str):
+    `newest_only` is for what writes for as long as it is asked: of its log group the newest events are kept.
+    """
+
+    def __init__(
+        self, cloud: Cloud, role_arn: str | None, group: str, stream: str, newest_only: bool = False
+    ):
+        self._newest_only = newest_only
         self._cloud, self._role_arn = cloud, role_arn
         self.group, self.stream = group, stream
         self._pending: list[dict] = []
@@ -49,7 +58,8 @@ class LogStream:
             ):
                 with contextlib.suppress(client.exceptions.ResourceAlreadyExistsException):
                     create(**names)
-            while not self._closed.wait(FLUSH_SECONDS):
+            pause = SERVING_FLUSH_SECONDS if self._newest_only else FLUSH_SECONDS
+            while not self._closed.wait(pause):
                 self._flush(client)
             self._flush(client)
         except (BotoCoreError, ClientError) as error:
@@ -61,6 +71,8 @@ class LogStream:
             pending, self._pending = self._pending, []
         for batch in _batches(pending):
             client.put_log_events(logGroupName=self.group, logStreamName=self.stream, logEvents=batch)
+        if pending and self._newest_only:
+            keep_newest(self._cloud, self.group)
 
 
 def _batches(events: list[dict]) -> Iterator[list[dict]]:

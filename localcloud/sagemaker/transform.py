@@ -216,6 +216,7 @@ class TransformRun:
             if self._stop_requested.is_set():
                 raise Stopped
             seconds = client.get("InvocationsTimeoutInSeconds", DEFAULT_TIMEOUT_SECONDS)
+            self._server.wait_until_ready(seconds)
             try:
                 answer = self._server.invoke(body, headers, seconds)
             except NotAnswered as error:

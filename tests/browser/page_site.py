@@ -81,8 +81,14 @@ def judged(reviews: list[str]) -> Reply:
     return Reply(200, {"model": "lstm-7f3a", "predictions": rows})
 
 
-def contract_error(status: int, message: str, retry_after: str | None = None, request_id: str = "x") -> Reply:
-    body = {"error": {"code": "some_code", "message": message, "requestId": request_id}}
+def contract_error(
+    status: int,
+    message: str,
+    retry_after: str | None = None,
+    request_id: str = "x",
+    code: str = "some_code",
+) -> Reply:
+    body = {"error": {"code": code, "message": message, "requestId": request_id}}
     return Reply(status, body, {} if retry_after is None else {"retry-after": retry_after})
 
 

@@ -215,13 +215,24 @@ def test_what_a_screen_reader_gets_to_read(site: Site, page: Page, state):
 
 
 def test_motion_is_reduced_for_those_who_ask(site, page):
-    site.answer = lambda review: contract_error(503, "Waking.", "100")
+    site.answer = lambda review: contract_error(503, "Waking.", "100", code="waking")
     page.goto(site.url)
     judge(page)
     animation = "getComputedStyle(document.querySelector('.waiting'), '::before').animationName"
     assert page.evaluate(animation) == "sweep"
     page.emulate_media(reduced_motion="reduce")
     assert page.evaluate(animation) == "none"
+
+
+def test_in_forced_colours_only_the_chosen_tab_has_a_line_under_it(site, browser):
+    context = browser.new_context(forced_colors="active")
+    page = context.new_page()
+    page.goto(site.url)
+    lines = "tabs => tabs.map((tab) => parseFloat(getComputedStyle(tab).borderBottomWidth) > 0)"
+    assert page.locator("[role=tab]").evaluate_all(lines) == [True, False, False]
+    page.get_by_role("tab", name="Many").click()
+    assert page.locator("[role=tab]").evaluate_all(lines) == [False, True, False]
+    context.close()
 
 
 def test_on_paper_there_are_the_review_and_its_verdict_but_no_controls(site, page):
@@ -244,7 +255,7 @@ def test_on_paper_a_table_of_verdicts_keeps_its_heads(site, page):
 
 
 def test_nothing_jumps_when_the_waiting_begins(site, page):
-    site.answer = lambda review: contract_error(503, "Waking.", "100")
+    site.answer = lambda review: contract_error(503, "Waking.", "100", code="waking")
     page.goto(site.url)
     examples = page.locator("#examples")
     before = examples.bounding_box()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 
 import pytest
@@ -35,13 +36,8 @@ def test_each_error_of_the_contract_is_told_as_what_it_is(site: Site, page: Page
         (429, "Slow down.", "soon", ["Too many reviews at once"]),
         (500, "Oh dear.", None, ["Something broke on the server", "Oh dear."]),
         (502, "No verdict.", None, ["The model failed on this review"]),
-        (
-            503,
-            "Creating.",
-            None,
-            ["The model is not ready", "waking up", "Creating."],
-        ),
-        (503, "Creating.", "600", ["The model is not ready", "Try again in 10 minutes."]),
+        (503, "Away.", None, ["The model is not ready", "Something that it needs is away.", "Away."]),
+        (503, "Away.", "600", ["The model is not ready", "Try again in 10 minutes."]),
         (504, "Not in time.", None, ["The model took too long"]),
         (418, "Teapot.", None, ["The API answered with status 418", "Teapot."]),
     ]
@@ -54,11 +50,30 @@ def test_each_error_of_the_contract_is_told_as_what_it_is(site: Site, page: Page
         expect_no_verdict(page, f"Request lambda-{number}", *said)
 
 
+def test_no_model_an_overloaded_and_a_broken_one_are_told_apart_and_not_waited_for_as_if_waking(site, page):
+    states = {
+        "no_model": ("There is no model yet", "One has to be trained and deployed"),
+        "overloaded": ("The API is overloaded", "It had no room for this review."),
+        "broken": ("The model is broken", "until someone repairs it"),
+        "not_ready": ("The model is not ready", "Something that it needs is away."),
+    }
+    page.goto(site.url)
+    for code, said in states.items():
+        site.answer = lambda review, code=code: contract_error(503, "Why.", "5", f"id-{code}", code)
+        site.reviews.clear()
+        judge(page)
+        expect_no_verdict(page, f"Request id-{code}", "Reason: Why.", *said)
+        expect(page.locator("#answer")).not_to_contain_text("waking up")
+        expect(page.locator("#retry")).to_have_text(re.compile("Try again in . s"))
+        assert len(site.reviews) == 1
+
+
 def test_errors_that_are_not_the_contracts_are_told_too(site, page):
     replies = [
         (Reply(429, {"message": "Too Many Requests"}), ["Too many reviews at once", "Too Many Requests"]),
         (Reply(413, {"message": "Request Entity Too Large"}), ["too long", "Request Entity Too Large"]),
         (Reply(404, {"message": "Not Found"}), ["The API does not know this request", "Not Found"]),
+        (Reply(503, {"message": "Service Unavailable"}), ["The API is overloaded", "Service Unavailable"]),
         (Reply(502, "<html><h1>Bad gateway</h1></html>"), ["The model failed on this review"]),
         (Reply(500, '"just a string"'), ["Something broke on the server"]),
         (Reply(503, {"error": {"message": ["not", "text"], "requestId": 7}}), ["The model is not ready"]),
@@ -232,7 +247,7 @@ def test_without_javascript_the_page_says_what_it_needs(site, browser):
 
 def test_a_waking_model_is_asked_again_while_the_person_waits(site, page):
     site.answer = lambda review: (
-        contract_error(503, "Waking.", "5") if len(site.reviews) < 3 else verdict(0.2)
+        contract_error(503, "Waking.", "5", code="waking") if len(site.reviews) < 3 else verdict(0.2)
     )
     stop_the_clock(page)
     page.goto(site.url)
@@ -252,7 +267,7 @@ def test_a_waking_model_is_asked_again_while_the_person_waits(site, page):
 
 
 def test_waiting_for_a_waking_model_can_be_cancelled(site, page):
-    site.answer = lambda review: contract_error(503, "Waking.", "5")
+    site.answer = lambda review: contract_error(503, "Waking.", "5", code="waking")
     stop_the_clock(page)
     page.goto(site.url)
     judge(page)
@@ -265,13 +280,13 @@ def test_waiting_for_a_waking_model_can_be_cancelled(site, page):
 
 
 def test_waiting_for_a_waking_model_ends(site, page):
-    site.answer = lambda review: contract_error(503, "Waking.", "100")
+    site.answer = lambda review: contract_error(503, "Waking.", "100", code="waking")
     stop_the_clock(page)
     page.goto(site.url)
     judge(page)
     expect(page.locator("#countdown")).to_have_text("Next try in 100 seconds.")
     page.clock.run_for(100_000)
-    expect_no_verdict(page, "The model is not ready", "Try again in 2 minutes.")
+    expect_no_verdict(page, "The model is still waking up", "Try again in 2 minutes.")
     assert len(site.reviews) == 2
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from axe import axe_finds
 from page_site import Site, verdict
 from playwright.sync_api import Page, expect
 
@@ -92,6 +93,39 @@ def test_a_long_review_is_marked_throughout_and_shows_what_was_skipped(site, pag
         "it skipped 200 words, shown in grey. There, only words"
     )
     assert page.locator("#marked [tabindex='0']").count() == 1
+
+
+def test_a_long_review_scrolls_in_its_place_and_the_vote_stays_near(site, page):
+    review = "A film. " * 2_499 + "Dreadful"
+    site.answer = lambda review: verdict(0.2, [["Dreadful", -2.0]], review=review)
+    page.goto(site.url)
+    judge(page, review)
+    text = page.locator("#marked")
+    assert page.locator("#answer").bounding_box()["height"] < 2 * page.viewport_size["height"]
+    text.focus()
+    page.keyboard.press("PageDown")
+    expect(text).not_to_have_js_property("scrollTop", 0)
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#marked .mark")).to_be_focused()
+    expect(page.locator("#marked .mark")).to_be_in_viewport()
+    expect(page.locator("#tip")).to_be_in_viewport()
+    assert axe_finds(page) == []
+    judge(page, "Short")
+    expect(text).to_have_attribute("tabindex", "-1")
+    page.emulate_media(media="print")
+    assert text.evaluate("it => it.scrollHeight - it.clientHeight <= 1")
+
+
+def test_the_line_breaks_of_imdb_are_line_breaks(site, page):
+    review = "Good.<br /><br />The end is dull.<BR>"
+    site.answer = lambda review: verdict(0.7, [["Good", 1.5], ["dull", -1.2]], review=review)
+    page.goto(site.url)
+    judge(page, review)
+    expect(page.locator("#marked")).to_have_text("Good.\n\nThe end is dull.", use_inner_text=True)
+    expect(page.locator("#marked .mark")).to_have_text(["Good", "dull"])
+    expect(page.get_by_label("Your review")).to_have_value(review)
+    page.get_by_role("tab", name="History").click()
+    expect(page.locator("#past-list .excerpt")).to_have_text("Good. The end is dull.")
 
 
 def test_a_review_that_the_model_did_not_read_to_its_end(site, page):

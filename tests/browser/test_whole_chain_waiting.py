@@ -30,18 +30,27 @@ def test_waiting_is_told_by_how_long_it_lasts(deployment, operator, page):
         expect_verdict(page, BAD, "Negative")
 
 
-def test_a_model_whose_server_died_is_asked_again_until_it_is_awake(deployment, operator, page):
+def test_a_model_whose_server_died_costs_nobody_a_verdict(deployment, operator, page):
+    page.goto(deployment.page)
+    for _ in range(3):
+        operator.kill_model()
+        judge(page, BAD)
+        expect_verdict(page, BAD, "Negative")
+        page.reload()
+
+
+def test_a_model_that_says_nothing_is_asked_again_until_it_is_awake(deployment, operator, page):
     stop_the_clock(page)
     page.goto(deployment.page)
     # A function that runs anew does not know that the model has just been awake.
-    with operator.function(LOG_REVIEWS="true"):
-        operator.kill_model()
+    with operator.function(ANSWER_SECONDS="1"), operator.frozen_model() as thaw:
         judge(page, BAD)
         expect(page.locator("#status")).to_contain_text("The model is waking up")
         expect(page.locator("#countdown")).to_have_text("Next try in 5 seconds.")
         assert axe_finds(page) == []
         page.clock.run_for(4 * SECONDS)
         expect(page.locator("#countdown")).to_have_text("Next try in 1 second.")
+        thaw()
         page.clock.resume()
         expect_verdict(page, BAD, "Negative")
         expect(page.locator("#countdown")).to_be_empty()

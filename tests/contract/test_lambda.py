@@ -138,11 +138,11 @@ def test_a_batch_is_one_call_and_may_be_as_large_as_it_gets(relay):
         ((429, "ThrottlingException"), 429, "throttled", True),
         ((400, "ThrottlingException"), 429, "throttled", True),
         ((400, "ValidationError", "Endpoint x of account 1 not found."), 503, "not_ready", True),
-        ((429, "ModelNotReadyException"), 503, "not_ready", True),
+        ((429, "ModelNotReadyException"), 503, "waking", True),
         ((503, "ServiceUnavailable"), 503, "not_ready", True),
         ((500, "InternalFailure"), 503, "not_ready", True),
         ((424, "ModelError", "Received server error (500) from primary"), 502, "model_error", False),
-        ((424, "ModelError", "Your invocation timed out while waiting"), 503, "not_ready", True),
+        ((424, "ModelError", "Your invocation timed out while waiting"), 503, "waking", True),
         ((400, "AccessDeniedException", "not authorized to perform"), 500, "internal_error", False),
     ],
 )
@@ -225,7 +225,7 @@ def test_a_silent_endpoint_is_waking_up_unless_it_has_just_answered(relay, monke
     relay.aws.answers = [silent]
     monkeypatch.setattr(endpoint, "client", impatient)
     waking = relay.ask({"review": REVIEW})
-    assert (waking.status, waking.body["error"]["code"]) == (503, "not_ready")
+    assert (waking.status, waking.body["error"]["code"]) == (503, "waking")
     assert "waking up" in waking.body["error"]["message"]
     assert 0 < int(waking.headers["retry-after"]) <= 10
     assert len(relay.aws.asked) == 1
@@ -255,6 +255,42 @@ def test_a_throttled_endpoint_and_one_that_is_not_ready_are_asked_again(relay):
         relay.aws.answers, relay.aws.asked = [refusal], []
         assert relay.ask({"review": REVIEW}).status in (429, 503)
         assert len(relay.aws.asked) == 1 + len(relay.modules.endpoint.PAUSES_SECONDS)
+
+
+def test_a_worker_that_dies_costs_nobody_a_request_unless_the_review_ends_another_one(relay):
+    died = Answer(
+        424, {"Message": 'Received server error (500) from primary with message "Worker died."'}, "ModelError"
+    )
+    starting = Answer(429, {"Message": "not ready"}, "ModelNotReadyException")
+    relay.aws.answers = [died, starting, Answer()]
+    assert relay.ask({"review": REVIEW}).status == 200
+
+    relay.aws.answers, relay.aws.asked = [died, starting, died, Answer()], []
+    answer = relay.ask({"review": REVIEW})
+    assert (answer.status, answer.body["error"]["code"]) == (502, "model_error")
+    assert len(relay.aws.asked) == 3
+
+
+ABSENT = Answer(400, {"__type": "ValidationException", "message": "Could not find endpoint"})
+
+
+@pytest.mark.parametrize(
+    ("state", "refusal", "code", "said"),
+    [
+        ("", ABSENT, "no_model", "There is no model yet"),
+        ("Creating", None, "waking", "is being started"),
+        ("Failed", None, "broken", "is broken"),
+        ("OutOfService", None, "broken", "is broken"),
+    ],
+)
+def test_no_model_a_starting_one_and_a_broken_one_are_told_apart(relay, state, refusal, code, said):
+    # InvokeEndpoint says the same of all three.
+    relay.aws.fails(400, "ValidationError", "Endpoint movie-sentiment of account 1 not found.")
+    relay.aws.status, relay.aws.refusal = state, refusal
+    for answer in (relay.ask({"review": REVIEW}), relay.get("/health")):
+        assert (answer.status, answer.body["error"]["code"]) == (503, code)
+        assert said in answer.body["error"]["message"]
+        assert "retry-after" in answer.headers
 
 
 def test_an_endpoint_that_failed_is_not_asked_again(relay):

@@ -126,7 +126,7 @@ def test_a_waking_endpoint_is_told_apart_from_a_slow_one(ask):
         answer = ask("A film")
         statuses.append(answer["statusCode"])
         if answer["statusCode"] != 200:
-            assert json.loads(answer["body"])["error"]["code"] == "not_ready"
+            assert json.loads(answer["body"])["error"]["code"] == "waking"
             assert int(answer["headers"]["retry-after"]) > 0
         assert time.monotonic() - waited < 60
     assert set(statuses[:-1]) == {503}

@@ -275,6 +275,55 @@ def test_an_idle_sandbox_ends(account: Account, monkeypatch: pytest.MonkeyPatch)
     assert invoke(account, "idle", {})["result"]["calls"] == 1
 
 
+def test_a_sandbox_that_was_killed_while_idle_costs_no_event(account: Account) -> None:
+    account.function("killed")
+    for _ in range(3):
+        pid = invoke(account, "killed", {})["result"]["pid"]
+        runtime = psutil.Process(pid)
+        runtime.kill()
+        runtime.wait(30)
+        answer = invoke(account, "killed", {})
+        assert "FunctionError" not in answer
+        assert answer["result"]["pid"] != pid
+
+
+def test_a_functions_time_begins_after_its_initialisation(account: Account) -> None:
+    source = "import time; time.sleep(1.5)\ndef handler(event, context): "
+    account.function("slow-start", source + "return context.get_remaining_time_in_millis()", Timeout=1)
+    assert 0 < invoke(account, "slow-start", {})["result"] <= 1000
+
+
+def test_an_initialisation_that_takes_too_long_is_begun_again_within_the_functions_time(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("localcloud.functions.sandbox.INIT_SECONDS", 0.5)
+    source = "import time; print('begun'); time.sleep(30)\ndef handler(event, context): return 1"
+    account.function("too-slow-start", source, Timeout=1)
+    answer = invoke(account, "too-slow-start", {}, LogType="Tail")
+    assert answer["result"]["errorType"] == "Sandbox.Timedout"
+    assert answer["result"]["errorMessage"].endswith("Task timed out after 1.00 seconds")
+    text = tail(answer)
+    assert text.count("begun\n") == 2
+    assert re.search(r"INIT_REPORT .*Phase: init\tStatus: timeout", text)
+    assert re.search(r"INIT_REPORT .*Phase: invoke\tStatus: timeout", text)
+
+
+def test_an_initialisation_that_succeeds_when_it_is_begun_again_is_forgiven(account: Account) -> None:
+    source = """
+import os, tempfile
+mark = os.path.join(tempfile.gettempdir(), "begun")
+if not os.path.exists(mark):
+    open(mark, "w").close()
+    raise RuntimeError("not yet")
+def handler(event, context):
+    return os.getpid()
+"""
+    account.function("second-try", source)
+    first, second = (invoke(account, "second-try", {}) for _ in range(2))
+    assert "FunctionError" not in first
+    assert first["result"] == second["result"]
+
+
 def test_a_dry_run_runs_nothing(account: Account, echo: str) -> None:
     assert invoke(account, "echo", {}, InvocationType="DryRun")["StatusCode"] == 204
     error = refusal(lambda: invoke(account, "nobody", {}, InvocationType="DryRun"))

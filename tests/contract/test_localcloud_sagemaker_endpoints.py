@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 from botocore.exceptions import ClientError
 from localcloud_sagemaker_fixtures import BUCKET, INFERENCE_IMAGE, sandbox, wait
@@ -98,18 +99,62 @@ def test_what_the_container_prints_is_logged(aws, endpoint):
     wait(lambda: aws.log_lines(group), lambda log: any("KeyError: 'look me up'" in line for line in log), 10)
 
 
-def test_a_container_that_dies_is_started_again(aws, endpoint):
+def test_a_container_that_dies_fails_one_request_and_is_not_ready_until_it_is_back(aws, endpoint):
     with pytest.raises(aws.runtime.exceptions.ModelError) as error:
         aws.invoke(endpoint, {"die": True})
-    assert error.value.response["OriginalStatusCode"] == 0
+    assert error.value.response["OriginalStatusCode"] == 500
+    assert "Worker died" in error.value.response["OriginalMessage"]
+    refusals = []
 
     def try_again():
         try:
             return aws.invoke(endpoint, {"review": "good"})
-        except ClientError:
-            return None
+        except ClientError as refusal:
+            refusals.append(refusal.response)
 
     wait(try_again, lambda answer: answer is not None, 30)
+    assert refusals, "a container takes a moment to start"
+    assert {refusal["Error"]["Code"] for refusal in refusals} == {"ModelNotReadyException"}
+    assert {refusal["ResponseMetadata"]["HTTPStatusCode"] for refusal in refusals} == {429}
+
+
+def test_an_idle_container_that_is_killed_answers_nobody_wrongly(aws, endpoint):
+    assert aws.invoke(endpoint, {"review": "good"})
+    mine = f"/endpoint-{endpoint}-"
+    children = psutil.Process().children(recursive=True)
+    [server] = [
+        child
+        for child in children
+        if child.cmdline()[1].endswith("/inference.py") and mine in child.environ()["HOME"]
+    ]
+    server.kill()
+    server.wait(10)
+    refusals = []
+
+    def try_again():
+        try:
+            return aws.invoke(endpoint, {"review": "good"})
+        except ClientError as refusal:
+            refusals.append(refusal.response["Error"]["Code"])
+
+    wait(try_again, lambda answer: answer is not None, 30)
+    assert set(refusals) <= {"ModelNotReadyException"}
+
+
+def test_while_another_container_lives_no_request_fails(aws):
+    config = aws.config(aws.model(epochs=3), InstanceType="ml.m5.large", InitialInstanceCount=3)
+    name = aws.endpoint(config)
+    assert aws.settled(name)["ProductionVariants"][0]["CurrentInstanceCount"] == 3
+
+    def ask(number):
+        if number == 20:
+            with pytest.raises(aws.runtime.exceptions.ModelError):
+                aws.invoke(name, {"die": True})
+            return 3
+        return json.loads(aws.invoke(name, {"review": "", "sleep": 0.01}))["epochs"]
+
+    with ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(ask, range(100))) == {3}
 
 
 def test_an_instance_endpoint_lives_and_is_updated_without_losing_a_request(aws):

@@ -12,7 +12,8 @@ WEBSITE = Path(__file__).resolve().parents[2] / "website"
 FILES = sorted(file for file in WEBSITE.rglob("*") if file.is_file())
 # CloudFront compresses what it sends (infra/template.yaml).
 MAX_BYTES_SENT = 30_000
-MAX_BYTES = 60_000
+# Raised by 2,000 for a long review that scrolls by the keys, too, and for a reason of its own in each state.
+MAX_BYTES = 62_000
 
 
 def text_of(suffix: str) -> str:
