@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from localcloud import __version__
 from localcloud.control import Occupant, look, status, stop
@@ -25,6 +25,12 @@ NOT_FOUND = 127
 COMMAND_GRACE_SECONDS = 10.0
 DETACH_SECONDS = 60.0
 LOG = "localcloud.log"
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, like every other error, without the usage."""
+        self.exit(2, f"localcloud: {message}\n")
 
 
 class Failure(Exception):
@@ -47,7 +53,7 @@ def main() -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    root = argparse.ArgumentParser(
+    root = Parser(
         prog="localcloud",
         description="An offline AWS on this machine: jobs, endpoints, functions and APIs really run.",
         epilog="Start with: localcloud run -- aws s3 ls",
@@ -69,6 +75,12 @@ def parser() -> argparse.ArgumentParser:
             "--python",
             default=sys.executable,
             help="interpreter that runs jobs, models and functions (default: this one)",
+        )
+        added.add_argument(
+            "--port-advice",
+            default="choose another port with --port",
+            metavar="TEXT",
+            help="what to say where the port is taken, for programs that start localcloud for a person",
         )
         added.add_argument("--verbose", action="store_true", help="print each request")
 
@@ -259,7 +271,7 @@ def _why_no_server(arguments: argparse.Namespace, error: OSError) -> str:
             f"a localcloud (process {occupant.pid}) is up on {where} already; stop it with: localcloud down"
         )
     program = occupant.program if occupant else "another program"
-    return f"{where} is taken by {program}; stop that, or choose another port with --port"
+    return f"{where} is taken by {program}; stop that, or {arguments.port_advice}"
 
 
 def _print_into(file: object) -> None:

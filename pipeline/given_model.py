@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pipeline import inputs, tracking
 from pipeline.console import say
-from pipeline.settings import PipelineError, Settings
+from pipeline.settings import MLFLOW_MODELS, PipelineError, Settings
 from sentiment.errors import ArtifactError
 from sentiment.files import CHECKSUMS, written_aside
 from sentiment.run_record import FILE_NAME
@@ -38,7 +38,7 @@ def _take(settings: Settings, scratch: Path) -> str:
 
     given = settings.model
     folder = archive = Path(given)
-    if given.startswith(("models:/", "runs:/")):
+    if given.startswith(MLFLOW_MODELS):
         tracking.fetch(given, scratch)
         folder = scratch
     elif archive.is_file():
@@ -48,11 +48,6 @@ def _take(settings: Settings, scratch: Path) -> str:
                 opened.extractall(folder, filter="data")
         except UNREADABLE as error:
             raise PipelineError(f"MODEL={given} is no readable model.tar.gz ({error})") from error
-    elif not folder.is_dir():
-        raise PipelineError(
-            f"MODEL={given}: there is no such file or folder; give a model folder, a model.tar.gz, "
-            "models:/NAME@ALIAS or runs:/ID/model"
-        )
     try:
         key = read_model(folder).version
     except ArtifactError as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sentiment.errors import DatasetError
+from sentiment.errors import DatasetError, nearest
 
 NEGATIVE, POSITIVE, UNLABELLED = 0, 1, -1
 SPLITS = ("train", "validation", "test", "unsupervised")
@@ -97,19 +97,29 @@ def load_reviews(source: str = "sample", path: str | Path | None = None, unlabel
     """
     from sentiment import aclimdb, kaggle, sample
 
-    if source not in SOURCES:
-        raise DatasetError(f"there is no source {source!r}; choose one of {', '.join(SOURCES)}")
-    if unlabelled and source != "aclimdb":
-        raise DatasetError(f"the source {source!r} has no unlabelled reviews; aclimdb has")
+    check_source(source, path, unlabelled)
     if source == "sample":
         return sample.load(path)
     if path is None:
-        raise DatasetError(
-            f"the source {source!r} needs a path: where are the reviews, or where shall they go?"
-        )
+        raise DatasetError(f"the source {source!r} needs a path: where shall the reviews go?")
     if source == "kaggle":
         return kaggle.load(path)
     return aclimdb.load(path if Path(path).exists() else aclimdb.fetch(path), unlabelled)
+
+
+def check_source(source: str, path: str | Path | None, unlabelled: bool = False) -> None:
+    """Raises DatasetError for what `load_reviews` would refuse before it reads anything."""
+    if source not in SOURCES:
+        raise DatasetError(
+            f"there is no source {source!r}; choose one of {', '.join(SOURCES)}{nearest(source, SOURCES)}"
+        )
+    if unlabelled and source != "aclimdb":
+        raise DatasetError(f"the source {source!r} has no unlabelled reviews; aclimdb has")
+    if source == "kaggle" and path is None:
+        raise DatasetError("the source 'kaggle' is a CSV file: say where it is, by DATA_PATH (--data-path)")
+    # aclimdb is downloaded into a folder that is not there yet.
+    if path is not None and not Path(path).exists() and (source != "aclimdb" or Path(path).suffix):
+        raise DatasetError(f"{path}: there is no such file (DATA_PATH, --data-path)")
 
 
 def normalised(text: str) -> str:
