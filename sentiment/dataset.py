@@ -18,6 +18,8 @@ from sentiment.errors import DatasetError, nearest
 NEGATIVE, POSITIVE, UNLABELLED = 0, 1, -1
 SPLITS = ("train", "validation", "test", "unsupervised")
 SOURCES = ("sample", "aclimdb", "kaggle")
+MIN_REVIEWS = 100
+"""Of fewer, the tenths for validation and test would hold only a few, and choose and judge by chance."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,25 @@ def load_reviews(source: str = "sample", path: str | Path | None = None, unlabel
     if path is None:
         raise DatasetError(f"the source {source!r} needs a path: where shall the reviews go?")
     if source == "kaggle":
-        return kaggle.load(path)
-    return aclimdb.load(path if Path(path).exists() else aclimdb.fetch(path), unlabelled)
+        reviews = kaggle.load(path)
+    else:
+        reviews = aclimdb.load(path if Path(path).exists() else aclimdb.fetch(path), unlabelled)
+    _require_enough(reviews, path)
+    return reviews
+
+
+def _require_enough(reviews: Reviews, path: str | Path) -> None:
+    """Raises DatasetError for too few reviews to train on, to choose a model by and to test it on."""
+    labelled = int((reviews.labels != UNLABELLED).sum())
+    if labelled < MIN_REVIEWS:
+        raise DatasetError(
+            f"{path}: holds {labelled} reviews with a sentiment; at least {MIN_REVIEWS} are needed, about "
+            "half of them positive: a tenth each is kept for validation and test"
+        )
+    for split in ("train", "validation"):
+        for name, label in (("positive", POSITIVE), ("negative", NEGATIVE)):
+            if not ((reviews.split == split) & (reviews.labels == label)).any():
+                raise DatasetError(f"{path}: no {name} review is among those for {split}; more are needed")
 
 
 def check_source(source: str, path: str | Path | None, unlabelled: bool = False) -> None:
