@@ -67,7 +67,8 @@ def _text(file: Path) -> str:
         line = content.count(b"\n", 0, start) + 1
         raise DatasetError(
             f"{file}, line {line}, byte {start - line_start + 1}: 0x{content[start]:02x} is not "
-            f"{'UTF-16' if marked else 'UTF-8'}; save it as UTF-8 (if it is Western European: iconv -f WINDOWS-1252 -t UTF-8 OLD.csv > NEW.csv)"
+            f"{'UTF-16' if marked else 'UTF-8'}; save it as UTF-8 "
+            "(if it is Western European: iconv -f WINDOWS-1252 -t UTF-8 OLD.csv > NEW.csv)"
         ) from None
 
 
