@@ -47,7 +47,7 @@ CLOUD = $(BIN)/localcloud run --port "$(PORT)" --port-advice "make $@ PORT=$(if 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo setup base check data prepare bootstrap upload train package evaluate register deploy summary screenshots mlflow-shots destroy mlflow notebook notebook-run bench selfhost test lint format lock clean
+.PHONY: help demo setup base check data prepare bootstrap upload train package evaluate register deploy summary screenshots mlflow-shots destroy mlflow notebook notebook-run bench selfhost test lint sbom format lock clean
 MAKEFLAGS += --no-print-directory
 
 help: ## List the targets
@@ -133,10 +133,17 @@ test: lint ## Run all the tests, the real page in a real browser among them
 	@$(BIN)/python tests/browser/chromium.py
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
-lint: setup ## Check style, imports between the parts, and the template
+# What bandit reads: all but the tests. Images need no health check of their own (CKV_DOCKER_2): docker-compose.yml
+# has one for each server, and the trainer ends.
+PROGRAMS := benchmarks docs examples lambda localcloud notebooks pipeline requirements selfhost sentiment serve train
+
+lint: setup ## Check style, imports between the parts, the template, and for insecure code and settings
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/lint-imports
+	@.venv-scan/bin/bandit --quiet --configfile pyproject.toml --recursive $(PROGRAMS)
+	@.venv-scan/bin/checkov --directory . --framework cloudformation dockerfile --skip-path .venv --skip-path build \
+		--skip-check CKV_DOCKER_2 --quiet --compact --skip-download
 	@cd infra && SAM_CLI_TELEMETRY=0 ../.venv-sam/bin/sam validate --lint --region us-east-1
 
 format: setup ## Format the code
@@ -145,6 +152,14 @@ format: setup ## Format the code
 
 lock: setup ## Pin the newest versions that pyproject.toml allows
 	@$(BIN)/python requirements/lock.py
+
+sbom: setup ## Write what each lock file installs as CycloneDX bills of materials, to build/sbom/
+	@mkdir -p build/sbom
+	@for lock in $(wildcard requirements/*.lock) requirements/lock.txt requirements/demo.txt; do \
+		name=build/sbom/$$(basename "$$lock" | sed 's/[.]/-/').cdx.json; \
+		PYTHONWARNINGS=ignore::UserWarning .venv-scan/bin/cyclonedx-py requirements --output-format JSON --output-reproducible --pyproject pyproject.toml \
+			--outfile "$$name" "$$lock" && echo "   wrote: $$name" || exit 1; \
+	done
 
 clean: ## Delete what was made: results, caches, virtual environments
 	@rm -rf build .venv .venv-* *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache

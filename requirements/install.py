@@ -3,9 +3,9 @@
     python3.12 requirements/install.py [--only demo] [--torch-index URL]
 
 .venv holds the project, in two layers: what `make demo` needs, and on top of it what tests, notebook,
-tracking and benchmarks need besides. .venv-sam holds the SAM CLI, which pins its own boto3 and click. Both
-are made at once. What is up to date is left alone. Standard library only: it runs before anything else is
-installed.
+tracking and benchmarks need besides. .venv-sam holds the SAM CLI and .venv-scan what looks for insecure code
+and writes bills of materials; they pin their own boto3 and click. All are made at once. What is up to date is
+left alone. Standard library only: it runs before anything else is installed.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ def main() -> int:
     environments = [
         Environment(".venv", layers[:1] if options.only == "demo" else layers),
         Environment(".venv-sam", [Layer("sam.lock")]),
+        *([] if options.only == "demo" else [Environment(".venv-scan", [Layer("scan.lock")])]),
     ]
     stale = [environment for environment in environments if not environment.is_current()]
     if not stale:

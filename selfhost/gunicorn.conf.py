@@ -26,8 +26,8 @@ timeout = 60
 graceful_timeout = 20
 # Above the idle time of most proxies and browsers' own.
 keepalive = 75
-# The sign of life is a file; on a disk it could wait for other writing.
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+# The sign of life is a file; on a disk it could wait for other writing. gunicorn gives it a name of its own.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # nosec B108
 control_socket_disable = True
 
 logconfig_dict = {

@@ -42,8 +42,10 @@ SSM_VALUE = "AWS::SSM::Parameter::Value<"
 
 def load(body: str) -> dict[str, Any]:
     """A template from its JSON or YAML text, short forms such as !Ref written out. Raises ValidationError."""
+    # _Loader is yaml's SafeLoader, with CloudFormation's short forms.
+    read = json.loads if body.lstrip().startswith("{") else lambda text: yaml.load(text, _Loader)  # nosec B506
     try:
-        template = json.loads(body) if body.lstrip().startswith("{") else yaml.load(body, _Loader)
+        template = read(body)
     except (ValueError, yaml.YAMLError) as broken:
         raise ValidationError(f"Template format error: {' '.join(str(broken).split())}") from broken
     if not isinstance(template, dict):
