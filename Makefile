@@ -50,10 +50,23 @@ CLOUD = $(BIN)/localcloud run --port "$(PORT)" --port-advice "make $@ PORT=$(if 
 .PHONY: help demo setup base check data prepare bootstrap upload train package evaluate register deploy summary screenshots mlflow-shots destroy mlflow notebook notebook-run bench selfhost test lint sbom format lock clean
 MAKEFLAGS += --no-print-directory
 
+# What `make help` shows, in this order:
+##@ First steps: demo notebook selfhost
+##@ On AWS with your credentials, or offline behind `.venv/bin/localcloud run --`: deploy evaluate summary destroy
+##@ Single steps, each after those that it needs: check data prepare bootstrap upload train package
+##@ With MLflow: mlflow register
+##@ Working on it: test lint format bench sbom lock setup base clean
+##@ Pictures and outputs in the repository: screenshots mlflow-shots notebook-run
+
 help: ## List the targets
-	@echo "make TARGET [NAME=value ...]"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "names: $(SETTINGS) (explained at the top of the Makefile)"
+	@echo "make TARGET [NAME=value ...]     begin with: make demo"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { text[$$1] = $$2 } \
+		/^##@ / { titles[++groups] = substr($$0, 5) } \
+		END { for (group = 1; group <= groups; group++) { \
+			end = match(titles[group], /: [a-z -]+$$/); print "\n" substr(titles[group], 1, end - 1); \
+			count = split(substr(titles[group], end + 2), names, " "); \
+			for (each = 1; each <= count; each++) printf "  %-12s %s\n", names[each], text[names[each]] } }' $(MAKEFILE_LIST)
+	@echo; echo "NAME is one of $(SETTINGS); the top of the Makefile explains them"
 
 demo: base ## The whole chain, offline, from reviews to a page that answers; stays up until Ctrl-C
 	@$(CLOUD) --stay -- $(MAKE) evaluate deploy summary
@@ -61,7 +74,7 @@ demo: base ## The whole chain, offline, from reviews to a page that answers; sta
 setup: base ## Make the virtual environments whole (the other targets make what they need by themselves)
 	@$(PYTHON) requirements/install.py --torch-index "$(TORCH_INDEX)"
 
-base: ## ... only what demo, deploy and their steps need
+base: ## Make only what demo, deploy and their steps need of them
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or 3.12 is needed and none is on the PATH;" \
 		"install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@$(PYTHON) -c '' 2>/dev/null || { echo "error: PYTHON=$(PYTHON) does not run;" \

@@ -56,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
     root = Parser(
         prog="localcloud",
         description="An offline AWS on this machine: jobs, endpoints, functions and APIs really run.",
-        epilog="Start with: localcloud run -- aws s3 ls",
+        epilog="Start with: localcloud run -- PROGRAM, with any program that speaks to AWS",
     )
     root.add_argument("--version", action="version", version=__version__)
     commands = root.add_subparsers(required=True, metavar="COMMAND")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -26,6 +27,17 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         timeout=120,
         check=False,
     )
+
+
+def test_a_bare_make_ranks_every_target_first_steps_first():
+    text = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    documented = dict(re.findall(r"^([a-z-]+):.*## (.+)$", text, re.M))
+    done = run("make")
+    listed = re.findall(r"^  ([a-z-]+) +(.+)$", done.stdout, re.M)
+    assert done.returncode == 0 and listed[0][0] == "demo"
+    assert dict(listed) | {"help": documented["help"]} == documented and len(listed) == len(documented) - 1
+    headings = re.findall(r"^[A-Z].*$", done.stdout, re.M)
+    assert headings[0] == "First steps" and len(headings) > 3
 
 
 @pytest.mark.parametrize(
