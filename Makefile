@@ -34,7 +34,7 @@ TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/d
 
 # ---------------------------------------------------------------------------------------------------------------
 
-# All of the above; other names given to make are refused, with the nearest of these.
+# All of the above, for `make help`, and what was given. Names that this file does not know are refused.
 SETTINGS := DATA DATA_PATH RECIPE SET MODEL STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 
@@ -79,7 +79,7 @@ base: ## Make only what demo, deploy and their steps need of them
 		"install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@$(PYTHON) -c '' 2>/dev/null || { echo "error: PYTHON=$(PYTHON) does not run;" \
 		"name a Python 3.11 or 3.12: make PYTHON=/path/to/python3.12" >&2; exit 1; }
-	@$(PYTHON) requirements/make_settings.py "$(SETTINGS)" $(foreach name,$(sort $(GIVEN) PORT WEB_PORT MLFLOW_PORT),'$(name)=$(subst ','\'',$($(name)))')
+	@$(PYTHON) requirements/make_settings.py Makefile $(foreach name,$(sort $(GIVEN) PORT WEB_PORT MLFLOW_PORT),'$(name)=$(subst ','\'',$($(name)))')
 	@$(PYTHON) requirements/install.py --only demo --torch-index "$(TORCH_INDEX)"
 
 check: $(if $(filter models:% runs:%,$(MODEL)),setup,base) ## Check the settings, the region and the credentials
@@ -144,6 +144,7 @@ notebook-run: setup ## Run the walkthrough from top to bottom and keep its outpu
 
 test: lint ## Run all the tests, the real page in a real browser among them
 	@$(BIN)/python tests/browser/chromium.py
+	@$(BIN)/python tests/processors.py
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 # What bandit reads: all but the tests. Images need no health check of their own (CKV_DOCKER_2): docker-compose.yml

@@ -19,6 +19,7 @@ from benchmarks.errors import BenchError
 from benchmarks.measure import BRIEF_SPINS, PROJECT, Bench
 from sentiment.channels import Channel
 from sentiment.model import LSTMClassifier, collate
+from sentiment.precision import bfloat16_failure
 from sentiment.processes import Processes
 from sentiment.recipes import Recipe, recipe
 from sentiment.steps import Stepper
@@ -38,18 +39,28 @@ COLUMNS = ("a step of", "numbers", "ms", "GFLOP/s", "the machine's", "share", "m
 
 
 def measure(bench: Bench) -> dict:
-    """A row for each case and number format, each measured in a process of its own."""
+    """A row for each case and number format, each measured in a process of its own.
+
+    A format that the processor cannot train in gets a row with the `failure` in place of figures.
+    """
     rows = []
     for case in CASES[:1] if bench.quick else CASES:
         for precision in PRECISIONS:
             steps = QUICK_STEPS if bench.quick else STEPS
-            rows.append(_in_a_process({**case, "precision": precision, "steps": steps}))
-            bench.say(f"{title(rows[-1])}, {precision}: {rows[-1]['milliseconds']:.0f} ms a step")
+            row = {**case, "precision": precision, "steps": steps}
+            if precision == "bfloat16" and (failure := bfloat16_failure("cpu")) is not None:
+                rows.append(row | {"failure": failure})
+                bench.say(f"{title(row)}, {precision}: not possible on this processor ({failure})")
+                continue
+            rows.append(_in_a_process(row))
+            bench.say(f"{title(row)}, {precision}: {rows[-1]['milliseconds']:.0f} ms a step")
     return {"measured": time.strftime("%Y-%m-%d %H:%M", time.gmtime()), "rows": rows}
 
 
 def cells(row: dict) -> list[str]:
     """One line of the table, in the order of COLUMNS."""
+    if "failure" in row:
+        return [title(row), row["precision"], *["-"] * 4, "not possible on this processor"]
     return [
         title(row),
         row["precision"],

@@ -1,4 +1,4 @@
-"""Check what was typed after `make` before anything is installed: make_settings.py "KNOWN ..." NAME=VALUE ...
+"""Check what was typed after `make` before anything is installed: make_settings.py MAKEFILE NAME=VALUE ...
 
 make itself takes any NAME=VALUE, and a misspelled one would change nothing. Standard library only: it runs
 before anything else is installed.
@@ -7,13 +7,15 @@ before anything else is installed.
 from __future__ import annotations
 
 import difflib
+import re
 import sys
+from pathlib import Path
 
 PORTS = ("PORT", "WEB_PORT", "MLFLOW_PORT")
 
 
-def main(known: str, *given: str) -> int:
-    names = known.split()
+def main(makefile: str, *given: str) -> int:
+    names = re.findall(r"^([A-Z_]+) *[?:]?=", Path(makefile).read_text(encoding="utf-8"), re.M)
     for pair in given:
         name, _, value = pair.partition("=")
         if name not in names:

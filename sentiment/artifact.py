@@ -1,7 +1,7 @@
 """The model folder: what a training job leaves in model.tar.gz and an endpoint loads.
 
     weights.npz        the tensors, as plain arrays: reading them can execute nothing
-    model.onnx         the LSTM in int8 for ONNX Runtime, used where that is installed
+    model.onnx         the LSTM for ONNX Runtime, stored in int8, used where that is installed
     config.json        architecture, preprocessing and versions
     word_dict.json     word to id
     metrics.json       how the model did while it was trained
@@ -33,7 +33,10 @@ from sentiment.onnx_graph import FILE_NAME, deep_graph
 if TYPE_CHECKING:  # reading a model folder does not need torch
     from sentiment.model import LSTMClassifier
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
+EIGHT_BIT_PRODUCTS = 5
+"""The format before; its model.onnx is not used: some processors compute it wrongly (onnx_graph.py)."""
+READABLE = (EIGHT_BIT_PRODUCTS, FORMAT_VERSION)
 SERVING_FILES = (
     "__init__.py",
     "architecture.py",
@@ -69,6 +72,7 @@ class LoadedModel:
     """A verified model folder: its settings, the words it knows, and the version that names it."""
 
     folder: Path
+    format: int
     architecture: Architecture
     word_dict: dict[str, int]
     tokenizer: str
@@ -161,10 +165,10 @@ def read_model(folder: str | Path) -> LoadedModel:
             f"the model in {folder} is not as it was written ({'; '.join(broken)}); fetch it again"
         )
     config = _read_json(folder / "config.json")
-    if config.get("format") != FORMAT_VERSION:
+    if config.get("format") not in READABLE:
         raise ArtifactError(
-            f"the model in {folder} has format {config.get('format')!r}; this code reads {FORMAT_VERSION}: "
-            "use the code in the model folder itself, or train again"
+            f"the model in {folder} has format {config.get('format')!r}; this code reads "
+            f"{' and '.join(map(str, READABLE))}: use the code in the model folder itself, or train again"
         )
     try:
         preprocessing = config["preprocessing"]
@@ -179,6 +183,7 @@ def read_model(folder: str | Path) -> LoadedModel:
         raise ArtifactError(f"the model in {folder} cannot be read: {error}") from None
     return LoadedModel(
         folder,
+        config["format"],
         architecture,
         _read_json(folder / "word_dict.json"),
         preprocessing["tokenizer"],

@@ -1,7 +1,8 @@
-"""The model computed by ONNX Runtime in int8, without torch: starts and answers several times sooner.
+"""The model computed by ONNX Runtime, without torch: starts and answers several times sooner.
 
-ONNX Runtime runs the LSTM (onnx_graph.py); n-grams, pooling over a review's words, the dense layer and, for
-explanations, the words' weights are numpy. Logits and weights differ from torch's by what rounding costs.
+ONNX Runtime runs the LSTM, whose weights are stored in int8 (onnx_graph.py); n-grams, pooling over a review's
+words, the dense layer and, for explanations, the words' weights are numpy. Logits and weights differ from
+torch's by what storing in int8 costs, and are the same on every processor to within float32's rounding.
 """
 
 import os
@@ -14,13 +15,13 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime
 
-from sentiment.artifact import LoadedModel, read_weights
+from sentiment.artifact import EIGHT_BIT_PRODUCTS, LoadedModel, read_weights
 from sentiment.batches import crop
 from sentiment.ending import emphasis
 from sentiment.errors import ArtifactError
 from sentiment.explanation import Explanation, explanation
 from sentiment.ngrams import Ngrams
-from sentiment.onnx_graph import FILE_NAME
+from sentiment.onnx_graph import FILE_NAME, deep_graph
 from sentiment.vocabulary import NO_WORD
 from sentiment.word_weights import word_weights
 
@@ -28,7 +29,7 @@ from sentiment.word_weights import word_weights
 class OnnxEngine:
     """A model folder's graph, ready to predict and explain. Raises ArtifactError where it cannot be run."""
 
-    name = "onnxruntime"
+    name, weights, arithmetic = "onnxruntime", "int8", "float32"
 
     def __init__(self, loaded: LoadedModel):
         self.loaded = loaded
@@ -37,10 +38,11 @@ class OnnxEngine:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
         file = loaded.folder / FILE_NAME
+        graph = str(file)
+        if loaded.format == EIGHT_BIT_PRODUCTS:
+            graph = deep_graph(loaded.architecture, read_weights(loaded))
         try:
-            self._session = onnxruntime.InferenceSession(
-                str(file), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's kinds have no base of their own
             raise ArtifactError(f"{file}: ONNX Runtime cannot load it ({error})") from None
         small = ("dense.weight", "dense.bias", "mixture", "ngrams.keys", "ngrams.weights")
@@ -80,10 +82,7 @@ class OnnxEngine:
         return explanation(ids, architecture, self._mixture, deep, self._ngrams)
 
     def _states(self, ids: np.ndarray) -> np.ndarray:
-        """The LSTM's states (R, T, directions, hidden_dim) in the rows of one cropped review.
-
-        Reviews do not share a run: its roundings depend on all in it.
-        """
+        """The LSTM's states (R, T, directions, hidden_dim) in the rows of one cropped review."""
         width = self.loaded.architecture.segment or len(ids)
         rows = -(-len(ids) // width)
         padded = np.full(rows * width, NO_WORD, dtype=np.int32)

@@ -11,7 +11,6 @@ import numpy as np
 
 IR_VERSION = 8
 OPSET = 17
-MICROSOFT = "com.microsoft"
 TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7}
 
 
@@ -31,26 +30,22 @@ def model(
             *(_bytes(12, _value(name, *kind)) for name, kind in outputs.items()),
         ]
     )
-    operators = [("", OPSET), (MICROSOFT, 1)]
     return b"".join(
         [
             _integer(1, IR_VERSION),
             _bytes(2, b"sentiment"),
             _bytes(7, graph),
-            *(_bytes(8, _bytes(1, domain.encode()) + _integer(2, number)) for domain, number in operators),
+            _bytes(8, _bytes(1, b"") + _integer(2, OPSET)),
         ]
     )
 
 
-def node(
-    operator: str, inputs: Sequence[str], outputs: Sequence[str], domain: str = "", **attributes
-) -> bytes:
+def node(operator: str, inputs: Sequence[str], outputs: Sequence[str], **attributes) -> bytes:
     """One operation; an input named "" is left out. Attributes: an int, a string, or a list of ints."""
     parts = [_bytes(1, name.encode()) for name in inputs]
     parts += [_bytes(2, name.encode()) for name in outputs]
     parts += [_bytes(4, operator.encode())]
     parts += [_bytes(5, _attribute(name, value)) for name, value in attributes.items()]
-    parts += [_bytes(7, domain.encode())] if domain else []
     return b"".join(parts)
 
 

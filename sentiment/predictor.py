@@ -55,6 +55,9 @@ class Engine(Protocol):
     """What computes a model; reviews are arrays of marked word ids (negation.py), whole."""
 
     name: str
+    weights: str
+    arithmetic: str
+    """The number formats that the LSTM's weights are stored in, and that it is computed in."""
 
     def logits(self, reviews: Sequence[np.ndarray]) -> np.ndarray:
         """Logits (N,), exactly 0 for a review without words."""
@@ -116,6 +119,8 @@ class Predictor:
             "unsure": self._unsure,
             "words": {"head": architecture.head, "tail": architecture.tail},
             "runtime": self.engine.name,
+            "weights": self.engine.weights,
+            "arithmetic": self.engine.arithmetic,
         }
 
     def predict(self, reviews: Sequence[str]) -> list[Prediction]:

@@ -18,7 +18,7 @@ ROWS_AT_ONCE = 64
 class TorchEngine:
     """An LSTMClassifier that predicts and explains. Raises ArtifactError for weights that do not fit."""
 
-    name = "torch"
+    name, weights, arithmetic = "torch", "float32", "float32"
 
     def __init__(self, loaded: LoadedModel, device: str | torch.device = "cpu"):
         self.model = load_model(loaded, device)

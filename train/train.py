@@ -40,6 +40,7 @@ from sentiment.command_line import Parser, argument, error_line  # noqa: E402
 from sentiment.errors import ChannelError, SentimentError  # noqa: E402
 from sentiment.hyperparameters import DEVICES, FIELDS, PRECISIONS, seed, threads  # noqa: E402
 from sentiment.negation import NegationMarker  # noqa: E402
+from sentiment.precision import choose_bfloat16  # noqa: E402
 from sentiment.predictor import Predictor  # noqa: E402
 from sentiment.processes import joined  # noqa: E402
 from sentiment.recipes import CHOICES, DEFAULT_RECIPE, RECIPES, Recipe, recipe  # noqa: E402
@@ -92,9 +93,10 @@ def train(options: argparse.Namespace) -> None:
     unlabelled = None if unlabelled is None else unlabelled.mapped(marked)
     if options.threads:
         torch.set_num_threads(options.threads)
+    bfloat16 = choose_bfloat16(options.precision, device(options.device))
     with joined(device(options.device)) as processes:
         folder = checkpoints(options.checkpoint_dir)
-        run = Run(options.seed, str(processes.device), bfloat16(options), folder)
+        run = Run(options.seed, str(processes.device), bfloat16, folder)
 
         def fit(note_epochs: Callable[[list[dict]], None]) -> Trained:
             with stop_requests() as stop_requested:
@@ -259,19 +261,6 @@ def device(wanted: str) -> str:
     if wanted == "cuda" and not torch.cuda.is_available():
         raise SentimentError("--device cuda: torch finds no GPU here")
     return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
-
-
-def bfloat16(options: argparse.Namespace) -> bool:
-    """bfloat16 where asked for, or where the processor multiplies it in hardware: elsewhere it is slower."""
-    if options.precision != "auto":
-        return options.precision == "bfloat16"
-    if device(options.device) == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 def checkpoints(folder: str | None) -> Path | None:

@@ -37,6 +37,8 @@ DESCRIPTION = {
     "unsure": [0.4, 0.6],
     "words": {"head": 10, "tail": 5},
     "runtime": "torch",
+    "weights": "float32",
+    "arithmetic": "float32",
 }
 ENVIRONMENT = {
     "ENDPOINT_NAME": "movie-sentiment",

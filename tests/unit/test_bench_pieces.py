@@ -10,12 +10,13 @@ import pytest
 import torch
 from sentiment_fixtures import made_up_reviews, model_folder
 
-from benchmarks import card, corpus, inference, machine, measure, pieces, predecessor, preprocessing
+from benchmarks import card, corpus, inference, machine, measure, pieces, predecessor, preprocessing, training
 from benchmarks.errors import BenchError
 from benchmarks.faithfulness import SHARES, TITLES, area, candidates, changed_reviews
 from benchmarks.results import Results
 from sentiment.artifact import read_model
 from sentiment.model import collate
+from sentiment.precision import bfloat16_failure
 from sentiment.text import review_to_words
 from sentiment.torch_engine import TorchEngine
 
@@ -60,11 +61,22 @@ def test_preprocessing_beats_the_predecessor_over_all_reviews(bench):
 def test_a_training_step_is_set_against_the_machines_products(bench):
     result = pieces.measured("training", bench)
     assert [row["precision"] for row in result["rows"]] == ["bfloat16", "float32"]
-    for row in result["rows"]:
+    possible = [row for row in result["rows"] if "failure" not in row]
+    assert [row["precision"] for row in possible][-1] == "float32"
+    assert ("bfloat16" in [row["precision"] for row in possible]) == (bfloat16_failure("cpu") is None)
+    for row in possible:
         assert row["recipe"] == "fast" and row["milliseconds"] > 0
         assert 0 < row["gflops"] < row["limit_gflops"]
         assert len(row["operators"]) == 4 and 0.2 < sum(row["operators"].values()) <= 1
     assert "`fast`" in card.BLOCKS["training"]({"pieces": {"training": result}})
+
+
+def test_a_number_format_that_the_processor_lacks_gets_a_row_that_says_so(bench, monkeypatch):
+    monkeypatch.setattr(training, "bfloat16_failure", lambda device: "no such kernel")
+    result = pieces.measured("training", bench)
+    assert [row.get("failure") for row in result["rows"]] == ["no such kernel", None]
+    table = card.BLOCKS["training"]({"pieces": {"training": result}})
+    assert "| `fast` | bfloat16 | - | - | - | - | not possible on this processor |" in table
 
 
 def test_words_that_differ_from_the_predecessors_stop_the_measurement(monkeypatch):

@@ -48,14 +48,14 @@ def some_reviews(lengths=(3, 30, 8, 1, 17)) -> list[np.ndarray]:
 def test_the_file_is_valid_and_computes_what_torch_does(shape, quantized):
     model, reviews = model_of(**shape), some_reviews()
     file = graph_of(model, quantized)
-    onnx.checker.check_model(onnx.load_from_string(file), full_check=not quantized)
+    onnx.checker.check_model(onnx.load_from_string(file), full_check=True)
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     rows = lay_out(reviews, model.architecture)
     (found,) = session.run(None, {"ids": rows.ids.T.astype(np.int32)})
     batch = collate(reviews, model.architecture)
     with torch.no_grad():
         states = model.lstm(model.embedding(batch.ids))[0].numpy()
-    near = {"atol": 0.02 if quantized else 1e-6}
+    near = {"atol": 0.01 if quantized else 1e-6}
     for row, length in enumerate(rows.lengths):
         of_row = found[:length, :, row].reshape(length, -1)
         np.testing.assert_allclose(of_row, states[row, :length], **near)
@@ -63,7 +63,7 @@ def test_the_file_is_valid_and_computes_what_torch_does(shape, quantized):
 
 def test_every_dimension_and_attribute_is_read_back():
     tensors = {"table": np.arange(300, dtype=np.int64).reshape(2, 150), "one": np.array(-5, dtype=np.int8)}
-    node = onnx_format.node("Thing", ["table", "", "one"], ["out"], domain="d", a=-1, b="text", c=[1, 200])
+    node = onnx_format.node("Thing", ["table", "", "one"], ["out"], a=-1, b="text", c=[1, 200])
     read = onnx.load_from_string(
         onnx_format.model([node], tensors, {"x": ("int32", ["T", 3])}, {"out": ("float32", [])})
     )
@@ -71,11 +71,19 @@ def test_every_dimension_and_attribute_is_read_back():
         (tensor,) = (one for one in read.graph.initializer if one.name == name)
         np.testing.assert_array_equal(onnx.numpy_helper.to_array(tensor), array)
     (thing,) = read.graph.node
-    assert (thing.op_type, thing.domain, list(thing.input)) == ("Thing", "d", ["table", "", "one"])
+    assert (thing.op_type, list(thing.input)) == ("Thing", ["table", "", "one"])
     attributes = {one.name: onnx.helper.get_attribute_value(one) for one in thing.attribute}
     assert attributes == {"a": -1, "b": b"text", "c": [1, 200]}
     dimensions = read.graph.input[0].type.tensor_type.shape.dim
     assert dimensions[0].dim_param == "T" and dimensions[1].dim_value == 3
+
+
+def test_no_product_is_of_integers():
+    """Processors differ in how they sum 8-bit products; float32 they all compute alike."""
+    operators = [
+        node.op_type for node in onnx.load_from_string(graph_of(model_of(**SEGMENTS), True)).graph.node
+    ]
+    assert set(operators) == {"Gather", "Cast", "Mul", "LSTM"}
 
 
 def test_int8_is_a_fraction_of_the_size():

@@ -112,6 +112,8 @@ def test_the_model_is_described(predictor):
         "unsure",
         "words",
         "runtime",
+        "weights",
+        "arithmetic",
     }
     assert described["model"] == predictor.version and described["labels"] == ["negative", "positive"]
     validation = described["metrics"]["validation"]
@@ -187,7 +189,7 @@ def test_predicting_changes_nothing():
 
 
 def test_both_runtimes_answer_the_same(both):
-    """int8 moves a logit by hundredths, and with it the weights that add up to it."""
+    """Storing in int8 moves a logit by hundredths, and with it the weights that add up to it."""
     texts = made_up_reviews().texts
     reviews = [*texts[:60], " ".join(texts[60:80]), "", "waste"]
     fast, plain = both
@@ -204,15 +206,18 @@ def test_int8_is_no_other_model(both):
     assert np.mean([a == b for a, b in zip(*verdicts, strict=True)]) > 0.99
 
 
-def test_alone_or_among_others_int8_rounds_the_same(both):
+def test_alone_or_among_others_a_review_gets_the_same_answer(both):
     reviews = made_up_reviews().texts[:20]
     together = [prediction.probability for prediction in both[0].predict(reviews)]
     assert together == [both[0].predict([review])[0].probability for review in reviews]
 
 
 def test_the_runtime_can_be_chosen(fast):
-    assert fast.describe()["runtime"] == "onnxruntime"  # installed here
-    assert Predictor.from_folder(model_folder(), runtime="torch").describe()["runtime"] == "torch"
+    described = [fast.describe(), Predictor.from_folder(model_folder(), runtime="torch").describe()]
+    assert [(each["runtime"], each["weights"], each["arithmetic"]) for each in described] == [
+        ("onnxruntime", "int8", "float32"),  # installed here
+        ("torch", "float32", "float32"),
+    ]
     with pytest.raises(ArtifactError, match="choose one of onnxruntime, torch"):
         Predictor.from_folder(model_folder(), runtime="tea leaves")
 
@@ -220,6 +225,18 @@ def test_the_runtime_can_be_chosen(fast):
 def test_without_onnxruntime_torch_answers(monkeypatch):
     monkeypatch.setattr("sentiment.predictor.find_spec", lambda name: None)
     assert Predictor.from_folder(model_folder()).describe()["runtime"] == "torch"
+
+
+def test_the_graph_of_the_format_before_is_made_anew(fast, tmp_path):
+    """Some processors compute the one that is in the folder wrongly."""
+    folder = shutil.copytree(model_folder(), tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"format": 5}))
+    (folder / "model.onnx").write_bytes(b"not to be read")
+    write_checksums(folder)
+    reviews = made_up_reviews().texts[:5]
+    found = Predictor.from_folder(folder, runtime="onnxruntime").predict(reviews)
+    assert [one.probability for one in found] == [one.probability for one in fast.predict(reviews)]
 
 
 def test_a_graph_that_cannot_be_loaded_is_named(tmp_path):

@@ -35,6 +35,8 @@ class WordModel:
             "unsure": None,
             "words": {"head": 100, "tail": 0},
             "runtime": "torch",
+            "weights": "float32",
+            "arithmetic": "float32",
         }
 
     def check(self) -> None:

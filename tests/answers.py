@@ -1,0 +1,30 @@
+"""What a model answers on this processor; a program of its own, so that it can run on an emulated one.
+
+    python -m tests.answers MODEL_FOLDER CHANNEL_FOLDER REVIEWS RUNTIME OUTPUT
+
+Writes the logits of the channel's first so many reviews and the weights of their words as an npz file.
+"""
+
+import sys
+
+import numpy as np
+
+from sentiment.channels import read_channel
+from sentiment.negation import NegationMarker
+from sentiment.predictor import Predictor
+
+
+def main() -> None:
+    folder, channel_folder, count, runtime, output = sys.argv[1:]
+    predictor = Predictor.from_folder(folder, runtime=runtime)
+    a = predictor.loaded.architecture
+    marked = NegationMarker(predictor.loaded.word_dict, a.vocab_size, a.negation_scope)
+    channel = read_channel(channel_folder, "validation")
+    reviews = [marked(channel.review(row)) for row in range(min(int(count), len(channel)))]
+    explained = predictor.engine.explain(reviews)
+    logits = np.array([one.logit for one in explained])
+    np.savez(output, logits=logits, weights=np.concatenate([one.weights for one in explained]))
+
+
+if __name__ == "__main__":
+    main()

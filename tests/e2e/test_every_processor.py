@@ -1,0 +1,48 @@
+"""The deployed model on real reviews: the same verdicts and weights by both runtimes and on any processor."""
+
+from __future__ import annotations
+
+import tarfile
+
+import numpy as np
+import pytest
+
+from pipeline import inputs
+from pipeline.settings import Settings
+from tests import processors
+
+pytestmark = pytest.mark.slow
+EMULATED_REVIEWS = 150
+"""Of the validation reviews; an emulated processor takes some 70 ms for each."""
+
+
+@pytest.fixture(scope="module")
+def model(deployment, tmp_path_factory):
+    """The deployed model's folder and the validation channel, as arguments of processors.answers()."""
+    folder = tmp_path_factory.mktemp("model")
+    with tarfile.open(inputs.model_file(Settings(), deployment.model_key)) as archive:
+        archive.extractall(folder, filter="data")
+    return str(folder), str(inputs.prepared(Settings()).validation)
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-logits))
+
+
+def test_both_runtimes_agree_on_all_validation_reviews(model):
+    ours, weights = processors.answers(*model, "100000")
+    torchs, torch_weights = processors.answers(*model, "100000", runtime="torch")
+    assert len(ours) > 2000
+    assert np.mean((ours >= 0) == (torchs >= 0)) >= 0.998
+    assert np.abs(probabilities(ours) - probabilities(torchs)).max() < 0.02
+    assert np.abs(weights - torch_weights).max() < 0.05
+
+
+@pytest.mark.parametrize("cpu", processors.CPUS)
+def test_another_processor_gives_the_same_verdicts_and_weights(model, cpu):
+    processors.require()
+    logits, weights = processors.answers(*model, str(EMULATED_REVIEWS))
+    there, there_weights = processors.answers(*model, str(EMULATED_REVIEWS), cpu=cpu)
+    assert ((there >= 0) == (logits >= 0)).all()
+    np.testing.assert_allclose(there, logits, atol=1e-4)
+    np.testing.assert_allclose(there_weights, weights, atol=1e-4)

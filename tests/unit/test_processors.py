@@ -1,0 +1,28 @@
+"""A model answers the same on processors of other kinds than this machine's (tests/processors.py)."""
+
+import numpy as np
+import pytest
+from sentiment_fixtures import model_folder, prepared
+
+from tests import processors
+
+REVIEWS = 40
+
+
+@pytest.fixture(scope="module", params=["fast", "predecessor"])
+def model(request, tmp_path_factory):
+    """A model folder, reviews for it, and what this machine's own processor answers."""
+    folder = model_folder(request.param)
+    channel = prepared("words" if request.param == "fast" else "review_to_words").validation
+    arguments = [str(folder), str(channel), str(REVIEWS)]
+    return arguments, processors.answers(*arguments)
+
+
+@pytest.mark.parametrize("cpu", processors.CPUS)
+def test_logits_and_weights_are_the_same(model, cpu):
+    processors.require()
+    arguments, (logits, weights) = model
+    there_logits, there_weights = processors.answers(*arguments, cpu=cpu)
+    assert len(logits) == REVIEWS and np.ptp(logits) > 0.5
+    np.testing.assert_allclose(there_logits, logits, atol=1e-5)
+    np.testing.assert_allclose(there_weights, weights, atol=1e-5)
