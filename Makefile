@@ -23,14 +23,20 @@ MLFLOW_PORT ?= 5001
 # Where `make selfhost` serves the page and the API.
 WEB_PORT ?= 5000
 # Python 3.11 or 3.12; the first on the PATH that runs.
-PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
+ifeq ($(origin PYTHON),undefined)
+PYTHON := $(shell for python in python3.12 python3.11 python3 python; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null \
 	&& echo $$python && break; done)
+endif
 # Package index for torch alone: on Linux without an NVIDIA GPU the one with the small CPU build.
 TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null \
 	&& echo https://download.pytorch.org/whl/cpu)
 
 # ---------------------------------------------------------------------------------------------------------------
+
+# All of the above, for `make help`, and what was given. Names that this file does not know are refused.
+SETTINGS := DATA DATA_PATH RECIPE SET MODEL STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 
 BIN := .venv/bin
 # Where results go; the tests have another.
@@ -38,26 +44,48 @@ BUILD := build
 PIPELINE = $(BIN)/python -m pipeline --build "$(BUILD)" --sam "$(CURDIR)/.venv-sam/bin/sam" --stack "$(STACK)" --data "$(DATA)" \
 	$(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(MODEL),--model "$(MODEL)") --recipe "$(RECIPE)" $(foreach pair,$(SET),--set "$(pair)")
 
+# What localcloud says of a taken port to who typed make.
+CLOUD = $(BIN)/localcloud run --port "$(PORT)" --port-advice "make $@ PORT=$(if $(filter 4600,$(PORT)),4700,4600)"
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo setup base data prepare bootstrap upload train package evaluate register deploy summary screenshots mlflow-shots load load-deployed destroy mlflow notebook notebook-run bench selfhost test lint format lock clean
+.PHONY: help demo setup base check data prepare bootstrap upload train package evaluate register deploy summary screenshots mlflow-shots load load-deployed destroy mlflow notebook notebook-run bench selfhost test lint sbom format lock clean
 MAKEFLAGS += --no-print-directory
 
+# What `make help` shows, in this order:
+##@ First steps: demo notebook selfhost
+##@ On AWS with your credentials, or offline behind `.venv/bin/localcloud run --`: deploy evaluate summary destroy
+##@ Single steps, each after those that it needs: check data prepare bootstrap upload train package
+##@ With MLflow: mlflow register
+##@ Working on it: test lint format bench load sbom lock setup base clean
+##@ Pictures and outputs in the repository: screenshots mlflow-shots notebook-run
+
 help: ## List the targets
-	@echo "make TARGET [NAME=value ...]"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "names: DATA DATA_PATH RECIPE SET MODEL STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE (explained at the top of the Makefile)"
+	@echo "make TARGET [NAME=value ...]     begin with: make demo"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { text[$$1] = $$2 } \
+		/^##@ / { titles[++groups] = substr($$0, 5) } \
+		END { for (group = 1; group <= groups; group++) { \
+			end = match(titles[group], /: [a-z -]+$$/); print "\n" substr(titles[group], 1, end - 1); \
+			count = split(substr(titles[group], end + 2), names, " "); \
+			for (each = 1; each <= count; each++) printf "  %-12s %s\n", names[each], text[names[each]] } }' $(MAKEFILE_LIST)
+	@echo; echo "NAME is one of $(SETTINGS); the top of the Makefile explains them"
 
 demo: base ## The whole chain, offline, from reviews to a page that answers; stays up until Ctrl-C
-	@$(BIN)/localcloud run --port $(PORT) --stay -- $(MAKE) evaluate deploy summary
+	@$(CLOUD) --stay -- $(MAKE) evaluate deploy summary
 
 setup: base ## Make the virtual environments whole (the other targets make what they need by themselves)
 	@$(PYTHON) requirements/install.py --torch-index "$(TORCH_INDEX)"
 
-base: ## ... only what demo, deploy and their steps need
+base: ## Make only what demo, deploy and their steps need of them
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or 3.12 is needed and none is on the PATH;" \
 		"install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) -c '' 2>/dev/null || { echo "error: PYTHON=$(PYTHON) does not run;" \
+		"name a Python 3.11 or 3.12: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) requirements/make_settings.py Makefile $(foreach name,$(sort $(GIVEN) PORT WEB_PORT MLFLOW_PORT),'$(name)=$(subst ','\'',$($(name)))')
 	@$(PYTHON) requirements/install.py --only demo --torch-index "$(TORCH_INDEX)"
+
+check: $(if $(filter models:% runs:%,$(MODEL)),setup,base) ## Check the settings, the region and the credentials
+	@$(PIPELINE) check
 
 data: base ## Get the reviews
 	@$(PIPELINE) data
@@ -68,13 +96,13 @@ prepare: data ## Turn reviews into arrays of word ids
 bootstrap: base ## Make the stack's bucket and roles (the first half of deploy)
 	@$(PIPELINE) bootstrap
 
-upload: prepare bootstrap ## Put the arrays into S3
+upload: check prepare bootstrap ## Put the arrays into S3
 	@$(PIPELINE) upload
 
 train: upload ## Train the model by a SageMaker training job
 	@$(PIPELINE) train
 
-package: $(if $(MODEL),$(if $(filter models:% runs:%,$(MODEL)),setup,base) bootstrap,train) ## Check the model and put it where endpoints load it
+package: $(if $(MODEL),check bootstrap,train) ## Check the model and put it where endpoints load it
 	@$(PIPELINE) package
 
 evaluate: package $(if $(MODEL),upload) ## Test the model on held-out reviews by SageMaker batch transform
@@ -90,7 +118,9 @@ summary: base ## Print the addresses of the page and the API
 	@$(PIPELINE) summary
 
 screenshots: setup ## Take the README's pictures of the deployed page (or of PAGE=http://...)
-	@$(BIN)/python docs/screenshots.py "$${PAGE:-$$($(PIPELINE) summary | awk '$$1 == "Page" { print $$2 }')}"
+	@page="$(PAGE)"; test -n "$$page" || { summary=$$($(PIPELINE) summary) \
+		&& page=$$(printf '%s\n' "$$summary" | awk '$$1 == "Page" { print $$2 }'); } \
+		&& $(BIN)/python docs/screenshots.py "$$page"
 
 mlflow-shots: setup ## Train three small models and take the README's pictures of them in MLflow
 	@$(BIN)/python docs/mlflow_screenshots.py
@@ -99,7 +129,7 @@ bench: setup ## Measure the models beside their references; QUICK=1 for a look i
 	@$(BIN)/python -m benchmarks --data "$(DATA)" $(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(QUICK),--quick)
 
 load: setup ## Measure the chain and the self-hosted server under load, offline; QUICK=1 in miniature
-	@$(BIN)/localcloud run --port $(PORT) -- $(MAKE) load-deployed
+	@$(CLOUD) -- $(MAKE) load-deployed
 
 load-deployed: deploy
 	@$(BIN)/python -m benchmarks.load --stack "$(STACK)" \
@@ -116,20 +146,27 @@ selfhost: setup ## Serve page and API by Flask, with MLflow's champion; trains o
 		--data-path "$(DATA_PATH)" --recipe "$(RECIPE)" --set "$(SET)"
 
 notebook: setup ## Open the walkthrough in JupyterLab, with an offline cloud behind it; Ctrl-C ends both
-	@$(BIN)/localcloud run --port $(PORT) -- $(BIN)/python notebooks/open.py
+	@$(CLOUD) -- $(BIN)/python notebooks/open.py
 
 notebook-run: setup ## Run the walkthrough from top to bottom and keep its outputs
-	@$(BIN)/localcloud run --port $(PORT) -- $(BIN)/python notebooks/execute.py
+	@$(CLOUD) -- $(BIN)/python notebooks/execute.py
 
 test: lint ## Run all the tests, the real page in a real browser among them
 	@$(BIN)/python tests/browser/chromium.py
 	@$(BIN)/python tests/processors.py
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
-lint: setup ## Check style, imports between the parts, and the template
+# What bandit reads: all but the tests. Images need no health check of their own (CKV_DOCKER_2): docker-compose.yml
+# has one for each server, and the trainer ends.
+PROGRAMS := benchmarks docs examples lambda localcloud notebooks pipeline requirements selfhost sentiment serve train
+
+lint: setup ## Check style, imports between the parts, the template, and for insecure code and settings
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/lint-imports
+	@.venv-scan/bin/bandit --quiet --configfile pyproject.toml --recursive $(PROGRAMS)
+	@.venv-scan/bin/checkov --directory . --framework cloudformation dockerfile --skip-path .venv --skip-path build \
+		--skip-check CKV_DOCKER_2 --quiet --compact --skip-download
 	@cd infra && SAM_CLI_TELEMETRY=0 ../.venv-sam/bin/sam validate --lint --region us-east-1
 
 format: setup ## Format the code
@@ -138,6 +175,14 @@ format: setup ## Format the code
 
 lock: setup ## Pin the newest versions that pyproject.toml allows
 	@$(BIN)/python requirements/lock.py
+
+sbom: setup ## Write what each lock file installs as CycloneDX bills of materials, to build/sbom/
+	@mkdir -p build/sbom
+	@for lock in $(wildcard requirements/*.lock) requirements/lock.txt requirements/demo.txt; do \
+		name=build/sbom/$$(basename "$$lock" | sed 's/[.]/-/').cdx.json; \
+		PYTHONWARNINGS=ignore::UserWarning .venv-scan/bin/cyclonedx-py requirements --output-format JSON --output-reproducible --pyproject pyproject.toml \
+			--outfile "$$name" "$$lock" && echo "   wrote: $$name" || exit 1; \
+	done
 
 clean: ## Delete what can be made again: results, caches, virtual environments; var/ (MLflow, votes) stays
 	@[ ! -d build ] || $(or $(PYTHON),python3) selfhost/kept.py build var

@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent / "tests" / "browser"))
@@ -65,16 +65,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url", help="address of the running page")
     url = parser.parse_args().url
+    if not url.startswith(("http://", "https://")):
+        raise SystemExit(f"error: {url!r} is no address of a page; it begins with http:// or https://")
     path = chromium.find()
     if path is None:
         raise SystemExit(f"error: {chromium.NONE}")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        picture(browser, url, "light", judge_the_mixed_example, show_a_weight)
-        picture(browser, url, "dark", judge_the_mixed_example, scheme="dark")
-        picture(browser, url, "phone", judge_the_mixed_example, viewport=PHONE)
-        picture(browser, url, "batch", judge_many)
-        browser.close()
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+            picture(browser, url, "light", judge_the_mixed_example, show_a_weight)
+            picture(browser, url, "dark", judge_the_mixed_example, scheme="dark")
+            picture(browser, url, "phone", judge_the_mixed_example, viewport=PHONE)
+            picture(browser, url, "batch", judge_many)
+            browser.close()
+    except (Error, AssertionError) as error:  # what Playwright raises, by itself and for what it expects
+        raise SystemExit(f"error: no pictures of {url}: {str(error).strip().splitlines()[0]}") from None
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from localcloud import __version__
 from localcloud.control import Occupant, look, status, stop
@@ -30,6 +30,12 @@ COMMAND_GRACE_SECONDS = 10.0
 DETACH_SECONDS = 60.0
 LOG = "localcloud.log"
 STILL_USED = "localcloud: other commands still use the cloud; it ends with them (Ctrl-C ends it now)"
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, like every other error, without the usage."""
+        self.exit(2, f"localcloud: {message}\n")
 
 
 class Failure(Exception):
@@ -52,10 +58,10 @@ def main() -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    root = argparse.ArgumentParser(
+    root = Parser(
         prog="localcloud",
         description="An offline AWS on this machine: jobs, endpoints, functions and APIs really run.",
-        epilog="Start with: localcloud run -- aws s3 ls",
+        epilog="Start with: localcloud run -- PROGRAM, with any program that speaks to AWS",
     )
     root.add_argument("--version", action="version", version=__version__)
     commands = root.add_subparsers(required=True, metavar="COMMAND")
@@ -88,6 +94,12 @@ def parser() -> argparse.ArgumentParser:
             metavar="NAME",
             help="another name under which clients reach the cloud (*.NAME: any below NAME), which must be "
             "in nobody else's hands",
+        )
+        added.add_argument(
+            "--port-advice",
+            default="choose another port with --port",
+            metavar="TEXT",
+            help="what to say where the port is taken, for programs that start localcloud for a person",
         )
         added.add_argument("--verbose", action="store_true", help="print each request")
 
@@ -336,7 +348,7 @@ def _why_no_server(arguments: argparse.Namespace, error: OSError) -> str:
             f"a localcloud (process {occupant.pid}) is up on {where} already; stop it with: localcloud down"
         )
     program = occupant.program if occupant else "another program"
-    return f"{where} is taken by {program}; stop that, or choose another port with --port"
+    return f"{where} is taken by {program}; stop that, or {arguments.port_advice}"
 
 
 def _print_into(file: object) -> None:

@@ -16,8 +16,8 @@ from localcloud.processes import Processes
 
 ACCOUNT_ID = "123456789012"
 """moto's default account."""
-ACCESS_KEY = SECRET_KEY = "test"
-"""The keys of the account's owner, who may do everything."""
+ACCESS_KEY = SECRET_KEY = "test"  # nosec B105
+"""The keys of the account's owner, who may do everything: no secret, they are in the README."""
 ROLE_SESSION_SECONDS = 28 * 86400
 """AWS's services keep renewing their credentials; these last for the longest job instead (28 days)."""
 

@@ -7,15 +7,28 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from pipeline import data, deploy, destroy, evaluate, package, prepare, register, summary, train, upload
-from pipeline.settings import PipelineError, Settings
+from pipeline import (
+    check,
+    data,
+    deploy,
+    destroy,
+    evaluate,
+    package,
+    prepare,
+    register,
+    summary,
+    train,
+    upload,
+)
+from pipeline.settings import PipelineError, Settings, assignments
+from sentiment.command_line import Parser
 from sentiment.errors import SentimentError
 
 STEPS: dict[str, tuple[Callable[[Settings], None], str]] = {
+    "check": (check.run, "check settings, region and credentials"),
     "data": (data.run, "get the reviews"),
     "prepare": (prepare.run, "reviews -> arrays of word ids"),
     "bootstrap": (deploy.bootstrap, "make the stack's bucket and roles"),
@@ -33,20 +46,20 @@ STEPS: dict[str, tuple[Callable[[Settings], None], str]] = {
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    settings = Settings(
-        data=options.data,
-        data_path=options.data_path,
-        recipe=options.recipe,
-        hyperparameters=dict(options.set),
-        model=options.model,
-        stack=options.stack,
-        sam=options.sam,
-        train_instance_type=options.train_instance_type,
-        transform_instance_type=options.transform_instance_type,
-        endpoint_memory_mb=options.endpoint_memory_mb,
-        build=options.build,
-    )
     try:
+        settings = Settings(
+            data=options.data,
+            data_path=options.data_path,
+            recipe=options.recipe,
+            hyperparameters=assignments(options.set),
+            model=options.model,
+            stack=options.stack,
+            sam=options.sam,
+            train_instance_type=options.train_instance_type,
+            transform_instance_type=options.transform_instance_type,
+            endpoint_memory_mb=options.endpoint_memory_mb,
+            build=options.build,
+        )
         STEPS[options.step][0](settings)
     except NoCredentialsError:
         return _fail(
@@ -67,15 +80,9 @@ def _fail(message: str) -> int:
     return 1
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """One line, without the screenful of usage: the person has typed `make`."""
-        self.exit(2, f"error: {message}\n")
-
-
 def _parser() -> argparse.ArgumentParser:
     default = Settings()
-    parser = _Parser(
+    parser = Parser(
         prog="python -m pipeline",
         description="From reviews to a running service, a step at a time.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -91,7 +98,6 @@ def _parser() -> argparse.ArgumentParser:
         "--set",
         action="append",
         default=[],
-        type=_assignment,
         metavar="NAME=VALUE",
         help="override a hyperparameter",
     )
@@ -116,13 +122,6 @@ def _stack_name(text: str) -> str:
             f"'{text}' cannot name a stack: a letter first, then up to 34 letters, digits and hyphens"
         )
     return text
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE")
-    return name, value
 
 
 if __name__ == "__main__":

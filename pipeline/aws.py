@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from tqdm import tqdm
 
 from pipeline.settings import PipelineError
+from sentiment.errors import nearest
 from sentiment.files import written_aside
 
 
@@ -29,6 +30,19 @@ def region() -> str:
             "(without AWS there is `make demo`)"
         )
     return name
+
+
+def require_account() -> None:
+    """Raises PipelineError for a region that SageMaker is not in, botocore's errors without credentials."""
+    name = region()
+    session = boto3.session.Session()
+    partitions = session.get_available_partitions()
+    known = [
+        each for partition in partitions for each in session.get_available_regions("sagemaker", partition)
+    ]
+    if name not in known:
+        raise PipelineError(f"SageMaker is in no region {name!r} (AWS_DEFAULT_REGION){nearest(name, known)}")
+    client("sts").get_caller_identity()
 
 
 def error_code(error: ClientError) -> str:

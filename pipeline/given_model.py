@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pipeline import inputs, tracking
 from pipeline.console import say
-from pipeline.settings import PipelineError, Settings
+from pipeline.settings import MLFLOW_MODELS, PipelineError, Settings
 from sentiment import archives
 from sentiment.errors import ArchiveError, ArtifactError
 from sentiment.files import CHECKSUMS, written_aside
@@ -35,7 +35,7 @@ def _take(settings: Settings, scratch: Path) -> str:
 
     given = settings.model
     folder = archive = Path(given)
-    if given.startswith(("models:/", "runs:/")):
+    if given.startswith(MLFLOW_MODELS):
         tracking.fetch(given, scratch)
         folder = scratch
     elif archive.is_file():
@@ -44,11 +44,6 @@ def _take(settings: Settings, scratch: Path) -> str:
             archives.unpack(archive, folder, archives.MODEL)
         except ArchiveError as error:
             raise PipelineError(f"MODEL={given} is no readable model.tar.gz ({error})") from error
-    elif not folder.is_dir():
-        raise PipelineError(
-            f"MODEL={given}: there is no such file or folder; give a model folder, a model.tar.gz, "
-            "models:/NAME@ALIAS or runs:/ID/model"
-        )
     try:
         key = read_model(folder).version
     except ArtifactError as error:

@@ -13,7 +13,6 @@ from pathlib import Path
 from pipeline.settings import FRAMEWORK_VERSION, PROJECT, Settings
 from sentiment import dataset
 from sentiment.prepared import Prepared, prepare
-from sentiment.recipes import recipe
 
 
 def reviews(settings: Settings) -> dataset.Reviews:
@@ -21,13 +20,12 @@ def reviews(settings: Settings) -> dataset.Reviews:
     path = settings.data_path
     if settings.data == "aclimdb" and path is None:
         path = settings.build / "data" / "aclImdb"
-    unlabelled = recipe(settings.recipe).virtual_adversarial > 0
-    return dataset.load_reviews(settings.data, path, unlabelled)
+    return dataset.load_reviews(settings.data, path, settings.wants_unlabelled())
 
 
 def prepared(settings: Settings) -> Prepared:
     """The reviews as arrays, from the cache when nothing has changed."""
-    return prepare(reviews(settings), recipe(settings.recipe).tokenizer, settings.build / "prepared")
+    return prepare(reviews(settings), settings.chosen_recipe().tokenizer, settings.build / "prepared")
 
 
 def hyperparameters(settings: Settings) -> dict[str, str]:

@@ -11,8 +11,8 @@ from pipeline.settings import Settings
 
 
 def run(settings: Settings) -> None:
-    step("Ready")
     page, api = stack.output(settings, "WebsiteUrl"), stack.output(settings, "ApiUrl")
+    step("Ready")
     say(f"Page  {page}")
     say(f"API   {api}/predict")
     say("Try   curl -H 'content-type: application/json' \\")

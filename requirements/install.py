@@ -3,9 +3,9 @@
     python3.12 requirements/install.py [--only demo] [--torch-index URL]
 
 .venv holds the project, in two layers: what `make demo` needs, and on top of it what tests, notebook,
-tracking and benchmarks need besides. .venv-sam holds the SAM CLI, which pins its own boto3 and click. Both
-are made at once. What is up to date is left alone. Standard library only: it runs before anything else is
-installed.
+tracking and benchmarks need besides. .venv-sam holds the SAM CLI and .venv-scan what looks for insecure code
+and writes bills of materials; they pin their own boto3 and click. All are made at once. What is up to date is
+left alone. Standard library only: it runs before anything else is installed.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = PROJECT / "requirements"
-TORCH = "torch==2.13.0"
+TORCH_LOCK = str(REQUIREMENTS / "torch.lock")
 NEEDED_GIGABYTES = 5
 PLAIN_PROGRESS_SECONDS = 10
+OTHER_FILE = "DO NOT MATCH THE HASHES"
 NO_NETWORK = re.compile(r"NewConnectionError|Name or service not known|ConnectTimeout|ProxyError")
 
 
@@ -43,12 +44,12 @@ def main() -> int:
         print(f"error: Python 3.11 or 3.12 is needed, this is {version} ({sys.executable})", file=sys.stderr)
         return 1
 
-    torch = ["--retries", "1", TORCH, *(["--index-url", options.torch_index] if options.torch_index else [])]
     project = ["--no-deps", "--no-build-isolation", "--editable", str(PROJECT)]
-    layers = [Layer("demo.txt", torch, project), Layer("lock.txt")]
+    layers = [Layer("demo.txt", *torch(options.torch_index), project), Layer("lock.txt")]
     environments = [
         Environment(".venv", layers[:1] if options.only == "demo" else layers),
         Environment(".venv-sam", [Layer("sam.lock")]),
+        *([] if options.only == "demo" else [Environment(".venv-scan", [Layer("scan.lock")])]),
     ]
     stale = [environment for environment in environments if not environment.is_current()]
     if not stale:
@@ -64,17 +65,28 @@ def main() -> int:
     return 0
 
 
+def torch(index: str) -> list[list[str]]:
+    """What pip gets to install torch: from an index of its own where the machine wants another build."""
+    build = ["--retries", "1", *pinned("torch.lock"), *(["--index-url", index] if index else [])]
+    on_cpu = sys.platform != "linux" or index.rstrip("/").endswith("/cpu")
+    return [build] if on_cpu else [build, pinned("torch-cuda.lock")]
+
+
+def pinned(lock: str) -> list[str]:
+    return ["--no-deps", "--require-hashes", "--requirement", str(REQUIREMENTS / lock)]
+
+
 class Layer:
     """The packages of a lock file, and what `pip install` gets besides, one list of arguments a call."""
 
     def __init__(self, lock: str, *installs: list[str]) -> None:
-        file = REQUIREMENTS / lock
-        pinned = ["--no-deps", "--require-hashes", "--requirement", str(file)]
-        self.installs = [pinned, *installs]
-        self.stamp = f".installed-{file.stem}"
-        self.total = len(re.findall(r"^[\w.-]+==", file.read_text(), re.M))
+        self.installs = [pinned(lock), *installs]
+        self.stamp = f".installed-{Path(lock).stem}"
+        self.total = len(re.findall(r"^[\w.-]+==", (REQUIREMENTS / lock).read_text(), re.M))
         digest = hashlib.sha256(f"{sys.version_info[:3]} {sys.prefix} {self.installs}".encode())
-        digest.update(file.read_bytes())
+        for arguments in self.installs:
+            if "--requirement" in arguments:
+                digest.update(Path(arguments[arguments.index("--requirement") + 1]).read_bytes())
         # Of pyproject.toml only what is installed: other settings of tools leave the environment as it is.
         import tomllib  # not in the Pythons that main() turns away
 
@@ -93,6 +105,8 @@ class Environment:
         self.total = max(layer.total for layer in layers)
         self.packages = 0
         self.state = "waiting"
+        self.unpacking: list[str] = []
+        self.already_there = 0
         self.error: InstallError | None = None
         self.process: subprocess.Popen[str] | None = None
 
@@ -102,6 +116,17 @@ class Environment:
     def _has(self, layer: Layer) -> bool:
         stamp = self.folder / layer.stamp
         return stamp.exists() and stamp.read_text() == layer.fingerprint
+
+    def progress(self) -> str:
+        """What is being done, in a few words; while pip unpacks, which says nothing, what appears on disk."""
+        names = self.unpacking
+        if not names:
+            return self.state
+        done = min(max(self._installed() - self.already_there, 0), len(names))
+        return f"unpacking {done}/{len(names)} packages ({names[min(done, len(names) - 1)]})"
+
+    def _installed(self) -> int:
+        return sum(1 for _ in self.folder.glob("lib/python*/site-packages/*.dist-info"))
 
     def make(self) -> None:
         try:
@@ -143,19 +168,25 @@ class Environment:
                 if line.startswith(("Collecting ", "Processing ")):
                     self.packages += 1
                     self.state = f"fetching {min(self.packages, self.total)}/{self.total} packages"
-                elif line.startswith("Installing collected"):
-                    self.state = "unpacking"
+                elif line.startswith("Installing collected packages: "):
+                    self.already_there = self._installed()
+                    self.unpacking = line.partition(": ")[2].strip().split(", ")
+        self.unpacking = []
         if self.process.wait():
             raise InstallError(self._reason(command))
 
     def _reason(self, command: list[str]) -> str:
         text = self.log.read_text()
-        where = f"the whole story is in {self.log.relative_to(PROJECT)}"
+        where = f"the whole story is in {os.path.relpath(self.log, PROJECT)}"
         if "No space left on device" in text:
             return f"the disk is full: {self.folder.name} needs about {NEEDED_GIGABYTES} GB"
         if NO_NETWORK.search(text):
-            hint = " (torch: name another index, make TORCH_INDEX=...)" if TORCH in command else ""
+            hint = " (torch: name another index, make TORCH_INDEX=...)" if TORCH_LOCK in command else ""
             return f"the package index cannot be reached: check the network and pip's settings{hint}; {where}"
+        if OTHER_FILE in text:
+            hint = "; TORCH_INDEX must offer one of torch.lock's" if TORCH_LOCK in command else ""
+            names = ", ".join(sorted(set(re.findall(r"^    ([\w.-]+==\S+) from ", text, re.M))))
+            return f"the package index has another file for {names} than the lock file pins{hint}; {where}"
         if "ensurepip is not available" in text:
             return "this Python has no venv module: install its package (Debian: python3-venv)"
         errors = [line for line in text.splitlines() if line.startswith("ERROR")]
@@ -183,7 +214,7 @@ def install(environments: list[Environment]) -> None:
             time.sleep(0.2)
             elapsed = time.monotonic() - started
             line = f"  {elapsed:4.0f} s  " + "   ".join(
-                f"{each.folder.name}: {each.state}" for each in environments
+                f"{each.folder.name}: {each.progress()}" for each in environments
             )
             if sys.stdout.isatty():
                 print(f"\r{line}\033[K", end="", flush=True)

@@ -15,6 +15,7 @@ from typing import NoReturn
 from pipeline.console import say, shown, step
 from selfhost import kept, trainer
 from selfhost.processes import Program
+from sentiment.command_line import Parser
 
 HOST = "127.0.0.1"
 # MLflow's server took 61 s on two cores that had eight times as much to do. Whoever waits is told meanwhile.
@@ -227,11 +228,13 @@ def _port(text: str) -> int:
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m selfhost", description=__doc__)
+    parser = Parser(prog="python -m selfhost", description=__doc__)
     parser.add_argument("--port", type=_port, default=5000, help="of the page and the API (%(default)s)")
     parser.add_argument("--mlflow-port", type=_port, default=5001, help="of MLflow's server (%(default)s)")
     trainer.add_arguments(parser)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    trainer.require_choices(options, parser)
+    return options
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ preload_app = False
 timeout = 60
 # At the end, for requests that are being answered.
 graceful_timeout = 20
-# The sign of life is a file; on a disk it could wait for other writing.
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+# The sign of life is a file; on a disk it could wait for other writing. gunicorn gives it a name of its own.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # nosec B108
 control_socket_disable = True
 
 logconfig_dict = {

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.console import say, shown, step
-from pipeline.settings import PROJECT
+from pipeline.settings import PROJECT, PipelineError, assignments
 from pipeline.settings import Settings as Choices
 from selfhost import VAR
 from selfhost.champion import RegistryError
 from selfhost.processes import Program
 from selfhost.settings import Settings, SettingsError
-from sentiment.errors import ArtifactError
+from sentiment.command_line import Parser
+from sentiment.errors import ArtifactError, SentimentError
 from sentiment.files import CHECKSUMS, sha256_of
 from sentiment.run_follower import SECONDS_AFTER_THE_END, SECONDS_TO_GIVE_UP
 from sentiment.run_record import FILE_NAME, read_record
@@ -63,6 +64,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--var", type=Path, default=VAR, help="folder for what cannot be made again")
 
 
+def require_choices(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """End the program with the parser's error for choices that training would refuse later."""
+    try:
+        Choices(
+            data=options.data,
+            data_path=Path(options.data_path) if options.data_path else None,
+            recipe=options.recipe,
+            hyperparameters=assignments(options.set.split()),
+        )
+    except (PipelineError, SentimentError) as error:
+        parser.error(str(error))
+
+
 def command(options: argparse.Namespace) -> list[str]:
     """The program that prepares, trains, logs and registers."""
     arguments = ["--data", options.data, "--recipe", options.recipe]
@@ -70,18 +84,17 @@ def command(options: argparse.Namespace) -> list[str]:
         arguments += ["--data-path", options.data_path]
     arguments += ["--prepared", str(options.build / "prepared")]
     arguments += ["--model-dir", str(Trained(options.var).model)]
-    for pair in options.set.split():
-        name, _, value = pair.partition("=")
-        arguments.append(f"--{name.replace('_', '-')}={value}")
+    arguments += [f"--{name}={value}" for name, value in assignments(options.set.split()).items()]
     return [sys.executable, str(PROJECT / "train" / "from_reviews.py"), *arguments]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Train. Returns the exit status; errors are one line on standard error."""
-    parser = argparse.ArgumentParser(prog="python -m selfhost.trainer", description=__doc__.split("\n\n")[0])
+    parser = Parser(prog="python -m selfhost.trainer", description=__doc__.split("\n\n")[0])
     add_arguments(parser)
     parser.add_argument("--if-needed", action="store_true", help="do nothing where there is a champion")
     options = parser.parse_args(arguments)
+    require_choices(options, parser)
     try:
         train(options)
     except (SettingsError, RegistryError, TrainingFailed) as error:

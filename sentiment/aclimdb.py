@@ -21,6 +21,8 @@ URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 VALIDATION_SHARE = 0.1
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz")
+SYSTEM_FILES = ("Thumbs.db", "desktop.ini")
+"""What Windows leaves in folders; macOS leaves .DS_Store, and beside each file x a ._x."""
 _FOLDERS = {"pos": (POSITIVE, range(7, 11)), "neg": (NEGATIVE, range(1, 5)), "unsup": (UNLABELLED, range(1))}
 _FILE_NAME = re.compile(r"(\d+)_(\d+)\.txt")
 _WANTED = re.compile(r"aclImdb/((train|test)/(pos|neg|unsup)/[^/]+\.txt|train/urls_\w+\.txt)")
@@ -78,6 +80,8 @@ def _read(root: Path, half: str, name: str) -> list[tuple[str, int, str, str]]:
     label, ratings = _FOLDERS[name]
     found = []
     for file in folder.iterdir():
+        if file.name.startswith(".") or file.name in SYSTEM_FILES:
+            continue
         match = _FILE_NAME.fullmatch(file.name)
         if match is None:
             raise DatasetError(f"{file}: not the name of a review, which is <id>_<rating>.txt")

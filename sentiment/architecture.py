@@ -41,7 +41,7 @@ class Architecture:
             raise RecipeError("a bidirectional model needs segments")
         for name in ("vocab_size", "embedding_dim", "hidden_dim", "head"):
             if getattr(self, name) < 1:
-                raise RecipeError(f"{name} must be at least 1")
+                raise RecipeError(f"{name} must be at least 1, not {getattr(self, name)}")
         for name in ("tail", "segment", "ending", "ngrams", "ngram_skip", "negation_scope"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise RecipeError(f"{name} must not be negative")

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from sentiment.errors import DatasetError
+from sentiment.errors import DatasetError, nearest
 
 NEGATIVE, POSITIVE, UNLABELLED = 0, 1, -1
 SPLITS = ("train", "validation", "test", "unsupervised")
 SOURCES = ("sample", "aclimdb", "kaggle")
+MIN_REVIEWS = 100
+"""Of fewer, the tenths for validation and test would hold only a few, and choose and judge by chance."""
 
 
 @dataclass(frozen=True)
@@ -97,19 +99,46 @@ def load_reviews(source: str = "sample", path: str | Path | None = None, unlabel
     """
     from sentiment import aclimdb, kaggle, sample
 
-    if source not in SOURCES:
-        raise DatasetError(f"there is no source {source!r}; choose one of {', '.join(SOURCES)}")
-    if unlabelled and source != "aclimdb":
-        raise DatasetError(f"the source {source!r} has no unlabelled reviews; aclimdb has")
+    check_source(source, path, unlabelled)
     if source == "sample":
         return sample.load(path)
     if path is None:
-        raise DatasetError(
-            f"the source {source!r} needs a path: where are the reviews, or where shall they go?"
-        )
+        raise DatasetError(f"the source {source!r} needs a path: where shall the reviews go?")
     if source == "kaggle":
-        return kaggle.load(path)
-    return aclimdb.load(path if Path(path).exists() else aclimdb.fetch(path), unlabelled)
+        reviews = kaggle.load(path)
+    else:
+        reviews = aclimdb.load(path if Path(path).exists() else aclimdb.fetch(path), unlabelled)
+    _require_enough(reviews, path)
+    return reviews
+
+
+def _require_enough(reviews: Reviews, path: str | Path) -> None:
+    """Raises DatasetError for too few reviews to train on, to choose a model by and to test it on."""
+    labelled = int((reviews.labels != UNLABELLED).sum())
+    if labelled < MIN_REVIEWS:
+        raise DatasetError(
+            f"{path}: holds {labelled} reviews with a sentiment; at least {MIN_REVIEWS} are needed, about "
+            "half of them positive: a tenth each is kept for validation and test"
+        )
+    for split in ("train", "validation"):
+        for name, label in (("positive", POSITIVE), ("negative", NEGATIVE)):
+            if not ((reviews.split == split) & (reviews.labels == label)).any():
+                raise DatasetError(f"{path}: no {name} review is among those for {split}; more are needed")
+
+
+def check_source(source: str, path: str | Path | None, unlabelled: bool = False) -> None:
+    """Raises DatasetError for what `load_reviews` would refuse before it reads anything."""
+    if source not in SOURCES:
+        raise DatasetError(
+            f"there is no source {source!r}; choose one of {', '.join(SOURCES)}{nearest(source, SOURCES)}"
+        )
+    if unlabelled and source != "aclimdb":
+        raise DatasetError(f"the source {source!r} has no unlabelled reviews; aclimdb has")
+    if source == "kaggle" and path is None:
+        raise DatasetError("the source 'kaggle' is a CSV file: say where it is, by DATA_PATH (--data-path)")
+    # aclimdb is downloaded into a folder that is not there yet.
+    if path is not None and not Path(path).exists() and (source != "aclimdb" or Path(path).suffix):
+        raise DatasetError(f"{path}: there is no such file (DATA_PATH, --data-path)")
 
 
 def normalised(text: str) -> str:

@@ -1,5 +1,14 @@
 """What can be wrong with what a person gives the library. Every message says what, where, and what to do."""
 
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """What an error about an unknown name adds: "; did you mean epochs?", or nothing."""
+    found = difflib.get_close_matches(name, list(names), 1)
+    return f"; did you mean {found[0]}?" if found else ""
+
 
 class SentimentError(Exception):
     """Base of the library's errors; its message is meant to be shown to a person as it stands."""

@@ -12,13 +12,12 @@ from torch import nn
 
 from sentiment.errors import TrainingError
 
-PRECISIONS = ("auto", "float32", "bfloat16")
 CPU_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
 """Flags of /proc/cpuinfo for instructions that multiply bfloat16 numbers."""
 
 
 def choose_bfloat16(precision: str, device: str) -> bool:
-    """Whether to train in bfloat16 on `device` ("cpu" or "cuda"), given one of PRECISIONS.
+    """Whether to train in bfloat16 on `device` ("cpu" or "cuda"), given a precision of hyperparameters.py.
 
     "auto" takes it where it works and is faster. Raises TrainingError where bfloat16 is asked for and a
     training step in it fails.

@@ -8,7 +8,7 @@
 from dataclasses import dataclass, fields, replace
 
 from sentiment.architecture import Architecture, Dropouts
-from sentiment.errors import RecipeError
+from sentiment.errors import RecipeError, nearest
 from sentiment.text import tokenizer
 
 CHOICES = {
@@ -84,34 +84,30 @@ class Recipe:
         tokenizer(self.tokenizer)
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
-                raise RecipeError(f"{_option(name)} must be one of {', '.join(choices)}")
+                raise self._refused(name, f"one of {', '.join(choices)}")
         for name in ("batch_size", "epochs", "patience", "ngram_min_reviews"):
             if getattr(self, name) < 1:
-                raise RecipeError(f"{_option(name)} must be at least 1")
+                raise self._refused(name, "at least 1")
         for name in ("learning_rate", "ngram_c"):
             if not 0 < getattr(self, name) < float("inf"):
-                raise RecipeError(f"{_option(name)} must be above 0")
+                raise self._refused(name, "above 0")
         for name in ("word_dropout", "embedding_dropout", "dropout", "averaging", "warm_up"):
             if not 0 <= getattr(self, name) < 1:
-                raise RecipeError(f"{_option(name)} must be from 0 up to, but not including, 1")
+                raise self._refused(name, "from 0 up to, but not including, 1")
         for name in ("ngram_fragments", "adversarial", "virtual_adversarial", "weight_decay", "clip"):
             if not 0 <= getattr(self, name) < float("inf"):
-                raise RecipeError(f"{_option(name)} must not be negative")
-
+                raise self._refused(name, "0 or more")
         if self.virtual_adversarial and not self.adversarial:
-            raise RecipeError(
-                "--virtual-adversarial needs --adversarial, the distance that the embeddings move"
-            )
+            raise RecipeError("virtual_adversarial needs adversarial, the distance that the embeddings move")
+
+    def _refused(self, name: str, wanted: str) -> RecipeError:
+        return RecipeError(f"{name} must be {wanted}, not {getattr(self, name)}")
 
     def architecture(self) -> Architecture:
         return Architecture(**{field.name: getattr(self, field.name) for field in fields(Architecture)})
 
     def dropouts(self) -> Dropouts:
         return Dropouts(self.word_dropout, self.embedding_dropout, self.dropout)
-
-
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 _PREDECESSOR = Recipe(
@@ -196,5 +192,7 @@ DEFAULT_RECIPE = "fast"
 def recipe(name: str = DEFAULT_RECIPE, **changes: object) -> Recipe:
     """The recipe of that name with some fields changed. Raises RecipeError for a wrong name or value."""
     if name not in RECIPES:
-        raise RecipeError(f"there is no recipe {name!r}; choose one of {', '.join(RECIPES)}")
+        raise RecipeError(
+            f"there is no recipe {name!r}; choose one of {', '.join(RECIPES)}{nearest(name, RECIPES)}"
+        )
     return replace(RECIPES[name], **changes)

@@ -6,23 +6,23 @@ The reviews are prepared first, through the cache that the whole project shares 
 options are those of train/train.py.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+from sentiment.command_line import Parser  # noqa: E402
 from sentiment.dataset import load_reviews  # noqa: E402
 from sentiment.errors import SentimentError  # noqa: E402
 from sentiment.prepared import prepare  # noqa: E402
-from sentiment.recipes import DEFAULT_RECIPE, recipe  # noqa: E402
+from sentiment.recipes import DEFAULT_RECIPE  # noqa: E402
 
 BUILD = HERE.parent / "build"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
+    parser = Parser(description=__doc__.partition("\n")[0], allow_abbrev=False)
     parser.add_argument("--data", default="sample", help="source of the reviews: sample, aclimdb or kaggle")
     parser.add_argument(
         "--data-path", default="", help="its archive, folder or CSV file, where it is on disk"
@@ -31,17 +31,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--prepared", type=Path, default=BUILD / "prepared", help="cache of prepared reviews")
     options, others = parser.parse_known_args(arguments)
     path = options.data_path or (BUILD / "data" / "aclImdb" if options.data == "aclimdb" else None)
+    import train  # brings torch, which --help does without
+
+    wanted = train.parse(["--recipe", options.recipe, *others])
     try:
+        chosen = train.chosen_recipe(wanted)
         reviews = load_reviews(options.data, path)
-        data = prepare(reviews, recipe(options.recipe).tokenizer, options.prepared)
+        data = prepare(reviews, chosen.tokenizer, options.prepared)
     except SentimentError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     channels = ["--train", str(data.train), "--validation", str(data.validation)]
     if reviews.has("test"):
         channels += ["--test", str(data.test)]
-    import train
-
     return train.main(["--recipe", options.recipe, *channels, *others])
 
 

@@ -18,9 +18,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
-from typing import NoReturn
 
 HERE = Path(__file__).resolve().parent
 # In a training job the sentiment package lies beside this file, in the project one folder up.
@@ -37,9 +36,11 @@ import torch  # noqa: E402
 from sentiment.artifact import write_model  # noqa: E402
 from sentiment.assessment import assessment  # noqa: E402
 from sentiment.channels import Channel, read_channel, read_json, read_raw_reviews, read_word_dict  # noqa: E402
+from sentiment.command_line import Parser, argument, error_line  # noqa: E402
 from sentiment.errors import ChannelError, SentimentError  # noqa: E402
+from sentiment.hyperparameters import DEVICES, FIELDS, PRECISIONS, seed, threads  # noqa: E402
 from sentiment.negation import NegationMarker  # noqa: E402
-from sentiment.precision import PRECISIONS, choose_bfloat16  # noqa: E402
+from sentiment.precision import choose_bfloat16  # noqa: E402
 from sentiment.predictor import Predictor  # noqa: E402
 from sentiment.processes import joined  # noqa: E402
 from sentiment.recipes import CHOICES, DEFAULT_RECIPE, RECIPES, Recipe, recipe  # noqa: E402
@@ -63,14 +64,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def fail(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr, flush=True)
+    print(error_line(message), file=sys.stderr, flush=True)
     return 1
 
 
 def train(options: argparse.Namespace) -> None:
     """The run that the options describe."""
-    changes = {field.name: getattr(options, field.name) for field in settings()}
-    chosen = recipe(options.recipe, **{name: value for name, value in changes.items() if value is not None})
+    chosen = chosen_recipe(options)
     for name in ("train", "validation"):
         if getattr(options, name) is None:
             raise ChannelError(
@@ -202,15 +202,10 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def settings() -> list:
-    """The recipe's fields that an argument can change."""
-    return [field for field in fields(Recipe) if field.name not in ("name", "tokenizer")]
-
-
-class Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """One line, without the screenful of usage: a failed job shows the end of what was written."""
-        self.exit(2, f"error: {message}; see --help\n")
+def chosen_recipe(options: argparse.Namespace) -> Recipe:
+    """The recipe with the settings that are given. Raises RecipeError where they make no model."""
+    changes = {name: getattr(options, name) for name in FIELDS}
+    return recipe(options.recipe, **{name: value for name, value in changes.items() if value is not None})
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -243,37 +238,23 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--recipe", default=DEFAULT_RECIPE, choices=sorted(RECIPES), help="default: %(default)s"
     )
-    parser.add_argument("--seed", type=seed, default=0)
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--seed", type=argument(seed), default=0)
+    parser.add_argument("--device", default="auto", choices=DEVICES)
     parser.add_argument("--precision", default="auto", choices=PRECISIONS)
     parser.add_argument(
-        "--threads", type=int, default=0, help="CPU threads; default: as many as torch chooses"
+        "--threads", type=argument(threads), default=0, help="CPU threads; default: as many as torch chooses"
     )
     group = parser.add_argument_group("settings of the recipe")
-    for field in settings():
-        kind = truth if field.type is bool else field.type
+    for name, read in FIELDS.items():
         group.add_argument(
-            "--" + field.name.replace("_", "-"),
-            type=kind,
-            choices=CHOICES.get(field.name),
-            metavar=None if field.name in CHOICES else kind.__name__.upper(),
+            "--" + name.replace("_", "-"),
+            type=argument(read),
+            choices=CHOICES.get(name),
+            metavar=None
+            if name in CHOICES
+            else type(getattr(RECIPES[DEFAULT_RECIPE], name)).__name__.upper(),
         )
     return parser.parse_args(arguments)
-
-
-def seed(word: str) -> int:
-    number = int(word)
-    if not 0 <= number < 2**32:
-        raise argparse.ArgumentTypeError(f"{word} is not from 0 to 2**32 - 1")
-    return number
-
-
-def truth(word: str) -> bool:
-    """SageMaker passes hyperparameters as strings, True and False included."""
-    known = {"true": True, "1": True, "false": False, "0": False}
-    if word.lower() not in known:
-        raise argparse.ArgumentTypeError(f"{word!r} is neither true nor false")
-    return known[word.lower()]
 
 
 def device(wanted: str) -> str:

@@ -259,7 +259,8 @@ def main() -> None:
     requirements, overlay = CODE / "requirements.txt", MODEL.parent / "packages"
     if requirements.exists() and not overlay.exists():
         python = install_requirements(requirements, overlay)
-        os.execv(python, [str(python), __file__])
+        again = [str(python), __file__]
+        os.execv(python, again)  # nosec B606
     # This file's own folder must not hide a user module of the same name: "inference" is the usual one.
     sys.path[0] = str(CODE)
     sys.path.insert(1, str(MODEL))

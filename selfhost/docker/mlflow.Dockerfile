@@ -1,12 +1,12 @@
 # MLflow's tracking server and model registry.
-FROM python:3.12.12-slim-bookworm AS packages
+FROM python:3.12.12-slim-bookworm@sha256:593bd06efe90efa80dc4eee3948be7c0fde4134606dd40d8dd8dbcade98e669c AS packages
 WORKDIR /packages
 COPY requirements/lock.txt selfhost/docker/lock_subset.py ./
 RUN python lock_subset.py lock.txt mlflow > mlflow.txt \
     && python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --require-hashes --requirement mlflow.txt
 
-FROM python:3.12.12-slim-bookworm
+FROM python:3.12.12-slim-bookworm@sha256:593bd06efe90efa80dc4eee3948be7c0fde4134606dd40d8dd8dbcade98e669c
 RUN groupadd --gid 10002 mlflow \
     && useradd --uid 10002 --gid mlflow --no-create-home --home-dir /tmp mlflow \
     && install --directory --owner=mlflow --group=mlflow /var/lib/mlflow/database /var/lib/mlflow/artifacts

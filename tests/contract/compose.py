@@ -66,7 +66,7 @@ class Dockerfile:
         [wanted] = re.findall(r"lock_subset\.py lock\.txt (.*?) >", text)
         lock = (PROJECT / "requirements" / "lock.txt").read_text(encoding="utf-8")
         packages = set(re.findall(r"^([\w.-]+)==", subset(lock, set(wanted.split())), re.M))
-        if '"torch==' in text:
+        if "--requirement torch.lock" in text:
             packages.add("torch")
         copies = [
             shlex.split(rest) for word, rest in last if word == "COPY" and not rest.startswith("--from")

@@ -154,16 +154,17 @@ def test_the_same_reviews_get_the_same_answers_from_endpoint_and_batch_transform
 
 
 def test_a_training_script_that_fails_says_why_and_make_train_fails_with_it(deployment):
-    done = deployment.cloud.make("train", "SET=learning-rate=-1", check=False)
+    small = "embedding_dim=4 hidden_dim=4 ngrams=0 head=16 tail=0"
+    done = deployment.cloud.make("train", f"SET={small} learning-rate=1e30 clip=0", check=False)
     assert done.returncode != 0
-    assert "learning-rate" in done.stderr
+    assert "the loss became nan" in done.stderr
     jobs = deployment.cloud.client("sagemaker").list_training_jobs(StatusEquals="Failed")[
         "TrainingJobSummaries"
     ]
     job = deployment.cloud.client("sagemaker").describe_training_job(
         TrainingJobName=jobs[0]["TrainingJobName"]
     )
-    assert "learning-rate" in job["FailureReason"]
+    assert "the loss became nan in epoch 1; lower --learning-rate" in job["FailureReason"]
 
 
 def test_the_training_log_is_shown_live_and_kept(deployment):

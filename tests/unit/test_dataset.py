@@ -1,5 +1,6 @@
 """Reading reviews: the three sources, their splits, and every kind of bad input."""
 
+import codecs
 import io
 import tarfile
 
@@ -91,7 +92,9 @@ def test_prepare_imdb_data_joins_and_shuffles():
 def test_an_unknown_source_names_the_known_ones():
     with pytest.raises(DatasetError, match="sample, aclimdb, kaggle"):
         load_reviews("imdb")
-    with pytest.raises(DatasetError, match="needs a path"):
+    with pytest.raises(DatasetError, match="did you mean kaggle"):
+        load_reviews("kagle")
+    with pytest.raises(DatasetError, match=r"DATA_PATH \(--data-path\)"):
         load_reviews("kaggle")
 
 
@@ -238,7 +241,7 @@ def test_kaggle_reads_quoted_reviews(tmp_path):
     file.write_text(
         'review,sentiment\n"Good, ""really"" good.\nTwice.",positive\nBad.,negative\n', encoding="utf-8"
     )
-    reviews = load_reviews("kaggle", file)
+    reviews = kaggle.load(file)
     assert reviews.texts == ['Good, "really" good.\nTwice.', "Bad."]
     assert reviews.labels.tolist() == [1, 0] and reviews.labels.dtype == np.int8
 
@@ -263,11 +266,25 @@ def test_kaggle_splits_by_content(tmp_path):
         (b"text,label\nfine,1\n", r"line 1: expected the columns review,sentiment, found text,label"),
         (b"", r"line 1: .* found nothing"),
         (b"review,sentiment\n", r"holds no reviews"),
-        (b"review,sentiment\nfine,positive\nhm,neutral\n", r"line 3: the sentiment is 'neutral'"),
+        (
+            b"review,sentiment\nfine,positive\nhm,neutral\n",
+            r"line 3: the sentiment is 'neutral',.* pos or neg",
+        ),
+        (b"review,sentiment\npositive,A fine film.\n", r"line 2: .* are the names of the columns swapped\?"),
+        (b"review;sentiment\nfine;positive\n", r"line 1: .*separated by semicolons: save it with commas"),
+        (b"review\tsentiment\nfine\tpositive\n", r"line 1: .*separated by tabs"),
+        (b"A fine film.,positive\nBad.,negative\n", r"line 1: .*put review,sentiment above it"),
+        (b"PK\x03\x04review", r"is a ZIP archive or an Excel workbook"),
+        ("review,sentiment\n".encode("utf-16-le"), r"looks like UTF-16 without"),
         (b"review,sentiment\n ,positive\n", r"line 2: the review is empty"),
         (b"review,sentiment\nfine, really,positive\n", r"line 2: 3 fields where 2 were expected"),
         (b'review,sentiment\n"fine,positive\n', r"line 2: not valid CSV"),
-        (b"review,sentiment\nfine,positive\ncaf\xe9,positive\n", r"not UTF-8"),
+        (
+            b"review,sentiment\nfine,positive\ncaf\xe9,positive\n",
+            r"line 3, byte 4: 0xe9 is not UTF-8; .*iconv",
+        ),
+        (codecs.BOM_UTF8 + b"caf\xe9", r"line 1, byte 7: 0xe9 is not UTF-8"),
+        (codecs.BOM_UTF16_LE + b"r", r"not UTF-16"),
     ],
 )
 def test_a_bad_kaggle_file_names_the_line(tmp_path, content, message):
@@ -275,6 +292,56 @@ def test_a_bad_kaggle_file_names_the_line(tmp_path, content, message):
     file.write_bytes(content)
     with pytest.raises(DatasetError, match=rf"reviews\.csv.*{message}"):
         kaggle.load(file)
+
+
+LABELLED = "review,sentiment\r\nCafé!,{0}\r\nDull.,{1}\r\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        LABELLED.format("positive", "negative").encode("utf-8"),
+        LABELLED.format("pos", "neg").encode("utf-8-sig"),
+        LABELLED.format("Positive", "NEGATIVE").encode("utf-16"),
+        LABELLED.format(1, 0).encode("utf-8").replace(b"\r", b""),
+        "sentiment,id,review\n pos ,1,Café!\nneg,2,Dull.\n".encode(),
+    ],
+)
+def test_what_says_the_same_for_certain_is_read_alike(tmp_path, content):
+    """Byte-order marks, Excel's line ends, other columns and their order, other words for the labels."""
+    file = tmp_path / "reviews.csv"
+    file.write_bytes(content)
+    reviews = kaggle.load(file)
+    assert reviews.texts == ["Café!", "Dull."] and reviews.labels.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("positive", "negative", "message"),
+    [
+        (2, 1, r"reviews\.csv: holds 3 reviews with a sentiment; at least 100 are needed"),
+        (200, 0, r"reviews\.csv: no negative review is among those for train; more are needed"),
+    ],
+)
+def test_too_few_reviews_are_refused_when_they_are_read(tmp_path, positive, negative, message):
+    file = tmp_path / "reviews.csv"
+    rows = [f"film {n},positive\n" for n in range(positive)] + [f"b {n},neg\n" for n in range(negative)]
+    file.write_text("review,sentiment\n" + "".join(rows))
+    with pytest.raises(DatasetError, match=message):
+        load_reviews("kaggle", file)
+
+
+def test_a_folder_is_no_kaggle_file(tmp_path):
+    with pytest.raises(DatasetError, match="is a folder; name the CSV file in it"):
+        load_reviews("kaggle", tmp_path)
+
+
+def test_what_systems_leave_in_folders_is_no_review(tmp_path):
+    root = write_tree(tmp_path / "aclImdb")
+    before = aclimdb.load(root, unlabelled=True).fingerprint()
+    for folder in ("train/pos", "train/neg", "train/unsup", "test/neg", "train"):
+        for name in (".DS_Store", "._3_8.txt", "Thumbs.db", "desktop.ini"):
+            (root / folder / name).write_bytes(b"\0\5\x16\7")
+    assert aclimdb.load(root, unlabelled=True).fingerprint() == before
 
 
 def test_a_missing_kaggle_file_is_named(tmp_path):

@@ -128,7 +128,7 @@ def test_recipes_are_valid_and_can_be_changed():
     assert recipe("fast", epochs=1).epochs == 1
     with pytest.raises(RecipeError, match="choose one of fast, best, semi, predecessor"):
         recipe("slow")
-    with pytest.raises(RecipeError, match="--learning-rate must be above 0"):
+    with pytest.raises(RecipeError, match="learning_rate must be above 0"):
         recipe(learning_rate=float("nan"))
 
 

@@ -198,9 +198,9 @@ def test_sigterm_saves_and_leaves_cleanly(tmp_path):
         (["--recipe", "semi"], "the recipe semi learns from unlabelled reviews as well: give --unlabelled"),
         (["--unlabelled", str(prepared().train)], "labels.npy holds something other than -1"),
         (["--recipe", "predecessor"], "wants the tokenizer review_to_words"),
-        (["--learning-rate", "-1"], "--learning-rate must be above 0"),
+        (["--learning-rate", "-1"], "learning_rate must be above 0, not -1"),
         (["--learning-rate", "1e30", "--clip", "0"], "the loss became nan in epoch 1; lower --learning-rate"),
-        (["--batch-size", "0"], "--batch-size must be at least 1"),
+        (["--batch-size", "0"], "batch_size must be at least 1, not 0"),
         (["--device", "cuda"], "--device cuda: torch finds no GPU here"),
     ],
 )

@@ -1,0 +1,12 @@
+"""Refuse what cannot work before anything is made or billed; Settings have checked themselves by then."""
+
+from __future__ import annotations
+
+from pipeline import aws, given_model
+from pipeline.settings import Settings
+
+
+def run(settings: Settings) -> None:
+    aws.require_account()
+    if settings.model is not None:
+        given_model.model_key(settings)
