@@ -3,7 +3,7 @@
 import ipaddress
 import socket
 
-EVERY_ADDRESS = "0.0.0.0"  # only compared, never the default
+EVERY_ADDRESS = "0.0.0.0"  # nosec B104 - only compared, never the default
 
 
 def is_loopback(host: str) -> bool:

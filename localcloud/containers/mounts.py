@@ -13,7 +13,7 @@ import os
 import sys
 
 CONTAINER_FOLDER = "/opt/ml"
-WRITABLE = ("/tmp", "/var/tmp", "/dev/shm")
+WRITABLE = ("/tmp", "/var/tmp", "/dev/shm")  # nosec B108 - scripts make their own names there
 NO_MOUNTS = 125
 COULD_NOT_START = 127
 
