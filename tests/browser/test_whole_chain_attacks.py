@@ -138,6 +138,6 @@ def test_in_the_answers_of_a_model(deployment, operator, guarded):
         expect(guarded.locator("#model")).to_have_text(ATTACK)
         assert axe_finds(guarded) == []
         judge(guarded, "Let it fail.")
-        expect_no_verdict(guarded, "The model failed on this review", "Reason: ", "Request ")
+        expect_no_verdict(guarded, "The model failed on this review", "Request ")
         expect(guarded.locator("#retry")).to_have_text("Try again")
         assert axe_finds(guarded) == []

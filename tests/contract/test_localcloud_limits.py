@@ -20,7 +20,14 @@ from localcloud.server import Server
 
 MIB = 1024 * 1024
 FORM = "application/x-www-form-urlencoded"
-S3 = {"Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, x"}
+
+
+def signed(service):
+    """What has a request pass the gate: one that must not pass is refused before its body is read."""
+    return {"Authorization": f"AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, x"}
+
+
+S3, IAM = signed("s3"), signed("iam")
 QUICK = 0.3
 
 
@@ -62,7 +69,7 @@ def status(answer):
 
 def test_a_chunked_body_that_breaks_off_is_refused_and_costs_no_memory(server):
     before = psutil.Process().memory_info().rss
-    chunked = head(Content_Type=FORM, Transfer_Encoding="chunked")
+    chunked = head(Content_Type=FORM, Transfer_Encoding="chunked", **IAM)
     too_long = say(server.cloud.port, chunked, b"FFFFFFFFFFFF\r\n", b"x", close=True)
     assert status(too_long) == 413
     assert b"<Code>EntityTooLarge</Code>" in too_long
@@ -76,7 +83,7 @@ def test_a_chunked_body_that_breaks_off_is_refused_and_costs_no_memory(server):
     "body", [b"zz\r\n", b"-5\r\nx", b"3\r\nabcd\r\n", b"5;" + b"e" * 5000, b"0\r\n" + b"t: x\r\n" * 10_000]
 )
 def test_chunks_that_are_none_are_refused(server, body):
-    answer = say(server.cloud.port, head(Transfer_Encoding="chunked"), body, close=True)
+    answer = say(server.cloud.port, head(Transfer_Encoding="chunked", **IAM), body, close=True)
     assert status(answer) in (400, 431)
 
 
@@ -115,14 +122,15 @@ def test_heads_have_limits(server, request_head, refusal):
 def test_bodies_have_limits_however_they_are_sent(server, monkeypatch, framing):
     monkeypatch.setattr(quotas, "MAX_REQUEST_BYTES", MIB)
     content = b"x" * (MIB + 1)
+    headers = {"X-Amz-Target": "SageMaker.ListModels", **signed("sagemaker")}
     body = content if framing == "length" else iter([content])
-    answer = requests.post(f"{server.cloud.url}/", body, headers={"X-Amz-Target": "SageMaker.ListModels"})
+    answer = requests.post(f"{server.cloud.url}/", body, headers=headers)
     assert answer.status_code == 413
     assert answer.json()["__type"] == "EntityTooLargeException"
 
 
 def test_forms_have_a_limit_of_their_own(server):
-    headers = {"Content-Type": FORM}
+    headers = {"Content-Type": FORM, **IAM}
     small = requests.post(f"{server.cloud.url}/", "Action=Nothing&x=" + "y" * (MIB - 100), headers=headers)
     assert small.status_code != 413
     large = requests.post(f"{server.cloud.url}/", "Action=Nothing&x=" + "y" * MIB, headers=headers)
@@ -178,8 +186,8 @@ def test_objects_of_hundreds_of_megabytes_go_into_s3(server, tmp_path):
         [],
         [b"POST /x HT"],
         [b"POST /x HTTP/1.1\r\nHost: localhost\r\n"],
-        [head(Content_Length="100"), b"x"],
-        [head(Transfer_Encoding="chunked"), b"5\r\nab"],
+        [head(Content_Length="100", **IAM), b"x"],
+        [head(Transfer_Encoding="chunked", **IAM), b"5\r\nab"],
     ],
 )
 def test_slow_senders_are_not_waited_for(server, hurried, pieces):
@@ -204,7 +212,7 @@ def test_slow_senders_keep_nobody_waiting(server):
     slow = [socket.create_connection(("127.0.0.1", server.cloud.port)) for _ in range(64)]
     try:
         for connection in slow:
-            connection.sendall(head(Content_Type=FORM, Content_Length="100") + b"x")
+            connection.sendall(head(Content_Type=FORM, Content_Length="100", **IAM) + b"x")
         assert server.cloud.client("sts").get_caller_identity()["Account"] == server.cloud.account_id
     finally:
         for connection in slow:
@@ -285,14 +293,14 @@ def runtime():
 
 def test_a_runtime_cannot_send_more_than_lambda_takes(runtime):
     port = int(runtime.address.rpartition(":")[2])
-    line = f"POST {PREFIX}invocation/1/response"
+    line, host = f"POST {PREFIX}invocation/1/response", {"Host": runtime.address}
     for framing in ({"Content_Length": str(10**12)}, {"Transfer_Encoding": "chunked"}):
-        answer = say(port, head(line, **framing), b"FFFFFFFFFFF\r\nx", close=True)
+        answer = say(port, head(line, **host, **framing), b"FFFFFFFFFFF\r\nx", close=True)
         assert status(answer) == 413
         report = runtime.reports.get(timeout=10)
         assert (report.kind, report.request_id) == (Kind.TOO_LARGE, "1")
-    assert status(say(port, head(line, Content_Length="-1"), close=True)) == 400
-    assert status(say(port, head(line, Content_Length="5"), b"x", close=True)) == 400
+    assert status(say(port, head(line, **host, Content_Length="-1"), close=True)) == 400
+    assert status(say(port, head(line, **host, Content_Length="5"), b"x", close=True)) == 400
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request("POST", f"{PREFIX}invocation/2/response", iter([b"[1,", b"2]"]), encode_chunked=True)
     assert connection.getresponse().status == 202

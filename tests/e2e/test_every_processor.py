@@ -10,6 +10,7 @@ import pytest
 from pipeline import inputs
 from pipeline.settings import Settings
 from tests import processors
+from tests.conftest import BUILD
 
 pytestmark = pytest.mark.slow
 EMULATED_REVIEWS = 150
@@ -20,9 +21,10 @@ EMULATED_REVIEWS = 150
 def model(deployment, tmp_path_factory):
     """The deployed model's folder and the validation channel, as arguments of processors.answers()."""
     folder = tmp_path_factory.mktemp("model")
-    with tarfile.open(inputs.model_file(Settings(), deployment.model_key)) as archive:
+    settings = Settings(build=BUILD)
+    with tarfile.open(inputs.model_file(settings, deployment.model_key)) as archive:
         archive.extractall(folder, filter="data")
-    return str(folder), str(inputs.prepared(Settings()).validation)
+    return str(folder), str(inputs.prepared(settings).validation)
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
