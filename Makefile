@@ -39,6 +39,7 @@ SETTINGS := DATA DATA_PATH RECIPE SET MODEL STACK PORT MLFLOW_PORT WEB_PORT PYTH
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 # Where results go; the tests have another.
 BUILD := build
 PIPELINE = $(BIN)/python -m pipeline --build "$(BUILD)" --sam "$(CURDIR)/.venv-sam/bin/sam" --stack "$(STACK)" --data "$(DATA)" \
@@ -49,7 +50,7 @@ CLOUD = $(BIN)/localcloud run --port "$(PORT)" --port-advice "make $@ PORT=$(if 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo setup base check data prepare bootstrap upload train package evaluate register deploy summary screenshots mlflow-shots load load-deployed destroy mlflow notebook notebook-run bench selfhost test lint sbom format lock clean
+.PHONY: help demo setup base check data prepare bootstrap upload train package evaluate register deploy summary screenshots mlflow-shots load load-deployed destroy mlflow notebook notebook-run bench selfhost test test-avx2 lint sbom format lock clean
 MAKEFLAGS += --no-print-directory
 
 # What `make help` shows, in this order:
@@ -57,15 +58,15 @@ MAKEFLAGS += --no-print-directory
 ##@ On AWS with your credentials, or offline behind `.venv/bin/localcloud run --`: deploy evaluate summary destroy
 ##@ Single steps, each after those that it needs: check data prepare bootstrap upload train package
 ##@ With MLflow: mlflow register
-##@ Working on it: test lint format bench load sbom lock setup base clean
+##@ Working on it: test test-avx2 lint format bench load sbom lock setup base clean
 ##@ Pictures and outputs in the repository: screenshots mlflow-shots notebook-run
 
 help: ## List the targets
 	@echo "make TARGET [NAME=value ...]     begin with: make demo"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { text[$$1] = $$2 } \
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { text[$$1] = $$2 } \
 		/^##@ / { titles[++groups] = substr($$0, 5) } \
 		END { for (group = 1; group <= groups; group++) { \
-			end = match(titles[group], /: [a-z -]+$$/); print "\n" substr(titles[group], 1, end - 1); \
+			end = match(titles[group], /: [a-z0-9 -]+$$/); print "\n" substr(titles[group], 1, end - 1); \
 			count = split(substr(titles[group], end + 2), names, " "); \
 			for (each = 1; each <= count; each++) printf "  %-12s %s\n", names[each], text[names[each]] } }' $(MAKEFILE_LIST)
 	@echo; echo "NAME is one of $(SETTINGS); the top of the Makefile explains them"
@@ -154,7 +155,11 @@ notebook-run: setup ## Run the walkthrough from top to bottom and keep its outpu
 test: lint ## Run all the tests, the real page in a real browser among them
 	@$(BIN)/python tests/browser/chromium.py
 	@$(BIN)/python tests/processors.py
-	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+	@$(PYTEST)
+
+test-avx2: setup ## Run the tests as on a processor that has AVX2 at most (on x86-64 Linux)
+	@library=$$(mktemp) && trap 'rm -f "$$library"' EXIT && cc -O2 -shared -fPIC -o "$$library" tests/hide_avx512.c -ldl \
+		&& LD_PRELOAD="$$library" $(PYTEST)
 
 # What bandit reads: all but the tests. Images need no health check of their own (CKV_DOCKER_2): docker-compose.yml
 # has one for each server, and the trainer ends.

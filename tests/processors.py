@@ -39,20 +39,19 @@ def answers(
     Computed in a process of its own: on the processor of this machine, or on one of CPUS.
     """
     emulated = [] if cpu is None else [EMULATOR, "-cpu", CPUS[cpu]]
+    environment = {name: value for name, value in os.environ.items() if cpu is None or name != "LD_PRELOAD"}
     with tempfile.TemporaryDirectory() as scratch:
         output = Path(scratch) / "answers.npz"
-        command = [
-            *emulated,
-            sys.executable,
-            "-m",
-            "tests.answers",
-            folder,
-            channel,
-            count,
-            runtime,
-            str(output),
-        ]
-        done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=1000, check=False)
+        program = [sys.executable, "-m", "tests.answers", folder, channel, count, runtime, str(output)]
+        done = subprocess.run(
+            [*emulated, *program],
+            cwd=PROJECT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=1000,
+            check=False,
+        )
         assert done.returncode == 0, f"no answers on {cpu or 'this processor'}:\n{done.stderr}"
         with np.load(output) as arrays:
             return arrays["logits"], arrays["weights"]
