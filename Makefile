@@ -6,7 +6,7 @@
 # Source of the reviews: sample (packaged on PyPI), aclimdb or kaggle; the last two may need DATA_PATH.
 DATA ?= sample
 DATA_PATH ?=
-# Named settings of the model (sentiment/recipes.py), and single hyperparameters to override.
+# Named settings of the model (sentiment/training/recipes.py), and single hyperparameters to override.
 RECIPE ?= fast
 SET ?=
 # A model to take instead of training one: a folder, a model.tar.gz, models:/movie-sentiment@champion, runs:/ID/model.
@@ -163,7 +163,7 @@ test-avx2: setup ## Run the tests as on a processor that has AVX2 at most (on x8
 
 # What bandit reads: all but the tests. Images need no health check of their own (CKV_DOCKER_2): docker-compose.yml
 # has one for each server, and the trainer ends.
-PROGRAMS := benchmarks docs examples lambda localcloud notebooks pipeline requirements selfhost sentiment serve train
+PROGRAMS := benchmarks docs examples lambda localcloud notebooks pipeline project requirements selfhost sentiment serve tracking train
 
 lint: setup ## Check style, imports between the parts, the template, and for insecure code and settings
 	@$(BIN)/ruff check
@@ -190,6 +190,6 @@ sbom: setup ## Write what each lock file installs as CycloneDX bills of material
 	done
 
 clean: ## Delete what can be made again: results, caches, virtual environments; var/ (MLflow, votes) stays
-	@[ ! -d build ] || $(or $(PYTHON),python3) selfhost/kept.py build var
+	@[ ! -d build ] || $(or $(PYTHON),python3) project/persistent.py build var
 	@rm -rf build .venv .venv-* *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

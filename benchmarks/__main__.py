@@ -18,11 +18,11 @@ from benchmarks.errors import BenchError
 from benchmarks.measure import Bench, choose, contestants
 from benchmarks.references import REFERENCES
 from benchmarks.results import Results
-from pipeline import inputs
-from pipeline.console import say, shown, step
-from pipeline.settings import PROJECT, Settings
+from project.choices import Choices
+from project.console import say, shown, step
+from project.paths import BUILD, PROJECT
 from sentiment.errors import SentimentError
-from sentiment.files import written_aside
+from sentiment.files import atomic_write
 
 DOCS = PROJECT / "docs"
 DOCUMENTS = (DOCS / "model.md", PROJECT / "README.md")
@@ -62,9 +62,9 @@ def run(options: argparse.Namespace) -> None:
     if unknown:
         raise BenchError(f"there is no {', '.join(unknown)}; choose of {', '.join(known)}")
     folder = options.build / "bench" / ("quick" if options.quick else "full")
-    settings = Settings(data=options.data, data_path=options.data_path, build=options.build)
+    choices = Choices(data=options.data, data_path=options.data_path, build=options.build)
     step("Reviews")
-    corpus = write_corpus(inputs.reviews(settings), options.quick, folder)
+    corpus = write_corpus(choices.reviews(), options.quick, folder)
     for split, counts in corpus.reviews.counts().items():
         say(f"{split}: {', '.join(f'{count:,} {label}' for label, count in counts.items())}")
     if options.choose:
@@ -104,7 +104,7 @@ def fill_documents() -> None:
     figures = card.figures(DOCS)
     for document in DOCUMENTS:
         text = card.filled(document.read_text(encoding="utf-8"), figures)
-        with written_aside(document) as aside:
+        with atomic_write(document) as aside:
             aside.write_text(text, encoding="utf-8")
 
 
@@ -114,7 +114,7 @@ def render(result: dict, target: Path) -> None:
     result = {name: value for name, value in result.items() if name != "pieces"}
     files = {"benchmarks.json": json.dumps(result, indent=1) + "\n", "benchmarks.txt": table.document(result)}
     for name, content in files.items():
-        with written_aside(target / name) as aside:
+        with atomic_write(target / name) as aside:
             aside.write_text(content, encoding="utf-8")
     pictures = charts.draw(result, target)
     if target == DOCS:
@@ -129,7 +129,7 @@ def choose_settings(names: list[str], corpus: Corpus) -> None:
         if name in REFERENCES and REFERENCES[name].grid:
             step(REFERENCES[name].title)
             kept[name] = choose(REFERENCES[name], corpus, say)
-            with written_aside(CHOICES) as aside:
+            with atomic_write(CHOICES) as aside:
                 aside.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
@@ -159,7 +159,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="an unpacked aclImdb, for the ratings and movies of the reviews (default: build/data/aclImdb)",
     )
-    parser.add_argument("--build", type=Path, default=PROJECT / "build", help="folder for what is made")
+    parser.add_argument("--build", type=Path, default=BUILD, help="folder for what is made")
     return parser
 
 

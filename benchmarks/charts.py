@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measure import THRESHOLDS
-from sentiment.files import written_aside
+from sentiment.files import atomic_write
 
 INK, QUIET, LINE, PAPER = "#1d2430", "#5a6270", "#d9d4ca", "#ffffff"
 OURS, PREDECESSOR, CLASSICAL = "#0f6f63", "#a8431c", "#8a8577"
@@ -68,7 +68,7 @@ def _mark_as_quick(figure) -> None:
 
 
 def _save(figure, file: Path) -> None:
-    with written_aside(file) as aside:
+    with atomic_write(file) as aside:
         figure.savefig(aside, format="svg", metadata={"Date": None, "Creator": None})
 
 
@@ -254,11 +254,11 @@ def _reliability(result: dict):
     upper.plot([0, 1], [0, 1], color=LINE, linewidth=1.4)
     for split, colour, mark in (("validation", CLASSICAL, "s"), ("test", OURS, "o")):
         of_split = result["calibration"][split]
-        rows = of_split["reliability"]
+        rows = of_split["bins"]
         label = f"{split}: expected calibration error {of_split['expected_calibration_error']:.1%}"
         upper.plot(
-            [row["mean_probability"] for row in rows],
-            [row["share_positive"] for row in rows],
+            [row["probability"] for row in rows],
+            [row["positive"] for row in rows],
             "-" + mark,
             color=colour,
             label=label,
@@ -266,8 +266,8 @@ def _reliability(result: dict):
         )
     test = result["calibration"]["test"]
     lower.bar(
-        [row["from"] + 0.05 for row in test["reliability"]],
-        [row["reviews"] / test["reviews"] for row in test["reliability"]],
+        [place / 10 + 0.05 for place in range(10)],
+        [count / test["reviews"] for count in test["histogram"]],
         width=0.09,
         color=OURS,
     )

@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.errors import BenchError
-from sentiment.dataset import Reviews
-from sentiment.files import folder_written_aside
-from sentiment.sample import installed_file
+from sentiment.data.reviews import Reviews
+from sentiment.data.sample import installed_file
+from sentiment.files import atomic_folder
 
 SPLITS = ("train", "validation", "test")
 QUICK_REVIEWS = {"train": 4000, "validation": 1000, "test": 1000}
@@ -67,7 +67,7 @@ def write_corpus(reviews: Reviews, quick: bool, cache: Path) -> Corpus:
     key = digest.hexdigest()[:16]
     folder = cache / "corpus" / key
     if not folder.is_dir():
-        with folder_written_aside(folder) as aside:
+        with atomic_folder(folder) as aside:
             for name, labelled in named.items():
                 _write(aside / f"{name}.jsonl", labelled)
     return Corpus(reviews, folder, key)

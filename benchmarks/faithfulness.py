@@ -14,16 +14,16 @@ import numpy as np
 import torch
 
 from benchmarks.measure import Bench
-from sentiment.artifact import read_model
-from sentiment.batches import crop
-from sentiment.explanation import Explanation, explanation
-from sentiment.model import LSTMClassifier, collate
-from sentiment.negation import NegationMarker
-from sentiment.predictor import Predictor
+from sentiment.model.layout import crop
+from sentiment.model.lstm import LSTMClassifier, collate
 from sentiment.progress import Progress
-from sentiment.text import tokenizer
-from sentiment.torch_engine import TorchEngine
-from sentiment.vocabulary import INFREQUENT, NO_WORD, encode
+from sentiment.serving.artifact import read_model
+from sentiment.serving.engine import Explanation
+from sentiment.serving.predictor import Predictor
+from sentiment.serving.torch_engine import TorchEngine
+from sentiment.text.negation import NegationMarker
+from sentiment.text.tokenizers import tokenizer
+from sentiment.text.vocabulary import INFREQUENT, NO_WORD, encode
 
 REVIEWS, QUICK_REVIEWS = 200, 6
 SHARES = (0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.16, 0.2, 0.3, 0.4, 0.5)
@@ -125,10 +125,8 @@ def candidates(engine: TorchEngine) -> Mapping[str, Weigh]:
 
     def with_ngrams(of_deep: Weigh) -> Weigh:
         def weigh(ids: np.ndarray) -> np.ndarray:
-            ngrams = None if model.ngrams is None else model.ngrams.as_arrays()
-            mixture = tuple(model.mixture.tolist())
             deep = Explanation(0.0, of_deep(crop(ids, model.architecture)))
-            return explanation(ids, model.architecture, mixture, deep, ngrams).weights
+            return engine.explanation(ids, deep).weights
 
         return weigh
 

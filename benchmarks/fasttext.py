@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.corpus import Labelled
-from sentiment.text import words
+from sentiment.text.words import words
 
 _MULTIPLIER = 1_000_003
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measure import Bench, first_answer, worker
-from sentiment.predictor import RUNTIMES
+from sentiment.serving.predictor import RUNTIMES
 
 RECIPES = ("fast", "best")
 TURNS = 3

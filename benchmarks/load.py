@@ -33,15 +33,16 @@ from benchmarks import load_report, machine
 from benchmarks.errors import BenchError
 from benchmarks.load_client import LOOPBACK, Case, Run, load
 from pipeline import aws, stack
-from pipeline.console import say, step
-from pipeline.settings import PROJECT, PipelineError, Settings
+from pipeline.settings import PipelineError, Settings
+from project.console import say, step
+from project.paths import PROJECT
+from project.supervisor import Program
 from selfhost.cache import ModelCache
-from selfhost.champion import Champion
 from selfhost.model import verdict
-from selfhost.processes import Program
-from sentiment import dataset
-from sentiment.files import written_aside
-from sentiment.predictor import Predictor
+from sentiment.data.sources import load_reviews
+from sentiment.files import atomic_write
+from sentiment.serving.predictor import Predictor
+from tracking.champion import Champion
 
 LEVELS = (1, 8, 32, 128)
 """Clients at once."""
@@ -133,7 +134,7 @@ def run(options: argparse.Namespace) -> None:
             measured.append(measure_selfhost(folder, Path(scratch), cases, options))
     described = f"{machine.in_words(machine.describe())}; its load average was {busy:.1f} when it began"
     text = load_report.document(measured, described, time.strftime("%Y-%m-%d", time.gmtime()), len(cases))
-    with written_aside(options.output) as aside:
+    with atomic_write(options.output) as aside:
         aside.write_text(text, encoding="utf-8")
     say(f"wrote: {options.output}")
     for each in measured:
@@ -160,7 +161,7 @@ def deployed_model(settings: Settings, scratch: Path) -> Path:
 def cases_of(folder: Path) -> list[Case]:
     """Test reviews of every length, each with the answer of the model in the folder."""
     predictor = Predictor.from_folder(folder)
-    texts = sorted(dataset.load_reviews("sample").select("test").texts, key=len)
+    texts = sorted(load_reviews("sample").select("test").texts, key=len)
     chosen = texts[:: max(1, len(texts) // REVIEWS)][:REVIEWS]
     return [
         Case(
@@ -224,7 +225,7 @@ def measure_selfhost(folder: Path, scratch: Path, cases: list[Case], options: ar
         [process] = [child for child in children if f"127.0.0.1:{port}" in child.cmdline()]
         return measure("The self-hosted server", f"{url}/predict", process, cases, options)
     finally:
-        server.release()
+        server.stop()
         server.wait()
 
 
@@ -232,7 +233,7 @@ def wait_until(ready: Callable[[], bool], server: Program) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not ready():
         if server.poll() is not None or time.monotonic() > deadline:
-            raise BenchError(f"{server.name} does not start:\n{server.last_words()}")
+            raise BenchError(f"{server.name} does not start:\n{server.last_lines()}")
         time.sleep(0.2)
 
 

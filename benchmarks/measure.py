@@ -17,11 +17,11 @@ from benchmarks.corpus import Corpus, read_labelled
 from benchmarks.errors import BenchError
 from benchmarks.references import REFERENCES, Reference
 from benchmarks.results import Results, key_of
-from pipeline.inputs import training_sources
-from pipeline.report import wilson_interval
-from pipeline.settings import PROJECT
-from sentiment.prepared import prepare
-from sentiment.recipes import METRIC_DEFINITIONS, RECIPES
+from project.paths import PROJECT
+from project.sources import training_sources
+from sentiment.data.prepared import prepare
+from sentiment.evaluation.metrics import accuracy
+from sentiment.training.recipes import METRIC_DEFINITIONS, RECIPES
 
 HERE = Path(__file__).parent
 THRESHOLDS = (0.854, 0.90)
@@ -51,7 +51,7 @@ class Contestant:
             sources = training_sources()
         else:
             sources = [HERE / name for name in ("references.py", "fasttext.py", "corpus.py")]
-            sources += [PROJECT / "sentiment" / name for name in ("text.py", "stem.py", "html_text.py")]
+            sources += sorted((PROJECT / "sentiment" / "text").rglob("*.py"))
         settings = dict(REFERENCES[self.name].settings) if self.kind == "reference" else {}
         return key_of(self.name, self.seed, corpus.key, quick, settings, *sources)
 
@@ -157,7 +157,7 @@ class Bench:
             )
             scored = self.scores(contestant)
             rows = {
-                name: accuracy_of(p, read_labelled(self.corpus.folder, name).labels)
+                name: accuracy(read_labelled(self.corpus.folder, name).labels, p)
                 for name, p in scored.items()
             }
             return {**rows, **json.loads(done.lines[-1][1])}
@@ -315,16 +315,6 @@ def time_to(threshold: float, trained: dict, validation_accuracy: float) -> floa
     return min(reached, default=trained["seconds"] if validation_accuracy >= threshold else None)
 
 
-def accuracy_of(probabilities: np.ndarray, labels: np.ndarray) -> dict:
-    """Accuracy with its 95 % Wilson interval."""
-    right = int(((probabilities >= 0.5) == (labels == 1)).sum())
-    return {
-        "accuracy": right / len(labels),
-        "interval": list(wilson_interval(right, len(labels))),
-        "reviews": len(labels),
-    }
-
-
 def size_mb(folder: Path) -> float:
     """Millions of bytes on disk, without the inference code that a model folder carries."""
     files = (
@@ -344,8 +334,8 @@ def choose(reference: Reference, corpus: Corpus, say: Say) -> list[dict]:
     rows = []
     for candidate in reference.candidates():
         model = reference.fit(train, validation, candidate, lambda line: None)
-        accuracy = accuracy_of(model.probabilities(validation.texts), validation.labels)["accuracy"]
+        score = accuracy(validation.labels, model.probabilities(validation.texts))["accuracy"]
         tried = {name: candidate[name] for name in reference.grid}
-        rows.append({"settings": tried, "validation_accuracy": round(accuracy, 5)})
-        say(f"{reference.name} {tried}: {accuracy:.2%}")
+        rows.append({"settings": tried, "validation_accuracy": round(score, 5)})
+        say(f"{reference.name} {tried}: {score:.2%}")
     return sorted(rows, key=lambda row: -row["validation_accuracy"])

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from benchmarks import charts, faithfulness, inference, machine, preprocessing, table, training
 from benchmarks.measure import Bench
-from sentiment.files import written_aside
+from sentiment.files import atomic_write
 
 
 class Piece(NamedTuple):
@@ -44,7 +44,7 @@ def measured(name: str, bench: Bench) -> dict:
 def write(name: str, result: dict, target: Path) -> list[str]:
     """Write a piece's figures, and its picture if it has one, and return the names of the files."""
     target.mkdir(parents=True, exist_ok=True)
-    with written_aside(target / f"{name}.json") as aside:
+    with atomic_write(target / f"{name}.json") as aside:
         aside.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return [f"{name}.json", *(charts.draw_faithfulness(result, target) if name == "faithfulness" else [])]
 

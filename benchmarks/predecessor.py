@@ -8,16 +8,14 @@ trained: how long an answer takes does not depend on them.
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from pathlib import Path
 
 import torch
 from torch import nn
 
-import sentiment
-from sentiment.recipes import RECIPES
-from sentiment.vocabulary import build_dict, convert_and_pad
+from sentiment.text.predecessor.review_to_words import STOP_WORDS_FILE as STOP_WORDS
+from sentiment.text.vocabulary import build_dict, convert_and_pad
+from sentiment.training.recipes import RECIPES
 
-STOP_WORDS = Path(sentiment.__file__).with_name("stop_words_english.txt")
 PADDED = 500
 
 

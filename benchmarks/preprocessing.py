@@ -15,10 +15,11 @@ import numpy as np
 
 from benchmarks.errors import BenchError
 from benchmarks.measure import Bench
-from sentiment import text
 from sentiment.progress import Progress
+from sentiment.text import tokenizers
+from sentiment.text.predecessor.review_to_words import review_to_words
 
-MOST_CORES = 2
+MAX_CORES = 2
 SAMPLE, QUICK_SAMPLE = 200, 5
 AT_ONCE = 250
 COLUMNS = ("tokenizer", "cores", "reviews", "seconds", "reviews/s", "times the predecessor's")
@@ -31,8 +32,8 @@ def measure(bench: Bench) -> dict:
     sample = QUICK_SAMPLE if bench.quick else SAMPLE
     places = np.linspace(0, len(texts) - 1, min(sample, len(texts))).astype(int)
     rows = [reference_row([texts[place] for place in places])]
-    for name in text.TOKENIZERS:
-        for cores in range(1, min(MOST_CORES, len(available_cores())) + 1):
+    for name in tokenizers.TOKENIZERS:
+        for cores in range(1, min(MAX_CORES, len(available_cores())) + 1):
             rows.append(row_of(name, texts, cores))
     slowest = rows[0]["reviews_per_second"]
     return {
@@ -47,7 +48,7 @@ def reference_row(texts: Sequence[str]) -> dict:
         seconds = 0.0
         for number, review in enumerate(texts):
             words, taken = pool.submit(_reference, review).result()
-            if words != text.review_to_words(review):
+            if words != review_to_words(review):
                 raise BenchError(f"review {number} of the sample gives other words than the predecessor's")
             seconds += taken
             shown.add()
@@ -83,7 +84,7 @@ def available_cores() -> list[int]:
 
 
 def _pool(cores: int) -> ProcessPoolExecutor:
-    """Processes that start clean (no memory of stems) and share so many cores."""
+    """ProcessGroup that start clean (no memory of stems) and share so many cores."""
     return ProcessPoolExecutor(
         cores, get_context("spawn"), initializer=_keep_to, initargs=(available_cores()[:cores],)
     )
@@ -104,7 +105,7 @@ def _reference(review: str) -> tuple[list[str], float]:
 
 
 def _count(name: str, texts: list[str]) -> int:
-    tokenize = text.tokenizer(name)
+    tokenize = tokenizers.tokenizer(name)
     for review in texts:
         tokenize(review)
     return len(texts)

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from benchmarks.corpus import Labelled
-from sentiment.text import review_to_words
+from sentiment.text.predecessor.review_to_words import review_to_words
 
 Say = Callable[[str], None]
 _MARKS = re.compile(r"\w+|[^\w\s]")

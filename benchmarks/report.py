@@ -4,10 +4,17 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import calibration, slices, table
+from benchmarks import slices, table
 from benchmarks.corpus import read_labelled, sentences
-from benchmarks.measure import Bench, accuracy_of
-from pipeline.settings import PROJECT
+from benchmarks.measure import Bench
+from project.paths import BUILD
+from sentiment.evaluation.metrics import (
+    accuracy,
+    answers_in_band,
+    expected_calibration_error,
+    paired_difference,
+    reliability_curve,
+)
 
 FORMAT = 1
 COMPARED = ("best", "fast", "predecessor")
@@ -38,10 +45,10 @@ def assemble(bench: Bench, rows: list[dict], source: str, aclimdb_folder: Path |
             "overlap": slices.overlap(bench.corpus.reviews, known),
         },
         "rows": rows,
-        "paired": paired(test.labels, scores[subject]["test"], scores[classical["name"]]["test"]),
+        "paired": paired_difference(test.labels, scores[subject]["test"], scores[classical["name"]]["test"]),
         "calibration": {
-            split: calibration.calibration(
-                scores[subject][split], read_labelled(bench.corpus.folder, split).labels, band
+            split: _calibration(
+                read_labelled(bench.corpus.folder, split).labels, scores[subject][split], band
             )
             for split in ("validation", "test")
         },
@@ -52,24 +59,21 @@ def assemble(bench: Bench, rows: list[dict], source: str, aclimdb_folder: Path |
     }
 
 
-def paired(labels: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> dict:
-    """Our accuracy less theirs on the same reviews, with the 95 % interval of the paired difference."""
-    right, their_right = (ours >= 0.5) == (labels == 1), (theirs >= 0.5) == (labels == 1)
-    only_ours, only_theirs = int((right & ~their_right).sum()), int((their_right & ~right).sum())
-    n = len(labels)
-    difference = (only_ours - only_theirs) / n
-    half = 1.959964 * np.sqrt((only_ours + only_theirs) / n - difference**2) / np.sqrt(n)
+def _calibration(labels: np.ndarray, probabilities: np.ndarray, band: list[float] | None) -> dict:
+    """How far the probabilities of one split can be believed; `histogram` counts them in tenths."""
+    bins = reliability_curve(labels, probabilities)
     return {
-        "only_ours_right": only_ours,
-        "only_theirs_right": only_theirs,
-        "difference": difference,
-        "interval": [float(difference - half), float(difference + half)],
+        "reviews": len(labels),
+        "bins": bins,
+        "histogram": np.histogram(probabilities, bins=10, range=(0, 1))[0].tolist(),
+        "expected_calibration_error": expected_calibration_error(bins),
+        "unsure": answers_in_band(labels, probabilities, band),
     }
 
 
 def _origins(folder: Path | None) -> dict[str, slices.Origin]:
     if folder is None:
-        folder = PROJECT / "build" / "data" / "aclImdb"
+        folder = BUILD / "data" / "aclImdb"
         if not folder.is_dir():
             return {}
     return slices.origins(folder)
@@ -99,7 +103,7 @@ def _slices(
             "name": each.name,
             "reviews": len(each.rows),
             "accuracy": {
-                name: accuracy_of(of_model[each.texts][each.rows], files[each.texts].labels[each.rows])
+                name: accuracy(files[each.texts].labels[each.rows], of_model[each.texts][each.rows])
                 for name, of_model in scores.items()
             },
         }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.errors import BenchError
-from sentiment.files import written_aside
+from sentiment.files import atomic_write
 
 
 def key_of(*inputs: object) -> str:
@@ -46,7 +46,7 @@ class Results:
         started = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
         # As it will be read: a result that was kept and one that was just measured are the same.
         result = json.loads(json.dumps(measure() | {"measured": started}))
-        with written_aside(self._file(name)) as aside:
+        with atomic_write(self._file(name)) as aside:
             content = {"key": key, "machine": self.machine, "result": result}
             aside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         return result, False

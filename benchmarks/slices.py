@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sentiment import aclimdb
-from sentiment.dataset import Reviews, normalised
-from sentiment.text import words
+from sentiment.data import aclimdb
+from sentiment.data.reviews import Reviews, normalised
+from sentiment.text.words import words
 
 NEGATIONS = frozenset(
     [

@@ -17,12 +17,12 @@ import torch
 
 from benchmarks.errors import BenchError
 from benchmarks.measure import BRIEF_SPINS, PROJECT, Bench
-from sentiment.channels import Channel
-from sentiment.model import LSTMClassifier, collate
-from sentiment.precision import bfloat16_failure
-from sentiment.processes import Processes
-from sentiment.recipes import Recipe, recipe
-from sentiment.steps import Stepper
+from sentiment.data.channels import Channel
+from sentiment.model.lstm import LSTMClassifier, collate
+from sentiment.training.distributed import ProcessGroup
+from sentiment.training.precision import bfloat16_failure
+from sentiment.training.recipes import Recipe, recipe
+from sentiment.training.steps import Stepper
 
 CASES = (
     {"recipe": "fast"},
@@ -128,7 +128,7 @@ def _stepper(chosen: Recipe, steps: int, bfloat16: bool) -> tuple[Stepper, list[
     channel = Channel(tokens, offsets, random.integers(0, 2, reviews).astype(np.int8))
     torch.manual_seed(0)
     model = LSTMClassifier(chosen.architecture(), chosen.dropouts()).train()
-    stepper = Stepper(model, chosen, channel, None, steps, 0, bfloat16, Processes())
+    stepper = Stepper(model, chosen, channel, None, steps, 0, bfloat16, ProcessGroup())
     return stepper, np.array_split(np.arange(reviews), steps)
 
 

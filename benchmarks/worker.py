@@ -25,7 +25,7 @@ LONG_WORDS = 500
 BATCH = 64
 BATCHES = 16
 SECONDS = 10.0
-FEWEST = 5
+MIN_SAMPLES = 5
 PREDECESSOR_VOCABULARY = 2000
 RECIPES = {"recipe": None, "onnxruntime": "onnxruntime", "torch": "torch"}
 QUICK_SETTINGS = {"epochs": 1, "num_round": 60}
@@ -54,14 +54,14 @@ def fit(name: str, corpus: str, folder: str, quick: str) -> None:
 def load(kind: str, folder: str) -> tuple[Callable, object]:
     """A function from reviews to probabilities, and the model behind it."""
     if kind in RECIPES:
-        from sentiment.predictor import Predictor
+        from sentiment.serving.predictor import Predictor
 
         predictor = Predictor.from_folder(folder, runtime=RECIPES[kind])
         return lambda reviews: [each.probability for each in predictor.predict(reviews)], predictor
     if kind.startswith("predecessor"):
         from benchmarks import predecessor
         from benchmarks.corpus import read_labelled
-        from sentiment.text import review_to_words
+        from sentiment.text.predecessor.review_to_words import review_to_words
 
         tokenize = predecessor.review_to_words if kind == "predecessor" else review_to_words
         texts = read_labelled(Path(folder), "train").texts[:PREDECESSOR_VOCABULARY]
@@ -132,11 +132,11 @@ def serve(kind: str, folder: str, corpus: str, seconds: str = str(SECONDS)) -> N
 def percentiles(answer: Callable[[str], object], reviews: list[str], enough: float) -> dict[str, float]:
     """Milliseconds from text to answer, p50 and p99, over ROUNDS rounds after a warm-up.
 
-    Ends after `enough` seconds, once FEWEST reviews are measured.
+    Ends after `enough` seconds, once MIN_SAMPLES reviews are measured.
     """
     import numpy as np
 
-    for review in reviews[:FEWEST]:
+    for review in reviews[:MIN_SAMPLES]:
         answer(review)
     seconds, until = [], time.perf_counter() + enough
     for review in reviews * ROUNDS:
@@ -144,7 +144,7 @@ def percentiles(answer: Callable[[str], object], reviews: list[str], enough: flo
         answer(review)
         ended = time.perf_counter()
         seconds.append(ended - started)
-        if ended > until and len(seconds) >= FEWEST:
+        if ended > until and len(seconds) >= MIN_SAMPLES:
             break
     p50, p99 = np.percentile(seconds, (50, 99)) * 1000
     return {"p50_ms": float(p50), "p99_ms": float(p99)}

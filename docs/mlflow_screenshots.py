@@ -9,11 +9,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +23,8 @@ from screenshots import DOCS, chromium
 PROJECT = DOCS.parent
 sys.path.insert(0, str(PROJECT))
 
-from selfhost.processes import Program  # noqa: E402
+from project import ports  # noqa: E402
+from project.supervisor import Program  # noqa: E402
 
 NAME = "movie-sentiment"
 TRAININGS = (
@@ -62,31 +61,17 @@ def main() -> None:
 @contextmanager
 def server() -> Iterator[str]:
     """An MLflow server in a temporary folder; its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = ports.free_port()
     uri = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory(prefix="mlflow-") as folder:
         command = [sys.executable, "train/tracking.py", "serve", "--port", str(port), "--folder", folder]
         program = Program("MLflow", command, {}, Path(folder) / "log")
         try:
-            wait_for(f"{uri}/health", program)
+            ports.wait_until_answers(f"{uri}/health", program, START_SECONDS)
             yield uri
         finally:
-            program.release()
+            program.stop()
             program.wait()
-
-
-def wait_for(address: str, program: Program) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return
-        except OSError as error:
-            if program.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(f"error: MLflow did not start ({error}):\n{program.last_words()}") from None
-            time.sleep(0.2)
 
 
 def train(uri: str, options: str) -> None:

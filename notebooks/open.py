@@ -12,21 +12,20 @@ import argparse
 import os
 import secrets
 import signal
-import socket
 import sys
 import time
-import urllib.request
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 
-from selfhost.processes import Program  # noqa: E402
+from project import ports  # noqa: E402
+from project.supervisor import Program  # noqa: E402
 
 NOTEBOOK = "notebooks/walkthrough.ipynb"
 HOST, PORT = "127.0.0.1", 8888
 START_SECONDS = 90.0
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -42,26 +41,27 @@ def main() -> int:
     for number in ENDS:
         signal.signal(number, signal.default_int_handler)
     print("Starting JupyterLab ...", flush=True)
-    # On a leash, out of Ctrl-C's reach: Jupyter would answer it with a question.
+    # Supervised, out of Ctrl-C's reach: Jupyter would answer it with a question.
     # labconfig/ keeps Jupyter from asking about news and updates.
     environment = {"JUPYTER_TOKEN": token, "JUPYTER_CONFIG_PATH": str(PROJECT / "notebooks")}
     lab = Program("JupyterLab", command(port, options.no_browser), environment)
     try:
-        if not answers(f"http://{HOST}:{port}/api", lab):
-            print("error: JupyterLab did not start; its reason is above", file=sys.stderr)
-            return 1
+        ports.wait_until_answers(f"http://{HOST}:{port}/api", lab, START_SECONDS)
         print(f"The walkthrough is at http://{HOST}:{port}/lab/tree/{NOTEBOOK}?token={token}", flush=True)
         print("Run it cell by cell with Shift-Enter. Ctrl-C here ends it.", flush=True)
         # Without the cloud that started it the notebook is of no use.
         while (status := lab.poll()) is None and os.getppid() == starter:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
         return 1 if status is None else status
+    except ports.NotReadyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
     finally:
         for number in ENDS:
             signal.signal(number, signal.SIG_IGN)
-        lab.release()
+        lab.stop()
         lab.wait()
 
 
@@ -81,27 +81,7 @@ def command(port: int, no_browser: bool) -> list[str]:
 
 def usable_port(wanted: int) -> int:
     """The wanted port, or a free one where that is taken."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-            return probe.getsockname()[1]
-    raise OSError(f"no port of {HOST} is free")
-
-
-def answers(url: str, lab: Program) -> bool:
-    """Wait until JupyterLab answers; False when it ends or takes too long."""
-    deadline = time.monotonic() + START_SECONDS
-    while lab.poll() is None and time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return True
-        except OSError:
-            time.sleep(LOOK_SECONDS)
-    return False
+    return wanted if wanted and ports.is_free(wanted) else ports.free_port()
 
 
 if __name__ == "__main__":

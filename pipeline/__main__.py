@@ -23,9 +23,10 @@ from pipeline import (
     train,
     upload,
 )
-from pipeline.settings import PipelineError, Settings, assignments
-from sentiment.command_line import Parser
+from pipeline.settings import Settings
+from project.choices import ProjectError, assignments
 from sentiment.errors import SentimentError
+from sentiment.training.command_line import Parser
 
 STEPS: dict[str, tuple[Callable[[Settings], None], str]] = {
     "check": (check.run, "check settings, region and credentials"),
@@ -66,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
             "no AWS credentials were found: export AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY (without AWS there is `make demo`)"
         )
-    except (PipelineError, SentimentError, BotoCoreError, ClientError) as error:
+    except (ProjectError, SentimentError, BotoCoreError, ClientError) as error:
         return _fail(f"{error}")
     except OSError as error:
         return _fail(f"{error.strerror}: {error.filename}" if error.filename else f"{error}")

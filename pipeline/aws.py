@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from pipeline.settings import PipelineError
 from sentiment.errors import nearest
-from sentiment.files import written_aside
+from sentiment.files import atomic_write
 
 
 @cache
@@ -87,7 +87,7 @@ def download(uri: str, file: Path) -> None:
     """Fetch an object; the file appears only when it is whole."""
     bucket, key = split_uri(uri)
     size = client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"]
-    with written_aside(file) as aside, _bar(file.name, size) as bar:
+    with atomic_write(file) as aside, _bar(file.name, size) as bar:
         client("s3").download_file(bucket, key, str(aside), Callback=bar.update)
 
 

@@ -11,10 +11,12 @@ import mimetypes
 import time
 from typing import Any
 
-from pipeline import aws, inputs, model_card, stack
-from pipeline.console import say, step
+from pipeline import aws, inputs, stack
 from pipeline.package import packaged
-from pipeline.settings import PROJECT, Settings
+from pipeline.settings import Settings
+from project import model_card
+from project.console import say, step
+from project.paths import PROJECT
 
 WEBSITE = PROJECT / "website"
 # Browsers ask each time whether a file is still the same: modules of two versions would not fit together.

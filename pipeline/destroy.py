@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipeline import aws, stack
-from pipeline.console import say, step
 from pipeline.settings import Settings
+from project.console import say, step
 
 
 def run(settings: Settings) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import aws, inputs, jobs, stack, tracking
-from pipeline.console import say, shown, step
 from pipeline.package import packaged
-from pipeline.report import calibration, draw_calibration, draw_confusion_matrix, evaluation
 from pipeline.settings import PipelineError, Settings
-from sentiment.files import written_aside
+from project.console import say, shown, step
+from sentiment.evaluation.metrics import evaluate
+from sentiment.files import atomic_write
 
 
 def run(settings: Settings) -> None:
@@ -25,24 +25,25 @@ def run(settings: Settings) -> None:
         describe(uri, result)
         show(result)
         return
-    prepared = inputs.prepared(settings)
+    prepared = settings.prepared()
     labels = json.loads((prepared.test / "labels.json").read_text())
     answers = _transform(settings, uri, prepared.key)
     if len(answers) != len(labels):
         raise PipelineError(f"batch transform answered {len(answers)} of {len(labels)} test reviews")
     probabilities = [answer["probability"] for answer in answers]
-    result = evaluation(labels, probabilities)
+    from sentiment.evaluation import figures  # takes a second to import: matplotlib
+
+    result = evaluate(labels, probabilities)
     result |= {
         "model": answers[0]["model"],
         "data": settings.data,
         "recipe": settings.model or settings.recipe,
-        "calibration": calibration(labels, probabilities),
     }
 
     pictures = report.with_name("confusion.png"), report.with_name("calibration.png")
-    draw_confusion_matrix(result, pictures[0])
-    draw_calibration(result["calibration"], pictures[1])
-    with written_aside(report) as aside:
+    figures.save(figures.confusion_matrix(result), pictures[0])
+    figures.save(figures.reliability(result), pictures[1])
+    with atomic_write(report) as aside:
         aside.write_text(json.dumps(result, indent=2) + "\n")
     describe(uri, result)
     say("wrote: " + ", ".join(map(shown, (report, *pictures))))
@@ -53,7 +54,7 @@ def run(settings: Settings) -> None:
 def report_file(settings: Settings, key: str) -> Path:
     """A trained model's key tells on what reviews it was trained, and so tested; a given model's does not."""
     if settings.model is not None:
-        key = f"{key}-{inputs.prepared(settings).key}"
+        key = f"{key}-{settings.prepared().key}"
     return settings.build / "evaluation" / key / "evaluation.json"
 
 

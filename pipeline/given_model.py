@@ -13,25 +13,25 @@ import tempfile
 from pathlib import Path
 
 from pipeline import inputs, tracking
-from pipeline.console import say
 from pipeline.settings import MLFLOW_MODELS, PipelineError, Settings
+from project.console import say
 from sentiment import archives
 from sentiment.errors import ArchiveError, ArtifactError
-from sentiment.files import CHECKSUMS, written_aside
-from sentiment.run_record import FILE_NAME
+from sentiment.files import CHECKSUMS, atomic_write
+from tracking.run_record import FILE_NAME
 
 
 def model_key(settings: Settings) -> str:
     """The key of the model, by which it is kept here and in the cloud; a given one is put here first."""
     if settings.model is None:
-        return inputs.model_key(settings, inputs.prepared(settings).key)
+        return inputs.model_key(settings, settings.prepared().key)
     with tempfile.TemporaryDirectory() as scratch:
         return _take(settings, Path(scratch) / "model")
 
 
 def _take(settings: Settings, scratch: Path) -> str:
     """Check the given model and keep it under its version, which is its key."""
-    from sentiment.artifact import read_model  # brings numpy: only when there is a model to check
+    from sentiment.serving.artifact import read_model  # brings numpy: only when there is a model to check
 
     given = settings.model
     folder = archive = Path(given)
@@ -50,7 +50,7 @@ def _take(settings: Settings, scratch: Path) -> str:
         raise PipelineError(f"MODEL={given} is no usable model: {error}") from error
     file = inputs.model_file(settings, key)
     if not file.exists():
-        with written_aside(file) as aside:
+        with atomic_write(file) as aside:
             if archive.is_file():
                 shutil.copyfile(archive, aside)
             else:

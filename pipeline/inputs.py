@@ -10,22 +10,9 @@ import hashlib
 import json
 from pathlib import Path
 
-from pipeline.settings import FRAMEWORK_VERSION, PROJECT, Settings
-from sentiment import dataset
-from sentiment.prepared import Prepared, prepare
-
-
-def reviews(settings: Settings) -> dataset.Reviews:
-    """The reviews of the chosen source, downloaded if they must be."""
-    path = settings.data_path
-    if settings.data == "aclimdb" and path is None:
-        path = settings.build / "data" / "aclImdb"
-    return dataset.load_reviews(settings.data, path, settings.wants_unlabelled())
-
-
-def prepared(settings: Settings) -> Prepared:
-    """The reviews as arrays, from the cache when nothing has changed."""
-    return prepare(reviews(settings), settings.chosen_recipe().tokenizer, settings.build / "prepared")
+from pipeline.settings import FRAMEWORK_VERSION, Settings
+from project.paths import PROJECT
+from project.sources import training_sources
 
 
 def hyperparameters(settings: Settings) -> dict[str, str]:
@@ -42,13 +29,6 @@ def model_key(settings: Settings, data_key: str) -> str:
     for file in training_sources():
         digest.update(str(file.relative_to(PROJECT)).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
-
-
-def training_sources() -> list[Path]:
-    """The files that go into the training container."""
-    folders = (PROJECT / name for name in ("train", "sentiment", "serve"))
-    files = (file for folder in folders for file in folder.rglob("*") if file.is_file())
-    return sorted(file for file in files if "__pycache__" not in file.parts)
 
 
 def model_file(settings: Settings, key: str) -> Path:

@@ -12,8 +12,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from pipeline import aws
-from pipeline.console import log_line
 from pipeline.settings import PipelineError
+from project.console import log_line
 
 POLL_SECONDS = 1.0
 # CloudWatch shows a job's last lines some seconds after the job is over.

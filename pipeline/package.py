@@ -6,9 +6,9 @@ import tempfile
 from pathlib import Path
 
 from pipeline import aws, inputs, stack
-from pipeline.console import say, shown, step
 from pipeline.given_model import model_key
 from pipeline.settings import PipelineError, Settings
+from project.console import say, shown, step
 from sentiment import archives
 from sentiment.errors import ArchiveError, ArtifactError
 
@@ -29,7 +29,7 @@ def packaged(settings: Settings) -> tuple[str, str]:
     uri = inputs.model_uri(stack.output(settings, "DataBucketName"), key)
     description = inputs.description_uri(uri)
     if not (aws.exists(uri) and aws.exists(description)):
-        from sentiment.predictor import Predictor  # brings torch, which takes seconds to import
+        from sentiment.serving.predictor import Predictor  # brings torch, which takes seconds to import
 
         file = inputs.model_file(settings, key)
         if not file.exists():

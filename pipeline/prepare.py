@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pipeline import inputs
-from pipeline.console import say, shown, step
 from pipeline.settings import Settings
+from project.console import say, shown, step
 
 
 def run(settings: Settings) -> None:
     step(f"Prepare the reviews ({settings.data})")
-    prepared = inputs.prepared(settings)
+    prepared = settings.prepared()
     say(f"{'unchanged' if prepared.reused else 'wrote'}: {shown(prepared.folder)}")

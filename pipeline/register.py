@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pipeline import evaluate, inputs, tracking
-from pipeline.console import step
 from pipeline.given_model import model_key
 from pipeline.settings import PipelineError, Settings
+from project.console import step
 
 
 def run(settings: Settings) -> None:

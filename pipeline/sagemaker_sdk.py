@@ -21,8 +21,9 @@ from sagemaker.inputs import TrainingInput  # noqa: E402
 from sagemaker.model import Model  # noqa: E402
 from sagemaker.pytorch import PyTorch  # noqa: E402
 
-from pipeline.settings import FRAMEWORK_VERSION, PROJECT, PY_VERSION  # noqa: E402
-from sentiment.run_record import git_commit  # noqa: E402
+from pipeline.settings import FRAMEWORK_VERSION, PY_VERSION  # noqa: E402
+from project.paths import PROJECT  # noqa: E402
+from tracking.run_record import git_commit  # noqa: E402
 
 # What the PyTorch inference container needs to find the entry point inside the model folder.
 INFERENCE_ENVIRONMENT = {
@@ -64,7 +65,7 @@ def start_training(
     estimator = PyTorch(
         entry_point="train.py",
         source_dir=str(PROJECT / "train"),
-        dependencies=[str(PROJECT / "sentiment"), str(PROJECT / "serve")],
+        dependencies=[str(PROJECT / name) for name in ("sentiment", "tracking", "serve")],
         framework_version=FRAMEWORK_VERSION,
         py_version=PY_VERSION,
         role=role,

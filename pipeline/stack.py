@@ -11,8 +11,9 @@ import time
 from botocore.exceptions import ClientError
 
 from pipeline import aws
-from pipeline.console import say, shown
-from pipeline.settings import PROJECT, PipelineError, Settings
+from pipeline.settings import PipelineError, Settings
+from project.console import say, shown
+from project.paths import PROJECT
 
 INFRA = PROJECT / "infra"
 POLL_SECONDS = 1.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from pipeline import evaluate, stack
-from pipeline.console import say, step
 from pipeline.given_model import model_key
 from pipeline.settings import Settings
+from project.console import say, step
 
 
 def run(settings: Settings) -> None:

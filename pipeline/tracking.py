@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipeline.console import say, shown
-from pipeline.settings import PROJECT, PipelineError
+from pipeline.settings import PipelineError
+from project.console import say, shown
+from project.paths import PROJECT
 
 PROGRAM = PROJECT / "train" / "tracking.py"
 # Where tracking is not what the step is for, a server that does not answer is not waited for long.

@@ -6,15 +6,15 @@ import json
 import time
 
 from pipeline import aws, inputs, jobs, stack, tracking
-from pipeline.console import say, shown, step
 from pipeline.settings import PipelineError, Settings
-from sentiment.files import written_aside
-from sentiment.recipes import METRIC_DEFINITIONS
+from project.console import say, shown, step
+from sentiment.files import atomic_write
+from sentiment.training.recipes import METRIC_DEFINITIONS
 
 
 def run(settings: Settings) -> None:
     step(f"Train (recipe {settings.recipe})")
-    prepared = inputs.prepared(settings)
+    prepared = settings.prepared()
     key = inputs.model_key(settings, prepared.key)
     file = inputs.model_file(settings, key)
     if file.exists():
@@ -31,7 +31,7 @@ def run(settings: Settings) -> None:
     aws.download(job["ModelArtifacts"]["S3ModelArtifacts"], file)
     metrics = {metric["MetricName"]: metric["Value"] for metric in job.get("FinalMetricDataList", [])}
     summary = {"job": job["TrainingJobName"], "seconds": job["TrainingTimeInSeconds"], "metrics": metrics}
-    with written_aside(file.with_name("job.json")) as aside:
+    with atomic_write(file.with_name("job.json")) as aside:
         aside.write_text(json.dumps(summary, indent=2) + "\n")
     say(f"wrote: {job['ModelArtifacts']['S3ModelArtifacts']}, fetched to {shown(file)}")
     say(

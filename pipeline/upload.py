@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pipeline import aws, inputs, stack
-from pipeline.console import say, step
 from pipeline.settings import Settings
+from project.console import say, step
 
 
 def run(settings: Settings) -> None:
     step("Upload to S3")
     bucket = stack.output(settings, "DataBucketName")
-    prepared = inputs.prepared(settings)
+    prepared = settings.prepared()
     target = inputs.data_uri(bucket, prepared.key)
     manifest = f"{target}/manifest.json"
     if aws.exists(manifest):

@@ -1,11 +1,8 @@
 """The self-hosted system: Flask and gunicorn serve the page, the API and the champion of MLflow."""
 
 import sys
-from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
-# What cannot be made again: MLflow's database and models, people's votes, a trained model not logged yet.
-VAR = PROJECT / "var"
+from project.paths import PROJECT
 
 # The API is a package of the Lambda's folder, which cannot be a package itself: `lambda` is a keyword.
 if (LAMBDA := str(PROJECT / "lambda")) not in sys.path:

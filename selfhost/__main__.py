@@ -6,24 +6,25 @@ import argparse
 import json
 import os
 import signal
-import socket
 import sys
 import time
 import urllib.request
 from typing import NoReturn
 
-from pipeline.console import say, shown, step
-from selfhost import kept, trainer
-from selfhost.processes import Program
-from sentiment.command_line import Parser
+from project import ports
+from project.console import say, shown, step
+from project.persistent import move_to_var
+from project.supervisor import Program
+from selfhost import trainer
+from sentiment.training.command_line import Parser
 
 HOST = "127.0.0.1"
 # MLflow's server took 61 s on two cores that had eight times as much to do. Whoever waits is told meanwhile.
 START_SECONDS = 600
 # An MLflow server that ends while a model is trained is started again, so often.
 MLFLOW_RESTARTS = 3
-LOOK_SECONDS = 0.2
-TOLD_EVERY_SECONDS = 10
+POLL_SECONDS = 0.2
+SECONDS_BETWEEN_LINES = 10
 
 
 class StartError(Exception):
@@ -45,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         web, mlflow = start(options, programs)
         serving = True
         watch(web, mlflow)
-    except StartError as error:
+    except (StartError, ports.NotReadyError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except OSError as error:
@@ -71,7 +72,7 @@ def start(options: argparse.Namespace, programs: list[Program]) -> tuple[Program
     training = Program("the training", trainer_command(options), environment, grace=grace)
     programs.append(training)
     mlflow = wait_for_champion(training, mlflow, options, programs)
-    for line in kept.move(options.build, options.var, ["feedback"]):
+    for line in move_to_var(options.build, options.var, ["feedback"]):
         say(line)
 
     step("Web server")
@@ -92,11 +93,11 @@ def tracking_server(options: argparse.Namespace, programs: list[Program]) -> tup
         say(f"uses {given}, as MLFLOW_TRACKING_URI says")
         return given, None
     uri = f"http://{HOST}:{options.mlflow_port}"
-    if answers(f"{uri}/version"):
+    if ports.answers(f"{uri}/version"):
         say(f"uses the server that runs at {uri}")
         return uri, None
     require_free(options.mlflow_port, "MLFLOW_PORT")
-    for line in kept.move(options.build, options.var, ["mlflow"]):
+    for line in move_to_var(options.build, options.var, ["mlflow"]):
         say(line)
     server = start_mlflow(options, programs)
     wait_for(f"{uri}/health", server)
@@ -122,7 +123,7 @@ def wait_for_champion(
             restarts += 1
             say(f"the MLflow server ended with status {ended} ({shown(mlflow.log)}); starting it again")
             mlflow = start_mlflow(options, programs)
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
     if status:
         raise StartError("there is no champion to serve; the reason stands above")
     return mlflow
@@ -139,24 +140,16 @@ def watch(web: Program, mlflow: Program | None) -> NoReturn:
     """Until the web server ends. One without MLflow serves on."""
     while True:
         if (status := web.poll()) is not None:
-            raise StartError(f"the web server ended with status {status}:\n{web.last_words()}")
+            raise StartError(f"the web server ended with status {status}:\n{web.last_lines()}")
         if mlflow is not None and (status := mlflow.poll()) is not None:
             say(f"the MLflow server ended with status {status} ({shown(mlflow.log)}); the page serves on")
             mlflow = None
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 def require_free(port: int, variable: str) -> None:
-    """Raises StartError if something holds the port, be it at this address or at all of them."""
-    with socket.socket() as caller, socket.socket() as listener:
-        caller.settimeout(1)
-        taken = caller.connect_ex((HOST, port)) == 0
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((HOST, port))
-        except OSError:
-            taken = True
-    if taken:
+    """Raises StartError if something holds the port."""
+    if not ports.is_free(port, HOST):
         airplay = " (macOS: AirPlay Receiver, in the settings of AirDrop & Handoff)" if port == 5000 else ""
         raise StartError(
             f"port {port} is taken{airplay}: stop what holds it, or make selfhost {variable}={port + 50}"
@@ -164,29 +157,16 @@ def require_free(port: int, variable: str) -> None:
 
 
 def wait_for(address: str, program: Program) -> None:
-    """Until the address answers. Raises StartError if the program ends, or takes too long."""
-    began = told = time.monotonic()
-    while not answers(address):
-        if (status := program.poll()) is not None:
-            raise StartError(f"{program.name} ended with status {status}:\n{program.last_words()}")
-        now = time.monotonic()
-        if now - began > START_SECONDS:
-            raise StartError(
-                f"{program.name} has not been ready for {START_SECONDS} s; its log is {shown(program.log)}"
-            )
-        if now - told > TOLD_EVERY_SECONDS:
-            told = now
-            say(f"waiting for {program.name} ({now - began:.0f} s)")
-        time.sleep(LOOK_SECONDS)
+    """Until the address answers, telling so now and then. Raises NotReadyError."""
+    told = 0.0
 
+    def tell_waiting(waited: float) -> None:
+        nonlocal told
+        if waited - told > SECONDS_BETWEEN_LINES:
+            told = waited
+            say(f"waiting for {program.name} ({waited:.0f} s)")
 
-def answers(address: str) -> bool:
-    """Whether a GET is answered with 200."""
-    try:
-        with urllib.request.urlopen(address, timeout=5) as answer:
-            return answer.status == 200
-    except OSError:  # also every other status
-        return False
+    ports.wait_until_answers(address, program, START_SECONDS, tell_waiting)
 
 
 def tell(address: str, tracking_uri: str, options: argparse.Namespace) -> None:
@@ -212,7 +192,7 @@ def stop(programs: list[Program]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     for program in reversed(programs):
-        program.release()
+        program.stop()
         program.wait()
 
 

@@ -19,15 +19,15 @@ from sentiment_api.errors import BadRequest, HttpError, MethodNotAllowed, NotFou
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.routing import Rule
 
-from pipeline import model_card
+from project import model_card
 from selfhost import website
 from selfhost.cache import ModelCache
-from selfhost.champion import Source
 from selfhost.feedback import Votes
 from selfhost.logs import fields, logger
 from selfhost.model import ServedModel
 from selfhost.settings import Settings
 from selfhost.watch import Watch
+from tracking.champion import Source
 
 # What CloudFront sends with the page (infra/template.yaml), but for Strict-Transport-Security: that means
 # nothing without TLS. Whatever ends TLS before this server should add it.
@@ -60,7 +60,7 @@ def create_app(settings: Settings | None = None) -> flask.Flask:
 
 def _registry(settings: Settings) -> Source:
     # Takes seconds, so only the process that asks the registry pays for it, and no request waits.
-    from selfhost.registry import Registry
+    from tracking.registry import Registry
 
     return Registry(settings.tracking_uri, settings.name, settings.alias)
 

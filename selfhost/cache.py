@@ -22,11 +22,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from selfhost.champion import Champion
-from sentiment.artifact import CHECKSUMS
 from sentiment.errors import ArtifactError
-from sentiment.files import write_json, written_aside
-from sentiment.predictor import Predictor
+from sentiment.files import atomic_write, write_json
+from sentiment.serving.artifact import CHECKSUMS
+from sentiment.serving.predictor import Predictor
+from tracking.champion import Champion
 
 # The model before the current one: a process that is just loading it must find its files.
 KEPT_BESIDE_CURRENT = 1
@@ -95,7 +95,7 @@ class ModelCache:
 
     def note_absence(self, code: str) -> None:
         """Tell the other processes why there is no model, by the code of the API's error."""
-        with written_aside(self._absence) as new:
+        with atomic_write(self._absence) as new:
             new.write_text(code, encoding="utf-8")
 
     def absence(self) -> str:
@@ -121,7 +121,7 @@ class ModelCache:
             shutil.rmtree(place, ignore_errors=True)
             folder.rename(place)
         cached = Cached(champion, model, time.time_ns(), place)
-        with written_aside(self._current) as new:
+        with atomic_write(self._current) as new:
             write_json(new, {"champion": asdict(champion), "model": model, "fetched": cached.fetched})
         self._tidy()
         return cached

@@ -20,7 +20,7 @@ from typing import Any
 from sentiment_api.errors import StorageFull
 from sentiment_api.feedback import place_of
 
-from sentiment.files import written_aside
+from sentiment.files import atomic_write
 
 DEFAULT_QUOTA_BYTES = 500_000_000
 # What a file takes on most disks is a multiple of this.
@@ -48,7 +48,7 @@ class Votes:
         try:
             with self._one_at_a_time, self._room_for(_taken(len(content))):
                 _make_private(file.parent)
-                with written_aside(file, PRIVATE_FILE) as aside:
+                with atomic_write(file, PRIVATE_FILE) as aside:
                     aside.write_bytes(content)
         except OSError as error:
             if error.errno in NO_ROOM:

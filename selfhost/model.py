@@ -8,7 +8,7 @@ from typing import Any
 from sentiment_api.errors import Broken, ModelFailed, NoModel, NotReady, Waking
 
 from selfhost.admission import Admission
-from sentiment.predictor import Prediction, Predictor
+from sentiment.serving.predictor import Prediction, Predictor
 
 # Why there is no model, what it means for who asks, and after how many seconds to ask again.
 ABSENCES: dict[type[NotReady], tuple[str, int]] = {

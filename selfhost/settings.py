@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfhost import PROJECT, VAR
+from project.paths import PROJECT, VAR
 from selfhost.feedback import DEFAULT_QUOTA_BYTES
 
 DEFAULT_TRACKING_URI = "http://127.0.0.1:5001"

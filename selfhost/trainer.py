@@ -16,27 +16,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from pipeline.console import say, shown, step
-from pipeline.settings import PROJECT, PipelineError, assignments
-from pipeline.settings import Settings as Choices
-from selfhost import VAR
-from selfhost.champion import RegistryError
-from selfhost.processes import Program
+from project.choices import Choices, ProjectError, assignments
+from project.console import say, shown, step
+from project.paths import PROJECT, VAR
+from project.supervisor import Program
 from selfhost.settings import Settings, SettingsError
-from sentiment.command_line import Parser
 from sentiment.errors import ArtifactError, SentimentError
 from sentiment.files import CHECKSUMS, sha256_of
-from sentiment.run_follower import SECONDS_AFTER_THE_END, SECONDS_TO_GIVE_UP
-from sentiment.run_record import FILE_NAME, read_record
+from sentiment.training.command_line import Parser
+from tracking.background import FINISH_SECONDS, GIVE_UP_SECONDS
+from tracking.champion import RegistryError
+from tracking.run_record import FILE_NAME, read_record
 
 if TYPE_CHECKING:
-    from selfhost.registry import Registry
+    from tracking.registry import Registry
 
 # Between the tries where the registry is slow or away; ten minutes in all where a trained model waits for it.
 PAUSES_SECONDS = (2, 5, 10, 20)
 LONG_PAUSES_SECONDS = (*PAUSES_SECONDS, 30, *[60] * 9)
 
-GRACE_SECONDS = SECONDS_AFTER_THE_END + SECONDS_TO_GIVE_UP + 15.0
+GRACE_SECONDS = FINISH_SECONDS + GIVE_UP_SECONDS + 15.0
 """For a training that is told to stop: it writes its model, and MLflow may be slow in taking its record."""
 
 T = TypeVar("T")
@@ -73,7 +72,7 @@ def require_choices(options: argparse.Namespace, parser: argparse.ArgumentParser
             recipe=options.recipe,
             hyperparameters=assignments(options.set.split()),
         )
-    except (PipelineError, SentimentError) as error:
+    except (ProjectError, SentimentError) as error:
         parser.error(str(error))
 
 
@@ -155,13 +154,13 @@ class Children:
         self._stopped = True
         if self._running is None:
             raise KeyboardInterrupt
-        self._running.release()  # a training keeps the best model that it has
+        self._running.stop()  # a training keeps the best model that it has
 
 
 def train(options: argparse.Namespace) -> None:
     """Train, and see to it that the registry has a champion then. Raises TrainingFailed or RegistryError."""
     # Brings MLflow, which takes seconds.
-    from selfhost.registry import Registry
+    from tracking.registry import Registry
 
     settings = Settings.from_environment()
     registry = Registry(settings.tracking_uri, settings.name, settings.alias)

@@ -15,16 +15,16 @@ from collections.abc import Callable
 from sentiment_api.errors import Broken, NoModel, NotReady, Waking
 
 from selfhost.cache import Cached, ModelCache
-from selfhost.champion import RegistryError, Source
 from selfhost.logs import fields, logger
 from selfhost.model import ABSENCES, ServedModel
 from sentiment.errors import ArtifactError
+from tracking.champion import RegistryError, Source
 
 FOLLOW_SECONDS = 0.5
 # The longest between two questions: while the registry is away, and while the champion's files are broken.
 PATIENCE_SECONDS = 60.0
 # From a tenth of a second to beyond that.
-MOST_DOUBLINGS = 10
+MAX_DOUBLINGS = 10
 JITTER = 0.2
 # A registry that does not answer may still be starting; after so many questions it is out of order.
 QUESTIONS_TO_START = 3
@@ -135,7 +135,7 @@ class Watch:
             self._failures = 0
         longest = max(self._poll_seconds, PATIENCE_SECONDS)
         # Of a power alone: after a day of failures it would be too large for a float.
-        pause = min(self._poll_seconds * 2 ** min(self._failures, MOST_DOUBLINGS), longest)
+        pause = min(self._poll_seconds * 2 ** min(self._failures, MAX_DOUBLINGS), longest)
         return pause * random.uniform(1 - JITTER, 1 + JITTER)
 
     def _update(self, source: Source) -> None:

@@ -16,9 +16,9 @@ from typing import Any
 
 from sentiment_api.errors import HttpError
 
-from pipeline import model_card
-from pipeline.settings import PipelineError
-from selfhost import PROJECT
+from project import model_card
+from project.choices import ProjectError
+from project.paths import PROJECT
 from selfhost.logs import fields, logger
 
 WEBSITE = PROJECT / "website"
@@ -83,6 +83,6 @@ class Card:
     def _render(self, answering: dict[str, Any] | None) -> File | None:
         try:
             return File.of(model_card.NAME, model_card.render(answering))
-        except PipelineError as error:
+        except ProjectError as error:
             log.warning("the page has no model card", **fields(why=str(error)))
             return None

@@ -18,7 +18,7 @@ from sentiment.files import is_full
 
 UNJUDGED_BYTES = 64 << 20
 """So much may come of however little: a few zeros pack well."""
-LARGEST_HEADER_BYTES = 1 << 20
+MAX_HEADER_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 16
 OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.BZ2File, b"\xfd7zXZ\x00": lzma.LZMAFile}
 """By the bytes that a compressed file begins with."""
@@ -99,7 +99,7 @@ class _Unpacked:
         self._read = 0
 
     def read(self, size: int) -> bytes:
-        if not 0 <= size <= LARGEST_HEADER_BYTES:  # files are read piece by piece, names and the like at once
+        if not 0 <= size <= MAX_HEADER_BYTES:  # files are read piece by piece, names and the like at once
             raise _Refused(f"a name or header in it has {size:,} bytes")
         content = self._content.read(size)
         self._read += len(content)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 CHECKSUMS = "checksums.json"
-LARGEST_LIST_BYTES = 1 << 20
+MAX_LIST_BYTES = 1 << 20
 
 
 def sha256_of(file: Path) -> str:
@@ -32,7 +32,7 @@ def is_full(error: BaseException) -> bool:
 
 
 @contextmanager
-def naming(place: Path) -> Iterator[None]:
+def naming_errors(place: Path) -> Iterator[None]:
     """Have an OSError of the block name `place` if it names no file: a full disk's does not."""
     try:
         yield
@@ -43,14 +43,14 @@ def naming(place: Path) -> Iterator[None]:
 
 
 @contextmanager
-def written_aside(target: Path, mode: int = 0o644) -> Iterator[Path]:
+def atomic_write(target: Path, mode: int = 0o644) -> Iterator[Path]:
     """A temporary file beside `target` that takes its name when the block ends, and goes when it fails."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     os.close(handle)
     aside = Path(name)
     try:
-        with naming(target):
+        with naming_errors(target):
             yield aside
         aside.chmod(mode)
         os.replace(aside, target)
@@ -59,12 +59,12 @@ def written_aside(target: Path, mode: int = 0o644) -> Iterator[Path]:
 
 
 @contextmanager
-def folder_written_aside(target: Path) -> Iterator[Path]:
+def atomic_folder(target: Path) -> Iterator[Path]:
     """A temporary folder beside `target` that takes its place (an older one included) when the block ends."""
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        with naming(target):
+        with naming_errors(target):
             yield aside
         aside.chmod(0o755)
         if target.exists():
@@ -94,7 +94,7 @@ def broken_files(
     there.
     """
     try:
-        listed = read_object(folder / file_name, LARGEST_LIST_BYTES)
+        listed = read_object(folder / file_name, MAX_LIST_BYTES)
     except (OSError, ValueError) as error:
         return [f"{file_name}: not readable ({error})"]
     there = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if not _is_folder(file)}

@@ -21,7 +21,7 @@ from typing import NamedTuple
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = os.environ.get(_name) or "1"
 
-from sentiment.predictor import Prediction, Predictor  # noqa: E402
+from sentiment.serving.predictor import Prediction, Predictor  # noqa: E402
 
 try:  # Only errors of this family keep their status in SageMaker's container; all others become 500.
     from sagemaker_inference.errors import BaseInferenceToolkitError as _ToolkitError

@@ -9,9 +9,9 @@ import sys
 
 import numpy as np
 
-from sentiment.channels import read_channel
-from sentiment.negation import NegationMarker
-from sentiment.predictor import Predictor
+from sentiment.data.channels import read_channel
+from sentiment.serving.predictor import Predictor
+from sentiment.text.negation import NegationMarker
 
 
 def main() -> None:

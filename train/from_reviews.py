@@ -12,11 +12,11 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from sentiment.command_line import Parser  # noqa: E402
-from sentiment.dataset import load_reviews  # noqa: E402
+from sentiment.data.prepared import prepare  # noqa: E402
+from sentiment.data.sources import load_reviews  # noqa: E402
 from sentiment.errors import SentimentError  # noqa: E402
-from sentiment.prepared import prepare  # noqa: E402
-from sentiment.recipes import DEFAULT_RECIPE  # noqa: E402
+from sentiment.training.command_line import Parser  # noqa: E402
+from sentiment.training.recipes import DEFAULT_RECIPE  # noqa: E402
 
 BUILD = HERE.parent / "build"
 

@@ -36,22 +36,29 @@ if "OMP_WAIT_POLICY" not in os.environ:
 # compiled here: name a folder that exists, so that none is left behind in it.
 os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", tempfile.gettempdir())
 
+import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-from sentiment.artifact import write_model  # noqa: E402
-from sentiment.assessment import assessment  # noqa: E402
-from sentiment.channels import Channel, read_channel, read_json, read_raw_reviews, read_word_dict  # noqa: E402
-from sentiment.command_line import Parser, argument, error_line  # noqa: E402
+from sentiment.data.channels import (  # noqa: E402
+    Channel,
+    read_channel,
+    read_json,
+    read_raw_reviews,
+    read_word_dict,
+)
 from sentiment.errors import ChannelError, SentimentError  # noqa: E402
-from sentiment.hyperparameters import DEVICES, FIELDS, PRECISIONS, seed, threads  # noqa: E402
-from sentiment.negation import NegationMarker  # noqa: E402
-from sentiment.precision import choose_bfloat16  # noqa: E402
-from sentiment.predictor import Predictor  # noqa: E402
-from sentiment.processes import joined  # noqa: E402
-from sentiment.recipes import CHOICES, DEFAULT_RECIPE, RECIPES, Recipe, recipe  # noqa: E402
-from sentiment.run_follower import followed  # noqa: E402
-from sentiment.run_record import FILE_NAME, begin_record, results_of  # noqa: E402
-from sentiment.training import Run, Trained, Trainer  # noqa: E402
+from sentiment.evaluation.metrics import evaluate  # noqa: E402
+from sentiment.serving.predictor import Predictor  # noqa: E402
+from sentiment.text.negation import NegationMarker  # noqa: E402
+from sentiment.training.command_line import Parser, argument, error_line  # noqa: E402
+from sentiment.training.distributed import process_group  # noqa: E402
+from sentiment.training.export import write_model  # noqa: E402
+from sentiment.training.hyperparameters import DEVICES, FIELDS, PRECISIONS, seed, threads  # noqa: E402
+from sentiment.training.precision import choose_bfloat16  # noqa: E402
+from sentiment.training.recipes import CHOICES, DEFAULT_RECIPE, RECIPES, Recipe, recipe  # noqa: E402
+from sentiment.training.trainer import Run, Trained, Trainer  # noqa: E402
+from tracking.background import followed  # noqa: E402
+from tracking.run_record import FILE_NAME, begin_record, results_of  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,6 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
         return fail(f"{error.filename or 'a file'}: {error.strerror or error}")
     except torch.OutOfMemoryError:
         return fail("out of memory on the GPU; lower --batch-size")
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
@@ -94,25 +103,25 @@ def train(options: argparse.Namespace) -> None:
             f"was prepared with {tokenizer}: prepare it again"
         )
     marked = NegationMarker(word_dict, chosen.vocab_size, chosen.negation_scope)
-    training, validation = training.mapped(marked), validation.mapped(marked)
-    unlabelled = None if unlabelled is None else unlabelled.mapped(marked)
+    training, validation = training.map(marked), validation.map(marked)
+    unlabelled = None if unlabelled is None else unlabelled.map(marked)
     if options.threads:
         torch.set_num_threads(options.threads)
     bfloat16 = choose_bfloat16(options.precision, device(options.device))
-    with joined(device(options.device)) as processes:
+    with process_group(device(options.device)) as group:
         folder = checkpoints(options.checkpoint_dir)
-        run = Run(options.seed, str(processes.device), bfloat16, folder)
+        run = Run(options.seed, str(group.device), bfloat16, folder)
 
         def fit(note_epochs: Callable[[list[dict]], None]) -> Trained:
             with stop_requests() as stop_requested:
                 return Trainer(
-                    chosen, training, validation, run, say, stop_requested, note_epochs, processes, unlabelled
+                    chosen, training, validation, run, say, stop_requested, note_epochs, group, unlabelled
                 ).fit()
 
-        if processes.is_first:
+        if group.is_first:
             say(
                 f"recipe {chosen.name}: {len(training):,} reviews to train on, "
-                f"{len(validation):,} to validate, on {processes.size} x {run.device} "
+                f"{len(validation):,} to validate, on {group.size} x {run.device} "
                 f"in {'bfloat16' if run.bfloat16 else 'float32'} "
                 f"with {torch.get_num_threads()} threads, seed {run.seed}"
             )
@@ -157,15 +166,14 @@ def follow_and_write(
         record.note_epochs(trained.metrics["epochs"])
         record.results = results_of(trained.metrics)
         reviews = [validation.review(row) for row in range(len(validation))]
-        record.validation = assessment(
-            validation.labels, torch.sigmoid(trained.model.logits(reviews)).tolist()
-        )
+        logits = trained.model.logits(reviews)
+        record.validation = evaluate(validation.labels, 1 / (1 + np.exp(-logits)))
         if test is not None:
             predictions = Predictor.from_folder(options.model_dir).predict(test[0])
-            record.test = assessment(test[1], [prediction.probability for prediction in predictions])
+            record.test = evaluate(test[1], [prediction.probability for prediction in predictions])
             say(f"test_accuracy={record.test['accuracy']:.4f} on {record.test['reviews']:,} reviews")
         record.end("FINISHED" if trained.finished else "KILLED")
-        record.keep(Path(options.model_dir) / FILE_NAME)
+        record.try_write(Path(options.model_dir) / FILE_NAME)
 
 
 def write(options: argparse.Namespace, chosen: Recipe, run: Run, trained: Trained, word_dict: dict) -> None:

@@ -18,7 +18,8 @@ RUN groupadd --gid 10001 sentiment \
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
 COPY lambda lambda
-COPY pipeline pipeline
+COPY project project
+COPY tracking tracking
 COPY selfhost selfhost
 COPY sentiment sentiment
 COPY serve serve

@@ -17,7 +17,8 @@ COPY lambda lambda
 COPY docs docs
 COPY website website
 COPY sentiment sentiment
-COPY pipeline pipeline
+COPY project project
+COPY tracking tracking
 COPY selfhost selfhost
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -10,7 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from pipeline import model_card
+from project import model_card
 
 
 class QuietHandler(SimpleHTTPRequestHandler):

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.slow
 STACK = "framed"
 ALLOW = """
 from pipeline import stack
-from pipeline.settings import PROJECT, Settings
+from pipeline.settings import Settings
+from project.paths import PROJECT
 settings = Settings(stack="framed", sam=str(PROJECT / ".venv-sam/bin/sam"))
 stack.sam_deploy(settings, FrameAncestors="http://localhost:*,http://127.0.0.1:*")
 """

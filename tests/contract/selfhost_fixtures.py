@@ -24,14 +24,14 @@ import psutil
 import pytest
 
 from selfhost.cache import ModelCache
-from selfhost.champion import MODEL_FOLDER, MODEL_TAG, Champion
-from sentiment.artifact import CHECKSUMS
-from sentiment.dataset import table
+from sentiment.data.prepared import prepare
+from sentiment.data.reviews import table
 from sentiment.files import sha256_of
-from sentiment.prepared import prepare
+from sentiment.serving.artifact import CHECKSUMS
 from tests.conftest import BAD, GOOD, PROJECT, free_port
 from tests.tethered import tethered
 from tests.unit import sentiment_fixtures
+from tracking.champion import MODEL_FOLDER, MODEL_TAG, Champion
 
 NAME = "movie-sentiment"
 START_SECONDS = 120

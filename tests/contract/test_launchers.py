@@ -255,7 +255,7 @@ def test_a_tracking_server_that_ends_in_the_training_is_started_again(launch, tm
     launched = launch("-m", "selfhost", *ports, *trainer(tmp_path)[3:])
     launched.until(r"^epoch=1/")
     for each in launched.processes:
-        if {"train/tracking.py", "serve"} <= set(each.cmdline()) and "leash.py" not in " ".join(
+        if {"train/tracking.py", "serve"} <= set(each.cmdline()) and "supervise.py" not in " ".join(
             each.cmdline()
         ):
             each.kill()

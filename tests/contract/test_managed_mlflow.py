@@ -9,13 +9,13 @@ from managed_mlflow import UNITY_CATALOG, Databricks, SageMaker
 from mlflow import MlflowClient
 from moto.server import ThreadedMotoServer
 
-from selfhost.champion import Champion, RegistryError
-from selfhost.registry import Registry
-from sentiment.artifact import read_model
-from sentiment.run_record import read_record
+from sentiment.serving.artifact import read_model
 from tests.contract.selfhost_fixtures import Tracking
 from tests.contract.tracking_fixtures import Done, tracking
 from tests.unit.sentiment_fixtures import model_folder
+from tracking.champion import Champion, RegistryError
+from tracking.registry import Registry
+from tracking.run_record import read_record
 
 pytestmark = pytest.mark.slow
 BUCKET = "managed-mlflow"

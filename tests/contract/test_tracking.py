@@ -17,17 +17,19 @@ import requests
 import yaml
 from mlflow import MlflowClient
 
-from sentiment import run_follower
-from sentiment.artifact import read_model
 from sentiment.files import write_checksums, write_json
-from sentiment.predictor import Predictor
-from sentiment.recipes import RECIPES
-from sentiment.run_record import RunRecord, read_record
+from sentiment.serving.artifact import read_model
+from sentiment.serving.predictor import Predictor
+from sentiment.training.recipes import RECIPES
 from tests.conftest import BAD, GOOD, PROJECT, free_port
 from tests.contract.selfhost_fixtures import Tracking, wait_until
-from tests.contract.tracking_fixtures import TRAIN, environment, module, tracking, train, training
+from tests.contract.tracking_fixtures import TRAIN, environment, tracking, train, training
 from tests.tethered import tethered
 from tests.unit.sentiment_fixtures import model_folder, prepared
+from tracking import background, registration
+from tracking import server as mlflow_server
+from tracking.mlflow_run import PYFUNC, job_link
+from tracking.run_record import RunRecord, read_record
 
 pytestmark = pytest.mark.slow
 NAME = "movie-sentiment"
@@ -175,14 +177,13 @@ def test_the_pyfunc_runs_the_models_own_code_beside_the_projects(champion, tmp_p
 
     import sentiment
 
-    pyfunc = module("mlflow_run").PYFUNC
     folder = tmp_path / "model"
     shutil.copytree(champion, folder)
-    predictor = folder / "code" / "sentiment" / "predictor.py"
+    predictor = folder / "code" / "sentiment" / "serving" / "predictor.py"
     predictor.write_text(predictor.read_text().replace('"negative"', '"negative, in its own words"'))
     write_checksums(folder)
     mlflow.pyfunc.save_model(
-        tmp_path / "saved", python_model=str(pyfunc), artifacts={"model": str(folder)}, pip_requirements=[]
+        tmp_path / "saved", python_model=str(PYFUNC), artifacts={"model": str(folder)}, pip_requirements=[]
     )
     loaded = mlflow.pyfunc.load_model(str(tmp_path / "saved"))
     said = {each["sentiment"] for each in loaded.unwrap_python_model().predict(None, _table(GOOD, BAD))}
@@ -304,7 +305,7 @@ def test_a_taken_port_is_one_line_that_says_what_is_there(server, tmp_path, monk
     second = tracking(server.url, "serve", "--port", port, "--folder", tmp_path / "mlflow")
     assert second.status == 1
     assert second.err.startswith(f"error: {server.url} is an MLflow server already")
-    monkeypatch.setattr(module("tracking"), "SECONDS_TO_ANSWER", 0.2)
+    monkeypatch.setattr(mlflow_server, "ANSWER_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         done = tracking(server.url, "serve", "--port", port, "--folder", tmp_path / "mlflow")
@@ -327,10 +328,11 @@ def test_a_follower_that_neither_reads_nor_ends_holds_nothing_up(tmp_path, monke
     program = tmp_path / "stubborn.py"
     program.write_text("import signal, time\nsignal.signal(15, signal.SIG_IGN)\ntime.sleep(600)\n")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
-    monkeypatch.setattr(run_follower, "SECONDS_AFTER_THE_END", 2.0)
-    monkeypatch.setattr(run_follower, "SECONDS_TO_GIVE_UP", 0.2)
+    monkeypatch.setattr(background, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(background, "FINISH_SECONDS", 2.0)
+    monkeypatch.setattr(background, "GIVE_UP_SECONDS", 0.2)
     started = time.monotonic()
-    follower = run_follower.Follower(program, tmp_path / "run.json", tmp_path / "model")
+    follower = background.Follower(program, tmp_path / "run.json", tmp_path / "model")
     for _ in range(200_000):
         follower.wake()
     follower.finish()
@@ -351,7 +353,7 @@ def test_the_entry_points_of_mlflow_run_have_their_recipes_defaults():
 
 
 def test_only_a_better_model_on_the_same_reviews_becomes_champion(tmp_path, monkeypatch):
-    registry = module("mlflow_registry")
+    registry = registration
     client = MlflowClient(uri := f"sqlite:///{tmp_path / 'mlflow.db'}", uri)
     # Where MLflow itself looks the source of a version up: a setting of the whole process.
     monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", uri)
@@ -428,4 +430,4 @@ def test_what_is_missing_is_named_and_training_goes_on(tmp_path, missing, uri, m
     ],
 )
 def test_a_training_jobs_link(arn, link):
-    assert module("mlflow_run").job_link(arn) == link
+    assert job_link(arn) == link

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import os
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import NamedTuple
 from unittest import mock
 
 from tests.conftest import PROJECT
 from tests.unit.sentiment_fixtures import options_of, prepared
+from tracking import commands
 
 TRAIN = PROJECT / "train"
 
@@ -25,29 +24,18 @@ class Done(NamedTuple):
     err: str
 
 
-def module(name: str) -> ModuleType:
-    """A module of train/, whose programs find each other because they lie in one folder."""
-    # No longer than that: train/train.py would hide the folder of its name from `from train import train`.
-    sys.path.append(str(TRAIN))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(TRAIN))
-
-
 def tracking(uri: str, *arguments: str | Path, **more: str) -> Done:
     """`python train/tracking.py ARGUMENTS` against that server; importing MLflow once is enough.
 
     `more` are environment variables.
     """
-    module("mlflow_registry")
     out, err = io.StringIO(), io.StringIO()
     with (
         mock.patch.dict(os.environ, environment(uri, **more), clear=True),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
-        status = module("tracking").main([str(argument) for argument in arguments])
+        status = commands.main([str(argument) for argument in arguments])
     return Done(status, out.getvalue(), err.getvalue())
 
 

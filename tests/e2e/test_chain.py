@@ -100,7 +100,7 @@ def test_the_same_reviews_get_the_same_answers_from_endpoint_and_batch_transform
     """Both against the model folder loaded right here."""
     import tarfile
 
-    from sentiment.predictor import Predictor
+    from sentiment.serving.predictor import Predictor
 
     with tarfile.open(BUILD / "models" / deployment.model_key / "model.tar.gz") as archive:
         archive.extractall(tmp_path, filter="data")

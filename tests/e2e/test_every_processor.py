@@ -24,7 +24,7 @@ def model(deployment, tmp_path_factory):
     settings = Settings(build=BUILD)
     with tarfile.open(inputs.model_file(settings, deployment.model_key)) as archive:
         archive.extractall(folder, filter="data")
-    return str(folder), str(inputs.prepared(settings).validation)
+    return str(folder), str(settings.prepared().validation)
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:

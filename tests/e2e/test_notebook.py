@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 
-from sentiment import sample
+from sentiment.data import sample
 from tests.conftest import PROJECT
 
 pytestmark = pytest.mark.slow

@@ -10,14 +10,14 @@ import pytest
 import requests
 from mlflow import MlflowClient
 
-from sentiment.artifact import read_model
-from sentiment.run_record import read_record
+from sentiment.serving.artifact import read_model
 from tests.conftest import BAD, BUILD, GOOD, PROJECT
 from tests.contract.selfhost_fixtures import Tracking, Web
 from tests.contract.tracking_fixtures import environment
 from tests.unit.sentiment_fixtures import BAD as BAD_WORDS
 from tests.unit.sentiment_fixtures import GOOD as GOOD_WORDS
 from tests.unit.sentiment_fixtures import made_up_reviews
+from tracking.run_record import read_record
 
 pytestmark = pytest.mark.slow
 NAME = "movie-sentiment"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from sentiment.dataset import Reviews, table
-from sentiment.prepared import Prepared, prepare
-from sentiment.recipes import Recipe, recipe
+from sentiment.data.prepared import Prepared, prepare
+from sentiment.data.reviews import Reviews, table
+from sentiment.training.recipes import Recipe, recipe
 
 torch.set_num_threads(1)  # tiny models gain nothing from more, and spinning threads slow down everything else
 ROOT = Path(__file__).resolve().parents[2]

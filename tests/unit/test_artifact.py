@@ -11,10 +11,11 @@ import pytest
 import torch
 from sentiment_fixtures import ROOT, model_folder
 
-from sentiment.artifact import SERVING_FILES, read_model, write_model
 from sentiment.errors import ArtifactError
 from sentiment.files import write_checksums
-from sentiment.torch_engine import load_model
+from sentiment.serving.artifact import read_model
+from sentiment.serving.torch_engine import load_model
+from sentiment.training.export import write_model
 
 
 @pytest.fixture
@@ -50,7 +51,11 @@ def test_the_folder_holds_what_serving_needs(folder):
         "code/inference.py",
         "run.json",  # the record of the training run, which is no part of the model
     }
-    assert contents(folder).keys() == expected | {f"code/sentiment/{name}" for name in SERVING_FILES}
+    package = contents(ROOT / "sentiment").keys()
+    rooms = ("text/", "model/", "serving/")
+    code = {name for name in package if name.startswith(rooms) and "__pycache__" not in name}
+    code |= {"__init__.py", "errors.py", "files.py"}
+    assert contents(folder).keys() == expected | {f"code/sentiment/{name}" for name in code}
     config = json.loads((folder / "config.json").read_text())
     assert config["architecture"]["ngrams"] == 3 and config["preprocessing"]["tokenizer"] == "words"
     assert config["versions"]["torch"] == torch.__version__
@@ -63,7 +68,7 @@ def test_what_was_written_is_what_is_read(folder, tmp_path):
     loaded = read_model(folder)
     again = read_model(write_again(loaded, tmp_path / "again"))
     reviews = [np.array([2, 5, 9, 70, 3], dtype=np.int32)]
-    assert torch.equal(load_model(loaded).logits(reviews), load_model(again).logits(reviews))
+    assert np.array_equal(load_model(loaded).logits(reviews), load_model(again).logits(reviews))
     assert loaded.word_dict == again.word_dict
 
 
@@ -83,13 +88,15 @@ def test_an_older_model_is_replaced_as_a_whole(folder, tmp_path):
 
 def test_a_failed_write_leaves_the_old_model(folder, monkeypatch):
     before, loaded = contents(folder), read_model(folder)
-    monkeypatch.setattr("sentiment.artifact.write_checksums", lambda *arguments: 1 / 0)
+    monkeypatch.setattr("sentiment.training.export.write_checksums", lambda *arguments: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_again(loaded, folder)
     assert contents(folder) == before
 
 
-@pytest.mark.parametrize("name", ["weights.npz", "config.json", "word_dict.json", "code/sentiment/model.py"])
+@pytest.mark.parametrize(
+    "name", ["weights.npz", "config.json", "word_dict.json", "code/sentiment/model/lstm.py"]
+)
 def test_a_changed_file_is_named(folder, name):
     (folder / name).write_bytes((folder / name).read_bytes() + b" ")
     with pytest.raises(ArtifactError, match=rf"{name}: its content is not what was written"):

@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sentiment_fixtures import model_folder
 
-from sentiment.artifact import read_model
 from sentiment.errors import ArtifactError
 from sentiment.files import CHECKSUMS, write_checksums
-from sentiment.onnx_graph import deep_graph
-from sentiment.predictor import RUNTIMES, Predictor
+from sentiment.serving.artifact import read_model
+from sentiment.serving.onnx_graph import deep_graph
+from sentiment.serving.predictor import RUNTIMES, Predictor
 
 JSON_FILES = ("config.json", "word_dict.json", "metrics.json")
 DEEP = 100_000

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from bench_fixtures import rows
 
-from benchmarks import calibration, corpus, machine, report, slices, table
+from benchmarks import corpus, machine, slices, table
 from benchmarks.errors import BenchError
-from benchmarks.measure import accuracy_of, contestants, curve, run_process, size_mb, time_to
+from benchmarks.measure import contestants, curve, run_process, size_mb, time_to
 from benchmarks.results import Results, key_of
-from sentiment.dataset import Reviews
-from sentiment.dataset import table as reviews_of
+from sentiment.data.reviews import Reviews
+from sentiment.data.reviews import table as reviews_of
 
 HERE = {"processor": "EPYC", "cores": 2}
 
@@ -135,46 +135,6 @@ def test_everyone_takes_part_and_the_product_comes_last():
     assert names[0] == "predecessor"
     assert names[1:7] == ["xgboost", "xgboost-tuned", "tfidf-lr", "nb-svm", "nb-lr", "fasttext"]
     assert "fast" in names[7:] and "semi" not in names
-
-
-def test_a_probability_that_means_what_it_says_has_no_calibration_error():
-    probabilities = np.repeat([0.25, 0.75], 400)
-    labels = np.concatenate([np.arange(400) % 4 == 0, np.arange(400) % 4 != 0]).astype(int)
-    found = calibration.reliability(probabilities, labels)
-    assert [row["share_positive"] for row in found] == [0.25, 0.75]
-    assert calibration.expected_error(found) == pytest.approx(0)
-    overconfident = calibration.reliability(np.where(probabilities > 0.5, 0.95, 0.05), labels)
-    assert calibration.expected_error(overconfident) == pytest.approx(0.2)
-
-
-def test_a_certain_answer_falls_into_the_last_bin():
-    assert calibration.reliability(np.array([1.0]), np.array([1]))[0]["from"] == 0.9
-
-
-def test_unsure_answers_are_counted_and_scored_apart():
-    probabilities, labels = np.array([0.45, 0.55, 0.9, 0.1]), np.array([1, 1, 1, 0])
-    found = calibration.unsure(probabilities, labels, (0.4, 0.6))
-    assert found["share"] == 0.5
-    assert (found["unsure"]["accuracy"], found["sure"]["accuracy"]) == (0.5, 1.0)
-    assert calibration.unsure(probabilities, labels, None) is None
-    assert calibration.unsure(probabilities, labels, (0.47, 0.48))["unsure"] is None
-
-
-def test_two_models_are_compared_review_by_review():
-    labels = np.ones(100, dtype=int)
-    ours, theirs = np.full(100, 0.9), np.full(100, 0.9)
-    ours[:4], theirs[2:12] = 0.1, 0.1
-    found = report.paired(labels, ours, theirs)
-    assert (found["only_ours_right"], found["only_theirs_right"]) == (8, 2)
-    assert found["difference"] == pytest.approx(0.06)
-    # sqrt(10/100 - 0.06^2) / sqrt(100) * 1.96, by hand
-    assert found["interval"] == pytest.approx([0.06 - 0.06085, 0.06 + 0.06085], abs=1e-4)
-
-
-def test_accuracy_has_the_interval_of_wilson():
-    found = accuracy_of(np.array([0.5] * 90 + [0.4] * 10), np.ones(100, dtype=int))
-    assert found["accuracy"] == 0.9 and found["reviews"] == 100
-    assert found["interval"] == pytest.approx([0.8256, 0.9448], abs=1e-3)
 
 
 def test_slices_by_length_and_by_negation_hold_each_review_once():

@@ -14,11 +14,11 @@ from benchmarks import card, corpus, inference, machine, measure, pieces, predec
 from benchmarks.errors import BenchError
 from benchmarks.faithfulness import SHARES, TITLES, area, candidates, changed_reviews
 from benchmarks.results import Results
-from sentiment.artifact import read_model
-from sentiment.model import collate
-from sentiment.precision import bfloat16_failure
-from sentiment.text import review_to_words
-from sentiment.torch_engine import TorchEngine
+from sentiment.model.lstm import collate
+from sentiment.serving.artifact import read_model
+from sentiment.serving.torch_engine import TorchEngine
+from sentiment.text.predecessor.review_to_words import review_to_words
+from sentiment.training.precision import bfloat16_failure
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_a_number_format_that_the_processor_lacks_gets_a_row_that_says_so(bench,
 
 
 def test_words_that_differ_from_the_predecessors_stop_the_measurement(monkeypatch):
-    monkeypatch.setattr(preprocessing.text, "review_to_words", lambda review: ["other"])
+    monkeypatch.setattr(preprocessing, "review_to_words", lambda review: ["other"])
     with pytest.raises(BenchError, match="review 0 of the sample gives other words"):
         preprocessing.reference_row(["A wonderful film<br />about nothing"])
 

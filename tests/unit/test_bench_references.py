@@ -15,7 +15,7 @@ from benchmarks.corpus import Labelled, write_corpus
 from benchmarks.errors import BenchError
 from benchmarks.fasttext import features
 from benchmarks.references import REFERENCES, log_count_ratios, words_and_marks
-from sentiment.dataset import table
+from sentiment.data.reviews import table
 
 FEW = {
     "xgboost": {"num_round": 40},

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from sentiment_fixtures import model_folder
 
-from sentiment.calibration import (
+from sentiment.evaluation.calibration import (
     ACCURACY_WHEN_SURE,
     calibration,
     cross_fitted,
-    fit_sum,
-    reliability,
+    fit_mixture,
     unsure_band,
 )
 
@@ -33,7 +32,7 @@ def test_the_fitted_sum_has_the_least_log_loss():
     parts, labels = some_logits(4000, scale=0.5)
     noise = np.random.default_rng(1).normal(0, 1, (4000, 1))
     parts = np.hstack([parts + noise, parts - noise])
-    weights = fit_sum(parts, labels)
+    weights = fit_mixture(parts, labels)
     least = log_loss(parts, labels, weights)
     for change in np.vstack([np.eye(2), -np.eye(2)]) * 0.03:
         assert log_loss(parts, labels, weights + change) > least
@@ -43,26 +42,26 @@ def test_the_fitted_sum_trusts_the_part_that_knows():
     random = np.random.default_rng(0)
     labels = np.array([0, 1] * 100)
     knowing, ignorant = (2 * labels - 1) * 1 + random.normal(size=200), random.normal(size=200)
-    known, unknown = fit_sum(np.column_stack([knowing, ignorant]), labels)
+    known, unknown = fit_mixture(np.column_stack([knowing, ignorant]), labels)
     assert known > 4 * abs(unknown)
-    assert fit_sum(np.column_stack([-knowing, ignorant]), labels)[0] == 0
+    assert fit_mixture(np.column_stack([-knowing, ignorant]), labels)[0] == 0
 
 
 def test_a_temperature_undoes_overconfidence():
     parts, labels = some_logits(20_000, scale=0.25)
-    (weight,) = fit_sum(parts, labels)
+    (weight,) = fit_mixture(parts, labels)
     assert weight == pytest.approx(0.25, abs=0.02)
 
 
 def test_a_model_that_is_wrong_keeps_its_verdicts():
     parts, labels = some_logits(400, scale=-2.0)
-    weights = fit_sum(parts, labels)
+    weights = fit_mixture(parts, labels)
     assert 0 < weights[0] < 0.01
 
 
 def test_separable_reviews_have_a_fit_as_well():
     parts = np.array([[-3.0], [-2.0], [2.0], [4.0]])
-    weights = fit_sum(parts, np.array([0, 0, 1, 1]))
+    weights = fit_mixture(parts, np.array([0, 0, 1, 1]))
     assert np.isfinite(weights).all() and weights[0] > 0
 
 
@@ -74,15 +73,6 @@ def test_a_review_does_not_take_part_in_its_own_probability():
     same_fold = np.flatnonzero(np.isclose(before, after, atol=1e-12))
     # the others of its fold keep their probability: the changed review is held out there
     assert len(same_fold) >= 8 and 7 not in same_fold
-
-
-def test_bins_and_error_are_those_of_the_probabilities():
-    labels = np.array([0, 0, 1, 0, 1, 1])
-    rows = reliability(np.array([0.1, 0.2, 0.3, 0.7, 0.8, 0.9]), labels, bins=2)
-    assert rows == [
-        {"reviews": 3, "probability": pytest.approx(0.2), "positive": pytest.approx(1 / 3)},
-        {"reviews": 3, "probability": pytest.approx(0.8), "positive": pytest.approx(2 / 3)},
-    ]
 
 
 def test_a_calibrated_model_shows_the_error_of_chance():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentiment.cuckoo import CuckooTable
+from sentiment.model.cuckoo import CuckooTable
 
 KEYS = st.integers(0, 2**55 - 1)
 

@@ -10,9 +10,9 @@ import pytest
 import torch.distributed
 from sentiment_fixtures import ROOT, options_of, prepared
 
-from sentiment.artifact import read_model
 from sentiment.errors import TrainingError
-from sentiment.processes import Processes
+from sentiment.serving.artifact import read_model
+from sentiment.training.distributed import ProcessGroup
 
 pytestmark = pytest.mark.slow
 NO_DROPOUT = {"word_dropout": 0, "embedding_dropout": 0, "dropout": 0}
@@ -21,7 +21,7 @@ NO_DROPOUT = {"word_dropout": 0, "embedding_dropout": 0, "dropout": 0}
 def command(model_dir, *more, **changes):
     data = prepared()
     program = [str(ROOT / "train/train.py"), "--train", str(data.train), "--validation", str(data.validation)]
-    options = options_of(**{"adversarial": 1, "averaging": 0.9, **changes})
+    options = options_of(**{"adversarial": 1, **changes})
     return [*program, "--model-dir", str(model_dir), "--precision", "float32", "--device", "cpu",
             "--threads", "1", *options, *more]  # fmt: skip
 
@@ -89,4 +89,4 @@ def test_a_lost_connection_is_told_in_one_line(monkeypatch):
 
     monkeypatch.setattr(torch.distributed, "all_reduce", lost)
     with pytest.raises(TrainingError, match=r"another process .* is gone; .*\(Connection closed by peer\)$"):
-        Processes(0, 2).any(False)
+        ProcessGroup(0, 2).any(False)

@@ -7,8 +7,9 @@ import tarfile
 import numpy as np
 import pytest
 
-from sentiment import aclimdb, kaggle, sample
-from sentiment.dataset import keep_copies_together, load_reviews, normalised, prepare_imdb_data, table
+from sentiment.data import aclimdb, kaggle, sample
+from sentiment.data.reviews import keep_copies_together, normalised, prepare_imdb_data, table
+from sentiment.data.sources import load_reviews
 from sentiment.errors import DatasetError
 
 

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from sentiment import download as module
-from sentiment.download import download
+from sentiment.data import download as module
+from sentiment.data.download import download
 from sentiment.errors import DatasetError
 
 CONTENT = bytes(range(256)) * 4000

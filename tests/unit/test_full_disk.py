@@ -17,10 +17,10 @@ import pipeline.__main__ as pipeline
 from pipeline import aws
 from pipeline.given_model import model_key
 from pipeline.settings import Settings
-from sentiment.artifact import read_model
-from sentiment.checkpoint import FILE_NAME as CHECKPOINT
-from sentiment.download import download
+from sentiment.data.download import download
 from sentiment.errors import DatasetError
+from sentiment.serving.artifact import read_model
+from sentiment.training.checkpoint import FILE_NAME as CHECKPOINT
 from train import train as program
 
 FULL = "File too large"

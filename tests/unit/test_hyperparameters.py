@@ -13,7 +13,7 @@ from pipeline.__main__ import main as pipeline_main
 from pipeline.settings import Settings
 from selfhost import __main__ as selfhost
 from selfhost import trainer
-from sentiment.hyperparameters import KINDS
+from sentiment.training.hyperparameters import KINDS
 from tests.conftest import PROJECT
 from train import train as training_program
 
@@ -102,7 +102,7 @@ def test_what_the_pipeline_accepts_the_training_program_accepts():
         "virtual_adversarial": "0",
     }
     given = {name: values.get(name, "0.5" if name.endswith("dropout") else "1") for name in KINDS}
-    given |= {"averaging": "0.9", "warm_up": "0.1"}
+    given |= {"warm_up": "0.1"}
     settings = Settings(hyperparameters=given)
     arguments = [
         word for name, text in inputs.hyperparameters(settings).items() for word in (f"--{name}", text)

@@ -14,9 +14,9 @@ from tests.conftest import PROJECT
 @pytest.fixture
 def checkout(tmp_path) -> Path:
     """A folder with what was made by this version, and by one that kept all of it in build/."""
-    (tmp_path / "selfhost").mkdir()
+    (tmp_path / "project").mkdir()
     shutil.copyfile(PROJECT / "Makefile", tmp_path / "Makefile")
-    shutil.copyfile(PROJECT / "selfhost" / "kept.py", tmp_path / "selfhost" / "kept.py")
+    shutil.copyfile(PROJECT / "project" / "persistent.py", tmp_path / "project" / "persistent.py")
     for name in ("build/prepared/a", "build/mlflow/mlflow.db", "build/selfhost/feedback/date=1/a.json"):
         file = tmp_path / name
         file.parent.mkdir(parents=True)

@@ -10,8 +10,10 @@ import re
 
 import pytest
 
-from pipeline import aws, deploy, model_card, stack
-from pipeline.settings import PipelineError, Settings
+from pipeline import aws, deploy, stack
+from pipeline.settings import Settings
+from project import model_card
+from project.choices import ProjectError
 
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>'
 
@@ -69,12 +71,12 @@ def test_the_cards_colours_are_those_of_the_page(rendered, tmp_path):
     root = re.search(r":root\s*\{[^}]*\}", (model_card.PROJECT / "website" / "style.css").read_text())[0]
     assert root in rendered("# Card\n") and "--paper" in root
     (tmp_path / "empty.css").write_text("body {}")
-    with pytest.raises(PipelineError, match=r"empty\.css has no :root"):
+    with pytest.raises(ProjectError, match=r"empty\.css has no :root"):
         model_card.render(None, tmp_path / "model.md", tmp_path / "empty.css")
 
 
 def test_a_missing_picture_says_what_makes_it(rendered):
-    with pytest.raises(PipelineError, match=r"gone\.svg.*make bench"):
+    with pytest.raises(ProjectError, match=r"gone\.svg.*make bench"):
         rendered("# Card\n\n![x](gone.svg)\n")
 
 
@@ -96,7 +98,7 @@ def test_the_page_says_whether_the_card_is_about_the_model_that_answers(rendered
 
 
 def test_a_card_that_does_not_tell_what_was_measured_says_what_makes_it(rendered):
-    with pytest.raises(PipelineError, match=r"benchmarks\.json.*make bench"):
+    with pytest.raises(ProjectError, match=r"benchmarks\.json.*make bench"):
         rendered("# Card\n", {"model": "abc123", "recipe": "best"})
 
 

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sentiment_fixtures import tiny_recipe
 
-from sentiment.batches import crop
-from sentiment.negation import NEGATED, NegationMarker
-from sentiment.ngrams import ngram_keys, ngram_patterns
-from sentiment.text import words
-from sentiment.vocabulary import INFREQUENT, encode
+from sentiment.model.layout import crop
+from sentiment.model.ngrams import ngram_keys, ngram_patterns
+from sentiment.text.negation import NEGATED, NegationMarker
+from sentiment.text.vocabulary import INFREQUENT, encode
+from sentiment.text.words import words
 
 SENTENCES = [
     "Not bad at all.",

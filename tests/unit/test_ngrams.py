@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from sentiment_fixtures import prepared
 from sklearn.linear_model import LogisticRegression
 
-from sentiment.channels import Channel, read_channel
-from sentiment.ngram_fit import FRAGMENT_WORDS, FRAGMENTS, draw_fragments, fit_ngrams
-from sentiment.ngram_table import NgramTable
-from sentiment.ngrams import ngram_keys, ngram_patterns, presence
-from sentiment.vocabulary import INFREQUENT
+from sentiment.data.channels import Channel, read_channel
+from sentiment.model.ngram_module import NgramTable
+from sentiment.model.ngrams import ngram_keys, ngram_patterns, presence
+from sentiment.text.vocabulary import INFREQUENT
+from sentiment.training.ngram_fit import FRAGMENT_WORDS, FRAGMENTS, draw_fragments, fit_ngrams
 
 WORDS = 1 << 18
 
@@ -93,7 +93,7 @@ def test_the_logit_is_its_definition(ending):
     }
     expected = sum(each * of for each, of in held.items()) / math.hypot(*held.values())
     assert table([review, review[:0]]).tolist() == pytest.approx([expected, 0.0])
-    shares = table.as_arrays().word_shares(review)
+    shares = table.as_arrays().explain(review)[1]
     assert shares.sum() == pytest.approx(expected)
     assert shares[4] == 0 and shares[0] > shares[2] > 0
 
@@ -102,9 +102,9 @@ def test_what_an_ngram_adds_is_shared_by_its_words():
     patterns = ngram_patterns(2, 1)
     table = NgramTable(patterns)
     table.fill(np.array([4, 9, 1 << 54 | 4 << 18 | 9]), np.array([1.0, 2.0, 3.0]))
-    shares = table.as_arrays().word_shares(np.array([4, 7, 9], dtype=np.int32))
+    shares = table.as_arrays().explain(np.array([4, 7, 9], dtype=np.int32))[1]
     assert shares * 3**0.5 == pytest.approx([1 + 1.5, 0, 2 + 1.5])
-    assert table.as_arrays().word_shares(np.zeros(0, dtype=np.int32)).tolist() == []
+    assert table.as_arrays().explain(np.zeros(0, dtype=np.int32))[1].tolist() == []
 
 
 def test_the_fit_tells_the_labels():

@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import PROJECT
 
 NOTEBOOK = PROJECT / "notebooks" / "walkthrough.ipynb"
-LARGEST_BYTES = 1_000_000
+MAX_BYTES = 1_000_000
 STEPS = 7
 # Folders that only a machine has; the job's are those of SageMaker's containers.
 LOCAL_PATH = re.compile(r"(?<![\w.:/-])/(?:home|Users|root|tmp|var/folders|usr|mnt)/")
@@ -53,7 +53,7 @@ def test_no_warning_and_nothing_on_standard_error_is_kept(code):
 
 
 def test_it_is_small():
-    assert NOTEBOOK.stat().st_size < LARGEST_BYTES
+    assert NOTEBOOK.stat().st_size < MAX_BYTES
 
 
 def test_it_names_no_folder_of_the_machine_that_ran_it(notebook):

@@ -6,11 +6,11 @@ import onnxruntime
 import pytest
 import torch
 
-from sentiment import onnx_format
-from sentiment.architecture import Architecture
-from sentiment.batches import lay_out
-from sentiment.model import LSTMClassifier, collate
-from sentiment.onnx_graph import deep_graph
+from sentiment.model.architecture import Architecture
+from sentiment.model.layout import lay_out
+from sentiment.model.lstm import LSTMClassifier, collate
+from sentiment.serving import onnx_format
+from sentiment.serving.onnx_graph import deep_graph
 
 SEGMENTS = {"bidirectional": True, "pooling": "max_mean", "segment": 8}
 SHAPES = [SEGMENTS, SEGMENTS | {"segment": 0, "bidirectional": False}, SEGMENTS | {"bidirectional": False}]

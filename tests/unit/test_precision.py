@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from sentiment import precision
 from sentiment.errors import TrainingError
-from sentiment.precision import bfloat16_failure, choose_bfloat16
+from sentiment.training import precision
+from sentiment.training.precision import bfloat16_failure, choose_bfloat16
 
 
 @pytest.fixture

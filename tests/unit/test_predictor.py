@@ -11,9 +11,9 @@ from sentiment_fixtures import made_up_reviews, model_folder
 
 from sentiment.errors import ArtifactError
 from sentiment.files import write_checksums
-from sentiment.predictor import RUNTIMES, Predictor
-from sentiment.torch_engine import load_model
-from sentiment.vocabulary import encode
+from sentiment.serving.predictor import RUNTIMES, Predictor
+from sentiment.serving.torch_engine import load_model
+from sentiment.text.vocabulary import encode
 
 WAYS = [(name, runtime) for name in ("fast", "predecessor") for runtime in RUNTIMES]
 
@@ -223,7 +223,7 @@ def test_the_runtime_can_be_chosen(fast):
 
 
 def test_without_onnxruntime_torch_answers(monkeypatch):
-    monkeypatch.setattr("sentiment.predictor.find_spec", lambda name: None)
+    monkeypatch.setattr("sentiment.serving.predictor.find_spec", lambda name: None)
     assert Predictor.from_folder(model_folder()).describe()["runtime"] == "torch"
 
 

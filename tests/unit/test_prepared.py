@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from sentiment_fixtures import made_up_reviews
 
-from sentiment import text
-from sentiment.channels import read_channel, read_word_dict
-from sentiment.dataset import table
+from sentiment.data.channels import read_channel, read_word_dict
+from sentiment.data.prepared import prepare
+from sentiment.data.reviews import table
 from sentiment.errors import ChannelError, DatasetError
-from sentiment.prepared import prepare
-from sentiment.vocabulary import build_dict, encode
+from sentiment.text import tokenizers
+from sentiment.text.vocabulary import build_dict, encode
 
 
 @pytest.fixture
@@ -20,14 +20,14 @@ def reviews():
 @pytest.mark.parametrize("tokenizer", ["words", "review_to_words"])
 def test_the_channels_hold_the_ids_that_build_dict_gives(reviews, tmp_path, tokenizer):
     prepared = prepare(reviews, tokenizer, tmp_path, progress=False)
-    tokenized = [text.tokenizer(tokenizer)(review) for review in reviews.select("train").texts]
+    tokenized = [tokenizers.tokenizer(tokenizer)(review) for review in reviews.select("train").texts]
     words = build_dict(tokenized, None)
     assert read_word_dict(prepared.train) == words
     for split, folder in (("train", prepared.train), ("validation", prepared.validation)):
         part, channel = reviews.select(split), read_channel(folder, split)
         assert channel.labels.tolist() == part.labels.tolist()
         for number, review in enumerate(part.texts):
-            expected = encode(words, text.tokenizer(tokenizer)(review))
+            expected = encode(words, tokenizers.tokenizer(tokenizer)(review))
             assert np.array_equal(channel.review(number), expected)
     about = json.loads((prepared.train / "preprocessing.json").read_text())
     assert about["tokenizer"] == tokenizer and about["reviews_sha256"] == reviews.fingerprint()
@@ -62,7 +62,7 @@ def test_the_same_reviews_are_prepared_once(reviews, tmp_path):
 
 def test_new_tokenizer_code_prepares_anew(reviews, tmp_path, monkeypatch):
     prepare(reviews, "words", tmp_path, progress=False)
-    monkeypatch.setattr(text, "CODE_VERSION", text.CODE_VERSION + 1)
+    monkeypatch.setattr(tokenizers, "CODE_VERSION", tokenizers.CODE_VERSION + 1)
     assert not prepare(reviews, "words", tmp_path, progress=False).reused
 
 
@@ -86,7 +86,7 @@ def test_a_broken_cache_is_rebuilt(reviews, tmp_path, damage, caplog):
 
 
 def test_a_failed_preparation_leaves_nothing_behind(reviews, tmp_path, monkeypatch):
-    monkeypatch.setattr("sentiment.prepared.write_checksums", lambda folder: 1 / 0)
+    monkeypatch.setattr("sentiment.data.prepared.write_checksums", lambda folder: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         prepare(reviews, "words", tmp_path, progress=False)
     assert list(tmp_path.iterdir()) == []

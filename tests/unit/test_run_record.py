@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from sentiment import run_record
-from sentiment.artifact import read_model
-from sentiment.channels import read_channel
+from sentiment.data.channels import read_channel
 from sentiment.errors import ArtifactError
-from sentiment.run_follower import followed
-from sentiment.run_record import FILE_NAME, RunRecord, begin_record, read_record
+from sentiment.serving.artifact import read_model
 from tests.unit.sentiment_fixtures import options_of, prepared
+from tracking import run_record
+from tracking.background import followed
+from tracking.run_record import FILE_NAME, RunRecord, begin_record, read_record
 
 PARAMETERS = {"recipe": "fast", "seed": 1}
 
@@ -86,7 +86,7 @@ def full_disk(monkeypatch):
         refused.append(file)
         raise OSError(errno.ENOSPC, "No space left on device", str(file))
 
-    monkeypatch.setattr(run_record, "written_aside", refuse)
+    monkeypatch.setattr(run_record, "atomic_write", refuse)
     return refused
 
 
@@ -127,7 +127,7 @@ def test_no_place_for_temporary_files_costs_the_log_alone(tmp_path, capsys, monk
         raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
-    monkeypatch.setattr("sentiment.run_follower.tempfile.TemporaryDirectory", refuse)
+    monkeypatch.setattr("tracking.background.tempfile.TemporaryDirectory", refuse)
     with followed(begun(tmp_path), Path("unused"), tmp_path, None) as publish:
         publish()
     assert "No usable temporary directory" in capsys.readouterr().err

@@ -11,7 +11,7 @@ import flask
 import pytest
 import yaml
 
-from pipeline import model_card
+from project import model_card
 from selfhost.app import SECURITY_HEADERS, application
 from selfhost.feedback import Votes
 from selfhost.logs import JsonFormatter, logger

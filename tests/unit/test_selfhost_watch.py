@@ -13,15 +13,15 @@ import pytest
 
 from selfhost import watch as watching
 from selfhost.cache import Cached, ModelCache
-from selfhost.champion import Champion, RegistryError
 from selfhost.model import ServedModel
 from selfhost.settings import Settings, SettingsError
 from selfhost.watch import Watch
 from sentiment.errors import ArtifactError
 from sentiment.files import sha256_of
-from sentiment.predictor import Prediction, Predictor
+from sentiment.serving.predictor import Prediction, Predictor
 from tests.contract.selfhost_fixtures import wait_until
 from tests.unit.sentiment_fixtures import model_folder
+from tracking.champion import Champion, RegistryError
 
 from sentiment_api.errors import (  # isort: skip - selfhost puts it on the path
     Broken,

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nltk.stem.porter import PorterStemmer
 
-from sentiment.stem import stem
+from sentiment.text.predecessor.stem import stem
 
 PIECES = re.findall(
     r"\w+",

@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nltk.stem.porter import PorterStemmer
 
-from sentiment.dataset import load_reviews
+from sentiment.data.sources import load_reviews
 from sentiment.errors import RecipeError
-from sentiment.stem import stem
-from sentiment.text import TOKENIZERS, review_to_words, stop_words, tokenize_with_places, tokenizer, words
+from sentiment.text.predecessor.review_to_words import review_to_words, stop_words
+from sentiment.text.predecessor.stem import stem
+from sentiment.text.tokenizers import TOKENIZERS, tokenize_with_places, tokenizer
+from sentiment.text.words import words
 
 warnings.simplefilter("ignore", MarkupResemblesLocatorWarning)
 FRAGMENTS = re.findall(

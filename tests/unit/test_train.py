@@ -14,11 +14,11 @@ import pytest
 import torch
 from sentiment_fixtures import ROOT, options_of, prepared, tiny_recipe
 
-from sentiment.artifact import read_model
-from sentiment.channels import Channel, read_channel, write_channel
-from sentiment.optimisation import learning_rate_factor
-from sentiment.recipes import METRIC_DEFINITIONS, RECIPES
-from sentiment.training import Run, Trainer
+from sentiment.data.channels import Channel, read_channel, write_channel
+from sentiment.serving.artifact import read_model
+from sentiment.training.optimisation import learning_rate_factor
+from sentiment.training.recipes import METRIC_DEFINITIONS, RECIPES
+from sentiment.training.trainer import Run, Trainer
 from train import train as program
 
 
@@ -130,7 +130,7 @@ def test_it_stops_early_and_keeps_the_best(channels, best_by):
     assert trained.metrics[f"validation_{best_by}"] == best
     assert any(f"no better {best_by} for 2 epochs" in line for line in lines)
     reviews = [upside_down.review(n) for n in range(len(upside_down))]
-    accuracy = ((trained.model.logits(reviews).numpy() >= 0) == upside_down.labels).mean()
+    accuracy = ((trained.model.logits(reviews) >= 0) == upside_down.labels).mean()
     assert accuracy == pytest.approx(trained.metrics["validation_accuracy"], abs=1e-4)
 
 
@@ -143,10 +143,10 @@ def test_the_learning_rate_rises_and_falls():
 
 @pytest.mark.slow
 def test_sagemakers_environment_is_enough(tmp_path):
-    """The container's layout: train.py, sentiment/ and serve/ in one folder; all places by SM_ variables."""
+    """The container's layout: train.py and the packages in one folder; all places by SM_ variables."""
     code = tmp_path / "code"
-    shutil.copytree(ROOT / "sentiment", code / "sentiment")
-    shutil.copytree(ROOT / "serve", code / "serve")
+    for name in ("sentiment", "tracking", "serve"):
+        shutil.copytree(ROOT / name, code / name)
     shutil.copy(ROOT / "train" / "train.py", code)
     data = prepared()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentiment.vocabulary import build_dict, convert_and_pad, convert_and_pad_data, encode, limit
+from sentiment.text.vocabulary import build_dict, convert_and_pad, convert_and_pad_data, encode, limit
 
 REVIEWS = [["film", "good", "film"], ["film", "bad"], ["good", "rare"]]
 

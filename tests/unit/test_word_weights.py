@@ -5,9 +5,9 @@ import pytest
 import torch
 from test_onnx_graph import LAST, SHAPES, model_of, some_reviews
 
-from sentiment.batches import groups_of_like_length
-from sentiment.model import LSTMClassifier, collate
-from sentiment.word_weights import word_weights
+from sentiment.model.layout import bucket_by_length
+from sentiment.model.lstm import LSTMClassifier, collate
+from sentiment.serving.word_weights import word_weights
 
 
 def weights_of(model: LSTMClassifier, review: np.ndarray) -> tuple[float, np.ndarray]:
@@ -59,11 +59,11 @@ def test_the_weights_are_those_of_the_definition():
 def test_groups_hold_each_review_once_and_few_rows():
     architecture = model_of(**SHAPES[0]).architecture
     reviews = some_reviews([3, 30, 0, 8, 1, 17, 40, 40])
-    groups = groups_of_like_length(reviews, architecture, rows_at_once=4)
+    groups = bucket_by_length(reviews, architecture, max_rows=4)
     assert sorted(number for group in groups for number in group) == [0, 1, 3, 4, 5, 6, 7]
     rows = [sum(-(-len(reviews[number]) // 8) for number in group) for group in groups]
     assert all(count <= 4 or len(group) == 1 for count, group in zip(rows, groups, strict=True))
-    assert groups_of_like_length([], architecture, 4) == []
+    assert bucket_by_length([], architecture, 4) == []
 
 
 def test_states_are_those_of_a_padded_run():

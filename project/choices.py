@@ -1,0 +1,69 @@
+"""What a person chooses for a run, checked as soon as it is chosen: before anything is made or billed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from project.paths import BUILD
+from sentiment.data.prepared import Prepared, prepare
+from sentiment.data.reviews import Reviews
+from sentiment.data.sources import check_source, load_reviews
+from sentiment.training.hyperparameters import changed_recipe, checked
+from sentiment.training.recipes import DEFAULT_RECIPE, Recipe
+
+
+class ProjectError(Exception):
+    """A command cannot go on; the message says what is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The reviews and the model of a run.
+
+    `data` names a source of reviews (sentiment.data.sources), `data_path` its file or folder where it needs
+    one. `hyperparameters` override those of the recipe (sentiment.training.hyperparameters has their names).
+    Raises SentimentError for what cannot be.
+    """
+
+    data: str = "sample"
+    data_path: Path | None = None
+    recipe: str = DEFAULT_RECIPE
+    hyperparameters: dict[str, str] = field(default_factory=dict)
+    build: Path = BUILD
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hyperparameters", checked(self.recipe, self.hyperparameters))
+        check_source(self.data, self.data_path, self.wants_unlabelled())
+
+    def chosen_recipe(self) -> Recipe:
+        """The recipe with the hyperparameters that override its own."""
+        return changed_recipe(self.recipe, self.hyperparameters)
+
+    def wants_unlabelled(self) -> bool:
+        """Whether training learns from unlabelled reviews as well."""
+        return self.chosen_recipe().virtual_adversarial > 0
+
+    def reviews(self) -> Reviews:
+        """The reviews of the chosen source, downloaded if they must be. Raises DatasetError."""
+        path = self.data_path
+        if self.data == "aclimdb" and path is None:
+            path = self.build / "data" / "aclImdb"
+        return load_reviews(self.data, path, self.wants_unlabelled())
+
+    def prepared(self) -> Prepared:
+        """The reviews as arrays, from the cache when nothing has changed."""
+        return prepare(self.reviews(), self.chosen_recipe().tokenizer, self.build / "prepared")
+
+
+def assignments(pairs: list[str]) -> dict[str, str]:
+    """NAME=VALUE, as a person writes hyperparameters. Raises ProjectError for what is none."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise ProjectError(f"'{pair}' is not NAME=VALUE")
+        if name in found:
+            raise ProjectError(f"{name} is set twice: {found[name]} and {value}")
+        found[name] = value
+    return found

@@ -1,0 +1,142 @@
+"""A prepared data channel: the folder of flat arrays that goes from preparing to training.
+
+tokens.npy (int32) holds the word ids of all reviews end to end, whole reviews and the full vocabulary;
+offsets.npy (int64, N + 1) says where each begins; labels.npy (int8) is 0 or 1. The train channel also has
+word_dict.json and preprocessing.json. Needs numpy only: this is what the training container reads.
+"""
+
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sentiment.errors import ChannelError
+
+ARRAYS = {"tokens": np.int32, "offsets": np.int64, "labels": np.int8}
+
+
+@dataclass(frozen=True)
+class Channel:
+    """N reviews as word ids, and their labels (-1 where unknown); `review(n)` is the n-th as an array."""
+
+    tokens: np.ndarray
+    offsets: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return np.diff(self.offsets)
+
+    def review(self, number: int) -> np.ndarray:
+        return self.tokens[self.offsets[number] : self.offsets[number + 1]]
+
+    def map(self, change: Callable[[np.ndarray], np.ndarray]) -> "Channel":
+        """The same reviews with other ids, as many in each as before."""
+        reviews = [change(self.review(number)) for number in range(len(self))]
+        return Channel(np.concatenate(reviews), self.offsets, self.labels)
+
+
+def concatenate(channels: Sequence[Channel]) -> Channel:
+    """The reviews of all these channels, one channel after the other."""
+    lengths = np.concatenate([channel.lengths for channel in channels])
+    return Channel(
+        np.concatenate([channel.tokens for channel in channels]),
+        np.concatenate([[0], np.cumsum(lengths)]),
+        np.concatenate([channel.labels for channel in channels]),
+    )
+
+
+def write_channel(folder: Path, channel: Channel) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, dtype in ARRAYS.items():
+        content = io.BytesIO()  # into a file, numpy's own write would not say why it failed
+        np.save(content, np.ascontiguousarray(getattr(channel, name), dtype=dtype), allow_pickle=False)
+        (folder / f"{name}.npy").write_bytes(content.getbuffer())
+
+
+def read_channel(folder: str | Path, name: str) -> Channel:
+    """Read and check the channel called `name`; labels are 0 and 1, or -1 in the one called "unlabelled".
+
+    Raises ChannelError, which names the file that is wrong.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ChannelError(f"the {name} channel is missing: there is no folder {folder}")
+    arrays = {}
+    for array_name, dtype in ARRAYS.items():
+        file = folder / f"{array_name}.npy"
+        try:
+            array = np.load(file, allow_pickle=False)
+        except FileNotFoundError:
+            raise ChannelError(f"the {name} channel has no {file.name} (looked in {folder})") from None
+        except (OSError, ValueError, EOFError) as error:
+            raise ChannelError(f"{file}: not a readable .npy array ({error})") from None
+        if not isinstance(array, np.ndarray) or array.ndim != 1 or array.dtype != dtype:
+            raise ChannelError(f"{file}: expected one dimension of {np.dtype(dtype)}")
+        arrays[array_name] = array
+    tokens, offsets, labels = arrays["tokens"], arrays["offsets"], arrays["labels"]
+    if len(labels) == 0:
+        raise ChannelError(f"the {name} channel in {folder} holds no reviews")
+    if len(offsets) != len(labels) + 1:
+        raise ChannelError(
+            f"{folder}: {len(labels)} labels need {len(labels) + 1} offsets, found {len(offsets)}"
+        )
+    if offsets[0] != 0 or offsets[-1] != len(tokens) or (np.diff(offsets) < 0).any():
+        raise ChannelError(
+            f"{folder}: offsets.npy does not divide the {len(tokens)} ids of tokens.npy into reviews"
+        )
+    allowed = (-1,) if name == "unlabelled" else (0, 1)
+    if not np.isin(labels, allowed).all():
+        wanted = " and ".join(str(label) for label in allowed)
+        raise ChannelError(f"{folder}: labels.npy holds something other than {wanted}")
+    if len(tokens) and tokens.min() < 1:
+        raise ChannelError(f"{folder}: tokens.npy holds ids below 1")
+    return Channel(tokens, offsets, labels)
+
+
+def read_json(folder: str | Path, file_name: str) -> dict:
+    """A JSON object of a channel. Raises ChannelError."""
+    file = Path(folder) / file_name
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ChannelError(f"{file} is missing; prepare the data again") from None
+    except (OSError, ValueError) as error:
+        raise ChannelError(f"{file}: not readable as JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise ChannelError(f"{file}: expected a JSON object")
+    return content
+
+
+def read_raw_reviews(folder: str | Path) -> tuple[list[str], list[int]]:
+    """The test reviews as people wrote them, and their labels. Raises ChannelError."""
+    reviews_file, labels_file = Path(folder) / "reviews.jsonl", Path(folder) / "labels.json"
+    try:
+        rows = [json.loads(line) for line in reviews_file.read_text(encoding="utf-8").split("\n") if line]
+        labels = json.loads(labels_file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ChannelError(f"{error.filename} is missing; prepare the data again") from None
+    except (OSError, ValueError) as error:
+        raise ChannelError(f"the raw reviews in {folder} are not readable as JSON ({error})") from None
+    reviews = [row.get("review") if isinstance(row, dict) else None for row in rows]
+    if not all(isinstance(review, str) for review in reviews):
+        raise ChannelError(f'{reviews_file}: each line must be {{"review": "..."}}')
+    if not reviews or not isinstance(labels, list) or len(labels) != len(reviews):
+        raise ChannelError(f"{labels_file} must hold a label for each of the {len(reviews)} reviews")
+    if any(label not in (0, 1) for label in labels):
+        raise ChannelError(f"{labels_file} holds something other than 0 and 1")
+    return reviews, labels
+
+
+def read_word_dict(folder: str | Path) -> dict[str, int]:
+    """word_dict.json of the train channel: ids from 2 up, each once. Raises ChannelError."""
+    word_dict = read_json(folder, "word_dict.json")
+    if sorted(word_dict.values()) != list(range(2, len(word_dict) + 2)):
+        raise ChannelError(f"{Path(folder) / 'word_dict.json'}: the ids are not 2, 3, 4, ... each once")
+    return word_dict

@@ -1,0 +1,110 @@
+"""The Kaggle edition of the Large Movie Review Dataset: one CSV file, `review,sentiment`, 50,000 rows.
+
+The file is shuffled and names no movie, so its split cannot keep movies apart: read accuracies on it with a
+point of caution. Each review's split follows from a hash of its normalised text, so copies share it, the
+order of the file does not matter, and adding rows moves none.
+"""
+
+import codecs
+import csv
+import hashlib
+import io
+from pathlib import Path
+from textwrap import shorten
+
+from sentiment.data.reviews import NEGATIVE, POSITIVE, Reviews, normalised, table
+from sentiment.errors import DatasetError
+
+LABELS = {"positive": POSITIVE, "negative": NEGATIVE, "pos": POSITIVE, "neg": NEGATIVE}
+LABELS |= {"1": POSITIVE, "0": NEGATIVE}
+MAX_REVIEW_CHARACTERS = 1 << 24
+COLUMNS = "review,sentiment"
+OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+def load(path: str | Path) -> Reviews:
+    """Read the CSV file; 80 % of the reviews are train, 10 % validation, 10 % test. Raises DatasetError."""
+    file = Path(path)
+    rows = []
+    previous_limit = csv.field_size_limit(MAX_REVIEW_CHARACTERS)
+    reader = csv.reader(io.StringIO(_text(file), newline=""), strict=True)
+    try:
+        width, review, label = _columns(file, next(reader, []))
+        for fields in reader:
+            if fields:
+                row = _row(f"{file}, line {reader.line_num}", fields, width, review, label)
+                rows.append((*row, f"line_{reader.line_num}"))
+    except csv.Error as error:
+        raise DatasetError(f"{file}, line {reader.line_num}: not valid CSV ({error})") from None
+    finally:
+        csv.field_size_limit(previous_limit)
+    if not rows:
+        raise DatasetError(f"{file}: holds no reviews")
+    return table(rows)
+
+
+def _text(file: Path) -> str:
+    """The file's text: UTF-8, or UTF-16 where its first bytes say so. What else it may be is not guessed."""
+    try:
+        content = file.read_bytes()
+    except IsADirectoryError:
+        raise DatasetError(f"{file}: is a folder; name the CSV file in it") from None
+    except OSError as error:
+        raise DatasetError(f"{file}: cannot be read ({error.strerror})") from None
+    if content.startswith(b"PK\x03\x04"):
+        raise DatasetError(
+            f"{file}: is a ZIP archive or an Excel workbook, not CSV; unpack it, or save it as CSV UTF-8"
+        )
+    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if not marked and b"\0" in content[:4]:
+        raise DatasetError(f"{file}: looks like UTF-16 without a byte-order mark; save it as UTF-8")
+    try:
+        return content.decode("utf-16" if marked else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        # A byte-order mark is no part of what utf-8-sig counts.
+        start = error.start + (len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0)
+        line_start = content.rfind(b"\n", 0, start) + 1
+        line = content.count(b"\n", 0, start) + 1
+        raise DatasetError(
+            f"{file}, line {line}, byte {start - line_start + 1}: 0x{content[start]:02x} is not "
+            f"{'UTF-16' if marked else 'UTF-8'}; save it as UTF-8 "
+            "(if it is Western European: iconv -f WINDOWS-1252 -t UTF-8 OLD.csv > NEW.csv)"
+        ) from None
+
+
+def _columns(file: Path, header: list[str]) -> tuple[int, int, int]:
+    """How many columns there are, and which of them hold the review and its sentiment."""
+    names = [name.strip().lower() for name in header]
+    if "review" in names and "sentiment" in names:
+        return len(names), names.index("review"), names.index("sentiment")
+    found = shorten(",".join(header), 60, placeholder="...") or "nothing"
+    hint = ""
+    for delimiter, plural in OTHER_DELIMITERS.items():
+        if len(names) == 1 and delimiter in names[0]:
+            hint = f"; its columns are separated by {plural}: save it with commas"
+    if not hint and any(name in LABELS for name in names):
+        hint = f"; the first line must be the columns' names, and is a review: put {COLUMNS} above it"
+    raise DatasetError(f"{file}, line 1: expected the columns {COLUMNS}, found {found}{hint}")
+
+
+def _row(where: str, fields: list[str], width: int, review: int, label: int) -> tuple[str, int, str]:
+    if len(fields) != width:
+        raise DatasetError(f"{where}: {len(fields)} fields where {width} were expected; is a quote missing?")
+    if not fields[review].strip():
+        raise DatasetError(f"{where}: the review is empty")
+    sentiment = fields[label].strip().lower()
+    if sentiment not in LABELS:
+        found = shorten(fields[label], 60, placeholder="...")
+        swapped = fields[review].strip().lower() in LABELS
+        raise DatasetError(
+            f"{where}: the sentiment is {found!r}, not positive or negative (or pos or neg, or 1 or 0)"
+            + ("; are the names of the columns swapped?" if swapped else "")
+        )
+    return fields[review], LABELS[sentiment], _split_of(fields[review])
+
+
+def _split_of(text: str) -> str:
+    tenth = (
+        int.from_bytes(hashlib.sha256(normalised(text).encode("utf-8", "surrogatepass")).digest()[:4]) % 10
+    )
+    return {0: "test", 1: "validation"}.get(tenth, "train")

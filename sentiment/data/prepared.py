@@ -1,0 +1,148 @@
+"""Prepare reviews once: tokenized, numbered and written as the channel folders that training reads.
+
+The result is kept on disk under a key made of the reviews' content, the tokenizer and the version of its
+code, so it is reused exactly when it would come out the same. Every file's checksum is verified before it is.
+"""
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sentiment.data.channels import Channel, write_channel
+from sentiment.data.reviews import Reviews
+from sentiment.errors import DatasetError
+from sentiment.files import atomic_folder, broken_files, write_checksums, write_json
+from sentiment.progress import Progress
+from sentiment.text import tokenizers
+from sentiment.text.vocabulary import FIRST_WORD, INFREQUENT
+
+FORMAT_VERSION = 1
+LABELLED_SPLITS = ("train", "validation", "test")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Prepared data on disk: `folder` holds train/, validation/ and, where the reviews have them, test/ and
+    unlabelled/.
+    """
+
+    folder: Path
+    key: str
+    reused: bool
+
+    @property
+    def train(self) -> Path:
+        return self.folder / "train"
+
+    @property
+    def validation(self) -> Path:
+        return self.folder / "validation"
+
+    @property
+    def channels(self) -> dict[str, Path]:
+        """The folders that training reads, by the names of their channels."""
+        names = ("train", "validation", "unlabelled")
+        return {name: self.folder / name for name in names if (self.folder / name).is_dir()}
+
+    @property
+    def test(self) -> Path:
+        """The raw test reviews: reviews.jsonl, a {"review": ...} a line, and labels.json, a list of 0/1."""
+        if not (self.folder / "test").is_dir():
+            raise DatasetError(
+                "these reviews have no test split; use a source that has one (aclImdb with its test half)"
+            )
+        return self.folder / "test"
+
+
+def prepare(reviews: Reviews, tokenizer: str, cache_dir: str | Path, progress: bool = True) -> Prepared:
+    """Tokenize and number `reviews` with the tokenizer of that name, or reuse what an earlier call wrote.
+
+    Raises DatasetError where train or validation is empty or unlabelled, RecipeError for an unknown
+    tokenizer.
+    """
+    tokenize = tokenizers.tokenizer(tokenizer)
+    fingerprint = reviews.fingerprint()
+    key = _key(fingerprint, tokenizer)
+    folder = Path(cache_dir) / key
+    if folder.is_dir():
+        broken = broken_files(folder)
+        if not broken:
+            return Prepared(folder, key, reused=True)
+        _log.warning("prepared data in %s is broken (%s); preparing it again", folder, "; ".join(broken))
+
+    splits = {name: reviews.select(name) for name in ("train", "validation")}
+    if reviews.has("test"):
+        splits["test"] = reviews.select("test")
+    for name, split in splits.items():
+        if (split.labels < 0).any():
+            raise DatasetError(f"the {name} split holds unlabelled reviews")
+    numbered = {name: splits[name] for name in ("train", "validation")}
+    if reviews.has("unsupervised"):
+        numbered["unlabelled"] = reviews.select("unsupervised")
+    channels, word_dict = _number(numbered, tokenize, progress)
+    preprocessing = {
+        "tokenizer": tokenizer,
+        "tokenizer_version": tokenizers.CODE_VERSION,
+        "words": len(word_dict),
+        "reviews_sha256": fingerprint,
+        "reviews": {name: len(split) for name, split in {**splits, **numbered}.items()},
+    }
+    with atomic_folder(folder) as aside:
+        for name, channel in channels.items():
+            write_channel(aside / name, channel)
+        (aside / "train" / "word_dict.json").write_text(
+            json.dumps(word_dict, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8"
+        )
+        write_json(aside / "train" / "preprocessing.json", preprocessing)
+        if "test" in splits:
+            _write_raw_test(aside / "test", splits["test"])
+        write_checksums(aside)
+    return Prepared(folder, key, reused=False)
+
+
+def _key(fingerprint: str, tokenizer: str) -> str:
+    parts = f"{FORMAT_VERSION} {tokenizers.CODE_VERSION} {tokenizer} {fingerprint}"
+    return hashlib.sha256(parts.encode()).hexdigest()[:20]
+
+
+def _number(
+    splits: dict[str, Reviews], tokenize, progress: bool
+) -> tuple[dict[str, Channel], dict[str, int]]:
+    """The channels of the splits, and the vocabulary of train: the same ids as build_dict gives."""
+    seen: dict[str, int] = {}
+    first_seen, offsets = {}, {}
+    with Progress("preparing", sum(map(len, splits.values())), "reviews", progress) as shown:
+        for name, split in splits.items():
+            numbers: list[int] = []
+            ends = [0]
+            for review in split.texts:
+                numbers += [seen.setdefault(word, len(seen)) for word in tokenize(review)]
+                ends.append(len(numbers))
+                shown.add()
+            first_seen[name] = np.array(numbers, dtype=np.int32)
+            offsets[name] = np.array(ends, dtype=np.int64)
+    counts = np.bincount(first_seen["train"], minlength=len(seen))
+    by_frequency = np.argsort(-counts, kind="stable")[: int((counts > 0).sum())]
+    ids = np.full(len(seen), INFREQUENT, dtype=np.int32)
+    ids[by_frequency] = np.arange(FIRST_WORD, FIRST_WORD + len(by_frequency), dtype=np.int32)
+    spelling = list(seen)
+    word_dict = {spelling[number]: int(ids[number]) for number in by_frequency}
+    return {
+        name: Channel(ids[first_seen[name]], offsets[name], split.labels.astype(np.int8))
+        for name, split in splits.items()
+    }, word_dict
+
+
+def _write_raw_test(folder: Path, reviews: Reviews) -> None:
+    folder.mkdir()
+    with (folder / "reviews.jsonl").open("w", encoding="utf-8") as stream:
+        for review in reviews.texts:
+            stream.write(json.dumps({"review": review}) + "\n")
+    (folder / "labels.json").write_text(
+        json.dumps([int(label) for label in reviews.labels]) + "\n", encoding="utf-8"
+    )

@@ -1,0 +1,121 @@
+"""One table of reviews with labels and splits, whatever they are read from (sources.py)."""
+
+import hashlib
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sentiment.errors import DatasetError
+
+NEGATIVE, POSITIVE, UNLABELLED = 0, 1, -1
+SPLITS = ("train", "validation", "test", "unsupervised")
+
+
+@dataclass(frozen=True)
+class Reviews:
+    """Reviews as written, row by row: label 1 positive, 0 negative, -1 unlabelled; split one of SPLITS."""
+
+    texts: list[str]
+    labels: np.ndarray
+    split: np.ndarray
+    ids: list[str]
+
+    def __post_init__(self):
+        lengths = {len(self.texts), len(self.labels), len(self.split), len(self.ids)}
+        if len(lengths) != 1:
+            raise DatasetError(f"a table of reviews needs columns of one length, got {sorted(lengths)}")
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> "Reviews":
+        """The rows of the given numbers, in that order."""
+        rows = np.asarray(rows, dtype=np.int64)
+        texts, ids = [self.texts[row] for row in rows], [self.ids[row] for row in rows]
+        return Reviews(texts, self.labels[rows], self.split[rows], ids)
+
+    def select(self, split: str) -> "Reviews":
+        """The reviews of one split. Raises DatasetError if there are none: a tree may lack its test half."""
+        rows = np.flatnonzero(self.split == split)
+        if not len(rows):
+            there = ", ".join(name for name in SPLITS if (self.split == name).any()) or "nothing"
+            raise DatasetError(f"these reviews have no {split} split (there is: {there})")
+        return self.take(rows)
+
+    def has(self, split: str) -> bool:
+        return bool((self.split == split).any())
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """How many reviews each split holds, by label: {"train": {"positive": 10000, ...}, ...}."""
+        names = {POSITIVE: "positive", NEGATIVE: "negative", UNLABELLED: "unlabelled"}
+        table = {}
+        for split in SPLITS:
+            labels = self.labels[self.split == split]
+            if len(labels):
+                table[split] = {
+                    name: int((labels == n).sum()) for n, name in names.items() if (labels == n).any()
+                }
+        return table
+
+    def fingerprint(self) -> str:
+        """SHA-256 over texts, labels and splits in order: the same whatever file they came from."""
+        digest = hashlib.sha256()
+        for text, label, split in zip(self.texts, self.labels, self.split, strict=True):
+            encoded = text.encode("utf-8", "surrogatepass")
+            digest.update(f"{label} {split} {len(encoded)}\n".encode())
+            digest.update(encoded)
+        return digest.hexdigest()
+
+
+def table(rows: Sequence[tuple[str, int, str, str]]) -> Reviews:
+    """The Reviews of rows (text, label, split, id)."""
+    texts, labels, split, ids = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return Reviews(
+        list(texts),
+        np.array(labels, dtype=np.int8),
+        np.array(split, dtype="<U12"),
+        [str(name) for name in ids],
+    )
+
+
+def normalised(text: str) -> str:
+    """What copies of a review have in common: its text in lower case, line breaks and white space apart."""
+    return " ".join(text.replace("<br />", " ").lower().split())
+
+
+def keep_copies_together(reviews: Reviews, order: Sequence[str] = ("test", "validation", "train")) -> Reviews:
+    """The same reviews with all copies of a text in one split: the first of `order` that holds any."""
+    rank = {name: number for number, name in enumerate(order)}
+    best: dict[str, str] = {}
+    keys = [normalised(text) for text in reviews.texts]
+    for key, name in zip(keys, reviews.split, strict=True):
+        if name in rank and (key not in best or rank[name] < rank[best[key]]):
+            best[key] = str(name)
+    split = [best[key] if name in rank else name for key, name in zip(keys, reviews.split, strict=True)]
+    return Reviews(reviews.texts, reviews.labels, np.array(split, dtype="<U12"), reviews.ids)
+
+
+def prepare_imdb_data(
+    data: Mapping[str, Mapping[str, Sequence[str]]],
+    labels: Mapping[str, Mapping[str, Sequence[int]]],
+    seed: int = 0,
+) -> tuple[list[str], list[str], list[int], list[int]]:
+    """Join the positive and the negative reviews of each half and shuffle them, as the predecessor did.
+
+    `data["train"]["pos"]` is a list of reviews and `labels["train"]["pos"]` their labels; likewise "neg" and
+    "test". Returns (train reviews, test reviews, train labels, test labels), shuffled by `seed`.
+    """
+    joined = {}
+    for half in ("train", "test"):
+        rows = []
+        for sentiment in ("pos", "neg"):
+            if len(data[half][sentiment]) != len(labels[half][sentiment]):
+                raise DatasetError(
+                    f"{half}/{sentiment} has as many labels as reviews in no case: counts differ"
+                )
+            rows += zip(data[half][sentiment], labels[half][sentiment], strict=True)
+        random.Random(f"{seed} {half}").shuffle(rows)
+        joined[half] = ([text for text, _ in rows], [label for _, label in rows])
+    return joined["train"][0], joined["test"][0], joined["train"][1], joined["test"][1]

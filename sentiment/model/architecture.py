@@ -1,0 +1,99 @@
+"""The settings of a model, apart from the model itself: they can be read and checked without torch."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sentiment.errors import RecipeError
+from sentiment.model.ngrams import Pattern, ngram_patterns
+
+POOLINGS = ("last", "max_mean")
+MAX_NEGATED_WORDS = 5000
+MAX_SKIP = 10
+"""Pairs across more words tell less, and each length is as many n-grams again."""
+MAX_VALUES = {"head": 100_000, "tail": 100_000, "segment": 100_000, "negation_scope": 100_000, "ending": 1000}
+"""More words than any review has, so that what is laid out for them fits into memory."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What the weights' shapes and the way from ids to a logit depend on; stored in the model folder."""
+
+    vocab_size: int
+    embedding_dim: int
+    hidden_dim: int
+    bidirectional: bool
+    pooling: str
+    head: int
+    tail: int
+    segment: int
+    ending: float
+    ngrams: int
+    ngram_skip: int
+    negation_scope: int
+
+    def __post_init__(self):
+        if self.pooling not in POOLINGS:
+            raise RecipeError(f"there is no pooling {self.pooling!r}; choose one of {', '.join(POOLINGS)}")
+        if self.pooling == "last" and (self.segment or self.bidirectional):
+            raise RecipeError('pooling "last" reads a review in one run and one direction')
+        if self.bidirectional and not self.segment:
+            # Read backwards, a review would begin with padding up to the longest of its batch.
+            raise RecipeError("a bidirectional model needs segments")
+        for name in ("vocab_size", "embedding_dim", "hidden_dim", "head"):
+            if getattr(self, name) < 1:
+                raise RecipeError(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("tail", "segment", "ending", "ngrams", "ngram_skip", "negation_scope"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise RecipeError(f"{name} must not be negative")
+        for name, largest in MAX_VALUES.items():
+            if getattr(self, name) > largest:
+                raise RecipeError(f"{name} must be at most {largest:,}")
+        if self.ngrams > 3:
+            raise RecipeError("ngrams must be 0 (none) to 3")
+        if self.ngram_skip > MAX_SKIP:
+            raise RecipeError(f"ngram_skip must be 0 (none) to {MAX_SKIP}")
+
+    @property
+    def negated_words(self) -> int:
+        """How many of the most frequent words have a second embedding, for where a negation reaches them."""
+        return min(self.vocab_size, MAX_NEGATED_WORDS) if self.negation_scope else 0
+
+    @property
+    def embeddings(self) -> int:
+        return self.vocab_size + self.negated_words
+
+    def tensors(self) -> dict[str, tuple[int | None, ...]]:
+        """The shapes of the weights by torch's names; None is a size that belongs to the data."""
+        directions = 2 if self.bidirectional else 1
+        features = self.hidden_dim * directions * (2 if self.pooling == "max_mean" else 1)
+        gates = 4 * self.hidden_dim
+        shapes: dict[str, tuple[int | None, ...]] = {
+            "embedding.weight": (self.embeddings, self.embedding_dim),
+            "dense.weight": (1, features),
+            "dense.bias": (1,),
+            "mixture": (2,),
+        }
+        for suffix in ("l0", "l0_reverse")[:directions]:
+            shapes |= {
+                f"lstm.weight_ih_{suffix}": (gates, self.embedding_dim),
+                f"lstm.weight_hh_{suffix}": (gates, self.hidden_dim),
+                f"lstm.bias_ih_{suffix}": (gates,),
+                f"lstm.bias_hh_{suffix}": (gates,),
+            }
+        return shapes | ({"ngrams.keys": (None,), "ngrams.weights": (None,)} if self.ngrams else {})
+
+    def ngram_patterns(self) -> list[Pattern]:
+        """The kinds of n-grams that the wide part knows; none where there is no wide part."""
+        return ngram_patterns(self.ngrams, self.ngram_skip) if self.ngrams else []
+
+    def skipped(self, words: int) -> range:
+        """Which of a review's words the LSTM does not read: those between head and tail."""
+        return range(self.head, max(words - self.tail, self.head))
+
+
+class Dropouts(NamedTuple):
+    """Shares of words, of embedding values and of pooled values that training drops."""
+
+    words: float = 0.0
+    embedding: float = 0.0
+    pooled: float = 0.0

@@ -1,0 +1,150 @@
+"""LSTMClassifier: one family of models from the predecessor's LSTM to the wide-and-deep one of the newer
+recipes.
+
+A review is a sequence of word ids. The deep part reads it with an LSTM (one or both directions) and pools:
+"last" takes the output at the last word, as the predecessor did; "max_mean" takes maximum and mean over all
+words, of which those near the end can weigh more in the mean (ending.py). Long reviews can be cropped to
+their first and last words, and cut into segments that run through the LSTM side by side: short recurrences
+are faster at no cost in accuracy, and pooling still sees the whole review. The wide part (ngrams.py) adds a
+linear term over the word n-grams of the whole review.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sentiment.model.architecture import Architecture, Dropouts
+from sentiment.model.layout import crop, lay_out
+from sentiment.model.mixture import combine
+from sentiment.model.ngram_module import NgramTable
+from sentiment.text.vocabulary import NO_WORD
+
+MAX_ROWS = 64
+"""Whole reviews of different lengths run in groups of this many, each padded to its own longest only."""
+
+
+class Batch(NamedTuple):
+    """The rows of sentiment.batches as tensors."""
+
+    ids: Tensor
+    lengths: Tensor
+    review: Tensor
+    emphasis: Tensor
+    reviews: int
+
+    def to(self, device: torch.device) -> "Batch":
+        return Batch(*(part.to(device, non_blocking=True) for part in self[:4]), self.reviews)
+
+
+def collate(reviews: Sequence[np.ndarray], architecture: Architecture) -> Batch:
+    """Cropped reviews as one batch: a row for each segment, or for each review if there are no segments."""
+    rows = lay_out(reviews, architecture)
+    return Batch(*(torch.from_numpy(part) for part in rows[:4]), rows.reviews)
+
+
+class LSTMClassifier(nn.Module):
+    """Word ids to a logit whose sign is the sentiment: positive above 0."""
+
+    def __init__(self, architecture: Architecture, dropouts: Dropouts | None = None):
+        super().__init__()
+        self.architecture = architecture
+        self.dropouts = dropouts or Dropouts()
+        a = architecture
+        self.embedding = nn.Embedding(a.embeddings, a.embedding_dim, padding_idx=NO_WORD)
+        self.lstm = nn.LSTM(a.embedding_dim, a.hidden_dim, batch_first=True, bidirectional=a.bidirectional)
+        features = a.hidden_dim * (2 if a.bidirectional else 1) * (2 if a.pooling == "max_mean" else 1)
+        self.dense = nn.Linear(features, 1)
+        self.ngrams = NgramTable(a.ngram_patterns(), a.ending) if a.ngrams else None
+        # The weights of the deep and the wide logit (mixture.py).
+        self.register_buffer("mixture", torch.tensor([1.0, 0.0]))
+
+    @property
+    def device(self) -> torch.device:
+        return self.dense.weight.device
+
+    def embed(self, batch: Batch) -> Tensor:
+        """Embeddings (R, T, embedding_dim) of a batch; training drops whole words."""
+        ids = batch.ids
+        if self.training and self.dropouts.words:
+            kept = torch.rand(ids.shape, device=ids.device) >= self.dropouts.words
+            ids = torch.where(kept, ids, ids.clamp(max=1))
+        return nn.functional.dropout(self.embedding(ids), self.dropouts.embedding, self.training)
+
+    def forward(self, batch: Batch, embedded: Tensor | None = None) -> Tensor:
+        """The deep part's logits, one a review; 0 for a review without words."""
+        if not len(batch.review):
+            return self.dense.weight.new_zeros(batch.reviews)
+        embedded = self.embed(batch) if embedded is None else embedded
+        if self.architecture.pooling == "last":
+            pooled = self._last_outputs(embedded, batch)
+        else:
+            pooled = self._max_and_mean(self.lstm(embedded)[0].float(), batch)
+        pooled = nn.functional.dropout(pooled, self.dropouts.pooled, self.training)
+        logits = self.dense(pooled).squeeze(1).float()
+        has_words = torch.zeros_like(logits).index_fill(0, batch.review, 1.0)
+        return logits * has_words
+
+    def _last_outputs(self, embedded: Tensor, batch: Batch) -> Tensor:
+        """The LSTM's output at each review's last word (reviews, hidden_dim).
+
+        Rows run in groups of like length, which leaves out padding the answer does not depend on: the padded
+        run of the predecessor takes four times as long for the same values, packed sequences ten times longer
+        still.
+        """
+        order = torch.argsort(batch.lengths, stable=True)
+        outputs = []
+        for rows in order.split(MAX_ROWS):
+            lengths = batch.lengths[rows]
+            output = self.lstm(embedded[rows, : int(lengths[-1])])[0]
+            outputs.append(output[torch.arange(len(rows), device=output.device), lengths - 1])
+        last = torch.cat(outputs)
+        return last.new_zeros((batch.reviews, last.shape[1])).index_copy(0, batch.review[order], last)
+
+    def _max_and_mean(self, output: Tensor, batch: Batch) -> Tensor:
+        """Maximum and weighted mean over the words of each review (reviews, 2 * features), across its
+        segments."""
+        weights = batch.emphasis[:, :, None]
+        row_max = output.masked_fill(weights == 0, torch.finfo(output.dtype).min).amax(1)
+        row_sum = (output * weights).sum(1)
+        shape = (batch.reviews, output.shape[2])
+        where = batch.review[:, None].expand_as(row_max)
+        maximum = output.new_zeros(shape).scatter_reduce(0, where, row_max, "amax", include_self=False)
+        total = output.new_zeros(shape).index_add(0, batch.review, row_sum)
+        whole = output.new_zeros(batch.reviews).index_add(0, batch.review, batch.emphasis.sum(1))
+        return torch.cat([maximum, total / whole.clamp(min=1)[:, None]], dim=1)
+
+    @torch.inference_mode()
+    def deep_logits(self, cropped: Sequence[np.ndarray]) -> Tensor:
+        """The deep part's logits (N,) of cropped reviews (layout.crop), in batches of like length."""
+        self.eval()
+        order = np.argsort([len(ids) for ids in cropped], kind="stable")
+        deep = torch.zeros(len(cropped), device=self.device)
+        for start in range(0, len(order), MAX_ROWS):
+            rows = order[start : start + MAX_ROWS]
+            batch = collate([cropped[row] for row in rows], self.architecture)
+            deep[torch.from_numpy(rows)] = self(batch.to(self.device))
+        return deep
+
+    def part_logits(self, reviews: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
+        """The deep and the wide logits (N,) of whole reviews given as id arrays of the full vocabulary."""
+        deep = self.deep_logits([crop(ids, self.architecture) for ids in reviews])
+        return deep, torch.zeros_like(deep) if self.ngrams is None else self.ngrams(reviews)
+
+    def logits(self, reviews: Sequence[np.ndarray]) -> np.ndarray:
+        """Logits (N,) of whole reviews as id arrays (full vocabulary); exactly 0 for one without words."""
+        deep, wide = (part.cpu().double().numpy() for part in self.part_logits(reviews))
+        has_words = np.array([len(ids) > 0 for ids in reviews], dtype=bool)
+        return combine(deep, wide, self.mixture.cpu().double().numpy(), has_words)
+
+    @torch.inference_mode()
+    def logits_and_states(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The deep logits of reviews that all have words, and the states (R, T, directions, hidden_dim)."""
+        states = self.lstm(self.embedding(batch.ids))[0].float()
+        if self.architecture.pooling == "last":
+            pooled = states[torch.arange(len(states), device=states.device), batch.lengths - 1]
+        else:
+            pooled = self._max_and_mean(states, batch)
+        return self.dense(pooled).squeeze(1).float(), states.unflatten(2, (-1, self.architecture.hidden_dim))

@@ -1,0 +1,214 @@
+"""The model folder: what a training job leaves in model.tar.gz and an endpoint loads.
+
+    weights.npz        the tensors, as plain arrays: reading them can execute nothing
+    model.onnx         the LSTM for ONNX Runtime, stored in int8, used where that is installed
+    config.json        architecture, preprocessing and versions
+    word_dict.json     word to id
+    metrics.json       how the model did while it was trained
+    checksums.json     SHA-256 of every other file; verified before anything is used
+    code/              inference.py and the rooms of this package that serving needs (training/export.py)
+
+The same model gives the same bytes, so the digest of checksums.json names it: that is its version. A file
+that is not in the list makes the folder unusable, but for some that stand beside a model (_MAY_BE_ADDED).
+Whatever the files hold, reading them ends in ArtifactError or in a model that can answer, and takes no more
+memory than their size explains.
+"""
+
+import math
+import re
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sentiment.errors import ArtifactError, RecipeError
+from sentiment.files import (
+    CHECKSUMS,
+    broken_files,
+    read_object,
+    sha256_of,
+)
+from sentiment.model.architecture import Architecture
+from sentiment.text import tokenizers
+from sentiment.text.vocabulary import FIRST_WORD
+
+if TYPE_CHECKING:  # reading a model folder does not need torch
+    pass
+
+FORMAT_VERSION = 6
+EIGHT_BIT_PRODUCTS = 5
+"""The format before; its model.onnx is not used: some processors compute it wrongly (onnx_graph.py)."""
+READABLE = (EIGHT_BIT_PRODUCTS, FORMAT_VERSION)
+MAX_JSON_BYTES = 1 << 24
+"""Parsed, that may take half a gigabyte. The word_dict.json of a whole vocabulary has about 2 MB."""
+MAX_WORD_ID = 2**31 - 1
+_MAY_BE_ADDED = re.compile(
+    r"\.?run\.json(\.\w+)?"  # the record of the training run, and one that was not written to its end
+    r"|\.new-[^/]+/.+"  # of a training that was killed while it wrote a newer model
+    r"|code/(.+/)?__pycache__/[^/]+\.pyc(\.\d+)?"  # what Python keeps when it imports the code
+    # TorchServe's, which runs the model in SageMaker's container: it makes an archive of the folder.
+    r"|MAR-INF/MANIFEST\.json|handler_service\.py"
+)
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A verified model folder: its settings, the words it knows, and the version that names it."""
+
+    folder: Path
+    format: int
+    architecture: Architecture
+    word_dict: dict[str, int]
+    tokenizer: str
+    metrics: dict
+    recipe: dict
+    version: str
+
+
+def read_model(folder: str | Path) -> LoadedModel:
+    """Read a model folder after verifying it. Raises ArtifactError, which names what is wrong."""
+    folder = Path(folder)
+    version = version_of(folder)
+    config = _read_json(folder / "config.json")
+    if config.get("format") not in READABLE:
+        raise ArtifactError(
+            f"the model in {folder} has format {config.get('format')!r}; this code reads "
+            f"{' and '.join(map(str, READABLE))}: use the code in the model folder itself, or train again"
+        )
+    try:
+        preprocessing = _object(config, "preprocessing")
+        tokenizers.tokenizer(preprocessing["tokenizer"])
+        if preprocessing["version"] != tokenizers.CODE_VERSION:
+            raise ArtifactError(
+                f"the model in {folder} was trained with tokenizers of version {preprocessing['version']}, "
+                f"this code has {tokenizers.CODE_VERSION}: use the code in the model folder itself, or train again"
+            )
+        architecture = _architecture(_object(config, "architecture"))
+        recipe = _object(config, "recipe", {})
+    except (KeyError, TypeError, ValueError, RecipeError) as error:
+        raise ArtifactError(f"{folder / 'config.json'} cannot be read: {_reason(error)}") from None
+    return LoadedModel(
+        folder,
+        config["format"],
+        architecture,
+        _read_word_dict(folder / "word_dict.json"),
+        preprocessing["tokenizer"],
+        _read_metrics(folder / "metrics.json"),
+        recipe,
+        version,
+    )
+
+
+def version_of(folder: Path) -> str:
+    """The version of the model in a folder. Raises ArtifactError unless its files are those of the list."""
+    if not (folder / CHECKSUMS).is_file():
+        raise ArtifactError(f"{folder} is not a model folder: it has no {CHECKSUMS}; train a model first")
+    broken = broken_files(folder, CHECKSUMS, lambda name: _MAY_BE_ADDED.fullmatch(name) is not None)
+    if broken:
+        raise ArtifactError(
+            f"the model in {folder} is not as it was written ({'; '.join(broken)}); fetch it again"
+        )
+    return sha256_of(folder / CHECKSUMS)[:12]
+
+
+def read_weights(loaded: LoadedModel, wanted: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+    """The tensors of the model as arrays: all, or those of `wanted` that it has.
+
+    Raises ArtifactError where they are not the tensors of the model's architecture; executes nothing.
+    """
+    file, shapes = loaded.folder / "weights.npz", loaded.architecture.tensors()
+    try:
+        with zipfile.ZipFile(file) as archive:
+            if sorted(archive.namelist()) != sorted(f"{name}.npy" for name in shapes):
+                raise ValueError(f"it holds {', '.join(archive.namelist())[:200]}, not {', '.join(shapes)}")
+            for name, shape in shapes.items():
+                _check_header(archive, f"{name}.npy", shape)
+            return {
+                name: _read_array(archive, f"{name}.npy")
+                for name in shapes
+                if wanted is None or name in wanted
+            }
+    except Exception as error:  # zipfile and numpy raise some ten kinds for files that lie
+        raise ArtifactError(f"{file} cannot be read: {_reason(error)}") from None
+
+
+def _check_header(archive: zipfile.ZipFile, member: str, shape: tuple[int | None, ...]) -> None:
+    """Raises ValueError unless a .npy file says, and has the bytes for, an array of `shape`.
+
+    None in it is any size. The values are whole numbers where they are the keys of n-grams.
+    """
+    info = archive.getinfo(member)
+    if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
+        raise ValueError(f"{member} is compressed, which the model's writer does not do")
+    kind = np.dtype(np.int64 if member == "ngrams.keys.npy" else np.float32)
+    with archive.open(info) as stream:
+        if (version := np.lib.format.read_magic(stream)) != (1, 0):
+            raise ValueError(f"{member} has the format {version}")
+        found, _, dtype = np.lib.format.read_array_header_1_0(stream)
+        if dtype != kind or len(found) != len(shape):
+            raise ValueError(f"{member} holds {dtype} of {len(found)} dimensions, not {kind} of {len(shape)}")
+        if any(size not in (None, there) for size, there in zip(shape, found, strict=True)):
+            raise ValueError(f"{member} has the shape {found}, which does not fit the architecture")
+        if info.file_size - stream.tell() != kind.itemsize * math.prod(found):
+            raise ValueError(f"{member} has {info.file_size:,} bytes, which does not fit its shape {found}")
+
+
+def _read_array(archive: zipfile.ZipFile, member: str) -> np.ndarray:
+    with archive.open(member) as stream:
+        array = np.lib.format.read_array(stream, allow_pickle=False)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{member} holds values that are not finite")
+    return array
+
+
+def _architecture(settings: dict) -> Architecture:
+    for field in fields(Architecture):
+        kinds = (int, float) if field.type is float else (field.type,)
+        if type(value := settings[field.name]) not in kinds:
+            raise TypeError(f"{field.name} is {value!r:.40}, which is no {field.type.__name__}")
+    return Architecture(**settings)
+
+
+def _read_word_dict(file: Path) -> dict[str, int]:
+    words = _read_json(file)
+    numbers = words.values()
+    whole = set(map(type, numbers)) <= {int}
+    if words and not (whole and min(numbers) >= FIRST_WORD and max(numbers) <= MAX_WORD_ID):
+        raise ArtifactError(f"{file} cannot be read: the id of a word is a whole number from {FIRST_WORD} on")
+    return words
+
+
+def _read_metrics(file: Path) -> dict:
+    metrics = _read_json(file)
+    try:
+        unsure = _object(metrics, "calibration", {}).get("unsure")
+        if unsure is not None:
+            low, high = unsure
+            if not 0 <= low <= high <= 1:
+                raise ValueError(f"the probabilities {low!r:.40} to {high!r:.40} are no band of 0 to 1")
+    except (TypeError, ValueError) as error:
+        raise ArtifactError(f"{file} cannot be read: {_reason(error)}") from None
+    return metrics
+
+
+def _object(content: dict, name: str, default: dict | None = None) -> dict:
+    """A member that is an object. Raises KeyError or TypeError; `default` stands for one that is missing."""
+    found = content[name] if default is None else content.get(name)
+    found = default if found is None else found
+    if not isinstance(found, dict):
+        raise TypeError(f"{name} is no object")
+    return found
+
+
+def _read_json(file: Path) -> dict:
+    try:
+        return read_object(file, MAX_JSON_BYTES)
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{file}: not readable as JSON ({error})") from None
+
+
+def _reason(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error) or type(error).__name__

@@ -1,0 +1,86 @@
+"""The LSTM of a model as an ONNX graph whose word vectors and matrices are stored in int8.
+
+A graph takes `ids` (T, R), the rows of sentiment.batches laid out by time, and gives all `states` (T,
+directions, R, hidden_dim). Pooling and the dense layer are left to the engine: numpy does them sooner than
+ONNX Runtime's operators, and explanations need the states anyway. Each word vector and each row of the LSTM's
+matrices has a scale of its own, which keeps the loss of accuracy within noise.
+
+The stored integers are turned into float32 when the graph is loaded (the matrices) or as words come (the
+vectors), and all sums are float32: then every processor computes the same to within rounding. ONNX Runtime's
+LSTM with 8-bit products (DynamicQuantizeLSTM) does not: on x86-64 without VNNI it multiplies unsigned inputs
+by signed weights with an instruction whose 16-bit sums of two products saturate ("When to use U8S8" in
+onnxruntime.ai/docs/performance/model-optimizations/quantization.html). For the small LSTMs of `fast` and
+`best` it is no faster either.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from sentiment.model.architecture import Architecture
+from sentiment.serving import onnx_format as onnx
+
+FILE_NAME = "model.onnx"
+_GATES = (0, 3, 1, 2)
+"""torch lays out input, forget, cell, output; ONNX input, output, forget, cell."""
+
+
+def deep_graph(
+    architecture: Architecture, weights: Mapping[str, np.ndarray], quantized: bool = True
+) -> bytes:
+    """The file of the graph; `weights` are the model's arrays by torch's names.
+
+    With `quantized=False` vectors and matrices are stored in float32, as they are.
+    """
+    directions = ["", "_reverse"] if architecture.bidirectional else [""]
+
+    def stacked(name: str) -> np.ndarray:
+        return np.stack([_by_onnx_gates(weights[f"lstm.{name}_l0{suffix}"]) for suffix in directions])
+
+    vectors = weights["embedding.weight"]
+    tensors = {"B": np.concatenate([stacked("bias_ih"), stacked("bias_hh")], axis=1)}
+    matrices = {"W": stacked("weight_ih"), "R": stacked("weight_hh")}
+    if quantized:
+        tensors["vectors"], tensors["vector_scales"] = _int8(vectors)
+        nodes = [
+            onnx.node("Gather", ["vectors", "ids"], ["rounded"]),
+            onnx.node("Gather", ["vector_scales", "ids"], ["scales"]),
+            *_as_float("rounded", "scales", "embedded"),
+        ]
+        for name, matrix in matrices.items():
+            tensors[f"{name}_rounded"], tensors[f"{name}_scales"] = _int8(matrix)
+            nodes += _as_float(f"{name}_rounded", f"{name}_scales", name)
+    else:
+        tensors |= {"vectors": vectors, **matrices}
+        nodes = [onnx.node("Gather", ["vectors", "ids"], ["embedded"])]
+    # Reviews are padded to whole segments in training too: backwards, a segment begins with its padding.
+    nodes.append(
+        onnx.node(
+            "LSTM",
+            ["embedded", "W", "R", "B"],
+            ["states"],
+            hidden_size=architecture.hidden_dim,
+            direction="bidirectional" if architecture.bidirectional else "forward",
+        )
+    )
+    inputs = {"ids": ("int32", ["T", "R"])}
+    outputs = {"states": ("float32", ["T", len(directions), "R", architecture.hidden_dim])}
+    return onnx.model(nodes, tensors, inputs, outputs)
+
+
+def _as_float(integers: str, scales: str, result: str) -> list[bytes]:
+    """Turn int8 into float32; ONNX Runtime applies this to constants once, as it loads a graph."""
+    return [
+        onnx.node("Cast", [integers], [f"{integers}_float"], to=onnx.TYPES["float32"]),
+        onnx.node("Mul", [f"{integers}_float", scales], [result]),
+    ]
+
+
+def _by_onnx_gates(matrix: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.split(matrix, 4)[gate] for gate in _GATES])
+
+
+def _int8(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The matrix (..., N) rounded to int8, and the float32 scale (..., 1) of each of its rows."""
+    scale = np.maximum(np.abs(matrix).max(axis=-1, keepdims=True), 1e-12) / 127
+    return np.rint(matrix / scale).astype(np.int8), scale.astype(np.float32)

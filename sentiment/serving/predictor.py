@@ -1,0 +1,148 @@
+"""Text in, prediction out: what the endpoint, batch transform and any other host of the model share.
+
+A word's weight is what it does to the logit: above 0 it pushes to positive. Words stand in reading order, as
+written, each with its place in the review. A review in which no word is left (emoji only, or stop words only
+for the predecessor's preprocessing) gives no evidence: its probability is exactly 0.5, which is never sure,
+and its list of words empty.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from sentiment.errors import ArtifactError
+from sentiment.serving.artifact import LoadedModel, read_model
+from sentiment.serving.engine import Engine
+from sentiment.text.negation import NegationMarker
+from sentiment.text.tokenizers import tokenize_with_places, tokenizer
+from sentiment.text.tokens import Token
+from sentiment.text.vocabulary import encode
+
+LABELS = ("negative", "positive")
+RUNTIMES = ("onnxruntime", "torch")
+
+
+class Cut(NamedTuple):
+    """The part `review[start:end]` of a long review, of so many words, that the LSTM did not read."""
+
+    start: int
+    end: int
+    words: int
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The verdict on one review; `probability` is that of a positive one.
+
+    `unsure` is true where too few verdicts of that probability were right on the validation reviews. Where an
+    explanation was asked for, `words` are (word as written, weight), `spans` the place `review[start:end]` of
+    each in Unicode code points, and `cut` what the LSTM skipped, if anything; a wide part still reads that.
+    """
+
+    sentiment: str
+    probability: float
+    unsure: bool
+    words: list[tuple[str, float]] | None = None
+    spans: list[tuple[int, int]] | None = None
+    cut: Cut | None = None
+
+
+class Predictor:
+    """A loaded model and its preprocessing. Safe to share between threads: predicting changes nothing."""
+
+    def __init__(self, loaded: LoadedModel, engine: Engine):
+        self.loaded = loaded
+        self.engine = engine
+        self._tokenize = tokenizer(loaded.tokenizer)
+        a = loaded.architecture
+        self._marked = NegationMarker(loaded.word_dict, a.vocab_size, a.negation_scope)
+        self._unsure = (loaded.metrics.get("calibration") or {}).get("unsure")
+
+    @classmethod
+    def from_folder(cls, folder: str | Path, device: str = "cpu", runtime: str | None = None) -> "Predictor":
+        """Load a model folder. Raises ArtifactError.
+
+        `runtime` is "onnxruntime" or "torch"; by default the first where it is installed and the device is
+        the CPU. Neither package is imported before one of them is chosen.
+        """
+        loaded = read_model(folder)
+        if runtime is None:
+            runtime = "onnxruntime" if device == "cpu" and find_spec("onnxruntime") else "torch"
+        if runtime not in RUNTIMES:
+            raise ArtifactError(f"there is no runtime {runtime!r}; choose one of {', '.join(RUNTIMES)}")
+        if runtime == "onnxruntime":
+            from sentiment.serving.onnx_engine import OnnxEngine
+
+            return cls(loaded, OnnxEngine(loaded))
+        from sentiment.serving.torch_engine import TorchEngine
+
+        return cls(loaded, TorchEngine(loaded, device))
+
+    @property
+    def version(self) -> str:
+        return self.loaded.version
+
+    def describe(self) -> dict:
+        """What people may want to know of the model: version, measured quality, and what it reads."""
+        metrics, architecture = self.loaded.metrics, self.loaded.architecture
+        measured = metrics.get("calibration") or {}
+        return {
+            "model": self.version,
+            "recipe": self.loaded.recipe.get("name"),
+            "labels": list(LABELS),
+            "metrics": {
+                "validation": {
+                    "accuracy": metrics.get("validation_accuracy"),
+                    "reviews": metrics.get("validation_reviews"),
+                }
+            },
+            "calibration": {"expected_calibration_error": measured.get("expected_calibration_error")},
+            "unsure": self._unsure,
+            "words": {"head": architecture.head, "tail": architecture.tail},
+            "runtime": self.engine.name,
+            "weights": self.engine.weights,
+            "arithmetic": self.engine.arithmetic,
+        }
+
+    def predict(self, reviews: Sequence[str]) -> list[Prediction]:
+        """Predictions for many reviews, in batches of like length."""
+        ids = [self._ids(self._tokenize(review)) for review in reviews]
+        return [self._prediction(logit) for logit in self.engine.logits(ids).tolist()]
+
+    def explain(self, reviews: Sequence[str]) -> list[Prediction]:
+        """Predictions for many reviews, with the weight and the place of each of their words."""
+        tokens = [tokenize_with_places(review, self.loaded.tokenizer) for review in reviews]
+        ids = [self._ids([token.word for token in found]) for found in tokens]
+        explained = self.engine.explain(ids)
+        return [
+            self._prediction(
+                logit,
+                words=list(
+                    zip((token.surface for token in found), np.round(weights, 4).tolist(), strict=True)
+                ),
+                spans=[(token.start, token.end) for token in found],
+                cut=self._cut(found),
+            )
+            for found, (logit, weights) in zip(tokens, explained, strict=True)
+        ]
+
+    def _ids(self, words: Sequence[str]) -> np.ndarray:
+        return self._marked(encode(self.loaded.word_dict, words))
+
+    def _prediction(self, logit: float, **explanation) -> Prediction:
+        probability = 1 / (1 + math.exp(-logit)) if logit > -700 else 0.0
+        unsure = probability == 0.5 or (
+            self._unsure is not None and self._unsure[0] < probability < self._unsure[1]
+        )
+        return Prediction(LABELS[probability >= 0.5], probability, unsure, **explanation)
+
+    def _cut(self, tokens: Sequence[Token]) -> Cut | None:
+        skipped = self.loaded.architecture.skipped(len(tokens))
+        if not skipped:
+            return None
+        return Cut(tokens[skipped.start].start, tokens[skipped.stop - 1].end, len(skipped))

@@ -1,0 +1,75 @@
+"""`review_to_words`, the predecessor's tokenizer, word for word, without the packages that it needed.
+
+The predecessor took the text out of a review's markup with BeautifulSoup, made it lower case, turned anything
+but letters and digits into a blank, left out nltk's English stop words and stemmed the rest with nltk's
+PorterStemmer. These functions return the same words by the standard library alone, since AWS's containers
+carry neither package; tests hold them to BeautifulSoup and nltk.
+"""
+
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from sentiment.text.predecessor.html_text import html_to_text, text_pieces
+from sentiment.text.predecessor.stem import stem
+from sentiment.text.tokens import LOWERED_TO_ASCII, Span, Token, find_tokens, translation_table
+
+STOP_WORDS_FILE = Path(__file__).with_name("stop_words_english.txt")
+MAX_CACHED_STEMS = 1 << 17
+_ALPHANUMERIC = re.compile("[a-z0-9]+", re.ASCII)
+_KEPT = translation_table(b"")
+
+
+@lru_cache(maxsize=1)
+def stop_words() -> frozenset[str]:
+    """nltk's English stop words; the list and its origin are in stop_words_english.txt."""
+    lines = STOP_WORDS_FILE.read_text(encoding="utf-8").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+def review_to_words(review: str) -> list[str]:
+    """The stems of a review's words, as the predecessor's function of this name returned them."""
+    return list(filter(None, map(_STEMS.__getitem__, _alphanumeric(html_to_text(review)))))
+
+
+def locate_stems(review: str) -> list[Token]:
+    """The same stems as `review_to_words`, each with its surface form and its place in the review."""
+    text, places = _text_with_places(review)
+    return [
+        token._replace(word=stem(token.word))
+        for token in find_tokens(_ALPHANUMERIC, text, places)
+        if token.word not in stop_words()
+    ]
+
+
+def _alphanumeric(text: str) -> list[str]:
+    """`_ALPHANUMERIC.findall(text.lower())`."""
+    if text.isascii() or not any(character in text for character in LOWERED_TO_ASCII):
+        return text.encode("utf-8", "surrogatepass").translate(_KEPT).decode("ascii").split()
+    return _ALPHANUMERIC.findall(text.lower())
+
+
+class _Stems(dict[str, str]):
+    """The stem of each word met so far, "" for a stop word; starts anew when it has grown too large."""
+
+    def __missing__(self, word: str) -> str:
+        if len(self) >= MAX_CACHED_STEMS:
+            self.clear()
+        self[word] = found = "" if word in stop_words() else stem(word)
+        return found
+
+
+_STEMS = _Stems()
+
+
+def _text_with_places(review: str) -> tuple[str, list[Span]]:
+    """`html_to_text(review)` and for each character of it its span in the review."""
+    text: list[str] = []
+    places: list[Span] = []
+    for piece in text_pieces(review):
+        text.append(piece.text)
+        if piece.length == len(piece.text) and review.startswith(piece.text, piece.start):
+            places += [(place, place + 1) for place in range(piece.start, piece.start + piece.length)]
+        else:
+            places += [(piece.start, piece.start + piece.length)] * len(piece.text)
+    return "".join(text), places

@@ -1,0 +1,51 @@
+"""Checkpoints of a training run: one file, written aside and renamed, readable without executing anything."""
+
+import io
+from pathlib import Path
+
+import torch
+
+from sentiment.errors import CheckpointError
+from sentiment.files import atomic_write
+
+FILE_NAME = "checkpoint.pt"
+FORMAT_VERSION = 3
+
+
+def write_checkpoint(folder: Path, identity: dict, progress: dict, tensors: dict) -> None:
+    """Write the state of a run; `identity` says which run it belongs to."""
+    content = {"format": FORMAT_VERSION, "identity": identity, "progress": progress, **tensors}
+    written = io.BytesIO()  # into a file, torch's own write would not say why it failed
+    torch.save(content, written)
+    with atomic_write(folder / FILE_NAME) as aside:
+        aside.write_bytes(written.getbuffer())
+
+
+def read_checkpoint(folder: Path, identity: dict, device: torch.device) -> dict | None:
+    """The state written last, or None. Raises CheckpointError for a broken one and for another run's."""
+    file = folder / FILE_NAME
+    if not file.is_file():
+        return None
+    try:
+        content = torch.load(file, map_location=device, weights_only=True)
+    except Exception as error:  # torch.load raises half a dozen unrelated kinds for a broken file
+        raise CheckpointError(
+            f"{file} cannot be read ({error}); remove it to start from the beginning"
+        ) from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT_VERSION:
+        raise CheckpointError(f"{file} is of another version; remove it to start from the beginning")
+    if content["identity"] != identity:
+        raise CheckpointError(
+            f"{file} belongs to a run with other settings or data "
+            f"({_difference(content['identity'], identity)}); use the same ones, "
+            "or another folder, or remove it to start from the beginning"
+        )
+    return content
+
+
+def _difference(there: dict, here: dict) -> str:
+    flat_there = {**there.get("recipe", {}), **{k: v for k, v in there.items() if k != "recipe"}}
+    flat_here = {**here["recipe"], **{k: v for k, v in here.items() if k != "recipe"}}
+    names = sorted(flat_there.keys() | flat_here.keys())
+    changed = [name for name in names if flat_there.get(name) != flat_here.get(name)]
+    return ", ".join(f"{name} {flat_there.get(name)} there, {flat_here.get(name)} here" for name in changed)

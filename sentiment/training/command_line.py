@@ -1,0 +1,61 @@
+"""An argument parser that tells what is wrong in one line, with the nearest option."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from sentiment.errors import SentimentError, nearest
+from sentiment.training.hyperparameters import canonical
+
+
+class Parser(argparse.ArgumentParser):
+    """Takes --hidden_dim for --hidden-dim, and the course's names; errors come without the usage."""
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: object = None) -> tuple:
+        return super().parse_known_args([_spelled(word) for word in _words(args)], namespace)
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: object = None) -> argparse.Namespace:
+        options, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            name = unknown[0].partition("=")[0]
+            known = [option for option in self._option_string_actions if option.startswith("--")]
+            self.error(f"there is no option {name}{nearest(name, known)}")
+        return options
+
+    def error(self, message: str) -> NoReturn:
+        """One line: a failed job shows the end of what was written, and who typed `make` knows no usage."""
+        self.exit(2, error_line(message) + "\n")
+
+
+def error_line(message: str) -> str:
+    """What a program prints when it cannot go on.
+
+    In a SageMaker job it begins with an exception's name: of what a script prints, the container's toolkit
+    puts into the job's FailureReason what comes after the first such name, and nothing where there is none.
+    """
+    return f"{'ValueError' if 'SM_TRAINING_ENV' in os.environ else 'error'}: {message}"
+
+
+def argument(read: Callable[[str], object]) -> Callable[[str], object]:
+    """`read` as the type of an argument: its SentimentError becomes the parser's error."""
+
+    def convert(text: str) -> object:
+        try:
+            return read(text)
+        except SentimentError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
+
+
+def _words(args: Sequence[str] | None) -> Sequence[str]:
+    return sys.argv[1:] if args is None else args
+
+
+def _spelled(word: str) -> str:
+    name, equals, value = word.partition("=")
+    if not name.startswith("--") or name == "--":
+        return word
+    return "--" + canonical(name[2:]).replace("_", "-") + equals + value

@@ -1,0 +1,102 @@
+"""Write the model folder that a training run ends in (serving/artifact.py says what it holds).
+
+The code that answers travels with the weights, as a copy of whole rooms of this package: a training job's own
+artefact can be deployed as it is.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+import sentiment
+from sentiment.files import CHECKSUMS, naming_errors, write_checksums, write_json
+from sentiment.model.lstm import LSTMClassifier
+from sentiment.serving.artifact import FORMAT_VERSION
+from sentiment.serving.onnx_graph import FILE_NAME, deep_graph
+from sentiment.text import tokenizers
+
+SERVING_ROOMS = ("text", "model", "serving")
+SERVING_FILES = ("__init__.py", "errors.py", "files.py")
+"""What of this package the inference entry point needs; it runs with torch and numpy alone, or with ONNX
+Runtime and numpy."""
+
+
+def write_model(
+    folder: str | Path,
+    model: LSTMClassifier,
+    word_dict: dict[str, int],
+    tokenizer: str,
+    metrics: dict,
+    recipe: dict,
+    inference_script: str | Path,
+) -> None:
+    """Write the model folder: aside, within `folder`, then moved into place with the checksum list last.
+
+    `folder` itself stays: in a training container it is a mount, which cannot be renamed. Other files in it
+    go.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with naming_errors(folder), tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as name:
+        aside = Path(name)
+        _write_contents(aside, model, word_dict, tokenizer, metrics, recipe)
+        _write_code(aside / "code", Path(inference_script))
+        write_checksums(aside, CHECKSUMS)
+        (folder / CHECKSUMS).unlink(missing_ok=True)
+        for old in folder.iterdir():
+            if old != aside:
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+        for new in sorted(aside.iterdir(), key=lambda file: file.name == CHECKSUMS):
+            os.replace(new, folder / new.name)
+
+
+def _write_contents(
+    folder: Path,
+    model: LSTMClassifier,
+    word_dict: dict[str, int],
+    tokenizer: str,
+    metrics: dict,
+    recipe: dict,
+) -> None:
+    weights = {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
+    # Not compressed: the archive is, and an endpoint that starts reads them sooner.
+    np.savez(folder / "weights.npz", **weights)
+    (folder / FILE_NAME).write_bytes(deep_graph(model.architecture, weights))
+    config = {
+        "format": FORMAT_VERSION,
+        "architecture": asdict(model.architecture),
+        "preprocessing": {"tokenizer": tokenizer, "version": tokenizers.CODE_VERSION},
+        "recipe": recipe,
+        "versions": {
+            "sentiment": sentiment.__version__,
+            "torch": version("torch"),
+            "numpy": np.__version__,
+        },
+    }
+    write_json(folder / "config.json", config)
+    known = max(
+        model.architecture.vocab_size, model.ngrams.vocabulary_size() if model.ngrams is not None else 0
+    )
+    kept = {word: number for word, number in word_dict.items() if number < known}
+    (folder / "word_dict.json").write_text(
+        json.dumps(kept, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8"
+    )
+    write_json(folder / "metrics.json", metrics)
+
+
+def _write_code(folder: Path, inference_script: Path) -> None:
+    """Copy what serving needs of this package, and the entry point that SageMaker's containers look for."""
+    package = Path(sentiment.__file__).parent
+    for name in SERVING_ROOMS:
+        shutil.copytree(
+            package / name, folder / "sentiment" / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    for name in SERVING_FILES:
+        shutil.copyfile(package / name, folder / "sentiment" / name)
+    shutil.copyfile(inference_script, folder / "inference.py")

@@ -1,0 +1,128 @@
+"""Hyperparameters as a person writes them: names in either spelling, values as text.
+
+A hyperparameter is a field of Recipe, which says what values make a model, or an option of the run such as
+the seed. The course's own names count as well. train/train.py, `make train SET=...`, `mlflow run -P` and the
+self-hosted system all read them here, so what one of them refuses, all of them refuse.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+
+from sentiment.errors import RecipeError, nearest
+from sentiment.training.recipes import CHOICES, Recipe, recipe
+
+ALIASES = {"max_epochs": "epochs"}
+"""The course's names for what is called otherwise here."""
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+def canonical(name: str) -> str:
+    """The name of a hyperparameter in the spelling that the code uses: hidden-dim is hidden_dim."""
+    name = name.replace("-", "_")
+    return ALIASES.get(name, name)
+
+
+def value_of(name: str, text: str) -> object:
+    """The value that the text stands for. Raises RecipeError for a text that is of another kind.
+
+    `name` is a canonical name; whether the value makes a model is for Recipe to say.
+    """
+    return KINDS[name](text)
+
+
+def checked(recipe_name: str, given: Mapping[str, str]) -> dict[str, str]:
+    """The hyperparameters under their canonical names. Raises RecipeError unless they make a run.
+
+    An error names the hyperparameter, and for an unknown name the nearest that there is.
+    """
+    renamed: dict[str, str] = {}
+    changes = {}
+    for written, text in given.items():
+        name = canonical(written)
+        if name not in KINDS:
+            raise RecipeError(
+                f"there is no hyperparameter {written!r}{nearest(name, KINDS)} "
+                "(python train/train.py --help lists them)"
+            )
+        if name in renamed:
+            raise RecipeError(f"{name} is given twice: {renamed[name]} and {text}")
+        renamed[name] = text
+        try:
+            value = value_of(name, text)
+        except RecipeError as error:
+            raise RecipeError(f"{name} {error}") from None
+        if name in FIELDS:
+            changes[name] = value
+    recipe(recipe_name, **changes)
+    return renamed
+
+
+def changed_recipe(recipe_name: str, given: Mapping[str, str]) -> Recipe:
+    """The recipe with these hyperparameters. Raises RecipeError as `checked` does."""
+    texts = checked(recipe_name, given)
+    return recipe(
+        recipe_name, **{name: value_of(name, text) for name, text in texts.items() if name in FIELDS}
+    )
+
+
+def parse_int(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise RecipeError(f"must be a whole number, not {text!r}") from None
+
+
+def parse_float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise RecipeError(f"must be a number, not {text!r}") from None
+
+
+def parse_bool(text: str) -> bool:
+    """SageMaker passes hyperparameters as strings, True and False included."""
+    known = {"true": True, "1": True, "false": False, "0": False}
+    if text.lower() not in known:
+        raise RecipeError(f"must be true or false, not {text!r}")
+    return known[text.lower()]
+
+
+def seed(text: str) -> int:
+    value = parse_int(text)
+    if not 0 <= value < 2**32:
+        raise RecipeError(f"must be from 0 to 2**32 - 1, not {text}")
+    return value
+
+
+def threads(text: str) -> int:
+    value = parse_int(text)
+    if value < 0:
+        raise RecipeError(f"must be at least 1, or 0 for as many as torch chooses, not {text}")
+    return value
+
+
+def one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise RecipeError(f"must be one of {', '.join(choices)}, not {text!r}{nearest(text, choices)}")
+        return text
+
+    return read
+
+
+_KIND_OF_TYPE = {int: parse_int, float: parse_float, bool: parse_bool, str: str}
+# The tokenizer belongs to the prepared data: a recipe brings it, a person cannot change it for a run.
+FIELDS = {
+    field.name: one_of(CHOICES[field.name]) if field.name in CHOICES else _KIND_OF_TYPE[field.type]
+    for field in fields(Recipe)
+    if field.name not in ("name", "tokenizer")
+}
+RUN_OPTIONS: dict[str, Callable[[str], object]] = {
+    "seed": seed,
+    "threads": threads,
+    "device": one_of(DEVICES),
+    "precision": one_of(PRECISIONS),
+}
+KINDS: dict[str, Callable[[str], object]] = {**FIELDS, **RUN_OPTIONS}
+"""How the text of each hyperparameter is read, by canonical name."""

@@ -1,0 +1,126 @@
+"""Fit the wide part: logistic regression on n-grams scaled by their log-count ratios.
+
+The features are those of Wang and Manning, "Baselines and Bigrams" (ACL 2012): the presence of an n-gram,
+here with its value (ngrams.py), times the log of how much more often positive reviews hold it than negative
+ones. Each review's row is divided by the norm of its values. There is no intercept: one fitted to whole
+reviews would decide short sentences, whose few n-grams say less.
+
+People type single sentences, and a model that has met whole reviews only is lost in them. So short pieces of
+the reviews can be fitted as well, each with the label of its review, though that is often not its own.
+
+The optimum of the convex loss is found by L-BFGS over sparse matrices in seconds.
+"""
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from sentiment.data.channels import Channel
+from sentiment.model.ngram_module import NgramTable
+from sentiment.model.ngrams import presence
+
+ITERATIONS = 40
+SMOOTHING = 1.0
+FRAGMENTS = 4
+"""Pieces of each review."""
+FRAGMENT_WORDS = (4, 24)
+"""Shortest and longest piece, in words; the logarithm of the length is drawn evenly between them."""
+
+
+def fit_ngrams(
+    table: NgramTable, channel: Channel, min_reviews: int, c: float, fragments: float = 0.0, seed: int = 0
+) -> None:
+    """Fill `table` with the n-grams of at least `min_reviews` reviews; `c` is the inverse of L2 shrinkage.
+
+    `fragments` is the weight of the loss on FRAGMENTS pieces of each review, drawn by `seed`; 0 for none.
+    """
+    reviews = [channel.review(row) for row in range(len(channel))]
+    row, keys, values = _presence(reviews, table)
+    known, column, holders = np.unique(keys, return_inverse=True, return_counts=True)
+    kept = holders >= min_reviews
+    known, there, place = known[kept], kept[column], np.cumsum(kept) - 1
+    if not len(known):
+        return
+    row, column, values = row[there], place[column[there]], values[there]
+
+    labels = channel.labels.astype(np.float64)
+    positive = np.bincount(column, weights=labels[row], minlength=len(known)) + SMOOTHING
+    negative = np.bincount(column, weights=1 - labels[row], minlength=len(known)) + SMOOTHING
+    ratio = np.log(positive / positive.sum()) - np.log(negative / negative.sum())
+    loss_weights = np.ones(len(labels))
+    if fragments:
+        random = np.random.default_rng(seed)
+        pieces = [piece for _ in range(FRAGMENTS) for piece in draw_fragments(reviews, random)]
+        row_of_piece, keys, values_in_pieces = _presence(pieces, table)
+        place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+        there = known[place] == keys
+        row = np.concatenate([row, len(labels) + row_of_piece[there]])
+        column = np.concatenate([column, place[there]])
+        values = np.concatenate([values, values_in_pieces[there]])
+        loss_weights = np.concatenate([loss_weights, np.full(len(pieces), fragments)])
+        labels = np.tile(labels, 1 + FRAGMENTS)
+    norm = np.sqrt(np.bincount(row, weights=values**2, minlength=len(labels)))
+    features = ratio[column] * values / norm[row]
+    weights = _logistic_regression(row, column, features, labels, loss_weights, len(known), c)
+    table.fill(known, weights * ratio)
+
+
+def draw_fragments(reviews: Sequence[np.ndarray], random: np.random.Generator) -> list[np.ndarray]:
+    """From each review (word ids) one contiguous piece, its length and place drawn from `random`."""
+    shortest, longest = FRAGMENT_WORDS
+    lengths = np.exp(random.uniform(np.log(shortest), np.log(longest), len(reviews))).round().astype(int)
+    pieces = []
+    for ids, length, place in zip(reviews, lengths, random.random(len(reviews)), strict=True):
+        start = int(place * (max(len(ids) - length, 0) + 1))
+        pieces.append(ids[start : start + length])
+    return pieces
+
+
+def _presence(reviews: Sequence[np.ndarray], table: NgramTable) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The distinct n-grams of reviews, in order: for each the row of its review, its key, and its value."""
+    held = [presence(ids, table.patterns, table.ending) for ids in reviews]
+    rows = np.repeat(np.arange(len(reviews)), [len(keys) for keys, _ in held])
+    return rows, np.concatenate([keys for keys, _ in held]), np.concatenate([values for _, values in held])
+
+
+def _logistic_regression(
+    row: np.ndarray,
+    column: np.ndarray,
+    values: np.ndarray,
+    labels: np.ndarray,
+    loss_weights: np.ndarray,
+    columns: int,
+    c: float,
+) -> np.ndarray:
+    """Weights of the least summed log loss plus |weights|^2 / 2c; entries come sorted by row.
+
+    Each row's loss counts `loss_weights` times.
+    """
+    matrix = _sparse(row, column, values, (len(labels), columns))
+    by_column = np.argsort(column, kind="stable")
+    transposed = _sparse(column[by_column], row[by_column], values[by_column], (columns, len(labels)))
+    target = torch.from_numpy(labels.astype(np.float32))
+    counts = torch.from_numpy(loss_weights.astype(np.float32))
+    weights = torch.zeros(columns, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
+
+    @torch.no_grad()
+    def loss_and_gradient() -> torch.Tensor:
+        logits = matrix @ weights
+        weights.grad = transposed @ (counts * (torch.sigmoid(logits) - target)) + weights / c
+        losses = torch.nn.functional.softplus((1 - 2 * target) * logits)
+        return (counts * losses).sum() + weights.square().sum() / (2 * c)
+
+    optimizer.step(loss_and_gradient)
+    return weights.detach().numpy().astype(np.float64)
+
+
+def _sparse(row: np.ndarray, column: np.ndarray, values: np.ndarray, shape: tuple[int, int]) -> torch.Tensor:
+    starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=shape[0]))])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*[Ss]parse")  # "beta state", printed at first use
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(starts), torch.from_numpy(column), torch.from_numpy(values).float(), shape
+        )

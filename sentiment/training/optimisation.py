@@ -1,0 +1,48 @@
+"""How a model starts, and how fast it learns."""
+
+import torch
+from torch import nn
+
+from sentiment.model.lstm import LSTMClassifier
+from sentiment.training.recipes import Recipe
+
+EMBEDDING_SCALE = 0.3
+"""Root mean square of fresh embeddings where the initialisation is "scaled": a few epochs can move them."""
+
+
+def scaled_initialisation(model: LSTMClassifier) -> None:
+    """Orthogonal recurrent weights, forget bias 1, and embeddings small enough to be moved by few epochs."""
+    hidden = model.lstm.hidden_size
+    for name, parameter in model.lstm.named_parameters():
+        if name.startswith("weight_hh"):
+            for gate in parameter.data.split(hidden):
+                nn.init.orthogonal_(gate)
+        elif name.startswith("bias_ih"):
+            parameter.data.zero_()
+            parameter.data[hidden : 2 * hidden] = 1.0
+        elif name.startswith("bias_hh"):
+            parameter.data.zero_()
+    model.embedding.weight.data.mul_(EMBEDDING_SCALE)
+
+
+def learning_rate_factor(step: int, steps: int, schedule: str, warm_up: float) -> float:
+    """The share of the learning rate at a step: linear up over the warm-up, then linear to 0; or constant."""
+    if schedule == "constant":
+        return 1.0
+    rising = warm_up * steps
+    if step < rising:
+        return (step + 1) / (rising + 1)
+    return max((steps - step) / max(steps - rising, 1.0), 0.0)
+
+
+def make_optimizer(model: LSTMClassifier, recipe: Recipe) -> torch.optim.Optimizer:
+    """Adam as the predecessor used it, or AdamW that leaves the embeddings' weights undecayed."""
+    embeddings = list(model.embedding.parameters())
+    others = [parameter for parameter in model.parameters() if parameter is not model.embedding.weight]
+    if recipe.optimizer == "adam":
+        return torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
+    groups = [
+        {"params": embeddings, "weight_decay": 0.0},
+        {"params": others, "weight_decay": recipe.weight_decay},
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))

@@ -1,0 +1,195 @@
+"""Named presets of the one training program. Every field is also a hyperparameter of train/train.py.
+
+`predecessor` is the seed system as it was, so that anyone can reproduce its 85.4 %; `fast` is the default;
+`best` knows pairs of words with a gap and trains longer, against an adversary, for the highest accuracy;
+`semi` also learns from the unlabelled reviews of aclImdb, which takes hours or a GPU.
+"""
+
+from dataclasses import dataclass, fields, replace
+
+from sentiment.errors import RecipeError, nearest
+from sentiment.model.architecture import Architecture, Dropouts
+from sentiment.text.tokenizers import tokenizer
+
+CHOICES = {
+    "initialisation": ("torch", "scaled"),
+    "word_vectors": ("random", "ppmi"),
+    "optimizer": ("adam", "adamw"),
+    "schedule": ("constant", "linear"),
+    "best_by": ("accuracy", "loss"),
+}
+
+METRIC_DEFINITIONS = [
+    {"Name": "epoch", "Regex": r"\bepoch=(\d+)"},
+    {"Name": "train:loss", "Regex": r"\btrain_loss=([0-9.]+)"},
+    {"Name": "validation:loss", "Regex": r"\bvalidation_loss=([0-9.]+)"},
+    {"Name": "validation:accuracy", "Regex": r"\bvalidation_accuracy=([0-9.]+)"},
+    {"Name": "train:reviews_per_second", "Regex": r"\breviews_per_second=([0-9.]+)"},
+]
+"""For the estimator's metric_definitions: what the line printed after each epoch holds."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a training run depends on besides its data, its seed and its machine.
+
+    `ending` is how much more the last word of a review counts than those far from it (ending.py),
+    `negation_scope` how many words far a negation changes those after it (negation.py), `ngram_fragments`
+    the weight of the loss on short pieces of the reviews when the n-grams are fitted (ngram_fit.py),
+    `adversarial` how far embeddings move for a second, adversarial pass over each batch (objective.py)
+    and `virtual_adversarial` the weight of the virtual adversarial loss on unlabelled reviews. 0 leaves each
+    of them out.
+    """
+
+    name: str
+    tokenizer: str
+    vocab_size: int
+    embedding_dim: int
+    hidden_dim: int
+    bidirectional: bool
+    pooling: str
+    head: int
+    tail: int
+    segment: int
+    ending: float
+    ngrams: int
+    ngram_skip: int
+    negation_scope: int
+    ngram_min_reviews: int
+    ngram_c: float
+    ngram_fragments: float
+    word_dropout: float
+    embedding_dropout: float
+    dropout: float
+    adversarial: float
+    virtual_adversarial: float
+    initialisation: str
+    word_vectors: str
+    optimizer: str
+    learning_rate: float
+    weight_decay: float
+    schedule: str
+    warm_up: float
+    clip: float
+    batch_size: int
+    epochs: int
+    patience: int
+    best_by: str
+    reshuffle: bool
+
+    def __post_init__(self):
+        self.architecture()
+        tokenizer(self.tokenizer)
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise self._refused(name, f"one of {', '.join(choices)}")
+        for name in ("batch_size", "epochs", "patience", "ngram_min_reviews"):
+            if getattr(self, name) < 1:
+                raise self._refused(name, "at least 1")
+        for name in ("learning_rate", "ngram_c"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise self._refused(name, "above 0")
+        for name in ("word_dropout", "embedding_dropout", "dropout", "warm_up"):
+            if not 0 <= getattr(self, name) < 1:
+                raise self._refused(name, "from 0 up to, but not including, 1")
+        for name in ("ngram_fragments", "adversarial", "virtual_adversarial", "weight_decay", "clip"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise self._refused(name, "0 or more")
+        if self.virtual_adversarial and not self.adversarial:
+            raise RecipeError("virtual_adversarial needs adversarial, the distance that the embeddings move")
+
+    def _refused(self, name: str, wanted: str) -> RecipeError:
+        return RecipeError(f"{name} must be {wanted}, not {getattr(self, name)}")
+
+    def architecture(self) -> Architecture:
+        return Architecture(**{field.name: getattr(self, field.name) for field in fields(Architecture)})
+
+    def dropouts(self) -> Dropouts:
+        return Dropouts(self.word_dropout, self.embedding_dropout, self.dropout)
+
+
+_PREDECESSOR = Recipe(
+    name="predecessor",
+    tokenizer="review_to_words",
+    vocab_size=5000,
+    embedding_dim=32,
+    hidden_dim=200,
+    bidirectional=False,
+    pooling="last",
+    head=500,
+    tail=0,
+    segment=0,
+    ending=0.0,
+    ngrams=0,
+    ngram_skip=0,
+    negation_scope=0,
+    ngram_min_reviews=2,
+    ngram_c=30.0,
+    ngram_fragments=0.0,
+    word_dropout=0.0,
+    embedding_dropout=0.0,
+    dropout=0.0,
+    adversarial=0.0,
+    virtual_adversarial=0.0,
+    initialisation="torch",
+    word_vectors="random",
+    optimizer="adam",
+    learning_rate=1e-3,
+    weight_decay=0.0,
+    schedule="constant",
+    warm_up=0.0,
+    clip=0.0,
+    batch_size=512,
+    epochs=10,
+    patience=10,
+    best_by="accuracy",
+    reshuffle=False,
+)
+_FAST = replace(
+    _PREDECESSOR,
+    name="fast",
+    tokenizer="words",
+    vocab_size=20_000,
+    embedding_dim=64,
+    hidden_dim=64,
+    bidirectional=True,
+    pooling="max_mean",
+    head=128,
+    tail=128,
+    segment=32,
+    ending=1.0,
+    ngrams=3,
+    negation_scope=5,
+    ngram_min_reviews=5,
+    ngram_c=30.0,
+    ngram_fragments=0.05,
+    word_dropout=0.1,
+    embedding_dropout=0.3,
+    dropout=0.5,
+    initialisation="scaled",
+    word_vectors="ppmi",
+    optimizer="adamw",
+    learning_rate=4e-3,
+    weight_decay=0.01,
+    schedule="linear",
+    warm_up=0.15,
+    clip=1.0,
+    batch_size=64,
+    epochs=2,
+    patience=2,
+    best_by="loss",
+    reshuffle=True,
+)
+_BEST = replace(_FAST, name="best", ngram_skip=2, adversarial=1.0, epochs=4, patience=4)
+_SEMI = replace(_BEST, name="semi", virtual_adversarial=1.0, epochs=10, patience=10)
+RECIPES = {recipe.name: recipe for recipe in (_FAST, _BEST, _SEMI, _PREDECESSOR)}
+DEFAULT_RECIPE = "fast"
+
+
+def recipe(name: str = DEFAULT_RECIPE, **changes: object) -> Recipe:
+    """The recipe of that name with some fields changed. Raises RecipeError for a wrong name or value."""
+    if name not in RECIPES:
+        raise RecipeError(
+            f"there is no recipe {name!r}; choose one of {', '.join(RECIPES)}{nearest(name, RECIPES)}"
+        )
+    return replace(RECIPES[name], **changes)

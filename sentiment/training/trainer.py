@@ -1,0 +1,317 @@
+"""Train an LSTMClassifier on prepared channels: epochs, early stopping, checkpoints that resume exactly.
+
+Every step draws its randomness from the seed and the step's number alone, so a run that was stopped and
+resumed goes through the same steps as one that was not. The same seed gives the same model on one machine
+with one number of threads; another number of threads adds floating point numbers in another order.
+
+Under torchrun (distributed.py) every process goes through the same steps, each with its shard of the batch.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sentiment.data.channels import Channel, concatenate
+from sentiment.errors import ChannelError, TrainingError
+from sentiment.evaluation.calibration import calibration, fit_mixture
+from sentiment.model.layout import embedding_rows
+from sentiment.model.lstm import LSTMClassifier
+from sentiment.model.mixture import combine
+from sentiment.training.checkpoint import read_checkpoint, write_checkpoint
+from sentiment.training.distributed import ProcessGroup
+from sentiment.training.ngram_fit import fit_ngrams
+from sentiment.training.optimisation import EMBEDDING_SCALE, scaled_initialisation
+from sentiment.training.recipes import Recipe
+from sentiment.training.steps import Stepper
+from sentiment.training.word_vectors import ppmi_vectors
+
+SECONDS_BETWEEN_LINES = 10.0
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where and how a training run takes place; the recipe says what is trained."""
+
+    seed: int = 0
+    device: str = "cpu"
+    bfloat16: bool = False
+    checkpoints: Path | None = None
+
+
+@dataclass
+class Progress:
+    """What a checkpoint holds besides tensors: the place in the run, and how well it went so far."""
+
+    epoch: int = 0
+    batch: int = 0
+    loss: float = 0.0
+    seen: int = 0
+    seconds: float = 0.0
+    best_epoch: int = 0
+    best_accuracy: float = -1.0
+    best_loss: float = math.inf
+    history: list[dict] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The best model of a run and its validation figures; `finished` is False where it was told to stop."""
+
+    model: LSTMClassifier
+    metrics: dict
+    finished: bool
+
+
+class Trainer:
+    """One training run, on channels of marked word ids (negation.py). `should_stop` is asked after each step;
+    `say` gets the lines that people read; `note_epochs` gets the metrics of all epochs so far when one has
+    ended.
+
+    Each process of a `group` makes a Trainer of its own with the same data; only the first says and writes.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        train: Channel,
+        validation: Channel,
+        run: Run,
+        say: Say = print,
+        should_stop: Callable[[], bool] = lambda: False,
+        note_epochs: Callable[[list[dict]], None] = lambda history: None,
+        group: ProcessGroup | None = None,
+        unlabelled: Channel | None = None,
+    ):
+        self.group = group or ProcessGroup()
+        self.recipe, self.run, self.should_stop = recipe, run, should_stop
+        self.note_epochs = note_epochs
+        self.say = say if self.group.is_first else lambda line: None
+        self.train_channel, self.validation_channel, self.unlabelled = train, validation, unlabelled
+        if recipe.virtual_adversarial and unlabelled is None:
+            raise ChannelError(
+                f"the recipe {recipe.name} learns from unlabelled reviews as well: give --unlabelled FOLDER, "
+                "or SM_CHANNEL_UNLABELLED (of the sources, aclimdb has them)"
+            )
+        self.device = torch.device(run.device)
+        torch.manual_seed(run.seed)
+        self.model = LSTMClassifier(recipe.architecture(), recipe.dropouts())
+        if recipe.initialisation == "scaled":
+            scaled_initialisation(self.model)
+        self.model.to(self.device)
+        self.rows = np.flatnonzero(train.lengths > 0)
+        if not len(self.rows):
+            raise ChannelError("no review of the train channel holds a word; prepare the data again")
+        self.batches = -(-len(self.rows) // recipe.batch_size)
+        steps = recipe.epochs * self.batches
+        self.stepper = Stepper(
+            self.model, recipe, train, unlabelled, steps, run.seed, run.bfloat16, self.group
+        )
+        self.progress = Progress()
+        self.best_state: dict[str, Tensor] = _copy_of(self.model)
+
+    def fit(self) -> Trained:
+        """Train to the end, to early stopping, or until told to stop; resume where a checkpoint says so."""
+        if not self._resume():
+            if self.group.is_first:
+                self._fit_ngrams()
+                self._make_word_vectors()
+            self.model.load_state_dict(self.group.broadcast(lambda: _copy_of(self.model)))
+        finished = True
+        while finished and self.progress.epoch < self.recipe.epochs and not self._is_out_of_patience():
+            finished = self._run_epoch()
+            if not finished:
+                self._save()
+                resume = "; the same command resumes from its checkpoint" if self.run.checkpoints else ""
+                self.say(f"stopped in epoch {self.progress.epoch + 1}{resume}")
+                break
+            logits = self._mix(self._validation_parts())
+            self._end_epoch(logits)
+        measured = None
+        if self.progress.history:
+            self.model.load_state_dict(self.best_state)
+            measured = calibration(self._validation_parts(), self.validation_channel.labels)
+        return Trained(self.model.eval(), self._metrics(measured), finished)
+
+    def _fit_ngrams(self) -> None:
+        """Fit the wide part to the training reviews, where the recipe has one."""
+        if self.model.ngrams is None:
+            return
+        started, recipe = time.monotonic(), self.recipe
+        fit_ngrams(
+            self.model.ngrams,
+            self.train_channel,
+            recipe.ngram_min_reviews,
+            recipe.ngram_c,
+            recipe.ngram_fragments,
+            self.run.seed,
+        )
+        self.say(f"fitted {len(self.model.ngrams.keys):,} n-grams in {time.monotonic() - started:.1f} s")
+
+    def _make_word_vectors(self) -> None:
+        """Start the embeddings from the words' company in the reviews, where the recipe says so."""
+        if self.recipe.word_vectors != "ppmi":
+            return
+        started, a = time.monotonic(), self.model.architecture
+        channels = [channel for channel in (self.train_channel, self.unlabelled) if channel is not None]
+        rows = concatenate(channels).map(lambda ids: embedding_rows(ids, a))
+        vectors = ppmi_vectors(rows, a.embeddings, a.embedding_dim, self.run.seed)
+        with torch.no_grad():
+            self.model.embedding.weight.copy_(vectors * EMBEDDING_SCALE)
+        self.say(f"made {a.vocab_size:,} word vectors in {time.monotonic() - started:.1f} s")
+
+    def _is_out_of_patience(self) -> bool:
+        waited = self.progress.epoch - self.progress.best_epoch
+        return self.progress.best_epoch > 0 and waited >= self.recipe.patience
+
+    def _order(self) -> np.ndarray:
+        """The rows of an epoch in their order: shuffled once, or anew each epoch if the recipe says so."""
+        epoch = self.progress.epoch if self.recipe.reshuffle else 0
+        return np.random.default_rng([self.run.seed, epoch]).permutation(self.rows)
+
+    def _run_epoch(self) -> bool:
+        """All remaining batches of the current epoch; False where it was told to stop before the last."""
+        order = self._order()
+        started = last_line = time.monotonic()
+        seen_before, seconds_before = self.progress.seen, self.progress.seconds
+        self.model.train()
+        while self.progress.batch < self.batches:
+            start = self.progress.batch * self.recipe.batch_size
+            rows = order[start : start + self.recipe.batch_size]
+            step = self.progress.epoch * self.batches + self.progress.batch
+            self.progress.loss += self._finite(self.stepper.step(step, rows)) * len(rows)
+            self.progress.batch += 1
+            self.progress.seen += len(rows)
+            now = time.monotonic()
+            self.progress.seconds = seconds_before + now - started
+            if self.group.any(self.should_stop()):
+                return False
+            if now - last_line >= SECONDS_BETWEEN_LINES:
+                last_line = now
+                rate = (self.progress.seen - seen_before) / (now - started)
+                self.say(
+                    f"epoch {self.progress.epoch + 1}: {self.progress.seen:,} of {len(order):,} reviews, "
+                    f"{rate:,.0f} reviews/s, {self._seconds_left(rate):.0f} s left"
+                )
+        return True
+
+    def _seconds_left(self, rate: float) -> float:
+        epochs = self.recipe.epochs - self.progress.epoch
+        return (epochs * len(self.rows) - self.progress.seen) / max(rate, 1e-9)
+
+    def _finite(self, loss: float) -> float:
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the loss became {loss} in epoch {self.progress.epoch + 1}; lower --learning-rate"
+            )
+        return loss
+
+    def _validation_parts(self) -> np.ndarray:
+        """The logits of the parts that the model has, on validation (N, 1 or 2)."""
+        channel = self.validation_channel
+        own = self.group.shard(range(len(channel)))
+        deep, wide = self.model.part_logits([channel.review(row) for row in own])
+        parts = [deep] if self.model.ngrams is None else [deep, wide]
+        gathered = [self.group.gather(part, len(channel)) for part in parts]
+        return torch.stack(gathered, dim=1).cpu().numpy()
+
+    def _mix(self, parts: np.ndarray) -> np.ndarray:
+        """Fit the weights of the model's parts on validation; the logits (N,) that the parts make with them."""
+        channel = self.validation_channel
+        weights = fit_mixture(parts, channel.labels)
+        deep, wide = parts[:, 0], parts[:, 1] if parts.shape[1] > 1 else np.zeros(len(parts))
+        mixture = np.array([*weights, 0.0][:2])
+        self.model.mixture.copy_(torch.from_numpy(mixture))
+        return combine(deep, wide, mixture, channel.lengths > 0)
+
+    def _end_epoch(self, logits: np.ndarray) -> None:
+        """Take down how well the epoch's model does, keep it if it is the best, and write a checkpoint."""
+        progress, labels = self.progress, self.validation_channel.labels
+        accuracy = float(((logits >= 0) == (labels > 0)).mean())
+        loss = float(np.logaddexp(0, np.where(labels > 0, -logits, logits)).mean())
+        progress.epoch += 1
+        entry = {
+            "epoch": progress.epoch,
+            "train_loss": round(progress.loss / max(progress.seen, 1), 5),
+            "validation_loss": round(loss, 5),
+            "validation_accuracy": round(accuracy, 5),
+        }
+        rate = progress.seen / max(progress.seconds, 1e-9)
+        left = (self.recipe.epochs - progress.epoch) * len(self.rows) / max(rate, 1e-9)
+        self.say(
+            f"epoch={progress.epoch}/{self.recipe.epochs} train_loss={entry['train_loss']:.4f} "
+            f"validation_loss={loss:.4f} validation_accuracy={accuracy:.4f} "
+            f"reviews_per_second={rate:.0f} seconds={progress.seconds:.1f} seconds_left={left:.0f}"
+        )
+        progress.history.append(entry)
+        now, before = (accuracy, -loss), (progress.best_accuracy, -progress.best_loss)
+        if (now > before) if self.recipe.best_by == "accuracy" else (now[::-1] > before[::-1]):
+            progress.best_epoch, progress.best_accuracy, progress.best_loss = progress.epoch, accuracy, loss
+            self.best_state = _copy_of(self.model)
+        progress.batch, progress.seen, progress.loss, progress.seconds = 0, 0, 0.0, 0.0
+        if self._is_out_of_patience():
+            self.say(f"no better {self.recipe.best_by} for {self.recipe.patience} epochs: stopping early")
+        self._save()
+        self.note_epochs(progress.history)
+
+    def _metrics(self, measured: dict | None) -> dict:
+        """metrics.json: how each epoch and the best of them did, and the calibration where one ended."""
+        progress = self.progress
+        best = next((entry for entry in progress.history if entry["epoch"] == progress.best_epoch), {})
+        metrics = {
+            "best_epoch": progress.best_epoch,
+            "validation_accuracy": best.get("validation_accuracy"),
+            "validation_loss": best.get("validation_loss"),
+            "validation_reviews": len(self.validation_channel),
+            "train_reviews": len(self.train_channel),
+            "epochs": progress.history,
+        }
+        return metrics if measured is None else metrics | {"calibration": measured}
+
+    def _save(self) -> None:
+        if self.run.checkpoints is None or not self.group.is_first:
+            return
+        tensors = {
+            "model": self.model.state_dict(),
+            "best": self.best_state,
+            "steps": self.stepper.state(),
+        }
+        write_checkpoint(self.run.checkpoints, self._identity(), asdict(self.progress), tensors)
+
+    def _resume(self) -> bool:
+        """Continue from the run's checkpoint; False where there is none."""
+        if self.run.checkpoints is None:
+            return False
+        folder = self.run.checkpoints
+        checkpoint = self.group.broadcast(
+            lambda: read_checkpoint(folder, self._identity(), torch.device("cpu"))
+        )
+        if checkpoint is None:
+            return False
+        self.progress = Progress(**checkpoint["progress"])
+        self.model.load_state_dict(checkpoint["model"])
+        self.stepper.load(checkpoint["steps"])
+        self.best_state = checkpoint["best"]
+        self.say(f"resuming after epoch {self.progress.epoch}, batch {self.progress.batch} of {self.batches}")
+        return True
+
+    def _identity(self) -> dict:
+        """What must be the same for a checkpoint to be continued from."""
+        return {
+            "recipe": asdict(self.recipe),
+            "seed": self.run.seed,
+            "processes": self.group.size,
+            "train_reviews": len(self.train_channel),
+            "train_words": len(self.train_channel.tokens),
+            "unlabelled_reviews": 0 if self.unlabelled is None else len(self.unlabelled),
+        }
+
+
+def _copy_of(model: LSTMClassifier) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}

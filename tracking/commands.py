@@ -1,0 +1,161 @@
+"""Log training runs and their models to MLflow: while they train, or afterwards from the model folder.
+
+    python train/tracking.py log build/model             # a folder or a model.tar.gz; needs no training data
+    python train/tracking.py promote 3                   # make version 3 the champion, whatever its figures
+    python train/tracking.py fetch models:/movie-sentiment@champion build/champion
+    python train/tracking.py serve                        # what `make mlflow` does
+    python train/tracking.py test build/model build/evaluation/KEY/evaluation.json
+
+The server is the one that MLFLOW_TRACKING_URI names, else that of `make mlflow`. Logging the same thing again
+changes nothing. A model is registered once; it becomes champion if there is none yet, or if its accuracy is
+higher than the champion's on the same validation reviews. train/train.py runs this program to follow it.
+
+MLflow itself serves a registered model, too, and that takes raw text:
+
+    export MLFLOW_TRACKING_URI=http://127.0.0.1:5001
+    mlflow models serve -m models:/movie-sentiment@champion --env-manager local -p 5002
+    curl -H 'content-type: application/json' -d '{"inputs": ["What a film!"]}' http://127.0.0.1:5002/invocations
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sentiment import archives
+from sentiment.errors import ArchiveError, ArtifactError
+from sentiment.serving.artifact import version_of
+from tracking.client import BY_HAND, connect, reason
+from tracking.run_record import FILE_NAME, RunRecord, read_record, results_of
+
+DESCRIPTION, _, EPILOG = (__doc__ or "").partition("\n\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parse(arguments)
+    if options.command == "serve":
+        from tracking.server import (
+            serve,  # needs parts of the project that SageMaker's jobs do not take along
+        )
+
+        return serve(options.port, options.folder)
+    if options.command == "follow":
+        from tracking.follower import follow
+
+        return follow(options.record, options.model)
+    try:
+        connect(BY_HAND)
+        COMMANDS[options.command](options)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # MLflow's stores and plug-ins raise what their libraries raise
+        print(f"error: {reason(error)}", file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    log = commands.add_parser("log", help="log the run of a model, register the model")
+    log.add_argument("model", type=Path, help="model folder or model.tar.gz")
+    log.add_argument("--test", type=Path, metavar="FILE", help="evaluation.json of `make evaluate`")
+    promote = commands.add_parser("promote", help="make a registered version the champion")
+    promote.add_argument("version")
+    fetch = commands.add_parser("fetch", help="get a model folder")
+    fetch.add_argument("uri", help="models:/movie-sentiment@champion, models:/NAME/VERSION or runs:/ID/model")
+    fetch.add_argument("folder", type=Path)
+    test = commands.add_parser("test", help="add the accuracy on test reviews to a logged model's run")
+    test.add_argument("model", type=Path, help="model folder or model.tar.gz")
+    test.add_argument("evaluation", type=Path, help="evaluation.json of `make evaluate`")
+    serve = commands.add_parser("serve", help="start an MLflow server on this machine")
+    serve.add_argument("--port", type=int, default=5001)
+    serve.add_argument("--folder", type=Path, help="default: var/mlflow in the project")
+    followed = commands.add_parser("follow", help="log a run while it goes on (train.py starts this)")
+    followed.add_argument("record", type=Path)
+    followed.add_argument("model", type=Path)
+    return parser.parse_args(arguments)
+
+
+# Importing MLflow takes seconds, and it reads some of its settings then: each command connects first.
+
+
+def log(options: argparse.Namespace) -> None:
+    from tracking.whole_run import log_test, log_whole_run
+
+    with opened(options.model) as folder:
+        record = record_of(folder)
+        log_whole_run(record, folder)
+        if options.test:
+            log_test(folder, options.test)
+
+
+def do_promote(options: argparse.Namespace) -> None:
+    from tracking.registration import promote
+
+    print(promote(connect({}), options.version), flush=True)
+
+
+def do_fetch(options: argparse.Namespace) -> None:
+    from tracking.registration import fetch
+
+    print(f"fetched model {fetch(options.uri, options.folder)} to {options.folder}", flush=True)
+
+
+def do_test(options: argparse.Namespace) -> None:
+    from tracking.whole_run import log_test
+
+    with opened(options.model) as folder:
+        log_test(folder, options.evaluation)
+
+
+COMMANDS = {"log": log, "promote": do_promote, "fetch": do_fetch, "test": do_test}
+
+
+@contextmanager
+def opened(model: Path) -> Iterator[Path]:
+    """The model folder itself, or that in a model.tar.gz while the block lasts."""
+    if model.is_dir():
+        yield model
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            archives.unpack(model, Path(scratch), archives.MODEL)
+        except ArchiveError as error:
+            raise ArtifactError(f"{model} is neither a model folder nor a model.tar.gz: {error}") from None
+        yield Path(scratch)
+
+
+def record_of(folder: Path) -> RunRecord:
+    """The record in a model folder; for a model from before there were records, what its own files tell."""
+    if (folder / FILE_NAME).is_file() or not (folder / "config.json").is_file():
+        return read_record(folder / FILE_NAME)
+    config, metrics = (
+        json.loads((folder / name).read_text(encoding="utf-8")) for name in ("config.json", "metrics.json")
+    )
+    written = int((folder / "config.json").stat().st_mtime * 1000)
+    parameters = {
+        **config["recipe"],
+        "max_epochs": config["recipe"]["epochs"],
+        "recipe": config["recipe"]["name"],
+    }
+    return RunRecord(
+        {name: value for name, value in parameters.items() if name not in ("name", "epochs")},
+        {"reviews_sha256": "", "validation_split": ""},
+        {"times": "unknown: the model has no record of its run"},
+        version_of(folder),
+        written,
+        written,
+        "FINISHED",
+        [{**entry, "time": written} for entry in metrics["epochs"]],
+        results_of(metrics),
+    )

@@ -1,0 +1,57 @@
+"""The model as MLflow loads it: text in, prediction out, by the code in the model folder itself.
+
+MLflow runs this file when it loads the model ("models from code"): nothing is unpickled, and the project need
+not be installed.
+"""
+
+import importlib
+import sys
+from pathlib import Path
+
+import mlflow
+import pandas
+from mlflow.pyfunc import PythonModel
+
+PACKAGE = "sentiment"
+
+
+class SentimentModel(PythonModel):
+    """Takes a string, a list of strings, or a table with one column: MLflow makes a table of each."""
+
+    def load_context(self, context):
+        self.predictor = _predictor_of(context.artifacts["model"])
+
+    def predict(self, context, model_input: pandas.DataFrame, params=None):
+        predictions = self.predictor.predict(list(model_input.iloc[:, 0]))
+        return [
+            {
+                "sentiment": prediction.sentiment,
+                "probability": prediction.probability,
+                "unsure": prediction.unsure,
+                "model": self.predictor.version,
+            }
+            for prediction in predictions
+        ]
+
+
+def _predictor_of(folder: str):
+    """The folder's Predictor, made by its own code even where another version of the package is loaded.
+
+    The first of a process stays; of later ones, and beside an installed one, the modules belong to the
+    predictor alone.
+    """
+    others = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == PACKAGE}
+    sys.path.insert(0, f"{folder}/code")
+    try:
+        # Models trained before the library had rooms keep the predictor at its top.
+        room = "serving." if Path(folder, "code", PACKAGE, "serving").is_dir() else ""
+        return importlib.import_module(f"{PACKAGE}.{room}predictor").Predictor.from_folder(folder)
+    finally:
+        if others:
+            sys.path.remove(f"{folder}/code")
+            for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE]:
+                del sys.modules[name]
+            sys.modules.update(others)
+
+
+mlflow.models.set_model(SentimentModel())

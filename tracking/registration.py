@@ -1,0 +1,156 @@
+"""The registry of models in MLflow: what is registered, which one is the champion, and how to get one."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.utils.uri import is_databricks_unity_catalog_uri, is_databricks_uri
+from mlflow_run import MODEL_NAME
+
+from sentiment.errors import ArtifactError, SentimentError
+from sentiment.files import CHECKSUMS, atomic_folder
+from sentiment.serving.artifact import version_of
+from tracking.run_record import RunRecord
+
+CHAMPION = "champion"
+
+
+class RegistryChoiceError(SentimentError):
+    """The registry cannot hold a champion of that name; the message says what to set instead."""
+
+
+def registered_name() -> str:
+    """The registered model's name: movie-sentiment, unless MLFLOW_REGISTERED_MODEL says otherwise.
+
+    Raises RegistryChoiceError where Databricks would refuse it: Unity Catalog, its default registry, has
+    names of three levels; the older one of a workspace has no aliases.
+    """
+    name = os.environ.get("MLFLOW_REGISTERED_MODEL") or "movie-sentiment"
+    registry = mlflow.get_registry_uri()
+    if is_databricks_unity_catalog_uri(registry):
+        levels = name.split(".")
+        if len(levels) != 3 or not all(levels):
+            raise RegistryChoiceError(
+                f"Unity Catalog names models CATALOG.SCHEMA.MODEL, which {name!r} is not: set "
+                "MLFLOW_REGISTERED_MODEL, e.g. to main.default.movie_sentiment"
+            )
+    elif is_databricks_uri(registry):
+        raise RegistryChoiceError(
+            f"the model registry of a Databricks workspace ({registry}) has no aliases, and so no champion: "
+            "unset MLFLOW_REGISTRY_URI, which leaves it to Unity Catalog"
+        )
+    return name
+
+
+def register(client: MlflowClient, record: RunRecord, folder: Path, model_uri: str, run_id: str) -> list[str]:
+    """Register a logged model, unless that very model is there, and let it contend for champion.
+
+    Returns what to tell a person.
+    """
+    name, version = registered_name(), version_of(folder)
+    _make_registered_model(client, name)
+    if same := _versions(client, name, version):
+        registered = max(same, key=lambda each: int(each.version))
+        said = f"model {version} is registered already: {name} version {registered.version}"
+    else:
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        tags = {
+            "model": version,
+            "recipe": str(record.parameters.get("recipe", "")),
+            "validation_accuracy": str(metrics["validation_accuracy"]),
+            "validation_split": str(record.data.get("validation_split", "")),
+        }
+        if record.test:
+            tags["test_accuracy"] = str(record.test["accuracy"])
+        registered = client.create_model_version(
+            name, model_uri, run_id, tags, model_id=model_uri.removeprefix("models:/")
+        )
+        said = f"registered model {version}: {name} version {registered.version}"
+    return [said, _contend(client, name, registered)]
+
+
+def _contend(client: MlflowClient, name: str, contender: ModelVersion) -> str:
+    """Make the contender champion if there is none, or if it did better on the same validation reviews."""
+    champion = champion_of(client, name)
+    if champion is not None and champion.version == contender.version:
+        return f"version {contender.version} is the champion"
+    if champion is None:
+        client.set_registered_model_alias(name, CHAMPION, contender.version)
+        return f"version {contender.version} is the champion: the first"
+    by_hand = f"python train/tracking.py promote {contender.version}"
+    split = contender.tags.get("validation_split")
+    if not split or split != champion.tags.get("validation_split"):
+        return (
+            f"version {champion.version} stays champion: it was validated on other reviews, so the two "
+            f"cannot be compared; to choose this one: {by_hand}"
+        )
+    new, old = (float(each.tags["validation_accuracy"]) for each in (contender, champion))
+    compared = f"{new:.4f} against {old:.4f} of version {champion.version} on the same validation reviews"
+    if new > old:
+        client.set_registered_model_alias(name, CHAMPION, contender.version)
+        return f"version {contender.version} is the champion: {compared}"
+    return f"version {champion.version} stays champion: {compared}"
+
+
+def champion_of(client: MlflowClient, name: str) -> ModelVersion | None:
+    try:
+        return client.get_model_version_by_alias(name, CHAMPION)
+    except MlflowException as error:
+        # "INVALID_PARAMETER_VALUE: Registered model alias champion not found", from servers and databases.
+        if error.error_code in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
+            return None
+        raise
+
+
+def promote(client: MlflowClient, version: str) -> str:
+    """Make a registered version champion, by a person's decision."""
+    name = registered_name()
+    client.set_registered_model_alias(name, CHAMPION, version)
+    return f"version {version} of {name} is the champion"
+
+
+def versions_of(client: MlflowClient, model: str) -> list[ModelVersion]:
+    """The registered versions that hold the model of that version digest."""
+    return _versions(client, registered_name(), model)
+
+
+def _versions(client: MlflowClient, name: str, model: str) -> list[ModelVersion]:
+    found = client.search_model_versions(f"name = '{name}'")
+    if is_databricks_unity_catalog_uri(mlflow.get_registry_uri()):  # finds versions without their tags
+        found = [client.get_model_version(name, each.version) for each in found]
+    return [each for each in found if each.tags.get("model") == model]
+
+
+def fetch(uri: str, target: Path) -> str:
+    """Put the model folder of a models:/ or runs:/ URI at `target`; the version that names it.
+
+    Raises ArtifactError where the MLflow model there is none of this project's.
+    """
+    with atomic_folder(target) as aside:
+        downloaded = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(aside)))
+        folder = downloaded / "artifacts" / MODEL_NAME
+        if not (folder / CHECKSUMS).is_file():
+            raise ArtifactError(f"{uri} holds no model folder of this project (artifacts/{MODEL_NAME}/)")
+        moved = aside / ".model"
+        shutil.move(folder, moved)
+        for other in [each for each in aside.iterdir() if each != moved]:
+            shutil.rmtree(other) if other.is_dir() else other.unlink()
+        for each in moved.iterdir():
+            shutil.move(each, aside / each.name)
+        moved.rmdir()
+        return version_of(aside)
+
+
+def _make_registered_model(client: MlflowClient, name: str) -> None:
+    try:
+        client.create_registered_model(
+            name, description="Sentiment of movie reviews: text in, prediction out"
+        )
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"):
+            raise

@@ -1,0 +1,82 @@
+"""The MLflow model registry: which version is the champion, and its files.
+
+MLflow's own defaults retry an unreachable server for minutes. Here every request gives up soon; whoever asks
+comes back later.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# Read by MLflow at each request; a person's own choice goes before.
+for _name, _value in {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",  # seconds
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    # With SageMaker's plug-in installed, MLflow warns at each request to any other server.
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    # No word about a missing git.
+    "GIT_PYTHON_REFRESH": "quiet",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+import mlflow  # noqa: E402
+import requests  # noqa: E402
+from mlflow import MlflowClient  # noqa: E402
+from mlflow.artifacts import download_artifacts  # noqa: E402
+from mlflow.exceptions import MlflowException  # noqa: E402
+
+from tracking.champion import MODEL_FOLDER, MODEL_TAG, Champion, RegistryError  # noqa: E402
+
+# No such registered model, no such alias.
+NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+
+
+class Registry:
+    """A registered model in the MLflow server (or any other store that MLflow knows) at `tracking_uri`."""
+
+    def __init__(self, tracking_uri: str, name: str, alias: str):
+        self.tracking_uri, self.name, self.alias = tracking_uri, name, alias
+        mlflow.set_tracking_uri(tracking_uri)
+        # The tracking server's own, but for Databricks: Unity Catalog. MLFLOW_REGISTRY_URI goes before.
+        self._registry_uri = mlflow.get_registry_uri()
+        self._client = MlflowClient(tracking_uri, self._registry_uri)
+
+    def champion(self) -> Champion | None:
+        """The version that has the alias; None while none has. Raises RegistryError."""
+        try:
+            version = self._client.get_model_version_by_alias(self.name, self.alias)
+        except MlflowException as error:
+            if error.error_code in NOT_THERE:
+                return None
+            raise RegistryError(_first_line(error)) from error
+        except (requests.RequestException, OSError) as error:
+            raise RegistryError(_first_line(error)) from error
+        return Champion(
+            name=version.name,
+            version=str(version.version),
+            run_id=version.run_id or "",
+            created=version.creation_timestamp,
+            model=version.tags.get(MODEL_TAG, ""),
+        )
+
+    def fetch(self, champion: Champion, folder: Path) -> Path:
+        """Download its model folder below `folder`; where it lies then. Raises RegistryError."""
+        try:
+            fetched = download_artifacts(
+                artifact_uri=f"models:/{champion.name}/{champion.version}/{MODEL_FOLDER}",
+                dst_path=str(folder),
+                tracking_uri=self.tracking_uri,
+                registry_uri=self._registry_uri,
+            )
+        except (MlflowException, requests.RequestException, OSError) as error:
+            raise RegistryError(f"{champion} cannot be downloaded: {_first_line(error)}") from error
+        return Path(fetched)
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:300]

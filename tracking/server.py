@@ -1,0 +1,73 @@
+"""The MLflow server of this machine, as `make mlflow` and `make selfhost` start it."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import signal
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from project import ports
+from project.paths import BUILD, VAR
+from project.persistent import move_to_var
+from project.supervisor import Program
+from tracking.client import ANSWER_SECONDS, QUIET
+
+HOST = "127.0.0.1"
+SERVER = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore"}
+POLL_SECONDS = 0.2
+
+
+def serve(port: int, folder: Path | None) -> int:
+    """Run an MLflow server: a sqlite database and a folder of artefacts, reachable from this machine.
+
+    It ends with this process, however that ends, and with the make that started it. Returns the exit status.
+    """
+    if not ports.is_free(port):
+        uri = f"http://{HOST}:{port}"
+        taken = f"{uri} is an MLflow server already" if is_mlflow(uri) else f"port {port} is taken"
+        print(f"error: {taken}; to start one elsewhere: MLFLOW_PORT=NUMBER", file=sys.stderr)
+        return 1
+    if folder is None:
+        folder = VAR / "mlflow"
+        for line in move_to_var(BUILD, VAR, ["mlflow"]):
+            print(line, flush=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder.resolve()
+    print(f"MLflow  http://{HOST}:{port}  (keeps all in {folder}; Ctrl-C ends it)", flush=True)
+    # One worker, since sqlite has one writer; no processes for scheduled evaluations.
+    command = [
+        *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"),
+        *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
+        *("--artifacts-destination", str(folder / "artifacts")),
+        *("--uvicorn-opts", "--log-level warning"),
+    ]
+    server = Program("the MLflow server", command, {**QUIET, **SERVER})
+    told: list[int] = []
+
+    def end(number: int, frame: object) -> None:
+        told.append(number)
+        server.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+    starter = os.getppid()
+    while (status := server.poll()) is None:
+        # A killed make leaves its commands to another parent. A closed shell does so, too, but on purpose.
+        if "MAKELEVEL" in os.environ and os.getppid() != starter:
+            server.stop()
+        time.sleep(POLL_SECONDS)
+    return 0 if told else status  # to be told so is how it ends
+
+
+def is_mlflow(uri: str) -> bool:
+    """Whether an MLflow server, which tells its version as bare text, answers there."""
+    try:
+        with urllib.request.urlopen(f"{uri}/version", timeout=ANSWER_SECONDS) as answer:
+            return re.fullmatch(rb"\d+(\.\w+)+", answer.read(40)) is not None
+    except (OSError, http.client.HTTPException):
+        return False

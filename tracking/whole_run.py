@@ -1,0 +1,49 @@
+"""Log all of a finished run, and what is learnt of its model later. Needs MLflow."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from sentiment.serving.artifact import version_of
+from tracking.client import TrackingError, connect
+from tracking.mlflow_run import TEST_ACCURACY, LoggedRun
+from tracking.registration import register, versions_of
+from tracking.run_record import RunRecord
+
+
+def log_whole_run(record: RunRecord, folder: Path, run: LoggedRun | None = None) -> None:
+    """Log a finished run and its model, and register that; what is there already stays as it is.
+
+    `run` is the run where it has been logged in part. Raises ArtifactError for a broken model folder.
+    """
+    client = connect({})
+    version_of(folder)
+    run = run or LoggedRun(client, record)
+    run.log_progress(record)
+    run.log_results(record, folder)
+    model_uri = run.log_model(folder)
+    run.end(record)
+    print(f"logged the run: {run.address}", flush=True)
+    for line in register(client, record, folder, model_uri, run.id):
+        print(line, flush=True)
+
+
+def log_test(folder: Path, evaluation: Path) -> None:
+    """Add the accuracy that `make evaluate` measured to each registered version of the model and its run.
+
+    Raises TrackingError where the model is not registered.
+    """
+    client, model = connect({}), version_of(folder)
+    accuracy = json.loads(evaluation.read_text(encoding="utf-8"))["accuracy"]
+    versions = versions_of(client, model)
+    if not versions:
+        raise TrackingError(f"model {model} is not registered yet: python train/tracking.py log {folder}")
+    for version in versions:
+        client.set_model_version_tag(version.name, version.version, "test_accuracy", str(round(accuracy, 5)))
+        for name in TEST_ACCURACY:
+            client.log_metric(version.run_id, name, accuracy, step=0)
+        for picture in evaluation.parent.glob("*.png"):
+            client.log_artifact(version.run_id, str(picture), "evaluation")
+        client.log_artifact(version.run_id, str(evaluation), "evaluation")
+        print(f"test_accuracy={accuracy:.4f} noted with {version.name} version {version.version}", flush=True)
