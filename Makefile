@@ -168,7 +168,7 @@ PROGRAMS := benchmarks docs examples lambda localcloud notebooks pipeline projec
 lint: setup ## Check style, imports between the parts, the template, and for insecure code and settings
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
-	@$(BIN)/lint-imports
+	@PYTHONPATH=lambda $(BIN)/lint-imports
 	@.venv-scan/bin/bandit --quiet --configfile pyproject.toml --recursive $(PROGRAMS)
 	@.venv-scan/bin/checkov --directory . --framework cloudformation dockerfile --skip-path .venv --skip-path build \
 		--skip-check CKV_DOCKER_2 --quiet --compact --skip-download

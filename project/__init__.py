@@ -1,1 +1,1 @@
-"""What the commands of this project share: its paths, what a person chose, the console, child processes, ports."""
+"""What the project's commands share: paths, a person's choices, the console, child processes, ports."""

@@ -1,9 +1,9 @@
 """Run a command that ends when the process that started it does, however that happens.
 
-``python -S -E supervise.py FD GRACE COMMAND...`` runs COMMAND in a process group of its own. FD is the read end
-of a pipe that only the starter writes to. When it closes - on purpose, or as the starter was killed - the
-group gets SIGTERM and, GRACE seconds later, SIGKILL. The exit status is the command's; 127 if it cannot be
-started.
+`python -S -E supervise.py FD GRACE COMMAND...` runs COMMAND in a process group of its own. FD is the read end
+of a pipe that only the starter writes to. When it closes - on purpose, or because the starter was killed -
+the group gets SIGTERM and, GRACE seconds later, SIGKILL. The exit status is the command's; 127 if it cannot
+be started.
 """
 
 import contextlib

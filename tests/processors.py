@@ -1,9 +1,9 @@
 """Run Python as on another processor, by user-mode emulation: `python tests/processors.py` gets the emulator.
 
 ONNX Runtime takes another path on each kind of x86-64 processor, and the path of one kind once computed other
-numbers than the rest (sentiment/serving/onnx_graph.py). qemu-user is looked for on the PATH, then installed from
-Debian's packages where we are root. Where there is none, or where the machine is no x86-64 Linux, the tests
-skip and say so; under CI on x86-64 Linux they fail.
+numbers than the rest (sentiment/serving/onnx_graph.py). qemu-user is looked for on the PATH, then installed
+from Debian's packages where we are root. Where there is none, or where the machine is no x86-64 Linux, the
+tests skip and say so; under CI on x86-64 Linux they fail.
 """
 
 from __future__ import annotations

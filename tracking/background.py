@@ -1,8 +1,8 @@
 """Log a training run by a program of its own, so that nothing it meets can slow down or stop the run.
 
-The run's record is a file; the follower (follower.py) is told of each change by a byte on its standard input and of the end
-by the end of that input. It warns on standard error by itself. It gets a bounded time after the end, when
-SIGTERM tells it to give up.
+The run's record is a file; the program (follower.py) is told of each change by a byte on its standard input
+and of the end by the end of that input. It warns on standard error by itself. It gets a bounded time after
+the end, when SIGTERM tells it to give up.
 """
 
 import os

@@ -42,7 +42,7 @@ def evaluate(labels: ArrayLike, probabilities: ArrayLike) -> dict[str, Any]:
 
 
 def accuracy(labels: ArrayLike, probabilities: ArrayLike) -> dict[str, Any]:
-    """The share of verdicts that are right, as `accuracy`, with its 95 % `interval` and how many `reviews`."""
+    """The share of right verdicts as `accuracy`, its 95 % `interval`, and the number of `reviews`."""
     right = (np.asarray(probabilities) >= 0.5) == (np.asarray(labels) == 1)
     count = int(right.sum())
     return {
@@ -61,7 +61,7 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
 
 
 def paired_difference(labels: ArrayLike, ours: ArrayLike, theirs: ArrayLike) -> dict[str, Any]:
-    """The accuracy of the probabilities `ours` less that of `theirs` on the same reviews, with its 95 % interval.
+    """The accuracy of `ours` less that of `theirs` on the same reviews, with its 95 % interval.
 
     Only the reviews that one of both gets right count: `only_ours_right` and `only_theirs_right` tell how
     many they are.
@@ -119,8 +119,8 @@ def answers_in_band(
 ) -> dict[str, Any] | None:
     """How often answers are unsure, and how right the others are; None without a `band` (low, high).
 
-    `share` is that of the answers inside the band; `unsure` and `sure` are what `accuracy` tells of those inside
-    and outside of it, None where there are none.
+    `share` is that of the answers inside the band; `unsure` and `sure` are what `accuracy` tells of those
+    inside and outside of it, None where there are none.
     """
     if band is None:
         return None

@@ -20,23 +20,14 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sentiment.errors import ArtifactError, RecipeError
-from sentiment.files import (
-    CHECKSUMS,
-    broken_files,
-    read_object,
-    sha256_of,
-)
+from sentiment.files import CHECKSUMS, broken_files, read_object, sha256_of
 from sentiment.model.architecture import Architecture
 from sentiment.text import tokenizers
 from sentiment.text.vocabulary import FIRST_WORD
-
-if TYPE_CHECKING:  # reading a model folder does not need torch
-    pass
 
 FORMAT_VERSION = 6
 EIGHT_BIT_PRODUCTS = 5
@@ -84,7 +75,8 @@ def read_model(folder: str | Path) -> LoadedModel:
         if preprocessing["version"] != tokenizers.CODE_VERSION:
             raise ArtifactError(
                 f"the model in {folder} was trained with tokenizers of version {preprocessing['version']}, "
-                f"this code has {tokenizers.CODE_VERSION}: use the code in the model folder itself, or train again"
+                f"this code has {tokenizers.CODE_VERSION}: use the code in the model folder itself, or train "
+                "again"
             )
         architecture = _architecture(_object(config, "architecture"))
         recipe = _object(config, "recipe", {})

@@ -222,7 +222,7 @@ class Trainer:
         return torch.stack(gathered, dim=1).cpu().numpy()
 
     def _mix(self, parts: np.ndarray) -> np.ndarray:
-        """Fit the weights of the model's parts on validation; the logits (N,) that the parts make with them."""
+        """Fit the mixture of the model's parts on validation; returns the logits (N,) that it makes."""
         channel = self.validation_channel
         weights = fit_mixture(parts, channel.labels)
         deep, wide = parts[:, 0], parts[:, 1] if parts.shape[1] > 1 else np.zeros(len(parts))
