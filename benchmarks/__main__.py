@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from benchmarks import card, charts, machine, pieces, report, table
 from benchmarks.corpus import Corpus, write_corpus
@@ -108,7 +109,7 @@ def fill_documents() -> None:
             aside.write_text(text, encoding="utf-8")
 
 
-def render(result: dict, target: Path) -> None:
+def render(result: dict[str, Any], target: Path) -> None:
     """Write the table, the pictures and, for docs/, the figures of the model card, from the figures alone."""
     target.mkdir(parents=True, exist_ok=True)
     result = {name: value for name, value in result.items() if name != "pieces"}

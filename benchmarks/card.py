@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from benchmarks import pieces, table
 from benchmarks.errors import BenchError
@@ -16,20 +17,21 @@ ATTEMPTS = Path(__file__).with_name("attempts.json")
 _BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n)(.*?)(<!-- end of figures -->)", re.DOTALL)
 
 
-def figures(folder: Path) -> dict:
+def figures(folder: Path) -> dict[str, Any]:
     """What benchmarks.json holds, and under `pieces` the figures of the pieces that were measured."""
 
-    def read(name: str) -> dict:
-        return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    def read(name: str) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        return content
 
     measured = {name: read(name) for name in pieces.PIECES if (folder / f"{name}.json").is_file()}
     return read("benchmarks") | {"pieces": measured}
 
 
-def filled(document: str, result: dict) -> str:
+def filled(document: str, result: dict[str, Any]) -> str:
     """The document with every block made anew. Raises BenchError for a block of an unknown name."""
 
-    def block(match: re.Match) -> str:
+    def block(match: re.Match[str]) -> str:
         if match[2] not in BLOCKS:
             raise BenchError(f"the model card has a block {match[2]!r}; there are {', '.join(BLOCKS)}")
         return f"{match[1]}\n{BLOCKS[match[2]](result).strip()}\n\n{match[4]}"
@@ -42,16 +44,16 @@ def blocks_of(document: str) -> list[str]:
     return [match[2] for match in _BLOCK.finditer(document)]
 
 
-def _row(result: dict, name: str) -> dict:
+def _row(result: dict[str, Any], name: str) -> dict[str, Any]:
     return next(row for row in result["rows"] if row["name"] == name)
 
 
-def _share(accuracy: dict) -> str:
+def _share(accuracy: dict[str, Any]) -> str:
     low, high = accuracy["interval"]
     return f"{accuracy['accuracy']:.1%} ({low:.1%} to {high:.1%})"
 
 
-def _summary(result: dict) -> str:
+def _summary(result: dict[str, Any]) -> str:
     subject, classical = _row(result, result["subject"]), _row(result, result["best_classical"])
     test, pair = subject["accuracy"]["test"], result["paired"]
     low, high = pair["interval"]
@@ -76,7 +78,7 @@ def _summary(result: dict) -> str:
     return "\n\n".join(lines)
 
 
-def _data(result: dict) -> str:
+def _data(result: dict[str, Any]) -> str:
     counts = result["data"]["counts"]
     return table.markdown(
         ("split", "positive", "negative"),
@@ -84,7 +86,7 @@ def _data(result: dict) -> str:
     )
 
 
-def _leakage(result: dict) -> str:
+def _leakage(result: dict[str, Any]) -> str:
     overlap = result["data"]["overlap"]
     if overlap is None:
         return "Not measured in this run: it needs the official layout (`--aclimdb`), which names the movies."
@@ -103,20 +105,20 @@ def _leakage(result: dict) -> str:
     )
 
 
-def _results(result: dict) -> str:
+def _results(result: dict[str, Any]) -> str:
     return table.markdown(table.COLUMNS, [table.cells(row) for row in result["rows"]])
 
 
-def _measured(result: dict) -> str:
+def _measured(result: dict[str, Any]) -> str:
     return table.caption(result)
 
 
-def _ratios(result: dict) -> str:
+def _ratios(result: dict[str, Any]) -> str:
     head = table.ratio_columns(result["rows"])
     return table.markdown(head, [table.ratio_cells(row) for row in result["rows"]])
 
 
-def _references(result: dict) -> str:
+def _references(result: dict[str, Any]) -> str:
     choices = json.loads(CHOICES.read_text(encoding="utf-8"))
     lines = []
     for row in result["rows"]:
@@ -136,12 +138,12 @@ def _references(result: dict) -> str:
     return "\n".join(lines)
 
 
-def _attempts(result: dict) -> str:
+def _attempts(result: dict[str, Any]) -> str:
     attempts = json.loads(ATTEMPTS.read_text(encoding="utf-8"))
     return table.markdown(("tried", "found"), [tuple(row) for row in attempts["rows"]])
 
 
-def _seeds(result: dict) -> str:
+def _seeds(result: dict[str, Any]) -> str:
     rows = [row for row in result["rows"] if len(row.get("seeds", [])) > 1]
     if not rows:
         return (
@@ -158,7 +160,7 @@ def _seeds(result: dict) -> str:
     return table.markdown(("recipe and split", "mean", "standard deviation", "seeds in order"), lines)
 
 
-def _calibration(result: dict) -> str:
+def _calibration(result: dict[str, Any]) -> str:
     lines = []
     for split, of in result["calibration"].items():
         unsure = of["unsure"]
@@ -192,7 +194,7 @@ def _calibration(result: dict) -> str:
     )
 
 
-def _slices(result: dict) -> str:
+def _slices(result: dict[str, Any]) -> str:
     titles = [_row(result, name)["title"] for name in result["compared"]]
     lines = [
         (
@@ -205,7 +207,7 @@ def _slices(result: dict) -> str:
     return table.markdown(("slice", "texts", *titles), lines)
 
 
-def _sentences(result: dict) -> str:
+def _sentences(result: dict[str, Any]) -> str:
     wrong = [row for row in result["sentences"] if (row["probability"] >= 0.5) != (row["label"] == 1)]
     if not wrong:
         return f"All {len(result['sentences'])} short sentences are judged rightly."
@@ -216,7 +218,7 @@ def _sentences(result: dict) -> str:
     return f"Wrong on {len(wrong)} of {len(result['sentences'])} short sentences:\n\n" + "\n".join(lines)
 
 
-def _mistakes(result: dict) -> str:
+def _mistakes(result: dict[str, Any]) -> str:
     lines = [
         f"- {_meant(row['label']).capitalize()}, {row['words']:,} words, "
         f"the model says {row['probability']:.3f}: “{_escaped(row['quote'])}”"
@@ -225,8 +227,8 @@ def _mistakes(result: dict) -> str:
     return "\n".join(lines) or "None on these test reviews."
 
 
-def _piece(name: str) -> Callable[[dict], str]:
-    def block(result: dict) -> str:
+def _piece(name: str) -> Callable[[dict[str, Any]], str]:
+    def block(result: dict[str, Any]) -> str:
         if name not in result["pieces"]:
             return f"Not measured yet: `python -m benchmarks {name}`."
         return pieces.markdown(name, result["pieces"][name])
@@ -247,7 +249,7 @@ def _escaped(text: str) -> str:
     return re.sub(r"([\\`*_\[\]<>|#~])", r"\\\1", text)
 
 
-BLOCKS: dict[str, Callable[[dict], str]] = {
+BLOCKS: dict[str, Callable[[dict[str, Any]], str]] = {
     "summary": _summary,
     "data": _data,
     "leakage": _leakage,

@@ -1,16 +1,25 @@
 """The pictures, as SVG: drawn from the figures alone, the same bytes for the same figures."""
 
+from __future__ import annotations
+
 import itertools
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks.measure import THRESHOLDS
 from sentiment.files import atomic_write
 
+if TYPE_CHECKING:  # matplotlib takes a second to import
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
 INK, QUIET, LINE, PAPER = "#1d2430", "#5a6270", "#d9d4ca", "#ffffff"
 OURS, PREDECESSOR, CLASSICAL = "#0f6f63", "#a8431c", "#8a8577"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "text.color": INK,
@@ -30,11 +39,11 @@ STYLE = {
 MARKS = {0: "o", 1: "s", 2: "D", 3: "^"}
 
 
-def draw(result: dict, folder: Path) -> list[str]:
+def draw(result: dict[str, Any], folder: Path) -> list[str]:
     """Write all pictures into `folder` and return their names."""
     import matplotlib
 
-    drawn = {
+    drawn: dict[str, Callable[[dict[str, Any]], Figure]] = {
         "bench-accuracy.svg": _accuracy,
         "bench-curves.svg": _curves,
         "bench-latency.svg": _latency,
@@ -50,7 +59,7 @@ def draw(result: dict, folder: Path) -> list[str]:
     return list(drawn)
 
 
-def draw_faithfulness(result: dict, folder: Path) -> list[str]:
+def draw_faithfulness(result: dict[str, Any], folder: Path) -> list[str]:
     """Write the picture of faithfulness.py's curves into `folder` and return its name."""
     import matplotlib
 
@@ -62,34 +71,34 @@ def draw_faithfulness(result: dict, folder: Path) -> list[str]:
     return ["faithfulness.svg"]
 
 
-def _mark_as_quick(figure) -> None:
-    at = {"rotation": 25, "ha": "center", "va": "center"}
+def _mark_as_quick(figure: Figure) -> None:
+    at: dict[str, Any] = {"rotation": 25, "ha": "center", "va": "center"}
     figure.text(0.5, 0.5, "QUICK RUN", size=48, color=LINE, zorder=10, alpha=0.7, **at)
 
 
-def _save(figure, file: Path) -> None:
+def _save(figure: Figure, file: Path) -> None:
     with atomic_write(file) as aside:
         figure.savefig(aside, format="svg", metadata={"Date": None, "Creator": None})
 
 
-def _figure(width: float, height: float):
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.add_subplot()
 
 
-def _colour(row: dict) -> str:
+def _colour(row: dict[str, Any]) -> str:
     if row["kind"] == "reference":
         return CLASSICAL
     return PREDECESSOR if row["name"] == "predecessor" else OURS
 
 
-def _title(row: dict) -> str:
-    return row["title"].replace("`", "")
+def _title(row: dict[str, Any]) -> str:
+    return str(row["title"]).replace("`", "")
 
 
-def _seconds_axis(axes) -> None:
+def _seconds_axis(axes: Axes) -> None:
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     axes.set_xscale("log")
@@ -101,13 +110,13 @@ def _seconds_axis(axes) -> None:
     axes.tick_params(axis="x", which="minor", length=0)
 
 
-def _percent_axis(axis) -> None:
+def _percent_axis(axis: Axis) -> None:
     from matplotlib.ticker import PercentFormatter
 
     axis.set_major_formatter(PercentFormatter(1, decimals=0))
 
 
-def _accuracy(result: dict):
+def _accuracy(result: dict[str, Any]) -> Figure:
     """Test accuracy with its interval over seconds of training."""
     figure, axes = _figure(8, 5)
     points, lines = [], []
@@ -133,7 +142,12 @@ def _accuracy(result: dict):
     return figure
 
 
-def _label(figure, axes, points: list[tuple[float, float, str, str]], lines: list[list]) -> None:
+def _label(
+    figure: Figure,
+    axes: Axes,
+    points: list[tuple[float, float, str, str]],
+    lines: list[list[tuple[float, float]]],
+) -> None:
     """Names beside their points, where they cover no other name, no point and none of the lines."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -180,7 +194,7 @@ def _places() -> list[tuple[tuple[int, int], str]]:
     ]
 
 
-def _curves(result: dict):
+def _curves(result: dict[str, Any]) -> Figure:
     """Validation accuracy by the clock; one-shot models are single points."""
     figure, axes = _figure(8, 5)
     points, lines, lowest = [], [], 1.0
@@ -219,7 +233,7 @@ def _curves(result: dict):
     return figure
 
 
-def _latency(result: dict):
+def _latency(result: dict[str, Any]) -> Figure:
     """Milliseconds for one review, p50 as a bar and p99 as a mark."""
     rows = sorted(result["rows"], key=lambda row: -row["serving"]["median"]["p50_ms"])
     figure, axes = _figure(8, 0.42 * len(rows) + 1.5)
@@ -245,7 +259,7 @@ def _latency(result: dict):
     return figure
 
 
-def _reliability(result: dict):
+def _reliability(result: dict[str, Any]) -> Figure:
     """Share of positive reviews over stated probability, and how many reviews are where."""
     from matplotlib.figure import Figure
 
@@ -289,7 +303,7 @@ def _reliability(result: dict):
     return figure
 
 
-def _faithfulness(result: dict):
+def _faithfulness(result: dict[str, Any]) -> Figure:
     """Probability of the verdict as words are deleted, and as they are put in, by candidate."""
     from matplotlib.figure import Figure
 
@@ -319,7 +333,7 @@ def _faithfulness(result: dict):
     return figure
 
 
-def _slices(result: dict):
+def _slices(result: dict[str, Any]) -> Figure:
     """Accuracy by slice with its interval, the models side by side."""
     groups = result["slices"]
     titles = {row["name"]: _title(row) for row in result["rows"]}

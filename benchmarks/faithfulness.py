@@ -8,7 +8,9 @@ how they weigh what the LSTM reads.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,7 +46,7 @@ TITLES = {
 Weigh = Callable[[np.ndarray], np.ndarray]
 
 
-def measure(bench: Bench) -> dict:
+def measure(bench: Bench) -> dict[str, Any]:
     """Curves, areas and milliseconds of every candidate, on the best recipe that is trained."""
     recipe, folder = next(iter(bench.trained(PREFERRED).items()))
     texts = bench.corpus.reviews.select("validation").texts
@@ -61,7 +63,7 @@ def measure(bench: Bench) -> dict:
     }
 
 
-def ids_of(folder, texts: list[str]) -> list[np.ndarray]:
+def ids_of(folder: Path, texts: list[str]) -> list[np.ndarray]:
     """The marked word ids of those texts that have words."""
     loaded = read_model(folder)
     a = loaded.architecture
@@ -71,11 +73,11 @@ def ids_of(folder, texts: list[str]) -> list[np.ndarray]:
     return [ids for ids in found if len(ids)]
 
 
-def curves(engine: TorchEngine, reviews: list[np.ndarray]) -> dict[str, dict]:
+def curves(engine: TorchEngine, reviews: list[np.ndarray]) -> dict[str, dict[str, Any]]:
     """By candidate: mean probabilities of the verdict at SHARES, areas below, and the time a review took."""
     weighers = candidates(engine)
     seconds = dict.fromkeys(weighers, 0.0)
-    read: dict[str, list] = {name: [] for name in weighers}
+    read: dict[str, list[np.ndarray]] = {name: [] for name in weighers}
     with Progress("faithfulness", len(reviews), "reviews") as shown:
         for ids in reviews:
             verdict = 1 if engine.logits([ids])[0] >= 0 else -1
@@ -143,7 +145,7 @@ def candidates(engine: TorchEngine) -> Mapping[str, Weigh]:
     }
 
 
-def integrated(model: LSTMClassifier, ids: np.ndarray, scales) -> np.ndarray:
+def integrated(model: LSTMClassifier, ids: np.ndarray, scales: Sequence[float] | np.ndarray) -> np.ndarray:
     """Each word's vector times the mean of the LSTM logit's gradients where all vectors are scaled.
 
     One scale of 1 is gradient times input, evenly spaced ones integrated gradients from no words at all
@@ -155,7 +157,8 @@ def integrated(model: LSTMClassifier, ids: np.ndarray, scales) -> np.ndarray:
     for scale in scales:
         scaled = (embedded * float(scale)).requires_grad_()
         total += torch.autograd.grad(model(batch, scaled).sum(), scaled)[0]
-    return (total / len(scales) * embedded).sum(2)[batch.ids > NO_WORD].double().numpy()
+    weights: np.ndarray = (total / len(scales) * embedded).sum(2)[batch.ids > NO_WORD].double().numpy()
+    return weights
 
 
 @torch.inference_mode()
@@ -167,10 +170,12 @@ def occluded(model: LSTMClassifier, ids: np.ndarray) -> np.ndarray:
         model(collate(list(without[start : start + AT_ONCE]), model.architecture))
         for start in range(0, len(ids), AT_ONCE)
     ]
-    return (model(collate([ids], model.architecture)) - torch.cat(logits)).double().numpy()
+    whole = model(collate([ids], model.architecture))
+    falls: np.ndarray = (whole - torch.cat(logits)).double().numpy()
+    return falls
 
 
-def cells(row: dict) -> list[str]:
+def cells(row: dict[str, Any]) -> list[str]:
     """One line of the table, in the order of COLUMNS."""
     return [
         row["title"],

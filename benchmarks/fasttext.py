@@ -6,6 +6,7 @@ gradients in place of the original's plain descent over threads; answers need nu
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,9 @@ def features(tokens: Sequence[str], word_dict: Mapping[str, int], buckets: int) 
     return np.concatenate([ids, bigrams + 1 + len(word_dict)])
 
 
-def fit(train: Labelled, validation: Labelled, settings: Mapping, say: Callable[[str], None]) -> FastText:
+def fit(
+    train: Labelled, validation: Labelled, settings: Mapping[str, Any], say: Callable[[str], None]
+) -> FastText:
     """Train; says `epoch=1/5 validation_accuracy=...` after each epoch."""
     import torch
     from torch import nn
@@ -60,7 +63,10 @@ def fit(train: Labelled, validation: Labelled, settings: Mapping, say: Callable[
     nn.init.uniform_(bag.weight, -1 / settings["dimensions"], 1 / settings["dimensions"])
     dense = nn.Linear(settings["dimensions"], 1)
     rate, epochs, batch_size = settings["learning_rate"], settings["epochs"], settings["batch_size"]
-    optimizers = (torch.optim.SparseAdam(bag.parameters(), rate), torch.optim.Adam(dense.parameters(), rate))
+    optimizers: tuple[torch.optim.Optimizer, ...] = (
+        torch.optim.SparseAdam(bag.parameters(), rate),
+        torch.optim.Adam(dense.parameters(), rate),
+    )
     steps, step = epochs * -(-len(ids) // batch_size), 0
     for epoch in range(1, epochs + 1):
         order = torch.randperm(len(ids), generator=torch.Generator().manual_seed(epoch))

@@ -6,6 +6,7 @@ the machine falls on all of them, and each figure is the median over the turns. 
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,13 +32,13 @@ COLUMNS = (
 )
 
 
-def measure(bench: Bench) -> dict:
+def measure(bench: Bench) -> dict[str, Any]:
     """The figures of every contender, medians over the turns, and their ratios."""
     texts = bench.corpus.reviews.select("test").texts
     review = sorted(texts, key=len)[len(texts) // 2]
     contenders = contenders_of(bench)
     turns = 1 if bench.quick else TURNS
-    found: dict[str, list[dict]] = {name: [] for name, *_ in contenders}
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name, *_ in contenders}
     for turn in range(turns):
         for name, title, kind, folder in contenders:
             seconds = QUICK_SECONDS if bench.quick else SECONDS
@@ -74,7 +75,7 @@ def contenders_of(bench: Bench) -> list[tuple[str, str, str, Path]]:
     ]
 
 
-def medians(turns: list) -> dict:
+def medians(turns: list[dict[str, Any]]) -> dict[str, Any]:
     """Of dictionaries of the same numbers, nested: the median of each."""
     return {
         name: medians([turn[name] for turn in turns])
@@ -84,7 +85,7 @@ def medians(turns: list) -> dict:
     }
 
 
-def with_ratios(rows: list[dict]) -> list[dict]:
+def with_ratios(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows with what an explanation costs, and how many times sooner than the predecessor they answer."""
     base = next(row for row in rows if row["name"] == "predecessor")
     ratios = []
@@ -99,7 +100,7 @@ def with_ratios(rows: list[dict]) -> list[dict]:
     return ratios
 
 
-def cells(row: dict) -> list[str]:
+def cells(row: dict[str, Any]) -> list[str]:
     """One line of the table, in the order of COLUMNS."""
     median, ratios = row["median"], row["ratios"]
     explained = "explained" in median

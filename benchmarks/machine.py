@@ -4,11 +4,12 @@ import os
 import platform
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "xgboost", "xgboost-cpu", "onnxruntime")
 
 
-def describe() -> dict:
+def describe() -> dict[str, Any]:
     """Processor, cores, memory, and the versions of Python and of the packages that compute."""
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
@@ -38,7 +39,7 @@ def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     return " with ".join([named.get("model name") or platform.machine(), *extras[:1]])
 
 
-def in_words(machine: dict) -> str:
+def in_words(machine: dict[str, Any]) -> str:
     """One line for a table's caption."""
     versions = machine["versions"]
     memory = f", {machine['memory_gib']} GiB" if machine["memory_gib"] else ""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -99,11 +100,11 @@ class Bench:
     def _scores_file(self, contestant: Contestant) -> Path:
         return self.folder / "scores" / f"{contestant.name}-{contestant.seed}.npz"
 
-    def train(self, contestant: Contestant) -> dict:
+    def train(self, contestant: Contestant) -> dict[str, Any]:
         """Seconds from raw reviews to a stored model, memory, and the learning curve by the clock."""
         folder = self.model_folder(contestant)
 
-        def measured() -> dict:
+        def measured() -> dict[str, Any]:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             run = self._train_recipe if contestant.kind == "recipe" else self._train_reference
@@ -116,7 +117,7 @@ class Bench:
         self.say(f"{'kept' if kept else 'trained'}: {result['seconds']:.1f} s, {result['size_mb']:.1f} MB")
         return result
 
-    def _train_reference(self, contestant: Contestant, folder: Path) -> dict:
+    def _train_reference(self, contestant: Contestant, folder: Path) -> dict[str, Any]:
         mode = "quick" if self.quick else "full"
         command = worker("fit", contestant.name, self.corpus.folder, folder, mode)
         done = run_process(command, self.say)
@@ -127,7 +128,7 @@ class Bench:
             "curve": curve(done.lines),
         }
 
-    def _train_recipe(self, contestant: Contestant, folder: Path) -> dict:
+    def _train_recipe(self, contestant: Contestant, folder: Path) -> dict[str, Any]:
         cache = self.folder / "prepared" / contestant.name
         shutil.rmtree(cache, ignore_errors=True)
         started = time.monotonic()
@@ -145,11 +146,11 @@ class Bench:
             "curve": points,
         }
 
-    def accuracy(self, contestant: Contestant) -> dict:
+    def accuracy(self, contestant: Contestant) -> dict[str, Any]:
         """Accuracy with its interval on every file of the corpus, and what the model says of itself."""
         file = self._scores_file(contestant)
 
-        def measured() -> dict:
+        def measured() -> dict[str, Any]:
             file.parent.mkdir(parents=True, exist_ok=True)
             done = run_process(
                 worker("score", contestant.kind, self.model_folder(contestant), self.corpus.folder, file),
@@ -172,10 +173,10 @@ class Bench:
         self.say(f"validation {validation:.2%}, test {test['accuracy']:.2%} ({low:.2%} to {high:.2%})")
         return result
 
-    def serving(self, contestant: Contestant) -> dict:
+    def serving(self, contestant: Contestant) -> dict[str, Any]:
         """Cold start, and latency and throughput on one core, preprocessing included."""
 
-        def measured() -> dict:
+        def measured() -> dict[str, Any]:
             folder = self.model_folder(contestant)
             texts = self.corpus.reviews.select("test").texts
             review = sorted(texts, key=len)[len(texts) // 2]
@@ -211,7 +212,7 @@ class Bench:
         is_kept = self.results.has(f"{contestant.name}-{contestant.seed}-train", key)
         return is_kept and self.model_folder(contestant).is_dir()
 
-    def row(self, contestant: Contestant, seeds: int = 1) -> dict:
+    def row(self, contestant: Contestant, seeds: int = 1) -> dict[str, Any]:
         """One row of the table: all three measurements, and accuracies of further seeds of newer recipes."""
         trained, scored = self.train(contestant), self.accuracy(contestant)
         further = []
@@ -248,7 +249,7 @@ class Finished:
     lines: list[tuple[float, str]]
 
 
-def run_process(command: list, say: Say) -> Finished:
+def run_process(command: Sequence[object], say: Say) -> Finished:
     """Run a command, showing its lines as they come. Raises BenchError where it fails."""
     started = time.monotonic()
     process = subprocess.Popen(
@@ -260,6 +261,7 @@ def run_process(command: list, say: Say) -> Finished:
         env={**BRIEF_SPINS, **os.environ},
     )
     lines = []
+    assert process.stdout is not None
     try:
         for line in process.stdout:
             lines.append((time.monotonic() - started, line.rstrip()))
@@ -277,7 +279,7 @@ def run_process(command: list, say: Say) -> Finished:
     return Finished(time.monotonic() - started, usage.ru_maxrss / unit, lines)
 
 
-def first_answer(command: list, review: str) -> tuple[float, dict]:
+def first_answer(command: Sequence[object], review: str) -> tuple[float, dict[str, Any]]:
     """Seconds from starting a process to its first answer, and the figures it then prints, if any."""
     started = time.monotonic()
     process = subprocess.Popen(
@@ -288,6 +290,7 @@ def first_answer(command: list, review: str) -> tuple[float, dict]:
         stdout=subprocess.PIPE,
         env={**os.environ, **ONE_THREAD},
     )
+    assert process.stdin is not None and process.stdout is not None
     with process:
         process.stdin.write(json.dumps(review) + "\n")
         process.stdin.flush()
@@ -309,7 +312,7 @@ def curve(lines: list[tuple[float, str]]) -> list[tuple[float, float]]:
     return points
 
 
-def time_to(threshold: float, trained: dict, validation_accuracy: float) -> float | None:
+def time_to(threshold: float, trained: dict[str, Any], validation_accuracy: float) -> float | None:
     """Seconds until validation accuracy first reached the threshold, by epochs; None if it never did."""
     reached = [seconds for seconds, accuracy in trained["curve"] if accuracy >= threshold]
     return min(reached, default=trained["seconds"] if validation_accuracy >= threshold else None)
@@ -323,12 +326,12 @@ def size_mb(folder: Path) -> float:
     return sum(file.stat().st_size for file in files) / 1e6
 
 
-def worker(*arguments: object) -> list:
+def worker(*arguments: object) -> list[object]:
     """The command of one of the bench's processes: see worker.py."""
     return [sys.executable, "-m", "benchmarks.worker", *arguments]
 
 
-def choose(reference: Reference, corpus: Corpus, say: Say) -> list[dict]:
+def choose(reference: Reference, corpus: Corpus, say: Say) -> list[dict[str, Any]]:
     """Validation accuracy of every candidate of the reference's grid, the best first."""
     train, validation = (read_labelled(corpus.folder, name) for name in ("train", "validation"))
     rows = []

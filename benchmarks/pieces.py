@@ -6,7 +6,7 @@ A piece writes its figures to NAME.json, where the model card finds them (card.p
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks import charts, faithfulness, inference, machine, preprocessing, table, training
 from benchmarks.measure import Bench
@@ -17,9 +17,9 @@ class Piece(NamedTuple):
     """Its title, how it is measured, and its table: head, and the cells of each of the figures' `rows`."""
 
     title: str
-    measure: Callable[[Bench], dict]
+    measure: Callable[[Bench], dict[str, Any]]
     columns: tuple[str, ...]
-    cells: Callable[[dict], list[str]]
+    cells: Callable[[dict[str, Any]], list[str]]
 
 
 PIECES = {
@@ -36,12 +36,12 @@ PIECES = {
 }
 
 
-def measured(name: str, bench: Bench) -> dict:
+def measured(name: str, bench: Bench) -> dict[str, Any]:
     """The figures of a piece, always measured anew: its contenders are compared in one and the same run."""
     return {"quick": bench.quick, "machine": bench.results.machine} | PIECES[name].measure(bench)
 
 
-def write(name: str, result: dict, target: Path) -> list[str]:
+def write(name: str, result: dict[str, Any], target: Path) -> list[str]:
     """Write a piece's figures, and its picture if it has one, and return the names of the files."""
     target.mkdir(parents=True, exist_ok=True)
     with atomic_write(target / f"{name}.json") as aside:
@@ -49,20 +49,20 @@ def write(name: str, result: dict, target: Path) -> list[str]:
     return [f"{name}.json", *(charts.draw_faithfulness(result, target) if name == "faithfulness" else [])]
 
 
-def caption(result: dict) -> str:
+def caption(result: dict[str, Any]) -> str:
     """When and on what the figures were measured, and whether they can be quoted."""
     when = f"Measured {result['measured']} UTC on {machine.in_words(result['machine'])}."
     return f"{table.QUICK_NOTE} {when}" if result["quick"] else when
 
 
-def document(name: str, result: dict) -> str:
+def document(name: str, result: dict[str, Any]) -> str:
     """The table of a piece for a terminal."""
     piece = PIECES[name]
     lines = table.aligned([list(piece.columns), *map(piece.cells, result["rows"])])
     return "\n".join(line.replace("`", "") for line in lines) + f"\n\n{caption(result)}\n"
 
 
-def markdown(name: str, result: dict) -> str:
+def markdown(name: str, result: dict[str, Any]) -> str:
     """The table of a piece for the model card."""
     piece = PIECES[name]
     return f"{table.markdown(piece.columns, list(map(piece.cells, result['rows'])))}\n\n{caption(result)}"

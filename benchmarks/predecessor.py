@@ -8,6 +8,7 @@ trained: how long an answer takes does not depend on them.
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import nn
@@ -32,7 +33,7 @@ def review_to_words(review: str) -> list[str]:
 
 
 @lru_cache(maxsize=1)
-def _stop_words():
+def _stop_words() -> Any:
     """nltk's reader of the list, as nltk.corpus.stopwords is one; it keeps nothing of what it reads."""
     import nltk.data
     from nltk.corpus.reader import WordListCorpusReader
@@ -44,7 +45,7 @@ def _stop_words():
 class PaddedLSTM(nn.Module):
     """Its LSTMClassifier: rows (N, 1 + 500) of a length and padded ids in, probabilities (N,) out."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         recipe = RECIPES["predecessor"]
         self.embedding = nn.Embedding(recipe.vocab_size, recipe.embedding_dim, padding_idx=0)
@@ -73,4 +74,5 @@ class Predecessor:
         for review in reviews:
             ids, length = convert_and_pad(self._word_dict, self._tokenize(review), PADDED)
             rows.append([max(length, 1), *ids])
-        return self._model(torch.tensor(rows)).tolist()
+        probabilities: list[float] = self._model(torch.tensor(rows)).tolist()
+        return probabilities

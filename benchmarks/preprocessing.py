@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ COLUMNS = ("tokenizer", "cores", "reviews", "seconds", "reviews/s", "times the p
 REFERENCE = "predecessor"
 
 
-def measure(bench: Bench) -> dict:
+def measure(bench: Bench) -> dict[str, Any]:
     """A row for each tokenizer and number of cores, the predecessor's first."""
     texts = bench.corpus.reviews.texts
     sample = QUICK_SAMPLE if bench.quick else SAMPLE
@@ -42,7 +43,7 @@ def measure(bench: Bench) -> dict:
     }
 
 
-def reference_row(texts: Sequence[str]) -> dict:
+def reference_row(texts: Sequence[str]) -> dict[str, Any]:
     """The predecessor's function over the texts, on one core. Raises BenchError where ours differs."""
     with _pool(1) as pool, Progress("the predecessor's review_to_words", len(texts), "reviews") as shown:
         seconds = 0.0
@@ -55,7 +56,7 @@ def reference_row(texts: Sequence[str]) -> dict:
     return _row(REFERENCE, 1, len(texts), seconds)
 
 
-def row_of(name: str, texts: Sequence[str], cores: int) -> dict:
+def row_of(name: str, texts: Sequence[str], cores: int) -> dict[str, Any]:
     """One of this project's tokenizers over all texts, on so many cores, processes started beforehand."""
     parts = [list(texts[start : start + AT_ONCE]) for start in range(0, len(texts), AT_ONCE)]
     with _pool(cores) as pool, Progress(f"{name} on {cores}", len(texts), "reviews") as shown:
@@ -67,7 +68,7 @@ def row_of(name: str, texts: Sequence[str], cores: int) -> dict:
     return _row(name, cores, len(texts), seconds)
 
 
-def _row(name: str, cores: int, reviews: int, seconds: float) -> dict:
+def _row(name: str, cores: int, reviews: int, seconds: float) -> dict[str, Any]:
     return {
         "tokenizer": name,
         "cores": cores,
@@ -111,7 +112,7 @@ def _count(name: str, texts: list[str]) -> int:
     return len(texts)
 
 
-def cells(row: dict) -> list[str]:
+def cells(row: dict[str, Any]) -> list[str]:
     """One line of the table, in the order of COLUMNS."""
     name = row["tokenizer"]
     return [

@@ -9,7 +9,7 @@ import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -38,11 +38,11 @@ class Reference:
     name: str
     title: str
     source: str
-    fit: Callable[[Labelled, Labelled, Mapping, Say], Model]
+    fit: Callable[[Labelled, Labelled, Mapping[str, Any], Say], Model]
     settings: Mapping[str, object]
-    grid: Mapping[str, Sequence] = field(default_factory=dict)
+    grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
-    def candidates(self) -> list[dict]:
+    def candidates(self) -> list[dict[str, Any]]:
         """Every combination of the grid, on top of the other settings."""
         combinations = itertools.product(*self.grid.values())
         return [{**self.settings, **dict(zip(self.grid, values, strict=True))} for values in combinations]
@@ -54,14 +54,15 @@ def words_and_marks(review: str) -> list[str]:
 
 
 def sigmoid(scores: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-np.clip(scores, -50, 50)))
+    probabilities: np.ndarray = 1 / (1 + np.exp(-np.clip(scores, -50, 50)))
+    return probabilities
 
 
 @dataclass(frozen=True)
 class Linear:
     """A vectoriser, a scale for each of its columns, and a linear decision on L2-normalised or plain rows."""
 
-    vectorizer: object
+    vectorizer: Any
     scale: np.ndarray | None
     unit_rows: bool
     weights: np.ndarray
@@ -72,7 +73,8 @@ class Linear:
         return sigmoid(rows @ self.weights + self.bias)
 
 
-def _scaled(rows, scale: np.ndarray | None, unit_rows: bool):
+def _scaled(rows: Any, scale: np.ndarray | None, unit_rows: bool) -> Any:
+    """The sparse rows with scaled columns, then scaled to length 1 if `unit_rows`."""
     from scipy.sparse import diags
     from sklearn.preprocessing import normalize
 
@@ -81,14 +83,15 @@ def _scaled(rows, scale: np.ndarray | None, unit_rows: bool):
     return normalize(rows, copy=False) if unit_rows else rows
 
 
-def log_count_ratios(rows, labels: np.ndarray, smoothing: float = 1.0) -> np.ndarray:
+def log_count_ratios(rows: Any, labels: np.ndarray, smoothing: float = 1.0) -> np.ndarray:
     """Of each column: the log of its share of all positive rows' counts over that of the negative ones."""
     positive = smoothing + np.asarray(rows[labels == 1].sum(0), dtype=np.float64).ravel()
     negative = smoothing + np.asarray(rows[labels == 0].sum(0), dtype=np.float64).ravel()
-    return np.log(positive / positive.sum()) - np.log(negative / negative.sum())
+    ratios: np.ndarray = np.log(positive / positive.sum()) - np.log(negative / negative.sum())
+    return ratios
 
 
-def _ngrams(order: int):
+def _ngrams(order: int) -> Any:
     from sklearn.feature_extraction.text import CountVectorizer
 
     return CountVectorizer(
@@ -102,7 +105,7 @@ def _ngrams(order: int):
     )
 
 
-def fit_tfidf(train: Labelled, validation: Labelled, settings: Mapping, say: Say) -> Model:
+def fit_tfidf(train: Labelled, validation: Labelled, settings: Mapping[str, Any], say: Say) -> Model:
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
@@ -115,7 +118,7 @@ def fit_tfidf(train: Labelled, validation: Labelled, settings: Mapping, say: Say
     return Linear(vectorizer, None, False, fitted.coef_[0].astype(np.float32), float(fitted.intercept_[0]))
 
 
-def fit_nb_svm(train: Labelled, validation: Labelled, settings: Mapping, say: Say) -> Model:
+def fit_nb_svm(train: Labelled, validation: Labelled, settings: Mapping[str, Any], say: Say) -> Model:
     from sklearn.svm import LinearSVC
 
     vectorizer = _ngrams(2)
@@ -129,7 +132,7 @@ def fit_nb_svm(train: Labelled, validation: Labelled, settings: Mapping, say: Sa
     return Linear(vectorizer, ratios, False, interpolated.astype(np.float32), float(fitted.intercept_[0]))
 
 
-def fit_nb_lr(train: Labelled, validation: Labelled, settings: Mapping, say: Say) -> Model:
+def fit_nb_lr(train: Labelled, validation: Labelled, settings: Mapping[str, Any], say: Say) -> Model:
     from sklearn.linear_model import LogisticRegression
 
     vectorizer = _ngrams(3)
@@ -145,16 +148,17 @@ def fit_nb_lr(train: Labelled, validation: Labelled, settings: Mapping, say: Say
 class Trees:
     """Counts of the 5,000 most frequent stems, and gradient-boosted trees over them."""
 
-    vectorizer: object
-    booster: object
+    vectorizer: Any
+    booster: Any
     rounds: int
 
     def probabilities(self, reviews: Sequence[str]) -> np.ndarray:
         rows = self.vectorizer.transform(reviews)
-        return self.booster.inplace_predict(rows, iteration_range=(0, self.rounds))
+        probabilities: np.ndarray = self.booster.inplace_predict(rows, iteration_range=(0, self.rounds))
+        return probabilities
 
 
-def fit_trees(train: Labelled, validation: Labelled, settings: Mapping, say: Say) -> Model:
+def fit_trees(train: Labelled, validation: Labelled, settings: Mapping[str, Any], say: Say) -> Model:
     import xgboost
     from sklearn.feature_extraction.text import CountVectorizer
 
@@ -178,7 +182,7 @@ def fit_trees(train: Labelled, validation: Labelled, settings: Mapping, say: Say
     return Trees(vectorizer, booster, booster.best_iteration + 1)
 
 
-def fit_fasttext(train: Labelled, validation: Labelled, settings: Mapping, say: Say) -> Model:
+def fit_fasttext(train: Labelled, validation: Labelled, settings: Mapping[str, Any], say: Say) -> Model:
     from benchmarks.fasttext import fit
 
     return fit(train, validation, settings, say)

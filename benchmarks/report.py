@@ -1,11 +1,13 @@
 """Put the measurements together: the figures of the table, the card and the pictures, as one JSON object."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from benchmarks import slices, table
 from benchmarks.corpus import read_labelled, sentences
+from benchmarks.errors import BenchError
 from benchmarks.measure import Bench
 from project.paths import BUILD
 from sentiment.evaluation.metrics import (
@@ -20,10 +22,14 @@ FORMAT = 1
 COMPARED = ("best", "fast", "predecessor")
 
 
-def assemble(bench: Bench, rows: list[dict], source: str, aclimdb_folder: Path | None) -> dict:
+def assemble(
+    bench: Bench, rows: list[dict[str, Any]], source: str, aclimdb_folder: Path | None
+) -> dict[str, Any]:
     """All figures. `aclimdb_folder` gives ratings and movies; without it those slices are left out."""
     rows = table.with_ratios(rows)
     classical = table.best_classical(rows)
+    if classical is None:
+        raise BenchError("none of the references was measured, and the report compares with the best of them")
     known_rows = {row["name"]: row for row in rows}
     compared = [name for name in COMPARED if name in known_rows] + [classical["name"]]
     subject = compared[0]
@@ -59,7 +65,7 @@ def assemble(bench: Bench, rows: list[dict], source: str, aclimdb_folder: Path |
     }
 
 
-def _calibration(labels: np.ndarray, probabilities: np.ndarray, band: list[float] | None) -> dict:
+def _calibration(labels: np.ndarray, probabilities: np.ndarray, band: list[float] | None) -> dict[str, Any]:
     """How far the probabilities of one split can be believed; `histogram` counts them in tenths."""
     bins = reliability_curve(labels, probabilities)
     return {
@@ -81,7 +87,7 @@ def _origins(folder: Path | None) -> dict[str, slices.Origin]:
 
 def _slices(
     bench: Bench, scores: dict[str, dict[str, np.ndarray]], known: dict[str, slices.Origin]
-) -> list[dict]:
+) -> list[dict[str, Any]]:
     folder = bench.corpus.folder
     files = {name: read_labelled(folder, name) for name in ("test", "snippets", "sentences")}
     kinds = np.array(sentences()[1])
@@ -112,7 +118,7 @@ def _slices(
     ]
 
 
-def _sentences(probabilities: np.ndarray) -> list[dict]:
+def _sentences(probabilities: np.ndarray) -> list[dict[str, Any]]:
     labelled, kinds = sentences()
     return [
         {"sentence": text, "label": int(label), "kind": kind, "probability": float(probability)}

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.errors import BenchError
 from sentiment.files import atomic_write
@@ -32,10 +33,12 @@ class Results:
     """The results below `folder`, measured on `machine` (machine.describe()); `again` measures anew."""
 
     folder: Path
-    machine: dict
+    machine: dict[str, Any]
     again: bool = False
 
-    def piece(self, name: str, key: str, measure: Callable[[], dict]) -> tuple[dict, bool]:
+    def piece(
+        self, name: str, key: str, measure: Callable[[], dict[str, Any]]
+    ) -> tuple[dict[str, Any], bool]:
         """What `measure` returns, kept; or what was kept under the key. And whether it was kept.
 
         Raises BenchError where what was kept comes from another machine.
@@ -55,7 +58,7 @@ class Results:
         """Whether a result was kept under the key. Raises BenchError where it comes from another machine."""
         return self._kept(name, key) is not None
 
-    def _kept(self, name: str, key: str) -> dict | None:
+    def _kept(self, name: str, key: str) -> dict[str, Any] | None:
         try:
             kept = json.loads(self._file(name).read_text(encoding="utf-8"))
         except (OSError, ValueError):

@@ -4,6 +4,7 @@ import html
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -113,7 +114,7 @@ def by_origin(reviews: Reviews, known: dict[str, Origin]) -> list[Slice]:
     ]
 
 
-def overlap(reviews: Reviews, known: dict[str, Origin], seed: int = 0) -> dict | None:
+def overlap(reviews: Reviews, known: dict[str, Origin], seed: int = 0) -> dict[str, Any] | None:
     """Shares of held-out reviews whose movie has a review in training: of this split, and of a random one.
 
     None where no review's movie is known.
@@ -135,7 +136,9 @@ def overlap(reviews: Reviews, known: dict[str, Origin], seed: int = 0) -> dict |
     return {"matched": int((movies != "").sum()), "this": shares(reviews.split), "random": shares(shuffled)}
 
 
-def mistakes(texts: list[str], labels: np.ndarray, probabilities: np.ndarray, each: int = 4) -> list[dict]:
+def mistakes(
+    texts: list[str], labels: np.ndarray, probabilities: np.ndarray, each: int = 4
+) -> list[dict[str, Any]]:
     """The most confident mistakes, `each` of either label, with short quotes."""
     found = []
     for label in (0, 1):

@@ -1,6 +1,7 @@
 """The table: what it says, as plain text and as Markdown, with ratios to two of its rows."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from benchmarks import machine
 
@@ -20,13 +21,13 @@ COLUMNS = (
 RATIOS = ("errors", "training time", "latency")
 
 
-def best_classical(rows: Sequence[dict]) -> dict | None:
+def best_classical(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """The reference with the best validation accuracy: test must choose nothing."""
     references = [row for row in rows if row["kind"] == "reference"]
     return max(references, key=lambda row: row["accuracy"]["validation"]["accuracy"], default=None)
 
 
-def with_ratios(rows: Sequence[dict]) -> list[dict]:
+def with_ratios(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows, each with its ratios to the predecessor and to the best classical model that are there."""
     predecessor = next((row for row in rows if row["name"] == "predecessor"), None)
     bases = {"predecessor": predecessor, "best_classical": best_classical(rows)}
@@ -36,10 +37,10 @@ def with_ratios(rows: Sequence[dict]) -> list[dict]:
     ]
 
 
-def _ratios(row: dict, base: dict) -> dict:
+def _ratios(row: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
     """This row's figures over those of the base: below 1 is fewer errors, shorter times."""
 
-    def figures(of: dict) -> tuple[float, float, float]:
+    def figures(of: dict[str, Any]) -> tuple[float, float, float]:
         errors = 1 - of["accuracy"]["test"]["accuracy"]
         return errors, of["train"]["seconds"], of["serving"]["median"]["p50_ms"]
 
@@ -48,7 +49,7 @@ def _ratios(row: dict, base: dict) -> dict:
     return {name: mine / its if its else None for name, mine, its in pairs} | {"to": base["name"]}
 
 
-def cells(row: dict) -> list[str]:
+def cells(row: dict[str, Any]) -> list[str]:
     """One line of the table, in the order of COLUMNS."""
     test, serving = row["accuracy"]["test"], row["serving"]
     low, high = test["interval"]
@@ -65,7 +66,7 @@ def cells(row: dict) -> list[str]:
     ]
 
 
-def ratio_cells(row: dict) -> list[str]:
+def ratio_cells(row: dict[str, Any]) -> list[str]:
     """One line of the ratios, in the order of ratio_columns; "-" where there is nothing to divide by."""
     line = [row["title"]]
     for base in ("predecessor", "best_classical"):
@@ -77,7 +78,7 @@ def ratio_cells(row: dict) -> list[str]:
     return line
 
 
-def as_text(rows: Sequence[dict]) -> str:
+def as_text(rows: Sequence[dict[str, Any]]) -> str:
     """The table and the ratios for a terminal."""
     lines = aligned([list(COLUMNS), *map(cells, rows)])
     if any(row["ratios"] for row in rows):
@@ -85,14 +86,14 @@ def as_text(rows: Sequence[dict]) -> str:
     return "\n".join(line.replace("`", "") for line in lines) + "\n"
 
 
-def ratio_columns(rows: Sequence[dict]) -> list[str]:
+def ratio_columns(rows: Sequence[dict[str, Any]]) -> list[str]:
     """The head of the ratios, which names the best classical model."""
     classical = best_classical(rows)
     bases = ("predecessor", classical["name"] if classical else "classical")
     return ["model", *(f"{name} / {base}" for base in bases for name in RATIOS)]
 
 
-def _ratio_lines(rows: Sequence[dict]) -> list[str]:
+def _ratio_lines(rows: Sequence[dict[str, Any]]) -> list[str]:
     return [
         "Divided by the figure of the predecessor, and by that of the best classical model on validation:",
         *aligned([ratio_columns(rows), *map(ratio_cells, rows)]),
@@ -122,7 +123,7 @@ def markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in [list(head), rule, *map(list, lines)])
 
 
-def caption(result: dict) -> str:
+def caption(result: dict[str, Any]) -> str:
     """When, where and on what the figures were measured."""
     counts = {split: sum(of.values()) for split, of in result["data"]["counts"].items()}
     measured = result["measured"]
@@ -135,7 +136,7 @@ def caption(result: dict) -> str:
     )
 
 
-def document(result: dict) -> str:
+def document(result: dict[str, Any]) -> str:
     """The whole text that `make bench` prints."""
     head = f"{QUICK_NOTE}\n\n" if result["quick"] else ""
     return (

@@ -11,12 +11,14 @@ import os
 import subprocess
 import sys
 import time
+from typing import Any
 
 import numpy as np
 import torch
 
 from benchmarks.errors import BenchError
-from benchmarks.measure import BRIEF_SPINS, PROJECT, Bench
+from benchmarks.measure import BRIEF_SPINS, Bench
+from project.paths import PROJECT
 from sentiment.data.channels import Channel
 from sentiment.model.lstm import LSTMClassifier, collate
 from sentiment.training.distributed import ProcessGroup
@@ -38,7 +40,7 @@ SHOWN = 4
 COLUMNS = ("a step of", "numbers", "ms", "GFLOP/s", "the machine's", "share", "most of its time goes to")
 
 
-def measure(bench: Bench) -> dict:
+def measure(bench: Bench) -> dict[str, Any]:
     """A row for each case and number format, each measured in a process of its own.
 
     A format that the processor cannot train in gets a row with the `failure` in place of figures.
@@ -57,7 +59,7 @@ def measure(bench: Bench) -> dict:
     return {"measured": time.strftime("%Y-%m-%d %H:%M", time.gmtime()), "rows": rows}
 
 
-def cells(row: dict) -> list[str]:
+def cells(row: dict[str, Any]) -> list[str]:
     """One line of the table, in the order of COLUMNS."""
     if "failure" in row:
         return [title(row), row["precision"], *["-"] * 4, "not possible on this processor"]
@@ -72,12 +74,12 @@ def cells(row: dict) -> list[str]:
     ]
 
 
-def title(row: dict) -> str:
+def title(row: dict[str, Any]) -> str:
     wider = f" with {row['hidden_dim']} units" if "hidden_dim" in row else ""
     return f"`{row['recipe']}`{wider}"
 
 
-def profile(case: dict) -> dict:
+def profile(case: dict[str, Any]) -> dict[str, Any]:
     """The figures of a case: {"recipe", "precision", "steps"}, and fields to change in the recipe."""
     changes = {name: case[name] for name in case.keys() - {"recipe", "precision", "steps"}}
     steps, precision = case["steps"], case["precision"]
@@ -104,7 +106,7 @@ def profile(case: dict) -> dict:
     }
 
 
-def _in_a_process(case: dict) -> dict:
+def _in_a_process(case: dict[str, Any]) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.training", json.dumps(case)],
         cwd=PROJECT,
@@ -115,7 +117,8 @@ def _in_a_process(case: dict) -> dict:
     )
     if done.returncode:
         raise BenchError(f"a training step could not be measured:\n{done.stderr}")
-    return json.loads(done.stdout)
+    row: dict[str, Any] = json.loads(done.stdout)
+    return row
 
 
 def _stepper(chosen: Recipe, steps: int, bfloat16: bool) -> tuple[Stepper, list[np.ndarray]]:

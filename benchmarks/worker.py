@@ -16,8 +16,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 ROUNDS = 5
 NEAREST = 101
@@ -29,10 +30,12 @@ MIN_SAMPLES = 5
 PREDECESSOR_VOCABULARY = 2000
 RECIPES = {"recipe": None, "onnxruntime": "onnxruntime", "torch": "torch"}
 QUICK_SETTINGS = {"epochs": 1, "num_round": 60}
+Probabilities = Callable[[list[str]], Sequence[float]]
+"""From reviews to the probabilities of positive, as a list or an array (N,)."""
 
 
 def main(arguments: list[str]) -> None:
-    commands = {"fit": fit, "score": score, "serve": serve, "first": first}
+    commands: dict[str, Callable[..., None]] = {"fit": fit, "score": score, "serve": serve, "first": first}
     commands[arguments[0]](*arguments[1:])
 
 
@@ -51,7 +54,7 @@ def fit(name: str, corpus: str, folder: str, quick: str) -> None:
     joblib.dump(model, Path(folder) / "model.joblib", compress=3)
 
 
-def load(kind: str, folder: str) -> tuple[Callable, object]:
+def load(kind: str, folder: str) -> tuple[Probabilities, Any]:
     """A function from reviews to probabilities, and the model behind it."""
     if kind in RECIPES:
         from sentiment.serving.predictor import Predictor
@@ -83,12 +86,12 @@ def score(kind: str, folder: str, corpus: str, file: str) -> None:
     scored = {}
     for name in names:
         scored[name] = np.asarray(probabilities(read_labelled(Path(corpus), name).texts), dtype=np.float64)
-    np.savez(file, **scored)
+    np.savez(file, allow_pickle=False, **scored)
     described = model.describe() if kind == "recipe" else {}
     print(json.dumps({"model": described}), flush=True)
 
 
-def answer_first(kind: str, folder: str) -> tuple[Callable, object]:
+def answer_first(kind: str, folder: str) -> tuple[Probabilities, Any]:
     """Load the model and answer the review on standard input; "ready" stops the parent's clock."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
@@ -112,7 +115,7 @@ def serve(kind: str, folder: str, corpus: str, seconds: str = str(SECONDS)) -> N
 
     texts = read_labelled(Path(corpus), "test").texts
     lengths = np.array([len(text.split()) for text in texts])
-    figures = {}
+    figures: dict[str, Any] = {}
     for name, words in (("median", float(np.median(lengths))), ("long", LONG_WORDS)):
         nearest = np.argsort(np.abs(lengths - words), kind="stable")[:NEAREST]
         reviews = [texts[row] for row in nearest]

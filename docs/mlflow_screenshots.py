@@ -16,8 +16,9 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
 from screenshots import DOCS, chromium
 
 PROJECT = DOCS.parent
@@ -35,8 +36,8 @@ TRAININGS = (
 PARAMETERS = ("max_epochs", "batch_size", "learning_rate", "embedding_dim", "hidden_dim", "vocab_size")
 METRICS = ("accuracy", "best_validation_accuracy")
 COLUMN_WIDTH, WIDE_COLUMN = 112, 190
-RUNS = {"width": 1640, "height": 420}
-MODEL = {"width": 1400, "height": 880}
+RUNS: ViewportSize = {"width": 1640, "height": 420}
+MODEL: ViewportSize = {"width": 1400, "height": 880}
 PATIENCE_MS = 60_000
 SETTLED_MS = 2_000
 START_SECONDS = 120
@@ -107,9 +108,10 @@ def take(uri: str, chromium_path: str) -> None:
         browser.close()
 
 
-def ask(uri: str, what: str) -> dict:
+def ask(uri: str, what: str) -> dict[str, Any]:
     with urllib.request.urlopen(f"{uri}/api/2.0/mlflow/{what}", timeout=30) as answer:
-        return json.load(answer)
+        content: dict[str, Any] = json.load(answer)
+    return content
 
 
 def settled(experiment: str) -> str:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
-from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Page, ViewportSize, expect, sync_playwright
 
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent / "tests" / "browser"))
 import chromium  # noqa: E402
 
-DESKTOP = {"width": 1180, "height": 760}
-PHONE = {"width": 390, "height": 780}
+DESKTOP: ViewportSize = {"width": 1180, "height": 760}
+PHONE: ViewportSize = {"width": 390, "height": 780}
 # A sleeping endpoint wakes within about a minute.
 PATIENCE_MS = 120_000
 
@@ -48,7 +50,15 @@ def show_a_weight(page: Page) -> None:
     page.locator("#marked .level-3").last.hover()
 
 
-def picture(browser: Browser, url: str, name: str, *steps, viewport=DESKTOP, scheme="light") -> None:
+def picture(
+    browser: Browser,
+    url: str,
+    name: str,
+    *steps: Callable[[Page], None],
+    viewport: ViewportSize = DESKTOP,
+    scheme: Literal["light", "dark"] = "light",
+) -> None:
+    """Write docs/page-NAME.png: the page after the steps."""
     context = browser.new_context(viewport=viewport, color_scheme=scheme, device_scale_factor=1.5)
     page = context.new_page()
     page.goto(url)

@@ -138,9 +138,9 @@ def _merged(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """Text that was written piece by piece, in one piece."""
     merged: list[NotebookNode] = []
     for output in outputs:
-        before = merged[-1] if merged else {}
-        if output.output_type == "stream" and before.get("name") == output.name:
-            before.text += output.text
+        previous = merged[-1] if merged else None
+        if output.output_type == "stream" and previous is not None and previous.get("name") == output.name:
+            previous.text += output.text
         else:
             merged.append(output)
     return merged

@@ -23,7 +23,7 @@ def client(service: str) -> Any:
 
 def region() -> str:
     """The region of this run, from the usual AWS settings."""
-    name = boto3.session.Session().region_name
+    name: str | None = boto3.session.Session().region_name
     if not name:
         raise PipelineError(
             "no AWS region is set: export AWS_DEFAULT_REGION, e.g. us-east-1 "
@@ -46,7 +46,7 @@ def require_account() -> None:
 
 
 def error_code(error: ClientError) -> str:
-    return error.response["Error"]["Code"]
+    return str(error.response["Error"]["Code"])
 
 
 def split_uri(uri: str) -> tuple[str, str]:

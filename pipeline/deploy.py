@@ -80,4 +80,6 @@ def publish(settings: Settings) -> None:
 def _answering(settings: Settings) -> dict[str, Any]:
     """How the deployed model describes itself."""
     model = aws.client("sagemaker").describe_model(ModelName=stack.output(settings, "ModelName"))
-    return aws.read_json(inputs.description_uri(model["PrimaryContainer"]["ModelDataUrl"]))
+    uri = inputs.description_uri(model["PrimaryContainer"]["ModelDataUrl"])
+    description: dict[str, Any] = aws.read_json(uri)
+    return description

@@ -26,14 +26,13 @@ def model_key(settings: Settings) -> str:
     if settings.model is None:
         return inputs.model_key(settings, settings.prepared().key)
     with tempfile.TemporaryDirectory() as scratch:
-        return _take(settings, Path(scratch) / "model")
+        return _take(settings, settings.model, Path(scratch) / "model")
 
 
-def _take(settings: Settings, scratch: Path) -> str:
+def _take(settings: Settings, given: str, scratch: Path) -> str:
     """Check the given model and keep it under its version, which is its key."""
     from sentiment.serving.artifact import read_model  # brings numpy: only when there is a model to check
 
-    given = settings.model
     folder = archive = Path(given)
     if given.startswith(MLFLOW_MODELS):
         tracking.fetch(given, scratch)

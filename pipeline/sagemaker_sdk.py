@@ -16,10 +16,11 @@ logging.basicConfig(level=logging.WARNING, format="   %(message)s")
 for _name in ("sagemaker", "sagemaker.config"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
-from sagemaker import Session, image_uris  # noqa: E402
+from sagemaker import image_uris  # noqa: E402
 from sagemaker.inputs import TrainingInput  # noqa: E402
 from sagemaker.model import Model  # noqa: E402
-from sagemaker.pytorch import PyTorch  # noqa: E402
+from sagemaker.pytorch.estimator import PyTorch  # noqa: E402
+from sagemaker.session import Session  # noqa: E402
 
 from pipeline.settings import FRAMEWORK_VERSION, PY_VERSION  # noqa: E402
 from project.paths import PROJECT  # noqa: E402
@@ -40,7 +41,7 @@ def _session(bucket: str) -> Session:
 
 def inference_image(region: str, instance_type: str = "ml.m5.large") -> str:
     """The URI of AWS's PyTorch inference container in a region."""
-    return image_uris.retrieve(
+    image: str = image_uris.retrieve(
         "pytorch",
         region,
         version=FRAMEWORK_VERSION,
@@ -48,6 +49,7 @@ def inference_image(region: str, instance_type: str = "ml.m5.large") -> str:
         instance_type=instance_type,
         image_scope="inference",
     )
+    return image
 
 
 def start_training(
@@ -71,7 +73,7 @@ def start_training(
         role=role,
         instance_type=instance_type,
         instance_count=1,
-        hyperparameters=hyperparameters,
+        hyperparameters=dict(hyperparameters),
         environment={"GIT_COMMIT": git_commit() or ""},
         metric_definitions=metric_definitions,
         output_path=output,
@@ -83,7 +85,7 @@ def start_training(
         sagemaker_session=_session(bucket),
     )
     inputs = {name: TrainingInput(uri) for name, uri in channels.items()}
-    estimator.fit(inputs, job_name=job, wait=False, logs=False)
+    estimator.fit(inputs, job_name=job, wait=False)
 
 
 def start_transform(
@@ -105,7 +107,7 @@ def start_transform(
         image_uri=image,
         model_data=model_data,
         role=role,
-        env=INFERENCE_ENVIRONMENT,
+        env=dict(INFERENCE_ENVIRONMENT),
         name=job,
         sagemaker_session=_session(bucket),
     )
@@ -121,4 +123,5 @@ def start_transform(
     transformer.transform(
         reviews, content_type="application/jsonlines", split_type="Line", job_name=job, wait=False, logs=False
     )
+    assert model.name is not None
     return model.name

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -125,10 +126,12 @@ class _Events:
             if not status.endswith("_IN_PROGRESS"):
                 say(f"{status.lower().replace('_', ' '):<16} {resource}")
 
-    def _latest(self) -> list[dict]:
+    def _latest(self) -> list[dict[str, Any]]:
         try:
-            return aws.client("cloudformation").describe_stack_events(StackName=self.stack)["StackEvents"]
+            answer = aws.client("cloudformation").describe_stack_events(StackName=self.stack)
         except ClientError as error:
             if "does not exist" in str(error):  # not yet, or no more
                 return []
             raise
+        events: list[dict[str, Any]] = answer["StackEvents"]
+        return events

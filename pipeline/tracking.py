@@ -22,7 +22,7 @@ def is_wanted() -> bool:
 
 def log(model: Path, evaluation: Path | None = None) -> None:
     """Log a model's run and register it. Raises PipelineError."""
-    _run("log", model, *(["--test", evaluation] if evaluation else []))
+    _run("log", model, *(("--test", evaluation) if evaluation else ()))
 
 
 def log_if_wanted(command: str, *arguments: Path) -> None:

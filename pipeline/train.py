@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 from pipeline import aws, inputs, jobs, stack, tracking
 from pipeline.settings import PipelineError, Settings
@@ -42,7 +43,7 @@ def run(settings: Settings) -> None:
     tracking.log_if_wanted("log", file)
 
 
-def _run_job(settings: Settings, bucket: str, data: str, key: str, channels: list[str]) -> dict:
+def _run_job(settings: Settings, bucket: str, data: str, key: str, channels: list[str]) -> dict[str, Any]:
     from pipeline import sagemaker_sdk  # takes seconds to import: only when there is something to train
 
     if not aws.exists(f"{data}/manifest.json"):

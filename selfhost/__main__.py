@@ -121,7 +121,7 @@ def wait_for_champion(
     while (status := training.poll()) is None:
         if mlflow is not None and restarts < MLFLOW_RESTARTS and (ended := mlflow.poll()) is not None:
             restarts += 1
-            say(f"the MLflow server ended with status {ended} ({shown(mlflow.log)}); starting it again")
+            say(f"the MLflow server ended with status {ended} ({log_of(mlflow)}); starting it again")
             mlflow = start_mlflow(options, programs)
         time.sleep(POLL_SECONDS)
     if status:
@@ -142,9 +142,14 @@ def watch(web: Program, mlflow: Program | None) -> NoReturn:
         if (status := web.poll()) is not None:
             raise StartError(f"the web server ended with status {status}:\n{web.last_lines()}")
         if mlflow is not None and (status := mlflow.poll()) is not None:
-            say(f"the MLflow server ended with status {status} ({shown(mlflow.log)}); the page serves on")
+            say(f"the MLflow server ended with status {status} ({log_of(mlflow)}); the page serves on")
             mlflow = None
         time.sleep(POLL_SECONDS)
+
+
+def log_of(program: Program) -> str:
+    """Where a program's output is, as the person would type it."""
+    return "its output stands above" if program.log is None else shown(program.log)
 
 
 def require_free(port: int, variable: str) -> None:

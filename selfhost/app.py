@@ -124,16 +124,17 @@ def _response(response: Response) -> flask.Response:
 def _file(file: website.File) -> flask.Response:
     if flask.request.method not in ("GET", "HEAD"):
         raise MethodNotAllowed("This address takes GET and HEAD.", ["GET", "HEAD"])
-    compressed = file.compressed is not None and "gzip" in flask.request.accept_encodings
-    response = flask.Response(file.compressed if compressed else file.body, content_type=file.kind)
+    compressed = file.compressed if flask.request.accept_encodings.quality("gzip") > 0 else None
+    response = flask.Response(file.body if compressed is None else compressed, content_type=file.kind)
     response.headers["cache-control"] = website.CACHE_CONTROL
     if file.compressed is not None:
         response.headers["vary"] = "accept-encoding"
-    if compressed:
+    if compressed is not None:
         response.headers["content-encoding"] = "gzip"
     # The same content, however it is packed: a weak tag.
     response.set_etag(file.tag, weak=True)
-    return response.make_conditional(flask.request)
+    response.make_conditional(flask.request)
+    return response
 
 
 def _as_ours(error: Exception) -> Exception:

@@ -23,8 +23,7 @@ from pathlib import Path
 from typing import IO
 
 from sentiment.errors import ArtifactError
-from sentiment.files import atomic_write, write_json
-from sentiment.serving.artifact import CHECKSUMS
+from sentiment.files import CHECKSUMS, atomic_write, write_json
 from sentiment.serving.predictor import Predictor
 from tracking.champion import Champion
 

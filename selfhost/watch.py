@@ -135,7 +135,7 @@ class Watch:
             self._failures = 0
         longest = max(self._poll_seconds, PATIENCE_SECONDS)
         # Of a power alone: after a day of failures it would be too large for a float.
-        pause = min(self._poll_seconds * 2 ** min(self._failures, MAX_DOUBLINGS), longest)
+        pause = min(self._poll_seconds * 2.0 ** min(self._failures, MAX_DOUBLINGS), longest)
         return pause * random.uniform(1 - JITTER, 1 + JITTER)
 
     def _update(self, source: Source) -> None:

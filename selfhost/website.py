@@ -67,7 +67,7 @@ class Card:
 
     def __init__(self, describe: Callable[[], dict[str, Any]]):
         self._describe = describe
-        self._made: tuple[str | None, File | None] | None = None
+        self._rendered: tuple[str | None, File | None] | None = None
 
     def file(self) -> File | None:
         """The card as it stands now; None where it cannot be made, which is logged."""
@@ -75,10 +75,10 @@ class Card:
             answering = self._describe()
         except HttpError:
             answering = None
-        version = answering and answering["model"]
-        if self._made is None or self._made[0] != version:
-            self._made = version, self._render(answering)
-        return self._made[1]
+        version = None if answering is None else str(answering["model"])
+        if self._rendered is None or self._rendered[0] != version:
+            self._rendered = version, self._render(answering)
+        return self._rendered[1]
 
     def _render(self, answering: dict[str, Any] | None) -> File | None:
         try:

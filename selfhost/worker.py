@@ -14,11 +14,12 @@ import socket
 import time
 import uuid
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from gunicorn.workers.base import Worker
 from sentiment_api.api import error_response
 from sentiment_api.body import MAX_BODY_BYTES
-from sentiment_api.errors import BadRequest, TooLong
+from sentiment_api.errors import BadRequest, HttpError, TooLong
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
@@ -28,6 +29,9 @@ from waitress.task import ErrorTask, ThreadedTaskDispatcher
 from waitress.utilities import RequestEntityTooLarge
 
 from selfhost.logs import fields, logger
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
 
 # The longest until a signal of gunicorn's is heeded, and an end of gunicorn noticed.
 LOOK_SECONDS = 0.5
@@ -77,7 +81,7 @@ class Refusal(ErrorTask):
     def execute(self) -> None:
         fault = self.request.error
         if isinstance(fault, RequestEntityTooLarge):
-            error = TooLong(f"The request is too long; at most {MAX_BODY_BYTES:,} bytes are read.")
+            error: HttpError = TooLong(f"The request is too long; at most {MAX_BODY_BYTES:,} bytes are read.")
         else:
             error = BadRequest("The request cannot be read.")
         request_id = uuid.uuid4().hex
@@ -108,7 +112,7 @@ class Connection(HTTPChannel):
             return False
         if self.request is None:
             self.request_began = time.time()
-        return super().received(data)
+        return bool(super().received(data))
 
     def readable(self) -> bool:
         return bool(self.drained_until) or super().readable()
@@ -155,7 +159,14 @@ class UnixListener(_Listener, UnixWSGIServer):
 class Server:
     """The loop of a process: `step` runs it for a moment, `stop_listening` begins its end."""
 
-    def __init__(self, application, sockets: list[socket.socket], threads: int, backlog: int, limits: Limits):
+    def __init__(
+        self,
+        application: WSGIApplication,
+        sockets: list[socket.socket],
+        threads: int,
+        backlog: int,
+        limits: Limits,
+    ):
         settings = Adjustments(
             sockets=sockets,
             backlog=backlog,
@@ -172,7 +183,7 @@ class Server:
         threads_of_all = ThreadedTaskDispatcher()
         threads_of_all.set_thread_count(threads)
         self._limits = limits
-        self._map: dict = {}
+        self._map: dict[int, Any] = {}  # waitress's, by descriptor
         self._listeners = []
         for each in sockets:
             kind = UnixListener if each.family == socket.AF_UNIX else TcpListener
@@ -217,7 +228,7 @@ class BufferingWorker(Worker):
     """What gunicorn.conf.py names as the class of workers."""
 
     @classmethod
-    def check_config(cls, cfg, log: logging.Logger) -> None:
+    def check_config(cls, cfg: Any, log: logging.Logger) -> None:
         """Refuse what gunicorn offers and this worker does not do."""
         for name, meant in UNSUPPORTED.items():
             if getattr(cfg, name):

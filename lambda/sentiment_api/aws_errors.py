@@ -11,7 +11,7 @@ RETRY_UNAVAILABLE_SECONDS = 10
 
 
 def code_of(error: ClientError) -> str:
-    return error.response["Error"]["Code"]
+    return str(error.response["Error"]["Code"])
 
 
 def refused(error: ClientError) -> HttpError:

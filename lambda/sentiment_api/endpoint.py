@@ -101,7 +101,7 @@ class Endpoint:
                 # A surrogate pair would be 12 bytes of the endpoint's limit, as UTF-8 it is 4.
                 Body=json.dumps(content, ensure_ascii=False).encode(),
             )
-            body = answer["Body"].read()
+            body: bytes = answer["Body"].read()
         except exceptions.ClientError as error:
             raise self._refused(error) from error
         except exceptions.ReadTimeoutError as error:

@@ -51,7 +51,7 @@ def keep_feedback(vote: dict[str, Any]) -> str:
         raise refused(error) from error
     except exceptions.BotoCoreError as error:
         raise _unreachable(error) from error
-    return vote["id"]
+    return str(vote["id"])
 
 
 def _description() -> dict[str, Any]:
@@ -70,7 +70,8 @@ def _description() -> dict[str, Any]:
         raise refused(error) from error
     except exceptions.BotoCoreError as error:
         raise _unreachable(error) from error
-    return json.loads(body)
+    description: dict[str, Any] = json.loads(body)
+    return description
 
 
 def _unreachable(error: Exception) -> HttpError:

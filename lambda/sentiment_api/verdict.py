@@ -26,7 +26,7 @@ def verdicts_on(reviews: list[str], body: bytes) -> list[dict[str, Any]]:
     """The verdicts on several reviews in their order. Raises ModelFailed if one of them is none."""
     answer = _object(body)
     _require(isinstance(answer.get("model"), str), "model")
-    rows = answer.get("predictions")
+    rows: Any = answer.get("predictions")
     _require(isinstance(rows, list) and len(rows) == len(reviews), "predictions")
     for row in rows:
         _require(isinstance(row, dict), "predictions")
@@ -36,7 +36,7 @@ def verdicts_on(reviews: list[str], body: bytes) -> list[dict[str, Any]]:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        answer = json.loads(body)
+        answer: dict[str, Any] = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise ModelFailed("The model's answer is no verdict.", detail=f"not JSON: {error}") from error
     _require(isinstance(answer, dict), "not an object")
@@ -44,17 +44,19 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _require_short(answer: dict[str, Any]) -> None:
-    probability = answer.get("probability")
+    probability: Any = answer.get("probability")
     _require(answer.get("sentiment") in SENTIMENTS, "sentiment")
     _require(_is_number(probability) and 0 <= probability <= 1, "probability")
     _require(isinstance(answer.get("unsure"), bool), "unsure")
 
 
 def _require_explanation(answer: dict[str, Any], characters: int) -> None:
-    words, spans, cut = answer.get("words"), answer.get("spans"), answer.get("cut", ())
+    words: Any = answer.get("words")
+    spans: Any = answer.get("spans")
+    cut: Any = answer.get("cut", ())
     _require(isinstance(words, list) and all(map(_is_word, words)), "words")
     _require(isinstance(spans, list) and len(spans) == len(words), "spans")
-    _require(all(_is_pair(span) and _is_span(*span, characters) for span in spans), "spans")
+    _require(all(_is_pair(span) and _is_span(span[0], span[1], characters) for span in spans), "spans")
     if cut is not None:
         _require(isinstance(cut, dict) and set(cut) == {"start", "end", "words"}, "cut")
         _require(_is_span(cut["start"], cut["end"], characters) and _is_count(cut["words"]), "cut")
