@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 from tqdm import tqdm
 
 from pipeline.settings import PipelineError
@@ -49,6 +49,14 @@ def error_code(error: ClientError) -> str:
     return str(error.response["Error"]["Code"])
 
 
+def is_transient(error: BotoCoreError | ClientError) -> bool:
+    """Whether the same call may succeed later: no connection, too many calls, or a fault of the service."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or status == 429 or "throttl" in error_code(error).lower()
+    return isinstance(error, ConnectionError | HTTPClientError)
+
+
 def split_uri(uri: str) -> tuple[str, str]:
     """`s3://bucket/some/key` -> ("bucket", "some/key")."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
@@ -64,6 +72,16 @@ def exists(uri: str) -> bool:
             return False
         raise
     return True
+
+
+def folders(uri: str) -> list[str]:
+    """The names of the folders directly below an S3 URI."""
+    bucket, prefix = split_uri(f"{uri}/")
+    pages = (
+        client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+    )
+    prefixes = [each["Prefix"] for page in pages for each in page.get("CommonPrefixes", [])]
+    return [name.removeprefix(prefix).rstrip("/") for name in prefixes]
 
 
 def upload(file: Path, uri: str) -> None:

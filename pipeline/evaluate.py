@@ -27,7 +27,7 @@ def run(settings: Settings) -> None:
         return
     prepared = settings.prepared()
     labels = json.loads((prepared.test / "labels.json").read_text())
-    answers = _transform(settings, uri, prepared.key)
+    answers = _transform(settings, uri, key, prepared.key)
     if len(answers) != len(labels):
         raise PipelineError(f"batch transform answered {len(answers)} of {len(labels)} test reviews")
     probabilities = [answer["probability"] for answer in answers]
@@ -80,17 +80,31 @@ def show(result: dict[str, Any]) -> None:
     )
 
 
-def _transform(settings: Settings, model_uri: str, data_key: str) -> list[dict[str, Any]]:
+def _transform(settings: Settings, model_uri: str, key: str, data_key: str) -> list[dict[str, Any]]:
     """The endpoint's own artefact over the raw test reviews; one answer a review, in their order."""
-    from pipeline import sagemaker_sdk  # takes seconds to import: only when there is something to evaluate
-
     bucket = stack.output(settings, "DataBucketName")
     reviews = f"{inputs.data_uri(bucket, data_key)}/test/reviews.jsonl"
     if not aws.exists(reviews):
         raise PipelineError(f"there are no test reviews at {reviews}: run `make upload` first")
+    outputs = inputs.evaluation_uri(bucket, key, data_key)
+    job = jobs.running_transform(f"{settings.stack}-test-", outputs)
+    if job is None:
+        job = _start_transform(settings, bucket, model_uri, reviews, outputs)
+        say(f"transform job {job}, reading {reviews}")
+    else:
+        say(f"transform job {job} of an earlier run is running")
+    _wait(job)
+    _, file = aws.split_uri(f"{outputs}/{job}/reviews.jsonl.out")
+    body = aws.client("s3").get_object(Bucket=bucket, Key=file)["Body"].read()
+    return [json.loads(line) for line in body.splitlines()]
+
+
+def _start_transform(settings: Settings, bucket: str, model_uri: str, reviews: str, outputs: str) -> str:
+    """Start a batch transform job; its name, which is that of its model as well."""
+    from pipeline import sagemaker_sdk  # takes seconds to import: only when there is something to evaluate
+
     job = f"{settings.stack}-test-{time.strftime('%Y%m%d-%H%M%S')}"
-    output = f"s3://{bucket}/evaluation/{job}"
-    model = sagemaker_sdk.start_transform(
+    sagemaker_sdk.start_transform(
         job,
         bucket=bucket,
         role=stack.output(settings, "TrainingRoleArn"),
@@ -98,13 +112,18 @@ def _transform(settings: Settings, model_uri: str, data_key: str) -> list[dict[s
         image=sagemaker_sdk.inference_image(aws.region(), settings.transform_instance_type),
         model_data=model_uri,
         reviews=reviews,
-        output=output,
+        output=f"{outputs}/{job}",
     )
-    say(f"transform job {job}, reading {reviews}")
+    return job
+
+
+def _wait(job: str) -> None:
+    """Follow the job to its end, and delete its model then."""
     try:
         jobs.wait_for_transform(job)
-    finally:
-        aws.client("sagemaker").delete_model(ModelName=model)
-    bucket, key = aws.split_uri(f"{output}/reviews.jsonl.out")
-    body = aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-    return [json.loads(line) for line in body.splitlines()]
+    except jobs.ConnectionLost:  # the job goes on, with its model
+        raise
+    except BaseException:
+        aws.client("sagemaker").delete_model(ModelName=job)
+        raise
+    aws.client("sagemaker").delete_model(ModelName=job)

@@ -41,6 +41,16 @@ def data_uri(bucket: str, data_key: str) -> str:
     return f"s3://{bucket}/data/{data_key}"
 
 
+def training_uri(bucket: str, key: str) -> str:
+    """Where training jobs write what belongs to the model of a key: program, checkpoints and artefact."""
+    return f"s3://{bucket}/training/{key}"
+
+
+def evaluation_uri(bucket: str, key: str, data_key: str) -> str:
+    """Where batch transform jobs write the answers of a model to the test reviews of a data key."""
+    return f"s3://{bucket}/evaluation/{key}-{data_key}"
+
+
 def model_uri(bucket: str, key: str) -> str:
     """Where the cloud keeps the model of a key, and the endpoint loads it from."""
     return f"s3://{bucket}/models/{key}/model.tar.gz"

@@ -1,6 +1,6 @@
-"""Wait for SageMaker jobs, passing on their log lines as they are written.
+"""Find and follow SageMaker jobs, showing their log lines as they are written.
 
-The SDK's own wait looks every 30 seconds; a person watching an epoch go by wants to see it now.
+The SDK's own wait polls every 30 seconds; a person who watches an epoch go by wants to see it now.
 """
 
 from __future__ import annotations
@@ -9,25 +9,82 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import aws
 from pipeline.settings import PipelineError
-from project.console import log_line
+from project.console import log_line, say
 
 POLL_SECONDS = 1.0
 # CloudWatch shows a job's last lines some seconds after the job is over.
 LAST_LINES_SECONDS = 10.0
+# A notebook computer that slept, or a router that restarts, is back by then.
+OUTAGE_SECONDS = 600.0
+RETRY_SECONDS = 5.0
+ENDED = ("Completed", "Failed", "Stopped")
+
+
+class ConnectionLost(PipelineError):
+    """AWS has not been reachable for long; the job that was followed goes on."""
+
+
+def training_jobs(output: str) -> list[dict[str, Any]]:
+    """The descriptions of the training jobs that write below the S3 URI `output`, the newest first.
+
+    A job is found by the folder of its name there: the SDK puts the program into it before the job starts.
+    """
+    sagemaker = aws.client("sagemaker")
+    found = []
+    for name in aws.folders(output):
+        try:
+            found.append(sagemaker.describe_training_job(TrainingJobName=name))
+        except ClientError as error:
+            # The folder of the checkpoints, or of a job that was never started.
+            if aws.error_code(error) not in ("ValidationException", "ResourceNotFound"):
+                raise
+    return sorted(found, key=lambda job: job["CreationTime"], reverse=True)
+
+
+def running_transform(name_contains: str, output: str) -> str | None:
+    """The name of the newest running batch transform job that writes below the S3 URI `output`, if any."""
+    sagemaker = aws.client("sagemaker")
+    pages = sagemaker.get_paginator("list_transform_jobs").paginate(
+        NameContains=name_contains, StatusEquals="InProgress", SortBy="CreationTime", SortOrder="Descending"
+    )
+    for page in pages:
+        for summary in page["TransformJobSummaries"]:
+            name = str(summary["TransformJobName"])
+            job = sagemaker.describe_transform_job(TransformJobName=name)
+            if job["TransformOutput"]["S3OutputPath"].startswith(f"{output}/"):
+                return name
+    return None
 
 
 def wait_for_training(job: str) -> dict[str, Any]:
-    """Follow a training job to its end; its description. Interrupting stops the job."""
-    return _wait("training", job)
+    """Follow a training job until it has completed, and return its description.
+
+    A lost connection is retried for OUTAGE_SECONDS. Interrupting stops the job. Raises PipelineError where
+    the job fails or is stopped, ConnectionLost where the connection does not come back.
+    """
+    return _completed("Training", _wait("training", job))
+
+
+def wait_for_training_to_end(job: str) -> None:
+    """Follow a training job to its end, however it ends. Raises ConnectionLost as wait_for_training does."""
+    _wait("training", job)
 
 
 def wait_for_transform(job: str) -> dict[str, Any]:
-    """Follow a batch transform job to its end; its description. Interrupting stops the job."""
-    return _wait("transform", job)
+    """Follow a batch transform job as wait_for_training follows a training job."""
+    return _completed("Transform", _wait("transform", job))
+
+
+def _completed(kind: str, job: dict[str, Any]) -> dict[str, Any]:
+    status = job[f"{kind}JobStatus"]
+    if status != "Completed":
+        reason = job.get("FailureReason", "no reason given")
+        raise PipelineError(f"{kind}Job {job[f'{kind}JobName']} {status.lower()}: {reason}")
+    return job
 
 
 def _wait(kind: str, job: str) -> dict[str, Any]:
@@ -36,24 +93,41 @@ def _wait(kind: str, job: str) -> dict[str, Any]:
     describe, stop = (getattr(sagemaker, f"{verb}_{kind}_job") for verb in ("describe", "stop"))
     name = {f"{title}Name": job}
     try:
-        return _follow(lambda: describe(**name), title, _LogTail(f"/aws/sagemaker/{title}s", job))
+        return _follow(lambda: describe(**name), f"{title}Status", _LogTail(f"/aws/sagemaker/{title}s", job))
     except KeyboardInterrupt:
-        stop(**name)
+        try:
+            stop(**name)
+        except (BotoCoreError, ClientError) as error:
+            raise PipelineError(f"{job} could not be stopped and goes on: {error}") from error
         raise
 
 
-def _follow(describe: Callable[[], dict[str, Any]], kind: str, log: _LogTail) -> dict[str, Any]:
+def _follow(describe: Callable[[], dict[str, Any]], status: str, log: _LogTail) -> dict[str, Any]:
+    """Show the job's lines until it has ended; its description then."""
+    unreachable_since: float | None = None
     while True:
-        job = describe()
-        log.show_new_lines()
-        if job[f"{kind}Status"] in ("Completed", "Failed", "Stopped"):
-            break
-        time.sleep(POLL_SECONDS)
-    log.show_last_lines()
-    if job[f"{kind}Status"] != "Completed":
-        reason = job.get("FailureReason", "no reason given")
-        raise PipelineError(f"{kind} {job[f'{kind}Name']} {job[f'{kind}Status'].lower()}: {reason}")
-    return job
+        try:
+            job = describe()
+            if job[status] in ENDED:
+                log.show_last_lines()
+                return job
+            log.show_new_lines()
+        except (BotoCoreError, ClientError) as error:
+            if not aws.is_transient(error):
+                raise
+            now = time.monotonic()
+            if unreachable_since is None:
+                unreachable_since = now
+                say(f"no news of {log.job}, which goes on; trying again ({error})")
+            elif now - unreachable_since > OUTAGE_SECONDS:
+                raise ConnectionLost(
+                    f"no news of {log.job} for {OUTAGE_SECONDS:.0f} s ({error}); it goes on, "
+                    "and the same command follows it again"
+                ) from error
+            time.sleep(RETRY_SECONDS)
+        else:
+            unreachable_since = None
+            time.sleep(POLL_SECONDS)
 
 
 class _LogTail:
@@ -64,14 +138,15 @@ class _LogTail:
         self.tokens: dict[str, str] = {}
 
     def show_new_lines(self) -> bool:
-        """Print what is new; whether there was anything."""
-        lines = list(self._new_lines())
-        for line in lines:
+        """Print the new lines; whether there were any."""
+        shown = False
+        for line in self._new_lines():
             log_line(line)
-        return bool(lines)
+            shown = True
+        return shown
 
     def show_last_lines(self) -> None:
-        """After the end: until nothing new has come for a moment."""
+        """Print what arrives after the job's end, until nothing new has come for a moment."""
         deadline = time.monotonic() + LAST_LINES_SECONDS
         while self.show_new_lines() or (not self.tokens and time.monotonic() < deadline):
             time.sleep(POLL_SECONDS)

@@ -98,10 +98,10 @@ def start_transform(
     model_data: str,
     reviews: str,
     output: str,
-) -> str:
-    """Start a batch transform of a JSON Lines file with the model at `model_data`.
+) -> None:
+    """Start a batch transform of a JSON Lines file with the model at `model_data`, as transform job `job`.
 
-    Returns the name of the model that was made for it, which the caller deletes afterwards.
+    The model that is made for it has the same name; the caller deletes it afterwards.
     """
     model = Model(
         image_uri=image,
@@ -123,5 +123,3 @@ def start_transform(
     transformer.transform(
         reviews, content_type="application/jsonlines", split_type="Line", job_name=job, wait=False, logs=False
     )
-    assert model.name is not None
-    return model.name

@@ -22,13 +22,16 @@ def run(settings: Settings) -> None:
         say(f"unchanged: {shown(file)}")
         return
     bucket = stack.output(settings, "DataBucketName")
-    kept = inputs.model_uri(bucket, key)
-    if aws.exists(kept):
-        aws.download(kept, file)
-        say(f"unchanged: {kept}, fetched to {shown(file)}")
+    packaged = inputs.model_uri(bucket, key)
+    if aws.exists(packaged):
+        aws.download(packaged, file)
+        say(f"unchanged: {packaged}, fetched to {shown(file)}")
         return
 
-    job = _run_job(settings, bucket, inputs.data_uri(bucket, prepared.key), key, list(prepared.channels))
+    output = inputs.training_uri(bucket, key)
+    job = _earlier_job(output) or _run_job(
+        settings, bucket, inputs.data_uri(bucket, prepared.key), output, list(prepared.channels)
+    )
     aws.download(job["ModelArtifacts"]["S3ModelArtifacts"], file)
     metrics = {metric["MetricName"]: metric["Value"] for metric in job.get("FinalMetricDataList", [])}
     summary = {"job": job["TrainingJobName"], "seconds": job["TrainingTimeInSeconds"], "metrics": metrics}
@@ -43,7 +46,30 @@ def run(settings: Settings) -> None:
     tracking.log_if_wanted("log", file)
 
 
-def _run_job(settings: Settings, bucket: str, data: str, key: str, channels: list[str]) -> dict[str, Any]:
+def _earlier_job(output: str) -> dict[str, Any] | None:
+    """The description of the job that an earlier run started for this model, once it has completed.
+
+    An earlier run may have lost its connection, or its machine, while its job went on. A second job would
+    cost as much again, and the two would overwrite each other's checkpoints. None where no job is left that
+    gives a model.
+    """
+    found = jobs.training_jobs(output)
+    for job in found:
+        if job["TrainingJobStatus"] == "Completed" and aws.exists(job["ModelArtifacts"]["S3ModelArtifacts"]):
+            say(f"training job {job['TrainingJobName']} of an earlier run has completed")
+            return job
+    for job in found:
+        if job["TrainingJobStatus"] == "InProgress":
+            say(f"training job {job['TrainingJobName']} of an earlier run is running")
+            return jobs.wait_for_training(job["TrainingJobName"])
+    for job in found:
+        if job["TrainingJobStatus"] == "Stopping":
+            say(f"training job {job['TrainingJobName']} of an earlier run is being stopped")
+            jobs.wait_for_training_to_end(job["TrainingJobName"])
+    return None
+
+
+def _run_job(settings: Settings, bucket: str, data: str, output: str, channels: list[str]) -> dict[str, Any]:
     from pipeline import sagemaker_sdk  # takes seconds to import: only when there is something to train
 
     if not aws.exists(f"{data}/manifest.json"):
@@ -57,7 +83,7 @@ def _run_job(settings: Settings, bucket: str, data: str, key: str, channels: lis
         channels={channel: f"{data}/{channel}" for channel in channels},
         hyperparameters=inputs.hyperparameters(settings),
         metric_definitions=METRIC_DEFINITIONS,
-        output=f"s3://{bucket}/training/{key}",
+        output=output,
     )
     say(f"training job {job}, reading {data}")
     return jobs.wait_for_training(job)
