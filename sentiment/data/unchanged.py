@@ -1,0 +1,116 @@
+"""Find the prepared data of a source whose files have not changed, without reading the reviews again.
+
+Beside the prepared data a record says which files were read, by size, times and inode as the file system
+gives them, and what came of them. It counts only while all of that is the same, the code that reads and
+prepares included; in every doubt the reviews are read. The idea, and the precaution against files that
+change within one tick of the file system's clock, are those of Git's index (racy-git in its documentation).
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from sentiment.data import aclimdb, sample
+from sentiment.data.prepared import Prepared
+from sentiment.errors import DatasetError
+from sentiment.files import atomic_write, broken_files, write_json
+from sentiment.text import tokenizers
+
+SETTLED_SECONDS = 2.0
+"""A file that changed less than this before a look may change again with the same times (FAT: 2 s)."""
+
+
+class SourceState:
+    """What the file system says of the files that `load_reviews(source, path, unlabelled)` reads.
+
+    To be taken before the reviews are read. `cache_dir` is where the prepared data are kept.
+    """
+
+    def __init__(
+        self, source: str, path: Path | None, unlabelled: bool, tokenizer: str, cache_dir: str | Path
+    ):
+        self._cache_dir = Path(cache_dir)
+        place = None if path is None else str(path.absolute())
+        self._request = [source, place, unlabelled, tokenizer, tokenizers.CODE_VERSION, _code_digest()]
+        self._places = _places(source, path)
+        self._files = _digest(self._places)
+
+    def prepared(self) -> Prepared | None:
+        """What was prepared from the same files, verified; None where it is not certain that it is that."""
+        try:
+            record = json.loads(self._record.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        if self._files is None or not isinstance(record, dict) or record.get("files") != self._files:
+            return None
+        folder = self._cache_dir / str(record.get("key"))
+        return None if broken_files(folder) else Prepared(folder, folder.name, reused=True)
+
+    def remember(self, prepared: Prepared) -> None:
+        """Record what was prepared from the files, unless one of them has changed since or just before."""
+        if self._files is not None and self._files == _digest(self._places):
+            with atomic_write(self._record) as aside:
+                write_json(aside, {"files": self._files, "key": prepared.key})
+
+    @property
+    def _record(self) -> Path:
+        name = hashlib.sha256(json.dumps(self._request).encode()).hexdigest()[:20]
+        return self._cache_dir / f"{name}.source.json"
+
+
+def _places(source: str, path: Path | None) -> list[Path]:
+    """The files and folders that the source reads; none for a source that is not known here."""
+    if source == "sample":
+        try:
+            return [sample.installed_file() if path is None else path]
+        except DatasetError:
+            return []
+    if path is None or source not in ("kaggle", "aclimdb"):
+        return []
+    # An archive is unpacked beside itself, and read from there.
+    suffix = next((suffix for suffix in aclimdb.ARCHIVE_SUFFIXES if path.name.endswith(suffix)), None)
+    return [path] if suffix is None else [path, path.with_name(path.name.removesuffix(suffix))]
+
+
+def _digest(places: Iterable[Path]) -> str | None:
+    """SHA-256 of the states of all files at and below the places.
+
+    None where there are none, one cannot be looked at, or one has changed too recently to be sure.
+    """
+    states: list[tuple[str, int, int, int, int]] = []
+    settled_ns = time.time_ns() - int(SETTLED_SECONDS * 1e9)
+    try:
+        for place in places:
+            files = sorted(_files_below(place)) if place.is_dir() else [str(place)]
+            for file in files:
+                status = os.stat(file)
+                if max(status.st_mtime_ns, status.st_ctime_ns) > settled_ns:
+                    return None
+                times = status.st_mtime_ns, status.st_ctime_ns
+                states.append((file, status.st_size, *times, status.st_ino))
+    except OSError:
+        return None
+    return hashlib.sha256(json.dumps(states).encode()).hexdigest() if states else None
+
+
+def _files_below(folder: Path) -> Iterable[str]:
+    """Raises OSError for a folder that cannot be read, and for a link to one, which may lead anywhere."""
+    for parent, folders, names in os.walk(folder, onerror=_raise):
+        if any(os.path.islink(os.path.join(parent, name)) for name in folders):
+            raise OSError(f"{parent} holds a link to a folder")
+        yield from (os.path.join(parent, name) for name in names)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _code_digest() -> str:
+    """Of the modules that read and prepare reviews: they decide what comes of a file."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
