@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 CHECKSUMS = "checksums.json"
 MAX_LIST_BYTES = 1 << 20
@@ -111,7 +112,7 @@ def broken_files(
     return broken + [f"{name}: not in {file_name}" for name in sorted(there) if not may_be_added(name)]
 
 
-def read_object(file: Path, largest: int) -> dict:
+def read_object(file: Path, largest: int) -> dict[str, Any]:
     """The JSON object in a file of at most so many bytes. Raises OSError, or ValueError that says why not."""
     with file.open("rb") as stream:
         content = stream.read(largest + 1)

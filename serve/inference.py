@@ -14,7 +14,7 @@ import io
 import json
 import os
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 # One request is too little work to share: two threads answer no sooner, and slow down other requests. numpy's
 # matrix products ask for their threads when numpy is first imported.
@@ -38,7 +38,7 @@ MAX_REVIEW_CHARACTERS = 20_000
 csv.field_size_limit(100 * 1024 * 1024)
 
 
-class RequestError(_ToolkitError):
+class RequestError(_ToolkitError):  # type: ignore[misc]  # the container's class, where there is one
     """A request that cannot be answered; the container's toolkit makes the response of the three fields."""
 
     def __init__(self, status_code: int, phrase: str, message: str):
@@ -124,7 +124,7 @@ def output_fn(answer: Answer, accept: str | None = JSON) -> tuple[str, str]:
     return table.getvalue(), CSV
 
 
-def _row(prediction: Prediction) -> dict:
+def _row(prediction: Prediction) -> dict[str, Any]:
     row = {
         "sentiment": prediction.sentiment,
         "probability": round(prediction.probability, 6),
@@ -168,11 +168,11 @@ def _from_json(text: str) -> Request:
         return Request(reviews, Shape.ROWS)
     if isinstance(content, dict) and "reviews" in content:
         return _from_many(content)
-    review = _of_object(content, "the body")
-    return Request([review], Shape.ONE, _explain(content, otherwise=True))
+    review = _of_object(content, "the body")  # which is one, then
+    return Request([review], Shape.ONE, _explain(cast(dict[str, Any], content), otherwise=True))
 
 
-def _from_many(content: dict) -> Request:
+def _from_many(content: dict[str, Any]) -> Request:
     if "review" in content:
         raise _bad_request('the body has both a "review" and "reviews"')
     reviews = content["reviews"]
@@ -184,7 +184,7 @@ def _from_many(content: dict) -> Request:
     return Request(reviews, Shape.MANY, _explain(content, otherwise=False))
 
 
-def _explain(content: dict, otherwise: bool) -> bool:
+def _explain(content: dict[str, Any], otherwise: bool) -> bool:
     explain = content.get("explain", otherwise)
     if not isinstance(explain, bool):
         raise _bad_request('"explain" is neither true nor false')

@@ -95,20 +95,21 @@ class Follower:
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
-        os.set_blocking(self.process.stdin.fileno(), False)
+        assert self.process.stdin is not None
+        self._pipe = self.process.stdin
+        os.set_blocking(self._pipe.fileno(), False)
 
     def wake(self) -> None:
         # A full pipe holds bytes that wake it anyway; a follower that has ended has said why.
         with suppress(BlockingIOError, BrokenPipeError):
-            os.write(self.process.stdin.fileno(), b"\n")
+            os.write(self._pipe.fileno(), b"\n")
 
     def finish(self) -> None:
         """Wait until all is logged, or so long that the follower is told to give up.
 
         Ctrl-C ends the wait at once; then, too, no process is left and the KeyboardInterrupt goes on.
         """
-        assert self.process.stdin is not None
-        self.process.stdin.close()
+        self._pipe.close()
         status = None
         try:
             status = self._wait()

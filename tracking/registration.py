@@ -10,11 +10,11 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.utils.uri import is_databricks_unity_catalog_uri, is_databricks_uri
-from mlflow_run import MODEL_NAME
 
 from sentiment.errors import ArtifactError, SentimentError
 from sentiment.files import CHECKSUMS, atomic_folder
 from sentiment.serving.artifact import version_of
+from tracking.mlflow_run import MODEL_NAME
 from tracking.run_record import RunRecord
 
 CHAMPION = "champion"
@@ -120,7 +120,7 @@ def versions_of(client: MlflowClient, model: str) -> list[ModelVersion]:
 
 
 def _versions(client: MlflowClient, name: str, model: str) -> list[ModelVersion]:
-    found = client.search_model_versions(f"name = '{name}'")
+    found = list(client.search_model_versions(f"name = '{name}'"))
     if is_databricks_unity_catalog_uri(mlflow.get_registry_uri()):  # finds versions without their tags
         found = [client.get_model_version(name, each.version) for each in found]
     return [each for each in found if each.tags.get("model") == model]

@@ -44,7 +44,7 @@ def download(
                 raise DatasetError(f"{url}: the server answered {error.code} {error.reason}") from None
             problem = f"the server answered {error.code} {error.reason}"
         except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-            if is_full(error):
+            if isinstance(error, OSError) and is_full(error):
                 raise DatasetError(f"{part} cannot be written: {error.strerror}") from None
             problem = str(getattr(error, "reason", error)) or type(error).__name__
     else:

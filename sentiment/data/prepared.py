@@ -7,6 +7,7 @@ code, so it is reused exactly when it would come out the same. Every file's chec
 import hashlib
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def _key(fingerprint: str, tokenizer: str) -> str:
 
 
 def _number(
-    splits: dict[str, Reviews], tokenize, progress: bool
+    splits: dict[str, Reviews], tokenize: Callable[[str], list[str]], progress: bool
 ) -> tuple[dict[str, Channel], dict[str, int]]:
     """The channels of the splits, and the vocabulary of train: the same ids as build_dict gives."""
     seen: dict[str, int] = {}

@@ -22,7 +22,7 @@ class Reviews:
     split: np.ndarray
     ids: list[str]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         lengths = {len(self.texts), len(self.labels), len(self.split), len(self.ids)}
         if len(lengths) != 1:
             raise DatasetError(f"a table of reviews needs columns of one length, got {sorted(lengths)}")
@@ -109,7 +109,7 @@ def prepare_imdb_data(
     """
     joined = {}
     for half in ("train", "test"):
-        rows = []
+        rows: list[tuple[str, int]] = []
         for sentiment in ("pos", "neg"):
             if len(data[half][sentiment]) != len(labels[half][sentiment]):
                 raise DatasetError(

@@ -71,5 +71,6 @@ class CuckooTable:
 
 def _mixed(keys: np.ndarray) -> np.ndarray:
     """64 bits that look random; a key's two slots are read off their halves."""
-    mixed = keys.astype(np.uint64) * _MULTIPLIERS[0]
-    return (mixed ^ mixed >> _HALF) * _MULTIPLIERS[1]
+    mixed: np.ndarray = keys.astype(np.uint64) * _MULTIPLIERS[0]
+    mixed = (mixed ^ mixed >> _HALF) * _MULTIPLIERS[1]
+    return mixed

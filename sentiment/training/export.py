@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,8 +33,8 @@ def write_model(
     model: LSTMClassifier,
     word_dict: dict[str, int],
     tokenizer: str,
-    metrics: dict,
-    recipe: dict,
+    metrics: dict[str, Any],
+    recipe: dict[str, Any],
     inference_script: str | Path,
 ) -> None:
     """Write the model folder: aside, within `folder`, then moved into place with the checksum list last.
@@ -61,8 +62,8 @@ def _write_contents(
     model: LSTMClassifier,
     word_dict: dict[str, int],
     tokenizer: str,
-    metrics: dict,
-    recipe: dict,
+    metrics: dict[str, Any],
+    recipe: dict[str, Any],
 ) -> None:
     weights = {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
     # Not compressed: the archive is, and an endpoint that starts reads them sooner.

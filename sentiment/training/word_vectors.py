@@ -72,4 +72,5 @@ def _left_factor(matrix: Tensor, rank: int, seed: int) -> Tensor:
         basis = torch.linalg.qr(matrix @ basis).Q
         basis = torch.linalg.qr(matrix.T @ basis).Q
     left, values, _ = torch.linalg.svd(matrix @ basis, full_matrices=False)
-    return left[:, :rank] * values[:rank].sqrt()
+    result: Tensor = left[:, :rank] * values[:rank].sqrt()
+    return result
