@@ -104,8 +104,8 @@ def reduced(pairs: set[tuple[str, str]]) -> set[tuple[str, str]]:
 _HEAD = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" \
 font-family="system-ui, -apple-system, Segoe UI, Roboto, sans-serif" role="img" aria-labelledby="t d">
 <title id="t">The parts of the project and what they import</title>
-<desc id="d">Arrows run from a part to those that it imports, always downwards. What they lead to in two steps \
-may be imported too.</desc>
+<desc id="d">Arrows run from a part to those that it imports, always downwards. What they lead to in two \
+steps may be imported too.</desc>
 <defs><marker id="a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">\
 <path d="M0 0 8 4 0 8z" fill="#64748b"/></marker></defs>
 <rect width="{WIDTH}" height="{HEIGHT}" rx="14" fill="#f8fafc"/>

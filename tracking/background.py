@@ -21,7 +21,7 @@ GIVE_UP_SECONDS = 5.0
 PATIENCE_SECONDS = 3.0
 """After which a person is told what a finished run still waits for."""
 WARNED = 3
-"""The exit status of a follower that could not do its work and has said so."""
+"""The exit status of a follower that could not do its work and has warned of it."""
 Publish = Callable[[], None]
 
 
@@ -100,7 +100,7 @@ class Follower:
         os.set_blocking(self._pipe.fileno(), False)
 
     def wake(self) -> None:
-        # A full pipe holds bytes that wake it anyway; a follower that has ended has said why.
+        # A full pipe holds bytes that wake it anyway; a follower that has ended has told why.
         with suppress(BlockingIOError, BrokenPipeError):
             os.write(self._pipe.fileno(), b"\n")
 

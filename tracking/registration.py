@@ -131,19 +131,19 @@ def fetch(uri: str, target: Path) -> str:
 
     Raises ArtifactError where the MLflow model there is none of this project's.
     """
-    with atomic_folder(target) as aside:
-        downloaded = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(aside)))
+    with atomic_folder(target) as temporary:
+        downloaded = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(temporary)))
         folder = downloaded / "artifacts" / MODEL_NAME
         if not (folder / CHECKSUMS).is_file():
             raise ArtifactError(f"{uri} holds no model folder of this project (artifacts/{MODEL_NAME}/)")
-        moved = aside / ".model"
+        moved = temporary / ".model"
         shutil.move(folder, moved)
-        for other in [each for each in aside.iterdir() if each != moved]:
+        for other in [each for each in temporary.iterdir() if each != moved]:
             shutil.rmtree(other) if other.is_dir() else other.unlink()
         for each in moved.iterdir():
-            shutil.move(each, aside / each.name)
+            shutil.move(each, temporary / each.name)
         moved.rmdir()
-        return version_of(aside)
+        return version_of(temporary)
 
 
 def _make_registered_model(client: MlflowClient, name: str) -> None:

@@ -56,8 +56,8 @@ class RunRecord:
         self.status, self.ended = status, now()
 
     def write(self, file: Path) -> None:
-        with atomic_write(file) as aside:
-            write_json(aside, {"format": FORMAT_VERSION, **asdict(self)})
+        with atomic_write(file) as temporary:
+            write_json(temporary, {"format": FORMAT_VERSION, **asdict(self)})
 
     def try_write(self, file: Path, quiet: bool = False) -> bool:
         """Write it if that is possible, and say whether it was.

@@ -93,16 +93,16 @@ def prepare(reviews: Reviews, tokenizer: str, cache_dir: str | Path, progress: b
         "reviews_sha256": fingerprint,
         "reviews": {name: len(split) for name, split in {**splits, **numbered}.items()},
     }
-    with atomic_folder(folder) as aside:
+    with atomic_folder(folder) as temporary:
         for name, channel in channels.items():
-            write_channel(aside / name, channel)
-        (aside / "train" / "word_dict.json").write_text(
+            write_channel(temporary / name, channel)
+        (temporary / "train" / "word_dict.json").write_text(
             json.dumps(word_dict, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8"
         )
-        write_json(aside / "train" / "preprocessing.json", preprocessing)
+        write_json(temporary / "train" / "preprocessing.json", preprocessing)
         if "test" in splits:
-            _write_raw_test(aside / "test", splits["test"])
-        write_checksums(aside)
+            _write_raw_test(temporary / "test", splits["test"])
+        write_checksums(temporary)
     return Prepared(folder, key, reused=False)
 
 

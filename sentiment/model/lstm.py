@@ -96,9 +96,9 @@ class LSTMClassifier(nn.Module):
     def _last_outputs(self, embedded: Tensor, batch: Batch) -> Tensor:
         """The LSTM's output at each review's last word (reviews, hidden_dim).
 
-        Rows run in groups of like length, which leaves out padding the answer does not depend on: the padded
-        run of the predecessor takes four times as long for the same values, packed sequences ten times longer
-        still.
+        Rows run in buckets of similar length, which leaves out padding the answer does not depend on: the
+        padded run of the predecessor takes four times as long for the same values, packed sequences ten times
+        longer still.
         """
         order = torch.argsort(batch.lengths, stable=True)
         outputs = []
@@ -124,7 +124,7 @@ class LSTMClassifier(nn.Module):
 
     @torch.inference_mode()
     def deep_logits(self, cropped: Sequence[np.ndarray]) -> Tensor:
-        """The deep part's logits (N,) of cropped reviews (layout.crop), in batches of like length."""
+        """The deep part's logits (N,) of cropped reviews (layout.crop), in batches of similar length."""
         self.eval()
         order = np.argsort([len(ids) for ids in cropped], kind="stable")
         deep = torch.zeros(len(cropped), device=self.device)

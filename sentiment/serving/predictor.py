@@ -110,7 +110,7 @@ class Predictor:
         }
 
     def predict(self, reviews: Sequence[str]) -> list[Prediction]:
-        """Predictions for many reviews, in batches of like length."""
+        """Predictions for many reviews, in batches of similar length."""
         ids = [self._ids(self._tokenize(review)) for review in reviews]
         return [self._prediction(logit) for logit in self.engine.logits(ids).tolist()]
 

@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: one file, written aside and renamed, readable without executing anything."""
+"""Checkpoints of a training run: one file, replaced atomically, and read without executing anything."""
 
 import io
 from pathlib import Path
@@ -20,8 +20,8 @@ def write_checkpoint(
     content = {"format": FORMAT_VERSION, "identity": identity, "progress": progress, **tensors}
     written = io.BytesIO()  # into a file, torch's own write would not say why it failed
     torch.save(content, written)
-    with atomic_write(folder / FILE_NAME) as aside:
-        aside.write_bytes(written.getbuffer())
+    with atomic_write(folder / FILE_NAME) as temporary:
+        temporary.write_bytes(written.getbuffer())
 
 
 def read_checkpoint(folder: Path, identity: dict[str, Any], device: torch.device) -> dict[str, Any] | None:

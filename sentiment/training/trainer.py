@@ -156,7 +156,7 @@ class Trainer:
         self.say(f"fitted {len(self.model.ngrams.keys):,} n-grams in {time.monotonic() - started:.1f} s")
 
     def _make_word_vectors(self) -> None:
-        """Start the embeddings from the words' company in the reviews, where the recipe says so."""
+        """Start the embeddings from co-occurrence counts of the words, where the recipe says so."""
         if self.recipe.word_vectors != "ppmi":
             return
         started, a = time.monotonic(), self.model.architecture
