@@ -315,7 +315,7 @@ def catch_signals() -> threading.Event:
     return stopped
 
 
-def _end(child: subprocess.Popen) -> None:
+def _end(child: subprocess.Popen[bytes]) -> None:
     """Lets an interrupted command end in its own way, then makes it."""
     try:
         child.wait(0.5)  # a Ctrl-C has reached it already

@@ -17,9 +17,9 @@ from localcloud.cloud import Cloud
 from localcloud.control import HEALTH
 from localcloud.iam.buckets import bucket_named_in
 from localcloud.iam.callers import InvalidToken, caller_of
-from localcloud.iam.calls import Call, Signature, call_of, form_of, form_of_call
-from localcloud.iam.denial import denial
 from localcloud.peers import is_of_this_user
+from localcloud.protocol.calls import Call, Signature, call_of, form_of, form_of_call
+from localcloud.protocol.errors import ApiError, denial
 from localcloud.routing import APIS, HTTP_API, LOCALCLOUD, WEBSITE, Destination
 
 FORBIDDEN = 403
@@ -30,15 +30,19 @@ AWS_HOST = re.compile(
 """Names under which AWS serves what localcloud serves; only AWS decides to which machine these point."""
 SIGNED_BY_URL = ("s3", "sts")
 """Services whose requests may carry the signature in their URL, where any link could put one."""
+NEVER_ANONYMOUS = (
+    "BucketCORSPreflightCheck",
+    "CreateBucket",
+    "ListBuckets",
+    "ObjectCORSPreflightCheck",
+    "PostObject",
+)
+"""Operations that S3 refuses to callers without credentials; an upload form carries some inside."""
 OBJECT_READS = ("GetObject", "HeadObject")
 
 
-class Refusal(Exception):
-    """A request that must not pass; `code` is AWS's word for it."""
-
-    def __init__(self, code: str, message: str):
-        super().__init__(message)
-        self.code = code
+class Refusal(ApiError):
+    """A request that must not pass."""
 
 
 class Gate:
@@ -168,8 +172,8 @@ def check_peer(cloud: Cloud, request: werkzeug.Request) -> None:
 
 
 def _is_anonymous_call(call: Call, bucket_exists: bool) -> bool:
-    """Whether S3 has this operation and knows it without a caller; nobody makes or lists buckets so."""
-    if call.operation in ("CreateBucket", "ListBuckets") or not call.operation.isidentifier():
+    """Whether S3 has this operation and carries it out for anonymous callers."""
+    if call.operation in NEVER_ANONYMOUS or not call.operation.isidentifier():
         return False
     return bucket_exists or call.operation.startswith(("Get", "Head", "List"))
 

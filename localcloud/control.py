@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from localcloud.listening import reachable
 from localcloud.state import holder, read_access_key
@@ -46,7 +47,7 @@ def look(host: str, port: int) -> Occupant | None:
     return Occupant(False, program=_name(host, port, headers))
 
 
-def status(host: str, port: int) -> dict:
+def status(host: str, port: int) -> dict[str, Any]:
     """What a running cloud says about itself."""
     return json.loads(_get(host, port, STATUS, {"Authorization": f"Bearer {read_access_key(port) or ''}"})[2])
 

@@ -8,7 +8,7 @@ import re
 import werkzeug
 
 from localcloud.addresses import EXECUTE_API_PATH
-from localcloud.iam.calls import FORM, signature_of
+from localcloud.protocol.calls import FORM, signature_of
 
 MIB = 1024 * 1024
 MAX_OBJECT_BYTES = 5 * 1024 * MIB

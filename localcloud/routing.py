@@ -15,8 +15,8 @@ from typing import Any
 import werkzeug
 
 from localcloud.addresses import EXECUTE_API, EXECUTE_API_HOST, WEBSITE_HOST, host_name
-from localcloud.iam.calls import Signature, call_of, form_of, form_of_call, signature_of
-from localcloud.iam.denial import denial
+from localcloud.protocol.calls import Signature, call_of, form_of, form_of_call, signature_of
+from localcloud.protocol.errors import denial
 
 CONTROL_PATH = "/_localcloud/"
 LOCALCLOUD = "localcloud"
@@ -123,7 +123,7 @@ def answer_of_moto(request: werkzeug.Request, destination: Destination) -> Any:
         return werkzeug.Response("There is nothing here.", 404)
     if api.moto is None or api.operations:
         operation = call_of(request, destination.service).operation
-        if api.moto is None or not api.operations.fullmatch(operation):
+        if api.moto is None or api.operations is None or not api.operations.fullmatch(operation):
             return _unsupported(request, f"the {destination.service} operation {operation}")
     if destination.service == "s3" and request.path.startswith("/v20180820/"):
         return _unsupported(request, "S3 Control")

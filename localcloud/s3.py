@@ -7,8 +7,8 @@ import werkzeug
 
 from localcloud.cloud import Cloud
 from localcloud.front import Request
-from localcloud.iam.calls import form_of
-from localcloud.iam.denial import denial
+from localcloud.protocol.calls import form_of
+from localcloud.protocol.errors import denial
 
 OVERRIDE = "response-"
 

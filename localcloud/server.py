@@ -113,7 +113,7 @@ class Server:
             [Control(self), *(make(self.cloud) for make in factories)],
         )
 
-    def _application(self, environ: dict, start_response: Any) -> Any:
+    def _application(self, environ: dict[str, Any], start_response: Any) -> Any:
         return self.front(environ, start_response)
 
     def start(self) -> "Server":
@@ -154,11 +154,11 @@ class Control:
             return _json(self._health() | {"uptime": time.time() - self._server.started, "running": details})
         return None
 
-    def _health(self) -> dict:
+    def _health(self) -> dict[str, Any]:
         return {"service": "localcloud", "version": __version__, "pid": os.getpid(), "status": "running"}
 
 
-def _json(body: dict) -> werkzeug.Response:
+def _json(body: dict[str, Any]) -> werkzeug.Response:
     return werkzeug.Response(json.dumps(body), content_type="application/json")
 
 

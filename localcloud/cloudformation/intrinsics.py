@@ -101,7 +101,7 @@ class Evaluator:
         values = {name: _text(self.value(variable)) for name, variable in variables.items()}
         length = len(text)
 
-        def value(match: re.Match) -> str:
+        def value(match: re.Match[str]) -> str:
             literal, name = match[1], match[2].strip()
             if literal:
                 return "${" + name + "}"
@@ -111,7 +111,7 @@ class Evaluator:
                 return _text(self._fn_getatt(name))
             return _text(self._ref(name))
 
-        def fill(match: re.Match) -> str:
+        def fill(match: re.Match[str]) -> str:
             nonlocal length
             filled = value(match)
             length += len(filled)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 import werkzeug
-from moto.core.utils import get_service_model
 
 from localcloud.cloud import Cloud
 from localcloud.cloudformation import changes, requests, templates_api, views
@@ -24,20 +23,25 @@ from localcloud.cloudformation.stacks import (
     Stack,
     Stacks,
 )
-from localcloud.protocol import ApiError, ModelledApi
+from localcloud.protocol import ApiError
+from localcloud.protocol.pages import page
+from localcloud.protocol.service import ModelledService
 
 log = logging.getLogger(__name__)
 
 API_VERSION = "2010-05-15"
 STACK_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
+PAGE_ITEMS = 100
+"""Of a List or Describe operation."""
 HEAD_START_SECONDS = 5
 """Small stacks are done in this time; boto3's waiters would look again only after 15 or 30 seconds."""
 
 
-class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
+class CloudFormationService(templates_api.TemplateOperations, ModelledService):
     """Answers CloudFormation's Query API. Operations that it lacks are refused by name."""
 
     service_name = "cloudformation"
+    validation_code = "ValidationError"
     answers = frozenset({service_name})
 
     def __init__(self, cloud: Cloud):
@@ -50,12 +54,9 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
         if request.method != "POST" or request.form.get("Version") != API_VERSION:
             return None
-        operation = request.form.get("Action", "")
-        if operation not in get_service_model(self.service_name).operation_names:
-            return None
         self._request.deployment = None
         self._request.identity = _identity(request)
-        answer = self.answer(request, operation)
+        answer = super().handle(request)
         if self._request.deployment:
             self._request.deployment.join(HEAD_START_SECONDS)
         return answer
@@ -131,19 +132,19 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
         if StackName:
             return {"Stacks": [views.stack(self.cloud, self.stacks.get(StackName))]}
         alive = [one for one in self.stacks if one.status != DELETED]
-        shown, token = views.page(alive, NextToken)
+        shown, token = page(alive, NextToken, PAGE_ITEMS)
         return {"Stacks": [views.stack(self.cloud, one) for one in shown], "NextToken": token}
 
     def list_stacks(
         self, StackStatusFilter: list[str] | None = None, NextToken: str | None = None
     ) -> dict[str, Any]:
         wanted = [one for one in self.stacks if not StackStatusFilter or one.status in StackStatusFilter]
-        shown, token = views.page(wanted, NextToken)
+        shown, token = page(wanted, NextToken, PAGE_ITEMS)
         return {"StackSummaries": [views.summary(one) for one in shown], "NextToken": token}
 
     def describe_stack_events(self, StackName: str, NextToken: str | None = None) -> dict[str, Any]:
         newest_first = self.stacks.get(StackName).events[::-1]
-        shown, token = views.page(newest_first, NextToken)
+        shown, token = page(newest_first, NextToken, PAGE_ITEMS)
         return {"StackEvents": [views.event(one) for one in shown], "NextToken": token}
 
     def describe_stack_resource(self, StackName: str, LogicalResourceId: str) -> dict[str, Any]:
@@ -170,7 +171,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
 
     def list_stack_resources(self, StackName: str, NextToken: str | None = None) -> dict[str, Any]:
         stack = self.stacks.get(StackName)
-        shown, token = views.page(list(stack.resources.values()), NextToken)
+        shown, token = page(list(stack.resources.values()), NextToken, PAGE_ITEMS)
         return {
             "StackResourceSummaries": [views.resource(stack, one) for one in shown],
             "NextToken": token,
@@ -184,11 +185,11 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
         return {"StackId": stack.id}
 
     def list_exports(self, NextToken: str | None = None) -> dict[str, Any]:
-        shown, token = views.page(self.stacks.exports(), NextToken)
+        shown, token = page(self.stacks.exports(), NextToken, PAGE_ITEMS)
         return {"Exports": shown, "NextToken": token}
 
     def list_imports(self, ExportName: str, NextToken: str | None = None) -> dict[str, Any]:
-        shown, token = views.page([one.name for one in self.stacks.importers(ExportName)], NextToken)
+        shown, token = page([one.name for one in self.stacks.importers(ExportName)], NextToken, PAGE_ITEMS)
         return {"Imports": shown, "NextToken": token}
 
     # Change sets
@@ -196,7 +197,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
     def create_change_set(self, **request: Any) -> dict[str, Any]:
         name, kind = request["StackName"], request.get("ChangeSetType") or "UPDATE"
         if kind not in ("CREATE", "UPDATE"):
-            raise ApiError("NotImplemented", f"localcloud has no change sets of type {kind}.")
+            raise ApiError("UnsupportedOperation", f"localcloud does not support change sets of type {kind}.")
         stack = self.stacks.find(name)
         previous = stack.source if stack else None
         if change_set := self._created_change_set(stack, request["ChangeSetName"]):
@@ -238,7 +239,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
         self, ChangeSetName: str, StackName: str | None = None, NextToken: str | None = None, **_: Any
     ) -> dict[str, Any]:
         stack, change_set = self._find_change_set(ChangeSetName, StackName)
-        shown, token = views.page(change_set.changes, NextToken)
+        shown, token = page(change_set.changes, NextToken, PAGE_ITEMS)
         return views.change_set(stack, change_set) | {"Changes": shown, "NextToken": token}
 
     def execute_change_set(self, ChangeSetName: str, StackName: str | None = None, **request: Any) -> None:
@@ -277,7 +278,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
 
     def list_change_sets(self, StackName: str, NextToken: str | None = None) -> dict[str, Any]:
         stack = self.stacks.get(StackName)
-        shown, token = views.page(list(stack.change_sets.values()), NextToken)
+        shown, token = page(list(stack.change_sets.values()), NextToken, PAGE_ITEMS)
         return {"Summaries": [views.change_set(stack, one) for one in shown], "NextToken": token}
 
     def _find_change_set(self, name_or_id: str, stack_name: str | None) -> tuple[Stack, ChangeSet]:
@@ -336,7 +337,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
         if stack.busy:
             raise ValidationError(f"Stack:{stack.id} is in {stack.status} state and can not be changed now.")
 
-    def _blueprint(self, stack: Stack, source: Source, resources: dict | None = None) -> Blueprint:
+    def _blueprint(self, stack: Stack, source: Source, resources: dict[str, Any] | None = None) -> Blueprint:
         resources = stack.resources if resources is None else resources
         return Blueprint(self.cloud, source, stack.name, stack.id, resources, self.stacks.imported)
 

@@ -97,7 +97,7 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict:
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
     loader.flatten_mapping(node)
     pairs = [(loader.construct_object(key, deep=True), value) for key, value in node.value]
     result = {}
@@ -108,7 +108,7 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict:
     return result
 
 
-def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict:
+def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     if isinstance(node, yaml.ScalarNode):
         value = loader.construct_scalar(node)
     elif isinstance(node, yaml.SequenceNode):

@@ -1,21 +1,10 @@
 """Stacks in the form in which the API shows them."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from localcloud.addresses import localise
 from localcloud.cloud import Cloud
 from localcloud.cloudformation.stacks import ChangeSet, Event, Resource, Stack
-from localcloud.protocol import ApiError
-
-
-def page(items: Sequence[Any], token: str | None, size: int = 100) -> tuple[list[Any], str | None]:
-    """The page of `items` that starts at a token, and the token of the next."""
-    if token is not None and not token.isdigit():
-        raise ApiError("ValidationError", f"NextToken {token!r} is not one that was given out here")
-    start = int(token or 0)
-    end = start + size
-    return list(items[start:end]), str(end) if end < len(items) else None
 
 
 def stack(cloud: Cloud, record: Stack) -> dict[str, Any]:

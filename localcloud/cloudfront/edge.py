@@ -55,7 +55,7 @@ class Edge:
         self._server.shutdown()
         self._server.server_close()
 
-    def _application(self, environ: dict, start_response: Any) -> Any:
+    def _application(self, environ: dict[str, Any], start_response: Any) -> Any:
         request = werkzeug.Request(environ)
         try:
             check_peer(self._cloud, request)

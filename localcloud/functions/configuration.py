@@ -131,13 +131,11 @@ def _check_limits(request: Mapping[str, Any]) -> None:
     timeout, memory = request.get("Timeout"), request.get("MemorySize")
     if timeout is not None and not 1 <= int(timeout) <= MAX_TIMEOUT_SECONDS:
         raise LambdaError(
-            400,
             "ValidationException",
             f"Value '{timeout}' at 'timeout' must be between 1 and {MAX_TIMEOUT_SECONDS} seconds.",
         )
     if memory is not None and int(memory) not in MEMORY_MB:
         raise LambdaError(
-            400,
             "ValidationException",
             f"Value '{memory}' at 'memorySize' must be between {MEMORY_MB[0]} and {MEMORY_MB[-1]} MB.",
         )

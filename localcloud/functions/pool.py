@@ -152,7 +152,7 @@ class Pool:
             ).environment()
         except NotAssumable as error:
             message = f"The role defined for the function cannot be assumed by Lambda. {error}"
-            raise LambdaError(403, "AccessDeniedException", message) from error
+            raise LambdaError("AccessDeniedException", message, status=403) from error
 
     def _report(self, invocation: Invocation, outcome: Outcome, cold: bool, sandbox: Sandbox) -> str:
         init_ms = sandbox.init_ms if cold else 0.0
@@ -183,7 +183,9 @@ def _unpack(code: bytes, folder: Path) -> None:
         unpack_zip(code, folder, PACKAGE_LIMITS)
     except ArchiveError as error:
         raise LambdaError(
-            502, "InvalidZipFileException", f"The function's deployment package cannot be unpacked: {error}"
+            "InvalidZipFileException",
+            f"The function's deployment package cannot be unpacked: {error}",
+            status=502,
         ) from error
 
 

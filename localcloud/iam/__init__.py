@@ -2,12 +2,11 @@
 
 from localcloud.iam.enforcement import IamEnforcement
 from localcloud.iam.resources import service_may
-from localcloud.iam.roles import NotAssumable, RoleCredentials, assume_for_service, require_trust, role_may
+from localcloud.iam.roles import NotAssumable, assume_for_service, require_trust, role_may
 
 __all__ = [
     "IamEnforcement",
     "NotAssumable",
-    "RoleCredentials",
     "assume_for_service",
     "require_trust",
     "role_may",

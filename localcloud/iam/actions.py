@@ -13,8 +13,8 @@ from urllib.parse import unquote
 
 import werkzeug
 
-from localcloud.iam.calls import Call
 from localcloud.iam.policy import Access
+from localcloud.protocol.calls import Call
 
 PREFIXES = {"monitoring": "cloudwatch", "events": "events", "email": "ses", "api.ecr": "ecr"}
 """Signing names that are not the prefix of the service's actions."""
@@ -167,6 +167,7 @@ S3_ACTIONS = {
     "ListObjects": "ListBucket",
     "ListObjectsV2": "ListBucket",
     "ListParts": "ListMultipartUploadParts",
+    "PostObject": "PutObject",
     "PutBucketAccelerateConfiguration": "PutAccelerateConfiguration",
     "PutBucketEncryption": "PutEncryptionConfiguration",
     "PutBucketLifecycle": "PutLifecycleConfiguration",

@@ -5,18 +5,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.iam.calls import Signature
 from localcloud.iam.conditions import Context
 from localcloud.iam.policy import Access, Decision, Document, Principals, evaluate, parse
 from localcloud.iam.roles import NotAssumable, documents_of, find_role, managed_document
+from localcloud.protocol import ApiError
+from localcloud.protocol.calls import Signature
 
 
-class InvalidToken(Exception):
-    """The temporary credentials are not this cloud's, or no longer valid; `code` is AWS's word for it."""
-
-    def __init__(self, code: str, message: str):
-        super().__init__(message)
-        self.code = code
+class InvalidToken(ApiError):
+    """The temporary credentials are not this cloud's, or no longer valid."""
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def substitute(text: str, context: Context) -> str | None:
     """Fills in policy variables such as ${aws:username}; None when the request lacks one of them."""
     missing = False
 
-    def value(found: re.Match) -> str:
+    def value(found: re.Match[str]) -> str:
         nonlocal missing
         name, _, default = found[1].partition(",")
         if name in ("*", "?", "$"):

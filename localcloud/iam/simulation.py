@@ -12,8 +12,8 @@ import werkzeug
 
 from localcloud.cloud import Cloud
 from localcloud.iam.callers import Caller, caller_by_arn
-from localcloud.iam.denial import denial
 from localcloud.iam.policy import Access, Document, parse
+from localcloud.protocol.errors import denial
 
 NAMESPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
 

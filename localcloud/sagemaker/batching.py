@@ -9,7 +9,7 @@ from typing import Any
 
 import jsonpath_ng
 
-from localcloud.sagemaker.errors import ApiError, JobFailed
+from localcloud.sagemaker.errors import JobFailed, ValidationError
 from localcloud.untrusted import parse_json
 
 WHOLE = "$"
@@ -60,11 +60,11 @@ def assemble(answers: Iterable[bytes], assemble_with: str) -> bytes:
 class Processing:
     """DataProcessing: selects what is sent, joins input and answer, selects what is written.
 
-    Records are values: a list of columns for CSV, the parsed document for JSON. Raises ApiError for a
+    Records are values: a list of columns for CSV, the parsed document for JSON. Raises ValidationError for a
     filter that is no JSONPath or a content type that has no records to look into.
     """
 
-    def __init__(self, request: dict, content_type: str, accept: str):
+    def __init__(self, request: dict[str, Any], content_type: str, accept: str):
         self._input = request.get("InputFilter", WHOLE)
         self._output = request.get("OutputFilter", WHOLE)
         self._join = request.get("JoinSource", "None") == "Input"
@@ -77,7 +77,7 @@ class Processing:
         self._select_input = _selector("InputFilter", self._input, self._from is _CSV)
         self._select_output = _selector("OutputFilter", self._output, self._to is _CSV)
         if self._join and self._from is not self._to:
-            raise ApiError("JoinSource needs the same format (JSON or CSV) in ContentType and Accept.")
+            raise ValidationError("JoinSource needs the same format (JSON or CSV) in ContentType and Accept.")
 
     def before(self, record: bytes) -> bytes:
         """What of a record is sent."""
@@ -144,7 +144,7 @@ def _codec(name: str, content_type: str) -> type[_JSON] | type[_CSV]:
         return _CSV
     if content_type in JSON_TYPES:
         return _JSON
-    raise ApiError(
+    raise ValidationError(
         f"DataProcessing needs {', '.join(JSON_TYPES + CSV_TYPES)} in {name} (given: "
         f"{content_type or 'none'})."
     )
@@ -162,7 +162,7 @@ def _selector(name: str, path: str, columns: bool) -> Selector:
     try:
         expression = jsonpath_ng.parse(path)
     except Exception as error:  # the library raises plain Exception
-        raise ApiError(
+        raise ValidationError(
             f"DataProcessing.{name} is not a JSONPath that is understood: {path} ({error})."
         ) from None
     return lambda value: _only(name, path, [match.value for match in expression.find(value)])
@@ -171,7 +171,9 @@ def _selector(name: str, path: str, columns: bool) -> Selector:
 def _column_selector(name: str, path: str) -> Selector:
     match = COLUMNS.fullmatch(path)
     if match is None:
-        raise ApiError(f"DataProcessing.{name} must be like $[0], $[0,2] or $[1:] for CSV (given: {path}).")
+        raise ValidationError(
+            f"DataProcessing.{name} must be like $[0], $[0,2] or $[1:] for CSV (given: {path})."
+        )
     if ":" in match[1]:
         start, end = (int(part) if part else None for part in match[1].split(":"))
         return lambda row: row[start:end]

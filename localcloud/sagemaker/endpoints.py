@@ -5,13 +5,14 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.sagemaker.errors import ApiError, JobFailed
+from localcloud.protocol.validation import require_supported
+from localcloud.sagemaker.errors import JobFailed, ValidationError
 from localcloud.sagemaker.hosting import INVOCATION_SECONDS, Answer, ModelServer, NotReady, instance_id
 from localcloud.sagemaker.models import EndpointConfigs, Models
 from localcloud.sagemaker.records import Record, Table, select
-from localcloud.sagemaker.validation import require_supported
 
 LOG_GROUP = "/aws/sagemaker/Endpoints"
 SERVERLESS_START_SECONDS = 180
@@ -30,11 +31,11 @@ class Throttled(Exception):
 class Variant:
     """A production variant in service."""
 
-    def __init__(self, cloud: Cloud, endpoint: str, config: dict, models: Models):
+    def __init__(self, cloud: Cloud, endpoint: str, config: dict[str, Any], models: Models):
         self.name: str = config["VariantName"]
         self.config = config
         self.weight: float = config.get("InitialVariantWeight", 1.0)
-        self.serverless: dict | None = config.get("ServerlessConfig")
+        self.serverless: dict[str, Any] | None = config.get("ServerlessConfig")
         container, role = models.container(config["ModelName"])
         self.image: str = container["Image"]
         self._servers = [
@@ -96,7 +97,7 @@ class Variant:
         else:
             raise Throttled(f"MaxConcurrency of {self.serverless['MaxConcurrency']} reached")
 
-    def describe(self, since: float) -> dict:
+    def describe(self, since: float) -> dict[str, Any]:
         """The variant's summary in DescribeEndpoint."""
         image = {"SpecifiedImage": self.image, "ResolvedImage": self.image, "ResolutionTime": since}
         if self.serverless:
@@ -116,7 +117,7 @@ class Variant:
 class Deployment:
     """The variants of one endpoint configuration in service, and the requests that they are answering."""
 
-    def __init__(self, cloud: Cloud, endpoint: str, config: dict, models: Models):
+    def __init__(self, cloud: Cloud, endpoint: str, config: dict[str, Any], models: Models):
         self.variants = [
             Variant(cloud, endpoint, variant, models) for variant in config["ProductionVariants"]
         ]
@@ -165,11 +166,11 @@ class Endpoints:
         self.table = Table(
             cloud,
             "endpoint",
-            missing=lambda arn: ApiError(f'Could not find endpoint "{arn}".'),
-            exists=lambda arn: ApiError(f'Cannot create already existing endpoint "{arn}".'),
+            missing=lambda arn: ValidationError(f'Could not find endpoint "{arn}".'),
+            exists=lambda arn: ValidationError(f'Cannot create already existing endpoint "{arn}".'),
         )
 
-    def create(self, request: dict) -> dict:
+    def create(self, **request: Any) -> dict[str, Any]:
         require_supported(
             "CreateEndpoint", request, {"EndpointName": None, "EndpointConfigName": None, "Tags": None}
         )
@@ -181,7 +182,7 @@ class Endpoints:
         self._in_background(self._bring_up, record, deployment, config_name)
         return {"EndpointArn": record.arn}
 
-    def update(self, request: dict) -> dict:
+    def update(self, **request: Any) -> dict[str, Any]:
         require_supported("UpdateEndpoint", request, {"EndpointName": None, "EndpointConfigName": None})
         record = self.table.get(request["EndpointName"])
         deployment = self._deployment(request)
@@ -192,7 +193,7 @@ class Endpoints:
         self._in_background(self._bring_up, record, deployment, request["EndpointConfigName"])
         return {"EndpointArn": record.arn}
 
-    def delete(self, request: dict) -> dict:
+    def delete(self, **request: Any) -> dict[str, Any]:
         record = self.table.get(request["EndpointName"])
         with self._lock:
             self._require_settled(record)
@@ -203,7 +204,7 @@ class Endpoints:
             self._in_background(serving.retire, 0)
         return {}
 
-    def describe(self, request: dict) -> dict:
+    def describe(self, **request: Any) -> dict[str, Any]:
         record = self.table.get(request["EndpointName"])
         serving = self._serving.get(record.name)
         variants = [variant.describe(record.modified) for variant in serving.variants] if serving else []
@@ -216,7 +217,7 @@ class Endpoints:
             **record.live,
         }
 
-    def summaries(self, request: dict) -> dict:
+    def summaries(self, **request: Any) -> dict[str, Any]:
         page, token = select(self.table, request, "EndpointStatus")
         endpoints = [
             {
@@ -239,7 +240,7 @@ class Endpoints:
         while True:
             try:
                 deployment = self._serving.get(self.table.get(name).name)
-            except ApiError:
+            except ValidationError:
                 deployment = None
             if deployment is None:
                 yield None
@@ -254,7 +255,7 @@ class Endpoints:
     def running(self) -> dict[str, str]:
         return {record.name: record.live["EndpointStatus"] for record in self.table}
 
-    def _deployment(self, request: dict) -> Deployment:
+    def _deployment(self, request: dict[str, Any]) -> Deployment:
         config = self._configs.table.get(request["EndpointConfigName"])
         return Deployment(self._cloud, request["EndpointName"], config.request, self._models)
 
@@ -278,7 +279,7 @@ class Endpoints:
 
     def _require_settled(self, record: Record) -> None:
         if record.live["EndpointStatus"] in IN_PROGRESS:
-            raise ApiError(f'Cannot update in-progress endpoint "{record.arn}".')
+            raise ValidationError(f'Cannot update in-progress endpoint "{record.arn}".')
 
     def _in_background(self, work: object, *arguments: object) -> None:
         threading.Thread(target=work, args=arguments, daemon=True).start()

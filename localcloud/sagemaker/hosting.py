@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from urllib3.util import wait_for_read
 
@@ -32,7 +33,6 @@ ENDING_SECONDS = 1.0
 CRASH_LOOP_SECONDS = 5.0
 RESTART_SECONDS = 1.0
 """The pause before a container is started again that was and did not live for CRASH_LOOP_SECONDS."""
-FORWARDED = ("Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes", "X-Amzn-SageMaker-Inference-Id")
 
 
 class NotAnswered(Exception):
@@ -67,7 +67,9 @@ class Answer:
 class ModelServer:
     """Runs one model's container from `start()` to `stop()`; one that ends by itself is started again."""
 
-    def __init__(self, cloud: Cloud, name: str, model: dict, role_arn: str, log_group: str, log_stream: str):
+    def __init__(
+        self, cloud: Cloud, name: str, model: dict[str, Any], role_arn: str, log_group: str, log_stream: str
+    ):
         self._cloud, self._name, self._model, self._role = cloud, name, model, role_arn
         self._log_group, self._log_stream = log_group, log_stream
         # A folder for each server: the old and the new one stand side by side while an endpoint is updated.
@@ -132,7 +134,7 @@ class ModelServer:
 
         Raises NotReady, TooSlow or Died.
         """
-        chosen = {name: value for name, value in headers.items() if name in FORWARDED and value}
+        chosen = {name: value for name, value in headers.items() if value}
         deadline = time.monotonic() + seconds
         if not self._turn.acquire(timeout=seconds):
             raise TooSlow(f"no answer within {seconds:g} seconds")

@@ -2,11 +2,12 @@
 
 import logging
 import time
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.cloud import Cloud
-from localcloud.sagemaker.errors import ApiError
+from localcloud.sagemaker.errors import ValidationError
 from localcloud.untrusted import Pattern, PatternError
 
 log = logging.getLogger(__name__)
@@ -17,18 +18,20 @@ REQUEST_METRICS = 1000
 
 
 class Metrics:
-    """Scans a job's log. Raises ApiError for a regular expression that is none or captures nothing."""
+    """Scans a job's log. Raises ValidationError for a regular expression that is none or captures nothing."""
 
-    def __init__(self, definitions: list[dict]):
+    def __init__(self, definitions: list[dict[str, Any]]):
         self._patterns = {}
         for definition in definitions:
             name, regex = definition["Name"], definition["Regex"]
             try:
                 pattern = Pattern(regex)
             except PatternError as error:
-                raise ApiError(f"The regular expression of metric {name!r} is invalid: {error}.") from None
+                raise ValidationError(
+                    f"The regular expression of metric {name!r} is invalid: {error}."
+                ) from None
             if not pattern.groups:
-                raise ApiError(
+                raise ValidationError(
                     f"The regular expression of metric {name!r} must have a group around the number."
                 )
             self._patterns[name] = pattern
@@ -48,7 +51,7 @@ class Metrics:
                 except (TypeError, ValueError):
                     continue  # as on AWS, what is not a number is no metric
 
-    def final(self) -> list[dict]:
+    def final(self) -> list[dict[str, Any]]:
         """The last value of each metric (FinalMetricDataList)."""
         last = {name: (value, when) for name, value, when in self._found}
         return [

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from localcloud.cloud import Cloud
 from localcloud.processes import Process
@@ -124,7 +125,7 @@ class TrainingRun:
             (config / f"{name}.json").write_text(json.dumps(content))
         return self._download_source(hyperparameters)
 
-    def _resources(self) -> dict:
+    def _resources(self) -> dict[str, Any]:
         """resourceconfig.json of a cluster of one."""
         group = "homogeneousCluster"
         instance_type = (self._request.get("ResourceConfig") or {}).get("InstanceType")

@@ -33,7 +33,7 @@ class Transfer:
         self._s3 = cloud.client("s3", role_arn)
         self._extra = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key_id} if kms_key_id else {}
 
-    def keys(self, uri: str) -> list[dict]:
+    def keys(self, uri: str) -> list[dict[str, Any]]:
         """The objects under a prefix, as list_objects_v2 describes them, without the "folders"."""
         bucket, prefix = split_uri(uri)
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)

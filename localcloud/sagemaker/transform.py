@@ -4,17 +4,18 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from localcloud.cloud import Cloud
 from localcloud.containers.archives import ArchiveError, gunzip
+from localcloud.protocol.validation import require_supported, require_value
 from localcloud.sagemaker.batching import Processing, assemble, batches, split
-from localcloud.sagemaker.errors import ApiError, JobFailed, ResourceInUse
+from localcloud.sagemaker.errors import JobFailed, ResourceInUse, ValidationError
 from localcloud.sagemaker.hosting import ModelServer, NotAnswered, instance_id
 from localcloud.sagemaker.logs import LogStream
 from localcloud.sagemaker.models import Models
 from localcloud.sagemaker.records import Record, Table, select
 from localcloud.sagemaker.transfer import Transfer, join_uri, relative_name, split_uri
-from localcloud.sagemaker.validation import require_supported, require_value
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 START_SECONDS = 600
@@ -59,14 +60,14 @@ class TransformJobs:
         self.table = Table(
             cloud,
             "transform-job",
-            missing=lambda arn: ApiError(f'Could not find transform job "{arn}".'),
+            missing=lambda arn: ValidationError(f'Could not find transform job "{arn}".'),
             exists=lambda arn: ResourceInUse(
                 "Job name must be unique within an AWS account and region, and a transform job with this "
                 f"name already exists ({arn})"
             ),
         )
 
-    def create(self, request: dict) -> dict:
+    def create(self, **request: Any) -> dict[str, Any]:
         operation = "CreateTransformJob"
         require_supported(operation, request, SUPPORTED)
         source, output = request["TransformInput"], request["TransformOutput"]
@@ -89,12 +90,12 @@ class TransformJobs:
         run.start()
         return {"TransformJobArn": record.arn}
 
-    def describe(self, request: dict) -> dict:
+    def describe(self, **request: Any) -> dict[str, Any]:
         record = self.table.get(request["TransformJobName"])
         echoed = {name: value for name, value in record.request.items() if name != "Tags"}
         return {**echoed, "TransformJobArn": record.arn, "CreationTime": record.created, **record.live}
 
-    def summaries(self, request: dict) -> dict:
+    def summaries(self, **request: Any) -> dict[str, Any]:
         page, token = select(self.table, request, "TransformJobStatus")
         summaries = [
             {
@@ -112,11 +113,13 @@ class TransformJobs:
         ]
         return {"TransformJobSummaries": summaries, "NextToken": token}
 
-    def stop(self, request: dict) -> dict:
+    def stop(self, **request: Any) -> dict[str, Any]:
         record = self.table.get(request["TransformJobName"])
         status = record.live["TransformJobStatus"]
         if status not in ("InProgress", "Stopping"):
-            raise ApiError(f"The request was rejected because the transform job is in status {status}.")
+            raise ValidationError(
+                f"The request was rejected because the transform job is in status {status}."
+            )
         self._runs[record.name].stop()
         return {}
 
@@ -129,7 +132,9 @@ class TransformJobs:
 class TransformRun:
     """One job's life, in a thread of its own."""
 
-    def __init__(self, cloud: Cloud, record: Record, container: dict, role: str, processing: Processing):
+    def __init__(
+        self, cloud: Cloud, record: Record, container: dict[str, Any], role: str, processing: Processing
+    ):
         self._cloud, self._record, self._role = cloud, record, role
         self._request, self._processing = record.request, processing
         self._stop_requested = threading.Event()
@@ -248,5 +253,5 @@ class TransformRun:
         logs.close()
 
 
-def _s3_source(request: dict) -> dict:
+def _s3_source(request: dict[str, Any]) -> dict[str, Any]:
     return request["TransformInput"]["DataSource"]["S3DataSource"]

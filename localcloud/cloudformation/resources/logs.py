@@ -1,5 +1,7 @@
 """AWS::Logs::LogGroup and AWS::Logs::MetricFilter."""
 
+from typing import Any
+
 from localcloud.cloudformation.resources.provider import (
     Context,
     Made,
@@ -86,7 +88,7 @@ class MetricFilter(Provider):
         )
 
 
-def _transformation(properties: Properties) -> dict:
+def _transformation(properties: Properties) -> dict[str, Any]:
     made = {name[0].lower() + name[1:]: value for name, value in properties.items()}
     if "dimensions" in made:
         made["dimensions"] = {one["Key"]: one["Value"] for one in made["dimensions"]}

@@ -4,16 +4,20 @@ import functools
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import botocore.loaders
 import werkzeug
 from botocore.exceptions import UnknownServiceError
 from botocore.parsers import RpcV2CBORParser
+from werkzeug.exceptions import NotFound
 
 from localcloud.addresses import EXECUTE_API_PATH
+
+if TYPE_CHECKING:  # moto takes long to import, and commands such as `localcloud status` need none of it
+    from moto.core.model import OperationModel
+    from moto.core.routing import ProtocolRouter
 
 FORM = "application/x-www-form-urlencoded"
 CREDENTIAL = re.compile(
@@ -119,76 +123,45 @@ def _json_body(request: werkzeug.Request) -> dict[str, Any]:
 
 
 def _rest_call(request: werkzeug.Request, service: str) -> Call:
-    path = request.path
-    if service == "s3" and (bucket := bucket_of_host(request)):
-        path = f"/{bucket}{path}"
     form = REST_XML_FORMS.get(service, "rest-json")
-    best: tuple[tuple[int, int], _Operation, Call] | None = None
-    for operation in _operations(REST_MODELS.get(service, service)):
-        if operation.method != request.method or not operation.asked_by(request):
-            continue
-        if found := operation.path.fullmatch(path.rstrip("/") or "/") or operation.path.fullmatch(path):
-            parameters = {**request.args.to_dict(), **found.groupdict()}
-            # The operation that asks for most is the one meant; a literal path goes before a parameter.
-            rank = (len(operation.query) + len(operation.headers), -len(parameters))
-            if best is None or rank > best[0]:
-                best = rank, operation, Call(service, operation.name, form, parameters)
-    if best is None:
-        return Call(service, f"{request.method} {path}", form)
-    _, operation, call = best
-    if form == "rest-json" and not operation.has_payload:
-        return Call(service, call.operation, form, {**_json_body(request), **call.parameters})
-    return call
+    found = operation_of(request, REST_MODELS.get(service, service))
+    if found is None:
+        return Call(service, f"{request.method} {request.path}", form)
+    operation, uri_parameters = found
+    parameters = {**request.args.to_dict(), **uri_parameters}
+    shape = operation.input_shape
+    # A payload is somebody's data, not parameters of the call: nothing in it may pass for one.
+    if form == "rest-json" and not (shape and "payload" in shape.serialization):
+        parameters = {**_json_body(request), **parameters}
+    return Call(service, operation.name, form, parameters)
 
 
-@dataclass(frozen=True)
-class _Operation:
-    name: str
-    method: str
-    path: re.Pattern
-    query: Mapping[str, str | None]
-    headers: frozenset[str]
-    has_payload: bool
-    """The body is somebody's data, not parameters of the call: nothing in it may pass for one."""
+def operation_of(request: werkzeug.Request, service: str) -> tuple["OperationModel", dict[str, str]] | None:
+    """The operation of a service that a request names, by botocore's model, and the labels of its path.
 
-    def asked_by(self, request: werkzeug.Request) -> bool:
-        return all(
-            name in request.args and (value is None or request.args[name] == value)
-            for name, value in self.query.items()
-        ) and all(name in request.headers for name in self.headers)
+    `service` is botocore's name of it. None for a request that names no operation of this service.
+    """
+    from moto.core.request import Request
+
+    if (router := _router(service)) is None:
+        return None
+    try:
+        # The routers of REST want moto's own kind of request, which would read a form a second time.
+        is_rest = router.service_model.protocol.startswith("rest-")
+        return router.match(Request(request.environ) if is_rest else request)
+    except NotFound:
+        return None
 
 
 @functools.cache
-def _operations(service: str) -> tuple[_Operation, ...]:
-    """The REST operations of a service, from the model that botocore ships; none of an unknown service."""
+def _router(service: str) -> "ProtocolRouter | None":
+    """Finds operations in the service's own protocol; None for a service that botocore does not know."""
+    from moto.core.routing import get_router_class
+    from moto.core.utils import get_service_model
+
     try:
-        model = botocore.loaders.Loader().load_service_model(service, "service-2")
+        model = get_service_model(service)
     except UnknownServiceError:
-        return ()
-    return tuple(_read_operations(model))
-
-
-def _read_operations(model: Mapping[str, Any]) -> Iterator[_Operation]:
-    for name, operation in model["operations"].items():
-        path, _, query = operation["http"]["requestUri"].partition("?")
-        required = dict(part.partition("=")[::2] for part in query.split("&") if part)
-        wanted: dict[str, str | None] = {key: value or None for key, value in required.items()}
-        headers = set()
-        shape = model["shapes"][operation["input"]["shape"]] if "input" in operation else {}
-        for member in shape.get("required", ()):
-            description = shape["members"][member]
-            if description.get("location") == "querystring":
-                wanted.setdefault(description["locationName"], None)
-            elif description.get("location") == "header":
-                headers.add(description["locationName"])
-        has_payload = "payload" in shape
-        method = operation["http"]["method"]
-        yield _Operation(name, method, _pattern(path), wanted, frozenset(headers), has_payload)
-
-
-def _pattern(path: str) -> re.Pattern:
-    pattern, end = "", 0
-    for label in re.finditer(r"\{(\w+)(\+?)\}", path):
-        pattern += re.escape(path[end : label.start()]) + f"(?P<{label[1]}>{'.+' if label[2] else '[^/]+'})"
-        end = label.end()
-    return re.compile((pattern + re.escape(path[end:])).rstrip("/") or "/", re.DOTALL)
+        return None
+    router = get_router_class(service, model.protocol)
+    return router(model) if router else None

@@ -1,0 +1,35 @@
+"""The pages of List operations."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import TypeVar
+
+from localcloud.protocol.errors import InvalidRequest
+
+Item = TypeVar("Item")
+
+
+def page(items: Sequence[Item], token: str | None, size: int) -> tuple[list[Item], str | None]:
+    """The page of at most `size` items that starts at a token, and the token of the next page.
+
+    Without a token it is the first page; the last page has no next token. Raises InvalidRequest for a token
+    that was not issued here.
+    """
+    start = _position(token)
+    end = start + size
+    return list(items[start:end]), _token(end) if end < len(items) else None
+
+
+def _token(position: int) -> str:
+    return base64.urlsafe_b64encode(str(position).encode()).decode()
+
+
+def _position(token: str | None) -> int:
+    try:
+        position = int(base64.urlsafe_b64decode(token)) if token else 0
+    except (ValueError, binascii.Error):
+        position = -1
+    if position < 0:
+        raise InvalidRequest("NextToken is not one that this operation returned.")
+    return position

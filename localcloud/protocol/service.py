@@ -1,0 +1,146 @@
+"""A service that is written here: its requests and answers by the model that botocore ships.
+
+A service defines one method an operation, named as in boto3. A request arrives as the arguments that boto3
+would take, and the answer is the dictionary that boto3 would give.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import werkzeug
+from botocore import xform_name
+from moto.core.model import OperationModel, ServiceModel
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.serialize import SerializationContext, get_serializer_class
+
+from localcloud.protocol.calls import REST_XML_FORMS, operation_of
+from localcloud.protocol.errors import ApiError, InvalidRequest, MalformedRequest, error_response
+from localcloud.protocol.validation import validate
+from localcloud.untrusted import parse_json
+
+FORWARD = object()
+"""What a method returns that has only checked the request: moto carries it out."""
+Operation = Callable[..., Any]
+
+
+class ModelledService:
+    """Reads requests and writes answers of one service.
+
+    Subclasses define the operations as methods, or override `operation`.
+    """
+
+    service_name: ClassVar[str]
+    """botocore's name of the service."""
+    validation_code: ClassVar[str] = "ValidationException"
+    """The error code of requests that break the constraints of the API."""
+    malformed_code: ClassVar[str] = "SerializationException"
+    """The error code of requests that are not in the form of the protocol."""
+
+    def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
+        """The answer to a request; None for one that names no operation of this service, or a missing one."""
+        found = operation_of(request, self.service_name)
+        if found is None or (perform := self.operation(found[0].name)) is None:
+            return None
+        return self.answer(request, *found, perform)
+
+    def operation(self, name: str) -> Operation | None:
+        """What carries out an operation, named as in AWS's documentation; None for a missing one."""
+        method: Operation | None = getattr(self, xform_name(name), None)
+        return method
+
+    def answer(
+        self,
+        request: werkzeug.Request,
+        model: OperationModel,
+        uri_parameters: Mapping[str, str],
+        perform: Operation,
+    ) -> werkzeug.Response | None:
+        """Carries out one operation; None when moto is to do that."""
+        try:
+            result = perform(**read_request(request, model, uri_parameters))
+            return None if result is FORWARD else write_answer(model, result or {})
+        except InvalidRequest as error:
+            refused = ApiError(self.validation_code, error.message)
+        except MalformedRequest as error:
+            refused = ApiError(self.malformed_code, error.message)
+        except ApiError as error:
+            refused = error
+        return self.refuse(model.service_model, refused)
+
+    def refuse(self, model: ServiceModel, error: ApiError) -> werkzeug.Response:
+        """The HTTP response for an error."""
+        return write_error(model, error)
+
+
+def read_request(
+    request: werkzeug.Request, model: OperationModel, uri_parameters: Mapping[str, str]
+) -> dict[str, Any]:
+    """The members of a request, in the types in which boto3 takes them.
+
+    Raises ApiError for a body that is not in the service's protocol and for members that break the model.
+    """
+    protocol = model.service_model.protocol
+    shape = model.input_shape
+    body = request.get_data()
+    document = {}
+    if protocol == "json" or (protocol == "rest-json" and shape and "payload" not in shape.serialization):
+        document = _json_object(body)
+    if protocol == "json":
+        validate(shape, document)
+    members: dict[str, Any] = PROTOCOL_PARSERS[protocol](model).parse(
+        {
+            "method": request.method,
+            "values": request.values,
+            "headers": request.headers,
+            "body": body,
+            "url_path": request.path,
+            "url_params": dict(uri_parameters),
+        }
+    )
+    members = {name: value for name, value in members.items() if value is not None}
+    if document and protocol == "rest-json":
+        outside = {name for name, member in shape.members.items() if "location" in member.serialization}
+        validate(shape, {**document, **{name: value for name, value in members.items() if name in outside}})
+    elif protocol != "json":
+        validate(shape, members)
+    return members
+
+
+def write_answer(model: OperationModel, result: Mapping[str, Any]) -> werkzeug.Response:
+    """The HTTP response for an operation's output.
+
+    As in boto3's answers, ResponseMetadata.RequestId is the id of the request, if it matters which.
+    """
+    request_id = (result.get("ResponseMetadata") or {}).get("RequestId") or str(uuid.uuid4())
+    service = model.service_model
+    serializer = get_serializer_class(service.service_name, service.protocol)
+    answer = serializer(model, SerializationContext(request_id)).serialize(result)
+    response = werkzeug.Response(answer["body"], answer["status_code"], answer["headers"])
+    response.headers["x-amzn-RequestId"] = request_id
+    for name, member in (model.output_shape.members if model.output_shape else {}).items():
+        # moto's serializer leaves out the status, and gives a payload the content type of the protocol.
+        if member.serialization.get("location") == "statusCode" and name in result:
+            response.status_code = result[name]
+        elif member.serialization.get("name") == "Content-Type" and result.get(name):
+            response.headers["Content-Type"] = result[name]
+    return response
+
+
+def write_error(service: ServiceModel, error: ApiError) -> werkzeug.Response:
+    """The HTTP response for an error, with the status that the service's model gives to its code."""
+    form = REST_XML_FORMS.get(service.service_name, service.protocol)
+    shape = service.shape_for_error_code(error.code)
+    status = shape.metadata.get("error", {}).get("httpStatusCode", 400) if shape else 400
+    namespace = service.metadata.get("xmlNamespace", "")
+    return error_response(form, error, status=status, namespace=namespace)
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        document = parse_json(body or b"{}")
+    except ValueError as error:
+        raise MalformedRequest(f"Could not parse request body into json: {error}") from None
+    if not isinstance(document, dict):
+        raise MalformedRequest("Could not parse request body into json: it is not an object")
+    return document
