@@ -5,26 +5,15 @@ from typing import Any
 import werkzeug
 
 from localcloud.cloud import Cloud
-from localcloud.iam.calls import bucket_of_host
 from localcloud.iam.policy import Access, Decision, evaluate
 from localcloud.iam.resources import resource_policies
+from localcloud.protocol.calls import bucket_of_host
 
 READS = ("s3:GetObject", "s3:GetObjectVersion")
 OTHER_HOSTS = (".execute-api.", ".s3-website")
 """Of services that check for themselves who may do what."""
 OWNERS_LAST_RESORT = ("s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy")
 """So that no policy locks the owner out for good."""
-
-
-def leave_bucket_policies_to_us() -> None:
-    """moto checks them too, but without conditions: "deny what does not come over TLS" would deny everything.
-
-    The enforcement has judged a request before moto sees it.
-    """
-    from moto.iam.access_control import PermissionResult
-    from moto.s3.models import FakeBucket
-
-    FakeBucket.get_permission = lambda self, action, resource: PermissionResult.PERMITTED
 
 
 def bucket_named_in(cloud: Cloud, request: werkzeug.Request) -> Any | None:
@@ -35,6 +24,17 @@ def bucket_named_in(cloud: Cloud, request: werkzeug.Request) -> Any | None:
         return None
     name = bucket_of_host(request) or request.path.lstrip("/").partition("/")[0]
     return s3_backends[cloud.account_id]["aws"].buckets.get(name)
+
+
+def judge_in_place_of_moto(bucket: Any) -> None:
+    """Keeps moto from judging requests to this bucket, which the enforcement has done before.
+
+    moto reads bucket policies without their conditions: "deny what does not come over TLS" would deny
+    everything.
+    """
+    from moto.iam.access_control import PermissionResult
+
+    bucket.get_permission = lambda action, resource: PermissionResult.PERMITTED
 
 
 def anonymous_may(cloud: Cloud, bucket: Any, access: Access) -> bool:

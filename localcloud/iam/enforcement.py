@@ -1,26 +1,25 @@
 """The first service behind the front door: refuses what policies do not allow."""
 
 import functools
-import os
+import json
 import time
 
 import werkzeug
 
 from localcloud.cloud import Cloud
 from localcloud.iam.actions import Place, accesses
-from localcloud.iam.buckets import anonymous_may, bucket_named_in, leave_bucket_policies_to_us, owner_may
+from localcloud.iam.buckets import anonymous_may, bucket_named_in, judge_in_place_of_moto, owner_may
 from localcloud.iam.callers import ALLOWED, Caller, InvalidToken, Verdict, caller_of
-from localcloud.iam.calls import Call, Signature, call_of, signature_of
 from localcloud.iam.conditions import Context
-from localcloud.iam.denial import denial
 from localcloud.iam.policy import Access, Decision, evaluate, parse
 from localcloud.iam.resources import resource_policies
 from localcloud.iam.roles import ASSUME_ROLE, NotAssumable, find_role
 from localcloud.iam.simulation import Simulation
+from localcloud.protocol.calls import Call, Signature, call_of, signature_of
+from localcloud.protocol.errors import denial
 
 ALWAYS_ALLOWED = ("sts:GetCallerIdentity",)
 ACCESS_DENIED = "AccessDenied"
-LOAD_MANAGED_POLICIES = "MOTO_IAM_LOAD_MANAGED_POLICIES"
 
 
 class IamEnforcement:
@@ -32,13 +31,15 @@ class IamEnforcement:
     def __init__(self, cloud: Cloud):
         self._cloud = cloud
         self._simulation = Simulation(cloud)
-        _know_aws_managed_policies(cloud)
-        leave_bucket_policies_to_us()
+        _load_managed_policies(cloud)
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
         signature = signature_of(request)
         if signature is None:
             return self._check_anonymous(request)
+        bucket = bucket_named_in(self._cloud, request) if signature.service == "s3" else None
+        if bucket:
+            judge_in_place_of_moto(bucket)
         is_head = request.method == "HEAD"
         call = functools.cache(lambda: call_of(request, signature.service))
         try:
@@ -48,9 +49,7 @@ class IamEnforcement:
         reason = None
         if caller:
             reason = self._why_not(caller, call(), request, signature)
-        elif (
-            signature.service == "s3" and (bucket := bucket_named_in(self._cloud, request)) and bucket.policy
-        ):
+        elif bucket and bucket.policy:
             reason = self._why_not_owner(call(), request, signature)
         if reason:
             return denial(call().form, ACCESS_DENIED, reason, is_head)
@@ -61,6 +60,8 @@ class IamEnforcement:
     def _check_anonymous(self, request: werkzeug.Request) -> werkzeug.Response | None:
         """Only S3 knows unsigned requests; those of other kinds are not for AWS's APIs."""
         bucket = bucket_named_in(self._cloud, request)
+        if bucket:
+            judge_in_place_of_moto(bucket)
         if bucket is None or (request.method == "POST" and request.mimetype == "multipart/form-data"):
             return None  # a browser's upload form carries its signature inside
         place = Place(self._cloud.account_id, self._cloud.region)
@@ -113,21 +114,20 @@ class IamEnforcement:
         return ALLOWED if named_itself and verdict.decision is not Decision.EXPLICIT_DENY else verdict
 
 
-def _know_aws_managed_policies(cloud: Cloud) -> None:
-    """Without them a role that AWSLambdaBasicExecutionRole is attached to could not even be made.
+def _load_managed_policies(cloud: Cloud) -> None:
+    """Gives the cloud's account the policies that AWS manages, such as AWSLambdaBasicExecutionRole.
 
-    moto loads them wherever it finds this setting, which takes a while: so not for every partition.
+    moto would load them for every account and partition of the process, which takes long.
     """
-    from moto.iam.models import iam_backends
+    from moto.iam.aws_managed_policies import aws_managed_policies_data
+    from moto.iam.models import AWSManagedPolicy, iam_backends
 
     backend = iam_backends[cloud.account_id]["aws"]
-    if backend.managed_policies:
-        return
-    os.environ[LOAD_MANAGED_POLICIES] = "true"
-    try:
-        backend.reset()  # nothing has been made in it yet
-    finally:
-        del os.environ[LOAD_MANAGED_POLICIES]
+    backend.aws_managed_policies = [
+        AWSManagedPolicy.from_data(name, cloud.account_id, backend.region_name, policy)
+        for name, policy in json.loads(aws_managed_policies_data).items()
+    ]
+    backend.managed_policies |= {policy.arn: policy for policy in backend.aws_managed_policies}
 
 
 def _with_context(
