@@ -1,6 +1,6 @@
 """Every process that localcloud starts - training jobs, model servers, function runtimes - starts here.
 
-Each has its own process group under a guardian (see guardian.py), so that none outlives localcloud.
+Each has its own process group under a supervisor (see supervisor.py), so that none outlives localcloud.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from localcloud import guardian
+from localcloud import supervisor
 
 GRACE_SECONDS = 3.0
 """Between SIGTERM and SIGKILL when localcloud itself ends."""
@@ -23,41 +23,41 @@ GRACE_SECONDS = 3.0
 class Process:
     """A running command. Its standard output and error come merged, line by line, from `lines()`."""
 
-    def __init__(self, name: str, guardian_process: subprocess.Popen, lifeline: int):
+    def __init__(self, name: str, supervisor_process: subprocess.Popen[bytes], control: int):
         self.name = name
-        self._guardian = guardian_process
-        self._lifeline = lifeline
+        self._supervisor = supervisor_process
+        self._control = control
         self._lock = threading.Lock()
         self._read = False
 
     @property
     def pid(self) -> int:
-        """The guardian's process id; it lives exactly as long as the command."""
-        return self._guardian.pid
+        """The supervisor's process id; it lives exactly as long as the command."""
+        return self._supervisor.pid
 
     @property
     def returncode(self) -> int | None:
         """The command's exit status, minus the signal's number if one ended it, None while it runs."""
-        return self._guardian.poll()
+        return self._supervisor.poll()
 
     def poll(self) -> int | None:
-        return self._guardian.poll()
+        return self._supervisor.poll()
 
     def wait(self, timeout: float | None = None) -> int:
         """Waits for the end; raises subprocess.TimeoutExpired when `timeout` seconds did not do."""
-        return self._guardian.wait(timeout)
+        return self._supervisor.wait(timeout)
 
     def lines(self) -> Iterator[str]:
         """What the command prints, as it comes, without line ends; stops when the command has ended."""
         self._read = True
-        for line in self._guardian.stdout:
+        for line in self._supervisor.stdout:
             yield line.decode(errors="replace").rstrip("\r\n")
-        self._guardian.stdout.close()
+        self._supervisor.stdout.close()
 
     def send_signal(self, number: int) -> None:
         """Signals the command's whole process group; does nothing when it has ended."""
         with self._lock, contextlib.suppress(OSError):
-            os.write(self._lifeline, bytes([number]))
+            os.write(self._control, bytes([number]))
 
     def terminate(self, grace: float = GRACE_SECONDS) -> int:
         """SIGTERM, then after `grace` seconds SIGKILL; returns the exit status when the group has ended."""
@@ -75,11 +75,11 @@ class Process:
 
     def _release(self) -> None:
         with self._lock:
-            if self._lifeline >= 0:
-                os.close(self._lifeline)
-                self._lifeline = -1
+            if self._control >= 0:
+                os.close(self._control)
+                self._control = -1
         if not self._read:  # a reader still gets the last lines, then closes it itself
-            self._guardian.stdout.close()
+            self._supervisor.stdout.close()
 
 
 class Processes:
@@ -107,7 +107,7 @@ class Processes:
         """
         reading, writing = os.pipe()
         record = self._folder / uuid.uuid4().hex
-        watch = [sys.executable, "-S", "-E", guardian.__file__, reading, record, GRACE_SECONDS]
+        watch = [sys.executable, "-S", "-E", supervisor.__file__, reading, record, GRACE_SECONDS]
         try:
             with self._lock:
                 if self._closed:
@@ -160,8 +160,8 @@ def stop_recorded(folder: Path) -> int:
     stopped = 0
     for record in folder.glob("*") if folder.is_dir() else ():
         pid, _, started = record.read_text().partition(" ")
-        if pid.isdigit() and started and guardian.start_time(int(pid)) == started:
-            guardian.signal_group(int(pid), signal.SIGKILL)
+        if pid.isdigit() and started and supervisor.start_time(int(pid)) == started:
+            supervisor.signal_group(int(pid), signal.SIGKILL)
             stopped += 1
         record.unlink(missing_ok=True)
     return stopped

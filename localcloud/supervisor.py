@@ -1,13 +1,13 @@
 """Runs one command and outlives whoever asked for it just long enough to stop that command.
 
-``python -S -E guardian.py LIFELINE_FD RECORD GRACE COMMAND...``
+``python -S -E supervisor.py CONTROL_FD RECORD GRACE COMMAND...``
 
-LIFELINE_FD is the read end of a pipe whose only writer is localcloud. A byte on it is a signal number for
+CONTROL_FD is the read end of a pipe whose only writer is localcloud. A byte on it is a signal number for
 the command's process group; its end, which the kernel delivers however localcloud ended (``kill -9``
 included), means SIGTERM, GRACE seconds, SIGKILL. A parent-death signal would not do: it fires when the
 parent's *thread* ends, and macOS has none. The command's exit status or fatal signal becomes this process's
 own. RECORD holds "pid start-time" of the group while it lives, so that a later localcloud can find it should
-this guardian be killed too.
+this supervisor be killed too.
 
 Only the standard library, and no site-packages: this starts before every job and function.
 """
@@ -46,9 +46,9 @@ def signal_group(pid: int, number: int) -> None:
         os.killpg(pid, number)
 
 
-def follow_lifeline(lifeline: int, group: int, grace: float) -> None:
+def obey_localcloud(control: int, group: int, grace: float) -> None:
     """Passes on the signals that localcloud asks for; stops the group when localcloud has ended."""
-    while message := os.read(lifeline, 1):
+    while message := os.read(control, 1):
         signal_group(group, message[0])
     signal_group(group, signal.SIGTERM)
     time.sleep(grace)
@@ -56,7 +56,7 @@ def follow_lifeline(lifeline: int, group: int, grace: float) -> None:
 
 
 def main() -> int:
-    lifeline, record, grace, command = int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4:]
+    control, record, grace, command = int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4:]
     for number in PASSED_ON:
         signal.signal(number, signal.SIG_IGN)
     try:
@@ -67,7 +67,7 @@ def main() -> int:
         return COULD_NOT_START
     with open(record, "w") as file:
         file.write(f"{child.pid} {start_time(child.pid)}")
-    threading.Thread(target=follow_lifeline, args=(lifeline, child.pid, grace), daemon=True).start()
+    threading.Thread(target=obey_localcloud, args=(control, child.pid, grace), daemon=True).start()
     status = child.wait()
     signal_group(child.pid, signal.SIGKILL)  # what the command left behind ends with it, as in a container
     with contextlib.suppress(FileNotFoundError):
