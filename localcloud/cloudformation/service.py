@@ -1,4 +1,4 @@
-"""The CloudFormation API: stacks and change sets, deployed by threads while clients follow the events."""
+"""The CloudFormation API: stacks and change sets, which threads deploy while clients follow the events."""
 
 import hashlib
 import logging
@@ -12,9 +12,9 @@ import werkzeug
 
 from localcloud.cloud import Cloud
 from localcloud.cloudformation import changes, requests, templates_api, views
-from localcloud.cloudformation.blueprint import Blueprint
 from localcloud.cloudformation.deployment import Deployment
 from localcloud.cloudformation.errors import NO_CHANGES, NO_UPDATES, ValidationError
+from localcloud.cloudformation.resolved_template import ResolvedTemplate
 from localcloud.cloudformation.stacks import (
     DELETED,
     FAILED_CHANGE_SET_STACK,
@@ -32,13 +32,14 @@ log = logging.getLogger(__name__)
 API_VERSION = "2010-05-15"
 STACK_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
 PAGE_ITEMS = 100
-"""Of a List or Describe operation."""
+"""The page size of List and Describe operations."""
 HEAD_START_SECONDS = 5
-"""Small stacks are done in this time; boto3's waiters would look again only after 15 or 30 seconds."""
+"""How long a request waits for the deployment that it starts. Small stacks are done by then, while boto3's
+waiters poll only every 15 or 30 seconds."""
 
 
 class CloudFormationService(templates_api.TemplateOperations, ModelledService):
-    """Answers CloudFormation's Query API. Operations that it lacks are refused by name."""
+    """Answers CloudFormation's Query API."""
 
     service_name = "cloudformation"
     validation_code = "ValidationError"
@@ -49,7 +50,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledService):
         self.stacks = Stacks()
         self._threads: set[threading.Thread] = set()
         self._request = threading.local()
-        """Of the request in hand: `deployment`, the thread that it has started, and `identity`."""
+        """The current request's `identity`, and the thread of the `deployment` that it has started."""
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
         if request.method != "POST" or request.form.get("Version") != API_VERSION:
@@ -62,7 +63,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledService):
         return answer
 
     def close(self) -> None:
-        """Waits a moment for deployments to see that the cloud is gone."""
+        """Waits briefly for deployments to notice that the cloud is gone."""
         for thread in self._threads:
             thread.join(timeout=2)
 
@@ -78,16 +79,16 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledService):
             on_failure = "DO_NOTHING"
         if stack := self._created(name):
             return {"StackId": stack.id}
-        source = requests.source(self.cloud, request, None, direct=True)
+        source = requests.read_source(self.cloud, request, None, direct=True)
         with self.stacks.lock:
             if stack := self._created(name):
                 return {"StackId": stack.id}
             stack = self._new_stack(name, "CREATE_IN_PROGRESS", request)
-            blueprint = self._blueprint(stack, source)
-            stack.made_by = self._request.identity
+            resolved = self._resolve(stack, source)
+            stack.created_by = self._request.identity
             stack.termination_protection = bool(request.get("EnableTerminationProtection"))
             self.stacks.add(stack)
-        self._start(stack, source, "CREATE_IN_PROGRESS", lambda run: run.create(blueprint, on_failure))
+        self._start(stack, source, "CREATE_IN_PROGRESS", lambda run: run.create(resolved, on_failure))
         return {"StackId": stack.id}
 
     def update_stack(self, **request: Any) -> dict[str, Any]:
@@ -95,13 +96,13 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledService):
         if self._is_retry(stack.updated_by):
             return {"StackId": stack.id}
         previous = self.stacks.updatable(request["StackName"]).source
-        source = requests.source(self.cloud, request, previous, direct=True)
+        source = requests.read_source(self.cloud, request, previous, direct=True)
         with self.stacks.lock:
             if self._is_retry(stack.updated_by):
                 return {"StackId": stack.id}
             stack = self._still_updatable(request["StackName"], previous)
-            planned, blueprint = self._plan(stack, source)
-            if not changes.anything(planned, blueprint, stack):
+            planned, resolved = self._plan(stack, source)
+            if not changes.anything(planned, resolved, stack):
                 raise ValidationError(NO_UPDATES)
             stack.disable_rollback = bool(request.get("DisableRollback"))
             stack.token = request.get("ClientRequestToken")
@@ -204,7 +205,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledService):
             return {"Id": change_set.id, "StackId": stack.id}
         if kind == "UPDATE":
             self.stacks.updatable(name)
-        source = requests.source(self.cloud, request, previous, direct=False)
+        source = requests.read_source(self.cloud, request, previous, direct=False)
         with self.stacks.lock:
             stack = self.stacks.find(name)
             if change_set := self._created_change_set(stack, request["ChangeSetName"]):
@@ -215,7 +216,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledService):
                 stack = self._still_updatable(name, previous)
             fresh = stack is None
             stack = stack or self._new_stack(name, FAILED_CHANGE_SET_STACK, request)
-            planned, blueprint = self._plan(stack, source)
+            planned, resolved = self._plan(stack, source)
             change_set = ChangeSet(
                 id=self._arn(f"changeSet/{request['ChangeSetName']}/{uuid.uuid4()}"),
                 name=request["ChangeSetName"],
@@ -224,9 +225,9 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledService):
                 description=request.get("Description"),
                 changes=planned,
                 on_stack_failure=request.get("OnStackFailure"),
-                made_by=self._request.identity,
+                created_by=self._request.identity,
             )
-            if kind == "UPDATE" and not changes.anything(planned, blueprint, stack):
+            if kind == "UPDATE" and not changes.anything(planned, resolved, stack):
                 change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
                 change_set.reason = NO_CHANGES
             stack.change_sets[change_set.name] = change_set
@@ -256,20 +257,20 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledService):
             self._refuse_when_busy(stack)
             stack.token = request.get("ClientRequestToken")
             stack.disable_rollback = bool(request.get("DisableRollback"))
-            # As on AWS the others go: they were made for a stack that is no more.
+            # As on AWS, the other change sets go: they were created for an earlier state of the stack.
             stack.change_sets = {change_set.name: change_set}
             change_set.execution_status = "EXECUTE_COMPLETE"
             change_set.executed_by = self._request.identity
             if change_set.kind == "UPDATE":
                 self._update(stack, change_set.source)
                 return
-            blueprint = self._blueprint(stack, change_set.source)
+            resolved = self._resolve(stack, change_set.source)
             on_failure = change_set.on_stack_failure or "ROLLBACK"
             if stack.disable_rollback:
                 on_failure = "DO_NOTHING"
             stack.status = "CREATE_IN_PROGRESS"
         self._start(
-            stack, change_set.source, "CREATE_IN_PROGRESS", lambda run: run.create(blueprint, on_failure)
+            stack, change_set.source, "CREATE_IN_PROGRESS", lambda run: run.create(resolved, on_failure)
         )
 
     def delete_change_set(self, ChangeSetName: str, StackName: str | None = None) -> None:
@@ -288,29 +289,29 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledService):
                     return stack, change_set
         raise ApiError("ChangeSetNotFound", f"ChangeSet [{name_or_id}] does not exist")
 
-    # Requests that a client sends again because the first answer did not reach it
+    # Retries: requests that a client repeats because it did not get the first answer
 
-    def _is_retry(self, made_by: str | None) -> bool:
-        return made_by is not None and made_by == self._request.identity
+    def _is_retry(self, created_by: str | None) -> bool:
+        return created_by is not None and created_by == self._request.identity
 
     def _created(self, name: str) -> Stack | None:
-        """The stack that this very request has made before; raises ApiError for one that another has made."""
+        """The stack, if an earlier try of this request created it. Raises ApiError if another request did."""
         stack = self.stacks.find(name)
-        if stack and not self._is_retry(stack.made_by):
+        if stack and not self._is_retry(stack.created_by):
             raise ApiError("AlreadyExistsException", f"Stack [{name}] already exists")
         return stack
 
     def _created_change_set(self, stack: Stack | None, name: str) -> ChangeSet | None:
-        """Like `_created`, of a change set."""
+        """Like `_created`, for a change set."""
         change_set = stack.change_sets.get(name) if stack else None
-        if change_set and not self._is_retry(change_set.made_by):
+        if change_set and not self._is_retry(change_set.created_by):
             raise ApiError("AlreadyExistsException", f"ChangeSet {name} already exists")
         return change_set
 
     # Deploying
 
     def _still_updatable(self, name: str, source: Source | None) -> Stack:
-        """The stack, unless it has come to another source since. Raises ValidationError."""
+        """The stack, if its source is still the given one. Raises ValidationError otherwise."""
         stack = self.stacks.updatable(name)
         if stack.source is not source:
             raise ValidationError(f"Stack:{stack.id} has been updated by another request meanwhile.")
@@ -337,21 +338,23 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledService):
         if stack.busy:
             raise ValidationError(f"Stack:{stack.id} is in {stack.status} state and can not be changed now.")
 
-    def _blueprint(self, stack: Stack, source: Source, resources: dict[str, Any] | None = None) -> Blueprint:
+    def _resolve(
+        self, stack: Stack, source: Source, resources: dict[str, Any] | None = None
+    ) -> ResolvedTemplate:
         resources = stack.resources if resources is None else resources
-        return Blueprint(self.cloud, source, stack.name, stack.id, resources, self.stacks.imported)
+        return ResolvedTemplate(self.cloud, source, stack.name, stack.id, resources, self.stacks.imported)
 
-    def _plan(self, stack: Stack, source: Source) -> tuple[list[dict[str, Any]], Blueprint]:
-        foreseen = dict(stack.resources)
-        blueprint = self._blueprint(stack, source, foreseen)
-        planned = changes.planned(blueprint, foreseen, stack)
-        self.stacks.check_exports(stack, blueprint.outputs())
-        return planned, blueprint
+    def _plan(self, stack: Stack, source: Source) -> tuple[list[dict[str, Any]], ResolvedTemplate]:
+        expected = dict(stack.resources)
+        resolved = self._resolve(stack, source, expected)
+        planned = changes.planned(resolved, expected, stack)
+        self.stacks.check_exports(stack, resolved.outputs())
+        return planned, resolved
 
     def _update(self, stack: Stack, source: Source) -> None:
         previous = stack.source
-        blueprint = self._blueprint(stack, source)
-        self._start(stack, source, "UPDATE_IN_PROGRESS", lambda run: run.update(blueprint, previous))
+        resolved = self._resolve(stack, source)
+        self._start(stack, source, "UPDATE_IN_PROGRESS", lambda run: run.update(resolved, previous))
 
     def _start(self, stack: Stack, source: Source, status: str, action: Callable[[Deployment], None]) -> None:
         stack.source = source
@@ -374,7 +377,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledService):
 
 
 def _identity(request: werkzeug.Request) -> str | None:
-    """What a request shares with its retries alone: by CloudFormation's client token or the SDK's mark."""
+    """Identifies a request and its retries, by CloudFormation's client token or the SDK's invocation id."""
     token = (
         request.form.get("ClientToken")
         or request.form.get("ClientRequestToken")

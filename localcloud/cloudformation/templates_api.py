@@ -1,4 +1,4 @@
-"""The operations on templates alone: fetch, summarise, validate."""
+"""The operations on templates: GetTemplate, GetTemplateSummary and ValidateTemplate."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from localcloud.cloudformation.stacks import Stacks
 
 
 class TemplateOperations:
-    """A part of the CloudFormation API, mixed into the whole."""
+    """A mixin of CloudFormationService."""
 
     cloud: Cloud
     stacks: Stacks
@@ -78,7 +78,7 @@ class TemplateOperations:
         }
 
     def _capabilities(self, template: Mapping[str, Any]) -> list[str]:
-        """Serverless functions bring roles with them, so a transform asks for the same as IAM types."""
+        """The capabilities that a template needs. Transforms may create roles, so they need those too."""
         needed = requests.required_capabilities(template)
         if transform.declared(template):
             needed = [*(needed or ["CAPABILITY_IAM"]), "CAPABILITY_AUTO_EXPAND"]

@@ -1,4 +1,4 @@
-"""Stacks in the form in which the API shows them."""
+"""Records of stacks in the form of the API's answers."""
 
 from typing import Any
 
