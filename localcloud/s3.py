@@ -1,4 +1,4 @@
-"""What moto's S3 does not check: the headers that a request asks for in its answer.
+"""Checks what moto's S3 does not: response headers that a request asks for.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
 """
@@ -14,7 +14,7 @@ OVERRIDE = "response-"
 
 
 class S3Service:
-    """Refuses what S3 refuses; moto answers everything else."""
+    """Refuses invalid requests; moto answers all others."""
 
     def __init__(self, cloud: Cloud):
         pass

@@ -1,4 +1,4 @@
-"""Puts the cloud together: its folder, its services and its front door, in one process."""
+"""One cloud in one process: its folder, services and front door."""
 
 import json
 import logging
@@ -30,11 +30,11 @@ log = logging.getLogger(__name__)
 
 
 class OpenToAll(Exception):
-    """The cloud would be open to more than this machine; the message says what to do."""
+    """The cloud would be open to other machines. The message says what to do."""
 
 
 def default_services() -> list[Callable[[Cloud], Service]]:
-    """The services in the order in which they are asked. Imported late: they bring moto with them."""
+    """The services in the order in which they are asked. The imports are slow, for they include moto."""
     from localcloud.cloudformation import CloudFormationService
     from localcloud.cloudfront import CloudFrontService
     from localcloud.functions import FunctionsService
@@ -80,7 +80,7 @@ class Server:
                 f"on {host}, everyone who can reach this machine could run code as you: add --token, which "
                 "gives clients a secret to carry, or leave --host out"
             )
-        _leave_the_real_aws_alone()
+        _hide_real_account()
         self._http = make_front_server(host, port, self._application)
         try:
             clear_dead()
@@ -97,11 +97,11 @@ class Server:
             access_key=f"LOCAL{secrets.token_hex(20).upper()}" if token else ACCESS_KEY,
         )
         if token:
-            self._state.keep_access_key(self.cloud.access_key)
+            self._state.store_access_key(self.cloud.access_key)
         self.started = time.time()
         write_sdk_settings(self.cloud)
         factories = default_services() if services is None else services
-        _forget_former_records()
+        _reset_moto()
         if not token and not peers_are_known():
             log.warning(
                 "This system does not tell who connects: its other users could run code as you. "
@@ -121,7 +121,7 @@ class Server:
         return self
 
     def close(self) -> None:
-        """Stops every process, then answering, and removes the folder."""
+        """Stops all processes and the server, and removes the folder."""
         self.cloud.processes.close()
         self.front.close()
         self._http.shutdown()
@@ -136,7 +136,7 @@ class Server:
 
 
 class Control:
-    """localcloud's own routes, by which `status`, `down` and `run` know a cloud from any other program."""
+    """localcloud's own routes, by which `status`, `down` and `run` recognise a cloud."""
 
     answers = frozenset({LOCALCLOUD})
 
@@ -162,8 +162,8 @@ def _json(body: dict[str, Any]) -> werkzeug.Response:
     return werkzeug.Response(json.dumps(body), content_type="application/json")
 
 
-def _leave_the_real_aws_alone() -> None:
-    """moto makes clients of its own; none may pick up the person's profile or credentials."""
+def _hide_real_account() -> None:
+    """Hides the user's profile and credentials from the clients that moto creates."""
     for name in removed(os.environ):
         del os.environ[name]
     os.environ.update(
@@ -175,8 +175,8 @@ def _leave_the_real_aws_alone() -> None:
     )
 
 
-def _forget_former_records() -> None:
-    """moto's records are global to the process: a second cloud in it begins as empty as the first."""
+def _reset_moto() -> None:
+    """Empties moto's records, which are global to the process, for a second cloud in it."""
     from moto.moto_api._internal import moto_api_backend
 
     moto_api_backend.reset()

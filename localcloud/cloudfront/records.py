@@ -1,4 +1,4 @@
-"""The records of CloudFront: what has an id, a configuration and an ETag."""
+"""The records of CloudFront: resources with an id, a configuration and an ETag."""
 
 import random
 import string
@@ -16,7 +16,7 @@ def now() -> datetime:
 
 
 def new_id() -> str:
-    """In CloudFront's form: E and thirteen letters and digits."""
+    """A new id in CloudFront's form: E and thirteen letters and digits."""
     return "E" + "".join(random.choices(string.ascii_uppercase + string.digits, k=13))
 
 
@@ -35,6 +35,8 @@ class Item:
 
 @dataclass
 class Distribution(Item):
+    """A distribution, whose edge runs while it is enabled."""
+
     arn: str = ""
     domain_name: str = ""
     edge: Edge | None = None

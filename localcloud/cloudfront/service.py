@@ -1,7 +1,6 @@
 """The CloudFront API: distributions, origin access controls, response headers policies and invalidations.
 
-moto's records of distributions lose error pages and more on the way, so these are our own. Operations that
-this lacks are refused by name.
+moto's records of distributions lose error pages and other members, so these are localcloud's own.
 """
 
 import threading
@@ -29,7 +28,7 @@ from localcloud.protocol.pages import page
 from localcloud.protocol.service import ModelledService
 
 PAGE_ITEMS = 100
-"""Of a list, unless the request says otherwise."""
+"""The default page size of lists."""
 API_URL = "https://cloudfront.amazonaws.com/2020-05-31"
 
 
@@ -122,7 +121,7 @@ class CloudFrontService(ModelledService):
 
     def create_invalidation(self, DistributionId: str, InvalidationBatch: dict[str, Any]) -> dict[str, Any]:
         distribution = self._distribution(DistributionId)
-        # Nothing is cached here, so every invalidation is complete as it is made.
+        # Nothing is cached, so every invalidation is complete at once.
         invalidation = {
             "Id": "I" + new_id()[1:],
             "Status": "Completed",
@@ -231,7 +230,7 @@ class CloudFrontService(ModelledService):
         ]
         return {"ResponseHeadersPolicyList": _listed(items, **paging)}
 
-    # What they share
+    # Shared by the operations
 
     def _check(self, config: Mapping[str, Any]) -> None:
         configuration.check(config)
@@ -251,7 +250,7 @@ class CloudFrontService(ModelledService):
         return response_headers.MANAGED.get(identity)
 
     def _serve(self, distribution: Distribution) -> None:
-        """Brings the distribution's server to its configuration; its address stays while it is enabled."""
+        """Starts, updates or stops the server of a distribution. Its address stays while it is enabled."""
         if not distribution.config["Enabled"]:
             self._stop(distribution)
         elif distribution.edge:

@@ -1,4 +1,4 @@
-"""Errors of the Lambda API as its clients see them."""
+"""Errors of the Lambda API."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ class LambdaError(ApiError):
 
 
 def invalid_parameter(message: str) -> LambdaError:
-    """A parameter has a value that Lambda does not take."""
+    """An error for a parameter with an invalid value."""
     return LambdaError("InvalidParameterValueException", message)
 
 
 def unsupported(what: str) -> LambdaError:
-    """Names what AWS would do and localcloud does not, so that nobody takes silence for success."""
+    """An error that names a feature of AWS which localcloud does not have."""
     return invalid_parameter(f"localcloud does not support {what}.")

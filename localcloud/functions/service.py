@@ -1,4 +1,4 @@
-"""AWS Lambda: moto keeps the functions, this runs them and refuses what it could not honour."""
+"""The Lambda API: moto stores the functions; this module runs them and refuses unsupported ones."""
 
 import base64
 import binascii
@@ -34,10 +34,10 @@ from localcloud.untrusted import parse_json
 MAX_REQUEST_BYTES = 6 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
 UNRESERVED_CONCURRENCY = 10
-"""An account's quota: AWS gives a new account 10, and more would not run well on one machine."""
-PLACE_SECONDS = 0.05
-"""How long an event waits for a place among those that run. AWS refuses at once, and has a machine for each.
-Here they share the processors with the refusals, and a place is soon free again.
+"""The account's quota, that of a new AWS account. More would not run well on one machine."""
+SLOT_SECONDS = 0.05
+"""How long an invocation waits for a free slot. AWS refuses at once, but has a machine for each invocation.
+Here they share the processors with the refusals, and a slot is soon free.
 """
 LOG_TAIL_BYTES = 4096
 TIDY_SECONDS = 1.0
@@ -52,7 +52,7 @@ UNSUPPORTED = {
     "UpdateFunctionEventInvokeConfig": "settings for asynchronous invocation",
     "UpdateFunctionUrlConfig": "function URLs",
 }
-"""Operations that are refused in words that say more than their names."""
+"""Operations that are refused with a message that names the feature."""
 FUNCTION_NAME = re.compile(
     r"(?:(?:arn:aws:lambda:(?P<region>[a-z0-9-]+):)?(?:(?P<account>\d{12}):)?function:)?"
     r"(?P<name>[A-Za-z0-9_-]{1,140})(?::(?P<qualifier>\$LATEST|[A-Za-z0-9_-]+))?"
@@ -61,7 +61,7 @@ FUNCTION_NAME = re.compile(
 
 @dataclass(frozen=True)
 class InvocationResult:
-    """The answer to a synchronous invocation; `function_error` if the function, not the call, failed."""
+    """The result of a synchronous invocation. `function_error` is set if the function failed."""
 
     request_id: str
     payload: bytes
@@ -74,7 +74,7 @@ class InvocationResult:
 
 
 class FunctionsService(ModelledService):
-    """Runs Lambda functions; HTTP requests come in by `handle`, other services call `invoke`."""
+    """Runs Lambda functions. `handle` answers HTTP requests; other services call `invoke`."""
 
     service_name = "lambda"
     malformed_code = "InvalidRequestContentException"
@@ -102,7 +102,7 @@ class FunctionsService(ModelledService):
 
     @classmethod
     def of(cls, cloud: Cloud) -> "FunctionsService":
-        """The functions of this cloud, for another of its services."""
+        """The functions of a cloud, for its other services."""
         return cls._running[cloud.url]
 
     def operation(self, name: str) -> Operation | None:
@@ -123,16 +123,16 @@ class FunctionsService(ModelledService):
         request_id: str | None = None,
         client_context: str | None = None,
     ) -> InvocationResult:
-        """Runs a function, given by name or ARN, on a JSON payload and waits for its answer.
+        """Invokes a function, given by name or ARN, with a JSON payload, and waits for its result.
 
-        Raises LambdaError when Lambda would refuse the call: unknown function, payload too large, throttled.
+        Raises LambdaError for an unknown function, an invalid or too large payload, and throttling.
         """
         record = self._find(function, qualifier)
         _check_payload(payload, MAX_REQUEST_BYTES)
         return self._run(record, payload, request_id or str(uuid.uuid4()), client_context)
 
     def status(self) -> dict[str, Any]:
-        """For `localcloud status`: the functions that have sandboxes, and how many."""
+        """For `localcloud status`: the number of sandboxes of each function that has any."""
         with self._lock:
             pools = list(self._pools.values())
         return {"functions": {pool.configuration.name: pool.size() for pool in pools if pool.size()}}
@@ -147,7 +147,7 @@ class FunctionsService(ModelledService):
             pool.close()
 
     def _check(self, **request: Any) -> object:
-        """Refuses a new function or configuration that could not run here; moto keeps the others."""
+        """Refuses a function or configuration that cannot run here; moto stores all others."""
         check_request(request)
         if role := request.get("Role"):
             try:
@@ -238,12 +238,12 @@ class FunctionsService(ModelledService):
 
     @contextlib.contextmanager
     def _slot(self, configuration: Configuration, reserved: int | str | None) -> Iterator[None]:
-        """One of the executions allowed at the same time: of the function's own, else of the account's."""
+        """Holds a slot of the function's reserved concurrency, else of the account's. Raises LambdaError."""
         owner = "" if reserved is None else configuration.arn
         limit = UNRESERVED_CONCURRENCY if reserved is None else int(reserved)
         with self._lock:
             freed = self._freed.setdefault(owner, threading.Condition(self._lock))
-            if not freed.wait_for(lambda: self._busy[owner] < limit, PLACE_SECONDS if limit else 0):
+            if not freed.wait_for(lambda: self._busy[owner] < limit, SLOT_SECONDS if limit else 0):
                 self._measure(configuration, Throttles=(1, "Count"))
                 scope = "Reserved" if owner else ""
                 reason = f"{scope}{'Function' if owner else ''}ConcurrentInvocationLimitExceeded"
@@ -261,7 +261,7 @@ class FunctionsService(ModelledService):
 
     @contextlib.contextmanager
     def _pool(self, configuration: Configuration, code: bytes) -> Iterator[Pool]:
-        """The pool of the function as it is now; an update since the last event retires the former one."""
+        """Holds the pool of the function's current configuration, and closes that of the former one."""
         former = None
         with self._lock:
             pool = self._pools.get(configuration.arn)
@@ -277,7 +277,7 @@ class FunctionsService(ModelledService):
             pool.leave()
 
     def _start_event(self, record: Any, payload: bytes, request_id: str, client_context: str | None) -> None:
-        """Accepts an asynchronous event: it runs later, and its answer is dropped."""
+        """Accepts an asynchronous event, which runs later and whose result is dropped."""
         _check_payload(payload, MAX_EVENT_BYTES)
         Configuration.of(record)
         self._events.add(record.function_arn, payload, request_id, client_context)
@@ -287,7 +287,7 @@ class FunctionsService(ModelledService):
         return result.function_error is None
 
     def _tidy(self) -> None:
-        """Every second: runs events whose wait is over, ends what is idle, deleted or outdated."""
+        """Every second, runs due events and closes what is idle, deleted or outdated."""
         while not self._closing.wait(TIDY_SECONDS):
             now = time.monotonic()
             self._events.run_due(now)

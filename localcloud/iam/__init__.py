@@ -1,4 +1,4 @@
-"""Identity and access management: who a request comes from and whether they may do what it asks."""
+"""Identity and access management: identifies callers and enforces policies."""
 
 from localcloud.iam.enforcement import IamEnforcement
 from localcloud.iam.resources import service_may

@@ -1,4 +1,4 @@
-"""The first service behind the front door: refuses what policies do not allow."""
+"""The first service behind the front door, which refuses requests that policies do not allow."""
 
 import functools
 import json
@@ -8,7 +8,7 @@ import werkzeug
 
 from localcloud.cloud import Cloud
 from localcloud.iam.actions import Place, accesses
-from localcloud.iam.buckets import anonymous_may, bucket_named_in, judge_in_place_of_moto, owner_may
+from localcloud.iam.buckets import anonymous_may, bucket_named_in, owner_may, skip_policy_check_of_moto
 from localcloud.iam.callers import ALLOWED, Caller, InvalidToken, Verdict, caller_of
 from localcloud.iam.conditions import Context
 from localcloud.iam.policy import Access, Decision, evaluate, parse
@@ -23,9 +23,9 @@ ACCESS_DENIED = "AccessDenied"
 
 
 class IamEnforcement:
-    """Checks every request to the AWS APIs, whoever sends it.
+    """Checks the permissions of every request to AWS's APIs.
 
-    Keys that IAM did not issue are those of the account's owner, who may do all that no bucket policy denies.
+    Keys that IAM did not issue belong to the account's owner, whom only bucket policies can deny something.
     """
 
     def __init__(self, cloud: Cloud):
@@ -39,7 +39,7 @@ class IamEnforcement:
             return self._check_anonymous(request)
         bucket = bucket_named_in(self._cloud, request) if signature.service == "s3" else None
         if bucket:
-            judge_in_place_of_moto(bucket)
+            skip_policy_check_of_moto(bucket)
         is_head = request.method == "HEAD"
         call = functools.cache(lambda: call_of(request, signature.service))
         try:
@@ -58,10 +58,10 @@ class IamEnforcement:
         return None
 
     def _check_anonymous(self, request: werkzeug.Request) -> werkzeug.Response | None:
-        """Only S3 knows unsigned requests; those of other kinds are not for AWS's APIs."""
+        """Checks an unsigned request, which only S3 has among AWS's APIs."""
         bucket = bucket_named_in(self._cloud, request)
         if bucket:
-            judge_in_place_of_moto(bucket)
+            skip_policy_check_of_moto(bucket)
         if bucket is None or (request.method == "POST" and request.mimetype == "multipart/form-data"):
             return None  # a browser's upload form carries its signature inside
         place = Place(self._cloud.account_id, self._cloud.region)
@@ -81,7 +81,7 @@ class IamEnforcement:
     def _why_not(
         self, caller: Caller, call: Call, request: werkzeug.Request, signature: Signature
     ) -> str | None:
-        """Why the caller may not make this call, in AWS's words; None if they may."""
+        """Why the caller may not make this call, in AWS's words; None if it is allowed."""
         place = Place(self._cloud.account_id, signature.region)
         for access in accesses(call, request, place):
             access = _with_context(access, request, place, caller.context)
@@ -98,7 +98,7 @@ class IamEnforcement:
         return caller.judge(access, resource_policies(self._cloud, access.resource))
 
     def _judge_assume_role(self, caller: Caller, access: Access, call: Call) -> Verdict:
-        """The role must trust the caller; trust in the account leaves it to the caller's own policies."""
+        """Checks sts:AssumeRole. If a role trusts the account, the caller's policies must allow it too."""
         untrusted = Verdict(Decision.IMPLICIT_DENY, "trust policy")
         try:
             trust = [parse(find_role(self._cloud, access.resource).assume_role_policy_document)]
@@ -133,14 +133,14 @@ def _load_managed_policies(cloud: Cloud) -> None:
 def _with_context(
     access: Access, request: werkzeug.Request, place: Place, of_caller: Context | None = None
 ) -> Access:
-    """Adds the condition keys that every request has."""
+    """Adds the condition keys of all requests."""
     now = time.time()
     context = {
         **(of_caller or {}),
         "aws:currenttime": [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))],
         "aws:epochtime": [str(int(now))],
         "aws:requestedregion": [place.region],
-        # The cloud speaks HTTP on this machine only; on AWS the same clients would use TLS.
+        # Clients use HTTP within this machine, where they would use TLS with AWS.
         "aws:securetransport": ["true"],
         "aws:sourceip": [request.remote_addr or "127.0.0.1"],
         "aws:useragent": [request.headers.get("User-Agent", "")],
@@ -150,7 +150,7 @@ def _with_context(
 
 
 def _explain(who: str, access: Access, verdict: Verdict) -> str:
-    """In AWS's own words."""
+    """The reason for a denial, in AWS's words."""
     quoted = f'"{access.resource}"' if access.action.startswith("s3:") else access.resource
     text = f"User: {who} is not authorized to perform: {access.action} on resource: {quoted}"
     if verdict.policy == "trust policy":

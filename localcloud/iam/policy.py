@@ -1,4 +1,4 @@
-"""Decides what IAM policies say of a request.
+"""Evaluates IAM policies.
 
 moto has an evaluation of its own, but it takes a condition that does not hold for a denial, knows a single
 condition operator, no NotResource and no `?`, and lets a dot match anything: too far from IAM to rely on.
@@ -27,7 +27,7 @@ class Decision(enum.Enum):
 
 @dataclass(frozen=True)
 class Access:
-    """One thing that a request does: an action on a resource ("*" where none is known)."""
+    """An action on a resource ("*" if unknown), with the condition keys of the request."""
 
     action: str
     resource: str = "*"
@@ -35,7 +35,7 @@ class Access:
 
 
 Principals = Mapping[str, frozenset[str]]
-"""Who asks, by kind ("AWS", "Service"), under every name by which a policy may know them."""
+"""The caller's names in policies, by kind of principal ("AWS", "Service")."""
 
 
 def parse(document: str | Document) -> Document:
@@ -43,7 +43,7 @@ def parse(document: str | Document) -> Document:
 
 
 def evaluate(documents: Iterable[Document], access: Access, principals: Principals | None = None) -> Decision:
-    """What these policies together say; a denial wins over everything.
+    """Evaluates policies together. A denial wins over everything.
 
     With `principals` they are read as resource-based policies, whose statements must name the caller.
     """
@@ -66,7 +66,7 @@ def _applies(statement: Document, access: Access, principals: Principals | None)
     try:
         return satisfied(statement.get("Condition") or {}, access.context)
     except UnknownOperator as unknown:
-        # Nobody may gain by what is not understood here.
+        # An unsupported condition must never allow anything.
         log.warning("policy statement with the unknown condition operator %s", unknown)
         return statement.get("Effect") == "Deny"
 
@@ -80,7 +80,7 @@ def _action_matches(statement: Document, action: str) -> bool:
 def _resource_matches(statement: Document, access: Access) -> bool:
     if "NotResource" in statement:
         return not _any_resource(statement["NotResource"], access)
-    # Trust policies have no Resource: they are about the role that they belong to.
+    # Trust policies have no Resource, for they belong to one role.
     return "Resource" not in statement or _any_resource(statement["Resource"], access)
 
 

@@ -1,4 +1,4 @@
-"""Roles: what they may do, who may assume them, and the credentials that come of it."""
+"""Roles: their policies, and who may assume them."""
 
 from typing import Any
 
@@ -9,20 +9,20 @@ ASSUME_ROLE = "sts:AssumeRole"
 
 
 class NotAssumable(Exception):
-    """A role does not exist, or its trust policy does not name who wants to assume it."""
+    """A role does not exist, or its trust policy does not allow the caller to assume it."""
 
 
 def assume_for_service(cloud: Cloud, role_arn: str, service: str, session_name: str) -> Credentials:
-    """Assumes a role as an AWS service does, for example "lambda.amazonaws.com".
+    """Assumes a role as an AWS service, such as "lambda.amazonaws.com".
 
-    Raises NotAssumable when the role is missing or its trust policy does not let that service in.
+    Raises NotAssumable when the role does not exist or its trust policy does not allow the service.
     """
     require_trust(cloud, role_arn, service)
     return cloud.assume_role(role_arn, session_name)
 
 
 def require_trust(cloud: Cloud, role_arn: str, service: str) -> None:
-    """Raises NotAssumable unless the role exists and its trust policy lets this AWS service assume it."""
+    """Raises NotAssumable unless the role exists and its trust policy allows the service to assume it."""
     role = find_role(cloud, role_arn)
     trust = parse(role.assume_role_policy_document)
     access = Access(ASSUME_ROLE, role_arn, {"aws:sourceaccount": [cloud.account_id]})
@@ -50,7 +50,7 @@ def managed_document(policy: Any) -> Document:
 
 
 def role_may(cloud: Cloud, role_arn: str, action: str, resource: str) -> bool:
-    """Whether a role's own policies let it do this."""
+    """Whether a role's own policies allow an action on a resource."""
     try:
         role = find_role(cloud, role_arn)
     except NotAssumable:

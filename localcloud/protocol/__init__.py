@@ -1,4 +1,4 @@
-"""AWS's wire protocols: requests are read, checked and answered by the service models that botocore ships."""
+"""AWS's wire protocols: reads, validates and answers requests by botocore's service models."""
 
 from localcloud.protocol.errors import ApiError, InvalidRequest
 

@@ -1,4 +1,4 @@
-"""Reads from an AWS API request which operation it calls, with which parameters."""
+"""Reads the operation and the parameters of a request to AWS's APIs."""
 
 import functools
 import io
@@ -25,16 +25,16 @@ CREDENTIAL = re.compile(
 )
 CBOR_PATH = re.compile(r"/service/[^/]+/operation/(?P<operation>\w+)")
 REST_MODELS = {"sagemaker": "sagemaker-runtime", "apigateway": "apigatewayv2"}
-"""Signing names under which the REST service has another name in botocore."""
+"""Signing names of REST services that have another name in botocore."""
 REST = ("apigateway", "cloudfront", "lambda", "route53", "s3", "sagemaker")
-"""Services whose requests never name an Action: in their bodies such a word is somebody's data."""
+"""Services without the query protocol. An Action in their requests is data."""
 REST_XML_FORMS = {"s3": "s3", "cloudfront": "query", "route53": "query"}
-"""Services whose REST API is not JSON; but for S3, their errors look like the query protocol's."""
+"""Services with a REST API in XML, and the form of their errors."""
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What a signed request says of its caller. Signatures themselves are not verified."""
+    """The caller as given by a signed request. Signatures are not verified."""
 
     access_key: str
     region: str
@@ -53,7 +53,7 @@ class Call:
 
 
 def signature_of(request: werkzeug.Request) -> Signature | None:
-    """Who signed the request, in a header or in the query string (presigned URLs); None if nobody did."""
+    """The signature in the header or in the query string (presigned URLs); None for an unsigned request."""
     token = request.headers.get("X-Amz-Security-Token") or request.args.get("X-Amz-Security-Token")
     if found := CREDENTIAL.search(request.headers.get("Authorization", "")):
         return Signature(found["key"], found["region"], found["service"].lower(), token)
@@ -65,9 +65,9 @@ def signature_of(request: werkzeug.Request) -> Signature | None:
 
 
 def bucket_of_host(request: werkzeug.Request) -> str | None:
-    """The bucket that the request's host names, None where its path does.
+    """The bucket that the host names; None if the path does.
 
-    As moto sees it, which will answer: it takes the first label of almost any name for a bucket.
+    moto decides, since it will answer: it takes the first label of almost any host for a bucket.
     """
     from moto.s3.responses import S3Response
     from moto.s3.utils import bucket_name_from_url
@@ -76,7 +76,7 @@ def bucket_of_host(request: werkzeug.Request) -> str | None:
 
 
 def form_of_call(request: werkzeug.Request, service: str) -> str:
-    """How a request to the service with this signing name is written: the `form` of its call."""
+    """The form of a request to the service with this signing name."""
     if "X-Amz-Target" in request.headers:
         return "json"
     if CBOR_PATH.fullmatch(request.path):
@@ -101,7 +101,7 @@ def call_of(request: werkzeug.Request, service: str) -> Call:
 
 
 def form_of(request: werkzeug.Request) -> str:
-    """The form of errors to a request, told without its body, which may be what is wrong with it."""
+    """The form of errors to a request, without its body, which may be invalid."""
     if "X-Amz-Target" in request.headers:
         return "json"
     if CBOR_PATH.fullmatch(request.path):
@@ -130,23 +130,23 @@ def _rest_call(request: werkzeug.Request, service: str) -> Call:
     operation, uri_parameters = found
     parameters = {**request.args.to_dict(), **uri_parameters}
     shape = operation.input_shape
-    # A payload is somebody's data, not parameters of the call: nothing in it may pass for one.
+    # A payload is data, and must not be taken for parameters.
     if form == "rest-json" and not (shape and "payload" in shape.serialization):
         parameters = {**_json_body(request), **parameters}
     return Call(service, operation.name, form, parameters)
 
 
 def operation_of(request: werkzeug.Request, service: str) -> tuple["OperationModel", dict[str, str]] | None:
-    """The operation of a service that a request names, by botocore's model, and the labels of its path.
+    """The model of the operation that a request calls, and the labels of its path.
 
-    `service` is botocore's name of it. None for a request that names no operation of this service.
+    `service` is botocore's name of the service. None if the request calls no operation of it.
     """
     from moto.core.request import Request
 
     if (router := _router(service)) is None:
         return None
     try:
-        # The routers of REST want moto's own kind of request, which would read a form a second time.
+        # REST routers need moto's own class of requests, which cannot read a form again.
         is_rest = router.service_model.protocol.startswith("rest-")
         return router.match(Request(request.environ) if is_rest else request)
     except NotFound:
@@ -155,7 +155,7 @@ def operation_of(request: werkzeug.Request, service: str) -> tuple["OperationMod
 
 @functools.cache
 def _router(service: str) -> "ProtocolRouter | None":
-    """Finds operations in the service's own protocol; None for a service that botocore does not know."""
+    """The router of a service's own protocol; None for a service that botocore does not know."""
     from moto.core.routing import get_router_class
     from moto.core.utils import get_service_model
 

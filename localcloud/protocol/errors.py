@@ -9,9 +9,9 @@ from xml.sax.saxutils import escape, quoteattr
 import werkzeug
 
 CODES_WITHOUT_SUFFIX = ("ExpiredToken", "InternalFailure", "ValidationError")
-"""Codes to which the JSON protocols add no "Exception"."""
+"""Codes that have no suffix "Exception" in the JSON protocols."""
 DENIED_STATUS = {"json": 400, "cbor": 400}
-"""HTTP status of a denial by form; 403 in every other."""
+"""The HTTP status of denials by form; 403 in all other forms."""
 
 
 class ApiError(Exception):
@@ -31,14 +31,14 @@ class ApiError(Exception):
 
 
 class InvalidRequest(ApiError):
-    """The request breaks the API's own constraints; a service answers with its code for that."""
+    """The request violates the constraints of the API. The service replaces the code by its own."""
 
     def __init__(self, message: str):
         super().__init__("ValidationException", message)
 
 
 class MalformedRequest(ApiError):
-    """The request is not in the form of its protocol; a service answers with its code for that."""
+    """The request is not in the form of its protocol. The service replaces the code by its own."""
 
     def __init__(self, message: str):
         super().__init__("SerializationException", message)
@@ -59,7 +59,7 @@ def error_response(
     request_id = str(uuid.uuid4())
     status = error.status or status
     headers = {"x-amzn-RequestId": request_id}
-    # Clients differ in the spelling that they read.
+    # Clients read one or the other.
     texts = {"Message": error.message, "message": error.message}
     match form:
         case "json":

@@ -1,4 +1,4 @@
-"""The pages of List operations."""
+"""Pages of List operations."""
 
 import base64
 import binascii
@@ -11,10 +11,9 @@ Item = TypeVar("Item")
 
 
 def page(items: Sequence[Item], token: str | None, size: int) -> tuple[list[Item], str | None]:
-    """The page of at most `size` items that starts at a token, and the token of the next page.
+    """Returns a page of at most `size` items, and the token of the next page or None.
 
-    Without a token it is the first page; the last page has no next token. Raises InvalidRequest for a token
-    that was not issued here.
+    Without a token it is the first page. Raises InvalidRequest for an invalid token.
     """
     start = _position(token)
     end = start + size

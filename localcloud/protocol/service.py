@@ -1,7 +1,7 @@
-"""A service that is written here: its requests and answers by the model that botocore ships.
+"""The base of localcloud's own services, which reads requests and writes answers by botocore's models.
 
-A service defines one method an operation, named as in boto3. A request arrives as the arguments that boto3
-would take, and the answer is the dictionary that boto3 would give.
+A service defines one method per operation, named as in boto3. The method gets the arguments that boto3 takes
+and returns the dictionary that boto3 returns.
 """
 
 import uuid
@@ -20,12 +20,12 @@ from localcloud.protocol.validation import validate
 from localcloud.untrusted import parse_json
 
 FORWARD = object()
-"""What a method returns that has only checked the request: moto carries it out."""
+"""The result of a method that only checks requests, for moto to carry out."""
 Operation = Callable[..., Any]
 
 
 class ModelledService:
-    """Reads requests and writes answers of one service.
+    """Answers the requests to one service.
 
     Subclasses define the operations as methods, or override `operation`.
     """
@@ -33,19 +33,19 @@ class ModelledService:
     service_name: ClassVar[str]
     """botocore's name of the service."""
     validation_code: ClassVar[str] = "ValidationException"
-    """The error code of requests that break the constraints of the API."""
+    """The error code of requests that violate the constraints of the API."""
     malformed_code: ClassVar[str] = "SerializationException"
     """The error code of requests that are not in the form of the protocol."""
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
-        """The answer to a request; None for one that names no operation of this service, or a missing one."""
+        """Answers a request. Returns None if it calls no operation of this service, or a missing one."""
         found = operation_of(request, self.service_name)
         if found is None or (perform := self.operation(found[0].name)) is None:
             return None
         return self.answer(request, *found, perform)
 
     def operation(self, name: str) -> Operation | None:
-        """What carries out an operation, named as in AWS's documentation; None for a missing one."""
+        """The function for an operation, which is named as in AWS's documentation; None for a missing one."""
         method: Operation | None = getattr(self, xform_name(name), None)
         return method
 
@@ -56,7 +56,7 @@ class ModelledService:
         uri_parameters: Mapping[str, str],
         perform: Operation,
     ) -> werkzeug.Response | None:
-        """Carries out one operation; None when moto is to do that."""
+        """Carries out an operation. Returns None when moto is to do that."""
         try:
             result = perform(**read_request(request, model, uri_parameters))
             return None if result is FORWARD else write_answer(model, result or {})
@@ -76,9 +76,9 @@ class ModelledService:
 def read_request(
     request: werkzeug.Request, model: OperationModel, uri_parameters: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The members of a request, in the types in which boto3 takes them.
+    """The members of a request, in the types that boto3 takes.
 
-    Raises ApiError for a body that is not in the service's protocol and for members that break the model.
+    Raises ApiError for a request that is malformed or violates the model.
     """
     protocol = model.service_model.protocol
     shape = model.input_shape
@@ -119,7 +119,7 @@ def write_answer(model: OperationModel, result: Mapping[str, Any]) -> werkzeug.R
     response = werkzeug.Response(answer["body"], answer["status_code"], answer["headers"])
     response.headers["x-amzn-RequestId"] = request_id
     for name, member in (model.output_shape.members if model.output_shape else {}).items():
-        # moto's serializer leaves out the status, and gives a payload the content type of the protocol.
+        # moto's serializer omits the status, and sets the content type of payloads to the protocol's.
         if member.serialization.get("location") == "statusCode" and name in result:
             response.status_code = result[name]
         elif member.serialization.get("name") == "Content-Type" and result.get(name):
@@ -128,7 +128,7 @@ def write_answer(model: OperationModel, result: Mapping[str, Any]) -> werkzeug.R
 
 
 def write_error(service: ServiceModel, error: ApiError) -> werkzeug.Response:
-    """The HTTP response for an error, with the status that the service's model gives to its code."""
+    """The HTTP response for an error, with the status that the model gives to its code."""
     form = REST_XML_FORMS.get(service.service_name, service.protocol)
     shape = service.shape_for_error_code(error.code)
     status = shape.metadata.get("error", {}).get("httpStatusCode", 400) if shape else 400

@@ -1,4 +1,4 @@
-"""Checks requests against AWS's own description of an API, and against what localcloud supports of it."""
+"""Validates requests against botocore's model of an API, and against what localcloud supports of it."""
 
 import functools
 import math
@@ -11,10 +11,10 @@ from localcloud.protocol.errors import ApiError, InvalidRequest
 from localcloud.untrusted import Pattern, PatternError
 
 Supported = Mapping[str, Any]
-"""The members of a structure that are supported; a nested structure's own members, or None for all of it."""
+"""The supported members of a structure, each with those of a nested structure or None for all of it."""
 
 OFF = (None, False, "", [], {}, "None")
-"""Values that ask for nothing, so an unsupported property may carry them."""
+"""Values without effect, which unsupported members may have."""
 NUMBERS = {
     "byte": "a Byte",
     "short": "a Short",
@@ -26,10 +26,10 @@ NUMBERS = {
 
 
 def validate(shape: Shape | None, request: Mapping[str, Any]) -> None:
-    """Checks a request against the shape of its operation's input.
+    """Validates a request against the input shape of its operation.
 
-    The members may be as they are on the wire in JSON or as botocore takes them. Raises ApiError in AWS's
-    words: SerializationException for a value of a wrong type, InvalidRequest with every broken constraint.
+    The members may be in JSON's types or in those that boto3 takes. Raises ApiError in AWS's words: with the
+    code SerializationException for a value of a wrong type, and InvalidRequest with all violated constraints.
     """
     found = list(_problems(shape, request, "")) if shape else []
     if found:
@@ -40,7 +40,7 @@ def validate(shape: Shape | None, request: Mapping[str, Any]) -> None:
 def require_supported(
     operation: str, request: Mapping[str, Any], supported: Supported, path: str = ""
 ) -> None:
-    """Raises InvalidRequest naming the first property that localcloud would otherwise ignore silently."""
+    """Raises InvalidRequest for the first member that localcloud does not support."""
     for name, value in request.items():
         here = f"{path}{name}"
         if name not in supported:
@@ -58,7 +58,7 @@ def require_supported(
 
 
 def require_value(operation: str, path: str, value: Any, *allowed: Any) -> None:
-    """Raises InvalidRequest unless a property that is given has one of the supported values."""
+    """Raises InvalidRequest for a value that is given and not supported."""
     if value is not None and value not in allowed:
         choices = " or ".join(map(str, allowed))
         raise InvalidRequest(f"{operation}: localcloud supports only {choices} for {path} (given: {value}).")
@@ -122,7 +122,7 @@ def _range_problems(shape: Shape, value: Any, size: float, path: str, what: str)
 
 
 def _typed(value: Any, wanted: Any, name: str, path: str) -> Any:
-    """The value, if it has the type. Raises ApiError in the words of AWS's JSON protocols."""
+    """Returns a value that has the type. Raises ApiError in the words of AWS's JSON protocols otherwise."""
     is_text = isinstance(value, str | bytes)
     fits = isinstance(value, bool) == (wanted is bool) and isinstance(value, wanted)
     if fits and (wanted is str or not is_text):
@@ -139,7 +139,7 @@ def _typed(value: Any, wanted: Any, name: str, path: str) -> Any:
 
 @functools.cache
 def _pattern(text: str) -> Pattern | None:
-    """A pattern of the API's description; None for those in a dialect that is not known here."""
+    """Compiles a pattern of the model; None for unsupported syntax."""
     try:
         return Pattern(text)
     except PatternError:

@@ -1,4 +1,4 @@
-"""How batch transform cuts a file into records and requests, and puts the answers together again."""
+"""Splits the files of batch transform into records and requests, and assembles the answers."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ Selector = Callable[[Any], Any]
 
 
 def split(data: bytes, split_type: str) -> list[bytes]:
-    """The records of a file: its lines without their ends, or all of it."""
+    """Splits a file into lines without line ends, or returns it as one record."""
     if split_type == "None":
         return [data]
     return [line for line in data.splitlines() if line]
@@ -51,7 +51,7 @@ def batches(records: Iterable[bytes], strategy: str, limit: int) -> Iterator[lis
 
 
 def assemble(answers: Iterable[bytes], assemble_with: str) -> bytes:
-    """One output file: the answers as they are, or each ended by a newline."""
+    """Joins answers to one output file, each as it is or ended by a newline."""
     if assemble_with == "None":
         return b"".join(answers)
     return b"".join(answer.removesuffix(b"\n") + b"\n" for answer in answers)
@@ -72,7 +72,7 @@ class Processing:
         if not self.active:
             return
         self._from = _codec("TransformInput.ContentType", content_type)
-        # Without Accept the container answers in its own default, JSON for SageMaker's containers.
+        # Without Accept the container chooses the format, which is JSON in SageMaker's containers.
         self._to = _codec("TransformOutput.Accept", accept or JSON_TYPES[0])
         self._select_input = _selector("InputFilter", self._input, self._from is _CSV)
         self._select_output = _selector("OutputFilter", self._output, self._to is _CSV)
@@ -80,13 +80,13 @@ class Processing:
             raise ValidationError("JoinSource needs the same format (JSON or CSV) in ContentType and Accept.")
 
     def before(self, record: bytes) -> bytes:
-        """What of a record is sent."""
+        """The part of a record that is sent."""
         if not self.active or self._input == WHOLE:
             return record
         return self._from.encode(self._select_input(self._from.decode(record)))
 
     def after(self, records: list[bytes], answer: bytes) -> bytes:
-        """What is written for one request's records. Raises JobFailed unless there is one answer a record."""
+        """The output for the records of a request. Raises JobFailed unless each record has one answer."""
         if not self.active:
             return answer
         answers = [answer] if len(records) == 1 else [line for line in answer.splitlines() if line]
@@ -151,7 +151,7 @@ def _codec(name: str, content_type: str) -> type[_JSON] | type[_CSV]:
 
 
 def _selector(name: str, path: str, columns: bool) -> Selector:
-    """Applies a filter: for CSV ``$[1,2]`` or ``$[1:]``, for JSON any JSONPath or ``$['a','b']``."""
+    """The function for a filter: for CSV ``$[1,2]`` or ``$[1:]``, for JSON any JSONPath or ``$['a','b']``."""
     if path == WHOLE:
         return lambda value: value
     if columns:

@@ -1,4 +1,4 @@
-"""Endpoints: created, updated and deleted here, with a live model server behind each production variant."""
+"""The operations on endpoints, and the model servers behind their production variants."""
 
 import random
 import threading
@@ -16,16 +16,16 @@ from localcloud.sagemaker.records import Record, Table, select
 
 LOG_GROUP = "/aws/sagemaker/Endpoints"
 SERVERLESS_START_SECONDS = 180
-"""What a serverless container has for download, start and first ping."""
+"""The limit for download, start and first ping of a serverless container."""
 INSTANCE_START_SECONDS = 600
-"""ContainerStartupHealthCheckTimeoutInSeconds unless the configuration says otherwise."""
+"""The default of ContainerStartupHealthCheckTimeoutInSeconds."""
 MAX_RUNNING_INSTANCES = 2
-"""Two processes stand in for any number of instances: one may end, and the endpoint still answers."""
+"""Two processes represent any number of instances: if one ends, the endpoint still answers."""
 IN_PROGRESS = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 
 class Throttled(Exception):
-    """A serverless variant already answers as many requests as its MaxConcurrency allows."""
+    """A serverless variant has reached its MaxConcurrency."""
 
 
 class Variant:
@@ -52,7 +52,7 @@ class Variant:
         self._slots = threading.Semaphore(self.serverless["MaxConcurrency"]) if self.serverless else None
 
     def start(self) -> None:
-        """Raises JobFailed in SageMaker's words when the container does not come up."""
+        """Starts the containers. Raises JobFailed, in SageMaker's words, when one does not start."""
         if self.serverless:
             seconds = SERVERLESS_START_SECONDS
         else:
@@ -72,21 +72,21 @@ class Variant:
             server.stop()
 
     def invoke(self, body: bytes, headers: dict[str, str]) -> Answer:
-        """Passes a request to one of the containers: an idle one if there is any, and only to one that lives.
+        """Passes a request to a running container, preferably an idle one.
 
-        Raises NotReady if none lives, and TooSlow or Died.
+        Raises NotReady if none runs, and TooSlow or Died.
         """
         for server in sorted(self._servers, key=lambda server: (server.busy, random.random())):
             try:
                 if server.ready:
                     return server.invoke(body, headers)
             except NotReady:
-                continue  # it ended a moment ago, and was not asked
+                continue  # it has just ended, and did not get the request
         raise NotReady("the container is starting")
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """Held for the length of one request; raises Throttled when a serverless variant has none left."""
+        """Holds one of a serverless variant's slots during a request. Raises Throttled when none is left."""
         if self._slots is None:
             yield
         elif self._slots.acquire(blocking=False):
@@ -98,7 +98,7 @@ class Variant:
             raise Throttled(f"MaxConcurrency of {self.serverless['MaxConcurrency']} reached")
 
     def describe(self, since: float) -> dict[str, Any]:
-        """The variant's summary in DescribeEndpoint."""
+        """The summary of the variant in DescribeEndpoint."""
         image = {"SpecifiedImage": self.image, "ResolvedImage": self.image, "ResolutionTime": since}
         if self.serverless:
             size = {"CurrentServerlessConfig": self.serverless}
@@ -115,7 +115,7 @@ class Variant:
 
 
 class Deployment:
-    """The variants of one endpoint configuration in service, and the requests that they are answering."""
+    """The variants of an endpoint configuration in service, and the requests in flight."""
 
     def __init__(self, cloud: Cloud, endpoint: str, config: dict[str, Any], models: Models):
         self.variants = [
@@ -130,7 +130,7 @@ class Deployment:
             variant.start()
 
     def enter(self) -> bool:
-        """Counts a request in; False when the deployment takes no more."""
+        """Registers a request. Returns False when the deployment is retired."""
         with self._changed:
             self._in_flight += not self._retired
             return not self._retired
@@ -141,14 +141,14 @@ class Deployment:
             self._changed.notify_all()
 
     def choose(self, name: str | None) -> Variant | None:
-        """The variant of that name, None if there is no such; without a name one at random by weight."""
+        """The variant with a name, or None; without a name a random one by weight."""
         if name is not None:
             return next((variant for variant in self.variants if variant.name == name), None)
         weights = [variant.weight for variant in self.variants]
         return random.choices(self.variants, weights if any(weights) else None)[0]
 
     def retire(self, drain_seconds: float = INVOCATION_SECONDS) -> None:
-        """Stops the variants once the requests they are answering are done."""
+        """Stops the variants when the requests in flight are done, or after `drain_seconds`."""
         with self._changed:
             self._retired = True
             self._changed.wait_for(lambda: self._in_flight == 0, drain_seconds)
@@ -233,9 +233,9 @@ class Endpoints:
 
     @contextmanager
     def serving(self, name: str) -> Iterator[Deployment | None]:
-        """What answers an endpoint's request, kept in service until the end of the request.
+        """Holds the deployment that answers a request to an endpoint.
 
-        None when there is no such endpoint or it does not serve.
+        It is None when the endpoint does not exist or is not in service.
         """
         while True:
             try:
@@ -246,7 +246,7 @@ class Endpoints:
                 yield None
                 return
             if deployment.enter():
-                break  # else it has just been replaced: look again
+                break  # otherwise it has just been replaced
         try:
             yield deployment
         finally:
@@ -260,10 +260,10 @@ class Endpoints:
         return Deployment(self._cloud, request["EndpointName"], config.request, self._models)
 
     def _bring_up(self, record: Record, deployment: Deployment, config_name: str) -> None:
-        """Starts a deployment and puts it in place of the former one, which goes on serving until then."""
+        """Starts a deployment, which then replaces the former one."""
         try:
             deployment.start()
-        except Exception as failure:  # a fault of localcloud's own must not look like success
+        except Exception as failure:  # a bug of localcloud must not look like success
             deployment.retire(0)
             reason = (
                 str(failure) if isinstance(failure, JobFailed) else f"{type(failure).__name__}: {failure}"

@@ -1,4 +1,4 @@
-"""InvokeEndpoint: passes a request to an endpoint's model server and its answer back, bytes as they are."""
+"""The runtime API: InvokeEndpoint passes bytes to the model server of an endpoint, and its answer back."""
 
 import json
 import time
@@ -13,9 +13,9 @@ from localcloud.sagemaker.endpoints import LOG_GROUP, Endpoints, Throttled, Vari
 from localcloud.sagemaker.hosting import Died, NotReady, TooSlow
 
 MAX_PAYLOAD = 25 * 1024 * 1024
-"""Request and response of an endpoint on instances (SageMaker quotas)."""
+"""The limit of requests and responses of endpoints on instances (SageMaker quotas)."""
 MAX_SERVERLESS_PAYLOAD = 4 * 1024 * 1024
-"""Request and response of a serverless endpoint ("Invoke a serverless endpoint")."""
+"""The limit of serverless endpoints ("Invoke a serverless endpoint")."""
 SHOWN_CHARACTERS = 1024
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 FORWARDED = {
@@ -24,7 +24,7 @@ FORWARDED = {
     "CustomAttributes": CUSTOM_ATTRIBUTES,
     "InferenceId": "X-Amzn-SageMaker-Inference-Id",
 }
-"""Members of InvokeEndpoint that the container gets, and the headers in which it gets them."""
+"""The members of InvokeEndpoint that the container gets, and their headers."""
 SUPPORTED = dict.fromkeys((*FORWARDED, "EndpointName", "Body", "TargetVariant"))
 
 

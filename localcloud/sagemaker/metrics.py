@@ -1,4 +1,4 @@
-"""A training job's metrics: the numbers that its metric definitions find in its log."""
+"""Training metrics: the numbers that metric definitions find in the log of a job."""
 
 import logging
 import time
@@ -14,11 +14,11 @@ log = logging.getLogger(__name__)
 
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
 REQUEST_METRICS = 1000
-"""What one PutMetricData request may carry."""
+"""The limit of a PutMetricData request."""
 
 
 class Metrics:
-    """Scans a job's log. Raises ValidationError for a regular expression that is none or captures nothing."""
+    """Scans the log of a job. Raises ValidationError for a regular expression without a group."""
 
     def __init__(self, definitions: list[dict[str, Any]]):
         self._patterns = {}
@@ -49,7 +49,7 @@ class Metrics:
                 try:
                     self._found.append((name, float(value), time.time()))
                 except (TypeError, ValueError):
-                    continue  # as on AWS, what is not a number is no metric
+                    continue  # as on AWS, other texts are ignored
 
     def final(self) -> list[dict[str, Any]]:
         """The last value of each metric (FinalMetricDataList)."""
@@ -59,7 +59,7 @@ class Metrics:
         ]
 
     def publish(self, cloud: Cloud, role_arn: str, job: str) -> None:
-        """Puts all values into CloudWatch, as the job's role; without that right they are only in the job."""
+        """Sends all values to CloudWatch with the rights of the job's role, or logs a warning."""
         data = [
             {
                 "MetricName": name,

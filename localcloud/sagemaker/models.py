@@ -1,4 +1,4 @@
-"""Models and endpoint configurations: records that endpoints and transform jobs are made from."""
+"""Models and endpoint configurations, which endpoints and transform jobs refer to."""
 
 from typing import Any
 
@@ -103,7 +103,7 @@ class Models:
         return {"Models": models, "NextToken": token}
 
     def container(self, name: str) -> tuple[dict, str]:
-        """A model's container and its role."""
+        """The container of a model and its execution role."""
         request = self.table.get(name).request
         return _containers(request)[0], request["ExecutionRoleArn"]
 

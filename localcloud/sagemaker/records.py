@@ -1,4 +1,4 @@
-"""What SageMaker remembers: one table a resource type, listed and filtered as the List operations do."""
+"""The records of SageMaker: one table per resource type, and the filters of List operations."""
 
 import threading
 import time
@@ -10,18 +10,18 @@ from localcloud.cloud import Cloud
 from localcloud.protocol.pages import page
 
 DEFAULT_PAGE = 10
-"""Entries that a List operation returns unless MaxResults says otherwise."""
+"""The default page size of List operations."""
 
 
 @dataclass
 class Record:
-    """One resource: the request that made it and what has become of it since."""
+    """One resource: the request that created it, and its current state."""
 
     name: str
     arn: str
     request: dict
     live: dict[str, Any] = field(default_factory=dict)
-    """The fields of Describe that the request does not determine, times in seconds since 1970."""
+    """The members of Describe that are not in the request. Times are in seconds since 1970."""
     created: float = field(default_factory=time.time)
     modified: float = field(default_factory=time.time)
     tags: dict[str, str] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Record:
 
 
 class Table:
-    """The records of one resource type, by name. `missing` and `exists` make the errors from an ARN."""
+    """The records of one resource type, by name. `missing` and `exists` create the errors for an ARN."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Table:
         self._lock = threading.Lock()
 
     def add(self, name: str, request: dict[str, Any], **live: Any) -> Record:
-        # SageMaker writes ARNs in lower case and treats names that differ only in case as the same.
+        # SageMaker writes ARNs in lower case, and its names are case-insensitive.
         record = Record(name, self._arn + name.lower(), request, live, tags=to_tags(request.get("Tags")))
         with self._lock:
             if name.lower() in self._records:
@@ -82,7 +82,7 @@ def to_tags(tags: list[dict[str, Any]] | None) -> dict[str, str]:
 def select(
     records: Table, request: Mapping[str, Any], status_field: str | None = None
 ) -> tuple[list[Record], str | None]:
-    """Applies a List operation's filters, order and paging; returns one page and the token of the next."""
+    """Applies the filters and the order of a List operation. Returns a page and the token of the next."""
     chosen = [record for record in records if _matches(record, request, status_field)]
     order = request.get("SortBy", "CreationTime")
     keys: dict[str, Callable[[Record], Any]] = {

@@ -1,4 +1,4 @@
-"""Checks that SageMaker may act as the role a request names, as AWS does before it accepts the request."""
+"""Checks that SageMaker may assume the role of a request, as AWS does before it accepts the request."""
 
 from localcloud.cloud import Cloud
 from localcloud.iam import NotAssumable, require_trust
@@ -8,7 +8,7 @@ SERVICE = "sagemaker.amazonaws.com"
 
 
 def require_assumable(cloud: Cloud, role_arn: str) -> None:
-    """Raises ValidationError unless the role exists and its trust policy lets SageMaker assume it."""
+    """Raises ValidationError unless the role exists and its trust policy allows SageMaker to assume it."""
     try:
         require_trust(cloud, role_arn, SERVICE)
     except NotAssumable as error:

@@ -1,4 +1,4 @@
-"""SageMaker's control plane, and the data plane behind the same name."""
+"""The SageMaker API, and the runtime API, which has the same signing name."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ from localcloud.sagemaker.transform import TransformJobs
 
 
 class SageMakerService(ModelledService):
-    """Answers SageMaker's API, and hands on what is for its runtime (InvokeEndpoint)."""
+    """Answers SageMaker's API, and passes requests for the runtime API on (InvokeEndpoint)."""
 
     service_name = "sagemaker"
     answers = frozenset({service_name})

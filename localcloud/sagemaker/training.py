@@ -1,4 +1,4 @@
-"""The operations on training jobs: CreateTrainingJob and its relatives. training_run.py has a job's life."""
+"""The operations on training jobs. See training_run.py for how a job runs."""
 
 from typing import Any
 
@@ -41,10 +41,10 @@ SUPPORTED = {
     "Environment": None,
     "Tags": None,
     "RetryStrategy": None,
-    # Spot capacity is never taken away here, and there is one host with nobody to encrypt traffic to.
+    # Without effect: no spot instance is interrupted, and a single host has no traffic to encrypt.
     "EnableManagedSpotTraining": None,
     "EnableInterContainerTrafficEncryption": None,
-    # Sent by the SDK for every job; they have an effect only on scripts that import smdebug.
+    # The SDK sends these for every job, but they affect only scripts that import smdebug.
     "DebugHookConfig": None,
     "ProfilerConfig": None,
 }

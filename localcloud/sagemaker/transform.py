@@ -1,4 +1,4 @@
-"""Batch transform: runs the objects under an S3 prefix through a model's container."""
+"""Batch transform: sends the objects under an S3 prefix to a model's container."""
 
 import threading
 import time
@@ -23,7 +23,7 @@ MEGABYTE = 1024 * 1024
 DEFAULT_PAYLOAD_MB = 6
 DEFAULT_TIMEOUT_SECONDS = 600
 DEFAULT_RETRIES = 3
-"""ModelClientConfig unless the request says otherwise."""
+"""The defaults of ModelClientConfig."""
 SHOWN_CHARACTERS = 400
 
 SUPPORTED = {
@@ -130,7 +130,7 @@ class TransformJobs:
 
 
 class TransformRun:
-    """One job's life, in a thread of its own."""
+    """Runs one job in a thread of its own."""
 
     def __init__(
         self, cloud: Cloud, record: Record, container: dict[str, Any], role: str, processing: Processing
@@ -149,7 +149,7 @@ class TransformRun:
         threading.Thread(target=self._run, daemon=True, name=f"transform {self._record.name}").start()
 
     def stop(self) -> None:
-        with self._status_lock:  # a job that has just ended must not go back to Stopping, for good
+        with self._status_lock:  # a job that has just ended must not become Stopping
             if not self._over:
                 self._stop_requested.set()
                 self._record.update(TransformJobStatus="Stopping")
@@ -163,7 +163,7 @@ class TransformRun:
             status = "Stopped"
         except JobFailed as failure:
             status, reason = "Failed", str(failure)
-        except Exception as error:  # a fault of localcloud's own must not look like success
+        except Exception as error:  # a bug of localcloud must not look like success
             status, reason = "Failed", f"InternalServerError: {type(error).__name__}: {error}"
         finally:
             self._server.stop()
@@ -209,7 +209,7 @@ class TransformRun:
         return batches(records, self._request.get("BatchStrategy", "MultiRecord"), limit)
 
     def _answer(self, uri: str, records: list[bytes]) -> bytes:
-        """What is written for one request's records; raises JobFailed when the container refuses them."""
+        """Sends records in one request. Returns the output for them. Raises JobFailed when that fails."""
         body = b"\n".join(self._processing.before(record) for record in records)
         headers = {
             "Content-Type": self._request["TransformInput"].get("ContentType", ""),
@@ -236,7 +236,7 @@ class TransformRun:
         raise JobFailed(f"AlgorithmError: See job logs for more information ({problem})")
 
     def _batch_variables(self) -> dict[str, str]:
-        """What SageMaker tells a container about the job that it serves."""
+        """Variables by which SageMaker describes the job to the container."""
         return {
             "SAGEMAKER_BATCH": "true",
             "SAGEMAKER_MAX_PAYLOAD_IN_MB": str(self._request.get("MaxPayloadInMB", DEFAULT_PAYLOAD_MB)),
@@ -246,7 +246,7 @@ class TransformRun:
         }
 
     def _report(self, reason: str) -> None:
-        """The reason in the job's data log, where AWS has what its failure reasons leave out."""
+        """Writes the failure reason to the job's data log, as AWS does with details."""
         logs = LogStream(self._cloud, self._role, LOG_GROUP, f"{self._stream}/data-log")
         for line in reason.splitlines():
             logs.write(line)
