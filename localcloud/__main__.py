@@ -11,10 +11,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from localcloud import __version__
-from localcloud.control import Occupant, look, status, stop
+from localcloud.control import look, status, stop
 from localcloud.listening import is_loopback, reachable
 from localcloud.real_account import restart_without_credentials
 from localcloud.sharing import POLL_SECONDS, Use, one_starts
@@ -193,10 +194,10 @@ def perform_env(arguments: argparse.Namespace) -> int:
 
 
 def perform_status(arguments: argparse.Namespace) -> int:
-    occupant = find(arguments)
+    pid = find(arguments)
     told = status(arguments.host, arguments.port)
     url = f"http://{reachable(arguments.host)}:{arguments.port}"
-    print(f"localcloud {told['version']} at {url}, process {occupant.pid}")
+    print(f"localcloud {told['version']} at {url}, process {pid}")
     print(f"up for {_duration(told['uptime'])}")
     for kind, running in told["running"].items():
         names = [f"{k} ({v})" for k, v in running.items()] if isinstance(running, dict) else running
@@ -205,24 +206,24 @@ def perform_status(arguments: argparse.Namespace) -> int:
 
 
 def perform_down(arguments: argparse.Namespace) -> int:
-    occupant = find(arguments)
+    pid = find(arguments)
     try:
-        ended = stop(arguments.port, occupant.pid)
+        ended = stop(arguments.port, pid)
     except PermissionError:
         raise Failure(f"the cloud on port {arguments.port} belongs to another user") from None
     except ProcessLookupError as error:
         raise Failure(str(error)) from None
     if not ended:
-        raise Failure(f"process {occupant.pid} has not ended yet; `kill -9 {occupant.pid}` would end it")
+        raise Failure(f"process {pid} has not ended yet; `kill -9 {pid}` would end it")
     print("localcloud is down")
     return 0
 
 
-def find(arguments: argparse.Namespace) -> Occupant:
-    """Finds the localcloud on the address. Raises Failure when there is none."""
+def find(arguments: argparse.Namespace) -> int:
+    """The process id of the localcloud on the address. Raises Failure when there is none."""
     occupant = look(arguments.host, arguments.port)
-    if occupant and occupant.localcloud:
-        return occupant
+    if occupant and occupant.pid is not None:
+        return occupant.pid
     there = f"port {arguments.port} of {arguments.host}"
     if occupant:
         raise Failure(f"{there} is taken by {occupant.program}; your cloud could be on another --port")
@@ -351,7 +352,7 @@ def _why_no_server(arguments: argparse.Namespace, error: OSError) -> str:
     return f"{where} is taken by {program}; stop that, or {arguments.port_advice}"
 
 
-def _print_into(file: object) -> None:
+def _print_into(file: Path) -> None:
     """Redirects all output to a file, for the process that started this one has ended."""
     with open(file, "ab", buffering=0) as log:
         os.dup2(log.fileno(), sys.stdout.fileno())

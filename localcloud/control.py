@@ -49,7 +49,9 @@ def look(host: str, port: int) -> Occupant | None:
 
 def status(host: str, port: int) -> dict[str, Any]:
     """The status of a running cloud, with what it runs."""
-    return json.loads(_get(host, port, STATUS, {"Authorization": f"Bearer {read_access_key(port) or ''}"})[2])
+    token = {"Authorization": f"Bearer {read_access_key(port) or ''}"}
+    details: dict[str, Any] = json.loads(_get(host, port, STATUS, token)[2])
+    return details
 
 
 def stop(port: int, pid: int) -> bool:

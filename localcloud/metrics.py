@@ -41,14 +41,14 @@ def record(
     labels = tuple(dimensions.items())
     with _lock:
         # The current minute's statistics by metric. They go when moto's backend is reset for a new cloud.
-        growing: dict[tuple, tuple[int, Any]] = backend.__dict__.setdefault(OPEN, {})
+        growing: dict[tuple[Any, ...], tuple[int, Any]] = backend.__dict__.setdefault(OPEN, {})
         for name, (value, unit) in values.items():
             metric = (namespace, name, labels, unit)
-            of_minute, statistic = growing.get(metric, (None, None))
-            if of_minute != minute:
-                statistic = _statistic(namespace, name, labels, unit, seconds, value)
-                backend.metric_data.append(statistic)
-                growing[metric] = minute, statistic
+            current = growing.get(metric)
+            if current is None or current[0] != minute:
+                current = growing[metric] = minute, _statistic(namespace, name, labels, unit, seconds, value)
+                backend.metric_data.append(current[1])
+            statistic = current[1]
             statistic.sum += value
             statistic.sample_count += 1
             statistic.min = min(statistic.min, value)

@@ -24,8 +24,11 @@ class Process:
     """A running command. `lines()` yields its standard output and error, merged."""
 
     def __init__(self, name: str, supervisor_process: subprocess.Popen[bytes], control: int):
+        if supervisor_process.stdout is None:
+            raise ValueError("the supervisor's output must be a pipe")
         self.name = name
         self._supervisor = supervisor_process
+        self._output = supervisor_process.stdout
         self._control = control
         self._lock = threading.Lock()
         self._read = False
@@ -50,9 +53,9 @@ class Process:
     def lines(self) -> Iterator[str]:
         """Yields what the command prints, as it comes, without line ends, until the command has ended."""
         self._read = True
-        for line in self._supervisor.stdout:
+        for line in self._output:
             yield line.decode(errors="replace").rstrip("\r\n")
-        self._supervisor.stdout.close()
+        self._output.close()
 
     def send_signal(self, number: int) -> None:
         """Signals the command's process group, if it has not ended."""
@@ -79,7 +82,7 @@ class Process:
                 os.close(self._control)
                 self._control = -1
         if not self._read:  # a reader gets the last lines and closes it then
-            self._supervisor.stdout.close()
+            self._output.close()
 
 
 class Processes:

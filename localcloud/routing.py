@@ -10,7 +10,7 @@ import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import werkzeug
 
@@ -151,4 +151,4 @@ def _moto(backend: str) -> Any:
 def _create_application(backend: str) -> Any:
     from moto.moto_server.werkzeug_app import create_backend_app
 
-    return create_backend_app(backend)
+    return create_backend_app(cast(Any, backend))  # moto's type of names lacks some

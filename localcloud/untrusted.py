@@ -29,7 +29,7 @@ class Pattern:
 
     @property
     def groups(self) -> int:
-        return self._compiled.groups
+        return int(self._compiled.groups)
 
     def matches_all_of(self, text: str) -> bool:
         """Whether the whole text matches. Raises PatternError after MATCH_SECONDS."""

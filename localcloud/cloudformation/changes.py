@@ -1,5 +1,6 @@
 """Computes the changes that deploying a template would make: the contents of a change set."""
 
+from collections.abc import Set
 from typing import Any
 
 from localcloud.cloudformation import schemas
@@ -38,7 +39,11 @@ def planned(resolved: ResolvedTemplate, expected: dict[str, Resource], stack: St
             changes.append(_change("Modify", logical_id, kind, resource, names, replacement="True"))
         elif names:
             changes.append(_change("Modify", logical_id, kind, resource, names, replacement="False"))
-        elif resolved.source.tags != stack.source.tags and "Tags" in resolved.provider(logical_id).supported:
+        elif (
+            stack.source
+            and resolved.source.tags != stack.source.tags
+            and "Tags" in resolved.provider(logical_id).supported
+        ):
             changes.append(_change("Modify", logical_id, kind, resource, {"Tags"}, replacement="False"))
     changes += [
         _change("Remove", name, resource.type, resource, policy=resource.deletion_policy)
@@ -58,7 +63,7 @@ def _change(
     logical_id: str,
     kind: str,
     resource: Resource | None = None,
-    names: set[str] = frozenset(),
+    names: Set[str] = frozenset(),
     replacement: str | None = None,
     policy: str | None = None,
 ) -> Change:

@@ -71,7 +71,7 @@ class Deployment:
     def delete(self, retain: frozenset[str] = frozenset()) -> None:
         stack = self._stack
         stack.set_status("DELETE_IN_PROGRESS", "User Initiated")
-        failed = []
+        failed: list[str] = []
         for resource in self._deletion_order(list(stack.resources.values())):
             kept = resource.logical_id in retain or resource.deletion_policy != "Delete"
             waits_for = {name for name in failed if resource.logical_id in stack.resources[name].depends_on}
@@ -193,7 +193,7 @@ class Deployment:
 
         def change() -> None:
             resource.physical = PROVIDERS[resource.type].update(
-                self._context(resource.logical_id), resource.physical, wanted, previous
+                self._context(resource.logical_id), resource.existing, wanted, previous
             )
             resource.properties = wanted
 
@@ -252,7 +252,7 @@ class Deployment:
 
         def delete() -> None:
             PROVIDERS[resource.type].delete(
-                self._context(resource.logical_id), resource.physical, resource.properties
+                self._context(resource.logical_id), resource.existing, resource.properties
             )
 
         if reason := _reason_of_failure(delete):
@@ -267,7 +267,7 @@ class Deployment:
         return True
 
     def _context(self, logical_id: str) -> Context:
-        source = self._stack.source
+        source = self._stack.deployed_source
         return Context(
             self._cloud, self._stack.name, self._stack.id, logical_id, source.tags, source.role_arn
         )

@@ -124,11 +124,12 @@ class Evaluator:
         separator, items = argument
         texts = [_text(item) for item in self.value(items)]
         _check_length(len(separator) * len(texts) + sum(map(len, texts)))
-        return separator.join(texts)
+        joined: str = separator.join(texts)
+        return joined
 
     def _fn_split(self, argument: Any) -> list[str]:
         separator, text = argument
-        parts = self.value(text).split(separator, MAX_ITEMS)
+        parts: list[str] = self.value(text).split(separator, MAX_ITEMS)
         if len(parts) > MAX_ITEMS:
             raise ValueError(f"the list would have more than {MAX_ITEMS} items")
         return parts

@@ -56,7 +56,8 @@ def read_source(cloud: Cloud, request: Mapping[str, Any], previous: Source | Non
 
 def template_body(cloud: Cloud, request: Mapping[str, Any], previous: Source | None) -> str:
     """The template's text, from the request itself or from S3. Raises ValidationError."""
-    body, url = request.get("TemplateBody"), request.get("TemplateURL")
+    body: str = request.get("TemplateBody") or ""
+    url: str = request.get("TemplateURL") or ""
     if request.get("UsePreviousTemplate"):
         if previous is None:
             raise ValidationError("There is no previous template to use.")
@@ -114,4 +115,5 @@ def _download(cloud: Cloud, url: str) -> str:
         raise ValidationError(
             f"TemplateURL must reference a template of at most {templates.MAX_STORED_BYTES} bytes: {url}"
         )
-    return answer["Body"].read().decode()
+    text: str = answer["Body"].read().decode()
+    return text

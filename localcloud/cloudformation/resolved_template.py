@@ -74,10 +74,10 @@ class ResolvedTemplate:
         return frozenset(self._dependencies[logical_id])
 
     def deletion_policy(self, logical_id: str) -> str:
-        return self._wanted[logical_id].get("DeletionPolicy", "Delete")
+        return str(self._wanted[logical_id].get("DeletionPolicy", "Delete"))
 
     def replace_policy(self, logical_id: str) -> str:
-        return self._wanted[logical_id].get("UpdateReplacePolicy", "Delete")
+        return str(self._wanted[logical_id].get("UpdateReplacePolicy", "Delete"))
 
     def metadata(self, logical_id: str) -> Any:
         return self._wanted[logical_id].get("Metadata")

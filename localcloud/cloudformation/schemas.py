@@ -22,9 +22,10 @@ def schema_of(resource_type: str) -> Schema:
     from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError
 
     try:
-        return PROVIDER_SCHEMA_MANAGER.get_resource_schema(_REGION, resource_type).schema
+        schema: Schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(_REGION, resource_type).schema
     except ResourceNotFoundError as missing:
         raise LookupError(resource_type) from missing
+    return schema
 
 
 def create_only(resource_type: str) -> set[str]:
@@ -73,7 +74,8 @@ def typed(resource_type: str, properties: Mapping[str, Any]) -> dict[str, Any]:
     ResourceFailed for a string that cannot be converted.
     """
     schema = schema_of(resource_type)
-    return _typed(properties, schema, schema, "")
+    converted: dict[str, Any] = _typed(properties, schema, schema, "")
+    return converted
 
 
 def _typed(value: Any, schema: Schema, root: Schema, path: str) -> Any:

@@ -127,7 +127,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledService):
                 return
             self.stacks.check_exports(stack, outputs=[])
             stack.status = "DELETE_IN_PROGRESS"
-        self._start(stack, stack.source, "DELETE_IN_PROGRESS", lambda run: run.delete(retain))
+        self._start(stack, stack.deployed_source, "DELETE_IN_PROGRESS", lambda run: run.delete(retain))
 
     def describe_stacks(self, StackName: str | None = None, NextToken: str | None = None) -> dict[str, Any]:
         if StackName:
@@ -201,14 +201,14 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledService):
             raise ApiError("UnsupportedOperation", f"localcloud does not support change sets of type {kind}.")
         stack = self.stacks.find(name)
         previous = stack.source if stack else None
-        if change_set := self._created_change_set(stack, request["ChangeSetName"]):
+        if stack and (change_set := self._created_change_set(stack, request["ChangeSetName"])):
             return {"Id": change_set.id, "StackId": stack.id}
         if kind == "UPDATE":
             self.stacks.updatable(name)
         source = requests.read_source(self.cloud, request, previous, direct=False)
         with self.stacks.lock:
             stack = self.stacks.find(name)
-            if change_set := self._created_change_set(stack, request["ChangeSetName"]):
+            if stack and (change_set := self._created_change_set(stack, request["ChangeSetName"])):
                 return {"Id": change_set.id, "StackId": stack.id}
             if kind == "CREATE" and stack and stack.status != FAILED_CHANGE_SET_STACK:
                 raise ValidationError(f"Stack [{name}] already exists and cannot be created again")
@@ -239,13 +239,13 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledService):
     def describe_change_set(
         self, ChangeSetName: str, StackName: str | None = None, NextToken: str | None = None, **_: Any
     ) -> dict[str, Any]:
-        stack, change_set = self._find_change_set(ChangeSetName, StackName)
+        stack, change_set = self.stacks.find_change_set(ChangeSetName, StackName)
         shown, token = page(change_set.changes, NextToken, PAGE_ITEMS)
         return views.change_set(stack, change_set) | {"Changes": shown, "NextToken": token}
 
     def execute_change_set(self, ChangeSetName: str, StackName: str | None = None, **request: Any) -> None:
         with self.stacks.lock:
-            stack, change_set = self._find_change_set(ChangeSetName, StackName)
+            stack, change_set = self.stacks.find_change_set(ChangeSetName, StackName)
             if self._is_retry(change_set.executed_by):
                 return
             if change_set.execution_status != "AVAILABLE":
@@ -274,20 +274,13 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledService):
         )
 
     def delete_change_set(self, ChangeSetName: str, StackName: str | None = None) -> None:
-        stack, change_set = self._find_change_set(ChangeSetName, StackName)
+        stack, change_set = self.stacks.find_change_set(ChangeSetName, StackName)
         stack.change_sets.pop(change_set.name, None)
 
     def list_change_sets(self, StackName: str, NextToken: str | None = None) -> dict[str, Any]:
         stack = self.stacks.get(StackName)
         shown, token = page(list(stack.change_sets.values()), NextToken, PAGE_ITEMS)
         return {"Summaries": [views.change_set(stack, one) for one in shown], "NextToken": token}
-
-    def _find_change_set(self, name_or_id: str, stack_name: str | None) -> tuple[Stack, ChangeSet]:
-        for stack in [self.stacks.get(stack_name)] if stack_name else self.stacks:
-            for change_set in stack.change_sets.values():
-                if name_or_id in (change_set.id, change_set.name):
-                    return stack, change_set
-        raise ApiError("ChangeSetNotFound", f"ChangeSet [{name_or_id}] does not exist")
 
     # Retries: requests that a client repeats because it did not get the first answer
 
@@ -301,9 +294,9 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledService):
             raise ApiError("AlreadyExistsException", f"Stack [{name}] already exists")
         return stack
 
-    def _created_change_set(self, stack: Stack | None, name: str) -> ChangeSet | None:
+    def _created_change_set(self, stack: Stack, name: str) -> ChangeSet | None:
         """Like `_created`, for a change set."""
-        change_set = stack.change_sets.get(name) if stack else None
+        change_set = stack.change_sets.get(name)
         if change_set and not self._is_retry(change_set.created_by):
             raise ApiError("AlreadyExistsException", f"ChangeSet {name} already exists")
         return change_set
@@ -352,7 +345,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledService):
         return planned, resolved
 
     def _update(self, stack: Stack, source: Source) -> None:
-        previous = stack.source
+        previous = stack.deployed_source
         resolved = self._resolve(stack, source)
         self._start(stack, source, "UPDATE_IN_PROGRESS", lambda run: run.update(resolved, previous))
 

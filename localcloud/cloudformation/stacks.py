@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from localcloud.cloudformation.errors import ValidationError
+from localcloud.cloudformation.errors import ResourceFailed, ValidationError
 from localcloud.cloudformation.resources.provider import PhysicalResource
+from localcloud.protocol import ApiError
 
 DELETED = "DELETE_COMPLETE"
 FAILED_CHANGE_SET_STACK = "REVIEW_IN_PROGRESS"
@@ -41,6 +42,13 @@ class Resource:
     status: str = ""
     reason: str | None = None
     timestamp: datetime = field(default_factory=now)
+
+    @property
+    def existing(self) -> PhysicalResource:
+        """The physical resource. Raises ResourceFailed when it does not exist."""
+        if self.physical is None:
+            raise ResourceFailed(f"Resource {self.logical_id} does not exist")
+        return self.physical
 
     @property
     def physical_id(self) -> str:
@@ -139,6 +147,13 @@ class Stack:
     updated_by: str | None = None
 
     @property
+    def deployed_source(self) -> Source:
+        """The source of a stack that has been deployed. Raises ValidationError for one that has not."""
+        if self.source is None:
+            raise ValidationError(f"Stack [{self.name}] has not been created")
+        return self.source
+
+    @property
     def busy(self) -> bool:
         return self.status.endswith("_IN_PROGRESS") and self.status != FAILED_CHANGE_SET_STACK
 
@@ -202,7 +217,16 @@ class Stacks:
             raise ValidationError(f"Stack with id {name_or_id} does not exist")
         return stack
 
+    def find_change_set(self, name_or_id: str, stack_name: str | None) -> tuple[Stack, ChangeSet]:
+        """A change set and its stack. Raises ApiError when there is no such change set."""
+        for stack in [self.get(stack_name)] if stack_name else self:
+            for change_set in stack.change_sets.values():
+                if name_or_id in (change_set.id, change_set.name):
+                    return stack, change_set
+        raise ApiError("ChangeSetNotFound", f"ChangeSet [{name_or_id}] does not exist")
+
     def updatable(self, name: str) -> Stack:
+        """A stack that can be updated. Raises ValidationError for any other."""
         stack = self.get(name)
         if stack.status not in UPDATABLE:
             raise ValidationError(f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
@@ -231,7 +255,7 @@ class Stacks:
         that other stacks import.
         """
         names = {one["ExportName"] for one in outputs if "ExportName" in one}
-        for name in {one.get("ExportName") for one in stack.outputs} - names - {None}:
+        for name in {one["ExportName"] for one in stack.outputs if "ExportName" in one} - names:
             if users := self.importers(name):
                 raise ValidationError(f"Export {name} cannot be deleted as it is in use by {users[0].name}")
         for export in self.exports():

@@ -171,9 +171,10 @@ def effective_values(
 def _stored(cloud: Cloud, name: str, path: str) -> str:
     ssm = cloud.client("ssm")
     try:
-        return ssm.get_parameter(Name=path)["Parameter"]["Value"]
+        value: str = ssm.get_parameter(Name=path)["Parameter"]["Value"]
     except ssm.exceptions.ParameterNotFound as missing:
         raise ValidationError(f"Parameter {name}: the Parameter Store has no {path}") from missing
+    return value
 
 
 def _plain(value: Any) -> Any:

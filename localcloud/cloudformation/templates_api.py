@@ -7,7 +7,8 @@ from typing import Any
 from localcloud.cloud import Cloud
 from localcloud.cloudformation import requests, transform
 from localcloud.cloudformation import template as templates
-from localcloud.cloudformation.stacks import Stacks
+from localcloud.cloudformation.errors import ValidationError
+from localcloud.cloudformation.stacks import Source, Stacks
 
 
 class TemplateOperations:
@@ -23,9 +24,11 @@ class TemplateOperations:
         TemplateStage: str | None = None,
     ) -> dict[str, Any]:
         if ChangeSetName:
-            source = self._find_change_set(ChangeSetName, StackName)[1].source
-        else:
+            source: Source | None = self.stacks.find_change_set(ChangeSetName, StackName)[1].source
+        elif StackName:
             source = self.stacks.get(StackName).source
+        else:
+            raise ValidationError("StackName or ChangeSetName must be specified.")
         body = ""
         if source:
             body = json.dumps(source.expanded, default=str) if TemplateStage == "Processed" else source.body

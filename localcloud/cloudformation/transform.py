@@ -37,7 +37,7 @@ def expand(template: dict[str, Any], parameters: Mapping[str, str], region: str)
     translator = Translator(None, Parser(), boto_session=boto3.Session(region_name=region), metrics=metrics)
     values = {**parameters, "AWS::Region": region}
     try:
-        expanded = translator.translate(
+        expanded: dict[str, Any] = translator.translate(
             copy.deepcopy(template), parameter_values=values, get_managed_policy_map=_managed_policies
         )
     except InvalidDocumentException as invalid:

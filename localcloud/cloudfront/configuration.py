@@ -117,10 +117,19 @@ def behavior_for(config: Config, path: str) -> Behavior:
     origin = next(one for one in config["Origins"]["Items"] if one["Id"] == chosen["TargetOriginId"])
     return Behavior(
         origin=Origin(
-            S3_HOST.fullmatch(origin["DomainName"])["bucket"],
+            _bucket(origin["DomainName"]),
             origin.get("OriginPath") or "",
             origin.get("OriginAccessControlId") or None,
         ),
         compress=bool(chosen.get("Compress")),
         headers_policy_id=chosen.get("ResponseHeadersPolicyId") or None,
     )
+
+
+def _bucket(domain_name: str) -> str:
+    """The bucket of an origin. Raises ApiError for any other host name."""
+    if (found := S3_HOST.fullmatch(domain_name)) is None:
+        raise ApiError(
+            "InvalidArgument", f"localcloud supports only S3 buckets as origins, not {domain_name}."
+        )
+    return found["bucket"]

@@ -119,7 +119,7 @@ def _listen(cloud: Cloud, application: Any) -> Any:
 
 def _compress(request: werkzeug.Request, response: werkzeug.Response) -> None:
     if (
-        "gzip" not in request.accept_encodings
+        not request.accept_encodings.quality("gzip")
         or "Content-Encoding" in response.headers
         or response.content_length not in COMPRESSIBLE_BYTES
         or not response.content_type.startswith(COMPRESSIBLE_TYPES)
@@ -129,7 +129,8 @@ def _compress(request: werkzeug.Request, response: werkzeug.Response) -> None:
     response.headers["Content-Encoding"] = "gzip"
     response.headers.add("Vary", "Accept-Encoding")
     etag, _ = response.get_etag()
-    response.set_etag(etag, weak=True)  # the same content in other bytes
+    if etag:
+        response.set_etag(etag, weak=True)  # the same content in other bytes
 
 
 def _plain_error(status: HTTPStatus, message: str) -> werkzeug.Response:

@@ -5,10 +5,12 @@ import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from localcloud.cloudfront.edge import Edge
 from localcloud.protocol import ApiError
+
+Found = TypeVar("Found")
 
 
 def now() -> datetime:
@@ -44,7 +46,8 @@ class Distribution(Item):
     invalidations: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def find(items: Mapping[str, Any], identity: str, error: str) -> Any:
+def find(items: Mapping[str, Found], identity: str, error: str) -> Found:
+    """Looks up a record. Raises ApiError with the code `error` when there is none."""
     if identity not in items:
         raise ApiError(error, f"{identity} does not exist.")
     return items[identity]

@@ -122,7 +122,7 @@ class CloudFrontService(ModelledService):
     def create_invalidation(self, DistributionId: str, InvalidationBatch: dict[str, Any]) -> dict[str, Any]:
         distribution = self._distribution(DistributionId)
         # Nothing is cached, so every invalidation is complete at once.
-        invalidation = {
+        invalidation: dict[str, Any] = {
             "Id": "I" + new_id()[1:],
             "Status": "Completed",
             "CreateTime": now(),

@@ -10,6 +10,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 Context = Mapping[str, list[str]]
 """The condition keys of a request, in lower case, and their values."""
@@ -28,7 +29,7 @@ def satisfied(block: Mapping[str, Mapping[str, object]], context: Context) -> bo
     )
 
 
-def as_list(value: object) -> list:
+def as_list(value: object) -> list[Any]:
     """Wraps a single value in a list, since policies may omit the brackets."""
     return value if isinstance(value, list) else [value]
 
@@ -69,7 +70,7 @@ def substitute(text: str, context: Context) -> str | None:
     return None if missing else filled
 
 
-def _holds(name: str, key: str, expected: list, context: Context) -> bool:
+def _holds(name: str, key: str, expected: list[Any], context: Context) -> bool:
     qualifier, _, base = name.rpartition(":")
     if_exists = base.endswith("IfExists")
     base = base.removesuffix("IfExists")
@@ -113,11 +114,13 @@ def _instant(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _ordered(convert: Callable[[str], object], compare: Callable) -> Callable[[str, str], bool]:
+def _ordered(
+    convert: Callable[[str], object], compare: Callable[[Any, Any], bool]
+) -> Callable[[str, str], bool]:
     return lambda wanted, value: compare(convert(value), convert(wanted))
 
 
-COMPARISONS: Iterable[tuple[str, Callable]] = (
+COMPARISONS: Iterable[tuple[str, Callable[[Any, Any], bool]]] = (
     ("Equals", operator.eq),
     ("LessThan", operator.lt),
     ("LessThanEquals", operator.le),

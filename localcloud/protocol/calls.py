@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import werkzeug
 from botocore.exceptions import UnknownServiceError
@@ -91,10 +91,10 @@ def call_of(request: werkzeug.Request, service: str) -> Call:
     form = form_of_call(request, service)
     if form == "json":
         return Call(service, request.headers["X-Amz-Target"].rpartition(".")[2], form, _json_body(request))
-    if form == "cbor":
+    if found := CBOR_PATH.fullmatch(request.path):
         body = request.get_data()
         parameters = RpcV2CBORParser().parse_data_item(io.BytesIO(body)) if body else {}
-        return Call(service, CBOR_PATH.fullmatch(request.path)["operation"], form, parameters)
+        return Call(service, found["operation"], form, parameters)
     if form == "query" and service not in REST:
         return Call(service, request.values["Action"], form, request.values.to_dict())
     return _rest_call(request, service)
@@ -148,7 +148,7 @@ def operation_of(request: werkzeug.Request, service: str) -> tuple["OperationMod
     try:
         # REST routers need moto's own class of requests, which cannot read a form again.
         is_rest = router.service_model.protocol.startswith("rest-")
-        return router.match(Request(request.environ) if is_rest else request)
+        return router.match(Request(request.environ) if is_rest else cast(Request, request))
     except NotFound:
         return None
 

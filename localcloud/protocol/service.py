@@ -129,7 +129,7 @@ def write_answer(model: OperationModel, result: Mapping[str, Any]) -> werkzeug.R
 
 def write_error(service: ServiceModel, error: ApiError) -> werkzeug.Response:
     """The HTTP response for an error, with the status that the model gives to its code."""
-    form = REST_XML_FORMS.get(service.service_name, service.protocol)
+    form = REST_XML_FORMS.get(service.service_name) or str(service.protocol)
     shape = service.shape_for_error_code(error.code)
     status = shape.metadata.get("error", {}).get("httpStatusCode", 400) if shape else 400
     namespace = service.metadata.get("xmlNamespace", "")

@@ -13,7 +13,7 @@ from localcloud.untrusted import Pattern, PatternError
 Supported = Mapping[str, Any]
 """The supported members of a structure, each with those of a nested structure or None for all of it."""
 
-OFF = (None, False, "", [], {}, "None")
+OFF: tuple[Any, ...] = (None, False, "", [], {}, "None")
 """Values without effect, which unsupported members may have."""
 NUMBERS = {
     "byte": "a Byte",

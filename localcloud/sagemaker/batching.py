@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import jsonpath_ng
+from jsonpath_ng.parser import parse as parse_json_path
 
 from localcloud.sagemaker.errors import JobFailed, ValidationError
 from localcloud.untrusted import parse_json
@@ -160,7 +160,7 @@ def _selector(name: str, path: str, columns: bool) -> Selector:
         keys = re.findall(r"'([^']+)'", match[1])
         return lambda value: {key: value[key] for key in keys if key in value}
     try:
-        expression = jsonpath_ng.parse(path)
+        expression = parse_json_path(path)
     except Exception as error:  # the library raises plain Exception
         raise ValidationError(
             f"DataProcessing.{name} is not a JSONPath that is understood: {path} ({error})."
@@ -181,7 +181,7 @@ def _column_selector(name: str, path: str) -> Selector:
     return lambda row: [row[index] for index in indices]
 
 
-def _only(name: str, path: str, found: list) -> Any:
+def _only(name: str, path: str, found: list[Any]) -> Any:
     if not found:
         raise JobFailed(f"ClientError: DataProcessing.{name} {path} finds nothing in a record.")
     return found[0] if len(found) == 1 else found

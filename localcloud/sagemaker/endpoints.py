@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -49,7 +49,8 @@ class Variant:
             )
             for _ in range(min(config.get("InitialInstanceCount", 1), MAX_RUNNING_INSTANCES))
         ]
-        self._slots = threading.Semaphore(self.serverless["MaxConcurrency"]) if self.serverless else None
+        self._max_concurrency = int(self.serverless["MaxConcurrency"]) if self.serverless else 0
+        self._slots = threading.Semaphore(self._max_concurrency) if self.serverless else None
 
     def start(self) -> None:
         """Starts the containers. Raises JobFailed, in SageMaker's words, when one does not start."""
@@ -95,7 +96,7 @@ class Variant:
             finally:
                 self._slots.release()
         else:
-            raise Throttled(f"MaxConcurrency of {self.serverless['MaxConcurrency']} reached")
+            raise Throttled(f"MaxConcurrency of {self._max_concurrency} reached")
 
     def describe(self, since: float) -> dict[str, Any]:
         """The summary of the variant in DescribeEndpoint."""
@@ -281,5 +282,5 @@ class Endpoints:
         if record.live["EndpointStatus"] in IN_PROGRESS:
             raise ValidationError(f'Cannot update in-progress endpoint "{record.arn}".')
 
-    def _in_background(self, work: object, *arguments: object) -> None:
+    def _in_background(self, work: Callable[..., object], *arguments: object) -> None:
         threading.Thread(target=work, args=arguments, daemon=True).start()

@@ -138,7 +138,6 @@ class ModelServer:
         deadline = time.monotonic() + seconds
         if not self._turn.acquire(timeout=seconds):
             raise TooSlow(f"no answer within {seconds:g} seconds")
-        process = self._process
         try:
             if not self.ready:
                 raise NotReady("the container is starting")
@@ -146,12 +145,12 @@ class ModelServer:
             return self._exchange(self._connection, "POST", "/invocations", body, chosen, left)
         except TooSlow:
             # As SageMaker's model servers do, kill a worker that hangs and start another.
-            self._process.send_signal(signal.SIGKILL)
+            self._container.send_signal(signal.SIGKILL)
             self._ready.clear()
             raise
         except Died:
             self._ready.clear()
-            self._set_ready_if_it_lives(process)
+            self._set_ready_if_it_lives(self._container)
             raise
         finally:
             self._turn.release()
@@ -166,16 +165,27 @@ class ModelServer:
     def _launch(self) -> None:
         self._port_file.unlink(missing_ok=True)
         self._launched = time.monotonic()
-        self._process = container.start(self._cloud, self._name, "inference.py", self._env)
-        threading.Thread(target=self._pass_on_log, args=(self._process,), daemon=True).start()
+        self._process = process = container.start(self._cloud, self._name, "inference.py", self._env)
+        threading.Thread(target=self._pass_on_log, args=(process,), daemon=True).start()
+
+    @property
+    def _container(self) -> Process:
+        """The process of the container. Raises NotReady before `start()`."""
+        if self._process is None:
+            raise NotReady("the container has not been started")
+        return self._process
+
+    def _log(self, line: str) -> None:
+        if self._logs:
+            self._logs.write(line)
 
     def _pass_on_log(self, process: Process) -> None:
         for line in process.lines():
-            self._logs.write(line)
+            self._log(line)
 
     def _wait_until_healthy(self) -> None:
         while time.monotonic() < self._deadline:
-            if (code := self._process.poll()) is not None:
+            if (code := self._container.poll()) is not None:
                 raise JobFailed(
                     f"The container exited with status {code} before it answered the ping health check"
                 )
@@ -239,25 +249,25 @@ class ModelServer:
         """Restarts the container when it ends, as SageMaker does."""
         pause = 0.0
         while True:
-            code = self._process.wait()
+            code = self._container.wait()
             self._ready.clear()
             if time.monotonic() - self._launched > CRASH_LOOP_SECONDS:
                 pause = 0.0
             if self._stopping.wait(pause):
                 return
             pause = RESTART_SECONDS
-            self._logs.write(f"The container exited with status {code}; it is started again.")
-            self._cloud.processes.discard(self._process)
+            self._log(f"The container exited with status {code}; it is started again.")
+            self._cloud.processes.discard(self._container)
             self._deadline = time.monotonic() + INVOCATION_SECONDS
             try:
                 self._launch()
                 if self._stopping.is_set():  # `stop()` may have run before this process existed
-                    self._cloud.processes.discard(self._process)
+                    self._cloud.processes.discard(self._container)
                     return
                 self._wait_until_healthy()
             except JobFailed as failure:
                 log.warning("%s: %s", self._name, failure)
-                self._process.send_signal(signal.SIGKILL)
+                self._container.send_signal(signal.SIGKILL)
             except RuntimeError:
                 return  # localcloud itself is stopping
 

@@ -47,8 +47,8 @@ class Metrics:
                 continue
             for value in values:
                 try:
-                    self._found.append((name, float(value), time.time()))
-                except (TypeError, ValueError):
+                    self._found.append((name, float(value or ""), time.time()))
+                except ValueError:
                     continue  # as on AWS, other texts are ignored
 
     def final(self) -> list[dict[str, Any]]:

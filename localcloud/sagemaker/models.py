@@ -102,7 +102,7 @@ class Models:
         ]
         return {"Models": models, "NextToken": token}
 
-    def container(self, name: str) -> tuple[dict, str]:
+    def container(self, name: str) -> tuple[dict[str, Any], str]:
         """The container of a model and its execution role."""
         request = self.table.get(name).request
         return _containers(request)[0], request["ExecutionRoleArn"]

@@ -19,7 +19,7 @@ class Record:
 
     name: str
     arn: str
-    request: dict
+    request: dict[str, Any]
     live: dict[str, Any] = field(default_factory=dict)
     """The members of Describe that are not in the request. Times are in seconds since 1970."""
     created: float = field(default_factory=time.time)

@@ -47,7 +47,7 @@ MESSAGES = {
 
 
 class TrainingRun:
-    """Runs one job in a thread of its own: Starting, Downloading, Training, Uploading and its final status."""
+    """Runs one job in a thread of its own: Starting, Downloading, Training, Uploading, and its end."""
 
     def __init__(self, cloud: Cloud, record: Record, metrics: Metrics):
         self._cloud, self._record, self._metrics = cloud, record, metrics
@@ -142,7 +142,7 @@ class TrainingRun:
 
     @property
     def _checkpoint_folder(self) -> Path:
-        path = self._request["CheckpointConfig"].get("LocalPath", f"{CONTAINER_FOLDER}/checkpoints")
+        path: str = self._request["CheckpointConfig"].get("LocalPath", f"{CONTAINER_FOLDER}/checkpoints")
         return self._ml / path.removeprefix(f"{CONTAINER_FOLDER}/")
 
     def _download_source(self, hyperparameters: dict[str, str]) -> Path:

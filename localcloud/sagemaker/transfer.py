@@ -65,9 +65,10 @@ class Transfer:
 
     def read(self, bucket: str, key: str) -> bytes:
         try:
-            return self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+            body: bytes = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         except ClientError as error:
             raise _download_failed(f"s3://{bucket}/{key}", error) from error
+        return body
 
     def upload(self, file: Path, uri: str) -> None:
         bucket, key = split_uri(uri)

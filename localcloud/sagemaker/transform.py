@@ -254,4 +254,5 @@ class TransformRun:
 
 
 def _s3_source(request: dict[str, Any]) -> dict[str, Any]:
-    return request["TransformInput"]["DataSource"]["S3DataSource"]
+    source: dict[str, Any] = request["TransformInput"]["DataSource"]["S3DataSource"]
+    return source

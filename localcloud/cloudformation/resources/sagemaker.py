@@ -181,7 +181,7 @@ def _not_found(failed: ClientError) -> bool:
     return COULD_NOT_FIND.lower() in failed.response["Error"].get("Message", "").lower()
 
 
-def _tags(context: Context, properties: Properties) -> dict[str, list]:
+def _tags(context: Context, properties: Properties) -> dict[str, list[dict[str, str]]]:
     tags = context.tag_list(properties.get("Tags"))
     return {"Tags": tags} if tags else {}
 
