@@ -53,9 +53,7 @@ class IamEnforcement:
             reason = self._why_not_owner(call(), request, signature)
         if reason:
             return denial(call().form, ACCESS_DENIED, reason, is_head)
-        if signature.service == "iam" and request.values.get("Action", "").startswith("Simulate"):
-            return self._simulation.answer(request.values)
-        return None
+        return self._simulation.handle(request) if signature.service == "iam" else None
 
     def _check_anonymous(self, request: werkzeug.Request) -> werkzeug.Response | None:
         """Checks an unsigned request, which only S3 has among AWS's APIs."""
