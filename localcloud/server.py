@@ -40,9 +40,8 @@ def default_services() -> list[Callable[[Cloud], Service]]:
     from localcloud.functions import FunctionsService
     from localcloud.httpapi import HttpApiService
     from localcloud.iam import IamEnforcement
-    from localcloud.s3 import S3Service
+    from localcloud.s3 import S3Service, WebsiteService
     from localcloud.sagemaker import SageMakerService
-    from localcloud.websites import WebsiteService
 
     return [
         IamEnforcement,  # first: it refuses what a role may not do
@@ -147,7 +146,7 @@ class Control:
         if request.path == HEALTH:
             return _json(self._health())
         if request.path == STATUS:
-            details = {}
+            details: dict[str, Any] = {}
             for service in self._server.front.services:
                 if status := getattr(service, "status", None):
                     details |= status()
@@ -177,6 +176,6 @@ def _hide_real_account() -> None:
 
 def _reset_moto() -> None:
     """Empties moto's records, which are global to the process, for a second cloud in it."""
-    from moto.moto_api._internal import moto_api_backend
+    from moto.moto_api._internal.models import moto_api_backend
 
     moto_api_backend.reset()
