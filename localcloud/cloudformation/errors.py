@@ -2,14 +2,11 @@
 
 from typing import Any
 
-from localcloud.protocol import ApiError
+from localcloud.protocol import InvalidRequest
 
 
-class ValidationError(ApiError):
+class ValidationError(InvalidRequest):
     """The request or its template is invalid. Nothing has been changed."""
-
-    def __init__(self, message: str):
-        super().__init__("ValidationError", message)
 
 
 class ResourceFailed(Exception):

@@ -42,7 +42,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledService):
     """Answers CloudFormation's Query API."""
 
     service_name = "cloudformation"
-    validation_code = "ValidationError"
+    validation_code = malformed_code = "ValidationError"
     answers = frozenset({service_name})
 
     def __init__(self, cloud: Cloud):

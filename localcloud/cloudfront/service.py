@@ -36,7 +36,7 @@ class CloudFrontService(ModelledService):
     """Answers CloudFront's API and serves every enabled distribution."""
 
     service_name = "cloudfront"
-    validation_code = "MalformedXML"
+    validation_code = malformed_code = "MalformedXML"
     answers = frozenset({service_name})
 
     def __init__(self, cloud: Cloud):

@@ -33,7 +33,7 @@ class Simulation(ModelledService):
     """The operations of IAM's policy simulator; moto answers IAM's other operations."""
 
     service_name = "iam"
-    validation_code = "ValidationError"
+    validation_code = malformed_code = "ValidationError"
 
     def __init__(self, cloud: Cloud):
         self._cloud = cloud

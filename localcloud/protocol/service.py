@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 import werkzeug
 from botocore import xform_name
 from moto.core.model import OperationModel, ServiceModel
-from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.parse import PROTOCOL_PARSERS, RequestParserError
 from moto.core.serialize import SerializationContext, get_serializer_class
 
 from localcloud.protocol.calls import REST_XML_FORMS, operation_of
 from localcloud.protocol.errors import ApiError, InvalidRequest, MalformedRequest, error_response
-from localcloud.protocol.validation import validate
+from localcloud.protocol.validation import check_types, validate
 from localcloud.untrusted import parse_json
 
 FORWARD = object()
@@ -86,23 +86,25 @@ def read_request(
     document = {}
     if protocol == "json" or (protocol == "rest-json" and shape and "payload" not in shape.serialization):
         document = _json_object(body)
-    if protocol == "json":
-        validate(shape, document)
-    members: dict[str, Any] = PROTOCOL_PARSERS[protocol](model).parse(
-        {
-            "method": request.method,
-            "values": request.values,
-            "headers": request.headers,
-            "body": body,
-            "url_path": request.path,
-            "url_params": dict(uri_parameters),
-        }
-    )
+        check_types(shape, document)
+    try:
+        members: dict[str, Any] = PROTOCOL_PARSERS[protocol](model).parse(
+            {
+                "method": request.method,
+                "values": request.values,
+                "headers": request.headers,
+                "body": body,
+                "url_path": request.path,
+                "url_params": dict(uri_parameters),
+            }
+        )
+    except (RequestParserError, ValueError) as error:
+        raise MalformedRequest(f"Could not parse the request: {error}") from None
     members = {name: value for name, value in members.items() if value is not None}
-    if document and protocol == "rest-json":
-        outside = {name for name, member in shape.members.items() if "location" in member.serialization}
-        validate(shape, {**document, **{name: value for name, value in members.items() if name in outside}})
-    elif protocol != "json":
+    if document:
+        located = {name for name, member in shape.members.items() if "location" in member.serialization}
+        validate(shape, document | {name: value for name, value in members.items() if name in located})
+    else:
         validate(shape, members)
     return members
 

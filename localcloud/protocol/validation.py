@@ -37,6 +37,12 @@ def validate(shape: Shape | None, request: Mapping[str, Any]) -> None:
         raise InvalidRequest(f"{detected}: {'; '.join(found)}")
 
 
+def check_types(shape: Shape | None, request: Mapping[str, Any]) -> None:
+    """Raises ApiError for the first value of a wrong type, as `validate` does."""
+    for _ in _problems(shape, request, "") if shape else ():
+        pass
+
+
 def require_supported(
     operation: str, request: Mapping[str, Any], supported: Supported, path: str = ""
 ) -> None:

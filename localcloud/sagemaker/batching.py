@@ -9,7 +9,8 @@ from typing import Any
 
 from jsonpath_ng.parser import parse as parse_json_path
 
-from localcloud.sagemaker.errors import JobFailed, ValidationError
+from localcloud.protocol import InvalidRequest
+from localcloud.sagemaker.errors import JobFailed
 from localcloud.untrusted import parse_json
 
 WHOLE = "$"
@@ -60,7 +61,7 @@ def assemble(answers: Iterable[bytes], assemble_with: str) -> bytes:
 class Processing:
     """DataProcessing: selects what is sent, joins input and answer, selects what is written.
 
-    Records are values: a list of columns for CSV, the parsed document for JSON. Raises ValidationError for a
+    Records are values: a list of columns for CSV, the parsed document for JSON. Raises InvalidRequest for a
     filter that is no JSONPath or a content type that has no records to look into.
     """
 
@@ -77,7 +78,7 @@ class Processing:
         self._select_input = _selector("InputFilter", self._input, self._from is _CSV)
         self._select_output = _selector("OutputFilter", self._output, self._to is _CSV)
         if self._join and self._from is not self._to:
-            raise ValidationError("JoinSource needs the same format (JSON or CSV) in ContentType and Accept.")
+            raise InvalidRequest("JoinSource needs the same format (JSON or CSV) in ContentType and Accept.")
 
     def before(self, record: bytes) -> bytes:
         """The part of a record that is sent."""
@@ -144,7 +145,7 @@ def _codec(name: str, content_type: str) -> type[_JSON] | type[_CSV]:
         return _CSV
     if content_type in JSON_TYPES:
         return _JSON
-    raise ValidationError(
+    raise InvalidRequest(
         f"DataProcessing needs {', '.join(JSON_TYPES + CSV_TYPES)} in {name} (given: "
         f"{content_type or 'none'})."
     )
@@ -162,7 +163,7 @@ def _selector(name: str, path: str, columns: bool) -> Selector:
     try:
         expression = parse_json_path(path)
     except Exception as error:  # the library raises plain Exception
-        raise ValidationError(
+        raise InvalidRequest(
             f"DataProcessing.{name} is not a JSONPath that is understood: {path} ({error})."
         ) from None
     return lambda value: _only(name, path, [match.value for match in expression.find(value)])
@@ -171,7 +172,7 @@ def _selector(name: str, path: str, columns: bool) -> Selector:
 def _column_selector(name: str, path: str) -> Selector:
     match = COLUMNS.fullmatch(path)
     if match is None:
-        raise ValidationError(
+        raise InvalidRequest(
             f"DataProcessing.{name} must be like $[0], $[0,2] or $[1:] for CSV (given: {path})."
         )
     if ":" in match[1]:

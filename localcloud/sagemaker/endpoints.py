@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from localcloud.cloud import Cloud
+from localcloud.protocol import InvalidRequest
 from localcloud.protocol.validation import require_supported
-from localcloud.sagemaker.errors import JobFailed, ValidationError
+from localcloud.sagemaker.errors import JobFailed
 from localcloud.sagemaker.hosting import INVOCATION_SECONDS, Answer, ModelServer, NotReady, instance_id
 from localcloud.sagemaker.models import EndpointConfigs, Models
 from localcloud.sagemaker.records import Record, Table, select
@@ -167,8 +168,8 @@ class Endpoints:
         self.table = Table(
             cloud,
             "endpoint",
-            missing=lambda arn: ValidationError(f'Could not find endpoint "{arn}".'),
-            exists=lambda arn: ValidationError(f'Cannot create already existing endpoint "{arn}".'),
+            missing=lambda arn: InvalidRequest(f'Could not find endpoint "{arn}".'),
+            exists=lambda arn: InvalidRequest(f'Cannot create already existing endpoint "{arn}".'),
         )
 
     def create(self, **request: Any) -> dict[str, Any]:
@@ -241,7 +242,7 @@ class Endpoints:
         while True:
             try:
                 deployment = self._serving.get(self.table.get(name).name)
-            except ValidationError:
+            except InvalidRequest:
                 deployment = None
             if deployment is None:
                 yield None
@@ -280,7 +281,7 @@ class Endpoints:
 
     def _require_settled(self, record: Record) -> None:
         if record.live["EndpointStatus"] in IN_PROGRESS:
-            raise ValidationError(f'Cannot update in-progress endpoint "{record.arn}".')
+            raise InvalidRequest(f'Cannot update in-progress endpoint "{record.arn}".')
 
     def _in_background(self, work: Callable[..., object], *arguments: object) -> None:
         threading.Thread(target=work, args=arguments, daemon=True).start()

@@ -3,13 +3,6 @@
 from localcloud.protocol import ApiError
 
 
-class ValidationError(ApiError):
-    """The request is wrong or names something that does not exist (ValidationException)."""
-
-    def __init__(self, message: str):
-        super().__init__("ValidationException", message)
-
-
 class ResourceInUse(ApiError):
     """The name is taken, or the resource is busy."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from localcloud import metrics
 from localcloud.cloud import Cloud
-from localcloud.protocol import ApiError
+from localcloud.protocol import ApiError, InvalidRequest
 from localcloud.protocol.service import ModelledService
 from localcloud.protocol.validation import require_supported
 from localcloud.sagemaker.endpoints import LOG_GROUP, Endpoints, Throttled, Variant
@@ -41,16 +41,13 @@ class SageMakerRuntime(ModelledService):
         require_supported("InvokeEndpoint", request, SUPPORTED)
         with self._endpoints.serving(EndpointName) as deployment:
             if deployment is None:
-                raise ApiError(
-                    "ValidationError",
-                    f"Endpoint {EndpointName} of account {self._cloud.account_id} not found.",
+                raise InvalidRequest(
+                    f"Endpoint {EndpointName} of account {self._cloud.account_id} not found."
                 )
             target = request.get("TargetVariant")
             variant = deployment.choose(target)
             if variant is None:
-                raise ApiError(
-                    "ValidationError", f"Could not find variant {target} of endpoint {EndpointName}."
-                )
+                raise InvalidRequest(f"Could not find variant {target} of endpoint {EndpointName}.")
             try:
                 with variant.slot():
                     return self._invoke(EndpointName, variant, request)

@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.cloud import Cloud
-from localcloud.sagemaker.errors import ValidationError
+from localcloud.protocol import InvalidRequest
 from localcloud.untrusted import Pattern, PatternError
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ REQUEST_METRICS = 1000
 
 
 class Metrics:
-    """Scans the log of a job. Raises ValidationError for a regular expression without a group."""
+    """Scans the log of a job. Raises InvalidRequest for a regular expression without a group."""
 
     def __init__(self, definitions: list[dict[str, Any]]):
         self._patterns = {}
@@ -27,11 +27,11 @@ class Metrics:
             try:
                 pattern = Pattern(regex)
             except PatternError as error:
-                raise ValidationError(
+                raise InvalidRequest(
                     f"The regular expression of metric {name!r} is invalid: {error}."
                 ) from None
             if not pattern.groups:
-                raise ValidationError(
+                raise InvalidRequest(
                     f"The regular expression of metric {name!r} must have a group around the number."
                 )
             self._patterns[name] = pattern

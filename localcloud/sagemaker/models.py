@@ -5,8 +5,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from localcloud.cloud import Cloud
+from localcloud.protocol import InvalidRequest
 from localcloud.protocol.validation import require_supported, require_value
-from localcloud.sagemaker.errors import ValidationError
 from localcloud.sagemaker.records import Table, select
 from localcloud.sagemaker.roles import require_assumable
 from localcloud.sagemaker.transfer import split_uri
@@ -54,8 +54,8 @@ class Models:
         self.table = Table(
             cloud,
             "model",
-            missing=lambda arn: ValidationError(f'Could not find model "{arn}".'),
-            exists=lambda arn: ValidationError(f'Cannot create already existing model "{arn}".'),
+            missing=lambda arn: InvalidRequest(f'Could not find model "{arn}".'),
+            exists=lambda arn: InvalidRequest(f'Cannot create already existing model "{arn}".'),
         )
 
     def create(self, **request: Any) -> dict[str, Any]:
@@ -63,20 +63,20 @@ class Models:
         require_supported(operation, request, MODEL)
         containers = _containers(request)
         if len(containers) != 1:
-            raise ValidationError(
+            raise InvalidRequest(
                 f"{operation}: localcloud supports one container a model (given: {len(containers)})."
             )
         container = containers[0]
         require_value(operation, "PrimaryContainer.Mode", container.get("Mode"), "SingleModel")
         for name in ("Image", "ModelDataUrl"):
             if not container.get(name):
-                raise ValidationError(f"{operation}: localcloud needs PrimaryContainer.{name}.")
+                raise InvalidRequest(f"{operation}: localcloud needs PrimaryContainer.{name}.")
         source = (container.get("Environment") or {}).get("SAGEMAKER_SUBMIT_DIRECTORY")
         require_value(
             operation, "PrimaryContainer.Environment.SAGEMAKER_SUBMIT_DIRECTORY", source, CODE_FOLDER
         )
         if "ExecutionRoleArn" not in request:
-            raise ValidationError(f"{operation}: localcloud needs ExecutionRoleArn.")
+            raise InvalidRequest(f"{operation}: localcloud needs ExecutionRoleArn.")
         require_assumable(self._cloud, request["ExecutionRoleArn"])
         self._check_model_data(container["ModelDataUrl"], request["ExecutionRoleArn"])
         return {"ModelArn": self.table.add(request["ModelName"], request).arn}
@@ -113,8 +113,8 @@ class Models:
             self._cloud.client("s3", role_arn).head_object(Bucket=bucket, Key=key)
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-                raise ValidationError(f"Could not find model data at {uri}.") from error
-            raise ValidationError(
+                raise InvalidRequest(f"Could not find model data at {uri}.") from error
+            raise InvalidRequest(
                 f'Could not access model data at {uri}. Please ensure that the role "{role_arn}" exists '
                 'and that its trust relationship policy allows the action "sts:AssumeRole" for the '
                 'service principal "sagemaker.amazonaws.com". Also ensure that the role has '
@@ -130,8 +130,8 @@ class EndpointConfigs:
         self.table = Table(
             cloud,
             "endpoint-config",
-            missing=lambda arn: ValidationError(f'Could not find endpoint configuration "{arn}".'),
-            exists=lambda arn: ValidationError(
+            missing=lambda arn: InvalidRequest(f'Could not find endpoint configuration "{arn}".'),
+            exists=lambda arn: InvalidRequest(
                 f'Cannot create already existing endpoint configuration "{arn}".'
             ),
         )
@@ -140,7 +140,7 @@ class EndpointConfigs:
         require_supported("CreateEndpointConfig", request, ENDPOINT_CONFIG)
         names = [variant["VariantName"] for variant in request["ProductionVariants"]]
         if len(set(names)) < len(names):
-            raise ValidationError(f"Variant names must be unique (given: {', '.join(names)}).")
+            raise InvalidRequest(f"Variant names must be unique (given: {', '.join(names)}).")
         for variant in request["ProductionVariants"]:
             self._check_variant(variant)
         return {"EndpointConfigArn": self.table.add(request["EndpointConfigName"], request).arn}
@@ -171,15 +171,15 @@ class EndpointConfigs:
     def _check_variant(self, variant: dict[str, Any]) -> None:
         name = variant["VariantName"]
         if "ModelName" not in variant:
-            raise ValidationError(f"CreateEndpointConfig: localcloud needs ModelName in variant {name}.")
+            raise InvalidRequest(f"CreateEndpointConfig: localcloud needs ModelName in variant {name}.")
         self._models.table.get(variant["ModelName"])
         serverless = variant.get("ServerlessConfig")
         if (serverless is None) == ("InstanceType" not in variant or "InitialInstanceCount" not in variant):
-            raise ValidationError(
+            raise InvalidRequest(
                 f"Variant {name} needs either ServerlessConfig or both InstanceType and InitialInstanceCount."
             )
         if serverless and serverless["MemorySizeInMB"] % SERVERLESS_MEMORY_STEP_MB:
-            raise ValidationError(
+            raise InvalidRequest(
                 f"ServerlessConfig.MemorySizeInMB of variant {name} must be a multiple of "
                 f"{SERVERLESS_MEMORY_STEP_MB} (given: {serverless['MemorySizeInMB']})."
             )

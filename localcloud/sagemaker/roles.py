@@ -2,17 +2,17 @@
 
 from localcloud.cloud import Cloud
 from localcloud.iam import NotAssumable, require_trust
-from localcloud.sagemaker.errors import ValidationError
+from localcloud.protocol import InvalidRequest
 
 SERVICE = "sagemaker.amazonaws.com"
 
 
 def require_assumable(cloud: Cloud, role_arn: str) -> None:
-    """Raises ValidationError unless the role exists and its trust policy allows SageMaker to assume it."""
+    """Raises InvalidRequest unless the role exists and its trust policy allows SageMaker to assume it."""
     try:
         require_trust(cloud, role_arn, SERVICE)
     except NotAssumable as error:
-        raise ValidationError(
+        raise InvalidRequest(
             f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
             f"'{SERVICE}' to assume the role. ({error})"
         ) from None

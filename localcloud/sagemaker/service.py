@@ -6,9 +6,9 @@ from typing import Any
 import werkzeug
 
 from localcloud.cloud import Cloud
+from localcloud.protocol import InvalidRequest
 from localcloud.protocol.service import ModelledService, Operation
 from localcloud.sagemaker.endpoints import Endpoints
-from localcloud.sagemaker.errors import ValidationError
 from localcloud.sagemaker.invocation import SageMakerRuntime
 from localcloud.sagemaker.models import EndpointConfigs, Models
 from localcloud.sagemaker.records import Record, to_tags
@@ -75,7 +75,7 @@ class SageMakerService(ModelledService):
         for owner in tables:
             if record := owner.table.by_arn(arn):
                 return record
-        raise ValidationError(f"Could not find the resource {arn}.")
+        raise InvalidRequest(f"Could not find the resource {arn}.")
 
     def _add_tags(self, **request: Any) -> dict[str, Any]:
         record = self._tagged(request["ResourceArn"])

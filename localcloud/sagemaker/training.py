@@ -3,8 +3,9 @@
 from typing import Any
 
 from localcloud.cloud import Cloud
+from localcloud.protocol import InvalidRequest
 from localcloud.protocol.validation import require_supported, require_value
-from localcloud.sagemaker.errors import JobFailed, ResourceInUse, ValidationError
+from localcloud.sagemaker.errors import JobFailed, ResourceInUse
 from localcloud.sagemaker.metrics import Metrics
 from localcloud.sagemaker.records import Table, select
 from localcloud.sagemaker.roles import require_assumable
@@ -59,7 +60,7 @@ class TrainingJobs:
         self.table = Table(
             cloud,
             "training-job",
-            missing=lambda arn: ValidationError("Requested resource not found."),
+            missing=lambda arn: InvalidRequest("Requested resource not found."),
             exists=lambda arn: ResourceInUse(
                 "Job name must be unique within an AWS account and region, and a training job with this name "
                 f"already exists ({arn})"
@@ -110,7 +111,7 @@ class TrainingJobs:
         record = self.table.get(request["TrainingJobName"])
         status = record.live["TrainingJobStatus"]
         if status not in ("InProgress", "Stopping"):
-            raise ValidationError(f"The request was rejected because the training job is in status {status}.")
+            raise InvalidRequest(f"The request was rejected because the training job is in status {status}.")
         self._jobs[record.name].stop()
         return {}
 
@@ -123,7 +124,7 @@ class TrainingJobs:
         algorithm = request["AlgorithmSpecification"]
         resources = request.get("ResourceConfig") or {}
         if "TrainingImage" not in algorithm:
-            raise ValidationError(f"{operation}: localcloud needs AlgorithmSpecification.TrainingImage.")
+            raise InvalidRequest(f"{operation}: localcloud needs AlgorithmSpecification.TrainingImage.")
         require_value(
             operation, "AlgorithmSpecification.TrainingInputMode", algorithm["TrainingInputMode"], "File"
         )
@@ -137,7 +138,7 @@ class TrainingJobs:
         if checkpoints := request.get("CheckpointConfig"):
             path = checkpoints.get("LocalPath", f"{CONTAINER_FOLDER}/checkpoints")
             if not path.startswith(f"{CONTAINER_FOLDER}/") or ".." in path:
-                raise ValidationError(
+                raise InvalidRequest(
                     f"{operation}: localcloud supports CheckpointConfig.LocalPath only below "
                     f"{CONTAINER_FOLDER} (given: {path})."
                 )
@@ -145,7 +146,7 @@ class TrainingJobs:
         channels = request.get("InputDataConfig") or []
         names = [channel["ChannelName"] for channel in channels]
         if len(set(names)) < len(names):
-            raise ValidationError(f"Channel names must be unique (given: {', '.join(names)}).")
+            raise InvalidRequest(f"Channel names must be unique (given: {', '.join(names)}).")
         for index, channel in enumerate(channels):
             self._check_channel(f"InputDataConfig[{index}]", channel, request["RoleArn"])
 
@@ -153,7 +154,7 @@ class TrainingJobs:
         operation = "CreateTrainingJob"
         source = channel["DataSource"].get("S3DataSource")
         if source is None:
-            raise ValidationError(f"{operation}: localcloud supports only S3DataSource in {path}.DataSource.")
+            raise InvalidRequest(f"{operation}: localcloud supports only S3DataSource in {path}.DataSource.")
         prefix = f"{path}.DataSource.S3DataSource"
         require_value(operation, f"{prefix}.S3DataType", source["S3DataType"], "S3Prefix")
         require_value(
@@ -174,7 +175,7 @@ class TrainingJobs:
         except JobFailed:
             found = []
         if not found:
-            raise ValidationError(
+            raise InvalidRequest(
                 f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that '
                 f"the bucket exists in the selected region ({self._cloud.region}), that objects exist "
                 f'under that S3 prefix, and that the role "{role_arn}" has "s3:ListBucket" permissions on '

@@ -8,9 +8,10 @@ from typing import Any
 
 from localcloud.cloud import Cloud
 from localcloud.containers.archives import ArchiveError, gunzip
+from localcloud.protocol import InvalidRequest
 from localcloud.protocol.validation import require_supported, require_value
 from localcloud.sagemaker.batching import Processing, assemble, batches, split
-from localcloud.sagemaker.errors import JobFailed, ResourceInUse, ValidationError
+from localcloud.sagemaker.errors import JobFailed, ResourceInUse
 from localcloud.sagemaker.hosting import ModelServer, NotAnswered, instance_id
 from localcloud.sagemaker.logs import LogStream
 from localcloud.sagemaker.models import Models
@@ -60,7 +61,7 @@ class TransformJobs:
         self.table = Table(
             cloud,
             "transform-job",
-            missing=lambda arn: ValidationError(f'Could not find transform job "{arn}".'),
+            missing=lambda arn: InvalidRequest(f'Could not find transform job "{arn}".'),
             exists=lambda arn: ResourceInUse(
                 "Job name must be unique within an AWS account and region, and a transform job with this "
                 f"name already exists ({arn})"
@@ -117,9 +118,7 @@ class TransformJobs:
         record = self.table.get(request["TransformJobName"])
         status = record.live["TransformJobStatus"]
         if status not in ("InProgress", "Stopping"):
-            raise ValidationError(
-                f"The request was rejected because the transform job is in status {status}."
-            )
+            raise InvalidRequest(f"The request was rejected because the transform job is in status {status}.")
         self._runs[record.name].stop()
         return {}
 

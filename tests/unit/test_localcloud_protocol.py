@@ -123,6 +123,33 @@ def test_what_breaks_a_model_is_answered_with_the_services_own_code():
     assert document(answer)["__type"] == "ValidationException"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/2015-03-31/functions", '{"Timeout": "soon"}'),
+        ("PUT", "/2017-10-31/functions/f/concurrency", '{"ReservedConcurrentExecutions": {}}'),
+    ],
+)
+def test_a_rest_request_with_a_value_of_a_wrong_type_is_refused(method, path, body):
+    shop = Shop("lambda")
+    shop.create_function = shop.put_function_concurrency = shop.invoke
+    answer = ask(shop, method, path, data=body)
+    assert (answer.status_code, answer.headers["x-amzn-ErrorType"]) == (400, "SerializationException")
+
+
+def test_forms_and_documents_that_cannot_be_read_are_refused():
+    shop = Shop("cloudformation", "ValidationError")
+    shop.malformed_code = "ValidationError"
+    shop.create_stack = shop.describe_stacks
+    form = {"Action": "CreateStack", "Version": "2010-05-15", "StackName": "s", "TimeoutInMinutes": "soon"}
+    answer = ask(shop, data=form)
+    assert (answer.status_code, "<Code>ValidationError</Code>" in text(answer)) == (400, True)
+    shop = Shop("cloudfront", "MalformedXML")
+    shop.malformed_code = "MalformedXML"
+    answer = ask(shop, path="/2020-05-31/distribution/E1/invalidation", data="<broken")
+    assert (answer.status_code, "<Code>MalformedXML</Code>" in text(answer)) == (400, True)
+
+
 @pytest.mark.parametrize("body", ["{", "[]", "[" * 100_000])
 def test_a_body_that_is_no_json_object_is_refused(body):
     answer = ask(Shop("sagemaker"), headers=SAGEMAKER, data=body)
