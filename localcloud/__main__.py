@@ -18,7 +18,7 @@ from localcloud import __version__
 from localcloud.control import look, status, stop
 from localcloud.listening import is_loopback, reachable
 from localcloud.real_account import restart_without_credentials
-from localcloud.sharing import POLL_SECONDS, Use, one_starts
+from localcloud.sharing import POLL_SECONDS, Use, start_lock
 from localcloud.state import StateError
 
 if TYPE_CHECKING:  # the server brings moto with it, which `status` and `down` need not wait for
@@ -179,7 +179,7 @@ def joins(arguments: argparse.Namespace, use: Use, stopped: threading.Event) -> 
 def starting(arguments: argparse.Namespace, stopped: threading.Event) -> Iterator[None]:
     """A context in which only this process looks for a cloud and starts one. Raises Failure."""
     try:
-        with one_starts(arguments.port, stopped):
+        with start_lock(arguments.port, stopped):
             yield
     except StateError as error:
         raise Failure(str(error)) from None

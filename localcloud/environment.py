@@ -6,7 +6,7 @@ from pathlib import Path
 
 from localcloud.cloud import ACCESS_KEY, ACCOUNT_ID, SECRET_KEY, Cloud
 from localcloud.listening import reachable
-from localcloud.real_account import removed
+from localcloud.real_account import variables_to_remove
 from localcloud.state import read_access_key, state_dir
 
 REGION = "us-east-1"
@@ -37,13 +37,13 @@ def settings(host: str, port: int, region: str = REGION) -> dict[str, str]:
 
 def for_command(host: str, port: int) -> dict[str, str]:
     """The environment of this process, changed to use the cloud."""
-    unwanted = removed(os.environ)
+    unwanted = variables_to_remove(os.environ)
     return {k: v for k, v in os.environ.items() if k not in unwanted} | settings(host, port)
 
 
 def as_shell(host: str, port: int) -> str:
     """The same changes as lines for a shell's `eval`."""
-    lines = [f"unset {' '.join(names)}"] if (names := removed(os.environ)) else []
+    lines = [f"unset {' '.join(names)}"] if (names := variables_to_remove(os.environ)) else []
     lines += [f"export {name}={shlex.quote(value)}" for name, value in settings(host, port).items()]
     return "\n".join(lines)
 

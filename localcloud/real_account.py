@@ -34,7 +34,7 @@ REMOVED_PREFIXES = ("AWS_BEARER_TOKEN_", "AWS_ENDPOINT_URL_", "AWS_SSO_")
 """Prefixes of such variables. AWS_ENDPOINT_URL_S3, say, takes precedence over AWS_ENDPOINT_URL."""
 
 
-def removed(environ: Mapping[str, str]) -> list[str]:
+def variables_to_remove(environ: Mapping[str, str]) -> list[str]:
     """The names of the variables to remove from an environment."""
     return [name for name in environ if name in REMOVED or name.startswith(REMOVED_PREFIXES)]
 
@@ -45,6 +45,6 @@ def restart_without_credentials() -> None:
     Changing os.environ would not do: every job of the same user can read /proc/PID/environ, which keeps the
     variables that the program was started with.
     """
-    if names := removed(os.environ):
+    if names := variables_to_remove(os.environ):
         environment = {name: value for name, value in os.environ.items() if name not in names}
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)

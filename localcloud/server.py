@@ -22,7 +22,7 @@ from localcloud.http_server import make_front_server, serve_in_thread
 from localcloud.listening import is_loopback
 from localcloud.peers import peers_are_known
 from localcloud.processes import Processes
-from localcloud.real_account import removed
+from localcloud.real_account import variables_to_remove
 from localcloud.routing import LOCALCLOUD
 from localcloud.state import PROCESSES, State, clear_dead
 
@@ -163,7 +163,7 @@ def _json(body: dict[str, Any]) -> werkzeug.Response:
 
 def _hide_real_account() -> None:
     """Hides the user's profile and credentials from the clients that moto creates."""
-    for name in removed(os.environ):
+    for name in variables_to_remove(os.environ):
         del os.environ[name]
     os.environ.update(
         AWS_ACCESS_KEY_ID="test",

@@ -19,7 +19,7 @@ POLL_SECONDS = 0.05
 
 
 @contextlib.contextmanager
-def one_starts(port: int, stopped: threading.Event) -> Iterator[None]:
+def start_lock(port: int, stopped: threading.Event) -> Iterator[None]:
     """Lets one process at a time look for a cloud and start one. Raises StateError.
 
     With port 0 there is nothing to wait for, since every cloud gets a port of its own.

@@ -301,7 +301,7 @@ def _reason_of_failure(action: Callable[[], None]) -> str | None:
     except FAILURES as failed:
         return str(failed)
     except Exception as fault:
-        log.exception("a fault in localcloud itself")
+        log.exception("a resource failed because of a bug in localcloud")
         return f"localcloud failed: {fault!r}"
     return None
 

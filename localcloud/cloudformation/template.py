@@ -111,12 +111,15 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
 
 
 def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
     if isinstance(node, yaml.ScalarNode):
         value = loader.construct_scalar(node)
     elif isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
-    else:
+    elif isinstance(node, yaml.MappingNode):
         value = _mapping(loader, node)
+    else:
+        raise ValidationError(f"Template format error: !{suffix} has no value")
     if suffix == "GetAtt" and isinstance(value, str):
         value = value.split(".", 1)
     return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
@@ -202,8 +205,11 @@ def _check_parameter(name: str, spec: Mapping[str, Any], value: str) -> None:
             raise ValidationError(
                 spec.get("ConstraintDescription") or f"Parameter '{name}' must match pattern {pattern}"
             )
-    if not int(spec.get("MinLength", 0)) <= len(value) <= int(spec.get("MaxLength", len(value))):
-        raise ValidationError(f"Parameter '{name}' must be as long as MinLength and MaxLength say")
+    shortest, longest = int(spec.get("MinLength", 0)), int(spec.get("MaxLength", len(value)))
+    if len(value) < shortest:
+        raise ValidationError(f"Parameter '{name}' must contain at least {shortest} characters")
+    if len(value) > longest:
+        raise ValidationError(f"Parameter '{name}' must contain at most {longest} characters")
     if kind == "Number":
         try:
             number = float(value)

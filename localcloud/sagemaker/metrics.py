@@ -42,7 +42,7 @@ class Metrics:
             try:
                 values = pattern.first_groups(line)
             except PatternError as error:
-                log.warning("metric %s is not looked for any more: of its pattern, %s", name, error)
+                log.warning("metric %s is no longer extracted, for its pattern fails: %s", name, error)
                 del self._patterns[name]
                 continue
             for value in values:
