@@ -57,7 +57,10 @@ class SageMakerService(ModelledService):
         }
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
-        return super().handle(request) or self._runtime.handle(request)
+        # IAM has judged a request with a target as a call of SageMaker's own API, whatever its path.
+        if "X-Amz-Target" in request.headers:
+            return super().handle(request)
+        return self._runtime.handle(request)
 
     def operation(self, name: str) -> Operation | None:
         perform = self._operations.get(name)

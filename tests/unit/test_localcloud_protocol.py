@@ -1,6 +1,8 @@
 """localcloud's protocol layer: requests checked by botocore's models, errors in each protocol's form."""
 
 import json
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,11 +10,14 @@ from moto.core.utils import get_service_model
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request, Response
 
+from localcloud.cloud import Cloud
 from localcloud.protocol import ApiError, InvalidRequest
+from localcloud.protocol.calls import call_of
 from localcloud.protocol.errors import error_response
 from localcloud.protocol.pages import page
 from localcloud.protocol.service import ModelledService
 from localcloud.protocol.validation import validate
+from localcloud.sagemaker import SageMakerService
 
 
 def check(operation: str, **request: Any) -> None:
@@ -160,6 +165,19 @@ def test_an_operation_that_is_missing_is_left_to_the_front_door():
     target = {"X-Amz-Target": "SageMaker.CreateLabelingJob"}
     request = Request(EnvironBuilder(method="POST", headers=target, data="{}").get_environ())
     assert Shop("sagemaker").handle(request) is None
+
+
+def test_a_target_does_not_turn_an_invocation_into_another_call_for_iam(tmp_path):
+    service = SageMakerService(Cloud("127.0.0.1", 1, tmp_path, Path(sys.executable), None))
+    builder = EnvironBuilder(path="/endpoints/e/invocations", method="POST", data="{}")
+    request = Request(builder.get_environ())
+    assert (call_of(request, "sagemaker").operation, service.handle(request).status_code) == (
+        "InvokeEndpoint",
+        400,
+    )
+    builder.headers["X-Amz-Target"] = "Anything.ListModels"
+    request = Request(builder.get_environ())
+    assert (call_of(request, "sagemaker").operation, service.handle(request)) == ("ListModels", None)
 
 
 def test_cbor_and_s3_have_forms_of_their_own():
