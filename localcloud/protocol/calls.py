@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import werkzeug
 from botocore.exceptions import UnknownServiceError
 from botocore.parsers import RpcV2CBORParser
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import HTTPException
 
 from localcloud.addresses import EXECUTE_API_PATH
 
@@ -149,7 +149,7 @@ def operation_of(request: werkzeug.Request, service: str) -> tuple["OperationMod
         # REST routers need moto's own class of requests, which cannot read a form again.
         is_rest = router.service_model.protocol.startswith("rest-")
         return router.match(Request(request.environ) if is_rest else cast(Request, request))
-    except NotFound:
+    except HTTPException:
         return None
 
 

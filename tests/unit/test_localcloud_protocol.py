@@ -196,3 +196,9 @@ def test_pages_follow_each_other_to_the_end():
     for wrong in ("?", "LTE=", "a"):
         with pytest.raises(InvalidRequest, match="NextToken"):
             page("abcde", wrong, 2)
+
+
+def test_a_host_that_is_no_name_calls_nothing():
+    headers = {"Host": f"{'a' * 64}.localhost"}
+    request = Request(EnvironBuilder(path="/2015-03-31/functions", headers=headers).get_environ())
+    assert call_of(request, "lambda").operation == "GET /2015-03-31/functions"
