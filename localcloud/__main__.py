@@ -34,6 +34,8 @@ STILL_USED = "localcloud: other commands still use the cloud; it ends with them 
 
 
 class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
     def error(self, message: str) -> NoReturn:
         """Prints one line, as for every other error, without the usage."""
         self.exit(2, f"localcloud: {message}\n")
@@ -59,6 +61,7 @@ def main() -> None:
 
 
 def parser() -> argparse.ArgumentParser:
+    """The parser of the command line, whose commands set `perform`."""
     root = Parser(
         prog="localcloud",
         description="An offline AWS on this machine: jobs, endpoints, functions and APIs really run.",
@@ -121,6 +124,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def perform_up(arguments: argparse.Namespace) -> int:
+    """Runs a cloud until Ctrl-C, or in another process with --detach."""
     restart_without_credentials()
     if arguments.detach:
         return detach(arguments)
@@ -138,6 +142,7 @@ def perform_up(arguments: argparse.Namespace) -> int:
 
 
 def perform_run(arguments: argparse.Namespace) -> int:
+    """Runs a command with the cloud on the port, or with one that ends with its last user."""
     restart_without_credentials()
     stopped = catch_signals()
     with contextlib.ExitStack() as held:
@@ -186,6 +191,7 @@ def starting(arguments: argparse.Namespace, stopped: threading.Event) -> Iterato
 
 
 def perform_env(arguments: argparse.Namespace) -> int:
+    """Prints the variables for a shell."""
     from localcloud.environment import as_shell
 
     find(arguments)
@@ -194,6 +200,7 @@ def perform_env(arguments: argparse.Namespace) -> int:
 
 
 def perform_status(arguments: argparse.Namespace) -> int:
+    """Prints what the cloud runs."""
     pid = find(arguments)
     told = status(arguments.host, arguments.port)
     url = f"http://{reachable(arguments.host)}:{arguments.port}"
@@ -206,6 +213,7 @@ def perform_status(arguments: argparse.Namespace) -> int:
 
 
 def perform_down(arguments: argparse.Namespace) -> int:
+    """Stops the cloud on the port."""
     pid = find(arguments)
     try:
         ended = stop(arguments.port, pid)

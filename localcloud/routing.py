@@ -92,6 +92,7 @@ class Destination:
 
 
 def destination_of(request: werkzeug.Request) -> Destination:
+    """Finds the destination of a request, without reading its body."""
     signature = signature_of(request)
     host = host_name(request)
     if WEBSITE_HOST.fullmatch(host):

@@ -56,6 +56,7 @@ def follow_control_pipe(control: int, group: int, grace: float) -> None:
 
 
 def main() -> int:
+    """Runs the command and returns its exit status."""
     control, record, grace, command = int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4:]
     for number in PASSED_ON:
         signal.signal(number, signal.SIG_IGN)

@@ -25,6 +25,7 @@ UPDATABLE = {
 
 
 def now() -> datetime:
+    """The current time in UTC."""
     return datetime.now(UTC)
 
 

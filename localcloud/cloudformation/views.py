@@ -8,6 +8,7 @@ from localcloud.cloudformation.stacks import ChangeSet, Event, Resource, Stack
 
 
 def stack(cloud: Cloud, record: Stack) -> dict[str, Any]:
+    """An entry of DescribeStacks, with local addresses in its outputs."""
     source = record.source
     shown = {
         "StackId": record.id,
@@ -32,6 +33,7 @@ def stack(cloud: Cloud, record: Stack) -> dict[str, Any]:
 
 
 def summary(record: Stack) -> dict[str, Any]:
+    """An entry of ListStacks."""
     return {
         "StackId": record.id,
         "StackName": record.name,
@@ -46,6 +48,7 @@ def summary(record: Stack) -> dict[str, Any]:
 
 
 def event(one: Event) -> dict[str, Any]:
+    """An entry of DescribeStackEvents."""
     return {
         "StackId": one.stack_id,
         "EventId": one.id,
@@ -62,6 +65,7 @@ def event(one: Event) -> dict[str, Any]:
 
 
 def resource(record: Stack, one: Resource) -> dict[str, Any]:
+    """An entry of DescribeStackResources and ListStackResources."""
     return {
         "StackName": record.name,
         "StackId": record.id,
@@ -77,6 +81,7 @@ def resource(record: Stack, one: Resource) -> dict[str, Any]:
 
 
 def change_set(record: Stack, one: ChangeSet) -> dict[str, Any]:
+    """The members of DescribeChangeSet and ListChangeSets without the changes."""
     return {
         "ChangeSetName": one.name,
         "ChangeSetId": one.id,

@@ -14,6 +14,7 @@ Found = TypeVar("Found")
 
 
 def now() -> datetime:
+    """The current time in UTC."""
     return datetime.now(UTC)
 
 
@@ -54,6 +55,7 @@ def find(items: Mapping[str, Found], identity: str, error: str) -> Found:
 
 
 def check_version(item: Item, if_match: str | None) -> None:
+    """Raises ApiError unless If-Match has the ETag of the item."""
     if if_match is None:
         raise ApiError(
             "InvalidIfMatchVersion", "The If-Match version is missing or not valid for the resource."
@@ -63,5 +65,6 @@ def check_version(item: Item, if_match: str | None) -> None:
 
 
 def refuse_same_name(items: Mapping[str, Item], name: str, error: str) -> None:
+    """Raises ApiError with the code `error` if an item has the name."""
     if any(one.config["Name"] == name for one in items.values()):
         raise ApiError(error, f"The name {name} is taken.")

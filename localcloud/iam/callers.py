@@ -102,6 +102,7 @@ def caller_by_arn(cloud: Cloud, arn: str) -> Caller:
 
 
 def user_caller(cloud: Cloud, user: Any) -> Caller:
+    """The caller for moto's record of a user."""
     from moto.iam.models import iam_backends
 
     iam = iam_backends[cloud.account_id]["aws"]
@@ -115,6 +116,7 @@ def user_caller(cloud: Cloud, user: Any) -> Caller:
 
 
 def role_caller(cloud: Cloud, role: Any, arn: str, session_policy: str | None = None) -> Caller:
+    """The caller for moto's record of a role, under the ARN of a session or of the role."""
     boundary = None
     if role.permissions_boundary_arn:
         from moto.iam.models import iam_backends

@@ -1,7 +1,7 @@
 """Evaluates IAM policies.
 
-moto has an evaluation of its own, but it takes a condition that does not hold for a denial, knows a single
-condition operator, no NotResource and no `?`, and lets a dot match anything: too far from IAM to rely on.
+moto's evaluation differs too much from IAM's: it takes a condition that does not hold for a denial, supports
+one condition operator, neither NotResource nor `?`, and lets a dot match any character.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
@@ -20,6 +20,8 @@ Document = Mapping[str, Any]
 
 
 class Decision(enum.Enum):
+    """The result of an evaluation, in the words of the policy simulator."""
+
     ALLOWED = "allowed"
     EXPLICIT_DENY = "explicitDeny"
     IMPLICIT_DENY = "implicitDeny"
@@ -39,6 +41,7 @@ Principals = Mapping[str, frozenset[str]]
 
 
 def parse(document: str | Document) -> Document:
+    """Parses a policy document, if it is JSON. Raises ValueError."""
     return json.loads(document) if isinstance(document, str) else document
 
 

@@ -31,7 +31,7 @@ def split(data: bytes, split_type: str) -> list[bytes]:
 
 
 def batches(records: Iterable[bytes], strategy: str, limit: int) -> Iterator[list[bytes]]:
-    """Groups records into requests of at most `limit` bytes (0: any size), a newline between records counted.
+    """Groups records into requests of at most `limit` bytes (0: any size), with newlines between records.
 
     Raises JobFailed for a record that alone exceeds the limit.
     """
@@ -61,8 +61,8 @@ def assemble(answers: Iterable[bytes], assemble_with: str) -> bytes:
 class Processing:
     """DataProcessing: selects what is sent, joins input and answer, selects what is written.
 
-    Records are values: a list of columns for CSV, the parsed document for JSON. Raises InvalidRequest for a
-    filter that is no JSONPath or a content type that has no records to look into.
+    Filters see a record as a list of columns (CSV) or as the parsed document (JSON). Raises InvalidRequest
+    for an invalid filter or another content type.
     """
 
     def __init__(self, request: dict[str, Any], content_type: str, accept: str):

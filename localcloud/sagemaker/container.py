@@ -58,9 +58,9 @@ def start(cloud: Cloud, name: str, runner: str, env: dict[str, str], *arguments:
 
 @functools.cache
 def has_own_file_system() -> bool:
-    """Whether a container's folder is at /opt/ml for it, and the machine safe from its scripts (mounts.py).
+    """Whether containers have their folder at /opt/ml and cannot write elsewhere (see mounts.py).
 
-    Not on macOS, nor where neither mount nor user namespaces are allowed: within other containers, mostly.
+    They do not on macOS, and where neither mount nor user namespaces are allowed, as in most containers.
     """
     if not sys.platform.startswith("linux"):
         return False

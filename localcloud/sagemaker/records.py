@@ -76,6 +76,7 @@ class Table:
 
 
 def to_tags(tags: list[dict[str, Any]] | None) -> dict[str, str]:
+    """The tags of a request by key."""
     return {tag["Key"]: tag["Value"] for tag in tags or ()}
 
 

@@ -23,6 +23,7 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 
 def join_uri(uri: str, *names: str) -> str:
+    """Appends names to the key of an S3 address."""
     return "/".join([uri.rstrip("/"), *names])
 
 
