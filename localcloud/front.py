@@ -11,8 +11,8 @@ from localcloud.access import Gate
 from localcloud.cloud import Cloud
 from localcloud.containers.bounded_http import RequestRefused
 from localcloud.http_server import receive
-from localcloud.iam.calls import FORM, form_of
-from localcloud.iam.denial import denial
+from localcloud.protocol.calls import FORM, form_of
+from localcloud.protocol.errors import denial
 from localcloud.quotas import body_limit
 from localcloud.routing import Destination, answer_of_moto, destination_of, unknown_to_us
 

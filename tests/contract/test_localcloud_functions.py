@@ -429,7 +429,7 @@ def test_a_role_that_lambda_may_not_assume_is_refused(account: Account) -> None:
         ({"Environment": {"Variables": {"BIG": "x" * 5000}}}, "4096 bytes"),
     ],
 )
-def test_what_would_not_be_honoured_is_refused_by_name(
+def test_unsupported_functions_are_refused_by_name(
     account: Account, echo: str, settings: dict, named: str
 ) -> None:
     role = account.client("iam").get_role(RoleName="echo-role")["Role"]["Arn"]
