@@ -30,7 +30,10 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#run
 WATCH_SECONDS = 0.05
 """How often a running invocation's process, memory and output are looked at."""
 FIND_PROCESSES_SECONDS = 1.0
-TRUNCATE_OUTPUT_BYTES = 1024 * 1024
+MAX_LINE_BYTES = 1024 * 1024
+MAX_OUTPUT_BYTES = 64 * 1024 * 1024
+"""A sandbox that has printed more is replaced: its output cannot be cut short without losing what it prints
+meanwhile."""
 
 # The runtime prints into a file, not a pipe: what it printed before its answer is there when the answer is.
 REDIRECT = ("/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1')
@@ -195,8 +198,9 @@ class Sandbox:
             body = _error("Sandbox.Timedout", f"RequestId: {invocation.request_id} Error: {message}")
             return self._outcome(began, body, "Sandbox.Timedout", "timeout")
         log(self.read_lines())
-        self._forget_output()
         self.last_used = self._clock()
+        if self._output.tell() > MAX_OUTPUT_BYTES:
+            self.alive = False
         match report.kind:
             case Kind.RESPONSE:
                 return self._outcome(began, report.body, None)
@@ -214,9 +218,9 @@ class Sandbox:
                 return self._outcome(began, body, error_type, "error")
 
     def read_lines(self, last: bool = False) -> list[str]:
-        """What was printed since the last look. A line still without its end waits for it, unless `last`."""
+        """What was printed since the last look. One without its end waits for it, unless `last` or long."""
         *lines, self._unfinished_line = (self._unfinished_line + self._output.read()).split(b"\n")
-        if last and self._unfinished_line:
+        if self._unfinished_line and (last or len(self._unfinished_line) > MAX_LINE_BYTES):
             lines.append(self._unfinished_line)
             self._unfinished_line = b""
         # The runtime client writes a traceback as one line, its own lines parted by carriage returns.
@@ -266,12 +270,6 @@ class Sandbox:
     def _outcome(self, began: float, body: bytes, error_type: str | None, status: str = "") -> Outcome:
         memory = min(math.ceil(self._memory.peak_mb), self._configuration.memory_mb)
         return Outcome(body, error_type, (self._clock() - began) * 1000, memory, status)
-
-    def _forget_output(self) -> None:
-        """Keeps the output file small; the runtime appends, so it goes on at the new end."""
-        if self._output.tell() > TRUNCATE_OUTPUT_BYTES:
-            os.truncate(self._output_path, 0)
-            self._output.seek(0)
 
 
 class _Family:
