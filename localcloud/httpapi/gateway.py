@@ -17,7 +17,8 @@ from localcloud import metrics
 from localcloud.addresses import EXECUTE_API, EXECUTE_API_HOST, host_name, local_origin
 from localcloud.cloud import Cloud
 from localcloud.functions import FunctionsService, LambdaError
-from localcloud.httpapi import accesslog, stages
+from localcloud.httpapi import stages
+from localcloud.httpapi.accesslog import AccessLogs
 from localcloud.httpapi.cors import Cors
 from localcloud.httpapi.events import MalformedResponse, RequestContext, to_event, to_response
 from localcloud.httpapi.integration import NotPermitted, Unsupported, check_route, function_of
@@ -79,6 +80,7 @@ class HttpApiService:
         self._cloud = cloud
         self._timeout = timeout
         self._throttle = Throttle(clock)
+        self._access_logs = AccessLogs(cloud)
         self._integrations = concurrent.futures.ThreadPoolExecutor(CONCURRENT_INTEGRATIONS, "integration")
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
@@ -120,7 +122,7 @@ class HttpApiService:
         if cors:
             cors.add_headers(request, response)
         response.headers["apigw-requestid"] = exchange.context.request_id
-        accesslog.write(self._cloud, stage, api_id, _log_values(exchange, response, began))
+        self._access_logs.write(stage, api_id, _log_values(exchange, response, began))
         self._measure(exchange, response, (time.monotonic() - began) * 1000)
         return response
 
