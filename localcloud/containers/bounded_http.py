@@ -32,7 +32,11 @@ PIECE_BYTES = 65_536
 MEMORY_BYTES = 1024 * 1024
 """Larger bodies wait in a temporary file."""
 MAX_CHUNK_LINE_BYTES = 1_024
-CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?\r?\n", re.DOTALL)
+CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
+HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*\r?\n|\r?\n")
+"""A header, or the empty line after the last. What email's parser, which reads them, also takes for one could
+hide a length: a space before the colon, a line that goes on in the next, a carriage return within it.
+"""
 
 
 class RequestRefused(Exception):
@@ -41,6 +45,10 @@ class RequestRefused(Exception):
     def __init__(self, status: int, code: str, message: str):
         super().__init__(message)
         self.status, self.code = status, code
+
+
+class MalformedHead(Exception):
+    """The head of a request breaks off, or has a line that is no header."""
 
 
 class BoundedRequestHandler(BaseHTTPRequestHandler):
@@ -59,8 +67,19 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
         self.wfile = _Outgoing(self.connection)
 
     def handle_one_request(self) -> None:
-        self._incoming.allow(self.idle_seconds, then=HEAD_SECONDS)
+        self._incoming.allow(self.idle_seconds)
+        if not self.wait_for_request():
+            self.close_connection = True
+            return
+        self._incoming.allow(HEAD_SECONDS)
         super().handle_one_request()
+
+    def wait_for_request(self) -> bool:
+        """Waits for the first bytes of the next request; False when none come."""
+        try:
+            return bool(self.rfile.peek(1))
+        except TimeoutError:
+            return False
 
     def parse_request(self) -> bool:
         if len(self.raw_requestline) > MAX_TARGET_BYTES + len("OPTIONS  HTTP/1.1\r\n"):
@@ -72,6 +91,9 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
         self.rfile = _Head(reader, MAX_HEAD_BYTES - len(self.raw_requestline))
         try:
             return super().parse_request()
+        except MalformedHead as error:
+            self.send_error(http.client.BAD_REQUEST, explain=str(error))
+            return False
         finally:
             self.rfile = reader
 
@@ -193,12 +215,12 @@ class RequestBody(io.RawIOBase):
         return int(size[1], 16)
 
     def _end_chunk(self) -> None:
-        if self._line() not in (b"\r\n", b"\n"):
+        if self._line() != b"\r\n":
             raise RequestRefused(400, "InvalidRequest", "A chunk of the body is longer than its size says.")
 
     def _read_trailers(self) -> None:
         left = MAX_HEAD_BYTES
-        while (line := self._line()) not in (b"\r\n", b"\n"):
+        while (line := self._line()) != b"\r\n":
             left -= len(line)
             if left < 0:
                 raise RequestRefused(431, "InvalidRequest", "The trailers of the body are too long.")
@@ -222,12 +244,10 @@ class _Incoming(io.RawIOBase):
     def __init__(self, connection: socket.socket):
         self._connection = connection
         self._deadline: float | None = None
-        self._then: float | None = None
 
-    def allow(self, seconds: float | None, then: float | None = None) -> None:
-        """Starts the clock; with `then`, the first bytes start it anew for so many seconds."""
+    def allow(self, seconds: float | None) -> None:
+        """Starts the clock."""
         self._deadline = None if seconds is None else time.monotonic() + seconds
-        self._then = then
 
     def readable(self) -> bool:
         return True
@@ -238,8 +258,6 @@ class _Incoming(io.RawIOBase):
             raise TimeoutError
         self._connection.settimeout(left)
         count = self._connection.recv_into(buffer)
-        if self._then is not None:
-            self.allow(self._then)
         if self._deadline is not None:
             self._deadline += count / MIN_BYTES_PER_SECOND
         return count
@@ -274,4 +292,6 @@ class _Head:
         self._left -= len(line)
         if self._left < 0:
             raise http.client.LineTooLong("header line")
+        if not HEADER.fullmatch(line):
+            raise MalformedHead("A line of the request's head is no header.")
         return line
