@@ -141,7 +141,7 @@ class _Handler(BoundedRequestHandler):
 
     def run_wsgi(self) -> None:
         self.idle_seconds = KEEP_ALIVE_SECONDS
-        asked_to_close = self.close_connection or "close" in _tokens(self.headers.get("Connection"))
+        asked_to_close = self.close_connection
         self.close_connection = True
         try:
             body = self.body()
@@ -156,8 +156,7 @@ class _Handler(BoundedRequestHandler):
         environ["wsgi.input_terminated"] = True
 
         def may_keep() -> bool:
-            is_current = self.request_version == "HTTP/1.1"
-            return is_current and body.ended and not asked_to_close and not self.server.closing
+            return body.ended and not asked_to_close and not self.server.closing
 
         self.close_connection = not _Answer(self, environ, may_keep).give(self.server.app)
         if not body.ended:
@@ -229,7 +228,7 @@ class _Answer:
         self._left = int(lengths.pop()) if lengths and self._has_body else None
         is_current = self._handler.request_version == "HTTP/1.1"
         self._chunked = self._has_body and self._left is None and is_current
-        wants_end = any("close" in _tokens(value) for name, value in headers if name.lower() == "connection")
+        wants_end = ("connection", "close") in ((name.lower(), value.lower()) for name, value in headers)
         self._keep = self._may_keep() and not wants_end
         own = [("Server", self._handler.version_string()), ("Date", self._handler.date_time_string())]
         if self._chunked:
@@ -263,7 +262,3 @@ class _Answer:
             piece = self._head + piece
         if piece:
             self._handler.wfile.write(piece)
-
-
-def _tokens(value: str | None) -> list[str]:
-    return [token.strip().lower() for token in (value or "").split(",")]

@@ -33,9 +33,11 @@ MEMORY_BYTES = 1024 * 1024
 """Larger bodies wait in a temporary file."""
 MAX_CHUNK_LINE_BYTES = 1_024
 CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
-HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*\r?\n|\r?\n")
-"""A header, or the empty line after the last. What email's parser, which reads them, also takes for one could
-hide a length: a space before the colon, a line that goes on in the next, a carriage return within it.
+MAX_HEADERS = 100
+REQUEST_LINE = re.compile(rb"([!-~]+) ([^\0-\x20\x7f]+) (HTTP/1\.[01])\r?\n")
+HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)\r?\n")
+"""Nothing else passes. What can be read in several ways could hide a request's length: a space before the
+colon, a line that goes on in the next, a carriage return within it.
 """
 
 
@@ -45,10 +47,6 @@ class RequestRefused(Exception):
     def __init__(self, status: int, code: str, message: str):
         super().__init__(message)
         self.status, self.code = status, code
-
-
-class MalformedHead(Exception):
-    """The head of a request breaks off, or has a line that is no header."""
 
 
 class BoundedRequestHandler(BaseHTTPRequestHandler):
@@ -82,27 +80,50 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
             return False
 
     def parse_request(self) -> bool:
-        if len(self.raw_requestline) > MAX_TARGET_BYTES + len("OPTIONS  HTTP/1.1\r\n"):
-            self.requestline, self.request_version, self.command = "", "HTTP/1.1", ""
-            self.close_connection = True
-            self.send_error(http.client.REQUEST_URI_TOO_LONG)
-            return False
-        reader = self.rfile
-        self.rfile = _Head(reader, MAX_HEAD_BYTES - len(self.raw_requestline))
-        try:
-            return super().parse_request()
-        except MalformedHead as error:
-            self.send_error(http.client.BAD_REQUEST, explain=str(error))
-            return False
-        finally:
-            self.rfile = reader
+        """Reads the head of a request; False when that has been refused.
 
-    def handle_expect_100(self) -> bool:
-        """The body's reader tells the client to go on: only then is it known that the body is wanted."""
+        Stricter than the base class and many times faster: that has email's parser read the headers.
+        """
+        self.close_connection = True
+        self.command, self.path, self.request_version = "", "", "HTTP/1.1"
+        self.requestline = self.raw_requestline.decode("iso-8859-1").rstrip("\r\n")
+        if len(self.raw_requestline) > MAX_TARGET_BYTES + len("OPTIONS  HTTP/1.1\r\n"):
+            return self._refuse_head(http.client.REQUEST_URI_TOO_LONG)
+        if (found := REQUEST_LINE.fullmatch(self.raw_requestline)) is None:
+            return self._refuse_head(http.client.BAD_REQUEST)
+        self.command, self.path, self.request_version = (part.decode("iso-8859-1") for part in found.groups())
+        if self.path.startswith("//"):
+            self.path = f"/{self.path.lstrip('/')}"  # as the base class does: it would be another host's
+        if refused := self._read_headers(MAX_HEAD_BYTES - len(self.raw_requestline)):
+            return self._refuse_head(refused)
+        wishes = {token.strip().lower() for token in self.headers.get("Connection", "").split(",")}
+        self.close_connection = self.request_version != "HTTP/1.1" or "close" in wishes
         return True
+
+    def _read_headers(self, left: int) -> int | None:
+        """Reads the lines up to the empty one; returns the status of a refusal, or None."""
+        self.headers = self.MessageClass()
+        for _ in range(MAX_HEADERS + 1):
+            line = self.rfile.readline(left + 1)
+            left -= len(line)
+            if left < 0:
+                return http.client.REQUEST_HEADER_FIELDS_TOO_LARGE
+            if line in (b"\r\n", b"\n"):
+                return None
+            if (header := HEADER.fullmatch(line)) is None:
+                return http.client.BAD_REQUEST
+            name, value = (part.decode("iso-8859-1") for part in header.groups())
+            self.headers[name] = value.strip(" \t")
+        return http.client.REQUEST_HEADER_FIELDS_TOO_LARGE
+
+    def _refuse_head(self, status: int) -> bool:
+        self.close_connection = True
+        self.send_error(status)
+        return False
 
     def body(self) -> "RequestBody":
         """The body of the request whose head has just been read. Raises RequestRefused."""
+        # Said when the body is read: only then is it known that it is wanted.
         expects = self.headers.get("Expect", "").strip().lower() == "100-continue"
         return RequestBody(self.headers, self.rfile, self._begin_body(go_on=expects))
 
@@ -143,7 +164,7 @@ class RequestBody(io.RawIOBase):
         lengths = headers.get_all("Content-Length", [])
         encodings = headers.get_all("Transfer-Encoding", [])
         self._chunked = bool(encodings)
-        if encodings and (lengths or [one.strip().lower() for one in encodings] != ["chunked"]):
+        if encodings and (lengths or [one.lower() for one in encodings] != ["chunked"]):
             raise RequestRefused(400, "InvalidRequest", "A body has a Content-Length or comes in chunks.")
         if lengths:
             if len(set(lengths)) > 1 or not re.fullmatch(r"[0-9]{1,18}", lengths[0]):
@@ -278,20 +299,3 @@ class _Outgoing(io.RawIOBase):
             self._connection.settimeout(SEND_SECONDS)
             left = left[self._connection.send(left[:PIECE_BYTES]) :]
         return len(data)
-
-
-class _Head:
-    """The lines of a request's head, as long as they stay within the limit together."""
-
-    def __init__(self, reader: io.BufferedReader, left: int):
-        self._reader = reader
-        self._left = left
-
-    def readline(self, size: int) -> bytes:
-        line = self._reader.readline(min(size, self._left + 1))
-        self._left -= len(line)
-        if self._left < 0:
-            raise http.client.LineTooLong("header line")
-        if not HEADER.fullmatch(line):
-            raise MalformedHead("A line of the request's head is no header.")
-        return line

@@ -8,7 +8,6 @@ import os
 import queue
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,6 +29,8 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#run
 WATCH_SECONDS = 0.05
 """How often a running invocation's process, memory and output are looked at."""
 FIND_PROCESSES_SECONDS = 1.0
+CHILDREN_ARE_LISTED = Path(f"/proc/self/task/{os.getpid()}/children").exists()
+"""By Linux; elsewhere every process of the machine has to be asked for its parent."""
 MAX_LINE_BYTES = 1024 * 1024
 MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 """A sandbox that has printed more is replaced: its output cannot be cut short without losing what it prints
@@ -272,34 +273,19 @@ class Sandbox:
         return Outcome(body, error_type, (self._clock() - began) * 1000, memory, status)
 
 
-class _Family:
-    """Who descends from whom. Finding out takes milliseconds, so all sandboxes share what one has found."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._looked = -math.inf
-        self._children: dict[int, list[psutil.Process]] = {}
-
-    def of(self, ancestor: int, at_once: bool) -> list[psutil.Process]:
-        """All descendants of a process; as of now if `at_once`, else they may be seen a second late."""
-        with self._lock:
-            if at_once or time.monotonic() - self._looked >= FIND_PROCESSES_SECONDS:
-                self._look()
-            found, left = [], [ancestor]
-            while left:
-                children = self._children.get(left.pop(), [])
-                found += children
-                left += [child.pid for child in children]
-            return found
-
-    def _look(self) -> None:
-        self._looked = time.monotonic()
-        self._children = {}
-        for process in psutil.process_iter(["ppid"]):
-            self._children.setdefault(process.info["ppid"], []).append(process)
-
-
-_family = _Family()
+def _descendants(ancestor: int) -> list[psutil.Process]:
+    """The processes that descend from one. Raises psutil.NoSuchProcess where that is not there."""
+    if not CHILDREN_ARE_LISTED:
+        return psutil.Process(ancestor).children(recursive=True)
+    found: list[psutil.Process] = []
+    left = [ancestor]
+    while left:
+        for file in Path("/proc", str(left.pop()), "task").glob("*/children"):
+            with contextlib.suppress(OSError, psutil.NoSuchProcess):  # it has ended meanwhile
+                children = [int(child) for child in file.read_text().split()]
+                found += [psutil.Process(child) for child in children]
+                left += children
+    return found
 
 
 class _Memory:
@@ -322,7 +308,8 @@ class _Memory:
         if not at_once and self._clock() - self._looked < FIND_PROCESSES_SECONDS:
             return
         self._looked = self._clock()
-        self._members = _family.of(self._guardian, at_once)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            self._members = _descendants(self._guardian)
 
     def sample(self) -> float:
         """Looks now; returns the peak so far."""

@@ -152,6 +152,7 @@ def post(*headers: bytes) -> bytes:
         post(b"Content-Length: +5"),
         post(b"Content-Length: 5\0"),
         post(b"Content-Length"),
+        post(b"X: " + b" " * 30_000 + b"\0"),
         post(b"Transfer-Encoding: xchunked"),
         post(b"Transfer-Encoding: chunked, identity"),
         post(b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked") + b"0\r\n\r\n",
