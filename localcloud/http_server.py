@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 512
 """Of one server; fewer where the process may open few files, of which its work needs some, too."""
-MAX_IDLE_SHARE = 0.25
+MAX_IDLE_SHARE = 0.5
 """Of these connections, so many may wait for their next request; where one more waits, the one that has
 waited longest is closed."""
 KEEP_ALIVE_SECONDS = 60.0

@@ -253,7 +253,7 @@ def test_the_next_request_has_the_time_of_any_other(
 def test_of_many_that_wait_the_longest_waiting_is_closed(
     application: Application, serve: Callable[[Any], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_server, "MAX_CONNECTIONS", 8)
+    monkeypatch.setattr(http_server, "MAX_CONNECTIONS", 4)
     port = serve(application)
     with contextlib.ExitStack() as stack:
         waiting = []
