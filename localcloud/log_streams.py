@@ -112,17 +112,18 @@ class LogStream:
         for _ in range(ATTEMPTS):
             try:
                 with _store:
-                    self._make_sure_it_exists(backend)
+                    # By the group, not the backend: that looks for events of other days, which takes longer.
+                    group = self._open_group(backend)
                     if self._lost:
                         note = f"{self._lost:,} log events before this one were lost: {self._told}"
                         event = {"timestamp": batch[0]["timestamp"], "message": note}
-                        backend.put_log_events(self.group, self.stream, [event])
+                        group.put_log_events(self.stream, [event])
                         self._lost, self._told = 0, ""
-                    backend.put_log_events(self.group, self.stream, batch)
-                    if self._newest_only and (found := backend.groups.get(self.group)):
-                        _keep_newest(list(found.streams.values()))
+                    group.put_log_events(self.stream, batch)
+                    if self._newest_only:
+                        _keep_newest(list(group.streams.values()))
                 return
-            except ResourceNotFoundException:
+            except (ResourceNotFoundException, KeyError):
                 continue  # a request has deleted the group or the stream meanwhile
             except LogsLost:
                 raise
@@ -131,18 +132,20 @@ class LogStream:
                 raise LogsLost(f"{type(error).__name__}: {error}") from error
         raise LogsLost("the log group or the stream is deleted again and again")
 
-    def _make_sure_it_exists(self, backend: Any) -> None:
-        found = backend.groups.get(self.group)
+    def _open_group(self, backend: Any) -> Any:
+        """moto's record of the log group, which has the stream. Raises LogsLost."""
         self._check_rights("PutLogEvents")
-        if found is None:
-            if not self._makes_group:
-                raise LogsLost("there is no such log group")
+        group = backend.groups.get(self.group)
+        if group is not None and self.stream in group.streams:
+            return group
+        if group is None and not self._makes_group:
+            raise LogsLost("there is no such log group")
+        if group is None:
             self._check_rights("CreateLogGroup")
-        if found is None or self.stream not in found.streams:
-            self._check_rights("CreateLogStream")
-        if found is None:
-            backend.ensure_log_group(self.group)
+        self._check_rights("CreateLogStream")
+        backend.ensure_log_group(self.group)
         backend.ensure_log_stream(self.group, self.stream)
+        return backend.groups[self.group]
 
     def _check_rights(self, operation: str) -> None:
         if self._role_arn is None:

@@ -5,6 +5,8 @@ localcloud's own packages.
 """
 
 import contextlib
+import email.utils
+import functools
 import http.client
 import io
 import re
@@ -120,6 +122,9 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.send_error(status)
         return False
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return _http_date(int(time.time() if timestamp is None else timestamp))
 
     def body(self) -> "RequestBody":
         """The body of the request whose head has just been read. Raises RequestRefused."""
@@ -253,6 +258,12 @@ class RequestBody(io.RawIOBase):
                 raise _broken_off()
             raise RequestRefused(400, "InvalidRequest", "A line between the chunks of the body is too long.")
         return line
+
+
+@functools.lru_cache(maxsize=1)
+def _http_date(seconds: int) -> str:
+    """Most answers go out in the same second as the one before."""
+    return email.utils.formatdate(seconds, usegmt=True)
 
 
 def _broken_off() -> RequestRefused:

@@ -17,7 +17,7 @@ import requests
 from botocore.exceptions import ClientError
 from localcloud_lambda_fixtures import Account, allow, package, running, trust
 
-from localcloud.functions import FunctionsService, sandbox
+from localcloud.functions import FunctionsService, sandbox, service
 from localcloud.iam import IamEnforcement
 
 MEGABYTE = 2**20
@@ -264,6 +264,26 @@ def test_reserved_concurrency_throttles(account: Account, tmp_path: Path) -> Non
     assert refusal(lambda: invoke(account, "scarce", {}))["Error"]["Code"] == "TooManyRequestsException"
     client.delete_function_concurrency(FunctionName="scarce")
     assert invoke(account, "scarce", {})["StatusCode"] == 200
+
+
+def test_of_more_events_than_may_wait_the_others_are_refused_at_once(
+    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "PLACE_SECONDS", 3600)
+    account.function("waited-for")
+    client = account.client("lambda")
+    client.put_function_concurrency(FunctionName="waited-for", ReservedConcurrentExecutions=1)
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        begun, end = tmp_path / "begun", tmp_path / "end"
+        running = pool.submit(invoke, account, "waited-for", {"begun": str(begun), "until": str(end)})
+        eventually(begun.exists)
+        both = [pool.submit(invoke, account, "waited-for", {}) for _ in range(2)]
+        concurrent.futures.wait(both, timeout=60, return_when=concurrent.futures.FIRST_COMPLETED)
+        refused = [one for one in both if one.done()]
+        end.touch()
+        assert [type(one.exception()) for one in refused] == [client.exceptions.TooManyRequestsException]
+        [waited] = set(both) - set(refused)
+        assert "FunctionError" not in waited.result() and "FunctionError" not in running.result()
 
 
 def test_an_asynchronous_event_is_accepted_run_and_tried_again_twice(
