@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import traceback
+from collections import OrderedDict
 from pathlib import Path
 from typing import IO
 
@@ -49,6 +50,9 @@ EXCEPTION_NAMES = tuple(name for name in dir(builtins) if name.endswith(("Error"
 """A line with one of these begins the error message that the toolkit keeps; what came before is left out."""
 KILLED = 137
 FAILURE = 1
+EXCERPT_CHARACTERS = 32_768
+"""Kept of the beginning of an error message, and as much of its end; longer lines are read in pieces.
+SageMaker shows the first 1,024 characters."""
 
 log = logging.getLogger("sagemaker-training-toolkit")
 
@@ -230,16 +234,47 @@ def install(requirements: Path) -> str:
     try:
         return str(install_requirements(requirements, BASE / "packages"))
     except subprocess.CalledProcessError as error:
-        message = error_message(error.output.splitlines())
-        raise CommandFailed("InstallRequirementsError", error.cmd, error.returncode, message) from error
+        message = ErrorMessage()
+        for line in error.output.splitlines():
+            message.add(line)
+        raise CommandFailed("InstallRequirementsError", error.cmd, error.returncode, str(message)) from error
 
 
-def error_message(lines: list[str]) -> str:
-    """From the first line that names an exception on, each line once."""
-    start = next(
-        (n for n, line in enumerate(lines) if any(name in line for name in EXCEPTION_NAMES)), len(lines)
-    )
-    return "\n ".join(dict.fromkeys(line.strip(" :\n") for line in lines[start:])).strip()
+class ErrorMessage:
+    """The toolkit's error message: output from the first line that names an exception on, each line once.
+
+    A script may go on for days after such a line, so only the beginning and the end of the message are kept.
+    """
+
+    def __init__(self) -> None:
+        self._beginning: dict[str, None] = {}
+        self._end: OrderedDict[str, None] = OrderedDict()
+        self._left = EXCERPT_CHARACTERS
+        """What the part that grows may still take: the beginning until it is full, then the end."""
+        self._left_out = 0
+
+    def add(self, line: str) -> None:
+        if not self._beginning and not any(name in line for name in EXCEPTION_NAMES):
+            return
+        line = line.strip(" :\n")
+        if line in self._beginning or line in self._end:
+            return
+        if not self._end and len(line) <= self._left:
+            self._beginning[line] = None
+            self._left -= len(line)
+            return
+        if not self._end:
+            self._left = EXCERPT_CHARACTERS
+        self._end[line] = None
+        self._left -= len(line)
+        while self._left < 0:
+            oldest, _ = self._end.popitem(last=False)
+            self._left += len(oldest)
+            self._left_out += 1
+
+    def __str__(self) -> str:
+        gap = [f"... {self._left_out:,} lines are left out here ..."] if self._left_out else []
+        return "\n ".join([*self._beginning, *gap, *self._end]).strip()
 
 
 def run(command: list[str], variables: dict[str, str]) -> None:
@@ -254,21 +289,26 @@ def run(command: list[str], variables: dict[str, str]) -> None:
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL),
     )
-    printed: dict[IO[str], list[str]] = {script.stdout: [], script.stderr: []}
-
-    def pass_on(stream: IO[str]) -> None:
-        for line in stream:
-            print(line, end="", flush=True)
-            printed[stream].append(line.rstrip("\n"))
-
-    readers = [threading.Thread(target=pass_on, args=(stream,)) for stream in printed]
+    streams = [stream for stream in (script.stdout, script.stderr) if stream]
+    messages = [ErrorMessage() for _ in streams]
+    readers = [
+        threading.Thread(target=pass_on, args=(stream, message))
+        for stream, message in zip(streams, messages, strict=True)
+    ]
     for reader in readers:
         reader.start()
     for reader in readers:
         reader.join()
     if code := script.wait():
-        errors = [message for lines in printed.values() if (message := error_message(lines))]
+        errors = [text for message in messages if (text := str(message))]
         raise CommandFailed("ExecuteUserScriptError", command, code, "\n ".join(errors))
+
+
+def pass_on(stream: IO[str], message: ErrorMessage) -> None:
+    """Print what comes from a stream as it comes, and let the error message have it."""
+    while line := stream.readline(EXCERPT_CHARACTERS):
+        print(line, end="", flush=True)
+        message.add(line)
 
 
 def main() -> int:

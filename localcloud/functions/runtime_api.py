@@ -6,14 +6,13 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 import enum
 import json
 import logging
+import os
 import queue
 import socket
 import sys
 import threading
 from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
-
-from urllib3.util import wait_for_read
 
 from localcloud.containers.bounded_http import BoundedRequestHandler, RequestRefused
 from localcloud.peers import is_of_this_user
@@ -75,7 +74,7 @@ class RuntimeApi:
     def __init__(self) -> None:
         self.reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._invocations: queue.SimpleQueue[Invocation | None] = queue.SimpleQueue()
-        self._waiting: socket.socket | None = None
+        self._connection: socket.socket | None = None
         api = self
 
         class Handler(_Handler):
@@ -94,17 +93,26 @@ class RuntimeApi:
     def submit(self, invocation: Invocation) -> None:
         self._invocations.put(invocation)
 
-    def next_invocation(self, connection: socket.socket) -> Invocation | None:
-        """Waits for an event for the runtime behind `connection`. Returns None once the API is closed."""
-        self._waiting = connection
-        invocation = self._invocations.get()
-        self._waiting = None
-        return invocation
+    def next_invocation(self) -> Invocation | None:
+        """Blocks until there is an event for the runtime; None once the API is closed."""
+        return self._invocations.get()
+
+    def hears_from(self, connection: socket.socket) -> None:
+        """Notes the connection of the runtime's latest request; it uses one for all of them."""
+        self._connection = connection
 
     def lost_its_runtime(self) -> bool:
-        """Whether the runtime hung up while it waited for an event, because it was killed."""
-        waiting = self._waiting
-        return waiting is not None and wait_for_read(waiting, timeout=0)
+        """Whether the runtime has hung up, as one does that was killed."""
+        if self._connection is None:
+            return False
+        try:
+            # A copy, since whoever serves the connection changes its time-out, by which this would wait.
+            with socket.socket(fileno=os.dup(self._connection.fileno())) as connection:
+                return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def close(self) -> None:
         self._invocations.put(None)
@@ -143,13 +151,14 @@ class _Handler(BoundedRequestHandler):
             self.close_connection = True
             self._answer(403, b"{}")
             return False
+        self.runtime_api.hears_from(self.connection)
         return True
 
     def do_GET(self) -> None:
         if self.path != PREFIX + "invocation/next":
             return self._answer(404, b"{}")
         self.runtime_api.reports.put(Report(Kind.READY))
-        invocation = self.runtime_api.next_invocation(self.connection)
+        invocation = self.runtime_api.next_invocation()
         if invocation is None:
             self.close_connection = True
             return self._answer(410, b"{}")

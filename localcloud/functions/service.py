@@ -87,6 +87,7 @@ class FunctionsService(ModelledService):
         self._lock = threading.Lock()
         self._pools: dict[str, Pool] = {}
         self._busy: Counter[str] = Counter()
+        self._waiting: Counter[str] = Counter()
         self._freed: dict[str, threading.Condition] = {}
         self._events = EventQueue(self._run_event, retry_seconds)
         self._closing = threading.Event()
@@ -243,7 +244,12 @@ class FunctionsService(ModelledService):
         limit = UNRESERVED_CONCURRENCY if reserved is None else int(reserved)
         with self._lock:
             freed = self._freed.setdefault(owner, threading.Condition(self._lock))
-            if not freed.wait_for(lambda: self._busy[owner] < limit, SLOT_SECONDS if limit else 0):
+            # As many may wait as run: of more, most would be refused later, and nobody sooner.
+            seconds = SLOT_SECONDS if self._waiting[owner] < limit else 0
+            self._waiting[owner] += 1
+            has_slot = freed.wait_for(lambda: self._busy[owner] < limit, seconds)
+            self._waiting[owner] -= 1
+            if not has_slot:
                 self._measure(configuration, Throttles=(1, "Count"))
                 scope = "Reserved" if owner else ""
                 reason = f"{scope}{'Function' if owner else ''}ConcurrentInvocationLimitExceeded"

@@ -17,12 +17,14 @@ from localcloud import metrics
 from localcloud.addresses import EXECUTE_API, EXECUTE_API_HOST, host_name, local_origin
 from localcloud.cloud import Cloud
 from localcloud.functions import FunctionsService, LambdaError
-from localcloud.httpapi import accesslog, stages
+from localcloud.httpapi import stages
+from localcloud.httpapi.accesslog import AccessLogs
 from localcloud.httpapi.cors import Cors
 from localcloud.httpapi.events import MalformedResponse, RequestContext, to_event, to_response
 from localcloud.httpapi.integration import NotPermitted, Unsupported, check_route, function_of
 from localcloud.httpapi.routes import DEFAULT, match
 from localcloud.httpapi.throttle import Throttle, limits
+from localcloud.repeated_warnings import RepeatedWarnings
 from localcloud.routing import HTTP_API
 
 log = logging.getLogger(__name__)
@@ -79,6 +81,8 @@ class HttpApiService:
         self._cloud = cloud
         self._timeout = timeout
         self._throttle = Throttle(clock)
+        self._access_logs = AccessLogs(cloud)
+        self._warnings = RepeatedWarnings(log)
         self._integrations = concurrent.futures.ThreadPoolExecutor(CONCURRENT_INTEGRATIONS, "integration")
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
@@ -90,6 +94,7 @@ class HttpApiService:
 
     def close(self) -> None:
         self._integrations.shutdown(wait=False, cancel_futures=True)
+        self._warnings.close()
 
     def _serve(self, request: werkzeug.Request, api_id: str, path: str) -> werkzeug.Response:
         from moto.apigatewayv2.models import apigatewayv2_backends
@@ -116,11 +121,12 @@ class HttpApiService:
             if error.status in (429, 503):
                 response.headers["Retry-After"] = RETRY_SECONDS
             if error.reason:
-                log.warning("%s %s: %s", request.method, request.path, error.reason)
+                kind = (api_id, exchange.context.route_key, error.status, error.message)
+                self._warnings.warn(kind, f"{request.method} {request.path}: {error.reason}")
         if cors:
             cors.add_headers(request, response)
         response.headers["apigw-requestid"] = exchange.context.request_id
-        accesslog.write(self._cloud, stage, api_id, _log_values(exchange, response, began))
+        self._access_logs.write(stage, api_id, _log_values(exchange, response, began))
         self._measure(exchange, response, (time.monotonic() - began) * 1000)
         return response
 
