@@ -57,6 +57,8 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # Head and body may be written apart: Nagle's algorithm would hold the body for a delayed ACK (40 ms).
     disable_nagle_algorithm = True
+    raw_requestline: bytes
+    rfile: io.BufferedReader
     idle_seconds: float | None = HEAD_SECONDS
     """How long a connection may wait before the next request begins; None for ever."""
 
@@ -124,6 +126,7 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
         return False
 
     def date_time_string(self, timestamp: float | None = None) -> str:
+        """The time, or another one, in the form of the header Date."""
         return _http_date(int(time.time() if timestamp is None else timestamp))
 
     def body(self) -> "RequestBody":
@@ -295,7 +298,7 @@ class _Incoming(io.RawIOBase):
         return count
 
 
-class _Outgoing(io.RawIOBase):
+class _Outgoing(io.BufferedIOBase):
     """A socket's outgoing bytes. Raises TimeoutError when the client does not take them."""
 
     def __init__(self, connection: socket.socket):

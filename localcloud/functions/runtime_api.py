@@ -123,9 +123,11 @@ class _Server(ThreadingHTTPServer):
     # Closing must not wait for the connection on which the runtime polls for its next event.
     block_on_close = False
 
-    def verify_request(self, request: socket.socket, client_address: object) -> bool:
+    def verify_request(
+        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
+    ) -> bool:
         """Refuses other users of this machine: they would get the function's events."""
-        return is_of_this_user(request)
+        return isinstance(request, socket.socket) and is_of_this_user(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A runtime that was killed leaves its connection broken, which is no news."""
