@@ -117,9 +117,10 @@ def _end_waiting(connection: socket.socket) -> None:
 
 
 class _Handler(BoundedRequestHandler, WSGIRequestHandler):
-    """The requests of one connection. It is kept for the next one only when both ends know where that begins:
+    """Answers the requests of one connection.
 
-    the request was read to its end, and its answer written to its own.
+    It is kept open for another one only when both ends know where that begins: the request was read to its
+    end, and the answer written to its own.
     """
 
     server: FrontServer

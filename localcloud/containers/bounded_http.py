@@ -97,7 +97,8 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
             return self._refuse_head(http.client.BAD_REQUEST)
         self.command, self.path, self.request_version = (part.decode("iso-8859-1") for part in found.groups())
         if self.path.startswith("//"):
-            self.path = f"/{self.path.lstrip('/')}"  # as the base class does: it would be another host's
+            # As the base class does: in an answer, "//name" would lead to another host.
+            self.path = f"/{self.path.lstrip('/')}"
         if refused := self._read_headers(MAX_HEAD_BYTES - len(self.raw_requestline)):
             return self._refuse_head(refused)
         wishes = {token.strip().lower() for token in self.headers.get("Connection", "").split(",")}
