@@ -51,6 +51,7 @@ TARGET = PROJECT / "docs" / "reliability.md"
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the measurement from the command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__.partition("\n")[0])
     parser.add_argument("--stack", default="movie-sentiment")
     parser.add_argument("--requests", type=int, default=20_000, help="sent by 8 clients in the end")
@@ -69,6 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run(options: argparse.Namespace) -> None:
+    """Measure, write the document and say which goals were reached. Raises BenchError."""
     settings = Settings(stack=options.stack)
     busy = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="load-") as scratch:
@@ -157,6 +159,7 @@ def measure_chain(settings: Settings, cases: list[Case], options: argparse.Names
 
 @contextlib.contextmanager
 def unthrottled(api: str) -> Iterator[None]:
+    """Lifts the limits of an API's stage, and sets them again."""
     gateway, stage = aws.client("apigatewayv2"), {"ApiId": api, "StageName": "$default"}
     former = gateway.get_stage(**stage)["DefaultRouteSettings"]
     gateway.update_stage(**stage, DefaultRouteSettings=UNTHROTTLED)
@@ -208,6 +211,7 @@ def measure_selfhost(folder: Path, scratch: Path, cases: list[Case], options: ar
 
 
 def wait_until(ready: Callable[[], bool], server: Program) -> None:
+    """Wait for a server that is starting. Raises BenchError where it ends or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while not ready():
         if server.poll() is not None or time.monotonic() > deadline:
@@ -216,6 +220,7 @@ def wait_until(ready: Callable[[], bool], server: Program) -> None:
 
 
 def is_ready(address: str) -> bool:
+    """Whether an address answers with status 200."""
     try:
         with urllib.request.urlopen(address, timeout=5) as answer:
             return bool(answer.status == 200)

@@ -44,10 +44,12 @@ class Run:
 
     @property
     def throughput(self) -> float:
+        """Right answers a second."""
         return len(self.answered) / self.seconds if self.seconds else 0.0
 
     @property
     def wrong(self) -> int:
+        """How many requests got neither a right answer nor a refusal."""
         return self.kinds.total()
 
     def add(self, other: Run) -> None:

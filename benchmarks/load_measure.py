@@ -43,6 +43,7 @@ class Usage:
 
     @classmethod
     def by(cls, root: psutil.Process) -> Usage:
+        """That of a process and all its descendants, now."""
         memory = descriptors = threads = 0
         seconds = {True: 0.0, False: 0.0}
         for process in [root, *root.children(recursive=True)]:
@@ -92,6 +93,7 @@ class Measured:
         return seconds * 1000 / max(1, len(self.runs[0].answered))
 
     def run_of(self, clients: int) -> Run:
+        """The run of so many clients; one of LEVELS."""
         return next(run for run in self.runs if run.clients == clients)
 
 
@@ -108,6 +110,7 @@ class Goal:
 
     @property
     def verdict(self) -> str:
+        """Whether it was reached, in words."""
         return {True: "reached", False: "NOT REACHED", None: "not measured"}[self.reached]
 
 
@@ -193,6 +196,7 @@ def measure(
 
 
 def in_words(run: Run) -> str:
+    """A run on one line."""
     p50 = percentile(run.answered, 50)
     return (
         f"{run.clients} clients: {run.throughput:.0f} answers/s, "

@@ -21,6 +21,7 @@ Written by `make load` on {date}, on {machine}.
 
 
 def document(measured: Sequence[Measured], machine: str, date: str, reviews: int) -> str:
+    """What was measured, as Markdown."""
     lines = [HEAD.format(machine=machine, date=date, reviews=reviews)]
     for each in measured:
         lines += _part(each)

@@ -51,7 +51,7 @@ class FrontDoor:
         self.services = services
         self._gate = gate
 
-    def __call__(self, environ: dict, start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = Request(environ)
         try:
             destination = destination_of(request)
@@ -85,6 +85,7 @@ class FrontDoor:
         return answer_of_moto(request, destination)
 
     def close(self) -> None:
+        """Close the services, the last first."""
         for service in reversed(self.services):
             if close := getattr(service, "close", None):
                 close()

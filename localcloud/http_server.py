@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
-from werkzeug.serving import ThreadedWSGIServer
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from localcloud.containers.bounded_http import BoundedRequestHandler, RequestRefused
 
@@ -51,6 +51,7 @@ def make_front_server(host: str, port: int, app: Any) -> "FrontServer":
 
 
 def serve_in_thread(server: "FrontServer") -> threading.Thread:
+    """Serve in a daemon thread, until `server.shutdown()` is called."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
     thread.start()
     return thread
@@ -91,6 +92,7 @@ class FrontServer(ThreadedWSGIServer):
         return True
 
     def leave_idle(self, connection: socket.socket) -> None:
+        """Stop counting a connection as idle: a request has begun, or it has ended."""
         with self._lock:
             self._idle.pop(connection, None)
 
@@ -114,15 +116,17 @@ def _end_waiting(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RD)
 
 
-class _Handler(BoundedRequestHandler):
-    """The requests of one connection. It is kept for the next one only when both ends know where that begins:
+class _Handler(BoundedRequestHandler, WSGIRequestHandler):
+    """Answers the requests of one connection.
 
-    the request was read to its end, and its answer written to its own.
+    It is kept open for another one only when both ends know where that begins: the request was read to its
+    end, and the answer written to its own.
     """
 
     server: FrontServer
 
     def handle(self) -> None:
+        """Answer the requests of this connection, or 503 where there are too many connections."""
         if not self.server.places.acquire(blocking=False):
             self.wfile.write(BUSY)
             return
@@ -132,6 +136,7 @@ class _Handler(BoundedRequestHandler):
             self.server.places.release()
 
     def wait_for_request(self) -> bool:
+        """Wait as one of the idle connections, of which the server may close some."""
         if not self.server.enter_idle(self.connection):
             return False
         try:
@@ -140,6 +145,7 @@ class _Handler(BoundedRequestHandler):
             self.server.leave_idle(self.connection)
 
     def run_wsgi(self) -> None:
+        """Answer the request whose head has been read, and decide whether another may follow."""
         self.idle_seconds = KEEP_ALIVE_SECONDS
         asked_to_close = self.close_connection
         self.close_connection = True

@@ -37,6 +37,7 @@ class RepeatedWarnings:
         self._log.warning("%s", message)
 
     def close(self) -> None:
+        """Tell the numbers that are still to be told."""
         with self._lock:
             kinds, self._kinds = self._kinds, {}
         for repeated in kinds.values():

@@ -57,6 +57,8 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # Head and body may be written apart: Nagle's algorithm would hold the body for a delayed ACK (40 ms).
     disable_nagle_algorithm = True
+    raw_requestline: bytes
+    rfile: io.BufferedReader
     idle_seconds: float | None = HEAD_SECONDS
     """How long a connection may wait before the next request begins; None for ever."""
 
@@ -95,7 +97,8 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
             return self._refuse_head(http.client.BAD_REQUEST)
         self.command, self.path, self.request_version = (part.decode("iso-8859-1") for part in found.groups())
         if self.path.startswith("//"):
-            self.path = f"/{self.path.lstrip('/')}"  # as the base class does: it would be another host's
+            # As the base class does: in an answer, "//name" would lead to another host.
+            self.path = f"/{self.path.lstrip('/')}"
         if refused := self._read_headers(MAX_HEAD_BYTES - len(self.raw_requestline)):
             return self._refuse_head(refused)
         wishes = {token.strip().lower() for token in self.headers.get("Connection", "").split(",")}
@@ -124,6 +127,7 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
         return False
 
     def date_time_string(self, timestamp: float | None = None) -> str:
+        """The time, or another one, in the form of the header Date."""
         return _http_date(int(time.time() if timestamp is None else timestamp))
 
     def body(self) -> "RequestBody":
@@ -295,7 +299,7 @@ class _Incoming(io.RawIOBase):
         return count
 
 
-class _Outgoing(io.RawIOBase):
+class _Outgoing(io.BufferedIOBase):
     """A socket's outgoing bytes. Raises TimeoutError when the client does not take them."""
 
     def __init__(self, connection: socket.socket):

@@ -20,10 +20,14 @@ import threading
 import traceback
 from collections import OrderedDict
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from archives import ArchiveError, unpack_tar
-from overlay import install_requirements
+if TYPE_CHECKING:
+    from localcloud.containers.archives import ArchiveError, unpack_tar
+    from localcloud.containers.overlay import install_requirements
+else:  # this runs as a script, beside them
+    from archives import ArchiveError, unpack_tar
+    from overlay import install_requirements
 
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 CODE, MODEL, INPUT, OUTPUT = BASE / "code", BASE / "model", BASE / "input", BASE / "output"
@@ -62,6 +66,8 @@ class TrainingFailure(Exception):
 
 
 class CommandFailed(TrainingFailure):
+    """A command ended with a status other than 0; the message is in the toolkit's form."""
+
     def __init__(self, kind: str, command: list[str], code: int, error: str):
         extra = 'ExtraInfo "OutOfMemory: Process killed by SIGKILL (signal 9)"\n' if code == KILLED else ""
         super().__init__(
@@ -103,6 +109,7 @@ def to_variables(values: dict[str, object]) -> dict[str, str]:
 
 
 def count_gpus() -> int:
+    """How many NVIDIA GPUs the machine has; 0 where nvidia-smi is missing or fails."""
     try:
         listed = subprocess.run(
             ["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=True
@@ -127,7 +134,8 @@ class Job:
         self.hyperparameters = {
             name: value for name, value in everything.items() if name not in self.platform
         }
-        self.entry_point = os.environ.get("SAGEMAKER_PROGRAM") or self.platform.get("sagemaker_program")
+        program = os.environ.get("SAGEMAKER_PROGRAM") or self.platform.get("sagemaker_program")
+        self.entry_point = str(program) if program else ""
         if distributed := [
             name for name in self.platform if DISTRIBUTED.fullmatch(name) and self.platform[name]
         ]:
@@ -254,6 +262,7 @@ class ErrorMessage:
         self._left_out = 0
 
     def add(self, line: str) -> None:
+        """Take the next line of the output."""
         if not self._beginning and not any(name in line for name in EXCEPTION_NAMES):
             return
         line = line.strip(" :\n")
@@ -312,6 +321,7 @@ def pass_on(stream: IO[str], message: ErrorMessage) -> None:
 
 
 def main() -> int:
+    """Run the training script of the container's folder; returns the exit status of the container."""
     logging.basicConfig(
         stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(name)-12s %(levelname)-8s %(message)s"
     )
@@ -337,6 +347,7 @@ def main() -> int:
 
 
 def fail(message: str) -> int:
+    """Write the reason to `output/failure`, unless the script wrote one; returns the exit status."""
     failure = OUTPUT / "failure"
     if not failure.exists():  # a script may have written its own
         failure.write_text(message)

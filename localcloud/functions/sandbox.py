@@ -228,6 +228,7 @@ class Sandbox:
         return [line.decode(errors="replace").rstrip("\r").replace("\r", "\n") for line in lines]
 
     def close(self) -> None:
+        """Stop the processes and remove the files."""
         self.alive = False
         self._stop()
         self._remove()
@@ -276,8 +277,9 @@ class Sandbox:
 def _descendants(ancestor: int) -> list[psutil.Process]:
     """The processes that descend from one. Raises psutil.NoSuchProcess where that is not there."""
     if not CHILDREN_ARE_LISTED:
-        return psutil.Process(ancestor).children(recursive=True)
-    found: list[psutil.Process] = []
+        found: list[psutil.Process] = psutil.Process(ancestor).children(recursive=True)
+        return found
+    found = []
     left = [ancestor]
     while left:
         for file in Path("/proc", str(left.pop()), "task").glob("*/children"):
@@ -291,8 +293,8 @@ def _descendants(ancestor: int) -> list[psutil.Process]:
 class _Memory:
     """Resident memory of a sandbox's processes, in MB. Sampled: a peak between two looks goes unseen."""
 
-    def __init__(self, guardian: int, clock: Callable[[], float]):
-        self._guardian = guardian
+    def __init__(self, supervisor: int, clock: Callable[[], float]):
+        self._supervisor = supervisor
         self._clock = clock
         self._looked = -math.inf
         self._members: list[psutil.Process] = []
@@ -309,7 +311,7 @@ class _Memory:
             return
         self._looked = self._clock()
         with contextlib.suppress(psutil.NoSuchProcess):
-            self._members = _descendants(self._guardian)
+            self._members = _descendants(self._supervisor)
 
     def sample(self) -> float:
         """Looks now; returns the peak so far."""
@@ -338,7 +340,7 @@ def _error_type(body: bytes) -> str:
         return "Runtime.Unknown"
 
 
-def _exit_reason(status: int) -> str:
-    if status < 0:
+def _exit_reason(status: int | None) -> str:
+    if status is not None and status < 0:
         return "signal: killed" if status == -9 else f"signal: {-status}"
     return f"exit status {status}" if status else ""

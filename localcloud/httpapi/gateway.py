@@ -86,6 +86,7 @@ class HttpApiService:
         self._integrations = concurrent.futures.ThreadPoolExecutor(CONCURRENT_INTEGRATIONS, "integration")
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
+        """The answer to a request to a deployed API, or to UpdateStage; None for any other."""
         if found := EXECUTE_API.fullmatch(request.path):
             return self._serve(request, found["api"], found["path"] or "/")
         if found := EXECUTE_API_HOST.fullmatch(host_name(request)):
@@ -93,13 +94,14 @@ class HttpApiService:
         return stages.update(self._cloud, request)
 
     def close(self) -> None:
+        """Forget the invocations that have not begun."""
         self._integrations.shutdown(wait=False, cancel_futures=True)
         self._warnings.close()
 
     def _serve(self, request: werkzeug.Request, api_id: str, path: str) -> werkzeug.Response:
         from moto.apigatewayv2.models import apigatewayv2_backends
 
-        api = apigatewayv2_backends[self._cloud.account_id][self._cloud.region].apis.get(api_id)
+        api: Any = apigatewayv2_backends[self._cloud.account_id][self._cloud.region].apis.get(api_id)
         if api is None or api.disable_execute_api_endpoint:
             return _message(404, "Not Found")
         if api.protocol_type != "HTTP":

@@ -26,6 +26,7 @@ class LogStream(log_streams.LogStream):
         self._thread.start()
 
     def close(self) -> None:
+        """Write what is left, and end the background thread."""
         self._closed.set()
         self._thread.join()
         self.flush()
