@@ -20,6 +20,8 @@ from localcloud.peers import is_of_this_user
 
 log = logging.getLogger(__name__)
 
+POLL_SECONDS = 1.0
+"""How long a runtime may take to ask for its next event. After that its sandbox is replaced."""
 PREFIX = "/2018-06-01/runtime/"
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024 + 100
 """The limit of a synchronous response, from Lambda's error message."""
@@ -76,6 +78,8 @@ class RuntimeApi:
         self.reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._invocations: queue.SimpleQueue[Invocation | None] = queue.SimpleQueue()
         self._waiting: socket.socket | None = None
+        self._polls = threading.Event()
+        """Set while a runtime waits for an event."""
         api = self
 
         class Handler(_Handler):
@@ -97,12 +101,19 @@ class RuntimeApi:
     def next_invocation(self, connection: socket.socket) -> Invocation | None:
         """Waits for an event for the runtime behind `connection`. Returns None once the API is closed."""
         self._waiting = connection
+        self._polls.set()
         invocation = self._invocations.get()
+        self._polls.clear()
         self._waiting = None
         return invocation
 
     def lost_its_runtime(self) -> bool:
-        """Whether the runtime hung up while it waited for an event, because it was killed."""
+        """Whether the runtime of an idle sandbox has been killed.
+
+        It has if it hung up while it waited for an event, or has not asked for one within POLL_SECONDS.
+        """
+        if not self._polls.wait(POLL_SECONDS):
+            return True
         waiting = self._waiting
         return waiting is not None and wait_for_read(waiting, timeout=0)
 
