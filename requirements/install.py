@@ -172,30 +172,26 @@ class Uv:
         return True
 
     def _call(self, command: list[str], hint: str = "") -> None:
-        """Run a command that writes to the log, and show the last line of it on a terminal."""
-        lines = []
-        with (
-            self.log.open("a") as log,
-            subprocess.Popen(
-                command,
-                env=self.settings,
-                text=True,
-                errors="replace",
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-            ) as process,
-        ):
-            assert process.stdout is not None
+        """Run a command into the log, and print what it says of its progress."""
+        output = ""
+        process = subprocess.Popen(
+            command,
+            env=self.settings,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        assert process.stdout is not None
+        with self.log.open("a") as log, process:
             for line in process.stdout:
                 log.write(line)
-                lines.append(line)
+                output += line
                 if line.startswith(("Downloading", "Prepared", "Installed", "Uninstalled")):
                     print(f"  {line.strip()}", flush=True)
         if process.returncode:
-            raise InstallError(f"{reason(''.join(lines), hint)}; the whole story is in {self._where()}")
-
-    def _where(self) -> str:
-        return os.path.relpath(self.log, PROJECT)
+            where = os.path.relpath(self.log, PROJECT)
+            raise InstallError(f"{reason(output, hint)}; the whole story is in {where}")
 
     def find_python(self) -> str:
         """A supported Python: the one that runs this, another one, or one that uv fetches.
@@ -229,7 +225,7 @@ def reason(output: str, hint: str) -> str:
         return f"the package index cannot be reached: check the network and pip's settings{hint}"
     if "ensurepip is not available" in output:
         return "this Python has no venv module: install its package (Debian: python3-venv), or uv"
-    errors = [line.strip() for line in output.splitlines() if re.match(r"(error|ERROR|  . )", line)]
+    errors = [line.strip() for line in output.splitlines() if re.match(r"error|ERROR|\s+(cause:|[×╰])", line)]
     return errors[-1] if errors else "uv failed"
 
 
@@ -246,7 +242,7 @@ def pip_settings() -> dict[str, str]:
     """What pip's files and variables set, by option; where this Python has no pip, its variables alone."""
     ask = [sys.executable, "-m", "pip", "config", "list"]
     listed = subprocess.run(ask, capture_output=True, text=True, check=False).stdout
-    found = {"global": {}, "install": {}, ":env:": {}}  # type: dict[str, dict[str, str]]
+    found: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
     for section, option, value in re.findall(r"^(global|install|:env:)\.([\w-]+)=(.*)$", listed, re.M):
         found[section][option] = ast.literal_eval(value)
     for name, value in os.environ.items():
@@ -264,7 +260,7 @@ def uv_settings(pip: dict[str, str]) -> dict[str, str]:
         "SSL_CLIENT_CERT": "client-cert",
         "HTTP_PROXY": "proxy",
         "HTTPS_PROXY": "proxy",
-        "UV_HTTP_TIMEOUT": "timeout",
+        "UV_HTTP_TIMEOUT": "default-timeout" if "default-timeout" in pip else "timeout",
     }
     settings = {name: pip[option] for name, option in single.items() if pip.get(option)}
     for name, option in several.items():

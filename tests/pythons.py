@@ -1,7 +1,7 @@
 """Run the fast tests on the other supported Pythons of this machine: `python tests/pythons.py`.
 
-Each gets an environment of its own (.venv-3.13), from the same lock files. A line says which Python is skipped:
-because it is not here, or because its environment cannot be made (there may be no build of torch at hand).
+Each gets an environment of its own (.venv-3.13), from the same lock files. A line says which is skipped,
+because it is not here or because its environment cannot be made (there may be no build of torch at hand).
 """
 
 from __future__ import annotations
