@@ -22,11 +22,13 @@ PORT ?= 4566
 MLFLOW_PORT ?= 5001
 # Where `make selfhost` serves the page and the API.
 WEB_PORT ?= 5000
-# Python 3.11 or 3.12; the first on the PATH that runs.
+# Python 3.11 to 3.14; the first on the PATH that runs. Where there is none, uv fetches one.
 ifeq ($(origin PYTHON),undefined)
-PYTHON := $(shell for python in python3.12 python3.11 python3 python; do \
-	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null \
+PYTHON := $(shell for python in python3.12 python3.13 python3.11 python3.14 python3 python; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null \
 	&& echo $$python && break; done)
+else
+THIS_PYTHON := --this-python
 endif
 # Package index for torch alone: on Linux without an NVIDIA GPU the one with the small CPU build.
 TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null \
@@ -40,6 +42,10 @@ GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+# What installs: with the Python above, or with an older one or uv, which then look for one.
+WITH := $(or $(PYTHON),$(shell python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null && echo python3 \
+	|| { command -v uv >/dev/null && echo uv run --no-project python; }))
+INSTALL = $(WITH) requirements/install.py $(THIS_PYTHON) --torch-index "$(TORCH_INDEX)"
 # Where results go; the tests have another.
 BUILD := build
 PIPELINE = $(BIN)/python -m pipeline --build "$(BUILD)" --sam "$(CURDIR)/.venv-sam/bin/sam" --stack "$(STACK)" --data "$(DATA)" \
@@ -50,15 +56,15 @@ CLOUD = $(BIN)/localcloud run --port "$(PORT)" --port-advice "make $@ PORT=$(if 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo setup base check data prepare bootstrap upload train package evaluate register deploy summary screenshots mlflow-shots load load-deployed destroy mlflow notebook notebook-run bench selfhost test test-avx2 lint sbom format lock clean
+.PHONY: help demo setup base preflight check data prepare bootstrap upload train package evaluate register deploy summary screenshots mlflow-shots load load-deployed destroy mlflow notebook notebook-run bench selfhost test test-pythons test-avx2 style lint sbom format lock clean
 MAKEFLAGS += --no-print-directory
 
 # What `make help` shows, in this order:
 ##@ First steps: demo notebook selfhost
 ##@ On AWS with your credentials, or offline behind `.venv/bin/localcloud run --`: deploy evaluate summary destroy
-##@ Single steps, each after those that it needs: check data prepare bootstrap upload train package
+##@ Single steps, each after those that it needs: preflight data prepare bootstrap upload train package
 ##@ With MLflow: mlflow register
-##@ Working on it: test test-avx2 lint format bench load sbom lock setup base clean
+##@ Working on it: check test test-pythons test-avx2 style lint format bench load sbom lock setup base clean
 ##@ Pictures and outputs in the repository: screenshots mlflow-shots notebook-run
 
 help: ## List the targets
@@ -75,17 +81,17 @@ demo: base ## The whole chain, offline, from reviews to a page that answers; sta
 	@$(CLOUD) --stay -- $(MAKE) evaluate deploy summary
 
 setup: base ## Make the virtual environments whole (the other targets make what they need by themselves)
-	@$(PYTHON) requirements/install.py --torch-index "$(TORCH_INDEX)"
+	@$(INSTALL) scan
 
 base: ## Make only what demo, deploy and their steps need of them
-	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or 3.12 is needed and none is on the PATH;" \
-		"install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
-	@$(PYTHON) -c '' 2>/dev/null || { echo "error: PYTHON=$(PYTHON) does not run;" \
-		"name a Python 3.11 or 3.12: make PYTHON=/path/to/python3.12" >&2; exit 1; }
-	@$(PYTHON) requirements/make_settings.py Makefile $(foreach name,$(sort $(GIVEN) PORT WEB_PORT MLFLOW_PORT),'$(name)=$(subst ','\'',$($(name)))')
-	@$(PYTHON) requirements/install.py --only demo --torch-index "$(TORCH_INDEX)"
+	@test -n "$(WITH)" || { echo "error: Python 3.11 to 3.14 is needed, and there is neither a Python nor uv to fetch one;" \
+		"install one, or name it: make PYTHON=/path/to/python3.13" >&2; exit 1; }
+	@$(WITH) -c '' 2>/dev/null || { echo "error: PYTHON=$(PYTHON) does not run;" \
+		"name a Python 3.11 to 3.14: make PYTHON=/path/to/python3.13" >&2; exit 1; }
+	@$(WITH) requirements/make_settings.py Makefile $(foreach name,$(sort $(GIVEN) PORT WEB_PORT MLFLOW_PORT),'$(name)=$(subst ','\'',$($(name)))')
+	@$(INSTALL) project sam
 
-check: $(if $(filter models:% runs:%,$(MODEL)),setup,base) ## Check the settings, the region and the credentials
+preflight: $(if $(filter models:% runs:%,$(MODEL)),setup,base) ## Check the settings, the region and the credentials
 	@$(PIPELINE) check
 
 data: base ## Get the reviews
@@ -97,13 +103,13 @@ prepare: data ## Turn reviews into arrays of word ids
 bootstrap: base ## Make the stack's bucket and roles (the first half of deploy)
 	@$(PIPELINE) bootstrap
 
-upload: check prepare bootstrap ## Put the arrays into S3
+upload: preflight prepare bootstrap ## Put the arrays into S3
 	@$(PIPELINE) upload
 
 train: upload ## Train the model by a SageMaker training job
 	@$(PIPELINE) train
 
-package: $(if $(MODEL),check bootstrap,train) ## Check the model and put it where endpoints load it
+package: $(if $(MODEL),preflight bootstrap,train) ## Check the model and put it where endpoints load it
 	@$(PIPELINE) package
 
 evaluate: package $(if $(MODEL),upload) ## Test the model on held-out reviews by SageMaker batch transform
@@ -152,10 +158,17 @@ notebook: setup ## Open the walkthrough in JupyterLab, with an offline cloud beh
 notebook-run: setup ## Run the walkthrough from top to bottom and keep its outputs
 	@$(CLOUD) -- $(BIN)/python notebooks/execute.py
 
+check: style ## The loop of working: style, types and the fast tests, in a minute
+	@$(PYTEST) -m "not slow" tests/unit
+
 test: lint ## Run all the tests, the real page in a real browser among them
 	@$(BIN)/python tests/browser/chromium.py
 	@$(BIN)/python tests/processors.py
 	@$(PYTEST)
+	@$(MAKE) test-pythons
+
+test-pythons: setup ## Run the fast tests on the other supported Pythons that this machine has
+	@$(BIN)/python tests/pythons.py --torch-index "$(TORCH_INDEX)"
 
 test-avx2: setup ## Run the tests as on a processor that has AVX2 at most (on x86-64 Linux)
 	@library=$$(mktemp) && trap 'rm -f "$$library"' EXIT && cc -O2 -shared -fPIC -o "$$library" tests/hide_avx512.c -ldl \
@@ -165,10 +178,14 @@ test-avx2: setup ## Run the tests as on a processor that has AVX2 at most (on x8
 # has one for each server, and the trainer ends.
 PROGRAMS := benchmarks docs examples lambda localcloud notebooks pipeline project requirements selfhost sentiment serve tracking train
 
-lint: setup ## Check style, imports between the parts, the template, and for insecure code and settings
+style: setup ## Check style, types, and imports between the parts
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@PYTHONPATH=lambda $(BIN)/lint-imports
+	@$(BIN)/mypy
+
+lint: style ## Check style and types, the template and CI's settings, and look for insecure code and settings
+	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv-scan/bin/bandit --quiet --configfile pyproject.toml --recursive $(PROGRAMS)
 	@.venv-scan/bin/checkov --directory . --framework cloudformation dockerfile --skip-path .venv --skip-path build \
 		--skip-check CKV_DOCKER_2 --quiet --compact --skip-download
@@ -178,12 +195,24 @@ format: setup ## Format the code
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-lock: setup ## Pin the newest versions that pyproject.toml allows
-	@$(BIN)/python requirements/lock.py
+# torch and what only its CUDA build needs are pinned apart from the rest, since the build depends on the machine.
+COMPILE = $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header
+TORCH_CPU := https://download.pytorch.org/whl/cpu
+lock: UV = $(shell command -v uv || echo .venv-uv/bin/uv)
+lock: setup ## Pin the newest versions that pyproject.toml and the .in files allow
+	@$(COMPILE) --all-extras --excludes requirements/cuda.in --no-emit-package torch -o requirements/lock.txt pyproject.toml
+	@for name in uv sam scan toolkit; do $(COMPILE) -o requirements/$$name.lock requirements/$$name.in || exit 1; done
+	@for name in web mlflow trainer; do $(COMPILE) --excludes requirements/cuda.in --no-emit-package torch \
+		-c requirements/lock.txt -o selfhost/docker/$$name.lock selfhost/docker/$$name.in || exit 1; done
+	@$(COMPILE) --no-deps -o requirements/torch.lock requirements/torch.in
+	@version=$$(sed -n 's/^torch==\([0-9.]*\).*/\1/p' requirements/torch.lock) && echo "torch==$$version+cpu" \
+		| $(COMPILE) --no-deps --index $(TORCH_CPU) --no-annotate -o requirements/torch-cpu.lock -
+	@$(COMPILE) -c requirements/lock.txt -c requirements/torch.lock $(patsubst %,--no-emit-package %,torch $(shell \
+		sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements/lock.txt)) -o requirements/torch-cuda.lock requirements/torch.in
 
 sbom: setup ## Write what each lock file installs as CycloneDX bills of materials, to build/sbom/
 	@mkdir -p build/sbom
-	@for lock in $(wildcard requirements/*.lock) requirements/lock.txt requirements/demo.txt; do \
+	@for lock in $(wildcard requirements/*.lock) requirements/lock.txt; do \
 		name=build/sbom/$$(basename "$$lock" | sed 's/[.]/-/').cdx.json; \
 		PYTHONWARNINGS=ignore::UserWarning .venv-scan/bin/cyclonedx-py requirements --output-format JSON --output-reproducible --pyproject pyproject.toml \
 			--outfile "$$name" "$$lock" && echo "   wrote: $$name" || exit 1; \

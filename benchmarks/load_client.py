@@ -44,11 +44,20 @@ class Run:
 
     @property
     def throughput(self) -> float:
+        """Right answers a second."""
         return len(self.answered) / self.seconds if self.seconds else 0.0
 
     @property
     def wrong(self) -> int:
+        """How many requests got neither a right answer nor a refusal."""
         return self.kinds.total()
+
+    def add(self, other: Run) -> None:
+        """Adds a run that followed this one."""
+        self.seconds += other.seconds
+        self.answered += other.answered
+        self.refused += other.refused
+        self.kinds += other.kinds
 
 
 def load(url: str, cases: Sequence[Case], clients: int, requests: int, seconds: float) -> Run:
@@ -72,11 +81,11 @@ async def _load(
         connection = _Connection(host, port, path)
         while (number := next(numbers)) < requests and (left := began + seconds - time.perf_counter()) > 0:
             pause = await _ask(connection, cases[number % len(cases)], run)
+            run.seconds = time.perf_counter() - began  # until the last answer: pauses after it do not count
             await asyncio.sleep(min(pause, left))
         connection.close()
 
     await asyncio.gather(*(client() for _ in range(clients)))
-    run.seconds = time.perf_counter() - began
     return run
 
 
@@ -119,6 +128,8 @@ class _Connection:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def post(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        if self._streams is not None and self._streams[0].at_eof():
+            self.close()  # the server has closed it while it was idle, as every server may
         if self._streams is None:
             self._streams = await asyncio.open_connection(*self._address)
         reader, writer = self._streams

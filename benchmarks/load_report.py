@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from benchmarks.load_client import Run
-
-if TYPE_CHECKING:
-    from benchmarks.load import Measured
+from benchmarks.load_measure import PERCENTILES, Measured, goals, percentile
 
 HEAD = """# Under load
 
@@ -22,10 +18,10 @@ is ten events at once.
 
 Written by `make load` on {date}, on {machine}.
 """
-PERCENTILES = (50, 95, 99)
 
 
 def document(measured: Sequence[Measured], machine: str, date: str, reviews: int) -> str:
+    """What was measured, as Markdown."""
     lines = [HEAD.format(machine=machine, date=date, reviews=reviews)]
     for each in measured:
         lines += _part(each)
@@ -34,7 +30,11 @@ def document(measured: Sequence[Measured], machine: str, date: str, reviews: int
 
 def _part(measured: Measured) -> Iterable[str]:
     yield f"## {measured.title}\n"
-    yield "| clients | answers/s | p50 ms | p95 ms | p99 ms | refused | p50 ms | p99 ms | anything else |"
+    yield "| aimed at | found | |"
+    yield "| --- | ---: | --- |"
+    for goal in goals(measured):
+        yield f"| {goal.text} | {goal.found} | {goal.verdict} |"
+    yield "\n| clients | answers/s | p50 ms | p95 ms | p99 ms | refused | p50 ms | p99 ms | anything else |"
     yield "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |"
     yield from map(_row, measured.runs)
     soak = measured.soak
@@ -44,18 +44,15 @@ def _part(measured: Measured) -> Iterable[str]:
         f"{len(soak.refused):,} refused, {_others(soak.kinds)} else. Since the warm-up, memory changed by "
         f"{measured.growth:+.1%}.\n"
     )
-    asked = max(1, len(measured.runs[0].answered))
-    own = (measured.alone.own_cpu_seconds - measured.start.own_cpu_seconds) / asked
-    others = (measured.alone.others_cpu_seconds - measured.start.others_cpu_seconds) / asked
     yield (
-        f"Of processor time, a request of a single client takes {own * 1000:.1f} ms in the first of its "
-        f"processes, and {others * 1000:.1f} ms in those that this one started.\n"
+        f"Of processor time, a request of a single client takes {measured.root_cpu_ms:.1f} ms in the first "
+        f"of its processes, and {measured.others_cpu_ms:.1f} ms in those that this one started.\n"
     )
     yield "| all its processes | memory MB | descriptors | threads |"
     yield "| --- | ---: | ---: | ---: |"
     moments = {"at the start": measured.start, "warm": measured.warm, "at the end": measured.end}
-    for when, held in moments.items():
-        yield f"| {when} | {held.memory_mb:,.0f} | {held.descriptors} | {held.threads} |"
+    for when, used in moments.items():
+        yield f"| {when} | {used.memory_mb:,.0f} | {used.descriptors} | {used.threads} |"
     yield ""
 
 
@@ -65,11 +62,9 @@ def _row(run: Run) -> str:
     return f"| {' | '.join([*counted, refused[0], refused[2], _others(run.kinds)])} |"
 
 
-def _percentiles(seconds: list[float]) -> list[str]:
-    if len(seconds) < 2:
-        return ["-"] * len(PERCENTILES)
-    cuts = statistics.quantiles(seconds, n=100, method="inclusive")
-    return [f"{cuts[percentile - 1] * 1000:,.1f}" for percentile in PERCENTILES]
+def _percentiles(seconds: Sequence[float]) -> list[str]:
+    found = [percentile(seconds, percent) for percent in PERCENTILES]
+    return ["-" if value is None else f"{value:,.1f}" for value in found]
 
 
 def _others(kinds: Counter[str]) -> str:

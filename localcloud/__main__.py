@@ -11,13 +11,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from localcloud import __version__
-from localcloud.control import Occupant, look, status, stop
+from localcloud.control import look, status, stop
 from localcloud.listening import is_loopback, reachable
-from localcloud.real_account import restart_without_it
-from localcloud.sharing import POLL_SECONDS, Use, one_starts
+from localcloud.real_account import restart_without_credentials
+from localcloud.sharing import POLL_SECONDS, Use, start_lock
 from localcloud.state import StateError
 
 if TYPE_CHECKING:  # the server brings moto with it, which `status` and `down` need not wait for
@@ -33,13 +34,15 @@ STILL_USED = "localcloud: other commands still use the cloud; it ends with them 
 
 
 class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
     def error(self, message: str) -> NoReturn:
-        """One line, like every other error, without the usage."""
+        """Prints one line, as for every other error, without the usage."""
         self.exit(2, f"localcloud: {message}\n")
 
 
 class Failure(Exception):
-    """Ends the program with one line for the person."""
+    """Ends the program with a message of one line."""
 
 
 def main() -> None:
@@ -53,11 +56,12 @@ def main() -> None:
         code = 1
     except BrokenPipeError:
         code = 1
-    # Daemon threads that still wait for an answer must not print into the end of the program.
+    # Daemon threads that still wait for an answer must not print while the program ends.
     os._exit(code)
 
 
 def parser() -> argparse.ArgumentParser:
+    """The parser of the command line, whose commands set `perform`."""
     root = Parser(
         prog="localcloud",
         description="An offline AWS on this machine: jobs, endpoints, functions and APIs really run.",
@@ -120,7 +124,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def perform_up(arguments: argparse.Namespace) -> int:
-    restart_without_it()
+    """Runs a cloud until Ctrl-C, or in another process with --detach."""
+    restart_without_credentials()
     if arguments.detach:
         return detach(arguments)
     stopped = catch_signals()
@@ -137,7 +142,8 @@ def perform_up(arguments: argparse.Namespace) -> int:
 
 
 def perform_run(arguments: argparse.Namespace) -> int:
-    restart_without_it()
+    """Runs a command with the cloud on the port, or with one that ends with its last user."""
+    restart_without_credentials()
     stopped = catch_signals()
     with contextlib.ExitStack() as held:
         use = held.enter_context(Use())
@@ -165,7 +171,7 @@ def perform_run(arguments: argparse.Namespace) -> int:
 
 
 def joins(arguments: argparse.Namespace, use: Use, stopped: threading.Event) -> bool:
-    """Whether there is a cloud, which is then used; one that is just ending is waited for."""
+    """Uses the cloud that is running, if there is one. Waits for a cloud that is just ending."""
     while occupant := look(arguments.host, arguments.port):
         if not occupant.localcloud or use.join(arguments.port):
             return occupant.localcloud
@@ -176,15 +182,16 @@ def joins(arguments: argparse.Namespace, use: Use, stopped: threading.Event) -> 
 
 @contextlib.contextmanager
 def starting(arguments: argparse.Namespace, stopped: threading.Event) -> Iterator[None]:
-    """While this process looks for a cloud and starts one, no other does. Raises Failure."""
+    """A context in which only this process looks for a cloud and starts one. Raises Failure."""
     try:
-        with one_starts(arguments.port, stopped):
+        with start_lock(arguments.port, stopped):
             yield
     except StateError as error:
         raise Failure(str(error)) from None
 
 
 def perform_env(arguments: argparse.Namespace) -> int:
+    """Prints the variables for a shell."""
     from localcloud.environment import as_shell
 
     find(arguments)
@@ -193,10 +200,11 @@ def perform_env(arguments: argparse.Namespace) -> int:
 
 
 def perform_status(arguments: argparse.Namespace) -> int:
-    occupant = find(arguments)
+    """Prints what the cloud runs."""
+    pid = find(arguments)
     told = status(arguments.host, arguments.port)
     url = f"http://{reachable(arguments.host)}:{arguments.port}"
-    print(f"localcloud {told['version']} at {url}, process {occupant.pid}")
+    print(f"localcloud {told['version']} at {url}, process {pid}")
     print(f"up for {_duration(told['uptime'])}")
     for kind, running in told["running"].items():
         names = [f"{k} ({v})" for k, v in running.items()] if isinstance(running, dict) else running
@@ -205,24 +213,25 @@ def perform_status(arguments: argparse.Namespace) -> int:
 
 
 def perform_down(arguments: argparse.Namespace) -> int:
-    occupant = find(arguments)
+    """Stops the cloud on the port."""
+    pid = find(arguments)
     try:
-        ended = stop(arguments.port, occupant.pid)
+        ended = stop(arguments.port, pid)
     except PermissionError:
         raise Failure(f"the cloud on port {arguments.port} belongs to another user") from None
     except ProcessLookupError as error:
         raise Failure(str(error)) from None
     if not ended:
-        raise Failure(f"process {occupant.pid} has not ended yet; `kill -9 {occupant.pid}` would end it")
+        raise Failure(f"process {pid} has not ended yet; `kill -9 {pid}` would end it")
     print("localcloud is down")
     return 0
 
 
-def find(arguments: argparse.Namespace) -> Occupant:
-    """The localcloud on the address; raises Failure when there is none."""
+def find(arguments: argparse.Namespace) -> int:
+    """The process id of the localcloud on the address. Raises Failure when there is none."""
     occupant = look(arguments.host, arguments.port)
-    if occupant and occupant.localcloud:
-        return occupant
+    if occupant and occupant.pid is not None:
+        return occupant.pid
     there = f"port {arguments.port} of {arguments.host}"
     if occupant:
         raise Failure(f"{there} is taken by {occupant.program}; your cloud could be on another --port")
@@ -231,7 +240,7 @@ def find(arguments: argparse.Namespace) -> Occupant:
 
 @contextlib.contextmanager
 def cloud(arguments: argparse.Namespace) -> Iterator["Server"]:
-    """A cloud in this process. Raises Failure, with what to do, when it cannot be had."""
+    """Runs a cloud in this process. Raises Failure, with what to do, when it cannot start."""
     level = logging.DEBUG if arguments.verbose else logging.WARNING
     logging.basicConfig(level=logging.WARNING, format="localcloud: %(message)s")
     logging.getLogger("localcloud").setLevel(level)
@@ -252,16 +261,16 @@ def cloud(arguments: argparse.Namespace) -> Iterator["Server"]:
     try:
         yield server.start()
     finally:
-        # What its threads have to say about a cloud that goes away helps nobody.
+        # Its threads would report that the cloud is gone, which helps nobody.
         logging.disable(logging.CRITICAL)
         server.close()
 
 
 def run_command(arguments: argparse.Namespace, stopped: threading.Event) -> int:
-    """Runs the command to its end; its exit code, or 130 when it was interrupted.
+    """Runs the command and returns its exit code, or 130 when it was interrupted.
 
-    A Ctrl-C reaches the command by itself, being typed at the terminal that both share; `kill` reaches only
-    this process, which passes it on.
+    Ctrl-C reaches the command directly, through the terminal that both share. `kill` reaches only this
+    process, which forwards the signal.
     """
     from localcloud.environment import for_command
 
@@ -281,7 +290,7 @@ def run_command(arguments: argparse.Namespace, stopped: threading.Event) -> int:
 
 
 def detach(arguments: argparse.Namespace) -> int:
-    """Starts the cloud in a process of its own and returns once it answers."""
+    """Starts the cloud in another process and returns when it answers."""
     options = ["--port", str(arguments.port), "--host", arguments.host, "--python", arguments.python]
     options += ["--token"] if arguments.token else []
     options += [f"--allow-host={name}" for name in arguments.allow_host]
@@ -308,15 +317,15 @@ def detach(arguments: argparse.Namespace) -> int:
 
 
 def catch_signals() -> threading.Event:
-    """An event that Ctrl-C, `kill` and a closed terminal set."""
+    """Returns an event that Ctrl-C, `kill` and a closed terminal set."""
     stopped = threading.Event()
     for number in STOP_SIGNALS:
         signal.signal(number, lambda *_: stopped.set())
     return stopped
 
 
-def _end(child: subprocess.Popen) -> None:
-    """Lets an interrupted command end in its own way, then makes it."""
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Gives an interrupted command time to end, then kills it."""
     try:
         child.wait(0.5)  # a Ctrl-C has reached it already
     except subprocess.TimeoutExpired:
@@ -329,7 +338,7 @@ def _end(child: subprocess.Popen) -> None:
 
 
 def _what_it_opens(arguments: argparse.Namespace) -> str | None:
-    """What the person should know of a cloud that other machines reach."""
+    """A warning about a cloud that other machines reach; None for others."""
     if is_loopback(arguments.host):
         return None
     return (
@@ -351,8 +360,8 @@ def _why_no_server(arguments: argparse.Namespace, error: OSError) -> str:
     return f"{where} is taken by {program}; stop that, or {arguments.port_advice}"
 
 
-def _print_into(file: object) -> None:
-    """Sends all further output to a file: whoever started this has gone."""
+def _print_into(file: Path) -> None:
+    """Redirects all output to a file, for the process that started this one has ended."""
     with open(file, "ab", buffering=0) as log:
         os.dup2(log.fileno(), sys.stdout.fileno())
         os.dup2(log.fileno(), sys.stderr.fileno())

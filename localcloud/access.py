@@ -1,8 +1,8 @@
-"""The front door's rules: which requests are refused before any service sees them.
+"""The gate: refuses requests before any service sees them.
 
-A cloud runs code, so whoever commands it commands this user's account on the machine. Web pages must not,
-though every browser can reach this machine: not by their own origin, not by a name of theirs that they point
-to this machine (DNS rebinding). Nor must other users of the machine, nor others in the network.
+A cloud runs code, so its clients have all rights of this user on the machine. Web pages must not be among
+them, although every browser can reach this machine: neither from their own origin nor by a name that their
+owner points to this machine (DNS rebinding). Nor must other users of the machine or others in the network.
 """
 
 import hmac
@@ -17,9 +17,9 @@ from localcloud.cloud import Cloud
 from localcloud.control import HEALTH
 from localcloud.iam.buckets import bucket_named_in
 from localcloud.iam.callers import InvalidToken, caller_of
-from localcloud.iam.calls import Call, Signature, call_of, form_of, form_of_call
-from localcloud.iam.denial import denial
 from localcloud.peers import is_of_this_user
+from localcloud.protocol.calls import Call, Signature, call_of, form_of, form_of_call
+from localcloud.protocol.errors import ApiError, denial
 from localcloud.routing import APIS, HTTP_API, LOCALCLOUD, WEBSITE, Destination
 
 FORBIDDEN = 403
@@ -27,29 +27,33 @@ AWS_HOST = re.compile(
     rf"(?:[a-z0-9._-]+\.)?(?:{'|'.join([*APIS, HTTP_API, WEBSITE])})"
     r"(?:[.-](?:dualstack\.)?[a-z]{2}(?:-[a-z]+)+-\d)?\.amazonaws\.com"
 )
-"""Names under which AWS serves what localcloud serves; only AWS decides to which machine these point."""
+"""AWS's host names for the supported services. Only AWS decides which machines these point to."""
 SIGNED_BY_URL = ("s3", "sts")
-"""Services whose requests may carry the signature in their URL, where any link could put one."""
+"""Services whose requests may carry their signature in the URL, which any link can do."""
+NEVER_ANONYMOUS = (
+    "BucketCORSPreflightCheck",
+    "CreateBucket",
+    "ListBuckets",
+    "ObjectCORSPreflightCheck",
+    "PostObject",
+)
+"""Operations that S3 refuses to callers without credentials; an upload form carries some inside."""
 OBJECT_READS = ("GetObject", "HeadObject")
 
 
-class Refusal(Exception):
-    """A request that must not pass; `code` is AWS's word for it."""
-
-    def __init__(self, code: str, message: str):
-        super().__init__(message)
-        self.code = code
+class Refusal(ApiError):
+    """Refuses a request at the gate."""
 
 
 class Gate:
-    """Checks requests to one cloud. `allowed_hosts` are further names of it, "*.name" for all below one."""
+    """Checks requests to one cloud. `allowed_hosts` are further names of it; "*.name" allows all below."""
 
     def __init__(self, cloud: Cloud, allowed_hosts: Collection[str] = ()):
         self._cloud = cloud
         self._allowed_hosts = {name.lower() for name in allowed_hosts}
 
     def refuse(self, request: werkzeug.Request, destination: Destination) -> werkzeug.Response | None:
-        """The answer to a request that must not pass; None for all others. Does not read its body."""
+        """The response to a request that is refused, else None. Does not read the body."""
         try:
             self._check_host(request)
             if request.path != HEALTH or destination.service != LOCALCLOUD:
@@ -61,7 +65,7 @@ class Gate:
             form = "rest-json" if destination.service == LOCALCLOUD else form_of(request)
             answer = denial(form, refusal.code, str(refusal), request.method == "HEAD")
             answer.status_code = FORBIDDEN
-            # What is left of the body must not be taken for another request.
+            # The unread body must not be taken for another request.
             answer.headers["Connection"] = "close"
             return answer
         return None
@@ -85,13 +89,13 @@ class Gate:
                 or AWS_HOST.fullmatch(name) is not None
                 or not self._allowed_hosts.isdisjoint({name, *_wildcards(name)})
             )
-        # An address is nobody's name. But browsers do not tell of pages that send requests to 0.0.0.0.
+        # Nobody can point an address elsewhere. But browsers send no Origin with requests to 0.0.0.0.
         if self._cloud.needs_token:
             return not address.is_unspecified
         return address.is_loopback
 
     def _check_page(self, request: werkzeug.Request, destination: Destination) -> None:
-        """No AWS client sends these headers. Browsers do, with whatever a page lets them ask for."""
+        """Refuses requests of web pages, by headers that browsers send and AWS clients do not."""
         site = request.headers.get("Sec-Fetch-Site", "none")
         if "Origin" not in request.headers:
             if site == "none":  # no browser, or what a person typed into its address bar
@@ -102,10 +106,10 @@ class Gate:
         raise Refusal("AccessDenied", message)
 
     def _shows_object(self, request: werkzeug.Request, site: str) -> bool:
-        """Whether a browser wants to show a public or presigned object, which no script will get to read.
+        """Whether a browser asks for a public or presigned object to show it, which scripts cannot read.
 
-        As a page of its own from wherever the person comes, as a picture or the like only for the pages that
-        this machine serves: since signatures are not checked, any page could ask for any object.
+        Any page may link to it, but only pages of this machine may embed it, as an image for example. Since
+        signatures are not checked, other pages could embed any object.
         """
         is_document = request.headers.get("Sec-Fetch-Dest") == "document"
         if "Authorization" in request.headers or (site == "cross-site" and not is_document):
@@ -132,7 +136,7 @@ class Gate:
             self._check_token(signature.access_key)
 
     def _check_unsigned(self, request: werkzeug.Request) -> None:
-        """S3 answers anonymous requests for a bucket, whose policy then decides."""
+        """Refuses unsigned requests, except those to buckets of S3, whose policies decide."""
         if form_of_call(request, "s3") == "s3":
             is_form = request.method == "POST" and request.mimetype == "multipart/form-data"
             bucket = bucket_named_in(self._cloud, request)
@@ -147,7 +151,7 @@ class Gate:
         )
 
     def _has_issued(self, signature: Signature) -> bool:
-        """Whether the credentials are of this cloud's own making: of a role's session or of an IAM user."""
+        """Whether the cloud has issued the credentials, to a role's session or an IAM user."""
         try:
             return caller_of(self._cloud, signature) is not None
         except InvalidToken as error:
@@ -162,14 +166,14 @@ class Gate:
 
 
 def check_peer(cloud: Cloud, request: werkzeug.Request) -> None:
-    """Raises Refusal for another user of this machine, unless it is a token that tells who may ask."""
+    """Raises Refusal for other users of this machine, unless the cloud has a token."""
     if not cloud.needs_token and not is_of_this_user(request.environ["werkzeug.socket"]):
         raise Refusal("AccessDenied", "This localcloud belongs to another user of this machine.")
 
 
 def _is_anonymous_call(call: Call, bucket_exists: bool) -> bool:
-    """Whether S3 has this operation and knows it without a caller; nobody makes or lists buckets so."""
-    if call.operation in ("CreateBucket", "ListBuckets") or not call.operation.isidentifier():
+    """Whether S3 has this operation and carries it out for anonymous callers."""
+    if call.operation in NEVER_ANONYMOUS or not call.operation.isidentifier():
         return False
     return bucket_exists or call.operation.startswith(("Get", "Head", "List"))
 

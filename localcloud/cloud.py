@@ -1,11 +1,11 @@
-"""What every service of localcloud needs to know about the cloud that it is part of."""
+"""What the services of one cloud share: its address, account, folder, processes and clients."""
 
 import functools
 import os
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 import botocore.session
@@ -17,9 +17,29 @@ from localcloud.processes import Processes
 ACCOUNT_ID = "123456789012"
 """moto's default account."""
 ACCESS_KEY = SECRET_KEY = "test"  # nosec B105
-"""The keys of the account's owner, who may do everything: no secret, they are in the README."""
+"""The keys of the account's owner, who may do everything. They are no secret: the README has them."""
 ROLE_SESSION_SECONDS = 28 * 86400
-"""AWS's services keep renewing their credentials; these last for the longest job instead (28 days)."""
+"""28 days, the longest job. AWS's services renew the credentials of their jobs instead."""
+
+
+SESSION_NAME_CHARACTERS = 64
+
+
+class Credentials(NamedTuple):
+    """Credentials that sign requests. Those of the account's owner have no session token."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str | None
+
+    def environment(self) -> dict[str, str]:
+        """The variables by which AWS's SDKs find credentials."""
+        token = {"AWS_SESSION_TOKEN": self.session_token} if self.session_token else {}
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            **token,
+        }
 
 
 @dataclass(frozen=True)
@@ -33,16 +53,16 @@ class Cloud:
     """The interpreter that runs training jobs, model servers and functions."""
     processes: Processes
     access_key: str = ACCESS_KEY
-    """The owner's. A secret where the cloud answers only who knows it."""
+    """The access key id of the account's owner; secret if the cloud answers only clients that know it."""
     region: str = "us-east-1"
     account_id: str = ACCOUNT_ID
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
-    _clients: dict = field(default_factory=dict, repr=False)
-    _roles: dict = field(default_factory=dict, repr=False)
+    _clients: dict[tuple[str, str | None], Any] = field(default_factory=dict, repr=False)
+    _roles: dict[str, Credentials] = field(default_factory=dict, repr=False)
 
     @property
     def url(self) -> str:
-        """The front door's address."""
+        """The address of the front door."""
         return f"http://{reachable(self.host)}:{self.port}"
 
     @property
@@ -51,43 +71,59 @@ class Cloud:
         return self.access_key != ACCESS_KEY
 
     def client(self, service: str, role_arn: str | None = None) -> Any:
-        """A boto3-style client of this cloud, as the account's owner or with the rights of a role.
+        """A boto3 client of this cloud, with the rights of the account's owner or of a role.
 
-        Clients are safe to share between threads and slow to make, so they are kept.
+        Clients are slow to create and can be shared between threads, so they are cached.
         """
         with self._lock:
             if client := self._clients.get((service, role_arn)):
                 return client
-            keys = self.credentials(role_arn)
+            credentials = self.credentials(role_arn)
             client = _session().client(
                 service,
                 region_name=self.region,
                 endpoint_url=self.url,
-                aws_access_key_id=keys[0],
-                aws_secret_access_key=keys[1],
-                aws_session_token=keys[2],
-                # No proxies: HTTP_PROXY in a person's shell must not catch calls to this machine.
+                aws_access_key_id=credentials.access_key_id,
+                aws_secret_access_key=credentials.secret_access_key,
+                aws_session_token=credentials.session_token,
+                # No proxies: HTTP_PROXY in the user's shell must not receive calls to this machine.
                 config=Config(proxies={}, s3={"addressing_style": "path"}, retries={"total_max_attempts": 2}),
             )
             self._clients[service, role_arn] = client
             return client
 
-    def credentials(self, role_arn: str | None = None) -> tuple[str, str, str | None]:
-        """Access key, secret key and session token of the account's owner or of an assumed role."""
+    def credentials(self, role_arn: str | None = None) -> Credentials:
+        """The credentials of the account's owner, or those of a role, which are issued once and cached."""
         if role_arn is None:
-            return self.access_key, SECRET_KEY, None
+            return Credentials(self.access_key, SECRET_KEY, None)
         with self._lock:
             if role_arn not in self._roles:
-                self._roles[role_arn] = _assume(role_arn, self.region)
+                self._roles[role_arn] = self.assume_role(role_arn)
             return self._roles[role_arn]
 
+    def assume_role(self, role_arn: str, session_name: str = "localcloud") -> Credentials:
+        """Credentials of a new session of a role, as AWS's own services get them.
+
+        moto issues them directly: at the front door the caller would be the account's owner, whom the trust
+        policy need not name. The service itself checks that the policy names it.
+        """
+        from moto.sts.models import sts_backends
+
+        session = sts_backends[self.account_id]["aws"].assume_role(
+            region_name=self.region,
+            role_session_name=session_name[:SESSION_NAME_CHARACTERS],
+            role_arn=role_arn,
+            policy="",
+            duration=ROLE_SESSION_SECONDS,
+            external_id="",
+        )
+        return Credentials(session.access_key_id, session.secret_access_key, session.session_token)
+
     def environment(self, role_arn: str | None = None) -> dict[str, str]:
-        """The variables by which a process of this cloud reaches it, as that role, and no other AWS."""
-        access_key, secret_key, token = self.credentials(role_arn)
-        variables = {
+        """Variables by which a process reaches this cloud with the rights of a role, and no other AWS."""
+        return {
             "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": access_key,
-            "AWS_SECRET_ACCESS_KEY": secret_key,
+            **self.credentials(role_arn).environment(),
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -96,31 +132,11 @@ class Cloud:
             "NO_PROXY": reachable(self.host),
             "no_proxy": reachable(self.host),
         }
-        return variables | ({"AWS_SESSION_TOKEN": token} if token else {})
-
-
-def _assume(role_arn: str, region: str) -> tuple[str, str, str]:
-    """Credentials of a role, as one of AWS's own services gets them.
-
-    Asked of moto directly: at the front door this would be the account's owner asking, whom the role's trust
-    policy need not name. Whether it names the service is that service's to check.
-    """
-    from moto.sts.models import sts_backends
-
-    session = sts_backends[ACCOUNT_ID]["aws"].assume_role(
-        region_name=region,
-        role_session_name="localcloud",
-        role_arn=role_arn,
-        policy="",
-        duration=ROLE_SESSION_SECONDS,
-        external_id="",
-    )
-    return session.access_key_id, session.secret_access_key, session.session_token
 
 
 @functools.cache
 def _session() -> boto3.session.Session:
-    """A session that knows nothing of the person's own profiles: their account must stay out of reach."""
+    """A session without the user's own profiles, whose accounts must stay out of reach."""
     nowhere = (None, None, os.devnull, None)
     botocore_session = botocore.session.Session(
         {"profile": (None, None, None, None), "config_file": nowhere, "credentials_file": nowhere}

@@ -1,4 +1,4 @@
-"""Talks to a running cloud's own routes: is it there, what does it do, stop it."""
+"""Finds, asks and stops a running cloud."""
 
 import http.client
 import json
@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from localcloud.listening import reachable
 from localcloud.state import holder, read_access_key
@@ -19,7 +20,7 @@ STOP_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Occupant:
-    """What answers on an address: a localcloud of this user, or something else."""
+    """The program that listens on an address: a localcloud of this user, or another."""
 
     localcloud: bool
     pid: int | None = None
@@ -27,7 +28,7 @@ class Occupant:
 
 
 def look(host: str, port: int) -> Occupant | None:
-    """Who answers on the address; None when nobody listens there."""
+    """The program that listens on the address; None when there is none."""
     try:
         status, headers, body = _get(host, port, HEALTH)
     except ConnectionRefusedError:
@@ -39,23 +40,25 @@ def look(host: str, port: int) -> Occupant | None:
     except ValueError:
         health = {}
     if isinstance(health, dict) and health.get("service") == "localcloud":
-        # Anybody could answer so; but only this user's cloud holds the folder that is closed to all others.
+        # Any program could answer this, but only this user's cloud holds the private folder.
         if health.get("pid") == holder(port):
             return Occupant(True, pid=health["pid"])
         return Occupant(False, program="a localcloud that is not yours")
     return Occupant(False, program=_name(host, port, headers))
 
 
-def status(host: str, port: int) -> dict:
-    """What a running cloud says about itself."""
-    return json.loads(_get(host, port, STATUS, {"Authorization": f"Bearer {read_access_key(port) or ''}"})[2])
+def status(host: str, port: int) -> dict[str, Any]:
+    """The status of a running cloud, with what it runs."""
+    token = {"Authorization": f"Bearer {read_access_key(port) or ''}"}
+    details: dict[str, Any] = json.loads(_get(host, port, STATUS, token)[2])
+    return details
 
 
 def stop(port: int, pid: int) -> bool:
-    """Asks the cloud on this port to end and waits until its folder is gone; False when it did not in time.
+    """Ends the cloud on this port. Returns False if its folder still exists after STOP_SECONDS.
 
-    Raises PermissionError for another user's cloud, ProcessLookupError when that process does not hold the
-    port's folder.
+    Raises PermissionError for another user's cloud, and ProcessLookupError when that process does not hold
+    the folder of the port.
     """
     if holder(port) != pid:
         raise ProcessLookupError(f"process {pid} is not the localcloud that holds port {port}")

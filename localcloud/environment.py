@@ -1,4 +1,4 @@
-"""The environment variables that make any AWS client use a cloud on this machine, and no other."""
+"""Environment variables with which AWS clients use a cloud on this machine, and no other."""
 
 import os
 import shlex
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from localcloud.cloud import ACCESS_KEY, ACCOUNT_ID, SECRET_KEY, Cloud
 from localcloud.listening import reachable
-from localcloud.real_account import removed
+from localcloud.real_account import variables_to_remove
 from localcloud.state import read_access_key, state_dir
 
 REGION = "us-east-1"
@@ -14,7 +14,7 @@ SDK_SETTINGS = "sagemaker-sdk.yaml"
 
 
 def settings(host: str, port: int, region: str = REGION) -> dict[str, str]:
-    """The variables to set, for the cloud at that address."""
+    """The variables to set for the cloud at an address."""
     host = reachable(host)
     bypass = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
     no_proxy = ",".join(dict.fromkeys([*filter(None, bypass.split(",")), host, "localhost"]))
@@ -36,23 +36,22 @@ def settings(host: str, port: int, region: str = REGION) -> dict[str, str]:
 
 
 def for_command(host: str, port: int) -> dict[str, str]:
-    """This process's environment, changed so."""
-    unwanted = removed(os.environ)
+    """The environment of this process, changed to use the cloud."""
+    unwanted = variables_to_remove(os.environ)
     return {k: v for k, v in os.environ.items() if k not in unwanted} | settings(host, port)
 
 
 def as_shell(host: str, port: int) -> str:
-    """The same as lines for a shell's `eval`."""
-    lines = [f"unset {' '.join(names)}"] if (names := removed(os.environ)) else []
+    """The same changes as lines for a shell's `eval`."""
+    lines = [f"unset {' '.join(names)}"] if (names := variables_to_remove(os.environ)) else []
     lines += [f"export {name}={shlex.quote(value)}" for name, value in settings(host, port).items()]
     return "\n".join(lines)
 
 
 def write_sdk_settings(cloud: Cloud) -> Path:
-    """Writes what the SageMaker Python SDK needs beyond the endpoint.
+    """Writes the settings file of the SageMaker Python SDK.
 
-    Its default bucket is otherwise found through an STS address that it makes up itself, and its telemetry
-    goes to a bucket of AWS's.
+    Without it the SDK finds its default bucket through an STS address of its own, and sends telemetry to AWS.
     """
     bucket = f"sagemaker-{cloud.region}-{ACCOUNT_ID}"
     file = cloud.state_dir / SDK_SETTINGS

@@ -11,8 +11,8 @@ from localcloud.access import Gate
 from localcloud.cloud import Cloud
 from localcloud.containers.bounded_http import RequestRefused
 from localcloud.http_server import receive
-from localcloud.iam.calls import FORM, form_of
-from localcloud.iam.denial import denial
+from localcloud.protocol.calls import FORM, form_of
+from localcloud.protocol.errors import denial
 from localcloud.quotas import body_limit
 from localcloud.routing import Destination, answer_of_moto, destination_of, unknown_to_us
 
@@ -51,7 +51,7 @@ class FrontDoor:
         self.services = services
         self._gate = gate
 
-    def __call__(self, environ: dict, start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = Request(environ)
         try:
             destination = destination_of(request)
@@ -85,6 +85,7 @@ class FrontDoor:
         return answer_of_moto(request, destination)
 
     def close(self) -> None:
+        """Close the services, the last first."""
         for service in reversed(self.services):
             if close := getattr(service, "close", None):
                 close()

@@ -1,19 +1,21 @@
 """The HTTP server under the front door and under every distribution.
 
-werkzeug's development server with its reading and writing replaced: that trusts what comes in, and leaves the
-client waiting when an answer cannot be written.
+werkzeug's development server with its reading and writing replaced: that trusts what comes in, closes every
+connection after one answer, and leaves the client waiting when an answer cannot be written.
 """
 
+import contextlib
 import io
 import logging
 import resource
 import socket
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from localcloud.containers.bounded_http import BoundedRequestHandler, RequestRefused
 
@@ -21,12 +23,19 @@ log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 512
 """Of one server; fewer where the process may open few files, of which its work needs some, too."""
+MAX_IDLE_SHARE = 0.5
+"""Of these connections, so many may wait for their next request; where one more waits, the one that has
+waited longest is closed."""
+KEEP_ALIVE_SECONDS = 60.0
+"""How long one may wait for its next request, as at AWS's load balancers."""
 BUSY = b"HTTP/1.1 503 Slow Down\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+OF_THE_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade"})
+"""Headers that are the server's to set, not the application's."""
 Headers = list[tuple[str, str]]
 
 
-def make_front_server(host: str, port: int, app: Any) -> BaseWSGIServer:
+def make_front_server(host: str, port: int, app: Any) -> "FrontServer":
     """A threaded HTTP/1.1 server, bound and not yet serving. Raises OSError when the address is taken.
 
     The application finds a RequestBody as its "wsgi.input" and says by `receive` how much it wants of it.
@@ -36,19 +45,13 @@ def make_front_server(host: str, port: int, app: Any) -> BaseWSGIServer:
     class Handler(_Handler, MotoRequestHandler):
         """moto's handler knows what S3 needs of headers."""
 
-        places = threading.BoundedSemaphore(_most_connections())
-
     # Bound here because werkzeug's own way to report a port that is taken is to end the process.
     with socket.create_server((host, port), backlog=128) as listening:
-        return make_server(host, port, app, threaded=True, request_handler=Handler, fd=listening.fileno())
+        return FrontServer(host, port, app, Handler, fd=listening.fileno())
 
 
-def _most_connections() -> int:
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MAX_CONNECTIONS if files == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, files // 2)
-
-
-def serve_in_thread(server: BaseWSGIServer) -> threading.Thread:
+def serve_in_thread(server: "FrontServer") -> threading.Thread:
+    """Serve in a daemon thread, until `server.shutdown()` is called."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
     thread.start()
     return thread
@@ -65,21 +68,86 @@ def receive(environ: dict[str, Any], limit: int) -> None:
         body.seek(0)
 
 
-class _Handler(BoundedRequestHandler):
-    """One request a connection, whose answer is written or the connection closed."""
+class FrontServer(ThreadedWSGIServer):
+    """A server with a thread for each connection, which may carry one request after the other."""
 
-    places: threading.BoundedSemaphore
+    def __init__(self, *arguments: Any, **named: Any):
+        most = _max_connections()
+        self.places = threading.BoundedSemaphore(most)
+        self._max_idle = max(1, int(most * MAX_IDLE_SHARE))
+        self._idle: OrderedDict[socket.socket, None] = OrderedDict()
+        self._lock = threading.Lock()
+        super().__init__(*arguments, **named)
+        self.closing = False  # werkzeug has closed the socket that it made for this one's place
+
+    def enter_idle(self, connection: socket.socket) -> bool:
+        """Counts a connection among the idle ones; False if it is to be closed instead."""
+        with self._lock:
+            if self.closing:
+                return False
+            self._idle[connection] = None
+            if len(self._idle) > self._max_idle:
+                longest, _ = self._idle.popitem(last=False)
+                _end_waiting(longest)
+        return True
+
+    def leave_idle(self, connection: socket.socket) -> None:
+        """Stop counting a connection as idle: a request has begun, or it has ended."""
+        with self._lock:
+            self._idle.pop(connection, None)
+
+    def server_close(self) -> None:
+        """Closes the idle connections, too; the others end with the answer that they are at."""
+        super().server_close()
+        with self._lock:
+            self.closing = True
+            for connection in self._idle:
+                _end_waiting(connection)
+
+
+def _max_connections() -> int:
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_CONNECTIONS if files == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, files // 2)
+
+
+def _end_waiting(connection: socket.socket) -> None:
+    """Whoever waits for bytes of this connection gets its end."""
+    with contextlib.suppress(OSError):  # the client has ended it
+        connection.shutdown(socket.SHUT_RD)
+
+
+class _Handler(BoundedRequestHandler, WSGIRequestHandler):
+    """Answers the requests of one connection.
+
+    It is kept open for another one only when both ends know where that begins: the request was read to its
+    end, and the answer written to its own.
+    """
+
+    server: FrontServer
 
     def handle(self) -> None:
-        if not self.places.acquire(blocking=False):
+        """Answer the requests of this connection, or 503 where there are too many connections."""
+        if not self.server.places.acquire(blocking=False):
             self.wfile.write(BUSY)
             return
         try:
             super().handle()
         finally:
-            self.places.release()
+            self.server.places.release()
+
+    def wait_for_request(self) -> bool:
+        """Wait as one of the idle connections, of which the server may close some."""
+        if not self.server.enter_idle(self.connection):
+            return False
+        try:
+            return super().wait_for_request()
+        finally:
+            self.server.leave_idle(self.connection)
 
     def run_wsgi(self) -> None:
+        """Answer the request whose head has been read, and decide whether another may follow."""
+        self.idle_seconds = KEEP_ALIVE_SECONDS
+        asked_to_close = self.close_connection
         self.close_connection = True
         try:
             body = self.body()
@@ -92,7 +160,11 @@ class _Handler(BoundedRequestHandler):
             return self.linger()
         environ["wsgi.input"] = body
         environ["wsgi.input_terminated"] = True
-        _Answer(self, environ).give(self.server.app)
+
+        def may_keep() -> bool:
+            return body.ended and not asked_to_close and not self.server.closing
+
+        self.close_connection = not _Answer(self, environ, may_keep).give(self.server.app)
         if not body.ended:
             self.linger()
 
@@ -104,18 +176,28 @@ class _Handler(BoundedRequestHandler):
 
 
 class _Answer:
-    """An application's answer to one request: its head goes out with the first piece of its body."""
+    """An application's answer to one request: its head goes out with the first piece of its body.
 
-    def __init__(self, handler: _Handler, environ: dict[str, Any]):
+    `may_keep` tells, when the answer begins, whether the request allows to keep the connection after it.
+    """
+
+    def __init__(self, handler: _Handler, environ: dict[str, Any], may_keep: Callable[[], bool]):
         self._handler = handler
         self._environ = environ
+        self._may_keep = may_keep
         self._head: bytes | None = None
+        self._has_body = True
         self._chunked = False
+        self._left: int | None = None
+        """Of the announced length, what is still to be written; None where there is none."""
         self._sent = False
+        self._keep = False
 
-    def give(self, app: Callable[[dict, Any], Iterable[bytes]]) -> None:
+    def give(self, app: Callable[[dict[str, Any], Any], Iterable[bytes]]) -> bool:
+        """Writes the answer; whether the connection can carry another one."""
         try:
             self._run(app)
+            return self._keep
         except (ConnectionError, TimeoutError) as gone:
             log.debug("%s: the client has gone: %s", self._handler.requestline, gone)
         except Exception:
@@ -123,8 +205,9 @@ class _Answer:
             if not self._sent:
                 self._handler.send_error(HTTPStatus.INTERNAL_SERVER_ERROR)
             # Else the client sees that the connection ends before the answer does.
+        return False
 
-    def _run(self, app: Callable[[dict, Any], Iterable[bytes]]) -> None:
+    def _run(self, app: Callable[[dict[str, Any], Any], Iterable[bytes]]) -> None:
         pieces = app(self._environ, self._start)
         try:
             for piece in pieces:
@@ -134,6 +217,8 @@ class _Answer:
         finally:
             if close := getattr(pieces, "close", None):
                 close()
+        if self._left:
+            raise ValueError(f"the answer has {self._left} bytes less than its Content-Length says")
 
     def _start(self, status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], None]:
         """WSGI's start_response. Raises ValueError for what cannot be written as HTTP."""
@@ -142,18 +227,23 @@ class _Answer:
         code = int(status.partition(" ")[0])
         if code < HTTPStatus.OK:
             raise ValueError(f"{status} is no final answer")
-        names = {name.lower() for name, _ in headers}
-        self._chunked = (
-            "content-length" not in names
-            and code not in WITHOUT_BODY
-            and self._environ["REQUEST_METHOD"] != "HEAD"
-            and self._handler.request_version == "HTTP/1.1"
-        )
+        self._has_body = code not in WITHOUT_BODY and self._environ["REQUEST_METHOD"] != "HEAD"
+        lengths = {value for name, value in headers if name.lower() == "content-length"}
+        if len(lengths) > 1:
+            raise ValueError(f"the answer has the lengths {lengths}")
+        self._left = int(lengths.pop()) if lengths and self._has_body else None
+        is_current = self._handler.request_version == "HTTP/1.1"
+        self._chunked = self._has_body and self._left is None and is_current
+        wants_end = ("connection", "close") in ((name.lower(), value.lower()) for name, value in headers)
+        self._keep = self._may_keep() and not wants_end
         own = [("Server", self._handler.version_string()), ("Date", self._handler.date_time_string())]
         if self._chunked:
             own.append(("Transfer-Encoding", "chunked"))
+        if not self._keep:
+            own.append(("Connection", "close"))
         lines = [f"HTTP/1.1 {status}"]
-        for name, value in [*own, *headers, ("Connection", "close")]:
+        passed_on = [header for header in headers if header[0].lower() not in OF_THE_CONNECTION]
+        for name, value in [*own, *passed_on]:
             line = f"{name}: {value}"
             if any(end in line for end in "\r\n\0"):
                 raise ValueError(f"the header {name!r} holds a line end or a zero byte")
@@ -165,6 +255,12 @@ class _Answer:
         """Sends a piece of the body, the empty one being its end."""
         if self._head is None:
             raise ValueError("the application did not begin its answer")
+        if not self._has_body:
+            piece = b""
+        if self._left is not None:
+            if len(piece) > self._left:
+                raise ValueError("the answer has more bytes than its Content-Length says")
+            self._left -= len(piece)
         if self._chunked:
             piece = b"%x\r\n%b\r\n" % (len(piece), piece)
         if not self._sent:

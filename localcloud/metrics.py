@@ -1,8 +1,8 @@
-"""CloudWatch metrics that services write about what they do.
+"""CloudWatch metrics of the services themselves.
 
-They go straight into moto's store: a request to the front door for each would cost more than it tells. Like
-CloudWatch, and unlike moto, this keeps one statistic a minute of each metric, not every value: what is kept
-grows with time, not with requests.
+They are written to moto's store directly, for a request to the front door would cost too much. Like
+CloudWatch, and unlike moto, this keeps one statistic per minute and metric instead of every value, so that
+memory grows with time and not with requests.
 """
 
 import datetime
@@ -17,7 +17,7 @@ from localcloud.cloud import Cloud
 MAX_DIMENSIONS = 30
 NAMESPACE = re.compile(r"[0-9A-Za-z.\-_/#]{1,255}")
 RESOLUTION_SECONDS = 60
-"""Of standard metrics."""
+"""The resolution of standard metrics."""
 OPEN = "_localcloud_open_statistics"
 _lock = threading.Lock()
 
@@ -29,7 +29,10 @@ def record(
     values: Mapping[str, tuple[float, str]],
     timestamp_ms: float | None = None,
 ) -> None:
-    """One value for each metric: (value, unit) by name, of now unless a time (ms since 1970) is given."""
+    """Records a (value, unit) for each metric name.
+
+    `timestamp_ms` is in milliseconds since 1970, by default now.
+    """
     from moto.cloudwatch.models import cloudwatch_backends
 
     backend = cloudwatch_backends[cloud.account_id][cloud.region]
@@ -37,15 +40,15 @@ def record(
     minute = int(seconds // RESOLUTION_SECONDS)
     labels = tuple(dimensions.items())
     with _lock:
-        # The statistics that still grow, by metric. moto empties its backend when a cloud begins.
-        growing: dict[tuple, tuple[int, Any]] = backend.__dict__.setdefault(OPEN, {})
+        # The current minute's statistics by metric. They go when moto's backend is reset for a new cloud.
+        growing: dict[tuple[Any, ...], tuple[int, Any]] = backend.__dict__.setdefault(OPEN, {})
         for name, (value, unit) in values.items():
             metric = (namespace, name, labels, unit)
-            of_minute, statistic = growing.get(metric, (None, None))
-            if of_minute != minute:
-                statistic = _statistic(namespace, name, labels, unit, seconds, value)
-                backend.metric_data.append(statistic)
-                growing[metric] = minute, statistic
+            current = growing.get(metric)
+            if current is None or current[0] != minute:
+                current = growing[metric] = minute, _statistic(namespace, name, labels, unit, seconds, value)
+                backend.metric_data.append(current[1])
+            statistic = current[1]
             statistic.sum += value
             statistic.sample_count += 1
             statistic.min = min(statistic.min, value)
@@ -55,7 +58,7 @@ def record(
 def _statistic(
     namespace: str, name: str, labels: tuple[tuple[str, str], ...], unit: str, seconds: float, value: float
 ) -> Any:
-    """moto's record of a statistic of no values yet."""
+    """moto's record of a statistic, without values yet."""
     from moto.cloudwatch.models import MetricAggregatedDatum
 
     return MetricAggregatedDatum(
@@ -66,7 +69,7 @@ def _statistic(
         sample_count=0.0,
         sum_stat=0.0,
         dimensions=[{"Name": label, "Value": text} for label, text in labels],
-        # moto compares with times of UTC that do not say so.
+        # moto compares with naive times in UTC.
         timestamp=datetime.datetime.fromtimestamp(seconds, datetime.UTC).replace(tzinfo=None),
         unit=unit,
     )

@@ -1,4 +1,4 @@
-"""Which user of this machine is at the other end of a TCP connection, as the Linux kernel tells it.
+"""Asks the Linux kernel which user of this machine is at the other end of a TCP connection.
 
 https://man7.org/linux/man-pages/man7/sock_diag.7.html
 """
@@ -23,7 +23,7 @@ ANSWER = struct.Struct(f"=4x{SOCKET_ID.size}x12xII")
 
 
 def peer_uid(connection: socket.socket) -> int | None:
-    """The user who holds the other end of a connection within this machine; None when it has been closed.
+    """The user id at the other end of a connection within this machine; None if that end is closed.
 
     Raises OSError where the system does not tell.
     """
@@ -38,21 +38,21 @@ def peer_uid(connection: socket.socket) -> int | None:
     if HEADER.unpack_from(answer)[1] != SOCK_DIAG_BY_FAMILY:
         return None  # there is no such socket, so its owner has closed it
     uid, inode = ANSWER.unpack_from(answer, HEADER.size)
-    # A closed socket that still sends belongs to nobody: it has no inode, and its user reads as root.
+    # A closed socket that still sends has no inode, and its user id is that of root.
     return uid if inode else None
 
 
 def is_of_this_user(connection: socket.socket) -> bool:
-    """Whether a connection within this machine comes from a process of this user, or of root.
+    """Whether a connection within this machine comes from a process of this user or of root.
 
-    True where the system does not tell.
+    Always true where the system does not tell.
     """
     return not peers_are_known() or peer_uid(connection) in (os.getuid(), 0)
 
 
 @functools.cache
 def peers_are_known() -> bool:
-    """Whether this system tells who is at the other end: Linux does, macOS does not."""
+    """Whether this system tells who is at the other end. Linux does, macOS does not."""
     if not hasattr(socket, "AF_NETLINK"):
         return False
     with (

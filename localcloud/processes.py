@@ -1,6 +1,6 @@
-"""Every process that localcloud starts - training jobs, model servers, function runtimes - starts here.
+"""Starts and stops the processes of localcloud: training jobs, model servers and function runtimes.
 
-Each has its own process group under a guardian (see guardian.py), so that none outlives localcloud.
+Each has its own process group under a supervisor (see supervisor.py), so that none outlives localcloud.
 """
 
 import contextlib
@@ -14,53 +14,56 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from localcloud import guardian
+from localcloud import supervisor
 
 GRACE_SECONDS = 3.0
 """Between SIGTERM and SIGKILL when localcloud itself ends."""
 
 
 class Process:
-    """A running command. Its standard output and error come merged, line by line, from `lines()`."""
+    """A running command. `lines()` yields its standard output and error, merged."""
 
-    def __init__(self, name: str, guardian_process: subprocess.Popen, lifeline: int):
+    def __init__(self, name: str, supervisor_process: subprocess.Popen[bytes], control: int):
+        if supervisor_process.stdout is None:
+            raise ValueError("the supervisor's output must be a pipe")
         self.name = name
-        self._guardian = guardian_process
-        self._lifeline = lifeline
+        self._supervisor = supervisor_process
+        self._output = supervisor_process.stdout
+        self._control = control
         self._lock = threading.Lock()
         self._read = False
 
     @property
     def pid(self) -> int:
-        """The guardian's process id; it lives exactly as long as the command."""
-        return self._guardian.pid
+        """The process id of the supervisor, which lives as long as the command."""
+        return self._supervisor.pid
 
     @property
     def returncode(self) -> int | None:
-        """The command's exit status, minus the signal's number if one ended it, None while it runs."""
-        return self._guardian.poll()
+        """The exit status, the negative number of the signal that ended the command, or None."""
+        return self._supervisor.poll()
 
     def poll(self) -> int | None:
-        return self._guardian.poll()
+        return self._supervisor.poll()
 
     def wait(self, timeout: float | None = None) -> int:
-        """Waits for the end; raises subprocess.TimeoutExpired when `timeout` seconds did not do."""
-        return self._guardian.wait(timeout)
+        """Returns the exit status at the end. Raises TimeoutExpired after `timeout` seconds."""
+        return self._supervisor.wait(timeout)
 
     def lines(self) -> Iterator[str]:
-        """What the command prints, as it comes, without line ends; stops when the command has ended."""
+        """Yields what the command prints, as it comes, without line ends, until the command has ended."""
         self._read = True
-        for line in self._guardian.stdout:
+        for line in self._output:
             yield line.decode(errors="replace").rstrip("\r\n")
-        self._guardian.stdout.close()
+        self._output.close()
 
     def send_signal(self, number: int) -> None:
-        """Signals the command's whole process group; does nothing when it has ended."""
+        """Signals the command's process group, if it has not ended."""
         with self._lock, contextlib.suppress(OSError):
-            os.write(self._lifeline, bytes([number]))
+            os.write(self._control, bytes([number]))
 
     def terminate(self, grace: float = GRACE_SECONDS) -> int:
-        """SIGTERM, then after `grace` seconds SIGKILL; returns the exit status when the group has ended."""
+        """Sends SIGTERM and, after `grace` seconds, SIGKILL. Returns the exit status at the end."""
         self.send_signal(signal.SIGTERM)
         try:
             return self.wait(grace)
@@ -69,21 +72,21 @@ class Process:
             return self.wait()
 
     def kill(self) -> int:
-        """SIGKILL; returns the exit status."""
+        """Sends SIGKILL. Returns the exit status."""
         self.send_signal(signal.SIGKILL)
         return self.wait()
 
     def _release(self) -> None:
         with self._lock:
-            if self._lifeline >= 0:
-                os.close(self._lifeline)
-                self._lifeline = -1
-        if not self._read:  # a reader still gets the last lines, then closes it itself
-            self._guardian.stdout.close()
+            if self._control >= 0:
+                os.close(self._control)
+                self._control = -1
+        if not self._read:  # a reader gets the last lines and closes it then
+            self._output.close()
 
 
 class Processes:
-    """Starts processes and stops them all. `folder` holds one record per living process group."""
+    """Starts processes and stops them all. `folder` holds one record for each running process group."""
 
     def __init__(self, folder: Path):
         self._folder = folder
@@ -107,7 +110,7 @@ class Processes:
         """
         reading, writing = os.pipe()
         record = self._folder / uuid.uuid4().hex
-        watch = [sys.executable, "-S", "-E", guardian.__file__, reading, record, GRACE_SECONDS]
+        watch = [sys.executable, "-S", "-E", supervisor.__file__, reading, record, GRACE_SECONDS]
         try:
             with self._lock:
                 if self._closed:
@@ -132,14 +135,14 @@ class Processes:
         return process
 
     def discard(self, process: Process) -> None:
-        """Stops a process if it still runs and forgets it, its pipes included."""
+        """Stops a process, if it still runs, and closes its pipes."""
         process.terminate()
         with self._lock:
             self._running.discard(process)
         process._release()
 
     def close(self) -> None:
-        """Stops all of them, side by side, and lets no more start."""
+        """Stops all processes at the same time. No more can be started."""
         with self._lock:
             self._closed = True
             running = list(self._running)
@@ -153,15 +156,15 @@ class Processes:
 
 
 def stop_recorded(folder: Path) -> int:
-    """Kills the process groups that a dead localcloud left recorded in `folder`; returns how many.
+    """Kills the process groups that a dead localcloud has recorded in `folder`. Returns how many.
 
-    A group is touched only if its first process still is the one recorded (same id and same start time).
+    A group is killed only if its first process is still the recorded one, by id and start time.
     """
     stopped = 0
     for record in folder.glob("*") if folder.is_dir() else ():
         pid, _, started = record.read_text().partition(" ")
-        if pid.isdigit() and started and guardian.start_time(int(pid)) == started:
-            guardian.signal_group(int(pid), signal.SIGKILL)
+        if pid.isdigit() and started and supervisor.start_time(int(pid)) == started:
+            supervisor.signal_group(int(pid), signal.SIGKILL)
             stopped += 1
         record.unlink(missing_ok=True)
     return stopped

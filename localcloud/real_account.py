@@ -1,4 +1,4 @@
-"""Keeps the person's real AWS account out of reach of everything that runs in the cloud."""
+"""Keeps everything that runs in the cloud away from the user's real AWS account."""
 
 import os
 import sys
@@ -29,22 +29,22 @@ REMOVED = frozenset(
         "AWS_WEB_IDENTITY_TOKEN_FILE",
     }
 )
-"""Credentials, where to find some, and what could lead a client to the real account."""
+"""Variables with credentials, with their location, or with settings that lead to the real account."""
 REMOVED_PREFIXES = ("AWS_BEARER_TOKEN_", "AWS_ENDPOINT_URL_", "AWS_SSO_")
-"""Variables like AWS_ENDPOINT_URL_S3 win over AWS_ENDPOINT_URL."""
+"""Prefixes of such variables. AWS_ENDPOINT_URL_S3, say, takes precedence over AWS_ENDPOINT_URL."""
 
 
-def removed(environ: Mapping[str, str]) -> list[str]:
-    """The variables to remove from an environment."""
+def variables_to_remove(environ: Mapping[str, str]) -> list[str]:
+    """The names of the variables to remove from an environment."""
     return [name for name in environ if name in REMOVED or name.startswith(REMOVED_PREFIXES)]
 
 
-def restart_without_it() -> None:
-    """Starts this program anew, in the same process, if its environment leads to the real account.
+def restart_without_credentials() -> None:
+    """Executes this program again, in the same process, if its environment leads to the real account.
 
-    Changing os.environ would not do: /proc/PID/environ, which every job of the same user can read, keeps
-    showing what the program was started with.
+    Changing os.environ would not do: every job of the same user can read /proc/PID/environ, which keeps the
+    variables that the program was started with.
     """
-    if names := removed(os.environ):
+    if names := variables_to_remove(os.environ):
         environment = {name: value for name, value in os.environ.items() if name not in names}
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)

@@ -1,8 +1,8 @@
-"""Which service a request is for: the one rule that tells the control plane from the data plane.
+"""Finds the service that a request is for, and separates the control plane from the data plane.
 
-Deployed APIs and websites are the data plane, known by host or path. Everything else is a request to one of
-AWS's APIs, whose service is the one that its signature names. `APIS` lists those that there are, and which
-of their requests moto answers: nothing else reaches moto.
+Deployed APIs and websites are the data plane, recognised by host or path. All other requests are to AWS's
+APIs, and their signatures name the service. `APIS` lists the supported services and the requests that moto
+answers; no other request reaches moto.
 """
 
 import functools
@@ -10,13 +10,13 @@ import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import werkzeug
 
 from localcloud.addresses import EXECUTE_API, EXECUTE_API_HOST, WEBSITE_HOST, host_name
-from localcloud.iam.calls import Signature, call_of, form_of, form_of_call, signature_of
-from localcloud.iam.denial import denial
+from localcloud.protocol.calls import Signature, call_of, form_of, form_of_call, signature_of
+from localcloud.protocol.errors import denial
 
 CONTROL_PATH = "/_localcloud/"
 LOCALCLOUD = "localcloud"
@@ -27,13 +27,13 @@ DATA_PLANE = frozenset({HTTP_API, WEBSITE})
 
 @dataclass(frozen=True)
 class Api:
-    """One of AWS's APIs: how its requests may be written (see `Call.form`) and who keeps its records."""
+    """One of AWS's APIs: the supported forms of its requests (see `Call.form`), and moto's part in it."""
 
     forms: frozenset[str]
     moto: str | None = None
-    """moto's backend for what no service of localcloud answers; None where moto answers nothing."""
+    """moto's backend for requests that no service of localcloud answers; None for no backend."""
     operations: re.Pattern[str] | None = None
-    """Those that may go to moto; None for all of them."""
+    """The operations that moto may answer; None for all."""
 
 
 def _api(forms: str, moto: str | None = None, operations: str | None = None) -> Api:
@@ -41,10 +41,10 @@ def _api(forms: str, moto: str | None = None, operations: str | None = None) -> 
 
 
 APIS: Mapping[str, Api] = {
-    # localcloud's own. moto's CloudFormation would run code that a template holds.
+    # localcloud's own. moto's CloudFormation would run code from templates.
     "cloudformation": _api("query"),
     "cloudfront": _api("query"),
-    # localcloud runs it, moto keeps records of it.
+    # localcloud runs these, and moto keeps the records.
     "apigateway": _api("rest-json", "apigateway"),
     "lambda": _api(
         "rest-json",
@@ -58,11 +58,11 @@ APIS: Mapping[str, Api] = {
     "sagemaker": _api(
         "json rest-json",
         "sagemaker",
-        # Resources that are records and nothing else: for these moto's answers are the whole truth.
+        # Resources that are nothing but records, so that moto's answers are complete.
         r"(Create|Delete|Describe|List|Update)"
         r"(Experiment|ModelCard|ModelPackage|ModelPackageGroup|Trial|TrialComponent)s?",
     ),
-    # moto's alone, after IAM has judged the request. None of them runs what it is given.
+    # moto's alone, once IAM has allowed the request. None of them runs code.
     "dynamodb": _api("json", "dynamodb"),
     "ecr": _api("json", "ecr"),
     "iam": _api("query", "iam"),
@@ -76,12 +76,12 @@ APIS: Mapping[str, Api] = {
     "ssm": _api("json", "ssm"),
     "sts": _api("query", "sts"),
 }
-"""By signing name. Before adding one: no operation of moto's may run code, or fetch it, for whoever asks."""
+"""By signing name. Before adding one, check that no operation of moto's runs or downloads code."""
 
 
 @dataclass(frozen=True)
 class Destination:
-    """Whom a request is for: a signing name of AWS's, or LOCALCLOUD, HTTP_API or WEBSITE."""
+    """The service that a request is for: a signing name, or LOCALCLOUD, HTTP_API or WEBSITE."""
 
     service: str
     signature: Signature | None
@@ -92,6 +92,7 @@ class Destination:
 
 
 def destination_of(request: werkzeug.Request) -> Destination:
+    """Finds the destination of a request, without reading its body."""
     signature = signature_of(request)
     host = host_name(request)
     if WEBSITE_HOST.fullmatch(host):
@@ -100,12 +101,12 @@ def destination_of(request: werkzeug.Request) -> Destination:
         return Destination(HTTP_API, signature)
     if request.path.startswith(CONTROL_PATH):
         return Destination(LOCALCLOUD, signature)
-    # Of AWS's APIs only S3 knows requests that nobody signed.
+    # S3 is the only one of AWS's APIs with unsigned requests.
     return Destination(signature.service if signature else "s3", signature)
 
 
 def unknown_to_us(request: werkzeug.Request, destination: Destination) -> werkzeug.Response | None:
-    """The refusal of a request to an API that localcloud does not have, or not in this form."""
+    """Refuses a request to an unsupported API or in an unsupported form; None for all others."""
     if destination.service in (*DATA_PLANE, LOCALCLOUD):
         return None
     api = APIS.get(destination.service)
@@ -117,13 +118,13 @@ def unknown_to_us(request: werkzeug.Request, destination: Destination) -> werkze
 
 
 def answer_of_moto(request: werkzeug.Request, destination: Destination) -> Any:
-    """A WSGI application for what no service of localcloud has answered: moto's, or a refusal."""
+    """The WSGI application for a request that no service has answered: moto's, or a refusal."""
     api = APIS.get(destination.service)
     if api is None:
         return werkzeug.Response("There is nothing here.", 404)
     if api.moto is None or api.operations:
         operation = call_of(request, destination.service).operation
-        if api.moto is None or not api.operations.fullmatch(operation):
+        if api.moto is None or api.operations is None or not api.operations.fullmatch(operation):
             return _unsupported(request, f"the {destination.service} operation {operation}")
     if destination.service == "s3" and request.path.startswith("/v20180820/"):
         return _unsupported(request, "S3 Control")
@@ -135,20 +136,20 @@ def _unsupported(request: werkzeug.Request, what: str) -> werkzeug.Response:
     return denial(form_of(request), "UnsupportedOperation", message, request.method == "HEAD")
 
 
-_making = threading.Lock()
+_creating = threading.Lock()
 
 
 def _moto(backend: str) -> Any:
     """moto's WSGI application for one backend, whichever moto itself would choose for a request.
 
-    Its records are global to the process.
+    The records of moto are global to the process.
     """
-    with _making:
-        return _made(backend)
+    with _creating:
+        return _create_application(backend)
 
 
 @functools.cache
-def _made(backend: str) -> Any:
+def _create_application(backend: str) -> Any:
     from moto.moto_server.werkzeug_app import create_backend_app
 
-    return create_backend_app(backend)
+    return create_backend_app(cast(Any, backend))  # moto's type of names lacks some

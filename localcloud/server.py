@@ -1,4 +1,4 @@
-"""Puts the cloud together: its folder, its services and its front door, in one process."""
+"""One cloud in one process: its folder, services and front door."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ from localcloud.http_server import make_front_server, serve_in_thread
 from localcloud.listening import is_loopback
 from localcloud.peers import peers_are_known
 from localcloud.processes import Processes
-from localcloud.real_account import removed
+from localcloud.real_account import variables_to_remove
 from localcloud.routing import LOCALCLOUD
 from localcloud.state import PROCESSES, State, clear_dead
 
@@ -30,19 +30,18 @@ log = logging.getLogger(__name__)
 
 
 class OpenToAll(Exception):
-    """The cloud would be open to more than this machine; the message says what to do."""
+    """The cloud would be open to other machines. The message says what to do."""
 
 
 def default_services() -> list[Callable[[Cloud], Service]]:
-    """The services in the order in which they are asked. Imported late: they bring moto with them."""
+    """The services in the order in which they are asked. The imports are slow, for they include moto."""
     from localcloud.cloudformation import CloudFormationService
     from localcloud.cloudfront import CloudFrontService
     from localcloud.functions import FunctionsService
     from localcloud.httpapi import HttpApiService
     from localcloud.iam import IamEnforcement
-    from localcloud.s3 import S3Service
+    from localcloud.s3 import S3Service, WebsiteService
     from localcloud.sagemaker import SageMakerService
-    from localcloud.websites import WebsiteService
 
     return [
         IamEnforcement,  # first: it refuses what a role may not do
@@ -80,7 +79,7 @@ class Server:
                 f"on {host}, everyone who can reach this machine could run code as you: add --token, which "
                 "gives clients a secret to carry, or leave --host out"
             )
-        _leave_the_real_aws_alone()
+        _hide_real_account()
         self._http = make_front_server(host, port, self._application)
         try:
             clear_dead()
@@ -97,11 +96,11 @@ class Server:
             access_key=f"LOCAL{secrets.token_hex(20).upper()}" if token else ACCESS_KEY,
         )
         if token:
-            self._state.keep_access_key(self.cloud.access_key)
+            self._state.store_access_key(self.cloud.access_key)
         self.started = time.time()
         write_sdk_settings(self.cloud)
         factories = default_services() if services is None else services
-        _forget_former_records()
+        _reset_moto()
         if not token and not peers_are_known():
             log.warning(
                 "This system does not tell who connects: its other users could run code as you. "
@@ -113,7 +112,7 @@ class Server:
             [Control(self), *(make(self.cloud) for make in factories)],
         )
 
-    def _application(self, environ: dict, start_response: Any) -> Any:
+    def _application(self, environ: dict[str, Any], start_response: Any) -> Any:
         return self.front(environ, start_response)
 
     def start(self) -> "Server":
@@ -121,7 +120,7 @@ class Server:
         return self
 
     def close(self) -> None:
-        """Stops every process, then answering, and removes the folder."""
+        """Stops all processes and the server, and removes the folder."""
         self.cloud.processes.close()
         self.front.close()
         self._http.shutdown()
@@ -136,7 +135,7 @@ class Server:
 
 
 class Control:
-    """localcloud's own routes, by which `status`, `down` and `run` know a cloud from any other program."""
+    """localcloud's own routes, by which `status`, `down` and `run` recognise a cloud."""
 
     answers = frozenset({LOCALCLOUD})
 
@@ -147,24 +146,24 @@ class Control:
         if request.path == HEALTH:
             return _json(self._health())
         if request.path == STATUS:
-            details = {}
+            details: dict[str, Any] = {}
             for service in self._server.front.services:
                 if status := getattr(service, "status", None):
                     details |= status()
             return _json(self._health() | {"uptime": time.time() - self._server.started, "running": details})
         return None
 
-    def _health(self) -> dict:
+    def _health(self) -> dict[str, Any]:
         return {"service": "localcloud", "version": __version__, "pid": os.getpid(), "status": "running"}
 
 
-def _json(body: dict) -> werkzeug.Response:
+def _json(body: dict[str, Any]) -> werkzeug.Response:
     return werkzeug.Response(json.dumps(body), content_type="application/json")
 
 
-def _leave_the_real_aws_alone() -> None:
-    """moto makes clients of its own; none may pick up the person's profile or credentials."""
-    for name in removed(os.environ):
+def _hide_real_account() -> None:
+    """Hides the user's profile and credentials from the clients that moto creates."""
+    for name in variables_to_remove(os.environ):
         del os.environ[name]
     os.environ.update(
         AWS_ACCESS_KEY_ID="test",
@@ -175,8 +174,8 @@ def _leave_the_real_aws_alone() -> None:
     )
 
 
-def _forget_former_records() -> None:
-    """moto's records are global to the process: a second cloud in it begins as empty as the first."""
-    from moto.moto_api._internal import moto_api_backend
+def _reset_moto() -> None:
+    """Empties moto's records, which are global to the process, for a second cloud in it."""
+    from moto.moto_api._internal.models import moto_api_backend
 
     moto_api_backend.reset()

@@ -1,7 +1,7 @@
-"""One cloud for all `localcloud run` on a port: the first starts it, the others join, it ends with the last.
+"""Shares one cloud between all `localcloud run` of a port: the first starts it, and it ends with the last.
 
-Two files are locked for that: one beside the cloud's folder while a cloud is being started, one in the folder
-by whoever uses the cloud.
+This takes two file locks: one beside the cloud's folder while a cloud starts, and one in the folder that each
+user of the cloud holds.
 """
 
 import contextlib
@@ -19,10 +19,10 @@ POLL_SECONDS = 0.05
 
 
 @contextlib.contextmanager
-def one_starts(port: int, stopped: threading.Event) -> Iterator[None]:
-    """Only one process at a time looks whether there is a cloud and starts one. Raises StateError.
+def start_lock(port: int, stopped: threading.Event) -> Iterator[None]:
+    """Lets one process at a time look for a cloud and start one. Raises StateError.
 
-    Without a port of its own no cloud can be in the way of another.
+    With port 0 there is nothing to wait for, since every cloud gets a port of its own.
     """
     if port == 0:
         yield
@@ -46,7 +46,7 @@ def one_starts(port: int, stopped: threading.Event) -> Iterator[None]:
 
 
 class Use:
-    """A process's use of a cloud, until the end of the `with`."""
+    """A context in which this process uses a cloud."""
 
     def __init__(self) -> None:
         self._lock: IO[str] | None = None
@@ -59,13 +59,13 @@ class Use:
             self._lock.close()
 
     def join(self, port: int) -> bool:
-        """Uses the cloud that another process has started; False when that one is just ending."""
+        """Uses the cloud that another process has started. Returns False when that cloud is just ending."""
         return self._take(port, fcntl.LOCK_SH)
 
     def end(self, port: int, stopped: threading.Event, tell: Callable[[], None]) -> None:
-        """Waits until nobody else uses the cloud of this process; from then on nobody can join.
+        """Waits until nobody else uses the cloud of this process, after which nobody can join it.
 
-        `tell` is called when there is something to wait for.
+        Calls `tell` if it has to wait.
         """
         if not self._take(port, fcntl.LOCK_EX):
             tell()
@@ -74,7 +74,7 @@ class Use:
 
     def _take(self, port: int, kind: int) -> bool:
         path = state_dir(port) / USERS
-        with contextlib.suppress(FileNotFoundError):  # its cloud has just removed the folder
+        with contextlib.suppress(FileNotFoundError):  # the cloud has just removed its folder
             lock = path.open("a")
             if _try_lock(lock, kind, path):
                 self._lock = lock
@@ -84,7 +84,7 @@ class Use:
 
 
 def _try_lock(lock: IO[str], kind: int, path: str | os.PathLike[str]) -> bool:
-    """Locks the opened file; False when another has it or the path has got a new one since."""
+    """Locks an open file. Returns False if another process has, or if the path has a new file since."""
     try:
         fcntl.flock(lock, kind | fcntl.LOCK_NB)
         return os.path.samestat(os.fstat(lock.fileno()), os.stat(path))

@@ -1,6 +1,6 @@
-"""The folder of a running cloud: everything temporary lives in it, and it goes when the cloud goes.
+"""The folder of a running cloud, which holds everything temporary and is removed with the cloud.
 
-One folder per port, held by an exclusive lock, so that a folder nobody holds is known to be a dead cloud's.
+There is one folder per port, with an exclusive lock. A folder without a lock belongs to a dead cloud.
 """
 
 import contextlib
@@ -19,23 +19,23 @@ LOCK = "lock"
 PROCESSES = "processes"
 ACCESS_KEY = "access-key"
 WAIT_FOR_LOCK_SECONDS = 10.0
-"""How long a cloud that is just ending on the same port may take to clear up."""
+"""How long to wait for a cloud on the same port that is just ending."""
 
 
 REMOVE_SECONDS = 2.0
 
 
 class StateError(Exception):
-    """The state folder cannot be had; the message says why."""
+    """The state folder is not available. The message says why."""
 
 
 def state_dir(port: int) -> Path:
-    """The folder of the cloud on this port, running or not."""
+    """The path of the folder for a port, whether a cloud runs or not."""
     return Path(tempfile.gettempdir(), f"localcloud-{os.getuid()}-{port}")
 
 
 class State:
-    """Holds the state folder of one port from construction to `close()`."""
+    """Locks the state folder of one port from construction to `close()`."""
 
     def __init__(self, port: int):
         self.path = state_dir(port)
@@ -45,8 +45,8 @@ class State:
         self._lock.write(str(os.getpid()))
         self._lock.flush()
 
-    def keep_access_key(self, access_key: str) -> None:
-        """For the client commands of the same user: the folder is closed to all others."""
+    def store_access_key(self, access_key: str) -> None:
+        """Stores the access key for the commands of the same user, who alone can read the folder."""
         (self.path / ACCESS_KEY).write_text(access_key)
 
     def close(self) -> None:
@@ -55,7 +55,7 @@ class State:
 
 
 def read_access_key(port: int) -> str | None:
-    """The owner's access key id of a running cloud that has a secret one."""
+    """The secret access key id of a running cloud; None for a cloud without one."""
     with contextlib.suppress(FileNotFoundError):
         if _ours(state_dir(port)):
             return (state_dir(port) / ACCESS_KEY).read_text()
@@ -63,7 +63,7 @@ def read_access_key(port: int) -> str | None:
 
 
 def holder(port: int) -> int | None:
-    """The process id of this user's cloud that holds this port's folder; None when none does."""
+    """The process id of this user's cloud on a port; None when there is none."""
     try:
         if not _ours(state_dir(port)):
             return None
@@ -76,7 +76,7 @@ def holder(port: int) -> int | None:
 
 
 def clear_dead() -> None:
-    """Stops what killed clouds of this user left running, on any port, and removes their folders."""
+    """Stops the processes of this user's dead clouds, on any port, and removes their folders."""
     for folder in Path(tempfile.gettempdir()).glob(f"localcloud-{os.getuid()}-*"):
         with contextlib.suppress(FileNotFoundError):  # its cloud has just removed it, or not filled it yet
             if _ours(folder):
@@ -86,7 +86,7 @@ def clear_dead() -> None:
 
 
 def _acquire(folder: Path, deadline: float) -> IO[str]:
-    """Makes and locks the folder, anew if its former holder removes it meanwhile."""
+    """Creates and locks the folder, again if another cloud removes it meanwhile."""
     while time.monotonic() < deadline:
         folder.mkdir(mode=0o700, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
@@ -101,7 +101,7 @@ def _acquire(folder: Path, deadline: float) -> IO[str]:
 
 
 def _lock_of(folder: Path, lock: IO[str]) -> bool:
-    """Locks the opened file; False when another has it or the folder has got a new one since."""
+    """Locks an open file. Returns False if another process has, or if the folder has a new file since."""
     return _try_lock(lock) and os.path.samestat(os.fstat(lock.fileno()), (folder / LOCK).stat())
 
 
@@ -114,7 +114,7 @@ def _try_lock(lock: IO[str]) -> bool:
 
 
 def _ours(folder: Path) -> bool:
-    """Whether a folder in the shared temporary folder belongs to this user alone and is no link."""
+    """Whether a path in the shared temporary folder is a folder of this user alone, and no link."""
     status = folder.lstat()
     return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077
 

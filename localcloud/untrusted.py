@@ -1,7 +1,7 @@
-"""Evaluates what clients write, JSON and regular expressions, such that none can hold up the others.
+"""Evaluates JSON and regular expressions of clients without letting one client block the others.
 
-`regex` stands in for `re`: it gives up after a time and lets other threads run meanwhile. CloudFormation's
-patterns are Java's, whose syntax it knows, but for \\Q...\\E and \\k<name>.
+`regex` replaces `re`: it has a time limit and releases the interpreter lock. AWS's patterns are Java's, whose
+syntax it supports, except \\Q...\\E and \\k<name>.
 """
 
 import json
@@ -13,11 +13,11 @@ MATCH_SECONDS = 1.0
 
 
 class PatternError(ValueError):
-    """A pattern that is none, or that takes too long; the message says so of "it"."""
+    """A pattern is invalid or takes too long. The message calls it "it"."""
 
 
 class Pattern:
-    """A regular expression. Raises PatternError if it is none."""
+    """A regular expression. Raises PatternError if it is invalid."""
 
     def __init__(self, text: str):
         try:
@@ -29,17 +29,17 @@ class Pattern:
 
     @property
     def groups(self) -> int:
-        return self._compiled.groups
+        return int(self._compiled.groups)
 
     def matches_all_of(self, text: str) -> bool:
-        """Whether the whole text matches. Raises PatternError when that cannot be told in time."""
+        """Whether the whole text matches. Raises PatternError after MATCH_SECONDS."""
         try:
             return self._compiled.fullmatch(text, timeout=MATCH_SECONDS, concurrent=True) is not None
         except TimeoutError:
             raise _too_slow() from None
 
     def first_groups(self, text: str) -> list[str | None]:
-        """The first group of every match. Raises PatternError when they are not found in time."""
+        """The first group of every match. Raises PatternError after MATCH_SECONDS."""
         try:
             found = self._compiled.finditer(text, timeout=MATCH_SECONDS, concurrent=True)
             return [match[1] for match in found]
@@ -52,7 +52,7 @@ def _too_slow() -> PatternError:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """The value of a JSON text. Raises ValueError, also for one that is nested too deeply."""
+    """Parses JSON. Raises ValueError, also for a document that is nested too deeply."""
     try:
         return json.loads(text)
     except RecursionError:

@@ -127,15 +127,15 @@ def _answering(model: Mapping[str, Any], measured: dict[str, str]) -> str:
     """Whether the card's figures are those of the model that answers."""
     version, recipe = (f"<code>{html.escape(str(model[name]))}</code>" for name in ("model", "recipe"))
     if model["model"] in measured.values():
-        said = f"It is among those that this card measures: its figures are those of {recipe}."
+        sentence = f"It is among those that this card measures: its figures are those of {recipe}."
     else:
         others = ", ".join(f"<code>{name}</code> {each}" for name, each in measured.items())
-        said = (
+        sentence = (
             f"The figures of this card are of others ({others}): the page itself tells how good this one is."
         )
     return (
         f'<p class="answering" role="note">The model that answers here is version {version}, of the recipe '
-        f"{recipe}. {said}</p>\n"
+        f"{recipe}. {sentence}</p>\n"
     )
 
 

@@ -1,33 +1,36 @@
-"""Make the virtual environments of the project, exactly as the lock files pin them.
+"""Make the virtual environments of the project by uv, exactly as the lock files pin them.
 
-    python3.12 requirements/install.py [--only demo] [--torch-index URL]
+    python3 requirements/install.py [NAME ...] [--torch-index URL] [--this-python] [--folder FOLDER]
 
-.venv holds the project, in two layers: what `make demo` needs, and on top of it what tests, notebook,
-tracking and benchmarks need besides. .venv-sam holds the SAM CLI and .venv-scan what looks for insecure code
-and writes bills of materials; they pin their own boto3 and click. All are made at once. What is up to date is
-left alone. Standard library only: it runs before anything else is installed.
+project (.venv) holds the project with all that it needs, sam (.venv-sam) the SAM CLI, scan (.venv-scan) what
+looks for insecure code and writes bills of materials, toolkit (.venv-toolkit) AWS's own container toolkits.
+What is up to date is left alone; of what is not, only the packages that changed are touched. Standard library
+only, Python 3.8 or newer: it runs before anything else is installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = PROJECT / "requirements"
-TORCH_LOCK = str(REQUIREMENTS / "torch.lock")
 NEEDED_GIGABYTES = 5
-PLAIN_PROGRESS_SECONDS = 10
-OTHER_FILE = "DO NOT MATCH THE HASHES"
-NO_NETWORK = re.compile(r"NewConnectionError|Name or service not known|ConnectTimeout|ProxyError")
+SUPPORTED = "3.11 to 3.14"
+SUPPORTED_RANGE = ">=3.11,<3.15"
+FETCHED = "3.13"
+"""The Python that uv is asked for where none is supported."""
+OLDEST_UV = (0, 6)
+NO_NETWORK = re.compile(r"error sending request|dns error|\(Connect\)|Failed to fetch|timed out", re.I)
+OTHER_FILE = re.compile(r"Hash mismatch for `([^`]+)`")
 
 
 class InstallError(Exception):
@@ -36,161 +39,241 @@ class InstallError(Exception):
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Make the project's virtual environments.")
+    parser.add_argument("names", nargs="*", default=["project", "sam", "scan"], metavar="NAME")
     parser.add_argument("--torch-index", default="", help="package index for torch (default: pip's own)")
-    parser.add_argument("--only", choices=["demo"], help="leave out what `make demo` does without")
+    parser.add_argument("--this-python", action="store_true", help="fail if this Python is not supported")
+    parser.add_argument("--folder", type=Path, help="where to make the one environment that is named")
     options = parser.parse_args()
-    if not (3, 11) <= sys.version_info < (3, 13):
-        version = ".".join(map(str, sys.version_info[:3]))
-        print(f"error: Python 3.11 or 3.12 is needed, this is {version} ({sys.executable})", file=sys.stderr)
-        return 1
-
-    project = ["--no-deps", "--no-build-isolation", "--editable", str(PROJECT)]
-    layers = [Layer("demo.txt", *torch(options.torch_index), project), Layer("lock.txt")]
-    environments = [
-        Environment(".venv", layers[:1] if options.only == "demo" else layers),
-        Environment(".venv-sam", [Layer("sam.lock")]),
-        *([] if options.only == "demo" else [Environment(".venv-scan", [Layer("scan.lock")])]),
-    ]
-    stale = [environment for environment in environments if not environment.is_current()]
-    if not stale:
-        return 0
     try:
-        check_disk()
-        install(stale)
+        if options.this_python and not is_supported():
+            version = ".".join(map(str, sys.version_info[:3]))
+            raise InstallError(f"Python {SUPPORTED} is needed, this is {version} ({sys.executable})")
+        environments = [Environment(name, options.torch_index, options.folder) for name in options.names]
+        stale = [environment for environment in environments if not environment.is_current()]
+        if stale:
+            install(stale)
     except InstallError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        reason = f"{error.strerror}: {error.filename}" if error.filename else f"{error}"
+        print(f"error: the environments could not be made: {reason}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
     return 0
 
 
-def torch(index: str) -> list[list[str]]:
-    """What pip gets to install torch: from an index of its own where the machine wants another build."""
-    build = ["--retries", "1", *pinned("torch.lock"), *(["--index-url", index] if index else [])]
-    on_cpu = sys.platform != "linux" or index.rstrip("/").endswith("/cpu")
-    return [build] if on_cpu else [build, pinned("torch-cuda.lock")]
-
-
-def pinned(lock: str) -> list[str]:
-    return ["--no-deps", "--require-hashes", "--requirement", str(REQUIREMENTS / lock)]
-
-
-class Layer:
-    """The packages of a lock file, and what `pip install` gets besides, one list of arguments a call."""
-
-    def __init__(self, lock: str, *installs: list[str]) -> None:
-        self.installs = [pinned(lock), *installs]
-        self.stamp = f".installed-{Path(lock).stem}"
-        self.total = len(re.findall(r"^[\w.-]+==", (REQUIREMENTS / lock).read_text(), re.M))
-        digest = hashlib.sha256(f"{sys.version_info[:3]} {sys.prefix} {self.installs}".encode())
-        for arguments in self.installs:
-            if "--requirement" in arguments:
-                digest.update(Path(arguments[arguments.index("--requirement") + 1]).read_bytes())
-        # Of pyproject.toml only what is installed: other settings of tools leave the environment as it is.
-        import tomllib  # not in the Pythons that main() turns away
-
-        settings = tomllib.loads((PROJECT / "pyproject.toml").read_text())
-        digest.update(repr((settings["project"], settings["tool"]["setuptools"])).encode())
-        self.fingerprint = digest.hexdigest()
+def is_supported() -> bool:
+    """Whether the Python that runs this is one that the project runs on."""
+    return (3, 11) <= sys.version_info[:2] <= (3, 14)
 
 
 class Environment:
-    """One virtual environment of layers, each on top of those before it, and stamped when it is there."""
+    """A virtual environment, and whether it holds what its lock files pin."""
 
-    def __init__(self, name: str, layers: list[Layer]) -> None:
-        self.folder = PROJECT / name
-        self.layers = layers
-        self.log = PROJECT / "build" / f"setup{name}.log"
-        self.total = max(layer.total for layer in layers)
-        self.packages = 0
-        self.state = "waiting"
-        self.unpacking: list[str] = []
-        self.already_there = 0
-        self.error: InstallError | None = None
-        self.process: subprocess.Popen[str] | None = None
+    def __init__(self, name: str, torch_index: str = "", folder: Path | None = None) -> None:
+        self.is_project = name == "project"
+        self.folder = folder or PROJECT / (".venv" if self.is_project else f".venv-{name}")
+        self.torch_index = torch_index
+        self.locks = [REQUIREMENTS / f"{name}.lock"]
+        if self.is_project:
+            self.locks = [REQUIREMENTS / "lock.txt", *torch_locks(torch_index)]
+        python = (sys.version_info[:3], sys.base_prefix) if is_supported() else "the one that uv finds"
+        digest = hashlib.sha256(f"{python} {torch_index}".encode())
+        for file in [*self.locks, *([PROJECT / "pyproject.toml"] if self.is_project else [])]:
+            digest.update(file.read_bytes())
+        self.stamp = self.folder / ".installed"
+        self.fingerprint = digest.hexdigest()
 
     def is_current(self) -> bool:
-        return all(map(self._has, self.layers))
+        return self.stamp.exists() and self.stamp.read_text() == self.fingerprint
 
-    def _has(self, layer: Layer) -> bool:
-        stamp = self.folder / layer.stamp
-        return stamp.exists() and stamp.read_text() == layer.fingerprint
+    def make(self, uv: Uv, python: str) -> None:
+        """Raises InstallError. The stamp comes last: without it, an environment is not taken for complete."""
+        if self.stamp.exists():
+            self.stamp.unlink()
+        program = str(self.folder / "bin" / "python")
+        if identity(program) != identity(python):
+            shutil.rmtree(self.folder, ignore_errors=True)
+            uv.run("venv", "--python", python, str(self.folder))
+        install = ["pip", "install", "--python", program, "--no-deps", *uv.no_index]
+        if self.is_project and self.torch_index and not uv.no_index:
+            self._install_torch(uv, [*install, *pinned(self.locks[1])])
+        uv.run(*install, "--exact", *pinned(*self.locks))
+        if self.is_project:
+            uv.run(*install, "--no-build-isolation", "--editable", str(PROJECT))
+        self.stamp.write_text(self.fingerprint)
 
-    def progress(self) -> str:
-        """What is being done, in a few words; while pip unpacks, which says nothing, what appears on disk."""
-        names = self.unpacking
-        if not names:
-            return self.state
-        done = min(max(self._installed() - self.already_there, 0), len(names))
-        return f"unpacking {done}/{len(names)} packages ({names[min(done, len(names) - 1)]})"
+    def _install_torch(self, uv: Uv, install: list[str]) -> None:
+        """From its own index; but first from where find-links point, since its build may lie on a disk."""
+        if not (uv.settings.get("UV_FIND_LINKS") and uv.succeeds(*install, "--no-index")):
+            uv.run(*install, "--default-index", self.torch_index, hint="; TORCH_INDEX names torch's index")
 
-    def _installed(self) -> int:
-        return sum(1 for _ in self.folder.glob("lib/python*/site-packages/*.dist-info"))
 
-    def make(self) -> None:
+def torch_locks(index: str) -> list[Path]:
+    """Those of torch's CPU build for Linux, or of the build that PyPI has for this machine."""
+    on_cpu = sys.platform == "linux" and index.rstrip("/").endswith("cpu")
+    names = ["torch-cpu.lock"] if on_cpu else ["torch.lock", "torch-cuda.lock"]
+    return [REQUIREMENTS / name for name in names]
+
+
+def pinned(*locks: Path) -> list[str]:
+    return ["--require-hashes", *(word for lock in locks for word in ("--requirement", str(lock)))]
+
+
+def identity(python: str) -> str:
+    """Version and place of an interpreter; empty if it does not run."""
+    try:
+        ask = [python, "-c", "import sys; print(sys.version, sys.base_prefix)"]
+        return subprocess.run(ask, capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return ""
+
+
+class Uv:
+    """The uv that installs: the one on the PATH, or the pinned one in .venv-uv, which pip puts there.
+
+    `settings` are pip's, as uv's environment variables. What is set for uv itself comes first.
+    """
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        pip = pip_settings()
+        self.no_index = ["--no-index"] if is_true(pip.get("no-index", "")) else []
+        self.settings = dict(os.environ)
+        for name, value in uv_settings(pip).items():
+            if not (name.startswith("UV_") and name in os.environ):
+                self.settings[name] = value
+        found = shutil.which("uv")
+        self.program = found if found and version(found) >= OLDEST_UV else self._own()
+
+    def _own(self) -> str:
+        folder, lock = PROJECT / ".venv-uv", REQUIREMENTS / "uv.lock"
+        stamp, digest = folder / ".installed", hashlib.sha256(lock.read_bytes()).hexdigest()
+        program = folder / "bin" / "uv"
+        if not (stamp.exists() and stamp.read_text() == digest and version(str(program))):
+            shutil.rmtree(folder, ignore_errors=True)
+            self._call([sys.executable, "-m", "venv", str(folder)])
+            pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
+            self._call([*pip, "--no-deps", "--only-binary", ":all:", *pinned(lock)])
+            stamp.write_text(digest)
+        return str(program)
+
+    def run(self, *arguments: str, hint: str = "") -> None:
+        """Raises InstallError."""
+        self._call([self.program, *arguments], hint)
+
+    def succeeds(self, *arguments: str) -> bool:
         try:
-            self.log.parent.mkdir(exist_ok=True)
-            self.log.write_text("")
-            self.state = "creating"
-            if not self._has(self.layers[0]):
-                shutil.rmtree(self.folder, ignore_errors=True)
-                self._run([sys.executable, "-m", "venv", str(self.folder)])
-            pip = [str(self.folder / "bin" / "python"), "-m", "pip", "install", "--progress-bar", "off"]
-            for layer in self.layers:
-                if not self._has(layer):
-                    for arguments in layer.installs:
-                        self._run([*pip, *arguments])
-                    (self.folder / layer.stamp).write_text(layer.fingerprint)
-            self.state = "ready"
-        except InstallError as error:
-            self.error = error
-            self.state = "failed"
-        except OSError as error:
-            reason = f"{error.strerror}: {error.filename}" if error.filename else f"{error}"
-            self.error = InstallError(f"{self.folder.name} could not be made: {reason}")
-            self.state = "failed"
+            self.run(*arguments)
+        except InstallError:
+            return False
+        return True
 
-    def _run(self, command: list[str]) -> None:
-        environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-        with self.log.open("a") as log:
-            self.process = subprocess.Popen(
-                command,
-                env=environment,
-                text=True,
-                errors="replace",
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-            )
-            assert self.process.stdout is not None
-            for line in self.process.stdout:
+    def _call(self, command: list[str], hint: str = "") -> None:
+        """Run a command into the log, and print what it says of its progress."""
+        output = ""
+        process = subprocess.Popen(
+            command,
+            env=self.settings,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        assert process.stdout is not None
+        with self.log.open("a") as log, process:
+            for line in process.stdout:
                 log.write(line)
-                if line.startswith(("Collecting ", "Processing ")):
-                    self.packages += 1
-                    self.state = f"fetching {min(self.packages, self.total)}/{self.total} packages"
-                elif line.startswith("Installing collected packages: "):
-                    self.already_there = self._installed()
-                    self.unpacking = line.partition(": ")[2].strip().split(", ")
-        self.unpacking = []
-        if self.process.wait():
-            raise InstallError(self._reason(command))
+                output += line
+                if line.startswith(("Downloading", "Prepared", "Installed", "Uninstalled")):
+                    print(f"  {line.strip()}", flush=True)
+        if process.returncode:
+            where = os.path.relpath(self.log, PROJECT)
+            raise InstallError(f"{reason(output, hint)}; the whole story is in {where}")
 
-    def _reason(self, command: list[str]) -> str:
-        text = self.log.read_text()
-        where = f"the whole story is in {os.path.relpath(self.log, PROJECT)}"
-        if "No space left on device" in text:
-            return f"the disk is full: {self.folder.name} needs about {NEEDED_GIGABYTES} GB"
-        if NO_NETWORK.search(text):
-            hint = " (torch: name another index, make TORCH_INDEX=...)" if TORCH_LOCK in command else ""
-            return f"the package index cannot be reached: check the network and pip's settings{hint}; {where}"
-        if OTHER_FILE in text:
-            hint = "; TORCH_INDEX must offer one of torch.lock's" if TORCH_LOCK in command else ""
-            names = ", ".join(sorted(set(re.findall(r"^    ([\w.-]+==\S+) from ", text, re.M))))
-            return f"the package index has another file for {names} than the lock file pins{hint}; {where}"
-        if "ensurepip is not available" in text:
-            return "this Python has no venv module: install its package (Debian: python3-venv)"
-        errors = [line for line in text.splitlines() if line.startswith("ERROR")]
-        return f"{self.folder.name} could not be made: {errors[-1] if errors else 'pip failed'}; {where}"
+    def find_python(self) -> str:
+        """A supported Python: the one that runs this, another one, or one that uv fetches.
+
+        Raises InstallError.
+        """
+        if is_supported():
+            return sys.executable
+        find = [self.program, "python", "find", "--system", SUPPORTED_RANGE]
+        found = subprocess.run(find, env=self.settings, capture_output=True, text=True, check=False)
+        if found.returncode:
+            print(f"  No Python {SUPPORTED} is here; uv fetches {FETCHED}", flush=True)
+            try:
+                self.run("python", "install", FETCHED)
+            except InstallError as error:
+                raise InstallError(
+                    f"Python {SUPPORTED} is needed, none is here, and uv could not fetch one: {error}; "
+                    "install one, or name it: make PYTHON=/path/to/python3.13"
+                ) from error
+            found = subprocess.run(find, env=self.settings, capture_output=True, text=True, check=True)
+        return found.stdout.strip()
+
+
+def reason(output: str, hint: str) -> str:
+    """What went wrong, of what uv or pip printed, in one line."""
+    if "No space left on device" in output:
+        return f"the disk is full: the environments need about {NEEDED_GIGABYTES} GB"
+    if names := sorted(set(OTHER_FILE.findall(output))):
+        return f"the package index has another file for {', '.join(names)} than the lock file pins{hint}"
+    if NO_NETWORK.search(output):
+        return f"the package index cannot be reached: check the network and pip's settings{hint}"
+    if "ensurepip is not available" in output:
+        return "this Python has no venv module: install its package (Debian: python3-venv), or uv"
+    errors = [line.strip() for line in output.splitlines() if re.match(r"error|ERROR|\s+(cause:|[×╰])", line)]
+    return errors[-1] if errors else "uv failed"
+
+
+def version(uv: str) -> tuple[int, ...]:
+    """Of a uv, empty if it does not run."""
+    try:
+        said = subprocess.run([uv, "--version"], capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return ()
+    return tuple(int(part) for part in re.findall(r"\d+", said)[:3])
+
+
+def pip_settings() -> dict[str, str]:
+    """What pip's files and variables set, by option; where this Python has no pip, its variables alone."""
+    ask = [sys.executable, "-m", "pip", "config", "list"]
+    listed = subprocess.run(ask, capture_output=True, text=True, check=False).stdout
+    found: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
+    for section, option, value in re.findall(r"^(global|install|:env:)\.([\w-]+)=(.*)$", listed, re.M):
+        found[section][option] = ast.literal_eval(value)
+    for name, value in os.environ.items():
+        if name.startswith("PIP_") and value:
+            found[":env:"][name[4:].lower().replace("_", "-")] = value
+    return {**found["global"], **found["install"], **found[":env:"]}
+
+
+def uv_settings(pip: dict[str, str]) -> dict[str, str]:
+    """pip's settings as variables of uv: indexes, find-links, certificates, proxy, timeout."""
+    several = {"UV_INDEX": "extra-index-url", "UV_INSECURE_HOST": "trusted-host"}
+    single = {
+        "UV_DEFAULT_INDEX": "index-url",
+        "SSL_CERT_FILE": "cert",
+        "SSL_CLIENT_CERT": "client-cert",
+        "HTTP_PROXY": "proxy",
+        "HTTPS_PROXY": "proxy",
+        "UV_HTTP_TIMEOUT": "default-timeout" if "default-timeout" in pip else "timeout",
+    }
+    settings = {name: pip[option] for name, option in single.items() if pip.get(option)}
+    for name, option in several.items():
+        if pip.get(option):
+            settings[name] = " ".join(pip[option].split())
+    if pip.get("find-links"):
+        settings["UV_FIND_LINKS"] = ",".join(pip["find-links"].split())
+    # As pip chooses: the best version of all indexes. Whichever it comes from, a file's hash must be right.
+    return {"UV_INDEX_STRATEGY": "unsafe-best-match", **settings}
+
+
+def is_true(text: str) -> bool:
+    return text.lower() in ("1", "true", "t", "yes", "y", "on")
 
 
 def check_disk() -> None:
@@ -202,36 +285,17 @@ def check_disk() -> None:
 
 
 def install(environments: list[Environment]) -> None:
-    """All at once, telling how far each one is."""
-    print("Installing (once; a minute or three):", flush=True)
-    threads = [threading.Thread(target=environment.make, daemon=True) for environment in environments]
+    check_disk()
+    print("Installing (once; about a minute):", flush=True)
     started = time.monotonic()
-    told = 0.0
-    for thread in threads:
-        thread.start()
-    try:
-        while any(thread.is_alive() for thread in threads):
-            time.sleep(0.2)
-            elapsed = time.monotonic() - started
-            line = f"  {elapsed:4.0f} s  " + "   ".join(
-                f"{each.folder.name}: {each.progress()}" for each in environments
-            )
-            if sys.stdout.isatty():
-                print(f"\r{line}\033[K", end="", flush=True)
-            elif elapsed - told >= PLAIN_PROGRESS_SECONDS:
-                told = elapsed
-                print(line, flush=True)
-    except KeyboardInterrupt:
-        for environment in environments:
-            if environment.process:
-                environment.process.terminate()
-        raise
-    finally:
-        if sys.stdout.isatty():
-            print()
+    log = PROJECT / "build" / "setup.log"
+    log.parent.mkdir(exist_ok=True)
+    log.write_text("")
+    uv = Uv(log)
+    python = uv.find_python()
     for environment in environments:
-        if environment.error:
-            raise environment.error
+        print(f"  {environment.folder.name}:", flush=True)
+        environment.make(uv, python)
     print(f"  ready after {time.monotonic() - started:.0f} s", flush=True)
 
 

@@ -45,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         web, mlflow = start(options, programs)
         serving = True
+        print("Ctrl-C stops it", flush=True)  # from here on that is how it ends
         watch(web, mlflow)
     except (StartError, ports.NotReadyError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -189,7 +190,6 @@ def tell(address: str, tracking_uri: str, options: argparse.Namespace) -> None:
         f"on {validation['reviews']:,} validation reviews"
     )
     say(f"logs: {shown(options.build / 'selfhost')}")
-    print("Ctrl-C stops it", flush=True)
 
 
 def stop(programs: list[Program]) -> None:

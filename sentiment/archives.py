@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from sentiment.errors import ArchiveError
 from sentiment.files import is_full
@@ -20,7 +20,11 @@ UNJUDGED_BYTES = 64 << 20
 """So much may come of however little: a few zeros pack well."""
 MAX_HEADER_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 16
-OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.BZ2File, b"\xfd7zXZ\x00": lzma.LZMAFile}
+OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+}
 """By the bytes that a compressed file begins with."""
 BROKEN = (tarfile.TarError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, EOFError, ValueError)
 
@@ -55,7 +59,7 @@ def unpack(
     try:
         with archive.open("rb") as packed:
             stream = _Unpacked(packed, limits)
-            with tarfile.open(fileobj=stream, mode="r:") as tar:
+            with tarfile.open(fileobj=cast(BinaryIO, stream), mode="r:") as tar:
                 size = 0
                 for number, member in enumerate(tar, start=1):
                     name = member.name

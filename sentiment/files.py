@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written aside, then renamed; and the checksums that prove it."""
+"""Files that are written whole or not at all, and the checksums that prove it."""
 
 import errno
 import hashlib
@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 CHECKSUMS = "checksums.json"
 MAX_LIST_BYTES = 1 << 20
@@ -48,34 +49,34 @@ def atomic_write(target: Path, mode: int = 0o644) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     os.close(handle)
-    aside = Path(name)
+    temporary = Path(name)
     try:
         with naming_errors(target):
-            yield aside
-        aside.chmod(mode)
-        os.replace(aside, target)
+            yield temporary
+        temporary.chmod(mode)
+        os.replace(temporary, target)
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
     """A temporary folder beside `target` that takes its place (an older one included) when the block ends."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         with naming_errors(target):
-            yield aside
-        aside.chmod(0o755)
+            yield temporary
+        temporary.chmod(0o755)
         if target.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
             os.replace(target, old / target.name)
-            os.replace(aside, target)
+            os.replace(temporary, target)
             shutil.rmtree(old)
         else:
-            os.replace(aside, target)
+            os.replace(temporary, target)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_checksums(folder: Path, file_name: str = CHECKSUMS) -> None:
@@ -111,7 +112,7 @@ def broken_files(
     return broken + [f"{name}: not in {file_name}" for name in sorted(there) if not may_be_added(name)]
 
 
-def read_object(file: Path, largest: int) -> dict:
+def read_object(file: Path, largest: int) -> dict[str, Any]:
     """The JSON object in a file of at most so many bytes. Raises OSError, or ValueError that says why not."""
     with file.open("rb") as stream:
         content = stream.read(largest + 1)

@@ -14,7 +14,7 @@ import io
 import json
 import os
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 # One request is too little work to share: two threads answer no sooner, and slow down other requests. numpy's
 # matrix products ask for their threads when numpy is first imported.
@@ -33,12 +33,9 @@ CONTENT_TYPES = (TEXT, JSON, JSON_LINES, CSV)
 ACCEPTS = (JSON, JSON_LINES, CSV)
 # As in the API (lambda/sentiment_api/body.py), and so in batch transform: a longer review is refused by name.
 MAX_REVIEW_CHARACTERS = 20_000
-# The largest request of a batch transform fits: MAX_REVIEW_CHARACTERS says what is too long. This limit is
-# that of the whole process, so it is set once and not by each request.
-csv.field_size_limit(100 * 1024 * 1024)
 
 
-class RequestError(_ToolkitError):
+class RequestError(_ToolkitError):  # type: ignore[misc]  # the container's class, where there is one
     """A request that cannot be answered; the container's toolkit makes the response of the three fields."""
 
     def __init__(self, status_code: int, phrase: str, message: str):
@@ -124,7 +121,7 @@ def output_fn(answer: Answer, accept: str | None = JSON) -> tuple[str, str]:
     return table.getvalue(), CSV
 
 
-def _row(prediction: Prediction) -> dict:
+def _row(prediction: Prediction) -> dict[str, Any]:
     row = {
         "sentiment": prediction.sentiment,
         "probability": round(prediction.probability, 6),
@@ -168,11 +165,11 @@ def _from_json(text: str) -> Request:
         return Request(reviews, Shape.ROWS)
     if isinstance(content, dict) and "reviews" in content:
         return _from_many(content)
-    review = _of_object(content, "the body")
-    return Request([review], Shape.ONE, _explain(content, otherwise=True))
+    review = _of_object(content, "the body")  # which is one, then
+    return Request([review], Shape.ONE, _explain(cast(dict[str, Any], content), otherwise=True))
 
 
-def _from_many(content: dict) -> Request:
+def _from_many(content: dict[str, Any]) -> Request:
     if "review" in content:
         raise _bad_request('the body has both a "review" and "reviews"')
     reviews = content["reviews"]
@@ -184,7 +181,7 @@ def _from_many(content: dict) -> Request:
     return Request(reviews, Shape.MANY, _explain(content, otherwise=False))
 
 
-def _explain(content: dict, otherwise: bool) -> bool:
+def _explain(content: dict[str, Any], otherwise: bool) -> bool:
     explain = content.get("explain", otherwise)
     if not isinstance(explain, bool):
         raise _bad_request('"explain" is neither true nor false')
@@ -198,10 +195,7 @@ def _json_lines(text: str) -> list[str]:
 
 
 def _csv_rows(text: str) -> list[str]:
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
-    except csv.Error as error:
-        raise _bad_request(f"the body is not valid CSV: {error}") from None
+    rows = _csv_table(text)
     column = 0
     if rows and "review" in rows[0]:
         column = rows[0].index("review")
@@ -209,6 +203,28 @@ def _csv_rows(text: str) -> list[str]:
     return [
         _review(row[column] if column < len(row) else "", f"row {n}") for n, row in enumerate(rows, start=1)
     ]
+
+
+def _csv_table(text: str) -> list[list[str]]:
+    """Split CSV into rows of fields, without the empty lines.
+
+    The csv module's limit on a field is one for the whole process. It stays as it is: what goes beyond it is
+    several times longer than a review may be.
+    """
+    rows: list[list[str]] = []
+    try:
+        for row in csv.reader(io.StringIO(text, newline=""), strict=True):
+            if row:
+                rows.append(row)  # one by one: the error below counts those before it
+    except csv.Error as error:
+        if not str(error).startswith("field larger than field limit"):
+            raise _bad_request(f"the body is not valid CSV: {error}") from None
+        number = len(rows) + (not rows or "review" not in rows[0])
+        raise _too_long(
+            f"row {number} has a field of more than {csv.field_size_limit():,} characters, or a quotation "
+            f"mark that nothing closes; of a review at most {MAX_REVIEW_CHARACTERS:,} are read"
+        ) from None
+    return rows
 
 
 def _parsed(text: str, where: str) -> object:
@@ -231,10 +247,8 @@ def _review(review: object, where: str) -> str:
     if not isinstance(review, str):
         raise _bad_request(f"the review of {where} is not a string")
     if len(review) > MAX_REVIEW_CHARACTERS:
-        raise RequestError(
-            413,
-            "Content Too Large",
-            f"{review_of} has {len(review):,} characters; at most {MAX_REVIEW_CHARACTERS:,} are read",
+        raise _too_long(
+            f"{review_of} has {len(review):,} characters; at most {MAX_REVIEW_CHARACTERS:,} are read"
         )
     if not review.strip():
         raise _bad_request(f"{review_of} is empty")
@@ -243,3 +257,7 @@ def _review(review: object, where: str) -> str:
 
 def _bad_request(message: str) -> RequestError:
     return RequestError(400, "Bad Request", message)
+
+
+def _too_long(message: str) -> RequestError:
+    return RequestError(413, "Content Too Large", message)

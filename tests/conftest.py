@@ -41,15 +41,8 @@ CHAIN = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The chain's tests first: they are the longest group of those that workers take.
-
-    What drives browsers and whole systems gets a second try, which the summary names: a busy machine can lose
-    a race of theirs that no person would notice. A second failure is a failure.
-    """
+    """The chain's tests first: they are the longest group of those that workers take."""
     items.sort(key=lambda item: not item.nodeid.startswith(CHAIN))
-    for item in items:
-        if item.get_closest_marker("slow") or item.path.parent.name == "browser":
-            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -21,7 +21,7 @@ GIVE_UP_SECONDS = 5.0
 PATIENCE_SECONDS = 3.0
 """After which a person is told what a finished run still waits for."""
 WARNED = 3
-"""The exit status of a follower that could not do its work and has said so."""
+"""The exit status of a follower that could not do its work and has warned of it."""
 Publish = Callable[[], None]
 
 
@@ -95,20 +95,21 @@ class Follower:
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
-        os.set_blocking(self.process.stdin.fileno(), False)
+        assert self.process.stdin is not None
+        self._pipe = self.process.stdin
+        os.set_blocking(self._pipe.fileno(), False)
 
     def wake(self) -> None:
-        # A full pipe holds bytes that wake it anyway; a follower that has ended has said why.
+        # A full pipe holds bytes that wake it anyway; a follower that has ended has told why.
         with suppress(BlockingIOError, BrokenPipeError):
-            os.write(self.process.stdin.fileno(), b"\n")
+            os.write(self._pipe.fileno(), b"\n")
 
     def finish(self) -> None:
         """Wait until all is logged, or so long that the follower is told to give up.
 
         Ctrl-C ends the wait at once; then, too, no process is left and the KeyboardInterrupt goes on.
         """
-        assert self.process.stdin is not None
-        self.process.stdin.close()
+        self._pipe.close()
         status = None
         try:
             status = self._wait()

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import mlflow
 import mlflow.pyfunc
+import pandas
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
@@ -84,7 +85,7 @@ class LoggedRun:
         for start in range(0, len(new), PARAMETERS_A_REQUEST):
             self.client.log_batch(self.id, params=new[start : start + PARAMETERS_A_REQUEST])
         self.client.log_batch(self.id, tags=[RunTag(name, value) for name, value in _tags(record).items()])
-        if fingerprint := record.data["reviews_sha256"]:
+        if fingerprint := str(record.data["reviews_sha256"]):
             profile = json.dumps({name: str(value) for name, value in record.data.items()})
             source = json.dumps({"reviews_sha256": fingerprint})
             reviews = Dataset("movie-reviews", fingerprint[:32], "local", source, profile=profile)
@@ -138,7 +139,7 @@ class LoggedRun:
                 tags={"version": version},
             )
         self.client.set_tag(self.id, tag, logged.model_uri)
-        return logged.model_uri
+        return str(logged.model_uri)
 
     def end(self, record: RunRecord) -> None:
         status = record.status if record.status != "RUNNING" else "FAILED"
@@ -163,9 +164,7 @@ def _draw_figures(record: RunRecord, folder: Path) -> None:
             figures.save(figures.reliability(result, split), folder / f"{split}_reliability.png")
 
 
-def _example():
-    import pandas
-
+def _example() -> pandas.DataFrame:
     return pandas.DataFrame({"review": EXAMPLE})
 
 
@@ -201,7 +200,7 @@ def _experiment(client: MlflowClient) -> str:
         raise
 
 
-def _run(client: MlflowClient, experiment_id: str, record: RunRecord):
+def _run(client: MlflowClient, experiment_id: str, record: RunRecord) -> Run:
     if given := record.tags.get("mlflow_run_id"):
         try:
             return client.get_run(given)

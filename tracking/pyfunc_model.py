@@ -7,10 +7,11 @@ not be installed.
 import importlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pandas
-from mlflow.pyfunc import PythonModel
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 PACKAGE = "sentiment"
 
@@ -18,10 +19,15 @@ PACKAGE = "sentiment"
 class SentimentModel(PythonModel):
     """Takes a string, a list of strings, or a table with one column: MLflow makes a table of each."""
 
-    def load_context(self, context):
+    def load_context(self, context: PythonModelContext) -> None:
         self.predictor = _predictor_of(context.artifacts["model"])
 
-    def predict(self, context, model_input: pandas.DataFrame, params=None):
+    def predict(
+        self,
+        context: PythonModelContext,
+        model_input: pandas.DataFrame,
+        params: dict[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
         predictions = self.predictor.predict(list(model_input.iloc[:, 0]))
         return [
             {
@@ -34,7 +40,7 @@ class SentimentModel(PythonModel):
         ]
 
 
-def _predictor_of(folder: str):
+def _predictor_of(folder: str) -> Any:
     """The folder's Predictor, made by its own code even where another version of the package is loaded.
 
     The first of a process stays; of later ones, and beside an installed one, the modules belong to the

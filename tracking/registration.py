@@ -10,11 +10,11 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.utils.uri import is_databricks_unity_catalog_uri, is_databricks_uri
-from mlflow_run import MODEL_NAME
 
 from sentiment.errors import ArtifactError, SentimentError
 from sentiment.files import CHECKSUMS, atomic_folder
 from sentiment.serving.artifact import version_of
+from tracking.mlflow_run import MODEL_NAME
 from tracking.run_record import RunRecord
 
 CHAMPION = "champion"
@@ -120,7 +120,7 @@ def versions_of(client: MlflowClient, model: str) -> list[ModelVersion]:
 
 
 def _versions(client: MlflowClient, name: str, model: str) -> list[ModelVersion]:
-    found = client.search_model_versions(f"name = '{name}'")
+    found = list(client.search_model_versions(f"name = '{name}'"))
     if is_databricks_unity_catalog_uri(mlflow.get_registry_uri()):  # finds versions without their tags
         found = [client.get_model_version(name, each.version) for each in found]
     return [each for each in found if each.tags.get("model") == model]
@@ -131,19 +131,19 @@ def fetch(uri: str, target: Path) -> str:
 
     Raises ArtifactError where the MLflow model there is none of this project's.
     """
-    with atomic_folder(target) as aside:
-        downloaded = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(aside)))
+    with atomic_folder(target) as temporary:
+        downloaded = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(temporary)))
         folder = downloaded / "artifacts" / MODEL_NAME
         if not (folder / CHECKSUMS).is_file():
             raise ArtifactError(f"{uri} holds no model folder of this project (artifacts/{MODEL_NAME}/)")
-        moved = aside / ".model"
+        moved = temporary / ".model"
         shutil.move(folder, moved)
-        for other in [each for each in aside.iterdir() if each != moved]:
+        for other in [each for each in temporary.iterdir() if each != moved]:
             shutil.rmtree(other) if other.is_dir() else other.unlink()
         for each in moved.iterdir():
-            shutil.move(each, aside / each.name)
+            shutil.move(each, temporary / each.name)
         moved.rmdir()
-        return version_of(aside)
+        return version_of(temporary)
 
 
 def _make_registered_model(client: MlflowClient, name: str) -> None:

@@ -42,12 +42,12 @@ class RunRecord:
     started: int = field(default_factory=lambda: now())
     ended: int | None = None
     status: str = "RUNNING"
-    epochs: list[dict] = field(default_factory=list)
+    epochs: list[dict[str, Any]] = field(default_factory=list)
     results: dict[str, float] = field(default_factory=dict)
-    validation: dict | None = None
-    test: dict | None = None
+    validation: dict[str, Any] | None = None
+    test: dict[str, Any] | None = None
 
-    def note_epochs(self, history: list[dict]) -> None:
+    def note_epochs(self, history: list[dict[str, Any]]) -> None:
         """Take over the epochs that have ended; those not seen before ended just now."""
         known = self.epochs[: len(history)]
         self.epochs = known + [{**entry, "time": now()} for entry in history[len(known) :]]
@@ -56,8 +56,8 @@ class RunRecord:
         self.status, self.ended = status, now()
 
     def write(self, file: Path) -> None:
-        with atomic_write(file) as aside:
-            write_json(aside, {"format": FORMAT_VERSION, **asdict(self)})
+        with atomic_write(file) as temporary:
+            write_json(temporary, {"format": FORMAT_VERSION, **asdict(self)})
 
     def try_write(self, file: Path, quiet: bool = False) -> bool:
         """Write it if that is possible, and say whether it was.
@@ -124,7 +124,7 @@ def _checked(record: RunRecord) -> RunRecord:
 
 
 def begin_record(
-    parameters: dict, train: str | Path, validation: Channel, checkpoints: Path | None = None
+    parameters: dict[str, Any], train: str | Path, validation: Channel, checkpoints: Path | None = None
 ) -> RunRecord:
     """The record of a run that starts now, or of the same run where it left one beside its checkpoint."""
     record = RunRecord(parameters, _data(train, validation), _tags())
@@ -140,7 +140,7 @@ def begin_record(
     return record
 
 
-def results_of(metrics: dict) -> dict[str, float]:
+def results_of(metrics: dict[str, Any]) -> dict[str, float]:
     """The figures of a model's metrics.json by which runs are compared."""
     figures = {
         "best_epoch": metrics["best_epoch"],
@@ -164,7 +164,10 @@ def _data(train: str | Path, validation: Channel) -> dict[str, str | int]:
     preprocessing = read_json(train, "preprocessing.json")
     fingerprint = str(preprocessing.get("reviews_sha256", ""))
     digest = hashlib.sha256(fingerprint.encode() + validation.labels.tobytes())
-    data = {"reviews_sha256": fingerprint, "validation_split": digest.hexdigest()[:16] if fingerprint else ""}
+    data: dict[str, str | int] = {
+        "reviews_sha256": fingerprint,
+        "validation_split": digest.hexdigest()[:16] if fingerprint else "",
+    }
     for name in ("tokenizer_version", "words"):
         data[name] = preprocessing.get(name, "")
     return data

@@ -41,9 +41,10 @@ def log_test(folder: Path, evaluation: Path) -> None:
         raise TrackingError(f"model {model} is not registered yet: python train/tracking.py log {folder}")
     for version in versions:
         client.set_model_version_tag(version.name, version.version, "test_accuracy", str(round(accuracy, 5)))
+        run_id = version.run_id or ""
         for name in TEST_ACCURACY:
-            client.log_metric(version.run_id, name, accuracy, step=0)
+            client.log_metric(run_id, name, accuracy, step=0)
         for picture in evaluation.parent.glob("*.png"):
-            client.log_artifact(version.run_id, str(picture), "evaluation")
-        client.log_artifact(version.run_id, str(evaluation), "evaluation")
+            client.log_artifact(run_id, str(picture), "evaluation")
+        client.log_artifact(run_id, str(evaluation), "evaluation")
         print(f"test_accuracy={accuracy:.4f} noted with {version.name} version {version.version}", flush=True)

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path[:0] = [str(HERE.parent)]
 
 from sentiment.data.prepared import prepare  # noqa: E402
 from sentiment.data.sources import load_reviews  # noqa: E402
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--prepared", type=Path, default=BUILD / "prepared", help="cache of prepared reviews")
     options, others = parser.parse_known_args(arguments)
     path = options.data_path or (BUILD / "data" / "aclImdb" if options.data == "aclimdb" else None)
-    import train  # brings torch, which --help does without
+    from train import train  # brings torch, which --help does without
 
     wanted = train.parse(["--recipe", options.recipe, *others])
     try:

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 # In a training job the sentiment package lies beside this file, in the project one folder up.
@@ -112,7 +113,7 @@ def train(options: argparse.Namespace) -> None:
         folder = checkpoints(options.checkpoint_dir)
         run = Run(options.seed, str(group.device), bfloat16, folder)
 
-        def fit(note_epochs: Callable[[list[dict]], None]) -> Trained:
+        def fit(note_epochs: Callable[[list[dict[str, Any]]], None]) -> Trained:
             with stop_requests() as stop_requested:
                 return Trainer(
                     chosen, training, validation, run, say, stop_requested, note_epochs, group, unlabelled
@@ -134,10 +135,10 @@ def follow_and_write(
     options: argparse.Namespace,
     chosen: Recipe,
     run: Run,
-    fit: Callable[[Callable[[list[dict]], None]], Trained],
+    fit: Callable[[Callable[[list[dict[str, Any]]], None]], Trained],
     validation: Channel,
-    test: tuple | None,
-    word_dict: dict,
+    test: tuple[list[str], list[int]] | None,
+    word_dict: dict[str, int],
 ) -> None:
     """Train by `fit`, keeping the run's record, and write the model folder."""
     started = time.monotonic()
@@ -148,7 +149,7 @@ def follow_and_write(
     record = begin_record(parameters, options.train, validation, run.checkpoints)
     with followed(record, HERE / "tracking.py", Path(options.model_dir), run.checkpoints) as publish:
 
-        def note_epochs(history: list[dict]) -> None:
+        def note_epochs(history: list[dict[str, Any]]) -> None:
             record.note_epochs(history)
             publish()
 
@@ -176,7 +177,9 @@ def follow_and_write(
         record.try_write(Path(options.model_dir) / FILE_NAME)
 
 
-def write(options: argparse.Namespace, chosen: Recipe, run: Run, trained: Trained, word_dict: dict) -> None:
+def write(
+    options: argparse.Namespace, chosen: Recipe, run: Run, trained: Trained, word_dict: dict[str, int]
+) -> None:
     """Write the model folder."""
     # No times or dates go into the model: the same training gives the same bytes, and so the same version.
     settings_used = {**asdict(chosen), "seed": run.seed}
@@ -197,11 +200,11 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
 
     A second signal of the kind ends the process at once.
     """
-    received = []
+    received: list[int] = []
 
     def remember(number: int, frame: object) -> None:
         received.append(number)
-        signal.signal(number, before[number])
+        signal.signal(number, before[signal.Signals(number)])
 
     before = {number: signal.signal(number, remember) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

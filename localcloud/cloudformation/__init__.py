@@ -1,8 +1,8 @@
 """CloudFormation: stacks, change sets and the SAM transform.
 
-moto's CloudFormation is not used. It ignores Transform, skips types it does not know and properties it does
-not keep, and cannot roll back; what it makes are moto's records, with nothing running behind them. Here a
-stack's resources are made through the services' own APIs, so a resource is just what boto3 would have made.
+moto's CloudFormation is not used. It ignores Transform, unknown types and unknown properties, cannot roll
+back, and creates records with nothing that runs behind them. Here the resources of a stack are created
+through the APIs of their services, as boto3 would create them.
 """
 
 from localcloud.cloudformation.service import CloudFormationService

@@ -1,30 +1,32 @@
-"""What deploying a blueprint would change: the contents of a change set."""
+"""Computes the changes that deploying a template would make: the contents of a change set."""
 
+from collections.abc import Set
 from typing import Any
 
 from localcloud.cloudformation import schemas
-from localcloud.cloudformation.blueprint import Blueprint
 from localcloud.cloudformation.errors import ResourceFailed, ValidationError
+from localcloud.cloudformation.resolved_template import ResolvedTemplate
 from localcloud.cloudformation.stacks import Resource, Stack
 
 Change = dict[str, Any]
 
 
-def planned(blueprint: Blueprint, foreseen: dict[str, Resource], stack: Stack) -> list[Change]:
-    """The changes in the form of DescribeChangeSet.
+def planned(resolved: ResolvedTemplate, expected: dict[str, Resource], stack: Stack) -> list[Change]:
+    """Returns the changes in the form of DescribeChangeSet.
 
-    `foreseen` is the mapping of resources that the blueprint reads. What is going to be replaced leaves it,
-    so that whoever refers to it is seen to change as well.
+    `expected` is the mapping of resources that `resolved` reads. Resources that will be replaced are removed
+    from it, so that the resources that refer to them count as changed too. Raises ValidationError for a
+    property of a wrong type.
     """
     changes = []
-    for logical_id in blueprint.order:
-        kind = blueprint.provider(logical_id).type
-        resource = foreseen.get(logical_id)
-        if resource is None or not resource.made:
+    for logical_id in resolved.order:
+        kind = resolved.provider(logical_id).type
+        resource = expected.get(logical_id)
+        if resource is None or not resource.physical:
             changes.append(_change("Add", logical_id, kind))
             continue
         try:
-            wanted = blueprint.properties(logical_id)
+            wanted = resolved.properties(logical_id)
         except ResourceFailed as wrong:
             raise ValidationError(f"Resource {logical_id} ({kind}): {wrong}") from wrong
         names = {
@@ -33,23 +35,27 @@ def planned(blueprint: Blueprint, foreseen: dict[str, Resource], stack: Stack) -
             if wanted.get(name) != resource.properties.get(name)
         }
         if kind != resource.type or names & schemas.create_only(kind):
-            foreseen.pop(logical_id)
+            expected.pop(logical_id)
             changes.append(_change("Modify", logical_id, kind, resource, names, replacement="True"))
         elif names:
             changes.append(_change("Modify", logical_id, kind, resource, names, replacement="False"))
-        elif blueprint.source.tags != stack.source.tags and "Tags" in blueprint.provider(logical_id).honoured:
+        elif (
+            stack.source
+            and resolved.source.tags != stack.source.tags
+            and "Tags" in resolved.provider(logical_id).supported
+        ):
             changes.append(_change("Modify", logical_id, kind, resource, {"Tags"}, replacement="False"))
     changes += [
         _change("Remove", name, resource.type, resource, policy=resource.deletion_policy)
         for name, resource in stack.resources.items()
-        if name not in blueprint and resource.made
+        if name not in resolved and resource.physical
     ]
     return changes
 
 
-def anything(changes: list[Change], blueprint: Blueprint, stack: Stack) -> bool:
-    """Whether there is anything to do: resources, or only outputs."""
-    return bool(changes) or blueprint.outputs() != stack.outputs
+def anything(changes: list[Change], resolved: ResolvedTemplate, stack: Stack) -> bool:
+    """Whether a deployment would change any resource or output."""
+    return bool(changes) or resolved.outputs() != stack.outputs
 
 
 def _change(
@@ -57,7 +63,7 @@ def _change(
     logical_id: str,
     kind: str,
     resource: Resource | None = None,
-    names: set[str] = frozenset(),
+    names: Set[str] = frozenset(),
     replacement: str | None = None,
     policy: str | None = None,
 ) -> Change:

@@ -1,4 +1,4 @@
-"""Makes stacks what their blueprints say, and takes everything back when something fails."""
+"""Deploys resolved templates to stacks, and rolls back when a resource fails."""
 
 import json
 import logging
@@ -10,8 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.cloud import Cloud
 from localcloud.cloudformation import schemas
-from localcloud.cloudformation.blueprint import Blueprint
 from localcloud.cloudformation.errors import ResourceFailed, ValidationError
+from localcloud.cloudformation.resolved_template import ResolvedTemplate
 from localcloud.cloudformation.resources import PROVIDERS
 from localcloud.cloudformation.resources.provider import Context
 from localcloud.cloudformation.stacks import DELETED, Resource, Source, Stack, now
@@ -19,12 +19,12 @@ from localcloud.cloudformation.stacks import DELETED, Resource, Source, Stack, n
 log = logging.getLogger(__name__)
 
 FAILURES = (ClientError, BotoCoreError, ResourceFailed, ValidationError)
-"""What a resource may fail with; anything else is a fault of localcloud's own and fails the resource, too."""
+"""The errors with which a resource may fail. Any other is a bug of localcloud, and fails the resource too."""
 REPLACING = "Requested update requires the creation of a new physical resource; hence creating one."
 
 
 class Deployment:
-    """One run over one stack: create, update or delete. Meant to run in a thread of its own."""
+    """Creates, updates or deletes one stack. Meant to run in a thread of its own."""
 
     def __init__(self, cloud: Cloud, stack: Stack):
         self._cloud = cloud
@@ -32,10 +32,10 @@ class Deployment:
         self._undo: list[Callable[[], bool]] = []
         self._retagged = False
 
-    def create(self, blueprint: Blueprint, on_failure: str = "ROLLBACK") -> None:
-        """`on_failure` is ROLLBACK, DELETE or DO_NOTHING."""
+    def create(self, resolved: ResolvedTemplate, on_failure: str = "ROLLBACK") -> None:
+        """Creates the stack's resources. `on_failure` is ROLLBACK, DELETE or DO_NOTHING."""
         stack = self._stack
-        if reason := self._apply(blueprint):
+        if reason := self._apply(resolved):
             if on_failure == "DO_NOTHING":
                 stack.set_status("CREATE_FAILED", reason)
                 return
@@ -47,12 +47,12 @@ class Deployment:
             return
         stack.set_status("CREATE_COMPLETE")
 
-    def update(self, blueprint: Blueprint, previous: Source) -> None:
+    def update(self, resolved: ResolvedTemplate, previous: Source) -> None:
         stack = self._stack
         stack.updated = now()
         outputs = stack.outputs
-        self._retagged = previous.tags != blueprint.source.tags
-        if reason := self._apply(blueprint):
+        self._retagged = previous.tags != resolved.source.tags
+        if reason := self._apply(resolved):
             if stack.disable_rollback:
                 stack.set_status("UPDATE_FAILED", reason)
                 return
@@ -61,25 +61,25 @@ class Deployment:
             clean = self._rollback()
             if clean:
                 stack.set_status("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
-                stack.resources = {name: one for name, one in stack.resources.items() if one.made}
+                stack.resources = {name: one for name, one in stack.resources.items() if one.physical}
             stack.set_status("UPDATE_ROLLBACK_COMPLETE" if clean else "UPDATE_ROLLBACK_FAILED")
             return
         stack.set_status("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
-        self._clean_up(blueprint)
+        self._clean_up(resolved)
         stack.set_status("UPDATE_COMPLETE")
 
     def delete(self, retain: frozenset[str] = frozenset()) -> None:
         stack = self._stack
         stack.set_status("DELETE_IN_PROGRESS", "User Initiated")
-        failed = []
+        failed: list[str] = []
         for resource in self._deletion_order(list(stack.resources.values())):
             kept = resource.logical_id in retain or resource.deletion_policy != "Delete"
             waits_for = {name for name in failed if resource.logical_id in stack.resources[name].depends_on}
             if waits_for:
                 failed.append(resource.logical_id)
-            elif resource.made and kept:
+            elif resource.physical and kept:
                 stack.note(resource, "DELETE_SKIPPED")
-            elif resource.made and not self._delete(resource):
+            elif resource.physical and not self._delete(resource):
                 failed.append(resource.logical_id)
         stack.replaced = [(old, policy) for old, policy in stack.replaced if not self._discard(old, policy)]
         failed += [old.logical_id for old, _ in stack.replaced]
@@ -93,20 +93,22 @@ class Deployment:
         stack.outputs = []
         stack.set_status(DELETED)
 
-    def _apply(self, blueprint: Blueprint) -> str | None:
-        """Makes and changes every resource in order; the reason why the stack failed, or None."""
-        for logical_id in blueprint.order:
+    def _apply(self, resolved: ResolvedTemplate) -> str | None:
+        """Creates or updates every resource in order. Returns why the stack failed, or None."""
+        for logical_id in resolved.order:
             resource = self._stack.resources.get(logical_id)
-            same_type = resource is not None and resource.type == blueprint.provider(logical_id).type
+            same_type = resource is not None and resource.type == resolved.provider(logical_id).type
             done = (
-                self._change(blueprint, resource)
-                if resource is not None and resource.made and same_type
-                else self._create(blueprint, logical_id, old=resource if resource and resource.made else None)
+                self._change(resolved, resource)
+                if resource is not None and resource.physical and same_type
+                else self._create(
+                    resolved, logical_id, old=resource if resource and resource.physical else None
+                )
             )
             if not done:
                 return f"The following resource(s) failed to {self._verb(logical_id)}: [{logical_id}]."
         try:
-            self._stack.outputs = blueprint.outputs()
+            self._stack.outputs = resolved.outputs()
         except ValidationError as wrong:
             return str(wrong)
         return None
@@ -114,15 +116,15 @@ class Deployment:
     def _verb(self, logical_id: str) -> str:
         return "update" if self._stack.resources[logical_id].status.startswith("UPDATE") else "create"
 
-    def _create(self, blueprint: Blueprint, logical_id: str, old: Resource | None) -> bool:
-        """Makes a resource, or its successor when `old` is to be replaced."""
-        provider = blueprint.provider(logical_id)
+    def _create(self, resolved: ResolvedTemplate, logical_id: str, old: Resource | None) -> bool:
+        """Creates a resource, or the replacement of `old`. Returns whether that succeeded."""
+        provider = resolved.provider(logical_id)
         fresh = Resource(
             logical_id,
             provider.type,
-            depends_on=blueprint.depends_on(logical_id),
-            deletion_policy=blueprint.deletion_policy(logical_id),
-            metadata=blueprint.metadata(logical_id),
+            depends_on=resolved.depends_on(logical_id),
+            deletion_policy=resolved.deletion_policy(logical_id),
+            metadata=resolved.metadata(logical_id),
         )
         verb = "UPDATE" if old else "CREATE"
         if old is None:
@@ -130,17 +132,17 @@ class Deployment:
         self._stack.note(fresh, f"{verb}_IN_PROGRESS", REPLACING if old else None)
 
         def make() -> None:
-            fresh.properties = blueprint.properties(logical_id)
+            fresh.properties = resolved.properties(logical_id)
             if old:
                 _check_renamed(old, fresh)
             try:
-                fresh.made = provider.create(self._context(logical_id), fresh.properties)
+                fresh.physical = provider.create(self._context(logical_id), fresh.properties)
             except ResourceFailed as failed:
-                fresh.made = failed.made
+                fresh.physical = failed.physical
                 raise
 
         reason = _reason_of_failure(make)
-        if fresh.made:
+        if fresh.physical:
             self._undo.append(lambda: self._take_back(fresh, old))
         if reason:
             self._stack.note(fresh, f"{verb}_FAILED", reason, _shown(fresh.properties))
@@ -150,39 +152,39 @@ class Deployment:
         self._stack.resources[logical_id] = fresh
         self._stack.note(fresh, f"{verb}_COMPLETE", properties=_shown(fresh.properties))
         if old:
-            self._stack.replaced.append((old, blueprint.replace_policy(logical_id)))
+            self._stack.replaced.append((old, resolved.replace_policy(logical_id)))
         return True
 
     def _take_back(self, fresh: Resource, old: Resource | None) -> bool:
-        """Undoes `_create`."""
+        """Reverts `_create`."""
         keep = fresh.deletion_policy == "Retain" and old is None
         deleted = self._skip(fresh) if keep else self._delete(fresh)
         if old:
             self._stack.resources[fresh.logical_id] = old
             self._stack.replaced = [entry for entry in self._stack.replaced if entry[0] is not old]
         elif deleted:
-            fresh.made = None
+            fresh.physical = None
         return deleted
 
-    def _change(self, blueprint: Blueprint, resource: Resource) -> bool:
-        """Brings an existing resource to the wanted properties: not at all, in place or by replacing it."""
+    def _change(self, resolved: ResolvedTemplate, resource: Resource) -> bool:
+        """Brings an existing resource to its new properties, in place or by replacing it, if they differ."""
         logical_id = resource.logical_id
         try:
-            wanted = blueprint.properties(logical_id)
+            wanted = resolved.properties(logical_id)
         except FAILURES as failed:
             self._stack.note(resource, "UPDATE_FAILED", str(failed))
             return False
         changed = {name for name in {*wanted, *resource.properties} if _differs(name, wanted, resource)}
         if changed & schemas.create_only(resource.type):
-            return self._create(blueprint, logical_id, old=resource)
+            return self._create(resolved, logical_id, old=resource)
         before = replace(resource)
-        resource.depends_on = blueprint.depends_on(logical_id)
-        resource.deletion_policy = blueprint.deletion_policy(logical_id)
-        resource.metadata = blueprint.metadata(logical_id)
-        if not changed and not (self._retagged and "Tags" in PROVIDERS[resource.type].honoured):
+        resource.depends_on = resolved.depends_on(logical_id)
+        resource.deletion_policy = resolved.deletion_policy(logical_id)
+        resource.metadata = resolved.metadata(logical_id)
+        if not changed and not (self._retagged and "Tags" in PROVIDERS[resource.type].supported):
             self._undo.append(lambda: _restore(resource, before))
             return True
-        # Taken back even when it fails: an update may have changed half of what it had to.
+        # Reverted even when it fails, for a failed update may have changed a part of the resource.
         self._undo.append(lambda: self._change_back(resource, before, wanted))
         return self._update(resource, wanted, before.properties)
 
@@ -190,8 +192,8 @@ class Deployment:
         self._stack.note(resource, "UPDATE_IN_PROGRESS")
 
         def change() -> None:
-            resource.made = PROVIDERS[resource.type].update(
-                self._context(resource.logical_id), resource.made, wanted, previous
+            resource.physical = PROVIDERS[resource.type].update(
+                self._context(resource.logical_id), resource.existing, wanted, previous
             )
             resource.properties = wanted
 
@@ -206,26 +208,26 @@ class Deployment:
         return done and _restore(resource, before)
 
     def _rollback(self) -> bool:
-        """Takes back all that was done, also after a step that could not be; whether every step could."""
+        """Reverts every step, continuing past those that fail. Returns whether all were reverted."""
         undone = [undo() for undo in reversed(self._undo)]
         return all(undone)
 
-    def _clean_up(self, blueprint: Blueprint) -> None:
-        """After an update that worked: deletes what was replaced and what the template no longer has.
+    def _clean_up(self, resolved: ResolvedTemplate) -> None:
+        """Deletes the replaced resources and those that an updated template no longer has.
 
-        As on AWS, what cannot be deleted here is reported, and the update stays a success.
+        As on AWS, a resource that cannot be deleted is reported, and the update still succeeds.
         """
         stack = self._stack
-        gone = [one for name, one in stack.resources.items() if name not in blueprint and one.made]
+        gone = [one for name, one in stack.resources.items() if name not in resolved and one.physical]
         for resource, policy in reversed(stack.replaced):
             self._discard(resource, policy)
         stack.replaced = []
         for resource in self._deletion_order(gone):
             self._discard(resource, resource.deletion_policy)
-        stack.resources = {name: one for name, one in stack.resources.items() if name in blueprint}
+        stack.resources = {name: one for name, one in stack.resources.items() if name in resolved}
 
     def _deletion_order(self, resources: list[Resource]) -> list[Resource]:
-        """Dependants before what they depend on."""
+        """The resources, each before those that it depends on."""
         names = {resource.logical_id: resource for resource in resources}
         ordered: list[Resource] = []
 
@@ -250,14 +252,14 @@ class Deployment:
 
         def delete() -> None:
             PROVIDERS[resource.type].delete(
-                self._context(resource.logical_id), resource.made, resource.properties
+                self._context(resource.logical_id), resource.existing, resource.properties
             )
 
         if reason := _reason_of_failure(delete):
             self._stack.note(resource, "DELETE_FAILED", reason)
             return False
         self._stack.note(resource, DELETED)
-        resource.made = None
+        resource.physical = None
         return True
 
     def _skip(self, resource: Resource) -> bool:
@@ -265,7 +267,7 @@ class Deployment:
         return True
 
     def _context(self, logical_id: str) -> Context:
-        source = self._stack.source
+        source = self._stack.deployed_source
         return Context(
             self._cloud, self._stack.name, self._stack.id, logical_id, source.tags, source.role_arn
         )
@@ -282,7 +284,7 @@ def _restore(resource: Resource, before: Resource) -> bool:
 
 
 def _check_renamed(old: Resource, fresh: Resource) -> None:
-    """A successor is made before its predecessor goes, so the two cannot have one name."""
+    """Raises ResourceFailed for a replacement with its predecessor's name, which still exists by then."""
     if old.type != fresh.type:
         return
     name = PROVIDERS[fresh.type].name_property
@@ -299,7 +301,7 @@ def _reason_of_failure(action: Callable[[], None]) -> str | None:
     except FAILURES as failed:
         return str(failed)
     except Exception as fault:
-        log.exception("a fault in localcloud itself")
+        log.exception("a resource failed because of a bug in localcloud")
         return f"localcloud failed: {fault!r}"
     return None
 

@@ -1,26 +1,23 @@
-"""The errors of CloudFormation, by the codes and in the words that its clients look for."""
+"""Errors of CloudFormation, with the codes and messages that its clients look for."""
 
 from typing import Any
 
-from localcloud.protocol import ApiError
+from localcloud.protocol import InvalidRequest
 
 
-class ValidationError(ApiError):
-    """The request or its template is wrong; nothing has been changed."""
-
-    def __init__(self, message: str):
-        super().__init__("ValidationError", message)
+class ValidationError(InvalidRequest):
+    """The request or its template is invalid. Nothing has been changed."""
 
 
 class ResourceFailed(Exception):
-    """A resource could not be made, changed or deleted; the message is the reason shown in the events.
+    """A resource could not be created, updated or deleted. The message is the reason shown in the events.
 
-    `made` is what stands there all the same, to be deleted when the stack is rolled back.
+    `physical` is the physical resource that exists nevertheless, to be deleted on rollback.
     """
 
-    def __init__(self, message: str, made: Any = None):
+    def __init__(self, message: str, physical: Any = None):
         super().__init__(message)
-        self.made = made
+        self.physical = physical
 
 
 NO_UPDATES = "No updates are to be performed."

@@ -10,11 +10,11 @@ from typing import Any
 from localcloud.cloudformation.errors import ValidationError
 
 NO_VALUE = object()
-"""What AWS::NoValue gives: the property or list item that holds it is left out."""
+"""The value of AWS::NoValue. The property or list item that holds it is left out."""
 CONDITION_FUNCTIONS = {"Fn::And", "Fn::Equals", "Fn::If", "Fn::Not", "Fn::Or", "Condition"}
 MAX_CHARACTERS = 1024 * 1024
 MAX_ITEMS = 10_000
-"""Of what one function makes. AWS names no limits, but a whole template has no more characters."""
+"""Limits of a function's result. AWS documents none, but no template is longer than this many characters."""
 _VARIABLE = re.compile(r"\$\{(!?)([^}]*)\}")
 
 
@@ -22,8 +22,8 @@ _VARIABLE = re.compile(r"\$\{(!?)([^}]*)\}")
 class Evaluator:
     """Evaluates expressions of one template.
 
-    `ref` and `attribute` are asked for resources, `imported` for exports of other stacks; they raise
-    ValidationError for what they do not know.
+    `ref` and `attribute` look up resources, `imported` the exports of other stacks. They raise
+    ValidationError for unknown names.
     """
 
     template: Mapping[str, Any]
@@ -34,10 +34,10 @@ class Evaluator:
     imported: Callable[[str], str]
     _conditions: dict[str, bool] = field(default_factory=dict)
     _deciding: list[str] = field(default_factory=list)
-    """The conditions in hand, each needed by the one before it."""
+    """The conditions being evaluated, each needed by the one before it."""
 
     def condition(self, name: str) -> bool:
-        """Whether a condition of the template holds."""
+        """Evaluates a condition of the template, once. Raises ValidationError."""
         if name not in self._conditions:
             declared = self.template.get("Conditions") or {}
             if name not in declared:
@@ -46,12 +46,12 @@ class Evaluator:
                 circle = ", ".join(self._deciding[self._deciding.index(name) :])
                 raise ValidationError(f"Template format error: Circular dependency of conditions [{circle}]")
             self._deciding.append(name)
-            self._conditions[name] = self._truth(declared[name])
+            self._conditions[name] = self._evaluate_condition(declared[name])
             self._deciding.pop()
         return self._conditions[name]
 
     def value(self, expression: Any) -> Any:
-        """The expression with every function in it evaluated."""
+        """Evaluates every function in an expression. Raises ValidationError."""
         if isinstance(expression, dict):
             if len(expression) == 1:
                 (name, argument) = next(iter(expression.items()))
@@ -87,7 +87,7 @@ class Evaluator:
                 f"Template error: {name} cannot take {json.dumps(argument, default=str)}: {wrong}"
             ) from wrong
 
-    def _truth(self, expression: Any) -> bool:
+    def _evaluate_condition(self, expression: Any) -> bool:
         result = self.value(expression)
         return result if isinstance(result, bool) else str(result).lower() == "true"
 
@@ -101,7 +101,7 @@ class Evaluator:
         values = {name: _text(self.value(variable)) for name, variable in variables.items()}
         length = len(text)
 
-        def value(match: re.Match) -> str:
+        def value(match: re.Match[str]) -> str:
             literal, name = match[1], match[2].strip()
             if literal:
                 return "${" + name + "}"
@@ -111,7 +111,7 @@ class Evaluator:
                 return _text(self._fn_getatt(name))
             return _text(self._ref(name))
 
-        def fill(match: re.Match) -> str:
+        def fill(match: re.Match[str]) -> str:
             nonlocal length
             filled = value(match)
             length += len(filled)
@@ -124,11 +124,12 @@ class Evaluator:
         separator, items = argument
         texts = [_text(item) for item in self.value(items)]
         _check_length(len(separator) * len(texts) + sum(map(len, texts)))
-        return separator.join(texts)
+        joined: str = separator.join(texts)
+        return joined
 
     def _fn_split(self, argument: Any) -> list[str]:
         separator, text = argument
-        parts = self.value(text).split(separator, MAX_ITEMS)
+        parts: list[str] = self.value(text).split(separator, MAX_ITEMS)
         if len(parts) > MAX_ITEMS:
             raise ValueError(f"the list would have more than {MAX_ITEMS} items")
         return parts
@@ -167,17 +168,17 @@ class Evaluator:
         return left == right if isinstance(left, list | dict) else _text(left) == _text(right)
 
     def _fn_not(self, argument: Any) -> bool:
-        return not self._truth(argument[0])
+        return not self._evaluate_condition(argument[0])
 
     def _fn_and(self, argument: Any) -> bool:
-        return all(self._truth(item) for item in argument)
+        return all(self._evaluate_condition(item) for item in argument)
 
     def _fn_or(self, argument: Any) -> bool:
-        return any(self._truth(item) for item in argument)
+        return any(self._evaluate_condition(item) for item in argument)
 
 
 def _check_length(length: int) -> None:
-    """Functions in functions could write a text that is longer than memory."""
+    """Nested functions could build a text that does not fit into memory."""
     if length > MAX_CHARACTERS:
         raise ValueError(f"the text would be longer than {MAX_CHARACTERS} characters")
 
@@ -191,7 +192,7 @@ def _text(value: Any) -> str:
 
 
 def references(expression: Any, evaluator: Evaluator) -> set[str]:
-    """The logical ids and parameters that an expression names, leaving out branches whose condition fails."""
+    """The logical ids and parameters that an expression refers to, without branches that do not apply."""
     found: set[str] = set()
     if isinstance(expression, list):
         for item in expression:

@@ -1,4 +1,4 @@
-"""Turns what a client sends - a template or its address, parameters, tags - into a stack's source."""
+"""Reads the template, parameters and tags of a request into the source of a stack."""
 
 import re
 from collections.abc import Mapping
@@ -27,11 +27,11 @@ IAM_TYPES = {
 NAME_PROPERTIES = {"GroupName", "InstanceProfileName", "ManagedPolicyName", "RoleName", "UserName"}
 
 
-def source(cloud: Cloud, request: Mapping[str, Any], previous: Source | None, *, direct: bool) -> Source:
-    """The source that a request describes; with UsePreviousTemplate and the like, from the previous one.
+def read_source(cloud: Cloud, request: Mapping[str, Any], previous: Source | None, *, direct: bool) -> Source:
+    """Reads the source of a stack from a request, whose UsePrevious... members refer to the previous source.
 
-    `direct` is a create or update without a change set, which must acknowledge transforms.
-    Raises ValidationError, and InsufficientCapabilitiesException as an ApiError.
+    `direct` means CreateStack or UpdateStack, which must acknowledge transforms. Raises ValidationError, and
+    ApiError with the code InsufficientCapabilitiesException.
     """
     body = template_body(cloud, request, previous)
     template = templates.load(body)
@@ -40,7 +40,7 @@ def source(cloud: Cloud, request: Mapping[str, Any], previous: Source | None, *,
     expanded = transform.expand(template, parameters, cloud.region)
     given_tags = request.get("Tags")
     tags = {tag["Key"]: tag["Value"] for tag in given_tags or []}
-    made = Source(
+    source = Source(
         body=body,
         template=template,
         expanded=expanded,
@@ -50,13 +50,14 @@ def source(cloud: Cloud, request: Mapping[str, Any], previous: Source | None, *,
         role_arn=request.get("RoleARN") or (previous.role_arn if previous else None),
         notification_arns=request.get("NotificationARNs") or [],
     )
-    _check_capabilities(made, direct)
-    return made
+    _check_capabilities(source, direct)
+    return source
 
 
 def template_body(cloud: Cloud, request: Mapping[str, Any], previous: Source | None) -> str:
-    """The text of the template that a request holds or points to."""
-    body, url = request.get("TemplateBody"), request.get("TemplateURL")
+    """The template's text, from the request itself or from S3. Raises ValidationError."""
+    body: str = request.get("TemplateBody") or ""
+    url: str = request.get("TemplateURL") or ""
     if request.get("UsePreviousTemplate"):
         if previous is None:
             raise ValidationError("There is no previous template to use.")
@@ -74,7 +75,7 @@ def template_body(cloud: Cloud, request: Mapping[str, Any], previous: Source | N
 
 
 def required_capabilities(expanded: Mapping[str, Any]) -> list[str]:
-    """What a person must acknowledge for the IAM resources of a template."""
+    """The capabilities that must be acknowledged for the IAM resources of a template."""
     iam = [one for one in expanded["Resources"].values() if one["Type"] in IAM_TYPES]
     if not iam:
         return []
@@ -82,20 +83,20 @@ def required_capabilities(expanded: Mapping[str, Any]) -> list[str]:
     return ["CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM"]
 
 
-def _check_capabilities(made: Source, direct: bool) -> None:
+def _check_capabilities(source: Source, direct: bool) -> None:
     missing = [
         one
-        for one in required_capabilities(made.expanded)
-        if one not in made.capabilities and "CAPABILITY_NAMED_IAM" not in made.capabilities
+        for one in required_capabilities(source.expanded)
+        if one not in source.capabilities and "CAPABILITY_NAMED_IAM" not in source.capabilities
     ]
-    if direct and transform.declared(made.template) and "CAPABILITY_AUTO_EXPAND" not in made.capabilities:
+    if direct and transform.declared(source.template) and "CAPABILITY_AUTO_EXPAND" not in source.capabilities:
         missing.append("CAPABILITY_AUTO_EXPAND")
     if missing:
         raise ApiError("InsufficientCapabilitiesException", f"Requires capabilities : [{', '.join(missing)}]")
 
 
 def _download(cloud: Cloud, url: str) -> str:
-    """Reads a template from this cloud's S3, by path (also on 127.0.0.1) or by the bucket's host name."""
+    """Downloads a template from this cloud's S3, addressed in path style or by the bucket's host name."""
     parts = urlsplit(url)
     host, path = parts.hostname or "", unquote(parts.path).lstrip("/")
     if virtual := re.fullmatch(r"(.+)\.s3[.-](?:[a-z0-9-]+\.)?(?:amazonaws\.com|localhost.*)", host):
@@ -114,4 +115,5 @@ def _download(cloud: Cloud, url: str) -> str:
         raise ValidationError(
             f"TemplateURL must reference a template of at most {templates.MAX_STORED_BYTES} bytes: {url}"
         )
-    return answer["Body"].read().decode()
+    text: str = answer["Body"].read().decode()
+    return text

@@ -1,6 +1,6 @@
-"""AWS's own schemas of resource types, as cfn-lint ships them: which properties exist and what they are.
+"""AWS's schemas of resource types, which cfn-lint ships.
 
-They decide what a misspelt property is, which number a text stands for and which change needs a new resource.
+They tell which properties exist, which types these have and which changes replace the resource.
 """
 
 import functools
@@ -12,19 +12,20 @@ from localcloud.cloudformation.errors import ResourceFailed
 Schema = Mapping[str, Any]
 
 _REGION = "us-east-1"
-"""Its schemas know every property; what differs between regions does not matter here."""
+"""The region whose schemas are used, for they have every property."""
 
 
 @functools.cache
 def schema_of(resource_type: str) -> Schema:
-    """The schema of a type. Raises LookupError for a type that AWS does not have."""
-    # Half a second to import, and only stacks need it.
+    """The schema of a resource type. Raises LookupError for an unknown type."""
+    # The import takes half a second, and only stacks need it.
     from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError
 
     try:
-        return PROVIDER_SCHEMA_MANAGER.get_resource_schema(_REGION, resource_type).schema
+        schema: Schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(_REGION, resource_type).schema
     except ResourceNotFoundError as missing:
         raise LookupError(resource_type) from missing
+    return schema
 
 
 def create_only(resource_type: str) -> set[str]:
@@ -33,7 +34,7 @@ def create_only(resource_type: str) -> set[str]:
 
 
 def read_only(resource_type: str) -> set[str]:
-    """The top-level properties that a template cannot set, only Fn::GetAtt read."""
+    """The top-level properties that Fn::GetAtt can read and a template cannot set."""
     return _top_level(schema_of(resource_type), "readOnlyProperties", whole=True)
 
 
@@ -43,7 +44,7 @@ def _top_level(schema: Schema, key: str, whole: bool = False) -> set[str]:
 
 
 def problems(resource_type: str, properties: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the names in `properties`: unknown ones and missing ones, with their paths."""
+    """Describes the unknown and the missing names in `properties`, with their paths."""
     schema = schema_of(resource_type)
     return list(_problems(properties, schema, schema, ""))
 
@@ -67,13 +68,14 @@ def _problems(value: Any, schema: Schema, root: Schema, path: str) -> Iterator[s
 
 
 def typed(resource_type: str, properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The properties with every scalar of the type that the schema asks for.
+    """Converts every scalar in the properties to its type in the schema.
 
-    Templates may give "5" for 5 and "true" for true, and parameters are always text.
-    Raises ResourceFailed for a text that is no such value.
+    Templates may write "5" for 5 and "true" for true, and parameters are always strings. Raises
+    ResourceFailed for a string that cannot be converted.
     """
     schema = schema_of(resource_type)
-    return _typed(properties, schema, schema, "")
+    converted: dict[str, Any] = _typed(properties, schema, schema, "")
+    return converted
 
 
 def _typed(value: Any, schema: Schema, root: Schema, path: str) -> Any:
@@ -101,24 +103,20 @@ def _scalar(value: Any, kind: str) -> Any:
     if kind == "string" and isinstance(value, bool | int | float):
         return str(value).lower() if isinstance(value, bool) else str(value)
     if kind == "boolean" and isinstance(value, str):
-        return (
-            {"true": True, "false": False}[value.lower()] if value.lower() in ("true", "false") else _wrong()
-        )
+        if value.lower() not in ("true", "false"):
+            raise ValueError
+        return value.lower() == "true"
     if kind == "integer" and isinstance(value, str):
         return int(value)
     if kind == "number" and isinstance(value, str):
         return int(value) if value.lstrip("-").isdigit() else float(value)
     if kind in ("array", "object") and isinstance(value, bool | int | float):
-        return _wrong()
+        raise ValueError
     return value
 
 
-def _wrong() -> Any:
-    raise ValueError
-
-
 def _resolved(schema: Schema, root: Schema) -> Schema:
-    """Follows $ref, and takes the one alternative with properties where a schema offers several."""
+    """Follows the $refs of a schema."""
     while "$ref" in schema:
         target: Any = root
         for step in schema["$ref"].removeprefix("#/").split("/"):

@@ -1,4 +1,4 @@
-"""The CloudFormation API: stacks and change sets, deployed by threads while clients follow the events."""
+"""The CloudFormation API: stacks and change sets, which threads deploy while clients follow the events."""
 
 import hashlib
 import logging
@@ -9,13 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 import werkzeug
-from moto.core.utils import get_service_model
 
 from localcloud.cloud import Cloud
 from localcloud.cloudformation import changes, requests, templates_api, views
-from localcloud.cloudformation.blueprint import Blueprint
 from localcloud.cloudformation.deployment import Deployment
 from localcloud.cloudformation.errors import NO_CHANGES, NO_UPDATES, ValidationError
+from localcloud.cloudformation.resolved_template import ResolvedTemplate
 from localcloud.cloudformation.stacks import (
     DELETED,
     FAILED_CHANGE_SET_STACK,
@@ -24,20 +23,26 @@ from localcloud.cloudformation.stacks import (
     Stack,
     Stacks,
 )
-from localcloud.protocol import ApiError, ModelledApi
+from localcloud.protocol import ApiError
+from localcloud.protocol.pages import page
+from localcloud.protocol.service import ModelledService
 
 log = logging.getLogger(__name__)
 
 API_VERSION = "2010-05-15"
 STACK_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
+PAGE_ITEMS = 100
+"""The page size of List and Describe operations."""
 HEAD_START_SECONDS = 5
-"""Small stacks are done in this time; boto3's waiters would look again only after 15 or 30 seconds."""
+"""How long a request waits for the deployment that it starts. Small stacks are done by then, while boto3's
+waiters poll only every 15 or 30 seconds."""
 
 
-class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
-    """Answers CloudFormation's Query API. Operations that it lacks are refused by name."""
+class CloudFormationService(templates_api.TemplateOperations, ModelledService):
+    """Answers CloudFormation's Query API."""
 
     service_name = "cloudformation"
+    validation_code = malformed_code = "ValidationError"
     answers = frozenset({service_name})
 
     def __init__(self, cloud: Cloud):
@@ -45,23 +50,20 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
         self.stacks = Stacks()
         self._threads: set[threading.Thread] = set()
         self._request = threading.local()
-        """Of the request in hand: `deployment`, the thread that it has started, and `identity`."""
+        """The current request's `identity`, and the thread of the `deployment` that it has started."""
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
         if request.method != "POST" or request.form.get("Version") != API_VERSION:
             return None
-        operation = request.form.get("Action", "")
-        if operation not in get_service_model(self.service_name).operation_names:
-            return None
         self._request.deployment = None
         self._request.identity = _identity(request)
-        answer = self.answer(request, operation)
+        answer = super().handle(request)
         if self._request.deployment:
             self._request.deployment.join(HEAD_START_SECONDS)
         return answer
 
     def close(self) -> None:
-        """Waits a moment for deployments to see that the cloud is gone."""
+        """Waits briefly for deployments to notice that the cloud is gone."""
         for thread in self._threads:
             thread.join(timeout=2)
 
@@ -77,16 +79,16 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
             on_failure = "DO_NOTHING"
         if stack := self._created(name):
             return {"StackId": stack.id}
-        source = requests.source(self.cloud, request, None, direct=True)
+        source = requests.read_source(self.cloud, request, None, direct=True)
         with self.stacks.lock:
             if stack := self._created(name):
                 return {"StackId": stack.id}
             stack = self._new_stack(name, "CREATE_IN_PROGRESS", request)
-            blueprint = self._blueprint(stack, source)
-            stack.made_by = self._request.identity
+            resolved = self._resolve(stack, source)
+            stack.created_by = self._request.identity
             stack.termination_protection = bool(request.get("EnableTerminationProtection"))
             self.stacks.add(stack)
-        self._start(stack, source, "CREATE_IN_PROGRESS", lambda run: run.create(blueprint, on_failure))
+        self._start(stack, source, "CREATE_IN_PROGRESS", lambda run: run.create(resolved, on_failure))
         return {"StackId": stack.id}
 
     def update_stack(self, **request: Any) -> dict[str, Any]:
@@ -94,13 +96,13 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
         if self._is_retry(stack.updated_by):
             return {"StackId": stack.id}
         previous = self.stacks.updatable(request["StackName"]).source
-        source = requests.source(self.cloud, request, previous, direct=True)
+        source = requests.read_source(self.cloud, request, previous, direct=True)
         with self.stacks.lock:
             if self._is_retry(stack.updated_by):
                 return {"StackId": stack.id}
             stack = self._still_updatable(request["StackName"], previous)
-            planned, blueprint = self._plan(stack, source)
-            if not changes.anything(planned, blueprint, stack):
+            planned, resolved = self._plan(stack, source)
+            if not changes.anything(planned, resolved, stack):
                 raise ValidationError(NO_UPDATES)
             stack.disable_rollback = bool(request.get("DisableRollback"))
             stack.token = request.get("ClientRequestToken")
@@ -125,25 +127,25 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
                 return
             self.stacks.check_exports(stack, outputs=[])
             stack.status = "DELETE_IN_PROGRESS"
-        self._start(stack, stack.source, "DELETE_IN_PROGRESS", lambda run: run.delete(retain))
+        self._start(stack, stack.deployed_source, "DELETE_IN_PROGRESS", lambda run: run.delete(retain))
 
     def describe_stacks(self, StackName: str | None = None, NextToken: str | None = None) -> dict[str, Any]:
         if StackName:
             return {"Stacks": [views.stack(self.cloud, self.stacks.get(StackName))]}
         alive = [one for one in self.stacks if one.status != DELETED]
-        shown, token = views.page(alive, NextToken)
+        shown, token = page(alive, NextToken, PAGE_ITEMS)
         return {"Stacks": [views.stack(self.cloud, one) for one in shown], "NextToken": token}
 
     def list_stacks(
         self, StackStatusFilter: list[str] | None = None, NextToken: str | None = None
     ) -> dict[str, Any]:
         wanted = [one for one in self.stacks if not StackStatusFilter or one.status in StackStatusFilter]
-        shown, token = views.page(wanted, NextToken)
+        shown, token = page(wanted, NextToken, PAGE_ITEMS)
         return {"StackSummaries": [views.summary(one) for one in shown], "NextToken": token}
 
     def describe_stack_events(self, StackName: str, NextToken: str | None = None) -> dict[str, Any]:
         newest_first = self.stacks.get(StackName).events[::-1]
-        shown, token = views.page(newest_first, NextToken)
+        shown, token = page(newest_first, NextToken, PAGE_ITEMS)
         return {"StackEvents": [views.event(one) for one in shown], "NextToken": token}
 
     def describe_stack_resource(self, StackName: str, LogicalResourceId: str) -> dict[str, Any]:
@@ -170,7 +172,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
 
     def list_stack_resources(self, StackName: str, NextToken: str | None = None) -> dict[str, Any]:
         stack = self.stacks.get(StackName)
-        shown, token = views.page(list(stack.resources.values()), NextToken)
+        shown, token = page(list(stack.resources.values()), NextToken, PAGE_ITEMS)
         return {
             "StackResourceSummaries": [views.resource(stack, one) for one in shown],
             "NextToken": token,
@@ -184,11 +186,11 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
         return {"StackId": stack.id}
 
     def list_exports(self, NextToken: str | None = None) -> dict[str, Any]:
-        shown, token = views.page(self.stacks.exports(), NextToken)
+        shown, token = page(self.stacks.exports(), NextToken, PAGE_ITEMS)
         return {"Exports": shown, "NextToken": token}
 
     def list_imports(self, ExportName: str, NextToken: str | None = None) -> dict[str, Any]:
-        shown, token = views.page([one.name for one in self.stacks.importers(ExportName)], NextToken)
+        shown, token = page([one.name for one in self.stacks.importers(ExportName)], NextToken, PAGE_ITEMS)
         return {"Imports": shown, "NextToken": token}
 
     # Change sets
@@ -196,17 +198,17 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
     def create_change_set(self, **request: Any) -> dict[str, Any]:
         name, kind = request["StackName"], request.get("ChangeSetType") or "UPDATE"
         if kind not in ("CREATE", "UPDATE"):
-            raise ApiError("NotImplemented", f"localcloud has no change sets of type {kind}.")
+            raise ApiError("UnsupportedOperation", f"localcloud does not support change sets of type {kind}.")
         stack = self.stacks.find(name)
         previous = stack.source if stack else None
-        if change_set := self._created_change_set(stack, request["ChangeSetName"]):
+        if stack and (change_set := self._created_change_set(stack, request["ChangeSetName"])):
             return {"Id": change_set.id, "StackId": stack.id}
         if kind == "UPDATE":
             self.stacks.updatable(name)
-        source = requests.source(self.cloud, request, previous, direct=False)
+        source = requests.read_source(self.cloud, request, previous, direct=False)
         with self.stacks.lock:
             stack = self.stacks.find(name)
-            if change_set := self._created_change_set(stack, request["ChangeSetName"]):
+            if stack and (change_set := self._created_change_set(stack, request["ChangeSetName"])):
                 return {"Id": change_set.id, "StackId": stack.id}
             if kind == "CREATE" and stack and stack.status != FAILED_CHANGE_SET_STACK:
                 raise ValidationError(f"Stack [{name}] already exists and cannot be created again")
@@ -214,7 +216,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
                 stack = self._still_updatable(name, previous)
             fresh = stack is None
             stack = stack or self._new_stack(name, FAILED_CHANGE_SET_STACK, request)
-            planned, blueprint = self._plan(stack, source)
+            planned, resolved = self._plan(stack, source)
             change_set = ChangeSet(
                 id=self._arn(f"changeSet/{request['ChangeSetName']}/{uuid.uuid4()}"),
                 name=request["ChangeSetName"],
@@ -223,9 +225,9 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
                 description=request.get("Description"),
                 changes=planned,
                 on_stack_failure=request.get("OnStackFailure"),
-                made_by=self._request.identity,
+                created_by=self._request.identity,
             )
-            if kind == "UPDATE" and not changes.anything(planned, blueprint, stack):
+            if kind == "UPDATE" and not changes.anything(planned, resolved, stack):
                 change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
                 change_set.reason = NO_CHANGES
             stack.change_sets[change_set.name] = change_set
@@ -237,13 +239,13 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
     def describe_change_set(
         self, ChangeSetName: str, StackName: str | None = None, NextToken: str | None = None, **_: Any
     ) -> dict[str, Any]:
-        stack, change_set = self._find_change_set(ChangeSetName, StackName)
-        shown, token = views.page(change_set.changes, NextToken)
+        stack, change_set = self.stacks.find_change_set(ChangeSetName, StackName)
+        shown, token = page(change_set.changes, NextToken, PAGE_ITEMS)
         return views.change_set(stack, change_set) | {"Changes": shown, "NextToken": token}
 
     def execute_change_set(self, ChangeSetName: str, StackName: str | None = None, **request: Any) -> None:
         with self.stacks.lock:
-            stack, change_set = self._find_change_set(ChangeSetName, StackName)
+            stack, change_set = self.stacks.find_change_set(ChangeSetName, StackName)
             if self._is_retry(change_set.executed_by):
                 return
             if change_set.execution_status != "AVAILABLE":
@@ -255,61 +257,54 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
             self._refuse_when_busy(stack)
             stack.token = request.get("ClientRequestToken")
             stack.disable_rollback = bool(request.get("DisableRollback"))
-            # As on AWS the others go: they were made for a stack that is no more.
+            # As on AWS, the other change sets go: they were created for an earlier state of the stack.
             stack.change_sets = {change_set.name: change_set}
             change_set.execution_status = "EXECUTE_COMPLETE"
             change_set.executed_by = self._request.identity
             if change_set.kind == "UPDATE":
                 self._update(stack, change_set.source)
                 return
-            blueprint = self._blueprint(stack, change_set.source)
+            resolved = self._resolve(stack, change_set.source)
             on_failure = change_set.on_stack_failure or "ROLLBACK"
             if stack.disable_rollback:
                 on_failure = "DO_NOTHING"
             stack.status = "CREATE_IN_PROGRESS"
         self._start(
-            stack, change_set.source, "CREATE_IN_PROGRESS", lambda run: run.create(blueprint, on_failure)
+            stack, change_set.source, "CREATE_IN_PROGRESS", lambda run: run.create(resolved, on_failure)
         )
 
     def delete_change_set(self, ChangeSetName: str, StackName: str | None = None) -> None:
-        stack, change_set = self._find_change_set(ChangeSetName, StackName)
+        stack, change_set = self.stacks.find_change_set(ChangeSetName, StackName)
         stack.change_sets.pop(change_set.name, None)
 
     def list_change_sets(self, StackName: str, NextToken: str | None = None) -> dict[str, Any]:
         stack = self.stacks.get(StackName)
-        shown, token = views.page(list(stack.change_sets.values()), NextToken)
+        shown, token = page(list(stack.change_sets.values()), NextToken, PAGE_ITEMS)
         return {"Summaries": [views.change_set(stack, one) for one in shown], "NextToken": token}
 
-    def _find_change_set(self, name_or_id: str, stack_name: str | None) -> tuple[Stack, ChangeSet]:
-        for stack in [self.stacks.get(stack_name)] if stack_name else self.stacks:
-            for change_set in stack.change_sets.values():
-                if name_or_id in (change_set.id, change_set.name):
-                    return stack, change_set
-        raise ApiError("ChangeSetNotFound", f"ChangeSet [{name_or_id}] does not exist")
+    # Retries: requests that a client repeats because it did not get the first answer
 
-    # Requests that a client sends again because the first answer did not reach it
-
-    def _is_retry(self, made_by: str | None) -> bool:
-        return made_by is not None and made_by == self._request.identity
+    def _is_retry(self, created_by: str | None) -> bool:
+        return created_by is not None and created_by == self._request.identity
 
     def _created(self, name: str) -> Stack | None:
-        """The stack that this very request has made before; raises ApiError for one that another has made."""
+        """The stack, if an earlier try of this request created it. Raises ApiError if another request did."""
         stack = self.stacks.find(name)
-        if stack and not self._is_retry(stack.made_by):
+        if stack and not self._is_retry(stack.created_by):
             raise ApiError("AlreadyExistsException", f"Stack [{name}] already exists")
         return stack
 
-    def _created_change_set(self, stack: Stack | None, name: str) -> ChangeSet | None:
-        """Like `_created`, of a change set."""
-        change_set = stack.change_sets.get(name) if stack else None
-        if change_set and not self._is_retry(change_set.made_by):
+    def _created_change_set(self, stack: Stack, name: str) -> ChangeSet | None:
+        """Like `_created`, for a change set."""
+        change_set = stack.change_sets.get(name)
+        if change_set and not self._is_retry(change_set.created_by):
             raise ApiError("AlreadyExistsException", f"ChangeSet {name} already exists")
         return change_set
 
     # Deploying
 
     def _still_updatable(self, name: str, source: Source | None) -> Stack:
-        """The stack, unless it has come to another source since. Raises ValidationError."""
+        """The stack, if its source is still the given one. Raises ValidationError otherwise."""
         stack = self.stacks.updatable(name)
         if stack.source is not source:
             raise ValidationError(f"Stack:{stack.id} has been updated by another request meanwhile.")
@@ -336,21 +331,23 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
         if stack.busy:
             raise ValidationError(f"Stack:{stack.id} is in {stack.status} state and can not be changed now.")
 
-    def _blueprint(self, stack: Stack, source: Source, resources: dict | None = None) -> Blueprint:
+    def _resolve(
+        self, stack: Stack, source: Source, resources: dict[str, Any] | None = None
+    ) -> ResolvedTemplate:
         resources = stack.resources if resources is None else resources
-        return Blueprint(self.cloud, source, stack.name, stack.id, resources, self.stacks.imported)
+        return ResolvedTemplate(self.cloud, source, stack.name, stack.id, resources, self.stacks.imported)
 
-    def _plan(self, stack: Stack, source: Source) -> tuple[list[dict[str, Any]], Blueprint]:
-        foreseen = dict(stack.resources)
-        blueprint = self._blueprint(stack, source, foreseen)
-        planned = changes.planned(blueprint, foreseen, stack)
-        self.stacks.check_exports(stack, blueprint.outputs())
-        return planned, blueprint
+    def _plan(self, stack: Stack, source: Source) -> tuple[list[dict[str, Any]], ResolvedTemplate]:
+        expected = dict(stack.resources)
+        resolved = self._resolve(stack, source, expected)
+        planned = changes.planned(resolved, expected, stack)
+        self.stacks.check_exports(stack, resolved.outputs())
+        return planned, resolved
 
     def _update(self, stack: Stack, source: Source) -> None:
-        previous = stack.source
-        blueprint = self._blueprint(stack, source)
-        self._start(stack, source, "UPDATE_IN_PROGRESS", lambda run: run.update(blueprint, previous))
+        previous = stack.deployed_source
+        resolved = self._resolve(stack, source)
+        self._start(stack, source, "UPDATE_IN_PROGRESS", lambda run: run.update(resolved, previous))
 
     def _start(self, stack: Stack, source: Source, status: str, action: Callable[[Deployment], None]) -> None:
         stack.source = source
@@ -373,7 +370,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledApi):
 
 
 def _identity(request: werkzeug.Request) -> str | None:
-    """What a request shares with its retries alone: by CloudFormation's client token or the SDK's mark."""
+    """Identifies a request and its retries, by CloudFormation's client token or the SDK's invocation id."""
     token = (
         request.form.get("ClientToken")
         or request.form.get("ClientRequestToken")

@@ -1,4 +1,4 @@
-"""The records of stacks: what they hold, what happened to them and what they export."""
+"""Records of stacks: their resources, events, change sets and exports."""
 
 import threading
 import uuid
@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from localcloud.cloudformation.errors import ValidationError
-from localcloud.cloudformation.resources.provider import Made
+from localcloud.cloudformation.errors import ResourceFailed, ValidationError
+from localcloud.cloudformation.resources.provider import PhysicalResource
+from localcloud.protocol import ApiError
 
 DELETED = "DELETE_COMPLETE"
 FAILED_CHANGE_SET_STACK = "REVIEW_IN_PROGRESS"
@@ -24,16 +25,17 @@ UPDATABLE = {
 
 
 def now() -> datetime:
+    """The current time in UTC."""
     return datetime.now(UTC)
 
 
 @dataclass
 class Resource:
-    """One resource of a stack, with the properties it was last made or changed with."""
+    """One resource of a stack, with the properties of its last creation or update."""
 
     logical_id: str
     type: str
-    made: Made | None = None
+    physical: PhysicalResource | None = None
     properties: dict[str, Any] = field(default_factory=dict)
     depends_on: frozenset[str] = frozenset()
     deletion_policy: str = "Delete"
@@ -43,12 +45,21 @@ class Resource:
     timestamp: datetime = field(default_factory=now)
 
     @property
+    def existing(self) -> PhysicalResource:
+        """The physical resource. Raises ResourceFailed when it does not exist."""
+        if self.physical is None:
+            raise ResourceFailed(f"Resource {self.logical_id} does not exist")
+        return self.physical
+
+    @property
     def physical_id(self) -> str:
-        return self.made.physical_id if self.made else ""
+        return self.physical.physical_id if self.physical else ""
 
 
 @dataclass
 class Event:
+    """One entry of DescribeStackEvents."""
+
     stack_id: str
     stack_name: str
     logical_id: str
@@ -64,7 +75,7 @@ class Event:
 
 @dataclass
 class Source:
-    """What a stack is made from: its template as given and as expanded, parameters, tags and the rest."""
+    """The input of a stack: its template, parameters, tags and options."""
 
     body: str
     template: dict[str, Any]
@@ -93,6 +104,8 @@ def _secret(spec: Mapping[str, Any]) -> bool:
 
 @dataclass
 class ChangeSet:
+    """A change set and how it was executed."""
+
     id: str
     name: str
     kind: str
@@ -104,14 +117,16 @@ class ChangeSet:
     execution_status: str = "AVAILABLE"
     reason: str | None = None
     on_stack_failure: str | None = None
-    made_by: str | None = None
+    created_by: str | None = None
     executed_by: str | None = None
-    """Identities of requests; so are those of a stack."""
+    """Identities of the requests that did so (see `_identity` in service.py)."""
     created: datetime = field(default_factory=now)
 
 
 @dataclass
 class Stack:
+    """A stack and everything that has happened to it."""
+
     id: str
     name: str
     status: str
@@ -122,22 +137,29 @@ class Stack:
     events: list[Event] = field(default_factory=list)
     change_sets: dict[str, ChangeSet] = field(default_factory=dict)
     replaced: list[tuple[Resource, str]] = field(default_factory=list)
-    """Resources with a successor, and their policy: deleted by the first update or deletion that works."""
+    """Replaced resources and their UpdateReplacePolicy; the next update or deletion deletes them."""
     disable_rollback: bool = False
     termination_protection: bool = False
     created: datetime = field(default_factory=now)
     updated: datetime | None = None
     deleted: datetime | None = None
     token: str | None = None
-    made_by: str | None = None
+    created_by: str | None = None
     updated_by: str | None = None
+
+    @property
+    def deployed_source(self) -> Source:
+        """The source of a stack that has been deployed. Raises ValidationError for one that has not."""
+        if self.source is None:
+            raise ValidationError(f"Stack [{self.name}] has not been created")
+        return self.source
 
     @property
     def busy(self) -> bool:
         return self.status.endswith("_IN_PROGRESS") and self.status != FAILED_CHANGE_SET_STACK
 
     def set_status(self, status: str, reason: str | None = None) -> None:
-        """Moves the stack to a status and says so in its events."""
+        """Sets the status of the stack and records an event."""
         self.status, self.reason = status, reason
         self.events.append(
             Event(self.id, self.name, self.name, self.id, STACK_TYPE, status, reason, token=self.token)
@@ -146,7 +168,7 @@ class Stack:
     def note(
         self, resource: Resource, status: str, reason: str | None = None, properties: Any = None
     ) -> None:
-        """Moves a resource to a status and says so in the stack's events."""
+        """Sets the status of a resource and records an event."""
         resource.status, resource.reason, resource.timestamp = status, reason, now()
         self.events.append(
             Event(
@@ -164,7 +186,7 @@ class Stack:
 
 
 class Stacks:
-    """All stacks of the account, the deleted ones included (by id, as on AWS)."""
+    """All stacks of the account. As on AWS, deleted stacks can still be found by id."""
 
     def __init__(self) -> None:
         self._stacks: dict[str, Stack] = {}
@@ -179,24 +201,33 @@ class Stacks:
             self._stacks[stack.id] = stack
 
     def remove(self, stack: Stack) -> None:
-        """Forgets a stack that never came to be."""
+        """Removes a stack that was not created."""
         with self.lock:
             self._stacks.pop(stack.id, None)
 
     def find(self, name_or_id: str) -> Stack | None:
-        """A stack by name, which only a living one answers to, or by id."""
+        """Finds a stack by id or, if it is not deleted, by name."""
         if (stack := self._stacks.get(name_or_id)) is not None:
             return stack
         alive = (stack for stack in self if stack.status != DELETED)
         return next((stack for stack in alive if stack.name == name_or_id), None)
 
     def get(self, name_or_id: str) -> Stack:
-        """Like `find`, but raises ValidationError for a stack that is not there."""
+        """Like `find`, but raises ValidationError when there is no such stack."""
         if (stack := self.find(name_or_id)) is None:
             raise ValidationError(f"Stack with id {name_or_id} does not exist")
         return stack
 
+    def find_change_set(self, name_or_id: str, stack_name: str | None) -> tuple[Stack, ChangeSet]:
+        """A change set and its stack. Raises ApiError when there is no such change set."""
+        for stack in [self.get(stack_name)] if stack_name else self:
+            for change_set in stack.change_sets.values():
+                if name_or_id in (change_set.id, change_set.name):
+                    return stack, change_set
+        raise ApiError("ChangeSetNotFound", f"ChangeSet [{name_or_id}] does not exist")
+
     def updatable(self, name: str) -> Stack:
+        """A stack that can be updated. Raises ValidationError for any other."""
         stack = self.get(name)
         if stack.status not in UPDATABLE:
             raise ValidationError(f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
@@ -212,19 +243,20 @@ class Stacks:
         ]
 
     def imported(self, name: str) -> str:
-        """The value of an export. Raises ValidationError when there is none of that name."""
+        """The value of an export. Raises ValidationError when there is no such export."""
         for export in self.exports():
             if export["Name"] == name:
                 return export["Value"]
         raise ValidationError(f"No export named {name} found.")
 
     def check_exports(self, stack: Stack, outputs: list[dict[str, Any]]) -> None:
-        """Whether a stack may come to have these outputs: no name taken, none removed that others use.
+        """Checks whether a stack may get these outputs.
 
-        Raises ValidationError.
+        Raises ValidationError for an export name that another stack has, and for the removal of an export
+        that other stacks import.
         """
         names = {one["ExportName"] for one in outputs if "ExportName" in one}
-        for name in {one.get("ExportName") for one in stack.outputs} - names - {None}:
+        for name in {one["ExportName"] for one in stack.outputs if "ExportName" in one} - names:
             if users := self.importers(name):
                 raise ValidationError(f"Export {name} cannot be deleted as it is in use by {users[0].name}")
         for export in self.exports():
@@ -235,7 +267,7 @@ class Stacks:
                 )
 
     def importers(self, export: str) -> list[Stack]:
-        """The stacks whose template imports this export by its literal name."""
+        """The stacks whose templates import this export by its literal name."""
         return [
             stack
             for stack in self

@@ -34,16 +34,16 @@ RESOURCE_KEYS = {
     "Type",
     "UpdateReplacePolicy",
 }
-"""What a resource may have. CreationPolicy and UpdatePolicy are for types that are not known here."""
+"""The supported attributes of resources. CreationPolicy and UpdatePolicy belong to unsupported types."""
 MAX_BODY_BYTES = 51_200
-"""Of a template sent in the request itself."""
+"""The maximum size of a template in the request itself."""
 MAX_STORED_BYTES = 1_048_576
-"""Of a template in S3 that a TemplateURL names ("CloudFormation quotas")."""
+"""The maximum size of a template in S3 ("CloudFormation quotas")."""
 SSM_VALUE = "AWS::SSM::Parameter::Value<"
 
 
 def load(body: str) -> dict[str, Any]:
-    """A template from its JSON or YAML text, short forms such as !Ref written out. Raises ValidationError."""
+    """Parses a template in JSON or YAML and expands short forms such as !Ref. Raises ValidationError."""
     try:
         template = parse_json(body) if body.lstrip().startswith("{") else _read_yaml(body)
     except (ValueError, yaml.YAMLError) as broken:
@@ -79,12 +79,12 @@ def _check_sections(template: Mapping[str, Any]) -> None:
 
 
 def _read_yaml(body: str) -> Any:
-    # The loader is yaml's SafeLoader, with CloudFormation's short forms.
+    # _Loader extends SafeLoader by CloudFormation's short forms.
     return yaml.load(body, _Loader)  # nosec B506
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML plus CloudFormation's tags; dates stay text and a key given twice is an error."""
+    """SafeLoader with CloudFormation's tags. Dates stay strings, and a duplicate key is an error."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - as in the base class
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
@@ -92,12 +92,14 @@ class _Loader(yaml.SafeLoader):
     }
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):  # a few lines of them stand for more than fits into memory
+        if self.check_event(
+            yaml.AliasEvent
+        ):  # a few lines of aliases can expand to more than fits into memory
             raise ValidationError("Template error: YAML aliases are not allowed in CloudFormation templates.")
         return super().compose_node(parent, index)
 
 
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict:
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
     loader.flatten_mapping(node)
     pairs = [(loader.construct_object(key, deep=True), value) for key, value in node.value]
     result = {}
@@ -108,13 +110,16 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict:
     return result
 
 
-def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict:
+def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
     if isinstance(node, yaml.ScalarNode):
         value = loader.construct_scalar(node)
     elif isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
-    else:
+    elif isinstance(node, yaml.MappingNode):
         value = _mapping(loader, node)
+    else:
+        raise ValidationError(f"Template format error: !{suffix} has no value")
     if suffix == "GetAtt" and isinstance(value, str):
         value = value.split(".", 1)
     return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
@@ -127,9 +132,9 @@ _Loader.add_multi_constructor("!", _short_form)
 def parameter_values(
     cloud: Cloud, template: Mapping[str, Any], given: Iterable[Mapping[str, Any]], previous: Mapping[str, Any]
 ) -> dict[str, str]:
-    """The text value of every parameter: given, previous (where UsePreviousValue is set) or default.
+    """The value of every parameter: given, previous (with UsePreviousValue) or default.
 
-    Raises ValidationError for unknown, missing and not allowed values.
+    Raises ValidationError for unknown parameters, missing values and values that are not allowed.
     """
     declared = template.get("Parameters") or {}
     values = {name: str(_plain(spec["Default"])) for name, spec in declared.items() if "Default" in spec}
@@ -154,7 +159,7 @@ def parameter_values(
 def effective_values(
     cloud: Cloud, template: Mapping[str, Any], values: Mapping[str, str]
 ) -> dict[str, str | list[str]]:
-    """What `Ref` gives for each parameter: lists split, values from the Parameter Store looked up."""
+    """The values that `Ref` returns: lists are split, and values from the Parameter Store looked up."""
     effective = {}
     for name, spec in (template.get("Parameters") or {}).items():
         kind, value = spec.get("Type", "String"), values[name]
@@ -169,13 +174,14 @@ def effective_values(
 def _stored(cloud: Cloud, name: str, path: str) -> str:
     ssm = cloud.client("ssm")
     try:
-        return ssm.get_parameter(Name=path)["Parameter"]["Value"]
+        value: str = ssm.get_parameter(Name=path)["Parameter"]["Value"]
     except ssm.exceptions.ParameterNotFound as missing:
         raise ValidationError(f"Parameter {name}: the Parameter Store has no {path}") from missing
+    return value
 
 
 def _plain(value: Any) -> Any:
-    """YAML booleans as CloudFormation shows them."""
+    """Writes YAML booleans as CloudFormation shows them."""
     return str(value).lower() if isinstance(value, bool) else value
 
 
@@ -199,8 +205,11 @@ def _check_parameter(name: str, spec: Mapping[str, Any], value: str) -> None:
             raise ValidationError(
                 spec.get("ConstraintDescription") or f"Parameter '{name}' must match pattern {pattern}"
             )
-    if not int(spec.get("MinLength", 0)) <= len(value) <= int(spec.get("MaxLength", len(value))):
-        raise ValidationError(f"Parameter '{name}' must be as long as MinLength and MaxLength say")
+    shortest, longest = int(spec.get("MinLength", 0)), int(spec.get("MaxLength", len(value)))
+    if len(value) < shortest:
+        raise ValidationError(f"Parameter '{name}' must contain at least {shortest} characters")
+    if len(value) > longest:
+        raise ValidationError(f"Parameter '{name}' must contain at most {longest} characters")
     if kind == "Number":
         try:
             number = float(value)

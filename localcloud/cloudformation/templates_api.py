@@ -1,4 +1,4 @@
-"""The operations on templates alone: fetch, summarise, validate."""
+"""The operations on templates: GetTemplate, GetTemplateSummary and ValidateTemplate."""
 
 import json
 from collections.abc import Mapping
@@ -7,11 +7,12 @@ from typing import Any
 from localcloud.cloud import Cloud
 from localcloud.cloudformation import requests, transform
 from localcloud.cloudformation import template as templates
-from localcloud.cloudformation.stacks import Stacks
+from localcloud.cloudformation.errors import ValidationError
+from localcloud.cloudformation.stacks import Source, Stacks
 
 
 class TemplateOperations:
-    """A part of the CloudFormation API, mixed into the whole."""
+    """A mixin of CloudFormationService."""
 
     cloud: Cloud
     stacks: Stacks
@@ -23,9 +24,11 @@ class TemplateOperations:
         TemplateStage: str | None = None,
     ) -> dict[str, Any]:
         if ChangeSetName:
-            source = self._find_change_set(ChangeSetName, StackName)[1].source
-        else:
+            source: Source | None = self.stacks.find_change_set(ChangeSetName, StackName)[1].source
+        elif StackName:
             source = self.stacks.get(StackName).source
+        else:
+            raise ValidationError("StackName or ChangeSetName must be specified.")
         body = ""
         if source:
             body = json.dumps(source.expanded, default=str) if TemplateStage == "Processed" else source.body
@@ -78,7 +81,7 @@ class TemplateOperations:
         }
 
     def _capabilities(self, template: Mapping[str, Any]) -> list[str]:
-        """Serverless functions bring roles with them, so a transform asks for the same as IAM types."""
+        """The capabilities that a template needs. Transforms may create roles, so they need those too."""
         needed = requests.required_capabilities(template)
         if transform.declared(template):
             needed = [*(needed or ["CAPABILITY_IAM"]), "CAPABILITY_AUTO_EXPAND"]

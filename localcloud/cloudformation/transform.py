@@ -1,4 +1,4 @@
-"""Expands AWS::Serverless-2016-10-31, the SAM transform, with the library that AWS itself runs for it."""
+"""Expands the SAM transform, AWS::Serverless-2016-10-31, with aws-sam-translator, which AWS runs too."""
 
 import copy
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ SAM = "AWS::Serverless-2016-10-31"
 
 
 def declared(template: Mapping[str, Any]) -> list[str]:
-    """The names of the transforms that a template asks for."""
+    """The names of the transforms that a template declares."""
     transforms = template.get("Transform") or []
     return [transforms] if isinstance(transforms, str) else list(transforms)
 
 
 def expand(template: dict[str, Any], parameters: Mapping[str, str], region: str) -> dict[str, Any]:
-    """The template after its transforms; the one given stays as it is. Raises ValidationError."""
+    """Returns a copy of the template with its transforms applied. Raises ValidationError."""
     transforms = declared(template)
     if unknown := [name for name in transforms if name != SAM]:
         raise ValidationError(f"localcloud does not support the transforms {unknown}, only {SAM}.")
@@ -32,12 +32,12 @@ def expand(template: dict[str, Any], parameters: Mapping[str, str], region: str)
     from samtranslator.parser.parser import Parser
     from samtranslator.translator.translator import Translator
 
-    # The translator asks a session for its region only; the policies it may name come with it.
+    # The translator needs only the region of the session, for it brings AWS's managed policies along.
     metrics = Metrics("localcloud", DummyMetricsPublisher())
     translator = Translator(None, Parser(), boto_session=boto3.Session(region_name=region), metrics=metrics)
     values = {**parameters, "AWS::Region": region}
     try:
-        expanded = translator.translate(
+        expanded: dict[str, Any] = translator.translate(
             copy.deepcopy(template), parameter_values=values, get_managed_policy_map=_managed_policies
         )
     except InvalidDocumentException as invalid:
@@ -47,7 +47,7 @@ def expand(template: dict[str, Any], parameters: Mapping[str, str], region: str)
             f"Number of errors found: {len(invalid.causes)}. {causes}"
         ) from invalid
     finally:
-        metrics.publish()  # to nobody; it complains when it is not asked to
+        metrics.publish()  # to the dummy publisher; unpublished metrics cause a warning
     expanded.pop("Transform", None)
     expanded.pop("Globals", None)
     return expanded

@@ -1,24 +1,14 @@
-"""Stacks in the form in which the API shows them."""
+"""Records of stacks in the form of the API's answers."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from localcloud.addresses import localise
 from localcloud.cloud import Cloud
 from localcloud.cloudformation.stacks import ChangeSet, Event, Resource, Stack
-from localcloud.protocol import ApiError
-
-
-def page(items: Sequence[Any], token: str | None, size: int = 100) -> tuple[list[Any], str | None]:
-    """The page of `items` that starts at a token, and the token of the next."""
-    if token is not None and not token.isdigit():
-        raise ApiError("ValidationError", f"NextToken {token!r} is not one that was given out here")
-    start = int(token or 0)
-    end = start + size
-    return list(items[start:end]), str(end) if end < len(items) else None
 
 
 def stack(cloud: Cloud, record: Stack) -> dict[str, Any]:
+    """An entry of DescribeStacks, with local addresses in its outputs."""
     source = record.source
     shown = {
         "StackId": record.id,
@@ -43,6 +33,7 @@ def stack(cloud: Cloud, record: Stack) -> dict[str, Any]:
 
 
 def summary(record: Stack) -> dict[str, Any]:
+    """An entry of ListStacks."""
     return {
         "StackId": record.id,
         "StackName": record.name,
@@ -57,6 +48,7 @@ def summary(record: Stack) -> dict[str, Any]:
 
 
 def event(one: Event) -> dict[str, Any]:
+    """An entry of DescribeStackEvents."""
     return {
         "StackId": one.stack_id,
         "EventId": one.id,
@@ -73,6 +65,7 @@ def event(one: Event) -> dict[str, Any]:
 
 
 def resource(record: Stack, one: Resource) -> dict[str, Any]:
+    """An entry of DescribeStackResources and ListStackResources."""
     return {
         "StackName": record.name,
         "StackId": record.id,
@@ -88,6 +81,7 @@ def resource(record: Stack, one: Resource) -> dict[str, Any]:
 
 
 def change_set(record: Stack, one: ChangeSet) -> dict[str, Any]:
+    """The members of DescribeChangeSet and ListChangeSets without the changes."""
     return {
         "ChangeSetName": one.name,
         "ChangeSetId": one.id,

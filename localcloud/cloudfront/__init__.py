@@ -1,4 +1,4 @@
-"""CloudFront: distributions over S3 buckets, each really served on a port of its own."""
+"""CloudFront: distributions of S3 buckets, each served on a port of its own."""
 
 from localcloud.cloudfront.service import CloudFrontService
 

@@ -1,4 +1,4 @@
-"""What a distribution's configuration may ask for here, and how one of its requests is to be treated."""
+"""The supported configurations of distributions, and the behaviour that applies to a request."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -39,8 +39,9 @@ ORIGIN_REFUSED = (
     ("VpcOriginConfig", None),
     ("OriginShield", "Enabled"),
 )
-"""Members, and what in them must be set for the member to matter. PriceClass, HttpVersion, IsIPV6Enabled,
-cache policies and the like are kept without effect: nothing is cached, and this machine is the only edge."""
+"""Unsupported members, and the part of each that must be set for it to have an effect. PriceClass,
+HttpVersion, IsIPV6Enabled and cache policies are stored without effect, since nothing is cached and this
+machine is the only edge."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,13 @@ class Origin:
 
     bucket: str
     path: str
-    """Put before every key, with a slash at its start; or empty."""
+    """The prefix of every key, which begins with a slash or is empty."""
     access_control_id: str | None
 
 
 @dataclass(frozen=True)
 class Behavior:
-    """How requests to one path pattern are answered."""
+    """How requests to a path pattern are answered."""
 
     origin: Origin
     compress: bool
@@ -63,7 +64,7 @@ class Behavior:
 
 
 def check(config: Config) -> None:
-    """Raises ApiError for a configuration that would not be honoured, or that contradicts itself."""
+    """Raises ApiError for an unsupported or contradictory configuration."""
     for what in _refused(config):
         raise ApiError("InvalidArgument", f"localcloud does not support {what} in distributions.")
     ids = {origin["Id"] for origin in config["Origins"]["Items"]}
@@ -102,12 +103,12 @@ def _set_members(config: Config, members: tuple[tuple[str, str | None], ...]) ->
 
 
 def behaviors(config: Config) -> list[Config]:
-    """All behaviours: those with a path pattern in their order, then the default."""
+    """All behaviours: those with a path pattern, in order, then the default."""
     return [*((config.get("CacheBehaviors") or {}).get("Items") or []), config["DefaultCacheBehavior"]]
 
 
 def behavior_for(config: Config, path: str) -> Behavior:
-    """The behaviour that a request path (without its first slash) falls under."""
+    """The behaviour that applies to a path without its first slash."""
     chosen = next(
         one
         for one in behaviors(config)
@@ -116,10 +117,19 @@ def behavior_for(config: Config, path: str) -> Behavior:
     origin = next(one for one in config["Origins"]["Items"] if one["Id"] == chosen["TargetOriginId"])
     return Behavior(
         origin=Origin(
-            S3_HOST.fullmatch(origin["DomainName"])["bucket"],
+            _bucket(origin["DomainName"]),
             origin.get("OriginPath") or "",
             origin.get("OriginAccessControlId") or None,
         ),
         compress=bool(chosen.get("Compress")),
         headers_policy_id=chosen.get("ResponseHeadersPolicyId") or None,
     )
+
+
+def _bucket(domain_name: str) -> str:
+    """The bucket of an origin. Raises ApiError for any other host name."""
+    if (found := S3_HOST.fullmatch(domain_name)) is None:
+        raise ApiError(
+            "InvalidArgument", f"localcloud supports only S3 buckets as origins, not {domain_name}."
+        )
+    return found["bucket"]

@@ -1,4 +1,4 @@
-"""Serves one distribution: GET and HEAD from S3, as far as the bucket's policy lets CloudFront read."""
+"""Serves one distribution: GET and HEAD of objects that the bucket's policy allows CloudFront to read."""
 
 import gzip
 import html
@@ -36,14 +36,14 @@ Policies = Callable[[str], Mapping[str, Any] | None]
 
 
 class Edge:
-    """A distribution's server, on a port of its own, so that browsers apply CORS between page and API."""
+    """The server of a distribution. It has a port of its own, so that browsers apply CORS."""
 
     def __init__(self, cloud: Cloud, arn: str, config: Mapping[str, Any], policies: Policies):
         self._cloud = cloud
         self._arn = arn
         self._policies = policies
         self.config = config
-        """Replaced when the distribution is updated; a request keeps the one it began with."""
+        """Replaced by an update of the distribution; a running request keeps the old one."""
         self._server = _listen(cloud, self._application)
         serve_in_thread(self._server)
 
@@ -55,7 +55,7 @@ class Edge:
         self._server.shutdown()
         self._server.server_close()
 
-    def _application(self, environ: dict, start_response: Any) -> Any:
+    def _application(self, environ: dict[str, Any], start_response: Any) -> Any:
         request = werkzeug.Request(environ)
         try:
             check_peer(self._cloud, request)
@@ -93,7 +93,7 @@ class Edge:
         return read(self._cloud, behavior.origin, key, self._arn).response()
 
     def _error_response(self, config: Mapping[str, Any], refused: ObjectRefused) -> werkzeug.Response:
-        """The error page that the configuration names for this status, or S3's own error."""
+        """The configured error page for a status, or S3's own error."""
         for rule in (config.get("CustomErrorResponses") or {}).get("Items") or []:
             if rule["ErrorCode"] != refused.status or not rule.get("ResponsePagePath"):
                 continue
@@ -101,14 +101,14 @@ class Edge:
             try:
                 response = self._object_response(behavior_for(config, page), page)
             except ObjectRefused:
-                break  # as CloudFront does: the page cannot be had, so the origin's error it is
+                break  # as CloudFront does: without the page, the origin's error is sent
             response.status_code = int(rule.get("ResponseCode") or refused.status)
             return response
         return refused.response()
 
 
 def _listen(cloud: Cloud, application: Any) -> Any:
-    """A server on the first free port after the cloud's own, so that the first page is at a known address."""
+    """Listens on the first free port after the cloud's own, so that the first page has a known address."""
     for port in range(cloud.port + 1, min(cloud.port + 1 + SEARCHED_PORTS, 65_536)):
         try:
             return make_front_server(cloud.host, port, application)
@@ -119,7 +119,7 @@ def _listen(cloud: Cloud, application: Any) -> Any:
 
 def _compress(request: werkzeug.Request, response: werkzeug.Response) -> None:
     if (
-        "gzip" not in request.accept_encodings
+        not request.accept_encodings.quality("gzip")
         or "Content-Encoding" in response.headers
         or response.content_length not in COMPRESSIBLE_BYTES
         or not response.content_type.startswith(COMPRESSIBLE_TYPES)
@@ -129,7 +129,8 @@ def _compress(request: werkzeug.Request, response: werkzeug.Response) -> None:
     response.headers["Content-Encoding"] = "gzip"
     response.headers.add("Vary", "Accept-Encoding")
     etag, _ = response.get_etag()
-    response.set_etag(etag, weak=True)  # the same thing in other bytes
+    if etag:
+        response.set_etag(etag, weak=True)  # the same content in other bytes
 
 
 def _plain_error(status: HTTPStatus, message: str) -> werkzeug.Response:

@@ -1,4 +1,4 @@
-"""Reads objects from a bucket as CloudFront does: as a service that the bucket's policy must let in."""
+"""Reads objects from a bucket as CloudFront does: as a service that the bucket's policy must allow."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,22 +19,24 @@ PASSED_ON = {"cache-control", "content-disposition", "content-encoding", "conten
 
 @dataclass(frozen=True)
 class StoredObject:
+    """An object of S3."""
+
     body: bytes
     headers: Mapping[str, str]
-    """As stored with the object, names in lower case."""
+    """The stored headers, with names in lower case."""
     etag: str
     last_modified: datetime
 
     @classmethod
     def of(cls, stored: Any) -> "StoredObject":
-        """From moto's record of an object."""
+        """Converts moto's record of an object."""
         headers = {name.lower(): str(value) for name, value in stored.metadata.items()}
         return cls(stored.value, headers, stored.etag.strip('"'), stored.last_modified.replace(tzinfo=UTC))
 
     def response(self) -> werkzeug.Response:
-        """The object with the headers that were stored with it."""
+        """The object with its stored headers as an HTTP response."""
         response = werkzeug.Response(self.body)
-        # S3 gives objects without a type this one; nothing is guessed from the name.
+        # The default of S3, which does not guess a type from the name.
         response.headers["Content-Type"] = self.headers.get("content-type", "binary/octet-stream")
         for name, value in self.headers.items():
             if name in PASSED_ON or name.startswith("x-amz-meta-"):
@@ -45,7 +47,7 @@ class StoredObject:
 
 
 class ObjectRefused(Exception):
-    """S3 did not give the object."""
+    """S3 refuses the object. `code` is S3's error code."""
 
     def __init__(self, status: int, code: str, message: str):
         super().__init__(message)
@@ -61,7 +63,7 @@ class ObjectRefused(Exception):
 
 
 def read(cloud: Cloud, origin: Origin, key: str, distribution_arn: str) -> StoredObject:
-    """One object, if the bucket's policy lets this distribution have it. Raises ObjectRefused."""
+    """Reads an object for a distribution. Raises ObjectRefused if the bucket's policy does not allow that."""
     from moto.s3.models import s3_backends
 
     bucket = s3_backends[cloud.account_id]["aws"].buckets.get(origin.bucket)
@@ -73,7 +75,7 @@ def read(cloud: Cloud, origin: Origin, key: str, distribution_arn: str) -> Store
             action,
             f"arn:aws:s3:::{origin.bucket}{suffix}",
             {
-                # Requests to a loopback address need no TLS to be safe from others.
+                # Requests within this machine need no TLS.
                 "aws:securetransport": ["true"],
                 "aws:sourceaccount": [cloud.account_id],
                 "aws:sourcearn": [distribution_arn],
@@ -85,10 +87,10 @@ def read(cloud: Cloud, origin: Origin, key: str, distribution_arn: str) -> Store
         return evaluate(documents, access, {"Service": frozenset([SERVICE])}) is Decision.ALLOWED
 
     stored = bucket.keys.get(key) if key else None
-    # A delete marker stands in for a deleted object of a versioned bucket.
+    # A deleted object of a versioned bucket is a delete marker, without a value.
     if hasattr(stored, "value") and may("s3:GetObject", f"/{key}"):
         return StoredObject.of(stored)
-    # Only who may list a bucket learns that a key does not exist.
+    # Without s3:ListBucket, a missing key is answered 403.
     if not hasattr(stored, "value") and key and may("s3:ListBucket", ""):
         raise ObjectRefused(404, "NoSuchKey", "The specified key does not exist.")
     raise ObjectRefused(403, "AccessDenied", "Access Denied")

@@ -1,22 +1,25 @@
-"""The records of CloudFront: what has an id, a configuration and an ETag."""
+"""The records of CloudFront: resources with an id, a configuration and an ETag."""
 
 import random
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from localcloud.cloudfront.edge import Edge
 from localcloud.protocol import ApiError
 
+Found = TypeVar("Found")
+
 
 def now() -> datetime:
+    """The current time in UTC."""
     return datetime.now(UTC)
 
 
 def new_id() -> str:
-    """In CloudFront's form: E and thirteen letters and digits."""
+    """A new id in CloudFront's form: E and thirteen letters and digits."""
     return "E" + "".join(random.choices(string.ascii_uppercase + string.digits, k=13))
 
 
@@ -35,6 +38,8 @@ class Item:
 
 @dataclass
 class Distribution(Item):
+    """A distribution, whose edge runs while it is enabled."""
+
     arn: str = ""
     domain_name: str = ""
     edge: Edge | None = None
@@ -42,13 +47,15 @@ class Distribution(Item):
     invalidations: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def find(items: Mapping[str, Any], identity: str, error: str) -> Any:
+def find(items: Mapping[str, Found], identity: str, error: str) -> Found:
+    """Looks up a record. Raises ApiError with the code `error` when there is none."""
     if identity not in items:
         raise ApiError(error, f"{identity} does not exist.")
     return items[identity]
 
 
 def check_version(item: Item, if_match: str | None) -> None:
+    """Raises ApiError unless If-Match has the ETag of the item."""
     if if_match is None:
         raise ApiError(
             "InvalidIfMatchVersion", "The If-Match version is missing or not valid for the resource."
@@ -58,5 +65,6 @@ def check_version(item: Item, if_match: str | None) -> None:
 
 
 def refuse_same_name(items: Mapping[str, Item], name: str, error: str) -> None:
+    """Raises ApiError with the code `error` if an item has the name."""
     if any(one.config["Name"] == name for one in items.values()):
         raise ApiError(error, f"The name {name} is taken.")

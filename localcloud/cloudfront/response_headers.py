@@ -1,4 +1,4 @@
-"""Response headers policies: the security, CORS and other headers that a distribution adds to its answers."""
+"""Response headers policies: the security, CORS and custom headers that a distribution adds."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ NOT_REMOVABLE = {"connection", "content-length", "transfer-encoding"}
 
 
 def check(config: Mapping[str, Any]) -> None:
-    """Raises ApiError for what is not honoured."""
+    """Raises ApiError for an unsupported configuration."""
     if (config.get("ServerTimingHeadersConfig") or {}).get("Enabled"):
         raise ApiError(
             "InvalidArgument",
@@ -40,7 +40,7 @@ def check(config: Mapping[str, Any]) -> None:
 def apply(
     cloud: Cloud, config: Mapping[str, Any], request: werkzeug.Request, response: werkzeug.Response
 ) -> None:
-    """Adds the headers of a policy; one that the origin has sent already gives way only to Override."""
+    """Adds the headers of a policy. Headers of the origin are replaced only with Override."""
     for header in (config.get("RemoveHeadersConfig") or {}).get("Items") or []:
         if header["Header"].lower() not in NOT_REMOVABLE:
             response.headers.remove(header["Header"])
@@ -71,7 +71,7 @@ def _security(cloud: Cloud, config: Mapping[str, Any]) -> Iterator[tuple[str, st
     if one := config.get("ContentTypeOptions"):
         yield "X-Content-Type-Options", "nosniff", one["Override"]
     if one := config.get("StrictTransportSecurity"):
-        # Browsers take this header from HTTPS only, so it does no harm on 127.0.0.1.
+        # Browsers ignore this header over HTTP, so it does no harm on 127.0.0.1.
         value = f"max-age={one['AccessControlMaxAgeSec']}"
         value += "; includeSubDomains" if one.get("IncludeSubdomains") else ""
         value += "; preload" if one.get("Preload") else ""
@@ -101,8 +101,8 @@ def _cors(config: Mapping[str, Any], request: werkzeug.Request, response: werkze
 
 
 def local_sources(cloud: Cloud, policy: str) -> str:
-    """A content security policy whose public addresses also work here.
+    """Replaces the public addresses in a content security policy by the local ones.
 
-    An API becomes the front door's origin: with a path, the policy would match that path alone.
+    An API's address becomes the origin of the front door; with a path, only that path would match.
     """
     return localise(cloud, _API_SOURCE.sub(cloud.url, policy))

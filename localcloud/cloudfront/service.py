@@ -1,7 +1,6 @@
 """The CloudFront API: distributions, origin access controls, response headers policies and invalidations.
 
-moto's records of distributions lose error pages and more on the way, so these are our own. Operations that
-this lacks are refused by name.
+moto's records of distributions lose error pages and other members, so these are localcloud's own.
 """
 
 import threading
@@ -10,10 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import werkzeug
-from botocore import xform_name
-from moto.core.request import Request as MotoRequest
-from moto.core.routing import get_service_router
-from werkzeug.exceptions import HTTPException
 
 from localcloud import addresses
 from localcloud.cloud import Cloud
@@ -28,18 +23,21 @@ from localcloud.cloudfront.records import (
     now,
     refuse_same_name,
 )
-from localcloud.protocol import ApiError, ModelledApi
+from localcloud.protocol import ApiError
+from localcloud.protocol.pages import page
+from localcloud.protocol.service import ModelledService
 
-API_PATH = "/2020-05-31/"
+PAGE_ITEMS = 100
+"""The default page size of lists."""
 API_URL = "https://cloudfront.amazonaws.com/2020-05-31"
 
 
-class CloudFrontService(ModelledApi):
+class CloudFrontService(ModelledService):
     """Answers CloudFront's API and serves every enabled distribution."""
 
-    answers = frozenset({"cloudfront"})
-
     service_name = "cloudfront"
+    validation_code = malformed_code = "MalformedXML"
+    answers = frozenset({service_name})
 
     def __init__(self, cloud: Cloud):
         self._cloud = cloud
@@ -49,17 +47,8 @@ class CloudFrontService(ModelledApi):
         self._policies: dict[str, Item] = {}
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
-        if not request.path.startswith(API_PATH):
-            return None
-        try:
-            router = get_service_router(self.service_name)
-            model, uri_parameters = router.match(MotoRequest(request.environ))
-        except HTTPException:
-            return None
-        if not hasattr(self, xform_name(model.name)):
-            return None
         with self._lock:
-            return self.answer(request, model.name, uri_parameters)
+            return super().handle(request)
 
     def close(self) -> None:
         for distribution in self._distributions.values():
@@ -123,17 +112,17 @@ class CloudFrontService(ModelledApi):
         self._stop(distribution)
         del self._distributions[Id]
 
-    def list_distributions(self, **_: Any) -> dict[str, Any]:
+    def list_distributions(self, **paging: Any) -> dict[str, Any]:
         items = [
             {**self._shown(one)["Distribution"], **one.config, "ConnectionMode": "direct"}
             for one in self._distributions.values()
         ]
-        return {"DistributionList": _listed(items)}
+        return {"DistributionList": _listed(items, **paging)}
 
     def create_invalidation(self, DistributionId: str, InvalidationBatch: dict[str, Any]) -> dict[str, Any]:
         distribution = self._distribution(DistributionId)
-        # Nothing is cached here, so every invalidation is complete as it is made.
-        invalidation = {
+        # Nothing is cached, so every invalidation is complete at once.
+        invalidation: dict[str, Any] = {
             "Id": "I" + new_id()[1:],
             "Status": "Completed",
             "CreateTime": now(),
@@ -147,8 +136,9 @@ class CloudFrontService(ModelledApi):
         invalidations = self._distribution(DistributionId).invalidations
         return {"Invalidation": find(invalidations, Id, "NoSuchInvalidation")}
 
-    def list_invalidations(self, DistributionId: str, **_: Any) -> dict[str, Any]:
-        return {"InvalidationList": _listed(list(self._distribution(DistributionId).invalidations.values()))}
+    def list_invalidations(self, DistributionId: str, **paging: Any) -> dict[str, Any]:
+        items = list(self._distribution(DistributionId).invalidations.values())
+        return {"InvalidationList": _listed(items, **paging)}
 
     def list_tags_for_resource(self, Resource: str) -> dict[str, Any]:
         tags = self._tagged(Resource).tags
@@ -193,9 +183,9 @@ class CloudFrontService(ModelledApi):
             raise ApiError("OriginAccessControlInUse", f"{Id} is attached to a distribution.")
         del self._controls[Id]
 
-    def list_origin_access_controls(self, **_: Any) -> dict[str, Any]:
+    def list_origin_access_controls(self, **paging: Any) -> dict[str, Any]:
         items = [{"Id": one.id, **one.config} for one in self._controls.values()]
-        return {"OriginAccessControlList": _listed(items)}
+        return {"OriginAccessControlList": _listed(items, **paging)}
 
     # Response headers policies
 
@@ -229,14 +219,18 @@ class CloudFrontService(ModelledApi):
             raise ApiError("ResponseHeadersPolicyInUse", f"{Id} is attached to a distribution.")
         del self._policies[Id]
 
-    def list_response_headers_policies(self, **_: Any) -> dict[str, Any]:
+    def list_response_headers_policies(self, Type: str = "custom", **paging: Any) -> dict[str, Any]:
+        if Type != "custom":
+            raise ApiError(
+                "InvalidArgument", f"localcloud does not list response headers policies of {Type=}."
+            )
         items = [
             {"Type": "custom", "ResponseHeadersPolicy": _policy(one)["ResponseHeadersPolicy"]}
             for one in self._policies.values()
         ]
-        return {"ResponseHeadersPolicyList": _listed(items)}
+        return {"ResponseHeadersPolicyList": _listed(items, **paging)}
 
-    # What they share
+    # Shared by the operations
 
     def _check(self, config: Mapping[str, Any]) -> None:
         configuration.check(config)
@@ -256,7 +250,7 @@ class CloudFrontService(ModelledApi):
         return response_headers.MANAGED.get(identity)
 
     def _serve(self, distribution: Distribution) -> None:
-        """Brings the distribution's server to its configuration; its address stays while it is enabled."""
+        """Starts, updates or stops the server of a distribution. Its address stays while it is enabled."""
         if not distribution.config["Enabled"]:
             self._stop(distribution)
         elif distribution.edge:
@@ -300,9 +294,19 @@ class CloudFrontService(ModelledApi):
         return {"Distribution": shown, "ETag": distribution.etag, "Location": location}
 
 
-def _listed(items: list[Any]) -> dict[str, Any]:
-    """All in one page."""
-    return {"Marker": "", "MaxItems": 100, "IsTruncated": False, "Quantity": len(items), "Items": items}
+def _listed(items: list[Any], Marker: str = "", MaxItems: str | int = PAGE_ITEMS) -> dict[str, Any]:
+    """One page of a list in CloudFront's form. Raises InvalidRequest for a marker that was not issued."""
+    if not str(MaxItems).isdecimal():
+        raise ApiError("InvalidArgument", f"MaxItems is not a number: {MaxItems}")
+    shown, following = page(items, Marker, int(MaxItems))
+    return {
+        "Marker": Marker,
+        "NextMarker": following,
+        "MaxItems": int(MaxItems),
+        "IsTruncated": following is not None,
+        "Quantity": len(shown),
+        "Items": shown,
+    }
 
 
 def _check_control(config: Mapping[str, Any]) -> None:

@@ -12,11 +12,11 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO, BinaryIO, cast
 
 UNJUDGED_BYTES = 64 << 20
 """So much may come of however little: a few zeros pack well."""
-LARGEST_HEADER_BYTES = 1 << 20
+MAX_HEADER_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 16
 BROKEN = (
     tarfile.TarError,
@@ -51,7 +51,7 @@ def unpack_tar(archive: Path, folder: Path, limits: Limits = LIMITS) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with _explained(), archive.open("rb") as packed:
         stream = _Unpacked(packed, limits)
-        with tarfile.open(fileobj=stream, mode="r:") as tar:
+        with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r:") as tar:  # which only reads it
             size = 0
             for number, member in enumerate(tar, start=1):
                 size += member.size  # of a sparse file, more than the stream has
@@ -86,7 +86,7 @@ class _Unpacked:
         self._read = 0
 
     def read(self, size: int) -> bytes:
-        if not 0 <= size <= LARGEST_HEADER_BYTES:  # files are read piece by piece, names and the like at once
+        if not 0 <= size <= MAX_HEADER_BYTES:  # files are read piece by piece, names and the like at once
             raise ArchiveError(f"a name or header in it has {size:,} bytes")
         content = self._content.read(size)
         self._read += len(content)

@@ -5,6 +5,8 @@ localcloud's own packages.
 """
 
 import contextlib
+import email.utils
+import functools
 import http.client
 import io
 import re
@@ -32,7 +34,13 @@ PIECE_BYTES = 65_536
 MEMORY_BYTES = 1024 * 1024
 """Larger bodies wait in a temporary file."""
 MAX_CHUNK_LINE_BYTES = 1_024
-CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?\r?\n", re.DOTALL)
+CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
+MAX_HEADERS = 100
+REQUEST_LINE = re.compile(rb"([!-~]+) ([^\0-\x20\x7f]+) (HTTP/1\.[01])\r?\n")
+HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)\r?\n")
+"""Nothing else passes. What can be read in several ways could hide a request's length: a space before the
+colon, a line that goes on in the next, a carriage return within it.
+"""
 
 
 class RequestRefused(Exception):
@@ -49,6 +57,8 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # Head and body may be written apart: Nagle's algorithm would hold the body for a delayed ACK (40 ms).
     disable_nagle_algorithm = True
+    raw_requestline: bytes
+    rfile: io.BufferedReader
     idle_seconds: float | None = HEAD_SECONDS
     """How long a connection may wait before the next request begins; None for ever."""
 
@@ -59,28 +69,70 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
         self.wfile = _Outgoing(self.connection)
 
     def handle_one_request(self) -> None:
-        self._incoming.allow(self.idle_seconds, then=HEAD_SECONDS)
+        self._incoming.allow(self.idle_seconds)
+        if not self.wait_for_request():
+            self.close_connection = True
+            return
+        self._incoming.allow(HEAD_SECONDS)
         super().handle_one_request()
 
-    def parse_request(self) -> bool:
-        if len(self.raw_requestline) > MAX_TARGET_BYTES + len("OPTIONS  HTTP/1.1\r\n"):
-            self.requestline, self.request_version, self.command = "", "HTTP/1.1", ""
-            self.close_connection = True
-            self.send_error(http.client.REQUEST_URI_TOO_LONG)
-            return False
-        reader = self.rfile
-        self.rfile = _Head(reader, MAX_HEAD_BYTES - len(self.raw_requestline))
+    def wait_for_request(self) -> bool:
+        """Waits for the first bytes of the next request; False when none come."""
         try:
-            return super().parse_request()
-        finally:
-            self.rfile = reader
+            return bool(self.rfile.peek(1))
+        except TimeoutError:
+            return False
 
-    def handle_expect_100(self) -> bool:
-        """The body's reader tells the client to go on: only then is it known that the body is wanted."""
+    def parse_request(self) -> bool:
+        """Reads the head of a request; False when that has been refused.
+
+        Stricter than the base class and many times faster: that has email's parser read the headers.
+        """
+        self.close_connection = True
+        self.command, self.path, self.request_version = "", "", "HTTP/1.1"
+        self.requestline = self.raw_requestline.decode("iso-8859-1").rstrip("\r\n")
+        if len(self.raw_requestline) > MAX_TARGET_BYTES + len("OPTIONS  HTTP/1.1\r\n"):
+            return self._refuse_head(http.client.REQUEST_URI_TOO_LONG)
+        if (found := REQUEST_LINE.fullmatch(self.raw_requestline)) is None:
+            return self._refuse_head(http.client.BAD_REQUEST)
+        self.command, self.path, self.request_version = (part.decode("iso-8859-1") for part in found.groups())
+        if self.path.startswith("//"):
+            # As the base class does: in an answer, "//name" would lead to another host.
+            self.path = f"/{self.path.lstrip('/')}"
+        if refused := self._read_headers(MAX_HEAD_BYTES - len(self.raw_requestline)):
+            return self._refuse_head(refused)
+        wishes = {token.strip().lower() for token in self.headers.get("Connection", "").split(",")}
+        self.close_connection = self.request_version != "HTTP/1.1" or "close" in wishes
         return True
+
+    def _read_headers(self, left: int) -> int | None:
+        """Reads the lines up to the empty one; returns the status of a refusal, or None."""
+        self.headers = self.MessageClass()
+        for _ in range(MAX_HEADERS + 1):
+            line = self.rfile.readline(left + 1)
+            left -= len(line)
+            if left < 0:
+                return http.client.REQUEST_HEADER_FIELDS_TOO_LARGE
+            if line in (b"\r\n", b"\n"):
+                return None
+            if (header := HEADER.fullmatch(line)) is None:
+                return http.client.BAD_REQUEST
+            name, value = (part.decode("iso-8859-1") for part in header.groups())
+            self.headers[name] = value.strip(" \t")
+        return http.client.REQUEST_HEADER_FIELDS_TOO_LARGE
+
+    def _refuse_head(self, status: int) -> bool:
+        self.close_connection = True
+        self.send_error(status)
+        return False
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The time, or another one, in the form of the header Date."""
+        return _http_date(int(time.time() if timestamp is None else timestamp))
 
     def body(self) -> "RequestBody":
         """The body of the request whose head has just been read. Raises RequestRefused."""
+        # Said when the body is read: only then is it known that it is wanted.
         expects = self.headers.get("Expect", "").strip().lower() == "100-continue"
         return RequestBody(self.headers, self.rfile, self._begin_body(go_on=expects))
 
@@ -121,7 +173,7 @@ class RequestBody(io.RawIOBase):
         lengths = headers.get_all("Content-Length", [])
         encodings = headers.get_all("Transfer-Encoding", [])
         self._chunked = bool(encodings)
-        if encodings and (lengths or [one.strip().lower() for one in encodings] != ["chunked"]):
+        if encodings and (lengths or [one.lower() for one in encodings] != ["chunked"]):
             raise RequestRefused(400, "InvalidRequest", "A body has a Content-Length or comes in chunks.")
         if lengths:
             if len(set(lengths)) > 1 or not re.fullmatch(r"[0-9]{1,18}", lengths[0]):
@@ -193,12 +245,12 @@ class RequestBody(io.RawIOBase):
         return int(size[1], 16)
 
     def _end_chunk(self) -> None:
-        if self._line() not in (b"\r\n", b"\n"):
+        if self._line() != b"\r\n":
             raise RequestRefused(400, "InvalidRequest", "A chunk of the body is longer than its size says.")
 
     def _read_trailers(self) -> None:
         left = MAX_HEAD_BYTES
-        while (line := self._line()) not in (b"\r\n", b"\n"):
+        while (line := self._line()) != b"\r\n":
             left -= len(line)
             if left < 0:
                 raise RequestRefused(431, "InvalidRequest", "The trailers of the body are too long.")
@@ -212,6 +264,12 @@ class RequestBody(io.RawIOBase):
         return line
 
 
+@functools.lru_cache(maxsize=1)
+def _http_date(seconds: int) -> str:
+    """Most answers go out in the same second as the one before."""
+    return email.utils.formatdate(seconds, usegmt=True)
+
+
 def _broken_off() -> RequestRefused:
     return RequestRefused(400, "IncompleteBody", "The request ended before its body did.")
 
@@ -222,12 +280,10 @@ class _Incoming(io.RawIOBase):
     def __init__(self, connection: socket.socket):
         self._connection = connection
         self._deadline: float | None = None
-        self._then: float | None = None
 
-    def allow(self, seconds: float | None, then: float | None = None) -> None:
-        """Starts the clock; with `then`, the first bytes start it anew for so many seconds."""
+    def allow(self, seconds: float | None) -> None:
+        """Starts the clock."""
         self._deadline = None if seconds is None else time.monotonic() + seconds
-        self._then = then
 
     def readable(self) -> bool:
         return True
@@ -238,14 +294,12 @@ class _Incoming(io.RawIOBase):
             raise TimeoutError
         self._connection.settimeout(left)
         count = self._connection.recv_into(buffer)
-        if self._then is not None:
-            self.allow(self._then)
         if self._deadline is not None:
             self._deadline += count / MIN_BYTES_PER_SECOND
         return count
 
 
-class _Outgoing(io.RawIOBase):
+class _Outgoing(io.BufferedIOBase):
     """A socket's outgoing bytes. Raises TimeoutError when the client does not take them."""
 
     def __init__(self, connection: socket.socket):
@@ -260,18 +314,3 @@ class _Outgoing(io.RawIOBase):
             self._connection.settimeout(SEND_SECONDS)
             left = left[self._connection.send(left[:PIECE_BYTES]) :]
         return len(data)
-
-
-class _Head:
-    """The lines of a request's head, as long as they stay within the limit together."""
-
-    def __init__(self, reader: io.BufferedReader, left: int):
-        self._reader = reader
-        self._left = left
-
-    def readline(self, size: int) -> bytes:
-        line = self._reader.readline(min(size, self._left + 1))
-        self._left -= len(line)
-        if self._left < 0:
-            raise http.client.LineTooLong("header line")
-        return line

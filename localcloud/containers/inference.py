@@ -21,10 +21,14 @@ import types
 from collections.abc import Callable
 from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bounded_http import BoundedRequestHandler, RequestRefused
-from overlay import install_requirements
+if TYPE_CHECKING:
+    from localcloud.containers.bounded_http import BoundedRequestHandler, RequestRefused
+    from localcloud.containers.overlay import install_requirements
+else:  # this runs as a script, beside them
+    from bounded_http import BoundedRequestHandler, RequestRefused
+    from overlay import install_requirements
 
 MODEL = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"), "model")
 CODE = MODEL / "code"
@@ -36,6 +40,8 @@ TEXT_TYPES = (JSON, CSV)
 
 
 class UnsupportedFormat(Exception):
+    """The default functions know no way from or to this content type."""
+
     def __init__(self, content_type: str):
         indent = " " * 12  # which the toolkit's message has, and some client may look for
         super().__init__(
@@ -59,7 +65,7 @@ class DefaultFunctions:
                 names = [file.name for file in candidates]
                 raise ValueError(f"Exactly one .pth or .pt file is required for PyTorch models: {names}")
             path = candidates[0]
-        return torch.jit.load(path, map_location=_device())
+        return torch.jit.load(path, map_location=_device())  # type: ignore[no-untyped-call]
 
     @staticmethod
     def input_fn(input_data: Any, content_type: str) -> Any:
@@ -114,18 +120,18 @@ class BaseInferenceToolkitError(Exception):
 
 
 @functools.cache
-def toolkit_error() -> type[Exception]:
+def toolkit_error() -> Any:
     """The error class that user modules import from sagemaker_inference.errors, as in SageMaker's images.
 
     Only its subclasses choose their status: an exception with the same attributes is a 500 there too.
     """
     try:
-        from sagemaker_inference import errors
+        errors = importlib.import_module("sagemaker_inference.errors")
     except ImportError:
         errors = types.ModuleType("sagemaker_inference.errors")
-        errors.BaseInferenceToolkitError = BaseInferenceToolkitError
+        vars(errors)["BaseInferenceToolkitError"] = BaseInferenceToolkitError
         package = types.ModuleType("sagemaker_inference")
-        package.errors = errors
+        vars(package)["errors"] = errors
         sys.modules |= {"sagemaker_inference": package, "sagemaker_inference.errors": errors}
     return errors.BaseInferenceToolkitError
 
@@ -151,7 +157,7 @@ class Transformer:
                 "Cannot use transform_fn implementation in conjunction with "
                 "input_fn, predict_fn, and/or output_fn implementation"
             )
-        self._functions = {
+        self._functions: dict[str, Any] = {
             function: found or getattr(DefaultFunctions, function, None) for function, found in own.items()
         }
         self._default_accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", JSON)
@@ -188,7 +194,7 @@ class Transformer:
             print(trace, end="", flush=True)
             return status, phrase.replace("\r", " ").replace("\n", " "), None, f"{message}\n{trace}".encode()
 
-    def _call(self, function: Callable, *arguments: Any) -> Any:
+    def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Calls a function that may take one argument more than it must: the context."""
         wanted = len(inspect.signature(function).parameters)
         if wanted == len(arguments):
@@ -206,7 +212,7 @@ def _to_bytes(result: Any) -> bytes:
     return json.dumps(result).encode()  # what TorchServe makes of any other value
 
 
-def _error_of(error: Exception) -> tuple[int, str, str]:
+def _error_of(error: Any) -> tuple[int, str, str]:
     """Status, message and reason phrase: those of a BaseInferenceToolkitError, a 500 for any other."""
     if isinstance(error, toolkit_error()):
         return int(error.status_code), str(error.message), str(error.phrase)
@@ -215,6 +221,8 @@ def _error_of(error: Exception) -> tuple[int, str, str]:
 
 
 class Handler(BoundedRequestHandler):
+    """Answers /ping, and /invocations one at a time."""
+
     transformer: Transformer
     one_at_a_time = threading.Lock()
 
@@ -252,10 +260,13 @@ class Handler(BoundedRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
+    """A thread for each connection, so that /ping is answered while a model is at work."""
+
     request_queue_size = 128
 
 
 def main() -> None:
+    """Install what the model requires, load it, and serve until the process is ended."""
     requirements, overlay = CODE / "requirements.txt", MODEL.parent / "packages"
     if requirements.exists() and not overlay.exists():
         python = install_requirements(requirements, overlay)

@@ -103,6 +103,7 @@ def _checked(result: int, what: str) -> None:
 
 
 def main() -> int:
+    """Become the command, in the new file system; the exit status where that fails."""
     folder, command = sys.argv[1], sys.argv[2:]
     try:
         enter(folder)

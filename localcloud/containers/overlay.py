@@ -21,12 +21,13 @@ def install_requirements(requirements: Path, folder: Path) -> Path:
     own_packages = Path(sysconfig.get_path("purelib", "venv", variables))
     # After the environment's own folder in sys.path, so that what the requirements pin wins.
     (own_packages / "shared.pth").write_text("\n".join(path for path in sys.path if "-packages" in path))
-    command = [python, "-m", "pip", "install", "--disable-pip-version-check", "-r", requirements]
+    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "-r", str(requirements)]
     pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     output = []
+    assert pip.stdout is not None
     for line in pip.stdout:
         print(line, end="", flush=True)
         output.append(line)
     if pip.wait():
-        raise subprocess.CalledProcessError(pip.returncode, list(map(str, command)), "".join(output))
+        raise subprocess.CalledProcessError(pip.returncode, command, "".join(output))
     return python

@@ -18,11 +18,16 @@ import subprocess
 import sys
 import threading
 import traceback
+from collections import OrderedDict
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from archives import ArchiveError, unpack_tar
-from overlay import install_requirements
+if TYPE_CHECKING:
+    from localcloud.containers.archives import ArchiveError, unpack_tar
+    from localcloud.containers.overlay import install_requirements
+else:  # this runs as a script, beside them
+    from archives import ArchiveError, unpack_tar
+    from overlay import install_requirements
 
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 CODE, MODEL, INPUT, OUTPUT = BASE / "code", BASE / "model", BASE / "input", BASE / "output"
@@ -49,6 +54,9 @@ EXCEPTION_NAMES = tuple(name for name in dir(builtins) if name.endswith(("Error"
 """A line with one of these begins the error message that the toolkit keeps; what came before is left out."""
 KILLED = 137
 FAILURE = 1
+EXCERPT_CHARACTERS = 32_768
+"""Kept of the beginning of an error message, and as much of its end; longer lines are read in pieces.
+SageMaker shows the first 1,024 characters."""
 
 log = logging.getLogger("sagemaker-training-toolkit")
 
@@ -58,6 +66,8 @@ class TrainingFailure(Exception):
 
 
 class CommandFailed(TrainingFailure):
+    """A command ended with a status other than 0; the message is in the toolkit's form."""
+
     def __init__(self, kind: str, command: list[str], code: int, error: str):
         extra = 'ExtraInfo "OutOfMemory: Process killed by SIGKILL (signal 9)"\n' if code == KILLED else ""
         super().__init__(
@@ -99,6 +109,7 @@ def to_variables(values: dict[str, object]) -> dict[str, str]:
 
 
 def count_gpus() -> int:
+    """How many NVIDIA GPUs the machine has; 0 where nvidia-smi is missing or fails."""
     try:
         listed = subprocess.run(
             ["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=True
@@ -123,7 +134,8 @@ class Job:
         self.hyperparameters = {
             name: value for name, value in everything.items() if name not in self.platform
         }
-        self.entry_point = os.environ.get("SAGEMAKER_PROGRAM") or self.platform.get("sagemaker_program")
+        program = os.environ.get("SAGEMAKER_PROGRAM") or self.platform.get("sagemaker_program")
+        self.entry_point = str(program) if program else ""
         if distributed := [
             name for name in self.platform if DISTRIBUTED.fullmatch(name) and self.platform[name]
         ]:
@@ -230,16 +242,48 @@ def install(requirements: Path) -> str:
     try:
         return str(install_requirements(requirements, BASE / "packages"))
     except subprocess.CalledProcessError as error:
-        message = error_message(error.output.splitlines())
-        raise CommandFailed("InstallRequirementsError", error.cmd, error.returncode, message) from error
+        message = ErrorMessage()
+        for line in error.output.splitlines():
+            message.add(line)
+        raise CommandFailed("InstallRequirementsError", error.cmd, error.returncode, str(message)) from error
 
 
-def error_message(lines: list[str]) -> str:
-    """From the first line that names an exception on, each line once."""
-    start = next(
-        (n for n, line in enumerate(lines) if any(name in line for name in EXCEPTION_NAMES)), len(lines)
-    )
-    return "\n ".join(dict.fromkeys(line.strip(" :\n") for line in lines[start:])).strip()
+class ErrorMessage:
+    """The toolkit's error message: output from the first line that names an exception on, each line once.
+
+    A script may go on for days after such a line, so only the beginning and the end of the message are kept.
+    """
+
+    def __init__(self) -> None:
+        self._beginning: dict[str, None] = {}
+        self._end: OrderedDict[str, None] = OrderedDict()
+        self._left = EXCERPT_CHARACTERS
+        """What the part that grows may still take: the beginning until it is full, then the end."""
+        self._left_out = 0
+
+    def add(self, line: str) -> None:
+        """Take the next line of the output."""
+        if not self._beginning and not any(name in line for name in EXCEPTION_NAMES):
+            return
+        line = line.strip(" :\n")
+        if line in self._beginning or line in self._end:
+            return
+        if not self._end and len(line) <= self._left:
+            self._beginning[line] = None
+            self._left -= len(line)
+            return
+        if not self._end:
+            self._left = EXCERPT_CHARACTERS
+        self._end[line] = None
+        self._left -= len(line)
+        while self._left < 0:
+            oldest, _ = self._end.popitem(last=False)
+            self._left += len(oldest)
+            self._left_out += 1
+
+    def __str__(self) -> str:
+        gap = [f"... {self._left_out:,} lines are left out here ..."] if self._left_out else []
+        return "\n ".join([*self._beginning, *gap, *self._end]).strip()
 
 
 def run(command: list[str], variables: dict[str, str]) -> None:
@@ -254,24 +298,30 @@ def run(command: list[str], variables: dict[str, str]) -> None:
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL),
     )
-    printed: dict[IO[str], list[str]] = {script.stdout: [], script.stderr: []}
-
-    def pass_on(stream: IO[str]) -> None:
-        for line in stream:
-            print(line, end="", flush=True)
-            printed[stream].append(line.rstrip("\n"))
-
-    readers = [threading.Thread(target=pass_on, args=(stream,)) for stream in printed]
+    streams = [stream for stream in (script.stdout, script.stderr) if stream]
+    messages = [ErrorMessage() for _ in streams]
+    readers = [
+        threading.Thread(target=pass_on, args=(stream, message))
+        for stream, message in zip(streams, messages, strict=True)
+    ]
     for reader in readers:
         reader.start()
     for reader in readers:
         reader.join()
     if code := script.wait():
-        errors = [message for lines in printed.values() if (message := error_message(lines))]
+        errors = [text for message in messages if (text := str(message))]
         raise CommandFailed("ExecuteUserScriptError", command, code, "\n ".join(errors))
 
 
+def pass_on(stream: IO[str], message: ErrorMessage) -> None:
+    """Print what comes from a stream as it comes, and let the error message have it."""
+    while line := stream.readline(EXCERPT_CHARACTERS):
+        print(line, end="", flush=True)
+        message.add(line)
+
+
 def main() -> int:
+    """Run the training script of the container's folder; returns the exit status of the container."""
     logging.basicConfig(
         stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(name)-12s %(levelname)-8s %(message)s"
     )
@@ -297,6 +347,7 @@ def main() -> int:
 
 
 def fail(message: str) -> int:
+    """Write the reason to `output/failure`, unless the script wrote one; returns the exit status."""
     failure = OUTPUT / "failure"
     if not failure.exists():  # a script may have written its own
         failure.write_text(message)

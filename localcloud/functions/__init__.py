@@ -1,4 +1,4 @@
-"""AWS Lambda that really runs: the genuine runtime client, in a process of its own for every sandbox."""
+"""AWS Lambda: runs functions with the genuine runtime client, one process per sandbox."""
 
 from localcloud.functions.configuration import check_request
 from localcloud.functions.errors import LambdaError

@@ -1,4 +1,4 @@
-"""Asynchronous invocation: events that were accepted, run in the background and tried again when they fail.
+"""Asynchronous invocation: events run in the background and are retried when they fail.
 
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 """
@@ -16,16 +16,16 @@ from localcloud.functions.errors import LambdaError
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = (60.0, 120.0)
-"""Lambda's waits before it runs an event again that ended in a function error."""
+"""Lambda's delays before it retries an event after a function error."""
 THROTTLED_RETRY_SECONDS = 1.0
-"""Lambda's first wait for a throttled function; it then waits longer and longer, which a laptop need not."""
+"""Lambda's first delay for a throttled function. Lambda increases it, which one machine does not need."""
 MAX_AGE_SECONDS = 6 * 3600
 WORKERS = 10
 
 
 @dataclass(frozen=True)
 class Event:
-    """An accepted invocation; `retry_seconds` are the waits that are left to it."""
+    """An accepted invocation. `retry_seconds` are its remaining delays."""
 
     function: str
     payload: bytes
@@ -36,7 +36,7 @@ class Event:
 
 
 class EventQueue:
-    """Runs events by `run`, which tells whether the function succeeded and raises LambdaError if refused."""
+    """Runs events with `run`, which returns whether the function succeeded, and raises LambdaError."""
 
     def __init__(self, run: Callable[[Event], bool], retry_seconds: Sequence[float] = RETRY_SECONDS):
         self._run = run
@@ -46,12 +46,12 @@ class EventQueue:
         self._workers = concurrent.futures.ThreadPoolExecutor(WORKERS, "lambda-event")
 
     def add(self, function: str, payload: bytes, request_id: str, client_context: str | None) -> None:
-        """Takes a new event, which runs as soon as a worker is free."""
+        """Accepts an event, which runs as soon as a worker is free."""
         waits = list(self._retry_seconds)
         self._submit(Event(function, payload, request_id, client_context, time.monotonic(), waits))
 
     def run_due(self, now: float) -> None:
-        """Runs the events whose wait is over."""
+        """Runs the events whose delay is over."""
         with self._lock:
             due = [event for at, event in self._waiting if at <= now]
             self._waiting = [(at, event) for at, event in self._waiting if at > now]
@@ -59,7 +59,7 @@ class EventQueue:
             self._submit(event)
 
     def close(self) -> None:
-        """Drops what has not begun."""
+        """Drops all events that have not begun."""
         self._workers.shutdown(wait=False, cancel_futures=True)
 
     def _submit(self, event: Event) -> None:
@@ -77,7 +77,7 @@ class EventQueue:
                 self._waiting.append((time.monotonic() + wait, event))
 
     def _attempt(self, event: Event) -> float | None:
-        """Runs the event once; returns the wait before the next try, None if there is to be none."""
+        """Runs an event once. Returns the delay before its next try, or None for no further try."""
         try:
             if self._run(event):
                 return None

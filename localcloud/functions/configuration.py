@@ -1,4 +1,4 @@
-"""What a sandbox needs to know of a function, and which functions localcloud can run at all."""
+"""The configuration of a function, and the checks of whether localcloud can run it."""
 
 import hashlib
 import json
@@ -42,7 +42,7 @@ RESERVED_VARIABLES = frozenset(
 
 @dataclass(frozen=True)
 class Configuration:
-    """One state of a function's code and settings; `version` changes when any of them does."""
+    """A function's settings. `version` is a hash of these and of the code."""
 
     name: str
     arn: str
@@ -61,7 +61,7 @@ class Configuration:
 
     @classmethod
     def of(cls, function: Any) -> "Configuration":
-        """Reads moto's record of a function. Raises LambdaError for one that cannot run here."""
+        """Reads moto's record of a function. Raises LambdaError if it cannot run here."""
         if function.package_type == "Image":
             raise IMAGES
         _check_layers(layer["Arn"] for layer in function.layers)
@@ -73,7 +73,7 @@ class Configuration:
             "arn": function.function_arn,
             "handler": function.handler,
             "runtime": function.run_time,
-            # Templates give numbers as strings.
+            # Templates may have numbers as strings.
             "memory_mb": int(function.memory_size),
             "timeout": float(function.timeout),
             "role": function.role,
@@ -85,9 +85,9 @@ class Configuration:
 
 
 def check_request(request: Mapping[str, Any]) -> None:
-    """Refuses a CreateFunction or UpdateFunctionConfiguration request that would not be honoured.
+    """Raises LambdaError for an unsupported CreateFunction or UpdateFunctionConfiguration request.
 
-    Works on the API's members, which are also the properties of AWS::Lambda::Function. Raises LambdaError.
+    The members of the API are also the properties of AWS::Lambda::Function.
     """
     if request.get("PackageType") == "Image" or "ImageUri" in (request.get("Code") or request):
         raise IMAGES
@@ -131,13 +131,11 @@ def _check_limits(request: Mapping[str, Any]) -> None:
     timeout, memory = request.get("Timeout"), request.get("MemorySize")
     if timeout is not None and not 1 <= int(timeout) <= MAX_TIMEOUT_SECONDS:
         raise LambdaError(
-            400,
             "ValidationException",
             f"Value '{timeout}' at 'timeout' must be between 1 and {MAX_TIMEOUT_SECONDS} seconds.",
         )
     if memory is not None and int(memory) not in MEMORY_MB:
         raise LambdaError(
-            400,
             "ValidationException",
             f"Value '{memory}' at 'memorySize' must be between {MEMORY_MB[0]} and {MEMORY_MB[-1]} MB.",
         )

@@ -1,4 +1,4 @@
-"""Metrics that a function embeds in its log, as CloudWatch Logs extracts them.
+"""Extracts the metrics that functions embed in their logs, as CloudWatch Logs does.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
@@ -18,11 +18,11 @@ METRICS_OF_A_DIRECTIVE = 100
 
 
 class Malformed(ValueError):
-    """A line in the embedded metric format breaks its rules; CloudWatch takes no metrics from it."""
+    """A line violates the embedded metric format, so CloudWatch extracts no metrics from it."""
 
 
 def extract(cloud: Cloud, line: str) -> None:
-    """Records the metrics of a log line, if it has any; our own log tells of one that breaks the rules."""
+    """Records the metrics of a log line, if it has any, and logs a warning for a malformed one."""
     if MARK not in line:
         return
     try:
@@ -33,7 +33,7 @@ def extract(cloud: Cloud, line: str) -> None:
     if not isinstance(metadata, dict) or "CloudWatchMetrics" not in metadata:
         return
     try:
-        # All or nothing: a broken line records none of its metrics.
+        # A malformed line must record none of its metrics.
         for directive, timestamp in [*_directives(document)]:
             _record(cloud, document, directive, timestamp)
     except (Malformed, TypeError, KeyError, AttributeError) as error:
@@ -68,7 +68,7 @@ def _record(cloud: Cloud, document: dict[str, Any], directive: dict[str, Any], t
 
 
 def _values(document: dict[str, Any], metric: dict[str, Any]) -> list[Any]:
-    """A metric is a number or a list of them."""
+    """The values of a metric, which is a number or a list of numbers."""
     value = document[metric["Name"]]
     return value if isinstance(value, list) else [value]
 

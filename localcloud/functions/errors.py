@@ -1,31 +1,24 @@
-"""Errors of the Lambda API as its clients see them."""
+"""Errors of the Lambda API."""
 
-import json
+from typing import Any
 
-import werkzeug
+from localcloud.protocol import ApiError
 
 
-class LambdaError(Exception):
-    """Refuses a Lambda API call: HTTP status, error code, message and further members of the answer."""
+class LambdaError(ApiError):
+    """Refuses a Lambda API call. Its HTTP status is always known: API Gateway's answers depend on it."""
 
-    def __init__(self, status: int, code: str, message: str, **members: str):
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.members = members
+    status: int
 
-    def response(self, request_id: str) -> werkzeug.Response:
-        sender = "User" if self.status < 500 else "Service"
-        body = {"Type": sender, "Message": self.message, "message": self.message, **self.members}
-        headers = {"x-amzn-ErrorType": self.code, "x-amzn-RequestId": request_id}
-        return werkzeug.Response(json.dumps(body), self.status, headers, content_type="application/json")
+    def __init__(self, code: str, message: str, *, status: int = 400, **members: Any):
+        super().__init__(code, message, status=status, **members)
 
 
 def invalid_parameter(message: str) -> LambdaError:
-    return LambdaError(400, "InvalidParameterValueException", message)
+    """An error for a parameter with an invalid value."""
+    return LambdaError("InvalidParameterValueException", message)
 
 
 def unsupported(what: str) -> LambdaError:
-    """For what AWS would do and localcloud does not: said, so that nobody takes silence for success."""
+    """An error that names a feature of AWS which localcloud does not have."""
     return invalid_parameter(f"localcloud does not support {what}.")

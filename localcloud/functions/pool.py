@@ -1,4 +1,4 @@
-"""The sandboxes of one state of a function: kept warm between events, ended when idle, old or outdated."""
+"""The sandboxes of a function: kept warm between events, and closed when idle, old or outdated."""
 
 import contextlib
 import functools
@@ -21,19 +21,19 @@ from localcloud.functions.sandbox import Outcome, Sandbox
 from localcloud.iam import NotAssumable, assume_for_service
 
 LAMBDA = "lambda.amazonaws.com"
-"""What roles must trust."""
+"""The service that execution roles must trust."""
 IDLE_SECONDS = 600.0
 PROMPT_SECONDS = 0.05
-"""The log of an event that takes longer is written while it runs, that of any other at once."""
+"""The logs of events that take longer are written while these run; all others at once."""
 MAX_AGE_SECONDS = 3000.0
-"""A sandbox keeps the credentials that it began with, and those end."""
+"""The maximum age of a sandbox."""
 
 PACKAGE_LIMITS = Limits(size=250 << 20)
 """https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 
 class Pool:
-    """Runs events in sandboxes of `configuration`. When it is closed, a busy sandbox still ends its event."""
+    """Runs events in sandboxes of one configuration. After `close()`, busy sandboxes finish their events."""
 
     def __init__(self, cloud: Cloud, configuration: Configuration, code: bytes):
         self.configuration = configuration
@@ -51,12 +51,12 @@ class Pool:
         _unpack(code, self._code)
 
     def size(self) -> int:
-        """How many sandboxes it has, the busy ones included."""
+        """The number of sandboxes, including busy ones."""
         with self._lock:
             return len(self._idle) + self._users
 
     def enter(self) -> None:
-        """Announces an event; the pool's files stay until it has left, even if the pool is closed."""
+        """Announces an event. The files of a closed pool stay until all events have left."""
         with self._lock:
             self._users += 1
 
@@ -66,7 +66,7 @@ class Pool:
         self._remove_files_if_unused()
 
     def run(self, invocation: Invocation) -> tuple[Outcome, list[str]]:
-        """Runs one event in a warm sandbox, or in a new one; returns how it ended and its log lines."""
+        """Runs one event in a warm or new sandbox. Returns the outcome and the log lines."""
         with self._sandbox() as (sandbox, cold):
             began = time.monotonic()
             lines: list[str] = []
@@ -95,7 +95,7 @@ class Pool:
             return outcome, lines
 
     def close_idle(self, now: float) -> None:
-        """Ends sandboxes that have waited long enough for an event, and clears away those that have ended."""
+        """Closes sandboxes that are idle or have ended."""
         with self._lock:
             outdated = [sandbox for sandbox in self._idle if _outdated(sandbox, now)]
             self._idle = [sandbox for sandbox in self._idle if sandbox not in outdated]
@@ -136,7 +136,7 @@ class Pool:
                 sandbox.close()
 
     def _warm(self) -> Sandbox | None:
-        """The warm sandbox used last, so that the others may become idle; None where there is none."""
+        """Takes the most recently used warm sandbox, so that the others become idle, or returns None."""
         while True:
             with self._lock:
                 sandbox = self._idle.pop() if self._idle else None
@@ -145,14 +145,14 @@ class Pool:
             sandbox.close()
 
     def _credentials(self) -> dict[str, str]:
-        """Those of the function's execution role."""
+        """Credentials of the execution role, as environment variables. Raises LambdaError."""
         try:
             return assume_for_service(
                 self._cloud, self.configuration.role, LAMBDA, self.configuration.name
             ).environment()
         except NotAssumable as error:
             message = f"The role defined for the function cannot be assumed by Lambda. {error}"
-            raise LambdaError(403, "AccessDeniedException", message) from error
+            raise LambdaError("AccessDeniedException", message, status=403) from error
 
     def _report(self, invocation: Invocation, outcome: Outcome, cold: bool, sandbox: Sandbox) -> str:
         init_ms = sandbox.init_ms if cold else 0.0
@@ -178,18 +178,20 @@ def _outdated(sandbox: Sandbox, now: float) -> bool:
 
 
 def _unpack(code: bytes, folder: Path) -> None:
-    """Unpacks a deployment package."""
+    """Unpacks a deployment package. Raises LambdaError."""
     try:
         unpack_zip(code, folder, PACKAGE_LIMITS)
     except ArchiveError as error:
         raise LambdaError(
-            502, "InvalidZipFileException", f"The function's deployment package cannot be unpacked: {error}"
+            "InvalidZipFileException",
+            f"The function's deployment package cannot be unpacked: {error}",
+            status=502,
         ) from error
 
 
 @functools.cache
 def _runtime_version(python: Path) -> str:
-    """The job interpreter's version. Raises LambdaError when it cannot run functions."""
+    """The version of the job interpreter. Raises LambdaError when it cannot run functions."""
     script = "import platform, awslambdaric; print(platform.python_version())"
     try:
         answer = subprocess.run([python, "-c", script], capture_output=True, text=True, check=False)

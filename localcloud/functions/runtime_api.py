@@ -1,4 +1,4 @@
-"""The Lambda Runtime API, version 2018-06-01: the side of a sandbox that its runtime client talks to.
+"""The Lambda Runtime API, version 2018-06-01, which the runtime client of a sandbox talks to.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -6,14 +6,13 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 import enum
 import json
 import logging
+import os
 import queue
 import socket
 import sys
 import threading
 from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
-
-from urllib3.util import wait_for_read
 
 from localcloud.containers.bounded_http import BoundedRequestHandler, RequestRefused
 from localcloud.peers import is_of_this_user
@@ -22,11 +21,11 @@ log = logging.getLogger(__name__)
 
 PREFIX = "/2018-06-01/runtime/"
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024 + 100
-"""Lambda's limit for a synchronous answer, as its own error message gives it."""
+"""The limit of a synchronous response, from Lambda's error message."""
 
 
 class Kind(enum.Enum):
-    """What a runtime tells."""
+    """The kinds of reports."""
 
     READY = enum.auto()
     INIT_ERROR = enum.auto()
@@ -37,6 +36,8 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True)
 class Report:
+    """What a runtime reports: that it is ready, or how its initialisation or invocation ended."""
+
     kind: Kind
     body: bytes = b""
     request_id: str | None = None
@@ -44,7 +45,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Invocation:
-    """One event on its way to the handler."""
+    """An event for the handler."""
 
     request_id: str
     payload: bytes
@@ -52,7 +53,7 @@ class Invocation:
     trace_id: str
     client_context: str | None = None
     deadline_ms: int = 0
-    """Milliseconds since 1970; set when the event is handed to a runtime that is ready for it."""
+    """In milliseconds since 1970; set when a runtime takes the event."""
 
     def headers(self) -> dict[str, str]:
         headers = {
@@ -68,12 +69,12 @@ class Invocation:
 
 
 class RuntimeApi:
-    """Serves one runtime on a port of its own: the protocol has no room for a sandbox's name."""
+    """Serves one runtime, on a port of its own because the protocol does not name sandboxes."""
 
     def __init__(self) -> None:
         self.reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._invocations: queue.SimpleQueue[Invocation | None] = queue.SimpleQueue()
-        self._waiting: socket.socket | None = None
+        self._connection: socket.socket | None = None
         api = self
 
         class Handler(_Handler):
@@ -86,23 +87,32 @@ class RuntimeApi:
 
     @property
     def address(self) -> str:
-        """host:port, as the runtime expects it in AWS_LAMBDA_RUNTIME_API."""
+        """host:port, the value of AWS_LAMBDA_RUNTIME_API."""
         return f"127.0.0.1:{self._server.server_port}"
 
     def submit(self, invocation: Invocation) -> None:
         self._invocations.put(invocation)
 
-    def next_invocation(self, connection: socket.socket) -> Invocation | None:
-        """Blocks until there is an event for the runtime behind `connection`; None once the API is closed."""
-        self._waiting = connection
-        invocation = self._invocations.get()
-        self._waiting = None
-        return invocation
+    def next_invocation(self) -> Invocation | None:
+        """Blocks until there is an event for the runtime; None once the API is closed."""
+        return self._invocations.get()
+
+    def hears_from(self, connection: socket.socket) -> None:
+        """Notes the connection of the runtime's latest request; it uses one for all of them."""
+        self._connection = connection
 
     def lost_its_runtime(self) -> bool:
-        """Whether the runtime that waits for an event has hung up, as one does that was killed."""
-        waiting = self._waiting
-        return waiting is not None and wait_for_read(waiting, timeout=0)
+        """Whether the runtime has hung up, as one does that was killed."""
+        if self._connection is None:
+            return False
+        try:
+            # A copy, since whoever serves the connection changes its time-out, by which this would wait.
+            with socket.socket(fileno=os.dup(self._connection.fileno())) as connection:
+                return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def close(self) -> None:
         self._invocations.put(None)
@@ -112,15 +122,17 @@ class RuntimeApi:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    # Closing must not wait for the connection on which the runtime polls for its next event.
+    # Do not wait for the connection on which the runtime polls for its next event.
     block_on_close = False
 
-    def verify_request(self, request: socket.socket, client_address: object) -> bool:
-        """Refuses other users of this machine: they would get the function's events."""
-        return is_of_this_user(request)
+    def verify_request(
+        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
+    ) -> bool:
+        """Refuses other users of this machine, who would get the function's events."""
+        return isinstance(request, socket.socket) and is_of_this_user(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A runtime that was killed leaves its connection broken, which is no news."""
+        """Logs errors other than broken connections, which killed runtimes leave."""
         if isinstance(sys.exception(), ConnectionError):
             return
         log.exception("a runtime's request failed")
@@ -131,7 +143,7 @@ class _Handler(BoundedRequestHandler):
     idle_seconds = None  # a runtime works on an event as long as it may
 
     def parse_request(self) -> bool:
-        """Refuses web pages, whatever name of this machine they use."""
+        """Refuses requests of web pages."""
         if not super().parse_request():
             return False
         is_page = "Origin" in self.headers or "Sec-Fetch-Site" in self.headers
@@ -139,13 +151,14 @@ class _Handler(BoundedRequestHandler):
             self.close_connection = True
             self._answer(403, b"{}")
             return False
+        self.runtime_api.hears_from(self.connection)
         return True
 
     def do_GET(self) -> None:
         if self.path != PREFIX + "invocation/next":
             return self._answer(404, b"{}")
         self.runtime_api.reports.put(Report(Kind.READY))
-        invocation = self.runtime_api.next_invocation(self.connection)
+        invocation = self.runtime_api.next_invocation()
         if invocation is None:
             self.close_connection = True
             return self._answer(410, b"{}")
@@ -187,4 +200,4 @@ class _Handler(BoundedRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: the runtime's polling is of no interest."""
+        """Logs nothing."""

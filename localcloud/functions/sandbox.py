@@ -8,7 +8,6 @@ import os
 import queue
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,7 +29,12 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#run
 WATCH_SECONDS = 0.05
 """How often a running invocation's process, memory and output are looked at."""
 FIND_PROCESSES_SECONDS = 1.0
-TRUNCATE_OUTPUT_BYTES = 1024 * 1024
+CHILDREN_ARE_LISTED = Path(f"/proc/self/task/{os.getpid()}/children").exists()
+"""By Linux; elsewhere every process of the machine has to be asked for its parent."""
+MAX_LINE_BYTES = 1024 * 1024
+MAX_OUTPUT_BYTES = 64 * 1024 * 1024
+"""A sandbox that has printed more is replaced: its output cannot be cut short without losing what it prints
+meanwhile."""
 
 # The runtime prints into a file, not a pipe: what it printed before its answer is there when the answer is.
 REDIRECT = ("/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1')
@@ -195,8 +199,9 @@ class Sandbox:
             body = _error("Sandbox.Timedout", f"RequestId: {invocation.request_id} Error: {message}")
             return self._outcome(began, body, "Sandbox.Timedout", "timeout")
         log(self.read_lines())
-        self._forget_output()
         self.last_used = self._clock()
+        if self._output.tell() > MAX_OUTPUT_BYTES:
+            self.alive = False
         match report.kind:
             case Kind.RESPONSE:
                 return self._outcome(began, report.body, None)
@@ -214,15 +219,16 @@ class Sandbox:
                 return self._outcome(began, body, error_type, "error")
 
     def read_lines(self, last: bool = False) -> list[str]:
-        """What was printed since the last look. A line still without its end waits for it, unless `last`."""
+        """What was printed since the last look. One without its end waits for it, unless `last` or long."""
         *lines, self._unfinished_line = (self._unfinished_line + self._output.read()).split(b"\n")
-        if last and self._unfinished_line:
+        if self._unfinished_line and (last or len(self._unfinished_line) > MAX_LINE_BYTES):
             lines.append(self._unfinished_line)
             self._unfinished_line = b""
         # The runtime client writes a traceback as one line, its own lines parted by carriage returns.
         return [line.decode(errors="replace").rstrip("\r").replace("\r", "\n") for line in lines]
 
     def close(self) -> None:
+        """Stop the processes and remove the files."""
         self.alive = False
         self._stop()
         self._remove()
@@ -267,48 +273,28 @@ class Sandbox:
         memory = min(math.ceil(self._memory.peak_mb), self._configuration.memory_mb)
         return Outcome(body, error_type, (self._clock() - began) * 1000, memory, status)
 
-    def _forget_output(self) -> None:
-        """Keeps the output file small; the runtime appends, so it goes on at the new end."""
-        if self._output.tell() > TRUNCATE_OUTPUT_BYTES:
-            os.truncate(self._output_path, 0)
-            self._output.seek(0)
 
-
-class _Family:
-    """Who descends from whom. Finding out takes milliseconds, so all sandboxes share what one has found."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._looked = -math.inf
-        self._children: dict[int, list[psutil.Process]] = {}
-
-    def of(self, ancestor: int, at_once: bool) -> list[psutil.Process]:
-        """All descendants of a process; as of now if `at_once`, else they may be seen a second late."""
-        with self._lock:
-            if at_once or time.monotonic() - self._looked >= FIND_PROCESSES_SECONDS:
-                self._look()
-            found, left = [], [ancestor]
-            while left:
-                children = self._children.get(left.pop(), [])
-                found += children
-                left += [child.pid for child in children]
-            return found
-
-    def _look(self) -> None:
-        self._looked = time.monotonic()
-        self._children = {}
-        for process in psutil.process_iter(["ppid"]):
-            self._children.setdefault(process.info["ppid"], []).append(process)
-
-
-_family = _Family()
+def _descendants(ancestor: int) -> list[psutil.Process]:
+    """The processes that descend from one. Raises psutil.NoSuchProcess where that is not there."""
+    if not CHILDREN_ARE_LISTED:
+        found: list[psutil.Process] = psutil.Process(ancestor).children(recursive=True)
+        return found
+    found = []
+    left = [ancestor]
+    while left:
+        for file in Path("/proc", str(left.pop()), "task").glob("*/children"):
+            with contextlib.suppress(OSError, psutil.NoSuchProcess):  # it has ended meanwhile
+                children = [int(child) for child in file.read_text().split()]
+                found += [psutil.Process(child) for child in children]
+                left += children
+    return found
 
 
 class _Memory:
     """Resident memory of a sandbox's processes, in MB. Sampled: a peak between two looks goes unseen."""
 
-    def __init__(self, guardian: int, clock: Callable[[], float]):
-        self._guardian = guardian
+    def __init__(self, supervisor: int, clock: Callable[[], float]):
+        self._supervisor = supervisor
         self._clock = clock
         self._looked = -math.inf
         self._members: list[psutil.Process] = []
@@ -324,7 +310,8 @@ class _Memory:
         if not at_once and self._clock() - self._looked < FIND_PROCESSES_SECONDS:
             return
         self._looked = self._clock()
-        self._members = _family.of(self._guardian, at_once)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            self._members = _descendants(self._supervisor)
 
     def sample(self) -> float:
         """Looks now; returns the peak so far."""
@@ -353,7 +340,7 @@ def _error_type(body: bytes) -> str:
         return "Runtime.Unknown"
 
 
-def _exit_reason(status: int) -> str:
-    if status < 0:
+def _exit_reason(status: int | None) -> str:
+    if status is not None and status < 0:
         return "signal: killed" if status == -9 else f"signal: {-status}"
     return f"exit status {status}" if status else ""

@@ -1,8 +1,9 @@
-"""AWS Lambda: moto keeps the functions, this runs them and refuses what it could not honour."""
+"""The Lambda API: moto stores the functions; this module runs them and refuses unsupported ones."""
 
 import base64
 import binascii
 import contextlib
+import functools
 import os
 import re
 import threading
@@ -10,12 +11,12 @@ import time
 import uuid
 import weakref
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
-from urllib.parse import unquote
 
 import werkzeug
+from moto.core.model import ServiceModel
 
 from localcloud import metrics
 from localcloud.cloud import Cloud
@@ -25,33 +26,33 @@ from localcloud.functions.errors import LambdaError, invalid_parameter, unsuppor
 from localcloud.functions.pool import LAMBDA, Pool
 from localcloud.functions.runtime_api import Invocation
 from localcloud.iam import NotAssumable, require_trust
+from localcloud.protocol import ApiError
+from localcloud.protocol.service import FORWARD, ModelledService, Operation
+from localcloud.protocol.validation import require_supported
 from localcloud.untrusted import parse_json
 
 MAX_REQUEST_BYTES = 6 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
 UNRESERVED_CONCURRENCY = 10
-"""An account's quota: AWS gives a new account 10, and more would not run well on one machine."""
-PLACE_SECONDS = 0.05
-"""How long an event waits for a place among those that run. AWS refuses at once, and has a machine for each.
-Here they share the processors with the refusals, and a place is soon free again.
+"""The account's quota, that of a new AWS account. More would not run well on one machine."""
+SLOT_SECONDS = 0.05
+"""How long an invocation waits for a free slot. AWS refuses at once, but has a machine for each invocation.
+Here they share the processors with the refusals, and a slot is soon free.
 """
 LOG_TAIL_BYTES = 4096
 TIDY_SECONDS = 1.0
 
-INVOKE = re.compile(r"/2015-03-31/functions/(?P<function>[^/]+)/invocations/?")
-INVOKE_ASYNC = re.compile(r"/2014-11-13/functions/(?P<function>[^/]+)/invoke-async/?")
-STREAMING = re.compile(r"/2021-11-15/functions/[^/]+/response-streaming-invocations/?")
-CREATE = re.compile(r"/2015-03-31/functions/?")
-CONFIGURE = re.compile(r"/2015-03-31/functions/[^/]+/(configuration|code)/?")
-NOT_THERE = (
-    (re.compile(r"/2021-10-31/functions/[^/]+/url/?"), "function URLs"),
-    (re.compile(r"/2015-03-31/event-source-mappings/?.*"), "event source mappings"),
-    (re.compile(r"/2019-09-30/functions/[^/]+/provisioned-concurrency/?"), "provisioned concurrency"),
-    (
-        re.compile(r"/2019-09-25/functions/[^/]+/event-invoke-config/?"),
-        "settings for asynchronous invocation",
-    ),
-)
+UNSUPPORTED = {
+    "CreateEventSourceMapping": "event source mappings",
+    "CreateFunctionUrlConfig": "function URLs",
+    "InvokeWithResponseStream": "response streaming (InvokeWithResponseStream)",
+    "PutFunctionEventInvokeConfig": "settings for asynchronous invocation",
+    "PutProvisionedConcurrencyConfig": "provisioned concurrency",
+    "UpdateEventSourceMapping": "event source mappings",
+    "UpdateFunctionEventInvokeConfig": "settings for asynchronous invocation",
+    "UpdateFunctionUrlConfig": "function URLs",
+}
+"""Operations that are refused with a message that names the feature."""
 FUNCTION_NAME = re.compile(
     r"(?:(?:arn:aws:lambda:(?P<region>[a-z0-9-]+):)?(?:(?P<account>\d{12}):)?function:)?"
     r"(?P<name>[A-Za-z0-9_-]{1,140})(?::(?P<qualifier>\$LATEST|[A-Za-z0-9_-]+))?"
@@ -60,7 +61,7 @@ FUNCTION_NAME = re.compile(
 
 @dataclass(frozen=True)
 class InvocationResult:
-    """The answer to a synchronous invocation; `function_error` if the function, not the call, failed."""
+    """The result of a synchronous invocation. `function_error` is set if the function failed."""
 
     request_id: str
     payload: bytes
@@ -72,10 +73,12 @@ class InvocationResult:
         return "".join(f"{line}\n" for line in self.log_lines).encode()[-LOG_TAIL_BYTES:]
 
 
-class FunctionsService:
-    """Runs Lambda functions; HTTP requests come in by `handle`, other services call `invoke`."""
+class FunctionsService(ModelledService):
+    """Runs Lambda functions. `handle` answers HTTP requests; other services call `invoke`."""
 
-    answers = frozenset({"lambda"})
+    service_name = "lambda"
+    malformed_code = "InvalidRequestContentException"
+    answers = frozenset({service_name})
 
     _running: ClassVar[weakref.WeakValueDictionary[str, "FunctionsService"]] = weakref.WeakValueDictionary()
 
@@ -84,23 +87,33 @@ class FunctionsService:
         self._lock = threading.Lock()
         self._pools: dict[str, Pool] = {}
         self._busy: Counter[str] = Counter()
+        self._waiting: Counter[str] = Counter()
         self._freed: dict[str, threading.Condition] = {}
         self._events = EventQueue(self._run_event, retry_seconds)
         self._closing = threading.Event()
+        self._operations: Mapping[str, Operation] = {
+            "Invoke": self._invoke,
+            "InvokeAsync": self._invoke_async,
+            "CreateFunction": self._check,
+            "UpdateFunctionCode": self._check,
+            "UpdateFunctionConfiguration": self._check,
+        }
         threading.Thread(target=self._tidy, daemon=True).start()
         FunctionsService._running[cloud.url] = self
 
     @classmethod
     def of(cls, cloud: Cloud) -> "FunctionsService":
-        """The functions of this cloud, for another of its services."""
+        """The functions of a cloud, for its other services."""
         return cls._running[cloud.url]
 
-    def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
-        request_id = str(uuid.uuid4())
-        try:
-            return self._answer(request, request_id)
-        except LambdaError as error:
-            return error.response(request_id)
+    def operation(self, name: str) -> Operation | None:
+        if what := UNSUPPORTED.get(name):
+            return functools.partial(_refuse, what)
+        return self._operations.get(name)
+
+    def refuse(self, model: ServiceModel, error: ApiError) -> werkzeug.Response:
+        error.members.setdefault("Type", "User" if (error.status or 400) < 500 else "Service")
+        return super().refuse(model, error)
 
     def invoke(
         self,
@@ -111,16 +124,16 @@ class FunctionsService:
         request_id: str | None = None,
         client_context: str | None = None,
     ) -> InvocationResult:
-        """Runs a function, given by name or ARN, on a JSON payload and waits for its answer.
+        """Invokes a function, given by name or ARN, with a JSON payload, and waits for its result.
 
-        Raises LambdaError when Lambda would refuse the call: unknown function, payload too large, throttled.
+        Raises LambdaError for an unknown function, an invalid or too large payload, and throttling.
         """
         record = self._find(function, qualifier)
         _check_payload(payload, MAX_REQUEST_BYTES)
         return self._run(record, payload, request_id or str(uuid.uuid4()), client_context)
 
     def status(self) -> dict[str, Any]:
-        """For `localcloud status`: the functions that have sandboxes, and how many."""
+        """For `localcloud status`: the number of sandboxes of each function that has any."""
         with self._lock:
             pools = list(self._pools.values())
         return {"functions": {pool.configuration.name: pool.size() for pool in pools if pool.size()}}
@@ -134,67 +147,53 @@ class FunctionsService:
         for pool in pools:
             pool.close()
 
-    def _answer(self, request: werkzeug.Request, request_id: str) -> werkzeug.Response | None:
-        path = unquote(request.path)
-        if request.method == "POST" and (found := INVOKE.fullmatch(path)):
-            return self._invoke_over_http(request, found["function"], request_id)
-        if request.method == "POST" and (found := INVOKE_ASYNC.fullmatch(path)):
-            self._start_event(self._find(found["function"]), request.get_data() or b"{}", request_id, None)
-            return _json_answer(202, b'{"Status": 202}', request_id)
-        if request.method == "POST" and STREAMING.fullmatch(path):
-            raise unsupported("response streaming (InvokeWithResponseStream)")
-        if (request.method == "POST" and CREATE.fullmatch(path)) or (
-            request.method == "PUT" and CONFIGURE.fullmatch(path)
-        ):
-            self._check(request)
-        for pattern, what in NOT_THERE:
-            if request.method in ("POST", "PUT") and pattern.fullmatch(path):
-                raise unsupported(what)
-        return None
-
-    def _check(self, request: werkzeug.Request) -> None:
-        try:
-            wanted = parse_json(request.get_data() or b"{}")
-        except ValueError as error:
-            raise LambdaError(
-                400, "InvalidRequestContentException", f"Could not parse request body into json: {error}"
-            ) from error
-        check_request(wanted)
-        if role := wanted.get("Role"):
+    def _check(self, **request: Any) -> object:
+        """Refuses a function or configuration that cannot run here; moto stores all others."""
+        check_request(request)
+        if role := request.get("Role"):
             try:
                 require_trust(self._cloud, role, LAMBDA)
             except NotAssumable as error:
                 raise invalid_parameter(
                     f"The role defined for the function cannot be assumed by Lambda. {error}"
                 ) from error
+        return FORWARD
 
-    def _invoke_over_http(
-        self, request: werkzeug.Request, function: str, request_id: str
-    ) -> werkzeug.Response:
-        record = self._find(function, request.args.get("Qualifier"))
-        payload = request.get_data() or b"{}"
-        context = _client_context(request.headers.get("X-Amz-Client-Context"))
-        match request.headers.get("X-Amz-Invocation-Type", "RequestResponse"):
-            case "RequestResponse":
-                _check_payload(payload, MAX_REQUEST_BYTES)
-                result = self._run(record, payload, request_id, context)
-                answer = _json_answer(200, result.payload, request_id)
-                answer.headers["X-Amz-Executed-Version"] = "$LATEST"
-                if result.function_error:
-                    answer.headers["X-Amz-Function-Error"] = result.function_error
-                if request.headers.get("X-Amz-Log-Type") == "Tail":
-                    answer.headers["X-Amz-Log-Result"] = base64.b64encode(result.log_tail).decode()
-                return answer
-            case "Event":
-                self._start_event(record, payload, request_id, context)
-                return _json_answer(202, b"", request_id)
-            case "DryRun":
-                Configuration.of(record)
-                return _json_answer(204, b"", request_id)
-            case other:
-                raise invalid_parameter(
-                    f"{other} is not an invocation type: RequestResponse, Event or DryRun."
-                )
+    def _invoke(
+        self,
+        FunctionName: str,
+        InvocationType: str = "RequestResponse",
+        LogType: str = "None",
+        ClientContext: str | None = None,
+        Payload: bytes = b"{}",
+        Qualifier: str | None = None,
+        **others: Any,
+    ) -> dict[str, Any]:
+        require_supported("Invoke", others, {})
+        record = self._find(FunctionName, Qualifier)
+        request_id = str(uuid.uuid4())
+        context = _client_context(ClientContext)
+        metadata = {"RequestId": request_id}
+        if InvocationType == "Event":
+            self._start_event(record, Payload, request_id, context)
+            return {"StatusCode": 202, "ResponseMetadata": metadata}
+        if InvocationType == "DryRun":
+            Configuration.of(record)
+            return {"StatusCode": 204, "ResponseMetadata": metadata}
+        _check_payload(Payload, MAX_REQUEST_BYTES)
+        result = self._run(record, Payload, request_id, context)
+        return {
+            "StatusCode": 200,
+            "ExecutedVersion": "$LATEST",
+            "FunctionError": result.function_error,
+            "LogResult": base64.b64encode(result.log_tail).decode() if LogType == "Tail" else None,
+            "Payload": result.payload,
+            "ResponseMetadata": metadata,
+        }
+
+    def _invoke_async(self, FunctionName: str, InvokeArgs: bytes = b"{}") -> dict[str, Any]:
+        self._start_event(self._find(FunctionName), InvokeArgs, str(uuid.uuid4()), None)
+        return {"Status": 202}
 
     def _find(self, function: str, qualifier: str | None = None) -> Any:
         """moto's record of a function given by name, partial ARN or ARN."""
@@ -202,9 +201,7 @@ class FunctionsService:
 
         found = FUNCTION_NAME.fullmatch(function)
         if not found:
-            raise LambdaError(
-                400, "ValidationException", f"{function!r} is not the name or ARN of a function."
-            )
+            raise LambdaError("ValidationException", f"{function!r} is not the name or ARN of a function.")
         qualifier = qualifier or found["qualifier"]
         if qualifier not in (None, "$LATEST"):
             raise unsupported(f"versions and aliases (Qualifier {qualifier}); only $LATEST can be invoked")
@@ -214,7 +211,7 @@ class FunctionsService:
         for record in backends[region].list_functions(None) if region in backends else ():
             if record.function_name == found["name"]:
                 return record
-        raise LambdaError(404, "ResourceNotFoundException", f"Function not found: {arn}")
+        raise LambdaError("ResourceNotFoundException", f"Function not found: {arn}", status=404)
 
     def _run(
         self, record: Any, payload: bytes, request_id: str, client_context: str | None
@@ -242,16 +239,21 @@ class FunctionsService:
 
     @contextlib.contextmanager
     def _slot(self, configuration: Configuration, reserved: int | str | None) -> Iterator[None]:
-        """One of the executions allowed at the same time: of the function's own, else of the account's."""
+        """Holds a slot of the function's reserved concurrency, else of the account's. Raises LambdaError."""
         owner = "" if reserved is None else configuration.arn
         limit = UNRESERVED_CONCURRENCY if reserved is None else int(reserved)
         with self._lock:
             freed = self._freed.setdefault(owner, threading.Condition(self._lock))
-            if not freed.wait_for(lambda: self._busy[owner] < limit, PLACE_SECONDS if limit else 0):
+            # As many may wait as run: of more, most would be refused later, and nobody sooner.
+            seconds = SLOT_SECONDS if self._waiting[owner] < limit else 0
+            self._waiting[owner] += 1
+            has_slot = freed.wait_for(lambda: self._busy[owner] < limit, seconds)
+            self._waiting[owner] -= 1
+            if not has_slot:
                 self._measure(configuration, Throttles=(1, "Count"))
                 scope = "Reserved" if owner else ""
                 reason = f"{scope}{'Function' if owner else ''}ConcurrentInvocationLimitExceeded"
-                raise LambdaError(429, "TooManyRequestsException", "Rate Exceeded.", Reason=reason)
+                raise LambdaError("TooManyRequestsException", "Rate Exceeded.", status=429, Reason=reason)
             self._busy[owner] += 1
         try:
             yield
@@ -265,7 +267,7 @@ class FunctionsService:
 
     @contextlib.contextmanager
     def _pool(self, configuration: Configuration, code: bytes) -> Iterator[Pool]:
-        """The pool of the function as it is now; an update since the last event retires the former one."""
+        """Holds the pool of the function's current configuration, and closes that of the former one."""
         former = None
         with self._lock:
             pool = self._pools.get(configuration.arn)
@@ -281,7 +283,7 @@ class FunctionsService:
             pool.leave()
 
     def _start_event(self, record: Any, payload: bytes, request_id: str, client_context: str | None) -> None:
-        """Accepts an asynchronous event: it runs later, and its answer is dropped."""
+        """Accepts an asynchronous event, which runs later and whose result is dropped."""
         _check_payload(payload, MAX_EVENT_BYTES)
         Configuration.of(record)
         self._events.add(record.function_arn, payload, request_id, client_context)
@@ -291,7 +293,7 @@ class FunctionsService:
         return result.function_error is None
 
     def _tidy(self) -> None:
-        """Every second: runs events whose wait is over, ends what is idle, deleted or outdated."""
+        """Every second, runs due events and closes what is idle, deleted or outdated."""
         while not self._closing.wait(TIDY_SECONDS):
             now = time.monotonic()
             self._events.run_due(now)
@@ -316,12 +318,12 @@ class FunctionsService:
 def _check_payload(payload: bytes, limit: int) -> None:
     if len(payload) > limit:
         message = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
-        raise LambdaError(413, "RequestTooLargeException", message)
+        raise LambdaError("RequestTooLargeException", message, status=413)
     try:
         parse_json(payload)
     except ValueError as error:
         raise LambdaError(
-            400, "InvalidRequestContentException", f"Could not parse request body into json: {error}"
+            "InvalidRequestContentException", f"Could not parse request body into json: {error}"
         ) from error
 
 
@@ -333,7 +335,7 @@ def _client_context(header: str | None) -> str | None:
         parse_json(text)
     except (binascii.Error, ValueError) as error:
         raise LambdaError(
-            400, "InvalidRequestContentException", "Client context must be valid JSON, encoded as base64."
+            "InvalidRequestContentException", "Client context must be valid JSON, encoded as base64."
         ) from error
     return text
 
@@ -342,10 +344,5 @@ def _trace_id() -> str:
     return f"Root=1-{int(time.time()):08x}-{os.urandom(12).hex()};Parent={os.urandom(8).hex()};Sampled=0"
 
 
-def _json_answer(status: int, body: bytes, request_id: str) -> werkzeug.Response:
-    return werkzeug.Response(
-        body,
-        status,
-        {"x-amzn-RequestId": request_id},
-        "application/json",
-    )
+def _refuse(what: str, **request: Any) -> None:
+    raise unsupported(what)

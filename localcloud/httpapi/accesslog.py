@@ -1,14 +1,14 @@
 """Access logs of a stage, in the CloudWatch log group that it names."""
 
+import functools
 import hashlib
 import logging
 import re
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.request_logs import keep_newest
+from localcloud.log_streams import LogStream
 
 log = logging.getLogger(__name__)
 
@@ -16,30 +16,42 @@ VARIABLE = re.compile(r"\$context\.([A-Za-z0-9_.-]*[A-Za-z0-9_])")
 LOG_GROUP = re.compile(
     r"arn:aws:logs:(?P<region>[a-z0-9-]+):(?P<account>\d+):log-group:(?P<name>[^:]+)(?::\*)?"
 )
+REMEMBERED_STREAMS = 64
 
 
-def write(cloud: Cloud, stage: Any, api_id: str, values: Mapping[str, Any]) -> None:
-    """Logs one request in the stage's format, if the stage is configured for it.
+class AccessLogs:
+    """Writes the access logs of a cloud's APIs."""
 
-    `values` are the $context variables; those it lacks become "-", as on AWS.
-    """
-    settings = {
-        name[:1].lower() + name[1:]: value for name, value in (stage.access_log_settings or {}).items()
-    }
-    destination = settings.get("destinationArn")
-    if not destination:
-        return
-    from moto.logs.models import logs_backends
+    def __init__(self, cloud: Cloud):
+        self._stream = functools.lru_cache(REMEMBERED_STREAMS)(functools.partial(_open, cloud))
 
-    found = LOG_GROUP.fullmatch(destination)
-    backend = logs_backends[found["account"]][found["region"]] if found else None
-    if backend is None or found["name"] not in backend.groups:
-        log.warning(
-            "stage %s of API %s: no log group %s for its access logs", stage.name, api_id, destination
+    def write(self, stage: Any, api_id: str, values: Mapping[str, Any]) -> None:
+        """Logs one request in the stage's format, if the stage is configured for it.
+
+        `values` are the $context variables; those it lacks become "-", as on AWS.
+        """
+        settings = {
+            name[:1].lower() + name[1:]: value for name, value in (stage.access_log_settings or {}).items()
+        }
+        destination = settings.get("destinationArn")
+        if not destination or (stream := self._stream(destination, api_id, stage.name)) is None:
+            return
+        stream.write(
+            VARIABLE.sub(lambda variable: str(values.get(variable[1], "-")), settings.get("format", ""))
         )
-        return
-    line = VARIABLE.sub(lambda variable: str(values.get(variable[1], "-")), settings.get("format", ""))
-    stream = hashlib.md5(f"{api_id}/{stage.name}".encode(), usedforsecurity=False).hexdigest()
-    backend.ensure_log_stream(found["name"], stream)
-    backend.put_log_events(found["name"], stream, [{"timestamp": int(time.time() * 1000), "message": line}])
-    keep_newest(cloud, found["name"], found["region"])
+        stream.flush()
+
+
+def _open(cloud: Cloud, destination: str, api_id: str, stage: str) -> LogStream | None:
+    """The stream in the log group of an ARN, which must be there; None where the ARN is none of a group."""
+    found = LOG_GROUP.fullmatch(destination)
+    if found is None or found["account"] != cloud.account_id:
+        log.warning(
+            "stage %s of API %s writes no access logs: %s is no log group of this account",
+            stage,
+            api_id,
+            destination,
+        )
+        return None
+    name = hashlib.md5(f"{api_id}/{stage}".encode(), usedforsecurity=False).hexdigest()
+    return LogStream(cloud, found["name"], name, region=found["region"], makes_group=False, newest_only=True)

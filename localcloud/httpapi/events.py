@@ -41,6 +41,7 @@ class RequestContext:
 
     @property
     def domain_name(self) -> str:
+        """The public host name that the API would have on AWS."""
         return f"{self.api_id}.execute-api.{self.region}.amazonaws.com"
 
     @property

@@ -17,12 +17,14 @@ from localcloud import metrics
 from localcloud.addresses import EXECUTE_API, EXECUTE_API_HOST, host_name, local_origin
 from localcloud.cloud import Cloud
 from localcloud.functions import FunctionsService, LambdaError
-from localcloud.httpapi import accesslog, stages
+from localcloud.httpapi import stages
+from localcloud.httpapi.accesslog import AccessLogs
 from localcloud.httpapi.cors import Cors
 from localcloud.httpapi.events import MalformedResponse, RequestContext, to_event, to_response
 from localcloud.httpapi.integration import NotPermitted, Unsupported, check_route, function_of
 from localcloud.httpapi.routes import DEFAULT, match
 from localcloud.httpapi.throttle import Throttle, limits
+from localcloud.repeated_warnings import RepeatedWarnings
 from localcloud.routing import HTTP_API
 
 log = logging.getLogger(__name__)
@@ -79,9 +81,12 @@ class HttpApiService:
         self._cloud = cloud
         self._timeout = timeout
         self._throttle = Throttle(clock)
+        self._access_logs = AccessLogs(cloud)
+        self._warnings = RepeatedWarnings(log)
         self._integrations = concurrent.futures.ThreadPoolExecutor(CONCURRENT_INTEGRATIONS, "integration")
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
+        """The answer to a request to a deployed API, or to UpdateStage; None for any other."""
         if found := EXECUTE_API.fullmatch(request.path):
             return self._serve(request, found["api"], found["path"] or "/")
         if found := EXECUTE_API_HOST.fullmatch(host_name(request)):
@@ -89,12 +94,14 @@ class HttpApiService:
         return stages.update(self._cloud, request)
 
     def close(self) -> None:
+        """Forget the invocations that have not begun."""
         self._integrations.shutdown(wait=False, cancel_futures=True)
+        self._warnings.close()
 
     def _serve(self, request: werkzeug.Request, api_id: str, path: str) -> werkzeug.Response:
         from moto.apigatewayv2.models import apigatewayv2_backends
 
-        api = apigatewayv2_backends[self._cloud.account_id][self._cloud.region].apis.get(api_id)
+        api: Any = apigatewayv2_backends[self._cloud.account_id][self._cloud.region].apis.get(api_id)
         if api is None or api.disable_execute_api_endpoint:
             return _message(404, "Not Found")
         if api.protocol_type != "HTTP":
@@ -116,11 +123,12 @@ class HttpApiService:
             if error.status in (429, 503):
                 response.headers["Retry-After"] = RETRY_SECONDS
             if error.reason:
-                log.warning("%s %s: %s", request.method, request.path, error.reason)
+                kind = (api_id, exchange.context.route_key, error.status, error.message)
+                self._warnings.warn(kind, f"{request.method} {request.path}: {error.reason}")
         if cors:
             cors.add_headers(request, response)
         response.headers["apigw-requestid"] = exchange.context.request_id
-        accesslog.write(self._cloud, stage, api_id, _log_values(exchange, response, began))
+        self._access_logs.write(stage, api_id, _log_values(exchange, response, began))
         self._measure(exchange, response, (time.monotonic() - began) * 1000)
         return response
 

@@ -29,7 +29,7 @@ def match(routes: Iterable[Any], method: str, path: str) -> Match | None:
 
     A path without parameters goes before one with them, that before a greedy one, and $default comes last.
     """
-    found = []
+    found: list[tuple[tuple[Any, ...], Match]] = []
     for route in routes:
         key = route_key(route)
         if key == DEFAULT:
@@ -59,7 +59,7 @@ def _specificity(path: str) -> list[int]:
     return [(2 if found[2] else 1) if (found := PARAMETER.fullmatch(part)) else 0 for part in path.split("/")]
 
 
-def _pattern(path: str) -> re.Pattern:
+def _pattern(path: str) -> re.Pattern[str]:
     pattern, end = "", 0
     for parameter in PARAMETER.finditer(path):
         pattern += re.escape(path[end : parameter.start()]) + ("(.+)" if parameter[2] else "([^/]+)")

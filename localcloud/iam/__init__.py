@@ -1,13 +1,12 @@
-"""Identity and access management: who a request comes from and whether they may do what it asks."""
+"""Identity and access management: identifies callers and enforces policies."""
 
 from localcloud.iam.enforcement import IamEnforcement
 from localcloud.iam.resources import service_may
-from localcloud.iam.roles import NotAssumable, RoleCredentials, assume_for_service, require_trust, role_may
+from localcloud.iam.roles import NotAssumable, assume_for_service, require_trust, role_may
 
 __all__ = [
     "IamEnforcement",
     "NotAssumable",
-    "RoleCredentials",
     "assume_for_service",
     "require_trust",
     "role_may",

@@ -1,4 +1,4 @@
-"""What an API call does, in the terms of IAM policies: actions, resources and condition keys.
+"""Translates API calls into the terms of IAM policies: actions, resources and condition keys.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html
 The services that localcloud runs are spelled out. A call to any other is checked as an action on "*", as
@@ -13,16 +13,16 @@ from urllib.parse import unquote
 
 import werkzeug
 
-from localcloud.iam.calls import Call
 from localcloud.iam.policy import Access
+from localcloud.protocol.calls import Call
 
 PREFIXES = {"monitoring": "cloudwatch", "events": "events", "email": "ses", "api.ecr": "ecr"}
-"""Signing names that are not the prefix of the service's actions."""
+"""Signing names that differ from the prefix of the service's actions."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a call is made, for ARNs."""
+    """The account and region of a call, for ARNs."""
 
     account_id: str
     region: str
@@ -32,12 +32,12 @@ class Place:
 
 
 def accesses(call: Call, request: werkzeug.Request, place: Place) -> list[Access]:
-    """Everything that the call must be allowed to do."""
+    """All actions that a call needs permission for."""
     prefix = PREFIXES.get(call.service, call.service)
     if prefix == "s3":
         found = _s3(call, request)
     elif prefix == "apigateway":
-        # The management API has the HTTP methods for actions and its own paths for resources.
+        # The actions of the management API are HTTP methods, its resources are paths.
         path = request.path.removeprefix("/v2")
         found = [Access(f"apigateway:{request.method}", f"arn:aws:apigateway:{place.region}::{path}")]
     else:
@@ -78,7 +78,7 @@ def _sagemaker(call: Call, place: Place) -> list[str]:
 
 
 def _logs(call: Call, place: Place) -> list[str]:
-    """As AWS evaluates them, with the stream's part even for a group: a policy needs the ending ":*"."""
+    """ARNs as AWS evaluates them: those of groups name a stream too, so policies need the ending ":*"."""
     if arn := call.parameters.get("resourceArn"):
         return [arn]
     group = call.parameters.get("logGroupName") or call.parameters.get("logGroupIdentifier") or ""
@@ -167,6 +167,7 @@ S3_ACTIONS = {
     "ListObjects": "ListBucket",
     "ListObjectsV2": "ListBucket",
     "ListParts": "ListMultipartUploadParts",
+    "PostObject": "PutObject",
     "PutBucketAccelerateConfiguration": "PutAccelerateConfiguration",
     "PutBucketEncryption": "PutEncryptionConfiguration",
     "PutBucketLifecycle": "PutLifecycleConfiguration",
@@ -182,7 +183,7 @@ S3_ACTIONS = {
 NUMBERED_CONFIGURATION = re.compile(
     r"(Get|Put|Delete|List)Bucket((?:Analytics|IntelligentTiering|Inventory|Metrics)Configuration)s?"
 )
-"""Buckets have many of these; the actions leave the bucket out, and know but Get and Put."""
+"""Configurations of which a bucket has many. Their actions omit "Bucket" and are only Get and Put."""
 VERSIONED = {
     "GetObject",
     "DeleteObject",
@@ -194,14 +195,14 @@ VERSIONED = {
 
 
 def s3_action(operation: str) -> str:
-    """The action, without prefix, that an operation of S3's API needs."""
+    """The action, without its prefix, that an operation of S3's API needs."""
     if found := NUMBERED_CONFIGURATION.fullmatch(operation):
         return {"Delete": "Put", "List": "Get"}.get(found[1], found[1]) + found[2]
     return S3_ACTIONS.get(operation, operation)
 
 
 def _s3(call: Call, request: werkzeug.Request) -> list[Access]:
-    """S3's actions have names of their own; copying reads one object and writes another."""
+    """The actions of S3, which differ from its operations. Copying reads one object and writes another."""
     bucket, key = call.parameters.get("Bucket"), call.parameters.get("Key")
     action = s3_action(call.operation)
     if "versionId" in request.args and action in VERSIONED:
@@ -242,7 +243,7 @@ PASSED_ROLES = {
 
 
 def _passed_role(prefix: str, call: Call) -> list[Access]:
-    """Who hands a role to a service needs iam:PassRole on it."""
+    """The permission iam:PassRole that a call with a role for a service needs."""
     name, operations = PASSED_ROLES.get(prefix, ("", ()))
     role: Any = call.parameters.get(name) or (
         call.parameters.get("ExecutionRoleArn") if prefix == "sagemaker" else None

@@ -1,34 +1,23 @@
-"""Who may reach a bucket without an identity of their own: the anonymous, and the account's owner."""
+"""Access to buckets by anonymous callers and by the account's owner."""
 
 from typing import Any
 
 import werkzeug
 
 from localcloud.cloud import Cloud
-from localcloud.iam.calls import bucket_of_host
 from localcloud.iam.policy import Access, Decision, evaluate
 from localcloud.iam.resources import resource_policies
+from localcloud.protocol.calls import bucket_of_host
 
 READS = ("s3:GetObject", "s3:GetObjectVersion")
 OTHER_HOSTS = (".execute-api.", ".s3-website")
-"""Of services that check for themselves who may do what."""
-OWNERS_LAST_RESORT = ("s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy")
-"""So that no policy locks the owner out for good."""
-
-
-def leave_bucket_policies_to_us() -> None:
-    """moto checks them too, but without conditions: "deny what does not come over TLS" would deny everything.
-
-    The enforcement has judged a request before moto sees it.
-    """
-    from moto.iam.access_control import PermissionResult
-    from moto.s3.models import FakeBucket
-
-    FakeBucket.get_permission = lambda self, action, resource: PermissionResult.PERMITTED
+"""Parts of the host names of services that check permissions themselves."""
+ALWAYS_ALLOWED_TO_OWNER = ("s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy")
+"""Actions that are always allowed, so that no policy locks the owner out for good."""
 
 
 def bucket_named_in(cloud: Cloud, request: werkzeug.Request) -> Any | None:
-    """moto's record of the bucket that an S3 request is about, by host name or path, if there is one."""
+    """moto's record of the bucket that an S3 request names by host or path; None if it does not exist."""
     from moto.s3.models import s3_backends
 
     if any(other in request.host for other in OTHER_HOSTS):
@@ -37,8 +26,18 @@ def bucket_named_in(cloud: Cloud, request: werkzeug.Request) -> Any | None:
     return s3_backends[cloud.account_id]["aws"].buckets.get(name)
 
 
+def skip_policy_check_of_moto(bucket: Any) -> None:
+    """Makes moto skip its own check of this bucket's policy, after the enforcement has allowed the request.
+
+    moto ignores the conditions of policies: a statement that denies requests without TLS would deny all.
+    """
+    from moto.iam.access_control import PermissionResult
+
+    bucket.get_permission = lambda action, resource: PermissionResult.PERMITTED
+
+
 def anonymous_may(cloud: Cloud, bucket: Any, access: Access) -> bool:
-    """Whether everyone may do this: by the bucket's policy or, for reading, by the object's access list."""
+    """Whether anonymous callers may do this, by the bucket's policy or, for reads, by the object's ACL."""
     block = bucket.public_access_block
     decision = evaluate(resource_policies(cloud, access.resource), access, {"AWS": frozenset()})
     if decision is Decision.ALLOWED:
@@ -54,8 +53,8 @@ def anonymous_may(cloud: Cloud, bucket: Any, access: Access) -> bool:
 
 
 def owner_may(cloud: Cloud, access: Access) -> bool:
-    """The owner may do everything that a bucket's policy does not deny, and can always mend that policy."""
-    if access.action in OWNERS_LAST_RESORT:
+    """Whether the owner may do this. Only the bucket's policy can deny it, and the owner can change that."""
+    if access.action in ALWAYS_ALLOWED_TO_OWNER:
         return True
     owner = {"AWS": frozenset([cloud.account_id, f"arn:aws:iam::{cloud.account_id}:root"])}
     return evaluate(resource_policies(cloud, access.resource), access, owner) is not Decision.EXPLICIT_DENY

@@ -1,27 +1,24 @@
-"""Who a request comes from: the account's owner, an IAM user or the session of an assumed role."""
+"""Identifies the caller of a request: the account's owner, an IAM user or the session of a role."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.iam.calls import Signature
 from localcloud.iam.conditions import Context
 from localcloud.iam.policy import Access, Decision, Document, Principals, evaluate, parse
 from localcloud.iam.roles import NotAssumable, documents_of, find_role, managed_document
+from localcloud.protocol import ApiError
+from localcloud.protocol.calls import Signature
 
 
-class InvalidToken(Exception):
-    """The temporary credentials are not this cloud's, or no longer valid; `code` is AWS's word for it."""
-
-    def __init__(self, code: str, message: str):
-        super().__init__(message)
-        self.code = code
+class InvalidToken(ApiError):
+    """The temporary credentials are not of this cloud, or no longer valid."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether something is allowed; if not, which kind of policy is why."""
+    """A decision, and the kind of policy that caused it."""
 
     decision: Decision
     policy: str = "identity-based policy"
@@ -36,7 +33,7 @@ ALLOWED = Verdict(Decision.ALLOWED)
 
 @dataclass(frozen=True)
 class Caller:
-    """A user or a role's session, with the policies that bound what it may do."""
+    """A user or a session of a role, with its policies."""
 
     arn: str
     account_id: str
@@ -47,13 +44,13 @@ class Caller:
     context: Context = field(default_factory=dict)
 
     def names(self, with_account: bool = True) -> Principals:
-        """Every name by which a resource-based policy may mean this caller."""
+        """The names by which resource-based policies may refer to this caller."""
         own = {self.arn} | ({self.role_arn} if self.role_arn else set())
         account = {self.account_id, f"arn:aws:iam::{self.account_id}:root"} if with_account else set()
         return {"AWS": frozenset(own | account)}
 
     def judge(self, access: Access, resource_policies: list[Document]) -> Verdict:
-        """IAM's evaluation within one account: any denial wins, then either kind of policy may allow."""
+        """Evaluates access within one account: any denial wins, then either kind of policy may allow it."""
         by_resource = evaluate(resource_policies, access, self.names())
         layers = [
             ("resource-based policy", by_resource),
@@ -75,9 +72,9 @@ class Caller:
 
 
 def caller_of(cloud: Cloud, signature: Signature) -> Caller | None:
-    """The caller behind an access key; None for the account's owner, who may do everything.
+    """The caller with an access key; None for the account's owner, who may do everything.
 
-    Every key that neither STS nor IAM of this cloud issued is the owner's. Raises InvalidToken.
+    Keys that this cloud did not issue belong to the owner. Raises InvalidToken.
     """
     from moto.iam.models import iam_backends
     from moto.sts.models import sts_backends
@@ -92,7 +89,7 @@ def caller_of(cloud: Cloud, signature: Signature) -> Caller | None:
 
 
 def caller_by_arn(cloud: Cloud, arn: str) -> Caller:
-    """A role or user as the subject of a simulation. Raises LookupError when there is none."""
+    """The role or user with an ARN. Raises LookupError when there is none."""
     from moto.iam.models import iam_backends
 
     for user in iam_backends[cloud.account_id]["aws"].users.values():
@@ -105,6 +102,7 @@ def caller_by_arn(cloud: Cloud, arn: str) -> Caller:
 
 
 def user_caller(cloud: Cloud, user: Any) -> Caller:
+    """The caller for moto's record of a user."""
     from moto.iam.models import iam_backends
 
     iam = iam_backends[cloud.account_id]["aws"]
@@ -118,6 +116,7 @@ def user_caller(cloud: Cloud, user: Any) -> Caller:
 
 
 def role_caller(cloud: Cloud, role: Any, arn: str, session_policy: str | None = None) -> Caller:
+    """The caller for moto's record of a role, under the ARN of a session or of the role."""
     boundary = None
     if role.permissions_boundary_arn:
         from moto.iam.models import iam_backends

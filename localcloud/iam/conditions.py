@@ -10,13 +10,14 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 Context = Mapping[str, list[str]]
-"""What is known of a request: condition key, in lower case, to its values."""
+"""The condition keys of a request, in lower case, and their values."""
 
 
 class UnknownOperator(Exception):
-    """A policy uses a condition operator that is not known here."""
+    """A policy uses an unsupported condition operator."""
 
 
 def satisfied(block: Mapping[str, Mapping[str, object]], context: Context) -> bool:
@@ -28,21 +29,21 @@ def satisfied(block: Mapping[str, Mapping[str, object]], context: Context) -> bo
     )
 
 
-def as_list(value: object) -> list:
-    """Policies may leave out the brackets around a single value."""
+def as_list(value: object) -> list[Any]:
+    """Wraps a single value in a list, since policies may omit the brackets."""
     return value if isinstance(value, list) else [value]
 
 
 @functools.lru_cache(maxsize=4096)
 def matches(pattern: str, text: str, *, ignore_case: bool = False) -> bool:
-    """IAM's wildcards: * is any run of characters, ? any one; brackets have no meaning."""
+    """Matches IAM's wildcards: * stands for any characters, ? for one. Brackets have no meaning."""
     flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
     first, *others = (
         "".join("." if character == "?" else re.escape(character) for character in part)
         for part in pattern.split("*")
     )
-    # What stands between two wildcards may be taken where it is first found, and for good: without trying
-    # all other places, which would be too many.
+    # The text between two wildcards is matched where it is first found, without backtracking, which could
+    # take exponential time.
     translated = first + "".join(f"(?>.*?{part})" for part in others[:-1])
     if others:
         translated += f".*{others[-1]}"
@@ -50,10 +51,10 @@ def matches(pattern: str, text: str, *, ignore_case: bool = False) -> bool:
 
 
 def substitute(text: str, context: Context) -> str | None:
-    """Fills in policy variables such as ${aws:username}; None when the request lacks one of them."""
+    """Replaces policy variables such as ${aws:username}. Returns None if the request lacks one of them."""
     missing = False
 
-    def value(found: re.Match) -> str:
+    def value(found: re.Match[str]) -> str:
         nonlocal missing
         name, _, default = found[1].partition(",")
         if name in ("*", "?", "$"):
@@ -69,7 +70,7 @@ def substitute(text: str, context: Context) -> str | None:
     return None if missing else filled
 
 
-def _holds(name: str, key: str, expected: list, context: Context) -> bool:
+def _holds(name: str, key: str, expected: list[Any], context: Context) -> bool:
     qualifier, _, base = name.rpartition(":")
     if_exists = base.endswith("IfExists")
     base = base.removesuffix("IfExists")
@@ -79,7 +80,7 @@ def _holds(name: str, key: str, expected: list, context: Context) -> bool:
     negated = base in NEGATED
     test = _test(NEGATED.get(base, base))
     if not actual:
-        # A missing key fails a test and passes a negated one; ForAllValues holds for no values at all.
+        # A missing key fails a test, but passes a negated one and ForAllValues.
         return if_exists or negated or qualifier == "ForAllValues"
     filled = [text for wanted in expected if (text := substitute(_text(wanted), context)) is not None]
     results = [any(_quietly(test, wanted, value) for wanted in filled) != negated for value in actual]
@@ -93,7 +94,7 @@ def _text(value: object) -> str:
 
 
 def _quietly(test: Callable[[str, str], bool], wanted: str, value: str) -> bool:
-    """A value that is not of the operator's type does not match."""
+    """Compares two values. A value of another type than the operator's does not match."""
     try:
         return test(wanted, value)
     except ValueError:
@@ -101,7 +102,7 @@ def _quietly(test: Callable[[str, str], bool], wanted: str, value: str) -> bool:
 
 
 def _arn_like(pattern: str, arn: str) -> bool:
-    """Each of the six parts of an ARN is matched by itself."""
+    """Matches each of the six parts of an ARN separately."""
     patterns, parts = pattern.split(":", 5), arn.split(":", 5)
     return len(patterns) == len(parts) and all(map(matches, patterns, parts))
 
@@ -113,11 +114,13 @@ def _instant(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _ordered(convert: Callable[[str], object], compare: Callable) -> Callable[[str, str], bool]:
+def _ordered(
+    convert: Callable[[str], object], compare: Callable[[Any, Any], bool]
+) -> Callable[[str, str], bool]:
     return lambda wanted, value: compare(convert(value), convert(wanted))
 
 
-COMPARISONS: Iterable[tuple[str, Callable]] = (
+COMPARISONS: Iterable[tuple[str, Callable[[Any, Any], bool]]] = (
     ("Equals", operator.eq),
     ("LessThan", operator.lt),
     ("LessThanEquals", operator.le),

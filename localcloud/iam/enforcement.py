@@ -1,44 +1,45 @@
-"""The first service behind the front door: refuses what policies do not allow."""
+"""The first service behind the front door, which refuses requests that policies do not allow."""
 
 import functools
-import os
+import json
 import time
 
 import werkzeug
 
 from localcloud.cloud import Cloud
 from localcloud.iam.actions import Place, accesses
-from localcloud.iam.buckets import anonymous_may, bucket_named_in, leave_bucket_policies_to_us, owner_may
+from localcloud.iam.buckets import anonymous_may, bucket_named_in, owner_may, skip_policy_check_of_moto
 from localcloud.iam.callers import ALLOWED, Caller, InvalidToken, Verdict, caller_of
-from localcloud.iam.calls import Call, Signature, call_of, signature_of
 from localcloud.iam.conditions import Context
-from localcloud.iam.denial import denial
 from localcloud.iam.policy import Access, Decision, evaluate, parse
 from localcloud.iam.resources import resource_policies
 from localcloud.iam.roles import ASSUME_ROLE, NotAssumable, find_role
 from localcloud.iam.simulation import Simulation
+from localcloud.protocol.calls import Call, Signature, call_of, signature_of
+from localcloud.protocol.errors import denial
 
 ALWAYS_ALLOWED = ("sts:GetCallerIdentity",)
 ACCESS_DENIED = "AccessDenied"
-LOAD_MANAGED_POLICIES = "MOTO_IAM_LOAD_MANAGED_POLICIES"
 
 
 class IamEnforcement:
-    """Checks every request to the AWS APIs, whoever sends it.
+    """Checks the permissions of every request to AWS's APIs.
 
-    Keys that IAM did not issue are those of the account's owner, who may do all that no bucket policy denies.
+    Keys that IAM did not issue belong to the account's owner, whom only bucket policies can deny something.
     """
 
     def __init__(self, cloud: Cloud):
         self._cloud = cloud
         self._simulation = Simulation(cloud)
-        _know_aws_managed_policies(cloud)
-        leave_bucket_policies_to_us()
+        _load_managed_policies(cloud)
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
         signature = signature_of(request)
         if signature is None:
             return self._check_anonymous(request)
+        bucket = bucket_named_in(self._cloud, request) if signature.service == "s3" else None
+        if bucket:
+            skip_policy_check_of_moto(bucket)
         is_head = request.method == "HEAD"
         call = functools.cache(lambda: call_of(request, signature.service))
         try:
@@ -48,19 +49,17 @@ class IamEnforcement:
         reason = None
         if caller:
             reason = self._why_not(caller, call(), request, signature)
-        elif (
-            signature.service == "s3" and (bucket := bucket_named_in(self._cloud, request)) and bucket.policy
-        ):
+        elif bucket and bucket.policy:
             reason = self._why_not_owner(call(), request, signature)
         if reason:
             return denial(call().form, ACCESS_DENIED, reason, is_head)
-        if signature.service == "iam" and request.values.get("Action", "").startswith("Simulate"):
-            return self._simulation.answer(request.values)
-        return None
+        return self._simulation.handle(request) if signature.service == "iam" else None
 
     def _check_anonymous(self, request: werkzeug.Request) -> werkzeug.Response | None:
-        """Only S3 knows unsigned requests; those of other kinds are not for AWS's APIs."""
+        """Checks an unsigned request, which only S3 has among AWS's APIs."""
         bucket = bucket_named_in(self._cloud, request)
+        if bucket:
+            skip_policy_check_of_moto(bucket)
         if bucket is None or (request.method == "POST" and request.mimetype == "multipart/form-data"):
             return None  # a browser's upload form carries its signature inside
         place = Place(self._cloud.account_id, self._cloud.region)
@@ -80,7 +79,7 @@ class IamEnforcement:
     def _why_not(
         self, caller: Caller, call: Call, request: werkzeug.Request, signature: Signature
     ) -> str | None:
-        """Why the caller may not make this call, in AWS's words; None if they may."""
+        """Why the caller may not make this call, in AWS's words; None if it is allowed."""
         place = Place(self._cloud.account_id, signature.region)
         for access in accesses(call, request, place):
             access = _with_context(access, request, place, caller.context)
@@ -97,7 +96,7 @@ class IamEnforcement:
         return caller.judge(access, resource_policies(self._cloud, access.resource))
 
     def _judge_assume_role(self, caller: Caller, access: Access, call: Call) -> Verdict:
-        """The role must trust the caller; trust in the account leaves it to the caller's own policies."""
+        """Checks sts:AssumeRole. If a role trusts the account, the caller's policies must allow it too."""
         untrusted = Verdict(Decision.IMPLICIT_DENY, "trust policy")
         try:
             trust = [parse(find_role(self._cloud, access.resource).assume_role_policy_document)]
@@ -113,34 +112,33 @@ class IamEnforcement:
         return ALLOWED if named_itself and verdict.decision is not Decision.EXPLICIT_DENY else verdict
 
 
-def _know_aws_managed_policies(cloud: Cloud) -> None:
-    """Without them a role that AWSLambdaBasicExecutionRole is attached to could not even be made.
+def _load_managed_policies(cloud: Cloud) -> None:
+    """Gives the cloud's account the policies that AWS manages, such as AWSLambdaBasicExecutionRole.
 
-    moto loads them wherever it finds this setting, which takes a while: so not for every partition.
+    moto would load them for every account and partition of the process, which takes long.
     """
-    from moto.iam.models import iam_backends
+    from moto.iam.aws_managed_policies import aws_managed_policies_data
+    from moto.iam.models import AWSManagedPolicy, iam_backends
 
     backend = iam_backends[cloud.account_id]["aws"]
-    if backend.managed_policies:
-        return
-    os.environ[LOAD_MANAGED_POLICIES] = "true"
-    try:
-        backend.reset()  # nothing has been made in it yet
-    finally:
-        del os.environ[LOAD_MANAGED_POLICIES]
+    backend.aws_managed_policies = [
+        AWSManagedPolicy.from_data(name, cloud.account_id, backend.region_name, policy)
+        for name, policy in json.loads(aws_managed_policies_data).items()
+    ]
+    backend.managed_policies |= {policy.arn: policy for policy in backend.aws_managed_policies}
 
 
 def _with_context(
     access: Access, request: werkzeug.Request, place: Place, of_caller: Context | None = None
 ) -> Access:
-    """Adds the condition keys that every request has."""
+    """Adds the condition keys of all requests."""
     now = time.time()
     context = {
         **(of_caller or {}),
         "aws:currenttime": [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))],
         "aws:epochtime": [str(int(now))],
         "aws:requestedregion": [place.region],
-        # The cloud speaks HTTP on this machine only; on AWS the same clients would use TLS.
+        # Clients use HTTP within this machine, where they would use TLS with AWS.
         "aws:securetransport": ["true"],
         "aws:sourceip": [request.remote_addr or "127.0.0.1"],
         "aws:useragent": [request.headers.get("User-Agent", "")],
@@ -150,7 +148,7 @@ def _with_context(
 
 
 def _explain(who: str, access: Access, verdict: Verdict) -> str:
-    """In AWS's own words."""
+    """The reason for a denial, in AWS's words."""
     quoted = f'"{access.resource}"' if access.action.startswith("s3:") else access.resource
     text = f"User: {who} is not authorized to perform: {access.action} on resource: {quoted}"
     if verdict.policy == "trust policy":

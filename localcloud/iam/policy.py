@@ -1,7 +1,7 @@
-"""Decides what IAM policies say of a request.
+"""Evaluates IAM policies.
 
-moto has an evaluation of its own, but it takes a condition that does not hold for a denial, knows a single
-condition operator, no NotResource and no `?`, and lets a dot match anything: too far from IAM to rely on.
+moto's evaluation differs too much from IAM's: it takes a condition that does not hold for a denial, supports
+one condition operator, neither NotResource nor `?`, and lets a dot match any character.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
@@ -20,6 +20,8 @@ Document = Mapping[str, Any]
 
 
 class Decision(enum.Enum):
+    """The result of an evaluation, in the words of the policy simulator."""
+
     ALLOWED = "allowed"
     EXPLICIT_DENY = "explicitDeny"
     IMPLICIT_DENY = "implicitDeny"
@@ -27,7 +29,7 @@ class Decision(enum.Enum):
 
 @dataclass(frozen=True)
 class Access:
-    """One thing that a request does: an action on a resource ("*" where none is known)."""
+    """An action on a resource ("*" if unknown), with the condition keys of the request."""
 
     action: str
     resource: str = "*"
@@ -35,15 +37,16 @@ class Access:
 
 
 Principals = Mapping[str, frozenset[str]]
-"""Who asks, by kind ("AWS", "Service"), under every name by which a policy may know them."""
+"""The caller's names in policies, by kind of principal ("AWS", "Service")."""
 
 
 def parse(document: str | Document) -> Document:
+    """Parses a policy document, if it is JSON. Raises ValueError."""
     return json.loads(document) if isinstance(document, str) else document
 
 
 def evaluate(documents: Iterable[Document], access: Access, principals: Principals | None = None) -> Decision:
-    """What these policies together say; a denial wins over everything.
+    """Evaluates policies together. A denial wins over everything.
 
     With `principals` they are read as resource-based policies, whose statements must name the caller.
     """
@@ -66,7 +69,7 @@ def _applies(statement: Document, access: Access, principals: Principals | None)
     try:
         return satisfied(statement.get("Condition") or {}, access.context)
     except UnknownOperator as unknown:
-        # Nobody may gain by what is not understood here.
+        # An unsupported condition must never allow anything.
         log.warning("policy statement with the unknown condition operator %s", unknown)
         return statement.get("Effect") == "Deny"
 
@@ -80,7 +83,7 @@ def _action_matches(statement: Document, action: str) -> bool:
 def _resource_matches(statement: Document, access: Access) -> bool:
     if "NotResource" in statement:
         return not _any_resource(statement["NotResource"], access)
-    # Trust policies have no Resource: they are about the role that they belong to.
+    # Trust policies have no Resource, for they belong to one role.
     return "Resource" not in statement or _any_resource(statement["Resource"], access)
 
 

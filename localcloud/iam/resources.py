@@ -1,4 +1,4 @@
-"""Resource-based policies: those of buckets and of functions."""
+"""Resource-based policies of buckets and functions."""
 
 import json
 
@@ -7,7 +7,7 @@ from localcloud.iam.policy import Access, Decision, Document, evaluate
 
 
 def resource_policies(cloud: Cloud, resource: str) -> list[Document]:
-    """The policies attached to the bucket or function that an ARN is about; none for anything else."""
+    """The policies of the bucket or function in an ARN; an empty list for other resources."""
     if resource.startswith("arn:aws:s3:::"):
         return _bucket_policy(cloud, resource.removeprefix("arn:aws:s3:::").partition("/")[0])
     if resource.startswith("arn:aws:lambda:") and ":function:" in resource:
@@ -16,7 +16,7 @@ def resource_policies(cloud: Cloud, resource: str) -> list[Document]:
 
 
 def service_may(cloud: Cloud, service: str, action: str, resource: str, source_arn: str) -> bool:
-    """Whether a resource's own policy lets an AWS service, such as "cloudfront.amazonaws.com", do this.
+    """Whether a resource's policy allows an action to an AWS service, such as "cloudfront.amazonaws.com".
 
     `source_arn` is what the service acts for: a distribution, a route of an API.
     """

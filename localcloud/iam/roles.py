@@ -1,58 +1,28 @@
-"""Roles: what they may do, who may assume them, and the credentials that come of it."""
+"""Roles: their policies, and who may assume them."""
 
-from dataclasses import dataclass
 from typing import Any
 
-from localcloud.cloud import Cloud
+from localcloud.cloud import Cloud, Credentials
 from localcloud.iam.policy import Access, Decision, Document, evaluate, parse
 
 ASSUME_ROLE = "sts:AssumeRole"
-SESSION_SECONDS = 12 * 3600
-"""The longest that STS issues."""
 
 
 class NotAssumable(Exception):
-    """A role does not exist, or its trust policy does not name who wants to assume it."""
+    """A role does not exist, or its trust policy does not allow the caller to assume it."""
 
 
-@dataclass(frozen=True)
-class RoleCredentials:
-    """Temporary credentials of an assumed role, as STS issues them."""
+def assume_for_service(cloud: Cloud, role_arn: str, service: str, session_name: str) -> Credentials:
+    """Assumes a role as an AWS service, such as "lambda.amazonaws.com".
 
-    access_key_id: str
-    secret_access_key: str
-    session_token: str
-
-    def environment(self) -> dict[str, str]:
-        """The variables by which AWS's SDKs find credentials."""
-        return {
-            "AWS_ACCESS_KEY_ID": self.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
-            "AWS_SESSION_TOKEN": self.session_token,
-        }
-
-
-def assume_for_service(cloud: Cloud, role_arn: str, service: str, session_name: str) -> RoleCredentials:
-    """Assumes a role as an AWS service does, for example "lambda.amazonaws.com".
-
-    Raises NotAssumable when the role is missing or its trust policy does not let that service in.
+    Raises NotAssumable when the role does not exist or its trust policy does not allow the service.
     """
-    from moto.sts.models import sts_backends
-
     require_trust(cloud, role_arn, service)
-    session = sts_backends[cloud.account_id]["aws"].assume_role(
-        region_name=cloud.region,
-        role_session_name=session_name[:64],
-        role_arn=role_arn,
-        policy="",
-        duration=SESSION_SECONDS,
-        external_id="",
-    )
-    return RoleCredentials(session.access_key_id, session.secret_access_key, session.session_token)
+    return cloud.assume_role(role_arn, session_name)
 
 
 def require_trust(cloud: Cloud, role_arn: str, service: str) -> None:
-    """Raises NotAssumable unless the role exists and its trust policy lets this AWS service assume it."""
+    """Raises NotAssumable unless the role exists and its trust policy allows the service to assume it."""
     role = find_role(cloud, role_arn)
     trust = parse(role.assume_role_policy_document)
     access = Access(ASSUME_ROLE, role_arn, {"aws:sourceaccount": [cloud.account_id]})
@@ -80,7 +50,7 @@ def managed_document(policy: Any) -> Document:
 
 
 def role_may(cloud: Cloud, role_arn: str, action: str, resource: str) -> bool:
-    """Whether a role's own policies let it do this."""
+    """Whether a role's own policies allow an action on a resource."""
     try:
         role = find_role(cloud, role_arn)
     except NotAssumable:

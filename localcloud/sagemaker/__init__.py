@@ -1,4 +1,4 @@
-"""SageMaker: training jobs, endpoints and batch transform that really run, behind the AWS wire protocol."""
+"""SageMaker: runs training jobs, endpoints and batch transform jobs."""
 
 from localcloud.sagemaker.service import SageMakerService
 

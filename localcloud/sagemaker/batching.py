@@ -1,4 +1,4 @@
-"""How batch transform cuts a file into records and requests, and puts the answers together again."""
+"""Splits the files of batch transform into records and requests, and assembles the answers."""
 
 import csv
 import io
@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import jsonpath_ng
+from jsonpath_ng.parser import parse as parse_json_path
 
-from localcloud.sagemaker.errors import ApiError, JobFailed
+from localcloud.protocol import InvalidRequest
+from localcloud.sagemaker.errors import JobFailed
 from localcloud.untrusted import parse_json
 
 WHOLE = "$"
@@ -23,14 +24,14 @@ Selector = Callable[[Any], Any]
 
 
 def split(data: bytes, split_type: str) -> list[bytes]:
-    """The records of a file: its lines without their ends, or all of it."""
+    """Splits a file into lines without line ends, or returns it as one record."""
     if split_type == "None":
         return [data]
     return [line for line in data.splitlines() if line]
 
 
 def batches(records: Iterable[bytes], strategy: str, limit: int) -> Iterator[list[bytes]]:
-    """Groups records into requests of at most `limit` bytes (0: any size), a newline between records counted.
+    """Groups records into requests of at most `limit` bytes (0: any size), with newlines between records.
 
     Raises JobFailed for a record that alone exceeds the limit.
     """
@@ -51,7 +52,7 @@ def batches(records: Iterable[bytes], strategy: str, limit: int) -> Iterator[lis
 
 
 def assemble(answers: Iterable[bytes], assemble_with: str) -> bytes:
-    """One output file: the answers as they are, or each ended by a newline."""
+    """Joins answers to one output file, each as it is or ended by a newline."""
     if assemble_with == "None":
         return b"".join(answers)
     return b"".join(answer.removesuffix(b"\n") + b"\n" for answer in answers)
@@ -60,11 +61,11 @@ def assemble(answers: Iterable[bytes], assemble_with: str) -> bytes:
 class Processing:
     """DataProcessing: selects what is sent, joins input and answer, selects what is written.
 
-    Records are values: a list of columns for CSV, the parsed document for JSON. Raises ApiError for a
-    filter that is no JSONPath or a content type that has no records to look into.
+    Filters see a record as a list of columns (CSV) or as the parsed document (JSON). Raises InvalidRequest
+    for an invalid filter or another content type.
     """
 
-    def __init__(self, request: dict, content_type: str, accept: str):
+    def __init__(self, request: dict[str, Any], content_type: str, accept: str):
         self._input = request.get("InputFilter", WHOLE)
         self._output = request.get("OutputFilter", WHOLE)
         self._join = request.get("JoinSource", "None") == "Input"
@@ -72,21 +73,21 @@ class Processing:
         if not self.active:
             return
         self._from = _codec("TransformInput.ContentType", content_type)
-        # Without Accept the container answers in its own default, JSON for SageMaker's containers.
+        # Without Accept the container chooses the format, which is JSON in SageMaker's containers.
         self._to = _codec("TransformOutput.Accept", accept or JSON_TYPES[0])
         self._select_input = _selector("InputFilter", self._input, self._from is _CSV)
         self._select_output = _selector("OutputFilter", self._output, self._to is _CSV)
         if self._join and self._from is not self._to:
-            raise ApiError("JoinSource needs the same format (JSON or CSV) in ContentType and Accept.")
+            raise InvalidRequest("JoinSource needs the same format (JSON or CSV) in ContentType and Accept.")
 
     def before(self, record: bytes) -> bytes:
-        """What of a record is sent."""
+        """The part of a record that is sent."""
         if not self.active or self._input == WHOLE:
             return record
         return self._from.encode(self._select_input(self._from.decode(record)))
 
     def after(self, records: list[bytes], answer: bytes) -> bytes:
-        """What is written for one request's records. Raises JobFailed unless there is one answer a record."""
+        """The output for the records of a request. Raises JobFailed unless each record has one answer."""
         if not self.active:
             return answer
         answers = [answer] if len(records) == 1 else [line for line in answer.splitlines() if line]
@@ -144,14 +145,14 @@ def _codec(name: str, content_type: str) -> type[_JSON] | type[_CSV]:
         return _CSV
     if content_type in JSON_TYPES:
         return _JSON
-    raise ApiError(
+    raise InvalidRequest(
         f"DataProcessing needs {', '.join(JSON_TYPES + CSV_TYPES)} in {name} (given: "
         f"{content_type or 'none'})."
     )
 
 
 def _selector(name: str, path: str, columns: bool) -> Selector:
-    """Applies a filter: for CSV ``$[1,2]`` or ``$[1:]``, for JSON any JSONPath or ``$['a','b']``."""
+    """The function for a filter: for CSV ``$[1,2]`` or ``$[1:]``, for JSON any JSONPath or ``$['a','b']``."""
     if path == WHOLE:
         return lambda value: value
     if columns:
@@ -160,9 +161,9 @@ def _selector(name: str, path: str, columns: bool) -> Selector:
         keys = re.findall(r"'([^']+)'", match[1])
         return lambda value: {key: value[key] for key in keys if key in value}
     try:
-        expression = jsonpath_ng.parse(path)
+        expression = parse_json_path(path)
     except Exception as error:  # the library raises plain Exception
-        raise ApiError(
+        raise InvalidRequest(
             f"DataProcessing.{name} is not a JSONPath that is understood: {path} ({error})."
         ) from None
     return lambda value: _only(name, path, [match.value for match in expression.find(value)])
@@ -171,7 +172,9 @@ def _selector(name: str, path: str, columns: bool) -> Selector:
 def _column_selector(name: str, path: str) -> Selector:
     match = COLUMNS.fullmatch(path)
     if match is None:
-        raise ApiError(f"DataProcessing.{name} must be like $[0], $[0,2] or $[1:] for CSV (given: {path}).")
+        raise InvalidRequest(
+            f"DataProcessing.{name} must be like $[0], $[0,2] or $[1:] for CSV (given: {path})."
+        )
     if ":" in match[1]:
         start, end = (int(part) if part else None for part in match[1].split(":"))
         return lambda row: row[start:end]
@@ -179,7 +182,7 @@ def _column_selector(name: str, path: str) -> Selector:
     return lambda row: [row[index] for index in indices]
 
 
-def _only(name: str, path: str, found: list) -> Any:
+def _only(name: str, path: str, found: list[Any]) -> Any:
     if not found:
         raise JobFailed(f"ClientError: DataProcessing.{name} {path} finds nothing in a record.")
     return found[0] if len(found) == 1 else found

@@ -1,4 +1,4 @@
-"""What a container's process runs in: its own folder, its role's credentials, little else."""
+"""The environment of a container's process: its own folder, its role's credentials and little else."""
 
 import functools
 import logging
@@ -17,16 +17,16 @@ log = logging.getLogger(__name__)
 RUNNERS = Path(containers.__file__).parent
 
 PASSED_THROUGH = (
-    # where packages come from, should the code have a requirements.txt
+    # the source of packages, for a requirements.txt
     *("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"),
-    # where the machine keeps its GPUs and their libraries
+    # the GPUs and their libraries
     *("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "NVIDIA_VISIBLE_DEVICES"),
 )
 PIP_CONFIGURATION = (".config/pip/pip.conf", ".pip/pip.conf")
 
 
 def environment(cloud: Cloud, role_arn: str, folder: Path, own: dict[str, str] | None) -> dict[str, str]:
-    """Variables of a container whose /opt/ml is `folder`; `own` are those its job or model asks for."""
+    """Variables of a container whose /opt/ml is `folder`. `own` are those of its job or model."""
     home = folder.parent / "home"
     temporary = folder.parent / "tmp"
     for directory in (folder, home, temporary):
@@ -48,7 +48,7 @@ def environment(cloud: Cloud, role_arn: str, folder: Path, own: dict[str, str] |
 
 
 def start(cloud: Cloud, name: str, runner: str, env: dict[str, str], *arguments: str | Path) -> Process:
-    """Starts one of the runners of `localcloud/containers` for the container that `env` describes."""
+    """Starts a runner of `localcloud/containers` in the container that `env` describes."""
     folder = Path(env["SAGEMAKER_BASE_DIR"])
     command = [cloud.job_python, RUNNERS / runner, *arguments]
     if has_own_file_system():
@@ -58,9 +58,9 @@ def start(cloud: Cloud, name: str, runner: str, env: dict[str, str], *arguments:
 
 @functools.cache
 def has_own_file_system() -> bool:
-    """Whether a container's folder is at /opt/ml for it, and the machine safe from its scripts (mounts.py).
+    """Whether containers have their folder at /opt/ml and cannot write elsewhere (see mounts.py).
 
-    Not on macOS, nor where neither mount nor user namespaces are allowed: within other containers, mostly.
+    They do not on macOS, and where neither mount nor user namespaces are allowed, as in most containers.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -80,7 +80,7 @@ def _mounted(folder: Path) -> list[str | Path]:
 
 
 def _pip_settings() -> dict[str, str]:
-    """The person's choice of package index, which a HOME of the container's own would hide from pip."""
+    """The user's settings of pip, which the container's own HOME would hide."""
     settings = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
     if "PIP_CONFIG_FILE" not in settings:
         files = [Path.home() / name for name in PIP_CONFIGURATION]

@@ -1,40 +1,42 @@
-"""Endpoints: created, updated and deleted here, with a live model server behind each production variant."""
+"""The operations on endpoints, and the model servers behind their production variants."""
 
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.sagemaker.errors import ApiError, JobFailed
+from localcloud.protocol import InvalidRequest
+from localcloud.protocol.validation import require_supported
+from localcloud.sagemaker.errors import JobFailed
 from localcloud.sagemaker.hosting import INVOCATION_SECONDS, Answer, ModelServer, NotReady, instance_id
 from localcloud.sagemaker.models import EndpointConfigs, Models
 from localcloud.sagemaker.records import Record, Table, select
-from localcloud.sagemaker.validation import require_supported
 
 LOG_GROUP = "/aws/sagemaker/Endpoints"
 SERVERLESS_START_SECONDS = 180
-"""What a serverless container has for download, start and first ping."""
+"""The limit for download, start and first ping of a serverless container."""
 INSTANCE_START_SECONDS = 600
-"""ContainerStartupHealthCheckTimeoutInSeconds unless the configuration says otherwise."""
+"""The default of ContainerStartupHealthCheckTimeoutInSeconds."""
 MAX_RUNNING_INSTANCES = 2
-"""Two processes stand in for any number of instances: one may end, and the endpoint still answers."""
+"""Two processes represent any number of instances: if one ends, the endpoint still answers."""
 IN_PROGRESS = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 
 class Throttled(Exception):
-    """A serverless variant already answers as many requests as its MaxConcurrency allows."""
+    """A serverless variant has reached its MaxConcurrency."""
 
 
 class Variant:
     """A production variant in service."""
 
-    def __init__(self, cloud: Cloud, endpoint: str, config: dict, models: Models):
+    def __init__(self, cloud: Cloud, endpoint: str, config: dict[str, Any], models: Models):
         self.name: str = config["VariantName"]
         self.config = config
         self.weight: float = config.get("InitialVariantWeight", 1.0)
-        self.serverless: dict | None = config.get("ServerlessConfig")
+        self.serverless: dict[str, Any] | None = config.get("ServerlessConfig")
         container, role = models.container(config["ModelName"])
         self.image: str = container["Image"]
         self._servers = [
@@ -48,10 +50,11 @@ class Variant:
             )
             for _ in range(min(config.get("InitialInstanceCount", 1), MAX_RUNNING_INSTANCES))
         ]
-        self._slots = threading.Semaphore(self.serverless["MaxConcurrency"]) if self.serverless else None
+        self._max_concurrency = int(self.serverless["MaxConcurrency"]) if self.serverless else 0
+        self._slots = threading.Semaphore(self._max_concurrency) if self.serverless else None
 
     def start(self) -> None:
-        """Raises JobFailed in SageMaker's words when the container does not come up."""
+        """Starts the containers. Raises JobFailed, in SageMaker's words, when one does not start."""
         if self.serverless:
             seconds = SERVERLESS_START_SECONDS
         else:
@@ -71,21 +74,21 @@ class Variant:
             server.stop()
 
     def invoke(self, body: bytes, headers: dict[str, str]) -> Answer:
-        """Passes a request to one of the containers: an idle one if there is any, and only to one that lives.
+        """Passes a request to a running container, preferably an idle one.
 
-        Raises NotReady if none lives, and TooSlow or Died.
+        Raises NotReady if none runs, and TooSlow or Died.
         """
         for server in sorted(self._servers, key=lambda server: (server.busy, random.random())):
             try:
                 if server.ready:
                     return server.invoke(body, headers)
             except NotReady:
-                continue  # it ended a moment ago, and was not asked
+                continue  # it has just ended, and did not get the request
         raise NotReady("the container is starting")
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """Held for the length of one request; raises Throttled when a serverless variant has none left."""
+        """Holds one of a serverless variant's slots during a request. Raises Throttled when none is left."""
         if self._slots is None:
             yield
         elif self._slots.acquire(blocking=False):
@@ -94,10 +97,10 @@ class Variant:
             finally:
                 self._slots.release()
         else:
-            raise Throttled(f"MaxConcurrency of {self.serverless['MaxConcurrency']} reached")
+            raise Throttled(f"MaxConcurrency of {self._max_concurrency} reached")
 
-    def describe(self, since: float) -> dict:
-        """The variant's summary in DescribeEndpoint."""
+    def describe(self, since: float) -> dict[str, Any]:
+        """The summary of the variant in DescribeEndpoint."""
         image = {"SpecifiedImage": self.image, "ResolvedImage": self.image, "ResolutionTime": since}
         if self.serverless:
             size = {"CurrentServerlessConfig": self.serverless}
@@ -114,9 +117,9 @@ class Variant:
 
 
 class Deployment:
-    """The variants of one endpoint configuration in service, and the requests that they are answering."""
+    """The variants of an endpoint configuration in service, and the requests in flight."""
 
-    def __init__(self, cloud: Cloud, endpoint: str, config: dict, models: Models):
+    def __init__(self, cloud: Cloud, endpoint: str, config: dict[str, Any], models: Models):
         self.variants = [
             Variant(cloud, endpoint, variant, models) for variant in config["ProductionVariants"]
         ]
@@ -129,7 +132,7 @@ class Deployment:
             variant.start()
 
     def enter(self) -> bool:
-        """Counts a request in; False when the deployment takes no more."""
+        """Registers a request. Returns False when the deployment is retired."""
         with self._changed:
             self._in_flight += not self._retired
             return not self._retired
@@ -140,14 +143,14 @@ class Deployment:
             self._changed.notify_all()
 
     def choose(self, name: str | None) -> Variant | None:
-        """The variant of that name, None if there is no such; without a name one at random by weight."""
+        """The variant with a name, or None; without a name a random one by weight."""
         if name is not None:
             return next((variant for variant in self.variants if variant.name == name), None)
         weights = [variant.weight for variant in self.variants]
         return random.choices(self.variants, weights if any(weights) else None)[0]
 
     def retire(self, drain_seconds: float = INVOCATION_SECONDS) -> None:
-        """Stops the variants once the requests they are answering are done."""
+        """Stops the variants when the requests in flight are done, or after `drain_seconds`."""
         with self._changed:
             self._retired = True
             self._changed.wait_for(lambda: self._in_flight == 0, drain_seconds)
@@ -165,11 +168,11 @@ class Endpoints:
         self.table = Table(
             cloud,
             "endpoint",
-            missing=lambda arn: ApiError(f'Could not find endpoint "{arn}".'),
-            exists=lambda arn: ApiError(f'Cannot create already existing endpoint "{arn}".'),
+            missing=lambda arn: InvalidRequest(f'Could not find endpoint "{arn}".'),
+            exists=lambda arn: InvalidRequest(f'Cannot create already existing endpoint "{arn}".'),
         )
 
-    def create(self, request: dict) -> dict:
+    def create(self, **request: Any) -> dict[str, Any]:
         require_supported(
             "CreateEndpoint", request, {"EndpointName": None, "EndpointConfigName": None, "Tags": None}
         )
@@ -181,7 +184,7 @@ class Endpoints:
         self._in_background(self._bring_up, record, deployment, config_name)
         return {"EndpointArn": record.arn}
 
-    def update(self, request: dict) -> dict:
+    def update(self, **request: Any) -> dict[str, Any]:
         require_supported("UpdateEndpoint", request, {"EndpointName": None, "EndpointConfigName": None})
         record = self.table.get(request["EndpointName"])
         deployment = self._deployment(request)
@@ -192,7 +195,7 @@ class Endpoints:
         self._in_background(self._bring_up, record, deployment, request["EndpointConfigName"])
         return {"EndpointArn": record.arn}
 
-    def delete(self, request: dict) -> dict:
+    def delete(self, **request: Any) -> dict[str, Any]:
         record = self.table.get(request["EndpointName"])
         with self._lock:
             self._require_settled(record)
@@ -203,7 +206,7 @@ class Endpoints:
             self._in_background(serving.retire, 0)
         return {}
 
-    def describe(self, request: dict) -> dict:
+    def describe(self, **request: Any) -> dict[str, Any]:
         record = self.table.get(request["EndpointName"])
         serving = self._serving.get(record.name)
         variants = [variant.describe(record.modified) for variant in serving.variants] if serving else []
@@ -216,7 +219,7 @@ class Endpoints:
             **record.live,
         }
 
-    def summaries(self, request: dict) -> dict:
+    def summaries(self, **request: Any) -> dict[str, Any]:
         page, token = select(self.table, request, "EndpointStatus")
         endpoints = [
             {
@@ -232,20 +235,20 @@ class Endpoints:
 
     @contextmanager
     def serving(self, name: str) -> Iterator[Deployment | None]:
-        """What answers an endpoint's request, kept in service until the end of the request.
+        """Holds the deployment that answers a request to an endpoint.
 
-        None when there is no such endpoint or it does not serve.
+        It is None when the endpoint does not exist or is not in service.
         """
         while True:
             try:
                 deployment = self._serving.get(self.table.get(name).name)
-            except ApiError:
+            except InvalidRequest:
                 deployment = None
             if deployment is None:
                 yield None
                 return
             if deployment.enter():
-                break  # else it has just been replaced: look again
+                break  # otherwise it has just been replaced
         try:
             yield deployment
         finally:
@@ -254,15 +257,15 @@ class Endpoints:
     def running(self) -> dict[str, str]:
         return {record.name: record.live["EndpointStatus"] for record in self.table}
 
-    def _deployment(self, request: dict) -> Deployment:
+    def _deployment(self, request: dict[str, Any]) -> Deployment:
         config = self._configs.table.get(request["EndpointConfigName"])
         return Deployment(self._cloud, request["EndpointName"], config.request, self._models)
 
     def _bring_up(self, record: Record, deployment: Deployment, config_name: str) -> None:
-        """Starts a deployment and puts it in place of the former one, which goes on serving until then."""
+        """Starts a deployment, which then replaces the former one."""
         try:
             deployment.start()
-        except Exception as failure:  # a fault of localcloud's own must not look like success
+        except Exception as failure:  # a bug of localcloud must not look like success
             deployment.retire(0)
             reason = (
                 str(failure) if isinstance(failure, JobFailed) else f"{type(failure).__name__}: {failure}"
@@ -278,7 +281,7 @@ class Endpoints:
 
     def _require_settled(self, record: Record) -> None:
         if record.live["EndpointStatus"] in IN_PROGRESS:
-            raise ApiError(f'Cannot update in-progress endpoint "{record.arn}".')
+            raise InvalidRequest(f'Cannot update in-progress endpoint "{record.arn}".')
 
-    def _in_background(self, work: object, *arguments: object) -> None:
+    def _in_background(self, work: Callable[..., object], *arguments: object) -> None:
         threading.Thread(target=work, args=arguments, daemon=True).start()

@@ -1,22 +1,13 @@
 """Errors of the SageMaker API."""
 
-
-class ApiError(Exception):
-    """Refuses a request; `code` and `status` are those of AWS."""
-
-    def __init__(self, message: str, code: str = "ValidationException", status: int = 400):
-        super().__init__(message)
-        self.message, self.code, self.status = message, code, status
+from localcloud.protocol import ApiError
 
 
 class ResourceInUse(ApiError):
-    def __init__(self, message: str):
-        super().__init__(message, "ResourceInUse")
+    """The name is taken, or the resource is busy."""
 
-
-class ResourceNotFound(ApiError):
     def __init__(self, message: str):
-        super().__init__(message, "ResourceNotFound")
+        super().__init__("ResourceInUse", message)
 
 
 class JobFailed(Exception):

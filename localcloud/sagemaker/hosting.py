@@ -1,4 +1,4 @@
-"""A model server: one container that holds a model and answers /ping and, one at a time, /invocations."""
+"""Model servers: containers that hold a model and answer /ping and, one at a time, /invocations."""
 
 import contextlib
 import http.client
@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from urllib3.util import wait_for_read
 
@@ -24,15 +25,14 @@ from localcloud.sagemaker.transfer import Transfer, unpack
 log = logging.getLogger(__name__)
 
 INVOCATION_SECONDS = 60
-"""How long a container may take to answer /invocations (InvokeEndpoint)."""
+"""The time limit of /invocations (InvokeEndpoint)."""
 PING_SECONDS = 2
-"""How long it may take to answer /ping."""
+"""The time limit of /ping."""
 POLL_SECONDS = 0.05
 ENDING_SECONDS = 1.0
 CRASH_LOOP_SECONDS = 5.0
 RESTART_SECONDS = 1.0
-"""The pause before a container is started again that was and did not live for CRASH_LOOP_SECONDS."""
-FORWARDED = ("Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes", "X-Amzn-SageMaker-Inference-Id")
+"""The pause before a restart, if the container ended within CRASH_LOOP_SECONDS of the last."""
 
 
 class NotAnswered(Exception):
@@ -44,16 +44,16 @@ class TooSlow(NotAnswered):
 
 
 class NotReady(NotAnswered):
-    """The container has not been asked: it is starting, or gone and about to be started again."""
+    """The container did not get the request, because it is starting or restarting."""
 
 
 class Died(NotAnswered):
-    """The container ended, or hung up, while it had the request."""
+    """The container ended or hung up during the request."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the container answered."""
+    """The HTTP answer of a container."""
 
     status: int
     headers: dict[str, str]
@@ -65,19 +65,21 @@ class Answer:
 
 
 class ModelServer:
-    """Runs one model's container from `start()` to `stop()`; one that ends by itself is started again."""
+    """Runs the container of a model from `start()` to `stop()`, and restarts it when it ends."""
 
-    def __init__(self, cloud: Cloud, name: str, model: dict, role_arn: str, log_group: str, log_stream: str):
+    def __init__(
+        self, cloud: Cloud, name: str, model: dict[str, Any], role_arn: str, log_group: str, log_stream: str
+    ):
         self._cloud, self._name, self._model, self._role = cloud, name, model, role_arn
         self._log_group, self._log_stream = log_group, log_stream
-        # A folder for each server: the old and the new one stand side by side while an endpoint is updated.
+        # Each server has a folder, for old and new ones run side by side while an endpoint is updated.
         self._folder = cloud.state_dir / "hosting" / f"{name.replace(' ', '-')}-{secrets.token_hex(4)}"
         self._port_file = self._folder / "port"
         self._stopping = threading.Event()
         self._process: Process | None = None
         self._logs: LogStream | None = None
         self._ready = threading.Event()
-        # Its requests queue here, not in the container: when that ends, it takes no more than one with it.
+        # Requests queue here and not in the container, so that only one is lost when that ends.
         self._turn = threading.Lock()
         self._connection = http.client.HTTPConnection("127.0.0.1")
 
@@ -87,7 +89,7 @@ class ModelServer:
         return self._ready.is_set()
 
     def wait_until_ready(self, seconds: float) -> None:
-        """Waits for a container that is being started again, at most so many seconds."""
+        """Waits for a container that is restarting, at most `seconds`."""
         self._ready.wait(seconds)
 
     @property
@@ -128,34 +130,33 @@ class ModelServer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def invoke(self, body: bytes, headers: dict[str, str], seconds: float = INVOCATION_SECONDS) -> Answer:
-        """Passes a request to the container; `seconds` is for waiting and answering together.
+        """Passes a request to the container. `seconds` limits the wait and the answer together.
 
         Raises NotReady, TooSlow or Died.
         """
-        chosen = {name: value for name, value in headers.items() if name in FORWARDED and value}
+        chosen = {name: value for name, value in headers.items() if value}
         deadline = time.monotonic() + seconds
         if not self._turn.acquire(timeout=seconds):
             raise TooSlow(f"no answer within {seconds:g} seconds")
-        process = self._process
         try:
             if not self.ready:
                 raise NotReady("the container is starting")
             left = max(0.001, deadline - time.monotonic())
             return self._exchange(self._connection, "POST", "/invocations", body, chosen, left)
         except TooSlow:
-            # As SageMaker's model servers do with a worker that hangs: end it, and start another.
-            self._process.send_signal(signal.SIGKILL)
+            # As SageMaker's model servers do, kill a worker that hangs and start another.
+            self._container.send_signal(signal.SIGKILL)
             self._ready.clear()
             raise
         except Died:
             self._ready.clear()
-            self._set_ready_if_it_lives(process)
+            self._set_ready_if_it_lives(self._container)
             raise
         finally:
             self._turn.release()
 
     def _set_ready_if_it_lives(self, process: Process) -> None:
-        """A container that ends goes on accepting connections for a moment after it has hung up."""
+        """Marks the container ready unless it ends within a moment, as one does that has hung up."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(ENDING_SECONDS)
             return
@@ -164,16 +165,27 @@ class ModelServer:
     def _launch(self) -> None:
         self._port_file.unlink(missing_ok=True)
         self._launched = time.monotonic()
-        self._process = container.start(self._cloud, self._name, "inference.py", self._env)
-        threading.Thread(target=self._pass_on_log, args=(self._process,), daemon=True).start()
+        self._process = process = container.start(self._cloud, self._name, "inference.py", self._env)
+        threading.Thread(target=self._pass_on_log, args=(process,), daemon=True).start()
+
+    @property
+    def _container(self) -> Process:
+        """The process of the container. Raises NotReady before `start()`."""
+        if self._process is None:
+            raise NotReady("the container has not been started")
+        return self._process
+
+    def _log(self, line: str) -> None:
+        if self._logs:
+            self._logs.write(line)
 
     def _pass_on_log(self, process: Process) -> None:
         for line in process.lines():
-            self._logs.write(line)
+            self._log(line)
 
     def _wait_until_healthy(self) -> None:
         while time.monotonic() < self._deadline:
-            if (code := self._process.poll()) is not None:
+            if (code := self._container.poll()) is not None:
                 raise JobFailed(
                     f"The container exited with status {code} before it answered the ping health check"
                 )
@@ -212,7 +224,7 @@ class ModelServer:
         headers: dict[str, str],
         seconds: float,
     ) -> Answer:
-        """One request on a connection that is opened when needed and left open for the next."""
+        """Sends one request on a connection that is opened if needed and kept for the next."""
         try:
             if connection.sock is not None and wait_for_read(connection.sock, timeout=0):
                 connection.close()  # the container has ended since the last request
@@ -234,32 +246,32 @@ class ModelServer:
             raise Died(f"{type(error).__name__}: {error}") from error
 
     def _keep_alive(self) -> None:
-        """Starts the container again when it ends by itself, as SageMaker does."""
+        """Restarts the container when it ends, as SageMaker does."""
         pause = 0.0
         while True:
-            code = self._process.wait()
+            code = self._container.wait()
             self._ready.clear()
             if time.monotonic() - self._launched > CRASH_LOOP_SECONDS:
                 pause = 0.0
             if self._stopping.wait(pause):
                 return
             pause = RESTART_SECONDS
-            self._logs.write(f"The container exited with status {code}; it is started again.")
-            self._cloud.processes.discard(self._process)
+            self._log(f"The container exited with status {code}; it is started again.")
+            self._cloud.processes.discard(self._container)
             self._deadline = time.monotonic() + INVOCATION_SECONDS
             try:
                 self._launch()
-                if self._stopping.is_set():  # `stop()` may have looked before this process was there
-                    self._cloud.processes.discard(self._process)
+                if self._stopping.is_set():  # `stop()` may have run before this process existed
+                    self._cloud.processes.discard(self._container)
                     return
                 self._wait_until_healthy()
             except JobFailed as failure:
                 log.warning("%s: %s", self._name, failure)
-                self._process.send_signal(signal.SIGKILL)
+                self._container.send_signal(signal.SIGKILL)
             except RuntimeError:
                 return  # localcloud itself is stopping
 
 
 def instance_id() -> str:
-    """A name for a machine that does not exist, in the form of those that do."""
+    """A made-up id in the form of EC2's."""
     return f"i-0{secrets.token_hex(8)}"

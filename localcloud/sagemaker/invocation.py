@@ -1,80 +1,81 @@
-"""InvokeEndpoint: passes a request to an endpoint's model server and its answer back, bytes as they are."""
+"""The runtime API: InvokeEndpoint passes bytes to the model server of an endpoint, and its answer back."""
 
 import json
-import re
 import time
-from urllib.parse import unquote
-
-import werkzeug
+from typing import Any
 
 from localcloud import metrics
 from localcloud.cloud import Cloud
-from localcloud.front import Request
+from localcloud.protocol import ApiError, InvalidRequest
+from localcloud.protocol.service import ModelledService
+from localcloud.protocol.validation import require_supported
 from localcloud.sagemaker.endpoints import LOG_GROUP, Endpoints, Throttled, Variant
-from localcloud.sagemaker.hosting import FORWARDED, Answer, Died, NotReady, TooSlow
+from localcloud.sagemaker.hosting import Died, NotReady, TooSlow
 
-PATH = re.compile(r"/endpoints/([^/]+)/(invocations|async-invocations|invocations-response-stream)")
 MAX_PAYLOAD = 25 * 1024 * 1024
-"""Request and response of an endpoint on instances (SageMaker quotas)."""
+"""The limit of requests and responses of endpoints on instances (SageMaker quotas)."""
 MAX_SERVERLESS_PAYLOAD = 4 * 1024 * 1024
-"""Request and response of a serverless endpoint ("Invoke a serverless endpoint")."""
+"""The limit of serverless endpoints ("Invoke a serverless endpoint")."""
 SHOWN_CHARACTERS = 1024
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+FORWARDED = {
+    "ContentType": "Content-Type",
+    "Accept": "Accept",
+    "CustomAttributes": CUSTOM_ATTRIBUTES,
+    "InferenceId": "X-Amzn-SageMaker-Inference-Id",
+}
+"""The members of InvokeEndpoint that the container gets, and their headers."""
+SUPPORTED = dict.fromkeys((*FORWARDED, "EndpointName", "Body", "TargetVariant"))
 
 
-class Invocation:
+class SageMakerRuntime(ModelledService):
     """The data plane of SageMaker."""
+
+    service_name = "sagemaker-runtime"
+    validation_code = "ValidationError"
 
     def __init__(self, cloud: Cloud, endpoints: Endpoints):
         self._cloud, self._endpoints = cloud, endpoints
 
-    def handle(self, request: Request) -> werkzeug.Response | None:
-        match = PATH.fullmatch(request.path)
-        if match is None or request.method != "POST":
-            return None
-        name, kind = unquote(match[1]), match[2]
-        if kind != "invocations":
-            return _error(400, "ValidationError", f"localcloud does not support {kind} of an endpoint.")
-        for header in ("X-Amzn-SageMaker-Target-Model", "X-Amzn-SageMaker-Target-Container-Hostname"):
-            if header in request.headers:
-                return _error(
-                    400, "ValidationError", f"localcloud does not support {header} in InvokeEndpoint."
-                )
-        with self._endpoints.serving(name) as deployment:
+    def invoke_endpoint(self, EndpointName: str, **request: Any) -> dict[str, Any]:
+        require_supported("InvokeEndpoint", request, SUPPORTED)
+        with self._endpoints.serving(EndpointName) as deployment:
             if deployment is None:
-                message = f"Endpoint {name} of account {self._cloud.account_id} not found."
-                return _error(400, "ValidationError", message)
-            target = request.headers.get("X-Amzn-SageMaker-Target-Variant")
+                raise InvalidRequest(
+                    f"Endpoint {EndpointName} of account {self._cloud.account_id} not found."
+                )
+            target = request.get("TargetVariant")
             variant = deployment.choose(target)
             if variant is None:
-                return _error(400, "ValidationError", f"Could not find variant {target} of endpoint {name}.")
+                raise InvalidRequest(f"Could not find variant {target} of endpoint {EndpointName}.")
             try:
                 with variant.slot():
-                    return self._invoke(name, variant, request)
+                    return self._invoke(EndpointName, variant, request)
             except Throttled as throttled:
-                return _error(429, "ThrottlingException", f"Rate exceeded: {throttled}.")
+                raise ApiError("ThrottlingException", f"Rate exceeded: {throttled}.", status=429) from None
 
-    def _invoke(self, name: str, variant: Variant, request: Request) -> werkzeug.Response:
+    def _invoke(self, name: str, variant: Variant, request: dict[str, Any]) -> dict[str, Any]:
         limit = MAX_SERVERLESS_PAYLOAD if variant.serverless else MAX_PAYLOAD
-        if (request.content_length or 0) > limit:
-            return _too_large(request.content_length, limit)
-        body = request.get_data()
+        body = request.get("Body", b"")
         if len(body) > limit:
-            return _too_large(len(body), limit)
-        headers = {header: request.headers.get(header, "") for header in FORWARDED}
+            message = f"Request {len(body)} bytes exceeds the maximum payload of {limit} bytes."
+            raise ApiError("ValidationError", message, status=413)
+        headers = {header: request[member] for member, header in FORWARDED.items() if member in request}
         began = time.monotonic()
         try:
             answer = variant.invoke(body, headers)
         except NotReady as error:
             self._measure(name, variant, 503, time.monotonic() - began)
             if variant.serverless:
-                return _error(429, "ModelNotReadyException", f"Endpoint {name} is not ready: {error}.")
-            return _error(503, "ServiceUnavailable", f"The containers of endpoint {name} are starting.")
+                message = f"Endpoint {name} is not ready: {error}."
+                raise ApiError("ModelNotReadyException", message) from error
+            message = f"The containers of endpoint {name} are starting."
+            raise ApiError("ServiceUnavailable", message) from error
         except Died:
             self._measure(name, variant, 500, time.monotonic() - began)
             # In the words of TorchServe, the server in AWS's images.
             died = {"code": 500, "type": "InternalServerException", "message": "Worker died."}
-            return self._model_error(name, 500, json.dumps(died))
+            raise self._model_error(name, 500, json.dumps(died)) from None
         except TooSlow as error:
             self._measure(name, variant, 504, time.monotonic() - began)
             message = (
@@ -82,13 +83,18 @@ class Invocation:
                 "the latency metrics for each container in Amazon CloudWatch, resolve the issue, and try "
                 f"again. ({error})"
             )
-            return self._model_error(name, 0, message)
+            raise self._model_error(name, 0, message) from error
         self._measure(name, variant, answer.status, time.monotonic() - began)
         if answer.status >= 400:
-            return self._model_error(name, answer.status, answer.body.decode(errors="replace"))
+            raise self._model_error(name, answer.status, answer.body.decode(errors="replace"))
         if len(answer.body) > limit:
-            return self._model_error(name, answer.status, f"The response has more than {limit} bytes.")
-        return _passed_on(answer, variant)
+            raise self._model_error(name, answer.status, f"The response has more than {limit} bytes.")
+        return {
+            "Body": answer.body,
+            "ContentType": answer.content_type,
+            "InvokedProductionVariant": variant.name,
+            "CustomAttributes": answer.headers.get(CUSTOM_ATTRIBUTES),
+        }
 
     def _measure(self, name: str, variant: Variant, status: int, seconds: float) -> None:
         """https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html"""
@@ -101,14 +107,13 @@ class Invocation:
         }
         metrics.record(self._cloud, "AWS/SageMaker", dimensions, values)
 
-    def _model_error(self, name: str, status: int, message: str) -> werkzeug.Response:
+    def _model_error(self, name: str, status: int, message: str) -> ApiError:
         region, account = self._cloud.region, self._cloud.account_id
         kind = "client" if 400 <= status < 500 else "server"
         group = f"{LOG_GROUP}/{name}"
         console = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
         shown = message[:SHOWN_CHARACTERS]
-        return _error(
-            424,
+        return ApiError(
             "ModelError",
             f'Received {kind} error ({status}) from primary with message "{shown}". See '
             f"{console}#logEventViewer:group={group} in account {account} for more information.",
@@ -117,22 +122,3 @@ class Invocation:
             OriginalMessage=shown,
             OriginalStatusCode=status,
         )
-
-
-def _passed_on(answer: Answer, variant: Variant) -> werkzeug.Response:
-    response = werkzeug.Response(answer.body, answer.status, content_type=answer.content_type)
-    response.headers["x-Amzn-Invoked-Production-Variant"] = variant.name
-    if attributes := answer.headers.get(CUSTOM_ATTRIBUTES):
-        response.headers[CUSTOM_ATTRIBUTES] = attributes
-    return response
-
-
-def _too_large(size: int, limit: int) -> werkzeug.Response:
-    return _error(
-        413, "ValidationError", f"Request {size} bytes exceeds the maximum payload of {limit} bytes."
-    )
-
-
-def _error(status: int, code: str, message: str, **fields: object) -> werkzeug.Response:
-    body = json.dumps({"Message": message, **fields})
-    return werkzeug.Response(body, status, {"x-amzn-ErrorType": code}, content_type="application/json")

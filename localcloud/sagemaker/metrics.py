@@ -1,34 +1,37 @@
-"""A training job's metrics: the numbers that its metric definitions find in its log."""
+"""Training metrics: the numbers that metric definitions find in the log of a job."""
 
 import logging
 import time
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.cloud import Cloud
-from localcloud.sagemaker.errors import ApiError
+from localcloud.protocol import InvalidRequest
 from localcloud.untrusted import Pattern, PatternError
 
 log = logging.getLogger(__name__)
 
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
 REQUEST_METRICS = 1000
-"""What one PutMetricData request may carry."""
+"""The limit of a PutMetricData request."""
 
 
 class Metrics:
-    """Scans a job's log. Raises ApiError for a regular expression that is none or captures nothing."""
+    """Scans the log of a job. Raises InvalidRequest for a regular expression without a group."""
 
-    def __init__(self, definitions: list[dict]):
+    def __init__(self, definitions: list[dict[str, Any]]):
         self._patterns = {}
         for definition in definitions:
             name, regex = definition["Name"], definition["Regex"]
             try:
                 pattern = Pattern(regex)
             except PatternError as error:
-                raise ApiError(f"The regular expression of metric {name!r} is invalid: {error}.") from None
+                raise InvalidRequest(
+                    f"The regular expression of metric {name!r} is invalid: {error}."
+                ) from None
             if not pattern.groups:
-                raise ApiError(
+                raise InvalidRequest(
                     f"The regular expression of metric {name!r} must have a group around the number."
                 )
             self._patterns[name] = pattern
@@ -39,16 +42,16 @@ class Metrics:
             try:
                 values = pattern.first_groups(line)
             except PatternError as error:
-                log.warning("metric %s is not looked for any more: of its pattern, %s", name, error)
+                log.warning("metric %s is no longer extracted, for its pattern fails: %s", name, error)
                 del self._patterns[name]
                 continue
             for value in values:
                 try:
-                    self._found.append((name, float(value), time.time()))
-                except (TypeError, ValueError):
-                    continue  # as on AWS, what is not a number is no metric
+                    self._found.append((name, float(value or ""), time.time()))
+                except ValueError:
+                    continue  # as on AWS, other texts are ignored
 
-    def final(self) -> list[dict]:
+    def final(self) -> list[dict[str, Any]]:
         """The last value of each metric (FinalMetricDataList)."""
         last = {name: (value, when) for name, value, when in self._found}
         return [
@@ -56,7 +59,7 @@ class Metrics:
         ]
 
     def publish(self, cloud: Cloud, role_arn: str, job: str) -> None:
-        """Puts all values into CloudWatch, as the job's role; without that right they are only in the job."""
+        """Sends all values to CloudWatch with the rights of the job's role, or logs a warning."""
         data = [
             {
                 "MetricName": name,

@@ -1,13 +1,15 @@
-"""Models and endpoint configurations: records that endpoints and transform jobs are made from."""
+"""Models and endpoint configurations, which endpoints and transform jobs refer to."""
+
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from localcloud.cloud import Cloud
-from localcloud.sagemaker.errors import ApiError
+from localcloud.protocol import InvalidRequest
+from localcloud.protocol.validation import require_supported, require_value
 from localcloud.sagemaker.records import Table, select
 from localcloud.sagemaker.roles import require_assumable
 from localcloud.sagemaker.transfer import split_uri
-from localcloud.sagemaker.validation import require_supported, require_value
 
 CODE_FOLDER = "/opt/ml/model/code"
 SERVERLESS_MEMORY_STEP_MB = 1024
@@ -52,34 +54,34 @@ class Models:
         self.table = Table(
             cloud,
             "model",
-            missing=lambda arn: ApiError(f'Could not find model "{arn}".'),
-            exists=lambda arn: ApiError(f'Cannot create already existing model "{arn}".'),
+            missing=lambda arn: InvalidRequest(f'Could not find model "{arn}".'),
+            exists=lambda arn: InvalidRequest(f'Cannot create already existing model "{arn}".'),
         )
 
-    def create(self, request: dict) -> dict:
+    def create(self, **request: Any) -> dict[str, Any]:
         operation = "CreateModel"
         require_supported(operation, request, MODEL)
         containers = _containers(request)
         if len(containers) != 1:
-            raise ApiError(
+            raise InvalidRequest(
                 f"{operation}: localcloud supports one container a model (given: {len(containers)})."
             )
         container = containers[0]
         require_value(operation, "PrimaryContainer.Mode", container.get("Mode"), "SingleModel")
         for name in ("Image", "ModelDataUrl"):
             if not container.get(name):
-                raise ApiError(f"{operation}: localcloud needs PrimaryContainer.{name}.")
+                raise InvalidRequest(f"{operation}: localcloud needs PrimaryContainer.{name}.")
         source = (container.get("Environment") or {}).get("SAGEMAKER_SUBMIT_DIRECTORY")
         require_value(
             operation, "PrimaryContainer.Environment.SAGEMAKER_SUBMIT_DIRECTORY", source, CODE_FOLDER
         )
         if "ExecutionRoleArn" not in request:
-            raise ApiError(f"{operation}: localcloud needs ExecutionRoleArn.")
+            raise InvalidRequest(f"{operation}: localcloud needs ExecutionRoleArn.")
         require_assumable(self._cloud, request["ExecutionRoleArn"])
         self._check_model_data(container["ModelDataUrl"], request["ExecutionRoleArn"])
         return {"ModelArn": self.table.add(request["ModelName"], request).arn}
 
-    def describe(self, request: dict) -> dict:
+    def describe(self, **request: Any) -> dict[str, Any]:
         record = self.table.get(request["ModelName"])
         echoed = {name: value for name, value in record.request.items() if name != "Tags"}
         return {
@@ -89,19 +91,19 @@ class Models:
             "CreationTime": record.created,
         }
 
-    def delete(self, request: dict) -> dict:
+    def delete(self, **request: Any) -> dict[str, Any]:
         self.table.remove(request["ModelName"])
         return {}
 
-    def summaries(self, request: dict) -> dict:
+    def summaries(self, **request: Any) -> dict[str, Any]:
         page, token = select(self.table, request)
         models = [
             {"ModelName": each.name, "ModelArn": each.arn, "CreationTime": each.created} for each in page
         ]
         return {"Models": models, "NextToken": token}
 
-    def container(self, name: str) -> tuple[dict, str]:
-        """A model's container and its role."""
+    def container(self, name: str) -> tuple[dict[str, Any], str]:
+        """The container of a model and its execution role."""
         request = self.table.get(name).request
         return _containers(request)[0], request["ExecutionRoleArn"]
 
@@ -111,8 +113,8 @@ class Models:
             self._cloud.client("s3", role_arn).head_object(Bucket=bucket, Key=key)
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-                raise ApiError(f"Could not find model data at {uri}.") from error
-            raise ApiError(
+                raise InvalidRequest(f"Could not find model data at {uri}.") from error
+            raise InvalidRequest(
                 f'Could not access model data at {uri}. Please ensure that the role "{role_arn}" exists '
                 'and that its trust relationship policy allows the action "sts:AssumeRole" for the '
                 'service principal "sagemaker.amazonaws.com". Also ensure that the role has '
@@ -128,20 +130,22 @@ class EndpointConfigs:
         self.table = Table(
             cloud,
             "endpoint-config",
-            missing=lambda arn: ApiError(f'Could not find endpoint configuration "{arn}".'),
-            exists=lambda arn: ApiError(f'Cannot create already existing endpoint configuration "{arn}".'),
+            missing=lambda arn: InvalidRequest(f'Could not find endpoint configuration "{arn}".'),
+            exists=lambda arn: InvalidRequest(
+                f'Cannot create already existing endpoint configuration "{arn}".'
+            ),
         )
 
-    def create(self, request: dict) -> dict:
+    def create(self, **request: Any) -> dict[str, Any]:
         require_supported("CreateEndpointConfig", request, ENDPOINT_CONFIG)
         names = [variant["VariantName"] for variant in request["ProductionVariants"]]
         if len(set(names)) < len(names):
-            raise ApiError(f"Variant names must be unique (given: {', '.join(names)}).")
+            raise InvalidRequest(f"Variant names must be unique (given: {', '.join(names)}).")
         for variant in request["ProductionVariants"]:
             self._check_variant(variant)
         return {"EndpointConfigArn": self.table.add(request["EndpointConfigName"], request).arn}
 
-    def describe(self, request: dict) -> dict:
+    def describe(self, **request: Any) -> dict[str, Any]:
         record = self.table.get(request["EndpointConfigName"])
         echoed = {name: value for name, value in record.request.items() if name != "Tags"}
         variants = [{"InitialVariantWeight": 1.0, **each} for each in echoed["ProductionVariants"]]
@@ -152,11 +156,11 @@ class EndpointConfigs:
             "CreationTime": record.created,
         }
 
-    def delete(self, request: dict) -> dict:
+    def delete(self, **request: Any) -> dict[str, Any]:
         self.table.remove(request["EndpointConfigName"])
         return {}
 
-    def summaries(self, request: dict) -> dict:
+    def summaries(self, **request: Any) -> dict[str, Any]:
         page, token = select(self.table, request)
         configs = [
             {"EndpointConfigName": each.name, "EndpointConfigArn": each.arn, "CreationTime": each.created}
@@ -164,23 +168,23 @@ class EndpointConfigs:
         ]
         return {"EndpointConfigs": configs, "NextToken": token}
 
-    def _check_variant(self, variant: dict) -> None:
+    def _check_variant(self, variant: dict[str, Any]) -> None:
         name = variant["VariantName"]
         if "ModelName" not in variant:
-            raise ApiError(f"CreateEndpointConfig: localcloud needs ModelName in variant {name}.")
+            raise InvalidRequest(f"CreateEndpointConfig: localcloud needs ModelName in variant {name}.")
         self._models.table.get(variant["ModelName"])
         serverless = variant.get("ServerlessConfig")
         if (serverless is None) == ("InstanceType" not in variant or "InitialInstanceCount" not in variant):
-            raise ApiError(
+            raise InvalidRequest(
                 f"Variant {name} needs either ServerlessConfig or both InstanceType and InitialInstanceCount."
             )
         if serverless and serverless["MemorySizeInMB"] % SERVERLESS_MEMORY_STEP_MB:
-            raise ApiError(
+            raise InvalidRequest(
                 f"ServerlessConfig.MemorySizeInMB of variant {name} must be a multiple of "
                 f"{SERVERLESS_MEMORY_STEP_MB} (given: {serverless['MemorySizeInMB']})."
             )
 
 
-def _containers(request: dict) -> list[dict]:
+def _containers(request: dict[str, Any]) -> list[dict[str, Any]]:
     primary = request.get("PrimaryContainer")
     return ([primary] if primary else []) + (request.get("Containers") or [])

@@ -1,29 +1,27 @@
-"""What SageMaker remembers: one table a resource type, listed and filtered as the List operations do."""
+"""The records of SageMaker: one table per resource type, and the filters of List operations."""
 
-import base64
-import binascii
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.sagemaker.errors import ApiError
+from localcloud.protocol.pages import page
 
 DEFAULT_PAGE = 10
-"""Entries that a List operation returns unless MaxResults says otherwise."""
+"""The default page size of List operations."""
 
 
 @dataclass
 class Record:
-    """One resource: the request that made it and what has become of it since."""
+    """One resource: the request that created it, and its current state."""
 
     name: str
     arn: str
-    request: dict
+    request: dict[str, Any]
     live: dict[str, Any] = field(default_factory=dict)
-    """The fields of Describe that the request does not determine, times in seconds since 1970."""
+    """The members of Describe that are not in the request. Times are in seconds since 1970."""
     created: float = field(default_factory=time.time)
     modified: float = field(default_factory=time.time)
     tags: dict[str, str] = field(default_factory=dict)
@@ -34,7 +32,7 @@ class Record:
 
 
 class Table:
-    """The records of one resource type, by name. `missing` and `exists` make the errors from an ARN."""
+    """The records of one resource type, by name. `missing` and `exists` create the errors for an ARN."""
 
     def __init__(
         self,
@@ -48,8 +46,8 @@ class Table:
         self._records: dict[str, Record] = {}
         self._lock = threading.Lock()
 
-    def add(self, name: str, request: dict, **live: Any) -> Record:
-        # SageMaker writes ARNs in lower case and treats names that differ only in case as the same.
+    def add(self, name: str, request: dict[str, Any], **live: Any) -> Record:
+        # SageMaker writes ARNs in lower case, and its names are case-insensitive.
         record = Record(name, self._arn + name.lower(), request, live, tags=to_tags(request.get("Tags")))
         with self._lock:
             if name.lower() in self._records:
@@ -77,47 +75,42 @@ class Table:
             return iter(list(self._records.values()))
 
 
-def to_tags(tags: list[dict] | None) -> dict[str, str]:
+def to_tags(tags: list[dict[str, Any]] | None) -> dict[str, str]:
+    """The tags of a request by key."""
     return {tag["Key"]: tag["Value"] for tag in tags or ()}
 
 
-def select(records: Table, request: dict, status_field: str | None = None) -> tuple[list[Record], str | None]:
-    """Applies a List operation's filters, order and paging; returns one page and the token of the next."""
+def select(
+    records: Table, request: Mapping[str, Any], status_field: str | None = None
+) -> tuple[list[Record], str | None]:
+    """Applies the filters and the order of a List operation. Returns a page and the token of the next."""
     chosen = [record for record in records if _matches(record, request, status_field)]
     order = request.get("SortBy", "CreationTime")
     keys: dict[str, Callable[[Record], Any]] = {
         "Name": lambda record: record.name,
         "CreationTime": lambda record: record.created,
         "LastModifiedTime": lambda record: record.modified,
-        "Status": lambda record: record.live.get(status_field),
+        "Status": lambda record: _status(record, status_field),
     }
     chosen.sort(key=keys[order], reverse=request.get("SortOrder", "Descending") == "Descending")
-    start = _from_token(request.get("NextToken"))
-    end = start + request.get("MaxResults", DEFAULT_PAGE)
-    return chosen[start:end], _to_token(end) if end < len(chosen) else None
+    return page(chosen, request.get("NextToken"), request.get("MaxResults", DEFAULT_PAGE))
 
 
-def _matches(record: Record, request: dict, status_field: str | None) -> bool:
+def _matches(record: Record, request: Mapping[str, Any], status_field: str | None) -> bool:
     bounds = (
         ("CreationTimeAfter", "CreationTimeBefore", record.created),
         ("LastModifiedTimeAfter", "LastModifiedTimeBefore", record.modified),
     )
     return (
         request.get("NameContains", "").lower() in record.name.lower()
-        and request.get("StatusEquals") in (None, record.live.get(status_field))
+        and request.get("StatusEquals") in (None, _status(record, status_field))
         and all(
-            request.get(after, 0) <= when <= request.get(before, float("inf"))
+            (after not in request or request[after].timestamp() <= when)
+            and (before not in request or when <= request[before].timestamp())
             for after, before, when in bounds
         )
     )
 
 
-def _to_token(position: int) -> str:
-    return base64.urlsafe_b64encode(str(position).encode()).decode()
-
-
-def _from_token(token: str | None) -> int:
-    try:
-        return int(base64.urlsafe_b64decode(token)) if token else 0
-    except (ValueError, binascii.Error):
-        raise ApiError("NextToken is not one that this operation returned.") from None
+def _status(record: Record, status_field: str | None) -> Any:
+    return record.live.get(status_field) if status_field else None

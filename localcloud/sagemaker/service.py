@@ -1,31 +1,26 @@
-"""SageMaker's front: finds the operation that a request names, checks the request and answers it."""
+"""The SageMaker API, and the runtime API, which has the same signing name."""
 
-import json
+from collections.abc import Mapping
+from typing import Any
 
 import werkzeug
 
 from localcloud.cloud import Cloud
-from localcloud.front import Request
-from localcloud.routing import APIS
+from localcloud.protocol import InvalidRequest
+from localcloud.protocol.service import ModelledService, Operation
 from localcloud.sagemaker.endpoints import Endpoints
-from localcloud.sagemaker.errors import ApiError
-from localcloud.sagemaker.invocation import Invocation
+from localcloud.sagemaker.invocation import SageMakerRuntime
 from localcloud.sagemaker.models import EndpointConfigs, Models
 from localcloud.sagemaker.records import Record, to_tags
 from localcloud.sagemaker.training import TrainingJobs
 from localcloud.sagemaker.transform import TransformJobs
-from localcloud.sagemaker.validation import validate
-from localcloud.untrusted import parse_json
-
-SIGNING_NAME = "sagemaker"
-TARGET = "SageMaker."
-JSON_PROTOCOL = "application/x-amz-json-1.1"
 
 
-class SageMakerService:
-    """SageMaker's control plane (JSON protocol) and data plane (InvokeEndpoint)."""
+class SageMakerService(ModelledService):
+    """Answers SageMaker's API, and passes requests for the runtime API on (InvokeEndpoint)."""
 
-    answers = frozenset({SIGNING_NAME})
+    service_name = "sagemaker"
+    answers = frozenset({service_name})
 
     def __init__(self, cloud: Cloud):
         self._training = TrainingJobs(cloud)
@@ -33,8 +28,8 @@ class SageMakerService:
         self._configs = EndpointConfigs(cloud, self._models)
         self._endpoints = Endpoints(cloud, self._models, self._configs)
         self._transform = TransformJobs(cloud, self._models)
-        self._invocation = Invocation(cloud, self._endpoints)
-        self._operations = {
+        self._runtime = SageMakerRuntime(cloud, self._endpoints)
+        self._operations: Mapping[str, Operation] = {
             "CreateTrainingJob": self._training.create,
             "DescribeTrainingJob": self._training.describe,
             "ListTrainingJobs": self._training.summaries,
@@ -61,56 +56,39 @@ class SageMakerService:
             "DeleteTags": self._delete_tags,
         }
 
-    def handle(self, request: Request) -> werkzeug.Response | None:
-        target = request.headers.get("X-Amz-Target", "")
-        if not target.startswith(TARGET):
-            return self._invocation.handle(request)
-        operation = target.removeprefix(TARGET)
-        if APIS[SIGNING_NAME].operations.fullmatch(operation):
-            return None  # a record, which moto keeps
-        try:
-            return _answer(_without_empty(operation, self._perform(operation, request.get_data())))
-        except ApiError as error:
-            body = {"__type": error.code, "message": error.message}
-            return _answer(body, error.status, {"x-amzn-ErrorType": error.code})
+    def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
+        # IAM has judged a request with a target as a call of SageMaker's own API, whatever its path.
+        if "X-Amz-Target" in request.headers:
+            return super().handle(request)
+        return self._runtime.handle(request)
 
-    def status(self) -> dict:
+    def operation(self, name: str) -> Operation | None:
+        perform = self._operations.get(name)
+        return _without_empty(perform) if perform and name.startswith("Describe") else perform
+
+    def status(self) -> dict[str, Any]:
         return {
             "training jobs": self._training.running(),
             "transform jobs": self._transform.running(),
             "endpoints": self._endpoints.running(),
         }
 
-    def _perform(self, operation: str, body: bytes) -> dict:
-        try:
-            perform = self._operations[operation]
-        except KeyError:
-            raise ApiError(
-                f"localcloud does not support the SageMaker operation {operation}.", "UnsupportedOperation"
-            ) from None
-        try:
-            request = parse_json(body or b"{}")
-        except ValueError as error:
-            raise ApiError(f"The request is not JSON: {error}.", "SerializationException") from None
-        validate(operation, request)
-        return perform(request)
-
     def _tagged(self, arn: str) -> Record:
         tables = (self._training, self._transform, self._models, self._configs, self._endpoints)
         for owner in tables:
             if record := owner.table.by_arn(arn):
                 return record
-        raise ApiError(f"Could not find the resource {arn}.")
+        raise InvalidRequest(f"Could not find the resource {arn}.")
 
-    def _add_tags(self, request: dict) -> dict:
+    def _add_tags(self, **request: Any) -> dict[str, Any]:
         record = self._tagged(request["ResourceArn"])
         record.tags |= to_tags(request["Tags"])
         return {"Tags": _from_tags(record.tags)}
 
-    def _list_tags(self, request: dict) -> dict:
+    def _list_tags(self, **request: Any) -> dict[str, Any]:
         return {"Tags": _from_tags(self._tagged(request["ResourceArn"]).tags)}
 
-    def _delete_tags(self, request: dict) -> dict:
+    def _delete_tags(self, **request: Any) -> dict[str, Any]:
         tags = self._tagged(request["ResourceArn"]).tags
         for key in request["TagKeys"]:
             tags.pop(key, None)
@@ -121,11 +99,10 @@ def _from_tags(tags: dict[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def _without_empty(operation: str, answer: dict) -> dict:
-    """Drops what is not there; of a description also what is empty, which some SDKs cannot read."""
-    empty = (None, {}, [], "") if operation.startswith("Describe") else (None,)
-    return {name: value for name, value in answer.items() if value not in empty}
+def _without_empty(describe: Operation) -> Operation:
+    """A Describe operation without the members that are empty, which some SDKs cannot read."""
 
+    def described(**request: Any) -> dict[str, Any]:
+        return {name: value for name, value in describe(**request).items() if value not in ({}, [], "")}
 
-def _answer(body: dict, status: int = 200, headers: dict[str, str] | None = None) -> werkzeug.Response:
-    return werkzeug.Response(json.dumps(body), status, headers, content_type=JSON_PROTOCOL)
+    return described

@@ -1,13 +1,16 @@
-"""The operations on training jobs: CreateTrainingJob and its relatives. training_run.py has a job's life."""
+"""The operations on training jobs. See training_run.py for how a job runs."""
+
+from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.sagemaker.errors import ApiError, JobFailed, ResourceInUse
+from localcloud.protocol import InvalidRequest
+from localcloud.protocol.validation import require_supported, require_value
+from localcloud.sagemaker.errors import JobFailed, ResourceInUse
 from localcloud.sagemaker.metrics import Metrics
 from localcloud.sagemaker.records import Table, select
 from localcloud.sagemaker.roles import require_assumable
 from localcloud.sagemaker.training_run import CONTAINER_FOLDER, TrainingRun
 from localcloud.sagemaker.transfer import Transfer, split_uri
-from localcloud.sagemaker.validation import require_supported, require_value
 
 SUPPORTED = {
     "TrainingJobName": None,
@@ -39,10 +42,10 @@ SUPPORTED = {
     "Environment": None,
     "Tags": None,
     "RetryStrategy": None,
-    # Spot capacity is never taken away here, and there is one host with nobody to encrypt traffic to.
+    # Without effect: no spot instance is interrupted, and a single host has no traffic to encrypt.
     "EnableManagedSpotTraining": None,
     "EnableInterContainerTrafficEncryption": None,
-    # Sent by the SDK for every job; they have an effect only on scripts that import smdebug.
+    # The SDK sends these for every job, but they affect only scripts that import smdebug.
     "DebugHookConfig": None,
     "ProfilerConfig": None,
 }
@@ -57,14 +60,14 @@ class TrainingJobs:
         self.table = Table(
             cloud,
             "training-job",
-            missing=lambda arn: ApiError("Requested resource not found."),
+            missing=lambda arn: InvalidRequest("Requested resource not found."),
             exists=lambda arn: ResourceInUse(
                 "Job name must be unique within an AWS account and region, and a training job with this name "
                 f"already exists ({arn})"
             ),
         )
 
-    def create(self, request: dict) -> dict:
+    def create(self, **request: Any) -> dict[str, Any]:
         self._check(request)
         metrics = Metrics(request["AlgorithmSpecification"].get("MetricDefinitions") or [])
         record = self.table.add(
@@ -74,7 +77,7 @@ class TrainingJobs:
         run.start()
         return {"TrainingJobArn": record.arn}
 
-    def describe(self, request: dict) -> dict:
+    def describe(self, **request: Any) -> dict[str, Any]:
         record = self.table.get(request["TrainingJobName"])
         echoed = {name: value for name, value in record.request.items() if name != "Tags"}
         return {
@@ -88,7 +91,7 @@ class TrainingJobs:
             **record.live,
         }
 
-    def summaries(self, request: dict) -> dict:
+    def summaries(self, **request: Any) -> dict[str, Any]:
         page, token = select(self.table, request, "TrainingJobStatus")
         summaries = [
             {
@@ -104,24 +107,24 @@ class TrainingJobs:
         ]
         return {"TrainingJobSummaries": summaries, "NextToken": token}
 
-    def stop(self, request: dict) -> dict:
+    def stop(self, **request: Any) -> dict[str, Any]:
         record = self.table.get(request["TrainingJobName"])
         status = record.live["TrainingJobStatus"]
         if status not in ("InProgress", "Stopping"):
-            raise ApiError(f"The request was rejected because the training job is in status {status}.")
+            raise InvalidRequest(f"The request was rejected because the training job is in status {status}.")
         self._jobs[record.name].stop()
         return {}
 
     def running(self) -> list[str]:
         return [job.name for job in self.table if job.live["TrainingJobStatus"] in ("InProgress", "Stopping")]
 
-    def _check(self, request: dict) -> None:
+    def _check(self, request: dict[str, Any]) -> None:
         operation = "CreateTrainingJob"
         require_supported(operation, request, SUPPORTED)
         algorithm = request["AlgorithmSpecification"]
         resources = request.get("ResourceConfig") or {}
         if "TrainingImage" not in algorithm:
-            raise ApiError(f"{operation}: localcloud needs AlgorithmSpecification.TrainingImage.")
+            raise InvalidRequest(f"{operation}: localcloud needs AlgorithmSpecification.TrainingImage.")
         require_value(
             operation, "AlgorithmSpecification.TrainingInputMode", algorithm["TrainingInputMode"], "File"
         )
@@ -135,7 +138,7 @@ class TrainingJobs:
         if checkpoints := request.get("CheckpointConfig"):
             path = checkpoints.get("LocalPath", f"{CONTAINER_FOLDER}/checkpoints")
             if not path.startswith(f"{CONTAINER_FOLDER}/") or ".." in path:
-                raise ApiError(
+                raise InvalidRequest(
                     f"{operation}: localcloud supports CheckpointConfig.LocalPath only below "
                     f"{CONTAINER_FOLDER} (given: {path})."
                 )
@@ -143,15 +146,15 @@ class TrainingJobs:
         channels = request.get("InputDataConfig") or []
         names = [channel["ChannelName"] for channel in channels]
         if len(set(names)) < len(names):
-            raise ApiError(f"Channel names must be unique (given: {', '.join(names)}).")
+            raise InvalidRequest(f"Channel names must be unique (given: {', '.join(names)}).")
         for index, channel in enumerate(channels):
             self._check_channel(f"InputDataConfig[{index}]", channel, request["RoleArn"])
 
-    def _check_channel(self, path: str, channel: dict, role_arn: str) -> None:
+    def _check_channel(self, path: str, channel: dict[str, Any], role_arn: str) -> None:
         operation = "CreateTrainingJob"
         source = channel["DataSource"].get("S3DataSource")
         if source is None:
-            raise ApiError(f"{operation}: localcloud supports only S3DataSource in {path}.DataSource.")
+            raise InvalidRequest(f"{operation}: localcloud supports only S3DataSource in {path}.DataSource.")
         prefix = f"{path}.DataSource.S3DataSource"
         require_value(operation, f"{prefix}.S3DataType", source["S3DataType"], "S3Prefix")
         require_value(
@@ -172,7 +175,7 @@ class TrainingJobs:
         except JobFailed:
             found = []
         if not found:
-            raise ApiError(
+            raise InvalidRequest(
                 f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that '
                 f"the bucket exists in the selected region ({self._cloud.region}), that objects exist "
                 f'under that S3 prefix, and that the role "{role_arn}" has "s3:ListBucket" permissions on '

@@ -1,4 +1,4 @@
-"""The life of a training job: its folder is filled, its script runs, what it made is uploaded."""
+"""Runs a training job: downloads its inputs, runs its script and uploads its outputs."""
 
 import json
 import logging
@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from localcloud.cloud import Cloud
 from localcloud.processes import Process
@@ -24,9 +25,9 @@ LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 HOST = "algo-1"
 CONTAINER_FOLDER = "/opt/ml"
 MAX_RUNTIME_SECONDS = 86400
-"""MaxRuntimeInSeconds unless the request says otherwise: one day."""
+"""The default of MaxRuntimeInSeconds: one day."""
 STOP_GRACE_SECONDS = 120
-"""Between SIGTERM and SIGKILL, for a script to save its model (see StopTrainingJob)."""
+"""The time between SIGTERM and SIGKILL in which a script can save its model (see StopTrainingJob)."""
 FAILURE_CHARACTERS = 1024
 CHECKPOINT_SECONDS = 1.0
 WATCH_SECONDS = 0.1
@@ -46,7 +47,7 @@ MESSAGES = {
 
 
 class TrainingRun:
-    """One job's life, in a thread of its own: Starting, Downloading, Training, Uploading and how it ended."""
+    """Runs one job in a thread of its own: Starting, Downloading, Training, Uploading, and its end."""
 
     def __init__(self, cloud: Cloud, record: Record, metrics: Metrics):
         self._cloud, self._record, self._metrics = cloud, record, metrics
@@ -69,8 +70,8 @@ class TrainingRun:
         threading.Thread(target=self._run, daemon=True, name=f"training {self._record.name}").start()
 
     def stop(self) -> None:
-        """Asks for the end: SIGTERM, STOP_GRACE_SECONDS later SIGKILL; what was saved is uploaded."""
-        with self._status_lock:  # a job that has just ended must not go back to Stopping, for good
+        """Sends SIGTERM and, STOP_GRACE_SECONDS later, SIGKILL. Outputs that exist are uploaded."""
+        with self._status_lock:  # a job that has just ended must not become Stopping
             if not self._over and not self._stop_requested.is_set():
                 self._stop_requested.set()
                 self._enter("Stopping", TrainingJobStatus="Stopping")
@@ -84,7 +85,7 @@ class TrainingRun:
                 self._upload()
         except JobFailed as failure:
             reason, ending = str(failure), "Failed"
-        except Exception as error:  # a fault of localcloud's own must not look like success
+        except Exception as error:  # a bug of localcloud must not look like success
             reason, ending = f"InternalServerError: {type(error).__name__}: {error}", "Failed"
         if ending == "Completed" and self._out_of_time:
             ending = "MaxRuntimeExceeded"
@@ -94,7 +95,7 @@ class TrainingRun:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _prepare(self) -> Path:
-        """Fills the container's folder; returns the archive of the source."""
+        """Fills the container's folder. Returns the path of the source archive."""
         config = self._ml / "input" / "config"
         for directory in (config, self._ml / "input/data", self._ml / "model", self._ml / "output/data"):
             directory.mkdir(parents=True)
@@ -124,8 +125,8 @@ class TrainingRun:
             (config / f"{name}.json").write_text(json.dumps(content))
         return self._download_source(hyperparameters)
 
-    def _resources(self) -> dict:
-        """resourceconfig.json of a cluster of one."""
+    def _resources(self) -> dict[str, Any]:
+        """The contents of resourceconfig.json for a single host."""
         group = "homogeneousCluster"
         instance_type = (self._request.get("ResourceConfig") or {}).get("InstanceType")
         return {
@@ -141,11 +142,11 @@ class TrainingRun:
 
     @property
     def _checkpoint_folder(self) -> Path:
-        path = self._request["CheckpointConfig"].get("LocalPath", f"{CONTAINER_FOLDER}/checkpoints")
+        path: str = self._request["CheckpointConfig"].get("LocalPath", f"{CONTAINER_FOLDER}/checkpoints")
         return self._ml / path.removeprefix(f"{CONTAINER_FOLDER}/")
 
     def _download_source(self, hyperparameters: dict[str, str]) -> Path:
-        """The archive of the source, which the SDK names in a hyperparameter, as a JSON string."""
+        """Downloads the source archive, whose address the SDK passes as a JSON string in a hyperparameter."""
         encoded = hyperparameters.get("sagemaker_submit_directory", "")
         try:
             uri = str(parse_json(encoded))
@@ -161,7 +162,7 @@ class TrainingRun:
         return archive
 
     def _train(self, source: Path) -> None:
-        """Runs the script to its end; raises JobFailed with the reason when it failed."""
+        """Runs the script. Raises JobFailed with the reason when it fails."""
         name = self._record.name
         env = container.environment(self._cloud, self._role, self._ml, self._request.get("Environment"))
         env |= {"TRAINING_JOB_NAME": name, "TRAINING_JOB_ARN": self._record.arn, "CURRENT_HOST": HOST}
@@ -202,7 +203,7 @@ class TrainingRun:
             )
 
     def _watch(self, process: Process, ended: threading.Event) -> None:
-        """Ends the script when it is asked to stop or its time is up."""
+        """Ends the script when the job is stopped or its time is up."""
         deadline = time.monotonic() + self._seconds
         while not ended.wait(WATCH_SECONDS):
             self._out_of_time = time.monotonic() > deadline
@@ -215,7 +216,7 @@ class TrainingRun:
     def _keep_checkpoints(self, ended: threading.Event) -> None:
         """Copies checkpoints to S3 as they appear, and once more at the end."""
         seen: dict[Path, tuple[int, int]] = {}
-        list(changed_files(self._checkpoint_folder, seen))  # what came from S3 is there already
+        list(changed_files(self._checkpoint_folder, seen))  # these came from S3
         last_round = False
         while not last_round:
             last_round = ended.wait(CHECKPOINT_SECONDS)
@@ -225,14 +226,14 @@ class TrainingRun:
                     self._transfer.upload(file, join_uri(self._request["CheckpointConfig"]["S3Uri"], name))
                 except JobFailed as failure:
                     if not file.exists():
-                        continue  # a file written aside, renamed while it was being read
-                    # As on AWS: the job goes on, its log says why there are no checkpoints.
+                        continue  # a temporary file, renamed while it was being read
+                    # As on AWS, the job continues without checkpoints.
                     log.warning("training %s: %s", self._record.name, failure)
 
     def _algorithm_error(self, code: int) -> str:
-        """FailureReason: what the container wrote to output/failure, else what the exit code tells."""
+        """The FailureReason: the container's output/failure file, else a text for the exit code."""
         file = self._ml / "output" / "failure"
-        status = code if code >= 0 else 128 - code  # how Docker reports the end by a signal
+        status = code if code >= 0 else 128 - code  # as Docker reports signals
         if file.is_file():
             text = file.read_text(errors="replace")
         elif status == OUT_OF_MEMORY:
@@ -259,7 +260,7 @@ class TrainingRun:
             self._transfer.upload(archive, join_uri(self._output, "output.tar.gz"))
 
     def _enter(self, status: str, **fields: object) -> None:
-        """Goes on to the next secondary status."""
+        """Enters the next secondary status."""
         now = time.time()
         with self._status_lock:
             former = [dict(each) for each in self._record.live.get("SecondaryStatusTransitions", ())]

@@ -1,4 +1,4 @@
-"""Files between S3 and a job's folder, with the rights of the job's role."""
+"""Transfers files between S3 and the folder of a job, with the rights of the job's role."""
 
 import tarfile
 from collections.abc import Iterator
@@ -23,17 +23,18 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 
 def join_uri(uri: str, *names: str) -> str:
+    """Appends names to the key of an S3 address."""
     return "/".join([uri.rstrip("/"), *names])
 
 
 class Transfer:
-    """S3 as one role sees it. Each method raises JobFailed with SageMaker's words when S3 refuses."""
+    """S3 with the rights of a role. Each method raises JobFailed, in SageMaker's words, when S3 refuses."""
 
     def __init__(self, cloud: Cloud, role_arn: str, kms_key_id: str | None = None):
         self._s3 = cloud.client("s3", role_arn)
         self._extra = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key_id} if kms_key_id else {}
 
-    def keys(self, uri: str) -> list[dict]:
+    def keys(self, uri: str) -> list[dict[str, Any]]:
         """The objects under a prefix, as list_objects_v2 describes them, without the "folders"."""
         bucket, prefix = split_uri(uri)
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -44,7 +45,7 @@ class Transfer:
         return [entry for entry in found if not entry["Key"].endswith("/")]
 
     def download_prefix(self, uri: str, folder: Path) -> int:
-        """Downloads what lies under a prefix into `folder` (data type S3Prefix); returns how many bytes."""
+        """Downloads the objects under a prefix (data type S3Prefix). Returns their size in bytes."""
         bucket, prefix = split_uri(uri)
         entries = self.keys(uri)
         if not entries:
@@ -65,9 +66,10 @@ class Transfer:
 
     def read(self, bucket: str, key: str) -> bytes:
         try:
-            return self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+            body: bytes = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         except ClientError as error:
             raise _download_failed(f"s3://{bucket}/{key}", error) from error
+        return body
 
     def upload(self, file: Path, uri: str) -> None:
         bucket, key = split_uri(uri)
@@ -92,7 +94,7 @@ class Transfer:
 
 
 def relative_name(key: str, prefix: str) -> str:
-    """Where below a channel's folder an object of S3Prefix data goes: its key without the prefix's folder."""
+    """The path of an S3Prefix object below its channel's folder: the key without the prefix's folder."""
     if key == prefix:
         return PurePosixPath(key).name
     if key.startswith(f"{prefix.rstrip('/')}/"):
@@ -101,7 +103,7 @@ def relative_name(key: str, prefix: str) -> str:
 
 
 def inside(folder: Path, name: str) -> Path:
-    """`folder/name`, refusing a name that leads out of the folder (a key may hold "..")."""
+    """`folder/name`. Raises JobFailed for a name that leads out of the folder, as a key with ".." does."""
     target = (folder / name).resolve()
     if not target.is_relative_to(folder.resolve()):
         raise JobFailed(f"ClientError: Data download failed:The key {name!r} leads out of its folder.")
@@ -109,11 +111,11 @@ def inside(folder: Path, name: str) -> Path:
 
 
 def pack(folder: Path, archive: Path) -> bool:
-    """Writes a folder's contents as a tar.gz; returns False, writing none, when the folder is empty."""
+    """Packs a folder as tar.gz. Returns False, without an archive, when the folder is empty."""
     entries = sorted(folder.iterdir()) if folder.is_dir() else []
     if not entries:
         return False
-    # Weights hardly compress: the fastest level costs a few per cent in size and saves most of the time.
+    # Weights hardly compress, so the fastest level saves most of the time at little cost in size.
     with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
         for entry in entries:
             tar.add(entry, entry.name)
@@ -121,7 +123,7 @@ def pack(folder: Path, archive: Path) -> bool:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpacks a model archive; raises JobFailed for one that is broken, too large or leads elsewhere."""
+    """Unpacks a model archive. Raises JobFailed if it is broken, too large or leads out of the folder."""
     try:
         unpack_tar(archive, folder)
     except ArchiveError as error:

@@ -1,20 +1,22 @@
-"""Batch transform: runs the objects under an S3 prefix through a model's container."""
+"""Batch transform: sends the objects under an S3 prefix to a model's container."""
 
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from localcloud.cloud import Cloud
 from localcloud.containers.archives import ArchiveError, gunzip
+from localcloud.protocol import InvalidRequest
+from localcloud.protocol.validation import require_supported, require_value
 from localcloud.sagemaker.batching import Processing, assemble, batches, split
-from localcloud.sagemaker.errors import ApiError, JobFailed, ResourceInUse
+from localcloud.sagemaker.errors import JobFailed, ResourceInUse
 from localcloud.sagemaker.hosting import ModelServer, NotAnswered, instance_id
 from localcloud.sagemaker.logs import LogStream
 from localcloud.sagemaker.models import Models
 from localcloud.sagemaker.records import Record, Table, select
 from localcloud.sagemaker.transfer import Transfer, join_uri, relative_name, split_uri
-from localcloud.sagemaker.validation import require_supported, require_value
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 START_SECONDS = 600
@@ -22,7 +24,7 @@ MEGABYTE = 1024 * 1024
 DEFAULT_PAYLOAD_MB = 6
 DEFAULT_TIMEOUT_SECONDS = 600
 DEFAULT_RETRIES = 3
-"""ModelClientConfig unless the request says otherwise."""
+"""The defaults of ModelClientConfig."""
 SHOWN_CHARACTERS = 400
 
 SUPPORTED = {
@@ -59,14 +61,14 @@ class TransformJobs:
         self.table = Table(
             cloud,
             "transform-job",
-            missing=lambda arn: ApiError(f'Could not find transform job "{arn}".'),
+            missing=lambda arn: InvalidRequest(f'Could not find transform job "{arn}".'),
             exists=lambda arn: ResourceInUse(
                 "Job name must be unique within an AWS account and region, and a transform job with this "
                 f"name already exists ({arn})"
             ),
         )
 
-    def create(self, request: dict) -> dict:
+    def create(self, **request: Any) -> dict[str, Any]:
         operation = "CreateTransformJob"
         require_supported(operation, request, SUPPORTED)
         source, output = request["TransformInput"], request["TransformOutput"]
@@ -89,12 +91,12 @@ class TransformJobs:
         run.start()
         return {"TransformJobArn": record.arn}
 
-    def describe(self, request: dict) -> dict:
+    def describe(self, **request: Any) -> dict[str, Any]:
         record = self.table.get(request["TransformJobName"])
         echoed = {name: value for name, value in record.request.items() if name != "Tags"}
         return {**echoed, "TransformJobArn": record.arn, "CreationTime": record.created, **record.live}
 
-    def summaries(self, request: dict) -> dict:
+    def summaries(self, **request: Any) -> dict[str, Any]:
         page, token = select(self.table, request, "TransformJobStatus")
         summaries = [
             {
@@ -112,11 +114,11 @@ class TransformJobs:
         ]
         return {"TransformJobSummaries": summaries, "NextToken": token}
 
-    def stop(self, request: dict) -> dict:
+    def stop(self, **request: Any) -> dict[str, Any]:
         record = self.table.get(request["TransformJobName"])
         status = record.live["TransformJobStatus"]
         if status not in ("InProgress", "Stopping"):
-            raise ApiError(f"The request was rejected because the transform job is in status {status}.")
+            raise InvalidRequest(f"The request was rejected because the transform job is in status {status}.")
         self._runs[record.name].stop()
         return {}
 
@@ -127,9 +129,11 @@ class TransformJobs:
 
 
 class TransformRun:
-    """One job's life, in a thread of its own."""
+    """Runs one job in a thread of its own."""
 
-    def __init__(self, cloud: Cloud, record: Record, container: dict, role: str, processing: Processing):
+    def __init__(
+        self, cloud: Cloud, record: Record, container: dict[str, Any], role: str, processing: Processing
+    ):
         self._cloud, self._record, self._role = cloud, record, role
         self._request, self._processing = record.request, processing
         self._stop_requested = threading.Event()
@@ -144,7 +148,7 @@ class TransformRun:
         threading.Thread(target=self._run, daemon=True, name=f"transform {self._record.name}").start()
 
     def stop(self) -> None:
-        with self._status_lock:  # a job that has just ended must not go back to Stopping, for good
+        with self._status_lock:  # a job that has just ended must not become Stopping
             if not self._over:
                 self._stop_requested.set()
                 self._record.update(TransformJobStatus="Stopping")
@@ -158,7 +162,7 @@ class TransformRun:
             status = "Stopped"
         except JobFailed as failure:
             status, reason = "Failed", str(failure)
-        except Exception as error:  # a fault of localcloud's own must not look like success
+        except Exception as error:  # a bug of localcloud must not look like success
             status, reason = "Failed", f"InternalServerError: {type(error).__name__}: {error}"
         finally:
             self._server.stop()
@@ -204,7 +208,7 @@ class TransformRun:
         return batches(records, self._request.get("BatchStrategy", "MultiRecord"), limit)
 
     def _answer(self, uri: str, records: list[bytes]) -> bytes:
-        """What is written for one request's records; raises JobFailed when the container refuses them."""
+        """Sends records in one request. Returns the output for them. Raises JobFailed when that fails."""
         body = b"\n".join(self._processing.before(record) for record in records)
         headers = {
             "Content-Type": self._request["TransformInput"].get("ContentType", ""),
@@ -231,7 +235,7 @@ class TransformRun:
         raise JobFailed(f"AlgorithmError: See job logs for more information ({problem})")
 
     def _batch_variables(self) -> dict[str, str]:
-        """What SageMaker tells a container about the job that it serves."""
+        """Variables by which SageMaker describes the job to the container."""
         return {
             "SAGEMAKER_BATCH": "true",
             "SAGEMAKER_MAX_PAYLOAD_IN_MB": str(self._request.get("MaxPayloadInMB", DEFAULT_PAYLOAD_MB)),
@@ -241,12 +245,13 @@ class TransformRun:
         }
 
     def _report(self, reason: str) -> None:
-        """The reason in the job's data log, where AWS has what its failure reasons leave out."""
+        """Writes the failure reason to the job's data log, as AWS does with details."""
         logs = LogStream(self._cloud, self._role, LOG_GROUP, f"{self._stream}/data-log")
         for line in reason.splitlines():
             logs.write(line)
         logs.close()
 
 
-def _s3_source(request: dict) -> dict:
-    return request["TransformInput"]["DataSource"]["S3DataSource"]
+def _s3_source(request: dict[str, Any]) -> dict[str, Any]:
+    source: dict[str, Any] = request["TransformInput"]["DataSource"]["S3DataSource"]
+    return source

@@ -1,10 +1,9 @@
 # MLflow's tracking server and model registry.
 FROM python:3.12.12-slim-bookworm@sha256:593bd06efe90efa80dc4eee3948be7c0fde4134606dd40d8dd8dbcade98e669c AS packages
 WORKDIR /packages
-COPY requirements/lock.txt selfhost/docker/lock_subset.py ./
-RUN python lock_subset.py lock.txt mlflow > mlflow.txt \
-    && python -m venv --without-pip /opt/venv \
-    && pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --require-hashes --requirement mlflow.txt
+COPY selfhost/docker/mlflow.lock ./
+RUN python -m venv --without-pip /opt/venv \
+    && pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --require-hashes --requirement mlflow.lock
 
 FROM python:3.12.12-slim-bookworm@sha256:593bd06efe90efa80dc4eee3948be7c0fde4134606dd40d8dd8dbcade98e669c
 RUN groupadd --gid 10002 mlflow \

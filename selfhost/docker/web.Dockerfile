@@ -1,11 +1,9 @@
 # The page and the API. No model is inside: it comes from the registry, and is kept in a volume.
 FROM python:3.12.12-slim-bookworm@sha256:593bd06efe90efa80dc4eee3948be7c0fde4134606dd40d8dd8dbcade98e669c AS packages
 WORKDIR /packages
-COPY requirements/lock.txt selfhost/docker/lock_subset.py ./
-RUN python lock_subset.py lock.txt flask gunicorn markdown-it-py mlflow-skinny numpy onnxruntime \
-        waitress > web.txt \
-    && python -m venv --without-pip /opt/venv \
-    && pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --require-hashes --requirement web.txt
+COPY selfhost/docker/web.lock ./
+RUN python -m venv --without-pip /opt/venv \
+    && pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --require-hashes --requirement web.lock
 
 FROM python:3.12.12-slim-bookworm@sha256:593bd06efe90efa80dc4eee3948be7c0fde4134606dd40d8dd8dbcade98e669c
 RUN groupadd --gid 10001 sentiment \

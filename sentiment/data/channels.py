@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -100,7 +101,7 @@ def read_channel(folder: str | Path, name: str) -> Channel:
     return Channel(tokens, offsets, labels)
 
 
-def read_json(folder: str | Path, file_name: str) -> dict:
+def read_json(folder: str | Path, file_name: str) -> dict[str, Any]:
     """A JSON object of a channel. Raises ChannelError."""
     file = Path(folder) / file_name
     try:
@@ -124,8 +125,8 @@ def read_raw_reviews(folder: str | Path) -> tuple[list[str], list[int]]:
         raise ChannelError(f"{error.filename} is missing; prepare the data again") from None
     except (OSError, ValueError) as error:
         raise ChannelError(f"the raw reviews in {folder} are not readable as JSON ({error})") from None
-    reviews = [row.get("review") if isinstance(row, dict) else None for row in rows]
-    if not all(isinstance(review, str) for review in reviews):
+    reviews = [row["review"] for row in rows if isinstance(row, dict) and isinstance(row.get("review"), str)]
+    if len(reviews) != len(rows):
         raise ChannelError(f'{reviews_file}: each line must be {{"review": "..."}}')
     if not reviews or not isinstance(labels, list) or len(labels) != len(reviews):
         raise ChannelError(f"{labels_file} must hold a label for each of the {len(reviews)} reviews")

@@ -32,7 +32,7 @@ def download(
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
-    problem = "it kept breaking off"
+    problem = "the connection broke off each time"
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(pause)
@@ -44,7 +44,7 @@ def download(
                 raise DatasetError(f"{url}: the server answered {error.code} {error.reason}") from None
             problem = f"the server answered {error.code} {error.reason}"
         except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-            if is_full(error):
+            if isinstance(error, OSError) and is_full(error):
                 raise DatasetError(f"{part} cannot be written: {error.strerror}") from None
             problem = str(getattr(error, "reason", error)) or type(error).__name__
     else:
@@ -98,10 +98,10 @@ def unpack(
     archive, target = Path(archive), Path(target)
     try:
         with (
-            atomic_folder(target) as aside,
+            atomic_folder(target) as temporary,
             Progress(f"unpacking {archive.name}", None, "files", progress) as shown,
         ):
-            archives.unpack(archive, aside, archives.DATASET, wanted, shown.add)
+            archives.unpack(archive, temporary, archives.DATASET, wanted, shown.add)
     except ArchiveError as error:
         raise DatasetError(str(error)) from None
     except OSError as error:

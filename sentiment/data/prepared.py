@@ -7,6 +7,7 @@ code, so it is reused exactly when it would come out the same. Every file's chec
 import hashlib
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,16 +93,16 @@ def prepare(reviews: Reviews, tokenizer: str, cache_dir: str | Path, progress: b
         "reviews_sha256": fingerprint,
         "reviews": {name: len(split) for name, split in {**splits, **numbered}.items()},
     }
-    with atomic_folder(folder) as aside:
+    with atomic_folder(folder) as temporary:
         for name, channel in channels.items():
-            write_channel(aside / name, channel)
-        (aside / "train" / "word_dict.json").write_text(
+            write_channel(temporary / name, channel)
+        (temporary / "train" / "word_dict.json").write_text(
             json.dumps(word_dict, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8"
         )
-        write_json(aside / "train" / "preprocessing.json", preprocessing)
+        write_json(temporary / "train" / "preprocessing.json", preprocessing)
         if "test" in splits:
-            _write_raw_test(aside / "test", splits["test"])
-        write_checksums(aside)
+            _write_raw_test(temporary / "test", splits["test"])
+        write_checksums(temporary)
     return Prepared(folder, key, reused=False)
 
 
@@ -111,7 +112,7 @@ def _key(fingerprint: str, tokenizer: str) -> str:
 
 
 def _number(
-    splits: dict[str, Reviews], tokenize, progress: bool
+    splits: dict[str, Reviews], tokenize: Callable[[str], list[str]], progress: bool
 ) -> tuple[dict[str, Channel], dict[str, int]]:
     """The channels of the splits, and the vocabulary of train: the same ids as build_dict gives."""
     seen: dict[str, int] = {}

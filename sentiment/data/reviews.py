@@ -22,7 +22,7 @@ class Reviews:
     split: np.ndarray
     ids: list[str]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         lengths = {len(self.texts), len(self.labels), len(self.split), len(self.ids)}
         if len(lengths) != 1:
             raise DatasetError(f"a table of reviews needs columns of one length, got {sorted(lengths)}")
@@ -107,15 +107,16 @@ def prepare_imdb_data(
     `data["train"]["pos"]` is a list of reviews and `labels["train"]["pos"]` their labels; likewise "neg" and
     "test". Returns (train reviews, test reviews, train labels, test labels), shuffled by `seed`.
     """
-    joined = {}
+    halves = {}
     for half in ("train", "test"):
-        rows = []
+        rows: list[tuple[str, int]] = []
         for sentiment in ("pos", "neg"):
             if len(data[half][sentiment]) != len(labels[half][sentiment]):
                 raise DatasetError(
-                    f"{half}/{sentiment} has as many labels as reviews in no case: counts differ"
+                    f"{half}/{sentiment}: {len(data[half][sentiment])} reviews but "
+                    f"{len(labels[half][sentiment])} labels"
                 )
             rows += zip(data[half][sentiment], labels[half][sentiment], strict=True)
         random.Random(f"{seed} {half}").shuffle(rows)
-        joined[half] = ([text for text, _ in rows], [label for _, label in rows])
-    return joined["train"][0], joined["test"][0], joined["train"][1], joined["test"][1]
+        halves[half] = ([text for text, _ in rows], [label for _, label in rows])
+    return halves["train"][0], halves["test"][0], halves["train"][1], halves["test"][1]

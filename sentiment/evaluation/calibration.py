@@ -17,6 +17,8 @@ reviews cannot move the band far, PRIOR_REVIEWS reviews' worth of weight, spread
 what the probabilities themselves promise.
 """
 
+from typing import Any
+
 import numpy as np
 
 from sentiment.evaluation.metrics import BINS, expected_calibration_error, reliability_curve
@@ -29,7 +31,7 @@ SHRINKAGE = 1e-4
 STEPS = 50
 
 
-def calibration(parts: np.ndarray, labels: np.ndarray) -> dict:
+def calibration(parts: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """The `calibration` entry of metrics.json.
 
     `parts` (N, P) are the logits of the model's parts on validation reviews, `labels` (N,) are 0 or 1. Keys:
@@ -132,4 +134,5 @@ def _error_by_chance(probability: np.ndarray) -> float:
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-np.clip(logits, -500, 500)))
+    result: np.ndarray = 1 / (1 + np.exp(-np.clip(logits, -500, 500)))
+    return result

@@ -111,7 +111,8 @@ def expected_calibration_error(bins: list[dict[str, Any]]) -> float:
     `bins` are those of `reliability_curve`.
     """
     reviews = sum(row["reviews"] for row in bins)
-    return sum(row["reviews"] * abs(row["probability"] - row["positive"]) for row in bins) / max(reviews, 1)
+    distance = sum(row["reviews"] * abs(row["probability"] - row["positive"]) for row in bins)
+    return float(distance / max(reviews, 1))
 
 
 def answers_in_band(

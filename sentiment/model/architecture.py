@@ -31,7 +31,7 @@ class Architecture:
     ngram_skip: int
     negation_scope: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.pooling not in POOLINGS:
             raise RecipeError(f"there is no pooling {self.pooling!r}; choose one of {', '.join(POOLINGS)}")
         if self.pooling == "last" and (self.segment or self.bidirectional):

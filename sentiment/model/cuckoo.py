@@ -56,20 +56,21 @@ class CuckooTable:
         mixed = _mixed(keys)
         choices = np.stack([self._slot(mixed >> _HALF), self._slot(mixed & _LOW)]).astype(np.int32)
         choice = np.ones(len(keys), dtype=np.int8)
-        homeless = np.arange(len(keys), dtype=np.int32)
+        unplaced = np.arange(len(keys), dtype=np.int32)
         for _ in range(ROUNDS):
-            if not len(homeless):
+            if not len(unplaced):
                 return owner
-            choice[homeless] ^= 1
-            slots = choices[choice[homeless], homeless]
-            driven_out = owner[slots]
-            owner[slots] = homeless  # of several at one slot, the last stays
-            lost = homeless[owner[slots] != homeless]
-            homeless = np.concatenate([lost, np.unique(driven_out[driven_out >= 0])])
+            choice[unplaced] ^= 1
+            slots = choices[choice[unplaced], unplaced]
+            displaced = owner[slots]
+            owner[slots] = unplaced  # of several at one slot, the last stays
+            lost = unplaced[owner[slots] != unplaced]
+            unplaced = np.concatenate([lost, np.unique(displaced[displaced >= 0])])
         return None
 
 
 def _mixed(keys: np.ndarray) -> np.ndarray:
     """64 bits that look random; a key's two slots are read off their halves."""
-    mixed = keys.astype(np.uint64) * _MULTIPLIERS[0]
-    return (mixed ^ mixed >> _HALF) * _MULTIPLIERS[1]
+    mixed: np.ndarray = keys.astype(np.uint64) * _MULTIPLIERS[0]
+    mixed = (mixed ^ mixed >> _HALF) * _MULTIPLIERS[1]
+    return mixed

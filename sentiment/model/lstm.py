@@ -27,7 +27,7 @@ MAX_ROWS = 64
 
 
 class Batch(NamedTuple):
-    """The rows of sentiment.batches as tensors."""
+    """The rows of layout.py as tensors."""
 
     ids: Tensor
     lengths: Tensor
@@ -36,17 +36,22 @@ class Batch(NamedTuple):
     reviews: int
 
     def to(self, device: torch.device) -> "Batch":
-        return Batch(*(part.to(device, non_blocking=True) for part in self[:4]), self.reviews)
+        ids, lengths, review, emphasis = (part.to(device, non_blocking=True) for part in self[:4])
+        return Batch(ids, lengths, review, emphasis, self.reviews)
 
 
 def collate(reviews: Sequence[np.ndarray], architecture: Architecture) -> Batch:
     """Cropped reviews as one batch: a row for each segment, or for each review if there are no segments."""
     rows = lay_out(reviews, architecture)
-    return Batch(*(torch.from_numpy(part) for part in rows[:4]), rows.reviews)
+    ids, lengths, review, emphasis = (torch.from_numpy(part) for part in rows[:4])
+    return Batch(ids, lengths, review, emphasis, rows.reviews)
 
 
 class LSTMClassifier(nn.Module):
     """Word ids to a logit whose sign is the sentiment: positive above 0."""
+
+    mixture: Tensor
+    ngrams: NgramTable | None
 
     def __init__(self, architecture: Architecture, dropouts: Dropouts | None = None):
         super().__init__()
@@ -85,14 +90,15 @@ class LSTMClassifier(nn.Module):
         pooled = nn.functional.dropout(pooled, self.dropouts.pooled, self.training)
         logits = self.dense(pooled).squeeze(1).float()
         has_words = torch.zeros_like(logits).index_fill(0, batch.review, 1.0)
-        return logits * has_words
+        result: Tensor = logits * has_words
+        return result
 
     def _last_outputs(self, embedded: Tensor, batch: Batch) -> Tensor:
         """The LSTM's output at each review's last word (reviews, hidden_dim).
 
-        Rows run in groups of like length, which leaves out padding the answer does not depend on: the padded
-        run of the predecessor takes four times as long for the same values, packed sequences ten times longer
-        still.
+        Rows run in buckets of similar length, which leaves out padding the answer does not depend on: the
+        padded run of the predecessor takes four times as long for the same values, packed sequences ten times
+        longer still.
         """
         order = torch.argsort(batch.lengths, stable=True)
         outputs = []
@@ -118,7 +124,7 @@ class LSTMClassifier(nn.Module):
 
     @torch.inference_mode()
     def deep_logits(self, cropped: Sequence[np.ndarray]) -> Tensor:
-        """The deep part's logits (N,) of cropped reviews (layout.crop), in batches of like length."""
+        """The deep part's logits (N,) of cropped reviews (layout.crop), in batches of similar length."""
         self.eval()
         order = np.argsort([len(ids) for ids in cropped], kind="stable")
         deep = torch.zeros(len(cropped), device=self.device)

@@ -1,6 +1,7 @@
 """The wide part as a module of a torch model, so that its table travels with the other tensors."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,9 @@ from sentiment.text.negation import NEGATED
 
 class NgramTable(nn.Module):
     """Sorted keys (int64), a weight (float32) beside each; empty until `fill` or a state_dict fills it."""
+
+    keys: Tensor
+    weights: Tensor
 
     def __init__(self, patterns: Sequence[Pattern], ending: float = 0.0):
         super().__init__()
@@ -26,7 +30,7 @@ class NgramTable(nn.Module):
         self.weights = torch.from_numpy(weights.astype(np.float32)).to(device)
         self._ngrams = None
 
-    def _load_from_state_dict(self, state_dict, prefix, *args):
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         # The table's size belongs to the data, not to the architecture.
         for name in ("keys", "weights"):
             if prefix + name in state_dict:

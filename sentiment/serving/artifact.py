@@ -20,6 +20,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -54,8 +55,8 @@ class LoadedModel:
     architecture: Architecture
     word_dict: dict[str, int]
     tokenizer: str
-    metrics: dict
-    recipe: dict
+    metrics: dict[str, Any]
+    recipe: dict[str, Any]
     version: str
 
 
@@ -156,11 +157,11 @@ def _read_array(archive: zipfile.ZipFile, member: str) -> np.ndarray:
     return array
 
 
-def _architecture(settings: dict) -> Architecture:
+def _architecture(settings: dict[str, Any]) -> Architecture:
     for field in fields(Architecture):
-        kinds = (int, float) if field.type is float else (field.type,)
+        kinds: tuple[Any, ...] = (int, float) if field.type is float else (field.type,)
         if type(value := settings[field.name]) not in kinds:
-            raise TypeError(f"{field.name} is {value!r:.40}, which is no {field.type.__name__}")
+            raise TypeError(f"{field.name} is {value!r:.40}, which is no {kinds[-1].__name__}")
     return Architecture(**settings)
 
 
@@ -173,7 +174,7 @@ def _read_word_dict(file: Path) -> dict[str, int]:
     return words
 
 
-def _read_metrics(file: Path) -> dict:
+def _read_metrics(file: Path) -> dict[str, Any]:
     metrics = _read_json(file)
     try:
         unsure = _object(metrics, "calibration", {}).get("unsure")
@@ -186,7 +187,7 @@ def _read_metrics(file: Path) -> dict:
     return metrics
 
 
-def _object(content: dict, name: str, default: dict | None = None) -> dict:
+def _object(content: dict[str, Any], name: str, default: dict[str, Any] | None = None) -> dict[str, Any]:
     """A member that is an object. Raises KeyError or TypeError; `default` stands for one that is missing."""
     found = content[name] if default is None else content.get(name)
     found = default if found is None else found
@@ -195,7 +196,7 @@ def _object(content: dict, name: str, default: dict | None = None) -> dict:
     return found
 
 
-def _read_json(file: Path) -> dict:
+def _read_json(file: Path) -> dict[str, Any]:
     try:
         return read_object(file, MAX_JSON_BYTES)
     except (OSError, ValueError) as error:

@@ -37,7 +37,7 @@ class OnnxEngine(Engine):
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
         file = loaded.folder / FILE_NAME
-        graph = str(file)
+        graph: str | bytes = str(file)
         if loaded.format == EIGHT_BIT_PRODUCTS:
             graph = deep_graph(loaded.architecture, read_weights(loaded))
         try:
@@ -95,7 +95,8 @@ class OnnxEngine(Engine):
         padded[: len(ids)] = ids
         by_time = np.ascontiguousarray(padded.reshape(rows, width).T)
         (states,) = self._session.run(None, {"ids": by_time})
-        return states.transpose(2, 0, 1, 3)
+        result: np.ndarray = states.transpose(2, 0, 1, 3)
+        return result
 
     def _pool(self, states: np.ndarray, words: int) -> float:
         """The LSTM's logit of a cropped review of so many words; only its last row has padding."""

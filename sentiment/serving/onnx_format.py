@@ -40,7 +40,9 @@ def model(
     )
 
 
-def node(operator: str, inputs: Sequence[str], outputs: Sequence[str], **attributes) -> bytes:
+def node(
+    operator: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: int | str | list[int]
+) -> bytes:
     """One operation; an input named "" is left out. Attributes: an int, a string, or a list of ints."""
     parts = [_bytes(1, name.encode()) for name in inputs]
     parts += [_bytes(2, name.encode()) for name in outputs]

@@ -1,6 +1,6 @@
 """The LSTM of a model as an ONNX graph whose word vectors and matrices are stored in int8.
 
-A graph takes `ids` (T, R), the rows of sentiment.batches laid out by time, and gives all `states` (T,
+A graph takes `ids` (T, R), the rows of layout.py by time, and gives all `states` (T,
 directions, R, hidden_dim). Pooling and the dense layer are left to the engine: numpy does them sooner than
 ONNX Runtime's operators, and explanations need the states anyway. Each word vector and each row of the LSTM's
 matrices has a scale of its own, which keeps the loss of accuracy within noise.
@@ -63,8 +63,10 @@ def deep_graph(
             direction="bidirectional" if architecture.bidirectional else "forward",
         )
     )
-    inputs = {"ids": ("int32", ["T", "R"])}
-    outputs = {"states": ("float32", ["T", len(directions), "R", architecture.hidden_dim])}
+    inputs: dict[str, tuple[str, list[str | int]]] = {"ids": ("int32", ["T", "R"])}
+    outputs: dict[str, tuple[str, list[str | int]]] = {
+        "states": ("float32", ["T", len(directions), "R", architecture.hidden_dim])
+    }
     return onnx.model(nodes, tensors, inputs, outputs)
 
 

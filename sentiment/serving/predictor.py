@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -87,7 +87,7 @@ class Predictor:
     def version(self) -> str:
         return self.loaded.version
 
-    def describe(self) -> dict:
+    def describe(self) -> dict[str, Any]:
         """What people may want to know of the model: version, measured quality, and what it reads."""
         metrics, architecture = self.loaded.metrics, self.loaded.architecture
         measured = metrics.get("calibration") or {}
@@ -110,7 +110,7 @@ class Predictor:
         }
 
     def predict(self, reviews: Sequence[str]) -> list[Prediction]:
-        """Predictions for many reviews, in batches of like length."""
+        """Predictions for many reviews, in batches of similar length."""
         ids = [self._ids(self._tokenize(review)) for review in reviews]
         return [self._prediction(logit) for logit in self.engine.logits(ids).tolist()]
 
@@ -134,7 +134,7 @@ class Predictor:
     def _ids(self, words: Sequence[str]) -> np.ndarray:
         return self._marked(encode(self.loaded.word_dict, words))
 
-    def _prediction(self, logit: float, **explanation) -> Prediction:
+    def _prediction(self, logit: float, **explanation: Any) -> Prediction:
         probability = 1 / (1 + math.exp(-logit)) if logit > -700 else 0.0
         unsure = probability == 0.5 or (
             self._unsure is not None and self._unsure[0] < probability < self._unsure[1]

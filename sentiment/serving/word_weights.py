@@ -52,4 +52,5 @@ def word_weights(states: np.ndarray, words: int, dense: np.ndarray, architecture
         leads_there = places >= best_place[:, None] if direction else places <= best_place[:, None]
         to_maximum = moves[np.arange(units), best_row] * leads_there * of_maximum[:, None]
         weights += (best_row == np.arange(rows)[:, None]).astype(np.float32) @ to_maximum
-    return weights[is_word]
+    result: np.ndarray = weights[is_word]
+    return result

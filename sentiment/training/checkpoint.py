@@ -1,7 +1,8 @@
-"""Checkpoints of a training run: one file, written aside and renamed, readable without executing anything."""
+"""Checkpoints of a training run: one file, replaced atomically, and read without executing anything."""
 
 import io
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -12,16 +13,18 @@ FILE_NAME = "checkpoint.pt"
 FORMAT_VERSION = 3
 
 
-def write_checkpoint(folder: Path, identity: dict, progress: dict, tensors: dict) -> None:
+def write_checkpoint(
+    folder: Path, identity: dict[str, Any], progress: dict[str, Any], tensors: dict[str, Any]
+) -> None:
     """Write the state of a run; `identity` says which run it belongs to."""
     content = {"format": FORMAT_VERSION, "identity": identity, "progress": progress, **tensors}
     written = io.BytesIO()  # into a file, torch's own write would not say why it failed
     torch.save(content, written)
-    with atomic_write(folder / FILE_NAME) as aside:
-        aside.write_bytes(written.getbuffer())
+    with atomic_write(folder / FILE_NAME) as temporary:
+        temporary.write_bytes(written.getbuffer())
 
 
-def read_checkpoint(folder: Path, identity: dict, device: torch.device) -> dict | None:
+def read_checkpoint(folder: Path, identity: dict[str, Any], device: torch.device) -> dict[str, Any] | None:
     """The state written last, or None. Raises CheckpointError for a broken one and for another run's."""
     file = folder / FILE_NAME
     if not file.is_file():
@@ -43,7 +46,7 @@ def read_checkpoint(folder: Path, identity: dict, device: torch.device) -> dict 
     return content
 
 
-def _difference(there: dict, here: dict) -> str:
+def _difference(there: dict[str, Any], here: dict[str, Any]) -> str:
     flat_there = {**there.get("recipe", {}), **{k: v for k, v in there.items() if k != "recipe"}}
     flat_here = {**here["recipe"], **{k: v for k, v in here.items() if k != "recipe"}}
     names = sorted(flat_there.keys() | flat_here.keys())

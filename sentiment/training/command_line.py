@@ -13,10 +13,15 @@ from sentiment.training.hyperparameters import canonical
 class Parser(argparse.ArgumentParser):
     """Takes --hidden_dim for --hidden-dim, and the course's names; errors come without the usage."""
 
-    def parse_known_args(self, args: Sequence[str] | None = None, namespace: object = None) -> tuple:
+    # Only the form that the project uses: without a namespace of the caller's.
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
         return super().parse_known_args([_spelled(word) for word in _words(args)], namespace)
 
-    def parse_args(self, args: Sequence[str] | None = None, namespace: object = None) -> argparse.Namespace:
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: None = None
+    ) -> argparse.Namespace:
         options, unknown = self.parse_known_args(args, namespace)
         if unknown:
             name = unknown[0].partition("=")[0]

@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,11 +33,11 @@ def write_model(
     model: LSTMClassifier,
     word_dict: dict[str, int],
     tokenizer: str,
-    metrics: dict,
-    recipe: dict,
+    metrics: dict[str, Any],
+    recipe: dict[str, Any],
     inference_script: str | Path,
 ) -> None:
-    """Write the model folder: aside, within `folder`, then moved into place with the checksum list last.
+    """Write the model folder; its files are moved into place when all are written, the checksum list last.
 
     `folder` itself stays: in a training container it is a mount, which cannot be renamed. Other files in it
     go.
@@ -44,15 +45,15 @@ def write_model(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with naming_errors(folder), tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as name:
-        aside = Path(name)
-        _write_contents(aside, model, word_dict, tokenizer, metrics, recipe)
-        _write_code(aside / "code", Path(inference_script))
-        write_checksums(aside, CHECKSUMS)
+        temporary = Path(name)
+        _write_contents(temporary, model, word_dict, tokenizer, metrics, recipe)
+        _write_code(temporary / "code", Path(inference_script))
+        write_checksums(temporary, CHECKSUMS)
         (folder / CHECKSUMS).unlink(missing_ok=True)
         for old in folder.iterdir():
-            if old != aside:
+            if old != temporary:
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
-        for new in sorted(aside.iterdir(), key=lambda file: file.name == CHECKSUMS):
+        for new in sorted(temporary.iterdir(), key=lambda file: file.name == CHECKSUMS):
             os.replace(new, folder / new.name)
 
 
@@ -61,8 +62,8 @@ def _write_contents(
     model: LSTMClassifier,
     word_dict: dict[str, int],
     tokenizer: str,
-    metrics: dict,
-    recipe: dict,
+    metrics: dict[str, Any],
+    recipe: dict[str, Any],
 ) -> None:
     weights = {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
     # Not compressed: the archive is, and an endpoint that starts reads them sooner.
@@ -83,9 +84,9 @@ def _write_contents(
     known = max(
         model.architecture.vocab_size, model.ngrams.vocabulary_size() if model.ngrams is not None else 0
     )
-    kept = {word: number for word, number in word_dict.items() if number < known}
+    vocabulary = {word: number for word, number in word_dict.items() if number < known}
     (folder / "word_dict.json").write_text(
-        json.dumps(kept, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8"
+        json.dumps(vocabulary, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8"
     )
     write_json(folder / "metrics.json", metrics)
 

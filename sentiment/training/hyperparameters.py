@@ -7,6 +7,7 @@ self-hosted system all read them here, so what one of them refuses, all of them 
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from typing import Any
 
 from sentiment.errors import RecipeError, nearest
 from sentiment.training.recipes import CHOICES, Recipe, recipe
@@ -111,9 +112,14 @@ def one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
     return read
 
 
-_KIND_OF_TYPE = {int: parse_int, float: parse_float, bool: parse_bool, str: str}
+_KIND_OF_TYPE: dict[Any, Callable[[str], object]] = {
+    int: parse_int,
+    float: parse_float,
+    bool: parse_bool,
+    str: str,
+}
 # The tokenizer belongs to the prepared data: a recipe brings it, a person cannot change it for a run.
-FIELDS = {
+FIELDS: dict[str, Callable[[str], object]] = {
     field.name: one_of(CHOICES[field.name]) if field.name in CHOICES else _KIND_OF_TYPE[field.type]
     for field in fields(Recipe)
     if field.name not in ("name", "tokenizer")

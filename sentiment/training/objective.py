@@ -80,6 +80,7 @@ def _pass(
         logits = model(batch, leaf)
     loss = scale * nn.functional.binary_cross_entropy_with_logits(logits.float(), labels, reduction="sum")
     loss.backward()
+    assert leaf.grad is not None
     return float(loss.detach()), leaf.grad
 
 

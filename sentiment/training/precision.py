@@ -46,7 +46,7 @@ def bfloat16_failure(device: str) -> str | None:
 
 def _has_instructions(device: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     if device == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     try:
         flags = cpuinfo.read_text(encoding="ascii", errors="replace").split()
     except OSError:

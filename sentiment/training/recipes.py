@@ -77,7 +77,7 @@ class Recipe:
     best_by: str
     reshuffle: bool
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.architecture()
         tokenizer(self.tokenizer)
         for name, choices in CHOICES.items():
@@ -192,4 +192,4 @@ def recipe(name: str = DEFAULT_RECIPE, **changes: object) -> Recipe:
         raise RecipeError(
             f"there is no recipe {name!r}; choose one of {', '.join(RECIPES)}{nearest(name, RECIPES)}"
         )
-    return replace(RECIPES[name], **changes)
+    return replace(RECIPES[name], **changes)  # type: ignore[arg-type]  # Recipe checks the values

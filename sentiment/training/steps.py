@@ -3,12 +3,15 @@
 A step draws its randomness from the seed and its number alone.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import nn
 
 from sentiment.data.channels import Channel
-from sentiment.model.lstm import LSTMClassifier, collate, crop
+from sentiment.model.layout import crop
+from sentiment.model.lstm import LSTMClassifier, collate
 from sentiment.training.distributed import ProcessGroup
 from sentiment.training.objective import backpropagate, backpropagate_virtual
 from sentiment.training.optimisation import learning_rate_factor, make_optimizer
@@ -44,7 +47,7 @@ class Stepper:
         self.optimizer.zero_grad(set_to_none=True)
         loss = self._backpropagate([self.reviews[row] for row in rows], rows)
         if self.unlabelled is not None and self.recipe.virtual_adversarial:
-            self._backpropagate_unlabelled(number)
+            self._backpropagate_unlabelled(number, self.unlabelled)
         loss = self.group.reduce_gradients(self.model, loss)
         if self.recipe.clip:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
@@ -58,24 +61,24 @@ class Stepper:
             return 0.0
         device = self.model.device
         batch = collate(own, self.model.architecture).to(device)
-        labels = self.labels[torch.from_numpy(self.group.shard(rows))].to(device)
+        labels = self.labels[self.group.shard(rows.tolist())].to(device)
         return backpropagate(self.model, batch, labels, 1 / len(rows), self.recipe.adversarial, self.bfloat16)
 
-    def _backpropagate_unlabelled(self, number: int) -> None:
+    def _backpropagate_unlabelled(self, number: int, unlabelled: Channel) -> None:
         """As many unlabelled reviews, drawn at random, as a batch has labelled ones."""
         random = np.random.default_rng([self.seed, number, 1])
-        rows = random.integers(0, len(self.unlabelled), self.recipe.batch_size)
+        rows = random.integers(0, len(unlabelled), self.recipe.batch_size)
         a = self.model.architecture
-        own = [crop(self.unlabelled.review(row), a) for row in self.group.shard(rows)]
+        own = [crop(unlabelled.review(row), a) for row in self.group.shard(rows.tolist())]
         own = [ids for ids in own if len(ids)]
         if own:
             batch = collate(own, a).to(self.model.device)
             scale = self.recipe.virtual_adversarial / len(rows)
             backpropagate_virtual(self.model, batch, scale, self.recipe.adversarial, self.bfloat16)
 
-    def state(self) -> dict:
+    def state(self) -> dict[str, Any]:
         """What a checkpoint holds of the steps, besides the model itself."""
         return {"optimizer": self.optimizer.state_dict()}
 
-    def load(self, state: dict) -> None:
+    def load(self, state: dict[str, Any]) -> None:
         self.optimizer.load_state_dict(state["optimizer"])

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,7 +58,7 @@ class Progress:
     best_epoch: int = 0
     best_accuracy: float = -1.0
     best_loss: float = math.inf
-    history: list[dict] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Trained:
     """The best model of a run and its validation figures; `finished` is False where it was told to stop."""
 
     model: LSTMClassifier
-    metrics: dict
+    metrics: dict[str, Any]
     finished: bool
 
 
@@ -85,7 +86,7 @@ class Trainer:
         run: Run,
         say: Say = print,
         should_stop: Callable[[], bool] = lambda: False,
-        note_epochs: Callable[[list[dict]], None] = lambda history: None,
+        note_epochs: Callable[[list[dict[str, Any]]], None] = lambda history: None,
         group: ProcessGroup | None = None,
         unlabelled: Channel | None = None,
     ):
@@ -155,7 +156,7 @@ class Trainer:
         self.say(f"fitted {len(self.model.ngrams.keys):,} n-grams in {time.monotonic() - started:.1f} s")
 
     def _make_word_vectors(self) -> None:
-        """Start the embeddings from the words' company in the reviews, where the recipe says so."""
+        """Start the embeddings from co-occurrence counts of the words, where the recipe says so."""
         if self.recipe.word_vectors != "ppmi":
             return
         started, a = time.monotonic(), self.model.architecture
@@ -260,7 +261,7 @@ class Trainer:
         self._save()
         self.note_epochs(progress.history)
 
-    def _metrics(self, measured: dict | None) -> dict:
+    def _metrics(self, measured: dict[str, Any] | None) -> dict[str, Any]:
         """metrics.json: how each epoch and the best of them did, and the calibration where one ended."""
         progress = self.progress
         best = next((entry for entry in progress.history if entry["epoch"] == progress.best_epoch), {})
@@ -301,7 +302,7 @@ class Trainer:
         self.say(f"resuming after epoch {self.progress.epoch}, batch {self.progress.batch} of {self.batches}")
         return True
 
-    def _identity(self) -> dict:
+    def _identity(self) -> dict[str, Any]:
         """What must be the same for a checkpoint to be continued from."""
         return {
             "recipe": asdict(self.recipe),

@@ -44,8 +44,8 @@ def _counts(channel: Channel, vocab_size: int, contexts: int) -> Tensor:
     counts = torch.zeros(vocab_size * contexts)
     for distance in range(1, WINDOW + 1):
         nearness = (WINDOW + 1 - distance) / WINDOW
-        together = review[distance:] == review[:-distance]
-        left, right = ids[:-distance][together], ids[distance:][together]
+        same_review = review[distance:] == review[:-distance]
+        left, right = ids[:-distance][same_review], ids[distance:][same_review]
         for word, context in ((left, right), (right, left)):
             counted = context < contexts
             cells = torch.from_numpy(word[counted] * contexts + context[counted])
@@ -72,4 +72,5 @@ def _left_factor(matrix: Tensor, rank: int, seed: int) -> Tensor:
         basis = torch.linalg.qr(matrix @ basis).Q
         basis = torch.linalg.qr(matrix.T @ basis).Q
     left, values, _ = torch.linalg.svd(matrix @ basis, full_matrices=False)
-    return left[:, :rank] * values[:rank].sqrt()
+    result: Tensor = left[:, :rank] * values[:rank].sqrt()
+    return result

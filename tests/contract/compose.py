@@ -23,7 +23,6 @@ from typing import Any
 import yaml
 from packaging.utils import canonicalize_name
 
-from selfhost.docker.lock_subset import subset
 from tests.conftest import PROJECT, free_port
 
 COMPOSE = PROJECT / "docker-compose.yml"
@@ -63,11 +62,12 @@ class Dockerfile:
         text = path.read_text(encoding="utf-8").replace("\\\n", " ")
         lines = [line.split(None, 1) for line in text.splitlines() if line and not line.startswith("#")]
         last = lines[max(number for number, (word, _) in enumerate(lines) if word == "FROM") :]
-        [wanted] = re.findall(r"lock_subset\.py lock\.txt (.*?) >", text)
-        lock = (PROJECT / "requirements" / "lock.txt").read_text(encoding="utf-8")
-        packages = set(re.findall(r"^([\w.-]+)==", subset(lock, set(wanted.split())), re.M))
-        if "--requirement torch.lock" in text:
-            packages.add("torch")
+        locks = {Path(name).name: PROJECT / name for name in re.findall(r"\S+\.lock", text) if "/" in name}
+        packages = {
+            name
+            for lock in re.findall(r"--requirement (\S+)", text)
+            for name in re.findall(r"^([\w.-]+)==", locks[lock].read_text(encoding="utf-8"), re.M)
+        }
         copies = [
             shlex.split(rest) for word, rest in last if word == "COPY" and not rest.startswith("--from")
         ]

@@ -1,6 +1,5 @@
 """AWS's own container toolkits, installed beside the project, and ways to run them like the lean runners."""
 
-import hashlib
 import http.client
 import json
 import os
@@ -11,7 +10,6 @@ import subprocess
 import sys
 import tarfile
 import time
-import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +20,6 @@ import pytest
 from localcloud.sagemaker.container import RUNNERS
 
 PROJECT = Path(__file__).resolve().parents[2]
-LOCK = PROJECT / "requirements" / "toolkit.lock"
 HERE = Path(__file__).parent
 
 
@@ -30,22 +27,16 @@ HERE = Path(__file__).parent
 def toolkit() -> Path:
     """The interpreter of an environment with the genuine toolkits, made anew when the lock changes."""
     folder = Path(os.environ.get("TOOLKIT_VENV", PROJECT / ".venv-toolkit"))
-    mark = hashlib.sha256(LOCK.read_bytes() + sys.version.encode()).hexdigest()
-    ready = folder / "ready"
-    if not ready.exists() or ready.read_text() != mark:
-        shutil.rmtree(folder, ignore_errors=True)
-        venv.EnvBuilder(with_pip=True).create(folder)
-        command = [folder / "bin" / "python", "-m", "pip", "install", "-q", "--require-hashes", "-r", LOCK]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            reason = f"AWS's toolkits cannot be installed (they need a C compiler):\n{done.stderr[-2000:]}"
-            if os.environ.get("CI") == "true":
-                pytest.fail(reason)
-            pytest.skip(reason)
-        packages = next((folder / "lib").glob("python*/site-packages"))
-        # torch and what a model needs, after the environment's own packages in the search order.
-        (packages / "zz-project.pth").write_text("\n".join(p for p in sys.path if p.endswith("-packages")))
-        ready.write_text(mark)
+    install = [sys.executable, PROJECT / "requirements" / "install.py", "toolkit", "--folder", folder]
+    done = subprocess.run(install, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = f"AWS's toolkits cannot be installed (they need a C compiler):\n{done.stderr[-2000:]}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    packages = next((folder / "lib").glob("python*/site-packages"))
+    # torch and what a model needs, after the environment's own packages in the search order.
+    (packages / "zz-project.pth").write_text("\n".join(p for p in sys.path if p.endswith("-packages")))
     return folder / "bin" / "python"
 
 

@@ -210,7 +210,7 @@ def test_an_update_takes_effect_at_the_same_address(stacks, site):
         ),
     ],
 )
-def test_configurations_that_would_not_be_honoured_are_refused(cloud, site, change, message):
+def test_unsupported_configurations_are_refused(cloud, site, change, message):
     cloudfront = cloud.client("cloudfront")
     now = cloudfront.get_distribution_config(Id=site["Id"])
     config = {**now["DistributionConfig"], **change}

@@ -6,8 +6,8 @@ import json
 import pytest
 
 from localcloud.iam import IamEnforcement
+from localcloud.s3 import WebsiteService
 from localcloud.server import Server
-from localcloud.websites import WebsiteService
 
 
 @pytest.fixture(scope="module")

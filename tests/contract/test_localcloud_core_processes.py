@@ -1,4 +1,4 @@
-"""No process outlives whoever asked for it: processes.py, guardian.py and state.py, with real processes."""
+"""No process outlives whoever asked for it: processes.py, supervisor.py and state.py, with real processes."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud import guardian, state
+from localcloud import state, supervisor
 from localcloud.processes import Processes, stop_recorded
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
@@ -54,7 +54,7 @@ def gone(pids, seconds=60.0) -> bool:
 
 
 def recorded(folder: Path) -> str:
-    """The guardian's record, which it writes just after it has started the command."""
+    """The supervisor's record, which it writes just after it has started the command."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         for record in (folder / "processes").iterdir():
@@ -78,7 +78,7 @@ def test_the_signal_that_ended_a_command_comes_through(processes, tmp_path):
 def test_a_command_that_is_not_there_says_so(processes, tmp_path):
     process = processes.start("test", ["no-such-command"], env=ENVIRONMENT, cwd=tmp_path)
     assert list(process.lines()) == ["cannot start no-such-command: No such file or directory"]
-    assert process.wait(60) == guardian.COULD_NOT_START
+    assert process.wait(60) == supervisor.COULD_NOT_START
 
 
 def test_the_environment_is_exactly_what_is_given(processes, tmp_path, monkeypatch):
@@ -133,7 +133,7 @@ def test_kill_minus_9_leaves_nothing_behind(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_what_is_left_when_the_guardian_is_killed_too_is_found_again(tmp_path):
+def test_what_is_left_when_the_supervisor_is_killed_too_is_found_again(tmp_path):
     starter = subprocess.Popen(
         [sys.executable, "-c", STARTER, tmp_path],
         cwd=PROJECT,
@@ -201,6 +201,6 @@ def test_a_folder_that_others_may_read_is_refused(tmp_path, monkeypatch):
 def test_a_living_group_is_on_record_and_an_ended_one_is_not(processes, tmp_path):
     process = start(processes, "echo $$; sleep 60", tmp_path)
     leader = int(next(process.lines()))
-    assert recorded(tmp_path) == f"{leader} {guardian.start_time(leader)}"
+    assert recorded(tmp_path) == f"{leader} {supervisor.start_time(leader)}"
     process.terminate()
     assert list((tmp_path / "processes").iterdir()) == []

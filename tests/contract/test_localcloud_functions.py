@@ -17,7 +17,7 @@ import requests
 from botocore.exceptions import ClientError
 from localcloud_lambda_fixtures import Account, allow, package, running, trust
 
-from localcloud.functions import FunctionsService
+from localcloud.functions import FunctionsService, sandbox, service
 from localcloud.iam import IamEnforcement
 
 MEGABYTE = 2**20
@@ -111,6 +111,44 @@ def test_logs_are_in_the_answers_tail_and_in_cloudwatch(account: Account, echo: 
     )
     events = logs.filter_log_events(logGroupName="/aws/lambda/echo", filterPattern="needle")["events"]
     assert [event["message"] for event in events][-1] == "printed needle 1"
+
+
+def test_what_a_function_prints_between_events_is_not_lost(account: Account) -> None:
+    """One that goes on printing while its answer is on its way, in megabytes."""
+    source = """
+import threading, time
+
+lines = 400
+
+def talk():
+    for number in range(lines):
+        print("line", number, "x" * 20_000, flush=True)
+        time.sleep(0.001)
+
+talker = threading.Thread(target=talk)
+talker.start()
+
+def handler(event, context):
+    time.sleep(0.05)
+    return talker.is_alive()
+"""
+    account.function("talker", source)
+    while invoke(account, "talker", {})["result"]:
+        pass
+    found = account.client("logs").filter_log_events(logGroupName="/aws/lambda/talker")["events"]
+    lines = [event["message"].split() for event in found if event["message"].startswith("line")]
+    assert [int(number) for _, number, _ in lines] == list(range(400))
+
+
+def test_a_sandbox_that_has_printed_much_is_replaced(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "MAX_OUTPUT_BYTES", 10_000)
+    account.function("wordy")
+    first, second, third = (invoke(account, "wordy", {"log": "x" * 3_000})["result"] for _ in range(3))
+    assert first["pid"] == second["pid"] != third["pid"]
+    found = account.client("logs").filter_log_events(logGroupName="/aws/lambda/wordy")["events"]
+    assert sum("x" * 3_000 in event["message"] for event in found) == 6
 
 
 def test_the_first_report_tells_how_long_initialisation_took(account: Account) -> None:
@@ -226,6 +264,26 @@ def test_reserved_concurrency_throttles(account: Account, tmp_path: Path) -> Non
     assert refusal(lambda: invoke(account, "scarce", {}))["Error"]["Code"] == "TooManyRequestsException"
     client.delete_function_concurrency(FunctionName="scarce")
     assert invoke(account, "scarce", {})["StatusCode"] == 200
+
+
+def test_of_more_events_than_may_wait_the_others_are_refused_at_once(
+    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "PLACE_SECONDS", 3600)
+    account.function("waited-for")
+    client = account.client("lambda")
+    client.put_function_concurrency(FunctionName="waited-for", ReservedConcurrentExecutions=1)
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        begun, end = tmp_path / "begun", tmp_path / "end"
+        running = pool.submit(invoke, account, "waited-for", {"begun": str(begun), "until": str(end)})
+        eventually(begun.exists)
+        both = [pool.submit(invoke, account, "waited-for", {}) for _ in range(2)]
+        concurrent.futures.wait(both, timeout=60, return_when=concurrent.futures.FIRST_COMPLETED)
+        refused = [one for one in both if one.done()]
+        end.touch()
+        assert [type(one.exception()) for one in refused] == [client.exceptions.TooManyRequestsException]
+        [waited] = set(both) - set(refused)
+        assert "FunctionError" not in waited.result() and "FunctionError" not in running.result()
 
 
 def test_an_asynchronous_event_is_accepted_run_and_tried_again_twice(
@@ -429,7 +487,7 @@ def test_a_role_that_lambda_may_not_assume_is_refused(account: Account) -> None:
         ({"Environment": {"Variables": {"BIG": "x" * 5000}}}, "4096 bytes"),
     ],
 )
-def test_what_would_not_be_honoured_is_refused_by_name(
+def test_unsupported_functions_are_refused_by_name(
     account: Account, echo: str, settings: dict, named: str
 ) -> None:
     role = account.client("iam").get_role(RoleName="echo-role")["Role"]["Arn"]

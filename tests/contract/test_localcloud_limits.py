@@ -59,7 +59,9 @@ def say(port, *pieces, close=False, wait=30):
 
 
 def head(line="POST /x", **headers):
-    named = {name.replace("_", "-"): value for name, value in {"Host": "localhost", **headers}.items()}
+    """The head of a request that is the only one of its connection."""
+    headers = {"Host": "localhost", "Connection": "close", **headers}
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
     return "\r\n".join([f"{line} HTTP/1.1", *(f"{k}: {v}" for k, v in named.items()), "", ""]).encode()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -339,6 +340,20 @@ def test_a_follower_that_neither_reads_nor_ends_holds_nothing_up(tmp_path, monke
     assert time.monotonic() - started < 30
     errors = capfd.readouterr().err
     assert errors.count("warning: ") == 1 and f"stubborn.py log {tmp_path / 'model'}" in errors
+
+
+def test_ctrl_c_ends_the_wait_for_a_follower_and_nothing_is_left(tmp_path, monkeypatch, capfd):
+    program = tmp_path / "slow.py"
+    program.write_text("import signal, time\nsignal.signal(15, signal.SIG_IGN)\ntime.sleep(600)\n")
+    monkeypatch.setattr(background, "GIVE_UP_SECONDS", 0.2)
+    follower = background.Follower(program, tmp_path / "run.json", tmp_path / "model")
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        follower.finish()
+    assert follower.process.returncode == -signal.SIGKILL
+    assert "slow.py log" in capfd.readouterr().err
 
 
 def test_the_entry_points_of_mlflow_run_have_their_recipes_defaults():

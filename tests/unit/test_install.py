@@ -1,21 +1,209 @@
-"""requirements/install.py, as far as it can be tried without installing anything."""
+"""requirements/install.py: it installs tiny packages by the real uv, from a folder, without a network."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import shutil
 import subprocess
 import sys
-import threading
-import time
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
-from requirements import install, lock
+from requirements import install
 from tests.conftest import PROJECT
+
+
+def make_wheel(folder: Path, name: str, version: str) -> str:
+    """An installable package of one module; returns its pin for a lock file."""
+    folder.mkdir(exist_ok=True)
+    wheel = folder / f"{name}-{version}-py3-none-any.whl"
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr(f"{name}.py", f"version = {version!r}\n")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        archive.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr(
+            f"{info}/RECORD", f"{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n"
+        )
+    return f"{name}=={version} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+
+
+@pytest.fixture
+def requirements(tmp_path, monkeypatch) -> Path:
+    """A folder for lock files. By pip's settings, packages come from the folder `wheels` beside it alone."""
+    folder = tmp_path / "requirements"
+    folder.mkdir()
+    monkeypatch.setattr(install, "REQUIREMENTS", folder)
+    shutil.copyfile(PROJECT / "requirements" / "uv.lock", folder / "uv.lock")
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
+        monkeypatch.delenv(name)
+    uv = install.Uv(tmp_path / "uv.log")
+    monkeypatch.setenv("PATH", f"{Path(uv.program).parent}{os.pathsep}{os.environ['PATH']}")
+    configuration = tmp_path / "pip.conf"
+    configuration.write_text(f"[global]\nno-index = true\nfind-links = {tmp_path / 'wheels'}\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(configuration))
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    return folder
+
+
+def make(tmp_path: Path) -> tuple[install.Environment, str]:
+    """The environment of tiny.lock, made; and what uv said."""
+    environment = install.Environment("tiny", folder=tmp_path / "env")
+    log = tmp_path / "setup.log"
+    log.write_text("")
+    environment.make(install.Uv(log), sys.executable)
+    return environment, log.read_text()
+
+
+def imported(tmp_path: Path, expression: str) -> str:
+    command = [tmp_path / "env" / "bin" / "python", "-c", f"import one, two; print({expression})"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_a_changed_lock_touches_the_changed_package_alone(tmp_path, requirements):
+    wheels, lock = tmp_path / "wheels", requirements / "tiny.lock"
+    one, two = make_wheel(wheels, "one", "1.0"), make_wheel(wheels, "two", "1.0")
+    lock.write_text(one + two + make_wheel(wheels, "three", "1.0"))
+    environment, said = make(tmp_path)
+    assert environment.is_current() and "Installed 3 packages" in said
+    marked = Path(imported(tmp_path, "one.__file__")).with_name("marked")
+    marked.touch()
+    lock.write_text(one + make_wheel(wheels, "two", "2.0"))
+    assert not install.Environment("tiny", folder=tmp_path / "env").is_current()
+    environment, said = make(tmp_path)
+    changes = re.findall(r"^ ([+-] \S+)", said, re.M)
+    assert sorted(changes) == ["+ two==2.0", "- three==1.0", "- two==1.0"]
+    assert environment.is_current() and imported(tmp_path, "two.version") == "2.0" and marked.exists()
+
+
+def test_a_file_that_is_not_the_pinned_one_is_refused_in_one_line(tmp_path, requirements):
+    make_wheel(tmp_path / "wheels", "tiny", "1.0")
+    (requirements / "tiny.lock").write_text(f"tiny==1.0 --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(install.InstallError, match=r"another file for tiny==1\.0 than the lock file pins"):
+        make(tmp_path)
+    assert not install.Environment("tiny", folder=tmp_path / "env").is_current()
+    assert not list((tmp_path / "env").glob("lib/python*/site-packages/tiny*"))
+
+
+def test_what_was_left_half_installed_is_not_taken_for_complete(tmp_path, requirements):
+    lock = requirements / "tiny.lock"
+    lock.write_text(make_wheel(tmp_path / "wheels", "one", "1.0"))
+    make(tmp_path)
+    complete = lock.read_text()
+    lock.write_text(f"{complete}missing==1.0 --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(install.InstallError):
+        make(tmp_path)
+    lock.write_text(complete)
+    assert not install.Environment("tiny", folder=tmp_path / "env").is_current()
+
+
+def test_torch_comes_from_a_disk_that_has_it_without_asking_its_index(tmp_path, requirements, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    pin = make_wheel(tmp_path / "wheels", "torch", "2.0+cpu")
+    (requirements / "torch-cpu.lock").write_text(pin)
+    (requirements / "lock.txt").write_text("")
+    environment = install.Environment("project", "http://127.0.0.1:9/cpu", tmp_path / "env")
+    uv = install.Uv(tmp_path / "setup.log")
+    uv.run("venv", "--python", sys.executable, str(environment.folder))
+    command = ["pip", "install", "--python", str(environment.folder / "bin" / "python"), "--no-deps"]
+    environment._install_torch(uv, [*command, *install.pinned(environment.locks[1])])
+    assert list(environment.folder.glob("lib/python*/site-packages/torch-2.0+cpu.dist-info"))
+    (tmp_path / "wheels" / "torch-2.0+cpu-py3-none-any.whl").unlink()
+    shutil.rmtree(environment.folder)
+    uv.run("venv", "--python", sys.executable, str(environment.folder))
+    uv.settings["UV_CACHE_DIR"] = str(tmp_path / "other")
+    uv.settings["UV_HTTP_RETRIES"] = "0"
+    with pytest.raises(install.InstallError, match=r"cannot be reached: .*TORCH_INDEX"):
+        environment._install_torch(uv, [*command, *install.pinned(environment.locks[1])])
+
+
+@pytest.mark.parametrize(
+    ("platform", "index", "names"),
+    [
+        ("linux", "https://download.pytorch.org/whl/cpu", ["torch-cpu.lock"]),
+        ("linux", "https://mirror.example/pytorch-cpu/", ["torch-cpu.lock"]),
+        ("linux", "https://mirror.example/cu130", ["torch.lock", "torch-cuda.lock"]),
+        ("linux", "", ["torch.lock", "torch-cuda.lock"]),
+        ("darwin", "", ["torch.lock", "torch-cuda.lock"]),
+    ],
+)
+def test_the_index_of_torch_decides_its_build(monkeypatch, platform, index, names):
+    monkeypatch.setattr(sys, "platform", platform)
+    assert [lock.name for lock in install.torch_locks(index)] == names
+
+
+def test_the_cpu_lock_has_no_cuda_and_only_cpu_builds():
+    assert re.findall(r"^torch==(\S+)", (PROJECT / "requirements/torch-cpu.lock").read_text(), re.M) == [
+        "2.13.0+cpu"
+    ]
+    assert not re.search(
+        r"^(nvidia|cuda|triton|torch)", (PROJECT / "requirements/lock.txt").read_text(), re.M
+    )
+
+
+def test_settings_of_pip_reach_uv(tmp_path, monkeypatch):
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("SSL_CERT_FILE", "/the/system's.pem")
+    configuration = tmp_path / "pip.conf"
+    configuration.write_text(
+        "[global]\nindex-url = https://mirror.example/simple\ncert = /from/a file.pem\ntimeout = 99\n"
+        "[install]\nfind-links =\n    /wheels\n    https://mirror.example/more\n"
+        "trusted-host = mirror.example\n"
+    )
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(configuration))
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://a.example/simple https://b.example/simple")
+    monkeypatch.setenv("PIP_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("UV_HTTP_TIMEOUT", "5")
+    settings = install.Uv(tmp_path / "log").settings
+    expected = {
+        "UV_DEFAULT_INDEX": "https://mirror.example/simple",
+        "UV_INDEX": "https://a.example/simple https://b.example/simple",
+        "UV_FIND_LINKS": "/wheels,https://mirror.example/more",
+        "UV_INSECURE_HOST": "mirror.example",
+        "SSL_CERT_FILE": "/from/a file.pem",
+        "HTTPS_PROXY": "http://proxy.example:3128",
+        "UV_HTTP_TIMEOUT": "5",  # what is set for uv itself comes first
+    }
+    assert {name: settings.get(name) for name in expected} == expected
+
+
+def test_a_python_that_cannot_be_fetched_is_told(tmp_path, requirements, monkeypatch, capsys):
+    monkeypatch.setattr(install, "is_supported", lambda: False)
+    uv = install.Uv(tmp_path / "setup.log")
+    uv.settings |= {"PATH": str(tmp_path), "UV_PYTHON_INSTALL_DIR": str(tmp_path / "none"), "UV_OFFLINE": "1"}
+    with pytest.raises(install.InstallError) as told:
+        uv.find_python()
+    assert str(told.value).startswith(
+        "Python 3.11 to 3.14 is needed, none is here, and uv could not fetch one:"
+    )
+    assert str(told.value).endswith("make PYTHON=/path/to/python3.13")
+    assert "No Python 3.11 to 3.14 is here; uv fetches 3.13" in capsys.readouterr().out
+
+
+def test_an_old_python_finds_a_supported_one(tmp_path, requirements, monkeypatch):
+    monkeypatch.setattr(install, "is_supported", lambda: False)
+    folder = tmp_path / "path"
+    folder.mkdir()
+    name = "python{}.{}".format(*sys.version_info)
+    (folder / name).symlink_to(Path(sys.base_prefix) / "bin" / name)
+    uv = install.Uv(tmp_path / "setup.log")
+    uv.settings["PATH"] = str(folder)
+    assert install.identity(uv.find_python()) == install.identity(sys.executable)
+
+
+def test_a_python_that_was_chosen_and_is_too_old_is_refused(monkeypatch, capsys):
+    monkeypatch.setattr(install, "is_supported", lambda: False)
+    monkeypatch.setattr(sys, "argv", ["install.py", "--this-python"])
+    assert install.main() == 1
+    assert capsys.readouterr().err.startswith("error: Python 3.11 to 3.14 is needed, this is 3.")
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
@@ -25,109 +213,26 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     command = [sys.executable, tmp_path / "requirements" / "install.py"]
     done = subprocess.run(command, text=True, capture_output=True, timeout=60, check=False)
     assert done.returncode == 1, done.stdout
-    assert done.stderr == f"error: .venv could not be made: File exists: {tmp_path / 'build'}\n"
+    assert done.stderr == f"error: the environments could not be made: File exists: {tmp_path / 'build'}\n"
     assert "ready" not in done.stdout
 
 
-def environment(tmp_path: Path) -> install.Environment:
-    """One that is made in a folder of the test, without the locks' layers."""
-    made = install.Environment(".venv", [install.Layer("torch.lock")])
-    made.folder, made.log = tmp_path / "env", tmp_path / "setup.log"
-    return made
-
-
-def test_unpacking_tells_how_far_it_is(tmp_path):
-    """pip names the packages once and then says nothing until all of them are there."""
-    made = environment(tmp_path)
-    site = made.folder / "lib" / "python3.11" / "site-packages"
-    (site / "pip-24.dist-info").mkdir(parents=True)
-    script = (
-        "import pathlib, sys, time\n"
-        "print('Collecting a'); print('Installing collected packages: a, b, c', flush=True)\n"
-        f"site = pathlib.Path({str(site)!r})\n"
-        "for name in ('a', 'b'):\n"
-        "    while not (site / f'unpack-{name}').exists(): time.sleep(0.01)\n"
-        "    (site / f'{name}-1.dist-info').mkdir()\n"
-        "while not (site / 'end').exists(): time.sleep(0.01)\n"
-    )
-    thread = threading.Thread(target=made._run, args=([sys.executable, "-c", script],))
-    thread.start()
-    for go_on, said in [
-        ("unpack-a", "unpacking 0/3 packages (a)"),
-        ("unpack-b", "unpacking 1/3 packages (b)"),
-        ("end", "unpacking 2/3 packages (c)"),
-    ]:
-        deadline = time.monotonic() + 60
-        while made.progress() != said and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert made.progress() == said
-        (site / go_on).touch()
-    thread.join(60)
-    assert not made.unpacking
-
-
-def test_a_file_that_is_not_the_pinned_one_is_refused_in_one_line(tmp_path):
-    wheel = tmp_path / "tiny-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
-        archive.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n")
-        archive.writestr("tiny-1.0.dist-info/RECORD", "")
-    pins = tmp_path / "tiny.lock"
-    pins.write_text(f"tiny==1.0 --hash=sha256:{'0' * 64}\n")
-    made = environment(tmp_path)
-    offline = ["--no-index", "--find-links", str(tmp_path), "--target", str(tmp_path / "target")]
-    pip = [sys.executable, "-m", "pip", "install", *offline]
-    with pytest.raises(install.InstallError, match=r"another file for tiny==1\.0 than the lock file pins"):
-        made._run([*pip, "--require-hashes", "--requirement", str(pins)])
-    assert not (tmp_path / "target").exists()
-
-
-@pytest.mark.parametrize(
-    "index", ["", "https://download.pytorch.org/whl/cpu", "https://mirror.example/cu130"]
-)
-def test_torch_is_installed_with_hashes_from_every_index(index):
-    for arguments in install.torch(index):
-        assert {"--require-hashes", "--no-deps"} <= set(arguments)
-    cuda = any("torch-cuda.lock" in word for arguments in install.torch(index) for word in arguments)
-    assert cuda == (sys.platform == "linux" and not index.endswith("/cpu"))
-
-
-def test_the_lock_of_torch_is_made_from_the_pages_of_both_indexes():
-    pypi = "".join(
-        f'<a href="https://files.example/aa/torch-{version}-{tag}.whl#sha256={digit * 64}">x</a>\n'
-        for version, tag, digit in [
-            ("2.12.0", "cp311-cp311-manylinux_2_28_x86_64", "1"),
-            ("2.13.0", "cp311-cp311-manylinux_2_28_x86_64", "2"),
-            ("2.13.0", "cp311-cp311-macosx_14_0_arm64", "3"),
-            ("2.13.0", "cp314-cp314t-manylinux_2_28_x86_64", "4"),
-            ("2.14.0", "cp311-cp311-manylinux_2_28_x86_64", "5"),
-        ]
-    )
-    cpu = "".join(
-        f'<a href="/whl/cpu/torch-{version}%2Bcpu-cp312-cp312-{tag}.whl#sha256={digit * 64}">x</a>\n'
-        for version, tag, digit in [
-            ("2.13.0", "manylinux_2_28_aarch64", "6"),
-            ("2.14.0", "manylinux_2_28_aarch64", "7"),
-        ]
-    )
-    version, files = lock.torch_files([pypi, cpu], Requirement("torch>=2.6,<2.14"))
-    assert (version, files) == (
-        "2.13.0",
-        {
-            "torch-2.13.0+cpu-cp312-cp312-manylinux_2_28_aarch64.whl": "6" * 64,
-            "torch-2.13.0-cp311-cp311-macosx_14_0_arm64.whl": "3" * 64,
-            "torch-2.13.0-cp311-cp311-manylinux_2_28_x86_64.whl": "2" * 64,
-        },
-    )
-    assert lock.torch_lock(version, files).endswith(
-        f"torch==2.13.0 \\\n    --hash=sha256:{'6' * 64} \\\n"
-        f"    --hash=sha256:{'3' * 64} \\\n    --hash=sha256:{'2' * 64}\n"
-    )
-
-
-def test_every_locked_package_has_a_hash():
-    locks = [*install.REQUIREMENTS.glob("*.lock"), *install.REQUIREMENTS.glob("*.txt")]
-    assert {"torch.lock", "torch-cuda.lock", "lock.txt"} <= {file.name for file in locks}
+def test_every_locked_package_has_a_hash_and_no_lock_names_where_it_was_made():
+    locks = [*PROJECT.glob("requirements/*.lock"), *PROJECT.glob("selfhost/docker/*.lock")]
+    locks.append(PROJECT / "requirements/lock.txt")
+    assert len(locks) == 11
     for file in locks:
-        for entry in re.split(r"^(?=[^\s#])", file.read_text(), flags=re.M)[1:]:
+        text = file.read_text()
+        assert not re.search(r"^ *--(index|extra-index|find-links)|://| @ ", text, re.M), file
+        for entry in re.split(r"^(?=[^\s#])", text, flags=re.M)[1:]:
             assert "--hash=sha256:" in entry, f"{file.name}: {entry}"
+
+
+def test_the_versions_of_python_and_torch_agree():
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    assert project["requires-python"] == install.SUPPORTED_RANGE
+    assert f"You need Python {install.SUPPORTED}" in (PROJECT / "README.md").read_text()
+    workflow = (PROJECT / ".github/workflows/tests.yml").read_text()
+    assert 'python: ["3.11", "3.12", "3.13", "3.14"]' in workflow
+    [torch] = [each for each in project["dependencies"] if each.startswith("torch")]
+    assert torch in (PROJECT / "requirements/torch.in").read_text().splitlines()

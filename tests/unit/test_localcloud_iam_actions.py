@@ -12,7 +12,7 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
 from localcloud.iam.actions import Place, accesses, s3_action
-from localcloud.iam.calls import call_of, signature_of
+from localcloud.protocol.calls import call_of, signature_of
 
 REGION, ACCOUNT = "eu-central-1", "123456789012"
 PLACE = Place(ACCOUNT, REGION)

@@ -3,6 +3,7 @@
 import itertools
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,14 +13,15 @@ from hypothesis import strategies as st
 
 from localcloud import containers
 from localcloud.cloud import Cloud
+from localcloud.protocol import ApiError
+from localcloud.protocol.validation import require_supported
 from localcloud.sagemaker.batching import Processing, assemble, batches, split
-from localcloud.sagemaker.errors import ApiError, JobFailed
+from localcloud.sagemaker.errors import JobFailed
 from localcloud.sagemaker.metrics import Metrics
 from localcloud.sagemaker.records import Record, Table, select
 from localcloud.sagemaker.training_run import TrainingRun
 from localcloud.sagemaker.transfer import inside, relative_name
 from localcloud.sagemaker.transform import TransformRun
-from localcloud.sagemaker.validation import require_supported, validate
 
 
 def test_lines_are_records_and_a_whole_file_is_one():
@@ -127,20 +129,6 @@ def test_a_key_cannot_lead_out_of_its_folder(tmp_path):
         inside(tmp_path, "../b")
 
 
-def test_requests_are_checked_against_the_apis_own_description():
-    with pytest.raises(ApiError, match="Value null at 'endpointConfigName'"):
-        validate("CreateEndpoint", {"EndpointName": "e"})
-    with pytest.raises(ApiError, match="regular expression"):
-        validate("CreateEndpoint", {"EndpointName": "not_this", "EndpointConfigName": "c"})
-    with pytest.raises(ApiError, match="enum value set"):
-        validate("ListEndpoints", {"SortOrder": "Sideways"})
-    with pytest.raises(ApiError, match="less than or equal to 100"):
-        validate("ListEndpoints", {"MaxResults": 101})
-    with pytest.raises(ApiError, match="Unknown member 'surprise'"):
-        validate("ListEndpoints", {"Surprise": 1})
-    validate("CreateEndpoint", {"EndpointName": "e", "EndpointConfigName": "c"})
-
-
 def test_properties_without_effect_here_are_refused_by_their_path():
     supported = {"A": None, "B": {"C": None}}
     require_supported("Make", {"A": 1, "B": [{"C": 1}, {"C": 2, "D": None}], "E": False}, supported)
@@ -171,7 +159,12 @@ def test_lists_are_filtered_sorted_and_paged(tmp_path):
     assert ([record.name for record in last], token) == (["Name-0"], None)
     odd, _ = select(table, {"StatusEquals": "Odd", "SortOrder": "Ascending", "SortBy": "Name"}, "Status")
     assert [record.name for record in odd] == ["Name-1", "Name-3"]
-    assert [r.name for r in select(table, {"CreationTimeAfter": 3, "NameContains": "name"})[0]] == [
+    assert [
+        r.name
+        for r in select(table, {"CreationTimeAfter": datetime.fromtimestamp(3, UTC), "NameContains": "name"})[
+            0
+        ]
+    ] == [
         "Name-4",
         "Name-3",
     ]
@@ -216,6 +209,9 @@ def test_the_runners_need_only_the_standard_library():
     }  # only where a model's functions are missing, or for its class
     for file in folder.glob("*.py"):
         tree = ast.parse(file.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                node.body = []  # for type checkers, which know these modules as parts of localcloud
         names = {
             alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
         }

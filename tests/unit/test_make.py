@@ -43,7 +43,7 @@ def test_a_bare_make_ranks_every_target_first_steps_first():
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("PYTHON=python9", "PYTHON=python9 does not run; name a Python 3.11 or 3.12: make PYTHON="),
+        ("PYTHON=python9", "PYTHON=python9 does not run; name a Python 3.11 to 3.14: make PYTHON="),
         ("PORT=99999", "PORT=99999 is no port: a number from 1 to 65535"),
         ("PORT=abc", "PORT=abc is no port"),
         ("WEB_PORT=0", "WEB_PORT=0 is no port"),

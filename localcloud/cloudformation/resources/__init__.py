@@ -1,4 +1,4 @@
-"""The resource types that stacks can have, one module a service."""
+"""The supported resource types, one module per service."""
 
 from localcloud.cloudformation.resources import (
     apigatewayv2,
@@ -18,4 +18,4 @@ MODULES = (apigatewayv2, cloudfront, cloudwatch, iam, lambda_, logs, s3, sagemak
 PROVIDERS: dict[str, Provider] = {
     provider.type: provider for module in MODULES for provider in module.PROVIDERS
 }
-"""Resource type to the one object that provides it."""
+"""The provider of each resource type."""

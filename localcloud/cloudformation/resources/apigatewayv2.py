@@ -1,4 +1,4 @@
-"""AWS::ApiGatewayV2::Api, Stage, Route and Integration; APIs from OpenAPI bodies too, as SAM makes them."""
+"""AWS::ApiGatewayV2::Api, Stage, Route and Integration, with OpenAPI bodies as SAM writes them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from localcloud.cloudformation.errors import ResourceFailed
 from localcloud.cloudformation.resources.provider import (
     Context,
-    Made,
+    PhysicalResource,
     Properties,
     Provider,
     ignoring,
     pick,
-    standing,
+    rollback_on_failure,
 )
 
 METHODS = {"delete", "get", "head", "options", "patch", "post", "put"}
@@ -30,7 +30,7 @@ OPERATION_KEYS = {
     "tags",
     INTEGRATION,
 }
-"""What an operation may say; `security` would need authorizers."""
+"""The supported keys of an operation. `security` would need authorizers."""
 INTEGRATION_KEYS = {
     "connectionType": "ConnectionType",
     "credentials": "CredentialsArn",
@@ -40,12 +40,12 @@ INTEGRATION_KEYS = {
     "type": "IntegrationType",
     "uri": "IntegrationUri",
 }
-"""The extension's words and the API's."""
+"""Names in the OpenAPI extension and in the API."""
 
 
 class Api(Provider):
     type = "AWS::ApiGatewayV2::Api"
-    honoured = frozenset(
+    supported = frozenset(
         {
             "Body",
             "CorsConfiguration",
@@ -59,7 +59,7 @@ class Api(Provider):
     )
     attributes = frozenset({"ApiEndpoint", "ApiId", "ExecuteApiArn"})
 
-    def create(self, context: Context, properties: Properties) -> Made:
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
         gateway, body = context.client("apigatewayv2"), properties.get("Body") or {}
         if properties.get("ProtocolType", "HTTP") != "HTTP":
             raise ResourceFailed("localcloud supports HTTP APIs only, not ProtocolType WEBSOCKET")
@@ -72,7 +72,7 @@ class Api(Provider):
             **({"CorsConfiguration": cors} if cors else {}),
             Tags=context.tags({**_body_tags(body), **(properties.get("Tags") or {})}),
         )
-        made = Made(
+        created = PhysicalResource(
             api["ApiId"],
             {
                 "ApiEndpoint": api["ApiEndpoint"],
@@ -82,11 +82,13 @@ class Api(Provider):
                 ),
             },
         )
-        with standing(made):
+        with rollback_on_failure(created):
             _replace_routes(gateway, api["ApiId"], routes)
-        return made
+        return created
 
-    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+    def update(
+        self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
+    ) -> PhysicalResource:
         gateway, api_id = context.client("apigatewayv2"), current.physical_id
         routes = list(_routes(properties.get("Body") or {}))
         if cors := _cors(properties):
@@ -102,7 +104,7 @@ class Api(Provider):
         gateway.tag_resource(ResourceArn=arn, Tags=context.tags(properties.get("Tags") or {}))
         return current
 
-    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+    def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         gateway = context.client("apigatewayv2")
         ignoring(gateway.exceptions.NotFoundException, gateway.delete_api, ApiId=current.physical_id)
 
@@ -113,7 +115,7 @@ def _title(context: Context, properties: Properties) -> str:
 
 
 def _cors(properties: Properties) -> dict[str, Any] | None:
-    """From the property, or else the body; the two are spelt in different cases."""
+    """The CORS configuration of the property, else of the body, whose names begin with a small letter."""
     given = properties.get("CorsConfiguration") or (properties.get("Body") or {}).get(CORS)
     return {name[0].upper() + name[1:]: value for name, value in given.items()} if given else None
 
@@ -124,11 +126,11 @@ def _body_tags(body: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _routes(body: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Route keys and integrations of an OpenAPI body.
+    """The route keys and integrations of an OpenAPI body.
 
-    Raises ResourceFailed for a part that would have to be acted upon and is not.
+    Raises ResourceFailed for unsupported parts.
     """
-    _no_others("the API's Body", body, BODY_KEYS)
+    _require_known("the API's Body", body, BODY_KEYS)
     if body.get("components", {}).get("securitySchemes"):
         raise ResourceFailed("localcloud does not support authorizers (securitySchemes in the API's Body)")
     for path, operations in (body.get("paths") or {}).items():
@@ -138,11 +140,11 @@ def _routes(body: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                     f"localcloud does not support {method!r} in path {path} of the API's Body"
                 )
             place = f"{method} {path} of the API's Body"
-            _no_others(place, operation, OPERATION_KEYS)
+            _require_known(place, operation, OPERATION_KEYS)
             integration = operation.get(INTEGRATION)
             if integration is None:
                 raise ResourceFailed(f"{place} has no {INTEGRATION}")
-            _no_others(f"the integration of {place}", integration, set(INTEGRATION_KEYS))
+            _require_known(f"the integration of {place}", integration, set(INTEGRATION_KEYS))
             verb = "ANY" if method == ANY_METHOD else method.upper()
             is_default = operation.get("isDefaultRoute") or path in ("/$default", "$default")
             key = "$default" if is_default else f"{verb} {path}"
@@ -150,9 +152,9 @@ def _routes(body: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _replace_routes(gateway: Any, api_id: str, routes: list[tuple[str, dict[str, Any]]]) -> None:
-    """Makes the new routes before the old ones go, so that requests in between find one.
+    """Creates the new routes before it deletes the old ones, so that requests in between find one.
 
-    ReimportApi would do, but moto's also throws away the API's stages.
+    ReimportApi would do, but moto's deletes the stages too.
     """
     old_routes = gateway.get_routes(ApiId=api_id)["Items"]
     old_integrations = gateway.get_integrations(ApiId=api_id)["Items"]
@@ -165,18 +167,18 @@ def _replace_routes(gateway: Any, api_id: str, routes: list[tuple[str, dict[str,
 
 
 def _new_route(gateway: Any, api_id: str, key: str, integration: Mapping[str, Any]) -> None:
-    made = gateway.create_integration(ApiId=api_id, **integration)
-    gateway.create_route(ApiId=api_id, RouteKey=key, Target=f"integrations/{made['IntegrationId']}")
+    created = gateway.create_integration(ApiId=api_id, **integration)
+    gateway.create_route(ApiId=api_id, RouteKey=key, Target=f"integrations/{created['IntegrationId']}")
 
 
-def _no_others(place: str, given: Mapping[str, Any], known: set[str]) -> None:
+def _require_known(place: str, given: Mapping[str, Any], known: set[str]) -> None:
     if others := sorted(set(given) - known):
         raise ResourceFailed(f"localcloud does not support {others} in {place}")
 
 
 class Stage(Provider):
     type = "AWS::ApiGatewayV2::Stage"
-    honoured = frozenset(
+    supported = frozenset(
         {
             "AccessLogSettings",
             "ApiId",
@@ -190,17 +192,19 @@ class Stage(Provider):
         }
     )
 
-    def create(self, context: Context, properties: Properties) -> Made:
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
         self._put(context, properties)
-        return Made(properties["StageName"])
+        return PhysicalResource(properties["StageName"])
 
-    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
-        # UpdateStage would keep what the template no longer names; moto's CreateStage puts the new stage
-        # in the place of the old one.
+    def update(
+        self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
+    ) -> PhysicalResource:
+        # UpdateStage would keep settings that the template no longer has; moto's CreateStage replaces the
+        # old stage.
         self._put(context, properties)
         return current
 
-    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+    def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         gateway = context.client("apigatewayv2")
         ignoring(
             gateway.exceptions.NotFoundException,
@@ -220,7 +224,7 @@ class Stage(Provider):
 
 class Integration(Provider):
     type = "AWS::ApiGatewayV2::Integration"
-    honoured = frozenset(
+    supported = frozenset(
         {
             "ApiId",
             "ConnectionType",
@@ -234,15 +238,17 @@ class Integration(Provider):
         }
     )
 
-    def create(self, context: Context, properties: Properties) -> Made:
-        made = context.client("apigatewayv2").create_integration(**properties)
-        return Made(made["IntegrationId"])
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
+        created = context.client("apigatewayv2").create_integration(**properties)
+        return PhysicalResource(created["IntegrationId"])
 
-    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+    def update(
+        self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
+    ) -> PhysicalResource:
         context.client("apigatewayv2").update_integration(IntegrationId=current.physical_id, **properties)
         return current
 
-    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+    def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         gateway = context.client("apigatewayv2")
         ignoring(
             gateway.exceptions.NotFoundException,
@@ -254,18 +260,20 @@ class Integration(Provider):
 
 class Route(Provider):
     type = "AWS::ApiGatewayV2::Route"
-    honoured = frozenset({"ApiId", "AuthorizationType", "OperationName", "RouteKey", "Target"})
+    supported = frozenset({"ApiId", "AuthorizationType", "OperationName", "RouteKey", "Target"})
     attributes = frozenset({"RouteId"})
 
-    def create(self, context: Context, properties: Properties) -> Made:
-        made = context.client("apigatewayv2").create_route(**properties)
-        return Made(made["RouteId"], {"RouteId": made["RouteId"]})
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
+        created = context.client("apigatewayv2").create_route(**properties)
+        return PhysicalResource(created["RouteId"], {"RouteId": created["RouteId"]})
 
-    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+    def update(
+        self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
+    ) -> PhysicalResource:
         context.client("apigatewayv2").update_route(RouteId=current.physical_id, **properties)
         return current
 
-    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+    def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         gateway = context.client("apigatewayv2")
         ignoring(
             gateway.exceptions.NotFoundException,

@@ -5,27 +5,29 @@ from typing import Any
 from botocore.model import ListShape, Shape, StructureShape
 
 from localcloud.cloudformation.errors import ResourceFailed
-from localcloud.cloudformation.resources.provider import Context, Made, Properties, Provider
+from localcloud.cloudformation.resources.provider import Context, PhysicalResource, Properties, Provider
 
 RENAMED = {"IPV6Enabled": "IsIPV6Enabled"}
-"""CloudFormation's words for members that the API calls otherwise."""
+"""Members whose names in CloudFormation and in the API differ."""
 
 
 class Distribution(Provider):
     type = "AWS::CloudFront::Distribution"
-    honoured = frozenset({"DistributionConfig", "Tags"})
+    supported = frozenset({"DistributionConfig", "Tags"})
     attributes = frozenset({"DomainName", "Id"})
 
-    def create(self, context: Context, properties: Properties) -> Made:
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
         cloudfront = context.client("cloudfront")
         tags = context.tag_list(properties.get("Tags"))
         config = _config(cloudfront, properties, context.generated_name())
-        made = cloudfront.create_distribution_with_tags(
+        created = cloudfront.create_distribution_with_tags(
             DistributionConfigWithTags={"DistributionConfig": config, "Tags": {"Items": tags}}
         )["Distribution"]
-        return Made(made["Id"], {"Id": made["Id"], "DomainName": made["DomainName"]})
+        return PhysicalResource(created["Id"], {"Id": created["Id"], "DomainName": created["DomainName"]})
 
-    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+    def update(
+        self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
+    ) -> PhysicalResource:
         cloudfront, identity = context.client("cloudfront"), current.physical_id
         now = cloudfront.get_distribution(Id=identity)
         reference = now["Distribution"]["DistributionConfig"]["CallerReference"]
@@ -39,7 +41,7 @@ class Distribution(Provider):
             cloudfront.tag_resource(Resource=arn, Tags={"Items": context.tag_list(properties.get("Tags"))})
         return current
 
-    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+    def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         cloudfront = context.client("cloudfront")
         try:
             now = cloudfront.get_distribution_config(Id=current.physical_id)
@@ -54,21 +56,23 @@ class Distribution(Provider):
 
 class OriginAccessControl(Provider):
     type = "AWS::CloudFront::OriginAccessControl"
-    honoured = frozenset({"OriginAccessControlConfig"})
+    supported = frozenset({"OriginAccessControlConfig"})
     attributes = frozenset({"Id"})
 
-    def create(self, context: Context, properties: Properties) -> Made:
-        made = context.client("cloudfront").create_origin_access_control(**properties)
-        identity = made["OriginAccessControl"]["Id"]
-        return Made(identity, {"Id": identity})
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
+        created = context.client("cloudfront").create_origin_access_control(**properties)
+        identity = created["OriginAccessControl"]["Id"]
+        return PhysicalResource(identity, {"Id": identity})
 
-    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+    def update(
+        self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
+    ) -> PhysicalResource:
         cloudfront, identity = context.client("cloudfront"), current.physical_id
         etag = cloudfront.get_origin_access_control(Id=identity)["ETag"]
         cloudfront.update_origin_access_control(Id=identity, IfMatch=etag, **properties)
         return current
 
-    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+    def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         cloudfront = context.client("cloudfront")
         try:
             etag = cloudfront.get_origin_access_control(Id=current.physical_id)["ETag"]
@@ -79,20 +83,22 @@ class OriginAccessControl(Provider):
 
 class ResponseHeadersPolicy(Provider):
     type = "AWS::CloudFront::ResponseHeadersPolicy"
-    honoured = frozenset({"ResponseHeadersPolicyConfig"})
+    supported = frozenset({"ResponseHeadersPolicyConfig"})
     attributes = frozenset({"Id", "LastModifiedTime"})
 
-    def create(self, context: Context, properties: Properties) -> Made:
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
         cloudfront = context.client("cloudfront")
         config = _in_api_form(
             cloudfront, "ResponseHeadersPolicyConfig", properties["ResponseHeadersPolicyConfig"]
         )
-        made = cloudfront.create_response_headers_policy(ResponseHeadersPolicyConfig=config)
-        policy = made["ResponseHeadersPolicy"]
+        created = cloudfront.create_response_headers_policy(ResponseHeadersPolicyConfig=config)
+        policy = created["ResponseHeadersPolicy"]
         modified = policy["LastModifiedTime"].isoformat()
-        return Made(policy["Id"], {"Id": policy["Id"], "LastModifiedTime": modified})
+        return PhysicalResource(policy["Id"], {"Id": policy["Id"], "LastModifiedTime": modified})
 
-    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+    def update(
+        self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
+    ) -> PhysicalResource:
         cloudfront, identity = context.client("cloudfront"), current.physical_id
         config = _in_api_form(
             cloudfront, "ResponseHeadersPolicyConfig", properties["ResponseHeadersPolicyConfig"]
@@ -103,7 +109,7 @@ class ResponseHeadersPolicy(Provider):
         )
         return current
 
-    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+    def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         cloudfront = context.client("cloudfront")
         try:
             etag = cloudfront.get_response_headers_policy(Id=current.physical_id)["ETag"]
@@ -118,7 +124,7 @@ def _config(cloudfront: Any, properties: Properties, reference: str) -> dict[str
 
 
 def _in_api_form(cloudfront: Any, shape_name: str, value: Any) -> Any:
-    """A CloudFormation configuration as the API takes it.
+    """Converts a CloudFormation configuration to that of the API.
 
     The two differ in their lists, which the API wraps into Quantity and Items, and in a few names.
     """
@@ -135,19 +141,19 @@ def _converted(value: Any, shape: Shape, path: str) -> Any:
         items = value if isinstance(value, list) else value.get("Items") or []
         others = {} if isinstance(value, list) else {key: one for key, one in value.items() if key != "Items"}
         converted = [_converted(item, shape.members["Items"].member, path) for item in items]
-        # The API takes no empty list of items, only a quantity of none.
+        # The API accepts no empty list of items, only a quantity of 0.
         return {**others, "Quantity": len(converted), **({"Items": converted} if converted else {})}
-    made = {}
+    created = {}
     value = dict(value)
     cached = value.pop("CachedMethods", None)
     for name, entry in value.items():
         member = RENAMED.get(name, name)
         if member not in shape.members:
             raise ResourceFailed(f"localcloud does not support {path}.{name}")
-        made[member] = _converted(entry, shape.members[member], f"{path}.{name}")
-    if cached and "AllowedMethods" in made:
-        made["AllowedMethods"]["CachedMethods"] = {"Quantity": len(cached), "Items": cached}
-    return made
+        created[member] = _converted(entry, shape.members[member], f"{path}.{name}")
+    if cached and "AllowedMethods" in created:
+        created["AllowedMethods"]["CachedMethods"] = {"Quantity": len(cached), "Items": cached}
+    return created
 
 
 PROVIDERS = (Distribution(), OriginAccessControl(), ResponseHeadersPolicy())

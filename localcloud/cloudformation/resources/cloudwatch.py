@@ -1,8 +1,8 @@
 """AWS::CloudWatch::Alarm and AWS::CloudWatch::Dashboard."""
 
-from localcloud.cloudformation.resources.provider import Context, Made, Properties, Provider
+from localcloud.cloudformation.resources.provider import Context, PhysicalResource, Properties, Provider
 
-LONGEST_NAME = 255
+MAX_NAME_LENGTH = 255
 ALARM_PROPERTIES = frozenset(
     {
         "ActionsEnabled",
@@ -27,26 +27,30 @@ ALARM_PROPERTIES = frozenset(
         "Unit",
     }
 )
-"""Named alike in CloudFormation and in PutMetricAlarm."""
+"""Properties with the same names in CloudFormation and in PutMetricAlarm."""
 
 
 class Alarm(Provider):
     type = "AWS::CloudWatch::Alarm"
-    honoured = ALARM_PROPERTIES | {"AlarmName", "Tags"}
+    supported = ALARM_PROPERTIES | {"AlarmName", "Tags"}
     attributes = frozenset({"Arn"})
     name_property = "AlarmName"
 
-    def create(self, context: Context, properties: Properties) -> Made:
-        name = properties.get("AlarmName") or context.generated_name(LONGEST_NAME)
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
+        name = properties.get("AlarmName") or context.generated_name(MAX_NAME_LENGTH)
         self._put(context, name, properties)
         cloud = context.cloud
-        return Made(name, {"Arn": f"arn:aws:cloudwatch:{cloud.region}:{cloud.account_id}:alarm:{name}"})
+        return PhysicalResource(
+            name, {"Arn": f"arn:aws:cloudwatch:{cloud.region}:{cloud.account_id}:alarm:{name}"}
+        )
 
-    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+    def update(
+        self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
+    ) -> PhysicalResource:
         self._put(context, current.physical_id, properties)
         return current
 
-    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+    def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         context.client("cloudwatch").delete_alarms(AlarmNames=[current.physical_id])
 
     def _put(self, context: Context, name: str, properties: Properties) -> None:
@@ -59,19 +63,21 @@ class Alarm(Provider):
 
 class Dashboard(Provider):
     type = "AWS::CloudWatch::Dashboard"
-    honoured = frozenset({"DashboardBody", "DashboardName"})
+    supported = frozenset({"DashboardBody", "DashboardName"})
     name_property = "DashboardName"
 
-    def create(self, context: Context, properties: Properties) -> Made:
-        name = properties.get("DashboardName") or context.generated_name(LONGEST_NAME)
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
+        name = properties.get("DashboardName") or context.generated_name(MAX_NAME_LENGTH)
         self._put(context, name, properties)
-        return Made(name)
+        return PhysicalResource(name)
 
-    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+    def update(
+        self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
+    ) -> PhysicalResource:
         self._put(context, current.physical_id, properties)
         return current
 
-    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+    def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         cloudwatch = context.client("cloudwatch")
         try:
             cloudwatch.delete_dashboards(DashboardNames=[current.physical_id])

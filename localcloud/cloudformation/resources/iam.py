@@ -5,21 +5,21 @@ from typing import Any
 
 from localcloud.cloudformation.resources.provider import (
     Context,
-    Made,
+    PhysicalResource,
     Properties,
     Provider,
     ignoring,
     pick,
-    standing,
+    rollback_on_failure,
 )
 
-LONGEST_ROLE_NAME = 64
-LONGEST_POLICY_NAME = 128
+MAX_ROLE_NAME_LENGTH = 64
+MAX_POLICY_NAME_LENGTH = 128
 
 
 class Role(Provider):
     type = "AWS::IAM::Role"
-    honoured = frozenset(
+    supported = frozenset(
         {
             "AssumeRolePolicyDocument",
             "Description",
@@ -35,9 +35,9 @@ class Role(Provider):
     attributes = frozenset({"Arn", "RoleId"})
     name_property = "RoleName"
 
-    def create(self, context: Context, properties: Properties) -> Made:
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
         iam = context.client("iam")
-        name = properties.get("RoleName") or context.generated_name(LONGEST_ROLE_NAME)
+        name = properties.get("RoleName") or context.generated_name(MAX_ROLE_NAME_LENGTH)
         tags = context.tag_list(properties.get("Tags"))
         role = iam.create_role(
             RoleName=name,
@@ -45,12 +45,14 @@ class Role(Provider):
             **pick(properties, "Description", "MaxSessionDuration", "Path", "PermissionsBoundary"),
             **({"Tags": tags} if tags else {}),
         )["Role"]
-        made = Made(name, {"Arn": role["Arn"], "RoleId": role["RoleId"]})
-        with standing(made):
+        created = PhysicalResource(name, {"Arn": role["Arn"], "RoleId": role["RoleId"]})
+        with rollback_on_failure(created):
             self._policies(iam, name, properties, {})
-        return made
+        return created
 
-    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+    def update(
+        self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
+    ) -> PhysicalResource:
         iam, name = context.client("iam"), current.physical_id
         iam.update_assume_role_policy(
             RoleName=name, PolicyDocument=_text(properties["AssumeRolePolicyDocument"])
@@ -72,7 +74,7 @@ class Role(Provider):
             iam.tag_role(RoleName=name, Tags=context.tag_list(properties.get("Tags")))
         return current
 
-    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+    def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         iam = context.client("iam")
         try:
             self._policies(iam, current.physical_id, {}, properties)
@@ -95,20 +97,22 @@ class Role(Provider):
 
 
 class Policy(Provider):
-    """An inline policy put on roles and users from outside them."""
+    """An inline policy of roles and users."""
 
     type = "AWS::IAM::Policy"
-    honoured = frozenset({"PolicyDocument", "PolicyName", "Roles", "Users"})
+    supported = frozenset({"PolicyDocument", "PolicyName", "Roles", "Users"})
 
-    def create(self, context: Context, properties: Properties) -> Made:
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
         self._put(context.client("iam"), properties, {})
-        return Made(context.generated_name(LONGEST_POLICY_NAME))
+        return PhysicalResource(context.generated_name(MAX_POLICY_NAME_LENGTH))
 
-    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+    def update(
+        self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
+    ) -> PhysicalResource:
         self._put(context.client("iam"), properties, previous)
         return current
 
-    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+    def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         self._put(context.client("iam"), {}, properties)
 
     def _put(self, iam: Any, wanted: Properties, previous: Properties) -> None:
@@ -131,24 +135,26 @@ class Policy(Provider):
 
 class ManagedPolicy(Provider):
     type = "AWS::IAM::ManagedPolicy"
-    honoured = frozenset({"Description", "ManagedPolicyName", "Path", "PolicyDocument", "Roles", "Users"})
+    supported = frozenset({"Description", "ManagedPolicyName", "Path", "PolicyDocument", "Roles", "Users"})
     attributes = frozenset({"PolicyArn"})
     name_property = "ManagedPolicyName"
 
-    def create(self, context: Context, properties: Properties) -> Made:
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
         iam = context.client("iam")
-        name = properties.get("ManagedPolicyName") or context.generated_name(LONGEST_POLICY_NAME)
+        name = properties.get("ManagedPolicyName") or context.generated_name(MAX_POLICY_NAME_LENGTH)
         arn = iam.create_policy(
             PolicyName=name,
             PolicyDocument=_text(properties["PolicyDocument"]),
             **pick(properties, "Description", "Path"),
         )["Policy"]["Arn"]
-        made = Made(arn, {"PolicyArn": arn})
-        with standing(made):
+        created = PhysicalResource(arn, {"PolicyArn": arn})
+        with rollback_on_failure(created):
             self._attach(iam, arn, properties, {})
-        return made
+        return created
 
-    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+    def update(
+        self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
+    ) -> PhysicalResource:
         iam, arn = context.client("iam"), current.physical_id
         if properties["PolicyDocument"] != previous["PolicyDocument"]:
             iam.create_policy_version(
@@ -158,7 +164,7 @@ class ManagedPolicy(Provider):
         self._attach(iam, arn, properties, previous)
         return current
 
-    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+    def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         iam = context.client("iam")
         try:
             self._attach(iam, current.physical_id, {}, properties)

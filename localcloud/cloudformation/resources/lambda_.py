@@ -6,15 +6,15 @@ from typing import Any
 
 from localcloud.cloudformation.resources.provider import (
     Context,
-    Made,
+    PhysicalResource,
     Properties,
     Provider,
     ignoring,
     pick,
-    standing,
+    rollback_on_failure,
 )
 
-LONGEST_NAME = 64
+MAX_NAME_LENGTH = 64
 CONFIGURATION = (
     "Description",
     "Environment",
@@ -27,7 +27,7 @@ CONFIGURATION = (
     "Timeout",
     "TracingConfig",
 )
-"""Named alike in CloudFormation and in the Lambda API."""
+"""Properties with the same names in CloudFormation and in the Lambda API."""
 DEFAULTS = {
     "Description": "",
     "Environment": {"Variables": {}},
@@ -37,12 +37,12 @@ DEFAULTS = {
     "Timeout": 3,
     "TracingConfig": {"Mode": "PassThrough"},
 }
-"""What a property goes back to when the template no longer has it."""
+"""The values of properties that a template no longer has."""
 
 
 class Function(Provider):
     type = "AWS::Lambda::Function"
-    honoured = frozenset(
+    supported = frozenset(
         {
             *CONFIGURATION,
             "Architectures",
@@ -56,9 +56,9 @@ class Function(Provider):
     attributes = frozenset({"Arn"})
     name_property = "FunctionName"
 
-    def create(self, context: Context, properties: Properties) -> Made:
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
         functions = context.client("lambda")
-        name = properties.get("FunctionName") or context.generated_name(LONGEST_NAME)
+        name = properties.get("FunctionName") or context.generated_name(MAX_NAME_LENGTH)
         tags = context.tags(properties.get("Tags"))
         arn = functions.create_function(
             FunctionName=name,
@@ -66,16 +66,18 @@ class Function(Provider):
             **pick(properties, *CONFIGURATION, "Architectures", "PackageType"),
             **({"Tags": tags} if tags else {}),
         )["FunctionArn"]
-        made = Made(name, {"Arn": arn})
+        created = PhysicalResource(name, {"Arn": arn})
         if "ReservedConcurrentExecutions" in properties:
-            with standing(made):
+            with rollback_on_failure(created):
                 functions.put_function_concurrency(
                     FunctionName=name,
                     ReservedConcurrentExecutions=properties["ReservedConcurrentExecutions"],
                 )
-        return made
+        return created
 
-    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+    def update(
+        self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
+    ) -> PhysicalResource:
         functions, name = context.client("lambda"), current.physical_id
         code_keys = ("Code", "Architectures")
         if any(properties.get(key) != previous.get(key) for key in code_keys):
@@ -103,7 +105,7 @@ class Function(Provider):
             functions.tag_resource(Resource=current.attributes["Arn"], Tags=tags)
         return current
 
-    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+    def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         functions = context.client("lambda")
         ignoring(
             functions.exceptions.ResourceNotFoundException,
@@ -113,13 +115,13 @@ class Function(Provider):
 
 
 def _code(properties: Properties) -> dict[str, Any]:
-    """The API's Code: as it is, or the source text of an inline function in a zip file."""
+    """The Code of the API, with the source text of an inline function packed into a zip file."""
     code = dict(properties["Code"])
     if "ZipFile" not in code:
         return code
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        # A fixed date, so that the same text is the same code.
+        # A fixed date, so that the same text gives the same hash.
         archive.writestr(zipfile.ZipInfo("index.py"), code["ZipFile"])
     return {"ZipFile": packed.getvalue()}
 
@@ -128,7 +130,7 @@ class Permission(Provider):
     """A statement of a function's resource policy."""
 
     type = "AWS::Lambda::Permission"
-    honoured = frozenset(
+    supported = frozenset(
         {
             "Action",
             "EventSourceToken",
@@ -141,12 +143,12 @@ class Permission(Provider):
     )
     attributes = frozenset({"Id"})
 
-    def create(self, context: Context, properties: Properties) -> Made:
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
         statement = context.generated_name(100)
         context.client("lambda").add_permission(StatementId=statement, **properties)
-        return Made(statement, {"Id": statement})
+        return PhysicalResource(statement, {"Id": statement})
 
-    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+    def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         functions = context.client("lambda")
         ignoring(
             functions.exceptions.ResourceNotFoundException,

@@ -1,37 +1,43 @@
 """AWS::Logs::LogGroup and AWS::Logs::MetricFilter."""
 
+from typing import Any
+
 from localcloud.cloudformation.resources.provider import (
     Context,
-    Made,
+    PhysicalResource,
     Properties,
     Provider,
     ignoring,
-    standing,
+    rollback_on_failure,
 )
 
-LONGEST_NAME = 512
+MAX_NAME_LENGTH = 512
 
 
 class LogGroup(Provider):
     type = "AWS::Logs::LogGroup"
-    honoured = frozenset({"KmsKeyId", "LogGroupName", "RetentionInDays", "Tags"})
+    supported = frozenset({"KmsKeyId", "LogGroupName", "RetentionInDays", "Tags"})
     attributes = frozenset({"Arn"})
     name_property = "LogGroupName"
 
-    def create(self, context: Context, properties: Properties) -> Made:
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
         logs = context.client("logs")
-        name = properties.get("LogGroupName") or context.generated_name(LONGEST_NAME)
+        name = properties.get("LogGroupName") or context.generated_name(MAX_NAME_LENGTH)
         key = {"kmsKeyId": properties["KmsKeyId"]} if "KmsKeyId" in properties else {}
         tags = context.tags(properties.get("Tags"))
         logs.create_log_group(logGroupName=name, **key, **({"tags": tags} if tags else {}))
         cloud = context.cloud
-        made = Made(name, {"Arn": f"arn:aws:logs:{cloud.region}:{cloud.account_id}:log-group:{name}:*"})
+        physical = PhysicalResource(
+            name, {"Arn": f"arn:aws:logs:{cloud.region}:{cloud.account_id}:log-group:{name}:*"}
+        )
         if days := properties.get("RetentionInDays"):
-            with standing(made):
+            with rollback_on_failure(physical):
                 logs.put_retention_policy(logGroupName=name, retentionInDays=days)
-        return made
+        return physical
 
-    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+    def update(
+        self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
+    ) -> PhysicalResource:
         logs, name = context.client("logs"), current.physical_id
         if days := properties.get("RetentionInDays"):
             logs.put_retention_policy(logGroupName=name, retentionInDays=days)
@@ -48,7 +54,7 @@ class LogGroup(Provider):
             logs.untag_log_group(logGroupName=name, tags=sorted(gone))
         return current
 
-    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+    def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         logs = context.client("logs")
         ignoring(
             logs.exceptions.ResourceNotFoundException, logs.delete_log_group, logGroupName=current.physical_id
@@ -57,18 +63,20 @@ class LogGroup(Provider):
 
 class MetricFilter(Provider):
     type = "AWS::Logs::MetricFilter"
-    honoured = frozenset({"FilterName", "FilterPattern", "LogGroupName", "MetricTransformations"})
+    supported = frozenset({"FilterName", "FilterPattern", "LogGroupName", "MetricTransformations"})
 
-    def create(self, context: Context, properties: Properties) -> Made:
-        name = properties.get("FilterName") or context.generated_name(LONGEST_NAME)
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
+        name = properties.get("FilterName") or context.generated_name(MAX_NAME_LENGTH)
         self._put(context, name, properties)
-        return Made(name)
+        return PhysicalResource(name)
 
-    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+    def update(
+        self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
+    ) -> PhysicalResource:
         self._put(context, current.physical_id, properties)
         return current
 
-    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+    def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         logs = context.client("logs")
         ignoring(
             logs.exceptions.ResourceNotFoundException,
@@ -86,11 +94,11 @@ class MetricFilter(Provider):
         )
 
 
-def _transformation(properties: Properties) -> dict:
-    made = {name[0].lower() + name[1:]: value for name, value in properties.items()}
-    if "dimensions" in made:
-        made["dimensions"] = {one["Key"]: one["Value"] for one in made["dimensions"]}
-    return made
+def _transformation(properties: Properties) -> dict[str, Any]:
+    transformation = {name[0].lower() + name[1:]: value for name, value in properties.items()}
+    if "dimensions" in transformation:
+        transformation["dimensions"] = {one["Key"]: one["Value"] for one in transformation["dimensions"]}
+    return transformation
 
 
 PROVIDERS = (LogGroup(), MetricFilter())

@@ -1,4 +1,4 @@
-"""What every resource type provides: how one is made, changed and deleted through its service's own API."""
+"""The interface of resource types: create, update and delete a resource through its service's API."""
 
 import hashlib
 import uuid
@@ -17,8 +17,8 @@ Properties = Mapping[str, Any]
 
 
 @dataclass
-class Made:
-    """A resource that exists: what `Ref` gives, and what Fn::GetAtt gives by name."""
+class PhysicalResource:
+    """A resource that exists: the value of `Ref`, and the values of Fn::GetAtt by name."""
 
     physical_id: str
     attributes: dict[str, Any] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Context:
-    """What a provider knows of the stack that it works for."""
+    """The stack that a provider works for."""
 
     cloud: Cloud
     stack_name: str
@@ -36,23 +36,23 @@ class Context:
     role_arn: str | None = None
 
     def client(self, service: str) -> Any:
-        """A client with the rights of the stack's service role, or of the account's owner without one."""
+        """A boto3 client with the rights of the stack's service role, else of the account's owner."""
         return self.cloud.client(service, self.role_arn)
 
-    def generated_name(self, longest: int = 64, *, lower: bool = False) -> str:
-        """A name for a resource without one, in CloudFormation's form: stack, logical id and a random end."""
+    def generated_name(self, max_length: int = 64, *, lower: bool = False) -> str:
+        """Generates a name as CloudFormation does: stack name, logical id and a random suffix."""
         end = uuid.uuid4().hex[:12]
-        room = longest - len(end) - 2
+        room = max_length - len(end) - 2
         logical = self.logical_id[: max(room // 2, room - len(self.stack_name))]
         name = f"{self.stack_name[: room - len(logical)]}-{logical}-{end}"
         return name.lower() if lower else name
 
     def suffix(self) -> str:
-        """Four letters that tell this stack from others, the same every time."""
+        """Four letters that identify the stack, always the same."""
         return hashlib.sha256(self.stack_id.encode()).hexdigest()[:4].upper()
 
     def tags(self, own: list[Mapping[str, str]] | Mapping[str, str] | None) -> dict[str, str]:
-        """The stack's tags with the resource's own over them."""
+        """The tags of the stack, overridden by those of the resource."""
         if isinstance(own, Mapping):
             return {**self.stack_tags, **own}
         return {**self.stack_tags, **{tag["Key"]: tag["Value"] for tag in own or []}}
@@ -64,44 +64,46 @@ class Context:
 class Provider(ABC):
     """One resource type.
 
-    Methods raise botocore.exceptions.ClientError or ResourceFailed when the service refuses; a delete of what
-    is not there any more succeeds.
+    The methods raise botocore.exceptions.ClientError or ResourceFailed when the service refuses. Deleting a
+    resource that no longer exists succeeds.
     """
 
     type: ClassVar[str]
-    honoured: ClassVar[frozenset[str]]
-    """The properties that are acted upon. Others that AWS has are refused by name, never dropped."""
+    supported: ClassVar[frozenset[str]]
+    """The supported properties. Others are refused by name."""
     attributes: ClassVar[frozenset[str]] = frozenset()
-    """What Fn::GetAtt can read."""
+    """The attributes that Fn::GetAtt can read."""
     name_property: ClassVar[str | None] = None
-    """The property that names the resource: it must change for the resource to be replaced."""
+    """The property that holds the resource's name, which must change when the resource is replaced."""
 
     @abstractmethod
-    def create(self, context: Context, properties: Properties) -> Made: ...
+    def create(self, context: Context, properties: Properties) -> PhysicalResource: ...
 
     @abstractmethod
-    def delete(self, context: Context, current: Made, properties: Properties) -> None: ...
+    def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None: ...
 
-    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
-        """Changes a resource in place. Types whose every property is create-only never get here."""
+    def update(
+        self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
+    ) -> PhysicalResource:
+        """Updates a resource in place. Not called for types with create-only properties alone."""
         raise ResourceFailed(f"{self.type} cannot be changed in place")
 
 
 @contextmanager
-def standing(made: Made) -> Iterator[None]:
-    """Around the further steps of a creation: should one fail, `made` is rolled back all the same."""
+def rollback_on_failure(physical: PhysicalResource) -> Iterator[None]:
+    """Wraps the remaining steps of a creation. If one fails, `physical` is deleted on rollback."""
     try:
         yield
     except (BotoCoreError, ClientError, ResourceFailed) as failed:
-        raise ResourceFailed(str(failed), made) from failed
+        raise ResourceFailed(str(failed), physical) from failed
 
 
 def pick(properties: Properties, *names: str) -> dict[str, Any]:
-    """Those of the named properties that are there."""
+    """The named properties that are present."""
     return {name: properties[name] for name in names if name in properties}
 
 
 def ignoring(error: type[Exception], call: Callable[..., Any], **arguments: Any) -> None:
-    """Calls, and takes this one error for success: what is to be deleted is gone already."""
+    """Calls a function and ignores one error: that the resource to delete does not exist."""
     with suppress(error):
         call(**arguments)

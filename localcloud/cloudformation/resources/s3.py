@@ -5,14 +5,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from localcloud.cloudformation.errors import ResourceFailed
-from localcloud.cloudformation.resources.provider import Context, Made, Properties, Provider, standing
+from localcloud.cloudformation.resources.provider import (
+    Context,
+    PhysicalResource,
+    Properties,
+    Provider,
+    rollback_on_failure,
+)
 
-LONGEST_NAME = 63
+MAX_NAME_LENGTH = 63
 
 
 class Bucket(Provider):
     type = "AWS::S3::Bucket"
-    honoured = frozenset(
+    supported = frozenset(
         {
             "BucketEncryption",
             "BucketName",
@@ -28,16 +34,16 @@ class Bucket(Provider):
     attributes = frozenset({"Arn", "DomainName", "DualStackDomainName", "RegionalDomainName", "WebsiteURL"})
     name_property = "BucketName"
 
-    def create(self, context: Context, properties: Properties) -> Made:
-        name = properties.get("BucketName") or context.generated_name(LONGEST_NAME, lower=True)
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
+        name = properties.get("BucketName") or context.generated_name(MAX_NAME_LENGTH, lower=True)
         region = context.cloud.region
         s3 = context.client("s3")
-        # us-east-1 has no location constraint of its own: S3 refuses its name there.
+        # S3 refuses us-east-1 as a location constraint.
         elsewhere = {"LocationConstraint": region}
         s3.create_bucket(
             Bucket=name, **({} if region == "us-east-1" else {"CreateBucketConfiguration": elsewhere})
         )
-        made = Made(
+        physical = PhysicalResource(
             name,
             {
                 "Arn": f"arn:aws:s3:::{name}",
@@ -47,15 +53,17 @@ class Bucket(Provider):
                 "WebsiteURL": f"http://{name}.s3-website-{region}.amazonaws.com",
             },
         )
-        with standing(made):
+        with rollback_on_failure(physical):
             self._configure(context, name, properties, {})
-        return made
+        return physical
 
-    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+    def update(
+        self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
+    ) -> PhysicalResource:
         self._configure(context, current.physical_id, properties, previous)
         return current
 
-    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+    def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         s3 = context.client("s3")
         try:
             s3.delete_bucket(Bucket=current.physical_id)
@@ -63,7 +71,7 @@ class Bucket(Provider):
             return
 
     def _configure(self, context: Context, name: str, wanted: Properties, previous: Properties) -> None:
-        """Puts each configuration that is there, takes back each that went."""
+        """Sets the configurations that the properties have and deletes those that they no longer have."""
         s3 = context.client("s3")
         for key, (put, argument, convert) in CONFIGURATIONS.items():
             if key in wanted:
@@ -104,10 +112,10 @@ def _lifecycle(configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lifecycle_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
-    """A rule in the API's words, which differ from CloudFormation's in every part."""
-    made = {"Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}}
+    """Converts a lifecycle rule, all of whose members have other names in the API."""
+    converted = {"Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}}
     if "Id" in rule:
-        made["ID"] = rule["Id"]
+        converted["ID"] = rule["Id"]
     expiration = {}
     for name, key in (
         ("ExpirationInDays", "Days"),
@@ -117,15 +125,17 @@ def _lifecycle_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
         if name in rule:
             expiration[key] = rule[name]
     if expiration:
-        made["Expiration"] = expiration
+        converted["Expiration"] = expiration
     if "AbortIncompleteMultipartUpload" in rule:
-        made["AbortIncompleteMultipartUpload"] = rule["AbortIncompleteMultipartUpload"]
+        converted["AbortIncompleteMultipartUpload"] = rule["AbortIncompleteMultipartUpload"]
     if "NoncurrentVersionExpiration" in rule:
-        made["NoncurrentVersionExpiration"] = rule["NoncurrentVersionExpiration"]
+        converted["NoncurrentVersionExpiration"] = rule["NoncurrentVersionExpiration"]
     elif "NoncurrentVersionExpirationInDays" in rule:
-        made["NoncurrentVersionExpiration"] = {"NoncurrentDays": rule["NoncurrentVersionExpirationInDays"]}
+        converted["NoncurrentVersionExpiration"] = {
+            "NoncurrentDays": rule["NoncurrentVersionExpirationInDays"]
+        }
     if "Transitions" in rule:
-        made["Transitions"] = [
+        converted["Transitions"] = [
             {
                 "StorageClass": one["StorageClass"],
                 **_renamed(one, TransitionInDays="Days", TransitionDate="Date"),
@@ -148,7 +158,7 @@ def _lifecycle_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
             "Transitions",
         },
     )
-    return made
+    return converted
 
 
 def _cors(configuration: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,12 +179,12 @@ def _cors(configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 def _website(configuration: Mapping[str, Any]) -> dict[str, Any]:
     _no_others("WebsiteConfiguration", configuration, {"IndexDocument", "ErrorDocument"})
-    made = {}
+    converted = {}
     if "IndexDocument" in configuration:
-        made["IndexDocument"] = {"Suffix": configuration["IndexDocument"]}
+        converted["IndexDocument"] = {"Suffix": configuration["IndexDocument"]}
     if "ErrorDocument" in configuration:
-        made["ErrorDocument"] = {"Key": configuration["ErrorDocument"]}
-    return made
+        converted["ErrorDocument"] = {"Key": configuration["ErrorDocument"]}
+    return converted
 
 
 def _renamed(given: Mapping[str, Any], **names: str) -> dict[str, Any]:
@@ -195,22 +205,24 @@ CONFIGURATIONS: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
     "VersioningConfiguration": ("put_bucket_versioning", "VersioningConfiguration", dict),
     "WebsiteConfiguration": ("put_bucket_website", "WebsiteConfiguration", _website),
 }
-"""Property to the call that puts it, that call's argument, and what brings it into the API's form."""
+"""For each property the call that sets it, the argument of that call and the conversion to the API's form."""
 
 
 class BucketPolicy(Provider):
     type = "AWS::S3::BucketPolicy"
-    honoured = frozenset({"Bucket", "PolicyDocument"})
+    supported = frozenset({"Bucket", "PolicyDocument"})
 
-    def create(self, context: Context, properties: Properties) -> Made:
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
         self._put(context, properties)
-        return Made(properties["Bucket"])
+        return PhysicalResource(properties["Bucket"])
 
-    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+    def update(
+        self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
+    ) -> PhysicalResource:
         self._put(context, properties)
         return current
 
-    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+    def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         s3 = context.client("s3")
         try:
             s3.delete_bucket_policy(Bucket=properties["Bucket"])

@@ -6,17 +6,17 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from localcloud.cloudformation.errors import ResourceFailed
-from localcloud.cloudformation.resources.provider import Context, Made, Properties, Provider, pick
+from localcloud.cloudformation.resources.provider import Context, PhysicalResource, Properties, Provider, pick
 
-LONGEST_NAME = 63
+MAX_NAME_LENGTH = 63
 POLL_SECONDS = 0.3
 COULD_NOT_FIND = "Could not find"
-"""How SageMaker's ValidationException says that a thing does not exist; it has no error code for that."""
+"""Part of the message of a ValidationException by which SageMaker reports that a resource does not exist."""
 
 
 class Model(Provider):
     type = "AWS::SageMaker::Model"
-    honoured = frozenset(
+    supported = frozenset(
         {
             "Containers",
             "EnableNetworkIsolation",
@@ -30,8 +30,8 @@ class Model(Provider):
     attributes = frozenset({"ModelArn", "ModelName"})
     name_property = "ModelName"
 
-    def create(self, context: Context, properties: Properties) -> Made:
-        name = properties.get("ModelName") or context.generated_name(LONGEST_NAME)
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
+        name = properties.get("ModelName") or context.generated_name(MAX_NAME_LENGTH)
         arn = context.client("sagemaker").create_model(
             ModelName=name,
             **pick(
@@ -44,19 +44,21 @@ class Model(Provider):
             ),
             **_tags(context, properties),
         )["ModelArn"]
-        return Made(arn, {"ModelArn": arn, "ModelName": name})
+        return PhysicalResource(arn, {"ModelArn": arn, "ModelName": name})
 
-    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+    def update(
+        self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
+    ) -> PhysicalResource:
         _retag(context, current, properties, previous)
         return current
 
-    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+    def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         _delete(context, "model", ModelName=current.attributes["ModelName"])
 
 
 class EndpointConfig(Provider):
     type = "AWS::SageMaker::EndpointConfig"
-    honoured = frozenset(
+    supported = frozenset(
         {
             "AsyncInferenceConfig",
             "DataCaptureConfig",
@@ -70,26 +72,28 @@ class EndpointConfig(Provider):
     attributes = frozenset({"EndpointConfigArn", "EndpointConfigName"})
     name_property = "EndpointConfigName"
 
-    def create(self, context: Context, properties: Properties) -> Made:
-        name = properties.get("EndpointConfigName") or context.generated_name(LONGEST_NAME)
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
+        name = properties.get("EndpointConfigName") or context.generated_name(MAX_NAME_LENGTH)
         arn = context.client("sagemaker").create_endpoint_config(
             EndpointConfigName=name,
-            **pick(properties, *self.honoured - {"EndpointConfigName", "Tags"}),
+            **pick(properties, *self.supported - {"EndpointConfigName", "Tags"}),
             **_tags(context, properties),
         )["EndpointConfigArn"]
-        return Made(arn, {"EndpointConfigArn": arn, "EndpointConfigName": name})
+        return PhysicalResource(arn, {"EndpointConfigArn": arn, "EndpointConfigName": name})
 
-    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+    def update(
+        self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
+    ) -> PhysicalResource:
         _retag(context, current, properties, previous)
         return current
 
-    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+    def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         _delete(context, "endpoint_config", EndpointConfigName=current.attributes["EndpointConfigName"])
 
 
 class Endpoint(Provider):
     type = "AWS::SageMaker::Endpoint"
-    honoured = frozenset(
+    supported = frozenset(
         {
             "DeploymentConfig",
             "EndpointConfigName",
@@ -103,8 +107,8 @@ class Endpoint(Provider):
     attributes = frozenset({"EndpointArn", "EndpointName"})
     name_property = "EndpointName"
 
-    def create(self, context: Context, properties: Properties) -> Made:
-        name = properties.get("EndpointName") or context.generated_name(LONGEST_NAME)
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
+        name = properties.get("EndpointName") or context.generated_name(MAX_NAME_LENGTH)
         config = _last_part(properties["EndpointConfigName"])
         sagemaker = context.client("sagemaker")
         arn = sagemaker.create_endpoint(
@@ -113,11 +117,13 @@ class Endpoint(Provider):
             **pick(properties, "DeploymentConfig"),
             **_tags(context, properties),
         )["EndpointArn"]
-        made = Made(arn, {"EndpointArn": arn, "EndpointName": name})
-        _wait_until_in_service(sagemaker, name, config, made)
-        return made
+        created = PhysicalResource(arn, {"EndpointArn": arn, "EndpointName": name})
+        _wait_until_in_service(sagemaker, name, config, created)
+        return created
 
-    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+    def update(
+        self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
+    ) -> PhysicalResource:
         sagemaker, name = context.client("sagemaker"), current.attributes["EndpointName"]
         config = _last_part(properties["EndpointConfigName"])
         if config != sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"]:
@@ -136,20 +142,20 @@ class Endpoint(Provider):
         _retag(context, current, properties, previous)
         return current
 
-    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+    def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         name = current.attributes["EndpointName"]
         _delete(context, "endpoint", EndpointName=name)
         _wait_until_gone(context.client("sagemaker"), name)
 
 
-def _wait_until_in_service(sagemaker: Any, name: str, config: str, made: Made) -> None:
-    """Endpoint start-up has its own limit, after which it fails: none is needed here."""
+def _wait_until_in_service(sagemaker: Any, name: str, config: str, created: PhysicalResource) -> None:
+    """Waits for the endpoint, without a limit: its start-up has one, after which it fails."""
     while (endpoint := sagemaker.describe_endpoint(EndpointName=name))["EndpointStatus"].endswith("ing"):
         time.sleep(POLL_SECONDS)
-    # A failed update leaves the endpoint in service with its old configuration.
+    # After a failed update the endpoint is InService, with its old configuration.
     if endpoint["EndpointStatus"] != "InService" or endpoint["EndpointConfigName"] != config:
         reason = endpoint.get("FailureReason") or f"the endpoint is {endpoint['EndpointStatus']}"
-        raise ResourceFailed(f"Endpoint {name}: {reason}", made)
+        raise ResourceFailed(f"Endpoint {name}: {reason}", created)
 
 
 def _wait_until_gone(sagemaker: Any, name: str) -> None:
@@ -175,12 +181,12 @@ def _not_found(failed: ClientError) -> bool:
     return COULD_NOT_FIND.lower() in failed.response["Error"].get("Message", "").lower()
 
 
-def _tags(context: Context, properties: Properties) -> dict[str, list]:
+def _tags(context: Context, properties: Properties) -> dict[str, list[dict[str, str]]]:
     tags = context.tag_list(properties.get("Tags"))
     return {"Tags": tags} if tags else {}
 
 
-def _retag(context: Context, current: Made, properties: Properties, previous: Properties) -> None:
+def _retag(context: Context, current: PhysicalResource, properties: Properties, previous: Properties) -> None:
     sagemaker = context.client("sagemaker")
     tags = context.tags(properties.get("Tags"))
     if gone := {tag["Key"] for tag in previous.get("Tags", [])} - set(tags):

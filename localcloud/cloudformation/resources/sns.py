@@ -4,35 +4,37 @@ from typing import Any
 
 from localcloud.cloudformation.resources.provider import (
     Context,
-    Made,
+    PhysicalResource,
     Properties,
     Provider,
-    standing,
+    rollback_on_failure,
 )
 
-LONGEST_NAME = 256
+MAX_NAME_LENGTH = 256
 
 
 class Topic(Provider):
     type = "AWS::SNS::Topic"
-    honoured = frozenset({"DisplayName", "Subscription", "Tags", "TopicName"})
+    supported = frozenset({"DisplayName", "Subscription", "Tags", "TopicName"})
     attributes = frozenset({"TopicArn", "TopicName"})
     name_property = "TopicName"
 
-    def create(self, context: Context, properties: Properties) -> Made:
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
         sns = context.client("sns")
-        name = properties.get("TopicName") or context.generated_name(LONGEST_NAME)
+        name = properties.get("TopicName") or context.generated_name(MAX_NAME_LENGTH)
         display = (
             {"Attributes": {"DisplayName": properties["DisplayName"]}} if "DisplayName" in properties else {}
         )
         tags = context.tag_list(properties.get("Tags"))
         arn = sns.create_topic(Name=name, **display, **({"Tags": tags} if tags else {}))["TopicArn"]
-        made = Made(arn, {"TopicArn": arn, "TopicName": name})
-        with standing(made):
+        created = PhysicalResource(arn, {"TopicArn": arn, "TopicName": name})
+        with rollback_on_failure(created):
             _subscribe(sns, arn, properties)
-        return made
+        return created
 
-    def update(self, context: Context, current: Made, properties: Properties, previous: Properties) -> Made:
+    def update(
+        self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
+    ) -> PhysicalResource:
         sns, arn = context.client("sns"), current.physical_id
         sns.set_topic_attributes(
             TopicArn=arn, AttributeName="DisplayName", AttributeValue=properties.get("DisplayName", "")
@@ -49,7 +51,7 @@ class Topic(Provider):
             sns.tag_resource(ResourceArn=arn, Tags=context.tag_list(properties.get("Tags")))
         return current
 
-    def delete(self, context: Context, current: Made, properties: Properties) -> None:
+    def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         sns = context.client("sns")
         try:
             for one in sns.list_subscriptions_by_topic(TopicArn=current.physical_id)["Subscriptions"]:
@@ -60,7 +62,7 @@ class Topic(Provider):
 
 
 def _subscribe(sns: Any, arn: str, properties: Properties) -> None:
-    """Subscribing again changes nothing, here as on AWS."""
+    """Subscribes the endpoints. As on AWS, repeating a subscription changes nothing."""
     for one in properties.get("Subscription", []):
         sns.subscribe(TopicArn=arn, Protocol=one["Protocol"], Endpoint=one["Endpoint"])
 

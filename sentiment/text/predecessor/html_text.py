@@ -147,7 +147,7 @@ class _TextParser(HTMLParser):
     def handle_data(self, data: str) -> None:
         self._add(data, len(data))
 
-    def handle_starttag(self, tag: str, attrs: list) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         # A void element is closed at once; its own end tag, should one follow, closes nothing else.
         if tag in _VOID:
             self._closed_void[tag] += 1
@@ -156,7 +156,7 @@ class _TextParser(HTMLParser):
             self._open[tag] += 1
             self._hidden += tag in _HIDDEN
 
-    def handle_startendtag(self, tag: str, attrs: list) -> None:
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """<tag/> opens and closes: nothing to remember."""
 
     def handle_endtag(self, tag: str) -> None:

@@ -1,4 +1,4 @@
-"""What moto's S3 does not check: the headers that a request asks for in its answer.
+"""Checks what moto's S3 does not: response headers that a request asks for.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
 """
@@ -7,14 +7,14 @@ import werkzeug
 
 from localcloud.cloud import Cloud
 from localcloud.front import Request
-from localcloud.iam.calls import form_of
-from localcloud.iam.denial import denial
+from localcloud.protocol.calls import form_of
+from localcloud.protocol.errors import denial
 
 OVERRIDE = "response-"
 
 
 class S3Service:
-    """Refuses what S3 refuses; moto answers everything else."""
+    """Refuses invalid requests; moto answers all others."""
 
     def __init__(self, cloud: Cloud):
         pass

@@ -1,4 +1,4 @@
-"""A template made ready to deploy: checked, its conditions decided, its resources in order."""
+"""A template that is ready to deploy: validated, its conditions evaluated, its resources in order."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -17,10 +17,10 @@ from localcloud.cloudformation.template import effective_values
 DELETION_POLICIES = {"Delete", "Retain", "RetainExceptOnCreate"}
 
 
-class Blueprint:
-    """The wanted state of one stack. Raises ValidationError for whatever can be seen without deploying.
+class ResolvedTemplate:
+    """The desired state of one stack. Raises ValidationError for all errors that need no deployment to show.
 
-    `resources` are those made so far, which Ref and Fn::GetAtt read; it may be changed while deploying.
+    Ref and Fn::GetAtt read `resources`, the resources that exist so far; it may change while deploying.
     """
 
     def __init__(
@@ -74,24 +74,24 @@ class Blueprint:
         return frozenset(self._dependencies[logical_id])
 
     def deletion_policy(self, logical_id: str) -> str:
-        return self._wanted[logical_id].get("DeletionPolicy", "Delete")
+        return str(self._wanted[logical_id].get("DeletionPolicy", "Delete"))
 
     def replace_policy(self, logical_id: str) -> str:
-        return self._wanted[logical_id].get("UpdateReplacePolicy", "Delete")
+        return str(self._wanted[logical_id].get("UpdateReplacePolicy", "Delete"))
 
     def metadata(self, logical_id: str) -> Any:
         return self._wanted[logical_id].get("Metadata")
 
     def properties(self, logical_id: str) -> dict[str, Any]:
-        """The resource's properties with all functions evaluated against the resources made so far.
+        """Evaluates the properties of a resource with the resources that exist so far.
 
-        Raises ResourceFailed for a value of a wrong type and ValidationError for what cannot be evaluated.
+        Raises ResourceFailed for a value of a wrong type and ValidationError for an invalid function.
         """
         properties = self.evaluator.value(self._wanted[logical_id].get("Properties") or {})
         return schemas.typed(self._wanted[logical_id]["Type"], properties)
 
     def outputs(self) -> list[dict[str, Any]]:
-        """The stack's outputs as DescribeStacks gives them."""
+        """Evaluates the outputs of the stack, in the form of DescribeStacks."""
         outputs = []
         for key, output in (self.template.get("Outputs") or {}).items():
             if "Condition" in output and not self.evaluator.condition(output["Condition"]):
@@ -111,7 +111,7 @@ class Blueprint:
                 f"Template format error: Unresolved resource dependencies [{logical_id}] in the template"
             )
         resource = self._resources.get(logical_id)
-        return resource.physical_id if resource and resource.made else _later(logical_id)
+        return resource.physical_id if resource and resource.physical else _placeholder(logical_id)
 
     def _attribute(self, logical_id: str, name: str) -> Any:
         if logical_id not in self._wanted:
@@ -124,7 +124,9 @@ class Blueprint:
             )
         resource = self._resources.get(logical_id)
         return (
-            resource.made.attributes[name] if resource and resource.made else _later(f"{logical_id}.{name}")
+            resource.physical.attributes[name]
+            if resource and resource.physical
+            else _placeholder(f"{logical_id}.{name}")
         )
 
     def _needs(self, logical_id: str) -> set[str]:
@@ -152,14 +154,14 @@ class Blueprint:
             if kind not in PROVIDERS:
                 raise ValidationError(
                     f"Template format error: Unrecognized resource types: [{kind}]. "
-                    f"localcloud cannot make the resource {logical_id}."
+                    f"localcloud cannot create the resource {logical_id}."
                 )
             for key in ("DeletionPolicy", "UpdateReplacePolicy"):
                 if (policy := resource.get(key, "Delete")) not in DELETION_POLICIES:
                     raise ValidationError(f"localcloud does not support {key} {policy} of {logical_id}.")
 
     def _check_properties(self) -> None:
-        """Names are known before anything is made, so a misspelt one costs no rollback."""
+        """Raises ValidationError for unknown or unsupported properties, before any resource is created."""
         for logical_id, resource in self._wanted.items():
             kind = resource["Type"]
             properties = self.evaluator.value(resource.get("Properties") or {})
@@ -171,7 +173,7 @@ class Blueprint:
                 raise ValidationError(
                     f"Resource {logical_id} ({kind}): read-only properties {fixed} cannot be set"
                 )
-            if unsupported := sorted(set(properties) - PROVIDERS[kind].honoured):
+            if unsupported := sorted(set(properties) - PROVIDERS[kind].supported):
                 raise ValidationError(
                     f"localcloud does not support the properties {unsupported} of {kind} "
                     f"(resource {logical_id})."
@@ -181,6 +183,6 @@ class Blueprint:
         self.outputs()
 
 
-def _later(name: str) -> str:
-    """Stands for a value that only deploying will tell."""
+def _placeholder(name: str) -> str:
+    """A placeholder for a value that is known only after deployment."""
     return f"(known after deployment: {name})"

@@ -1,15 +1,15 @@
-"""Runs one command and outlives whoever asked for it just long enough to stop that command.
+"""Runs one command, and stops it when localcloud has ended.
 
-``python -S -E guardian.py LIFELINE_FD RECORD GRACE COMMAND...``
+``python -S -E supervisor.py CONTROL_FD RECORD GRACE COMMAND...``
 
-LIFELINE_FD is the read end of a pipe whose only writer is localcloud. A byte on it is a signal number for
-the command's process group; its end, which the kernel delivers however localcloud ended (``kill -9``
-included), means SIGTERM, GRACE seconds, SIGKILL. A parent-death signal would not do: it fires when the
-parent's *thread* ends, and macOS has none. The command's exit status or fatal signal becomes this process's
-own. RECORD holds "pid start-time" of the group while it lives, so that a later localcloud can find it should
-this guardian be killed too.
+CONTROL_FD is the read end of a pipe that only localcloud writes to. Each byte is the number of a signal for
+the command's process group. The kernel closes the pipe however localcloud ends, ``kill -9`` included; then
+the group gets SIGTERM and, GRACE seconds later, SIGKILL. A parent-death signal would not do: it is sent when
+the parent's *thread* ends, and macOS has none. This process ends with the command's exit status or by its
+signal. RECORD holds "pid start-time" of the group while it runs, so that a later localcloud finds the group
+if the supervisor is killed too.
 
-Only the standard library, and no site-packages: this starts before every job and function.
+This starts before every job and function, so it uses the standard library alone, without site-packages.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 def start_time(pid: int) -> str | None:
     """When a process started, in the system's own notation; None when there is no such process.
 
-    A process id can be handed out again, the pair (id, start time) cannot.
+    Process ids are reused, but the pair of id and start time is unique.
     """
     try:
         with open(f"/proc/{pid}/stat", "rb") as stat:
@@ -41,14 +41,14 @@ def start_time(pid: int) -> str | None:
 
 
 def signal_group(pid: int, number: int) -> None:
-    """Signals a whole process group; one that has gone meanwhile is no error."""
+    """Signals a process group, which may have ended already."""
     with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies
         os.killpg(pid, number)
 
 
-def follow_lifeline(lifeline: int, group: int, grace: float) -> None:
-    """Passes on the signals that localcloud asks for; stops the group when localcloud has ended."""
-    while message := os.read(lifeline, 1):
+def follow_control_pipe(control: int, group: int, grace: float) -> None:
+    """Sends the group the signals that localcloud asks for, and stops it when localcloud has ended."""
+    while message := os.read(control, 1):
         signal_group(group, message[0])
     signal_group(group, signal.SIGTERM)
     time.sleep(grace)
@@ -56,20 +56,21 @@ def follow_lifeline(lifeline: int, group: int, grace: float) -> None:
 
 
 def main() -> int:
-    lifeline, record, grace, command = int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4:]
+    """Runs the command and returns its exit status."""
+    control, record, grace, command = int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4:]
     for number in PASSED_ON:
         signal.signal(number, signal.SIG_IGN)
     try:
-        # Ignored signals would be inherited: the command gets the default ones back.
+        # The command would inherit the ignored signals, so it gets their default handlers back.
         child = subprocess.Popen(command, process_group=0, preexec_fn=_default_signals)
     except OSError as error:
         print(f"cannot start {command[0]}: {error.strerror}", file=sys.stderr)
         return COULD_NOT_START
     with open(record, "w") as file:
         file.write(f"{child.pid} {start_time(child.pid)}")
-    threading.Thread(target=follow_lifeline, args=(lifeline, child.pid, grace), daemon=True).start()
+    threading.Thread(target=follow_control_pipe, args=(control, child.pid, grace), daemon=True).start()
     status = child.wait()
-    signal_group(child.pid, signal.SIGKILL)  # what the command left behind ends with it, as in a container
+    signal_group(child.pid, signal.SIGKILL)  # as in a container, the command's own processes end with it
     with contextlib.suppress(FileNotFoundError):
         os.unlink(record)
     if status < 0:
@@ -83,7 +84,7 @@ def _default_signals() -> None:
 
 
 def _end_by(number: int) -> None:
-    """Ends as the command did, without a second core file."""
+    """Ends by the signal that ended the command, without a second core file."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

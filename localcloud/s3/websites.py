@@ -1,4 +1,4 @@
-"""S3's website endpoints: public buckets with index and error documents, by host name.
+"""S3's website endpoints, which serve public buckets with index and error documents by host name.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/WebsiteHosting.html
 """
@@ -22,7 +22,7 @@ UNSUPPORTED = ("RedirectAllRequestsTo", "RoutingRules")
 
 
 class WebsiteService:
-    """Answers requests to `<bucket>.s3-website.localhost` and to the host names that AWS would give."""
+    """Answers requests to `<bucket>.s3-website.localhost` and to AWS's host names for websites."""
 
     answers = frozenset({WEBSITE})
 
@@ -56,7 +56,7 @@ class WebsiteService:
             return stored.response()
         if wanted == key and self._public(bucket, f"{key}/{index}"):
             return werkzeug.Response(status=HTTPStatus.FOUND, headers={"Location": quote(f"/{key}/")})
-        # Who may not list the bucket does not learn whether the key exists.
+        # Without s3:ListBucket, a missing key is answered 403.
         listable = self._may(bucket, "s3:ListBucket", "")
         status = HTTPStatus.NOT_FOUND if listable else HTTPStatus.FORBIDDEN
         page = self._public(bucket, (settings.get("ErrorDocument") or {}).get("Key", ""))
@@ -67,9 +67,9 @@ class WebsiteService:
         return response
 
     def _public(self, bucket: Any, key: str) -> StoredObject | None:
-        """An object that exists and that everyone may read."""
+        """The object, if it exists and everyone may read it."""
         stored = bucket.keys.get(key) if key else None
-        # A delete marker stands in for a deleted object of a versioned bucket.
+        # A deleted object of a versioned bucket is a delete marker, without a value.
         if not hasattr(stored, "value") or not self._may(bucket, "s3:GetObject", f"/{key}"):
             return None
         return StoredObject.of(stored)

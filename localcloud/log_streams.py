@@ -1,0 +1,211 @@
+"""Log streams of CloudWatch Logs, as services write them: in order, within its limits, and bounded in memory.
+
+Events go straight into moto's records: a request to the front door for each would cost more than it tells.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from localcloud.cloud import Cloud
+from localcloud.iam import role_may
+
+log = logging.getLogger(__name__)
+
+MAX_BATCH_BYTES = 1_048_576
+MAX_BATCH_EVENTS = 10_000
+MAX_BATCH_MILLISECONDS = 24 * 3600 * 1000
+EVENT_OVERHEAD_BYTES = 26
+MAX_EVENT_BYTES = MAX_BATCH_BYTES - EVENT_OVERHEAD_BYTES
+"""The quotas of PutLogEvents: of one request, and of one event in it, whose message counts in UTF-8.
+https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
+"""
+ATTEMPTS = 3
+"""To write a batch while somebody else deletes its log group or stream."""
+MAX_KEPT_EVENTS = 10_000
+"""So many events of a log group are kept at least, where only the newest are."""
+DROPPED_AT_ONCE = 1000
+
+Event = dict[str, Any]
+
+_store = threading.Lock()  # moto's log streams are not made for threads
+
+
+class LogsLost(Exception):
+    """Events cannot be written; the message says why."""
+
+
+class LogStream:
+    """One log stream: `write` buffers lines; `flush` writes them, and so does `write` when a batch is full.
+
+    A stream that is gone is made again, and its group unless `makes_group` is false. With `role_arn`,
+    that role has to be allowed to: as on AWS, one that may not write logs loses them. With `newest_only`,
+    only the newest events of the group are kept. It is for what writes as long as it is asked: CloudWatch
+    keeps events until a retention time is over, but here they lie in memory. `written` is called with
+    each message once written.
+
+    What is lost is told in localcloud's own log and, once the stream can be written again, in the stream.
+    """
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        group: str,
+        stream: str,
+        *,
+        role_arn: str | None = None,
+        region: str | None = None,
+        makes_group: bool = True,
+        newest_only: bool = False,
+        written: Callable[[str], None] | None = None,
+        clock: Callable[[], float] = time.time,
+    ):
+        self.group, self.stream = group, stream
+        self._cloud, self._role_arn = cloud, role_arn
+        self._region = region or cloud.region
+        self._makes_group, self._newest_only = makes_group, newest_only
+        self._written, self._clock = written, clock
+        self._buffering = threading.Lock()
+        self._buffer: list[Event] = []
+        self._buffered_bytes = 0
+        self._latest = 0
+        self._writing = threading.Lock()
+        self._lost = 0
+        self._told = ""
+
+    def write(self, *lines: str) -> None:
+        """Adds lines, stamped with the time of this call. One longer than an event may be becomes several."""
+        with self._buffering:
+            # Of a clock that is set back: the events of a batch must be in the order of their times.
+            self._latest = max(self._latest, int(self._clock() * 1000))
+            for line in lines:
+                for message in _messages(line):
+                    self._buffer.append({"timestamp": self._latest, "message": message})
+                    self._buffered_bytes += _weight(message)
+            full = len(self._buffer) >= MAX_BATCH_EVENTS or self._buffered_bytes >= MAX_BATCH_BYTES
+        if full:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what is buffered."""
+        with self._writing:  # one after the other, in the order of the lines
+            with self._buffering:
+                events, self._buffer, self._buffered_bytes = self._buffer, [], 0
+            for batch in batches(events):
+                try:
+                    self._put(batch)
+                except LogsLost as reason:
+                    self._count_lost(len(batch), str(reason))
+                    continue
+                if self._written:
+                    for event in batch:
+                        self._written(event["message"])
+
+    def _put(self, batch: list[Event]) -> None:
+        """Writes a batch. Raises LogsLost."""
+        from moto.logs.exceptions import ResourceNotFoundException
+        from moto.logs.models import logs_backends
+
+        backend = logs_backends[self._cloud.account_id][self._region]
+        for _ in range(ATTEMPTS):
+            try:
+                with _store:
+                    # By the group, not the backend: that looks for events of other days, which takes longer.
+                    group = self._open_group(backend)
+                    if self._lost:
+                        note = f"{self._lost:,} log events before this one were lost: {self._told}"
+                        event = {"timestamp": batch[0]["timestamp"], "message": note}
+                        group.put_log_events(self.stream, [event])
+                        self._lost, self._told = 0, ""
+                    group.put_log_events(self.stream, batch)
+                    if self._newest_only:
+                        _keep_newest(list(group.streams.values()))
+                return
+            except (ResourceNotFoundException, KeyError):
+                continue  # a request has deleted the group or the stream meanwhile
+            except LogsLost:
+                raise
+            except Exception as error:
+                log.exception("log stream %s of %s", self.stream, self.group)
+                raise LogsLost(f"{type(error).__name__}: {error}") from error
+        raise LogsLost("the log group or the stream is deleted again and again")
+
+    def _open_group(self, backend: Any) -> Any:
+        """moto's record of the log group, which has the stream. Raises LogsLost."""
+        self._check_rights("PutLogEvents")
+        group = backend.groups.get(self.group)
+        if group is not None and self.stream in group.streams:
+            return group
+        if group is None and not self._makes_group:
+            raise LogsLost("there is no such log group")
+        if group is None:
+            self._check_rights("CreateLogGroup")
+        self._check_rights("CreateLogStream")
+        backend.ensure_log_group(self.group)
+        backend.ensure_log_stream(self.group, self.stream)
+        return backend.groups[self.group]
+
+    def _check_rights(self, operation: str) -> None:
+        if self._role_arn is None:
+            return
+        account = self._cloud.account_id
+        resource = f"arn:aws:logs:{self._region}:{account}:log-group:{self.group}:log-stream:{self.stream}"
+        if not role_may(self._cloud, self._role_arn, f"logs:{operation}", resource):
+            raise LogsLost(f"the role {self._role_arn} may not logs:{operation}")
+
+    def _count_lost(self, events: int, reason: str) -> None:
+        self._lost += events
+        if reason != self._told:
+            log.warning("the logs in %s %s are lost: %s", self.group, self.stream, reason)
+            self._told = reason
+
+
+def batches(events: Sequence[Event]) -> Iterator[list[Event]]:
+    """Cuts events into what one PutLogEvents may carry."""
+    batch: list[Event] = []
+    size = 0
+    for event in events:
+        weight = _weight(event["message"])
+        if batch and (
+            len(batch) == MAX_BATCH_EVENTS
+            or size + weight > MAX_BATCH_BYTES
+            or event["timestamp"] - batch[0]["timestamp"] >= MAX_BATCH_MILLISECONDS
+        ):
+            yield batch
+            batch, size = [], 0
+        batch.append(event)
+        size += weight
+    if batch:
+        yield batch
+
+
+def _weight(message: str) -> int:
+    return len(message.encode(errors="replace")) + EVENT_OVERHEAD_BYTES
+
+
+def _messages(line: str) -> Iterator[str]:
+    """The messages that a line becomes; an empty one is none that CloudWatch takes."""
+    content = line.encode(errors="replace")
+    if len(content) <= MAX_EVENT_BYTES:
+        yield content.decode() or " "
+        return
+    while content:
+        # Not within a character, which may have four bytes.
+        piece = content[:MAX_EVENT_BYTES].decode(errors="ignore")
+        yield piece
+        content = content[len(piece.encode()) :]
+
+
+def _keep_newest(streams: Sequence[Any]) -> None:
+    """Drops the oldest events of a log group, given by moto's streams of it, where it has too many."""
+    surplus = sum(len(stream.events) for stream in streams) - MAX_KEPT_EVENTS
+    while surplus >= DROPPED_AT_ONCE:
+        oldest = min((stream for stream in streams if stream.events), key=_time_of_first)
+        surplus -= len(oldest.events[:DROPPED_AT_ONCE])
+        del oldest.events[:DROPPED_AT_ONCE]
+
+
+def _time_of_first(stream: Any) -> int:
+    return int(stream.events[0].timestamp)

@@ -1,0 +1,167 @@
+"""Reads the operation and the parameters of a request to AWS's APIs."""
+
+import functools
+import io
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import werkzeug
+from botocore.exceptions import UnknownServiceError
+from botocore.parsers import RpcV2CBORParser
+from werkzeug.exceptions import HTTPException
+
+from localcloud.addresses import EXECUTE_API_PATH
+
+if TYPE_CHECKING:  # moto takes long to import, and commands such as `localcloud status` need none of it
+    from moto.core.model import OperationModel
+    from moto.core.routing import ProtocolRouter
+
+FORM = "application/x-www-form-urlencoded"
+CREDENTIAL = re.compile(
+    r"Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]*)/(?P<service>[^/]+)/aws4_request", re.IGNORECASE
+)
+CBOR_PATH = re.compile(r"/service/[^/]+/operation/(?P<operation>\w+)")
+REST_MODELS = {"sagemaker": "sagemaker-runtime", "apigateway": "apigatewayv2"}
+"""Signing names of REST services that have another name in botocore."""
+REST = ("apigateway", "cloudfront", "lambda", "route53", "s3", "sagemaker")
+"""Services without the query protocol. An Action in their requests is data."""
+REST_XML_FORMS = {"s3": "s3", "cloudfront": "query", "route53": "query"}
+"""Services with a REST API in XML, and the form of their errors."""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The caller as given by a signed request. Signatures are not verified."""
+
+    access_key: str
+    region: str
+    service: str
+    token: str | None
+
+
+@dataclass(frozen=True)
+class Call:
+    """An API call. `form` is how its errors are written: json, rest-json, query, s3 or cbor."""
+
+    service: str
+    operation: str
+    form: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def signature_of(request: werkzeug.Request) -> Signature | None:
+    """The signature in the header or in the query string (presigned URLs); None for an unsigned request."""
+    token = request.headers.get("X-Amz-Security-Token") or request.args.get("X-Amz-Security-Token")
+    if found := CREDENTIAL.search(request.headers.get("Authorization", "")):
+        return Signature(found["key"], found["region"], found["service"].lower(), token)
+    if found := CREDENTIAL.fullmatch(f"Credential={request.args.get('X-Amz-Credential', '')}"):
+        return Signature(found["key"], found["region"], found["service"].lower(), token)
+    if key := request.args.get("AWSAccessKeyId"):  # S3's older presigned URLs
+        return Signature(key, "us-east-1", "s3", request.args.get("x-amz-security-token"))
+    return None
+
+
+def bucket_of_host(request: werkzeug.Request) -> str | None:
+    """The bucket that the host names; None if the path does.
+
+    moto decides, since it will answer: it takes the first label of almost any host for a bucket.
+    """
+    from moto.s3.responses import S3Response
+    from moto.s3.utils import bucket_name_from_url
+
+    return bucket_name_from_url(request.url) if S3Response.subdomain_based_buckets(request) else None
+
+
+def form_of_call(request: werkzeug.Request, service: str) -> str:
+    """The form of a request to the service with this signing name."""
+    if "X-Amz-Target" in request.headers:
+        return "json"
+    if CBOR_PATH.fullmatch(request.path):
+        return "cbor"
+    if service not in REST and request.values.get("Action"):
+        return "query"
+    return REST_XML_FORMS.get(service, "rest-json")
+
+
+def call_of(request: werkzeug.Request, service: str) -> Call:
+    """The call that a request to the service with this signing name makes."""
+    form = form_of_call(request, service)
+    if form == "json":
+        return Call(service, request.headers["X-Amz-Target"].rpartition(".")[2], form, _json_body(request))
+    if found := CBOR_PATH.fullmatch(request.path):
+        body = request.get_data()
+        parameters = RpcV2CBORParser().parse_data_item(io.BytesIO(body)) if body else {}
+        return Call(service, found["operation"], form, parameters)
+    if form == "query" and service not in REST:
+        return Call(service, request.values["Action"], form, request.values.to_dict())
+    return _rest_call(request, service)
+
+
+def form_of(request: werkzeug.Request) -> str:
+    """The form of errors to a request, without its body, which may be invalid."""
+    if "X-Amz-Target" in request.headers:
+        return "json"
+    if CBOR_PATH.fullmatch(request.path):
+        return "cbor"
+    if request.path.startswith(EXECUTE_API_PATH) or ".execute-api." in request.host:
+        return "rest-json"
+    signature = signature_of(request)
+    if request.mimetype == FORM and not (signature and signature.service == "s3"):
+        return "query"
+    return REST_XML_FORMS.get(signature.service if signature else "s3", "rest-json")
+
+
+def _json_body(request: werkzeug.Request) -> dict[str, Any]:
+    try:
+        body = json.loads(request.get_data() or b"{}")
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _rest_call(request: werkzeug.Request, service: str) -> Call:
+    form = REST_XML_FORMS.get(service, "rest-json")
+    found = operation_of(request, REST_MODELS.get(service, service))
+    if found is None:
+        return Call(service, f"{request.method} {request.path}", form)
+    operation, uri_parameters = found
+    parameters = {**request.args.to_dict(), **uri_parameters}
+    shape = operation.input_shape
+    # A payload is data, and must not be taken for parameters.
+    if form == "rest-json" and not (shape and "payload" in shape.serialization):
+        parameters = {**_json_body(request), **parameters}
+    return Call(service, operation.name, form, parameters)
+
+
+def operation_of(request: werkzeug.Request, service: str) -> tuple["OperationModel", dict[str, str]] | None:
+    """The model of the operation that a request calls, and the labels of its path.
+
+    `service` is botocore's name of the service. None if the request calls no operation of it.
+    """
+    from moto.core.request import Request
+
+    if (router := _router(service)) is None:
+        return None
+    try:
+        # REST routers need moto's own class of requests, which cannot read a form again.
+        is_rest = router.service_model.protocol.startswith("rest-")
+        return router.match(Request(request.environ) if is_rest else cast(Request, request))
+    except HTTPException:
+        return None
+
+
+@functools.cache
+def _router(service: str) -> "ProtocolRouter | None":
+    """The router of a service's own protocol; None for a service that botocore does not know."""
+    from moto.core.routing import get_router_class
+    from moto.core.utils import get_service_model
+
+    try:
+        model = get_service_model(service)
+    except UnknownServiceError:
+        return None
+    router = get_router_class(service, model.protocol)
+    return router(model) if router else None

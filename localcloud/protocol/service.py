@@ -1,0 +1,148 @@
+"""The base of localcloud's own services, which reads requests and writes answers by botocore's models.
+
+A service defines one method per operation, named as in boto3. The method gets the arguments that boto3 takes
+and returns the dictionary that boto3 returns.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import werkzeug
+from botocore import xform_name
+from moto.core.model import OperationModel, ServiceModel
+from moto.core.parse import PROTOCOL_PARSERS, RequestParserError
+from moto.core.serialize import SerializationContext, get_serializer_class
+
+from localcloud.protocol.calls import REST_XML_FORMS, operation_of
+from localcloud.protocol.errors import ApiError, InvalidRequest, MalformedRequest, error_response
+from localcloud.protocol.validation import check_types, validate
+from localcloud.untrusted import parse_json
+
+FORWARD = object()
+"""The result of a method that only checks requests, for moto to carry out."""
+Operation = Callable[..., Any]
+
+
+class ModelledService:
+    """Answers the requests to one service.
+
+    Subclasses define the operations as methods, or override `operation`.
+    """
+
+    service_name: ClassVar[str]
+    """botocore's name of the service."""
+    validation_code: ClassVar[str] = "ValidationException"
+    """The error code of requests that violate the constraints of the API."""
+    malformed_code: ClassVar[str] = "SerializationException"
+    """The error code of requests that are not in the form of the protocol."""
+
+    def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
+        """Answers a request. Returns None if it calls no operation of this service, or a missing one."""
+        found = operation_of(request, self.service_name)
+        if found is None or (perform := self.operation(found[0].name)) is None:
+            return None
+        return self.answer(request, *found, perform)
+
+    def operation(self, name: str) -> Operation | None:
+        """The function for an operation, which is named as in AWS's documentation; None for a missing one."""
+        method: Operation | None = getattr(self, xform_name(name), None)
+        return method
+
+    def answer(
+        self,
+        request: werkzeug.Request,
+        model: OperationModel,
+        uri_parameters: Mapping[str, str],
+        perform: Operation,
+    ) -> werkzeug.Response | None:
+        """Carries out an operation. Returns None when moto is to do that."""
+        try:
+            result = perform(**read_request(request, model, uri_parameters))
+            return None if result is FORWARD else write_answer(model, result or {})
+        except InvalidRequest as error:
+            refused = ApiError(self.validation_code, error.message)
+        except MalformedRequest as error:
+            refused = ApiError(self.malformed_code, error.message)
+        except ApiError as error:
+            refused = error
+        return self.refuse(model.service_model, refused)
+
+    def refuse(self, model: ServiceModel, error: ApiError) -> werkzeug.Response:
+        """The HTTP response for an error."""
+        return write_error(model, error)
+
+
+def read_request(
+    request: werkzeug.Request, model: OperationModel, uri_parameters: Mapping[str, str]
+) -> dict[str, Any]:
+    """The members of a request, in the types that boto3 takes.
+
+    Raises ApiError for a request that is malformed or violates the model.
+    """
+    protocol = model.service_model.protocol
+    shape = model.input_shape
+    body = request.get_data()
+    document = {}
+    if protocol == "json" or (protocol == "rest-json" and shape and "payload" not in shape.serialization):
+        document = _json_object(body)
+        check_types(shape, document)
+    try:
+        members: dict[str, Any] = PROTOCOL_PARSERS[protocol](model).parse(
+            {
+                "method": request.method,
+                "values": request.values,
+                "headers": request.headers,
+                "body": body,
+                "url_path": request.path,
+                "url_params": dict(uri_parameters),
+            }
+        )
+    except (RequestParserError, ValueError) as error:
+        raise MalformedRequest(f"Could not parse the request: {error}") from None
+    members = {name: value for name, value in members.items() if value is not None}
+    if document:
+        located = {name for name, member in shape.members.items() if "location" in member.serialization}
+        validate(shape, document | {name: value for name, value in members.items() if name in located})
+    else:
+        validate(shape, members)
+    return members
+
+
+def write_answer(model: OperationModel, result: Mapping[str, Any]) -> werkzeug.Response:
+    """The HTTP response for an operation's output.
+
+    As in boto3's answers, ResponseMetadata.RequestId is the id of the request, if it matters which.
+    """
+    request_id = (result.get("ResponseMetadata") or {}).get("RequestId") or str(uuid.uuid4())
+    service = model.service_model
+    serializer = get_serializer_class(service.service_name, service.protocol)
+    answer = serializer(model, SerializationContext(request_id)).serialize(result)
+    response = werkzeug.Response(answer["body"], answer["status_code"], answer["headers"])
+    response.headers["x-amzn-RequestId"] = request_id
+    for name, member in (model.output_shape.members if model.output_shape else {}).items():
+        # moto's serializer omits the status, and sets the content type of payloads to the protocol's.
+        if member.serialization.get("location") == "statusCode" and name in result:
+            response.status_code = result[name]
+        elif member.serialization.get("name") == "Content-Type" and result.get(name):
+            response.headers["Content-Type"] = result[name]
+    return response
+
+
+def write_error(service: ServiceModel, error: ApiError) -> werkzeug.Response:
+    """The HTTP response for an error, with the status that the model gives to its code."""
+    form = REST_XML_FORMS.get(service.service_name) or str(service.protocol)
+    shape = service.shape_for_error_code(error.code)
+    status = shape.metadata.get("error", {}).get("httpStatusCode", 400) if shape else 400
+    namespace = service.metadata.get("xmlNamespace", "")
+    return error_response(form, error, status=status, namespace=namespace)
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        document = parse_json(body or b"{}")
+    except ValueError as error:
+        raise MalformedRequest(f"Could not parse request body into json: {error}") from None
+    if not isinstance(document, dict):
+        raise MalformedRequest("Could not parse request body into json: it is not an object")
+    return document

@@ -1,0 +1,168 @@
+"""Validates requests against botocore's model of an API, and against what localcloud supports of it."""
+
+import functools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from localcloud.protocol.errors import ApiError, InvalidRequest
+from localcloud.untrusted import Pattern, PatternError
+
+Supported = Mapping[str, Any]
+"""The supported members of a structure, each with those of a nested structure or None for all of it."""
+
+OFF: tuple[Any, ...] = (None, False, "", [], {}, "None")
+"""Values without effect, which unsupported members may have."""
+NUMBERS = {
+    "byte": "a Byte",
+    "short": "a Short",
+    "integer": "an Integer",
+    "long": "a Long",
+    "float": "a Float",
+    "double": "a Double",
+}
+
+
+def validate(shape: Shape | None, request: Mapping[str, Any]) -> None:
+    """Validates a request against the input shape of its operation.
+
+    The members may be in JSON's types or in those that boto3 takes. Raises ApiError in AWS's words: with the
+    code SerializationException for a value of a wrong type, and InvalidRequest with all violated constraints.
+    """
+    found = list(_problems(shape, request, "")) if shape else []
+    if found:
+        detected = f"{len(found)} validation error{'s' * (len(found) > 1)} detected"
+        raise InvalidRequest(f"{detected}: {'; '.join(found)}")
+
+
+def check_types(shape: Shape | None, request: Mapping[str, Any]) -> None:
+    """Raises ApiError for the first value of a wrong type, as `validate` does."""
+    for _ in _problems(shape, request, "") if shape else ():
+        pass
+
+
+def require_supported(
+    operation: str, request: Mapping[str, Any], supported: Supported, path: str = ""
+) -> None:
+    """Raises InvalidRequest for the first member that localcloud does not support."""
+    for name, value in request.items():
+        here = f"{path}{name}"
+        if name not in supported:
+            if value not in OFF:
+                raise InvalidRequest(
+                    f"{operation}: localcloud does not support the property {here} (given: {value!r:.80})."
+                )
+            continue
+        nested = supported[name]
+        if nested is None:
+            continue
+        for index, element in enumerate(value if isinstance(value, list) else [value]):
+            position = f"[{index}]" if isinstance(value, list) else ""
+            require_supported(operation, element, nested, f"{here}{position}.")
+
+
+def require_value(operation: str, path: str, value: Any, *allowed: Any) -> None:
+    """Raises InvalidRequest for a value that is given and not supported."""
+    if value is not None and value not in allowed:
+        choices = " or ".join(map(str, allowed))
+        raise InvalidRequest(f"{operation}: localcloud supports only {choices} for {path} (given: {value}).")
+
+
+def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
+    kind = shape.type_name
+    if isinstance(shape, StructureShape):
+        if not shape.is_document_type:
+            yield from _structure_problems(shape, _typed(value, Mapping, "a structure", path), path)
+    elif isinstance(shape, ListShape):
+        items = _typed(value, Sequence, "a list", path)
+        yield from _range_problems(shape, items, len(items), path, "length")
+        for index, element in enumerate(items):
+            yield from _problems(shape.member, element, f"{path}.{index + 1}.member")
+    elif isinstance(shape, MapShape):
+        entries = _typed(value, Mapping, "a map", path)
+        yield from _range_problems(shape, entries, len(entries), path, "length")
+        for key, element in entries.items():
+            yield from _problems(shape.value, element, f"{path}.{key}")
+    elif kind == "string":
+        yield from _string_problems(shape, _typed(value, str, "a String", path), path)
+    elif kind == "boolean":
+        _typed(value, bool, "a Boolean", path)
+    elif kind in NUMBERS:
+        number = _typed(value, int | float, NUMBERS[kind], path)
+        yield from _range_problems(shape, number, number, path, "value")
+
+
+def _structure_problems(shape: StructureShape, value: Mapping[str, Any], path: str) -> Iterator[str]:
+    members = {_wire_name(name, member): member for name, member in shape.members.items()} | shape.members
+    for name in shape.required_members:
+        if value.get(name, value.get(_wire_name(name, shape.members[name]))) is None:
+            yield _constraint("null", _join(path, name), "Member must not be null")
+    for name, member in value.items():
+        if name not in members:
+            yield f"Unknown member '{_join(path, name)}'"
+        elif member is not None:
+            yield from _problems(members[name], member, _join(path, name))
+
+
+def _wire_name(name: str, member: Shape) -> str:
+    return str(member.serialization.get("name", name))
+
+
+def _string_problems(shape: Shape, value: str, path: str) -> Iterator[str]:
+    if (allowed := getattr(shape, "enum", None)) and value not in allowed:
+        yield _constraint(f"'{value}'", path, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
+    yield from _range_problems(shape, value, len(value), path, "length")
+    text = shape.metadata.get("pattern")
+    if text and (pattern := _pattern(text)) and not _matches(pattern, value, path):
+        yield _constraint(f"'{value}'", path, f"Member must satisfy regular expression pattern: {text}")
+
+
+def _range_problems(shape: Shape, value: Any, size: float, path: str, what: str) -> Iterator[str]:
+    low, high = shape.metadata.get("min", -math.inf), shape.metadata.get("max", math.inf)
+    if size < low:
+        yield _constraint(f"'{value}'", path, f"Member must have {what} greater than or equal to {low}")
+    if size > high:
+        yield _constraint(f"'{value}'", path, f"Member must have {what} less than or equal to {high}")
+
+
+def _typed(value: Any, wanted: Any, name: str, path: str) -> Any:
+    """Returns a value that has the type. Raises ApiError in the words of AWS's JSON protocols otherwise."""
+    is_text = isinstance(value, str | bytes)
+    fits = isinstance(value, bool) == (wanted is bool) and isinstance(value, wanted)
+    if fits and (wanted is str or not is_text):
+        return value
+    if isinstance(value, Mapping):
+        message = "Start of structure or map found where not expected"
+    elif isinstance(value, Sequence) and not is_text:
+        message = "Start of list found where not expected"
+    else:
+        kind = "STRING" if is_text else str(value).upper() if isinstance(value, bool) else "NUMBER"
+        message = f"{kind}_VALUE can not be converted to {name}"
+    raise ApiError("SerializationException", f"{message} (at '{path}')" if path else message)
+
+
+@functools.cache
+def _pattern(text: str) -> Pattern | None:
+    """Compiles a pattern of the model; None for unsupported syntax."""
+    try:
+        return Pattern(text)
+    except PatternError:
+        return None
+
+
+def _matches(pattern: Pattern, value: str, path: str) -> bool:
+    try:
+        return pattern.matches_all_of(value)
+    except PatternError as error:
+        raise InvalidRequest(f"Value at '{path}' cannot be checked against its pattern: {error}.") from None
+
+
+def _constraint(value: str, path: str, rule: str) -> str:
+    return f"Value {value} at '{path}' failed to satisfy constraint: {rule}"
+
+
+def _join(path: str, name: str) -> str:
+    first_small = name[0].lower() + name[1:]
+    return f"{path}.{first_small}" if path else first_small

@@ -1,0 +1,28 @@
+"""The picture and the page of the architecture say what the code does."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+
+import pytest
+
+from tests.conftest import PROJECT
+
+PAGES = ("docs/architecture.md", "CONTRIBUTING.md", "README.md")
+
+
+def test_the_picture_shows_the_imports_that_the_code_has():
+    spec = importlib.util.spec_from_file_location("architecture", PROJECT / "docs" / "architecture.py")
+    architecture = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(architecture)
+    assert architecture.PICTURE.read_text(encoding="utf-8") == architecture.draw(architecture.arrows()), (
+        "run: python docs/architecture.py"
+    )
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if (PROJECT / page).is_file()])
+def test_what_a_page_links_to_is_there(page):
+    file = PROJECT / page
+    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", file.read_text(encoding="utf-8"))
+    assert links and [link for link in links if not (file.parent / link).exists()] == []
