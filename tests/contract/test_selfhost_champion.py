@@ -109,11 +109,9 @@ def test_it_serves_on_without_the_registry_starts_without_it_and_finds_it_again(
 
         web.stop()
         web.log.unlink()
-        began = time.monotonic()
-        web.start()
+        web.start()  # before the registry is there again
         assert web.get("/health").status == 200, "the model is there before the first request"
         assert web.served() == version_of(models[0])
-        assert time.monotonic() - began < 90
 
         tracking.start()
         tracking.register(models[1], registered)

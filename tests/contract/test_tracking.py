@@ -319,9 +319,9 @@ def test_a_taken_port_is_one_line_that_says_what_is_there(server, tmp_path, monk
 def test_a_server_that_hangs_costs_no_run(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         done = train(tmp_path / "model", f"http://127.0.0.1:{silent.getsockname()[1]}")
-    waited = time.time() - read_record(tmp_path / "model" / "run.json").ended / 1000
+        # The run is over while the server still hangs: whoever connected to it was given up.
+        assert read_record(tmp_path / "model" / "run.json").status == "FINISHED"
     assert done.err.count("\n") == 1 and "does not answer" in done.err, done.err
-    assert waited < 30
 
 
 def test_a_follower_that_neither_reads_nor_ends_holds_nothing_up(tmp_path, monkeypatch, capfd):
@@ -332,12 +332,11 @@ def test_a_follower_that_neither_reads_nor_ends_holds_nothing_up(tmp_path, monke
     monkeypatch.setattr(background, "PATIENCE_SECONDS", 0.5)
     monkeypatch.setattr(background, "FINISH_SECONDS", 2.0)
     monkeypatch.setattr(background, "GIVE_UP_SECONDS", 0.2)
-    started = time.monotonic()
     follower = background.Follower(program, tmp_path / "run.json", tmp_path / "model")
     for _ in range(200_000):
         follower.wake()
     follower.finish()
-    assert time.monotonic() - started < 30
+    assert follower.process.returncode == -signal.SIGKILL, "it was not waited for"
     errors = capfd.readouterr().err
     assert errors.count("warning: ") == 1 and f"stubborn.py log {tmp_path / 'model'}" in errors
 

@@ -22,7 +22,7 @@ def test_rows_are_measured_kept_and_put_together(tmp_path):
     rows = [bench.row(taking_part[name]) for name in ("tfidf-lr", "fast")]
 
     for row in rows:
-        assert 0 < row["train"]["seconds"] < 300
+        assert row["train"]["seconds"] > 0
         assert row["accuracy"]["test"]["reviews"] == 40
         assert row["accuracy"]["snippets"]["reviews"] == 500
         assert 0 < row["serving"]["median"]["p50_ms"] <= row["serving"]["median"]["p99_ms"]
