@@ -151,7 +151,8 @@ def _label(
     """Names beside their points, where they cover no other name, no point and none of the lines."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    renderer = FigureCanvasAgg(figure).get_renderer()
+    canvas: Any = FigureCanvasAgg(figure)
+    renderer = canvas.get_renderer()
     figure.draw_without_rendering()
     taken = []
     for x, y, *_ in points:

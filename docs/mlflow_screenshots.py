@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
-from screenshots import DOCS, chromium
+from screenshots import DOCS, browser_path
 
 PROJECT = DOCS.parent
 sys.path.insert(0, str(PROJECT))
 
 from project import ports  # noqa: E402
+from project.console import say, step  # noqa: E402
 from project.supervisor import Program  # noqa: E402
 
 NAME = "movie-sentiment"
@@ -47,9 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--uri", help="tracking server with runs to show (default: one of its own)")
     uri = parser.parse_args().uri
-    path = chromium.find()
-    if path is None:
-        raise SystemExit(f"error: {chromium.NONE}")
+    path = browser_path()
     if uri:
         take(uri, path)
         return
@@ -76,7 +75,7 @@ def server() -> Iterator[str]:
 
 
 def train(uri: str, options: str) -> None:
-    print(f"== Train: {options}", flush=True)
+    step(f"Train: {options}")
     with tempfile.TemporaryDirectory() as model:
         subprocess.run(
             [sys.executable, "train/from_reviews.py", "--model-dir", f"{model}/model", *options.split()],
@@ -139,7 +138,7 @@ def picture(page: Page, name: str) -> None:
     page.wait_for_timeout(SETTLED_MS)  # the pages ask for news all the time, so no state tells that they rest
     file = DOCS / f"mlflow-{name}.png"
     page.screenshot(path=file)
-    print(f"   wrote: {file.relative_to(PROJECT)} ({file.stat().st_size / 1000:.0f} kB)", flush=True)
+    say(f"wrote: {file.relative_to(PROJECT)} ({file.stat().st_size / 1000:.0f} kB)")
 
 
 if __name__ == "__main__":

@@ -14,8 +14,10 @@ from typing import Literal
 from playwright.sync_api import Browser, Error, Page, ViewportSize, expect, sync_playwright
 
 DOCS = Path(__file__).resolve().parent
-sys.path.insert(0, str(DOCS.parent / "tests" / "browser"))
+sys.path[:0] = [str(DOCS.parent), str(DOCS.parent / "tests" / "browser")]
 import chromium  # noqa: E402
+
+from project.console import say  # noqa: E402
 
 DESKTOP: ViewportSize = {"width": 1180, "height": 760}
 PHONE: ViewportSize = {"width": 390, "height": 780}
@@ -68,7 +70,15 @@ def picture(
     file = DOCS / f"page-{name}.png"
     page.screenshot(path=file, full_page=True)
     context.close()
-    print(f"   wrote: {file.relative_to(DOCS.parent)} ({file.stat().st_size / 1000:.0f} kB)")
+    say(f"wrote: {file.relative_to(DOCS.parent)} ({file.stat().st_size / 1000:.0f} kB)")
+
+
+def browser_path() -> str:
+    """Where Chromium is. Ends the program with the reason where there is none."""
+    path: str | None = chromium.find()
+    if path is None:
+        raise SystemExit(f"error: {chromium.NONE}")
+    return path
 
 
 def main() -> None:
@@ -77,9 +87,7 @@ def main() -> None:
     url = parser.parse_args().url
     if not url.startswith(("http://", "https://")):
         raise SystemExit(f"error: {url!r} is no address of a page; it begins with http:// or https://")
-    path = chromium.find()
-    if path is None:
-        raise SystemExit(f"error: {chromium.NONE}")
+    path = browser_path()
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])

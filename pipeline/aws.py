@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
-from tqdm import tqdm
 
 from pipeline.settings import PipelineError
 from sentiment.errors import nearest
 from sentiment.files import atomic_write
+from sentiment.progress import Progress
+
+# Smaller files are transferred before anybody wonders.
+SHOWN_FROM_BYTES = 5_000_000
 
 
 @cache
@@ -86,8 +92,8 @@ def folders(uri: str) -> list[str]:
 
 def upload(file: Path, uri: str) -> None:
     bucket, key = split_uri(uri)
-    with _bar(file.name, file.stat().st_size) as bar:
-        client("s3").upload_file(str(file), bucket, key, Callback=bar.update)
+    with _progress(file.name, file.stat().st_size) as add:
+        client("s3").upload_file(str(file), bucket, key, Callback=add)
 
 
 def read_json(uri: str) -> Any:
@@ -105,8 +111,8 @@ def download(uri: str, file: Path) -> None:
     """Fetch an object; the file appears only when it is whole."""
     bucket, key = split_uri(uri)
     size = client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"]
-    with atomic_write(file) as aside, _bar(file.name, size) as bar:
-        client("s3").download_file(bucket, key, str(aside), Callback=bar.update)
+    with atomic_write(file) as aside, _progress(file.name, size) as add:
+        client("s3").download_file(bucket, key, str(aside), Callback=add)
 
 
 def empty_bucket(bucket: str) -> int:
@@ -115,6 +121,14 @@ def empty_bucket(bucket: str) -> int:
     return sum(len(answer.get("Deleted", [])) for answer in versions.delete())
 
 
-def _bar(name: str, size: int) -> tqdm:
-    # disable=None: a bar on a terminal, nothing elsewhere.
-    return tqdm(total=size, desc=f"   {name}", unit="B", unit_scale=True, leave=False, disable=None)
+@contextmanager
+def _progress(name: str, size: int) -> Iterator[Callable[[int], None]]:
+    """Show how much of a file has been transferred. Yields what threads call with the bytes that were added."""
+    lock = threading.Lock()
+    with Progress(f"   {name}", size, "B", enabled=size > SHOWN_FROM_BYTES) as progress:
+
+        def add(amount: int) -> None:
+            with lock:
+                progress.add(amount)
+
+        yield add

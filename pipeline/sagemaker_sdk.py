@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from functools import cache
+from typing import Any
 
 os.environ.setdefault("SAGEMAKER_SUPPRESS_V2_WARNING", "1")
 # The SDK would set up logging so that every library tells its every step.
@@ -103,7 +104,7 @@ def start_transform(
 
     The model that is made for it has the same name; the caller deletes it afterwards.
     """
-    model = Model(
+    model: Any = Model(
         image_uri=image,
         model_data=model_data,
         role=role,
