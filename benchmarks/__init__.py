@@ -1,4 +1,4 @@
-"""What is measured about the models: each beside its references, in one run, on one split and one machine.
+"""Measurements of the models beside their references, in one run, on one split and one machine.
 
 `python -m benchmarks` (or `make bench`) trains every contestant in a process of its own, scores it, times its
 answers, and writes the table, the pictures and the model card's figures.

@@ -3,8 +3,8 @@
 Without names, everything that takes part is measured (half an hour on two cores), the table is printed, and
 the table, the pictures and the model card's figures are written to docs/. With names, only those rows are
 measured and kept; what was measured before is not measured again unless its inputs changed, or with --again.
-The pieces inference, preprocessing, training and faithfulness run alone by their names, anew each time, and
-write their figures to docs/ too.
+The experiments inference, preprocessing, training and faithfulness run alone by their names, anew each time,
+and write their figures to docs/ too.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import card, charts, machine, pieces, report, table
+from benchmarks import card, charts, experiments, machine, report, table
 from benchmarks.corpus import Corpus, write_corpus
 from benchmarks.errors import BenchError
 from benchmarks.measure import Bench, choose, contestants
@@ -50,15 +50,15 @@ def run(options: argparse.Namespace) -> None:
     if options.list:
         for name, contestant in taking_part.items():
             print(f"{name:<15} {contestant.title}")
-        for name, piece in pieces.PIECES.items():
-            print(f"{name:<15} (a piece) {piece.title}")
+        for name, experiment in experiments.EXPERIMENTS.items():
+            print(f"{name:<15} (an experiment) {experiment.title}")
         return
     if options.render:
         render(card.figures(DOCS), DOCS)
-        for name, result in card.figures(DOCS)["pieces"].items():
-            pieces.write(name, result, DOCS)
+        for name, result in card.figures(DOCS)["experiments"].items():
+            experiments.write(name, result, DOCS)
         return
-    known = [*taking_part, *pieces.PIECES]
+    known = [*taking_part, *experiments.EXPERIMENTS]
     unknown = [name for name in options.names if name not in known]
     if unknown:
         raise BenchError(f"there is no {', '.join(unknown)}; choose of {', '.join(known)}")
@@ -84,12 +84,12 @@ def run(options: argparse.Namespace) -> None:
     if options.names and rows:
         print("\n" + table.as_text(table.with_ratios(rows)))
         say("a table of these rows alone; without names, everything is measured and written")
-    for name, piece in pieces.PIECES.items():
+    for name, experiment in experiments.EXPERIMENTS.items():
         if not options.names or name in options.names:
-            step(piece.title)
-            measured = pieces.measured(name, bench)
-            written = pieces.write(name, measured, target)
-            print("\n" + pieces.document(name, measured))
+            step(experiment.title)
+            measured = experiments.measured(name, bench)
+            written = experiments.write(name, measured, target)
+            print("\n" + experiments.document(name, measured))
             say(f"wrote: {', '.join(shown(target / each) for each in written)}")
     if not options.names:
         step("Calibration, slices and mistakes")
@@ -112,7 +112,7 @@ def fill_documents() -> None:
 def render(result: dict[str, Any], target: Path) -> None:
     """Write the table, the pictures and, for docs/, the figures of the model card, from the figures alone."""
     target.mkdir(parents=True, exist_ok=True)
-    result = {name: value for name, value in result.items() if name != "pieces"}
+    result = {name: value for name, value in result.items() if name != "experiments"}
     files = {"benchmarks.json": json.dumps(result, indent=1) + "\n", "benchmarks.txt": table.document(result)}
     for name, content in files.items():
         with atomic_write(target / name) as aside:
@@ -125,13 +125,13 @@ def render(result: dict[str, Any], target: Path) -> None:
 
 def choose_settings(names: list[str], corpus: Corpus) -> None:
     """Score the grids of the references on validation and keep the scores."""
-    kept = json.loads(CHOICES.read_text(encoding="utf-8")) if CHOICES.is_file() else {}
+    scores = json.loads(CHOICES.read_text(encoding="utf-8")) if CHOICES.is_file() else {}
     for name in names:
         if name in REFERENCES and REFERENCES[name].grid:
             step(REFERENCES[name].title)
-            kept[name] = choose(REFERENCES[name], corpus, say)
+            scores[name] = choose(REFERENCES[name], corpus, say)
             with atomic_write(CHOICES) as aside:
-                aside.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+                aside.write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import pieces, table
+from benchmarks import experiments, table
 from benchmarks.errors import BenchError
 
 CHOICES = Path(__file__).with_name("choices.json")
@@ -18,14 +18,14 @@ _BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n)(.*?)(<!-- end of figures --
 
 
 def figures(folder: Path) -> dict[str, Any]:
-    """What benchmarks.json holds, and under `pieces` the figures of the pieces that were measured."""
+    """The content of benchmarks.json, and under `experiments` the figures of those that were measured."""
 
     def read(name: str) -> dict[str, Any]:
         content: dict[str, Any] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         return content
 
-    measured = {name: read(name) for name in pieces.PIECES if (folder / f"{name}.json").is_file()}
-    return read("benchmarks") | {"pieces": measured}
+    measured = {name: read(name) for name in experiments.EXPERIMENTS if (folder / f"{name}.json").is_file()}
+    return read("benchmarks") | {"experiments": measured}
 
 
 def filled(document: str, result: dict[str, Any]) -> str:
@@ -227,11 +227,11 @@ def _mistakes(result: dict[str, Any]) -> str:
     return "\n".join(lines) or "None on these test reviews."
 
 
-def _piece(name: str) -> Callable[[dict[str, Any]], str]:
+def _experiment(name: str) -> Callable[[dict[str, Any]], str]:
     def block(result: dict[str, Any]) -> str:
-        if name not in result["pieces"]:
+        if name not in result["experiments"]:
             return f"Not measured yet: `python -m benchmarks {name}`."
-        return pieces.markdown(name, result["pieces"][name])
+        return experiments.markdown(name, result["experiments"][name])
 
     return block
 
@@ -245,7 +245,7 @@ def _meant(label: int) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text that Markdown leaves as it is."""
+    """Escape what Markdown would interpret."""
     return re.sub(r"([\\`*_\[\]<>|#~])", r"\\\1", text)
 
 
@@ -263,5 +263,5 @@ BLOCKS: dict[str, Callable[[dict[str, Any]], str]] = {
     "slices": _slices,
     "sentences": _sentences,
     "mistakes": _mistakes,
-    **{name: _piece(name) for name in pieces.PIECES},
+    **{name: _experiment(name) for name in experiments.EXPERIMENTS},
 }

@@ -1,5 +1,5 @@
-"""What can be wrong with a run of the benchmarks."""
+"""The error of the benchmarks."""
 
 
 class BenchError(Exception):
-    """A piece that cannot be measured; the message says what is wrong and what to do."""
+    """Something cannot be measured; the message says what is wrong and what to do."""

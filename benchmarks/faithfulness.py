@@ -1,4 +1,4 @@
-"""How well word weights tell what a model goes by: deletion and insertion curves on validation reviews.
+"""Measure the faithfulness of word weights by deletion and insertion curves on validation reviews.
 
 Words are taken in order of weight, those for the verdict first. Deletion replaces them by an infrequent word
 and watches the probability of the verdict fall; insertion puts them into a review of infrequent words and
@@ -32,7 +32,7 @@ SHARES = (0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.16, 0.2, 0.3, 0.4, 0.5)
 """Shares of a review's words after which the curves are read."""
 PREFERRED = ("best", "fast")
 INTEGRATION_STEPS = 16
-AT_ONCE = 32
+BATCH_SIZE = 32
 COLUMNS = ("words in order of", "deletion area", "insertion area", "ms a review")
 TITLES = {
     "states": "moves of the states (ours)",
@@ -74,7 +74,7 @@ def ids_of(folder: Path, texts: list[str]) -> list[np.ndarray]:
 
 
 def curves(engine: TorchEngine, reviews: list[np.ndarray]) -> dict[str, dict[str, Any]]:
-    """By candidate: mean probabilities of the verdict at SHARES, areas below, and the time a review took."""
+    """Return for each candidate: mean probabilities of the verdict at SHARES, areas below, ms a review."""
     weighers = candidates(engine)
     seconds = dict.fromkeys(weighers, 0.0)
     read: dict[str, list[np.ndarray]] = {name: [] for name in weighers}
@@ -103,7 +103,7 @@ def curves(engine: TorchEngine, reviews: list[np.ndarray]) -> dict[str, dict[str
 
 
 def changed_reviews(ids: np.ndarray, order: np.ndarray) -> list[np.ndarray]:
-    """The review with the first of `order` deleted, for each of SHARES; then with only those left."""
+    """Return the review with the first of `order` deleted, for each of SHARES; then with only those left."""
     deleted, inserted = [], []
     for share in SHARES:
         first = order[: round(share * len(ids))]
@@ -121,7 +121,7 @@ def area(curve: np.ndarray) -> float:
 
 
 def candidates(engine: TorchEngine) -> Mapping[str, Weigh]:
-    """By name, in the order of TITLES: from a review's ids to the weights of its words."""
+    """Return by name, in the order of TITLES, the functions from a review's ids to its words' weights."""
     model = engine.model
     random = np.random.default_rng(0)
 
@@ -163,12 +163,12 @@ def integrated(model: LSTMClassifier, ids: np.ndarray, scales: Sequence[float] |
 
 @torch.inference_mode()
 def occluded(model: LSTMClassifier, ids: np.ndarray) -> np.ndarray:
-    """By how much the LSTM's logit falls when each word alone becomes an infrequent one."""
+    """Return by how much the LSTM's logit falls when each word alone is replaced by an infrequent one."""
     without = np.tile(ids, (len(ids), 1))
     np.fill_diagonal(without, INFREQUENT)
     logits = [
-        model(collate(list(without[start : start + AT_ONCE]), model.architecture))
-        for start in range(0, len(ids), AT_ONCE)
+        model(collate(list(without[start : start + BATCH_SIZE]), model.architecture))
+        for start in range(0, len(ids), BATCH_SIZE)
     ]
     whole = model(collate([ids], model.architecture))
     falls: np.ndarray = (whole - torch.cat(logits)).double().numpy()

@@ -1,4 +1,4 @@
-"""How fast an answer comes, in all the ways a review can be answered, side by side.
+"""Measure how fast a review is answered, in all the ways it can be, side by side.
 
 Each contender runs in processes of its own on one core; the contenders take turns, so that a busy moment of
 the machine falls on all of them, and each figure is the median over the turns. Preprocessing is included.
@@ -33,7 +33,7 @@ COLUMNS = (
 
 
 def measure(bench: Bench) -> dict[str, Any]:
-    """The figures of every contender, medians over the turns, and their ratios."""
+    """Return the figures of every contender, medians over the turns, and their ratios."""
     texts = bench.corpus.reviews.select("test").texts
     review = sorted(texts, key=len)[len(texts) // 2]
     contenders = contenders_of(bench)
@@ -76,7 +76,7 @@ def contenders_of(bench: Bench) -> list[tuple[str, str, str, Path]]:
 
 
 def medians(turns: list[dict[str, Any]]) -> dict[str, Any]:
-    """Of dictionaries of the same numbers, nested: the median of each."""
+    """Return the median of each number of nested dictionaries of the same form."""
     return {
         name: medians([turn[name] for turn in turns])
         if isinstance(value, dict)
@@ -86,7 +86,7 @@ def medians(turns: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def with_ratios(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows with what an explanation costs, and how many times sooner than the predecessor they answer."""
+    """Add the ratios of explained to plain answers, and of the predecessor's latency to the row's own."""
     base = next(row for row in rows if row["name"] == "predecessor")
     ratios = []
     for row in rows:

@@ -31,8 +31,8 @@ COLD_STARTS = 5
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
-BRIEF_SPINS = {"GOMP_SPINCOUNT": "1000"}
-"""As train/train.py sets for itself: OpenMP threads that spin long stall as soon as the machine is shared."""
+SHORT_SPINS = {"GOMP_SPINCOUNT": "1000"}
+"""As train/train.py sets it: OpenMP threads that spin long stall on a shared machine."""
 _METRICS = {entry["Name"]: re.compile(entry["Regex"]) for entry in METRIC_DEFINITIONS}
 Say = Callable[[str], None]
 
@@ -47,7 +47,7 @@ class Contestant:
     seed: int = 0
 
     def key(self, corpus: Corpus, quick: bool) -> str:
-        """Of its training: data, program, settings."""
+        """Return the key of its training: a hash of data, program and settings."""
         if self.kind == "recipe":
             sources = training_sources()
         else:
@@ -78,7 +78,7 @@ def contestants() -> dict[str, Contestant]:
 
 @dataclass(frozen=True)
 class Bench:
-    """One run: its corpus, where its results are kept, and how it speaks."""
+    """One run: its corpus, its cache of results, its folder, and the function that prints progress."""
 
     corpus: Corpus
     results: Results
@@ -113,8 +113,10 @@ class Bench:
         key = contestant.key(self.corpus, self.quick)
         again = self.results.again or not (folder.is_dir() and any(folder.iterdir()))
         results = Results(self.results.folder, self.results.machine, again)
-        result, kept = results.piece(f"{contestant.name}-{contestant.seed}-train", key, measured)
-        self.say(f"{'kept' if kept else 'trained'}: {result['seconds']:.1f} s, {result['size_mb']:.1f} MB")
+        result, was_cached = results.cached(f"{contestant.name}-{contestant.seed}-train", key, measured)
+        self.say(
+            f"{'kept' if was_cached else 'trained'}: {result['seconds']:.1f} s, {result['size_mb']:.1f} MB"
+        )
         return result
 
     def _train_reference(self, contestant: Contestant, folder: Path) -> dict[str, Any]:
@@ -166,7 +168,7 @@ class Bench:
         key = key_of(contestant.key(self.corpus, self.quick), HERE / "worker.py")
         again = self.results.again or not file.is_file()
         results = Results(self.results.folder, self.results.machine, again)
-        result, _ = results.piece(f"{contestant.name}-{contestant.seed}-accuracy", key, measured)
+        result, _ = results.cached(f"{contestant.name}-{contestant.seed}-accuracy", key, measured)
         test = result["test"]
         low, high = test["interval"]
         validation = result["validation"]["accuracy"]
@@ -190,7 +192,7 @@ class Bench:
             return {**figures, "cold_start_s": float(np.median([*first, seconds]))}
 
         key = key_of(contestant.key(self.corpus, self.quick), HERE / "worker.py", HERE / "measure.py")
-        result, _ = self.results.piece(f"{contestant.name}-{contestant.seed}-serving", key, measured)
+        result, _ = self.results.cached(f"{contestant.name}-{contestant.seed}-serving", key, measured)
         self.say(
             f"one review {result['median']['p50_ms']:.2f} ms (p99 {result['median']['p99_ms']:.2f}), "
             f"{result['reviews_per_second']:,.0f} reviews/s, cold start {result['cold_start_s']:.2f} s"
@@ -209,8 +211,8 @@ class Bench:
 
     def _is_trained(self, contestant: Contestant) -> bool:
         key = contestant.key(self.corpus, self.quick)
-        is_kept = self.results.has(f"{contestant.name}-{contestant.seed}-train", key)
-        return is_kept and self.model_folder(contestant).is_dir()
+        is_cached = self.results.has(f"{contestant.name}-{contestant.seed}-train", key)
+        return is_cached and self.model_folder(contestant).is_dir()
 
     def row(self, contestant: Contestant, seeds: int = 1) -> dict[str, Any]:
         """One row of the table: all three measurements, and accuracies of further seeds of newer recipes."""
@@ -258,7 +260,7 @@ def run_process(command: Sequence[object], say: Say) -> Finished:
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env={**BRIEF_SPINS, **os.environ},
+        env={**SHORT_SPINS, **os.environ},
     )
     lines = []
     assert process.stdout is not None
@@ -303,7 +305,7 @@ def first_answer(command: Sequence[object], review: str) -> tuple[float, dict[st
 
 
 def curve(lines: list[tuple[float, str]]) -> list[tuple[float, float]]:
-    """(second, validation accuracy) of the lines that end an epoch."""
+    """Return (second, validation accuracy) of each line that ends an epoch."""
     points = []
     for seconds, line in lines:
         epoch, accuracy = _METRICS["epoch"].search(line), _METRICS["validation:accuracy"].search(line)
@@ -313,7 +315,7 @@ def curve(lines: list[tuple[float, str]]) -> list[tuple[float, float]]:
 
 
 def time_to(threshold: float, trained: dict[str, Any], validation_accuracy: float) -> float | None:
-    """Seconds until validation accuracy first reached the threshold, by epochs; None if it never did."""
+    """Return the seconds until an epoch reached the validation accuracy `threshold`; None if none did."""
     reached = [seconds for seconds, accuracy in trained["curve"] if accuracy >= threshold]
     return min(reached, default=trained["seconds"] if validation_accuracy >= threshold else None)
 
@@ -327,7 +329,7 @@ def size_mb(folder: Path) -> float:
 
 
 def worker(*arguments: object) -> list[object]:
-    """The command of one of the bench's processes: see worker.py."""
+    """Return the command of a worker process (worker.py)."""
     return [sys.executable, "-m", "benchmarks.worker", *arguments]
 
 

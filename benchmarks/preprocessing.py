@@ -1,4 +1,4 @@
-"""How many reviews a second become words: the predecessor's function as written, and this project's two.
+"""Measure how many reviews a second are tokenized: by the predecessor's function, and by this project's two.
 
 The project's tokenizers run over every review, by processes that each keep to one core, on one core and on
 two, if there are as many. The predecessor's takes a minute for a thousand reviews: it runs over an evenly
@@ -22,7 +22,7 @@ from sentiment.text.predecessor.review_to_words import review_to_words
 
 MAX_CORES = 2
 SAMPLE, QUICK_SAMPLE = 200, 5
-AT_ONCE = 250
+BATCH_SIZE = 250
 COLUMNS = ("tokenizer", "cores", "reviews", "seconds", "reviews/s", "times the predecessor's")
 REFERENCE = "predecessor"
 
@@ -58,7 +58,7 @@ def reference_row(texts: Sequence[str]) -> dict[str, Any]:
 
 def row_of(name: str, texts: Sequence[str], cores: int) -> dict[str, Any]:
     """One of this project's tokenizers over all texts, on so many cores, processes started beforehand."""
-    parts = [list(texts[start : start + AT_ONCE]) for start in range(0, len(texts), AT_ONCE)]
+    parts = [list(texts[start : start + BATCH_SIZE]) for start in range(0, len(texts), BATCH_SIZE)]
     with _pool(cores) as pool, Progress(f"{name} on {cores}", len(texts), "reviews") as shown:
         list(pool.map(abs, range(cores * 8)))  # all processes run before the clock does
         started = time.perf_counter()
@@ -85,13 +85,13 @@ def available_cores() -> list[int]:
 
 
 def _pool(cores: int) -> ProcessPoolExecutor:
-    """ProcessGroup that start clean (no memory of stems) and share so many cores."""
+    """Processes that start without cached stems and share so many cores."""
     return ProcessPoolExecutor(
-        cores, get_context("spawn"), initializer=_keep_to, initargs=(available_cores()[:cores],)
+        cores, get_context("spawn"), initializer=_pin_to, initargs=(available_cores()[:cores],)
     )
 
 
-def _keep_to(cores: list[int]) -> None:
+def _pin_to(cores: list[int]) -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
 

@@ -17,7 +17,7 @@ from benchmarks.corpus import Labelled
 from sentiment.text.predecessor.review_to_words import review_to_words
 
 Say = Callable[[str], None]
-_MARKS = re.compile(r"\w+|[^\w\s]")
+_TOKENS = re.compile(r"\w+|[^\w\s]")
 SEED = 0
 
 
@@ -25,7 +25,7 @@ class Model(Protocol):
     """A fitted reference; joblib stores it."""
 
     def probabilities(self, reviews: Sequence[str]) -> np.ndarray:
-        """Of a positive review (N,), or a monotonous score above 0.5 for positive where there is none."""
+        """Return the probabilities of positive (N,), or monotonic scores above 0.5 for positive."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,14 @@ class Reference:
     grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     def candidates(self) -> list[dict[str, Any]]:
-        """Every combination of the grid, on top of the other settings."""
+        """Return every combination of the grid, merged into the other settings."""
         combinations = itertools.product(*self.grid.values())
         return [{**self.settings, **dict(zip(self.grid, values, strict=True))} for values in combinations]
 
 
-def words_and_marks(review: str) -> list[str]:
-    """Lower-case words and every punctuation mark, each a token."""
-    return _MARKS.findall(review.replace("<br />", " ").lower())
+def words_and_punctuation(review: str) -> list[str]:
+    """Split a review into lower-case words and punctuation marks."""
+    return _TOKENS.findall(review.replace("<br />", " ").lower())
 
 
 def sigmoid(scores: np.ndarray) -> np.ndarray:
@@ -84,7 +84,10 @@ def _scaled(rows: Any, scale: np.ndarray | None, unit_rows: bool) -> Any:
 
 
 def log_count_ratios(rows: Any, labels: np.ndarray, smoothing: float = 1.0) -> np.ndarray:
-    """Of each column: the log of its share of all positive rows' counts over that of the negative ones."""
+    """Return the naive Bayes log-count ratio of each column (Wang and Manning, ACL 2012).
+
+    `rows` is a sparse matrix (N, columns) of counts, `labels` (N,) are 0 or 1.
+    """
     positive = smoothing + np.asarray(rows[labels == 1].sum(0), dtype=np.float64).ravel()
     negative = smoothing + np.asarray(rows[labels == 0].sum(0), dtype=np.float64).ravel()
     ratios: np.ndarray = np.log(positive / positive.sum()) - np.log(negative / negative.sum())
@@ -95,7 +98,7 @@ def _ngrams(order: int) -> Any:
     from sklearn.feature_extraction.text import CountVectorizer
 
     return CountVectorizer(
-        tokenizer=words_and_marks,
+        tokenizer=words_and_punctuation,
         token_pattern=None,
         lowercase=False,
         ngram_range=(1, order),

@@ -1,4 +1,4 @@
-"""Put the measurements together: the figures of the table, the card and the pictures, as one JSON object."""
+"""Assemble the figures of the table, the card and the pictures into one JSON object."""
 
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ def assemble(
 
 
 def _calibration(labels: np.ndarray, probabilities: np.ndarray, band: list[float] | None) -> dict[str, Any]:
-    """How far the probabilities of one split can be believed; `histogram` counts them in tenths."""
+    """Return the calibration of one split; `histogram` counts the probabilities in tenths."""
     bins = reliability_curve(labels, probabilities)
     return {
         "reviews": len(labels),

@@ -1,4 +1,4 @@
-"""The results of single pieces, kept as JSON, so that an interrupted run goes on where it was.
+"""Measured results, cached as JSON, so that an interrupted run goes on where it was.
 
 A result counts as long as its key, made from everything that went into it, is the same. Results of another
 machine are never mixed in: they are refused by name.
@@ -36,18 +36,18 @@ class Results:
     machine: dict[str, Any]
     again: bool = False
 
-    def piece(
+    def cached(
         self, name: str, key: str, measure: Callable[[], dict[str, Any]]
     ) -> tuple[dict[str, Any], bool]:
-        """What `measure` returns, kept; or what was kept under the key. And whether it was kept.
+        """The result under the key, measured and cached if it is not there yet; and whether it was there.
 
-        Raises BenchError where what was kept comes from another machine.
+        Raises BenchError where the cached result comes from another machine.
         """
-        kept = None if self.again else self._kept(name, key)
-        if kept is not None:
-            return kept["result"], True
+        cached = None if self.again else self._read(name, key)
+        if cached is not None:
+            return cached["result"], True
         started = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
-        # As it will be read: a result that was kept and one that was just measured are the same.
+        # As it will be read: a cached result and one that was just measured are the same.
         result = json.loads(json.dumps(measure() | {"measured": started}))
         with atomic_write(self._file(name)) as aside:
             content = {"key": key, "machine": self.machine, "result": result}
@@ -55,24 +55,24 @@ class Results:
         return result, False
 
     def has(self, name: str, key: str) -> bool:
-        """Whether a result was kept under the key. Raises BenchError where it comes from another machine."""
-        return self._kept(name, key) is not None
+        """Whether a result is cached under the key. Raises BenchError where it comes from another machine."""
+        return self._read(name, key) is not None
 
-    def _kept(self, name: str, key: str) -> dict[str, Any] | None:
+    def _read(self, name: str, key: str) -> dict[str, Any] | None:
         try:
-            kept = json.loads(self._file(name).read_text(encoding="utf-8"))
+            cached = json.loads(self._file(name).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        if not isinstance(kept, dict) or kept.get("key") != key:
+        if not isinstance(cached, dict) or cached.get("key") != key:
             return None
-        if kept["machine"] != self.machine:
-            differing = sorted(k for k in self.machine if kept["machine"].get(k) != self.machine[k])
+        if cached["machine"] != self.machine:
+            differing = sorted(k for k in self.machine if cached["machine"].get(k) != self.machine[k])
             raise BenchError(
                 f"{self._file(name)} was measured on another machine or with other packages "
                 f"(differing: {', '.join(differing)}); figures of two machines cannot stand in one table; "
                 "measure everything again with --again"
             )
-        return kept
+        return cached
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}.json"

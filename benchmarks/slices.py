@@ -43,7 +43,7 @@ class Slice:
 
 @dataclass(frozen=True)
 class Origin:
-    """What the official layout tells of a review: its rating, 1 to 10, and the address of its movie."""
+    """The origin of a review in the official layout: its rating, 1 to 10, and the URL of its movie."""
 
     rating: int
     movie: str
@@ -81,7 +81,7 @@ def by_length(texts: list[str]) -> list[Slice]:
 
 
 def by_negation(texts: list[str]) -> list[Slice]:
-    """By negating words ("not", "never", "n't", ...) in every hundred words."""
+    """Slice by negating words ("not", "never", "n't", ...) in every hundred words."""
     rates = np.array([negations(text) for text in texts])
     edges = ((-1.0, 0.0, "none"), (0.0, 1.0, "up to 1"), (1.0, 2.0, "1 to 2"), (2.0, 100.0, "more than 2"))
     return [
@@ -97,7 +97,7 @@ def negations(text: str) -> float:
 
 
 def by_origin(reviews: Reviews, known: dict[str, Origin]) -> list[Slice]:
-    """By rating, and by whether the training reviews hold another review of the movie."""
+    """Slice by rating, and by whether training has another review of the same movie."""
     test = [known.get(normalised(text)) for text in reviews.select("test").texts]
     ratings = np.array([origin.rating if origin else 0 for origin in test])
     trained = {known[key].movie for key in map(normalised, reviews.select("train").texts) if key in known}

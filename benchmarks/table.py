@@ -46,7 +46,8 @@ def _ratios(row: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
 
     names = ("errors", "training", "latency")
     pairs = zip(names, figures(row), figures(base), strict=True)
-    return {name: mine / its if its else None for name, mine, its in pairs} | {"to": base["name"]}
+    ratios = {name: figure / of_base if of_base else None for name, figure, of_base in pairs}
+    return ratios | {"to": base["name"]}
 
 
 def cells(row: dict[str, Any]) -> list[str]:

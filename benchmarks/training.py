@@ -1,4 +1,4 @@
-"""How near a training step comes to the machine's limit, and where its time goes.
+"""Compare a training step with the machine's limit, and break down its time.
 
 Reviews are random ids as long as the sample's (230 words in the mean). The limit is the rate of a square
 matrix product in the same number format on the same threads, measured in the same process. Floating point
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from benchmarks.errors import BenchError
-from benchmarks.measure import BRIEF_SPINS, Bench
+from benchmarks.measure import SHORT_SPINS, Bench
 from project.paths import PROJECT
 from sentiment.data.channels import Channel
 from sentiment.model.lstm import LSTMClassifier, collate
@@ -94,7 +94,7 @@ def profile(case: dict[str, Any]) -> dict[str, Any]:
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiled:
         stepper.step(number, rows[number])
     operators = profiled.key_averages()
-    in_all = sum(each.self_cpu_time_total for each in operators)
+    total = sum(each.self_cpu_time_total for each in operators)
     longest = sorted(operators, key=lambda each: -each.self_cpu_time_total)[:SHOWN]
     work = np.mean([_operations(stepper, of_step) for of_step in rows[WARM_UP:]])
     return case | {
@@ -102,7 +102,7 @@ def profile(case: dict[str, Any]) -> dict[str, Any]:
         "milliseconds": 1e3 * float(np.median(seconds)),
         "gflops": float(work / np.mean(seconds)) / 1e9,
         "limit_gflops": _matrix_product_rate(PRECISIONS[precision]) / 1e9,
-        "operators": {each.key.removeprefix("aten::"): each.self_cpu_time_total / in_all for each in longest},
+        "operators": {each.key.removeprefix("aten::"): each.self_cpu_time_total / total for each in longest},
     }
 
 
@@ -110,7 +110,7 @@ def _in_a_process(case: dict[str, Any]) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.training", json.dumps(case)],
         cwd=PROJECT,
-        env={**os.environ, **BRIEF_SPINS},
+        env={**os.environ, **SHORT_SPINS},
         capture_output=True,
         text=True,
         check=False,
@@ -136,7 +136,7 @@ def _stepper(chosen: Recipe, steps: int, bfloat16: bool) -> tuple[Stepper, list[
 
 
 def _operations(stepper: Stepper, rows: np.ndarray) -> float:
-    """Floating point operations of the LSTM's products in a step, padding included as it is computed."""
+    """Return the floating-point operations of the LSTM's matrix products in a step, padding included."""
     a = stepper.model.architecture
     words = collate([stepper.reviews[row] for row in rows], a).ids.numel()
     directions = 2 if a.bidirectional else 1
@@ -145,7 +145,7 @@ def _operations(stepper: Stepper, rows: np.ndarray) -> float:
 
 
 def _matrix_product_rate(dtype: torch.dtype) -> float:
-    """Operations a second of a square product, the best of some."""
+    """Return the operations a second of a square matrix product, the best of PRODUCTS."""
     left, right = torch.randn(2, SQUARE, SQUARE).to(dtype)
     seconds = []
     for _ in range(PRODUCTS):

@@ -48,7 +48,7 @@ def fit(name: str, corpus: str, folder: str, quick: str) -> None:
     reference = REFERENCES[name]
     settings = dict(reference.settings)
     if quick == "quick":
-        settings |= {name: most for name, most in QUICK_SETTINGS.items() if name in settings}
+        settings |= {name: limit for name, limit in QUICK_SETTINGS.items() if name in settings}
     train, validation = (read_labelled(Path(corpus), split) for split in ("train", "validation"))
     model = reference.fit(train, validation, settings, lambda line: print(line, flush=True))
     joblib.dump(model, Path(folder) / "model.joblib", compress=3)
@@ -107,7 +107,7 @@ def first(kind: str, folder: str) -> None:
 
 
 def serve(kind: str, folder: str, corpus: str, seconds: str = str(SECONDS)) -> None:
-    enough = float(seconds)
+    max_seconds = float(seconds)
     probabilities, model = answer_first(kind, folder)
     import numpy as np
 
@@ -121,27 +121,27 @@ def serve(kind: str, folder: str, corpus: str, seconds: str = str(SECONDS)) -> N
         reviews = [texts[row] for row in nearest]
         figures[name] = {
             "words": words,
-            **percentiles(lambda review: probabilities([review]), reviews, enough),
+            **percentiles(lambda review: probabilities([review]), reviews, max_seconds),
         }
         if kind in RECIPES:
-            explained = percentiles(lambda review: model.explain([review]), reviews, enough)
+            explained = percentiles(lambda review: model.explain([review]), reviews, max_seconds)
             figures[name]["explained"] = explained
-    figures["reviews_per_second"] = rate(probabilities, texts, enough)
+    figures["reviews_per_second"] = rate(probabilities, texts, max_seconds)
     if kind in RECIPES:
-        figures["explained_per_second"] = rate(model.explain, texts, enough)
+        figures["explained_per_second"] = rate(model.explain, texts, max_seconds)
     print(json.dumps(figures), flush=True)
 
 
-def percentiles(answer: Callable[[str], object], reviews: list[str], enough: float) -> dict[str, float]:
+def percentiles(answer: Callable[[str], object], reviews: list[str], max_seconds: float) -> dict[str, float]:
     """Milliseconds from text to answer, p50 and p99, over ROUNDS rounds after a warm-up.
 
-    Ends after `enough` seconds, once MIN_SAMPLES reviews are measured.
+    Ends after `max_seconds` seconds, once MIN_SAMPLES reviews are measured.
     """
     import numpy as np
 
     for review in reviews[:MIN_SAMPLES]:
         answer(review)
-    seconds, until = [], time.perf_counter() + enough
+    seconds, until = [], time.perf_counter() + max_seconds
     for review in reviews * ROUNDS:
         started = time.perf_counter()
         answer(review)
@@ -153,14 +153,14 @@ def percentiles(answer: Callable[[str], object], reviews: list[str], enough: flo
     return {"p50_ms": float(p50), "p99_ms": float(p99)}
 
 
-def rate(answer: Callable[[list[str]], object], texts: list[str], enough: float) -> float:
-    """Reviews a second in batches of BATCH, of BATCHES at most; the last is begun within `enough` seconds."""
+def rate(answer: Callable[[list[str]], object], texts: list[str], max_seconds: float) -> float:
+    """Reviews a second in at most BATCHES batches of BATCH; none begins after `max_seconds`."""
     started, done = time.perf_counter(), 0
     for start in range(0, min(len(texts), BATCH * BATCHES), BATCH):
         batch = texts[start : start + BATCH]
         answer(batch)
         done += len(batch)
-        if time.perf_counter() - started > enough:
+        if time.perf_counter() - started > max_seconds:
             break
     return done / (time.perf_counter() - started)
 

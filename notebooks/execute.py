@@ -49,7 +49,7 @@ def main() -> int:
         execute(options.output, options.parameters)
     except PapermillExecutionError as error:
         notebook = nbformat.read(FAILED, as_version=4)
-        print(said_by(notebook, error.exec_count), file=sys.stderr)
+        print(output_of(notebook, error.exec_count), file=sys.stderr)
         print(f"error: input [{error.exec_count}] failed; all up to it is in {FAILED}", file=sys.stderr)
         return 1
     return 0
@@ -81,8 +81,8 @@ def execute(output: Path, parameters: dict[str, object]) -> None:
     part.replace(output)
 
 
-def said_by(notebook: NotebookNode, execution_count: int) -> str:
-    """What a cell printed, its traceback included, which the SageMaker SDK draws with rich."""
+def output_of(notebook: NotebookNode, execution_count: int) -> str:
+    """Return what a cell printed, with its traceback, which the SageMaker SDK formats with rich."""
     (cell,) = (cell for cell in notebook.cells if cell.get("execution_count") == execution_count)
     pieces = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell.outputs]
     return _COLOURS.sub("", "".join(pieces)).strip()
@@ -118,7 +118,7 @@ def _tidied(output: NotebookNode) -> NotebookNode:
 
 
 def _as_on_a_terminal(text: str) -> str:
-    """Of lines that were written over again and again, the last state."""
+    """Return only the last state of lines that were overwritten by carriage returns."""
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 

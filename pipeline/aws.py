@@ -1,4 +1,4 @@
-"""boto3 clients and the few S3 habits that several steps share."""
+"""boto3 clients, and the S3 calls that several steps share."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def write_json(content: Any, uri: str) -> None:
 
 
 def download(uri: str, file: Path) -> None:
-    """Fetch an object; the file appears only when it is whole."""
+    """Download an object; the file appears only when it is complete."""
     bucket, key = split_uri(uri)
     size = client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"]
     with atomic_write(file) as aside, _progress(file.name, size) as add:
@@ -116,14 +116,14 @@ def download(uri: str, file: Path) -> None:
 
 
 def empty_bucket(bucket: str) -> int:
-    """Delete every version of every object of a bucket; the number deleted."""
+    """Delete every version of every object of a bucket, and return their number."""
     versions = boto3.resource("s3").Bucket(bucket).object_versions
     return sum(len(answer.get("Deleted", [])) for answer in versions.delete())
 
 
 @contextmanager
 def _progress(name: str, size: int) -> Iterator[Callable[[int], None]]:
-    """Show how much of a file has been transferred. Yields what threads call with the bytes that were added."""
+    """Show how much of a file has been transferred. Yields what threads call with the bytes added."""
     lock = threading.Lock()
     with Progress(f"   {name}", size, "B", enabled=size > SHOWN_FROM_BYTES) as progress:
 

@@ -1,4 +1,4 @@
-"""What AWS would charge for a run: pure functions from what AWS says of jobs and requests to lines of a bill.
+"""Estimate what AWS charges for a run: pure functions from descriptions of jobs and requests to bill lines.
 
 Prices are on-demand list prices of us-east-1 in US dollars, without free tiers: an estimate, to be
 compared with AWS's pricing pages before anybody relies on it. Other regions cost up to half as much again.

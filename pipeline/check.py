@@ -1,4 +1,4 @@
-"""Refuse what cannot work before anything is made or billed; Settings have checked themselves by then."""
+"""Refuse what cannot work, before anything is created or billed; Settings validate themselves."""
 
 from __future__ import annotations
 

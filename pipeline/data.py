@@ -1,4 +1,4 @@
-"""Get the reviews, and say what they are."""
+"""Get the reviews, and print how many there are of each split."""
 
 from __future__ import annotations
 

@@ -52,14 +52,14 @@ def run(settings: Settings) -> None:
 
 
 def report_file(settings: Settings, key: str) -> Path:
-    """A trained model's key tells on what reviews it was trained, and so tested; a given model's does not."""
+    """The key of a trained model covers its reviews; that of a given model does not, so theirs is added."""
     if settings.model is not None:
         key = f"{key}-{settings.prepared().key}"
     return settings.build / "evaluation" / key / "evaluation.json"
 
 
 def describe(model_uri: str, result: dict[str, Any]) -> None:
-    """Add the accuracy to the model's description, which the API tells and the page shows."""
+    """Add the test accuracy to the model's description, which GET /model answers and the page shows."""
     uri = inputs.description_uri(model_uri)
     description = aws.read_json(uri)
     test = {
@@ -81,7 +81,7 @@ def show(result: dict[str, Any]) -> None:
 
 
 def _transform(settings: Settings, model_uri: str, key: str, data_key: str) -> list[dict[str, Any]]:
-    """The endpoint's own artefact over the raw test reviews; one answer a review, in their order."""
+    """Return the answers of the endpoint's own artefact to the raw test reviews, in their order."""
     bucket = stack.output(settings, "DataBucketName")
     reviews = f"{inputs.data_uri(bucket, data_key)}/test/reviews.jsonl"
     if not aws.exists(reviews):

@@ -22,7 +22,7 @@ from tracking.run_record import FILE_NAME
 
 
 def model_key(settings: Settings) -> str:
-    """The key of the model, by which it is kept here and in the cloud; a given one is put here first."""
+    """Return the key of the model, which names it here and in S3. A given model is stored here first."""
     if settings.model is None:
         return inputs.model_key(settings, settings.prepared().key)
     with tempfile.TemporaryDirectory() as scratch:
@@ -30,7 +30,7 @@ def model_key(settings: Settings) -> str:
 
 
 def _take(settings: Settings, given: str, scratch: Path) -> str:
-    """Check the given model and keep it under its version, which is its key."""
+    """Check the given model and store it under its version, which is its key. Raises PipelineError."""
     from sentiment.serving.artifact import read_model  # brings numpy: only when there is a model to check
 
     folder = archive = Path(given)

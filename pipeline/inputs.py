@@ -1,6 +1,6 @@
-"""What a training run is made from, and the content keys that name its results.
+"""The content keys of a run's results, and where these are stored here and in S3.
 
-A key is a hash of everything that can change a result, so a step whose key has been seen before has nothing
+A key is a hash of everything that can change a result. A step that finds a result under its key has nothing
 to do.
 """
 
@@ -16,12 +16,12 @@ from project.sources import training_sources
 
 
 def hyperparameters(settings: Settings) -> dict[str, str]:
-    """The arguments of train.py: the recipe's name and what the person overrides."""
+    """Return the arguments of train.py: the recipe's name and the hyperparameters that override it."""
     return {"recipe": settings.recipe, **settings.hyperparameters}
 
 
 def model_key(settings: Settings, data_key: str) -> str:
-    """Names the model that these settings train: its data, its program and its hyperparameters."""
+    """Return the key of the model that these settings train: of its data, program and hyperparameters."""
     digest = hashlib.sha256()
     digest.update(
         json.dumps([data_key, FRAMEWORK_VERSION, hyperparameters(settings)], sort_keys=True).encode()
@@ -32,30 +32,30 @@ def model_key(settings: Settings, data_key: str) -> str:
 
 
 def model_file(settings: Settings, key: str) -> Path:
-    """Where this machine keeps the model of a key."""
+    """Return the path of a model on this machine."""
     return settings.build / "models" / key / "model.tar.gz"
 
 
 def data_uri(bucket: str, data_key: str) -> str:
-    """Where the cloud keeps prepared reviews: one folder a channel below it."""
+    """Return the S3 URI of prepared reviews, with one folder for each channel below it."""
     return f"s3://{bucket}/data/{data_key}"
 
 
 def training_uri(bucket: str, key: str) -> str:
-    """Where training jobs write what belongs to the model of a key: program, checkpoints and artefact."""
+    """Return the S3 URI below which training jobs write: program, checkpoints and artefact."""
     return f"s3://{bucket}/training/{key}"
 
 
 def evaluation_uri(bucket: str, key: str, data_key: str) -> str:
-    """Where batch transform jobs write the answers of a model to the test reviews of a data key."""
+    """Return the S3 URI below which batch transform jobs write a model's answers to the test reviews."""
     return f"s3://{bucket}/evaluation/{key}-{data_key}"
 
 
 def model_uri(bucket: str, key: str) -> str:
-    """Where the cloud keeps the model of a key, and the endpoint loads it from."""
+    """Return the S3 URI from which the endpoint loads a model."""
     return f"s3://{bucket}/models/{key}/model.tar.gz"
 
 
 def description_uri(model_uri: str) -> str:
-    """Where the cloud keeps what the API tells about a model (GET /model in infra/openapi.yaml)."""
+    """Return the S3 URI of a model's description: what GET /model answers (infra/openapi.yaml)."""
     return f"{model_uri.rpartition('/')[0]}/model.json"

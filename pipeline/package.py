@@ -20,7 +20,7 @@ def run(settings: Settings) -> None:
 
 
 def packaged(settings: Settings) -> tuple[str, str]:
-    """The S3 URI and the key of the model of these settings, put there if it is not.
+    """Return the S3 URI and the key of the model of these settings, and upload it if it is not there.
 
     The training job's own model.tar.gz carries its inference code, so nothing is repacked: it is checked
     and copied.

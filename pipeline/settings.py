@@ -1,4 +1,4 @@
-"""What a person may choose for a deployment; every step receives the same settings."""
+"""The settings of a deployment; every step receives the same ones."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Settings(Choices):
             )
 
     def prepared(self) -> Prepared:
-        """The reviews as arrays. They are read again only where their files may have changed."""
+        """Return the reviews as arrays; read them again only if their files may have changed."""
         state = self._source_state()
         if (prepared := state.prepared()) is None:
             prepared = super().prepared()
@@ -52,7 +52,7 @@ class Settings(Choices):
         return prepared
 
     def prepared_before(self) -> Prepared | None:
-        """What an earlier step prepared from the files as they are now, if that is certain."""
+        """Return what an earlier step prepared from the files as they are now; None if that is uncertain."""
         return self._source_state().prepared()
 
     def _source_state(self) -> SourceState:

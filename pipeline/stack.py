@@ -100,15 +100,13 @@ def _sam(settings: Settings, action: str, *arguments: str) -> None:
             sam.wait()
             raise
     if sam.returncode:
-        said = [line for line in log.read_text().splitlines() if line.startswith("Error")]
-        reasons = events.failures or said or [f"exit code {sam.returncode}"]
-        raise PipelineError(
-            f"`sam {action}` failed: {'; '.join(reasons)}; the whole story is in {shown(log)}"
-        )
+        errors = [line for line in log.read_text().splitlines() if line.startswith("Error")]
+        reasons = events.failures or errors or [f"exit code {sam.returncode}"]
+        raise PipelineError(f"`sam {action}` failed: {'; '.join(reasons)}; see {shown(log)}")
 
 
 class _Events:
-    """What happens to the resources of a stack from now on."""
+    """The events of a stack's resources since this object was made."""
 
     def __init__(self, stack: str) -> None:
         self.stack = stack

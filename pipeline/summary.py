@@ -1,4 +1,4 @@
-"""Where everything is, in a form to copy."""
+"""Print the addresses of the page and the API, in a form to copy."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from project.console import say, shown
 from project.paths import PROJECT
 
 PROGRAM = PROJECT / "train" / "tracking.py"
-# Where tracking is not what the step is for, a server that does not answer is not waited for long.
-IMPATIENT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
+# A step that only tracks along the way does not wait long for a server that does not answer.
+SHORT_TIMEOUTS = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 
 
 def is_wanted() -> bool:
@@ -26,25 +26,25 @@ def log(model: Path, evaluation: Path | None = None) -> None:
 
 
 def log_if_wanted(command: str, *arguments: Path) -> None:
-    """Log where MLFLOW_TRACKING_URI asks for it; what goes wrong is told and changes nothing else."""
+    """Log if MLFLOW_TRACKING_URI is set; a failure is a warning, and the step goes on."""
     if not is_wanted():
         return
     try:
-        _run(command, *arguments, patience=IMPATIENT)
+        _run(command, *arguments, defaults=SHORT_TIMEOUTS)
     except PipelineError as error:
         again = " ".join([shown(PROGRAM), command, *map(shown, arguments)])
         say(f"warning: not logged to MLflow: {error}; to log it afterwards: python {again}")
 
 
 def fetch(uri: str, folder: Path) -> None:
-    """Put the model folder of a models:/ or runs:/ URI at `folder`. Raises PipelineError."""
+    """Download the model folder of a models:/ or runs:/ URI to `folder`. Raises PipelineError."""
     _run("fetch", uri, folder)
 
 
-def _run(*arguments: str | Path, patience: dict[str, str] | None = None) -> None:
+def _run(*arguments: str | Path, defaults: dict[str, str] | None = None) -> None:
     done = subprocess.run(
         [sys.executable, str(PROGRAM), *map(str, arguments)],
-        env={**(patience or {}), **os.environ},
+        env={**(defaults or {}), **os.environ},
         text=True,
         capture_output=True,
         check=False,
@@ -52,5 +52,5 @@ def _run(*arguments: str | Path, patience: dict[str, str] | None = None) -> None
     for line in done.stdout.splitlines():
         say(line)
     if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-        raise PipelineError(said[-1].removeprefix("error: ") if said else done.stderr.strip()[-500:])
+        errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+        raise PipelineError(errors[-1].removeprefix("error: ") if errors else done.stderr.strip()[-500:])

@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def start(options: argparse.Namespace, programs: list[Program]) -> tuple[Program, Program | None]:
-    """Start everything in order and note it in `programs`; the web server, and MLflow's if it is ours."""
+    """Start everything, adding to `programs`; return the web server, and MLflow's if it was started."""
     require_free(options.port, "WEB_PORT")
     uri, mlflow = tracking_server(options, programs)
     environment = {
@@ -117,7 +117,7 @@ def start_mlflow(options: argparse.Namespace, programs: list[Program]) -> Progra
 def wait_for_champion(
     training: Program, mlflow: Program | None, options: argparse.Namespace, programs: list[Program]
 ) -> Program | None:
-    """Until the training has ended; MLflow's server then. It is started anew where it ends meanwhile."""
+    """Wait for the training to end, restarting MLflow's server if it ends; return that server."""
     restarts = 0
     while (status := training.poll()) is None:
         if mlflow is not None and restarts < MLFLOW_RESTARTS and (ended := mlflow.poll()) is not None:
@@ -138,7 +138,7 @@ def trainer_command(options: argparse.Namespace) -> list[str]:
 
 
 def watch(web: Program, mlflow: Program | None) -> NoReturn:
-    """Until the web server ends. One without MLflow serves on."""
+    """Wait until the web server ends. It serves on if MLflow's server ends."""
     while True:
         if (status := web.poll()) is not None:
             raise StartError(f"the web server ended with status {status}:\n{web.last_lines()}")
@@ -163,13 +163,13 @@ def require_free(port: int, variable: str) -> None:
 
 
 def wait_for(address: str, program: Program) -> None:
-    """Until the address answers, telling so now and then. Raises NotReadyError."""
-    told = 0.0
+    """Wait until the address answers, printing a line now and then. Raises NotReadyError."""
+    last_line = 0.0
 
     def tell_waiting(waited: float) -> None:
-        nonlocal told
-        if waited - told > SECONDS_BETWEEN_LINES:
-            told = waited
+        nonlocal last_line
+        if waited - last_line > SECONDS_BETWEEN_LINES:
+            last_line = waited
             say(f"waiting for {program.name} ({waited:.0f} s)")
 
     ports.wait_until_answers(address, program, START_SECONDS, tell_waiting)

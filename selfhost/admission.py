@@ -1,8 +1,7 @@
-"""How many requests may keep the model busy at once, and who is told to come back later.
+"""Limit how many requests compute at once, and refuse those that would wait too long.
 
-A process computes on about one core, so requests beyond a few gain nothing by being computed at once. They
-wait for a turn, in order and not for long; whoever would have to wait for longer is refused without delay,
-so that those who were admitted are answered as quickly as ever.
+A process computes on about one core, so computing more than a few requests at once gains nothing. Others wait
+briefly, in order. A request that would wait longer is refused at once, so that the admitted ones stay fast.
 """
 
 from __future__ import annotations
@@ -17,16 +16,16 @@ RETRY_SECONDS = 1
 
 
 class Admission:
-    """Turns at something that `at_once` may do at a time. `waiting` others wait, for `seconds` at most."""
+    """Admits `concurrent` callers at a time; `queued` others wait, each for at most `seconds`."""
 
-    def __init__(self, at_once: int = 2, waiting: int = 24, seconds: float = 0.08):
-        self._turns = threading.Semaphore(at_once)
-        self._places = threading.Semaphore(at_once + waiting)
+    def __init__(self, concurrent: int = 2, queued: int = 24, seconds: float = 0.08):
+        self._turns = threading.Semaphore(concurrent)
+        self._places = threading.Semaphore(concurrent + queued)
         self._seconds = seconds
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Within the block it is the caller's turn. Raises Overloaded where it does not come soon."""
+        """Wait for a turn, and hold it during the block. Raises Overloaded if none comes in time."""
         if not self._places.acquire(blocking=False):
             raise _overloaded("no place to wait")
         try:

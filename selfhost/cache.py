@@ -27,8 +27,8 @@ from sentiment.files import CHECKSUMS, atomic_write, write_json
 from sentiment.serving.predictor import Predictor
 from tracking.champion import Champion
 
-# The model before the current one: a process that is just loading it must find its files.
-KEPT_BESIDE_CURRENT = 1
+# Models kept beside the current one: a process may still be loading the one before it.
+OLD_MODELS = 1
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class ModelCache:
         return self._lock is not None
 
     def lock(self) -> bool:
-        """Whether this process is the one that fetches, now and until it ends: the kernel frees the lock."""
+        """Try to become the process that fetches, until it ends: the kernel frees the lock. Whether it is."""
         if self._lock is not None:
             return True
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -82,8 +82,8 @@ class ModelCache:
             file.close()
             return False
         self._lock = file
-        for left in self.folder.glob(".new-*"):  # by a process that was killed while it downloaded
-            shutil.rmtree(left, ignore_errors=True)
+        for leftover in self.folder.glob(".new-*"):  # by a process that was killed while it downloaded
+            shutil.rmtree(leftover, ignore_errors=True)
         return True
 
     def release(self) -> None:
@@ -93,12 +93,12 @@ class ModelCache:
             self._lock = None
 
     def note_absence(self, code: str) -> None:
-        """Tell the other processes why there is no model, by the code of the API's error."""
+        """Store for the other processes why there is no model, as the code of the API's error."""
         with atomic_write(self._absence) as new:
             new.write_text(code, encoding="utf-8")
 
     def absence(self) -> str:
-        """What was noted last; empty where nothing was, or it is not readable."""
+        """Return the code that was noted last; empty if there is none, or it is not readable."""
         try:
             return self._absence.read_text(encoding="utf-8")
         except (OSError, ValueError):
@@ -106,7 +106,7 @@ class ModelCache:
 
     @contextmanager
     def aside(self) -> Iterator[Path]:
-        """A folder to download into, on the cache's own file system; it goes when the block ends."""
+        """Yield a temporary folder to download into, on the cache's own file system."""
         with tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder) as folder:
             yield Path(folder)
 
@@ -137,7 +137,7 @@ class ModelCache:
         folders = [file.parent for file in self.folder.glob(f"[!.]*/{CHECKSUMS}")]
         current = self.current()
         old = [folder for folder in folders if current is None or folder != current.folder]
-        for folder in sorted(old, key=lambda folder: folder.stat().st_mtime)[:-KEPT_BESIDE_CURRENT]:
+        for folder in sorted(old, key=lambda folder: folder.stat().st_mtime)[:-OLD_MODELS]:
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -42,7 +42,7 @@ class Votes:
         self._one_at_a_time = threading.Lock()
 
     def keep(self, vote: dict[str, Any]) -> str:
-        """Keep a vote by the day it came in; its id. Raises StorageFull where there is no room for it."""
+        """Store a vote under the day it came in, and return its id. Raises StorageFull."""
         content = (json.dumps(vote, ensure_ascii=False) + "\n").encode()
         file = self._folder / place_of(vote)
         try:
@@ -58,7 +58,7 @@ class Votes:
 
     @contextmanager
     def _room_for(self, size: int) -> Iterator[None]:
-        """Counts what the block adds, unless it fails. Raises StorageFull where the quota leaves no room."""
+        """Reserve `size` bytes of the quota for the block; free them if it fails. Raises StorageFull."""
         _make_private(self._folder)
         handle = os.open(self._folder / ".used", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
         with open(handle, "r+b", buffering=0) as ledger:
@@ -85,7 +85,7 @@ class Votes:
 
 
 def _taken(size: int) -> int:
-    """What a file of that size takes on the disk."""
+    """Return the disk space in bytes of a file of that size."""
     return -(-size // BLOCK_BYTES) * BLOCK_BYTES
 
 

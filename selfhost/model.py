@@ -1,4 +1,4 @@
-"""The model that a web server holds in memory, as the API asks it (sentiment_api.api.Model)."""
+"""The model in a web server's memory: the sentiment_api.api.Model of the self-hosted API."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DIGITS = 6
 
 
 class ServedModel:
-    """None at first. A request keeps the model it began with, so a swap disturbs none.
+    """Holds no model at first. A request keeps the model it began with, so a swap disturbs none.
 
     A request that finds none calls `look`, which may bring one: another process may have it already. If there
     still is none, `absence` says why.
@@ -68,7 +68,7 @@ class ServedModel:
 
 
 def verdict(prediction: Prediction, version: str, explain: bool) -> dict[str, Any]:
-    """A prediction as the API answers it: its members in the order of sentiment_api.verdict."""
+    """Return a prediction in the form of the API, its members in the order of sentiment_api.verdict."""
     answer = {
         "sentiment": prediction.sentiment,
         "probability": round(prediction.probability, DIGITS),

@@ -1,4 +1,4 @@
-"""What a person may choose for the web server, by environment variables."""
+"""The settings of the web server, from environment variables."""
 
 from __future__ import annotations
 

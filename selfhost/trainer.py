@@ -46,7 +46,7 @@ class TrainingFailed(Exception):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to train, as the other steps of the project have it."""
+    """Add the options that say what to train; they are those of the other steps."""
     default = Choices()
     parser.add_argument(
         "--data", default=default.data, help="source of the reviews: sample, aclimdb or kaggle"
@@ -112,7 +112,7 @@ class Trained:
         self._unlogged = var / "trained" / "unlogged"
 
     def begin(self) -> None:
-        """Make room for another one."""
+        """Delete it, before another one is trained."""
         shutil.rmtree(self.model, ignore_errors=True)
         self._unlogged.parent.mkdir(parents=True, exist_ok=True)
         self._unlogged.touch()
@@ -120,8 +120,8 @@ class Trained:
     def note_logged(self) -> None:
         self._unlogged.unlink(missing_ok=True)
 
-    def waits(self) -> bool:
-        """Whether there is one whose training came to its end, and that has not been logged."""
+    def is_pending(self) -> bool:
+        """Whether a model was trained to its end and has not been logged yet."""
         try:
             return self._unlogged.exists() and read_record(self.model / FILE_NAME).status == "FINISHED"
         except ArtifactError:
@@ -129,7 +129,7 @@ class Trained:
 
 
 class Children:
-    """The programs that do the work, one after the other; SIGTERM ends the present one and then us.
+    """Runs programs one after the other; SIGTERM ends the current one and then this process.
 
     Each has a process group of its own, so that it is told to stop just once, however we are told: a training
     that is told twice ends at once, and leaves its scratch files and its run in MLflow as they are.
@@ -158,7 +158,7 @@ class Children:
 
 
 def train(options: argparse.Namespace) -> None:
-    """Train, and see to it that the registry has a champion then. Raises TrainingFailed or RegistryError."""
+    """Train, so that the registry has a champion. Raises TrainingFailed or RegistryError."""
     # Brings MLflow, which takes seconds.
     from tracking.registry import Registry
 
@@ -171,10 +171,10 @@ def train(options: argparse.Namespace) -> None:
     }
     children, trained = Children(environment), Trained(options.var)
     step(f"Champion ({settings.name}@{settings.alias} at {settings.tracking_uri})")
-    if trained.waits():
+    if trained.is_pending():
         say(f"the model in {shown(trained.model)} was trained to its end and has not been logged yet")
         log(trained, children)
-    champion = patiently(registry.champion)
+    champion = retry(registry.champion)
     if champion is not None and options.if_needed:
         say(f"unchanged: {champion}")
         return
@@ -182,18 +182,18 @@ def train(options: argparse.Namespace) -> None:
     trained.begin()
     if status := children.run(command(options)):
         raise TrainingFailed(f"training ended with status {status}; the reason stands above")
-    if trained.waits() and not _is_champion(trained, registry):
+    if trained.is_pending() and not _is_champion(trained, registry):
         say("logging the trained model, unless that is done already")
         log(trained, children)
     trained.note_logged()
-    champion = patiently(registry.champion)
+    champion = retry(registry.champion)
     if champion is None:
         raise TrainingFailed(f"the trained model has not become {settings.name}@{settings.alias}; see above")
     say(f"champion: {champion}")
 
 
 def log(trained: Trained, children: Children) -> None:
-    """Log and register a trained model, however often it takes. Raises TrainingFailed; the model stays."""
+    """Log and register a trained model, with retries. Raises TrainingFailed, and keeps the model."""
     program = [sys.executable, str(PROJECT / "train" / "tracking.py"), "log", str(trained.model)]
 
     def once() -> None:
@@ -201,7 +201,7 @@ def log(trained: Trained, children: Children) -> None:
             raise RegistryError("the model could not be logged to MLflow; the reason stands above")
 
     try:
-        patiently(once, LONG_PAUSES_SECONDS)
+        retry(once, LONG_PAUSES_SECONDS)
     except RegistryError as error:
         raise TrainingFailed(
             f"{error}. It is kept in {shown(trained.model)}: the next start logs it before anything else"
@@ -209,8 +209,8 @@ def log(trained: Trained, children: Children) -> None:
     trained.note_logged()
 
 
-def patiently(ask: Callable[[], T], pauses: tuple[int, ...] = PAUSES_SECONDS) -> T:
-    """What `ask` returns, asked again while it raises RegistryError. Raises the last one."""
+def retry(ask: Callable[[], T], pauses: tuple[int, ...] = PAUSES_SECONDS) -> T:
+    """Call `ask` until it raises no RegistryError, with a pause before each retry. Raises the last one."""
     for pause in pauses:
         try:
             return ask()
@@ -221,7 +221,7 @@ def patiently(ask: Callable[[], T], pauses: tuple[int, ...] = PAUSES_SECONDS) ->
 
 
 def _is_champion(trained: Trained, registry: Registry) -> bool:
-    """Whether it has been logged beyond doubt. A registry that is slow now is asked no further."""
+    """Whether the registry says that the trained model is its champion; False where it does not answer."""
     try:
         champion = registry.champion()
     except RegistryError:

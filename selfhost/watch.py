@@ -21,8 +21,8 @@ from sentiment.errors import ArtifactError
 from tracking.champion import RegistryError, Source
 
 FOLLOW_SECONDS = 0.5
-# The longest between two questions: while the registry is away, and while the champion's files are broken.
-PATIENCE_SECONDS = 60.0
+# Between two questions: while the registry is away, and while the champion's files are broken.
+MAX_PAUSE_SECONDS = 60.0
 # From a tenth of a second to beyond that.
 MAX_DOUBLINGS = 10
 JITTER = 0.2
@@ -73,19 +73,19 @@ class Watch:
             self._stopped.wait(min(FOLLOW_SECONDS, self._poll_seconds))
 
     def _may_fetch(self) -> bool:
-        """Whether it is this process that asks the registry. A cache that cannot be written ends no watch."""
+        """Whether this process asks the registry. A cache that cannot be written does not end the watch."""
         try:
-            held = self._cache.holds_lock
-            mine = self._cache.lock()
+            had_lock = self._cache.holds_lock
+            has_lock = self._cache.lock()
         except OSError as error:
             self._tell(str(error), Broken)
             return False
-        if held != mine:  # what was noted by an earlier process may have passed
+        if had_lock != has_lock:  # what an earlier process noted may no longer hold
             self._note(Waking)
-        return mine
+        return has_lock
 
     def absence(self) -> type[NotReady]:
-        """Why there is no model, as this process or the one that fetches has found."""
+        """Return why there is no model, as this process or the one that fetches has found."""
         if self._broken is not None and self._broken == self._cache.current():
             return Broken
         if self._cache.holds_lock:
@@ -116,7 +116,7 @@ class Watch:
         log.info("serving a model", **fields(champion=str(cached.champion), model=cached.model))
 
     def ask(self) -> float:
-        """Ask the registry once, and fetch a new champion. How many seconds to wait before the next time."""
+        """Ask the registry once and fetch a new champion; return the seconds to wait before the next time."""
         try:
             if self._source is None:
                 self._source = self._open_source()
@@ -133,7 +133,7 @@ class Watch:
             log.exception("watching the registry failed")
         else:
             self._failures = 0
-        longest = max(self._poll_seconds, PATIENCE_SECONDS)
+        longest = max(self._poll_seconds, MAX_PAUSE_SECONDS)
         # Of a power alone: after a day of failures it would be too large for a float.
         pause = min(self._poll_seconds * 2.0 ** min(self._failures, MAX_DOUBLINGS), longest)
         return pause * random.uniform(1 - JITTER, 1 + JITTER)
@@ -156,7 +156,7 @@ class Watch:
             self._tell(None)
 
     def _note(self, absence: type[NotReady]) -> None:
-        """Have requests told, in every process, why there is no model while there is none."""
+        """Record for every process why there is no model, for the requests that find none."""
         self._absence = absence
         try:
             if self._cache.absence() != absence.code:
@@ -165,7 +165,7 @@ class Watch:
             self._absence = Broken
 
     def _tell(self, trouble: str | None, absence: type[NotReady] = Waking) -> None:
-        """Note what keeps us from the champion; log it when it begins, changes and ends."""
+        """Record what keeps us from the champion; log it when it begins, changes and ends."""
         self._note(absence)
         if trouble == self._trouble:
             return

@@ -34,7 +34,7 @@ from selfhost.logs import fields, logger
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
-# The longest until a signal of gunicorn's is heeded, and an end of gunicorn noticed.
+# The longest delay before a signal, or the end of gunicorn's arbiter, is noticed.
 LOOK_SECONDS = 0.5
 BUSY_LOOK_SECONDS = 0.05
 MAX_HEADER_BYTES = 32_768
@@ -43,7 +43,7 @@ MAX_BODY_BYTES_IN_MEMORY = 131_072
 # For a client that is refused to stop sending: a connection closed with bytes unread loses the answer.
 DRAIN_SECONDS = 5
 RECEIVED_AT_ONCE_BYTES = 65_536
-# Of gunicorn's, what this worker does not do.
+# Settings of gunicorn that this worker does not support.
 UNSUPPORTED = {
     "is_ssl": "TLS (let a proxy in front end it)",
     "max_requests": "max_requests",
@@ -55,7 +55,7 @@ log = logger()
 
 @dataclass(frozen=True)
 class Limits:
-    """What a process grants its clients.
+    """The limits of a process for its clients.
 
     `connections` at once: when another comes, the one that has been silent for longest goes.
     `request_seconds` from the first byte of a request to its last, however steadily it comes.
@@ -68,7 +68,7 @@ class Limits:
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
-    """Takes the versions of HTTP that it knows; waitress answers any other as if it were 1.0."""
+    """Refuses HTTP versions other than 1.0 and 1.1; waitress would answer them as 1.0."""
 
     def parse_header(self, header_plus: bytes) -> None:
         super().parse_header(header_plus)
@@ -77,7 +77,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
 
 class Refusal(ErrorTask):  # type: ignore[misc]
-    """Answers what is no request, or too long a one, in the form of the API's errors."""
+    """Answers an unreadable or too long request in the form of the API's errors."""
 
     def execute(self) -> None:
         fault = self.request.error
@@ -100,7 +100,7 @@ class Refusal(ErrorTask):  # type: ignore[misc]
 
 
 class Connection(HTTPChannel):  # type: ignore[misc]
-    """A client's connection, which knows when the request that it is sending began."""
+    """A client's connection, which records when its current request began."""
 
     error_task_class = Refusal
     parser_class = Parser
@@ -129,14 +129,14 @@ class Connection(HTTPChannel):  # type: ignore[misc]
             super().handle_close()
 
     def overdue(self, now: float, limits: Limits) -> bool:
-        """Whether its time is up: for the request that it is sending, for silence, for being drained."""
+        """Whether it has exceeded its time to send a request, to be silent, or to be drained."""
         slow = self.request is not None and now - self.request_began > limits.request_seconds
         silent = now - self.last_activity > limits.idle_seconds
         return slow or silent or 0 < self.drained_until < now
 
     @property
     def busy(self) -> bool:
-        """Whether something on it has begun and is not over."""
+        """Whether a request is being received or answered."""
         return bool(self.requests or self.request is not None or self.total_outbufs_len)
 
 
@@ -199,7 +199,7 @@ class Server:
         return [each for listener in self._listeners for each in listener.active_channels.values()]
 
     def step(self, seconds: float = LOOK_SECONDS) -> None:
-        """Read and write what can be read and written, after waiting for it for so long at most."""
+        """Wait at most so many seconds for sockets to be ready, then read and write."""
         self._cut_off()
         wasyncore.loop(seconds, use_poll=True, map=self._map, count=1)
 
@@ -208,14 +208,14 @@ class Server:
             wasyncore.dispatcher.close(each)
 
     def finished(self) -> bool:
-        """End the connections on which nothing is going on; whether there is no other."""
+        """End the idle connections, and return whether there are no others."""
         for each in self.connections:
             if not each.busy:
                 each.handle_close()
         return not self.connections
 
     def _cut_off(self) -> None:
-        """End the connections that have had their time, and those that there is no place for."""
+        """End the connections that are overdue, and the longest idle of those above the limit."""
         now, connections = time.time(), self.connections
         too_many = max(0, len(connections) - self._limits.connections)
         # What a thread is answering is never ended.
@@ -226,11 +226,11 @@ class Server:
 
 
 class BufferingWorker(Worker):  # type: ignore[misc]
-    """What gunicorn.conf.py names as the class of workers."""
+    """The worker class that gunicorn.conf.py names."""
 
     @classmethod
     def check_config(cls, cfg: Any, log: logging.Logger) -> None:
-        """Refuse what gunicorn offers and this worker does not do."""
+        """Raises SystemExit for settings of gunicorn that this worker does not support."""
         for name, meant in UNSUPPORTED.items():
             if getattr(cfg, name):
                 raise SystemExit(f"error: the web server does not do {meant}")

@@ -50,14 +50,14 @@ class Response(NamedTuple):
 
 
 class Model(Protocol):
-    """What gives verdicts. Its methods raise the errors of sentiment_api.errors."""
+    """A source of verdicts. Its methods raise the errors of sentiment_api.errors."""
 
     def predict(self, reviews: list[str], explain: bool) -> list[dict[str, Any]]:
         """A verdict on each review: {"sentiment", "probability", "unsure", "model"}, explained also
         {"words", "spans", "cut"}, as infra/openapi.yaml has them."""
 
     def describe(self) -> dict[str, Any]:
-        """What GET /model answers, but for the limits of the API."""
+        """The body of GET /model, without the limits of the API."""
 
     def check(self) -> None:
         """Raises NotReady where the model cannot answer; costs little and wakes nothing."""
@@ -116,8 +116,8 @@ class Api:
     def _feedback(self, request: Request) -> Response:
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         vote = feedback_of(request.headers, request.body)
-        kept = self._keep_feedback({"id": uuid.uuid4().hex, "time": now, **vote})
-        return _json(201, {"id": kept})
+        vote_id = self._keep_feedback({"id": uuid.uuid4().hex, "time": now, **vote})
+        return _json(201, {"id": vote_id})
 
     def _health(self, request: Request) -> Response:
         self._model.check()
@@ -133,7 +133,7 @@ class Api:
 
 
 def error_response(error: Exception, request_id: str) -> Response:
-    """The response for what went wrong; anything but an HttpError is a fault of ours that shows nothing."""
+    """Return the error's response; of anything but an HttpError it shows no details."""
     shown = error if isinstance(error, HttpError) else HttpError("Something went wrong on our side.")
     content = {"error": {"code": shown.code, "message": shown.message, "requestId": request_id}}
     headers = {} if shown.retry_after is None else {"retry-after": str(shown.retry_after)}
@@ -164,6 +164,6 @@ def _flag(query: Mapping[str, str], name: str, default: bool) -> bool:
 
 
 def _names(if_none_match: str, tag: str) -> bool:
-    """Whether the condition of a GET holds this entity tag (RFC 9110, 13.1.2: by weak comparison)."""
+    """Whether If-None-Match lists this entity tag, by weak comparison (RFC 9110, 13.1.2)."""
     tags = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
     return tag in tags or tags == ["*"]

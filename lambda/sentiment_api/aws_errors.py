@@ -1,4 +1,4 @@
-"""What the errors of AWS mean for who sent the request."""
+"""Translate AWS errors into the API's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def code_of(error: ClientError) -> str:
 
 
 def refused(error: ClientError) -> HttpError:
-    """A refusal that every service may give: throttled, out of order, or (a fault of ours) anything else."""
+    """Translate an error that any service may return: throttled, unavailable, or (our fault) another."""
     code, status = code_of(error), error.response["ResponseMetadata"]["HTTPStatusCode"]
     if status == 429 or code.startswith("Throttling") or code == "SlowDown":
         return Throttled("Too many requests at once.", retry_after=RETRY_THROTTLED_SECONDS, detail=str(error))

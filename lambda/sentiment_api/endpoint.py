@@ -1,4 +1,4 @@
-"""The verdicts of the SageMaker endpoint, or the reason why there are none.
+"""Verdicts of the SageMaker endpoint, or the error that says why there are none.
 
 A serverless endpoint that slept answers nobody until its container is up, which may take longer than API
 Gateway waits. So an endpoint that says nothing counts as waking up (503, try again) unless it just answered.
@@ -67,15 +67,15 @@ client = boto3.client(
 
 
 class Silent(Waking):
-    """The endpoint was asked and said nothing yet: to ask at once again would only make another one wait."""
+    """The endpoint has not answered in time; asking again at once would only queue another request."""
 
 
 class WorkerDied(ModelFailed):
-    """The model server's worker ended while it had the request; another one takes its place."""
+    """The model server's worker died during the request; another replaces it."""
 
 
 class Endpoint:
-    """Asks the endpoint and remembers when it last answered. `describe` tells what GET /model shows."""
+    """Calls the endpoint, and records when it last answered. `describe` returns what GET /model shows."""
 
     def __init__(
         self, describe: Callable[[], dict[str, Any]], clock: Callable[[], float] = time.monotonic
@@ -146,33 +146,35 @@ class Endpoint:
 
     def _refused(self, error: exceptions.ClientError) -> HttpError:
         """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html#API_runtime_InvokeEndpoint_Errors"""
-        code, said = code_of(error), str(error)
+        code, message = code_of(error), str(error)
         if code == "ModelError":
             # A container that says nothing within SageMaker's own limit is told apart by the message alone.
-            if "timed out" in said:
-                return self._silent(said)
-            if "Worker died" in said:
+            if "timed out" in message:
+                return self._silent(message)
+            if "Worker died" in message:
                 return WorkerDied("The model failed on this review.", detail="the worker died")
-            # What the container itself said follows, and might quote the review. It is in the endpoint's log.
-            return ModelFailed("The model failed on this review.", detail=said.partition(" with message ")[0])
+            # The container's own message follows, and might quote the review. The endpoint's log has it.
+            return ModelFailed(
+                "The model failed on this review.", detail=message.partition(" with message ")[0]
+            )
         if code == "ModelNotReadyException":
-            return _waking(WAKING, said)
+            return _waking(WAKING, message)
         if code == "ValidationError":
-            return self._why_absent(said)
+            return self._why_absent(message)
         return refused(error)
 
-    def _why_absent(self, said: str) -> HttpError:
-        """InvokeEndpoint says one ValidationError of a missing, an unfinished and a broken endpoint."""
+    def _why_absent(self, message: str) -> HttpError:
+        """What a ValidationError of InvokeEndpoint means: a missing, a starting or a broken endpoint."""
         try:
             self.check()
         except NotReady as reason:
             return reason
         except HttpError as unknown:
-            return _not_ready(f"{said} ({unknown.detail})")
-        return _not_ready(said)
+            return _not_ready(f"{message} ({unknown.detail})")
+        return _not_ready(message)
 
     def _silent(self, detail: str) -> HttpError:
-        """An endpoint that slept is waking up; one that was awake took too long."""
+        """Return TimedOut if the endpoint answered lately; otherwise it is waking up."""
         if self._answered is not None and self._clock() - self._answered < AWAKE_SECONDS:
             return TimedOut("The model did not answer in time.", detail=detail)
         return Silent(WAKING, retry_after=RETRY_WAKING_SECONDS, detail=detail)
@@ -232,7 +234,7 @@ def _not_ready(detail: str) -> NotReady:
 
 @functools.cache
 def _sagemaker() -> Any:
-    """Made when first needed: SageMaker's API is large, and reading its model takes a tenth of a second."""
+    """Created on first use: loading botocore's large model of SageMaker takes a tenth of a second."""
     return boto3.client(
         "sagemaker",
         config=Config(connect_timeout=CONNECT_SECONDS, read_timeout=5, retries={"total_max_attempts": 2}),

@@ -1,10 +1,10 @@
-"""Everything that can keep a request from its answer, one class for each HTTP status (infra/openapi.yaml)."""
+"""The error responses of infra/openapi.yaml: a class for each status, with subclasses for some codes."""
 
 from __future__ import annotations
 
 
 class HttpError(Exception):
-    """A request that gets no answer but this. The message is for who sent it, `detail` for the log only."""
+    """An error response. The client gets the message; `detail` goes to the log only."""
 
     status = 500
     code = "internal_error"
@@ -49,7 +49,7 @@ class ModelFailed(HttpError):
 
 
 class NotReady(HttpError):
-    """Not just now, for a reason of its own or for one of those below."""
+    """The model cannot answer now; the subclasses name the reason."""
 
     status, code = 503, "not_ready"
 
@@ -67,13 +67,13 @@ class Waking(NotReady):
 
 
 class Overloaded(NotReady):
-    """There is a model, and more to do than it can."""
+    """There is a model, but too many requests at once."""
 
     code = "overloaded"
 
 
 class Broken(NotReady):
-    """What should be served cannot be; someone has to see to it."""
+    """The model cannot be served until someone mends it."""
 
     code = "broken"
 

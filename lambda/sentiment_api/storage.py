@@ -24,7 +24,7 @@ DESCRIPTION_SECONDS = 300
 
 
 class Description:
-    """What `make package` wrote beside the model, read again every few minutes: an evaluation adds to it."""
+    """The model's description in S3, read again every few minutes: `make evaluate` adds to it."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -39,7 +39,7 @@ class Description:
 
 
 def keep_feedback(vote: dict[str, Any]) -> str:
-    """Writes a vote as an object of its own; the id in its name."""
+    """Store a vote as an object of its own, and return its id."""
     try:
         _s3().put_object(
             Bucket=DATA_BUCKET,
@@ -60,7 +60,7 @@ def _description() -> dict[str, Any]:
     try:
         body = _s3().get_object(Bucket=bucket, Key=key)["Body"].read()
     except exceptions.ClientError as error:
-        # Who may not list a bucket is refused what is not there.
+        # Without s3:ListBucket, a missing key is answered 403.
         if code_of(error) in ("NoSuchKey", "AccessDenied"):
             raise NotReady(
                 "The model has no description yet.",
@@ -82,7 +82,7 @@ def _unreachable(error: Exception) -> HttpError:
 
 @functools.cache
 def _s3() -> Any:
-    """Made when first needed: most requests are about reviews."""
+    """Created on first use: most requests need no S3."""
     return boto3.client(
         "s3", config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3})
     )

@@ -1,4 +1,4 @@
-"""The answers of a model server, taken apart and checked: a verdict is passed on only if it is one."""
+"""Parse and validate the answers of a model server, so that only well-formed verdicts are passed on."""
 
 from __future__ import annotations
 
@@ -84,5 +84,5 @@ def _is_count(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    """JSON's own kind: neither true nor NaN, nor anything too large for a float."""
+    """Whether it is a JSON number: no boolean, no NaN, not too large for a float."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

@@ -1,4 +1,4 @@
-"""What the benchmarks compute of what they measured: ratios, intervals, calibration, slices, kept results."""
+"""What the benchmarks compute: ratios, intervals, calibration, slices, and the cache of results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sentiment.data.reviews import table as reviews_of
 HERE = {"processor": "EPYC", "cores": 2}
 
 
-def test_a_piece_is_measured_once_for_each_key(tmp_path):
+def test_a_result_is_measured_once_for_each_key(tmp_path):
     results = Results(tmp_path, HERE)
     measured = []
 
@@ -26,33 +26,33 @@ def test_a_piece_is_measured_once_for_each_key(tmp_path):
         measured.append(1)
         return {"seconds": len(measured)}
 
-    first, kept = results.piece("nb-lr-train", "k1", measure)
-    assert (first["seconds"], kept) == (1, False)
-    assert results.piece("nb-lr-train", "k1", measure) == (first, True)
-    assert results.piece("nb-lr-train", "k2", measure)[0]["seconds"] == 2
-    assert Results(tmp_path, HERE, again=True).piece("nb-lr-train", "k2", measure)[0]["seconds"] == 3
+    first, was_cached = results.cached("nb-lr-train", "k1", measure)
+    assert (first["seconds"], was_cached) == (1, False)
+    assert results.cached("nb-lr-train", "k1", measure) == (first, True)
+    assert results.cached("nb-lr-train", "k2", measure)[0]["seconds"] == 2
+    assert Results(tmp_path, HERE, again=True).cached("nb-lr-train", "k2", measure)[0]["seconds"] == 3
 
 
 def test_figures_of_another_machine_are_refused(tmp_path):
-    Results(tmp_path, HERE).piece("fast-train", "k", lambda: {"seconds": 1})
+    Results(tmp_path, HERE).cached("fast-train", "k", lambda: {"seconds": 1})
     elsewhere = Results(tmp_path, HERE | {"cores": 64})
     with pytest.raises(BenchError, match=r"another machine.*cores.*--again"):
-        elsewhere.piece("fast-train", "k", lambda: {"seconds": 2})
+        elsewhere.cached("fast-train", "k", lambda: {"seconds": 2})
     assert (
-        Results(tmp_path, HERE | {"cores": 64}, again=True).piece("fast-train", "k", lambda: {})[1] is False
+        Results(tmp_path, HERE | {"cores": 64}, again=True).cached("fast-train", "k", lambda: {})[1] is False
     )
 
 
-def test_a_half_written_or_failed_piece_is_measured_again(tmp_path):
+def test_a_half_written_or_failed_result_is_measured_again(tmp_path):
     results = Results(tmp_path, HERE)
     (tmp_path / "fast-train.json").write_text('{"key": "k", "res')
-    assert results.piece("fast-train", "k", lambda: {"seconds": 5})[0]["seconds"] == 5
+    assert results.cached("fast-train", "k", lambda: {"seconds": 5})[0]["seconds"] == 5
 
     def fails():
         raise BenchError("no")
 
     with pytest.raises(BenchError):
-        results.piece("other", "k", fails)
+        results.cached("other", "k", fails)
     assert not (tmp_path / "other.json").exists()
 
 

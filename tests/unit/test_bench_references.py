@@ -14,7 +14,7 @@ from benchmarks.__main__ import CHOICES
 from benchmarks.corpus import Labelled, write_corpus
 from benchmarks.errors import BenchError
 from benchmarks.fasttext import features
-from benchmarks.references import REFERENCES, log_count_ratios, words_and_marks
+from benchmarks.references import REFERENCES, log_count_ratios, words_and_punctuation
 from sentiment.data.reviews import table
 
 FEW = {
@@ -59,7 +59,7 @@ def test_log_count_ratios_are_those_of_the_paper():
 
 
 def test_words_and_marks_keep_every_mark():
-    assert words_and_marks("Great<br />film... isn't it?!") == [
+    assert words_and_punctuation("Great<br />film... isn't it?!") == [
         *("great", "film", ".", ".", ".", "isn", "'", "t", "it", "?", "!")
     ]
 

@@ -1,6 +1,6 @@
-"""What is measured beside the table: serving, preprocessing, training, explanations. Each can run alone.
+"""The experiments beside the table: serving, preprocessing, training, explanations. Each can run alone.
 
-A piece writes its figures to NAME.json, where the model card finds them (card.py).
+An experiment writes its figures to NAME.json, where the model card finds them (card.py).
 """
 
 import json
@@ -13,7 +13,7 @@ from benchmarks.measure import Bench
 from sentiment.files import atomic_write
 
 
-class Piece(NamedTuple):
+class Experiment(NamedTuple):
     """Its title, how it is measured, and its table: head, and the cells of each of the figures' `rows`."""
 
     title: str
@@ -22,27 +22,27 @@ class Piece(NamedTuple):
     cells: Callable[[dict[str, Any]], list[str]]
 
 
-PIECES = {
-    "inference": Piece(
+EXPERIMENTS = {
+    "inference": Experiment(
         "Answering: latency, throughput, cold start", inference.measure, inference.COLUMNS, inference.cells
     ),
-    "preprocessing": Piece(
+    "preprocessing": Experiment(
         "Preprocessing", preprocessing.measure, preprocessing.COLUMNS, preprocessing.cells
     ),
-    "training": Piece("A training step", training.measure, training.COLUMNS, training.cells),
-    "faithfulness": Piece(
+    "training": Experiment("A training step", training.measure, training.COLUMNS, training.cells),
+    "faithfulness": Experiment(
         "Faithfulness of the word weights", faithfulness.measure, faithfulness.COLUMNS, faithfulness.cells
     ),
 }
 
 
 def measured(name: str, bench: Bench) -> dict[str, Any]:
-    """The figures of a piece, always measured anew: its contenders are compared in one and the same run."""
-    return {"quick": bench.quick, "machine": bench.results.machine} | PIECES[name].measure(bench)
+    """The figures of an experiment, always measured anew: one run compares all its contenders."""
+    return {"quick": bench.quick, "machine": bench.results.machine} | EXPERIMENTS[name].measure(bench)
 
 
 def write(name: str, result: dict[str, Any], target: Path) -> list[str]:
-    """Write a piece's figures, and its picture if it has one, and return the names of the files."""
+    """Write an experiment's figures, and its picture if it has one, and return the names of the files."""
     target.mkdir(parents=True, exist_ok=True)
     with atomic_write(target / f"{name}.json") as aside:
         aside.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -56,13 +56,14 @@ def caption(result: dict[str, Any]) -> str:
 
 
 def document(name: str, result: dict[str, Any]) -> str:
-    """The table of a piece for a terminal."""
-    piece = PIECES[name]
-    lines = table.aligned([list(piece.columns), *map(piece.cells, result["rows"])])
+    """The table of an experiment for a terminal."""
+    experiment = EXPERIMENTS[name]
+    lines = table.aligned([list(experiment.columns), *map(experiment.cells, result["rows"])])
     return "\n".join(line.replace("`", "") for line in lines) + f"\n\n{caption(result)}\n"
 
 
 def markdown(name: str, result: dict[str, Any]) -> str:
-    """The table of a piece for the model card."""
-    piece = PIECES[name]
-    return f"{table.markdown(piece.columns, list(map(piece.cells, result['rows'])))}\n\n{caption(result)}"
+    """The table of an experiment for the model card."""
+    experiment = EXPERIMENTS[name]
+    rows = table.markdown(experiment.columns, list(map(experiment.cells, result["rows"])))
+    return f"{rows}\n\n{caption(result)}"

@@ -1,4 +1,4 @@
-"""The pieces of the bench, each run whole in its quick mode on made-up reviews and a tiny model."""
+"""The experiments of the bench, each run whole in its quick mode on made-up reviews and a tiny model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ import pytest
 import torch
 from sentiment_fixtures import made_up_reviews, model_folder
 
-from benchmarks import card, corpus, inference, machine, measure, pieces, predecessor, preprocessing, training
+from benchmarks import (
+    card,
+    corpus,
+    experiments,
+    inference,
+    machine,
+    measure,
+    predecessor,
+    preprocessing,
+    training,
+)
 from benchmarks.errors import BenchError
 from benchmarks.faithfulness import SHARES, TITLES, area, candidates, changed_reviews
 from benchmarks.results import Results
@@ -31,7 +41,7 @@ def bench(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_inference_has_all_that_can_answer_side_by_side(bench):
-    rows = {row["name"]: row for row in pieces.measured("inference", bench)["rows"]}
+    rows = {row["name"]: row for row in experiments.measured("inference", bench)["rows"]}
     assert list(rows) == ["fast-onnxruntime", "fast-torch", "predecessor-lean", "predecessor"]
     for row in rows.values():
         assert 0 < row["median"]["p50_ms"] <= row["median"]["p99_ms"]
@@ -48,7 +58,7 @@ def test_the_median_over_turns_is_that_of_each_figure():
 
 
 def test_preprocessing_beats_the_predecessor_over_all_reviews(bench):
-    result = pieces.measured("preprocessing", bench)
+    result = experiments.measured("preprocessing", bench)
     reference, *ours = result["rows"]
     assert (reference["tokenizer"], reference["ratio"], reference["reviews"]) == ("predecessor", 1.0, 5)
     assert {row["tokenizer"] for row in ours} == {"review_to_words", "words"}
@@ -59,7 +69,7 @@ def test_preprocessing_beats_the_predecessor_over_all_reviews(bench):
 
 @pytest.mark.slow
 def test_a_training_step_is_set_against_the_machines_products(bench):
-    result = pieces.measured("training", bench)
+    result = experiments.measured("training", bench)
     assert [row["precision"] for row in result["rows"]] == ["bfloat16", "float32"]
     possible = [row for row in result["rows"] if "failure" not in row]
     assert [row["precision"] for row in possible][-1] == "float32"
@@ -68,14 +78,14 @@ def test_a_training_step_is_set_against_the_machines_products(bench):
         assert row["recipe"] == "fast" and row["milliseconds"] > 0
         assert 0 < row["gflops"] < row["limit_gflops"]
         assert len(row["operators"]) == 4 and 0.2 < sum(row["operators"].values()) <= 1
-    assert "`fast`" in card.BLOCKS["training"]({"pieces": {"training": result}})
+    assert "`fast`" in card.BLOCKS["training"]({"experiments": {"training": result}})
 
 
 def test_a_number_format_that_the_processor_lacks_gets_a_row_that_says_so(bench, monkeypatch):
     monkeypatch.setattr(training, "bfloat16_failure", lambda device: "no such kernel")
-    result = pieces.measured("training", bench)
+    result = experiments.measured("training", bench)
     assert [row.get("failure") for row in result["rows"]] == ["no such kernel", None]
-    table = card.BLOCKS["training"]({"pieces": {"training": result}})
+    table = card.BLOCKS["training"]({"experiments": {"training": result}})
     assert "| `fast` | bfloat16 | - | - | - | - | not possible on this processor |" in table
 
 
@@ -95,20 +105,20 @@ def test_the_predecessor_as_written_gives_our_words_and_answers():
 
 
 def test_faithfulness_compares_all_candidates_and_is_drawn(bench, tmp_path):
-    result = pieces.measured("faithfulness", bench)
+    result = experiments.measured("faithfulness", bench)
     rows = {row["name"]: row for row in result["rows"]}
     assert list(rows) == list(TITLES) and result["reviews"] == 6
     for row in rows.values():
         assert len(row["deletion"]) == len(row["insertion"]) == len(SHARES)
         assert row["deletion"][0] == pytest.approx(rows["states"]["deletion"][0])  # nothing is deleted yet
     assert rows["states"]["deletion_area"] < rows["random"]["deletion_area"]
-    assert pieces.write("faithfulness", result, tmp_path) == ["faithfulness.json", "faithfulness.svg"]
+    assert experiments.write("faithfulness", result, tmp_path) == ["faithfulness.json", "faithfulness.svg"]
     assert json.loads((tmp_path / "faithfulness.json").read_text()) == result
     svg = ElementTree.fromstring((tmp_path / "faithfulness.svg").read_text())
     assert svg.tag == "{http://www.w3.org/2000/svg}svg"
-    text = card.BLOCKS["faithfulness"]({"pieces": {"faithfulness": result}})
+    text = card.BLOCKS["faithfulness"]({"experiments": {"faithfulness": result}})
     assert f"| {TITLES['states']} | {rows['states']['deletion_area']:.3f} |" in text
-    assert "QUICK RUN" in text and "QUICK RUN" in pieces.document("faithfulness", result)
+    assert "QUICK RUN" in text and "QUICK RUN" in experiments.document("faithfulness", result)
 
 
 def test_curves_delete_and_insert_the_words_that_count_first():
@@ -135,5 +145,5 @@ def test_integrated_gradients_add_up_to_what_the_words_change():
     assert whole - ngrams == pytest.approx(change, abs=0.02)
 
 
-def test_a_piece_that_was_not_measured_is_said_to_be_missing():
-    assert "python -m benchmarks inference" in card.BLOCKS["inference"]({"pieces": {}})
+def test_an_experiment_that_was_not_measured_is_said_to_be_missing():
+    assert "python -m benchmarks inference" in card.BLOCKS["inference"]({"experiments": {}})
