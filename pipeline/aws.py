@@ -115,6 +115,6 @@ def empty_bucket(bucket: str) -> int:
     return sum(len(answer.get("Deleted", [])) for answer in versions.delete())
 
 
-def _bar(name: str, size: int) -> tqdm:
+def _bar(name: str, size: int) -> tqdm[Any]:
     # disable=None: a bar on a terminal, nothing elsewhere.
     return tqdm(total=size, desc=f"   {name}", unit="B", unit_scale=True, leave=False, disable=None)
