@@ -16,24 +16,24 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import sys
 import tarfile
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import boto3
 import psutil
+from botocore.exceptions import ClientError
 
 from benchmarks import load_report, machine
 from benchmarks.errors import BenchError
 from benchmarks.load_client import LOOPBACK, Case
 from benchmarks.load_measure import START_SECONDS, Measured, goals, measure
-from pipeline import aws, stack
-from pipeline.settings import PipelineError, Settings
+from project import ports
 from project.console import say, step
 from project.paths import PROJECT
 from project.supervisor import Program
@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         run(options)
-    except (BenchError, PipelineError) as error:
+    except (BenchError, ports.NotReadyError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -71,16 +71,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> None:
     """Measure, write the document and say which goals were reached. Raises BenchError."""
-    settings = Settings(stack=options.stack)
+    stack = stack_outputs(options.stack)
     busy = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="load-") as scratch:
         step("Load")
-        folder = deployed_model(settings, Path(scratch))
+        folder = deployed_model(stack["ModelName"], Path(scratch))
         cases = cases_of(folder)
         say(f"{len(cases)} reviews, answered by the model itself")
         measured: list[Measured] = []
         if options.only != "selfhost":
-            measured.append(measure_chain(settings, cases, options))
+            measured.append(measure_chain(stack["ApiUrl"], cases, options))
         if options.only != "chain":
             measured.append(measure_selfhost(folder, Path(scratch), cases, options))
     described = f"{machine.in_words(machine.describe())}; its load average was {busy:.1f} when it began"
@@ -105,12 +105,26 @@ def report_goals(measured: Measured) -> Iterator[str]:
 # -- What is asked -------------------------------------------------------------------------------------------
 
 
-def deployed_model(settings: Settings, scratch: Path) -> Path:
-    """The folder of the model that the stack serves, unpacked."""
-    described = aws.client("sagemaker").describe_model(ModelName=stack.output(settings, "ModelName"))
-    bucket, key = aws.split_uri(described["PrimaryContainer"]["ModelDataUrl"])
+def stack_outputs(name: str) -> dict[str, str]:
+    """The outputs of the deployed stack. Raises BenchError where it is not deployed."""
+    try:
+        stacks = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+    except ClientError as error:
+        raise BenchError(
+            f"the stack {name!r} cannot be measured ({error}): run `make deploy` first"
+        ) from None
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
+    if missing := {"ApiUrl", "ModelName"} - outputs.keys():
+        raise BenchError(f"the stack {name!r} has no output {missing.pop()}: run `make deploy` first")
+    return outputs
+
+
+def deployed_model(name: str, scratch: Path) -> Path:
+    """The folder of the model that the stack serves, unpacked; `name` is SageMaker's name of it."""
+    described = boto3.client("sagemaker").describe_model(ModelName=name)
+    address = urlsplit(described["PrimaryContainer"]["ModelDataUrl"])
     archive, folder = scratch / "model.tar.gz", scratch / "model"
-    aws.client("s3").download_file(bucket, key, str(archive))
+    boto3.client("s3").download_file(address.netloc, address.path.removeprefix("/"), str(archive))
     with tarfile.open(archive) as tar:
         tar.extractall(folder, filter="data")
     return folder
@@ -134,9 +148,8 @@ def cases_of(folder: Path) -> list[Case]:
 # -- The two systems -----------------------------------------------------------------------------------------
 
 
-def measure_chain(settings: Settings, cases: list[Case], options: argparse.Namespace) -> Measured:
-    """API Gateway, Lambda and endpoint, on localcloud."""
-    url = stack.output(settings, "ApiUrl")
+def measure_chain(url: str, cases: list[Case], options: argparse.Namespace) -> Measured:
+    """API Gateway, Lambda and endpoint, on localcloud; `url` is the API's."""
     address = urlsplit(url)
     if address.hostname not in LOOPBACK:
         raise BenchError(f"{url} is not on this machine: `make load` starts an offline cloud for itself")
@@ -160,7 +173,7 @@ def measure_chain(settings: Settings, cases: list[Case], options: argparse.Names
 @contextlib.contextmanager
 def unthrottled(api: str) -> Iterator[None]:
     """Lifts the limits of an API's stage, and sets them again."""
-    gateway, stage = aws.client("apigatewayv2"), {"ApiId": api, "StageName": "$default"}
+    gateway, stage = boto3.client("apigatewayv2"), {"ApiId": api, "StageName": "$default"}
     former = gateway.get_stage(**stage)["DefaultRouteSettings"]
     gateway.update_stage(**stage, DefaultRouteSettings=UNTHROTTLED)
     try:
@@ -177,8 +190,7 @@ def measure_selfhost(folder: Path, scratch: Path, cases: list[Case], options: ar
         model = shutil.copytree(folder, aside / "model")
         cache.keep(Champion("load", "1", "", 0, Predictor.from_folder(folder).version), model)
     cache.release()
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = ports.free_port()
     environment = {
         "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
         "SENTIMENT_CACHE": str(cache.folder),
@@ -190,7 +202,7 @@ def measure_selfhost(folder: Path, scratch: Path, cases: list[Case], options: ar
     )
     try:
         url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: is_ready(f"{url}/health"), server)
+        ports.wait_until_answers(f"{url}/health", server, START_SECONDS)
         children = psutil.Process().children()
         [process] = [child for child in children if f"127.0.0.1:{port}" in child.cmdline()]
         title = "The self-hosted server"
@@ -208,24 +220,6 @@ def measure_selfhost(folder: Path, scratch: Path, cases: list[Case], options: ar
     finally:
         server.stop()
         server.wait()
-
-
-def wait_until(ready: Callable[[], bool], server: Program) -> None:
-    """Wait for a server that is starting. Raises BenchError where it ends or takes too long."""
-    deadline = time.monotonic() + START_SECONDS
-    while not ready():
-        if server.poll() is not None or time.monotonic() > deadline:
-            raise BenchError(f"{server.name} does not start:\n{server.last_lines()}")
-        time.sleep(0.2)
-
-
-def is_ready(address: str) -> bool:
-    """Whether an address answers with status 200."""
-    try:
-        with urllib.request.urlopen(address, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
 
 
 if __name__ == "__main__":

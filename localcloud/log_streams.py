@@ -106,7 +106,7 @@ class LogStream:
     def _put(self, batch: list[Event]) -> None:
         """Writes a batch. Raises LogsLost."""
         from moto.logs.exceptions import ResourceNotFoundException
-        from moto.logs.models import logs_backends
+        from moto.logs.models import LogEvent, logs_backends
 
         backend = logs_backends[self._cloud.account_id][self._region]
         for _ in range(ATTEMPTS):
@@ -120,6 +120,8 @@ class LogStream:
                         group.put_log_events(self.stream, [event])
                         self._lost, self._told = 0, ""
                     group.put_log_events(self.stream, batch)
+                    # For its dashboard, which nobody sees here, moto would keep every event for ever.
+                    vars(LogEvent)["instances_tracked"].clear()
                     if self._newest_only:
                         _keep_newest(list(group.streams.values()))
                 return

@@ -239,9 +239,13 @@ def version(uv: str) -> tuple[int, ...]:
 
 
 def pip_settings() -> dict[str, str]:
-    """What pip's files and variables set, by option; where this Python has no pip, its variables alone."""
-    ask = [sys.executable, "-m", "pip", "config", "list"]
-    listed = subprocess.run(ask, capture_output=True, text=True, check=False).stdout
+    """What pip's files and variables set, by option; where there is no pip, its variables alone."""
+    listed = ""
+    for folder in (Path(sys.prefix), Path(sys.base_prefix), PROJECT / ".venv-uv"):
+        python = folder / "bin" / "python3"
+        ask = [str(python), "-m", "pip", "config", "list"]
+        if not listed and python.exists():
+            listed = subprocess.run(ask, capture_output=True, text=True, check=False).stdout
     found: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
     for section, option, value in re.findall(r"^(global|install|:env:)\.([\w-]+)=(.*)$", listed, re.M):
         found[section][option] = ast.literal_eval(value)

@@ -65,7 +65,7 @@ class DefaultFunctions:
                 names = [file.name for file in candidates]
                 raise ValueError(f"Exactly one .pth or .pt file is required for PyTorch models: {names}")
             path = candidates[0]
-        return torch.jit.load(path, map_location=_device())  # type: ignore[no-untyped-call]
+        return torch.jit.load(path, map_location=_device())
 
     @staticmethod
     def input_fn(input_data: Any, content_type: str) -> Any:

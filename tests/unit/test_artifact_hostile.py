@@ -107,6 +107,7 @@ def npz(members, compression=zipfile.ZIP_STORED):
     return buffer.getvalue()
 
 
+@pytest.mark.slow
 def test_a_list_that_names_nothing_verifies_nothing(tmp_path):
     folder = shutil.copytree(model_folder(), tmp_path / "model")
     for content in (
@@ -222,6 +223,7 @@ ANY_JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_json_in_any_place_is_refused_or_answers(folder, data):
@@ -234,6 +236,7 @@ def test_any_json_in_any_place_is_refused_or_answers(folder, data):
     folder.answers_or_is_refused("")
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_bytes_in_any_file_are_refused_or_answer(folder, data):

@@ -68,6 +68,7 @@ def test_the_committed_run_has_all_that_take_part(committed):
     assert measured == expected
 
 
+@pytest.mark.slow
 def test_the_committed_pictures_are_those_of_the_committed_run_and_load_nothing(committed, tmp_path):
     for name in charts.draw(committed, tmp_path):
         drawn, kept = ((folder / name).read_text(encoding="utf-8") for folder in (tmp_path, DOCS))

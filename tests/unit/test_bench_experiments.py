@@ -57,6 +57,7 @@ def test_the_median_over_turns_is_that_of_each_figure():
     assert inference.medians(turns) == {"a": 3.0, "b": {"c": 2.0}}
 
 
+@pytest.mark.slow
 def test_preprocessing_beats_the_predecessor_over_all_reviews(bench):
     result = experiments.measured("preprocessing", bench)
     reference, *ours = result["rows"]
@@ -81,6 +82,7 @@ def test_a_training_step_is_set_against_the_machines_products(bench):
     assert "`fast`" in card.BLOCKS["training"]({"experiments": {"training": result}})
 
 
+@pytest.mark.slow
 def test_a_number_format_that_the_processor_lacks_gets_a_row_that_says_so(bench, monkeypatch):
     monkeypatch.setattr(training, "bfloat16_failure", lambda device: "no such kernel")
     result = experiments.measured("training", bench)
@@ -89,6 +91,7 @@ def test_a_number_format_that_the_processor_lacks_gets_a_row_that_says_so(bench,
     assert "| `fast` | bfloat16 | - | - | - | - | not possible on this processor |" in table
 
 
+@pytest.mark.slow
 def test_words_that_differ_from_the_predecessors_stop_the_measurement(monkeypatch):
     monkeypatch.setattr(preprocessing, "review_to_words", lambda review: ["other"])
     with pytest.raises(BenchError, match="review 0 of the sample gives other words"):

@@ -75,6 +75,7 @@ def test_what_no_training_takes_is_refused_before_anything_is_made(capsys, tmp_p
     assert not build.exists()
 
 
+@pytest.mark.slow
 def test_mlflow_run_refuses_before_it_prepares_reviews(tmp_path):
     command = [sys.executable, PROJECT / "train" / "from_reviews.py", "--prepared", tmp_path / "prepared"]
     done = subprocess.run(
@@ -130,6 +131,7 @@ def test_other_choices_are_refused_as_early(capsys, options, said):
     assert said in refused(capsys, pipeline_main, "bootstrap", *options)
 
 
+@pytest.mark.slow
 def test_a_job_tells_its_reason_in_the_form_that_sagemaker_keeps():
     """The container's toolkit keeps what follows the name of an exception, else nothing."""
     done = subprocess.run(

@@ -1,10 +1,9 @@
 """The side of a Lambda sandbox that its runtime talks to."""
 
 import http.client
-import threading
 
-from localcloud.functions import runtime_api
 from localcloud.functions.runtime_api import PREFIX, Invocation, RuntimeApi
+from tests.contract.selfhost_fixtures import wait_until
 
 EVENT = Invocation("id", b"{}", "arn", "trace")
 
@@ -25,27 +24,23 @@ def answer(api: RuntimeApi) -> http.client.HTTPConnection:
     return connection
 
 
-def test_a_runtime_that_died_before_it_asked_for_its_next_event_is_lost(monkeypatch):
-    monkeypatch.setattr(runtime_api, "POLL_SECONDS", 0.01)
+def test_a_runtime_that_died_before_it_asked_for_its_next_event_is_lost():
     api = RuntimeApi()
     try:
         answer(api).close()
-        assert api.lost_its_runtime()
+        wait_until(api.lost_its_runtime, 30)
     finally:
         api.close()
 
 
-def test_a_runtime_that_asks_for_its_next_event_a_moment_later_is_not(monkeypatch):
-    monkeypatch.setattr(runtime_api, "POLL_SECONDS", 30)
+def test_a_runtime_that_is_about_to_ask_for_its_next_event_is_not():
     api = RuntimeApi()
     try:
-        answer(api)
-        found: list[bool] = []
-        looking = threading.Thread(target=lambda: found.append(api.lost_its_runtime()))
-        looking.start()
-        waiting = poll(api)
-        looking.join(30)
-        assert found == [False]
-        waiting.close()
+        connection = answer(api)
+        assert not api.lost_its_runtime()
+        connection.request("GET", f"{PREFIX}invocation/next")
+        assert not api.lost_its_runtime()
+        api.submit(EVENT)
+        assert connection.getresponse().read() == EVENT.payload
     finally:
         api.close()
