@@ -16,7 +16,6 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-# gunicorn and waitress have no types: their classes are Any, hence the ignores below.
 from gunicorn.workers.base import Worker
 from sentiment_api.api import error_response
 from sentiment_api.body import MAX_BODY_BYTES
@@ -67,7 +66,7 @@ class Limits:
     idle_seconds: float = 75
 
 
-class Parser(HTTPRequestParser):  # type: ignore[misc]
+class Parser(HTTPRequestParser):
     """Refuses HTTP versions other than 1.0 and 1.1; waitress would answer them as 1.0."""
 
     def parse_header(self, header_plus: bytes) -> None:
@@ -76,7 +75,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             raise ParsingError("HTTP version is not supported")
 
 
-class Refusal(ErrorTask):  # type: ignore[misc]
+class Refusal(ErrorTask):
     """Answers an unreadable or too long request in the form of the API's errors."""
 
     def execute(self) -> None:
@@ -99,7 +98,7 @@ class Refusal(ErrorTask):  # type: ignore[misc]
         self.write(response.body)
 
 
-class Connection(HTTPChannel):  # type: ignore[misc]
+class Connection(HTTPChannel):
     """A client's connection, which records when its current request began."""
 
     error_task_class = Refusal
@@ -149,11 +148,11 @@ class _Listener:
         """Nothing: a descriptor closed while waitress polls can be another connection's a moment later."""
 
 
-class TcpListener(_Listener, TcpWSGIServer):  # type: ignore[misc]
+class TcpListener(_Listener, TcpWSGIServer):
     """At an address and a port."""
 
 
-class UnixListener(_Listener, UnixWSGIServer):  # type: ignore[misc]
+class UnixListener(_Listener, UnixWSGIServer):
     """At a path."""
 
 
@@ -225,7 +224,7 @@ class Server:
                 each.handle_close()
 
 
-class BufferingWorker(Worker):  # type: ignore[misc]
+class BufferingWorker(Worker):
     """The worker class that gunicorn.conf.py names."""
 
     @classmethod
