@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.errors import BenchError
+from sentiment.data.csv_fields import long_fields
 from sentiment.data.reviews import Reviews
 from sentiment.data.sample import installed_file
 from sentiment.files import atomic_folder
@@ -82,12 +83,9 @@ def read_labelled(folder: Path, name: str) -> Labelled:
 
 def snippets(count: int | None = None) -> Labelled:
     """Every second Rotten Tomatoes snippet of the package (Pang and Lee, ACL 2005), or `count` of them."""
-    previous_limit = csv.field_size_limit(1 << 24)
-    try:
-        content = installed_file().read_text(encoding="utf-8")
+    content = installed_file().read_text(encoding="utf-8")
+    with long_fields():
         rows = [row for row in csv.DictReader(io.StringIO(content, newline="")) if row["source"] != "imdb"]
-    finally:
-        csv.field_size_limit(previous_limit)
     rows = rows[1::2]
     if count is not None:
         rows = [rows[row] for row in np.linspace(0, len(rows) - 1, count).astype(int)]

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from project.choices import Choices, ProjectError
-from sentiment.data.prepared import Prepared
-from sentiment.data.unchanged import SourceState
 
 # The newest PyTorch that SageMaker offers for training and inference alike (image_uris of SDK 2.257).
 FRAMEWORK_VERSION = "2.6.0"
@@ -42,22 +40,3 @@ class Settings(Choices):
                 f"MODEL={self.model}: there is no such file or folder; give a model folder, a model.tar.gz, "
                 "models:/NAME@ALIAS or runs:/ID/model"
             )
-
-    def prepared(self) -> Prepared:
-        """Return the reviews as arrays; read them again only if their files may have changed."""
-        state = self._source_state()
-        if (prepared := state.prepared()) is None:
-            prepared = super().prepared()
-            state.remember(prepared)
-        return prepared
-
-    def prepared_before(self) -> Prepared | None:
-        """Return what an earlier step prepared from the files as they are now; None if that is uncertain."""
-        return self._source_state().prepared()
-
-    def _source_state(self) -> SourceState:
-        path = self.data_path
-        if self.data == "aclimdb" and path is None:
-            path = self.build / "data" / "aclImdb"
-        tokenizer, cache = self.chosen_recipe().tokenizer, self.build / "prepared"
-        return SourceState(self.data, path, self.wants_unlabelled(), tokenizer, cache)

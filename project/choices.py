@@ -9,6 +9,7 @@ from project.paths import BUILD
 from sentiment.data.prepared import Prepared, prepare
 from sentiment.data.reviews import Reviews
 from sentiment.data.sources import check_source, load_reviews
+from sentiment.data.unchanged import SourceState
 from sentiment.training.hyperparameters import changed_recipe, checked
 from sentiment.training.recipes import DEFAULT_RECIPE, Recipe
 
@@ -46,14 +47,32 @@ class Choices:
 
     def reviews(self) -> Reviews:
         """The reviews of the chosen source, downloaded if they must be. Raises DatasetError."""
-        path = self.data_path
-        if self.data == "aclimdb" and path is None:
-            path = self.build / "data" / "aclImdb"
-        return load_reviews(self.data, path, self.wants_unlabelled())
+        return load_reviews(self.data, self._path(), self.wants_unlabelled())
 
     def prepared(self) -> Prepared:
-        """The reviews as arrays, from the cache when nothing has changed."""
-        return prepare(self.reviews(), self.chosen_recipe().tokenizer, self.build / "prepared")
+        """The reviews as arrays; they are read again only if their files may have changed."""
+        state = self._source_state()
+        if (prepared := state.prepared()) is None:
+            prepared = prepare(self.reviews(), self.chosen_recipe().tokenizer, self._cache())
+            state.remember(prepared)
+        return prepared
+
+    def prepared_before(self) -> Prepared | None:
+        """What an earlier step prepared from the files as they are now; None where that is uncertain."""
+        return self._source_state().prepared()
+
+    def _path(self) -> Path | None:
+        """Where the reviews are, or are downloaded to."""
+        if self.data == "aclimdb" and self.data_path is None:
+            return self.build / "data" / "aclImdb"
+        return self.data_path
+
+    def _cache(self) -> Path:
+        return self.build / "prepared"
+
+    def _source_state(self) -> SourceState:
+        tokenizer = self.chosen_recipe().tokenizer
+        return SourceState(self.data, self._path(), self.wants_unlabelled(), tokenizer, self._cache())
 
 
 def assignments(pairs: list[str]) -> dict[str, str]:

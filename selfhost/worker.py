@@ -16,6 +16,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+# gunicorn and waitress have no types: their classes are Any, hence the ignores below.
 from gunicorn.workers.base import Worker
 from sentiment_api.api import error_response
 from sentiment_api.body import MAX_BODY_BYTES
@@ -66,7 +67,7 @@ class Limits:
     idle_seconds: float = 75
 
 
-class Parser(HTTPRequestParser):
+class Parser(HTTPRequestParser):  # type: ignore[misc]
     """Refuses HTTP versions other than 1.0 and 1.1; waitress would answer them as 1.0."""
 
     def parse_header(self, header_plus: bytes) -> None:
@@ -75,7 +76,7 @@ class Parser(HTTPRequestParser):
             raise ParsingError("HTTP version is not supported")
 
 
-class Refusal(ErrorTask):
+class Refusal(ErrorTask):  # type: ignore[misc]
     """Answers an unreadable or too long request in the form of the API's errors."""
 
     def execute(self) -> None:
@@ -98,7 +99,7 @@ class Refusal(ErrorTask):
         self.write(response.body)
 
 
-class Connection(HTTPChannel):
+class Connection(HTTPChannel):  # type: ignore[misc]
     """A client's connection, which records when its current request began."""
 
     error_task_class = Refusal
@@ -148,11 +149,11 @@ class _Listener:
         """Nothing: a descriptor closed while waitress polls can be another connection's a moment later."""
 
 
-class TcpListener(_Listener, TcpWSGIServer):
+class TcpListener(_Listener, TcpWSGIServer):  # type: ignore[misc]
     """At an address and a port."""
 
 
-class UnixListener(_Listener, UnixWSGIServer):
+class UnixListener(_Listener, UnixWSGIServer):  # type: ignore[misc]
     """At a path."""
 
 
@@ -224,7 +225,7 @@ class Server:
                 each.handle_close()
 
 
-class BufferingWorker(Worker):
+class BufferingWorker(Worker):  # type: ignore[misc]
     """The worker class that gunicorn.conf.py names."""
 
     @classmethod

@@ -12,12 +12,12 @@ import io
 from pathlib import Path
 from textwrap import shorten
 
+from sentiment.data.csv_fields import long_fields
 from sentiment.data.reviews import NEGATIVE, POSITIVE, Reviews, normalised, table
 from sentiment.errors import DatasetError
 
 LABELS = {"positive": POSITIVE, "negative": NEGATIVE, "pos": POSITIVE, "neg": NEGATIVE}
 LABELS |= {"1": POSITIVE, "0": NEGATIVE}
-MAX_REVIEW_CHARACTERS = 1 << 24
 COLUMNS = "review,sentiment"
 OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
@@ -26,18 +26,16 @@ def load(path: str | Path) -> Reviews:
     """Read the CSV file; 80 % of the reviews are train, 10 % validation, 10 % test. Raises DatasetError."""
     file = Path(path)
     rows = []
-    previous_limit = csv.field_size_limit(MAX_REVIEW_CHARACTERS)
     reader = csv.reader(io.StringIO(_text(file), newline=""), strict=True)
     try:
-        width, review, label = _columns(file, next(reader, []))
-        for fields in reader:
-            if fields:
-                row = _row(f"{file}, line {reader.line_num}", fields, width, review, label)
-                rows.append((*row, f"line_{reader.line_num}"))
+        with long_fields():
+            width, review, label = _columns(file, next(reader, []))
+            for fields in reader:
+                if fields:
+                    row = _row(f"{file}, line {reader.line_num}", fields, width, review, label)
+                    rows.append((*row, f"line_{reader.line_num}"))
     except csv.Error as error:
         raise DatasetError(f"{file}, line {reader.line_num}: not valid CSV ({error})") from None
-    finally:
-        csv.field_size_limit(previous_limit)
     if not rows:
         raise DatasetError(f"{file}: holds no reviews")
     return table(rows)

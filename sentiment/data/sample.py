@@ -12,6 +12,7 @@ import importlib.util
 import io
 from pathlib import Path
 
+from sentiment.data.csv_fields import long_fields
 from sentiment.data.reviews import NEGATIVE, POSITIVE, Reviews, keep_copies_together, table
 from sentiment.errors import DatasetError
 
@@ -50,12 +51,9 @@ def _read(file: Path) -> list[tuple[str, int]]:
         raise DatasetError(
             f"{file}: not the file of {REQUIREMENT} (its checksum differs); reinstall that version"
         )
-    previous_limit = csv.field_size_limit(1 << 24)
-    try:
-        rows = csv.DictReader(io.StringIO(content.decode("utf-8"), newline=""))
+    rows = csv.DictReader(io.StringIO(content.decode("utf-8"), newline=""))
+    with long_fields():
         return [(row["text"], int(row["label"])) for row in rows if row["source"] == "imdb"]
-    finally:
-        csv.field_size_limit(previous_limit)
 
 
 def with_block_split(rows: list[tuple[str, int]]) -> Reviews:

@@ -127,13 +127,11 @@ class Trainer:
         finished = True
         while finished and self.progress.epoch < self.recipe.epochs and not self._is_out_of_patience():
             finished = self._run_epoch()
-            if not finished:
-                self._save()
-                resume = "; the same command resumes from its checkpoint" if self.run.checkpoints else ""
-                self.say(f"stopped in epoch {self.progress.epoch + 1}{resume}")
-                break
-            logits = self._mix(self._validation_parts())
-            self._end_epoch(logits)
+            if finished:
+                logits = self._fit_mixture(self._validation_parts())
+                self._end_epoch(logits)
+            else:
+                self._stop()
         measured = None
         if self.progress.history:
             self.model.load_state_dict(self.best_state)
@@ -222,7 +220,7 @@ class Trainer:
         gathered = [self.group.gather(part, len(channel)) for part in parts]
         return torch.stack(gathered, dim=1).cpu().numpy()
 
-    def _mix(self, parts: np.ndarray) -> np.ndarray:
+    def _fit_mixture(self, parts: np.ndarray) -> np.ndarray:
         """Fit the mixture of the model's parts on validation; returns the logits (N,) that it makes."""
         channel = self.validation_channel
         weights = fit_mixture(parts, channel.labels)
@@ -260,6 +258,12 @@ class Trainer:
             self.say(f"no better {self.recipe.best_by} for {self.recipe.patience} epochs: stopping early")
         self._save()
         self.note_epochs(progress.history)
+
+    def _stop(self) -> None:
+        """Write a checkpoint in the middle of an epoch, and tell how to go on from it."""
+        self._save()
+        resume = "; the same command resumes from its checkpoint" if self.run.checkpoints else ""
+        self.say(f"stopped in epoch {self.progress.epoch + 1}{resume}")
 
     def _metrics(self, measured: dict[str, Any] | None) -> dict[str, Any]:
         """metrics.json: how each epoch and the best of them did, and the calibration where one ended."""

@@ -269,7 +269,7 @@ def test_reserved_concurrency_throttles(account: Account, tmp_path: Path) -> Non
 def test_of_more_events_than_may_wait_the_others_are_refused_at_once(
     account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "PLACE_SECONDS", 3600)
+    monkeypatch.setattr(service, "SLOT_SECONDS", 3600)
     account.function("waited-for")
     client = account.client("lambda")
     client.put_function_concurrency(FunctionName="waited-for", ReservedConcurrentExecutions=1)

@@ -41,7 +41,7 @@ REQUESTS = [
 def source(tmp_path_factory) -> Path:
     """What the estimator sends: source_dir="train" with the dependencies sentiment and serve."""
     folder = tmp_path_factory.mktemp("source")
-    for name in ("sentiment", "serve"):
+    for name in ("sentiment", "tracking", "serve"):
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / "train" / "train.py", folder)
     return folder

@@ -91,9 +91,12 @@ def test_review_to_words_reads_any_markup_as_the_reference(review):
 
 
 def test_markup_that_html_parser_rejects_is_read_as_text():
-    assert review_to_words("fine <![x film") == ["fine", "x", "film"]
-    with pytest.raises((ParserRejectedMarkup, AssertionError)):
-        reference_words("fine <![x film")
+    review = "fine <![x film"
+    try:
+        expected = reference_words(review)  # newer Pythons read a comment there
+    except (ParserRejectedMarkup, AssertionError):
+        expected = ["fine", "x", "film"]
+    assert review_to_words(review) == expected
 
 
 def test_a_part_of_the_corpus_reads_as_the_reference(corpus):

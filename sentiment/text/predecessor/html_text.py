@@ -6,7 +6,10 @@ with the same decisions: text inside script, style, template, rt and rp is dropp
 declarations; CDATA is text; a character reference is read the HTML 5 way and an unknown one stays as written,
 without its semicolon.
 
-Three inputs differ, knowingly. Markup at which HTMLParser gives up (such as "<![x") makes BeautifulSoup
+How malformed markup is read is up to the HTMLParser of the Python that runs, here as in BeautifulSoup: newer
+releases of Python read some of it otherwise (3.14 takes "<![x" for a comment).
+
+Three inputs differ, knowingly. Markup at which HTMLParser gives up (before, "<![x") makes BeautifulSoup
 raise; here the rest of the review is read as plain text. So is what follows many tags none of which
 ends, each of which HTMLParser would look through to the end of the review: time stays proportional to length.
 HTMLParser, too, reads such tags as text, so that shows only where references or whole tags stand among them.
