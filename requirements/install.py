@@ -100,7 +100,7 @@ class Environment:
         install = ["pip", "install", "--python", program, "--no-deps", *uv.no_index]
         if self.is_project and self.torch_index and not uv.no_index:
             self._install_torch(uv, [*install, *pinned(self.locks[1])])
-        uv.run(*install, "--exact", *pinned(*self.locks))
+        uv.run(*install, "--exact", *pinned(*self.locks), *bytecode())
         if self.is_project:
             uv.run(*install, "--no-build-isolation", "--editable", str(PROJECT))
         self.stamp.write_text(self.fingerprint)
@@ -109,6 +109,15 @@ class Environment:
         """From its own index; but first from where find-links point, since its build may lie on a disk."""
         if not (uv.settings.get("UV_FIND_LINKS") and uv.succeeds(*install, "--no-index")):
             uv.run(*install, "--default-index", self.torch_index, hint="; TORCH_INDEX names torch's index")
+
+
+def bytecode() -> list[str]:
+    """Whether uv compiles all modules, which takes about a minute.
+
+    Python does so by itself as they are imported, but not where PYTHONDONTWRITEBYTECODE is set: there each
+    start of a program would compile them again.
+    """
+    return ["--compile-bytecode"] if os.environ.get("PYTHONDONTWRITEBYTECODE") else []
 
 
 def torch_locks(index: str) -> list[Path]:

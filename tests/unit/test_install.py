@@ -236,3 +236,9 @@ def test_the_versions_of_python_and_torch_agree():
     assert 'python: ["3.11", "3.12", "3.13", "3.14"]' in workflow
     [torch] = [each for each in project["dependencies"] if each.startswith("torch")]
     assert torch in (PROJECT / "requirements/torch.in").read_text().splitlines()
+
+
+@pytest.mark.parametrize(("value", "compiled"), [("1", True), ("", False)])
+def test_modules_are_compiled_where_python_would_not_keep_what_it_compiles(monkeypatch, value, compiled):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", value)
+    assert ("--compile-bytecode" in install.bytecode()) == compiled
