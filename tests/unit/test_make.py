@@ -64,6 +64,7 @@ def test_a_port_from_the_environment_is_checked_too():
     assert "error: PORT=abc is no port" in run("make", "demo", PORT="abc").stderr
 
 
+@pytest.mark.slow
 def test_a_taken_port_advises_what_was_typed():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

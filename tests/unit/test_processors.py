@@ -18,6 +18,7 @@ def model(request, tmp_path_factory):
     return arguments, processors.answers(*arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cpu", processors.CPUS)
 def test_logits_and_weights_are_the_same(model, cpu):
     processors.require()
