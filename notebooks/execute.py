@@ -34,7 +34,7 @@ PALETTE = 64
 _JOB_FOLDER = re.compile(r"/\S*/localcloud-[^/\s]+/(?:training|transform)/[^/\s]+/ml(?=[/\s])")
 _OBJECT = re.compile(r"^<.* at 0x[0-9a-f]+>$")
 # What sentiment/progress.py says while something lasts; afterwards it tells nothing.
-_PROGRESS = re.compile(r"^[^\n]*: [\d,]+ of [\d,]+ [^\n]*/s[^\n]*\n", re.M)
+_PROGRESS = re.compile(r"^[^\n]*: [\d,.]+ of [\d,.]+ [^\n]*/s[^\n]*\n", re.M)
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
