@@ -1,6 +1,5 @@
 """The front door: each request comes in here and goes to the service that it is for, or is refused."""
 
-import json
 import logging
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
@@ -94,11 +93,3 @@ class FrontDoor:
 def refusal(request: Request, status: int, code: str, message: str) -> werkzeug.Response:
     """An error in the form of the protocol that the request speaks."""
     return denial(form_of(request), code, message, request.method == "HEAD", status)
-
-
-def error(status: int, code: str, message: str) -> werkzeug.Response:
-    """An error in the form of AWS's JSON protocols."""
-    body = {"__type": code, "message": message, "Message": message}
-    return werkzeug.Response(
-        json.dumps(body), status, {"x-amzn-ErrorType": code}, content_type="application/x-amz-json-1.1"
-    )

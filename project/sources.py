@@ -6,11 +6,10 @@ import ast
 from pathlib import Path
 
 from project.paths import PROJECT
+from sentiment.serving.artifact import CODE_ROOMS
 
 PROGRAMS = (PROJECT / "train" / "train.py", PROJECT / "serve" / "inference.py")
 LIBRARY = "sentiment"
-CODE_ROOMS = ("text", "model", "serving")
-"""Copied into the model folder whole (sentiment/training/export.py)."""
 
 
 def training_sources() -> list[Path]:

@@ -13,7 +13,7 @@ from sentiment.text.vocabulary import NO_WORD, limit
 
 class Rows(NamedTuple):
     """Rows of word ids (R, T), padded with 0; their lengths (R,); which of the `reviews` each belongs to; the
-    emphasis (R, T) of each word (ending.py), 0 for padding.
+    emphasis (R, T) of each word (emphasis.py), 0 for padding.
 
     The rows of a review follow each other. A review without words has none.
     """

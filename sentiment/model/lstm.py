@@ -3,7 +3,7 @@ recipes.
 
 A review is a sequence of word ids. The deep part reads it with an LSTM (one or both directions) and pools:
 "last" takes the output at the last word, as the predecessor did; "max_mean" takes maximum and mean over all
-words, of which those near the end can weigh more in the mean (ending.py). Long reviews can be cropped to
+words, of which those near the end can weigh more in the mean (emphasis.py). Long reviews can be cropped to
 their first and last words, and cut into segments that run through the LSTM side by side: short recurrences
 are faster at no cost in accuracy, and pooling still sees the whole review. The wide part (ngrams.py) adds a
 linear term over the word n-grams of the whole review.

@@ -4,9 +4,9 @@ The n-grams are words in a row and, if wanted, skip-bigrams: two words with some
 "not ... good". Negated words are told from others (negation.py). N-grams are exact 64-bit keys, and no two
 are taken for each other. ngram_fit.py fits the weights.
 
-The presence of an n-gram has a value, which is larger near the end of a review (ending.py). A review's logit
-is the sum of weight times value over the distinct known n-grams it holds, divided by the Euclidean norm of
-their values.
+The presence of an n-gram has a value, which is larger near the end of a review (emphasis.py). A review's
+logit is the sum of weight times value over the distinct known n-grams it holds, divided by the Euclidean norm
+of their values.
 """
 
 from collections.abc import Sequence

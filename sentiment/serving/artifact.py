@@ -34,6 +34,9 @@ FORMAT_VERSION = 6
 EIGHT_BIT_PRODUCTS = 5
 """The format before; its model.onnx is not used: some processors compute it wrongly (onnx_graph.py)."""
 READABLE = (EIGHT_BIT_PRODUCTS, FORMAT_VERSION)
+CODE_ROOMS = ("text", "model", "serving")
+CODE_FILES = ("__init__.py", "errors.py", "files.py")
+"""What of this package lies in code/; it runs with torch and numpy alone, or with ONNX Runtime and numpy."""
 MAX_JSON_BYTES = 1 << 24
 """Parsed, that may take half a gigabyte. The word_dict.json of a whole vocabulary has about 2 MB."""
 MAX_WORD_ID = 2**31 - 1

@@ -18,14 +18,9 @@ import numpy as np
 import sentiment
 from sentiment.files import CHECKSUMS, naming_errors, write_checksums, write_json
 from sentiment.model.lstm import LSTMClassifier
-from sentiment.serving.artifact import FORMAT_VERSION
+from sentiment.serving.artifact import CODE_FILES, CODE_ROOMS, FORMAT_VERSION
 from sentiment.serving.onnx_graph import FILE_NAME, deep_graph
 from sentiment.text import tokenizers
-
-SERVING_ROOMS = ("text", "model", "serving")
-SERVING_FILES = ("__init__.py", "errors.py", "files.py")
-"""What of this package the inference entry point needs; it runs with torch and numpy alone, or with ONNX
-Runtime and numpy."""
 
 
 def write_model(
@@ -94,10 +89,10 @@ def _write_contents(
 def _write_code(folder: Path, inference_script: Path) -> None:
     """Copy what serving needs of this package, and the entry point that SageMaker's containers look for."""
     package = Path(sentiment.__file__).parent
-    for name in SERVING_ROOMS:
+    for name in CODE_ROOMS:
         shutil.copytree(
             package / name, folder / "sentiment" / name, ignore=shutil.ignore_patterns("__pycache__")
         )
-    for name in SERVING_FILES:
+    for name in CODE_FILES:
         shutil.copyfile(package / name, folder / "sentiment" / name)
     shutil.copyfile(inference_script, folder / "inference.py")

@@ -33,7 +33,7 @@ METRIC_DEFINITIONS = [
 class Recipe:
     """All that a training run depends on besides its data, its seed and its machine.
 
-    `ending` is how much more the last word of a review counts than those far from it (ending.py),
+    `ending` is how much more the last word of a review counts than those far from it (emphasis.py),
     `negation_scope` how many words far a negation changes those after it (negation.py), `ngram_fragments`
     the weight of the loss on short pieces of the reviews when the n-grams are fitted (ngram_fit.py),
     `adversarial` how far embeddings move for a second, adversarial pass over each batch (objective.py)

@@ -3,7 +3,7 @@
 import contextlib
 import http.client
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -12,7 +12,6 @@ import werkzeug
 from localcloud import http_server
 from localcloud.containers import bounded_http
 from localcloud.containers.bounded_http import BoundedRequestHandler, RequestRefused
-from localcloud.http_server import FrontServer
 from localcloud.server import Server
 
 HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -38,23 +37,6 @@ class Application:
 @pytest.fixture
 def application() -> Application:
     return Application()
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[[Any], int]]:
-    """Starts a server for an application; returns its port."""
-    running: list[FrontServer] = []
-
-    def start(application: Any) -> int:
-        server = http_server.make_front_server("127.0.0.1", 0, application)
-        http_server.serve_in_thread(server)
-        running.append(server)
-        return server.port
-
-    yield start
-    for server in running:
-        server.shutdown()
-        server.server_close()
 
 
 def raw(port: int, *pieces: bytes) -> bytes:

@@ -140,7 +140,7 @@ def test_forms_have_a_limit_of_their_own(server):
     assert "<Code>EntityTooLarge</Code>" in large.text
 
 
-def test_without_a_length_there_is_no_body(answering):
+def test_without_a_length_there_is_no_body(serve):
     bodies = []
 
     def application(environ, start_response):
@@ -148,7 +148,7 @@ def test_without_a_length_there_is_no_body(answering):
         bodies.append(environ["wsgi.input"].read())
         return werkzeug.Response("hello")(environ, start_response)
 
-    assert status(say(answering(application), head("POST /"), b"GET / HTTP/1.1\r\n\r\n")) == 200
+    assert status(say(serve(application), head("POST /"), b"GET / HTTP/1.1\r\n\r\n")) == 200
     assert bodies == [b""]
 
 
@@ -221,24 +221,7 @@ def test_slow_senders_keep_nobody_waiting(server):
             connection.close()
 
 
-@pytest.fixture
-def answering():
-    """A server whose application a test gives it."""
-    running = []
-
-    def start(application):
-        started = http_server.make_front_server("127.0.0.1", 0, application)
-        http_server.serve_in_thread(started)
-        running.append(started)
-        return started.port
-
-    yield start
-    for started in running:
-        started.shutdown()
-        started.server_close()
-
-
-def test_connections_beyond_the_limit_are_turned_away(answering, monkeypatch):
+def test_connections_beyond_the_limit_are_turned_away(serve, monkeypatch):
     monkeypatch.setattr(http_server, "MAX_CONNECTIONS", 2)
     answered, go_on = threading.Semaphore(0), threading.Event()
 
@@ -247,7 +230,7 @@ def test_connections_beyond_the_limit_are_turned_away(answering, monkeypatch):
         go_on.wait()
         return werkzeug.Response("hello")(environ, start_response)
 
-    port = answering(application)
+    port = serve(application)
     held = [threading.Thread(target=say, args=(port, head("GET /"))) for _ in range(2)]
     for client in held:
         client.start()
@@ -262,26 +245,26 @@ def test_connections_beyond_the_limit_are_turned_away(answering, monkeypatch):
 
 
 @pytest.mark.parametrize("headers", [{"X-Name": "\u2014"}, {"X-Name": "a\x00b"}])
-def test_an_answer_that_cannot_be_written_is_an_error(answering, headers):
-    assert status(say(answering(werkzeug.Response("hello", headers=headers)), head("GET /"))) == 500
+def test_an_answer_that_cannot_be_written_is_an_error(serve, headers):
+    assert status(say(serve(werkzeug.Response("hello", headers=headers)), head("GET /"))) == 500
 
 
-def test_an_answer_that_is_none_is_an_error(answering):
-    assert status(say(answering(werkzeug.Response(status=100)), head("GET /"))) == 500
+def test_an_answer_that_is_none_is_an_error(serve):
+    assert status(say(serve(werkzeug.Response(status=100)), head("GET /"))) == 500
 
 
-def test_an_answer_that_breaks_off_is_no_complete_one(answering):
+def test_an_answer_that_breaks_off_is_no_complete_one(serve):
     def pieces():
         yield b"half"
         raise KeyError("the other half")
 
-    port = answering(werkzeug.Response(pieces()))
+    port = serve(werkzeug.Response(pieces()))
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         requests.get(f"http://127.0.0.1:{port}/")
 
 
-def test_an_answer_reaches_a_client_that_still_sends(answering):
-    port = answering(werkzeug.Response("enough", status=413))
+def test_an_answer_reaches_a_client_that_still_sends(serve):
+    port = serve(werkzeug.Response("enough", status=413))
     answer = requests.post(f"http://127.0.0.1:{port}/", b"x" * 20 * MIB)
     assert (answer.status_code, answer.text) == (413, "enough")
 
