@@ -14,7 +14,13 @@ from sagemaker_pytorch_serving_container.default_pytorch_inference_handler impor
 
 
 class Context:
-    """The part of TorchServe's context that the toolkit uses."""
+    """The part of TorchServe's context that the toolkit uses.
+
+    sagemaker-inference and sagemaker-pytorch-inference both bring a sagemaker_inference.transformer, and the
+    one that is installed last stays. Only the second's reads `model_name`.
+    """
+
+    model_name = "model"
 
     def __init__(self, headers):
         self.system_properties = {"model_dir": environment.model_dir, "gpu_id": None}

@@ -37,7 +37,8 @@ sys.exit(f"MemoryError: grew by {{(runner.memory_info().rss - before) // {MIB}}}
     assert grown < 20
     assert len(done.failure) < 200_000
     assert "step 59999 " in done.printed
-    assert "y" * (30 * MIB) in done.printed
+    # Lines of the error stream may come between the pieces of so long a line.
+    assert done.printed.count("y") >= 30 * MIB
 
 
 def test_of_a_long_message_the_beginning_and_the_end_are_told(tmp_path: Path) -> None:
