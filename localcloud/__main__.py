@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 from localcloud import __version__
 from localcloud.control import look, status, stop
 from localcloud.listening import is_loopback, reachable
+from localcloud.moto_operations import RECORDS
 from localcloud.real_account import restart_without_credentials
 from localcloud.sharing import POLL_SECONDS, Use, start_lock
 from localcloud.state import StateError
@@ -100,6 +101,15 @@ def parser() -> argparse.ArgumentParser:
             "in nobody else's hands",
         )
         added.add_argument(
+            "--records",
+            action="append",
+            default=[],
+            choices=sorted(RECORDS),
+            metavar="SERVICE",
+            help="keep and show what requests to this service say, without doing it, where they are refused "
+            f"else ({', '.join(sorted(RECORDS))}); may be repeated",
+        )
+        added.add_argument(
             "--port-advice",
             default="choose another port with --port",
             metavar="TEXT",
@@ -154,7 +164,7 @@ def perform_run(arguments: argparse.Namespace) -> int:
                 arguments.port = server.cloud.port
                 if opened := _what_it_opens(arguments):
                     print(opened, file=sys.stderr)
-            elif arguments.token or arguments.allow_host:
+            elif arguments.token or arguments.allow_host or arguments.records:
                 raise Failure(
                     f"the cloud on port {arguments.port} is up; stop it to start one with other options"
                 )
@@ -253,6 +263,7 @@ def cloud(arguments: argparse.Namespace) -> Iterator["Server"]:
             job_python=arguments.python,
             token=arguments.token,
             allowed_hosts=arguments.allow_host,
+            records=arguments.records,
         )
     except OSError as error:
         raise Failure(_why_no_server(arguments, error)) from None
@@ -294,6 +305,7 @@ def detach(arguments: argparse.Namespace) -> int:
     options = ["--port", str(arguments.port), "--host", arguments.host, "--python", arguments.python]
     options += ["--token"] if arguments.token else []
     options += [f"--allow-host={name}" for name in arguments.allow_host]
+    options += [f"--records={name}" for name in arguments.records]
     child = subprocess.Popen(
         [sys.executable, "-m", "localcloud", "up", "--detached", *options],
         stdin=subprocess.DEVNULL,

@@ -18,6 +18,7 @@ from localcloud.cloud import ACCESS_KEY, Cloud
 from localcloud.control import HEALTH, STATUS
 from localcloud.environment import write_sdk_settings
 from localcloud.front import FrontDoor, Request, Service
+from localcloud.guard import Guard
 from localcloud.http_server import make_front_server, serve_in_thread
 from localcloud.listening import is_loopback
 from localcloud.peers import peers_are_known
@@ -60,8 +61,9 @@ class Server:
 
     `services` are called with the Cloud; without them, all of localcloud's. With `token`, it answers only
     clients that carry its secret access key id; `allowed_hosts` are names that it answers under beside its
-    own. Raises OSError when the port is taken, StateError when its folder cannot be had and OpenToAll for a
-    host that others can reach, without a token.
+    own; `records` names the services of moto_operations.RECORDS that it may pretend. Raises OSError when the
+    port is taken, StateError when its folder cannot be had and OpenToAll for a host that others can reach,
+    without a token.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Server:
         *,
         token: bool = False,
         allowed_hosts: Sequence[str] = (),
+        records: Sequence[str] = (),
     ):
         if not token and not is_loopback(host):
             raise OpenToAll(
@@ -109,6 +112,7 @@ class Server:
         self.front = FrontDoor(
             self.cloud,
             Gate(self.cloud, allowed_hosts),
+            Guard(records),
             [Control(self), *(make(self.cloud) for make in factories)],
         )
 

@@ -14,7 +14,7 @@ from moto.core.model import OperationModel, ServiceModel
 from moto.core.parse import PROTOCOL_PARSERS, RequestParserError
 from moto.core.serialize import SerializationContext, get_serializer_class
 
-from localcloud.protocol.calls import REST_XML_FORMS, operation_of
+from localcloud.protocol.calls import XML_FORMS, operation_of
 from localcloud.protocol.errors import ApiError, InvalidRequest, MalformedRequest, error_response
 from localcloud.protocol.validation import check_types, validate
 from localcloud.untrusted import parse_json
@@ -131,7 +131,7 @@ def write_answer(model: OperationModel, result: Mapping[str, Any]) -> werkzeug.R
 
 def write_error(service: ServiceModel, error: ApiError) -> werkzeug.Response:
     """The HTTP response for an error, with the status that the model gives to its code."""
-    form = REST_XML_FORMS.get(service.service_name) or str(service.protocol)
+    form = XML_FORMS.get(service.service_name) or str(service.protocol)
     shape = service.shape_for_error_code(error.code)
     status = shape.metadata.get("error", {}).get("httpStatusCode", 400) if shape else 400
     namespace = service.metadata.get("xmlNamespace", "")
