@@ -3,7 +3,7 @@
 import functools
 import os
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,6 +59,19 @@ class Cloud:
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _clients: dict[tuple[str, str | None], Any] = field(default_factory=dict, repr=False)
     _roles: dict[str, Credentials] = field(default_factory=dict, repr=False)
+    _regions: dict[str, "Cloud"] = field(default_factory=dict, repr=False)
+
+    def in_region(self, region: str) -> "Cloud":
+        """The same cloud in a region, with a folder of its own there."""
+        with self._lock:
+            home = self._regions.setdefault("", self)
+            if region == home.region:
+                return home
+            if region not in self._regions:
+                folder = home.state_dir / region
+                folder.mkdir(exist_ok=True)
+                self._regions[region] = replace(home, region=region, state_dir=folder, _clients={})
+            return self._regions[region]
 
     @property
     def url(self) -> str:

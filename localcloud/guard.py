@@ -17,6 +17,7 @@ from localcloud.moto_operations import MOTO, RECORDS
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Target, form_of, form_of_call, target_of
 from localcloud.protocol.errors import denial
+from localcloud.regions import known_regions
 from localcloud.routing import APIS, DATA_PLANE, LOCALCLOUD, Destination
 
 UNSUPPORTED_STATUS = 400
@@ -36,6 +37,8 @@ class Guard:
         service = destination.service
         if service in (*DATA_PLANE, LOCALCLOUD):
             return None
+        if destination.signature and destination.signature.region not in known_regions():
+            return _no_region(request, destination.signature.region)
         target = target_of(request, service)
         if service not in APIS and service not in self._recorded:
             return _unsupported(request, _named(service, target))
@@ -90,6 +93,13 @@ def _unsupported(request: werkzeug.Request, what: str) -> werkzeug.Response:
     message = f"localcloud does not support {what}."
     is_head = request.method == "HEAD"
     return denial(form_of(request), "UnsupportedOperation", message, is_head, UNSUPPORTED_STATUS)
+
+
+def _no_region(request: werkzeug.Request, region: str) -> werkzeug.Response:
+    form = form_of(request)
+    code = "InvalidSignature" if form in ("json", "rest-json", "cbor") else "SignatureDoesNotMatch"
+    message = f"Credential should be scoped to a valid region, not '{region}'."
+    return denial(form, code, message, request.method == "HEAD", 403)
 
 
 def _answer(application: Any, target: Target, environ: dict[str, Any], start_response: Any) -> Any:

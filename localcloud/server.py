@@ -24,6 +24,7 @@ from localcloud.listening import is_loopback
 from localcloud.peers import peers_are_known
 from localcloud.processes import Processes
 from localcloud.real_account import variables_to_remove
+from localcloud.regions import Regional
 from localcloud.routing import LOCALCLOUD
 from localcloud.state import PROCESSES, State, clear_dead
 
@@ -113,7 +114,7 @@ class Server:
             self.cloud,
             Gate(self.cloud, allowed_hosts),
             Guard(records),
-            [Control(self), *(make(self.cloud) for make in factories)],
+            [Control(self), *(_made(make, self.cloud) for make in factories)],
         )
 
     def _application(self, environ: dict[str, Any], start_response: Any) -> Any:
@@ -159,6 +160,11 @@ class Control:
 
     def _health(self) -> dict[str, Any]:
         return {"service": "localcloud", "version": __version__, "pid": os.getpid(), "status": "running"}
+
+
+def _made(make: Callable[[Cloud], Service], cloud: Cloud) -> Service:
+    """A service, with an instance for each region where its class says that it is `regional`."""
+    return Regional(make, cloud) if getattr(make, "regional", False) else make(cloud)
 
 
 def _json(body: dict[str, Any]) -> werkzeug.Response:

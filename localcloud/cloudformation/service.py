@@ -44,6 +44,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledService):
     service_name = "cloudformation"
     validation_code = malformed_code = "ValidationError"
     answers = frozenset({service_name})
+    regional = True
 
     def __init__(self, cloud: Cloud):
         self.cloud = cloud

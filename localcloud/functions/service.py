@@ -79,8 +79,11 @@ class FunctionsService(ModelledService):
     service_name = "lambda"
     malformed_code = "InvalidRequestContentException"
     answers = frozenset({service_name})
+    regional = True
 
-    _running: ClassVar[weakref.WeakValueDictionary[str, "FunctionsService"]] = weakref.WeakValueDictionary()
+    _running: ClassVar[weakref.WeakValueDictionary[tuple[str, str], "FunctionsService"]] = (
+        weakref.WeakValueDictionary()
+    )
 
     def __init__(self, cloud: Cloud, retry_seconds: Sequence[float] = RETRY_SECONDS):
         self._cloud = cloud
@@ -99,12 +102,12 @@ class FunctionsService(ModelledService):
             "UpdateFunctionConfiguration": self._check,
         }
         threading.Thread(target=self._tidy, daemon=True).start()
-        FunctionsService._running[cloud.url] = self
+        FunctionsService._running[cloud.url, cloud.region] = self
 
     @classmethod
     def of(cls, cloud: Cloud) -> "FunctionsService":
-        """The functions of a cloud, for its other services."""
-        return cls._running[cloud.url]
+        """The functions of a cloud in its region, for its other services."""
+        return cls._running[cloud.url, cloud.region]
 
     def operation(self, name: str) -> Operation | None:
         if what := UNSUPPORTED.get(name):
@@ -206,6 +209,9 @@ class FunctionsService(ModelledService):
         if qualifier not in (None, "$LATEST"):
             raise unsupported(f"versions and aliases (Qualifier {qualifier}); only $LATEST can be invoked")
         account, region = found["account"] or self._cloud.account_id, found["region"] or self._cloud.region
+        if region != self._cloud.region:
+            message = f"Functions from '{region}' are not reachable in this region ('{self._cloud.region}')"
+            raise LambdaError("ResourceNotFoundException", message, status=404)
         arn = f"arn:aws:lambda:{region}:{account}:function:{found['name']}"
         backends = lambda_backends[account]
         for record in backends[region].list_functions(None) if region in backends else ():

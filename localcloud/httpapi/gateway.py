@@ -71,6 +71,7 @@ class HttpApiService:
     """Serves the APIs that moto keeps. `timeout` caps every integration; tests shorten it."""
 
     answers = frozenset({HTTP_API, "apigateway"})
+    regional = True
 
     def __init__(
         self,
@@ -84,6 +85,17 @@ class HttpApiService:
         self._access_logs = AccessLogs(cloud)
         self._warnings = RepeatedWarnings(log)
         self._integrations = concurrent.futures.ThreadPoolExecutor(CONCURRENT_INTEGRATIONS, "integration")
+
+    @staticmethod
+    def region_of(cloud: Cloud, request: werkzeug.Request) -> str | None:
+        """The region of the deployed API that a request is to; None for no such request or API."""
+        from moto.apigatewayv2.models import apigatewayv2_backends
+
+        found = EXECUTE_API.fullmatch(request.path) or EXECUTE_API_HOST.fullmatch(host_name(request))
+        if found is None:
+            return None
+        backends = dict(apigatewayv2_backends[cloud.account_id])
+        return next((region for region, one in backends.items() if found["api"] in one.apis), None)
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
         """The answer to a request to a deployed API, or to UpdateStage; None for any other."""
@@ -187,7 +199,8 @@ class HttpApiService:
         """Invokes the function; its failures become API Gateway's own errors."""
         began = time.monotonic()
         try:
-            functions = FunctionsService.of(self._cloud)
+            # A permission of the function in its own region has let it pass, so there are functions there.
+            functions = FunctionsService.of(self._cloud.in_region(function.split(":")[3]))
             result = self._integrations.submit(functions.invoke, function, event).result(timeout)
             exchange.integration_status = 200
             if result.function_error:

@@ -21,6 +21,7 @@ class SageMakerService(ModelledService):
 
     service_name = "sagemaker"
     answers = frozenset({service_name})
+    regional = True
 
     def __init__(self, cloud: Cloud):
         self._training = TrainingJobs(cloud)
