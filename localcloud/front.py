@@ -35,8 +35,10 @@ class Request(werkzeug.Request):
 class Service(Protocol):
     """Answers the requests it knows.
 
-    May also have `close()`, `status() -> dict` with what `localcloud status` shows, and `answers`, the set of
-    destinations that it is asked about (see routing.py); without it, it is asked about all.
+    May also have `close()`, `status() -> dict` with what `localcloud status` shows, and
+    `operations() -> dict` with the names of the operations that it carries out, by service. A class may have
+    `answers`, the set of destinations that it is asked about (see routing.py; without it, it is asked about
+    all), and `regional`, which gives it an instance for each region (see regions.py).
     """
 
     def handle(self, request: Request) -> werkzeug.Response | None:

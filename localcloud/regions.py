@@ -34,6 +34,11 @@ class Regional:
         answer: werkzeug.Response | None = self.instance(self._region(request)).handle(request)
         return answer
 
+    def operations(self) -> dict[str, set[str]]:
+        """The operations that the service carries out, in every region the same."""
+        found: dict[str, set[str]] = self.instance(self._cloud.region).operations()
+        return found
+
     def status(self) -> dict[str, Any]:
         """What runs in the cloud's own region, and in others what there is, with their names."""
         merged: dict[str, Any] = {}

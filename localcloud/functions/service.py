@@ -114,6 +114,9 @@ class FunctionsService(ModelledService):
             return functools.partial(_refuse, what)
         return self._operations.get(name)
 
+    def operations(self) -> dict[str, set[str]]:
+        return {name: found - UNSUPPORTED.keys() for name, found in super().operations().items()}
+
     def refuse(self, model: ServiceModel, error: ApiError) -> werkzeug.Response:
         error.members.setdefault("Type", "User" if (error.status or 400) < 500 else "Service")
         return super().refuse(model, error)

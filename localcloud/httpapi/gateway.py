@@ -105,6 +105,10 @@ class HttpApiService:
             return self._serve(request, found["api"], request.path)
         return stages.update(self._cloud, request)
 
+    def operations(self) -> dict[str, set[str]]:
+        """The operations that this service carries out, by botocore's name of the service."""
+        return {"apigatewayv2": {"UpdateStage"}}
+
     def close(self) -> None:
         """Forget the invocations that have not begun."""
         self._integrations.shutdown(wait=False, cancel_futures=True)

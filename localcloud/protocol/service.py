@@ -13,6 +13,7 @@ from botocore import xform_name
 from moto.core.model import OperationModel, ServiceModel
 from moto.core.parse import PROTOCOL_PARSERS, RequestParserError
 from moto.core.serialize import SerializationContext, get_serializer_class
+from moto.core.utils import get_service_model
 
 from localcloud.protocol.calls import XML_FORMS, operation_of
 from localcloud.protocol.errors import ApiError, InvalidRequest, MalformedRequest, error_response
@@ -48,6 +49,11 @@ class ModelledService:
         """The function for an operation, which is named as in AWS's documentation; None for a missing one."""
         method: Operation | None = getattr(self, xform_name(name), None)
         return method
+
+    def operations(self) -> dict[str, set[str]]:
+        """The operations that this service carries out, by botocore's name of the service."""
+        names = get_service_model(self.service_name).operation_names
+        return {self.service_name: {name for name in names if self.operation(name)}}
 
     def answer(
         self,

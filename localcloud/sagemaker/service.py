@@ -67,6 +67,9 @@ class SageMakerService(ModelledService):
         perform = self._operations.get(name)
         return _without_empty(perform) if perform and name.startswith("Describe") else perform
 
+    def operations(self) -> dict[str, set[str]]:
+        return super().operations() | self._runtime.operations()
+
     def status(self) -> dict[str, Any]:
         return {
             "training jobs": self._training.running(),

@@ -1,6 +1,7 @@
 """What nobody carries out is refused by name, in the form of its protocol, and never pretended."""
 
 import http.client
+import importlib.util
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 from localcloud.cloud import Cloud
 from localcloud.moto_operations import RECORDS
 from localcloud.server import Server
+from tests.conftest import PROJECT
 
 ROLE = "arn:aws:iam::123456789012:role/r"
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
@@ -26,12 +28,16 @@ def client(cloud: Cloud, service: str, **settings: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    with Server(port=0) as server:
-        owner = client(server.cloud, "s3")
-        owner.create_bucket(Bucket="quiet")
-        client(server.cloud, "sns").create_topic(Name="topic")
-        yield server.cloud
+def server() -> Iterator[Server]:
+    with Server(port=0) as running:
+        client(running.cloud, "s3").create_bucket(Bucket="quiet")
+        client(running.cloud, "sns").create_topic(Name="topic")
+        yield running
+
+
+@pytest.fixture
+def cloud(server: Server) -> Cloud:
+    return server.cloud
 
 
 def refused(cloud: Cloud, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -221,3 +227,12 @@ def test_every_service_with_records_is_one_that_botocore_knows() -> None:
         model = boto3.client(name, "us-east-1").meta.service_model
         assert model.signing_name == record.signing_name
         assert (record.operations or frozenset()) | record.without <= set(model.operation_names)
+
+
+def test_the_page_of_the_coverage_says_what_the_code_does(server: Server) -> None:
+    file = PROJECT / "docs" / "localcloud_coverage.py"
+    spec = importlib.util.spec_from_file_location("localcloud_coverage", file)
+    coverage = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(coverage)
+    written = coverage.page(coverage.carried_out(server.front.services))
+    assert coverage.PAGE.read_text(encoding="utf-8") == written, "run: python docs/localcloud_coverage.py"

@@ -32,6 +32,7 @@ ALARM_PROPERTIES = frozenset(
 
 class Alarm(Provider):
     type = "AWS::CloudWatch::Alarm"
+    is_only_stored = True
     supported = ALARM_PROPERTIES | {"AlarmName", "Tags"}
     attributes = frozenset({"Arn"})
     name_property = "AlarmName"
@@ -63,6 +64,7 @@ class Alarm(Provider):
 
 class Dashboard(Provider):
     type = "AWS::CloudWatch::Dashboard"
+    is_only_stored = True
     supported = frozenset({"DashboardBody", "DashboardName"})
     name_property = "DashboardName"
 

@@ -63,6 +63,7 @@ class LogGroup(Provider):
 
 class MetricFilter(Provider):
     type = "AWS::Logs::MetricFilter"
+    is_only_stored = True
     supported = frozenset({"FilterName", "FilterPattern", "LogGroupName", "MetricTransformations"})
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:

@@ -76,6 +76,9 @@ class Provider(ABC):
     name_property: ClassVar[str | None] = None
     """The property that holds the resource's name, which must change when the resource is replaced."""
 
+    is_only_stored: ClassVar[bool] = False
+    """Whether such a resource is kept and shown, and has no other effect."""
+
     @abstractmethod
     def create(self, context: Context, properties: Properties) -> PhysicalResource: ...
 
