@@ -57,7 +57,7 @@ class Guard:
         if (backend := self._backend(target)) is None:
             return _unsupported(request, _named(destination.service, target))
         try:
-            refuse_members(request, target, is_recorded=target.service in self._records)
+            refuse_members(request, destination.service, target, is_recorded=target.service in self._records)
         except ApiError as error:
             return denial(
                 form_of(request), error.code, error.message, request.method == "HEAD", UNSUPPORTED_STATUS

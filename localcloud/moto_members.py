@@ -1,4 +1,9 @@
-"""Members of requests that moto would take and do nothing about, which are refused before it sees them."""
+"""Members of requests that moto would take and do nothing about, which are refused before it sees them.
+
+`IGNORED` has what moto's source never mentions, by operation. Two kinds are let through: sizes and tokens of
+pages, since moto answers with everything at once, and members that change nothing that localcloud has, such
+as `RequestPayer`.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,26 +11,70 @@ from typing import Any
 import werkzeug
 
 from localcloud.protocol import ApiError
-from localcloud.protocol.calls import Target, operation_of
+from localcloud.protocol.calls import Target, call_of, model_of, operation_of
 from localcloud.protocol.service import read_request
+from localcloud.protocol.validation import OFF
 
 Members = Mapping[str, Any]
 DELIVERED = ("sqs", "email", "email-json")
 """Protocols of subscriptions. AWS, too, sends nothing to an e-mail address before a person confirms it."""
 
 
-def refuse_members(request: werkzeug.Request, target: Target, *, is_recorded: bool) -> None:
+def refuse_members(
+    request: werkzeug.Request, signing_name: str, target: Target, *, is_recorded: bool
+) -> None:
     """Raises ApiError for a member that would be ignored. `is_recorded` says that records were asked for."""
-    check = PRETENDING.get((target.service or "", target.operation))
-    if check is None or is_recorded:
+    called = target.service or "", target.operation
+    if ignored := IGNORED.get(called):
+        _refuse_ignored(request, signing_name, called, ignored)
+    if (check := PRETENDING.get(called)) is None or is_recorded:
         return
-    found = operation_of(request, target.service or "")
+    found = operation_of(request, called[0])
     if found and (what := check(read_request(request, *found))):
         raise ApiError(
             "UnsupportedOperation",
             f"{target.operation}: localcloud does not support {what}. Started with --records "
             f"{target.service}, it keeps and shows what such requests say, and does nothing of it.",
         )
+
+
+def _refuse_ignored(
+    request: werkzeug.Request,
+    signing_name: str,
+    called: tuple[str, str],
+    ignored: Mapping[str, tuple[str, ...]],
+) -> None:
+    service, operation = called
+    model = model_of(service)
+    shape = model.operation_model(operation).input_shape if model else None
+    if shape is None:
+        return
+    parameters = _parameters(request, signing_name)
+    for name, harmless in ignored.items():
+        place = shape.members[name].serialization
+        value = _value(request, parameters, place.get("location"), place.get("name", name))
+        if value not in OFF and not set(_all(value)) <= set(harmless):
+            raise ApiError(
+                "UnsupportedOperation",
+                f"{operation}: localcloud does not support the property {name} (given: {value!r:.80}).",
+            )
+
+
+def _parameters(request: werkzeug.Request, signing_name: str) -> Members:
+    """The members by their names on the wire. Of a form's `List.member.1`, the first part is the name."""
+    return {
+        name.partition(".")[0]: value for name, value in call_of(request, signing_name).parameters.items()
+    }
+
+
+def _value(request: werkzeug.Request, parameters: Members, location: str | None, name: str) -> Any:
+    if location == "header":
+        return request.headers.get(name)
+    return request.args.get(name) if location == "querystring" else parameters.get(name)
+
+
+def _all(value: Any) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
 
 
 def _notifications(members: Members) -> str | None:
@@ -49,3 +98,79 @@ PRETENDING: Mapping[tuple[str, str], Callable[[Members], str | None]] = {
     ("sns", "Publish"): _recipient,
 }
 """What an operation, by botocore's names, would pretend to do for these members; None for nothing."""
+
+
+def _ignored(text: str) -> dict[str, tuple[str, ...]]:
+    """Names of members, some with the value that is AWS's default, as in "logGroupClass=STANDARD"."""
+    words = [word.partition("=") for word in text.split()]
+    return {name: (default,) if default else () for name, _, default in words}
+
+
+CONDITIONS_OF_COPIES = "CopySourceIfMatch CopySourceIfModifiedSince CopySourceIfUnmodifiedSince"
+EVENT_HOLDS = "ObjectLockEventHold ObjectLockEventHoldDurationDays ObjectLockEventHoldDurationYears"
+NEW_FUNCTION_SETTINGS = "AcceleratorConfig RuntimeConfig"
+IGNORED: Mapping[tuple[str, str], dict[str, tuple[str, ...]]] = {
+    ("apigatewayv2", "CreateApi"): _ignored("IpAddressType=ipv4"),
+    ("apigatewayv2", "CreateStage"): _ignored("DeploymentId"),
+    ("apigatewayv2", "UpdateApi"): _ignored("IpAddressType=ipv4"),
+    ("cloudwatch", "DescribeAlarms"): _ignored(
+        "AlarmTypes=MetricAlarm ChildrenOfAlarmName ParentsOfAlarmName"
+    ),
+    ("cloudwatch", "GetMetricData"): _ignored("LabelOptions MaxDatapoints"),
+    ("cloudwatch", "ListMetrics"): _ignored("IncludeLinkedAccounts OwningAccount RecentlyActive"),
+    ("cloudwatch", "PutMetricAlarm"): _ignored(
+        "ActionConfiguration EvaluationCriteria EvaluationInterval EvaluationWindow WarmUpConfiguration"
+    ),
+    ("cloudwatch", "PutMetricData"): _ignored("EntityMetricData"),
+    ("dynamodb", "CreateTable"): _ignored(
+        "GlobalTableSettingsReplicationMode GlobalTableSourceArn OnDemandThroughput VectorIndexes"
+    ),
+    ("dynamodb", "UpdateTable"): _ignored(
+        "DisassociationProtectionEnabled GlobalTableSettingsReplicationMode GlobalTableWitnessUpdates "
+        "MultiRegionConsistency OnDemandThroughput ReplicaUpdates VectorIndexUpdates"
+    ),
+    ("kms", "CreateKey"): _ignored("CustomKeyStoreId XksKeyId"),
+    ("kms", "Decrypt"): _ignored("DryRunModifiers Recipient"),
+    ("kms", "EnableKeyRotation"): _ignored("RotationPeriodInDays=365"),
+    ("kms", "GenerateDataKey"): _ignored("Recipient"),
+    ("kms", "GenerateRandom"): _ignored("CustomKeyStoreId Recipient"),
+    ("kms", "ReEncrypt"): _ignored(
+        "DestinationEncryptionAlgorithm=SYMMETRIC_DEFAULT DryRunModifiers "
+        "SourceEncryptionAlgorithm=SYMMETRIC_DEFAULT"
+    ),
+    ("lambda", "AddPermission"): _ignored("FunctionUrlAuthType InvokedViaFunctionUrl"),
+    ("lambda", "CreateFunction"): _ignored(f"PublishTo TenancyConfig {NEW_FUNCTION_SETTINGS}"),
+    ("lambda", "UpdateFunctionCode"): _ignored(
+        "PublishTo S3ObjectStorageMode S3ObjectVersion SourceKMSKeyArn"
+    ),
+    ("lambda", "UpdateFunctionConfiguration"): _ignored(NEW_FUNCTION_SETTINGS),
+    ("logs", "CreateLogGroup"): _ignored("deletionProtectionEnabled logGroupClass=STANDARD"),
+    ("logs", "DescribeLogGroups"): _ignored(
+        "accountIdentifiers includeLinkedAccounts logGroupClass=STANDARD logGroupNamePattern"
+    ),
+    ("logs", "PutMetricFilter"): _ignored(
+        "applyOnTransformedLogs emitSystemFieldDimensions fieldSelectionCriteria"
+    ),
+    ("s3", "AbortMultipartUpload"): _ignored("IfMatchInitiatedTime"),
+    ("s3", "CopyObject"): _ignored(f"AnnotationDirective {CONDITIONS_OF_COPIES} {EVENT_HOLDS}"),
+    ("s3", "CreateMultipartUpload"): _ignored(EVENT_HOLDS),
+    ("s3", "DeleteObject"): _ignored("IfMatchLastModifiedTime IfMatchSize MFA"),
+    ("s3", "DeleteObjects"): _ignored("MFA"),
+    ("s3", "ListObjectVersions"): _ignored("OptionalObjectAttributes"),
+    ("s3", "ListObjects"): _ignored("OptionalObjectAttributes"),
+    ("s3", "ListObjectsV2"): _ignored("OptionalObjectAttributes"),
+    ("s3", "PutBucketVersioning"): _ignored("MFA"),
+    ("s3", "PutObject"): _ignored(f"WriteOffsetBytes {EVENT_HOLDS}"),
+    ("s3", "UploadPartCopy"): _ignored(CONDITIONS_OF_COPIES),
+    ("secretsmanager", "CreateSecret"): _ignored("CrossAccountPrimaryARN"),
+    ("secretsmanager", "ListSecretVersionIds"): _ignored("IncludeDeprecated"),
+    ("secretsmanager", "ListSecrets"): _ignored("SortBy SortOrder"),
+    ("secretsmanager", "PutSecretValue"): _ignored("RotationToken"),
+    ("sns", "CreateTopic"): _ignored("DataProtectionPolicy"),
+    ("ssm", "CreateDocument"): _ignored("DisplayName"),
+    ("sts", "AssumeRole"): _ignored(
+        "PolicyArns ProvidedContexts SerialNumber SourceIdentity Tags TokenCode TransitiveTagKeys"
+    ),
+    ("sts", "GetSessionToken"): _ignored("SerialNumber TokenCode"),
+}
+"""By botocore's names."""

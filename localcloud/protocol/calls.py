@@ -187,7 +187,7 @@ def target_of(request: werkzeug.Request, service: str) -> Target:
     if form in ("json", "cbor") or (form == "query" and service not in REST):
         prefix, operation = _named_operation(request)
         for name in MODELS.get(service, (service,)):
-            model = _model(name)
+            model = model_of(name)
             if model is None or operation not in model.operation_names:
                 continue
             if prefix in (None, model.metadata.get("targetPrefix")):
@@ -223,14 +223,14 @@ def _router(service: str) -> "ProtocolRouter | None":
     """The router of a service's own protocol; None for a service that botocore does not know."""
     from moto.core.routing import get_router_class
 
-    if (model := _model(service)) is None:
+    if (model := model_of(service)) is None:
         return None
     router = get_router_class(service, model.protocol)
     return router(model) if router else None
 
 
 @functools.cache
-def _model(service: str) -> "ServiceModel | None":
+def model_of(service: str) -> "ServiceModel | None":
     """botocore's model of a service; None for a service that botocore does not know."""
     from moto.core.utils import get_service_model
 

@@ -11,7 +11,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from localcloud.cloud import Cloud
-from localcloud.moto_operations import RECORDS
+from localcloud.moto_members import IGNORED
+from localcloud.moto_operations import MOTO, RECORDS
 from localcloud.server import Server
 from tests.conftest import PROJECT
 
@@ -236,3 +237,55 @@ def test_the_page_of_the_coverage_says_what_the_code_does(server: Server) -> Non
     spec.loader.exec_module(coverage)
     written = coverage.page(coverage.carried_out(server.front.services))
     assert coverage.PAGE.read_text(encoding="utf-8") == written, "run: python docs/localcloud_coverage.py"
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "request_", "named"),
+    [
+        ("logs", "describe_log_groups", {"logGroupNamePattern": "a"}, "logGroupNamePattern"),  # json
+        ("cloudwatch", "list_metrics", {"RecentlyActive": "PT3H"}, "RecentlyActive"),  # cbor
+        (
+            "sts",
+            "assume_role",
+            {"RoleArn": ROLE, "RoleSessionName": "s1", "Tags": [{"Key": "a", "Value": "b"}]},
+            "Tags",
+        ),
+        ("s3", "put_object", {"Bucket": "quiet", "Key": "k", "WriteOffsetBytes": 3}, "WriteOffsetBytes"),
+        (
+            "s3",
+            "copy_object",
+            {"Bucket": "quiet", "Key": "k", "CopySource": "quiet/j", "CopySourceIfMatch": "e"},
+            "CopySourceIfMatch",
+        ),
+        (
+            "apigatewayv2",
+            "create_api",
+            {"Name": "a", "ProtocolType": "HTTP", "IpAddressType": "dualstack"},
+            "IpAddressType",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_member_that_moto_would_ignore_is_refused_by_name(
+    cloud: Cloud, service: str, operation: str, request_: dict, named: str
+) -> None:
+    error = refused(cloud, service, operation, request_)
+    assert f"localcloud does not support the property {named}" in error["Message"]
+
+
+def test_a_member_with_its_default_is_none() -> None:
+    with Server(port=0) as server:
+        logs = client(server.cloud, "logs")
+        logs.create_log_group(logGroupName="g", logGroupClass="STANDARD")
+        assert logs.describe_log_groups()["logGroups"][0]["logGroupName"] == "g"
+        assert (
+            client(server.cloud, "cloudwatch").describe_alarms(AlarmTypes=["MetricAlarm"])["MetricAlarms"]
+            == []
+        )
+
+
+def test_every_member_that_is_refused_is_one_of_its_operation() -> None:
+    for (service, operation), members in IGNORED.items():
+        assert operation in MOTO[service].all
+        model = boto3.client(service, "us-east-1").meta.service_model.operation_model(operation)
+        assert members.keys() <= model.input_shape.members.keys()
