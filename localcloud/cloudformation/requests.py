@@ -25,6 +25,31 @@ IAM_TYPES = {
     "AWS::IAM::UserToGroupAddition",
 }
 NAME_PROPERTIES = {"GroupName", "InstanceProfileName", "ManagedPolicyName", "RoleName", "UserName"}
+UNSUPPORTED_MEMBERS: Mapping[str, frozenset[str]] = {
+    "CreateChangeSet": frozenset(
+        {
+            "DeploymentConfig",
+            "DeploymentMode",
+            "DisableValidation",
+            "ImportExistingResources",
+            "ResourcesToImport",
+        }
+    ),
+    "CreateStack": frozenset({"DeploymentConfig", "DisableValidation", "RetainExceptOnCreate"}),
+    "DeleteStack": frozenset({"DeletionMode", "DeploymentConfig"}),
+    "ExecuteChangeSet": frozenset({"RetainExceptOnCreate"}),
+    "GetTemplateSummary": frozenset({"CallAs", "StackSetName", "TemplateSummaryConfig"}),
+    "UpdateStack": frozenset(
+        {
+            "DeploymentConfig",
+            "DisableValidation",
+            "RetainExceptOnCreate",
+            "StackPolicyDuringUpdateBody",
+            "StackPolicyDuringUpdateURL",
+        }
+    ),
+}
+"""Members that nothing is done about, by operation."""
 
 
 def read_source(cloud: Cloud, request: Mapping[str, Any], previous: Source | None, *, direct: bool) -> Source:

@@ -45,6 +45,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledService):
     validation_code = malformed_code = "ValidationError"
     answers = frozenset({service_name})
     regional = True
+    unsupported_members = requests.UNSUPPORTED_MEMBERS
 
     def __init__(self, cloud: Cloud):
         self.cloud = cloud

@@ -1,7 +1,7 @@
 """The SageMaker API, and the runtime API, which has the same signing name."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import werkzeug
 
@@ -22,6 +22,9 @@ class SageMakerService(ModelledService):
     service_name = "sagemaker"
     answers = frozenset({service_name})
     regional = True
+    unsupported_members: ClassVar = {
+        "ListTrainingJobs": frozenset({"TrainingPlanArnEquals", "WarmPoolStatusEquals"}),
+    }
 
     def __init__(self, cloud: Cloud):
         self._training = TrainingJobs(cloud)

@@ -11,8 +11,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from localcloud.cloud import Cloud
+from localcloud.cloudformation import CloudFormationService
 from localcloud.moto_members import IGNORED
 from localcloud.moto_operations import MOTO, RECORDS
+from localcloud.sagemaker import SageMakerService
 from localcloud.server import Server
 from tests.conftest import PROJECT
 
@@ -273,6 +275,26 @@ def test_a_member_that_moto_would_ignore_is_refused_by_name(
     assert f"localcloud does not support the property {named}" in error["Message"]
 
 
+@pytest.mark.parametrize(
+    ("service", "operation", "request_", "named"),
+    [
+        ("sagemaker", "list_training_jobs", {"WarmPoolStatusEquals": "Available"}, "WarmPoolStatusEquals"),
+        (
+            "cloudformation",
+            "create_stack",
+            {"StackName": "s", "TemplateBody": "{}", "RetainExceptOnCreate": True},
+            "RetainExceptOnCreate",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_so_is_one_that_a_service_does_nothing_about(
+    cloud: Cloud, service: str, operation: str, request_: dict, named: str
+) -> None:
+    error = refused(cloud, service, operation, request_)
+    assert f"localcloud does not support the property {named}" in error["Message"]
+
+
 def test_a_member_with_its_default_is_none() -> None:
     with Server(port=0) as server:
         logs = client(server.cloud, "logs")
@@ -285,7 +307,10 @@ def test_a_member_with_its_default_is_none() -> None:
 
 
 def test_every_member_that_is_refused_is_one_of_its_operation() -> None:
-    for (service, operation), members in IGNORED.items():
-        assert operation in MOTO[service].all
+    refusals = [(service, operation, set(members)) for (service, operation), members in IGNORED.items()]
+    for own in (SageMakerService, CloudFormationService):
+        refusals += [(own.service_name, *entry) for entry in own.unsupported_members.items()]
+    for service, operation, members in refusals:
         model = boto3.client(service, "us-east-1").meta.service_model.operation_model(operation)
-        assert members.keys() <= model.input_shape.members.keys()
+        assert members <= model.input_shape.members.keys()
+    assert all(operation in MOTO[service].all for service, operation in IGNORED)
