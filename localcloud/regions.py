@@ -65,7 +65,8 @@ class Regional:
         if self._region_of and (region := self._region_of(self._cloud, request)):
             return str(region)
         signature = signature_of(request)
-        return signature.region if signature else self._cloud.region
+        # To a deployed API, anybody may send what looks like a signature.
+        return signature.region if signature and signature.region in known_regions() else self._cloud.region
 
     def instance(self, region: str) -> Any:
         """The instance of a region, made now if it is the first to be asked for."""

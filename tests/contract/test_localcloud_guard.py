@@ -10,6 +10,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from localcloud.__main__ import parser
 from localcloud.cloud import Cloud
 from localcloud.cloudformation import CloudFormationService
 from localcloud.moto_members import IGNORED
@@ -223,6 +224,14 @@ def test_records_are_kept_for_whom_asks_for_them() -> None:
         reaches_out = {"Name": "c", "AuthorizationType": "API_KEY", "AuthParameters": {}}
         refused(server.cloud, "events", "create_connection", reaches_out)
         refused(server.cloud, "stepfunctions", "list_state_machines", {})
+
+
+def test_the_command_line_knows_which_services_have_records(capsys: pytest.CaptureFixture) -> None:
+    arguments = ["up", "--records", "events", "--records=s3"]
+    assert parser().parse_args(arguments).records == ["events", "s3"]
+    with pytest.raises(SystemExit):
+        parser().parse_args(["up", "--records", "ec2"])
+    assert "invalid choice: 'ec2'" in capsys.readouterr().err
 
 
 def test_every_service_with_records_is_one_that_botocore_knows() -> None:

@@ -158,6 +158,14 @@ def test_a_region_that_the_account_does_not_have_is_refused(cloud: Cloud, servic
     )
 
 
+def test_a_signature_to_a_deployed_api_makes_no_region(cloud: Cloud) -> None:
+    scope = "test/20260101/../execute-api/aws4_request"
+    headers = {"Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"}
+    before = sorted(cloud.state_dir.iterdir())
+    assert urllib3.request("GET", f"{cloud.url}/_aws/execute-api/nothing/", headers=headers).status == 404
+    assert sorted(cloud.state_dir.iterdir()) == before
+
+
 def test_status_names_what_runs_elsewhere(cloud: Cloud) -> None:
     running = json.loads(urllib3.request("GET", f"{cloud.url}/_localcloud/status").data)["running"]
     assert running["stacks"] == {}
