@@ -27,10 +27,13 @@ def refuse_members(
     called = target.service or "", target.operation
     if ignored := IGNORED.get(called):
         _refuse_ignored(request, signing_name, called, ignored)
-    if (check := PRETENDING.get(called)) is None or is_recorded:
+    found = operation_of(request, called[0]) if called in PRETENDING else None
+    if found is None:
         return
-    found = operation_of(request, called[0])
-    if found and (what := check(read_request(request, *found))):
+    members = read_request(request, *found)
+    if (reach_out := REACHING_OUT.get(called)) and (what := reach_out(members)):
+        raise ApiError("UnsupportedOperation", f"{target.operation}: localcloud does not support {what}.")
+    if not is_recorded and (what := PRETENDING[called](members)):
         raise ApiError(
             "UnsupportedOperation",
             f"{target.operation}: localcloud does not support {what}. Started with --records "
@@ -87,6 +90,12 @@ def _subscription(members: Members) -> str | None:
     return None if protocol in DELIVERED else f"subscriptions with the protocol {protocol}"
 
 
+def _subscription_that_runs(members: Members) -> str | None:
+    """moto would send requests to an address, and run a function in Docker."""
+    protocol = members.get("Protocol")
+    return f"subscriptions with the protocol {protocol}" if protocol in ("http", "https", "lambda") else None
+
+
 def _recipient(members: Members) -> str | None:
     given = [name for name in ("PhoneNumber", "TargetArn") if members.get(name)]
     return f"messages to a {given[0]}, only those to a TopicArn" if given else None
@@ -98,6 +107,10 @@ PRETENDING: Mapping[tuple[str, str], Callable[[Members], str | None]] = {
     ("sns", "Publish"): _recipient,
 }
 """What an operation, by botocore's names, would pretend to do for these members; None for nothing."""
+REACHING_OUT: Mapping[tuple[str, str], Callable[[Members], str | None]] = {
+    ("sns", "Subscribe"): _subscription_that_runs,
+}
+"""Of these, what is refused even where records were asked for."""
 
 
 def _ignored(text: str) -> dict[str, tuple[str, ...]]:

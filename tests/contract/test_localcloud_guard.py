@@ -208,8 +208,12 @@ def test_a_bucket_without_notifications_may_say_so(cloud: Cloud) -> None:
     assert "LambdaFunctionConfigurations" not in s3.get_bucket_notification_configuration(Bucket="quiet")
 
 
-def test_records_are_kept_for_whom_asks_for_them() -> None:
-    with Server(port=0, records=["comprehend", "events", "s3"]) as server:
+def test_records_are_kept_for_whom_asks_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    run: list[str] = []
+    monkeypatch.setattr(
+        "moto.awslambda.models.LambdaBackend.get_function", lambda _, name, *__: run.append(name)
+    )
+    with Server(port=0, records=["comprehend", "events", "s3", "sns"]) as server:
         sentiment = client(server.cloud, "comprehend").detect_sentiment(Text="so so", LanguageCode="en")
         assert sentiment["Sentiment"]
         client(server.cloud, "events").put_rule(Name="r", ScheduleExpression="rate(1 minute)")
@@ -218,6 +222,13 @@ def test_records_are_kept_for_whom_asks_for_them() -> None:
         s3.put_bucket_notification_configuration(Bucket="loud", NotificationConfiguration=LAMBDA_NOTICE)
         kept = s3.get_bucket_notification_configuration(Bucket="loud")
         assert kept["LambdaFunctionConfigurations"][0]["LambdaFunctionArn"] == FUNCTION
+        s3.put_object(Bucket="loud", Key="k", Body=b"v")
+        assert run == []  # moto would run a function in Docker
+        topic = client(server.cloud, "sns").create_topic(Name="topic")["TopicArn"]
+        for protocol, endpoint in (("http", "http://127.0.0.1:1/"), ("lambda", FUNCTION)):
+            subscription = {"TopicArn": topic, "Protocol": protocol, "Endpoint": endpoint}
+            refused(server.cloud, "sns", "subscribe", subscription)
+        client(server.cloud, "sns").subscribe(TopicArn=topic, Protocol="sms", Endpoint="+15005550006")
         # What moto has not, or what would reach out of this machine, stays refused.
         lacks = {"TextList": ["a"], "LanguageCode": "en"}
         refused(server.cloud, "comprehend", "batch_detect_sentiment", lacks)
