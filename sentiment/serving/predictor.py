@@ -19,9 +19,7 @@ from sentiment.errors import ArtifactError
 from sentiment.serving.artifact import LoadedModel, read_model
 from sentiment.serving.engine import Engine
 from sentiment.text.negation import NegationMarker
-from sentiment.text.tokenizers import tokenize_with_places, tokenizer
 from sentiment.text.tokens import Token
-from sentiment.text.vocabulary import encode
 
 LABELS = ("negative", "positive")
 RUNTIMES = ("onnxruntime", "torch")
@@ -58,7 +56,6 @@ class Predictor:
     def __init__(self, loaded: LoadedModel, engine: Engine):
         self.loaded = loaded
         self.engine = engine
-        self._tokenize = tokenizer(loaded.tokenizer)
         a = loaded.architecture
         self._marked = NegationMarker(loaded.word_dict, a.vocab_size, a.negation_scope)
         self._unsure = (loaded.metrics.get("calibration") or {}).get("unsure")
@@ -111,12 +108,12 @@ class Predictor:
 
     def predict(self, reviews: Sequence[str]) -> list[Prediction]:
         """Predictions for many reviews, in batches of similar length."""
-        ids = [self._ids(self._tokenize(review)) for review in reviews]
+        ids = [self._ids(self.loaded.tokenizer(review)) for review in reviews]
         return [self._prediction(logit) for logit in self.engine.logits(ids).tolist()]
 
     def explain(self, reviews: Sequence[str]) -> list[Prediction]:
         """Predictions for many reviews, with the weight and the place of each of their words."""
-        tokens = [tokenize_with_places(review, self.loaded.tokenizer) for review in reviews]
+        tokens = [self.loaded.tokenizer.locate(review) for review in reviews]
         ids = [self._ids([token.word for token in found]) for found in tokens]
         explained = self.engine.explain(ids)
         return [
@@ -132,7 +129,7 @@ class Predictor:
         ]
 
     def _ids(self, words: Sequence[str]) -> np.ndarray:
-        return self._marked(encode(self.loaded.word_dict, words))
+        return self._marked(self.loaded.tokenizer.encode(self.loaded.word_dict, words))
 
     def _prediction(self, logit: float, **explanation: Any) -> Prediction:
         probability = 1 / (1 + math.exp(-logit)) if logit > -700 else 0.0
