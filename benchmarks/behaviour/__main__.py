@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks import table
 from benchmarks.behaviour import PARTS, cases
-from benchmarks.behaviour.measuring import Answer, answered, cells, failed, of_recipe, rows
+from benchmarks.behaviour.measuring import answered, failed, in_words, of_recipe, rows
 from sentiment.errors import SentimentError
 
 
@@ -32,14 +32,15 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     chosen = cases(options.part)
+    head = ["capability", "test", "cases", "failed"]
+    lines = [
+        [row["title"], row["test"], f"{row['cases']:,}", in_words(row["models"]["model"])]
+        for row in rows(chosen, {"model": answerer})
+    ]
+    print("\n".join(table.aligned([head, *lines])))
+    if not options.failures:
+        return 0
     answers = answered(chosen, answerer)
-
-    def kept(texts: list[str]) -> list[Answer]:
-        return [answers[text] for text in texts]
-
-    # One model, in the column of `fast`.
-    lines = [[*cells(row)[:3], cells(row)[4]] for row in rows(chosen, {"fast": kept})]
-    print("\n".join(table.aligned([["capability", "test", "cases", "failed"], *lines])))
     for case in chosen:
         of_case = [answers[text] for text in case.texts]
         if options.failures in ("all", case.capability) and failed(case, of_case):

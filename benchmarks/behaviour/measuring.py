@@ -46,10 +46,7 @@ Answerer = Callable[[list[str]], Sequence[Answer]]
 def measure(bench: Bench) -> dict[str, Any]:
     """A row for each set and capability of the reported part: recipes that are trained, and references."""
     answerers = {name: of_recipe(folder) for name, folder in bench.trained(RECIPES).items()}
-    for name in REFERENCES:
-        contestant = bench.contestant(name)
-        bench.train(contestant)
-        answerers[name] = of_reference(bench.model_folder(contestant))
+    answerers |= {name: of_reference(bench.model_of(name)) for name in REFERENCES}
     chosen = cases("reported")
     if bench.quick:
         chosen = first_of_each(chosen, QUICK_CASES)
@@ -159,12 +156,13 @@ def _figures(
 
 def cells(row: dict[str, Any]) -> list[str]:
     """One line of the table, in the order of COLUMNS; "-" for a model that was not measured."""
-    line = [row["title"], row["test"], f"{row['cases']:,}"]
-    for name in (*RECIPES, *REFERENCES):
-        figures = row["models"].get(name)
-        if figures is None:
-            line.append("-")
-        else:
-            low, high = figures["interval"]
-            line.append(f"{figures['share']:.1%} ({max(low, 0):.1%} to {min(high, 1):.1%})")
-    return line
+    shares = [in_words(row["models"].get(name)) for name in (*RECIPES, *REFERENCES)]
+    return [row["title"], row["test"], f"{row['cases']:,}", *shares]
+
+
+def in_words(figures: dict[str, Any] | None) -> str:
+    """The share of failures with its interval."""
+    if figures is None:
+        return "-"
+    low, high = figures["interval"]
+    return f"{figures['share']:.1%} ({max(low, 0):.1%} to {min(high, 1):.1%})"
