@@ -204,12 +204,19 @@ class Bench:
     def trained(self, names: Sequence[str]) -> dict[str, Path]:
         """The folders of those recipes that are trained, in that order; where none is, `fast` is trained."""
         if not any(self._is_trained(self.contestant(name)) for name in names):
-            self.train(self.contestant("fast"))
+            self.model_of("fast")
         return {
             name: self.model_folder(self.contestant(name))
             for name in names
             if self._is_trained(self.contestant(name))
         }
+
+    def model_of(self, name: str) -> Path:
+        """The folder of this contestant's model, which is trained unless it is there."""
+        contestant = self.contestant(name)
+        if not self._is_trained(contestant):
+            self.train(contestant)
+        return self.model_folder(contestant)
 
     def _is_trained(self, contestant: Contestant) -> bool:
         key = contestant.key(self.corpus, self.quick)
