@@ -122,7 +122,8 @@ def train(options: argparse.Namespace) -> None:
 
         if group.is_first:
             say(
-                f"recipe {chosen.name}: {counted(training)} to train on, {counted(validation)} to validate, on {group.size} x {run.device} "
+                f"recipe {chosen.name}: {counted(training)} to train on, "
+                f"{counted(validation)} to validate, on {group.size} x {run.device} "
                 f"in {'bfloat16' if run.bfloat16 else 'float32'} "
                 f"with {torch.get_num_threads()} threads, seed {run.seed}"
             )
@@ -167,7 +168,7 @@ def follow_and_write(
         record.note_epochs(trained.metrics["epochs"])
         record.results = results_of(trained.metrics)
         rows = np.flatnonzero(validation.kinds == REVIEW)
-        logits = trained.model.logits([validation.review(row) for row in rows])
+        logits = trained.model.logits([validation.review(row) for row in rows.tolist()])
         record.validation = evaluate(validation.labels[rows], 1 / (1 + np.exp(-logits)))
         if test is not None:
             predictions = Predictor.from_folder(options.model_dir).predict(test[0])

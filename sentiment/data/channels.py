@@ -27,7 +27,8 @@ REVIEW, SNIPPET, COUNTERFACTUAL = 0, 1, 2
 class Channel:
     """N reviews as word ids, and their labels (-1 where unknown); `review(n)` is the n-th as an array.
 
-    `kinds` (N,) says of each whether it is a REVIEW, a SNIPPET or a COUNTERFACTUAL; by default all are reviews.
+    `kinds` (N,) says of each whether it is a REVIEW, a SNIPPET or a COUNTERFACTUAL; by default all are
+    reviews.
     """
 
     tokens: np.ndarray

@@ -28,7 +28,5 @@ def load(path: str | Path | None = None) -> Reviews:
     split = ["train"] * len(rows)
     for rank, row in enumerate(order[: 2 * held_out]):
         split[row] = "test" if rank < held_out else "validation"
-    numbered = [
-        (text, label, split[row], f"snippet_{row}") for row, (text, label) in enumerate(rows)
-    ]
+    numbered = [(text, label, split[row], f"snippet_{row}") for row, (text, label) in enumerate(rows)]
     return keep_copies_together(table(numbered))

@@ -41,8 +41,8 @@ def calibration(
     `parts` (N, P) are the logits of the model's parts on validation texts of so many words (`lengths` (N,)),
     `labels` (N,) are 0 or 1, and `short` (N,) tells short texts from reviews. Keys: `reviews`,
     `expected_calibration_error`, `chance`, `bins` (each `reviews`, mean `probability` and share `positive`),
-    all of the reviews; `short_texts`, the same figures of the others without bins, or None; and `unsure`,
-    [low, high] or None, of all of them.
+    and `unsure`, [low, high] or None, all of the reviews; and `short_texts`, the same figures of the others
+    without bins, or None.
     """
     probability = cross_fitted(parts, labels, lengths, short)
     bins, figures = _figures(probability[~short], labels[~short])
@@ -62,13 +62,11 @@ def calibration(
             for row in bins
         ],
         "short_texts": of_short_texts,
-        "unsure": unsure_band(probability, labels),
+        "unsure": unsure_band(probability[~short], labels[~short]),
     }
 
 
-def _figures(
-    probability: np.ndarray, labels: np.ndarray
-) -> tuple[list[dict[str, Any]], dict[str, float]]:
+def _figures(probability: np.ndarray, labels: np.ndarray) -> tuple[list[dict[str, Any]], dict[str, float]]:
     bins = reliability_curve(labels, probability, BINS)
     return bins, {
         "expected_calibration_error": round(expected_calibration_error(bins), 5),
@@ -76,9 +74,7 @@ def _figures(
     }
 
 
-def fit_mixture(
-    parts: np.ndarray, labels: np.ndarray, lengths: np.ndarray, short: np.ndarray
-) -> np.ndarray:
+def fit_mixture(parts: np.ndarray, labels: np.ndarray, lengths: np.ndarray, short: np.ndarray) -> np.ndarray:
     """Fit the mixture (4,) of mixture.py, no weight of it below 0, whose logits have the least log loss.
 
     Where no text is `short` (N,), the weights are the same for all lengths. Of a model with one part the
@@ -129,9 +125,7 @@ def _newton(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return weights
 
 
-def cross_fitted(
-    parts: np.ndarray, labels: np.ndarray, lengths: np.ndarray, short: np.ndarray
-) -> np.ndarray:
+def cross_fitted(parts: np.ndarray, labels: np.ndarray, lengths: np.ndarray, short: np.ndarray) -> np.ndarray:
     """Probabilities (N,) of texts, each from weights that did not see it."""
     parts, labels = np.asarray(parts, dtype=np.float64), np.asarray(labels)
     folds = np.zeros(len(labels), dtype=np.int64)

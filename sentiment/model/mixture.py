@@ -9,7 +9,7 @@ temperature. Needs numpy only.
 import numpy as np
 
 SHORT_WORDS = 40.0
-"""By so many words the weights have gone from those of the shortest texts to those of long ones but for 1/e."""
+"""At so many words a text still counts as short by 1/e."""
 
 
 def shortness(lengths: np.ndarray) -> np.ndarray:

@@ -17,10 +17,12 @@ from typing import NamedTuple
 from sentiment.text.emoji import EMOJI_WORDS
 from sentiment.text.tokens import Span
 
-# -- Characters --------------------------------------------------------------------------------------------------
+# -- Characters --
 
 _SPELLED = {
-    **dict.fromkeys("\u2018\u2019\u201b\u02b9\u02bb\u02bc\u02bd\u02c8\u00b4\u2032\ua78c\u055a\u05f3\u1fbd\u1fbf", "'"),
+    **dict.fromkeys(
+        "\u2018\u2019\u201b\u02b9\u02bb\u02bc\u02bd\u02c8\u00b4\u2032\ua78c\u055a\u05f3\u1fbd\u1fbf", "'"
+    ),
     **dict.fromkeys("\u0091\u0092", "'"),  # Windows-1252 taken for Latin-1, as are the next two lines
     "\u0085": "...",
     "\u0096": "-",
@@ -42,9 +44,9 @@ _SPELLED = {
 }
 """What the rule of `_spelled` does not make of a character by itself."""
 _DELETED_CATEGORIES = ("Mn", "Me", "Cf")
-"""Accents and what surrounds a character (they follow it), soft hyphens, zero-width and other format marks."""
+"""Accents and frames, which follow their character, and soft hyphens, zero-width and other format marks."""
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
-_KEPT = "\u2605\u2606"
+_FILLED_STAR, _HOLLOW_STAR = "\u2605", "\u2606"
 _LAST_KEPT = 0xFFFF
 """Beyond are a million rare characters, which a hostile text could fill the memory with."""
 
@@ -67,7 +69,7 @@ def _spelled(character: str) -> str:
     """
     if character in _SPELLED:
         return _SPELLED[character]
-    if character in _KEPT:
+    if character in (_FILLED_STAR, _HOLLOW_STAR):
         return character
     if unicodedata.category(character) in _DELETED_CATEGORIES or ord(character) in _SKIN_TONES:
         return ""
@@ -84,7 +86,7 @@ def _spelled(character: str) -> str:
 _CHARACTERS = _Characters({code: chr(code) for code in range(128)} | {ord("`"): "'"})
 _CHARACTERS.update({ord(character): form for character, form in _SPELLED.items()})
 
-# -- Markup ------------------------------------------------------------------------------------------------------
+# -- Markup --
 
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});?")
 
@@ -95,18 +97,21 @@ def _without_markup(match: re.Match[str]) -> str:
     return " " if found[0] == "<" else html.unescape(found)
 
 
-# -- Ratings and emoticons ------------------------------------------------------------------------------------
+# -- Ratings and emoticons --
 
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_NUMBER = rf"\d{{1,4}}(?:\.\d{{1,2}})?|{'|'.join(_NUMBERS)}"
+_NUMBER = rf"\d{{1,4}}(?:[.,]\d{{1,2}})?|{'|'.join(_NUMBERS)}"
 _RATING = re.compile(
     rf"(?<![\w./*])(?P<points>{_NUMBER})(?:[ -]stars?)?"
     rf"(?: ?(?P<slash>/) ?| out of )(?P<scale>{_NUMBER})(?: stars?)?(?![\w*/]|\.\d)",
     re.IGNORECASE,
 )
-_STARS_IN_WORDS = re.compile(r"(?<![\w./*])(?P<points>[0-5](?:\.5)?|zero|one|five)[ -]stars?(?!\w)", re.IGNORECASE)
+_STARS_IN_WORDS = re.compile(
+    r"(?<![\w./*])(?P<points>[0-5](?:\.5)?|zero|one|five)[ -]stars?(?!\w)", re.IGNORECASE
+)
 _STARS = re.compile(
-    rf"[*\u2605]+(?P<hollow>\u2606*)(?: ?\(?(?:/|out of) ?(?P<scale>\*{{4,10}}|{_NUMBER})\)?(?![\w*]))?", re.IGNORECASE
+    rf"[*\u2605]+(?P<hollow>\u2606*)(?: ?\(?(?:/|out of) ?(?P<scale>\*{{4,10}}|{_NUMBER})\)?(?![\w*]))?",
+    re.IGNORECASE,
 )
 _SLASH_SCALES, _SCALES = (5.0, 10.0, 100.0), (4.0, 5.0, 10.0, 20.0, 100.0)
 """What ratings are out of: "3 out of 4" is one, but "3/4" is more often a fraction."""
@@ -132,22 +137,24 @@ def _stars(match: re.Match[str]) -> str:
     stand for letters, or around a warning.
     """
     text, scale = match.string, match["scale"]
-    filled = match.end("hollow") - len(match["hollow"]) - match.start()
-    if text[match.start()] == _KEPT[0]:
-        if filled > 1 or match["hollow"]:
-            return _out_of_ten(filled, filled + len(match["hollow"]) if match["hollow"] else 5 if filled <= 5 else 10)
-        return " "
-    before, after = text[: match.start()], text[match.end() :]
-    if scale and not before[-1:].strip():
+    hollow = len(match["hollow"])
+    filled = match.end("hollow") - hollow - match.start()
+    if text[match.start()] == _FILLED_STAR:
+        if filled + hollow == 1:
+            return " "
+        return _out_of_ten(filled, filled + hollow if hollow else 5 if filled <= 5 else 10)
+    if scale and text[max(match.start() - 1, 0)] in "* \n":
         return _out_of_ten(filled, len(scale) if scale[0] == "*" else _number(scale))
-    alone = not before.strip() and not after[:1].strip() or not after.strip() and not before[-1:].strip()
-    if 2 <= filled <= 5 and alone and "*" not in before + after:
+    begins, ends = match.start() == 0, match.end() == len(text)
+    parted = (begins or text[match.start() - 1].isspace()) and (ends or text[match.end()].isspace())
+    framed = (begins and not ends and text[-1] == "*") or (ends and not begins and text[0] == "*")
+    if 2 <= filled <= 5 and (begins or ends) and parted and not framed:
         return _out_of_ten(filled, 5)
     return match.group()
 
 
 def _number(written: str) -> float:
-    return float(_NUMBERS.index(written.lower())) if written.isalpha() else float(written)
+    return float(_NUMBERS.index(written.lower())) if written.isalpha() else float(written.replace(",", "."))
 
 
 def _out_of_ten(points: float, scale: float) -> str:
@@ -162,12 +169,14 @@ def _character(match: re.Match[str]) -> str:
     return _CHARACTERS[ord(match.group())]
 
 
-# -- All of it ---------------------------------------------------------------------------------------------------
+# -- All of it --
 
 
 class _Step(NamedTuple):
-    """What is replaced by what. Most texts have no such piece; `hints` tell so sooner than the pattern does:
-    one of them is found in the lower case of every text with one, and each begins with characters to search for.
+    """What is replaced by what.
+
+    Most texts have no such piece. `hints` tell so sooner than the pattern does: one of them is found in the
+    lower case of every text with one, and each begins with a character to search for.
     """
 
     hints: tuple[re.Pattern[str], ...]

@@ -21,27 +21,32 @@ from sentiment.text.words import locate_words, locate_words_as_written, words, w
 
 
 class Tokenizer(NamedTuple):
-    """One version of a tokenizer. Called with a review, it returns its words, in order."""
+    """One version of a tokenizer. Called with a review, it returns its words, in order.
+
+    `folds_repeats` says that drawn-out spellings count as the word that they mean (repeats.py), `drops_words`
+    that stop words are left out and the others stemmed.
+    """
 
     name: str
     version: int
     words: Callable[[str], list[str]]
     locate: Callable[[str], list[Token]]
-    folds_repeats: bool
+    folds_repeats: bool = False
+    drops_words: bool = False
 
     def __call__(self, review: str) -> list[str]:
         return self.words(review)
 
     def encode(self, word_dict: Mapping[str, int], words: Sequence[str]) -> np.ndarray:
-        """The ids (int32) of one review's words; drawn-out spellings count as the word that they mean."""
+        """The ids (int32) of one review's words."""
         if self.folds_repeats:
             words = fold_repeats(words, word_dict)
         return encode(word_dict, words)
 
 
-_WORDS_AS_WRITTEN = Tokenizer("words", 1, words_as_written, locate_words_as_written, folds_repeats=False)
+_WORDS_AS_WRITTEN = Tokenizer("words", 1, words_as_written, locate_words_as_written)
 _LATEST = (
-    Tokenizer("review_to_words", 1, review_to_words, locate_stems, folds_repeats=False),
+    Tokenizer("review_to_words", 1, review_to_words, locate_stems, drops_words=True),
     Tokenizer("words", 2, words, locate_words, folds_repeats=True),
 )
 TOKENIZERS = {each.name: each for each in _LATEST}

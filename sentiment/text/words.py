@@ -40,7 +40,7 @@ def words(review: str) -> list[str]:
 
 def locate_words(review: str) -> list[Token]:
     """The same words as `words`, each with its surface form and its place in the review."""
-    # Most reviews hold nothing else to replace: with blanks as long in its place, all else stays where it was.
+    # Most reviews hold nothing else to replace: with blanks as long in its place, all else stays where it is.
     blanked = review.replace("<br />", " " * len("<br />"))
     lowered = blanked.lower()
     if normalise(blanked) == blanked and len(lowered) == len(review):

@@ -95,7 +95,15 @@ class Recipe:
         for name in ("word_dropout", "embedding_dropout", "dropout", "warm_up"):
             if not 0 <= getattr(self, name) < 1:
                 raise self._refused(name, "from 0 up to, but not including, 1")
-        for name in ("snippets", "counterfactuals", "ngram_fragments", "adversarial", "virtual_adversarial", "weight_decay", "clip"):
+        for name in (
+            "snippets",
+            "counterfactuals",
+            "ngram_fragments",
+            "adversarial",
+            "virtual_adversarial",
+            "weight_decay",
+            "clip",
+        ):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise self._refused(name, "0 or more")
         if self.virtual_adversarial and not self.adversarial:

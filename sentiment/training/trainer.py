@@ -146,7 +146,7 @@ class Trainer:
         return Trained(self.model.eval(), self._metrics(measured), finished)
 
     def _wanted(self, channel: Channel) -> Channel:
-        """The texts of the channel that the recipe learns from: reviews always, short texts by their weight."""
+        """The texts of the channel that the recipe learns from: reviews, and short texts with a weight."""
         wanted = np.array([self.text_weights[kind] > 0 for kind in channel.kinds.tolist()], dtype=bool)
         return channel if wanted.all() else channel.take(np.flatnonzero(wanted))
 
