@@ -26,8 +26,13 @@ from project.paths import PROJECT
 DOCKERFILE = "serve/Dockerfile"
 # All that the image is made from.
 CONTEXT = (DOCKERFILE, "serve/server.py", "requirements/serve.lock")
-# Each takes docker's arguments. The first that can build here does.
-BUILDERS = ("docker", "podman", "buildah")
+# The first that can build here does. Those here are its options for Docker's form of a manifest;
+# SageMaker reads no other: https://github.com/aws/amazon-sagemaker-feedback/issues/180
+BUILDERS = {
+    "docker": ("--provenance", "false", "--output", "type=docker"),
+    "podman": ("--format", "docker"),
+    "buildah": ("--format", "docker"),
+}
 # SageMaker's instances for the endpoints here are x86-64.
 PLATFORM = "linux/amd64"
 POLL_SECONDS = 1.0
@@ -101,10 +106,10 @@ def _build_here(uri: str) -> bool:
             file = context / name
             file.parent.mkdir(exist_ok=True)
             shutil.copyfile(PROJECT / name, file)
-        build = ("build", "--platform", PLATFORM, "--file", str(context / DOCKERFILE), "--tag", uri, folder)
+        options = (*BUILDERS[builder], "--platform", PLATFORM, "--file", str(context / DOCKERFILE))
         for arguments, text in (
             (("login", "--username", user, "--password-stdin", registry), password),
-            (build, ""),
+            (("build", *options, "--tag", uri, folder), ""),
             (("push", uri), ""),
         ):
             _call(builder, *arguments, text=text)

@@ -25,8 +25,8 @@ IMAGES = "images"
 """The folder of the cloud's that holds what builds have made, one folder for each image."""
 ANNOTATION = "localcloud.image"
 """Of an image's manifest: the name of its folder."""
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-CONFIG = "application/vnd.oci.image.config.v1+json"
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+CONFIG = "application/vnd.docker.container.image.v1+json"
 
 
 class Build:

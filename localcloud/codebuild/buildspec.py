@@ -16,7 +16,10 @@ from localcloud.codebuild.errors import BuildFailed
 VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 LOGIN = re.compile(r"aws ecr get-login-password( --region \S+)? \| docker login .*--password-stdin \S+")
 SHELL_SYNTAX = re.compile(r"[|&;<>()`$*?\n]")
-BUILD_OPTIONS = {"--file": "file", "-f": "file", "--tag": "tag", "-t": "tag", "--platform": "platform"}
+BUILD_OPTIONS = {"--file": "file", "-f": "file", "--tag": "tag", "-t": "tag"} | {
+    name: name for name in ("--platform", "--provenance", "--output")
+}
+"""What docker build is told of the form of an image changes nothing here."""
 
 
 @dataclass(frozen=True)

@@ -173,7 +173,7 @@ def _describe(stage: Stage, folder: Path, python: str) -> None:
         return str(stage.inside(word)) if word.startswith("/") and stage.inside(word).exists() else word
 
     # Containers share this machine's network, in which nobody else may reach them.
-    environment = {name: value.replace("0.0.0.0", "127.0.0.1") for name, value in stage.environment.items()}  # nosec B104
+    environment = {name: value.replace("0.0.0.0", "127.0.0.1") for name, value in stage.environment.items()}
     environment.pop("PATH", None)
     command = [python, *map(here, stage.entry_point[1:])]
     description = json.dumps({"command": command, "environment": environment})

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from botocore.exceptions import ClientError
 
 from localcloud.cloud import Cloud
-from localcloud.codebuild.build import image_description, own_registry
+from localcloud.codebuild.build import MANIFEST, image_description, own_registry
 from localcloud.protocol import InvalidRequest
 
 REFERENCE = re.compile(r"(?P<repository>[^:@]+)(?::(?P<tag>[^@]+)|@(?P<digest>sha256:[0-9a-f]{64}))?")
@@ -49,6 +49,13 @@ def own_image(cloud: Cloud, image: str, role_arn: str) -> OwnImage | None:
         ) from None
     if not answer["images"]:
         raise InvalidRequest(f"Requested image {image} not found.")
+    media_type = answer["images"][0]["imageManifestMediaType"]
+    if media_type != MANIFEST:
+        # https://github.com/aws/amazon-sagemaker-feedback/issues/180
+        raise InvalidRequest(
+            f"Unsupported manifest media type {media_type} for image {image}. Ensure that valid manifest "
+            "media type is used for specified image."
+        )
     description = image_description(cloud, answer["images"][0]["imageManifest"])
     if description is None:
         raise InvalidRequest(

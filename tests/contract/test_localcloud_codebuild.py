@@ -100,11 +100,13 @@ def test_what_would_be_ignored_is_refused(builder):
 
 
 def test_images_that_are_not_there_or_not_known_make_no_model(builder):
-    manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": []}
-    builder.ecr.put_image(repositoryName="images", imageManifest=json.dumps(manifest), imageTag="pushed")
+    for tag, kind in (("pushed", "docker.distribution.manifest.v2"), ("oci", "oci.image.manifest.v1")):
+        manifest = {"schemaVersion": 2, "mediaType": f"application/vnd.{kind}+json", "layers": []}
+        builder.ecr.put_image(repositoryName="images", imageManifest=json.dumps(manifest), imageTag=tag)
     for image, reason in (
         (f"{builder.uri}:missing", "Requested image .*:missing not found"),
         (f"{builder.uri}-none:first", "Requested image .*-none:first not found"),
+        (f"{builder.uri}:oci", "Unsupported manifest media type application/vnd.oci.image.manifest.v1"),
         (f"{builder.uri}:pushed", "nothing here knows what is in it"),
     ):
         with pytest.raises(ClientError, match=reason):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 from localcloud_codebuild_fixtures import Builder, running
-from localcloud_sagemaker_fixtures import BUCKET
+from localcloud_sagemaker_fixtures import BUCKET, wait
 
 from localcloud.environment import settings as cloud_settings
 from pipeline import aws, image, sagemaker_sdk, stack
@@ -84,6 +84,36 @@ def test_codebuild_makes_the_image_once_and_it_answers_as_awss_container_does(
         answers.append([answered(sandbox, endpoint, *request) for request in REQUESTS])
     assert answers[0] == answers[1]
     assert [answer[0] for answer in answers[0]] == [200] * 4 + [400, 413, 415, 406]
+    assert transformed(sandbox, "slim") == transformed(sandbox, "pytorch")
+
+
+def transformed(sandbox, model: str) -> bytes:
+    """A batch of reviews, answered by batch transform on an instance."""
+    source = sandbox.put("batch/reviews.jsonl", b'{"review": "dull"}\n{"review": "superb"}\n' * 20)
+    sandbox.sagemaker.create_transform_job(
+        TransformJobName=model,
+        ModelName=model,
+        BatchStrategy="MultiRecord",
+        TransformInput={
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": source}},
+            "ContentType": "application/jsonlines",
+            "SplitType": "Line",
+        },
+        TransformOutput={
+            "S3OutputPath": f"s3://{BUCKET}/batch-{model}",
+            "Accept": "application/jsonlines",
+            "AssembleWith": "Line",
+        },
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    )
+    job = wait(
+        lambda: sandbox.sagemaker.describe_transform_job(TransformJobName=model),
+        lambda job: job["TransformJobStatus"] != "InProgress",
+    )
+    assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
+    answers = sandbox.get(f"s3://{BUCKET}/batch-{model}/reviews.jsonl.out")
+    assert answers.count(b"\n") == 40
+    return answers
 
 
 def answered(sandbox, endpoint: str, body: bytes, content_type: str, accept: str) -> tuple[int, str, str]:
@@ -151,7 +181,7 @@ def docker(monkeypatch, tmp_path):
     program.write_text(DOCKER)
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
-    monkeypatch.setattr(image, "BUILDERS", ("docker",))
+    monkeypatch.setattr(image, "BUILDERS", {"docker": ("--option",)})
     monkeypatch.setenv("RECORD", str(record))
     monkeypatch.setenv("DAEMON", "0")
     return record
@@ -171,7 +201,7 @@ def test_a_builder_that_is_there_builds_and_pushes(docker, monkeypatch):
     info, login, rest, *files, push = docker.read_text().splitlines()
     assert (info, push) == ("info", f"push {uri}")
     assert login == "login --username AWS --password-stdin 1.dkr.ecr.us-east-1.amazonaws.com"
-    assert rest.startswith("secretbuild --platform linux/amd64 --file ")
+    assert rest.startswith("secretbuild --option --platform linux/amd64 --file ")
     assert sorted(files) == sorted(f"./{name}" for name in image.CONTEXT)
 
 

@@ -207,6 +207,7 @@ def test_a_build_gets_what_its_commands_name(resources):
     given = {each["Name"] for each in project["Environment"]["EnvironmentVariables"]}
     assert set(re.findall(r"\$(\w+)", project["Source"]["BuildSpec"])) == given
     assert f"--file {image.DOCKERFILE} " in project["Source"]["BuildSpec"]
+    assert " ".join(image.BUILDERS["docker"]) in project["Source"]["BuildSpec"]
 
 
 def test_a_new_model_replaces_what_it_must_and_leaves_the_endpoint_in_place(resources):
