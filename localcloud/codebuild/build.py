@@ -3,7 +3,9 @@
 import hashlib
 import json
 import logging
+import os
 import shutil
+import signal
 import threading
 import time
 import uuid
@@ -13,14 +15,19 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localcloud import containers
 from localcloud.cloud import Cloud
 from localcloud.codebuild import buildspec, dockerfile
 from localcloud.codebuild.errors import BuildFailed
 from localcloud.containers.archives import ArchiveError, unpack_zip
 from localcloud.log_streams import LogStream
+from localcloud.processes import Process
 
 log = logging.getLogger(__name__)
 
+ENVIRONMENT = Path(containers.__file__).parent / "image_environment.py"
+TIMEOUT_MINUTES = 60
+"""The default of timeoutInMinutes."""
 IMAGES = "images"
 """The folder of the cloud's that holds what builds have made, one folder for each image."""
 ANNOTATION = "localcloud.image"
@@ -41,6 +48,9 @@ class Build:
         self._log = LogStream(cloud, group, identity, role_arn=project["serviceRole"])
         self._folder = cloud.state_dir / "builds" / identity
         self._built: dict[str, str] = {}
+        self._seconds: int = 60 * project.get("timeoutInMinutes", TIMEOUT_MINUTES)
+        self._cut_short: str | None = None
+        self._process: Process | None = None
         self.record: dict[str, Any] = {
             "id": f"{name}:{identity}",
             "arn": arn,
@@ -60,15 +70,31 @@ class Build:
     def start(self) -> None:
         threading.Thread(target=self._run, daemon=True, name=f"build {self.record['id']}").start()
 
+    def stop(self) -> None:
+        """Ends the build, unless it has ended."""
+        self._end_early("STOPPED")
+
+    def _end_early(self, status: str) -> None:
+        self._cut_short = self._cut_short or status
+        if self._process:
+            self._process.send_signal(signal.SIGKILL)
+
+    def _report(self, line: str) -> None:
+        self._log.write(line)
+        self._log.flush()
+
     def _run(self) -> None:
+        clock = threading.Timer(self._seconds, self._end_early, ["TIMED_OUT"])
+        clock.daemon = True
+        clock.start()
         try:
             self._phase("DOWNLOAD_SOURCE", self._download)
             self._phase("BUILD", self._build)
             status = "SUCCEEDED"
         except BuildFailed:
-            status = "FAILED"
+            status = self._cut_short or "FAILED"
+        clock.cancel()
         now = time.time()
-        self._log.flush()
         self.record |= {
             "currentPhase": "COMPLETED",
             "phases": [*self.record["phases"], {"phaseType": "COMPLETED", "startTime": now}],
@@ -86,7 +112,7 @@ class Build:
         try:
             carry_out()
         except (BuildFailed, ArchiveError) as error:
-            failure = str(error)
+            failure = f"Build {self._cut_short.lower().replace('_', ' ')}" if self._cut_short else str(error)
         except (BotoCoreError, ClientError) as error:
             failure = f"CLIENT_ERROR: {error}"
         except Exception as error:  # a bug of localcloud must not look like a build that goes on
@@ -101,7 +127,7 @@ class Build:
         }
         if failure:
             phase["contexts"] = [{"message": failure}]
-            self._log.write(f"Phase context status code message: {failure}")
+            self._report(f"Phase context status code message: {failure}")
         self.record["phases"] = [*self.record["phases"], phase]
         if failure:
             raise BuildFailed(failure)
@@ -113,7 +139,9 @@ class Build:
 
     def _build(self) -> None:
         for line in buildspec.commands(self._project["source"]["buildspec"]):
-            self._log.write(f"Running command {line}")
+            if self._cut_short:
+                raise BuildFailed(self._cut_short)
+            self._report(f"Running command {line}")
             command = buildspec.parse(line, self._variables)
             if isinstance(command, buildspec.DockerBuild):
                 self._make_image(command)
@@ -128,8 +156,28 @@ class Build:
         name = str(uuid.uuid4())
         folder = self._cloud.state_dir / IMAGES / name
         folder.mkdir(parents=True)
-        dockerfile.build(context / command.file, context, folder, self._cloud.job_python, self._log.write)
+        dockerfile.build(context / command.file, context, folder, self._install, self._report)
         self._built[command.tag] = name
+
+    def _install(self, locks: list[Path], folder: Path) -> str:
+        """Install lock files in a process of its own; returns the interpreter that has their packages."""
+        command: list[str | Path] = [self._cloud.job_python, ENVIRONMENT, folder, *locks]
+        processes, name = self._cloud.processes, f"build {self.record['id']}"
+        # With the settings of pip that the person has, and nobody's credentials.
+        self._process = process = processes.start(name, command, env=os.environ, cwd=self._folder)
+        if self._cut_short:
+            self._end_early(self._cut_short)
+        try:
+            *lines, last = ["", *process.lines()]
+            code = process.wait()
+        finally:
+            self._process = None
+            processes.discard(process)
+        for line in filter(None, lines):
+            self._report(line)
+        if code:
+            raise BuildFailed(f"the packages of the image cannot be installed: {last}")
+        return last
 
     def _push(self, tag: str) -> None:
         """Put an image of this build into ECR, with the rights of the project's role."""
@@ -154,7 +202,7 @@ class Build:
             imageManifestMediaType=MANIFEST,
             imageTag=version or "latest",
         )
-        self._log.write(f"{version or 'latest'}: pushed")
+        self._report(f"{version or 'latest'}: pushed")
 
 
 def own_registry(cloud: Cloud) -> str:

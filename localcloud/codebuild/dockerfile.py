@@ -9,20 +9,17 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from localcloud import containers
 from localcloud.codebuild.errors import BuildFailed
 
 PYTHON_IMAGE = re.compile(r"(\S+/)?python:\S+")
 WITHOUT_EFFECT = frozenset({"find", "groupadd", "useradd", "rm"})
 IGNORED = frozenset({"EXPOSE", "LABEL", "USER"})
 """Instructions that change nothing here: containers share the network, and run as the person."""
-ENVIRONMENT = Path(containers.__file__).parent / "image_environment.py"
 DESCRIPTION = "image.json"
 
 
@@ -45,11 +42,17 @@ class Stage:
         return place
 
 
-def build(dockerfile: Path, context: Path, folder: Path, python: Path, report: Callable[[str], None]) -> None:
+def build(
+    dockerfile: Path,
+    context: Path,
+    folder: Path,
+    install: Callable[[list[Path], Path], str],
+    report: Callable[[str], None],
+) -> None:
     """Build an image into `folder`, described there by DESCRIPTION: its entry point and environment.
 
-    `python` is the interpreter that containers run in; `report` takes the lines of the build's log. Raises
-    BuildFailed.
+    `install` puts the packages of lock files into a folder and returns the interpreter that has them (see
+    containers/image_environment.py); `report` takes the lines of the build's log. Raises BuildFailed.
     """
     stages: dict[str, Stage] = {}
     stage: Stage | None = None
@@ -73,7 +76,7 @@ def build(dockerfile: Path, context: Path, folder: Path, python: Path, report: C
             raise BuildFailed(f"localcloud does not carry out {name} {rest}")
     if stage is None or stage.entry_point[:1] != ["python"]:
         raise BuildFailed('localcloud runs images whose ENTRYPOINT is ["python", ...]')
-    _describe(stage, folder, _install(stage.locks, folder / "packages", python, report))
+    _describe(stage, folder, install(stage.locks, folder / "packages"))
 
 
 def _instructions(dockerfile: Path) -> list[tuple[str, str]]:
@@ -153,19 +156,6 @@ def _exec_form(name: str, rest: str) -> list[str]:
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise BuildFailed(f"localcloud needs {name} in its exec form, a JSON list of strings")
     return words
-
-
-def _install(locks: list[Path], folder: Path, python: Path, report: Callable[[str], None]) -> str:
-    """Install the lock files; returns the interpreter that has their packages."""
-    done = subprocess.run(
-        [python, ENVIRONMENT, folder, *locks], capture_output=True, text=True, errors="replace", check=False
-    )
-    *lines, last = [*done.stdout.splitlines(), *done.stderr.splitlines()] or [""]
-    for line in lines:
-        report(line)
-    if done.returncode:
-        raise BuildFailed(f"the packages of the image cannot be installed: {last}")
-    return last
 
 
 def _describe(stage: Stage, folder: Path, python: str) -> None:

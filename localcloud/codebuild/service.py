@@ -34,7 +34,6 @@ PROJECT = {
     },
     "serviceRole": None,
     "timeoutInMinutes": None,
-    "queuedTimeoutInMinutes": None,
     "tags": None,
     "logsConfig": {"cloudWatchLogs": None},
 }
@@ -113,6 +112,12 @@ class CodeBuildService(ModelledService):
         answer = {"build": dict(build.record)}
         build.start()
         return answer
+
+    def stop_build(self, id: str) -> dict[str, Any]:
+        if id not in self._builds:
+            raise ApiError("ResourceNotFoundException", f"Build cannot be found: {id}")
+        self._builds[id].stop()
+        return {"build": dict(self._builds[id].record)}
 
     def batch_get_builds(self, ids: list[str]) -> dict[str, Any]:
         found = [one for one in ids if one in self._builds]

@@ -113,6 +113,10 @@ class Builder:
 
     def build(self, tag: str, project: str = "builder", **changes: str) -> dict[str, Any]:
         """The record of a build of FILES, some of them changed, once it has ended."""
+        return self.ended(self.start(tag, project, **changes))
+
+    def start(self, tag: str, project: str = "builder", **changes: str) -> dict[str, Any]:
+        """The record of such a build as it begins."""
         content = io.BytesIO()
         with zipfile.ZipFile(content, "w") as archive:
             for name, text in (FILES | changes).items():
@@ -125,10 +129,23 @@ class Builder:
             environmentVariablesOverride=[{"name": "IMAGE_TAG", "value": tag}],
         )["build"]
         assert started["buildStatus"] == "IN_PROGRESS"
+        return dict(started)
+
+    def ended(self, started: dict[str, Any]) -> dict[str, Any]:
         return wait(
             lambda: self.codebuild.batch_get_builds(ids=[started["id"]])["builds"][0],
             lambda build: build["buildComplete"],
         )
+
+    def log(self, build: dict[str, Any]) -> list[str]:
+        """The lines that a build has logged so far."""
+        logs = self.sandbox.logs
+        stream = {"logGroupName": build["logs"]["groupName"], "logStreamName": build["logs"]["streamName"]}
+        try:
+            events = logs.get_log_events(**stream, startFromHead=True)["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            return []
+        return [event["message"] for event in events]
 
     def endpoint(self, image: str) -> str:
         """An endpoint in service that runs the image."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from localcloud_codebuild_fixtures import DOCKERFILE, Builder, running
+from localcloud_sagemaker_fixtures import wait
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +31,7 @@ def test_a_build_puts_an_image_into_the_repository_and_an_endpoint_runs_its_entr
         "imageDetails"
     ]
     assert image["imageTags"] == ["first"]
-    lines = builder.sandbox.log_lines("/aws/codebuild/builder")
-    assert any(line.startswith("Step 1 : FROM public.ecr.aws") for line in lines)
+    assert any(line.startswith("Step 1 : FROM public.ecr.aws") for line in builder.log(build))
     endpoint = builder.endpoint(f"{builder.uri}:first")
     answer = json.loads(builder.sandbox.invoke(endpoint, b"a film", "text/plain"))
     assert answer == {"said": "a film", "greeting": "hello", "arguments": ["serve"], "epochs": 7}
@@ -76,6 +77,25 @@ def test_a_command_that_is_none_of_a_build_of_images_is_refused(builder, command
     spec = f"version: 0.2\nphases:\n  build:\n    commands:\n      - {command}\n"
     builder.make_project(name, source={"type": "S3", "location": "x/y", "buildspec": spec})
     assert reason in failure(builder.build("never", project=name))
+
+
+@pytest.mark.slow
+def test_packages_that_cannot_be_installed_fail_the_build(builder, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    said = failure(builder.build("never", **{"packages.lock": "no-such-package==1\n"}))
+    assert "the packages of the image cannot be installed: ERROR: " in said
+
+
+def test_a_build_that_is_stopped_ends_with_what_it_runs(builder, tmp_path):
+    # pip waits for ever: its constraints are a pipe that nobody writes to.
+    os.mkfifo(tmp_path / "waits.txt")
+    lock = f"no-such-package==1\n-c {tmp_path / 'waits.txt'}\n"
+    started = builder.start("never", **{"packages.lock": lock})
+    wait(lambda: builder.log(started), lambda lines: lines and "ENTRYPOINT" in lines[-1])
+    builder.codebuild.stop_build(id=started["id"])
+    stopped = builder.ended(started)
+    assert stopped["buildStatus"] == "STOPPED"
+    assert stopped["phases"][1]["contexts"] == [{"message": "Build stopped"}]
 
 
 def test_a_role_that_may_not_push_fails_the_build(builder):

@@ -14,7 +14,7 @@ MAX_NAME_LENGTH = 255
 MEMBERS = {"BuildSpec": "buildspec"}
 """CloudFormation's names that are not the API's with a capital letter."""
 BOOLEANS = frozenset({"privilegedMode"})
-NUMBERS = frozenset({"timeoutInMinutes", "queuedTimeoutInMinutes"})
+NUMBERS = frozenset({"timeoutInMinutes"})
 
 
 class Project(Provider):
@@ -26,7 +26,6 @@ class Project(Provider):
             "Environment",
             "LogsConfig",
             "Name",
-            "QueuedTimeoutInMinutes",
             "ServiceRole",
             "Source",
             "Tags",
