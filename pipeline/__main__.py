@@ -24,7 +24,7 @@ from pipeline import (
     train,
     upload,
 )
-from pipeline.images import HOSTING
+from pipeline.containers import HOSTING
 from pipeline.settings import Settings
 from project.choices import ProjectError, assignments
 from sentiment.errors import SentimentError

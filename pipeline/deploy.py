@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 from pipeline import aws, image, inputs, stack
-from pipeline.images import warn_of_the_end
+from pipeline.containers import warn_of_the_end
 from pipeline.package import packaged
 from pipeline.settings import Settings
 from project import model_card

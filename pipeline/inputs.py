@@ -10,7 +10,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from pipeline.images import TRAINING
+from pipeline.containers import TRAINING
 from pipeline.settings import Settings
 from project.paths import PROJECT
 from project.sources import training_sources

@@ -24,7 +24,7 @@ from sagemaker.pytorch.estimator import PyTorch  # noqa: E402
 from sagemaker.session import Session  # noqa: E402
 
 from pipeline import aws  # noqa: E402
-from pipeline.images import TRAINING, Image  # noqa: E402
+from pipeline.containers import TRAINING, Image  # noqa: E402
 from project.paths import PROJECT  # noqa: E402
 from tracking.run_record import git_commit  # noqa: E402
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.images import DEFAULT_CONTAINER, HOSTING, Image
+from pipeline.containers import DEFAULT_CONTAINER, HOSTING, Image
 from project.choices import Choices, ProjectError
 
 # How the model of a registry or a run in MLflow is named.
@@ -22,7 +22,7 @@ class Settings(Choices):
 
     `model` takes a model that is there instead of training one (see pipeline.given_model). Raises
     SentimentError or PipelineError for what cannot be. `container` names the image that answers
-    (pipeline.images).
+    (pipeline.containers).
     """
 
     model: str | None = None

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from pipeline import aws, inputs, jobs, stack, tracking
-from pipeline.images import TRAINING, warn_of_the_end
+from pipeline.containers import TRAINING, warn_of_the_end
 from pipeline.settings import PipelineError, Settings
 from project.console import say, shown, step
 from sentiment.files import atomic_write

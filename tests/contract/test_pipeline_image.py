@@ -13,7 +13,7 @@ from localcloud_sagemaker_fixtures import BUCKET, wait
 
 from localcloud.environment import settings as cloud_settings
 from pipeline import aws, image, sagemaker_sdk, stack
-from pipeline.images import TRAINING
+from pipeline.containers import TRAINING
 from pipeline.settings import PipelineError, Settings
 from tests.conftest import PROJECT
 from tests.contract.test_template import WRITTEN

@@ -18,7 +18,7 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
-from pipeline import image, images, stack
+from pipeline import containers, image, stack
 
 INFRA = Path(__file__).resolve().parents[2] / "infra"
 WRITTEN = yaml_parse((INFRA / "template.yaml").read_text())
@@ -189,14 +189,14 @@ def test_both_roles_may_pull_the_stacks_own_image_and_awss_containers(resources)
         [on] = [on for actions, on in statements(resources, role) if "ecr:BatchGetImage" in actions]
         assert {"Fn::GetAtt": ["ImageRepository", "Arn"]} in on
         patterns = [each["Fn::Sub"].rpartition("/")[2] for each in on if "Fn::Sub" in each]
-        for pulled in (images.TRAINING, images.HOSTING["pytorch"]):
+        for pulled in (containers.TRAINING, containers.HOSTING["pytorch"]):
             assert any(fnmatch(pulled.repository, pattern) for pattern in patterns)
 
 
 def test_the_containers_are_those_of_the_table_and_none_is_chosen_that_nobody_looks_after():
     parameters = WRITTEN["Parameters"]
-    assert parameters["Container"]["AllowedValues"] == list(images.HOSTING)
-    assert parameters["Container"]["Default"] == images.DEFAULT_CONTAINER
+    assert parameters["Container"]["AllowedValues"] == list(containers.HOSTING)
+    assert parameters["Container"]["Default"] == containers.DEFAULT_CONTAINER
     # The image of the default is the stack's own, so that no address can be written here.
     assert parameters["ImageUri"]["Default"] == ""
     assert WRITTEN["Resources"]["Model"]["Properties"]["PrimaryContainer"]["Image"] == {"Ref": "ImageUri"}

@@ -58,7 +58,7 @@ TRAINING = Image(
     gpu_tag="2.13-cu133-amzn2023-sagemaker",
     support_ends=date(2027, 7, 20),
     source=f"{AWS_LIST}/pytorch/2.13-cpu-sagemaker.yml",
-    instead="a newer one is set in pipeline/images.py",
+    instead="a newer one is set in pipeline/containers.py",
 )
 # What answers on endpoints and in batch transform, by the name that CONTAINER has.
 HOSTING = {

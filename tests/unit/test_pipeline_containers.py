@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from packaging.requirements import Requirement
 
-from pipeline import images, sagemaker_sdk
-from pipeline.images import DEFAULT_CONTAINER, HOSTING, TRAINING, Image
+from pipeline import containers, deploy, image, sagemaker_sdk, stack
+from pipeline.containers import DEFAULT_CONTAINER, HOSTING, TRAINING, Image
 from pipeline.settings import PipelineError, Settings
 from tests.conftest import PROJECT
 
@@ -36,20 +36,40 @@ def test_the_end_of_support_is_told_from_sixty_days_before(days_before, said):
 
 def test_no_default_is_an_image_whose_support_has_ended():
     today = datetime.now(UTC).date()
-    for image in (TRAINING, HOSTING[DEFAULT_CONTAINER], HOSTING[Settings().container]):
-        assert image.support_ends >= today, f"{image.repository}:{image.tag}; {image.instead}"
+    for used in (TRAINING, HOSTING[DEFAULT_CONTAINER], HOSTING[Settings().container]):
+        assert used.support_ends >= today, f"{used.repository}:{used.tag}; {used.instead}"
 
 
 def test_the_container_that_answers_is_one_of_the_table_and_its_end_is_told_once(capsys):
     with pytest.raises(PipelineError, match="CONTAINER=teapot: there are slim, pytorch"):
         Settings(container="teapot")
-    images.warn_of_the_end(Settings(container="pytorch").hosting_image)
+    containers.warn_of_the_end(Settings(container="pytorch").hosting_image)
     said = capsys.readouterr().out
     assert said.count("\n") == 1
     assert "had its last security updates on 2026-06-30" in said
     assert "CONTAINER=slim" in said
-    images.warn_of_the_end(Settings().hosting_image)
+    containers.warn_of_the_end(Settings().hosting_image)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("container", "warnings"), [("slim", 0), ("pytorch", 1)])
+def test_deploy_hands_the_image_of_the_container_to_the_stack_and_warns_once(
+    container, warnings, monkeypatch, capsys
+):
+    given = {}
+    monkeypatch.setattr(deploy, "packaged", lambda settings: ("s3://bucket/models/key/model.tar.gz", "key"))
+    monkeypatch.setattr(image, "hosting_image", lambda settings, kind: f"{settings.container} on {kind}")
+    monkeypatch.setattr(stack, "sam_deploy", lambda settings, **parameters: given.update(parameters))
+    monkeypatch.setattr(deploy, "publish", lambda settings: None)
+    deploy.run(Settings(container=container), FrameAncestors="'none'")
+    assert capsys.readouterr().out.count("warning: ") == warnings
+    assert given == {
+        "ModelDataUrl": "s3://bucket/models/key/model.tar.gz",
+        "Container": container,
+        "ImageUri": f"{container} on serverless",
+        "MemorySizeInMB": Settings().endpoint_memory_mb,
+        "FrameAncestors": "'none'",
+    }
 
 
 def test_images_lie_in_awss_registry_of_the_region():
