@@ -188,6 +188,9 @@ class Server(BaseApplication):  # type: ignore[misc]
             "worker_class": "gthread",
             "workers": int(os.environ.get("SAGEMAKER_MODEL_SERVER_WORKERS") or os.cpu_count() or 1),
             "threads": MAX_WAITING + PING_THREADS,
+            # A serverless container stands still between requests: its workers then give no sign of life, and
+            # gunicorn would take those that wake later than itself for dead.
+            "timeout": 0,
             "worker_tmp_dir": _writable_folder(),
             # At its end, gunicorn would wait for connections that are open and idle.
             "keepalive": 0,
