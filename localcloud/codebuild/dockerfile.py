@@ -18,8 +18,9 @@ from localcloud.codebuild.errors import BuildFailed
 
 PYTHON_IMAGE = re.compile(r"(\S+/)?python:\S+")
 WITHOUT_EFFECT = frozenset({"find", "groupadd", "useradd", "rm"})
-IGNORED = frozenset({"EXPOSE", "LABEL", "USER"})
-"""Instructions that change nothing here: containers share the network, and run as the person."""
+IGNORED = frozenset({"CMD", "EXPOSE", "LABEL", "USER"})
+"""Instructions that change nothing here: SageMaker's argument "serve" takes the place of CMD, and containers
+share the network and run as the person."""
 DESCRIPTION = "image.json"
 
 
@@ -69,7 +70,7 @@ def build(
         elif name == "WORKDIR":
             stage.folder = rest
         elif name == "ENV":
-            stage.environment |= dict(word.split("=", 1) for word in shlex.split(rest) if "=" in word)
+            stage.environment |= _variables(rest)
         elif name == "ENTRYPOINT":
             stage.entry_point = _exec_form(name, rest)
         elif name not in IGNORED:
@@ -125,6 +126,21 @@ def _copy(stage: Stage, rest: str, context: Path, stages: dict[str, Stage]) -> N
             shutil.copyfile(file, into)
 
 
+def _variables(rest: str) -> dict[str, str]:
+    """What ENV sets but for PATH, which names the folders of the image's packages."""
+    found = {}
+    for word in shlex.split(rest):
+        name, equals, value = word.partition("=")
+        if name == "PATH" and equals:
+            continue
+        if not equals or "$" in value:
+            raise BuildFailed(
+                f"localcloud does not carry out ENV {rest}: it knows NAME=VALUE, without variables"
+            )
+        found[name] = value
+    return found
+
+
 def _run(stage: Stage, rest: str) -> None:
     for command in rest.split("&&"):
         words = shlex.split(command)
@@ -164,7 +180,6 @@ def _describe(stage: Stage, folder: Path, python: str) -> None:
 
     # Containers share this machine's network, in which nobody else may reach them.
     environment = {name: value.replace("0.0.0.0", "127.0.0.1") for name, value in stage.environment.items()}
-    environment.pop("PATH", None)
     command = [python, *map(here, stage.entry_point[1:])]
     description = json.dumps({"command": command, "environment": environment})
     (folder / DESCRIPTION).write_text(description, encoding="utf-8")

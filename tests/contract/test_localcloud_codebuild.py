@@ -48,6 +48,8 @@ def test_a_build_puts_an_image_into_the_repository_and_an_endpoint_runs_its_entr
             "RUN apt-get install gcc",
         ),
         ({"image/Dockerfile": DOCKERFILE + "HEALTHCHECK NONE\n"}, "does not carry out HEALTHCHECK NONE"),
+        ({"image/Dockerfile": DOCKERFILE + "ENV GREETING hello\n"}, "does not carry out ENV GREETING hello"),
+        ({"image/Dockerfile": DOCKERFILE + "ENV A=$GREETING\n"}, "does not carry out ENV A=$GREETING"),
         (
             {"image/Dockerfile": DOCKERFILE.replace("--requirement", "numpy -r")},
             "pip must install a lock file",
