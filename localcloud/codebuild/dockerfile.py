@@ -21,6 +21,8 @@ WITHOUT_EFFECT = frozenset({"find", "groupadd", "useradd", "rm"})
 IGNORED = frozenset({"CMD", "EXPOSE", "LABEL", "USER"})
 """Instructions that change nothing here: SageMaker's argument "serve" takes the place of CMD, and containers
 share the network and run as the person."""
+NETWORK = ("0.0.0.0", "127.0.0.1")
+"""Containers have no network of their own here, and nobody else may reach them in this machine's."""
 DESCRIPTION = "image.json"
 
 
@@ -178,8 +180,7 @@ def _describe(stage: Stage, folder: Path, python: str) -> None:
     def here(word: str) -> str:
         return str(stage.inside(word)) if word.startswith("/") and stage.inside(word).exists() else word
 
-    # Containers share this machine's network, in which nobody else may reach them.
-    environment = {name: value.replace("0.0.0.0", "127.0.0.1") for name, value in stage.environment.items()}
+    environment = {name: value.replace(*NETWORK) for name, value in stage.environment.items()}
     command = [python, *map(here, stage.entry_point[1:])]
     description = json.dumps({"command": command, "environment": environment})
     (folder / DESCRIPTION).write_text(description, encoding="utf-8")

@@ -20,9 +20,9 @@ from localcloud.processes import Process
 from localcloud.protocol import InvalidRequest
 from localcloud.sagemaker import container
 from localcloud.sagemaker.errors import JobFailed
-from localcloud.sagemaker.images import OwnImage, own_image
 from localcloud.sagemaker.logs import LogStream
 from localcloud.sagemaker.models import CODE_FOLDER
+from localcloud.sagemaker.own_images import OwnImage, own_image
 from localcloud.sagemaker.transfer import Transfer, unpack
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 from localcloud.cloud import Cloud
 from localcloud.protocol import InvalidRequest
 from localcloud.protocol.validation import require_supported, require_value
-from localcloud.sagemaker.images import own_image
+from localcloud.sagemaker.own_images import own_image
 from localcloud.sagemaker.records import Table, select
 from localcloud.sagemaker.roles import require_assumable
 from localcloud.sagemaker.transfer import split_uri
