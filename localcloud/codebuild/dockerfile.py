@@ -21,7 +21,7 @@ WITHOUT_EFFECT = frozenset({"find", "groupadd", "useradd", "rm"})
 IGNORED = frozenset({"CMD", "EXPOSE", "LABEL", "USER"})
 """Instructions that change nothing here: SageMaker's argument "serve" takes the place of CMD, and containers
 share the network and run as the person."""
-NETWORK = ("0.0.0.0", "127.0.0.1")
+NETWORK = ("0.0.0.0", "127.0.0.1")  # nosec B104
 """Containers have no network of their own here, and nobody else may reach them in this machine's."""
 DESCRIPTION = "image.json"
 
