@@ -44,6 +44,8 @@ APIS: Mapping[str, Api] = {
     # localcloud's own. moto's CloudFormation would run code from templates.
     "cloudformation": _api("query"),
     "cloudfront": _api("query"),
+    # localcloud's own: moto's builds are records that always succeed.
+    "codebuild": _api("json"),
     # localcloud runs these, and moto keeps the records.
     "apigateway": _api("rest-json", "apigateway"),
     "lambda": _api(
@@ -64,7 +66,8 @@ APIS: Mapping[str, Api] = {
     ),
     # moto's alone, once IAM has allowed the request. None of them runs code.
     "dynamodb": _api("json", "dynamodb"),
-    "ecr": _api("json", "ecr"),
+    # There is no registry to push to: images come from builds of CodeBuild.
+    "ecr": _api("json", "ecr", r"(?!GetAuthorizationToken|.*Layer).*"),
     "iam": _api("query", "iam"),
     "kms": _api("json", "kms"),
     "logs": _api("json", "logs"),

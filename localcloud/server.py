@@ -37,6 +37,7 @@ def default_services() -> list[Callable[[Cloud], Service]]:
     """The services in the order in which they are asked. The imports are slow, for they include moto."""
     from localcloud.cloudformation import CloudFormationService
     from localcloud.cloudfront import CloudFrontService
+    from localcloud.codebuild import CodeBuildService
     from localcloud.functions import FunctionsService
     from localcloud.httpapi import HttpApiService
     from localcloud.iam import IamEnforcement
@@ -50,6 +51,7 @@ def default_services() -> list[Callable[[Cloud], Service]]:
         HttpApiService,
         CloudFormationService,
         CloudFrontService,
+        CodeBuildService,
         WebsiteService,
         S3Service,  # last: S3 is what no other service claims
     ]

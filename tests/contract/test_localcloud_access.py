@@ -25,7 +25,8 @@ from localcloud.server import Server, default_services
 
 RUN = "Resources: !!python/object/apply:os.system ['touch {}']"
 SERVICES = (
-    *("apigateway", "apigatewayv2", "cloudformation", "cloudfront", "cloudwatch", "dynamodb", "ecr", "iam"),
+    *("apigateway", "apigatewayv2", "cloudformation", "cloudfront", "cloudwatch", "codebuild"),
+    *("dynamodb", "ecr", "iam"),
     *("kms", "lambda", "logs", "s3", "sagemaker", "sagemaker-a2i-runtime", "sagemaker-edge"),
     *("sagemaker-featurestore-runtime", "sagemaker-metrics", "sagemaker-runtime"),
     *("secretsmanager", "sns", "sqs", "ssm", "sts"),

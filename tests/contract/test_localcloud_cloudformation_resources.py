@@ -260,6 +260,79 @@ def test_a_serverless_function_answers_behind_its_http_api(cloud, stacks):
     assert functions.list_functions()["Functions"] == []
 
 
+IMAGES = """
+Parameters: {Mutability: {Type: String, Default: IMMUTABLE}, Emptied: {Type: String, Default: "false"}}
+Resources:
+  Repository:
+    Type: AWS::ECR::Repository
+    Properties:
+      EmptyOnDelete: !Ref Emptied
+      ImageTagMutability: !Ref Mutability
+      ImageScanningConfiguration: {ScanOnPush: true}
+      Tags: [{Key: team, Value: reviews}]
+      LifecyclePolicy:
+        LifecyclePolicyText: '{"rules": [{"rulePriority": 1, "selection": {"tagStatus": "any", "countType":
+          "imageCountMoreThan", "countNumber": 5}, "action": {"type": "expire"}}]}'
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: TRUST
+  Builder:
+    Type: AWS::CodeBuild::Project
+    Properties:
+      Name: builder
+      ServiceRole: !GetAtt Role.Arn
+      TimeoutInMinutes: "7"
+      Artifacts: {Type: NO_ARTIFACTS}
+      Environment:
+        {Type: LINUX_CONTAINER, ComputeType: BUILD_GENERAL1_SMALL, Image: standard, PrivilegedMode: "true",
+        EnvironmentVariables: [{Name: REPOSITORY, Value: !GetAtt Repository.RepositoryUri}]}
+      Source: {Type: S3, Location: bucket/source.zip, BuildSpec: "version: 0.2"}
+Outputs:
+  Uri: {Value: !GetAtt Repository.RepositoryUri}
+  Arn: {Value: !GetAtt Builder.Arn}
+""".replace("TRUST", json.dumps(trust("codebuild.amazonaws.com")))
+
+
+def test_repositories_of_images_and_projects_that_build_them(cloud, stacks):
+    outputs = stacks.create("images", IMAGES)
+    name = stacks.resources("images")["Repository"]
+    assert outputs["Uri"] == f"123456789012.dkr.ecr.us-east-1.amazonaws.com/{name}"
+    ecr, codebuild = cloud.client("ecr"), cloud.client("codebuild")
+
+    def repository():
+        return ecr.describe_repositories(repositoryNames=[name])["repositories"][0]
+
+    assert repository()["imageTagMutability"] == "IMMUTABLE"
+    assert repository()["imageScanningConfiguration"] == {"scanOnPush": True}
+    assert {"Key": "team", "Value": "reviews"} in ecr.list_tags_for_resource(
+        resourceArn=repository()["repositoryArn"]
+    )["tags"]
+    assert "imageCountMoreThan" in ecr.get_lifecycle_policy(repositoryName=name)["lifecyclePolicyText"]
+    [project] = codebuild.batch_get_projects(names=["builder"])["projects"]
+    assert (project["arn"], project["timeoutInMinutes"]) == (outputs["Arn"], 7)
+    assert project["environment"]["privilegedMode"] is True
+    assert project["environment"]["environmentVariables"][0]["value"] == outputs["Uri"]
+    assert project["source"]["buildspec"] == "version: 0.2"
+
+    stacks.update("images", None, Parameters=parameters(Mutability="MUTABLE", Emptied="false"))
+    assert repository()["imageTagMutability"] == "MUTABLE"
+    kind = "application/vnd.docker.distribution.manifest.v2+json"
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "layers": []})
+    ecr.put_image(repositoryName=name, imageManifest=manifest, imageTag="one")
+    # As on AWS, what holds images stays unless the template says otherwise.
+    stacks.delete("images", "DELETE_FAILED")
+    assert repository()
+    stacks.client.delete_stack(StackName="images", RetainResources=["Repository"])
+    stacks.create("emptied", IMAGES, Parameters=parameters(Emptied="true"))
+    name = stacks.resources("emptied")["Repository"]
+    ecr.put_image(repositoryName=name, imageManifest=manifest, imageTag="one")
+    stacks.delete("emptied")
+    with pytest.raises(ecr.exceptions.RepositoryNotFoundException):
+        repository()
+    assert codebuild.list_projects()["projects"] == []
+
+
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 ENDPOINT = {
     "Parameters": {"Data": {"Type": "String"}},
