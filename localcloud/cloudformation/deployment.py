@@ -11,10 +11,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from localcloud.cloud import Cloud
 from localcloud.cloudformation import schemas
 from localcloud.cloudformation.errors import ResourceFailed, ValidationError
+from localcloud.cloudformation.names import Names
 from localcloud.cloudformation.resolved_template import ResolvedTemplate
 from localcloud.cloudformation.resources import PROVIDERS
 from localcloud.cloudformation.resources.provider import Context
-from localcloud.cloudformation.stacks import DELETED, Resource, Source, Stack, now
+from localcloud.cloudformation.stacks import DELETED, Resource, Source, Stack, Stacks, now
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +27,10 @@ REPLACING = "Requested update requires the creation of a new physical resource; 
 class Deployment:
     """Creates, updates or deletes one stack. Meant to run in a thread of its own."""
 
-    def __init__(self, cloud: Cloud, stack: Stack):
+    def __init__(self, cloud: Cloud, stacks: Stacks, names: Names, stack: Stack):
         self._cloud = cloud
+        self._stacks = stacks
+        self._names = names
         self._stack = stack
         self._undo: list[Callable[[], bool]] = []
         self._retagged = False
@@ -136,7 +139,8 @@ class Deployment:
             if old:
                 _check_renamed(old, fresh)
             try:
-                fresh.physical = provider.create(self._context(logical_id), fresh.properties)
+                with self._names.claimed(provider, fresh.properties, previous={}):
+                    fresh.physical = provider.create(self._context(logical_id), fresh.properties)
             except ResourceFailed as failed:
                 fresh.physical = failed.physical
                 raise
@@ -184,9 +188,15 @@ class Deployment:
         if not changed and not (self._retagged and "Tags" in PROVIDERS[resource.type].supported):
             self._undo.append(lambda: _restore(resource, before))
             return True
-        # Reverted even when it fails, for a failed update may have changed a part of the resource.
-        self._undo.append(lambda: self._change_back(resource, before, wanted))
-        return self._update(resource, wanted, before.properties)
+        try:
+            with self._names.claimed(PROVIDERS[resource.type], wanted, before.properties):
+                # Reverted even when it fails, for a failed update may have changed a part of the resource.
+                self._undo.append(lambda: self._change_back(resource, before, wanted))
+                return self._update(resource, wanted, before.properties)
+        except ResourceFailed as taken:
+            self._undo.append(lambda: _restore(resource, before))
+            self._stack.note(resource, "UPDATE_FAILED", str(taken), _shown(wanted))
+            return False
 
     def _update(self, resource: Resource, wanted: dict[str, Any], previous: dict[str, Any]) -> bool:
         self._stack.note(resource, "UPDATE_IN_PROGRESS")

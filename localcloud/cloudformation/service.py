@@ -14,6 +14,7 @@ from localcloud.cloud import Cloud
 from localcloud.cloudformation import changes, requests, templates_api, views
 from localcloud.cloudformation.deployment import Deployment
 from localcloud.cloudformation.errors import NO_CHANGES, NO_UPDATES, ValidationError
+from localcloud.cloudformation.names import Names
 from localcloud.cloudformation.resolved_template import ResolvedTemplate
 from localcloud.cloudformation.stacks import (
     DELETED,
@@ -48,6 +49,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledService):
     def __init__(self, cloud: Cloud):
         self.cloud = cloud
         self.stacks = Stacks()
+        self._names = Names(cloud, self.stacks)
         self._threads: set[threading.Thread] = set()
         self._request = threading.local()
         """The current request's `identity`, and the thread of the `deployment` that it has started."""
@@ -356,7 +358,7 @@ class CloudFormationService(templates_api.TemplateOperations, ModelledService):
 
         def deploy() -> None:
             try:
-                action(Deployment(self.cloud, stack))
+                action(Deployment(self.cloud, self.stacks, self._names, stack))
             except Exception:
                 log.exception("deploying stack %s", stack.name)
                 stack.set_status(
