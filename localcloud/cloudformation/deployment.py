@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.cloud import Cloud
-from localcloud.cloudformation import schemas
+from localcloud.cloudformation import dynamic_references, schemas
 from localcloud.cloudformation.errors import ResourceFailed, ValidationError
 from localcloud.cloudformation.names import Names
 from localcloud.cloudformation.resolved_template import ResolvedTemplate
@@ -138,9 +138,11 @@ class Deployment:
             fresh.properties = resolved.properties(logical_id)
             if old:
                 _check_renamed(old, fresh)
+            context = self._context(logical_id)
+            fresh.applied = _with_secrets(context, fresh)
             try:
-                with self._names.claimed(provider, fresh.properties, previous={}):
-                    fresh.physical = provider.create(self._context(logical_id), fresh.properties)
+                with self._names.claimed(provider, fresh.applied, previous={}):
+                    fresh.physical = provider.create(context, fresh.applied)
             except ResourceFailed as failed:
                 fresh.physical = failed.physical
                 raise
@@ -188,34 +190,36 @@ class Deployment:
         if not changed and not (self._retagged and "Tags" in PROVIDERS[resource.type].supported):
             self._undo.append(lambda: _restore(resource, before))
             return True
+        target = replace(resource, properties=wanted)
         try:
-            with self._names.claimed(PROVIDERS[resource.type], wanted, before.properties):
+            target.applied = _with_secrets(self._context(logical_id), target)
+            with self._names.claimed(PROVIDERS[resource.type], target.applied, before.applied):
                 # Reverted even when it fails, for a failed update may have changed a part of the resource.
-                self._undo.append(lambda: self._change_back(resource, before, wanted))
-                return self._update(resource, wanted, before.properties)
-        except ResourceFailed as taken:
+                self._undo.append(lambda: self._change_back(resource, before, target))
+                return self._update(resource, target, before)
+        except ResourceFailed as refused:
             self._undo.append(lambda: _restore(resource, before))
-            self._stack.note(resource, "UPDATE_FAILED", str(taken), _shown(wanted))
+            self._stack.note(resource, "UPDATE_FAILED", str(refused), _shown(wanted))
             return False
 
-    def _update(self, resource: Resource, wanted: dict[str, Any], previous: dict[str, Any]) -> bool:
+    def _update(self, resource: Resource, target: Resource, previous: Resource) -> bool:
+        """Brings a resource from the previous properties to those of the target."""
         self._stack.note(resource, "UPDATE_IN_PROGRESS")
 
         def change() -> None:
             resource.physical = PROVIDERS[resource.type].update(
-                self._context(resource.logical_id), resource.existing, wanted, previous
+                self._context(resource.logical_id), resource.existing, target.applied, previous.applied
             )
-            resource.properties = wanted
+            resource.properties, resource.applied = target.properties, target.applied
 
         if reason := _reason_of_failure(change):
-            self._stack.note(resource, "UPDATE_FAILED", reason, _shown(wanted))
+            self._stack.note(resource, "UPDATE_FAILED", reason, _shown(target.properties))
             return False
-        self._stack.note(resource, "UPDATE_COMPLETE", properties=_shown(wanted))
+        self._stack.note(resource, "UPDATE_COMPLETE", properties=_shown(target.properties))
         return True
 
-    def _change_back(self, resource: Resource, before: Resource, tried: dict[str, Any]) -> bool:
-        done = self._update(resource, before.properties, tried)
-        return done and _restore(resource, before)
+    def _change_back(self, resource: Resource, before: Resource, tried: Resource) -> bool:
+        return self._update(resource, before, tried) and _restore(resource, before)
 
     def _rollback(self) -> bool:
         """Reverts every step, continuing past those that fail. Returns whether all were reverted."""
@@ -262,7 +266,7 @@ class Deployment:
 
         def delete() -> None:
             PROVIDERS[resource.type].delete(
-                self._context(resource.logical_id), resource.existing, resource.properties
+                self._context(resource.logical_id), resource.existing, resource.applied
             )
 
         if reason := _reason_of_failure(delete):
@@ -281,6 +285,12 @@ class Deployment:
         return Context(
             self._cloud, self._stack.name, self._stack.id, logical_id, source.tags, source.role_arn
         )
+
+
+def _with_secrets(context: Context, resource: Resource) -> dict[str, Any]:
+    """The resource's properties with the secrets that they refer to. Raises ResourceFailed."""
+    revealed = dynamic_references.with_secrets(context.client("secretsmanager"), resource.properties)
+    return schemas.typed(resource.type, revealed)
 
 
 def _differs(name: str, wanted: dict[str, Any], resource: Resource) -> bool:

@@ -11,6 +11,8 @@ from localcloud.cloudformation.errors import ValidationError
 
 NO_VALUE = object()
 """The value of AWS::NoValue. The property or list item that holds it is left out."""
+UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
+"""Stands for a value that is known only after the deployment, as in AWS's change sets."""
 CONDITION_FUNCTIONS = {"Fn::And", "Fn::Equals", "Fn::If", "Fn::Not", "Fn::Or", "Condition"}
 MAX_CHARACTERS = 1024 * 1024
 MAX_ITEMS = 10_000
@@ -129,17 +131,24 @@ class Evaluator:
 
     def _fn_split(self, argument: Any) -> list[str]:
         separator, text = argument
-        parts: list[str] = self.value(text).split(separator, MAX_ITEMS)
+        whole = self.value(text)
+        if UNKNOWN in whole:
+            return [UNKNOWN]
+        parts: list[str] = whole.split(separator, MAX_ITEMS)
         if len(parts) > MAX_ITEMS:
             raise ValueError(f"the list would have more than {MAX_ITEMS} items")
         return parts
 
     def _fn_select(self, argument: Any) -> Any:
         index, items = argument
-        return self.value(items)[int(self.value(index))]
+        values = self.value(items)
+        return UNKNOWN if values == [UNKNOWN] else values[int(self.value(index))]
 
     def _fn_base64(self, argument: Any) -> str:
-        encoded = base64.b64encode(self.value(argument).encode()).decode()
+        text = self.value(argument)
+        if UNKNOWN in text:
+            return UNKNOWN
+        encoded = base64.b64encode(text.encode()).decode()
         _check_length(len(encoded))
         return encoded
 

@@ -61,6 +61,6 @@ class Names:
         for stack in self._stacks:
             for resource in list(stack.resources.values()):
                 is_alike = resource.physical is not None and resource.type == provider.type
-                if is_alike and identifier in provider.identifiers(resource.properties):
+                if is_alike and identifier in provider.identifiers(resource.applied):
                     return stack
         return None

@@ -45,6 +45,7 @@ def read_source(cloud: Cloud, request: Mapping[str, Any], previous: Source | Non
         template=template,
         expanded=expanded,
         parameters=parameters,
+        stored=templates.stored_values(cloud, template, parameters),
         tags=previous.tags if given_tags is None and previous else tags,
         capabilities=request.get("Capabilities") or [],
         role_arn=request.get("RoleARN") or (previous.role_arn if previous else None),

@@ -6,9 +6,9 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.cloudformation import schemas
+from localcloud.cloudformation import dynamic_references, schemas
 from localcloud.cloudformation.errors import ValidationError
-from localcloud.cloudformation.intrinsics import Evaluator, references
+from localcloud.cloudformation.intrinsics import UNKNOWN, Evaluator, references
 from localcloud.cloudformation.resources import PROVIDERS
 from localcloud.cloudformation.resources.provider import Provider
 from localcloud.cloudformation.stacks import Resource, Source
@@ -34,10 +34,11 @@ class ResolvedTemplate:
     ):
         self.template = source.expanded
         self.source = source
+        self._cloud = cloud
         self._resources = resources
         self.evaluator = Evaluator(
             template=self.template,
-            parameters=effective_values(cloud, self.template, source.parameters),
+            parameters=effective_values(self.template, source.parameters, source.stored),
             pseudo={
                 "AWS::AccountId": cloud.account_id,
                 "AWS::NotificationARNs": source.notification_arns,
@@ -87,8 +88,15 @@ class ResolvedTemplate:
 
         Raises ResourceFailed for a value of a wrong type and ValidationError for an invalid function.
         """
+        kind = self._wanted[logical_id]["Type"]
         properties = self.evaluator.value(self._wanted[logical_id].get("Properties") or {})
-        return schemas.typed(self._wanted[logical_id]["Type"], properties)
+        dynamic_references.check(kind, properties)
+        return schemas.typed(kind, self._with_parameters(properties))
+
+    def _with_parameters(self, properties: dict[str, Any]) -> dict[str, Any]:
+        ssm = self._cloud.client("ssm", self.source.role_arn)
+        resolved: dict[str, Any] = dynamic_references.with_parameters(ssm, properties)
+        return resolved
 
     def outputs(self) -> list[dict[str, Any]]:
         """Evaluates the outputs of the stack, in the form of DescribeStacks."""
@@ -111,7 +119,7 @@ class ResolvedTemplate:
                 f"Template format error: Unresolved resource dependencies [{logical_id}] in the template"
             )
         resource = self._resources.get(logical_id)
-        return resource.physical_id if resource and resource.physical else _placeholder(logical_id)
+        return resource.physical_id if resource and resource.physical else UNKNOWN
 
     def _attribute(self, logical_id: str, name: str) -> Any:
         if logical_id not in self._wanted:
@@ -123,11 +131,7 @@ class ResolvedTemplate:
                 f"Template error: resource {logical_id} does not support attribute type {name} in Fn::GetAtt"
             )
         resource = self._resources.get(logical_id)
-        return (
-            resource.physical.attributes[name]
-            if resource and resource.physical
-            else _placeholder(f"{logical_id}.{name}")
-        )
+        return resource.physical.attributes[name] if resource and resource.physical else UNKNOWN
 
     def _needs(self, logical_id: str) -> set[str]:
         resource = self._wanted[logical_id]
@@ -165,6 +169,8 @@ class ResolvedTemplate:
         for logical_id, resource in self._wanted.items():
             kind = resource["Type"]
             properties = self.evaluator.value(resource.get("Properties") or {})
+            dynamic_references.check(kind, properties)
+            properties = self._with_parameters(properties)
             if found := schemas.problems(kind, properties):
                 raise ValidationError(
                     f"Properties validation failed for resource {logical_id} ({kind}): {found}"
@@ -181,8 +187,3 @@ class ResolvedTemplate:
 
     def _check_outputs(self) -> None:
         self.outputs()
-
-
-def _placeholder(name: str) -> str:
-    """A placeholder for a value that is known only after deployment."""
-    return f"(known after deployment: {name})"

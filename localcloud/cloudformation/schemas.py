@@ -7,6 +7,7 @@ import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from localcloud.cloudformation.dynamic_references import is_reference
 from localcloud.cloudformation.errors import ResourceFailed
 
 Schema = Mapping[str, Any]
@@ -91,6 +92,8 @@ def _typed(value: Any, schema: Schema, root: Schema, path: str) -> Any:
         items = schema.get("items") or {}
         return [_typed(item, items, root, f"{path}/{index}") for index, item in enumerate(value)]
     kind = schema.get("type")
+    if is_reference(value):  # its value comes when the resource is created
+        return value
     if isinstance(kind, list):  # the value of an environment variable, say, may be written as a number
         kind = "string" if "string" in kind else None
     try:

@@ -13,6 +13,7 @@ from localcloud.protocol import ApiError
 
 DELETED = "DELETE_COMPLETE"
 FAILED_CHANGE_SET_STACK = "REVIEW_IN_PROGRESS"
+MASK = "****"
 STACK_TYPE = "AWS::CloudFormation::Stack"
 
 UPDATABLE = {
@@ -37,6 +38,8 @@ class Resource:
     type: str
     physical: PhysicalResource | None = None
     properties: dict[str, Any] = field(default_factory=dict)
+    applied: dict[str, Any] = field(default_factory=dict)
+    """The properties with the secrets that they refer to, as the service got them."""
     depends_on: frozenset[str] = frozenset()
     deletion_policy: str = "Delete"
     metadata: Any = None
@@ -83,6 +86,8 @@ class Source:
     expanded: dict[str, Any]
     """After the SAM transform."""
     parameters: dict[str, str]
+    stored: dict[str, str] = field(default_factory=dict)
+    """The values in the Parameter Store of the parameters that refer to it."""
     tags: dict[str, str] = field(default_factory=dict)
     capabilities: list[str] = field(default_factory=list)
     role_arn: str | None = None
@@ -92,10 +97,13 @@ class Source:
     def shown_parameters(self) -> list[dict[str, str]]:
         """The parameters as DescribeStacks shows them, secret ones masked."""
         declared = self.expanded.get("Parameters") or {}
-        return [
-            {"ParameterKey": name, "ParameterValue": "****" if _secret(declared.get(name, {})) else value}
-            for name, value in self.parameters.items()
-        ]
+        shown = []
+        for name, value in self.parameters.items():
+            is_secret = _secret(declared.get(name, {}))
+            shown.append({"ParameterKey": name, "ParameterValue": MASK if is_secret else value})
+            if name in self.stored:
+                shown[-1]["ResolvedValue"] = MASK if is_secret else self.stored[name]
+        return shown
 
 
 def _secret(spec: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from localcloud.cloud import Cloud
+from localcloud.cloudformation import dynamic_references
 from localcloud.cloudformation.errors import ValidationError
 from localcloud.untrusted import Pattern, PatternError, parse_json
 
@@ -156,28 +157,63 @@ def parameter_values(
     return values
 
 
-def effective_values(
-    cloud: Cloud, template: Mapping[str, Any], values: Mapping[str, str]
-) -> dict[str, str | list[str]]:
-    """The values that `Ref` returns: lists are split, and values from the Parameter Store looked up."""
-    effective = {}
+def stored_values(cloud: Cloud, template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str]:
+    """The values that parameters have in the Parameter Store, for those that refer to it.
+
+    Raises ValidationError.
+    """
+    stored = {}
     for name, spec in (template.get("Parameters") or {}).items():
         kind, value = spec.get("Type", "String"), values[name]
         if kind.startswith(SSM_VALUE):
-            value = _stored(cloud, name, value)
-            kind = kind.removeprefix(SSM_VALUE).removesuffix(">")
-        is_list = kind == "CommaDelimitedList" or kind.startswith("List<")
-        effective[name] = [item.strip() for item in value.split(",")] if is_list else value
+            stored[name] = _stored(cloud, kind, value)
+        elif dynamic_references.is_reference(value):
+            if dynamic_references.has_parameter_without_version(value):
+                raise ValidationError(
+                    f"Template error: parameter {name} should not contain ssm versionless resolver"
+                )
+            stored[name] = dynamic_references.with_parameters(cloud.client("ssm"), value)
+    return stored
+
+
+def effective_values(
+    template: Mapping[str, Any], values: Mapping[str, str], stored: Mapping[str, str]
+) -> dict[str, str | list[str]]:
+    """The values that `Ref` returns: those from the Parameter Store, and lists split."""
+    effective: dict[str, str | list[str]] = {}
+    for name, spec in (template.get("Parameters") or {}).items():
+        value = stored.get(name, values[name])
+        effective[name] = _items(value) if _is_list(spec.get("Type", "String")) else value
     return effective
 
 
-def _stored(cloud: Cloud, name: str, path: str) -> str:
+def _is_list(kind: str) -> bool:
+    kind = kind.removeprefix(SSM_VALUE)
+    return kind.startswith(("CommaDelimitedList", "List<"))
+
+
+def _items(value: str) -> list[str]:
+    return [item.strip() for item in value.split(",")]
+
+
+def _stored(cloud: Cloud, kind: str, path: str) -> str:
     ssm = cloud.client("ssm")
     try:
-        value: str = ssm.get_parameter(Name=path)["Parameter"]["Value"]
-    except ssm.exceptions.ParameterNotFound as missing:
-        raise ValidationError(f"Parameter {name}: the Parameter Store has no {path}") from missing
-    return value
+        parameter = ssm.get_parameter(Name=path)["Parameter"]
+    except (ssm.exceptions.ParameterNotFound, ssm.exceptions.ParameterVersionNotFound) as missing:
+        raise ValidationError(
+            f"Unable to fetch parameters [{path}] from parameter store for this account."
+        ) from missing
+    if parameter["Type"] == "SecureString":
+        raise ValidationError(
+            f"Parameters [{path}] referenced by template have types not supported by CloudFormation."
+        )
+    if _is_list(kind) != (parameter["Type"] == "StringList"):
+        raise ValidationError(
+            f"Types for SSM parameters [{path}] defined in CFN template and SSM are incompatible"
+        )
+    text: str = parameter["Value"]
+    return ",".join(_items(text)) if _is_list(kind) else text
 
 
 def _plain(value: Any) -> Any:
