@@ -13,8 +13,7 @@ from localcloud.cloudformation.resources import PROVIDERS
 from localcloud.cloudformation.resources.provider import Provider
 from localcloud.cloudformation.stacks import Resource, Source
 from localcloud.cloudformation.template import effective_values
-
-DELETION_POLICIES = {"Delete", "Retain", "RetainExceptOnCreate"}
+from localcloud.cloudformation.template_references import check_references
 
 
 class ResolvedTemplate:
@@ -52,6 +51,7 @@ class ResolvedTemplate:
             attribute=self._attribute,
             imported=imported,
         )
+        check_references(self.template)
         for name in self.template.get("Conditions") or {}:
             self.evaluator.condition(name)
         self._wanted = {
@@ -105,6 +105,11 @@ class ResolvedTemplate:
             if "Condition" in output and not self.evaluator.condition(output["Condition"]):
                 continue
             value = self.evaluator.value(output["Value"])
+            if isinstance(value, list | dict):
+                raise ValidationError(
+                    "Template format error: The Value field of every Outputs member must evaluate to a "
+                    f"String, and that of {key} does not."
+                )
             entry = {"OutputKey": key, "OutputValue": value if isinstance(value, str) else json.dumps(value)}
             if "Description" in output:
                 entry["Description"] = output["Description"]
@@ -116,7 +121,8 @@ class ResolvedTemplate:
     def _ref(self, logical_id: str) -> Any:
         if logical_id not in self._wanted:
             raise ValidationError(
-                f"Template format error: Unresolved resource dependencies [{logical_id}] in the template"
+                f"Template format error: Unresolved resource dependencies [{logical_id}] in the Resources "
+                "block of the template"
             )
         resource = self._resources.get(logical_id)
         return resource.physical_id if resource and resource.physical else UNKNOWN
@@ -126,7 +132,7 @@ class ResolvedTemplate:
             raise ValidationError(
                 f"Template error: instance of Fn::GetAtt references undefined resource {logical_id}"
             )
-        if name not in self.provider(logical_id).attributes:
+        if name not in self.provider(logical_id).attributes:  # the name may come from a function
             raise ValidationError(
                 f"Template error: resource {logical_id} does not support attribute type {name} in Fn::GetAtt"
             )
@@ -137,10 +143,6 @@ class ResolvedTemplate:
         resource = self._wanted[logical_id]
         explicit = resource.get("DependsOn") or []
         named = set([explicit] if isinstance(explicit, str) else explicit)
-        if unknown := sorted(named - set(self.template["Resources"])):
-            raise ValidationError(
-                f"Template format error: Unresolved resource dependencies {unknown} in the Resources block"
-            )
         named |= references(resource.get("Properties") or {}, self.evaluator)
         return named & set(self._wanted)
 
@@ -160,9 +162,6 @@ class ResolvedTemplate:
                     f"Template format error: Unrecognized resource types: [{kind}]. "
                     f"localcloud cannot create the resource {logical_id}."
                 )
-            for key in ("DeletionPolicy", "UpdateReplacePolicy"):
-                if (policy := resource.get(key, "Delete")) not in DELETION_POLICIES:
-                    raise ValidationError(f"localcloud does not support {key} {policy} of {logical_id}.")
 
     def _check_properties(self) -> None:
         """Raises ValidationError for unknown or unsupported properties, before any resource is created."""

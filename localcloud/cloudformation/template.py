@@ -1,6 +1,5 @@
 """Reads templates and the parameter values that go with them."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,6 +8,7 @@ import yaml
 from localcloud.cloud import Cloud
 from localcloud.cloudformation import dynamic_references
 from localcloud.cloudformation.errors import ValidationError
+from localcloud.cloudformation.template_structure import check_structure
 from localcloud.untrusted import Pattern, PatternError, parse_json
 
 SECTIONS = {
@@ -24,18 +24,6 @@ SECTIONS = {
     "Rules",
     "Transform",
 }
-RESOURCE_KEYS = {
-    "Condition",
-    "Connectors",
-    "DeletionPolicy",
-    "DependsOn",
-    "IgnoreGlobals",
-    "Metadata",
-    "Properties",
-    "Type",
-    "UpdateReplacePolicy",
-}
-"""The supported attributes of resources. CreationPolicy and UpdatePolicy belong to unsupported types."""
 MAX_BODY_BYTES = 51_200
 """The maximum size of a template in the request itself."""
 MAX_STORED_BYTES = 1_048_576
@@ -59,24 +47,10 @@ def load(body: str) -> dict[str, Any]:
 
 def _check_sections(template: Mapping[str, Any]) -> None:
     if unknown := sorted(set(template) - SECTIONS):
-        raise ValidationError(f"Invalid template property or properties {unknown}")
+        raise ValidationError(f"Invalid template property or properties [{', '.join(unknown)}]")
     if template.get("Rules"):
         raise ValidationError("localcloud does not support the template section Rules.")
-    resources = template.get("Resources")
-    if not isinstance(resources, dict) or not resources:
-        raise ValidationError("Template format error: At least one Resources member must be defined.")
-    if twice := sorted(set(resources) & set(template.get("Parameters") or {})):
-        raise ValidationError(f"Template format error: {twice} name both a parameter and a resource.")
-    for logical_id, resource in resources.items():
-        if not re.fullmatch(r"[a-zA-Z0-9]{1,255}", str(logical_id)):
-            raise ValidationError(f"Template format error: Resource name {logical_id} is non alphanumeric.")
-        if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
-            raise ValidationError(
-                f"Template format error: [/Resources/{logical_id}] "
-                "Every Resources object must contain a Type member."
-            )
-        if unknown := sorted(set(resource) - RESOURCE_KEYS):
-            raise ValidationError(f"localcloud does not support {unknown} on resource {logical_id}.")
+    check_structure(template)
 
 
 def _read_yaml(body: str) -> Any:

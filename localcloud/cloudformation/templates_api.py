@@ -9,6 +9,7 @@ from localcloud.cloudformation import requests, transform
 from localcloud.cloudformation import template as templates
 from localcloud.cloudformation.errors import ValidationError
 from localcloud.cloudformation.stacks import Source, Stacks
+from localcloud.cloudformation.template_references import check_references
 
 
 class TemplateOperations:
@@ -65,6 +66,8 @@ class TemplateOperations:
 
     def validate_template(self, **request: Any) -> dict[str, Any]:
         template = templates.load(requests.template_body(self.cloud, request, None))
+        if not transform.declared(template):  # transforms add resources that a template may refer to
+            check_references(template)
         return {
             "Parameters": [
                 {
