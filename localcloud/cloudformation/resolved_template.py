@@ -34,6 +34,8 @@ class ResolvedTemplate:
         self.template = source.expanded
         self.source = source
         self._cloud = cloud
+        self._exported = imported
+        self._imports: set[str] = set()
         self._resources = resources
         self.evaluator = Evaluator(
             template=self.template,
@@ -49,7 +51,7 @@ class ResolvedTemplate:
             },
             ref=self._ref,
             attribute=self._attribute,
-            imported=imported,
+            imported=self._import,
         )
         check_references(self.template)
         for name in self.template.get("Conditions") or {}:
@@ -117,6 +119,25 @@ class ResolvedTemplate:
                 entry["ExportName"] = self.evaluator.value(output["Export"]["Name"])
             outputs.append(entry)
         return outputs
+
+    @property
+    def imports(self) -> frozenset[str]:
+        """The names of the exports that have been imported so far, which are all that apply."""
+        return frozenset(self._imports)
+
+    def types(self) -> set[str]:
+        """The types of the resources."""
+        return {resource["Type"] for resource in self._wanted.values()}
+
+    def expression(self, logical_id: str) -> Mapping[str, Any]:
+        """The properties of a resource as written."""
+        written: Mapping[str, Any] = self._wanted[logical_id].get("Properties") or {}
+        return written
+
+    def _import(self, name: str) -> str:
+        value = self._exported(name)
+        self._imports.add(name)
+        return value
 
     def _ref(self, logical_id: str) -> Any:
         if logical_id not in self._wanted:

@@ -137,15 +137,29 @@ def functions(expression: Any) -> Iterator[tuple[str, Any]]:
             yield from functions(argument)
 
 
-def _unresolved(expressions: Any, known: set[str]) -> list[str]:
-    """The names in Ref and Fn::Sub that are not known, sorted."""
-    found = {
+def referred_names(expression: Any) -> set[str]:
+    """The parameters and resources whose values Ref and Fn::Sub take in an expression, in all branches."""
+    names = {
         name
-        for function, argument in functions(expressions)
+        for function, argument in functions(expression)
         if function != "Fn::GetAtt"
         for name in _names(function, argument)
     }
-    return sorted(name for name in found - known if "." not in name)
+    return {name for name in names if "." not in name}
+
+
+def read_attributes(expression: Any, parameters: set[str]) -> set[tuple[str, str]]:
+    """The resources and attributes that an expression reads, in all branches."""
+    return {
+        (logical_id, str(attribute))
+        for function, argument in functions(expression)
+        for logical_id, attribute in _attributes(function, argument, parameters)
+    }
+
+
+def _unresolved(expressions: Any, known: set[str]) -> list[str]:
+    """The names in Ref and Fn::Sub that are not known, sorted."""
+    return sorted(referred_names(expressions) - known)
 
 
 def _names(function: str, argument: Any) -> set[str]:

@@ -34,6 +34,8 @@ class Context:
     logical_id: str
     stack_tags: Mapping[str, str]
     role_arn: str | None = None
+    deadline: float | None = None
+    """The time.monotonic() at which the stack's TimeoutInMinutes is over."""
 
     def client(self, service: str) -> Any:
         """A boto3 client with the rights of the stack's service role, else of the account's owner."""

@@ -128,7 +128,7 @@ class Endpoint(Provider):
             **_tags(context, properties),
         )["EndpointArn"]
         created = PhysicalResource(arn, {"EndpointArn": arn, "EndpointName": name})
-        _wait_until_in_service(sagemaker, name, config, created)
+        _wait_until_in_service(sagemaker, name, config, created, context.deadline)
         return created
 
     def update(
@@ -158,9 +158,13 @@ class Endpoint(Provider):
         _wait_until_gone(context.client("sagemaker"), name)
 
 
-def _wait_until_in_service(sagemaker: Any, name: str, config: str, created: PhysicalResource) -> None:
-    """Waits for the endpoint, without a limit: its start-up has one, after which it fails."""
+def _wait_until_in_service(
+    sagemaker: Any, name: str, config: str, created: PhysicalResource, deadline: float | None = None
+) -> None:
+    """Waits for the endpoint. Its start-up has a limit, after which it fails; `deadline` is the stack's."""
     while (endpoint := sagemaker.describe_endpoint(EndpointName=name))["EndpointStatus"].endswith("ing"):
+        if deadline and time.monotonic() > deadline:
+            raise ResourceFailed("Resource creation cancelled", created)
         time.sleep(POLL_SECONDS)
     # After a failed update the endpoint is InService, with its old configuration.
     if endpoint["EndpointStatus"] != "InService" or endpoint["EndpointConfigName"] != config:
