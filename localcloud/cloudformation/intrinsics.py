@@ -4,9 +4,10 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from localcloud.cloudformation.dynamic_references import is_reference
 from localcloud.cloudformation.errors import ValidationError
 
 NO_VALUE = object()
@@ -51,6 +52,17 @@ class Evaluator:
             self._conditions[name] = self._evaluate_condition(declared[name])
             self._deciding.pop()
         return self._conditions[name]
+
+    def assuming(self, conditions: Mapping[str, bool]) -> "Evaluator":
+        """An evaluator for which these conditions hold, or do not, and that takes resources for unknown."""
+        return replace(
+            self,
+            ref=lambda name: UNKNOWN,
+            attribute=lambda name, attribute: UNKNOWN,
+            imported=lambda name: UNKNOWN,
+            _conditions={**self._conditions, **conditions},
+            _deciding=[],
+        )
 
     def value(self, expression: Any) -> Any:
         """Evaluates every function in an expression. Raises ValidationError."""
@@ -198,6 +210,13 @@ def _text(value: Any) -> str:
     if isinstance(value, list | dict):
         raise ValueError("text is needed here, not a list or an object")
     return str(value)
+
+
+def is_unknown(value: Any) -> bool:
+    """Whether a value is a text that is known only when resources are created: one in which UNKNOWN is, or a
+    reference to a secret.
+    """
+    return isinstance(value, str) and (UNKNOWN in value or is_reference(value))
 
 
 def references(expression: Any, evaluator: Evaluator) -> set[str]:

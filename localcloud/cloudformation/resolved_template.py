@@ -6,14 +6,14 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.cloudformation import dynamic_references, schemas
-from localcloud.cloudformation.errors import ValidationError
+from localcloud.cloudformation import dynamic_references, property_checks, schemas
+from localcloud.cloudformation.errors import ResourceFailed, ValidationError
 from localcloud.cloudformation.intrinsics import UNKNOWN, Evaluator, references
 from localcloud.cloudformation.resources import PROVIDERS
 from localcloud.cloudformation.resources.provider import Provider
 from localcloud.cloudformation.stacks import Resource, Source
 from localcloud.cloudformation.template import effective_values
-from localcloud.cloudformation.template_references import check_references
+from localcloud.cloudformation.template_references import check_references, functions
 
 
 class ResolvedTemplate:
@@ -185,16 +185,12 @@ class ResolvedTemplate:
                 )
 
     def _check_properties(self) -> None:
-        """Raises ValidationError for unknown or unsupported properties, before any resource is created."""
+        """Raises ValidationError for properties that are invalid, before any resource is created."""
         for logical_id, resource in self._wanted.items():
             kind = resource["Type"]
             properties = self.evaluator.value(resource.get("Properties") or {})
             dynamic_references.check(kind, properties)
-            properties = self._with_parameters(properties)
-            if found := schemas.problems(kind, properties):
-                raise ValidationError(
-                    f"Properties validation failed for resource {logical_id} ({kind}): {found}"
-                )
+            self._refuse_problems(logical_id, kind, self._with_parameters(properties))
             if fixed := sorted(set(properties) & schemas.read_only(kind)):
                 raise ValidationError(
                     f"Resource {logical_id} ({kind}): read-only properties {fixed} cannot be set"
@@ -204,6 +200,33 @@ class ResolvedTemplate:
                     f"localcloud does not support the properties {unsupported} of {kind} "
                     f"(resource {logical_id})."
                 )
+        for logical_id, resource in self.template["Resources"].items():
+            if resource["Type"] in PROVIDERS:
+                self._check_branches(logical_id, resource)
+
+    def _check_branches(self, logical_id: str, resource: Mapping[str, Any]) -> None:
+        """Raises ValidationError for invalid values in branches of conditions, one condition at a time."""
+        written = resource.get("Properties") or {}
+        names = {argument[0] for function, argument in functions(written) if function == "Fn::If"}
+        for conditions in [{}, *({name: holds} for name in sorted(names) for holds in (True, False))]:
+            try:
+                properties = self.evaluator.assuming(conditions).value(written)
+            except ValidationError:
+                continue  # such as a mapping that lacks the key of a branch, which only counts if it applies
+            self._refuse_problems(logical_id, resource["Type"], properties, one_value_only=True)
+
+    def _refuse_problems(
+        self, logical_id: str, kind: str, properties: dict[str, Any], *, one_value_only: bool = False
+    ) -> None:
+        try:
+            found = property_checks.problems(kind, properties, one_value_only=one_value_only)
+        except ResourceFailed as wrong:
+            found = [str(wrong)]
+        if found:
+            raise ValidationError(
+                f"Properties validation failed for resource {logical_id} ({kind}) with message: "
+                f"[{', '.join(found)}]"
+            )
 
     def _check_outputs(self) -> None:
         self.outputs()

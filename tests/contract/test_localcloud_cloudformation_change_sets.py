@@ -1,6 +1,7 @@
 """Change sets: their names, their values and the causes of their changes, as recorded on AWS.
 
-LocalStack's tests/aws/services/cloudformation: api/test_changesets.snapshot.json, test_change_sets.snapshot.json.
+LocalStack's tests/aws/services/cloudformation has the recordings: api/test_changesets.snapshot.json and
+test_change_sets.snapshot.json.
 """
 
 import json

@@ -153,6 +153,23 @@ UNUSED = "Conditions: {Never: !Equals [a, b]}"
             'Resources: {B: {Type: "AWS::S3::Bucket", DeletionPolicy: Snapshot}}',
             "Template error: resource type AWS::S3::Bucket does not support DeletionPolicy Snapshot",
         ),
+        (
+            'Resources: {G: {Type: "AWS::Logs::LogGroup", Properties: {RetentionInDays: 2}}}',
+            "Properties validation failed for resource G (AWS::Logs::LogGroup) with message: "
+            "[#/RetentionInDays: 2 is not a valid enum value]",
+        ),
+        (
+            UNUSED
+            + "\nResources: {G: {Type: 'AWS::Logs::LogGroup', Properties: "
+            + "{RetentionInDays: !If [Never, 2, 3]}}}",
+            "#/RetentionInDays: 2 is not a valid enum value",
+        ),
+        (
+            UNUSED
+            + "\nResources: {B: {Type: 'AWS::S3::Bucket'}, G: {Type: 'AWS::Logs::LogGroup', "
+            + "Condition: Never, Properties: {RetentionInDays: 2}}}",
+            "#/RetentionInDays: 2 is not a valid enum value",
+        ),
         (bucket("{BucketName: !FindInMap [A, b, c]}"), "Template error: Unable to get mapping for A::b::c"),
         (bucket("{BucketName: !Join [a]}"), "Template error: Fn::Join"),
     ],
@@ -184,3 +201,26 @@ Resources:
 """
     stacks.create("splits", template)
     stacks.delete("splits")
+
+
+def test_branches_that_exclude_each_other_are_no_contradiction(stacks):
+    template = """
+Parameters: {Which: {Type: String, Default: statistic}}
+Conditions:
+  Plain: !Equals [!Ref Which, statistic]
+  Extended: !Not [!Condition Plain]
+Resources:
+  Alarm:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      ComparisonOperator: GreaterThanThreshold
+      EvaluationPeriods: 1
+      MetricName: M
+      Namespace: N
+      Period: 60
+      Threshold: 1
+      Statistic: !If [Plain, Sum, !Ref AWS::NoValue]
+      ExtendedStatistic: !If [Extended, p90, !Ref AWS::NoValue]
+"""
+    stacks.create("branches", template)
+    stacks.delete("branches")

@@ -248,10 +248,12 @@ class Integration(Provider):
             "TimeoutInMillis",
         }
     )
+    attributes = frozenset({"IntegrationId"})
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         created = context.client("apigatewayv2").create_integration(**properties)
-        return PhysicalResource(created["IntegrationId"])
+        identity = created["IntegrationId"]
+        return PhysicalResource(identity, {"IntegrationId": identity})
 
     def update(
         self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
