@@ -110,7 +110,14 @@ class ChangeSetOperations:
             shown = [changes.without_values(one) for one in shown]
         return views.change_set(stack, change_set) | {"Changes": shown, "NextToken": token}
 
-    def execute_change_set(self, ChangeSetName: str, StackName: str | None = None, **request: Any) -> None:
+    def execute_change_set(
+        self,
+        ChangeSetName: str,
+        StackName: str | None = None,
+        ClientRequestToken: str | None = None,
+        DisableRollback: bool = False,
+        RetainExceptOnCreate: bool = False,
+    ) -> None:
         with self.stacks.lock:
             stack, change_set = self.stacks.find_change_set(ChangeSetName, StackName)
             if self._is_retry(change_set.executed_by):
@@ -124,9 +131,9 @@ class ChangeSetOperations:
                 )
             self._refuse_when_busy(stack)
             resolved = self._resolve(stack, change_set.source)
-            stack.token = request.get("ClientRequestToken")
-            stack.disable_rollback = bool(request.get("DisableRollback"))
-            stack.retain_except_on_create = bool(request.get("RetainExceptOnCreate"))
+            stack.token = ClientRequestToken
+            stack.disable_rollback = DisableRollback
+            stack.retain_except_on_create = RetainExceptOnCreate
             # As on AWS, the other change sets go: they were created for an earlier state of the stack.
             stack.drop_change_sets(keep=change_set)
             stack.change_set_id = change_set.id

@@ -54,9 +54,13 @@ class Evaluator:
         return self._conditions[name]
 
     def assuming(self, conditions: Mapping[str, bool]) -> "Evaluator":
-        """An evaluator for which these conditions hold, or do not, and that takes resources for unknown."""
+        """An evaluator for which these conditions hold, or do not.
+
+        It takes parameters and resources for unknown: theirs are values for the branches that apply.
+        """
         return replace(
             self,
+            parameters=dict.fromkeys(self.parameters, UNKNOWN),
             ref=lambda name: UNKNOWN,
             attribute=lambda name, attribute: UNKNOWN,
             imported=lambda name: UNKNOWN,
@@ -136,7 +140,10 @@ class Evaluator:
 
     def _fn_join(self, argument: Any) -> str:
         separator, items = argument
-        texts = [_text(item) for item in self.value(items)]
+        values = self.value(items)
+        if values == UNKNOWN:
+            return UNKNOWN
+        texts = [_text(item) for item in values]
         _check_length(len(separator) * len(texts) + sum(map(len, texts)))
         joined: str = separator.join(texts)
         return joined
@@ -154,7 +161,7 @@ class Evaluator:
     def _fn_select(self, argument: Any) -> Any:
         index, items = argument
         values = self.value(items)
-        return UNKNOWN if values == [UNKNOWN] else values[int(self.value(index))]
+        return UNKNOWN if values in (UNKNOWN, [UNKNOWN]) else values[int(self.value(index))]
 
     def _fn_base64(self, argument: Any) -> str:
         text = self.value(argument)

@@ -224,3 +224,23 @@ Resources:
 """
     stacks.create("branches", template)
     stacks.delete("branches")
+
+
+def test_a_parameter_counts_only_where_it_applies(stacks):
+    """As in a template that leaves out its model until there is one."""
+    template = """
+Parameters: {Days: {Type: String, Default: ""}, Names: {Type: CommaDelimitedList, Default: ""}}
+Conditions: {HasDays: !Not [!Equals [!Ref Days, ""]]}
+Resources:
+  Always: {Type: "AWS::Logs::LogGroup", Properties: {RetentionInDays: !If [HasDays, !Ref Days, 3]}}
+  Sometimes:
+    Type: AWS::Logs::LogGroup
+    Condition: HasDays
+    Properties:
+      RetentionInDays: !Ref Days
+      LogGroupName: !Join ["/", !Ref Names]
+      KmsKeyId: !Select [0, !Ref Names]
+"""
+    stacks.create("sometimes", template)
+    assert set(stacks.resources("sometimes")) == {"Always"}
+    stacks.delete("sometimes")
