@@ -8,10 +8,10 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-reference
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from localcloud.cloudformation.errors import ResourceFailed, ValidationError
 
@@ -20,6 +20,7 @@ UNKNOWN_START = "{{"
 """Begins a part of a key that is known only after the deployment (see UNKNOWN in intrinsics.py)."""
 SECURE = "ssm-secure"
 SERVICES = ("ssm", SECURE, "secretsmanager")
+MISSING_PARAMETER = {"ParameterNotFound", "ParameterVersionNotFound", "ValidationException"}
 PARAMETER_KEY = re.compile(r"([a-zA-Z0-9_.\-/]+)(?::(\d+))?")
 SECRET_KEY = re.compile(
     r"(?P<id>arn:[^:]+:secretsmanager:[^:]*:[^:]*:secret:[^:]+|[^:]+)"
@@ -73,6 +74,22 @@ def with_parameters(ssm: Any, value: Any) -> Any:
     return _replaced(value, "ssm", lambda key: _parameter(ssm, key))
 
 
+def find_parameter(ssm: Any, name: str) -> Mapping[str, Any] | None:
+    """A parameter of the Parameter Store, in a version if the name has one; None if there is none.
+
+    Raises ValidationError when it may not be read.
+    """
+    try:
+        parameter: Mapping[str, Any] = ssm.get_parameter(Name=name)["Parameter"]
+    except ParamValidationError:
+        return None
+    except ClientError as failed:
+        if failed.response["Error"]["Code"] in MISSING_PARAMETER:
+            return None
+        raise ValidationError(str(failed)) from failed
+    return parameter
+
+
 def with_secrets(secretsmanager: Any, value: Any) -> Any:
     """Resolves the references to secrets. `secretsmanager` is a client. Raises ResourceFailed."""
     return _replaced(value, "secretsmanager", lambda key: _secret(secretsmanager, key))
@@ -94,10 +111,9 @@ def _replaced(value: Any, wanted: str, resolve: Callable[[str], str]) -> Any:
 
 
 def _parameter(ssm: Any, key: str) -> str:
-    try:
-        parameter = ssm.get_parameter(Name=key)["Parameter"]
-    except (ssm.exceptions.ParameterNotFound, ssm.exceptions.ParameterVersionNotFound) as missing:
-        raise ValidationError(f"Parameters: [ssm:{key}] cannot be found.") from missing
+    parameter = find_parameter(ssm, key)
+    if parameter is None:
+        raise ValidationError(f"Parameters: [ssm:{key}] cannot be found.")
     if parameter["Type"] == "SecureString":
         raise ValidationError(f"Non-secure ssm prefix was used for secure parameter {key.partition(':')[0]}")
     text: str = parameter["Value"]

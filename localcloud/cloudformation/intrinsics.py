@@ -14,7 +14,6 @@ NO_VALUE = object()
 """The value of AWS::NoValue. The property or list item that holds it is left out."""
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
 """Stands for a value that is known only after the deployment, as in AWS's change sets."""
-CONDITION_FUNCTIONS = {"Fn::And", "Fn::Equals", "Fn::If", "Fn::Not", "Fn::Or", "Condition"}
 MAX_CHARACTERS = 1024 * 1024
 MAX_ITEMS = 10_000
 """Limits of a function's result. AWS documents none, but no template is longer than this many characters."""
@@ -75,8 +74,6 @@ class Evaluator:
                 (name, argument) = next(iter(expression.items()))
                 if name == "Ref":
                     return self._ref(argument)
-                if name == "Condition" and isinstance(argument, str):
-                    return self.condition(argument)
                 if isinstance(name, str) and name.startswith("Fn::"):
                     return self._function(name, argument)
             evaluated = {key: self.value(entry) for key, entry in expression.items()}
@@ -106,6 +103,8 @@ class Evaluator:
             ) from wrong
 
     def _evaluate_condition(self, expression: Any) -> bool:
+        if isinstance(expression, dict) and set(expression) == {"Condition"}:
+            return self.condition(expression["Condition"])
         result = self.value(expression)
         return result if isinstance(result, bool) else str(result).lower() == "true"
 

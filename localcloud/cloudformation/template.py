@@ -46,7 +46,7 @@ def load(body: str) -> dict[str, Any]:
 
 
 def _check_sections(template: Mapping[str, Any]) -> None:
-    if unknown := sorted(set(template) - SECTIONS):
+    if unknown := sorted(map(str, set(template) - SECTIONS)):
         raise ValidationError(f"Invalid template property or properties [{', '.join(unknown)}]")
     if template.get("Rules"):
         raise ValidationError("localcloud does not support the template section Rules.")
@@ -171,13 +171,9 @@ def _items(value: str) -> list[str]:
 
 
 def _stored(cloud: Cloud, kind: str, path: str) -> str:
-    ssm = cloud.client("ssm")
-    try:
-        parameter = ssm.get_parameter(Name=path)["Parameter"]
-    except (ssm.exceptions.ParameterNotFound, ssm.exceptions.ParameterVersionNotFound) as missing:
-        raise ValidationError(
-            f"Unable to fetch parameters [{path}] from parameter store for this account."
-        ) from missing
+    parameter = dynamic_references.find_parameter(cloud.client("ssm"), path)
+    if parameter is None:
+        raise ValidationError(f"Unable to fetch parameters [{path}] from parameter store for this account.")
     if parameter["Type"] == "SecureString":
         raise ValidationError(
             f"Parameters [{path}] referenced by template have types not supported by CloudFormation."

@@ -54,6 +54,12 @@ def check_structure(template: Mapping[str, Any]) -> None:
     for section in MAPPINGS:
         if not isinstance(template.get(section) or {}, dict):
             raise ValidationError(f"Template format error: the section {section} must be an object.")
+    if not isinstance(template.get("Description", ""), str):
+        raise ValidationError("Template format error: the Description must be a string.")
+    for transform in _as_list(template.get("Transform", [])):
+        name = transform.get("Name") if isinstance(transform, dict) else transform
+        if not isinstance(name, str):
+            raise ValidationError("Key Name of transform definition must be a string.")
     _check_resources(template.get("Resources") or {})
     _check_parameters(template.get("Parameters") or {})
     _check_outputs(template.get("Outputs") or {})
@@ -79,7 +85,8 @@ def _check_resources(resources: Mapping[str, Any]) -> None:
             if name in UNSUPPORTED_ATTRIBUTES:
                 raise ValidationError(f"localcloud does not support {name} of resource {logical_id}.")
             raise ValidationError(f"Invalid template resource property '{name}'")
-        if not isinstance(resource.get("Properties") or {}, dict):
+        properties = resource.get("Properties") or {}
+        if not isinstance(properties, dict) or _is_function(properties):
             raise ValidationError(
                 f"Template format error: [/Resources/{logical_id}/Properties] must be an object."
             )
@@ -143,6 +150,11 @@ def _check_outputs(outputs: Mapping[str, Any]) -> None:
                 f"Template format error: Output {name} is malformed. The Name field of every Export member "
                 "must be specified and consist only of alphanumeric characters, colons, or hyphens."
             )
+
+
+def _is_function(value: Mapping[Any, Any]) -> bool:
+    name = str(next(iter(value), ""))
+    return len(value) == 1 and (name == "Ref" or name.startswith("Fn::"))
 
 
 def _check_name(kind: str, name: Any) -> None:

@@ -38,6 +38,17 @@ UNUSED = "Conditions: {Never: !Equals [a, b]}"
             "Invalid template resource property 'Invalid'",
         ),
         ("Resorces: {}\n" + BUCKET, "Invalid template property or properties [Resorces]"),
+        ("Transform: 5\n" + BUCKET, "Key Name of transform definition must be a string."),
+        ("Transform: {Name: Macro}\n" + BUCKET, "does not support the transforms ['Macro']"),
+        ("Description: [a]\n" + BUCKET, "Template format error: the Description must be a string."),
+        (
+            'Resources: {B: {Type: "AWS::S3::Bucket", Properties: !Ref AWS::Region}}',
+            "Template format error: [/Resources/B/Properties] must be an object.",
+        ),
+        (
+            "Parameters: {P: {Type: 'AWS::SSM::Parameter::Value<String>', Default: ''}}\n" + BUCKET,
+            "Unable to fetch parameters [] from parameter store for this account.",
+        ),
         (
             BUCKET + "Outputs: {O: {Description: x}}",
             "Template format error: Every Outputs member must contain a Value object",
