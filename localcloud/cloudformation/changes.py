@@ -10,10 +10,11 @@ from typing import Any
 from localcloud.cloudformation import schemas
 from localcloud.cloudformation.errors import ResourceFailed, ValidationError
 from localcloud.cloudformation.resolved_template import ResolvedTemplate
-from localcloud.cloudformation.stacks import Resource, Source, Stack
+from localcloud.cloudformation.stacks import Resource, Stack
 from localcloud.cloudformation.template_references import read_attributes, referred_names
 
 Change = dict[str, Any]
+Detail = dict[str, Any]
 TAGS = "Tags"
 VALUES = {"AfterValue", "AttributeChangeType", "BeforeValue", "Path"}
 CONTEXTS = {"AfterContext", "BeforeContext"}
@@ -27,54 +28,15 @@ def planned(resolved: ResolvedTemplate, expected: dict[str, Resource], stack: St
     from it, so that the resources that refer to them count as changed too. Raises ValidationError for a
     property of a wrong type.
     """
-    changes: dict[str, Change] = {}
+    plan = _Plan(resolved, stack)
     for logical_id in resolved.order:
-        kind = resolved.provider(logical_id).type
-        resource = expected.get(logical_id)
-        try:
-            wanted = resolved.properties(logical_id)
-        except ResourceFailed as wrong:
-            raise ValidationError(f"Resource {logical_id} ({kind}): {wrong}") from wrong
-        if resource is None or not resource.physical:
-            changes[logical_id] = _change("Add", logical_id, kind, AfterContext=_context(wanted))
-            continue
-        names = {
-            name
-            for name in {*wanted, *resource.properties}
-            if wanted.get(name) != resource.properties.get(name)
-        }
-        is_retagged = bool(stack.source and resolved.source.tags != stack.source.tags)
-        if is_retagged and TAGS in resolved.provider(logical_id).supported:
-            names |= {TAGS}
-        replacement = "True" if kind != resource.type or names & schemas.create_only(kind) else "False"
-        details = [
-            detail
-            for name in sorted(names)
-            for detail in _details(resolved, stack.source, resource, name, wanted, changes)
-        ]
-        for name in sorted(set(wanted) - names):
-            if possible := list(_possible_details(resolved, resource, name, wanted, changes)):
-                details += possible
-                names |= {name}
-                if replacement == "False" and name in schemas.create_only(kind):
-                    replacement = "Conditional"
-        if replacement == "True":
-            expected.pop(logical_id)
-        if names or replacement == "True":
-            changes[logical_id] = _modification(resolved, resource, kind, wanted, names, details, replacement)
+        plan.add(logical_id, expected)
     removed = [
-        _change(
-            "Remove",
-            name,
-            resource.type,
-            resource,
-            PolicyAction="Delete" if resource.deletion_policy == "Delete" else "Retain",
-            BeforeContext=_context(resource.properties),
-        )
+        plan.removal(resource)
         for name, resource in stack.resources.items()
         if name not in resolved and resource.physical
     ]
-    return [*changes.values(), *removed]
+    return [*plan.changes.values(), *removed]
 
 
 def anything(changes: list[Change], resolved: ResolvedTemplate, stack: Stack) -> bool:
@@ -88,153 +50,161 @@ def types(changes: list[Change]) -> set[str]:
 
 
 def without_values(change: Change) -> Change:
-    """The change as shown to those who do not ask for the values of properties."""
+    """The change as shown to those who do not ask for the values of properties.
+
+    As recorded on AWS, it then lacks the direct modifications of properties that resources cause to change.
+    """
     shown = {name: value for name, value in change["ResourceChange"].items() if name not in CONTEXTS}
-    by_resources = {
-        _target_name(detail) for detail in shown["Details"] if detail["ChangeSource"] in RESOURCE_CAUSES
-    }
-    by_parameters = {
-        _target_name(detail) for detail in shown["Details"] if detail["ChangeSource"] == "ParameterReference"
-    }
+
+    def changed_by(sources: set[str]) -> set[str]:
+        return {_property_of(one) for one in shown["Details"] if one["ChangeSource"] in sources}
+
+    left_out = changed_by(RESOURCE_CAUSES) - changed_by({"ParameterReference"})
     shown["Details"] = [
         {**detail, "Target": {key: value for key, value in detail["Target"].items() if key not in VALUES}}
         for detail in shown["Details"]
-        if detail["Evaluation"] == "Static"
-        or detail["ChangeSource"] != "DirectModification"
-        or _target_name(detail) not in by_resources - by_parameters
+        if detail["ChangeSource"] != "DirectModification" or _property_of(detail) not in left_out
     ]
     return {**change, "ResourceChange": shown}
 
 
-def _target_name(detail: Mapping[str, Any]) -> str:
+class _Plan:
+    """The changes of one deployment, by logical id in the order of their making."""
+
+    def __init__(self, resolved: ResolvedTemplate, stack: Stack):
+        self.changes: dict[str, Change] = {}
+        self._resolved = resolved
+        self._new = resolved.source
+        self._old = stack.source or resolved.source
+        self._parameters = {**self._new.parameters, **self._new.stored}
+        self._old_parameters = {**self._old.parameters, **self._old.stored}
+
+    def add(self, logical_id: str, expected: dict[str, Resource]) -> None:
+        """Adds the change of a resource, if it changes; removes it from `expected` if it is replaced."""
+        provider, resource = self._resolved.provider(logical_id), expected.get(logical_id)
+        try:
+            wanted = self._resolved.properties(logical_id)
+        except ResourceFailed as wrong:
+            raise ValidationError(f"Resource {logical_id} ({provider.type}): {wrong}") from wrong
+        if resource is None or not resource.physical:
+            after = self._new.show({"Properties": wanted})
+            self.changes[logical_id] = _change("Add", logical_id, provider.type, AfterContext=after)
+            return
+        names = {
+            name
+            for name in {*wanted, *resource.properties}
+            if wanted.get(name) != resource.properties.get(name)
+        }
+        if self._new.tags != self._old.tags and TAGS in provider.supported:
+            names.add(TAGS)
+        create_only = schemas.create_only(provider.type)
+        is_replaced = provider.type != resource.type or bool(names & create_only)
+        details = [one for name in sorted(names) for one in self._details(resource, name, wanted)]
+        dynamic = [
+            one for name in sorted(set(wanted) - names) for one in self._dynamic(resource, name, wanted)
+        ]
+        touched = names | {_property_of(one) for one in dynamic}
+        if is_replaced:
+            expected.pop(logical_id)
+        if is_replaced or touched:
+            replacement = "True" if is_replaced else "Conditional" if touched & create_only else "False"
+            self.changes[logical_id] = self._modification(
+                provider.type, resource, wanted, [*details, *dynamic], replacement
+            )
+
+    def removal(self, resource: Resource) -> Change:
+        """The change of a resource that the template no longer has."""
+        return _change(
+            "Remove",
+            resource.logical_id,
+            resource.type,
+            PhysicalResourceId=resource.physical_id,
+            PolicyAction="Delete" if resource.deletion_policy == "Delete" else "Retain",
+            BeforeContext=self._old.show({"Properties": resource.properties}),
+        )
+
+    def _modification(
+        self,
+        kind: str,
+        resource: Resource,
+        wanted: Mapping[str, Any],
+        details: list[Detail],
+        replacement: str,
+    ) -> Change:
+        policy = self._resolved.replace_policy(resource.logical_id)
+        replacing = {"PolicyAction": "ReplaceAndDelete" if policy == "Delete" else "ReplaceAndRetain"}
+        return _change(
+            "Modify",
+            resource.logical_id,
+            kind,
+            PhysicalResourceId=resource.physical_id,
+            Replacement=replacement,
+            Scope=sorted({detail["Target"]["Attribute"] for detail in details}),
+            Details=details,
+            BeforeContext=self._old.show({"Properties": resource.properties}),
+            AfterContext=self._new.show({"Properties": wanted}),
+            **(replacing if replacement == "True" else {}),
+        )
+
+    def _details(self, resource: Resource, name: str, wanted: Mapping[str, Any]) -> Iterator[Detail]:
+        """Why a property changes: parameters and resources that it refers to, or else the template itself."""
+        target = self._target(resource, name, wanted)
+        causes = list(self._causes(self._resolved.expression(resource.logical_id).get(name)))
+        for source, entity in causes:
+            cause = {"ChangeSource": source, "CausingEntity": entity}
+            yield {"Target": target, "Evaluation": "Static", **cause}
+        # Beside another cause, AWS tells of a direct modification as one that it will know on execution.
+        evaluation = "Dynamic" if causes else "Static"
+        yield {"Target": target, "Evaluation": evaluation, "ChangeSource": "DirectModification"}
+
+    def _dynamic(self, resource: Resource, name: str, wanted: Mapping[str, Any]) -> Iterator[Detail]:
+        """Why a property may change: it reads attributes of resources that are changed in place."""
+        expression = self._resolved.expression(resource.logical_id).get(name)
+        for logical_id, attribute in sorted(read_attributes(expression, set(self._parameters))):
+            if logical_id in self.changes:
+                cause = {"ChangeSource": "ResourceAttribute", "CausingEntity": f"{logical_id}.{attribute}"}
+                yield {"Target": self._target(resource, name, wanted), "Evaluation": "Dynamic", **cause}
+
+    def _causes(self, expression: Any) -> Iterator[tuple[str, str]]:
+        for name in sorted(referred_names(expression)):
+            if name in self._parameters and self._old_parameters.get(name) != self._parameters[name]:
+                yield "ParameterReference", name
+            elif name in self.changes and _gets_another_id(self.changes[name]):
+                yield "ResourceReference", name
+        for logical_id, attribute in sorted(read_attributes(expression, set(self._parameters))):
+            if logical_id in self.changes:
+                yield "ResourceAttribute", f"{logical_id}.{attribute}"
+
+    def _target(self, resource: Resource, name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        before, after = resource.properties.get(name), wanted.get(name)
+        kind = "Add" if before is None else "Remove" if after is None else "Modify"
+        values = {
+            key: text if isinstance(text, str) else json.dumps(text, default=str)
+            for key, text in (
+                ("BeforeValue", self._old.masked(before)),
+                ("AfterValue", self._new.masked(after)),
+            )
+            if text is not None
+        }
+        return {
+            **({"Attribute": TAGS} if name == TAGS else {"Attribute": "Properties", "Name": name}),
+            "RequiresRecreation": "Always" if name in schemas.create_only(resource.type) else "Never",
+            "Path": f"/Properties/{name}",
+            "AttributeChangeType": kind,
+            **values,
+        }
+
+
+def _change(action: str, logical_id: str, kind: str, **members: Any) -> Change:
+    change = {"Action": action, "LogicalResourceId": logical_id, "ResourceType": kind}
+    return {"Type": "Resource", "ResourceChange": {**change, "Scope": [], "Details": [], **members}}
+
+
+def _property_of(detail: Detail) -> str:
     target: Mapping[str, str] = detail["Target"]
     return target.get("Name", target["Attribute"])
 
 
-def _modification(
-    resolved: ResolvedTemplate,
-    resource: Resource,
-    kind: str,
-    wanted: Mapping[str, Any],
-    names: set[str],
-    details: list[dict[str, Any]],
-    replacement: str,
-) -> Change:
-    policy = resolved.replace_policy(resource.logical_id)
-    replacing = {"PolicyAction": "ReplaceAndDelete" if policy == "Delete" else "ReplaceAndRetain"}
-    return _change(
-        "Modify",
-        resource.logical_id,
-        kind,
-        resource,
-        Replacement=replacement,
-        Scope=sorted({TAGS if name == TAGS else "Properties" for name in names}),
-        Details=details,
-        BeforeContext=_context(resource.properties),
-        AfterContext=_context(wanted),
-        **(replacing if replacement == "True" else {}),
-    )
-
-
-def _change(
-    action: str, logical_id: str, kind: str, resource: Resource | None = None, **members: Any
-) -> Change:
-    change = {
-        "Action": action,
-        "LogicalResourceId": logical_id,
-        "ResourceType": kind,
-        "Scope": [],
-        "Details": [],
-        **members,
-    }
-    if resource is not None:
-        change["PhysicalResourceId"] = resource.physical_id
-    return {"Type": "Resource", "ResourceChange": change}
-
-
-def _context(properties: Mapping[str, Any]) -> str:
-    return json.dumps({"Properties": properties}, default=str)
-
-
-def _details(
-    resolved: ResolvedTemplate,
-    previous: Source | None,
-    resource: Resource,
-    name: str,
-    wanted: Mapping[str, Any],
-    changes: Mapping[str, Change],
-) -> Iterator[dict[str, Any]]:
-    """Why a property changes: parameters and resources that it refers to, or else the template itself."""
-    target = _target(resource, name, wanted)
-    expression = resolved.expression(resource.logical_id).get(name)
-    causes = list(_causes(resolved, previous, expression, changes))
-    for source, entity in causes:
-        yield {
-            "Target": target,
-            "Evaluation": "Static",
-            "ChangeSource": source,
-            "CausingEntity": entity,
-        }
-    # As on AWS: beside another cause, a direct modification is one that is known only on execution.
-    evaluation = "Dynamic" if causes else "Static"
-    yield {"Target": target, "Evaluation": evaluation, "ChangeSource": "DirectModification"}
-
-
-def _possible_details(
-    resolved: ResolvedTemplate,
-    resource: Resource,
-    name: str,
-    wanted: Mapping[str, Any],
-    changes: Mapping[str, Change],
-) -> Iterator[dict[str, Any]]:
-    """Why a property may change: it reads attributes of resources that are changed in place."""
-    expression = resolved.expression(resource.logical_id).get(name)
-    for logical_id, attribute in sorted(read_attributes(expression, set(resolved.source.parameters))):
-        if logical_id in changes:
-            yield {
-                "Target": _target(resource, name, wanted),
-                "Evaluation": "Dynamic",
-                "ChangeSource": "ResourceAttribute",
-                "CausingEntity": f"{logical_id}.{attribute}",
-            }
-
-
-def _causes(
-    resolved: ResolvedTemplate,
-    previous: Source | None,
-    expression: Any,
-    changes: Mapping[str, Change],
-) -> Iterator[tuple[str, str]]:
-    old = {**previous.parameters, **previous.stored} if previous else {}
-    new = {**resolved.source.parameters, **resolved.source.stored}
-    for name in sorted(referred_names(expression)):
-        if name in new and old.get(name) != new[name]:
-            yield "ParameterReference", name
-        elif name in changes and _gets_another_id(changes[name]):
-            yield "ResourceReference", name
-    for logical_id, attribute in sorted(read_attributes(expression, set(new))):
-        if logical_id in changes:
-            yield "ResourceAttribute", f"{logical_id}.{attribute}"
-
-
 def _gets_another_id(change: Change) -> bool:
-    resource_change = change["ResourceChange"]
-    return bool(resource_change["Action"] == "Add" or resource_change.get("Replacement") == "True")
-
-
-def _target(resource: Resource, name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    recreates = name in schemas.create_only(resource.type)
-    before, after = resource.properties.get(name), wanted.get(name)
-    kind = "Add" if before is None else "Remove" if after is None else "Modify"
-    values = {
-        key: value if isinstance(value, str) else json.dumps(value, default=str)
-        for key, value in (("BeforeValue", before), ("AfterValue", after))
-        if value is not None
-    }
-    return {
-        **({"Attribute": TAGS} if name == TAGS else {"Attribute": "Properties", "Name": name}),
-        "RequiresRecreation": "Always" if recreates else "Never",
-        "Path": f"/Properties/{name}",
-        "AttributeChangeType": kind,
-        **values,
-    }
+    of_resource = change["ResourceChange"]
+    return bool(of_resource["Action"] == "Add" or of_resource.get("Replacement") == "True")

@@ -15,7 +15,7 @@ from localcloud.cloudformation.names import Names
 from localcloud.cloudformation.resolved_template import ResolvedTemplate
 from localcloud.cloudformation.resources import PROVIDERS
 from localcloud.cloudformation.resources.provider import Context
-from localcloud.cloudformation.stacks import DELETED, Resource, Source, Stack, Stacks, now, shown
+from localcloud.cloudformation.stacks import DELETED, Resource, Source, Stack, Stacks, now
 
 log = logging.getLogger(__name__)
 
@@ -249,12 +249,12 @@ class Deployment:
                 return self._update(resource, target, before)
         except ResourceFailed as refused:
             self._undo.append(lambda: _restore(resource, before))
-            self._stack.note(resource, "UPDATE_FAILED", str(refused), shown(wanted))
+            self._stack.note(resource, "UPDATE_FAILED", str(refused), wanted)
             return False
 
     def _update(self, resource: Resource, target: Resource, previous: Resource) -> bool:
         """Brings a resource from the previous properties to those of the target."""
-        self._stack.note(resource, "UPDATE_IN_PROGRESS", properties=shown(target.properties))
+        self._stack.note(resource, "UPDATE_IN_PROGRESS", properties=target.properties)
 
         def change() -> None:
             resource.physical = PROVIDERS[resource.type].update(
@@ -263,7 +263,7 @@ class Deployment:
             resource.properties, resource.applied = target.properties, target.applied
 
         if reason := _reason_of_failure(change):
-            self._stack.note(resource, "UPDATE_FAILED", reason, shown(target.properties))
+            self._stack.note(resource, "UPDATE_FAILED", reason, target.properties)
             return False
         self._stack.note(resource, "UPDATE_COMPLETE")
         return True

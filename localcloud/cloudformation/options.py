@@ -63,6 +63,10 @@ def checked(operation: str, perform: Callable[..., Any]) -> Callable[..., Any]:
         for name in sorted(set(request) - honoured):
             if name not in NEUTRAL or request[name] != NEUTRAL[name]:
                 raise ValidationError(f"localcloud does not support {name} in {operation}.")
+        if request.get("NotificationARNs"):
+            raise ValidationError(
+                f"localcloud does not support NotificationARNs in {operation}: it publishes no stack events."
+            )
         if any((request.get("RollbackConfiguration") or {}).values()):
             raise ValidationError(
                 f"localcloud does not support RollbackConfiguration in {operation}: it evaluates no alarms."

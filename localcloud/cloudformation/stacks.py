@@ -95,6 +95,24 @@ class Source:
     role_arn: str | None = None
     notification_arns: list[str] = field(default_factory=list)
 
+    def masked(self, value: Any) -> Any:
+        """The value without the values of secret parameters."""
+        if isinstance(value, Mapping):
+            return {name: self.masked(entry) for name, entry in value.items()}
+        if isinstance(value, list):
+            return [self.masked(item) for item in value]
+        is_secret = isinstance(value, str) and any(secret in value for secret in self._secrets())
+        return MASK if is_secret else value
+
+    def show(self, properties: Mapping[str, Any]) -> str:
+        """Properties in JSON, as events and change sets show them."""
+        return json.dumps(self.masked(properties), default=str)
+
+    def _secrets(self) -> list[str]:
+        declared = self.expanded.get("Parameters") or {}
+        names = [name for name in self.parameters if _secret(declared.get(name, {}))]
+        return [value for name in names if (value := self.stored.get(name, self.parameters[name]))]
+
     @property
     def shown_parameters(self) -> list[dict[str, str]]:
         """The parameters as DescribeStacks shows them, secret ones masked."""
@@ -202,15 +220,18 @@ class Stack:
         )
 
     def note(
-        self, resource: Resource, status: str, reason: str | None = None, properties: str | None = None
+        self,
+        resource: Resource,
+        status: str,
+        reason: str | None = None,
+        properties: Mapping[str, Any] | None = None,
     ) -> None:
         """Sets the status of a resource and records an event.
 
-        `properties` are those that the event shows, in JSON; by default the resource's own.
+        `properties` are those that the event shows; by default the resource's own.
         """
         at = now()
-        if properties is None and resource.properties:
-            properties = shown(resource.properties)
+        shown = resource.properties if properties is None else properties
         resource.status, resource.reason, resource.timestamp = status, reason, at
         milliseconds = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         self.events.append(
@@ -222,17 +243,12 @@ class Stack:
                 resource.type,
                 status,
                 reason,
-                properties,
+                self.deployed_source.show(shown) if shown else None,
                 self.token,
                 id=f"{resource.logical_id}-{status}-{milliseconds}",
                 timestamp=at,
             )
         )
-
-
-def shown(properties: Mapping[str, Any]) -> str:
-    """Properties as events show them."""
-    return json.dumps(properties, default=str)
 
 
 class Stacks:

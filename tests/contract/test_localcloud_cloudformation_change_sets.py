@@ -228,3 +228,19 @@ def test_events_have_the_fields_and_the_order_of_aws(stacks):
     assert all("ResourceProperties" in one for one in stacks.events(deleted)[-3:-1])
     assert "EnableTerminationProtection" not in stacks.describe(deleted)
     assert stacks.describe(deleted)["DeletionTime"]
+
+
+def test_secret_parameters_are_masked_in_events_and_changes(stacks):
+    """ "Parameters", NoEcho, in the user guide: such values show as asterisks."""
+    secret = {"Text": {"Type": "String", "NoEcho": True}}
+    template = json.dumps(json.loads(topics("masked")) | {"Parameters": secret})
+    stacks.create("masks", template, Parameters=parameters(Text="open sesame"))
+    request = {"StackName": "masks", "ChangeSetName": "c"}
+    change = {"UsePreviousTemplate": True, "Parameters": parameters(Text="swordfish")}
+    stacks.client.create_change_set(**request, **change)
+    described = stacks.client.describe_change_set(**request, IncludePropertyValues=True)
+    told = json.dumps([described, stacks.events("masks")], default=str)
+    assert "****" in told
+    assert "sesame" not in told
+    assert "swordfish" not in told
+    stacks.delete("masks")

@@ -226,6 +226,7 @@ def test_what_a_failed_creation_retains(cloud, stacks):
     [
         ("RollbackConfiguration", {"MonitoringTimeInMinutes": 5}),
         ("RollbackConfiguration", {"RollbackTriggers": [{"Arn": "arn:a", "Type": "AWS::CloudWatch::Alarm"}]}),
+        ("NotificationARNs", ["arn:aws:sns:us-east-1:123456789012:events"]),
         ("OnFailure", "ROLLBACK"),
     ],
 )
