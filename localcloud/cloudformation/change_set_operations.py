@@ -140,6 +140,7 @@ class ChangeSetOperations:
             change_set.execution_status = "EXECUTE_IN_PROGRESS"
             change_set.executed_by = self._identity()
             previous = stack.source
+            stack.pending_imports = resolved.imports
             status = f"{change_set.kind}_IN_PROGRESS"
             stack.status = status
 
@@ -153,7 +154,7 @@ class ChangeSetOperations:
                 run.create(resolved, on_failure)
 
         def finished() -> None:
-            done = stack.status in (f"{change_set.kind}_COMPLETE",)
+            done = stack.status == f"{change_set.kind}_COMPLETE"
             change_set.execution_status = "EXECUTE_COMPLETE" if done else "EXECUTE_FAILED"
 
         self._start(stack, change_set.source, status, deploy, finished)

@@ -50,13 +50,13 @@ class Deployment:
         self._deadline = deadline
         if reason := self._apply(resolved):
             if on_failure == "DO_NOTHING":
+                stack.imports = resolved.imports
                 stack.set_status("CREATE_FAILED", reason)
                 return
             reason = reason.removesuffix(".")
             stack.set_status("ROLLBACK_IN_PROGRESS", f"{reason}. Rollback requested by user.")
             stack.deleted = now()
             clean = self._rollback()
-            stack.imports = frozenset()
             stack.set_status("ROLLBACK_COMPLETE" if clean else "ROLLBACK_FAILED", self._undeleted())
             if on_failure == "DELETE" and clean:
                 self.delete()
@@ -69,14 +69,15 @@ class Deployment:
         """Brings the stack from its previous source to a new one, as far as the stack policy allows."""
         stack = self._stack
         stack.updated = now()
-        outputs, imports = stack.outputs, stack.imports
+        outputs = stack.outputs
         self._policy = policy
         self._retagged = previous.tags != resolved.source.tags
         if reason := self._why_not_removable(resolved) or self._apply(resolved):
             if stack.disable_rollback:
+                stack.imports |= resolved.imports
                 stack.set_status("UPDATE_FAILED", reason)
                 return
-            stack.source, stack.outputs, stack.imports = previous, outputs, imports
+            stack.source, stack.outputs = previous, outputs
             stack.set_status("UPDATE_ROLLBACK_IN_PROGRESS", reason)
             clean = self._rollback()
             if clean:
@@ -90,6 +91,7 @@ class Deployment:
 
     def delete(self, retain: frozenset[str] = frozenset()) -> None:
         stack = self._stack
+        stack.deleted = now()
         stack.set_status("DELETE_IN_PROGRESS", "User Initiated")
         failed: list[str] = []
         for resource in self._deletion_order(list(stack.resources.values())):
@@ -106,13 +108,13 @@ class Deployment:
         if failed:
             stack.set_status("DELETE_FAILED", self._undeleted())
             return
-        stack.deleted = now()
         stack.outputs = []
         stack.set_status(DELETED)
 
     def _undeleted(self) -> str | None:
         """Which resources could not be deleted, in the words of the stack's status; None if all could be."""
-        names = [name for name, one in self._stack.resources.items() if one.status == "DELETE_FAILED"]
+        resources = [*self._stack.resources.values(), *(old for old, _ in self._stack.replaced)]
+        names = [one.logical_id for one in resources if one.status == "DELETE_FAILED"]
         return f"The following resource(s) failed to delete: [{', '.join(names)}]. " if names else None
 
     def _why_not_removable(self, resolved: ResolvedTemplate) -> str | None:
@@ -128,7 +130,6 @@ class Deployment:
     def _apply(self, resolved: ResolvedTemplate) -> str | None:
         """Creates or updates every resource in order. Returns why the stack failed, or None."""
         stack = self._stack
-        stack.imports |= resolved.imports  # what it imports must stay meanwhile
         for logical_id in resolved.order:
             if self._deadline and time.monotonic() > self._deadline:
                 return TIMED_OUT
@@ -170,12 +171,9 @@ class Deployment:
         verb = "UPDATE" if old else "CREATE"
         if old is None:
             self._stack.resources[logical_id] = fresh
-        try:
+
+        def evaluate() -> None:
             fresh.properties = resolved.properties(logical_id)
-        except FAILURES as failed:
-            self._stack.note(fresh, f"{verb}_FAILED", str(failed))
-            return False
-        self._stack.note(fresh, f"{verb}_IN_PROGRESS", REPLACING if old else None)
 
         def make() -> None:
             if old:
@@ -189,7 +187,9 @@ class Deployment:
                 fresh.physical = failed.physical
                 raise
 
-        reason = _reason_of_failure(make)
+        reason = _reason_of_failure(evaluate)
+        self._stack.note(fresh, f"{verb}_IN_PROGRESS", REPLACING if old else None)
+        reason = reason or _reason_of_failure(make)
         if fresh.physical:
             self._undo.append(lambda: self._take_back(fresh, old))
             self._stack.note(fresh, f"{verb}_IN_PROGRESS", CREATION_INITIATED)
@@ -247,7 +247,7 @@ class Deployment:
                 # Reverted even when it fails, for a failed update may have changed a part of the resource.
                 self._undo.append(lambda: self._change_back(resource, before, target))
                 return self._update(resource, target, before)
-        except ResourceFailed as refused:
+        except FAILURES as refused:
             self._undo.append(lambda: _restore(resource, before))
             self._stack.note(resource, "UPDATE_FAILED", str(refused), wanted)
             return False

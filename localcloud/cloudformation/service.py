@@ -35,7 +35,10 @@ from localcloud.protocol.service import ModelledService, Operation
 log = logging.getLogger(__name__)
 
 API_VERSION = "2010-05-15"
-STACK_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
+STACK_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]*")
+STACK_NAME_PATTERN = "[a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/._+]*"
+"""The pattern in AWS's message."""
+MAX_STACK_NAME = 128
 HEAD_START_SECONDS = 5
 """How long a request waits for the deployment that it starts. Small stacks are done by then, while boto3's
 waiters poll only every 15 or 30 seconds."""
@@ -109,6 +112,7 @@ class CloudFormationService(StackQueries, ChangeSetOperations, TemplateOperation
             stack.retain_except_on_create = bool(request.get("RetainExceptOnCreate"))
             stack.termination_protection = bool(request.get("EnableTerminationProtection"))
             stack.policy, stack.timeout_minutes = policy, minutes
+            stack.pending_imports = resolved.imports
             stack.status = "CREATE_IN_PROGRESS"
             self.stacks.add(stack)
         deadline = time.monotonic() + 60 * minutes if minutes else None
@@ -142,6 +146,7 @@ class CloudFormationService(StackQueries, ChangeSetOperations, TemplateOperation
             governing = stack_policies.parse(during) if during else stack.stack_policy
             stack.policy = policy or stack.policy
             before = stack.deployed_source
+            stack.pending_imports = resolved.imports
             stack.status = "UPDATE_IN_PROGRESS"
         self._start(stack, source, "UPDATE_IN_PROGRESS", lambda run: run.update(resolved, before, governing))
         return {"StackId": stack.id}
@@ -215,10 +220,15 @@ class CloudFormationService(StackQueries, ChangeSetOperations, TemplateOperation
         return stack
 
     def _new_stack(self, name: str, status: str, request: dict[str, Any]) -> Stack:
+        constraint = None
         if not STACK_NAME.fullmatch(name):
+            constraint = f"satisfy regular expression pattern: {STACK_NAME_PATTERN}"
+        elif len(name) > MAX_STACK_NAME:
+            constraint = f"have length less than or equal to {MAX_STACK_NAME}"
+        if constraint:
             raise ValidationError(
                 f"1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: "
-                f"Member must satisfy regular expression pattern: {STACK_NAME.pattern}"
+                f"Member must {constraint}"
             )
         return Stack(
             id=self._arn(f"stack/{name}/{uuid.uuid4()}"),
@@ -266,6 +276,7 @@ class CloudFormationService(StackQueries, ChangeSetOperations, TemplateOperation
                 stack.set_status(
                     status.replace("IN_PROGRESS", "FAILED"), "localcloud failed; its output says why"
                 )
+            stack.pending_imports = frozenset()
             if finished:
                 finished()
 

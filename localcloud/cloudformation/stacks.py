@@ -175,6 +175,8 @@ class Stack:
     """Replaced resources and their UpdateReplacePolicy; the next update or deletion deletes them."""
     imports: frozenset[str] = frozenset()
     """The names of the exports that the stack imports."""
+    pending_imports: frozenset[str] = frozenset()
+    """Those that the deployment in progress imports."""
     policy: str | None = None
     """The text of the stack policy."""
     change_set_id: str | None = None
@@ -351,4 +353,8 @@ class Stacks:
 
     def importers(self, export: str) -> list[Stack]:
         """The stacks that import this export."""
-        return [stack for stack in self if stack.status != DELETED and export in stack.imports]
+        return [
+            stack
+            for stack in self
+            if stack.status != DELETED and export in stack.imports | stack.pending_imports
+        ]
