@@ -9,11 +9,10 @@ from localcloud.cloudformation import changes, options, requests, views
 from localcloud.cloudformation.deployment import Deployment
 from localcloud.cloudformation.errors import NO_CHANGES, ValidationError
 from localcloud.cloudformation.resolved_template import ResolvedTemplate
+from localcloud.cloudformation.stack_queries import PAGE_ITEMS
 from localcloud.cloudformation.stacks import FAILED_CHANGE_SET_STACK, ChangeSet, Source, Stack, Stacks
 from localcloud.protocol import ApiError
 from localcloud.protocol.pages import page
-
-PAGE_ITEMS = 100
 
 
 class ChangeSetOperations:

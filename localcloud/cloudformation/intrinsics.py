@@ -17,7 +17,7 @@ UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
 MAX_CHARACTERS = 1024 * 1024
 MAX_ITEMS = 10_000
 """Limits of a function's result. AWS documents none, but no template is longer than this many characters."""
-_VARIABLE = re.compile(r"\$\{(!?)([^}]*)\}")
+VARIABLE = re.compile(r"\$\{(!?)([^}]*)\}")
 
 
 @dataclass
@@ -135,7 +135,7 @@ class Evaluator:
             _check_length(length)
             return filled
 
-        return _VARIABLE.sub(fill, text)
+        return VARIABLE.sub(fill, text)
 
     def _fn_join(self, argument: Any) -> str:
         separator, items = argument
@@ -239,7 +239,7 @@ def references(expression: Any, evaluator: Evaluator) -> set[str]:
                 found.add(argument.split(".", 1)[0] if isinstance(argument, str) else argument[0])
             elif name == "Fn::Sub":
                 text, variables = argument if isinstance(argument, list) else (argument, {})
-                names = {match[2].strip() for match in _VARIABLE.finditer(text) if not match[1]}
+                names = {match[2].strip() for match in VARIABLE.finditer(text) if not match[1]}
                 found |= {name.split(".", 1)[0] for name in names - set(variables)}
                 found |= references(list(variables.values()), evaluator)
             elif name == "Fn::If":

@@ -1,5 +1,6 @@
 """Reads templates and the parameter values that go with them."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -36,13 +37,22 @@ def load(body: str) -> dict[str, Any]:
     try:
         template = parse_json(body) if body.lstrip().startswith("{") else _read_yaml(body)
     except (ValueError, yaml.YAMLError) as broken:
-        raise ValidationError(f"Template format error: {' '.join(str(broken).split())}") from broken
+        raise ValidationError(f"Template format error: {_what_is_broken(broken)}") from broken
     except RecursionError:
         raise ValidationError("Template format error: it is nested too deeply") from None
     if not isinstance(template, dict):
         raise ValidationError("Template format error: unsupported structure.")
     _check_sections(template)
     return template
+
+
+def _what_is_broken(error: ValueError | yaml.YAMLError) -> str:
+    """CloudFormation's words for text that is neither JSON nor YAML, with the parser's own."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"JSON not well-formed. (line {error.lineno}, column {error.colno}): {error.msg}"
+    if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark):
+        return f"YAML not well-formed. (line {mark.line + 1}, column {mark.column + 1}): {error.problem}"
+    return " ".join(str(error).split())
 
 
 def _check_sections(template: Mapping[str, Any]) -> None:

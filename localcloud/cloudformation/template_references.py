@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from localcloud.cloudformation.errors import ValidationError
+from localcloud.cloudformation.intrinsics import VARIABLE
 from localcloud.cloudformation.resources import PROVIDERS
 
 CONDITION_FUNCTIONS = {"Condition", "Fn::And", "Fn::Equals", "Fn::Not", "Fn::Or"}
@@ -39,7 +40,6 @@ PSEUDO_PARAMETERS = {
     "AWS::StackName",
     "AWS::URLSuffix",
 }
-VARIABLE = re.compile(r"\$\{(!?)([^}]*)\}")
 VARIABLE_NAME = re.compile(r"[\w.:]+")
 
 

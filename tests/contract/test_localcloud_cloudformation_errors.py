@@ -27,6 +27,8 @@ UNUSED = "Conditions: {Never: !Equals [a, b]}"
             "AWSTemplateFormatVersion: 2011-01-01\n" + BUCKET,
             "Template format error: 2011-01-01 is not a supported value for AWSTemplateFormatVersion.",
         ),
+        ('{"Resources": ', "Template format error: JSON not well-formed. (line 1, column 15)"),
+        ("Resources: [", "Template format error: YAML not well-formed. (line 1, column 13)"),
         ("Resources: {}", "Template format error: At least one Resources member must be defined."),
         ("Resources: {B: x}", "Template format error: Any Resources member must be an object."),
         (
@@ -255,3 +257,21 @@ Resources:
     stacks.create("sometimes", template)
     assert set(stacks.resources("sometimes")) == {"Always"}
     stacks.delete("sometimes")
+
+
+def test_reads_of_templates_answer_as_on_aws(stacks):
+    """api/test_templates.snapshot.json and api/test_stacks.snapshot.json, test_get_template."""
+    client, request = stacks.client, {"StackName": "reads", "ChangeSetName": "c"}
+    client.create_change_set(**request, ChangeSetType="CREATE", TemplateBody=BUCKET)
+    message = "GetTemplateSummary cannot be called on REVIEW_IN_PROGRESS stacks"
+    with pytest.raises(botocore.exceptions.ClientError, match=message):
+        client.get_template_summary(StackName="reads")
+    with pytest.raises(botocore.exceptions.ClientError, match="StackName is a required parameter"):
+        client.get_template(ChangeSetName="c")
+    client.execute_change_set(**request)
+    stacks.settled("reads", "CREATE_COMPLETE")
+    assert client.get_template_summary(StackName="reads")["ResourceTypes"] == ["AWS::S3::Bucket"]
+    for stage in ("Original", "Processed"):
+        assert client.get_template(StackName="reads", TemplateStage=stage)["TemplateBody"] == BUCKET
+    assert "Capabilities" not in client.validate_template(TemplateBody=BUCKET)
+    stacks.delete("reads")
