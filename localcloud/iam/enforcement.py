@@ -32,6 +32,7 @@ class IamEnforcement:
         self._cloud = cloud
         self._simulation = Simulation(cloud)
         _load_managed_policies(cloud)
+        _accept_policies_of_all_versions()
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
         signature = signature_of(request)
@@ -126,6 +127,17 @@ def _load_managed_policies(cloud: Cloud) -> None:
         for name, policy in json.loads(aws_managed_policies_data).items()
     ]
     backend.managed_policies |= {policy.arn: policy for policy in backend.aws_managed_policies}
+
+
+def _accept_policies_of_all_versions() -> None:
+    """Makes moto accept policies of version 2008-10-17 and without a version, as IAM does.
+
+    moto demands 2012-10-17 wherever it validates a policy. It still refuses versions that do not exist.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html
+    """
+    from moto.iam.policy_validation import BaseIAMPolicyValidator
+
+    BaseIAMPolicyValidator._validate_version = lambda self: None  # type: ignore[method-assign]
 
 
 def _with_context(

@@ -139,6 +139,50 @@ def test_roles_and_policies_follow_their_template(cloud, stacks):
     assert role not in [one["RoleName"] for one in iam.list_roles()["Roles"]]
 
 
+CRUD = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Bucket: {Type: "AWS::S3::Bucket"}
+  Keep:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: index.handler
+      InlineCode: "def handler(event, context): ..."
+      Policies: [S3CrudPolicy: {BucketName: !Ref Bucket}]
+Outputs: {Role: {Value: !Ref KeepRole}}
+"""
+
+
+def test_sams_policy_templates_deploy_though_they_have_no_version(cloud, stacks):
+    role = stacks.create("crud", CRUD)["Role"]
+    iam = cloud.client("iam")
+    (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+    assert "Version" not in document
+    assert "s3:PutObject" in document["Statement"][0]["Action"]
+    stacks.delete("crud")
+
+
+@pytest.mark.parametrize("version", [{}, {"Version": "2008-10-17"}])
+def test_policies_of_the_older_version_are_valid_everywhere(cloud, stacks, version):
+    document = {**version, "Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}}
+    role = {
+        "AssumeRolePolicyDocument": {**version, "Statement": trust("lambda.amazonaws.com")["Statement"]},
+        "Policies": [{"PolicyName": "inline", "PolicyDocument": document}],
+        "ManagedPolicyArns": [{"Ref": "Managed"}],
+    }
+    managed = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": document}}
+    stacks.create(
+        "older", {"Resources": {"Managed": managed, "Role": {"Type": "AWS::IAM::Role", "Properties": role}}}
+    )
+    stacks.delete("older")
+    with pytest.raises(botocore.exceptions.ClientError, match="MalformedPolicyDocument"):
+        cloud.client("iam").create_policy(
+            PolicyName="none", PolicyDocument=json.dumps({**document, "Version": "2012-10-18"})
+        )
+
+
 def test_alarms_metric_filters_and_topics_are_kept(cloud, stacks):
     template = """
 Parameters: {Limit: {Type: Number, Default: 5}}

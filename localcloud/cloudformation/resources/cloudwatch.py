@@ -1,6 +1,13 @@
 """AWS::CloudWatch::Alarm and AWS::CloudWatch::Dashboard."""
 
-from localcloud.cloudformation.resources.provider import Context, PhysicalResource, Properties, Provider
+from localcloud.cloud import Cloud
+from localcloud.cloudformation.resources.provider import (
+    Context,
+    PhysicalResource,
+    Properties,
+    Provider,
+    found,
+)
 
 MAX_NAME_LENGTH = 255
 ALARM_PROPERTIES = frozenset(
@@ -36,6 +43,13 @@ class Alarm(Provider):
     attributes = frozenset({"Arn"})
     name_property = "AlarmName"
 
+    def exists(self, cloud: Cloud, identifier: str) -> bool:
+        # Metric and composite alarms share their names.
+        found = cloud.client("cloudwatch").describe_alarms(
+            AlarmNames=[identifier], AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+        )
+        return bool(found["MetricAlarms"] or found["CompositeAlarms"])
+
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         name = properties.get("AlarmName") or context.generated_name(MAX_NAME_LENGTH)
         self._put(context, name, properties)
@@ -65,6 +79,15 @@ class Dashboard(Provider):
     type = "AWS::CloudWatch::Dashboard"
     supported = frozenset({"DashboardBody", "DashboardName"})
     name_property = "DashboardName"
+
+    def exists(self, cloud: Cloud, identifier: str) -> bool:
+        cloudwatch = cloud.client("cloudwatch")
+        missing = (
+            cloudwatch.exceptions.ResourceNotFound,
+            cloudwatch.exceptions.ResourceNotFoundException,
+            cloudwatch.exceptions.DashboardNotFoundError,
+        )
+        return found(missing, cloudwatch.get_dashboard, DashboardName=identifier)
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         name = properties.get("DashboardName") or context.generated_name(MAX_NAME_LENGTH)
