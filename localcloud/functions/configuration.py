@@ -13,6 +13,7 @@ PYTHON_RUNTIME = re.compile(r"python3\.\d+")
 IMAGES = unsupported("container images (PackageType Image); package the function as a zip file")
 MAX_TIMEOUT_SECONDS = 900
 MEMORY_MB = range(128, 10_240 + 1)
+MAX_STORAGE_MB = 10_240
 MAX_ENVIRONMENT_BYTES = 4096
 RESERVED_VARIABLES = frozenset(
     {
@@ -129,6 +130,9 @@ def _check_runtime(runtime: str | None) -> None:
 
 def _check_limits(request: Mapping[str, Any]) -> None:
     timeout, memory = request.get("Timeout"), request.get("MemorySize")
+    storage = (request.get("EphemeralStorage") or {}).get("Size")
+    if storage is not None and int(storage) > MAX_STORAGE_MB:
+        raise unsupported(f"EphemeralStorage of more than {MAX_STORAGE_MB} MB")
     if timeout is not None and not 1 <= int(timeout) <= MAX_TIMEOUT_SECONDS:
         raise LambdaError(
             "ValidationException",

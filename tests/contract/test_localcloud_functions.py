@@ -2,7 +2,6 @@
 
 import base64
 import concurrent.futures
-import io
 import json
 import re
 import time
@@ -519,20 +518,6 @@ def test_another_python_runs_with_ours_and_says_so(account: Account) -> None:
     assert "runs python3.9 functions with its own Python" in tail(
         invoke(account, "older", {}, LogType="Tail")
     )
-
-
-def test_a_package_that_is_no_zip_file_is_told(account: Account) -> None:
-    s3 = account.client("s3")
-    s3.create_bucket(Bucket="broken")
-    s3.upload_fileobj(io.BytesIO(b"not a zip"), "broken", "code.zip")
-    account.client("lambda").create_function(
-        FunctionName="broken",
-        Runtime="python3.11",
-        Handler="app.handler",
-        Role=account.role("broken-role"),
-        Code={"S3Bucket": "broken", "S3Key": "code.zip"},
-    )
-    assert refusal(lambda: invoke(account, "broken", {}))["Error"]["Code"] == "InvalidZipFileException"
 
 
 def test_nothing_is_left_when_the_cloud_ends() -> None:
