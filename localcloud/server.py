@@ -40,6 +40,7 @@ def default_services() -> list[Callable[[Cloud], Service]]:
     from localcloud.functions import FunctionsService
     from localcloud.httpapi import HttpApiService
     from localcloud.iam import IamEnforcement
+    from localcloud.logs import LogsService
     from localcloud.s3 import S3Service, WebsiteService
     from localcloud.sagemaker import SageMakerService
 
@@ -50,6 +51,7 @@ def default_services() -> list[Callable[[Cloud], Service]]:
         HttpApiService,
         CloudFormationService,
         CloudFrontService,
+        LogsService,
         WebsiteService,
         S3Service,  # last: S3 is what no other service claims
     ]
