@@ -77,11 +77,15 @@ class Account:
     def __init__(self, cloud: Cloud):
         self.cloud = cloud
 
-    def client(self, service: str, **credentials: str) -> Any:
+    def client(self, service: str, config: Config | None = None, **credentials: str) -> Any:
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"} | credentials
-        config = Config(retries={"total_max_attempts": 1}, read_timeout=60)
+        patient = Config(retries={"total_max_attempts": 1}, read_timeout=60)
         return boto3.client(
-            service, region_name="us-east-1", endpoint_url=self.cloud.url, config=config, **keys
+            service,
+            region_name="us-east-1",
+            endpoint_url=self.cloud.url,
+            config=patient.merge(config) if config else patient,
+            **keys,
         )
 
     def role(self, name: str, *statements: dict[str, Any], trusts: Any = None) -> str:
