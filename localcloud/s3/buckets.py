@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.htm
 
 import json
 from typing import Any
+from urllib.parse import unquote
 
 import werkzeug
 
@@ -16,6 +17,12 @@ ENFORCED = "BucketOwnerEnforced"
 PUBLIC_ACLS = ("public-read", "public-read-write", "authenticated-read")
 OWNERS_ACLS = ("bucket-owner-full-control", "private")
 """Canned ACLs that say what holds without any."""
+CHANGING_HEADERS = (
+    "x-amz-server-side-encryption",
+    "x-amz-storage-class",
+    "x-amz-website-redirect-location",
+)
+"""What a copy of an object onto itself may change beside the metadata."""
 FIXING_KEYS = frozenset(
     {
         "aws:principalaccount",
@@ -102,6 +109,29 @@ def check_acl_of_new_bucket(request: werkzeug.Request) -> None:
     if canned in PUBLIC_ACLS:
         message = "Public ACLs are prevented by the BlockPublicAcls setting in S3 Block Public Access."
         raise ApiError("AccessDenied", message, status=403)
+
+
+def check_copy(bucket: Any, key: str, request: werkzeug.Request) -> None:
+    """Raises ApiError for a copy of an object onto itself that changes nothing.
+
+    moto takes the encryption that every bucket has by now for a change.
+    """
+    source, _, version = unquote(request.headers.get("x-amz-copy-source", "")).lstrip("/").partition("?")
+    default = bucket.encryption["Rule"]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"]
+    stored = bucket.keys.get(key)
+    changes = (
+        (bucket.is_versioned and version)
+        or default != "AES256"
+        or getattr(stored, "encryption", None) not in (None, "AES256")
+        or request.headers.get("x-amz-metadata-directive", "").upper() == "REPLACE"
+        or any(name in request.headers for name in CHANGING_HEADERS)
+    )
+    if source == f"{bucket.name}/{key}" and not changes:
+        message = (
+            "This copy request is illegal because it is trying to copy an object to itself without changing "
+            "the object's metadata, storage class, website redirect location or encryption attributes."
+        )
+        raise ApiError("InvalidRequest", message, status=400)
 
 
 def _is_public(statement: dict[str, Any]) -> bool:

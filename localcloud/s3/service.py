@@ -67,6 +67,8 @@ class S3Service:
     def _check_settings(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response | None:
         owner = f"arn:aws:iam::{self._cloud.account_id}:root"
         buckets.check_acl(bucket, owner, call.operation, call.parameters.get("Key"), request)
+        if call.operation == "CopyObject" and bucket.encryption:
+            buckets.check_copy(bucket, call.parameters["Key"], request)
         if call.operation == "PutBucketPolicy":
             buckets.check_policy(bucket, owner, request.get_data())
         if call.operation == "DeleteBucketEncryption":

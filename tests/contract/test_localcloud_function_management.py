@@ -58,7 +58,9 @@ def refused(code: str, message: str, call: Callable[..., Any], *arguments: Any, 
 
 
 def test_a_description_has_what_clients_read(create: Callable, functions: Any) -> None:
-    created = create("described", Environment={"Variables": {"A": "b"}}, EphemeralStorage={"Size": 1024})
+    created = create(
+        "described", Environment={"Variables": {"GENRE": "noir"}}, EphemeralStorage={"Size": 1024}
+    )
     assert (created["State"], created["StateReasonCode"]) == ("Pending", "Creating")
     assert "LastUpdateStatus" not in created
     shown = functions.get_function_configuration(FunctionName="described")
@@ -70,7 +72,7 @@ def test_a_description_has_what_clients_read(create: Callable, functions: Any) -
     assert shown["LastModified"].endswith("+0000")
     [listed] = [one for one in functions.list_functions()["Functions"] if one["FunctionName"] == "described"]
     assert not {"State", "LastUpdateStatus", "RuntimeVersionConfig"} & set(listed)
-    assert listed["Environment"] == {"Variables": {"A": "b"}}
+    assert listed["Environment"] == {"Variables": {"GENRE": "noir"}}
     [version] = functions.list_versions_by_function(FunctionName="described")["Versions"]
     assert (version["Version"], version["FunctionArn"]) == ("$LATEST", f"{ARN}described:$LATEST")
 
@@ -170,7 +172,15 @@ def test_what_cannot_be_a_function_is_refused(create: Callable) -> None:
     assert error(Handler="h" * 129)[1].endswith(f"at 'handler' {limit} 128")
     assert error(name="one") == ("ResourceConflictException", "Function already exist: one")
     assert "at 'runtime' failed to satisfy constraint" in error(Runtime="python3.99")[1]
-    assert error(EphemeralStorage={"Size": 20_000})[1].startswith("localcloud does not support Ephemeral")
+    for member, settings, maximum in (
+        ("timeout", {"Timeout": 901}, 900),
+        ("memorySize", {"MemorySize": 10_241}, 10_240),
+        ("ephemeralStorage.size", {"EphemeralStorage": {"Size": 10_241}}, 10_240),
+    ):
+        value = f"Member must have value less than or equal to {maximum}"
+        assert error(**settings)[1].endswith(f"at '{member}' failed to satisfy constraint: {value}")
+    names = error(Environment={"Variables": {"1a": "x"}})[1]
+    assert names.endswith("[Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+]")
     assert error(Handler=None)[1].startswith("Runtime and Handler are mandatory parameters")
 
 

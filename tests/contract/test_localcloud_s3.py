@@ -193,6 +193,15 @@ def test_acls_are_off_until_somebody_says_otherwise(s3: Any) -> None:
     s3.put_object(**put, ACL="public-read")
 
 
+def test_a_copy_onto_itself_changes_something(s3: Any) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html"""
+    copy = {"Bucket": "things", "Key": "k", "CopySource": {"Bucket": "things", "Key": "k"}}
+    assert code_and_status(s3.copy_object, **copy) == ("InvalidRequest", 400)
+    s3.copy_object(**copy, MetadataDirective="REPLACE", Metadata={"a": "b"})
+    s3.copy_object(**copy | {"Key": "copy"})
+    assert s3.head_object(Bucket="things", Key="k")["Metadata"] == {"a": "b"}
+
+
 def test_encryption_is_one_that_there_is(s3: Any) -> None:
     headers = {"x-amz-server-side-encryption": "rot13"}
     url = s3.generate_presigned_url("put_object", {"Bucket": "things", "Key": "e"})
