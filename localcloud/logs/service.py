@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
 """
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,10 +14,17 @@ from localcloud.logs.comparisons import InvalidPattern
 from localcloud.logs.patterns import Predicate, compile_pattern
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import signature_of
-from localcloud.protocol.service import FORWARD, ModelledService
+from localcloud.protocol.service import ModelledService, Operation
 from localcloud.untrusted import PatternError
 
 PAGE_EVENTS = 10_000
+UNSUPPORTED = {
+    "PutMetricFilter": "metric filters (PutMetricFilter); embed metrics in the log events instead",
+    "PutSubscriptionFilter": "subscription filters (PutSubscriptionFilter)",
+    "StartLiveTail": "live tails (StartLiveTail); use FilterLogEvents with a filter pattern",
+    "StartQuery": "queries of Logs Insights (StartQuery); use FilterLogEvents with a filter pattern",
+}
+"""Operations that are refused with a message that names the feature: moto stores what they ask for at most."""
 
 
 class LogsService:
@@ -85,15 +93,10 @@ class _Logs(ModelledService):
         ]
         return {"matches": found}
 
-    def put_metric_filter(self, filterPattern: str, **request: Any) -> object:
-        _compiled(filterPattern)
-        return FORWARD
-
-    def start_query(self, queryString: str, **request: Any) -> None:
-        raise _invalid(
-            "localcloud does not support queries of CloudWatch Logs Insights (StartQuery); "
-            "use FilterLogEvents with a filter pattern."
-        )
+    def operation(self, name: str) -> Operation | None:
+        if what := UNSUPPORTED.get(name):
+            return functools.partial(_refuse, what)
+        return super().operation(name)
 
     def _group(self, identifier: str) -> Any:
         from moto.logs.models import logs_backends
@@ -127,6 +130,10 @@ def _page(events: list[dict[str, Any]], token: str | None, limit: int) -> dict[s
     if start + limit < len(events):
         answer["nextToken"] = str(start + limit)
     return answer
+
+
+def _refuse(what: str, **request: Any) -> None:
+    raise _invalid(f"localcloud does not support {what}.")
 
 
 def _invalid(message: str) -> ApiError:

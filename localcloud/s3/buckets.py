@@ -4,7 +4,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-publi
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
 """
 
-import json
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,6 +11,7 @@ import werkzeug
 
 from localcloud.iam.conditions import as_list
 from localcloud.protocol import ApiError
+from localcloud.untrusted import parse_json
 
 ENFORCED = "BucketOwnerEnforced"
 PUBLIC_ACLS = ("public-read", "public-read-write", "authenticated-read")
@@ -70,18 +70,39 @@ def give_default_encryption(bucket: Any) -> None:
 
 
 def check_policy(bucket: Any, owner: str, document: bytes) -> None:
-    """Raises ApiError for a public policy where the bucket blocks these."""
-    if not _blocks(bucket, "block_public_policy"):
-        return
+    """Raises ApiError for a policy that is none, or a public one where the bucket blocks these."""
     try:
-        policy = json.loads(document)
-        public = any(_is_public(statement) for statement in as_list(policy.get("Statement", [])))
-    except (ValueError, AttributeError):
-        return  # moto says what is wrong with it
-    if public:
-        raise _denied(
-            owner, "s3:PutBucketPolicy", f"arn:aws:s3:::{bucket.name}", "policies", "BlockPublicPolicy"
-        )
+        policy = parse_json(document)
+    except ValueError:
+        policy = None
+    if not isinstance(policy, dict):
+        raise _malformed("Policies must be valid JSON and the first byte must be '{'")
+    statements = as_list(policy.get("Statement") or [])
+    if not statements:
+        raise _malformed("Missing required field Statement")
+    for statement in statements:
+        _check_statement(statement, f"arn:aws:s3:::{bucket.name}")
+    if _blocks(bucket, "block_public_policy") and any(_is_public(statement) for statement in statements):
+        resource = f"arn:aws:s3:::{bucket.name}"
+        raise _denied(owner, "s3:PutBucketPolicy", resource, "policies", "BlockPublicPolicy")
+
+
+def _check_statement(statement: Any, arn: str) -> None:
+    if not isinstance(statement, dict):
+        raise _malformed("Policies must be valid JSON and the first byte must be '{'")
+    for field in ("Effect", "Principal", "Action", "Resource"):
+        if field not in statement and (field == "Effect" or f"Not{field}" not in statement):
+            raise _malformed(f"Missing required field {field}")
+    if statement["Effect"] not in ("Allow", "Deny"):
+        raise _malformed(f"Invalid effect: {statement['Effect']}")
+    resources = as_list(statement.get("Resource", statement.get("NotResource")))
+    if any(one != arn and not str(one).startswith(f"{arn}/") for one in resources if not _has_wildcard(one)):
+        raise _malformed("Policy has invalid resource")
+
+
+def _has_wildcard(resource: Any) -> bool:
+    """Whether the part of a resource that names the bucket has a wildcard, and so may fit any bucket."""
+    return any(sign in str(resource).partition("/")[0] for sign in "*?")
 
 
 def check_acl(bucket: Any, owner: str, operation: str, key: str | None, request: werkzeug.Request) -> None:
@@ -161,6 +182,10 @@ def _is_fixed(value: Any) -> bool:
 def _blocks(bucket: Any, setting: str) -> bool:
     block = bucket.public_access_block
     return block is not None and bool(getattr(block, setting))
+
+
+def _malformed(message: str) -> ApiError:
+    return ApiError("MalformedPolicy", message, status=400)
 
 
 def _denied(who: str, action: str, resource: str, what: str, setting: str) -> ApiError:

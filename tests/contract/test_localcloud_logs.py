@@ -80,9 +80,27 @@ def test_what_is_no_search_is_refused(logs: Any) -> None:
             {"logStreamNames": ["s0"], "logStreamNamePrefix": "s"},
         ),
         (
-            "localcloud does not support queries of CloudWatch Logs Insights",
+            "localcloud does not support queries of Logs Insights",
             logs.start_query,
             {"startTime": 0, "endTime": 1, "queryString": "fields @message | stats count()"},
+        ),
+        (
+            "localcloud does not support subscription filters",
+            logs.put_subscription_filter,
+            {
+                "filterName": "f",
+                "filterPattern": "ERROR",
+                "destinationArn": "arn:aws:lambda:us-east-1:123456789012:function:f",
+            },
+        ),
+        (
+            "localcloud does not support metric filters",
+            logs.put_metric_filter,
+            {
+                "filterName": "f",
+                "filterPattern": "ERROR",
+                "metricTransformations": [{"metricName": "m", "metricNamespace": "n", "metricValue": "1"}],
+            },
         ),
     ):
         with pytest.raises(ClientError, match=message) as caught:

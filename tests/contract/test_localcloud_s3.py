@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -174,6 +175,23 @@ def test_public_policies_are_blocked_until_somebody_says_otherwise(account: Acco
     s3.delete_public_access_block(Bucket="closed")
     s3.put_bucket_policy(Bucket="closed", Policy=everybody())
     assert requests.get(f"{account.cloud.url}/closed/k", timeout=30).text == "secret"
+
+
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        ("nonsense", "Policies must be valid JSON and the first byte must be '{'"),
+        ("[]", "Policies must be valid JSON and the first byte must be '{'"),
+        ('{"Version": "2012-10-17"}', "Missing required field Statement"),
+        (everybody(Effect="Maybe"), "Invalid effect: Maybe"),
+        (everybody(Resource="arn:aws:s3:::other/*"), "Policy has invalid resource"),
+        (everybody().replace("Principal", "Somebody"), "Missing required field Principal"),
+    ],
+)
+def test_what_is_no_policy_is_refused(s3: Any, policy: str, message: str) -> None:
+    with pytest.raises(ClientError, match=re.escape(message)) as caught:
+        s3.put_bucket_policy(Bucket="things", Policy=policy)
+    assert caught.value.response["Error"]["Code"] == "MalformedPolicy"
 
 
 def test_acls_are_off_until_somebody_says_otherwise(s3: Any) -> None:
