@@ -24,7 +24,7 @@ UNSUPPORTED = {
     "StartLiveTail": "live tails (StartLiveTail); use FilterLogEvents with a filter pattern",
     "StartQuery": "queries of Logs Insights (StartQuery); use FilterLogEvents with a filter pattern",
 }
-"""Operations that are refused with a message that names the feature: moto stores what they ask for at most."""
+"""Operations that are refused with a message that names the feature; moto would at most store them."""
 
 
 class LogsService:

@@ -17,11 +17,10 @@ from localcloud.protocol.errors import error_response
 from localcloud.routing import answer_of_moto, destination_of
 from localcloud.s3 import buckets, forms
 from localcloud.s3.digests import check_digests
+from localcloud.s3.encryption import TELLING, check_encryption, tell_encryption
 from localcloud.s3.presigned import check_expiry
 
 OVERRIDE = "response-"
-ENCRYPTIONS = ("AES256", "aws:kms", "aws:kms:dsse")
-CUSTOMER_KEYS = "x-amz-server-side-encryption-customer-"
 WITH_CONTENT = ("PutObject", "UploadPart")
 
 
@@ -57,10 +56,14 @@ class S3Service:
         call = call_of(request, "s3")
         if call.operation in WITH_CONTENT:
             check_digests(request.headers, request.environ["wsgi.input"])
-        _check_encryption(request)
-        if bucket:
-            return self._check_settings(bucket, call, request)
-        if call.operation == "CreateBucket":
+        check_encryption(self._cloud, bucket, call.operation, request)
+        if bucket and (answer := self._check_settings(bucket, call, request)) is not None:
+            return answer
+        if bucket and call.operation in TELLING:
+            answer = _of_moto(request)
+            tell_encryption(bucket, call.operation, call.parameters["Key"], request, answer)
+            return answer
+        if call.operation == "CreateBucket" and not bucket:
             return self._create(call.parameters["Bucket"], request)
         return None
 
@@ -125,15 +128,6 @@ def _check_overrides(request: Request) -> None:
         if name.startswith(OVERRIDE) and not _latin_1(value):
             message = "Header value cannot be represented using ISO-8859-1."
             raise ApiError("InvalidArgument", message, status=400)
-
-
-def _check_encryption(request: Request) -> None:
-    algorithm = request.headers.get("x-amz-server-side-encryption")
-    if algorithm is not None and algorithm not in ENCRYPTIONS:
-        raise ApiError("InvalidArgument", "The encryption method specified is not supported", status=400)
-    if any(name.lower().startswith(CUSTOMER_KEYS) for name, _ in request.headers.items()):
-        message = "localcloud does not support encryption with customer-provided keys (SSE-C)."
-        raise ApiError("NotImplemented", message, status=501)
 
 
 def _latin_1(text: str) -> bool:

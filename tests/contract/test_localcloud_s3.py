@@ -220,6 +220,30 @@ def test_a_copy_onto_itself_changes_something(s3: Any) -> None:
     assert s3.head_object(Bucket="things", Key="k")["Metadata"] == {"a": "b"}
 
 
+def test_answers_tell_the_encryption_and_its_key(account: Account, s3: Any) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html"""
+    place = {"Bucket": "things", "Key": "kms"}
+    kms = account.client("kms")
+    own = kms.create_key()["KeyMetadata"]
+    of_s3 = kms.describe_key(KeyId="alias/aws/s3")["KeyMetadata"]["Arn"]
+    for given, arn in (({}, of_s3), ({"SSEKMSKeyId": own["KeyId"]}, own["Arn"])):
+        for answer in (
+            s3.put_object(**place, Body=b"x", ServerSideEncryption="aws:kms", **given),
+            s3.head_object(**place),
+            s3.create_multipart_upload(**place, ServerSideEncryption="aws:kms", **given),
+        ):
+            assert (answer["ServerSideEncryption"], answer["SSEKMSKeyId"]) == ("aws:kms", arn)
+    assert s3.copy_object(**place | {"Key": "copied"}, CopySource=place)["ServerSideEncryption"] == "AES256"
+    upload = s3.create_multipart_upload(**place)
+    assert upload["ServerSideEncryption"] == "AES256"
+    part = s3.upload_part(**place, UploadId=upload["UploadId"], PartNumber=1, Body=b"part")
+    parts = {"Parts": [{"ETag": part["ETag"], "PartNumber": 1}]}
+    done = s3.complete_multipart_upload(**place, UploadId=upload["UploadId"], MultipartUpload=parts)
+    assert part["ServerSideEncryption"] == done["ServerSideEncryption"] == "AES256"
+    with pytest.raises(ClientError, match="does not exist"):
+        s3.put_object(**place, ServerSideEncryption="aws:kms", SSEKMSKeyId="none")
+
+
 def test_encryption_is_one_that_there_is(s3: Any) -> None:
     headers = {"x-amz-server-side-encryption": "rot13"}
     url = s3.generate_presigned_url("put_object", {"Bucket": "things", "Key": "e"})
