@@ -7,6 +7,7 @@ An update is complete when it is answered, so none is refused because another on
 import base64
 import hashlib
 import json
+import threading
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -59,7 +60,8 @@ class Management:
     ):
         self._cloud = cloud
         self._region = region
-        self._find = find
+        self._look_up = find
+        self._changing = threading.RLock()  # a function is not seen before its record is complete
 
     def create_function(self, **request: Any) -> dict[str, Any]:
         name = FunctionReference.parse(self._cloud, request["FunctionName"], region=self._region()).name
@@ -69,16 +71,17 @@ class Management:
                 "Runtime and Handler are mandatory parameters for functions created with deployment packages."
             )
         self._check_role(request["Role"])
-        if any(one.function_name == name for one in self._functions()):
-            raise LambdaError("ResourceConflictException", f"Function already exist: {name}", status=409)
         content = package_of(self._cloud, request["Code"], "CreateFunction")
         packed = base64.b64encode(content).decode()
-        record = self._backend().create_function(
-            {**request, "FunctionName": name, "Code": {"ZipFile": packed}, "Publish": False}
-        )
-        del record.code["ZipFile"]  # moto has unpacked it
-        record.has_environment = "Environment" in request
-        return describe_created(record)
+        with self._changing:
+            if any(one.function_name == name for one in self._functions()):
+                raise LambdaError("ResourceConflictException", f"Function already exist: {name}", status=409)
+            record = self._backend().create_function(
+                {**request, "FunctionName": name, "Code": {"ZipFile": packed}, "Publish": False}
+            )
+            del record.code["ZipFile"]  # moto has unpacked it
+            record.has_environment = "Environment" in request
+            return describe_created(record)
 
     def update_function_code(self, FunctionName: str, **request: Any) -> dict[str, Any]:
         _, record = self._find(FunctionName, None)
@@ -155,18 +158,20 @@ class Management:
         self, FunctionName: str, Qualifier: str | None = None, **request: Any
     ) -> dict[str, Any]:
         reference, record = self._find(FunctionName, Qualifier)
-        _check_revision(record, request.get("RevisionId"))
-        statement = permissions.add(record, reference, request)
-        record.revision_id = str(uuid.uuid4())
+        with self._changing:
+            _check_revision(record, request.get("RevisionId"))
+            statement = permissions.add(record, reference, request)
+            record.revision_id = str(uuid.uuid4())
         return {"Statement": json.dumps(statement, separators=(",", ":"))}
 
     def remove_permission(
         self, FunctionName: str, StatementId: str, Qualifier: str | None = None, RevisionId: str | None = None
     ) -> dict[str, Any]:
         _, record = self._find(FunctionName, Qualifier)
-        _check_revision(record, RevisionId)
-        permissions.remove(record, StatementId)
-        record.revision_id = str(uuid.uuid4())
+        with self._changing:
+            _check_revision(record, RevisionId)
+            permissions.remove(record, StatementId)
+            record.revision_id = str(uuid.uuid4())
         return {}
 
     def get_policy(self, FunctionName: str, Qualifier: str | None = None) -> dict[str, Any]:
@@ -198,13 +203,18 @@ class Management:
         record.reserved_concurrency = None
         return {}
 
+    def _find(self, name: str, qualifier: str | None) -> tuple[FunctionReference, Any]:
+        with self._changing:
+            return self._look_up(name, qualifier)
+
     def _backend(self) -> Any:
         from moto.awslambda.models import lambda_backends
 
         return lambda_backends[self._cloud.account_id][self._region() or self._cloud.region]
 
     def _functions(self) -> list[Any]:
-        return list(self._backend().list_functions(None))
+        with self._changing:
+            return list(self._backend().list_functions(None))
 
     def _check_role(self, role: str) -> None:
         try:
