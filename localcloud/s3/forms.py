@@ -148,8 +148,11 @@ def _put(
     address = urlsplit(cloud.url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=TIMEOUT_SECONDS)
     file.seek(0)
+    encoded = {name: value.encode() for name, value in headers.items()}
+    if wrong := [name for name, value in encoded.items() if any(end in value for end in b"\r\n\0")]:
+        message = f"The field {wrong[0]} contains a line end or a zero byte."
+        raise ApiError("InvalidArgument", message, status=400)
     with contextlib.closing(connection):
-        encoded = {name: value.encode("utf-8") for name, value in headers.items()}
         connection.request("PUT", f"/{bucket}/{quote(key)}", file, encoded)
         answer = connection.getresponse()
         return answer.status, dict(answer.getheaders()), answer.read()

@@ -29,6 +29,9 @@ def handler(event, context):
     if body == "malformed": return {"statusCode": "no"}
     if body == "exit": raise SystemExit(1)
     if body == "continue": return {"statusCode": 100}
+    if body == "name": return {"statusCode": 200, "headers": {"日本": "x"}}
+    if body == "blank": return {"statusCode": 200, "headers": {"X Y": "x"}}
+    if body == "half": return {"statusCode": 200, "body": "a\\ud800b"}
     if body == "euro": return {"statusCode": 200, "headers": {"X-Price": "ü€"}, "body": "paid"}
     headers = {"content-type": "application/json", "Access-Control-Allow-Origin": "*"}
     return {"statusCode": 200, "headers": headers,
@@ -179,6 +182,8 @@ def test_no_route_no_answer(behaving: Api) -> None:
         ("raise", 500, "Internal Server Error"),
         ("malformed", 500, "Internal Server Error"),
         ("continue", 500, "Internal Server Error"),
+        ("name", 500, "Internal Server Error"),
+        ("blank", 500, "Internal Server Error"),
         ("exit", 500, "Internal Server Error"),
     ],
 )
@@ -192,6 +197,10 @@ def test_any_text_may_stand_in_a_header(behaving: Api) -> None:
     answer = behaving.post(data="euro")
     assert answer.text == "paid"
     assert answer.headers["X-Price"].encode("latin-1").decode() == "ü€"
+
+
+def test_half_a_character_is_answered(behaving: Api) -> None:
+    assert behaving.post(data="half").text == "a?b"
 
 
 def test_a_head_has_the_gateways_limit(behaving: Api) -> None:

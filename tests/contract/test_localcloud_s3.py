@@ -287,6 +287,7 @@ def test_a_form_stores_what_its_policy_allows(s3: Any) -> None:
         ([["content-length-range", 0, 3]], {}, 400, "EntityTooLarge"),
         ([["content-length-range", 5, 9]], {}, 400, "EntityTooSmall"),
         ([], {"policy": "x"}, 400, "InvalidPolicyDocument"),
+        ([["starts-with", "$x-amz-meta-a", ""]], {"x-amz-meta-a": "a\nb"}, 400, "InvalidArgument"),
     ],
 )
 def test_a_form_stores_nothing_else(s3: Any, conditions: list, fields: dict, status: int, said: str) -> None:
