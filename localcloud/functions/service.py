@@ -113,7 +113,7 @@ class FunctionsService(ModelledService):
 
     def answer(self, request: werkzeug.Request, *arguments: Any) -> werkzeug.Response | None:
         signature = signature_of(request)
-        token = _region.set(signature.region if signature else None)
+        token = _region.set((signature.region if signature else "") or None)
         try:
             return super().answer(request, *arguments)
         finally:

@@ -31,7 +31,8 @@ OF_OBJECTS = frozenset(
     }
 )
 """The operations that a page may call; the settings of a bucket are the control plane's."""
-EVERY_ORIGIN = ("*", "http://*", "https://*")
+NAMES_HOST = re.compile(r"[^*]*|[^*]+://[^*/]+:\*|[^*]+://\*(\.[^.*/]+){2,}(:\d+)?")
+"""Patterns of origins that leave no more open than a port, or what stands before a domain."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def _origin_matches(pattern: str, origin: str) -> bool:
     """
     if not _matches(pattern, origin):
         return False
-    return pattern not in EVERY_ORIGIN or _is_of_this_machine(origin)
+    return NAMES_HOST.fullmatch(pattern) is not None or _is_of_this_machine(origin)
 
 
 def _matches(pattern: str, text: str) -> bool:

@@ -362,16 +362,27 @@ def test_other_pages_methods_and_settings_stay_out(s3: Any, shared: str) -> None
         assert "Access-Control-Allow-Origin" not in answer.headers
 
 
-def test_every_origin_means_every_page_of_this_machine(s3: Any) -> None:
-    """Signatures are not verified here: pages from elsewhere need a rule that names their host."""
+@pytest.mark.parametrize(
+    ("pattern", "origin", "status"),
+    [
+        ("*", "http://127.0.0.1:4567", 200),
+        ("*", "http://site.s3-website.localhost:4566", 200),
+        ("*", "https://elsewhere.example", 403),
+        ("https://*", "https://elsewhere.example", 403),
+        ("https://*.example", "https://elsewhere.example", 403),
+        ("https://page*", "https://page.elsewhere.example", 403),
+        ("https://*.page.example", "https://a.page.example", 200),
+        ("https://page.example:*", "https://page.example:8080", 200),
+        ("https://page.example", "https://page.example", 200),
+    ],
+)
+def test_pages_from_elsewhere_need_a_rule_that_names_their_host(
+    s3: Any, pattern: str, origin: str, status: int
+) -> None:
+    """Signatures are not verified here, so `*` means every page of this machine."""
     s3.create_bucket(Bucket="any-origin")
     s3.put_object(Bucket="any-origin", Key="k", Body=b"hello")
-    rule = {"AllowedOrigins": ["*"], "AllowedMethods": ["GET"]}
+    rule = {"AllowedOrigins": [pattern], "AllowedMethods": ["GET"]}
     s3.put_bucket_cors(Bucket="any-origin", CORSConfiguration={"CORSRules": [rule]})
     url = s3.generate_presigned_url("get_object", {"Bucket": "any-origin", "Key": "k"})
-    for origin, status in (
-        ("http://127.0.0.1:4567", 200),
-        ("http://site.s3-website.localhost:4566", 200),
-        ("https://elsewhere.example", 403),
-    ):
-        assert requests.get(url, headers={"Origin": origin}, timeout=30).status_code == status
+    assert requests.get(url, headers={"Origin": origin}, timeout=30).status_code == status
