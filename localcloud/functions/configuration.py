@@ -161,8 +161,9 @@ def _check_environment(variables: Mapping[str, Any]) -> None:
             "you have provided contains reserved keys that are currently not supported for modification. "
             f"Reserved keys used in this request: {', '.join(reserved)}"
         )
-    if len(json.dumps(dict(variables), separators=(",", ":"), default=str).encode()) > MAX_ENVIRONMENT_BYTES:
+    measured = json.dumps(dict(variables), separators=(",", ":"), default=str)
+    if len(measured.encode()) > MAX_ENVIRONMENT_BYTES:
         raise invalid_parameter(
             "Lambda was unable to configure your environment variables because the environment variables "
-            f"you have provided exceeded the {MAX_ENVIRONMENT_BYTES} bytes limit."
+            f"you have provided exceeded the 4KB limit. String measured: {measured}"
         )

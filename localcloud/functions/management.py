@@ -14,6 +14,7 @@ from typing import Any
 
 from localcloud.cloud import Cloud
 from localcloud.functions import permissions
+from localcloud.functions.absent import MISSING, missing
 from localcloud.functions.configuration import check_request
 from localcloud.functions.descriptions import (
     describe,
@@ -43,6 +44,7 @@ SETTINGS = {
 }
 """Members of UpdateFunctionConfiguration that replace an attribute of moto's records."""
 MAX_ITEMS = 50
+MAX_TAGS = 50
 
 
 class Management:
@@ -64,7 +66,7 @@ class Management:
         self._changing = threading.RLock()  # a function is not seen before its record is complete
 
     def create_function(self, **request: Any) -> dict[str, Any]:
-        name = FunctionReference.parse(self._cloud, request["FunctionName"], region=self._region()).name
+        name = self._parse(request["FunctionName"], None).name
         check_request(request)
         if not request.get("Runtime") or not request.get("Handler"):
             raise invalid_parameter(
@@ -147,7 +149,7 @@ class Management:
         return page("Versions", [describe_in_list(record, f":{LATEST}")], Marker, MaxItems)
 
     def delete_function(self, FunctionName: str, Qualifier: str | None = None) -> dict[str, Any]:
-        reference = FunctionReference.parse(self._cloud, FunctionName, Qualifier, self._region())
+        reference = self._parse(FunctionName, Qualifier)
         if reference.qualifier == LATEST:
             raise invalid_parameter("$LATEST version cannot be deleted without deleting the function.")
         self._find(FunctionName, Qualifier)
@@ -157,6 +159,7 @@ class Management:
     def add_permission(
         self, FunctionName: str, Qualifier: str | None = None, **request: Any
     ) -> dict[str, Any]:
+        permissions.check_qualifier(self._parse(FunctionName, Qualifier))
         reference, record = self._find(FunctionName, Qualifier)
         with self._changing:
             _check_revision(record, request.get("RevisionId"))
@@ -167,6 +170,10 @@ class Management:
     def remove_permission(
         self, FunctionName: str, StatementId: str, Qualifier: str | None = None, RevisionId: str | None = None
     ) -> dict[str, Any]:
+        reference = self._parse(FunctionName, Qualifier)
+        permissions.check_qualifier(reference)
+        if not any(one.function_name == reference.name for one in self._functions()):
+            raise missing(f"No policy found for: {reference.qualified_arn}")
         _, record = self._find(FunctionName, Qualifier)
         with self._changing:
             _check_revision(record, RevisionId)
@@ -175,7 +182,10 @@ class Management:
         return {}
 
     def get_policy(self, FunctionName: str, Qualifier: str | None = None) -> dict[str, Any]:
-        _, record = self._find(FunctionName, Qualifier)
+        reference = self._parse(FunctionName, Qualifier)
+        _, record = self._find(reference.arn, None)
+        if reference.qualifier not in (None, LATEST):
+            raise missing(MISSING)
         return {"Policy": permissions.policy_of(record), "RevisionId": record.revision_id}
 
     def put_function_concurrency(
@@ -202,6 +212,37 @@ class Management:
         _, record = self._find(FunctionName, None)
         record.reserved_concurrency = None
         return {}
+
+    def list_tags(self, Resource: str) -> dict[str, Any]:
+        _, record = self._tagged(Resource)
+        return {"Tags": dict(record.tags)}
+
+    def tag_resource(self, Resource: str, Tags: dict[str, str]) -> dict[str, Any]:
+        _, record = self._tagged(Resource)
+        if not Tags:
+            raise invalid_parameter("An error occurred and the request cannot be processed.")
+        with self._changing:
+            tags = {**record.tags, **Tags}
+            if len(tags) > MAX_TAGS:
+                raise invalid_parameter("Number of tags exceeds resource tag limit.")
+            record.tags = tags
+        return {}
+
+    def untag_resource(self, Resource: str, TagKeys: list[str]) -> dict[str, Any]:
+        _, record = self._tagged(Resource)
+        with self._changing:
+            record.tags = {key: value for key, value in record.tags.items() if key not in TagKeys}
+        return {}
+
+    def _tagged(self, arn: str) -> tuple[FunctionReference, Any]:
+        if self._parse(arn, None).qualifier is not None:
+            raise invalid_parameter(
+                "Tags on function aliases and versions are not supported. Please specify a function ARN."
+            )
+        return self._find(arn, None)
+
+    def _parse(self, name: str, qualifier: str | None) -> FunctionReference:
+        return FunctionReference.parse(self._cloud, name, qualifier, self._region())
 
     def _find(self, name: str, qualifier: str | None) -> tuple[FunctionReference, Any]:
         with self._changing:

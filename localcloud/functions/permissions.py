@@ -7,10 +7,12 @@ import json
 import re
 from typing import Any
 
+from localcloud.functions.absent import MISSING, missing
 from localcloud.functions.errors import LambdaError, invalid_parameter
 from localcloud.functions.names import LATEST, FunctionReference
 
 MAX_POLICY_BYTES = 20_480
+ALIAS = re.compile(r"(?!\d+$)[A-Za-z0-9_-]+")
 SERVICE = re.compile(r"[a-z0-9.-]+\.(amazonaws|amazon)\.com(\.cn)?")
 AWS_PRINCIPAL = re.compile(r"arn:aws:(iam|sts)::\d{12}:.+")
 CONDITIONS = {
@@ -24,10 +26,16 @@ CONDITIONS = {
 """The members of AddPermission that become conditions: operator and key."""
 
 
-def add(record: Any, reference: FunctionReference, request: dict[str, Any]) -> dict[str, Any]:
-    """Adds a statement to the policy in moto's record of a function. Raises LambdaError."""
+def check_qualifier(reference: FunctionReference) -> None:
+    """Raises LambdaError for a qualifier: there are no versions and aliases, and $LATEST has no policy."""
     if reference.qualifier == LATEST:
         raise invalid_parameter("We currently do not support adding policies for $LATEST.")
+    if ALIAS.fullmatch(reference.qualifier or ""):
+        raise missing(f"Cannot find alias arn: {reference.qualified_arn}")
+
+
+def add(record: Any, reference: FunctionReference, request: dict[str, Any]) -> dict[str, Any]:
+    """Adds a statement to the policy in moto's record of a function. Raises LambdaError."""
     statements: list[dict[str, Any]] = record.policy.statements
     if any(one["Sid"] == request["StatementId"] for one in statements):
         raise LambdaError(
@@ -59,17 +67,17 @@ def remove(record: Any, statement_id: str) -> None:
     """Removes a statement. Raises LambdaError if there is none of this id."""
     statements: list[dict[str, Any]] = record.policy.statements
     if not statements:
-        raise _missing("No policy is associated with the given resource.")
+        raise missing("No policy is associated with the given resource.")
     kept = [one for one in statements if one["Sid"] != statement_id]
     if len(kept) == len(statements):
-        raise _missing(f"Statement {statement_id} is not found in resource policy.")
+        raise missing(f"Statement {statement_id} is not found in resource policy.")
     record.policy.statements = kept
 
 
 def policy_of(record: Any) -> str:
     """The policy as JSON. Raises LambdaError for a function without any."""
     if not record.policy.statements:
-        raise _missing("The resource you requested does not exist.")
+        raise missing(MISSING)
     return _document(record.policy.statements)
 
 
@@ -88,7 +96,3 @@ def _principal(text: str) -> str | dict[str, str]:
     if AWS_PRINCIPAL.fullmatch(text):
         return {"AWS": text}
     raise invalid_parameter("The provided principal was invalid. Please check the principal and try again.")
-
-
-def _missing(message: str) -> LambdaError:
-    return LambdaError("ResourceNotFoundException", message, status=404)

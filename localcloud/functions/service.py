@@ -6,6 +6,7 @@ import contextlib
 import contextvars
 import functools
 import os
+import re
 import threading
 import time
 import uuid
@@ -21,6 +22,7 @@ from moto.core.model import ServiceModel
 
 from localcloud import metrics
 from localcloud.cloud import Cloud
+from localcloud.functions.absent import Absent
 from localcloud.functions.asynchronous import RETRY_SECONDS, Event, EventQueue
 from localcloud.functions.configuration import Configuration
 from localcloud.functions.errors import LambdaError, unsupported
@@ -56,6 +58,10 @@ UNSUPPORTED = {
     "UpdateFunctionUrlConfig": "function URLs",
 }
 """Operations that are refused with a message that names the feature."""
+UNKNOWN_RUNTIME = re.compile(
+    r"Value '(?P<value>\S+)' at 'runtime' (?P<rule>failed to satisfy constraint: "
+    r"Member must satisfy enum value set: \[[^\]]*\])"
+)
 
 _region: contextvars.ContextVar[str | None] = contextvars.ContextVar("region", default=None)
 """The region of the request that is being answered; None for calls of localcloud's own services."""
@@ -98,6 +104,7 @@ class FunctionsService(ModelledService):
             "InvokeAsync": self._invoke_async,
         }
         self._management = Management(cloud, _region.get, self._look_up)
+        self._absent = Absent(self._look_up)
         threading.Thread(target=self._tidy, daemon=True).start()
         FunctionsService._running[cloud.url] = self
 
@@ -109,7 +116,10 @@ class FunctionsService(ModelledService):
     def operation(self, name: str) -> Operation | None:
         if what := UNSUPPORTED.get(name):
             return functools.partial(_refuse, what)
-        return self._operations.get(name) or getattr(self._management, xform_name(name), None)
+        if operation := self._operations.get(name):
+            return operation
+        method = xform_name(name)
+        return getattr(self._management, method, None) or getattr(self._absent, method, None)
 
     def answer(self, request: werkzeug.Request, *arguments: Any) -> werkzeug.Response | None:
         signature = signature_of(request)
@@ -120,6 +130,10 @@ class FunctionsService(ModelledService):
             _region.reset(token)
 
     def refuse(self, model: ServiceModel, error: ApiError) -> werkzeug.Response:
+        if found := UNKNOWN_RUNTIME.search(error.message):
+            # Lambda checks it by another rule than those of its model.
+            message = f"Value {found['value']} at 'runtime' {found['rule']} or be a valid ARN"
+            error = ApiError("InvalidParameterValueException", message)
         error.members.setdefault("Type", "User" if (error.status or 400) < 500 else "Service")
         return super().refuse(model, error)
 

@@ -171,7 +171,10 @@ def test_what_cannot_be_a_function_is_refused(create: Callable) -> None:
     assert error(name=long) == ("ValidationException", f"{detected} '{long}' at 'functionName' {limit} 64")
     assert error(Handler="h" * 129)[1].endswith(f"at 'handler' {limit} 128")
     assert error(name="one") == ("ResourceConflictException", "Function already exist: one")
-    assert "at 'runtime' failed to satisfy constraint" in error(Runtime="python3.99")[1]
+    code, message = error(Runtime="python3.99")
+    assert code == "InvalidParameterValueException"
+    assert message.startswith("Value python3.99 at 'runtime' failed to satisfy constraint: Member must")
+    assert message.endswith("] or be a valid ARN")
     for member, settings, maximum in (
         ("timeout", {"Timeout": 901}, 900),
         ("memorySize", {"MemorySize": 10_241}, 10_240),
@@ -280,6 +283,75 @@ def test_statements_of_a_policy(create: Callable, functions: Any) -> None:
         remove(FunctionName="permitting", StatementId=one)
     gone = "The resource you requested does not exist."
     refused("ResourceNotFoundException", gone, functions.get_policy, FunctionName="permitting")
+
+
+def test_policies_of_what_is_not_there(functions: Any) -> None:
+    statement = {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"}
+    missing, alias = "ResourceNotFoundException", f"Cannot find alias arn: {ARN}one:live"
+    for message, call, request in (
+        (f"Function not found: {ARN}none", functions.add_permission, {"FunctionName": "none", **statement}),
+        (
+            f"Cannot find alias arn: {ARN}one:live",
+            functions.add_permission,
+            {"Qualifier": "live", **statement},
+        ),
+        (f"Function not found: {ARN}one:42", functions.add_permission, {"Qualifier": "42", **statement}),
+        (f"Function not found: {ARN}none", functions.get_policy, {"FunctionName": "none"}),
+        ("The resource you requested does not exist.", functions.get_policy, {"Qualifier": "42"}),
+        (f"No policy found for: {ARN}none", functions.remove_permission, {"FunctionName": "none"}),
+        (alias, functions.remove_permission, {"Qualifier": "live"}),
+        ("No policy is associated with the given resource.", functions.remove_permission, {}),
+    ):
+        more = {"StatementId": "s"} if call == functions.remove_permission else {}
+        refused(missing, message, call, **{"FunctionName": "one"} | more | request)
+
+
+def test_tags(create: Callable, functions: Any) -> None:
+    arn = create("tagged", Tags={"genre": "noir"})["FunctionArn"]
+    functions.tag_resource(Resource=arn, Tags={"year": "1944"})
+    functions.untag_resource(Resource=arn, TagKeys=["genre", "none"])
+    assert functions.list_tags(Resource=arn)["Tags"] == {"year": "1944"}
+    assert functions.get_function(FunctionName="tagged")["Tags"] == {"year": "1944"}
+    invalid = "InvalidParameterValueException"
+    for message, request in (
+        ("Number of tags exceeds resource tag limit.", {"Tags": {str(number): "" for number in range(50)}}),
+        ("An error occurred and the request cannot be processed.", {"Tags": {}}),
+        (
+            "Tags on function aliases and versions are not supported. Please specify a function ARN.",
+            {"Resource": f"{arn}:1", "Tags": {"a": "b"}},
+        ),
+    ):
+        refused(invalid, message, functions.tag_resource, **{"Resource": arn} | request)
+    missing = f"Function not found: {ARN}none"
+    refused("ResourceNotFoundException", missing, functions.list_tags, Resource=f"{ARN}none")
+
+
+@pytest.mark.parametrize(
+    ("read", "found"),
+    [
+        ("list_aliases", {"Aliases": []}),
+        ("list_function_url_configs", {"FunctionUrlConfigs": []}),
+        ("list_event_source_mappings", {"EventSourceMappings": []}),
+        ("list_function_event_invoke_configs", {"FunctionEventInvokeConfigs": []}),
+        ("list_provisioned_concurrency_configs", {"ProvisionedConcurrencyConfigs": []}),
+        ("get_function_code_signing_config", {}),
+        ("get_runtime_management_config", {"UpdateRuntimeOn": "Auto", "FunctionArn": f"{ARN}one"}),
+        ("get_function_recursion_config", {"RecursiveLoop": "Terminate"}),
+    ],
+)
+def test_what_no_function_has_is_empty(functions: Any, read: str, found: dict[str, Any]) -> None:
+    answer = getattr(functions, read)(FunctionName="one")
+    assert {name: value for name, value in answer.items() if name != "ResponseMetadata"} == found
+
+
+def test_what_no_function_has_is_not_found(functions: Any) -> None:
+    missing, absent = "ResourceNotFoundException", "The resource you requested does not exist."
+    refused(missing, absent, functions.get_function_url_config, FunctionName="one")
+    refused(missing, absent, functions.get_event_source_mapping, UUID="0" * 36)
+    alias = f"Cannot find alias arn: {ARN}one:live"
+    refused(missing, alias, functions.get_alias, FunctionName="one", Name="live")
+    settings = f"The function {ARN}one:$LATEST doesn't have an EventInvokeConfig"
+    refused(missing, settings, functions.get_function_event_invoke_config, FunctionName="one")
 
 
 def test_a_policy_has_a_size(create: Callable, functions: Any) -> None:
