@@ -16,6 +16,7 @@ import mounts
 from mounts import COULD_NOT_START, MS_BIND, MS_MOVE, MS_PRIVATE, MS_REC, NO_MOUNTS
 
 TASK_FOLDER = "/var/task"
+TEMPORARY = "/tmp"  # nosec B108 - the sandbox's own
 PIPE, HOLDER = "alive", "holder"
 """Files in FOLDER: the pipe, and the id of the process that stays in the namespace."""
 
@@ -28,16 +29,16 @@ def enter(folder: str, code: str, storage_mb: str, needed: list[str]) -> None:
     mounts._mount(None, "/", None, MS_REC | MS_PRIVATE)
     temporary = _new_file_system(folder, "tmp", f"mode=1777,size={storage_mb}m")
     for place in needed:
-        if place.startswith("/tmp/"):  # nosec B108 - where the interpreter lies
-            target = os.path.join(temporary, os.path.relpath(place, "/tmp"))  # nosec B108
+        if place.startswith(f"{TEMPORARY}/"):
+            target = os.path.join(temporary, os.path.relpath(place, TEMPORARY))
             os.makedirs(target, exist_ok=True)
             mounts._mount(place, target, None, MS_BIND | MS_REC)
     mounts._mount(_copy_of_var(folder, code), "/var", None, MS_MOVE)
-    mounts._mount(temporary, "/tmp", None, MS_MOVE)  # nosec B108 - of the new namespace
+    mounts._mount(temporary, TEMPORARY, None, MS_MOVE)
     read_only = mounts.MountAttributes(attr_set=mounts.MOUNT_ATTR_RDONLY)
     mounts._set_attributes("/", mounts.AT_RECURSIVE, read_only)
     writable = mounts.MountAttributes(attr_clr=mounts.MOUNT_ATTR_RDONLY)
-    mounts._set_attributes("/tmp", 0, writable)  # nosec B108
+    mounts._set_attributes(TEMPORARY, 0, writable)
     _stay(holder, alive)
 
 

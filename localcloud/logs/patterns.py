@@ -124,11 +124,11 @@ def _fields_predicate(text: str) -> Predicate:
 def _parted(text: str) -> list[str]:
     """The fields of a pattern, parted by the commas outside quotes and regular expressions."""
     parts = [""]
-    for token in re.findall(r'"(?:[^"\\]|\\.)*"|%(?:[^%\\]|\\.)+%|[^,"%]+|.', text, re.DOTALL):
-        if token == ",":
+    for piece in re.findall(r'"(?:[^"\\]|\\.)*"|%(?:[^%\\]|\\.)+%|[^,"%]+|.', text, re.DOTALL):
+        if piece == ",":
             parts.append("")
         else:
-            parts[-1] += token
+            parts[-1] += piece
     return [part.strip() for part in parts]
 
 
