@@ -18,6 +18,7 @@ from xml.sax.saxutils import escape
 
 import werkzeug
 import xmltodict
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
 from localcloud.cloud import Cloud
@@ -37,6 +38,8 @@ HEADERS = (
     "Content-Type",
     "Expires",
 )
+MAX_FIELD_BYTES = 1 << 20
+"""Of all fields but the file, which goes to the disk. S3 takes 20 KB."""
 TIMEOUT_SECONDS = 60.0
 EXPIRATION = ("%Y-%m-%dT%H:%M:%S.%fZ", "%Y-%m-%dT%H:%M:%SZ")
 
@@ -64,7 +67,11 @@ def _read(request: werkzeug.Request) -> tuple[dict[str, str], IO[bytes], str]:
     """The fields by name in lower case, the file and its name."""
     environ = request.environ
     environ["wsgi.input"].seek(0)
-    _, form, files = FormDataParser(max_form_memory_size=None).parse_from_environ(environ)
+    try:
+        _, form, files = FormDataParser(max_form_memory_size=MAX_FIELD_BYTES).parse_from_environ(environ)
+    except RequestEntityTooLarge as error:
+        message = "Your POST request fields preceding the upload file were too large."
+        raise ApiError("MaxPostPreDataLengthExceeded", message, status=400) from error
     fields = {name.lower(): value for name, value in form.items()}
     if "file" in files:
         return fields, files["file"].stream, files["file"].filename or ""
@@ -85,9 +92,9 @@ def _check_policy(fields: Mapping[str, str], size: int) -> None:
     named = set()
     for operator, first, second in conditions:
         if operator == "content-length-range":
-            _check_size(size, int(first), int(second))
+            _check_size(size, first, second)
             continue
-        field = str(first).removeprefix("$").lower()
+        field = first.removeprefix("$").lower()
         named.add(field)
         value = fields.get(field, "")
         holds = value.startswith(second) if operator == "starts-with" else value == second
@@ -105,12 +112,15 @@ def _conditions(conditions: list[Any]) -> Any:
     for condition in conditions:
         if isinstance(condition, dict):
             for field, value in condition.items():
-                yield "eq", f"${field}", value
+                yield "eq", f"${field}", str(value)
             continue
         operator, first, second = condition
         if operator.lower() not in ("eq", "starts-with", "content-length-range"):
             raise ValueError(f"unknown condition {operator}")
-        yield operator.lower(), first, second
+        if operator.lower() == "content-length-range":
+            yield operator.lower(), int(first), int(second)
+        else:
+            yield operator.lower(), str(first), str(second)
 
 
 def _check_size(size: int, low: int, high: int) -> None:

@@ -286,6 +286,8 @@ def test_a_form_stores_what_its_policy_allows(s3: Any) -> None:
         ([["starts-with", "$Content-Type", "image/"]], {"Content-Type": "text/css"}, 403, "starts-with"),
         ([["content-length-range", 0, 3]], {}, 400, "EntityTooLarge"),
         ([["content-length-range", 5, 9]], {}, 400, "EntityTooSmall"),
+        ([["content-length-range", "a", 9]], {}, 400, "InvalidPolicyDocument"),
+        ([], {"x-ignore-a": "x" * 2_000_000}, 400, "MaxPostPreDataLengthExceeded"),
         ([], {"policy": "x"}, 400, "InvalidPolicyDocument"),
         ([["starts-with", "$x-amz-meta-a", ""]], {"x-amz-meta-a": "a\nb"}, 400, "InvalidArgument"),
     ],
