@@ -59,8 +59,8 @@ UNSUPPORTED = {
 }
 """Operations that are refused with a message that names the feature."""
 UNKNOWN_RUNTIME = re.compile(
-    r"Value '(?P<value>\S+)' at 'runtime' (?P<rule>failed to satisfy constraint: "
-    r"Member must satisfy enum value set: \[[^\]]*\])"
+    r"1 validation error detected: Value '(?P<value>\S+)' at 'runtime' "
+    r"(?P<rule>failed to satisfy constraint: Member must satisfy enum value set: \[[^\]]*\])"
 )
 
 _region: contextvars.ContextVar[str | None] = contextvars.ContextVar("region", default=None)
@@ -130,7 +130,7 @@ class FunctionsService(ModelledService):
             _region.reset(token)
 
     def refuse(self, model: ServiceModel, error: ApiError) -> werkzeug.Response:
-        if found := UNKNOWN_RUNTIME.search(error.message):
+        if found := UNKNOWN_RUNTIME.fullmatch(error.message):
             # Lambda checks it by another rule than those of its model.
             message = f"Value {found['value']} at 'runtime' {found['rule']} or be a valid ARN"
             error = ApiError("InvalidParameterValueException", message)
