@@ -14,12 +14,11 @@ from localcloud.logs.comparisons import InvalidPattern
 from localcloud.logs.patterns import Predicate, compile_pattern
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import signature_of
-from localcloud.protocol.service import ModelledService, Operation
+from localcloud.protocol.service import FORWARD, ModelledService, Operation
 from localcloud.untrusted import PatternError
 
 PAGE_EVENTS = 10_000
 UNSUPPORTED = {
-    "PutMetricFilter": "metric filters (PutMetricFilter); embed metrics in the log events instead",
     "PutSubscriptionFilter": "subscription filters (PutSubscriptionFilter)",
     "StartLiveTail": "live tails (StartLiveTail); use FilterLogEvents with a filter pattern",
     "StartQuery": "queries of Logs Insights (StartQuery); use FilterLogEvents with a filter pattern",
@@ -92,6 +91,11 @@ class _Logs(ModelledService):
             if matches(message)
         ]
         return {"matches": found}
+
+    def put_metric_filter(self, filterPattern: str, **request: Any) -> object:
+        """Checks a filter that moto keeps as a record: nobody makes metrics of it."""
+        _compiled(filterPattern)
+        return FORWARD
 
     def operation(self, name: str) -> Operation | None:
         if what := UNSUPPORTED.get(name):

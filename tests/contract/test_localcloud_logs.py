@@ -94,11 +94,11 @@ def test_what_is_no_search_is_refused(logs: Any) -> None:
             },
         ),
         (
-            "localcloud does not support metric filters",
+            r"Invalid character\(s\) in term 'a:b'",
             logs.put_metric_filter,
             {
                 "filterName": "f",
-                "filterPattern": "ERROR",
+                "filterPattern": "a:b",
                 "metricTransformations": [{"metricName": "m", "metricNamespace": "n", "metricValue": "1"}],
             },
         ),
