@@ -66,12 +66,6 @@ class Absent:
     def list_code_signing_configs(self, **request: Any) -> dict[str, Any]:
         return {"CodeSigningConfigs": []}
 
-    def list_layers(self, **request: Any) -> dict[str, Any]:
-        return {"Layers": []}
-
-    def list_layer_versions(self, LayerName: str, **request: Any) -> dict[str, Any]:
-        return {"LayerVersions": []}
-
     def get_runtime_management_config(
         self, FunctionName: str, Qualifier: str | None = None
     ) -> dict[str, Any]:
