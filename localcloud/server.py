@@ -41,6 +41,7 @@ def default_services() -> list[Callable[[Cloud], Service]]:
     from localcloud.functions import FunctionsService
     from localcloud.httpapi import HttpApiService
     from localcloud.iam import IamEnforcement
+    from localcloud.logs import LogsService
     from localcloud.s3 import S3Service, WebsiteService
     from localcloud.sagemaker import SageMakerService
 
@@ -52,6 +53,7 @@ def default_services() -> list[Callable[[Cloud], Service]]:
         CloudFormationService,
         CloudFrontService,
         CodeBuildService,
+        LogsService,
         WebsiteService,
         S3Service,  # last: S3 is what no other service claims
     ]

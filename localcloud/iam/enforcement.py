@@ -11,6 +11,7 @@ from localcloud.iam.actions import Place, accesses
 from localcloud.iam.buckets import anonymous_may, bucket_named_in, owner_may, skip_policy_check_of_moto
 from localcloud.iam.callers import ALLOWED, Caller, InvalidToken, Verdict, caller_of
 from localcloud.iam.conditions import Context
+from localcloud.iam.cors import is_preflight
 from localcloud.iam.policy import Access, Decision, evaluate, parse
 from localcloud.iam.resources import resource_policies
 from localcloud.iam.roles import ASSUME_ROLE, NotAssumable, find_role
@@ -63,6 +64,8 @@ class IamEnforcement:
             skip_policy_check_of_moto(bucket)
         if bucket is None or (request.method == "POST" and request.mimetype == "multipart/form-data"):
             return None  # a browser's upload form carries its signature inside
+        if is_preflight(request):
+            return None  # S3 answers it, by the bucket's CORS configuration
         place = Place(self._cloud.account_id, self._cloud.region)
         for access in accesses(call_of(request, "s3"), request, place):
             if not anonymous_may(self._cloud, bucket, _with_context(access, request, place)):

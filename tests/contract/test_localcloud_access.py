@@ -255,7 +255,8 @@ def client(server, service, **settings):
 
 def test_the_names_that_clients_use_are_answered(server):
     s3 = client(server, "s3")
-    s3.create_bucket(Bucket="by-name")
+    s3.create_bucket(Bucket="by-name", ObjectOwnership="ObjectWriter")
+    s3.delete_public_access_block(Bucket="by-name")
     s3.put_object(Bucket="by-name", Key="k", Body=b"v", ACL="public-read")
     assert s3.get_object(Bucket="by-name", Key="k")["Body"].read() == b"v"
     for host in (
