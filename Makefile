@@ -11,6 +11,8 @@ RECIPE ?= fast
 SET ?=
 # A model to take instead of training one: a folder, a model.tar.gz, models:/movie-sentiment@champion, runs:/ID/model.
 MODEL ?=
+# The image that answers: slim (our own, serve/Dockerfile) or pytorch (AWS's, without security updates since 2026-06-30).
+CONTAINER ?= slim
 # Name of the CloudFormation stack: one stack is one whole system.
 STACK ?= movie-sentiment
 # QUICK=1 measures in miniature (make bench); PAGE=http://... is the page that make screenshots shoots.
@@ -37,7 +39,7 @@ TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/d
 # ---------------------------------------------------------------------------------------------------------------
 
 # All of the above, for `make help`, and what was given. Names that this file does not know are refused.
-SETTINGS := DATA DATA_PATH RECIPE SET MODEL STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE
+SETTINGS := DATA DATA_PATH RECIPE SET MODEL CONTAINER STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 
 BIN := .venv/bin
@@ -48,7 +50,7 @@ WITH := $(or $(PYTHON),$(shell python3 -c 'import sys; sys.exit(sys.version_info
 INSTALL = $(WITH) requirements/install.py $(THIS_PYTHON) --torch-index "$(TORCH_INDEX)"
 # Where results go; the tests have another.
 BUILD := build
-PIPELINE = $(BIN)/python -m pipeline --build "$(BUILD)" --sam "$(CURDIR)/.venv-sam/bin/sam" --stack "$(STACK)" --data "$(DATA)" \
+PIPELINE = $(BIN)/python -m pipeline --build "$(BUILD)" --sam "$(CURDIR)/.venv-sam/bin/sam" --stack "$(STACK)" --container "$(CONTAINER)" --data "$(DATA)" \
 	$(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(MODEL),--model "$(MODEL)") --recipe "$(RECIPE)" $(foreach pair,$(SET),--set "$(pair)")
 
 # What localcloud says of a taken port to who typed make.
@@ -56,13 +58,13 @@ CLOUD = $(BIN)/localcloud run --port "$(PORT)" --port-advice "make $@ PORT=$(if 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo setup base preflight check data prepare bootstrap upload train package evaluate register deploy summary screenshots mlflow-shots load load-deployed destroy mlflow notebook notebook-run bench selfhost test test-pythons test-avx2 style lint sbom format lock clean
+.PHONY: help demo setup base preflight check data prepare bootstrap image upload train package evaluate register deploy summary screenshots mlflow-shots load load-deployed destroy mlflow notebook notebook-run bench selfhost test test-pythons test-avx2 style lint sbom format lock clean
 MAKEFLAGS += --no-print-directory
 
 # What `make help` shows, in this order:
 ##@ First steps: demo notebook selfhost
 ##@ On AWS with your credentials, or offline behind `.venv/bin/localcloud run --`: deploy evaluate summary destroy
-##@ Single steps, each after those that it needs: preflight data prepare bootstrap upload train package
+##@ Single steps, each after those that it needs: preflight data prepare bootstrap image upload train package
 ##@ With MLflow: mlflow register
 ##@ Working on it: check test test-pythons test-avx2 style lint format bench load sbom lock setup base clean
 ##@ Pictures and outputs in the repository: screenshots mlflow-shots notebook-run
@@ -102,6 +104,9 @@ prepare: data ## Turn reviews into arrays of word ids
 
 bootstrap: base ## Make the stack's bucket and roles (the first half of deploy)
 	@$(PIPELINE) bootstrap
+
+image: bootstrap ## Build our own inference image and put it into the stack's repository
+	@$(PIPELINE) image
 
 upload: preflight prepare bootstrap ## Put the arrays into S3
 	@$(PIPELINE) upload
@@ -204,6 +209,7 @@ lock: setup ## Pin the newest versions that pyproject.toml and the .in files all
 	@for name in uv sam scan toolkit; do $(COMPILE) -o requirements/$$name.lock requirements/$$name.in || exit 1; done
 	@for name in web mlflow trainer; do $(COMPILE) --excludes requirements/cuda.in --no-emit-package torch \
 		-c requirements/lock.txt -o selfhost/docker/$$name.lock selfhost/docker/$$name.in || exit 1; done
+	@$(COMPILE) -c requirements/lock.txt -o requirements/serve.lock requirements/serve.in
 	@$(COMPILE) --no-deps -o requirements/torch.lock requirements/torch.in
 	@version=$$(sed -n 's/^torch==\([0-9.]*\).*/\1/p' requirements/torch.lock) && echo "torch==$$version+cpu" \
 		| $(COMPILE) --no-deps --index $(TORCH_CPU) --no-annotate -o requirements/torch-cpu.lock -

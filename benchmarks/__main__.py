@@ -3,8 +3,8 @@
 Without names, everything that takes part is measured (half an hour on two cores), the table is printed, and
 the table, the pictures and the model card's figures are written to docs/. With names, only those rows are
 measured and kept; what was measured before is not measured again unless its inputs changed, or with --again.
-The experiments inference, preprocessing, training and faithfulness run alone by their names, anew each time,
-and write their figures to docs/ too.
+The experiments inference, preprocessing, training, faithfulness and behaviour run alone by their names, anew
+each time, and write their figures to docs/ too.
 """
 
 import argparse

@@ -1,25 +1,33 @@
-"""The experiments beside the table: serving, preprocessing, training, explanations. Each can run alone.
+"""The experiments beside the table: serving, preprocessing, training, explanations, behaviour on short texts.
 
-An experiment writes its figures to NAME.json, where the model card finds them (card.py).
+Each can run alone. An experiment writes its figures to NAME.json, where the model card finds them (card.py).
 """
 
 import json
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import charts, faithfulness, inference, machine, preprocessing, table, training
+from benchmarks.behaviour import measuring as behaviour
 from benchmarks.measure import Bench
 from sentiment.files import atomic_write
 
+NOTE_WIDTH = 110
+
 
 class Experiment(NamedTuple):
-    """Its title, how it is measured, and its table: head, and the cells of each of the figures' `rows`."""
+    """Its title, how it is measured, and its table: head, and the cells of each of the figures' `rows`.
+
+    `note` says below the table how to read it.
+    """
 
     title: str
     measure: Callable[[Bench], dict[str, Any]]
     columns: tuple[str, ...]
     cells: Callable[[dict[str, Any]], list[str]]
+    note: str = ""
 
 
 EXPERIMENTS = {
@@ -32,6 +40,9 @@ EXPERIMENTS = {
     "training": Experiment("A training step", training.measure, training.COLUMNS, training.cells),
     "faithfulness": Experiment(
         "Faithfulness of the word weights", faithfulness.measure, faithfulness.COLUMNS, faithfulness.cells
+    ),
+    "behaviour": Experiment(
+        "Behaviour on short texts", behaviour.measure, behaviour.COLUMNS, behaviour.cells, behaviour.NOTE
     ),
 }
 
@@ -59,11 +70,13 @@ def document(name: str, result: dict[str, Any]) -> str:
     """The table of an experiment for a terminal."""
     experiment = EXPERIMENTS[name]
     lines = table.aligned([list(experiment.columns), *map(experiment.cells, result["rows"])])
-    return "\n".join(line.replace("`", "") for line in lines) + f"\n\n{caption(result)}\n"
+    note = f"{textwrap.fill(experiment.note, NOTE_WIDTH)}\n\n" if experiment.note else ""
+    return "\n".join(line.replace("`", "") for line in lines) + f"\n\n{note}{caption(result)}\n"
 
 
 def markdown(name: str, result: dict[str, Any]) -> str:
     """The table of an experiment for the model card."""
     experiment = EXPERIMENTS[name]
     rows = table.markdown(experiment.columns, list(map(experiment.cells, result["rows"])))
-    return f"{rows}\n\n{caption(result)}"
+    note = f"{experiment.note}\n\n" if experiment.note else ""
+    return f"{rows}\n\n{note}{caption(result)}"

@@ -24,8 +24,7 @@ from sentiment.serving.engine import Explanation
 from sentiment.serving.predictor import Predictor
 from sentiment.serving.torch_engine import TorchEngine
 from sentiment.text.negation import NegationMarker
-from sentiment.text.tokenizers import tokenizer
-from sentiment.text.vocabulary import INFREQUENT, NO_WORD, encode
+from sentiment.text.vocabulary import INFREQUENT, NO_WORD
 
 REVIEWS, QUICK_REVIEWS = 200, 6
 SHARES = (0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.16, 0.2, 0.3, 0.4, 0.5)
@@ -67,9 +66,8 @@ def ids_of(folder: Path, texts: list[str]) -> list[np.ndarray]:
     """The marked word ids of those texts that have words."""
     loaded = read_model(folder)
     a = loaded.architecture
-    tokenize = tokenizer(loaded.tokenizer)
     marked = NegationMarker(loaded.word_dict, a.vocab_size, a.negation_scope)
-    found = [marked(encode(loaded.word_dict, tokenize(text))) for text in texts]
+    found = [marked(loaded.tokenizer.encode(loaded.word_dict, loaded.tokenizer(text))) for text in texts]
     return [ids for ids in found if len(ids)]
 
 

@@ -20,7 +20,7 @@ from benchmarks.references import REFERENCES, Reference
 from benchmarks.results import Results, key_of
 from project.paths import PROJECT
 from project.sources import training_sources
-from sentiment.data.prepared import prepare
+from sentiment.data.prepared import prepare, short_texts
 from sentiment.evaluation.metrics import accuracy
 from sentiment.training.recipes import METRIC_DEFINITIONS, RECIPES
 
@@ -134,7 +134,9 @@ class Bench:
         cache = self.folder / "prepared" / contestant.name
         shutil.rmtree(cache, ignore_errors=True)
         started = time.monotonic()
-        prepared = prepare(self.corpus.reviews, RECIPES[contestant.name].tokenizer, cache)
+        recipe = RECIPES[contestant.name]
+        added = short_texts() if recipe.short_texts else None
+        prepared = prepare(self.corpus.reviews, recipe.tokenizer, cache, short_texts=added)
         preparing = time.monotonic() - started
         command = [sys.executable, PROJECT / "train" / "train.py", "--recipe", contestant.name]
         command += ["--train", prepared.train, "--validation", prepared.validation, "--model-dir", folder]
@@ -202,12 +204,19 @@ class Bench:
     def trained(self, names: Sequence[str]) -> dict[str, Path]:
         """The folders of those recipes that are trained, in that order; where none is, `fast` is trained."""
         if not any(self._is_trained(self.contestant(name)) for name in names):
-            self.train(self.contestant("fast"))
+            self.model_of("fast")
         return {
             name: self.model_folder(self.contestant(name))
             for name in names
             if self._is_trained(self.contestant(name))
         }
+
+    def model_of(self, name: str) -> Path:
+        """The folder of this contestant's model, which is trained unless it is there."""
+        contestant = self.contestant(name)
+        if not self._is_trained(contestant):
+            self.train(contestant)
+        return self.model_folder(contestant)
 
     def _is_trained(self, contestant: Contestant) -> bool:
         key = contestant.key(self.corpus, self.quick)

@@ -17,6 +17,7 @@ from localcloud.cloud import Cloud
 from localcloud.control import HEALTH
 from localcloud.iam.buckets import bucket_named_in
 from localcloud.iam.callers import InvalidToken, caller_of
+from localcloud.iam.cors import is_preflight, rule_for
 from localcloud.peers import is_of_this_user
 from localcloud.protocol.calls import Call, Signature, call_of, form_of, form_of_call
 from localcloud.protocol.errors import ApiError, denial
@@ -97,13 +98,21 @@ class Gate:
     def _check_page(self, request: werkzeug.Request, destination: Destination) -> None:
         """Refuses requests of web pages, by headers that browsers send and AWS clients do not."""
         site = request.headers.get("Sec-Fetch-Site", "none")
-        if "Origin" not in request.headers:
+        if "Origin" in request.headers:
+            if destination.service == "s3" and self._admits_page(request):
+                return
+        else:
             if site == "none":  # no browser, or what a person typed into its address bar
                 return
             if destination.service == "s3" and self._shows_object(request, site):
                 return
         message = "Only APIs and websites answer web pages, not the cloud's control plane."
         raise Refusal("AccessDenied", message)
+
+    def _admits_page(self, request: werkzeug.Request) -> bool:
+        """Whether the CORS configuration of the bucket in a request lets its page in."""
+        bucket = bucket_named_in(self._cloud, request)
+        return bucket is not None and rule_for(bucket, request) is not None
 
     def _shows_object(self, request: werkzeug.Request, site: str) -> bool:
         """Whether a browser asks for a public or presigned object to show it, which scripts cannot read.
@@ -140,6 +149,8 @@ class Gate:
         if form_of_call(request, "s3") == "s3":
             is_form = request.method == "POST" and request.mimetype == "multipart/form-data"
             bucket = bucket_named_in(self._cloud, request)
+            if is_preflight(request) and bucket:
+                return  # it has passed as a page's
             if is_form and bucket and not self._cloud.needs_token:
                 return  # a browser's upload form carries its signature inside
             if _is_anonymous_call(call_of(request, "s3"), bucket is not None):

@@ -121,7 +121,6 @@ def _ignored(text: str) -> dict[str, tuple[str, ...]]:
 
 CONDITIONS_OF_COPIES = "CopySourceIfMatch CopySourceIfModifiedSince CopySourceIfUnmodifiedSince"
 EVENT_HOLDS = "ObjectLockEventHold ObjectLockEventHoldDurationDays ObjectLockEventHoldDurationYears"
-NEW_FUNCTION_SETTINGS = "AcceleratorConfig RuntimeConfig"
 IGNORED: Mapping[tuple[str, str], dict[str, tuple[str, ...]]] = {
     ("apigatewayv2", "CreateApi"): _ignored("IpAddressType=ipv4"),
     ("apigatewayv2", "CreateStage"): _ignored("DeploymentId"),
@@ -151,12 +150,6 @@ IGNORED: Mapping[tuple[str, str], dict[str, tuple[str, ...]]] = {
         "DestinationEncryptionAlgorithm=SYMMETRIC_DEFAULT DryRunModifiers "
         "SourceEncryptionAlgorithm=SYMMETRIC_DEFAULT"
     ),
-    ("lambda", "AddPermission"): _ignored("FunctionUrlAuthType InvokedViaFunctionUrl"),
-    ("lambda", "CreateFunction"): _ignored(f"PublishTo TenancyConfig {NEW_FUNCTION_SETTINGS}"),
-    ("lambda", "UpdateFunctionCode"): _ignored(
-        "PublishTo S3ObjectStorageMode S3ObjectVersion SourceKMSKeyArn"
-    ),
-    ("lambda", "UpdateFunctionConfiguration"): _ignored(NEW_FUNCTION_SETTINGS),
     ("logs", "CreateLogGroup"): _ignored("deletionProtectionEnabled logGroupClass=STANDARD"),
     ("logs", "DescribeLogGroups"): _ignored(
         "accountIdentifiers includeLinkedAccounts logGroupClass=STANDARD logGroupNamePattern"

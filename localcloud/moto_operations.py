@@ -60,11 +60,13 @@ MOTO: Mapping[str, Reviewed] = {
     ),
     "ecr": _reviewed(
         "ecr",
-        # Images are manifests: no layers are kept, and nothing can be pulled or pushed by Docker.
-        stores="BatchDeleteImage BatchGetImage CreateRepository DeleteLifecyclePolicy DeleteRepository "
-        "DeleteRepositoryPolicy DescribeImages DescribeRepositories GetLifecyclePolicy GetRepositoryPolicy "
-        "ListImages ListTagsForResource PutImage PutImageScanningConfiguration PutImageTagMutability "
-        "PutLifecyclePolicy SetRepositoryPolicy TagResource UntagResource",
+        # Builds put images in, and endpoints run these. Images are manifests: no layers are kept, and nothing
+        # can be pulled or pushed by Docker.
+        executes="BatchDeleteImage BatchGetImage CreateRepository DeleteRepository DescribeImages "
+        "DescribeRepositories ListImages PutImage",
+        stores="DeleteLifecyclePolicy DeleteRepositoryPolicy GetLifecyclePolicy GetRepositoryPolicy "
+        "ListTagsForResource PutImageScanningConfiguration PutImageTagMutability PutLifecyclePolicy "
+        "SetRepositoryPolicy TagResource UntagResource",
     ),
     "iam": _reviewed(
         "iam",
@@ -95,18 +97,10 @@ MOTO: Mapping[str, Reviewed] = {
         stores="DisableKeyRotation EnableKeyRotation GetKeyPolicy GetKeyRotationStatus ListKeyPolicies "
         "ListResourceTags PutKeyPolicy TagResource UntagResource UpdateKeyDescription",
     ),
-    "lambda": _reviewed(
-        "awslambda",
-        executes="AddPermission CreateFunction DeleteFunction DeleteFunctionConcurrency GetFunction "
-        "GetFunctionConcurrency GetFunctionConfiguration GetPolicy ListAliases ListEventSourceMappings "
-        "ListFunctions ListVersionsByFunction PutFunctionConcurrency RemovePermission UpdateFunctionCode "
-        "UpdateFunctionConfiguration",
-        stores="GetFunctionCodeSigningConfig ListTags TagResource UntagResource",
-    ),
     "logs": _reviewed(
         "logs",
         executes="CreateLogGroup CreateLogStream DeleteLogGroup DeleteLogStream DescribeLogGroups "
-        "DescribeLogStreams FilterLogEvents GetLogEvents PutLogEvents",
+        "DescribeLogStreams GetLogEvents PutLogEvents",
         # Nothing expires, and no metric comes of a metric filter.
         stores="DeleteMetricFilter DeleteRetentionPolicy DescribeMetricFilters ListTagsForResource "
         "ListTagsLogGroup PutMetricFilter PutRetentionPolicy TagLogGroup TagResource UntagLogGroup "
@@ -202,9 +196,8 @@ RECORDS: Mapping[str, Records] = {
         "lambda",
         "awslambda",
         _names(
-            "AddLayerVersionPermission CreateAlias DeleteAlias DeleteLayerVersion GetAlias GetLayerVersion "
-            "GetLayerVersionPolicy ListLayerVersions ListLayers PublishLayerVersion PublishVersion "
-            "RemoveLayerVersionPermission UpdateAlias"
+            "AddLayerVersionPermission DeleteLayerVersion GetLayerVersion GetLayerVersionPolicy "
+            "ListLayerVersions ListLayers PublishLayerVersion RemoveLayerVersionPermission"
         ),
     ),
     "rekognition": Records("rekognition", "rekognition"),

@@ -23,6 +23,7 @@ APIS: Mapping[str, frozenset[str]] = {
     "apigateway": frozenset({"rest-json"}),
     "cloudformation": frozenset({"query"}),
     "cloudfront": frozenset({"query"}),
+    "codebuild": frozenset({"json"}),
     "dynamodb": frozenset({"json"}),
     "ecr": frozenset({"json"}),
     "iam": frozenset({"query"}),

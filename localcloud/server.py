@@ -39,9 +39,11 @@ def default_services() -> list[Callable[[Cloud], Service]]:
     """The services in the order in which they are asked. The imports are slow, for they include moto."""
     from localcloud.cloudformation import CloudFormationService
     from localcloud.cloudfront import CloudFrontService
+    from localcloud.codebuild import CodeBuildService
     from localcloud.functions import FunctionsService
     from localcloud.httpapi import HttpApiService
     from localcloud.iam import IamEnforcement
+    from localcloud.logs import LogsService
     from localcloud.s3 import S3Service, WebsiteService
     from localcloud.sagemaker import SageMakerService
 
@@ -52,6 +54,8 @@ def default_services() -> list[Callable[[Cloud], Service]]:
         HttpApiService,
         CloudFormationService,
         CloudFrontService,
+        CodeBuildService,
+        LogsService,
         WebsiteService,
         S3Service,  # last: S3 is what no other service claims
     ]

@@ -16,6 +16,7 @@ from pipeline import (
     deploy,
     destroy,
     evaluate,
+    image,
     package,
     prepare,
     register,
@@ -23,6 +24,7 @@ from pipeline import (
     train,
     upload,
 )
+from pipeline.containers import HOSTING
 from pipeline.settings import Settings
 from project.choices import ProjectError, assignments
 from sentiment.errors import SentimentError
@@ -33,6 +35,7 @@ STEPS: dict[str, tuple[Callable[[Settings], None], str]] = {
     "data": (data.run, "get the reviews"),
     "prepare": (prepare.run, "reviews -> arrays of word ids"),
     "bootstrap": (deploy.bootstrap, "make the stack's bucket and roles"),
+    "image": (image.run, "build our own inference image and put it into the stack's repository"),
     "upload": (upload.run, "arrays -> S3"),
     "train": (train.run, "train by a SageMaker training job"),
     "package": (package.run, "check the model and put it where endpoints load it"),
@@ -59,6 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
             train_instance_type=options.train_instance_type,
             transform_instance_type=options.transform_instance_type,
             endpoint_memory_mb=options.endpoint_memory_mb,
+            container=options.container,
             build=options.build,
         )
         STEPS[options.step][0](settings)
@@ -110,6 +114,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--train-instance-type", default=default.train_instance_type)
     parser.add_argument("--transform-instance-type", default=default.transform_instance_type)
     parser.add_argument("--endpoint-memory-mb", type=int, default=default.endpoint_memory_mb)
+    parser.add_argument(
+        "--container", default=default.container, help=f"the image that answers: {', '.join(HOSTING)}"
+    )
     parser.add_argument(
         "--build", type=Path, default=default.build, help="folder for everything that is made"
     )

@@ -11,7 +11,8 @@ import mimetypes
 import time
 from typing import Any
 
-from pipeline import aws, inputs, stack
+from pipeline import aws, image, inputs, stack
+from pipeline.containers import warn_of_the_end
 from pipeline.package import packaged
 from pipeline.settings import Settings
 from project import model_card
@@ -19,6 +20,8 @@ from project.console import say, step
 from project.paths import PROJECT
 
 WEBSITE = PROJECT / "website"
+# In place of an instance type: serverless endpoints have no GPU.
+SERVERLESS = "serverless"
 # Browsers ask each time whether a file is still the same: modules of two versions would not fit together.
 # CloudFront keeps them, until the invalidation below.
 CACHE_CONTROL = "public, max-age=0, s-maxage=86400, must-revalidate"
@@ -26,8 +29,9 @@ CACHE_CONTROL = "public, max-age=0, s-maxage=86400, must-revalidate"
 
 def bootstrap(settings: Settings) -> None:
     step(f"Bucket and roles (stack {settings.stack})")
-    if bucket := stack.outputs(settings).get("DataBucketName"):
-        say(f"unchanged: {bucket}")
+    outputs = stack.outputs(settings)
+    if all(name in outputs for name in stack.BOOTSTRAPPED):
+        say(f"unchanged: {outputs['DataBucketName']}")
         return
     stack.sam_deploy(settings)
     say(f"made: {stack.output(settings, 'DataBucketName')}")
@@ -35,14 +39,14 @@ def bootstrap(settings: Settings) -> None:
 
 def run(settings: Settings, **parameters: str | int) -> None:
     """Deploy the packaged model; `parameters` are further ones of the template."""
-    from pipeline import sagemaker_sdk  # knows the container images
-
     uri, _ = packaged(settings)
-    step(f"Deploy {uri} (stack {settings.stack})")
+    step(f"Deploy {uri} (stack {settings.stack}, container {settings.container})")
+    warn_of_the_end(settings.hosting_image)
     stack.sam_deploy(
         settings,
         ModelDataUrl=uri,
-        ImageUri=sagemaker_sdk.inference_image(aws.region()),
+        Container=settings.container,
+        ImageUri=image.hosting_image(settings, SERVERLESS),
         MemorySizeInMB=settings.endpoint_memory_mb,
         **parameters,
     )

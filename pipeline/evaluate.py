@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pipeline import aws, inputs, jobs, stack, tracking
+from pipeline import aws, image, inputs, jobs, stack, tracking
 from pipeline.package import packaged
 from pipeline.settings import PipelineError, Settings
 from project.console import say, shown, step
@@ -109,7 +109,7 @@ def _start_transform(settings: Settings, bucket: str, model_uri: str, reviews: s
         bucket=bucket,
         role=stack.output(settings, "TrainingRoleArn"),
         instance_type=settings.transform_instance_type,
-        image=sagemaker_sdk.inference_image(aws.region(), settings.transform_instance_type),
+        image=image.hosting_image(settings, settings.transform_instance_type),
         model_data=model_uri,
         reviews=reviews,
         output=f"{outputs}/{job}",

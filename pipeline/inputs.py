@@ -10,7 +10,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from pipeline.settings import FRAMEWORK_VERSION, Settings
+from pipeline.containers import TRAINING
+from pipeline.settings import Settings
 from project.paths import PROJECT
 from project.sources import training_sources
 
@@ -23,9 +24,7 @@ def hyperparameters(settings: Settings) -> dict[str, str]:
 def model_key(settings: Settings, data_key: str) -> str:
     """Return the key of the model that these settings train: of its data, program and hyperparameters."""
     digest = hashlib.sha256()
-    digest.update(
-        json.dumps([data_key, FRAMEWORK_VERSION, hyperparameters(settings)], sort_keys=True).encode()
-    )
+    digest.update(json.dumps([data_key, TRAINING.tag, hyperparameters(settings)], sort_keys=True).encode())
     for file in training_sources():
         digest.update(str(file.relative_to(PROJECT)).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]

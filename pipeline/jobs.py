@@ -93,7 +93,9 @@ def _wait(kind: str, job: str) -> dict[str, Any]:
     describe, stop = (getattr(sagemaker, f"{verb}_{kind}_job") for verb in ("describe", "stop"))
     name = {f"{title}Name": job}
     try:
-        return _follow(lambda: describe(**name), f"{title}Status", _LogTail(f"/aws/sagemaker/{title}s", job))
+        return _follow(
+            lambda: describe(**name), f"{title}Status", LogTail(f"/aws/sagemaker/{title}s", f"{job}/"), job
+        )
     except KeyboardInterrupt:
         try:
             stop(**name)
@@ -102,7 +104,7 @@ def _wait(kind: str, job: str) -> dict[str, Any]:
         raise
 
 
-def _follow(describe: Callable[[], dict[str, Any]], status: str, log: _LogTail) -> dict[str, Any]:
+def _follow(describe: Callable[[], dict[str, Any]], status: str, log: LogTail, name: str) -> dict[str, Any]:
     """Show the job's lines until it has ended; its description then."""
     unreachable_since: float | None = None
     while True:
@@ -118,10 +120,10 @@ def _follow(describe: Callable[[], dict[str, Any]], status: str, log: _LogTail) 
             now = time.monotonic()
             if unreachable_since is None:
                 unreachable_since = now
-                say(f"no news of {log.job}, which goes on; trying again ({error})")
+                say(f"no news of {name}, which goes on; trying again ({error})")
             elif now - unreachable_since > OUTAGE_SECONDS:
                 raise ConnectionLost(
-                    f"no news of {log.job} for {OUTAGE_SECONDS:.0f} s ({error}); it goes on, "
+                    f"no news of {name} for {OUTAGE_SECONDS:.0f} s ({error}); it goes on, "
                     "and the same command follows it again"
                 ) from error
             time.sleep(RETRY_SECONDS)
@@ -130,11 +132,11 @@ def _follow(describe: Callable[[], dict[str, Any]], status: str, log: _LogTail) 
             time.sleep(POLL_SECONDS)
 
 
-class _LogTail:
-    """The lines of all log streams of one job, each shown once."""
+class LogTail:
+    """The lines of all log streams whose names begin with `prefix`, each shown once."""
 
-    def __init__(self, group: str, job: str) -> None:
-        self.group, self.job = group, job
+    def __init__(self, group: str, prefix: str) -> None:
+        self.group, self.prefix = group, prefix
         self.tokens: dict[str, str] = {}
 
     def show_new_lines(self) -> bool:
@@ -154,7 +156,7 @@ class _LogTail:
     def _new_lines(self) -> Iterator[str]:
         logs = aws.client("logs")
         try:
-            streams = logs.describe_log_streams(logGroupName=self.group, logStreamNamePrefix=f"{self.job}/")
+            streams = logs.describe_log_streams(logGroupName=self.group, logStreamNamePrefix=self.prefix)
         except ClientError as error:
             if aws.error_code(error) == "ResourceNotFoundException":  # no line has been written yet
                 return

@@ -23,11 +23,12 @@ from sagemaker.model import Model  # noqa: E402
 from sagemaker.pytorch.estimator import PyTorch  # noqa: E402
 from sagemaker.session import Session  # noqa: E402
 
-from pipeline.settings import FRAMEWORK_VERSION, PY_VERSION  # noqa: E402
+from pipeline import aws  # noqa: E402
+from pipeline.containers import TRAINING, Image  # noqa: E402
 from project.paths import PROJECT  # noqa: E402
 from tracking.run_record import git_commit  # noqa: E402
 
-# What the PyTorch inference container needs to find the entry point inside the model folder.
+# What an inference container needs to find the entry point inside the model folder.
 INFERENCE_ENVIRONMENT = {
     "SAGEMAKER_PROGRAM": "inference.py",
     "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
@@ -40,17 +41,21 @@ def _session(bucket: str) -> Session:
     return Session(default_bucket=bucket)
 
 
-def inference_image(region: str, instance_type: str = "ml.m5.large") -> str:
-    """The URI of AWS's PyTorch inference container in a region."""
-    image: str = image_uris.retrieve(
+def aws_image(image: Image, region: str, instance_type: str) -> str:
+    """The URI of one of AWS's containers in the private registry that AWS has in a region.
+
+    The SDK knows the registries, but of the containers only those up to PyTorch 2.8: it is asked for one of
+    these, which lies in the same registry.
+    """
+    known: str = image_uris.retrieve(
         "pytorch",
         region,
-        version=FRAMEWORK_VERSION,
-        py_version=PY_VERSION,
-        instance_type=instance_type,
-        image_scope="inference",
+        version="2.6.0",
+        py_version="py312",
+        instance_type="ml.m5.large",
+        image_scope="training",
     )
-    return image
+    return f"{known.partition('/')[0]}/{image.name(instance_type)}"
 
 
 def start_training(
@@ -69,8 +74,7 @@ def start_training(
         entry_point="train.py",
         source_dir=str(PROJECT / "train"),
         dependencies=[str(PROJECT / name) for name in ("sentiment", "tracking", "serve")],
-        framework_version=FRAMEWORK_VERSION,
-        py_version=PY_VERSION,
+        image_uri=aws_image(TRAINING, aws.region(), instance_type),
         role=role,
         instance_type=instance_type,
         instance_count=1,

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.containers import DEFAULT_CONTAINER, HOSTING, Image
 from project.choices import Choices, ProjectError
 
-# The newest PyTorch that SageMaker offers for training and inference alike (image_uris of SDK 2.257).
-FRAMEWORK_VERSION = "2.6.0"
-PY_VERSION = "py312"
 # How the model of a registry or a run in MLflow is named.
 MLFLOW_MODELS = ("models:/", "runs:/")
 
@@ -23,7 +21,8 @@ class Settings(Choices):
     """The choices of one run on AWS.
 
     `model` takes a model that is there instead of training one (see pipeline.given_model). Raises
-    SentimentError or PipelineError for what cannot be.
+    SentimentError or PipelineError for what cannot be. `container` names the image that answers
+    (pipeline.containers).
     """
 
     model: str | None = None
@@ -32,6 +31,7 @@ class Settings(Choices):
     train_instance_type: str = "ml.m5.xlarge"
     transform_instance_type: str = "ml.m5.large"
     endpoint_memory_mb: int = 3072
+    container: str = DEFAULT_CONTAINER
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -40,3 +40,10 @@ class Settings(Choices):
                 f"MODEL={self.model}: there is no such file or folder; give a model folder, a model.tar.gz, "
                 "models:/NAME@ALIAS or runs:/ID/model"
             )
+        if self.container not in HOSTING:
+            raise PipelineError(f"CONTAINER={self.container}: there are {', '.join(HOSTING)}")
+
+    @property
+    def hosting_image(self) -> Image:
+        """What is known of the image that answers."""
+        return HOSTING[self.container]

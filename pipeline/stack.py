@@ -18,6 +18,14 @@ from project.paths import PROJECT
 
 INFRA = PROJECT / "infra"
 POLL_SECONDS = 1.0
+# Outputs that the stack has before it has a model.
+BOOTSTRAPPED = (
+    "DataBucketName",
+    "TrainingRoleArn",
+    "WebsiteBucketName",
+    "ImageRepositoryUri",
+    "ImageBuildName",
+)
 
 
 def outputs(settings: Settings) -> dict[str, str]:
@@ -36,7 +44,7 @@ def output(settings: Settings, name: str) -> str:
     try:
         return outputs(settings)[name]
     except KeyError:
-        step = "bootstrap" if name in ("DataBucketName", "TrainingRoleArn", "WebsiteBucketName") else "deploy"
+        step = "bootstrap" if name in BOOTSTRAPPED else "deploy"
         raise PipelineError(
             f"the stack '{settings.stack}' in {aws.region()} has no output {name}: run `make {step}` first"
         ) from None

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from pipeline import aws, inputs, jobs, stack, tracking
+from pipeline.containers import TRAINING, warn_of_the_end
 from pipeline.settings import PipelineError, Settings
 from project.console import say, shown, step
 from sentiment.files import atomic_write
@@ -15,6 +16,7 @@ from sentiment.training.recipes import METRIC_DEFINITIONS
 
 def run(settings: Settings) -> None:
     step(f"Train (recipe {settings.recipe})")
+    warn_of_the_end(TRAINING)
     prepared = settings.prepared()
     key = inputs.model_key(settings, prepared.key)
     file = inputs.model_file(settings, key)

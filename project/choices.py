@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from project.paths import BUILD
-from sentiment.data.prepared import Prepared, prepare
+from sentiment.data.prepared import Prepared, prepare, short_texts
 from sentiment.data.reviews import Reviews
 from sentiment.data.sources import check_source, load_reviews
 from sentiment.data.unchanged import SourceState
@@ -53,7 +53,9 @@ class Choices:
         """The reviews as arrays; they are read again only if their files may have changed."""
         state = self._source_state()
         if (prepared := state.prepared()) is None:
-            prepared = prepare(self.reviews(), self.chosen_recipe().tokenizer, self._cache())
+            recipe = self.chosen_recipe()
+            added = short_texts() if recipe.short_texts else None
+            prepared = prepare(self.reviews(), recipe.tokenizer, self._cache(), short_texts=added)
             state.remember(prepared)
         return prepared
 
@@ -71,8 +73,15 @@ class Choices:
         return self.build / "prepared"
 
     def _source_state(self) -> SourceState:
-        tokenizer = self.chosen_recipe().tokenizer
-        return SourceState(self.data, self._path(), self.wants_unlabelled(), tokenizer, self._cache())
+        recipe = self.chosen_recipe()
+        return SourceState(
+            self.data,
+            self._path(),
+            self.wants_unlabelled(),
+            recipe.tokenizer,
+            self._cache(),
+            recipe.short_texts,
+        )
 
 
 def assignments(pairs: list[str]) -> dict[str, str]:

@@ -3,7 +3,8 @@
     python3 requirements/install.py [NAME ...] [--torch-index URL] [--this-python] [--folder FOLDER]
 
 project (.venv) holds the project with all that it needs, sam (.venv-sam) the SAM CLI, scan (.venv-scan) what
-looks for insecure code and writes bills of materials, toolkit (.venv-toolkit) AWS's own container toolkits.
+looks for insecure code and writes bills of materials, toolkit (.venv-toolkit) AWS's own container toolkits,
+serve (.venv-serve) what our own inference image holds.
 What is up to date is left alone; of what is not, only the packages that changed are touched. Standard library
 only, Python 3.8 or newer: it runs before anything else is installed.
 """

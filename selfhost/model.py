@@ -73,6 +73,7 @@ def verdict(prediction: Prediction, version: str, explain: bool) -> dict[str, An
         "sentiment": prediction.sentiment,
         "probability": round(prediction.probability, DIGITS),
         "unsure": prediction.unsure,
+        "reason": prediction.reason,
         "model": version,
     }
     if not explain:

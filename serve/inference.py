@@ -126,6 +126,7 @@ def _row(prediction: Prediction) -> dict[str, Any]:
         "sentiment": prediction.sentiment,
         "probability": round(prediction.probability, 6),
         "unsure": prediction.unsure,
+        "reason": prediction.reason,
     }
     if prediction.words is not None:
         row |= {"words": prediction.words, "spans": prediction.spans}

@@ -12,7 +12,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent)]
 
-from sentiment.data.prepared import prepare  # noqa: E402
+from sentiment.data.prepared import prepare, short_texts  # noqa: E402
 from sentiment.data.sources import load_reviews  # noqa: E402
 from sentiment.errors import SentimentError  # noqa: E402
 from sentiment.training.command_line import Parser  # noqa: E402
@@ -37,7 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         chosen = train.chosen_recipe(wanted)
         reviews = load_reviews(options.data, path)
-        data = prepare(reviews, chosen.tokenizer, options.prepared)
+        added = short_texts() if chosen.short_texts else None
+        data = prepare(reviews, chosen.tokenizer, options.prepared, short_texts=added)
     except SentimentError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -41,6 +41,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 from sentiment.data.channels import (  # noqa: E402
+    REVIEW,
     Channel,
     read_channel,
     read_json,
@@ -121,8 +122,8 @@ def train(options: argparse.Namespace) -> None:
 
         if group.is_first:
             say(
-                f"recipe {chosen.name}: {len(training):,} reviews to train on, "
-                f"{len(validation):,} to validate, on {group.size} x {run.device} "
+                f"recipe {chosen.name}: {counted(training)} to train on, "
+                f"{counted(validation)} to validate, on {group.size} x {run.device} "
                 f"in {'bfloat16' if run.bfloat16 else 'float32'} "
                 f"with {torch.get_num_threads()} threads, seed {run.seed}"
             )
@@ -166,9 +167,9 @@ def follow_and_write(
         )
         record.note_epochs(trained.metrics["epochs"])
         record.results = results_of(trained.metrics)
-        reviews = [validation.review(row) for row in range(len(validation))]
-        logits = trained.model.logits(reviews)
-        record.validation = evaluate(validation.labels, 1 / (1 + np.exp(-logits)))
+        rows = np.flatnonzero(validation.kinds == REVIEW)
+        logits = trained.model.logits([validation.review(row) for row in rows.tolist()])
+        record.validation = evaluate(validation.labels[rows], 1 / (1 + np.exp(-logits)))
         if test is not None:
             predictions = Predictor.from_folder(options.model_dir).predict(test[0])
             record.test = evaluate(test[1], [prediction.probability for prediction in predictions])
@@ -212,6 +213,13 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def counted(channel: Channel) -> str:
+    """How many texts of each kind a channel holds, in words."""
+    reviews = int((channel.kinds == REVIEW).sum())
+    short = f" and {len(channel) - reviews:,} short texts" if len(channel) > reviews else ""
+    return f"{reviews:,} reviews{short}"
 
 
 def say(line: str) -> None:

@@ -45,13 +45,20 @@ export function sayFailure(error) {
 	});
 }
 
+// What is said instead of a verdict, by the reason that the API gives.
+const NO_VERDICT = {
+	no_evidence: ["No opinion", "Nothing in this text praises or blames."],
+	not_english: ["Not English", "The model reads English reviews only."],
+};
+
 export function sayVerdict(review, verdict) {
-	const { probability, unsure, model } = verdict;
+	const { probability, unsure, reason, model } = verdict;
 	const share = Math.max(probability, 1 - probability);
 	const [, certainty] = CERTAINTY.find(([least]) => share >= least);
 	const likely = likelihood(verdict);
 	const side = sideOf(verdict);
-	say(side, "The model says", NAMES[side], unsure ? `Too close to call: ${likely}.` : `${certainty}: ${likely}.`);
+	const [headline, explanation] = NO_VERDICT[reason] ?? [NAMES[side], `${unsure ? "Too close to call" : certainty}: ${likely}.`];
+	say(side, "The model says", headline, explanation);
 	const meter = byId("meter");
 	meter.ariaValueNow = (probability * 100).toFixed(1);
 	meter.ariaValueText = unsure ? `unsure, ${likely}` : likely;

@@ -53,8 +53,8 @@ class Model(Protocol):
     """A source of verdicts. Its methods raise the errors of sentiment_api.errors."""
 
     def predict(self, reviews: list[str], explain: bool) -> list[dict[str, Any]]:
-        """A verdict on each review: {"sentiment", "probability", "unsure", "model"}, explained also
-        {"words", "spans", "cut"}, as infra/openapi.yaml has them."""
+        """A verdict on each review: {"sentiment", "probability", "unsure", "reason", "model"}, explained
+        also {"words", "spans", "cut"}, as infra/openapi.yaml has them."""
 
     def describe(self) -> dict[str, Any]:
         """The body of GET /model, without the limits of the API."""
@@ -151,7 +151,7 @@ def _row(row: str | HttpError, verdicts: Any) -> dict[str, Any]:
     if isinstance(row, HttpError):
         return {"error": {"code": row.code, "message": row.message}}
     verdict = next(verdicts)
-    return {name: verdict[name] for name in ("sentiment", "probability", "unsure")}
+    return {name: verdict[name] for name in ("sentiment", "probability", "unsure", "reason")}
 
 
 def _flag(query: Mapping[str, str], name: str, default: bool) -> bool:

@@ -9,7 +9,8 @@ from typing import Any
 from sentiment_api.body import SENTIMENTS
 from sentiment_api.errors import ModelFailed
 
-_SHORT = ("sentiment", "probability", "unsure", "model")
+_SHORT = ("sentiment", "probability", "unsure", "reason", "model")
+_REASONS = ("no_evidence", "not_english", "mixed", None)
 _EXPLAINED = (*_SHORT, "words", "spans", "cut")
 
 
@@ -48,6 +49,8 @@ def _require_short(answer: dict[str, Any]) -> None:
     _require(answer.get("sentiment") in SENTIMENTS, "sentiment")
     _require(_is_number(probability) and 0 <= probability <= 1, "probability")
     _require(isinstance(answer.get("unsure"), bool), "unsure")
+    # Models of before give no reason.
+    _require(answer.setdefault("reason", None) in _REASONS, "reason")
 
 
 def _require_explanation(answer: dict[str, Any], characters: int) -> None:

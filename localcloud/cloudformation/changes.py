@@ -1,56 +1,42 @@
-"""Computes the changes that deploying a template would make: the contents of a change set."""
+"""Computes the changes that deploying a template would make, and their causes: the contents of a change set.
 
-from collections.abc import Set
+https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChangeDetail.html
+"""
+
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from localcloud.cloudformation import schemas
 from localcloud.cloudformation.errors import ResourceFailed, ValidationError
 from localcloud.cloudformation.resolved_template import ResolvedTemplate
 from localcloud.cloudformation.stacks import Resource, Stack
+from localcloud.cloudformation.template_references import read_attributes, referred_names
 
 Change = dict[str, Any]
+Detail = dict[str, Any]
+TAGS = "Tags"
+VALUES = {"AfterValue", "AttributeChangeType", "BeforeValue", "Path"}
+CONTEXTS = {"AfterContext", "BeforeContext"}
+RESOURCE_CAUSES = {"ResourceAttribute", "ResourceReference"}
 
 
 def planned(resolved: ResolvedTemplate, expected: dict[str, Resource], stack: Stack) -> list[Change]:
-    """Returns the changes in the form of DescribeChangeSet.
+    """Returns the changes in the form of DescribeChangeSet, with the values of properties.
 
     `expected` is the mapping of resources that `resolved` reads. Resources that will be replaced are removed
     from it, so that the resources that refer to them count as changed too. Raises ValidationError for a
     property of a wrong type.
     """
-    changes = []
+    plan = _Plan(resolved, stack)
     for logical_id in resolved.order:
-        kind = resolved.provider(logical_id).type
-        resource = expected.get(logical_id)
-        if resource is None or not resource.physical:
-            changes.append(_change("Add", logical_id, kind))
-            continue
-        try:
-            wanted = resolved.properties(logical_id)
-        except ResourceFailed as wrong:
-            raise ValidationError(f"Resource {logical_id} ({kind}): {wrong}") from wrong
-        names = {
-            name
-            for name in {*wanted, *resource.properties}
-            if wanted.get(name) != resource.properties.get(name)
-        }
-        if kind != resource.type or names & schemas.create_only(kind):
-            expected.pop(logical_id)
-            changes.append(_change("Modify", logical_id, kind, resource, names, replacement="True"))
-        elif names:
-            changes.append(_change("Modify", logical_id, kind, resource, names, replacement="False"))
-        elif (
-            stack.source
-            and resolved.source.tags != stack.source.tags
-            and "Tags" in resolved.provider(logical_id).supported
-        ):
-            changes.append(_change("Modify", logical_id, kind, resource, {"Tags"}, replacement="False"))
-    changes += [
-        _change("Remove", name, resource.type, resource, policy=resource.deletion_policy)
+        plan.add(logical_id, expected)
+    removed = [
+        plan.removal(resource)
         for name, resource in stack.resources.items()
         if name not in resolved and resource.physical
     ]
-    return changes
+    return [*plan.changes.values(), *removed]
 
 
 def anything(changes: list[Change], resolved: ResolvedTemplate, stack: Stack) -> bool:
@@ -58,32 +44,167 @@ def anything(changes: list[Change], resolved: ResolvedTemplate, stack: Stack) ->
     return bool(changes) or resolved.outputs() != stack.outputs
 
 
-def _change(
-    action: str,
-    logical_id: str,
-    kind: str,
-    resource: Resource | None = None,
-    names: Set[str] = frozenset(),
-    replacement: str | None = None,
-    policy: str | None = None,
-) -> Change:
-    change = {
-        "Action": action,
-        "LogicalResourceId": logical_id,
-        "ResourceType": kind,
-        "Scope": ["Properties"] if names else [],
-        "Details": [_detail(name, replacement) for name in sorted(names)],
-    }
-    if resource is not None:
-        change["PhysicalResourceId"] = resource.physical_id
-    if replacement is not None:
-        change["Replacement"] = replacement
-    if policy is not None:
-        change["PolicyAction"] = "Delete" if policy == "Delete" else "Retain"
-    return {"Type": "Resource", "ResourceChange": change}
+def types(changes: list[Change]) -> set[str]:
+    """The types of the resources that are changed."""
+    return {one["ResourceChange"]["ResourceType"] for one in changes}
 
 
-def _detail(name: str, replacement: str | None) -> dict[str, Any]:
-    target = {"Attribute": "Properties", "Name": name}
-    target["RequiresRecreation"] = "Always" if replacement == "True" else "Never"
-    return {"Target": target, "Evaluation": "Static", "ChangeSource": "DirectModification"}
+def without_values(change: Change) -> Change:
+    """The change as shown to those who do not ask for the values of properties.
+
+    As recorded on AWS, it then lacks the direct modifications of properties that resources cause to change.
+    """
+    shown = {name: value for name, value in change["ResourceChange"].items() if name not in CONTEXTS}
+
+    def changed_by(sources: set[str]) -> set[str]:
+        return {_property_of(one) for one in shown["Details"] if one["ChangeSource"] in sources}
+
+    left_out = changed_by(RESOURCE_CAUSES) - changed_by({"ParameterReference"})
+    shown["Details"] = [
+        {**detail, "Target": {key: value for key, value in detail["Target"].items() if key not in VALUES}}
+        for detail in shown["Details"]
+        if detail["ChangeSource"] != "DirectModification" or _property_of(detail) not in left_out
+    ]
+    return {**change, "ResourceChange": shown}
+
+
+class _Plan:
+    """The changes of one deployment, by logical id in the order of their making."""
+
+    def __init__(self, resolved: ResolvedTemplate, stack: Stack):
+        self.changes: dict[str, Change] = {}
+        self._resolved = resolved
+        self._new = resolved.source
+        self._old = stack.source or resolved.source
+        self._parameters = {**self._new.parameters, **self._new.stored}
+        self._old_parameters = {**self._old.parameters, **self._old.stored}
+
+    def add(self, logical_id: str, expected: dict[str, Resource]) -> None:
+        """Adds the change of a resource, if it changes; removes it from `expected` if it is replaced."""
+        provider, resource = self._resolved.provider(logical_id), expected.get(logical_id)
+        try:
+            wanted = self._resolved.properties(logical_id)
+        except ResourceFailed as wrong:
+            raise ValidationError(f"Resource {logical_id} ({provider.type}): {wrong}") from wrong
+        if resource is None or not resource.physical:
+            after = self._new.show({"Properties": wanted})
+            self.changes[logical_id] = _change("Add", logical_id, provider.type, AfterContext=after)
+            return
+        names = {
+            name
+            for name in {*wanted, *resource.properties}
+            if wanted.get(name) != resource.properties.get(name)
+        }
+        if self._new.tags != self._old.tags and TAGS in provider.supported:
+            names.add(TAGS)
+        create_only = schemas.create_only(provider.type)
+        is_replaced = provider.type != resource.type or bool(names & create_only)
+        details = [one for name in sorted(names) for one in self._details(resource, name, wanted)]
+        dynamic = [
+            one for name in sorted(set(wanted) - names) for one in self._dynamic(resource, name, wanted)
+        ]
+        touched = names | {_property_of(one) for one in dynamic}
+        if is_replaced:
+            expected.pop(logical_id)
+        if is_replaced or touched:
+            replacement = "True" if is_replaced else "Conditional" if touched & create_only else "False"
+            self.changes[logical_id] = self._modification(
+                provider.type, resource, wanted, [*details, *dynamic], replacement
+            )
+
+    def removal(self, resource: Resource) -> Change:
+        """The change of a resource that the template no longer has."""
+        return _change(
+            "Remove",
+            resource.logical_id,
+            resource.type,
+            PhysicalResourceId=resource.physical_id,
+            PolicyAction="Delete" if resource.deletion_policy == "Delete" else "Retain",
+            BeforeContext=self._old.show({"Properties": resource.properties}),
+        )
+
+    def _modification(
+        self,
+        kind: str,
+        resource: Resource,
+        wanted: Mapping[str, Any],
+        details: list[Detail],
+        replacement: str,
+    ) -> Change:
+        policy = self._resolved.replace_policy(resource.logical_id)
+        replacing = {"PolicyAction": "ReplaceAndDelete" if policy == "Delete" else "ReplaceAndRetain"}
+        return _change(
+            "Modify",
+            resource.logical_id,
+            kind,
+            PhysicalResourceId=resource.physical_id,
+            Replacement=replacement,
+            Scope=sorted({detail["Target"]["Attribute"] for detail in details}),
+            Details=details,
+            BeforeContext=self._old.show({"Properties": resource.properties}),
+            AfterContext=self._new.show({"Properties": wanted}),
+            **(replacing if replacement == "True" else {}),
+        )
+
+    def _details(self, resource: Resource, name: str, wanted: Mapping[str, Any]) -> Iterator[Detail]:
+        """Why a property changes: parameters and resources that it refers to, or else the template itself."""
+        target = self._target(resource, name, wanted)
+        causes = list(self._causes(self._resolved.expression(resource.logical_id).get(name)))
+        for source, entity in causes:
+            cause = {"ChangeSource": source, "CausingEntity": entity}
+            yield {"Target": target, "Evaluation": "Static", **cause}
+        # Beside another cause, AWS tells of a direct modification as one that it will know on execution.
+        evaluation = "Dynamic" if causes else "Static"
+        yield {"Target": target, "Evaluation": evaluation, "ChangeSource": "DirectModification"}
+
+    def _dynamic(self, resource: Resource, name: str, wanted: Mapping[str, Any]) -> Iterator[Detail]:
+        """Why a property may change: it reads attributes of resources that are changed in place."""
+        expression = self._resolved.expression(resource.logical_id).get(name)
+        for logical_id, attribute in sorted(read_attributes(expression, set(self._parameters))):
+            if logical_id in self.changes:
+                cause = {"ChangeSource": "ResourceAttribute", "CausingEntity": f"{logical_id}.{attribute}"}
+                yield {"Target": self._target(resource, name, wanted), "Evaluation": "Dynamic", **cause}
+
+    def _causes(self, expression: Any) -> Iterator[tuple[str, str]]:
+        for name in sorted(referred_names(expression)):
+            if name in self._parameters and self._old_parameters.get(name) != self._parameters[name]:
+                yield "ParameterReference", name
+            elif name in self.changes and _gets_another_id(self.changes[name]):
+                yield "ResourceReference", name
+        for logical_id, attribute in sorted(read_attributes(expression, set(self._parameters))):
+            if logical_id in self.changes:
+                yield "ResourceAttribute", f"{logical_id}.{attribute}"
+
+    def _target(self, resource: Resource, name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        before, after = resource.properties.get(name), wanted.get(name)
+        kind = "Add" if before is None else "Remove" if after is None else "Modify"
+        values = {
+            key: text if isinstance(text, str) else json.dumps(text, default=str)
+            for key, text in (
+                ("BeforeValue", self._old.masked(before)),
+                ("AfterValue", self._new.masked(after)),
+            )
+            if text is not None
+        }
+        return {
+            **({"Attribute": TAGS} if name == TAGS else {"Attribute": "Properties", "Name": name}),
+            "RequiresRecreation": "Always" if name in schemas.create_only(resource.type) else "Never",
+            "Path": f"/Properties/{name}",
+            "AttributeChangeType": kind,
+            **values,
+        }
+
+
+def _change(action: str, logical_id: str, kind: str, **members: Any) -> Change:
+    change = {"Action": action, "LogicalResourceId": logical_id, "ResourceType": kind}
+    return {"Type": "Resource", "ResourceChange": {**change, "Scope": [], "Details": [], **members}}
+
+
+def _property_of(detail: Detail) -> str:
+    target: Mapping[str, str] = detail["Target"]
+    return target.get("Name", target["Attribute"])
+
+
+def _gets_another_id(change: Change) -> bool:
+    of_resource = change["ResourceChange"]
+    return bool(of_resource["Action"] == "Add" or of_resource.get("Replacement") == "True")

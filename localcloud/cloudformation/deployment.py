@@ -1,7 +1,7 @@
 """Deploys resolved templates to stacks, and rolls back when a resource fails."""
 
-import json
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,51 +9,72 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.cloud import Cloud
-from localcloud.cloudformation import schemas
+from localcloud.cloudformation import dynamic_references, schemas, stack_policies
 from localcloud.cloudformation.errors import ResourceFailed, ValidationError
+from localcloud.cloudformation.names import Names
 from localcloud.cloudformation.resolved_template import ResolvedTemplate
 from localcloud.cloudformation.resources import PROVIDERS
 from localcloud.cloudformation.resources.provider import Context
-from localcloud.cloudformation.stacks import DELETED, Resource, Source, Stack, now
+from localcloud.cloudformation.stacks import DELETED, Resource, Source, Stack, Stacks, now
 
 log = logging.getLogger(__name__)
 
 FAILURES = (ClientError, BotoCoreError, ResourceFailed, ValidationError)
 """The errors with which a resource may fail. Any other is a bug of localcloud, and fails the resource too."""
+TIMED_OUT = "Stack creation time exceeded the specified timeout."
+CREATION_INITIATED = "Resource creation Initiated"
 REPLACING = "Requested update requires the creation of a new physical resource; hence creating one."
 
 
 class Deployment:
     """Creates, updates or deletes one stack. Meant to run in a thread of its own."""
 
-    def __init__(self, cloud: Cloud, stack: Stack):
+    def __init__(self, cloud: Cloud, stacks: Stacks, names: Names, stack: Stack):
         self._cloud = cloud
+        self._stacks = stacks
+        self._names = names
         self._stack = stack
         self._undo: list[Callable[[], bool]] = []
         self._retagged = False
+        self._policy: stack_policies.Policy | None = None
+        self._deadline: float | None = None
 
-    def create(self, resolved: ResolvedTemplate, on_failure: str = "ROLLBACK") -> None:
-        """Creates the stack's resources. `on_failure` is ROLLBACK, DELETE or DO_NOTHING."""
+    def create(
+        self, resolved: ResolvedTemplate, on_failure: str = "ROLLBACK", deadline: float | None = None
+    ) -> None:
+        """Creates the stack's resources.
+
+        `on_failure` is ROLLBACK, DELETE or DO_NOTHING; `deadline` is a time.monotonic() at which it fails.
+        """
         stack = self._stack
+        self._deadline = deadline
         if reason := self._apply(resolved):
             if on_failure == "DO_NOTHING":
+                stack.imports = resolved.imports
                 stack.set_status("CREATE_FAILED", reason)
                 return
-            stack.set_status("ROLLBACK_IN_PROGRESS", f"{reason} Rollback requested by user.")
+            reason = reason.removesuffix(".")
+            stack.set_status("ROLLBACK_IN_PROGRESS", f"{reason}. Rollback requested by user.")
+            stack.deleted = now()
             clean = self._rollback()
-            stack.set_status("ROLLBACK_COMPLETE" if clean else "ROLLBACK_FAILED")
+            stack.set_status("ROLLBACK_COMPLETE" if clean else "ROLLBACK_FAILED", self._undeleted())
             if on_failure == "DELETE" and clean:
                 self.delete()
             return
         stack.set_status("CREATE_COMPLETE")
 
-    def update(self, resolved: ResolvedTemplate, previous: Source) -> None:
+    def update(
+        self, resolved: ResolvedTemplate, previous: Source, policy: stack_policies.Policy | None = None
+    ) -> None:
+        """Brings the stack from its previous source to a new one, as far as the stack policy allows."""
         stack = self._stack
         stack.updated = now()
         outputs = stack.outputs
+        self._policy = policy
         self._retagged = previous.tags != resolved.source.tags
-        if reason := self._apply(resolved):
+        if reason := self._why_not_removable(resolved) or self._apply(resolved):
             if stack.disable_rollback:
+                stack.imports |= resolved.imports
                 stack.set_status("UPDATE_FAILED", reason)
                 return
             stack.source, stack.outputs = previous, outputs
@@ -70,6 +91,7 @@ class Deployment:
 
     def delete(self, retain: frozenset[str] = frozenset()) -> None:
         stack = self._stack
+        stack.deleted = now()
         stack.set_status("DELETE_IN_PROGRESS", "User Initiated")
         failed: list[str] = []
         for resource in self._deletion_order(list(stack.resources.values())):
@@ -84,18 +106,33 @@ class Deployment:
         stack.replaced = [(old, policy) for old, policy in stack.replaced if not self._discard(old, policy)]
         failed += [old.logical_id for old, _ in stack.replaced]
         if failed:
-            undeleted = [name for name in failed if stack.resources[name].status == "DELETE_FAILED"]
-            stack.set_status(
-                "DELETE_FAILED", f"The following resource(s) failed to delete: [{', '.join(undeleted)}]."
-            )
+            stack.set_status("DELETE_FAILED", self._undeleted())
             return
-        stack.deleted = now()
         stack.outputs = []
         stack.set_status(DELETED)
 
+    def _undeleted(self) -> str | None:
+        """Which resources could not be deleted, in the words of the stack's status; None if all could be."""
+        resources = [*self._stack.resources.values(), *(old for old, _ in self._stack.replaced)]
+        names = [one.logical_id for one in resources if one.status == "DELETE_FAILED"]
+        return f"The following resource(s) failed to delete: [{', '.join(names)}]. " if names else None
+
+    def _why_not_removable(self, resolved: ResolvedTemplate) -> str | None:
+        """Why the stack policy keeps a resource that the template no longer has, or None."""
+        for name, resource in self._stack.resources.items():
+            if name in resolved or not resource.physical:
+                continue
+            if reason := stack_policies.why_not(self._policy, stack_policies.DELETE, name, resource.type):
+                self._stack.note(resource, "UPDATE_FAILED", reason)
+                return f"The following resource(s) failed to update: [{name}]."
+        return None
+
     def _apply(self, resolved: ResolvedTemplate) -> str | None:
         """Creates or updates every resource in order. Returns why the stack failed, or None."""
+        stack = self._stack
         for logical_id in resolved.order:
+            if self._deadline and time.monotonic() > self._deadline:
+                return TIMED_OUT
             resource = self._stack.resources.get(logical_id)
             same_type = resource is not None and resource.type == resolved.provider(logical_id).type
             done = (
@@ -105,10 +142,15 @@ class Deployment:
                     resolved, logical_id, old=resource if resource and resource.physical else None
                 )
             )
+            if not done and self._deadline and time.monotonic() > self._deadline:
+                return TIMED_OUT
             if not done:
                 return f"The following resource(s) failed to {self._verb(logical_id)}: [{logical_id}]."
         try:
-            self._stack.outputs = resolved.outputs()
+            outputs = resolved.outputs()
+            with self._stacks.lock:
+                self._stacks.check_exports(stack, outputs)
+                stack.outputs, stack.imports = outputs, resolved.imports
         except ValidationError as wrong:
             return str(wrong)
         return None
@@ -129,35 +171,42 @@ class Deployment:
         verb = "UPDATE" if old else "CREATE"
         if old is None:
             self._stack.resources[logical_id] = fresh
-        self._stack.note(fresh, f"{verb}_IN_PROGRESS", REPLACING if old else None)
+
+        def evaluate() -> None:
+            fresh.properties = resolved.properties(logical_id)
 
         def make() -> None:
-            fresh.properties = resolved.properties(logical_id)
             if old:
                 _check_renamed(old, fresh)
+            context = self._context(logical_id)
+            fresh.applied = _with_secrets(context, fresh)
             try:
-                fresh.physical = provider.create(self._context(logical_id), fresh.properties)
+                with self._names.claimed(provider, fresh.applied, previous={}):
+                    fresh.physical = provider.create(context, fresh.applied)
             except ResourceFailed as failed:
                 fresh.physical = failed.physical
                 raise
 
-        reason = _reason_of_failure(make)
+        reason = _reason_of_failure(evaluate)
+        self._stack.note(fresh, f"{verb}_IN_PROGRESS", REPLACING if old else None)
+        reason = reason or _reason_of_failure(make)
         if fresh.physical:
             self._undo.append(lambda: self._take_back(fresh, old))
+            self._stack.note(fresh, f"{verb}_IN_PROGRESS", CREATION_INITIATED)
         if reason:
-            self._stack.note(fresh, f"{verb}_FAILED", reason, _shown(fresh.properties))
+            self._stack.note(fresh, f"{verb}_FAILED", reason)
             if old:
                 old.status = f"{verb}_FAILED"
             return False
         self._stack.resources[logical_id] = fresh
-        self._stack.note(fresh, f"{verb}_COMPLETE", properties=_shown(fresh.properties))
+        self._stack.note(fresh, f"{verb}_COMPLETE")
         if old:
             self._stack.replaced.append((old, resolved.replace_policy(logical_id)))
         return True
 
     def _take_back(self, fresh: Resource, old: Resource | None) -> bool:
         """Reverts `_create`."""
-        keep = fresh.deletion_policy == "Retain" and old is None
+        keep = fresh.deletion_policy == "Retain" and old is None and not self._stack.retain_except_on_create
         deleted = self._skip(fresh) if keep else self._delete(fresh)
         if old:
             self._stack.resources[fresh.logical_id] = old
@@ -175,37 +224,52 @@ class Deployment:
             self._stack.note(resource, "UPDATE_FAILED", str(failed))
             return False
         changed = {name for name in {*wanted, *resource.properties} if _differs(name, wanted, resource)}
-        if changed & schemas.create_only(resource.type):
+        is_replaced = bool(changed & schemas.create_only(resource.type))
+        is_touched = bool(changed) or (self._retagged and "Tags" in PROVIDERS[resource.type].supported)
+        action = stack_policies.REPLACE if is_replaced else stack_policies.MODIFY
+        denied = stack_policies.why_not(self._policy, action, logical_id, resource.type)
+        if is_touched and denied:
+            self._stack.note(resource, "UPDATE_FAILED", denied)
+            return False
+        if is_replaced:
             return self._create(resolved, logical_id, old=resource)
         before = replace(resource)
         resource.depends_on = resolved.depends_on(logical_id)
         resource.deletion_policy = resolved.deletion_policy(logical_id)
         resource.metadata = resolved.metadata(logical_id)
-        if not changed and not (self._retagged and "Tags" in PROVIDERS[resource.type].supported):
+        if not is_touched:
             self._undo.append(lambda: _restore(resource, before))
             return True
-        # Reverted even when it fails, for a failed update may have changed a part of the resource.
-        self._undo.append(lambda: self._change_back(resource, before, wanted))
-        return self._update(resource, wanted, before.properties)
+        target = replace(resource, properties=wanted)
+        try:
+            target.applied = _with_secrets(self._context(logical_id), target)
+            with self._names.claimed(PROVIDERS[resource.type], target.applied, before.applied):
+                # Reverted even when it fails, for a failed update may have changed a part of the resource.
+                self._undo.append(lambda: self._change_back(resource, before, target))
+                return self._update(resource, target, before)
+        except FAILURES as refused:
+            self._undo.append(lambda: _restore(resource, before))
+            self._stack.note(resource, "UPDATE_FAILED", str(refused), wanted)
+            return False
 
-    def _update(self, resource: Resource, wanted: dict[str, Any], previous: dict[str, Any]) -> bool:
-        self._stack.note(resource, "UPDATE_IN_PROGRESS")
+    def _update(self, resource: Resource, target: Resource, previous: Resource) -> bool:
+        """Brings a resource from the previous properties to those of the target."""
+        self._stack.note(resource, "UPDATE_IN_PROGRESS", properties=target.properties)
 
         def change() -> None:
             resource.physical = PROVIDERS[resource.type].update(
-                self._context(resource.logical_id), resource.existing, wanted, previous
+                self._context(resource.logical_id), resource.existing, target.applied, previous.applied
             )
-            resource.properties = wanted
+            resource.properties, resource.applied = target.properties, target.applied
 
         if reason := _reason_of_failure(change):
-            self._stack.note(resource, "UPDATE_FAILED", reason, _shown(wanted))
+            self._stack.note(resource, "UPDATE_FAILED", reason, target.properties)
             return False
-        self._stack.note(resource, "UPDATE_COMPLETE", properties=_shown(wanted))
+        self._stack.note(resource, "UPDATE_COMPLETE")
         return True
 
-    def _change_back(self, resource: Resource, before: Resource, tried: dict[str, Any]) -> bool:
-        done = self._update(resource, before.properties, tried)
-        return done and _restore(resource, before)
+    def _change_back(self, resource: Resource, before: Resource, tried: Resource) -> bool:
+        return self._update(resource, before, tried) and _restore(resource, before)
 
     def _rollback(self) -> bool:
         """Reverts every step, continuing past those that fail. Returns whether all were reverted."""
@@ -252,7 +316,7 @@ class Deployment:
 
         def delete() -> None:
             PROVIDERS[resource.type].delete(
-                self._context(resource.logical_id), resource.existing, resource.properties
+                self._context(resource.logical_id), resource.existing, resource.applied
             )
 
         if reason := _reason_of_failure(delete):
@@ -269,8 +333,20 @@ class Deployment:
     def _context(self, logical_id: str) -> Context:
         source = self._stack.deployed_source
         return Context(
-            self._cloud, self._stack.name, self._stack.id, logical_id, source.tags, source.role_arn
+            self._cloud,
+            self._stack.name,
+            self._stack.id,
+            logical_id,
+            source.tags,
+            source.role_arn,
+            self._deadline,
         )
+
+
+def _with_secrets(context: Context, resource: Resource) -> dict[str, Any]:
+    """The resource's properties with the secrets that they refer to. Raises ResourceFailed."""
+    revealed = dynamic_references.with_secrets(context.client("secretsmanager"), resource.properties)
+    return schemas.typed(resource.type, revealed)
 
 
 def _differs(name: str, wanted: dict[str, Any], resource: Resource) -> bool:
@@ -304,7 +380,3 @@ def _reason_of_failure(action: Callable[[], None]) -> str | None:
         log.exception("a resource failed because of a bug in localcloud")
         return f"localcloud failed: {fault!r}"
     return None
-
-
-def _shown(properties: dict[str, Any]) -> str:
-    return json.dumps(properties, default=str)

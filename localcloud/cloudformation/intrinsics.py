@@ -4,18 +4,20 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from localcloud.cloudformation.dynamic_references import is_reference
 from localcloud.cloudformation.errors import ValidationError
 
 NO_VALUE = object()
 """The value of AWS::NoValue. The property or list item that holds it is left out."""
-CONDITION_FUNCTIONS = {"Fn::And", "Fn::Equals", "Fn::If", "Fn::Not", "Fn::Or", "Condition"}
+UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
+"""Stands for a value that is known only after the deployment, as in AWS's change sets."""
 MAX_CHARACTERS = 1024 * 1024
 MAX_ITEMS = 10_000
 """Limits of a function's result. AWS documents none, but no template is longer than this many characters."""
-_VARIABLE = re.compile(r"\$\{(!?)([^}]*)\}")
+VARIABLE = re.compile(r"\$\{(!?)([^}]*)\}")
 
 
 @dataclass
@@ -50,6 +52,21 @@ class Evaluator:
             self._deciding.pop()
         return self._conditions[name]
 
+    def assuming(self, conditions: Mapping[str, bool]) -> "Evaluator":
+        """An evaluator for which these conditions hold, or do not.
+
+        It takes parameters and resources for unknown: theirs are values for the branches that apply.
+        """
+        return replace(
+            self,
+            parameters=dict.fromkeys(self.parameters, UNKNOWN),
+            ref=lambda name: UNKNOWN,
+            attribute=lambda name, attribute: UNKNOWN,
+            imported=lambda name: UNKNOWN,
+            _conditions={**self._conditions, **conditions},
+            _deciding=[],
+        )
+
     def value(self, expression: Any) -> Any:
         """Evaluates every function in an expression. Raises ValidationError."""
         if isinstance(expression, dict):
@@ -57,8 +74,6 @@ class Evaluator:
                 (name, argument) = next(iter(expression.items()))
                 if name == "Ref":
                     return self._ref(argument)
-                if name == "Condition" and isinstance(argument, str):
-                    return self.condition(argument)
                 if isinstance(name, str) and name.startswith("Fn::"):
                     return self._function(name, argument)
             evaluated = {key: self.value(entry) for key, entry in expression.items()}
@@ -88,6 +103,8 @@ class Evaluator:
             ) from wrong
 
     def _evaluate_condition(self, expression: Any) -> bool:
+        if isinstance(expression, dict) and set(expression) == {"Condition"}:
+            return self.condition(expression["Condition"])
         result = self.value(expression)
         return result if isinstance(result, bool) else str(result).lower() == "true"
 
@@ -118,28 +135,38 @@ class Evaluator:
             _check_length(length)
             return filled
 
-        return _VARIABLE.sub(fill, text)
+        return VARIABLE.sub(fill, text)
 
     def _fn_join(self, argument: Any) -> str:
         separator, items = argument
-        texts = [_text(item) for item in self.value(items)]
+        values = self.value(items)
+        if values == UNKNOWN:
+            return UNKNOWN
+        texts = [_text(item) for item in values]
         _check_length(len(separator) * len(texts) + sum(map(len, texts)))
         joined: str = separator.join(texts)
         return joined
 
     def _fn_split(self, argument: Any) -> list[str]:
         separator, text = argument
-        parts: list[str] = self.value(text).split(separator, MAX_ITEMS)
+        whole = self.value(text)
+        if UNKNOWN in whole:
+            return [UNKNOWN]
+        parts: list[str] = whole.split(separator, MAX_ITEMS)
         if len(parts) > MAX_ITEMS:
             raise ValueError(f"the list would have more than {MAX_ITEMS} items")
         return parts
 
     def _fn_select(self, argument: Any) -> Any:
         index, items = argument
-        return self.value(items)[int(self.value(index))]
+        values = self.value(items)
+        return UNKNOWN if values in (UNKNOWN, [UNKNOWN]) else values[int(self.value(index))]
 
     def _fn_base64(self, argument: Any) -> str:
-        encoded = base64.b64encode(self.value(argument).encode()).decode()
+        text = self.value(argument)
+        if UNKNOWN in text:
+            return UNKNOWN
+        encoded = base64.b64encode(text.encode()).decode()
         _check_length(len(encoded))
         return encoded
 
@@ -191,6 +218,13 @@ def _text(value: Any) -> str:
     return str(value)
 
 
+def is_unknown(value: Any) -> bool:
+    """Whether a value is a text that is known only when resources are created: one in which UNKNOWN is, or a
+    reference to a secret.
+    """
+    return isinstance(value, str) and (UNKNOWN in value or is_reference(value))
+
+
 def references(expression: Any, evaluator: Evaluator) -> set[str]:
     """The logical ids and parameters that an expression refers to, without branches that do not apply."""
     found: set[str] = set()
@@ -205,7 +239,7 @@ def references(expression: Any, evaluator: Evaluator) -> set[str]:
                 found.add(argument.split(".", 1)[0] if isinstance(argument, str) else argument[0])
             elif name == "Fn::Sub":
                 text, variables = argument if isinstance(argument, list) else (argument, {})
-                names = {match[2].strip() for match in _VARIABLE.finditer(text) if not match[1]}
+                names = {match[2].strip() for match in VARIABLE.finditer(text) if not match[1]}
                 found |= {name.split(".", 1)[0] for name in names - set(variables)}
                 found |= references(list(variables.values()), evaluator)
             elif name == "Fn::If":

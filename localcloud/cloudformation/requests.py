@@ -25,31 +25,6 @@ IAM_TYPES = {
     "AWS::IAM::UserToGroupAddition",
 }
 NAME_PROPERTIES = {"GroupName", "InstanceProfileName", "ManagedPolicyName", "RoleName", "UserName"}
-UNSUPPORTED_MEMBERS: Mapping[str, frozenset[str]] = {
-    "CreateChangeSet": frozenset(
-        {
-            "DeploymentConfig",
-            "DeploymentMode",
-            "DisableValidation",
-            "ImportExistingResources",
-            "ResourcesToImport",
-        }
-    ),
-    "CreateStack": frozenset({"DeploymentConfig", "DisableValidation", "RetainExceptOnCreate"}),
-    "DeleteStack": frozenset({"DeletionMode", "DeploymentConfig"}),
-    "ExecuteChangeSet": frozenset({"RetainExceptOnCreate"}),
-    "GetTemplateSummary": frozenset({"CallAs", "StackSetName", "TemplateSummaryConfig"}),
-    "UpdateStack": frozenset(
-        {
-            "DeploymentConfig",
-            "DisableValidation",
-            "RetainExceptOnCreate",
-            "StackPolicyDuringUpdateBody",
-            "StackPolicyDuringUpdateURL",
-        }
-    ),
-}
-"""Members that nothing is done about, by operation."""
 
 
 def read_source(cloud: Cloud, request: Mapping[str, Any], previous: Source | None, *, direct: bool) -> Source:
@@ -70,6 +45,7 @@ def read_source(cloud: Cloud, request: Mapping[str, Any], previous: Source | Non
         template=template,
         expanded=expanded,
         parameters=parameters,
+        stored=templates.stored_values(cloud, template, parameters),
         tags=previous.tags if given_tags is None and previous else tags,
         capabilities=request.get("Capabilities") or [],
         role_arn=request.get("RoleARN") or (previous.role_arn if previous else None),
@@ -96,7 +72,7 @@ def template_body(cloud: Cloud, request: Mapping[str, Any], previous: Source | N
                 f"Member must have length less than or equal to {templates.MAX_BODY_BYTES}"
             )
         return body
-    return _download(cloud, url)
+    return download(cloud, url, "TemplateURL")
 
 
 def required_capabilities(expanded: Mapping[str, Any]) -> list[str]:
@@ -120,8 +96,11 @@ def _check_capabilities(source: Source, direct: bool) -> None:
         raise ApiError("InsufficientCapabilitiesException", f"Requires capabilities : [{', '.join(missing)}]")
 
 
-def _download(cloud: Cloud, url: str) -> str:
-    """Downloads a template from this cloud's S3, addressed in path style or by the bucket's host name."""
+def download(cloud: Cloud, url: str, member: str) -> str:
+    """Downloads a template or a stack policy from this cloud's S3, by path or by the bucket's host name.
+
+    `member` is the member of the request that has the URL. Raises ValidationError.
+    """
     parts = urlsplit(url)
     host, path = parts.hostname or "", unquote(parts.path).lstrip("/")
     if virtual := re.fullmatch(r"(.+)\.s3[.-](?:[a-z0-9-]+\.)?(?:amazonaws\.com|localhost.*)", host):
@@ -129,7 +108,7 @@ def _download(cloud: Cloud, url: str) -> str:
     else:
         bucket, _, key = path.partition("/")
     if not bucket or not key:
-        raise ValidationError(f"TemplateURL must reference a valid S3 object to which you have access: {url}")
+        raise ValidationError(f"{member} must reference a valid S3 object to which you have access: {url}")
     versions = parse_qs(parts.query).get("versionId")
     version = {"VersionId": versions[0]} if versions else {}
     try:
@@ -138,7 +117,10 @@ def _download(cloud: Cloud, url: str) -> str:
         raise ValidationError(f"S3 error: {failed.response['Error'].get('Message')} ({url})") from failed
     if answer["ContentLength"] > templates.MAX_STORED_BYTES:
         raise ValidationError(
-            f"TemplateURL must reference a template of at most {templates.MAX_STORED_BYTES} bytes: {url}"
+            f"{member} must reference an object of at most {templates.MAX_STORED_BYTES} bytes: {url}"
         )
-    text: str = answer["Body"].read().decode()
+    try:
+        text: str = answer["Body"].read().decode()
+    except UnicodeDecodeError as error:
+        raise ValidationError(f"{member} must reference text in UTF-8: {url}") from error
     return text

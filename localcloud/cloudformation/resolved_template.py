@@ -6,15 +6,14 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.cloudformation import schemas
-from localcloud.cloudformation.errors import ValidationError
-from localcloud.cloudformation.intrinsics import Evaluator, references
+from localcloud.cloudformation import dynamic_references, property_checks, schemas
+from localcloud.cloudformation.errors import ResourceFailed, ValidationError
+from localcloud.cloudformation.intrinsics import UNKNOWN, Evaluator, references
 from localcloud.cloudformation.resources import PROVIDERS
 from localcloud.cloudformation.resources.provider import Provider
 from localcloud.cloudformation.stacks import Resource, Source
 from localcloud.cloudformation.template import effective_values
-
-DELETION_POLICIES = {"Delete", "Retain", "RetainExceptOnCreate"}
+from localcloud.cloudformation.template_references import check_references, functions
 
 
 class ResolvedTemplate:
@@ -34,10 +33,13 @@ class ResolvedTemplate:
     ):
         self.template = source.expanded
         self.source = source
+        self._cloud = cloud
+        self._exported = imported
+        self._imports: set[str] = set()
         self._resources = resources
         self.evaluator = Evaluator(
             template=self.template,
-            parameters=effective_values(cloud, self.template, source.parameters),
+            parameters=effective_values(self.template, source.parameters, source.stored),
             pseudo={
                 "AWS::AccountId": cloud.account_id,
                 "AWS::NotificationARNs": source.notification_arns,
@@ -49,8 +51,9 @@ class ResolvedTemplate:
             },
             ref=self._ref,
             attribute=self._attribute,
-            imported=imported,
+            imported=self._import,
         )
+        check_references(self.template)
         for name in self.template.get("Conditions") or {}:
             self.evaluator.condition(name)
         self._wanted = {
@@ -87,8 +90,15 @@ class ResolvedTemplate:
 
         Raises ResourceFailed for a value of a wrong type and ValidationError for an invalid function.
         """
+        kind = self._wanted[logical_id]["Type"]
         properties = self.evaluator.value(self._wanted[logical_id].get("Properties") or {})
-        return schemas.typed(self._wanted[logical_id]["Type"], properties)
+        dynamic_references.check(kind, properties)
+        return schemas.typed(kind, self._with_parameters(properties))
+
+    def _with_parameters(self, properties: dict[str, Any]) -> dict[str, Any]:
+        ssm = self._cloud.client("ssm", self.source.role_arn)
+        resolved: dict[str, Any] = dynamic_references.with_parameters(ssm, properties)
+        return resolved
 
     def outputs(self) -> list[dict[str, Any]]:
         """Evaluates the outputs of the stack, in the form of DescribeStacks."""
@@ -97,6 +107,11 @@ class ResolvedTemplate:
             if "Condition" in output and not self.evaluator.condition(output["Condition"]):
                 continue
             value = self.evaluator.value(output["Value"])
+            if isinstance(value, list | dict):
+                raise ValidationError(
+                    "Template format error: The Value field of every Outputs member must evaluate to a "
+                    f"String, and that of {key} does not."
+                )
             entry = {"OutputKey": key, "OutputValue": value if isinstance(value, str) else json.dumps(value)}
             if "Description" in output:
                 entry["Description"] = output["Description"]
@@ -105,38 +120,50 @@ class ResolvedTemplate:
             outputs.append(entry)
         return outputs
 
+    @property
+    def imports(self) -> frozenset[str]:
+        """The names of the exports that have been imported so far, which are all that apply."""
+        return frozenset(self._imports)
+
+    def types(self) -> set[str]:
+        """The types of the resources."""
+        return {resource["Type"] for resource in self._wanted.values()}
+
+    def expression(self, logical_id: str) -> Mapping[str, Any]:
+        """The properties of a resource as written."""
+        written: Mapping[str, Any] = self._wanted[logical_id].get("Properties") or {}
+        return written
+
+    def _import(self, name: str) -> str:
+        value = self._exported(name)
+        self._imports.add(name)
+        return value
+
     def _ref(self, logical_id: str) -> Any:
         if logical_id not in self._wanted:
             raise ValidationError(
-                f"Template format error: Unresolved resource dependencies [{logical_id}] in the template"
+                f"Template format error: Unresolved resource dependencies [{logical_id}] in the Resources "
+                "block of the template"
             )
         resource = self._resources.get(logical_id)
-        return resource.physical_id if resource and resource.physical else _placeholder(logical_id)
+        return resource.physical_id if resource and resource.physical else UNKNOWN
 
     def _attribute(self, logical_id: str, name: str) -> Any:
         if logical_id not in self._wanted:
             raise ValidationError(
                 f"Template error: instance of Fn::GetAtt references undefined resource {logical_id}"
             )
-        if name not in self.provider(logical_id).attributes:
+        if name not in self.provider(logical_id).attributes:  # the name may come from a function
             raise ValidationError(
                 f"Template error: resource {logical_id} does not support attribute type {name} in Fn::GetAtt"
             )
         resource = self._resources.get(logical_id)
-        return (
-            resource.physical.attributes[name]
-            if resource and resource.physical
-            else _placeholder(f"{logical_id}.{name}")
-        )
+        return resource.physical.attributes[name] if resource and resource.physical else UNKNOWN
 
     def _needs(self, logical_id: str) -> set[str]:
         resource = self._wanted[logical_id]
         explicit = resource.get("DependsOn") or []
         named = set([explicit] if isinstance(explicit, str) else explicit)
-        if unknown := sorted(named - set(self.template["Resources"])):
-            raise ValidationError(
-                f"Template format error: Unresolved resource dependencies {unknown} in the Resources block"
-            )
         named |= references(resource.get("Properties") or {}, self.evaluator)
         return named & set(self._wanted)
 
@@ -156,19 +183,14 @@ class ResolvedTemplate:
                     f"Template format error: Unrecognized resource types: [{kind}]. "
                     f"localcloud cannot create the resource {logical_id}."
                 )
-            for key in ("DeletionPolicy", "UpdateReplacePolicy"):
-                if (policy := resource.get(key, "Delete")) not in DELETION_POLICIES:
-                    raise ValidationError(f"localcloud does not support {key} {policy} of {logical_id}.")
 
     def _check_properties(self) -> None:
-        """Raises ValidationError for unknown or unsupported properties, before any resource is created."""
+        """Raises ValidationError for properties that are invalid, before any resource is created."""
         for logical_id, resource in self._wanted.items():
             kind = resource["Type"]
             properties = self.evaluator.value(resource.get("Properties") or {})
-            if found := schemas.problems(kind, properties):
-                raise ValidationError(
-                    f"Properties validation failed for resource {logical_id} ({kind}): {found}"
-                )
+            dynamic_references.check(kind, properties)
+            self._refuse_problems(logical_id, kind, self._with_parameters(properties))
             if fixed := sorted(set(properties) & schemas.read_only(kind)):
                 raise ValidationError(
                     f"Resource {logical_id} ({kind}): read-only properties {fixed} cannot be set"
@@ -178,11 +200,33 @@ class ResolvedTemplate:
                     f"localcloud does not support the properties {unsupported} of {kind} "
                     f"(resource {logical_id})."
                 )
+        for logical_id, resource in self.template["Resources"].items():
+            if resource["Type"] in PROVIDERS:
+                self._check_branches(logical_id, resource)
+
+    def _check_branches(self, logical_id: str, resource: Mapping[str, Any]) -> None:
+        """Raises ValidationError for invalid values in branches of conditions, one condition at a time."""
+        written = resource.get("Properties") or {}
+        names = {argument[0] for function, argument in functions(written) if function == "Fn::If"}
+        for conditions in [{}, *({name: holds} for name in sorted(names) for holds in (True, False))]:
+            try:
+                properties = self.evaluator.assuming(conditions).value(written)
+            except ValidationError:
+                continue  # such as a mapping that lacks the key of a branch, which only counts if it applies
+            self._refuse_problems(logical_id, resource["Type"], properties, one_value_only=True)
+
+    def _refuse_problems(
+        self, logical_id: str, kind: str, properties: dict[str, Any], *, one_value_only: bool = False
+    ) -> None:
+        try:
+            found = property_checks.problems(kind, properties, one_value_only=one_value_only)
+        except ResourceFailed as wrong:
+            found = [str(wrong)]
+        if found:
+            raise ValidationError(
+                f"Properties validation failed for resource {logical_id} ({kind}) with message: "
+                f"[{', '.join(found)}]"
+            )
 
     def _check_outputs(self) -> None:
         self.outputs()
-
-
-def _placeholder(name: str) -> str:
-    """A placeholder for a value that is known only after deployment."""
-    return f"(known after deployment: {name})"

@@ -1,13 +1,15 @@
 """AWS's schemas of resource types, which cfn-lint ships.
 
-They tell which properties exist, which types these have and which changes replace the resource.
+They tell which types properties have and which changes replace the resource; property_checks.py reads the
+rest.
 """
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from localcloud.cloudformation.errors import ResourceFailed
+from localcloud.cloudformation.intrinsics import is_unknown
 
 Schema = Mapping[str, Any]
 
@@ -43,30 +45,6 @@ def _top_level(schema: Schema, key: str, whole: bool = False) -> set[str]:
     return {path[0] for path in paths if not whole or len(path) == 1}
 
 
-def problems(resource_type: str, properties: Mapping[str, Any]) -> list[str]:
-    """Describes the unknown and the missing names in `properties`, with their paths."""
-    schema = schema_of(resource_type)
-    return list(_problems(properties, schema, schema, ""))
-
-
-def _problems(value: Any, schema: Schema, root: Schema, path: str) -> Iterator[str]:
-    schema = _resolved(schema, root)
-    if isinstance(value, dict) and (known := schema.get("properties")):
-        closed = schema.get("additionalProperties") is False and not schema.get("patternProperties")
-        for name, entry in value.items():
-            if name in known:
-                yield from _problems(entry, known[name], root, f"{path}/{name}")
-            elif closed:
-                yield f"Encountered unsupported property {f'{path}/{name}'.lstrip('/')}"
-        place = f" in {path.lstrip('/')}" if path else ""
-        for name in schema.get("required") or []:
-            if name not in value:
-                yield f"required key [{name}] not found{place}"
-    elif isinstance(value, list) and "items" in schema:
-        for index, item in enumerate(value):
-            yield from _problems(item, schema["items"], root, f"{path}/{index}")
-
-
 def typed(resource_type: str, properties: Mapping[str, Any]) -> dict[str, Any]:
     """Converts every scalar in the properties to its type in the schema.
 
@@ -91,6 +69,8 @@ def _typed(value: Any, schema: Schema, root: Schema, path: str) -> Any:
         items = schema.get("items") or {}
         return [_typed(item, items, root, f"{path}/{index}") for index, item in enumerate(value)]
     kind = schema.get("type")
+    if is_unknown(value):  # it comes when the resource is created
+        return value
     if isinstance(kind, list):  # the value of an environment variable, say, may be written as a number
         kind = "string" if "string" in kind else None
     try:

@@ -1,5 +1,6 @@
 """Records of stacks: their resources, events, change sets and exports."""
 
+import json
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
@@ -7,12 +8,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from localcloud.cloudformation import stack_policies
 from localcloud.cloudformation.errors import ResourceFailed, ValidationError
 from localcloud.cloudformation.resources.provider import PhysicalResource
 from localcloud.protocol import ApiError
 
 DELETED = "DELETE_COMPLETE"
 FAILED_CHANGE_SET_STACK = "REVIEW_IN_PROGRESS"
+MASK = "****"
 STACK_TYPE = "AWS::CloudFormation::Stack"
 
 UPDATABLE = {
@@ -37,6 +40,8 @@ class Resource:
     type: str
     physical: PhysicalResource | None = None
     properties: dict[str, Any] = field(default_factory=dict)
+    applied: dict[str, Any] = field(default_factory=dict)
+    """The properties with the secrets that they refer to, as the service got them."""
     depends_on: frozenset[str] = frozenset()
     deletion_policy: str = "Delete"
     metadata: Any = None
@@ -83,19 +88,42 @@ class Source:
     expanded: dict[str, Any]
     """After the SAM transform."""
     parameters: dict[str, str]
+    stored: dict[str, str] = field(default_factory=dict)
+    """The values in the Parameter Store of the parameters that refer to it."""
     tags: dict[str, str] = field(default_factory=dict)
     capabilities: list[str] = field(default_factory=list)
     role_arn: str | None = None
     notification_arns: list[str] = field(default_factory=list)
 
+    def masked(self, value: Any) -> Any:
+        """The value without the values of secret parameters."""
+        if isinstance(value, Mapping):
+            return {name: self.masked(entry) for name, entry in value.items()}
+        if isinstance(value, list):
+            return [self.masked(item) for item in value]
+        is_secret = isinstance(value, str) and any(secret in value for secret in self._secrets())
+        return MASK if is_secret else value
+
+    def show(self, properties: Mapping[str, Any]) -> str:
+        """Properties in JSON, as events and change sets show them."""
+        return json.dumps(self.masked(properties), default=str)
+
+    def _secrets(self) -> list[str]:
+        declared = self.expanded.get("Parameters") or {}
+        names = [name for name in self.parameters if _secret(declared.get(name, {}))]
+        return [value for name in names if (value := self.stored.get(name, self.parameters[name]))]
+
     @property
     def shown_parameters(self) -> list[dict[str, str]]:
         """The parameters as DescribeStacks shows them, secret ones masked."""
         declared = self.expanded.get("Parameters") or {}
-        return [
-            {"ParameterKey": name, "ParameterValue": "****" if _secret(declared.get(name, {})) else value}
-            for name, value in self.parameters.items()
-        ]
+        shown = []
+        for name, value in self.parameters.items():
+            is_secret = _secret(declared.get(name, {}))
+            shown.append({"ParameterKey": name, "ParameterValue": MASK if is_secret else value})
+            if name in self.stored:
+                shown[-1]["ResolvedValue"] = MASK if is_secret else self.stored[name]
+        return shown
 
 
 def _secret(spec: Mapping[str, Any]) -> bool:
@@ -116,11 +144,17 @@ class ChangeSet:
     status: str = "CREATE_COMPLETE"
     execution_status: str = "AVAILABLE"
     reason: str | None = None
+    include_nested_stacks: bool = False
     on_stack_failure: str | None = None
     created_by: str | None = None
     executed_by: str | None = None
     """Identities of the requests that did so (see `_identity` in service.py)."""
     created: datetime = field(default_factory=now)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it is still to be executed, so that its name is taken."""
+        return not self.execution_status.startswith(("EXECUTE_", "OBSOLETE"))
 
 
 @dataclass
@@ -136,9 +170,21 @@ class Stack:
     outputs: list[dict[str, Any]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     change_sets: dict[str, ChangeSet] = field(default_factory=dict)
+    """By id, the executed ones among them."""
     replaced: list[tuple[Resource, str]] = field(default_factory=list)
     """Replaced resources and their UpdateReplacePolicy; the next update or deletion deletes them."""
+    imports: frozenset[str] = frozenset()
+    """The names of the exports that the stack imports."""
+    pending_imports: frozenset[str] = frozenset()
+    """Those that the deployment in progress imports."""
+    policy: str | None = None
+    """The text of the stack policy."""
+    change_set_id: str | None = None
+    """The change set that was executed last."""
+    timeout_minutes: int | None = None
     disable_rollback: bool = False
+    retain_except_on_create: bool = False
+    """Whether the current operation's rollback deletes what it created, DeletionPolicy Retain or not."""
     termination_protection: bool = False
     created: datetime = field(default_factory=now)
     updated: datetime | None = None
@@ -155,6 +201,16 @@ class Stack:
         return self.source
 
     @property
+    def stack_policy(self) -> stack_policies.Policy | None:
+        return stack_policies.parse(self.policy) if self.policy else None
+
+    def drop_change_sets(self, keep: ChangeSet | None = None) -> None:
+        """Forgets the change sets that have not been executed, but for one."""
+        self.change_sets = {
+            id: one for id, one in self.change_sets.items() if one is keep or not one.is_active
+        }
+
+    @property
     def busy(self) -> bool:
         return self.status.endswith("_IN_PROGRESS") and self.status != FAILED_CHANGE_SET_STACK
 
@@ -166,10 +222,20 @@ class Stack:
         )
 
     def note(
-        self, resource: Resource, status: str, reason: str | None = None, properties: Any = None
+        self,
+        resource: Resource,
+        status: str,
+        reason: str | None = None,
+        properties: Mapping[str, Any] | None = None,
     ) -> None:
-        """Sets the status of a resource and records an event."""
-        resource.status, resource.reason, resource.timestamp = status, reason, now()
+        """Sets the status of a resource and records an event.
+
+        `properties` are those that the event shows; by default the resource's own.
+        """
+        at = now()
+        shown = resource.properties if properties is None else properties
+        resource.status, resource.reason, resource.timestamp = status, reason, at
+        milliseconds = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         self.events.append(
             Event(
                 self.id,
@@ -179,8 +245,10 @@ class Stack:
                 resource.type,
                 status,
                 reason,
-                properties,
+                self.deployed_source.show(shown) if shown else None,
                 self.token,
+                id=f"{resource.logical_id}-{status}-{milliseconds}",
+                timestamp=at,
             )
         )
 
@@ -220,10 +288,17 @@ class Stacks:
 
     def find_change_set(self, name_or_id: str, stack_name: str | None) -> tuple[Stack, ChangeSet]:
         """A change set and its stack. Raises ApiError when there is no such change set."""
-        for stack in [self.get(stack_name)] if stack_name else self:
-            for change_set in stack.change_sets.values():
+        stack = None
+        if stack_name and (stack := self.find(stack_name)) is None:
+            raise ValidationError(f"Stack [{stack_name}] does not exist")
+        is_id = name_or_id.startswith("arn:")
+        if stack is None and not is_id:
+            raise ValidationError("StackName must be specified if ChangeSetName is not specified as an ARN.")
+        for owner in [stack] if stack and not is_id else self:
+            newest_first = sorted(owner.change_sets.values(), key=lambda one: one.created, reverse=True)
+            for change_set in sorted(newest_first, key=lambda one: not one.is_active):
                 if name_or_id in (change_set.id, change_set.name):
-                    return stack, change_set
+                    return owner, change_set
         raise ApiError("ChangeSetNotFound", f"ChangeSet [{name_or_id}] does not exist")
 
     def updatable(self, name: str) -> Stack:
@@ -252,32 +327,34 @@ class Stacks:
     def check_exports(self, stack: Stack, outputs: list[dict[str, Any]]) -> None:
         """Checks whether a stack may get these outputs.
 
-        Raises ValidationError for an export name that another stack has, and for the removal of an export
-        that other stacks import.
+        Raises ValidationError for an export name that another stack has, and for an export that other stacks
+        import and that would go or change.
         """
-        names = {one["ExportName"] for one in outputs if "ExportName" in one}
-        for name in {one["ExportName"] for one in stack.outputs if "ExportName" in one} - names:
-            if users := self.importers(name):
-                raise ValidationError(f"Export {name} cannot be deleted as it is in use by {users[0].name}")
-        for export in self.exports():
-            if export["Name"] in names and export["ExportingStackId"] != stack.id:
-                raise ValidationError(
-                    f"Export with name {export['Name']} is already exported by stack "
-                    f"{export['ExportingStackId']}"
-                )
+        exported = [one["ExportName"] for one in outputs if "ExportName" in one]
+        names = set(exported)
+        if len(names) < len(exported):
+            raise ValidationError(f"The outputs of stack {stack.name} export one name twice: {exported}")
+        values = {one["ExportName"]: one["OutputValue"] for one in outputs if "ExportName" in one}
+        for old in (one for one in stack.outputs if "ExportName" in one):
+            name = old["ExportName"]
+            users = " and ".join(user.name for user in self.importers(name))
+            if users and name not in values:
+                raise ValidationError(f"Export {name} cannot be deleted as it is in use by {users}")
+            if users and values[name] != old["OutputValue"]:
+                raise ValidationError(f"Export {name} cannot be updated as it is in use by {users}")
+        for other in self:
+            if other is stack or other.status == DELETED:
+                continue
+            for name in (one["ExportName"] for one in other.outputs if "ExportName" in one):
+                if name in names:
+                    raise ValidationError(
+                        f"Export with name {name} is already exported by stack {other.name}"
+                    )
 
     def importers(self, export: str) -> list[Stack]:
-        """The stacks whose templates import this export by its literal name."""
+        """The stacks that import this export."""
         return [
             stack
             for stack in self
-            if stack.status != DELETED and stack.source and _imports(stack.source.expanded, export)
+            if stack.status != DELETED and export in stack.imports | stack.pending_imports
         ]
-
-
-def _imports(expression: Any, export: str) -> bool:
-    if isinstance(expression, dict):
-        if expression.get("Fn::ImportValue") == export:
-            return True
-        expression = list(expression.values())
-    return isinstance(expression, list) and any(_imports(item, export) for item in expression)

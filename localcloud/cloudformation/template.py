@@ -1,13 +1,15 @@
 """Reads templates and the parameter values that go with them."""
 
-import re
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
 
 from localcloud.cloud import Cloud
+from localcloud.cloudformation import dynamic_references
 from localcloud.cloudformation.errors import ValidationError
+from localcloud.cloudformation.template_structure import check_structure
 from localcloud.untrusted import Pattern, PatternError, parse_json
 
 SECTIONS = {
@@ -23,18 +25,6 @@ SECTIONS = {
     "Rules",
     "Transform",
 }
-RESOURCE_KEYS = {
-    "Condition",
-    "Connectors",
-    "DeletionPolicy",
-    "DependsOn",
-    "IgnoreGlobals",
-    "Metadata",
-    "Properties",
-    "Type",
-    "UpdateReplacePolicy",
-}
-"""The supported attributes of resources. CreationPolicy and UpdatePolicy belong to unsupported types."""
 MAX_BODY_BYTES = 51_200
 """The maximum size of a template in the request itself."""
 MAX_STORED_BYTES = 1_048_576
@@ -47,7 +37,7 @@ def load(body: str) -> dict[str, Any]:
     try:
         template = parse_json(body) if body.lstrip().startswith("{") else _read_yaml(body)
     except (ValueError, yaml.YAMLError) as broken:
-        raise ValidationError(f"Template format error: {' '.join(str(broken).split())}") from broken
+        raise ValidationError(f"Template format error: {_what_is_broken(broken)}") from broken
     except RecursionError:
         raise ValidationError("Template format error: it is nested too deeply") from None
     if not isinstance(template, dict):
@@ -56,26 +46,21 @@ def load(body: str) -> dict[str, Any]:
     return template
 
 
+def _what_is_broken(error: ValueError | yaml.YAMLError) -> str:
+    """CloudFormation's words for text that is neither JSON nor YAML, with the parser's own."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"JSON not well-formed. (line {error.lineno}, column {error.colno}): {error.msg}"
+    if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark):
+        return f"YAML not well-formed. (line {mark.line + 1}, column {mark.column + 1}): {error.problem}"
+    return " ".join(str(error).split())
+
+
 def _check_sections(template: Mapping[str, Any]) -> None:
-    if unknown := sorted(set(template) - SECTIONS):
-        raise ValidationError(f"Invalid template property or properties {unknown}")
+    if unknown := sorted(map(str, set(template) - SECTIONS)):
+        raise ValidationError(f"Invalid template property or properties [{', '.join(unknown)}]")
     if template.get("Rules"):
         raise ValidationError("localcloud does not support the template section Rules.")
-    resources = template.get("Resources")
-    if not isinstance(resources, dict) or not resources:
-        raise ValidationError("Template format error: At least one Resources member must be defined.")
-    if twice := sorted(set(resources) & set(template.get("Parameters") or {})):
-        raise ValidationError(f"Template format error: {twice} name both a parameter and a resource.")
-    for logical_id, resource in resources.items():
-        if not re.fullmatch(r"[a-zA-Z0-9]{1,255}", str(logical_id)):
-            raise ValidationError(f"Template format error: Resource name {logical_id} is non alphanumeric.")
-        if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
-            raise ValidationError(
-                f"Template format error: [/Resources/{logical_id}] "
-                "Every Resources object must contain a Type member."
-            )
-        if unknown := sorted(set(resource) - RESOURCE_KEYS):
-            raise ValidationError(f"localcloud does not support {unknown} on resource {logical_id}.")
+    check_structure(template)
 
 
 def _read_yaml(body: str) -> Any:
@@ -156,28 +141,59 @@ def parameter_values(
     return values
 
 
-def effective_values(
-    cloud: Cloud, template: Mapping[str, Any], values: Mapping[str, str]
-) -> dict[str, str | list[str]]:
-    """The values that `Ref` returns: lists are split, and values from the Parameter Store looked up."""
-    effective = {}
+def stored_values(cloud: Cloud, template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str]:
+    """The values that parameters have in the Parameter Store, for those that refer to it.
+
+    Raises ValidationError.
+    """
+    stored = {}
     for name, spec in (template.get("Parameters") or {}).items():
         kind, value = spec.get("Type", "String"), values[name]
         if kind.startswith(SSM_VALUE):
-            value = _stored(cloud, name, value)
-            kind = kind.removeprefix(SSM_VALUE).removesuffix(">")
-        is_list = kind == "CommaDelimitedList" or kind.startswith("List<")
-        effective[name] = [item.strip() for item in value.split(",")] if is_list else value
+            stored[name] = _stored(cloud, kind, value)
+        elif dynamic_references.is_reference(value):
+            if dynamic_references.has_parameter_without_version(value):
+                raise ValidationError(
+                    f"Template error: parameter {name} should not contain ssm versionless resolver"
+                )
+            stored[name] = dynamic_references.with_parameters(cloud.client("ssm"), value)
+    return stored
+
+
+def effective_values(
+    template: Mapping[str, Any], values: Mapping[str, str], stored: Mapping[str, str]
+) -> dict[str, str | list[str]]:
+    """The values that `Ref` returns: those from the Parameter Store, and lists split."""
+    effective: dict[str, str | list[str]] = {}
+    for name, spec in (template.get("Parameters") or {}).items():
+        value = stored.get(name, values[name])
+        effective[name] = _items(value) if _is_list(spec.get("Type", "String")) else value
     return effective
 
 
-def _stored(cloud: Cloud, name: str, path: str) -> str:
-    ssm = cloud.client("ssm")
-    try:
-        value: str = ssm.get_parameter(Name=path)["Parameter"]["Value"]
-    except ssm.exceptions.ParameterNotFound as missing:
-        raise ValidationError(f"Parameter {name}: the Parameter Store has no {path}") from missing
-    return value
+def _is_list(kind: str) -> bool:
+    kind = kind.removeprefix(SSM_VALUE)
+    return kind.startswith(("CommaDelimitedList", "List<"))
+
+
+def _items(value: str) -> list[str]:
+    return [item.strip() for item in value.split(",")]
+
+
+def _stored(cloud: Cloud, kind: str, path: str) -> str:
+    parameter = dynamic_references.find_parameter(cloud.client("ssm"), path)
+    if parameter is None:
+        raise ValidationError(f"Unable to fetch parameters [{path}] from parameter store for this account.")
+    if parameter["Type"] == "SecureString":
+        raise ValidationError(
+            f"Parameters [{path}] referenced by template have types not supported by CloudFormation."
+        )
+    if _is_list(kind) != (parameter["Type"] == "StringList"):
+        raise ValidationError(
+            f"Types for SSM parameters [{path}] defined in CFN template and SSM are incompatible"
+        )
+    text: str = parameter["Value"]
+    return ",".join(_items(text)) if _is_list(kind) else text
 
 
 def _plain(value: Any) -> Any:

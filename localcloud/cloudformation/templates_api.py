@@ -8,7 +8,8 @@ from localcloud.cloud import Cloud
 from localcloud.cloudformation import requests, transform
 from localcloud.cloudformation import template as templates
 from localcloud.cloudformation.errors import ValidationError
-from localcloud.cloudformation.stacks import Source, Stacks
+from localcloud.cloudformation.stacks import FAILED_CHANGE_SET_STACK, Source, Stacks
+from localcloud.cloudformation.template_references import check_references
 
 
 class TemplateOperations:
@@ -24,6 +25,8 @@ class TemplateOperations:
         TemplateStage: str | None = None,
     ) -> dict[str, Any]:
         if ChangeSetName:
+            if StackName is None and not ChangeSetName.startswith("arn:"):
+                raise ValidationError("StackName is a required parameter.")
             source: Source | None = self.stacks.find_change_set(ChangeSetName, StackName)[1].source
         elif StackName:
             source = self.stacks.get(StackName).source
@@ -31,13 +34,18 @@ class TemplateOperations:
             raise ValidationError("StackName or ChangeSetName must be specified.")
         body = ""
         if source:
-            body = json.dumps(source.expanded, default=str) if TemplateStage == "Processed" else source.body
+            is_processed = TemplateStage == "Processed" and transform.declared(source.template)
+            body = json.dumps(source.expanded, default=str) if is_processed else source.body
         return {"TemplateBody": body, "StagesAvailable": ["Original", "Processed"]}
 
     def get_template_summary(self, StackName: str | None = None, **request: Any) -> dict[str, Any]:
         if StackName:
-            source = self.stacks.get(StackName).source
-            template = source.template if source else {"Resources": {}}
+            stack = self.stacks.get(StackName)
+            if stack.status == FAILED_CHANGE_SET_STACK:
+                raise ValidationError(
+                    f"GetTemplateSummary cannot be called on {FAILED_CHANGE_SET_STACK} stacks."
+                )
+            template = stack.deployed_source.template
         else:
             template = templates.load(requests.template_body(self.cloud, request, None))
         return {
@@ -55,16 +63,18 @@ class TemplateOperations:
                 for name, spec in (template.get("Parameters") or {}).items()
             ],
             "Description": template.get("Description"),
-            "Capabilities": self._capabilities(template),
+            "Capabilities": self._capabilities(template) or None,
             "ResourceTypes": sorted({one["Type"] for one in template["Resources"].values()}),
             "Version": template.get("AWSTemplateFormatVersion"),
             "Metadata": json.dumps(template["Metadata"]) if "Metadata" in template else None,
-            "DeclaredTransforms": transform.declared(template),
+            "DeclaredTransforms": transform.declared(template) or None,
             "ResourceIdentifierSummaries": [],
         }
 
     def validate_template(self, **request: Any) -> dict[str, Any]:
         template = templates.load(requests.template_body(self.cloud, request, None))
+        if not transform.declared(template):  # transforms add resources that a template may refer to
+            check_references(template)
         return {
             "Parameters": [
                 {
@@ -76,8 +86,8 @@ class TemplateOperations:
                 for name, spec in (template.get("Parameters") or {}).items()
             ],
             "Description": template.get("Description"),
-            "Capabilities": self._capabilities(template),
-            "DeclaredTransforms": transform.declared(template),
+            "Capabilities": self._capabilities(template) or None,
+            "DeclaredTransforms": transform.declared(template) or None,
         }
 
     def _capabilities(self, template: Mapping[str, Any]) -> list[str]:

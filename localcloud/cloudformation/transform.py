@@ -12,7 +12,8 @@ SAM = "AWS::Serverless-2016-10-31"
 def declared(template: Mapping[str, Any]) -> list[str]:
     """The names of the transforms that a template declares."""
     transforms = template.get("Transform") or []
-    return [transforms] if isinstance(transforms, str) else list(transforms)
+    listed = transforms if isinstance(transforms, list) else [transforms]
+    return [one["Name"] if isinstance(one, dict) else one for one in listed]
 
 
 def expand(template: dict[str, Any], parameters: Mapping[str, str], region: str) -> dict[str, Any]:

@@ -67,7 +67,10 @@ def unpack_zip(archive: bytes, folder: Path, limits: Limits = LIMITS) -> None:
     with _explained(), zipfile.ZipFile(io.BytesIO(archive)) as opened:
         members = opened.infolist()
         _check(len(members), sum(member.file_size for member in members), limits)
-        opened.extractall(folder)  # nosec B202 - zipfile drops what would lead out of it
+        for member in members:
+            written = Path(opened.extract(member, folder))  # zipfile drops what would lead out of it
+            if (member.external_attr >> 16) & 0o111 and written.is_file():
+                written.chmod(written.stat().st_mode | 0o111)
 
 
 def gunzip(packed: bytes, limits: Limits = LIMITS) -> bytes:

@@ -9,10 +9,12 @@ from typing import Any
 
 from localcloud.functions.errors import LambdaError, invalid_parameter, unsupported
 
+VARIABLE_NAME = re.compile(r"[a-zA-Z]([a-zA-Z0-9_])+")
 PYTHON_RUNTIME = re.compile(r"python3\.\d+")
 IMAGES = unsupported("container images (PackageType Image); package the function as a zip file")
 MAX_TIMEOUT_SECONDS = 900
-MEMORY_MB = range(128, 10_240 + 1)
+MAX_MEMORY_MB = 10_240
+MAX_STORAGE_MB = 10_240
 MAX_ENVIRONMENT_BYTES = 4096
 RESERVED_VARIABLES = frozenset(
     {
@@ -49,6 +51,7 @@ class Configuration:
     handler: str
     runtime: str
     memory_mb: int
+    storage_mb: int
     timeout: float
     role: str
     region: str
@@ -75,6 +78,7 @@ class Configuration:
             "runtime": function.run_time,
             # Templates may have numbers as strings.
             "memory_mb": int(function.memory_size),
+            "storage_mb": int(function.ephemeral_storage),
             "timeout": float(function.timeout),
             "role": function.role,
             "region": function.region,
@@ -128,28 +132,38 @@ def _check_runtime(runtime: str | None) -> None:
 
 
 def _check_limits(request: Mapping[str, Any]) -> None:
-    timeout, memory = request.get("Timeout"), request.get("MemorySize")
-    if timeout is not None and not 1 <= int(timeout) <= MAX_TIMEOUT_SECONDS:
-        raise LambdaError(
-            "ValidationException",
-            f"Value '{timeout}' at 'timeout' must be between 1 and {MAX_TIMEOUT_SECONDS} seconds.",
-        )
-    if memory is not None and int(memory) not in MEMORY_MB:
-        raise LambdaError(
-            "ValidationException",
-            f"Value '{memory}' at 'memorySize' must be between {MEMORY_MB[0]} and {MEMORY_MB[-1]} MB.",
-        )
+    """Raises LambdaError for what Lambda does not take; some maxima of its model are those of other kinds."""
+    given = {
+        "timeout": (request.get("Timeout"), MAX_TIMEOUT_SECONDS),
+        "memorySize": (request.get("MemorySize"), MAX_MEMORY_MB),
+        "ephemeralStorage.size": ((request.get("EphemeralStorage") or {}).get("Size"), MAX_STORAGE_MB),
+    }
+    for member, (value, limit) in given.items():
+        if value is not None and int(value) > limit:
+            raise _violated(str(value), member, f"Member must have value less than or equal to {limit}")
+
+
+def _violated(value: str, member: str, rule: str) -> LambdaError:
+    message = (
+        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {rule}"
+    )
+    return LambdaError("ValidationException", message)
 
 
 def _check_environment(variables: Mapping[str, Any]) -> None:
+    if any(not VARIABLE_NAME.fullmatch(name) for name in variables):
+        text = "{" + ", ".join(f"{name}={value}" for name, value in variables.items()) + "}"
+        rule = f"Member must satisfy regular expression pattern: {VARIABLE_NAME.pattern}"
+        raise _violated(text, "environment.variables", f"Map keys must satisfy constraint: [{rule}]")
     if reserved := sorted(RESERVED_VARIABLES & variables.keys()):
         raise invalid_parameter(
             "Lambda was unable to configure your environment variables because the environment variables "
             "you have provided contains reserved keys that are currently not supported for modification. "
             f"Reserved keys used in this request: {', '.join(reserved)}"
         )
-    if len(json.dumps(dict(variables), separators=(",", ":"), default=str).encode()) > MAX_ENVIRONMENT_BYTES:
+    measured = json.dumps(dict(variables), separators=(",", ":"), default=str)
+    if len(measured.encode()) > MAX_ENVIRONMENT_BYTES:
         raise invalid_parameter(
             "Lambda was unable to configure your environment variables because the environment variables "
-            f"you have provided exceeded the {MAX_ENVIRONMENT_BYTES} bytes limit."
+            f"you have provided exceeded the 4KB limit. String measured: {measured}"
         )

@@ -23,9 +23,9 @@ class FunctionLogs:
         self._stream = functools.lru_cache(REMEMBERED_STREAMS)(self._open)
 
     def write(self, stream: str, lines: list[str]) -> None:
-        """Writes lines at once; each that is not empty becomes an event."""
+        """Writes lines at once; each that is not empty becomes an event, with the end of its line."""
         to = self._stream(stream)
-        to.write(*(line for line in lines if line))
+        to.write(*(f"{line}\n" for line in lines if line))
         to.flush()
 
     def _open(self, stream: str) -> LogStream:

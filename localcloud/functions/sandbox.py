@@ -6,8 +6,6 @@ import json
 import math
 import os
 import queue
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ import psutil
 
 from localcloud.cloud import Cloud
 from localcloud.functions.configuration import Configuration
+from localcloud.functions.file_system import BOOTSTRAP, SandboxFiles
 from localcloud.functions.runtime_api import MAX_RESPONSE_BYTES, Invocation, Kind, Report, RuntimeApi
 from localcloud.listening import reachable
 from localcloud.untrusted import parse_json
@@ -71,12 +70,11 @@ class Sandbox:
         self._clock = clock
         self._configuration = configuration
         self._cloud, self._code, self._credentials = cloud, code, credentials
-        self._folder = Path(tempfile.mkdtemp(prefix="sandbox-", dir=code.parent))
-        self._output_path = self._folder / "output"
+        self._files = SandboxFiles(code, configuration.storage_mb, cloud.job_python)
+        self._output_path = self._files.folder / "output"
         self._output_path.touch()
         self._output = self._output_path.open("rb")
         self._unfinished_line = b""
-        (self._folder / "tmp").mkdir()
         try:
             self._start()
         except BaseException:
@@ -84,12 +82,15 @@ class Sandbox:
             raise
 
     def _start(self) -> None:
-        configuration, python = self._configuration, self._cloud.job_python
+        configuration = self._configuration
+        runtime: list[str | Path] = [self._cloud.job_python, BOOTSTRAP]
+        if wrapper := configuration.environment.get("AWS_LAMBDA_EXEC_WRAPPER"):
+            runtime.insert(0, self._files.resolve(wrapper))
         self._runtime_api = RuntimeApi()
         try:
             self._process = self._cloud.processes.start(
                 f"function {configuration.name}",
-                [*REDIRECT, self._output_path, python, "-m", "awslambdaric", configuration.handler],
+                [*REDIRECT, self._output_path, *self._files.command(runtime)],
                 env=self._environment(),
                 cwd=self._code,
             )
@@ -104,8 +105,7 @@ class Sandbox:
         self._runtime_api.close()
 
     def _environment(self) -> dict[str, str]:
-        configuration, cloud, code = self._configuration, self._cloud, self._code
-        temporary = self._folder / "tmp"
+        configuration, cloud = self._configuration, self._cloud
         return {
             "AWS_ENDPOINT_URL": cloud.url,
             "NO_PROXY": reachable(cloud.host),
@@ -123,13 +123,10 @@ class Sandbox:
             "AWS_LAMBDA_LOG_STREAM_NAME": self.log_stream,
             "AWS_LAMBDA_RUNTIME_API": self._runtime_api.address,
             "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-            "LAMBDA_TASK_ROOT": str(code),
             "LANG": "en_US.UTF-8",
             "PATH": os.pathsep.join([str(cloud.job_python.parent), "/usr/local/bin", "/usr/bin", "/bin"]),
             "TZ": ":UTC",
-            # Lambda's /tmp is private to a sandbox; so is this, for code that asks for the temporary folder.
-            "HOME": str(temporary),
-            "TMPDIR": str(temporary),
+            **self._files.environment(),
         }
 
     def initialise(self) -> None:
@@ -235,7 +232,7 @@ class Sandbox:
 
     def _remove(self) -> None:
         self._output.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._files.remove()
 
     def _wait(
         self, deadline: float, request_id: str | None = None, log: Callable[[list[str]], None] | None = None

@@ -1,4 +1,4 @@
-"""The Lambda API: moto stores the functions; this module runs them and refuses unsupported ones."""
+"""The Lambda API: `management.py` keeps the functions, and this module runs them."""
 
 import base64
 import binascii
@@ -16,18 +16,21 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import werkzeug
+from botocore import xform_name
 from moto.core.model import ServiceModel
 
 from localcloud import metrics
 from localcloud.cloud import Cloud
+from localcloud.functions.absent import Absent
 from localcloud.functions.asynchronous import RETRY_SECONDS, Event, EventQueue
-from localcloud.functions.configuration import Configuration, check_request
-from localcloud.functions.errors import LambdaError, invalid_parameter, unsupported
-from localcloud.functions.pool import LAMBDA, Pool
+from localcloud.functions.configuration import Configuration
+from localcloud.functions.errors import LambdaError, unsupported
+from localcloud.functions.management import Management
+from localcloud.functions.names import LATEST, FunctionReference
+from localcloud.functions.pool import Pool
 from localcloud.functions.runtime_api import Invocation
-from localcloud.iam import NotAssumable, require_trust
 from localcloud.protocol import ApiError
-from localcloud.protocol.service import FORWARD, ModelledService, Operation
+from localcloud.protocol.service import ModelledService, Operation
 from localcloud.protocol.validation import require_supported
 from localcloud.untrusted import parse_json
 
@@ -53,9 +56,9 @@ UNSUPPORTED = {
     "UpdateFunctionUrlConfig": "function URLs",
 }
 """Operations that are refused with a message that names the feature."""
-FUNCTION_NAME = re.compile(
-    r"(?:(?:arn:aws:lambda:(?P<region>[a-z0-9-]+):)?(?:(?P<account>\d{12}):)?function:)?"
-    r"(?P<name>[A-Za-z0-9_-]{1,140})(?::(?P<qualifier>\$LATEST|[A-Za-z0-9_-]+))?"
+UNKNOWN_RUNTIME = re.compile(
+    r"1 validation error detected: Value '(?P<value>\S+)' at 'runtime' "
+    r"(?P<rule>failed to satisfy constraint: Member must satisfy enum value set: \[[^\]]*\])"
 )
 
 
@@ -80,6 +83,12 @@ class FunctionsService(ModelledService):
     malformed_code = "InvalidRequestContentException"
     answers = frozenset({service_name})
     regional = True
+    unsupported_members: ClassVar = {
+        "AddPermission": frozenset({"InvokedViaFunctionUrl"}),
+        "CreateFunction": frozenset({"AcceleratorConfig", "PublishTo", "RuntimeConfig", "TenancyConfig"}),
+        "UpdateFunctionCode": frozenset({"PublishTo", "S3ObjectStorageMode", "SourceKMSKeyArn"}),
+        "UpdateFunctionConfiguration": frozenset({"AcceleratorConfig", "RuntimeConfig"}),
+    }
 
     _running: ClassVar[weakref.WeakValueDictionary[tuple[str, str], "FunctionsService"]] = (
         weakref.WeakValueDictionary()
@@ -97,10 +106,9 @@ class FunctionsService(ModelledService):
         self._operations: Mapping[str, Operation] = {
             "Invoke": self._invoke,
             "InvokeAsync": self._invoke_async,
-            "CreateFunction": self._check,
-            "UpdateFunctionCode": self._check,
-            "UpdateFunctionConfiguration": self._check,
         }
+        self._management = Management(cloud, self._look_up)
+        self._absent = Absent(self._look_up)
         threading.Thread(target=self._tidy, daemon=True).start()
         FunctionsService._running[cloud.url, cloud.region] = self
 
@@ -112,12 +120,19 @@ class FunctionsService(ModelledService):
     def operation(self, name: str) -> Operation | None:
         if what := UNSUPPORTED.get(name):
             return functools.partial(_refuse, what)
-        return self._operations.get(name)
+        if operation := self._operations.get(name):
+            return operation
+        method = xform_name(name)
+        return getattr(self._management, method, None) or getattr(self._absent, method, None)
 
     def operations(self) -> dict[str, set[str]]:
         return {name: found - UNSUPPORTED.keys() for name, found in super().operations().items()}
 
     def refuse(self, model: ServiceModel, error: ApiError) -> werkzeug.Response:
+        if found := UNKNOWN_RUNTIME.fullmatch(error.message):
+            # Lambda checks it by another rule than those of its model.
+            message = f"Value {found['value']} at 'runtime' {found['rule']} or be a valid ARN"
+            error = ApiError("InvalidParameterValueException", message)
         error.members.setdefault("Type", "User" if (error.status or 400) < 500 else "Service")
         return super().refuse(model, error)
 
@@ -152,18 +167,6 @@ class FunctionsService(ModelledService):
             self._pools.clear()
         for pool in pools:
             pool.close()
-
-    def _check(self, **request: Any) -> object:
-        """Refuses a function or configuration that cannot run here; moto stores all others."""
-        check_request(request)
-        if role := request.get("Role"):
-            try:
-                require_trust(self._cloud, role, LAMBDA)
-            except NotAssumable as error:
-                raise invalid_parameter(
-                    f"The role defined for the function cannot be assumed by Lambda. {error}"
-                ) from error
-        return FORWARD
 
     def _invoke(
         self,
@@ -201,26 +204,27 @@ class FunctionsService(ModelledService):
         self._start_event(self._find(FunctionName), InvokeArgs, str(uuid.uuid4()), None)
         return {"Status": 202}
 
-    def _find(self, function: str, qualifier: str | None = None) -> Any:
-        """moto's record of a function given by name, partial ARN or ARN."""
+    def _look_up(self, function: str, qualifier: str | None = None) -> tuple[FunctionReference, Any]:
+        """The reference of a request to a function, and moto's record of it. Raises LambdaError."""
         from moto.awslambda.models import lambda_backends
 
-        found = FUNCTION_NAME.fullmatch(function)
-        if not found:
-            raise LambdaError("ValidationException", f"{function!r} is not the name or ARN of a function.")
-        qualifier = qualifier or found["qualifier"]
-        if qualifier not in (None, "$LATEST"):
-            raise unsupported(f"versions and aliases (Qualifier {qualifier}); only $LATEST can be invoked")
-        account, region = found["account"] or self._cloud.account_id, found["region"] or self._cloud.region
-        if region != self._cloud.region:
-            message = f"Functions from '{region}' are not reachable in this region ('{self._cloud.region}')"
-            raise LambdaError("ResourceNotFoundException", message, status=404)
-        arn = f"arn:aws:lambda:{region}:{account}:function:{found['name']}"
-        backends = lambda_backends[account]
-        for record in backends[region].list_functions(None) if region in backends else ():
-            if record.function_name == found["name"]:
-                return record
-        raise LambdaError("ResourceNotFoundException", f"Function not found: {arn}", status=404)
+        reference = FunctionReference.parse(self._cloud, function, qualifier)
+        if reference.account == self._cloud.account_id and reference.qualifier in (None, LATEST):
+            for record in lambda_backends[reference.account][reference.region].list_functions(None):
+                if record.function_name == reference.name:
+                    return reference, record
+        raise LambdaError(
+            "ResourceNotFoundException", f"Function not found: {reference.qualified_arn}", status=404
+        )
+
+    def _find(self, function: str, qualifier: str | None = None) -> Any:
+        """moto's record of a function to invoke."""
+        reference = FunctionReference.parse(self._cloud, function, qualifier)
+        if reference.qualifier not in (None, LATEST):
+            raise unsupported(
+                f"versions and aliases (Qualifier {reference.qualifier}); only $LATEST can be invoked"
+            )
+        return self._look_up(reference.arn)[1]
 
     def _run(
         self, record: Any, payload: bytes, request_id: str, client_context: str | None

@@ -16,6 +16,8 @@ from localcloud.untrusted import parse_json
 
 TEXT_TYPES = re.compile(r"text/.*|application/(.+\+)?(json|xml)|application/javascript", re.IGNORECASE)
 """Bodies of other types reach the function as base64."""
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""What the name of a header may be (RFC 9110, section 5.6.2)."""
 CONNECTION_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade"})
 """They belong to one connection and are passed on in neither direction."""
 
@@ -112,13 +114,15 @@ def to_response(payload: bytes) -> werkzeug.Response:
     except ValueError as error:
         raise MalformedResponse(f"not JSON: {error}") from error
     if not isinstance(answer, dict) or "statusCode" not in answer:
-        body = answer.encode() if isinstance(answer, str) else payload
+        body = _encoded(answer) if isinstance(answer, str) else payload
         return werkzeug.Response(body, 200, content_type="application/json")
     response = werkzeug.Response(_body(answer), _status(answer["statusCode"]))
     response.headers.remove("Content-Type")
     for name, value in _object(answer, "headers").items():
         if isinstance(value, dict | list):
             raise MalformedResponse(f"the header {name} is not a string")
+        if not TOKEN.fullmatch(name):
+            raise MalformedResponse(f"{name!r} is no name of a header")
         if name.lower() not in CONNECTION_HEADERS | {"content-length"} and value is not None:
             response.headers[name] = _header_text(value)
     cookies = answer.get("cookies") or []
@@ -172,11 +176,16 @@ def _body(answer: dict[str, Any]) -> bytes:
     if not isinstance(body, str):
         raise MalformedResponse("the body is not a string")
     if not answer.get("isBase64Encoded"):
-        return body.encode()
+        return _encoded(body)
     try:
         return base64.b64decode(body, validate=True)
     except binascii.Error as error:
         raise MalformedResponse(f"isBase64Encoded is true but the body is not base64: {error}") from error
+
+
+def _encoded(text: str) -> bytes:
+    """JSON can hold halves of surrogate pairs, for which UTF-8 has no bytes."""
+    return text.encode(errors="replace")
 
 
 def _object(answer: dict[str, Any], name: str) -> dict[str, Any]:
@@ -191,4 +200,4 @@ def _header_text(value: Any) -> str:
     if any(end in text for end in "\r\n\0"):
         raise MalformedResponse("a header contains a line end or a zero byte")
     # Header fields are bytes to HTTP, which WSGI writes as latin-1.
-    return text.encode().decode("latin-1")
+    return _encoded(text).decode("latin-1")

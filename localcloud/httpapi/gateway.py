@@ -22,6 +22,7 @@ from localcloud.httpapi.accesslog import AccessLogs
 from localcloud.httpapi.cors import Cors
 from localcloud.httpapi.events import MalformedResponse, RequestContext, to_event, to_response
 from localcloud.httpapi.integration import NotPermitted, Unsupported, check_route, function_of
+from localcloud.httpapi.management import Management
 from localcloud.httpapi.routes import DEFAULT, match
 from localcloud.httpapi.throttle import Throttle, limits
 from localcloud.repeated_warnings import RepeatedWarnings
@@ -83,6 +84,7 @@ class HttpApiService:
         self._timeout = timeout
         self._throttle = Throttle(clock)
         self._access_logs = AccessLogs(cloud)
+        self._management = Management(cloud)
         self._warnings = RepeatedWarnings(log)
         self._integrations = concurrent.futures.ThreadPoolExecutor(CONCURRENT_INTEGRATIONS, "integration")
 
@@ -98,16 +100,17 @@ class HttpApiService:
         return next((region for region, one in backends.items() if found["api"] in one.apis), None)
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
-        """The answer to a request to a deployed API, or to UpdateStage; None for any other."""
+        """The answer to a request to a deployed API, or to manage one; None where moto is to give it."""
         if found := EXECUTE_API.fullmatch(request.path):
             return self._serve(request, found["api"], found["path"] or "/")
         if found := EXECUTE_API_HOST.fullmatch(host_name(request)):
             return self._serve(request, found["api"], request.path)
-        return stages.update(self._cloud, request)
+        return stages.update(self._cloud, request) or self._management.handle(request)
 
     def operations(self) -> dict[str, set[str]]:
         """The operations that this service carries out, by botocore's name of the service."""
-        return {"apigatewayv2": {"UpdateStage"}}
+        own = self._management.operations()["apigatewayv2"]
+        return {"apigatewayv2": {"UpdateStage"} | own}
 
     def close(self) -> None:
         """Forget the invocations that have not begun."""

@@ -128,9 +128,23 @@ def _cloudformation(call: Call, place: Place) -> list[str]:
     return [name if name.startswith("arn:") else place.arn("cloudformation", f"stack/{name}/*")]
 
 
+def _codebuild(call: Call, place: Place) -> list[str]:
+    given = call.parameters
+    builds = [build.partition(":")[0] for build in given.get("ids") or [given.get("id") or ""]]
+    names = [given.get("projectName") or given.get("name"), *(given.get("names") or builds)]
+    return [place.arn("codebuild", f"project/{name}") for name in dict.fromkeys(names) if name]
+
+
+def _ecr(call: Call, place: Place) -> list[str]:
+    name = call.parameters.get("repositoryName")
+    return [place.arn("ecr", f"repository/{name}")] if name else []
+
+
 RESOURCES: Mapping[str, Callable[[Call, Place], list[str]]] = {
     "cloudformation": _cloudformation,
     "cloudwatch": _cloudwatch,
+    "codebuild": _codebuild,
+    "ecr": _ecr,
     "iam": _iam,
     "lambda": _lambda,
     "logs": _logs,

@@ -11,6 +11,7 @@ from localcloud.iam.actions import Place, accesses
 from localcloud.iam.buckets import anonymous_may, bucket_named_in, owner_may, skip_policy_check_of_moto
 from localcloud.iam.callers import ALLOWED, Caller, InvalidToken, Verdict, caller_of
 from localcloud.iam.conditions import Context
+from localcloud.iam.cors import is_preflight
 from localcloud.iam.policy import Access, Decision, evaluate, parse
 from localcloud.iam.resources import resource_policies
 from localcloud.iam.roles import ASSUME_ROLE, NotAssumable, find_role
@@ -32,6 +33,7 @@ class IamEnforcement:
         self._cloud = cloud
         self._simulation = Simulation(cloud)
         _load_managed_policies(cloud)
+        _accept_policies_of_all_versions()
 
     def operations(self) -> dict[str, set[str]]:
         """The operations that this service carries out, by botocore's name of the service."""
@@ -66,6 +68,8 @@ class IamEnforcement:
             skip_policy_check_of_moto(bucket)
         if bucket is None or (request.method == "POST" and request.mimetype == "multipart/form-data"):
             return None  # a browser's upload form carries its signature inside
+        if is_preflight(request):
+            return None  # S3 answers it, by the bucket's CORS configuration
         place = Place(self._cloud.account_id, self._cloud.region)
         for access in accesses(call_of(request, "s3"), request, place):
             if not anonymous_may(self._cloud, bucket, _with_context(access, request, place)):
@@ -130,6 +134,17 @@ def _load_managed_policies(cloud: Cloud) -> None:
         for name, policy in json.loads(aws_managed_policies_data).items()
     ]
     backend.managed_policies |= {policy.arn: policy for policy in backend.aws_managed_policies}
+
+
+def _accept_policies_of_all_versions() -> None:
+    """Makes moto accept policies of version 2008-10-17 and without a version, as IAM does.
+
+    moto demands 2012-10-17 wherever it validates a policy. It still refuses versions that do not exist.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html
+    """
+    from moto.iam.policy_validation import BaseIAMPolicyValidator
+
+    BaseIAMPolicyValidator._validate_version = lambda self: None  # type: ignore[method-assign]
 
 
 def _with_context(

@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 
 Document = Mapping[str, Any]
 
+VERSION_WITH_VARIABLES = "2012-10-17"
+"""The default is 2008-10-17 ("IAM JSON policy elements: Version")."""
+
 
 class Decision(enum.Enum):
     """The result of an evaluation, in the words of the policy simulator."""
@@ -52,13 +55,30 @@ def evaluate(documents: Iterable[Document], access: Access, principals: Principa
     """
     decision = Decision.IMPLICIT_DENY
     for document in documents:
-        for statement in as_list(document.get("Statement", [])):
+        for statement in _statements(document):
             if not _applies(statement, access, principals):
                 continue
             if statement.get("Effect") == "Deny":
                 return Decision.EXPLICIT_DENY
             decision = Decision.ALLOWED
     return decision
+
+
+def _statements(document: Document) -> list[Document]:
+    statements = as_list(document.get("Statement", []))
+    if document.get("Version") == VERSION_WITH_VARIABLES:
+        return statements
+    literal: list[Document] = [_without_variables(one) for one in statements]
+    return literal
+
+
+def _without_variables(element: Any) -> Any:
+    """Escapes policy variables, which are plain text in policies of 2008-10-17 and without a version."""
+    if isinstance(element, Mapping):
+        return {name: _without_variables(value) for name, value in element.items()}
+    if isinstance(element, list):
+        return [_without_variables(item) for item in element]
+    return element.replace("${", "${$}{") if isinstance(element, str) else element
 
 
 def _applies(statement: Document, access: Access, principals: Principals | None) -> bool:

@@ -1,32 +1,136 @@
-"""Checks what moto's S3 does not: response headers that a request asks for.
+"""What moto's S3 does not do: checks of requests, forms of web pages, CORS, and the settings of new buckets.
 
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/Welcome.html
 """
+
+from typing import Any
 
 import werkzeug
 
 from localcloud.cloud import Cloud
 from localcloud.front import Request
-from localcloud.protocol.calls import form_of
-from localcloud.protocol.errors import denial
+from localcloud.guard import Guard
+from localcloud.iam.buckets import bucket_named_in
+from localcloud.iam.cors import is_preflight, rule_for
+from localcloud.protocol import ApiError
+from localcloud.protocol.calls import Call, call_of
+from localcloud.protocol.errors import error_response
+from localcloud.routing import destination_of
+from localcloud.s3 import buckets, forms
+from localcloud.s3.digests import check_digests
+from localcloud.s3.encryption import TELLING, check_encryption, tell_encryption
+from localcloud.s3.presigned import check_expiry
 
 OVERRIDE = "response-"
+WITH_CONTENT = ("PutObject", "UploadPart")
 
 
 class S3Service:
-    """Refuses invalid requests; moto answers all others."""
+    """Refuses what S3 refuses and answers what moto cannot; moto answers everything else."""
+
+    answers = frozenset({"s3"})
 
     def __init__(self, cloud: Cloud):
-        pass
+        self._cloud = cloud
 
     def handle(self, request: Request) -> werkzeug.Response | None:
-        if request.method not in ("GET", "HEAD") or form_of(request) != "s3":
-            return None
-        for name, value in request.args.items(multi=True):
-            if name.startswith(OVERRIDE) and not _latin_1(value):
-                message = "Header value cannot be represented using ISO-8859-1."
-                return denial("s3", "InvalidArgument", message, request.method == "HEAD", status=400)
+        try:
+            answer = self._handle(request)
+        except ApiError as error:
+            answer = error_response("s3", error, is_head=request.method == "HEAD")
+        bucket = bucket_named_in(self._cloud, request) if "Origin" in request.headers else None
+        if bucket is None or is_preflight(request) or (rule := rule_for(bucket, request)) is None:
+            return answer
+        if answer is None:
+            answer = _of_moto(request)
+        _replace_cors_headers(answer, rule.answer_headers(request.headers["Origin"]))
+        return answer
+
+    def _handle(self, request: Request) -> werkzeug.Response | None:
+        bucket = bucket_named_in(self._cloud, request)
+        if is_preflight(request):
+            return _answer_preflight(bucket, request)
+        check_expiry(request.args)
+        if bucket and request.method == "POST" and request.mimetype == "multipart/form-data":
+            return forms.upload(self._cloud, bucket.name, request)
+        _check_overrides(request)
+        call = call_of(request, "s3")
+        if call.operation in WITH_CONTENT:
+            check_digests(request.headers, request.environ["wsgi.input"])
+        check_encryption(self._cloud, bucket, call.operation, request)
+        if bucket and (answer := self._check_settings(bucket, call, request)) is not None:
+            return answer
+        if bucket and call.operation in TELLING:
+            answer = _of_moto(request)
+            tell_encryption(bucket, call.operation, call.parameters["Key"], request, answer)
+            return answer
+        if call.operation == "CreateBucket" and not bucket:
+            return self._create(call.parameters["Bucket"], request)
         return None
+
+    def _check_settings(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response | None:
+        owner = f"arn:aws:iam::{self._cloud.account_id}:root"
+        buckets.check_acl(bucket, owner, call.operation, call.parameters.get("Key"), request)
+        if call.operation == "CopyObject" and bucket.encryption:
+            buckets.check_copy(bucket, call.parameters["Key"], request)
+        if call.operation == "PutBucketPolicy":
+            buckets.check_policy(bucket, owner, request.get_data())
+        if call.operation == "DeleteBucketEncryption":
+            buckets.give_default_encryption(bucket)
+            return werkzeug.Response(status=204)
+        return None
+
+    def _create(self, name: str, request: Request) -> werkzeug.Response:
+        from moto.s3.models import s3_backends
+
+        buckets.check_acl_of_new_bucket(request)
+        answer = _of_moto(request)
+        created = s3_backends[self._cloud.account_id]["aws"].buckets.get(name)
+        if answer.status_code == 200 and created is not None:
+            buckets.give_defaults(created)
+        return answer
+
+
+def _of_moto(request: Request) -> werkzeug.Response:
+    request.environ["wsgi.input"].seek(0)
+    return werkzeug.Response.from_app(
+        Guard().answer_of_moto(request, destination_of(request)), request.environ
+    )
+
+
+def _answer_preflight(bucket: Any, request: Request) -> werkzeug.Response:
+    rule = rule_for(bucket, request) if bucket is not None else None
+    if rule is None:
+        reason = (
+            "This CORS request is not allowed. This is usually because the evalution of Origin, request "
+            "method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by "
+            "the resource's CORS spec."
+            if bucket is not None and bucket.cors
+            else "CORS is not enabled for this bucket."
+        )
+        raise ApiError("AccessForbidden", f"CORSResponse: {reason}", status=403)
+    headers = request.headers
+    answer = werkzeug.Response(status=200)
+    answer.headers.remove("Content-Type")
+    requested = headers.get("Access-Control-Request-Headers")
+    _replace_cors_headers(answer, rule.answer_headers(headers["Origin"], requested))
+    return answer
+
+
+def _replace_cors_headers(answer: werkzeug.Response, headers: dict[str, str]) -> None:
+    for name in [name for name, _ in answer.headers if name.lower().startswith("access-control-")]:
+        answer.headers.remove(name)
+    answer.headers.update(headers)
+
+
+def _check_overrides(request: Request) -> None:
+    """Raises ApiError for response headers that the request asks for and HTTP cannot carry."""
+    if request.method not in ("GET", "HEAD"):
+        return
+    for name, value in request.args.items(multi=True):
+        if name.startswith(OVERRIDE) and not _latin_1(value):
+            message = "Header value cannot be represented using ISO-8859-1."
+            raise ApiError("InvalidArgument", message, status=400)
 
 
 def _latin_1(text: str) -> bool:

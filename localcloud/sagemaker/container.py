@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from localcloud import containers
@@ -49,8 +50,12 @@ def environment(cloud: Cloud, role_arn: str, folder: Path, own: dict[str, str] |
 
 def start(cloud: Cloud, name: str, runner: str, env: dict[str, str], *arguments: str | Path) -> Process:
     """Starts a runner of `localcloud/containers` in the container that `env` describes."""
+    return start_command(cloud, name, [cloud.job_python, RUNNERS / runner, *arguments], env)
+
+
+def start_command(cloud: Cloud, name: str, command: Sequence[str | Path], env: dict[str, str]) -> Process:
+    """Starts a command in the container that `env` describes."""
     folder = Path(env["SAGEMAKER_BASE_DIR"])
-    command = [cloud.job_python, RUNNERS / runner, *arguments]
     if has_own_file_system():
         command = [*_mounted(folder), *command]
     return cloud.processes.start(name, command, env=env, cwd=folder)

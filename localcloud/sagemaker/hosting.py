@@ -12,14 +12,17 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
 from urllib3.util import wait_for_read
 
 from localcloud.cloud import Cloud
 from localcloud.processes import Process
+from localcloud.protocol import InvalidRequest
 from localcloud.sagemaker import container
 from localcloud.sagemaker.errors import JobFailed
 from localcloud.sagemaker.logs import LogStream
 from localcloud.sagemaker.models import CODE_FOLDER
+from localcloud.sagemaker.own_images import OwnImage, own_image
 from localcloud.sagemaker.transfer import Transfer, unpack
 
 log = logging.getLogger(__name__)
@@ -77,6 +80,7 @@ class ModelServer:
         self._port_file = self._folder / "port"
         self._stopping = threading.Event()
         self._process: Process | None = None
+        self._image: OwnImage | None = None
         self._logs: LogStream | None = None
         self._ready = threading.Event()
         # Requests queue here and not in the container, so that only one is lost when that ends.
@@ -102,6 +106,10 @@ class ModelServer:
         Raises JobFailed when that fails or takes longer than `within` seconds.
         """
         self._deadline = time.monotonic() + within
+        try:
+            self._image = own_image(self._cloud, self._model["Image"], self._role)
+        except InvalidRequest as error:  # it is gone since the model was made
+            raise JobFailed(error.message) from None
         ml = self._folder / "ml"
         archive = self._folder / "model.tar.gz"
         Transfer(self._cloud, self._role).download(self._model["ModelDataUrl"], archive)
@@ -110,6 +118,8 @@ class ModelServer:
         own = dict(self._model.get("Environment") or {}) | (extra_env or {})
         if own.get("SAGEMAKER_SUBMIT_DIRECTORY") == CODE_FOLDER:
             own["SAGEMAKER_SUBMIT_DIRECTORY"] = str(ml / "model" / "code")
+        if self._image:
+            own = self._image.environment | own
         self._env = container.environment(self._cloud, self._role, ml, own) | {
             "SAGEMAKER_BIND_TO_PORT": "0",
             "LOCALCLOUD_PORT_FILE": str(self._port_file),
@@ -165,7 +175,12 @@ class ModelServer:
     def _launch(self) -> None:
         self._port_file.unlink(missing_ok=True)
         self._launched = time.monotonic()
-        self._process = process = container.start(self._cloud, self._name, "inference.py", self._env)
+        if self._image:
+            command = [*self._image.command, "serve"]
+            process = container.start_command(self._cloud, self._name, command, self._env)
+        else:
+            process = container.start(self._cloud, self._name, "inference.py", self._env)
+        self._process = process
         threading.Thread(target=self._pass_on_log, args=(process,), daemon=True).start()
 
     @property
@@ -198,9 +213,8 @@ class ModelServer:
         raise JobFailed("The container did not answer the ping health check in time")
 
     def _healthy(self) -> bool:
-        try:
-            port = int(self._port_file.read_text())
-        except FileNotFoundError:
+        port = self._port()
+        if port is None:
             return False
         connection = http.client.HTTPConnection("127.0.0.1", port)
         try:
@@ -214,6 +228,15 @@ class ModelServer:
             self._connection.close()
             self._connection = http.client.HTTPConnection("127.0.0.1", port)
         return True
+
+    def _port(self) -> int | None:
+        """The port of the container, which those of AWS's images write into a file; None until it listens."""
+        if self._image:
+            return listening_port(self._container.pid)
+        try:
+            return int(self._port_file.read_text())
+        except FileNotFoundError:
+            return None
 
     def _exchange(
         self,
@@ -270,6 +293,17 @@ class ModelServer:
                 self._container.send_signal(signal.SIGKILL)
             except RuntimeError:
                 return  # localcloud itself is stopping
+
+
+def listening_port(pid: int) -> int | None:
+    """The TCP port on which the children of a process listen; None while there is none."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                for connection in child.net_connections(kind="tcp"):
+                    if connection.status == psutil.CONN_LISTEN:
+                        return int(connection.laddr.port)
+    return None
 
 
 def instance_id() -> str:

@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 from localcloud.cloud import Cloud
 from localcloud.protocol import InvalidRequest
 from localcloud.protocol.validation import require_supported, require_value
+from localcloud.sagemaker.own_images import own_image
 from localcloud.sagemaker.records import Table, select
 from localcloud.sagemaker.roles import require_assumable
 from localcloud.sagemaker.transfer import split_uri
@@ -78,6 +79,7 @@ class Models:
         if "ExecutionRoleArn" not in request:
             raise InvalidRequest(f"{operation}: localcloud needs ExecutionRoleArn.")
         require_assumable(self._cloud, request["ExecutionRoleArn"])
+        own_image(self._cloud, container["Image"], request["ExecutionRoleArn"])
         self._check_model_data(container["ModelDataUrl"], request["ExecutionRoleArn"])
         return {"ModelArn": self.table.add(request["ModelName"], request).arn}
 

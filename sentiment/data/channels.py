@@ -1,14 +1,15 @@
 """A prepared data channel: the folder of flat arrays that goes from preparing to training.
 
 tokens.npy (int32) holds the word ids of all reviews end to end, whole reviews and the full vocabulary;
-offsets.npy (int64, N + 1) says where each begins; labels.npy (int8) is 0 or 1. The train channel also has
-word_dict.json and preprocessing.json. Needs numpy only: this is what the training container reads.
+offsets.npy (int64, N + 1) says where each begins; labels.npy (int8) is 0 or 1; kinds.npy (int8) tells reviews
+from short texts, and may be missing where all are reviews. The train channel also has word_dict.json and
+preprocessing.json. Needs numpy only: this is what the training container reads.
 """
 
 import io
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,28 @@ import numpy as np
 
 from sentiment.errors import ChannelError
 
-ARRAYS = {"tokens": np.int32, "offsets": np.int64, "labels": np.int8}
+ARRAYS = {"tokens": np.int32, "offsets": np.int64, "labels": np.int8, "kinds": np.int8}
+REVIEW, SNIPPET, COUNTERFACTUAL = 0, 1, 2
+"""What a text of a channel is: a whole review, a critic's sentence (snippets.py), or one made by rule
+(counterfactuals.py)."""
 
 
 @dataclass(frozen=True)
 class Channel:
-    """N reviews as word ids, and their labels (-1 where unknown); `review(n)` is the n-th as an array."""
+    """N reviews as word ids, and their labels (-1 where unknown); `review(n)` is the n-th as an array.
+
+    `kinds` (N,) says of each whether it is a REVIEW, a SNIPPET or a COUNTERFACTUAL; by default all are
+    reviews.
+    """
 
     tokens: np.ndarray
     offsets: np.ndarray
     labels: np.ndarray
+    kinds: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int8))
+
+    def __post_init__(self) -> None:
+        if not len(self.kinds):
+            object.__setattr__(self, "kinds", np.full(len(self.labels), REVIEW, dtype=np.int8))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -40,7 +53,14 @@ class Channel:
     def map(self, change: Callable[[np.ndarray], np.ndarray]) -> "Channel":
         """The same reviews with other ids, as many in each as before."""
         reviews = [change(self.review(number)) for number in range(len(self))]
-        return Channel(np.concatenate(reviews), self.offsets, self.labels)
+        return Channel(np.concatenate(reviews), self.offsets, self.labels, self.kinds)
+
+    def take(self, rows: np.ndarray) -> "Channel":
+        """The reviews of these rows (numbers), in that order."""
+        lengths = self.lengths[rows]
+        tokens = [self.review(row) for row in rows] or [self.tokens[:0]]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        return Channel(np.concatenate(tokens), offsets, self.labels[rows], self.kinds[rows])
 
 
 def concatenate(channels: Sequence[Channel]) -> Channel:
@@ -50,6 +70,7 @@ def concatenate(channels: Sequence[Channel]) -> Channel:
         np.concatenate([channel.tokens for channel in channels]),
         np.concatenate([[0], np.cumsum(lengths)]),
         np.concatenate([channel.labels for channel in channels]),
+        np.concatenate([channel.kinds for channel in channels]),
     )
 
 
@@ -72,6 +93,8 @@ def read_channel(folder: str | Path, name: str) -> Channel:
     arrays = {}
     for array_name, dtype in ARRAYS.items():
         file = folder / f"{array_name}.npy"
+        if array_name == "kinds" and not file.exists():
+            continue  # prepared before there were short texts: all are reviews
         try:
             array = np.load(file, allow_pickle=False)
         except FileNotFoundError:
@@ -98,7 +121,14 @@ def read_channel(folder: str | Path, name: str) -> Channel:
         raise ChannelError(f"{folder}: labels.npy holds something other than {wanted}")
     if len(tokens) and tokens.min() < 1:
         raise ChannelError(f"{folder}: tokens.npy holds ids below 1")
-    return Channel(tokens, offsets, labels)
+    if "kinds" not in arrays:
+        return Channel(tokens, offsets, labels)
+    kinds = arrays["kinds"]
+    if len(kinds) != len(labels) or not np.isin(kinds, (REVIEW, SNIPPET, COUNTERFACTUAL)).all():
+        raise ChannelError(f"{folder}: kinds.npy must hold 0, 1 or 2 for each of the {len(labels)} labels")
+    if REVIEW not in kinds:
+        raise ChannelError(f"the {name} channel in {folder} holds short texts only, no reviews")
+    return Channel(tokens, offsets, labels, kinds)
 
 
 def read_json(folder: str | Path, file_name: str) -> dict[str, Any]:

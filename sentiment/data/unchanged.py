@@ -17,7 +17,7 @@ from sentiment.data import aclimdb, sample
 from sentiment.data.prepared import Prepared
 from sentiment.errors import DatasetError
 from sentiment.files import atomic_write, broken_files, write_json
-from sentiment.text import tokenizers
+from sentiment.text.tokenizers import TOKENIZERS
 
 SETTLED_SECONDS = 2.0
 """A file that changed less than this before a look may change again with the same times (FAT: 2 s)."""
@@ -30,11 +30,18 @@ class SourceState:
     """
 
     def __init__(
-        self, source: str, path: Path | None, unlabelled: bool, tokenizer: str, cache_dir: str | Path
+        self,
+        source: str,
+        path: Path | None,
+        unlabelled: bool,
+        tokenizer: str,
+        cache_dir: str | Path,
+        short_texts: bool = False,
     ):
         self._cache_dir = Path(cache_dir)
         place = None if path is None else str(path.absolute())
-        self._request = [source, place, unlabelled, tokenizer, tokenizers.CODE_VERSION, _code_digest()]
+        version = TOKENIZERS[tokenizer].version
+        self._request = [source, place, unlabelled, tokenizer, version, short_texts, _code_digest()]
         self._places = _places(source, path)
         self._files = _digest(self._places)
 

@@ -1,9 +1,10 @@
 """How far a model's probabilities can be believed, measured on the validation reviews.
 
-A model's logit is a weighted sum of its parts' logits: for the wide-and-deep models a logistic regression of
-the two parts, for an LSTM alone a temperature (one weight). There is no bias: one fitted to whole reviews
-would make short sentences lean to one side. The weights are fitted on the validation reviews, so a figure
-measured on the same reviews would flatter. All figures here are therefore cross-fitted: the reviews fall into
+A model's logit is a weighted sum of its parts' logits (mixture.py): for the wide-and-deep models a logistic
+regression of the two parts, for an LSTM alone a temperature (one weight), apart for long and for short texts
+where validation has both. There is no bias: one fitted to whole reviews would make short sentences lean to
+one side. The weights are fitted on the validation texts, so a figure measured on the same texts would
+flatter. All figures here are therefore cross-fitted: the reviews fall into
 FOLDS parts, and each part's probabilities come from weights fitted on the others. The parts are contiguous
 within each label, since reviews of one movie stand together.
 
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from sentiment.evaluation.metrics import BINS, expected_calibration_error, reliability_curve
+from sentiment.model.mixture import combine, shortness
 
 FOLDS = 5
 ACCURACY_WHEN_SURE = 0.75
@@ -31,60 +33,112 @@ SHRINKAGE = 1e-4
 STEPS = 50
 
 
-def calibration(parts: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+def calibration(
+    parts: np.ndarray, labels: np.ndarray, lengths: np.ndarray, short: np.ndarray
+) -> dict[str, Any]:
     """The `calibration` entry of metrics.json.
 
-    `parts` (N, P) are the logits of the model's parts on validation reviews, `labels` (N,) are 0 or 1. Keys:
-    `reviews`, `expected_calibration_error`, `chance`, `bins` (each `reviews`, mean `probability` and share
-    `positive`) and `unsure`, [low, high] or None.
+    `parts` (N, P) are the logits of the model's parts on validation texts of so many words (`lengths` (N,)),
+    `labels` (N,) are 0 or 1, and `short` (N,) tells short texts from reviews. Keys: `reviews`,
+    `expected_calibration_error`, `chance`, `bins` (each `reviews`, mean `probability` and share `positive`),
+    and `unsure`, [low, high] or None, all of the reviews; and `short_texts`, the same figures of the others
+    without bins, or None.
     """
-    probability = cross_fitted(parts, labels)
-    bins = reliability_curve(labels, probability, BINS)
+    probability = cross_fitted(parts, labels, lengths, short)
+    bins, figures = _figures(probability[~short], labels[~short])
+    of_short_texts = None
+    if short.any():
+        right = (probability[short] >= 0.5) == (labels[short] > 0)
+        of_short_texts = {
+            "texts": int(short.sum()),
+            "accuracy": round(float(right.mean()), 5),
+            **_figures(probability[short], labels[short])[1],
+        }
     return {
-        "reviews": len(labels),
-        "expected_calibration_error": round(expected_calibration_error(bins), 5),
-        "chance": round(_error_by_chance(probability), 5),
+        "reviews": int((~short).sum()),
+        **figures,
         "bins": [
             {"reviews": row["reviews"]} | {name: round(row[name], 5) for name in ("probability", "positive")}
             for row in bins
         ],
-        "unsure": unsure_band(probability, labels),
+        "short_texts": of_short_texts,
+        "unsure": unsure_band(probability[~short], labels[~short]),
     }
 
 
-def fit_mixture(parts: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Fit the weights (P,), none below 0, whose sum of logits has the least log loss, by Newton's method.
+def _figures(probability: np.ndarray, labels: np.ndarray) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    bins = reliability_curve(labels, probability, BINS)
+    return bins, {
+        "expected_calibration_error": round(expected_calibration_error(bins), 5),
+        "chance": round(_error_by_chance(probability), 5),
+    }
 
-    A single part keeps a weight above 0, so that calibration never takes a model's verdicts away.
+
+def fit_mixture(parts: np.ndarray, labels: np.ndarray, lengths: np.ndarray, short: np.ndarray) -> np.ndarray:
+    """Fit the mixture (4,) of mixture.py, no weight of it below 0, whose logits have the least log loss.
+
+    Where no text is `short` (N,), the weights are the same for all lengths. Of a model with one part the
+    weights of the other are 0.
     """
-    features = np.asarray(parts, dtype=np.float64)
+    parts = np.asarray(parts, dtype=np.float64)
+    if not short.any():
+        return np.tile(_beside_nothing(_fit_weights(parts, labels)), 2)
+    share = shortness(lengths)[:, None]
+    weights = _fit_weights(np.concatenate([parts * (1 - share), parts * share], axis=1), labels)
+    return np.concatenate([_beside_nothing(half) for half in np.split(weights, 2)])
+
+
+def _beside_nothing(weights: np.ndarray) -> np.ndarray:
+    """The weights of two parts from those of one or two."""
+    return np.array([*weights, 0.0][:2])
+
+
+def _fit_weights(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Weights of the least log loss, none below 0: those that would be are left out and the others refitted.
+
+    A single one keeps a weight above 0, so that calibration never takes a model's verdicts away.
+    """
+    weights = np.zeros(features.shape[1])
+    kept = np.arange(features.shape[1])
+    while len(kept):
+        found = _newton(features[:, kept], labels)
+        if (found >= 0).all():
+            weights[kept] = found
+            break
+        kept = kept[found > 0]
+    return weights if len(weights) > 1 else np.maximum(weights, MIN_TEMPERED_WEIGHT)
+
+
+def _newton(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The weights of the logistic regression without a bias, by Newton's method."""
     count, size = features.shape
     weights = np.zeros(size)
-    if count:
-        for _ in range(STEPS):
-            chance = _sigmoid(features @ weights)
-            gradient = features.T @ (chance - labels) / count + 2 * SHRINKAGE * weights
-            curvature = (features.T * (chance * (1 - chance))) @ features / count
-            step = np.linalg.solve(curvature + 2 * SHRINKAGE * np.eye(size), gradient)
-            # Far from the optimum of separable reviews a whole Newton step can overshoot.
-            weights = weights - step / max(1.0, float(np.abs(step).max()))
-            if np.abs(step).max() < 1e-10:
-                break
-    return np.maximum(weights, 0.0 if size > 1 else MIN_TEMPERED_WEIGHT)
+    for _ in range(STEPS if count else 0):
+        chance = _sigmoid(features @ weights)
+        gradient = features.T @ (chance - labels) / count + 2 * SHRINKAGE * weights
+        curvature = (features.T * (chance * (1 - chance))) @ features / count
+        step = np.linalg.solve(curvature + 2 * SHRINKAGE * np.eye(size), gradient)
+        # Far from the optimum of separable reviews a whole Newton step can overshoot.
+        weights = weights - step / max(1.0, float(np.abs(step).max()))
+        if np.abs(step).max() < 1e-10:
+            break
+    return weights
 
 
-def cross_fitted(parts: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Probabilities (N,) of reviews, each from weights that did not see it."""
+def cross_fitted(parts: np.ndarray, labels: np.ndarray, lengths: np.ndarray, short: np.ndarray) -> np.ndarray:
+    """Probabilities (N,) of texts, each from weights that did not see it."""
     parts, labels = np.asarray(parts, dtype=np.float64), np.asarray(labels)
     folds = np.zeros(len(labels), dtype=np.int64)
     for label in (0, 1):
-        of_label = np.flatnonzero(labels == label)
-        folds[of_label] = np.arange(len(of_label)) * FOLDS // max(len(of_label), 1)
+        for kind in (False, True):
+            of_label = np.flatnonzero((labels == label) & (short == kind))
+            folds[of_label] = np.arange(len(of_label)) * FOLDS // max(len(of_label), 1)
+    deep, wide = parts[:, 0], parts[:, 1] if parts.shape[1] > 1 else np.zeros(len(parts))
     probability = np.zeros(len(labels))
     for fold in range(FOLDS):
-        held_out = folds == fold
-        weights = fit_mixture(parts[~held_out], labels[~held_out])
-        probability[held_out] = _sigmoid(parts[held_out] @ weights)
+        out = folds == fold
+        mixture = fit_mixture(parts[~out], labels[~out], lengths[~out], short[~out])
+        probability[out] = _sigmoid(combine(deep[out], wide[out], mixture, lengths[out]))
     return probability
 
 

@@ -71,7 +71,7 @@ class Architecture:
             "embedding.weight": (self.embeddings, self.embedding_dim),
             "dense.weight": (1, features),
             "dense.bias": (1,),
-            "mixture": (2,),
+            "mixture": (4,),
         }
         for suffix in ("l0", "l0_reverse")[:directions]:
             shapes |= {

@@ -63,8 +63,8 @@ class LSTMClassifier(nn.Module):
         features = a.hidden_dim * (2 if a.bidirectional else 1) * (2 if a.pooling == "max_mean" else 1)
         self.dense = nn.Linear(features, 1)
         self.ngrams = NgramTable(a.ngram_patterns(), a.ending) if a.ngrams else None
-        # The weights of the deep and the wide logit (mixture.py).
-        self.register_buffer("mixture", torch.tensor([1.0, 0.0]))
+        # The weights of the deep and the wide logit, of long texts and of short ones (mixture.py).
+        self.register_buffer("mixture", torch.tensor([1.0, 0.0, 1.0, 0.0]))
 
     @property
     def device(self) -> torch.device:
@@ -142,8 +142,8 @@ class LSTMClassifier(nn.Module):
     def logits(self, reviews: Sequence[np.ndarray]) -> np.ndarray:
         """Logits (N,) of whole reviews as id arrays (full vocabulary); exactly 0 for one without words."""
         deep, wide = (part.cpu().double().numpy() for part in self.part_logits(reviews))
-        has_words = np.array([len(ids) > 0 for ids in reviews], dtype=bool)
-        return combine(deep, wide, self.mixture.cpu().double().numpy(), has_words)
+        lengths = np.array([len(ids) for ids in reviews], dtype=np.int64)
+        return combine(deep, wide, self.mixture.cpu().double().numpy(), lengths)
 
     @torch.inference_mode()
     def logits_and_states(self, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -101,6 +101,13 @@ class Ngrams:
             start += len(of_pattern)
         return float(terms.sum()), shares
 
+    def single_weights(self, ids: np.ndarray) -> np.ndarray:
+        """The weight (N,) of each word by itself; 0 for one that is not known."""
+        weights = np.zeros(len(ids))
+        known, found = self._weights.find(limit(ids, WORDS_IN_KEYS).astype(np.int64))
+        weights[known] = found
+        return weights
+
     def _terms(self, keys: np.ndarray, values: np.ndarray) -> np.ndarray:
         """What each of a review's distinct n-grams adds to its logit; 0 for an unknown one."""
         terms = np.zeros(len(keys))

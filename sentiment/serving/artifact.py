@@ -27,13 +27,15 @@ import numpy as np
 from sentiment.errors import ArtifactError, RecipeError
 from sentiment.files import CHECKSUMS, broken_files, read_object, sha256_of
 from sentiment.model.architecture import Architecture
-from sentiment.text import tokenizers
+from sentiment.text.tokenizers import Tokenizer, tokenizer
 from sentiment.text.vocabulary import FIRST_WORD
 
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
+ONE_MIXTURE = 6
+"""The last format whose parts count the same in short texts as in long ones."""
 EIGHT_BIT_PRODUCTS = 5
 """The format before; its model.onnx is not used: some processors compute it wrongly (onnx_graph.py)."""
-READABLE = (EIGHT_BIT_PRODUCTS, FORMAT_VERSION)
+READABLE = (EIGHT_BIT_PRODUCTS, ONE_MIXTURE, FORMAT_VERSION)
 CODE_ROOMS = ("text", "model", "serving")
 CODE_FILES = ("__init__.py", "errors.py", "files.py")
 """What of this package lies in code/; it runs with torch and numpy alone, or with ONNX Runtime and numpy."""
@@ -57,7 +59,7 @@ class LoadedModel:
     format: int
     architecture: Architecture
     word_dict: dict[str, int]
-    tokenizer: str
+    tokenizer: Tokenizer
     metrics: dict[str, Any]
     recipe: dict[str, Any]
     version: str
@@ -71,17 +73,11 @@ def read_model(folder: str | Path) -> LoadedModel:
     if config.get("format") not in READABLE:
         raise ArtifactError(
             f"the model in {folder} has format {config.get('format')!r}; this code reads "
-            f"{' and '.join(map(str, READABLE))}: use the code in the model folder itself, or train again"
+            f"{', '.join(map(str, READABLE))}: use the code in the model folder itself, or train again"
         )
     try:
         preprocessing = _object(config, "preprocessing")
-        tokenizers.tokenizer(preprocessing["tokenizer"])
-        if preprocessing["version"] != tokenizers.CODE_VERSION:
-            raise ArtifactError(
-                f"the model in {folder} was trained with tokenizers of version {preprocessing['version']}, "
-                f"this code has {tokenizers.CODE_VERSION}: use the code in the model folder itself, or train "
-                "again"
-            )
+        known = tokenizer(preprocessing["tokenizer"], preprocessing["version"])
         architecture = _architecture(_object(config, "architecture"))
         recipe = _object(config, "recipe", {})
     except (KeyError, TypeError, ValueError, RecipeError) as error:
@@ -91,7 +87,7 @@ def read_model(folder: str | Path) -> LoadedModel:
         config["format"],
         architecture,
         _read_word_dict(folder / "word_dict.json"),
-        preprocessing["tokenizer"],
+        known,
         _read_metrics(folder / "metrics.json"),
         recipe,
         version,
@@ -116,19 +112,24 @@ def read_weights(loaded: LoadedModel, wanted: Sequence[str] | None = None) -> di
     Raises ArtifactError where they are not the tensors of the model's architecture; executes nothing.
     """
     file, shapes = loaded.folder / "weights.npz", loaded.architecture.tensors()
+    if loaded.format <= ONE_MIXTURE:
+        shapes["mixture"] = (2,)
     try:
         with zipfile.ZipFile(file) as archive:
             if sorted(archive.namelist()) != sorted(f"{name}.npy" for name in shapes):
                 raise ValueError(f"it holds {', '.join(archive.namelist())[:200]}, not {', '.join(shapes)}")
             for name, shape in shapes.items():
                 _check_header(archive, f"{name}.npy", shape)
-            return {
+            arrays = {
                 name: _read_array(archive, f"{name}.npy")
                 for name in shapes
                 if wanted is None or name in wanted
             }
     except Exception as error:  # zipfile and numpy raise some ten kinds for files that lie
         raise ArtifactError(f"{file} cannot be read: {_reason(error)}") from None
+    if loaded.format <= ONE_MIXTURE and "mixture" in arrays:
+        arrays["mixture"] = np.tile(arrays["mixture"], 2)
+    return arrays
 
 
 def _check_header(archive: zipfile.ZipFile, member: str, shape: tuple[int | None, ...]) -> None:

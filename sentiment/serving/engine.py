@@ -15,7 +15,7 @@ import numpy as np
 
 from sentiment.model.architecture import Architecture
 from sentiment.model.layout import crop
-from sentiment.model.mixture import combine
+from sentiment.model.mixture import combine, part_weights
 from sentiment.model.ngrams import Ngrams
 
 
@@ -56,7 +56,7 @@ class Engine(ABC):
         wide = np.zeros(len(reviews))
         if self.ngrams is not None:
             wide = np.array([self.ngrams.logit(ids) for ids in reviews])
-        return combine(deep, wide, self.mixture, _has_words(reviews))
+        return combine(deep, wide, self.mixture, np.array([len(ids) for ids in reviews], dtype=np.int64))
 
     def explain(self, reviews: Sequence[np.ndarray]) -> list[Explanation]:
         """For each review its logit and each word's weight."""
@@ -67,17 +67,15 @@ class Engine(ABC):
         """The explanation of a whole review; `deep` is the LSTM's alone, of the cropped review."""
         if not len(ids):
             return Explanation(0.0, np.zeros(0))
+        lengths = np.array([len(ids)])
+        of_deep, of_wide = part_weights(self.mixture, lengths)[0]
         wide, weights = 0.0, np.zeros(len(ids))
         if self.ngrams is not None:
             wide, shares = self.ngrams.explain(ids)
-            weights = self.mixture[1] * shares
+            weights = of_wide * shares
         skipped = self.architecture.skipped(len(ids))
-        of_lstm = self.mixture[0] * deep.weights
+        of_lstm = of_deep * deep.weights
         weights[: skipped.start] += of_lstm[: skipped.start]
         weights[skipped.stop :] += of_lstm[skipped.start :]
-        logit = combine(np.array([deep.logit]), np.array([wide]), self.mixture, np.array([True]))
+        logit = combine(np.array([deep.logit]), np.array([wide]), self.mixture, lengths)
         return Explanation(float(logit[0]), weights)
-
-
-def _has_words(reviews: Sequence[np.ndarray]) -> np.ndarray:
-    return np.array([len(ids) > 0 for ids in reviews], dtype=bool)

@@ -1,9 +1,9 @@
 """Text in, prediction out: what the endpoint, batch transform and any other host of the model share.
 
 A word's weight is what it does to the logit: above 0 it pushes to positive. Words stand in reading order, as
-written, each with its place in the review. A review in which no word is left (emoji only, or stop words only
-for the predecessor's preprocessing) gives no evidence: its probability is exactly 0.5, which is never sure,
-and its list of words empty.
+written, each with its place in the review. A review in which no word is left (punctuation only, or stop words
+only for the predecessor's preprocessing) gives no evidence: its probability is exactly 0.5, which is never
+sure, and its list of words empty.
 """
 
 import math
@@ -18,10 +18,9 @@ import numpy as np
 from sentiment.errors import ArtifactError
 from sentiment.serving.artifact import LoadedModel, read_model
 from sentiment.serving.engine import Engine
+from sentiment.serving.evidence import Evidence
 from sentiment.text.negation import NegationMarker
-from sentiment.text.tokenizers import tokenize_with_places, tokenizer
 from sentiment.text.tokens import Token
-from sentiment.text.vocabulary import encode
 
 LABELS = ("negative", "positive")
 RUNTIMES = ("onnxruntime", "torch")
@@ -39,7 +38,8 @@ class Cut(NamedTuple):
 class Prediction:
     """The verdict on one review; `probability` is that of a positive one.
 
-    `unsure` is true where too few verdicts of that probability were right on the validation reviews. Where an
+    `unsure` is true where the text gets no verdict, and `reason` then says why (evidence.py): "no_evidence",
+    "not_english", or "mixed" where too few verdicts of that probability were right on validation. Where an
     explanation was asked for, `words` are (word as written, weight), `spans` the place `review[start:end]` of
     each in Unicode code points, and `cut` what the LSTM skipped, if anything; a wide part still reads that.
     """
@@ -47,6 +47,7 @@ class Prediction:
     sentiment: str
     probability: float
     unsure: bool
+    reason: str | None = None
     words: list[tuple[str, float]] | None = None
     spans: list[tuple[int, int]] | None = None
     cut: Cut | None = None
@@ -58,10 +59,12 @@ class Predictor:
     def __init__(self, loaded: LoadedModel, engine: Engine):
         self.loaded = loaded
         self.engine = engine
-        self._tokenize = tokenizer(loaded.tokenizer)
         a = loaded.architecture
         self._marked = NegationMarker(loaded.word_dict, a.vocab_size, a.negation_scope)
         self._unsure = (loaded.metrics.get("calibration") or {}).get("unsure")
+        band = None if self._unsure is None else (self._unsure[0], self._unsure[1])
+        reads_all_words = not loaded.tokenizer.drops_words
+        self._evidence = Evidence(loaded.word_dict, engine.ngrams, band, reads_all_words)
 
     @classmethod
     def from_folder(cls, folder: str | Path, device: str = "cpu", runtime: str | None = None) -> "Predictor":
@@ -111,16 +114,22 @@ class Predictor:
 
     def predict(self, reviews: Sequence[str]) -> list[Prediction]:
         """Predictions for many reviews, in batches of similar length."""
-        ids = [self._ids(self._tokenize(review)) for review in reviews]
-        return [self._prediction(logit) for logit in self.engine.logits(ids).tolist()]
+        words = [self.loaded.tokenizer(review) for review in reviews]
+        ids = [self._ids(found) for found in words]
+        logits = self.engine.logits(ids).tolist()
+        return [self._prediction(*of_review) for of_review in zip(reviews, words, ids, logits, strict=True)]
 
     def explain(self, reviews: Sequence[str]) -> list[Prediction]:
         """Predictions for many reviews, with the weight and the place of each of their words."""
-        tokens = [tokenize_with_places(review, self.loaded.tokenizer) for review in reviews]
-        ids = [self._ids([token.word for token in found]) for found in tokens]
+        tokens = [self.loaded.tokenizer.locate(review) for review in reviews]
+        words = [[token.word for token in found] for found in tokens]
+        ids = [self._ids(found) for found in words]
         explained = self.engine.explain(ids)
         return [
             self._prediction(
+                review,
+                read,
+                numbers,
                 logit,
                 words=list(
                     zip((token.surface for token in found), np.round(weights, 4).tolist(), strict=True)
@@ -128,18 +137,20 @@ class Predictor:
                 spans=[(token.start, token.end) for token in found],
                 cut=self._cut(found),
             )
-            for found, (logit, weights) in zip(tokens, explained, strict=True)
+            for review, found, read, numbers, (logit, weights) in zip(
+                reviews, tokens, words, ids, explained, strict=True
+            )
         ]
 
     def _ids(self, words: Sequence[str]) -> np.ndarray:
-        return self._marked(encode(self.loaded.word_dict, words))
+        return self._marked(self.loaded.tokenizer.encode(self.loaded.word_dict, words))
 
-    def _prediction(self, logit: float, **explanation: Any) -> Prediction:
+    def _prediction(
+        self, review: str, found: Sequence[str], ids: np.ndarray, logit: float, **explanation: Any
+    ) -> Prediction:
         probability = 1 / (1 + math.exp(-logit)) if logit > -700 else 0.0
-        unsure = probability == 0.5 or (
-            self._unsure is not None and self._unsure[0] < probability < self._unsure[1]
-        )
-        return Prediction(LABELS[probability >= 0.5], probability, unsure, **explanation)
+        reason = self._evidence.reason(review, found, ids, probability)
+        return Prediction(LABELS[probability >= 0.5], probability, reason is not None, reason, **explanation)
 
     def _cut(self, tokens: Sequence[Token]) -> Cut | None:
         skipped = self.loaded.architecture.skipped(len(tokens))

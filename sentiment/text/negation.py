@@ -20,7 +20,7 @@ NEGATIONS = (
     *("barely", "hardly", "scarcely"),
     *("ain't", "aren't", "can't", "couldn't", "didn't", "doesn't", "don't", "hadn't", "hasn't", "haven't"),
     *("isn't", "mustn't", "needn't", "shouldn't", "wasn't", "weren't", "won't", "wouldn't"),
-    *("cant", "couldnt", "didnt", "doesnt", "dont", "isnt", "wasnt", "wont", "wouldnt"),
+    *("cant", "couldnt", "didnt", "doesnt", "dont", "isnt", "wasnt", "wont", "wouldnt"),  # words 1 has these
 )
 SENTENCE_ENDS = ("!", "?", *("." * dots for dots in range(1, 9)))
 _NEGATION, _SENTENCE_END = 1, 2

@@ -2,31 +2,63 @@
 
 `words` (words.py) is that of the newer recipes, `review_to_words` (predecessor/) the predecessor's. Both need
 the standard library only, and are the same functions in training and in serving.
+
+Their versions go into prepared data and into models. A model keeps being read by the version that it was
+trained with: words 1 took the text as it is, words 2 settles its spelling first (normalisation.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
 
 from sentiment.errors import RecipeError
 from sentiment.text.predecessor.review_to_words import locate_stems, review_to_words
+from sentiment.text.repeats import fold_repeats
 from sentiment.text.tokens import Token
-from sentiment.text.words import locate_words, words
-
-CODE_VERSION = 1
-"""Part of the cache key of prepared data: to be raised when either tokenizer changes what it returns."""
-
-TOKENIZERS: dict[str, Callable[[str], list[str]]] = {"review_to_words": review_to_words, "words": words}
-_LOCATORS: dict[str, Callable[[str], list[Token]]] = {"review_to_words": locate_stems, "words": locate_words}
+from sentiment.text.vocabulary import encode
+from sentiment.text.words import locate_words, locate_words_as_written, words, words_as_written
 
 
-def tokenizer(name: str) -> Callable[[str], list[str]]:
-    """The tokenizer of that name. Raises RecipeError for a name that is none."""
-    try:
-        return TOKENIZERS[name]
-    except KeyError:
-        raise RecipeError(f"there is no tokenizer {name!r}; choose one of {', '.join(TOKENIZERS)}") from None
+class Tokenizer(NamedTuple):
+    """One version of a tokenizer. Called with a review, it returns its words, in order.
+
+    `folds_repeats` says that drawn-out spellings count as the word that they mean (repeats.py), `drops_words`
+    that stop words are left out and the others stemmed.
+    """
+
+    name: str
+    version: int
+    words: Callable[[str], list[str]]
+    locate: Callable[[str], list[Token]]
+    folds_repeats: bool = False
+    drops_words: bool = False
+
+    def __call__(self, review: str) -> list[str]:
+        return self.words(review)
+
+    def encode(self, word_dict: Mapping[str, int], words: Sequence[str]) -> np.ndarray:
+        """The ids (int32) of one review's words."""
+        if self.folds_repeats:
+            words = fold_repeats(words, word_dict)
+        return encode(word_dict, words)
 
 
-def tokenize_with_places(review: str, name: str) -> list[Token]:
-    """The same words as `tokenizer(name)(review)`, each with its surface form and its place in the review."""
-    tokenizer(name)
-    return _LOCATORS[name](review)
+_WORDS_AS_WRITTEN = Tokenizer("words", 1, words_as_written, locate_words_as_written)
+_LATEST = (
+    Tokenizer("review_to_words", 1, review_to_words, locate_stems, drops_words=True),
+    Tokenizer("words", 2, words, locate_words, folds_repeats=True),
+)
+TOKENIZERS = {each.name: each for each in _LATEST}
+"""Those that models are trained with, by name."""
+_ALL = {(each.name, each.version): each for each in (*_LATEST, _WORDS_AS_WRITTEN)}
+
+
+def tokenizer(name: str, version: int | None = None) -> Tokenizer:
+    """The tokenizer of that name, by default its latest version. Raises RecipeError for one there is not."""
+    if name not in TOKENIZERS:
+        raise RecipeError(f"there is no tokenizer {name!r}; choose one of {', '.join(TOKENIZERS)}")
+    found = TOKENIZERS[name] if version is None else _ALL.get((name, version))
+    if found is None:
+        raise RecipeError(f"this code has no version {version!r} of the tokenizer {name!r}")
+    return found

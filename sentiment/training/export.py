@@ -20,7 +20,7 @@ from sentiment.files import CHECKSUMS, naming_errors, write_checksums, write_jso
 from sentiment.model.lstm import LSTMClassifier
 from sentiment.serving.artifact import CODE_FILES, CODE_ROOMS, FORMAT_VERSION
 from sentiment.serving.onnx_graph import FILE_NAME, deep_graph
-from sentiment.text import tokenizers
+from sentiment.text.tokenizers import TOKENIZERS
 
 
 def write_model(
@@ -67,7 +67,7 @@ def _write_contents(
     config = {
         "format": FORMAT_VERSION,
         "architecture": asdict(model.architecture),
-        "preprocessing": {"tokenizer": tokenizer, "version": tokenizers.CODE_VERSION},
+        "preprocessing": {"tokenizer": tokenizer, "version": TOKENIZERS[tokenizer].version},
         "recipe": recipe,
         "versions": {
             "sentiment": sentiment.__version__,

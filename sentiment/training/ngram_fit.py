@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from sentiment.data.channels import Channel
+from sentiment.data.channels import REVIEW, Channel
 from sentiment.model.ngram_module import NgramTable
 from sentiment.model.ngrams import presence
 
@@ -30,11 +30,19 @@ FRAGMENT_WORDS = (4, 24)
 
 
 def fit_ngrams(
-    table: NgramTable, channel: Channel, min_reviews: int, c: float, fragments: float = 0.0, seed: int = 0
+    table: NgramTable,
+    channel: Channel,
+    text_weights: np.ndarray,
+    min_reviews: int,
+    c: float,
+    fragments: float = 0.0,
+    seed: int = 0,
 ) -> None:
-    """Fill `table` with the n-grams of at least `min_reviews` reviews; `c` is the inverse of L2 shrinkage.
+    """Fill `table` with the n-grams of at least `min_reviews` texts; `c` is the inverse of L2 shrinkage.
 
-    `fragments` is the weight of the loss on FRAGMENTS pieces of each review, drawn by `seed`; 0 for none.
+    `text_weights` (N,) says how much each text of the channel counts, in the loss and in the counts of its
+    n-grams. `fragments` is the weight of the loss on FRAGMENTS pieces of each review, drawn by `seed`; 0 for
+    none.
     """
     reviews = [channel.review(row) for row in range(len(channel))]
     row, keys, values = _presence(reviews, table)
@@ -46,13 +54,15 @@ def fit_ngrams(
     row, column, values = row[there], place[column[there]], values[there]
 
     labels = channel.labels.astype(np.float64)
-    positive = np.bincount(column, weights=labels[row], minlength=len(known)) + SMOOTHING
-    negative = np.bincount(column, weights=1 - labels[row], minlength=len(known)) + SMOOTHING
+    positive = np.bincount(column, (text_weights * labels)[row], len(known)) + SMOOTHING
+    negative = np.bincount(column, (text_weights * (1 - labels))[row], len(known)) + SMOOTHING
     ratio = np.log(positive / positive.sum()) - np.log(negative / negative.sum())
-    loss_weights = np.ones(len(labels))
+    loss_weights = text_weights
     if fragments:
         random = np.random.default_rng(seed)
-        pieces = [piece for _ in range(FRAGMENTS) for piece in draw_fragments(reviews, random)]
+        whole = np.flatnonzero(channel.kinds == REVIEW)
+        whole_reviews = [reviews[number] for number in whole]
+        pieces = [piece for _ in range(FRAGMENTS) for piece in draw_fragments(whole_reviews, random)]
         row_of_piece, keys, values_in_pieces = _presence(pieces, table)
         place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
         there = known[place] == keys
@@ -60,7 +70,7 @@ def fit_ngrams(
         column = np.concatenate([column, place[there]])
         values = np.concatenate([values, values_in_pieces[there]])
         loss_weights = np.concatenate([loss_weights, np.full(len(pieces), fragments)])
-        labels = np.tile(labels, 1 + FRAGMENTS)
+        labels = np.concatenate([labels, np.tile(labels[whole], FRAGMENTS)])
     norm = np.sqrt(np.bincount(row, weights=values**2, minlength=len(labels)))
     features = ratio[column] * values / norm[row]
     weights = _logistic_regression(row, column, features, labels, loss_weights, len(known), c)

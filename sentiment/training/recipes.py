@@ -34,8 +34,9 @@ class Recipe:
     """All that a training run depends on besides its data, its seed and its machine.
 
     `ending` is how much more the last word of a review counts than those far from it (emphasis.py),
-    `negation_scope` how many words far a negation changes those after it (negation.py), `ngram_fragments`
-    the weight of the loss on short pieces of the reviews when the n-grams are fitted (ngram_fit.py),
+    `negation_scope` how many words far a negation changes those after it (negation.py), `snippets` and
+    `counterfactuals` the weight of the loss on each short text of that kind beside a review's (channels.py),
+    `ngram_fragments` that on short pieces of the reviews when the n-grams are fitted (ngram_fit.py),
     `adversarial` how far embeddings move for a second, adversarial pass over each batch (objective.py)
     and `virtual_adversarial` the weight of the virtual adversarial loss on unlabelled reviews. 0 leaves each
     of them out.
@@ -55,6 +56,8 @@ class Recipe:
     ngrams: int
     ngram_skip: int
     negation_scope: int
+    snippets: float
+    counterfactuals: float
     ngram_min_reviews: int
     ngram_c: float
     ngram_fragments: float
@@ -92,7 +95,15 @@ class Recipe:
         for name in ("word_dropout", "embedding_dropout", "dropout", "warm_up"):
             if not 0 <= getattr(self, name) < 1:
                 raise self._refused(name, "from 0 up to, but not including, 1")
-        for name in ("ngram_fragments", "adversarial", "virtual_adversarial", "weight_decay", "clip"):
+        for name in (
+            "snippets",
+            "counterfactuals",
+            "ngram_fragments",
+            "adversarial",
+            "virtual_adversarial",
+            "weight_decay",
+            "clip",
+        ):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise self._refused(name, "0 or more")
         if self.virtual_adversarial and not self.adversarial:
@@ -100,6 +111,11 @@ class Recipe:
 
     def _refused(self, name: str, wanted: str) -> RecipeError:
         return RecipeError(f"{name} must be {wanted}, not {getattr(self, name)}")
+
+    @property
+    def short_texts(self) -> bool:
+        """Whether it learns from short texts beside the reviews."""
+        return self.snippets > 0 or self.counterfactuals > 0
 
     def architecture(self) -> Architecture:
         return Architecture(**{field.name: getattr(self, field.name) for field in fields(Architecture)})
@@ -123,6 +139,8 @@ _PREDECESSOR = Recipe(
     ngrams=0,
     ngram_skip=0,
     negation_scope=0,
+    snippets=0.0,
+    counterfactuals=0.0,
     ngram_min_reviews=2,
     ngram_c=30.0,
     ngram_fragments=0.0,
@@ -160,6 +178,8 @@ _FAST = replace(
     ending=1.0,
     ngrams=3,
     negation_scope=5,
+    snippets=1.0,
+    counterfactuals=0.5,
     ngram_min_reviews=5,
     ngram_c=30.0,
     ngram_fragments=0.05,

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sentiment.data.channels import Channel, concatenate
+from sentiment.data.channels import COUNTERFACTUAL, REVIEW, SNIPPET, Channel, concatenate
 from sentiment.errors import ChannelError, TrainingError
 from sentiment.evaluation.calibration import calibration, fit_mixture
 from sentiment.model.layout import embedding_rows
@@ -94,7 +94,9 @@ class Trainer:
         self.recipe, self.run, self.should_stop = recipe, run, should_stop
         self.note_epochs = note_epochs
         self.say = say if self.group.is_first else lambda line: None
-        self.train_channel, self.validation_channel, self.unlabelled = train, validation, unlabelled
+        self.text_weights = {REVIEW: 1.0, SNIPPET: recipe.snippets, COUNTERFACTUAL: recipe.counterfactuals}
+        self.train_channel, self.validation_channel = self._wanted(train), self._wanted(validation)
+        self.unlabelled, train = unlabelled, self.train_channel
         if recipe.virtual_adversarial and unlabelled is None:
             raise ChannelError(
                 f"the recipe {recipe.name} learns from unlabelled reviews as well: give --unlabelled FOLDER, "
@@ -135,8 +137,18 @@ class Trainer:
         measured = None
         if self.progress.history:
             self.model.load_state_dict(self.best_state)
-            measured = calibration(self._validation_parts(), self.validation_channel.labels)
+            measured = calibration(
+                self._validation_parts(),
+                self.validation_channel.labels,
+                self.validation_channel.lengths,
+                self.validation_channel.kinds != REVIEW,
+            )
         return Trained(self.model.eval(), self._metrics(measured), finished)
+
+    def _wanted(self, channel: Channel) -> Channel:
+        """The texts of the channel that the recipe learns from: reviews, and short texts with a weight."""
+        wanted = np.array([self.text_weights[kind] > 0 for kind in channel.kinds.tolist()], dtype=bool)
+        return channel if wanted.all() else channel.take(np.flatnonzero(wanted))
 
     def _fit_ngrams(self) -> None:
         """Fit the wide part to the training reviews, where the recipe has one."""
@@ -146,6 +158,7 @@ class Trainer:
         fit_ngrams(
             self.model.ngrams,
             self.train_channel,
+            np.array([self.text_weights[kind] for kind in self.train_channel.kinds.tolist()]),
             recipe.ngram_min_reviews,
             recipe.ngram_c,
             recipe.ngram_fragments,
@@ -158,7 +171,8 @@ class Trainer:
         if self.recipe.word_vectors != "ppmi":
             return
         started, a = time.monotonic(), self.model.architecture
-        channels = [channel for channel in (self.train_channel, self.unlabelled) if channel is not None]
+        written = self.train_channel.take(np.flatnonzero(self.train_channel.kinds != COUNTERFACTUAL))
+        channels = [channel for channel in (written, self.unlabelled) if channel is not None]
         rows = concatenate(channels).map(lambda ids: embedding_rows(ids, a))
         vectors = ppmi_vectors(rows, a.embeddings, a.embedding_dim, self.run.seed)
         with torch.no_grad():
@@ -223,17 +237,15 @@ class Trainer:
     def _fit_mixture(self, parts: np.ndarray) -> np.ndarray:
         """Fit the mixture of the model's parts on validation; returns the logits (N,) that it makes."""
         channel = self.validation_channel
-        weights = fit_mixture(parts, channel.labels)
-        deep, wide = parts[:, 0], parts[:, 1] if parts.shape[1] > 1 else np.zeros(len(parts))
-        mixture = np.array([*weights, 0.0][:2])
+        mixture = fit_mixture(parts, channel.labels, channel.lengths, channel.kinds != REVIEW)
         self.model.mixture.copy_(torch.from_numpy(mixture))
-        return combine(deep, wide, mixture, channel.lengths > 0)
+        deep, wide = parts[:, 0], parts[:, 1] if parts.shape[1] > 1 else np.zeros(len(parts))
+        return combine(deep, wide, mixture, channel.lengths)
 
     def _end_epoch(self, logits: np.ndarray) -> None:
         """Take down how well the epoch's model does, keep it if it is the best, and write a checkpoint."""
-        progress, labels = self.progress, self.validation_channel.labels
-        accuracy = float(((logits >= 0) == (labels > 0)).mean())
-        loss = float(np.logaddexp(0, np.where(labels > 0, -logits, logits)).mean())
+        progress, short = self.progress, self.validation_channel.kinds != REVIEW
+        accuracy, loss = _accuracy_and_loss(logits[~short], self.validation_channel.labels[~short])
         progress.epoch += 1
         entry = {
             "epoch": progress.epoch,
@@ -241,11 +253,16 @@ class Trainer:
             "validation_loss": round(loss, 5),
             "validation_accuracy": round(accuracy, 5),
         }
+        of_short_texts = ""
+        if short.any():
+            short_accuracy, _ = _accuracy_and_loss(logits[short], self.validation_channel.labels[short])
+            entry["short_text_accuracy"] = round(short_accuracy, 5)
+            of_short_texts = f" short_text_accuracy={short_accuracy:.4f}"
         rate = progress.seen / max(progress.seconds, 1e-9)
         left = (self.recipe.epochs - progress.epoch) * len(self.rows) / max(rate, 1e-9)
         self.say(
             f"epoch={progress.epoch}/{self.recipe.epochs} train_loss={entry['train_loss']:.4f} "
-            f"validation_loss={loss:.4f} validation_accuracy={accuracy:.4f} "
+            f"validation_loss={loss:.4f} validation_accuracy={accuracy:.4f}{of_short_texts} "
             f"reviews_per_second={rate:.0f} seconds={progress.seconds:.1f} seconds_left={left:.0f}"
         )
         progress.history.append(entry)
@@ -273,8 +290,9 @@ class Trainer:
             "best_epoch": progress.best_epoch,
             "validation_accuracy": best.get("validation_accuracy"),
             "validation_loss": best.get("validation_loss"),
-            "validation_reviews": len(self.validation_channel),
-            "train_reviews": len(self.train_channel),
+            "validation_reviews": int((self.validation_channel.kinds == REVIEW).sum()),
+            "train_reviews": int((self.train_channel.kinds == REVIEW).sum()),
+            "train_short_texts": int((self.train_channel.kinds != REVIEW).sum()),
             "epochs": progress.history,
         }
         return metrics if measured is None else metrics | {"calibration": measured}
@@ -316,6 +334,11 @@ class Trainer:
             "train_words": len(self.train_channel.tokens),
             "unlabelled_reviews": 0 if self.unlabelled is None else len(self.unlabelled),
         }
+
+
+def _accuracy_and_loss(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    accuracy = float(((logits >= 0) == (labels > 0)).mean())
+    return accuracy, float(np.logaddexp(0, np.where(labels > 0, -logits, logits)).mean())
 
 
 def _copy_of(model: LSTMClassifier) -> dict[str, Tensor]:

@@ -18,7 +18,8 @@ from severable_line import Line
 
 from tests.conftest import PROJECT, STACK, Deployment
 
-MODEL_SERVER = PROJECT / "localcloud" / "containers" / "inference.py"
+# Of AWS's container and of our own image.
+MODEL_SERVERS = (str(PROJECT / "localcloud" / "containers" / "inference.py"), "/opt/serve/server.py")
 POLL_SECONDS = 0.05
 PATIENCE_SECONDS = 60
 
@@ -167,12 +168,18 @@ class Operator:
     @contextlib.contextmanager
     def frozen_model(self) -> Iterator[Callable[[], None]]:
         """The model answers nobody until what this yields is called; then it answers all who waited."""
-        server = self._model_server()
-        server.suspend()
+        servers = self._model_servers()
+
+        def thaw() -> None:
+            for server in servers:
+                server.resume()
+
+        for server in servers:
+            server.suspend()
         try:
-            yield server.resume
+            yield thaw
         finally:
-            server.resume()
+            thaw()
 
     def crowd(self) -> None:
         """Others take all the places of an endpoint that is frozen, and hold them for as long as it is."""
@@ -194,15 +201,21 @@ class Operator:
 
     def kill_model(self) -> None:
         """The model's server dies; SageMaker starts another."""
-        self._model_server().kill()
+        for server in self._model_servers():
+            server.kill()
 
-    def _model_server(self) -> psutil.Process:
+    def _model_servers(self) -> list[psutil.Process]:
+        """The processes of the endpoint's container, the first one before its workers."""
         health = requests.get(f"{self.deployment.cloud.url}/_localcloud/health", timeout=10).json()
-        for process in psutil.Process(health["pid"]).children(recursive=True):
-            is_server = process.cmdline()[1:2] == [str(MODEL_SERVER)]
-            if is_server and f"/endpoint-{self._endpoint}-" in process.cwd():
-                return process
-        raise ProcessLookupError(f"no server of endpoint {self._endpoint}")
+        found = [
+            process
+            for process in psutil.Process(health["pid"]).children(recursive=True)
+            if "".join(process.cmdline()[1:2]).endswith(MODEL_SERVERS)
+            and f"/endpoint-{self._endpoint}-" in process.cwd()
+        ]
+        if not found:
+            raise ProcessLookupError(f"no server of endpoint {self._endpoint}")
+        return found
 
     # ---- what the page is told ----
 

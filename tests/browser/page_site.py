@@ -34,11 +34,13 @@ def verdict(
     *,
     review: str = "",
     unsure: bool = False,
+    reason: str | None = None,
     cut: dict | None = None,
 ) -> Reply:
     """A verdict of the contract. Words that stand in `review` get their places there, others none."""
     sentiment = "positive" if probability >= 0.5 else "negative"
     body = {"sentiment": sentiment, "probability": probability, "unsure": unsure, "model": model}
+    body["reason"] = reason or ("mixed" if unsure else None)
     return Reply(200, body | {"words": words or [], "spans": places(review, words or []), "cut": cut})
 
 
@@ -77,7 +79,14 @@ def judged(reviews: list[str]) -> Reply:
             known = {"good": 0.9, "so-so": 0.45, "dreadful": 0.001}
             probability = next((known[word] for word in known if word in review), 0.125)
             sentiment = "positive" if probability >= 0.5 else "negative"
-            rows.append({"sentiment": sentiment, "probability": probability, "unsure": "so-so" in review})
+            rows.append(
+                {
+                    "sentiment": sentiment,
+                    "probability": probability,
+                    "unsure": "so-so" in review,
+                    "reason": None,
+                }
+            )
     return Reply(200, {"model": "lstm-7f3a", "predictions": rows})
 
 

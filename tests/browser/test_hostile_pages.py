@@ -153,7 +153,8 @@ def prey() -> Iterator[Prey]:
     ):
         threading.Thread(target=site.serve_forever, daemon=True).start()
         s3, gateway = server.cloud.client("s3"), server.cloud.client("apigatewayv2")
-        s3.create_bucket(Bucket="kept")
+        s3.create_bucket(Bucket="kept", ObjectOwnership="ObjectWriter")
+        s3.delete_public_access_block(Bucket="kept")
         page = {"Body": HOSTILE.encode(), "ContentType": "text/html", "ACL": "public-read"}
         s3.put_object(Bucket="kept", Key="page.html", **page)
         s3.put_object(Bucket="kept", Key="picture", Body=PICTURE, ContentType="image/png")

@@ -23,6 +23,7 @@ VERDICT = {
     "sentiment": "positive",
     "probability": 0.93,
     "unsure": False,
+    "reason": None,
     "words": [["wonderful", 1.25], ["film", -0.5]],
     "spans": [[2, 11], [12, 16]],
     "cut": None,

@@ -8,6 +8,7 @@ import pytest
 
 from localcloud.cloudformation import CloudFormationService
 from localcloud.cloudfront import CloudFrontService
+from localcloud.codebuild import CodeBuildService
 from localcloud.functions import FunctionsService
 from localcloud.httpapi import HttpApiService
 from localcloud.iam import IamEnforcement
@@ -21,6 +22,7 @@ SERVICES = (
     HttpApiService,
     CloudFormationService,
     CloudFrontService,
+    CodeBuildService,
 )
 WAIT_SECONDS = 60
 

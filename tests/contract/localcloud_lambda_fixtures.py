@@ -2,6 +2,7 @@
 
 import io
 import json
+import socket
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,21 +12,23 @@ import boto3
 from botocore.config import Config
 
 from localcloud.cloud import Cloud
+from localcloud.logs import LogsService
 from localcloud.server import Server
 
 HANDLER = """
-import json, logging, os, sys, time
+import json, logging, os, socket, sys, time
 
 calls = 0
+
+def connect(port):
+    return socket.create_connection(("127.0.0.1", port))
 
 def handler(event, context):
     global calls
     calls += 1
     match event:
-        case {"begun": begun, "until": end}:
-            open(begun, "w").close()
-            while not os.path.exists(end):
-                time.sleep(0.05)
+        case {"hold": port}:
+            connect(port).recv(1)
         case {"sleep": seconds}:
             time.sleep(seconds)
         case {"exit": status}:
@@ -40,9 +43,9 @@ def handler(event, context):
         case {"log": message}:
             logging.getLogger().warning(message)
             print("printed " + message)
-        case {"append": path}:
-            with open(path, "a") as file:
-                file.write(context.aws_request_id + "\\n")
+        case {"report": port}:
+            with connect(port) as connection:
+                connection.sendall(context.aws_request_id.encode())
             raise RuntimeError("again, please")
         case {"environment": True}:
             return dict(os.environ)
@@ -71,17 +74,37 @@ def trust(principal: Any, **more: Any) -> str:
     return policy({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", **more})
 
 
+class Listener:
+    """Where a function says that it runs: sandboxes share no files with anybody."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+
+    def accept(self, seconds: float = 60) -> socket.socket:
+        """The connection of a function, which holds it as long as the test does. Raises TimeoutError."""
+        self._socket.settimeout(seconds)
+        return self._socket.accept()[0]
+
+    def close(self) -> None:
+        self._socket.close()
+
+
 class Account:
     """The account's owner at work in a cloud, through plain boto3."""
 
     def __init__(self, cloud: Cloud):
         self.cloud = cloud
 
-    def client(self, service: str, **credentials: str) -> Any:
+    def client(self, service: str, config: Config | None = None, **credentials: str) -> Any:
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"} | credentials
-        config = Config(retries={"total_max_attempts": 1}, read_timeout=60)
+        patient = Config(retries={"total_max_attempts": 1}, read_timeout=60)
         return boto3.client(
-            service, region_name="us-east-1", endpoint_url=self.cloud.url, config=config, **keys
+            service,
+            region_name="us-east-1",
+            endpoint_url=self.cloud.url,
+            config=patient.merge(config) if config else patient,
+            **keys,
         )
 
     def role(self, name: str, *statements: dict[str, Any], trusts: Any = None) -> str:
@@ -118,5 +141,5 @@ class Account:
 
 @contextmanager
 def running(*services: Any) -> Iterator[Account]:
-    with Server(port=0, services=services) as server:
+    with Server(port=0, services=[*services, LogsService]) as server:
         yield Account(server.cloud)

@@ -139,6 +139,50 @@ def test_roles_and_policies_follow_their_template(cloud, stacks):
     assert role not in [one["RoleName"] for one in iam.list_roles()["Roles"]]
 
 
+CRUD = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Bucket: {Type: "AWS::S3::Bucket"}
+  Keep:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: index.handler
+      InlineCode: "def handler(event, context): ..."
+      Policies: [S3CrudPolicy: {BucketName: !Ref Bucket}]
+Outputs: {Role: {Value: !Ref KeepRole}}
+"""
+
+
+def test_sams_policy_templates_deploy_though_they_have_no_version(cloud, stacks):
+    role = stacks.create("crud", CRUD)["Role"]
+    iam = cloud.client("iam")
+    (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+    assert "Version" not in document
+    assert "s3:PutObject" in document["Statement"][0]["Action"]
+    stacks.delete("crud")
+
+
+@pytest.mark.parametrize("version", [{}, {"Version": "2008-10-17"}])
+def test_policies_of_the_older_version_are_valid_everywhere(cloud, stacks, version):
+    document = {**version, "Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}}
+    role = {
+        "AssumeRolePolicyDocument": {**version, "Statement": trust("lambda.amazonaws.com")["Statement"]},
+        "Policies": [{"PolicyName": "inline", "PolicyDocument": document}],
+        "ManagedPolicyArns": [{"Ref": "Managed"}],
+    }
+    managed = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": document}}
+    stacks.create(
+        "older", {"Resources": {"Managed": managed, "Role": {"Type": "AWS::IAM::Role", "Properties": role}}}
+    )
+    stacks.delete("older")
+    with pytest.raises(botocore.exceptions.ClientError, match="MalformedPolicyDocument"):
+        cloud.client("iam").create_policy(
+            PolicyName="none", PolicyDocument=json.dumps({**document, "Version": "2012-10-18"})
+        )
+
+
 def test_alarms_metric_filters_and_topics_are_kept(cloud, stacks):
     template = """
 Parameters: {Limit: {Type: Number, Default: 5}}
@@ -258,6 +302,79 @@ def test_a_serverless_function_answers_behind_its_http_api(cloud, stacks):
     stacks.delete("say")
     assert get(f"{outputs['Url']}/speak")[0] == 404
     assert functions.list_functions()["Functions"] == []
+
+
+IMAGES = """
+Parameters: {Mutability: {Type: String, Default: IMMUTABLE}, Emptied: {Type: String, Default: "false"}}
+Resources:
+  Repository:
+    Type: AWS::ECR::Repository
+    Properties:
+      EmptyOnDelete: !Ref Emptied
+      ImageTagMutability: !Ref Mutability
+      ImageScanningConfiguration: {ScanOnPush: true}
+      Tags: [{Key: team, Value: reviews}]
+      LifecyclePolicy:
+        LifecyclePolicyText: '{"rules": [{"rulePriority": 1, "selection": {"tagStatus": "any", "countType":
+          "imageCountMoreThan", "countNumber": 5}, "action": {"type": "expire"}}]}'
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: TRUST
+  Builder:
+    Type: AWS::CodeBuild::Project
+    Properties:
+      Name: builder
+      ServiceRole: !GetAtt Role.Arn
+      TimeoutInMinutes: "7"
+      Artifacts: {Type: NO_ARTIFACTS}
+      Environment:
+        {Type: LINUX_CONTAINER, ComputeType: BUILD_GENERAL1_SMALL, Image: standard, PrivilegedMode: "true",
+        EnvironmentVariables: [{Name: REPOSITORY, Value: !GetAtt Repository.RepositoryUri}]}
+      Source: {Type: S3, Location: bucket/source.zip, BuildSpec: "version: 0.2"}
+Outputs:
+  Uri: {Value: !GetAtt Repository.RepositoryUri}
+  Arn: {Value: !GetAtt Builder.Arn}
+""".replace("TRUST", json.dumps(trust("codebuild.amazonaws.com")))
+
+
+def test_repositories_of_images_and_projects_that_build_them(cloud, stacks):
+    outputs = stacks.create("images", IMAGES)
+    name = stacks.resources("images")["Repository"]
+    assert outputs["Uri"] == f"123456789012.dkr.ecr.us-east-1.amazonaws.com/{name}"
+    ecr, codebuild = cloud.client("ecr"), cloud.client("codebuild")
+
+    def repository():
+        return ecr.describe_repositories(repositoryNames=[name])["repositories"][0]
+
+    assert repository()["imageTagMutability"] == "IMMUTABLE"
+    assert repository()["imageScanningConfiguration"] == {"scanOnPush": True}
+    assert {"Key": "team", "Value": "reviews"} in ecr.list_tags_for_resource(
+        resourceArn=repository()["repositoryArn"]
+    )["tags"]
+    assert "imageCountMoreThan" in ecr.get_lifecycle_policy(repositoryName=name)["lifecyclePolicyText"]
+    [project] = codebuild.batch_get_projects(names=["builder"])["projects"]
+    assert (project["arn"], project["timeoutInMinutes"]) == (outputs["Arn"], 7)
+    assert project["environment"]["privilegedMode"] is True
+    assert project["environment"]["environmentVariables"][0]["value"] == outputs["Uri"]
+    assert project["source"]["buildspec"] == "version: 0.2"
+
+    stacks.update("images", None, Parameters=parameters(Mutability="MUTABLE", Emptied="false"))
+    assert repository()["imageTagMutability"] == "MUTABLE"
+    kind = "application/vnd.docker.distribution.manifest.v2+json"
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "layers": []})
+    ecr.put_image(repositoryName=name, imageManifest=manifest, imageTag="one")
+    # As on AWS, what holds images stays unless the template says otherwise.
+    stacks.delete("images", "DELETE_FAILED")
+    assert repository()
+    stacks.client.delete_stack(StackName="images", RetainResources=["Repository"])
+    stacks.create("emptied", IMAGES, Parameters=parameters(Emptied="true"))
+    name = stacks.resources("emptied")["Repository"]
+    ecr.put_image(repositoryName=name, imageManifest=manifest, imageTag="one")
+    stacks.delete("emptied")
+    with pytest.raises(ecr.exceptions.RepositoryNotFoundException):
+        repository()
+    assert codebuild.list_projects()["projects"] == []
 
 
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}

@@ -31,6 +31,7 @@ def cloud():
             "Action": ["s3:GetObject", "s3:ListBucket"],
             "Resource": ["arn:aws:s3:::public-site", "arn:aws:s3:::public-site/*"],
         }
+        s3.delete_public_access_block(Bucket="public-site")
         s3.put_bucket_policy(
             Bucket="public-site", Policy=json.dumps({"Version": "2012-10-17", "Statement": [everyone]})
         )

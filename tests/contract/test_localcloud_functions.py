@@ -6,18 +6,19 @@ import io
 import json
 import re
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 import requests
 from botocore.exceptions import ClientError
-from localcloud_lambda_fixtures import Account, allow, package, running, trust
+from localcloud_lambda_fixtures import Account, Listener, allow, package, running, trust
 
 from localcloud.functions import FunctionsService, sandbox, service
+from localcloud.functions.file_system import has_own_file_systems
 from localcloud.iam import IamEnforcement
 
 MEGABYTE = 2**20
@@ -33,6 +34,13 @@ def account() -> Iterator[Account]:
 def echo(account: Account) -> str:
     """A function that most tests invoke and none changes."""
     return account.function("echo", Environment={"Variables": {"GREETING": "hello"}})
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    listener = Listener()
+    yield listener
+    listener.close()
 
 
 def invoke(account: Account, name: str, event: Any, **more: Any) -> dict[str, Any]:
@@ -110,7 +118,7 @@ def test_logs_are_in_the_answers_tail_and_in_cloudwatch(account: Account, echo: 
         re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", one["logStreamName"]) for one in streams
     )
     events = logs.filter_log_events(logGroupName="/aws/lambda/echo", filterPattern="needle")["events"]
-    assert [event["message"] for event in events][-1] == "printed needle 1"
+    assert [event["message"] for event in events][-1] == "printed needle 1\n"
 
 
 def test_what_a_function_prints_between_events_is_not_lost(account: Account) -> None:
@@ -245,17 +253,15 @@ def test_an_event_must_be_json(account: Account, echo: str) -> None:
     assert error["Error"]["Code"] == "InvalidRequestContentException"
 
 
-def test_reserved_concurrency_throttles(account: Account, tmp_path: Path) -> None:
+def test_reserved_concurrency_throttles(account: Account, listener: Listener) -> None:
     account.function("scarce")
     client = account.client("lambda")
     client.put_function_concurrency(FunctionName="scarce", ReservedConcurrentExecutions=1)
     invoke(account, "scarce", {})
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        begun, end = tmp_path / "begun", tmp_path / "end"
-        busy = pool.submit(invoke, account, "scarce", {"begun": str(begun), "until": str(end)})
-        eventually(begun.exists)
-        error = refusal(lambda: invoke(account, "scarce", {}))
-        end.touch()
+        busy = pool.submit(invoke, account, "scarce", {"hold": listener.port})
+        with listener.accept():
+            error = refusal(lambda: invoke(account, "scarce", {}))
         assert error["ResponseMetadata"]["HTTPStatusCode"] == 429
         assert error["Error"]["Code"] == "TooManyRequestsException"
         assert error["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
@@ -267,45 +273,43 @@ def test_reserved_concurrency_throttles(account: Account, tmp_path: Path) -> Non
 
 
 def test_of_more_events_than_may_wait_the_others_are_refused_at_once(
-    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    account: Account, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "SLOT_SECONDS", 3600)
     account.function("waited-for")
     client = account.client("lambda")
     client.put_function_concurrency(FunctionName="waited-for", ReservedConcurrentExecutions=1)
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
-        begun, end = tmp_path / "begun", tmp_path / "end"
-        running = pool.submit(invoke, account, "waited-for", {"begun": str(begun), "until": str(end)})
-        eventually(begun.exists)
-        both = [pool.submit(invoke, account, "waited-for", {}) for _ in range(2)]
-        concurrent.futures.wait(both, timeout=60, return_when=concurrent.futures.FIRST_COMPLETED)
-        refused = [one for one in both if one.done()]
-        end.touch()
+        running = pool.submit(invoke, account, "waited-for", {"hold": listener.port})
+        with listener.accept():
+            both = [pool.submit(invoke, account, "waited-for", {}) for _ in range(2)]
+            concurrent.futures.wait(both, timeout=60, return_when=concurrent.futures.FIRST_COMPLETED)
+            refused = [one for one in both if one.done()]
         assert [type(one.exception()) for one in refused] == [client.exceptions.TooManyRequestsException]
         [waited] = set(both) - set(refused)
         assert "FunctionError" not in waited.result() and "FunctionError" not in running.result()
 
 
 def test_an_asynchronous_event_is_accepted_run_and_tried_again_twice(
-    account: Account, tmp_path: Path
+    account: Account, listener: Listener
 ) -> None:
     account.function("background")
-    file = tmp_path / "tries"
-    answer = invoke(account, "background", {"append": str(file)}, InvocationType="Event")
+    answer = invoke(account, "background", {"report": listener.port}, InvocationType="Event")
     assert (answer["StatusCode"], answer["result"]) == (202, None)
-    eventually(lambda: file.exists() and len(file.read_text().splitlines()) == 3)
-    time.sleep(1.3)
-    tries = file.read_text().splitlines()
-    assert len(tries) == 3
+    tries = []
+    for _ in range(3):
+        with listener.accept() as connection:
+            tries.append(connection.recv(100))
+    with pytest.raises(TimeoutError):
+        listener.accept(1.3)
     assert len(set(tries)) == 1, "every try has the same request id"
 
 
-def test_invoke_async_runs_an_event_too(account: Account, tmp_path: Path) -> None:
+def test_invoke_async_runs_an_event_too(account: Account, listener: Listener) -> None:
     account.function("older-call")
-    file = tmp_path / "tries"
-    event = json.dumps({"append": str(file)}).encode()
+    event = json.dumps({"report": listener.port}).encode()
     assert account.client("lambda").invoke_async(FunctionName="older-call", InvokeArgs=event)["Status"] == 202
-    eventually(file.exists)
+    listener.accept().close()
 
 
 def test_the_callers_client_context_reaches_the_handler(account: Account) -> None:
@@ -383,6 +387,64 @@ def handler(event, context):
     assert first["result"] == second["result"]
 
 
+FILES = """
+import errno, os
+
+def attempt(path, size=1):
+    try:
+        with open(path, "wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+        return "written"
+    except OSError as error:
+        return errno.errorcode[error.errno]
+
+def handler(event, context):
+    before = sorted(os.listdir("/tmp"))
+    code = attempt(os.path.join(os.environ["LAMBDA_TASK_ROOT"], "app.py"))
+    return before, attempt("/tmp/mine"), code, attempt("/var/lib/x"), attempt("/tmp/large", event["size"])
+"""
+
+
+@pytest.mark.skipif(not has_own_file_systems(), reason="there are no namespaces for its file system")
+def test_a_sandbox_has_a_tmp_of_its_own_and_can_write_nothing_else(account: Account) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/configuration-ephemeral-storage.html"""
+    small, large = 400 * MEGABYTE, 600 * MEGABYTE
+    account.function("files-a", FILES)
+    account.function("files-b", FILES, EphemeralStorage={"Size": 700})
+    read_only = ["EROFS", "EROFS"]
+    assert invoke(account, "files-a", {"size": small})["result"] == [[], "written", *read_only, "written"]
+    kept, *rest = invoke(account, "files-a", {"size": large})["result"]
+    assert (kept, rest) == (["large", "mine"], ["written", *read_only, "ENOSPC"])
+    # Of another function, and of its new sandboxes.
+    assert invoke(account, "files-b", {"size": large})["result"] == [[], "written", *read_only, "written"]
+    account.client("lambda").update_function_configuration(FunctionName="files-a", Timeout=9)
+    assert invoke(account, "files-a", {"size": 1})["result"][0] == []
+
+
+def test_a_wrapper_starts_the_runtime(account: Account) -> None:
+    """The script of https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html#runtime-wrapper"""
+    script = """#!/bin/bash
+args=("$@")
+extra_args=("-X" "importtime")
+args=("${args[@]:0:$#-1}" "${extra_args[@]}" "${args[@]: -1}")
+export WRAPPED=yes
+exec "${args[@]}"
+"""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("app.py", "import os\ndef handler(event, context): return os.environ['WRAPPED']")
+        entry = zipfile.ZipInfo("wrapper")
+        entry.external_attr = 0o755 << 16
+        archive.writestr(entry, script)
+    variables = {"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrapper"}
+    account.function("wrapped", Environment={"Variables": variables})
+    account.client("lambda").update_function_code(FunctionName="wrapped", ZipFile=content.getvalue())
+    answer = invoke(account, "wrapped", {}, LogType="Tail")
+    assert answer["result"] == "yes"
+    messages = account.client("logs").filter_log_events(logGroupName="/aws/lambda/wrapped")["events"]
+    assert any(event["message"].startswith("import time:") for event in messages)
+
+
 def test_a_dry_run_runs_nothing(account: Account, echo: str) -> None:
     assert invoke(account, "echo", {}, InvocationType="DryRun")["StatusCode"] == 204
     error = refusal(lambda: invoke(account, "nobody", {}, InvocationType="DryRun"))
@@ -390,11 +452,11 @@ def test_a_dry_run_runs_nothing(account: Account, echo: str) -> None:
 
 
 def test_an_update_replaces_the_sandboxes(account: Account) -> None:
-    account.function("changing", Environment={"Variables": {"A": "1"}})
+    account.function("changing", Environment={"Variables": {"GENRE": "noir"}})
     client = account.client("lambda")
     before = invoke(account, "changing", {})["result"]["pid"]
-    client.update_function_configuration(FunctionName="changing", Environment={"Variables": {"A": "2"}})
-    assert invoke(account, "changing", {"environment": True})["result"]["A"] == "2"
+    client.update_function_configuration(FunctionName="changing", Environment={"Variables": {"GENRE": "war"}})
+    assert invoke(account, "changing", {"environment": True})["result"]["GENRE"] == "war"
     client.update_function_code(
         FunctionName="changing", ZipFile=package("def handler(event, context): return 'new code'")
     )
@@ -432,7 +494,7 @@ def test_the_environment_is_lambdas(account: Account, echo: str) -> None:
     assert environment["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.11"
     assert environment["AWS_REGION"] == "us-east-1"
     assert environment["_HANDLER"] == "app.handler"
-    assert Path(environment["LAMBDA_TASK_ROOT"]).is_dir()
+    assert environment["LAMBDA_TASK_ROOT"] == "/var/task" or not has_own_file_systems()
     assert environment["_X_AMZN_TRACE_ID"].startswith("Root=1-")
 
 
@@ -484,7 +546,7 @@ def test_a_role_that_lambda_may_not_assume_is_refused(account: Account) -> None:
         ({"Publish": True}, "Publish"),
         ({"Timeout": 901}, "timeout"),
         ({"Environment": {"Variables": {"AWS_REGION": "eu-west-1"}}}, "AWS_REGION"),
-        ({"Environment": {"Variables": {"BIG": "x" * 5000}}}, "4096 bytes"),
+        ({"Environment": {"Variables": {"BIG": "x" * 5000}}}, "exceeded the 4KB limit. String measured: {"),
     ],
 )
 def test_unsupported_functions_are_refused_by_name(
@@ -519,20 +581,6 @@ def test_another_python_runs_with_ours_and_says_so(account: Account) -> None:
     assert "runs python3.9 functions with its own Python" in tail(
         invoke(account, "older", {}, LogType="Tail")
     )
-
-
-def test_a_package_that_is_no_zip_file_is_told(account: Account) -> None:
-    s3 = account.client("s3")
-    s3.create_bucket(Bucket="broken")
-    s3.upload_fileobj(io.BytesIO(b"not a zip"), "broken", "code.zip")
-    account.client("lambda").create_function(
-        FunctionName="broken",
-        Runtime="python3.11",
-        Handler="app.handler",
-        Role=account.role("broken-role"),
-        Code={"S3Bucket": "broken", "S3Key": "code.zip"},
-    )
-    assert refusal(lambda: invoke(account, "broken", {}))["Error"]["Code"] == "InvalidZipFileException"
 
 
 def test_nothing_is_left_when_the_cloud_ends() -> None:

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from localcloud.__main__ import parser
 from localcloud.cloud import Cloud
-from localcloud.cloudformation import CloudFormationService
+from localcloud.functions import FunctionsService
 from localcloud.moto_members import IGNORED
 from localcloud.moto_operations import MOTO, RECORDS
 from localcloud.sagemaker import SageMakerService
@@ -63,6 +63,8 @@ def refused(cloud: Cloud, service: str, operation: str, request: dict[str, Any])
         ("sts", "get_federation_token", {"Name": "name"}),
         ("ec2", "describe_vpcs", {}),
         ("lambda", "get_account_settings", {}),  # rest-json
+        ("lambda", "publish_version", {"FunctionName": "f"}),
+        ("lambda", "create_alias", {"FunctionName": "f", "Name": "a", "FunctionVersion": "1"}),
         ("apigatewayv2", "create_vpc_link", {"Name": "v", "SubnetIds": ["s"]}),
         ("sagemaker-runtime", "invoke_endpoint_async", {"EndpointName": "e", "InputLocation": "s3://b/k"}),
         (
@@ -174,8 +176,6 @@ LAMBDA_NOTICE = {
         ("events", "put_events", {"Entries": [{"Source": "a", "DetailType": "b", "Detail": "{}"}]}),
         ("scheduler", "list_schedules", {}),
         ("apigateway", "create_rest_api", {"name": "a"}),
-        ("lambda", "publish_version", {"FunctionName": "f"}),
-        ("lambda", "create_alias", {"FunctionName": "f", "Name": "a", "FunctionVersion": "1"}),
         ("lambda", "publish_layer_version", {"LayerName": "l", "Content": {"ZipFile": b"x"}}),
         (
             "s3",
@@ -300,10 +300,16 @@ def test_a_member_that_moto_would_ignore_is_refused_by_name(
     [
         ("sagemaker", "list_training_jobs", {"WarmPoolStatusEquals": "Available"}, "WarmPoolStatusEquals"),
         (
-            "cloudformation",
-            "create_stack",
-            {"StackName": "s", "TemplateBody": "{}", "RetainExceptOnCreate": True},
-            "RetainExceptOnCreate",
+            "lambda",
+            "add_permission",
+            {
+                "FunctionName": "f",
+                "StatementId": "s",
+                "Action": "lambda:InvokeFunction",
+                "Principal": "*",
+                "InvokedViaFunctionUrl": True,
+            },
+            "InvokedViaFunctionUrl",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -328,7 +334,7 @@ def test_a_member_with_its_default_is_none() -> None:
 
 def test_every_member_that_is_refused_is_one_of_its_operation() -> None:
     refusals = [(service, operation, set(members)) for (service, operation), members in IGNORED.items()]
-    for own in (SageMakerService, CloudFormationService):
+    for own in (FunctionsService, SageMakerService):
         refusals += [(own.service_name, *entry) for entry in own.unsupported_members.items()]
     for service, operation, members in refusals:
         model = boto3.client(service, "us-east-1").meta.service_model.operation_model(operation)

@@ -1,6 +1,7 @@
 """HTTP APIs answer over HTTP: from the route to the function and back, errors and limits included."""
 
 import concurrent.futures
+import http.client
 import json
 import re
 import time
@@ -28,6 +29,9 @@ def handler(event, context):
     if body == "malformed": return {"statusCode": "no"}
     if body == "exit": raise SystemExit(1)
     if body == "continue": return {"statusCode": 100}
+    if body == "name": return {"statusCode": 200, "headers": {"日本": "x"}}
+    if body == "blank": return {"statusCode": 200, "headers": {"X Y": "x"}}
+    if body == "half": return {"statusCode": 200, "body": "a\\ud800b"}
     if body == "euro": return {"statusCode": 200, "headers": {"X-Price": "ü€"}, "body": "paid"}
     headers = {"content-type": "application/json", "Access-Control-Allow-Origin": "*"}
     return {"statusCode": 200, "headers": headers,
@@ -178,6 +182,8 @@ def test_no_route_no_answer(behaving: Api) -> None:
         ("raise", 500, "Internal Server Error"),
         ("malformed", 500, "Internal Server Error"),
         ("continue", 500, "Internal Server Error"),
+        ("name", 500, "Internal Server Error"),
+        ("blank", 500, "Internal Server Error"),
         ("exit", 500, "Internal Server Error"),
     ],
 )
@@ -191,6 +197,10 @@ def test_any_text_may_stand_in_a_header(behaving: Api) -> None:
     answer = behaving.post(data="euro")
     assert answer.text == "paid"
     assert answer.headers["X-Price"].encode("latin-1").decode() == "ü€"
+
+
+def test_half_a_character_is_answered(behaving: Api) -> None:
+    assert behaving.post(data="half").text == "a?b"
 
 
 def test_a_head_has_the_gateways_limit(behaving: Api) -> None:
@@ -398,6 +408,81 @@ def test_an_imported_definition_serves(account: Account) -> None:
     response = requests.post(url, data="x", headers={"Origin": "http://a.example"}, timeout=30)
     assert response.json()["routeKey"] == "POST /predict"
     assert response.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_several_cookie_headers_are_several_cookies(echo: Api) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", echo.account.cloud.port, timeout=30)
+    connection.putrequest("GET", f"/_aws/execute-api/{echo.id}/films/1")
+    for cookies in ("a=1", "b=2; c=3"):
+        connection.putheader("Cookie", cookies)
+    connection.endheaders()
+    assert json.loads(connection.getresponse().read())["cookies"] == ["a=1", "b=2", "c=3"]
+    connection.close()
+
+
+def test_an_api_of_a_function_serves_as_soon_as_it_is_created(account: Account) -> None:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop.html ("quick create")"""
+    arn = account.function("quick", source=EVENT)
+    client = account.client("apigatewayv2")
+    api = client.create_api(Name="quick", ProtocolType="HTTP", Target=arn)
+    account.client("lambda").add_permission(
+        FunctionName="quick",
+        StatementId="api",
+        Action="lambda:InvokeFunction",
+        Principal="apigateway.amazonaws.com",
+        SourceArn=f"arn:aws:execute-api:us-east-1:123456789012:{api['ApiId']}/*",
+    )
+    event = requests.get(f"{account.cloud.url}/_aws/execute-api/{api['ApiId']}/any", timeout=30).json()
+    assert (event["routeKey"], event["rawPath"]) == ("$default", "/any")
+    named = client.create_api(Name="q", ProtocolType="HTTP", Target=arn, RouteKey="GET /film")["ApiId"]
+    [route] = client.get_routes(ApiId=named)["Items"]
+    assert route["RouteKey"] == "GET /film"
+    assert requests.get(f"{account.cloud.url}/_aws/execute-api/{named}/any", timeout=30).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "request_"),
+    [
+        ("NotFoundException", "Integration identifier specified", {"Target": "integrations/none"}),
+        ("NotFoundException", "Authorizer identifier", {"AuthorizationType": "JWT", "AuthorizerId": "none"}),
+        ("NotFoundException", "Invalid API identifier", {"ApiId": "none"}),
+        ("BadRequestException", "enum value set", {"AuthorizationType": "PASSWORD"}),
+        ("BadRequestException", "route key is not formatted properly", {"RouteKey": "/films"}),
+        ("BadRequestException", "route key is not formatted properly", {"RouteKey": "FETCH /films"}),
+        ("ConflictException", "already exists for this API", {"RouteKey": "GET /films/{id}"}),
+    ],
+)
+def test_a_route_that_leads_nowhere_is_refused(
+    echo: Api, code: str, message: str, request_: dict[str, str]
+) -> None:
+    with pytest.raises(botocore.exceptions.ClientError, match=message) as refused:
+        echo.client.create_route(**{"ApiId": echo.id, "RouteKey": "GET /new"} | request_)
+    assert refused.value.response["Error"]["Code"] == code
+    if "ApiId" not in request_ and code != "ConflictException":
+        [route] = [r for r in echo.client.get_routes(ApiId=echo.id)["Items"] if r["RouteKey"] == "$default"]
+        with pytest.raises(botocore.exceptions.ClientError, match=message):
+            echo.client.update_route(ApiId=echo.id, RouteId=route["RouteId"], **request_)
+
+
+@pytest.mark.parametrize(
+    ("cors", "message"),
+    [
+        # https://github.com/aws/aws-cdk/issues/9076
+        (
+            {"AllowOrigins": ["*"], "AllowCredentials": True},
+            "allow-credentials is not supported if 'allow-origin' is *",
+        ),
+        ({"AllowOrigins": ["page.example"]}, "Invalid format for origin page.example"),
+        ({"AllowMethods": ["FETCH"]}, "Invalid method FETCH"),
+    ],
+)
+def test_cors_that_contradicts_itself_is_refused(echo: Api, cors: dict[str, Any], message: str) -> None:
+    for call, request in (
+        (echo.client.create_api, {"Name": "no", "ProtocolType": "HTTP"}),
+        (echo.client.update_api, {"ApiId": echo.id}),
+    ):
+        with pytest.raises(botocore.exceptions.ClientError, match=re.escape(message)):
+            call(**request, CorsConfiguration=cors)
 
 
 def test_many_requests_at_the_same_time_each_get_their_own_answer(echo: Api) -> None:

@@ -419,7 +419,8 @@ def test_a_buckets_policy_binds_even_the_owner_who_can_mend_it(account: Account)
 
 def test_strangers_see_only_what_is_public(account: Account) -> None:
     s3, url = account.client("s3"), account.cloud.url
-    s3.create_bucket(Bucket="page")
+    s3.create_bucket(Bucket="page", ObjectOwnership="ObjectWriter")
+    s3.delete_public_access_block(Bucket="page")
     s3.put_object(Bucket="page", Key="index.html", Body=b"page")
     s3.put_object(Bucket="page", Key="listed.txt", Body=b"listed", ACL="public-read")
 

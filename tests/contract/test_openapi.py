@@ -142,7 +142,7 @@ rows = st.lists(st.text(min_size=1) | values, min_size=1, max_size=5)
 @QUICK
 @given(reviews=rows)
 def test_any_batch_gets_a_prediction_or_an_error_for_each_of_its_rows(relay, reviews):
-    short = {"sentiment": "negative", "probability": 0.25, "unsure": True}
+    short = {"sentiment": "negative", "probability": 0.25, "unsure": True, "reason": "mixed"}
     good = [isinstance(review, str) and bool(review.strip()) for review in reviews]
     relay.aws.answers = [Answer(body={"model": "m", "predictions": [short] * sum(good)})]
     body = checked(relay(event({"reviews": reviews}, path="/predict/batch")), "/predict/batch")
@@ -185,6 +185,7 @@ def test_it_never_raises_whatever_the_event(relay, made):
             "sentiment": st.sampled_from(["positive", "negative", "neutral", 1]),
             "probability": st.floats() | st.integers(-1, 2),
             "unsure": st.booleans() | anything,
+            "reason": st.sampled_from([None, "no_evidence", "not_english", "mixed", "tired"]) | anything,
             "words": st.just([]) | st.lists(st.tuples(st.text(), st.floats()), max_size=3) | anything,
             "spans": st.just([]) | st.lists(st.tuples(st.integers(), st.integers()), max_size=3),
             "cut": st.none() | anything,

@@ -8,6 +8,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import pytest
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
+
+from pipeline import containers, image, stack
 
 INFRA = Path(__file__).resolve().parents[2] / "infra"
 WRITTEN = yaml_parse((INFRA / "template.yaml").read_text())
@@ -64,6 +67,10 @@ def test_without_a_model_there_is_what_training_and_the_page_need_and_nothing_th
         "DataBucket",
         "DataBucketPolicy",
         "TrainingRole",
+        "ImageRepository",
+        "ImageBuild",
+        "ImageBuildRole",
+        "ImageBuildLogGroup",
         "WebsiteBucket",
         "WebsiteBucketPolicy",
         "OriginAccessControl",
@@ -74,15 +81,18 @@ def test_without_a_model_there_is_what_training_and_the_page_need_and_nothing_th
     assert outputs == {
         "DataBucketName",
         "TrainingRoleArn",
+        "ImageRepositoryUri",
+        "ImageBuildName",
         "WebsiteBucketName",
         "DistributionId",
         "WebsiteUrl",
     }
+    assert set(stack.BOOTSTRAPPED) < outputs, "make bootstrap looks for what training and the image need"
 
 
 def test_with_a_model_the_outputs_say_where_everything_is():
     outputs = {name for name, output in WRITTEN["Outputs"].items() if output.get("Condition") == "HasModel"}
-    assert outputs == {"ApiUrl", "EndpointName", "FunctionName", "ModelName"}
+    assert outputs == {"ApiUrl", "EndpointName", "FunctionName", "ModelName", "ContainerName"}
     assert not WRITTEN["Outputs"]["ApiUrl"]["Value"]["Fn::Sub"].endswith("/")
 
 
@@ -165,6 +175,41 @@ def test_the_roles_of_sagemaker_reach_no_bucket_but_the_stacks_own(resources):
     assert written == {"${DataBucket.Arn}/training/*", "${DataBucket.Arn}/evaluation/*"}
 
 
+def test_the_role_of_builds_reads_their_sources_and_pushes_into_the_stacks_repository_alone(resources):
+    allowed = {frozenset(actions): on for actions, on in statements(resources, "ImageBuildRole")}
+    pushes = [actions for actions in allowed if "ecr:PutImage" in actions]
+    assert [allowed[actions] for actions in pushes] == [[{"Fn::GetAtt": ["ImageRepository", "Arn"]}]]
+    reads = allowed[frozenset({"s3:GetObject", "s3:GetObjectVersion"})]
+    assert reads == [{"Fn::Sub": "${DataBucket.Arn}/images/*"}]
+    assert [actions for actions, on in allowed.items() if on == ["*"]] == [{"ecr:GetAuthorizationToken"}]
+
+
+def test_both_roles_may_pull_the_stacks_own_image_and_awss_containers(resources):
+    for role in ("TrainingRole", "ModelRole"):
+        [on] = [on for actions, on in statements(resources, role) if "ecr:BatchGetImage" in actions]
+        assert {"Fn::GetAtt": ["ImageRepository", "Arn"]} in on
+        patterns = [each["Fn::Sub"].rpartition("/")[2] for each in on if "Fn::Sub" in each]
+        for pulled in (containers.TRAINING, containers.HOSTING["pytorch"]):
+            assert any(fnmatch(pulled.repository, pattern) for pattern in patterns)
+
+
+def test_the_containers_are_those_of_the_table_and_none_is_chosen_that_nobody_looks_after():
+    parameters = WRITTEN["Parameters"]
+    assert parameters["Container"]["AllowedValues"] == list(containers.HOSTING)
+    assert parameters["Container"]["Default"] == containers.DEFAULT_CONTAINER
+    # The image of the default is the stack's own, so that no address can be written here.
+    assert parameters["ImageUri"]["Default"] == ""
+    assert WRITTEN["Resources"]["Model"]["Properties"]["PrimaryContainer"]["Image"] == {"Ref": "ImageUri"}
+
+
+def test_a_build_gets_what_its_commands_name(resources):
+    project = resources["ImageBuild"]["Properties"]
+    given = {each["Name"] for each in project["Environment"]["EnvironmentVariables"]}
+    assert set(re.findall(r"\$(\w+)", project["Source"]["BuildSpec"])) == given
+    assert f"--file {image.DOCKERFILE} " in project["Source"]["BuildSpec"]
+    assert " ".join(image.BUILDERS["docker"]) in project["Source"]["BuildSpec"]
+
+
 def test_a_new_model_replaces_what_it_must_and_leaves_the_endpoint_in_place(resources):
     for name, own_name in (("Model", "ModelName"), ("EndpointConfig", "EndpointConfigName")):
         assert own_name not in resources[name]["Properties"], "a fixed name cannot be replaced"
@@ -234,7 +279,7 @@ def test_the_alarms_watch_metrics_that_the_function_writes(resources):
 
 def test_no_log_is_kept_for_ever_and_every_one_has_its_group_before_it_is_written(resources):
     groups = of_type(resources, "AWS::Logs::LogGroup")
-    assert set(groups) == {"EndpointLogGroup", "FunctionLogGroup", "ApiLogGroup"}
+    assert set(groups) == {"EndpointLogGroup", "FunctionLogGroup", "ApiLogGroup", "ImageBuildLogGroup"}
     for group in groups.values():
         assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
     assert "EndpointLogGroup" in as_list(resources["Endpoint"]["DependsOn"])

@@ -55,7 +55,7 @@ def test_a_killed_demo_and_an_interrupted_one_take_everything_with_them(deployme
             assert os.listdir(scratch)
             started = family(process)
             # the endpoint's server
-            assert any("inference" in " ".join(child.cmdline()) for child in started)
+            assert any("/serve/server.py" in " ".join(child.cmdline()) for child in started)
             process.send_signal(ending)
             process.wait(60)
             _, alive = psutil.wait_procs(started, timeout=60)

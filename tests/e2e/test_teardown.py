@@ -19,6 +19,10 @@ def test_a_second_stack_comes_and_goes_beside_the_first(deployment):
             "models": {each["ModelName"] for each in client("sagemaker").list_models()["Models"]},
             "functions": {each["FunctionName"] for each in client("lambda").list_functions()["Functions"]},
             "roles": {role["RoleName"] for role in client("iam").list_roles()["Roles"]},
+            "repositories": {
+                each["repositoryName"] for each in client("ecr").describe_repositories()["repositories"]
+            },
+            "builders": set(client("codebuild").list_projects()["projects"]),
             "apis": {api["ApiId"] for api in client("apigatewayv2").get_apis()["Items"]},
         }
 

@@ -28,7 +28,7 @@ def write_again(loaded, target):
         target,
         load_model(loaded),
         loaded.word_dict,
-        loaded.tokenizer,
+        loaded.tokenizer.name,
         loaded.metrics,
         {},
         ROOT / "serve/inference.py",
@@ -119,7 +119,7 @@ def test_a_folder_that_is_no_model_says_so(tmp_path):
     [
         ({"format": 99}, "has format 99"),
         ({"architecture": {"vocab_size": 5}}, "cannot be read"),
-        ({"preprocessing": {"tokenizer": "words", "version": 99}}, "tokenizers of version 99"),
+        ({"preprocessing": {"tokenizer": "words", "version": 99}}, "no version 99 of the tokenizer 'words'"),
         ({"preprocessing": {"tokenizer": "none", "version": 1}}, "no tokenizer 'none'"),
     ],
 )

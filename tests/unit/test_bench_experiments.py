@@ -124,6 +124,15 @@ def test_faithfulness_compares_all_candidates_and_is_drawn(bench, tmp_path):
     assert "QUICK RUN" in text and "QUICK RUN" in experiments.document("faithfulness", result)
 
 
+@pytest.mark.slow
+def test_behaviour_is_measured_for_recipes_and_references(bench):
+    result = experiments.measured("behaviour", bench)
+    assert {name for row in result["rows"] for name in row["models"]} == {"fast", "tfidf-lr", "nb-lr"}
+    for row in result["rows"]:
+        assert row["cases"] > 0 and row["models"]["fast"]["failures"] <= row["cases"]
+    assert "| ... negated |  |" in card.BLOCKS["behaviour"]({"experiments": {"behaviour": result}})
+
+
 def test_curves_delete_and_insert_the_words_that_count_first():
     ids = np.arange(10, 110)
     changed = changed_reviews(ids, np.argsort(-ids))

@@ -39,6 +39,7 @@ def test_rows_are_measured_kept_and_put_together(tmp_path):
 
     seen = len(lines)
     assert [bench.row(taking_part[name]) for name in ("tfidf-lr", "fast")] == rows
+    assert bench.model_of("fast") == folder
     assert not any(line.startswith("|") for line in lines[seen:]), "something ran again"
     key = taking_part["fast"].key(of_tests, True)
     assert replace(taking_part["fast"], seed=1).key(of_tests, True) != key

@@ -1,10 +1,13 @@
 """Reading templates, parameters and intrinsic functions, and checking properties against AWS's schemas."""
 
+import re
+
 import pytest
 
-from localcloud.cloudformation import schemas, template
+from localcloud.cloudformation import property_checks, schemas, template
 from localcloud.cloudformation.errors import ResourceFailed, ValidationError
-from localcloud.cloudformation.intrinsics import Evaluator, references
+from localcloud.cloudformation.intrinsics import UNKNOWN, Evaluator, references
+from localcloud.cloudformation.resources import PROVIDERS
 from localcloud.cloudformation.transform import expand
 
 BUCKET = "Resources:\n  Bucket:\n    Type: AWS::S3::Bucket\n"
@@ -152,13 +155,13 @@ def test_values_get_the_types_of_the_schema():
 
 
 def test_misspelt_and_missing_properties_are_found_at_any_depth():
-    found = schemas.problems(
+    found = property_checks.problems(
         "AWS::S3::Bucket",
         {"BucketNam": "x", "LifecycleConfiguration": {"Rules": [{"ExpirationInDay": 3}]}},
     )
     assert "Encountered unsupported property BucketNam" in found
     assert "Encountered unsupported property LifecycleConfiguration/Rules/0/ExpirationInDay" in found
-    assert "required key [Status] not found in LifecycleConfiguration/Rules/0" in found
+    assert "#/LifecycleConfiguration/Rules/0: required key [Status] not found" in found
 
 
 def test_the_schemas_know_what_replaces_a_resource():
@@ -209,3 +212,39 @@ def test_sam_errors_and_other_transforms_are_reported():
             {},
             "us-east-1",
         )
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties", "message"),
+    [
+        ("AWS::Logs::LogGroup", {"RetentionInDays": 2}, "#/RetentionInDays: 2 is not a valid enum value"),
+        ("AWS::Logs::LogGroup", {"RetentionInDays": "2"}, "#/RetentionInDays: 2 is not a valid enum value"),
+        ("AWS::Logs::LogGroup", {"LogGroupName": "a b"}, "#/LogGroupName: failed validation constraint"),
+        ("AWS::Lambda::Function", {"Timeout": 0}, "#/Timeout: 0 is not greater or equal to 1"),
+        ("AWS::Lambda::Function", {"MemorySize": 64}, "#/MemorySize: 64 is not greater or equal to 128"),
+        ("AWS::Lambda::Function", {"Role": "me"}, "#/Role: failed validation constraint"),
+        ("AWS::CloudWatch::Alarm", {"ComparisonOperator": "Foo"}, "Foo is not a valid enum value"),
+        ("AWS::CloudWatch::Alarm", {"Statistic": "Sum", "ExtendedStatistic": "p9"}, "Statistic"),
+        ("AWS::IAM::Role", {"AssumeRolePolicyDocument": {}, "Path": "a"}, "#/Path: failed validation"),
+        ("AWS::S3::Bucket", {"VersioningConfiguration": {"Status": "On"}}, "On is not a valid enum value"),
+        ("AWS::S3::Bucket", {"Tags": [{"Key": "a"}]}, r"#/Tags/0: required key \[Value\] not found"),
+        ("AWS::S3::Bucket", {"VersioningConfiguration": []}, "#/VersioningConfiguration: expected type"),
+        ("AWS::ApiGatewayV2::Api", {"CorsConfiguration": {"AllowMethods": "GET"}}, "expected type: array"),
+    ],
+)
+def test_values_are_checked_by_the_schemas(kind, properties, message):
+    found = property_checks.problems(kind, properties)
+    assert any(re.search(message, one) for one in found), found
+
+
+def test_values_that_are_not_known_yet_pass():
+    unknown = {"RetentionInDays": UNKNOWN, "LogGroupName": "{{resolve:secretsmanager:a b}}"}
+    assert property_checks.problems("AWS::Logs::LogGroup", unknown) == []
+
+
+@pytest.mark.parametrize("kind", sorted(PROVIDERS))
+def test_getatt_reads_only_what_the_type_returns(kind):
+    from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
+
+    returned = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).get_atts
+    assert PROVIDERS[kind].attributes <= set(returned)

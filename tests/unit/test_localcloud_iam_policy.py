@@ -146,3 +146,15 @@ def test_a_resource_policy_without_principal_is_for_nobody() -> None:
     assert decide(statement(), principals=caller) is NOTHING
     everyone_else = {"Effect": "Deny", "NotPrincipal": {"AWS": "1"}, "Action": "*", "Resource": "*"}
     assert decide(everyone_else, principals=caller) is DENIED
+
+
+@pytest.mark.parametrize("version", [{}, {"Version": "2008-10-17"}])
+def test_policies_of_the_older_version_count_and_take_variables_literally(version: dict) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html"""
+
+    def older(resource: str) -> Decision:
+        access = Access("s3:GetObject", "arn:aws:s3:::films/ann", {"aws:username": ["ann"]})
+        return evaluate([{**version, "Statement": statement(resource=resource)}], access)
+
+    assert older("arn:aws:s3:::films/*") is ALLOWED
+    assert older("arn:aws:s3:::films/${aws:username}") is NOTHING

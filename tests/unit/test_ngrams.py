@@ -110,7 +110,7 @@ def test_what_an_ngram_adds_is_shared_by_its_words():
 def test_the_fit_tells_the_labels():
     channel = read_channel(prepared().train, "train")
     table = NgramTable(ngram_patterns(2, 1))
-    fit_ngrams(table, channel, min_reviews=2, c=10.0, fragments=0.2)
+    fit_ngrams(table, channel, np.ones(len(channel)), min_reviews=2, c=10.0, fragments=0.2)
     assert np.array_equal(table.keys, np.unique(table.keys)) and len(table.keys) > 100
     reviews = [channel.review(n) for n in range(len(channel))]
     accuracy = ((table(reviews).numpy() > 0) == channel.labels).mean()
@@ -126,7 +126,7 @@ def test_the_fit_is_scikit_learns(weight):
     channel = read_channel(prepared().train, "train")
     patterns, seed = ngram_patterns(2, 1), 5
     table = NgramTable(patterns, ending=0.7)
-    fit_ngrams(table, channel, min_reviews=2, c=3.0, fragments=weight, seed=seed)
+    fit_ngrams(table, channel, np.ones(len(channel)), min_reviews=2, c=3.0, fragments=weight, seed=seed)
 
     reviews = [channel.review(n) for n in range(len(channel))]
     random = np.random.default_rng(seed)
@@ -157,7 +157,7 @@ def test_fragments_teach_what_short_texts_mean():
 
     def said_of(fragments: float) -> float:
         table = NgramTable(ngram_patterns(2, 0))
-        fit_ngrams(table, channel, min_reviews=2, c=1.0, fragments=fragments)
+        fit_ngrams(table, channel, np.ones(len(channel)), min_reviews=2, c=1.0, fragments=fragments)
         return float(table([np.array([not_, music], dtype=np.int32)])[0])
 
     assert said_of(0.5) < said_of(0.0) < 0

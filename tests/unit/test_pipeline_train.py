@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from types import SimpleNamespace
 
@@ -129,3 +130,13 @@ def test_a_completed_job_whose_model_is_gone_is_trained_again(sagemaker):
     aws.client("s3").delete_object(Bucket=BUCKET, Key=f"{sagemaker.folder}/earlier/output/model.tar.gz")
     assert trained(sagemaker).startswith("movie-sentiment-fast-")
     assert sagemaker.events == ["start 1"]
+
+
+def test_the_end_of_the_containers_support_is_told_with_what_to_do(sagemaker, monkeypatch, capsys):
+    past = dataclasses.replace(train.TRAINING, support_ends=datetime.date(2026, 1, 29))
+    monkeypatch.setattr(train, "TRAINING", past)
+    sagemaker.add("earlier", "Completed")
+    trained(sagemaker)
+    [warning] = [line for line in capsys.readouterr().out.splitlines() if "warning" in line]
+    assert "had its last security updates on 2026-01-29" in warning
+    assert warning.endswith("; a newer one is set in pipeline/containers.py")

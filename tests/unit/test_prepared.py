@@ -62,7 +62,8 @@ def test_the_same_reviews_are_prepared_once(reviews, tmp_path):
 
 def test_new_tokenizer_code_prepares_anew(reviews, tmp_path, monkeypatch):
     prepare(reviews, "words", tmp_path, progress=False)
-    monkeypatch.setattr(tokenizers, "CODE_VERSION", tokenizers.CODE_VERSION + 1)
+    newer = tokenizers.TOKENIZERS["words"]._replace(version=99)
+    monkeypatch.setitem(tokenizers.TOKENIZERS, "words", newer)
     assert not prepare(reviews, "words", tmp_path, progress=False).reused
 
 
@@ -106,7 +107,7 @@ def test_reviews_without_validation_are_refused(tmp_path):
 
 def test_progress_is_plain_lines_where_there_is_no_terminal(reviews, tmp_path, capsys):
     prepare(reviews, "words", tmp_path)
-    assert "preparing: 38 of 38 reviews (" in capsys.readouterr().err
+    assert "preparing: 38 of 38 texts (" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from sentiment.data.sources import load_reviews
 from sentiment.errors import RecipeError
 from sentiment.text.predecessor.review_to_words import review_to_words, stop_words
 from sentiment.text.predecessor.stem import stem
-from sentiment.text.tokenizers import TOKENIZERS, tokenize_with_places, tokenizer
-from sentiment.text.words import words
+from sentiment.text.tokenizers import TOKENIZERS, tokenizer
+from sentiment.text.words import words, words_as_written
 
 warnings.simplefilter("ignore", MarkupResemblesLocatorWarning)
 FRAGMENTS = re.findall(
@@ -125,12 +125,12 @@ def test_words_keeps_what_carries_sentiment():
 @settings(max_examples=800, deadline=None)
 @given(st.one_of(markup, st.text("aB9'/.!? \u0130\u212aé\ud800<&;", max_size=30)))
 def test_words_takes_the_short_way_to_the_same_words(review):
-    assert words(review) == plain_words(review)
+    assert words_as_written(review) == plain_words(review)
 
 
 @pytest.mark.slow
 def test_words_reads_the_whole_corpus_as_defined(corpus):
-    assert [n for n, review in enumerate(corpus) if words(review) != plain_words(review)] == []
+    assert [n for n, review in enumerate(corpus) if words_as_written(review) != plain_words(review)] == []
 
 
 def test_only_two_characters_become_ascii_letters_in_lower_case():
@@ -138,7 +138,7 @@ def test_only_two_characters_become_ascii_letters_in_lower_case():
     found = [chr(n) for n in range(128, 0x110000) if re.search("[a-z]", chr(n).lower())]
     assert found == ["\u0130", "\u212a"]
     for character in found:
-        assert words(f"a{character}b") == plain_words(f"a{character}b")
+        assert words_as_written(f"a{character}b") == plain_words(f"a{character}b")
         assert review_to_words(f"xa{character}b") == reference_words(f"xa{character}b")
 
 
@@ -146,7 +146,7 @@ def test_only_two_characters_become_ascii_letters_in_lower_case():
 @settings(max_examples=300, deadline=None)
 @given(review=markup)
 def test_places_come_with_the_same_words(name, review):
-    tokens = tokenize_with_places(review, name)
+    tokens = tokenizer(name).locate(review)
     assert [token.word for token in tokens] == tokenizer(name)(review)
     places = [(token.start, token.end) for token in tokens]
     assert places == sorted(places) and all(0 <= start < end <= len(review) for start, end in places)
@@ -155,15 +155,13 @@ def test_places_come_with_the_same_words(name, review):
 @pytest.mark.parametrize("name", TOKENIZERS)
 def test_places_in_the_corpus_are_where_the_words_stand(corpus, name):
     for review in corpus[::500]:
-        for token in tokenize_with_places(review, name):
-            if "<" not in review[token.start : token.end] and "&" not in review[token.start : token.end]:
+        for token in tokenizer(name).locate(review):
+            if name == "words" or not {"<", "&"} & set(review[token.start : token.end]):
                 assert review[token.start : token.end] == token.surface
 
 
 def test_surface_words_are_as_written():
-    tokens = tokenize_with_places(
-        "LOVED the <b>Caf&eacute;</b>, İstanbul and K9 were great", "review_to_words"
-    )
+    tokens = tokenizer("review_to_words").locate("LOVED the <b>Caf&eacute;</b>, İstanbul and K9 were great")
     assert [token.surface for token in tokens] == ["LOVED", "Caf", "stanbul", "K9", "great"]
 
 
@@ -195,7 +193,7 @@ UNENDING = [
 def test_hostile_markup_reads_as_the_reference(unit, repeats):
     for review in (unit * repeats, f"fine <b>film</b> {unit * repeats} good"):
         assert review_to_words(review) == reference_words(review)
-        tokens = tokenize_with_places(review, "review_to_words")
+        tokens = tokenizer("review_to_words").locate(review)
         assert [token.word for token in tokens] == reference_words(review)
 
 
@@ -220,7 +218,7 @@ def test_time_grows_no_faster_than_length(unit, name):
             started = time.process_time()
             for _ in range(times):
                 tokenizer(name)(review)
-                tokenize_with_places(review, name)
+                tokenizer(name).locate(review)
             runs.append(time.process_time() - started)
         return min(runs)
 

@@ -4,6 +4,8 @@ from localcloud.cloudformation.resources import (
     apigatewayv2,
     cloudfront,
     cloudwatch,
+    codebuild,
+    ecr,
     iam,
     lambda_,
     logs,
@@ -13,7 +15,7 @@ from localcloud.cloudformation.resources import (
 )
 from localcloud.cloudformation.resources.provider import Provider
 
-MODULES = (apigatewayv2, cloudfront, cloudwatch, iam, lambda_, logs, s3, sagemaker, sns)
+MODULES = (apigatewayv2, cloudfront, cloudwatch, codebuild, ecr, iam, lambda_, logs, s3, sagemaker, sns)
 
 PROVIDERS: dict[str, Provider] = {
     provider.type: provider for module in MODULES for provider in module.PROVIDERS

@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.cloudformation.errors import ResourceFailed
 from localcloud.cloudformation.resources.provider import (
     Context,
     PhysicalResource,
     Properties,
     Provider,
+    found,
     ignoring,
     pick,
     rollback_on_failure,
@@ -192,6 +194,15 @@ class Stage(Provider):
         }
     )
 
+    def identifiers(self, properties: Properties) -> frozenset[str]:
+        return frozenset([f"{properties['ApiId']}|{properties['StageName']}"])
+
+    def exists(self, cloud: Cloud, identifier: str) -> bool:
+        gateway = cloud.client("apigatewayv2")
+        api_id, _, name = identifier.partition("|")
+        missing = gateway.exceptions.NotFoundException
+        return found(missing, gateway.get_stage, ApiId=api_id, StageName=name)
+
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         self._put(context, properties)
         return PhysicalResource(properties["StageName"])
@@ -237,10 +248,12 @@ class Integration(Provider):
             "TimeoutInMillis",
         }
     )
+    attributes = frozenset({"IntegrationId"})
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         created = context.client("apigatewayv2").create_integration(**properties)
-        return PhysicalResource(created["IntegrationId"])
+        identity = created["IntegrationId"]
+        return PhysicalResource(identity, {"IntegrationId": identity})
 
     def update(
         self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
@@ -262,6 +275,18 @@ class Route(Provider):
     type = "AWS::ApiGatewayV2::Route"
     supported = frozenset({"ApiId", "AuthorizationType", "OperationName", "RouteKey", "Target"})
     attributes = frozenset({"RouteId"})
+
+    def identifiers(self, properties: Properties) -> frozenset[str]:
+        return frozenset([f"{properties['ApiId']}|{properties['RouteKey']}"])
+
+    def exists(self, cloud: Cloud, identifier: str) -> bool:
+        api_id, _, key = identifier.partition("|")
+        gateway = cloud.client("apigatewayv2")
+        try:
+            routes = gateway.get_routes(ApiId=api_id)["Items"]
+        except gateway.exceptions.NotFoundException:
+            return False
+        return any(route["RouteKey"] == key for route in routes)
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         created = context.client("apigatewayv2").create_route(**properties)

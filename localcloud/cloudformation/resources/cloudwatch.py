@@ -1,6 +1,13 @@
 """AWS::CloudWatch::Alarm and AWS::CloudWatch::Dashboard."""
 
-from localcloud.cloudformation.resources.provider import Context, PhysicalResource, Properties, Provider
+from localcloud.cloud import Cloud
+from localcloud.cloudformation.resources.provider import (
+    Context,
+    PhysicalResource,
+    Properties,
+    Provider,
+    found,
+)
 
 MAX_NAME_LENGTH = 255
 ALARM_PROPERTIES = frozenset(
@@ -37,6 +44,10 @@ class Alarm(Provider):
     attributes = frozenset({"Arn"})
     name_property = "AlarmName"
 
+    def exists(self, cloud: Cloud, identifier: str) -> bool:
+        # Composite alarms have the same names, but there are none.
+        return bool(cloud.client("cloudwatch").describe_alarms(AlarmNames=[identifier])["MetricAlarms"])
+
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         name = properties.get("AlarmName") or context.generated_name(MAX_NAME_LENGTH)
         self._put(context, name, properties)
@@ -67,6 +78,15 @@ class Dashboard(Provider):
     is_only_stored = True
     supported = frozenset({"DashboardBody", "DashboardName"})
     name_property = "DashboardName"
+
+    def exists(self, cloud: Cloud, identifier: str) -> bool:
+        cloudwatch = cloud.client("cloudwatch")
+        missing = (
+            cloudwatch.exceptions.ResourceNotFound,
+            cloudwatch.exceptions.ResourceNotFoundException,
+            cloudwatch.exceptions.DashboardNotFoundError,
+        )
+        return found(missing, cloudwatch.get_dashboard, DashboardName=identifier)
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         name = properties.get("DashboardName") or context.generated_name(MAX_NAME_LENGTH)

@@ -3,11 +3,13 @@
 import json
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.cloudformation.resources.provider import (
     Context,
     PhysicalResource,
     Properties,
     Provider,
+    found,
     ignoring,
     pick,
     rollback_on_failure,
@@ -15,6 +17,7 @@ from localcloud.cloudformation.resources.provider import (
 
 MAX_ROLE_NAME_LENGTH = 64
 MAX_POLICY_NAME_LENGTH = 128
+HOLDERS = ("Role", "User")
 
 
 class Role(Provider):
@@ -34,6 +37,10 @@ class Role(Provider):
     )
     attributes = frozenset({"Arn", "RoleId"})
     name_property = "RoleName"
+
+    def exists(self, cloud: Cloud, identifier: str) -> bool:
+        iam = cloud.client("iam")
+        return found(iam.exceptions.NoSuchEntityException, iam.get_role, RoleName=identifier)
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         iam = context.client("iam")
@@ -102,9 +109,26 @@ class Policy(Provider):
     type = "AWS::IAM::Policy"
     supported = frozenset({"PolicyDocument", "PolicyName", "Roles", "Users"})
 
+    def identifiers(self, properties: Properties) -> frozenset[str]:
+        """One for each holder: the kind of holder, its name and the policy's name."""
+        return frozenset(
+            f"{kind}|{holder}|{properties['PolicyName']}"
+            for kind in HOLDERS
+            for holder in properties.get(f"{kind}s", [])
+        )
+
+    def exists(self, cloud: Cloud, identifier: str) -> bool:
+        iam = cloud.client("iam")
+        kind, holder, policy = identifier.split("|")
+        get = getattr(iam, f"get_{kind.lower()}_policy")
+        missing = iam.exceptions.NoSuchEntityException
+        return found(missing, get, **{f"{kind}Name": holder}, PolicyName=policy)
+
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
-        self._put(context.client("iam"), properties, {})
-        return PhysicalResource(context.generated_name(MAX_POLICY_NAME_LENGTH))
+        created = PhysicalResource(context.generated_name(MAX_POLICY_NAME_LENGTH))
+        with rollback_on_failure(created):
+            self._put(context.client("iam"), properties, {})
+        return created
 
     def update(
         self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
@@ -116,7 +140,7 @@ class Policy(Provider):
         self._put(context.client("iam"), {}, properties)
 
     def _put(self, iam: Any, wanted: Properties, previous: Properties) -> None:
-        for kind in ("Role", "User"):
+        for kind in HOLDERS:
             holders = set(wanted.get(f"{kind}s", []))
             renamed = wanted.get("PolicyName") != previous.get("PolicyName")
             for holder in set(previous.get(f"{kind}s", [])) - (set() if renamed else holders):
@@ -138,6 +162,10 @@ class ManagedPolicy(Provider):
     supported = frozenset({"Description", "ManagedPolicyName", "Path", "PolicyDocument", "Roles", "Users"})
     attributes = frozenset({"PolicyArn"})
     name_property = "ManagedPolicyName"
+
+    def exists(self, cloud: Cloud, identifier: str) -> bool:
+        pages = cloud.client("iam").get_paginator("list_policies").paginate(Scope="Local")
+        return any(one["PolicyName"] == identifier for page in pages for one in page["Policies"])
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         iam = context.client("iam")
@@ -179,7 +207,7 @@ class ManagedPolicy(Provider):
                 iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
 
     def _attach(self, iam: Any, arn: str, wanted: Properties, previous: Properties) -> None:
-        for kind in ("Role", "User"):
+        for kind in HOLDERS:
             holders, before = set(wanted.get(f"{kind}s", [])), set(previous.get(f"{kind}s", []))
             for holder in holders - before:
                 getattr(iam, f"attach_{kind.lower()}_policy")(**{f"{kind}Name": holder}, PolicyArn=arn)

@@ -4,11 +4,13 @@ import io
 import zipfile
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.cloudformation.resources.provider import (
     Context,
     PhysicalResource,
     Properties,
     Provider,
+    found,
     ignoring,
     pick,
     rollback_on_failure,
@@ -55,6 +57,11 @@ class Function(Provider):
     )
     attributes = frozenset({"Arn"})
     name_property = "FunctionName"
+
+    def exists(self, cloud: Cloud, identifier: str) -> bool:
+        functions = cloud.client("lambda")
+        missing = functions.exceptions.ResourceNotFoundException
+        return found(missing, functions.get_function_configuration, FunctionName=identifier)
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         functions = context.client("lambda")

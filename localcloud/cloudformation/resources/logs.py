@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.cloudformation.resources.provider import (
     Context,
     PhysicalResource,
@@ -19,6 +20,11 @@ class LogGroup(Provider):
     supported = frozenset({"KmsKeyId", "LogGroupName", "RetentionInDays", "Tags"})
     attributes = frozenset({"Arn"})
     name_property = "LogGroupName"
+
+    def exists(self, cloud: Cloud, identifier: str) -> bool:
+        pages = cloud.client("logs").get_paginator("describe_log_groups")
+        groups = (page["logGroups"] for page in pages.paginate(logGroupNamePrefix=identifier))
+        return any(group["logGroupName"] == identifier for page in groups for group in page)
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         logs = context.client("logs")
@@ -65,6 +71,19 @@ class MetricFilter(Provider):
     type = "AWS::Logs::MetricFilter"
     is_only_stored = True
     supported = frozenset({"FilterName", "FilterPattern", "LogGroupName", "MetricTransformations"})
+
+    def identifiers(self, properties: Properties) -> frozenset[str]:
+        name = properties.get("FilterName")
+        return frozenset([f"{properties['LogGroupName']}|{name}"] if name else [])
+
+    def exists(self, cloud: Cloud, identifier: str) -> bool:
+        logs = cloud.client("logs")
+        group, _, name = identifier.rpartition("|")
+        try:
+            filters = logs.describe_metric_filters(logGroupName=group, filterNamePrefix=name)["metricFilters"]
+        except logs.exceptions.ResourceNotFoundException:
+            return False
+        return any(one["filterName"] == name for one in filters)
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         name = properties.get("FilterName") or context.generated_name(MAX_NAME_LENGTH)

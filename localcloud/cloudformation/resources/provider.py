@@ -34,6 +34,8 @@ class Context:
     logical_id: str
     stack_tags: Mapping[str, str]
     role_arn: str | None = None
+    deadline: float | None = None
+    """The time.monotonic() at which the stack's TimeoutInMinutes is over."""
 
     def client(self, service: str) -> Any:
         """A boto3 client with the rights of the stack's service role, else of the account's owner."""
@@ -79,6 +81,22 @@ class Provider(ABC):
     is_only_stored: ClassVar[bool] = False
     """Whether such a resource is kept and shown, and has no other effect."""
 
+    def identifiers(self, properties: Properties) -> frozenset[str]:
+        """The names that these properties give to resources, each of which only one resource can have.
+
+        Empty when CloudFormation or the service chooses the name.
+        """
+        name = properties.get(self.name_property) if self.name_property else None
+        return frozenset([name] if name else [])
+
+    def exists(self, cloud: Cloud, identifier: str) -> bool:
+        """Whether there is a resource of this name.
+
+        A stack must not adopt it: many services would take its creation for an update. Asked with the rights
+        of the account's owner.
+        """
+        return False
+
     @abstractmethod
     def create(self, context: Context, properties: Properties) -> PhysicalResource: ...
 
@@ -99,6 +117,15 @@ def rollback_on_failure(physical: PhysicalResource) -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError, ResourceFailed) as failed:
         raise ResourceFailed(str(failed), physical) from failed
+
+
+def found(error: type[Exception] | tuple[type[Exception], ...], call: Callable[..., Any], **of: Any) -> bool:
+    """Whether a call that describes a resource finds it; `error` says that it does not exist."""
+    try:
+        call(**of)
+    except error:
+        return False
+    return True
 
 
 def pick(properties: Properties, *names: str) -> dict[str, Any]:

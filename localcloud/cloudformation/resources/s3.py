@@ -4,6 +4,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from localcloud.cloud import Cloud
 from localcloud.cloudformation.errors import ResourceFailed
 from localcloud.cloudformation.resources.provider import (
     Context,
@@ -33,6 +36,14 @@ class Bucket(Provider):
     )
     attributes = frozenset({"Arn", "DomainName", "DualStackDomainName", "RegionalDomainName", "WebsiteURL"})
     name_property = "BucketName"
+
+    def exists(self, cloud: Cloud, identifier: str) -> bool:
+        try:
+            cloud.client("s3").head_bucket(Bucket=identifier)
+        except ClientError as failed:
+            # Any other answer, such as 403 for the bucket of somebody else, means that there is one.
+            return bool(failed.response["ResponseMetadata"]["HTTPStatusCode"] != 404)
+        return True
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         name = properties.get("BucketName") or context.generated_name(MAX_NAME_LENGTH, lower=True)
@@ -211,6 +222,18 @@ CONFIGURATIONS: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
 class BucketPolicy(Provider):
     type = "AWS::S3::BucketPolicy"
     supported = frozenset({"Bucket", "PolicyDocument"})
+
+    def identifiers(self, properties: Properties) -> frozenset[str]:
+        return frozenset([properties["Bucket"]])
+
+    def exists(self, cloud: Cloud, identifier: str) -> bool:
+        try:
+            cloud.client("s3").get_bucket_policy(Bucket=identifier)
+        except ClientError as failed:
+            if failed.response["Error"]["Code"] in ("NoSuchBucketPolicy", "NoSuchBucket"):
+                return False
+            raise
+        return True
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         self._put(context, properties)

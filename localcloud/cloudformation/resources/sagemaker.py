@@ -5,6 +5,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from localcloud.cloud import Cloud
 from localcloud.cloudformation.errors import ResourceFailed
 from localcloud.cloudformation.resources.provider import Context, PhysicalResource, Properties, Provider, pick
 
@@ -29,6 +30,9 @@ class Model(Provider):
     )
     attributes = frozenset({"ModelArn", "ModelName"})
     name_property = "ModelName"
+
+    def exists(self, cloud: Cloud, identifier: str) -> bool:
+        return _exists(cloud, "model", ModelName=identifier)
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         name = properties.get("ModelName") or context.generated_name(MAX_NAME_LENGTH)
@@ -72,6 +76,9 @@ class EndpointConfig(Provider):
     attributes = frozenset({"EndpointConfigArn", "EndpointConfigName"})
     name_property = "EndpointConfigName"
 
+    def exists(self, cloud: Cloud, identifier: str) -> bool:
+        return _exists(cloud, "endpoint_config", EndpointConfigName=identifier)
+
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         name = properties.get("EndpointConfigName") or context.generated_name(MAX_NAME_LENGTH)
         arn = context.client("sagemaker").create_endpoint_config(
@@ -107,6 +114,9 @@ class Endpoint(Provider):
     attributes = frozenset({"EndpointArn", "EndpointName"})
     name_property = "EndpointName"
 
+    def exists(self, cloud: Cloud, identifier: str) -> bool:
+        return _exists(cloud, "endpoint", EndpointName=identifier)
+
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         name = properties.get("EndpointName") or context.generated_name(MAX_NAME_LENGTH)
         config = _last_part(properties["EndpointConfigName"])
@@ -118,7 +128,7 @@ class Endpoint(Provider):
             **_tags(context, properties),
         )["EndpointArn"]
         created = PhysicalResource(arn, {"EndpointArn": arn, "EndpointName": name})
-        _wait_until_in_service(sagemaker, name, config, created)
+        _wait_until_in_service(sagemaker, name, config, created, context.deadline)
         return created
 
     def update(
@@ -148,9 +158,13 @@ class Endpoint(Provider):
         _wait_until_gone(context.client("sagemaker"), name)
 
 
-def _wait_until_in_service(sagemaker: Any, name: str, config: str, created: PhysicalResource) -> None:
-    """Waits for the endpoint, without a limit: its start-up has one, after which it fails."""
+def _wait_until_in_service(
+    sagemaker: Any, name: str, config: str, created: PhysicalResource, deadline: float | None = None
+) -> None:
+    """Waits for the endpoint. Its start-up has a limit, after which it fails; `deadline` is the stack's."""
     while (endpoint := sagemaker.describe_endpoint(EndpointName=name))["EndpointStatus"].endswith("ing"):
+        if deadline and time.monotonic() > deadline:
+            raise ResourceFailed("Resource creation cancelled", created)
         time.sleep(POLL_SECONDS)
     # After a failed update the endpoint is InService, with its old configuration.
     if endpoint["EndpointStatus"] != "InService" or endpoint["EndpointConfigName"] != config:
@@ -167,6 +181,16 @@ def _wait_until_gone(sagemaker: Any, name: str) -> None:
             return
         raise
     raise ResourceFailed(f"Endpoint {name} could not be deleted: it is {endpoint['EndpointStatus']}")
+
+
+def _exists(cloud: Cloud, kind: str, **name: str) -> bool:
+    try:
+        getattr(cloud.client("sagemaker"), f"describe_{kind}")(**name)
+    except ClientError as failed:
+        if _not_found(failed):
+            return False
+        raise
+    return True
 
 
 def _delete(context: Context, kind: str, **name: str) -> None:

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.cloudformation.resources.provider import (
     Context,
     PhysicalResource,
     Properties,
     Provider,
+    found,
     rollback_on_failure,
 )
 
@@ -18,6 +20,11 @@ class Topic(Provider):
     supported = frozenset({"DisplayName", "Subscription", "Tags", "TopicName"})
     attributes = frozenset({"TopicArn", "TopicName"})
     name_property = "TopicName"
+
+    def exists(self, cloud: Cloud, identifier: str) -> bool:
+        sns = cloud.client("sns")
+        arn = f"arn:aws:sns:{cloud.region}:{cloud.account_id}:{identifier}"
+        return found(sns.exceptions.NotFoundException, sns.get_topic_attributes, TopicArn=arn)
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         sns = context.client("sns")

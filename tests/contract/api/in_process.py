@@ -50,6 +50,7 @@ class WordModel:
             "sentiment": "positive" if balance >= 0 else "negative",
             "probability": 0.5 + balance / (2 * (len(found) + 1)),
             "unsure": False,
+            "reason": None,
             "model": "words-1",
         }
         if explain:

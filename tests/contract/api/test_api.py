@@ -61,7 +61,7 @@ def test_without_an_explanation_the_verdict_is_the_same(client):
     _, explained = client.post("/predict", {"review": GOOD})
     status, short = client.post("/predict?explain=false", {"review": GOOD})
     assert status == 200
-    assert set(short) == {"sentiment", "probability", "unsure", "model"}
+    assert set(short) == {"sentiment", "probability", "unsure", "reason", "model"}
     assert short["probability"] == pytest.approx(explained["probability"], abs=1e-5)
     assert client.post("/predict?explain=true", {"review": GOOD})[1] == explained
     for value in ("maybe", "", "1", "true&explain=no"):

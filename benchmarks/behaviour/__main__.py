@@ -1,0 +1,56 @@
+"""Score one model folder on a part of the behavioural suite: `python -m benchmarks.behaviour FOLDER`.
+
+Meant for work on a model: by default the part is "tuning", and with --failures the failed cases are shown.
+`make bench` measures the reported part and writes the table of the model card.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks import table
+from benchmarks.behaviour import PARTS, cases
+from benchmarks.behaviour.measuring import answered, failed, in_words, of_recipe, rows
+from sentiment.errors import SentimentError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.behaviour",
+        description=__doc__.split("\n")[0],
+        epilog=__doc__.split("\n\n", 1)[1],
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a trained model's folder")
+    parser.add_argument("--part", choices=PARTS, default="tuning", help="default: tuning")
+    parser.add_argument(
+        "--failures", metavar="CAPABILITY", help="show the failed cases of this one, or of all"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        answerer = of_recipe(options.folder)
+    except SentimentError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    chosen = cases(options.part)
+    head = ["capability", "test", "cases", "failed"]
+    lines = [
+        [row["title"], row["test"], f"{row['cases']:,}", in_words(row["models"]["model"])]
+        for row in rows(chosen, {"model": answerer})
+    ]
+    print("\n".join(table.aligned([head, *lines])))
+    if not options.failures:
+        return 0
+    answers = answered(chosen, answerer)
+    for case in chosen:
+        of_case = [answers[text] for text in case.texts]
+        if options.failures in ("all", case.capability) and failed(case, of_case):
+            told = " => ".join(
+                f"{text} ({answer.probability:.3f}{', unsure' if answer.unsure else ''})"
+                for text, answer in zip(case.texts, of_case, strict=True)
+            )
+            print(f"{case.capability}, {case.expectation}: {told}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

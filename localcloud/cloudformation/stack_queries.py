@@ -1,0 +1,98 @@
+"""The operations that read stacks, their events, resources and exports, and set their protection."""
+
+from typing import Any
+
+from localcloud.cloud import Cloud
+from localcloud.cloudformation import options, views
+from localcloud.cloudformation.errors import ValidationError
+from localcloud.cloudformation.stacks import DELETED, Stacks
+from localcloud.protocol.pages import page
+
+PAGE_ITEMS = 100
+"""The page size of List and Describe operations."""
+
+
+class StackQueries:
+    """A mixin of CloudFormationService."""
+
+    cloud: Cloud
+    stacks: Stacks
+
+    def describe_stacks(self, StackName: str | None = None, NextToken: str | None = None) -> dict[str, Any]:
+        if StackName:
+            return {"Stacks": [views.stack(self.cloud, self.stacks.get(StackName))]}
+        alive = [one for one in self.stacks if one.status != DELETED]
+        shown, token = page(alive, NextToken, PAGE_ITEMS)
+        return {"Stacks": [views.stack(self.cloud, one) for one in shown], "NextToken": token}
+
+    def list_stacks(
+        self, StackStatusFilter: list[str] | None = None, NextToken: str | None = None
+    ) -> dict[str, Any]:
+        wanted = [one for one in self.stacks if not StackStatusFilter or one.status in StackStatusFilter]
+        shown, token = page(wanted, NextToken, PAGE_ITEMS)
+        return {"StackSummaries": [views.summary(one) for one in shown], "NextToken": token}
+
+    def describe_stack_events(self, StackName: str, NextToken: str | None = None) -> dict[str, Any]:
+        if (stack := self.stacks.find(StackName)) is None:
+            raise ValidationError(f"Stack [{StackName}] does not exist")
+        shown, token = page(stack.events[::-1], NextToken, PAGE_ITEMS)
+        return {"StackEvents": [views.event(one) for one in shown], "NextToken": token}
+
+    def describe_stack_resource(self, StackName: str, LogicalResourceId: str) -> dict[str, Any]:
+        stack = self.stacks.get(StackName)
+        if (resource := stack.resources.get(LogicalResourceId)) is None:
+            raise ValidationError(f"Resource {LogicalResourceId} does not exist for stack {stack.name}")
+        return {"StackResourceDetail": views.resource_detail(stack, resource)}
+
+    def describe_stack_resources(
+        self,
+        StackName: str | None = None,
+        LogicalResourceId: str | None = None,
+        PhysicalResourceId: str | None = None,
+    ) -> dict[str, Any]:
+        stacks = [self.stacks.get(StackName)] if StackName else self.stacks
+        found = [
+            views.resource(stack, resource)
+            for stack in stacks
+            for resource in list(stack.resources.values())
+            if LogicalResourceId in (None, resource.logical_id)
+            if PhysicalResourceId in (None, resource.physical_id)
+        ]
+        return {"StackResources": found}
+
+    def list_stack_resources(self, StackName: str, NextToken: str | None = None) -> dict[str, Any]:
+        stack = self.stacks.get(StackName)
+        shown, token = page(list(stack.resources.values()), NextToken, PAGE_ITEMS)
+        return {
+            "StackResourceSummaries": [views.resource(stack, one) for one in shown],
+            "NextToken": token,
+        }
+
+    def list_exports(self, NextToken: str | None = None) -> dict[str, Any]:
+        shown, token = page(self.stacks.exports(), NextToken, PAGE_ITEMS)
+        return {"Exports": shown, "NextToken": token}
+
+    def list_imports(self, ExportName: str, NextToken: str | None = None) -> dict[str, Any]:
+        importers = self.stacks.importers(ExportName)
+        if not importers:
+            raise ValidationError(f"Export '{ExportName}' is not imported by any stack.")
+        shown, token = page([one.name for one in importers], NextToken, PAGE_ITEMS)
+        return {"Imports": shown, "NextToken": token}
+
+    # Protection
+
+    def update_termination_protection(
+        self, EnableTerminationProtection: bool, StackName: str
+    ) -> dict[str, Any]:
+        stack = self.stacks.get(StackName)
+        stack.termination_protection = EnableTerminationProtection
+        return {"StackId": stack.id}
+
+    def get_stack_policy(self, StackName: str) -> dict[str, Any]:
+        return {"StackPolicyBody": self.stacks.get(StackName).policy}
+
+    def set_stack_policy(
+        self, StackName: str, StackPolicyBody: str | None = None, StackPolicyURL: str | None = None
+    ) -> None:
+        request = {"StackPolicyBody": StackPolicyBody, "StackPolicyURL": StackPolicyURL}
+        self.stacks.get(StackName).policy = options.stack_policy(self.cloud, request)

@@ -1,0 +1,88 @@
+"""Functions as the Lambda API describes them."""
+
+import datetime
+import hashlib
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from localcloud.functions.errors import invalid_parameter
+from localcloud.functions.names import FunctionReference
+
+CREATING = "The function is being created."
+IN_PROGRESS = {
+    "LastUpdateStatus": "InProgress",
+    "LastUpdateStatusReason": CREATING,
+    "LastUpdateStatusReasonCode": "Creating",
+}
+PENDING = {"State": "Pending", "StateReason": CREATING, "StateReasonCode": "Creating"}
+
+
+def describe(record: Any, reference: FunctionReference | None = None) -> dict[str, Any]:
+    """A function's configuration, from moto's record; the ARN is qualified if the reference is."""
+    runtime = hashlib.sha256(record.run_time.encode()).hexdigest()
+    return _settings(record, reference.qualified_arn if reference else record.function_arn) | {
+        "State": "Active",
+        "LastUpdateStatus": "Successful",
+        "RuntimeVersionConfig": {"RuntimeVersionArn": f"arn:aws:lambda:{record.region}::runtime:{runtime}"},
+    }
+
+
+def describe_created(record: Any) -> dict[str, Any]:
+    """The answer to CreateFunction: the state in which AWS leaves a function at that moment."""
+    answer = describe_updated(record) | PENDING
+    return {name: value for name, value in answer.items() if name not in IN_PROGRESS}
+
+
+def describe_updated(record: Any) -> dict[str, Any]:
+    """The answer to an update, which on AWS is still in progress.
+
+    Here it is complete. So as there, the function's revision is another one when it is asked for next.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    record.last_modified = f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}+0000"
+    record.revision_id = str(uuid.uuid4())
+    return describe(record) | IN_PROGRESS | {"RevisionId": str(uuid.uuid4())}
+
+
+def describe_in_list(record: Any, suffix: str = "") -> dict[str, Any]:
+    """A function among others, without what lists leave out; `suffix` follows its ARN."""
+    return _settings(record, record.function_arn + suffix)
+
+
+def page(name: str, items: Sequence[dict[str, Any]], marker: str | None, size: int) -> dict[str, Any]:
+    """Those of the items that follow the marker, at most `size` of them, as a member of the answer."""
+    if marker is not None and not marker.isdecimal():
+        raise invalid_parameter("Invalid pagination token")
+    start = int(marker or 0)
+    answer: dict[str, Any] = {name: list(items[start : start + size])}
+    if start + size < len(items):
+        answer["NextMarker"] = str(start + size)
+    return answer
+
+
+def _settings(record: Any, arn: str) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "Architectures": record.architectures,
+        "CodeSha256": record.code_sha_256,
+        "CodeSize": record.code_size,
+        "Description": record.description,
+        "EphemeralStorage": {"Size": record.ephemeral_storage},
+        "FunctionArn": arn,
+        "FunctionName": record.function_name,
+        "Handler": record.handler,
+        "LastModified": record.last_modified,
+        "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{record.function_name}"},
+        "MemorySize": int(record.memory_size),
+        "PackageType": record.package_type,
+        "RevisionId": record.revision_id,
+        "Role": record.role,
+        "Runtime": record.run_time,
+        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "Timeout": int(record.timeout),
+        "TracingConfig": record.tracing_config,
+        "Version": "$LATEST",
+    }
+    if record.has_environment:
+        settings["Environment"] = {"Variables": record.environment_vars}
+    return settings

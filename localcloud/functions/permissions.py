@@ -1,0 +1,98 @@
+"""The resource policy of a function: AddPermission, RemovePermission and GetPolicy.
+
+https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
+"""
+
+import json
+import re
+from typing import Any
+
+from localcloud.functions.absent import MISSING, missing
+from localcloud.functions.errors import LambdaError, invalid_parameter
+from localcloud.functions.names import LATEST, FunctionReference
+
+MAX_POLICY_BYTES = 20_480
+ALIAS = re.compile(r"(?!\d+$)[A-Za-z0-9_-]+")
+SERVICE = re.compile(r"[a-z0-9.-]+\.(amazonaws|amazon)\.com(\.cn)?")
+AWS_PRINCIPAL = re.compile(r"arn:aws:(iam|sts)::\d{12}:.+")
+CONDITIONS = {
+    "SourceAccount": ("StringEquals", "AWS:SourceAccount"),
+    "SourceArn": ("ArnLike", "AWS:SourceArn"),
+    "PrincipalOrgID": ("StringEquals", "aws:PrincipalOrgID"),
+    "EventSourceToken": ("StringEquals", "lambda:EventSourceToken"),
+    "FunctionUrlAuthType": ("StringEquals", "lambda:FunctionUrlAuthType"),
+    "InvokedViaFunctionUrl": ("Bool", "lambda:InvokedViaFunctionUrl"),
+}
+"""The members of AddPermission that become conditions: operator and key."""
+
+
+def check_qualifier(reference: FunctionReference) -> None:
+    """Raises LambdaError for a qualifier: there are no versions and aliases, and $LATEST has no policy."""
+    if reference.qualifier == LATEST:
+        raise invalid_parameter("We currently do not support adding policies for $LATEST.")
+    if ALIAS.fullmatch(reference.qualifier or ""):
+        raise missing(f"Cannot find alias arn: {reference.qualified_arn}")
+
+
+def add(record: Any, reference: FunctionReference, request: dict[str, Any]) -> dict[str, Any]:
+    """Adds a statement to the policy in moto's record of a function. Raises LambdaError."""
+    statements: list[dict[str, Any]] = record.policy.statements
+    if any(one["Sid"] == request["StatementId"] for one in statements):
+        raise LambdaError(
+            "ResourceConflictException",
+            f"The statement id ({request['StatementId']}) provided already exists. Please provide a new "
+            "statement id, or remove the existing statement.",
+            status=409,
+        )
+    statement: dict[str, Any] = {
+        "Sid": request["StatementId"],
+        "Effect": "Allow",
+        "Principal": _principal(request["Principal"]),
+        "Action": request["Action"],
+        "Resource": reference.qualified_arn,
+    }
+    for member, (operator, key) in CONDITIONS.items():
+        if member in request:
+            statement.setdefault("Condition", {}).setdefault(operator, {})[key] = request[member]
+    if (size := len(_document([*statements, statement]))) > MAX_POLICY_BYTES:
+        raise LambdaError(
+            "PolicyLengthExceededException",
+            f"The final policy size ({size}) is bigger than the limit ({MAX_POLICY_BYTES}).",
+        )
+    statements.append(statement)
+    return statement
+
+
+def remove(record: Any, statement_id: str) -> None:
+    """Removes a statement. Raises LambdaError if there is none of this id."""
+    statements: list[dict[str, Any]] = record.policy.statements
+    if not statements:
+        raise missing("No policy is associated with the given resource.")
+    kept = [one for one in statements if one["Sid"] != statement_id]
+    if len(kept) == len(statements):
+        raise missing(f"Statement {statement_id} is not found in resource policy.")
+    record.policy.statements = kept
+
+
+def policy_of(record: Any) -> str:
+    """The policy as JSON. Raises LambdaError for a function without any."""
+    if not record.policy.statements:
+        raise missing(MISSING)
+    return _document(record.policy.statements)
+
+
+def _document(statements: list[dict[str, Any]]) -> str:
+    document = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
+    return json.dumps(document, separators=(",", ":"))
+
+
+def _principal(text: str) -> str | dict[str, str]:
+    if SERVICE.fullmatch(text):
+        return {"Service": text}
+    if re.fullmatch(r"\d{12}", text):
+        return {"AWS": f"arn:aws:iam::{text}:root"}
+    if text == "*":
+        return text
+    if AWS_PRINCIPAL.fullmatch(text):
+        return {"AWS": text}
+    raise invalid_parameter("The provided principal was invalid. Please check the principal and try again.")

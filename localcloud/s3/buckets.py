@@ -1,0 +1,197 @@
+"""What AWS gives every new bucket, and what a bucket so refuses: public policies and ACLs.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
+"""
+
+from typing import Any
+from urllib.parse import unquote
+
+import werkzeug
+
+from localcloud.iam.conditions import as_list
+from localcloud.protocol import ApiError
+from localcloud.untrusted import parse_json
+
+ENFORCED = "BucketOwnerEnforced"
+PUBLIC_ACLS = ("public-read", "public-read-write", "authenticated-read")
+OWNERS_ACLS = ("bucket-owner-full-control", "private")
+"""Canned ACLs that say what holds without any."""
+CHANGING_HEADERS = (
+    "x-amz-server-side-encryption",
+    "x-amz-storage-class",
+    "x-amz-website-redirect-location",
+)
+"""What a copy of an object onto itself may change beside the metadata."""
+FIXING_KEYS = frozenset(
+    {
+        "aws:principalaccount",
+        "aws:principalarn",
+        "aws:principalorgid",
+        "aws:principalorgpaths",
+        "aws:sourceaccount",
+        "aws:sourcearn",
+        "aws:sourceip",
+        "aws:sourceowner",
+        "aws:sourcevpc",
+        "aws:sourcevpce",
+        "aws:userid",
+        "s3:dataaccesspointaccount",
+        "s3:dataaccesspointarn",
+        "s3:x-amz-server-side-encryption-aws-kms-key-id",
+    }
+)
+"""Condition keys whose fixed values make a policy not public."""
+NARROWING_OPERATORS = (
+    "arnequals",
+    "arnlike",
+    "ipaddress",
+    "stringequals",
+    "stringequalsignorecase",
+    "stringlike",
+)
+
+
+def give_defaults(bucket: Any) -> None:
+    """Gives moto's record of a new bucket the settings that AWS gives it."""
+    from moto.s3.models import PublicAccessBlock
+
+    bucket.public_access_block = PublicAccessBlock("true", "true", "true", "true")
+    give_default_encryption(bucket)
+    bucket.ownership_rule = bucket.ownership_rule or ENFORCED
+
+
+def give_default_encryption(bucket: Any) -> None:
+    """Every object of a bucket is encrypted; one without settings of its own uses keys of S3."""
+    algorithm = {"SSEAlgorithm": "AES256"}
+    bucket.encryption = {
+        "Rule": {"ApplyServerSideEncryptionByDefault": algorithm, "BucketKeyEnabled": "false"}
+    }
+
+
+def check_policy(bucket: Any, owner: str, document: bytes) -> None:
+    """Raises ApiError for a policy that is none, or a public one where the bucket blocks these."""
+    try:
+        policy = parse_json(document)
+    except ValueError:
+        policy = None
+    if not isinstance(policy, dict):
+        raise _malformed("Policies must be valid JSON and the first byte must be '{'")
+    statements = as_list(policy.get("Statement") or [])
+    if not statements:
+        raise _malformed("Missing required field Statement")
+    for statement in statements:
+        _check_statement(statement, f"arn:aws:s3:::{bucket.name}")
+    if _blocks(bucket, "block_public_policy") and any(_is_public(statement) for statement in statements):
+        resource = f"arn:aws:s3:::{bucket.name}"
+        raise _denied(owner, "s3:PutBucketPolicy", resource, "policies", "BlockPublicPolicy")
+
+
+def _check_statement(statement: Any, arn: str) -> None:
+    if not isinstance(statement, dict):
+        raise _malformed("Policies must be valid JSON and the first byte must be '{'")
+    for field in ("Effect", "Principal", "Action", "Resource"):
+        if field not in statement and (field == "Effect" or f"Not{field}" not in statement):
+            raise _malformed(f"Missing required field {field}")
+    if statement["Effect"] not in ("Allow", "Deny"):
+        raise _malformed(f"Invalid effect: {statement['Effect']}")
+    resources = as_list(statement.get("Resource", statement.get("NotResource")))
+    if any(one != arn and not str(one).startswith(f"{arn}/") for one in resources if not _has_wildcard(one)):
+        raise _malformed("Policy has invalid resource")
+
+
+def _has_wildcard(resource: Any) -> bool:
+    """Whether the part of a resource that names the bucket has a wildcard, and so may fit any bucket."""
+    return any(sign in str(resource).partition("/")[0] for sign in "*?")
+
+
+def check_acl(bucket: Any, owner: str, operation: str, key: str | None, request: werkzeug.Request) -> None:
+    """Raises ApiError for an ACL that the bucket does not take, in the headers of a request."""
+    canned = request.headers.get("x-amz-acl")
+    grants = [name for name, _ in request.headers.items() if name.lower().startswith("x-amz-grant-")]
+    sets_acl = operation in ("PutBucketAcl", "PutObjectAcl")
+    if not (canned or grants or sets_acl):
+        return
+    if bucket.ownership_rule == ENFORCED and (grants or sets_acl or canned not in OWNERS_ACLS):
+        raise ApiError("AccessControlListNotSupported", "The bucket does not allow ACLs", status=400)
+    is_public = canned in PUBLIC_ACLS or any("/global/" in request.headers[name] for name in grants)
+    if is_public and _blocks(bucket, "block_public_acls"):
+        resource = f"arn:aws:s3:::{bucket.name}" + (f"/{key}" if key else "")
+        raise _denied(owner, f"s3:{operation}", resource, "ACLs", "BlockPublicAcls")
+
+
+def check_acl_of_new_bucket(request: werkzeug.Request) -> None:
+    """Raises ApiError for an ACL that a bucket to be created could not have."""
+    canned = request.headers.get("x-amz-acl", "private")
+    ownership = request.headers.get("x-amz-object-ownership", ENFORCED)
+    if canned != "private" and ownership == ENFORCED:
+        message = f"Bucket cannot have ACLs set with ObjectOwnership's {ENFORCED} setting"
+        raise ApiError("InvalidBucketAclWithObjectOwnership", message, status=400)
+    if canned in PUBLIC_ACLS:
+        message = "Public ACLs are prevented by the BlockPublicAcls setting in S3 Block Public Access."
+        raise ApiError("AccessDenied", message, status=403)
+
+
+def check_copy(bucket: Any, key: str, request: werkzeug.Request) -> None:
+    """Raises ApiError for a copy of an object onto itself that changes nothing.
+
+    moto takes the encryption that every bucket has by now for a change.
+    """
+    source, _, version = unquote(request.headers.get("x-amz-copy-source", "")).lstrip("/").partition("?")
+    default = bucket.encryption["Rule"]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"]
+    stored = bucket.keys.get(key)
+    changes = (
+        (bucket.is_versioned and version)
+        or default != "AES256"
+        or getattr(stored, "encryption", None) not in (None, "AES256")
+        or request.headers.get("x-amz-metadata-directive", "").upper() == "REPLACE"
+        or any(name in request.headers for name in CHANGING_HEADERS)
+    )
+    if source == f"{bucket.name}/{key}" and not changes:
+        message = (
+            "This copy request is illegal because it is trying to copy an object to itself without changing "
+            "the object's metadata, storage class, website redirect location or encryption attributes."
+        )
+        raise ApiError("InvalidRequest", message, status=400)
+
+
+def _is_public(statement: dict[str, Any]) -> bool:
+    """Whether everybody may do something, with no condition that has a fixed value."""
+    if statement.get("Effect") != "Allow" or "NotPrincipal" in statement:
+        return statement.get("Effect") == "Allow"
+    principal = statement.get("Principal")
+    names = as_list(principal.get("AWS", [])) if isinstance(principal, dict) else as_list(principal)
+    if "*" not in names:
+        return False
+    return not any(
+        operator.lower() in NARROWING_OPERATORS
+        and key.lower() in FIXING_KEYS
+        and all(_is_fixed(value) for value in as_list(values))
+        for operator, pairs in (statement.get("Condition") or {}).items()
+        for key, values in pairs.items()
+    )
+
+
+def _is_fixed(value: Any) -> bool:
+    return not any(sign in str(value) for sign in ("*", "?", "${")) and str(value) not in (
+        "0.0.0.0/0",
+        "::/0",
+    )
+
+
+def _blocks(bucket: Any, setting: str) -> bool:
+    block = bucket.public_access_block
+    return block is not None and bool(getattr(block, setting))
+
+
+def _malformed(message: str) -> ApiError:
+    return ApiError("MalformedPolicy", message, status=400)
+
+
+def _denied(who: str, action: str, resource: str, what: str, setting: str) -> ApiError:
+    return ApiError(
+        "AccessDenied",
+        f'User: {who} is not authorized to perform: {action} on resource: "{resource}" because public {what} '
+        f"are prevented by the {setting} setting in S3 Block Public Access.",
+        status=403,
+    )

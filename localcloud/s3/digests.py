@@ -1,0 +1,133 @@
+"""Digests that a client sends along with content: it must be the content that they are of.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
+CRC32C and CRC64NVME, of which Python has none, are kept unverified.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, BinaryIO, Protocol
+
+from werkzeug.datastructures import Headers
+
+from localcloud.protocol import ApiError
+
+CHUNK_BYTES = 1 << 20
+CONTENT_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Digest(Protocol):
+    """What hashlib's objects have in common with the CRC below."""
+
+    def update(self, content: bytes, /) -> None: ...
+
+    def digest(self) -> bytes: ...
+
+
+class _Crc32:
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, content: bytes, /) -> None:
+        self._value = zlib.crc32(content, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(4, "big")
+
+
+CHECKSUMS: Mapping[str, tuple[str, Callable[[], Any], int]] = {
+    "x-amz-checksum-crc32": ("CRC32", _Crc32, 4),
+    "x-amz-checksum-sha1": ("SHA1", lambda: hashlib.sha1(usedforsecurity=False), 20),
+    "x-amz-checksum-sha256": ("SHA256", hashlib.sha256, 32),
+}
+"""By header: the name in messages, what computes it, and its bytes."""
+
+
+def check_digests(headers: Headers, content: BinaryIO) -> None:
+    """Raises ApiError if the content is other than a header of the request says."""
+    is_chunked = headers.get("x-amz-content-sha256", "").startswith("STREAMING-")
+    wanted: list[tuple[Digest, bytes, ApiError]] = []
+    if (text := headers.get("Content-MD5")) is not None and not is_chunked:
+        value = _decoded(text, 16)
+        if value is None:
+            raise ApiError("InvalidDigest", "The Content-MD5 you specified was invalid.", status=400)
+        error = ApiError(
+            "BadDigest", "The Content-MD5 you specified did not match what we received.", status=400
+        )
+        wanted.append((hashlib.md5(usedforsecurity=False), value, error))
+    if CONTENT_SHA256.fullmatch(text := headers.get("x-amz-content-sha256", "")):
+        message = "The provided 'x-amz-content-sha256' header does not match what was computed."
+        error = ApiError("XAmzContentSHA256Mismatch", message, status=400)
+        wanted.append((hashlib.sha256(), bytes.fromhex(text), error))
+    trailing = _trailing_headers(headers, content) if is_chunked else {}
+    for name, (label, make, size) in CHECKSUMS.items():
+        if text := headers.get(name) or trailing.get(name, ""):
+            value = _decoded(text, size)
+            if value is None:
+                raise ApiError("InvalidRequest", f"Value for {name} header is invalid.", status=400)
+            message = f"The {label} you specified did not match the calculated checksum."
+            wanted.append((make(), value, ApiError("BadDigest", message, status=400)))
+    if not wanted:
+        return
+    for piece in _unchunked(content) if is_chunked else _pieces(content):
+        for digest, _, _ in wanted:
+            digest.update(piece)
+    for digest, value, error in wanted:
+        if digest.digest() != value:
+            raise error
+
+
+def _decoded(text: str, size: int) -> bytes | None:
+    try:
+        value = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return value if len(value) == size else None
+
+
+def _pieces(content: BinaryIO) -> Iterator[bytes]:
+    content.seek(0)
+    while piece := content.read(CHUNK_BYTES):
+        yield piece
+
+
+def _unchunked(content: BinaryIO) -> Iterator[bytes]:
+    """The content in the coding aws-chunked. Raises ApiError where it is malformed."""
+    content.seek(0)
+    while size := _chunk_size(content.readline()):
+        while size:
+            piece = content.read(min(size, CHUNK_BYTES))
+            if not piece:
+                raise _incomplete()
+            size -= len(piece)
+            yield piece
+        content.readline()
+
+
+def _trailing_headers(headers: Headers, content: BinaryIO) -> dict[str, str]:
+    """The headers after the last chunk, where the request announces any."""
+    if "x-amz-trailer" not in headers:
+        return {}
+    for _ in _unchunked(content):
+        continue
+    trailing = {}
+    while line := content.readline().strip():
+        name, _, value = line.decode("latin-1").partition(":")
+        trailing[name.strip().lower()] = value.strip()
+    return trailing
+
+
+def _chunk_size(line: bytes) -> int:
+    try:
+        return int(line.partition(b";")[0], 16)
+    except ValueError:
+        raise _incomplete() from None
+
+
+def _incomplete() -> ApiError:
+    message = "The request body terminated unexpectedly"
+    return ApiError("IncompleteBody", message, status=400)

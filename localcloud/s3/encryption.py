@@ -1,0 +1,75 @@
+"""The encryption that requests ask for: checked, with the key that it stands for, and told in the answers.
+
+Nothing is encrypted, since everything lies in this machine's memory.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/serv-side-encryption.html
+"""
+
+from typing import Any
+
+import werkzeug
+
+from localcloud.cloud import Cloud
+from localcloud.protocol import ApiError
+
+ALGORITHM = "x-amz-server-side-encryption"
+KEY = "x-amz-server-side-encryption-aws-kms-key-id"
+CUSTOMER_KEYS = "x-amz-server-side-encryption-customer-"
+WITH_KMS = ("aws:kms", "aws:kms:dsse")
+ALGORITHMS = ("AES256", *WITH_KMS)
+OF_S3 = "alias/aws/s3"
+"""The key of an account for objects whose requests name none."""
+ENCRYPTING = ("CopyObject", "CreateMultipartUpload", "PutObject")
+TELLING = ("CompleteMultipartUpload", "CreateMultipartUpload", "CopyObject", "UploadPart")
+"""Operations in whose answers moto leaves the encryption out."""
+
+
+def check_encryption(cloud: Cloud, bucket: Any, operation: str, request: werkzeug.Request) -> None:
+    """Raises ApiError for encryption that S3 does not have; puts the ARN of the KMS key into the request."""
+    if any(name.lower().startswith(CUSTOMER_KEYS) for name, _ in request.headers.items()):
+        message = "localcloud does not support encryption with customer-provided keys (SSE-C)."
+        raise ApiError("NotImplemented", message, status=501)
+    algorithm, key = request.headers.get(ALGORITHM), request.headers.get(KEY)
+    if algorithm is not None and algorithm not in ALGORITHMS:
+        raise ApiError("InvalidArgument", "The encryption method specified is not supported", status=400)
+    if key is not None and algorithm not in WITH_KMS:
+        message = (
+            "Server Side Encryption with AWS KMS managed key requires HTTP header "
+            "x-amz-server-side-encryption : aws:kms"
+        )
+        raise ApiError("InvalidArgument", message, status=400)
+    if operation not in ENCRYPTING or bucket is None:
+        return
+    if algorithm is None:
+        default = _default(bucket)
+        algorithm, key = default.get("SSEAlgorithm"), default.get("KMSMasterKeyID")
+    if algorithm in WITH_KMS:
+        request.environ["HTTP_" + ALGORITHM.upper().replace("-", "_")] = algorithm
+        request.environ["HTTP_" + KEY.upper().replace("-", "_")] = _arn_of(cloud, key or OF_S3)
+
+
+def tell_encryption(
+    bucket: Any, operation: str, key: str, request: werkzeug.Request, answer: werkzeug.Response
+) -> None:
+    """Adds the encryption to the answer of an operation in TELLING."""
+    stored = bucket.keys.get(key) if operation in ("CompleteMultipartUpload", "CopyObject") else None
+    algorithm = getattr(stored, "encryption", None) or request.headers.get(ALGORITHM)
+    algorithm = algorithm or _default(bucket).get("SSEAlgorithm")
+    if answer.status_code == 200 and algorithm:
+        answer.headers[ALGORITHM] = algorithm
+        if arn := getattr(stored, "kms_key_id", None) or request.headers.get(KEY):
+            answer.headers[KEY] = arn
+
+
+def _default(bucket: Any) -> dict[str, str]:
+    rule = (bucket.encryption or {}).get("Rule") or {}
+    default: dict[str, str] = rule.get("ApplyServerSideEncryptionByDefault") or {}
+    return default
+
+
+def _arn_of(cloud: Cloud, key: str) -> str:
+    client = cloud.client("kms")
+    try:
+        arn: str = client.describe_key(KeyId=key)["KeyMetadata"]["Arn"]
+    except client.exceptions.NotFoundException as error:
+        raise ApiError("KMS.NotFoundException", f"Key '{key}' does not exist", status=400) from error
+    return arn

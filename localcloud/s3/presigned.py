@@ -1,0 +1,60 @@
+"""The time for which a presigned URL holds.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+"""
+
+import datetime
+import time
+from collections.abc import Mapping
+
+from localcloud.protocol import ApiError
+
+MAX_SECONDS = 7 * 86400
+CLOCK_SKEW_SECONDS = 15 * 60
+"""By how much a client's clock may be ahead."""
+DATE = "%Y%m%dT%H%M%SZ"
+
+
+def check_expiry(query: Mapping[str, str], now: float | None = None) -> None:
+    """Raises ApiError for a URL whose time is over, or is none. `now` is in seconds since 1970."""
+    now = time.time() if now is None else now
+    if "X-Amz-Signature" in query:
+        _check_version_4(query, now)
+    elif "AWSAccessKeyId" in query:
+        expires = query.get("Expires", "")
+        if not expires.isdecimal():
+            raise ApiError(
+                "AccessDenied",
+                "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters",
+                status=403,
+            )
+        if now > int(expires):
+            raise ApiError("AccessDenied", "Request has expired", status=403)
+
+
+def _check_version_4(query: Mapping[str, str], now: float) -> None:
+    seconds = query.get("X-Amz-Expires", "")
+    try:
+        lifetime = int(seconds)
+    except ValueError:
+        raise _invalid("X-Amz-Expires should be a number") from None
+    if lifetime < 0:
+        raise _invalid("X-Amz-Expires must be non-negative")
+    if lifetime > MAX_SECONDS:
+        raise _invalid(
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be "
+            f"less than {MAX_SECONDS} seconds"
+        )
+    try:
+        signed = datetime.datetime.strptime(query.get("X-Amz-Date", ""), DATE)
+    except ValueError:
+        raise _invalid("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"") from None
+    begins = signed.replace(tzinfo=datetime.UTC).timestamp()
+    if now > begins + lifetime:
+        raise ApiError("AccessDenied", "Request has expired", status=403)
+    if now < begins - CLOCK_SKEW_SECONDS:
+        raise ApiError("AccessDenied", "Request is not valid yet", status=403)
+
+
+def _invalid(message: str) -> ApiError:
+    return ApiError("AuthorizationQueryParametersError", message, status=400)

@@ -1,0 +1,85 @@
+"""The container images of training and hosting, and the last day of their security updates."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from project.console import say
+
+NOTICE = timedelta(days=60)
+GPU_INSTANCE = re.compile(r"ml\.(g|p)\d")
+# The files of AWS's list of containers; `eop` in them is the end of patches.
+AWS_LIST = "https://github.com/aws/deep-learning-containers/blob/main/docs/src/data"
+
+
+@dataclass(frozen=True)
+class Image:
+    """A container image by its repository and the tags of its builds for CPUs and NVIDIA GPUs.
+
+    `support_ends` is the last day with security updates, `source` where that is said, and `instead` what to
+    choose then.
+    """
+
+    repository: str
+    tag: str
+    gpu_tag: str | None
+    support_ends: date
+    source: str
+    instead: str
+
+    def name(self, instance_type: str) -> str:
+        """`repository:tag` for an instance type, without the registry."""
+        gpu = self.gpu_tag is not None and GPU_INSTANCE.match(instance_type)
+        return f"{self.repository}:{self.gpu_tag if gpu else self.tag}"
+
+    def notice(self, today: date) -> str | None:
+        """What to say of the end of its support; None until NOTICE before that day."""
+        if today <= self.support_ends - NOTICE:
+            return None
+        what = f"the container {self.repository}:{self.tag}"
+        ends = (
+            "had its last security updates on" if today > self.support_ends else "has security updates until"
+        )
+        return f"{what} {ends} {self.support_ends} ({self.source}); {self.instead}"
+
+
+def warn_of_the_end(image: Image) -> None:
+    """Tell the person where security updates of an image end soon or have ended."""
+    if notice := image.notice(datetime.now(UTC).date()):
+        say(f"warning: {notice}")
+
+
+# The newest one that AWS looks after whose torch is one that pyproject.toml allows. It trains only.
+TRAINING = Image(
+    repository="pytorch",
+    tag="2.13-cpu-amzn2023-sagemaker",
+    gpu_tag="2.13-cu133-amzn2023-sagemaker",
+    support_ends=date(2027, 7, 20),
+    source=f"{AWS_LIST}/pytorch/2.13-cpu-sagemaker.yml",
+    instead="a newer one is set in pipeline/containers.py",
+)
+# What answers on endpoints and in batch transform, by the name that CONTAINER has.
+HOSTING = {
+    # Our own (serve/Dockerfile), from Debian 12 and Python 3.12, whose support ends in 2028-10.
+    "slim": Image(
+        repository="slim",
+        tag="bookworm",
+        gpu_tag=None,
+        support_ends=date(2028, 6, 30),
+        source="https://wiki.debian.org/LTS",
+        instead="a newer base is set in serve/Dockerfile",
+    ),
+    # AWS plans no newer one: https://github.com/aws/deep-learning-containers/issues/5673
+    "pytorch": Image(
+        repository="pytorch-inference",
+        tag="2.6.0-cpu-py312",
+        gpu_tag="2.6.0-gpu-py312",
+        support_ends=date(2026, 6, 30),
+        source=f"{AWS_LIST}/pytorch-inference/2.6-cpu-sagemaker.yml",
+        instead="CONTAINER=slim is looked after",
+    ),
+}
+# Works without Docker (CodeBuild builds it), and wakes soonest: a hundred megabytes instead of gigabytes.
+DEFAULT_CONTAINER = "slim"

@@ -1,0 +1,82 @@
+"""Why a text gets no verdict: it shows no opinion, it is not English, or it speaks both ways.
+
+A model of two classes has an answer to everything, "ok" and a shopping list included. So a text is asked
+first whether it is English: whether the words that every English text is made of make up their part of it. A
+short one has to bring evidence: a logit far from 0, or a word whose n-gram weight says something. And the
+probability must lie outside the band in which verdicts are often wrong: for reviews that of calibration.py.
+docs/model.md says on what texts the limits were chosen.
+"""
+
+import math
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from sentiment.model.ngrams import Ngrams
+
+NO_EVIDENCE, NOT_ENGLISH, MIXED = "no_evidence", "not_english", "mixed"
+MIN_WORDS = 3
+"""Fewer words are names and exclamations as often as sentences of another language."""
+FUNCTION_WORDS, COMMON_WORDS = 300, 2000
+"""Ids below are those of the most frequent words of the training texts."""
+MIN_FUNCTION_SHARE, MIN_COMMON_SHARE = 0.25, 0.5
+SHORT_WORDS = 40
+"""Texts of fewer words need evidence; a page of prose always holds some."""
+LOGIT_EVIDENCE, MIN_EVIDENCE = 0.6, 0.95
+SHORT_BAND = (0.45, 0.55)
+
+Band = tuple[float, float]
+
+
+class Evidence:
+    """Judges texts for one model, by its vocabulary, its n-grams and its unsure band of reviews.
+
+    `reads_all_words` is false where its tokenizer drops the function words.
+    """
+
+    def __init__(
+        self, word_dict: Mapping[str, int], ngrams: Ngrams | None, band: Band | None, reads_all_words: bool
+    ):
+        self._word_dict, self._ngrams, self._band = word_dict, ngrams, band
+        self._reads_all_words = reads_all_words
+
+    def reason(self, review: str, words: Sequence[str], ids: np.ndarray, probability: float) -> str | None:
+        """Why the review gets no verdict, None where it gets one.
+
+        `words` are the review's, and `ids` (N,) the same as the model reads them.
+        """
+        if _is_of_other_script(review) or self._is_foreign(words):
+            return NOT_ENGLISH
+        if not len(ids):
+            return NO_EVIDENCE
+        band = self._band
+        if self._ngrams is not None and len(ids) < SHORT_WORDS:
+            if self._evidence(self._ngrams, ids, probability) < MIN_EVIDENCE:
+                return NO_EVIDENCE
+            band = SHORT_BAND
+        return MIXED if band is not None and band[0] < probability < band[1] else None
+
+    def _evidence(self, ngrams: Ngrams, ids: np.ndarray, probability: float) -> float:
+        """How much a short text shows of an opinion: what the model makes of it, and its strongest word."""
+        share = min(max(probability, 1e-9), 1 - 1e-9)
+        logit = abs(math.log(share / (1 - share)))
+        return LOGIT_EVIDENCE * logit + math.log1p(float(np.abs(ngrams.single_weights(ids)).max()))
+
+    def _is_foreign(self, words: Sequence[str]) -> bool:
+        if not self._reads_all_words:
+            return False
+        ids = [self._word_dict.get(word, COMMON_WORDS) for word in words if word[0].isalpha()]
+        if len(ids) < MIN_WORDS:
+            return False
+        common = sum(number < COMMON_WORDS for number in ids) / len(ids)
+        function = sum(number < FUNCTION_WORDS for number in ids) / len(ids)
+        return common < MIN_COMMON_SHARE and function < MIN_FUNCTION_SHARE
+
+
+def _is_of_other_script(review: str) -> bool:
+    """Whether most letters are of another script than the Latin one."""
+    if review.isascii():
+        return False
+    letters = [letter for letter in unicodedata.normalize("NFKD", review) if letter.isalpha()]
+    return 2 * sum(letter.isascii() for letter in letters) < len(letters)

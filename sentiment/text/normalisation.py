@@ -1,0 +1,243 @@
+"""One spelling for what devices and people write in many ways, before a review is cut into words.
+
+A phone types a curly apostrophe where the reviews a model learned from have a straight one; a web page brings
+no-break spaces, soft hyphens and markup; people write 4.5/5, 9 out of 10 and ★★★★☆ for one rating, and :-)
+or 🙂 for one smile. Each becomes what the tokenizer knows. Standard library only.
+
+The steps replace pieces of the text one after the other, and count which place of the review as written each
+character of the result stands for: the words that a model marks are still found there.
+"""
+
+import html
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import NamedTuple
+
+from sentiment.text.emoji import EMOJI_WORDS
+from sentiment.text.tokens import Span
+
+# -- Characters --
+
+_SPELLED = {
+    **dict.fromkeys(
+        "\u2018\u2019\u201b\u02b9\u02bb\u02bc\u02bd\u02c8\u00b4\u2032\ua78c\u055a\u05f3\u1fbd\u1fbf", "'"
+    ),
+    **dict.fromkeys("\u0091\u0092", "'"),  # Windows-1252 taken for Latin-1, as are the next two lines
+    "\u0085": "...",
+    "\u0096": "-",
+    "\u0097": "-",
+    "\u00bd": ".5",
+    "\u00df": "ss",
+    "\u00e6": "ae",
+    "\u00c6": "AE",
+    "\u00f8": "o",
+    "\u00d8": "O",
+    "\u0153": "oe",
+    "\u0152": "OE",
+    "\u0142": "l",
+    "\u0141": "L",
+    "\u0131": "i",
+    "\u2044": "/",
+    "\u2b50": "\u2605",  # the star of phones becomes the one that ratings below are made of
+    **{symbol: f" {word} " for symbol, word in EMOJI_WORDS.items()},
+}
+"""What the rule of `_spelled` does not make of a character by itself."""
+_DELETED_CATEGORIES = ("Mn", "Me", "Cf")
+"""Accents and frames, which follow their character, and soft hyphens, zero-width and other format marks."""
+_SKIN_TONES = range(0x1F3FB, 0x1F400)
+_FILLED_STAR, _HOLLOW_STAR = "\u2605", "\u2606"
+_LAST_KEPT = 0xFFFF
+"""Beyond are a million rare characters, which a hostile text could fill the memory with."""
+
+
+class _Characters(dict[int, str]):
+    """What each character becomes, by its code; beyond ASCII worked out when it is met for the first time."""
+
+    def __missing__(self, code: int) -> str:
+        spelled = _spelled(chr(code))
+        if code <= _LAST_KEPT:
+            self[code] = spelled
+        return spelled
+
+
+def _spelled(character: str) -> str:
+    """The character in the letters and marks of ASCII where it is one of them in another form.
+
+    NFKD tells compatible forms: of full width, ligatures, superscripts, letters with accents. Other letters
+    stay, and what is neither letter nor number becomes a blank.
+    """
+    if character in _SPELLED:
+        return _SPELLED[character]
+    if character in (_FILLED_STAR, _HOLLOW_STAR):
+        return character
+    if unicodedata.category(character) in _DELETED_CATEGORIES or ord(character) in _SKIN_TONES:
+        return ""
+    parts = unicodedata.normalize("NFKD", character)
+    if parts != character:
+        parts = "".join(_CHARACTERS[ord(part)] if part > "\x7f" else part for part in parts)
+        return parts if parts.strip() else " "
+    category = unicodedata.category(character)
+    if category == "Pd":
+        return "-"
+    return character if category[0] in "LN" else " "
+
+
+_CHARACTERS = _Characters({code: chr(code) for code in range(128)} | {ord("`"): "'"})
+_CHARACTERS.update({ord(character): form for character, form in _SPELLED.items()})
+
+# -- Markup --
+
+_MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});?")
+
+
+def _without_markup(match: re.Match[str]) -> str:
+    """What a tag (a blank) or an entity (its character) of the review stands for."""
+    found = match.group()
+    return " " if found[0] == "<" else html.unescape(found)
+
+
+# -- Ratings and emoticons --
+
+_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_NUMBER = rf"\d{{1,4}}(?:[.,]\d{{1,2}})?|{'|'.join(_NUMBERS)}"
+_RATING = re.compile(
+    rf"(?<![\w./*])(?P<points>{_NUMBER})(?:[ -]stars?)?"
+    rf"(?: ?(?P<slash>/) ?| out of )(?P<scale>{_NUMBER})(?: stars?)?(?![\w*/]|\.\d)",
+    re.IGNORECASE,
+)
+_STARS_IN_WORDS = re.compile(
+    r"(?<![\w./*])(?P<points>[0-5](?:\.5)?|zero|one|five)[ -]stars?(?!\w)", re.IGNORECASE
+)
+_STARS = re.compile(
+    rf"[*\u2605]+(?P<hollow>\u2606*)(?: ?\(?(?:/|out of) ?(?P<scale>\*{{4,10}}|{_NUMBER})\)?(?![\w*]))?",
+    re.IGNORECASE,
+)
+_SLASH_SCALES, _SCALES = (5.0, 10.0, 100.0), (4.0, 5.0, 10.0, 20.0, 100.0)
+"""What ratings are out of: "3 out of 4" is one, but "3/4" is more often a fraction."""
+_EMOTICON = re.compile(r"(?<![\w:;=])(?:(?P<smile>[:=]'?-?[)\]D]+|\^_?\^|<3+)|[:=]'?-?[(\[/]+)(?![\w/])")
+
+
+def _rating(match: re.Match[str]) -> str:
+    """The rating as whole points out of ten, which is how the reviews of IMDb give theirs."""
+    points, scale = _number(match["points"]), _number(match["scale"])
+    if scale not in (_SLASH_SCALES if match["slash"] else _SCALES):
+        return match.group()
+    return _out_of_ten(points, scale)
+
+
+def _stars_in_words(match: re.Match[str]) -> str:
+    return _out_of_ten(_number(match["points"]), 5)
+
+
+def _stars(match: re.Match[str]) -> str:
+    """A row of stars as a rating; a single one is more often a bullet or a footnote.
+
+    Asterisks are one where it is said how many there may be, or at the very beginning or end: elsewhere they
+    stand for letters, or around a warning.
+    """
+    text, scale = match.string, match["scale"]
+    hollow = len(match["hollow"])
+    filled = match.end("hollow") - hollow - match.start()
+    if text[match.start()] == _FILLED_STAR:
+        if filled + hollow == 1:
+            return " "
+        return _out_of_ten(filled, filled + hollow if hollow else 5 if filled <= 5 else 10)
+    if scale and text[max(match.start() - 1, 0)] in "* \n":
+        return _out_of_ten(filled, len(scale) if scale[0] == "*" else _number(scale))
+    begins, ends = match.start() == 0, match.end() == len(text)
+    parted = (begins or text[match.start() - 1].isspace()) and (ends or text[match.end()].isspace())
+    framed = (begins and not ends and text[-1] == "*") or (ends and not begins and text[0] == "*")
+    if 2 <= filled <= 5 and (begins or ends) and parted and not framed:
+        return _out_of_ten(filled, 5)
+    return match.group()
+
+
+def _number(written: str) -> float:
+    return float(_NUMBERS.index(written.lower())) if written.isalpha() else float(written.replace(",", "."))
+
+
+def _out_of_ten(points: float, scale: float) -> str:
+    return f" {min(int(10 * points / max(scale, 1) + 0.5), 10)}/10 "
+
+
+def _emoticon(match: re.Match[str]) -> str:
+    return " smiley " if match["smile"] else " frowny "
+
+
+def _character(match: re.Match[str]) -> str:
+    return _CHARACTERS[ord(match.group())]
+
+
+# -- All of it --
+
+
+class _Step(NamedTuple):
+    """What is replaced by what.
+
+    Most texts have no such piece. `hints` tell so sooner than the pattern does: one of them is found in the
+    lower case of every text with one, and each begins with a character to search for.
+    """
+
+    hints: tuple[re.Pattern[str], ...]
+    pattern: re.Pattern[str]
+    replacement: Callable[[re.Match[str]], str]
+
+
+def _hints(*patterns: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(pattern) for pattern in patterns)
+
+
+_STEPS = (
+    _Step(_hints(r"/ ?(?:\d|five|ten)", r" out of (?:[\dtf])"), _RATING, _rating),
+    _Step(_hints(r" stars?(?!\w)", r"-stars?(?!\w)"), _STARS_IN_WORDS, _stars_in_words),
+    _Step(_hints(r"\*", "\u2605"), _STARS, _stars),
+    _Step(_hints(r":['-]?[-)\](\[/d]", r"=['-]?[-)\](\[/d]", "<3", r"\^_?\^"), _EMOTICON, _emoticon),
+)
+_MARKUP_STEP = _Step((), _MARKUP, _without_markup)
+_CHARACTERS_STEP = _Step((), re.compile(r"[^\x00-\x7f]|`"), _character)
+
+
+def plain_text(review: str) -> str:
+    """The review without its markup: blanks for tags, characters for entities."""
+    text = review.replace("<br />", " ")  # most reviews hold no other markup
+    return _MARKUP.sub(_without_markup, review) if "<" in text or "&" in text else text
+
+
+def normalise(review: str) -> str:
+    """The review without markup, in the spelling that the tokenizer `words` knows."""
+    text = plain_text(review)
+    if not text.isascii() or "`" in text:
+        text = text.translate(_CHARACTERS)
+    lowered = text.lower()
+    for hints, pattern, replacement in _STEPS:
+        if any(hint.search(lowered) for hint in hints):
+            text = pattern.sub(replacement, text)
+    return text
+
+
+def plain_text_with_places(review: str) -> tuple[str, list[Span]]:
+    """The same text as `plain_text(review)`, and each character's span in the review as written."""
+    return _replace(_MARKUP_STEP, review, [(place, place + 1) for place in range(len(review))])
+
+
+def normalise_with_places(review: str) -> tuple[str, list[Span]]:
+    """The same text as `normalise(review)`, and each character's span in the review as written."""
+    text, places = plain_text_with_places(review)
+    for step in (_CHARACTERS_STEP, *_STEPS):
+        text, places = _replace(step, text, places)
+    return text, places
+
+
+def _replace(step: _Step, text: str, places: list[Span]) -> tuple[str, list[Span]]:
+    pieces: list[str] = []
+    kept: list[Span] = []
+    done = 0
+    for match in step.pattern.finditer(text):
+        start, end = match.span()
+        replacement = step.replacement(match)
+        pieces += [text[done:start], replacement]
+        kept += places[done:start]
+        kept += [(places[start][0], places[end - 1][1])] * len(replacement)
+        done = end
+    return "".join([*pieces, text[done:]]), kept + places[done:]

@@ -1,0 +1,277 @@
+"""Invalid templates are refused in CloudFormation's words, in its protocol, before anything is created.
+
+The words are those of recordings on AWS: LocalStack's tests/aws/services/cloudformation/**/*.snapshot.json
+and "Troubleshooting CloudFormation" in the user guide.
+"""
+
+import botocore.exceptions
+import pytest
+from localcloud_cloudformation_fixtures import cloud, stacks
+
+__all__ = ["cloud", "stacks"]
+
+BUCKET = 'Resources: {B: {Type: "AWS::S3::Bucket"}}\n'
+
+
+def bucket(properties: str, rest: str = "") -> str:
+    return f'{rest}\nResources: {{B: {{Type: "AWS::S3::Bucket", Properties: {properties}}}}}\n'
+
+
+UNUSED = "Conditions: {Never: !Equals [a, b]}"
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        (
+            "AWSTemplateFormatVersion: 2011-01-01\n" + BUCKET,
+            "Template format error: 2011-01-01 is not a supported value for AWSTemplateFormatVersion.",
+        ),
+        ('{"Resources": ', "Template format error: JSON not well-formed. (line 1, column 15)"),
+        ("Resources: [", "Template format error: YAML not well-formed. (line 1, column 13)"),
+        ("Resources: {}", "Template format error: At least one Resources member must be defined."),
+        ("Resources: {B: x}", "Template format error: Any Resources member must be an object."),
+        (
+            "Resources: {B: {Properties: {}}}",
+            "Template format error: [/Resources/B] Every Resources object must contain a Type member.",
+        ),
+        (
+            'Resources: {B: {Type: "AWS::S3::Bucket", Invalid: 1}}',
+            "Invalid template resource property 'Invalid'",
+        ),
+        ("Resorces: {}\n" + BUCKET, "Invalid template property or properties [Resorces]"),
+        ("Transform: 5\n" + BUCKET, "Key Name of transform definition must be a string."),
+        ("Transform: {Name: Macro}\n" + BUCKET, "does not support the transforms ['Macro']"),
+        ("Description: [a]\n" + BUCKET, "Template format error: the Description must be a string."),
+        (
+            'Resources: {B: {Type: "AWS::S3::Bucket", Properties: !Ref AWS::Region}}',
+            "Template format error: [/Resources/B/Properties] must be an object.",
+        ),
+        (
+            "Parameters: {P: {Type: 'AWS::SSM::Parameter::Value<String>', Default: ''}}\n" + BUCKET,
+            "Unable to fetch parameters [] from parameter store for this account.",
+        ),
+        (
+            BUCKET + "Outputs: {O: {Description: x}}",
+            "Template format error: Every Outputs member must contain a Value object",
+        ),
+        (
+            BUCKET + "Outputs: {O: }",
+            "Template format error: Every Outputs member must contain a Value object",
+        ),
+        (
+            BUCKET + "Outputs: {O: {Value: }}",
+            "[/Outputs/O/Value] 'null' values are not allowed in templates",
+        ),
+        (
+            bucket("{BucketName: }"),
+            "[/Resources/B/Properties/BucketName] 'null' values are not allowed in templates",
+        ),
+        (
+            BUCKET + "Outputs: {O: {Value: [a]}}",
+            "Template format error: The Value field of every Outputs member must evaluate to a String",
+        ),
+        (
+            BUCKET + "Outputs: {O: {Value: x, Export: name}}",
+            "Template format error: Output O is malformed. The Name field of every Export member must be",
+        ),
+        (
+            "Parameters: {P: {Default: x}}\n" + BUCKET,
+            "Template format error: Every Parameters object must contain a Type member.",
+        ),
+        (
+            "Parameters: {P: {Type: Text}}\n" + BUCKET,
+            "Template format error: Unrecognized parameter type: Text",
+        ),
+        ("Parameters: [P]\n" + BUCKET, "Template format error: the section Parameters must be an object."),
+        (
+            "Conditions: {C: !Equals [!Ref B, x]}\n" + BUCKET,
+            "Template format error: Unresolved dependencies [B]. Cannot reference resources in the "
+            "Conditions block of the template",
+        ),
+        ("Conditions: {C: !Condition D}\n" + BUCKET, "Unresolved condition D"),
+        ("Conditions: {C: yes}\n" + BUCKET, "Every Conditions member must be one of the condition functions"),
+        (
+            bucket("{BucketName: !Ref Nothing}"),
+            "Template format error: Unresolved resource dependencies [Nothing] in the Resources block of the "
+            "template",
+        ),
+        (
+            BUCKET + "Outputs: {O: {Value: !Ref Nothing}}",
+            "Template format error: Unresolved resource dependencies [Nothing] in the Outputs block of the "
+            "template",
+        ),
+        (
+            bucket("{BucketName: !If [Never, !Ref Nothing, x]}", UNUSED),
+            "Template format error: Unresolved resource dependencies [Nothing] in the Resources block",
+        ),
+        (
+            bucket("{BucketName: !If [Never, !GetAtt Nothing.Arn, x]}", UNUSED),
+            "Template error: instance of Fn::GetAtt references undefined resource Nothing",
+        ),
+        (
+            bucket("{BucketName: !If [Never, !GetAtt B.Colour, x]}", UNUSED),
+            "Template error: resource B does not support attribute type Colour in Fn::GetAtt",
+        ),
+        (
+            bucket("{BucketName: !Sub '${B.Colour}'}"),
+            "Template error: resource B does not support attribute type Colour in Fn::GetAtt",
+        ),
+        (
+            bucket("{BucketName: !GetAtt B}"),
+            "Template error: every Fn::GetAtt object requires two non-empty parameters",
+        ),
+        (
+            bucket("{BucketName: !If [Unknown, a, b]}"),
+            "Template error: unresolved condition dependency Unknown in Fn::If",
+        ),
+        (bucket("{BucketName: !If [Never, a]}", UNUSED), "Template error: Fn::If requires a list argument"),
+        (
+            bucket('{BucketName: !Sub "${B"}'),
+            "Template error: variable names in Fn::Sub syntax must contain only alphanumeric characters, "
+            "underscores, periods, and colons",
+        ),
+        (bucket('{BucketName: !Sub "${a-b}"}'), "Template error: variable names in Fn::Sub syntax must"),
+        (
+            bucket("{BucketName: !Sub [a, b, c]}"),
+            "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments.",
+        ),
+        (bucket("{BucketName: !Nonsense x}"), "Encountered unsupported function: Fn::Nonsense"),
+        (bucket("{BucketName: !Ref [a]}"), "Template format error: Every Ref value must be a string."),
+        (
+            bucket("{BucketName: !ImportValue {Ref: B}}"),
+            "Template error: the attribute in Fn::ImportValue must not depend on any resources",
+        ),
+        (
+            'Resources: {B: {Type: "AWS::S3::Bucket", DependsOn: [C]}}',
+            "Template format error: Unresolved resource dependencies [C] in the Resources block",
+        ),
+        (
+            'Resources: {B: {Type: "AWS::S3::Bucket", Condition: C}}',
+            "Unresolved condition dependency C",
+        ),
+        (
+            'Resources: {B: {Type: "AWS::S3::Bucket", DeletionPolicy: {a: b}}}',
+            "Template format error: Every DeletionPolicy member must be a string.",
+        ),
+        (
+            'Resources: {B: {Type: "AWS::S3::Bucket", DeletionPolicy: Keep}}',
+            "Template format error: Unrecognized DeletionPolicy Keep for resource B",
+        ),
+        (
+            'Resources: {B: {Type: "AWS::S3::Bucket", UpdateReplacePolicy: RetainExceptOnCreate}}',
+            "Template format error: Unrecognized UpdateReplacePolicy RetainExceptOnCreate for resource B",
+        ),
+        (
+            'Resources: {B: {Type: "AWS::S3::Bucket", DeletionPolicy: Snapshot}}',
+            "Template error: resource type AWS::S3::Bucket does not support DeletionPolicy Snapshot",
+        ),
+        (
+            'Resources: {G: {Type: "AWS::Logs::LogGroup", Properties: {RetentionInDays: 2}}}',
+            "Properties validation failed for resource G (AWS::Logs::LogGroup) with message: "
+            "[#/RetentionInDays: 2 is not a valid enum value]",
+        ),
+        (
+            UNUSED
+            + "\nResources: {G: {Type: 'AWS::Logs::LogGroup', Properties: "
+            + "{RetentionInDays: !If [Never, 2, 3]}}}",
+            "#/RetentionInDays: 2 is not a valid enum value",
+        ),
+        (
+            UNUSED
+            + "\nResources: {B: {Type: 'AWS::S3::Bucket'}, G: {Type: 'AWS::Logs::LogGroup', "
+            + "Condition: Never, Properties: {RetentionInDays: 2}}}",
+            "#/RetentionInDays: 2 is not a valid enum value",
+        ),
+        (bucket("{BucketName: !FindInMap [A, b, c]}"), "Template error: Unable to get mapping for A::b::c"),
+        (bucket("{BucketName: !Join [a]}"), "Template error: Fn::Join"),
+    ],
+)
+def test_an_invalid_template_is_a_validation_error(stacks, template, message):
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        stacks.create("invalid", template)
+    error = refused.value.response["Error"]
+    assert error["Code"] == "ValidationError"
+    assert error["Type"] == "Sender"
+    assert message in error["Message"]
+    assert refused.value.response["ResponseMetadata"]["HTTPHeaders"]["content-type"] == "text/xml"
+    with pytest.raises(botocore.exceptions.ClientError, match="does not exist"):
+        stacks.describe("invalid")
+
+
+def test_validate_template_finds_what_create_stack_would(stacks):
+    with pytest.raises(botocore.exceptions.ClientError, match="Unresolved resource dependencies"):
+        stacks.client.validate_template(TemplateBody=bucket("{BucketName: !Ref Nothing}"))
+
+
+def test_a_list_taken_from_a_value_that_is_not_known_yet_is_no_error(stacks):
+    template = """
+Resources:
+  Group: {Type: "AWS::Logs::LogGroup"}
+  Topic:
+    Type: AWS::SNS::Topic
+    Properties: {DisplayName: !Select [5, !Split [":", !GetAtt Group.Arn]]}
+"""
+    stacks.create("splits", template)
+    stacks.delete("splits")
+
+
+def test_branches_that_exclude_each_other_are_no_contradiction(stacks):
+    template = """
+Parameters: {Which: {Type: String, Default: statistic}}
+Conditions:
+  Plain: !Equals [!Ref Which, statistic]
+  Extended: !Not [!Condition Plain]
+Resources:
+  Alarm:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      ComparisonOperator: GreaterThanThreshold
+      EvaluationPeriods: 1
+      MetricName: M
+      Namespace: N
+      Period: 60
+      Threshold: 1
+      Statistic: !If [Plain, Sum, !Ref AWS::NoValue]
+      ExtendedStatistic: !If [Extended, p90, !Ref AWS::NoValue]
+"""
+    stacks.create("branches", template)
+    stacks.delete("branches")
+
+
+def test_a_parameter_counts_only_where_it_applies(stacks):
+    """As in a template that leaves out its model until there is one."""
+    template = """
+Parameters: {Days: {Type: String, Default: ""}, Names: {Type: CommaDelimitedList, Default: ""}}
+Conditions: {HasDays: !Not [!Equals [!Ref Days, ""]]}
+Resources:
+  Always: {Type: "AWS::Logs::LogGroup", Properties: {RetentionInDays: !If [HasDays, !Ref Days, 3]}}
+  Sometimes:
+    Type: AWS::Logs::LogGroup
+    Condition: HasDays
+    Properties:
+      RetentionInDays: !Ref Days
+      LogGroupName: !Join ["/", !Ref Names]
+      KmsKeyId: !Select [0, !Ref Names]
+"""
+    stacks.create("sometimes", template)
+    assert set(stacks.resources("sometimes")) == {"Always"}
+    stacks.delete("sometimes")
+
+
+def test_reads_of_templates_answer_as_on_aws(stacks):
+    """api/test_templates.snapshot.json and api/test_stacks.snapshot.json, test_get_template."""
+    client, request = stacks.client, {"StackName": "reads", "ChangeSetName": "c"}
+    client.create_change_set(**request, ChangeSetType="CREATE", TemplateBody=BUCKET)
+    message = "GetTemplateSummary cannot be called on REVIEW_IN_PROGRESS stacks"
+    with pytest.raises(botocore.exceptions.ClientError, match=message):
+        client.get_template_summary(StackName="reads")
+    with pytest.raises(botocore.exceptions.ClientError, match="StackName is a required parameter"):
+        client.get_template(ChangeSetName="c")
+    client.execute_change_set(**request)
+    stacks.settled("reads", "CREATE_COMPLETE")
+    assert client.get_template_summary(StackName="reads")["ResourceTypes"] == ["AWS::S3::Bucket"]
+    for stage in ("Original", "Processed"):
+        assert client.get_template(StackName="reads", TemplateStage=stage)["TemplateBody"] == BUCKET
+    assert "Capabilities" not in client.validate_template(TemplateBody=BUCKET)
+    stacks.delete("reads")

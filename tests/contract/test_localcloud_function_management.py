@@ -1,0 +1,377 @@
+"""Functions are created, changed and described as Lambda does it, in its words.
+
+Those are what AWS has answered in the recordings of localstack's test_lambda_api.snapshot.json, unless a
+test names another source.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from localcloud_lambda_fixtures import Account, package, running
+
+from localcloud.functions import FunctionsService
+
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:"
+REVISION = (
+    "The RevisionId provided does not match the latest RevisionId for the Lambda function or alias. Call the "
+    "GetFunction or the GetAlias API to retrieve the latest RevisionId for your resource."
+)
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[Account]:
+    with running(FunctionsService) as account:
+        account.role("shared")
+        account.function("one", Role=account.client("iam").get_role(RoleName="shared")["Role"]["Arn"])
+        yield account
+
+
+@pytest.fixture
+def functions(account: Account) -> Any:
+    return account.client("lambda")
+
+
+@pytest.fixture
+def create(account: Account) -> Callable[..., dict[str, Any]]:
+    role = account.client("iam").get_role(RoleName="shared")["Role"]["Arn"]
+
+    def create(name: str, **settings: Any) -> dict[str, Any]:
+        request = {"Runtime": "python3.11", "Handler": "app.handler", "Code": {"ZipFile": package()}}
+        request = {"FunctionName": name, "Role": role} | request | settings
+        given = {member: value for member, value in request.items() if value is not None}
+        return account.client("lambda").create_function(**given)
+
+    return create
+
+
+def refused(code: str, message: str, call: Callable[..., Any], *arguments: Any, **request: Any) -> None:
+    with pytest.raises(ClientError) as caught:
+        call(*arguments, **request)
+    error = caught.value.response["Error"]
+    assert (error["Code"], error["Message"]) == (code, message)
+    assert caught.value.response["Type"] == "User"
+
+
+def test_a_description_has_what_clients_read(create: Callable, functions: Any) -> None:
+    created = create(
+        "described", Environment={"Variables": {"GENRE": "noir"}}, EphemeralStorage={"Size": 1024}
+    )
+    assert (created["State"], created["StateReasonCode"]) == ("Pending", "Creating")
+    assert "LastUpdateStatus" not in created
+    shown = functions.get_function_configuration(FunctionName="described")
+    assert (shown["State"], shown["LastUpdateStatus"]) == ("Active", "Successful")
+    assert shown["LoggingConfig"] == {"LogFormat": "Text", "LogGroup": "/aws/lambda/described"}
+    assert shown["EphemeralStorage"] == {"Size": 1024}
+    assert shown["RevisionId"] != created["RevisionId"]
+    assert shown["RuntimeVersionConfig"]["RuntimeVersionArn"].startswith("arn:aws:lambda:us-east-1::runtime:")
+    assert shown["LastModified"].endswith("+0000")
+    [listed] = [one for one in functions.list_functions()["Functions"] if one["FunctionName"] == "described"]
+    assert not {"State", "LastUpdateStatus", "RuntimeVersionConfig"} & set(listed)
+    assert listed["Environment"] == {"Variables": {"GENRE": "noir"}}
+    [version] = functions.list_versions_by_function(FunctionName="described")["Versions"]
+    assert (version["Version"], version["FunctionArn"]) == ("$LATEST", f"{ARN}described:$LATEST")
+
+
+def test_an_update_changes_what_it_names_and_the_revision(create: Callable, functions: Any) -> None:
+    create("updated", Description="first")
+    before = functions.get_function_configuration(FunctionName="updated")
+    answer = functions.update_function_configuration(
+        FunctionName="updated",
+        RevisionId=before["RevisionId"],
+        EphemeralStorage={"Size": 2048},
+        TracingConfig={"Mode": "Active"},
+    )
+    assert (answer["LastUpdateStatus"], answer["EphemeralStorage"]["Size"]) == ("InProgress", 2048)
+    after = functions.get_function_configuration(FunctionName="updated")
+    assert (after["Description"], after["TracingConfig"]) == ("first", {"Mode": "Active"})
+    assert after["RevisionId"] not in (before["RevisionId"], answer["RevisionId"])
+    for call, request in (
+        (functions.update_function_configuration, {"Timeout": 9}),
+        (functions.update_function_code, {"ZipFile": package("")}),
+    ):
+        refused(
+            "PreconditionFailedException",
+            REVISION,
+            call,
+            FunctionName="updated",
+            RevisionId=before["RevisionId"],
+            **request,
+        )
+    assert functions.get_function_configuration(FunctionName="updated")["Timeout"] == 3
+
+
+def test_a_dry_run_changes_no_code(create: Callable, functions: Any) -> None:
+    digest = create("dry")["CodeSha256"]
+    answer = functions.update_function_code(FunctionName="dry", ZipFile=package("other"), DryRun=True)
+    assert answer["CodeSha256"] != digest
+    assert functions.get_function(FunctionName="dry")["Configuration"]["CodeSha256"] == digest
+
+
+def test_lists_come_in_pages(create: Callable, functions: Any) -> None:
+    for number in range(3):
+        create(f"page-{number}")
+    pages = functions.get_paginator("list_functions").paginate(PaginationConfig={"PageSize": 2})
+    names = [one["FunctionName"] for page in pages for one in page["Functions"]]
+    assert names == sorted(set(names)) and {f"page-{number}" for number in range(3)} <= set(names)
+    every = functions.list_functions(FunctionVersion="ALL")["Functions"]
+    assert all(one["FunctionArn"].endswith(":$LATEST") for one in every)
+
+
+@pytest.mark.parametrize("name", ["one", "123456789012:function:one", "function:one", f"{ARN}one"])
+@pytest.mark.parametrize("suffix", ["", ":$LATEST"])
+def test_every_form_of_a_name(functions: Any, name: str, suffix: str) -> None:
+    assert functions.get_function(FunctionName=name + suffix)["Configuration"]["FunctionArn"] == (
+        f"{ARN}one{suffix}"
+    )
+    functions.update_function_configuration(FunctionName=name, Description=name)
+    assert functions.get_function_configuration(FunctionName="one")["Description"] == name
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=3)
+    assert functions.get_function_concurrency(FunctionName=name)["ReservedConcurrentExecutions"] == 3
+    functions.delete_function_concurrency(FunctionName=name)
+    assert "ReservedConcurrentExecutions" not in functions.get_function_concurrency(FunctionName=name)
+
+
+def test_names_that_lead_nowhere(functions: Any) -> None:
+    get = functions.get_function
+    missing = "ResourceNotFoundException"
+    refused(missing, f"Function not found: {ARN}none", get, FunctionName="none")
+    refused(missing, f"Function not found: {ARN}one:7", get, FunctionName="one", Qualifier="7")
+    refused(
+        missing,
+        "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')",
+        get,
+        FunctionName="arn:aws:lambda:eu-west-1:123456789012:function:one",
+    )
+    mismatch = "The derived qualifier from the function name does not match the specified qualifier."
+    invalid = "InvalidParameterValueException"
+    refused(invalid, mismatch, get, FunctionName=f"{ARN}one:$LATEST", Qualifier="1")
+    refused(
+        invalid,
+        "$LATEST version cannot be deleted without deleting the function.",
+        functions.delete_function,
+        FunctionName="one",
+        Qualifier="$LATEST",
+    )
+
+
+def test_what_cannot_be_a_function_is_refused(create: Callable) -> None:
+    def error(**request: Any) -> tuple[str, str]:
+        with pytest.raises(ClientError) as caught:
+            create(**{"name": "refused"} | request)
+        found = caught.value.response["Error"]
+        return found["Code"], found["Message"]
+
+    long, detected = "n" * 65, "1 validation error detected: Value"
+    limit = "failed to satisfy constraint: Member must have length less than or equal to"
+    assert error(name=long) == ("ValidationException", f"{detected} '{long}' at 'functionName' {limit} 64")
+    assert error(Handler="h" * 129)[1].endswith(f"at 'handler' {limit} 128")
+    assert error(name="one") == ("ResourceConflictException", "Function already exist: one")
+    code, message = error(Runtime="python3.99")
+    assert code == "InvalidParameterValueException"
+    assert message.startswith("Value python3.99 at 'runtime' failed to satisfy constraint: Member must")
+    assert message.endswith("] or be a valid ARN")
+    for member, settings, maximum in (
+        ("timeout", {"Timeout": 901}, 900),
+        ("memorySize", {"MemorySize": 10_241}, 10_240),
+        ("ephemeralStorage.size", {"EphemeralStorage": {"Size": 10_241}}, 10_240),
+    ):
+        value = f"Member must have value less than or equal to {maximum}"
+        assert error(**settings)[1].endswith(f"at '{member}' failed to satisfy constraint: {value}")
+    names = error(Environment={"Variables": {"1a": "x"}})[1]
+    assert names.endswith("[Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+]")
+    assert error(Handler=None)[1].startswith("Runtime and Handler are mandatory parameters")
+
+
+EMPTY = io.BytesIO()
+with zipfile.ZipFile(EMPTY, "w"):
+    pass
+NOT_A_ZIP = "Could not unzip uploaded file. Please check your file, then try to upload again."
+OF_S3 = "Error occurred while GetObject. S3 Error Code: {}. S3 Error Message: {}"
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ({"ZipFile": b"nonsense"}, NOT_A_ZIP),
+        ({"ZipFile": EMPTY.getvalue()}, "Uploaded file must be a non-empty zip"),
+        ({"S3Bucket": "codes", "S3Key": "nonsense"}, NOT_A_ZIP),
+        (
+            {"S3Bucket": "codes", "S3Key": "none"},
+            OF_S3.format("NoSuchKey", "The specified key does not exist."),
+        ),
+        (
+            {"S3Bucket": "none", "S3Key": "x"},
+            OF_S3.format("NoSuchBucket", "The specified bucket does not exist"),
+        ),
+        ({}, "Please provide a source for function code."),
+    ],
+)
+def test_code_that_lambda_does_not_take(
+    account: Account, create: Callable, functions: Any, code: dict[str, Any], message: str
+) -> None:
+    s3 = account.client("s3")
+    s3.create_bucket(Bucket="codes")
+    s3.put_object(Bucket="codes", Key="nonsense", Body=b"nonsense")
+    invalid = "InvalidParameterValueException"
+    refused(invalid, message, create, "codeless", Code=code)
+    refused(invalid, message, functions.update_function_code, FunctionName="one", **code)
+
+
+def test_code_of_a_version_of_an_object(account: Account, create: Callable, functions: Any) -> None:
+    s3 = account.client("s3")
+    s3.create_bucket(Bucket="versions")
+    s3.put_bucket_versioning(Bucket="versions", VersioningConfiguration={"Status": "Enabled"})
+    first = s3.put_object(Bucket="versions", Key="c", Body=package("first = 1"))["VersionId"]
+    s3.put_object(Bucket="versions", Key="c", Body=package("second = 2"))
+    place = {"S3Bucket": "versions", "S3Key": "c"}
+    newest = create("of-version", Code=place)["CodeSha256"]
+    older = functions.update_function_code(FunctionName="of-version", **place, S3ObjectVersion=first)
+    assert older["CodeSha256"] != newest
+
+
+def test_statements_of_a_policy(create: Callable, functions: Any) -> None:
+    create("permitting")
+
+    def permit(statement: str, principal: str, **more: str) -> dict[str, Any]:
+        answer = functions.add_permission(
+            FunctionName="permitting",
+            StatementId=statement,
+            Action="lambda:InvokeFunction",
+            Principal=principal,
+            **more,
+        )
+        return json.loads(answer["Statement"])
+
+    revision = functions.get_function_configuration(FunctionName="permitting")["RevisionId"]
+    statement = permit("s", "s3.amazonaws.com", SourceArn="arn:aws:s3:::b", SourceAccount="123456789012")
+    assert statement == {
+        "Sid": "s",
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "lambda:InvokeFunction",
+        "Resource": f"{ARN}permitting",
+        "Condition": {
+            "StringEquals": {"AWS:SourceAccount": "123456789012"},
+            "ArnLike": {"AWS:SourceArn": "arn:aws:s3:::b"},
+        },
+    }
+    assert permit("a", "111122223333")["Principal"] == {"AWS": "arn:aws:iam::111122223333:root"}
+    conflict = (
+        "The statement id (s) provided already exists. Please provide a new statement id, or remove the "
+        "existing statement."
+    )
+    refused("ResourceConflictException", conflict, permit, "s", "s3.amazonaws.com")
+    refused("PreconditionFailedException", REVISION, permit, "r", "s3.amazonaws.com", RevisionId=revision)
+    invalid = "InvalidParameterValueException"
+    wrong = "The provided principal was invalid. Please check the principal and try again."
+    refused(invalid, wrong, permit, "p", "nonsense")
+    latest = "We currently do not support adding policies for $LATEST."
+    refused(invalid, latest, permit, "l", "s3.amazonaws.com", Qualifier="$LATEST")
+    policy = functions.get_policy(FunctionName="permitting")
+    assert [one["Sid"] for one in json.loads(policy["Policy"])["Statement"]] == ["s", "a"]
+    shown = functions.get_function_configuration(FunctionName="permitting")
+    assert policy["RevisionId"] == shown["RevisionId"] != revision
+    remove = functions.remove_permission
+    absent = "Statement z is not found in resource policy."
+    refused("ResourceNotFoundException", absent, remove, FunctionName="permitting", StatementId="z")
+    for one in "sa":
+        remove(FunctionName="permitting", StatementId=one)
+    gone = "The resource you requested does not exist."
+    refused("ResourceNotFoundException", gone, functions.get_policy, FunctionName="permitting")
+
+
+def test_policies_of_what_is_not_there(functions: Any) -> None:
+    statement = {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"}
+    missing, alias = "ResourceNotFoundException", f"Cannot find alias arn: {ARN}one:live"
+    for message, call, request in (
+        (f"Function not found: {ARN}none", functions.add_permission, {"FunctionName": "none", **statement}),
+        (
+            f"Cannot find alias arn: {ARN}one:live",
+            functions.add_permission,
+            {"Qualifier": "live", **statement},
+        ),
+        (f"Function not found: {ARN}one:42", functions.add_permission, {"Qualifier": "42", **statement}),
+        (f"Function not found: {ARN}none", functions.get_policy, {"FunctionName": "none"}),
+        ("The resource you requested does not exist.", functions.get_policy, {"Qualifier": "42"}),
+        (f"No policy found for: {ARN}none", functions.remove_permission, {"FunctionName": "none"}),
+        (alias, functions.remove_permission, {"Qualifier": "live"}),
+        ("No policy is associated with the given resource.", functions.remove_permission, {}),
+    ):
+        more = {"StatementId": "s"} if call == functions.remove_permission else {}
+        refused(missing, message, call, **{"FunctionName": "one"} | more | request)
+
+
+def test_tags(create: Callable, functions: Any) -> None:
+    arn = create("tagged", Tags={"genre": "noir"})["FunctionArn"]
+    functions.tag_resource(Resource=arn, Tags={"year": "1944"})
+    functions.untag_resource(Resource=arn, TagKeys=["genre", "none"])
+    assert functions.list_tags(Resource=arn)["Tags"] == {"year": "1944"}
+    assert functions.get_function(FunctionName="tagged")["Tags"] == {"year": "1944"}
+    invalid = "InvalidParameterValueException"
+    for message, request in (
+        ("Number of tags exceeds resource tag limit.", {"Tags": {str(number): "" for number in range(50)}}),
+        ("An error occurred and the request cannot be processed.", {"Tags": {}}),
+        (
+            "Tags on function aliases and versions are not supported. Please specify a function ARN.",
+            {"Resource": f"{arn}:1", "Tags": {"a": "b"}},
+        ),
+    ):
+        refused(invalid, message, functions.tag_resource, **{"Resource": arn} | request)
+    missing = f"Function not found: {ARN}none"
+    refused("ResourceNotFoundException", missing, functions.list_tags, Resource=f"{ARN}none")
+
+
+@pytest.mark.parametrize(
+    ("read", "found"),
+    [
+        ("list_aliases", {"Aliases": []}),
+        ("list_function_url_configs", {"FunctionUrlConfigs": []}),
+        ("list_event_source_mappings", {"EventSourceMappings": []}),
+        ("list_function_event_invoke_configs", {"FunctionEventInvokeConfigs": []}),
+        ("list_provisioned_concurrency_configs", {"ProvisionedConcurrencyConfigs": []}),
+        ("get_function_code_signing_config", {}),
+        ("get_runtime_management_config", {"UpdateRuntimeOn": "Auto", "FunctionArn": f"{ARN}one"}),
+        ("get_function_recursion_config", {"RecursiveLoop": "Terminate"}),
+    ],
+)
+def test_what_no_function_has_is_empty(functions: Any, read: str, found: dict[str, Any]) -> None:
+    answer = getattr(functions, read)(FunctionName="one")
+    assert {name: value for name, value in answer.items() if name != "ResponseMetadata"} == found
+
+
+def test_what_no_function_has_is_not_found(functions: Any) -> None:
+    missing, absent = "ResourceNotFoundException", "The resource you requested does not exist."
+    refused(missing, absent, functions.get_function_url_config, FunctionName="one")
+    refused(missing, absent, functions.get_event_source_mapping, UUID="0" * 36)
+    alias = f"Cannot find alias arn: {ARN}one:live"
+    refused(missing, alias, functions.get_alias, FunctionName="one", Name="live")
+    settings = f"The function {ARN}one:$LATEST doesn't have an EventInvokeConfig"
+    refused(missing, settings, functions.get_function_event_invoke_config, FunctionName="one")
+
+
+def test_a_policy_has_a_size(create: Callable, functions: Any) -> None:
+    create("crowded")
+    with pytest.raises(ClientError, match=r"final policy size \(\d+\) is bigger than the limit \(20480\)"):
+        for number in range(200):
+            functions.add_permission(
+                FunctionName="crowded",
+                StatementId=f"statement-{number}-{'x' * 50}",
+                Action="lambda:InvokeFunction",
+                Principal="s3.amazonaws.com",
+            )
+
+
+def test_concurrency_leaves_some_to_the_other_functions(functions: Any) -> None:
+    refused(
+        "InvalidParameterValueException",
+        "Specified ReservedConcurrentExecutions for function decreases account's "
+        "UnreservedConcurrentExecution below its minimum value of [100].",
+        functions.put_function_concurrency,
+        FunctionName="one",
+        ReservedConcurrentExecutions=901,
+    )

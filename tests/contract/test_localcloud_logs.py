@@ -1,0 +1,110 @@
+"""Searches of CloudWatch Logs do what they say or are refused."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from localcloud_lambda_fixtures import Account, running
+
+from localcloud.logs import LogsService
+
+MESSAGES = ['{"level":"x","n":3}', '{"level":"y"}', "ERROR one", "two WARN", "1 2"]
+
+
+@pytest.fixture(scope="module")
+def logs() -> Iterator[Any]:
+    with running(LogsService) as account:
+        yield filled(account)
+
+
+def filled(account: Account) -> Any:
+    """A client, after it has written the messages to two streams in turn, a millisecond apart."""
+    client = account.client("logs")
+    client.create_log_group(logGroupName="/g")
+    begin = int(time.time() * 1000) - 60_000
+    for stream in (0, 1):
+        client.create_log_stream(logGroupName="/g", logStreamName=f"s{stream}")
+        events = [{"timestamp": begin + n, "message": text} for n, text in enumerate(MESSAGES)]
+        client.put_log_events(logGroupName="/g", logStreamName=f"s{stream}", logEvents=events[stream::2])
+    return client
+
+
+@pytest.mark.parametrize(
+    ("pattern", "numbers"),
+    [
+        ('{ $.level = "x" }', [0]),
+        ("?ERROR ?WARN", [2, 3]),
+        ("[a, b = 2]", [4]),
+        ('"two WARN"', [3]),
+        ("-ERROR", [0, 1, 3, 4]),
+        ("%[a-z]{3} W%", [3]),
+        ("", [0, 1, 2, 3, 4]),
+    ],
+)
+def test_a_pattern_finds_its_events_in_the_order_of_their_times(
+    logs: Any, pattern: str, numbers: list[int]
+) -> None:
+    found = logs.filter_log_events(logGroupName="/g", filterPattern=pattern)["events"]
+    assert [event["message"] for event in found] == [MESSAGES[number] for number in numbers]
+
+
+def test_searches_may_be_narrowed_and_paged(logs: Any) -> None:
+    def found(**request: Any) -> list[str]:
+        pages = logs.get_paginator("filter_log_events").paginate(**request)
+        return [event["message"] for page in pages for event in page["events"]]
+
+    assert found(logGroupName="/g", logStreamNames=["s1"]) == MESSAGES[1::2]
+    assert found(logGroupName="/g", logStreamNamePrefix="s0") == MESSAGES[::2]
+    arn = "arn:aws:logs:us-east-1:123456789012:log-group:/g"
+    assert found(logGroupIdentifier=arn, PaginationConfig={"PageSize": 2}) == MESSAGES
+    first = logs.filter_log_events(logGroupName="/g", filterPattern="?ERROR ?WARN", limit=1)
+    assert [event["message"] for event in first["events"]] == ["ERROR one"]
+    times = [event["timestamp"] for event in logs.filter_log_events(logGroupName="/g")["events"]]
+    assert found(logGroupName="/g", startTime=times[1], endTime=times[3]) == MESSAGES[1:4]
+
+
+def test_a_pattern_can_be_tried(logs: Any) -> None:
+    answer = logs.test_metric_filter(filterPattern="ERROR", logEventMessages=MESSAGES)
+    assert [one["eventNumber"] for one in answer["matches"]] == [3]
+
+
+def test_what_is_no_search_is_refused(logs: Any) -> None:
+    for message, call, request in (
+        (r"Invalid character\(s\) in term 'a:b'", logs.filter_log_events, {"filterPattern": "a:b"}),
+        ("it is incomplete", logs.filter_log_events, {"filterPattern": "{ $.a = }"}),
+        (
+            "mutually exclusive",
+            logs.filter_log_events,
+            {"logStreamNames": ["s0"], "logStreamNamePrefix": "s"},
+        ),
+        (
+            "localcloud does not support queries of Logs Insights",
+            logs.start_query,
+            {"startTime": 0, "endTime": 1, "queryString": "fields @message | stats count()"},
+        ),
+        (
+            "localcloud does not support subscription filters",
+            logs.put_subscription_filter,
+            {
+                "filterName": "f",
+                "filterPattern": "ERROR",
+                "destinationArn": "arn:aws:lambda:us-east-1:123456789012:function:f",
+            },
+        ),
+        (
+            r"Invalid character\(s\) in term 'a:b'",
+            logs.put_metric_filter,
+            {
+                "filterName": "f",
+                "filterPattern": "a:b",
+                "metricTransformations": [{"metricName": "m", "metricNamespace": "n", "metricValue": "1"}],
+            },
+        ),
+    ):
+        with pytest.raises(ClientError, match=message) as caught:
+            call(logGroupName="/g", **request)
+        assert caught.value.response["Error"]["Code"] == "InvalidParameterException"
+    with pytest.raises(logs.exceptions.ResourceNotFoundException):
+        logs.filter_log_events(logGroupName="/none")

@@ -1,0 +1,55 @@
+"""Texts without an opinion get no verdict, and are told why."""
+
+import numpy as np
+import pytest
+
+from sentiment.model.ngrams import Ngrams, ngram_patterns
+from sentiment.serving.evidence import Evidence
+
+WORDS = ("the", "was", "it", "on", "film", "wonderful", "dull", "a", "i", "watched", "tuesday")
+KNOWN = {word: number for number, word in enumerate(WORDS, start=2)}
+NGRAMS = Ngrams(
+    ngram_patterns(1, 0),
+    0.0,
+    np.array([KNOWN["wonderful"], KNOWN["dull"]], dtype=np.int64),
+    np.array([4.0, -5.0], dtype=np.float32),
+)
+
+
+def reason(text: str, probability: float, band=(0.3, 0.7), ngrams=NGRAMS, reads_all_words=True) -> str | None:
+    words = text.lower().split()
+    ids = np.array([KNOWN.get(word, 1) for word in words], dtype=np.int32)
+    return Evidence(KNOWN, ngrams, band, reads_all_words).reason(text, words, ids, probability)
+
+
+@pytest.mark.parametrize(
+    ("text", "probability", "expected"),
+    [
+        ("the film was wonderful", 0.9, None),
+        ("the film was wonderful", 0.6, None),  # of a short text the band is narrower
+        ("the film was dull", 0.52, "mixed"),
+        ("i watched it on tuesday", 0.6, "no_evidence"),
+        ("i watched it on tuesday", 0.97, None),  # the LSTM may know better
+        ("it", 0.5, "no_evidence"),
+        ("", 0.5, "no_evidence"),
+        ("das war ein wunderbarer film", 0.9, "not_english"),
+        ("ein film", 0.6, "no_evidence"),  # too short to tell
+        ("Прекрасный фильм", 0.5, "not_english"),
+        ("素晴らしい映画", 0.5, "not_english"),
+        ("the café was wonderful", 0.9, None),
+        ("the film was a " * 12 + "film", 0.6, "mixed"),
+        ("the film was a " * 12 + "film", 0.8, None),
+    ],
+)
+def test_a_text_without_an_opinion_gets_a_reason(text, probability, expected):
+    assert reason(text, probability) == expected
+
+
+def test_without_n_grams_the_band_alone_decides():
+    assert reason("i watched it on tuesday", 0.75, ngrams=None) is None
+    assert reason("i watched it on tuesday", 0.6, ngrams=None) == "mixed"
+    assert reason("i watched it on tuesday", 0.6, band=None, ngrams=None) is None
+
+
+def test_a_tokenizer_without_function_words_cannot_tell_the_language():
+    assert reason("ein ganz wunderbarer abend", 0.9, ngrams=None, reads_all_words=False) is None

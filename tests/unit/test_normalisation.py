@@ -1,0 +1,167 @@
+"""What means the same is read as the same, however a device or a person writes it; and keeps its place."""
+
+import re
+import unicodedata
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sentiment.data import sample, snippets
+from sentiment.text.normalisation import normalise, normalise_with_places
+from sentiment.text.repeats import fold, fold_repeats
+from sentiment.text.tokenizers import tokenizer
+from sentiment.text.words import words
+
+APOSTROPHES = "\u2019\u2018\u02bc\u00b4`\uff07\u2032\u201b\u0092"
+
+
+@pytest.mark.parametrize("apostrophe", APOSTROPHES)
+def test_every_apostrophe_is_one(apostrophe):
+    assert words(f"You won{apostrophe}t be. It isn{apostrophe}t!") == words("You won't be. It isn't!")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("dont cant wasnt isnt didnt", "don't can't wasn't isn't didn't"),
+        ("im sure youre right, thats that", "i'm sure you're right, that's that"),
+        ("its well were", "its well were"),  # words of their own
+        ("well\u2026 ok", "well... ok"),
+        ("well.. ok....", "well... ok..."),
+        ("a \u201cgreat\u201d film \u2014 truly", 'a "great" film - truly'),
+        ("a\u00a0great\u2009film\u3000really", "a great film really"),
+        ("wo\u200bn't dis\u00adappoint\ufeff", "won't disappoint"),
+        ("\uff47\uff52\uff45\uff41\uff54\u3000\uff46\uff49\uff4c\uff4d\uff01", "great film!"),
+        ("\ufb01ne \ufb02at", "fine flat"),
+        ("caf\u00e9 na\u00efve", "cafe naive"),
+        ("cafe\u0301", "cafe"),
+        ("it&rsquo;s &quot;good&quot; &#38; don&#39;t", "it's \"good\" & don't"),
+        ("fine<br/>film<br />good", "fine film good"),
+    ],
+)
+def test_what_means_the_same_is_read_the_same(written, meant):
+    assert words(written) == words(meant)
+
+
+@pytest.mark.parametrize(
+    ("written", "rating"),
+    [
+        *[("4.5/5", 9), ("4,5 out of 5", 9), ("9 out of 10", 9), ("2 out of ten", 2), ("8 / 10 stars", 8)],
+        *[("three out of five", 6), ("7\u00bd/10", 8), ("3 out of 4 stars", 8), ("95/100", 10)],
+        *[("11/10", 10)],
+        *[("\u2605\u2605\u2605\u2605\u2606", 8), ("\u2b50" * 5, 10), ("\u2605\u2606\u2606\u2606\u2606", 2)],
+        *[("****", 8), ("** out of *****", 4), ("*** out of 5", 6), ("5 stars", 10), ("zero stars", 0)],
+        *[("1/2", None), ("3/4", None), ("9/11", None), ("24/7", None), ("its two stars", None)],
+        *[("*** SPOILERS ***", None), ("f**** good", None), ("\u2605", None)],
+    ],
+)  # fmt: skip
+def test_ratings_are_points_out_of_ten(written, rating):
+    found = [word for word in words(f"{written}") if re.fullmatch(r"\d+/10", word)]
+    assert found == ([] if rating is None else [f"{rating}/10"])
+
+
+def test_emoji_and_emoticons_are_words():
+    assert words("movie \U0001f60d") == ["movie", "loved"]
+    assert words("\U0001f44d\U0001f3fd \u2764\ufe0f \U0001f44e") == ["good", "loved", "bad"]
+    assert words("nice :-) :D =) <3") == ["nice", *["smiley"] * 4]
+    assert words("no :( :-/ :'(") == ["no", *["frowny"] * 3]
+    assert words("see http://example.org/x: (a) or b:(c)") == words("see http example.org x a or b c")
+
+
+def test_drawn_out_words_are_those_that_the_vocabulary_knows():
+    known = {"so": 10, "good": 40, "sucks": 900, "too": 50, "to": 4, "soo": 30_000, "boo": 7000, "ii": 700}
+    found = fold_repeats(["sooo", "goood", "suuuucks", "tooo", "booooo", "zzzz", "iii", "so"], known)
+    assert list(found) == ["so", "good", "sucks", "too", "boo", "zzzz", "iii", "so"]
+    assert fold("goooood", {}) == "goooood"
+
+
+def test_training_and_serving_read_drawn_out_words_alike(tmp_path):
+    from sentiment.data.channels import read_channel, read_word_dict
+    from sentiment.data.prepared import prepare
+    from sentiment.data.reviews import table
+
+    texts = ["so good a film", "sooo goood a film", "goooood", "zzzz so", "good good so so"]
+    rows = [(text, n % 2, "train", str(n)) for n, text in enumerate(texts)]
+    prepared = prepare(table([*rows, ("soooo", 1, "validation", "v")]), "words", tmp_path, progress=False)
+    channel, known = read_channel(prepared.train, "train"), read_word_dict(prepared.train)
+    read = tokenizer("words")
+    for number, text in enumerate(texts):
+        assert np.array_equal(channel.review(number), read.encode(known, read(text)))
+    assert np.array_equal(channel.review(0), channel.review(1))
+
+
+pieces = st.sampled_from(
+    [
+        *APOSTROPHES,
+        *(
+            "don",
+            "t",
+            " ",
+            "\n",
+            "<br />",
+            "&amp;",
+            "&#8217;",
+            "\u00ad",
+            "\u200b",
+            "\U0001f60d",
+            "\u2764\ufe0f",
+        ),
+        *("\u2605\u2605", "\u2606", "*", "****", "4.5/5", "9 out of 10", ":-)", "...", "\ufb01", "\u00e9"),
+        *(
+            "\u00ad",
+            "e\u0301",
+            "\u0130",
+            "\u0431",
+            "\u6620",
+            "\u00bd",
+            "<b",
+            ">",
+            "&",
+            "7",
+            "/",
+            ".",
+            " stars",
+            "1",
+        ),
+    ]
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.one_of(st.text(max_size=40), st.lists(pieces, max_size=14).map("".join)))
+def test_places_come_with_the_same_text(review):
+    text, places = normalise_with_places(review)
+    assert text == normalise(review) and len(places) == len(text)
+    assert places == sorted(places) and all(0 <= start < end <= len(review) for start, end in places)
+    tokens = tokenizer("words").locate(review)
+    assert [token.word for token in tokens] == words(review)
+    assert all(review[token.start : token.end] == token.surface for token in tokens)
+
+
+SUBSTITUTIONS = {
+    "curly apostrophes": lambda text: text.replace("'", "\u2019"),
+    "acute accents for apostrophes": lambda text: text.replace("'", "\u00b4"),
+    "no-break blanks": lambda text: text.replace(" ", "\u00a0"),
+    "zero-width blanks": lambda text: text.replace(" ", " \u200b"),
+    "an ellipsis": lambda text: text.replace("...", "\u2026"),
+    "curly quotes": lambda text: text.replace('"', "\u201d"),
+    "full width": lambda text: "".join(
+        chr(ord(letter) + 0xFEE0) if letter.isalnum() and letter.isascii() else letter for letter in text
+    ),
+    "separate accents": lambda text: unicodedata.normalize("NFD", text),
+}
+
+
+@pytest.mark.parametrize("name", SUBSTITUTIONS)
+def test_real_texts_read_the_same_with_each_substitution(name):
+    texts = sample.load().texts[::60] + snippets.load().texts[::40]
+    changed = 0
+    for text in texts:
+        if "&" in text or "<" in text:
+            continue  # markup has no other form
+        other = SUBSTITUTIONS[name](text)
+        changed += other != text
+        assert words(other) == words(text)
+    assert changed > (0 if name in ("an ellipsis", "separate accents") else 20)

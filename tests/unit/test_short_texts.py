@@ -1,0 +1,71 @@
+"""Short texts beside the reviews: where they come from, how they travel, and what counts them."""
+
+import numpy as np
+import pytest
+from sentiment_fixtures import made_up_reviews, tiny_recipe
+
+from sentiment.data import counterfactuals, snippets
+from sentiment.data.channels import COUNTERFACTUAL, REVIEW, SNIPPET, read_channel
+from sentiment.data.prepared import prepare
+from sentiment.data.reviews import normalised, table
+from sentiment.errors import ChannelError
+from sentiment.training.trainer import Run, Trainer
+
+
+def test_the_snippets_have_a_fixed_split_with_copies_together():
+    found = snippets.load()
+    assert len(found) == 8530
+    counts = {name: sum(of.values()) for name, of in found.counts().items()}
+    assert counts["validation"] == pytest.approx(853, abs=5) and counts["test"] == pytest.approx(853, abs=5)
+    homes: dict[str, set[str]] = {}
+    for text, split in zip(found.texts, found.split, strict=True):
+        homes.setdefault(normalised(text), set()).add(str(split))
+    assert {len(splits) for splits in homes.values()} == {1}
+    assert found.fingerprint() == snippets.load().fingerprint()
+
+
+def test_counterfactuals_come_in_both_polarities():
+    made = counterfactuals.load()
+    assert set(made.split) == {"train"} and len(set(made.texts)) == len(made) > 10_000
+    assert 0.45 < made.labels.mean() < 0.55
+    assert not [text for text in made.texts if "{" in text or "}" in text or text != text.strip()]
+    assert made.fingerprint() == counterfactuals.load().fingerprint()
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    short = table(
+        [("great fun", 1, "train", "a"), ("dull mess", 0, "train", "b"), ("superb", 1, "validation", "c")]
+    )
+    made = table([("not great", 0, "train", "d"), ("never dull", 1, "train", "e")])
+    kinds = {SNIPPET: short, COUNTERFACTUAL: made}
+    return prepare(made_up_reviews(), "words", tmp_path, progress=False, short_texts=kinds)
+
+
+def test_channels_tell_short_texts_from_reviews(prepared, tmp_path):
+    train = read_channel(prepared.train, "train")
+    assert train.kinds.tolist() == [REVIEW] * 160 + [SNIPPET] * 2 + [COUNTERFACTUAL] * 2
+    assert read_channel(prepared.validation, "validation").kinds.tolist() == [REVIEW] * 40 + [SNIPPET]
+    plain = prepare(made_up_reviews(), "words", tmp_path, progress=False)
+    assert plain.key != prepared.key
+    (plain.train / "kinds.npy").unlink()  # as before there were short texts
+    assert set(read_channel(plain.train, "train").kinds.tolist()) == {REVIEW}
+
+
+def test_a_channel_of_short_texts_only_is_refused(prepared):
+    np.save(prepared.validation / "kinds.npy", np.full(41, SNIPPET, dtype=np.int8))
+    with pytest.raises(ChannelError, match="short texts only"):
+        read_channel(prepared.validation, "validation")
+    np.save(prepared.validation / "kinds.npy", np.full(3, REVIEW, dtype=np.int8))
+    with pytest.raises(ChannelError, match=r"kinds\.npy must hold 0, 1 or 2 for each of the 41 labels"):
+        read_channel(prepared.validation, "validation")
+
+
+@pytest.mark.parametrize(("weight", "texts"), [(1.0, 4), (0.0, 0)])
+def test_training_reads_the_short_texts_that_its_recipe_wants(prepared, weight, texts):
+    channels = [read_channel(getattr(prepared, name), name) for name in ("train", "validation")]
+    recipe = tiny_recipe("fast", snippets=weight, counterfactuals=weight, epochs=1)
+    metrics = Trainer(recipe, *channels, Run()).fit().metrics
+    assert metrics["train_short_texts"] == texts and metrics["train_reviews"] == 160
+    assert metrics["validation_reviews"] == metrics["calibration"]["reviews"] == 40
+    assert (metrics["calibration"]["short_texts"] is not None) == (weight > 0)
