@@ -44,6 +44,7 @@ APIS: Mapping[str, Api] = {
     # localcloud's own. moto's CloudFormation would run code from templates.
     "cloudformation": _api("query"),
     "cloudfront": _api("query"),
+    "sagemaker": _api("json rest-json"),
     # localcloud runs these, and moto keeps the records.
     "apigateway": _api("rest-json", "apigateway"),
     "lambda": _api(
@@ -54,13 +55,6 @@ APIS: Mapping[str, Api] = {
         r"|GetFunctionCodeSigningConfig|GetFunctionConfiguration|GetPolicy"
         r"|ListAliases|ListEventSourceMappings|ListFunctions|ListTags|ListVersionsByFunction"
         r"|AddPermission|RemovePermission|TagResource|UntagResource|UpdateFunction(Code|Configuration)",
-    ),
-    "sagemaker": _api(
-        "json rest-json",
-        "sagemaker",
-        # Resources that are nothing but records, so that moto's answers are complete.
-        r"(Create|Delete|Describe|List|Update)"
-        r"(Experiment|ModelCard|ModelPackage|ModelPackageGroup|Trial|TrialComponent)s?",
     ),
     # moto's alone, once IAM has allowed the request. None of them runs code.
     "dynamodb": _api("json", "dynamodb"),

@@ -24,8 +24,8 @@ CREDENTIAL = re.compile(
     r"Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]*)/(?P<service>[^/]+)/aws4_request", re.IGNORECASE
 )
 CBOR_PATH = re.compile(r"/service/[^/]+/operation/(?P<operation>\w+)")
-REST_MODELS = {"sagemaker": "sagemaker-runtime", "apigateway": "apigatewayv2"}
-"""Signing names of REST services that have another name in botocore."""
+REST_MODELS = {"sagemaker": ("sagemaker-runtime", "sagemaker-metrics"), "apigateway": ("apigatewayv2",)}
+"""Signing names of REST services that have other names in botocore."""
 REST = ("apigateway", "cloudfront", "lambda", "route53", "s3", "sagemaker")
 """Services without the query protocol. An Action in their requests is data."""
 REST_XML_FORMS = {"s3": "s3", "cloudfront": "query", "route53": "query"}
@@ -124,7 +124,8 @@ def _json_body(request: werkzeug.Request) -> dict[str, Any]:
 
 def _rest_call(request: werkzeug.Request, service: str) -> Call:
     form = REST_XML_FORMS.get(service, "rest-json")
-    found = operation_of(request, REST_MODELS.get(service, service))
+    models = REST_MODELS.get(service, (service,))
+    found = next((found for model in models if (found := operation_of(request, model))), None)
     if found is None:
         return Call(service, f"{request.method} {request.path}", form)
     operation, uri_parameters = found

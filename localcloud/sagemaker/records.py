@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,7 +81,7 @@ def to_tags(tags: list[dict[str, Any]] | None) -> dict[str, str]:
 
 
 def select(
-    records: Table, request: Mapping[str, Any], status_field: str | None = None
+    records: Iterable[Record], request: Mapping[str, Any], status_field: str | None = None
 ) -> tuple[list[Record], str | None]:
     """Applies the filters and the order of a List operation. Returns a page and the token of the next."""
     chosen = [record for record in records if _matches(record, request, status_field)]
@@ -99,6 +99,7 @@ def select(
 def _matches(record: Record, request: Mapping[str, Any], status_field: str | None) -> bool:
     bounds = (
         ("CreationTimeAfter", "CreationTimeBefore", record.created),
+        ("CreatedAfter", "CreatedBefore", record.created),
         ("LastModifiedTimeAfter", "LastModifiedTimeBefore", record.modified),
     )
     return (
