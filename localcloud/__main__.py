@@ -100,6 +100,14 @@ def parser() -> argparse.ArgumentParser:
             "in nobody else's hands",
         )
         added.add_argument(
+            "--image",
+            action="append",
+            default=[],
+            metavar="PATTERN=RUNNER",
+            help="run SageMaker's containers of images with such names like those of a known one: "
+            "pytorch-inference serves models, python runs commands",
+        )
+        added.add_argument(
             "--port-advice",
             default="choose another port with --port",
             metavar="TEXT",
@@ -154,7 +162,7 @@ def perform_run(arguments: argparse.Namespace) -> int:
                 arguments.port = server.cloud.port
                 if opened := _what_it_opens(arguments):
                     print(opened, file=sys.stderr)
-            elif arguments.token or arguments.allow_host:
+            elif arguments.token or arguments.allow_host or arguments.image:
                 raise Failure(
                     f"the cloud on port {arguments.port} is up; stop it to start one with other options"
                 )
@@ -244,8 +252,13 @@ def cloud(arguments: argparse.Namespace) -> Iterator["Server"]:
     level = logging.DEBUG if arguments.verbose else logging.WARNING
     logging.basicConfig(level=logging.WARNING, format="localcloud: %(message)s")
     logging.getLogger("localcloud").setLevel(level)
+    from localcloud.sagemaker.images import registration
     from localcloud.server import OpenToAll, Server
 
+    try:
+        images = dict(registration(text) for text in arguments.image)
+    except ValueError as error:
+        raise Failure(f"--image: {error}") from None
     try:
         server = Server(
             arguments.port,
@@ -253,6 +266,7 @@ def cloud(arguments: argparse.Namespace) -> Iterator["Server"]:
             job_python=arguments.python,
             token=arguments.token,
             allowed_hosts=arguments.allow_host,
+            images=images,
         )
     except OSError as error:
         raise Failure(_why_no_server(arguments, error)) from None
@@ -294,6 +308,7 @@ def detach(arguments: argparse.Namespace) -> int:
     options = ["--port", str(arguments.port), "--host", arguments.host, "--python", arguments.python]
     options += ["--token"] if arguments.token else []
     options += [f"--allow-host={name}" for name in arguments.allow_host]
+    options += [f"--image={text}" for text in arguments.image]
     child = subprocess.Popen(
         [sys.executable, "-m", "localcloud", "up", "--detached", *options],
         stdin=subprocess.DEVNULL,

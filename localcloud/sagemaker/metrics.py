@@ -63,7 +63,7 @@ class Metrics:
         data = [
             {
                 "MetricName": name,
-                "Dimensions": [{"Name": "Host", "Value": f"{job}/algo-1"}],
+                "Dimensions": [{"Name": "TrainingJobName", "Value": job}],
                 "Timestamp": when,
                 "Value": value,
             }

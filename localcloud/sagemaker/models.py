@@ -7,12 +7,14 @@ from botocore.exceptions import ClientError
 from localcloud.cloud import Cloud
 from localcloud.protocol import InvalidRequest
 from localcloud.protocol.validation import require_supported, require_value
-from localcloud.sagemaker.records import Table, select
+from localcloud.sagemaker.images import SERVES, runner_of
+from localcloud.sagemaker.records import Table, select, with_defaults
 from localcloud.sagemaker.roles import require_assumable
 from localcloud.sagemaker.transfer import split_uri
 
 CODE_FOLDER = "/opt/ml/model/code"
 SERVERLESS_MEMORY_STEP_MB = 1024
+MODE = {"Mode": "SingleModel"}
 
 CONTAINER = {
     "ContainerHostname": None,
@@ -71,6 +73,7 @@ class Models:
         for name in ("Image", "ModelDataUrl"):
             if not container.get(name):
                 raise InvalidRequest(f"{operation}: localcloud needs PrimaryContainer.{name}.")
+        runner_of(container["Image"], SERVES, operation, self._cloud.images)
         source = (container.get("Environment") or {}).get("SAGEMAKER_SUBMIT_DIRECTORY")
         require_value(
             operation, "PrimaryContainer.Environment.SAGEMAKER_SUBMIT_DIRECTORY", source, CODE_FOLDER
@@ -79,7 +82,8 @@ class Models:
             raise InvalidRequest(f"{operation}: localcloud needs ExecutionRoleArn.")
         require_assumable(self._cloud, request["ExecutionRoleArn"])
         self._check_model_data(container["ModelDataUrl"], request["ExecutionRoleArn"])
-        return {"ModelArn": self.table.add(request["ModelName"], request).arn}
+        complete = with_defaults(request, {"PrimaryContainer": MODE, "Containers": [MODE]})
+        return {"ModelArn": self.table.add(request["ModelName"], complete).arn}
 
     def describe(self, **request: Any) -> dict[str, Any]:
         record = self.table.get(request["ModelName"])

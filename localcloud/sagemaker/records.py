@@ -75,6 +75,24 @@ class Table:
             return iter(list(self._records.values()))
 
 
+def with_defaults(given: Any, defaults: Any) -> Any:
+    """A request completed by the values that AWS takes, and tells, for members that are not given.
+
+    `defaults` of a structure are by member; a list of one structure has those of each element.
+    """
+    if isinstance(defaults, list):
+        return [with_defaults(element, defaults[0]) for element in given]
+    if not isinstance(defaults, dict):
+        return given
+    merged = {**given}
+    for name, default in defaults.items():
+        if name in given:
+            merged[name] = with_defaults(given[name], default)
+        elif not isinstance(default, dict | list):  # of a structure that is not given, nothing is told
+            merged[name] = default
+    return merged
+
+
 def to_tags(tags: list[dict[str, Any]] | None) -> dict[str, str]:
     """The tags of a request by key."""
     return {tag["Key"]: tag["Value"] for tag in tags or ()}

@@ -7,9 +7,9 @@ from localcloud.protocol import InvalidRequest
 from localcloud.protocol.validation import require_supported, require_value
 from localcloud.sagemaker.errors import JobFailed, ResourceInUse
 from localcloud.sagemaker.metrics import Metrics
-from localcloud.sagemaker.records import Table, select
+from localcloud.sagemaker.records import Table, select, with_defaults
 from localcloud.sagemaker.roles import require_assumable
-from localcloud.sagemaker.training_run import CONTAINER_FOLDER, TrainingRun
+from localcloud.sagemaker.training_run import CONTAINER_FOLDER, MAX_RUNTIME_SECONDS, TrainingRun
 from localcloud.sagemaker.transfer import Transfer, split_uri
 
 SUPPORTED = {
@@ -50,6 +50,20 @@ SUPPORTED = {
     "ProfilerConfig": None,
 }
 
+DEFAULTS = {
+    "AlgorithmSpecification": {"TrainingInputMode": "File"},
+    "InputDataConfig": [
+        {
+            "CompressionType": "None",
+            "DataSource": {"S3DataSource": {"S3DataDistributionType": "FullyReplicated"}},
+            "RecordWrapperType": "None",
+        }
+    ],
+    "OutputDataConfig": {"CompressionType": "GZIP", "KmsKeyId": ""},
+}
+"""What DescribeTrainingJob tells of members that were not given. SDK v2's attach() needs KmsKeyId
+(`_prepare_init_params_from_job_description` of sagemaker/estimator.py)."""
+
 
 class TrainingJobs:
     """The operations on training jobs."""
@@ -71,7 +85,10 @@ class TrainingJobs:
         self._check(request)
         metrics = Metrics(request["AlgorithmSpecification"].get("MetricDefinitions") or [])
         record = self.table.add(
-            request["TrainingJobName"], request, TrainingJobStatus="InProgress", SecondaryStatus="Starting"
+            request["TrainingJobName"],
+            with_defaults(request, DEFAULTS),
+            TrainingJobStatus="InProgress",
+            SecondaryStatus="Starting",
         )
         run = self._jobs[record.name] = TrainingRun(self._cloud, record, metrics)
         run.start()
@@ -84,6 +101,7 @@ class TrainingJobs:
             "EnableNetworkIsolation": False,
             "EnableInterContainerTrafficEncryption": False,
             "EnableManagedSpotTraining": False,
+            "ProfilingStatus": "Disabled",
             **echoed,
             "TrainingJobArn": record.arn,
             "CreationTime": record.created,
@@ -142,6 +160,7 @@ class TrainingJobs:
                     f"{operation}: localcloud supports CheckpointConfig.LocalPath only below "
                     f"{CONTAINER_FOLDER} (given: {path})."
                 )
+        _check_waiting(request)
         require_assumable(self._cloud, request["RoleArn"])
         channels = request.get("InputDataConfig") or []
         names = [channel["ChannelName"] for channel in channels]
@@ -181,3 +200,20 @@ class TrainingJobs:
                 f'under that S3 prefix, and that the role "{role_arn}" has "s3:ListBucket" permissions on '
                 f'bucket "{bucket}".'
             )
+
+
+def _check_waiting(request: dict[str, Any]) -> None:
+    """Raises InvalidRequest, in AWS's words, for a wait without or shorter than managed spot training."""
+    condition = request.get("StoppingCondition") or {}
+    wait = condition.get("MaxWaitTimeInSeconds")
+    if not request.get("EnableManagedSpotTraining"):
+        if wait is not None:
+            raise InvalidRequest(
+                "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is set to "
+                "true"
+            )
+    elif wait is None or wait < condition.get("MaxRuntimeInSeconds", MAX_RUNTIME_SECONDS):
+        raise InvalidRequest(
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to "
+            "MaxRuntimeInSeconds"
+        )

@@ -1,11 +1,12 @@
 """Transfers files between S3 and the folder of a job, with the rights of the job's role."""
 
+import re
 import tarfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import urlparse
+from urllib.parse import unquote, urlparse
 
 from botocore.exceptions import ClientError
 
@@ -14,12 +15,20 @@ from localcloud.containers.archives import ArchiveError, unpack_tar
 from localcloud.sagemaker.errors import JobFailed
 
 PARALLEL = 4
+S3_HOST = re.compile(r"\.?s3(?:[.-](?:dualstack\.)?[a-z]{2}(?:-[a-z]+)+-\d)?\.amazonaws\.com$")
+"""The end of a virtual-hosted address, and the whole host of one that has the bucket in its path."""
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Bucket and key of ``s3://bucket/key``."""
+    """Bucket and key of ``s3://bucket/key``, or of an object's https address in either style of S3's."""
     parts = urlparse(uri, allow_fragments=False)
-    return parts.netloc, parts.path.lstrip("/")
+    path = parts.path.lstrip("/")
+    if parts.scheme != "https":
+        return parts.netloc, path
+    if bucket := S3_HOST.sub("", parts.netloc):
+        return bucket, unquote(path)
+    bucket, _, key = path.partition("/")
+    return bucket, unquote(key)
 
 
 def join_uri(uri: str, *names: str) -> str:

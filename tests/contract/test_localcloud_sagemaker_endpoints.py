@@ -317,6 +317,35 @@ def test_models_that_cannot_be_hosted_are_refused_by_name(aws, change, named):
 
 
 @pytest.mark.parametrize(
+    "image",
+    [
+        "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1",
+        "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-sparkml-serving:3.3",
+        "763104351884.dkr.ecr.us-east-1.amazonaws.com/huggingface-pytorch-inference:2.6.0-cpu",
+        "123456789012.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference-not/mine@sha256:00",
+    ],
+)
+def test_an_image_without_a_runner_is_refused_at_once(aws, image):
+    container = {"Image": image, "ModelDataUrl": aws.put("models/good/model.tar.gz", b"")}
+    with pytest.raises(ClientError) as error:
+        aws.sagemaker.create_model(ModelName="m", ExecutionRoleArn=aws.role, PrimaryContainer=container)
+    message = refused(error)[2]
+    assert image in message
+    assert f"--image '{image}=pytorch-inference'" in message
+
+
+@pytest.mark.parametrize("form", ["{b}.s3.us-east-1.amazonaws.com/{k}", "s3.amazonaws.com/{b}/{k}"])
+def test_model_data_may_have_an_https_address(aws, form):
+    aws.put("models/https +/model.tar.gz", b"")
+    url = "https://" + form.format(b=BUCKET, k="models/https%20%2B/model.tar.gz")
+    container = {"Image": INFERENCE_IMAGE, "ModelDataUrl": url}
+    name = aws.name("model")
+    aws.sagemaker.create_model(ModelName=name, ExecutionRoleArn=aws.role, PrimaryContainer=container)
+    told = aws.sagemaker.describe_model(ModelName=name)["PrimaryContainer"]
+    assert told == container | {"Mode": "SingleModel"}
+
+
+@pytest.mark.parametrize(
     ("variant", "named"),
     [
         ({}, "ServerlessConfig"),

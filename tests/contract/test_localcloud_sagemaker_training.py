@@ -53,13 +53,46 @@ def test_a_job_runs_its_script_and_uploads_what_it_made(aws):
     assert "two words" in log
 
 
+def test_a_description_tells_what_was_not_given(aws):
+    """The SDK's attach() reads these members without asking whether they are there."""
+    job = aws.trained(aws.train())
+    assert job["OutputDataConfig"] == {
+        "S3OutputPath": f"s3://{BUCKET}/output",
+        "KmsKeyId": "",
+        "CompressionType": "GZIP",
+    }
+    [train] = job["InputDataConfig"]
+    assert (train["CompressionType"], train["RecordWrapperType"]) == ("None", "None")
+    assert job["ProfilingStatus"] == "Disabled"
+
+
+# AWS's words: https://github.com/Kenza-AI/sagify/issues/111
+@pytest.mark.parametrize(
+    ("is_spot", "condition", "message"),
+    [
+        (
+            False,
+            {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60},
+            "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is set to "
+            "true",
+        ),
+        (True, {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 59}, "Invalid MaxWaitTimeInSeconds. It"),
+        (True, {"MaxRuntimeInSeconds": 60}, "Invalid MaxWaitTimeInSeconds. It must be present"),
+    ],
+)
+def test_only_spot_jobs_wait_and_they_wait_long_enough(aws, is_spot, condition, message):
+    with pytest.raises(ClientError) as error:
+        aws.train(EnableManagedSpotTraining=is_spot, StoppingCondition=condition)
+    assert refused(error)[1].startswith(message)
+
+
 def test_metrics_reach_cloudwatch(aws):
     definition = {"TrainingImage": "image", "TrainingInputMode": "File"}
     definition["MetricDefinitions"] = [{"Name": "loss", "Regex": r"val_loss=([0-9.]+);"}]
     name = aws.train({"epochs": 2}, AlgorithmSpecification=definition)
     aws.trained(name)
     listed = aws.cloud.client("cloudwatch").list_metrics(Namespace="/aws/sagemaker/TrainingJobs")["Metrics"]
-    assert any(m["Dimensions"] == [{"Name": "Host", "Value": f"{name}/algo-1"}] for m in listed)
+    assert any(m["Dimensions"] == [{"Name": "TrainingJobName", "Value": name}] for m in listed)
 
 
 def test_log_lines_appear_while_the_job_runs(aws):
