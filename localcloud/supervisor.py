@@ -13,6 +13,7 @@ This starts before every job and function, so it uses the standard library alone
 """
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -21,6 +22,8 @@ import threading
 import time
 
 COULD_NOT_START = 127
+PR_SET_CHILD_SUBREAPER = 36
+"""From linux/prctl.h: orphaned descendants become children of this process."""
 PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -46,6 +49,36 @@ def signal_group(pid: int, number: int) -> None:
         os.killpg(pid, number)
 
 
+def adopt_orphans() -> None:
+    """Makes this process the parent of descendants that lose theirs. Only Linux can."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def kill_adopted() -> None:
+    """Kills the children of this process, and theirs, which become its own then.
+
+    They left the command's process group, as the workers of torchrun do, which have sessions of their own.
+    """
+    while children := _children():
+        for pid in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for pid in children:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+
+def _children() -> list[int]:
+    own = str(os.getpid()).encode()
+    found = []
+    for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
+        with contextlib.suppress(OSError, ValueError), open(f"/proc/{int(name)}/stat", "rb") as stat:
+            if stat.read().rpartition(b")")[2].split()[1] == own:
+                found.append(int(name))
+    return found
+
+
 def follow_control_pipe(control: int, group: int, grace: float) -> None:
     """Sends the group the signals that localcloud asks for, and stops it when localcloud has ended."""
     while message := os.read(control, 1):
@@ -60,6 +93,7 @@ def main() -> int:
     control, record, grace, command = int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4:]
     for number in PASSED_ON:
         signal.signal(number, signal.SIG_IGN)
+    adopt_orphans()
     try:
         # The command would inherit the ignored signals, so it gets their default handlers back.
         child = subprocess.Popen(command, process_group=0, preexec_fn=_default_signals)
@@ -70,7 +104,9 @@ def main() -> int:
         file.write(f"{child.pid} {start_time(child.pid)}")
     threading.Thread(target=follow_control_pipe, args=(control, child.pid, grace), daemon=True).start()
     status = child.wait()
-    signal_group(child.pid, signal.SIGKILL)  # as in a container, the command's own processes end with it
+    # As in a container, the command's own processes end with it.
+    signal_group(child.pid, signal.SIGKILL)
+    kill_adopted()
     with contextlib.suppress(FileNotFoundError):
         os.unlink(record)
     if status < 0:
