@@ -1,4 +1,4 @@
-"""The command line: ``localcloud up | run | env | status | down``."""
+"""The command line: ``localcloud up | run | env | status | interrupt | down``."""
 
 import argparse
 import contextlib
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from localcloud import __version__
-from localcloud.control import look, status, stop
+from localcloud.control import interrupt, look, status, stop
 from localcloud.listening import is_loopback, reachable
 from localcloud.real_account import restart_without_credentials
 from localcloud.sharing import POLL_SECONDS, Use, start_lock
@@ -127,6 +127,12 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("command", nargs="+", metavar="-- COMMAND", help="the command and its arguments")
     command("env", perform_env, 'print what to set in a shell: eval "$(localcloud env)"')
     command("status", perform_status, "show what the cloud is running")
+    interrupted = command(
+        "interrupt",
+        perform_interrupt,
+        "take the spot instances of a training job away, so that it starts again from its checkpoints",
+    )
+    interrupted.add_argument("job", metavar="JOB", help="name of a training job with managed spot training")
     command("down", perform_down, "stop the cloud")
     return root
 
@@ -217,6 +223,15 @@ def perform_status(arguments: argparse.Namespace) -> int:
     for kind, running in told["running"].items():
         names = [f"{k} ({v})" for k, v in running.items()] if isinstance(running, dict) else running
         print(f"{kind}: {', '.join(map(str, names)) if names else 'none'}")
+    return 0
+
+
+def perform_interrupt(arguments: argparse.Namespace) -> int:
+    """Interrupts a managed spot training job."""
+    find(arguments)
+    if reason := interrupt(arguments.host, arguments.port, arguments.job):
+        raise Failure(reason)
+    print(f"the instances of {arguments.job} have two minutes to end; then the job starts again")
     return 0
 
 

@@ -20,7 +20,7 @@ import threading
 import traceback
 from collections import OrderedDict
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from localcloud.containers.archives import ArchiveError, unpack_tar
@@ -47,8 +47,12 @@ PLATFORM_HYPERPARAMETERS = {
 }
 """Addressed to the container rather than to the script."""
 DISTRIBUTED = re.compile(
-    r"sagemaker_(mpi|parameter_server|distributed_dataparallel|pytorch_ddp|torch_distributed)_enabled"
+    r"sagemaker_(mpi|parameter_server|distributed_dataparallel|pytorch_ddp|pytorch_xla_multi_worker"
+    r"|multi_worker_mirrored_strategy)_enabled"
 )
+TORCH_DISTRIBUTED = "sagemaker_torch_distributed_enabled"
+MASTER_PORT = os.environ.get("LOCALCLOUD_MASTER_PORT", "7777")
+"""The toolkit's, unless another job on this machine may have it."""
 SAFE_ENTRY_POINT = re.compile(r"(?!.*(^|/)\.\.?(/|$))[A-Za-z0-9._][A-Za-z0-9._+-]*(/[A-Za-z0-9._+-]+)*")
 EXCEPTION_NAMES = tuple(name for name in dir(builtins) if name.endswith(("Error", "Exception")))
 """A line with one of these begins the error message that the toolkit keeps; what came before is left out."""
@@ -141,10 +145,58 @@ class Job:
         ]:
             raise TrainingFailure(f"Distributed training is not supported here: {', '.join(distributed)}.")
 
+    @property
+    def group(self) -> str:
+        """The instance group of this host."""
+        return str(self.resources.get("current_group_name", "homogeneousCluster"))
+
+    @property
+    def groups(self) -> dict[str, dict[str, Any]]:
+        """The instance groups by name."""
+        return {each["instance_group_name"]: each for each in self.resources.get("instance_groups", [])}
+
+    @property
+    def uses_torchrun(self) -> bool:
+        """Whether torchrun starts the script."""
+        return bool(self.platform.get(TORCH_DISTRIBUTED))
+
+    @property
+    def distribution_groups(self) -> list[str]:
+        """The groups whose hosts train together."""
+        chosen = self.platform.get(
+            "sagemaker_distribution_instance_groups", [self.group] if self.uses_torchrun else []
+        )
+        return list(chosen) if isinstance(chosen, list) else []
+
+    @property
+    def distribution_hosts(self) -> list[str]:
+        """The hosts that train together."""
+        return [
+            host
+            for name, group in self.groups.items()
+            if name in self.distribution_groups
+            for host in group["hosts"]
+        ]
+
+    @property
+    def master(self) -> str:
+        """The first of the hosts that train together, else of all."""
+        return str([*self.distribution_hosts, *self.resources["hosts"]][0])
+
+    def launcher(self) -> list[str]:
+        """What comes between the interpreter and the script: torchrun's module and options, or nothing."""
+        hosts, current = self.distribution_hosts, self.resources["current_host"]
+        if not self.uses_torchrun or current not in hosts:
+            return []
+        options = ["--nnodes", str(len(hosts)), "--nproc_per_node", str(count_gpus() or 1)]
+        if len(hosts) > 1:
+            options += ["--master_addr", self.master, "--master_port", MASTER_PORT]
+            options += ["--node_rank", str(hosts.index(current))]
+        return ["-m", "torch.distributed.run", *options]
+
     def variables(self) -> dict[str, str]:
         """The SM_* variables."""
-        group = self.resources.get("current_group_name", "homogeneousCluster")
-        groups = {each["instance_group_name"]: each for each in self.resources.get("instance_groups", [])}
+        group, groups = self.group, self.groups
         directories = {name: str(INPUT / "data" / name) for name in self.channels}
         framework = {k: v for k, v in self.platform.items() if k not in PLATFORM_HYPERPARAMETERS}
         arguments = to_arguments(self.hyperparameters)
@@ -161,7 +213,7 @@ class Job:
             "current_instance_group_hosts": groups.get(group, {}).get("hosts", []),
             "instance_groups": list(groups),
             "instance_groups_dict": groups,
-            "distribution_instance_groups": [],
+            "distribution_instance_groups": self.distribution_groups,
             "is_hetero": len(groups) > 1,
             "module_name": re.sub(r"\.py$", "", self.entry_point),
             "log_level": self.platform.get("sagemaker_container_log_level", logging.INFO),
@@ -179,14 +231,14 @@ class Job:
         training_env = shared | {
             "additional_framework_parameters": framework,
             "channel_input_dirs": directories,
-            "distribution_hosts": [],
+            "distribution_hosts": self.distribution_hosts,
             "hyperparameters": self.hyperparameters,
-            "is_master": True,
+            "is_master": self.resources["current_host"] == self.master,
             "is_modelparallel_enabled": None,
             "is_smddpmprun_installed": False,
             "is_smddprun_installed": False,
             "job_name": os.environ.get("TRAINING_JOB_NAME"),
-            "master_hostname": self.resources["hosts"][0],
+            "master_hostname": self.master,
             "topology": [],
         }
         return to_variables(
@@ -214,8 +266,11 @@ def unpack_source(archive: Path) -> None:
         raise TrainingFailure(f"The source archive {archive.name} cannot be unpacked: {error}") from error
 
 
-def command_of(entry_point: str, arguments: list[str]) -> list[str]:
-    """The command that runs an entry point in `code/`, its requirements.txt installed first."""
+def command_of(entry_point: str, arguments: list[str], launcher: list[str]) -> list[str]:
+    """The command that runs an entry point in `code/`, its requirements.txt installed first.
+
+    `launcher` starts it in the place of the interpreter, which is only possible for a Python script.
+    """
     if not SAFE_ENTRY_POINT.fullmatch(entry_point):
         raise TrainingFailure(
             f"The training entry point {entry_point!r} cannot be used: sagemaker_program must name a file "
@@ -223,6 +278,8 @@ def command_of(entry_point: str, arguments: list[str]) -> list[str]:
         )
     script = CODE / entry_point
     if not entry_point.endswith(".py"):
+        if launcher:
+            raise TrainingFailure("Unsupported entry point type for torch_distributed")
         if script.is_file():
             script.chmod(0o755)
         return ["/bin/sh", "-c", f"./{shlex.quote(entry_point)} {shlex.join(arguments)}"]
@@ -231,7 +288,7 @@ def command_of(entry_point: str, arguments: list[str]) -> list[str]:
             "A source folder with a setup.py (the entry point as a package) is not supported here; "
             "give its requirements in requirements.txt and remove setup.py."
         )
-    return [install(CODE / "requirements.txt"), "--", entry_point, *arguments]
+    return [install(CODE / "requirements.txt"), *(launcher or ["--"]), entry_point, *arguments]
 
 
 def install(requirements: Path) -> str:
@@ -334,7 +391,12 @@ def main() -> int:
             raise TrainingFailure("No entry point: the hyperparameter sagemaker_program is missing.")
         if len(sys.argv) > 1:
             unpack_source(Path(sys.argv[1]))
-        command = command_of(job.entry_point, to_arguments(job.hyperparameters))
+        launcher = job.launcher()
+        if launcher:
+            # The same socket for all that torch's backends send, as the toolkit sets NCCL's.
+            os.environ.update(NCCL_SOCKET_IFNAME=job.resources["network_interface_name"], NCCL_PROTO="simple")
+            log.info("Starting distributed training through torchrun")
+        command = command_of(job.entry_point, to_arguments(job.hyperparameters), launcher)
         log.info("Invoking user script: %s", shlex.join(command))
         run(command, job.variables())
     except TrainingFailure as failure:

@@ -6,8 +6,10 @@ from typing import Any
 import werkzeug
 
 from localcloud.cloud import Cloud
+from localcloud.control import INTERRUPT
 from localcloud.protocol import InvalidRequest
 from localcloud.protocol.service import ModelledService, Operation
+from localcloud.routing import CONTROL_PATH, LOCALCLOUD
 from localcloud.sagemaker.endpoints import Endpoints
 from localcloud.sagemaker.experiments import Experiments
 from localcloud.sagemaker.invocation import SageMakerRuntime
@@ -23,7 +25,7 @@ class SageMakerService(ModelledService):
     """Answers SageMaker's API, and passes requests for the runtime API on (InvokeEndpoint)."""
 
     service_name = "sagemaker"
-    answers = frozenset({service_name})
+    answers = frozenset({service_name, LOCALCLOUD})
 
     def __init__(self, cloud: Cloud):
         self._training = TrainingJobs(cloud)
@@ -68,10 +70,22 @@ class SageMakerService(ModelledService):
         }
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
+        if request.path.startswith(CONTROL_PATH):
+            return self._control(request)
         # IAM has judged a request with a target as a call of SageMaker's own API, whatever its path.
         if "X-Amz-Target" in request.headers:
             return super().handle(request)
         return self._metrics.handle(request) or self._runtime.handle(request)
+
+    def _control(self, request: werkzeug.Request) -> werkzeug.Response | None:
+        """Answers `localcloud interrupt JOB`."""
+        if request.method != "POST" or not request.path.startswith(INTERRUPT):
+            return None
+        try:
+            self._training.interrupt(request.path.removeprefix(INTERRUPT))
+        except InvalidRequest as error:
+            return werkzeug.Response(error.message, 400)
+        return werkzeug.Response("", 204)
 
     def operation(self, name: str) -> Operation | None:
         perform = self._operations.get(name)

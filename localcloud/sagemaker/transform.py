@@ -11,6 +11,7 @@ from localcloud.containers.archives import ArchiveError, gunzip
 from localcloud.protocol import InvalidRequest
 from localcloud.protocol.validation import require_supported, require_value
 from localcloud.sagemaker.batching import Processing, assemble, batches, split
+from localcloud.sagemaker.container import MachineFiles
 from localcloud.sagemaker.errors import JobFailed, ResourceInUse
 from localcloud.sagemaker.hosting import ModelServer, NotAnswered, instance_id
 from localcloud.sagemaker.logs import LogStream
@@ -168,7 +169,9 @@ class TransformRun:
         status, reason = "Completed", None
         try:
             self._record.update(TransformStartTime=time.time())
+            machine_files = MachineFiles()
             self._transform()
+            machine_files.require_untouched()
         except Stopped:
             status = "Stopped"
         except JobFailed as failure:

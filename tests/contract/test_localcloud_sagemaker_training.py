@@ -204,7 +204,7 @@ for folder in (Path.home(), tempfile.gettempdir(), "/tmp", "/dev/shm"):
 def test_where_its_folder_cannot_be_put_there_such_a_script_fails(aws, monkeypatch, tmp_path):
     folder = tmp_path / "opt-ml"
     monkeypatch.setattr("localcloud.sagemaker.container.has_own_file_system", lambda: False)
-    monkeypatch.setattr("localcloud.sagemaker.training_run.CONTAINER_FOLDER", str(folder))
+    monkeypatch.setattr("localcloud.sagemaker.container.CONTAINER_FOLDER", str(folder))
     folder.mkdir()
     (folder / "older").write_text("of another program")
     job = aws.trained(aws.train(script=LITERAL.replace("FOLDER", str(folder))))
@@ -251,20 +251,20 @@ def test_the_script_acts_as_the_jobs_role(aws):
     ("changes", "named"),
     [
         (
-            {"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}},
-            "InstanceCount",
-        ),
-        (
-            {"InputDataConfig": [channel("train", f"s3://{BUCKET}/data", S3DataType="ManifestFile")]},
-            "S3DataType",
+            {"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 21, "VolumeSizeInGB": 1}},
+            "at most 20 hosts a job (given: 21)",
         ),
         (
             {
                 "InputDataConfig": [
-                    channel("train", f"s3://{BUCKET}/data", S3DataDistributionType="ShardedByS3Key")
+                    channel("train", f"s3://{BUCKET}/data", S3DataType="AugmentedManifestFile")
                 ]
             },
-            "S3DataDistributionType",
+            "S3DataType",
+        ),
+        (
+            {"InputDataConfig": [channel("train", f"s3://{BUCKET}/data", InstanceGroupNames=["none"])]},
+            "none",
         ),
         ({"InputDataConfig": [channel("train", f"s3://{BUCKET}/nothing")]}, "No S3 objects found"),
         ({"EnableNetworkIsolation": True}, "EnableNetworkIsolation"),
