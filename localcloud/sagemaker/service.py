@@ -14,6 +14,7 @@ from localcloud.sagemaker.endpoints import Endpoints
 from localcloud.sagemaker.experiments import Experiments
 from localcloud.sagemaker.invocation import SageMakerRuntime
 from localcloud.sagemaker.models import EndpointConfigs, Models
+from localcloud.sagemaker.processing import ProcessingJobs
 from localcloud.sagemaker.records import Record, Table, to_tags
 from localcloud.sagemaker.registry import ModelCards, ModelRegistry
 from localcloud.sagemaker.search import Described, Search, empty_lists
@@ -34,6 +35,7 @@ class SageMakerService(ModelledService):
         self._endpoints = Endpoints(cloud, self._models, self._configs)
         self._transform = TransformJobs(cloud, self._models)
         self._runtime = SageMakerRuntime(cloud, self._endpoints)
+        self._processing = ProcessingJobs(cloud)
         self._experiments = Experiments(cloud)
         self._registry, self._cards = ModelRegistry(cloud), ModelCards(cloud)
         self._metrics = MetricsService(self._experiments)
@@ -59,6 +61,10 @@ class SageMakerService(ModelledService):
             "DescribeTransformJob": self._transform.describe,
             "ListTransformJobs": self._transform.summaries,
             "StopTransformJob": self._transform.stop,
+            "CreateProcessingJob": self._processing.create,
+            "DescribeProcessingJob": self._processing.describe,
+            "ListProcessingJobs": self._processing.summaries,
+            "StopProcessingJob": self._processing.stop,
             **self._experiments.operations,
             **self._registry.operations,
             **self._cards.operations,
@@ -95,11 +101,15 @@ class SageMakerService(ModelledService):
         return {
             "training jobs": self._training.running(),
             "transform jobs": self._transform.running(),
+            "processing jobs": self._processing.running(),
             "endpoints": self._endpoints.running(),
         }
 
     def _tagged(self, arn: str) -> Record:
-        owners = (self._training, self._transform, self._models, self._configs, self._endpoints, self._cards)
+        owners = (
+            *(self._training, self._transform, self._processing),
+            *(self._models, self._configs, self._endpoints, self._cards),
+        )
         tables = [owner.table for owner in owners]
         for table in (*tables, *self._experiments.tables, *self._registry.tables):
             if record := table.by_arn(arn):

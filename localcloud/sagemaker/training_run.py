@@ -147,7 +147,8 @@ class TrainingRun:
                 (host.ml / "input/config" / f"{name}.json").write_text(json.dumps(content))
         algorithm = self._request["AlgorithmSpecification"]
         if entry_point := algorithm.get("ContainerEntrypoint"):
-            return [*entry_point, *(algorithm.get("ContainerArguments") or ())]
+            command = [*entry_point, *(algorithm.get("ContainerArguments") or ())]
+            return container.runner(self._cloud, "command.py", *command)
         return container.runner(self._cloud, "training.py", self._download_source(hyperparameters))
 
     def _fetch_checkpoints(self, host: Host) -> None:

@@ -306,8 +306,8 @@ def test_a_name_is_used_once(aws):
 
 def test_operations_that_do_not_exist_here_say_so(aws):
     with pytest.raises(ClientError) as error:
-        aws.sagemaker.stop_processing_job(ProcessingJobName="x")
-    assert "StopProcessingJob" in refused(error)[1]
+        aws.sagemaker.stop_pipeline_execution(PipelineExecutionArn="x", ClientRequestToken="x" * 32)
+    assert "StopPipelineExecution" in refused(error)[1]
 
 
 def test_jobs_are_listed_tagged_and_filtered(aws):
