@@ -183,7 +183,6 @@ class TrainingRun:
         """Runs the command on all hosts. Raises JobFailed with the reason when it fails."""
         name = self._record.name
         self._record.live.setdefault("TrainingStartTime", time.time())
-        self._deadlines.setdefault("MaxRuntimeExceeded", time.monotonic() + self._seconds)
         self._enter("Training")
         master_port = str(free_port())
 
@@ -235,6 +234,7 @@ class TrainingRun:
     def _must_end(self) -> bool:
         """Whether the script is to end: the job is stopped, interrupted, or its time is up."""
         now = time.monotonic()
+        self._deadlines.setdefault("MaxRuntimeExceeded", now + self._seconds)
         self._time_exceeded = next((name for name, end in self._deadlines.items() if now > end), None)
         if self._time_exceeded or self._stop_requested.is_set():
             return True

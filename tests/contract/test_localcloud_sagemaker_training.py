@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
-from localcloud_sagemaker_fixtures import BUCKET, TRAIN, channel, sandbox, untar, wait
+from localcloud_sagemaker_fixtures import BUCKET, TRAIN, channel, make_wheel, sandbox, untar, wait
 
 from localcloud.sagemaker.container import has_own_file_system
 
@@ -117,9 +117,8 @@ def test_log_lines_appear_while_the_job_runs(aws):
 
 
 def test_a_job_that_takes_too_long_is_stopped(aws):
-    job = aws.trained(aws.train({"sleep": 30}, StoppingCondition={"MaxRuntimeInSeconds": 1}))
+    job = aws.trained(aws.train({"sleep": 600}, StoppingCondition={"MaxRuntimeInSeconds": 1}))
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
-    assert "weights.json" in untar(aws.get(job["ModelArtifacts"]["S3ModelArtifacts"]))
 
 
 def test_a_script_that_raises_fails_the_job_with_its_reason(aws):
@@ -328,14 +327,8 @@ def test_jobs_are_listed_tagged_and_filtered(aws):
 
 @pytest.mark.slow
 def test_requirements_are_installed_for_one_job_alone(aws, tmp_path):
-    package = tmp_path / "tiny"
-    package.mkdir()
-    (package / "pyproject.toml").write_text(
-        '[build-system]\nrequires=["setuptools"]\nbuild-backend="setuptools.build_meta"\n'
-        '[project]\nname="tiny-extra"\nversion="1"\n[tool.setuptools]\npy-modules=["tiny_extra"]\n'
-    )
-    (package / "tiny_extra.py").write_text("WORD = 'installed'\n")
-    source = aws.put_source("import tiny_extra; print(tiny_extra.WORD)", **{"requirements.txt": str(package)})
+    wheel = make_wheel(tmp_path, "tiny_extra", "WORD = 'installed'\n")
+    source = aws.put_source("import tiny_extra; print(tiny_extra.WORD)", **{"requirements.txt": str(wheel)})
     name = aws.train({"sagemaker_submit_directory": source})
     job = aws.trained(name)
     assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
