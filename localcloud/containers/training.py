@@ -20,13 +20,15 @@ import threading
 import traceback
 from collections import OrderedDict
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from localcloud.containers.archives import ArchiveError, unpack_tar
+    from localcloud.containers.distribution import Distribution
     from localcloud.containers.overlay import install_requirements
 else:  # this runs as a script, beside them
     from archives import ArchiveError, unpack_tar
+    from distribution import Distribution
     from overlay import install_requirements
 
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
@@ -50,9 +52,6 @@ DISTRIBUTED = re.compile(
     r"sagemaker_(mpi|parameter_server|distributed_dataparallel|pytorch_ddp|pytorch_xla_multi_worker"
     r"|multi_worker_mirrored_strategy)_enabled"
 )
-TORCH_DISTRIBUTED = "sagemaker_torch_distributed_enabled"
-MASTER_PORT = os.environ.get("LOCALCLOUD_MASTER_PORT", "7777")
-"""The toolkit's, unless another job on this machine may have it."""
 SAFE_ENTRY_POINT = re.compile(r"(?!.*(^|/)\.\.?(/|$))[A-Za-z0-9._][A-Za-z0-9._+-]*(/[A-Za-z0-9._+-]+)*")
 EXCEPTION_NAMES = tuple(name for name in dir(builtins) if name.endswith(("Error", "Exception")))
 """A line with one of these begins the error message that the toolkit keeps; what came before is left out."""
@@ -144,59 +143,11 @@ class Job:
             name for name in self.platform if DISTRIBUTED.fullmatch(name) and self.platform[name]
         ]:
             raise TrainingFailure(f"Distributed training is not supported here: {', '.join(distributed)}.")
-
-    @property
-    def group(self) -> str:
-        """The instance group of this host."""
-        return str(self.resources.get("current_group_name", "homogeneousCluster"))
-
-    @property
-    def groups(self) -> dict[str, dict[str, Any]]:
-        """The instance groups by name."""
-        return {each["instance_group_name"]: each for each in self.resources.get("instance_groups", [])}
-
-    @property
-    def uses_torchrun(self) -> bool:
-        """Whether torchrun starts the script."""
-        return bool(self.platform.get(TORCH_DISTRIBUTED))
-
-    @property
-    def distribution_groups(self) -> list[str]:
-        """The groups whose hosts train together."""
-        chosen = self.platform.get(
-            "sagemaker_distribution_instance_groups", [self.group] if self.uses_torchrun else []
-        )
-        return list(chosen) if isinstance(chosen, list) else []
-
-    @property
-    def distribution_hosts(self) -> list[str]:
-        """The hosts that train together."""
-        return [
-            host
-            for name, group in self.groups.items()
-            if name in self.distribution_groups
-            for host in group["hosts"]
-        ]
-
-    @property
-    def master(self) -> str:
-        """The first of the hosts that train together, else of all."""
-        return str([*self.distribution_hosts, *self.resources["hosts"]][0])
-
-    def launcher(self) -> list[str]:
-        """What comes between the interpreter and the script: torchrun's module and options, or nothing."""
-        hosts, current = self.distribution_hosts, self.resources["current_host"]
-        if not self.uses_torchrun or current not in hosts:
-            return []
-        options = ["--nnodes", str(len(hosts)), "--nproc_per_node", str(count_gpus() or 1)]
-        if len(hosts) > 1:
-            options += ["--master_addr", self.master, "--master_port", MASTER_PORT]
-            options += ["--node_rank", str(hosts.index(current))]
-        return ["-m", "torch.distributed.run", *options]
+        self.distribution = Distribution(self.resources, self.platform)
 
     def variables(self) -> dict[str, str]:
         """The SM_* variables."""
-        group, groups = self.group, self.groups
+        group, groups = self.distribution.group, self.distribution.groups
         directories = {name: str(INPUT / "data" / name) for name in self.channels}
         framework = {k: v for k, v in self.platform.items() if k not in PLATFORM_HYPERPARAMETERS}
         arguments = to_arguments(self.hyperparameters)
@@ -213,7 +164,7 @@ class Job:
             "current_instance_group_hosts": groups.get(group, {}).get("hosts", []),
             "instance_groups": list(groups),
             "instance_groups_dict": groups,
-            "distribution_instance_groups": self.distribution_groups,
+            "distribution_instance_groups": self.distribution.training_groups,
             "is_hetero": len(groups) > 1,
             "module_name": re.sub(r"\.py$", "", self.entry_point),
             "log_level": self.platform.get("sagemaker_container_log_level", logging.INFO),
@@ -231,14 +182,14 @@ class Job:
         training_env = shared | {
             "additional_framework_parameters": framework,
             "channel_input_dirs": directories,
-            "distribution_hosts": self.distribution_hosts,
+            "distribution_hosts": self.distribution.hosts,
             "hyperparameters": self.hyperparameters,
-            "is_master": self.resources["current_host"] == self.master,
+            "is_master": self.distribution.current_host == self.distribution.master,
             "is_modelparallel_enabled": None,
             "is_smddpmprun_installed": False,
             "is_smddprun_installed": False,
             "job_name": os.environ.get("TRAINING_JOB_NAME"),
-            "master_hostname": self.master,
+            "master_hostname": self.distribution.master,
             "topology": [],
         }
         return to_variables(
@@ -391,7 +342,7 @@ def main() -> int:
             raise TrainingFailure("No entry point: the hyperparameter sagemaker_program is missing.")
         if len(sys.argv) > 1:
             unpack_source(Path(sys.argv[1]))
-        launcher = job.launcher()
+        launcher = job.distribution.launcher(count_gpus() or 1)
         if launcher:
             # The same socket for all that torch's backends send, as the toolkit sets NCCL's.
             os.environ.update(NCCL_SOCKET_IFNAME=job.resources["network_interface_name"], NCCL_PROTO="simple")
