@@ -81,7 +81,7 @@ class SageMakerService(ModelledService):
         # IAM has judged a request with a target as a call of SageMaker's own API, whatever its path.
         if "X-Amz-Target" in request.headers:
             return super().handle(request)
-        return self._metrics.handle(request) or self._runtime.handle(request)
+        return self._runtime.handle(request) or self._metrics.handle(request)
 
     def _control(self, request: werkzeug.Request) -> werkzeug.Response | None:
         """Answers `localcloud interrupt JOB`."""
