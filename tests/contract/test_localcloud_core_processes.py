@@ -97,7 +97,7 @@ def test_what_a_command_leaves_behind_ends_with_it(processes, tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a supervisor adopt orphans")
 def test_what_left_the_commands_session_ends_with_it_too(processes, tmp_path):
     """As torchrun's workers do, when torchrun itself is killed."""
-    script = "mkfifo told; setsid sh -c 'sleep 60 & echo $!; echo >told; wait' & read line <told; kill -9 $$"
+    script = "mkfifo told; setsid sh -c 'sleep 600 & echo $!; echo >told; wait' & read line <told; kill -9 $$"
     process = start(processes, script, tmp_path)
     child = int(next(process.lines()))
     process.wait(60)
