@@ -38,12 +38,13 @@ these say, without doing it, as far as moto has the operation:
 """
 
 
-def page(carried_out: Mapping[str, set[str]]) -> str:
-    """The page, for the operations that localcloud's own services carry out."""
+def page(services_here: Iterable[Service]) -> str:
+    """The page, for what localcloud's own services carry out."""
+    own, stored = _told(services_here, "operations"), _told(services_here, "stored")
     parts = [HEAD]
     services = sorted(name for signing_name in APIS for name in MODELS.get(signing_name, (signing_name,)))
     for service in services:
-        classes = dict(_operations(service, carried_out.get(service, set())))
+        classes = dict(_operations(service, own.get(service, set()), stored.get(service, set())))
         if classes["executes"] or classes["stores"]:
             parts.append(_section(service, classes))
     parts.append(OTHERS + "\n" + _wrapped(_records()))
@@ -51,10 +52,10 @@ def page(carried_out: Mapping[str, set[str]]) -> str:
     return "\n".join(parts)
 
 
-def _operations(service: str, own: set[str]) -> Iterator[tuple[str, set[str]]]:
+def _operations(service: str, own: set[str], stored: set[str]) -> Iterator[tuple[str, set[str]]]:
     names = set(get_session().get_service_model(service).operation_names)
     reviewed = MOTO.get(service)
-    stores = set(reviewed.stores) if reviewed else set()
+    stores = stored | (set(reviewed.stores) if reviewed else set())
     executes = (own | (set(reviewed.executes) if reviewed else set())) - stores
     yield "executes", executes
     yield "stores", stores
@@ -85,15 +86,15 @@ def _wrapped(words: Iterable[str]) -> str:
     return textwrap.fill(", ".join(words), WIDTH, break_long_words=False, break_on_hyphens=False) + "\n"
 
 
-def carried_out(services: Iterable[Service]) -> dict[str, set[str]]:
-    """The operations that services of localcloud's own carry out, by botocore's name of the service."""
+def _told(services: Iterable[Service], what: str) -> dict[str, set[str]]:
+    """What services say in their method `what`: names of operations, by botocore's name of the service."""
     found: dict[str, set[str]] = {}
     for service in services:
-        for name, operations in getattr(service, "operations", dict)().items():
+        for name, operations in getattr(service, what, dict)().items():
             found.setdefault(name, set()).update(operations)
     return found
 
 
 if __name__ == "__main__":
     with Server(port=0) as server:
-        PAGE.write_text(page(carried_out(server.front.services)), encoding="utf-8")
+        PAGE.write_text(page(server.front.services), encoding="utf-8")

@@ -3,6 +3,7 @@
 import functools
 import os
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,6 +55,8 @@ class Cloud:
     processes: Processes
     access_key: str = ACCESS_KEY
     """The access key id of the account's owner; secret if the cloud answers only clients that know it."""
+    images: Mapping[str, str] = field(default_factory=dict)
+    """Runners of further images of SageMaker's, by pattern (see sagemaker/images.py)."""
     region: str = "us-east-1"
     account_id: str = ACCOUNT_ID
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)

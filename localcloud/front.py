@@ -35,10 +35,11 @@ class Request(werkzeug.Request):
 class Service(Protocol):
     """Answers the requests it knows.
 
-    May also have `close()`, `status() -> dict` with what `localcloud status` shows, and
-    `operations() -> dict` with the names of the operations that it carries out, by service. A class may have
-    `answers`, the set of destinations that it is asked about (see routing.py; without it, it is asked about
-    all), and `regional`, which gives it an instance for each region (see regions.py).
+    May also have `close()`, `status() -> dict` with what `localcloud status` shows,
+    `operations() -> dict` with the names of the operations that it carries out, by service, and
+    `stored() -> dict` with those of them that keep and show something and have no other effect. A class may
+    have `answers`, the set of destinations that it is asked about (see routing.py; without it, it is asked
+    about all), and `regional`, which gives it an instance for each region (see regions.py).
     """
 
     def handle(self, request: Request) -> werkzeug.Response | None:

@@ -125,15 +125,6 @@ MOTO: Mapping[str, Reviewed] = {
         "GetObjectTagging PutBucketEncryption PutBucketLifecycleConfiguration "
         "PutBucketNotificationConfiguration PutBucketOwnershipControls PutBucketTagging PutObjectTagging",
     ),
-    "sagemaker": _reviewed(
-        "sagemaker",
-        stores="AssociateTrialComponent CreateExperiment CreateModelCard CreateModelPackage "
-        "CreateModelPackageGroup CreateTrial CreateTrialComponent DeleteExperiment DeleteModelCard "
-        "DeleteTrial DeleteTrialComponent DescribeExperiment DescribeModelCard DescribeModelPackage "
-        "DescribeModelPackageGroup DescribeTrial DescribeTrialComponent DisassociateTrialComponent "
-        "ListExperiments ListModelCards ListModelPackageGroups ListModelPackages ListTrialComponents "
-        "ListTrials UpdateModelCard UpdateModelPackage UpdateTrialComponent",
-    ),
     "secretsmanager": _reviewed(
         "secretsmanager",
         executes="BatchGetSecretValue CreateSecret DeleteSecret DescribeSecret GetRandomPassword "

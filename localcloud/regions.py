@@ -39,6 +39,11 @@ class Regional:
         found: dict[str, set[str]] = self.instance(self._cloud.region).operations()
         return found
 
+    def stored(self) -> dict[str, set[str]]:
+        """Of these operations, those that only store."""
+        found: dict[str, set[str]] = getattr(self.instance(self._cloud.region), "stored", dict)()
+        return found
+
     def status(self) -> dict[str, Any]:
         """What runs in the cloud's own region, and in others what there is, with their names."""
         merged: dict[str, Any] = {}

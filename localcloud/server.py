@@ -6,7 +6,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +66,9 @@ class Server:
 
     `services` are called with the Cloud; without them, all of localcloud's. With `token`, it answers only
     clients that carry its secret access key id; `allowed_hosts` are names that it answers under beside its
-    own; `records` names the services of moto_operations.RECORDS that it may pretend. Raises OSError when the
-    port is taken, StateError when its folder cannot be had and OpenToAll for a host that others can reach,
-    without a token.
+    own; `records` names the services of moto_operations.RECORDS that it may pretend, and `images` runners of
+    further images of SageMaker's, by pattern. Raises OSError when the port is taken, StateError when its
+    folder cannot be had and OpenToAll for a host that others can reach, without a token.
     """
 
     def __init__(
@@ -81,6 +81,7 @@ class Server:
         token: bool = False,
         allowed_hosts: Sequence[str] = (),
         records: Sequence[str] = (),
+        images: Mapping[str, str] | None = None,
     ):
         if not token and not is_loopback(host):
             raise OpenToAll(
@@ -101,6 +102,7 @@ class Server:
             state_dir=self._state.path,
             job_python=Path(job_python),
             processes=Processes(self._state.path / PROCESSES),
+            images=images or {},
             access_key=f"LOCAL{secrets.token_hex(20).upper()}" if token else ACCESS_KEY,
         )
         if token:

@@ -228,7 +228,7 @@ def test_motos_own_administration_is_out_of_reach(server, service):
         ("cloudfront", "list_public_keys", {}),
         ("cloudformation", "list_stack_sets", {}),
         ("lambda", "list_layers", {}),
-        ("sagemaker", "list_notebook_instances", {}),
+        ("sagemaker", "list_hubs", {}),
         (
             "sagemaker-featurestore-runtime",
             "get_record",

@@ -257,7 +257,7 @@ def test_the_page_of_the_coverage_says_what_the_code_does(server: Server) -> Non
     spec = importlib.util.spec_from_file_location("localcloud_coverage", file)
     coverage = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(coverage)
-    written = coverage.page(coverage.carried_out(server.front.services))
+    written = coverage.page(server.front.services)
     assert coverage.PAGE.read_text(encoding="utf-8") == written, "run: python docs/localcloud_coverage.py"
 
 

@@ -511,46 +511,6 @@ def _parts(s3: Any, bucket: dict) -> None:
     s3.delete_objects(**bucket, Delete={"Objects": gone})
 
 
-def test_the_operations_of_sagemaker(cloud: Cloud) -> None:
-    with every_operation_of(cloud, "sagemaker") as sagemaker:
-        experiment, trial, component = (
-            {"ExperimentName": "e"},
-            {"TrialName": "t"},
-            {"TrialComponentName": "c"},
-        )
-        sagemaker.create_experiment(**experiment)
-        assert sagemaker.describe_experiment(**experiment)["ExperimentName"] == "e"
-        assert len(sagemaker.list_experiments()["ExperimentSummaries"]) == 1
-        sagemaker.create_trial(**trial, **experiment)
-        assert sagemaker.describe_trial(**trial)["ExperimentName"] == "e"
-        sagemaker.create_trial_component(**component)
-        sagemaker.associate_trial_component(**trial, **component)
-        assert len(sagemaker.list_trials(**component)["TrialSummaries"]) == 1
-        sagemaker.update_trial_component(**component, DisplayName="shown")
-        assert sagemaker.describe_trial_component(**component)["DisplayName"] == "shown"
-        assert len(sagemaker.list_trial_components(**trial)["TrialComponentSummaries"]) == 1
-        sagemaker.disassociate_trial_component(**trial, **component)
-        sagemaker.delete_trial_component(**component)
-        sagemaker.delete_trial(**trial)
-        sagemaker.delete_experiment(**experiment)
-        card = {"ModelCardName": "m"}
-        sagemaker.create_model_card(**card, Content="{}", ModelCardStatus="Draft")
-        sagemaker.update_model_card(**card, ModelCardStatus="Approved")
-        assert sagemaker.describe_model_card(**card)["ModelCardStatus"] == "Approved"
-        assert len(sagemaker.list_model_cards()["ModelCardSummaries"]) == 1
-        sagemaker.delete_model_card(**card)
-        group = {"ModelPackageGroupName": "g"}
-        sagemaker.create_model_package_group(**group)
-        assert sagemaker.describe_model_package_group(**group)["ModelPackageGroupName"] == "g"
-        assert len(sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]) == 1
-        arn = sagemaker.create_model_package(**group, ModelApprovalStatus="PendingManualApproval")[
-            "ModelPackageArn"
-        ]
-        sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
-        assert sagemaker.describe_model_package(ModelPackageName=arn)["ModelApprovalStatus"] == "Approved"
-        assert len(sagemaker.list_model_packages(**group)["ModelPackageSummaryList"]) == 1
-
-
 def test_the_operations_of_secretsmanager(cloud: Cloud) -> None:
     name = {"SecretId": "s"}
     with every_operation_of(cloud, "secretsmanager") as secrets:
