@@ -101,6 +101,10 @@ class Ngrams:
             start += len(of_pattern)
         return float(terms.sum()), shares
 
+    def known_weights(self, ids: np.ndarray) -> np.ndarray:
+        """The weights of the distinct n-grams of a review that are known, in no order."""
+        return self._weights.find(presence(ids, self.patterns, self.ending)[0])[1]
+
     def single_weights(self, ids: np.ndarray) -> np.ndarray:
         """The weight (N,) of each word by itself; 0 for one that is not known."""
         weights = np.zeros(len(ids))

@@ -2,9 +2,9 @@
 
 A model of two classes has an answer to everything, "ok" and a shopping list included. So a text is asked
 first whether it is English: whether the words that every English text is made of make up their part of it. A
-short one has to bring evidence: a logit far from 0, or a word whose n-gram weight says something. And the
-probability must lie outside the band in which verdicts are often wrong: for reviews that of calibration.py.
-docs/model.md says on what texts the limits were chosen.
+short one has to bring evidence: a logit far from 0, and words and phrases whose n-gram weights say something;
+a mere question has to bring more. And the probability must lie outside the band in which verdicts are often
+wrong: for reviews that of calibration.py. docs/model.md says on what texts the limits were chosen.
 """
 
 import math
@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from sentiment.model.ngrams import Ngrams
+from sentiment.text.negation import NEGATED
 
 NO_EVIDENCE, NOT_ENGLISH, MIXED = "no_evidence", "not_english", "mixed"
 MIN_WORDS = 3
@@ -23,7 +24,9 @@ FUNCTION_WORDS, COMMON_WORDS = 300, 2000
 MIN_FUNCTION_SHARE, MIN_COMMON_SHARE = 0.25, 0.5
 SHORT_WORDS = 40
 """Texts of fewer words need evidence; a page of prose always holds some."""
-LOGIT_EVIDENCE, MIN_EVIDENCE = 0.6, 0.95
+OF_LOGIT, OF_WORD, OF_PHRASES, OF_QUESTION = 0.47, 1.46, 1.59, -3.88
+MIN_EVIDENCE = 3.77
+PHRASES = 5
 SHORT_BAND = (0.45, 0.55)
 
 Band = tuple[float, float]
@@ -52,16 +55,10 @@ class Evidence:
             return NO_EVIDENCE
         band = self._band
         if self._ngrams is not None and len(ids) < SHORT_WORDS:
-            if self._evidence(self._ngrams, ids, probability) < MIN_EVIDENCE:
+            if _evidence(self._ngrams, review, ids, probability) < MIN_EVIDENCE:
                 return NO_EVIDENCE
             band = SHORT_BAND
         return MIXED if band is not None and band[0] < probability < band[1] else None
-
-    def _evidence(self, ngrams: Ngrams, ids: np.ndarray, probability: float) -> float:
-        """How much a short text shows of an opinion: what the model makes of it, and its strongest word."""
-        share = min(max(probability, 1e-9), 1 - 1e-9)
-        logit = abs(math.log(share / (1 - share)))
-        return LOGIT_EVIDENCE * logit + math.log1p(float(np.abs(ngrams.single_weights(ids)).max()))
 
     def _is_foreign(self, words: Sequence[str]) -> bool:
         if not self._reads_all_words:
@@ -72,6 +69,28 @@ class Evidence:
         common = sum(number < COMMON_WORDS for number in ids) / len(ids)
         function = sum(number < FUNCTION_WORDS for number in ids) / len(ids)
         return common < MIN_COMMON_SHARE and function < MIN_FUNCTION_SHARE
+
+
+def _evidence(ngrams: Ngrams, review: str, ids: np.ndarray, probability: float) -> float:
+    """How much a short text shows of an opinion.
+
+    What counts is the model's logit, the strongest word, negated or not, and the PHRASES strongest n-grams.
+    The weights are those of a logistic regression that tells texts with an opinion from others.
+    """
+    share = min(max(probability, 1e-9), 1 - 1e-9)
+    word = max(np.abs(ngrams.single_weights(each)).max() for each in (ids, ids & (NEGATED - 1)))
+    phrases = np.sort(np.abs(ngrams.known_weights(ids)))[-PHRASES:].sum()
+    evidence = (
+        OF_LOGIT * abs(math.log(share / (1 - share)))
+        + OF_WORD * math.log1p(word)
+        + OF_PHRASES * math.log1p(phrases)
+        + OF_QUESTION * _is_one_question(review)
+    )
+    return float(evidence)
+
+
+def _is_one_question(review: str) -> bool:
+    return review.rstrip().endswith("?") and sum(review.count(mark) for mark in ".!?") == 1
 
 
 def _is_of_other_script(review: str) -> bool:

@@ -84,3 +84,24 @@ def test_a_review_that_the_model_is_unsure_of(deployment, page):
     page.get_by_label("Your review").fill("Changed")
     expect(page.get_by_text("You have changed the text since")).to_be_visible()
     assert axe_finds(page) == []
+
+
+@pytest.mark.parametrize("apostrophe", ["'", "\u2019"])
+def test_sentences_as_people_type_them(deployment, page, apostrophe):
+    """Verdicts on negated sentences, and none on texts without an opinion, whatever the apostrophe."""
+    page.goto(deployment.page)
+    for sentence, said in (
+        ("You won't be disappointed.", "Positive"),
+        ("I can't recommend this", "Negative"),
+        ("I did not like it.", "Negative"),
+        ("Not bad at all.", "Positive"),
+        ("movie \U0001f60d", "Positive"),
+        ("it suuuucks", "Negative"),
+        ("ok", "No opinion"),
+        ("I watched it on Tuesday.", "No opinion"),
+        ("Das war ein wunderbarer Film", "Not English"),
+    ):
+        review = sentence.replace("'", apostrophe)
+        judge(page, review)
+        expect(page.locator("#marked")).to_have_text(review)
+        expect(page.locator("#headline")).to_have_text(said)

@@ -184,8 +184,8 @@ class Served:
         self._process, self._port = process, port
 
     def comes_up(self) -> bool:
-        """Whether it answers /ping before it ends or a minute has passed."""
-        deadline = time.monotonic() + 60
+        """Whether it answers /ping before it ends or five minutes have passed: torch may load slowly."""
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
                 return self.ask("GET", "/ping").status == 200
@@ -202,7 +202,7 @@ class Served:
         return Answered(answer.status, None, re.split(rb"\n+Traceback ", answer.body)[0])
 
     def ask(self, method: str, path: str, body: bytes = b"", headers: dict | None = None) -> Answered:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=300)
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()

@@ -24,9 +24,7 @@ def test_the_sample_is_balanced_and_split_for_good(packaged):
         "validation": {"positive": 1_250, "negative": 1_255},
         "test": {"positive": 1_251, "negative": 1_265},
     }
-    assert (
-        packaged.fingerprint() == sample.with_block_split(sample._read(sample.installed_file())).fingerprint()
-    )
+    assert packaged.fingerprint() == sample.with_block_split(sample.read_rows(None, "imdb")).fingerprint()
 
 
 def test_no_text_of_the_sample_is_in_two_splits(packaged):

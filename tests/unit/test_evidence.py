@@ -12,7 +12,7 @@ NGRAMS = Ngrams(
     ngram_patterns(1, 0),
     0.0,
     np.array([KNOWN["wonderful"], KNOWN["dull"]], dtype=np.int64),
-    np.array([4.0, -5.0], dtype=np.float32),
+    np.array([8.0, -9.0], dtype=np.float32),
 )
 
 
@@ -29,7 +29,9 @@ def reason(text: str, probability: float, band=(0.3, 0.7), ngrams=NGRAMS, reads_
         ("the film was wonderful", 0.6, None),  # of a short text the band is narrower
         ("the film was dull", 0.52, "mixed"),
         ("i watched it on tuesday", 0.6, "no_evidence"),
-        ("i watched it on tuesday", 0.97, None),  # the LSTM may know better
+        ("i watched it on tuesday", 0.9999, None),  # the LSTM may know better
+        ("was it wonderful ?", 0.8, "no_evidence"),
+        ("it was wonderful . was it ?", 0.8, None),
         ("it", 0.5, "no_evidence"),
         ("", 0.5, "no_evidence"),
         ("das war ein wunderbarer film", 0.9, "not_english"),

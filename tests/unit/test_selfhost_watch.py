@@ -92,7 +92,7 @@ def test_a_champion_is_fetched_once_and_served(watch, model, source):
     assert source.fetched == 1
     assert model.version == version(source.folder)
     [verdict] = model.predict(["A wonderful film."], explain=True)
-    assert list(verdict) == ["sentiment", "probability", "unsure", "model", "words", "spans", "cut"]
+    assert list(verdict) == ["sentiment", "probability", "unsure", "reason", "model", "words", "spans", "cut"]
     assert verdict["model"] == model.version
 
 
