@@ -1,4 +1,4 @@
-"""The command line: ``localcloud up | run | env | status | down``."""
+"""The command line: ``localcloud up | run | env | status | interrupt | down``."""
 
 import argparse
 import contextlib
@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from localcloud import __version__
-from localcloud.control import look, status, stop
+from localcloud.control import interrupt, look, status, stop
 from localcloud.listening import is_loopback, reachable
+from localcloud.moto_operations import RECORDS
 from localcloud.real_account import restart_without_credentials
 from localcloud.sharing import POLL_SECONDS, Use, start_lock
 from localcloud.state import StateError
@@ -100,6 +101,23 @@ def parser() -> argparse.ArgumentParser:
             "in nobody else's hands",
         )
         added.add_argument(
+            "--records",
+            action="append",
+            default=[],
+            choices=sorted(RECORDS),
+            metavar="SERVICE",
+            help="keep and show what requests to this service say, without doing it, where they are refused "
+            f"else ({', '.join(sorted(RECORDS))}); may be repeated",
+        )
+        added.add_argument(
+            "--image",
+            action="append",
+            default=[],
+            metavar="PATTERN=RUNNER",
+            help="run SageMaker's containers of images with such names like those of a known one: "
+            "pytorch-inference serves models, python runs commands",
+        )
+        added.add_argument(
             "--port-advice",
             default="choose another port with --port",
             metavar="TEXT",
@@ -119,6 +137,12 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("command", nargs="+", metavar="-- COMMAND", help="the command and its arguments")
     command("env", perform_env, 'print what to set in a shell: eval "$(localcloud env)"')
     command("status", perform_status, "show what the cloud is running")
+    interrupted = command(
+        "interrupt",
+        perform_interrupt,
+        "take the spot instances of a training job away, so that it starts again from its checkpoints",
+    )
+    interrupted.add_argument("job", metavar="JOB", help="name of a training job with managed spot training")
     command("down", perform_down, "stop the cloud")
     return root
 
@@ -154,7 +178,7 @@ def perform_run(arguments: argparse.Namespace) -> int:
                 arguments.port = server.cloud.port
                 if opened := _what_it_opens(arguments):
                     print(opened, file=sys.stderr)
-            elif arguments.token or arguments.allow_host:
+            elif arguments.token or arguments.allow_host or arguments.records or arguments.image:
                 raise Failure(
                     f"the cloud on port {arguments.port} is up; stop it to start one with other options"
                 )
@@ -212,6 +236,15 @@ def perform_status(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def perform_interrupt(arguments: argparse.Namespace) -> int:
+    """Interrupts a managed spot training job."""
+    find(arguments)
+    if reason := interrupt(arguments.host, arguments.port, arguments.job):
+        raise Failure(reason)
+    print(f"the instances of {arguments.job} have two minutes to end; then the job starts again")
+    return 0
+
+
 def perform_down(arguments: argparse.Namespace) -> int:
     """Stops the cloud on the port."""
     pid = find(arguments)
@@ -244,8 +277,13 @@ def cloud(arguments: argparse.Namespace) -> Iterator["Server"]:
     level = logging.DEBUG if arguments.verbose else logging.WARNING
     logging.basicConfig(level=logging.WARNING, format="localcloud: %(message)s")
     logging.getLogger("localcloud").setLevel(level)
+    from localcloud.sagemaker.images import registration
     from localcloud.server import OpenToAll, Server
 
+    try:
+        images = dict(registration(text) for text in arguments.image)
+    except ValueError as error:
+        raise Failure(f"--image: {error}") from None
     try:
         server = Server(
             arguments.port,
@@ -253,6 +291,8 @@ def cloud(arguments: argparse.Namespace) -> Iterator["Server"]:
             job_python=arguments.python,
             token=arguments.token,
             allowed_hosts=arguments.allow_host,
+            records=arguments.records,
+            images=images,
         )
     except OSError as error:
         raise Failure(_why_no_server(arguments, error)) from None
@@ -294,6 +334,8 @@ def detach(arguments: argparse.Namespace) -> int:
     options = ["--port", str(arguments.port), "--host", arguments.host, "--python", arguments.python]
     options += ["--token"] if arguments.token else []
     options += [f"--allow-host={name}" for name in arguments.allow_host]
+    options += [f"--records={name}" for name in arguments.records]
+    options += [f"--image={text}" for text in arguments.image]
     child = subprocess.Popen(
         [sys.executable, "-m", "localcloud", "up", "--detached", *options],
         stdin=subprocess.DEVNULL,

@@ -3,7 +3,8 @@
 import functools
 import os
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,11 +55,26 @@ class Cloud:
     processes: Processes
     access_key: str = ACCESS_KEY
     """The access key id of the account's owner; secret if the cloud answers only clients that know it."""
+    images: Mapping[str, str] = field(default_factory=dict)
+    """Runners of further images of SageMaker's, by pattern (see sagemaker/images.py)."""
     region: str = "us-east-1"
     account_id: str = ACCOUNT_ID
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _clients: dict[tuple[str, str | None], Any] = field(default_factory=dict, repr=False)
     _roles: dict[str, Credentials] = field(default_factory=dict, repr=False)
+    _regions: dict[str, "Cloud"] = field(default_factory=dict, repr=False)
+
+    def in_region(self, region: str) -> "Cloud":
+        """The same cloud in a region, with a folder of its own there."""
+        with self._lock:
+            home = self._regions.setdefault("", self)
+            if region == home.region:
+                return home
+            if region not in self._regions:
+                folder = home.state_dir / region
+                folder.mkdir(exist_ok=True)
+                self._regions[region] = replace(home, region=region, state_dir=folder, _clients={})
+            return self._regions[region]
 
     @property
     def url(self) -> str:

@@ -8,12 +8,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from localcloud.listening import reachable
 from localcloud.state import holder, read_access_key
 
 HEALTH = "/_localcloud/health"
 STATUS = "/_localcloud/status"
+INTERRUPT = "/_localcloud/interrupt/"
 ANSWER_SECONDS = 5.0
 STOP_SECONDS = 30.0
 
@@ -30,7 +32,7 @@ class Occupant:
 def look(host: str, port: int) -> Occupant | None:
     """The program that listens on the address; None when there is none."""
     try:
-        status, headers, body = _get(host, port, HEALTH)
+        status, headers, body = _ask(host, port, HEALTH)
     except ConnectionRefusedError:
         return None
     except (OSError, http.client.HTTPException):
@@ -49,9 +51,14 @@ def look(host: str, port: int) -> Occupant | None:
 
 def status(host: str, port: int) -> dict[str, Any]:
     """The status of a running cloud, with what it runs."""
-    token = {"Authorization": f"Bearer {read_access_key(port) or ''}"}
-    details: dict[str, Any] = json.loads(_get(host, port, STATUS, token)[2])
+    details: dict[str, Any] = json.loads(_ask(host, port, STATUS, _token(port))[2])
     return details
+
+
+def interrupt(host: str, port: int, job: str) -> str | None:
+    """Takes the spot instances of a training job away. Returns why that is not possible, or None."""
+    code, _, body = _ask(host, port, f"{INTERRUPT}{quote(job, safe='')}", _token(port), "POST")
+    return None if code == 204 else body.decode(errors="replace")
 
 
 def stop(port: int, pid: int) -> bool:
@@ -73,19 +80,23 @@ def stop(port: int, pid: int) -> bool:
 
 def _name(host: str, port: int, headers: dict[str, str]) -> str:
     try:
-        if _get(host, port, "/_localstack/health")[0] == 200:
+        if _ask(host, port, "/_localstack/health")[0] == 200:
             return "LocalStack"
     except (OSError, http.client.HTTPException):
         return "another program"
     return headers.get("Server") or "another program"
 
 
-def _get(
-    host: str, port: int, path: str, headers: Mapping[str, str] | None = None
+def _token(port: int) -> dict[str, str]:
+    return {"Authorization": f"Bearer {read_access_key(port) or ''}"}
+
+
+def _ask(
+    host: str, port: int, path: str, headers: Mapping[str, str] | None = None, method: str = "GET"
 ) -> tuple[int, dict[str, str], bytes]:
     connection = http.client.HTTPConnection(reachable(host), port, timeout=ANSWER_SECONDS)
     try:
-        connection.request("GET", path, headers=headers or {})
+        connection.request(method, path, headers=headers or {})
         response = connection.getresponse()
         return response.status, dict(response.getheaders()), response.read()
     finally:

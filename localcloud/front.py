@@ -9,11 +9,12 @@ import werkzeug
 from localcloud.access import Gate
 from localcloud.cloud import Cloud
 from localcloud.containers.bounded_http import RequestRefused
+from localcloud.guard import Guard, unsupported_by_moto
 from localcloud.http_server import receive
 from localcloud.protocol.calls import FORM, form_of
 from localcloud.protocol.errors import denial
 from localcloud.quotas import body_limit
-from localcloud.routing import Destination, answer_of_moto, destination_of, unknown_to_us
+from localcloud.routing import Destination, destination_of
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +35,11 @@ class Request(werkzeug.Request):
 class Service(Protocol):
     """Answers the requests it knows.
 
-    May also have `close()`, `status() -> dict` with what `localcloud status` shows, and `answers`, the set of
-    destinations that it is asked about (see routing.py); without it, it is asked about all.
+    May also have `close()`, `status() -> dict` with what `localcloud status` shows,
+    `operations() -> dict` with the names of the operations that it carries out, by service, and
+    `stored() -> dict` with those of them that keep and show something and have no other effect. A class may
+    have `answers`, the set of destinations that it is asked about (see routing.py; without it, it is asked
+    about all), and `regional`, which gives it an instance for each region (see regions.py).
     """
 
     def handle(self, request: Request) -> werkzeug.Response | None:
@@ -43,12 +47,16 @@ class Service(Protocol):
 
 
 class FrontDoor:
-    """A WSGI application that passes on what the gate lets in; what no service claims may go to moto."""
+    """A WSGI application that passes on what the gate and the guard let in.
 
-    def __init__(self, cloud: Cloud, gate: Gate, services: Sequence[Service]):
+    What no service claims may go to moto.
+    """
+
+    def __init__(self, cloud: Cloud, gate: Gate, guard: Guard, services: Sequence[Service]):
         self.cloud = cloud
         self.services = services
         self._gate = gate
+        self._guard = guard
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = Request(environ)
@@ -62,6 +70,8 @@ class FrontDoor:
             return answer(environ, start_response)
         except RequestRefused as refused:
             answer = refusal(request, refused.status, refused.code, str(refused))
+        except NotImplementedError:  # moto's
+            answer = unsupported_by_moto(request, destination)
         except RecursionError:
             answer = refusal(request, 400, "ValidationError", "The request is nested too deeply.")
         except Exception:
@@ -74,14 +84,14 @@ class FrontDoor:
         """A WSGI application: the answer of the service, or moto's application."""
         if request.mimetype == FORM:
             request.get_data()  # so that a service may use request.form and moto still finds the body
-        if refusal := unknown_to_us(request, destination):
-            return refusal
+        if (answer := self._guard.refuse(request, destination)) is not None:
+            return answer
         for service in self.services:
             answers = getattr(service, "answers", None)
             is_asked = answers is None or destination.service in answers
             if is_asked and (answer := service.handle(request)) is not None:
                 return answer
-        return answer_of_moto(request, destination)
+        return self._guard.answer_of_moto(request, destination)
 
     def close(self) -> None:
         """Close the services, the last first."""

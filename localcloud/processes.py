@@ -102,15 +102,19 @@ class Processes:
         *,
         env: Mapping[str, str],
         cwd: Path,
+        keeps_orphans: bool = False,
     ) -> Process:
         """Starts `command` with exactly the environment `env`.
 
+        When it ends, so do all processes that it has started; with `keeps_orphans`, those alone that are
+        still of its process group.
         A command that cannot be started prints why and ends with status 127.
         Raises RuntimeError once localcloud is closing.
         """
         reading, writing = os.pipe()
         record = self._folder / uuid.uuid4().hex
         watch = [sys.executable, "-S", "-E", supervisor.__file__, reading, record, GRACE_SECONDS]
+        watch.append(supervisor.KEEP if keeps_orphans else supervisor.KILL)
         try:
             with self._lock:
                 if self._closed:

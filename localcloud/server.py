@@ -6,7 +6,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,13 @@ from localcloud.cloud import ACCESS_KEY, Cloud
 from localcloud.control import HEALTH, STATUS
 from localcloud.environment import write_sdk_settings
 from localcloud.front import FrontDoor, Request, Service
+from localcloud.guard import Guard
 from localcloud.http_server import make_front_server, serve_in_thread
 from localcloud.listening import is_loopback
 from localcloud.peers import peers_are_known
 from localcloud.processes import Processes
 from localcloud.real_account import variables_to_remove
+from localcloud.regions import Regional
 from localcloud.routing import LOCALCLOUD
 from localcloud.state import PROCESSES, State, clear_dead
 
@@ -64,8 +66,9 @@ class Server:
 
     `services` are called with the Cloud; without them, all of localcloud's. With `token`, it answers only
     clients that carry its secret access key id; `allowed_hosts` are names that it answers under beside its
-    own. Raises OSError when the port is taken, StateError when its folder cannot be had and OpenToAll for a
-    host that others can reach, without a token.
+    own; `records` names the services of moto_operations.RECORDS that it may pretend, and `images` runners of
+    further images of SageMaker's, by pattern. Raises OSError when the port is taken, StateError when its
+    folder cannot be had and OpenToAll for a host that others can reach, without a token.
     """
 
     def __init__(
@@ -77,6 +80,8 @@ class Server:
         *,
         token: bool = False,
         allowed_hosts: Sequence[str] = (),
+        records: Sequence[str] = (),
+        images: Mapping[str, str] | None = None,
     ):
         if not token and not is_loopback(host):
             raise OpenToAll(
@@ -97,6 +102,7 @@ class Server:
             state_dir=self._state.path,
             job_python=Path(job_python),
             processes=Processes(self._state.path / PROCESSES),
+            images=images or {},
             access_key=f"LOCAL{secrets.token_hex(20).upper()}" if token else ACCESS_KEY,
         )
         if token:
@@ -113,7 +119,8 @@ class Server:
         self.front = FrontDoor(
             self.cloud,
             Gate(self.cloud, allowed_hosts),
-            [Control(self), *(make(self.cloud) for make in factories)],
+            Guard(records),
+            [Control(self), *(_made(make, self.cloud) for make in factories)],
         )
 
     def _application(self, environ: dict[str, Any], start_response: Any) -> Any:
@@ -159,6 +166,11 @@ class Control:
 
     def _health(self) -> dict[str, Any]:
         return {"service": "localcloud", "version": __version__, "pid": os.getpid(), "status": "running"}
+
+
+def _made(make: Callable[[Cloud], Service], cloud: Cloud) -> Service:
+    """A service, with an instance for each region where its class says that it is `regional`."""
+    return Regional(make, cloud) if getattr(make, "regional", False) else make(cloud)
 
 
 def _json(body: dict[str, Any]) -> werkzeug.Response:

@@ -50,6 +50,7 @@ class CloudFormationService(StackQueries, ChangeSetOperations, TemplateOperation
     service_name = "cloudformation"
     validation_code = malformed_code = "ValidationError"
     answers = frozenset({service_name})
+    regional = True
 
     def __init__(self, cloud: Cloud):
         self.cloud = cloud

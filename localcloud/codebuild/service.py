@@ -52,6 +52,7 @@ class CodeBuildService(ModelledService):
     service_name = "codebuild"
     validation_code = "InvalidInputException"
     answers = frozenset({service_name})
+    regional = True
 
     def __init__(self, cloud: Cloud):
         self._cloud = cloud

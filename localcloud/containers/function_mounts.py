@@ -25,20 +25,20 @@ def enter(folder: str, code: str, storage_mb: str, needed: list[str]) -> None:
     """Moves this process into a new mount namespace, as described above. Raises OSError."""
     holder = os.open(os.path.join(folder, HOLDER), os.O_WRONLY | os.O_CREAT, 0o600)
     alive = os.open(os.path.join(folder, PIPE), os.O_RDONLY)
-    mounts._unshare()
-    mounts._mount(None, "/", None, MS_REC | MS_PRIVATE)
+    mounts.unshare()
+    mounts.mount(None, "/", None, MS_REC | MS_PRIVATE)
     temporary = _new_file_system(folder, "tmp", f"mode=1777,size={storage_mb}m")
     for place in needed:
         if place.startswith(f"{TEMPORARY}/"):
             target = os.path.join(temporary, os.path.relpath(place, TEMPORARY))
             os.makedirs(target, exist_ok=True)
-            mounts._mount(place, target, None, MS_BIND | MS_REC)
-    mounts._mount(_copy_of_var(folder, code), "/var", None, MS_MOVE)
-    mounts._mount(temporary, TEMPORARY, None, MS_MOVE)
+            mounts.mount(place, target, None, MS_BIND | MS_REC)
+    mounts.mount(_copy_of_var(folder, code), "/var", None, MS_MOVE)
+    mounts.mount(temporary, TEMPORARY, None, MS_MOVE)
     read_only = mounts.MountAttributes(attr_set=mounts.MOUNT_ATTR_RDONLY)
-    mounts._set_attributes("/", mounts.AT_RECURSIVE, read_only)
+    mounts.set_attributes("/", mounts.AT_RECURSIVE, read_only)
     writable = mounts.MountAttributes(attr_clr=mounts.MOUNT_ATTR_RDONLY)
-    mounts._set_attributes(TEMPORARY, 0, writable)
+    mounts.set_attributes(TEMPORARY, 0, writable)
     _stay(holder, alive)
 
 
@@ -50,14 +50,14 @@ def join(folder: str) -> None:
         place = f"/proc/{holder}/ns/{kind}"
         if os.readlink(place) != os.readlink(f"/proc/self/ns/{kind}"):
             namespace = os.open(place, os.O_RDONLY)
-            mounts._checked(mounts.libc.setns(namespace, 0), place)
+            mounts.checked(mounts.libc.setns(namespace, 0), place)
             os.close(namespace)
 
 
 def _new_file_system(folder: str, name: str, options: str) -> str:
     place = os.path.join(folder, name)
     os.makedirs(place, exist_ok=True)
-    mounts._mount("localcloud", place, "tmpfs", 0, options.encode())
+    mounts.mount("localcloud", place, "tmpfs", 0, options.encode())
     return place
 
 
@@ -72,10 +72,10 @@ def _copy_of_var(folder: str, code: str) -> str:
             os.symlink(os.readlink(entry.path), target)
         elif entry.is_dir():
             os.mkdir(target)
-            mounts._mount(entry.path, target, None, MS_BIND | MS_REC)
+            mounts.mount(entry.path, target, None, MS_BIND | MS_REC)
     target = os.path.join(copy, os.path.basename(TASK_FOLDER))
     os.mkdir(target)
-    mounts._mount(code, target, None, MS_BIND)
+    mounts.mount(code, target, None, MS_BIND)
     return copy
 
 

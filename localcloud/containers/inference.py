@@ -268,7 +268,7 @@ class Server(ThreadingHTTPServer):
 def main() -> None:
     """Install what the model requires, load it, and serve until the process is ended."""
     requirements, overlay = CODE / "requirements.txt", MODEL.parent / "packages"
-    if requirements.exists() and not overlay.exists():
+    if requirements.exists() and Path(sys.prefix).resolve() != overlay.resolve():
         python = install_requirements(requirements, overlay)
         again = [str(python), __file__]
         os.execv(python, again)  # nosec B606

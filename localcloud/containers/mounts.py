@@ -1,24 +1,28 @@
 """Gives a process the file system of a container, then becomes that process. Linux only.
 
-``python -S -E mounts.py FOLDER COMMAND...``
+``python -S -E mounts.py FOLDER HOST HOSTS COMMAND...``
 
 In a mount namespace of its own, FOLDER is also /opt/ml, and only its parent, /tmp, /var/tmp and /dev/shm can
 be written to: a script that knows its container's paths by heart works as on AWS, and one that writes
-anywhere else fails instead of changing the machine. Who may not make mount namespaces mostly may in a user
-namespace of their own. Exit status 125, with a line that says why, where neither works.
+anywhere else fails instead of changing the machine. HOST is the name that the process finds its machine to
+have, and the file HOSTS its /etc/hosts; both are empty for a container that is not one of several. Who may
+not make such namespaces mostly may in a user namespace of their own. Exit status 125, with a line that says
+why, where neither works.
 """
 
 import ctypes
 import os
+import socket
 import sys
 
 CONTAINER_FOLDER = "/opt/ml"
+HOSTS_FILE = "/etc/hosts"
 WRITABLE = ("/tmp", "/var/tmp", "/dev/shm")  # nosec B108 - scripts make their own names there
 NO_MOUNTS = 125
 COULD_NOT_START = 127
 
 # From linux/sched.h, linux/mount.h and linux/fcntl.h.
-CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWUSER = 0x00020000, 0x04000000, 0x10000000
 MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = 0x1000, 0x2000, 0x4000, 0x40000
 SYS_MOUNT_SETATTR, MOUNT_ATTR_RDONLY, AT_FDCWD, AT_RECURSIVE = 442, 1, -100, 0x8000
 
@@ -31,25 +35,28 @@ class MountAttributes(ctypes.Structure):
     _fields_ = [(name, ctypes.c_uint64) for name in ("attr_set", "attr_clr", "propagation", "userns_fd")]
 
 
-def enter(folder: str) -> None:
-    """Moves this process into its own mount namespace, as described above. Raises OSError."""
-    _unshare()
-    _mount(None, "/", None, MS_REC | MS_PRIVATE)
+def enter(folder: str, host: str, hosts: str) -> None:
+    """Moves this process into namespaces of its own, as described above. Raises OSError."""
+    unshare()
+    mount(None, "/", None, MS_REC | MS_PRIVATE)
     _bind_below_opt(folder)
+    if hosts:
+        socket.sethostname(host)
+        mount(hosts, HOSTS_FILE, None, MS_BIND)
     writable = [place for place in (os.path.dirname(folder), *WRITABLE) if os.path.isdir(place)]
     for place in writable:
-        _mount(place, place, None, MS_BIND | MS_REC)
-    _set_attributes("/", AT_RECURSIVE, MountAttributes(attr_set=MOUNT_ATTR_RDONLY))
+        mount(place, place, None, MS_BIND | MS_REC)
+    set_attributes("/", AT_RECURSIVE, MountAttributes(attr_set=MOUNT_ATTR_RDONLY))
     for place in (*writable, CONTAINER_FOLDER):
-        _set_attributes(place, 0, MountAttributes(attr_clr=MOUNT_ATTR_RDONLY))
+        set_attributes(place, 0, MountAttributes(attr_clr=MOUNT_ATTR_RDONLY))
     os.chdir(os.getcwd())  # the same folder, but by the mounts of the new namespace
 
 
-def _unshare() -> None:
+def unshare() -> None:
     user, group = os.geteuid(), os.getegid()
-    if libc.unshare(CLONE_NEWNS) == 0:
+    if libc.unshare(CLONE_NEWNS | CLONE_NEWUTS) == 0:
         return
-    _checked(libc.unshare(CLONE_NEWUSER | CLONE_NEWNS), "user namespace")
+    checked(libc.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS), "user namespace")
     for file, content in (
         ("setgroups", "deny"),
         ("uid_map", f"{user} {user} 1"),
@@ -64,7 +71,7 @@ def _bind_below_opt(folder: str) -> None:
     opt = os.path.dirname(CONTAINER_FOLDER)
     copy = os.path.join(os.path.dirname(folder), "opt")
     os.makedirs(copy, exist_ok=True)
-    _mount("localcloud", copy, "tmpfs", 0, b"mode=755")
+    mount("localcloud", copy, "tmpfs", 0, b"mode=755")
     for entry in os.scandir(opt):
         target = os.path.join(copy, entry.name)
         if entry.path == CONTAINER_FOLDER:
@@ -76,27 +83,27 @@ def _bind_below_opt(folder: str) -> None:
             os.mkdir(target)
         else:
             open(target, "w").close()
-        _mount(entry.path, target, None, MS_BIND | MS_REC)
+        mount(entry.path, target, None, MS_BIND | MS_REC)
     target = os.path.join(copy, os.path.basename(CONTAINER_FOLDER))
     os.mkdir(target)
-    _mount(folder, target, None, MS_BIND)
-    _mount(copy, opt, None, MS_MOVE)
+    mount(folder, target, None, MS_BIND)
+    mount(copy, opt, None, MS_MOVE)
 
 
-def _mount(
+def mount(
     source: str | None, target: str, kind: str | None, flags: int, options: bytes | None = None
 ) -> None:
     arguments = [None if text is None else os.fsencode(text) for text in (source, target, kind)]
-    _checked(libc.mount(*arguments, ctypes.c_ulong(flags), options), target)
+    checked(libc.mount(*arguments, ctypes.c_ulong(flags), options), target)
 
 
-def _set_attributes(place: str, flags: int, attributes: MountAttributes) -> None:
+def set_attributes(place: str, flags: int, attributes: MountAttributes) -> None:
     size = ctypes.c_size_t(ctypes.sizeof(attributes))
     arguments = AT_FDCWD, os.fsencode(place), flags, ctypes.byref(attributes), size
-    _checked(libc.syscall(ctypes.c_long(SYS_MOUNT_SETATTR), *arguments), place)
+    checked(libc.syscall(ctypes.c_long(SYS_MOUNT_SETATTR), *arguments), place)
 
 
-def _checked(result: int, what: str) -> None:
+def checked(result: int, what: str) -> None:
     if result:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), what)
@@ -104,9 +111,9 @@ def _checked(result: int, what: str) -> None:
 
 def main() -> int:
     """Become the command, in the new file system; the exit status where that fails."""
-    folder, command = sys.argv[1], sys.argv[2:]
+    folder, host, hosts, command = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
     try:
-        enter(folder)
+        enter(folder, host, hosts)
     except OSError as error:
         print(f"cannot put {folder} at {CONTAINER_FOLDER}: {error}", file=sys.stderr)
         return NO_MOUNTS

@@ -24,9 +24,11 @@ from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from localcloud.containers.archives import ArchiveError, unpack_tar
+    from localcloud.containers.distribution import Distribution
     from localcloud.containers.overlay import install_requirements
 else:  # this runs as a script, beside them
     from archives import ArchiveError, unpack_tar
+    from distribution import Distribution
     from overlay import install_requirements
 
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
@@ -47,7 +49,8 @@ PLATFORM_HYPERPARAMETERS = {
 }
 """Addressed to the container rather than to the script."""
 DISTRIBUTED = re.compile(
-    r"sagemaker_(mpi|parameter_server|distributed_dataparallel|pytorch_ddp|torch_distributed)_enabled"
+    r"sagemaker_(mpi|parameter_server|distributed_dataparallel|pytorch_ddp|pytorch_xla_multi_worker"
+    r"|multi_worker_mirrored_strategy)_enabled"
 )
 SAFE_ENTRY_POINT = re.compile(r"(?!.*(^|/)\.\.?(/|$))[A-Za-z0-9._][A-Za-z0-9._+-]*(/[A-Za-z0-9._+-]+)*")
 EXCEPTION_NAMES = tuple(name for name in dir(builtins) if name.endswith(("Error", "Exception")))
@@ -140,11 +143,11 @@ class Job:
             name for name in self.platform if DISTRIBUTED.fullmatch(name) and self.platform[name]
         ]:
             raise TrainingFailure(f"Distributed training is not supported here: {', '.join(distributed)}.")
+        self.distribution = Distribution(self.resources, self.platform)
 
     def variables(self) -> dict[str, str]:
         """The SM_* variables."""
-        group = self.resources.get("current_group_name", "homogeneousCluster")
-        groups = {each["instance_group_name"]: each for each in self.resources.get("instance_groups", [])}
+        group, groups = self.distribution.group, self.distribution.groups
         directories = {name: str(INPUT / "data" / name) for name in self.channels}
         framework = {k: v for k, v in self.platform.items() if k not in PLATFORM_HYPERPARAMETERS}
         arguments = to_arguments(self.hyperparameters)
@@ -161,7 +164,7 @@ class Job:
             "current_instance_group_hosts": groups.get(group, {}).get("hosts", []),
             "instance_groups": list(groups),
             "instance_groups_dict": groups,
-            "distribution_instance_groups": [],
+            "distribution_instance_groups": self.distribution.training_groups,
             "is_hetero": len(groups) > 1,
             "module_name": re.sub(r"\.py$", "", self.entry_point),
             "log_level": self.platform.get("sagemaker_container_log_level", logging.INFO),
@@ -179,14 +182,14 @@ class Job:
         training_env = shared | {
             "additional_framework_parameters": framework,
             "channel_input_dirs": directories,
-            "distribution_hosts": [],
+            "distribution_hosts": self.distribution.hosts,
             "hyperparameters": self.hyperparameters,
-            "is_master": True,
+            "is_master": self.distribution.current_host == self.distribution.master,
             "is_modelparallel_enabled": None,
             "is_smddpmprun_installed": False,
             "is_smddprun_installed": False,
             "job_name": os.environ.get("TRAINING_JOB_NAME"),
-            "master_hostname": self.resources["hosts"][0],
+            "master_hostname": self.distribution.master,
             "topology": [],
         }
         return to_variables(
@@ -214,8 +217,11 @@ def unpack_source(archive: Path) -> None:
         raise TrainingFailure(f"The source archive {archive.name} cannot be unpacked: {error}") from error
 
 
-def command_of(entry_point: str, arguments: list[str]) -> list[str]:
-    """The command that runs an entry point in `code/`, its requirements.txt installed first."""
+def command_of(entry_point: str, arguments: list[str], launcher: list[str]) -> list[str]:
+    """The command that runs an entry point in `code/`, its requirements.txt installed first.
+
+    `launcher` starts it in the place of the interpreter, which is only possible for a Python script.
+    """
     if not SAFE_ENTRY_POINT.fullmatch(entry_point):
         raise TrainingFailure(
             f"The training entry point {entry_point!r} cannot be used: sagemaker_program must name a file "
@@ -223,6 +229,8 @@ def command_of(entry_point: str, arguments: list[str]) -> list[str]:
         )
     script = CODE / entry_point
     if not entry_point.endswith(".py"):
+        if launcher:
+            raise TrainingFailure("Unsupported entry point type for torch_distributed")
         if script.is_file():
             script.chmod(0o755)
         return ["/bin/sh", "-c", f"./{shlex.quote(entry_point)} {shlex.join(arguments)}"]
@@ -231,7 +239,7 @@ def command_of(entry_point: str, arguments: list[str]) -> list[str]:
             "A source folder with a setup.py (the entry point as a package) is not supported here; "
             "give its requirements in requirements.txt and remove setup.py."
         )
-    return [install(CODE / "requirements.txt"), "--", entry_point, *arguments]
+    return [install(CODE / "requirements.txt"), *(launcher or ["--"]), entry_point, *arguments]
 
 
 def install(requirements: Path) -> str:
@@ -334,7 +342,12 @@ def main() -> int:
             raise TrainingFailure("No entry point: the hyperparameter sagemaker_program is missing.")
         if len(sys.argv) > 1:
             unpack_source(Path(sys.argv[1]))
-        command = command_of(job.entry_point, to_arguments(job.hyperparameters))
+        launcher = job.distribution.launcher(count_gpus() or 1)
+        if launcher:
+            # The same socket for all that torch's backends send, as the toolkit sets NCCL's.
+            os.environ.update(NCCL_SOCKET_IFNAME=job.resources["network_interface_name"], NCCL_PROTO="simple")
+            log.info("Starting distributed training through torchrun")
+        command = command_of(job.entry_point, to_arguments(job.hyperparameters), launcher)
         log.info("Invoking user script: %s", shlex.join(command))
         run(command, job.variables())
     except TrainingFailure as failure:

@@ -50,18 +50,15 @@ MAX_TAGS = 50
 class Management:
     """Carries out the operations on the functions of one cloud.
 
-    `region` gives the region of the request. `find` gives, for a function's name and qualifier, the reference
-    and moto's record; it raises LambdaError.
+    `find` gives, for a function's name and qualifier, the reference and moto's record; it raises LambdaError.
     """
 
     def __init__(
         self,
         cloud: Cloud,
-        region: Callable[[], str | None],
         find: Callable[[str, str | None], tuple[FunctionReference, Any]],
     ):
         self._cloud = cloud
-        self._region = region
         self._look_up = find
         self._changing = threading.RLock()  # a function is not seen before its record is complete
 
@@ -242,7 +239,7 @@ class Management:
         return self._find(arn, None)
 
     def _parse(self, name: str, qualifier: str | None) -> FunctionReference:
-        return FunctionReference.parse(self._cloud, name, qualifier, self._region())
+        return FunctionReference.parse(self._cloud, name, qualifier)
 
     def _find(self, name: str, qualifier: str | None) -> tuple[FunctionReference, Any]:
         with self._changing:
@@ -251,7 +248,7 @@ class Management:
     def _backend(self) -> Any:
         from moto.awslambda.models import lambda_backends
 
-        return lambda_backends[self._cloud.account_id][self._region() or self._cloud.region]
+        return lambda_backends[self._cloud.account_id][self._cloud.region]
 
     def _functions(self) -> list[Any]:
         with self._changing:

@@ -27,10 +27,8 @@ class FunctionReference:
     qualifier: str | None
 
     @classmethod
-    def parse(
-        cls, cloud: Cloud, text: str, qualifier: str | None = None, region: str | None = None
-    ) -> "FunctionReference":
-        """Reads the members FunctionName and Qualifier of a request to `region`, if that is known.
+    def parse(cls, cloud: Cloud, text: str, qualifier: str | None = None) -> "FunctionReference":
+        """Reads the members FunctionName and Qualifier of a request to the cloud's region.
 
         Raises LambdaError in AWS's words.
         """
@@ -47,15 +45,15 @@ class FunctionReference:
             raise invalid_parameter(
                 "The derived qualifier from the function name does not match the specified qualifier."
             )
-        if region and found["region"] and region != found["region"]:
+        if found["region"] not in (None, cloud.region):
             raise LambdaError(
                 "ResourceNotFoundException",
-                f"Functions from '{found['region']}' are not reachable in this region ('{region}')",
+                f"Functions from '{found['region']}' are not reachable in this region ('{cloud.region}')",
                 status=404,
             )
         return cls(
             found["account"] or cloud.account_id,
-            found["region"] or region or cloud.region,
+            cloud.region,
             found["name"],
             qualifier or found["qualifier"],
         )

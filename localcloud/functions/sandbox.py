@@ -93,6 +93,7 @@ class Sandbox:
                 [*REDIRECT, self._output_path, *self._files.command(runtime)],
                 env=self._environment(),
                 cwd=self._code,
+                keeps_orphans=True,  # one keeps the file system for a new start (see function_mounts.py)
             )
         except BaseException:
             self._runtime_api.close()

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import contextlib
-import contextvars
 import functools
 import os
 import re
@@ -31,7 +30,6 @@ from localcloud.functions.names import LATEST, FunctionReference
 from localcloud.functions.pool import Pool
 from localcloud.functions.runtime_api import Invocation
 from localcloud.protocol import ApiError
-from localcloud.protocol.calls import signature_of
 from localcloud.protocol.service import ModelledService, Operation
 from localcloud.protocol.validation import require_supported
 from localcloud.untrusted import parse_json
@@ -63,9 +61,6 @@ UNKNOWN_RUNTIME = re.compile(
     r"(?P<rule>failed to satisfy constraint: Member must satisfy enum value set: \[[^\]]*\])"
 )
 
-_region: contextvars.ContextVar[str | None] = contextvars.ContextVar("region", default=None)
-"""The region of the request that is being answered; None for calls of localcloud's own services."""
-
 
 @dataclass(frozen=True)
 class InvocationResult:
@@ -87,8 +82,17 @@ class FunctionsService(ModelledService):
     service_name = "lambda"
     malformed_code = "InvalidRequestContentException"
     answers = frozenset({service_name})
+    regional = True
+    unsupported_members: ClassVar = {
+        "AddPermission": frozenset({"InvokedViaFunctionUrl"}),
+        "CreateFunction": frozenset({"AcceleratorConfig", "PublishTo", "RuntimeConfig", "TenancyConfig"}),
+        "UpdateFunctionCode": frozenset({"PublishTo", "S3ObjectStorageMode", "SourceKMSKeyArn"}),
+        "UpdateFunctionConfiguration": frozenset({"AcceleratorConfig", "RuntimeConfig"}),
+    }
 
-    _running: ClassVar[weakref.WeakValueDictionary[str, "FunctionsService"]] = weakref.WeakValueDictionary()
+    _running: ClassVar[weakref.WeakValueDictionary[tuple[str, str], "FunctionsService"]] = (
+        weakref.WeakValueDictionary()
+    )
 
     def __init__(self, cloud: Cloud, retry_seconds: Sequence[float] = RETRY_SECONDS):
         self._cloud = cloud
@@ -103,15 +107,15 @@ class FunctionsService(ModelledService):
             "Invoke": self._invoke,
             "InvokeAsync": self._invoke_async,
         }
-        self._management = Management(cloud, _region.get, self._look_up)
+        self._management = Management(cloud, self._look_up)
         self._absent = Absent(self._look_up)
         threading.Thread(target=self._tidy, daemon=True).start()
-        FunctionsService._running[cloud.url] = self
+        FunctionsService._running[cloud.url, cloud.region] = self
 
     @classmethod
     def of(cls, cloud: Cloud) -> "FunctionsService":
-        """The functions of a cloud, for its other services."""
-        return cls._running[cloud.url]
+        """The functions of a cloud in its region, for its other services."""
+        return cls._running[cloud.url, cloud.region]
 
     def operation(self, name: str) -> Operation | None:
         if what := UNSUPPORTED.get(name):
@@ -121,13 +125,8 @@ class FunctionsService(ModelledService):
         method = xform_name(name)
         return getattr(self._management, method, None) or getattr(self._absent, method, None)
 
-    def answer(self, request: werkzeug.Request, *arguments: Any) -> werkzeug.Response | None:
-        signature = signature_of(request)
-        token = _region.set((signature.region if signature else "") or None)
-        try:
-            return super().answer(request, *arguments)
-        finally:
-            _region.reset(token)
+    def operations(self) -> dict[str, set[str]]:
+        return {name: found - UNSUPPORTED.keys() for name, found in super().operations().items()}
 
     def refuse(self, model: ServiceModel, error: ApiError) -> werkzeug.Response:
         if found := UNKNOWN_RUNTIME.fullmatch(error.message):
@@ -209,7 +208,7 @@ class FunctionsService(ModelledService):
         """The reference of a request to a function, and moto's record of it. Raises LambdaError."""
         from moto.awslambda.models import lambda_backends
 
-        reference = FunctionReference.parse(self._cloud, function, qualifier, _region.get())
+        reference = FunctionReference.parse(self._cloud, function, qualifier)
         if reference.account == self._cloud.account_id and reference.qualifier in (None, LATEST):
             for record in lambda_backends[reference.account][reference.region].list_functions(None):
                 if record.function_name == reference.name:
@@ -220,7 +219,7 @@ class FunctionsService(ModelledService):
 
     def _find(self, function: str, qualifier: str | None = None) -> Any:
         """moto's record of a function to invoke."""
-        reference = FunctionReference.parse(self._cloud, function, qualifier, _region.get())
+        reference = FunctionReference.parse(self._cloud, function, qualifier)
         if reference.qualifier not in (None, LATEST):
             raise unsupported(
                 f"versions and aliases (Qualifier {reference.qualifier}); only $LATEST can be invoked"

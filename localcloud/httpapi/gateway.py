@@ -72,6 +72,7 @@ class HttpApiService:
     """Serves the APIs that moto keeps. `timeout` caps every integration; tests shorten it."""
 
     answers = frozenset({HTTP_API, "apigateway"})
+    regional = True
 
     def __init__(
         self,
@@ -87,6 +88,17 @@ class HttpApiService:
         self._warnings = RepeatedWarnings(log)
         self._integrations = concurrent.futures.ThreadPoolExecutor(CONCURRENT_INTEGRATIONS, "integration")
 
+    @staticmethod
+    def region_of(cloud: Cloud, request: werkzeug.Request) -> str | None:
+        """The region of the deployed API that a request is to; None for no such request or API."""
+        from moto.apigatewayv2.models import apigatewayv2_backends
+
+        found = EXECUTE_API.fullmatch(request.path) or EXECUTE_API_HOST.fullmatch(host_name(request))
+        if found is None:
+            return None
+        backends = dict(apigatewayv2_backends[cloud.account_id])
+        return next((region for region, one in backends.items() if found["api"] in one.apis), None)
+
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
         """The answer to a request to a deployed API, or to manage one; None where moto is to give it."""
         if found := EXECUTE_API.fullmatch(request.path):
@@ -94,6 +106,11 @@ class HttpApiService:
         if found := EXECUTE_API_HOST.fullmatch(host_name(request)):
             return self._serve(request, found["api"], request.path)
         return stages.update(self._cloud, request) or self._management.handle(request)
+
+    def operations(self) -> dict[str, set[str]]:
+        """The operations that this service carries out, by botocore's name of the service."""
+        own = self._management.operations()["apigatewayv2"]
+        return {"apigatewayv2": {"UpdateStage"} | own}
 
     def close(self) -> None:
         """Forget the invocations that have not begun."""
@@ -189,7 +206,8 @@ class HttpApiService:
         """Invokes the function; its failures become API Gateway's own errors."""
         began = time.monotonic()
         try:
-            functions = FunctionsService.of(self._cloud)
+            # A permission of the function in its own region has let it pass, so there are functions there.
+            functions = FunctionsService.of(self._cloud.in_region(function.split(":")[3]))
             result = self._integrations.submit(functions.invoke, function, event).result(timeout)
             exchange.integration_status = 200
             if result.function_error:

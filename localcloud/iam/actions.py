@@ -60,6 +60,11 @@ SAGEMAKER = (
     ("EndpointName", "endpoint"),
     ("EndpointConfigName", "endpoint-config"),
     ("ModelName", "model"),
+    ("TrialComponentName", "experiment-trial-component"),
+    ("TrialName", "experiment-trial"),
+    ("ExperimentName", "experiment"),
+    ("ModelPackageGroupName", "model-package-group"),
+    ("ModelCardName", "model-card"),
 )
 BOTH_ENDPOINT_AND_CONFIG = ("CreateEndpoint", "UpdateEndpoint")
 

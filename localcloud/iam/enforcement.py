@@ -35,6 +35,10 @@ class IamEnforcement:
         _load_managed_policies(cloud)
         _accept_policies_of_all_versions()
 
+    def operations(self) -> dict[str, set[str]]:
+        """The operations that this service carries out, by botocore's name of the service."""
+        return self._simulation.operations()
+
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
         signature = signature_of(request)
         if signature is None:

@@ -7,13 +7,10 @@ import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import werkzeug
-
 from localcloud.cloud import Cloud
 from localcloud.logs.comparisons import InvalidPattern
 from localcloud.logs.patterns import Predicate, compile_pattern
 from localcloud.protocol import ApiError
-from localcloud.protocol.calls import signature_of
 from localcloud.protocol.service import FORWARD, ModelledService, Operation
 from localcloud.untrusted import PatternError
 
@@ -26,28 +23,16 @@ UNSUPPORTED = {
 """Operations that are refused with a message that names the feature; moto would at most store them."""
 
 
-class LogsService:
+class LogsService(ModelledService):
     """Answers the requests to CloudWatch Logs that moto's records alone do not answer."""
-
-    answers = frozenset({"logs"})
-
-    def __init__(self, cloud: Cloud):
-        self._cloud = cloud
-
-    def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
-        signature = signature_of(request)
-        return _Logs(self._cloud, signature.region if signature else self._cloud.region).handle(request)
-
-
-class _Logs(ModelledService):
-    """The operations in one region."""
 
     service_name = "logs"
     validation_code = "InvalidParameterException"
+    answers = frozenset({service_name})
+    regional = True
 
-    def __init__(self, cloud: Cloud, region: str):
+    def __init__(self, cloud: Cloud):
         self._cloud = cloud
-        self._region = region
 
     def filter_log_events(
         self,
@@ -60,9 +45,12 @@ class _Logs(ModelledService):
         filterPattern: str = "",
         nextToken: str | None = None,
         limit: int = PAGE_EVENTS,
+        startFromHead: bool = True,
         interleaved: bool = True,
         unmask: bool = False,
     ) -> dict[str, Any]:
+        if not startFromHead:
+            raise _invalid("localcloud does not support startFromHead=false in FilterLogEvents.")
         if logStreamNames and logStreamNamePrefix:
             raise _invalid("logStreamNames and logStreamNamePrefix are mutually exclusive")
         group = self._group(logGroupName or logGroupIdentifier or "")
@@ -102,11 +90,14 @@ class _Logs(ModelledService):
             return functools.partial(_refuse, what)
         return super().operation(name)
 
+    def operations(self) -> dict[str, set[str]]:
+        return {name: found - UNSUPPORTED.keys() for name, found in super().operations().items()}
+
     def _group(self, identifier: str) -> Any:
         from moto.logs.models import logs_backends
 
         name = identifier.split(":", 6)[6].removesuffix(":*") if identifier.startswith("arn:") else identifier
-        group = logs_backends[self._cloud.account_id][self._region].groups.get(name)
+        group = logs_backends[self._cloud.account_id][self._cloud.region].groups.get(name)
         if group is None:
             raise ApiError("ResourceNotFoundException", "The specified log group does not exist.")
         return group

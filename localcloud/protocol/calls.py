@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 from localcloud.addresses import EXECUTE_API_PATH
 
 if TYPE_CHECKING:  # moto takes long to import, and commands such as `localcloud status` need none of it
-    from moto.core.model import OperationModel
+    from moto.core.model import OperationModel, ServiceModel
     from moto.core.routing import ProtocolRouter
 
 FORM = "application/x-www-form-urlencoded"
@@ -24,12 +24,21 @@ CREDENTIAL = re.compile(
     r"Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]*)/(?P<service>[^/]+)/aws4_request", re.IGNORECASE
 )
 CBOR_PATH = re.compile(r"/service/[^/]+/operation/(?P<operation>\w+)")
-REST_MODELS = {"sagemaker": "sagemaker-runtime", "apigateway": "apigatewayv2"}
-"""Signing names of REST services that have another name in botocore."""
+MODELS: Mapping[str, tuple[str, ...]] = {
+    "apigateway": ("apigatewayv2", "apigateway"),
+    "bedrock": ("bedrock", "bedrock-runtime"),
+    "monitoring": ("cloudwatch",),
+    "sagemaker": ("sagemaker-runtime", "sagemaker-metrics", "sagemaker"),
+    "states": ("stepfunctions",),
+}
+"""botocore's models of what has a signing name, where that is not their only name."""
+S3_CONTROL_PATH = "/v20180820/"
+ROUTED = "localcloud.routed"
+"""In the environ of a request: its operation by the name of a model, which several services ask for."""
 REST = ("apigateway", "cloudfront", "lambda", "route53", "s3", "sagemaker")
 """Services without the query protocol. An Action in their requests is data."""
-REST_XML_FORMS = {"s3": "s3", "cloudfront": "query", "route53": "query"}
-"""Services with a REST API in XML, and the form of their errors."""
+XML_FORMS = {"s3": "s3", "s3control": "query", "cloudfront": "query", "route53": "query", "ec2": "ec2"}
+"""Services that answer in XML but do not speak the query protocol, and the form of their errors."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,7 @@ class Signature:
 
 @dataclass(frozen=True)
 class Call:
-    """An API call. `form` is how its errors are written: json, rest-json, query, s3 or cbor."""
+    """An API call. `form` is how its errors are written: json, rest-json, query, ec2, s3 or cbor."""
 
     service: str
     operation: str
@@ -83,7 +92,7 @@ def form_of_call(request: werkzeug.Request, service: str) -> str:
         return "cbor"
     if service not in REST and request.values.get("Action"):
         return "query"
-    return REST_XML_FORMS.get(service, "rest-json")
+    return XML_FORMS.get(service, "rest-json")
 
 
 def call_of(request: werkzeug.Request, service: str) -> Call:
@@ -109,9 +118,11 @@ def form_of(request: werkzeug.Request) -> str:
     if request.path.startswith(EXECUTE_API_PATH) or ".execute-api." in request.host:
         return "rest-json"
     signature = signature_of(request)
-    if request.mimetype == FORM and not (signature and signature.service == "s3"):
+    if request.path.startswith(S3_CONTROL_PATH):
+        return XML_FORMS["s3control"]
+    if request.mimetype == FORM and not (signature and signature.service in XML_FORMS):
         return "query"
-    return REST_XML_FORMS.get(signature.service if signature else "s3", "rest-json")
+    return XML_FORMS.get(signature.service if signature else "s3", "rest-json")
 
 
 def _json_body(request: werkzeug.Request) -> dict[str, Any]:
@@ -123,9 +134,8 @@ def _json_body(request: werkzeug.Request) -> dict[str, Any]:
 
 
 def _rest_call(request: werkzeug.Request, service: str) -> Call:
-    form = REST_XML_FORMS.get(service, "rest-json")
-    found = operation_of(request, REST_MODELS.get(service, service))
-    if found is None:
+    form = XML_FORMS.get(service, "rest-json")
+    if (found := _rest_operation(request, service)) is None:
         return Call(service, f"{request.method} {request.path}", form)
     operation, uri_parameters = found
     parameters = {**request.args.to_dict(), **uri_parameters}
@@ -141,6 +151,13 @@ def operation_of(request: werkzeug.Request, service: str) -> tuple["OperationMod
 
     `service` is botocore's name of the service. None if the request calls no operation of it.
     """
+    routed = request.environ.setdefault(ROUTED, {})
+    if service not in routed:
+        routed[service] = _route(request, service)
+    return cast("tuple[OperationModel, dict[str, str]] | None", routed[service])
+
+
+def _route(request: werkzeug.Request, service: str) -> "tuple[OperationModel, dict[str, str]] | None":
     from moto.core.request import Request
 
     if (router := _router(service)) is None:
@@ -153,15 +170,71 @@ def operation_of(request: werkzeug.Request, service: str) -> tuple["OperationMod
         return None
 
 
+@dataclass(frozen=True)
+class Target:
+    """The operation that a request calls. `service` is botocore's name of its model, None for no model."""
+
+    service: str | None
+    operation: str
+
+
+def target_of(request: werkzeug.Request, service: str) -> Target:
+    """The operation that a request to the service with this signing name calls, by botocore's models.
+
+    Where no model has it, `operation` is what the request itself says.
+    """
+    form = form_of_call(request, service)
+    if form in ("json", "cbor") or (form == "query" and service not in REST):
+        prefix, operation = _named_operation(request)
+        for name in MODELS.get(service, (service,)):
+            model = model_of(name)
+            if model is None or operation not in model.operation_names:
+                continue
+            if prefix in (None, model.metadata.get("targetPrefix")):
+                return Target(name, operation)
+        return Target(None, operation)
+    if found := _rest_operation(request, service):
+        return Target(found[0].service_model.service_name, found[0].name)
+    return Target(None, f"{request.method} {request.path}")
+
+
+def _rest_operation(
+    request: werkzeug.Request, service: str
+) -> tuple["OperationModel", dict[str, str]] | None:
+    is_control = service == "s3" and request.path.startswith(S3_CONTROL_PATH)
+    for name in ("s3control",) if is_control else MODELS.get(service, (service,)):
+        if (found := operation_of(request, name)) and found[0].service_model.protocol.startswith("rest-"):
+            return found
+    return None
+
+
+def _named_operation(request: werkzeug.Request) -> tuple[str | None, str]:
+    """The name that a request of a protocol without paths gives, and what stands before it in a header."""
+    if target := request.headers.get("X-Amz-Target"):
+        prefix, _, operation = target.rpartition(".")
+        return prefix, operation
+    if found := CBOR_PATH.fullmatch(request.path):
+        return None, found["operation"]
+    return None, str(request.values["Action"])
+
+
 @functools.cache
 def _router(service: str) -> "ProtocolRouter | None":
     """The router of a service's own protocol; None for a service that botocore does not know."""
     from moto.core.routing import get_router_class
-    from moto.core.utils import get_service_model
 
-    try:
-        model = get_service_model(service)
-    except UnknownServiceError:
+    if (model := model_of(service)) is None:
         return None
     router = get_router_class(service, model.protocol)
     return router(model) if router else None
+
+
+@functools.cache
+def model_of(service: str) -> "ServiceModel | None":
+    """botocore's model of a service; None for a service that botocore does not know."""
+    from moto.core.utils import get_service_model
+
+    try:
+        return get_service_model(service)
+    except UnknownServiceError:
+        return None

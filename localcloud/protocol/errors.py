@@ -52,7 +52,7 @@ def error_response(
     is_head: bool = False,
     namespace: str = "",
 ) -> werkzeug.Response:
-    """Writes an error in a wire form: json, rest-json, query, s3 or cbor.
+    """Writes an error in a wire form: json, rest-json, query, ec2, s3 or cbor.
 
     `status` applies when the error has none of its own. `namespace` is the XML namespace of the query form.
     """
@@ -81,6 +81,13 @@ def error_response(
             )
             body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{fields}</Error>'
             return werkzeug.Response("" if is_head else body, status, headers, content_type="application/xml")
+        case "ec2":
+            fields = f"<Code>{error.code}</Code><Message>{escape(error.message)}</Message>"
+            body = (
+                f'<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error>{fields}</Error></Errors>'
+                f"<RequestID>{request_id}</RequestID></Response>"
+            )
+            return werkzeug.Response(body, status, headers, content_type="text/xml")
     sender = "Sender" if status < 500 else "Receiver"
     fields = f"<Type>{sender}</Type><Code>{error.code}</Code><Message>{escape(error.message)}</Message>"
     attribute = f" xmlns={quoteattr(namespace)}" if namespace else ""

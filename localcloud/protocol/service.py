@@ -13,10 +13,11 @@ from botocore import xform_name
 from moto.core.model import OperationModel, ServiceModel
 from moto.core.parse import PROTOCOL_PARSERS, RequestParserError
 from moto.core.serialize import SerializationContext, get_serializer_class
+from moto.core.utils import get_service_model
 
-from localcloud.protocol.calls import REST_XML_FORMS, operation_of
+from localcloud.protocol.calls import XML_FORMS, operation_of
 from localcloud.protocol.errors import ApiError, InvalidRequest, MalformedRequest, error_response
-from localcloud.protocol.validation import check_types, validate
+from localcloud.protocol.validation import check_types, require_supported, validate
 from localcloud.untrusted import parse_json
 
 FORWARD = object()
@@ -36,6 +37,8 @@ class ModelledService:
     """The error code of requests that violate the constraints of the API."""
     malformed_code: ClassVar[str] = "SerializationException"
     """The error code of requests that are not in the form of the protocol."""
+    unsupported_members: ClassVar[Mapping[str, frozenset[str]]] = {}
+    """Members that the service does nothing about and therefore refuses, by operation."""
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
         """Answers a request. Returns None if it calls no operation of this service, or a missing one."""
@@ -49,6 +52,11 @@ class ModelledService:
         method: Operation | None = getattr(self, xform_name(name), None)
         return method
 
+    def operations(self) -> dict[str, set[str]]:
+        """The operations that this service carries out, by botocore's name of the service."""
+        names = get_service_model(self.service_name).operation_names
+        return {self.service_name: {name for name in names if self.operation(name)}}
+
     def answer(
         self,
         request: werkzeug.Request,
@@ -58,7 +66,10 @@ class ModelledService:
     ) -> werkzeug.Response | None:
         """Carries out an operation. Returns None when moto is to do that."""
         try:
-            result = perform(**read_request(request, model, uri_parameters))
+            members = read_request(request, model, uri_parameters)
+            if unsupported := self.unsupported_members.get(model.name):
+                require_supported(model.name, members, dict.fromkeys(members.keys() - unsupported))
+            result = perform(**members)
             return None if result is FORWARD else write_answer(model, result or {})
         except InvalidRequest as error:
             refused = ApiError(self.validation_code, error.message)
@@ -131,7 +142,7 @@ def write_answer(model: OperationModel, result: Mapping[str, Any]) -> werkzeug.R
 
 def write_error(service: ServiceModel, error: ApiError) -> werkzeug.Response:
     """The HTTP response for an error, with the status that the model gives to its code."""
-    form = REST_XML_FORMS.get(service.service_name) or str(service.protocol)
+    form = XML_FORMS.get(service.service_name) or str(service.protocol)
     shape = service.shape_for_error_code(error.code)
     status = shape.metadata.get("error", {}).get("httpStatusCode", 400) if shape else 400
     namespace = service.metadata.get("xmlNamespace", "")

@@ -9,12 +9,13 @@ import werkzeug
 
 from localcloud.cloud import Cloud
 from localcloud.front import Request
+from localcloud.guard import Guard
 from localcloud.iam.buckets import bucket_named_in
 from localcloud.iam.cors import is_preflight, rule_for
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Call, call_of
 from localcloud.protocol.errors import error_response
-from localcloud.routing import answer_of_moto, destination_of
+from localcloud.routing import destination_of
 from localcloud.s3 import buckets, forms
 from localcloud.s3.digests import check_digests
 from localcloud.s3.encryption import TELLING, check_encryption, tell_encryption
@@ -92,7 +93,9 @@ class S3Service:
 
 def _of_moto(request: Request) -> werkzeug.Response:
     request.environ["wsgi.input"].seek(0)
-    return werkzeug.Response.from_app(answer_of_moto(request, destination_of(request)), request.environ)
+    return werkzeug.Response.from_app(
+        Guard().answer_of_moto(request, destination_of(request)), request.environ
+    )
 
 
 def _answer_preflight(bucket: Any, request: Request) -> werkzeug.Response:

@@ -6,16 +6,20 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from localcloud import containers
 from localcloud.cloud import Cloud
 from localcloud.processes import Process
+from localcloud.sagemaker.errors import JobFailed
+from localcloud.sagemaker.transfer import changed_files
 
 log = logging.getLogger(__name__)
 
 RUNNERS = Path(containers.__file__).parent
+CONTAINER_FOLDER = "/opt/ml"
+"""Where containers have their folder on AWS."""
 
 PASSED_THROUGH = (
     # the source of packages, for a requirements.txt
@@ -26,7 +30,7 @@ PASSED_THROUGH = (
 PIP_CONFIGURATION = (".config/pip/pip.conf", ".pip/pip.conf")
 
 
-def environment(cloud: Cloud, role_arn: str, folder: Path, own: dict[str, str] | None) -> dict[str, str]:
+def environment(cloud: Cloud, role_arn: str, folder: Path, own: Mapping[str, str] | None) -> dict[str, str]:
     """Variables of a container whose /opt/ml is `folder`. `own` are those of its job or model."""
     home = folder.parent / "home"
     temporary = folder.parent / "tmp"
@@ -42,22 +46,39 @@ def environment(cloud: Cloud, role_arn: str, folder: Path, own: dict[str, str] |
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",  # as in AWS's images
-        "SAGEMAKER_BASE_DIR": str(folder),
+        "SAGEMAKER_BASE_DIR": inside_path(folder),
         "SAGEMAKER_REGION": cloud.region,
         **(own or {}),
     }
 
 
-def start(cloud: Cloud, name: str, runner: str, env: dict[str, str], *arguments: str | Path) -> Process:
-    """Starts a runner of `localcloud/containers` in the container that `env` describes."""
-    return start_command(cloud, name, [cloud.job_python, RUNNERS / runner, *arguments], env)
+def inside_path(folder: Path, *names: str) -> str:
+    """Where the processes of the container with this folder find it, or `names` below it."""
+    seen = Path(CONTAINER_FOLDER) if has_own_file_system() else folder
+    return str(seen.joinpath(*names))
 
 
-def start_command(cloud: Cloud, name: str, command: Sequence[str | Path], env: dict[str, str]) -> Process:
-    """Starts a command in the container that `env` describes."""
-    folder = Path(env["SAGEMAKER_BASE_DIR"])
+def runner(cloud: Cloud, name: str, *arguments: str | Path) -> list[str | Path]:
+    """The command of a runner of `localcloud/containers`."""
+    return [cloud.job_python, RUNNERS / name, *arguments]
+
+
+def start(
+    cloud: Cloud,
+    name: str,
+    folder: Path,
+    command: Sequence[str | Path],
+    env: Mapping[str, str],
+    *,
+    host: str = "",
+    hosts_file: Path | None = None,
+) -> Process:
+    """Starts a command in the container whose /opt/ml is `folder`.
+
+    `host` and `hosts_file` are its name among the hosts of a job and the /etc/hosts that has them all.
+    """
     if has_own_file_system():
-        command = [*_mounted(folder), *command]
+        command = [*_mounted(folder, host, hosts_file), *command]
     return cloud.processes.start(name, command, env=env, cwd=folder)
 
 
@@ -70,18 +91,56 @@ def has_own_file_system() -> bool:
     if not sys.platform.startswith("linux"):
         return False
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name, "ml")
+        folder, hosts_file = Path(name, "ml"), Path(name, "hosts")
         folder.mkdir()
+        hosts_file.touch()
         done = subprocess.run(
-            [*_mounted(folder), "true"], capture_output=True, text=True, cwd=folder, check=False
+            [*_mounted(folder, "algo-1", hosts_file), "true"],
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            check=False,
         )
     if done.returncode:
         log.info("containers share this machine's file system: %s", done.stderr.strip())
     return done.returncode == 0
 
 
-def _mounted(folder: Path) -> list[str | Path]:
-    return [sys.executable, "-S", "-E", RUNNERS / "mounts.py", folder]
+class MachineFiles:
+    """The files at this machine's own /opt/ml, where containers without a file system of their own may write.
+
+    What one has written there is not where AWS looks for it, so its job must not succeed.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[Path, tuple[int, int]] = {}
+        if not has_own_file_system():
+            list(changed_files(Path(CONTAINER_FOLDER), self._seen))
+
+    def require_untouched(self) -> None:
+        """Raises JobFailed, saying what to change, if a file is new or changed since this was made."""
+        if has_own_file_system():
+            return
+        for file in changed_files(Path(CONTAINER_FOLDER), self._seen):
+            raise JobFailed(
+                f"AlgorithmError: the script wrote {file}, which is this machine's file and not the job's: "
+                f"localcloud may not put a job's folder at {CONTAINER_FOLDER} here. Use SM_MODEL_DIR and its "
+                "like, and remove that file."
+            )
+
+
+def missing_folder_hint(text: str) -> str:
+    """What to change, for the message of a script that failed at a path which is not there; else nothing."""
+    if has_own_file_system() or CONTAINER_FOLDER not in text:
+        return ""
+    return (
+        f" (localcloud may not put a job's folder at {CONTAINER_FOLDER} here: use SM_MODEL_DIR, "
+        "SM_CHANNEL_... and their like, or run localcloud on Linux where user namespaces are allowed)"
+    )
+
+
+def _mounted(folder: Path, host: str, hosts_file: Path | None) -> list[str | Path]:
+    return [sys.executable, "-S", "-E", RUNNERS / "mounts.py", folder, host, hosts_file or ""]
 
 
 def _pip_settings() -> dict[str, str]:

@@ -10,5 +10,12 @@ class ResourceInUse(ApiError):
         super().__init__("ResourceInUse", message)
 
 
+class ResourceNotFound(ApiError):
+    """There is no such resource. Older operations say so by ValidationException."""
+
+    def __init__(self, message: str):
+        super().__init__("ResourceNotFound", message)
+
+
 class JobFailed(Exception):
     """Ends a job or an endpoint's deployment; the message becomes its FailureReason."""

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -20,6 +21,7 @@ from localcloud.processes import Process
 from localcloud.protocol import InvalidRequest
 from localcloud.sagemaker import container
 from localcloud.sagemaker.errors import JobFailed
+from localcloud.sagemaker.images import SERVES, runner_of
 from localcloud.sagemaker.logs import LogStream
 from localcloud.sagemaker.models import CODE_FOLDER
 from localcloud.sagemaker.own_images import OwnImage, own_image
@@ -117,9 +119,10 @@ class ModelServer:
         archive.unlink()
         own = dict(self._model.get("Environment") or {}) | (extra_env or {})
         if own.get("SAGEMAKER_SUBMIT_DIRECTORY") == CODE_FOLDER:
-            own["SAGEMAKER_SUBMIT_DIRECTORY"] = str(ml / "model" / "code")
+            own["SAGEMAKER_SUBMIT_DIRECTORY"] = container.inside_path(ml, "model", "code")
         if self._image:
             own = self._image.environment | own
+        machine_files = container.MachineFiles()
         self._env = container.environment(self._cloud, self._role, ml, own) | {
             "SAGEMAKER_BIND_TO_PORT": "0",
             "LOCALCLOUD_PORT_FILE": str(self._port_file),
@@ -127,6 +130,7 @@ class ModelServer:
         self._logs = LogStream(self._cloud, self._role, self._log_group, self._log_stream, newest_only=True)
         self._launch()
         self._wait_until_healthy()
+        machine_files.require_untouched()
         threading.Thread(target=self._keep_alive, daemon=True, name=f"keep {self._name}").start()
 
     def stop(self) -> None:
@@ -176,11 +180,13 @@ class ModelServer:
         self._port_file.unlink(missing_ok=True)
         self._launched = time.monotonic()
         if self._image:
-            command = [*self._image.command, "serve"]
-            process = container.start_command(self._cloud, self._name, command, self._env)
+            command: list[str | Path] = [*self._image.command, "serve"]
         else:
-            process = container.start(self._cloud, self._name, "inference.py", self._env)
-        self._process = process
+            runner = runner_of(self._model["Image"], SERVES, "CreateModel", self._cloud.images)
+            command = container.runner(self._cloud, runner.script)
+        self._process = process = container.start(
+            self._cloud, self._name, self._folder / "ml", command, self._env
+        )
         threading.Thread(target=self._pass_on_log, args=(process,), daemon=True).start()
 
     @property

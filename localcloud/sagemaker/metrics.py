@@ -43,7 +43,7 @@ class Metrics:
                 values = pattern.first_groups(line)
             except PatternError as error:
                 log.warning("metric %s is no longer extracted, for its pattern fails: %s", name, error)
-                del self._patterns[name]
+                self._patterns.pop(name, None)  # another host's line may have done so
                 continue
             for value in values:
                 try:
@@ -63,7 +63,7 @@ class Metrics:
         data = [
             {
                 "MetricName": name,
-                "Dimensions": [{"Name": "Host", "Value": f"{job}/algo-1"}],
+                "Dimensions": [{"Name": "TrainingJobName", "Value": job}],
                 "Timestamp": when,
                 "Value": value,
             }

@@ -7,13 +7,15 @@ from botocore.exceptions import ClientError
 from localcloud.cloud import Cloud
 from localcloud.protocol import InvalidRequest
 from localcloud.protocol.validation import require_supported, require_value
+from localcloud.sagemaker.images import SERVES, runner_of
 from localcloud.sagemaker.own_images import own_image
-from localcloud.sagemaker.records import Table, select
+from localcloud.sagemaker.records import Table, select, with_defaults
 from localcloud.sagemaker.roles import require_assumable
 from localcloud.sagemaker.transfer import split_uri
 
 CODE_FOLDER = "/opt/ml/model/code"
 SERVERLESS_MEMORY_STEP_MB = 1024
+MODE = {"Mode": "SingleModel"}
 
 CONTAINER = {
     "ContainerHostname": None,
@@ -79,9 +81,11 @@ class Models:
         if "ExecutionRoleArn" not in request:
             raise InvalidRequest(f"{operation}: localcloud needs ExecutionRoleArn.")
         require_assumable(self._cloud, request["ExecutionRoleArn"])
-        own_image(self._cloud, container["Image"], request["ExecutionRoleArn"])
+        if own_image(self._cloud, container["Image"], request["ExecutionRoleArn"]) is None:
+            runner_of(container["Image"], SERVES, operation, self._cloud.images)
         self._check_model_data(container["ModelDataUrl"], request["ExecutionRoleArn"])
-        return {"ModelArn": self.table.add(request["ModelName"], request).arn}
+        complete = with_defaults(request, {"PrimaryContainer": MODE, "Containers": [MODE]})
+        return {"ModelArn": self.table.add(request["ModelName"], complete).arn}
 
     def describe(self, **request: Any) -> dict[str, Any]:
         record = self.table.get(request["ModelName"])

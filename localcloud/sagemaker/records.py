@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,13 +75,31 @@ class Table:
             return iter(list(self._records.values()))
 
 
+def with_defaults(given: Any, defaults: Any) -> Any:
+    """A request completed by the values that AWS takes, and tells, for members that are not given.
+
+    `defaults` of a structure are by member; a list of one structure has those of each element.
+    """
+    if isinstance(defaults, list):
+        return [with_defaults(element, defaults[0]) for element in given]
+    if not isinstance(defaults, dict):
+        return given
+    merged = {**given}
+    for name, default in defaults.items():
+        if name in given:
+            merged[name] = with_defaults(given[name], default)
+        elif not isinstance(default, dict | list):  # of a structure that is not given, nothing is told
+            merged[name] = default
+    return merged
+
+
 def to_tags(tags: list[dict[str, Any]] | None) -> dict[str, str]:
     """The tags of a request by key."""
     return {tag["Key"]: tag["Value"] for tag in tags or ()}
 
 
 def select(
-    records: Table, request: Mapping[str, Any], status_field: str | None = None
+    records: Iterable[Record], request: Mapping[str, Any], status_field: str | None = None
 ) -> tuple[list[Record], str | None]:
     """Applies the filters and the order of a List operation. Returns a page and the token of the next."""
     chosen = [record for record in records if _matches(record, request, status_field)]
@@ -99,6 +117,7 @@ def select(
 def _matches(record: Record, request: Mapping[str, Any], status_field: str | None) -> bool:
     bounds = (
         ("CreationTimeAfter", "CreationTimeBefore", record.created),
+        ("CreatedAfter", "CreatedBefore", record.created),
         ("LastModifiedTimeAfter", "LastModifiedTimeBefore", record.modified),
     )
     return (

@@ -1,16 +1,21 @@
 """The operations on training jobs. See training_run.py for how a job runs."""
 
+from pathlib import Path
 from typing import Any
 
 from localcloud.cloud import Cloud
 from localcloud.protocol import InvalidRequest
 from localcloud.protocol.validation import require_supported, require_value
-from localcloud.sagemaker.errors import JobFailed, ResourceInUse
+from localcloud.sagemaker.channels import INPUT_MODES, check_channel, require_objects
+from localcloud.sagemaker.cluster import hosts_of, require_hosts
+from localcloud.sagemaker.container import CONTAINER_FOLDER
+from localcloud.sagemaker.errors import ResourceInUse
+from localcloud.sagemaker.images import COMMANDS, runner_of
 from localcloud.sagemaker.metrics import Metrics
-from localcloud.sagemaker.records import Table, select
+from localcloud.sagemaker.records import Table, select, with_defaults
 from localcloud.sagemaker.roles import require_assumable
-from localcloud.sagemaker.training_run import CONTAINER_FOLDER, TrainingRun
-from localcloud.sagemaker.transfer import Transfer, split_uri
+from localcloud.sagemaker.training_run import MAX_RUNTIME_SECONDS, TrainingRun
+from localcloud.sagemaker.transfer import Transfer
 
 SUPPORTED = {
     "TrainingJobName": None,
@@ -20,11 +25,20 @@ SUPPORTED = {
         "TrainingInputMode": None,
         "MetricDefinitions": None,
         "EnableSageMakerMetricsTimeSeries": None,
+        "ContainerEntrypoint": None,
+        "ContainerArguments": None,
     },
     "RoleArn": None,
     "InputDataConfig": {
         "ChannelName": None,
-        "DataSource": {"S3DataSource": {"S3DataType": None, "S3Uri": None, "S3DataDistributionType": None}},
+        "DataSource": {
+            "S3DataSource": {
+                "S3DataType": None,
+                "S3Uri": None,
+                "S3DataDistributionType": None,
+                "InstanceGroupNames": None,
+            }
+        },
         "ContentType": None,
         "CompressionType": None,
         "RecordWrapperType": None,
@@ -34,6 +48,7 @@ SUPPORTED = {
     "ResourceConfig": {
         "InstanceType": None,
         "InstanceCount": None,
+        "InstanceGroups": {"InstanceType": None, "InstanceCount": None, "InstanceGroupName": None},
         "VolumeSizeInGB": None,
         "VolumeKmsKeyId": None,
     },
@@ -42,13 +57,27 @@ SUPPORTED = {
     "Environment": None,
     "Tags": None,
     "RetryStrategy": None,
-    # Without effect: no spot instance is interrupted, and a single host has no traffic to encrypt.
     "EnableManagedSpotTraining": None,
+    # Without effect: the traffic between hosts does not leave this machine.
     "EnableInterContainerTrafficEncryption": None,
     # The SDK sends these for every job, but they affect only scripts that import smdebug.
     "DebugHookConfig": None,
     "ProfilerConfig": None,
 }
+
+DEFAULTS = {
+    "AlgorithmSpecification": {"TrainingInputMode": "File"},
+    "InputDataConfig": [
+        {
+            "CompressionType": "None",
+            "DataSource": {"S3DataSource": {"S3DataDistributionType": "FullyReplicated"}},
+            "RecordWrapperType": "None",
+        }
+    ],
+    "OutputDataConfig": {"CompressionType": "GZIP", "KmsKeyId": ""},
+}
+"""What DescribeTrainingJob tells of members that were not given. SDK v2's attach() needs KmsKeyId
+(`_prepare_init_params_from_job_description` of sagemaker/estimator.py)."""
 
 
 class TrainingJobs:
@@ -71,7 +100,10 @@ class TrainingJobs:
         self._check(request)
         metrics = Metrics(request["AlgorithmSpecification"].get("MetricDefinitions") or [])
         record = self.table.add(
-            request["TrainingJobName"], request, TrainingJobStatus="InProgress", SecondaryStatus="Starting"
+            request["TrainingJobName"],
+            with_defaults(request, DEFAULTS),
+            TrainingJobStatus="InProgress",
+            SecondaryStatus="Starting",
         )
         run = self._jobs[record.name] = TrainingRun(self._cloud, record, metrics)
         run.start()
@@ -84,6 +116,7 @@ class TrainingJobs:
             "EnableNetworkIsolation": False,
             "EnableInterContainerTrafficEncryption": False,
             "EnableManagedSpotTraining": False,
+            "ProfilingStatus": "Disabled",
             **echoed,
             "TrainingJobArn": record.arn,
             "CreationTime": record.created,
@@ -115,6 +148,10 @@ class TrainingJobs:
         self._jobs[record.name].stop()
         return {}
 
+    def interrupt(self, name: str) -> None:
+        """Takes a job's spot instances away, as AWS does when it needs them. Raises InvalidRequest."""
+        self._jobs[self.table.get(name).name].interrupt()
+
     def running(self) -> list[str]:
         return [job.name for job in self.table if job.live["TrainingJobStatus"] in ("InProgress", "Stopping")]
 
@@ -123,12 +160,23 @@ class TrainingJobs:
         require_supported(operation, request, SUPPORTED)
         algorithm = request["AlgorithmSpecification"]
         resources = request.get("ResourceConfig") or {}
+        channels = request.get("InputDataConfig") or []
         if "TrainingImage" not in algorithm:
             raise InvalidRequest(f"{operation}: localcloud needs AlgorithmSpecification.TrainingImage.")
         require_value(
-            operation, "AlgorithmSpecification.TrainingInputMode", algorithm["TrainingInputMode"], "File"
+            operation,
+            "AlgorithmSpecification.TrainingInputMode",
+            algorithm["TrainingInputMode"],
+            *INPUT_MODES,
         )
-        require_value(operation, "ResourceConfig.InstanceCount", resources.get("InstanceCount"), 1)
+        if algorithm.get("ContainerEntrypoint"):
+            runner_of(algorithm["TrainingImage"], COMMANDS, operation, self._cloud.images)
+        elif algorithm.get("ContainerArguments"):
+            raise InvalidRequest(
+                f"{operation}: localcloud supports AlgorithmSpecification.ContainerArguments only with "
+                "ContainerEntrypoint, for it does not have the image's own entry point."
+            )
+        _check_hosts(operation, resources, channels)
         require_value(
             operation,
             "OutputDataConfig.CompressionType",
@@ -142,42 +190,47 @@ class TrainingJobs:
                     f"{operation}: localcloud supports CheckpointConfig.LocalPath only below "
                     f"{CONTAINER_FOLDER} (given: {path})."
                 )
+        _check_waiting(request)
         require_assumable(self._cloud, request["RoleArn"])
-        channels = request.get("InputDataConfig") or []
         names = [channel["ChannelName"] for channel in channels]
         if len(set(names)) < len(names):
             raise InvalidRequest(f"Channel names must be unique (given: {', '.join(names)}).")
         for index, channel in enumerate(channels):
-            self._check_channel(f"InputDataConfig[{index}]", channel, request["RoleArn"])
+            check_channel(operation, f"InputDataConfig[{index}]", channel)
+            role, source = request["RoleArn"], channel["DataSource"]["S3DataSource"]
+            require_objects(Transfer(self._cloud, role), source, role, self._cloud.region)
 
-    def _check_channel(self, path: str, channel: dict[str, Any], role_arn: str) -> None:
-        operation = "CreateTrainingJob"
-        source = channel["DataSource"].get("S3DataSource")
-        if source is None:
-            raise InvalidRequest(f"{operation}: localcloud supports only S3DataSource in {path}.DataSource.")
-        prefix = f"{path}.DataSource.S3DataSource"
-        require_value(operation, f"{prefix}.S3DataType", source["S3DataType"], "S3Prefix")
-        require_value(
-            operation,
-            f"{prefix}.S3DataDistributionType",
-            source.get("S3DataDistributionType"),
-            "FullyReplicated",
+
+def _check_hosts(operation: str, resources: dict[str, Any], channels: list[dict[str, Any]]) -> None:
+    """Raises InvalidRequest for hosts that cannot be, and for channels of groups that are not there."""
+    if ("InstanceGroups" in resources) == ("InstanceCount" in resources):
+        raise InvalidRequest(
+            "ResourceConfig needs either InstanceGroups or both InstanceType and InstanceCount."
         )
-        for name, allowed in (
-            ("CompressionType", "None"),
-            ("RecordWrapperType", "None"),
-            ("InputMode", "File"),
-        ):
-            require_value(operation, f"{path}.{name}", channel.get(name), allowed)
-        uri, bucket = source["S3Uri"], split_uri(source["S3Uri"])[0]
-        try:
-            found = Transfer(self._cloud, role_arn).keys(uri)
-        except JobFailed:
-            found = []
-        if not found:
+    hosts = hosts_of(resources, Path())
+    require_hosts(operation, hosts)
+    groups = {host.group for host in hosts}
+    for channel in channels:
+        wanted = (channel["DataSource"].get("S3DataSource") or {}).get("InstanceGroupNames") or []
+        if unknown := set(wanted) - groups:
             raise InvalidRequest(
-                f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that '
-                f"the bucket exists in the selected region ({self._cloud.region}), that objects exist "
-                f'under that S3 prefix, and that the role "{role_arn}" has "s3:ListBucket" permissions on '
-                f'bucket "{bucket}".'
+                f"Channel {channel['ChannelName']} names instance groups that ResourceConfig does not have: "
+                f"{', '.join(sorted(unknown))}."
             )
+
+
+def _check_waiting(request: dict[str, Any]) -> None:
+    """Raises InvalidRequest, in AWS's words, for a wait without or shorter than managed spot training."""
+    condition = request.get("StoppingCondition") or {}
+    wait = condition.get("MaxWaitTimeInSeconds")
+    if not request.get("EnableManagedSpotTraining"):
+        if wait is not None:
+            raise InvalidRequest(
+                "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is set to "
+                "true"
+            )
+    elif wait is None or wait < condition.get("MaxRuntimeInSeconds", MAX_RUNTIME_SECONDS):
+        raise InvalidRequest(
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to "
+            "MaxRuntimeInSeconds"
+        )

@@ -1,19 +1,20 @@
-"""Runs a training job: downloads its inputs, runs its script and uploads its outputs."""
+"""Runs a training job: downloads its inputs, runs its script on every host and uploads its outputs."""
 
 import json
 import logging
 import shutil
-import signal
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.processes import Process
+from localcloud.protocol import InvalidRequest
 from localcloud.sagemaker import container
+from localcloud.sagemaker.channels import download_channels
+from localcloud.sagemaker.cluster import Cluster, Failure, Host, free_port, hosts_of, resource_config
+from localcloud.sagemaker.container import CONTAINER_FOLDER
 from localcloud.sagemaker.errors import JobFailed
-from localcloud.sagemaker.logs import LogStream
 from localcloud.sagemaker.metrics import Metrics
 from localcloud.sagemaker.records import Record
 from localcloud.sagemaker.transfer import Transfer, changed_files, join_uri, pack
@@ -22,27 +23,27 @@ from localcloud.untrusted import parse_json
 log = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-HOST = "algo-1"
-CONTAINER_FOLDER = "/opt/ml"
 MAX_RUNTIME_SECONDS = 86400
 """The default of MaxRuntimeInSeconds: one day."""
 STOP_GRACE_SECONDS = 120
-"""The time between SIGTERM and SIGKILL in which a script can save its model (see StopTrainingJob)."""
+"""The time between SIGTERM and SIGKILL in which a script can save its model (see StopTrainingJob), and the
+notice that AWS gives of the interruption of a spot instance."""
 FAILURE_CHARACTERS = 1024
 CHECKPOINT_SECONDS = 1.0
-WATCH_SECONDS = 0.1
 OUT_OF_MEMORY = 137
 
 MESSAGES = {
     "Starting": "Starting the training job",
     "Downloading": "Downloading input data",
     "Training": "Training image download completed. Training in progress.",
+    "Interrupted": "The job stopped because the managed spot training instances were interrupted.",
     "Stopping": "Stopping the training job",
     "Uploading": "Uploading generated training model",
     "Completed": "Training job completed",
     "Failed": "Training job failed",
     "Stopped": "Training job stopped",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+    "MaxWaitTimeExceeded": "Training job wait time exceeded MaxWaitTimeInSeconds provided",
 }
 
 
@@ -54,16 +55,23 @@ class TrainingRun:
         self._request = record.request
         self._role: str = self._request["RoleArn"]
         self._folder = cloud.state_dir / "training" / record.name
-        self._ml = self._folder / "ml"
+        self._hosts = hosts_of(self._request.get("ResourceConfig") or {}, self._folder)
         self._stop_requested = threading.Event()
+        self._interrupt_requested = threading.Event()
         self._status_lock = threading.RLock()
         self._over = False
-        self._out_of_time = False
+        self._training = False
+        self._interrupted = False
+        self._time_exceeded: str | None = None
         output = self._request["OutputDataConfig"]
         self._output = join_uri(output["S3OutputPath"], record.name, "output")
         self._transfer = Transfer(cloud, self._role, output.get("KmsKeyId"))
         condition = self._request.setdefault("StoppingCondition", {})
         self._seconds: int = condition.setdefault("MaxRuntimeInSeconds", MAX_RUNTIME_SECONDS)
+        self._deadlines: dict[str, float] = {}
+        """When which limit of time is reached, by the monotonic clock."""
+        if wait := condition.get("MaxWaitTimeInSeconds"):
+            self._deadlines["MaxWaitTimeExceeded"] = time.monotonic() + wait
         self._enter("Starting")
 
     def start(self) -> None:
@@ -76,76 +84,86 @@ class TrainingRun:
                 self._stop_requested.set()
                 self._enter("Stopping", TrainingJobStatus="Stopping")
 
+    def interrupt(self) -> None:
+        """Takes the job's spot instances away: it starts again, from its checkpoints, on others.
+
+        Raises InvalidRequest for a job that does not use spot instances or is not training.
+        """
+        if not self._request.get("EnableManagedSpotTraining"):
+            raise InvalidRequest(
+                f"The training job {self._record.name} has no spot instances: EnableManagedSpotTraining is "
+                "not true."
+            )
+        with self._status_lock:
+            if not self._training:
+                raise InvalidRequest(f"The training job {self._record.name} is not training.")
+            self._interrupt_requested.set()
+
     def _run(self) -> None:
         reason, ending = None, "Completed"
         try:
-            source = self._prepare()
-            if not self._stop_requested.is_set():
-                self._train(source)
-                self._upload()
+            while self._run_once():
+                self._enter("Interrupted")
+                shutil.rmtree(self._folder)
+                self._enter("Starting")
         except JobFailed as failure:
             reason, ending = str(failure), "Failed"
         except Exception as error:  # a bug of localcloud must not look like success
             reason, ending = f"InternalServerError: {type(error).__name__}: {error}", "Failed"
-        if ending == "Completed" and self._out_of_time:
-            ending = "MaxRuntimeExceeded"
+        if ending == "Completed" and self._time_exceeded:
+            ending = self._time_exceeded
         elif ending == "Completed" and self._stop_requested.is_set():
             ending = "Stopped"
         self._finish(ending, reason)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _prepare(self) -> Path:
-        """Fills the container's folder. Returns the path of the source archive."""
-        config = self._ml / "input" / "config"
-        for directory in (config, self._ml / "input/data", self._ml / "model", self._ml / "output/data"):
-            directory.mkdir(parents=True)
+    def _run_once(self) -> bool:
+        """Runs the job to its end. Returns whether it was interrupted before."""
+        command = self._prepare()
+        if self._stop_requested.is_set():
+            return False
+        self._train(command)
+        if self._interrupted and not self._stop_requested.is_set():
+            self._interrupted = False
+            return True
+        self._upload()
+        return False
+
+    def _prepare(self) -> Sequence[str | Path]:
+        """Fills the folders of the hosts. Returns the command that each of them runs."""
+        for host in self._hosts:
+            for name in ("input/config", "input/data", "model", "output/data"):
+                (host.ml / name).mkdir(parents=True)
         self._enter("Downloading")
-        channels = {}
-        for channel in self._request.get("InputDataConfig") or []:
-            name, source = channel["ChannelName"], channel["DataSource"]["S3DataSource"]
-            self._transfer.download_prefix(source["S3Uri"], self._ml / "input/data" / name)
-            channels[name] = {
-                "TrainingInputMode": "File",
-                "S3DistributionType": source.get("S3DataDistributionType", "FullyReplicated"),
-                "RecordWrapperType": channel.get("RecordWrapperType", "None"),
-            }
-            if content_type := channel.get("ContentType"):
-                channels[name]["ContentType"] = content_type
+        channels = download_channels(self._transfer, self._request, self._hosts)
+        hyperparameters = self._request.get("HyperParameters") or {}
+        for host in self._hosts:
+            self._fetch_checkpoints(host)
+            for name, content in (
+                ("hyperparameters", hyperparameters),
+                ("inputdataconfig", channels[host.name]),
+                ("resourceconfig", resource_config(self._hosts, host)),
+            ):
+                (host.ml / "input/config" / f"{name}.json").write_text(json.dumps(content))
+        algorithm = self._request["AlgorithmSpecification"]
+        if entry_point := algorithm.get("ContainerEntrypoint"):
+            command = [*entry_point, *(algorithm.get("ContainerArguments") or ())]
+            return container.runner(self._cloud, "command.py", *command)
+        return container.runner(self._cloud, "training.py", self._download_source(hyperparameters))
+
+    def _fetch_checkpoints(self, host: Host) -> None:
         if checkpoints := self._request.get("CheckpointConfig"):
-            self._checkpoint_folder.mkdir(parents=True, exist_ok=True)
+            folder = self._checkpoint_folder(host)
+            folder.mkdir(parents=True, exist_ok=True)
             prefix = f"{checkpoints['S3Uri'].rstrip('/')}/"
             if self._transfer.keys(prefix):
-                self._transfer.download_prefix(prefix, self._checkpoint_folder)
-        hyperparameters = self._request.get("HyperParameters") or {}
-        for name, content in (
-            ("hyperparameters", hyperparameters),
-            ("inputdataconfig", channels),
-            ("resourceconfig", self._resources()),
-        ):
-            (config / f"{name}.json").write_text(json.dumps(content))
-        return self._download_source(hyperparameters)
+                self._transfer.download_prefix(prefix, folder)
 
-    def _resources(self) -> dict[str, Any]:
-        """The contents of resourceconfig.json for a single host."""
-        group = "homogeneousCluster"
-        instance_type = (self._request.get("ResourceConfig") or {}).get("InstanceType")
-        return {
-            "current_host": HOST,
-            "current_instance_type": instance_type,
-            "current_group_name": group,
-            "hosts": [HOST],
-            "instance_groups": [
-                {"instance_group_name": group, "instance_type": instance_type, "hosts": [HOST]}
-            ],
-            "network_interface_name": "eth0",
-        }
-
-    @property
-    def _checkpoint_folder(self) -> Path:
+    def _checkpoint_folder(self, host: Host) -> Path:
         path: str = self._request["CheckpointConfig"].get("LocalPath", f"{CONTAINER_FOLDER}/checkpoints")
-        return self._ml / path.removeprefix(f"{CONTAINER_FOLDER}/")
+        return host.ml / path.removeprefix(f"{CONTAINER_FOLDER}/")
 
-    def _download_source(self, hyperparameters: dict[str, str]) -> Path:
+    def _download_source(self, hyperparameters: Mapping[str, str]) -> Path:
         """Downloads the source archive, whose address the SDK passes as a JSON string in a hyperparameter."""
         encoded = hyperparameters.get("sagemaker_submit_directory", "")
         try:
@@ -161,67 +179,78 @@ class TrainingRun:
         self._transfer.download(uri, archive)
         return archive
 
-    def _train(self, source: Path) -> None:
-        """Runs the script. Raises JobFailed with the reason when it fails."""
+    def _train(self, command: Sequence[str | Path]) -> None:
+        """Runs the command on all hosts. Raises JobFailed with the reason when it fails."""
         name = self._record.name
-        env = container.environment(self._cloud, self._role, self._ml, self._request.get("Environment"))
-        env |= {"TRAINING_JOB_NAME": name, "TRAINING_JOB_ARN": self._record.arn, "CURRENT_HOST": HOST}
-        self._enter("Training", TrainingStartTime=time.time())
-        logs = LogStream(self._cloud, self._role, LOG_GROUP, f"{name}/{HOST}-{int(time.time())}")
-        seen: dict[Path, tuple[int, int]] = {}
-        list(changed_files(Path(CONTAINER_FOLDER), seen))  # of this machine
-        process = container.start(self._cloud, f"training {name}", "training.py", env, source)
+        self._record.live.setdefault("TrainingStartTime", time.time())
+        self._enter("Training")
+        master_port = str(free_port())
+
+        def environment(host: Host) -> dict[str, str]:
+            own = self._request.get("Environment")
+            return container.environment(self._cloud, self._role, host.ml, own) | {
+                "TRAINING_JOB_NAME": name,
+                "TRAINING_JOB_ARN": self._record.arn,
+                "CURRENT_HOST": host.name,
+                "LOCALCLOUD_MASTER_PORT": master_port,
+            }
+
+        machine_files = container.MachineFiles()
         ended = threading.Event()
-        watchers = [threading.Thread(target=self._watch, args=(process, ended), daemon=True)]
-        if "CheckpointConfig" in self._request:
-            watchers.append(threading.Thread(target=self._keep_checkpoints, args=(ended,), daemon=True))
-        for watcher in watchers:
-            watcher.start()
+        keepers = [
+            threading.Thread(target=self._keep_checkpoints, args=(host, ended), daemon=True)
+            for host in self._hosts
+            if "CheckpointConfig" in self._request
+        ]
+        for keeper in keepers:
+            keeper.start()
+        self._interrupt_requested.clear()
+        self._training = True
         try:
-            for line in process.lines():
-                logs.write(line)
-                self._metrics.scan(line)
-            code = process.wait()
+            failure = Cluster(self._cloud, self._role, f"training {name}", self._hosts).run(
+                lambda host: command,
+                environment,
+                LOG_GROUP,
+                name,
+                read=self._metrics.scan,
+                watch=self._must_end,
+                grace=STOP_GRACE_SECONDS,
+            )
         finally:
+            with self._status_lock:
+                self._training = False
             ended.set()
-            for watcher in watchers:
-                watcher.join()
-            self._cloud.processes.discard(process)
-            logs.close()
+            for keeper in keepers:
+                keeper.join()
+        if self._interrupted:
+            return
         self._metrics.publish(self._cloud, self._role, name)
         self._record.update(FinalMetricDataList=self._metrics.final())
-        if code and not self._stop_requested.is_set() and not self._out_of_time:
+        if failure:
             self._upload_output()
-            raise JobFailed(self._algorithm_error(code))
-        if container.has_own_file_system():
-            return
-        for file in changed_files(Path(CONTAINER_FOLDER), seen):
-            raise JobFailed(
-                f"AlgorithmError: the script wrote {file}, which is this machine's file and not the job's: "
-                f"localcloud may not put a job's folder at {CONTAINER_FOLDER} here. Use SM_MODEL_DIR and its "
-                "like, and remove that file."
-            )
+            raise JobFailed(self._algorithm_error(failure, command))
+        machine_files.require_untouched()
 
-    def _watch(self, process: Process, ended: threading.Event) -> None:
-        """Ends the script when the job is stopped or its time is up."""
-        deadline = time.monotonic() + self._seconds
-        while not ended.wait(WATCH_SECONDS):
-            self._out_of_time = time.monotonic() > deadline
-            if self._out_of_time or self._stop_requested.is_set():
-                process.send_signal(signal.SIGTERM)
-                if not ended.wait(STOP_GRACE_SECONDS):
-                    process.send_signal(signal.SIGKILL)
-                return
+    def _must_end(self) -> bool:
+        """Whether the script is to end: the job is stopped, interrupted, or its time is up."""
+        now = time.monotonic()
+        self._deadlines.setdefault("MaxRuntimeExceeded", now + self._seconds)
+        self._time_exceeded = next((name for name, end in self._deadlines.items() if now > end), None)
+        if self._time_exceeded or self._stop_requested.is_set():
+            return True
+        self._interrupted = self._interrupt_requested.is_set()
+        return self._interrupted
 
-    def _keep_checkpoints(self, ended: threading.Event) -> None:
-        """Copies checkpoints to S3 as they appear, and once more at the end."""
+    def _keep_checkpoints(self, host: Host, ended: threading.Event) -> None:
+        """Copies a host's checkpoints to S3 as they appear, and once more at the end."""
+        folder = self._checkpoint_folder(host)
         seen: dict[Path, tuple[int, int]] = {}
-        list(changed_files(self._checkpoint_folder, seen))  # these came from S3
+        list(changed_files(folder, seen))  # these came from S3
         last_round = False
         while not last_round:
             last_round = ended.wait(CHECKPOINT_SECONDS)
-            for file in changed_files(self._checkpoint_folder, seen):
-                name = file.relative_to(self._checkpoint_folder).as_posix()
+            for file in changed_files(folder, seen):
+                name = file.relative_to(folder).as_posix()
                 try:
                     self._transfer.upload(file, join_uri(self._request["CheckpointConfig"]["S3Uri"], name))
                 except JobFailed as failure:
@@ -230,9 +259,10 @@ class TrainingRun:
                     # As on AWS, the job continues without checkpoints.
                     log.warning("training %s: %s", self._record.name, failure)
 
-    def _algorithm_error(self, code: int) -> str:
+    def _algorithm_error(self, failure: Failure, command: Sequence[str | Path]) -> str:
         """The FailureReason: the container's output/failure file, else a text for the exit code."""
-        file = self._ml / "output" / "failure"
+        file = failure.host.ml / "output" / "failure"
+        code = failure.code
         status = code if code >= 0 else 128 - code  # as Docker reports signals
         if file.is_file():
             text = file.read_text(errors="replace")
@@ -243,20 +273,21 @@ class TrainingRun:
             )
         else:
             text = ""
-        ending = f", exit code: {status}"
+        hint = container.missing_folder_hint(f"{text} {' '.join(map(str, command))}")
+        ending = f"{hint}, exit code: {status}"
         return f"AlgorithmError: {text}"[: FAILURE_CHARACTERS - len(ending)] + ending
 
     def _upload(self) -> None:
         self._enter("Uploading")
         archive = self._folder / "model.tar.gz"
-        if pack(self._ml / "model", archive):
+        if pack([host.ml / "model" for host in self._hosts], archive):
             self._transfer.upload(archive, join_uri(self._output, "model.tar.gz"))
         self._record.update(ModelArtifacts={"S3ModelArtifacts": join_uri(self._output, "model.tar.gz")})
         self._upload_output()
 
     def _upload_output(self) -> None:
         archive = self._folder / "output.tar.gz"
-        if pack(self._ml / "output" / "data", archive):
+        if pack([host.ml / "output" / "data" for host in self._hosts], archive):
             self._transfer.upload(archive, join_uri(self._output, "output.tar.gz"))
 
     def _enter(self, status: str, **fields: object) -> None:
@@ -278,7 +309,7 @@ class TrainingRun:
             "TrainingEndTime": now,
             "TrainingTimeInSeconds": seconds,
             "BillableTimeInSeconds": seconds,
-            "TrainingJobStatus": "Stopped" if ending == "MaxRuntimeExceeded" else ending,
+            "TrainingJobStatus": "Stopped" if ending == self._time_exceeded else ending,
         }
         if reason:
             fields["FailureReason"] = reason[:FAILURE_CHARACTERS]

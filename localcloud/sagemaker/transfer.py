@@ -1,30 +1,48 @@
 """Transfers files between S3 and the folder of a job, with the rights of the job's role."""
 
+import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-from typing import Any
-from urllib.parse import urlparse
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlparse
 
 from botocore.exceptions import ClientError
 
 from localcloud.cloud import Cloud
 from localcloud.containers.archives import ArchiveError, unpack_tar
 from localcloud.sagemaker.errors import JobFailed
+from localcloud.untrusted import parse_json
 
 PARALLEL = 4
+S3_HOST = re.compile(r"\.?s3(?:[.-](?:dualstack\.)?[a-z]{2}(?:-[a-z]+)+-\d)?\.amazonaws\.com$")
+"""The end of a virtual-hosted address, and the whole host of one that has the bucket in its path."""
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Bucket and key of ``s3://bucket/key``."""
+    """Bucket and key of ``s3://bucket/key``, or of an object's https address in either style of S3's."""
     parts = urlparse(uri, allow_fragments=False)
-    return parts.netloc, parts.path.lstrip("/")
+    path = parts.path.lstrip("/")
+    if parts.scheme != "https":
+        return parts.netloc, path
+    if bucket := S3_HOST.sub("", parts.netloc):
+        return bucket, unquote(path)
+    bucket, _, key = path.partition("/")
+    return bucket, unquote(key)
 
 
 def join_uri(uri: str, *names: str) -> str:
     """Appends names to the key of an S3 address."""
     return "/".join([uri.rstrip("/"), *names])
+
+
+class S3File(NamedTuple):
+    """An object, and the name that it gets in the folder to which it is downloaded."""
+
+    bucket: str
+    key: str
+    name: str
 
 
 class Transfer:
@@ -44,22 +62,43 @@ class Transfer:
             raise _download_failed(uri, error) from error
         return [entry for entry in found if not entry["Key"].endswith("/")]
 
-    def download_prefix(self, uri: str, folder: Path) -> int:
-        """Downloads the objects under a prefix (data type S3Prefix). Returns their size in bytes."""
+    def download_prefix(self, uri: str, folder: Path) -> None:
+        """Downloads the objects under a prefix (data type S3Prefix)."""
+        self.download_all(self.objects(uri), folder)
+
+    def objects(self, uri: str) -> list[S3File]:
+        """The objects under a prefix, in the order of their keys. Raises JobFailed if there are none."""
         bucket, prefix = split_uri(uri)
-        entries = self.keys(uri)
-        if not entries:
+        found = [
+            S3File(bucket, entry["Key"], relative_name(entry["Key"], prefix)) for entry in self.keys(uri)
+        ]
+        if not found:
             raise JobFailed(f"ClientError: Data download failed:No S3 objects found under S3 URL {uri}.")
+        return found
+
+    def listed_objects(self, uri: str) -> list[S3File]:
+        """The objects that a manifest lists: a JSON array of a prefix and of keys below it."""
+        bucket, key = split_uri(uri)
+        try:
+            entries = parse_json(self.read(bucket, key))
+            prefix, names = entries[0]["prefix"], [str(name) for name in entries[1:]]
+        except (ValueError, LookupError, TypeError) as error:
+            raise JobFailed(
+                f"ClientError: Data download failed:The manifest {uri} is not a JSON array of an object with "
+                f'"prefix" and of names: {error}'
+            ) from error
+        bucket, start = split_uri(prefix)
+        return [S3File(bucket, start + name, name) for name in names]
+
+    def download_all(self, files: Sequence[S3File], folder: Path) -> None:
+        """Downloads objects into a folder, each to its own name there."""
         folder.mkdir(parents=True, exist_ok=True)
         with ThreadPoolExecutor(PARALLEL) as pool:
             for done in [
-                pool.submit(
-                    self._download, bucket, entry["Key"], inside(folder, relative_name(entry["Key"], prefix))
-                )
-                for entry in entries
+                pool.submit(self._download, file.bucket, file.key, inside(folder, file.name))
+                for file in files
             ]:
                 done.result()
-        return sum(entry["Size"] for entry in entries)
 
     def download(self, uri: str, file: Path) -> None:
         self._download(*split_uri(uri), file)
@@ -110,15 +149,22 @@ def inside(folder: Path, name: str) -> Path:
     return target
 
 
-def pack(folder: Path, archive: Path) -> bool:
-    """Packs a folder as tar.gz. Returns False, without an archive, when the folder is empty."""
-    entries = sorted(folder.iterdir()) if folder.is_dir() else []
+def pack(folders: Sequence[Path], archive: Path) -> bool:
+    """Packs what lies in folders as one tar.gz. Returns False, without an archive, when all are empty.
+
+    Of files with one name the first folder's is taken: AWS asks the containers of a job to see to it that
+    none clash ("How Amazon SageMaker AI Processes Training Output").
+    """
+    entries: dict[str, Path] = {}
+    for folder in folders:
+        for entry in sorted(folder.rglob("*")):
+            entries.setdefault(entry.relative_to(folder).as_posix(), entry)
     if not entries:
         return False
     # Weights hardly compress, so the fastest level saves most of the time at little cost in size.
     with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
-        for entry in entries:
-            tar.add(entry, entry.name)
+        for name, entry in entries.items():
+            tar.add(entry, name, recursive=False)
     return True
 
 

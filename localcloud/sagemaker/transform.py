@@ -11,11 +11,12 @@ from localcloud.containers.archives import ArchiveError, gunzip
 from localcloud.protocol import InvalidRequest
 from localcloud.protocol.validation import require_supported, require_value
 from localcloud.sagemaker.batching import Processing, assemble, batches, split
+from localcloud.sagemaker.container import MachineFiles
 from localcloud.sagemaker.errors import JobFailed, ResourceInUse
 from localcloud.sagemaker.hosting import ModelServer, NotAnswered, instance_id
 from localcloud.sagemaker.logs import LogStream
 from localcloud.sagemaker.models import Models
-from localcloud.sagemaker.records import Record, Table, select
+from localcloud.sagemaker.records import Record, Table, select, with_defaults
 from localcloud.sagemaker.transfer import Transfer, join_uri, relative_name, split_uri
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
@@ -46,6 +47,13 @@ SUPPORTED = {
     "DataProcessing": None,
     "Tags": None,
 }
+
+DEFAULTS = {
+    "TransformInput": {"CompressionType": "None", "SplitType": "None"},
+    "TransformOutput": {"AssembleWith": "None", "KmsKeyId": ""},
+    "DataProcessing": {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None"},
+}
+"""What DescribeTransformJob tells of members that were not given."""
 
 
 class Stopped(Exception):
@@ -86,7 +94,11 @@ class TransformJobs:
             request.get("DataProcessing") or {}, source.get("ContentType", ""), output.get("Accept", "")
         )
         container, role = self._models.container(request["ModelName"])
-        record = self.table.add(request["TransformJobName"], request, TransformJobStatus="InProgress")
+        record = self.table.add(
+            request["TransformJobName"],
+            with_defaults({"DataProcessing": {}} | request, DEFAULTS),
+            TransformJobStatus="InProgress",
+        )
         run = self._runs[record.name] = TransformRun(self._cloud, record, container, role, processing)
         run.start()
         return {"TransformJobArn": record.arn}
@@ -157,7 +169,9 @@ class TransformRun:
         status, reason = "Completed", None
         try:
             self._record.update(TransformStartTime=time.time())
+            machine_files = MachineFiles()
             self._transform()
+            machine_files.require_untouched()
         except Stopped:
             status = "Stopped"
         except JobFailed as failure:

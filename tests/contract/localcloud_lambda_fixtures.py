@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 
 from localcloud.cloud import Cloud
+from localcloud.logs import LogsService
 from localcloud.server import Server
 
 HANDLER = """
@@ -140,5 +141,5 @@ class Account:
 
 @contextmanager
 def running(*services: Any) -> Iterator[Account]:
-    with Server(port=0, services=services) as server:
+    with Server(port=0, services=[*services, LogsService]) as server:
         yield Account(server.cloud)

@@ -4,8 +4,10 @@ import io
 import json
 import tarfile
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from localcloud.cloud import Cloud
@@ -256,6 +258,19 @@ def tar_gz(files: dict[str, str]) -> bytes:
             member.size = len(text.encode())
             tar.addfile(member, io.BytesIO(text.encode()))
     return archive.getvalue()
+
+
+def make_wheel(folder: Path, name: str, text: str) -> Path:
+    """A package with one module of this name, to be installed without a network."""
+    file = folder / f"{name}-1-py3-none-any.whl"
+    with zipfile.ZipFile(file, "w") as wheel:
+        wheel.writestr(f"{name}.py", text)
+        information = f"{name}-1.dist-info"
+        wheel.writestr(f"{information}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        tags = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        wheel.writestr(f"{information}/WHEEL", tags)
+        wheel.writestr(f"{information}/RECORD", "")
+    return file
 
 
 def untar(archive: bytes) -> dict[str, bytes]:

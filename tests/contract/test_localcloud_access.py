@@ -228,7 +228,7 @@ def test_motos_own_administration_is_out_of_reach(server, service):
         ("cloudfront", "list_public_keys", {}),
         ("cloudformation", "list_stack_sets", {}),
         ("lambda", "list_layers", {}),
-        ("sagemaker", "list_notebook_instances", {}),
+        ("sagemaker", "list_hubs", {}),
         (
             "sagemaker-featurestore-runtime",
             "get_record",
@@ -245,7 +245,8 @@ def test_what_nobody_has_reviewed_is_refused_by_name(server, service, operation,
 
 
 def test_s3_control_is_no_bucket(server):
-    assert "S3 Control" in ask(server, "GET", "/v20180820/jobs", signed("s3"))[1]
+    headers = signed("s3") | {"x-amz-account-id": server.cloud.account_id}
+    assert "the s3control operation ListJobs" in ask(server, "GET", "/v20180820/jobs", headers)[1]
 
 
 def client(server, service, **settings):

@@ -79,6 +79,17 @@ def test_status_says_what_runs(up, port):
         assert json.load(health)["service"] == "localcloud"
 
 
+def test_a_job_that_is_not_there_cannot_be_interrupted(up, port):
+    done = run("interrupt", "no-such-job", "--port", port)
+    assert (done.returncode, done.stderr) == (1, "localcloud: Requested resource not found.\n")
+
+
+def test_an_image_is_registered_for_a_runner_that_there_is(port):
+    done = run("run", "--port", port, "--image", "mine:*=docker", "--", "true")
+    assert done.returncode == 1
+    assert "'mine:*=docker' is not PATTERN=RUNNER with one of the runners" in done.stderr
+
+
 def test_a_second_cloud_on_the_port_says_who_has_it(up, port):
     second = run("up", "--port", port)
     assert second.returncode == 1

@@ -94,6 +94,16 @@ def test_what_a_command_leaves_behind_ends_with_it(processes, tmp_path):
     assert gone([child])
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a supervisor adopt orphans")
+def test_what_left_the_commands_session_ends_with_it_too(processes, tmp_path):
+    """As torchrun's workers do, when torchrun itself is killed."""
+    script = "mkfifo told; setsid sh -c 'sleep 600 & echo $!; echo >told; wait' & read line <told; kill -9 $$"
+    process = start(processes, script, tmp_path)
+    child = int(next(process.lines()))
+    process.wait(60)
+    assert gone([child])
+
+
 def test_terminate_asks_then_forces(processes, tmp_path):
     polite = start(processes, "trap 'exit 3' TERM; echo ready; while :; do sleep 0.05; done", tmp_path)
     next(polite.lines())

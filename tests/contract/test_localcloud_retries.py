@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from localcloud_cloudformation_fixtures import SERVICES, Stacks
 
 from localcloud.cloudformation import CloudFormationService
+from localcloud.regions import Regional
 from localcloud.server import Server
 
 QUICK = 0.5
@@ -34,7 +35,8 @@ def impatient(server):
     session = boto3.Session("test", "test", region_name="us-east-1")
     config = Config(read_timeout=QUICK, retries={"mode": "standard", "max_attempts": 10})
     client = session.client("cloudformation", endpoint_url=server.cloud.url, config=config)
-    service = next(one for one in server.front.services if isinstance(one, CloudFormationService))
+    services = [one.instance("us-east-1") for one in server.front.services if isinstance(one, Regional)]
+    service = next(one for one in services if isinstance(one, CloudFormationService))
     tries = threading.Semaphore(0)
 
     def slow(**_):

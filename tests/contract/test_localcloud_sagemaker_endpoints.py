@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 from botocore.exceptions import ClientError
-from localcloud_sagemaker_fixtures import BUCKET, INFERENCE_IMAGE, sandbox, wait
+from localcloud_sagemaker_fixtures import BUCKET, INFERENCE_IMAGE, make_wheel, sandbox, tar_gz, wait
 
 from localcloud.sagemaker.container import has_own_file_system
 
@@ -317,6 +317,35 @@ def test_models_that_cannot_be_hosted_are_refused_by_name(aws, change, named):
 
 
 @pytest.mark.parametrize(
+    "image",
+    [
+        "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1",
+        "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-sparkml-serving:3.3",
+        "763104351884.dkr.ecr.us-east-1.amazonaws.com/huggingface-pytorch-inference:2.6.0-cpu",
+        "210987654321.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference-not/mine@sha256:00",
+    ],
+)
+def test_an_image_without_a_runner_is_refused_at_once(aws, image):
+    container = {"Image": image, "ModelDataUrl": aws.put("models/good/model.tar.gz", b"")}
+    with pytest.raises(ClientError) as error:
+        aws.sagemaker.create_model(ModelName="m", ExecutionRoleArn=aws.role, PrimaryContainer=container)
+    message = refused(error)[2]
+    assert image in message
+    assert f"--image '{image}=pytorch-inference'" in message
+
+
+@pytest.mark.parametrize("form", ["{b}.s3.us-east-1.amazonaws.com/{k}", "s3.amazonaws.com/{b}/{k}"])
+def test_model_data_may_have_an_https_address(aws, form):
+    aws.put("models/https +/model.tar.gz", b"")
+    url = "https://" + form.format(b=BUCKET, k="models/https%20%2B/model.tar.gz")
+    container = {"Image": INFERENCE_IMAGE, "ModelDataUrl": url}
+    name = aws.name("model")
+    aws.sagemaker.create_model(ModelName=name, ExecutionRoleArn=aws.role, PrimaryContainer=container)
+    told = aws.sagemaker.describe_model(ModelName=name)["PrimaryContainer"]
+    assert told == container | {"Mode": "SingleModel"}
+
+
+@pytest.mark.parametrize(
     ("variant", "named"),
     [
         ({}, "ServerlessConfig"),
@@ -354,6 +383,44 @@ def test_records_are_described_listed_and_deleted(aws):
         assert refused(error)[2].startswith("Could not find ")
 
 
+LITERAL = """
+import json
+from pathlib import Path
+
+def model_fn(model_dir):
+    FOLDER = Path("ML")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "note").write_text("written")
+    return model_dir
+
+def predict_fn(data, model):
+    return [model, json.loads(Path("ML/model/weights.json").read_text()), Path("ML/note").read_text()]
+
+def input_fn(body, content_type):
+    return body
+
+def output_fn(prediction, accept):
+    return json.dumps(prediction)
+"""
+
+
+@pytest.mark.skipif(not has_own_file_system(), reason="no mount namespaces here")
+def test_a_model_server_finds_its_files_at_the_paths_of_aws(aws):
+    name = aws.endpoint(aws.config(aws.model(inference=LITERAL.replace("ML", "/opt/ml"))))
+    assert aws.settled(name)["EndpointStatus"] == "InService"
+    assert json.loads(aws.invoke(name, b"x")) == ["/opt/ml/model", {"epochs": 1}, "written"]
+
+
+def test_where_its_folder_cannot_be_put_there_a_server_that_writes_there_fails(aws, monkeypatch, tmp_path):
+    folder = tmp_path / "opt-ml"
+    monkeypatch.setattr("localcloud.sagemaker.container.has_own_file_system", lambda: False)
+    monkeypatch.setattr("localcloud.sagemaker.container.CONTAINER_FOLDER", str(folder))
+    name = aws.endpoint(aws.config(aws.model(inference=LITERAL.replace("ML", str(folder)))))
+    described = aws.settled(name)
+    assert described["EndpointStatus"] == "Failed"
+    assert f"wrote {folder}/note, which is this machine's file" in described["FailureReason"]
+
+
 def test_missing_functions_get_the_toolkits_defaults(aws):
     """A module with nothing but model_fn and predict_fn gets JSON and NPY arrays in and out."""
     import io
@@ -376,3 +443,35 @@ def test_missing_functions_get_the_toolkits_defaults(aws):
     with pytest.raises(aws.runtime.exceptions.ModelError) as error:
         aws.invoke(name, b"x", "text/plain")
     assert "Content type text/plain is not supported" in error.value.response["OriginalMessage"]
+
+
+@pytest.mark.slow
+def test_a_server_that_is_started_again_still_has_its_requirements(aws, tmp_path):
+    wheel = make_wheel(tmp_path, "tiny_served", "WORD = 'installed'\n")
+    inference = (
+        "import os, tiny_served\n\ndef model_fn(model_dir):\n    return None\n\n"
+        "def transform_fn(model, body, content_type, accept):\n"
+        "    return tiny_served.WORD if 'stay' in body else os._exit(3)\n"
+    )
+    files = {
+        "code/inference.py": inference,
+        "code/requirements.txt": f"{wheel}\n",
+    }
+    uri = aws.put("models/required/model.tar.gz", tar_gz(files))
+    aws.sagemaker.create_model(
+        ModelName="required",
+        ExecutionRoleArn=aws.role,
+        PrimaryContainer={"Image": INFERENCE_IMAGE, "ModelDataUrl": uri},
+    )
+    name = aws.endpoint(aws.config("required"))
+    assert aws.settled(name)["EndpointStatus"] == "InService"
+    with pytest.raises(ClientError):
+        aws.invoke(name, b'"go"')
+
+    def answer():
+        try:
+            return aws.invoke(name, b'"stay"')
+        except ClientError as error:
+            return error
+
+    assert wait(answer, lambda answered: isinstance(answered, bytes)) == b"installed"

@@ -59,6 +59,20 @@ def test_fit_shows_the_log_and_leaves_an_artefact_in_the_default_bucket(aws, est
     assert "epoch=3 val_loss=0.2500;" in capsys.readouterr().out
 
 
+def test_attach_finds_the_job_as_the_estimator_left_it(estimator):
+    from sagemaker.pytorch import PyTorch
+
+    again = PyTorch.attach(estimator.latest_training_job.name)
+    assert again.model_data == estimator.model_data
+    assert again.hyperparameters()["epochs"] == "4"
+
+
+def test_the_analytics_have_a_row_per_metric_and_minute(estimator):
+    frame = estimator.training_job_analytics.dataframe()
+    assert set(frame["metric_name"]) == {"validation:loss"}
+    assert frame["value"].between(0.25, 1).all()
+
+
 @pytest.fixture(scope="module")
 def model(aws, estimator):
     """The training job's own artefact, served as it is."""
@@ -114,6 +128,8 @@ def test_the_transformer_writes_an_answer_for_each_line(aws, model):
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
     answers = [json.loads(line) for line in aws.get("sdk-out/reviews.jsonl.out").splitlines()]
     assert [answer["characters"] for answer in answers] == list(range(5))
+    attached = type(transformer).attach(name)
+    assert (attached.strategy, attached.assemble_with) == ("MultiRecord", "Line")
 
 
 def test_fit_raises_what_the_script_raised(aws, estimator):

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
-from localcloud_sagemaker_fixtures import BUCKET, TRAIN, channel, sandbox, untar, wait
+from localcloud_sagemaker_fixtures import BUCKET, TRAIN, channel, make_wheel, sandbox, untar, wait
 
 from localcloud.sagemaker.container import has_own_file_system
 
@@ -54,13 +54,46 @@ def test_a_job_runs_its_script_and_uploads_what_it_made(aws):
     assert "two words" in log
 
 
+def test_a_description_tells_what_was_not_given(aws):
+    """The SDK's attach() reads these members without asking whether they are there."""
+    job = aws.trained(aws.train())
+    assert job["OutputDataConfig"] == {
+        "S3OutputPath": f"s3://{BUCKET}/output",
+        "KmsKeyId": "",
+        "CompressionType": "GZIP",
+    }
+    [train] = job["InputDataConfig"]
+    assert (train["CompressionType"], train["RecordWrapperType"]) == ("None", "None")
+    assert job["ProfilingStatus"] == "Disabled"
+
+
+# AWS's words: https://github.com/Kenza-AI/sagify/issues/111
+@pytest.mark.parametrize(
+    ("is_spot", "condition", "message"),
+    [
+        (
+            False,
+            {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60},
+            "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is set to "
+            "true",
+        ),
+        (True, {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 59}, "Invalid MaxWaitTimeInSeconds. It"),
+        (True, {"MaxRuntimeInSeconds": 60}, "Invalid MaxWaitTimeInSeconds. It must be present"),
+    ],
+)
+def test_only_spot_jobs_wait_and_they_wait_long_enough(aws, is_spot, condition, message):
+    with pytest.raises(ClientError) as error:
+        aws.train(EnableManagedSpotTraining=is_spot, StoppingCondition=condition)
+    assert refused(error)[1].startswith(message)
+
+
 def test_metrics_reach_cloudwatch(aws):
     definition = {"TrainingImage": "image", "TrainingInputMode": "File"}
     definition["MetricDefinitions"] = [{"Name": "loss", "Regex": r"val_loss=([0-9.]+);"}]
     name = aws.train({"epochs": 2}, AlgorithmSpecification=definition)
     aws.trained(name)
     listed = aws.cloud.client("cloudwatch").list_metrics(Namespace="/aws/sagemaker/TrainingJobs")["Metrics"]
-    assert any(m["Dimensions"] == [{"Name": "Host", "Value": f"{name}/algo-1"}] for m in listed)
+    assert any(m["Dimensions"] == [{"Name": "TrainingJobName", "Value": name}] for m in listed)
 
 
 def test_log_lines_appear_while_the_job_runs(aws):
@@ -85,9 +118,8 @@ def test_log_lines_appear_while_the_job_runs(aws):
 
 
 def test_a_job_that_takes_too_long_is_stopped(aws):
-    job = aws.trained(aws.train({"sleep": 30}, StoppingCondition={"MaxRuntimeInSeconds": 1}))
+    job = aws.trained(aws.train({"sleep": 600}, StoppingCondition={"MaxRuntimeInSeconds": 1}))
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
-    assert "weights.json" in untar(aws.get(job["ModelArtifacts"]["S3ModelArtifacts"]))
 
 
 def test_a_script_that_raises_fails_the_job_with_its_reason(aws):
@@ -175,7 +207,7 @@ for folder in (Path.home(), tempfile.gettempdir(), "/tmp", "/dev/shm"):
 def test_where_its_folder_cannot_be_put_there_such_a_script_fails(aws, monkeypatch, tmp_path):
     folder = tmp_path / "opt-ml"
     monkeypatch.setattr("localcloud.sagemaker.container.has_own_file_system", lambda: False)
-    monkeypatch.setattr("localcloud.sagemaker.training_run.CONTAINER_FOLDER", str(folder))
+    monkeypatch.setattr("localcloud.sagemaker.container.CONTAINER_FOLDER", str(folder))
     folder.mkdir()
     (folder / "older").write_text("of another program")
     job = aws.trained(aws.train(script=LITERAL.replace("FOLDER", str(folder))))
@@ -222,20 +254,20 @@ def test_the_script_acts_as_the_jobs_role(aws):
     ("changes", "named"),
     [
         (
-            {"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}},
-            "InstanceCount",
-        ),
-        (
-            {"InputDataConfig": [channel("train", f"s3://{BUCKET}/data", S3DataType="ManifestFile")]},
-            "S3DataType",
+            {"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 21, "VolumeSizeInGB": 1}},
+            "at most 20 hosts a job (given: 21)",
         ),
         (
             {
                 "InputDataConfig": [
-                    channel("train", f"s3://{BUCKET}/data", S3DataDistributionType="ShardedByS3Key")
+                    channel("train", f"s3://{BUCKET}/data", S3DataType="AugmentedManifestFile")
                 ]
             },
-            "S3DataDistributionType",
+            "S3DataType",
+        ),
+        (
+            {"InputDataConfig": [channel("train", f"s3://{BUCKET}/data", InstanceGroupNames=["none"])]},
+            "none",
         ),
         ({"InputDataConfig": [channel("train", f"s3://{BUCKET}/nothing")]}, "No S3 objects found"),
         ({"EnableNetworkIsolation": True}, "EnableNetworkIsolation"),
@@ -277,8 +309,8 @@ def test_a_name_is_used_once(aws):
 
 def test_operations_that_do_not_exist_here_say_so(aws):
     with pytest.raises(ClientError) as error:
-        aws.sagemaker.stop_processing_job(ProcessingJobName="x")
-    assert "StopProcessingJob" in refused(error)[1]
+        aws.sagemaker.stop_pipeline_execution(PipelineExecutionArn="x", ClientRequestToken="x" * 32)
+    assert "StopPipelineExecution" in refused(error)[1]
 
 
 def test_jobs_are_listed_tagged_and_filtered(aws):
@@ -299,14 +331,8 @@ def test_jobs_are_listed_tagged_and_filtered(aws):
 
 @pytest.mark.slow
 def test_requirements_are_installed_for_one_job_alone(aws, tmp_path):
-    package = tmp_path / "tiny"
-    package.mkdir()
-    (package / "pyproject.toml").write_text(
-        '[build-system]\nrequires=["setuptools"]\nbuild-backend="setuptools.build_meta"\n'
-        '[project]\nname="tiny-extra"\nversion="1"\n[tool.setuptools]\npy-modules=["tiny_extra"]\n'
-    )
-    (package / "tiny_extra.py").write_text("WORD = 'installed'\n")
-    source = aws.put_source("import tiny_extra; print(tiny_extra.WORD)", **{"requirements.txt": str(package)})
+    wheel = make_wheel(tmp_path, "tiny_extra", "WORD = 'installed'\n")
+    source = aws.put_source("import tiny_extra; print(tiny_extra.WORD)", **{"requirements.txt": str(wheel)})
     name = aws.train({"sagemaker_submit_directory": source})
     job = aws.trained(name)
     assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]

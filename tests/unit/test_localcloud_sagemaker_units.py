@@ -17,11 +17,22 @@ from localcloud.protocol import ApiError
 from localcloud.protocol.validation import require_supported
 from localcloud.sagemaker.batching import Processing, assemble, batches, split
 from localcloud.sagemaker.errors import JobFailed
+from localcloud.sagemaker.images import SERVES, registration, runner_of
 from localcloud.sagemaker.metrics import Metrics
 from localcloud.sagemaker.records import Record, Table, select
 from localcloud.sagemaker.training_run import TrainingRun
 from localcloud.sagemaker.transfer import inside, relative_name
 from localcloud.sagemaker.transform import TransformRun
+
+
+def test_registered_images_have_the_runner_of_a_known_one():
+    registered = dict([registration("123456789012.dkr.ecr.*/mine:*=pytorch-inference")])
+    image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/mine:1"
+    assert runner_of(image, SERVES, "CreateModel", registered).script == "inference.py"
+    with pytest.raises(ApiError, match="no runner for the image other:1"):
+        runner_of("other:1", SERVES, "CreateModel", registered)
+    with pytest.raises(ValueError, match="one of the runners pytorch-inference, python"):
+        registration("mine:1=docker")
 
 
 def test_lines_are_records_and_a_whole_file_is_one():
@@ -207,6 +218,7 @@ def test_the_runners_need_only_the_standard_library():
         "numpy",
         "sagemaker_inference",
         "packaging",
+        "awslambdaric",
     }  # only where a model's functions are missing, for its class, or where it is installed
     for file in folder.glob("*.py"):
         tree = ast.parse(file.read_text())

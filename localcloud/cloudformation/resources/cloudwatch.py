@@ -39,16 +39,14 @@ ALARM_PROPERTIES = frozenset(
 
 class Alarm(Provider):
     type = "AWS::CloudWatch::Alarm"
+    is_only_stored = True
     supported = ALARM_PROPERTIES | {"AlarmName", "Tags"}
     attributes = frozenset({"Arn"})
     name_property = "AlarmName"
 
     def exists(self, cloud: Cloud, identifier: str) -> bool:
-        # Metric and composite alarms share their names.
-        found = cloud.client("cloudwatch").describe_alarms(
-            AlarmNames=[identifier], AlarmTypes=["MetricAlarm", "CompositeAlarm"]
-        )
-        return bool(found["MetricAlarms"] or found["CompositeAlarms"])
+        # Composite alarms have the same names, but there are none.
+        return bool(cloud.client("cloudwatch").describe_alarms(AlarmNames=[identifier])["MetricAlarms"])
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         name = properties.get("AlarmName") or context.generated_name(MAX_NAME_LENGTH)
@@ -77,6 +75,7 @@ class Alarm(Provider):
 
 class Dashboard(Provider):
     type = "AWS::CloudWatch::Dashboard"
+    is_only_stored = True
     supported = frozenset({"DashboardBody", "DashboardName"})
     name_property = "DashboardName"
 

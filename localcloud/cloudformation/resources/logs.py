@@ -69,6 +69,7 @@ class LogGroup(Provider):
 
 class MetricFilter(Provider):
     type = "AWS::Logs::MetricFilter"
+    is_only_stored = True
     supported = frozenset({"FilterName", "FilterPattern", "LogGroupName", "MetricTransformations"})
 
     def identifiers(self, properties: Properties) -> frozenset[str]:

@@ -78,6 +78,9 @@ class Provider(ABC):
     name_property: ClassVar[str | None] = None
     """The property that holds the resource's name, which must change when the resource is replaced."""
 
+    is_only_stored: ClassVar[bool] = False
+    """Whether such a resource is kept and shown, and has no other effect."""
+
     def identifiers(self, properties: Properties) -> frozenset[str]:
         """The names that these properties give to resources, each of which only one resource can have.
 

@@ -1,0 +1,33 @@
+"""Becomes the command of a container with an entry point of its own, with an interpreter of its own.
+
+``python command.py COMMAND...`` with the container's folder (AWS: /opt/ml) in SAGEMAKER_BASE_DIR. What the
+command installs with pip comes into the container's folder, for the interpreter is everybody's.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from localcloud.containers.overlay import make_environment
+else:  # this runs as a script, beside it
+    from overlay import make_environment
+
+COULD_NOT_START = 127
+
+
+def main() -> int:
+    """Become the command; the exit status where that fails."""
+    python = make_environment(Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"), "packages"))
+    os.environ["PATH"] = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
+    command = sys.argv[1:]
+    try:
+        os.execvp(command[0], command)  # nosec B606 - which is what it is for
+    except OSError as error:
+        print(f"cannot start {command[0]}: {error.strerror}", file=sys.stderr)
+        return COULD_NOT_START
+
+
+if __name__ == "__main__":
+    sys.exit(main())

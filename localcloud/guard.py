@@ -1,0 +1,138 @@
+"""The guard: refuses requests for operations that AWS's models do not have or that nobody here carries out.
+
+It looks before the services do, so that neither they nor moto guess what a request means. moto gets only
+what is reviewed (moto_operations.py) or what a person asked for as mere records.
+"""
+
+import functools
+import threading
+from collections.abc import Collection
+from typing import Any, cast
+
+import werkzeug
+from werkzeug.test import run_wsgi_app
+
+from localcloud.moto_members import refuse_members
+from localcloud.moto_operations import MOTO, RECORDS
+from localcloud.protocol import ApiError
+from localcloud.protocol.calls import Target, form_of, form_of_call, target_of
+from localcloud.protocol.errors import denial
+from localcloud.regions import known_regions
+from localcloud.routing import APIS, DATA_PLANE, LOCALCLOUD, Destination
+
+UNSUPPORTED_STATUS = 400
+"""No client sends such a request again."""
+PAGE = b"<!doctype html"
+
+
+class Guard:
+    """Guards one cloud. `records` are names of RECORDS, whose operations moto may pretend."""
+
+    def __init__(self, records: Collection[str] = ()):
+        self._records = {name: RECORDS[name] for name in records}
+        self._recorded = {record.signing_name for record in self._records.values()}
+
+    def refuse(self, request: werkzeug.Request, destination: Destination) -> werkzeug.Response | None:
+        """The answer to a request that is no operation of a supported service; None for all others."""
+        service = destination.service
+        if service in (*DATA_PLANE, LOCALCLOUD):
+            return None
+        if destination.signature and destination.signature.region not in known_regions():
+            return _no_region(request, destination.signature.region)
+        target = target_of(request, service)
+        if service not in APIS and service not in self._recorded:
+            return _unsupported(request, _named(service, target))
+        form = form_of_call(request, service)
+        if service in APIS and form not in APIS[service]:
+            return _unsupported(request, f"requests of the form {form} to {service}")
+        if target.service is None:
+            return _unsupported(request, _named(service, target))
+        return None
+
+    def answer_of_moto(self, request: werkzeug.Request, destination: Destination) -> Any:
+        """The WSGI application for a request that no service has answered: moto's, or a refusal."""
+        if destination.service in (*DATA_PLANE, LOCALCLOUD):
+            return werkzeug.Response("There is nothing here.", 404)
+        target = target_of(request, destination.service)
+        if (backend := self._backend(target)) is None:
+            return _unsupported(request, _named(destination.service, target))
+        try:
+            refuse_members(request, destination.service, target, is_recorded=target.service in self._records)
+        except ApiError as error:
+            return denial(
+                form_of(request), error.code, error.message, request.method == "HEAD", UNSUPPORTED_STATUS
+            )
+        return functools.partial(_answer, _moto(backend), target)
+
+    def _backend(self, target: Target) -> str | None:
+        """moto's backend for an operation that it may answer; None for any other."""
+        reviewed = MOTO.get(target.service or "")
+        if reviewed and target.operation in reviewed.all:
+            return reviewed.backend
+        record = self._records.get(target.service or "")
+        return record.backend if record and record.has(target.operation) else None
+
+
+def unsupported_by_moto(request: werkzeug.Request, destination: Destination) -> werkzeug.Response:
+    """Refuses an operation that moto turns out not to have."""
+    return _unsupported(request, _named(destination.service, target_of(request, destination.service)))
+
+
+def _named(service: str, target: Target) -> str:
+    record = RECORDS.get(target.service or "")
+    hint = ""
+    if record and record.has(target.operation):
+        hint = (
+            f". Started with --records {target.service}, it keeps and shows what such requests say, and does "
+            "nothing of it"
+        )
+    return f"the {target.service or service} operation {target.operation}{hint}"
+
+
+def _unsupported(request: werkzeug.Request, what: str) -> werkzeug.Response:
+    message = f"localcloud does not support {what}."
+    is_head = request.method == "HEAD"
+    return denial(form_of(request), "UnsupportedOperation", message, is_head, UNSUPPORTED_STATUS)
+
+
+def _no_region(request: werkzeug.Request, region: str) -> werkzeug.Response:
+    form = form_of(request)
+    code = "InvalidSignature" if form in ("json", "rest-json", "cbor") else "SignatureDoesNotMatch"
+    message = f"Credential should be scoped to a valid region, not '{region}'."
+    return denial(form, code, message, request.method == "HEAD", 403)
+
+
+def _answer(application: Any, target: Target, environ: dict[str, Any], start_response: Any) -> Any:
+    """moto's answer. Raises NotImplementedError where that is a page for people, which no client can read."""
+    pieces, status, headers = run_wsgi_app(application, environ)
+    if status.startswith(("4", "5")):
+        body = b"".join(pieces)
+        if body[: len(PAGE)].lower() == PAGE:
+            raise NotImplementedError(f"moto has no {target.operation}")
+        pieces = [body]
+    start_response(status, list(headers))
+    return pieces
+
+
+_creating = threading.Lock()
+
+
+def _moto(backend: str) -> Any:
+    """moto's WSGI application for one backend, whichever moto itself would choose for a request.
+
+    The records of moto are global to the process.
+    """
+    with _creating:
+        return _create_application(backend)
+
+
+@functools.cache
+def _create_application(backend: str) -> Any:
+    from moto.moto_server.werkzeug_app import create_backend_app
+
+    if backend == "s3":
+        from moto.s3 import notifications
+
+        # Where a bucket's notifications are records, moto would run their functions in Docker.
+        vars(notifications)["_invoke_awslambda"] = lambda *_: None
+    return create_backend_app(cast(Any, backend))  # moto's type of names lacks some

@@ -1,0 +1,74 @@
+"""The images whose containers can be run here, without the images: the table of runners, and who has which.
+
+An image is only a name here. A runner is what stands in for the containers of the images that it knows by the
+names of their repositories; a person can say that further images are run like one of these
+(``localcloud up --image PATTERN=RUNNER``).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from localcloud.protocol import InvalidRequest
+
+SERVES, COMMANDS = "serves", "commands"
+
+
+@dataclass(frozen=True)
+class Runner:
+    """How the containers of some images are run."""
+
+    name: str
+    purpose: str
+    """SERVES a model over HTTP, or runs the COMMANDS of ContainerEntrypoint."""
+    repositories: tuple[str, ...]
+    """Patterns (fnmatch) of the names of ECR repositories."""
+    script: str = ""
+    """The program of `localcloud/containers` that serves."""
+
+
+RUNNERS = (
+    Runner("pytorch-inference", SERVES, ("pytorch-inference", "pytorch-inference-*"), "inference.py"),
+    Runner(
+        "python",
+        COMMANDS,
+        (
+            *("pytorch-training", "pytorch-training-*", "pytorch-inference", "pytorch-inference-*"),
+            *("pytorch", "tensorflow-training", "huggingface-pytorch-training", "mxnet-training"),
+            *("sagemaker-scikit-learn", "sagemaker-xgboost", "sagemaker-base-python*"),
+            *("sagemaker-distribution*", "python"),
+        ),
+    ),
+)
+"""The first that fits is taken. "python" runs commands with the interpreter that `--python` names."""
+IMAGE = re.compile(r"(?:.*/)?(?P<repository>[^/:@]+)(?::[^/@]+)?(?:@.+)?")
+
+
+def runner_of(image: str, purpose: str, operation: str, registered: Mapping[str, str]) -> Runner:
+    """The runner of an image. `registered` has names of runners by patterns of whole image names.
+
+    Raises InvalidRequest, naming the image and what to do, for an image without one.
+    """
+    named = {name for pattern, name in registered.items() if fnmatchcase(image, pattern)}
+    found = IMAGE.fullmatch(image)
+    repository = found["repository"] if found else image
+    for runner in RUNNERS:
+        fits = any(fnmatchcase(repository, pattern) for pattern in runner.repositories)
+        if runner.purpose == purpose and (runner.name in named or fits):
+            return runner
+    names = " or ".join(runner.name for runner in RUNNERS if runner.purpose == purpose)
+    raise InvalidRequest(
+        f"{operation}: localcloud has no runner for the image {image}, whose containers it would have to "
+        f"imitate. If they do the same as those of {names}, start localcloud with "
+        f"--image '{image}={names}' (* stands for anything)."
+    )
+
+
+def registration(text: str) -> tuple[str, str]:
+    """The pattern and the runner of PATTERN=RUNNER. Raises ValueError, saying what is wrong."""
+    pattern, _, name = text.rpartition("=")
+    names = [runner.name for runner in RUNNERS]
+    if not pattern or name not in names:
+        raise ValueError(f"{text!r} is not PATTERN=RUNNER with one of the runners {', '.join(names)}")
+    return pattern, name

@@ -1,0 +1,245 @@
+"""The model registry: model package groups, model packages and model cards."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from localcloud.cloud import Cloud
+from localcloud.protocol import ApiError, InvalidRequest
+from localcloud.protocol.service import Operation
+from localcloud.protocol.validation import require_value
+from localcloud.sagemaker.errors import ResourceNotFound
+from localcloud.sagemaker.records import Record, Table, select
+
+REMOVED = "CustomerMetadataPropertiesToRemove"
+ADDED_SPECIFICATIONS = "AdditionalInferenceSpecificationsToAdd"
+
+
+class Conflict(ApiError):
+    """The resource is in a state that the operation cannot start from."""
+
+    def __init__(self, message: str):
+        super().__init__("ConflictException", message)
+
+
+class ModelRegistry:
+    """The operations on model package groups and model packages."""
+
+    def __init__(self, cloud: Cloud):
+        self.groups = Table(
+            cloud,
+            "model-package-group",
+            missing=lambda arn: InvalidRequest(f"ModelPackageGroup {arn} does not exist."),
+            exists=lambda arn: InvalidRequest(f"Model Package Group already exists: {arn}"),
+        )
+        self.packages = Table(
+            cloud,
+            "model-package",
+            missing=lambda arn: InvalidRequest(f"ModelPackage {arn} does not exist."),
+            exists=lambda arn: InvalidRequest(f"Model Package already exists: {arn}"),
+        )
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return self.groups, self.packages
+
+    @property
+    def operations(self) -> dict[str, Operation]:
+        return {
+            "CreateModelPackageGroup": self._create_group,
+            "DescribeModelPackageGroup": lambda **request: self.group(self._group(request)),
+            "DeleteModelPackageGroup": self._delete_group,
+            "ListModelPackageGroups": self._list_groups,
+            "CreateModelPackage": self._create_package,
+            "DescribeModelPackage": lambda **request: self.package(
+                self._package(request["ModelPackageName"])
+            ),
+            "UpdateModelPackage": self._update_package,
+            "DeleteModelPackage": self._delete_package,
+            "ListModelPackages": self._list_packages,
+        }
+
+    def group(self, record: Record) -> dict[str, Any]:
+        """The description of a model package group."""
+        return {**_echoed(record), "ModelPackageGroupArn": record.arn, "CreationTime": record.created}
+
+    def package(self, record: Record) -> dict[str, Any]:
+        """The description of a model package."""
+        return {
+            "CertifyForMarketplace": False,
+            **_echoed(record),
+            "ModelPackageName": record.name.partition("/")[0],
+            "ModelPackageArn": record.arn,
+            "CreationTime": record.created,
+            "LastModifiedTime": record.modified,
+        }
+
+    def _group(self, request: Mapping[str, Any]) -> Record:
+        return self.groups.get(_name(request["ModelPackageGroupName"]))
+
+    def _package(self, name_or_arn: str) -> Record:
+        return self.packages.get(_name(name_or_arn))
+
+    def _versions(self, group: Record) -> list[Record]:
+        return [each for each in self.packages if each.name.startswith(f"{group.name}/")]
+
+    def _create_group(self, **request: Any) -> dict[str, Any]:
+        record = self.groups.add(
+            request["ModelPackageGroupName"], request, ModelPackageGroupStatus="Completed"
+        )
+        return {"ModelPackageGroupArn": record.arn}
+
+    def _delete_group(self, **request: Any) -> dict[str, Any]:
+        group = self._group(request)
+        if self._versions(group):
+            raise Conflict(
+                f"Model Package Group cannot be deleted, because it contains Model Packages: {group.arn}"
+            )
+        self.groups.remove(group.name)
+        return {}
+
+    def _list_groups(self, **request: Any) -> dict[str, Any]:
+        page, token = select(self.groups, request)
+        return {"ModelPackageGroupSummaryList": [self.group(each) for each in page], "NextToken": token}
+
+    def _create_package(self, **request: Any) -> dict[str, Any]:
+        group, name = request.get("ModelPackageGroupName"), request.get("ModelPackageName")
+        if (group is None) == (name is None):
+            raise InvalidRequest("Provide either ModelPackageName or ModelPackageGroupName, and not both.")
+        require_value(
+            "CreateModelPackage", "CertifyForMarketplace", request.get("CertifyForMarketplace"), False
+        )
+        request.pop("ClientToken", None)
+        for name in ("ValidationSpecification", "SourceAlgorithmSpecification"):
+            if request.get(name):
+                raise InvalidRequest(f"CreateModelPackage: localcloud does not support {name}.")
+        live: dict[str, Any] = {
+            "ModelPackageStatus": "Completed",
+            "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},
+        }
+        if group is not None:
+            owner = self.groups.get(_name(group))
+            version = owner.live["Versions"] = owner.live.get("Versions", 0) + 1
+            name = f"{owner.name}/{version}"
+            request["ModelPackageGroupName"] = owner.name
+            request.setdefault("ModelApprovalStatus", "PendingManualApproval")
+            live["ModelPackageVersion"] = version
+        return {"ModelPackageArn": self.packages.add(str(name), request, **live).arn}
+
+    def _update_package(self, **request: Any) -> dict[str, Any]:
+        record = self._package(request.pop("ModelPackageArn"))
+        request.pop("ClientToken", None)
+        removed = request.pop(REMOVED, ())
+        properties = {**record.request.get("CustomerMetadataProperties", {})}
+        properties |= request.pop("CustomerMetadataProperties", {})
+        specifications = [
+            *record.request.get("AdditionalInferenceSpecifications", ()),
+            *request.pop(ADDED_SPECIFICATIONS, ()),
+        ]
+        record.request |= request | {
+            "CustomerMetadataProperties": {k: v for k, v in properties.items() if k not in removed},
+            "AdditionalInferenceSpecifications": specifications,
+        }
+        record.update()
+        return {"ModelPackageArn": record.arn}
+
+    def _delete_package(self, **request: Any) -> dict[str, Any]:
+        self.packages.remove(self._package(request["ModelPackageName"]).name)
+        return {}
+
+    def _list_packages(self, **request: Any) -> dict[str, Any]:
+        found = list(self.packages)
+        if "ModelPackageGroupName" in request:
+            found = self._versions(self._group(request))
+        elif (kind := request.get("ModelPackageType", "Unversioned")) != "Both":
+            found = [each for each in found if ("/" in each.name) == (kind == "Versioned")]
+        if "ModelApprovalStatus" in request:
+            wanted = request["ModelApprovalStatus"]
+            found = [each for each in found if each.request.get("ModelApprovalStatus") == wanted]
+        page, token = select(found, request)
+        return {"ModelPackageSummaryList": [self.package(each) for each in page], "NextToken": token}
+
+
+class ModelCards:
+    """The operations on model cards, of which every version is kept."""
+
+    def __init__(self, cloud: Cloud):
+        self.table = Table(
+            cloud,
+            "model-card",
+            missing=lambda arn: ResourceNotFound(f"Model card {arn} does not exist."),
+            exists=lambda arn: Conflict(f"Model card {arn} already exists."),
+        )
+
+    @property
+    def operations(self) -> dict[str, Operation]:
+        return {
+            "CreateModelCard": self._create,
+            "DescribeModelCard": self._describe,
+            "UpdateModelCard": self._update,
+            "DeleteModelCard": self._delete,
+            "ListModelCards": self._list,
+            "ListModelCardVersions": self._list_versions,
+        }
+
+    def card(self, record: Record, version: int = 0) -> dict[str, Any]:
+        """The description of a version of a card, by default the newest."""
+        versions = record.live["Versions"]
+        if not 0 <= version <= len(versions):
+            raise ResourceNotFound(f"Model card {record.arn} has no version {version}.")
+        return {
+            **_echoed(record),
+            **versions[version - 1],
+            "ModelCardArn": record.arn,
+            "CreationTime": record.created,
+        }
+
+    def _create(self, **request: Any) -> dict[str, Any]:
+        first = {"Content": request["Content"], "ModelCardStatus": request["ModelCardStatus"]}
+        record = self.table.add(request["ModelCardName"], request)
+        record.live["Versions"] = [first | {"ModelCardVersion": 1, "LastModifiedTime": record.created}]
+        return {"ModelCardArn": record.arn}
+
+    def _describe(self, **request: Any) -> dict[str, Any]:
+        return self.card(self.table.get(request["ModelCardName"]), request.get("ModelCardVersion", 0))
+
+    def _update(self, **request: Any) -> dict[str, Any]:
+        record = self.table.get(request.pop("ModelCardName"))
+        record.update()
+        newest = record.live["Versions"][-1]
+        changed = newest | request | {"LastModifiedTime": record.modified}
+        # A change of the status alone makes no new version.
+        if request.get("Content", newest["Content"]) != newest["Content"]:
+            record.live["Versions"].append(changed | {"ModelCardVersion": newest["ModelCardVersion"] + 1})
+        else:
+            record.live["Versions"][-1] = changed
+        return {"ModelCardArn": record.arn}
+
+    def _delete(self, **request: Any) -> dict[str, Any]:
+        self.table.remove(request["ModelCardName"])
+        return {}
+
+    def _list(self, **request: Any) -> dict[str, Any]:
+        cards = [each for each in self.table if _has_status(self.card(each), request)]
+        page, token = select(cards, request)
+        return {"ModelCardSummaries": [self.card(each) for each in page], "NextToken": token}
+
+    def _list_versions(self, **request: Any) -> dict[str, Any]:
+        record = self.table.get(request["ModelCardName"])
+        versions = [self.card(record, each["ModelCardVersion"]) for each in record.live["Versions"]]
+        found = [each for each in versions if _has_status(each, request)]
+        newest_first = request.get("SortOrder", "Descending") == "Descending"
+        return {"ModelCardVersionSummaryList": found[::-1] if newest_first else found}
+
+
+def _has_status(card: dict[str, Any], request: Mapping[str, Any]) -> bool:
+    return request.get("ModelCardStatus") in (None, card["ModelCardStatus"])
+
+
+def _echoed(record: Record) -> dict[str, Any]:
+    hidden = ("Tags", "Versions")
+    return {name: value for name, value in (record.request | record.live).items() if name not in hidden}
+
+
+def _name(name_or_arn: str) -> str:
+    """The name in an ARN, with the version of a package; a name as it is."""
+    return name_or_arn.partition("/")[2] if name_or_arn.startswith("arn:") else name_or_arn

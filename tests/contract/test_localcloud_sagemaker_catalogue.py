@@ -1,0 +1,265 @@
+"""What SageMaker only keeps: experiments, the model registry, model cards, tags, Search and empty lists."""
+
+import time
+
+import pytest
+from botocore.exceptions import ClientError
+from localcloud_sagemaker_fixtures import sandbox
+
+
+@pytest.fixture(scope="module")
+def aws():
+    with sandbox() as it:
+        yield it
+
+
+def refused(call, **request) -> tuple[str, str]:
+    with pytest.raises(ClientError) as error:
+        call(**request)
+    answer = error.value.response
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] < 500
+    return answer["Error"]["Code"], answer["Error"]["Message"]
+
+
+# The codes are those of the operations' models in botocore; where an operation has no error for it, AWS
+# answers ValidationException (https://github.com/aws/aws-sdk/issues/165).
+@pytest.mark.parametrize(
+    ("operation", "request_", "code"),
+    [
+        ("describe_experiment", {"ExperimentName": "nope"}, "ResourceNotFound"),
+        ("update_experiment", {"ExperimentName": "nope", "Description": "x"}, "ResourceNotFound"),
+        ("delete_experiment", {"ExperimentName": "nope"}, "ResourceNotFound"),
+        ("create_trial", {"TrialName": "t", "ExperimentName": "nope"}, "ResourceNotFound"),
+        ("describe_trial", {"TrialName": "nope"}, "ResourceNotFound"),
+        ("update_trial", {"TrialName": "nope", "DisplayName": "x"}, "ResourceNotFound"),
+        ("delete_trial", {"TrialName": "nope"}, "ResourceNotFound"),
+        ("list_trials", {"ExperimentName": "nope"}, "ResourceNotFound"),
+        ("describe_trial_component", {"TrialComponentName": "nope"}, "ResourceNotFound"),
+        ("update_trial_component", {"TrialComponentName": "nope"}, "ResourceNotFound"),
+        ("delete_trial_component", {"TrialComponentName": "nope"}, "ResourceNotFound"),
+        (
+            "associate_trial_component",
+            {"TrialComponentName": "nope", "TrialName": "nope"},
+            "ResourceNotFound",
+        ),
+        ("describe_model_package", {"ModelPackageName": "nope"}, "ValidationException"),
+        ("delete_model_package", {"ModelPackageName": "nope"}, "ValidationException"),
+        ("describe_model_package_group", {"ModelPackageGroupName": "nope"}, "ValidationException"),
+        ("delete_model_package_group", {"ModelPackageGroupName": "nope"}, "ValidationException"),
+        ("create_model_package", {"ModelPackageGroupName": "nope"}, "ValidationException"),
+        ("list_model_packages", {"ModelPackageGroupName": "nope"}, "ValidationException"),
+        ("describe_model_card", {"ModelCardName": "nope"}, "ResourceNotFound"),
+        ("delete_model_card", {"ModelCardName": "nope"}, "ResourceNotFound"),
+        ("list_model_card_versions", {"ModelCardName": "nope"}, "ResourceNotFound"),
+    ],
+)
+def test_what_is_missing_is_told_by_a_modelled_error(aws, operation, request_, code):
+    assert refused(getattr(aws.sagemaker, operation), **request_)[0] == code
+
+
+def test_metrics_of_a_missing_component_are_refused_and_of_another_summed_up(aws):
+    metrics = aws.cloud.client("sagemaker-metrics")
+    data = [
+        {"MetricName": "loss", "Timestamp": time.time(), "Step": step, "Value": value}
+        for step, value in enumerate((3.0, 1.0, 2.0))
+    ]
+    code, _ = refused(metrics.batch_put_metrics, TrialComponentName="nope", MetricData=data)
+    assert code == "ResourceNotFound"
+    aws.sagemaker.create_trial_component(TrialComponentName="measured")
+    metrics.batch_put_metrics(TrialComponentName="measured", MetricData=data)
+    [loss] = aws.sagemaker.describe_trial_component(TrialComponentName="measured")["Metrics"]
+    assert [loss[name] for name in ("Max", "Min", "Last", "Avg", "Count")] == [3.0, 1.0, 2.0, 2.0, 3]
+
+
+def test_an_experiment_from_creation_to_deletion(aws):
+    sagemaker = aws.sagemaker
+    sagemaker.create_experiment(
+        ExperimentName="sentiment", Description="old", Tags=[{"Key": "a", "Value": "1"}]
+    )
+    # AWS's words; SDK v2 looks for "already exists".
+    assert refused(sagemaker.create_experiment, ExperimentName="sentiment") == (
+        "ValidationException",
+        "Experiment names must be unique within an AWS account and region. Experiment with name (sentiment) "
+        "already exists.",
+    )
+    sagemaker.update_experiment(ExperimentName="sentiment", Description="new")
+    told = sagemaker.describe_experiment(ExperimentName="sentiment")
+    assert (told["Description"], told["DisplayName"]) == ("new", "sentiment")
+    sagemaker.create_trial(TrialName="first", ExperimentName="sentiment")
+    sagemaker.create_trial_component(
+        TrialComponentName="part", Parameters={"lr": {"NumberValue": 0.1}, "old": {"StringValue": "x"}}
+    )
+    sagemaker.associate_trial_component(TrialComponentName="part", TrialName="first")
+    sagemaker.update_trial_component(
+        TrialComponentName="part", Parameters={"epochs": {"NumberValue": 3}}, ParametersToRemove=["old"]
+    )
+    part = sagemaker.describe_trial_component(TrialComponentName="part")
+    assert part["Parameters"] == {"lr": {"NumberValue": 0.1}, "epochs": {"NumberValue": 3.0}}
+    listed = sagemaker.list_trial_components(ExperimentName="sentiment")["TrialComponentSummaries"]
+    assert [each["TrialComponentName"] for each in listed] == ["part"]
+    assert refused(sagemaker.delete_experiment, ExperimentName="sentiment")[0] == "ValidationException"
+    assert refused(sagemaker.delete_trial, TrialName="first")[0] == "ValidationException"
+    sagemaker.disassociate_trial_component(TrialComponentName="part", TrialName="first")
+    sagemaker.delete_trial_component(TrialComponentName="part")
+    sagemaker.delete_trial(TrialName="first")
+    sagemaker.delete_experiment(ExperimentName="sentiment")
+    assert refused(sagemaker.describe_experiment, ExperimentName="sentiment")[0] == "ResourceNotFound"
+
+
+def test_a_group_numbers_its_packages_and_keeps_what_they_were_made_with(aws):
+    sagemaker = aws.sagemaker
+    sagemaker.create_model_package_group(ModelPackageGroupName="models", ModelPackageGroupDescription="d")
+    made = {
+        "Domain": "NATURAL_LANGUAGE_PROCESSING",
+        "Task": "TEXT_CLASSIFICATION",
+        "CustomerMetadataProperties": {"accuracy": "0.9", "old": "x"},
+        "InferenceSpecification": {
+            "Containers": [{"Image": "image", "ModelDataUrl": "s3://b/model.tar.gz"}],
+            "SupportedContentTypes": ["application/json"],
+            "SupportedResponseMIMETypes": ["application/json"],
+        },
+    }
+    arns = [
+        sagemaker.create_model_package(ModelPackageGroupName="models", **made)["ModelPackageArn"]
+        for _ in range(2)
+    ]
+    assert [arn.rpartition(":")[2] for arn in arns] == ["model-package/models/1", "model-package/models/2"]
+    told = sagemaker.describe_model_package(ModelPackageName=arns[1])
+    assert {name: told[name] for name in made} == made
+    assert (told["ModelPackageVersion"], told["ModelApprovalStatus"]) == (2, "PendingManualApproval")
+    sagemaker.update_model_package(
+        ModelPackageArn=arns[1],
+        ModelApprovalStatus="Approved",
+        CustomerMetadataProperties={"new": "y"},
+        CustomerMetadataPropertiesToRemove=["old"],
+    )
+    told = sagemaker.describe_model_package(ModelPackageName=arns[1])
+    assert told["CustomerMetadataProperties"] == {"accuracy": "0.9", "new": "y"}
+    approved = sagemaker.list_model_packages(ModelPackageGroupName="models", ModelApprovalStatus="Approved")
+    assert [each["ModelPackageArn"] for each in approved["ModelPackageSummaryList"]] == arns[1:]
+    delete_group = sagemaker.delete_model_package_group
+    assert refused(delete_group, ModelPackageGroupName="models")[0] == "ConflictException"
+    for arn in arns:
+        sagemaker.delete_model_package(ModelPackageName=arn)
+    delete_group(ModelPackageGroupName="models")
+
+
+def test_every_version_of_a_model_card_is_kept(aws):
+    sagemaker = aws.sagemaker
+    sagemaker.create_model_card(ModelCardName="card", Content="{}", ModelCardStatus="Draft")
+    sagemaker.update_model_card(ModelCardName="card", Content='{"a": 1}')
+    sagemaker.update_model_card(ModelCardName="card", ModelCardStatus="Approved")
+    newest = sagemaker.describe_model_card(ModelCardName="card")
+    assert (newest["ModelCardVersion"], newest["Content"], newest["ModelCardStatus"]) == (
+        2,
+        '{"a": 1}',
+        "Approved",
+    )
+    assert sagemaker.describe_model_card(ModelCardName="card", ModelCardVersion=1)["Content"] == "{}"
+    listed = sagemaker.list_model_card_versions(ModelCardName="card")["ModelCardVersionSummaryList"]
+    assert [each["ModelCardVersion"] for each in listed] == [2, 1]
+
+
+def test_every_resource_has_its_tags(aws):
+    sagemaker, tags = aws.sagemaker, [{"Key": "project", "Value": "sentiment"}]
+    sagemaker.create_experiment(ExperimentName="tagged", Tags=tags)
+    sagemaker.create_model_package_group(ModelPackageGroupName="tagged", Tags=tags)
+    arns = [
+        sagemaker.describe_experiment(ExperimentName="tagged")["ExperimentArn"],
+        sagemaker.create_trial(TrialName="tagged", ExperimentName="tagged", Tags=tags)["TrialArn"],
+        sagemaker.create_trial_component(TrialComponentName="tagged", Tags=tags)["TrialComponentArn"],
+        sagemaker.describe_model_package_group(ModelPackageGroupName="tagged")["ModelPackageGroupArn"],
+        sagemaker.create_model_package(ModelPackageName="tagged", Tags=tags)["ModelPackageArn"],
+        sagemaker.create_model_card(ModelCardName="tagged", Content="{}", ModelCardStatus="Draft", Tags=tags)[
+            "ModelCardArn"
+        ],
+    ]
+    for arn in arns:
+        assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
+        sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "more", "Value": "1"}])
+        sagemaker.delete_tags(ResourceArn=arn, TagKeys=["project"])
+        assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "more", "Value": "1"}]
+
+
+def test_lists_of_what_nobody_can_have_made_are_empty(aws):
+    for operation, member in (
+        ("list_pipelines", "PipelineSummaries"),
+        ("list_hyper_parameter_tuning_jobs", "HyperParameterTuningJobSummaries"),
+        ("list_notebook_instances", "NotebookInstances"),
+        ("list_feature_groups", "FeatureGroupSummaries"),
+        ("list_monitoring_schedules", "MonitoringScheduleSummaries"),
+    ):
+        assert getattr(aws.sagemaker, operation)()[member] == []
+    # AWS has hubs in every account, so an empty list would be a lie.
+    assert "ListHubs" in refused(aws.sagemaker.list_hubs)[1]
+
+
+@pytest.fixture(scope="module")
+def searched(aws):
+    sagemaker = aws.sagemaker
+    sagemaker.create_experiment(ExperimentName="search", Tags=[{"Key": "team.name", "Value": "nlp"}])
+    sagemaker.create_trial(TrialName="search-trial", ExperimentName="search")
+    for name, rate in (("search-a", 0.1), ("search-b", 0.5)):
+        sagemaker.create_trial_component(
+            TrialComponentName=name, Parameters={"lr": {"NumberValue": rate}, "kind": {"StringValue": name}}
+        )
+        sagemaker.associate_trial_component(TrialComponentName=name, TrialName="search-trial")
+    return aws
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ([("Parameters.lr", "GreaterThan", "0.2")], ["search-b"]),
+        ([("Parameters.kind", "Equals", "search-a")], ["search-a"]),
+        ([("TrialComponentName", "Contains", "SEARCH")], ["search-a", "search-b"]),
+        ([("TrialComponentName", "In", "search-a, other")], ["search-a"]),
+        ([("Parameters.lr", "Exists", None), ("TrialComponentName", "NotEquals", "search-a")], ["search-b"]),
+        ([("Parents.ExperimentName", "Equals", "search")], ["search-a", "search-b"]),
+        (
+            [("TrialComponentName", "Contains", "search"), ("Parameters.no", "NotExists", None)],
+            ["search-a", "search-b"],
+        ),
+        ([("CreationTime", "GreaterThan", "2100-01-01T00:00:00Z")], []),
+    ],
+)
+def test_search_finds_by_the_members_of_descriptions(searched, filters, found):
+    expression = {
+        "Filters": [
+            {"Name": name, "Operator": operator} | ({"Value": value} if value else {})
+            for name, operator, value in filters
+        ]
+    }
+    answer = searched.sagemaker.search(
+        Resource="ExperimentTrialComponent",
+        SearchExpression=expression,
+        SortBy="TrialComponentName",
+        SortOrder="Ascending",
+    )
+    assert [each["TrialComponent"]["TrialComponentName"] for each in answer["Results"]] == found
+
+
+def test_search_finds_by_tags_and_refuses_names_that_no_record_can_have(searched):
+    def search(name, value):
+        filters = [{"Name": name, "Operator": "Equals", "Value": value}]
+        return searched.sagemaker.search(Resource="Experiment", SearchExpression={"Filters": filters})
+
+    results = search("Tags.team.name", "nlp")["Results"]
+    assert [each["Experiment"]["ExperimentName"] for each in results] == ["search"]
+    assert refused(search, name="Nonsense", value="x")[1] == "Unknown property name: Nonsense"
+    assert searched.sagemaker.search(Resource="Pipeline")["Results"] == []
+
+
+def test_experiment_analytics_of_the_sdk_reads_the_records(searched):
+    import boto3
+    from sagemaker.analytics import ExperimentAnalytics
+    from sagemaker.session import Session
+
+    session = Session(
+        boto3.Session(region_name="us-east-1"),
+        sagemaker_client=searched.sagemaker,
+        sagemaker_runtime_client=searched.runtime,
+        default_bucket="test-bucket",
+    )
+    frame = ExperimentAnalytics(experiment_name="search", sagemaker_session=session).dataframe()
+    assert sorted(frame["lr"]) == [0.1, 0.5]
