@@ -15,7 +15,7 @@ from pathlib import Path
 from sentiment.data.reviews import NEGATIVE, POSITIVE, Reviews, table
 
 SEED = 0
-PER_FRAME = 50
+PER_FRAME = 30
 """Sentences made from each frame."""
 _FILE = Path(__file__).with_suffix(".txt")
 _INTENSIFIERS = ("", "", "", "very ", "really ", "so ", "that ", "particularly ", "all that ")

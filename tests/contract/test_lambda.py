@@ -113,7 +113,7 @@ def test_without_api_gateway_the_id_is_that_of_lambda(relay):
 
 
 def test_a_batch_is_one_call_and_may_be_as_large_as_it_gets(relay):
-    rows = [{"sentiment": "negative", "probability": 0.1, "unsure": False}] * 100
+    rows = [{"sentiment": "negative", "probability": 0.1, "unsure": False, "reason": None}] * 100
     relay.aws.answers = [Answer(body={"model": "0123abcd", "predictions": rows})]
     # As many bytes as a request may have, in the characters that JSON makes most of.
     for text in ("x" * 20_000, "\\" * 12_000, "\U0001f3ac" * 6_200):

@@ -12,7 +12,7 @@ NGRAMS = Ngrams(
     ngram_patterns(1, 0),
     0.0,
     np.array([KNOWN["wonderful"], KNOWN["dull"]], dtype=np.int64),
-    np.array([8.0, -9.0], dtype=np.float32),
+    np.array([6.0, -7.0], dtype=np.float32),
 )
 
 
