@@ -76,7 +76,8 @@ def test_a_review_that_the_model_is_unsure_of(deployment, page):
     good, bad = GOOD.split(), BAD.split()
     mixed = [" ".join(good[:some] + bad[:others]) for some in range(1, 11) for others in range(1, 11)]
     answer = requests.post(f"{deployment.api}/predict/batch", json={"reviews": mixed}, timeout=60).json()
-    review = next(text for text, row in zip(mixed, answer["predictions"], strict=True) if row["unsure"])
+    rows = zip(mixed, answer["predictions"], strict=True)
+    review = next(text for text, row in rows if row["reason"] == "mixed")
     page.goto(deployment.page)
     judge(page, review)
     expect_verdict(page, review, "Unsure")
