@@ -47,7 +47,7 @@ export function sayFailure(error) {
 
 // What is said instead of a verdict, by the reason that the API gives.
 const NO_VERDICT = {
-	no_evidence: ["No opinion", "Nothing in this text praises or blames."],
+	no_evidence: ["No opinion", "This text says too little for a verdict."],
 	not_english: ["Not English", "The model reads English reviews only."],
 };
 

@@ -1,10 +1,10 @@
-// Was the verdict right? A vote goes to the API with the review, to train later models; the page says so beforehand.
+// Was the verdict right? A vote goes to the API with the review, to be kept; the page says so beforehand.
 
 import { sendFeedback } from "./api.js";
 import { byId, onClick, setText } from "./dom.js";
 import { asFailure } from "./failure.js";
 
-const WHAT_IT_DOES = "A vote sends this review and the verdict to be kept: later models learn from them.";
+const WHAT_IT_DOES = "A vote sends this review and the verdict to be kept.";
 const VOTES = ["up", "down"];
 
 let judged = null;
