@@ -16,8 +16,11 @@ MAX_LIST_BYTES = 1 << 20
 
 
 def sha256_of(file: Path) -> str:
+    digest = hashlib.sha256()
     with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def write_json(file: Path, content: object) -> None:
