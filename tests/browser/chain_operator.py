@@ -210,8 +210,7 @@ class Operator:
         found = [
             process
             for process in psutil.Process(health["pid"]).children(recursive=True)
-            if "".join(process.cmdline()[1:2]).endswith(MODEL_SERVERS)
-            and f"/endpoint-{self._endpoint}-" in process.cwd()
+            if _serves(process, self._endpoint)
         ]
         if not found:
             raise ProcessLookupError(f"no server of endpoint {self._endpoint}")
@@ -241,3 +240,12 @@ class Operator:
             address = self.deployment.api.replace(f":{self.deployment.cloud.port}/", f":{line.port}/")
             with self.config(json.dumps({"apiUrl": address})):
                 yield line
+
+
+def _serves(process: psutil.Process, endpoint: str) -> bool:
+    """Whether the process is of the endpoint's container; others may end while they are looked at."""
+    try:
+        is_server = "".join(process.cmdline()[1:2]).endswith(MODEL_SERVERS)
+        return is_server and f"/endpoint-{endpoint}-" in process.cwd()
+    except psutil.NoSuchProcess:
+        return False

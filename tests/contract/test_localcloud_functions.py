@@ -5,6 +5,7 @@ import concurrent.futures
 import io
 import json
 import re
+import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -408,17 +409,22 @@ def handler(event, context):
 @pytest.mark.skipif(not has_own_file_systems(), reason="there are no namespaces for its file system")
 def test_a_sandbox_has_a_tmp_of_its_own_and_can_write_nothing_else(account: Account) -> None:
     """https://docs.aws.amazon.com/lambda/latest/dg/configuration-ephemeral-storage.html"""
+
+    def files(function: str, size: int) -> tuple[list[str], list[str]]:
+        kept, *written = invoke(account, function, {"size": size})["result"]
+        # The interpreter of a clone in /tmp lies there, too.
+        return [name for name in kept if f"/tmp/{name}/" not in sys.executable], written
+
     small, large = 400 * MEGABYTE, 600 * MEGABYTE
     account.function("files-a", FILES)
     account.function("files-b", FILES, EphemeralStorage={"Size": 700})
     read_only = ["EROFS", "EROFS"]
-    assert invoke(account, "files-a", {"size": small})["result"] == [[], "written", *read_only, "written"]
-    kept, *rest = invoke(account, "files-a", {"size": large})["result"]
-    assert (kept, rest) == (["large", "mine"], ["written", *read_only, "ENOSPC"])
+    assert files("files-a", small) == ([], ["written", *read_only, "written"])
+    assert files("files-a", large) == (["large", "mine"], ["written", *read_only, "ENOSPC"])
     # Of another function, and of its new sandboxes.
-    assert invoke(account, "files-b", {"size": large})["result"] == [[], "written", *read_only, "written"]
+    assert files("files-b", large) == ([], ["written", *read_only, "written"])
     account.client("lambda").update_function_configuration(FunctionName="files-a", Timeout=9)
-    assert invoke(account, "files-a", {"size": 1})["result"][0] == []
+    assert files("files-a", 1)[0] == []
 
 
 def test_a_wrapper_starts_the_runtime(account: Account) -> None:
