@@ -25,7 +25,6 @@ from sentiment.text.tokenizers import tokenizer as tokenizer_called
 from sentiment.text.vocabulary import FIRST_WORD, INFREQUENT
 
 FORMAT_VERSION = 2
-LABELLED_SPLITS = ("train", "validation", "test")
 _log = logging.getLogger(__name__)
 
 
@@ -78,8 +77,8 @@ def prepare(
     """
     tokenize = tokenizer_called(tokenizer)
     by_kind = {REVIEW: reviews, **(short_texts or {})}
-    fingerprint = " ".join(f"{kind} {table.fingerprint()}" for kind, table in by_kind.items())
-    key = _key(fingerprint, tokenize)
+    fingerprints = {kind: table.fingerprint() for kind, table in by_kind.items()}
+    key = _key(" ".join(f"{kind} {found}" for kind, found in fingerprints.items()), tokenize)
     folder = Path(cache_dir) / key
     if folder.is_dir():
         broken = broken_files(folder)
@@ -104,7 +103,7 @@ def prepare(
         "tokenizer": tokenizer,
         "tokenizer_version": tokenize.version,
         "words": len(word_dict),
-        "reviews_sha256": reviews.fingerprint(),
+        "reviews_sha256": fingerprints[REVIEW],
         "reviews": {name: int((channel.kinds == REVIEW).sum()) for name, channel in channels.items()}
         | ({"test": len(splits["test"])} if "test" in splits else {}),
         "short_texts": {name: int((channel.kinds != REVIEW).sum()) for name, channel in channels.items()},
@@ -127,8 +126,8 @@ def short_texts() -> dict[int, Reviews]:
     return {SNIPPET: snippets.load(), COUNTERFACTUAL: counterfactuals.load()}
 
 
-def _key(fingerprint: str, tokenizer: Tokenizer) -> str:
-    parts = f"{FORMAT_VERSION} {tokenizer.version} {tokenizer.name} {fingerprint}"
+def _key(fingerprints: str, tokenizer: Tokenizer) -> str:
+    parts = f"{FORMAT_VERSION} {tokenizer.version} {tokenizer.name} {fingerprints}"
     return hashlib.sha256(parts.encode()).hexdigest()[:20]
 
 

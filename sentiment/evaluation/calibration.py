@@ -39,10 +39,10 @@ def calibration(
     """The `calibration` entry of metrics.json.
 
     `parts` (N, P) are the logits of the model's parts on validation texts of so many words (`lengths` (N,)),
-    `labels` (N,) are 0 or 1, and `short` (N,) tells short texts from reviews. Keys: `reviews`,
-    `expected_calibration_error`, `chance`, `bins` (each `reviews`, mean `probability` and share `positive`),
-    and `unsure`, [low, high] or None, all of the reviews; and `short_texts`, the same figures of the others
-    without bins, or None.
+    `labels` (N,) are 0 or 1, and `short` (N,) tells short texts from reviews. Keys: of the
+    reviews `reviews` (how many), `expected_calibration_error`, `chance`, `bins` (each `reviews`, mean
+    `probability` and share `positive`) and `unsure`, [low, high] or None; of the others `short_texts`, with
+    `texts`, `accuracy` and the two errors, or None.
     """
     probability = cross_fitted(parts, labels, lengths, short)
     bins, figures = _figures(probability[~short], labels[~short])
