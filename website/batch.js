@@ -16,6 +16,7 @@ const VERDICTS = { ...NAMES, failed: "Failed", unjudged: "…" };
 
 const [pasted, format, column, header] = ["pasted", "format", "column", "header"].map(byId);
 
+let newestFile = null;
 let source = { name: "", text: "" };
 let table = { rows: [], unclosed: null };
 /** One for each review: {number, review, kind, error or probability}; its kind is a side, "failed" or "unjudged". */
@@ -26,11 +27,17 @@ let rowsShown = ROWS_A_PAGE;
 
 // ---- where the reviews come from ----
 
-/** Reads `file` as the reviews to judge, in UTF-8 or else as old spreadsheets write. */
+/**
+ * Reads `file` as the reviews to judge, in UTF-8 or else as old spreadsheets write.
+ *
+ * A batch that runs goes on until the new reviews are there; of a refused file its own line tells.
+ */
 export async function readFile(file) {
-	if (file.size > MAX_FILE_BYTES) return tell(`${file.name} is too large: at most 10 MB are read.`);
+	if (file.size > MAX_FILE_BYTES) return refuse(`${file.name} is too large: at most 10 MB are read.`);
+	newestFile = file;
 	const bytes = new Uint8Array(await file.arrayBuffer());
-	if (bytes.includes(0)) return tell(`${file.name} is not a text file.`);
+	if (newestFile !== file) return; // Another was chosen meanwhile.
+	if (bytes.includes(0)) return refuse(`${file.name} is not a text file.`);
 	let text;
 	try {
 		text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -41,7 +48,10 @@ export async function readFile(file) {
 	take(file.name, text);
 }
 
+const refuse = (said) => setText("file-refused", said);
+
 function take(name, text) {
+	refuse("");
 	source = { name, text };
 	table = parseCsv(text, separatorOf(text));
 	const [first = []] = table.rows;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,23 @@ def test_old_encodings_are_read_and_what_is_no_text_is_refused(many, tmp_path):
     expect(many.locator("#rows td:nth-child(4)")).to_have_text("Très good")
     file.write_bytes(b"PK\0\0")
     choose_file(many, file)
-    expect(many.locator("#batch-status")).to_have_text("old.txt is not a text file.")
+    expect(many.locator("#file-refused")).to_have_text("old.txt is not a text file.")
+
+
+def test_a_file_refused_while_a_batch_runs_is_told_and_the_batch_goes_on(many, site, tmp_path):
+    held = threading.Event()
+    site.answer_batch = lambda batch: replace(judged(batch), after=held)
+    paste(many, "good\nawful")
+    many.locator("#start").click()
+    file = tmp_path / "archive.zip"
+    file.write_bytes(b"PK\0\0")
+    choose_file(many, file)
+    expect(many.locator("#file-refused")).to_have_text("archive.zip is not a text file.")
+    held.set()
+    expect(many.locator("#batch-status")).to_have_text("1 positive, 1 negative.")
+    expect(many.locator("#file-refused")).to_have_text("archive.zip is not a text file.")
+    paste(many, "good")
+    expect(many.locator("#file-refused")).to_be_empty()
 
 
 def test_a_file_dropped_anywhere_is_read(site, page, tmp_path):
