@@ -11,6 +11,10 @@ RECIPE ?= fast
 SET ?=
 # A model to take instead of training one: a folder, a model.tar.gz, models:/movie-sentiment@champion, runs:/ID/model.
 MODEL ?=
+# A new model answers this share of the texts (%) first, for so many minutes and at least so many answers.
+CANARY ?=
+CANARY_MINUTES ?= 30
+CANARY_ANSWERS ?= 50
 # The image that answers: slim (our own, serve/Dockerfile) or pytorch (AWS's, without security updates since 2026-06-30).
 CONTAINER ?= slim
 # Name of the CloudFormation stack: one stack is one whole system.
@@ -39,7 +43,7 @@ TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/d
 # ---------------------------------------------------------------------------------------------------------------
 
 # All of the above, for `make help`, and what was given. Names that this file does not know are refused.
-SETTINGS := DATA DATA_PATH RECIPE SET MODEL CONTAINER STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE
+SETTINGS := DATA DATA_PATH RECIPE SET MODEL CANARY CANARY_MINUTES CANARY_ANSWERS CONTAINER STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 
 BIN := .venv/bin
@@ -51,19 +55,20 @@ INSTALL = $(WITH) requirements/install.py $(THIS_PYTHON) --torch-index "$(TORCH_
 # Where results go; the tests have another.
 BUILD := build
 PIPELINE = $(BIN)/python -m pipeline --build "$(BUILD)" --sam "$(CURDIR)/.venv-sam/bin/sam" --stack "$(STACK)" --container "$(CONTAINER)" --data "$(DATA)" \
-	$(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(MODEL),--model "$(MODEL)") --recipe "$(RECIPE)" $(foreach pair,$(SET),--set "$(pair)")
+	$(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(MODEL),--model "$(MODEL)") --recipe "$(RECIPE)" $(foreach pair,$(SET),--set "$(pair)") \
+	$(if $(CANARY),--canary "$(CANARY)") --canary-minutes "$(CANARY_MINUTES)" --canary-answers "$(CANARY_ANSWERS)"
 
 # What localcloud says of a taken port to who typed make.
 CLOUD = $(BIN)/localcloud run --port "$(PORT)" --port-advice "make $@ PORT=$(if $(filter 4600,$(PORT)),4700,4600)"
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo setup base preflight check data prepare bootstrap image upload train package evaluate register deploy summary screenshots mlflow-shots load load-deployed destroy mlflow notebook notebook-run bench selfhost test test-pythons test-avx2 style lint sbom format lock clean
+.PHONY: help demo setup base preflight check data prepare bootstrap image upload train package evaluate register deploy canary-finish rollback summary screenshots mlflow-shots load load-deployed destroy mlflow notebook notebook-run bench selfhost test test-pythons test-avx2 style lint sbom format lock clean
 MAKEFLAGS += --no-print-directory
 
 # What `make help` shows, in this order:
 ##@ First steps: demo notebook selfhost
-##@ On AWS with your credentials, or offline behind `.venv/bin/localcloud run --`: deploy evaluate summary destroy
+##@ On AWS with your credentials, or offline behind `.venv/bin/localcloud run --`: deploy canary-finish rollback evaluate summary destroy
 ##@ Single steps, each after those that it needs: preflight data prepare bootstrap image upload train package
 ##@ With MLflow: mlflow register
 ##@ Working on it: check test test-pythons test-avx2 style lint format bench load sbom lock setup base clean
@@ -76,7 +81,7 @@ help: ## List the targets
 		END { for (group = 1; group <= groups; group++) { \
 			end = match(titles[group], /: [a-z0-9 -]+$$/); print "\n" substr(titles[group], 1, end - 1); \
 			count = split(substr(titles[group], end + 2), names, " "); \
-			for (each = 1; each <= count; each++) printf "  %-12s %s\n", names[each], text[names[each]] } }' $(MAKEFILE_LIST)
+			for (each = 1; each <= count; each++) printf "  %-13s %s\n", names[each], text[names[each]] } }' $(MAKEFILE_LIST)
 	@echo; echo "NAME is one of $(SETTINGS); the top of the Makefile explains them"
 
 demo: base ## The whole chain, offline, from reviews to a page that answers; stays up until Ctrl-C
@@ -125,6 +130,12 @@ register: setup package ## Log the model's run to MLflow and register the model
 
 deploy: package ## Deploy endpoint, Lambda, API and page by AWS SAM, training first if need be
 	@$(PIPELINE) deploy
+
+canary-finish: base ## Watch on a new model that deploy CANARY=10 has begun to try, until it takes over or goes back
+	@$(PIPELINE) canary-finish
+
+rollback: base ## Return to the model before; while a new one is tried, take that away
+	@$(PIPELINE) rollback
 
 summary: base ## Print the addresses of the page and the API
 	@$(PIPELINE) summary

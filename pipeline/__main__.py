@@ -20,6 +20,7 @@ from pipeline import (
     package,
     prepare,
     register,
+    rollout,
     summary,
     train,
     upload,
@@ -41,7 +42,9 @@ STEPS: dict[str, tuple[Callable[[Settings], None], str]] = {
     "package": (package.run, "check the model and put it where endpoints load it"),
     "register": (register.run, "log the model's run to MLflow and register the model"),
     "evaluate": (evaluate.run, "test by SageMaker batch transform"),
-    "deploy": (deploy.run, "deploy endpoint, Lambda, API and page by SAM"),
+    "deploy": (rollout.run, "deploy endpoint, Lambda, API and page by SAM"),
+    "canary-finish": (rollout.finish, "watch a new model until it takes over or goes back"),
+    "rollback": (rollout.back, "return to the model before"),
     "publish": (deploy.publish, "upload the page alone"),
     "summary": (summary.run, "print the page's and the API's address"),
     "destroy": (destroy.run, "delete the stack and all it holds"),
@@ -63,6 +66,9 @@ def main(arguments: list[str] | None = None) -> int:
             transform_instance_type=options.transform_instance_type,
             endpoint_memory_mb=options.endpoint_memory_mb,
             container=options.container,
+            canary=options.canary,
+            canary_minutes=options.canary_minutes,
+            canary_answers=options.canary_answers,
             build=options.build,
         )
         STEPS[options.step][0](settings)
@@ -116,6 +122,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--endpoint-memory-mb", type=int, default=default.endpoint_memory_mb)
     parser.add_argument(
         "--container", default=default.container, help=f"the image that answers: {', '.join(HOSTING)}"
+    )
+    parser.add_argument(
+        "--canary", type=int, metavar="PERCENT", help="try the model on this share of the texts first"
+    )
+    parser.add_argument(
+        "--canary-minutes", type=float, default=default.canary_minutes, help="how long at least"
+    )
+    parser.add_argument(
+        "--canary-answers", type=int, default=default.canary_answers, help="how many answers it must give"
     )
     parser.add_argument(
         "--build", type=Path, default=default.build, help="folder for everything that is made"

@@ -22,7 +22,8 @@ class Settings(Choices):
 
     `model` takes a model that is there instead of training one (see pipeline.given_model). Raises
     SentimentError or PipelineError for what cannot be. `container` names the image that answers
-    (pipeline.containers).
+    (pipeline.containers). `canary` is the share of texts (%) that a new model answers at first, `None` all;
+    it takes over after `canary_minutes`, given that many `canary_answers` by then (pipeline.rollout).
     """
 
     model: str | None = None
@@ -32,6 +33,9 @@ class Settings(Choices):
     transform_instance_type: str = "ml.m5.large"
     endpoint_memory_mb: int = 3072
     container: str = DEFAULT_CONTAINER
+    canary: int | None = None
+    canary_minutes: float = 30
+    canary_answers: int = 50
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -42,6 +46,8 @@ class Settings(Choices):
             )
         if self.container not in HOSTING:
             raise PipelineError(f"CONTAINER={self.container}: there are {', '.join(HOSTING)}")
+        if self.canary is not None and not 0 < self.canary < 100:
+            raise PipelineError(f"CANARY={self.canary}: a share of the texts from 1 to 99 %")
 
     @property
     def hosting_image(self) -> Image:

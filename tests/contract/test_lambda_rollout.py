@@ -54,13 +54,17 @@ def test_the_same_text_always_gets_the_same_model_and_each_its_share(canary, cap
     canary.ask({"reviews": [of(canary, CHALLENGER)]}, path="/predict/batch")
     assert [ENDPOINTS[path] for path, *_ in canary.aws.asked] == [CHALLENGER]
     # A larger share takes from the champion only; another challenger draws anew.
-    assert all(draw(CHALLENGER, [text]) < 50 for text, challenged in zip(TEXTS, drawn, strict=True) if challenged)
+    assert all(
+        draw(CHALLENGER, [text]) < 50 for text, challenged in zip(TEXTS, drawn, strict=True) if challenged
+    )
     assert [draw("89ab", [text]) < 25 for text in TEXTS] != drawn
 
 
 def test_answers_and_failures_count_for_the_model_that_was_asked(canary, capsys):
     stack = "movie-sentiment"
-    canary.aws.answers = [Answer(body=VERDICT | {"model": CHALLENGER, "unsure": True, "words": [], "spans": []})]
+    canary.aws.answers = [
+        Answer(body=VERDICT | {"model": CHALLENGER, "unsure": True, "words": [], "spans": []})
+    ]
     canary.ask({"review": of(canary, CHALLENGER)})
     canary.aws.fails(424, "ModelError", "no")
     canary.ask({"review": of(canary, CHALLENGER)})

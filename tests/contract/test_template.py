@@ -18,7 +18,7 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
-from pipeline import containers, image, stack
+from pipeline import comparison, containers, image, served, stack
 
 INFRA = Path(__file__).resolve().parents[2] / "infra"
 WRITTEN = yaml_parse((INFRA / "template.yaml").read_text())
@@ -261,28 +261,64 @@ def test_the_function_finds_in_its_environment_what_it_reads_there(resources):
     assert read == set(resources["ApiFunction"]["Properties"]["Environment"]["Variables"])
 
 
+def test_a_new_model_that_is_tried_has_an_endpoint_of_its_own_and_comes_and_goes_whole(resources):
+    tried = {name for name, resource in resources.items() if resource.get("Condition") == "HasCanary"}
+    assert {"CanaryModel", "CanaryEndpointConfig", "CanaryEndpoint", "CanaryAccess"} < tried
+    assert all(name.startswith("Canary") for name in tried)
+    canary, model = (resources[name]["Properties"]["PrimaryContainer"] for name in ("CanaryModel", "Model"))
+    assert canary["Environment"] == model["Environment"]
+    # What the function may ask goes after the function has let go of it, and comes before.
+    environment = resources["ApiFunction"]["Properties"]["Environment"]["Variables"]
+    assert {"Ref": "CanaryAccess"} in environment["CANARY_ENDPOINT_NAME"]["Fn::If"][1]["Fn::Select"][1]
+    [statement] = resources["CanaryAccess"]["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Resource"] == {"Ref": "CanaryEndpoint"}
+    # What `make deploy CANARY=10` sets and takes back are all of its parameters, at their defaults.
+    parameters = {
+        name: given["Default"] for name, given in WRITTEN["Parameters"].items() if name.startswith("Canary")
+    }
+    assert parameters == served.NO_CANARY
+
+
 def test_the_alarms_watch_metrics_that_the_function_writes(resources):
     logs = (INFRA.parent / "lambda" / "sentiment_api" / "logs.py").read_text()
-    metrics = [
+    counts = (INFRA.parent / "lambda" / "sentiment_api" / "measures.py").read_text()
+    alarms = [alarm["Properties"] for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()]
+    metrics = [alarm for alarm in alarms if "MetricName" in alarm]
+    metrics += [
         query["MetricStat"]["Metric"]
-        for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
-        for query in alarm["Properties"].get("Metrics", [])
+        for alarm in alarms
+        for query in alarm.get("Metrics", [])
         if "MetricStat" in query
     ]
     own = [metric for metric in metrics if not metric["Namespace"].startswith("AWS/")]
-    assert len(own) == 2
+    by_model = [metric for metric in own if metric["Dimensions"][1]["Name"] == "Model"]
+    by_code = [metric for metric in own if metric not in by_model]
+    assert (len(by_code), len(by_model)) == (2, 11)
     for metric in own:
         assert f'NAMESPACE = "{metric["Namespace"]}"' in logs
+    for metric in by_code:
         assert [each["Name"] for each in metric["Dimensions"]] == ["Stack", "Code"]
         assert f'_directive(["Stack", "Code"], ("{metric["MetricName"]}", "Count"))' in logs
+    for metric in by_model:
+        assert [each["Name"] for each in metric["Dimensions"]] == ["Stack", "Model"]
+        assert f'"{metric["MetricName"]}": ' in counts
+    assert set(comparison.METRICS) >= {metric["MetricName"] for metric in by_model}
+    assert f'NAMESPACE = "{comparison.NAMESPACE}"' in logs
 
 
 def test_no_log_is_kept_for_ever_and_every_one_has_its_group_before_it_is_written(resources):
     groups = of_type(resources, "AWS::Logs::LogGroup")
-    assert set(groups) == {"EndpointLogGroup", "FunctionLogGroup", "ApiLogGroup", "ImageBuildLogGroup"}
+    assert set(groups) == {
+        "EndpointLogGroup",
+        "CanaryEndpointLogGroup",
+        "FunctionLogGroup",
+        "ApiLogGroup",
+        "ImageBuildLogGroup",
+    }
     for group in groups.values():
         assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
     assert "EndpointLogGroup" in as_list(resources["Endpoint"]["DependsOn"])
+    assert "CanaryEndpointLogGroup" in as_list(resources["CanaryEndpoint"]["DependsOn"])
     assert "FunctionLogGroup" in as_list(resources["ApiFunction"]["DependsOn"])
     function = resources["ApiFunction"]["Properties"]["FunctionName"]["Fn::Sub"]
     assert groups["FunctionLogGroup"]["Properties"]["LogGroupName"]["Fn::Sub"] == f"/aws/lambda/{function}"

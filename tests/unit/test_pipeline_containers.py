@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from packaging.requirements import Requirement
 
-from pipeline import containers, deploy, image, sagemaker_sdk, stack
+from pipeline import aws, containers, deploy, image, sagemaker_sdk, served, stack
 from pipeline.containers import DEFAULT_CONTAINER, HOSTING, TRAINING, Image
 from pipeline.settings import PipelineError, Settings
 from tests.conftest import PROJECT
@@ -57,7 +57,10 @@ def test_deploy_hands_the_image_of_the_container_to_the_stack_and_warns_once(
     container, warnings, monkeypatch, capsys
 ):
     given = {}
-    monkeypatch.setattr(deploy, "packaged", lambda settings: ("s3://bucket/models/key/model.tar.gz", "key"))
+    monkeypatch.setattr(served, "packaged", lambda settings: ("s3://bucket/models/key/model.tar.gz", "key"))
+    monkeypatch.setattr(aws, "read_json", {"s3://bucket/models/key/model.json": {"model": "abc"}}.__getitem__)
+    before = {"ModelDataUrl": "s3://old", "ImageUri": "image", "Container": "slim", "ModelVersion": "old"}
+    monkeypatch.setattr(stack, "parameters", lambda settings: before)
     monkeypatch.setattr(image, "hosting_image", lambda settings, kind: f"{settings.container} on {kind}")
     monkeypatch.setattr(stack, "sam_deploy", lambda settings, **parameters: given.update(parameters))
     monkeypatch.setattr(deploy, "publish", lambda settings: None)
@@ -67,6 +70,9 @@ def test_deploy_hands_the_image_of_the_container_to_the_stack_and_warns_once(
         "ModelDataUrl": "s3://bucket/models/key/model.tar.gz",
         "Container": container,
         "ImageUri": f"{container} on serverless",
+        "ModelVersion": "abc",
+        **served.NO_CANARY,
+        "PreviousModel": "s3://old,image,slim,old",
         "MemorySizeInMB": Settings().endpoint_memory_mb,
         "FrameAncestors": "'none'",
     }

@@ -1,0 +1,82 @@
+"""Which models the stack serves: the one that answers, one that is tried beside it, and the one before.
+
+The stack's parameters hold all three, so that they change with it or not at all.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pipeline import aws, image, inputs, stack
+from pipeline.package import packaged
+from pipeline.settings import Settings
+
+# In place of an instance type: serverless endpoints have no GPU.
+SERVERLESS = "serverless"
+NO_CANARY: dict[str, str | int] = {
+    "CanaryModelDataUrl": "",
+    "CanaryImageUri": "",
+    "CanaryContainer": "",
+    "CanaryVersion": "none",
+    "CanaryPercent": 0,
+}
+
+
+class ServedModel(NamedTuple):
+    """A model as the template's parameters choose it: its data and image, the image's name, its version."""
+
+    data_url: str
+    image_uri: str
+    container: str
+    version: str
+
+    def as_model(self) -> dict[str, str | int]:
+        """The parameters with which this model answers, and none is tried beside it."""
+        return {
+            "ModelDataUrl": self.data_url,
+            "ImageUri": self.image_uri,
+            "Container": self.container,
+            "ModelVersion": self.version,
+            **NO_CANARY,
+        }
+
+    def as_canary(self, percent: int) -> dict[str, str | int]:
+        """The parameters with which it answers that share of the texts beside the other."""
+        return {
+            "CanaryModelDataUrl": self.data_url,
+            "CanaryImageUri": self.image_uri,
+            "CanaryContainer": self.container,
+            "CanaryVersion": self.version,
+            "CanaryPercent": percent,
+        }
+
+
+class ServedModels(NamedTuple):
+    """What the stack serves; None for what there is not."""
+
+    model: ServedModel | None
+    canary: ServedModel | None
+    previous: ServedModel | None
+
+
+def chosen(settings: Settings) -> ServedModel:
+    """The packaged model of these settings, in their container."""
+    uri, _ = packaged(settings)
+    version = str(aws.read_json(inputs.description_uri(uri))["model"])
+    return ServedModel(uri, image.hosting_image(settings, SERVERLESS), settings.container, version)
+
+
+def of_stack(settings: Settings) -> ServedModels:
+    """What the stack serves now; nothing where there is no stack."""
+    given = stack.parameters(settings)
+
+    def model(*names: str) -> ServedModel | None:
+        values = [given.get(name, "") for name in names]
+        return ServedModel(*values) if values[0] else None
+
+    before = given.get("PreviousModel", "")
+    return ServedModels(
+        model("ModelDataUrl", "ImageUri", "Container", "ModelVersion"),
+        model("CanaryModelDataUrl", "CanaryImageUri", "CanaryContainer", "CanaryVersion"),
+        ServedModel(*before.split(",")) if before else None,
+    )
