@@ -71,10 +71,10 @@ def counts(stack: str, version: str, since: datetime) -> Counts:
 def worse(new: Counts, old: Counts) -> str | None:
     """Why the new model is worse, in words; None where it is not, or chance may have done it."""
     for part, whole, margin, words in SHARES:
-        numbers = [(getattr(each, part), getattr(each, whole)) for each in (new, old)]
-        if all(of for _, of in numbers) and surely_more(*numbers) > margin:
-            (bad, all_new), (bad_old, all_old) = numbers
-            return f"{bad} of {all_new} {words}; of the old one's {bad_old} of {all_old}"
+        bad, of = getattr(new, part), getattr(new, whole)
+        bad_old, of_old = getattr(old, part), getattr(old, whole)
+        if of and of_old and surely_more((bad, of), (bad_old, of_old)) > margin:
+            return f"{bad} of {of} {words}; of the old one's {bad_old} of {of_old}"
     return None
 
 

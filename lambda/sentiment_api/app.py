@@ -30,8 +30,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     began = time.monotonic()
     request, response = _answer(event, context)
     seconds = time.monotonic() - began
-    models = (endpoint.version, *(() if canary is None else (canary.version,)))
-    measured = measures(response, seconds, SLOW_SECONDS, models)
+    models = (endpoint.version, CANARY_VERSION)
+    measured = measures(response, seconds, SLOW_SECONDS, models.__contains__)
     print(request_line(request, response, seconds, STACK, measured, LOG_REVIEWS), flush=True)
     return {
         "statusCode": response.status,

@@ -6,22 +6,22 @@ Counts of several requests add up. A share is one count by another: of `Failures
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable
 
 from sentiment_api.api import Response
 from sentiment_api.errors import HttpError, Waking
 
 
 def measures(
-    response: Response, seconds: float, slow_seconds: float, models: Collection[str]
+    response: Response, seconds: float, slow_seconds: float, is_ours: Callable[[str], object]
 ) -> tuple[str, dict[str, int]] | None:
     """The version of the model and its counts; None where the response is about none.
 
-    A call that took longer than `slow_seconds` is slow. A model that wakes up has not failed. Only votes on
-    `models` count: anybody can send a vote with a version of their own making.
+    A call that took longer than `slow_seconds` is slow. A model that wakes up has not failed. Of votes only
+    those count that name a version that `is_ours`: anybody can send one with a text in its place.
     """
     if response.vote is not None:
-        if response.vote["model"] not in models:
+        if not is_ours(response.vote["model"]):
             return None
         return response.vote["model"], {"Votes": 1, "NoVotes": int(response.vote["vote"] == "down")}
     slow = int(seconds > slow_seconds)

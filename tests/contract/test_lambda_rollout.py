@@ -23,6 +23,7 @@ def canary(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> Relay:
     """The function with a second endpoint that answers a quarter of the texts."""
     endpoint = relay.modules.endpoint.Endpoint("movie-sentiment-canary", CHALLENGER, dict)
     monkeypatch.setattr(relay.app, "canary", endpoint)
+    monkeypatch.setattr(relay.app, "CANARY_VERSION", CHALLENGER)
     monkeypatch.setattr(relay.app, "CANARY_PERCENT", 25)
     return relay
 
