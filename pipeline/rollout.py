@@ -45,7 +45,8 @@ def begin(settings: Settings, percent: int) -> None:
         raise PipelineError(f"CANARY={percent}: the model {new.version} is the one that answers already")
     step(f"Try the model {new.version} on {percent} % of the texts, beside {answering.version}")
     warn_of_the_end(settings.hosting_image)
-    stack.sam_deploy(settings, **new.as_canary(percent))
+    concurrency = int(stack.parameters(settings)["MaxConcurrency"])
+    stack.sam_deploy(settings, **new.as_canary(percent, concurrency))
 
 
 def finish(settings: Settings, pause: Callable[[float], None] = time.sleep) -> None:

@@ -5,6 +5,7 @@ The stack's parameters hold all three, so that they change with it or not at all
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from pipeline import aws, image, inputs, stack
@@ -19,7 +20,10 @@ NO_CANARY: dict[str, str | int] = {
     "CanaryContainer": "",
     "CanaryVersion": "none",
     "CanaryPercent": 0,
+    "CanaryMaxConcurrency": 1,
 }
+# Fewer would refuse two people who come at the same moment.
+MIN_CONCURRENCY = 2
 
 
 class ServedModel(NamedTuple):
@@ -40,14 +44,18 @@ class ServedModel(NamedTuple):
             **NO_CANARY,
         }
 
-    def as_canary(self, percent: int) -> dict[str, str | int]:
-        """The parameters with which it answers that share of the texts beside the other."""
+    def as_canary(self, percent: int, concurrency: int) -> dict[str, str | int]:
+        """The parameters with which it answers that share of the texts beside the other.
+
+        It may answer as many texts at a time as its share is of the other's `concurrency`.
+        """
         return {
             "CanaryModelDataUrl": self.data_url,
             "CanaryImageUri": self.image_uri,
             "CanaryContainer": self.container,
             "CanaryVersion": self.version,
             "CanaryPercent": percent,
+            "CanaryMaxConcurrency": max(MIN_CONCURRENCY, math.ceil(concurrency * percent / 100)),
         }
 
 

@@ -112,6 +112,7 @@ def test_a_new_model_is_tried_takes_over_and_is_taken_back(deployed, capsys):
 
     rollout.begin(deployed.settings(second), 50)
     new = served.of_stack(deployed.settings()).canary.version
+    assert stack.parameters(deployed.settings())["CanaryMaxConcurrency"] == "5", "half of the old one's"
     answered = {text: deployed.ask(text) for text in TEXTS}
     assert set(answered.values()) == {old, new}
     assert {text: deployed.ask(text) for text in TEXTS} == answered, "asking again flips no answer"
