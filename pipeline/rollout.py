@@ -46,7 +46,7 @@ def begin(settings: Settings, percent: int) -> None:
     step(f"Try the model {new.version} on {percent} % of the texts, beside {answering.version}")
     warn_of_the_end(settings.hosting_image)
     concurrency = int(stack.parameters(settings)["MaxConcurrency"])
-    stack.sam_deploy(settings, **new.as_canary(percent, concurrency))
+    stack.sam_deploy(settings, ModelVersion=answering.version, **new.as_canary(percent, concurrency))
 
 
 def finish(settings: Settings, pause: Callable[[float], None] = time.sleep) -> None:

@@ -14,6 +14,8 @@ from pipeline.settings import Settings
 
 # In place of an instance type: serverless endpoints have no GPU.
 SERVERLESS = "serverless"
+# The template's default of ModelVersion.
+UNKNOWN = "unknown"
 NO_CANARY: dict[str, str | int] = {
     "CanaryModelDataUrl": "",
     "CanaryImageUri": "",
@@ -70,8 +72,7 @@ class ServedModels(NamedTuple):
 def chosen(settings: Settings) -> ServedModel:
     """The packaged model of these settings, in their container."""
     uri, _ = packaged(settings)
-    version = str(aws.read_json(inputs.description_uri(uri))["model"])
-    return ServedModel(uri, image.hosting_image(settings, SERVERLESS), settings.container, version)
+    return ServedModel(uri, image.hosting_image(settings, SERVERLESS), settings.container, _version(uri))
 
 
 def of_stack(settings: Settings) -> ServedModels:
@@ -79,8 +80,12 @@ def of_stack(settings: Settings) -> ServedModels:
     given = stack.parameters(settings)
 
     def model(*names: str) -> ServedModel | None:
-        values = [given.get(name, "") for name in names]
-        return ServedModel(*values) if values[0] else None
+        uri, image_uri, container, version = (given.get(name, "") for name in names)
+        if not uri:
+            return None
+        if version in ("", UNKNOWN):  # deployed before there was this parameter, or without it
+            version = _version(uri)
+        return ServedModel(uri, image_uri, container, version)
 
     before = given.get("PreviousModel", "")
     return ServedModels(
@@ -88,3 +93,8 @@ def of_stack(settings: Settings) -> ServedModels:
         model("CanaryModelDataUrl", "CanaryImageUri", "CanaryContainer", "CanaryVersion"),
         ServedModel(*before.split(",")) if before else None,
     )
+
+
+def _version(uri: str) -> str:
+    """The version of a model, as its description tells it."""
+    return str(aws.read_json(inputs.description_uri(uri))["model"])
