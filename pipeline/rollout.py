@@ -50,7 +50,10 @@ def begin(settings: Settings, percent: int) -> None:
 
 
 def finish(settings: Settings, pause: Callable[[float], None] = time.sleep) -> None:
-    """Watch until the new model takes over or goes back. Raises PipelineError where it goes back."""
+    """Watch until the new model takes over or goes back.
+
+    Raises PipelineError where it goes back, and where another deployment has ended the trial.
+    """
     models = served.of_stack(settings)
     if models.model is None or models.canary is None:
         raise PipelineError("no new model is being tried: `make deploy CANARY=10` begins")
@@ -63,12 +66,15 @@ def finish(settings: Settings, pause: Callable[[float], None] = time.sleep) -> N
         try:
             counted, counted_old = (comparison.counts(settings.stack, each, began) for each in (new, old))
             against = _alarm(settings) or comparison.worse(counted, counted_old)
+            still = served.of_stack(settings)
         except (BotoCoreError, ClientError) as error:
             if not aws.is_transient(error):
                 raise
             say(f"{error}; looks again in {POLL_SECONDS:.0f} s")
             pause(POLL_SECONDS)
             continue
+        if still != models:
+            raise PipelineError(f"the trial of {new} has been ended by another deployment")
         minutes = (datetime.now(UTC) - began).total_seconds() / 60
         line = f"{_told(counted)}; minute {minutes:.0f} of {settings.canary_minutes:g}"
         if line != told:

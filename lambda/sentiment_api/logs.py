@@ -34,7 +34,7 @@ def request_line(
     Model the counts of `measured`, a model's version with what sentiment_api.measures found.
     """
     counts = {} if measured is None else measured[1]
-    directives = [*_directives(response)]
+    directives = _directives(response)
     if measured is not None:
         directives.append(_directive(["Stack", "Model"], *((name, "Count") for name in counts)))
     line = {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from pipeline import aws, rollout, served, stack
+from pipeline import aws, comparison, rollout, served, stack
 from pipeline.served import NO_CANARY, ServedModel
 from pipeline.settings import PipelineError, Settings
 
@@ -47,6 +49,16 @@ def test_the_version_of_a_model_that_was_deployed_without_one_is_found_and_count
 def test_a_new_model_may_answer_as_many_at_once_as_its_share_is(percent, concurrency):
     assert NEW.as_canary(percent, 10)["CanaryMaxConcurrency"] == concurrency
     assert NEW.as_canary(percent, 10).keys() == NO_CANARY.keys()
+
+
+def test_a_model_that_somebody_takes_away_meanwhile_does_not_take_over(deployed, monkeypatch):
+    rollout.begin(Settings(), 50)
+    monkeypatch.setattr(rollout, "_began", lambda settings: datetime.now(UTC))
+    monkeypatch.setattr(rollout, "_alarm", lambda settings: None)
+    monkeypatch.setattr(comparison, "counts", lambda *_: comparison.Counts(answers=1000, calls=1000))
+    with pytest.raises(PipelineError, match="bbbb has been ended by another deployment"):
+        rollout.finish(Settings(), pause=lambda seconds: rollout.back(Settings()))
+    assert served.of_stack(Settings()) == (OLD, None, None)
 
 
 @pytest.mark.parametrize("percent", [0, 100, -1])
