@@ -11,7 +11,7 @@ import mimetypes
 import time
 from typing import Any
 
-from pipeline import aws, image, inputs, stack
+from pipeline import aws, bill, hosting, image, inputs, stack
 from pipeline.containers import warn_of_the_end
 from pipeline.package import packaged
 from pipeline.settings import Settings
@@ -20,8 +20,6 @@ from project.console import say, step
 from project.paths import PROJECT
 
 WEBSITE = PROJECT / "website"
-# In place of an instance type: serverless endpoints have no GPU.
-SERVERLESS = "serverless"
 # Browsers ask each time whether a file is still the same: modules of two versions would not fit together.
 # CloudFront keeps them, until the invalidation below.
 CACHE_CONTROL = "public, max-age=0, s-maxage=86400, must-revalidate"
@@ -42,12 +40,18 @@ def run(settings: Settings, **parameters: str | int) -> None:
     uri, _ = packaged(settings)
     step(f"Deploy {uri} (stack {settings.stack}, container {settings.container})")
     warn_of_the_end(settings.hosting_image)
+    endpoint = hosting.chosen(settings)
+    hosting.require_convertible(settings, endpoint)
+    for line in bill.endpoint_estimate(endpoint, settings.endpoint_memory_mb):
+        say(line)
     stack.sam_deploy(
         settings,
         ModelDataUrl=uri,
         Container=settings.container,
-        ImageUri=image.hosting_image(settings, SERVERLESS),
+        # Serverless endpoints have no GPU.
+        ImageUri=image.hosting_image(settings, endpoint.instance_type or hosting.SERVERLESS),
         MemorySizeInMB=settings.endpoint_memory_mb,
+        **endpoint.parameters(),
         **parameters,
     )
     publish(settings)

@@ -9,15 +9,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from localcloud_sagemaker_fixtures import Sandbox, sandbox, wait
 from test_slim_container import GOOD, JSON, REQUESTS, Served, base, packages, running, slim, toolkit  # noqa: F401
 
 from localcloud.sagemaker.container import RUNNERS
+from pipeline.containers import HOSTING
 from tests.conftest import PROJECT
 
 pytestmark = pytest.mark.slow
@@ -113,3 +116,33 @@ def answered(counts: list[int], more: int, wrong: list) -> None:
     enough = sum(counts) + more
     while sum(counts) < enough and not wrong:
         time.sleep(0.05)
+
+
+@pytest.fixture
+def sandbox_of_ray(ray_python, monkeypatch) -> Iterator[Sandbox]:
+    monkeypatch.setenv("LOCALCLOUD_RAY_PYTHON", str(ray_python))
+    with sandbox() as made:
+        yield made
+
+
+def test_an_endpoint_with_awss_image_answers_as_one_with_our_own(sandbox_of_ray, base, slim, tmp_path):  # noqa: F811
+    cloud = sandbox_of_ray
+    with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as archive:
+        archive.add(base / "model", ".")
+    container = {
+        "Image": f"763104351884.dkr.ecr.us-east-1.amazonaws.com/{HOSTING['ray'].name('ml.m5.large')}",
+        "ModelDataUrl": cloud.put("models/ray/model.tar.gz", (tmp_path / "model.tar.gz").read_bytes()),
+    }
+    cloud.sagemaker.create_model(ModelName="ray", ExecutionRoleArn=cloud.role, PrimaryContainer=container)
+    config = cloud.config("ray", InitialInstanceCount=1, InstanceType="ml.m5.large")
+    endpoint = cloud.endpoint(config)
+    described = wait(
+        lambda: cloud.sagemaker.describe_endpoint(EndpointName=endpoint),
+        lambda it: it["EndpointStatus"] != "Creating",
+        600,
+    )
+    assert described["EndpointStatus"] == "InService", described.get("FailureReason")
+    assert (
+        cloud.invoke(endpoint, {"review": GOOD})
+        == slim.invoke(b'{"review": "%s"}' % GOOD.encode(), JSON).body
+    )
