@@ -152,9 +152,12 @@ def endpoint_estimate(hosting: Hosting, memory_mb: int) -> list[str]:
     if any(month is None for _, month in months):
         return [f"endpoint ({kind}): no price of it is known here; see {SAGEMAKER_PAGE}"]
     prices = ", ".join(f"${month:,.2f} at {rate:,}" for rate, month in months)
+    assumed = (
+        f", {REVIEW_SECONDS * 1000:.0f} ms and {REVIEW_BYTES:,} bytes a review" if hosting.serverless else ""
+    )
     return [
         f"endpoint ({kind}), about, a month: {prices} reviews a minute",
-        f"   (us-east-1, list prices of {PRICES_OF}: {SAGEMAKER_PAGE})",
+        f"   (us-east-1, list prices of {PRICES_OF}{assumed}: {SAGEMAKER_PAGE})",
     ]
 
 
