@@ -113,6 +113,8 @@ def main() -> None:
         try:
             run(node.gcs_address)
         finally:
+            # First: whoever sent SIGTERM may send SIGKILL before Ray has ended.
+            shutil.rmtree(folder, ignore_errors=True)
             ray.shutdown()
             node.kill_all_processes(check_alive=False, allow_graceful=False)
     finally:
