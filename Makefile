@@ -15,8 +15,14 @@ MODEL ?=
 CANARY ?=
 CANARY_MINUTES ?= 30
 CANARY_ANSWERS ?= 50
-# The image that answers: slim (our own, serve/Dockerfile) or pytorch (AWS's, without security updates since 2026-06-30).
+# The image that answers: slim (our own, serve/Dockerfile), ray (AWS's Ray Serve) or pytorch (AWS's, without security
+# updates since 2026-06-30).
 CONTAINER ?= slim
+# Where it answers: serverless, PROVISIONED=2 of it kept warm; or on instances, INSTANCES=2 or AUTOSCALE=2:10 of them.
+ENDPOINT ?=
+INSTANCES ?= 1
+AUTOSCALE ?=
+PROVISIONED ?= 0
 # Name of the CloudFormation stack: one stack is one whole system.
 STACK ?= movie-sentiment
 # QUICK=1 measures in miniature (make bench); PAGE=http://... is the page that make screenshots shoots.
@@ -43,7 +49,8 @@ TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/d
 # ---------------------------------------------------------------------------------------------------------------
 
 # All of the above, for `make help`, and what was given. Names that this file does not know are refused.
-SETTINGS := DATA DATA_PATH RECIPE SET MODEL CANARY CANARY_MINUTES CANARY_ANSWERS CONTAINER STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE
+SETTINGS := DATA DATA_PATH RECIPE SET MODEL CANARY CANARY_MINUTES CANARY_ANSWERS CONTAINER ENDPOINT INSTANCES AUTOSCALE PROVISIONED \
+	STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 
 BIN := .venv/bin
@@ -56,7 +63,8 @@ INSTALL = $(WITH) requirements/install.py $(THIS_PYTHON) --torch-index "$(TORCH_
 BUILD := build
 PIPELINE = $(BIN)/python -m pipeline --build "$(BUILD)" --sam "$(CURDIR)/.venv-sam/bin/sam" --stack "$(STACK)" --container "$(CONTAINER)" --data "$(DATA)" \
 	$(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(MODEL),--model "$(MODEL)") --recipe "$(RECIPE)" $(foreach pair,$(SET),--set "$(pair)") \
-	$(if $(CANARY),--canary "$(CANARY)") --canary-minutes "$(CANARY_MINUTES)" --canary-answers "$(CANARY_ANSWERS)"
+	$(if $(CANARY),--canary "$(CANARY)") --canary-minutes "$(CANARY_MINUTES)" --canary-answers "$(CANARY_ANSWERS)" \
+	--endpoint "$(ENDPOINT)" --endpoint-instances "$(INSTANCES)" --autoscale "$(AUTOSCALE)" --provisioned "$(PROVISIONED)"
 
 # What localcloud says of a taken port to who typed make.
 CLOUD = $(BIN)/localcloud run --port "$(PORT)" --port-advice "make $@ PORT=$(if $(filter 4600,$(PORT)),4700,4600)"
@@ -96,7 +104,7 @@ base: ## Make only what demo, deploy and their steps need of them
 	@$(WITH) -c '' 2>/dev/null || { echo "error: PYTHON=$(PYTHON) does not run;" \
 		"name a Python 3.11 to 3.14: make PYTHON=/path/to/python3.13" >&2; exit 1; }
 	@$(WITH) requirements/make_settings.py Makefile $(foreach name,$(sort $(GIVEN) PORT WEB_PORT MLFLOW_PORT),'$(name)=$(subst ','\'',$($(name)))')
-	@$(INSTALL) project sam
+	@$(INSTALL) project sam $(if $(and $(filter ray,$(CONTAINER)),$(AWS_ENDPOINT_URL)),ray)
 
 preflight: $(if $(filter models:% runs:%,$(MODEL)),setup,base) ## Check the settings, the region and the credentials
 	@$(PIPELINE) check
@@ -221,7 +229,7 @@ lock: setup ## Pin the newest versions that pyproject.toml and the .in files all
 	@for name in uv sam scan toolkit; do $(COMPILE) -o requirements/$$name.lock requirements/$$name.in || exit 1; done
 	@for name in web mlflow trainer; do $(COMPILE) --excludes requirements/cuda.in --no-emit-package torch \
 		-c requirements/lock.txt -o selfhost/docker/$$name.lock selfhost/docker/$$name.in || exit 1; done
-	@$(COMPILE) -c requirements/lock.txt -o requirements/serve.lock requirements/serve.in
+	@for name in serve ray; do $(COMPILE) -c requirements/lock.txt -o requirements/$$name.lock requirements/$$name.in || exit 1; done
 	@$(COMPILE) --no-deps -o requirements/torch.lock requirements/torch.in
 	@version=$$(sed -n 's/^torch==\([0-9.]*\).*/\1/p' requirements/torch.lock) && echo "torch==$$version+cpu" \
 		| $(COMPILE) --no-deps --index $(TORCH_CPU) --no-annotate -o requirements/torch-cpu.lock -

@@ -65,6 +65,11 @@ def main(arguments: list[str] | None = None) -> int:
             train_instance_type=options.train_instance_type,
             transform_instance_type=options.transform_instance_type,
             endpoint_memory_mb=options.endpoint_memory_mb,
+            endpoint=options.endpoint,
+            endpoint_instances=options.endpoint_instances,
+            endpoint_instance_type=options.endpoint_instance_type,
+            autoscale=options.autoscale,
+            provisioned=options.provisioned,
             container=options.container,
             canary=options.canary,
             canary_minutes=options.canary_minutes,
@@ -120,6 +125,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--train-instance-type", default=default.train_instance_type)
     parser.add_argument("--transform-instance-type", default=default.transform_instance_type)
     parser.add_argument("--endpoint-memory-mb", type=int, default=default.endpoint_memory_mb)
+    parser.add_argument("--endpoint", default=default.endpoint, help="serverless or instances")
+    parser.add_argument("--endpoint-instances", type=int, default=default.endpoint_instances, metavar="N")
+    parser.add_argument("--endpoint-instance-type", default=default.endpoint_instance_type)
+    parser.add_argument(
+        "--autoscale", default=default.autoscale, metavar="LEAST:MOST", help="instances, as the load asks"
+    )
+    parser.add_argument(
+        "--provisioned", type=int, default=default.provisioned, metavar="N", help="serverless ones kept warm"
+    )
     parser.add_argument(
         "--container", default=default.container, help=f"the image that answers: {', '.join(HOSTING)}"
     )

@@ -22,7 +22,9 @@ class Settings(Choices):
 
     `model` takes a model that is there instead of training one (see pipeline.given_model). Raises
     SentimentError or PipelineError for what cannot be. `container` names the image that answers
-    (pipeline.containers). `canary` is the share of texts (%) that a new model answers at first, `None` all;
+    (pipeline.containers). `endpoint` is "serverless", "instances" or empty for what fits the container;
+    `endpoint_instances`, `autoscale` and `provisioned` are the details (pipeline.hosting).
+    `canary` is the share of texts (%) that a new model answers at first, `None` all;
     it takes over after `canary_minutes`, given that many `canary_answers` by then (pipeline.rollout).
     """
 
@@ -32,6 +34,11 @@ class Settings(Choices):
     train_instance_type: str = "ml.m5.xlarge"
     transform_instance_type: str = "ml.m5.large"
     endpoint_memory_mb: int = 3072
+    endpoint: str = ""
+    endpoint_instances: int = 1
+    endpoint_instance_type: str = "ml.m5.large"
+    autoscale: str = ""
+    provisioned: int = 0
     container: str = DEFAULT_CONTAINER
     canary: int | None = None
     canary_minutes: float = 30

@@ -191,7 +191,7 @@ def write(
         chosen.tokenizer,
         trained.metrics,
         settings_used,
-        inference_script(),
+        serving_programs(),
     )
 
 
@@ -301,11 +301,11 @@ def checkpoints(folder: str | None) -> Path | None:
     return beside_model if beside_model.is_dir() else None
 
 
-def inference_script() -> Path:
-    """serve/inference.py, which becomes the model folder's code/inference.py."""
+def serving_programs() -> Path:
+    """The folder serve/, whose programs the model folder gets for the containers that answer."""
     for folder in (HERE / "serve", HERE.parent / "serve"):
         if (folder / "inference.py").is_file():
-            return folder / "inference.py"
+            return folder
     raise SentimentError(
         f"serve/inference.py is neither beside {HERE} nor in it; give the job the serve folder too"
     )
