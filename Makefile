@@ -13,6 +13,10 @@ SET ?=
 MODEL ?=
 # The image that answers: slim (our own, serve/Dockerfile) or pytorch (AWS's, without security updates since 2026-06-30).
 CONTAINER ?= slim
+# Machines of each job, their type, and SPOT=1 to train on spot instances, which AWS may take away and give back.
+INSTANCES ?= 1
+INSTANCE_TYPE ?=
+SPOT ?= 0
 # Name of the CloudFormation stack: one stack is one whole system.
 STACK ?= movie-sentiment
 # QUICK=1 measures in miniature (make bench); PAGE=http://... is the page that make screenshots shoots.
@@ -39,7 +43,7 @@ TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/d
 # ---------------------------------------------------------------------------------------------------------------
 
 # All of the above, for `make help`, and what was given. Names that this file does not know are refused.
-SETTINGS := DATA DATA_PATH RECIPE SET MODEL CONTAINER STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE
+SETTINGS := DATA DATA_PATH RECIPE SET MODEL CONTAINER INSTANCES INSTANCE_TYPE SPOT STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 
 BIN := .venv/bin
@@ -51,7 +55,9 @@ INSTALL = $(WITH) requirements/install.py $(THIS_PYTHON) --torch-index "$(TORCH_
 # Where results go; the tests have another.
 BUILD := build
 PIPELINE = $(BIN)/python -m pipeline --build "$(BUILD)" --sam "$(CURDIR)/.venv-sam/bin/sam" --stack "$(STACK)" --container "$(CONTAINER)" --data "$(DATA)" \
-	$(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(MODEL),--model "$(MODEL)") --recipe "$(RECIPE)" $(foreach pair,$(SET),--set "$(pair)")
+	$(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(MODEL),--model "$(MODEL)") --recipe "$(RECIPE)" $(foreach pair,$(SET),--set "$(pair)") \
+	--instances "$(INSTANCES)" --spot "$(SPOT)" $(if $(INSTANCE_TYPE),--train-instance-type "$(INSTANCE_TYPE)" \
+	$(if $(filter evaluate,$(MAKECMDGOALS)),--transform-instance-type "$(INSTANCE_TYPE)"))
 
 # What localcloud says of a taken port to who typed make.
 CLOUD = $(BIN)/localcloud run --port "$(PORT)" --port-advice "make $@ PORT=$(if $(filter 4600,$(PORT)),4700,4600)"

@@ -24,7 +24,7 @@ from sagemaker.pytorch.estimator import PyTorch  # noqa: E402
 from sagemaker.session import Session  # noqa: E402
 
 from pipeline import aws  # noqa: E402
-from pipeline.containers import TRAINING, Image  # noqa: E402
+from pipeline.containers import GPU_INSTANCE, TRAINING, Image  # noqa: E402
 from project.paths import PROJECT  # noqa: E402
 from tracking.run_record import git_commit  # noqa: E402
 
@@ -34,6 +34,8 @@ INFERENCE_ENVIRONMENT = {
     "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
 }
 DAY = 24 * 60 * 60
+# torchrun on every machine, with a process for each of its GPUs, or one for all its processors.
+TORCHRUN = {"torch_distributed": {"enabled": True}}
 
 
 @cache
@@ -64,12 +66,18 @@ def start_training(
     bucket: str,
     role: str,
     instance_type: str,
+    instances: int,
+    spot: bool,
     channels: dict[str, str],
     hyperparameters: dict[str, str],
     metric_definitions: list[dict[str, str]],
     output: str,
 ) -> None:
-    """Start `train/train.py` in script mode as training job `job`; channels and output are S3 URIs."""
+    """Start `train/train.py` in script mode as training job `job`; channels and output are S3 URIs.
+
+    A job on spot instances waits as long for them as it may run; its checkpoints are below `output`.
+    """
+    several = instances > 1 or GPU_INSTANCE.match(instance_type)
     estimator = PyTorch(
         entry_point="train.py",
         source_dir=str(PROJECT / "train"),
@@ -77,7 +85,10 @@ def start_training(
         image_uri=aws_image(TRAINING, aws.region(), instance_type),
         role=role,
         instance_type=instance_type,
-        instance_count=1,
+        instance_count=instances,
+        distribution=TORCHRUN if several else None,
+        use_spot_instances=spot,
+        max_wait=2 * DAY if spot else None,
         hyperparameters=dict(hyperparameters),
         environment={"GIT_COMMIT": git_commit() or ""},
         metric_definitions=metric_definitions,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.containers import DEFAULT_CONTAINER, HOSTING, Image
+from pipeline.fleet import MAX_INSTANCES, type_problem
 from project.choices import Choices, ProjectError
 
 # How the model of a registry or a run in MLflow is named.
@@ -22,12 +23,14 @@ class Settings(Choices):
 
     `model` takes a model that is there instead of training one (see pipeline.given_model). Raises
     SentimentError or PipelineError for what cannot be. `container` names the image that answers
-    (pipeline.containers).
+    (pipeline.containers). Each job of the run has `instances` machines; `spot` trains on spot instances.
     """
 
     model: str | None = None
     stack: str = "movie-sentiment"
     sam: str = "sam"
+    instances: int = 1
+    spot: bool = False
     train_instance_type: str = "ml.m5.xlarge"
     transform_instance_type: str = "ml.m5.large"
     endpoint_memory_mb: int = 3072
@@ -42,6 +45,24 @@ class Settings(Choices):
             )
         if self.container not in HOSTING:
             raise PipelineError(f"CONTAINER={self.container}: there are {', '.join(HOSTING)}")
+        self._check_fleet()
+
+    def _check_fleet(self) -> None:
+        if not 1 <= self.instances <= MAX_INSTANCES:
+            raise PipelineError(f"INSTANCES={self.instances}: a job has 1 to {MAX_INSTANCES} machines")
+        batch = self.chosen_recipe().batch_size
+        if self.instances > batch:
+            raise PipelineError(
+                f"INSTANCES={self.instances}: the machines share each batch, and one has {batch} reviews; "
+                f"take fewer machines or a larger batch (SET=batch_size={self.instances})"
+            )
+        for job, name in (("Training", "train_instance_type"), ("Transform", "transform_instance_type")):
+            chosen = getattr(self, name)
+            # The defaults are known; to look a type up takes half a second.
+            if chosen != type(self).__dataclass_fields__[name].default and (
+                problem := type_problem(job, chosen)
+            ):
+                raise PipelineError(problem)
 
     @property
     def hosting_image(self) -> Image:

@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from pipeline import aws, inputs, jobs, stack, tracking
+from pipeline import aws, bill, fleet, inputs, jobs, stack, tracking
 from pipeline.containers import TRAINING, warn_of_the_end
 from pipeline.settings import PipelineError, Settings
 from project.console import say, shown, step
@@ -15,7 +15,8 @@ from sentiment.training.recipes import METRIC_DEFINITIONS
 
 
 def run(settings: Settings) -> None:
-    step(f"Train (recipe {settings.recipe})")
+    machines = fleet.described(settings.instances, settings.train_instance_type, settings.spot)
+    step(f"Train (recipe {settings.recipe}, {machines})")
     warn_of_the_end(TRAINING)
     prepared = settings.prepared()
     key = inputs.model_key(settings, prepared.key)
@@ -62,13 +63,20 @@ def _earlier_job(output: str) -> dict[str, Any] | None:
             return job
     for job in found:
         if job["TrainingJobStatus"] == "InProgress":
-            say(f"training job {job['TrainingJobName']} of an earlier run is running")
+            say(f"training job {job['TrainingJobName']} of an earlier run is running on {_fleet_of(job)}")
             return jobs.wait_for_training(job["TrainingJobName"])
     for job in found:
         if job["TrainingJobStatus"] == "Stopping":
             say(f"training job {job['TrainingJobName']} of an earlier run is being stopped")
             jobs.wait_for_training_to_end(job["TrainingJobName"])
     return None
+
+
+def _fleet_of(job: dict[str, Any]) -> str:
+    """The machines of a job, which may be of another type than those asked for now."""
+    resources = job["ResourceConfig"]
+    spot = job.get("EnableManagedSpotTraining", False)
+    return fleet.described(resources["InstanceCount"], resources["InstanceType"], spot)
 
 
 def _run_job(settings: Settings, bucket: str, data: str, output: str, channels: list[str]) -> dict[str, Any]:
@@ -82,10 +90,15 @@ def _run_job(settings: Settings, bucket: str, data: str, output: str, channels: 
         bucket=bucket,
         role=stack.output(settings, "TrainingRoleArn"),
         instance_type=settings.train_instance_type,
+        instances=settings.instances,
+        spot=settings.spot,
         channels={channel: f"{data}/{channel}" for channel in channels},
         hyperparameters=inputs.hyperparameters(settings),
         metric_definitions=METRIC_DEFINITIONS,
         output=output,
     )
     say(f"training job {job}, reading {data}")
+    if price := bill.hourly(settings.train_instance_type, settings.instances):
+        less = "; AWS bills spot instances at less, and only while they run" if settings.spot else ""
+        say(f"an hour of these machines costs ${price:.2f} at list prices of us-east-1{less}")
     return jobs.wait_for_training(job)

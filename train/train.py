@@ -48,7 +48,7 @@ from sentiment.data.channels import (  # noqa: E402
     read_raw_reviews,
     read_word_dict,
 )
-from sentiment.errors import ChannelError, SentimentError  # noqa: E402
+from sentiment.errors import ChannelError, LostProcessError, SentimentError  # noqa: E402
 from sentiment.evaluation.metrics import evaluate  # noqa: E402
 from sentiment.serving.predictor import Predictor  # noqa: E402
 from sentiment.text.negation import NegationMarker  # noqa: E402
@@ -62,12 +62,20 @@ from sentiment.training.trainer import Run, Trained, Trainer  # noqa: E402
 from tracking.background import followed  # noqa: E402
 from tracking.run_record import FILE_NAME, begin_record, results_of  # noqa: E402
 
+# torchrun and SageMaker end the processes of a job within a second or two of the first that failed.
+SECONDS_TO_BE_ENDED = 15.0
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Train and write the model folder. Returns the exit status; errors are one line on standard error."""
     options = parse(arguments)
     try:
         train(options)
+    except LostProcessError as error:
+        status = fail(str(error))
+        # What the other one printed is the reason of the failure: let its host end the job first.
+        time.sleep(SECONDS_TO_BE_ENDED)
+        return status
     except SentimentError as error:
         return fail(str(error))
     except OSError as error:

@@ -14,7 +14,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from sentiment.errors import TrainingError
+from sentiment.errors import LostProcessError
 
 T = TypeVar("T")
 
@@ -85,7 +85,7 @@ def _one_line_errors() -> Iterator[None]:
         yield
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[0]
-        raise TrainingError(
+        raise LostProcessError(
             f"another process of this training is gone; see what it printed ({reason})"
         ) from None
 
