@@ -11,6 +11,7 @@ from pipeline import aws, image, inputs, jobs, stack, tracking
 from pipeline.package import packaged
 from pipeline.settings import PipelineError, Settings
 from project.console import say, shown, step
+from sentiment.data.prepared import Prepared
 from sentiment.evaluation.metrics import evaluate
 from sentiment.files import atomic_write
 
@@ -27,7 +28,7 @@ def run(settings: Settings) -> None:
         return
     prepared = settings.prepared()
     labels = json.loads((prepared.test / "labels.json").read_text())
-    answers = _transform(settings, uri, key, prepared.key)
+    answers = _transform(settings, uri, key, prepared)
     if len(answers) != len(labels):
         raise PipelineError(f"batch transform answered {len(answers)} of {len(labels)} test reviews")
     probabilities = [answer["probability"] for answer in answers]
@@ -80,13 +81,17 @@ def show(result: dict[str, Any]) -> None:
     )
 
 
-def _transform(settings: Settings, model_uri: str, key: str, data_key: str) -> list[dict[str, Any]]:
+def _transform(settings: Settings, model_uri: str, key: str, prepared: Prepared) -> list[dict[str, Any]]:
     """Return the answers of the endpoint's own artefact to the raw test reviews, in their order."""
     bucket = stack.output(settings, "DataBucketName")
-    reviews = f"{inputs.data_uri(bucket, data_key)}/test/reviews.jsonl"
+    reviews = f"{inputs.data_uri(bucket, prepared.key)}/test/reviews.jsonl"
     if not aws.exists(reviews):
         raise PipelineError(f"there are no test reviews at {reviews}: run `make upload` first")
-    outputs = inputs.evaluation_uri(bucket, key, data_key)
+    outputs = inputs.evaluation_uri(bucket, key, prepared.key)
+    names = ["reviews.jsonl"]
+    if settings.instances > 1:
+        reviews, names = _upload_shards(settings.instances, prepared, f"{outputs}/reviews")
+        outputs = f"{outputs}/{settings.instances}"
     job = jobs.running_transform(f"{settings.stack}-test-", outputs)
     if job is None:
         job = _start_transform(settings, bucket, model_uri, reviews, outputs)
@@ -94,9 +99,27 @@ def _transform(settings: Settings, model_uri: str, key: str, data_key: str) -> l
     else:
         say(f"transform job {job} of an earlier run is running")
     _wait(job)
-    _, file = aws.split_uri(f"{outputs}/{job}/reviews.jsonl.out")
-    body = aws.client("s3").get_object(Bucket=bucket, Key=file)["Body"].read()
-    return [json.loads(line) for line in body.splitlines()]
+    answers = []
+    for name in names:
+        _, file = aws.split_uri(f"{outputs}/{job}/{name}.out")
+        body = aws.client("s3").get_object(Bucket=bucket, Key=file)["Body"].read()
+        answers += [json.loads(line) for line in body.splitlines()]
+    return answers
+
+
+def _upload_shards(instances: int, prepared: Prepared, folder: str) -> tuple[str, list[str]]:
+    """Put the test reviews into as many objects as there are instances, since each gets whole objects.
+
+    Returns the S3 URI that they are below and their names, in the order of the reviews.
+    """
+    target = f"{folder}/{instances}"
+    lines = (prepared.test / "reviews.jsonl").read_bytes().splitlines(keepends=True)
+    bounds = [len(lines) * number // instances for number in range(instances + 1)]
+    names = [f"reviews-{number:03}.jsonl" for number in range(instances)]
+    for name, start, end in zip(names, bounds, bounds[1:], strict=False):
+        bucket, key = aws.split_uri(f"{target}/{name}")
+        aws.client("s3").put_object(Bucket=bucket, Key=key, Body=b"".join(lines[start:end]))
+    return f"{target}/", names
 
 
 def _start_transform(settings: Settings, bucket: str, model_uri: str, reviews: str, outputs: str) -> str:
@@ -109,6 +132,7 @@ def _start_transform(settings: Settings, bucket: str, model_uri: str, reviews: s
         bucket=bucket,
         role=stack.output(settings, "TrainingRoleArn"),
         instance_type=settings.transform_instance_type,
+        instances=settings.instances,
         image=image.hosting_image(settings, settings.transform_instance_type),
         model_data=model_uri,
         reviews=reviews,

@@ -66,8 +66,8 @@ def start_training(
     bucket: str,
     role: str,
     instance_type: str,
-    instances: int,
-    spot: bool,
+    instances: int = 1,
+    spot: bool = False,
     channels: dict[str, str],
     hyperparameters: dict[str, str],
     metric_definitions: list[dict[str, str]],
@@ -110,14 +110,16 @@ def start_transform(
     bucket: str,
     role: str,
     instance_type: str,
+    instances: int = 1,
     image: str,
     model_data: str,
     reviews: str,
     output: str,
 ) -> None:
-    """Start a batch transform of a JSON Lines file with the model at `model_data`, as transform job `job`.
+    """Start a batch transform of JSON Lines files with the model at `model_data`, as transform job `job`.
 
-    The model that is made for it has the same name; the caller deletes it afterwards.
+    `reviews` is the S3 URI of the one file, or what those of all files begin with. The model that is made for
+    it has the same name; the caller deletes it afterwards.
     """
     model: Any = Model(
         image_uri=image,
@@ -128,7 +130,7 @@ def start_transform(
         sagemaker_session=_session(bucket),
     )
     transformer = model.transformer(
-        instance_count=1,
+        instance_count=instances,
         instance_type=instance_type,
         strategy="MultiRecord",
         assemble_with="Line",

@@ -16,13 +16,15 @@ from localcloud.control import interrupt
 from localcloud.environment import settings
 from localcloud.sagemaker.container import has_own_file_system
 from pipeline import aws as pipeline_aws
+from pipeline import evaluate, image, stack
+from pipeline.settings import Settings
 from sentiment.data.prepared import prepare
 from sentiment.data.reviews import Reviews
 from sentiment.training.recipes import METRIC_DEFINITIONS
 from tests.conftest import PROJECT
 
 sys.path.append(str(PROJECT / "tests" / "unit"))
-from sentiment_fixtures import TINY, made_up_reviews
+from sentiment_fixtures import TINY, made_up_reviews, model_folder
 
 pytestmark = [
     pytest.mark.slow,
@@ -169,3 +171,35 @@ def test_a_spot_job_that_is_interrupted_makes_the_same_model_bit_for_bit(aws, in
     assert weights[0].files == weights[1].files
     for name in weights[0].files:
         assert weights[0][name].tobytes() == weights[1][name].tobytes(), name
+
+
+def test_several_machines_test_what_one_tests(aws, data, tmp_path, monkeypatch):
+    """`make evaluate INSTANCES=3`: each machine gets reviews of its own, and the result is the same."""
+    from pipeline import sagemaker_sdk
+
+    outputs = {"DataBucketName": BUCKET, "TrainingRoleArn": aws.role}
+    monkeypatch.setattr(stack, "output", lambda settings, name: outputs[name])
+    # As CONTAINER=pytorch; the other one would be built first.
+    monkeypatch.setattr(
+        image,
+        "hosting_image",
+        lambda settings, kind: sagemaker_sdk.aws_image(settings.hosting_image, "us-east-1", kind),
+    )
+    monkeypatch.setattr(Settings, "prepared", lambda settings: data)
+    for file in data.test.iterdir():
+        aws.put(f"data/{data.key}/test/{file.name}", file.read_bytes())
+    results = []
+    for instances in (1, 3):
+        settings = Settings(
+            build=tmp_path / str(instances),
+            model=str(model_folder()),
+            container="pytorch",
+            instances=instances,
+        )
+        evaluate.run(settings)
+        [report] = (tmp_path / str(instances)).rglob("evaluation.json")
+        results.append(json.loads(report.read_text()))
+    assert results[0] == results[1] and results[0]["reviews"] == VALIDATION
+    jobs = aws.sagemaker.list_transform_jobs()["TransformJobSummaries"]
+    streams = aws.logs.describe_log_streams(logGroupName="/aws/sagemaker/TransformJobs")["logStreams"]
+    assert (len(jobs), len(streams)) == (2, 4)
