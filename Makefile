@@ -64,7 +64,7 @@ CLOUD = $(BIN)/localcloud run --port "$(PORT)" --port-advice "make $@ PORT=$(if 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo setup base preflight check data prepare bootstrap image upload train package evaluate register deploy summary screenshots mlflow-shots load load-deployed destroy mlflow notebook notebook-run bench selfhost test test-pythons test-avx2 style lint sbom format lock clean
+.PHONY: help demo setup base preflight check data prepare bootstrap image upload train package evaluate register deploy summary screenshots mlflow-shots load load-deployed destroy mlflow notebook notebook-run bench scaling selfhost test test-pythons test-avx2 style lint sbom format lock clean
 MAKEFLAGS += --no-print-directory
 
 # What `make help` shows, in this order:
@@ -72,7 +72,7 @@ MAKEFLAGS += --no-print-directory
 ##@ On AWS with your credentials, or offline behind `.venv/bin/localcloud run --`: deploy evaluate summary destroy
 ##@ Single steps, each after those that it needs: preflight data prepare bootstrap image upload train package
 ##@ With MLflow: mlflow register
-##@ Working on it: check test test-pythons test-avx2 style lint format bench load sbom lock setup base clean
+##@ Working on it: check test test-pythons test-avx2 style lint format bench scaling load sbom lock setup base clean
 ##@ Pictures and outputs in the repository: screenshots mlflow-shots notebook-run
 
 help: ## List the targets
@@ -145,6 +145,9 @@ mlflow-shots: setup ## Train three small models and take the README's pictures o
 
 bench: setup ## Measure the models beside their references; QUICK=1 for a look in three minutes
 	@$(BIN)/python -m benchmarks --data "$(DATA)" $(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(QUICK),--quick)
+
+scaling: setup ## Measure training and preparing with several processes and hosts; QUICK=1 in miniature
+	@$(BIN)/python -m benchmarks.scaling $(if $(QUICK),--quick)
 
 load: setup ## Measure the chain and the self-hosted server under load, offline; QUICK=1 in miniature
 	@$(CLOUD) -- $(MAKE) load-deployed

@@ -1,0 +1,263 @@
+"""Measure how training and preparing grow with processes and hosts: `make scaling`.
+
+Everything runs on this machine's cores. A host is a torchrun of its own, as SageMaker's toolkit starts one on
+each machine; its processes talk over TCP all the same. From what is measured, docs/scaling.md works out time
+and price of 100 million reviews on a fleet, with the assumptions beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import machine, scaling_report
+from benchmarks.errors import BenchError
+from project.console import say, step
+from project.paths import BUILD, PROJECT
+from sentiment.files import atomic_write
+
+DOCS = PROJECT / "docs"
+COUNTS = (1, 2, 4)
+WARM_UP, STEPS, QUICK_STEPS = 3, 30, 4
+PREPARED = 40_000
+"""Reviews that are prepared to see how fast it goes."""
+CORPUS, LARGER = 25_000, 40
+"""Reviews of the project's own corpus, and how many times as many the large one has."""
+QUICK_SHARE = 50
+FITTED = (2_000, 6_000)
+"""Reviews that n-grams are fitted to, to see what memory each takes."""
+VOCABULARY, WORDS = 30_000, 30
+"""Of the synthetic reviews: distinct words, drawn by Zipf's law, and words in each."""
+FILE_REVIEWS = 12_500
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="in miniature: not to be quoted")
+    parser.add_argument("--worker", metavar="JSON", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.worker:
+        work(json.loads(options.worker))
+        return 0
+    try:
+        result = measured(options.quick)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    target = BUILD / "bench" / "quick" / "report" if options.quick else DOCS
+    target.mkdir(parents=True, exist_ok=True)
+    with atomic_write(target / "scaling.json") as aside:
+        aside.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    names = scaling_report.write(result, target)
+    say(f"wrote: {', '.join(['scaling.json', *names])} in {target}")
+    return 0
+
+
+def measured(quick: bool) -> dict[str, Any]:
+    """The figures: of training steps, of preparing, and of the memory of preparing."""
+    load = [os.getloadavg()[0]]
+    step("Training steps")
+    training = []
+    for hosts, processes in [(1, count) for count in COUNTS] + [(count, 1) for count in COUNTS[1:]]:
+        # The whole batch is shared; then each process has one of that size.
+        for shared in (True, False):
+            row = _training(hosts, processes, shared, QUICK_STEPS if quick else STEPS)
+            training.append(row)
+            say(f"{scaling_report.fleet(row)}: {row['reviews_per_second']:,.0f} reviews/s")
+    load.append(os.getloadavg()[0])
+    with tempfile.TemporaryDirectory(dir=_build()) as scratch:
+        step("Preparing")
+        folder = Path(scratch)
+        reviews = PREPARED // (QUICK_SHARE if quick else 1)
+        preparing = [_preparing(folder / f"by-{count}", count, reviews) for count in COUNTS]
+        for row in preparing:
+            say(f"{row['processes']} processes: {row['reviews_per_second']:,.0f} reviews/s")
+        step("Memory of preparing")
+        small = CORPUS // (QUICK_SHARE if quick else 1)
+        memory = [_memory(folder / f"{count}", count) for count in (small, small * LARGER)]
+        fitting = [_fitting(count // (QUICK_SHARE if quick else 1)) for count in FITTED]
+        for row in memory:
+            say(f"{row['reviews']:,} reviews: {row['peak_mb']:,.0f} MB")
+    load.append(os.getloadavg()[0])
+    return {
+        "quick": quick,
+        "machine": machine.describe(),
+        "measured": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
+        "load": load,
+        "steps": QUICK_STEPS if quick else STEPS,
+        "training": training,
+        "preparing": preparing,
+        "memory": memory,
+        "fitting": fitting,
+    }
+
+
+def work(case: dict[str, Any]) -> None:
+    """One process of a training: takes the steps of a case; the first one prints its figures as JSON."""
+    import torch
+
+    from benchmarks.training import made_up_channel
+    from sentiment.model.lstm import LSTMClassifier
+    from sentiment.training.batches import HeldBatches
+    from sentiment.training.distributed import process_group
+    from sentiment.training.recipes import recipe
+    from sentiment.training.steps import Stepper
+
+    torch.set_num_threads(case["threads"])
+    chosen = recipe("fast")
+    with process_group("cpu") as group:
+        size = chosen.batch_size * (1 if case["shared"] else group.size)
+        steps = WARM_UP + case["steps"]
+        channel = made_up_channel(chosen, steps * size)
+        torch.manual_seed(0)
+        model = LSTMClassifier(chosen.architecture(), chosen.dropouts()).train()
+        held = HeldBatches(channel, model.architecture, size, 0, group)
+        stepper = Stepper(model, chosen, None, steps, 0, False, group)
+        seconds, communicating = [], []
+        for number, batch in enumerate(held.of_epoch(0, 0)):
+            before, started = group.seconds, time.perf_counter()
+            stepper.step(number, batch)
+            if number >= WARM_UP:
+                seconds.append(time.perf_counter() - started)
+                communicating.append(group.seconds - before)
+        figures = {
+            "batch": size,
+            "step_seconds": float(np.median(seconds)),
+            "reviews_per_second": size / float(np.median(seconds)),
+            "communication_seconds": float(np.median(communicating)),
+            "gradient_mb": sum(parameter.numel() for parameter in model.parameters()) * 4 / 1e6,
+        }
+        if group.is_first:
+            print(json.dumps(figures), flush=True)
+
+
+def _training(hosts: int, processes: int, shared: bool, steps: int) -> dict[str, Any]:
+    cores = machine.describe()["cores"]
+    case = {"threads": max(1, cores // (hosts * processes)), "shared": shared, "steps": steps}
+    worker = ["-m", "benchmarks.scaling", "--worker", json.dumps(case)]
+    if hosts * processes == 1:
+        commands = [[sys.executable, *worker]]
+    else:
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
+        meeting = ["--master-addr", "127.0.0.1", "--master-port", str(_free_port())]
+        commands = [
+            [*torchrun, "--nnodes", str(hosts), "--node-rank", str(rank), *meeting, *worker]
+            for rank in range(hosts)
+        ]
+    printed = "".join(_all_outputs(commands))
+    line = next(line for line in printed.splitlines() if line.startswith("{"))
+    return {"hosts": hosts, "processes": processes, "shared": shared} | case | json.loads(line)
+
+
+def _preparing(folder: Path, processes: int, reviews: int) -> dict[str, Any]:
+    """Each process prepares files of its own, as each machine of a job does."""
+    commands = []
+    for number in range(processes):
+        own = folder / str(number)
+        write_reviews(own, reviews // processes, seed=number)
+        commands.append(_prepare_command(own))
+    started = time.perf_counter()
+    _all_outputs(commands)
+    seconds = time.perf_counter() - started
+    return {"processes": processes, "reviews": reviews, "reviews_per_second": reviews / seconds}
+
+
+def _memory(folder: Path, reviews: int) -> dict[str, Any]:
+    write_reviews(folder, reviews, seed=1)
+    command = _prepare_command(folder)
+    program = (
+        "import resource, sys\n"
+        "from train import prepare\n"
+        "code = prepare.main(sys.argv[2:])\n"
+        "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "print(peak / (1 << (20 if sys.platform == 'darwin' else 10)))\n"
+        "sys.exit(code)\n"
+    )
+    started = time.perf_counter()
+    [printed] = _all_outputs([[sys.executable, "-c", program, *command[1:]]])
+    return {
+        "reviews": reviews,
+        "peak_mb": float(printed.splitlines()[-1]),
+        "seconds": time.perf_counter() - started,
+    }
+
+
+def _fitting(reviews: int) -> dict[str, Any]:
+    """The memory of fitting the n-grams of `fast` to so many reviews of people's lengths."""
+    program = (
+        "import resource, sys\n"
+        "import numpy as np\n"
+        "from benchmarks.training import made_up_channel\n"
+        "from sentiment.model.lstm import LSTMClassifier\n"
+        "from sentiment.training.ngram_fit import fit_ngrams\n"
+        "from sentiment.training.recipes import recipe\n"
+        "chosen = recipe('fast')\n"
+        "channel = made_up_channel(chosen, int(sys.argv[1]))\n"
+        "table = LSTMClassifier(chosen.architecture(), chosen.dropouts()).ngrams\n"
+        "weights = np.ones(len(channel))\n"
+        "settings = chosen.ngram_min_reviews, chosen.ngram_c, chosen.ngram_fragments\n"
+        "fit_ngrams(table, channel, weights, *settings)\n"
+        "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "print(peak / (1 << (20 if sys.platform == 'darwin' else 10)))\n"
+    )
+    [printed] = _all_outputs([[sys.executable, "-c", program, str(reviews)]])
+    return {"reviews": reviews, "peak_mb": float(printed.splitlines()[-1])}
+
+
+def write_reviews(folder: Path, reviews: int, seed: int) -> None:
+    """Write made-up reviews as files of lines, of words drawn by Zipf's law."""
+    folder.mkdir(parents=True)
+    draws = random.Random(seed)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    words = ["".join(letters[number // 26**place % 26] for place in range(4)) for number in range(VOCABULARY)]
+    weights = list(np.cumsum(1 / np.arange(1, VOCABULARY + 1)).tolist())
+    for start in range(0, reviews, FILE_REVIEWS):
+        with (folder / f"{start:09}.jsonl").open("w", encoding="utf-8") as stream:
+            for number in range(start, min(start + FILE_REVIEWS, reviews)):
+                text = " ".join(draws.choices(words, cum_weights=weights, k=WORDS))
+                stream.write(json.dumps({"review": text, "sentiment": number % 2}) + "\n")
+
+
+def _prepare_command(folder: Path) -> list[str]:
+    program = str(PROJECT / "train" / "prepare.py")
+    return [sys.executable, program, f"--reviews={folder}", f"--output={folder / 'prepared'}"]
+
+
+def _all_outputs(commands: Sequence[Sequence[str]]) -> list[str]:
+    """What programs that run at the same time print. Raises BenchError where one fails."""
+    running = [
+        subprocess.Popen(command, cwd=PROJECT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for command in commands
+    ]
+    outputs = [process.communicate() for process in running]
+    for process, (_, errors) in zip(running, outputs, strict=True):
+        if process.returncode:
+            raise BenchError(f"{process.args} failed:\n{errors}")
+    return [printed for printed, _ in outputs]
+
+
+def _build() -> Path:
+    BUILD.mkdir(parents=True, exist_ok=True)
+    return BUILD
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

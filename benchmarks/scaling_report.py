@@ -1,0 +1,162 @@
+"""docs/scaling.md and its picture: what benchmarks/scaling.py measured, and what follows for a fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks import charts, machine
+from sentiment.files import atomic_write
+
+PICTURE = "bench-scaling.svg"
+REVIEWS = 100_000_000
+
+
+class Fleet(NamedTuple):
+    """Machines that the time and the price of a large corpus are worked out for."""
+
+    instance_type: str
+    machines: int
+    processors: int
+    dollars_an_hour: float
+    gigabits: float
+
+
+# The network is 1.25 Gbit/s for 4 vCPUs, as AWS gives 10 for the 32 of m5.8xlarge (docs.aws.amazon.com/
+# AWSEC2/latest/UserGuide/ec2-instance-network-bandwidth.html); the price is that of SageMaker's pricing page
+# on 2026-11-23 (pipeline/bill.py).
+FLEET = Fleet("ml.m5.xlarge", 16, 4, 0.23, 1.25)
+HEAD = """# More than one machine
+
+```console
+$ make train INSTANCES=4                                  # four machines share each batch
+$ make train INSTANCES=4 INSTANCE_TYPE=ml.c5.2xlarge SPOT=1
+$ make evaluate INSTANCES=4                               # trains and tests on four machines each
+$ .venv/bin/python train/prepare.py --reviews FOLDER --output FOLDER   # reviews that are too many to hold
+```
+
+`INSTANCES` counts for every job of a command, as `RECIPE` does. Another number of machines makes another
+model, since each draws dropout of its own, so its key is another one, too. torchrun starts a process for each
+GPU of a machine, or one for all its processors; CPUs talk by gloo. GPUs talk by NCCL, in bfloat16 where they
+have it: the code is the same, and was not run on GPUs. Spot instances make the same model bit for bit: each
+step draws its randomness from its number, and an interrupted job goes on from the checkpoint that it wrote.
+
+`train/prepare.py` writes shards of 25,000 reviews and one vocabulary, a file of reviews at a time. Where the
+train channel holds shards (SageMaker hands them out by `ShardedByS3Key`), each process reads its own, one at
+a time, in another order each epoch, and never holds the others. The n-grams and the word vectors are fitted
+to the first 100,000 reviews of the first process, since fitting holds all that it is fitted to.
+"""
+
+
+def write(result: dict[str, Any], target: Path) -> list[str]:
+    """Write the document and the picture; returns their names."""
+    with atomic_write(target / "scaling.md") as aside:
+        aside.write_text("\n".join(document(result)) + "\n", encoding="utf-8")
+    charts.draw_scaling(result, target / PICTURE)
+    return ["scaling.md", PICTURE]
+
+
+def fleet(row: dict[str, Any]) -> str:
+    """The processes and hosts of a row, in words."""
+    what = f"{row['hosts']} hosts" if row["hosts"] > 1 else f"{row['processes']} processes"
+    return "1 process" if row["hosts"] * row["processes"] == 1 else what
+
+
+def document(result: dict[str, Any]) -> Iterable[str]:
+    """The lines of docs/scaling.md."""
+    before, after = min(result["load"]), max(result["load"])
+    quick = "A quick run: not to be quoted. " if result["quick"] else ""
+    yield HEAD
+    yield (
+        f"{quick}Written by `make scaling`, measured {result['measured']} UTC on "
+        f"{machine.in_words(result['machine'])}. Its load average was {before:.1f} to {after:.1f} meanwhile"
+        f"{_busy(result)}.\n"
+    )
+    yield "## Training\n"
+    yield f"![Reviews a second, and the share of communication]({PICTURE})\n"
+    yield "| on | batch | reviews/s | ms a step | ms of it in communication | threads each |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: |"
+    for row in result["training"]:
+        yield (
+            f"| {fleet(row)} | {row['batch']} | {row['reviews_per_second']:,.0f} | "
+            f"{1e3 * row['step_seconds']:,.0f} | {1e3 * row['communication_seconds']:,.0f} | "
+            f"{row['threads']} |"
+        )
+    yield (
+        f"\nMedians of {result['steps']} steps of `fast` in float32 on made-up reviews. Communication "
+        "includes waiting for the slowest process. Hosts are a torchrun each, on the same cores: they show "
+        "what talking costs, not what more machines bring.\n"
+    )
+    yield "## Preparing\n"
+    yield "| processes | reviews/s |"
+    yield "| ---: | ---: |"
+    for row in result["preparing"]:
+        yield f"| {row['processes']} | {row['reviews_per_second']:,.0f} |"
+    small, large = result["memory"]
+    yield (
+        f"\n{small['reviews']:,} reviews took {small['peak_mb']:,.0f} MB at most, {large['reviews']:,} "
+        f"{large['peak_mb']:,.0f} MB ({large['peak_mb'] / small['peak_mb'] - 1:+.0%}) and "
+        f"{large['seconds']:,.0f} s. All are made up, of 30 words each and 30,000 distinct ones.\n"
+    )
+    few, more = result["fitting"]
+    each = (more["peak_mb"] - few["peak_mb"]) / (more["reviews"] - few["reviews"])
+    yield (
+        f"Fitting n-grams to {few['reviews']:,} and {more['reviews']:,} reviews of people's lengths took "
+        f"{few['peak_mb']:,.0f} and {more['peak_mb']:,.0f} MB: {each * 100:.0f} GB for 100,000. That is why "
+        "a larger corpus is trained on in shards, and fitted to a part.\n"
+    )
+    yield from _on_paper(result)
+
+
+def _busy(result: dict[str, Any]) -> str:
+    busy = max(result["load"]) > 1.5 * result["machine"]["cores"]
+    return (
+        ": other work took most of it, so read the figures as those of a machine that is several times slower"
+        if busy
+        else ""
+    )
+
+
+def _on_paper(result: dict[str, Any]) -> Iterable[str]:
+    one = next(row for row in result["training"] if row["hosts"] * row["processes"] == 1)
+    preparing = result["preparing"][0]["reviews_per_second"]
+    plan = on_paper(one, preparing)
+    yield f"## {REVIEWS / 1e6:.0f} million reviews, on paper\n"
+    yield f"| on {FLEET.machines} x `{FLEET.instance_type}` | hours | dollars |"
+    yield "| --- | ---: | ---: |"
+    for what, hours in plan.items():
+        price = hours * FLEET.machines * FLEET.dollars_an_hour
+        yield f"| {what} | {hours:,.1f} | {price:,.0f} |"
+    yield "\nWhat this assumes:\n"
+    yield (
+        f"- A machine of {FLEET.processors} vCPUs, which are {FLEET.processors // 2} cores, is as fast as "
+        f"the {result['machine']['cores']} cores here were meanwhile, the other work on them included."
+    )
+    yield (
+        f"- Each machine has {one['batch']} reviews of a batch, so that a batch has "
+        f"{one['batch'] * FLEET.machines:,}; that the recipe learns as well with it is not shown here."
+    )
+    yield (
+        f"- A step sends the gradients ({one['gradient_mb']:.0f} MB) around a ring, 2 (N - 1) / N times, at "
+        f"{FLEET.gigabits:g} Gbit/s, and nothing of that overlaps with computing."
+    )
+    yield "- Every epoch reads every review once; `fast` has two. Machines do not wait for the slowest."
+    yield "- Preparing uses one process a machine, and reviews of 30 words; whole reviews have some 230."
+    yield (
+        f"- ${FLEET.dollars_an_hour} an hour each, the list price of us-east-1; spot instances cost less. "
+        "Starting and storage are left out."
+    )
+
+
+def on_paper(one: dict[str, Any], prepared_a_second: float) -> dict[str, float]:
+    """Hours that the fleet needs for the large corpus, by what it does."""
+    ring = 2 * (FLEET.machines - 1) / FLEET.machines
+    sending = ring * one["gradient_mb"] * 8 / (FLEET.gigabits * 1000)
+    steps = REVIEWS / (one["batch"] * FLEET.machines)
+    return {
+        "preparing": REVIEWS / (prepared_a_second * FLEET.machines) / 3600,
+        "training, an epoch": steps * (one["step_seconds"] + sending) / 3600,
+        "of it in communication": steps * sending / 3600,
+        "training, two epochs": 2 * steps * (one["step_seconds"] + sending) / 3600,
+    }
