@@ -17,6 +17,8 @@ CONTAINER ?= slim
 INSTANCES ?= 1
 INSTANCE_TYPE ?=
 SPOT ?= 0
+# Where the reviews are prepared: here, or in shards by a processing job on sagemaker.
+ON ?= here
 # Name of the CloudFormation stack: one stack is one whole system.
 STACK ?= movie-sentiment
 # QUICK=1 measures in miniature (make bench); PAGE=http://... is the page that make screenshots shoots.
@@ -43,7 +45,7 @@ TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/d
 # ---------------------------------------------------------------------------------------------------------------
 
 # All of the above, for `make help`, and what was given. Names that this file does not know are refused.
-SETTINGS := DATA DATA_PATH RECIPE SET MODEL CONTAINER INSTANCES INSTANCE_TYPE SPOT STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE
+SETTINGS := DATA DATA_PATH RECIPE SET MODEL CONTAINER ON INSTANCES INSTANCE_TYPE SPOT STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 
 BIN := .venv/bin
@@ -56,7 +58,7 @@ INSTALL = $(WITH) requirements/install.py $(THIS_PYTHON) --torch-index "$(TORCH_
 BUILD := build
 PIPELINE = $(BIN)/python -m pipeline --build "$(BUILD)" --sam "$(CURDIR)/.venv-sam/bin/sam" --stack "$(STACK)" --container "$(CONTAINER)" --data "$(DATA)" \
 	$(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(MODEL),--model "$(MODEL)") --recipe "$(RECIPE)" $(foreach pair,$(SET),--set "$(pair)") \
-	--instances "$(INSTANCES)" --spot "$(SPOT)" $(if $(INSTANCE_TYPE),--train-instance-type "$(INSTANCE_TYPE)" \
+	--on "$(ON)" --instances "$(INSTANCES)" --spot "$(SPOT)" $(if $(INSTANCE_TYPE),--train-instance-type "$(INSTANCE_TYPE)" \
 	$(if $(filter evaluate,$(MAKECMDGOALS)),--transform-instance-type "$(INSTANCE_TYPE)"))
 
 # What localcloud says of a taken port to who typed make.
@@ -105,7 +107,7 @@ preflight: $(if $(filter models:% runs:%,$(MODEL)),setup,base) ## Check the sett
 data: base ## Get the reviews
 	@$(PIPELINE) data
 
-prepare: data ## Turn reviews into arrays of word ids
+prepare: data $(if $(filter sagemaker,$(ON)),preflight bootstrap) ## Turn reviews into arrays of word ids
 	@$(PIPELINE) prepare
 
 bootstrap: base ## Make the stack's bucket and roles (the first half of deploy)

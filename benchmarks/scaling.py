@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import random
+import resource
 import socket
 import subprocess
 import sys
@@ -30,7 +31,7 @@ from sentiment.files import atomic_write
 
 DOCS = PROJECT / "docs"
 COUNTS = (1, 2, 4)
-WARM_UP, STEPS, QUICK_STEPS = 3, 30, 4
+WARM_UP, STEPS, QUICK_STEPS = 2, 12, 4
 PREPARED = 40_000
 """Reviews that are prepared to see how fast it goes."""
 CORPUS, LARGER = 25_000, 40
@@ -125,17 +126,19 @@ def work(case: dict[str, Any]) -> None:
         model = LSTMClassifier(chosen.architecture(), chosen.dropouts()).train()
         held = HeldBatches(channel, model.architecture, size, 0, group)
         stepper = Stepper(model, chosen, None, steps, 0, False, group)
-        seconds, communicating = [], []
+        seconds, communicating, processor = [], [], []
         for number, batch in enumerate(held.of_epoch(0, 0)):
-            before, started = group.seconds, time.perf_counter()
+            before, started, used = group.seconds, time.perf_counter(), time.process_time()
             stepper.step(number, batch)
             if number >= WARM_UP:
                 seconds.append(time.perf_counter() - started)
                 communicating.append(group.seconds - before)
+                processor.append(time.process_time() - used)
         figures = {
             "batch": size,
             "step_seconds": float(np.median(seconds)),
             "reviews_per_second": size / float(np.median(seconds)),
+            "processor_seconds": float(np.median(processor)),
             "communication_seconds": float(np.median(communicating)),
             "gradient_mb": sum(parameter.numel() for parameter in model.parameters()) * 4 / 1e6,
         }
@@ -168,10 +171,14 @@ def _preparing(folder: Path, processes: int, reviews: int) -> dict[str, Any]:
         own = folder / str(number)
         write_reviews(own, reviews // processes, seed=number)
         commands.append(_prepare_command(own))
-    started = time.perf_counter()
+    started, used = time.perf_counter(), _processor_seconds_of_children()
     _all_outputs(commands)
-    seconds = time.perf_counter() - started
-    return {"processes": processes, "reviews": reviews, "reviews_per_second": reviews / seconds}
+    return {
+        "processes": processes,
+        "reviews": reviews,
+        "reviews_per_second": reviews / (time.perf_counter() - started),
+        "processor_seconds": _processor_seconds_of_children() - used,
+    }
 
 
 def _memory(folder: Path, reviews: int) -> dict[str, Any]:
@@ -246,6 +253,11 @@ def _all_outputs(commands: Sequence[Sequence[str]]) -> list[str]:
         if process.returncode:
             raise BenchError(f"{process.args} failed:\n{errors}")
     return [printed for printed, _ in outputs]
+
+
+def _processor_seconds_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _build() -> Path:

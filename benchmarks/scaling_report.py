@@ -75,24 +75,27 @@ def document(result: dict[str, Any]) -> Iterable[str]:
     )
     yield "## Training\n"
     yield f"![Reviews a second, and the share of communication]({PICTURE})\n"
-    yield "| on | batch | reviews/s | ms a step | ms of it in communication | threads each |"
-    yield "| --- | ---: | ---: | ---: | ---: | ---: |"
+    titles = "on | batch | reviews/s | ms a step | ms of it in communication | processor ms | threads each"
+    yield f"| {titles} |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
     for row in result["training"]:
         yield (
             f"| {fleet(row)} | {row['batch']} | {row['reviews_per_second']:,.0f} | "
             f"{1e3 * row['step_seconds']:,.0f} | {1e3 * row['communication_seconds']:,.0f} | "
+            f"{1e3 * row['processor_seconds']:,.0f} | "
             f"{row['threads']} |"
         )
     yield (
-        f"\nMedians of {result['steps']} steps of `fast` in float32 on made-up reviews. Communication "
-        "includes waiting for the slowest process. Hosts are a torchrun each, on the same cores: they show "
+        f"\nMedians of {result['steps']} steps of `fast` in float32 on made-up reviews. Processor "
+        "time is that of the first process, all its threads together. Communication includes waiting for the slowest process. Hosts are a torchrun each, on the same cores: they show "
         "what talking costs, not what more machines bring.\n"
     )
     yield "## Preparing\n"
-    yield "| processes | reviews/s |"
-    yield "| ---: | ---: |"
+    yield "| processes | reviews/s | reviews a second of processor time |"
+    yield "| ---: | ---: | ---: |"
     for row in result["preparing"]:
-        yield f"| {row['processes']} | {row['reviews_per_second']:,.0f} |"
+        of_processor = row["reviews"] / row["processor_seconds"]
+        yield f"| {row['processes']} | {row['reviews_per_second']:,.0f} | {of_processor:,.0f} |"
     small, large = result["memory"]
     yield (
         f"\n{small['reviews']:,} reviews took {small['peak_mb']:,.0f} MB at most, {large['reviews']:,} "
@@ -111,17 +114,13 @@ def document(result: dict[str, Any]) -> Iterable[str]:
 
 def _busy(result: dict[str, Any]) -> str:
     busy = max(result["load"]) > 1.5 * result["machine"]["cores"]
-    return (
-        ": other work took most of it, so read the figures as those of a machine that is several times slower"
-        if busy
-        else ""
-    )
+    return ": other work took most of it, and the seconds below are several times those of an idle one" * busy
 
 
 def _on_paper(result: dict[str, Any]) -> Iterable[str]:
     one = next(row for row in result["training"] if row["hosts"] * row["processes"] == 1)
-    preparing = result["preparing"][0]["reviews_per_second"]
-    plan = on_paper(one, preparing)
+    alone = result["preparing"][0]
+    plan = on_paper(one, alone["reviews"] / alone["processor_seconds"])
     yield f"## {REVIEWS / 1e6:.0f} million reviews, on paper\n"
     yield f"| on {FLEET.machines} x `{FLEET.instance_type}` | hours | dollars |"
     yield "| --- | ---: | ---: |"
@@ -131,7 +130,8 @@ def _on_paper(result: dict[str, Any]) -> Iterable[str]:
     yield "\nWhat this assumes:\n"
     yield (
         f"- A machine of {FLEET.processors} vCPUs, which are {FLEET.processors // 2} cores, is as fast as "
-        f"the {result['machine']['cores']} cores here were meanwhile, the other work on them included."
+        f"the {result['machine']['cores']} cores here, and has no other work: a step takes its processor time, "
+        f"shared among {one['threads']} threads."
     )
     yield (
         f"- Each machine has {one['batch']} reviews of a batch, so that a batch has "
@@ -153,10 +153,11 @@ def on_paper(one: dict[str, Any], prepared_a_second: float) -> dict[str, float]:
     """Hours that the fleet needs for the large corpus, by what it does."""
     ring = 2 * (FLEET.machines - 1) / FLEET.machines
     sending = ring * one["gradient_mb"] * 8 / (FLEET.gigabits * 1000)
+    computing = one["processor_seconds"] / one["threads"]
     steps = REVIEWS / (one["batch"] * FLEET.machines)
     return {
         "preparing": REVIEWS / (prepared_a_second * FLEET.machines) / 3600,
-        "training, an epoch": steps * (one["step_seconds"] + sending) / 3600,
+        "training, an epoch": steps * (computing + sending) / 3600,
         "of it in communication": steps * sending / 3600,
-        "training, two epochs": 2 * steps * (one["step_seconds"] + sending) / 3600,
+        "training, two epochs": 2 * steps * (computing + sending) / 3600,
     }

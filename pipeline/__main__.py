@@ -59,6 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
             model=options.model,
             stack=options.stack,
             sam=options.sam,
+            on=options.on,
             instances=options.instances,
             spot=options.spot == "1",
             train_instance_type=options.train_instance_type,
@@ -113,6 +114,12 @@ def _parser() -> argparse.ArgumentParser:
         "--stack", type=_stack_name, default=default.stack, help="name of the CloudFormation stack"
     )
     parser.add_argument("--sam", default=default.sam, help="the SAM CLI")
+    parser.add_argument(
+        "--on",
+        choices=("here", "sagemaker"),
+        default=default.on,
+        help="where the reviews are prepared: here, or in shards by a processing job",
+    )
     parser.add_argument(
         "--instances", type=int, default=default.instances, metavar="N", help="machines of each job"
     )

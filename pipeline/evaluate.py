@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from pipeline import aws, image, inputs, jobs, stack, tracking
+from pipeline import aws, image, inputs, jobs, remote, stack, tracking
 from pipeline.package import packaged
 from pipeline.settings import PipelineError, Settings
 from project.console import say, shown, step
-from sentiment.data.prepared import Prepared
 from sentiment.evaluation.metrics import evaluate
 from sentiment.files import atomic_write
 
@@ -26,9 +27,11 @@ def run(settings: Settings) -> None:
         describe(uri, result)
         show(result)
         return
-    prepared = settings.prepared()
-    labels = json.loads((prepared.test / "labels.json").read_text())
-    answers = _transform(settings, uri, key, prepared)
+    bucket = stack.output(settings, "DataBucketName")
+    outputs = inputs.evaluation_uri(bucket, key, remote.data_key(settings))
+    tests = _in_shards(settings, bucket) if settings.on == "sagemaker" else _here(settings, bucket, outputs)
+    labels = tests.labels
+    answers = _transform(settings, bucket, uri, outputs, tests)
     if len(answers) != len(labels):
         raise PipelineError(f"batch transform answered {len(answers)} of {len(labels)} test reviews")
     probabilities = [answer["probability"] for answer in answers]
@@ -55,7 +58,7 @@ def run(settings: Settings) -> None:
 def report_file(settings: Settings, key: str) -> Path:
     """The key of a trained model covers its reviews; that of a given model does not, so theirs is added."""
     if settings.model is not None:
-        key = f"{key}-{settings.prepared().key}"
+        key = f"{key}-{remote.data_key(settings)}"
     return settings.build / "evaluation" / key / "evaluation.json"
 
 
@@ -81,45 +84,60 @@ def show(result: dict[str, Any]) -> None:
     )
 
 
-def _transform(settings: Settings, model_uri: str, key: str, prepared: Prepared) -> list[dict[str, Any]]:
-    """Return the answers of the endpoint's own artefact to the raw test reviews, in their order."""
-    bucket = stack.output(settings, "DataBucketName")
+@dataclass(frozen=True)
+class RawReviews:
+    """The raw test reviews in S3: what their URIs begin with, the names of their files, and their labels."""
+
+    prefix: str
+    names: list[str]
+    labels: list[int]
+
+
+def _here(settings: Settings, bucket: str, outputs: str) -> RawReviews:
+    """Those that were prepared on this machine: one file, or as many as there are machines."""
+    prepared = settings.prepared()
+    labels = json.loads((prepared.test / "labels.json").read_text())
     reviews = f"{inputs.data_uri(bucket, prepared.key)}/test/reviews.jsonl"
     if not aws.exists(reviews):
         raise PipelineError(f"there are no test reviews at {reviews}: run `make upload` first")
-    outputs = inputs.evaluation_uri(bucket, key, prepared.key)
-    names = ["reviews.jsonl"]
-    if settings.instances > 1:
-        reviews, names = _upload_shards(settings.instances, prepared, f"{outputs}/reviews")
-        outputs = f"{outputs}/{settings.instances}"
+    if settings.instances == 1:
+        return RawReviews(reviews, ["reviews.jsonl"], labels)
+    # Each machine gets whole objects.
+    lines = (prepared.test / "reviews.jsonl").read_bytes().splitlines(keepends=True)
+    bounds = [len(lines) * number // settings.instances for number in range(settings.instances + 1)]
+    names = [f"reviews-{number:03}.jsonl" for number in range(settings.instances)]
+    target = f"{outputs}/reviews/{settings.instances}"
+    for name, (start, end) in zip(names, pairwise(bounds), strict=True):
+        aws.write(b"".join(lines[start:end]), f"{target}/{name}")
+    return RawReviews(f"{target}/", names, labels)
+
+
+def _in_shards(settings: Settings, bucket: str) -> RawReviews:
+    """Those that a processing job prepared."""
+    data = remote.find(settings, bucket)
+    if not aws.exists(data.manifest):
+        raise PipelineError(f"there are no test reviews at {data.folder}: run `make prepare` first")
+    return RawReviews(f"{data.folder}/test/reviews-", data.test_reviews(), data.test_labels())
+
+
+def _transform(
+    settings: Settings, bucket: str, model_uri: str, outputs: str, tests: RawReviews
+) -> list[dict[str, Any]]:
+    """Return the answers of the endpoint's own artefact to the raw test reviews, in their order."""
+    outputs = f"{outputs}/{settings.instances}" if settings.instances > 1 else outputs
     job = jobs.running_transform(f"{settings.stack}-test-", outputs)
     if job is None:
-        job = _start_transform(settings, bucket, model_uri, reviews, outputs)
-        say(f"transform job {job}, reading {reviews}")
+        job = _start_transform(settings, bucket, model_uri, tests.prefix, outputs)
+        say(f"transform job {job}, reading {tests.prefix}")
     else:
         say(f"transform job {job} of an earlier run is running")
     _wait(job)
     answers = []
-    for name in names:
+    for name in tests.names:
         _, file = aws.split_uri(f"{outputs}/{job}/{name}.out")
         body = aws.client("s3").get_object(Bucket=bucket, Key=file)["Body"].read()
         answers += [json.loads(line) for line in body.splitlines()]
     return answers
-
-
-def _upload_shards(instances: int, prepared: Prepared, folder: str) -> tuple[str, list[str]]:
-    """Put the test reviews into as many objects as there are instances, since each gets whole objects.
-
-    Returns the S3 URI that they are below and their names, in the order of the reviews.
-    """
-    target = f"{folder}/{instances}"
-    lines = (prepared.test / "reviews.jsonl").read_bytes().splitlines(keepends=True)
-    bounds = [len(lines) * number // instances for number in range(instances + 1)]
-    names = [f"reviews-{number:03}.jsonl" for number in range(instances)]
-    for name, start, end in zip(names, bounds, bounds[1:], strict=False):
-        bucket, key = aws.split_uri(f"{target}/{name}")
-        aws.client("s3").put_object(Bucket=bucket, Key=key, Body=b"".join(lines[start:end]))
-    return f"{target}/", names
 
 
 def _start_transform(settings: Settings, bucket: str, model_uri: str, reviews: str, outputs: str) -> str:

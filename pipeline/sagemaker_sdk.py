@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Collection
 from functools import cache
 from typing import Any
 
@@ -20,6 +21,7 @@ for _name in ("sagemaker", "sagemaker.config"):
 from sagemaker import image_uris  # noqa: E402
 from sagemaker.inputs import TrainingInput  # noqa: E402
 from sagemaker.model import Model  # noqa: E402
+from sagemaker.processing import FrameworkProcessor, ProcessingInput, ProcessingOutput  # noqa: E402
 from sagemaker.pytorch.estimator import PyTorch  # noqa: E402
 from sagemaker.session import Session  # noqa: E402
 
@@ -69,6 +71,7 @@ def start_training(
     instances: int = 1,
     spot: bool = False,
     channels: dict[str, str],
+    sharded: Collection[str] = (),
     hyperparameters: dict[str, str],
     metric_definitions: list[dict[str, str]],
     output: str,
@@ -100,8 +103,60 @@ def start_training(
         debugger_hook_config=False,
         sagemaker_session=_session(bucket),
     )
-    inputs = {name: TrainingInput(uri) for name, uri in channels.items()}
+    # What is in shards is read as it is needed, and each machine gets shards of its own.
+    own = {"distribution": "ShardedByS3Key", "input_mode": "FastFile"}
+    inputs = {name: TrainingInput(uri, **(own if name in sharded else {})) for name, uri in channels.items()}
     estimator.fit(inputs, job_name=job, wait=False)
+
+
+def start_preparing(
+    job: str,
+    *,
+    bucket: str,
+    role: str,
+    instance_type: str,
+    arguments: list[str],
+    lines: str,
+    output: str,
+    instances: int = 1,
+) -> None:
+    """Start `train/prepare.py` as processing job `job`, in the training container.
+
+    The files below the S3 URI `lines` are shared among the machines; what each makes of its own goes to the
+    S3 URI `output`.
+    """
+    processor = FrameworkProcessor(
+        estimator_cls=PyTorch,
+        framework_version="",  # has no effect beside image_uri
+        image_uri=aws_image(TRAINING, aws.region(), instance_type),
+        role=role,
+        instance_count=instances,
+        instance_type=instance_type,
+        code_location=f"{output.rpartition('/')[0]}/program",
+        max_runtime_in_seconds=DAY,
+        sagemaker_session=_session(bucket),
+    )
+    base = "/opt/ml/processing"
+    processor.run(
+        code="prepare.py",
+        source_dir=str(PROJECT / "train"),
+        dependencies=[str(PROJECT / "sentiment")],
+        inputs=[
+            ProcessingInput(
+                source=lines,
+                destination=f"{base}/lines",
+                input_name="lines",
+                s3_data_distribution_type="ShardedByS3Key",
+            )
+        ],
+        outputs=[
+            ProcessingOutput(source=f"{base}/prepared", destination=output, output_name="prepared"),
+        ],
+        arguments=["--reviews", f"{base}/lines", "--output", f"{base}/prepared", "--shards-only", *arguments],
+        job_name=job,
+        wait=False,
+        logs=False,
+    )
 
 
 def start_transform(

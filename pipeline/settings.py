@@ -24,11 +24,13 @@ class Settings(Choices):
     `model` takes a model that is there instead of training one (see pipeline.given_model). Raises
     SentimentError or PipelineError for what cannot be. `container` names the image that answers
     (pipeline.containers). Each job of the run has `instances` machines; `spot` trains on spot instances.
+    `on` says where the reviews are prepared: "here", or by a job on "sagemaker" (pipeline.remote).
     """
 
     model: str | None = None
     stack: str = "movie-sentiment"
     sam: str = "sam"
+    on: str = "here"
     instances: int = 1
     spot: bool = False
     train_instance_type: str = "ml.m5.xlarge"
@@ -48,6 +50,11 @@ class Settings(Choices):
         self._check_fleet()
 
     def _check_fleet(self) -> None:
+        if self.on == "sagemaker" and self.wants_unlabelled():
+            raise PipelineError(
+                f"ON=sagemaker: the recipe {self.recipe} learns from unlabelled reviews, which are prepared "
+                "here only; leave ON out"
+            )
         if not 1 <= self.instances <= MAX_INSTANCES:
             raise PipelineError(f"INSTANCES={self.instances}: a job has 1 to {MAX_INSTANCES} machines")
         batch = self.chosen_recipe().batch_size

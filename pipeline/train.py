@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from pipeline import aws, bill, fleet, inputs, jobs, stack, tracking
+from pipeline import aws, bill, fleet, inputs, jobs, remote, stack, tracking
 from pipeline.containers import TRAINING, warn_of_the_end
 from pipeline.settings import PipelineError, Settings
 from project.console import say, shown, step
@@ -18,8 +18,8 @@ def run(settings: Settings) -> None:
     machines = fleet.described(settings.instances, settings.train_instance_type, settings.spot)
     step(f"Train (recipe {settings.recipe}, {machines})")
     warn_of_the_end(TRAINING)
-    prepared = settings.prepared()
-    key = inputs.model_key(settings, prepared.key)
+    data_key = remote.data_key(settings)
+    key = inputs.model_key(settings, data_key)
     file = inputs.model_file(settings, key)
     if file.exists():
         say(f"unchanged: {shown(file)}")
@@ -32,9 +32,7 @@ def run(settings: Settings) -> None:
         return
 
     output = inputs.training_uri(bucket, key)
-    job = _earlier_job(output) or _run_job(
-        settings, bucket, inputs.data_uri(bucket, prepared.key), output, list(prepared.channels)
-    )
+    job = _earlier_job(output) or _run_job(settings, bucket, inputs.data_uri(bucket, data_key), output)
     aws.download(job["ModelArtifacts"]["S3ModelArtifacts"], file)
     metrics = {metric["MetricName"]: metric["Value"] for metric in job.get("FinalMetricDataList", [])}
     summary = {"job": job["TrainingJobName"], "seconds": job["TrainingTimeInSeconds"], "metrics": metrics}
@@ -79,11 +77,13 @@ def _fleet_of(job: dict[str, Any]) -> str:
     return fleet.described(resources["InstanceCount"], resources["InstanceType"], spot)
 
 
-def _run_job(settings: Settings, bucket: str, data: str, output: str, channels: list[str]) -> dict[str, Any]:
+def _run_job(settings: Settings, bucket: str, data: str, output: str) -> dict[str, Any]:
     from pipeline import sagemaker_sdk  # takes seconds to import: only when there is something to train
 
     if not aws.exists(f"{data}/manifest.json"):
         raise PipelineError(f"there are no prepared reviews at {data}: run `make upload` first")
+    in_shards = settings.on == "sagemaker"
+    channels = remote.CHANNELS if in_shards else tuple(settings.prepared().channels)
     job = f"{settings.stack}-{settings.recipe}-{time.strftime('%Y%m%d-%H%M%S')}"
     sagemaker_sdk.start_training(
         job,
@@ -93,6 +93,7 @@ def _run_job(settings: Settings, bucket: str, data: str, output: str, channels: 
         instances=settings.instances,
         spot=settings.spot,
         channels={channel: f"{data}/{channel}" for channel in channels},
+        sharded=remote.SHARDED if in_shards else (),
         hyperparameters=inputs.hyperparameters(settings),
         metric_definitions=METRIC_DEFINITIONS,
         output=output,

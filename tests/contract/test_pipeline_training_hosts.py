@@ -16,7 +16,9 @@ from localcloud.control import interrupt
 from localcloud.environment import settings
 from localcloud.sagemaker.container import has_own_file_system
 from pipeline import aws as pipeline_aws
-from pipeline import evaluate, image, stack
+from pipeline import evaluate, image, remote, stack
+from pipeline import prepare as prepare_step
+from pipeline import train as train_step
 from pipeline.settings import Settings
 from sentiment.data.prepared import prepare
 from sentiment.data.reviews import Reviews
@@ -207,3 +209,31 @@ def test_several_machines_test_what_one_tests(aws, data, tmp_path, monkeypatch):
     jobs = aws.sagemaker.list_transform_jobs()["TransformJobSummaries"]
     streams = aws.logs.describe_log_streams(logGroupName="/aws/sagemaker/TransformJobs")["logStreams"]
     assert (len(jobs), len(streams)) == (2, 4)
+
+
+def test_a_processing_job_on_two_machines_prepares_what_one_machine_prepares_here(aws, tmp_path, monkeypatch):
+    """`make prepare train ON=sagemaker INSTANCES=2`, and training reads its shards."""
+    outputs = {"DataBucketName": BUCKET, "TrainingRoleArn": aws.role}
+    monkeypatch.setattr(stack, "output", lambda settings, name: outputs[name])
+    reviews = made_up_reviews(train=60, held_out=30)
+    monkeypatch.setattr(Settings, "reviews", lambda settings: reviews)
+    monkeypatch.setattr(remote, "FILES", 6)
+    changes = {name: str(value) for name, value in (SETTINGS | {"snippets": 0, "counterfactuals": 0}).items()}
+    settings = Settings(build=tmp_path, on="sagemaker", instances=2, hyperparameters=changes)
+    prepare_step.run(settings)
+    found = remote.find(settings, BUCKET)
+    keys = aws.keys(f"data/{found.key}/")
+    assert sum(key.endswith(".npz") and "/train/" in key for key in keys) == 6
+    here = prepare(reviews, "words", tmp_path / "here", progress=False)
+    word_dict = json.loads(aws.get(f"data/{found.key}/vocabulary/word_dict.json"))
+    expected = json.loads((here.train / "word_dict.json").read_text())
+    # The lines were shuffled first, and the ids of equally frequent words follow their order.
+    assert word_dict.keys() == expected.keys()
+    assert sorted(found.test_labels()) == sorted(json.loads((here.test / "labels.json").read_text()))
+    groups = aws.sagemaker.list_processing_jobs()["ProcessingJobSummaries"]
+    prepare_step.run(settings)  # unchanged: no second job
+    assert len(aws.sagemaker.list_processing_jobs()["ProcessingJobSummaries"]) == len(groups) == 1
+    train_step.run(settings)
+    [file] = (tmp_path / "models").rglob("model.tar.gz")
+    metrics = json.loads(untar(file.read_bytes())["metrics.json"])
+    assert (metrics["train_reviews"], metrics["validation_reviews"]) == (60, 30)
