@@ -86,9 +86,10 @@ def document(result: dict[str, Any]) -> Iterable[str]:
             f"{row['threads']} |"
         )
     yield (
-        f"\nMedians of {result['steps']} steps of `fast` in float32 on made-up reviews. Processor "
-        "time is that of the first process, all its threads together. Communication includes waiting for the slowest process. Hosts are a torchrun each, on the same cores: they show "
-        "what talking costs, not what more machines bring.\n"
+        f"\nMedians of {result['steps']} steps of `fast` in float32 on made-up reviews. Processor time is "
+        "that of the first process, all its threads together. Communication includes waiting for the slowest "
+        "process. Hosts are a torchrun each, on the same cores: they show what talking costs, not what more "
+        "machines bring.\n"
     )
     yield "## Preparing\n"
     yield "| processes | reviews/s | reviews a second of processor time |"
@@ -130,8 +131,8 @@ def _on_paper(result: dict[str, Any]) -> Iterable[str]:
     yield "\nWhat this assumes:\n"
     yield (
         f"- A machine of {FLEET.processors} vCPUs, which are {FLEET.processors // 2} cores, is as fast as "
-        f"the {result['machine']['cores']} cores here, and has no other work: a step takes its processor time, "
-        f"shared among {one['threads']} threads."
+        f"the {result['machine']['cores']} cores here, and has no other work: a step takes its processor "
+        f"time, shared among {one['threads']} threads."
     )
     yield (
         f"- Each machine has {one['batch']} reviews of a batch, so that a batch has "

@@ -33,9 +33,15 @@ Read = Callable[[Path], Channel]
 
 def write_shard(file: Path, channel: Channel, words: Sequence[str]) -> None:
     """Write a channel whose tokens number `words` from 0 up."""
-    arrays = {name: np.ascontiguousarray(getattr(channel, name), dtype) for name, dtype in ARRAYS.items()}
     content = io.BytesIO()  # into a file, numpy's own write would not say why it failed
-    np.savez(content, words=np.frombuffer("\n".join(words).encode(), dtype=np.uint8), **arrays)
+    np.savez(
+        content,
+        words=np.frombuffer("\n".join(words).encode(), dtype=np.uint8),
+        tokens=channel.tokens.astype(ARRAYS["tokens"]),
+        offsets=channel.offsets.astype(ARRAYS["offsets"]),
+        labels=channel.labels.astype(ARRAYS["labels"]),
+        kinds=channel.kinds.astype(ARRAYS["kinds"]),
+    )
     with atomic_write(file) as aside:
         aside.write_bytes(content.getbuffer())
 
