@@ -161,7 +161,8 @@ def _training(hosts: int, processes: int, shared: bool, steps: int) -> dict[str,
         ]
     printed = "".join(_all_outputs(commands))
     line = next(line for line in printed.splitlines() if line.startswith("{"))
-    return {"hosts": hosts, "processes": processes, "shared": shared} | case | json.loads(line)
+    row: dict[str, Any] = json.loads(line)
+    return {"hosts": hosts, "processes": processes} | case | row
 
 
 def _preparing(folder: Path, processes: int, reviews: int) -> dict[str, Any]:
@@ -251,7 +252,7 @@ def _all_outputs(commands: Sequence[Sequence[str]]) -> list[str]:
     outputs = [process.communicate() for process in running]
     for process, (_, errors) in zip(running, outputs, strict=True):
         if process.returncode:
-            raise BenchError(f"{process.args} failed:\n{errors}")
+            raise BenchError(f"a process failed:\n{errors}")
     return [printed for printed, _ in outputs]
 
 

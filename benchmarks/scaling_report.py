@@ -114,8 +114,9 @@ def document(result: dict[str, Any]) -> Iterable[str]:
 
 
 def _busy(result: dict[str, Any]) -> str:
-    busy = max(result["load"]) > 1.5 * result["machine"]["cores"]
-    return ": other work took most of it, and the seconds below are several times those of an idle one" * busy
+    if max(result["load"]) <= 1.5 * result["machine"]["cores"]:
+        return ""
+    return ": other work took most of it, and the seconds below are several times those of an idle one"
 
 
 def _on_paper(result: dict[str, Any]) -> Iterable[str]:

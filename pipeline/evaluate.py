@@ -28,7 +28,7 @@ def run(settings: Settings) -> None:
         show(result)
         return
     bucket = stack.output(settings, "DataBucketName")
-    outputs = inputs.evaluation_uri(bucket, key, remote.data_key(settings))
+    outputs = inputs.evaluation_uri(bucket, key, remote.data_key(settings), settings.instances)
     tests = _in_shards(settings, bucket) if settings.on == "sagemaker" else _here(settings, bucket, outputs)
     labels = tests.labels
     answers = _transform(settings, bucket, uri, outputs, tests)
@@ -104,9 +104,10 @@ def _here(settings: Settings, bucket: str, outputs: str) -> RawReviews:
         return RawReviews(reviews, ["reviews.jsonl"], labels)
     # Each machine gets whole objects.
     lines = (prepared.test / "reviews.jsonl").read_bytes().splitlines(keepends=True)
-    bounds = [len(lines) * number // settings.instances for number in range(settings.instances + 1)]
-    names = [f"reviews-{number:03}.jsonl" for number in range(settings.instances)]
-    target = f"{outputs}/reviews/{settings.instances}"
+    files = min(settings.instances, len(lines))
+    bounds = [len(lines) * number // files for number in range(files + 1)]
+    names = [f"reviews-{number:03}.jsonl" for number in range(files)]
+    target = f"{outputs}/reviews"
     for name, (start, end) in zip(names, pairwise(bounds), strict=True):
         aws.write(b"".join(lines[start:end]), f"{target}/{name}")
     return RawReviews(f"{target}/", names, labels)
@@ -117,6 +118,8 @@ def _in_shards(settings: Settings, bucket: str) -> RawReviews:
     data = remote.find(settings, bucket)
     if not aws.exists(data.manifest):
         raise PipelineError(f"there are no test reviews at {data.folder}: run `make prepare` first")
+    if not data.test_reviews():
+        raise PipelineError("these reviews have no test split; use a source that has one")
     return RawReviews(f"{data.folder}/test/reviews-", data.test_reviews(), data.test_labels())
 
 
@@ -124,7 +127,6 @@ def _transform(
     settings: Settings, bucket: str, model_uri: str, outputs: str, tests: RawReviews
 ) -> list[dict[str, Any]]:
     """Return the answers of the endpoint's own artefact to the raw test reviews, in their order."""
-    outputs = f"{outputs}/{settings.instances}" if settings.instances > 1 else outputs
     job = jobs.running_transform(f"{settings.stack}-test-", outputs)
     if job is None:
         job = _start_transform(settings, bucket, model_uri, tests.prefix, outputs)

@@ -52,9 +52,13 @@ def training_uri(bucket: str, key: str) -> str:
     return f"s3://{bucket}/training/{key}"
 
 
-def evaluation_uri(bucket: str, key: str, data_key: str) -> str:
-    """Return the S3 URI below which batch transform jobs write a model's answers to the test reviews."""
-    return f"s3://{bucket}/evaluation/{key}-{data_key}"
+def evaluation_uri(bucket: str, key: str, data_key: str, instances: int) -> str:
+    """Return the S3 URI below which batch transform jobs write a model's answers to the test reviews.
+
+    Jobs on another number of machines read other files of the same reviews.
+    """
+    files = f"-by-{instances}" if instances > 1 else ""
+    return f"s3://{bucket}/evaluation/{key}-{data_key}{files}"
 
 
 def model_uri(bucket: str, key: str) -> str:

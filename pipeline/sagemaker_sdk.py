@@ -104,8 +104,12 @@ def start_training(
         sagemaker_session=_session(bucket),
     )
     # What is in shards is read as it is needed, and each machine gets shards of its own.
-    own = {"distribution": "ShardedByS3Key", "input_mode": "FastFile"}
-    inputs = {name: TrainingInput(uri, **(own if name in sharded else {})) for name, uri in channels.items()}
+    inputs = {
+        name: TrainingInput(uri, distribution="ShardedByS3Key", input_mode="FastFile")
+        if name in sharded
+        else TrainingInput(uri)
+        for name, uri in channels.items()
+    }
     estimator.fit(inputs, job_name=job, wait=False)
 
 

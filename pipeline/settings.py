@@ -63,7 +63,10 @@ class Settings(Choices):
                 f"INSTANCES={self.instances}: the machines share each batch, and one has {batch} reviews; "
                 f"take fewer machines or a larger batch (SET=batch_size={self.instances})"
             )
-        for job, name in (("Training", "train_instance_type"), ("Transform", "transform_instance_type")):
+        kinds = [("Training", "train_instance_type"), ("Transform", "transform_instance_type")]
+        if self.on == "sagemaker":
+            kinds.append(("Processing", "train_instance_type"))
+        for job, name in kinds:
             chosen = getattr(self, name)
             # The defaults are known; to look a type up takes half a second.
             if chosen != type(self).__dataclass_fields__[name].default and (

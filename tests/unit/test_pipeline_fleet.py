@@ -25,6 +25,12 @@ from pipeline.__main__ import main
             "did you mean ml.m5.xlarge?",
         ),
         (["--transform-instance-type", "ml.p5.48xlarge"], "no such type for transform jobs"),
+        (["--on", "sagemaker", "--train-instance-type", "ml.p5.48xlarge"], "type for processing jobs"),
+        (
+            ["--on", "sagemaker", "--data", "aclimdb", "--recipe", "semi"],
+            "the recipe semi learns from unlabelled",
+        ),
+        (["--on", "moon"], "argument --on: invalid choice: 'moon'"),
         (["--spot", "yes"], "argument --spot: invalid choice: 'yes'"),
     ],
 )
