@@ -403,7 +403,7 @@ def _slices(result: dict[str, Any]) -> Figure:
 def _scaling(result: dict[str, Any]) -> Figure:
     """Two bars for each fleet, of a shared batch and of one for each process; communication is paler."""
     figure, axes = _figure(8, 4.4)
-    rows = result["training"]
+    rows = result["training"]["rows"]
     fleets = list(dict.fromkeys((row["hosts"], row["processes"]) for row in rows))
     for row in rows:
         place = fleets.index((row["hosts"], row["processes"])) + (-0.2 if row["shared"] else 0.2)
@@ -416,6 +416,6 @@ def _scaling(result: dict[str, Any]) -> Figure:
     names = [f"{hosts} hosts" if hosts > 1 else f"{own} process{'es' * (own > 1)}" for hosts, own in fleets]
     axes.set_xticks(range(len(fleets)), names)
     axes.set_ylabel("reviews a second (pale: the share in communication)")
-    axes.set_title(f"Training steps on {result['machine']['cores']} cores")
+    axes.set_title(f"Training steps, a thread each, on {result['machine']['cores']} cores")
     axes.legend(frameon=False)
     return figure

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,9 @@ from project.paths import BUILD, PROJECT
 from sentiment.files import atomic_write
 
 DOCS = PROJECT / "docs"
+FIGURES = "scaling.json"
 COUNTS = (1, 2, 4)
-WARM_UP, STEPS, QUICK_STEPS = 2, 12, 4
+WARM_UP, STEPS, QUICK_STEPS = 1, 8, 3
 PREPARED = 40_000
 """Reviews that are prepared to see how fast it goes."""
 CORPUS, LARGER = 25_000, 40
@@ -39,70 +40,97 @@ CORPUS, LARGER = 25_000, 40
 QUICK_SHARE = 50
 FITTED = (2_000, 6_000)
 """Reviews that n-grams are fitted to, to see what memory each takes."""
-VOCABULARY, WORDS = 30_000, 30
-"""Of the synthetic reviews: distinct words, drawn by Zipf's law, and words in each."""
+VOCABULARY = 30_000
+"""Distinct words of the synthetic reviews, drawn by Zipf's law."""
 FILE_REVIEWS = 12_500
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__.split("\n")[0])
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"only these: {', '.join(PARTS)}")
     parser.add_argument("--quick", action="store_true", help="in miniature: not to be quoted")
     parser.add_argument("--worker", metavar="JSON", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.worker:
         work(json.loads(options.worker))
         return 0
+    target = BUILD / "bench" / "quick" / "report" if options.quick else DOCS
+    target.mkdir(parents=True, exist_ok=True)
     try:
-        result = measured(options.quick)
+        if unknown := set(options.parts) - PARTS.keys():
+            raise BenchError(f"there is no {', '.join(sorted(unknown))}; choose of {', '.join(PARTS)}")
+        for name in options.parts or PARTS:
+            step(PARTS[name][0])
+            _keep(target / FIGURES, name, _part(name, options.quick), options.quick)
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    target = BUILD / "bench" / "quick" / "report" if options.quick else DOCS
-    target.mkdir(parents=True, exist_ok=True)
-    with atomic_write(target / "scaling.json") as aside:
-        aside.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    result = json.loads((target / FIGURES).read_text(encoding="utf-8"))
+    if missing := PARTS.keys() - result.keys():
+        say(f"kept; the document needs {', '.join(sorted(missing))} as well")
+        return 0
     names = scaling_report.write(result, target)
-    say(f"wrote: {', '.join(['scaling.json', *names])} in {target}")
+    say(f"wrote: {', '.join([FIGURES, *names])} in {target}")
     return 0
 
 
-def measured(quick: bool) -> dict[str, Any]:
-    """The figures: of training steps, of preparing, and of the memory of preparing."""
-    load = [os.getloadavg()[0]]
-    step("Training steps")
-    training = []
+def _part(name: str, quick: bool) -> dict[str, Any]:
+    """The rows of one part, when they were measured, and how busy the machine was before and after."""
+    load, began = os.getloadavg()[0], time.strftime("%Y-%m-%d %H:%M", time.gmtime())
+    rows = PARTS[name][1](quick)
+    return {"measured": began, "load": [load, os.getloadavg()[0]], "rows": rows}
+
+
+def _keep(file: Path, name: str, part: dict[str, Any], quick: bool) -> None:
+    """Put a part's figures beside those of the others."""
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    kept |= {"quick": quick, "machine": machine.describe(), name: part}
+    with atomic_write(file) as aside:
+        aside.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
+def training(quick: bool) -> list[dict[str, Any]]:
+    """Steps of `fast` by processes and by hosts."""
+    rows = []
     for hosts, processes in [(1, count) for count in COUNTS] + [(count, 1) for count in COUNTS[1:]]:
         # The whole batch is shared; then each process has one of that size.
-        for shared in (True, False):
-            row = _training(hosts, processes, shared, QUICK_STEPS if quick else STEPS)
-            training.append(row)
-            say(f"{scaling_report.fleet(row)}: {row['reviews_per_second']:,.0f} reviews/s")
-    load.append(os.getloadavg()[0])
-    with tempfile.TemporaryDirectory(dir=_build()) as scratch:
-        step("Preparing")
-        folder = Path(scratch)
-        reviews = PREPARED // (QUICK_SHARE if quick else 1)
-        preparing = [_preparing(folder / f"by-{count}", count, reviews) for count in COUNTS]
-        for row in preparing:
-            say(f"{row['processes']} processes: {row['reviews_per_second']:,.0f} reviews/s")
-        step("Memory of preparing")
-        small = CORPUS // (QUICK_SHARE if quick else 1)
-        memory = [_memory(folder / f"{count}", count) for count in (small, small * LARGER)]
-        fitting = [_fitting(count // (QUICK_SHARE if quick else 1)) for count in FITTED]
-        for row in memory:
-            say(f"{row['reviews']:,} reviews: {row['peak_mb']:,.0f} MB")
-    load.append(os.getloadavg()[0])
-    return {
-        "quick": quick,
-        "machine": machine.describe(),
-        "measured": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
-        "load": load,
-        "steps": QUICK_STEPS if quick else STEPS,
-        "training": training,
-        "preparing": preparing,
-        "memory": memory,
-        "fitting": fitting,
-    }
+        for shared in (True, False) if hosts * processes > 1 else (True,):
+            rows.append(_training(hosts, processes, shared, QUICK_STEPS if quick else STEPS))
+            say(f"{scaling_report.fleet(rows[-1])}: {rows[-1]['reviews_per_second']:,.0f} reviews/s")
+    return rows
+
+
+def preparing(quick: bool) -> list[dict[str, Any]]:
+    """Preparing synthetic reviews by processes."""
+    reviews, rows = PREPARED // (QUICK_SHARE if quick else 1), []
+    with tempfile.TemporaryDirectory() as scratch:
+        for count in COUNTS:
+            rows.append(_preparing(Path(scratch) / str(count), count, reviews))
+            say(f"{count} processes: {rows[-1]['reviews_per_second']:,.0f} reviews/s")
+    return rows
+
+
+def memory(quick: bool) -> list[dict[str, Any]]:
+    """The peak memory of preparing a small and a large corpus."""
+    small, rows = CORPUS // (QUICK_SHARE if quick else 1), []
+    with tempfile.TemporaryDirectory() as scratch:
+        for reviews in (small, small * LARGER):
+            rows.append(_memory(Path(scratch) / str(reviews), reviews))
+            say(f"{reviews:,} reviews: {rows[-1]['peak_mb']:,.0f} MB")
+    return rows
+
+
+def fitting(quick: bool) -> list[dict[str, Any]]:
+    """The peak memory of fitting n-grams."""
+    return [_fitting(count // (QUICK_SHARE if quick else 1)) for count in FITTED]
+
+
+PARTS: dict[str, tuple[str, Callable[[bool], list[dict[str, Any]]]]] = {
+    "training": ("Training steps", training),
+    "preparing": ("Preparing", preparing),
+    "memory": ("Memory of preparing", memory),
+    "fitting": ("Memory of fitting n-grams", fitting),
+}
 
 
 def work(case: dict[str, Any]) -> None:
@@ -116,7 +144,7 @@ def work(case: dict[str, Any]) -> None:
     from sentiment.training.recipes import recipe
     from sentiment.training.steps import Stepper
 
-    torch.set_num_threads(case["threads"])
+    torch.set_num_threads(1)
     chosen = recipe("fast")
     with process_group("cpu") as group:
         size = chosen.batch_size * (1 if case["shared"] else group.size)
@@ -147,8 +175,7 @@ def work(case: dict[str, Any]) -> None:
 
 
 def _training(hosts: int, processes: int, shared: bool, steps: int) -> dict[str, Any]:
-    cores = machine.describe()["cores"]
-    case = {"threads": max(1, cores // (hosts * processes)), "shared": shared, "steps": steps}
+    case = {"shared": shared, "steps": steps}
     worker = ["-m", "benchmarks.scaling", "--worker", json.dumps(case)]
     if hosts * processes == 1:
         commands = [[sys.executable, *worker]]
@@ -234,7 +261,7 @@ def write_reviews(folder: Path, reviews: int, seed: int) -> None:
     for start in range(0, reviews, FILE_REVIEWS):
         with (folder / f"{start:09}.jsonl").open("w", encoding="utf-8") as stream:
             for number in range(start, min(start + FILE_REVIEWS, reviews)):
-                text = " ".join(draws.choices(words, cum_weights=weights, k=WORDS))
+                text = " ".join(draws.choices(words, cum_weights=weights, k=scaling_report.MADE_UP_WORDS))
                 stream.write(json.dumps({"review": text, "sentiment": number % 2}) + "\n")
 
 
@@ -259,11 +286,6 @@ def _all_outputs(commands: Sequence[Sequence[str]]) -> list[str]:
 def _processor_seconds_of_children() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def _build() -> Path:
-    BUILD.mkdir(parents=True, exist_ok=True)
-    return BUILD
 
 
 def _free_port() -> int:

@@ -85,9 +85,9 @@ class StreamedBatches:
         seed: int,
         group: ProcessGroup,
     ):
-        self._files, self._read, self._wanted = files, read, wanted
+        self._files, self._read = files, read
         self._architecture, self._seed, self._rank = architecture, seed, group.rank
-        # A batch of fewer reviews than processes is refused before anything starts (pipeline/settings.py).
+        # Where a batch has fewer reviews than there are processes, each still takes one.
         self._own_size = max(1, batch_size // group.size)
         self._rows, reviews, short_texts = [], 0, 0
         for file in files:
