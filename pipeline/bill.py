@@ -81,8 +81,18 @@ def total(lines: Iterable[Line]) -> float:
     return sum(line.dollars for line in lines)
 
 
+def hourly(instance_type: str, instances: int) -> float | None:
+    """What an hour of so many machines of a type costs in dollars; None where no price is known."""
+    price = INSTANCE_HOUR.get(instance_type)
+    return None if price is None else price * instances
+
+
 def training(job: dict[str, Any]) -> Line:
-    """A training job that has ended, as DescribeTrainingJob gives it."""
+    """A training job that has ended, as DescribeTrainingJob gives it.
+
+    Its billable time is that of one instance, and shorter than its training time on spot instances: the
+    saving is in it (API reference, DescribeTrainingJob, BillableTimeInSeconds).
+    """
     resources = job["ResourceConfig"]
     hours = job["BillableTimeInSeconds"] * resources["InstanceCount"] / 3600
     return _instance_hours("Training job", resources["InstanceType"], hours)

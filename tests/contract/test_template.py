@@ -172,7 +172,8 @@ def test_the_roles_of_sagemaker_reach_no_bucket_but_the_stacks_own(resources):
     }
     # Training never overwrites the reviews it reads, nor a model in service.
     written = {on["Fn::Sub"] for on in objects["TrainingRole", "s3:PutObject"]}
-    assert written == {"${DataBucket.Arn}/training/*", "${DataBucket.Arn}/evaluation/*"}
+    folders = ("training", "evaluation", "processing")
+    assert written == {f"${{DataBucket.Arn}}/{folder}/*" for folder in folders}
 
 
 def test_the_role_of_builds_reads_their_sources_and_pushes_into_the_stacks_repository_alone(resources):
