@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("url", help="address of the running page")
     url = parser.parse_args().url
     if not url.startswith(("http://", "https://")):
-        raise SystemExit(f"error: {url!r} is no address of a page; it begins with http:// or https://")
+        raise SystemExit(f"error: {url!r} is not the address of a page; that begins with http:// or https://")
     path = browser_path()
     try:
         with sync_playwright() as playwright:
