@@ -146,7 +146,7 @@ def test_the_live_region_speaks_of_a_verdict_once(site, page):
     judge(page)
     expect(page.locator("#status")).not_to_have_attribute("aria-busy", "true")
     held.set()
-    expect(page.locator("#status")).to_contain_text("Very likely: 90% for positive.")
+    expect(page.locator("#status")).to_contain_text("Very likely positive (90%).")
 
 
 HEARD = {
@@ -155,11 +155,11 @@ HEARD = {
           - status:
             - paragraph: The model says
             - heading "Positive" [level=2]
-            - paragraph: "Very likely: 90% for positive."
+            - paragraph: "Very likely positive (90%)."
           - meter "Probability that the review is positive"
-          - heading "What moved it" [level=3]
+          - heading "Why this verdict" [level=3]
           - paragraph: /it skipped 12 words, shown in grey/
-          - group "What moved it":
+          - group "Why this verdict":
             - text: A
             - 'button /^brilliant: \\+1.50 strongly towards positive$/'
         """,
@@ -179,7 +179,7 @@ HEARD = {
           - button "Choose a file"
           - combobox "Read as"
           - combobox "Reviews in"
-          - checkbox "The first row holds names" [checked]
+          - checkbox "First row is a header" [checked]
           - status: 1 positive, 1 negative, 1 unsure, 1 failed.
           - table "Verdicts":
             - rowgroup:
@@ -199,7 +199,7 @@ HEARD = {
             - listitem:
               - paragraph:
                 - strong: Positive
-                - text: /90% for positive/
+                - text: /90%/
               - paragraph: Third
               - 'button "Judge again: Third"'
               - 'button "Delete: Third"'

@@ -37,9 +37,9 @@ def test_the_history_lists_what_was_judged_newest_first_and_outlives_the_page(ju
     for _ in range(2):
         items = judged.locator("#past-list li")
         expect(items).to_have_count(2)
-        expect(items.nth(0)).to_contain_text(re.compile("Unsure.*55% for negative.*=HYPERLINK", re.S))
+        expect(items.nth(0)).to_contain_text(re.compile("Unsure.*leans negative \(55%\).*=HYPERLINK", re.S))
         expect(items.nth(1)).to_contain_text(
-            re.compile("Positive.*90% for positive.*Lovely <b>film</b>", re.S)
+            re.compile("Positive.*90%.*Lovely <b>film</b>", re.S)
         )
         judged.reload()
         judged.get_by_role("tab", name="History (2)").click()
@@ -123,7 +123,7 @@ def test_a_link_carries_the_review_past_every_server(site, page, context):
     other.on("request", lambda request: sent.append(request.url + (request.post_data or "")))
     other.goto(link)
     expect(other.get_by_label("Your review")).to_have_value(review)
-    expect(other.locator("#status")).to_contain_text("Nothing has been sent anywhere.")
+    expect(other.locator("#status")).to_contain_text("It’s in the box; nothing has been sent.")
     assert other.url == site.url
     assert not [url for url in sent if "review=" in url or "so-so" in url]
     assert site.reviews == [review]
@@ -208,15 +208,15 @@ def test_the_line_tells_the_test_accuracy_else_that_on_validation(site, page):
     line = page.locator("#model-line")
     page.goto(site.url)
     expect(line).to_have_text(
-        "Model lstm-7f3a, right on 90.1% of 2,516 held-out test reviews "
-        "(95% interval 88.9% to 91.3%). Model card"
+        "Model lstm-7f3a, 90.1% accurate on 2,516 held-out test reviews "
+        "(95% interval 88.9% to 91.3%). About this model"
     )
-    expect(page.get_by_role("link", name="Model card")).to_have_attribute("href", "model-card.html")
+    expect(page.get_by_role("link", name="About this model")).to_have_attribute("href", "model.html")
     metrics = {"validation": MODEL["metrics"]["validation"]}
     site.model = Reply(200, MODEL | {"metrics": metrics})
     page.reload()
     expect(line).to_contain_text(
-        "right on 92.1% of 2,505 validation reviews, by which its settings were chosen."
+        "92.1% accurate on 2,505 validation reviews (also used to choose its settings)."
     )
 
 

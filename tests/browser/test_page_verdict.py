@@ -18,10 +18,10 @@ def test_a_positive_review(site: Site, page: Page):
     judge(page, "Lovely. “Så fint” 🎬")
     status = page.locator("#status")
     expect(status).to_contain_text("Positive")
-    expect(status).to_contain_text("Very likely: 93% for positive.")
+    expect(status).to_contain_text("Very likely positive (93%).")
     meter = page.get_by_role("meter", name="Probability that the review is positive")
     expect(meter).to_have_attribute("aria-valuenow", "93.4")
-    expect(meter).to_have_attribute("aria-valuetext", "93% for positive")
+    expect(meter).to_have_attribute("aria-valuetext", "positive (93%)")
     expect(page.get_by_text("Judged by model 2026-11-23-abc")).to_be_visible()
     assert site.reviews == ["Lovely. “Så fint” 🎬"]
 
@@ -29,11 +29,11 @@ def test_a_positive_review(site: Site, page: Page):
 def test_the_probability_is_told_in_words_for_the_side_that_the_model_takes(site, page):
     page.goto(site.url)
     for probability, said in (
-        (0.9999, "Almost certainly: more than 99% for positive."),
-        (0.72, "Probably: 72% for positive."),
-        (0.5, "By a narrow margin: 50% for positive."),
-        (0.4, "By a narrow margin: 60% for negative."),
-        (0.0, "Almost certainly: more than 99% for negative."),
+        (0.9999, "Almost certainly positive (more than 99%)."),
+        (0.72, "Probably positive (72%)."),
+        (0.5, "Narrowly positive (50%)."),
+        (0.4, "Narrowly negative (60%)."),
+        (0.0, "Almost certainly negative (more than 99%)."),
     ):
         site.answer = lambda review, probability=probability: verdict(probability)
         judge(page, "So so.")
@@ -57,9 +57,9 @@ def test_a_probability_in_the_unsure_band_takes_no_side(site, page):
     judge(page, "So so.")
     status = page.locator("#status")
     expect(status).to_contain_text("Unsure")
-    expect(status).to_contain_text("Too close to call: 55% for positive.")
+    expect(status).to_contain_text("It leans positive (55%).")
     expect(page.get_by_role("heading", name="Positive", exact=True)).to_have_count(0)
-    expect(page.get_by_role("meter")).to_have_attribute("aria-valuetext", "unsure, 55% for positive")
+    expect(page.get_by_role("meter")).to_have_attribute("aria-valuetext", "unsure, leans positive (55%)")
 
 
 def test_an_example_is_judged_with_one_click(site, page):
