@@ -21,8 +21,8 @@ export function element(tag, className, ...children) {
 }
 
 /** The beginning of a review, as far as a list has room for it. */
-export function excerpt(review) {
-	const made = element("p", "excerpt", shortened(withBreaks(review, " ")));
+export function excerpt(review, tag = "p") {
+	const made = element(tag, "excerpt", shortened(withBreaks(review, " ")));
 	made.dir = "auto";
 	return made;
 }

@@ -106,16 +106,14 @@ function tableRows(row) {
 	const { number, kind, error, probability, review, label } = row;
 	const judged = kind in NAMES;
 	const share = judged ? percent(probability).replace("more than ", ">").replace("less than ", "<") : "";
-	const cells = [[number], [element("span", `side ${kind}`, VERDICTS[kind])], [share], [excerpt(review)]];
+	const beginning = excerpt(review, judged ? "button" : "p");
+	if (judged) {
+		beginning.ariaExpanded = opened === row;
+		beginning.value = number;
+	}
+	const cells = [[number], [element("span", `side ${kind}`, VERDICTS[kind])], [share], [beginning]];
 	if (error) cells[3].unshift(element("p", "", error));
 	if (wrong(row)) cells[1].push(element("p", "quiet", `label: ${label}`));
-	if (judged) {
-		const button = element("button", "plain", opened === row ? "Close" : "Why?");
-		button.ariaLabel = `Why is review ${number} ${kind}?`;
-		button.ariaExpanded = opened === row;
-		button.value = number;
-		cells[3] = [element("div", "openable", ...cells[3], button)];
-	}
 	const made = element("tr", "", ...cells.map((cell) => element("td", "", ...cell)));
 	return opened === row ? [made, detail] : [made];
 }
@@ -174,7 +172,7 @@ export function closeExplanation() {
 }
 
 byId("rows").addEventListener("click", ({ target }) => {
-	const row = target.matches("button[aria-expanded][value]") && rows[target.value - 1];
+	const row = !detail.contains(target) && target.matches("button") && rows[target.value - 1];
 	if (!row) return;
 	if (opened === row) closeExplanation();
 	else explain(row);

@@ -38,9 +38,7 @@ def test_the_history_lists_what_was_judged_newest_first_and_outlives_the_page(ju
         items = judged.locator("#past-list li")
         expect(items).to_have_count(2)
         expect(items.nth(0)).to_contain_text(re.compile("Unsure.*leans negative \(55%\).*=HYPERLINK", re.S))
-        expect(items.nth(1)).to_contain_text(
-            re.compile("Positive.*90%.*Lovely <b>film</b>", re.S)
-        )
+        expect(items.nth(1)).to_contain_text(re.compile("Positive.*90%.*Lovely <b>film</b>", re.S))
         judged.reload()
         judged.get_by_role("tab", name="History (2)").click()
 
@@ -80,6 +78,16 @@ def test_the_history_is_exported_without_a_formula_in_it(judged):
         ["negative", "0.45", "true", "lstm-7f3a", "'=HYPERLINK(1)"],
         ["positive", "0.9", "false", "lstm-7f3a", "Lovely <b>film</b>"],
     ]
+
+
+def test_the_history_says_that_it_keeps_the_last_fifty(judged):
+    expect(judged.get_by_text("The last 50 reviews are kept")).to_be_visible()
+    entry = json.loads(judged.evaluate("localStorage.getItem('history')"))[0]
+    many = [entry | {"review": f"Review {number}"} for number in range(50)]
+    judged.evaluate("stored => localStorage.setItem('history', stored)", json.dumps(many))
+    judged.reload()
+    judge(judged, "One more")
+    expect(judged.get_by_role("tab", name="History (50)")).to_be_visible()
 
 
 def test_a_damaged_history_is_no_history(site, page):

@@ -141,6 +141,54 @@ def test_a_verdict_says_when_it_is_about_an_earlier_text(site, page):
     expect(note).to_be_hidden()
 
 
+@pytest.mark.parametrize(
+    ("reason", "headline", "said"),
+    [
+        ("no_evidence", "No opinion", "No word in this text praises or blames"),
+        ("not_english", "Not English", "The model reads English only"),
+        ("mixed", "Unsure", "It leans positive (55%)."),
+    ],
+)
+def test_a_text_without_a_verdict_gets_a_sentence_of_its_own(site, page, reason, headline, said):
+    site.answer = lambda review: verdict(0.55, unsure=True, reason=reason)
+    page.goto(site.url)
+    judge(page, "Das war ein Film.")
+    expect(page.locator("#headline")).to_have_text(headline)
+    expect(page.locator("#explanation")).to_contain_text(said)
+
+
+def test_a_short_text_and_the_sarcastic_example_come_with_a_caveat(site, page):
+    site.answer = lambda review: verdict(0.9, [[word, 0.1] for word in review.split()])
+    page.goto(site.url)
+    judge(page, "Good.")
+    expect(page.locator("#caveat")).to_contain_text("A text this short gives the model little to go on")
+    page.get_by_role("button", name="A sarcastic one").click()
+    expect(page.locator("#caveat")).to_contain_text("often takes irony at its word")
+    judge(page, "A review of more words than a few, for which there is nothing to add.")
+    expect(page.locator("#caveat")).to_be_hidden()
+
+
+def test_a_line_break_of_a_data_set_is_one_when_it_is_pasted(site, page, context):
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(site.url)
+    box = page.get_by_label("Your review")
+    box.fill("Before: ")
+    page.evaluate("navigator.clipboard.writeText('One.<br /><br>Two. a < b')")
+    page.keyboard.press("Control+V")
+    expect(box).to_have_value("Before: One.\n\nTwo. a < b")
+    page.keyboard.press("Control+Z")
+    expect(box).to_have_value("Before: ")
+
+
+def test_the_answer_and_the_request_are_seen_at_one_glance_on_a_wide_screen(site, page):
+    site.answer = lambda review: verdict(0.9, [["joy", 1.0]], review=review)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(site.url)
+    page.get_by_role("button", name="A rave").click()
+    for part in ("#headline", "#explanation", "#marked", "#up", "#code", "#copy-code"):
+        expect(page.locator(part)).to_be_in_viewport(ratio=1)
+
+
 ATTACK = '<img src=x onerror="document.title=1"><script>document.title=1</script>'
 
 

@@ -24,7 +24,8 @@ def test_a_person_walks_through_the_page(deployment, page, tmp_path):
     page.goto(deployment.page)
     expect(page.locator("#model-line")).to_have_text(
         re.compile(
-            r"Model \w+, \d\d\.\d% accurate on [\d,]+ held-out test reviews \(95% interval .*\). About this model"
+            r"Model \w+, \d\d\.\d% accurate on [\d,]+ held-out test reviews "
+            r"\(95% interval .*\)\. About this model"
         )
     )
     assert axe_finds(page) == []
@@ -67,7 +68,12 @@ def test_a_person_walks_through_the_page(deployment, page, tmp_path):
         f"{deployment.api}/{route}"
         for route in ("predict", "predict", "predict", "feedback", "predict/batch")
     ]
-    page.goto(deployment.page + "/model-card.html")
+    page.get_by_role("link", name="About this model").click()
+    expect(page.locator("#accuracy")).to_contain_text("held-out test reviews correctly (95% interval")
+    assert page.locator("#slices tbody tr").count() > 1
+    assert page.locator("#curve circle").count() > 1
+    assert axe_finds(page) == []
+    page.get_by_role("link", name="The model card").click()
     expect(page.get_by_role("heading").first).to_be_visible()
 
 
