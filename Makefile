@@ -105,10 +105,10 @@ help: ## List the targets
 demo: base ## The whole chain, offline, from reviews to a page that answers; stays up until Ctrl-C
 	@$(CLOUD) --stay -- $(MAKE) evaluate deploy summary
 
-setup: base ## Make the virtual environments whole (the other targets make what they need by themselves)
+setup: base ## Install all dependencies (the other targets install what they need by themselves)
 	@$(INSTALL) scan
 
-base: ## Make only what demo, deploy and their steps need of them
+base: ## Install only what demo, deploy and their steps need
 	@test -n "$(WITH)" || { echo "error: Python 3.11 to 3.14 is needed, and there is neither a Python nor uv to fetch one;" \
 		"install one, or name it: make PYTHON=/path/to/python3.13" >&2; exit 1; }
 	@$(WITH) -c '' 2>/dev/null || { echo "error: PYTHON=$(PYTHON) does not run;" \

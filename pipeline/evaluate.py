@@ -13,7 +13,7 @@ from pipeline import aws, image, inputs, jobs, remote, stack, tracking
 from pipeline.package import packaged
 from pipeline.settings import PipelineError, Settings
 from project.console import say, shown, step
-from sentiment.evaluation.metrics import evaluate
+from sentiment.evaluation.metrics import evaluate, slices
 from sentiment.files import atomic_write
 
 
@@ -38,7 +38,10 @@ def run(settings: Settings) -> None:
     from sentiment.evaluation import figures  # takes a second to import: matplotlib
 
     result = evaluate(labels, probabilities)
+    with (prepared.test / "reviews.jsonl").open(encoding="utf-8") as lines:
+        lengths = [len(json.loads(line)["review"].split()) for line in lines]
     result |= {
+        "slices": slices(labels, probabilities, lengths),
         "model": answers[0]["model"],
         "data": settings.data,
         "recipe": settings.model or settings.recipe,
@@ -71,6 +74,8 @@ def describe(model_uri: str, result: dict[str, Any]) -> None:
         "interval": list(result["accuracy_interval_95"]),
         "reviews": result["reviews"],
     }
+    if "slices" in result:
+        test["slices"] = result["slices"]
     if description["metrics"].get("test") != test:
         description["metrics"]["test"] = test
         aws.write_json(description, uri)

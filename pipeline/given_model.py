@@ -42,11 +42,11 @@ def _take(settings: Settings, given: str, scratch: Path) -> str:
         try:
             archives.unpack(archive, folder, archives.MODEL)
         except ArchiveError as error:
-            raise PipelineError(f"MODEL={given} is no readable model.tar.gz ({error})") from error
+            raise PipelineError(f"MODEL={given} is not a readable model.tar.gz ({error})") from error
     try:
         key = read_model(folder).version
     except ArtifactError as error:
-        raise PipelineError(f"MODEL={given} is no usable model: {error}") from error
+        raise PipelineError(f"MODEL={given} is not a usable model: {error}") from error
     file = inputs.model_file(settings, key)
     if not file.exists():
         with atomic_write(file) as aside:

@@ -43,7 +43,7 @@ def packaged(settings: Settings) -> tuple[str, str]:
                 predictor = Predictor.from_folder(folder)
             except (ArchiveError, ArtifactError) as error:
                 raise PipelineError(
-                    f"{shown(file)} is no usable model ({error}): delete it and run `make train` again"
+                    f"{shown(file)} is not a usable model ({error}): delete it and run `make train` again"
                 ) from error
         say(f"checked: {shown(file)}, model version {predictor.version}")
         aws.write_json(predictor.describe(), description)

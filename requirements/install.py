@@ -201,7 +201,7 @@ class Uv:
                     print(f"  {line.strip()}", flush=True)
         if process.returncode:
             where = os.path.relpath(self.log, PROJECT)
-            raise InstallError(f"{reason(output, hint)}; the whole story is in {where}")
+            raise InstallError(f"{reason(output, hint)}; full log: {where}")
 
     def find_python(self) -> str:
         """A supported Python: the one that runs this, another one, or one that uv fetches.

@@ -199,7 +199,7 @@ def _object(content: dict[str, Any], name: str, default: dict[str, Any] | None =
     found = content[name] if default is None else content.get(name)
     found = default if found is None else found
     if not isinstance(found, dict):
-        raise TypeError(f"{name} is no object")
+        raise TypeError(f"{name} is not an object")
     return found
 
 
