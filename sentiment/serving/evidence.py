@@ -97,5 +97,6 @@ def _is_of_other_script(review: str) -> bool:
     """Whether most letters are of another script than the Latin one."""
     if review.isascii():
         return False
-    letters = [letter for letter in unicodedata.normalize("NFKD", review) if letter.isalpha()]
-    return 2 * sum(letter.isascii() for letter in letters) < len(letters)
+    text = unicodedata.normalize("NFKD", review)
+    letters, latin = (sum(map(str.isalpha, of)) for of in (text, text.encode("ascii", "ignore").decode()))
+    return 2 * latin < letters

@@ -2,7 +2,7 @@
 
 A phone types a curly apostrophe where the reviews a model learned from have a straight one; a web page brings
 no-break spaces, soft hyphens and markup; people write 4.5/5, 9 out of 10 and ★★★★☆ for one rating, and :-)
-or 🙂 for one smile. Each becomes what the tokenizer knows. Standard library only.
+or 🙂 for one smile. Each becomes what the tokenizer knows. Needs numpy only.
 
 The steps replace pieces of the text one after the other, and count which place of the review as written each
 character of the result stands for: the words that a model marks are still found there.
@@ -13,6 +13,8 @@ import re
 import unicodedata
 from collections.abc import Callable
 from typing import NamedTuple
+
+import numpy as np
 
 from sentiment.text.emoji import EMOJI_WORDS
 from sentiment.text.tokens import Span
@@ -165,37 +167,39 @@ def _emoticon(match: re.Match[str]) -> str:
     return " smiley " if match["smile"] else " frowny "
 
 
-def _character(match: re.Match[str]) -> str:
-    return _CHARACTERS[ord(match.group())]
-
-
 # -- All of it --
 
 
 class _Step(NamedTuple):
     """What is replaced by what.
 
-    Most texts have no such piece. `hints` tell so sooner than the pattern does: one of them is found in the
-    lower case of every text with one, and each begins with a character to search for.
+    Most texts have no such piece. `hints` tell so sooner than the pattern does: the lower case of every text
+    with one holds the first of a hint's two, and its second, a pattern, is found there.
     """
 
-    hints: tuple[re.Pattern[str], ...]
+    hints: tuple[tuple[str, re.Pattern[str]], ...]
     pattern: re.Pattern[str]
     replacement: Callable[[re.Match[str]], str]
 
+    def may_change(self, lowered: str) -> bool:
+        """Whether the step may replace something, told by the text in lower case."""
+        return any(sign in lowered and hint.search(lowered) for sign, hint in self.hints)
 
-def _hints(*patterns: str) -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(pattern) for pattern in patterns)
+
+def _hints(**patterns: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    return tuple((sign, re.compile(pattern)) for sign, pattern in patterns.items())
 
 
 _STEPS = (
-    _Step(_hints(r"/ ?(?:\d|five|ten)", r" out of (?:[\dtf])"), _RATING, _rating),
-    _Step(_hints(r" stars?(?!\w)", r"-stars?(?!\w)"), _STARS_IN_WORDS, _stars_in_words),
-    _Step(_hints(r"\*", "\u2605"), _STARS, _stars),
-    _Step(_hints(r":['-]?[-)\](\[/d]", r"=['-]?[-)\](\[/d]", "<3", r"\^_?\^"), _EMOTICON, _emoticon),
+    _Step(_hints(**{"/": r"/ ?(?:\d|five|ten)", " out of ": r" out of (?:[\dtf])"}), _RATING, _rating),
+    _Step(_hints(**{" star": r" stars?(?!\w)", "-star": r"-stars?(?!\w)"}), _STARS_IN_WORDS, _stars_in_words),
+    _Step(_hints(**{"*": r"\*", "\u2605": "\u2605"}), _STARS, _stars),
+    _Step(
+        _hints(**{":": r":['-]?[-)\](\[/d]", "=": r"=['-]?[-)\](\[/d]", "<3": "<3", "^": r"\^_?\^"}),
+        _EMOTICON,
+        _emoticon,
+    ),
 )
-_MARKUP_STEP = _Step((), _MARKUP, _without_markup)
-_CHARACTERS_STEP = _Step((), re.compile(r"[^\x00-\x7f]|`"), _character)
 
 
 def plain_text(review: str) -> str:
@@ -210,34 +214,64 @@ def normalise(review: str) -> str:
     if not text.isascii() or "`" in text:
         text = text.translate(_CHARACTERS)
     lowered = text.lower()
-    for hints, pattern, replacement in _STEPS:
-        if any(hint.search(lowered) for hint in hints):
-            text = pattern.sub(replacement, text)
+    for step in _STEPS:
+        if step.may_change(lowered):
+            text = step.pattern.sub(step.replacement, text)
     return text
 
 
 def plain_text_with_places(review: str) -> tuple[str, list[Span]]:
     """The same text as `plain_text(review)`, and each character's span in the review as written."""
-    return _replace(_MARKUP_STEP, review, [(place, place + 1) for place in range(len(review))])
+    text, places = _replace(_MARKUP, _without_markup, review, _Places.of(review))
+    return text, places.spans()
 
 
 def normalise_with_places(review: str) -> tuple[str, list[Span]]:
     """The same text as `normalise(review)`, and each character's span in the review as written."""
-    text, places = plain_text_with_places(review)
-    for step in (_CHARACTERS_STEP, *_STEPS):
-        text, places = _replace(step, text, places)
-    return text, places
+    text, places = _replace(_MARKUP, _without_markup, review, _Places.of(review))
+    if not text.isascii() or "`" in text:
+        forms = [_CHARACTERS[ord(character)] for character in text]
+        copies = np.fromiter(map(len, forms), dtype=np.int64, count=len(forms))
+        text, places = "".join(forms), _Places(*(edges.repeat(copies) for edges in places))
+    lowered = text.lower()
+    for step in _STEPS:
+        if step.may_change(lowered):
+            text, places = _replace(step.pattern, step.replacement, text, places)
+    return text, places.spans()
 
 
-def _replace(step: _Step, text: str, places: list[Span]) -> tuple[str, list[Span]]:
-    pieces: list[str] = []
-    kept: list[Span] = []
-    done = 0
-    for match in step.pattern.finditer(text):
-        start, end = match.span()
-        replacement = step.replacement(match)
-        pieces += [text[done:start], replacement]
-        kept += places[done:start]
-        kept += [(places[start][0], places[end - 1][1])] * len(replacement)
-        done = end
-    return "".join([*pieces, text[done:]]), kept + places[done:]
+class _Places(NamedTuple):
+    """Where the piece of the review that each character of a text (N,) stands for begins and ends."""
+
+    starts: np.ndarray
+    ends: np.ndarray
+
+    @classmethod
+    def of(cls, review: str) -> "_Places":
+        starts = np.arange(len(review))
+        return cls(starts, starts + 1)
+
+    def spans(self) -> list[Span]:
+        return list(zip(self.starts.tolist(), self.ends.tolist(), strict=True))
+
+
+def _replace(
+    pattern: re.Pattern[str], replacement: Callable[[re.Match[str]], str], text: str, places: _Places
+) -> tuple[str, _Places]:
+    """The text with the matches replaced; the characters of a replacement stand for the whole match."""
+    matches = list(pattern.finditer(text))
+    if not matches:
+        return text, places
+    forms = list(map(replacement, matches))
+    starts, ends = np.array([match.span() for match in matches]).T
+    copies, last = np.ones(len(text), dtype=np.int64), np.arange(len(text))
+    inside = np.zeros(len(text) + 1, dtype=np.int64)
+    inside[starts] += 1
+    inside[ends] -= 1
+    copies[inside[:-1].cumsum() > 0] = 0
+    copies[starts] = list(map(len, forms))
+    last[starts] = ends - 1
+    between = zip([0, *ends.tolist()], [*starts.tolist(), len(text)], strict=True)
+    kept = [text[start:end] for start, end in between]
+    pieces = [piece for pair in zip(kept, [*forms, ""], strict=True) for piece in pair]
+    return "".join(pieces), _Places(places.starts.repeat(copies), places.ends[last].repeat(copies))

@@ -68,12 +68,15 @@ def _tokens_in_order(found: list[str], lowered: str, review: str) -> list[Token]
 
     That finds it and nothing earlier: every character that a word can begin with belongs to a word.
     """
-    tokens, end = [], 0
+    starts, ends, end = [], [], 0
     for word in found:
         start = lowered.index(word, end)
         end = start + len(word)
-        tokens.append(Token(CANONICAL.get(word, word), review[start:end], start, end))
-    return tokens
+        starts.append(start)
+        ends.append(end)
+    surfaces = [review[start:end] for start, end in zip(starts, ends, strict=True)]
+    read = map(CANONICAL.get, found, found)
+    return list(map(Token._make, zip(read, surfaces, starts, ends, strict=True)))
 
 
 def split_words(text: str) -> list[str]:
