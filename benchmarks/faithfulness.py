@@ -66,7 +66,7 @@ def ids_of(folder: Path, texts: list[str]) -> list[np.ndarray]:
     """The marked word ids of those texts that have words."""
     loaded = read_model(folder)
     a = loaded.architecture
-    marked = NegationMarker(loaded.word_dict, a.vocab_size, a.negation_scope)
+    marked = NegationMarker(loaded.word_dict, a.vocab_size, a.negation_scope, loaded.tokenizer.negation)
     found = [marked(loaded.tokenizer.encode(loaded.word_dict, loaded.tokenizer(text))) for text in texts]
     return [ids for ids in found if len(ids)]
 

@@ -84,7 +84,8 @@ def profile(case: dict[str, Any]) -> dict[str, Any]:
     """The figures of a case: {"recipe", "precision", "steps"}, and fields to change in the recipe."""
     changes = {name: case[name] for name in case.keys() - {"recipe", "precision", "steps"}}
     steps, precision = case["steps"], case["precision"]
-    stepper, batches = _stepper(recipe(case["recipe"], **changes), WARM_UP + steps, precision == "bfloat16")
+    chosen = recipe(case["recipe"], early_words=0, **changes)  # a step over whole reviews
+    stepper, batches = _stepper(chosen, WARM_UP + steps, precision == "bfloat16")
     for number in range(WARM_UP):
         stepper.step(number, batches[number])
     seconds = []

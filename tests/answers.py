@@ -18,7 +18,8 @@ def main() -> None:
     folder, channel_folder, count, runtime, output = sys.argv[1:]
     predictor = Predictor.from_folder(folder, runtime=runtime)
     a = predictor.loaded.architecture
-    marked = NegationMarker(predictor.loaded.word_dict, a.vocab_size, a.negation_scope)
+    loaded = predictor.loaded
+    marked = NegationMarker(loaded.word_dict, a.vocab_size, a.negation_scope, loaded.tokenizer.negation)
     channel = read_channel(channel_folder, "validation")
     reviews = [marked(channel.review(row)) for row in range(min(int(count), len(channel)))]
     explained = predictor.engine.explain(reviews)

@@ -115,19 +115,19 @@ def train(options: argparse.Namespace) -> None:
     validation = None if held_out else read_channel(options.validation, "validation")
     unlabelled = None if options.unlabelled is None else read_channel(options.unlabelled, "unlabelled")
     test = read_raw_reviews(options.test) if options.test else None
-    vocabulary = options.vocabulary or options.train
+    vocabulary, tokenize = options.vocabulary or options.train, tokenizer(chosen.tokenizer)
     word_dict = read_word_dict(vocabulary)
-    prepared_with = read_json(vocabulary, "preprocessing.json").get("tokenizer")
-    if prepared_with != chosen.tokenizer:
+    preprocessing = read_json(vocabulary, "preprocessing.json")
+    prepared_with = preprocessing.get("tokenizer"), preprocessing.get("tokenizer_version")
+    if prepared_with != (tokenize.name, tokenize.version):
         raise ChannelError(
-            f"the recipe {chosen.name} wants the tokenizer {chosen.tokenizer}, the data in {options.train} "
-            f"was prepared with {prepared_with}: prepare it again"
+            f"the recipe {chosen.name} wants the tokenizer {tokenize.name} {tokenize.version}, the data in "
+            f"{options.train} was prepared with {prepared_with[0]} {prepared_with[1]}: prepare it again"
         )
-    marked = NegationMarker(word_dict, chosen.vocab_size, chosen.negation_scope)
-    folds_repeats = tokenizer(chosen.tokenizer).folds_repeats
+    marked = NegationMarker(word_dict, chosen.vocab_size, chosen.negation_scope, tokenize.negation)
 
     def read(file: Path) -> Channel:
-        return read_shard(file, word_dict, folds_repeats).map(marked)
+        return read_shard(file, word_dict, tokenize.folds_repeats).map(marked)
 
     training = None if training is None else training.map(marked)
     validation = (

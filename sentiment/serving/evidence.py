@@ -24,10 +24,10 @@ FUNCTION_WORDS, COMMON_WORDS = 300, 2000
 MIN_FUNCTION_SHARE, MIN_COMMON_SHARE = 0.25, 0.5
 SHORT_WORDS = 40
 """Texts of fewer words need evidence; a page of prose always holds some."""
-OF_LOGIT, OF_WORD, OF_PHRASES, OF_QUESTION = 0.91, 1.5, 1.58, -4.02
-MIN_EVIDENCE = 3.85
+OF_LOGIT, OF_WORD, OF_PHRASES, OF_QUESTION = 1.2, 1.1, 1.39, -3.17
+MIN_EVIDENCE = 2.7
 PHRASES = 5
-SHORT_BAND = (0.45, 0.55)
+SHORT_BAND = (0.44, 0.56)
 
 Band = tuple[float, float]
 

@@ -60,7 +60,9 @@ class Predictor:
         self.loaded = loaded
         self.engine = engine
         a = loaded.architecture
-        self._marked = NegationMarker(loaded.word_dict, a.vocab_size, a.negation_scope)
+        self._marked = NegationMarker(
+            loaded.word_dict, a.vocab_size, a.negation_scope, loaded.tokenizer.negation
+        )
         self._unsure = (loaded.metrics.get("calibration") or {}).get("unsure")
         band = None if self._unsure is None else (self._unsure[0], self._unsure[1])
         reads_all_words = not loaded.tokenizer.drops_words

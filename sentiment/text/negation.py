@@ -4,13 +4,16 @@ Pang, Lee and Vaithyanathan (EMNLP 2002, after Das and Chen) marked all words fr
 punctuation mark. Here it reaches a number of words, at most to the end of its sentence. Both parts of a model
 read the marked words: the n-grams as words of their own, the LSTM with embeddings of their own for the most
 frequent ones. Needs numpy only.
+
+What negates, and what ends its reach, are rules that belong to the version of a tokenizer (tokenizers.py).
 """
 
 from collections.abc import Mapping
-from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
+from sentiment.text.emoji import EMOJI_WORDS
 from sentiment.text.vocabulary import limit
 
 NEGATED = 1 << 17
@@ -23,7 +26,69 @@ NEGATIONS = (
     *("cant", "couldnt", "didnt", "doesnt", "dont", "isnt", "wasnt", "wont", "wouldnt"),  # words 1 has these
 )
 SENTENCE_ENDS = ("!", "?", *("." * dots for dots in range(1, 9)))
-_NEGATION, _SENTENCE_END = 1, 2
+Pair = tuple[str, str]
+
+
+class NegationRules(NamedTuple):
+    """What negates, and how far that reaches.
+
+    `negations` are words, `phrases` pairs of words that negate what follows, `assertions` pairs that begin
+    with a negation and negate nothing. `ends` are the words that end a sentence. From one of `attitudes`,
+    where a negation reaches it, it reaches on: who does not think that a film is dull does not find it dull.
+    """
+
+    negations: tuple[str, ...] = NEGATIONS
+    ends: tuple[str, ...] = SENTENCE_ENDS
+    phrases: tuple[Pair, ...] = ()
+    assertions: tuple[Pair, ...] = ()
+    attitudes: tuple[str, ...] = ()
+
+
+SINGLE_WORDS = NegationRules()
+"""Those of words 1 and 2: negations are single words."""
+PHRASES = NegationRules(
+    negations=(*NEGATIONS, "lack", "lacks", "lacked", "lacking", "rarely", "seldom", "mightn't"),
+    ends=(*SENTENCE_ENDS, *(f"{points}/10" for points in range(11)), *sorted(set(EMOJI_WORDS.values()))),
+    phrases=(("far", "from"), ("anything", "but"), ("opposite", "of"), ("devoid", "of")),
+    assertions=(
+        *(("not", word) for word in ("only", "just", "merely", "simply")),
+        *(("no", word) for word in ("doubt", "wonder", "question")),
+        *(("nothing", word) for word in ("but", "less", "short")),
+        *((word, "help") for word in ("can't", "cannot", "couldn't")),
+        ("never", "less"),
+    ),
+    attitudes=(
+        *("think", "thought", "believe", "say", "claim", "call", "called", "find", "found", "feel", "felt"),
+        *("seem", "seemed", "consider", "imagine", "know", "tell", "told", "mean", "describe", "expect"),
+        *(
+            "hope",
+            "guess",
+            "suppose",
+            "argue",
+            "suggest",
+            "pretend",
+            "agree",
+            "convinced",
+            "regard",
+            "remember",
+        ),
+        *(
+            "hear",
+            "saying",
+            "said",
+            "calling",
+            "finding",
+            "thinking",
+            "sure",
+            "true",
+            "strike",
+            "struck",
+            "look",
+        ),
+    ),
+)
+"""Those of words 3. A rating and an emoji stand for themselves: a negation before them leaves them alone."""
+_NEGATION, _PHRASE, _END, _ATTITUDE = 1, 2, 3, 4
 
 
 class NegationMarker:
@@ -33,12 +98,27 @@ class NegationMarker:
     frequent words.
     """
 
-    def __init__(self, word_dict: Mapping[str, int], vocab_size: int, scope: int):
+    def __init__(
+        self, word_dict: Mapping[str, int], vocab_size: int, scope: int, rules: NegationRules = SINGLE_WORDS
+    ):
         self.scope = scope
         self._roles = np.zeros(vocab_size + 1, dtype=np.uint8)  # the last one stands for all other words
-        for words, role in ((NEGATIONS, _NEGATION), (SENTENCE_ENDS, _SENTENCE_END)):
+        for words, role in (
+            (rules.attitudes, _ATTITUDE),
+            ([second for _, second in rules.phrases], _PHRASE),
+            (rules.negations, _NEGATION),
+            (rules.ends, _END),
+        ):
             numbers = [word_dict.get(word, vocab_size) for word in words]
             self._roles[[number for number in numbers if number < vocab_size]] = role
+        self._phrases, self._assertions = (
+            {
+                (word_dict[first], word_dict[second])
+                for first, second in pairs
+                if {first, second} <= word_dict.keys()
+            }
+            for pairs in (rules.phrases, rules.assertions)
+        )
 
     def __call__(self, ids: np.ndarray) -> np.ndarray:
         """The marked ids (int32) of one review."""
@@ -50,8 +130,17 @@ class NegationMarker:
     def _runs(self, ids: np.ndarray) -> list[tuple[int, int]]:
         """The runs of words `ids[start:end]` that negations reach."""
         role = self._roles.take(ids, mode="clip")
-        return [
-            (place + 1, min(place + 1 + self.scope, following))
-            for place, following in pairwise([*np.flatnonzero(role).tolist(), len(ids)])
-            if role[place] == _NEGATION
-        ]
+        places = np.flatnonzero(role)
+        runs, start, end = [], 0, 0
+        for place, kind in zip(places.tolist(), role[places].tolist(), strict=True):
+            if kind == _ATTITUDE:
+                end = place + 1 + self.scope if place < end else end
+                continue
+            if kind == _PHRASE and (not place or (ids[place - 1], ids[place]) not in self._phrases):
+                continue
+            if kind == _NEGATION and self._assertions and tuple(ids[place : place + 2]) in self._assertions:
+                continue
+            runs.append((start, min(end, place)))
+            start = place + 1
+            end = start if kind == _END else start + self.scope
+        return [*runs, (start, min(end, len(ids)))]

@@ -8,6 +8,7 @@ bytes.translate makes lower case and blanks in one pass, and split does the rest
 
 import re
 
+from sentiment.text.emoji import WRITTEN_OUT
 from sentiment.text.normalisation import normalise, normalise_with_places, plain_text, plain_text_with_places
 from sentiment.text.tokens import LOWERED_TO_ASCII, Token, find_tokens, translation_table
 
@@ -50,6 +51,17 @@ def locate_words(review: str) -> list[Token]:
         Token(CANONICAL.get(word, word), review[start:end], start, end)
         for word, _, start, end in find_tokens(_WORDS, text, places)
     ]
+
+
+def words_with_written_emoji(review: str) -> list[str]:
+    """The words of version 2 of this tokenizer, in which an emoji is the word that people would write."""
+    found = words(review)
+    return list(map(WRITTEN_OUT.get, found, found))
+
+
+def locate_words_with_written_emoji(review: str) -> list[Token]:
+    """The same words as `words_with_written_emoji`, each with its surface form and its place."""
+    return [token._replace(word=WRITTEN_OUT.get(token.word, token.word)) for token in locate_words(review)]
 
 
 def words_as_written(review: str) -> list[str]:

@@ -45,4 +45,4 @@ def make_optimizer(model: LSTMClassifier, recipe: Recipe) -> torch.optim.Optimiz
         {"params": embeddings, "weight_decay": 0.0},
         {"params": others, "weight_decay": recipe.weight_decay},
     ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98), fused=True)

@@ -3,6 +3,7 @@
 A step draws its randomness from the seed and its number alone.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ class Stepper:
     ):
         self.model, self.recipe, self.unlabelled = model, recipe, unlabelled
         self.steps, self.seed, self.bfloat16, self.group = steps, seed, bfloat16, group
+        self.early_steps = steps - steps // recipe.epochs if recipe.early_words else 0
         self.optimizer = make_optimizer(model, recipe)
 
     def step(self, number: int, batch: Batch) -> float:
@@ -43,6 +45,9 @@ class Stepper:
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = self.recipe.learning_rate * factor
         self.optimizer.zero_grad(set_to_none=True)
+        if number < self.early_steps:
+            early = [shortened(ids, self.recipe.early_words) for ids in batch.reviews]
+            batch = replace(batch, reviews=early)
         loss = self._backpropagate(batch)
         if self.unlabelled is not None and self.recipe.virtual_adversarial:
             self._backpropagate_unlabelled(number, self.unlabelled)
@@ -79,3 +84,9 @@ class Stepper:
 
     def load(self, state: dict[str, Any]) -> None:
         self.optimizer.load_state_dict(state["optimizer"])
+
+
+def shortened(ids: np.ndarray, words: int) -> np.ndarray:
+    """The first third and the last two thirds of `words` words of a longer review."""
+    first = words // 3
+    return ids if len(ids) <= words else np.concatenate([ids[:first], ids[len(ids) - words + first :]])

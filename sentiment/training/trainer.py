@@ -253,9 +253,14 @@ class Trainer:
         return combine(deep, wide, mixture, channel.lengths)
 
     def _end_epoch(self, logits: np.ndarray) -> None:
-        """Take down how well the epoch's model does, keep it if it is the best, and write a checkpoint."""
+        """Take down how well the epoch's model does, keep it if it is the best, and write a checkpoint.
+
+        Where there are short texts, the best is that on reviews and on short texts, which count the same.
+        """
         progress, short = self.progress, self.validation_channel.kinds != REVIEW
-        accuracy, loss = _accuracy_and_loss(logits[~short], self.validation_channel.labels[~short])
+        labels = self.validation_channel.labels
+        accuracy, loss = _accuracy_and_loss(logits[~short], labels[~short])
+        chosen_by = (accuracy, loss)
         progress.epoch += 1
         entry = {
             "epoch": progress.epoch,
@@ -265,7 +270,8 @@ class Trainer:
         }
         of_short_texts = ""
         if short.any():
-            short_accuracy, _ = _accuracy_and_loss(logits[short], self.validation_channel.labels[short])
+            short_accuracy, short_loss = _accuracy_and_loss(logits[short], labels[short])
+            chosen_by = ((accuracy + short_accuracy) / 2, (loss + short_loss) / 2)
             entry["short_text_accuracy"] = round(short_accuracy, 5)
             of_short_texts = f" short_text_accuracy={short_accuracy:.4f}"
         rate = progress.seen / max(progress.seconds, 1e-9)
@@ -276,9 +282,10 @@ class Trainer:
             f"reviews_per_second={rate:.0f} seconds={progress.seconds:.1f} seconds_left={left:.0f}"
         )
         progress.history.append(entry)
-        now, before = (accuracy, -loss), (progress.best_accuracy, -progress.best_loss)
+        now, before = (chosen_by[0], -chosen_by[1]), (progress.best_accuracy, -progress.best_loss)
         if (now > before) if self.recipe.best_by == "accuracy" else (now[::-1] > before[::-1]):
-            progress.best_epoch, progress.best_accuracy, progress.best_loss = progress.epoch, accuracy, loss
+            progress.best_epoch = progress.epoch
+            progress.best_accuracy, progress.best_loss = chosen_by
             self.best_state = _copy_of(self.model)
         progress.batch, progress.seen, progress.loss, progress.seconds = 0, 0, 0.0, 0.0
         if self._is_out_of_patience():

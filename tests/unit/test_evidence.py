@@ -30,7 +30,7 @@ def reason(text: str, probability: float, band=(0.3, 0.7), ngrams=NGRAMS, reads_
         ("the film was dull", 0.52, "mixed"),
         ("i watched it on tuesday", 0.6, "no_evidence"),
         ("i watched it on tuesday", 0.9999, None),  # the LSTM may know better
-        ("was it wonderful ?", 0.8, "no_evidence"),
+        ("was it wonderful ?", 0.6, "no_evidence"),
         ("it was wonderful . was it ?", 0.8, None),
         ("it", 0.5, "no_evidence"),
         ("", 0.5, "no_evidence"),

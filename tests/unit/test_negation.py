@@ -8,7 +8,8 @@ from sentiment_fixtures import tiny_recipe
 
 from sentiment.model.layout import crop
 from sentiment.model.ngrams import ngram_keys, ngram_patterns
-from sentiment.text.negation import NEGATED, NegationMarker
+from sentiment.text.negation import NEGATED, PHRASES, NegationMarker
+from sentiment.text.tokenizers import tokenizer
 from sentiment.text.vocabulary import INFREQUENT, encode
 from sentiment.text.words import words
 
@@ -34,6 +35,44 @@ def test_a_negation_reaches_so_many_words_of_its_sentence():
     assert reached(SENTENCES[1], 3) == ["like", "it", "and", "gets", "any", "better"]
     assert reached(SENTENCES[2], 4) == ["plot", "but", "great", "pictures", "go"]
     assert reached(SENTENCES[0], 0) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "reached"),
+    [
+        ("far from good, far too long", "good far too long"),
+        ("anything but dull, anything is better, but not by much", "dull anything is better but by much"),
+        ("it lacks a good plot", "a good plot"),
+        ("not only good but fun; nothing but joy; no doubt it is good", ""),
+        ("I can't help but love it", ""),
+        (
+            "I don't believe anyone will ever find this film dull",
+            "believe anyone will ever find this film dull",
+        ),
+        ("I believe anyone will find this dull", ""),
+        ("no doubt: I don't like it at all, not at all", "like it at all at all"),
+        ("You won't be disappointed. 4.5/5", "be disappointed"),
+        ("you won't be disappointed 4.5/5 good", "be disappointed"),
+        ("not bad \U0001f60d loved it", "bad"),
+        ("not bad :-) loved it", "bad"),
+        ("from here but of", ""),
+    ],
+)
+def test_phrases_negate_and_ratings_and_emoji_stand_for_themselves(text, reached):
+    found = words(text)
+    word_dict = {word: number for number, word in enumerate(sorted({*found, "unread"}), 2)}
+    marked = NegationMarker(word_dict, len(word_dict) + 2, 5, PHRASES)(encode(word_dict, found))
+    assert (
+        " ".join(word for word, number in zip(found, marked.tolist(), strict=True) if number & NEGATED)
+        == reached
+    )
+
+
+def test_earlier_tokenizers_keep_their_rules():
+    assert tokenizer("words").negation is PHRASES
+    for version in (1, 2):
+        rules = tokenizer("words", version).negation
+        assert not rules.phrases and not rules.attitudes and "9/10" not in rules.ends
 
 
 @given(

@@ -63,11 +63,20 @@ def test_ratings_are_points_out_of_ten(written, rating):
 
 
 def test_emoji_and_emoticons_are_words():
-    assert words("movie \U0001f60d") == ["movie", "loved"]
-    assert words("\U0001f44d\U0001f3fd \u2764\ufe0f \U0001f44e") == ["good", "loved", "bad"]
+    assert words("movie \U0001f60d") == ["movie", "emojiloved"]
+    assert words("\U0001f44d\U0001f3fd \u2764\ufe0f \U0001f44e") == ["emojigood", "emojiloved", "emojibad"]
     assert words("nice :-) :D =) <3") == ["nice", *["smiley"] * 4]
     assert words("no :( :-/ :'(") == ["no", *["frowny"] * 3]
     assert words("see http://example.org/x: (a) or b:(c)") == words("see http example.org x a or b c")
+
+
+def test_words_2_reads_emoji_as_the_words_that_people_would_write():
+    review, earlier = "movie \U0001f60d, isn\u2019t it \U0001f44e :-)", tokenizer("words", 2)
+    assert earlier(review) == ["movie", "loved", "isn't", "it", "bad", "smiley"]
+    assert [(token.word, token.surface) for token in earlier.locate(review)][1:] == [
+        *(("loved", "\U0001f60d"), ("isn't", "isn\u2019t"), ("it", "it"), ("bad", "\U0001f44e")),
+        ("smiley", ":-)"),
+    ]
 
 
 def test_drawn_out_words_are_those_that_the_vocabulary_knows():

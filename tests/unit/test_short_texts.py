@@ -9,6 +9,7 @@ from sentiment.data.channels import COUNTERFACTUAL, REVIEW, SNIPPET, read_channe
 from sentiment.data.prepared import prepare
 from sentiment.data.reviews import normalised, table
 from sentiment.errors import ChannelError
+from sentiment.training.steps import shortened
 from sentiment.training.trainer import Run, Trainer
 
 
@@ -26,10 +27,23 @@ def test_the_snippets_have_a_fixed_split_with_copies_together():
 
 def test_counterfactuals_come_in_both_polarities():
     made = counterfactuals.load()
-    assert set(made.split) == {"train"} and len(set(made.texts)) == len(made) > 10_000
+    assert (
+        set(made.split) == {"train"}
+        and len(set(zip(made.texts, made.labels, strict=True))) == len(made) > 10_000
+    )
     assert 0.45 < made.labels.mean() < 0.55
     assert not [text for text in made.texts if "{" in text or "}" in text or text != text.strip()]
     assert made.fingerprint() == counterfactuals.load().fingerprint()
+
+
+def test_sentences_without_an_opinion_have_both_labels():
+    made = counterfactuals.load()
+    labels: dict[str, set[int]] = {}
+    for text, label in zip(made.texts, made.labels.tolist(), strict=True):
+        labels.setdefault(text, set()).add(label)
+    neutral = {text for text, of_text in labels.items() if len(of_text) == 2}
+    assert len(neutral) > 500 and "ok" in neutral and any("weather" in text for text in neutral)
+    assert {len(of_text) for text, of_text in labels.items() if "disappointed" in text} == {1}
 
 
 @pytest.fixture
@@ -69,3 +83,27 @@ def test_training_reads_the_short_texts_that_its_recipe_wants(prepared, weight, 
     assert metrics["train_short_texts"] == texts and metrics["train_reviews"] == 160
     assert metrics["validation_reviews"] == metrics["calibration"]["reviews"] == 40
     assert (metrics["calibration"]["short_texts"] is not None) == (weight > 0)
+
+
+def test_the_best_epoch_is_that_on_reviews_and_on_short_texts(prepared):
+    channels = [read_channel(getattr(prepared, name), name) for name in ("train", "validation")]
+    recipe = tiny_recipe("fast", epochs=4, patience=4, best_by="accuracy")
+    metrics = Trainer(recipe, *channels, Run()).fit().metrics
+    scores = [entry["validation_accuracy"] + entry["short_text_accuracy"] for entry in metrics["epochs"]]
+    assert scores[metrics["best_epoch"] - 1] == max(scores)
+
+
+def test_early_epochs_read_less_of_long_reviews(prepared):
+    assert shortened(np.arange(10), 6).tolist() == [0, 1, 6, 7, 8, 9]
+    assert shortened(np.arange(6), 6).tolist() == list(range(6))
+
+    def weights(**changes):
+        channels = [read_channel(getattr(prepared, name), name) for name in ("train", "validation")]
+        return Trainer(tiny_recipe("fast", **changes), *channels, Run()).fit().model.dense.weight
+
+    whole = weights(epochs=2, early_words=0)
+    assert weights(epochs=2, early_words=10_000).equal(whole)
+    assert not weights(epochs=2, early_words=3).equal(whole)
+    assert weights(epochs=1, early_words=3).equal(weights(epochs=1, early_words=0)), (
+        "the last epoch reads all"
+    )
