@@ -62,9 +62,17 @@ def main(arguments: list[str] | None = None) -> int:
             model=options.model,
             stack=options.stack,
             sam=options.sam,
+            on=options.on,
+            instances=options.instances,
+            spot=options.spot == "1",
             train_instance_type=options.train_instance_type,
             transform_instance_type=options.transform_instance_type,
             endpoint_memory_mb=options.endpoint_memory_mb,
+            endpoint=options.endpoint,
+            endpoint_instances=options.endpoint_instances,
+            endpoint_instance_type=options.endpoint_instance_type,
+            autoscale=options.autoscale,
+            provisioned=options.provisioned,
             container=options.container,
             canary=options.canary,
             canary_minutes=options.canary_minutes,
@@ -117,9 +125,30 @@ def _parser() -> argparse.ArgumentParser:
         "--stack", type=_stack_name, default=default.stack, help="name of the CloudFormation stack"
     )
     parser.add_argument("--sam", default=default.sam, help="the SAM CLI")
+    parser.add_argument(
+        "--on",
+        choices=("here", "sagemaker"),
+        default=default.on,
+        help="where the reviews are prepared: here, or in shards by a processing job",
+    )
+    parser.add_argument(
+        "--instances", type=int, default=default.instances, metavar="N", help="machines of each job"
+    )
+    parser.add_argument(
+        "--spot", choices=("0", "1"), default="0", help="1: train on spot instances, which AWS may take away"
+    )
     parser.add_argument("--train-instance-type", default=default.train_instance_type)
     parser.add_argument("--transform-instance-type", default=default.transform_instance_type)
     parser.add_argument("--endpoint-memory-mb", type=int, default=default.endpoint_memory_mb)
+    parser.add_argument("--endpoint", default=default.endpoint, help="serverless or instances")
+    parser.add_argument("--endpoint-instances", type=int, default=default.endpoint_instances, metavar="N")
+    parser.add_argument("--endpoint-instance-type", default=default.endpoint_instance_type)
+    parser.add_argument(
+        "--autoscale", default=default.autoscale, metavar="LEAST:MOST", help="instances, as the load asks"
+    )
+    parser.add_argument(
+        "--provisioned", type=int, default=default.provisioned, metavar="N", help="serverless ones kept warm"
+    )
     parser.add_argument(
         "--container", default=default.container, help=f"the image that answers: {', '.join(HOSTING)}"
     )

@@ -11,7 +11,7 @@ import mimetypes
 import time
 from typing import Any
 
-from pipeline import aws, inputs, served, stack
+from pipeline import aws, bill, hosting, inputs, served, stack
 from pipeline.containers import warn_of_the_end
 from pipeline.served import ServedModel
 from pipeline.settings import Settings
@@ -40,11 +40,18 @@ def run(settings: Settings, **parameters: str | int) -> None:
     model = served.chosen(settings)
     step(f"Deploy {model.data_url} (stack {settings.stack}, container {settings.container})")
     warn_of_the_end(settings.hosting_image)
-    serve(settings, model, MemorySizeInMB=settings.endpoint_memory_mb, **parameters)
+    endpoint = hosting.chosen(settings)
+    hosting.require_convertible(settings, endpoint)
+    for line in bill.endpoint_estimate(endpoint, settings.endpoint_memory_mb):
+        say(line)
+    serve(settings, model, MemorySizeInMB=settings.endpoint_memory_mb, **endpoint.parameters(), **parameters)
 
 
 def serve(settings: Settings, model: ServedModel, **parameters: str | int) -> None:
-    """Have the stack answer by this model alone, remember the one before, and publish the page."""
+    """Have the stack answer by this model alone, remember the one before, and publish the page.
+
+    Parameters of the template that are not given keep their value: where the endpoint's containers run, too.
+    """
     before = served.of_stack(settings).model
     if before is not None and before != model:
         parameters["PreviousModel"] = ",".join(before)

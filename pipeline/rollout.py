@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import aws, comparison, deploy, served, stack
+from pipeline import aws, comparison, deploy, hosting, served, stack
 from pipeline.comparison import Counts
 from pipeline.containers import warn_of_the_end
 from pipeline.served import NO_CANARY
@@ -39,6 +39,11 @@ def begin(settings: Settings, percent: int) -> None:
     if answering is None:
         raise PipelineError(
             f"CANARY={percent}: no model answers yet that a new one could be tried beside; run `make deploy`"
+        )
+    if not hosting.chosen(settings).serverless:
+        raise PipelineError(
+            f"CANARY={percent}: a new model is tried on a serverless endpoint; CONTAINER=ray and "
+            "ENDPOINT=instances are for `make deploy` without CANARY"
         )
     new = served.chosen(settings)
     if new.version == answering.version:

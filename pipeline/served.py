@@ -8,12 +8,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from pipeline import aws, image, inputs, stack
+from pipeline import aws, hosting, image, inputs, stack
 from pipeline.package import packaged
 from pipeline.settings import Settings
 
-# In place of an instance type: serverless endpoints have no GPU.
-SERVERLESS = "serverless"
 # The template's default of ModelVersion.
 UNKNOWN = "unknown"
 NO_CANARY: dict[str, str | int] = {
@@ -72,7 +70,9 @@ class ServedModels(NamedTuple):
 def chosen(settings: Settings) -> ServedModel:
     """The packaged model of these settings, in their container."""
     uri, _ = packaged(settings)
-    return ServedModel(uri, image.hosting_image(settings, SERVERLESS), settings.container, _version(uri))
+    # In place of an instance type: serverless endpoints have no GPU.
+    place = hosting.chosen(settings).instance_type or hosting.SERVERLESS
+    return ServedModel(uri, image.hosting_image(settings, place), settings.container, _version(uri))
 
 
 def of_stack(settings: Settings) -> ServedModels:

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 BINS = 10
+SHORTER, LONGER = 150, 300
+"""Words: the bounds between the slices of short, middling and long reviews."""
 Z_95 = 1.959964
 """The standard normal's 97.5 % quantile."""
 
@@ -50,6 +52,26 @@ def accuracy(labels: ArrayLike, probabilities: ArrayLike) -> dict[str, Any]:
         "interval": list(wilson_interval(count, len(right))),
         "reviews": len(right),
     }
+
+
+def slices(labels: ArrayLike, probabilities: ArrayLike, lengths: ArrayLike) -> list[dict[str, Any]]:
+    """`accuracy` of the reviews of either label and of three ranges of length, each with its `name`.
+
+    `lengths` (N,) counts the words of each review. A slice without reviews is left out.
+    """
+    actual, probability, words = np.asarray(labels), np.asarray(probabilities), np.asarray(lengths)
+    masks = {
+        "negative": actual == 0,
+        "positive": actual == 1,
+        f"up to {SHORTER} words": words <= SHORTER,
+        f"{SHORTER + 1} to {LONGER} words": (words > SHORTER) & (words <= LONGER),
+        f"more than {LONGER} words": words > LONGER,
+    }
+    return [
+        {"name": name, **accuracy(actual[mask], probability[mask])}
+        for name, mask in masks.items()
+        if mask.any()
+    ]
 
 
 def wilson_interval(successes: int, trials: int, z: float = Z_95) -> tuple[float, float]:

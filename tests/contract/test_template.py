@@ -18,7 +18,7 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
-from pipeline import comparison, containers, image, served, stack
+from pipeline import comparison, containers, hosting, image, served, stack
 
 INFRA = Path(__file__).resolve().parents[2] / "infra"
 WRITTEN = yaml_parse((INFRA / "template.yaml").read_text())
@@ -172,7 +172,8 @@ def test_the_roles_of_sagemaker_reach_no_bucket_but_the_stacks_own(resources):
     }
     # Training never overwrites the reviews it reads, nor a model in service.
     written = {on["Fn::Sub"] for on in objects["TrainingRole", "s3:PutObject"]}
-    assert written == {"${DataBucket.Arn}/training/*", "${DataBucket.Arn}/evaluation/*"}
+    folders = ("training", "evaluation", "processing")
+    assert written == {f"${{DataBucket.Arn}}/{folder}/*" for folder in folders}
 
 
 def test_the_role_of_builds_reads_their_sources_and_pushes_into_the_stacks_repository_alone(resources):
@@ -355,3 +356,23 @@ def test_sam_deploy_asks_nothing():
     assert options["fail_on_empty_changeset"] is False
     assert options["resolve_s3"] is True
     assert options["capabilities"] == "CAPABILITY_IAM", "no role has a name of its own"
+
+
+def test_the_endpoint_is_serverless_or_on_instances_whose_number_may_follow_the_load(resources):
+    variant = resources["EndpointConfig"]["Properties"]["ProductionVariants"][0]
+    nothing = {"Ref": "AWS::NoValue"}
+    assert variant["InstanceType"] == {"Fn::If": ["HasInstances", {"Ref": "InstanceType"}, nothing]}
+    assert variant["InitialInstanceCount"] == {"Fn::If": ["HasInstances", {"Ref": "InstanceCount"}, nothing]}
+    condition, on_instances, serverless = variant["ServerlessConfig"]["Fn::If"]
+    assert (condition, on_instances) == ("HasInstances", nothing)
+    assert serverless["ProvisionedConcurrency"]["Fn::If"][0] == "HasProvisioned"
+    target, policy = resources["ScalingTarget"], resources["ScalingPolicy"]
+    assert target["Condition"] == policy["Condition"] == "HasScaling"
+    tracked = policy["Properties"]["TargetTrackingScalingPolicyConfiguration"]
+    metric = tracked["PredefinedMetricSpecification"]["PredefinedMetricType"]
+    # https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-cloudformation.html
+    assert metric == "SageMakerVariantInvocationsPerInstance"
+    assert target["Properties"]["ScalableDimension"] == "sagemaker:variant:DesiredInstanceCount"
+    assert set(WRITTEN["Parameters"]["Container"]["AllowedValues"]) == set(containers.HOSTING)
+    chosen = hosting.Hosting("ml.m5.large", 2, (2, 10)).parameters()
+    assert chosen.keys() <= WRITTEN["Parameters"].keys()
