@@ -115,7 +115,7 @@ def parser() -> argparse.ArgumentParser:
             default=[],
             metavar="PATTERN=RUNNER",
             help="run SageMaker's containers of images with such names like those of a known one: "
-            "pytorch-inference serves models, python runs commands",
+            "pytorch-inference and ray serve models, python runs commands",
         )
         added.add_argument(
             "--port-advice",

@@ -4,7 +4,7 @@
 
 project (.venv) holds the project with all that it needs, sam (.venv-sam) the SAM CLI, scan (.venv-scan) what
 looks for insecure code and writes bills of materials, toolkit (.venv-toolkit) AWS's own container toolkits,
-serve (.venv-serve) what our own inference image holds.
+serve (.venv-serve) what our own inference image holds, ray (.venv-ray) Ray Serve as AWS's container has it.
 What is up to date is left alone; of what is not, only the packages that changed are touched. Standard library
 only, Python 3.8 or newer: it runs before anything else is installed.
 """

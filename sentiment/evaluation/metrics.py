@@ -74,11 +74,11 @@ def slices(labels: ArrayLike, probabilities: ArrayLike, lengths: ArrayLike) -> l
     ]
 
 
-def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
-    """The 95 % interval of a proportion (Wilson 1927)."""
-    centre = (successes + Z_95**2 / 2) / (trials + Z_95**2)
+def wilson_interval(successes: int, trials: int, z: float = Z_95) -> tuple[float, float]:
+    """The interval of a proportion (Wilson 1927), of 95 % by default; `z` is the normal's quantile."""
+    centre = (successes + z**2 / 2) / (trials + z**2)
     share = successes / trials
-    half = Z_95 / (trials + Z_95**2) * math.sqrt(trials * share * (1 - share) + Z_95**2 / 4)
+    half = z / (trials + z**2) * math.sqrt(trials * share * (1 - share) + z**2 / 4)
     return centre - half, centre + half
 
 
