@@ -206,7 +206,7 @@ TORCH_CPU := https://download.pytorch.org/whl/cpu
 lock: UV = $(shell command -v uv || echo .venv-uv/bin/uv)
 lock: setup ## Pin the newest versions that pyproject.toml and the .in files allow
 	@$(COMPILE) --all-extras --excludes requirements/cuda.in --no-emit-package torch -o requirements/lock.txt pyproject.toml
-	@for name in uv sam scan toolkit; do $(COMPILE) -o requirements/$$name.lock requirements/$$name.in || exit 1; done
+	@for name in uv sam scan toolkit sdk3 awscli; do $(COMPILE) -o requirements/$$name.lock requirements/$$name.in || exit 1; done
 	@for name in web mlflow trainer; do $(COMPILE) --excludes requirements/cuda.in --no-emit-package torch \
 		-c requirements/lock.txt -o selfhost/docker/$$name.lock selfhost/docker/$$name.in || exit 1; done
 	@$(COMPILE) -c requirements/lock.txt -o requirements/serve.lock requirements/serve.in
