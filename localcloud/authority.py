@@ -1,19 +1,25 @@
 """The certificate authority of one cloud, by which it answers under AWS's own names, over TLS.
 
 AWS's clients trust the certificates that AWS_CA_BUNDLE names, and no others: with this authority's there they
-take this cloud for AWS, and the real AWS for an impostor. The authority's key never leaves this process.
+take this cloud for AWS, and the real AWS for an impostor. What else asks AWS by Python's requests, as the
+telemetry of SageMaker's SDKs does, trusts it beside those that it trusts anyway. The authority's key never
+leaves this process.
 """
 
 import datetime
 import functools
+import os
 import ssl
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import certifi
+
 from localcloud.state import state_dir
 
 FILE = "authority.pem"
+WITH_OTHERS = "authorities.pem"
 NAME = "localcloud"
 DAY = datetime.timedelta(days=1)
 VALID = datetime.timedelta(days=365)
@@ -23,19 +29,26 @@ NAME_CHARACTERS = 64
 
 def variables(url: str, port: int) -> dict[str, str]:
     """The variables by which AWS's clients find the cloud at AWS's own addresses, too (see proxy.py)."""
-    return {"HTTPS_PROXY": url, "https_proxy": url, "AWS_CA_BUNDLE": str(state_dir(port) / FILE)}
+    folder = state_dir(port)
+    return {
+        "HTTPS_PROXY": url,
+        "https_proxy": url,
+        "AWS_CA_BUNDLE": str(folder / FILE),
+        "REQUESTS_CA_BUNDLE": str(folder / WITH_OTHERS),
+    }
 
 
 class Authority:
-    """Makes the certificates of hosts. `folder` gets its own certificate."""
+    """Makes the certificates of hosts. `folder` gets its own: alone, and beside those trusted anyway."""
 
     def __init__(self, folder: Path):
         from cryptography.hazmat.primitives.asymmetric import ec
 
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._certificate = self._sign(NAME, self._key.public_key(), None)
-        (folder / FILE).write_bytes(_pem(self._certificate))
+        own = _pem(self._sign(NAME, self._key.public_key(), None))
+        (folder / FILE).write_bytes(own)
+        (folder / WITH_OTHERS).write_bytes(_trusted_anyway() + b"\n" + own)
         self.context = functools.lru_cache(maxsize=64)(self._context)
         """The TLS settings of a server that is the host of this name."""
 
@@ -98,6 +111,12 @@ USAGES = (
     "encipher_only",
     "decipher_only",
 )
+
+
+def _trusted_anyway() -> bytes:
+    """The certificates that requests trusts in the environment of this process."""
+    chosen = Path(os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where())
+    return (chosen if chosen.is_file() else Path(certifi.where())).read_bytes()
 
 
 def _pem(certificate: Any) -> bytes:
