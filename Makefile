@@ -13,6 +13,8 @@ SET ?=
 MODEL ?=
 # The image that answers: slim (our own, serve/Dockerfile) or pytorch (AWS's, without security updates since 2026-06-30).
 CONTAINER ?= slim
+# Version of the SageMaker Python SDK that starts the jobs: 2, or 3, which has an environment of its own.
+SDK ?= 2
 # Name of the CloudFormation stack: one stack is one whole system.
 STACK ?= movie-sentiment
 # QUICK=1 measures in miniature (make bench); PAGE=http://... is the page that make screenshots shoots.
@@ -39,7 +41,7 @@ TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/d
 # ---------------------------------------------------------------------------------------------------------------
 
 # All of the above, for `make help`, and what was given. Names that this file does not know are refused.
-SETTINGS := DATA DATA_PATH RECIPE SET MODEL CONTAINER STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE
+SETTINGS := DATA DATA_PATH RECIPE SET MODEL CONTAINER SDK STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 
 BIN := .venv/bin
@@ -50,7 +52,7 @@ WITH := $(or $(PYTHON),$(shell python3 -c 'import sys; sys.exit(sys.version_info
 INSTALL = $(WITH) requirements/install.py $(THIS_PYTHON) --torch-index "$(TORCH_INDEX)"
 # Where results go; the tests have another.
 BUILD := build
-PIPELINE = $(BIN)/python -m pipeline --build "$(BUILD)" --sam "$(CURDIR)/.venv-sam/bin/sam" --stack "$(STACK)" --container "$(CONTAINER)" --data "$(DATA)" \
+PIPELINE = $(BIN)/python -m pipeline --build "$(BUILD)" --sam "$(CURDIR)/.venv-sam/bin/sam" --stack "$(STACK)" --container "$(CONTAINER)" --sdk "$(SDK)" --data "$(DATA)" \
 	$(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(MODEL),--model "$(MODEL)") --recipe "$(RECIPE)" $(foreach pair,$(SET),--set "$(pair)")
 
 # What localcloud says of a taken port to who typed make.
@@ -91,7 +93,7 @@ base: ## Make only what demo, deploy and their steps need of them
 	@$(WITH) -c '' 2>/dev/null || { echo "error: PYTHON=$(PYTHON) does not run;" \
 		"name a Python 3.11 to 3.14: make PYTHON=/path/to/python3.13" >&2; exit 1; }
 	@$(WITH) requirements/make_settings.py Makefile $(foreach name,$(sort $(GIVEN) PORT WEB_PORT MLFLOW_PORT),'$(name)=$(subst ','\'',$($(name)))')
-	@$(INSTALL) project sam
+	@$(INSTALL) project sam $(if $(filter 3,$(SDK)),sdk3)
 
 preflight: $(if $(filter models:% runs:%,$(MODEL)),setup,base) ## Check the settings, the region and the credentials
 	@$(PIPELINE) check

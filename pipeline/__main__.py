@@ -25,7 +25,7 @@ from pipeline import (
     upload,
 )
 from pipeline.containers import HOSTING
-from pipeline.settings import Settings
+from pipeline.settings import SDKS, Settings
 from project.choices import ProjectError, assignments
 from sentiment.errors import SentimentError
 from sentiment.training.command_line import Parser
@@ -63,6 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
             transform_instance_type=options.transform_instance_type,
             endpoint_memory_mb=options.endpoint_memory_mb,
             container=options.container,
+            sdk=options.sdk,
             build=options.build,
         )
         STEPS[options.step][0](settings)
@@ -116,6 +117,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--endpoint-memory-mb", type=int, default=default.endpoint_memory_mb)
     parser.add_argument(
         "--container", default=default.container, help=f"the image that answers: {', '.join(HOSTING)}"
+    )
+    parser.add_argument(
+        "--sdk", default=default.sdk, help=f"version of the SageMaker Python SDK: {', '.join(SDKS)}"
     )
     parser.add_argument(
         "--build", type=Path, default=default.build, help="folder for everything that is made"

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pipeline import aws, image, inputs, jobs, stack, tracking
+from pipeline import aws, image, inputs, jobs, sdk, stack, tracking
 from pipeline.package import packaged
 from pipeline.settings import PipelineError, Settings
 from project.console import say, shown, step
@@ -101,10 +101,8 @@ def _transform(settings: Settings, model_uri: str, key: str, data_key: str) -> l
 
 def _start_transform(settings: Settings, bucket: str, model_uri: str, reviews: str, outputs: str) -> str:
     """Start a batch transform job; its name, which is that of its model as well."""
-    from pipeline import sagemaker_sdk  # takes seconds to import: only when there is something to evaluate
-
     job = f"{settings.stack}-test-{time.strftime('%Y%m%d-%H%M%S')}"
-    sagemaker_sdk.start_transform(
+    sdk.of(settings).start_transform(
         job,
         bucket=bucket,
         role=stack.output(settings, "TrainingRoleArn"),
