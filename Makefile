@@ -166,7 +166,7 @@ notebook-run: setup ## Run the walkthrough from top to bottom and keep its outpu
 	@$(CLOUD) -- $(BIN)/python notebooks/execute.py
 
 check: style ## The loop of working: style, types and the fast tests, in a minute
-	@$(PYTEST) -m "not slow" tests/unit
+	@$(PYTEST) -p no:schemathesis -p no:anyio -m "not slow" tests/unit
 
 test: lint ## Run all the tests, the real page in a real browser among them
 	@$(BIN)/python tests/browser/chromium.py
@@ -207,7 +207,8 @@ COMPILE = $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 
 TORCH_CPU := https://download.pytorch.org/whl/cpu
 lock: UV = $(shell command -v uv || echo .venv-uv/bin/uv)
 lock: setup ## Pin the newest versions that pyproject.toml and the .in files allow
-	@$(COMPILE) --all-extras --excludes requirements/cuda.in --no-emit-package torch -o requirements/lock.txt pyproject.toml
+	@$(COMPILE) --all-extras --excludes requirements/cuda.in --excludes requirements/unwanted.in \
+		--no-emit-package torch -o requirements/lock.txt pyproject.toml
 	@for name in uv sam scan toolkit sdk3 awscli; do $(COMPILE) -o requirements/$$name.lock requirements/$$name.in || exit 1; done
 	@for name in web mlflow trainer; do $(COMPILE) --excludes requirements/cuda.in --no-emit-package torch \
 		-c requirements/lock.txt -o selfhost/docker/$$name.lock selfhost/docker/$$name.in || exit 1; done

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -121,14 +120,13 @@ def ask() -> Iterator[Ask]:
 
 @pytest.mark.slow
 def test_a_waking_endpoint_is_told_apart_from_a_slow_one(ask):
-    waited, statuses = time.monotonic(), []
+    statuses: list[int] = []
     while not statuses or statuses[-1] != 200:
         answer = ask("A film")
         statuses.append(answer["statusCode"])
         if answer["statusCode"] != 200:
             assert json.loads(answer["body"])["error"]["code"] == "waking"
             assert int(answer["headers"]["retry-after"]) > 0
-        assert time.monotonic() - waited < 60
     assert set(statuses[:-1]) == {503}
     assert json.loads(answer["body"])["model"] == "slow-1"
 

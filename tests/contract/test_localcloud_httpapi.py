@@ -4,7 +4,6 @@ import concurrent.futures
 import http.client
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -210,10 +209,9 @@ def test_a_head_has_the_gateways_limit(behaving: Api) -> None:
 
 
 def test_an_integration_has_its_own_time_out(account: Account) -> None:
+    """The function's time-out of 10 s would be answered with a 500."""
     api = Api(account, "sleeping", BY_BODY, "POST /predict", integration={"TimeoutInMillis": 1000})
-    began = time.monotonic()
     assert message(api.post(data="sleep")) == (503, {"message": "Service Unavailable"})
-    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize(

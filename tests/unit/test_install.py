@@ -68,6 +68,7 @@ def imported(tmp_path: Path, expression: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_changed_lock_touches_the_changed_package_alone(tmp_path, requirements):
     wheels, lock = tmp_path / "wheels", requirements / "tiny.lock"
     one, two = make_wheel(wheels, "one", "1.0"), make_wheel(wheels, "two", "1.0")
@@ -85,6 +86,7 @@ def test_a_changed_lock_touches_the_changed_package_alone(tmp_path, requirements
     assert environment.is_current() and imported(tmp_path, "two.version") == "10.0" and marked.exists()
 
 
+@pytest.mark.slow
 def test_a_file_that_is_not_the_pinned_one_is_refused_in_one_line(tmp_path, requirements):
     make_wheel(tmp_path / "wheels", "tiny", "1.0")
     (requirements / "tiny.lock").write_text(f"tiny==1.0 --hash=sha256:{'0' * 64}\n")
@@ -94,6 +96,7 @@ def test_a_file_that_is_not_the_pinned_one_is_refused_in_one_line(tmp_path, requ
     assert not list((tmp_path / "env").glob("lib/python*/site-packages/tiny*"))
 
 
+@pytest.mark.slow
 def test_what_was_left_half_installed_is_not_taken_for_complete(tmp_path, requirements):
     lock = requirements / "tiny.lock"
     lock.write_text(make_wheel(tmp_path / "wheels", "one", "1.0"))
@@ -116,6 +119,7 @@ def test_two_at_once_make_an_environment_once(tmp_path, requirements, monkeypatc
     assert (tmp_path / "build" / "setup.log").read_text().count("Installed 1 package") == 1
 
 
+@pytest.mark.slow
 def test_torch_comes_from_a_disk_that_has_it_without_asking_its_index(tmp_path, requirements, monkeypatch):
     monkeypatch.setattr(sys, "platform", "linux")
     pin = make_wheel(tmp_path / "wheels", "torch", "2.0+cpu")
@@ -187,6 +191,7 @@ def test_settings_of_pip_reach_uv(tmp_path, monkeypatch):
     assert {name: settings.get(name) for name in expected} == expected
 
 
+@pytest.mark.slow
 def test_a_python_that_cannot_be_fetched_is_told(tmp_path, requirements, monkeypatch, capsys):
     monkeypatch.setattr(install, "is_supported", lambda: False)
     uv = install.Uv(tmp_path / "setup.log")
@@ -200,6 +205,7 @@ def test_a_python_that_cannot_be_fetched_is_told(tmp_path, requirements, monkeyp
     assert "No Python 3.11 to 3.14 is here; uv fetches 3.13" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_an_old_python_finds_a_supported_one(tmp_path, requirements, monkeypatch):
     monkeypatch.setattr(install, "is_supported", lambda: False)
     folder = tmp_path / "path"

@@ -30,7 +30,8 @@ def file(tmp_path, monkeypatch):
 
 
 def settings(file):
-    return Settings(data="kaggle", data_path=file, build=file.parent / "build")
+    # A recipe without short texts of its own: those would be prepared anew each time.
+    return Settings(data="kaggle", data_path=file, build=file.parent / "build", recipe="predecessor")
 
 
 def refuse(_):
