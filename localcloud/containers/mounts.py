@@ -4,10 +4,10 @@
 
 In a mount namespace of its own, FOLDER is also /opt/ml, and only its parent, /tmp, /var/tmp and /dev/shm can
 be written to, and /lib in a layer that nobody else sees: a script that knows its container's paths by heart
-works as on AWS, and one that writes anywhere else fails instead of changing the machine. HOST is the name that
-the process finds its machine to have, and the file HOSTS its /etc/hosts; both are empty for a container that is
-not one of several. Who may not make such namespaces mostly may in a user namespace of their own. Exit status
-125, with a line that says why, where neither works.
+works as on AWS, and one that writes anywhere else fails instead of changing the machine. HOST is the name
+that the process finds its machine to have, and the file HOSTS its /etc/hosts; both are empty for a container
+that is not one of several. Who may not make such namespaces mostly may in a user namespace of their own. Exit
+status 125, with a line that says why, where neither works.
 """
 
 import ctypes
