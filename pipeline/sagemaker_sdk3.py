@@ -12,6 +12,7 @@ import logging
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import boto3
@@ -160,7 +161,10 @@ def start_transform(
     )
 
 
-FUNCTIONS = {"start_training": start_training, "start_transform": start_transform}
+FUNCTIONS: dict[str, Callable[..., str | None]] = {
+    "start_training": start_training,
+    "start_transform": start_transform,
+}
 
 
 def main() -> None:
