@@ -23,6 +23,8 @@ __all__ = ["models"]  # a fixture
 pytestmark = pytest.mark.slow
 
 END_SECONDS = 120
+# A training of seconds, on the given reviews alone.
+SMALL = "hidden_dim=8 embedding_dim=8 ngram_min_reviews=2 snippets=0 counterfactuals=0"
 
 
 class Launched:
@@ -181,7 +183,7 @@ def test_ctrl_c_in_the_training_ends_it_before_mlflow_and_quietly(launch, tmp_pa
     launched = launch(
         *("-m", "selfhost", *ports, *folders(tmp_path)),
         *("--data", "kaggle", "--data-path", str(reviews)),
-        *("--set", "epochs=100000 patience=100000 hidden_dim=8 embedding_dim=8 ngram_min_reviews=2"),
+        *("--set", f"epochs=100000 patience=100000 {SMALL}"),
     )
     launched.until(r"^epoch=1/")
     status = launched.ctrl_c()
@@ -215,8 +217,7 @@ def trainer(tmp_path: Path) -> list[str]:
     reviews = tmp_path / "reviews.csv"
     rows = [f'"{word} film number {n}",{word}' for n in range(200) for word in ("positive", "negative")]
     reviews.write_text("review,sentiment\n" + "\n".join(rows))
-    small = "epochs=3 hidden_dim=8 embedding_dim=8 ngram_min_reviews=2"
-    data = ["--data", "kaggle", "--data-path", str(reviews), "--set", small]
+    data = ["--data", "kaggle", "--data-path", str(reviews), "--set", f"epochs=3 {SMALL}"]
     return ["-m", "selfhost.trainer", "--if-needed", *folders(tmp_path), *data]
 
 

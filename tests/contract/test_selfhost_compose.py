@@ -177,6 +177,7 @@ def healthy(container: Container) -> bool:
 def test_the_services_run_by_their_own_commands(tmp_path, reviews, started):
     """From nothing to a verdict: the server, a training, and a page that finds the model by itself."""
     options = "epochs=4 vocab_size=120 embedding_dim=8 hidden_dim=8 ngram_min_reviews=2 batch_size=16"
+    options += " snippets=0 counterfactuals=0"
     variables = {"DATA": "kaggle", "DATA_PATH": "/data/reviews.csv", "SET": options}
     host = Host(tmp_path, variables, {"/data": reviews.parent})
     mlflow, trainer, web = (host.container(name) for name in ("mlflow", "trainer", "web"))

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 STACK = "walkthrough-test"
 REVIEWS_OF_EACH_LABEL = 1000
 QUICK = {"epochs": 1, "vocab-size": 3000, "head": 64, "tail": 64, "ngram-min-reviews": 2}
+QUICK |= {"snippets": 0, "counterfactuals": 0}
 
 
 def small_table(file) -> None:

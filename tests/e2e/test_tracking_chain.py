@@ -74,7 +74,7 @@ def test_a_model_trained_by_mlflow_run_is_deployed(cloud, server, tmp_path):
     parameters = {"max_epochs": 4, "batch_size": 16, "embedding_dim": 8, "hidden_dim": 8, "vocab_size": 100}
     parameters |= {"learning_rate": "4e-3", "data": "kaggle", "data_path": tmp_path / "reviews.csv"}
     parameters |= {"model_dir": tmp_path / "model", "prepared": tmp_path / "prepared"}
-    parameters |= {"seed": 7, "ngram-min-reviews": 2}
+    parameters |= {"seed": 7, "ngram-min-reviews": 2, "snippets": 0, "counterfactuals": 0}
     command = [sys.executable, "-m", "mlflow", "run", ".", "--env-manager", "local"]
     command += [part for name, value in parameters.items() for part in ("-P", f"{name}={value}")]
     uses = {"env": environment(server.url), "cwd": PROJECT, "text": True, "capture_output": True}
