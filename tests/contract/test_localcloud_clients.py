@@ -22,11 +22,12 @@ pytestmark = [
     pytest.mark.skipif(not has_own_file_system(), reason="the SDKs' scripts need a real /opt/ml"),
 ]
 CLIENTS = Path(__file__).parent / "clients"
+OWN = Path(sys.executable)
 
 
-def run(program: str, python: Path, folder: Path) -> str:
-    """What one of the programs prints, against a cloud whose jobs have its interpreter's packages."""
-    with Server(port=0, job_python=python) as server:
+def run(program: str, python: Path, jobs: Path, folder: Path) -> str:
+    """What one of the programs prints, run by an interpreter against a cloud with another for its jobs."""
+    with Server(port=0, job_python=jobs) as server:
         sandbox = Sandbox(server.cloud)
         wheel = make_wheel(folder, "tiny_other", "WORD = 'installed'\n")
         trust = json.loads(json.dumps(TRUST).replace("sagemaker.", "lambda."))
@@ -52,12 +53,13 @@ def run(program: str, python: Path, folder: Path) -> str:
 
 
 def test_the_sagemaker_sdk_2(tmp_path):
-    assert "all of SDK 2 has run" in run("sdk2", Path(sys.executable), tmp_path)
+    assert "all of SDK 2 has run" in run("sdk2", OWN, OWN, tmp_path)
 
 
 def test_the_sagemaker_sdk_3(tmp_path):
-    assert "all of SDK 3 has run" in run("sdk3", interpreter("sdk3"), tmp_path)
+    python = interpreter("sdk3")  # which the containers of remote functions have, too
+    assert "all of SDK 3 has run" in run("sdk3", python, python, tmp_path)
 
 
 def test_the_aws_cli(tmp_path):
-    assert "all of the CLI has run" in run("aws_cli", interpreter("awscli"), tmp_path)
+    assert "all of the CLI has run" in run("aws_cli", interpreter("awscli"), OWN, tmp_path)
