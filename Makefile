@@ -11,10 +11,26 @@ RECIPE ?= fast
 SET ?=
 # A model to take instead of training one: a folder, a model.tar.gz, models:/movie-sentiment@champion, runs:/ID/model.
 MODEL ?=
-# The image that answers: slim (our own, serve/Dockerfile) or pytorch (AWS's, without security updates since 2026-06-30).
+# A new model answers this share of the texts (%) first, for so many minutes and at least so many answers.
+CANARY ?=
+CANARY_MINUTES ?= 30
+CANARY_ANSWERS ?= 50
+# The image that answers: slim (our own, serve/Dockerfile), ray (AWS's Ray Serve) or pytorch (AWS's, without security
+# updates since 2026-06-30).
 CONTAINER ?= slim
 # Version of the SageMaker Python SDK that starts the jobs: 2, or 3, which has an environment of its own.
 SDK ?= 2
+# Machines of each job, their type, and SPOT=1 to train on spot instances, which AWS may take away and give back.
+INSTANCES ?= 1
+INSTANCE_TYPE ?=
+SPOT ?= 0
+# Where the reviews are prepared: here, or in shards by a processing job on sagemaker.
+ON ?= here
+# Where the model answers: serverless, PROVISIONED=2 of it kept warm; or on instances, AUTOSCALE=2:10 of them, or as
+# many as INSTANCES says, which then counts no machines of jobs.
+ENDPOINT ?=
+AUTOSCALE ?=
+PROVISIONED ?= 0
 # Name of the CloudFormation stack: one stack is one whole system.
 STACK ?= movie-sentiment
 # QUICK=1 measures in miniature (make bench); PAGE=http://... is the page that make screenshots shoots.
@@ -41,7 +57,8 @@ TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/d
 # ---------------------------------------------------------------------------------------------------------------
 
 # All of the above, for `make help`, and what was given. Names that this file does not know are refused.
-SETTINGS := DATA DATA_PATH RECIPE SET MODEL CONTAINER SDK STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE
+SETTINGS := DATA DATA_PATH RECIPE SET MODEL CANARY CANARY_MINUTES CANARY_ANSWERS CONTAINER SDK ON INSTANCES INSTANCE_TYPE SPOT \
+	ENDPOINT AUTOSCALE PROVISIONED STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 
 BIN := .venv/bin
@@ -53,22 +70,28 @@ INSTALL = $(WITH) requirements/install.py $(THIS_PYTHON) --torch-index "$(TORCH_
 # Where results go; the tests have another.
 BUILD := build
 PIPELINE = $(BIN)/python -m pipeline --build "$(BUILD)" --sam "$(CURDIR)/.venv-sam/bin/sam" --stack "$(STACK)" --container "$(CONTAINER)" --sdk "$(SDK)" --data "$(DATA)" \
-	$(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(MODEL),--model "$(MODEL)") --recipe "$(RECIPE)" $(foreach pair,$(SET),--set "$(pair)")
+	$(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(MODEL),--model "$(MODEL)") --recipe "$(RECIPE)" $(foreach pair,$(SET),--set "$(pair)") \
+	$(if $(CANARY),--canary "$(CANARY)") --canary-minutes "$(CANARY_MINUTES)" --canary-answers "$(CANARY_ANSWERS)" \
+	--on "$(ON)" --instances "$(if $(ON_INSTANCES),1,$(INSTANCES))" --spot "$(SPOT)" \
+	$(if $(INSTANCE_TYPE),--train-instance-type "$(INSTANCE_TYPE)" \
+	$(if $(filter evaluate,$(MAKECMDGOALS)),--transform-instance-type "$(INSTANCE_TYPE)")) \
+	--endpoint "$(ENDPOINT)" --endpoint-instances "$(if $(ON_INSTANCES),$(INSTANCES),1)" --autoscale "$(AUTOSCALE)" --provisioned "$(PROVISIONED)"
+ON_INSTANCES = $(filter instances,$(ENDPOINT))
 
 # What localcloud says of a taken port to who typed make.
 CLOUD = $(BIN)/localcloud run --port "$(PORT)" --port-advice "make $@ PORT=$(if $(filter 4600,$(PORT)),4700,4600)"
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo setup base preflight check data prepare bootstrap image upload train package evaluate register deploy summary screenshots mlflow-shots load load-deployed destroy mlflow notebook notebook-run bench selfhost test test-pythons test-avx2 style lint sbom format lock clean
+.PHONY: help demo setup base preflight check data prepare bootstrap image upload train package evaluate register deploy canary-finish rollback summary screenshots mlflow-shots load load-deployed destroy mlflow notebook notebook-run bench scaling selfhost test test-pythons test-avx2 style lint sbom format lock clean
 MAKEFLAGS += --no-print-directory
 
 # What `make help` shows, in this order:
 ##@ First steps: demo notebook selfhost
-##@ On AWS with your credentials, or offline behind `.venv/bin/localcloud run --`: deploy evaluate summary destroy
+##@ On AWS with your credentials, or offline behind `.venv/bin/localcloud run --`: deploy canary-finish rollback evaluate summary destroy
 ##@ Single steps, each after those that it needs: preflight data prepare bootstrap image upload train package
 ##@ With MLflow: mlflow register
-##@ Working on it: check test test-pythons test-avx2 style lint format bench load sbom lock setup base clean
+##@ Working on it: check test test-pythons test-avx2 style lint format bench scaling load sbom lock setup base clean
 ##@ Pictures and outputs in the repository: screenshots mlflow-shots notebook-run
 
 help: ## List the targets
@@ -78,22 +101,22 @@ help: ## List the targets
 		END { for (group = 1; group <= groups; group++) { \
 			end = match(titles[group], /: [a-z0-9 -]+$$/); print "\n" substr(titles[group], 1, end - 1); \
 			count = split(substr(titles[group], end + 2), names, " "); \
-			for (each = 1; each <= count; each++) printf "  %-12s %s\n", names[each], text[names[each]] } }' $(MAKEFILE_LIST)
+			for (each = 1; each <= count; each++) printf "  %-13s %s\n", names[each], text[names[each]] } }' $(MAKEFILE_LIST)
 	@echo; echo "NAME is one of $(SETTINGS); the top of the Makefile explains them"
 
 demo: base ## The whole chain, offline, from reviews to a page that answers; stays up until Ctrl-C
 	@$(CLOUD) --stay -- $(MAKE) evaluate deploy summary
 
-setup: base ## Make the virtual environments whole (the other targets make what they need by themselves)
+setup: base ## Install all dependencies (the other targets install what they need by themselves)
 	@$(INSTALL) scan
 
-base: ## Make only what demo, deploy and their steps need of them
+base: ## Install only what demo, deploy and their steps need
 	@test -n "$(WITH)" || { echo "error: Python 3.11 to 3.14 is needed, and there is neither a Python nor uv to fetch one;" \
 		"install one, or name it: make PYTHON=/path/to/python3.13" >&2; exit 1; }
 	@$(WITH) -c '' 2>/dev/null || { echo "error: PYTHON=$(PYTHON) does not run;" \
 		"name a Python 3.11 to 3.14: make PYTHON=/path/to/python3.13" >&2; exit 1; }
 	@$(WITH) requirements/make_settings.py Makefile $(foreach name,$(sort $(GIVEN) PORT WEB_PORT MLFLOW_PORT),'$(name)=$(subst ','\'',$($(name)))')
-	@$(INSTALL) project sam $(if $(filter 3,$(SDK)),sdk3)
+	@$(INSTALL) project sam $(if $(and $(filter ray,$(CONTAINER)),$(AWS_ENDPOINT_URL)),ray) $(if $(filter 3,$(SDK)),sdk3)
 
 preflight: $(if $(filter models:% runs:%,$(MODEL)),setup,base) ## Check the settings, the region and the credentials
 	@$(PIPELINE) check
@@ -101,7 +124,7 @@ preflight: $(if $(filter models:% runs:%,$(MODEL)),setup,base) ## Check the sett
 data: base ## Get the reviews
 	@$(PIPELINE) data
 
-prepare: data ## Turn reviews into arrays of word ids
+prepare: data $(if $(filter sagemaker,$(ON)),preflight bootstrap) ## Turn reviews into arrays of word ids
 	@$(PIPELINE) prepare
 
 bootstrap: base ## Make the stack's bucket and roles (the first half of deploy)
@@ -128,6 +151,12 @@ register: setup package ## Log the model's run to MLflow and register the model
 deploy: package ## Deploy endpoint, Lambda, API and page by AWS SAM, training first if need be
 	@$(PIPELINE) deploy
 
+canary-finish: base ## Watch on a new model that deploy CANARY=10 has begun to try, until it takes over or goes back
+	@$(PIPELINE) canary-finish
+
+rollback: base ## Return to the model before; while a new one is tried, take that away
+	@$(PIPELINE) rollback
+
 summary: base ## Print the addresses of the page and the API
 	@$(PIPELINE) summary
 
@@ -141,6 +170,9 @@ mlflow-shots: setup ## Train three small models and take the README's pictures o
 
 bench: setup ## Measure the models beside their references; QUICK=1 for a look in three minutes
 	@$(BIN)/python -m benchmarks --data "$(DATA)" $(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(QUICK),--quick)
+
+scaling: setup ## Measure training and preparing with several processes and hosts; QUICK=1 in miniature
+	@$(BIN)/python -m benchmarks.scaling $(if $(QUICK),--quick)
 
 load: setup ## Measure the chain and the self-hosted server under load, offline; QUICK=1 in miniature
 	@$(CLOUD) -- $(MAKE) load-deployed
@@ -212,7 +244,7 @@ lock: setup ## Pin the newest versions that pyproject.toml and the .in files all
 	@for name in uv sam scan toolkit sdk3 awscli; do $(COMPILE) -o requirements/$$name.lock requirements/$$name.in || exit 1; done
 	@for name in web mlflow trainer; do $(COMPILE) --excludes requirements/cuda.in --no-emit-package torch \
 		-c requirements/lock.txt -o selfhost/docker/$$name.lock selfhost/docker/$$name.in || exit 1; done
-	@$(COMPILE) -c requirements/lock.txt -o requirements/serve.lock requirements/serve.in
+	@for name in serve ray; do $(COMPILE) -c requirements/lock.txt -o requirements/$$name.lock requirements/$$name.in || exit 1; done
 	@$(COMPILE) --no-deps -o requirements/torch.lock requirements/torch.in
 	@version=$$(sed -n 's/^torch==\([0-9.]*\).*/\1/p' requirements/torch.lock) && echo "torch==$$version+cpu" \
 		| $(COMPILE) --no-deps --index $(TORCH_CPU) --no-annotate -o requirements/torch-cpu.lock -

@@ -60,15 +60,15 @@ def _summary(result: dict[str, Any]) -> str:
     verdict = (
         "which the interval of the difference leaves above chance"
         if low > 0
-        else "a difference that reviews as few as these do not tell from none"
+        else "a difference that is not statistically significant on so few reviews"
     )
     model = subject["accuracy"]["model"]
     lines = [
-        f"The recipe {subject['title']} (version `{model['model']}`, seed 0) judges "
-        f"**{test['accuracy']:.2%}** of {test['reviews']:,} test reviews rightly "
+        f"The recipe {subject['title']} (version `{model['model']}`, seed 0) classifies "
+        f"**{test['accuracy']:.2%}** of {test['reviews']:,} test reviews correctly "
         f"(95 % interval {test['interval'][0]:.2%} to "
-        f"{test['interval'][1]:.2%}). The best classical model, {classical['title']}, judges "
-        f"{classical['accuracy']['test']['accuracy']:.2%} of the same reviews rightly: "
+        f"{test['interval'][1]:.2%}). The best classical model, {classical['title']}, classifies "
+        f"{classical['accuracy']['test']['accuracy']:.2%} of the same reviews correctly: "
         f"{abs(pair['difference']) * 100:.2f} points {'less' if pair['difference'] >= 0 else 'more'} "
         f"(95 % interval of the paired difference {low * 100:+.2f} to {high * 100:+.2f} points), {verdict}.",
         f"{table.caption(result)}",
@@ -210,7 +210,7 @@ def _slices(result: dict[str, Any]) -> str:
 def _sentences(result: dict[str, Any]) -> str:
     wrong = [row for row in result["sentences"] if (row["probability"] >= 0.5) != (row["label"] == 1)]
     if not wrong:
-        return f"All {len(result['sentences'])} short sentences are judged rightly."
+        return f"All {len(result['sentences'])} short sentences are classified correctly."
     lines = [
         f"- “{_escaped(row['sentence'])}” is {_meant(row['label'])}; the model says {row['probability']:.2f}."
         for row in wrong

@@ -71,6 +71,17 @@ def draw_faithfulness(result: dict[str, Any], folder: Path) -> list[str]:
     return ["faithfulness.svg"]
 
 
+def draw_scaling(result: dict[str, Any], file: Path) -> None:
+    """Write the picture of scaling.py: reviews a second by processes and by hosts."""
+    import matplotlib
+
+    with matplotlib.rc_context(STYLE):
+        figure = _scaling(result)
+        if result["quick"]:
+            _mark_as_quick(figure)
+        _save(figure, file)
+
+
 def _mark_as_quick(figure: Figure) -> None:
     at: dict[str, Any] = {"rotation": 25, "ha": "center", "va": "center"}
     figure.text(0.5, 0.5, "QUICK RUN", size=48, color=LINE, zorder=10, alpha=0.7, **at)
@@ -386,4 +397,25 @@ def _slices(result: dict[str, Any]) -> Figure:
     _percent_axis(axes.xaxis)
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
     axes.set_title("Accuracy on parts of the test reviews and on other texts, with 95 % intervals", x=-0.3)
+    return figure
+
+
+def _scaling(result: dict[str, Any]) -> Figure:
+    """Two bars for each fleet, of a shared batch and of one for each process; communication is paler."""
+    figure, axes = _figure(8, 4.4)
+    rows = result["training"]["rows"]
+    fleets = list(dict.fromkeys((row["hosts"], row["processes"]) for row in rows))
+    for row in rows:
+        place = fleets.index((row["hosts"], row["processes"])) + (-0.2 if row["shared"] else 0.2)
+        colour = OURS if row["shared"] else PREDECESSOR
+        rate, share = row["reviews_per_second"], row["communication_seconds"] / row["step_seconds"]
+        axes.bar(place, rate, 0.36, color=colour, alpha=0.35)
+        axes.bar(place, rate * (1 - share), 0.36, color=colour)
+    axes.bar(0, 0, color=OURS, label="a batch of 64 for all")
+    axes.bar(0, 0, color=PREDECESSOR, label="a batch of 64 for each process")
+    names = [f"{hosts} hosts" if hosts > 1 else f"{own} process{'es' * (own > 1)}" for hosts, own in fleets]
+    axes.set_xticks(range(len(fleets)), names)
+    axes.set_ylabel("reviews a second (pale: the share in communication)")
+    axes.set_title(f"Training steps, a thread each, on {result['machine']['cores']} cores")
+    axes.legend(frameon=False)
     return figure

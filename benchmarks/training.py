@@ -21,6 +21,7 @@ from benchmarks.measure import SHORT_SPINS, Bench
 from project.paths import PROJECT
 from sentiment.data.channels import Channel
 from sentiment.model.lstm import LSTMClassifier, collate
+from sentiment.training.batches import Batch, HeldBatches
 from sentiment.training.distributed import ProcessGroup
 from sentiment.training.precision import bfloat16_failure
 from sentiment.training.recipes import Recipe, recipe
@@ -83,20 +84,20 @@ def profile(case: dict[str, Any]) -> dict[str, Any]:
     """The figures of a case: {"recipe", "precision", "steps"}, and fields to change in the recipe."""
     changes = {name: case[name] for name in case.keys() - {"recipe", "precision", "steps"}}
     steps, precision = case["steps"], case["precision"]
-    stepper, rows = _stepper(recipe(case["recipe"], **changes), WARM_UP + steps, precision == "bfloat16")
+    stepper, batches = _stepper(recipe(case["recipe"], **changes), WARM_UP + steps, precision == "bfloat16")
     for number in range(WARM_UP):
-        stepper.step(number, rows[number])
+        stepper.step(number, batches[number])
     seconds = []
     for number in range(WARM_UP, WARM_UP + steps):
         started = time.perf_counter()
-        stepper.step(number, rows[number])
+        stepper.step(number, batches[number])
         seconds.append(time.perf_counter() - started)
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiled:
-        stepper.step(number, rows[number])
+        stepper.step(number, batches[number])
     operators = profiled.key_averages()
     total = sum(each.self_cpu_time_total for each in operators)
     longest = sorted(operators, key=lambda each: -each.self_cpu_time_total)[:SHOWN]
-    work = np.mean([_operations(stepper, of_step) for of_step in rows[WARM_UP:]])
+    work = np.mean([_operations(stepper, batch) for batch in batches[WARM_UP:]])
     return case | {
         "threads": torch.get_num_threads(),
         "milliseconds": 1e3 * float(np.median(seconds)),
@@ -121,24 +122,30 @@ def _in_a_process(case: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _stepper(chosen: Recipe, steps: int, bfloat16: bool) -> tuple[Stepper, list[np.ndarray]]:
-    """A stepper over made-up reviews, and the rows of each step."""
+def _stepper(chosen: Recipe, steps: int, bfloat16: bool) -> tuple[Stepper, list[Batch]]:
+    """A stepper over made-up reviews, and the batch of each step."""
+    channel = made_up_channel(chosen, steps * chosen.batch_size)
+    torch.manual_seed(0)
+    model = LSTMClassifier(chosen.architecture(), chosen.dropouts()).train()
+    group = ProcessGroup()
+    held = HeldBatches(channel, model.architecture, chosen.batch_size, 0, group)
+    batches = [held.of_rows(rows) for rows in np.array_split(np.arange(len(channel)), steps)]
+    return Stepper(model, chosen, None, steps, 0, bfloat16, group), batches
+
+
+def made_up_channel(chosen: Recipe, reviews: int) -> Channel:
+    """Reviews of random words, as long as those of people."""
     random = np.random.default_rng(0)
-    reviews = steps * chosen.batch_size
     lengths = np.exp(random.normal(np.log(MEDIAN_WORDS), SPREAD, reviews)).astype(np.int64) + 1
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     tokens = random.integers(1, chosen.vocab_size, offsets[-1]).astype(np.int32)
-    channel = Channel(tokens, offsets, random.integers(0, 2, reviews).astype(np.int8))
-    torch.manual_seed(0)
-    model = LSTMClassifier(chosen.architecture(), chosen.dropouts()).train()
-    stepper = Stepper(model, chosen, channel, None, steps, 0, bfloat16, ProcessGroup())
-    return stepper, np.array_split(np.arange(reviews), steps)
+    return Channel(tokens, offsets, random.integers(0, 2, reviews).astype(np.int8))
 
 
-def _operations(stepper: Stepper, rows: np.ndarray) -> float:
+def _operations(stepper: Stepper, batch: Batch) -> float:
     """Return the floating-point operations of the LSTM's matrix products in a step, padding included."""
     a = stepper.model.architecture
-    words = collate([stepper.reviews[row] for row in rows], a).ids.numel()
+    words = collate(batch.reviews, a).ids.numel()
     directions = 2 if a.bidirectional else 1
     forward = 2 * words * directions * 4 * a.hidden_dim * (a.embedding_dim + a.hidden_dim)
     return forward * 3 * (2 if stepper.recipe.adversarial else 1)

@@ -1,11 +1,13 @@
 """Take the README's pictures of the page: `python docs/screenshots.py URL`, or `make screenshots`.
 
-The page must be running with a real API behind it: the verdicts in the pictures are the model's.
+The page must be running with a real API behind it: the verdicts in the pictures are the model's. A test fails
+when the page's files have changed since.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +21,10 @@ import chromium  # noqa: E402
 
 from project.console import say  # noqa: E402
 
-DESKTOP: ViewportSize = {"width": 1180, "height": 760}
+WEBSITE = DOCS.parent / "website"
+# Beside the pictures: what the page was made of when they were taken.
+TAKEN_OF = DOCS / "page-pictures.sha256"
+DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 780}
 # A sleeping endpoint wakes within about a minute.
 PATIENCE_MS = 120_000
@@ -48,6 +53,11 @@ def judge_many(page: Page) -> None:
     expect(page.locator("#batch-status")).to_contain_text("positive")
 
 
+def explain_a_row(page: Page) -> None:
+    page.get_by_role("button", name="A dull, predictable").click()
+    expect(page.locator(".detail .mark").first).to_be_visible(timeout=PATIENCE_MS)
+
+
 def show_a_weight(page: Page) -> None:
     page.locator("#marked .level-3").last.hover()
 
@@ -73,6 +83,15 @@ def picture(
     say(f"wrote: {file.relative_to(DOCS.parent)} ({file.stat().st_size / 1000:.0f} kB)")
 
 
+def fingerprint() -> str:
+    """The SHA-256 of the page's files, names and contents in the order of the names."""
+    digest = hashlib.sha256()
+    for file in sorted(file for file in WEBSITE.rglob("*") if file.is_file()):
+        body = file.read_bytes()
+        digest.update(f"{file.relative_to(WEBSITE).as_posix()} {len(body)}\n".encode() + body)
+    return digest.hexdigest()
+
+
 def browser_path() -> str:
     """Where Chromium is. Ends the program with the reason where there is none."""
     path: str | None = chromium.find()
@@ -86,7 +105,7 @@ def main() -> None:
     parser.add_argument("url", help="address of the running page")
     url = parser.parse_args().url
     if not url.startswith(("http://", "https://")):
-        raise SystemExit(f"error: {url!r} is no address of a page; it begins with http:// or https://")
+        raise SystemExit(f"error: {url!r} is not the address of a page; that begins with http:// or https://")
     path = browser_path()
     try:
         with sync_playwright() as playwright:
@@ -94,8 +113,9 @@ def main() -> None:
             picture(browser, url, "light", judge_the_mixed_example, show_a_weight)
             picture(browser, url, "dark", judge_the_mixed_example, scheme="dark")
             picture(browser, url, "phone", judge_the_mixed_example, viewport=PHONE)
-            picture(browser, url, "batch", judge_many)
+            picture(browser, url, "batch", judge_many, explain_a_row)
             browser.close()
+            TAKEN_OF.write_text(fingerprint() + "\n", encoding="ascii")
     except (Error, AssertionError) as error:  # what Playwright raises, by itself and for what it expects
         raise SystemExit(f"error: no pictures of {url}: {str(error).strip().splitlines()[0]}") from None
 

@@ -115,7 +115,7 @@ def parser() -> argparse.ArgumentParser:
             default=[],
             metavar="PATTERN=RUNNER",
             help="run SageMaker's containers of images with such names like those of a known one: "
-            "pytorch-inference serves models, python runs commands",
+            "pytorch-inference and ray serve models, python runs commands",
         )
         added.add_argument(
             "--port-advice",
@@ -268,7 +268,7 @@ def find(arguments: argparse.Namespace) -> int:
     there = f"port {arguments.port} of {arguments.host}"
     if occupant:
         raise Failure(f"{there} is taken by {occupant.program}; your cloud could be on another --port")
-    raise Failure(f"no localcloud on {there}; start one with: localcloud up --port {arguments.port}")
+    raise Failure(f"localcloud is not running on {there}; start it: localcloud up --port {arguments.port}")
 
 
 @contextlib.contextmanager

@@ -267,7 +267,7 @@ class _Answer:
             raise exc_info[1]
         code = int(status.partition(" ")[0])
         if code < HTTPStatus.OK:
-            raise ValueError(f"{status} is no final answer")
+            raise ValueError(f"{status} is not a final status")
         self._has_body = code not in WITHOUT_BODY and self._environ["REQUEST_METHOD"] != "HEAD"
         lengths = {value for name, value in headers if name.lower() == "content-length"}
         if len(lengths) > 1:

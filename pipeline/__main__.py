@@ -20,6 +20,7 @@ from pipeline import (
     package,
     prepare,
     register,
+    rollout,
     summary,
     train,
     upload,
@@ -41,7 +42,9 @@ STEPS: dict[str, tuple[Callable[[Settings], None], str]] = {
     "package": (package.run, "check the model and put it where endpoints load it"),
     "register": (register.run, "log the model's run to MLflow and register the model"),
     "evaluate": (evaluate.run, "test by SageMaker batch transform"),
-    "deploy": (deploy.run, "deploy endpoint, Lambda, API and page by SAM"),
+    "deploy": (rollout.run, "deploy endpoint, Lambda, API and page by SAM"),
+    "canary-finish": (rollout.finish, "watch a new model until it takes over or goes back"),
+    "rollback": (rollout.back, "return to the model before"),
     "publish": (deploy.publish, "upload the page alone"),
     "summary": (summary.run, "print the page's and the API's address"),
     "destroy": (destroy.run, "delete the stack and all it holds"),
@@ -59,11 +62,22 @@ def main(arguments: list[str] | None = None) -> int:
             model=options.model,
             stack=options.stack,
             sam=options.sam,
+            on=options.on,
+            instances=options.instances,
+            spot=options.spot == "1",
             train_instance_type=options.train_instance_type,
             transform_instance_type=options.transform_instance_type,
             endpoint_memory_mb=options.endpoint_memory_mb,
+            endpoint=options.endpoint,
+            endpoint_instances=options.endpoint_instances,
+            endpoint_instance_type=options.endpoint_instance_type,
+            autoscale=options.autoscale,
+            provisioned=options.provisioned,
             container=options.container,
             sdk=options.sdk,
+            canary=options.canary,
+            canary_minutes=options.canary_minutes,
+            canary_answers=options.canary_answers,
             build=options.build,
         )
         STEPS[options.step][0](settings)
@@ -112,14 +126,44 @@ def _parser() -> argparse.ArgumentParser:
         "--stack", type=_stack_name, default=default.stack, help="name of the CloudFormation stack"
     )
     parser.add_argument("--sam", default=default.sam, help="the SAM CLI")
+    parser.add_argument(
+        "--on",
+        choices=("here", "sagemaker"),
+        default=default.on,
+        help="where the reviews are prepared: here, or in shards by a processing job",
+    )
+    parser.add_argument(
+        "--instances", type=int, default=default.instances, metavar="N", help="machines of each job"
+    )
+    parser.add_argument(
+        "--spot", choices=("0", "1"), default="0", help="1: train on spot instances, which AWS may take away"
+    )
     parser.add_argument("--train-instance-type", default=default.train_instance_type)
     parser.add_argument("--transform-instance-type", default=default.transform_instance_type)
     parser.add_argument("--endpoint-memory-mb", type=int, default=default.endpoint_memory_mb)
+    parser.add_argument("--endpoint", default=default.endpoint, help="serverless or instances")
+    parser.add_argument("--endpoint-instances", type=int, default=default.endpoint_instances, metavar="N")
+    parser.add_argument("--endpoint-instance-type", default=default.endpoint_instance_type)
+    parser.add_argument(
+        "--autoscale", default=default.autoscale, metavar="LEAST:MOST", help="instances, as the load asks"
+    )
+    parser.add_argument(
+        "--provisioned", type=int, default=default.provisioned, metavar="N", help="serverless ones kept warm"
+    )
     parser.add_argument(
         "--container", default=default.container, help=f"the image that answers: {', '.join(HOSTING)}"
     )
     parser.add_argument(
         "--sdk", default=default.sdk, help=f"version of the SageMaker Python SDK: {', '.join(SDKS)}"
+    )
+    parser.add_argument(
+        "--canary", type=int, metavar="PERCENT", help="try the model on this share of the texts first"
+    )
+    parser.add_argument(
+        "--canary-minutes", type=float, default=default.canary_minutes, help="how long at least"
+    )
+    parser.add_argument(
+        "--canary-answers", type=int, default=default.canary_answers, help="how many answers it must give"
     )
     parser.add_argument(
         "--build", type=Path, default=default.build, help="folder for everything that is made"

@@ -90,6 +90,24 @@ def folders(uri: str) -> list[str]:
     return [name.removeprefix(prefix).rstrip("/") for name in prefixes]
 
 
+def names(uri: str) -> list[str]:
+    """The names of all objects below an S3 URI that ends in a slash, without what it says, in order."""
+    bucket, prefix = split_uri(uri)
+    pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return [each["Key"].removeprefix(prefix) for page in pages for each in page.get("Contents", [])]
+
+
+def write(body: bytes, uri: str) -> None:
+    bucket, key = split_uri(uri)
+    client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+
+
+def copy(source: str, target: str) -> None:
+    """Copy an object inside S3."""
+    (from_bucket, from_key), (bucket, key) = split_uri(source), split_uri(target)
+    client("s3").copy({"Bucket": from_bucket, "Key": from_key}, bucket, key)
+
+
 def upload(file: Path, uri: str) -> None:
     bucket, key = split_uri(uri)
     with _progress(file.name, file.stat().st_size) as add:

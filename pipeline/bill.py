@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.settings import PipelineError
+
+if TYPE_CHECKING:
+    from pipeline.hosting import Hosting
 
 # On this date the numbers were compared with what is public: of instances and Lambda with copies of AWS's
 # tables; that of the HTTP API with its whitepaper (docs.aws.amazon.com/whitepapers/latest/
@@ -23,7 +26,7 @@ LAMBDA_PAGE = "https://aws.amazon.com/lambda/pricing/"
 API_PAGE = "https://aws.amazon.com/api-gateway/pricing/"
 S3_PAGE = "https://aws.amazon.com/s3/pricing/"
 
-# Training and batch transform cost the same.
+# Training, batch transform and endpoints cost the same; of endpoints, ml.m5.large's was compared.
 INSTANCE_HOUR = {
     "ml.m5.large": 0.115,
     "ml.m5.xlarge": 0.23,
@@ -48,6 +51,12 @@ S3_PUT = 0.005 / 1000
 # API Gateway counts a request of up to 512 KB once, a larger one several times.
 HTTP_API_REQUEST_BYTES = 512 * 1024
 HOURS_PER_MONTH = 730
+# What the estimate of an endpoint assumes: the time that a serverless container is busy with one review, the
+# bytes that go in and come out, and the requests a minute for which the template adds an instance.
+REVIEW_SECONDS = 0.02
+REVIEW_BYTES = 3000
+REQUESTS_PER_INSTANCE = 6000
+RATES = (1, 100, 1000)
 
 _REPORT = re.compile(r"^REPORT .*Billed Duration: (\d+) ms\s+Memory Size: (\d+) MB", re.S)
 
@@ -72,8 +81,18 @@ def total(lines: Iterable[Line]) -> float:
     return sum(line.dollars for line in lines)
 
 
+def hourly(instance_type: str, instances: int) -> float | None:
+    """What an hour of so many machines of a type costs in dollars; None where no price is known."""
+    price = INSTANCE_HOUR.get(instance_type)
+    return None if price is None else price * instances
+
+
 def training(job: dict[str, Any]) -> Line:
-    """A training job that has ended, as DescribeTrainingJob gives it."""
+    """A training job that has ended, as DescribeTrainingJob gives it.
+
+    Its billable time is that of one instance, and shorter than its training time on spot instances: the
+    saving is in it (API reference, DescribeTrainingJob, BillableTimeInSeconds).
+    """
     resources = job["ResourceConfig"]
     hours = job["BillableTimeInSeconds"] * resources["InstanceCount"] / 3600
     return _instance_hours("Training job", resources["InstanceType"], hours)
@@ -111,6 +130,44 @@ def serverless_inference(seconds: float, memory_mb: int, data_bytes: int) -> lis
             SAGEMAKER_PAGE,
         ),
         Line("Endpoint, data in and out", data_bytes / 1e9, "GB", SERVERLESS_DATA_GB, SAGEMAKER_PAGE),
+    ]
+
+
+def endpoint_month(hosting: Hosting, memory_mb: int, rate: int) -> float | None:
+    """The dollars a month of an endpoint that answers `rate` reviews a minute, each asked by itself.
+
+    None where no price is known here: for provisioned concurrency, and for some instance types.
+    """
+    if hosting.serverless:
+        if hosting.provisioned:
+            return None
+        reviews = rate * 60 * HOURS_PER_MONTH
+        return total(serverless_inference(reviews * REVIEW_SECONDS, memory_mb, reviews * REVIEW_BYTES))
+    least, most = hosting.scale or (hosting.instances, hosting.instances)
+    count = min(max(-(-rate // REQUESTS_PER_INSTANCE), least), most)
+    price = INSTANCE_HOUR.get(hosting.instance_type)
+    return None if price is None else count * HOURS_PER_MONTH * price
+
+
+def endpoint_estimate(hosting: Hosting, memory_mb: int) -> list[str]:
+    """What to say of an endpoint's price before it is made."""
+    kind = f"serverless, {memory_mb:,} MB" if hosting.serverless else hosting.instance_type
+    if hosting.provisioned:
+        kind += f", {hosting.provisioned} kept warm by the hour"
+    elif hosting.scale:
+        kind += f", {hosting.scale[0]} to {hosting.scale[1]} by the hour"
+    elif not hosting.serverless:
+        kind += f", {hosting.instances} by the hour"
+    months = [(rate, endpoint_month(hosting, memory_mb, rate)) for rate in RATES]
+    if any(month is None for _, month in months):
+        return [f"endpoint ({kind}): no price of it is known here; see {SAGEMAKER_PAGE}"]
+    prices = ", ".join(f"${month:,.2f} at {rate:,}" for rate, month in months)
+    assumed = (
+        f", {REVIEW_SECONDS * 1000:.0f} ms and {REVIEW_BYTES:,} bytes a review" if hosting.serverless else ""
+    )
+    return [
+        f"endpoint ({kind}), about, a month: {prices} reviews a minute",
+        f"   (us-east-1, list prices of {PRICES_OF}{assumed}: {SAGEMAKER_PAGE})",
     ]
 
 

@@ -18,14 +18,14 @@ AWS_LIST = "https://github.com/aws/deep-learning-containers/blob/main/docs/src/d
 class Image:
     """A container image by its repository and the tags of its builds for CPUs and NVIDIA GPUs.
 
-    `support_ends` is the last day with security updates, `source` where that is said, and `instead` what to
-    choose then.
+    `support_ends` is the last day with security updates, None while its makers name none, `source` where that
+    is said, and `instead` what to choose then.
     """
 
     repository: str
     tag: str
     gpu_tag: str | None
-    support_ends: date
+    support_ends: date | None
     source: str
     instead: str
 
@@ -36,7 +36,7 @@ class Image:
 
     def notice(self, today: date) -> str | None:
         """What to say of the end of its support; None until NOTICE before that day."""
-        if today <= self.support_ends - NOTICE:
+        if self.support_ends is None or today <= self.support_ends - NOTICE:
             return None
         what = f"the container {self.repository}:{self.tag}"
         ends = (
@@ -70,6 +70,16 @@ HOSTING = {
         support_ends=date(2028, 6, 30),
         source="https://wiki.debian.org/LTS",
         instead="a newer base is set in serve/Dockerfile",
+    ),
+    # AWS names no end ("continuously maintained with security patches"); the tag stays within version 1.
+    "ray": Image(
+        repository="ray",
+        tag="serve-ml-sagemaker-cpu-v1",
+        # The GPU's needs InferenceAmiVersion, which the template does not set; this one runs there, too.
+        gpu_tag=None,
+        support_ends=None,
+        source=f"{AWS_LIST}/ray/2.59-cpu-sagemaker.yml",
+        instead="a newer one is set in pipeline/containers.py",
     ),
     # AWS plans no newer one: https://github.com/aws/deep-learning-containers/issues/5673
     "pytorch": Image(

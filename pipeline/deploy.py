@@ -11,17 +11,15 @@ import mimetypes
 import time
 from typing import Any
 
-from pipeline import aws, image, inputs, stack
+from pipeline import aws, bill, hosting, inputs, served, stack
 from pipeline.containers import warn_of_the_end
-from pipeline.package import packaged
+from pipeline.served import ServedModel
 from pipeline.settings import Settings
 from project import model_card
 from project.console import say, step
 from project.paths import PROJECT
 
 WEBSITE = PROJECT / "website"
-# In place of an instance type: serverless endpoints have no GPU.
-SERVERLESS = "serverless"
 # Browsers ask each time whether a file is still the same: modules of two versions would not fit together.
 # CloudFront keeps them, until the invalidation below.
 CACHE_CONTROL = "public, max-age=0, s-maxage=86400, must-revalidate"
@@ -39,17 +37,25 @@ def bootstrap(settings: Settings) -> None:
 
 def run(settings: Settings, **parameters: str | int) -> None:
     """Deploy the packaged model; `parameters` are further ones of the template."""
-    uri, _ = packaged(settings)
-    step(f"Deploy {uri} (stack {settings.stack}, container {settings.container})")
+    model = served.chosen(settings)
+    step(f"Deploy {model.data_url} (stack {settings.stack}, container {settings.container})")
     warn_of_the_end(settings.hosting_image)
-    stack.sam_deploy(
-        settings,
-        ModelDataUrl=uri,
-        Container=settings.container,
-        ImageUri=image.hosting_image(settings, SERVERLESS),
-        MemorySizeInMB=settings.endpoint_memory_mb,
-        **parameters,
-    )
+    endpoint = hosting.chosen(settings)
+    hosting.require_convertible(settings, endpoint)
+    for line in bill.endpoint_estimate(endpoint, settings.endpoint_memory_mb):
+        say(line)
+    serve(settings, model, MemorySizeInMB=settings.endpoint_memory_mb, **endpoint.parameters(), **parameters)
+
+
+def serve(settings: Settings, model: ServedModel, **parameters: str | int) -> None:
+    """Have the stack answer by this model alone, remember the one before, and publish the page.
+
+    Parameters of the template that are not given keep their value: where the endpoint's containers run, too.
+    """
+    before = served.of_stack(settings).model
+    if before is not None and before != model:
+        parameters["PreviousModel"] = ",".join(before)
+    stack.sam_deploy(settings, **model.as_model(), **parameters)
     publish(settings)
 
 

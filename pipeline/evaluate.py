@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from pipeline import aws, image, inputs, jobs, sdk, stack, tracking
+from pipeline import aws, image, inputs, jobs, remote, sdk, stack, tracking
 from pipeline.package import packaged
 from pipeline.settings import PipelineError, Settings
 from project.console import say, shown, step
-from sentiment.evaluation.metrics import evaluate
+from sentiment.evaluation.metrics import evaluate, slices
 from sentiment.files import atomic_write
 
 
@@ -25,16 +27,21 @@ def run(settings: Settings) -> None:
         describe(uri, result)
         show(result)
         return
-    prepared = settings.prepared()
-    labels = json.loads((prepared.test / "labels.json").read_text())
-    answers = _transform(settings, uri, key, prepared.key)
+    bucket = stack.output(settings, "DataBucketName")
+    outputs = inputs.evaluation_uri(bucket, key, remote.data_key(settings), settings.instances)
+    tests = _in_shards(settings, bucket) if settings.on == "sagemaker" else _here(settings, bucket, outputs)
+    labels = tests.labels
+    answers = _transform(settings, bucket, uri, outputs, tests)
     if len(answers) != len(labels):
         raise PipelineError(f"batch transform answered {len(answers)} of {len(labels)} test reviews")
     probabilities = [answer["probability"] for answer in answers]
     from sentiment.evaluation import figures  # takes a second to import: matplotlib
 
     result = evaluate(labels, probabilities)
+    with (prepared.test / "reviews.jsonl").open(encoding="utf-8") as lines:
+        lengths = [len(json.loads(line)["review"].split()) for line in lines]
     result |= {
+        "slices": slices(labels, probabilities, lengths),
         "model": answers[0]["model"],
         "data": settings.data,
         "recipe": settings.model or settings.recipe,
@@ -54,7 +61,7 @@ def run(settings: Settings) -> None:
 def report_file(settings: Settings, key: str) -> Path:
     """The key of a trained model covers its reviews; that of a given model does not, so theirs is added."""
     if settings.model is not None:
-        key = f"{key}-{settings.prepared().key}"
+        key = f"{key}-{remote.data_key(settings)}"
     return settings.build / "evaluation" / key / "evaluation.json"
 
 
@@ -67,6 +74,8 @@ def describe(model_uri: str, result: dict[str, Any]) -> None:
         "interval": list(result["accuracy_interval_95"]),
         "reviews": result["reviews"],
     }
+    if "slices" in result:
+        test["slices"] = result["slices"]
     if description["metrics"].get("test") != test:
         description["metrics"]["test"] = test
         aws.write_json(description, uri)
@@ -80,23 +89,62 @@ def show(result: dict[str, Any]) -> None:
     )
 
 
-def _transform(settings: Settings, model_uri: str, key: str, data_key: str) -> list[dict[str, Any]]:
-    """Return the answers of the endpoint's own artefact to the raw test reviews, in their order."""
-    bucket = stack.output(settings, "DataBucketName")
-    reviews = f"{inputs.data_uri(bucket, data_key)}/test/reviews.jsonl"
+@dataclass(frozen=True)
+class RawReviews:
+    """The raw test reviews in S3: what their URIs begin with, the names of their files, and their labels."""
+
+    prefix: str
+    names: list[str]
+    labels: list[int]
+
+
+def _here(settings: Settings, bucket: str, outputs: str) -> RawReviews:
+    """Those that were prepared on this machine: one file, or as many as there are machines."""
+    prepared = settings.prepared()
+    labels = json.loads((prepared.test / "labels.json").read_text())
+    reviews = f"{inputs.data_uri(bucket, prepared.key)}/test/reviews.jsonl"
     if not aws.exists(reviews):
         raise PipelineError(f"there are no test reviews at {reviews}: run `make upload` first")
-    outputs = inputs.evaluation_uri(bucket, key, data_key)
+    if settings.instances == 1:
+        return RawReviews(reviews, ["reviews.jsonl"], labels)
+    # Each machine gets whole objects.
+    lines = (prepared.test / "reviews.jsonl").read_bytes().splitlines(keepends=True)
+    files = min(settings.instances, len(lines))
+    bounds = [len(lines) * number // files for number in range(files + 1)]
+    names = [f"reviews-{number:03}.jsonl" for number in range(files)]
+    target = f"{outputs}/reviews"
+    for name, (start, end) in zip(names, pairwise(bounds), strict=True):
+        aws.write(b"".join(lines[start:end]), f"{target}/{name}")
+    return RawReviews(f"{target}/", names, labels)
+
+
+def _in_shards(settings: Settings, bucket: str) -> RawReviews:
+    """Those that a processing job prepared."""
+    data = remote.find(settings, bucket)
+    if not aws.exists(data.manifest):
+        raise PipelineError(f"there are no test reviews at {data.folder}: run `make prepare` first")
+    if not data.test_reviews():
+        raise PipelineError("these reviews have no test split; use a source that has one")
+    return RawReviews(f"{data.folder}/test/reviews-", data.test_reviews(), data.test_labels())
+
+
+def _transform(
+    settings: Settings, bucket: str, model_uri: str, outputs: str, tests: RawReviews
+) -> list[dict[str, Any]]:
+    """Return the answers of the endpoint's own artefact to the raw test reviews, in their order."""
     job = jobs.running_transform(f"{settings.stack}-test-", outputs)
     if job is None:
-        job = _start_transform(settings, bucket, model_uri, reviews, outputs)
-        say(f"transform job {job}, reading {reviews}")
+        job = _start_transform(settings, bucket, model_uri, tests.prefix, outputs)
+        say(f"transform job {job}, reading {tests.prefix}")
     else:
         say(f"transform job {job} of an earlier run is running")
     _wait(job)
-    _, file = aws.split_uri(f"{outputs}/{job}/reviews.jsonl.out")
-    body = aws.client("s3").get_object(Bucket=bucket, Key=file)["Body"].read()
-    return [json.loads(line) for line in body.splitlines()]
+    answers = []
+    for name in tests.names:
+        _, file = aws.split_uri(f"{outputs}/{job}/{name}.out")
+        body = aws.client("s3").get_object(Bucket=bucket, Key=file)["Body"].read()
+        answers += [json.loads(line) for line in body.splitlines()]
+    return answers
 
 
 def _start_transform(settings: Settings, bucket: str, model_uri: str, reviews: str, outputs: str) -> str:
@@ -107,6 +155,7 @@ def _start_transform(settings: Settings, bucket: str, model_uri: str, reviews: s
         bucket=bucket,
         role=stack.output(settings, "TrainingRoleArn"),
         instance_type=settings.transform_instance_type,
+        instances=settings.instances,
         image=image.hosting_image(settings, settings.transform_instance_type),
         model_data=model_uri,
         reviews=reviews,

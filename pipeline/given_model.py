@@ -12,7 +12,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from pipeline import inputs, tracking
+from pipeline import inputs, remote, tracking
 from pipeline.settings import MLFLOW_MODELS, PipelineError, Settings
 from project.console import say
 from sentiment import archives
@@ -24,7 +24,7 @@ from tracking.run_record import FILE_NAME
 def model_key(settings: Settings) -> str:
     """Return the key of the model, which names it here and in S3. A given model is stored here first."""
     if settings.model is None:
-        return inputs.model_key(settings, settings.prepared().key)
+        return inputs.model_key(settings, remote.data_key(settings))
     with tempfile.TemporaryDirectory() as scratch:
         return _take(settings, settings.model, Path(scratch) / "model")
 
@@ -42,11 +42,11 @@ def _take(settings: Settings, given: str, scratch: Path) -> str:
         try:
             archives.unpack(archive, folder, archives.MODEL)
         except ArchiveError as error:
-            raise PipelineError(f"MODEL={given} is no readable model.tar.gz ({error})") from error
+            raise PipelineError(f"MODEL={given} is not a readable model.tar.gz ({error})") from error
     try:
         key = read_model(folder).version
     except ArtifactError as error:
-        raise PipelineError(f"MODEL={given} is no usable model: {error}") from error
+        raise PipelineError(f"MODEL={given} is not a usable model: {error}") from error
     file = inputs.model_file(settings, key)
     if not file.exists():
         with atomic_write(file) as aside:

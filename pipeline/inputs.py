@@ -22,9 +22,16 @@ def hyperparameters(settings: Settings) -> dict[str, str]:
 
 
 def model_key(settings: Settings, data_key: str) -> str:
-    """Return the key of the model that these settings train: of its data, program and hyperparameters."""
+    """Return the key of the model that these settings train: of its data, program and hyperparameters.
+
+    How many machines share each batch belongs to it, since each draws dropout of its own. Spot instances do
+    not: a job that was interrupted makes the same model.
+    """
     digest = hashlib.sha256()
-    digest.update(json.dumps([data_key, TRAINING.tag, hyperparameters(settings)], sort_keys=True).encode())
+    parts: list[object] = [data_key, TRAINING.tag, hyperparameters(settings)]
+    if settings.instances > 1:
+        parts.append(settings.instances)
+    digest.update(json.dumps(parts, sort_keys=True).encode())
     for file in training_sources():
         digest.update(str(file.relative_to(PROJECT)).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
@@ -45,9 +52,13 @@ def training_uri(bucket: str, key: str) -> str:
     return f"s3://{bucket}/training/{key}"
 
 
-def evaluation_uri(bucket: str, key: str, data_key: str) -> str:
-    """Return the S3 URI below which batch transform jobs write a model's answers to the test reviews."""
-    return f"s3://{bucket}/evaluation/{key}-{data_key}"
+def evaluation_uri(bucket: str, key: str, data_key: str, instances: int) -> str:
+    """Return the S3 URI below which batch transform jobs write a model's answers to the test reviews.
+
+    Jobs on another number of machines read other files of the same reviews.
+    """
+    files = f"-by-{instances}" if instances > 1 else ""
+    return f"s3://{bucket}/evaluation/{key}-{data_key}{files}"
 
 
 def model_uri(bucket: str, key: str) -> str:

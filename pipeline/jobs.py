@@ -60,6 +60,22 @@ def running_transform(name_contains: str, output: str) -> str | None:
     return None
 
 
+def running_processing(name_contains: str, output: str) -> str | None:
+    """The name of the newest running processing job that writes to the S3 URI `output`, if any."""
+    sagemaker = aws.client("sagemaker")
+    pages = sagemaker.get_paginator("list_processing_jobs").paginate(
+        NameContains=name_contains, StatusEquals="InProgress", SortBy="CreationTime", SortOrder="Descending"
+    )
+    for page in pages:
+        for summary in page["ProcessingJobSummaries"]:
+            name = str(summary["ProcessingJobName"])
+            job = sagemaker.describe_processing_job(ProcessingJobName=name)
+            targets = job.get("ProcessingOutputConfig", {}).get("Outputs", [])
+            if any(each["S3Output"]["S3Uri"] == output for each in targets):
+                return name
+    return None
+
+
 def wait_for_training(job: str) -> dict[str, Any]:
     """Follow a training job until it has completed, and return its description.
 
@@ -77,6 +93,11 @@ def wait_for_training_to_end(job: str) -> None:
 def wait_for_transform(job: str) -> dict[str, Any]:
     """Follow a batch transform job as wait_for_training follows a training job."""
     return _completed("Transform", _wait("transform", job))
+
+
+def wait_for_processing(job: str) -> dict[str, Any]:
+    """Follow a processing job as wait_for_training follows a training job."""
+    return _completed("Processing", _wait("processing", job))
 
 
 def _completed(kind: str, job: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 import tempfile
 from pathlib import Path
 
@@ -42,9 +43,29 @@ def packaged(settings: Settings) -> tuple[str, str]:
                 predictor = Predictor.from_folder(folder)
             except (ArchiveError, ArtifactError) as error:
                 raise PipelineError(
-                    f"{shown(file)} is no usable model ({error}): delete it and run `make train` again"
+                    f"{shown(file)} is not a usable model ({error}): delete it and run `make train` again"
                 ) from error
         say(f"checked: {shown(file)}, model version {predictor.version}")
         aws.write_json(predictor.describe(), description)
         aws.upload(file, uri)
+    if settings.container == "ray":
+        _require_ray_files(inputs.model_file(settings, key))
     return uri, key
+
+
+def _require_ray_files(file: Path) -> None:
+    """Raises PipelineError for a model of earlier code, whose own check refuses files that it does not list.
+
+    One that is in S3 alone was trained by these sources, which its key covers.
+    """
+    from sentiment.serving.artifact import RAY_FILES  # brings numpy
+
+    if not file.exists():
+        return
+    with tarfile.open(file) as archive:
+        names = {name.removeprefix("./") for name in archive.getnames()}
+    if missing := [name for name in RAY_FILES if name not in names]:
+        raise PipelineError(
+            f"CONTAINER=ray: the model in {shown(file)} was written before models held "
+            f"{' and '.join(missing)}; train it again, or choose CONTAINER=slim"
+        )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Collection
 from functools import cache
 from typing import Any
 
@@ -20,11 +21,12 @@ for _name in ("sagemaker", "sagemaker.config"):
 from sagemaker import image_uris  # noqa: E402
 from sagemaker.inputs import TrainingInput  # noqa: E402
 from sagemaker.model import Model  # noqa: E402
+from sagemaker.processing import FrameworkProcessor, ProcessingInput, ProcessingOutput  # noqa: E402
 from sagemaker.pytorch.estimator import PyTorch  # noqa: E402
 from sagemaker.session import Session  # noqa: E402
 
 from pipeline import aws  # noqa: E402
-from pipeline.containers import TRAINING, Image  # noqa: E402
+from pipeline.containers import GPU_INSTANCE, TRAINING, Image  # noqa: E402
 from project.paths import PROJECT  # noqa: E402
 from tracking.run_record import git_commit  # noqa: E402
 
@@ -34,6 +36,8 @@ INFERENCE_ENVIRONMENT = {
     "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
 }
 DAY = 24 * 60 * 60
+# torchrun on every machine, with a process for each of its GPUs, or one for all its processors.
+TORCHRUN = {"torch_distributed": {"enabled": True}}
 
 
 @cache
@@ -64,16 +68,21 @@ def start_training(
     bucket: str,
     role: str,
     instance_type: str,
+    instances: int = 1,
+    spot: bool = False,
     channels: dict[str, str],
+    sharded: Collection[str] = (),
     hyperparameters: dict[str, str],
     metric_definitions: list[dict[str, str]],
     output: str,
 ) -> str:
     """Start a training job that runs `train/train.py` in script mode; channels and output are S3 URIs.
 
-    Returns the job's name, which begins with `name`.
+    A job on spot instances waits as long for them as it may run; its checkpoints are below `output`. Returns
+    the job's name, which begins with `name`.
     """
     job = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    several = instances > 1 or GPU_INSTANCE.match(instance_type)
     estimator = PyTorch(
         entry_point="train.py",
         source_dir=str(PROJECT / "train"),
@@ -81,7 +90,10 @@ def start_training(
         image_uri=aws_image(TRAINING, aws.region(), instance_type),
         role=role,
         instance_type=instance_type,
-        instance_count=1,
+        instance_count=instances,
+        distribution=TORCHRUN if several else None,
+        use_spot_instances=spot,
+        max_wait=2 * DAY if spot else None,
         hyperparameters=dict(hyperparameters),
         environment={"GIT_COMMIT": git_commit() or ""},
         metric_definitions=metric_definitions,
@@ -93,9 +105,65 @@ def start_training(
         debugger_hook_config=False,
         sagemaker_session=_session(bucket),
     )
-    inputs = {name: TrainingInput(uri) for name, uri in channels.items()}
+    # What is in shards is read as it is needed, and each machine gets shards of its own.
+    inputs = {
+        name: TrainingInput(uri, distribution="ShardedByS3Key", input_mode="FastFile")
+        if name in sharded
+        else TrainingInput(uri)
+        for name, uri in channels.items()
+    }
     estimator.fit(inputs, job_name=job, wait=False)
     return job
+
+
+def start_preparing(
+    job: str,
+    *,
+    bucket: str,
+    role: str,
+    instance_type: str,
+    arguments: list[str],
+    lines: str,
+    output: str,
+    instances: int = 1,
+) -> None:
+    """Start `train/prepare.py` as processing job `job`, in the training container.
+
+    The files below the S3 URI `lines` are shared among the machines; what each makes of its own goes to the
+    S3 URI `output`.
+    """
+    processor = FrameworkProcessor(
+        estimator_cls=PyTorch,
+        framework_version="",  # has no effect beside image_uri
+        image_uri=aws_image(TRAINING, aws.region(), instance_type),
+        role=role,
+        instance_count=instances,
+        instance_type=instance_type,
+        code_location=f"{output.rpartition('/')[0]}/program",
+        max_runtime_in_seconds=DAY,
+        sagemaker_session=_session(bucket),
+    )
+    base = "/opt/ml/processing"
+    processor.run(
+        code="prepare.py",
+        source_dir=str(PROJECT / "train"),
+        dependencies=[str(PROJECT / "sentiment")],
+        inputs=[
+            ProcessingInput(
+                source=lines,
+                destination=f"{base}/lines",
+                input_name="lines",
+                s3_data_distribution_type="ShardedByS3Key",
+            )
+        ],
+        outputs=[
+            ProcessingOutput(source=f"{base}/prepared", destination=output, output_name="prepared"),
+        ],
+        arguments=["--reviews", f"{base}/lines", "--output", f"{base}/prepared", "--shards-only", *arguments],
+        job_name=job,
+        wait=False,
+        logs=False,
+    )
 
 
 def start_transform(
@@ -104,14 +172,16 @@ def start_transform(
     bucket: str,
     role: str,
     instance_type: str,
+    instances: int = 1,
     image: str,
     model_data: str,
     reviews: str,
     output: str,
 ) -> None:
-    """Start a batch transform of a JSON Lines file with the model at `model_data`, as transform job `job`.
+    """Start a batch transform of JSON Lines files with the model at `model_data`, as transform job `job`.
 
-    The model that is made for it has the same name; the caller deletes it afterwards.
+    `reviews` is the S3 URI of the one file, or what those of all files begin with. The model that is made for
+    it has the same name; the caller deletes it afterwards.
     """
     model: Any = Model(
         image_uri=image,
@@ -122,7 +192,7 @@ def start_transform(
         sagemaker_session=_session(bucket),
     )
     transformer = model.transformer(
-        instance_count=1,
+        instance_count=instances,
         instance_type=instance_type,
         strategy="MultiRecord",
         assemble_with="Line",

@@ -12,16 +12,24 @@ import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import boto3
 from sagemaker.core import image_uris
 from sagemaker.core.helper.session_helper import Session
+from sagemaker.core.processing import FrameworkProcessor
 from sagemaker.core.resources import Model, TransformJob
 from sagemaker.core.shapes import (
+    Channel,
     ContainerDefinition,
+    DataSource,
     MetricDefinition,
+    ProcessingInput,
+    ProcessingOutput,
+    ProcessingS3Input,
+    ProcessingS3Output,
+    S3DataSource,
     TransformDataSource,
     TransformInput,
     TransformOutput,
@@ -37,8 +45,9 @@ from sagemaker.core.training.configs import (
     StoppingCondition,
 )
 from sagemaker.train import ModelTrainer
+from sagemaker.train.distributed import Torchrun
 
-from pipeline.containers import TRAINING, Image
+from pipeline.containers import GPU_INSTANCE, TRAINING, Image
 from project.paths import PROJECT
 from tracking.run_record import git_commit
 
@@ -73,15 +82,20 @@ def start_training(
     bucket: str,
     role: str,
     instance_type: str,
+    instances: int = 1,
+    spot: bool = False,
     channels: dict[str, str],
+    sharded: Collection[str] = (),
     hyperparameters: dict[str, str],
     metric_definitions: list[dict[str, str]],
     output: str,
 ) -> str:
     """Start a training job that runs `train/train.py`; channels and output are S3 URIs.
 
-    Returns the job's name, which begins with `name`.
+    A job on spot instances waits as long for them as it may run; its checkpoints are below `output`. Returns
+    the job's name, which begins with `name`.
     """
+    several = instances > 1 or GPU_INSTANCE.match(instance_type)
     # The trainer puts the program into the folder of the job's name, as version 2 does with code_location.
     folder, _, key = output.removeprefix(f"s3://{bucket}/").rpartition("/")
     session = Session(default_bucket=bucket, default_bucket_prefix=folder or None)
@@ -92,21 +106,35 @@ def start_training(
             training_image=aws_image(TRAINING, session.boto_region_name, instance_type),
             source_code=SourceCode(source_dir=source, entry_script="train.py"),
             role=role,
-            compute=Compute(instance_type=instance_type, instance_count=1),
+            # torchrun on every machine, with a process for each of its GPUs, or one for all its processors.
+            distributed=Torchrun() if several else None,
+            compute=Compute(
+                instance_type=instance_type, instance_count=instances, enable_managed_spot_training=spot
+            ),
             hyperparameters=dict(hyperparameters),
             environment={"GIT_COMMIT": git_commit() or ""},
             output_data_config=OutputDataConfig(s3_output_path=output),
             checkpoint_config=CheckpointConfig(s3_uri=f"{output}/checkpoints"),
-            stopping_condition=StoppingCondition(max_runtime_in_seconds=DAY),
+            stopping_condition=StoppingCondition(
+                max_runtime_in_seconds=DAY, max_wait_time_in_seconds=2 * DAY if spot else None
+            ),
             input_s3_key_prefix=key,
             sagemaker_session=session,
         ).with_metric_definitions(
             [MetricDefinition(name=each["Name"], regex=each["Regex"]) for each in metric_definitions]
         )
-        inputs = [InputData(channel_name=channel, data_source=uri) for channel, uri in channels.items()]
+        inputs = [_input(channel, uri, channel in sharded) for channel, uri in channels.items()]
         trainer.train(inputs, wait=False, logs=False)
     job: str = trainer._latest_training_job.training_job_name
     return job
+
+
+def _input(channel: str, uri: str, is_sharded: bool) -> InputData | Channel:
+    """A channel; what is in shards is read as it is needed, and each machine gets shards of its own."""
+    if not is_sharded:
+        return InputData(channel_name=channel, data_source=uri)
+    shards = S3DataSource(s3_data_type="S3Prefix", s3_uri=uri, s3_data_distribution_type="ShardedByS3Key")
+    return Channel(channel_name=channel, data_source=DataSource(s3_data_source=shards), input_mode="FastFile")
 
 
 def _collect_source(folder: Path) -> None:
@@ -117,20 +145,70 @@ def _collect_source(folder: Path) -> None:
         shutil.copytree(PROJECT / package, folder / package, ignore=ignore)
 
 
+def start_preparing(
+    job: str,
+    *,
+    bucket: str,
+    role: str,
+    instance_type: str,
+    arguments: list[str],
+    lines: str,
+    output: str,
+    instances: int = 1,
+) -> None:
+    """Start `train/prepare.py` as processing job `job`, in the training container.
+
+    The files below the S3 URI `lines` are shared among the machines; what each makes of its own goes to the
+    S3 URI `output`.
+    """
+    session = Session(default_bucket=bucket)
+    processor = FrameworkProcessor(
+        image_uri=aws_image(TRAINING, session.boto_region_name, instance_type),
+        role=role,
+        instance_count=instances,
+        instance_type=instance_type,
+        code_location=f"{output.rpartition('/')[0]}/program",
+        max_runtime_in_seconds=DAY,
+        sagemaker_session=session,
+    )
+    base = "/opt/ml/processing"
+    read = ProcessingS3Input(
+        s3_uri=lines,
+        local_path=f"{base}/lines",
+        s3_data_type="S3Prefix",
+        s3_input_mode="File",
+        s3_data_distribution_type="ShardedByS3Key",
+    )
+    written = ProcessingS3Output(s3_uri=output, local_path=f"{base}/prepared", s3_upload_mode="EndOfJob")
+    processor.run(
+        code="prepare.py",
+        source_dir=str(PROJECT / "train"),
+        dependencies=[str(PROJECT / "sentiment")],
+        inputs=[ProcessingInput(input_name="lines", s3_input=read)],
+        outputs=[ProcessingOutput(output_name="prepared", s3_output=written)],
+        arguments=["--reviews", f"{base}/lines", "--output", f"{base}/prepared", "--shards-only", *arguments],
+        job_name=job,
+        wait=False,
+        logs=False,
+    )
+
+
 def start_transform(
     job: str,
     *,
     bucket: str,
     role: str,
     instance_type: str,
+    instances: int = 1,
     image: str,
     model_data: str,
     reviews: str,
     output: str,
 ) -> None:
-    """Start a batch transform of a JSON Lines file with the model at `model_data`, as transform job `job`.
+    """Start a batch transform of JSON Lines files with the model at `model_data`, as transform job `job`.
 
-    The model that is made for it has the same name; the caller deletes it afterwards.
+    `reviews` is the S3 URI of the one file, or what those of all files begin with. The model that is made for
+    it has the same name; the caller deletes it afterwards.
     """
     session = boto3.Session()
     Model.create(
@@ -154,7 +232,7 @@ def start_transform(
         transform_output=TransformOutput(
             s3_output_path=output, accept="application/jsonlines", assemble_with="Line"
         ),
-        transform_resources=TransformResources(instance_type=instance_type, instance_count=1),
+        transform_resources=TransformResources(instance_type=instance_type, instance_count=instances),
         batch_strategy="MultiRecord",
         max_payload_in_mb=1,
         session=session,
@@ -162,6 +240,7 @@ def start_transform(
 
 
 FUNCTIONS: dict[str, Callable[..., str | None]] = {
+    "start_preparing": start_preparing,
     "start_training": start_training,
     "start_transform": start_transform,
 }

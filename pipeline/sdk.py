@@ -15,6 +15,8 @@ class Sdk(Protocol):
 
     def start_training(self, name: str, **arguments: Any) -> str: ...
 
+    def start_preparing(self, name: str, **arguments: Any) -> None: ...
+
     def start_transform(self, name: str, **arguments: Any) -> None: ...
 
 
@@ -24,6 +26,10 @@ class Sdk3:
     def start_training(self, name: str, **arguments: Any) -> str:
         """As sagemaker_sdk3.start_training. Raises PipelineError."""
         return str(self._call("start_training", name, arguments))
+
+    def start_preparing(self, name: str, **arguments: Any) -> None:
+        """As sagemaker_sdk3.start_preparing. Raises PipelineError."""
+        self._call("start_preparing", name, arguments)
 
     def start_transform(self, name: str, **arguments: Any) -> None:
         """As sagemaker_sdk3.start_transform. Raises PipelineError."""

@@ -30,13 +30,24 @@ BOOTSTRAPPED = (
 
 def outputs(settings: Settings) -> dict[str, str]:
     """The stack's outputs by name; empty when there is no such stack."""
+    return {output["OutputKey"]: output["OutputValue"] for output in _described(settings).get("Outputs", [])}
+
+
+def parameters(settings: Settings) -> dict[str, str]:
+    """The values of the stack's parameters by name; empty when there is no such stack."""
+    given = _described(settings).get("Parameters", [])
+    return {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in given}
+
+
+def _described(settings: Settings) -> dict[str, Any]:
     try:
         stacks = aws.client("cloudformation").describe_stacks(StackName=settings.stack)["Stacks"]
     except ClientError as error:
         if "does not exist" in str(error):
             return {}
         raise
-    return {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
+    described: dict[str, Any] = stacks[0]
+    return described
 
 
 def output(settings: Settings, name: str) -> str:
@@ -71,7 +82,8 @@ def sam_deploy(settings: Settings, **parameters: str | int) -> None:
 
     Parameters that are not given keep their value. Raises PipelineError with the reasons of a failure.
     """
-    overrides = [f"{name}={value}" for name, value in parameters.items()]
+    # SAM reads no value where there is nothing behind the sign.
+    overrides = [f"{name}={value}" if value != "" else f'{name}=""' for name, value in parameters.items()]
     _sam(settings, "deploy", *(["--parameter-overrides", *overrides] if overrides else []))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pipeline import aws, inputs, jobs, sdk, stack, tracking
+from pipeline import aws, bill, fleet, inputs, jobs, remote, sdk, stack, tracking
 from pipeline.containers import TRAINING, warn_of_the_end
 from pipeline.settings import PipelineError, Settings
 from project.console import say, shown, step
@@ -14,10 +14,11 @@ from sentiment.training.recipes import METRIC_DEFINITIONS
 
 
 def run(settings: Settings) -> None:
-    step(f"Train (recipe {settings.recipe})")
+    machines = fleet.described(settings.instances, settings.train_instance_type, settings.spot)
+    step(f"Train (recipe {settings.recipe}, {machines})")
     warn_of_the_end(TRAINING)
-    prepared = settings.prepared()
-    key = inputs.model_key(settings, prepared.key)
+    data_key = remote.data_key(settings)
+    key = inputs.model_key(settings, data_key)
     file = inputs.model_file(settings, key)
     if file.exists():
         say(f"unchanged: {shown(file)}")
@@ -30,9 +31,7 @@ def run(settings: Settings) -> None:
         return
 
     output = inputs.training_uri(bucket, key)
-    job = _earlier_job(output) or _run_job(
-        settings, bucket, inputs.data_uri(bucket, prepared.key), output, list(prepared.channels)
-    )
+    job = _earlier_job(output) or _run_job(settings, bucket, inputs.data_uri(bucket, data_key), output)
     aws.download(job["ModelArtifacts"]["S3ModelArtifacts"], file)
     metrics = {metric["MetricName"]: metric["Value"] for metric in job.get("FinalMetricDataList", [])}
     summary = {"job": job["TrainingJobName"], "seconds": job["TrainingTimeInSeconds"], "metrics": metrics}
@@ -61,7 +60,7 @@ def _earlier_job(output: str) -> dict[str, Any] | None:
             return job
     for job in found:
         if job["TrainingJobStatus"] == "InProgress":
-            say(f"training job {job['TrainingJobName']} of an earlier run is running")
+            say(f"training job {job['TrainingJobName']} of an earlier run is running on {_fleet_of(job)}")
             return jobs.wait_for_training(job["TrainingJobName"])
     for job in found:
         if job["TrainingJobStatus"] == "Stopping":
@@ -70,18 +69,33 @@ def _earlier_job(output: str) -> dict[str, Any] | None:
     return None
 
 
-def _run_job(settings: Settings, bucket: str, data: str, output: str, channels: list[str]) -> dict[str, Any]:
+def _fleet_of(job: dict[str, Any]) -> str:
+    """The machines of a job, which may be of another type than those asked for now."""
+    resources = job["ResourceConfig"]
+    spot = job.get("EnableManagedSpotTraining", False)
+    return fleet.described(resources["InstanceCount"], resources["InstanceType"], spot)
+
+
+def _run_job(settings: Settings, bucket: str, data: str, output: str) -> dict[str, Any]:
     if not aws.exists(f"{data}/manifest.json"):
         raise PipelineError(f"there are no prepared reviews at {data}: run `make upload` first")
+    in_shards = settings.on == "sagemaker"
+    channels = remote.CHANNELS if in_shards else tuple(settings.prepared().channels)
     job = sdk.of(settings).start_training(
         f"{settings.stack}-{settings.recipe}",
         bucket=bucket,
         role=stack.output(settings, "TrainingRoleArn"),
         instance_type=settings.train_instance_type,
+        instances=settings.instances,
+        spot=settings.spot,
         channels={channel: f"{data}/{channel}" for channel in channels},
+        sharded=remote.SHARDED if in_shards else (),
         hyperparameters=inputs.hyperparameters(settings),
         metric_definitions=METRIC_DEFINITIONS,
         output=output,
     )
     say(f"training job {job}, reading {data}")
+    if price := bill.hourly(settings.train_instance_type, settings.instances):
+        less = "; AWS bills spot instances at less, and only while they run" if settings.spot else ""
+        say(f"an hour of these machines costs ${price:.2f} at list prices of us-east-1{less}")
     return jobs.wait_for_training(job)

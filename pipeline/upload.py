@@ -9,6 +9,9 @@ from project.console import say, step
 
 def run(settings: Settings) -> None:
     step("Upload to S3")
+    if settings.on == "sagemaker":
+        say("nothing to do: the reviews were prepared in S3")
+        return
     bucket = stack.output(settings, "DataBucketName")
     prepared = settings.prepared()
     target = inputs.data_uri(bucket, prepared.key)

@@ -4,8 +4,8 @@
 
 project (.venv) holds the project with all that it needs, sam (.venv-sam) the SAM CLI, scan (.venv-scan) what
 looks for insecure code and writes bills of materials, toolkit (.venv-toolkit) AWS's own container toolkits,
-serve (.venv-serve) what our own inference image holds, sdk3 (.venv-sdk3) version 3 of the SageMaker SDK,
-awscli (.venv-awscli) the AWS CLI.
+serve (.venv-serve) what our own inference image holds, ray (.venv-ray) Ray Serve as AWS's container has it,
+sdk3 (.venv-sdk3) version 3 of the SageMaker SDK, awscli (.venv-awscli) the AWS CLI.
 What is up to date is left alone; of what is not, only the packages that changed are touched. Standard library
 only, Python 3.8 or newer: it runs before anything else is installed.
 """
@@ -202,7 +202,7 @@ class Uv:
                     print(f"  {line.strip()}", flush=True)
         if process.returncode:
             where = os.path.relpath(self.log, PROJECT)
-            raise InstallError(f"{reason(output, hint)}; the whole story is in {where}")
+            raise InstallError(f"{reason(output, hint)}; full log: {where}")
 
     def find_python(self) -> str:
         """A supported Python: the one that runs this, another one, or one that uv fetches.

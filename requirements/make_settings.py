@@ -23,7 +23,7 @@ def main(makefile: str, *given: str) -> int:
             hint = f"did you mean {near[0]}?" if near else "a bare `make` lists the names"
             return fail(f"there is no setting {name}; {hint}")
         if name in PORTS and not (value.isdecimal() and 0 < int(value) < 65536):
-            return fail(f"{name}={value} is no port: a number from 1 to 65535")
+            return fail(f"{name}={value} is not a port: a number from 1 to 65535")
     return 0
 
 

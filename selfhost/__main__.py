@@ -208,7 +208,7 @@ def _interrupted(*_: object) -> None:
 def _port(text: str) -> int:
     port = int(text) if text.isdecimal() else 0
     if not 0 < port < 65536:
-        raise argparse.ArgumentTypeError(f"'{text}' is no port: a number from 1 to 65535")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port: a number from 1 to 65535")
     return port
 
 

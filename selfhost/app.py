@@ -16,6 +16,8 @@ import flask
 from sentiment_api.api import Api, Model, Request, Response, error_response
 from sentiment_api.body import MAX_BODY_BYTES
 from sentiment_api.errors import BadRequest, HttpError, MethodNotAllowed, NotFound, TooLong
+from sentiment_api.measures import measures
+from sentiment_api.rollout import Challenger, Rollout
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.routing import Rule
 
@@ -27,7 +29,7 @@ from selfhost.logs import fields, logger
 from selfhost.model import ServedModel
 from selfhost.settings import Settings
 from selfhost.watch import Watch
-from tracking.champion import Source
+from tracking.champion import CHALLENGER, Source
 
 # What CloudFront sends with the page (infra/template.yaml), but for Strict-Transport-Security: that means
 # nothing without TLS. Whatever ends TLS before this server should add it.
@@ -38,6 +40,10 @@ SECURITY_HEADERS = {
     "referrer-policy": "no-referrer",
 }
 REQUEST_ID = "x-request-id"
+# What takes longer is counted as slow, as on AWS (AlarmLatencySeconds in infra/template.yaml).
+SLOW_SECONDS = 5
+# Of a model: what a vote must name to be counted.
+VERSION = re.compile(r"[0-9a-f]{12}")
 # One that a proxy before us has given is taken over.
 GIVEN_ID = re.compile(r"[A-Za-z0-9._=-]{1,64}")
 
@@ -50,19 +56,34 @@ def create_app(settings: Settings | None = None) -> flask.Flask:
     Each process that answers needs its own: the watch is a thread, which a fork would leave behind.
     """
     settings = settings or Settings.from_environment()
-    model = ServedModel()
-    watch = Watch(model, ModelCache(settings.cache), lambda: _registry(settings), settings.poll_seconds)
+    model, challenger = ServedModel(), ServedModel()
+    watch = Watch(
+        model, ModelCache(settings.cache), lambda: _registry(settings, settings.alias), settings.poll_seconds
+    )
+    challenge = Watch(
+        challenger,
+        ModelCache(settings.cache / CHALLENGER),
+        lambda: _registry(settings, CHALLENGER),
+        settings.poll_seconds,
+        optional=True,
+    )
+
+    def challenging() -> Challenger | None:
+        served, version = challenge.served, challenger.version
+        return None if served is None or version is None else Challenger(challenger, version, served.percent)
+
     watch.start()
-    app = application(model, Votes(settings.feedback, settings.feedback_bytes).keep)
+    challenge.start()
+    app = application(Rollout(model, challenging), Votes(settings.feedback, settings.feedback_bytes).keep)
     app.extensions["champion-watch"] = watch
     return app
 
 
-def _registry(settings: Settings) -> Source:
+def _registry(settings: Settings, alias: str) -> Source:
     # Takes seconds, so only the process that asks the registry pays for it, and no request waits.
     from tracking.registry import Registry
 
-    return Registry(settings.tracking_uri, settings.name, settings.alias)
+    return Registry(settings.tracking_uri, settings.name, alias)
 
 
 def application(model: Model, keep_feedback: Callable[[dict[str, Any]], str]) -> flask.Flask:
@@ -81,7 +102,7 @@ def application(model: Model, keep_feedback: Callable[[dict[str, Any]], str]) ->
         if (file := card.file() if path == model_card.NAME else files.get(path)) is not None:
             return _file(file)
         response = api.answer(_request(path))
-        flask.g.error = response.error
+        flask.g.error, flask.g.answer = response.error, response
         return _response(response)
 
     @app.before_request
@@ -149,14 +170,18 @@ def _as_ours(error: Exception) -> Exception:
 
 
 def _log(response: flask.Response) -> None:
-    """A line a request; the text of a review is never in it."""
+    """A line a request, with what sentiment_api.measures counts; the text of a review is never in it."""
+    seconds = time.monotonic() - flask.g.began
     line: dict[str, Any] = {
         "requestId": flask.g.id,
         "method": flask.request.method,
         "path": flask.request.path,
         "status": response.status_code,
-        "milliseconds": round((time.monotonic() - flask.g.began) * 1000, 1),
+        "milliseconds": round(seconds * 1000, 1),
     }
+    answer = flask.g.get("answer")
+    if answer is not None and (found := measures(answer, seconds, SLOW_SECONDS, VERSION.fullmatch)):
+        line |= {"model": found[0], **found[1]}
     error = flask.g.get("error")
     if isinstance(error, HttpError):
         line |= {"code": error.code, "reason": error.detail or error.message}

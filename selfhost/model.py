@@ -34,8 +34,8 @@ class ServedModel:
         self.look: Callable[[], None] = lambda: None
         self.absence: Callable[[], type[NotReady]] = lambda: Waking
 
-    def serve(self, predictor: Predictor) -> None:
-        """Answer with this model from the next request on."""
+    def serve(self, predictor: Predictor | None) -> None:
+        """Answer with this model from the next request on; None with none."""
         self._predictor = predictor
 
     @property
@@ -48,7 +48,9 @@ class ServedModel:
             try:
                 predictions = predictor.explain(reviews) if explain else predictor.predict(reviews)
             except Exception as error:
-                raise ModelFailed("The model failed on this review.", detail=repr(error)) from error
+                failed = ModelFailed("The model failed on this review.", detail=repr(error))
+                failed.model = predictor.version
+                raise failed from error
         return [verdict(prediction, predictor.version, explain) for prediction in predictions]
 
     def describe(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from selfhost.cache import Cached, ModelCache
 from selfhost.logs import fields, logger
 from selfhost.model import ABSENCES, ServedModel
 from sentiment.errors import ArtifactError
-from tracking.champion import RegistryError, Source
+from tracking.champion import Champion, RegistryError, Source
 
 FOLLOW_SECONDS = 0.5
 # Between two questions: while the registry is away, and while the champion's files are broken.
@@ -35,13 +35,21 @@ log = logger()
 
 
 class Watch:
-    """Follows the champion of `open_source()` through `cache` and hands it to `model`."""
+    """Follows the champion of `open_source()` through `cache` and hands it to `model`.
+
+    Where the registry names none any more, the model that is served stays, unless it is `optional`.
+    """
 
     def __init__(
-        self, model: ServedModel, cache: ModelCache, open_source: Callable[[], Source], poll_seconds: float
+        self,
+        model: ServedModel,
+        cache: ModelCache,
+        open_source: Callable[[], Source],
+        poll_seconds: float,
+        optional: bool = False,
     ):
         self._model, self._cache, self._open_source = model, cache, open_source
-        self._poll_seconds = poll_seconds
+        self._poll_seconds, self._optional = poll_seconds, optional
         self._source: Source | None = None
         self._following = threading.Lock()
         self._served: Cached | None = None
@@ -52,6 +60,11 @@ class Watch:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="champion-watch", daemon=True)
         model.look, model.absence = self.follow, self.absence
+
+    @property
+    def served(self) -> Champion | None:
+        """The version of the registry that is served."""
+        return None if self._served is None else self._served.champion
 
     def start(self) -> None:
         """Serve what the cache holds, then watch in the background."""
@@ -99,6 +112,10 @@ class Watch:
             self._follow(self._cache.current())
 
     def _follow(self, cached: Cached | None) -> None:
+        if cached is None and self._optional and self._served is not None:
+            log.info("serving a model no longer", **fields(champion=str(self._served.champion)))
+            self._served = None
+            self._model.serve(None)
         if cached is None or cached in (self._served, self._broken):
             return
         if cached.model != self._model.version:
@@ -144,7 +161,10 @@ class Watch:
         if current is not None and current == self._broken:
             self._cache.forget()
             current = None
-        if champion is None:
+        if champion is None and self._optional:
+            self._cache.forget()
+            self._tell(None, NoModel)
+        elif champion is None:
             self._tell("the registry names no champion", NoModel)
         elif current is None or current.champion != champion:
             log.info("fetching a model", **fields(champion=str(champion)))

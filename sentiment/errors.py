@@ -34,6 +34,10 @@ class TrainingError(SentimentError):
     """A training run that cannot come to a good end."""
 
 
+class LostProcessError(TrainingError):
+    """Another process of a data-parallel training is gone; that one knows why."""
+
+
 class CheckpointError(SentimentError):
     """A training checkpoint that cannot be continued from."""
 

@@ -1,4 +1,4 @@
-"""The champion: the version of a registered model that is to be served."""
+"""The champion: the version of a registered model that is to be served. A challenger may stand beside it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Protocol
 # Where the files of a registered version keep the model folder, and its tag that names the model (train/).
 MODEL_FOLDER = "artifacts/model"
 MODEL_TAG = "model"
+# The alias of a version that answers a share of the texts, and its tag that says which share (%).
+CHALLENGER, PERCENT_TAG = "challenger", "challenger_percent"
 
 
 class RegistryError(Exception):
@@ -24,6 +26,7 @@ class Champion:
     run_id: str
     created: int  # milliseconds since 1970
     model: str  # the artefact's version, as it was registered; empty where that is not known
+    percent: float = 0.0  # the share of the texts that it answers as a challenger
 
     def __str__(self) -> str:
         return f"{self.name} version {self.version}"

@@ -2,6 +2,8 @@
 
     python train/tracking.py log build/model             # a folder or a model.tar.gz; needs no training data
     python train/tracking.py promote 3                   # make version 3 the champion, whatever its figures
+    python train/tracking.py challenge 4 --percent 10    # let version 4 answer 10 % of the texts beside it
+    python train/tracking.py rollback                    # end that; without a challenger: the champion before
     python train/tracking.py fetch models:/movie-sentiment@champion build/champion
     python train/tracking.py serve                        # what `make mlflow` does
     python train/tracking.py test build/model build/evaluation/KEY/evaluation.json
@@ -71,6 +73,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     log.add_argument("--test", type=Path, metavar="FILE", help="evaluation.json of `make evaluate`")
     promote = commands.add_parser("promote", help="make a registered version the champion")
     promote.add_argument("version")
+    challenge = commands.add_parser("challenge", help="let a version answer a share of the texts")
+    challenge.add_argument("version")
+    challenge.add_argument("--percent", type=_percent, default=10, metavar="1-99", help="%(default)s")
+    commands.add_parser("rollback", help="end a challenge, else return to the champion before")
     fetch = commands.add_parser("fetch", help="get a model folder")
     fetch.add_argument("uri", help="models:/movie-sentiment@champion, models:/NAME/VERSION or runs:/ID/model")
     fetch.add_argument("folder", type=Path)
@@ -105,6 +111,18 @@ def do_promote(options: argparse.Namespace) -> None:
     print(promote(connect({}), options.version), flush=True)
 
 
+def do_challenge(options: argparse.Namespace) -> None:
+    from tracking.registration import challenge
+
+    print(challenge(connect({}), options.version, options.percent), flush=True)
+
+
+def do_rollback(options: argparse.Namespace) -> None:
+    from tracking.registration import rollback
+
+    print(rollback(connect({})), flush=True)
+
+
 def do_fetch(options: argparse.Namespace) -> None:
     from tracking.registration import fetch
 
@@ -118,7 +136,20 @@ def do_test(options: argparse.Namespace) -> None:
         log_test(folder, options.evaluation)
 
 
-COMMANDS = {"log": log, "promote": do_promote, "fetch": do_fetch, "test": do_test}
+COMMANDS = {
+    "log": log,
+    "promote": do_promote,
+    "challenge": do_challenge,
+    "rollback": do_rollback,
+    "fetch": do_fetch,
+    "test": do_test,
+}
+
+
+def _percent(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 100:
+        raise argparse.ArgumentTypeError(f"'{text}' is no share of the texts from 1 to 99 %")
+    return int(text)
 
 
 @contextmanager

@@ -14,10 +14,13 @@ from mlflow.utils.uri import is_databricks_unity_catalog_uri, is_databricks_uri
 from sentiment.errors import ArtifactError, SentimentError
 from sentiment.files import CHECKSUMS, atomic_folder
 from sentiment.serving.artifact import version_of
+from tracking.champion import CHALLENGER, PERCENT_TAG
 from tracking.mlflow_run import MODEL_NAME
 from tracking.run_record import RunRecord
 
 CHAMPION = "champion"
+# The alias of the version that was champion before.
+PREVIOUS = "previous"
 
 
 class RegistryChoiceError(SentimentError):
@@ -92,14 +95,19 @@ def _contend(client: MlflowClient, name: str, contender: ModelVersion) -> str:
     new, old = (float(each.tags["validation_accuracy"]) for each in (contender, champion))
     compared = f"{new:.4f} against {old:.4f} of version {champion.version} on the same validation reviews"
     if new > old:
-        client.set_registered_model_alias(name, CHAMPION, contender.version)
+        _crown(client, name, contender.version)
         return f"version {contender.version} is the champion: {compared}"
     return f"version {champion.version} stays champion: {compared}"
 
 
 def champion_of(client: MlflowClient, name: str) -> ModelVersion | None:
+    """The champion; None where there is none."""
+    return _with_alias(client, name, CHAMPION)
+
+
+def _with_alias(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
     try:
-        return client.get_model_version_by_alias(name, CHAMPION)
+        return client.get_model_version_by_alias(name, alias)
     except MlflowException as error:
         # "INVALID_PARAMETER_VALUE: Registered model alias champion not found", from servers and databases.
         if error.error_code in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
@@ -108,10 +116,55 @@ def champion_of(client: MlflowClient, name: str) -> ModelVersion | None:
 
 
 def promote(client: MlflowClient, version: str) -> str:
-    """Make a registered version champion, by a person's decision."""
+    """Make a registered version champion, by a person's decision; if it was the challenger, none is left."""
     name = registered_name()
-    client.set_registered_model_alias(name, CHAMPION, version)
+    _crown(client, name, version)
+    challenger = _with_alias(client, name, CHALLENGER)
+    if challenger is not None and str(challenger.version) == version:
+        client.delete_registered_model_alias(name, CHALLENGER)
     return f"version {version} of {name} is the champion"
+
+
+def challenge(client: MlflowClient, version: str, percent: float) -> str:
+    """Have a registered version answer that share of the texts beside the champion.
+
+    Raises RegistryChoiceError where the version is the champion, or there is none to stand beside.
+    """
+    name = registered_name()
+    champion = champion_of(client, name)
+    if champion is None or str(champion.version) == version:
+        raise RegistryChoiceError(
+            f"{name} has no champion to challenge"
+            if champion is None
+            else f"version {version} is the champion"
+        )
+    # First, so that whoever finds the alias finds the share.
+    client.set_model_version_tag(name, version, PERCENT_TAG, f"{percent:g}")
+    client.set_registered_model_alias(name, CHALLENGER, version)
+    return f"version {version} of {name} answers {percent:g} % of the texts beside version {champion.version}"
+
+
+def rollback(client: MlflowClient) -> str:
+    """End a challenge; where there is none, make the version that was champion before champion again.
+
+    Raises RegistryChoiceError where no champion was before.
+    """
+    name = registered_name()
+    challenger, previous = (_with_alias(client, name, alias) for alias in (CHALLENGER, PREVIOUS))
+    if challenger is not None:
+        client.delete_registered_model_alias(name, CHALLENGER)
+        return f"version {challenger.version} of {name} is no longer a challenger"
+    if previous is None:
+        raise RegistryChoiceError(f"{name} has had no champion before this one")
+    return promote(client, str(previous.version))
+
+
+def _crown(client: MlflowClient, name: str, version: str) -> None:
+    """Make a version champion, and remember which was."""
+    before = champion_of(client, name)
+    client.set_registered_model_alias(name, CHAMPION, version)
+    if before is not None and before.version != version:
+        client.set_registered_model_alias(name, PREVIOUS, before.version)
 
 
 def versions_of(client: MlflowClient, model: str) -> list[ModelVersion]:

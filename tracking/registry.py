@@ -29,7 +29,13 @@ from mlflow import MlflowClient  # noqa: E402
 from mlflow.artifacts import download_artifacts  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 
-from tracking.champion import MODEL_FOLDER, MODEL_TAG, Champion, RegistryError  # noqa: E402
+from tracking.champion import (  # noqa: E402
+    MODEL_FOLDER,
+    MODEL_TAG,
+    PERCENT_TAG,
+    Champion,
+    RegistryError,
+)
 
 # No such registered model, no such alias.
 NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
@@ -61,6 +67,7 @@ class Registry:
             run_id=version.run_id or "",
             created=version.creation_timestamp,
             model=version.tags.get(MODEL_TAG, ""),
+            percent=_percent(version.tags.get(PERCENT_TAG, "")),
         )
 
     def fetch(self, champion: Champion, folder: Path) -> Path:
@@ -75,6 +82,15 @@ class Registry:
         except (MlflowException, requests.RequestException, OSError) as error:
             raise RegistryError(f"{champion} cannot be downloaded: {_first_line(error)}") from error
         return Path(fetched)
+
+
+def _percent(tag: str) -> float:
+    """The share that a tag says; 0 where it says none: anybody may write tags."""
+    try:
+        percent = float(tag)
+    except ValueError:
+        return 0.0
+    return percent if 0 <= percent <= 100 else 0.0
 
 
 def _first_line(error: Exception) -> str:

@@ -87,7 +87,7 @@ def read_record(file: Path) -> RunRecord:
             raise ValueError("it is of another version")
         return _checked(RunRecord(**content))
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ArtifactError(f"{file} is no record of a training run: {error}") from None
+        raise ArtifactError(f"{file} is not a record of a training run: {error}") from None
 
 
 def _from_version_1(figures: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -48,19 +48,30 @@ from sentiment.data.channels import (  # noqa: E402
     read_raw_reviews,
     read_word_dict,
 )
-from sentiment.errors import ChannelError, SentimentError  # noqa: E402
+from sentiment.data.shards import (  # noqa: E402
+    SAMPLE_REVIEWS,
+    VALIDATION_REVIEWS,
+    read_first,
+    read_shard,
+    shard_files,
+)
+from sentiment.errors import ChannelError, LostProcessError, SentimentError  # noqa: E402
 from sentiment.evaluation.metrics import evaluate  # noqa: E402
 from sentiment.serving.predictor import Predictor  # noqa: E402
 from sentiment.text.negation import NegationMarker  # noqa: E402
+from sentiment.text.tokenizers import tokenizer  # noqa: E402
 from sentiment.training.command_line import Parser, argument, error_line  # noqa: E402
 from sentiment.training.distributed import process_group  # noqa: E402
 from sentiment.training.export import write_model  # noqa: E402
 from sentiment.training.hyperparameters import DEVICES, FIELDS, PRECISIONS, seed, threads  # noqa: E402
 from sentiment.training.precision import choose_bfloat16  # noqa: E402
 from sentiment.training.recipes import CHOICES, DEFAULT_RECIPE, RECIPES, Recipe, recipe  # noqa: E402
-from sentiment.training.trainer import Run, Trained, Trainer  # noqa: E402
+from sentiment.training.trainer import Run, Shards, Trained, Trainer  # noqa: E402
 from tracking.background import followed  # noqa: E402
 from tracking.run_record import FILE_NAME, begin_record, results_of  # noqa: E402
+
+# torchrun and SageMaker end the processes of a job within a second or two of the first that failed.
+SECONDS_TO_BE_ENDED = 15.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,6 +79,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     try:
         train(options)
+    except LostProcessError as error:
+        status = fail(str(error))
+        # What the other one printed is the reason of the failure: let its host end the job first.
+        time.sleep(SECONDS_TO_BE_ENDED)
+        return status
     except SentimentError as error:
         return fail(str(error))
     except OSError as error:
@@ -94,18 +110,29 @@ def train(options: argparse.Namespace) -> None:
             )
     if options.model_dir is None:
         raise ChannelError("there is nowhere to write the model: give --model-dir FOLDER, or SM_MODEL_DIR")
-    training, validation = (read_channel(getattr(options, name), name) for name in ("train", "validation"))
+    training = None if shard_files(options.train) else read_channel(options.train, "train")
+    held_out = shard_files(options.validation)
+    validation = None if held_out else read_channel(options.validation, "validation")
     unlabelled = None if options.unlabelled is None else read_channel(options.unlabelled, "unlabelled")
     test = read_raw_reviews(options.test) if options.test else None
-    word_dict = read_word_dict(options.train)
-    tokenizer = read_json(options.train, "preprocessing.json").get("tokenizer")
-    if tokenizer != chosen.tokenizer:
+    vocabulary = options.vocabulary or options.train
+    word_dict = read_word_dict(vocabulary)
+    prepared_with = read_json(vocabulary, "preprocessing.json").get("tokenizer")
+    if prepared_with != chosen.tokenizer:
         raise ChannelError(
             f"the recipe {chosen.name} wants the tokenizer {chosen.tokenizer}, the data in {options.train} "
-            f"was prepared with {tokenizer}: prepare it again"
+            f"was prepared with {prepared_with}: prepare it again"
         )
     marked = NegationMarker(word_dict, chosen.vocab_size, chosen.negation_scope)
-    training, validation = training.map(marked), validation.map(marked)
+    folds_repeats = tokenizer(chosen.tokenizer).folds_repeats
+
+    def read(file: Path) -> Channel:
+        return read_shard(file, word_dict, folds_repeats).map(marked)
+
+    training = None if training is None else training.map(marked)
+    validation = (
+        read_first(held_out, read, VALIDATION_REVIEWS) if validation is None else validation.map(marked)
+    )
     unlabelled = None if unlabelled is None else unlabelled.map(marked)
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -113,16 +140,24 @@ def train(options: argparse.Namespace) -> None:
     with process_group(device(options.device)) as group:
         folder = checkpoints(options.checkpoint_dir)
         run = Run(options.seed, str(group.device), bfloat16, folder)
+        shards = None
+        if training is None:
+            shards = Shards(group.host_shard(shard_files(options.train)), read)
+            # Only the first process fits anything to the sample.
+            training = read_first(shards.files, read, SAMPLE_REVIEWS if group.is_first else 1)
 
         def fit(note_epochs: Callable[[list[dict[str, Any]]], None]) -> Trained:
             with stop_requests() as stop_requested:
                 return Trainer(
-                    chosen, training, validation, run, say, stop_requested, note_epochs, group, unlabelled
+                    *(chosen, training, validation, run, say, stop_requested, note_epochs, group),
+                    unlabelled,
+                    shards,
                 ).fit()
 
         if group.is_first:
+            sample = "" if shards is None else f"shards, of which the first {len(shards.files)} have "
             say(
-                f"recipe {chosen.name}: {counted(training)} to train on, "
+                f"recipe {chosen.name}: {sample}{counted(training)} to train on, "
                 f"{counted(validation)} to validate, on {group.size} x {run.device} "
                 f"in {'bfloat16' if run.bfloat16 else 'float32'} "
                 f"with {torch.get_num_threads()} threads, seed {run.seed}"
@@ -147,7 +182,7 @@ def follow_and_write(
     parameters["threads"] = torch.get_num_threads()
     for name in ("name", "epochs", "checkpoints"):
         del parameters[name]
-    record = begin_record(parameters, options.train, validation, run.checkpoints)
+    record = begin_record(parameters, options.vocabulary or options.train, validation, run.checkpoints)
     with followed(record, HERE / "tracking.py", Path(options.model_dir), run.checkpoints) as publish:
 
         def note_epochs(history: list[dict[str, Any]]) -> None:
@@ -191,7 +226,7 @@ def write(
         chosen.tokenizer,
         trained.metrics,
         settings_used,
-        inference_script(),
+        serving_programs(),
     )
 
 
@@ -241,6 +276,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     environment = os.environ.get
     parser.add_argument("--train", metavar="FOLDER", default=environment("SM_CHANNEL_TRAIN"))
     parser.add_argument("--validation", metavar="FOLDER", default=environment("SM_CHANNEL_VALIDATION"))
+    parser.add_argument(
+        "--vocabulary",
+        metavar="FOLDER",
+        default=environment("SM_CHANNEL_VOCABULARY"),
+        help="the vocabulary of reviews that were prepared in shards; default: the train channel's",
+    )
     parser.add_argument(
         "--unlabelled",
         metavar="FOLDER",
@@ -301,11 +342,11 @@ def checkpoints(folder: str | None) -> Path | None:
     return beside_model if beside_model.is_dir() else None
 
 
-def inference_script() -> Path:
-    """serve/inference.py, which becomes the model folder's code/inference.py."""
+def serving_programs() -> Path:
+    """The folder serve/, whose programs the model folder gets for the containers that answer."""
     for folder in (HERE / "serve", HERE.parent / "serve"):
         if (folder / "inference.py").is_file():
-            return folder / "inference.py"
+            return folder
     raise SentimentError(
         f"serve/inference.py is neither beside {HERE} nor in it; give the job the serve folder too"
     )

@@ -10,7 +10,7 @@ const CERTAINTY = [
 	[0.97, "Almost certainly"],
 	[0.85, "Very likely"],
 	[0.65, "Probably"],
-	[0, "By a narrow margin"],
+	[0, "Narrowly"],
 ];
 
 /** Stops the countdown of a failure that is no longer shown. */
@@ -24,6 +24,7 @@ export function say(state, kicker, headline, explanation) {
 	setText("kicker", kicker);
 	setText("headline", headline);
 	setText("explanation", explanation);
+	setText("caveat", "");
 	for (const id of ["countdown", "reference"]) setText(id, "");
 	show("retry", false, "answer");
 	show("details", state in NAMES, "answer");
@@ -47,21 +48,29 @@ export function sayFailure(error) {
 
 // What is said instead of a verdict, by the reason that the API gives.
 const NO_VERDICT = {
-	no_evidence: ["No opinion", "This text says too little for a verdict."],
-	not_english: ["Not English", "The model reads English reviews only."],
+	no_evidence: ["No opinion", "No word in this text praises or blames, so there is no verdict. Say what was good or bad."],
+	not_english: ["Not English", "The model reads English only, so there is no verdict on this text."],
 };
+// Of fewer words it is wrong more often.
+const FEW_WORDS = 10;
+const SHORT = "A text this short gives the model little to go on: it is wrong more often than on whole reviews.";
 
-export function sayVerdict(review, verdict) {
-	const { probability, unsure, reason, model } = verdict;
+/** Says the verdict; `note` is what there is to know of this text beforehand. */
+export function sayVerdict(review, verdict, note) {
+	const { probability, unsure, reason, model, words } = verdict;
 	const share = Math.max(probability, 1 - probability);
 	const [, certainty] = CERTAINTY.find(([least]) => share >= least);
 	const likely = likelihood(verdict);
 	const side = sideOf(verdict);
-	const [headline, explanation] = NO_VERDICT[reason] ?? [NAMES[side], `${unsure ? "Too close to call" : certainty}: ${likely}.`];
+	const [headline, explanation] = NO_VERDICT[reason] ?? [
+		NAMES[side],
+		unsure ? `It leans ${likely}. Verdicts this close to the middle are wrong too often to take a side.` : `${certainty} ${likely}.`,
+	];
 	say(side, "The model says", headline, explanation);
+	setText("caveat", note || (reason in NO_VERDICT || words.length >= FEW_WORDS ? "" : SHORT));
 	const meter = byId("meter");
 	meter.ariaValueNow = (probability * 100).toFixed(1);
-	meter.ariaValueText = unsure ? `unsure, ${likely}` : likely;
+	meter.ariaValueText = unsure ? `unsure, leans ${likely}` : likely;
 	meter.style.setProperty("--probability", probability);
 	showMarks(review, verdict);
 	setText("model", model);

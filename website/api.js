@@ -12,6 +12,9 @@ const GIVE_UP_AFTER_MS = 60_000;
 
 let base = null;
 
+/** The address of a route, once the API has been asked; null before. */
+export const addressOf = (route) => base && base + route;
+
 export function predict(review, signal) {
 	return call("/predict", { review }, signal, isExplained);
 }
@@ -54,7 +57,7 @@ async function call(route, message, signal, keepsToContract) {
 	if (!keepsToContract(body)) {
 		throw new Failure(
 			"The API’s answer makes no sense",
-			"The page may be out of date: reload it and try again.",
+			"Page and API versions don’t match: reload the page and try again.",
 			{ requestId: requestIdOf(response), again: 0 },
 		);
 	}

@@ -4,21 +4,23 @@ import { LIMITS } from "./api.js";
 import { say, sayFailure } from "./answer.js";
 import { ask, cancelAsking } from "./asking.js";
 import { cancelBatch, readFile } from "./batch.js";
-import { byId, characters, grouped, onClick, setText, show } from "./dom.js";
+import { byId, characters, grouped, onClick, setText, show, withBreaks } from "./dom.js";
 import { askForVote } from "./feedback.js";
 import { remember, startHistory } from "./history.js";
 import { dismissTip } from "./marks.js";
 import { showModel } from "./model.js";
+import { closeExplanation } from "./results.js";
 import { linkTo, takeSharedReview } from "./share.js";
 import { choose } from "./tabs.js";
 
 const review = byId("review");
 
-/** What the person wrote, kept while an example stands in the box. */
+/** What the person wrote, kept while an example is in the box. */
 let ownText = "";
 let judged = "";
 
 function judge() {
+	const example = [...byId("examples").querySelectorAll("[value]")].find(({ value }) => value === review.value);
 	return ask((text, verdict) => {
 		judged = text;
 		show("link-box", false);
@@ -26,7 +28,7 @@ function judge() {
 		reviewChanged();
 		askForVote(text, verdict);
 		remember(text, verdict);
-	});
+	}, example?.dataset.note);
 }
 
 function reviewChanged() {
@@ -53,7 +55,7 @@ async function openSharedReview() {
 		const shared = await takeSharedReview();
 		if (shared === null) return;
 		takeAsOwn(shared);
-		say("idle", "A review from a link", "Not judged yet", "It stands in the box. Nothing has been sent anywhere.");
+		say("idle", "A review from a link", "Not judged yet", "It’s in the box; nothing has been sent.");
 	} catch (error) {
 		sayFailure(error);
 	}
@@ -83,6 +85,14 @@ review.addEventListener("input", () => {
 	ownText = review.value;
 	reviewChanged();
 });
+// Reviews copied from a data set write a line break as a tag.
+review.addEventListener("paste", (event) => {
+	const copied = event.clipboardData.getData("text/plain");
+	const text = withBreaks(copied, "\n");
+	if (text === copied) return;
+	event.preventDefault();
+	document.execCommand("insertText", false, text); // The one way that can be undone by the keyboard.
+});
 byId("form").addEventListener("submit", (event) => {
 	event.preventDefault();
 	judge();
@@ -90,7 +100,7 @@ byId("form").addEventListener("submit", (event) => {
 document.addEventListener("keydown", (event) => {
 	// Keys that an input method consumes are its own.
 	if (event.isComposing) return;
-	if (event.key === "Escape" && !dismissTip() && !(byId("many").hidden ? cancelAsking() : cancelBatch())) return;
+	if (event.key === "Escape" && !dismissTip() && !(byId("many").hidden ? cancelAsking() : cancelBatch() || closeExplanation())) return;
 	if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !byId("one").hidden) judge();
 	else if (event.key !== "Escape") return;
 	event.preventDefault();

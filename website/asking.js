@@ -4,6 +4,7 @@ import { LIMITS, predict } from "./api.js";
 import { say, sayFailure, sayVerdict } from "./answer.js";
 import { byId, characters, grouped, plural, setText, show } from "./dom.js";
 import { Failure } from "./failure.js";
+import { showRequest } from "./usage.js";
 import { patiently } from "./waiting.js";
 
 // After so many milliseconds: what there is to say.
@@ -19,8 +20,8 @@ const review = byId("review");
 /** The request that the person is waiting for; one that is aborted writes nothing to the page any more. */
 let pending = null;
 
-/** Asks for the verdict on what stands in the box; `judged` gets the text and the verdict. */
-export async function ask(judged) {
+/** Asks for the verdict on what is in the box; `judged` gets the text and the verdict, `note` is said with it. */
+export async function ask(judged, note) {
 	stop();
 	const text = review.value;
 	const problem = problemWith(text);
@@ -48,12 +49,15 @@ export async function ask(judged) {
 			signal,
 			sayWaking,
 		);
-		sayVerdict(text, verdict);
+		sayVerdict(text, verdict, note);
 		judged(text, verdict);
 	} catch (error) {
 		if (!signal.aborted) sayFailure(error);
 	} finally {
-		if (!signal.aborted) stop();
+		if (!signal.aborted) {
+			stop();
+			showRequest(text);
+		}
 	}
 }
 

@@ -2,28 +2,26 @@
 
 import { LIMITS, predictBatch } from "./api.js";
 import { problemWith } from "./asking.js";
-import { downloadCsv, parseCsv, separatorOf } from "./csv.js";
-import { byId, element, excerpt, grouped, NAMES, onClick, percent, plural, setText, show, sideOf } from "./dom.js";
+import { parseCsv, separatorOf } from "./csv.js";
+import { byId, grouped, NAMES, onClick, plural, setText, show, sideOf } from "./dom.js";
 import { asFailure, passes } from "./failure.js";
+import { isLabelName, labelReader } from "./labels.js";
+import { render, startResults, summary } from "./results.js";
 import { patiently } from "./waiting.js";
 
 const MAX_FILE_BYTES = 10_000_000;
 const MAX_ROWS = 10_000;
-const ROWS_A_PAGE = 100;
 const TABLE_FILE = /\.(csv|tsv)$/i;
 const REVIEW_COLUMN = /review|text|comment/i;
-const VERDICTS = { ...NAMES, failed: "Failed", unjudged: "…" };
 
-const [pasted, format, column, header] = ["pasted", "format", "column", "header"].map(byId);
+const [pasted, format, column, labels, header] = ["pasted", "format", "column", "labels", "header"].map(byId);
 
 let newestFile = null;
 let source = { name: "", text: "" };
 let table = { rows: [], unclosed: null };
-/** One for each review: {number, review, kind, error or probability}; its kind is a side, "failed" or "unjudged". */
+/** As results.js has them; their kind is a side, "failed" or "unjudged". */
 let rows = [];
 let running = null;
-let sorted = { by: "number", up: true };
-let rowsShown = ROWS_A_PAGE;
 
 // ---- where the reviews come from ----
 
@@ -37,6 +35,7 @@ export async function readFile(file) {
 	newestFile = file;
 	const bytes = new Uint8Array(await file.arrayBuffer());
 	if (newestFile !== file) return; // Another was chosen meanwhile.
+	if (!bytes.length) return refuse(`${file.name} is empty: there is nothing to judge in it.`);
 	if (bytes.includes(0)) return refuse(`${file.name} is not a text file.`);
 	let text;
 	try {
@@ -44,6 +43,7 @@ export async function readFile(file) {
 	} catch {
 		text = new TextDecoder("windows-1252").decode(bytes);
 	}
+	if (!text.replace(/^\ufeff/, "").trim()) return refuse(`${file.name} is empty: there is nothing to judge in it.`);
 	pasted.value = "";
 	take(file.name, text);
 }
@@ -61,6 +61,9 @@ function take(name, text) {
 	header.checked = named >= 0;
 	column.replaceChildren(...first.map((cell, index) => new Option(cell.slice(0, 40) || `Column ${index + 1}`, index)));
 	column.value = named < 0 ? lengths.indexOf(Math.max(...lengths)) : named;
+	labels.replaceChildren(new Option("no column", ""), ...[...column.options].map(({ text, value }) => new Option(text, value)));
+	const labelled = first.findIndex((cell, index) => index !== Number(column.value) && isLabelName(cell) && labelReader(cellsOf(index), cell));
+	labels.value = named >= 0 && labelled >= 0 ? labelled : "";
 	setRows();
 }
 
@@ -88,8 +91,20 @@ function setRows() {
 	];
 	tell(source.text && `${notes.filter(Boolean).join(", ")}.`);
 	show("options", source.text);
-	show("results", false);
+	startResults(rows);
+	labelRows();
 	offer();
+}
+
+const cellsOf = (index) => table.rows.slice(header.checked ? 1 : 0, MAX_ROWS + 1).map((row) => row[index]);
+
+/** Gives each row the label that its column has, if one is chosen. */
+function labelRows() {
+	const chosen = format.value === "table" && labels.value !== "";
+	const cells = chosen ? cellsOf(Number(labels.value)) : [];
+	const read = chosen && labelReader(cells, labels.selectedOptions[0].text);
+	for (const [index, row] of rows.entries()) row.label = read ? read.label(cells[index]) : null;
+	setText("labels-note", !chosen ? "" : read ? read.note : "This column cannot be read as labels: use words (positive, negative), 0 and 1, or stars.");
 }
 
 const tell = (said) => setText("batch-status", said);
@@ -109,12 +124,11 @@ function offer() {
 
 async function run() {
 	const { signal } = (running = new AbortController());
-	rowsShown = ROWS_A_PAGE;
 	offer();
 	tell("Judging …");
 	try {
 		for (let chunk = nextChunk(); chunk.length; chunk = nextChunk()) {
-			render();
+			showProgress();
 			const { predictions } = await patiently(
 				() => predictBatch(chunk.map(({ review }) => review), signal),
 				passes,
@@ -126,9 +140,10 @@ async function run() {
 				row.kind = error ? "failed" : sideOf(verdict);
 				row.error = error?.message;
 				row.probability = verdict.probability;
+				row.sentiment = verdict.sentiment;
 			}
 		}
-		finish(summary());
+		finish(summary(rows));
 	} catch (error) {
 		if (signal.aborted) return;
 		const { headline, advice, said } = asFailure(error);
@@ -149,11 +164,16 @@ function nextChunk() {
 	return chunk;
 }
 
+function showProgress() {
+	Object.assign(byId("bar"), { max: rows.length, value: rows.length - of("unjudged").length });
+	render();
+}
+
 function finish(said) {
 	stopRunning();
 	tell(said);
 	offer();
-	render();
+	showProgress();
 }
 
 function stopRunning() {
@@ -165,41 +185,8 @@ function stopRunning() {
 /** Says whether there was something to cancel. */
 export function cancelBatch() {
 	if (!running) return false;
-	finish(`Cancelled. ${summary()}`);
+	finish(`Cancelled. ${summary(rows)}`);
 	return true;
-}
-
-function summary() {
-	const counts = Object.keys(VERDICTS).map((kind) => [of(kind).length, kind]).filter(([count]) => count);
-	return `${counts.map(([count, kind]) => `${grouped(count)} ${kind}`).join(", ")}.`;
-}
-
-// ---- the results ----
-
-/** What a row is sorted by. */
-function key(row) {
-	const value = row[sorted.by] ?? -1;
-	return typeof value === "string" ? value.trim().toLowerCase() : value;
-}
-
-function render() {
-	const done = rows.length - of("unjudged").length;
-	show("results", true);
-	Object.assign(byId("bar"), { max: rows.length, value: done });
-	setText("done", `${grouped(done)} of ${grouped(rows.length)}`);
-	const list = rows.toSorted((a, b) => (key(a) > key(b)) - (key(a) < key(b)));
-	if (!sorted.up) list.reverse();
-	byId("rows").replaceChildren(...list.slice(0, rowsShown).map(tableRow));
-	const order = sorted.up ? "ascending" : "descending";
-	for (const head of byId("heads").children) head.ariaSort = head.firstChild.value === sorted.by ? order : "none";
-	show("more", list.length > rowsShown);
-}
-
-function tableRow({ number, kind, error, probability, review }) {
-	const share = kind in NAMES ? percent(probability).replace("more than ", ">").replace("less than ", "<") : "";
-	const cells = [[number], [element("span", `side ${kind}`, VERDICTS[kind])], [share], [excerpt(review)]];
-	if (error) cells[3].unshift(element("p", "", error));
-	return element("tr", "", ...cells.map((cell) => element("td", "", ...cell)));
 }
 
 pasted.addEventListener("input", () => take("", pasted.value));
@@ -209,20 +196,9 @@ byId("file").addEventListener("change", ({ target }) => {
 	target.value = ""; // The same file may be chosen again.
 });
 for (const option of [format, column, header]) option.addEventListener("change", setRows);
+labels.addEventListener("change", () => {
+	labelRows();
+	if (!byId("results").hidden) render();
+});
 onClick("start", run);
 onClick("stop", cancelBatch);
-onClick("more", () => {
-	rowsShown += ROWS_A_PAGE;
-	render();
-});
-onClick("heads", ({ target }) => {
-	const by = target.value;
-	if (!by) return;
-	sorted = { by, up: sorted.by !== by || !sorted.up };
-	render();
-});
-onClick("save", () => {
-	const cells = rows.map(({ number, kind, probability = "", error = "", review }) =>
-		[number, kind, probability, error, review]);
-	downloadCsv("verdicts.csv", [["row", "verdict", "probability of positive", "error", "review"], ...cells]);
-});

@@ -21,14 +21,14 @@ export function element(tag, className, ...children) {
 }
 
 /** The beginning of a review, as far as a list has room for it. */
-export function excerpt(review) {
-	const made = element("p", "excerpt", shortened(withBreaks(review, " ")));
+export function excerpt(review, tag = "p") {
+	const made = element(tag, "excerpt", shortened(withBreaks(review, " ")));
 	made.dir = "auto";
 	return made;
 }
 
 /** Reviews of IMDb write a line break as a tag; `sign` takes its place where one is shown. */
-export const withBreaks = (text, sign) => text.replace(/<br\s*\/?>/gi, sign);
+export const withBreaks = (text, sign) => text.replace(/<\/?br\s*\/?>/gi, sign);
 
 export const shortened = (text) => (characters(text) > 100 ? `${[...text].slice(0, 100).join("")} …` : text);
 
@@ -43,7 +43,7 @@ export function show(id, visible, refuge) {
 /** Steps through what `selector` finds in `container` by arrow keys, Home and End; `arrive` gets where that leads. */
 export function stepByKeys(container, selector, arrive) {
 	container.addEventListener("keydown", (event) => {
-		const nodes = [...container.querySelectorAll(selector)];
+		const nodes = [...container.querySelectorAll(selector)].filter((node) => node.checkVisibility());
 		const at = nodes.indexOf(event.target);
 		const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1 }[event.key];
 		// Without any, and with these, the keys are the browser's own.
@@ -68,9 +68,9 @@ export const plural = (count, noun) => `${grouped(count)} ${noun}${count === 1 ?
 export const percent = (share) =>
 	share >= 0.995 ? "more than 99%" : share < 0.005 ? "less than 1%" : `${Math.round(share * 100)}%`;
 
-/** How likely the side that the model leans to is. */
+/** The side that the model leans to, and how likely it is. */
 export const likelihood = ({ sentiment, probability }) =>
-	`${percent(Math.max(probability, 1 - probability))} for ${sentiment}`;
+	`${sentiment} (${percent(Math.max(probability, 1 - probability))})`;
 
 export const NAMES = { positive: "Positive", negative: "Negative", unsure: "Unsure" };
 

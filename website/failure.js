@@ -14,7 +14,7 @@ export class Failure extends Error {
 }
 
 // Status or code: what happened, what to do, and the seconds to wait where the API names none.
-const UNFIT = "The page and the API do not fit together; the page may be out of date.";
+const UNFIT = "Page and API versions don’t match: reload the page.";
 const UNKNOWN = ["The API does not know this request", UNFIT];
 const SHORT_OF_A_VERDICT = {
 	400: ["The API could not read this review", "Change the text a little and send it again."],
@@ -61,7 +61,7 @@ export const requestIdOf = (response) => response.headers.get("apigw-requestid")
 export function unreachable() {
 	const [headline, advice] = navigator.onLine
 		? ["The API cannot be reached", "No answer came back. Check your connection, or try again in a while."]
-		: ["You are offline", "Connect to the network and send the review again."];
+		: ["You’re offline", "Reconnect and send the review again."];
 	return new Failure(headline, advice, { again: 0 });
 }
 

@@ -2,11 +2,11 @@
 
 import { isVerdict } from "./api.js";
 import { downloadCsv } from "./csv.js";
-import { byId, element, excerpt, isText, likelihood, NAMES, onClick, plural, setText, shortened, show, sideOf } from "./dom.js";
+import { byId, element, excerpt, isText, likelihood, NAMES, onClick, percent, plural, setText, shortened, show, sideOf } from "./dom.js";
 
 const KEY = "history";
 // Even of the longest reviews so many fit into the 5 MB that browsers give a page.
-const MOST_ENTRIES = 50;
+const MAX_ENTRIES = 50;
 
 const COLUMNS = ["at", "sentiment", "probability", "unsure", "model", "review"];
 
@@ -28,7 +28,7 @@ function keep(list, note = "", undoable = null) {
 	deleted = undoable;
 	setText("past-note", note);
 	try {
-		localStorage.setItem(KEY, JSON.stringify(list.slice(0, MOST_ENTRIES)));
+		localStorage.setItem(KEY, JSON.stringify(list.slice(0, MAX_ENTRIES)));
 	} catch {
 		setText("past-note", "This browser keeps no history for this page.");
 	}
@@ -59,6 +59,7 @@ function showHistory() {
 
 function item(entry) {
 	const side = sideOf(entry);
+	const share = Math.max(entry.probability, 1 - entry.probability);
 	const button = (name, action) => {
 		const made = element("button", "plain", name);
 		made.ariaLabel = `${name}: ${shortened(entry.review)}`;
@@ -69,7 +70,7 @@ function item(entry) {
 	when.dateTime = entry.at;
 	return element(
 		"li", "",
-		element("p", "row", element("strong", `side ${side}`, NAMES[side]), likelihood(entry), when),
+		element("p", "row", element("strong", `side ${side}`, NAMES[side]), side === "unsure" ? `leans ${likelihood(entry)}` : percent(share), when),
 		excerpt(entry.review),
 		element("div", "row", button("Judge again", () => reopen(entry.review)), button("Delete", () => remove([entry.at]))),
 	);

@@ -11,14 +11,14 @@ export async function showModel() {
 	for (const name in LIMITS) if (limits?.[name] > 0) LIMITS[name] = Math.min(LIMITS[name], limits[name]);
 	if (unsure?.length === 2 && unsure.every(Number.isFinite)) showUnsureBand(unsure);
 	setText("model-version", model);
-	setText("model-accuracy", rightOn(metrics?.test, "held-out test") || rightOn(metrics?.validation, "validation"));
+	setText("model-accuracy", accuracyOn(metrics?.test, "held-out test") || accuracyOn(metrics?.validation, "validation"));
 	show("model-line", true);
 }
 
-function rightOn({ accuracy, reviews, interval } = {}, kind) {
+function accuracyOn({ accuracy, reviews, interval } = {}, kind) {
 	if (![accuracy, reviews].every(Number.isFinite)) return "";
 	const share = (value) => `${(value * 100).toFixed(1)}%`;
-	const right = `, right on ${share(accuracy)} of ${grouped(reviews)} ${kind} reviews`;
-	if (kind === "validation") return `${right}, by which its settings were chosen`;
-	return interval?.length === 2 ? `${right} (95% interval ${interval.map(share).join(" to ")})` : right;
+	const accurate = `, ${share(accuracy)} accurate on ${grouped(reviews)} ${kind} reviews`;
+	if (kind === "validation") return `${accurate} (also used to choose its settings)`;
+	return interval?.length === 2 ? `${accurate} (95% interval ${interval.map(share).join(" to ")})` : accurate;
 }

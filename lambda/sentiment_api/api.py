@@ -10,7 +10,7 @@ import hashlib
 import json
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from sentiment_api.body import (
@@ -41,12 +41,17 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """An HTTP response. `error` is why it is one, for the host's log: no part of what is sent."""
+    """An HTTP response. The last three are for the host's log and metrics, and no part of what is sent.
+
+    `error` is why the response is one; `verdicts` are those that it holds; `vote` is what was kept.
+    """
 
     status: int
     headers: dict[str, str]
     body: bytes
     error: Exception | None = None
+    verdicts: Sequence[Mapping[str, Any]] = ()
+    vote: Mapping[str, Any] | None = None
 
 
 class Model(Protocol):
@@ -102,7 +107,7 @@ class Api:
         explain = _flag(request.query, "explain", default=True)
         review = review_of(request.headers, request.body)
         [verdict] = self._model.predict([review], explain)
-        return _json(200, verdict)
+        return _json(200, verdict)._replace(verdicts=[verdict])
 
     def _predict_batch(self, request: Request) -> Response:
         rows = batch_of(request.headers, request.body)
@@ -111,13 +116,13 @@ class Api:
         model = verdicts[0]["model"] if verdicts else None
         remaining = iter(verdicts)
         predictions = [_row(row, remaining) for row in rows]
-        return _json(200, {"model": model, "predictions": predictions})
+        return _json(200, {"model": model, "predictions": predictions})._replace(verdicts=verdicts)
 
     def _feedback(self, request: Request) -> Response:
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         vote = feedback_of(request.headers, request.body)
         vote_id = self._keep_feedback({"id": uuid.uuid4().hex, "time": now, **vote})
-        return _json(201, {"id": vote_id})
+        return _json(201, {"id": vote_id})._replace(vote=vote)
 
     def _health(self, request: Request) -> Response:
         self._model.check()

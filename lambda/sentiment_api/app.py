@@ -10,19 +10,29 @@ from typing import Any
 from sentiment_api.api import Api, Request, Response, error_response
 from sentiment_api.endpoint import Endpoint
 from sentiment_api.logs import request_line
+from sentiment_api.measures import measures
+from sentiment_api.rollout import Challenger, Rollout
 from sentiment_api.storage import Description, keep_feedback
 
 STACK = os.environ["STACK_NAME"]
 LOG_REVIEWS = os.environ["LOG_REVIEWS"] == "true"
+SLOW_SECONDS = float(os.environ["SLOW_SECONDS"])
+# While a new model is tried it has an endpoint of its own; otherwise these are empty.
+CANARY_ENDPOINT_NAME, CANARY_VERSION = os.environ["CANARY_ENDPOINT_NAME"], os.environ["CANARY_VERSION"]
+CANARY_PERCENT = float(os.environ["CANARY_PERCENT"])
 
-endpoint = Endpoint(Description())
+endpoint = Endpoint(os.environ["ENDPOINT_NAME"], os.environ["MODEL_VERSION"], Description())
+canary = Endpoint(CANARY_ENDPOINT_NAME, CANARY_VERSION, Description()) if CANARY_ENDPOINT_NAME else None
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answers one request. Never raises, never shows a traceback."""
     began = time.monotonic()
     request, response = _answer(event, context)
-    print(request_line(request, response, time.monotonic() - began, STACK, LOG_REVIEWS), flush=True)
+    seconds = time.monotonic() - began
+    models = (endpoint.version, CANARY_VERSION)
+    measured = measures(response, seconds, SLOW_SECONDS, models.__contains__)
+    print(request_line(request, response, seconds, STACK, measured, LOG_REVIEWS), flush=True)
     return {
         "statusCode": response.status,
         "headers": response.headers,
@@ -37,8 +47,21 @@ def _answer(event: Any, context: Any) -> tuple[Request, Response]:
     except Exception as error:  # no event of API Gateway
         nothing = Request("-", "-", {}, {}, b"", request_id)
         return nothing, error_response(error, request_id)
-    model = endpoint.within(lambda: context.get_remaining_time_in_millis() / 1000)
-    return request, Api(model, keep_feedback).answer(request)
+    return request, Api(_model(context), keep_feedback).answer(request)
+
+
+def _model(context: Any) -> Rollout:
+    """The models for one request, within the time that the function has left."""
+
+    def seconds_left() -> float:
+        return float(context.get_remaining_time_in_millis()) / 1000
+
+    def challenger() -> Challenger | None:
+        if canary is None:
+            return None
+        return Challenger(canary.within(seconds_left), canary.version, CANARY_PERCENT)
+
+    return Rollout(endpoint.within(seconds_left), challenger)
 
 
 def _request_id(event: Any, context: Any) -> str:

@@ -31,8 +31,7 @@ from sentiment_api.errors import (
 )
 from sentiment_api.verdict import verdict_on, verdicts_on
 
-ENDPOINT_NAME = os.environ["ENDPOINT_NAME"]
-# How long the endpoint may take. With the time to connect and to answer it fits into the function's own
+# How long an endpoint may take. With the time to connect and to answer it fits into the function's own
 # time-out; both are set in infra/template.yaml.
 ANSWER_SECONDS = float(os.environ["ANSWER_SECONDS"])
 CONNECT_SECONDS = 2
@@ -75,12 +74,20 @@ class WorkerDied(ModelFailed):
 
 
 class Endpoint:
-    """Calls the endpoint, and records when it last answered. `describe` returns what GET /model shows."""
+    """Calls the endpoint of that name, and records when it last answered.
+
+    `version` is that of the model behind it; `describe` returns what GET /model shows.
+    """
 
     def __init__(
-        self, describe: Callable[[], dict[str, Any]], clock: Callable[[], float] = time.monotonic
+        self,
+        name: str,
+        version: str,
+        describe: Callable[[], dict[str, Any]],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._describe, self._clock = describe, clock
+        self.version = version
+        self._name, self._describe, self._clock = name, describe, clock
         self._answered: float | None = None
         self._looked: tuple[float, str] | None = None
 
@@ -95,7 +102,7 @@ class Endpoint:
         """One call. Raises Throttled, ModelFailed, TimedOut or a kind of NotReady."""
         try:
             answer = client.invoke_endpoint(
-                EndpointName=ENDPOINT_NAME,
+                EndpointName=self._name,
                 ContentType="application/json",
                 Accept="application/json",
                 # A surrogate pair would be 12 bytes of the endpoint's limit, as UTF-8 it is 4.
@@ -132,7 +139,7 @@ class Endpoint:
         now = self._clock()
         if self._looked is None or now - self._looked[0] >= HEALTH_SECONDS:
             try:
-                found = _sagemaker().describe_endpoint(EndpointName=ENDPOINT_NAME)
+                found = _sagemaker().describe_endpoint(EndpointName=self._name)
             except exceptions.ClientError as error:
                 if code_of(error) == "ValidationException":
                     raise NoModel(
@@ -191,9 +198,13 @@ class BoundEndpoint:
         self._endpoint, self._seconds_left = endpoint, seconds_left
 
     def predict(self, reviews: list[str], explain: bool) -> list[dict[str, Any]]:
-        if explain:
-            return [self._explain(review) for review in reviews]
-        return verdicts_on(reviews, self._invoke({"reviews": reviews, "explain": False}))
+        try:
+            if explain:
+                return [self._explain(review) for review in reviews]
+            return verdicts_on(reviews, self._invoke({"reviews": reviews, "explain": False}))
+        except HttpError as error:
+            error.model = self._endpoint.version
+            raise
 
     def describe(self) -> dict[str, Any]:
         return self._endpoint.describe()

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 
 class HttpError(Exception):
-    """An error response. The client gets the message; `detail` goes to the log only."""
+    """An error response. The client gets the message; `detail` goes to the log only.
+
+    `model` is the version of the model that should have answered; None where the request never came so far.
+    """
 
     status = 500
     code = "internal_error"
+    model: str | None = None
 
     def __init__(self, message: str, *, retry_after: int | None = None, detail: str | None = None):
         super().__init__(message)

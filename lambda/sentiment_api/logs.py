@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sentiment_api.api import Request, Response
 from sentiment_api.errors import HttpError
@@ -21,14 +21,24 @@ LOGGED_CHARACTERS = 20_000
 
 
 def request_line(
-    request: Request, response: Response, seconds: float, stack: str, with_reviews: bool = False
+    request: Request,
+    response: Response,
+    seconds: float,
+    stack: str,
+    measured: tuple[str, Mapping[str, int]] | None = None,
+    with_reviews: bool = False,
 ) -> str:
     """The line of one request. Texts of reviews are in it only `with_reviews`.
 
-    Metrics of the dimension Stack: Requests, Latency (milliseconds) and Errors; Errors also by Code.
+    Metrics of the dimension Stack: Requests, Latency (milliseconds) and Errors; Errors also by Code; and by
+    Model the counts of `measured`, a model's version with what sentiment_api.measures found.
     """
+    counts = {} if measured is None else measured[1]
+    directives = _directives(response)
+    if measured is not None:
+        directives.append(_directive(["Stack", "Model"], *((name, "Count") for name in counts)))
     line = {
-        "_aws": {"Timestamp": round(time.time() * 1000), "CloudWatchMetrics": _directives(response)},
+        "_aws": {"Timestamp": round(time.time() * 1000), "CloudWatchMetrics": directives},
         "level": _level(response.status),
         "requestId": request.id,
         "method": request.method,
@@ -39,7 +49,10 @@ def request_line(
         "Requests": 1,
         "Latency": round(seconds * 1000, 1),
         "Errors": int(response.error is not None),
+        **counts,
     }
+    if measured is not None:
+        line["Model"] = measured[0]
     if response.error is not None:
         line |= _explanation(response.error)
     if with_reviews:

@@ -39,7 +39,7 @@ def _object(body: bytes) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise ModelFailed("The model's answer is no verdict.", detail=f"not JSON: {error}") from error
+        raise ModelFailed("The model's answer is not a verdict.", detail=f"not JSON: {error}") from error
     _require(isinstance(answer, dict), "not an object")
     return answer
 
@@ -67,7 +67,7 @@ def _require_explanation(answer: dict[str, Any], characters: int) -> None:
 
 def _require(holds: bool, what: str) -> None:
     if not holds:
-        raise ModelFailed("The model's answer is no verdict.", detail=f"malformed answer: {what}")
+        raise ModelFailed("The model's answer is not a verdict.", detail=f"malformed answer: {what}")
 
 
 def _is_word(entry: Any) -> bool:

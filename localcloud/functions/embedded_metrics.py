@@ -54,7 +54,7 @@ def _directives(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], floa
                 raise Malformed(f"the dimensions {names}: texts, at most {MAX_DIMENSIONS} of them")
         for metric in directive["Metrics"]:
             if not all(_is_number(value) for value in _values(document, metric)):
-                raise Malformed(f"the metric {metric['Name']} is no number")
+                raise Malformed(f"the metric {metric['Name']} is not a number")
         yield directive, timestamp
 
 

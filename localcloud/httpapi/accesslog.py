@@ -47,7 +47,7 @@ def _open(cloud: Cloud, destination: str, api_id: str, stage: str) -> LogStream 
     found = LOG_GROUP.fullmatch(destination)
     if found is None or found["account"] != cloud.account_id:
         log.warning(
-            "stage %s of API %s writes no access logs: %s is no log group of this account",
+            "stage %s of API %s writes no access logs: %s is not a log group of this account",
             stage,
             api_id,
             destination,

@@ -122,7 +122,7 @@ def to_response(payload: bytes) -> werkzeug.Response:
         if isinstance(value, dict | list):
             raise MalformedResponse(f"the header {name} is not a string")
         if not TOKEN.fullmatch(name):
-            raise MalformedResponse(f"{name!r} is no name of a header")
+            raise MalformedResponse(f"{name!r} is not a header name")
         if name.lower() not in CONNECTION_HEADERS | {"content-length"} and value is not None:
             response.headers[name] = _header_text(value)
     cookies = answer.get("cookies") or []

@@ -33,7 +33,7 @@ class Operand:
     def of(cls, kind: str, text: str) -> "Operand":
         """Reads an operand of a kind: "word", "quoted" or "regex". Raises InvalidPattern."""
         if kind not in ("word", "quoted", "regex"):
-            raise InvalidPattern(f"Invalid filter pattern: '{text}' is no value")
+            raise InvalidPattern(f"Invalid filter pattern: '{text}' is not a value")
         expression = re.escape(text).replace(r"\*", "(?s:.*)")
         if kind == "regex":
             expression = f"(?s:.*)(?:{text})(?s:.*)"
@@ -49,7 +49,7 @@ def compare(value: Any, symbol: str, operand: Operand) -> bool:
     """Whether a value of an event, a text or one of JSON, compares with an operand. Raises InvalidPattern."""
     if symbol in ORDERS:
         if operand.number is None:
-            raise InvalidPattern(f"Invalid filter pattern: '{operand.text}' is no number")
+            raise InvalidPattern(f"Invalid filter pattern: '{operand.text}' is not a number")
         number = _number(value)
         return number is not None and ORDERS[symbol](number, operand.number)
     return _equals(value, operand) == (symbol == "=")

@@ -172,14 +172,14 @@ class _Expression:
             return inner
         kind, name = self._next()
         if kind != "name":
-            raise InvalidPattern(f"Invalid filter pattern: '{name}' is no property")
+            raise InvalidPattern(f"Invalid filter pattern: '{name}' is not a property")
         if name not in self.names:
             self.names.append(name)
         kind, operator = self._next()
         if kind == "word":
             return self._state(name, operator)
         if kind != "operator":
-            raise InvalidPattern(f"Invalid filter pattern: '{operator}' is no operator")
+            raise InvalidPattern(f"Invalid filter pattern: '{operator}' is not an operator")
         kind, text = self._next()
         if kind == "name":
             kind = "word"
@@ -193,7 +193,7 @@ class _Expression:
             return lambda values: not values(name)
         constants = {"IS NULL": None, "IS TRUE": True, "IS FALSE": False}
         if state not in constants:
-            raise InvalidPattern(f"Invalid filter pattern: '{state}' is no operator")
+            raise InvalidPattern(f"Invalid filter pattern: '{state}' is not an operator")
         return lambda values: any(value is constants[state] for value in values(name))
 
     def _takes(self, kind: str, text: str) -> bool:

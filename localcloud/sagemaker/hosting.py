@@ -183,7 +183,7 @@ class ModelServer:
             command: list[str | Path] = [*self._image.command, "serve"]
         else:
             runner = runner_of(self._model["Image"], SERVES, "CreateModel", self._cloud.images)
-            command = container.runner(self._cloud, runner.script)
+            command = [runner.python(self._cloud.job_python), container.RUNNERS / runner.script]
         self._process = process = container.start(
             self._cloud, self._name, self._folder / "ml", command, self._env
         )

@@ -5,14 +5,19 @@ names of their repositories; a person can say that further images are run like o
 (``localcloud up --image PATTERN=RUNNER``).
 """
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 
+import localcloud
 from localcloud.protocol import InvalidRequest
 
 SERVES, COMMANDS = "serves", "commands"
+RAY_PYTHON = "LOCALCLOUD_RAY_PYTHON"
+"""Names an interpreter that has Ray Serve, instead of the one in .venv-ray beside localcloud."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +31,27 @@ class Runner:
     """Patterns (fnmatch) of the names of ECR repositories."""
     script: str = ""
     """The program of `localcloud/containers` that serves."""
+    needs_ray: bool = False
+    """Whether that program runs in an environment of its own, which has Ray Serve."""
+
+    def python(self, job_python: Path) -> Path:
+        """The interpreter that runs it. Raises InvalidRequest, saying how to install it, where it is not."""
+        if not self.needs_ray:
+            return job_python
+        own = Path(localcloud.__file__).parents[1] / ".venv-ray" / "bin" / "python"
+        python = Path(os.environ.get(RAY_PYTHON) or own)
+        if not python.exists():
+            raise InvalidRequest(
+                f"localcloud runs the containers of {', '.join(self.repositories)} with the genuine Ray "
+                f"Serve, and there is no {python}: `python3 requirements/install.py ray` installs it, or "
+                f"{RAY_PYTHON} names an interpreter that has ray[serve] and httpx."
+            )
+        return python
 
 
 RUNNERS = (
     Runner("pytorch-inference", SERVES, ("pytorch-inference", "pytorch-inference-*"), "inference.py"),
+    Runner("ray", SERVES, ("ray",), "ray_serve.py", needs_ray=True),
     Runner(
         "python",
         COMMANDS,
@@ -61,7 +83,7 @@ def runner_of(image: str, purpose: str, operation: str, registered: Mapping[str,
     raise InvalidRequest(
         f"{operation}: localcloud has no runner for the image {image}, whose containers it would have to "
         f"imitate. If they do the same as those of {names}, start localcloud with "
-        f"--image '{image}={names}' (* stands for anything)."
+        f"--image '{image}=NAME' and that name (* stands for anything)."
     )
 
 

@@ -82,7 +82,8 @@ class Models:
             raise InvalidRequest(f"{operation}: localcloud needs ExecutionRoleArn.")
         require_assumable(self._cloud, request["ExecutionRoleArn"])
         if own_image(self._cloud, container["Image"], request["ExecutionRoleArn"]) is None:
-            runner_of(container["Image"], SERVES, operation, self._cloud.images)
+            runner = runner_of(container["Image"], SERVES, operation, self._cloud.images)
+            runner.python(self._cloud.job_python)  # which must be installed
         self._check_model_data(container["ModelDataUrl"], request["ExecutionRoleArn"])
         complete = with_defaults(request, {"PrimaryContainer": MODE, "Containers": [MODE]})
         return {"ModelArn": self.table.add(request["ModelName"], complete).arn}

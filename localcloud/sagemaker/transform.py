@@ -1,9 +1,9 @@
-"""Batch transform: sends the objects under an S3 prefix to a model's container."""
+"""Batch transform: sends the objects under an S3 prefix to a model's containers, one an instance."""
 
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
 from localcloud.cloud import Cloud
@@ -11,6 +11,7 @@ from localcloud.containers.archives import ArchiveError, gunzip
 from localcloud.protocol import InvalidRequest
 from localcloud.protocol.validation import require_supported, require_value
 from localcloud.sagemaker.batching import Processing, assemble, batches, split
+from localcloud.sagemaker.cluster import MAX_HOSTS
 from localcloud.sagemaker.container import MachineFiles
 from localcloud.sagemaker.errors import JobFailed, ResourceInUse
 from localcloud.sagemaker.hosting import ModelServer, NotAnswered, instance_id
@@ -87,9 +88,13 @@ class TransformJobs:
                 "S3Prefix",
             ),
             ("TransformInput.SplitType", source.get("SplitType"), "None", "Line"),
-            ("TransformResources.InstanceCount", request["TransformResources"]["InstanceCount"], 1),
         ):
             require_value(operation, path, value, *allowed)
+        if (count := request["TransformResources"]["InstanceCount"]) > MAX_HOSTS:
+            raise InvalidRequest(
+                f"{operation}: localcloud runs at most {MAX_HOSTS} instances a job (given: {count}): each is "
+                "a process of this machine. Lower TransformResources.InstanceCount."
+            )
         processing = Processing(
             request.get("DataProcessing") or {}, source.get("ContentType", ""), output.get("Accept", "")
         )
@@ -151,10 +156,14 @@ class TransformRun:
         self._stop_requested = threading.Event()
         self._status_lock = threading.Lock()
         self._over = False
-        self._stream = f"{record.name}/{instance_id()}"
-        self._server = ModelServer(
-            cloud, f"transform {record.name}", container, role, LOG_GROUP, self._stream
-        )
+        self._abandoned = threading.Event()
+        """Set when one instance has failed: the others need not go on."""
+        count = self._request["TransformResources"]["InstanceCount"]
+        self._streams = [f"{record.name}/{instance_id()}" for _ in range(count)]
+        self._servers = [
+            ModelServer(cloud, f"transform {record.name}", container, role, LOG_GROUP, stream)
+            for stream in self._streams
+        ]
 
     def start(self) -> None:
         threading.Thread(target=self._run, daemon=True, name=f"transform {self._record.name}").start()
@@ -179,7 +188,8 @@ class TransformRun:
         except Exception as error:  # a bug of localcloud must not look like success
             status, reason = "Failed", f"InternalServerError: {type(error).__name__}: {error}"
         finally:
-            self._server.stop()
+            for server in self._servers:
+                server.stop()
         if reason:
             self._report(reason)
             self._record.update(FailureReason=reason[:1024])
@@ -188,25 +198,47 @@ class TransformRun:
             self._record.update(TransformJobStatus=status, TransformEndTime=time.time())
 
     def _transform(self) -> None:
+        """Shares the objects among the instances; one without an object is idle, as on AWS.
+
+        "Batch Transform partitions the Amazon S3 objects in the input by key and maps Amazon S3 objects to
+        instances" (docs.aws.amazon.com/sagemaker/latest/dg/batch-transform.html).
+        """
         uri, output = _s3_source(self._request)["S3Uri"], self._request["TransformOutput"]
         transfer = Transfer(self._cloud, self._role, output.get("KmsKeyId"))
-        entries = transfer.keys(uri)
-        if not entries:
+        keys = [entry["Key"] for entry in transfer.keys(uri)]
+        if not keys:
             raise JobFailed(f"ClientError: No S3 objects found under S3 URL {uri}.")
+        count = len(self._servers)
+        shards = [(server, keys[index::count]) for index, server in enumerate(self._servers)]
+        with ThreadPoolExecutor(count) as instances:
+            running = [
+                instances.submit(self._transform_shard, server, transfer, shard)
+                for server, shard in shards
+                if shard
+            ]
+            for instance in as_completed(running):
+                if instance.exception() is not None:
+                    self._abandoned.set()
+                instance.result()
+
+    def _transform_shard(self, server: ModelServer, transfer: Transfer, keys: list[str]) -> None:
+        """Transforms the objects of one instance."""
         try:
-            self._server.start(START_SECONDS, self._batch_variables())
+            server.start(START_SECONDS, self._batch_variables())
         except JobFailed as failure:
             raise JobFailed(f"AlgorithmError: See job logs for more information ({failure}.)") from failure
-        bucket, prefix = split_uri(uri)
+        bucket, prefix = split_uri(_s3_source(self._request)["S3Uri"])
         workers = self._request.get("MaxConcurrentTransforms") or 1
         with ThreadPoolExecutor(workers) as pool:
-            for entry in entries:
-                data = transfer.read(bucket, entry["Key"])
-                body = self._transform_object(pool, f"s3://{bucket}/{entry['Key']}", data)
-                name = f"{relative_name(entry['Key'], prefix)}.out"
-                transfer.write(body, join_uri(output["S3OutputPath"], name))
+            for key in keys:
+                data = transfer.read(bucket, key)
+                body = self._transform_object(server, pool, f"s3://{bucket}/{key}", data)
+                name = f"{relative_name(key, prefix)}.out"
+                transfer.write(body, join_uri(self._request["TransformOutput"]["S3OutputPath"], name))
 
-    def _transform_object(self, pool: ThreadPoolExecutor, uri: str, data: bytes) -> bytes:
+    def _transform_object(
+        self, server: ModelServer, pool: ThreadPoolExecutor, uri: str, data: bytes
+    ) -> bytes:
         source = self._request["TransformInput"]
         if source.get("CompressionType") == "Gzip":
             try:
@@ -214,14 +246,14 @@ class TransformRun:
             except ArchiveError as error:
                 raise JobFailed(f"ClientError: {uri} cannot be unpacked by gzip: {error}.") from error
         records = split(data, source.get("SplitType", "None"))
-        answers = pool.map(lambda batch: self._answer(uri, batch), self._batches(records))
+        answers = pool.map(lambda batch: self._answer(server, uri, batch), self._batches(records))
         return assemble(answers, self._request["TransformOutput"].get("AssembleWith", "None"))
 
     def _batches(self, records: list[bytes]) -> Iterator[list[bytes]]:
         limit = self._request.get("MaxPayloadInMB", DEFAULT_PAYLOAD_MB) * MEGABYTE
         return batches(records, self._request.get("BatchStrategy", "MultiRecord"), limit)
 
-    def _answer(self, uri: str, records: list[bytes]) -> bytes:
+    def _answer(self, server: ModelServer, uri: str, records: list[bytes]) -> bytes:
         """Sends records in one request. Returns the output for them. Raises JobFailed when that fails."""
         body = b"\n".join(self._processing.before(record) for record in records)
         headers = {
@@ -231,12 +263,12 @@ class TransformRun:
         client = self._request.get("ModelClientConfig") or {}
         problem = ""
         for _ in range(1 + client.get("InvocationsMaxRetries", DEFAULT_RETRIES)):
-            if self._stop_requested.is_set():
+            if self._stop_requested.is_set() or self._abandoned.is_set():
                 raise Stopped
             seconds = client.get("InvocationsTimeoutInSeconds", DEFAULT_TIMEOUT_SECONDS)
-            self._server.wait_until_ready(seconds)
+            server.wait_until_ready(seconds)
             try:
-                answer = self._server.invoke(body, headers, seconds)
+                answer = server.invoke(body, headers, seconds)
             except NotAnswered as error:
                 problem = f"no answer for {uri}: {error}"
                 continue
@@ -260,7 +292,7 @@ class TransformRun:
 
     def _report(self, reason: str) -> None:
         """Writes the failure reason to the job's data log, as AWS does with details."""
-        logs = LogStream(self._cloud, self._role, LOG_GROUP, f"{self._stream}/data-log")
+        logs = LogStream(self._cloud, self._role, LOG_GROUP, f"{self._streams[0]}/data-log")
         for line in reason.splitlines():
             logs.write(line)
         logs.close()

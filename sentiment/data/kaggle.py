@@ -7,13 +7,12 @@ order of the file does not matter, and adding rows moves none.
 
 import codecs
 import csv
-import hashlib
 import io
 from pathlib import Path
 from textwrap import shorten
 
 from sentiment.data.csv_fields import long_fields
-from sentiment.data.reviews import NEGATIVE, POSITIVE, Reviews, normalised, table
+from sentiment.data.reviews import NEGATIVE, POSITIVE, Reviews, split_by_hash, table
 from sentiment.errors import DatasetError
 
 LABELS = {"positive": POSITIVE, "negative": NEGATIVE, "pos": POSITIVE, "neg": NEGATIVE}
@@ -98,11 +97,4 @@ def _row(where: str, fields: list[str], width: int, review: int, label: int) -> 
             f"{where}: the sentiment is {found!r}, not positive or negative (or pos or neg, or 1 or 0)"
             + ("; are the names of the columns swapped?" if swapped else "")
         )
-    return fields[review], LABELS[sentiment], _split_of(fields[review])
-
-
-def _split_of(text: str) -> str:
-    tenth = (
-        int.from_bytes(hashlib.sha256(normalised(text).encode("utf-8", "surrogatepass")).digest()[:4]) % 10
-    )
-    return {0: "test", 1: "validation"}.get(tenth, "train")
+    return fields[review], LABELS[sentiment], split_by_hash(fields[review])

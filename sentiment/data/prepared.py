@@ -15,14 +15,13 @@ import numpy as np
 
 from sentiment.data import counterfactuals, snippets
 from sentiment.data.channels import COUNTERFACTUAL, REVIEW, SNIPPET, Channel, write_channel
+from sentiment.data.numbering import Numbered, Numbering, ids_of, vocabulary
 from sentiment.data.reviews import Reviews
 from sentiment.errors import DatasetError
 from sentiment.files import atomic_folder, broken_files, write_checksums, write_json
 from sentiment.progress import Progress
-from sentiment.text.repeats import fold, is_drawn_out
 from sentiment.text.tokenizers import Tokenizer
 from sentiment.text.tokenizers import tokenizer as tokenizer_called
-from sentiment.text.vocabulary import FIRST_WORD, INFREQUENT
 
 FORMAT_VERSION = 2
 _log = logging.getLogger(__name__)
@@ -135,33 +134,20 @@ def _number(
     splits: dict[str, list[tuple[int, Reviews]]], tokenize: Tokenizer, progress: bool
 ) -> tuple[dict[str, Channel], dict[str, int]]:
     """The channels of the splits, and the vocabulary of train: the same ids as build_dict gives."""
-    seen: dict[str, int] = {}
-    first_seen, offsets = {}, {}
+    numbering, numbered = Numbering(), {name: Numbered() for name in splits}
     texts = sum(len(table) for tables in splits.values() for _, table in tables)
     with Progress("preparing", texts, "texts", progress) as shown:
         for name, tables in splits.items():
-            numbers: list[int] = []
-            ends = [0]
             for review in (text for _, table in tables for text in table.texts):
-                numbers += [seen.setdefault(word, len(seen)) for word in tokenize(review)]
-                ends.append(len(numbers))
+                numbering.add(numbered[name], tokenize(review))
                 shown.add()
-            first_seen[name] = np.array(numbers, dtype=np.int32)
-            offsets[name] = np.array(ends, dtype=np.int64)
-    counts = np.bincount(first_seen["train"], minlength=len(seen))
-    by_frequency = np.argsort(-counts, kind="stable")[: int((counts > 0).sum())]
-    ids = np.full(len(seen), INFREQUENT, dtype=np.int32)
-    ids[by_frequency] = np.arange(FIRST_WORD, FIRST_WORD + len(by_frequency), dtype=np.int32)
-    spelling = list(seen)
-    word_dict = {spelling[number]: int(ids[number]) for number in by_frequency}
-    if tokenize.folds_repeats:
-        for number, word in enumerate(spelling):
-            if is_drawn_out(word):
-                ids[number] = word_dict.get(fold(word, word_dict), INFREQUENT)
+    counts = np.bincount(numbered["train"].tokens, minlength=len(numbering))
+    word_dict = vocabulary(numbering.words, counts)
+    ids = ids_of(numbering.words, word_dict, tokenize.folds_repeats)
     return {
         name: Channel(
-            ids[first_seen[name]],
-            offsets[name],
+            ids[numbered[name].tokens],
+            numbered[name].offsets,
             np.concatenate([table.labels for _, table in tables]).astype(np.int8),
             np.concatenate([np.full(len(table), kind) for kind, table in tables]).astype(np.int8),
         )

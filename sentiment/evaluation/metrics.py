@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 BINS = 10
+SHORTER, LONGER = 150, 300
+"""Words: the bounds between the slices of short, middling and long reviews."""
 Z_95 = 1.959964
 """The standard normal's 97.5 % quantile."""
 
@@ -52,11 +54,31 @@ def accuracy(labels: ArrayLike, probabilities: ArrayLike) -> dict[str, Any]:
     }
 
 
-def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
-    """The 95 % interval of a proportion (Wilson 1927)."""
-    centre = (successes + Z_95**2 / 2) / (trials + Z_95**2)
+def slices(labels: ArrayLike, probabilities: ArrayLike, lengths: ArrayLike) -> list[dict[str, Any]]:
+    """`accuracy` of the reviews of either label and of three ranges of length, each with its `name`.
+
+    `lengths` (N,) counts the words of each review. A slice without reviews is left out.
+    """
+    actual, probability, words = np.asarray(labels), np.asarray(probabilities), np.asarray(lengths)
+    masks = {
+        "negative": actual == 0,
+        "positive": actual == 1,
+        f"up to {SHORTER} words": words <= SHORTER,
+        f"{SHORTER + 1} to {LONGER} words": (words > SHORTER) & (words <= LONGER),
+        f"more than {LONGER} words": words > LONGER,
+    }
+    return [
+        {"name": name, **accuracy(actual[mask], probability[mask])}
+        for name, mask in masks.items()
+        if mask.any()
+    ]
+
+
+def wilson_interval(successes: int, trials: int, z: float = Z_95) -> tuple[float, float]:
+    """The interval of a proportion (Wilson 1927), of 95 % by default; `z` is the normal's quantile."""
+    centre = (successes + z**2 / 2) / (trials + z**2)
     share = successes / trials
-    half = Z_95 / (trials + Z_95**2) * math.sqrt(trials * share * (1 - share) + Z_95**2 / 4)
+    half = z / (trials + z**2) * math.sqrt(trials * share * (1 - share) + z**2 / 4)
     return centre - half, centre + half
 
 

@@ -7,6 +7,7 @@
     metrics.json       how the model did while it was trained
     checksums.json     SHA-256 of every other file; verified before anything is used
     code/              inference.py and the rooms of this package that serving needs (training/export.py)
+    deployment.py      the application that Ray Serve runs of that code, as config.yaml says (RAY_FILES)
 
 The same model gives the same bytes, so the digest of checksums.json names it: that is its version. A file
 that is not in the list makes the folder unusable, but for some that stand beside a model (_MAY_BE_ADDED).
@@ -39,13 +40,15 @@ READABLE = (EIGHT_BIT_PRODUCTS, ONE_MIXTURE, FORMAT_VERSION)
 CODE_ROOMS = ("text", "model", "serving")
 CODE_FILES = ("__init__.py", "errors.py", "files.py")
 """What of this package lies in code/; it runs with torch and numpy alone, or with ONNX Runtime and numpy."""
+RAY_FILES = ("config.yaml", "deployment.py")
+"""What AWS's Ray container looks for at the top of a model folder. Folders of earlier code lack them."""
 MAX_JSON_BYTES = 1 << 24
 """Parsed, that may take half a gigabyte. The word_dict.json of a whole vocabulary has about 2 MB."""
 MAX_WORD_ID = 2**31 - 1
 _MAY_BE_ADDED = re.compile(
     r"\.?run\.json(\.\w+)?"  # the record of the training run, and one that was not written to its end
     r"|\.new-[^/]+/.+"  # of a training that was killed while it wrote a newer model
-    r"|code/(.+/)?__pycache__/[^/]+\.pyc(\.\d+)?"  # what Python keeps when it imports the code
+    r"|(code/(.+/)?)?__pycache__/[^/]+\.pyc(\.\d+)?"  # what Python keeps when it imports the code
     # TorchServe's, which runs the model in SageMaker's container: it makes an archive of the folder.
     r"|MAR-INF/MANIFEST\.json|handler_service\.py"
 )
@@ -196,7 +199,7 @@ def _object(content: dict[str, Any], name: str, default: dict[str, Any] | None =
     found = content[name] if default is None else content.get(name)
     found = default if found is None else found
     if not isinstance(found, dict):
-        raise TypeError(f"{name} is no object")
+        raise TypeError(f"{name} is not an object")
     return found
 
 

@@ -104,7 +104,14 @@ class Predictor:
                     "reviews": metrics.get("validation_reviews"),
                 }
             },
-            "calibration": {"expected_calibration_error": measured.get("expected_calibration_error")},
+            "calibration": {
+                "expected_calibration_error": measured.get("expected_calibration_error"),
+                **{name: measured[name] for name in ("chance", "bins", "short_texts") if name in measured},
+            },
+            "training": {
+                "reviews": metrics.get("train_reviews"),
+                "short_texts": metrics.get("train_short_texts"),
+            },
             "unsure": self._unsure,
             "words": {"head": architecture.head, "tail": architecture.tail},
             "runtime": self.engine.name,

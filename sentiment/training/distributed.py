@@ -6,6 +6,7 @@ by gloo, GPUs by NCCL.
 """
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -14,16 +15,20 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from sentiment.errors import TrainingError
+from sentiment.errors import LostProcessError
 
 T = TypeVar("T")
 
 
 class ProcessGroup:
-    """This process's `rank` among `size`; rank 0 is the one that writes."""
+    """This process's `rank` among `size`; rank 0 is the one that writes.
+
+    `seconds` counts the time that sums over the processes took, waiting for the slowest included.
+    """
 
     def __init__(self, rank: int = 0, size: int = 1, device: str = "cpu"):
         self.rank, self.size, self.device = rank, size, torch.device(device)
+        self.seconds = 0.0
 
     @property
     def is_first(self) -> bool:
@@ -32,6 +37,10 @@ class ProcessGroup:
     def shard(self, items: Sequence[T]) -> Sequence[T]:
         """The items that are this process's; those of all processes together are `items`."""
         return items[self.rank :: self.size]
+
+    def host_shard(self, items: Sequence[T]) -> Sequence[T]:
+        """The items of this process's host that are this process's."""
+        return items[int(os.environ.get("LOCAL_RANK", "0")) :: int(os.environ.get("LOCAL_WORLD_SIZE", "1"))]
 
     def reduce_gradients(self, module: nn.Module, loss: float) -> float:
         """Replace each parameter's gradient by the sum over the processes; returns the sum of `loss`."""
@@ -74,8 +83,10 @@ class ProcessGroup:
         return values[0]  # type: ignore[return-value]  # the first process's, which is no None
 
     def _sum(self, tensor: Tensor) -> Tensor:
+        started = time.perf_counter()
         with _one_line_errors():
             dist.all_reduce(tensor)
+        self.seconds += time.perf_counter() - started
         return tensor
 
 
@@ -85,7 +96,7 @@ def _one_line_errors() -> Iterator[None]:
         yield
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[0]
-        raise TrainingError(
+        raise LostProcessError(
             f"another process of this training is gone; see what it printed ({reason})"
         ) from None
 

@@ -18,7 +18,7 @@ import numpy as np
 import sentiment
 from sentiment.files import CHECKSUMS, naming_errors, write_checksums, write_json
 from sentiment.model.lstm import LSTMClassifier
-from sentiment.serving.artifact import CODE_FILES, CODE_ROOMS, FORMAT_VERSION
+from sentiment.serving.artifact import CODE_FILES, CODE_ROOMS, FORMAT_VERSION, RAY_FILES
 from sentiment.serving.onnx_graph import FILE_NAME, deep_graph
 from sentiment.text.tokenizers import TOKENIZERS
 
@@ -30,19 +30,19 @@ def write_model(
     tokenizer: str,
     metrics: dict[str, Any],
     recipe: dict[str, Any],
-    inference_script: str | Path,
+    programs: str | Path,
 ) -> None:
     """Write the model folder; its files are moved into place when all are written, the checksum list last.
 
     `folder` itself stays: in a training container it is a mount, which cannot be renamed. Other files in it
-    go.
+    go. `programs` is the project's folder serve/, with what SageMaker's containers look for in a model.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with naming_errors(folder), tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as name:
         temporary = Path(name)
         _write_contents(temporary, model, word_dict, tokenizer, metrics, recipe)
-        _write_code(temporary / "code", Path(inference_script))
+        _write_code(temporary, Path(programs))
         write_checksums(temporary, CHECKSUMS)
         (folder / CHECKSUMS).unlink(missing_ok=True)
         for old in folder.iterdir():
@@ -86,13 +86,15 @@ def _write_contents(
     write_json(folder / "metrics.json", metrics)
 
 
-def _write_code(folder: Path, inference_script: Path) -> None:
-    """Copy what serving needs of this package, and the entry point that SageMaker's containers look for."""
-    package = Path(sentiment.__file__).parent
+def _write_code(folder: Path, programs: Path) -> None:
+    """Copy what serving needs of this package, and the entry points that SageMaker's containers look for."""
+    package, code = Path(sentiment.__file__).parent, folder / "code"
     for name in CODE_ROOMS:
         shutil.copytree(
-            package / name, folder / "sentiment" / name, ignore=shutil.ignore_patterns("__pycache__")
+            package / name, code / "sentiment" / name, ignore=shutil.ignore_patterns("__pycache__")
         )
     for name in CODE_FILES:
-        shutil.copyfile(package / name, folder / "sentiment" / name)
-    shutil.copyfile(inference_script, folder / "inference.py")
+        shutil.copyfile(package / name, code / "sentiment" / name)
+    shutil.copyfile(programs / "inference.py", code / "inference.py")
+    for name in RAY_FILES:
+        shutil.copyfile(programs / name, folder / name)

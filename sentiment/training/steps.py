@@ -12,6 +12,7 @@ from torch import nn
 from sentiment.data.channels import Channel
 from sentiment.model.layout import crop
 from sentiment.model.lstm import LSTMClassifier, collate
+from sentiment.training.batches import Batch
 from sentiment.training.distributed import ProcessGroup
 from sentiment.training.objective import backpropagate, backpropagate_virtual
 from sentiment.training.optimisation import learning_rate_factor, make_optimizer
@@ -19,33 +20,30 @@ from sentiment.training.recipes import Recipe
 
 
 class Stepper:
-    """Moves `model` a step at a time: of `steps` steps in all, on this process's shard of each batch."""
+    """Moves `model` a step at a time: of `steps` steps in all, on this process's part of each batch."""
 
     def __init__(
         self,
         model: LSTMClassifier,
         recipe: Recipe,
-        channel: Channel,
         unlabelled: Channel | None,
         steps: int,
         seed: int,
         bfloat16: bool,
         group: ProcessGroup,
     ):
-        self.model, self.recipe, self.channel, self.unlabelled = model, recipe, channel, unlabelled
+        self.model, self.recipe, self.unlabelled = model, recipe, unlabelled
         self.steps, self.seed, self.bfloat16, self.group = steps, seed, bfloat16, group
-        self.reviews = [crop(channel.review(row), model.architecture) for row in range(len(channel))]
-        self.labels = torch.from_numpy(channel.labels.astype(np.float32))
         self.optimizer = make_optimizer(model, recipe)
 
-    def step(self, number: int, rows: np.ndarray) -> float:
-        """Step `number` (from 0), on the reviews of these rows; returns their mean log loss."""
+    def step(self, number: int, batch: Batch) -> float:
+        """Step `number` (from 0), on the process's part of a batch; returns the mean log loss of it all."""
         torch.manual_seed((self.seed * 1_000_003 + number) * self.group.size + self.group.rank)
         factor = learning_rate_factor(number, self.steps, self.recipe.schedule, self.recipe.warm_up)
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = self.recipe.learning_rate * factor
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self._backpropagate([self.reviews[row] for row in rows], rows)
+        loss = self._backpropagate(batch)
         if self.unlabelled is not None and self.recipe.virtual_adversarial:
             self._backpropagate_unlabelled(number, self.unlabelled)
         loss = self.group.reduce_gradients(self.model, loss)
@@ -54,15 +52,14 @@ class Stepper:
         self.optimizer.step()
         return loss
 
-    def _backpropagate(self, reviews: list[np.ndarray], rows: np.ndarray) -> float:
-        """Gradients of the mean log loss of a batch, from this process's shard of it."""
-        own = self.group.shard(reviews)
-        if not own:
+    def _backpropagate(self, batch: Batch) -> float:
+        """Gradients of the mean log loss of a batch, from this process's part of it."""
+        if not batch.reviews:
             return 0.0
         device = self.model.device
-        batch = collate(own, self.model.architecture).to(device)
-        labels = self.labels[self.group.shard(rows.tolist())].to(device)
-        return backpropagate(self.model, batch, labels, 1 / len(rows), self.recipe.adversarial, self.bfloat16)
+        own = collate(batch.reviews, self.model.architecture).to(device)
+        labels = torch.from_numpy(batch.labels).to(device)
+        return backpropagate(self.model, own, labels, 1 / batch.size, self.recipe.adversarial, self.bfloat16)
 
     def _backpropagate_unlabelled(self, number: int, unlabelled: Channel) -> None:
         """As many unlabelled reviews, drawn at random, as a batch has labelled ones."""

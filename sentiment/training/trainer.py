@@ -9,7 +9,7 @@ Under torchrun (distributed.py) every process goes through the same steps, each 
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from sentiment.evaluation.calibration import calibration, fit_mixture
 from sentiment.model.layout import embedding_rows
 from sentiment.model.lstm import LSTMClassifier
 from sentiment.model.mixture import combine
+from sentiment.training.batches import Batches, HeldBatches, StreamedBatches
 from sentiment.training.checkpoint import read_checkpoint, write_checkpoint
 from sentiment.training.distributed import ProcessGroup
 from sentiment.training.ngram_fit import fit_ngrams
@@ -70,12 +71,22 @@ class Trained:
     finished: bool
 
 
+@dataclass(frozen=True)
+class Shards:
+    """The shards of the train channel that are this process's, and how one is read, as marked word ids."""
+
+    files: Sequence[Path]
+    read: Callable[[Path], Channel]
+
+
 class Trainer:
     """One training run, on channels of marked word ids (negation.py). `should_stop` is asked after each step;
     `say` gets the lines that people read; `note_epochs` gets the metrics of all epochs so far when one has
     ended.
 
     Each process of a `group` makes a Trainer of its own with the same data; only the first says and writes.
+    Of a corpus in `shards` each process has its own, and `train` is a sample that the first one holds, for
+    what is fitted at once.
     """
 
     def __init__(
@@ -89,6 +100,7 @@ class Trainer:
         note_epochs: Callable[[list[dict[str, Any]]], None] = lambda history: None,
         group: ProcessGroup | None = None,
         unlabelled: Channel | None = None,
+        shards: Shards | None = None,
     ):
         self.group = group or ProcessGroup()
         self.recipe, self.run, self.should_stop = recipe, run, should_stop
@@ -96,7 +108,7 @@ class Trainer:
         self.say = say if self.group.is_first else lambda line: None
         self.text_weights = {REVIEW: 1.0, SNIPPET: recipe.snippets, COUNTERFACTUAL: recipe.counterfactuals}
         self.train_channel, self.validation_channel = self._wanted(train), self._wanted(validation)
-        self.unlabelled, train = unlabelled, self.train_channel
+        self.unlabelled, self.shards = unlabelled, shards
         if recipe.virtual_adversarial and unlabelled is None:
             raise ChannelError(
                 f"the recipe {recipe.name} learns from unlabelled reviews as well: give --unlabelled FOLDER, "
@@ -108,14 +120,11 @@ class Trainer:
         if recipe.initialisation == "scaled":
             scaled_initialisation(self.model)
         self.model.to(self.device)
-        self.rows = np.flatnonzero(train.lengths > 0)
-        if not len(self.rows):
+        self.batches = self._batches(shards)
+        if not self.batches.texts:
             raise ChannelError("no review of the train channel holds a word; prepare the data again")
-        self.batches = -(-len(self.rows) // recipe.batch_size)
-        steps = recipe.epochs * self.batches
-        self.stepper = Stepper(
-            self.model, recipe, train, unlabelled, steps, run.seed, run.bfloat16, self.group
-        )
+        steps = recipe.epochs * self.batches.count
+        self.stepper = Stepper(self.model, recipe, unlabelled, steps, run.seed, run.bfloat16, self.group)
         self.progress = Progress()
         self.best_state: dict[str, Tensor] = _copy_of(self.model)
 
@@ -150,6 +159,13 @@ class Trainer:
         wanted = np.array([self.text_weights[kind] > 0 for kind in channel.kinds.tolist()], dtype=bool)
         return channel if wanted.all() else channel.take(np.flatnonzero(wanted))
 
+    def _batches(self, shards: Shards | None) -> Batches:
+        a, size, seed = self.model.architecture, self.recipe.batch_size, self.run.seed
+        if shards is None:
+            return HeldBatches(self.train_channel, a, size, seed, self.group)
+        wanted = [kind for kind, weight in self.text_weights.items() if weight > 0]
+        return StreamedBatches(shards.files, shards.read, wanted, a, size, seed, self.group)
+
     def _fit_ngrams(self) -> None:
         """Fit the wide part to the training reviews, where the recipe has one."""
         if self.model.ngrams is None:
@@ -183,24 +199,18 @@ class Trainer:
         waited = self.progress.epoch - self.progress.best_epoch
         return self.progress.best_epoch > 0 and waited >= self.recipe.patience
 
-    def _order(self) -> np.ndarray:
-        """The rows of an epoch in their order: shuffled once, or anew each epoch if the recipe says so."""
-        epoch = self.progress.epoch if self.recipe.reshuffle else 0
-        return np.random.default_rng([self.run.seed, epoch]).permutation(self.rows)
-
     def _run_epoch(self) -> bool:
         """All remaining batches of the current epoch; False where it was told to stop before the last."""
-        order = self._order()
         started = last_line = time.monotonic()
         seen_before, seconds_before = self.progress.seen, self.progress.seconds
         self.model.train()
-        while self.progress.batch < self.batches:
-            start = self.progress.batch * self.recipe.batch_size
-            rows = order[start : start + self.recipe.batch_size]
-            step = self.progress.epoch * self.batches + self.progress.batch
-            self.progress.loss += self._finite(self.stepper.step(step, rows)) * len(rows)
+        # Shuffled once, or anew each epoch if the recipe says so.
+        order = self.progress.epoch if self.recipe.reshuffle else 0
+        for batch in self.batches.of_epoch(order, self.progress.batch):
+            step = self.progress.epoch * self.batches.count + self.progress.batch
+            self.progress.loss += self._finite(self.stepper.step(step, batch)) * batch.size
             self.progress.batch += 1
-            self.progress.seen += len(rows)
+            self.progress.seen += batch.size
             now = time.monotonic()
             self.progress.seconds = seconds_before + now - started
             if self.group.any(self.should_stop()):
@@ -209,14 +219,14 @@ class Trainer:
                 last_line = now
                 rate = (self.progress.seen - seen_before) / (now - started)
                 self.say(
-                    f"epoch {self.progress.epoch + 1}: {self.progress.seen:,} of {len(order):,} reviews, "
-                    f"{rate:,.0f} reviews/s, {self._seconds_left(rate):.0f} s left"
+                    f"epoch {self.progress.epoch + 1}: {self.progress.seen:,} of {self.batches.texts:,} "
+                    f"reviews, {rate:,.0f} reviews/s, {self._seconds_left(rate):.0f} s left"
                 )
         return True
 
     def _seconds_left(self, rate: float) -> float:
         epochs = self.recipe.epochs - self.progress.epoch
-        return (epochs * len(self.rows) - self.progress.seen) / max(rate, 1e-9)
+        return (epochs * self.batches.texts - self.progress.seen) / max(rate, 1e-9)
 
     def _finite(self, loss: float) -> float:
         if not math.isfinite(loss):
@@ -259,7 +269,7 @@ class Trainer:
             entry["short_text_accuracy"] = round(short_accuracy, 5)
             of_short_texts = f" short_text_accuracy={short_accuracy:.4f}"
         rate = progress.seen / max(progress.seconds, 1e-9)
-        left = (self.recipe.epochs - progress.epoch) * len(self.rows) / max(rate, 1e-9)
+        left = (self.recipe.epochs - progress.epoch) * self.batches.texts / max(rate, 1e-9)
         self.say(
             f"epoch={progress.epoch}/{self.recipe.epochs} train_loss={entry['train_loss']:.4f} "
             f"validation_loss={loss:.4f} validation_accuracy={accuracy:.4f}{of_short_texts} "
@@ -291,8 +301,8 @@ class Trainer:
             "validation_accuracy": best.get("validation_accuracy"),
             "validation_loss": best.get("validation_loss"),
             "validation_reviews": int((self.validation_channel.kinds == REVIEW).sum()),
-            "train_reviews": int((self.train_channel.kinds == REVIEW).sum()),
-            "train_short_texts": int((self.train_channel.kinds != REVIEW).sum()),
+            "train_reviews": self.batches.reviews,
+            "train_short_texts": self.batches.short_texts,
             "epochs": progress.history,
         }
         return metrics if measured is None else metrics | {"calibration": measured}
@@ -321,7 +331,9 @@ class Trainer:
         self.model.load_state_dict(checkpoint["model"])
         self.stepper.load(checkpoint["steps"])
         self.best_state = checkpoint["best"]
-        self.say(f"resuming after epoch {self.progress.epoch}, batch {self.progress.batch} of {self.batches}")
+        self.say(
+            f"resuming after epoch {self.progress.epoch}, batch {self.progress.batch} of {self.batches.count}"
+        )
         return True
 
     def _identity(self) -> dict[str, Any]:
@@ -330,8 +342,8 @@ class Trainer:
             "recipe": asdict(self.recipe),
             "seed": self.run.seed,
             "processes": self.group.size,
-            "train_reviews": len(self.train_channel),
-            "train_words": len(self.train_channel.tokens),
+            "train_reviews": self.batches.reviews + self.batches.short_texts,
+            "train_words": 0 if self.shards else len(self.train_channel.tokens),
             "unlabelled_reviews": 0 if self.unlabelled is None else len(self.unlabelled),
         }
 

@@ -60,9 +60,31 @@ MODEL = {
     "labels": ["negative", "positive"],
     "metrics": {
         "validation": {"accuracy": 0.9206, "reviews": 2505},
-        "test": {"accuracy": 0.9014, "interval": [0.8892, 0.9125], "reviews": 2516},
+        "test": {
+            "accuracy": 0.9014,
+            "interval": [0.8892, 0.9125],
+            "reviews": 2516,
+            "slices": [
+                {"name": "negative", "reviews": 1265, "accuracy": 0.8933, "interval": [0.875, 0.909]},
+                {"name": "up to 150 words", "reviews": 700, "accuracy": 0.921, "interval": [0.899, 0.939]},
+            ],
+        },
     },
-    "calibration": {"expected_calibration_error": 0.01},
+    "calibration": {
+        "expected_calibration_error": 0.01,
+        "chance": 0.008,
+        "bins": [
+            {"reviews": 1252, "probability": 0.05, "positive": 0.06},
+            {"reviews": 1253, "probability": 0.95, "positive": 0.93},
+        ],
+        "short_texts": {
+            "texts": 900,
+            "accuracy": 0.8,
+            "expected_calibration_error": 0.02,
+            "chance": 0.01,
+        },
+    },
+    "training": {"reviews": 19979, "short_texts": 8530},
     "unsure": [0.4, 0.6],
     "words": {"head": 256, "tail": 256},
     "limits": {"characters": 20_000, "bytes": 2_500_000, "reviews": 100},

@@ -129,11 +129,21 @@ def test_many_reviews_by_keyboard_alone(site, page):
     for name in ("pasted", "choose", "format", "save"):
         page.keyboard.press("Tab")
         expect(page.locator(f"#{name}")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("radio", name="All 2")).to_be_focused()
     for head in page.locator("#heads button").all():
         page.keyboard.press("Tab")
         expect(head).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("th[aria-sort=ascending]")).to_have_text("Review")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="awful", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("group", name="Why this verdict")).to_be_visible()
+    expect(page.get_by_role("button", name="awful", exact=True)).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("group", name="Why this verdict")).to_be_hidden()
+    expect(page.get_by_role("button", name="awful", exact=True)).to_be_focused()
 
 
 def test_the_live_region_speaks_of_a_verdict_once(site, page):
@@ -146,20 +156,88 @@ def test_the_live_region_speaks_of_a_verdict_once(site, page):
     judge(page)
     expect(page.locator("#status")).not_to_have_attribute("aria-busy", "true")
     held.set()
-    expect(page.locator("#status")).to_contain_text("Very likely: 90% for positive.")
+    expect(page.locator("#status")).to_contain_text("Very likely positive (90%).")
+
+
+def start(site: Site, page: Page) -> None:
+    """The page as it opens."""
+
+
+def waiting(site: Site, page: Page) -> None:
+    site.answer = lambda review: contract_error(503, "Waking.", "100", code="waking")
+    judge(page)
+    expect(page.locator("#countdown")).to_contain_text("Next try in")
+
+
+def no_opinion(site: Site, page: Page) -> None:
+    site.answer = lambda review: verdict(0.5, unsure=True, reason="no_evidence")
+    judge(page, "I watched it on Tuesday.")
+    expect(page.locator("#details")).to_be_visible()
 
 
 HEARD = {
+    start: """
+        - article "No review analysed yet":
+          - status:
+            - paragraph: The verdict
+            - heading "No review analysed yet" [level=2]
+            - paragraph: The verdict will appear here, with the words that influenced it highlighted.
+        """,
+    waiting: """
+        - button "Cancel Esc"
+        - article "The model is waking up …":
+          - status:
+            - paragraph: Asking the model
+            - heading "The model is waking up …" [level=2]
+            - paragraph: This may take a minute. The page tries again by itself.
+          - paragraph: /Next try in \\d+ seconds?\\./
+        """,
+    no_opinion: """
+        - article "No opinion":
+          - status:
+            - paragraph: The model says
+            - heading "No opinion" [level=2]
+            - paragraph: /No word in this text praises or blames/
+          - meter "Probability that the review is positive"
+          - group "Is that right?"
+          - heading "Why this verdict" [level=3]
+          - paragraph: No word in this review told the model anything.
+        - region "Use the API":
+          - heading "Use the API" [level=3]
+          - group "Language":
+            - radio "curl" [checked]
+            - radio "Python"
+            - radio "JavaScript"
+          - button "Copy"
+          - region "The request just made, as code"
+        """,
+    unsure: """
+        - article "Unsure":
+          - status:
+            - paragraph: The model says
+            - heading "Unsure" [level=2]
+            - paragraph: /^It leans negative \\(55%\\)/
+          - paragraph: You have changed the text since. This verdict is for the earlier text.
+        """,
     positive: """
         - article "Positive":
           - status:
             - paragraph: The model says
             - heading "Positive" [level=2]
-            - paragraph: "Very likely: 90% for positive."
+            - paragraph: "Very likely positive (90%)."
           - meter "Probability that the review is positive"
-          - heading "What moved it" [level=3]
+          - group "Is that right?":
+            - heading "Is that right?" [level=3]
+            - button "Yes" [pressed]
+            - button "No" [disabled]
+            - button "Copy a link"
+            - status: Thank you. Your vote and the review are kept.
+            - text: Link to this review
+            - textbox "Link to this review"
+            - status
+          - heading "Why this verdict" [level=3]
           - paragraph: /it skipped 12 words, shown in grey/
-          - group "What moved it":
+          - group "Why this verdict":
             - text: A
             - 'button /^brilliant: \\+1.50 strongly towards positive$/'
         """,
@@ -179,13 +257,37 @@ HEARD = {
           - button "Choose a file"
           - combobox "Read as"
           - combobox "Reviews in"
-          - checkbox "The first row holds names" [checked]
+          - combobox "Labels in"
+          - checkbox "First row is a header" [checked]
           - status: 1 positive, 1 negative, 1 unsure, 1 failed.
+          - img "1 positive, 1 negative, 1 unsure, 1 failed."
+          - group "Show":
+            - text: Show
+            - radio "All 4" [checked]
+            - text: All 4
+            - radio "Positive 1"
+            - text: Positive 1
+            - radio "Negative 1"
+            - text: Negative 1
+            - radio "Unsure 1"
+            - text: Unsure 1
+            - radio "Failed 1"
+            - text: Failed 1
+            - radio "Differs from its label 1"
+            - text: Differs from its label 1
+          - region "Compared with your labels":
+            - paragraph: /Accuracy 66\.7%/
+            - table "Confusion matrix":
+              - rowgroup:
+                - row "Judged negative Judged positive"
+              - rowgroup:
+                - row "Labelled negative 2 1"
+                - row "Labelled positive 0 0"
           - table "Verdicts":
             - rowgroup:
               - row "# Verdict Positive Review"
             - rowgroup:
-              - row "1 Positive 90% good"
+              - 'row "1 Positive label: negative 90% good"'
               - row "2 Unsure 45% so-so"
               - row "3 Failed This row was refused. refused"
               - row "4 Negative 13% awful"
@@ -199,7 +301,7 @@ HEARD = {
             - listitem:
               - paragraph:
                 - strong: Positive
-                - text: /90% for positive/
+                - text: /90%/
               - paragraph: Third
               - 'button "Judge again: Third"'
               - 'button "Delete: Third"'

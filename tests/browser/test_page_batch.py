@@ -77,7 +77,7 @@ def test_column_header_and_format_can_be_chosen(many):
     paste(many, "review,other\ngood,awful\n")
     expect(many.get_by_role("button", name="Judge 1 review")).to_be_visible()
     many.get_by_label("Reviews in").select_option("other")
-    many.get_by_label("The first row holds names").uncheck()
+    many.get_by_label("First row is a header").uncheck()
     expect(many.get_by_role("button", name="Judge 2 reviews")).to_be_visible()
     many.locator("#start").click()
     expect(many.locator("#rows td:nth-child(4)")).to_have_text(["other", "awful"])

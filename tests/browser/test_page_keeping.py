@@ -37,10 +37,8 @@ def test_the_history_lists_what_was_judged_newest_first_and_outlives_the_page(ju
     for _ in range(2):
         items = judged.locator("#past-list li")
         expect(items).to_have_count(2)
-        expect(items.nth(0)).to_contain_text(re.compile("Unsure.*55% for negative.*=HYPERLINK", re.S))
-        expect(items.nth(1)).to_contain_text(
-            re.compile("Positive.*90% for positive.*Lovely <b>film</b>", re.S)
-        )
+        expect(items.nth(0)).to_contain_text(re.compile("Unsure.*leans negative \(55%\).*=HYPERLINK", re.S))
+        expect(items.nth(1)).to_contain_text(re.compile("Positive.*90%.*Lovely <b>film</b>", re.S))
         judged.reload()
         judged.get_by_role("tab", name="History (2)").click()
 
@@ -80,6 +78,16 @@ def test_the_history_is_exported_without_a_formula_in_it(judged):
         ["negative", "0.45", "true", "lstm-7f3a", "'=HYPERLINK(1)"],
         ["positive", "0.9", "false", "lstm-7f3a", "Lovely <b>film</b>"],
     ]
+
+
+def test_the_history_says_that_it_keeps_the_last_fifty(judged):
+    expect(judged.get_by_text("The last 50 reviews are kept")).to_be_visible()
+    entry = json.loads(judged.evaluate("localStorage.getItem('history')"))[0]
+    many = [entry | {"review": f"Review {number}"} for number in range(50)]
+    judged.evaluate("stored => localStorage.setItem('history', stored)", json.dumps(many))
+    judged.reload()
+    judge(judged, "One more")
+    expect(judged.get_by_role("tab", name="History (50)")).to_be_visible()
 
 
 def test_a_damaged_history_is_no_history(site, page):
@@ -123,7 +131,7 @@ def test_a_link_carries_the_review_past_every_server(site, page, context):
     other.on("request", lambda request: sent.append(request.url + (request.post_data or "")))
     other.goto(link)
     expect(other.get_by_label("Your review")).to_have_value(review)
-    expect(other.locator("#status")).to_contain_text("Nothing has been sent anywhere.")
+    expect(other.locator("#status")).to_contain_text("It’s in the box; nothing has been sent.")
     assert other.url == site.url
     assert not [url for url in sent if "review=" in url or "so-so" in url]
     assert site.reviews == [review]
@@ -208,15 +216,15 @@ def test_the_line_tells_the_test_accuracy_else_that_on_validation(site, page):
     line = page.locator("#model-line")
     page.goto(site.url)
     expect(line).to_have_text(
-        "Model lstm-7f3a, right on 90.1% of 2,516 held-out test reviews "
-        "(95% interval 88.9% to 91.3%). Model card"
+        "Model lstm-7f3a, 90.1% accurate on 2,516 held-out test reviews "
+        "(95% interval 88.9% to 91.3%). About this model"
     )
-    expect(page.get_by_role("link", name="Model card")).to_have_attribute("href", "model-card.html")
+    expect(page.get_by_role("link", name="About this model")).to_have_attribute("href", "model.html")
     metrics = {"validation": MODEL["metrics"]["validation"]}
     site.model = Reply(200, MODEL | {"metrics": metrics})
     page.reload()
     expect(line).to_contain_text(
-        "right on 92.1% of 2,505 validation reviews, by which its settings were chosen."
+        "92.1% accurate on 2,505 validation reviews (also used to choose its settings)."
     )
 
 

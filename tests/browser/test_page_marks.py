@@ -60,7 +60,7 @@ def test_pointing_at_a_word_shows_its_weight(marked):
 
 
 def test_the_marks_are_one_tab_stop_and_arrow_keys_step_through_them(marked):
-    marked.get_by_role("button", name="A sarcastic one").focus()
+    marked.get_by_role("button", name="Copy a link").focus()
     marked.keyboard.press("Tab")
     words = marked.locator("#marked").get_by_role("button")
     expect(words.nth(0)).to_be_focused()
@@ -70,7 +70,7 @@ def test_the_marks_are_one_tab_stop_and_arrow_keys_step_through_them(marked):
         marked.keyboard.press(key)
         expect(words.nth(index)).to_be_focused()
     marked.keyboard.press("Tab")
-    expect(marked.get_by_role("button", name="Yes")).to_be_focused()
+    expect(marked.get_by_role("radio", name="curl")).to_be_focused()
     expect(marked.locator("#tip")).to_be_hidden()
     marked.keyboard.press("Shift+Tab")
     expect(words.nth(4)).to_be_focused()
@@ -95,12 +95,55 @@ def test_a_long_review_is_marked_throughout_and_shows_what_was_skipped(site, pag
     assert page.locator("#marked [tabindex='0']").count() == 1
 
 
-def test_a_long_review_scrolls_in_its_place_and_the_vote_stays_near(site, page):
+def test_function_words_and_punctuation_are_marked_only_where_they_matter_strongly(site, page):
+    words = [
+        ["The", 0.5],
+        ["plot", 0.5],
+        ["is", -0.4],
+        ["dull", -1.0],
+        [".", -0.5],
+        ["I", -0.7],
+        [":(", -0.5],
+    ]
+    site.answer = lambda review: verdict(0.2, words, review=review)
+    page.goto(site.url)
+    judge(page, "The plot is dull. So I left :(")
+    expect(page.locator("#marked .mark")).to_have_text(["plot", "dull", "I", ":("])
+
+
+def test_the_middle_of_a_long_review_opens_and_closes_by_keyboard(site, page):
+    review = "good start " * 60 + "a dull middle " * 60 + "a good end " * 60
+    words = [[word, {"good": 1, "dull": -1}.get(word, 0)] for word in review.split()]
+    site.answer = lambda review: verdict(0.6, words, review=review)
+    page.goto(site.url)
+    judge(page, review)
+    shown = page.locator("#marked .mark:visible")
+    expect(page.locator("#marked")).to_contain_text("a dull middle")
+    assert 0 < shown.count() < 60
+    fold = page.get_by_role("button", name="Show ")
+    marks_inside = page.locator("#marked .middle .mark").count()
+    expect(fold).to_contain_text(f"({marks_inside} marked)")
+    shown.first.focus()
+    page.keyboard.press("End")
+    expect(shown.last).to_be_focused()
+    fold.focus()
+    page.keyboard.press("Enter")
+    assert shown.count() == 180
+    expect(page.get_by_role("button", name="Hide the middle")).to_be_focused()
+    page.keyboard.press("Space")
+    expect(page.locator("#marked .middle")).to_be_hidden()
+    page.emulate_media(media="print")
+    expect(page.locator("#marked .middle")).to_be_visible()
+
+
+def test_an_opened_review_scrolls_in_its_place(site, page):
     review = "A film. " * 2_499 + "Dreadful"
     site.answer = lambda review: verdict(0.2, [["Dreadful", -2.0]], review=review)
     page.goto(site.url)
     judge(page, review)
     text = page.locator("#marked")
+    expect(text).to_have_attribute("tabindex", "-1")
+    page.get_by_role("button", name="Show ").click()
     assert page.locator("#answer").bounding_box()["height"] < 2 * page.viewport_size["height"]
     text.focus()
     page.keyboard.press("PageDown")

@@ -18,10 +18,10 @@ def test_a_positive_review(site: Site, page: Page):
     judge(page, "Lovely. “Så fint” 🎬")
     status = page.locator("#status")
     expect(status).to_contain_text("Positive")
-    expect(status).to_contain_text("Very likely: 93% for positive.")
+    expect(status).to_contain_text("Very likely positive (93%).")
     meter = page.get_by_role("meter", name="Probability that the review is positive")
     expect(meter).to_have_attribute("aria-valuenow", "93.4")
-    expect(meter).to_have_attribute("aria-valuetext", "93% for positive")
+    expect(meter).to_have_attribute("aria-valuetext", "positive (93%)")
     expect(page.get_by_text("Judged by model 2026-11-23-abc")).to_be_visible()
     assert site.reviews == ["Lovely. “Så fint” 🎬"]
 
@@ -29,11 +29,11 @@ def test_a_positive_review(site: Site, page: Page):
 def test_the_probability_is_told_in_words_for_the_side_that_the_model_takes(site, page):
     page.goto(site.url)
     for probability, said in (
-        (0.9999, "Almost certainly: more than 99% for positive."),
-        (0.72, "Probably: 72% for positive."),
-        (0.5, "By a narrow margin: 50% for positive."),
-        (0.4, "By a narrow margin: 60% for negative."),
-        (0.0, "Almost certainly: more than 99% for negative."),
+        (0.9999, "Almost certainly positive (more than 99%)."),
+        (0.72, "Probably positive (72%)."),
+        (0.5, "Narrowly positive (50%)."),
+        (0.4, "Narrowly negative (60%)."),
+        (0.0, "Almost certainly negative (more than 99%)."),
     ):
         site.answer = lambda review, probability=probability: verdict(probability)
         judge(page, "So so.")
@@ -57,9 +57,9 @@ def test_a_probability_in_the_unsure_band_takes_no_side(site, page):
     judge(page, "So so.")
     status = page.locator("#status")
     expect(status).to_contain_text("Unsure")
-    expect(status).to_contain_text("Too close to call: 55% for positive.")
+    expect(status).to_contain_text("It leans positive (55%).")
     expect(page.get_by_role("heading", name="Positive", exact=True)).to_have_count(0)
-    expect(page.get_by_role("meter")).to_have_attribute("aria-valuetext", "unsure, 55% for positive")
+    expect(page.get_by_role("meter")).to_have_attribute("aria-valuetext", "unsure, leans positive (55%)")
 
 
 def test_an_example_is_judged_with_one_click(site, page):
@@ -139,6 +139,54 @@ def test_a_verdict_says_when_it_is_about_an_earlier_text(site, page):
     expect(note).to_be_visible()
     page.get_by_label("Your review").fill("Good.")
     expect(note).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("reason", "headline", "said"),
+    [
+        ("no_evidence", "No opinion", "No word in this text praises or blames"),
+        ("not_english", "Not English", "The model reads English only"),
+        ("mixed", "Unsure", "It leans positive (55%)."),
+    ],
+)
+def test_a_text_without_a_verdict_gets_a_sentence_of_its_own(site, page, reason, headline, said):
+    site.answer = lambda review: verdict(0.55, unsure=True, reason=reason)
+    page.goto(site.url)
+    judge(page, "Das war ein Film.")
+    expect(page.locator("#headline")).to_have_text(headline)
+    expect(page.locator("#explanation")).to_contain_text(said)
+
+
+def test_a_short_text_and_the_sarcastic_example_come_with_a_caveat(site, page):
+    site.answer = lambda review: verdict(0.9, [[word, 0.1] for word in review.split()])
+    page.goto(site.url)
+    judge(page, "Good.")
+    expect(page.locator("#caveat")).to_contain_text("A text this short gives the model little to go on")
+    page.get_by_role("button", name="A sarcastic one").click()
+    expect(page.locator("#caveat")).to_contain_text("often takes irony at its word")
+    judge(page, "A review of more words than a few, for which there is nothing to add.")
+    expect(page.locator("#caveat")).to_be_hidden()
+
+
+def test_a_line_break_of_a_data_set_is_one_when_it_is_pasted(site, page, context):
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(site.url)
+    box = page.get_by_label("Your review")
+    box.fill("Before: ")
+    page.evaluate("navigator.clipboard.writeText('One.<br /><br>Two. a < b')")
+    page.keyboard.press("Control+V")
+    expect(box).to_have_value("Before: One.\n\nTwo. a < b")
+    page.keyboard.press("Control+Z")
+    expect(box).to_have_value("Before: ")
+
+
+def test_the_answer_and_the_request_are_seen_at_one_glance_on_a_wide_screen(site, page):
+    site.answer = lambda review: verdict(0.9, [["joy", 1.0]], review=review)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(site.url)
+    page.get_by_role("button", name="A rave").click()
+    for part in ("#headline", "#explanation", "#marked", "#up", "#code", "#copy-code"):
+        expect(page.locator(part)).to_be_in_viewport(ratio=1)
 
 
 ATTACK = '<img src=x onerror="document.title=1"><script>document.title=1</script>'

@@ -134,7 +134,7 @@ def test_in_the_answers_of_a_model(deployment, operator, guarded):
         expect(guarded.locator("#model-version")).to_have_text(ATTACK)
         judge(guarded, "A film.")
         expect_verdict(guarded, "A film.", "Unsure")
-        expect(guarded.locator("#explanation")).to_have_text("Too close to call: 50% for positive.")
+        expect(guarded.locator("#explanation")).to_contain_text("It leans positive (50%).")
         expect(guarded.locator("#model")).to_have_text(ATTACK)
         assert axe_finds(guarded) == []
         judge(guarded, "Let it fail.")

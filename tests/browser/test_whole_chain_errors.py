@@ -208,9 +208,9 @@ def test_a_line_that_is_cut_and_a_browser_that_is_offline(deployment, operator, 
         expect_verdict(page, BAD, "Negative")
 
         context.set_offline(True)
-        expect(page.get_by_role("alert")).to_contain_text("You are offline")
+        expect(page.get_by_role("alert")).to_contain_text("You’re offline")
         judge(page, GOOD)
-        expect_no_verdict(page, "You are offline", "Connect to the network")
+        expect_no_verdict(page, "You’re offline", "Reconnect and send")
         assert axe_finds(page) == []
         context.set_offline(False)
         expect(page.locator("#offline")).to_be_hidden()

@@ -47,18 +47,7 @@ def test_one_review_its_marks_its_vote_and_its_link(deployment, operator, page, 
     press(page, "Space")
     expect_verdict(page, GOOD, "Positive")
 
-    marks = page.locator("#marked .mark")
     press(page, *["Tab"] * 4)
-    expect(marks.first).to_be_focused()
-    for key, mark in (("ArrowRight", marks.nth(1)), ("End", marks.last), ("Home", marks.first)):
-        press(page, key)
-        expect(mark).to_be_focused()
-        expect(page.locator("#tip")).to_have_text(mark.get_attribute("data-tip"))
-    assert axe_finds(page) == []
-    press(page, "Escape")
-    expect(page.locator("#tip")).to_be_hidden()
-
-    press(page, "Tab")
     expect(page.get_by_role("button", name="Yes")).to_be_focused()
     press(page, "Space")
     expect(page.get_by_text("Thank you. Your vote and the review are kept.")).to_be_visible()
@@ -69,11 +58,27 @@ def test_one_review_its_marks_its_vote_and_its_link(deployment, operator, page, 
     assert axe_finds(page) == []
     link = page.get_by_label("Link to this review").input_value()
 
+    marks = page.locator("#marked .mark")
+    press(page, "Tab", "Tab")
+    expect(marks.first).to_be_focused()
+    for key, mark in (("ArrowRight", marks.nth(1)), ("End", marks.last), ("Home", marks.first)):
+        press(page, key)
+        expect(mark).to_be_focused()
+        expect(page.locator("#tip")).to_have_text(mark.get_attribute("data-tip"))
+    assert axe_finds(page) == []
+    press(page, "Escape")
+    expect(page.locator("#tip")).to_be_hidden()
+
+    press(page, "Tab")
+    expect(page.get_by_role("radio", name="curl")).to_be_focused()
+    press(page, "ArrowRight")
+    expect(page.locator("#code")).to_contain_text(f"{deployment.api}/predict")
+
     asked = len(operator.answered("POST /predict"))
     other = context.new_page()
     other.goto(link)
     expect(other.get_by_label("Your review")).to_have_value(GOOD)
-    expect(other.locator("#status")).to_contain_text("Nothing has been sent anywhere.")
+    expect(other.locator("#status")).to_contain_text("It’s in the box; nothing has been sent.")
     assert axe_finds(other) == []
     assert len(operator.answered("POST /predict")) == asked
     press(other, "Control+Enter")

@@ -44,6 +44,11 @@ DESCRIPTION = {
 ENVIRONMENT = {
     "ENDPOINT_NAME": "movie-sentiment",
     "STACK_NAME": "movie-sentiment",
+    "MODEL_VERSION": "0123abcd",
+    "CANARY_ENDPOINT_NAME": "",
+    "CANARY_VERSION": "",
+    "CANARY_PERCENT": "0",
+    "SLOW_SECONDS": "5",
     "ANSWER_SECONDS": "22",
     "MODEL_DATA_URL": "s3://data/models/0123/model.tar.gz",
     "DATA_BUCKET": "data",
@@ -228,7 +233,7 @@ def imported() -> Iterator[Relay]:
         # Whatever lies in the folder is deployed: no bytecode of the tests.
         patch.setattr(sys, "dont_write_bytecode", True)
         _forget()
-        names = ("api", "app", "body", "endpoint", "errors", "logs", "storage", "verdict")
+        names = ("api", "app", "body", "endpoint", "errors", "logs", "rollout", "storage", "verdict")
         modules = {name: importlib.import_module(f"sentiment_api.{name}") for name in names}
         yield Relay(modules["app"], aws, SimpleNamespace(**modules))
         _forget()
@@ -249,6 +254,8 @@ def relay(imported: Relay, monkeypatch: pytest.MonkeyPatch) -> Relay:
     pauses = modules.endpoint.PAUSES_SECONDS
     monkeypatch.setattr(modules.endpoint, "PAUSES_SECONDS", tuple(pause / 20 for pause in pauses))
     description = modules.storage.Description(lambda: imported.now)
-    endpoint = modules.endpoint.Endpoint(description, lambda: imported.now)
+    endpoint = modules.endpoint.Endpoint(
+        "movie-sentiment", VERDICT["model"], description, lambda: imported.now
+    )
     monkeypatch.setattr(imported.app, "endpoint", endpoint)
     return imported

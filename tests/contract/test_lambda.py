@@ -491,6 +491,8 @@ def test_each_request_is_one_line_of_log_with_its_metrics_and_without_the_review
     stack = "movie-sentiment"
     counted = metrics(good)
     assert 0 < counted.pop(("Latency", stack)) < 5_000
+    by_model = {key: counted.pop(key) for key in [*counted] if key[2:] == (VERDICT["model"],)}
+    assert {name for name, *_ in by_model} == {"Calls", "Failures", "Slow", "Answers", "Unsure"}
     assert counted == {("Requests", stack): 1, ("Errors", stack): 0}
     assert metrics(failed)["Errors", stack] == metrics(failed)["Errors", stack, "model_error"] == 1
     assert metrics(bad)["Errors", stack, "unsupported_media_type"] == 1
@@ -523,7 +525,7 @@ def test_a_defect_is_logged_with_its_traceback_and_not_shown(relay, monkeypatch,
 
 
 def test_it_needs_nothing_but_the_standard_library_and_boto3():
-    host_independent = {"api", "body", "errors", "feedback"}
+    host_independent = {"api", "body", "errors", "feedback", "measures", "rollout"}
     standard = {*sys.stdlib_module_names, "sentiment_api"}
     for file in LAMBDA.rglob("*.py"):
         allowed = standard if file.stem in host_independent else standard | {"boto3", "botocore"}

@@ -101,6 +101,11 @@ def ask() -> Iterator[Ask]:
                 "Variables": {
                     "STACK_NAME": "slow",
                     "ENDPOINT_NAME": "slow",
+                    "MODEL_VERSION": "slow-1",
+                    "CANARY_ENDPOINT_NAME": "",
+                    "CANARY_VERSION": "",
+                    "CANARY_PERCENT": "0",
+                    "SLOW_SECONDS": "5",
                     "ANSWER_SECONDS": str(ANSWER_SECONDS),
                     "MODEL_DATA_URL": "s3://data/models/1/model.tar.gz",
                     "DATA_BUCKET": "data",

@@ -126,7 +126,7 @@ def test_detached_it_answers_when_the_command_returns_and_down_stops_it(port):
     assert (down.returncode, down.stdout) == (0, "localcloud is down\n")
     again = run("down", "--port", port)
     assert again.returncode == 1
-    assert "no localcloud" in again.stderr
+    assert "localcloud is not running" in again.stderr
 
 
 def test_env_can_be_evaluated_and_hides_the_real_account(up, port):

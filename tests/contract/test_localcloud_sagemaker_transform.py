@@ -64,6 +64,34 @@ def test_each_line_gets_its_answer(aws, strategy):
     assert job["TransformEndTime"] >= job["TransformStartTime"]
 
 
+def test_instances_share_the_objects(aws):
+    """Three objects on two instances, each with a log of its own; what one fails at fails the job."""
+    for name in "abc":
+        aws.put(f"shared/{name}.jsonl", json.dumps({"review": name}).encode())
+    two = {"InstanceType": "ml.m5.large", "InstanceCount": 2}
+    job, folder = transform(aws, source="shared/", TransformResources=two)
+    assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
+    assert aws.keys(folder) == [f"{folder}/{name}.jsonl.out" for name in "abc"]
+    group = "/aws/sagemaker/TransformJobs"
+    streams = aws.logs.describe_log_streams(
+        logGroupName=group, logStreamNamePrefix=f"{job['TransformJobName']}/"
+    )["logStreams"]
+    answered = [
+        sum(
+            event["message"] == "POST /invocations 200"
+            for event in aws.logs.get_log_events(
+                logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True
+            )["events"]
+        )
+        for stream in streams
+    ]
+    assert sorted(answered) == [1, 2]
+    aws.put("shared/d.jsonl", b"{")
+    job, _ = transform(aws, source="shared/", TransformResources=two)
+    assert job["TransformJobStatus"] == "Failed"
+    assert "shared/d.jsonl" in job["FailureReason"]
+
+
 def test_requests_keep_to_the_payload_limit(aws):
     """Three lines of 0.4 MB in requests of at most 1 MB are two requests."""
     body = "".join(json.dumps({"review": "x" * 400_000}) + "\n" for _ in range(3))
@@ -169,7 +197,7 @@ def test_a_job_is_stopped(aws):
     ("changes", "named"),
     [
         ({"TransformInput": {"SplitType": "RecordIO"}}, "SplitType"),
-        ({"TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 2}}, "InstanceCount"),
+        ({"TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 21}}, "InstanceCount"),
         ({"DataProcessing": {"InputFilter": "$[[["}}, "InputFilter"),
         ({"DataProcessing": {"JoinSource": "Input"}, "content_type": "text/html"}, "ContentType"),
         ({"ModelName": "unknown"}, "Could not find model"),

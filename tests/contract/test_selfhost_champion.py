@@ -21,6 +21,7 @@ from tests.contract.selfhost_fixtures import (
     wait_until,
     web,
 )
+from tests.contract.tracking_fixtures import tracking as tracking_command
 
 __all__ = ["models", "registered", "tracking", "web"]  # fixtures
 pytestmark = pytest.mark.slow
@@ -71,6 +72,45 @@ def test_a_new_champion_is_swapped_in_without_a_lost_request(tracking, models, r
         assert set(served) == {old, new}
     fetched = [line for line in web.lines() if line["message"] == "fetching a model"]
     assert len(fetched) == 2, "one worker downloads for all of them"
+
+
+def test_a_challenger_answers_its_share_of_the_texts_until_the_challenge_ends(
+    tracking, models, registered, web
+):
+    champion, challenger = (version_of(model) for model in models)
+    tracking.register(models[0], registered)
+    number = tracking.register(models[1], registered, alias="candidate")
+    web.start()
+    web.wait_for_model(champion)
+    texts = [f"A wonderful story, superb and touching, told {number} times." for number in range(16)]
+
+    def answered() -> list[str]:
+        return [web.post("/predict", {"review": text}).json["model"] for text in texts]
+
+    def command(*arguments: str) -> None:
+        done = tracking_command(tracking.url, *arguments, MLFLOW_REGISTERED_MODEL=registered)
+        assert done.status == 0, done.err
+
+    command("challenge", number, "--percent", "50")
+    web.wait_for_model(challenger)
+    first = answered()
+    assert set(first) == {champion, challenger}
+    assert answered() == answered() == first, "asking again flips no answer, whichever worker is asked"
+    assert web.get("/model").json["challenger"] == {"model": challenger, "percent": 50}
+    vote = {
+        "review": "A film",
+        "sentiment": "positive",
+        "probability": 0.9,
+        "model": challenger,
+        "vote": "down",
+    }
+    assert web.post("/feedback", vote).status == 201
+    counted = [line for line in web.lines() if line.get("model") == challenger and "requestId" in line]
+    assert sum(line.get("Answers", 0) for line in counted) == 3 * first.count(challenger)
+    assert sum(line.get("NoVotes", 0) for line in counted) == 1
+
+    command("rollback")
+    wait_until(lambda: set(answered()) == {champion})
 
 
 def test_without_a_champion_it_says_so_and_starts_to_answer_when_there_is_one(

@@ -74,9 +74,9 @@ class Served:
     def __init__(self, process: subprocess.Popen, port: int):
         self.process, self.port = process, port
 
-    def comes_up(self) -> bool:
-        """Whether it answers /ping before it ends or a minute has passed."""
-        deadline = time.monotonic() + 60
+    def comes_up(self, seconds: float = 60) -> bool:
+        """Whether it answers /ping before it ends or so many seconds have passed."""
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 return self.ask("GET", "/ping").status == 200
@@ -112,7 +112,12 @@ def running(command: list, base: Path, **environment: str) -> Iterator[Served]:
     own = {"PATH": os.environ["PATH"], "SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_BIND_TO_PORT": str(port)}
     own |= {"PYTHONDONTWRITEBYTECODE": "1", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
     process = subprocess.Popen(
-        command, env=own | environment, cwd=base, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        env=own | environment,
+        cwd=base,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     try:
         yield Served(process, port)

@@ -18,7 +18,7 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
-from pipeline import containers, image, stack
+from pipeline import comparison, containers, hosting, image, served, stack
 
 INFRA = Path(__file__).resolve().parents[2] / "infra"
 WRITTEN = yaml_parse((INFRA / "template.yaml").read_text())
@@ -172,7 +172,8 @@ def test_the_roles_of_sagemaker_reach_no_bucket_but_the_stacks_own(resources):
     }
     # Training never overwrites the reviews it reads, nor a model in service.
     written = {on["Fn::Sub"] for on in objects["TrainingRole", "s3:PutObject"]}
-    assert written == {"${DataBucket.Arn}/training/*", "${DataBucket.Arn}/evaluation/*"}
+    folders = ("training", "evaluation", "processing")
+    assert written == {f"${{DataBucket.Arn}}/{folder}/*" for folder in folders}
 
 
 def test_the_role_of_builds_reads_their_sources_and_pushes_into_the_stacks_repository_alone(resources):
@@ -261,28 +262,64 @@ def test_the_function_finds_in_its_environment_what_it_reads_there(resources):
     assert read == set(resources["ApiFunction"]["Properties"]["Environment"]["Variables"])
 
 
+def test_a_new_model_that_is_tried_has_an_endpoint_of_its_own_and_comes_and_goes_whole(resources):
+    tried = {name for name, resource in resources.items() if resource.get("Condition") == "HasCanary"}
+    assert {"CanaryModel", "CanaryEndpointConfig", "CanaryEndpoint", "CanaryAccess"} < tried
+    assert all(name.startswith("Canary") for name in tried)
+    canary, model = (resources[name]["Properties"]["PrimaryContainer"] for name in ("CanaryModel", "Model"))
+    assert canary["Environment"] == model["Environment"]
+    # What the function may ask goes after the function has let go of it, and comes before.
+    environment = resources["ApiFunction"]["Properties"]["Environment"]["Variables"]
+    assert {"Ref": "CanaryAccess"} in environment["CANARY_ENDPOINT_NAME"]["Fn::If"][1]["Fn::Select"][1]
+    [statement] = resources["CanaryAccess"]["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Resource"] == {"Ref": "CanaryEndpoint"}
+    # What `make deploy CANARY=10` sets and takes back are all of its parameters, at their defaults.
+    parameters = {
+        name: given["Default"] for name, given in WRITTEN["Parameters"].items() if name.startswith("Canary")
+    }
+    assert parameters == served.NO_CANARY
+
+
 def test_the_alarms_watch_metrics_that_the_function_writes(resources):
     logs = (INFRA.parent / "lambda" / "sentiment_api" / "logs.py").read_text()
-    metrics = [
+    counts = (INFRA.parent / "lambda" / "sentiment_api" / "measures.py").read_text()
+    alarms = [alarm["Properties"] for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()]
+    metrics = [alarm for alarm in alarms if "MetricName" in alarm]
+    metrics += [
         query["MetricStat"]["Metric"]
-        for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
-        for query in alarm["Properties"].get("Metrics", [])
+        for alarm in alarms
+        for query in alarm.get("Metrics", [])
         if "MetricStat" in query
     ]
     own = [metric for metric in metrics if not metric["Namespace"].startswith("AWS/")]
-    assert len(own) == 2
+    by_model = [metric for metric in own if metric["Dimensions"][1]["Name"] == "Model"]
+    by_code = [metric for metric in own if metric not in by_model]
+    assert (len(by_code), len(by_model)) == (2, 11)
     for metric in own:
         assert f'NAMESPACE = "{metric["Namespace"]}"' in logs
+    for metric in by_code:
         assert [each["Name"] for each in metric["Dimensions"]] == ["Stack", "Code"]
         assert f'_directive(["Stack", "Code"], ("{metric["MetricName"]}", "Count"))' in logs
+    for metric in by_model:
+        assert [each["Name"] for each in metric["Dimensions"]] == ["Stack", "Model"]
+        assert f'"{metric["MetricName"]}": ' in counts
+    assert set(comparison.METRICS) >= {metric["MetricName"] for metric in by_model}
+    assert f'NAMESPACE = "{comparison.NAMESPACE}"' in logs
 
 
 def test_no_log_is_kept_for_ever_and_every_one_has_its_group_before_it_is_written(resources):
     groups = of_type(resources, "AWS::Logs::LogGroup")
-    assert set(groups) == {"EndpointLogGroup", "FunctionLogGroup", "ApiLogGroup", "ImageBuildLogGroup"}
+    assert set(groups) == {
+        "EndpointLogGroup",
+        "CanaryEndpointLogGroup",
+        "FunctionLogGroup",
+        "ApiLogGroup",
+        "ImageBuildLogGroup",
+    }
     for group in groups.values():
         assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
     assert "EndpointLogGroup" in as_list(resources["Endpoint"]["DependsOn"])
+    assert "CanaryEndpointLogGroup" in as_list(resources["CanaryEndpoint"]["DependsOn"])
     assert "FunctionLogGroup" in as_list(resources["ApiFunction"]["DependsOn"])
     function = resources["ApiFunction"]["Properties"]["FunctionName"]["Fn::Sub"]
     assert groups["FunctionLogGroup"]["Properties"]["LogGroupName"]["Fn::Sub"] == f"/aws/lambda/{function}"
@@ -319,3 +356,23 @@ def test_sam_deploy_asks_nothing():
     assert options["fail_on_empty_changeset"] is False
     assert options["resolve_s3"] is True
     assert options["capabilities"] == "CAPABILITY_IAM", "no role has a name of its own"
+
+
+def test_the_endpoint_is_serverless_or_on_instances_whose_number_may_follow_the_load(resources):
+    variant = resources["EndpointConfig"]["Properties"]["ProductionVariants"][0]
+    nothing = {"Ref": "AWS::NoValue"}
+    assert variant["InstanceType"] == {"Fn::If": ["HasInstances", {"Ref": "InstanceType"}, nothing]}
+    assert variant["InitialInstanceCount"] == {"Fn::If": ["HasInstances", {"Ref": "InstanceCount"}, nothing]}
+    condition, on_instances, serverless = variant["ServerlessConfig"]["Fn::If"]
+    assert (condition, on_instances) == ("HasInstances", nothing)
+    assert serverless["ProvisionedConcurrency"]["Fn::If"][0] == "HasProvisioned"
+    target, policy = resources["ScalingTarget"], resources["ScalingPolicy"]
+    assert target["Condition"] == policy["Condition"] == "HasScaling"
+    tracked = policy["Properties"]["TargetTrackingScalingPolicyConfiguration"]
+    metric = tracked["PredefinedMetricSpecification"]["PredefinedMetricType"]
+    # https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-cloudformation.html
+    assert metric == "SageMakerVariantInvocationsPerInstance"
+    assert target["Properties"]["ScalableDimension"] == "sagemaker:variant:DesiredInstanceCount"
+    assert set(WRITTEN["Parameters"]["Container"]["AllowedValues"]) == set(containers.HOSTING)
+    chosen = hosting.Hosting("ml.m5.large", 2, (2, 10)).parameters()
+    assert chosen.keys() <= WRITTEN["Parameters"].keys()

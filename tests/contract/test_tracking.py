@@ -29,7 +29,9 @@ from tests.tethered import tethered
 from tests.unit.sentiment_fixtures import model_folder, prepared
 from tracking import background, registration
 from tracking import server as mlflow_server
+from tracking.champion import CHALLENGER
 from tracking.mlflow_run import PYFUNC, job_link
+from tracking.registry import Registry
 from tracking.run_record import RunRecord, read_record
 
 pytestmark = pytest.mark.slow
@@ -371,6 +373,7 @@ def test_only_a_better_model_on_the_same_reviews_becomes_champion(tmp_path, monk
     client = MlflowClient(uri := f"sqlite:///{tmp_path / 'mlflow.db'}", uri)
     # Where MLflow itself looks the source of a version up: a setting of the whole process.
     monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)  # which Registry sets
     experiment = client.create_experiment("models", artifact_location=str(tmp_path / "artifacts"))
 
     def register(accuracy, split):
@@ -394,6 +397,19 @@ def test_only_a_better_model_on_the_same_reviews_becomes_champion(tmp_path, monk
     assert register(0.95, "")[0] == "3", "nobody knows on what reviews"
     registry.promote(client, "4")
     assert str(registry.champion_of(client, NAME).version) == "4"
+    # A challenger stands beside the champion until it is chosen or the challenge ends.
+    with pytest.raises(registry.RegistryChoiceError, match="version 4 is the champion"):
+        registry.challenge(client, "4", 10)
+    source = Registry(uri, NAME, CHALLENGER)
+    assert source.champion() is None
+    registry.challenge(client, "5", 10)
+    assert (source.champion().version, source.champion().percent) == ("5", 10)
+    assert "no longer a challenger" in registry.rollback(client)
+    assert source.champion() is None
+    registry.challenge(client, "5", 20)
+    registry.promote(client, "5")
+    assert source.champion() is None
+    assert registry.rollback(client) == f"version 4 of {NAME} is the champion"
     held = client.search_model_versions(f"name = '{NAME}'")
     assert {str(each.version) for each in held} == set("12345")
 

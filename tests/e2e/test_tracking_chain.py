@@ -101,7 +101,7 @@ def test_a_model_trained_by_mlflow_run_is_deployed(cloud, server, tmp_path):
 def test_a_given_model_that_is_none_is_refused_before_anything_is_deployed(cloud, tmp_path):
     (tmp_path / "model.tar.gz").write_bytes(b"no archive")
     for given, message in (
-        (tmp_path / "model.tar.gz", "no readable model.tar.gz"),
+        (tmp_path / "model.tar.gz", "not a readable model.tar.gz"),
         ("nowhere", "no such file"),
     ):
         done = cloud.make("package", "STACK=given-model", f"MODEL={given}", check=False)

@@ -31,7 +31,7 @@ def write_again(loaded, target):
         loaded.tokenizer.name,
         loaded.metrics,
         {},
-        ROOT / "serve/inference.py",
+        ROOT / "serve",
     )
     return target
 
@@ -48,6 +48,8 @@ def test_the_folder_holds_what_serving_needs(folder):
         "word_dict.json",
         "metrics.json",
         "checksums.json",
+        "config.yaml",  # this and the next for AWS's Ray container
+        "deployment.py",
         "code/inference.py",
         "run.json",  # the record of the training run, which is no part of the model
     }

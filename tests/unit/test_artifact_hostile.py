@@ -164,6 +164,7 @@ def test_what_hosts_and_training_add_to_a_folder_is_let_be(tmp_path):
     folder = shutil.copytree(model_folder(), tmp_path / "model")
     assert (folder / "run.json").is_file() and "run.json" not in (folder / CHECKSUMS).read_text()
     added = [".run.json.x1y_2z", ".new-abc/weights.npz", "MAR-INF/MANIFEST.json", "handler_service.py"]
+    added += ["__pycache__/deployment.cpython-313.pyc"]
     added += ["code/__pycache__/inference.cpython-311.pyc", "code/sentiment/__pycache__/x.cpython-312.pyc"]
     for name in added:
         (folder / name).parent.mkdir(exist_ok=True)

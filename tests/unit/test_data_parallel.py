@@ -67,7 +67,7 @@ def test_a_process_that_dies_in_the_middle_ends_the_other(tmp_path):
     script = tmp_path / "dies.py"
     script.write_text(
         "import os, runpy, sys, threading\n"
-        "import sentiment.steps as steps\n"
+        "import sentiment.training.steps as steps\n"
         "step = steps.Stepper.step\n"
         "def dying(self, number, rows):\n"
         "    if number == 5 and os.environ['RANK'] == '1': os._exit(7)\n"

@@ -44,10 +44,10 @@ def test_a_bare_make_ranks_every_target_first_steps_first():
     ("typed", "said"),
     [
         ("PYTHON=python9", "PYTHON=python9 does not run; name a Python 3.11 to 3.14: make PYTHON="),
-        ("PORT=99999", "PORT=99999 is no port: a number from 1 to 65535"),
-        ("PORT=abc", "PORT=abc is no port"),
-        ("WEB_PORT=0", "WEB_PORT=0 is no port"),
-        ("MLFLOW_PORT=", "MLFLOW_PORT= is no port"),
+        ("PORT=99999", "PORT=99999 is not a port: a number from 1 to 65535"),
+        ("PORT=abc", "PORT=abc is not a port"),
+        ("WEB_PORT=0", "WEB_PORT=0 is not a port"),
+        ("MLFLOW_PORT=", "MLFLOW_PORT= is not a port"),
         ("RECIPIE=best", "there is no setting RECIPIE; did you mean RECIPE?"),
         ("recipe=best", "there is no setting recipe; did you mean RECIPE?"),
         ("UNHEARD=of it's", "there is no setting UNHEARD; a bare `make` lists the names"),
@@ -61,7 +61,7 @@ def test_a_mistake_is_one_line(typed, said):
 
 
 def test_a_port_from_the_environment_is_checked_too():
-    assert "error: PORT=abc is no port" in run("make", "demo", PORT="abc").stderr
+    assert "error: PORT=abc is not a port" in run("make", "demo", PORT="abc").stderr
 
 
 @pytest.mark.slow

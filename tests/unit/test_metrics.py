@@ -17,6 +17,7 @@ from sentiment.evaluation.metrics import (
     expected_calibration_error,
     paired_difference,
     reliability_curve,
+    slices,
     wilson_interval,
 )
 
@@ -86,6 +87,17 @@ def test_accuracy_has_the_interval_of_wilson():
     found = accuracy(np.ones(100, dtype=int), np.array([0.5] * 90 + [0.4] * 10))
     assert found["accuracy"] == 0.9 and found["reviews"] == 100
     assert found["interval"] == pytest.approx([0.8256, 0.9448], abs=1e-3)
+
+
+def test_accuracy_by_label_and_length_leaves_out_what_has_no_reviews():
+    found = slices([0, 0, 1, 1], [0.1, 0.8, 0.9, 0.7], [20, 150, 151, 160])
+    assert [(one["name"], one["reviews"], one["accuracy"]) for one in found] == [
+        ("negative", 2, 0.5),
+        ("positive", 2, 1.0),
+        ("up to 150 words", 2, 0.5),
+        ("151 to 300 words", 2, 1.0),
+    ]
+    assert all(one["interval"][0] < one["accuracy"] <= one["interval"][1] for one in found)
 
 
 def test_bins_hold_equally_many_reviews_in_order_of_probability():

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from packaging.requirements import Requirement
 
-from pipeline import containers, deploy, image, sagemaker_sdk, stack
+from pipeline import aws, containers, deploy, hosting, image, sagemaker_sdk, served, stack
 from pipeline.containers import DEFAULT_CONTAINER, HOSTING, TRAINING, Image
 from pipeline.settings import PipelineError, Settings
 from tests.conftest import PROJECT
@@ -37,11 +37,13 @@ def test_the_end_of_support_is_told_from_sixty_days_before(days_before, said):
 def test_no_default_is_an_image_whose_support_has_ended():
     today = datetime.now(UTC).date()
     for used in (TRAINING, HOSTING[DEFAULT_CONTAINER], HOSTING[Settings().container]):
-        assert used.support_ends >= today, f"{used.repository}:{used.tag}; {used.instead}"
+        assert used.support_ends is None or used.support_ends >= today, (
+            f"{used.repository}:{used.tag}; {used.instead}"
+        )
 
 
 def test_the_container_that_answers_is_one_of_the_table_and_its_end_is_told_once(capsys):
-    with pytest.raises(PipelineError, match="CONTAINER=teapot: there are slim, pytorch"):
+    with pytest.raises(PipelineError, match="CONTAINER=teapot: there are slim, ray, pytorch"):
         Settings(container="teapot")
     containers.warn_of_the_end(Settings(container="pytorch").hosting_image)
     said = capsys.readouterr().out
@@ -52,22 +54,34 @@ def test_the_container_that_answers_is_one_of_the_table_and_its_end_is_told_once
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize(("container", "warnings"), [("slim", 0), ("pytorch", 1)])
+@pytest.mark.parametrize(("container", "warnings"), [("slim", 0), ("ray", 0), ("pytorch", 1)])
 def test_deploy_hands_the_image_of_the_container_to_the_stack_and_warns_once(
     container, warnings, monkeypatch, capsys
 ):
     given = {}
-    monkeypatch.setattr(deploy, "packaged", lambda settings: ("s3://bucket/models/key/model.tar.gz", "key"))
+    monkeypatch.setattr(served, "packaged", lambda settings: ("s3://bucket/models/key/model.tar.gz", "key"))
+    monkeypatch.setattr(aws, "read_json", {"s3://bucket/models/key/model.json": {"model": "abc"}}.__getitem__)
+    before = {"ModelDataUrl": "s3://old", "ImageUri": "image", "Container": "slim", "ModelVersion": "old"}
+    monkeypatch.setattr(stack, "parameters", lambda settings: before)
     monkeypatch.setattr(image, "hosting_image", lambda settings, kind: f"{settings.container} on {kind}")
     monkeypatch.setattr(stack, "sam_deploy", lambda settings, **parameters: given.update(parameters))
     monkeypatch.setattr(deploy, "publish", lambda settings: None)
+    monkeypatch.setattr(hosting, "require_convertible", lambda settings, endpoint: None)
     deploy.run(Settings(container=container), FrameAncestors="'none'")
     assert capsys.readouterr().out.count("warning: ") == warnings
     assert given == {
         "ModelDataUrl": "s3://bucket/models/key/model.tar.gz",
         "Container": container,
-        "ImageUri": f"{container} on serverless",
+        "ImageUri": f"{container} on {'ml.m5.large' if container == 'ray' else 'serverless'}",
+        "ModelVersion": "abc",
+        **served.NO_CANARY,
+        "PreviousModel": "s3://old,image,slim,old",
         "MemorySizeInMB": Settings().endpoint_memory_mb,
+        "InstanceType": "ml.m5.large" if container == "ray" else "",
+        "InstanceCount": 1,
+        "MinInstances": 0,
+        "MaxInstances": 0,
+        "ProvisionedConcurrency": 0,
         "FrameAncestors": "'none'",
     }
 

@@ -74,4 +74,4 @@ def test_a_model_archive_that_is_cut_off(capsys, tmp_path, part):
     content = whole.read_bytes()
     cut.write_bytes(content[: int(len(content) * part)])
     said = failure(capsys, "package", "--model", str(cut), "--build", str(tmp_path / "build"))
-    assert f"MODEL={cut} is no readable model.tar.gz" in said
+    assert f"MODEL={cut} is not a readable model.tar.gz" in said

@@ -53,6 +53,7 @@ class FakeSageMaker:
             "TrainingJobStatus": status,
             "CreationTime": day,
             "TrainingTimeInSeconds": 7,
+            "ResourceConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2},
             "ModelArtifacts": {
                 "S3ModelArtifacts": f"s3://{BUCKET}/{self.folder}/{TrainingJobName}/output/model.tar.gz"
             },
@@ -97,10 +98,20 @@ def trained(sagemaker: FakeSageMaker) -> str:
     return inputs.model_file(sagemaker.settings, key).read_text()
 
 
-def test_a_job_that_is_running_is_followed(sagemaker):
+def test_a_job_that_is_running_is_followed(sagemaker, capsys):
     sagemaker.add("earlier", "InProgress", "InProgress", "Completed")
     assert trained(sagemaker) == "earlier"
     assert sagemaker.events == []
+    assert "earlier of an earlier run is running on 2 x ml.m5.xlarge\n" in capsys.readouterr().out
+
+
+def test_another_number_of_machines_makes_another_model_and_spot_instances_the_same(sagemaker):
+    one = inputs.model_key(sagemaker.settings, DATA_KEY)
+    spot, four = (
+        dataclasses.replace(sagemaker.settings, **each) for each in ({"spot": True}, {"instances": 4})
+    )
+    assert inputs.model_key(spot, DATA_KEY) == one
+    assert inputs.model_key(four, DATA_KEY) != one
 
 
 def test_the_model_of_a_job_that_has_completed_meanwhile_is_fetched(sagemaker):

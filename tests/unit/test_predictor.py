@@ -106,6 +106,7 @@ def test_the_model_is_described(predictor):
         "labels",
         "metrics",
         "calibration",
+        "training",
         "unsure",
         "words",
         "runtime",
@@ -116,6 +117,8 @@ def test_the_model_is_described(predictor):
     validation = described["metrics"]["validation"]
     assert 0.5 < validation["accuracy"] <= 1 and validation["reviews"] == 40
     assert 0 <= described["calibration"]["expected_calibration_error"] <= 1
+    assert sum(each["reviews"] for each in described["calibration"]["bins"]) == validation["reviews"]
+    assert described["training"]["reviews"] > 0
     assert described["words"]["head"] == predictor.loaded.architecture.head
     assert described == json.loads(json.dumps(described))
 

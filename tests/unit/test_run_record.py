@@ -66,7 +66,7 @@ def test_a_broken_or_foreign_record_is_replaced_by_a_new_one(tmp_path, capsys, c
     record = begun(tmp_path)
     assert record.status == "RUNNING" and record.epochs == []
     said = capsys.readouterr().err
-    assert said.startswith(f"warning: {file} is no record") and said.count("\n") == 1
+    assert said.startswith(f"warning: {file} is not a record") and said.count("\n") == 1
     with followed(record, Path("unused"), tmp_path, tmp_path) as publish:
         publish()
     assert read_record(file).id == record.id

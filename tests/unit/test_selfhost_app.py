@@ -214,6 +214,14 @@ def test_a_fault_shows_nothing_and_is_in_the_log(tmp_path, log_lines):
     assert SECRET not in json.dumps(line)
 
 
+def test_a_vote_is_counted_for_the_version_that_it_names_and_never_for_a_text(client, log_lines):
+    client.post("/feedback", json=VOTE | {"model": "0123456789ab", "vote": "down"})
+    client.post("/feedback", json=VOTE | {"model": SECRET})
+    counted, other = log_lines()
+    assert (counted["model"], counted["Votes"], counted["NoVotes"]) == ("0123456789ab", 1, 1)
+    assert "model" not in other and SECRET not in json.dumps(other)
+
+
 def test_a_request_leaves_one_line_without_its_text(client, log_lines):
     answer = client.post("/predict?explain=false", json={"review": SECRET})
     client.post("/predict", data=SECRET.encode(), content_type="image/png")
@@ -221,6 +229,7 @@ def test_a_request_leaves_one_line_without_its_text(client, log_lines):
     assert good["requestId"] == answer.headers["x-request-id"]
     assert (good["method"], good["path"], good["status"], good["level"]) == ("POST", "/predict", 200, "INFO")
     assert good["milliseconds"] >= 0
+    assert (good["model"], good["Answers"], good["Unsure"]) == ("words-1", 1, 0)
     assert (bad["status"], bad["code"], bad["level"]) == (
         415,
         "unsupported_media_type",

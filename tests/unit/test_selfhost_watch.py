@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -223,6 +224,26 @@ def test_a_champion_that_goes_leaves_its_model(watch, model, source):
     watch.ask()
     watch.follow()
     assert model.version == version(source.folder)
+
+
+def test_a_challenger_that_goes_takes_its_model_along_in_every_process(model, cache, source):
+    watch = Watch(model, cache, lambda: source, poll_seconds=10.0, optional=True)
+    other = ServedModel()
+    follower = Watch(other, ModelCache(cache.folder), lambda: source, poll_seconds=10.0, optional=True)
+    assert cache.lock()
+    watch.ask()
+    follower.follow()
+    assert (model.version, watch.served) == (None, None)
+    for percent in (10.0, 50.0):
+        source.named = replace(champion(2), percent=percent)
+        for each in (watch.ask, watch.follow, follower.follow):
+            each()
+        assert model.version == other.version == version(source.folder)
+        assert watch.served.percent == follower.served.percent == percent
+    source.named = None
+    for each in (watch.ask, watch.follow, follower.follow):
+        each()
+    assert (model.version, other.version, watch.served, follower.served) == (None,) * 4
 
 
 def test_questions_become_rarer_while_the_registry_is_away(watch, source, monkeypatch):

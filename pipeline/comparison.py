@@ -1,0 +1,85 @@
+"""Whether a new model does worse than the old one, by what both were asked in the same time.
+
+The two get texts of one kind, since a hash shares them out. So a share that differs by more than chance is
+the model's doing.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from pipeline import aws
+from sentiment.evaluation.metrics import wilson_interval
+
+# What the function writes (lambda/sentiment_api).
+NAMESPACE = "MovieSentiment"
+PERIOD_SECONDS = 60
+# Both are looked at every few seconds, so chance has many tries: less than one in a thousand each.
+Z = 3.0
+
+
+class Counts(NamedTuple):
+    """What a model was asked and did (lambda/sentiment_api/measures.py)."""
+
+    calls: int = 0
+    failures: int = 0
+    slow: int = 0
+    answers: int = 0
+    unsure: int = 0
+    votes: int = 0
+    no_votes: int = 0
+
+
+METRICS = ("Calls", "Failures", "Slow", "Answers", "Unsure", "Votes", "NoVotes")
+# A share by two counts, by how much it may be larger, and what it is in words.
+SHARES = (
+    ("failures", "calls", 0.01, "of its calls fail"),
+    ("slow", "calls", 0.05, "of its answers come late"),
+    ("unsure", "answers", 0.05, "of its answers are unsure"),
+    ("no_votes", "votes", 0.05, 'of the votes on it are "no"'),
+)
+
+
+def counts(stack: str, version: str, since: datetime) -> Counts:
+    """What CloudWatch has of a model since then."""
+    dimensions = [{"Name": "Stack", "Value": stack}, {"Name": "Model", "Value": version}]
+    queries = [
+        {
+            "Id": name.lower(),
+            "MetricStat": {
+                "Metric": {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": dimensions},
+                "Period": PERIOD_SECONDS,
+                "Stat": "Sum",
+            },
+        }
+        for name in METRICS
+    ]
+    sums = dict.fromkeys((query["Id"] for query in queries), 0.0)
+    pages = aws.client("cloudwatch").get_paginator("get_metric_data")
+    for page in pages.paginate(
+        MetricDataQueries=queries,
+        StartTime=since.replace(second=0, microsecond=0),
+        EndTime=datetime.now(UTC) + timedelta(seconds=PERIOD_SECONDS),
+    ):
+        for result in page["MetricDataResults"]:
+            sums[result["Id"]] += sum(result["Values"])
+    return Counts(*(round(value) for value in sums.values()))
+
+
+def worse(new: Counts, old: Counts) -> str | None:
+    """Why the new model is worse, in words; None where it is not, or chance may have done it."""
+    for part, whole, margin, words in SHARES:
+        bad, of = getattr(new, part), getattr(new, whole)
+        bad_old, of_old = getattr(old, part), getattr(old, whole)
+        if of and of_old and surely_more((bad, of), (bad_old, of_old)) > margin:
+            return f"{bad} of {of} {words}; of the old one's {bad_old} of {of_old}"
+    return None
+
+
+def surely_more(new: tuple[int, int], old: tuple[int, int], z: float = Z) -> float:
+    """By how much the new share is larger at least: Newcombe's interval of a difference (1998, method 10)."""
+    share, share_old = new[0] / new[1], old[0] / old[1]
+    lower, upper_old = wilson_interval(*new, z)[0], wilson_interval(*old, z)[1]
+    return share - share_old - math.hypot(share - lower, upper_old - share_old)

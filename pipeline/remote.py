@@ -1,0 +1,163 @@
+"""Reviews -> shards in S3, by a SageMaker processing job: what ON=sagemaker prepares, and where it is.
+
+The reviews go up as files of lines, shuffled, and each machine of the job prepares the files that it gets, by
+the program and the library that prepare a corpus here (train/prepare.py). From the words that they counted
+one vocabulary is made at the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline import aws, bill, fleet, inputs, jobs, sdk, stack
+from pipeline.settings import Settings
+from project.console import say
+from sentiment.data.prepared import short_texts
+from sentiment.data.reviews import Reviews
+from sentiment.data.shards import SHARD_REVIEWS
+from sentiment.data.streaming import LINES, write_vocabulary
+from sentiment.text.tokenizers import tokenizer
+
+FORMAT_VERSION = 1
+FILES = fleet.MAX_INSTANCES
+"""At least as many files, and so shards, as a job may have machines: each then gets some."""
+CHANNELS = ("train", "validation", "vocabulary")
+SHARDED = ("train",)
+
+
+@dataclass(frozen=True)
+class RemoteData:
+    """Reviews that are prepared in S3, below the URI `folder`."""
+
+    key: str
+    folder: str
+
+    @property
+    def manifest(self) -> str:
+        return f"{self.folder}/manifest.json"
+
+    def test_reviews(self) -> list[str]:
+        """The names of the files of raw test reviews, in order."""
+        return [name for name in self._tests() if name.startswith("reviews-")]
+
+    def test_labels(self) -> list[int]:
+        """The labels of the test reviews, in their order."""
+        names = [name for name in self._tests() if name.startswith("labels-")]
+        return [label for name in names for label in aws.read_json(f"{self.folder}/test/{name}")]
+
+    def _tests(self) -> list[str]:
+        return aws.names(f"{self.folder}/test/")
+
+
+def data_key(settings: Settings) -> str:
+    """The key of the prepared reviews of these settings, wherever they are prepared."""
+    if settings.on == "here":
+        return settings.prepared().key
+    return _key(_texts(settings), settings)
+
+
+def find(settings: Settings, bucket: str) -> RemoteData:
+    """Where the reviews of these settings are once they are prepared."""
+    key = data_key(settings)
+    return RemoteData(key, inputs.data_uri(bucket, key))
+
+
+def prepare(settings: Settings) -> None:
+    """Prepare the reviews by a processing job, unless they are."""
+    bucket = stack.output(settings, "DataBucketName")
+    texts = _texts(settings)
+    key = _key(texts, settings)
+    data = RemoteData(key, inputs.data_uri(bucket, key))
+    if aws.exists(data.manifest):
+        say(f"unchanged: {data.folder}")
+        return
+    lines = f"s3://{bucket}/processing/{data.key}/lines"
+    output = f"s3://{bucket}/processing/{data.key}/prepared"
+    job = jobs.running_processing(f"{settings.stack}-prepare-", output)
+    if job is None:
+        _upload_lines(texts, lines)
+        job = _start(settings, bucket, lines, output)
+    else:
+        say(f"processing job {job} of an earlier run is running")
+    jobs.wait_for_processing(job)
+    made = _finish(settings, output, data)
+    say(f"wrote: {data.folder} ({made['words']:,} words)")
+
+
+def _texts(settings: Settings) -> list[tuple[int, Reviews]]:
+    """The reviews and the short texts that the recipe learns from, by their kinds."""
+    recipe = settings.chosen_recipe()
+    return [(0, settings.reviews()), *(short_texts().items() if recipe.short_texts else ())]
+
+
+def _key(texts: list[tuple[int, Reviews]], settings: Settings) -> str:
+    tokenize = tokenizer(settings.chosen_recipe().tokenizer)
+    digest = hashlib.sha256(f"shards {FORMAT_VERSION} {tokenize.name} {tokenize.version}".encode())
+    for kind, reviews in texts:
+        digest.update(f" {kind} {reviews.fingerprint()}".encode())
+    return digest.hexdigest()[:20]
+
+
+def _upload_lines(texts: list[tuple[int, Reviews]], target: str) -> None:
+    """Put the labelled reviews into files of lines, shuffled, since each shard is read in a row."""
+    rows = [
+        (kind, reviews, number)
+        for kind, reviews in texts
+        for number in np.flatnonzero(reviews.labels >= 0).tolist()
+    ]
+    order = np.random.default_rng(0).permutation(len(rows))
+    files = max(FILES, -(-len(rows) // SHARD_REVIEWS))
+    for number, own in enumerate(np.array_split(order, files)):
+        lines = []
+        for kind, reviews, row in (rows[place] for place in own.tolist()):
+            line = {"review": reviews.texts[row], "sentiment": int(reviews.labels[row])}
+            lines.append(json.dumps(line | {"split": str(reviews.split[row]), "kind": kind}) + "\n")
+        if lines:
+            aws.write("".join(lines).encode(), f"{target}/{number:06}{LINES}")
+
+
+def _start(settings: Settings, bucket: str, lines: str, output: str) -> str:
+    job = f"{settings.stack}-prepare-{time.strftime('%Y%m%d-%H%M%S')}"
+    sdk.of(settings).start_preparing(
+        job,
+        bucket=bucket,
+        role=stack.output(settings, "TrainingRoleArn"),
+        instance_type=settings.train_instance_type,
+        instances=settings.instances,
+        arguments=["--tokenizer", settings.chosen_recipe().tokenizer],
+        lines=lines,
+        output=output,
+    )
+    machines = fleet.described(settings.instances, settings.train_instance_type)
+    price = bill.hourly(settings.train_instance_type, settings.instances)
+    cost = "" if price is None else f", ${price:.2f} an hour at list prices of us-east-1"
+    say(f"processing job {job} on {machines}{cost}, reading {lines}")
+    return job
+
+
+def _finish(settings: Settings, output: str, data: RemoteData) -> dict[str, Any]:
+    """Make the vocabulary of the words that all machines counted, and put everything where jobs read it."""
+    names = aws.names(f"{output}/")
+    tokenize = tokenizer(settings.chosen_recipe().tokenizer)
+    with tempfile.TemporaryDirectory() as scratch:
+        counted = []
+        for name in (name for name in names if name.startswith("words/")):
+            counted.append(Path(scratch) / name)
+            aws.download(f"{output}/{name}", counted[-1])
+        made = write_vocabulary(counted, Path(scratch) / "vocabulary", tokenize)
+        for file in sorted((Path(scratch) / "vocabulary").iterdir()):
+            aws.upload(file, f"{data.folder}/vocabulary/{file.name}")
+    kept = [name for name in names if not name.startswith("words/")]
+    for name in kept:
+        aws.copy(f"{output}/{name}", f"{data.folder}/{name}")
+    # Last, so that it is there only when everything else is.
+    aws.write_json({"files": kept}, data.manifest)
+    return made

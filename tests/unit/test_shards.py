@@ -1,0 +1,170 @@
+"""A corpus in shards: what several machines prepare apart is what one prepares at once, and it trains."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sentiment_fixtures import ROOT, made_up_reviews, options_of, prepared
+
+from sentiment.data.channels import Channel, concatenate, read_channel, read_word_dict
+from sentiment.data.shards import read_first, read_shard, shard_files
+from sentiment.errors import ChannelError
+from sentiment.training.batches import HeldBatches, StreamedBatches
+from sentiment.training.distributed import ProcessGroup
+from sentiment.training.recipes import recipe
+from train import prepare, train
+
+SHARD = 30
+
+
+def write_lines(folder: Path, files: int) -> None:
+    """The made-up reviews in so many files, in their order."""
+    reviews = made_up_reviews()
+    rows = [
+        {"review": text, "sentiment": "positive" if label else "negative", "split": str(split)}
+        for text, label, split in zip(reviews.texts, reviews.labels, reviews.split, strict=True)
+    ]
+    folder.mkdir()
+    for number in range(files):
+        own = rows[len(rows) * number // files : len(rows) * (number + 1) // files]
+        (folder / f"part-{number}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in own))
+
+
+@pytest.fixture(scope="module")
+def sharded(tmp_path_factory) -> Path:
+    """Prepared by two machines of which each has some of the files; the second one then has all words."""
+    base = tmp_path_factory.mktemp("shards")
+    output = base / "output"
+    write_lines(base / "lines", 4)
+    for machine in (0, 1):
+        own = base / f"machine-{machine}"
+        own.mkdir()
+        for number in (machine, machine + 2):
+            (base / "lines" / f"part-{number}.jsonl").rename(own / f"part-{number}.jsonl")
+        more = ["--shards-only"] if machine == 0 else []
+        assert (
+            prepare.main([f"--reviews={own}", f"--output={output}", f"--shard-reviews={SHARD}", *more]) == 0
+        )
+    return output
+
+
+def read_all(folder: Path, word_dict: dict[str, int]) -> Channel:
+    files = shard_files(folder)
+    assert len(files) > 1
+    channels = [read_shard(file, word_dict, True) for file in files]
+    assert max(map(len, channels)) <= SHARD
+    return concatenate(channels)
+
+
+def test_shards_hold_what_one_machine_prepares(sharded):
+    whole = prepared()
+    word_dict = read_word_dict(sharded / "vocabulary")
+    assert word_dict == read_word_dict(whole.train)
+    for name in ("train", "validation"):
+        expected, found = read_channel(whole.folder / name, name), read_all(sharded / name, word_dict)
+        for array in ("tokens", "offsets", "labels", "kinds"):
+            assert np.array_equal(getattr(expected, array), getattr(found, array)), (name, array)
+    lines = "".join(file.read_text() for file in sorted((sharded / "test").glob("reviews-*")))
+    assert lines == (whole.test / "reviews.jsonl").read_text()
+    files = sorted((sharded / "test").glob("labels-*"))
+    assert [label for file in files for label in json.loads(file.read_text())] == json.loads(
+        (whole.test / "labels.json").read_text()
+    )
+    preprocessing = json.loads((sharded / "vocabulary" / "preprocessing.json").read_text())
+    assert preprocessing["reviews"] == {"train": 160, "validation": 40, "test": 40}
+
+
+def streamed(sharded: Path, seed: int = 0) -> StreamedBatches:
+    word_dict = read_word_dict(sharded / "vocabulary")
+    files = shard_files(sharded / "train")
+    architecture = recipe("fast").architecture()
+    return StreamedBatches(
+        files, lambda file: read_shard(file, word_dict, True), (0,), architecture, 16, seed, ProcessGroup()
+    )
+
+
+def test_an_epoch_of_shards_has_each_review_once_and_can_be_joined_in_the_middle(sharded):
+    batches = streamed(sharded)
+    assert (batches.count, batches.texts, batches.reviews) == (10, 160, 160)
+    first, again, other = (list(batches.of_epoch(epoch, 0)) for epoch in (0, 0, 1))
+    held = HeldBatches(
+        read_channel(prepared().train, "train"), recipe("fast").architecture(), 16, 0, ProcessGroup()
+    )
+
+    def texts(of: list) -> list[bytes]:
+        return [ids.tobytes() for batch in of for ids in batch.reviews]
+
+    assert texts(first) == texts(again) != texts(other)
+    assert sorted(texts(first)) == sorted(texts(other)) == sorted(texts(list(held.of_epoch(0, 0))))
+    assert [batch.size for batch in first] == [16] * 10
+    for start in (1, 4, 9):
+        joined = list(batches.of_epoch(0, start))
+        assert texts(joined) == texts(first[start:])
+        assert [b.labels.tolist() for b in joined] == [b.labels.tolist() for b in first[start:]]
+
+
+def test_training_reads_shards(sharded, tmp_path, capsys):
+    channels = [f"--{name}={sharded / name}" for name in ("train", "validation", "vocabulary")]
+    options = ["--precision=float32", "--threads=1", f"--model-dir={tmp_path / 'model'}", *options_of()]
+    assert train.main([*channels, *options]) == 0, capsys.readouterr().err
+    metrics = json.loads((tmp_path / "model" / "metrics.json").read_text())
+    assert (metrics["train_reviews"], metrics["validation_reviews"]) == (160, 40)
+    assert metrics["validation_accuracy"] > 0.8
+
+
+def test_what_is_wrong_with_lines_or_shards_is_said_with_its_place(tmp_path, capsys):
+    folder = tmp_path / "lines"
+    folder.mkdir()
+    for line, said in (
+        ("{", "line 1: not JSON"),
+        ('{"sentiment": "positive"}', "line 1: there is no review"),
+        ('{"review": "Fine.", "sentiment": "mixed"}', "line 1: the sentiment is 'mixed'"),
+        ('{"review": "Fine.", "sentiment": 1, "split": "trian"}', "line 1: the split is 'trian'"),
+        ('{"review": "Fine.", "sentiment": 1, "split": "train"}', "no review is left for validation"),
+    ):
+        (folder / "a.jsonl").write_text(line + "\n")
+        assert prepare.main([f"--reviews={folder}", f"--output={tmp_path / 'output'}"]) == 1
+        assert said in capsys.readouterr().err
+    one_sided = '{"review": "Fine.", "sentiment": 1, "split": "train"}\n' * 1000
+    (folder / "a.jsonl").write_text(one_sided)
+    assert prepare.main([f"--reviews={folder}", f"--output={tmp_path / 'output'}"]) == 1
+    assert "1,000 reviews in a row have the same sentiment" in capsys.readouterr().err
+    (tmp_path / "broken.npz").write_bytes(b"PK")
+    with pytest.raises(ChannelError, match=r"broken\.npz: not a readable shard"):
+        read_first([tmp_path / "broken.npz"], lambda file: read_shard(file, {}, True), 1)
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_corpus(tmp_path):
+    """Four times the reviews of one vocabulary; the peak is that of one shard."""
+    words = [f"word{chr(97 + number % 26)}{chr(97 + number // 26)}" for number in range(500)]
+
+    def peak_mb(reviews: int) -> float:
+        folder = tmp_path / str(reviews)
+        folder.mkdir()
+        random_ = random.Random(1)
+        for part in range(reviews // 5_000):
+            with (folder / f"{part:03}.jsonl").open("w") as stream:
+                for number in range(5_000):
+                    text = " ".join(random_.choices(words, k=12))
+                    stream.write(json.dumps({"review": text, "sentiment": number % 2}) + "\n")
+        arguments = [f"--reviews={folder}", f"--output={folder}/out", "--shard-reviews=2000"]
+        measured = (
+            "import resource, sys\n"
+            "from train import prepare\n"
+            "assert prepare.main(sys.argv[1:]) == 0\n"
+            "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+            "print(peak / (1 << (20 if sys.platform == 'darwin' else 10)))\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", measured, *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        return float(done.stdout.splitlines()[-1])
+
+    assert peak_mb(80_000) < peak_mb(20_000) + 8

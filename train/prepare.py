@@ -1,0 +1,55 @@
+"""Prepare reviews that are too many to hold in memory: a processing job runs this for `make prepare`.
+
+    python train/prepare.py --reviews FOLDER --output FOLDER
+
+The folder's files have a review a line, as sentiment/data/streaming.py says. In a processing job every
+machine prepares the files that it gets, and with --shards-only leaves the vocabulary to whoever has the words
+of all.
+"""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+# In a processing job the sentiment package lies beside this file, in the project one folder up.
+sys.path[:0] = [str(folder) for folder in (HERE, HERE.parent) if (folder / "sentiment").is_dir()]
+
+from sentiment.data.shards import SHARD_REVIEWS  # noqa: E402
+from sentiment.data.streaming import LINES, prepare_file, write_vocabulary  # noqa: E402
+from sentiment.errors import DatasetError, SentimentError  # noqa: E402
+from sentiment.text.tokenizers import TOKENIZERS, tokenizer  # noqa: E402
+from sentiment.training.command_line import Parser, error_line  # noqa: E402
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prepare the files. Returns the exit status; errors are one line on standard error."""
+    parser = Parser(description=__doc__.partition("\n")[0], allow_abbrev=False)
+    parser.add_argument(
+        "--reviews", type=Path, required=True, metavar="FOLDER", help=f"its *{LINES} are read"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--tokenizer", default="words", choices=sorted(TOKENIZERS))
+    parser.add_argument("--shard-reviews", type=int, default=SHARD_REVIEWS, metavar="N")
+    parser.add_argument("--shards-only", action="store_true", help="write no vocabulary")
+    options = parser.parse_args(arguments)
+    tokenize = tokenizer(options.tokenizer)
+    try:
+        files = sorted(options.reviews.glob(f"*{LINES}"))
+        if not files and not options.shards_only:
+            raise DatasetError(f"{options.reviews}: there is no file *{LINES}")
+        for number, file in enumerate(files, start=1):
+            counts = prepare_file(file, options.output, tokenize, options.shard_reviews)
+            told = ", ".join(f"{count:,} {split}" for split, count in counts.items())
+            print(f"prepared {file.name} ({number} of {len(files)}): {told}", flush=True)
+        if not options.shards_only:
+            counted = list((options.output / "words").glob("*.json"))
+            written = write_vocabulary(counted, options.output / "vocabulary", tokenize)
+            print(f"wrote the vocabulary of {written['words']:,} words", flush=True)
+    except SentimentError as error:
+        print(error_line(str(error)), file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
