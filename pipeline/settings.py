@@ -26,7 +26,8 @@ class Settings(Choices):
 
     `model` takes a model that is there instead of training one (see pipeline.given_model). Raises
     SentimentError or PipelineError for what cannot be. `container` names the image that answers
-    (pipeline.containers), `sdk` the version of the SageMaker Python SDK that starts the jobs. Each job of the run has `instances` machines; `spot` trains on spot instances.
+    (pipeline.containers), `sdk` the version of the SageMaker Python SDK that starts the jobs. Each job of
+    the run has `instances` machines; `spot` trains on spot instances.
     `on` says where the reviews are prepared: "here", or by a job on "sagemaker" (pipeline.remote).
     `endpoint` is "serverless", "instances" or empty for what fits the container;
     `endpoint_instances`, `autoscale` and `provisioned` are the details (pipeline.hosting).
