@@ -38,10 +38,8 @@ def run(settings: Settings) -> None:
     from sentiment.evaluation import figures  # takes a second to import: matplotlib
 
     result = evaluate(labels, probabilities)
-    with (prepared.test / "reviews.jsonl").open(encoding="utf-8") as lines:
-        lengths = [len(json.loads(line)["review"].split()) for line in lines]
     result |= {
-        "slices": slices(labels, probabilities, lengths),
+        "slices": slices(labels, probabilities, _lengths(bucket, tests)),
         "model": answers[0]["model"],
         "data": settings.data,
         "recipe": settings.model or settings.recipe,
@@ -145,6 +143,16 @@ def _transform(
         body = aws.client("s3").get_object(Bucket=bucket, Key=file)["Body"].read()
         answers += [json.loads(line) for line in body.splitlines()]
     return answers
+
+
+def _lengths(bucket: str, tests: RawReviews) -> list[int]:
+    """How many words each test review has."""
+    _, folder = aws.split_uri(tests.prefix.rpartition("/")[0])
+    lengths = []
+    for name in tests.names:
+        body = aws.client("s3").get_object(Bucket=bucket, Key=f"{folder}/{name}")["Body"]
+        lengths += [len(json.loads(line)["review"].split()) for line in body.iter_lines()]
+    return lengths
 
 
 def _start_transform(settings: Settings, bucket: str, model_uri: str, reviews: str, outputs: str) -> str:

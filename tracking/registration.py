@@ -163,7 +163,8 @@ def _crown(client: MlflowClient, name: str, version: str) -> None:
     """Make a version champion, and remember which was."""
     before = champion_of(client, name)
     client.set_registered_model_alias(name, CHAMPION, version)
-    if before is not None and before.version != version:
+    # A store gives versions as numbers, a server as text.
+    if before is not None and str(before.version) != str(version):
         client.set_registered_model_alias(name, PREVIOUS, before.version)
 
 
