@@ -68,10 +68,9 @@ class Proxy:
 
     def _dial(self, host: str, port: int) -> socket.socket:
         upstream = urlsplit(urllib.request.getproxies_environment().get("https", ""))
-        is_own = (upstream.hostname, upstream.port) in (
-            (name, self._cloud.port) for name in ("127.0.0.1", "localhost", self._cloud.host)
-        )
-        if not upstream.hostname or is_own or urllib.request.proxy_bypass_environment(host):
+        own_names = ("127.0.0.1", "localhost", self._cloud.host)
+        is_own = upstream.port == self._cloud.port and upstream.hostname in own_names
+        if not upstream.hostname or is_own or urllib.request.proxy_bypass(host):
             return socket.create_connection((host, port), DIAL_SECONDS)
         if upstream.scheme != "http":
             raise OSError(
@@ -94,11 +93,11 @@ def relay(one: socket.socket, other: socket.socket) -> None:
             selector.register(end, selectors.EVENT_READ)
         while True:
             for key, _ in selector.select():
-                end = key.fileobj
-                assert isinstance(end, socket.socket)
-                if not (piece := end.recv(PIECE_BYTES)):
+                source = key.fileobj
+                assert isinstance(source, socket.socket)
+                if not (piece := source.recv(PIECE_BYTES)):
                     return
-                partners[end].sendall(piece)
+                partners[source].sendall(piece)
 
 
 @functools.cache
