@@ -65,7 +65,7 @@ def test_the_telemetry_of_the_sdks_gets_no_further(cloud):
         verify=variables["REQUESTS_CA_BUNDLE"],
         timeout=60,
     )
-    assert (answer.status_code, "x-amz-request-id" in answer.headers) == (404, True), answer.text
+    assert "<Code>NoSuchBucket</Code>" in answer.text  # the cloud's own answer: AWS has this bucket
     trusted = ssl.create_default_context(cafile=variables["REQUESTS_CA_BUNDLE"]).get_ca_certs()
     assert len(trusted) > len(ssl.create_default_context(cafile=variables["AWS_CA_BUNDLE"]).get_ca_certs())
 
