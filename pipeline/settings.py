@@ -14,6 +14,8 @@ from project.paths import PROJECT
 MLFLOW_MODELS = ("models:/", "runs:/")
 # Versions of the SageMaker Python SDK.
 SDKS = ("2", "3")
+# The newest approved model of SageMaker's model registry.
+APPROVED = "approved"
 
 
 class PipelineError(ProjectError):
@@ -33,6 +35,8 @@ class Settings(Choices):
     `endpoint_instances`, `autoscale` and `provisioned` are the details (pipeline.hosting).
     `canary` is the share of texts (%) that a new model answers at first, `None` all;
     it takes over after `canary_minutes`, given that many `canary_answers` by then (pipeline.rollout).
+    For `make retrain`, `auto` promotes a model that keeps the rules, and `trusted` are words that votes are
+    believed about; for `make promote`, `version` names a model package.
     """
 
     model: str | None = None
@@ -51,16 +55,20 @@ class Settings(Choices):
     provisioned: int = 0
     container: str = DEFAULT_CONTAINER
     sdk: str = "2"
+    auto: bool = False
+    trusted: tuple[str, ...] = ()
+    version: str | None = None
     canary: int | None = None
     canary_minutes: float = 30
     canary_answers: int = 50
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.model and not self.model.startswith(MLFLOW_MODELS) and not Path(self.model).exists():
+        named = self.model and (self.model == APPROVED or self.model.startswith(MLFLOW_MODELS))
+        if self.model and not named and not Path(self.model).exists():
             raise PipelineError(
                 f"MODEL={self.model}: there is no such file or folder; give a model folder, a model.tar.gz, "
-                "models:/NAME@ALIAS or runs:/ID/model"
+                "approved, models:/NAME@ALIAS or runs:/ID/model"
             )
         if self.container not in HOSTING:
             raise PipelineError(f"CONTAINER={self.container}: there are {', '.join(HOSTING)}")

@@ -392,6 +392,16 @@ def test_a_vote_becomes_an_object_of_its_day(relay):
     assert {name: kept[name] for name in vote} == vote
 
 
+def test_a_vote_that_is_taken_back_is_deleted(relay):
+    vote = {"review": REVIEW, "sentiment": "positive", "probability": 0.9, "model": "m", "vote": "up"}
+    vote_id = relay.ask(vote, path="/feedback").body["id"]
+    withdrawal = event("", None, method="DELETE", path=f"/feedback/{vote_id}")
+    assert relay(withdrawal)["statusCode"] == 200
+    assert [path for path in relay.aws.objects if "feedback" in path] == []
+    relay.aws.refusal = Answer(503, b"<Error><Code>SlowDown</Code></Error>")
+    assert relay(withdrawal)["statusCode"] == 429, "not answered as if it were done"
+
+
 @pytest.mark.parametrize(
     ("refusal", "status"),
     [
