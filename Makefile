@@ -24,6 +24,8 @@ CANARY_ANSWERS ?= 50
 # The image that answers: slim (our own, serve/Dockerfile), ray (AWS's Ray Serve) or pytorch (AWS's, without security
 # updates since 2026-06-30).
 CONTAINER ?= slim
+# Version of the SageMaker Python SDK that starts the jobs: 2, or 3, which has an environment of its own.
+SDK ?= 2
 # Machines of each job, their type, and SPOT=1 to train on spot instances, which AWS may take away and give back.
 INSTANCES ?= 1
 INSTANCE_TYPE ?=
@@ -61,7 +63,7 @@ TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/d
 # ---------------------------------------------------------------------------------------------------------------
 
 # All of the above, for `make help`, and what was given. Names that this file does not know are refused.
-SETTINGS := DATA DATA_PATH RECIPE SET MODEL WHERE AUTO TRUST VERSION CANARY CANARY_MINUTES CANARY_ANSWERS CONTAINER ON \
+SETTINGS := DATA DATA_PATH RECIPE SET MODEL WHERE AUTO TRUST VERSION CANARY CANARY_MINUTES CANARY_ANSWERS CONTAINER SDK ON \
 	INSTANCES INSTANCE_TYPE SPOT ENDPOINT AUTOSCALE PROVISIONED STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 
@@ -73,7 +75,7 @@ WITH := $(or $(PYTHON),$(shell python3 -c 'import sys; sys.exit(sys.version_info
 INSTALL = $(WITH) requirements/install.py $(THIS_PYTHON) --torch-index "$(TORCH_INDEX)"
 # Where results go; the tests have another.
 BUILD := build
-PIPELINE = $(BIN)/python -m pipeline --build "$(BUILD)" --sam "$(CURDIR)/.venv-sam/bin/sam" --stack "$(STACK)" --container "$(CONTAINER)" --data "$(DATA)" \
+PIPELINE = $(BIN)/python -m pipeline --build "$(BUILD)" --sam "$(CURDIR)/.venv-sam/bin/sam" --stack "$(STACK)" --container "$(CONTAINER)" --sdk "$(SDK)" --data "$(DATA)" \
 	$(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(MODEL),--model "$(MODEL)") --recipe "$(RECIPE)" $(foreach pair,$(SET),--set "$(pair)") \
 	$(if $(CANARY),--canary "$(CANARY)") --canary-minutes "$(CANARY_MINUTES)" --canary-answers "$(CANARY_ANSWERS)" \
 	--on "$(ON)" --instances "$(if $(ON_INSTANCES),1,$(INSTANCES))" --spot "$(SPOT)" \
@@ -121,7 +123,7 @@ base: ## Install only what demo, deploy and their steps need
 	@$(WITH) -c '' 2>/dev/null || { echo "error: PYTHON=$(PYTHON) does not run;" \
 		"name a Python 3.11 to 3.14: make PYTHON=/path/to/python3.13" >&2; exit 1; }
 	@$(WITH) requirements/make_settings.py Makefile $(foreach name,$(sort $(GIVEN) PORT WEB_PORT MLFLOW_PORT),'$(name)=$(subst ','\'',$($(name)))')
-	@$(INSTALL) project sam $(if $(and $(filter ray,$(CONTAINER)),$(AWS_ENDPOINT_URL)),ray)
+	@$(INSTALL) project sam $(if $(and $(filter ray,$(CONTAINER)),$(AWS_ENDPOINT_URL)),ray) $(if $(filter 3,$(SDK)),sdk3)
 
 preflight: $(if $(filter models:% runs:%,$(MODEL)),setup,base) ## Check the settings, the region and the credentials
 	@$(PIPELINE) check
@@ -259,7 +261,7 @@ lock: UV = $(shell command -v uv || echo .venv-uv/bin/uv)
 lock: setup ## Pin the newest versions that pyproject.toml and the .in files allow
 	@$(COMPILE) --all-extras --excludes requirements/cuda.in --excludes requirements/unwanted.in \
 		--no-emit-package torch -o requirements/lock.txt pyproject.toml
-	@for name in uv sam scan toolkit; do $(COMPILE) -o requirements/$$name.lock requirements/$$name.in || exit 1; done
+	@for name in uv sam scan toolkit sdk3 awscli; do $(COMPILE) -o requirements/$$name.lock requirements/$$name.in || exit 1; done
 	@for name in web mlflow trainer; do $(COMPILE) --excludes requirements/cuda.in --no-emit-package torch \
 		-c requirements/lock.txt -o selfhost/docker/$$name.lock selfhost/docker/$$name.in || exit 1; done
 	@for name in serve ray; do $(COMPILE) -c requirements/lock.txt -o requirements/$$name.lock requirements/$$name.in || exit 1; done

@@ -28,7 +28,7 @@ from pipeline import (
     upload,
 )
 from pipeline.containers import HOSTING
-from pipeline.settings import Settings
+from pipeline.settings import SDKS, Settings
 from project.choices import ProjectError, assignments
 from sentiment.errors import SentimentError
 from sentiment.training.command_line import Parser
@@ -78,6 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
             autoscale=options.autoscale,
             provisioned=options.provisioned,
             container=options.container,
+            sdk=options.sdk,
             canary=options.canary,
             canary_minutes=options.canary_minutes,
             canary_answers=options.canary_answers,
@@ -166,6 +167,9 @@ def _parser() -> argparse.ArgumentParser:
         "--trust", default="", metavar="WORDS", help="retrain: believe votes about these words"
     )
     parser.add_argument("--version", help="promote: the number of the model package")
+    parser.add_argument(
+        "--sdk", default=default.sdk, help=f"version of the SageMaker Python SDK: {', '.join(SDKS)}"
+    )
     parser.add_argument(
         "--canary", type=int, metavar="PERCENT", help="try the model on this share of the texts first"
     )

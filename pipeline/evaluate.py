@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from pipeline import aws, image, inputs, jobs, remote, stack, tracking
+from pipeline import aws, image, inputs, jobs, remote, sdk, stack, tracking
 from pipeline.package import packaged
 from pipeline.settings import PipelineError, Settings
 from project.console import say, shown, step
@@ -157,10 +157,8 @@ def _lengths(bucket: str, tests: RawReviews) -> list[int]:
 
 def _start_transform(settings: Settings, bucket: str, model_uri: str, reviews: str, outputs: str) -> str:
     """Start a batch transform job; its name, which is that of its model as well."""
-    from pipeline import sagemaker_sdk  # takes seconds to import: only when there is something to evaluate
-
     job = f"{settings.stack}-test-{time.strftime('%Y%m%d-%H%M%S')}"
-    sagemaker_sdk.start_transform(
+    sdk.of(settings).start_transform(
         job,
         bucket=bucket,
         role=stack.output(settings, "TrainingRoleArn"),

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import aws, bill, fleet, inputs, jobs, stack
+from pipeline import aws, bill, fleet, inputs, jobs, sdk, stack
 from pipeline.settings import Settings
 from project.console import say
 from sentiment.data.prepared import texts_beside
@@ -125,10 +125,8 @@ def _upload_lines(texts: list[tuple[int, Reviews]], target: str) -> None:
 
 
 def _start(settings: Settings, bucket: str, lines: str, output: str) -> str:
-    from pipeline import sagemaker_sdk  # takes seconds to import: only when there is something to prepare
-
     job = f"{settings.stack}-prepare-{time.strftime('%Y%m%d-%H%M%S')}"
-    sagemaker_sdk.start_preparing(
+    sdk.of(settings).start_preparing(
         job,
         bucket=bucket,
         role=stack.output(settings, "TrainingRoleArn"),
