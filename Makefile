@@ -9,8 +9,14 @@ DATA_PATH ?=
 # Named settings of the model (sentiment/training/recipes.py), and single hyperparameters to override.
 RECIPE ?= fast
 SET ?=
-# A model to take instead of training one: a folder, a model.tar.gz, models:/movie-sentiment@champion, runs:/ID/model.
+# A model to take instead of training one: a folder, a model.tar.gz, approved (make promote), models:/movie-sentiment@champion, runs:/ID/model.
 MODEL ?=
+# make retrain, make promote: aws (the cloud that the environment names) or selfhost. AUTO=1 promotes by the rules;
+# TRUST="word ..." believes votes that gather about these words; VERSION=3 promotes that one.
+WHERE ?= aws
+AUTO ?=
+TRUST ?=
+VERSION ?=
 # A new model answers this share of the texts (%) first, for so many minutes and at least so many answers.
 CANARY ?=
 CANARY_MINUTES ?= 30
@@ -18,6 +24,8 @@ CANARY_ANSWERS ?= 50
 # The image that answers: slim (our own, serve/Dockerfile), ray (AWS's Ray Serve) or pytorch (AWS's, without security
 # updates since 2026-06-30).
 CONTAINER ?= slim
+# Version of the SageMaker Python SDK that starts the jobs: 2, or 3, which has an environment of its own.
+SDK ?= 2
 # Machines of each job, their type, and SPOT=1 to train on spot instances, which AWS may take away and give back.
 INSTANCES ?= 1
 INSTANCE_TYPE ?=
@@ -55,8 +63,8 @@ TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/d
 # ---------------------------------------------------------------------------------------------------------------
 
 # All of the above, for `make help`, and what was given. Names that this file does not know are refused.
-SETTINGS := DATA DATA_PATH RECIPE SET MODEL CANARY CANARY_MINUTES CANARY_ANSWERS CONTAINER ON INSTANCES INSTANCE_TYPE SPOT \
-	ENDPOINT AUTOSCALE PROVISIONED STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE
+SETTINGS := DATA DATA_PATH RECIPE SET MODEL WHERE AUTO TRUST VERSION CANARY CANARY_MINUTES CANARY_ANSWERS CONTAINER SDK ON \
+	INSTANCES INSTANCE_TYPE SPOT ENDPOINT AUTOSCALE PROVISIONED STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 
 BIN := .venv/bin
@@ -67,7 +75,7 @@ WITH := $(or $(PYTHON),$(shell python3 -c 'import sys; sys.exit(sys.version_info
 INSTALL = $(WITH) requirements/install.py $(THIS_PYTHON) --torch-index "$(TORCH_INDEX)"
 # Where results go; the tests have another.
 BUILD := build
-PIPELINE = $(BIN)/python -m pipeline --build "$(BUILD)" --sam "$(CURDIR)/.venv-sam/bin/sam" --stack "$(STACK)" --container "$(CONTAINER)" --data "$(DATA)" \
+PIPELINE = $(BIN)/python -m pipeline --build "$(BUILD)" --sam "$(CURDIR)/.venv-sam/bin/sam" --stack "$(STACK)" --container "$(CONTAINER)" --sdk "$(SDK)" --data "$(DATA)" \
 	$(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(MODEL),--model "$(MODEL)") --recipe "$(RECIPE)" $(foreach pair,$(SET),--set "$(pair)") \
 	$(if $(CANARY),--canary "$(CANARY)") --canary-minutes "$(CANARY_MINUTES)" --canary-answers "$(CANARY_ANSWERS)" \
 	--on "$(ON)" --instances "$(if $(ON_INSTANCES),1,$(INSTANCES))" --spot "$(SPOT)" \
@@ -81,7 +89,7 @@ CLOUD = $(BIN)/localcloud run --port "$(PORT)" --port-advice "make $@ PORT=$(if 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo setup base preflight check data prepare bootstrap image upload train package evaluate register deploy canary-finish rollback summary screenshots mlflow-shots load load-deployed destroy mlflow notebook notebook-run bench scaling selfhost test test-pythons test-avx2 style lint sbom format lock clean
+.PHONY: help demo setup base preflight check data prepare bootstrap image upload train package evaluate register deploy canary-finish rollback retrain promote summary screenshots mlflow-shots load load-deployed destroy mlflow notebook notebook-run bench scaling selfhost test test-pythons test-avx2 style lint sbom format lock clean
 MAKEFLAGS += --no-print-directory
 
 # What `make help` shows, in this order:
@@ -89,6 +97,7 @@ MAKEFLAGS += --no-print-directory
 ##@ On AWS with your credentials, or offline behind `.venv/bin/localcloud run --`: deploy canary-finish rollback evaluate summary destroy
 ##@ Single steps, each after those that it needs: preflight data prepare bootstrap image upload train package
 ##@ With MLflow: mlflow register
+##@ From votes to the next model: retrain promote
 ##@ Working on it: check test test-pythons test-avx2 style lint format bench scaling load sbom lock setup base clean
 ##@ Pictures and outputs in the repository: screenshots mlflow-shots notebook-run
 
@@ -114,7 +123,7 @@ base: ## Install only what demo, deploy and their steps need
 	@$(WITH) -c '' 2>/dev/null || { echo "error: PYTHON=$(PYTHON) does not run;" \
 		"name a Python 3.11 to 3.14: make PYTHON=/path/to/python3.13" >&2; exit 1; }
 	@$(WITH) requirements/make_settings.py Makefile $(foreach name,$(sort $(GIVEN) PORT WEB_PORT MLFLOW_PORT),'$(name)=$(subst ','\'',$($(name)))')
-	@$(INSTALL) project sam $(if $(and $(filter ray,$(CONTAINER)),$(AWS_ENDPOINT_URL)),ray)
+	@$(INSTALL) project sam $(if $(and $(filter ray,$(CONTAINER)),$(AWS_ENDPOINT_URL)),ray) $(if $(filter 3,$(SDK)),sdk3)
 
 preflight: $(if $(filter models:% runs:%,$(MODEL)),setup,base) ## Check the settings, the region and the credentials
 	@$(PIPELINE) check
@@ -148,6 +157,19 @@ register: setup package ## Log the model's run to MLflow and register the model
 
 deploy: package ## Deploy endpoint, Lambda, API and page by AWS SAM, training first if need be
 	@$(PIPELINE) deploy
+
+# Expanded first, so that a mistake costs nothing.
+BAD_PLACE := $(if $(filter aws selfhost,$(WHERE)),,$(error error: WHERE=$(WHERE): there are aws and selfhost))
+TRACKED = MLFLOW_TRACKING_URI="$${MLFLOW_TRACKING_URI:-http://127.0.0.1:$(MLFLOW_PORT)}"
+RETRAIN_OPTIONS = $(if $(AUTO),--auto) $(if $(TRUST),--trust "$(TRUST)")
+
+retrain: $(if $(filter selfhost,$(WHERE)),setup,preflight bootstrap) ## Train on people's votes and compare with the model that answers
+	@$(if $(filter selfhost,$(WHERE)),$(TRACKED) $(BIN)/python -m selfhost.retrain --data "$(DATA)" \
+		--data-path "$(DATA_PATH)" --recipe "$(RECIPE)" --set "$(SET)",$(PIPELINE) retrain) $(RETRAIN_OPTIONS)
+
+promote: $(if $(filter selfhost,$(WHERE)),setup,base) ## Let the newest model take over that its comparison does not speak against
+	@$(if $(filter selfhost,$(WHERE)),$(TRACKED) $(BIN)/python train/tracking.py promote $(VERSION),$(PIPELINE) \
+		promote $(if $(VERSION),--version "$(VERSION)"))
 
 canary-finish: base ## Watch on a new model that deploy CANARY=10 has begun to try, until it takes over or goes back
 	@$(PIPELINE) canary-finish
@@ -239,7 +261,7 @@ lock: UV = $(shell command -v uv || echo .venv-uv/bin/uv)
 lock: setup ## Pin the newest versions that pyproject.toml and the .in files allow
 	@$(COMPILE) --all-extras --excludes requirements/cuda.in --excludes requirements/unwanted.in \
 		--no-emit-package torch -o requirements/lock.txt pyproject.toml
-	@for name in uv sam scan toolkit; do $(COMPILE) -o requirements/$$name.lock requirements/$$name.in || exit 1; done
+	@for name in uv sam scan toolkit sdk3 awscli; do $(COMPILE) -o requirements/$$name.lock requirements/$$name.in || exit 1; done
 	@for name in web mlflow trainer; do $(COMPILE) --excludes requirements/cuda.in --no-emit-package torch \
 		-c requirements/lock.txt -o selfhost/docker/$$name.lock selfhost/docker/$$name.in || exit 1; done
 	@for name in serve ray; do $(COMPILE) -c requirements/lock.txt -o requirements/$$name.lock requirements/$$name.in || exit 1; done

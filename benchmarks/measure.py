@@ -20,7 +20,7 @@ from benchmarks.references import REFERENCES, Reference
 from benchmarks.results import Results, key_of
 from project.paths import PROJECT
 from project.sources import training_sources
-from sentiment.data.prepared import prepare, short_texts
+from sentiment.data.prepared import prepare, texts_beside
 from sentiment.evaluation.metrics import accuracy
 from sentiment.training.recipes import METRIC_DEFINITIONS, RECIPES
 
@@ -135,8 +135,8 @@ class Bench:
         shutil.rmtree(cache, ignore_errors=True)
         started = time.monotonic()
         recipe = RECIPES[contestant.name]
-        added = short_texts() if recipe.short_texts else None
-        prepared = prepare(self.corpus.reviews, recipe.tokenizer, cache, short_texts=added)
+        beside = texts_beside(recipe.short_texts)
+        prepared = prepare(self.corpus.reviews, recipe.tokenizer, cache, beside=beside)
         preparing = time.monotonic() - started
         command = [sys.executable, PROJECT / "train" / "train.py", "--recipe", contestant.name]
         command += ["--train", prepared.train, "--validation", prepared.validation, "--model-dir", folder]

@@ -39,11 +39,12 @@ $ make train ON=sagemaker INSTANCES=8      # eight machines prepare the reviews,
 $ .venv/bin/python train/prepare.py --reviews FOLDER --output FOLDER   # reviews that are too many to hold
 ```
 
-`INSTANCES` counts for every job of a command, as `RECIPE` does. Another number of machines makes another
-model, since each draws dropout of its own, so its key is another one, too. torchrun starts a process for each
-GPU of a machine, or one for all its processors; CPUs talk by gloo. GPUs talk by NCCL, in bfloat16 where they
-have it: the code is the same, and was not run on GPUs. Spot instances make the same model bit for bit: each
-step draws its randomness from its number, and an interrupted job goes on from the checkpoint that it wrote.
+`INSTANCES` counts for every job of a command, as `RECIPE` does; with `ENDPOINT=instances` it counts those of
+the endpoint, and a job has one machine. Another number of machines makes another model, since each draws
+dropout of its own, so its key is another one, too. torchrun starts a process for each GPU of a machine, or
+one for all its processors; CPUs talk by gloo. GPUs talk by NCCL, in bfloat16 where they have it: the code is
+the same, and was not run on GPUs. Spot instances make the same model bit for bit: each step draws its
+randomness from its number, and an interrupted job goes on from the checkpoint that it wrote.
 
 `train/prepare.py` writes shards of up to 25,000 reviews and one vocabulary, a file of reviews at a time. With
 `ON=sagemaker` a processing job runs it: the reviews go up in at least 100 files, and each machine prepares
@@ -116,8 +117,8 @@ def document(result: dict[str, Any]) -> Iterable[str]:
     each = (more["peak_mb"] - few["peak_mb"]) / (more["reviews"] - few["reviews"])
     yield (
         f"Fitting n-grams to {few['reviews']:,} and {more['reviews']:,} reviews of people's lengths took "
-        f"{few['peak_mb']:,.0f} and {more['peak_mb']:,.0f} MB: {each * 100:.0f} GB for 100,000. That is why "
-        "a larger corpus is trained on in shards, and fitted to a part.\n"
+        f"{few['peak_mb']:,.0f} and {more['peak_mb']:,.0f} MB: {each * 100:.0f} GB for 100,000 if it goes on "
+        "like that. So a larger corpus is trained on in shards, and fitted to a part.\n"
     )
     yield from _on_paper(result)
 

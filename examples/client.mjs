@@ -36,11 +36,16 @@ export class Sentiment {
     return this.#call("/feedback", { review, sentiment, probability, model, vote: right ? "up" : "down" });
   }
 
-  async #call(path, content, signal) {
+  /** Has the API delete a vote, within 30 days after it was given. */
+  takeBack(id) {
+    return this.#call(`/feedback/${id}`, undefined, undefined, "DELETE");
+  }
+
+  async #call(path, content, signal, method = "POST") {
     const giveUp = Date.now() + this.patience * 1000;
     for (;;) {
       const answer = await fetch(this.url + path, {
-        method: "POST",
+        method,
         headers: { "content-type": "application/json" },
         body: JSON.stringify(content),
         signal,

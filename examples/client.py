@@ -48,13 +48,20 @@ class Sentiment:
         said = {name: verdict[name] for name in ("sentiment", "probability", "model")}
         return self._call("/feedback", {"review": review, **said, "vote": "up" if right else "down"})["id"]
 
+    def take_back(self, vote_id: str) -> None:
+        """Has the API delete a vote, within 30 days after it was given."""
+        self._call(f"/feedback/{vote_id}", method="DELETE")
+
     def model(self) -> dict[str, Any]:
         """Version, accuracy and limits of the model."""
         return self._call("/model")
 
-    def _call(self, path: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _call(
+        self, path: str, content: dict[str, Any] | None = None, method: str | None = None
+    ) -> dict[str, Any]:
         body = None if content is None else _json(content)
-        request = urllib.request.Request(self.url + path, body, {"content-type": "application/json"})
+        headers = {"content-type": "application/json"}
+        request = urllib.request.Request(self.url + path, body, headers, method=method)
         give_up = time.monotonic() + self.patience
         while True:
             try:

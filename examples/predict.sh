@@ -24,5 +24,9 @@ echo "Several at once"
 call -H 'content-type: application/json' -d '{"reviews": ["Great fun.", "", "Dull."]}' "$api/predict/batch"
 
 echo "The first verdict was right"
-call -H 'content-type: application/json' "$api/feedback" \
-  -d '{"review": "Great fun.", "sentiment": "positive", "probability": 0.9, "model": "example", "vote": "up"}'
+vote=$(call -H 'content-type: application/json' "$api/feedback" \
+  -d '{"review": "Great fun.", "sentiment": "positive", "probability": 0.9, "model": "example", "vote": "up"}')
+echo "$vote"
+
+echo "Take that vote back"
+call -X DELETE "$api/feedback/$(echo "$vote" | sed 's/.*"id": *"\([^"]*\)".*/\1/')"

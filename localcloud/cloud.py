@@ -12,6 +12,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from localcloud import authority
 from localcloud.listening import reachable
 from localcloud.processes import Processes
 
@@ -139,6 +140,7 @@ class Cloud:
         """Variables by which a process reaches this cloud with the rights of a role, and no other AWS."""
         return {
             "AWS_ENDPOINT_URL": self.url,
+            **authority.variables(self.url, self.port),
             **self.credentials(role_arn).environment(),
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,

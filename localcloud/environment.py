@@ -4,6 +4,7 @@ import os
 import shlex
 from pathlib import Path
 
+from localcloud import authority
 from localcloud.cloud import ACCESS_KEY, ACCOUNT_ID, SECRET_KEY, Cloud
 from localcloud.listening import reachable
 from localcloud.real_account import variables_to_remove
@@ -20,6 +21,7 @@ def settings(host: str, port: int, region: str = REGION) -> dict[str, str]:
     no_proxy = ",".join(dict.fromkeys([*filter(None, bypass.split(",")), host, "localhost"]))
     return {
         "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        **authority.variables(f"http://{host}:{port}", port),
         "AWS_ACCESS_KEY_ID": read_access_key(port) or ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
         "AWS_REGION": region,

@@ -9,6 +9,7 @@ import io
 import logging
 import resource
 import socket
+import ssl
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -18,6 +19,7 @@ from typing import Any
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from localcloud.containers.bounded_http import BoundedRequestHandler, RequestRefused
+from localcloud.proxy import HANDSHAKE_SECONDS, Proxy, ProxyError, relay
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ MAX_IDLE_SHARE = 0.5
 waited longest is closed."""
 KEEP_ALIVE_SECONDS = 60.0
 """How long one may wait for its next request, as at AWS's load balancers."""
+CONNECTED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 BUSY = b"HTTP/1.1 503 Slow Down\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 OF_THE_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade"})
@@ -70,6 +73,9 @@ def receive(environ: dict[str, Any], limit: int) -> None:
 
 class FrontServer(ThreadedWSGIServer):
     """A server with a thread for each connection, which may carry one request after the other."""
+
+    proxy: Proxy | None = None
+    """What it is to clients that take it for their HTTPS proxy."""
 
     def __init__(self, *arguments: Any, **named: Any):
         most = _max_connections()
@@ -143,6 +149,39 @@ class _Handler(BoundedRequestHandler, WSGIRequestHandler):
             return super().wait_for_request()
         finally:
             self.server.leave_idle(self.connection)
+
+    def finish(self) -> None:
+        """Close what has been read from, which need not be what was accepted."""
+        super().finish()
+        if self.connection is not self.request:
+            self.connection.close()
+
+    def do_CONNECT(self) -> None:
+        """Be the server that the client asks for, or connect it to that."""
+        proxy = self.server.proxy
+        if proxy is None or isinstance(self.connection, ssl.SSLSocket):
+            return self.run_wsgi()
+        self.close_connection = True
+        try:
+            context = proxy.tls_of(self.path)
+            server = None if context else proxy.dial(self.connection, self.path)
+        except ProxyError as error:
+            self.send_error(error.status, explain=str(error))
+            return self.linger()
+        self.wfile.write(CONNECTED)
+        if context:
+            self._be_server(context)
+        elif server:
+            with server:
+                relay(self.connection, server)
+
+    def _be_server(self, context: ssl.SSLContext) -> None:
+        self.connection.settimeout(HANDSHAKE_SECONDS)
+        try:
+            self.use(context.wrap_socket(self.connection, server_side=True))
+        except OSError as error:  # a client that trusts others, as the SDK's telemetry
+            return log.debug("%s: no TLS: %s", self.requestline, error)
+        self.close_connection = False
 
     def run_wsgi(self) -> None:
         """Answer the request whose head has been read, and decide whether another may follow."""

@@ -23,6 +23,7 @@ from localcloud.http_server import make_front_server, serve_in_thread
 from localcloud.listening import is_loopback
 from localcloud.peers import peers_are_known
 from localcloud.processes import Processes
+from localcloud.proxy import Proxy
 from localcloud.real_account import variables_to_remove
 from localcloud.regions import Regional
 from localcloud.routing import LOCALCLOUD
@@ -109,6 +110,7 @@ class Server:
             self._state.store_access_key(self.cloud.access_key)
         self.started = time.time()
         write_sdk_settings(self.cloud)
+        self._http.proxy = Proxy(self.cloud)
         factories = default_services() if services is None else services
         _reset_moto()
         if not token and not peers_are_known():

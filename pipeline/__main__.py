@@ -19,14 +19,16 @@ from pipeline import (
     image,
     package,
     prepare,
+    promote,
     register,
+    retrain,
     rollout,
     summary,
     train,
     upload,
 )
 from pipeline.containers import HOSTING
-from pipeline.settings import Settings
+from pipeline.settings import SDKS, Settings
 from project.choices import ProjectError, assignments
 from sentiment.errors import SentimentError
 from sentiment.training.command_line import Parser
@@ -42,6 +44,8 @@ STEPS: dict[str, tuple[Callable[[Settings], None], str]] = {
     "package": (package.run, "check the model and put it where endpoints load it"),
     "register": (register.run, "log the model's run to MLflow and register the model"),
     "evaluate": (evaluate.run, "test by SageMaker batch transform"),
+    "retrain": (retrain.run, "votes -> a new model, beside the one that answers"),
+    "promote": (promote.run, "approve the newest model that retraining made"),
     "deploy": (rollout.run, "deploy endpoint, Lambda, API and page by SAM"),
     "canary-finish": (rollout.finish, "watch a new model until it takes over or goes back"),
     "rollback": (rollout.back, "return to the model before"),
@@ -74,10 +78,14 @@ def main(arguments: list[str] | None = None) -> int:
             autoscale=options.autoscale,
             provisioned=options.provisioned,
             container=options.container,
+            sdk=options.sdk,
             canary=options.canary,
             canary_minutes=options.canary_minutes,
             canary_answers=options.canary_answers,
             build=options.build,
+            auto=options.auto,
+            trusted=tuple(options.trust.lower().split()),
+            version=options.version or None,
         )
         STEPS[options.step][0](settings)
     except NoCredentialsError:
@@ -120,7 +128,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="override a hyperparameter",
     )
-    parser.add_argument("--model", help="take this model: a folder, a model.tar.gz, models:/... or runs:/...")
+    parser.add_argument(
+        "--model", help="take this model: a folder, a model.tar.gz, approved, models:/... or runs:/..."
+    )
     parser.add_argument(
         "--stack", type=_stack_name, default=default.stack, help="name of the CloudFormation stack"
     )
@@ -151,6 +161,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--container", default=default.container, help=f"the image that answers: {', '.join(HOSTING)}"
+    )
+    parser.add_argument("--auto", action="store_true", help="retrain: promote a model that keeps the rules")
+    parser.add_argument(
+        "--trust", default="", metavar="WORDS", help="retrain: believe votes about these words"
+    )
+    parser.add_argument("--version", help="promote: the number of the model package")
+    parser.add_argument(
+        "--sdk", default=default.sdk, help=f"version of the SageMaker Python SDK: {', '.join(SDKS)}"
     )
     parser.add_argument(
         "--canary", type=int, metavar="PERCENT", help="try the model on this share of the texts first"

@@ -133,6 +133,12 @@ def download(uri: str, file: Path) -> None:
         client("s3").download_file(bucket, key, str(aside), Callback=add)
 
 
+def delete_below(uri: str) -> None:
+    """Delete the objects below an S3 URI; earlier versions of them go as the bucket's lifecycle says."""
+    bucket, prefix = split_uri(f"{uri}/")
+    boto3.resource("s3").Bucket(bucket).objects.filter(Prefix=prefix).delete()
+
+
 def empty_bucket(bucket: str) -> int:
     """Delete every version of every object of a bucket, and return their number."""
     versions = boto3.resource("s3").Bucket(bucket).object_versions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline import aws, stack
+from pipeline import aws, model_packages, stack
 from pipeline.settings import Settings
 from project.console import say, step
 
@@ -15,4 +15,5 @@ def run(settings: Settings) -> None:
         return
     for bucket in buckets:  # CloudFormation deletes only empty ones
         say(f"emptied {bucket} ({aws.empty_bucket(bucket)} objects)")
+    model_packages.delete(settings)
     stack.sam_delete(settings)

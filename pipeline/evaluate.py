@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from pipeline import aws, image, inputs, jobs, remote, stack, tracking
+from pipeline import aws, image, inputs, jobs, remote, sdk, stack, tracking
 from pipeline.package import packaged
 from pipeline.settings import PipelineError, Settings
 from project.console import say, shown, step
@@ -38,10 +38,8 @@ def run(settings: Settings) -> None:
     from sentiment.evaluation import figures  # takes a second to import: matplotlib
 
     result = evaluate(labels, probabilities)
-    with (prepared.test / "reviews.jsonl").open(encoding="utf-8") as lines:
-        lengths = [len(json.loads(line)["review"].split()) for line in lines]
     result |= {
-        "slices": slices(labels, probabilities, lengths),
+        "slices": slices(labels, probabilities, _lengths(bucket, tests)),
         "model": answers[0]["model"],
         "data": settings.data,
         "recipe": settings.model or settings.recipe,
@@ -147,12 +145,20 @@ def _transform(
     return answers
 
 
+def _lengths(bucket: str, tests: RawReviews) -> list[int]:
+    """How many words each test review has."""
+    _, folder = aws.split_uri(tests.prefix.rpartition("/")[0])
+    lengths = []
+    for name in tests.names:
+        body = aws.client("s3").get_object(Bucket=bucket, Key=f"{folder}/{name}")["Body"]
+        lengths += [len(json.loads(line)["review"].split()) for line in body.iter_lines()]
+    return lengths
+
+
 def _start_transform(settings: Settings, bucket: str, model_uri: str, reviews: str, outputs: str) -> str:
     """Start a batch transform job; its name, which is that of its model as well."""
-    from pipeline import sagemaker_sdk  # takes seconds to import: only when there is something to evaluate
-
     job = f"{settings.stack}-test-{time.strftime('%Y%m%d-%H%M%S')}"
-    sagemaker_sdk.start_transform(
+    sdk.of(settings).start_transform(
         job,
         bucket=bucket,
         role=stack.output(settings, "TrainingRoleArn"),

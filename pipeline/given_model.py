@@ -1,6 +1,7 @@
 """Which model the steps are about: the one that these settings train, or one that a person gives.
 
-MODEL is a model folder, a model.tar.gz, or one in MLflow: models:/movie-sentiment@champion, runs:/ID/model.
+MODEL is a model folder, a model.tar.gz, one in MLflow (models:/movie-sentiment@champion, runs:/ID/model), or
+"approved": the newest approved one of SageMaker's model registry.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from pipeline import inputs, remote, tracking
-from pipeline.settings import MLFLOW_MODELS, PipelineError, Settings
+from pipeline import aws, inputs, model_packages, remote, tracking
+from pipeline.settings import APPROVED, MLFLOW_MODELS, PipelineError, Settings
 from project.console import say
 from sentiment import archives
 from sentiment.errors import ArchiveError, ArtifactError
@@ -34,6 +35,9 @@ def _take(settings: Settings, given: str, scratch: Path) -> str:
     from sentiment.serving.artifact import read_model  # brings numpy: only when there is a model to check
 
     folder = archive = Path(given)
+    if given == APPROVED:
+        archive = scratch.with_suffix(".tar.gz")
+        aws.download(model_packages.approved(settings), archive)
     if given.startswith(MLFLOW_MODELS):
         tracking.fetch(given, scratch)
         folder = scratch

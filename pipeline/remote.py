@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import aws, bill, fleet, inputs, jobs, stack
+from pipeline import aws, bill, fleet, inputs, jobs, sdk, stack
 from pipeline.settings import Settings
 from project.console import say
-from sentiment.data.prepared import short_texts
+from sentiment.data.prepared import texts_beside
 from sentiment.data.reviews import Reviews
 from sentiment.data.shards import SHARD_REVIEWS
 from sentiment.data.streaming import LINES, write_vocabulary
@@ -95,7 +95,7 @@ def prepare(settings: Settings) -> None:
 def _texts(settings: Settings) -> list[tuple[int, Reviews]]:
     """The reviews and the short texts that the recipe learns from, by their kinds."""
     recipe = settings.chosen_recipe()
-    return [(0, settings.reviews()), *(short_texts().items() if recipe.short_texts else ())]
+    return [(0, settings.reviews()), *texts_beside(recipe.short_texts).items()]
 
 
 def _key(texts: list[tuple[int, Reviews]], settings: Settings) -> str:
@@ -125,10 +125,8 @@ def _upload_lines(texts: list[tuple[int, Reviews]], target: str) -> None:
 
 
 def _start(settings: Settings, bucket: str, lines: str, output: str) -> str:
-    from pipeline import sagemaker_sdk  # takes seconds to import: only when there is something to prepare
-
     job = f"{settings.stack}-prepare-{time.strftime('%Y%m%d-%H%M%S')}"
-    sagemaker_sdk.start_preparing(
+    sdk.of(settings).start_preparing(
         job,
         bucket=bucket,
         role=stack.output(settings, "TrainingRoleArn"),

@@ -1,13 +1,13 @@
-"""The one module that touches the SageMaker Python SDK.
+"""The module that touches the SageMaker Python SDK; sagemaker_sdk3.py does the same with its version 3.
 
-Version 2 of the SDK carries the PyTorch estimator and is supported until July 2027; when it is time to
-move on, only these functions change.
+Version 2 carries the PyTorch estimator and is supported until July 2027.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Collection
 from functools import cache
 from typing import Any
@@ -63,7 +63,7 @@ def aws_image(image: Image, region: str, instance_type: str) -> str:
 
 
 def start_training(
-    job: str,
+    name: str,
     *,
     bucket: str,
     role: str,
@@ -75,11 +75,13 @@ def start_training(
     hyperparameters: dict[str, str],
     metric_definitions: list[dict[str, str]],
     output: str,
-) -> None:
-    """Start `train/train.py` in script mode as training job `job`; channels and output are S3 URIs.
+) -> str:
+    """Start a training job that runs `train/train.py` in script mode; channels and output are S3 URIs.
 
-    A job on spot instances waits as long for them as it may run; its checkpoints are below `output`.
+    A job on spot instances waits as long for them as it may run; its checkpoints are below `output`. Returns
+    the job's name, which begins with `name`.
     """
+    job = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
     several = instances > 1 or GPU_INSTANCE.match(instance_type)
     estimator = PyTorch(
         entry_point="train.py",
@@ -111,6 +113,7 @@ def start_training(
         for name, uri in channels.items()
     }
     estimator.fit(inputs, job_name=job, wait=False)
+    return job
 
 
 def start_preparing(

@@ -8,9 +8,14 @@ from pathlib import Path
 from pipeline.containers import DEFAULT_CONTAINER, HOSTING, Image
 from pipeline.fleet import MAX_INSTANCES, type_problem
 from project.choices import Choices, ProjectError
+from project.paths import PROJECT
 
 # How the model of a registry or a run in MLflow is named.
 MLFLOW_MODELS = ("models:/", "runs:/")
+# Versions of the SageMaker Python SDK.
+SDKS = ("2", "3")
+# The newest approved model of SageMaker's model registry.
+APPROVED = "approved"
 
 
 class PipelineError(ProjectError):
@@ -23,12 +28,15 @@ class Settings(Choices):
 
     `model` takes a model that is there instead of training one (see pipeline.given_model). Raises
     SentimentError or PipelineError for what cannot be. `container` names the image that answers
-    (pipeline.containers). Each job of the run has `instances` machines; `spot` trains on spot instances.
+    (pipeline.containers), `sdk` the version of the SageMaker Python SDK that starts the jobs. Each job of
+    the run has `instances` machines; `spot` trains on spot instances.
     `on` says where the reviews are prepared: "here", or by a job on "sagemaker" (pipeline.remote).
     `endpoint` is "serverless", "instances" or empty for what fits the container;
     `endpoint_instances`, `autoscale` and `provisioned` are the details (pipeline.hosting).
     `canary` is the share of texts (%) that a new model answers at first, `None` all;
     it takes over after `canary_minutes`, given that many `canary_answers` by then (pipeline.rollout).
+    For `make retrain`, `auto` promotes a model that keeps the rules, and `trusted` are words that votes are
+    believed about; for `make promote`, `version` names a model package.
     """
 
     model: str | None = None
@@ -46,19 +54,28 @@ class Settings(Choices):
     autoscale: str = ""
     provisioned: int = 0
     container: str = DEFAULT_CONTAINER
+    sdk: str = "2"
+    auto: bool = False
+    trusted: tuple[str, ...] = ()
+    version: str | None = None
     canary: int | None = None
     canary_minutes: float = 30
     canary_answers: int = 50
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.model and not self.model.startswith(MLFLOW_MODELS) and not Path(self.model).exists():
+        named = self.model and (self.model == APPROVED or self.model.startswith(MLFLOW_MODELS))
+        if self.model and not named and not Path(self.model).exists():
             raise PipelineError(
                 f"MODEL={self.model}: there is no such file or folder; give a model folder, a model.tar.gz, "
-                "models:/NAME@ALIAS or runs:/ID/model"
+                "approved, models:/NAME@ALIAS or runs:/ID/model"
             )
         if self.container not in HOSTING:
             raise PipelineError(f"CONTAINER={self.container}: there are {', '.join(HOSTING)}")
+        if self.sdk not in SDKS:
+            raise PipelineError(f"SDK={self.sdk}: there are {', '.join(SDKS)}")
+        if self.sdk == "3" and not sdk3_python().exists():
+            raise PipelineError("SDK=3 has an environment of its own, which is not there: make base SDK=3")
         if self.canary is not None and not 0 < self.canary < 100:
             raise PipelineError(f"CANARY={self.canary}: a share of the texts from 1 to 99 %")
         self._check_fleet()
@@ -92,3 +109,8 @@ class Settings(Choices):
     def hosting_image(self) -> Image:
         """What is known of the image that answers."""
         return HOSTING[self.container]
+
+
+def sdk3_python() -> Path:
+    """The interpreter that has version 3 of the SageMaker SDK (see requirements/install.py)."""
+    return PROJECT / ".venv-sdk3" / "bin" / "python"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
-from pipeline import aws, bill, fleet, inputs, jobs, remote, stack, tracking
+from pipeline import aws, bill, fleet, inputs, jobs, remote, sdk, stack, tracking
 from pipeline.containers import TRAINING, warn_of_the_end
 from pipeline.settings import PipelineError, Settings
 from project.console import say, shown, step
@@ -78,15 +77,12 @@ def _fleet_of(job: dict[str, Any]) -> str:
 
 
 def _run_job(settings: Settings, bucket: str, data: str, output: str) -> dict[str, Any]:
-    from pipeline import sagemaker_sdk  # takes seconds to import: only when there is something to train
-
     if not aws.exists(f"{data}/manifest.json"):
         raise PipelineError(f"there are no prepared reviews at {data}: run `make upload` first")
     in_shards = settings.on == "sagemaker"
     channels = remote.CHANNELS if in_shards else tuple(settings.prepared().channels)
-    job = f"{settings.stack}-{settings.recipe}-{time.strftime('%Y%m%d-%H%M%S')}"
-    sagemaker_sdk.start_training(
-        job,
+    job = sdk.of(settings).start_training(
+        f"{settings.stack}-{settings.recipe}",
         bucket=bucket,
         role=stack.output(settings, "TrainingRoleArn"),
         instance_type=settings.train_instance_type,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from project.paths import BUILD
-from sentiment.data.prepared import Prepared, prepare, short_texts
+from sentiment.data.prepared import Prepared, prepare, texts_beside
 from sentiment.data.reviews import Reviews
 from sentiment.data.sources import check_source, load_reviews
 from sentiment.data.unchanged import SourceState
@@ -24,6 +24,7 @@ class Choices:
 
     `data` names a source of reviews (sentiment.data.sources), `data_path` its file or folder where it needs
     one. `hyperparameters` override those of the recipe (sentiment.training.hyperparameters has their names).
+    `voted` is the file of cleaned votes (sentiment.data.votes) to learn from, where there is one.
     Raises SentimentError for what cannot be.
     """
 
@@ -32,6 +33,7 @@ class Choices:
     recipe: str = DEFAULT_RECIPE
     hyperparameters: dict[str, str] = field(default_factory=dict)
     build: Path = BUILD
+    voted: Path | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hyperparameters", checked(self.recipe, self.hyperparameters))
@@ -54,8 +56,8 @@ class Choices:
         state = self._source_state()
         if (prepared := state.prepared()) is None:
             recipe = self.chosen_recipe()
-            added = short_texts() if recipe.short_texts else None
-            prepared = prepare(self.reviews(), recipe.tokenizer, self._cache(), short_texts=added)
+            beside = texts_beside(recipe.short_texts, self.voted)
+            prepared = prepare(self.reviews(), recipe.tokenizer, self._cache(), beside=beside)
             state.remember(prepared)
         return prepared
 
@@ -81,6 +83,7 @@ class Choices:
             recipe.tokenizer,
             self._cache(),
             recipe.short_texts,
+            self.voted,
         )
 
 

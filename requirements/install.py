@@ -4,7 +4,8 @@
 
 project (.venv) holds the project with all that it needs, sam (.venv-sam) the SAM CLI, scan (.venv-scan) what
 looks for insecure code and writes bills of materials, toolkit (.venv-toolkit) AWS's own container toolkits,
-serve (.venv-serve) what our own inference image holds, ray (.venv-ray) Ray Serve as AWS's container has it.
+serve (.venv-serve) what our own inference image holds, ray (.venv-ray) Ray Serve as AWS's container has it,
+sdk3 (.venv-sdk3) version 3 of the SageMaker SDK, awscli (.venv-awscli) the AWS CLI.
 What is up to date is left alone; of what is not, only the packages that changed are touched. Standard library
 only, Python 3.8 or newer: it runs before anything else is installed.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import fcntl
 import hashlib
 import os
 import re
@@ -50,9 +52,8 @@ def main() -> int:
             version = ".".join(map(str, sys.version_info[:3]))
             raise InstallError(f"Python {SUPPORTED} is needed, this is {version} ({sys.executable})")
         environments = [Environment(name, options.torch_index, options.folder) for name in options.names]
-        stale = [environment for environment in environments if not environment.is_current()]
-        if stale:
-            install(stale)
+        if not all(environment.is_current() for environment in environments):
+            install(environments)
     except InstallError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -299,12 +300,20 @@ def check_disk() -> None:
 
 
 def install(environments: list[Environment]) -> None:
+    """Make what is not up to date, and wait where another process is just making it. Raises InstallError."""
+    log = PROJECT / "build" / "setup.log"
+    log.parent.mkdir(exist_ok=True)
+    with log.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if stale := [environment for environment in environments if not environment.is_current()]:
+            lock.truncate(0)
+            _install(stale, log)
+
+
+def _install(environments: list[Environment], log: Path) -> None:
     check_disk()
     print("Installing (once; about a minute):", flush=True)
     started = time.monotonic()
-    log = PROJECT / "build" / "setup.log"
-    log.parent.mkdir(exist_ok=True)
-    log.write_text("")
     uv = Uv(log)
     python = uv.find_python()
     for environment in environments:

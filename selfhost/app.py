@@ -9,13 +9,13 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import flask
 from sentiment_api.api import Api, Model, Request, Response, error_response
 from sentiment_api.body import MAX_BODY_BYTES
 from sentiment_api.errors import BadRequest, HttpError, MethodNotAllowed, NotFound, TooLong
+from sentiment_api.feedback import Votes
 from sentiment_api.measures import measures
 from sentiment_api.rollout import Challenger, Rollout
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -24,7 +24,7 @@ from werkzeug.routing import Rule
 from project import model_card
 from selfhost import website
 from selfhost.cache import ModelCache
-from selfhost.feedback import Votes
+from selfhost.feedback import FolderOfVotes
 from selfhost.logs import fields, logger
 from selfhost.model import ServedModel
 from selfhost.settings import Settings
@@ -74,7 +74,7 @@ def create_app(settings: Settings | None = None) -> flask.Flask:
 
     watch.start()
     challenge.start()
-    app = application(Rollout(model, challenging), Votes(settings.feedback, settings.feedback_bytes).keep)
+    app = application(Rollout(model, challenging), FolderOfVotes(settings.feedback, settings.feedback_bytes))
     app.extensions["champion-watch"] = watch
     return app
 
@@ -86,12 +86,12 @@ def _registry(settings: Settings, alias: str) -> Source:
     return Registry(settings.tracking_uri, settings.name, alias)
 
 
-def application(model: Model, keep_feedback: Callable[[dict[str, Any]], str]) -> flask.Flask:
+def application(model: Model, votes: Votes) -> flask.Flask:
     """The page and the API on one origin."""
     app = flask.Flask("selfhost", static_folder=None)
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    api, files, card = Api(model, keep_feedback), website.load(), website.Card(model.describe)
+    api, files, card = Api(model, votes), website.load(), website.Card(model.describe)
 
     # A rule without methods takes them all: the API answers those that it does not know itself.
     for path in ("/", "/<path:path>"):

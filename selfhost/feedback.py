@@ -10,10 +10,12 @@ import errno
 import fcntl
 import json
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ from sentiment_api.feedback import place_of
 from sentiment.files import atomic_write
 
 DEFAULT_QUOTA_BYTES = 500_000_000
+# As in the data bucket (FeedbackRetentionDays in infra/template.yaml).
+DEFAULT_RETENTION_DAYS = 730
 # What a file takes on most disks is a multiple of this.
 BLOCK_BYTES = 4096
 # A full folder is measured anew after so long: somebody may have taken votes away.
@@ -31,22 +35,30 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 
 
-class Votes:
-    """The folder of votes, one folder a day in it, which all processes of the server share.
+class FolderOfVotes:
+    """The folder of votes (a sentiment_api.feedback.Votes), which all processes of the server share.
 
-    `.used` in it tells how many bytes the votes take, and is locked while a vote is added.
+    It has one folder a day, and keeps each for `retention_days`. `.used` in it tells how many bytes the votes
+    take, and is locked while a vote is added or withdrawn.
     """
 
-    def __init__(self, folder: Path, quota_bytes: int = DEFAULT_QUOTA_BYTES):
-        self._folder, self._quota_bytes = folder, quota_bytes
+    def __init__(
+        self,
+        folder: Path,
+        quota_bytes: int = DEFAULT_QUOTA_BYTES,
+        retention_days: int = DEFAULT_RETENTION_DAYS,
+    ):
+        self._folder, self._quota_bytes, self._retention_days = folder, quota_bytes, retention_days
         self._one_at_a_time = threading.Lock()
 
     def keep(self, vote: dict[str, Any]) -> str:
         """Store a vote under the day it came in, and return its id. Raises StorageFull."""
         content = (json.dumps(vote, ensure_ascii=False) + "\n").encode()
-        file = self._folder / place_of(vote)
+        file = self._folder / place_of(vote["id"])
         try:
             with self._one_at_a_time, self._room_for(_taken(len(content))):
+                if not file.parent.exists():
+                    self._expire()  # once a day
                 _make_private(file.parent)
                 with atomic_write(file, PRIVATE_FILE) as aside:
                     aside.write_bytes(content)
@@ -56,14 +68,33 @@ class Votes:
             raise
         return str(vote["id"])
 
+    def withdraw(self, vote_id: str) -> None:
+        """Delete the vote with this id, and free its room; where it is gone already, do nothing."""
+        file = self._folder / place_of(vote_id)
+        with self._one_at_a_time, self._ledger() as ledger:
+            try:
+                size = _taken(file.stat().st_size)
+                file.unlink()
+            except FileNotFoundError:
+                return
+            noted = ledger.read()
+            # Where the ledger cannot be read, the next vote has it measured anew.
+            if noted.strip().isdigit():
+                _note(ledger, max(int(noted) - size, 0))
+
+    def _expire(self) -> None:
+        """Delete the days that are older than votes are kept."""
+        oldest = datetime.now(UTC).date() - timedelta(days=self._retention_days)
+        for day in self._folder.glob("date=*"):
+            if day.name < f"date={oldest}":
+                shutil.rmtree(day)
+
     @contextmanager
     def _room_for(self, size: int) -> Iterator[None]:
         """Reserve `size` bytes of the quota for the block; free them if it fails. Raises StorageFull."""
-        _make_private(self._folder)
-        handle = os.open(self._folder / ".used", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
-        with open(handle, "r+b", buffering=0) as ledger:
-            fcntl.flock(ledger, fcntl.LOCK_EX)
-            noted, stale = ledger.read(), time.time() - os.fstat(handle).st_mtime > MEASURED_FOR_SECONDS
+        with self._ledger() as ledger:
+            age = time.time() - os.fstat(ledger.fileno()).st_mtime
+            noted, stale = ledger.read(), age > MEASURED_FOR_SECONDS
             used = int(noted) if noted.strip().isdigit() else self._measured()
             if used + size > self._quota_bytes and stale:
                 used = self._measured()
@@ -79,6 +110,15 @@ class Votes:
             except BaseException:
                 _note(ledger, used)
                 raise
+
+    @contextmanager
+    def _ledger(self) -> Iterator[Any]:
+        """The file that tells how many bytes the votes take, locked for the block."""
+        _make_private(self._folder)
+        handle = os.open(self._folder / ".used", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+        with open(handle, "r+b", buffering=0) as ledger:
+            fcntl.flock(ledger, fcntl.LOCK_EX)
+            yield ledger
 
     def _measured(self) -> int:
         return sum(_taken(file.stat().st_size) for file in self._folder.glob("date=*/*.json"))

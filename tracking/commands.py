@@ -72,7 +72,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     log.add_argument("model", type=Path, help="model folder or model.tar.gz")
     log.add_argument("--test", type=Path, metavar="FILE", help="evaluation.json of `make evaluate`")
     promote = commands.add_parser("promote", help="make a registered version the champion")
-    promote.add_argument("version")
+    promote.add_argument(
+        "version", nargs="?", help="default: the newest that its comparison does not speak against"
+    )
     challenge = commands.add_parser("challenge", help="let a version answer a share of the texts")
     challenge.add_argument("version")
     challenge.add_argument("--percent", type=_percent, default=10, metavar="1-99", help="%(default)s")
@@ -83,6 +85,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     test = commands.add_parser("test", help="add the accuracy on test reviews to a logged model's run")
     test.add_argument("model", type=Path, help="model folder or model.tar.gz")
     test.add_argument("evaluation", type=Path, help="evaluation.json of `make evaluate`")
+    compare = commands.add_parser(
+        "compare", help="add the comparison of `make retrain` to a logged model's run"
+    )
+    compare.add_argument("model", type=Path, help="model folder or model.tar.gz")
+    compare.add_argument("comparison", type=Path, help="comparison.json, with comparison.html beside it")
     serve = commands.add_parser("serve", help="start an MLflow server on this machine")
     serve.add_argument("--port", type=int, default=5001)
     serve.add_argument("--folder", type=Path, help="default: var/mlflow in the project")
@@ -136,6 +143,13 @@ def do_test(options: argparse.Namespace) -> None:
         log_test(folder, options.evaluation)
 
 
+def do_compare(options: argparse.Namespace) -> None:
+    from tracking.whole_run import log_comparison
+
+    with opened(options.model) as folder:
+        log_comparison(folder, options.comparison)
+
+
 COMMANDS = {
     "log": log,
     "promote": do_promote,
@@ -143,6 +157,7 @@ COMMANDS = {
     "rollback": do_rollback,
     "fetch": do_fetch,
     "test": do_test,
+    "compare": do_compare,
 }
 
 

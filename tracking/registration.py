@@ -19,6 +19,10 @@ from tracking.mlflow_run import MODEL_NAME
 from tracking.run_record import RunRecord
 
 CHAMPION = "champion"
+VOTES_TAG = "votes"
+"""How many votes a version has learned from, where it has."""
+REASONS_TAG = "reasons_against"
+"""What its comparison with the champion says against a version: empty where it keeps the rules."""
 # The alias of the version that was champion before.
 PREVIOUS = "previous"
 
@@ -68,6 +72,8 @@ def register(client: MlflowClient, record: RunRecord, folder: Path, model_uri: s
             "validation_accuracy": str(metrics["validation_accuracy"]),
             "validation_split": str(record.data.get("validation_split", "")),
         }
+        if record.data.get("votes"):
+            tags[VOTES_TAG] = str(record.data["votes"])
         if record.test:
             tags["test_accuracy"] = str(record.test["accuracy"])
         registered = client.create_model_version(
@@ -86,6 +92,11 @@ def _contend(client: MlflowClient, name: str, contender: ModelVersion) -> str:
         client.set_registered_model_alias(name, CHAMPION, contender.version)
         return f"version {contender.version} is the champion: the first"
     by_hand = f"python train/tracking.py promote {contender.version}"
+    if contender.tags.get(VOTES_TAG):
+        return (
+            f"version {champion.version} stays champion: version {contender.version} has learned from votes, "
+            "so its comparison decides (make retrain WHERE=selfhost, make promote WHERE=selfhost)"
+        )
     split = contender.tags.get("validation_split")
     if not split or split != champion.tags.get("validation_split"):
         return (
@@ -115,9 +126,15 @@ def _with_alias(client: MlflowClient, name: str, alias: str) -> ModelVersion | N
         raise
 
 
-def promote(client: MlflowClient, version: str) -> str:
-    """Make a registered version champion, by a person's decision; if it was the challenger, none is left."""
+def promote(client: MlflowClient, version: str | None) -> str:
+    """Make a registered version champion, by a person's decision; if it was the challenger, none is left.
+
+    Without a `version`, it is the newest that has been compared with a champion. Raises RegistryChoiceError
+    where there is none, or its comparison speaks against it.
+    """
     name = registered_name()
+    if version is None:
+        version = _compared(client, name)
     _crown(client, name, version)
     challenger = _with_alias(client, name, CHALLENGER)
     if challenger is not None and str(challenger.version) == version:
@@ -163,8 +180,25 @@ def _crown(client: MlflowClient, name: str, version: str) -> None:
     """Make a version champion, and remember which was."""
     before = champion_of(client, name)
     client.set_registered_model_alias(name, CHAMPION, version)
-    if before is not None and before.version != version:
+    # A store gives versions as numbers, a server as text.
+    if before is not None and str(before.version) != str(version):
         client.set_registered_model_alias(name, PREVIOUS, before.version)
+
+
+def _compared(client: MlflowClient, name: str) -> str:
+    found = [client.get_model_version(name, each.version) for each in _all_versions(client, name)]
+    compared = [each for each in found if REASONS_TAG in each.tags]
+    if not compared:
+        raise RegistryChoiceError(
+            f"no version of {name} has been compared with a champion: make retrain WHERE=selfhost"
+        )
+    newest = max(compared, key=lambda each: int(each.version))
+    if reasons := newest.tags[REASONS_TAG]:
+        raise RegistryChoiceError(
+            f"version {newest.version} of {name} is not to be promoted: {reasons}; to do so all the same, "
+            f"name it: make promote WHERE=selfhost VERSION={newest.version}"
+        )
+    return str(newest.version)
 
 
 def versions_of(client: MlflowClient, model: str) -> list[ModelVersion]:
@@ -173,10 +207,14 @@ def versions_of(client: MlflowClient, model: str) -> list[ModelVersion]:
 
 
 def _versions(client: MlflowClient, name: str, model: str) -> list[ModelVersion]:
-    found = list(client.search_model_versions(f"name = '{name}'"))
+    found = _all_versions(client, name)
     if is_databricks_unity_catalog_uri(mlflow.get_registry_uri()):  # finds versions without their tags
         found = [client.get_model_version(name, each.version) for each in found]
     return [each for each in found if each.tags.get("model") == model]
+
+
+def _all_versions(client: MlflowClient, name: str) -> list[ModelVersion]:
+    return list(client.search_model_versions(f"name = '{name}'"))
 
 
 def fetch(uri: str, target: Path) -> str:

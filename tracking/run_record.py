@@ -170,6 +170,8 @@ def _data(train: str | Path, validation: Channel) -> dict[str, str | int]:
     }
     for name in ("tokenizer_version", "words"):
         data[name] = preprocessing.get(name, "")
+    if votes := preprocessing.get("votes", {}).get("train"):
+        data["votes"] = votes
     return data
 
 

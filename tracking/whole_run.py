@@ -8,8 +8,11 @@ from pathlib import Path
 from sentiment.serving.artifact import version_of
 from tracking.client import TrackingError, connect
 from tracking.mlflow_run import TEST_ACCURACY, LoggedRun
-from tracking.registration import register, versions_of
+from tracking.registration import REASONS_TAG, register, versions_of
 from tracking.run_record import RunRecord
+
+MAX_TAG_CHARACTERS = 5000
+"""Of the value of a model version's tag (MLflow's limit of 5,000)."""
 
 
 def log_whole_run(record: RunRecord, folder: Path, run: LoggedRun | None = None) -> None:
@@ -48,3 +51,26 @@ def log_test(folder: Path, evaluation: Path) -> None:
             client.log_artifact(run_id, str(picture), "evaluation")
         client.log_artifact(run_id, str(evaluation), "evaluation")
         print(f"test_accuracy={accuracy:.4f} noted with {version.name} version {version.version}", flush=True)
+
+
+def log_comparison(folder: Path, comparison: Path) -> None:
+    """Add the comparison with the model before to each registered version of a model and its run.
+
+    Raises TrackingError where the model is not registered.
+    """
+    client, model = connect({}), version_of(folder)
+    content = json.loads(comparison.read_text(encoding="utf-8"))
+    versions = versions_of(client, model)
+    if not versions:
+        raise TrackingError(f"model {model} is not registered yet: python train/tracking.py log {folder}")
+    for version in versions:
+        client.set_model_version_tag(
+            version.name, version.version, REASONS_TAG, "; ".join(content["reasons"])[:MAX_TAG_CHARACTERS]
+        )
+        run_id = version.run_id or ""
+        for name, found in content["sets"].items():
+            for figure in ("difference", "p"):
+                client.log_metric(run_id, f"{name.replace(' ', '_')}_{figure}", found[figure], step=0)
+        for file in (comparison, comparison.with_suffix(".html")):
+            client.log_artifact(run_id, str(file), "comparison")
+        print(f"compared: noted with {version.name} version {version.version}", flush=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent)]
 
-from sentiment.data.prepared import prepare, short_texts  # noqa: E402
+from sentiment.data.prepared import prepare, texts_beside  # noqa: E402
 from sentiment.data.sources import load_reviews  # noqa: E402
 from sentiment.errors import SentimentError  # noqa: E402
 from sentiment.training.command_line import Parser  # noqa: E402
@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--recipe", default=DEFAULT_RECIPE)
     parser.add_argument("--prepared", type=Path, default=BUILD / "prepared", help="cache of prepared reviews")
+    parser.add_argument("--voted", type=Path, help="cleaned votes to learn from (sentiment/data/votes.py)")
     options, others = parser.parse_known_args(arguments)
     path = options.data_path or (BUILD / "data" / "aclImdb" if options.data == "aclimdb" else None)
     from train import train  # brings torch, which --help does without
@@ -37,8 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         chosen = train.chosen_recipe(wanted)
         reviews = load_reviews(options.data, path)
-        added = short_texts() if chosen.short_texts else None
-        data = prepare(reviews, chosen.tokenizer, options.prepared, short_texts=added)
+        beside = texts_beside(chosen.short_texts, options.voted)
+        data = prepare(reviews, chosen.tokenizer, options.prepared, beside=beside)
     except SentimentError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -42,6 +42,7 @@ import torch  # noqa: E402
 
 from sentiment.data.channels import (  # noqa: E402
     REVIEW,
+    VOTE,
     Channel,
     read_channel,
     read_json,
@@ -252,9 +253,10 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
 
 def counted(channel: Channel) -> str:
     """How many texts of each kind a channel holds, in words."""
-    reviews = int((channel.kinds == REVIEW).sum())
-    short = f" and {len(channel) - reviews:,} short texts" if len(channel) > reviews else ""
-    return f"{reviews:,} reviews{short}"
+    reviews, votes = (int((channel.kinds == kind).sum()) for kind in (REVIEW, VOTE))
+    short = len(channel) - reviews - votes
+    others = [f"{count:,} {name}" for count, name in ((short, "short texts"), (votes, "votes")) if count]
+    return " and ".join([f"{reviews:,} reviews", *others])
 
 
 def say(line: str) -> None:

@@ -28,19 +28,24 @@ export function sendFeedback(vote) {
 	return call("/feedback", vote, null, (body) => isText(body?.id));
 }
 
+/** Has a vote deleted. */
+export function withdrawFeedback(id) {
+	return call(`/feedback/${id}`, null, null, (body) => body?.id === id, "DELETE");
+}
+
 export function describeModel() {
 	return call("/model", null, null, (body) => isText(body?.model));
 }
 
-async function call(route, message, signal, keepsToContract) {
+async function call(route, message, signal, keepsToContract, method = message ? "POST" : "GET") {
 	if (!navigator.onLine) throw unreachable();
 	base ??= await loadApiUrl(signal);
 	const patience = AbortSignal.timeout(GIVE_UP_AFTER_MS);
 	let response, body;
 	try {
 		response = await fetch(base + route, {
+			method,
 			...(message && {
-				method: "POST",
 				headers: { "content-type": "application/json" },
 				body: JSON.stringify(message),
 			}),

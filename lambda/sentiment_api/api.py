@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -23,10 +21,12 @@ from sentiment_api.body import (
     review_of,
 )
 from sentiment_api.errors import BadRequest, HttpError, MethodNotAllowed, NotFound
+from sentiment_api.feedback import Votes, new_vote, withdrawable
 
 LIMITS = {"characters": MAX_REVIEW_CHARACTERS, "bytes": MAX_BODY_BYTES, "reviews": MAX_BATCH_REVIEWS}
 MODEL_CACHE_SECONDS = 300
 NEVER_CACHED = "no-store"
+ONE_VOTE = "/feedback/"
 
 
 class Request(NamedTuple):
@@ -69,18 +69,15 @@ class Model(Protocol):
 
 
 class Api:
-    """Answers requests.
+    """Answers requests with a model's verdicts, and hands people's votes on them to `votes`."""
 
-    `keep_feedback` stores a vote, a JSON object with an "id" and the "time" it came in, and returns the id
-    under which it is kept (sentiment_api.feedback says where).
-    """
-
-    def __init__(self, model: Model, keep_feedback: Callable[[dict[str, Any]], str]):
-        self._model, self._keep_feedback = model, keep_feedback
+    def __init__(self, model: Model, votes: Votes):
+        self._model, self._votes = model, votes
         self._routes: dict[str, dict[str, Callable[[Request], Response]]] = {
             "/predict": {"POST": self._predict},
             "/predict/batch": {"POST": self._predict_batch},
             "/feedback": {"POST": self._feedback},
+            "/feedback/{id}": {"DELETE": self._withdraw},
             "/health": {"GET": self._health},
             "/model": {"GET": self._describe},
         }
@@ -93,7 +90,7 @@ class Api:
             return error_response(error, request.id)
 
     def _route(self, request: Request) -> Response:
-        methods = self._routes.get(request.path.rstrip("/"))
+        methods = self._routes.get(_template(request.path))
         if methods is None:
             raise NotFound("There is nothing at this address.")
         if request.method in methods:
@@ -119,10 +116,14 @@ class Api:
         return _json(200, {"model": model, "predictions": predictions})._replace(verdicts=verdicts)
 
     def _feedback(self, request: Request) -> Response:
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         vote = feedback_of(request.headers, request.body)
-        vote_id = self._keep_feedback({"id": uuid.uuid4().hex, "time": now, **vote})
+        vote_id = self._votes.keep(new_vote(vote))
         return _json(201, {"id": vote_id})._replace(vote=vote)
+
+    def _withdraw(self, request: Request) -> Response:
+        vote_id = withdrawable(request.path.rstrip("/").removeprefix(ONE_VOTE))
+        self._votes.withdraw(vote_id)
+        return _json(200, {"id": vote_id})
 
     def _health(self, request: Request) -> Response:
         self._model.check()
@@ -145,6 +146,13 @@ def error_response(error: Exception, request_id: str) -> Response:
     if isinstance(shown, MethodNotAllowed):
         headers["allow"] = ", ".join(shown.allowed)
     return _json(shown.status, content, headers)._replace(error=error)
+
+
+def _template(path: str) -> str:
+    """The path as infra/openapi.yaml writes it, with {id} in the place of a vote's id."""
+    path = path.rstrip("/")
+    is_vote = path.startswith(ONE_VOTE) and "/" not in path.removeprefix(ONE_VOTE)
+    return f"{ONE_VOTE}{{id}}" if is_vote else path
 
 
 def _json(status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> Response:

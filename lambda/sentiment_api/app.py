@@ -12,7 +12,7 @@ from sentiment_api.endpoint import Endpoint
 from sentiment_api.logs import request_line
 from sentiment_api.measures import measures
 from sentiment_api.rollout import Challenger, Rollout
-from sentiment_api.storage import Description, keep_feedback
+from sentiment_api.storage import BucketOfVotes, Description
 
 STACK = os.environ["STACK_NAME"]
 LOG_REVIEWS = os.environ["LOG_REVIEWS"] == "true"
@@ -47,7 +47,7 @@ def _answer(event: Any, context: Any) -> tuple[Request, Response]:
     except Exception as error:  # no event of API Gateway
         nothing = Request("-", "-", {}, {}, b"", request_id)
         return nothing, error_response(error, request_id)
-    return request, Api(_model(context), keep_feedback).answer(request)
+    return request, Api(_model(context), BucketOfVotes()).answer(request)
 
 
 def _model(context: Any) -> Rollout:

@@ -36,6 +36,12 @@ class MethodNotAllowed(HttpError):
         self.allowed = allowed
 
 
+class TooLate(HttpError):
+    """What is asked for could be done until some time ago."""
+
+    status, code = 410, "too_late"
+
+
 class TooLong(HttpError):
     status, code = 413, "review_too_long"
 

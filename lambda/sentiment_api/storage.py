@@ -38,20 +38,27 @@ class Description:
         return self._read[1]
 
 
-def keep_feedback(vote: dict[str, Any]) -> str:
-    """Store a vote as an object of its own, and return its id."""
+class BucketOfVotes:
+    """The votes in the data bucket, each an object of its own: a sentiment_api.feedback.Votes."""
+
+    def keep(self, vote: dict[str, Any]) -> str:
+        body = json.dumps(vote, ensure_ascii=False).encode()
+        _call("put_object", vote["id"], Body=body, ContentType="application/json")
+        return str(vote["id"])
+
+    def withdraw(self, vote_id: str) -> None:
+        # S3 answers alike whether or not the object was there.
+        _call("delete_object", vote_id)
+
+
+def _call(operation: str, vote_id: str, **more: Any) -> None:
+    """Do something to the object of a vote. Raises HttpError."""
     try:
-        _s3().put_object(
-            Bucket=DATA_BUCKET,
-            Key=f"feedback/{place_of(vote)}",
-            Body=json.dumps(vote, ensure_ascii=False).encode(),
-            ContentType="application/json",
-        )
+        getattr(_s3(), operation)(Bucket=DATA_BUCKET, Key=f"feedback/{place_of(vote_id)}", **more)
     except exceptions.ClientError as error:
         raise refused(error) from error
     except exceptions.BotoCoreError as error:
         raise _unreachable(error) from error
-    return str(vote["id"])
 
 
 def _description() -> dict[str, Any]:

@@ -64,9 +64,14 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self._incoming = _Incoming(self.connection)
+        self.use(self.connection)
+
+    def use(self, connection: socket.socket) -> None:
+        """Read requests from a connection, and answer there."""
+        self.connection = connection
+        self._incoming = _Incoming(connection)
         self.rfile = io.BufferedReader(self._incoming, PIECE_BYTES)
-        self.wfile = _Outgoing(self.connection)
+        self.wfile = _Outgoing(connection)
 
     def handle_one_request(self) -> None:
         self._incoming.allow(self.idle_seconds)

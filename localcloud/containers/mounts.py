@@ -3,11 +3,11 @@
 ``python -S -E mounts.py FOLDER HOST HOSTS COMMAND...``
 
 In a mount namespace of its own, FOLDER is also /opt/ml, and only its parent, /tmp, /var/tmp and /dev/shm can
-be written to: a script that knows its container's paths by heart works as on AWS, and one that writes
-anywhere else fails instead of changing the machine. HOST is the name that the process finds its machine to
-have, and the file HOSTS its /etc/hosts; both are empty for a container that is not one of several. Who may
-not make such namespaces mostly may in a user namespace of their own. Exit status 125, with a line that says
-why, where neither works.
+be written to, and /lib in a layer that nobody else sees: a script that knows its container's paths by heart
+works as on AWS, and one that writes anywhere else fails instead of changing the machine. HOST is the name
+that the process finds its machine to have, and the file HOSTS its /etc/hosts; both are empty for a container
+that is not one of several. Who may not make such namespaces mostly may in a user namespace of their own. Exit
+status 125, with a line that says why, where neither works.
 """
 
 import ctypes
@@ -17,6 +17,8 @@ import sys
 
 CONTAINER_FOLDER = "/opt/ml"
 HOSTS_FILE = "/etc/hosts"
+LIBRARIES = "/lib"
+"""Where programs of images put shared libraries, as the model servers of SageMaker's ModelBuilder do."""
 WRITABLE = ("/tmp", "/var/tmp", "/dev/shm")  # nosec B108 - scripts make their own names there
 NO_MOUNTS = 125
 COULD_NOT_START = 127
@@ -46,6 +48,7 @@ def enter(folder: str, host: str, hosts: str) -> None:
     writable = [place for place in (os.path.dirname(folder), *WRITABLE) if os.path.isdir(place)]
     for place in writable:
         mount(place, place, None, MS_BIND | MS_REC)
+    writable += _add_layer(os.path.realpath(LIBRARIES), os.path.join(os.path.dirname(folder), "lib"))
     set_attributes("/", AT_RECURSIVE, MountAttributes(attr_set=MOUNT_ATTR_RDONLY))
     for place in (*writable, CONTAINER_FOLDER):
         set_attributes(place, 0, MountAttributes(attr_clr=MOUNT_ATTR_RDONLY))
@@ -88,6 +91,23 @@ def _bind_below_opt(folder: str) -> None:
     os.mkdir(target)
     mount(folder, target, None, MS_BIND)
     mount(copy, opt, None, MS_MOVE)
+
+
+def _add_layer(place: str, layers: str) -> list[str]:
+    """Lets the container add to a folder of the machine what it alone sees. Returns [place].
+
+    Where layers (overlayfs) are not allowed, the folder stays as it is, and nothing is returned.
+    """
+    os.makedirs(layers, exist_ok=True)
+    try:
+        mount("localcloud", layers, "tmpfs", 0, b"mode=755")
+        for name in ("upper", "work"):
+            os.mkdir(os.path.join(layers, name))
+        options = f"lowerdir={place},upperdir={layers}/upper,workdir={layers}/work"
+        mount("localcloud", place, "overlay", 0, os.fsencode(options))
+    except OSError:
+        return []
+    return [place]
 
 
 def mount(

@@ -1,11 +1,21 @@
 """Packages for one container alone, on top of the interpreter that all containers share."""
 
+import fcntl
+import hashlib
 import importlib.util
+import os
+import re
+import shutil
 import subprocess
 import sys
 import sysconfig
 import venv
 from pathlib import Path
+
+SHARED = "shared.pth"
+HASH = "--hash="
+OTHER_FILE = re.compile(r"^[-.]|/|\.(whl|zip|tar\.gz)\b")
+"""In a line of requirements.txt: an option, or the place of a file."""
 
 
 def make_environment(folder: Path) -> Path:
@@ -16,10 +26,8 @@ def make_environment(folder: Path) -> Path:
     has_pip = importlib.util.find_spec("pip") is not None  # then the new one need not be given its own
     venv.EnvBuilder(symlinks=True, with_pip=not has_pip).create(folder)
     python = folder / "bin" / "python"
-    variables = {"base": str(folder), "platbase": str(folder)}
-    own_packages = Path(sysconfig.get_path("purelib", "venv", variables))
     # After the environment's own folder in sys.path, so that what is installed into it wins.
-    (own_packages / "shared.pth").write_text("\n".join(path for path in sys.path if "-packages" in path))
+    (_packages_of(folder) / SHARED).write_text("\n".join(path for path in sys.path if "-packages" in path))
     for name in ("pip", "pip3"):
         script = python.with_name(name)
         script.write_text(f'#!/bin/sh\nexec "{python}" -m pip "$@"\n')
@@ -28,16 +36,58 @@ def make_environment(folder: Path) -> Path:
 
 
 def install_requirements(requirements: Path, folder: Path) -> Path:
-    """Installs a requirements.txt into a virtual environment in `folder` that also sees this interpreter's
-    packages, unless that has been done before.
+    """Makes a virtual environment in `folder` that has what a requirements.txt asks for, unless it is there.
 
-    Returns the environment's interpreter. Raises subprocess.CalledProcessError, its `output` what pip
-    printed.
+    The packages are kept in the folder LOCALCLOUD_PACKAGES for the next container with the same file. What
+    this one installs besides comes into its own environment. Returns the environment's interpreter. Raises
+    subprocess.CalledProcessError, its `output` what pip printed.
     """
-    installed = folder / "installed"
+    installed, python = folder / "installed", folder / "bin" / "python"
     if installed.exists():
-        return folder / "bin" / "python"
-    python = make_environment(folder)
+        return python
+    make_environment(folder)
+    kept = os.environ.get("LOCALCLOUD_PACKAGES")
+    if kept and _says_all(requirements):
+        _use(_kept_environment(requirements, Path(kept)), folder)
+    else:
+        _pip_install(python, requirements)
+    installed.touch()
+    return python
+
+
+def _says_all(requirements: Path) -> bool:
+    """Whether a requirements.txt names packages of an index, and no other file whose content may change."""
+    lines = [line.strip() for line in requirements.read_text(errors="replace").splitlines()]
+    return not any(OTHER_FILE.search(line) for line in lines if not line.startswith(HASH))
+
+
+def _kept_environment(requirements: Path, kept: Path) -> Path:
+    """The environment for all containers with this requirements.txt, made by the first of them."""
+    key = f"{sys.version}\n{sys.prefix}\n".encode() + requirements.read_bytes()
+    folder = kept / hashlib.sha256(key).hexdigest()[:32]
+    kept.mkdir(exist_ok=True)
+    with open(f"{folder}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (folder / "installed").exists():
+            print("The packages of an earlier container with this requirements.txt are used", flush=True)
+            return folder
+        shutil.rmtree(folder, ignore_errors=True)  # of a container that was ended while it installed
+        _pip_install(make_environment(folder), requirements)
+        (folder / "installed").touch()
+    return folder
+
+
+def _use(kept: Path, folder: Path) -> None:
+    """Gives the environment in `folder` another one's packages and commands, after its own."""
+    shared = _packages_of(folder) / SHARED
+    shared.write_text(f"import site; site.addsitedir({str(_packages_of(kept))!r})\n{shared.read_text()}")
+    for command in (kept / "bin").iterdir():
+        own = folder / "bin" / command.name
+        if not own.exists():
+            own.symlink_to(command)
+
+
+def _pip_install(python: Path, requirements: Path) -> None:
     command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "-r", str(requirements)]
     pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     output = []
@@ -47,5 +97,7 @@ def install_requirements(requirements: Path, folder: Path) -> Path:
         output.append(line)
     if pip.wait():
         raise subprocess.CalledProcessError(pip.returncode, command, "".join(output))
-    installed.touch()
-    return python
+
+
+def _packages_of(folder: Path) -> Path:
+    return Path(sysconfig.get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)}))

@@ -46,6 +46,8 @@ def environment(cloud: Cloud, role_arn: str, folder: Path, own: Mapping[str, str
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",  # as in AWS's images
+        "LOCALCLOUD_PACKAGES": str(cloud.state_dir / "packages"),
+        "PIP_CACHE_DIR": str(cloud.state_dir / "pip"),
         "SAGEMAKER_BASE_DIR": inside_path(folder),
         "SAGEMAKER_REGION": cloud.region,
         **(own or {}),

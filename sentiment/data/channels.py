@@ -18,17 +18,18 @@ import numpy as np
 from sentiment.errors import ChannelError
 
 ARRAYS = {"tokens": np.int32, "offsets": np.int64, "labels": np.int8, "kinds": np.int8}
-REVIEW, SNIPPET, COUNTERFACTUAL = 0, 1, 2
-"""What a text of a channel is: a whole review, a critic's sentence (snippets.py), or one made by rule
-(counterfactuals.py)."""
+REVIEW, SNIPPET, COUNTERFACTUAL, VOTE = 0, 1, 2, 3
+"""What a text of a channel is: a whole review, a critic's sentence (snippets.py), one made by rule
+(counterfactuals.py), or a text that somebody voted on (votes.py)."""
+KINDS = (REVIEW, SNIPPET, COUNTERFACTUAL, VOTE)
 
 
 @dataclass(frozen=True)
 class Channel:
     """N reviews as word ids, and their labels (-1 where unknown); `review(n)` is the n-th as an array.
 
-    `kinds` (N,) says of each whether it is a REVIEW, a SNIPPET or a COUNTERFACTUAL; by default all are
-    reviews.
+    `kinds` (N,) says of each whether it is a REVIEW, a SNIPPET, a COUNTERFACTUAL or a VOTE; by default all
+    are reviews.
     """
 
     tokens: np.ndarray
@@ -124,8 +125,8 @@ def read_channel(folder: str | Path, name: str) -> Channel:
     if "kinds" not in arrays:
         return Channel(tokens, offsets, labels)
     kinds = arrays["kinds"]
-    if len(kinds) != len(labels) or not np.isin(kinds, (REVIEW, SNIPPET, COUNTERFACTUAL)).all():
-        raise ChannelError(f"{folder}: kinds.npy must hold 0, 1 or 2 for each of the {len(labels)} labels")
+    if len(kinds) != len(labels) or not np.isin(kinds, KINDS).all():
+        raise ChannelError(f"{folder}: kinds.npy must hold 0, 1, 2 or 3 for each of the {len(labels)} labels")
     if REVIEW not in kinds:
         raise ChannelError(f"the {name} channel in {folder} holds short texts only, no reviews")
     return Channel(tokens, offsets, labels, kinds)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sentiment.data import counterfactuals, snippets
-from sentiment.data.channels import COUNTERFACTUAL, REVIEW, SNIPPET, Channel, write_channel
+from sentiment.data import counterfactuals, snippets, votes
+from sentiment.data.channels import COUNTERFACTUAL, REVIEW, SNIPPET, VOTE, Channel, write_channel
 from sentiment.data.numbering import Numbered, Numbering, ids_of, vocabulary
 from sentiment.data.reviews import Reviews
 from sentiment.errors import DatasetError
@@ -66,16 +66,16 @@ def prepare(
     tokenizer: str,
     cache_dir: str | Path,
     progress: bool = True,
-    short_texts: Mapping[int, Reviews] | None = None,
+    beside: Mapping[int, Reviews] | None = None,
 ) -> Prepared:
     """Tokenize and number `reviews` with the tokenizer of that name, or reuse what an earlier call wrote.
 
-    The train and validation splits of `short_texts`, by their kind (channels.py), join those of the reviews.
-    Raises DatasetError where train or validation is empty or unlabelled, RecipeError for an unknown
+    The train and validation splits of the texts `beside`, by their kind (channels.py), join those of the
+    reviews. Raises DatasetError where train or validation is empty or unlabelled, RecipeError for an unknown
     tokenizer.
     """
     tokenize = tokenizer_called(tokenizer)
-    by_kind = {REVIEW: reviews, **(short_texts or {})}
+    by_kind = {REVIEW: reviews, **(beside or {})}
     fingerprints = {kind: table.fingerprint() for kind, table in by_kind.items()}
     key = _key(" ".join(f"{kind} {found}" for kind, found in fingerprints.items()), tokenize)
     folder = Path(cache_dir) / key
@@ -105,7 +105,11 @@ def prepare(
         "reviews_sha256": fingerprints[REVIEW],
         "reviews": {name: int((channel.kinds == REVIEW).sum()) for name, channel in channels.items()}
         | ({"test": len(splits["test"])} if "test" in splits else {}),
-        "short_texts": {name: int((channel.kinds != REVIEW).sum()) for name, channel in channels.items()},
+        "short_texts": {
+            name: int(np.isin(channel.kinds, (SNIPPET, COUNTERFACTUAL)).sum())
+            for name, channel in channels.items()
+        },
+        "votes": {name: int((channel.kinds == VOTE).sum()) for name, channel in channels.items()},
     }
     with atomic_folder(folder) as temporary:
         for name, channel in channels.items():
@@ -120,9 +124,13 @@ def prepare(
     return Prepared(folder, key, reused=False)
 
 
-def short_texts() -> dict[int, Reviews]:
-    """The short texts that recipes learn from beside the reviews, by their kind. Raises DatasetError."""
-    return {SNIPPET: snippets.load(), COUNTERFACTUAL: counterfactuals.load()}
+def texts_beside(short_texts: bool, voted: Path | None = None) -> dict[int, Reviews]:
+    """The texts that recipes learn from beside the reviews, by their kind. Raises DatasetError.
+
+    `voted` is the file of cleaned votes (votes.py), where some are to be learned from.
+    """
+    beside = {SNIPPET: snippets.load(), COUNTERFACTUAL: counterfactuals.load()} if short_texts else {}
+    return beside | ({} if voted is None else {VOTE: votes.load(voted)})
 
 
 def _key(fingerprints: str, tokenizer: Tokenizer) -> str:

@@ -24,7 +24,8 @@ SETTLED_SECONDS = 2.0
 
 
 class SourceState:
-    """What the file system says of the files that `load_reviews(source, path, unlabelled)` reads.
+    """What the file system says of the files that `load_reviews(source, path, unlabelled)` reads, and of the
+    file of cleaned votes that is learned from as well, where there is one.
 
     To be taken before the reviews are read. `cache_dir` is where the prepared data are kept.
     """
@@ -37,12 +38,16 @@ class SourceState:
         tokenizer: str,
         cache_dir: str | Path,
         short_texts: bool = False,
+        voted: Path | None = None,
     ):
         self._cache_dir = Path(cache_dir)
         place = None if path is None else str(path.absolute())
         version = TOKENIZERS[tokenizer].version
         self._request = [source, place, unlabelled, tokenizer, version, short_texts, _code_digest()]
         self._places = _places(source, path)
+        if voted is not None and self._places:
+            self._request.append(str(voted.absolute()))
+            self._places.append(voted)
         self._files = _digest(self._places)
 
     def prepared(self) -> Prepared | None:

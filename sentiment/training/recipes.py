@@ -36,6 +36,7 @@ class Recipe:
     `ending` is how much more the last word of a review counts than those far from it (emphasis.py),
     `negation_scope` how many words far a negation changes those after it (negation.py), `snippets` and
     `counterfactuals` the weight of the loss on each short text of that kind beside a review's (channels.py),
+    `votes` that on each text that somebody voted on, where there are any (data/votes.py),
     `early_words` to how many words reviews are cropped before the last epoch, which takes less time,
     `ngram_fragments` that on short pieces of the reviews when the n-grams are fitted (ngram_fit.py),
     `adversarial` how far embeddings move for a second, adversarial pass over each batch (objective.py)
@@ -59,6 +60,7 @@ class Recipe:
     negation_scope: int
     snippets: float
     counterfactuals: float
+    votes: float
     ngram_min_reviews: int
     ngram_c: float
     ngram_fragments: float
@@ -100,6 +102,7 @@ class Recipe:
         for name in (
             "snippets",
             "counterfactuals",
+            "votes",
             "ngram_fragments",
             "adversarial",
             "virtual_adversarial",
@@ -144,6 +147,7 @@ _PREDECESSOR = Recipe(
     negation_scope=0,
     snippets=0.0,
     counterfactuals=0.0,
+    votes=0.5,
     ngram_min_reviews=2,
     ngram_c=30.0,
     ngram_fragments=0.0,

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sentiment.data.channels import COUNTERFACTUAL, REVIEW, SNIPPET, Channel, concatenate
+from sentiment.data.channels import COUNTERFACTUAL, REVIEW, SNIPPET, VOTE, Channel, concatenate
 from sentiment.errors import ChannelError, TrainingError
 from sentiment.evaluation.calibration import calibration, fit_mixture
 from sentiment.model.layout import embedding_rows
@@ -106,7 +106,12 @@ class Trainer:
         self.recipe, self.run, self.should_stop = recipe, run, should_stop
         self.note_epochs = note_epochs
         self.say = say if self.group.is_first else lambda line: None
-        self.text_weights = {REVIEW: 1.0, SNIPPET: recipe.snippets, COUNTERFACTUAL: recipe.counterfactuals}
+        self.text_weights = {
+            REVIEW: 1.0,
+            SNIPPET: recipe.snippets,
+            COUNTERFACTUAL: recipe.counterfactuals,
+            VOTE: recipe.votes,
+        }
         self.train_channel, self.validation_channel = self._wanted(train), self._wanted(validation)
         self.unlabelled, self.shards = unlabelled, shards
         if recipe.virtual_adversarial and unlabelled is None:
@@ -303,13 +308,16 @@ class Trainer:
         """metrics.json: how each epoch and the best of them did, and the calibration where one ended."""
         progress = self.progress
         best = next((entry for entry in progress.history if entry["epoch"] == progress.best_epoch), {})
+        # Shards hold none: votes are prepared in one piece.
+        votes = int((self.train_channel.kinds == VOTE).sum())
         metrics = {
             "best_epoch": progress.best_epoch,
             "validation_accuracy": best.get("validation_accuracy"),
             "validation_loss": best.get("validation_loss"),
             "validation_reviews": int((self.validation_channel.kinds == REVIEW).sum()),
             "train_reviews": self.batches.reviews,
-            "train_short_texts": self.batches.short_texts,
+            "train_short_texts": self.batches.short_texts - votes,
+            "train_votes": votes,
             "epochs": progress.history,
         }
         return metrics if measured is None else metrics | {"calibration": measured}

@@ -126,7 +126,8 @@ def contract_error(
 class Site:
     """Both servers, on free ports. `answer` is the API's reply to a review, `reviews` are those it got.
 
-    `answer_batch`, `batches`, `answer_vote`, `votes` and `model` are the same for the other routes.
+    `answer_batch`, `batches`, `answer_vote`, `votes`, `answer_withdrawal`, `withdrawn` and `model` are
+    the same for the other routes.
     """
 
     def __init__(self) -> None:
@@ -142,6 +143,8 @@ class Site:
         self.answer_batch: Callable[[list[str]], Reply] = judged
         self.votes: list[dict[str, Any]] = []
         self.answer_vote: Callable[[dict[str, Any]], Reply] = lambda vote: Reply(201, {"id": "vote-1"})
+        self.withdrawn: list[str] = []
+        self.answer_withdrawal: Callable[[str], Reply] = lambda vote_id: Reply(200, {"id": vote_id})
         self.model = Reply(200, MODEL)
         # The text of config.json where it is not the deployment's; "" leaves the file out.
         self.config: str | None = None
@@ -158,9 +161,12 @@ class Site:
         if route == "/predict/batch":
             self.batches.append(message["reviews"])
             return self.answer_batch(message["reviews"])
-        if route == "/feedback":
+        if route == "/feedback" and message is not None:
             self.votes.append(message)
             return self.answer_vote(message)
+        if route is not None and route.startswith("/feedback/"):
+            self.withdrawn.append(route.removeprefix("/feedback/"))
+            return self.answer_withdrawal(self.withdrawn[-1])
         return Reply(404, {"message": "Not Found"})
 
     @property
@@ -213,7 +219,7 @@ class _ApiHandler(BaseHTTPRequestHandler):
         super().__init__(*args)
 
     def do_OPTIONS(self) -> None:
-        self._send(204, b"", {"access-control-allow-methods": "GET, POST"})
+        self._send(204, b"", {"access-control-allow-methods": "GET, POST, DELETE"})
 
     def do_GET(self) -> None:
         self._answer(self.site.model if self._route() == "/model" else Reply(404, {"message": "Not Found"}))
@@ -221,6 +227,9 @@ class _ApiHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         self._answer(self.site.reply(self._route(), json.loads(body)))
+
+    def do_DELETE(self) -> None:
+        self._answer(self.site.reply(self._route(), None))
 
     def _route(self) -> str | None:
         stage = "/_aws/execute-api/abc123/prod"

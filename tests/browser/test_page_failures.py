@@ -157,7 +157,7 @@ def test_without_a_usable_config_the_page_says_so_and_recovers(site, page):
 def test_the_routes_are_found_however_the_apis_address_is_written(site, page, end):
     site.config = json.dumps({"apiUrl": site.api_url + end})
     page.goto(site.url)
-    expect(page.get_by_text("Model lstm-7f3a, right on")).to_be_visible()
+    expect(page.get_by_text("Model lstm-7f3a, 90.1% accurate on")).to_be_visible()
     judge(page)
     expect(page.locator("#status")).to_contain_text("Positive")
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from datetime import date
 
 import pytest
 from page_site import MODEL, Reply, Site, contract_error, verdict
@@ -207,6 +208,36 @@ def test_a_vote_that_is_not_kept_can_be_sent_again(site, page):
     judge(page, "Another one.")
     expect(page.get_by_role("button", name="Yes")).to_have_attribute("aria-pressed", "false")
     expect(page.get_by_text("Thank you.")).to_be_hidden()
+
+
+def test_a_vote_can_be_taken_back_later_too(site, page):
+    """The page remembers the id by itself, and no text of the review."""
+    vote_id = f"{date.today()}-{7:032x}"
+    site.answer_vote = lambda vote: Reply(201, {"id": vote_id})
+    page.goto(site.url)
+    judge(page, "Voted on.")
+    take_back = page.get_by_role("button", name="Take my vote back")
+    expect(take_back).to_be_hidden()
+    page.get_by_role("button", name="No").click()
+    expect(take_back).to_be_visible()
+    assert "Voted on" not in page.evaluate("localStorage.votes")
+    page.reload()
+    judge(page, "Another one.")
+    expect(take_back).to_be_hidden()
+    judge(page, "Voted on.")
+    expect(page.get_by_role("button", name="No")).to_have_attribute("aria-pressed", "true")
+    site.answer_withdrawal = lambda vote: contract_error(500, "Oh dear.")
+    take_back.click()
+    expect(page.get_by_text("Your vote is still kept: something broke on the server.")).to_be_visible()
+    site.answer_withdrawal = lambda vote: Reply(200, {"id": vote})
+    take_back.click()
+    expect(page.get_by_text("Your vote and the review are deleted.")).to_be_visible()
+    assert site.withdrawn == [vote_id, vote_id]
+    expect(page.get_by_role("button", name="No")).to_have_attribute("aria-pressed", "false")
+    expect(take_back).to_be_hidden()
+    page.get_by_role("button", name="Yes").click()
+    expect(page.get_by_text("Thank you.")).to_be_visible()
+    assert [vote["vote"] for vote in site.votes] == ["down", "up"]
 
 
 # ---- the line about the model ----

@@ -106,6 +106,11 @@ class FakeAws:
                 aws.objects[unquote(self.path.partition("?")[0])] = self._body()
                 self._send(aws.refusal or Answer(body=b""))
 
+            def do_DELETE(self) -> None:
+                if aws.refusal is None:
+                    aws.objects.pop(unquote(self.path.partition("?")[0]), None)
+                self._send(aws.refusal or Answer(204, b""))
+
             def _body(self) -> bytes:
                 if "100-continue" in self.headers.get("expect", ""):
                     self.send_response_only(100)

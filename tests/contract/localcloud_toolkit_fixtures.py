@@ -18,6 +18,7 @@ from typing import NamedTuple
 import pytest
 
 from localcloud.sagemaker.container import RUNNERS
+from tests.environments import interpreter
 
 PROJECT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
@@ -25,19 +26,12 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="session")
 def toolkit() -> Path:
-    """The interpreter of an environment with the genuine toolkits, made anew when the lock changes."""
-    folder = Path(os.environ.get("TOOLKIT_VENV", PROJECT / ".venv-toolkit"))
-    install = [sys.executable, PROJECT / "requirements" / "install.py", "toolkit", "--folder", folder]
-    done = subprocess.run(install, capture_output=True, text=True, check=False)
-    if done.returncode:
-        reason = f"AWS's toolkits cannot be installed (they need a C compiler):\n{done.stderr[-2000:]}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    packages = next((folder / "lib").glob("python*/site-packages"))
+    """The interpreter of an environment with the genuine toolkits."""
+    python = interpreter("toolkit", " (it takes a C compiler)")
+    packages = next((python.parent.parent / "lib").glob("python*/site-packages"))
     # torch and what a model needs, after the environment's own packages in the search order.
     (packages / "zz-project.pth").write_text("\n".join(p for p in sys.path if p.endswith("-packages")))
-    return folder / "bin" / "python"
+    return python
 
 
 class Ended(NamedTuple):

@@ -146,6 +146,8 @@ def test_env_can_be_evaluated_and_hides_the_real_account(up, port):
     assert (shown["AWS_ACCESS_KEY_ID"], shown["AWS_SECRET_ACCESS_KEY"]) == ("test", "test")
     assert shown["AWS_CONFIG_FILE"] == shown["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
     assert "127.0.0.1" in shown["NO_PROXY"]
+    assert shown["HTTPS_PROXY"] == shown["AWS_ENDPOINT_URL"]
+    assert "BEGIN CERTIFICATE" in Path(shown["AWS_CA_BUNDLE"]).read_text()
     assert Path(shown["SAGEMAKER_USER_CONFIG_OVERRIDE"]).is_file()
     assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"} & set(shown)
 

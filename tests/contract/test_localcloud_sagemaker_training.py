@@ -187,7 +187,7 @@ def test_a_script_cannot_write_into_the_machine(aws):
 import os, pwd, sys, tempfile
 from pathlib import Path
 home = pwd.getpwuid(os.getuid()).pw_dir
-for folder in ("/", "/lib", "/opt", home, str(Path(sys.executable).parent), "PROJECT"):
+for folder in ("/", "/etc", "/opt", home, str(Path(sys.executable).parent), "PROJECT"):
     if Path(folder).is_relative_to(tempfile.gettempdir()):
         continue  # of a clone there, where jobs may write
     try:
@@ -203,6 +203,23 @@ for folder in (Path.home(), tempfile.gettempdir(), "/tmp", "/dev/shm"):
     log = [line for line in aws.job_log(name) if line.startswith(("refused", "written"))]
     refused = 4 if Path(sys.executable).is_relative_to(tempfile.gettempdir()) else 6
     assert log == ["refused Read-only file system"] * refused + ["written"] * 4
+
+
+@pytest.mark.skipif(not has_own_file_system(), reason="no namespaces here")
+def test_a_container_adds_libraries_that_it_alone_sees(aws):
+    """As the model servers of SageMaker's ModelBuilder do."""
+    script = """
+from pathlib import Path
+try:
+    Path("/lib/own-of-the-job.so").write_text("own")
+    print(Path("/lib/own-of-the-job.so").read_text())
+except OSError as error:  # where layers are not allowed
+    print("own" if error.errno == 30 else error)
+"""
+    name = aws.train(script=script)
+    assert aws.trained(name)["TrainingJobStatus"] == "Completed"
+    assert "own" in aws.job_log(name)
+    assert not Path("/lib/own-of-the-job.so").exists()
 
 
 def test_where_its_folder_cannot_be_put_there_such_a_script_fails(aws, monkeypatch, tmp_path):
@@ -331,6 +348,30 @@ def test_jobs_are_listed_tagged_and_filtered(aws):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_a_second_job_with_the_same_requirements_installs_nothing(aws, tmp_path):
+    make_wheel(tmp_path, "tiny_kept", "WORD = 'kept'\n")
+    script = "import sys, tiny_kept; print(tiny_kept.WORD, 'tiny_extra' in sys.modules)"
+
+    def log(requirements: str) -> list[str]:
+        source = aws.put_source(script, **{"requirements.txt": requirements})
+        hyperparameters = {"sagemaker_submit_directory": json.dumps(source), "sagemaker_program": "train.py"}
+        name = aws.train(
+            HyperParameters=hyperparameters,
+            Environment={"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)},
+        )
+        assert aws.trained(name)["TrainingJobStatus"] == "Completed"
+        return aws.job_log(name)
+
+    first, second, third = log("tiny_kept==1\n"), log("tiny_kept==1\n"), log("tiny_kept\n")
+    assert [any("Successfully installed" in line for line in each) for each in (first, second, third)] == [
+        True,
+        False,
+        True,
+    ]
+    assert all("kept False" in each for each in (first, second, third))
+
+
 def test_requirements_are_installed_for_one_job_alone(aws, tmp_path):
     wheel = make_wheel(tmp_path, "tiny_extra", "WORD = 'installed'\n")
     source = aws.put_source("import tiny_extra; print(tiny_extra.WORD)", **{"requirements.txt": str(wheel)})

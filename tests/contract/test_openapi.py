@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import json
 import re
 import string
@@ -69,8 +70,12 @@ def test_its_limits_and_codes_are_those_of_the_api(relay):
     assert sorted(error.code for error in errors) == sorted(codes)
     everywhere = {modules.errors.NotFound.status, modules.errors.MethodNotAllowed.status}
     statuses = {str(error.status) for error in errors if error.status not in everywhere}
-    assert statuses | {"200"} == set(predict["responses"]) | {str(modules.errors.StorageFull.status)}
-    assert str(modules.errors.StorageFull.status) in CONTRACT["paths"]["/feedback"]["post"]["responses"]
+    of_votes = {str(error.status) for error in (modules.errors.StorageFull, modules.errors.TooLate)}
+    assert statuses | {"200"} == set(predict["responses"]) | of_votes
+    withdrawal = CONTRACT["paths"]["/feedback/{id}"]["delete"]
+    assert of_votes <= {*CONTRACT["paths"]["/feedback"]["post"]["responses"], *withdrawal["responses"]}
+    days = importlib.import_module("sentiment_api.feedback").WITHDRAWAL_DAYS
+    assert f"for {days} days" in withdrawal["summary"]
     assert CONTRACT["components"]["headers"]["MaxAge"]["schema"]["const"] == (
         f"max-age={modules.api.MODEL_CACHE_SECONDS}"
     )

@@ -144,7 +144,7 @@ def test_training_runs_in_the_container_of_the_table(builder, settings, monkeypa
     sandbox = builder.sandbox
     for name, value in cloud_settings(sandbox.cloud.host, sandbox.cloud.port).items():
         monkeypatch.setenv(name, value)
-    sagemaker_sdk.start_training(
+    name = sagemaker_sdk.start_training(
         "trained",
         bucket=BUCKET,
         role=sandbox.role,
@@ -154,8 +154,8 @@ def test_training_runs_in_the_container_of_the_table(builder, settings, monkeypa
         metric_definitions=[],
         output=f"s3://{BUCKET}/training/key",
     )
-    job = sandbox.sagemaker.describe_training_job(TrainingJobName="trained")
-    sandbox.sagemaker.stop_training_job(TrainingJobName="trained")
+    job = sandbox.sagemaker.describe_training_job(TrainingJobName=name)
+    sandbox.sagemaker.stop_training_job(TrainingJobName=name)
     registry = "763104351884.dkr.ecr.us-east-1.amazonaws.com"
     assert (
         job["AlgorithmSpecification"]["TrainingImage"]

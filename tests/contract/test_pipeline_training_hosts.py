@@ -65,9 +65,9 @@ def aws(data):
 def start(aws, instances: int = 1, spot: bool = False, **hyperparameters: object) -> str:
     from pipeline import sagemaker_sdk
 
-    job = aws.name("hosts")
-    sagemaker_sdk.start_training(
-        job,
+    folder = aws.name("hosts")
+    return sagemaker_sdk.start_training(
+        folder,
         bucket=BUCKET,
         role=aws.role,
         instance_type="ml.m5.large",
@@ -78,9 +78,8 @@ def start(aws, instances: int = 1, spot: bool = False, **hyperparameters: object
             name.replace("_", "-"): str(value) for name, value in (SETTINGS | hyperparameters).items()
         },
         metric_definitions=METRIC_DEFINITIONS,
-        output=f"s3://{BUCKET}/{job}",
+        output=f"s3://{BUCKET}/{folder}",
     )
-    return job
 
 
 def ended(aws, job: str) -> dict:

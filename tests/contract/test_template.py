@@ -19,6 +19,7 @@ from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 from pipeline import comparison, containers, hosting, image, served, stack
+from selfhost.feedback import DEFAULT_RETENTION_DAYS
 
 INFRA = Path(__file__).resolve().parents[2] / "infra"
 WRITTEN = yaml_parse((INFRA / "template.yaml").read_text())
@@ -135,7 +136,7 @@ def test_the_lambda_may_do_what_its_routes_need_and_nothing_else(resources):
     assert allowed == {
         frozenset({"sagemaker:InvokeEndpoint", "sagemaker:DescribeEndpoint"}): [{"Ref": "Endpoint"}],
         frozenset({"s3:GetObject"}): [{"Fn::Sub": "${DataBucket.Arn}/models/*/model.json"}],
-        frozenset({"s3:PutObject"}): [{"Fn::Sub": "${DataBucket.Arn}/feedback/*"}],
+        frozenset({"s3:PutObject", "s3:DeleteObject"}): [{"Fn::Sub": "${DataBucket.Arn}/feedback/*"}],
         frozenset({"logs:CreateLogStream", "logs:PutLogEvents"}): [
             {"Fn::GetAtt": ["FunctionLogGroup", "Arn"]}
         ],
@@ -227,7 +228,7 @@ def test_only_the_page_may_call_the_api_and_only_so_fast(resources):
     cors = api["Properties"]["Body"]["x-amazon-apigateway-cors"]
     assert cors["allowOrigins"] == [{"Fn::Sub": "https://${Distribution.DomainName}"}]
     assert "retry-after" in cors["exposeHeaders"]
-    assert set(cors["allowMethods"]) == {"GET", "POST"}
+    assert set(cors["allowMethods"]) == {"GET", "POST", "DELETE"}
     assert "etag" in cors["exposeHeaders"]
     [stage] = of_type(resources, "AWS::ApiGatewayV2::Stage").values()
     assert stage["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"] == {"Ref": "RequestsPerSecond"}
@@ -253,6 +254,9 @@ def test_texts_of_people_are_logged_only_on_demand_and_votes_not_kept_for_ever(r
     rules = resources["DataBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     [feedback] = [rule for rule in rules if rule.get("Prefix") == "feedback/"]
     assert feedback["ExpirationInDays"] == {"Ref": "FeedbackRetentionDays"}
+    assert feedback["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}, "of what people take back"
+    days = WRITTEN["Parameters"]["FeedbackRetentionDays"]["Default"]
+    assert days == DEFAULT_RETENTION_DAYS, "as in the self-hosted folder"
 
 
 def test_the_function_finds_in_its_environment_what_it_reads_there(resources):

@@ -410,6 +410,8 @@ def test_only_a_better_model_on_the_same_reviews_becomes_champion(tmp_path, monk
     registry.promote(client, "5")
     assert source.champion() is None
     assert registry.rollback(client) == f"version 4 of {NAME} is the champion"
+    registry.promote(client, "4")  # again: the one before is still another
+    assert registry.rollback(client) == f"version 5 of {NAME} is the champion"
     held = client.search_model_versions(f"name = '{NAME}'")
     assert {str(each.version) for each in held} == set("12345")
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,16 @@ def test_what_was_left_half_installed_is_not_taken_for_complete(tmp_path, requir
         make(tmp_path)
     lock.write_text(complete)
     assert not install.Environment("tiny", folder=tmp_path / "env").is_current()
+
+
+def test_two_at_once_make_an_environment_once(tmp_path, requirements, monkeypatch, capsys):
+    monkeypatch.setattr(install, "PROJECT", tmp_path)
+    (requirements / "tiny.lock").write_text(make_wheel(tmp_path / "wheels", "one", "1.0"))
+    environments = [[install.Environment("tiny", folder=tmp_path / "env")] for _ in range(2)]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(install.install, environments))
+    assert capsys.readouterr().out.count("Installed 1 package") == 1
+    assert (tmp_path / "build" / "setup.log").read_text().count("Installed 1 package") == 1
 
 
 @pytest.mark.slow
@@ -227,7 +238,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
 def test_every_locked_package_has_a_hash_and_no_lock_names_where_it_was_made():
     locks = [*PROJECT.glob("requirements/*.lock"), *PROJECT.glob("selfhost/docker/*.lock")]
     locks.append(PROJECT / "requirements/lock.txt")
-    assert len(locks) == 13
+    assert len(locks) == 15
     for file in locks:
         text = file.read_text()
         assert not re.search(r"^ *--(index|extra-index|find-links)|://| @ ", text, re.M), file

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from botocore.exceptions import ClientError
 
-from pipeline import aws, destroy, stack
+from pipeline import aws, destroy, model_packages, stack
 from pipeline.settings import Settings
 
 
@@ -24,6 +24,7 @@ def run(monkeypatch, resources):
     done = []
     monkeypatch.setattr(aws, "client", lambda service: FakeCloudFormation(resources))
     monkeypatch.setattr(aws, "empty_bucket", lambda bucket: done.append(bucket) or 0)
+    monkeypatch.setattr(model_packages, "delete", lambda settings: None)
     monkeypatch.setattr(stack, "sam_delete", lambda settings: done.append("deleted"))
     destroy.run(Settings())
     return done

@@ -33,9 +33,11 @@ class FakeSageMaker:
         for file in ("source/sourcedir.tar.gz", "output/model.tar.gz"):
             aws.client("s3").put_object(Bucket=BUCKET, Key=f"{self.folder}/{name}/{file}", Body=name.encode())
 
-    def start(self, name: str, **_: object) -> None:
+    def start(self, name: str, **_: object) -> str:
         self.events.append(f"start {len(self.jobs)}")
-        self.add(name, "InProgress", "Completed")
+        job = f"{name}-{len(self.jobs)}"
+        self.add(job, "InProgress", "Completed")
+        return job
 
     def describe_training_job(self, TrainingJobName):
         if TrainingJobName not in self.jobs:

@@ -13,7 +13,7 @@ import yaml
 
 from project import model_card
 from selfhost.app import SECURITY_HEADERS, application
-from selfhost.feedback import Votes
+from selfhost.feedback import FolderOfVotes
 from selfhost.logs import JsonFormatter, logger
 from selfhost.website import WEBSITE
 from tests.conftest import PROJECT
@@ -28,7 +28,7 @@ VOTE = {"review": SECRET, "sentiment": "positive", "probability": 0.9, "model": 
 
 @pytest.fixture
 def app(tmp_path) -> flask.Flask:
-    return application(WordModel(), Votes(tmp_path / "feedback").keep)
+    return application(WordModel(), FolderOfVotes(tmp_path / "feedback"))
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_the_model_card_says_which_model_answers_now(tmp_path):
             return super().describe() | {"model": self.version}
 
     model = Changing()
-    client = application(model, Votes(tmp_path / "feedback").keep).test_client()
+    client = application(model, FolderOfVotes(tmp_path / "feedback")).test_client()
     assert client.get("/model-card.html").data == model_card.render()
     tags = set()
     for model.version in ("words-1", "words-2"):
@@ -192,7 +192,7 @@ def test_a_vote_is_a_json_object_in_a_folder_of_its_day(client, tmp_path):
 
 
 def test_a_vote_without_room_is_answered_507_in_words(tmp_path):
-    client = application(WordModel(), Votes(tmp_path, quota_bytes=0).keep).test_client()
+    client = application(WordModel(), FolderOfVotes(tmp_path, quota_bytes=0)).test_client()
     answer = client.post("/feedback", json=VOTE)
     assert (answer.status_code, answer.json["error"]["code"]) == (507, "storage_full")
     assert answer.json["error"]["message"] == "The folder for votes is full, so this vote cannot be kept."
@@ -202,7 +202,7 @@ def test_a_vote_without_room_is_answered_507_in_words(tmp_path):
 def test_a_fault_shows_nothing_and_is_in_the_log(tmp_path, log_lines):
     in_the_way = tmp_path / "feedback"
     in_the_way.write_text("a file, where a folder should be")
-    client = application(WordModel(), Votes(in_the_way).keep).test_client()
+    client = application(WordModel(), FolderOfVotes(in_the_way)).test_client()
     answer = client.post("/feedback", json=VOTE)
     assert answer.status_code == 500
     assert answer.json["error"]["code"] == "internal_error"

@@ -53,7 +53,7 @@ def prepared(tmp_path):
     )
     made = table([("not great", 0, "train", "d"), ("never dull", 1, "train", "e")])
     kinds = {SNIPPET: short, COUNTERFACTUAL: made}
-    return prepare(made_up_reviews(), "words", tmp_path, progress=False, short_texts=kinds)
+    return prepare(made_up_reviews(), "words", tmp_path, progress=False, beside=kinds)
 
 
 def test_channels_tell_short_texts_from_reviews(prepared, tmp_path):
@@ -71,7 +71,7 @@ def test_a_channel_of_short_texts_only_is_refused(prepared):
     with pytest.raises(ChannelError, match="short texts only"):
         read_channel(prepared.validation, "validation")
     np.save(prepared.validation / "kinds.npy", np.full(3, REVIEW, dtype=np.int8))
-    with pytest.raises(ChannelError, match=r"kinds\.npy must hold 0, 1 or 2 for each of the 41 labels"):
+    with pytest.raises(ChannelError, match=r"kinds\.npy must hold 0, 1, 2 or 3 for each of the 41 labels"):
         read_channel(prepared.validation, "validation")
 
 

@@ -22,10 +22,11 @@ __all__ = ["talking_model"]  # a fixture
 
 @dataclass(frozen=True)
 class BackEnd:
-    """A running host. `vote` reads a kept vote by its id; `origin` is the page's, where it is another."""
+    """A running host. `vote` reads a vote by its id, None if it is not kept; `origin` is the page's, where it
+    is another."""
 
     url: str
-    vote: Callable[[str], dict[str, Any]] | None = None
+    vote: Callable[[str], dict[str, Any] | None] | None = None
     origin: str | None = None
 
 
@@ -51,7 +52,7 @@ def elsewhere_back_end() -> BackEnd:
 @pytest.fixture(scope="session")
 def in_process_back_end() -> Iterator[BackEnd]:
     with served() as (url, votes):
-        yield BackEnd(url, lambda vote: next(each for each in votes if each["id"] == vote))
+        yield BackEnd(url, lambda vote: next((each for each in votes if each["id"] == vote), None))
 
 
 @pytest.fixture(scope="session")
@@ -60,9 +61,9 @@ def flask_back_end(tmp_path_factory, talking_model) -> Iterator[BackEnd]:
     web = Web(tmp_path_factory.mktemp("flask"), f"http://127.0.0.1:{free_port()}", "movie-sentiment")
     web.hold(talking_model)
 
-    def vote(wanted: str) -> dict[str, Any]:
-        [file] = web.feedback.glob(f"date=*/{wanted}.json")
-        return json.loads(file.read_text(encoding="utf-8"))
+    def vote(wanted: str) -> dict[str, Any] | None:
+        files = [*web.feedback.glob(f"date=*/{wanted}.json")]
+        return json.loads(files[0].read_text(encoding="utf-8")) if files else None
 
     try:
         web.start()
@@ -78,10 +79,10 @@ def lambda_back_end(request: pytest.FixtureRequest) -> BackEnd:
     _lift_throttle(deployment.cloud.client("apigatewayv2"), deployment.api.rpartition("/")[2])
     s3, bucket = deployment.cloud.client("s3"), deployment.outputs["DataBucketName"]
 
-    def vote(wanted: str) -> dict[str, Any]:
-        listed = s3.list_objects_v2(Bucket=bucket, Prefix="feedback/date=")["Contents"]
-        [key] = [each["Key"] for each in listed if each["Key"].endswith(f"/{wanted}.json")]
-        return json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    def vote(wanted: str) -> dict[str, Any] | None:
+        listed = s3.list_objects_v2(Bucket=bucket, Prefix="feedback/date=").get("Contents", [])
+        keys = [each["Key"] for each in listed if each["Key"].endswith(f"/{wanted}.json")]
+        return json.loads(s3.get_object(Bucket=bucket, Key=keys[0])["Body"].read()) if keys else None
 
     return BackEnd(deployment.api, vote, deployment.page.rstrip("/"))
 

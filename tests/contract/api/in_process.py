@@ -62,6 +62,20 @@ class WordModel:
         return verdict
 
 
+class ListOfVotes:
+    """Keeps votes in memory: a sentiment_api.feedback.Votes."""
+
+    def __init__(self, votes: list[dict[str, Any]]):
+        self.votes = votes
+
+    def keep(self, vote: dict[str, Any]) -> str:
+        self.votes.append(vote)
+        return vote["id"]
+
+    def withdraw(self, vote_id: str) -> None:
+        self.votes[:] = [vote for vote in self.votes if vote["id"] != vote_id]
+
+
 @contextmanager
 def served() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """The address of a running API, and the votes that it has kept."""
@@ -71,12 +85,7 @@ def served() -> Iterator[tuple[str, list[dict[str, Any]]]]:
         from sentiment_api.api import Api, Request
 
     votes: list[dict[str, Any]] = []
-
-    def keep(vote: dict[str, Any]) -> str:
-        votes.append(vote)
-        return vote["id"]
-
-    api = Api(WordModel(), keep)
+    api = Api(WordModel(), ListOfVotes(votes))
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -154,6 +155,7 @@ def test_addresses_and_methods_that_are_not_there(client):
     for method, path, allowed in (
         ("GET", "/predict", "POST"),
         ("DELETE", "/feedback", "POST"),
+        ("GET", "/feedback/2026-11-28-0c7b9b0ae9b64a0fa5b4c6f2a1f6e2d3", "DELETE"),
         ("POST", "/model", "GET, HEAD"),
         ("PUT", "/health", "GET, HEAD"),
     ):
@@ -197,7 +199,7 @@ def test_a_vote_is_kept_with_its_review(client, back_end):
     if back_end.vote is None:
         pytest.skip("what this API has kept cannot be seen from here")
     kept = back_end.vote(body["id"])
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", kept.pop("time"))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:00:00Z", kept.pop("time")), "the hour, and no more"
     assert kept == vote | {"id": body["id"]}
 
 
@@ -220,6 +222,28 @@ def test_a_vote_is_kept_with_its_review(client, back_end):
 )
 def test_a_vote_that_makes_no_sense_is_not_kept(client, wrong):
     assert client.post("/feedback", VOTE | wrong)[0] == 400
+
+
+def test_a_vote_can_be_taken_back(client, back_end):
+    first, second = (client.post("/feedback", VOTE)[1]["id"] for _ in range(2))
+    for _ in range(2):  # again, since an answer may get lost
+        answer, body = client("DELETE", f"/feedback/{first}")
+        assert (answer.status_code, body) == (200, {"id": first})
+    if back_end.vote is None:
+        pytest.skip("what this API has kept cannot be seen from here")
+    assert back_end.vote(first) is None
+    assert back_end.vote(second)["id"] == second
+
+
+def test_a_vote_is_taken_back_within_30_days_and_by_its_id_only(client):
+    random = "0c7b9b0ae9b64a0fa5b4c6f2a1f6e2d3"
+    now = datetime.now(UTC)
+    for days, status in ((30, 200), (32, 410), (4000, 410)):
+        answer, _ = client("DELETE", f"/feedback/{(now - timedelta(days=days)).date()}-{random}")
+        assert answer.status_code == status
+    for wrong in (random, f"2026-02-30-{random}", f"{now.date()}-{random}.json", "%2e%2e%2fmodels", "*"):
+        answer, body = client("DELETE", f"/feedback/{wrong}")
+        assert (answer.status_code, body["error"]["code"]) == (404, "not_found")
 
 
 def test_the_model_is_described_and_its_description_cached(client):
@@ -245,7 +269,7 @@ def test_the_model_is_healthy(client):
 def test_from_a_browser_only_the_page_may_call(client, back_end):
     if back_end.origin is None:
         pytest.skip("the page is served by the API's own origin")
-    for path, method in (("/predict", "POST"), ("/predict/batch", "POST"), ("/model", "GET")):
+    for path, method in (("/predict", "POST"), ("/feedback/id", "DELETE"), ("/model", "GET")):
         asked = {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": "content-type"}
         for origin, allowed in ((back_end.origin, back_end.origin), ("https://example.com", None)):
             answer = requests.options(client.url + path, headers=asked | {"Origin": origin}, timeout=10)

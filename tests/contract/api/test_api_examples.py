@@ -8,10 +8,11 @@ import shutil
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import pytest
 import requests
-from contract import PROJECT, answer_conforms
+from contract import CONTRACT, PROJECT, answer_conforms, template_of
 
 from tests.conftest import free_port
 
@@ -30,12 +31,12 @@ def run(*command: object, given: str = "", code: int = 0) -> subprocess.Complete
 def test_curl(api_url):
     printed = run(EXAMPLES / "predict.sh", api_url, "A wonderful, moving film").stdout.splitlines()
     answers = [json.loads(line) for line in printed if line.startswith("{")]
-    ready, model, explained, short, batch, vote = answers
+    ready, model, explained, short, batch, vote, withdrawn = answers
     assert ready == {"status": "ready"}
     assert explained["sentiment"] == "positive"
     assert model["model"] == explained["model"] == short["model"] == batch["model"]
     assert [("error" in each) for each in batch["predictions"]] == [False, True, False]
-    assert vote["id"]
+    assert vote == withdrawn and vote["id"]
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
@@ -71,7 +72,9 @@ def test_the_python_client(api_url, monkeypatch):
     api = Sentiment(api_url + "/")
     verdict = api.predict("A wonderful film")
     assert verdict["words"][1][0] == "wonderful"
-    assert api.vote("A wonderful film", verdict, right=True)
+    api.take_back(api.vote("A wonderful film", verdict, right=True))
+    with pytest.raises(SentimentError, match="There is no vote with this id"):
+        api.take_back("1")
     assert verdict["model"] == api.model()["model"]
     assert len(list(api.predict_all(["Fine."] * 101))) == 101
     long = ["good \N{CLAPPER BOARD}" * 3_000] * 101
@@ -89,6 +92,7 @@ def test_the_javascript_client(api_url):
         f"const api = new Sentiment({json.dumps(api_url)});"
         "const verdict = await api.predict('Dull.', { explain: false });"
         "const { id } = await api.vote('Dull.', verdict, false);"
+        "await api.takeBack(id);"
         "const rows = await api.predictBatch(['Dull.', '']);"
         "const error = await api.predict('').catch((error) => error);"
         "console.log(JSON.stringify({ id, rows, code: error.code }));"
@@ -102,6 +106,8 @@ def test_the_javascript_client(api_url):
 def test_the_http_file(api_url):
     text = (EXAMPLES / "api.http").read_text(encoding="utf-8")
     text = re.sub(r"^@apiUrl = .*$", f"@apiUrl = {api_url}", text, flags=re.MULTILINE)
+    today = f"{datetime.now(UTC).date()}-{0:032x}"
+    text = re.sub(r"^@voteId = .*$", "", text, flags=re.MULTILINE).replace("{{voteId}}", today)
     seen = set()
     for block in text.split("\n###")[1:]:
         _, _, rest = block.partition("\n")
@@ -117,5 +123,5 @@ def test_the_http_file(api_url):
         path = url.removeprefix(api_url).partition("?")[0]
         lower = {name.lower(): value for name, value in answer.headers.items()}
         answer_conforms(path, method, answer.status_code, lower, answer.content)
-        seen.add(path)
-    assert seen == {"/health", "/model", "/predict", "/predict/batch", "/feedback"}
+        seen.add(template_of(path))
+    assert seen == set(CONTRACT["paths"])

@@ -1,0 +1,126 @@
+"""The certificate authority of one cloud, by which it answers under AWS's own names, over TLS.
+
+AWS's clients trust the certificates that AWS_CA_BUNDLE names, and no others: with this authority's there they
+take this cloud for AWS, and the real AWS for an impostor. What else asks AWS by Python's requests, as the
+telemetry of SageMaker's SDKs does, trusts it beside those that it trusts anyway. The authority's key never
+leaves this process.
+"""
+
+import datetime
+import functools
+import os
+import ssl
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import certifi
+
+from localcloud.state import state_dir
+
+FILE = "authority.pem"
+WITH_OTHERS = "authorities.pem"
+NAME = "localcloud"
+DAY = datetime.timedelta(days=1)
+VALID = datetime.timedelta(days=365)
+NAME_CHARACTERS = 64
+"""The most that a certificate's common name has; the name that counts stands in its SubjectAltName."""
+
+
+def variables(url: str, port: int) -> dict[str, str]:
+    """The variables by which AWS's clients find the cloud at AWS's own addresses, too (see proxy.py)."""
+    folder = state_dir(port)
+    return {
+        "HTTPS_PROXY": url,
+        "https_proxy": url,
+        "AWS_CA_BUNDLE": str(folder / FILE),
+        "REQUESTS_CA_BUNDLE": str(folder / WITH_OTHERS),
+    }
+
+
+class Authority:
+    """Makes the certificates of hosts. `folder` gets its own: alone, and beside those trusted anyway."""
+
+    def __init__(self, folder: Path):
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        own = _pem(self._sign(NAME, self._key.public_key(), None))
+        (folder / FILE).write_bytes(own)
+        (folder / WITH_OTHERS).write_bytes(_trusted_anyway() + b"\n" + own)
+        self.context = functools.lru_cache(maxsize=64)(self._context)
+        """The TLS settings of a server that is the host of this name."""
+
+    def _context(self, host: str) -> ssl.SSLContext:
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        key = ec.generate_private_key(ec.SECP256R1())
+        private = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.NamedTemporaryFile(dir=self._folder) as file:  # ssl reads certificates from files only
+            file.write(private + _pem(self._sign(host, key.public_key(), host)))
+            file.flush()
+            context.load_cert_chain(file.name)
+        return context
+
+    def _sign(self, name: str, key: Any, host: str | None) -> Any:
+        """A certificate: of a host, or of this authority itself."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes
+
+        def titled(text: str) -> x509.Name:
+            return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text[:NAME_CHARACTERS])])
+
+        now = datetime.datetime.now(datetime.UTC)
+        own = self._key.public_key()
+        usage = dict.fromkeys(USAGES, False) | {"crl_sign" if host is None else "digital_signature": True}
+        if host is None:
+            usage["key_cert_sign"] = True
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(titled(name))
+            .issuer_name(titled(NAME))
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - DAY)
+            .not_valid_after(now + VALID)
+            .add_extension(x509.BasicConstraints(ca=host is None, path_length=None), critical=True)
+            .add_extension(x509.KeyUsage(**usage), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(own), critical=False)
+        )
+        if host is not None:
+            builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        return builder.sign(self._key, hashes.SHA256())
+
+
+USAGES = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
+
+
+def _trusted_anyway() -> bytes:
+    """The certificates that requests trusts in the environment of this process."""
+    chosen = Path(os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where())
+    return (chosen if chosen.is_file() else Path(certifi.where())).read_bytes()
+
+
+def _pem(certificate: Any) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    pem: bytes = certificate.public_bytes(Encoding.PEM)
+    return pem
