@@ -81,7 +81,7 @@ class FrontServer(ThreadedWSGIServer):
         most = _max_connections()
         self.places = threading.BoundedSemaphore(most)
         self._max_idle = max(1, int(most * MAX_IDLE_SHARE))
-        self._idle: OrderedDict[socket.socket, None] = OrderedDict()
+        self.idle: OrderedDict[socket.socket, None] = OrderedDict()  # the longest waiting first
         self._lock = threading.Lock()
         super().__init__(*arguments, **named)
         self.closing = False  # werkzeug has closed the socket that it made for this one's place
@@ -91,23 +91,23 @@ class FrontServer(ThreadedWSGIServer):
         with self._lock:
             if self.closing:
                 return False
-            self._idle[connection] = None
-            if len(self._idle) > self._max_idle:
-                longest, _ = self._idle.popitem(last=False)
+            self.idle[connection] = None
+            if len(self.idle) > self._max_idle:
+                longest, _ = self.idle.popitem(last=False)
                 _end_waiting(longest)
         return True
 
     def leave_idle(self, connection: socket.socket) -> None:
         """Stop counting a connection as idle: a request has begun, or it has ended."""
         with self._lock:
-            self._idle.pop(connection, None)
+            self.idle.pop(connection, None)
 
     def server_close(self) -> None:
         """Closes the idle connections, too; the others end with the answer that they are at."""
         super().server_close()
         with self._lock:
             self.closing = True
-            for connection in self._idle:
+            for connection in self.idle:
                 _end_waiting(connection)
 
 

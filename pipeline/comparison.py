@@ -43,7 +43,8 @@ SHARES = (
 
 
 def counts(stack: str, version: str, since: datetime) -> Counts:
-    """What CloudWatch has of a model since then."""
+    """What CloudWatch has of a model since then: in whole periods, without an earlier trial."""
+    start = since.replace(second=0, microsecond=0) + timedelta(seconds=PERIOD_SECONDS)
     dimensions = [{"Name": "Stack", "Value": stack}, {"Name": "Model", "Value": version}]
     queries = [
         {
@@ -60,8 +61,8 @@ def counts(stack: str, version: str, since: datetime) -> Counts:
     pages = aws.client("cloudwatch").get_paginator("get_metric_data")
     for page in pages.paginate(
         MetricDataQueries=queries,
-        StartTime=since.replace(second=0, microsecond=0),
-        EndTime=datetime.now(UTC) + timedelta(seconds=PERIOD_SECONDS),
+        StartTime=start,
+        EndTime=max(start, datetime.now(UTC)) + timedelta(seconds=PERIOD_SECONDS),
     ):
         for result in page["MetricDataResults"]:
             sums[result["Id"]] += sum(result["Values"])

@@ -9,7 +9,6 @@ import logging
 import os
 import time
 from collections.abc import Collection
-from functools import cache
 from typing import Any
 
 os.environ.setdefault("SAGEMAKER_SUPPRESS_V2_WARNING", "1")
@@ -40,7 +39,6 @@ DAY = 24 * 60 * 60
 TORCHRUN = {"torch_distributed": {"enabled": True}}
 
 
-@cache
 def _session(bucket: str) -> Session:
     return Session(default_bucket=bucket)
 

@@ -59,6 +59,8 @@ def test_one_review_its_marks_its_vote_and_its_link(deployment, operator, page, 
     link = page.get_by_label("Link to this review").input_value()
 
     marks = page.locator("#marked .mark")
+    press(page, "Tab")
+    expect(page.get_by_role("button", name="Take my vote back")).to_be_focused()
     press(page, "Tab", "Tab")
     expect(marks.first).to_be_focused()
     for key, mark in (("ArrowRight", marks.nth(1)), ("End", marks.last), ("Home", marks.first)):

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import socket
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -233,17 +234,22 @@ def test_the_next_request_has_the_time_of_any_other(
 
 
 def test_of_many_that_wait_the_longest_waiting_is_closed(
-    application: Application, serve: Callable[[Any], int], monkeypatch: pytest.MonkeyPatch
+    application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_server, "MAX_CONNECTIONS", 4)
-    port = serve(application)
+    server = http_server.make_front_server("127.0.0.1", 0, application)
+    http_server.serve_in_thread(server)
     with contextlib.ExitStack() as stack:
+        stack.callback(server.server_close)
+        stack.callback(server.shutdown)
         waiting = []
-        for _ in range(3):
-            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+        for number in range(3):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
             connection.sendall(HIDDEN)
             assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
             waiting.append(connection)
+            while len(server.idle) < min(number + 1, 2):  # it waits a moment after its answer only
+                time.sleep(0.01)
         assert is_closed(waiting[0])
         for connection in waiting[1:]:
             connection.sendall(HIDDEN)

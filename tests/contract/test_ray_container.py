@@ -84,6 +84,7 @@ def test_replicas_killed_under_load_lose_and_mix_up_no_answer(ray, base):  # noq
     alone = [ray.invoke(text.encode(), "text/plain") for text in texts]
     assert len({answer.body for answer in alone}) == len(texts)
     enough, wrong, counts = threading.Event(), [], [0] * len(texts)
+    report = base / "killed"
 
     def ask(number: int) -> None:
         while not enough.is_set():
@@ -96,19 +97,19 @@ def test_replicas_killed_under_load_lose_and_mix_up_no_answer(ray, base):  # noq
     for thread in threads:
         thread.start()
     try:
-        for _ in range(2):
+        for killed in (1, 2):
             answered(counts, 50, wrong)
             ray.process.stdin.write(b"\n")
             ray.process.stdin.flush()
+            while not report.exists() or len(report.read_text().splitlines()) < killed:
+                time.sleep(0.05)
         answered(counts, 200, wrong)
     finally:
         enough.set()
         for thread in threads:
             thread.join()
     assert wrong == []
-    killed = (base / "killed").read_text().splitlines()
-    assert killed[0] == "1 of 2 on 2 nodes"
-    assert len(killed) == 2
+    assert report.read_text().splitlines()[0] == "1 of 2 on 2 nodes"
 
 
 def answered(counts: list[int], more: int, wrong: list) -> None:

@@ -8,6 +8,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,11 @@ from sentiment_fixtures import model_folder
 NAME = "movies"
 CODE = "s3://code/lambda.zip"
 TEXTS = [f"a wonderful, superb and brilliant film, great joy {number}" for number in range(40)]
+
+
+def an_hour_ago(settings: Settings) -> datetime:
+    """A beginning long enough ago: only whole minutes after it count, and tests take less than one."""
+    return datetime.now(UTC) - timedelta(hours=1)
 
 
 @dataclass
@@ -121,7 +127,9 @@ def test_a_new_model_is_tried_takes_over_and_is_taken_back(deployed, capsys):
     for model in (old, new):
         deployed.vote(model, "up")
 
-    rollout.finish(deployed.settings(canary_minutes=0, canary_answers=10))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rollout, "_began", an_hour_ago)
+        rollout.finish(deployed.settings(canary_minutes=0, canary_answers=10))
     assert f"{2 * [*answered.values()].count(new)} answers" in capsys.readouterr().out
     assert {deployed.ask(text) for text in TEXTS} == {new}
     assert deployed.endpoints == {NAME}
@@ -148,8 +156,11 @@ def test_a_new_model_is_tried_takes_over_and_is_taken_back(deployed, capsys):
     for _ in range(12):
         deployed.vote(new, "down")
         deployed.vote(old, "up")
-    with pytest.raises(PipelineError, match=f'{new} went back.*12 of 12 of the votes on it are "no"'):
-        rollout.finish(deployed.settings(canary_minutes=30))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rollout, "_began", an_hour_ago)
+        # The 13th is of the first trial.
+        with pytest.raises(PipelineError, match=f'{new} went back.*12 of 13 of the votes on it are "no"'):
+            rollout.finish(deployed.settings(canary_minutes=30))
     assert deployed.endpoints == {NAME}
     assert {deployed.ask(text) for text in TEXTS[:5]} == {old}
     with pytest.raises(PipelineError, match="no new model is being tried"):

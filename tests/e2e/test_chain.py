@@ -67,6 +67,7 @@ def test_the_api_tells_how_good_its_model_is(deployment):
         "accuracy": result["accuracy"],
         "interval": result["accuracy_interval_95"],
         "reviews": result["reviews"],
+        "slices": result["slices"],
     }
 
 

@@ -204,7 +204,8 @@ def test_a_job_that_has_just_ended_does_not_go_back_to_stopping(tmp_path, monkey
         for step in ("_prepare", "_train", "_upload"):
             monkeypatch.setattr(run, step, lambda *_: None)
     else:
-        record = Record("job", "arn", {}, {"TransformJobStatus": "InProgress"})
+        request = {"TransformResources": {"InstanceCount": 1}}
+        record = Record("job", "arn", request, {"TransformJobStatus": "InProgress"})
         run = TransformRun(cloud, record, {}, "role", Processing({}, "", ""))
         monkeypatch.setattr(run, "_transform", lambda: None)
     run._run()
