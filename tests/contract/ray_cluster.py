@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 
 sys.path.insert(0, os.environ["RUNNERS"])
 
@@ -20,11 +21,17 @@ from ray.serve.context import _get_global_client
 
 
 def kill_replicas() -> None:
+    """For each line of standard input, kill one of two that run; Ray may take a killed one for running yet."""
+    killed: set[int] = set()
     for _ in sys.stdin:
-        details = _get_global_client().get_serve_details()
-        replicas = details["applications"]["sentiment"]["deployments"]["Model"]["replicas"]
-        running = [each for each in replicas if each["state"] == "RUNNING"]
+        running: list[dict] = []
+        while len(running) < 2:
+            time.sleep(0.1)
+            details = _get_global_client().get_serve_details()
+            replicas = details["applications"]["sentiment"]["deployments"]["Model"]["replicas"]
+            running = [each for each in replicas if each["state"] == "RUNNING" and each["pid"] not in killed]
         os.kill(running[0]["pid"], signal.SIGKILL)
+        killed.add(running[0]["pid"])
         with open(os.environ["KILLED"], "a") as report:
             print(f"1 of {len(running)} on {len({each['node_id'] for each in running})} nodes", file=report)
 
