@@ -21,7 +21,7 @@ from ray.serve.context import _get_global_client
 
 
 def kill_replicas() -> None:
-    """For each line of standard input, kill one of two that run; Ray may take a killed one for running yet."""
+    """For each line of standard input, kill one of two that run; Ray may list one that was killed, too."""
     killed: set[int] = set()
     for _ in sys.stdin:
         running: list[dict] = []
