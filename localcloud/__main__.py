@@ -5,10 +5,8 @@ import contextlib
 import errno
 import logging
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,11 +19,11 @@ from localcloud.moto_operations import RECORDS
 from localcloud.real_account import restart_without_credentials
 from localcloud.sharing import POLL_SECONDS, Use, start_lock
 from localcloud.state import StateError
+from localcloud.stop_signals import StopSignals
 
 if TYPE_CHECKING:  # the server brings moto with it, which `status` and `down` need not wait for
     from localcloud.server import Server
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = 130
 NOT_FOUND = 127
 COMMAND_GRACE_SECONDS = 10.0
@@ -152,7 +150,7 @@ def perform_up(arguments: argparse.Namespace) -> int:
     restart_without_credentials()
     if arguments.detach:
         return detach(arguments)
-    stopped = catch_signals()
+    stopped = StopSignals()
     with contextlib.ExitStack() as held:
         with starting(arguments, stopped):
             server = held.enter_context(cloud(arguments))
@@ -168,7 +166,7 @@ def perform_up(arguments: argparse.Namespace) -> int:
 def perform_run(arguments: argparse.Namespace) -> int:
     """Runs a command with the cloud on the port, or with one that ends with its last user."""
     restart_without_credentials()
-    stopped = catch_signals()
+    stopped = StopSignals()
     with contextlib.ExitStack() as held:
         use = held.enter_context(Use())
         with starting(arguments, stopped):
@@ -194,7 +192,7 @@ def perform_run(arguments: argparse.Namespace) -> int:
         return code
 
 
-def joins(arguments: argparse.Namespace, use: Use, stopped: threading.Event) -> bool:
+def joins(arguments: argparse.Namespace, use: Use, stopped: StopSignals) -> bool:
     """Uses the cloud that is running, if there is one. Waits for a cloud that is just ending."""
     while occupant := look(arguments.host, arguments.port):
         if not occupant.localcloud or use.join(arguments.port):
@@ -205,7 +203,7 @@ def joins(arguments: argparse.Namespace, use: Use, stopped: threading.Event) -> 
 
 
 @contextlib.contextmanager
-def starting(arguments: argparse.Namespace, stopped: threading.Event) -> Iterator[None]:
+def starting(arguments: argparse.Namespace, stopped: StopSignals) -> Iterator[None]:
     """A context in which only this process looks for a cloud and starts one. Raises Failure."""
     try:
         with start_lock(arguments.port, stopped):
@@ -306,7 +304,7 @@ def cloud(arguments: argparse.Namespace) -> Iterator["Server"]:
         server.close()
 
 
-def run_command(arguments: argparse.Namespace, stopped: threading.Event) -> int:
+def run_command(arguments: argparse.Namespace, stopped: StopSignals) -> int:
     """Runs the command and returns its exit code, or 130 when it was interrupted.
 
     Ctrl-C reaches the command directly, through the terminal that both share. `kill` reaches only this
@@ -356,14 +354,6 @@ def detach(arguments: argparse.Namespace) -> int:
         time.sleep(0.05)
     child.terminate()
     raise Failure(child.communicate()[1].strip().removeprefix("localcloud: ") or "the cloud did not come up")
-
-
-def catch_signals() -> threading.Event:
-    """Returns an event that Ctrl-C, `kill` and a closed terminal set."""
-    stopped = threading.Event()
-    for number in STOP_SIGNALS:
-        signal.signal(number, lambda *_: stopped.set())
-    return stopped
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

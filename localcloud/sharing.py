@@ -7,11 +7,11 @@ user of the cloud holds.
 import contextlib
 import fcntl
 import os
-import threading
 from collections.abc import Callable, Iterator
 from typing import IO
 
 from localcloud.state import StateError, state_dir
+from localcloud.stop_signals import StopSignals
 
 USERS = "users"
 START_SECONDS = 60.0
@@ -19,7 +19,7 @@ POLL_SECONDS = 0.05
 
 
 @contextlib.contextmanager
-def start_lock(port: int, stopped: threading.Event) -> Iterator[None]:
+def start_lock(port: int, stopped: StopSignals) -> Iterator[None]:
     """Lets one process at a time look for a cloud and start one. Raises StateError.
 
     With port 0 there is nothing to wait for, since every cloud gets a port of its own.
@@ -62,7 +62,7 @@ class Use:
         """Uses the cloud that another process has started. Returns False when that cloud is just ending."""
         return self._take(port, fcntl.LOCK_SH)
 
-    def end(self, port: int, stopped: threading.Event, tell: Callable[[], None]) -> None:
+    def end(self, port: int, stopped: StopSignals, tell: Callable[[], None]) -> None:
         """Waits until nobody else uses the cloud of this process, after which nobody can join it.
 
         Calls `tell` if it has to wait.

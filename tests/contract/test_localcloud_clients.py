@@ -4,13 +4,12 @@ Their programs (clients/) have the assertions: importing a SageMaker SDK takes s
 once.
 """
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from localcloud_sagemaker_fixtures import BUCKET, TRUST, Sandbox, make_wheel
+from localcloud_sagemaker_fixtures import BUCKET, Sandbox, make_wheel
 
 from localcloud.environment import for_command
 from localcloud.sagemaker.container import has_own_file_system
@@ -30,12 +29,8 @@ def run(program: str, python: Path, jobs: Path, folder: Path) -> str:
     with Server(port=0, job_python=jobs) as server:
         sandbox = Sandbox(server.cloud)
         wheel = make_wheel(folder, "tiny_other", "WORD = 'installed'\n")
-        trust = json.loads(json.dumps(TRUST).replace("sagemaker.", "lambda."))
-        role = server.cloud.client("iam").create_role(
-            RoleName="function", AssumeRolePolicyDocument=json.dumps(trust)
-        )
         given = {
-            "ROLE": role["Role"]["Arn"] if program == "aws_cli" else sandbox.role,
+            "ROLE": sandbox.role,
             "BUCKET": BUCKET,
             "WHEEL": str(wheel),
             "SAGEMAKER_SUPPRESS_V2_WARNING": "1",

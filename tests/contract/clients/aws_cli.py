@@ -1,12 +1,11 @@
 """Commands of the AWS CLI, as people type them, against the cloud of the environment, in one process.
 
-ROLE is a role that functions may assume, and that may write logs. The files are made in the current folder.
+The files are made in the current folder.
 """
 
 import contextlib
 import io
 import json
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -55,11 +54,17 @@ def sagemaker():
 
 
 def functions():
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    logs = {"Effect": "Allow", "Action": "logs:*", "Resource": "arn:aws:logs:*:*:*"}
+    for name, statement in (("trust.json", trust), ("logs.json", logs)):
+        Path(name).write_text(json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    role = aws("iam create-role --role-name echo --assume-role-policy-document file://trust.json")["Role"]
+    aws("iam put-role-policy --role-name echo --policy-name logs --policy-document file://logs.json")
     with zipfile.ZipFile("code.zip", "w") as archive:
         archive.writestr("index.py", "def handler(event, context):\n    print('called')\n    return event\n")
     aws(
         "lambda create-function --function-name echo --runtime python3.12 --handler index.handler "
-        f"--zip-file fileb://code.zip --role {os.environ['ROLE']}"
+        f"--zip-file fileb://code.zip --role {role['Arn']}"
     )
     aws("lambda wait function-active --function-name echo")
     assert aws("lambda invoke --function-name echo answer.json --payload", '{"n": 1}')["StatusCode"] == 200
