@@ -88,7 +88,9 @@ def _use(kept: Path, folder: Path) -> None:
 
 
 def _pip_install(python: Path, requirements: Path) -> None:
-    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "-r", str(requirements)]
+    # Looking for conflicts with this interpreter's packages takes seconds, and AWS's container has others.
+    options = ("--disable-pip-version-check", "--no-warn-conflicts")
+    command = [str(python), "-m", "pip", "install", *options, "-r", str(requirements)]
     pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     output = []
     assert pip.stdout is not None

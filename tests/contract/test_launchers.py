@@ -16,10 +16,10 @@ import psutil
 import pytest
 
 from tests.conftest import PROJECT, free_port
-from tests.contract.selfhost_fixtures import Tracking, models, wait_until
+from tests.contract.selfhost_fixtures import Tracking, models, tracking, wait_until
 from tests.tethered import tethered
 
-__all__ = ["models"]  # a fixture
+__all__ = ["models", "tracking"]  # fixtures
 pytestmark = pytest.mark.slow
 
 END_SECONDS = 120
@@ -89,14 +89,10 @@ def launch(tmp_path) -> Iterator:
 
 
 @pytest.fixture
-def registry(tmp_path, models) -> Iterator[Tracking]:
+def registry(tracking, models) -> Tracking:
     """A tracking server with a champion, so that nothing is trained."""
-    server = Tracking(tmp_path).start()
-    try:
-        server.register(models[0], "movie-sentiment")
-        yield server
-    finally:
-        server.stop()
+    tracking.register(models[0], "movie-sentiment")
+    return tracking
 
 
 def folders(tmp_path: Path) -> list[str]:

@@ -37,7 +37,7 @@ VALIDATION = 200
 WRONG = 0.1
 SETTINGS = {**TINY, "precision": "float32", "device": "cpu", "threads": 1}
 # Far from its end after the first epoch.
-LONG = {"epochs": 40, "patience": 40, "schedule": "constant"}
+LONG = {"epochs": 20, "patience": 20, "schedule": "constant"}
 
 
 @pytest.fixture(scope="module")
