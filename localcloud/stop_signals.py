@@ -8,7 +8,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopSignals:
-    """From its creation on, signals that ask the process to end only set this flag.
+    """From its creation, by the main thread, signals that ask the process to end only set this flag.
 
     The signal's own handler runs between two instructions of the main thread. It must not set a
     `threading.Event`: where the main thread has just taken the event's lock to wait for it, the handler waits

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-# The signal comes before the N-th line that the main thread runs of the given functions.
+# The signal comes before the N-th line that the main thread runs while it waits.
 AT_EACH_LINE = """
-import os, signal, sys, threading
+import os, signal, sys
 from localcloud.stop_signals import StopSignals
 
 line = int(sys.argv[1])
@@ -27,7 +27,7 @@ came = stopped.wait(0.2)
 sys.settrace(None)
 if not came:  # after its last line
     assert seen < line, "a signal has been missed"
-    print("waited for less lines")
+    print("waited for fewer lines")
 assert stopped.wait(0) == stopped.is_set() == came
 """
 
