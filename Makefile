@@ -11,12 +11,14 @@ RECIPE ?= fast
 SET ?=
 # A model to take instead of training one: a folder, a model.tar.gz, approved (make promote), models:/movie-sentiment@champion, runs:/ID/model.
 MODEL ?=
-# make retrain, make promote: aws (the cloud that the environment names) or selfhost. AUTO=1 promotes by the rules;
+# make retrain, make promote, make drift: aws (the cloud that the environment names) or selfhost. AUTO=1 promotes by the rules;
 # TRUST="word ..." believes votes that gather about these words; VERSION=3 promotes that one.
 WHERE ?= aws
 AUTO ?=
 TRUST ?=
 VERSION ?=
+# How far back make drift looks: hours (24h) or days (7d).
+WINDOW ?= 24h
 # A new model answers this share of the texts (%) first, for so many minutes and at least so many answers.
 CANARY ?=
 CANARY_MINUTES ?= 30
@@ -63,7 +65,7 @@ TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/d
 # ---------------------------------------------------------------------------------------------------------------
 
 # All of the above, for `make help`, and what was given. Names that this file does not know are refused.
-SETTINGS := DATA DATA_PATH RECIPE SET MODEL WHERE AUTO TRUST VERSION CANARY CANARY_MINUTES CANARY_ANSWERS CONTAINER SDK ON \
+SETTINGS := DATA DATA_PATH RECIPE SET MODEL WHERE AUTO TRUST VERSION WINDOW CANARY CANARY_MINUTES CANARY_ANSWERS CONTAINER SDK ON \
 	INSTANCES INSTANCE_TYPE SPOT ENDPOINT AUTOSCALE PROVISIONED STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 
@@ -89,7 +91,7 @@ CLOUD = $(BIN)/localcloud run --port "$(PORT)" --port-advice "make $@ PORT=$(if 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo setup base preflight check data prepare bootstrap image upload train package evaluate register deploy canary-finish rollback retrain promote summary screenshots mlflow-shots load load-deployed destroy mlflow notebook notebook-run bench scaling selfhost test test-pythons test-avx2 style lint sbom format lock clean
+.PHONY: help demo setup base preflight check data prepare bootstrap image upload train package evaluate register deploy canary-finish rollback retrain promote drift summary screenshots mlflow-shots load load-deployed destroy mlflow notebook notebook-run bench scaling selfhost test test-pythons test-avx2 style lint sbom format lock clean
 MAKEFLAGS += --no-print-directory
 
 # What `make help` shows, in this order:
@@ -97,7 +99,7 @@ MAKEFLAGS += --no-print-directory
 ##@ On AWS with your credentials, or offline behind `.venv/bin/localcloud run --`: deploy canary-finish rollback evaluate summary destroy
 ##@ Single steps, each after those that it needs: preflight data prepare bootstrap image upload train package
 ##@ With MLflow: mlflow register
-##@ From votes to the next model: retrain promote
+##@ From what people send to the next model: drift retrain promote
 ##@ Working on it: check test test-pythons test-avx2 style lint format bench scaling load sbom lock setup base clean
 ##@ Pictures and outputs in the repository: screenshots mlflow-shots notebook-run
 
@@ -170,6 +172,10 @@ retrain: $(if $(filter selfhost,$(WHERE)),setup,preflight bootstrap) ## Train on
 promote: $(if $(filter selfhost,$(WHERE)),setup,base) ## Let the newest model take over that its comparison does not speak against
 	@$(if $(filter selfhost,$(WHERE)),$(TRACKED) $(BIN)/python train/tracking.py promote $(VERSION),$(PIPELINE) \
 		promote $(if $(VERSION),--version "$(VERSION)"))
+
+drift: $(if $(filter selfhost,$(WHERE)),setup,base) ## Compare what people send with what the model was measured on
+	@$(if $(filter selfhost,$(WHERE)),$(BIN)/python -m selfhost.drift --data "$(DATA)" --data-path "$(DATA_PATH)" \
+		--build "$(BUILD)" --window "$(WINDOW)",$(PIPELINE) drift --window "$(WINDOW)")
 
 canary-finish: base ## Watch on a new model that deploy CANARY=10 has begun to try, until it takes over or goes back
 	@$(PIPELINE) canary-finish

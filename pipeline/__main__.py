@@ -15,6 +15,7 @@ from pipeline import (
     data,
     deploy,
     destroy,
+    drift,
     evaluate,
     image,
     package,
@@ -46,6 +47,7 @@ STEPS: dict[str, tuple[Callable[[Settings], None], str]] = {
     "evaluate": (evaluate.run, "test by SageMaker batch transform"),
     "retrain": (retrain.run, "votes -> a new model, beside the one that answers"),
     "promote": (promote.run, "approve the newest model that retraining made"),
+    "drift": (drift.run, "what people send, beside what the model was measured on"),
     "deploy": (rollout.run, "deploy endpoint, Lambda, API and page by SAM"),
     "canary-finish": (rollout.finish, "watch a new model until it takes over or goes back"),
     "rollback": (rollout.back, "return to the model before"),
@@ -86,6 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
             auto=options.auto,
             trusted=tuple(options.trust.lower().split()),
             version=options.version or None,
+            window=options.window,
         )
         STEPS[options.step][0](settings)
     except NoCredentialsError:
@@ -167,6 +170,9 @@ def _parser() -> argparse.ArgumentParser:
         "--trust", default="", metavar="WORDS", help="retrain: believe votes about these words"
     )
     parser.add_argument("--version", help="promote: the number of the model package")
+    parser.add_argument(
+        "--window", default=default.window, help="drift: how far to look back, in hours or days (24h, 7d)"
+    )
     parser.add_argument(
         "--sdk", default=default.sdk, help=f"version of the SageMaker Python SDK: {', '.join(SDKS)}"
     )

@@ -10,11 +10,9 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from pipeline import aws
+from pipeline.counts import by_period
 from sentiment.evaluation.metrics import wilson_interval
 
-# What the function writes (lambda/sentiment_api).
-NAMESPACE = "MovieSentiment"
 PERIOD_SECONDS = 60
 # Both are looked at every few seconds, so chance has many tries: less than one in a thousand each.
 Z = 3.0
@@ -45,28 +43,9 @@ SHARES = (
 def counts(stack: str, version: str, since: datetime) -> Counts:
     """What CloudWatch has of a model since then: in whole periods, without an earlier trial."""
     start = since.replace(second=0, microsecond=0) + timedelta(seconds=PERIOD_SECONDS)
-    dimensions = [{"Name": "Stack", "Value": stack}, {"Name": "Model", "Value": version}]
-    queries = [
-        {
-            "Id": name.lower(),
-            "MetricStat": {
-                "Metric": {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": dimensions},
-                "Period": PERIOD_SECONDS,
-                "Stat": "Sum",
-            },
-        }
-        for name in METRICS
-    ]
-    sums = dict.fromkeys((query["Id"] for query in queries), 0.0)
-    pages = aws.client("cloudwatch").get_paginator("get_metric_data")
-    for page in pages.paginate(
-        MetricDataQueries=queries,
-        StartTime=start,
-        EndTime=max(start, datetime.now(UTC)) + timedelta(seconds=PERIOD_SECONDS),
-    ):
-        for result in page["MetricDataResults"]:
-            sums[result["Id"]] += sum(result["Values"])
-    return Counts(*(round(value) for value in sums.values()))
+    end = max(start, datetime.now(UTC)) + timedelta(seconds=PERIOD_SECONDS)
+    found = by_period(stack, version, METRICS, PERIOD_SECONDS, start, end).values()
+    return Counts(*(round(sum(each.get(name, 0) for each in found)) for name in METRICS))
 
 
 def worse(new: Counts, old: Counts) -> str | None:

@@ -11,7 +11,7 @@ import mimetypes
 import time
 from typing import Any
 
-from pipeline import aws, bill, hosting, inputs, served, stack
+from pipeline import aws, bill, drift, hosting, inputs, served, stack
 from pipeline.containers import warn_of_the_end
 from pipeline.served import ServedModel
 from pipeline.settings import Settings
@@ -55,6 +55,7 @@ def serve(settings: Settings, model: ServedModel, **parameters: str | int) -> No
     before = served.of_stack(settings).model
     if before is not None and before != model:
         parameters["PreviousModel"] = ",".join(before)
+    parameters |= drift.alarm_parameters(settings, model)
     stack.sam_deploy(settings, **model.as_model(), **parameters)
     publish(settings)
 

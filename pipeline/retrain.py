@@ -6,21 +6,16 @@ registered as rejected; one that keeps them waits for `make promote`, or is appr
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline import aws, inputs, model_packages, prepare, stack, tracking, train, upload
+from pipeline.model_files import opened
 from pipeline.package import packaged
 from pipeline.settings import PipelineError, Settings
 from project import retraining
 from project.console import say, step
-from sentiment import archives
-from sentiment.errors import ArchiveError
 from sentiment.files import atomic_write
-from sentiment.serving.predictor import Predictor
 
 # At a time: each vote is an object of its own.
 DOWNLOADS = 16
@@ -38,7 +33,7 @@ def run(settings: Settings) -> None:
     new_votes = collect(bucket, folder)
     say(f"{new_votes:,} new votes from s3://{bucket}/feedback")
     before = _answering(settings)
-    with _opened(before) as old:
+    with opened(before) as old:
         voted = retraining.collect(folder, settings, old, new_votes, settings.trusted)
         with_votes = retraining.with_votes(settings, voted)
         for each in (prepare, upload, train):
@@ -46,7 +41,7 @@ def run(settings: Settings) -> None:
         # What people can take back is kept in one place only.
         aws.delete_below(inputs.data_uri(bucket, with_votes.prepared().key))
         uri, key = packaged(with_votes)
-        with _opened(uri) as new:
+        with opened(uri) as new:
             comparison, reasons = retraining.compare_models(with_votes, voted, old, new)
     register(settings, before, uri, comparison, reasons)
     tracking.log_if_wanted("compare", inputs.model_file(settings, key), comparison)
@@ -105,15 +100,3 @@ def _answering(settings: Settings) -> str:
     name = stack.output(settings, "ModelName")
     model = aws.client("sagemaker").describe_model(ModelName=name)
     return str(model["PrimaryContainer"]["ModelDataUrl"])
-
-
-@contextmanager
-def _opened(uri: str) -> Iterator[Predictor]:
-    with tempfile.TemporaryDirectory() as scratch:
-        archive, folder = Path(scratch) / "model.tar.gz", Path(scratch) / "model"
-        aws.download(uri, archive)
-        try:
-            archives.unpack(archive, folder, archives.MODEL)
-        except ArchiveError as error:
-            raise PipelineError(f"{uri} is no readable model.tar.gz ({error})") from error
-        yield Predictor.from_folder(folder)

@@ -36,7 +36,8 @@ class Settings(Choices):
     `canary` is the share of texts (%) that a new model answers at first, `None` all;
     it takes over after `canary_minutes`, given that many `canary_answers` by then (pipeline.rollout).
     For `make retrain`, `auto` promotes a model that keeps the rules, and `trusted` are words that votes are
-    believed about; for `make promote`, `version` names a model package.
+    believed about; for `make promote`, `version` names a model package. `window` is how far `make drift`
+    looks back: hours (24h) or days (7d).
     """
 
     model: str | None = None
@@ -58,6 +59,7 @@ class Settings(Choices):
     auto: bool = False
     trusted: tuple[str, ...] = ()
     version: str | None = None
+    window: str = "24h"
     canary: int | None = None
     canary_minutes: float = 30
     canary_answers: int = 50

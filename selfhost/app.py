@@ -24,6 +24,7 @@ from werkzeug.routing import Rule
 from project import model_card
 from selfhost import website
 from selfhost.cache import ModelCache
+from selfhost.counts import HourlyCounts
 from selfhost.feedback import FolderOfVotes
 from selfhost.logs import fields, logger
 from selfhost.model import ServedModel
@@ -74,7 +75,8 @@ def create_app(settings: Settings | None = None) -> flask.Flask:
 
     watch.start()
     challenge.start()
-    app = application(Rollout(model, challenging), FolderOfVotes(settings.feedback, settings.feedback_bytes))
+    votes = FolderOfVotes(settings.feedback, settings.feedback_bytes)
+    app = application(Rollout(model, challenging), votes, HourlyCounts(settings.feedback))
     app.extensions["champion-watch"] = watch
     return app
 
@@ -86,8 +88,8 @@ def _registry(settings: Settings, alias: str) -> Source:
     return Registry(settings.tracking_uri, settings.name, alias)
 
 
-def application(model: Model, votes: Votes) -> flask.Flask:
-    """The page and the API on one origin."""
+def application(model: Model, votes: Votes, counts: HourlyCounts | None = None) -> flask.Flask:
+    """The page and the API on one origin. What is counted of each model goes to its log, and to `counts`."""
     app = flask.Flask("selfhost", static_folder=None)
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
@@ -115,7 +117,7 @@ def application(model: Model, votes: Votes) -> flask.Flask:
     def finish(response: flask.Response) -> flask.Response:
         response.headers.update(SECURITY_HEADERS)
         response.headers[REQUEST_ID] = flask.g.id
-        _log(response)
+        _log(response, counts)
         return response
 
     @app.errorhandler(Exception)
@@ -169,7 +171,7 @@ def _as_ours(error: Exception) -> Exception:
     return error
 
 
-def _log(response: flask.Response) -> None:
+def _log(response: flask.Response, counts: HourlyCounts | None) -> None:
     """A line a request, with what sentiment_api.measures counts; the text of a review is never in it."""
     seconds = time.monotonic() - flask.g.began
     line: dict[str, Any] = {
@@ -182,6 +184,8 @@ def _log(response: flask.Response) -> None:
     answer = flask.g.get("answer")
     if answer is not None and (found := measures(answer, seconds, SLOW_SECONDS, VERSION.fullmatch)):
         line |= {"model": found[0], **found[1]}
+        if counts is not None:
+            counts.add(*found)
     error = flask.g.get("error")
     if isinstance(error, HttpError):
         line |= {"code": error.code, "reason": error.detail or error.message}

@@ -77,6 +77,8 @@ def verdict(prediction: Prediction, version: str, explain: bool) -> dict[str, An
         "unsure": prediction.unsure,
         "reason": prediction.reason,
         "model": version,
+        "word_count": prediction.word_count,
+        "unknown_words": prediction.unknown_words,
     }
     if not explain:
         return answer

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from project import retraining
-from project.choices import Choices, ProjectError, assignments
+from project.choices import ProjectError
 from project.console import say, step
 from project.paths import PROJECT
 from selfhost import trainer
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
     children = Children(
         {"MLFLOW_TRACKING_URI": settings.tracking_uri, "MLFLOW_REGISTERED_MODEL": settings.name}
     )
-    choices, trained = _choices(options), Trained(options.var)
+    choices, trained = trainer.choices(options), Trained(options.var)
     step(f"Champion ({settings.name}@{settings.alias} at {settings.tracking_uri})")
     if trained.is_pending():
         trainer.log(trained, children)
@@ -80,16 +80,6 @@ def run(options: argparse.Namespace) -> None:
         _track(children, "promote")
     elif not reasons:
         say("to make it the champion: make promote WHERE=selfhost")
-
-
-def _choices(options: argparse.Namespace) -> Choices:
-    return Choices(
-        data=options.data,
-        data_path=Path(options.data_path) if options.data_path else None,
-        recipe=options.recipe,
-        hyperparameters=assignments(options.set.split()),
-        build=options.build,
-    )
 
 
 def _newer(folder: Path, marker: Path) -> int:

@@ -63,15 +63,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--var", type=Path, default=VAR, help="folder for what cannot be made again")
 
 
+def choices(options: argparse.Namespace) -> Choices:
+    """The choices that the options stand for. Raises ProjectError or SentimentError."""
+    return Choices(
+        data=options.data,
+        data_path=Path(options.data_path) if options.data_path else None,
+        recipe=options.recipe,
+        hyperparameters=assignments(options.set.split()),
+        build=options.build,
+    )
+
+
 def require_choices(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """End the program with the parser's error for choices that training would refuse later."""
     try:
-        Choices(
-            data=options.data,
-            data_path=Path(options.data_path) if options.data_path else None,
-            recipe=options.recipe,
-            hyperparameters=assignments(options.set.split()),
-        )
+        choices(options)
     except (ProjectError, SentimentError) as error:
         parser.error(str(error))
 

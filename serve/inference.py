@@ -127,6 +127,8 @@ def _row(prediction: Prediction) -> dict[str, Any]:
         "probability": round(prediction.probability, 6),
         "unsure": prediction.unsure,
         "reason": prediction.reason,
+        "word_count": prediction.word_count,
+        "unknown_words": prediction.unknown_words,
     }
     if prediction.words is not None:
         row |= {"words": prediction.words, "spans": prediction.spans}

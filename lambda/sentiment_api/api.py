@@ -27,6 +27,8 @@ LIMITS = {"characters": MAX_REVIEW_CHARACTERS, "bytes": MAX_BODY_BYTES, "reviews
 MODEL_CACHE_SECONDS = 300
 NEVER_CACHED = "no-store"
 ONE_VOTE = "/feedback/"
+# What a model tells of a text for the metrics alone (sentiment_api.measures).
+COUNTED_ONLY = ("word_count", "unknown_words")
 
 
 class Request(NamedTuple):
@@ -41,9 +43,10 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """An HTTP response. The last three are for the host's log and metrics, and no part of what is sent.
+    """An HTTP response. The last four are for the host's log and metrics, and no part of what is sent.
 
-    `error` is why the response is one; `verdicts` are those that it holds; `vote` is what was kept.
+    `error` is why the response is one; `verdicts` are those that it holds, on texts of so many characters
+    (`lengths`); `vote` is what was kept.
     """
 
     status: int
@@ -51,6 +54,7 @@ class Response(NamedTuple):
     body: bytes
     error: Exception | None = None
     verdicts: Sequence[Mapping[str, Any]] = ()
+    lengths: Sequence[int] = ()
     vote: Mapping[str, Any] | None = None
 
 
@@ -59,7 +63,8 @@ class Model(Protocol):
 
     def predict(self, reviews: list[str], explain: bool) -> list[dict[str, Any]]:
         """A verdict on each review: {"sentiment", "probability", "unsure", "reason", "model"}, explained
-        also {"words", "spans", "cut"}, as infra/openapi.yaml has them."""
+        also {"words", "spans", "cut"}, as infra/openapi.yaml has them. A model that counts the words that it
+        reads and those that it does not know tells both as well (COUNTED_ONLY)."""
 
     def describe(self) -> dict[str, Any]:
         """The body of GET /model, without the limits of the API."""
@@ -104,7 +109,8 @@ class Api:
         explain = _flag(request.query, "explain", default=True)
         review = review_of(request.headers, request.body)
         [verdict] = self._model.predict([review], explain)
-        return _json(200, verdict)._replace(verdicts=[verdict])
+        sent = {name: value for name, value in verdict.items() if name not in COUNTED_ONLY}
+        return _json(200, sent)._replace(verdicts=[verdict], lengths=[len(review)])
 
     def _predict_batch(self, request: Request) -> Response:
         rows = batch_of(request.headers, request.body)
@@ -113,7 +119,8 @@ class Api:
         model = verdicts[0]["model"] if verdicts else None
         remaining = iter(verdicts)
         predictions = [_row(row, remaining) for row in rows]
-        return _json(200, {"model": model, "predictions": predictions})._replace(verdicts=verdicts)
+        response = _json(200, {"model": model, "predictions": predictions})
+        return response._replace(verdicts=verdicts, lengths=[len(review) for review in reviews])
 
     def _feedback(self, request: Request) -> Response:
         vote = feedback_of(request.headers, request.body)

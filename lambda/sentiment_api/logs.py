@@ -25,7 +25,7 @@ def request_line(
     response: Response,
     seconds: float,
     stack: str,
-    measured: tuple[str, Mapping[str, int]] | None = None,
+    measured: tuple[str, Mapping[str, float]] | None = None,
     with_reviews: bool = False,
 ) -> str:
     """The line of one request. Texts of reviews are in it only `with_reviews`.

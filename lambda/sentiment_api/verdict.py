@@ -6,6 +6,7 @@ import json
 import sys
 from typing import Any
 
+from sentiment_api.api import COUNTED_ONLY
 from sentiment_api.body import SENTIMENTS
 from sentiment_api.errors import ModelFailed
 
@@ -20,7 +21,7 @@ def verdict_on(review: str, body: bytes) -> dict[str, Any]:
     _require_short(answer)
     _require(isinstance(answer.get("model"), str), "model")
     _require_explanation(answer, len(review))
-    return {name: answer[name] for name in _EXPLAINED}
+    return {name: answer[name] for name in _EXPLAINED} | _counts(answer)
 
 
 def verdicts_on(reviews: list[str], body: bytes) -> list[dict[str, Any]]:
@@ -32,7 +33,9 @@ def verdicts_on(reviews: list[str], body: bytes) -> list[dict[str, Any]]:
     for row in rows:
         _require(isinstance(row, dict), "predictions")
         _require_short(row)
-    return [{name: (row | {"model": answer["model"]})[name] for name in _SHORT} for row in rows]
+    return [
+        {name: (row | {"model": answer["model"]})[name] for name in _SHORT} | _counts(row) for row in rows
+    ]
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -51,6 +54,13 @@ def _require_short(answer: dict[str, Any]) -> None:
     _require(isinstance(answer.get("unsure"), bool), "unsure")
     # Models of before give no reason.
     _require(answer.setdefault("reason", None) in _REASONS, "reason")
+
+
+def _counts(answer: dict[str, Any]) -> dict[str, int]:
+    """What the metrics need of a text; nothing from models of before, which do not tell it."""
+    counts = {name: answer[name] for name in COUNTED_ONLY if name in answer}
+    _require(all(map(_is_count, counts.values())) and len(counts) in (0, len(COUNTED_ONLY)), "word counts")
+    return counts
 
 
 def _require_explanation(answer: dict[str, Any], characters: int) -> None:

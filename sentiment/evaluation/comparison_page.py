@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sentiment.evaluation.comparison import points
+from sentiment.evaluation.pages import LEFT, ROW, WIDTH, bullets, document, escaped, figure, table
 
-WIDTH, ROW, LEFT = 760, 24, 300
 QUOTED_CHARACTERS = 400
-STYLE = """
-:root { color-scheme: light dark; --ink: #1d2430; --quiet: #5a6270; --line: #d9d4ca; --paper: #fff;
-  --good: #0f6f63; --bad: #a8431c; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8e6e1; --quiet: #a9adb5; --line: #454b57;
-  --paper: #171b22; --good: #5fc7b8; --bad: #f0946c; } }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 2rem auto;
-  max-width: 50rem; padding: 0 1rem; }
-table { border-collapse: collapse; width: 100%; font-size: 0.9rem; }
-th, td { text-align: left; padding: 0.3rem 0.6rem 0.3rem 0; border-bottom: 1px solid var(--line); }
-td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-figure { margin: 1rem 0; overflow-x: auto; } figcaption, .quiet { color: var(--quiet); font-size: 0.9rem; }
-svg { max-width: 100%; height: auto; } svg text { fill: var(--ink); font-size: 12px; }
-.good { color: var(--good); } .bad { color: var(--bad); } blockquote { margin: 0.2rem 0 1rem; }
-"""
 
 
 def page(comparison: dict[str, Any]) -> str:
@@ -33,19 +18,15 @@ def page(comparison: dict[str, Any]) -> str:
     verdict = (
         '<p class="good"><strong>It keeps the rules: it may take over.</strong></p>'
         if not reasons
-        else '<p class="bad"><strong>It does not take over:</strong></p>' + _list(map(_text, reasons))
+        else '<p class="bad"><strong>It does not take over:</strong></p>' + bullets(map(escaped, reasons))
     )
     rows = [(name, found) for name, found in comparison["sets"].items()]
     slices = [(f"{each['set']}: {each['name']}", each) for each in comparison["slices"]]
     by_word = [(f"texts with “{each['word']}”", each) for each in comparison["words"]]
     changed = comparison["changed"]
-    return "\n".join(
+    return document(
+        f"Model {models['new']} beside {models['old']}",
         [
-            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>Model {_text(models['new'])} beside {_text(models['old'])}</title>",
-            f"<style>{STYLE}</style>\n</head>\n<body>",
-            f"<h1>Model {_text(models['new'])} beside {_text(models['old'])}</h1>",
             "<p>The first has learned from people’s votes as well; the second is the one that answers.</p>",
             verdict,
             "<h2>The same texts, both models</h2>",
@@ -62,19 +43,16 @@ def page(comparison: dict[str, Any]) -> str:
             *(_example(each) for each in changed),
             "<h2>The votes</h2>",
             _votes(comparison["votes"]),
-            "</body>\n</html>\n",
-        ]
+        ],
     )
 
 
 def _table(rows: Sequence[tuple[str, dict[str, Any]]]) -> str:
     head = ("", "texts", "old", "new", "difference", "put right", "put wrong", "p")
     lines = [
-        "<tr>"
-        f'<th scope="row">{_text(name)}</th>'
-        + "".join(
-            f'<td class="number">{value}</td>'
-            for value in (
+        (
+            name,
+            (
                 f"{found['texts']:,}",
                 f"{found['old']['accuracy']:.2%}",
                 f"{found['new']['accuracy']:.2%}",
@@ -83,13 +61,11 @@ def _table(rows: Sequence[tuple[str, dict[str, Any]]]) -> str:
                 f"{found['won']:,}",
                 f"{found['lost']:,}",
                 f"{found['p']:.2g}",
-            )
+            ),
         )
-        + "</tr>"
         for name, found in rows
     ]
-    heads = "".join(f'<th scope="col">{name}</th>' for name in head)
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    return table(head, lines)
 
 
 def _forest(title: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> str:
@@ -106,7 +82,7 @@ def _forest(title: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> str:
         low, high = found["interval"]
         colour = "var(--bad)" if high < 0 else "var(--good)" if low > 0 else "var(--quiet)"
         parts.append(
-            f'<text x="{LEFT - 12}" y="{y + 4:.0f}" text-anchor="end">{_text(name)}</text>'
+            f'<text x="{LEFT - 12}" y="{y + 4:.0f}" text-anchor="end">{escaped(name)}</text>'
             f'<path d="M{x(low):.1f} {y}H{x(high):.1f}" stroke="{colour}" stroke-width="2"/>'
             f'<circle cx="{x(found["difference"]):.1f}" cy="{y}" r="4" fill="{colour}"/>'
         )
@@ -114,7 +90,7 @@ def _forest(title: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> str:
         label = f"{100 * share:+.1f}" if share else "0 points"
         parts.append(f'<text x="{x(share):.1f}" y="{height - 6}" text-anchor="{anchor}">{label}</text>')
     said = "; ".join(f"{name}: {points(found)}" for name, found in rows)
-    return _figure(title, f"{title}. {said}", height, parts)
+    return figure(title, f"{title}. {said}", height, parts)
 
 
 def _scatter(changed: Sequence[dict[str, Any]]) -> str:
@@ -134,14 +110,7 @@ def _scatter(changed: Sequence[dict[str, Any]]) -> str:
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}" fill-opacity=".7"/>')
     better = sum(map(_is_better, changed))
     title = f"{better} of the verdicts shown were put right (green), {len(changed) - better} put wrong (red)"
-    return _figure(title, title, size + 40, parts)
-
-
-def _figure(title: str, said: str, height: float, parts: Iterable[str]) -> str:
-    return (
-        f'<figure><svg viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}" role="img" '
-        f'aria-label="{_text(said)}">{"".join(parts)}</svg><figcaption>{_text(title)}</figcaption></figure>'
-    )
+    return figure(title, title, size + 40, parts)
 
 
 def _example(each: dict[str, Any]) -> str:
@@ -150,35 +119,27 @@ def _example(each: dict[str, Any]) -> str:
     side, name = ("good", "put right") if _is_better(each) else ("bad", "put wrong")
     label = "positive" if each["label"] else "negative"
     return (
-        f'<p class="quiet"><strong class="{side}">{name}</strong> ({_text(each["set"])}, {label}): '
+        f'<p class="quiet"><strong class="{side}">{name}</strong> ({escaped(each["set"])}, {label}): '
         f"probability of positive {each['old']:.2f} before, {each['new']:.2f} now</p>"
-        f"<blockquote>{_text(shown)}</blockquote>"
+        f"<blockquote>{escaped(shown)}</blockquote>"
     )
 
 
 def _votes(votes: dict[str, Any]) -> str:
     left_out = [
-        f"{count:,} left out: {_text(reason)}" for reason, count in votes["left_out"].items() if count
+        f"{count:,} left out: {escaped(reason)}" for reason, count in votes["left_out"].items() if count
     ]
     campaigns = [
-        f"{each['votes']:,} votes against sure verdicts gather about the word “{_text(each['word'])}”: they "
-        "were left out. Where the model is wrong about this word, say so by TRUST"
+        f"{each['votes']:,} votes against sure verdicts gather about the word “{escaped(each['word'])}”: "
+        "they were left out. Where the model is wrong about this word, say so by TRUST"
         for each in votes["campaigns"]
     ]
     said = (
         f"{votes['read']:,} votes were read, {votes['new']:,} of them new; {votes['trained']:,} were learned "
         f"from and {votes['held_back']:,} held back."
     )
-    return f"<p>{said}</p>{_list([*left_out, *campaigns])}"
+    return f"<p>{said}</p>{bullets([*left_out, *campaigns])}"
 
 
 def _is_better(each: dict[str, Any]) -> bool:
     return bool((each["new"] >= 0.5) == (each["label"] == 1))
-
-
-def _list(items: Iterable[str]) -> str:
-    return "<ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>"
-
-
-def _text(text: str) -> str:
-    return html.escape(str(text))

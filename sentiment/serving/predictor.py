@@ -19,8 +19,9 @@ from sentiment.errors import ArtifactError
 from sentiment.serving.artifact import LoadedModel, read_model
 from sentiment.serving.engine import Engine
 from sentiment.serving.evidence import Evidence
-from sentiment.text.negation import NegationMarker
+from sentiment.text.negation import NEGATED, NegationMarker
 from sentiment.text.tokens import Token
+from sentiment.text.vocabulary import INFREQUENT
 
 LABELS = ("negative", "positive")
 RUNTIMES = ("onnxruntime", "torch")
@@ -42,6 +43,7 @@ class Prediction:
     "not_english", or "mixed" where too few verdicts of that probability were right on validation. Where an
     explanation was asked for, `words` are (word as written, weight), `spans` the place `review[start:end]` of
     each in Unicode code points, and `cut` what the LSTM skipped, if anything; a wide part still reads that.
+    `unknown_words` of the `word_count` words are not in the model's vocabulary.
     """
 
     sentiment: str
@@ -51,6 +53,8 @@ class Prediction:
     words: list[tuple[str, float]] | None = None
     spans: list[tuple[int, int]] | None = None
     cut: Cut | None = None
+    word_count: int = 0
+    unknown_words: int = 0
 
 
 class Predictor:
@@ -159,7 +163,15 @@ class Predictor:
     ) -> Prediction:
         probability = 1 / (1 + math.exp(-logit)) if logit > -700 else 0.0
         reason = self._evidence.reason(review, found, ids, probability)
-        return Prediction(LABELS[probability >= 0.5], probability, reason is not None, reason, **explanation)
+        return Prediction(
+            LABELS[probability >= 0.5],
+            probability,
+            reason is not None,
+            reason,
+            word_count=len(ids),
+            unknown_words=int((ids & (NEGATED - 1) == INFREQUENT).sum()),
+            **explanation,
+        )
 
     def _cut(self, tokens: Sequence[Token]) -> Cut | None:
         skipped = self.loaded.architecture.skipped(len(tokens))

@@ -29,6 +29,8 @@ VERDICT = {
     "cut": None,
     "model": "0123abcd",
 }
+# What the model tells besides, for the metrics.
+WORD_COUNTS = {"word_count": 8, "unknown_words": 2}
 DESCRIPTION = {
     "model": "0123abcd",
     "recipe": "fast",

@@ -21,6 +21,7 @@ from lambda_fixtures import (
     LAMBDA,
     REQUEST_ID,
     VERDICT,
+    WORD_COUNTS,
     Answer,
     event,
     imported,
@@ -501,10 +502,52 @@ def test_each_request_is_one_line_of_log_with_its_metrics_and_without_the_review
     counted = metrics(good)
     assert 0 < counted.pop(("Latency", stack)) < 5_000
     by_model = {key: counted.pop(key) for key in [*counted] if key[2:] == (VERDICT["model"],)}
-    assert {name for name, *_ in by_model} == {"Calls", "Failures", "Slow", "Answers", "Unsure"}
+    assert {name for name, *_ in by_model} == {
+        *("Calls", "Failures", "Slow", "Answers", "Unsure"),
+        *("NoEvidence", "NotEnglish", "Mixed", "Probability"),
+        *("Characters50", "Characters150", "Characters500", "CharactersMore"),
+    }
     assert counted == {("Requests", stack): 1, ("Errors", stack): 0}
     assert metrics(failed)["Errors", stack] == metrics(failed)["Errors", stack, "model_error"] == 1
     assert metrics(bad)["Errors", stack, "unsupported_media_type"] == 1
+
+
+def test_what_people_send_is_counted_and_not_told(relay, capsys):
+    row = WORD_COUNTS | {"sentiment": "positive", "probability": 0.6, "unsure": True, "reason": "not_english"}
+    rows = [row, row | {"reason": None, "word_count": 0, "unknown_words": 0}]
+    relay.aws.answers = [
+        Answer(body=VERDICT | WORD_COUNTS | {"unsure": True, "reason": "mixed"}),
+        Answer(body={"model": VERDICT["model"], "predictions": rows}),
+    ]
+    explained = relay.ask({"review": "x" * 50})
+    assert explained.body == VERDICT | {"unsure": True, "reason": "mixed"}
+    many = relay.ask({"reviews": ["x" * 51, "x" * 501]}, path="/predict/batch")
+    assert "word_count" not in json.dumps(many.body)
+
+    def counted(line: dict) -> dict[str, float]:
+        """What is counted of the model, but what is zero."""
+        stack, model = "movie-sentiment", VERDICT["model"]
+        found = metrics(line)
+        return {name: value for (name, *of), value in found.items() if of == [stack, model] and value}
+
+    one, two = map(counted, lines(capsys.readouterr().out))
+    assert one.pop("Calls") == two.pop("Calls") == one.pop("Answers") == two.pop("Answers") - 1
+    assert one == {"Unsure": 1, "Characters50": 1, "Mixed": 1, "Probability": 0.93, "UnknownShare": 0.25}
+    of_lengths = {"Characters150": 1, "CharactersMore": 1}
+    assert two == of_lengths | {"Unsure": 2, "NotEnglish": 1, "Probability": 1.2, "UnknownShare": 0.25}
+
+
+def test_a_model_of_before_is_counted_but_for_the_words_that_it_does_not_know(relay, capsys):
+    relay.ask({"review": REVIEW})
+    [line] = lines(capsys.readouterr().out)
+    assert line["Characters50"] == 1 and line["Probability"] == VERDICT["probability"]
+    assert "UnknownShare" not in line
+
+
+@pytest.mark.parametrize("counts", [{"word_count": 3}, {"word_count": -1, "unknown_words": 0}])
+def test_word_counts_that_are_none_are_no_verdict(relay, counts):
+    relay.aws.answers = [Answer(body=VERDICT | counts)]
+    assert relay.ask({"review": REVIEW}).status == 502
 
 
 def test_texts_are_logged_where_that_is_wanted(relay, capsys, monkeypatch):

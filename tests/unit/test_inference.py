@@ -15,6 +15,8 @@ from serve import inference
 from sentiment_api.body import MAX_REVIEW_CHARACTERS  # isort: skip
 
 GOOD, BAD = "A wonderful film, I loved it", "A dull and terrible mess"
+# What every row has.
+SHORT = {"sentiment", "probability", "unsure", "reason", "word_count", "unknown_words"}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,8 @@ def test_one_review_is_answered_with_its_words(model, body, content_type):
     content, kind = answer(model, body, content_type)
     assert kind == "application/json"
     result = json.loads(content)
-    assert result.keys() == {"sentiment", "probability", "unsure", "reason", "words", "spans", "cut", "model"}
+    assert result.keys() == {*SHORT, "words", "spans", "cut", "model"}
+    assert (result["word_count"], result["unknown_words"]) == (6, 2), "it has not learned A and I"
     assert [GOOD[start:end] for start, end in result["spans"]] == [word for word, _ in result["words"]]
     assert result["cut"] is None and isinstance(result["unsure"], bool)
     assert result["sentiment"] == "positive" and 0.5 < result["probability"] <= 1
@@ -55,7 +58,7 @@ def test_json_lines_are_answered_line_by_line(model):
     assert kind == "application/jsonlines" and content.endswith("\n")
     rows = [json.loads(line) for line in content.splitlines()]
     assert [row["sentiment"] for row in rows] == ["positive", "negative", "positive"]
-    assert all(row.keys() == {"sentiment", "probability", "unsure", "reason", "model"} for row in rows)
+    assert all(row.keys() == {*SHORT, "model"} for row in rows)
 
 
 def test_unescaped_line_separators_do_not_end_a_line(model):
@@ -86,7 +89,7 @@ def test_a_json_list_is_a_batch(model):
 
 def test_an_explanation_can_be_left_out(model):
     result = json.loads(answer(model, json.dumps({"review": GOOD, "explain": False}))[0])
-    assert result.keys() == {"sentiment", "probability", "unsure", "reason", "model"}
+    assert result.keys() == {*SHORT, "model"}
 
 
 def test_what_was_cut_is_told(model):
@@ -103,9 +106,7 @@ def test_an_object_of_reviews_gets_an_object_of_predictions(model, explain):
     assert result.keys() == {"model", "predictions"} and result["model"] == model.version
     assert [row["sentiment"] for row in result["predictions"]] == ["negative", "positive"]
     more = {"words", "spans", "cut"} if explain else set()
-    assert all(
-        row.keys() == {"sentiment", "probability", "unsure", "reason"} | more for row in result["predictions"]
-    )
+    assert all(row.keys() == SHORT | more for row in result["predictions"])
 
 
 def test_a_batch_answers_as_single_reviews_do(model):

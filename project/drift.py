@@ -1,0 +1,204 @@
+"""What people send, compared with what a model was measured on, for AWS and self-hosted alike.
+
+Both count the same (lambda/sentiment_api/measures.py) and hand the counts over by the hour.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from project.choices import Choices, ProjectError
+from project.console import say, shown
+from sentiment.data import snippets
+from sentiment.data.channels import read_raw_reviews
+from sentiment.evaluation import drift, drift_page
+from sentiment.evaluation.drift import Finding
+from sentiment.evaluation.drift_page import Step, Window
+from sentiment.files import atomic_write, write_json
+from sentiment.serving.predictor import Predictor
+
+HOUR = timedelta(hours=1)
+# Two such windows, one before the other, are as long as CloudWatch keeps counts by the hour: 455 days.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
+MAX_HOURS = 455 * 24 // 2
+UNITS = {"h": 1, "d": 24}
+# The parts of a window that the report shows.
+STEPS = 24
+# Of the held-out reviews, taken at equal distances: as many as the sentences are.
+MAX_REVIEWS = 1500
+
+# Of what a model says of held-out texts. The number changes with what is measured.
+BASELINE = "drift-baseline-1.json"
+
+Hours = Mapping[datetime, drift.Counts]
+"""What was counted in each hour, by its beginning."""
+
+
+class Drifted(ProjectError):
+    """What people send lies outside the band; the message says which measures do."""
+
+
+class Period(NamedTuple):
+    """A window of whole hours, the running one included, and as many before it."""
+
+    before: datetime
+    start: datetime
+    end: datetime
+
+    @property
+    def hours(self) -> int:
+        return round((self.end - self.start) / HOUR)
+
+    def __str__(self) -> str:
+        return f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
+
+
+def period(window: str, now: datetime | None = None) -> Period:
+    """The window that a person names: 24h, 7d. Raises ProjectError."""
+    named = re.fullmatch(r"(\d{1,5})([hd])", window)
+    hours = int(named[1]) * UNITS[named[2]] if named else 0
+    if not 1 <= hours <= MAX_HOURS:
+        raise ProjectError(f"WINDOW={window}: hours or days, such as 24h or 7d; {MAX_HOURS // 24}d at most")
+    end = (now or datetime.now(UTC)).replace(minute=0, second=0, microsecond=0) + HOUR
+    return Period(end - 2 * hours * HOUR, end - hours * HOUR, end)
+
+
+def baseline(
+    version: str,
+    opened: Callable[[], AbstractContextManager[Predictor]],
+    choices: Choices,
+    reviews_are_here: bool = True,
+) -> dict[str, Any]:
+    """What a model says of held-out texts (drift.measured), with its version and how many texts they were.
+
+    They are the sentences of validation and test, and test reviews; of a source without these, or where
+    the reviews are elsewhere, the sentences alone. Kept below build/ by the version; only where it is not
+    there the model is `opened`.
+    """
+    file = choices.build / "drift" / version / BASELINE
+    if not file.exists():
+        found = snippets.load()
+        sentences = [*found.select("validation").texts, *found.select("test").texts]
+        reviews = _test_reviews(choices) if reviews_are_here else []
+        with opened() as model:
+            measured = _measured(model, [*sentences, *reviews])
+        say(f"measured on {len(sentences):,} held-out sentences and {len(reviews):,} held-out reviews")
+        with atomic_write(file) as aside:
+            write_json(
+                aside, {"model": version, "sentences": len(sentences), "reviews": len(reviews)} | measured
+            )
+    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return content
+
+
+def _test_reviews(choices: Choices) -> list[str]:
+    prepared = choices.prepared_before()
+    if prepared is not None and prepared.test.is_dir():
+        texts = read_raw_reviews(prepared.test)[0]
+    else:
+        reviews = choices.reviews()
+        texts = list(reviews.select("test").texts) if reviews.has("test") else []
+    return texts[:: math.ceil(len(texts) / MAX_REVIEWS) or 1]
+
+
+def _measured(model: Predictor, texts: Sequence[str]) -> dict[str, Any]:
+    """Of each text what sentiment_api.measures counts of it."""
+    predictions = model.predict(texts)
+    reasons = [prediction.reason for prediction in predictions]
+    values: dict[str, Sequence[float]] = {
+        "Unsure": [prediction.unsure for prediction in predictions],
+        "NotEnglish": [reason == "not_english" for reason in reasons],
+        "NoEvidence": [reason == "no_evidence" for reason in reasons],
+        "Mixed": [reason == "mixed" for reason in reasons],
+        "UnknownShare": [each.unknown_words / max(each.word_count, 1) for each in predictions],
+        "Probability": [prediction.probability for prediction in predictions],
+    }
+    return drift.measured([len(text) for text in texts], values)
+
+
+def report(heading: str, chosen: Period, hours: Hours, baseline: dict[str, Any], folder: Path) -> None:
+    """Compare, say it, and write drift.json and .html into the folder. Raises Drifted outside the band."""
+    counts = _between(hours, chosen.start, chosen.end)
+    before = _between(hours, chosen.before, chosen.start)
+    number, notes = drift.texts(counts), []
+    findings: list[Finding] = []
+    if number >= drift.MIN_TEXTS:
+        findings = drift.compare(counts, baseline)
+        if "UnknownShare" not in counts:
+            notes.append("This model does not tell which words it knows: train a newer one.")
+        if drift.texts(before) >= drift.MIN_TEXTS:
+            findings += drift.compare_lengths(counts, before)
+        else:
+            notes.append("The window before has too few texts to compare their lengths with.")
+    window = Window(
+        heading, str(chosen), counts, before, baseline, findings, _steps(chosen, hours, baseline), notes
+    )
+    _write(window, folder)
+    _tell(window, number, folder)
+    outside = [finding for finding in findings if not finding.inside]
+    if outside:
+        said = (
+            f"{each.words} {each.value:.1%} (expected {each.low:.1%} to {each.high:.1%})" for each in outside
+        )
+        raise Drifted(f"outside the band: {'; '.join(said)}")
+
+
+def _between(hours: Hours, start: datetime, end: datetime) -> dict[str, float]:
+    return drift.added([counts for hour, counts in sorted(hours.items()) if start <= hour < end])
+
+
+def _steps(chosen: Period, hours: Hours, baseline: dict[str, Any]) -> list[Step]:
+    """The window in STEPS parts at most, of whole hours."""
+    size = math.ceil(chosen.hours / STEPS)
+    form = "%m-%d %H:%M" if chosen.hours > STEPS else "%H:%M"
+    steps = []
+    for first in range(0, chosen.hours, size):
+        start = chosen.start + first * HOUR
+        counts = _between(hours, start, min(start + size * HOUR, chosen.end))
+        number = drift.texts(counts)
+        findings = drift.compare(counts, baseline) if number else []
+        steps.append(Step(f"{start:{form}}", number, findings))
+    return steps
+
+
+def _write(window: Window, folder: Path) -> None:
+    content = {
+        "period": window.period,
+        "counts": window.counts,
+        "before": window.before,
+        "baseline": window.baseline,
+        "findings": [found._asdict() | {"inside": found.inside} for found in window.findings],
+        "notes": window.notes,
+    }
+    with atomic_write(folder / "drift.json") as aside:
+        write_json(aside, content)
+    with atomic_write(folder / "drift.html") as aside:
+        aside.write_text(drift_page.page(window), encoding="utf-8")
+
+
+def _tell(window: Window, number: int, folder: Path) -> None:
+    say(f"{window.period}: {number:,} texts")
+    for line in _lines(window.findings):
+        say(line)
+    for note in window.notes:
+        say(note)
+    if not window.findings:
+        say(f"no verdict: at least {drift.MIN_TEXTS} texts are needed")
+    elif all(finding.inside for finding in window.findings):
+        say("everything lies within its band")
+    say(f"wrote: {shown(folder / 'drift.html')}")
+
+
+def _lines(findings: Iterable[Finding]) -> list[str]:
+    return [
+        f"{'inside ' if each.inside else 'OUTSIDE'} {each.words}: {each.value:.1%}, expected "
+        f"{each.expected:.1%} ({each.low:.1%} to {each.high:.1%})"
+        for each in findings
+    ]

@@ -1,0 +1,56 @@
+"""`python -m selfhost.drift`: what people send, beside what the champion was measured on.
+
+It reads what the web server has counted, and needs neither that nor MLflow to be up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sqlite3
+import sys
+from contextlib import nullcontext
+
+from project import drift
+from project.choices import ProjectError
+from project.console import step
+from selfhost import counts, trainer
+from selfhost.cache import ModelCache
+from selfhost.settings import Settings, SettingsError
+from sentiment.errors import SentimentError
+from sentiment.training.command_line import Parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Compare. Returns the exit status: 1 outside the band, too; errors are one line on standard error."""
+    parser = Parser(prog="python -m selfhost.drift", description=(__doc__ or "").split("\n\n")[0])
+    trainer.add_arguments(parser)
+    parser.add_argument("--window", default="24h", help="how far to look back, in hours or days (24h, 7d)")
+    options = parser.parse_args(arguments)
+    trainer.require_choices(options, parser)
+    try:
+        run(options)
+    except (SettingsError, ProjectError, SentimentError, sqlite3.Error) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def run(options: argparse.Namespace) -> None:
+    """Compare a window with the held-out texts. Raises ProjectError, and Drifted outside the band."""
+    period = drift.period(options.window)
+    settings = Settings.from_environment()
+    cached = ModelCache(settings.cache).current()
+    if cached is None:
+        raise ProjectError(f"there is no champion in {settings.cache}: make selfhost")
+    heading = f"What people send to the model {cached.model} ({cached.champion})"
+    step(heading)
+    choices = trainer.choices(options)
+    base = drift.baseline(cached.model, lambda: nullcontext(cached.predictor()), choices)
+    hours = counts.read(settings.feedback, cached.model)
+    drift.report(heading, period, hours, base, choices.build / "drift" / cached.model)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

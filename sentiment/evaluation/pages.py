@@ -1,0 +1,66 @@
+"""What the HTML reports share: one file that people read, in light and dark, with nothing loaded or run."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+
+WIDTH, ROW, LEFT = 760, 24, 300
+STYLE = """
+:root { color-scheme: light dark; --ink: #1d2430; --quiet: #5a6270; --line: #d9d4ca; --paper: #fff;
+  --good: #0f6f63; --bad: #a8431c; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8e6e1; --quiet: #a9adb5; --line: #454b57;
+  --paper: #171b22; --good: #5fc7b8; --bad: #f0946c; } }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 2rem auto;
+  max-width: 50rem; padding: 0 1rem; }
+table { border-collapse: collapse; width: 100%; font-size: 0.9rem; }
+th, td { text-align: left; padding: 0.3rem 0.6rem 0.3rem 0; border-bottom: 1px solid var(--line); }
+td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+figure { margin: 1rem 0; overflow-x: auto; } figcaption, .quiet { color: var(--quiet); font-size: 0.9rem; }
+svg { max-width: 100%; height: auto; } svg text { fill: var(--ink); font-size: 12px; }
+.good { color: var(--good); } .bad { color: var(--bad); } blockquote { margin: 0.2rem 0 1rem; }
+"""
+
+
+def document(title: str, parts: Iterable[str]) -> str:
+    """A whole page with `title` as its heading; the parts are HTML."""
+    return "\n".join(
+        [
+            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{escaped(title)}</title>",
+            f"<style>{STYLE}</style>\n</head>\n<body>",
+            f"<h1>{escaped(title)}</h1>",
+            *parts,
+            "</body>\n</html>\n",
+        ]
+    )
+
+
+def figure(title: str, said: str, height: float, parts: Iterable[str]) -> str:
+    """A picture of SVG elements, WIDTH wide, with its caption; `said` is what it shows, in words."""
+    return (
+        f'<figure><svg viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}" role="img" '
+        f'aria-label="{escaped(said)}">{"".join(parts)}</svg><figcaption>{escaped(title)}</figcaption></figure>'
+    )
+
+
+def table(head: Iterable[str], rows: Iterable[tuple[str, Iterable[str]]]) -> str:
+    """A table of rows, each a name and HTML for its other cells."""
+    heads = "".join(f'<th scope="col">{escaped(name)}</th>' for name in head)
+    lines = (
+        f'<tr><th scope="row">{escaped(name)}</th>'
+        + "".join(f'<td class="number">{cell}</td>' for cell in cells)
+        + "</tr>"
+        for name, cells in rows
+    )
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+
+
+def bullets(items: Iterable[str]) -> str:
+    """A list; the items are HTML."""
+    return "<ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>"
+
+
+def escaped(text: object) -> str:
+    return html.escape(str(text))
