@@ -18,8 +18,11 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
-from pipeline import comparison, containers, hosting, image, served, stack
+from pipeline import comparison, containers, drift, hosting, image, served, stack
+from pipeline.counts import NAMESPACE
+from pipeline.settings import Settings
 from selfhost.feedback import DEFAULT_RETENTION_DAYS
+from sentiment.evaluation.drift import ALARM_IDS, LENGTHS
 
 INFRA = Path(__file__).resolve().parents[2] / "infra"
 WRITTEN = yaml_parse((INFRA / "template.yaml").read_text())
@@ -298,7 +301,7 @@ def test_the_alarms_watch_metrics_that_the_function_writes(resources):
     own = [metric for metric in metrics if not metric["Namespace"].startswith("AWS/")]
     by_model = [metric for metric in own if metric["Dimensions"][1]["Name"] == "Model"]
     by_code = [metric for metric in own if metric not in by_model]
-    assert (len(by_code), len(by_model)) == (2, 11)
+    assert (len(by_code), len(by_model)) == (2, 20)
     for metric in own:
         assert f'NAMESPACE = "{metric["Namespace"]}"' in logs
     for metric in by_code:
@@ -306,9 +309,27 @@ def test_the_alarms_watch_metrics_that_the_function_writes(resources):
         assert f'_directive(["Stack", "Code"], ("{metric["MetricName"]}", "Count"))' in logs
     for metric in by_model:
         assert [each["Name"] for each in metric["Dimensions"]] == ["Stack", "Model"]
-        assert f'"{metric["MetricName"]}": ' in counts
-    assert set(comparison.METRICS) >= {metric["MetricName"] for metric in by_model}
-    assert f'NAMESPACE = "{comparison.NAMESPACE}"' in logs
+        assert f'"{metric["MetricName"]}"' in counts
+    read = {*comparison.METRICS, *drift.METRICS}
+    assert read >= {metric["MetricName"] for metric in by_model}
+    assert f'NAMESPACE = "{NAMESPACE}"' in logs
+
+
+def test_the_alarm_on_drift_names_what_its_formula_names(resources):
+    alarm = resources["DriftAlarm"]
+    assert alarm["Condition"] == "HasDriftFormula", "a stack without the formula has none"
+    queries = alarm["Properties"]["Metrics"]
+    stats = {each["Id"]: each["MetricStat"] for each in queries if "MetricStat" in each}
+    ids = {stat["Metric"]["MetricName"]: place for place, stat in stats.items()}
+    assert ids == ALARM_IDS
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-limits.html
+    assert len(ids) <= 10
+    number, formula = (each for each in queries if "Expression" in each)
+    lengths = " + ".join(ids[name] for name in LENGTHS)
+    assert (number["Id"], number["Expression"], number["ReturnData"]) == ("n", lengths, False)
+    assert formula["Expression"] == {"Ref": "DriftFormula"}
+    assert {stat["Period"] for stat in stats.values()} == {24 * 3600}
+    assert Settings().window == "24h", "`make drift` looks as far back"
 
 
 def test_no_log_is_kept_for_ever_and_every_one_has_its_group_before_it_is_written(resources):

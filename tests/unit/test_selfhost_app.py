@@ -12,7 +12,9 @@ import pytest
 import yaml
 
 from project import model_card
+from selfhost import counts
 from selfhost.app import SECURITY_HEADERS, application
+from selfhost.counts import HourlyCounts
 from selfhost.feedback import FolderOfVotes
 from selfhost.logs import JsonFormatter, logger
 from selfhost.website import WEBSITE
@@ -220,6 +222,20 @@ def test_a_vote_is_counted_for_the_version_that_it_names_and_never_for_a_text(cl
     counted, other = log_lines()
     assert (counted["model"], counted["Votes"], counted["NoVotes"]) == ("0123456789ab", 1, 1)
     assert "model" not in other and SECRET not in json.dumps(other)
+
+
+def test_what_is_counted_is_kept_by_the_hour_and_costs_no_answer_where_it_cannot_be(tmp_path, log_lines):
+    votes = FolderOfVotes(tmp_path)
+    client = application(WordModel(), votes, HourlyCounts(tmp_path)).test_client()
+    client.post("/predict", json={"review": SECRET})
+    [kept] = counts.read(tmp_path, "words-1").values()
+    assert (kept["Answers"], kept["Characters50"], kept["CharactersMore"]) == (1, 1, 0)
+    in_the_way = tmp_path / "other" / counts.FILE_NAME
+    in_the_way.mkdir(parents=True)
+    client = application(WordModel(), votes, HourlyCounts(in_the_way.parent)).test_client()
+    assert client.post("/predict", json={"review": SECRET}).status_code == 200
+    *_, lost, _ = log_lines()
+    assert (lost["level"], lost["message"], lost["file"]) == ("WARNING", "counts were lost", str(in_the_way))
 
 
 def test_a_request_leaves_one_line_without_its_text(client, log_lines):
