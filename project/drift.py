@@ -30,7 +30,7 @@ HOUR = timedelta(hours=1)
 MAX_HOURS = 455 * 24 // 2
 UNITS = {"h": 1, "d": 24}
 # The parts of a window that the report shows.
-STEPS = 24
+STEPS = 12
 # Of the held-out reviews, taken at equal distances: as many as the sentences are.
 MAX_REVIEWS = 1500
 

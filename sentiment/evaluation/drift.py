@@ -25,7 +25,7 @@ Z = 3.0
 """Chance alone leaves the band less than once in 300 windows."""
 PRIOR_TEXTS = 10
 """A length takes so many texts' worth from the mean of all: some lengths have hardly any held-out text."""
-LENGTH_TOLERANCE = 0.15
+LENGTH_TOLERANCE = 0.1
 
 Counts = Mapping[str, float]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -70,7 +71,9 @@ def _verdict(findings: Sequence[Finding], number: int) -> str:
     outside = [finding for finding in findings if not finding.inside]
     if not outside:
         return '<p class="good"><strong>Everything lies within its band.</strong></p>'
-    said = [f"{escaped(each.words)}: {_percent(each.value)}, expected {_band(each)}" for each in outside]
+    said = [
+        f"{escaped(_capital(each.words))}: {_percent(each.value)}, expected {_band(each)}" for each in outside
+    ]
     return '<p class="bad"><strong>Outside the band:</strong></p>' + bullets(said)
 
 
@@ -168,8 +171,8 @@ def _course(steps: Sequence[Step]) -> list[str]:
         for name, words in names.items()
     ]
     note = (
-        f'<p class="quiet">Few texts make the band wide. Steps of fewer than {MIN_STEP_TEXTS} texts are '
-        "grey.</p>"
+        '<p class="quiet">Larger points stand for more texts. Few texts make the band wide; points of fewer '
+        f"than {MIN_STEP_TEXTS} are grey.</p>"
     )
     return ["<h2>In the course of the window</h2>", note, *charts]
 
@@ -191,12 +194,13 @@ def _over_time(words: str, points: Sequence[tuple[Step, Finding]], steps: Sequen
     for step, found in points:
         middle = left + slot * (places[step.began] + 0.5)
         colour = "var(--quiet)" if step.texts < MIN_STEP_TEXTS else _colour(found)
+        radius = min(2.5 + math.sqrt(step.texts) / 3, 7)
         parts.append(
             f'<rect x="{middle - slot / 2:.1f}" y="{y(found.high):.1f}" width="{slot:.1f}" '
             f'height="{y(found.low) - y(found.high):.1f}" fill="var(--good)" fill-opacity=".15"/>'
             f'<path d="M{middle - slot / 2:.1f} {y(found.expected):.1f}h{slot:.1f}" stroke="var(--good)" '
             'stroke-dasharray="4 3"/>'
-            f'<circle cx="{middle:.1f}" cy="{y(found.value):.1f}" r="4" fill="{colour}"/>'
+            f'<circle cx="{middle:.1f}" cy="{y(found.value):.1f}" r="{radius:.1f}" fill="{colour}"/>'
         )
     for number in sorted({0, len(steps) // 2, len(steps) - 1}):
         anchor = "start" if not number else "end" if number == len(steps) - 1 else "middle"
@@ -205,7 +209,7 @@ def _over_time(words: str, points: Sequence[tuple[Step, Finding]], steps: Sequen
             f'<text x="{at:.1f}" y="{CHART + FOOT + 2}" text-anchor="{anchor}">{steps[number].began}</text>'
         )
     said = "; ".join(f"{step.began}: {_percent(found.value)} of {step.texts}" for step, found in points)
-    return figure(_capital(words), f"{words}. {said}", CHART + FOOT + 8, parts)
+    return figure(_capital(words), f"{words}. {said}", CHART + FOOT + 8, parts, title_first=True)
 
 
 def _band(found: Finding) -> str:

@@ -15,9 +15,12 @@ body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
   max-width: 50rem; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; font-size: 0.9rem; }
 th, td { text-align: left; padding: 0.3rem 0.6rem 0.3rem 0; border-bottom: 1px solid var(--line); }
+thead th + th { text-align: right; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-figure { margin: 1rem 0; overflow-x: auto; } figcaption, .quiet { color: var(--quiet); font-size: 0.9rem; }
+figure { margin: 1rem 0; } figure, .table { overflow-x: auto; }
+figcaption, .quiet { color: var(--quiet); font-size: 0.9rem; }
 svg { max-width: 100%; height: auto; } svg text { fill: var(--ink); font-size: 12px; }
+@media (max-width: 40rem) { svg { max-width: none; } }
 .good { color: var(--good); } .bad { color: var(--bad); } blockquote { margin: 0.2rem 0 1rem; }
 """
 
@@ -37,12 +40,14 @@ def document(title: str, parts: Iterable[str]) -> str:
     )
 
 
-def figure(title: str, said: str, height: float, parts: Iterable[str]) -> str:
+def figure(title: str, said: str, height: float, parts: Iterable[str], title_first: bool = False) -> str:
     """A picture of SVG elements, WIDTH wide, with its caption; `said` is what it shows, in words."""
-    return (
-        f'<figure><svg viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}" role="img" '
-        f'aria-label="{escaped(said)}">{"".join(parts)}</svg><figcaption>{escaped(title)}</figcaption></figure>'
+    picture = (
+        f'<svg viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}" role="img" '
+        f'aria-label="{escaped(said)}">{"".join(parts)}</svg>'
     )
+    caption = f"<figcaption>{escaped(title)}</figcaption>"
+    return f"<figure>{caption + picture if title_first else picture + caption}</figure>"
 
 
 def table(head: Iterable[str], rows: Iterable[tuple[str, Iterable[str]]]) -> str:
@@ -54,7 +59,8 @@ def table(head: Iterable[str], rows: Iterable[tuple[str, Iterable[str]]]) -> str
         + "</tr>"
         for name, cells in rows
     )
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    body = f"<thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody>"
+    return f'<div class="table"><table>{body}</table></div>'
 
 
 def bullets(items: Iterable[str]) -> str:

@@ -10,6 +10,8 @@ import time
 import pytest
 import requests
 
+from sentiment.data import snippets
+from sentiment.evaluation.drift import LENGTHS, MEASURES
 from tests.conftest import BAD, BUILD, GOOD, STACK
 
 pytestmark = pytest.mark.slow
@@ -166,6 +168,24 @@ def test_a_training_script_that_fails_says_why_and_make_train_fails_with_it(depl
         TrainingJobName=jobs[0]["TrainingJobName"]
     )
     assert "the loss became nan in epoch 1; lower --learning-rate" in job["FailureReason"]
+
+
+def test_what_people_sent_is_compared_from_counts_alone(deployment):
+    """Of all that the tests have sent: whether it lies inside is theirs to decide."""
+    texts = list(snippets.load().select("test").texts[:99])
+    batch = requests.post(f"{deployment.api}/predict/batch", json={"reviews": texts}, timeout=60)
+    assert batch.status_code == 200, batch.text
+    done = deployment.cloud.make("drift", "WINDOW=2h", check=False)
+    folder = BUILD / "drift" / batch.json()["model"]
+    report = json.loads((folder / "drift.json").read_text())
+    assert sum(report["counts"][name] for name in LENGTHS) >= len(texts)
+    assert report["baseline"]["reviews"] > 1000 and len(report["findings"]) >= len(MEASURES)
+    outside = [each["words"] for each in report["findings"] if not each["inside"]]
+    assert (done.returncode != 0) == bool(outside), done.stderr
+    assert all(f"OUTSIDE {words}" in done.stdout for words in outside)
+    assert "<svg" in (folder / "drift.html").read_text(encoding="utf-8")
+    alarms = deployment.cloud.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{STACK}-DriftAlarm")
+    assert len(alarms["MetricAlarms"]) == 1
 
 
 def test_the_training_log_is_shown_live_and_kept(deployment):
