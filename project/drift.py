@@ -151,7 +151,9 @@ def report(heading: str, chosen: Period, hours: Hours, baseline: dict[str, Any],
 
 
 def _between(hours: Hours, start: datetime, end: datetime) -> dict[str, float]:
-    return drift.added([counts for hour, counts in sorted(hours.items()) if start <= hour < end])
+    """The sum of these hours, but of those from before texts were counted by their length."""
+    inside = (counts for hour, counts in sorted(hours.items()) if start <= hour < end)
+    return drift.added([counts for counts in inside if drift.texts(counts)])
 
 
 def _steps(chosen: Period, hours: Hours, baseline: dict[str, Any]) -> list[Step]:

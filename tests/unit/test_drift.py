@@ -200,7 +200,10 @@ def test_a_model_of_before_is_compared_in_all_but_the_words_that_it_does_not_kno
     period = commands.period("1h", NOW)
     counted = counts(100, 1)
     del counted["UnknownShare"]
-    commands.report("What people send", period, {period.start: counted}, baseline, tmp_path)
+    # Answers of an hour before the Lambda counted their lengths say nothing of anything else either.
+    earlier = {"Unsure": 500.0, "Probability": 0.0}
+    two = commands.Period(period.before, period.before, period.end)
+    commands.report("Sent", two, {period.before: earlier, period.start: counted}, baseline, tmp_path)
     said = capsys.readouterr().out
     assert "does not tell which words it knows" in said and "words that the model does not know" not in said
     assert "too few texts to compare their lengths with" in said
