@@ -26,10 +26,7 @@ def send(deployed: Deployed, texts: list[str]) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def test_what_people_send_is_counted_compared_and_watched(deployed, monkeypatch, capsys):
-    held_out = made_up_reviews(0, 200)
-    monkeypatch.setattr(commands.snippets, "load", lambda: held_out)
-    monkeypatch.setattr(commands, "_test_reviews", lambda choices: [])
+def test_what_people_send_is_counted_compared_and_watched(deployed, capsys):
     settings = deployed.settings(model_folder(), window="2h")
     with pytest.raises(PipelineError, match="no model of the stack 'movies' answers: run `make deploy`"):
         drift.run(settings)

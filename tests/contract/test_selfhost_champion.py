@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from selfhost import counts
 from tests.contract.selfhost_fixtures import (
     Tracking,
     Web,
@@ -108,6 +109,9 @@ def test_a_challenger_answers_its_share_of_the_texts_until_the_challenge_ends(
     counted = [line for line in web.lines() if line.get("model") == challenger and "requestId" in line]
     assert sum(line.get("Answers", 0) for line in counted) == 3 * first.count(challenger)
     assert sum(line.get("NoVotes", 0) for line in counted) == 1
+    # ... and so they are by the hour, whichever worker answered.
+    by_hour = counts.read(web.feedback, challenger).values()
+    assert sum(each.get("Answers", 0) for each in by_hour) == 3 * first.count(challenger)
 
     command("rollback")
     wait_until(lambda: set(answered()) == {champion})
