@@ -89,7 +89,7 @@ def _registry(settings: Settings, alias: str) -> Source:
 
 
 def application(model: Model, votes: Votes, counts: HourlyCounts | None = None) -> flask.Flask:
-    """The page and the API on one origin. What is counted of each model goes to its log, and to `counts`."""
+    """The page and the API on one origin. What each answer tells of its text is added to `counts`."""
     app = flask.Flask("selfhost", static_folder=None)
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
@@ -184,7 +184,8 @@ def _log(response: flask.Response, counts: HourlyCounts | None) -> None:
     answer = flask.g.get("answer")
     if answer is not None and (found := measures(answer, seconds, SLOW_SECONDS, VERSION.fullmatch)):
         line |= {"model": found[0], **found[1]}
-        if counts is not None:
+        # Votes name any version that they like, and would fill the disk with them.
+        if counts is not None and answer.verdicts:
             counts.add(*found)
     error = flask.g.get("error")
     if isinstance(error, HttpError):

@@ -26,6 +26,7 @@ Z = 3.0
 PRIOR_TEXTS = 10
 """A length takes so many texts' worth from the mean of all: some lengths have hardly any held-out text."""
 LENGTH_TOLERANCE = 0.1
+ROUNDING = 1e-6
 
 Counts = Mapping[str, float]
 
@@ -48,7 +49,6 @@ MEASURES = (
     # Wide: people may well send more praise than blame, which held-out texts have in equal parts.
     Measure("Probability", "mean probability of positive", 0.25),
 )
-# In the order of the alarm's ids: what CloudWatch calls a metric is no name in a formula.
 ALARM_IDS = {
     "Characters50": "a",
     "Characters150": "b",
@@ -60,7 +60,8 @@ ALARM_IDS = {
     "UnknownShare": "unknown",
     "Probability": "positive",
 }
-"""The ids of the alarm's metrics in infra/template.yaml. Unsure texts are the sum of three of them."""
+"""What the alarm in infra/template.yaml calls its metrics: an id begins with a small letter. Unsure texts are
+the sum of three of them."""
 
 
 class Finding(NamedTuple):
@@ -75,7 +76,8 @@ class Finding(NamedTuple):
 
     @property
     def inside(self) -> bool:
-        return self.low <= self.value <= self.high
+        # A share of all is a sum of fractions by their number, which may miss 1 by a rounding.
+        return self.low - ROUNDING <= self.value <= self.high + ROUNDING
 
 
 def measured(characters: ArrayLike, values: Mapping[str, ArrayLike]) -> dict[str, Any]:

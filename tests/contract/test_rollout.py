@@ -101,7 +101,7 @@ def deployed(tmp_path_factory) -> Iterator[Deployed]:
         patch.setattr(aws, "region", lambda: "us-east-1")
         made = Deployed(Stacks(server.cloud), tmp_path_factory.mktemp("build"), patch)
         patch.setattr(stack, "sam_deploy", made.sam_deploy)
-        # What tiny models are measured on: the real sentences and reviews take them longer than all else here.
+        # What tiny models are measured on: real sentences and reviews take them longer than all else here.
         held_out = made_up_reviews(0, 200)
         patch.setattr(drift.snippets, "load", lambda: held_out)
         patch.setattr(drift, "_test_reviews", lambda choices: [])

@@ -228,6 +228,8 @@ def test_what_is_counted_is_kept_by_the_hour_and_costs_no_answer_where_it_cannot
     votes = FolderOfVotes(tmp_path)
     client = application(WordModel(), votes, HourlyCounts(tmp_path)).test_client()
     client.post("/predict", json={"review": SECRET})
+    client.post("/feedback", json=VOTE | {"model": "0123456789ab"})
+    assert not counts.read(tmp_path, "0123456789ab"), "anybody can make up versions, and rows of them"
     [kept] = counts.read(tmp_path, "words-1").values()
     assert (kept["Answers"], kept["Characters50"], kept["CharactersMore"]) == (1, 1, 0)
     in_the_way = tmp_path / "other" / counts.FILE_NAME
