@@ -31,7 +31,7 @@ MAX_HOURS = 455 * 24 // 2
 UNITS = {"h": 1, "d": 24}
 # The parts of a window that the report shows.
 STEPS = 12
-# Of the held-out reviews, taken at equal distances: as many as the sentences are.
+# Of the held-out reviews, taken at equal distances: about as many as there are sentences.
 MAX_REVIEWS = 1500
 
 # Of what a model says of held-out texts. The number changes with what is measured.

@@ -204,7 +204,7 @@ def _over_time(words: str, points: Sequence[tuple[Step, Finding]], steps: Sequen
         )
     for number in sorted({0, len(steps) // 2, len(steps) - 1}):
         anchor = "start" if not number else "end" if number == len(steps) - 1 else "middle"
-        at = left + slot * number if not number else left + slot * (number + (anchor == "end") or 0.5)
+        at = left + slot * (number + {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor])
         parts.append(
             f'<text x="{at:.1f}" y="{CHART + FOOT + 2}" text-anchor="{anchor}">{steps[number].began}</text>'
         )
