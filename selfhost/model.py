@@ -77,13 +77,11 @@ def verdict(prediction: Prediction, version: str, explain: bool) -> dict[str, An
         "unsure": prediction.unsure,
         "reason": prediction.reason,
         "model": version,
-        "word_count": prediction.word_count,
-        "unknown_words": prediction.unknown_words,
     }
-    if not explain:
-        return answer
-    return answer | {
-        "words": prediction.words,
-        "spans": prediction.spans,
-        "cut": None if prediction.cut is None else prediction.cut._asdict(),
-    }
+    if explain:
+        answer |= {
+            "words": prediction.words,
+            "spans": prediction.spans,
+            "cut": None if prediction.cut is None else prediction.cut._asdict(),
+        }
+    return answer | {"word_count": prediction.word_count, "unknown_words": prediction.unknown_words}

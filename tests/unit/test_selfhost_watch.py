@@ -24,7 +24,8 @@ from tests.contract.selfhost_fixtures import wait_until
 from tests.unit.sentiment_fixtures import model_folder
 from tracking.champion import Champion, RegistryError
 
-from sentiment_api.errors import (  # isort: skip - selfhost puts it on the path
+from sentiment_api.api import COUNTED_ONLY  # isort: skip - selfhost puts it on the path
+from sentiment_api.errors import (  # isort: skip
     Broken,
     ModelFailed,
     NoModel,
@@ -93,7 +94,8 @@ def test_a_champion_is_fetched_once_and_served(watch, model, source):
     assert source.fetched == 1
     assert model.version == version(source.folder)
     [verdict] = model.predict(["A wonderful film."], explain=True)
-    assert list(verdict) == ["sentiment", "probability", "unsure", "reason", "model", "words", "spans", "cut"]
+    sent = ["sentiment", "probability", "unsure", "reason", "model", "words", "spans", "cut"]
+    assert list(verdict) == [*sent, *COUNTED_ONLY]
     assert verdict["model"] == model.version
 
 
