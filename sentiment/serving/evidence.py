@@ -25,7 +25,7 @@ MIN_FUNCTION_SHARE, MIN_COMMON_SHARE = 0.25, 0.5
 SHORT_WORDS = 40
 """Texts of fewer words need evidence; a page of prose always holds some."""
 OF_LOGIT, OF_WORD, OF_PHRASES, OF_QUESTION = 0.8, 1.0, 0.5, -1.9
-MIN_EVIDENCE = 1.5
+MIN_EVIDENCE = 1.7
 PHRASES = 5
 SHORT_BAND = (0.44, 0.56)
 
