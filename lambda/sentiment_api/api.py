@@ -76,7 +76,7 @@ class Api:
         self._routes: dict[str, dict[str, Callable[[Request], Response]]] = {
             "/predict": {"POST": self._predict},
             "/predict/batch": {"POST": self._predict_batch},
-            "/feedback": {"POST": self._feedback},
+            "/feedback": {"GET": self._count, "POST": self._feedback},
             "/feedback/{id}": {"DELETE": self._withdraw},
             "/health": {"GET": self._health},
             "/model": {"GET": self._describe},
@@ -119,6 +119,16 @@ class Api:
         vote = feedback_of(request.headers, request.body)
         vote_id = self._votes.keep(new_vote(vote))
         return _json(201, {"id": vote_id})._replace(vote=vote)
+
+    def _count(self, request: Request) -> Response:
+        """Counts of the votes on the models that GET /model names, and of no others: anybody can vote on a
+        model that never was."""
+        answering = self._model.describe()
+        versions = [answering["model"]]
+        if challenger := answering.get("challenger"):
+            versions.append(challenger["model"])
+        tally = self._votes.tally()
+        return _json(200, {"models": [tally.of(each) for each in versions], "complete": tally.complete})
 
     def _withdraw(self, request: Request) -> Response:
         vote_id = withdrawable(request.path.rstrip("/").removeprefix(ONE_VOTE))

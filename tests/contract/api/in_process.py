@@ -75,6 +75,11 @@ class ListOfVotes:
     def withdraw(self, vote_id: str) -> None:
         self.votes[:] = [vote for vote in self.votes if vote["id"] != vote_id]
 
+    def tally(self) -> Any:
+        from sentiment_api.feedback import Tally, kinds
+
+        return Tally(kinds(vote["id"] for vote in self.votes))
+
 
 @contextmanager
 def served() -> Iterator[tuple[str, list[dict[str, Any]]]]:
