@@ -37,6 +37,12 @@ export function describeModel() {
 	return call("/model", null, null, (body) => isText(body?.model));
 }
 
+/** How many votes the models that answer have got. */
+export function countVotes() {
+	const isCount = (it) => isText(it?.model) && [it.up, it.down].every(Number.isInteger);
+	return call("/feedback", null, null, (body) => isList(body?.models, isCount));
+}
+
 async function call(route, message, signal, keepsToContract, method = message ? "POST" : "GET") {
 	if (!navigator.onLine) throw unreachable();
 	base ??= await loadApiUrl(signal);
@@ -45,6 +51,8 @@ async function call(route, message, signal, keepsToContract, method = message ? 
 	try {
 		response = await fetch(base + route, {
 			method,
+			// A description that the browser has kept may be of a model that answers no more: ask whether it is the same.
+			cache: "no-cache",
 			...(message && {
 				headers: { "content-type": "application/json" },
 				body: JSON.stringify(message),

@@ -7,11 +7,12 @@ import { grouped, setText, show } from "./dom.js";
 export async function showModel() {
 	const description = await describeModel().catch((error) => console.info("No description:", error.message));
 	if (!description) return;
-	const { model, metrics, unsure, limits } = description;
+	const { model, metrics, unsure, limits, challenger } = description;
 	for (const name in LIMITS) if (limits?.[name] > 0) LIMITS[name] = Math.min(LIMITS[name], limits[name]);
 	if (unsure?.length === 2 && unsure.every(Number.isFinite)) showUnsureBand(unsure);
 	setText("model-version", model);
 	setText("model-accuracy", accuracyOn(metrics?.test, "held-out test") || accuracyOn(metrics?.validation, "validation"));
+	if (challenger) setText("model-challenger", ` A new model, ${challenger.model}, answers ${challenger.percent}% of the texts in its place.`);
 	show("model-line", true);
 }
 

@@ -126,8 +126,8 @@ def contract_error(
 class Site:
     """Both servers, on free ports. `answer` is the API's reply to a review, `reviews` are those it got.
 
-    `answer_batch`, `batches`, `answer_vote`, `votes`, `answer_withdrawal`, `withdrawn` and `model` are
-    the same for the other routes.
+    `answer_batch`, `batches`, `answer_vote`, `votes`, `answer_withdrawal`, `withdrawn`, `model` and
+    `counts` are the same for the other routes.
     """
 
     def __init__(self) -> None:
@@ -146,6 +146,7 @@ class Site:
         self.withdrawn: list[str] = []
         self.answer_withdrawal: Callable[[str], Reply] = lambda vote_id: Reply(200, {"id": vote_id})
         self.model = Reply(200, MODEL)
+        self.counts = Reply(200, {"models": [{"model": MODEL["model"], "up": 9, "down": 3}], "complete": True})
         # The text of config.json where it is not the deployment's; "" leaves the file out.
         self.config: str | None = None
 
@@ -222,7 +223,8 @@ class _ApiHandler(BaseHTTPRequestHandler):
         self._send(204, b"", {"access-control-allow-methods": "GET, POST, DELETE"})
 
     def do_GET(self) -> None:
-        self._answer(self.site.model if self._route() == "/model" else Reply(404, {"message": "Not Found"}))
+        routes = {"/model": self.site.model, "/feedback": self.site.counts}
+        self._answer(routes.get(self._route() or "", Reply(404, {"message": "Not Found"})))
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
