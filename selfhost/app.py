@@ -12,7 +12,7 @@ import uuid
 from typing import Any
 
 import flask
-from sentiment_api.api import Api, Model, Request, Response, error_response
+from sentiment_api.api import Api, Models, Request, Response, error_response
 from sentiment_api.body import MAX_BODY_BYTES
 from sentiment_api.errors import BadRequest, HttpError, MethodNotAllowed, NotFound, TooLong
 from sentiment_api.feedback import Votes
@@ -86,7 +86,7 @@ def _registry(settings: Settings, alias: str) -> Source:
     return Registry(settings.tracking_uri, settings.name, alias)
 
 
-def application(model: Model, votes: Votes) -> flask.Flask:
+def application(model: Models, votes: Votes) -> flask.Flask:
     """The page and the API on one origin."""
     app = flask.Flask("selfhost", static_folder=None)
     app.url_map.merge_slashes = False

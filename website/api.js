@@ -15,8 +15,9 @@ let base = null;
 /** The address of a route, once the API has been asked; null before. */
 export const addressOf = (route) => base && base + route;
 
-export function predict(review, signal) {
-	return call("/predict", { review }, signal, isExplained);
+/** `model` names one of two that answer; without, the API decides. */
+export function predict(review, signal, model) {
+	return call(model ? `/predict?model=${encodeURIComponent(model)}` : "/predict", { review }, signal, isExplained);
 }
 
 export function predictBatch(reviews, signal) {

@@ -68,10 +68,17 @@ class Model(Protocol):
         """Raises NotReady where the model cannot answer; costs little and wakes nothing."""
 
 
+class Models(Model, Protocol):
+    """A source of verdicts behind which there may be two models, each of which can be asked by its version."""
+
+    def named(self, version: str) -> Model:
+        """The model of that version. Raises NotFound where none of those that answer has it."""
+
+
 class Api:
     """Answers requests with a model's verdicts, and hands people's votes on them to `votes`."""
 
-    def __init__(self, model: Model, votes: Votes):
+    def __init__(self, model: Models, votes: Votes):
         self._model, self._votes = model, votes
         self._routes: dict[str, dict[str, Callable[[Request], Response]]] = {
             "/predict": {"POST": self._predict},
@@ -103,8 +110,21 @@ class Api:
     def _predict(self, request: Request) -> Response:
         explain = _flag(request.query, "explain", default=True)
         review = review_of(request.headers, request.body)
+        if (version := request.query.get("model")) is not None:
+            return _json(200, self._verdict_of(version, review, explain))
         [verdict] = self._model.predict([review], explain)
         return _json(200, verdict)._replace(verdicts=[verdict])
+
+    def _verdict_of(self, version: str, review: str, explain: bool) -> dict[str, Any]:
+        """The verdict of the model that was asked for. It counts for none: the two are compared by texts that
+        nobody has chosen for one of them."""
+        model = self._model.named(version)
+        try:
+            [verdict] = model.predict([review], explain)
+        except HttpError as error:
+            error.model = None
+            raise
+        return verdict
 
     def _predict_batch(self, request: Request) -> Response:
         rows = batch_of(request.headers, request.body)

@@ -20,8 +20,8 @@ body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 table { border-collapse: collapse; width: 100%; font-size: 0.9rem; }
 th, td { text-align: left; padding: 0.3rem 0.6rem 0.3rem 0; border-bottom: 1px solid var(--line); }
 td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-figure { margin: 1rem 0; overflow-x: auto; } figcaption, .quiet { color: var(--quiet); font-size: 0.9rem; }
-svg { max-width: 100%; height: auto; } svg text { fill: var(--ink); font-size: 12px; }
+figure, .wide { margin: 1rem 0; overflow-x: auto; } .wide th[scope=row] { min-width: 9rem; } figcaption, .quiet { color: var(--quiet); font-size: 0.9rem; }
+svg { max-width: 100%; min-width: 40rem; height: auto; } svg text { fill: var(--ink); font-size: 12px; }
 .good { color: var(--good); } .bad { color: var(--bad); } blockquote { margin: 0.2rem 0 1rem; }
 """
 
@@ -44,31 +44,32 @@ def page(comparison: dict[str, Any]) -> str:
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>Model {_text(models['new'])} beside {_text(models['old'])}</title>",
-            f"<style>{STYLE}</style>\n</head>\n<body>",
+            f"<style>{STYLE}</style>\n</head>\n<body>\n<main>",
             f"<h1>Model {_text(models['new'])} beside {_text(models['old'])}</h1>",
             "<p>The first has learned from people’s votes as well; the second is the one that answers.</p>",
             verdict,
             "<h2>The same texts, both models</h2>",
-            _table(rows),
+            _table("The same texts", rows),
             _forest("Difference of accuracy, with 95 % intervals", rows),
             "<h2>Parts of them</h2>",
             _forest("Difference of accuracy in each part", slices),
-            _table(slices),
+            _table("Parts of them", slices),
             "<h2>Words that voters write unusually often</h2>",
-            _table(by_word) if by_word else '<p class="quiet">There are none.</p>',
+            _table("Texts with these words", by_word) if by_word else '<p class="quiet">There are none.</p>',
             "<h2>Verdicts that changed</h2>",
             '<p class="quiet">The texts of votes can be taken back, so none of them is here.</p>',
             _scatter(changed),
             *(_example(each) for each in changed),
             "<h2>The votes</h2>",
             _votes(comparison["votes"]),
-            "</body>\n</html>\n",
+            "</main>\n</body>\n</html>\n",
         ]
     )
 
 
-def _table(rows: Sequence[tuple[str, dict[str, Any]]]) -> str:
-    head = ("", "texts", "old", "new", "difference", "put right", "put wrong", "p")
+def _table(label: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> str:
+    """A row for each entry. Where the page is narrow it scrolls in its own frame, by the keyboard too."""
+    head = ("which", "texts", "old", "new", "difference", "put right", "put wrong", "p")
     lines = [
         "<tr>"
         f'<th scope="row">{_text(name)}</th>'
@@ -89,7 +90,10 @@ def _table(rows: Sequence[tuple[str, dict[str, Any]]]) -> str:
         for name, found in rows
     ]
     heads = "".join(f'<th scope="col">{name}</th>' for name in head)
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="{label}"><table><thead><tr>{heads}</tr>'
+        f"</thead><tbody>{''.join(lines)}</tbody></table></div>"
+    )
 
 
 def _forest(title: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> str:
@@ -139,7 +143,7 @@ def _scatter(changed: Sequence[dict[str, Any]]) -> str:
 
 def _figure(title: str, said: str, height: float, parts: Iterable[str]) -> str:
     return (
-        f'<figure><svg viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}" role="img" '
+        f'<figure tabindex="0"><svg viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}" role="img" '
         f'aria-label="{_text(said)}">{"".join(parts)}</svg><figcaption>{_text(title)}</figcaption></figure>'
     )
 

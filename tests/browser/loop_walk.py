@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import random
+import re
 from collections import Counter
 from pathlib import Path
 
 from axe import axe_finds
 from playwright.sync_api import Page, expect
 
+from tests.conftest import PROJECT
 from tests.unit.sentiment_fixtures import BAD, GOOD, NEUTRAL, TINY, made_up_reviews
 
 # Hyperparameters of a training that takes a second.
@@ -76,3 +78,15 @@ def expect_about(page: Page, url: str, model: str, *rows: str) -> None:
         page.reload()
     assert shown.all_inner_texts() == [*rows]
     assert axe_finds(page) == []
+
+
+def read_comparison(page: Page, said: str, old: str) -> None:
+    """Open the comparison that `make retrain` has named, on a wide screen and on a phone."""
+    page.goto((PROJECT / re.search(r"wrote: (\S+comparison\.html)", said)[1]).as_uri())
+    expect(page.get_by_role("heading", level=1)).to_contain_text(f"beside {old}")
+    expect(page.get_by_text("votes were held back; at least 20 are needed to tell").first).to_be_visible()
+    wide = page.viewport_size
+    page.set_viewport_size({"width": 360, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert axe_finds(page) == []
+    page.set_viewport_size(wide)

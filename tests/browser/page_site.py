@@ -138,6 +138,8 @@ class Site:
 
     def reset(self) -> None:
         self.reviews: list[str] = []
+        # The model that the last of them was for, where one was named.
+        self.asked_model = ""
         self.answer: Callable[[str], Reply] = lambda review: verdict()
         self.batches: list[list[str]] = []
         self.answer_batch: Callable[[list[str]], Reply] = judged
@@ -146,7 +148,8 @@ class Site:
         self.withdrawn: list[str] = []
         self.answer_withdrawal: Callable[[str], Reply] = lambda vote_id: Reply(200, {"id": vote_id})
         self.model = Reply(200, MODEL)
-        self.counts = Reply(200, {"models": [{"model": MODEL["model"], "up": 9, "down": 3}], "complete": True})
+        counted = {"model": MODEL["model"], "up": 9, "down": 3}
+        self.counts = Reply(200, {"models": [counted], "complete": True})
         # The text of config.json where it is not the deployment's; "" leaves the file out.
         self.config: str | None = None
 
@@ -156,7 +159,8 @@ class Site:
 
     def reply(self, route: str, message: Any) -> Reply:
         """The API's answer to a request; what it got is noted."""
-        if route == "/predict":
+        if route is not None and route.partition("?")[0] == "/predict":
+            self.asked_model = route.partition("?model=")[2]
             self.reviews.append(message["review"])
             return self.answer(message["review"])
         if route == "/predict/batch":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from axe import axe_finds
-from page_site import MODEL, Reply, Site, contract_error
+from page_site import MODEL, Reply, Site, contract_error, verdict
 from playwright.sync_api import Page, expect
 
 
@@ -74,6 +74,36 @@ def test_while_a_new_model_is_tried_both_are_named_with_their_shares_and_votes(s
     assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
+def test_the_other_model_is_asked_about_the_same_text_by_keyboard(site, page):
+    models = ["lstm-7f3a", "0123456789ab"]
+    site.model = Reply(200, MODEL | {"challenger": {"model": models[1], "percent": 10}})
+    site.answer = lambda review: verdict(0.2 if site.asked_model else 0.9, model=site.asked_model or models[0])
+    page.goto(site.url)
+    expect(page.locator("#model-challenger")).not_to_be_empty()
+    page.get_by_label("Your review").fill("Lovely")
+    page.keyboard.press("Control+Enter")
+    button = page.get_by_role("button", name="Ask the other model, too")
+    expect(button).to_be_visible()
+    assert axe_finds(page) == []
+    button.focus()
+    page.keyboard.press("Enter")
+    said = page.locator("#other-verdict")
+    expect(said).to_have_text("Model 0123456789ab: Negative. Probably negative (80%).")
+    expect(page.locator("#headline")).to_have_text("Positive")
+    expect(button).to_be_focused()
+    assert (site.reviews, site.asked_model) == (["Lovely", "Lovely"], models[1])
+    assert axe_finds(page) == []
+
+    site.answer = lambda review: (
+        contract_error(404, "No model of this version answers here.") if site.asked_model else verdict(0.8)
+    )
+    page.get_by_label("Your review").fill("Changed")
+    page.keyboard.press("Control+Enter")
+    expect(said).to_be_empty()
+    button.click()
+    expect(said).to_contain_text("No verdict of model 0123456789ab. ")
+
+
 def test_a_description_that_the_browser_has_kept_is_not_shown_of_another_model(site, page):
     site.model = Reply(200, MODEL, {"cache-control": "max-age=300"})
     page.goto(site.url + "model.html")
@@ -86,7 +116,8 @@ def test_a_description_that_the_browser_has_kept_is_not_shown_of_another_model(s
 
 
 @pytest.mark.parametrize(
-    "counts", [contract_error(503, "Not just now.", "10"), Reply(404, {"message": "Not Found"}), Reply(200, {})]
+    "counts",
+    [contract_error(503, "Not now.", "10"), Reply(404, {"message": "Not Found"}), Reply(200, {})],
 )
 def test_votes_that_cannot_be_counted_are_not_claimed(site, page, counts):
     site.counts = counts

@@ -138,3 +138,17 @@ def test_the_votes_on_both_models_are_counted_by_their_keys_in_pages_and_remembe
     canary.aws.refusal = Answer(503, b"<Error><Code>SlowDown</Code></Error>")
     canary.now += 60
     assert canary.get("/feedback").status == 429
+
+
+def test_either_model_can_be_asked_about_any_text_and_that_counts_for_none(canary, capsys):
+    text = of(canary, CHAMPION)
+    canary.aws.answers = [Answer(body=VERDICT | {"words": [], "spans": []})]
+    for version in (CHALLENGER, CHAMPION):
+        canary.aws.asked.clear()
+        assert canary.ask({"review": text}, query={"model": version}).status == 200
+        assert [ENDPOINTS[path] for path, *_ in canary.aws.asked] == [version]
+    canary.aws.fails(424, "ModelError", "no")
+    assert canary.ask({"review": text}, query={"model": CHALLENGER}).status == 502
+    assert canary.ask({"review": text}, query={"model": "made-up"}).status == 404
+    for line in lines(capsys.readouterr().out):
+        assert {name for name, *_ in metrics(line)} <= {"Requests", "Latency", "Errors"}

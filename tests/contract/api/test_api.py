@@ -69,6 +69,14 @@ def test_without_an_explanation_the_verdict_is_the_same(client):
         assert client.post(f"/predict?explain={value}", {"review": GOOD})[0] == 400
 
 
+def test_a_model_can_be_asked_by_its_version(client):
+    _, verdict = client.post("/predict", {"review": GOOD})
+    assert client.post(f"/predict?model={verdict['model']}", {"review": GOOD}) == (200, verdict)
+    for unknown in ("", "made-up", f"{verdict['model']}0"):
+        status, body = client.post(f"/predict?model={unknown}", {"review": GOOD})
+        assert (status, body["error"]["code"]) == (404, "not_found")
+
+
 def test_text_is_the_same_as_json(client):
     _, verdict = client.post("/predict", {"review": GOOD})
     answer, as_text = client("POST", "/predict", data=GOOD.encode(), headers=TEXT)
