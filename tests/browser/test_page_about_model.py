@@ -77,7 +77,9 @@ def test_while_a_new_model_is_tried_both_are_named_with_their_shares_and_votes(s
 def test_the_other_model_is_asked_about_the_same_text_by_keyboard(site, page):
     models = ["lstm-7f3a", "0123456789ab"]
     site.model = Reply(200, MODEL | {"challenger": {"model": models[1], "percent": 10}})
-    site.answer = lambda review: verdict(0.2 if site.asked_model else 0.9, model=site.asked_model or models[0])
+    site.answer = lambda review: verdict(
+        0.2 if site.asked_model else 0.9, model=site.asked_model or models[0]
+    )
     page.goto(site.url)
     expect(page.locator("#model-challenger")).not_to_be_empty()
     page.get_by_label("Your review").fill("Lovely")
