@@ -69,7 +69,7 @@ class Model(Protocol):
 
 
 class Models(Model, Protocol):
-    """A source of verdicts behind which there may be two models, each of which can be asked by its version."""
+    """A source of verdicts behind which two models may stand; each can be asked by its version."""
 
     def named(self, version: str) -> Model:
         """The model of that version. Raises NotFound where none of those that answer has it."""

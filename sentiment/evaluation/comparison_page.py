@@ -20,7 +20,8 @@ body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 table { border-collapse: collapse; width: 100%; font-size: 0.9rem; }
 th, td { text-align: left; padding: 0.3rem 0.6rem 0.3rem 0; border-bottom: 1px solid var(--line); }
 td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-figure, .wide { margin: 1rem 0; overflow-x: auto; } .wide th[scope=row] { min-width: 9rem; } figcaption, .quiet { color: var(--quiet); font-size: 0.9rem; }
+figure, .wide { margin: 1rem 0; overflow-x: auto; } .wide th[scope=row] { min-width: 9rem; }
+figcaption, .quiet { color: var(--quiet); font-size: 0.9rem; }
 svg { max-width: 100%; min-width: 40rem; height: auto; } svg text { fill: var(--ink); font-size: 12px; }
 .good { color: var(--good); } .bad { color: var(--bad); } blockquote { margin: 0.2rem 0 1rem; }
 """
@@ -143,8 +144,9 @@ def _scatter(changed: Sequence[dict[str, Any]]) -> str:
 
 def _figure(title: str, said: str, height: float, parts: Iterable[str]) -> str:
     return (
-        f'<figure tabindex="0"><svg viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}" role="img" '
-        f'aria-label="{_text(said)}">{"".join(parts)}</svg><figcaption>{_text(title)}</figcaption></figure>'
+        f'<figure tabindex="0"><svg viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}" '
+        f'role="img" aria-label="{_text(said)}">{"".join(parts)}</svg>'
+        f"<figcaption>{_text(title)}</figcaption></figure>"
     )
 
 
