@@ -56,13 +56,21 @@ def vote(page: Page, yes: bool) -> None:
 
 def ask_until_two_answer(page: Page, seed: int) -> Counter[str]:
     """Ask, and vote on each answer, until both models have answered; how often each has."""
+    expect(page.locator("#model-challenger")).to_contain_text("answers 50% of the texts in its place")
     answered: Counter[str] = Counter()
     for text in texts(40, seed):
         answered[ask(page, text)] += 1
         vote(page, yes=True)
         if len(answered) == 2:
+            _ask_the_other(page, *({*answered} - {page.locator("#model").inner_text()}))
             return answered
     raise AssertionError(f"only one model has answered: {answered}")
+
+
+def _ask_the_other(page: Page, model: str) -> None:
+    """Have the same text judged by the model that it has not fallen to."""
+    page.get_by_role("button", name="Ask the other model, too").click()
+    expect(page.locator("#other-verdict")).to_have_text(re.compile(rf"Model {model}: [\w ]+\. "))
 
 
 def expect_about(page: Page, url: str, model: str, *rows: str) -> None:
