@@ -28,5 +28,8 @@ vote=$(call -H 'content-type: application/json' "$api/feedback" \
   -d '{"review": "Great fun.", "sentiment": "positive", "probability": 0.9, "model": "example", "vote": "up"}')
 echo "$vote"
 
+echo "How many votes has it got?"
+call "$api/feedback"
+
 echo "Take that vote back"
 call -X DELETE "$api/feedback/$(echo "$vote" | sed 's/.*"id": *"\([^"]*\)".*/\1/')"

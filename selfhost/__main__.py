@@ -67,7 +67,7 @@ def start(options: argparse.Namespace, programs: list[Program]) -> tuple[Program
     environment = {
         "MLFLOW_TRACKING_URI": uri,
         "SENTIMENT_CACHE": str(options.build / "selfhost" / "models"),
-        "SENTIMENT_FEEDBACK": str(options.var / "feedback"),
+        "SENTIMENT_FEEDBACK": os.environ.get("SENTIMENT_FEEDBACK", str(options.var / "feedback")),
     }
     grace = trainer.GRACE_SECONDS + 5  # it ends a training in its turn
     training = Program("the training", trainer_command(options), environment, grace=grace)

@@ -12,7 +12,7 @@ import uuid
 from typing import Any
 
 import flask
-from sentiment_api.api import Api, Model, Request, Response, error_response
+from sentiment_api.api import Api, Models, Request, Response, error_response
 from sentiment_api.body import MAX_BODY_BYTES
 from sentiment_api.errors import BadRequest, HttpError, MethodNotAllowed, NotFound, TooLong
 from sentiment_api.feedback import Votes
@@ -88,7 +88,7 @@ def _registry(settings: Settings, alias: str) -> Source:
     return Registry(settings.tracking_uri, settings.name, alias)
 
 
-def application(model: Model, votes: Votes, counts: HourlyCounts | None = None) -> flask.Flask:
+def application(model: Models, votes: Votes, counts: HourlyCounts | None = None) -> flask.Flask:
     """The page and the API on one origin. What each answer tells of its text is added to `counts`."""
     app = flask.Flask("selfhost", static_folder=None)
     app.url_map.merge_slashes = False

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from sentiment_api.errors import StorageFull
-from sentiment_api.feedback import place_of
+from sentiment_api.feedback import Remembered, Tally, kinds, place_of
 
 from sentiment.files import atomic_write
 
@@ -31,6 +31,8 @@ DEFAULT_RETENTION_DAYS = 730
 BLOCK_BYTES = 4096
 # A full folder is measured anew after so long: somebody may have taken votes away.
 MEASURED_FOR_SECONDS = 60
+# Counting takes about a tenth of a second in a full folder. Another process may have kept votes meanwhile.
+COUNT_SECONDS = 5
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 
@@ -50,6 +52,7 @@ class FolderOfVotes:
     ):
         self._folder, self._quota_bytes, self._retention_days = folder, quota_bytes, retention_days
         self._one_at_a_time = threading.Lock()
+        self._tally = Remembered(self._counted, COUNT_SECONDS)
 
     def keep(self, vote: dict[str, Any]) -> str:
         """Store a vote under the day it came in, and return its id. Raises StorageFull."""
@@ -66,6 +69,7 @@ class FolderOfVotes:
             if error.errno in NO_ROOM:
                 raise _full("The disk is full", str(error)) from error
             raise
+        self._tally.forget()
         return str(vote["id"])
 
     def withdraw(self, vote_id: str) -> None:
@@ -81,6 +85,14 @@ class FolderOfVotes:
             # Where the ledger cannot be read, the next vote has it measured anew.
             if noted.strip().isdigit():
                 _note(ledger, max(int(noted) - size, 0))
+        self._tally.forget()
+
+    def tally(self) -> Tally:
+        return self._tally()
+
+    def _counted(self) -> Tally:
+        """Count the votes by the names of their files."""
+        return Tally(kinds(file.stem for file in self._folder.glob("date=*/*.json")))
 
     def _expire(self) -> None:
         """Delete the days that are older than votes are kept."""

@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> None:
     # Brings MLflow, which takes seconds.
     from tracking.registry import Registry
 
-    settings = Settings.from_environment()
+    settings = Settings.from_environment(var=options.var)
     registry = Registry(settings.tracking_uri, settings.name, settings.alias)
     children = Children(
         {"MLFLOW_TRACKING_URI": settings.tracking_uri, "MLFLOW_REGISTERED_MODEL": settings.name}

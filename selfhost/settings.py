@@ -39,10 +39,10 @@ class Settings:
     poll_seconds: float = 10.0
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+    def from_environment(cls, environment: Mapping[str, str] = os.environ, var: Path = VAR) -> Settings:
         """MLFLOW_TRACKING_URI, SENTIMENT_MODEL, _CACHE, _FEEDBACK, _FEEDBACK_BYTES and _POLL_SECONDS.
 
-        Raises SettingsError.
+        Without SENTIMENT_FEEDBACK, votes are below `var`. Raises SettingsError.
         Without SENTIMENT_MODEL, it is the champion of what training registers: MLFLOW_REGISTERED_MODEL.
         """
         registered = environment.get("MLFLOW_REGISTERED_MODEL") or DEFAULT_NAME
@@ -55,7 +55,7 @@ class Settings:
             name=named["name"],
             alias=named["alias"],
             cache=Path(environment.get("SENTIMENT_CACHE", cls.cache)),
-            feedback=Path(environment.get("SENTIMENT_FEEDBACK", cls.feedback)),
+            feedback=Path(environment.get("SENTIMENT_FEEDBACK", var / "feedback")),
             feedback_bytes=_bytes(environment.get("SENTIMENT_FEEDBACK_BYTES", str(cls.feedback_bytes))),
             poll_seconds=_seconds(environment.get("SENTIMENT_POLL_SECONDS", str(cls.poll_seconds))),
         )

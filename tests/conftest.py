@@ -82,20 +82,14 @@ class RunningCloud:
             config=config,
         )
 
-    def make(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def make_command(self, *arguments: str) -> list[str]:
         """`make` as a person would run it against this cloud."""
-        command = [
-            sys.executable,
-            "-m",
-            "localcloud",
-            "run",
-            "--port",
-            str(self.port),
-            "--",
-            "make",
-            f"BUILD={BUILD}",
-            *arguments,
-        ]
+        run = [sys.executable, "-m", "localcloud", "run", "--port", str(self.port), "--"]
+        return [*run, "make", f"BUILD={BUILD}", *arguments]
+
+    def make(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run `make` to its end; where it must not fail, its output is shown if it does."""
+        command = self.make_command(*arguments)
         done = subprocess.run(command, cwd=PROJECT, text=True, capture_output=True, timeout=1100, check=False)
         if check:
             assert done.returncode == 0, f"make {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}"

@@ -1,6 +1,6 @@
 // The page about the model that answers, filled from GET /model. What the API does not tell is left out.
 
-import { describeModel } from "./api.js";
+import { countVotes, describeModel } from "./api.js";
 import { byId, element, grouped, plural, setText, show } from "./dom.js";
 import { asFailure } from "./failure.js";
 
@@ -35,6 +35,40 @@ function saySlices({ metrics, calibration }) {
 		return element("tr", "", head, ...cells.map((cell) => element("td", "", cell)));
 	}));
 	show("slices", slices.length);
+}
+
+/** Both models that answer while a new one is tried, each with the share of the texts (%) that it answers. */
+function sharesOf({ model, challenger }) {
+	const percent = challenger?.percent ?? 0;
+	const champion = { model, percent: 100 - percent };
+	return challenger ? [champion, { model: challenger.model, percent }] : [champion];
+}
+
+function sayRollout([champion, challenger]) {
+	show("rollout", challenger);
+	if (!challenger) return;
+	setText("rollout", `Two models answer at present: this one ${champion.percent}% of the texts, and version ${challenger.model}, which is being tried, the other ${challenger.percent}%. The same text always gets the same of the two, and each answer names its model. This page describes version ${champion.model}.`);
+}
+
+async function sayVotes(shares) {
+	try {
+		const { models, complete } = await countVotes();
+		const least = complete === false ? "at least " : "";
+		byId("votes").tBodies[0].replaceChildren(...shares.map(({ model, percent }) => {
+			const head = element("th", "", element("code", "", model));
+			head.scope = "row";
+			const counts = models.find((each) => each.model === model);
+			const cells = counts
+				? [`${least}${grouped(counts.up + counts.down)}`, `${least}${grouped(counts.up)}`]
+				: ["not counted", "not counted"];
+			return element("tr", "", head, ...[`${percent}% of the texts`, ...cells].map((cell) => element("td", "", cell)));
+		}));
+		setText("votes-note", "Under each verdict people can say whether it is right. Anybody may, and they vote on what they choose: this is no measure of accuracy.");
+		show("votes", true);
+	} catch (error) {
+		const { headline } = asFailure(error);
+		setText("votes-note", `The votes could not be counted: ${headline.toLowerCase()}.`);
+	}
 }
 
 function sayCalibration({ calibration, unsure }) {
@@ -77,10 +111,13 @@ function sayTraining({ recipe, training, words, runtime, weights }) {
 try {
 	const description = await describeModel();
 	setText("state", `The model that answers here is version ${description.model}.`);
+	const shares = sharesOf(description);
+	sayRollout(shares);
 	sayAccuracy(description.metrics ?? {});
 	saySlices(description);
 	sayCalibration(description);
 	sayTraining(description);
+	await sayVotes(shares);
 	show("model-page", true);
 } catch (error) {
 	const { headline, advice } = asFailure(error);

@@ -55,18 +55,24 @@ const NO_VERDICT = {
 const FEW_WORDS = 10;
 const SHORT = "A text this short gives the model little to go on: it is wrong more often than on whole reviews.";
 
-/** Says the verdict; `note` is what there is to know of this text beforehand. */
-export function sayVerdict(review, verdict, note) {
-	const { probability, unsure, reason, model, words } = verdict;
+/** A verdict in words: a headline, and how sure the model is. */
+export function inWords(verdict) {
+	const { probability, unsure, reason } = verdict;
 	const share = Math.max(probability, 1 - probability);
 	const [, certainty] = CERTAINTY.find(([least]) => share >= least);
 	const likely = likelihood(verdict);
-	const side = sideOf(verdict);
-	const [headline, explanation] = NO_VERDICT[reason] ?? [
-		NAMES[side],
+	return NO_VERDICT[reason] ?? [
+		NAMES[sideOf(verdict)],
 		unsure ? `It leans ${likely}. Verdicts this close to the middle are wrong too often to take a side.` : `${certainty} ${likely}.`,
 	];
-	say(side, "The model says", headline, explanation);
+}
+
+/** Says the verdict; `note` is what there is to know of this text beforehand. */
+export function sayVerdict(review, verdict, note) {
+	const { probability, unsure, reason, model, words } = verdict;
+	const likely = likelihood(verdict);
+	const [headline, explanation] = inWords(verdict);
+	say(sideOf(verdict), "The model says", headline, explanation);
 	setText("caveat", note || (reason in NO_VERDICT || words.length >= FEW_WORDS ? "" : SHORT));
 	const meter = byId("meter");
 	meter.ariaValueNow = (probability * 100).toFixed(1);

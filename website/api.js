@@ -15,8 +15,9 @@ let base = null;
 /** The address of a route, once the API has been asked; null before. */
 export const addressOf = (route) => base && base + route;
 
-export function predict(review, signal) {
-	return call("/predict", { review }, signal, isExplained);
+/** `model` names one of two that answer; without, the API decides. */
+export function predict(review, signal, model) {
+	return call(model ? `/predict?model=${encodeURIComponent(model)}` : "/predict", { review }, signal, isExplained);
 }
 
 export function predictBatch(reviews, signal) {
@@ -37,6 +38,12 @@ export function describeModel() {
 	return call("/model", null, null, (body) => isText(body?.model));
 }
 
+/** How many votes the models that answer have got. */
+export function countVotes() {
+	const isCount = (it) => isText(it?.model) && [it.up, it.down].every(Number.isInteger);
+	return call("/feedback", null, null, (body) => isList(body?.models, isCount));
+}
+
 async function call(route, message, signal, keepsToContract, method = message ? "POST" : "GET") {
 	if (!navigator.onLine) throw unreachable();
 	base ??= await loadApiUrl(signal);
@@ -45,6 +52,8 @@ async function call(route, message, signal, keepsToContract, method = message ? 
 	try {
 		response = await fetch(base + route, {
 			method,
+			// A description that the browser has kept may be of a model that answers no more: ask whether it is the same.
+			cache: "no-cache",
 			...(message && {
 				headers: { "content-type": "application/json" },
 				body: JSON.stringify(message),

@@ -9,6 +9,7 @@ import { askForVote } from "./feedback.js";
 import { remember, startHistory } from "./history.js";
 import { dismissTip } from "./marks.js";
 import { showModel } from "./model.js";
+import { offerOther } from "./other.js";
 import { closeExplanation } from "./results.js";
 import { linkTo, takeSharedReview } from "./share.js";
 import { choose } from "./tabs.js";
@@ -27,6 +28,7 @@ function judge() {
 		setText("link-note", "");
 		reviewChanged();
 		askForVote(text, verdict);
+		offerOther(text, verdict);
 		remember(text, verdict);
 	}, example?.dataset.note);
 }

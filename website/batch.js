@@ -129,7 +129,7 @@ async function run() {
 	try {
 		for (let chunk = nextChunk(); chunk.length; chunk = nextChunk()) {
 			showProgress();
-			const { predictions } = await patiently(
+			const { model, predictions } = await patiently(
 				() => predictBatch(chunk.map(({ review }) => review), signal),
 				passes,
 				signal,
@@ -141,6 +141,7 @@ async function run() {
 				row.error = error?.message;
 				row.probability = verdict.probability;
 				row.sentiment = verdict.sentiment;
+				row.model = error ? undefined : model;
 			}
 		}
 		finish(summary(rows));

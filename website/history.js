@@ -50,14 +50,15 @@ function remove(gone) {
 function showHistory() {
 	const list = entries();
 	setText("past-count", list.length ? ` (${list.length})` : "");
-	byId("past-list").replaceChildren(...list.map(item));
+	const naming = new Set(list.map(({ model }) => model)).size > 1;
+	byId("past-list").replaceChildren(...list.map((entry) => item(entry, naming)));
 	show("past-empty", !list.length);
 	show("export", list.length);
 	show("forget", list.length, "past");
 	show("undo", deleted, "past");
 }
 
-function item(entry) {
+function item(entry, naming) {
 	const side = sideOf(entry);
 	const share = Math.max(entry.probability, 1 - entry.probability);
 	const button = (name, action) => {
@@ -70,7 +71,7 @@ function item(entry) {
 	when.dateTime = entry.at;
 	return element(
 		"li", "",
-		element("p", "row", element("strong", `side ${side}`, NAMES[side]), side === "unsure" ? `leans ${likelihood(entry)}` : percent(share), when),
+		element("p", "row", element("strong", `side ${side}`, NAMES[side]), side === "unsure" ? `leans ${likelihood(entry)}` : percent(share), when, naming ? element("span", "quiet", `model ${entry.model}`) : ""),
 		excerpt(entry.review),
 		element("div", "row", button("Judge again", () => reopen(entry.review)), button("Delete", () => remove([entry.at]))),
 	);

@@ -3,15 +3,20 @@
 import { describeModel, LIMITS } from "./api.js";
 import { showUnsureBand } from "./answer.js";
 import { grouped, setText, show } from "./dom.js";
+import { twoModelsAnswer } from "./other.js";
 
 export async function showModel() {
 	const description = await describeModel().catch((error) => console.info("No description:", error.message));
 	if (!description) return;
-	const { model, metrics, unsure, limits } = description;
+	const { model, metrics, unsure, limits, challenger } = description;
 	for (const name in LIMITS) if (limits?.[name] > 0) LIMITS[name] = Math.min(LIMITS[name], limits[name]);
 	if (unsure?.length === 2 && unsure.every(Number.isFinite)) showUnsureBand(unsure);
 	setText("model-version", model);
 	setText("model-accuracy", accuracyOn(metrics?.test, "held-out test") || accuracyOn(metrics?.validation, "validation"));
+	if (challenger) {
+		setText("model-challenger", ` A new model, ${challenger.model}, answers ${challenger.percent}% of the texts in its place.`);
+		twoModelsAnswer([model, challenger.model]);
+	}
 	show("model-line", true);
 }
 

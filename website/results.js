@@ -19,6 +19,9 @@ let rowsShown = ROWS_A_PAGE;
 let opened = null;
 let asking = new AbortController();
 
+/** Whether two models have answered: then each verdict names its own. */
+const twoAnswered = () => new Set(rows.map(({ model }) => model).filter(Boolean)).size > 1;
+
 const wrong = ({ label, sentiment }) => Boolean(label && sentiment && label !== sentiment);
 
 const FILTERS = { all: () => true, wrong };
@@ -43,11 +46,12 @@ export function render() {
 	setText("done", `${grouped(done)} of ${grouped(rows.length)}`);
 	renderDistribution();
 	renderScore();
+	const naming = twoAnswered();
 	const list = rows.filter(chosenFilter()).sort((a, b) => (key(a) > key(b)) - (key(a) < key(b)));
 	if (!sorted.up) list.reverse();
 	const focused = document.activeElement;
 	const held = byId("rows").contains(focused) && focused.value;
-	byId("rows").replaceChildren(...list.slice(0, rowsShown).flatMap(tableRows));
+	byId("rows").replaceChildren(...list.slice(0, rowsShown).flatMap((row) => tableRows(row, naming)));
 	// The rows are new, the explanation is not: the focus returns to where it was.
 	if (detail.contains(focused)) focused.focus();
 	else if (held) byId("rows").querySelector(`button[value="${held}"]`)?.focus();
@@ -102,8 +106,8 @@ function renderScore() {
 	}
 }
 
-function tableRows(row) {
-	const { number, kind, error, probability, review, label } = row;
+function tableRows(row, naming) {
+	const { number, kind, error, probability, review, label, model } = row;
 	const judged = kind in NAMES;
 	const share = judged ? percent(probability).replace("more than ", ">").replace("less than ", "<") : "";
 	const beginning = excerpt(review, judged ? "button" : "p");
@@ -114,6 +118,7 @@ function tableRows(row) {
 	const cells = [[number], [element("span", `side ${kind}`, VERDICTS[kind])], [share], [beginning]];
 	if (error) cells[3].unshift(element("p", "", error));
 	if (wrong(row)) cells[1].push(element("p", "quiet", `label: ${label}`));
+	if (naming && model) cells[1].push(element("p", "quiet", `model ${model}`));
 	const made = element("tr", "", ...cells.map((cell) => element("td", "", ...cell)));
 	return opened === row ? [made, detail] : [made];
 }
@@ -151,9 +156,11 @@ async function explain(row) {
 		row.explained ??= await patiently(() => predict(row.review, signal), passes, signal, () => {});
 		if (signal.aborted) return;
 		const any = reader.show(row.review, row.explained);
-		const { unsure } = row.explained;
+		const { unsure, model } = row.explained;
+		// A text alone may fall to the other model than in its batch.
+		const by = model === row.model ? "" : ` by model ${model}, which answers this text alone`;
 		told.textContent =
-			`${unsure ? "Leans" : "The model says"} ${likelihood(row.explained)}.${any ? "" : " No word in this review told the model anything."}`;
+			`${unsure ? "Leans" : "The model says"} ${likelihood(row.explained)}${by}.${any ? "" : " No word in this review told the model anything."}`;
 	} catch (error) {
 		if (signal.aborted) return;
 		const { headline, advice } = asFailure(error);
@@ -193,8 +200,9 @@ onClick("heads", ({ target }) => {
 });
 onClick("save", () => {
 	const labelled = rows.some(({ label }) => label);
-	const heads = ["row", "verdict", "probability of positive", "error", "review", ...(labelled ? ["label"] : [])];
-	const cells = rows.map(({ number, kind, probability = "", error = "", review, label }) =>
-		[number, kind, probability, error, review, ...(labelled ? [label ?? ""] : [])]);
+	const naming = twoAnswered();
+	const heads = ["row", "verdict", "probability of positive", "error", "review", ...(labelled ? ["label"] : []), ...(naming ? ["model"] : [])];
+	const cells = rows.map(({ number, kind, probability = "", error = "", review, label, model = "" }) =>
+		[number, kind, probability, error, review, ...(labelled ? [label ?? ""] : []), ...(naming ? [model] : [])]);
 	downloadCsv("verdicts.csv", [heads, ...cells]);
 });

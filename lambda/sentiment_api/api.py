@@ -73,15 +73,22 @@ class Model(Protocol):
         """Raises NotReady where the model cannot answer; costs little and wakes nothing."""
 
 
+class Models(Model, Protocol):
+    """A source of verdicts behind which two models may stand; each can be asked by its version."""
+
+    def named(self, version: str) -> Model:
+        """The model of that version. Raises NotFound where none of those that answer has it."""
+
+
 class Api:
     """Answers requests with a model's verdicts, and hands people's votes on them to `votes`."""
 
-    def __init__(self, model: Model, votes: Votes):
+    def __init__(self, model: Models, votes: Votes):
         self._model, self._votes = model, votes
         self._routes: dict[str, dict[str, Callable[[Request], Response]]] = {
             "/predict": {"POST": self._predict},
             "/predict/batch": {"POST": self._predict_batch},
-            "/feedback": {"POST": self._feedback},
+            "/feedback": {"GET": self._count, "POST": self._feedback},
             "/feedback/{id}": {"DELETE": self._withdraw},
             "/health": {"GET": self._health},
             "/model": {"GET": self._describe},
@@ -108,9 +115,21 @@ class Api:
     def _predict(self, request: Request) -> Response:
         explain = _flag(request.query, "explain", default=True)
         review = review_of(request.headers, request.body)
+        if (version := request.query.get("model")) is not None:
+            return _json(200, _told(self._verdict_of(version, review, explain)))
         [verdict] = self._model.predict([review], explain)
-        sent = {name: value for name, value in verdict.items() if name not in COUNTED_ONLY}
-        return _json(200, sent)._replace(verdicts=[verdict], lengths=[len(review)])
+        return _json(200, _told(verdict))._replace(verdicts=[verdict], lengths=[len(review)])
+
+    def _verdict_of(self, version: str, review: str, explain: bool) -> dict[str, Any]:
+        """The verdict of the model that was asked for. It counts for none: the two are compared by texts that
+        nobody has chosen for one of them."""
+        model = self._model.named(version)
+        try:
+            [verdict] = model.predict([review], explain)
+        except HttpError as error:
+            error.model = None
+            raise
+        return verdict
 
     def _predict_batch(self, request: Request) -> Response:
         rows = batch_of(request.headers, request.body)
@@ -126,6 +145,16 @@ class Api:
         vote = feedback_of(request.headers, request.body)
         vote_id = self._votes.keep(new_vote(vote))
         return _json(201, {"id": vote_id})._replace(vote=vote)
+
+    def _count(self, request: Request) -> Response:
+        """Counts of the votes on the models that GET /model names, and of no others: anybody can vote on a
+        model that never was."""
+        answering = self._model.describe()
+        versions = [answering["model"]]
+        if challenger := answering.get("challenger"):
+            versions.append(challenger["model"])
+        tally = self._votes.tally()
+        return _json(200, {"models": [tally.of(each) for each in versions], "complete": tally.complete})
 
     def _withdraw(self, request: Request) -> Response:
         vote_id = withdrawable(request.path.rstrip("/").removeprefix(ONE_VOTE))
@@ -165,6 +194,11 @@ def _template(path: str) -> str:
 def _json(status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
     always = {"content-type": JSON, "cache-control": NEVER_CACHED}
     return Response(status, always | (headers or {}), json.dumps(content).encode())
+
+
+def _told(verdict: dict[str, Any]) -> dict[str, Any]:
+    """What people are told of a verdict."""
+    return {name: value for name, value in verdict.items() if name not in COUNTED_ONLY}
 
 
 def _row(row: str | HttpError, verdicts: Any) -> dict[str, Any]:

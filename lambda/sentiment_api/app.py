@@ -23,6 +23,7 @@ CANARY_PERCENT = float(os.environ["CANARY_PERCENT"])
 
 endpoint = Endpoint(os.environ["ENDPOINT_NAME"], os.environ["MODEL_VERSION"], Description())
 canary = Endpoint(CANARY_ENDPOINT_NAME, CANARY_VERSION, Description()) if CANARY_ENDPOINT_NAME else None
+votes = BucketOfVotes()
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def _answer(event: Any, context: Any) -> tuple[Request, Response]:
     except Exception as error:  # no event of API Gateway
         nothing = Request("-", "-", {}, {}, b"", request_id)
         return nothing, error_response(error, request_id)
-    return request, Api(_model(context), BucketOfVotes()).answer(request)
+    return request, Api(_model(context), votes).answer(request)
 
 
 def _model(context: Any) -> Rollout:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from sentiment_api.api import Model
+from sentiment_api.errors import NotFound
 
 
 class Challenger(NamedTuple):
@@ -18,7 +19,7 @@ class Challenger(NamedTuple):
 
 
 class Rollout:
-    """A sentiment_api.api.Model that asks one of two.
+    """A sentiment_api.api.Models that asks one of two.
 
     Which one follows from a hash of the texts: who sends a text again gets the same model again, and nothing
     of the person needs to be known or kept. The challenger's version is part of the hash, so that the next
@@ -33,6 +34,15 @@ class Rollout:
         if challenger is not None and percentile(challenger.version, reviews) < challenger.percent:
             return challenger.model.predict(reviews, explain)
         return self._champion.predict(reviews, explain)
+
+    def named(self, version: str) -> Model:
+        """The champion or the challenger, by its version. Raises NotFound."""
+        challenger = self._challenger()
+        if challenger is not None and challenger.version == version:
+            return challenger.model
+        if self._champion.describe()["model"] == version:
+            return self._champion
+        raise NotFound("No model of this version answers here.")
 
     def describe(self) -> dict[str, Any]:
         """The champion's description; while there is a challenger, with its version and share."""

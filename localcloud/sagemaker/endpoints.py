@@ -200,10 +200,10 @@ class Endpoints:
         with self._lock:
             self._require_settled(record)
             record.update(EndpointStatus="Deleting")
-        serving = self._serving.pop(record.name, None)
+        # The containers end here, not behind the caller's back: a stack deletes the role of their logs next.
+        if serving := self._serving.pop(record.name, None):
+            serving.retire(0)
         self.table.remove(record.name)
-        if serving:
-            self._in_background(serving.retire, 0)
         return {}
 
     def describe(self, **request: Any) -> dict[str, Any]:

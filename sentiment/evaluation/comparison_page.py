@@ -30,13 +30,13 @@ def page(comparison: dict[str, Any]) -> str:
             "<p>The first has learned from people’s votes as well; the second is the one that answers.</p>",
             verdict,
             "<h2>The same texts, both models</h2>",
-            _table(rows),
+            _table("The same texts", rows),
             _forest("Difference of accuracy, with 95 % intervals", rows),
             "<h2>Parts of them</h2>",
             _forest("Difference of accuracy in each part", slices),
-            _table(slices),
+            _table("Parts of them", slices),
             "<h2>Words that voters write unusually often</h2>",
-            _table(by_word) if by_word else '<p class="quiet">There are none.</p>',
+            _table("Texts with these words", by_word) if by_word else '<p class="quiet">There are none.</p>',
             "<h2>Verdicts that changed</h2>",
             '<p class="quiet">The texts of votes can be taken back, so none of them is here.</p>',
             _scatter(changed),
@@ -47,8 +47,8 @@ def page(comparison: dict[str, Any]) -> str:
     )
 
 
-def _table(rows: Sequence[tuple[str, dict[str, Any]]]) -> str:
-    head = ("", "texts", "old", "new", "difference", "put right", "put wrong", "p")
+def _table(label: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> str:
+    head = ("which", "texts", "old", "new", "difference", "put right", "put wrong", "p")
     lines = [
         (
             name,
@@ -65,7 +65,7 @@ def _table(rows: Sequence[tuple[str, dict[str, Any]]]) -> str:
         )
         for name, found in rows
     ]
-    return table(head, lines)
+    return table(label, head, lines)
 
 
 def _forest(title: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> str:

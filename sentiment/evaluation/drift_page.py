@@ -90,8 +90,8 @@ def _measures(findings: Sequence[Finding]) -> list[str]:
         )
         for each in findings
     ]
-    head = ("", "people sent", "expected", "band", "")
-    return ["<h2>All measures</h2>", _bullet_chart(findings), table(head, rows)]
+    head = ("measure", "people sent", "expected", "band", "")
+    return ["<h2>All measures</h2>", _bullet_chart(findings), table("All measures", head, rows)]
 
 
 def _bullet_chart(findings: Sequence[Finding]) -> str:

@@ -17,7 +17,7 @@ table { border-collapse: collapse; width: 100%; font-size: 0.9rem; }
 th, td { text-align: left; padding: 0.3rem 0.6rem 0.3rem 0; border-bottom: 1px solid var(--line); }
 thead th + th { text-align: right; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-figure { margin: 1rem 0; } figure, .table { overflow-x: auto; }
+figure, .table { margin: 1rem 0; overflow-x: auto; } .table th[scope=row] { min-width: 9rem; }
 figcaption, .quiet { color: var(--quiet); font-size: 0.9rem; }
 svg { max-width: 100%; height: auto; } svg text { fill: var(--ink); font-size: 12px; }
 @media (max-width: 40rem) { svg { max-width: none; } }
@@ -32,26 +32,29 @@ def document(title: str, parts: Iterable[str]) -> str:
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{escaped(title)}</title>",
-            f"<style>{STYLE}</style>\n</head>\n<body>",
+            f"<style>{STYLE}</style>\n</head>\n<body>\n<main>",
             f"<h1>{escaped(title)}</h1>",
             *parts,
-            "</body>\n</html>\n",
+            "</main>\n</body>\n</html>\n",
         ]
     )
 
 
 def figure(title: str, said: str, height: float, parts: Iterable[str], title_first: bool = False) -> str:
-    """A picture of SVG elements, WIDTH wide, with its caption; `said` is what it shows, in words."""
+    """A picture of SVG elements, WIDTH wide, with its caption; `said` is what it shows, in words.
+
+    Where the page is narrow, pictures and tables scroll in frames of their own, by the keyboard too.
+    """
     picture = (
         f'<svg viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}" role="img" '
         f'aria-label="{escaped(said)}">{"".join(parts)}</svg>'
     )
     caption = f"<figcaption>{escaped(title)}</figcaption>"
-    return f"<figure>{caption + picture if title_first else picture + caption}</figure>"
+    return f'<figure tabindex="0">{caption + picture if title_first else picture + caption}</figure>'
 
 
-def table(head: Iterable[str], rows: Iterable[tuple[str, Iterable[str]]]) -> str:
-    """A table of rows, each a name and HTML for its other cells."""
+def table(label: str, head: Iterable[str], rows: Iterable[tuple[str, Iterable[str]]]) -> str:
+    """A table of rows, each a name and HTML for its other cells; `label` says what of."""
     heads = "".join(f'<th scope="col">{escaped(name)}</th>' for name in head)
     lines = (
         f'<tr><th scope="row">{escaped(name)}</th>'
@@ -60,7 +63,8 @@ def table(head: Iterable[str], rows: Iterable[tuple[str, Iterable[str]]]) -> str
         for name, cells in rows
     )
     body = f"<thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody>"
-    return f'<div class="table"><table>{body}</table></div>'
+    attributes = f'class="table" tabindex="0" role="region" aria-label="{escaped(label)}"'
+    return f"<div {attributes}><table>{body}</table></div>"
 
 
 def bullets(items: Iterable[str]) -> str:

@@ -126,8 +126,8 @@ def contract_error(
 class Site:
     """Both servers, on free ports. `answer` is the API's reply to a review, `reviews` are those it got.
 
-    `answer_batch`, `batches`, `answer_vote`, `votes`, `answer_withdrawal`, `withdrawn` and `model` are
-    the same for the other routes.
+    `answer_batch`, `batches`, `answer_vote`, `votes`, `answer_withdrawal`, `withdrawn`, `model` and
+    `counts` are the same for the other routes.
     """
 
     def __init__(self) -> None:
@@ -138,6 +138,8 @@ class Site:
 
     def reset(self) -> None:
         self.reviews: list[str] = []
+        # The model that the last of them was for, where one was named.
+        self.asked_model = ""
         self.answer: Callable[[str], Reply] = lambda review: verdict()
         self.batches: list[list[str]] = []
         self.answer_batch: Callable[[list[str]], Reply] = judged
@@ -146,6 +148,8 @@ class Site:
         self.withdrawn: list[str] = []
         self.answer_withdrawal: Callable[[str], Reply] = lambda vote_id: Reply(200, {"id": vote_id})
         self.model = Reply(200, MODEL)
+        counted = {"model": MODEL["model"], "up": 9, "down": 3}
+        self.counts = Reply(200, {"models": [counted], "complete": True})
         # The text of config.json where it is not the deployment's; "" leaves the file out.
         self.config: str | None = None
 
@@ -155,7 +159,8 @@ class Site:
 
     def reply(self, route: str, message: Any) -> Reply:
         """The API's answer to a request; what it got is noted."""
-        if route == "/predict":
+        if route is not None and route.partition("?")[0] == "/predict":
+            self.asked_model = route.partition("?model=")[2]
             self.reviews.append(message["review"])
             return self.answer(message["review"])
         if route == "/predict/batch":
@@ -222,7 +227,8 @@ class _ApiHandler(BaseHTTPRequestHandler):
         self._send(204, b"", {"access-control-allow-methods": "GET, POST, DELETE"})
 
     def do_GET(self) -> None:
-        self._answer(self.site.model if self._route() == "/model" else Reply(404, {"message": "Not Found"}))
+        routes = {"/model": self.site.model, "/feedback": self.site.counts}
+        self._answer(routes.get(self._route() or "", Reply(404, {"message": "Not Found"})))
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))

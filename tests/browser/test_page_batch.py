@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from page_site import Reply, Site, contract_error, judged
+from page_site import MODEL, Reply, Site, contract_error, judged
 from playwright.sync_api import Page, expect
 from test_page_keeping import rows_of
 from test_page_verdict import ATTACK
@@ -84,6 +84,28 @@ def test_column_header_and_format_can_be_chosen(many):
     many.get_by_label("Read as").select_option("lines")
     many.locator("#start").click()
     expect(many.locator("#rows td:nth-child(4)")).to_have_text(["review,other", "good,awful"])
+
+
+def test_where_two_models_answer_each_row_and_the_download_name_theirs(many, site):
+    """A batch is one model's; the same text alone may be the other's."""
+    site.model = Reply(200, MODEL | {"limits": {"characters": 100, "bytes": 1000, "reviews": 1}})
+    many.reload()
+    expect(many.locator("#model-line")).to_be_visible()
+    many.get_by_role("tab", name="Many").click()
+    site.answer_batch = lambda batch: replace(
+        judged(batch), body=judged(batch).body | {"model": "new" if batch == ["awful"] else "lstm-7f3a"}
+    )
+    paste(many, "good\nawful")
+    many.locator("#start").click()
+    expect(many.locator("#rows td:nth-child(2)")).to_have_text(
+        ["Positivemodel lstm-7f3a", "Negativemodel new"]
+    )
+    many.get_by_role("button", name="awful").click()
+    expect(many.locator(".detail")).to_contain_text("by model lstm-7f3a, which answers this text alone")
+    with many.expect_download() as download:
+        many.locator("#save").click()
+    header, *rows = rows_of(download.value)
+    assert (header[-1], [row[-1] for row in rows]) == ("model", ["lstm-7f3a", "new"])
 
 
 def test_a_quote_that_is_never_closed_is_told(many):

@@ -81,6 +81,16 @@ def test_the_history_is_exported_without_a_formula_in_it(judged):
     ]
 
 
+def test_the_history_names_the_models_where_there_were_two(judged, site):
+    expect(judged.locator("#past-list")).not_to_contain_text("model")
+    site.answer = lambda review: verdict(0.2, model="0123456789ab")
+    judge_again = judged.get_by_role("button", name="Judge again: Lovely")
+    judge_again.click()
+    judged.get_by_role("tab", name="History (3)").click()
+    expect(judged.locator("#past-list li").first).to_contain_text("model 0123456789ab")
+    expect(judged.locator("#past-list li").last).to_contain_text("model lstm-7f3a")
+
+
 def test_the_history_says_that_it_keeps_the_last_fifty(judged):
     expect(judged.get_by_text("The last 50 reviews are kept")).to_be_visible()
     entry = json.loads(judged.evaluate("localStorage.getItem('history')"))[0]

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 import pytest
 
@@ -76,7 +76,8 @@ class FakeAws:
     """The wire of InvokeEndpoint, DescribeEndpoint and S3.
 
     Gives `answers` to invocations one after another, the last one again and again. `objects` are what S3
-    holds, by path; `refusal` is the answer to all calls but invocations, where there is one.
+    holds, by path, listed `page` keys at a time; `refusal` is the answer to all calls but invocations, where
+    there is one.
     """
 
     def __init__(self) -> None:
@@ -99,7 +100,9 @@ class FakeAws:
 
             def do_GET(self) -> None:
                 aws.read += 1
-                path = self.path.partition("?")[0]
+                path, _, query = self.path.partition("?")
+                if "list-type=2" in query:
+                    return self._send(aws.refusal or Answer(body=aws.listed(query)))
                 missing = Answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
                 found = Answer(body=aws.objects[path]) if path in aws.objects else missing
                 self._send(aws.refusal or found)
@@ -157,6 +160,22 @@ class FakeAws:
         self.status = "InService"
         self.refusal: Answer | None = None
         self.looked = self.read = 0
+        self.page = 1000
+
+    def listed(self, query: str) -> bytes:
+        """The answer to ListObjectsV2, `page` keys at a time."""
+        asked = dict(parse_qsl(query))
+        keys = sorted(path.removeprefix("/data/") for path in self.objects)
+        keys = [
+            key
+            for key in keys
+            if key.startswith(asked["prefix"]) and key > asked.get("continuation-token", "")
+        ]
+        more = len(keys) > self.page
+        content = "".join(f"<Contents><Key>{key}</Key></Contents>" for key in keys[: self.page])
+        token = f"<NextContinuationToken>{keys[self.page - 1]}</NextContinuationToken>" if more else ""
+        flag = f"<IsTruncated>{str(more).lower()}</IsTruncated>"
+        return f"<ListBucketResult>{flag}{token}{content}</ListBucketResult>".encode()
 
     def fails(self, status: int, error: str, message: str = "no", **more: Any) -> None:
         self.answers = [Answer(status, {"Message": message, **more}, error)]
@@ -265,4 +284,5 @@ def relay(imported: Relay, monkeypatch: pytest.MonkeyPatch) -> Relay:
         "movie-sentiment", VERDICT["model"], description, lambda: imported.now
     )
     monkeypatch.setattr(imported.app, "endpoint", endpoint)
+    monkeypatch.setattr(imported.app, "votes", modules.storage.BucketOfVotes(lambda: imported.now))
     return imported

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from lambda_fixtures import VERDICT, Answer, Relay, imported, relay
+from lambda_fixtures import VERDICT, Answer, Relay, event, imported, relay
 from test_lambda import lines, metrics
 
 __all__ = ["imported", "relay"]  # fixtures
@@ -109,3 +109,47 @@ def test_the_description_is_the_champions_and_names_the_challenger(canary, relay
     described = canary.get("/model").body
     assert described["model"] == CHAMPION
     assert described["challenger"] == {"model": CHALLENGER, "percent": 25}
+
+
+def test_the_votes_on_both_models_are_counted_by_their_keys_in_pages_and_remembered(canary, monkeypatch):
+    vote = {"review": "A film", "sentiment": "positive", "probability": 0.9}
+    for model, said in 3 * [(CHALLENGER, "down"), (CHAMPION, "up"), (CHAMPION, "down"), ("made-up", "up")]:
+        canary.ask(vote | {"model": model, "vote": said}, path="/feedback")
+    canary.aws.page = 5
+    counted = {
+        "models": [{"model": CHAMPION, "up": 3, "down": 3}, {"model": CHALLENGER, "up": 0, "down": 3}],
+        "complete": True,
+    }
+    assert canary.get("/feedback").body == counted
+    for path in [path for path in canary.aws.objects if path.startswith("/data/feedback/")]:
+        del canary.aws.objects[path]
+    assert canary.get("/feedback").body == counted, "no list for each request"
+    canary.now += 60
+    assert canary.get("/feedback").body["models"][0] == {"model": CHAMPION, "up": 0, "down": 0}
+
+    monkeypatch.setattr(canary.modules.storage, "MAX_LISTS", 2)
+    canary.aws.page = 1
+    ids = [
+        canary.ask(vote | {"model": CHAMPION, "vote": "up"}, path="/feedback").body["id"] for _ in range(3)
+    ]
+    many = canary.get("/feedback").body
+    assert (many["models"][0]["up"], many["complete"]) == (2, False)
+    canary(event("", None, method="DELETE", path=f"/feedback/{ids[0]}"))
+    assert canary.get("/feedback").body["complete"] is True
+    canary.aws.refusal = Answer(503, b"<Error><Code>SlowDown</Code></Error>")
+    canary.now += 60
+    assert canary.get("/feedback").status == 429
+
+
+def test_either_model_can_be_asked_about_any_text_and_that_counts_for_none(canary, capsys):
+    text = of(canary, CHAMPION)
+    canary.aws.answers = [Answer(body=VERDICT | {"words": [], "spans": []})]
+    for version in (CHALLENGER, CHAMPION):
+        canary.aws.asked.clear()
+        assert canary.ask({"review": text}, query={"model": version}).status == 200
+        assert [ENDPOINTS[path] for path, *_ in canary.aws.asked] == [version]
+    canary.aws.fails(424, "ModelError", "no")
+    assert canary.ask({"review": text}, query={"model": CHALLENGER}).status == 502
+    assert canary.ask({"review": text}, query={"model": "made-up"}).status == 404
+    for line in lines(capsys.readouterr().out):
+        assert {name for name, *_ in metrics(line)} <= {"Requests", "Latency", "Errors"}

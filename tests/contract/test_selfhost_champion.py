@@ -98,6 +98,9 @@ def test_a_challenger_answers_its_share_of_the_texts_until_the_challenge_ends(
     assert set(first) == {champion, challenger}
     assert answered() == answered() == first, "asking again flips no answer, whichever worker is asked"
     assert web.get("/model").json["challenger"] == {"model": challenger, "percent": 50}
+    for version in (champion, challenger):
+        answer = web.post(f"/predict?model={version}", {"review": texts[0]}).json
+        assert answer["model"] == version
     vote = {
         "review": "A film",
         "sentiment": "positive",

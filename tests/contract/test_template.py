@@ -140,10 +140,14 @@ def test_the_lambda_may_do_what_its_routes_need_and_nothing_else(resources):
         frozenset({"sagemaker:InvokeEndpoint", "sagemaker:DescribeEndpoint"}): [{"Ref": "Endpoint"}],
         frozenset({"s3:GetObject"}): [{"Fn::Sub": "${DataBucket.Arn}/models/*/model.json"}],
         frozenset({"s3:PutObject", "s3:DeleteObject"}): [{"Fn::Sub": "${DataBucket.Arn}/feedback/*"}],
+        frozenset({"s3:ListBucket"}): [{"Fn::GetAtt": ["DataBucket", "Arn"]}],
         frozenset({"logs:CreateLogStream", "logs:PutLogEvents"}): [
             {"Fn::GetAtt": ["FunctionLogGroup", "Arn"]}
         ],
     }
+    [policy] = resources["ApiRole"]["Properties"]["Policies"]
+    [listing] = [each for each in policy["PolicyDocument"]["Statement"] if each["Action"] == "s3:ListBucket"]
+    assert listing["Condition"] == {"StringEquals": {"s3:prefix": "feedback/"}}
     assert resources["ApiFunction"]["Properties"]["Role"] == {"Fn::GetAtt": ["ApiRole", "Arn"]}
 
 

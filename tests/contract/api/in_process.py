@@ -25,6 +25,13 @@ class WordModel:
     def predict(self, reviews: list[str], explain: bool) -> list[dict[str, Any]]:
         return [self._verdict(review, explain) for review in reviews]
 
+    def named(self, version: str) -> WordModel:
+        from sentiment_api.errors import NotFound
+
+        if version != "words-1":
+            raise NotFound("No model of this version answers here.")
+        return self
+
     def describe(self) -> dict[str, Any]:
         return {
             "model": "words-1",
@@ -74,6 +81,11 @@ class ListOfVotes:
 
     def withdraw(self, vote_id: str) -> None:
         self.votes[:] = [vote for vote in self.votes if vote["id"] != vote_id]
+
+    def tally(self) -> Any:
+        from sentiment_api.feedback import Tally, kinds
+
+        return Tally(kinds(vote["id"] for vote in self.votes))
 
 
 @contextmanager

@@ -69,6 +69,14 @@ def test_without_an_explanation_the_verdict_is_the_same(client):
         assert client.post(f"/predict?explain={value}", {"review": GOOD})[0] == 400
 
 
+def test_a_model_can_be_asked_by_its_version(client):
+    _, verdict = client.post("/predict", {"review": GOOD})
+    assert client.post(f"/predict?model={verdict['model']}", {"review": GOOD}) == (200, verdict)
+    for unknown in ("", "made-up", f"{verdict['model']}0"):
+        status, body = client.post(f"/predict?model={unknown}", {"review": GOOD})
+        assert (status, body["error"]["code"]) == (404, "not_found")
+
+
 def test_text_is_the_same_as_json(client):
     _, verdict = client.post("/predict", {"review": GOOD})
     answer, as_text = client("POST", "/predict", data=GOOD.encode(), headers=TEXT)
@@ -154,7 +162,7 @@ def test_addresses_and_methods_that_are_not_there(client):
         assert (answer.status_code, body["error"]["code"]) == (404, "not_found")
     for method, path, allowed in (
         ("GET", "/predict", "POST"),
-        ("DELETE", "/feedback", "POST"),
+        ("DELETE", "/feedback", "GET, POST, HEAD"),
         ("GET", "/feedback/2026-11-28-0c7b9b0ae9b64a0fa5b4c6f2a1f6e2d3", "DELETE"),
         ("POST", "/model", "GET, HEAD"),
         ("PUT", "/health", "GET, HEAD"),
@@ -233,6 +241,32 @@ def test_a_vote_can_be_taken_back(client, back_end):
         pytest.skip("what this API has kept cannot be seen from here")
     assert back_end.vote(first) is None
     assert back_end.vote(second)["id"] == second
+
+
+def test_votes_are_counted_by_model_until_they_are_taken_back(client):
+    _, model = client("GET", "/model")
+
+    def counts() -> tuple[int, int]:
+        answer, body = client("GET", "/feedback")
+        assert answer.status_code == 200 and body["complete"] is True
+        [counted] = body["models"]
+        assert counted["model"] == model["model"]
+        return counted["up"], counted["down"]
+
+    def soon(expected: tuple[int, int]) -> None:
+        """Another process of the host may remember for a while what it has counted."""
+        deadline = time.monotonic() + 90
+        while (found := counts()) != expected:
+            assert time.monotonic() < deadline, (found, expected)
+            time.sleep(0.5)
+
+    up, down = counts()
+    vote = VOTE | {"model": model["model"]}
+    given = [client.post("/feedback", vote | {"vote": each})[1]["id"] for each in ("up", "down", "up")]
+    client.post("/feedback", vote | {"model": "made-up"})
+    soon((up + 2, down + 1))
+    client("DELETE", f"/feedback/{given[0]}")
+    soon((up + 1, down + 1))
 
 
 def test_a_vote_is_taken_back_within_30_days_and_by_its_id_only(client):

@@ -31,12 +31,13 @@ def run(*command: object, given: str = "", code: int = 0) -> subprocess.Complete
 def test_curl(api_url):
     printed = run(EXAMPLES / "predict.sh", api_url, "A wonderful, moving film").stdout.splitlines()
     answers = [json.loads(line) for line in printed if line.startswith("{")]
-    ready, model, explained, short, batch, vote, withdrawn = answers
+    ready, model, explained, short, batch, vote, votes, withdrawn = answers
     assert ready == {"status": "ready"}
     assert explained["sentiment"] == "positive"
     assert model["model"] == explained["model"] == short["model"] == batch["model"]
     assert [("error" in each) for each in batch["predictions"]] == [False, True, False]
     assert vote == withdrawn and vote["id"]
+    assert votes["models"][0]["model"] == model["model"]
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
