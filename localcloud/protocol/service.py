@@ -85,15 +85,21 @@ class ModelledService:
 
 
 def read_request(
-    request: werkzeug.Request, model: OperationModel, uri_parameters: Mapping[str, str]
+    request: werkzeug.Request,
+    model: OperationModel,
+    uri_parameters: Mapping[str, str],
+    *,
+    form: str | None = None,
+    with_body: bool = True,
 ) -> dict[str, Any]:
-    """The members of a request, in the types that boto3 takes.
+    """The members of a request, in the types that boto3 takes; without its body, if that is large data.
 
-    Raises ApiError for a request that is malformed or violates the model.
+    `form` is the protocol that the request speaks, where its service has several. Raises ApiError for a
+    request that is malformed or violates the model.
     """
-    protocol = model.service_model.protocol
+    protocol = form if form in ("json", "query") else model.service_model.protocol
     shape = model.input_shape
-    body = request.get_data()
+    body = request.get_data() if with_body else b""
     document = {}
     if protocol == "json" or (protocol == "rest-json" and shape and "payload" not in shape.serialization):
         document = _json_object(body)

@@ -23,6 +23,8 @@ NUMBERS = {
     "float": "a Float",
     "double": "a Double",
 }
+NOT_FINITE = ("NaN", "Infinity", "-Infinity")
+"""What the JSON protocols write for these numbers."""
 
 
 def validate(shape: Shape | None, request: Mapping[str, Any]) -> None:
@@ -89,6 +91,8 @@ def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
         yield from _string_problems(shape, _typed(value, str, "a String", path), path)
     elif kind == "boolean":
         _typed(value, bool, "a Boolean", path)
+    elif kind in ("float", "double") and value in NOT_FINITE:
+        return
     elif kind in NUMBERS:
         number = _typed(value, int | float, NUMBERS[kind], path)
         yield from _range_problems(shape, number, number, path, "value")
@@ -121,10 +125,19 @@ def _string_problems(shape: Shape, value: str, path: str) -> Iterator[str]:
 
 def _range_problems(shape: Shape, value: Any, size: float, path: str, what: str) -> Iterator[str]:
     low, high = shape.metadata.get("min", -math.inf), shape.metadata.get("max", math.inf)
-    if size < low:
-        yield _constraint(f"'{value}'", path, f"Member must have {what} greater than or equal to {low}")
-    if size > high:
-        yield _constraint(f"'{value}'", path, f"Member must have {what} less than or equal to {high}")
+    for is_violated, limit, rule in ((size < low, low, "greater"), (size > high, high, "less")):
+        if is_violated:
+            rule = f"Member must have {what} {rule} than or equal to {limit}"
+            yield _constraint(f"'{_shown(value)}'", path, rule)
+
+
+def _shown(value: Any) -> str:
+    """A value as Java shows it, in which AWS's services are written."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}={_shown(one)}" for name, one in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_shown, value))}]"
+    return str(value)
 
 
 def _typed(value: Any, wanted: Any, name: str, path: str) -> Any:
