@@ -2,6 +2,7 @@
 
 import functools
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ NUMBERS = {
     "float": "a Float",
     "double": "a Double",
 }
+LENGTHS = re.compile(r"WithLengthBetween(?P<min>\d+)And(?P<max>\d+)$")
+"""API Gateway's models give the limits of texts by the names of their shapes."""
 NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 """What the JSON protocols write for these numbers."""
 
@@ -124,7 +127,9 @@ def _string_problems(shape: Shape, value: str, path: str) -> Iterator[str]:
 
 
 def _range_problems(shape: Shape, value: Any, size: float, path: str, what: str) -> Iterator[str]:
-    low, high = shape.metadata.get("min", -math.inf), shape.metadata.get("max", math.inf)
+    named = LENGTHS.search(shape.name)
+    low = shape.metadata.get("min", int(named["min"]) if named else -math.inf)
+    high = shape.metadata.get("max", int(named["max"]) if named else math.inf)
     for is_violated, limit, rule in ((size < low, low, "greater"), (size > high, high, "less")):
         if is_violated:
             rule = f"Member must have {what} {rule} than or equal to {limit}"
