@@ -3,7 +3,7 @@
 import functools
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
@@ -24,6 +24,7 @@ NUMBERS = {
     "float": "a Float",
     "double": "a Double",
 }
+ACCOUNT_DIGITS = 12
 LENGTHS = re.compile(r"WithLengthBetween(?P<min>\d+)And(?P<max>\d+)$")
 """API Gateway's models give the limits of texts by the names of their shapes."""
 NOT_FINITE = ("NaN", "Infinity", "-Infinity")
@@ -66,6 +67,21 @@ def require_supported(
         for index, element in enumerate(value if isinstance(value, list) else [value]):
             position = f"[{index}]" if isinstance(value, list) else ""
             require_supported(operation, element, nested, f"{here}{position}.")
+
+
+def refuse_unsupported(operation: str, request: Mapping[str, Any], unsupported: Iterable[str]) -> None:
+    """Raises InvalidRequest for the first given of the members that localcloud does nothing about.
+
+    `unsupported` are their paths, some with the value that is AWS's default: "Code.S3ObjectStorageMode=COPY".
+    """
+    for path, _, default in sorted(one.partition("=") for one in unsupported):
+        value: Any = request
+        for step in path.split("."):
+            value = value.get(step) if isinstance(value, Mapping) else None
+        if value not in OFF and value != default:
+            raise InvalidRequest(
+                f"{operation}: localcloud does not support the property {path} (given: {value!r:.80})."
+            )
 
 
 def require_value(operation: str, path: str, value: Any, *allowed: Any) -> None:
@@ -123,7 +139,16 @@ def _string_problems(shape: Shape, value: str, path: str) -> Iterator[str]:
     yield from _range_problems(shape, value, len(value), path, "length")
     text = shape.metadata.get("pattern")
     if text and (pattern := _pattern(text)) and not _matches(pattern, value, path):
-        yield _constraint(f"'{value}'", path, f"Member must satisfy regular expression pattern: {text}")
+        rule = f"Member must satisfy regular expression pattern: {text}"
+        yield _constraint(f"'{value}'", path, rule + _why_no_arn(value))
+
+
+def _why_no_arn(value: str) -> str:
+    """The reason that is easily overlooked in an ARN, which AWS leaves to the pattern."""
+    account = value.split(":")[4] if value.startswith("arn:") and value.count(":") >= 5 else ""
+    if account.isdecimal() and len(account) != ACCOUNT_DIGITS:
+        return f" (an account's id has {ACCOUNT_DIGITS} digits, and {account} has {len(account)})"
+    return ""
 
 
 def _range_problems(shape: Shape, value: Any, size: float, path: str, what: str) -> Iterator[str]:
