@@ -193,6 +193,9 @@ def test_a_job_is_stopped(aws):
     assert [each["TransformJobName"] for each in listed] == [name]
 
 
+KEY = {"VolumeKmsKeyId": "key"}
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
