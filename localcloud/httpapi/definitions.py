@@ -34,9 +34,14 @@ def routes(body: str) -> Iterator[tuple[str, dict[str, Any]]]:
         raise bad_request(f"Invalid OpenAPI input: it is neither JSON nor YAML: {what}") from None
     if not isinstance(definition, dict) or not str(definition.get("openapi", "")).startswith("3.0"):
         raise bad_request("Invalid OpenAPI input: localcloud takes definitions of OpenAPI 3.0.")
+    for section in ("components", "info", "paths"):
+        if not isinstance(definition.get(section) or {}, dict):
+            raise bad_request(f"Invalid OpenAPI input: {section} is not an object.")
     if (definition.get("components") or {}).get("securitySchemes") or definition.get("security"):
         raise bad_request("localcloud does not support authorizers (security in the API's definition).")
     for path, operations in (definition.get("paths") or {}).items():
+        if not isinstance(operations, dict):
+            raise bad_request(f"Invalid OpenAPI input: the path {path} is not an object.")
         for method, operation in operations.items():
             yield _key(method, path), _integration(f"{method} {path}", operation)
 

@@ -21,12 +21,12 @@ ROUTE_KEY = re.compile(rf"{re.escape(DEFAULT)}|(?:{'|'.join(METHODS)}) /\S*")
 ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 TAGGED_ARN = re.compile(r"arn:aws:apigateway:[a-z0-9-]+::/apis/(?P<api>[^/]+)(?:/stages/(?P<stage>[^/]+))?")
 QUICK_CREATE = ("CredentialsArn", "RouteKey", "Target")
-OF_WEBSOCKETS = {
-    "ApiKeySelectionExpression": "$request.header.x-api-key",
-    "DisableSchemaValidation": False,
-    "RouteSelectionExpression": "${request.method} ${request.path}",
+OF_WEBSOCKETS: Mapping[str, tuple[Any, ...]] = {
+    "ApiKeySelectionExpression": ("$request.header.x-api-key",),
+    "DisableSchemaValidation": (False,),
+    "RouteSelectionExpression": ("${request.method} ${request.path}", "$request.method $request.path"),
 }
-"""Members of APIs with the only value that those of HTTP may have."""
+"""Members of APIs with the values that those of HTTP may have."""
 INTEGRATION = dict.fromkeys(
     (
         "ConnectionType",
@@ -222,8 +222,8 @@ class Management(ModelledService):
 
 
 def _check_api(request: Mapping[str, Any]) -> None:
-    for name, only in OF_WEBSOCKETS.items():
-        if request.get(name, only) != only:
+    for name, allowed in OF_WEBSOCKETS.items():
+        if request.get(name, allowed[0]) not in allowed:
             raise bad_request(f"{name} is for WebSocket APIs, which localcloud does not support.")
     _check_cors(request.get("CorsConfiguration") or {})
 

@@ -22,6 +22,7 @@ from localcloud.protocol.errors import InvalidRequest, MalformedRequest
 from localcloud.protocol.service import read_request
 
 BUCKET_NAME = re.compile(r"[a-z0-9](?:\.?[a-z0-9-]){1,61}[a-z0-9]")
+MAX_NAME_CHARACTERS = 63
 RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
 RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 MAX_KEY_BYTES = 1024
@@ -51,11 +52,8 @@ def check_limits(
     if operation == "ListObjectsV2":
         _check_token(request.args.get("continuation-token"))
     if operation in WRITES and request.headers.get("If-None-Match", "*") != "*":
-        raise ApiError(
-            "NotImplemented",
-            "A header you provided implies functionality that is not implemented",
-            status=501,
-        )
+        message = "A header you provided implies functionality that is not implemented"
+        raise ApiError("NotImplemented", message, status=501)
     if operation in CHECKS:
         _check_body(operation, request)
 
@@ -84,6 +82,7 @@ def _check_name(name: str) -> None:
         is_address = False
     if (
         is_address
+        or len(name) > MAX_NAME_CHARACTERS
         or not BUCKET_NAME.fullmatch(name)
         or name.startswith(RESERVED_PREFIXES)
         or name.endswith(RESERVED_SUFFIXES)

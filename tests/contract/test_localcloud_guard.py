@@ -268,9 +268,9 @@ def test_the_page_of_the_coverage_says_what_the_code_does(server: Server) -> Non
         ("cloudwatch", "list_metrics", {"RecentlyActive": "PT3H"}, "RecentlyActive"),  # cbor
         (
             "sts",
-            "assume_role",
-            {"RoleArn": ROLE, "RoleSessionName": "s1", "Tags": [{"Key": "a", "Value": "b"}]},
-            "Tags",
+            "get_session_token",
+            {"SerialNumber": "arn:aws:iam::123456789012:mfa/me"},
+            "SerialNumber",
         ),
         ("s3", "put_object", {"Bucket": "quiet", "Key": "k", "WriteOffsetBytes": 3}, "WriteOffsetBytes"),
         (

@@ -161,6 +161,8 @@ def integrated(**more: Any) -> dict[str, Any]:
         (("update_api", {"ApiId": "none"}), MISSING, "Invalid API identifier specified none"),
         (("reimport_api", {"Body": "{"}), BAD, "neither JSON nor YAML"),
         (("reimport_api", {"Body": "{}"}), BAD, "OpenAPI 3.0"),
+        (("reimport_api", {"Body": "openapi: 3.0.1\npaths: [a]"}), BAD, "paths is not an object"),
+        (("reimport_api", {"Body": "openapi: 3.0.1\npaths: {/a: b}"}), BAD, "path /a is not an object"),
         (definition_of(), BAD, "has no x-amazon-apigateway-integration"),
         (definition_of(**integrated(payloadFormatVersion="1.0")), BAD, "payload format version 1.0"),
         (definition_of(**integrated(timeoutInMillis=100)), BAD, "timeoutInMillis"),

@@ -40,6 +40,7 @@ def error(call: Callable[[], Any]) -> tuple[int, str, str]:
     [
         "ab",
         "x" * 64,
+        "x." * 32 + "x",
         "Upper",
         "under_score",
         "two..dots",
