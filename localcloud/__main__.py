@@ -141,6 +141,7 @@ def parser() -> argparse.ArgumentParser:
         "take the spot instances of a training job away, so that it starts again from its checkpoints",
     )
     interrupted.add_argument("job", metavar="JOB", help="name of a training job with managed spot training")
+    interrupted.add_argument("--region", help="its region, if several have a job of this name")
     command("down", perform_down, "stop the cloud")
     return root
 
@@ -237,7 +238,7 @@ def perform_status(arguments: argparse.Namespace) -> int:
 def perform_interrupt(arguments: argparse.Namespace) -> int:
     """Interrupts a managed spot training job."""
     find(arguments)
-    if reason := interrupt(arguments.host, arguments.port, arguments.job):
+    if reason := interrupt(arguments.host, arguments.port, arguments.job, arguments.region):
         raise Failure(reason)
     print(f"the instances of {arguments.job} have two minutes to end; then the job starts again")
     return 0

@@ -55,9 +55,13 @@ def status(host: str, port: int) -> dict[str, Any]:
     return details
 
 
-def interrupt(host: str, port: int, job: str) -> str | None:
-    """Takes the spot instances of a training job away. Returns why that is not possible, or None."""
-    code, _, body = _ask(host, port, f"{INTERRUPT}{quote(job, safe='')}", _token(port), "POST")
+def interrupt(host: str, port: int, job: str, region: str | None = None) -> str | None:
+    """Takes the spot instances of a training job away. Returns why that is not possible, or None.
+
+    A `region` is needed only if several regions have a job of this name.
+    """
+    which = f"?region={quote(region, safe='')}" if region else ""
+    code, _, body = _ask(host, port, f"{INTERRUPT}{quote(job, safe='')}{which}", _token(port), "POST")
     return None if code == 204 else body.decode(errors="replace")
 
 

@@ -14,6 +14,7 @@ from werkzeug.test import run_wsgi_app
 
 from localcloud.moto_members import refuse_members
 from localcloud.moto_operations import MOTO, RECORDS
+from localcloud.moto_requests import check_constraints
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Target, form_of, form_of_call, target_of
 from localcloud.protocol.errors import denial
@@ -57,11 +58,13 @@ class Guard:
         if (backend := self._backend(target)) is None:
             return _unsupported(request, _named(destination.service, target))
         try:
+            check_constraints(request, destination.service, target)
             refuse_members(request, destination.service, target, is_recorded=target.service in self._records)
         except ApiError as error:
             return denial(
                 form_of(request), error.code, error.message, request.method == "HEAD", UNSUPPORTED_STATUS
             )
+        request.environ["wsgi.input"].seek(0)  # the checks may have read it
         return functools.partial(_answer, _moto(backend), target)
 
     def _backend(self, target: Target) -> str | None:

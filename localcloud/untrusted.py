@@ -52,8 +52,13 @@ def _too_slow() -> PatternError:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Parses JSON. Raises ValueError, also for a document that is nested too deeply."""
+    """Parses JSON. Raises ValueError, also for a document that is nested too deeply, and for NaN."""
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def _refuse_constant(name: str) -> None:
+    """Python reads and writes NaN and Infinity, which are not JSON."""
+    raise ValueError(f"{name} is not JSON")

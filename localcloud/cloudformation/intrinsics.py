@@ -9,6 +9,7 @@ from typing import Any
 
 from localcloud.cloudformation.dynamic_references import is_reference
 from localcloud.cloudformation.errors import ValidationError
+from localcloud.cloudformation.function_arguments import WORDS
 
 NO_VALUE = object()
 """The value of AWS::NoValue. The property or list item that holds it is left out."""
@@ -98,9 +99,8 @@ class Evaluator:
         try:
             return method(argument)
         except (AttributeError, TypeError, ValueError, KeyError, IndexError) as wrong:
-            raise ValidationError(
-                f"Template error: {name} cannot take {json.dumps(argument, default=str)}: {wrong}"
-            ) from wrong
+            fallback = f"Template error: {name} cannot take {json.dumps(argument, default=str)}: {wrong}"
+            raise ValidationError(WORDS.get(name, fallback)) from wrong
 
     def _evaluate_condition(self, expression: Any) -> bool:
         if isinstance(expression, dict) and set(expression) == {"Condition"}:
@@ -142,7 +142,7 @@ class Evaluator:
         values = self.value(items)
         if values == UNKNOWN:
             return UNKNOWN
-        texts = [_text(item) for item in values]
+        texts = [_text(item) for item in _list(values)]
         _check_length(len(separator) * len(texts) + sum(map(len, texts)))
         joined: str = separator.join(texts)
         return joined
@@ -160,7 +160,14 @@ class Evaluator:
     def _fn_select(self, argument: Any) -> Any:
         index, items = argument
         values = self.value(items)
-        return UNKNOWN if values in (UNKNOWN, [UNKNOWN]) else values[int(self.value(index))]
+        if values in (UNKNOWN, [UNKNOWN]):
+            return UNKNOWN
+        number = int(self.value(index))
+        if not 0 <= number < len(_list(values)):
+            raise ValidationError(
+                f"Template error: Fn::Select cannot select nonexistent value at index {number}"
+            )
+        return values[number]
 
     def _fn_base64(self, argument: Any) -> str:
         text = self.value(argument)
@@ -171,12 +178,10 @@ class Evaluator:
         return encoded
 
     def _fn_findinmap(self, argument: Any) -> Any:
-        table, first, second = (self.value(item) for item in argument[:3])
+        table, first, second = (self.value(item) for item in argument)
         found = (self.template.get("Mappings") or {}).get(table, {}).get(first, {})
         if second in found:
             return found[second]
-        if len(argument) > 3 and "DefaultValue" in argument[3]:
-            return self.value(argument[3]["DefaultValue"])
         raise ValidationError(f"Template error: Unable to get mapping for {table}::{first}::{second}")
 
     def _fn_importvalue(self, argument: Any) -> str:
@@ -213,9 +218,15 @@ def _check_length(length: int) -> None:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, list | dict):
-        raise ValueError("text is needed here, not a list or an object")
+    if isinstance(value, list | dict) or value is NO_VALUE:
+        raise ValueError("text is needed here, not a list, an object or AWS::NoValue")
     return str(value)
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError("a list is needed here")
+    return value
 
 
 def is_unknown(value: Any) -> bool:

@@ -40,6 +40,8 @@ def read_source(cloud: Cloud, request: Mapping[str, Any], previous: Source | Non
     expanded = transform.expand(template, parameters, cloud.region)
     given_tags = request.get("Tags")
     tags = {tag["Key"]: tag["Value"] for tag in given_tags or []}
+    if any(key.lower().startswith("aws:") for key in tags):
+        raise ValidationError("aws: prefixed tag key names are not allowed for external use.")
     source = Source(
         body=body,
         template=template,

@@ -8,7 +8,7 @@ from typing import Any
 from localcloud.cloud import Cloud
 from localcloud.cloudformation import dynamic_references, property_checks, schemas
 from localcloud.cloudformation.errors import ResourceFailed, ValidationError
-from localcloud.cloudformation.intrinsics import UNKNOWN, Evaluator, references
+from localcloud.cloudformation.intrinsics import NO_VALUE, UNKNOWN, Evaluator, references
 from localcloud.cloudformation.resources import PROVIDERS
 from localcloud.cloudformation.resources.provider import Provider
 from localcloud.cloudformation.stacks import Resource, Source
@@ -107,7 +107,7 @@ class ResolvedTemplate:
             if "Condition" in output and not self.evaluator.condition(output["Condition"]):
                 continue
             value = self.evaluator.value(output["Value"])
-            if isinstance(value, list | dict):
+            if isinstance(value, list | dict) or value is NO_VALUE:
                 raise ValidationError(
                     "Template format error: The Value field of every Outputs member must evaluate to a "
                     f"String, and that of {key} does not."

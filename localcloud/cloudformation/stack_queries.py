@@ -5,7 +5,7 @@ from typing import Any
 from localcloud.cloud import Cloud
 from localcloud.cloudformation import options, views
 from localcloud.cloudformation.errors import ValidationError
-from localcloud.cloudformation.stacks import DELETED, Stacks
+from localcloud.cloudformation.stacks import DELETED, Stack, Stacks
 from localcloud.protocol.pages import page
 
 PAGE_ITEMS = 100
@@ -50,15 +50,22 @@ class StackQueries:
         LogicalResourceId: str | None = None,
         PhysicalResourceId: str | None = None,
     ) -> dict[str, Any]:
-        stacks = [self.stacks.get(StackName)] if StackName else self.stacks
+        """With a PhysicalResourceId instead of a stack, these are the resources of the stack that has it."""
+        if bool(StackName) == bool(PhysicalResourceId):
+            raise ValidationError("You must specify either StackName or PhysicalResourceId, but not both.")
+        stack = self.stacks.get(StackName) if StackName else self._stack_of(str(PhysicalResourceId))
         found = [
             views.resource(stack, resource)
-            for stack in stacks
             for resource in list(stack.resources.values())
             if LogicalResourceId in (None, resource.logical_id)
-            if PhysicalResourceId in (None, resource.physical_id)
         ]
         return {"StackResources": found}
+
+    def _stack_of(self, physical_id: str) -> Stack:
+        for stack in self.stacks:
+            if any(resource.physical_id == physical_id for resource in list(stack.resources.values())):
+                return stack
+        raise ValidationError(f"Stack for {physical_id} does not exist")
 
     def list_stack_resources(self, StackName: str, NextToken: str | None = None) -> dict[str, Any]:
         stack = self.stacks.get(StackName)

@@ -201,36 +201,41 @@ def _plain(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def _allows(name: str, pattern: str, value: str) -> bool:
+def _allows(pattern: str, value: str) -> bool:
     try:
         return Pattern(pattern).matches_all_of(value)
     except PatternError as error:
-        raise ValidationError(f"AllowedPattern of parameter '{name}': {error} ({pattern})") from error
+        raise ValidationError(f"AllowedPattern {pattern}: {error}") from error
 
 
 def _check_parameter(name: str, spec: Mapping[str, Any], value: str) -> None:
-    allowed = [str(_plain(one)) for one in spec.get("AllowedValues", [])]
+    """Raises ValidationError in the words of the parameter itself, if it has a ConstraintDescription."""
     kind = spec.get("Type", "String")
-    items = [item.strip() for item in value.split(",")] if kind == "CommaDelimitedList" else [value]
-    for item in items:
-        if allowed and item not in allowed:
-            raise ValidationError(
-                f"Parameter '{name}' must be one of AllowedValues [{', '.join(allowed)}], not {item!r}"
-            )
-        if (pattern := spec.get("AllowedPattern")) and not _allows(name, str(pattern), item):
-            raise ValidationError(
-                spec.get("ConstraintDescription") or f"Parameter '{name}' must match pattern {pattern}"
-            )
-    shortest, longest = int(spec.get("MinLength", 0)), int(spec.get("MaxLength", len(value)))
-    if len(value) < shortest:
-        raise ValidationError(f"Parameter '{name}' must contain at least {shortest} characters")
-    if len(value) > longest:
-        raise ValidationError(f"Parameter '{name}' must contain at most {longest} characters")
-    if kind == "Number":
-        try:
-            number = float(value)
-        except ValueError as wrong:
-            raise ValidationError(f"Parameter '{name}' must be a number, not {value!r}") from wrong
-        low, high = float(spec.get("MinValue", number)), float(spec.get("MaxValue", number))
-        if not low <= number <= high:
-            raise ValidationError(f"Parameter '{name}' must be between {low:g} and {high:g}, not {value}")
+    items = _items(value) if kind in ("CommaDelimitedList", "List<Number>") else [value]
+    problem = next((found for item in items if (found := _problem(kind, spec, item))), None)
+    if problem:
+        raise ValidationError(spec.get("ConstraintDescription") or f"Parameter '{name}' {problem}")
+
+
+def _problem(kind: str, spec: Mapping[str, Any], value: str) -> str | None:
+    """What is wrong with a value, or with an item of a list, as CloudFormation says it; None for nothing."""
+    allowed = [str(_plain(one)) for one in spec.get("AllowedValues", [])]
+    if allowed and value not in allowed:
+        return "must be one of AllowedValues"
+    if (pattern := spec.get("AllowedPattern")) and not _allows(str(pattern), value):
+        return f"must match pattern {pattern}"
+    if len(value) < int(spec.get("MinLength", 0)):
+        return f"must contain at least {spec['MinLength']} characters"
+    if len(value) > int(spec.get("MaxLength", len(value))):
+        return f"must contain at most {spec['MaxLength']} characters"
+    if kind not in ("Number", "List<Number>"):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return "must be a number"
+    if number < float(spec.get("MinValue", number)):
+        return f"must be a number not less than {spec['MinValue']}"
+    if number > float(spec.get("MaxValue", number)):
+        return f"must be a number not greater than {spec['MaxValue']}"
+    return None

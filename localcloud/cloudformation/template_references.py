@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from localcloud.cloudformation.errors import ValidationError
+from localcloud.cloudformation.function_arguments import CONDITIONS, check_argument
 from localcloud.cloudformation.intrinsics import VARIABLE
 from localcloud.cloudformation.resources import PROVIDERS
 
-CONDITION_FUNCTIONS = {"Condition", "Fn::And", "Fn::Equals", "Fn::Not", "Fn::Or"}
 FUNCTIONS = {
     "Fn::And",
     "Fn::Base64",
@@ -49,6 +49,8 @@ def check_references(template: Mapping[str, Any]) -> None:
     resources, conditions = template["Resources"], template.get("Conditions") or {}
     for name, condition in conditions.items():
         _check_condition(name, condition)
+        for function, argument in functions(condition):
+            check_argument(function, argument)
     if others := _unresolved(conditions, known):
         raise ValidationError(
             f"Template format error: Unresolved dependencies [{', '.join(others)}]. Cannot reference "
@@ -79,10 +81,10 @@ def check_references(template: Mapping[str, Any]) -> None:
 
 def _check_condition(name: str, condition: Any) -> None:
     is_function = isinstance(condition, dict) and len(condition) == 1
-    if not is_function or next(iter(condition)) not in CONDITION_FUNCTIONS:
+    if not is_function or next(iter(condition)) not in CONDITIONS:
         raise ValidationError(
             f"Template format error: Every Conditions member must be one of the condition functions "
-            f"[{', '.join(sorted(CONDITION_FUNCTIONS))}]; {name} is not."
+            f"[{', '.join(sorted(CONDITIONS))}]; {name} is not."
         )
 
 
@@ -92,14 +94,11 @@ def _check_function(name: str, argument: Any, template: Mapping[str, Any], known
             f"Template format error: Encountered unsupported function: {name} "
             f"Supported functions are: [{', '.join(sorted(FUNCTIONS))}]"
         )
-    if name == "Fn::If":
-        if not isinstance(argument, list) or len(argument) != 3 or not isinstance(argument[0], str):
-            raise ValidationError(
-                "Template error: Fn::If requires a list argument with three members: the name of a "
-                "condition and two values."
-            )
-        if argument[0] not in (template.get("Conditions") or {}):
-            raise ValidationError(f"Template error: unresolved condition dependency {argument[0]} in Fn::If")
+    if name in CONDITIONS:
+        raise ValidationError(f"Template error: {name} is allowed in the Conditions block only.")
+    check_argument(name, argument)
+    if name == "Fn::If" and argument[0] not in (template.get("Conditions") or {}):
+        raise ValidationError(f"Template error: unresolved condition dependency {argument[0]} in Fn::If")
     for logical_id, attribute in _attributes(name, argument, known):
         _check_attribute(template["Resources"], logical_id, attribute)
     if name == "Fn::ImportValue":

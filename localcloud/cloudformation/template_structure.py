@@ -40,6 +40,9 @@ PARAMETER_KEYS = {
 PARAMETER_TYPE = re.compile(
     r"String|Number|List<(String|Number|AWS::[\w:]+)>|CommaDelimitedList|AWS::[\w:]+(<[\w:<>]+>)?"
 )
+MAX_DESCRIPTION_BYTES = 1024
+MAX_MEMBERS = {"Mappings": 200, "Outputs": 200, "Parameters": 200, "Resources": 500}
+"""https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
 DELETION_POLICIES = {"Delete", "Retain", "RetainExceptOnCreate", "Snapshot"}
 UPDATE_REPLACE_POLICIES = {"Delete", "Retain", "Snapshot"}
 
@@ -56,12 +59,23 @@ def check_structure(template: Mapping[str, Any]) -> None:
             raise ValidationError(f"Template format error: the section {section} must be an object.")
     if not isinstance(template.get("Description", ""), str):
         raise ValidationError("Template format error: the Description must be a string.")
+    if len(template.get("Description", "").encode()) > MAX_DESCRIPTION_BYTES:
+        raise ValidationError(
+            f"Template format error: 'Description' length is greater than {MAX_DESCRIPTION_BYTES}."
+        )
+    for section, limit in MAX_MEMBERS.items():
+        if (number := len(template.get(section) or {})) > limit:
+            raise ValidationError(
+                f"Template format error: Number of {section.lower()}, {number}, is greater than maximum "
+                f"allowed, {limit}"
+            )
     for transform in _as_list(template.get("Transform", [])):
         name = transform.get("Name") if isinstance(transform, dict) else transform
         if not isinstance(name, str):
             raise ValidationError("Key Name of transform definition must be a string.")
     _check_resources(template.get("Resources") or {})
     _check_parameters(template.get("Parameters") or {})
+    _check_mappings(template.get("Mappings") or {})
     _check_outputs(template.get("Outputs") or {})
     if twice := sorted(set(template["Resources"]) & set(template.get("Parameters") or {})):
         raise ValidationError(f"Template format error: {twice} name both a parameter and a resource.")
@@ -133,6 +147,22 @@ def _check_parameters(parameters: Mapping[str, Any]) -> None:
         for limit in ("MinLength", "MaxLength", "MinValue", "MaxValue"):
             if limit in spec and not re.fullmatch(r"-?\d+(\.\d+)?", str(spec[limit])):
                 raise ValidationError(f"Template format error: Every {limit} member must be a number.")
+
+
+def _check_mappings(mappings: Mapping[str, Any]) -> None:
+    """Mappings have two levels of names, and texts or lists of them as values: no functions."""
+    for name, mapping in mappings.items():
+        _check_name("Mapping name", name)
+        if not isinstance(mapping, dict):
+            raise ValidationError("Template format error: Every Mappings member must be a map")
+        for key, attributes in mapping.items():
+            if not isinstance(attributes, dict):
+                raise ValidationError(f"Template format error: Every Mappings member {key} must be a map")
+            for value in attributes.values():
+                if any(isinstance(one, dict | list) for one in _as_list(value)):
+                    raise ValidationError(
+                        "Template format error: Every Mappings attribute must be a String or a List."
+                    )
 
 
 def _check_outputs(outputs: Mapping[str, Any]) -> None:

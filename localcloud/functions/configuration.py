@@ -11,6 +11,8 @@ from localcloud.functions.errors import LambdaError, invalid_parameter, unsuppor
 
 VARIABLE_NAME = re.compile(r"[a-zA-Z]([a-zA-Z0-9_])+")
 PYTHON_RUNTIME = re.compile(r"python3\.\d+")
+BLOCKED_RUNTIMES = ("python2.7", "python3.6", "python3.7")
+"""https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html#runtimes-deprecated"""
 IMAGES = unsupported("container images (PackageType Image); package the function as a zip file")
 MAX_TIMEOUT_SECONDS = 900
 MAX_MEMORY_MB = 10_240
@@ -127,6 +129,11 @@ def _check_layers(layers: Iterable[Any] | None) -> None:
 
 
 def _check_runtime(runtime: str | None) -> None:
+    if runtime in BLOCKED_RUNTIMES:
+        raise invalid_parameter(
+            f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda "
+            "functions. We recommend you use a supported runtime while creating or updating functions."
+        )
     if not PYTHON_RUNTIME.fullmatch(runtime or ""):
         raise unsupported(f"the runtime {runtime}; it runs python3.x functions")
 

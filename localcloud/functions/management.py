@@ -9,7 +9,7 @@ import hashlib
 import json
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from localcloud.cloud import Cloud
@@ -45,6 +45,7 @@ SETTINGS = {
 """Members of UpdateFunctionConfiguration that replace an attribute of moto's records."""
 MAX_ITEMS = 50
 MAX_TAGS = 50
+MAX_TAG_KEY_LENGTH = 128
 
 
 class Management:
@@ -69,6 +70,7 @@ class Management:
             raise invalid_parameter(
                 "Runtime and Handler are mandatory parameters for functions created with deployment packages."
             )
+        _check_tags(request.get("Tags") or {})
         self._check_role(request["Role"])
         content = package_of(self._cloud, request["Code"], "CreateFunction")
         packed = base64.b64encode(content).decode()
@@ -220,8 +222,7 @@ class Management:
             raise invalid_parameter("An error occurred and the request cannot be processed.")
         with self._changing:
             tags = {**record.tags, **Tags}
-            if len(tags) > MAX_TAGS:
-                raise invalid_parameter("Number of tags exceeds resource tag limit.")
+            _check_tags(tags)
             record.tags = tags
         return {}
 
@@ -261,6 +262,17 @@ class Management:
             raise invalid_parameter(
                 f"The role defined for the function cannot be assumed by Lambda. {error}"
             ) from error
+
+
+def _check_tags(tags: Mapping[str, str]) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/configuration-tags.html"""
+    if len(tags) > MAX_TAGS:
+        raise invalid_parameter("Number of tags exceeds resource tag limit.")
+    for key in tags:
+        if not 1 <= len(key) <= MAX_TAG_KEY_LENGTH:
+            raise invalid_parameter(f"A tag's key has 1 to {MAX_TAG_KEY_LENGTH} characters: {key!r:.80}")
+        if key.lower().startswith("aws:"):
+            raise invalid_parameter(f"A tag's key does not begin with aws:, which is reserved: {key!r:.80}")
 
 
 def _check_revision(record: Any, revision: str | None) -> None:

@@ -16,6 +16,10 @@ MAX_ZIP_FILE_BYTES = 50 << 20
 
 def package_of(cloud: Cloud, code: Mapping[str, Any], operation: str) -> bytes:
     """The zip file that a request gives directly or in S3. Raises LambdaError for any other content."""
+    if "ZipFile" in code and "S3Bucket" in code:
+        raise invalid_parameter(
+            "Please do not provide other FunctionCode parameters when providing a ZipFile."
+        )
     if "ZipFile" in code:
         content: bytes = code["ZipFile"]
         if len(content) > MAX_ZIP_FILE_BYTES:

@@ -12,6 +12,7 @@ from localcloud.functions.errors import LambdaError, invalid_parameter
 from localcloud.functions.names import LATEST, FunctionReference
 
 MAX_POLICY_BYTES = 20_480
+INVOKE_URL = "lambda:InvokeFunctionUrl"
 ALIAS = re.compile(r"(?!\d+$)[A-Za-z0-9_-]+")
 SERVICE = re.compile(r"[a-z0-9.-]+\.(amazonaws|amazon)\.com(\.cn)?")
 AWS_PRINCIPAL = re.compile(r"arn:aws:(iam|sts)::\d{12}:.+")
@@ -44,6 +45,8 @@ def add(record: Any, reference: FunctionReference, request: dict[str, Any]) -> d
             "statement id, or remove the existing statement.",
             status=409,
         )
+    if "FunctionUrlAuthType" in request and request["Action"] != INVOKE_URL:
+        raise invalid_parameter(f"FunctionUrlAuthType is only supported for {INVOKE_URL} action")
     statement: dict[str, Any] = {
         "Sid": request["StatementId"],
         "Effect": "Allow",

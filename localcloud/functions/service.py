@@ -56,6 +56,18 @@ UNSUPPORTED = {
     "UpdateFunctionUrlConfig": "function URLs",
 }
 """Operations that are refused with a message that names the feature."""
+UNSUPPORTED_SETTINGS = frozenset(
+    {
+        "AcceleratorConfig",
+        "ImageConfig",
+        "LoggingConfig.ApplicationLogLevel",
+        "LoggingConfig.SystemLogLevel",
+        "RuntimeConfig",
+        "VpcConfig.Ipv6AllowedForDualStack",
+        "VpcConfig.SecurityGroupIds",
+    }
+)
+"""Members of functions' configurations. Log levels are for logs in JSON, an ImageConfig for images."""
 UNKNOWN_RUNTIME = re.compile(
     r"1 validation error detected: Value '(?P<value>\S+)' at 'runtime' "
     r"(?P<rule>failed to satisfy constraint: Member must satisfy enum value set: \[[^\]]*\])"
@@ -85,9 +97,17 @@ class FunctionsService(ModelledService):
     regional = True
     unsupported_members: ClassVar = {
         "AddPermission": frozenset({"InvokedViaFunctionUrl"}),
-        "CreateFunction": frozenset({"AcceleratorConfig", "PublishTo", "RuntimeConfig", "TenancyConfig"}),
-        "UpdateFunctionCode": frozenset({"PublishTo", "S3ObjectStorageMode", "SourceKMSKeyArn"}),
-        "UpdateFunctionConfiguration": frozenset({"AcceleratorConfig", "RuntimeConfig"}),
+        "CreateFunction": frozenset(
+            {
+                *UNSUPPORTED_SETTINGS,
+                "Code.S3ObjectStorageMode=COPY",
+                "Code.SourceKMSKeyArn",
+                "PublishTo",
+                "TenancyConfig",
+            }
+        ),
+        "UpdateFunctionCode": frozenset({"PublishTo", "S3ObjectStorageMode=COPY", "SourceKMSKeyArn"}),
+        "UpdateFunctionConfiguration": UNSUPPORTED_SETTINGS,
     }
 
     _running: ClassVar[weakref.WeakValueDictionary[tuple[str, str], "FunctionsService"]] = (

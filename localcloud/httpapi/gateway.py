@@ -17,11 +17,10 @@ from localcloud import metrics
 from localcloud.addresses import EXECUTE_API, EXECUTE_API_HOST, host_name, local_origin
 from localcloud.cloud import Cloud
 from localcloud.functions import FunctionsService, LambdaError
-from localcloud.httpapi import stages
 from localcloud.httpapi.accesslog import AccessLogs
 from localcloud.httpapi.cors import Cors
 from localcloud.httpapi.events import MalformedResponse, RequestContext, to_event, to_response
-from localcloud.httpapi.integration import NotPermitted, Unsupported, check_route, function_of
+from localcloud.httpapi.integration import NotPermitted, Unsupported, function_of
 from localcloud.httpapi.management import Management
 from localcloud.httpapi.routes import DEFAULT, match
 from localcloud.httpapi.throttle import Throttle, limits
@@ -105,12 +104,11 @@ class HttpApiService:
             return self._serve(request, found["api"], found["path"] or "/")
         if found := EXECUTE_API_HOST.fullmatch(host_name(request)):
             return self._serve(request, found["api"], request.path)
-        return stages.update(self._cloud, request) or self._management.handle(request)
+        return self._management.handle(request)
 
     def operations(self) -> dict[str, set[str]]:
         """The operations that this service carries out, by botocore's name of the service."""
-        own = self._management.operations()["apigatewayv2"]
-        return {"apigatewayv2": {"UpdateStage"} | own}
+        return self._management.operations()
 
     def close(self) -> None:
         """Forget the invocations that have not begun."""
@@ -190,7 +188,6 @@ class HttpApiService:
         if not self._throttle.admits((api.api_id, stage.name, bucket, rate, burst), rate, burst):
             raise GatewayError(429, "Too Many Requests")
         try:
-            check_route(found.route)
             integration, function = function_of(self._cloud, api, stage, found, request.method)
         except Unsupported as error:
             raise GatewayError(501, f"localcloud does not support {error}.") from error

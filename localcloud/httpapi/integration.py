@@ -24,18 +24,11 @@ class NotPermitted(Exception):
     """The integration is incomplete or API Gateway may not use it; clients see an internal error."""
 
 
-def check_route(route: Any) -> None:
-    """Raises Unsupported for a route that something else than its integration would have to guard."""
-    if route.authorization_type not in (None, "NONE"):
-        raise Unsupported(f"routes with authorization ({route.authorization_type})")
-
-
 def function_of(cloud: Cloud, api: Any, stage: Any, found: Match, method: str) -> tuple[Any, str]:
     """The integration of a route and the ARN of its function. Raises Unsupported or NotPermitted."""
     integration = api.integrations.get((found.route.target or "").removeprefix("integrations/"))
     if integration is None:
         raise NotPermitted("the route has no integration")
-    _check_integration(integration)
     uri = re.sub(
         r"\$\{stageVariables\.(\w+)\}",
         lambda variable: (stage.stage_variables or {}).get(variable[1], ""),
@@ -54,18 +47,6 @@ def function_of(cloud: Cloud, api: Any, stage: Any, found: Match, method: str) -
         source = f"arn:aws:execute-api:{cloud.region}:{cloud.account_id}:{api.api_id}/{stage.name}/{route}"
         _check_resource_policy(cloud, target["arn"], source)
     return integration, target["arn"]
-
-
-def _check_integration(integration: Any) -> None:
-    kind = (integration.integration_type or "").upper()  # OpenAPI definitions write aws_proxy
-    if kind != "AWS_PROXY" or integration.integration_subtype:
-        raise Unsupported(f"{integration.integration_subtype or kind} integrations, only Lambda's AWS_PROXY")
-    if integration.payload_format_version != "2.0":
-        # A definition imported without a version means 1.0 to API Gateway.
-        version = integration.payload_format_version or "1.0"
-        raise Unsupported(f"payload format version {version}; set payloadFormatVersion to 2.0")
-    if integration.request_parameters or integration.response_parameters:
-        raise Unsupported("parameter mapping in integrations")
 
 
 def _check_role(cloud: Cloud, role_arn: str, function_arn: str) -> None:

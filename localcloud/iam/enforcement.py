@@ -12,6 +12,7 @@ from localcloud.iam.buckets import anonymous_may, bucket_named_in, owner_may, sk
 from localcloud.iam.callers import ALLOWED, Caller, InvalidToken, Verdict, caller_of
 from localcloud.iam.conditions import Context
 from localcloud.iam.cors import is_preflight
+from localcloud.iam.documents import PolicyDocuments
 from localcloud.iam.policy import Access, Decision, evaluate, parse
 from localcloud.iam.resources import resource_policies
 from localcloud.iam.roles import ASSUME_ROLE, NotAssumable, find_role
@@ -32,12 +33,14 @@ class IamEnforcement:
     def __init__(self, cloud: Cloud):
         self._cloud = cloud
         self._simulation = Simulation(cloud)
+        self._documents = PolicyDocuments(cloud)
         _load_managed_policies(cloud)
         _accept_policies_of_all_versions()
 
     def operations(self) -> dict[str, set[str]]:
         """The operations that this service carries out, by botocore's name of the service."""
-        return self._simulation.operations()
+        simulated, documented = self._simulation.operations(), self._documents.operations()
+        return {"iam": simulated["iam"] | documented["iam"]}
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
         signature = signature_of(request)
@@ -57,9 +60,13 @@ class IamEnforcement:
             reason = self._why_not(caller, call(), request, signature)
         elif bucket and bucket.policy:
             reason = self._why_not_owner(call(), request, signature)
+        elif signature.service == "sts":
+            reason = self._why_no_role(call())
         if reason:
             return denial(call().form, ACCESS_DENIED, reason, is_head)
-        return self._simulation.handle(request) if signature.service == "iam" else None
+        if signature.service != "iam":
+            return None
+        return self._simulation.handle(request) or self._documents.handle(request)
 
     def _check_anonymous(self, request: werkzeug.Request) -> werkzeug.Response | None:
         """Checks an unsigned request, which only S3 has among AWS's APIs."""
@@ -82,6 +89,19 @@ class IamEnforcement:
             if not owner_may(self._cloud, _with_context(access, request, place)):
                 verdict = Verdict(Decision.EXPLICIT_DENY, "resource-based policy")
                 return _explain(f"arn:aws:iam::{self._cloud.account_id}:root", access, verdict)
+        return None
+
+    def _why_no_role(self, call: Call) -> str | None:
+        """Why the account's owner may not assume a role: only because there is none. moto would take any."""
+        if call.operation != "AssumeRole":
+            return None
+        role = str(call.parameters.get("RoleArn"))
+        try:
+            find_role(self._cloud, role)
+        except NotAssumable as error:
+            owner = f"arn:aws:iam::{self._cloud.account_id}:root"
+            verdict = Verdict(Decision.IMPLICIT_DENY, "trust policy")
+            return f"{_explain(owner, Access(ASSUME_ROLE, role), verdict)} ({error})"
         return None
 
     def _why_not(

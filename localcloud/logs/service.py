@@ -1,10 +1,10 @@
-"""Searches of log groups by filter patterns, which moto reads but for simple terms as "every event".
+"""Searches of log groups by filter patterns, which moto reads but for simple terms as "every event"; checks.
 
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
 """
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from localcloud.cloud import Cloud
@@ -15,6 +15,34 @@ from localcloud.protocol.service import FORWARD, ModelledService, Operation
 from localcloud.untrusted import PatternError
 
 PAGE_EVENTS = 10_000
+BATCH_MILLISECONDS = 24 * 60 * 60 * 1000
+RETENTION_DAYS = (
+    *(
+        1,
+        3,
+        5,
+        7,
+        14,
+        30,
+        60,
+        90,
+        120,
+        150,
+        180,
+        365,
+        400,
+        545,
+        731,
+        1096,
+        1827,
+        2192,
+        2557,
+        2922,
+        3288,
+        3653,
+    ),
+)
+"""https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html"""
 UNSUPPORTED = {
     "PutSubscriptionFilter": "subscription filters (PutSubscriptionFilter)",
     "StartLiveTail": "live tails (StartLiveTail); use FilterLogEvents with a filter pattern",
@@ -80,9 +108,52 @@ class LogsService(ModelledService):
         ]
         return {"matches": found}
 
-    def put_metric_filter(self, filterPattern: str, **request: Any) -> object:
+    def put_metric_filter(self, logGroupName: str, filterPattern: str, **request: Any) -> object:
         """Checks a filter that moto keeps as a record: nobody makes metrics of it."""
+        self._group(logGroupName)
         _compiled(filterPattern)
+        return FORWARD
+
+    def create_log_stream(self, logGroupName: str, logStreamName: str) -> object:
+        if logStreamName in self._group(logGroupName).streams:
+            raise ApiError("ResourceAlreadyExistsException", "The specified log stream already exists")
+        return FORWARD
+
+    def delete_log_stream(self, logGroupName: str, logStreamName: str) -> object:
+        self._check_stream(logGroupName, logStreamName)
+        return FORWARD
+
+    def get_log_events(
+        self,
+        logStreamName: str,
+        logGroupName: str | None = None,
+        logGroupIdentifier: str | None = None,
+        **request: Any,
+    ) -> object:
+        group = self._check_stream(logGroupName or logGroupIdentifier or "", logStreamName)
+        if logGroupName:
+            return FORWARD
+        # moto knows groups by their names only.
+        answer: dict[str, Any] = self._cloud.client("logs").get_log_events(
+            logGroupName=group.name, logStreamName=logStreamName, **request
+        )
+        return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
+
+    def put_log_events(self, logEvents: Sequence[Mapping[str, Any]], **request: Any) -> object:
+        times = [event["timestamp"] for event in logEvents]
+        if max(times) - min(times) > BATCH_MILLISECONDS:
+            raise _invalid(
+                "The batch of log events in a single PutLogEvents request cannot span more than 24 hours."
+            )
+        return FORWARD
+
+    def put_retention_policy(self, logGroupName: str, retentionInDays: int) -> object:
+        if retentionInDays not in RETENTION_DAYS:
+            allowed = ", ".join(map(str, RETENTION_DAYS))
+            raise _invalid(
+                f"1 validation error detected: Value '{retentionInDays}' at 'retentionInDays' failed to "
+                f"satisfy constraint: Member must satisfy enum value set: [{allowed}]"
+            )
         return FORWARD
 
     def operation(self, name: str) -> Operation | None:
@@ -92,6 +163,13 @@ class LogsService(ModelledService):
 
     def operations(self) -> dict[str, set[str]]:
         return {name: found - UNSUPPORTED.keys() for name, found in super().operations().items()}
+
+    def _check_stream(self, group: str, stream: str) -> Any:
+        """moto's record of the group that has the stream. Raises ApiError."""
+        found = self._group(group)
+        if stream not in found.streams:
+            raise ApiError("ResourceNotFoundException", "The specified log stream does not exist.")
+        return found
 
     def _group(self, identifier: str) -> Any:
         from moto.logs.models import logs_backends

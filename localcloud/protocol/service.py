@@ -17,7 +17,7 @@ from moto.core.utils import get_service_model
 
 from localcloud.protocol.calls import XML_FORMS, operation_of
 from localcloud.protocol.errors import ApiError, InvalidRequest, MalformedRequest, error_response
-from localcloud.protocol.validation import check_types, require_supported, validate
+from localcloud.protocol.validation import check_types, refuse_unsupported, validate
 from localcloud.untrusted import parse_json
 
 FORWARD = object()
@@ -38,7 +38,7 @@ class ModelledService:
     malformed_code: ClassVar[str] = "SerializationException"
     """The error code of requests that are not in the form of the protocol."""
     unsupported_members: ClassVar[Mapping[str, frozenset[str]]] = {}
-    """Members that the service does nothing about and therefore refuses, by operation."""
+    """Paths of members that the service does nothing about and therefore refuses, by operation."""
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
         """Answers a request. Returns None if it calls no operation of this service, or a missing one."""
@@ -67,8 +67,7 @@ class ModelledService:
         """Carries out an operation. Returns None when moto is to do that."""
         try:
             members = read_request(request, model, uri_parameters)
-            if unsupported := self.unsupported_members.get(model.name):
-                require_supported(model.name, members, dict.fromkeys(members.keys() - unsupported))
+            refuse_unsupported(model.name, members, self.unsupported_members.get(model.name, ()))
             result = perform(**members)
             return None if result is FORWARD else write_answer(model, result or {})
         except InvalidRequest as error:
@@ -85,15 +84,21 @@ class ModelledService:
 
 
 def read_request(
-    request: werkzeug.Request, model: OperationModel, uri_parameters: Mapping[str, str]
+    request: werkzeug.Request,
+    model: OperationModel,
+    uri_parameters: Mapping[str, str],
+    *,
+    form: str | None = None,
+    with_body: bool = True,
 ) -> dict[str, Any]:
-    """The members of a request, in the types that boto3 takes.
+    """The members of a request, in the types that boto3 takes; without its body, if that is large data.
 
-    Raises ApiError for a request that is malformed or violates the model.
+    `form` is the protocol that the request speaks, where its service has several. Raises ApiError for a
+    request that is malformed or violates the model.
     """
-    protocol = model.service_model.protocol
+    protocol = form if form in ("json", "query") else model.service_model.protocol
     shape = model.input_shape
-    body = request.get_data()
+    body = request.get_data() if with_body else b""
     document = {}
     if protocol == "json" or (protocol == "rest-json" and shape and "payload" not in shape.serialization):
         document = _json_object(body)

@@ -2,7 +2,8 @@
 
 import functools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
@@ -23,6 +24,11 @@ NUMBERS = {
     "float": "a Float",
     "double": "a Double",
 }
+ACCOUNT_DIGITS = 12
+LENGTHS = re.compile(r"WithLengthBetween(?P<min>\d+)And(?P<max>\d+)$")
+"""API Gateway's models give the limits of texts by the names of their shapes."""
+NOT_FINITE = ("NaN", "Infinity", "-Infinity")
+"""What the JSON protocols write for these numbers."""
 
 
 def validate(shape: Shape | None, request: Mapping[str, Any]) -> None:
@@ -63,6 +69,21 @@ def require_supported(
             require_supported(operation, element, nested, f"{here}{position}.")
 
 
+def refuse_unsupported(operation: str, request: Mapping[str, Any], unsupported: Iterable[str]) -> None:
+    """Raises InvalidRequest for the first given of the members that localcloud does nothing about.
+
+    `unsupported` are their paths, some with the value that is AWS's default: "Code.S3ObjectStorageMode=COPY".
+    """
+    for path, _, default in sorted(one.partition("=") for one in unsupported):
+        value: Any = request
+        for step in path.split("."):
+            value = value.get(step) if isinstance(value, Mapping) else None
+        if value not in OFF and value != default:
+            raise InvalidRequest(
+                f"{operation}: localcloud does not support the property {path} (given: {value!r:.80})."
+            )
+
+
 def require_value(operation: str, path: str, value: Any, *allowed: Any) -> None:
     """Raises InvalidRequest for a value that is given and not supported."""
     if value is not None and value not in allowed:
@@ -89,6 +110,8 @@ def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
         yield from _string_problems(shape, _typed(value, str, "a String", path), path)
     elif kind == "boolean":
         _typed(value, bool, "a Boolean", path)
+    elif kind in ("float", "double") and value in NOT_FINITE:
+        return
     elif kind in NUMBERS:
         number = _typed(value, int | float, NUMBERS[kind], path)
         yield from _range_problems(shape, number, number, path, "value")
@@ -116,15 +139,35 @@ def _string_problems(shape: Shape, value: str, path: str) -> Iterator[str]:
     yield from _range_problems(shape, value, len(value), path, "length")
     text = shape.metadata.get("pattern")
     if text and (pattern := _pattern(text)) and not _matches(pattern, value, path):
-        yield _constraint(f"'{value}'", path, f"Member must satisfy regular expression pattern: {text}")
+        rule = f"Member must satisfy regular expression pattern: {text}"
+        yield _constraint(f"'{value}'", path, rule + _why_no_arn(value))
+
+
+def _why_no_arn(value: str) -> str:
+    """The reason that is easily overlooked in an ARN, which AWS leaves to the pattern."""
+    account = value.split(":")[4] if value.startswith("arn:") and value.count(":") >= 5 else ""
+    if account.isdecimal() and len(account) != ACCOUNT_DIGITS:
+        return f" (an account's id has {ACCOUNT_DIGITS} digits, and {account} has {len(account)})"
+    return ""
 
 
 def _range_problems(shape: Shape, value: Any, size: float, path: str, what: str) -> Iterator[str]:
-    low, high = shape.metadata.get("min", -math.inf), shape.metadata.get("max", math.inf)
-    if size < low:
-        yield _constraint(f"'{value}'", path, f"Member must have {what} greater than or equal to {low}")
-    if size > high:
-        yield _constraint(f"'{value}'", path, f"Member must have {what} less than or equal to {high}")
+    named = LENGTHS.search(shape.name)
+    low = shape.metadata.get("min", int(named["min"]) if named else -math.inf)
+    high = shape.metadata.get("max", int(named["max"]) if named else math.inf)
+    for is_violated, limit, rule in ((size < low, low, "greater"), (size > high, high, "less")):
+        if is_violated:
+            rule = f"Member must have {what} {rule} than or equal to {limit}"
+            yield _constraint(f"'{_shown(value)}'", path, rule)
+
+
+def _shown(value: Any) -> str:
+    """A value as Java shows it, in which AWS's services are written."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}={_shown(one)}" for name, one in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_shown, value))}]"
+    return str(value)
 
 
 def _typed(value: Any, wanted: Any, name: str, path: str) -> Any:

@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/AmazonS3/latest/API/Welcome.html
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import werkzeug
@@ -19,6 +20,8 @@ from localcloud.routing import destination_of
 from localcloud.s3 import buckets, forms
 from localcloud.s3.digests import check_digests
 from localcloud.s3.encryption import TELLING, check_encryption, tell_encryption
+from localcloud.s3.limits import check_limits, ignore_unusable_range, is_quiet, without_deleted
+from localcloud.s3.parts import check_parts
 from localcloud.s3.presigned import check_expiry
 
 OVERRIDE = "response-"
@@ -55,6 +58,10 @@ class S3Service:
             return forms.upload(self._cloud, bucket.name, request)
         _check_overrides(request)
         call = call_of(request, "s3")
+        check_limits(self._cloud.account_id, call.operation, call.parameters, request)
+        ignore_unusable_range(request)
+        if bucket:
+            check_parts(self._buckets(), bucket, call.operation, call.parameters, request)
         if call.operation in WITH_CONTENT:
             check_digests(request.headers, request.environ["wsgi.input"])
         check_encryption(self._cloud, bucket, call.operation, request)
@@ -66,6 +73,10 @@ class S3Service:
             return answer
         if call.operation == "CreateBucket" and not bucket:
             return self._create(call.parameters["Bucket"], request)
+        if call.operation == "DeleteObjects" and is_quiet(request):
+            answer = _of_moto(request)
+            without_deleted(answer)
+            return answer
         return None
 
     def _check_settings(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response | None:
@@ -80,12 +91,17 @@ class S3Service:
             return werkzeug.Response(status=204)
         return None
 
-    def _create(self, name: str, request: Request) -> werkzeug.Response:
+    def _buckets(self) -> Mapping[str, Any]:
+        """moto's records of all buckets, by name."""
         from moto.s3.models import s3_backends
 
+        found: Mapping[str, Any] = s3_backends[self._cloud.account_id]["aws"].buckets
+        return found
+
+    def _create(self, name: str, request: Request) -> werkzeug.Response:
         buckets.check_acl_of_new_bucket(request)
         answer = _of_moto(request)
-        created = s3_backends[self._cloud.account_id]["aws"].buckets.get(name)
+        created = self._buckets().get(name)
         if answer.status_code == 200 and created is not None:
             buckets.give_defaults(created)
         return answer

@@ -72,7 +72,9 @@ def hosts_of(resources: Mapping[str, Any], folder: Path) -> list[Host]:
 
 
 def require_hosts(operation: str, hosts: Sequence[Host]) -> None:
-    """Raises InvalidRequest for more hosts than this machine can be."""
+    """Raises InvalidRequest for no hosts, and for more than this machine can be."""
+    if not hosts:
+        raise InvalidRequest(f"{operation}: InstanceCount must be at least 1 (given: 0).")
     if len(hosts) > MAX_HOSTS:
         raise InvalidRequest(
             f"{operation}: localcloud runs at most {MAX_HOSTS} hosts a job (given: {len(hosts)}): each is a "

@@ -45,7 +45,6 @@ ENDPOINT_CONFIG = {
         "ContainerStartupHealthCheckTimeoutInSeconds": None,
     },
     "Tags": None,
-    "KmsKeyId": None,
 }
 
 

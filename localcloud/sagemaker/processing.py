@@ -41,7 +41,6 @@ SUPPORTED = {
             "InstanceCount": None,
             "InstanceType": None,
             "VolumeSizeInGB": None,
-            "VolumeKmsKeyId": None,
         }
     },
     "StoppingCondition": None,

@@ -1,5 +1,6 @@
 """The SageMaker API, and the runtime API, which has the same signing name."""
 
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -32,7 +33,14 @@ class SageMakerService(ModelledService):
         "ListTrainingJobs": frozenset({"TrainingPlanArnEquals", "WarmPoolStatusEquals"}),
     }
 
+    _running: ClassVar[weakref.WeakValueDictionary[tuple[str, str], "SageMakerService"]] = (
+        weakref.WeakValueDictionary()
+    )
+    """By the cloud's address and region, so that a command finds a job wherever it trains."""
+
     def __init__(self, cloud: Cloud):
+        self._cloud = cloud
+        SageMakerService._running[cloud.url, cloud.region] = self
         self._training = TrainingJobs(cloud)
         self._models = Models(cloud)
         self._configs = EndpointConfigs(cloud, self._models)
@@ -79,6 +87,15 @@ class SageMakerService(ModelledService):
             "DeleteTags": self._delete_tags,
         }
 
+    @staticmethod
+    def region_of(cloud: Cloud, request: werkzeug.Request) -> str | None:
+        """The region of the job that `localcloud interrupt` means; None for any other request."""
+        if not request.path.startswith(INTERRUPT):
+            return None
+        regions = _regions_of_job(cloud, request.path.removeprefix(INTERRUPT))
+        given = request.args.get("region")
+        return given if given in regions else next(iter(regions), None)
+
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
         if request.path.startswith(CONTROL_PATH):
             return self._control(request)
@@ -91,11 +108,23 @@ class SageMakerService(ModelledService):
         """Answers `localcloud interrupt JOB`."""
         if request.method != "POST" or not request.path.startswith(INTERRUPT):
             return None
+        name = request.path.removeprefix(INTERRUPT)
+        regions = _regions_of_job(self._cloud, name)
+        given = request.args.get("region")
+        if given and given not in regions:
+            return werkzeug.Response(f"There is no training job {name} in {given}.", 400)
+        if not given and len(regions) > 1:
+            return werkzeug.Response(
+                f"There are training jobs {name} in {', '.join(regions)}: say which one by --region.", 400
+            )
         try:
-            self._training.interrupt(request.path.removeprefix(INTERRUPT))
+            self._training.interrupt(name)
         except InvalidRequest as error:
             return werkzeug.Response(error.message, 400)
         return werkzeug.Response("", 204)
+
+    def has_training_job(self, name: str) -> bool:
+        return any(record.name == name for record in self._training.table)
 
     def operation(self, name: str) -> Operation | None:
         perform = self._operations.get(name)
@@ -207,3 +236,11 @@ def _without_empty(describe: Operation) -> Operation:
         return {name: value for name, value in describe(**request).items() if value not in ({}, [], "")}
 
     return described
+
+
+def _regions_of_job(cloud: Cloud, name: str) -> list[str]:
+    """The regions that have a training job of this name, sorted."""
+    services = list(SageMakerService._running.items())
+    return sorted(
+        region for (url, region), service in services if url == cloud.url and service.has_training_job(name)
+    )

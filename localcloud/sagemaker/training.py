@@ -50,7 +50,6 @@ SUPPORTED = {
         "InstanceCount": None,
         "InstanceGroups": {"InstanceType": None, "InstanceCount": None, "InstanceGroupName": None},
         "VolumeSizeInGB": None,
-        "VolumeKmsKeyId": None,
     },
     "StoppingCondition": {"MaxRuntimeInSeconds": None, "MaxWaitTimeInSeconds": None},
     "CheckpointConfig": None,

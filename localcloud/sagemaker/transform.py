@@ -44,7 +44,7 @@ SUPPORTED = {
         "SplitType": None,
     },
     "TransformOutput": {"S3OutputPath": None, "Accept": None, "AssembleWith": None, "KmsKeyId": None},
-    "TransformResources": {"InstanceType": None, "InstanceCount": None, "VolumeKmsKeyId": None},
+    "TransformResources": {"InstanceType": None, "InstanceCount": None},
     "DataProcessing": None,
     "Tags": None,
 }

@@ -16,6 +16,7 @@ import pytest
 import requests
 import werkzeug
 from botocore.exceptions import ClientError
+from localcloud_lambda_fixtures import trust as trusting
 from werkzeug.test import EnvironBuilder
 
 from localcloud.functions.runtime_api import RuntimeApi
@@ -426,7 +427,8 @@ def test_other_machines_need_a_token():
             client(running, "s3").list_buckets()
         owner = client(running, "s3", aws_access_key_id=cloud.access_key)
         assert [bucket["Name"] for bucket in owner.list_buckets()["Buckets"]] == ["mine"]
-        role = cloud.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        trust = trusting({"Service": "lambda.amazonaws.com"})
+        role = cloud.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
         assert "assumed-role/r" in cloud.client("sts", role).get_caller_identity()["Arn"]
         with pytest.raises(ClientError, match="token"):
             keys = dict(

@@ -4,9 +4,11 @@ The words are those of recordings on AWS: LocalStack's tests/aws/services/cloudf
 and "Troubleshooting CloudFormation" in the user guide.
 """
 
+import json
+
 import botocore.exceptions
 import pytest
-from localcloud_cloudformation_fixtures import cloud, stacks
+from localcloud_cloudformation_fixtures import cloud, parameters, stacks
 
 __all__ = ["cloud", "stacks"]
 
@@ -184,7 +186,23 @@ UNUSED = "Conditions: {Never: !Equals [a, b]}"
             "#/RetentionInDays: 2 is not a valid enum value",
         ),
         (bucket("{BucketName: !FindInMap [A, b, c]}"), "Template error: Unable to get mapping for A::b::c"),
-        (bucket("{BucketName: !Join [a]}"), "Template error: Fn::Join"),
+        ("Mappings: {M: {a: b}}\n" + BUCKET, "Template format error: Every Mappings member a must be a map"),
+        (
+            "Mappings: {M: {a: {b: !Ref AWS::Region}}}\n" + BUCKET,
+            "Template format error: Every Mappings attribute must be a String or a List.",
+        ),
+        (
+            "Mappings: {M: {a: {b: {c: d}}}}\n" + BUCKET,
+            "Template format error: Every Mappings attribute must be a String or a List.",
+        ),
+        (
+            f"Description: {'x' * 1025}\n" + BUCKET,
+            "Template format error: 'Description' length is greater than 1024.",
+        ),
+        (
+            json.dumps({"Resources": {f"B{number}": {"Type": "AWS::S3::Bucket"} for number in range(501)}}),
+            "Template format error: Number of resources, 501, is greater than maximum allowed, 500",
+        ),
     ],
 )
 def test_an_invalid_template_is_a_validation_error(stacks, template, message):
@@ -197,6 +215,109 @@ def test_an_invalid_template_is_a_validation_error(stacks, template, message):
     assert refused.value.response["ResponseMetadata"]["HTTPHeaders"]["content-type"] == "text/xml"
     with pytest.raises(botocore.exceptions.ClientError, match="does not exist"):
         stacks.describe("invalid")
+
+
+# The words are those that users report of AWS, and those of Eucalyptus's clone, which repeats them.
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("!Join [a]", "every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list"),
+        ("!Join ['', abc]", "every Fn::Join object requires two parameters"),
+        ("!Join ['', !Ref AWS::Region]", "every Fn::Join object requires two parameters"),
+        ("!Join [1, [a, b]]", "every Fn::Join object requires two parameters"),
+        ("!Select [0]", "Fn::Select requires a list argument with two elements: an integer index and a list"),
+        ("!Select [x, [a]]", "Fn::Select requires a list argument with two elements"),
+        ("!Select [0, a]", "Fn::Select requires a list argument with two elements"),
+        ("!Select [1, [a]]", "Fn::Select cannot select nonexistent value at index 1"),
+        ("!Select [-1, [a]]", "Fn::Select cannot select nonexistent value at index -1"),
+        ("!Select [0, !Split [a]]", "every Fn::Split object requires two parameters, (1) a string delimiter"),
+        ("!Select [0, !Split [a, [b]]]", "every Fn::Split object requires two parameters"),
+        ("{'Fn::Base64': [a]}", "every Fn::Base64 object must have a String-typed value."),
+        ("!FindInMap [a, b]", "every Fn::FindInMap object requires three parameters, the map name, map key"),
+        ("!FindInMap [a, b, c, {DefaultValue: d}]", "every Fn::FindInMap object requires three parameters"),
+        ("!Select [0, {'Fn::GetAZs': [a]}]", "every Fn::GetAZs object must have a String-typed value."),
+        ("!ImportValue [a]", "the attribute in Fn::ImportValue must be a string or a function"),
+        ("!Equals [a, b]", "Fn::Equals is allowed in the Conditions block only."),
+        ("!Sub ['${a}', {a: !Ref AWS::NoValue}]", "Fn::Sub cannot take"),
+    ],
+)
+def test_a_function_with_arguments_that_it_does_not_take(stacks, value, message):
+    for template in (bucket(f"{{BucketName: {value}}}"), BUCKET + f"Outputs: {{O: {{Value: {value}}}}}"):
+        with pytest.raises(botocore.exceptions.ClientError) as refused:
+            stacks.create("invalid", template)
+        assert refused.value.response["Error"]["Code"] == "ValidationError"
+        assert f"Template error: {message}" in refused.value.response["Error"]["Message"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("!Equals [a]", "every Fn::Equals object requires a list of 2 string parameters."),
+        (
+            "!And [!Equals [a, a]]",
+            "every Fn::And object requires a list of at least 2 and at most 10 boolean",
+        ),
+        (
+            "!Or [a, b]",
+            "every Fn::Or object requires a list of at least 2 and at most 10 boolean parameters.",
+        ),
+        ("!Not [a]", "every Fn::Not object requires a list with exactly 1 boolean parameter."),
+        ("!Not [!Equals [a, a], !Equals [a, a]]", "every Fn::Not object requires a list with exactly 1"),
+    ],
+)
+def test_a_condition_that_is_none(stacks, condition, message):
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        stacks.create("invalid", f"Conditions: {{C: {condition}}}\n{BUCKET}")
+    assert f"Template error: {message}" in refused.value.response["Error"]["Message"]
+
+
+def test_an_output_without_a_value_is_no_output(stacks):
+    with pytest.raises(botocore.exceptions.ClientError, match="must evaluate to a String"):
+        stacks.create("invalid", BUCKET + "Outputs: {O: {Value: !Ref AWS::NoValue}}")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "message"),
+    [
+        ("{Type: String, AllowedValues: [a, b]}", "c", "must be one of AllowedValues"),
+        ("{Type: CommaDelimitedList, AllowedValues: [a, b]}", "a, c", "must be one of AllowedValues"),
+        ("{Type: String, AllowedPattern: '[a-z]+'}", "A", "must match pattern [a-z]+"),
+        ("{Type: String, MinLength: 3}", "ab", "must contain at least 3 characters"),
+        ("{Type: String, MaxLength: 3}", "abcd", "must contain at most 3 characters"),
+        ("{Type: Number}", "one", "must be a number"),
+        ("{Type: Number, MinValue: 1}", "0", "must be a number not less than 1"),
+        ("{Type: Number, MaxValue: 3}", "4", "must be a number not greater than 3"),
+        ("{Type: List<Number>}", "1, x", "must be a number"),
+    ],
+)
+def test_a_parameter_that_is_not_allowed(stacks, parameter, value, message):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html"""
+    given = parameters(P=value)
+    for text, expected in (
+        (parameter, f"Parameter 'P' {message}"),
+        (parameter[:-1] + ", ConstraintDescription: something else}", "something else"),
+    ):
+        with pytest.raises(botocore.exceptions.ClientError) as refused:
+            stacks.create("invalid", f"Parameters: {{P: {text}}}\n{BUCKET}", Parameters=given)
+        assert refused.value.response["Error"]["Message"] == expected
+
+
+def test_tags_of_aws_are_not_for_stacks(stacks):
+    with pytest.raises(botocore.exceptions.ClientError, match="aws: prefixed tag key names are not allowed"):
+        stacks.create("invalid", BUCKET, Tags=[{"Key": "aws:owner", "Value": "me"}])
+
+
+def test_the_stack_of_a_resource(stacks):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackResources.html"""
+    stacks.create("owner", "Resources: {A: {Type: 'AWS::S3::Bucket'}, B: {Type: 'AWS::SNS::Topic'}}")
+    describe = stacks.client.describe_stack_resources
+    found = describe(PhysicalResourceId=stacks.resources("owner")["B"])["StackResources"]
+    assert [one["LogicalResourceId"] for one in found] == ["A", "B"]
+    with pytest.raises(botocore.exceptions.ClientError, match="Stack for none does not exist"):
+        describe(PhysicalResourceId="none")
+    with pytest.raises(botocore.exceptions.ClientError, match="either StackName or PhysicalResourceId"):
+        describe()
+    stacks.delete("owner")
 
 
 def test_validate_template_finds_what_create_stack_would(stacks):

@@ -234,6 +234,66 @@ def test_code_of_a_version_of_an_object(account: Account, create: Callable, func
     assert older["CodeSha256"] != newest
 
 
+KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/k"
+S3_CODE = {"S3Bucket": "codes", "S3Key": "k"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"Code": {"ZipFile": b"", "SourceKMSKeyArn": KEY_ARN}}, "the property Code.SourceKMSKeyArn"),
+        ({"Code": {**S3_CODE, "S3ObjectStorageMode": "REFERENCE"}}, "the property Code.S3ObjectStorageMode"),
+        ({"Code": {"ZipFile": b"x", **S3_CODE}}, "Please do not provide other FunctionCode parameters when"),
+        ({"ImageConfig": {"Command": ["serve"]}}, "the property ImageConfig"),
+        ({"VpcConfig": {"SecurityGroupIds": ["sg-1"]}}, "the property VpcConfig.SecurityGroupIds"),
+        ({"VpcConfig": {"Ipv6AllowedForDualStack": True}}, "VpcConfig.Ipv6AllowedForDualStack"),
+        ({"LoggingConfig": {"ApplicationLogLevel": "INFO"}}, "LoggingConfig.ApplicationLogLevel"),
+        (
+            {"Runtime": "python3.7"},
+            "The runtime parameter of python3.7 is no longer supported for creating or updating AWS Lambda "
+            "functions. We recommend you use a supported runtime while creating or updating functions.",
+        ),
+        ({"Tags": {str(number): "" for number in range(51)}}, "Number of tags exceeds resource tag limit."),
+        ({"Tags": {"aws:owner": "me"}}, "does not begin with aws:"),
+        ({"Tags": {"k" * 129: "v"}}, "has 1 to 128 characters"),
+        (
+            {"Architectures": ["x86_64", "arm64"]},
+            "Value '[x86_64, arm64]' at 'architectures' failed to satisfy constraint: Member must have",
+        ),
+    ],
+)
+def test_settings_that_would_have_no_effect(
+    account: Account, create: Callable, settings: dict[str, Any], message: str
+) -> None:
+    """Some are wrong on AWS, too; its words for a runtime are those that users report."""
+    with pytest.raises(ClientError) as caught:
+        create("without-effect", **settings)
+    assert message in caught.value.response["Error"]["Message"]
+
+
+def test_what_is_the_default_is_no_setting(create: Callable) -> None:
+    create("plain", VpcConfig={"SubnetIds": []}, Code={"ZipFile": package(), "S3ObjectStorageMode": "COPY"})
+
+
+def test_numbers_that_are_not_json_are_no_event(functions: Any) -> None:
+    for invocation in ("RequestResponse", "Event"):
+        with pytest.raises(ClientError, match="InvalidRequestContentException"):
+            functions.invoke(FunctionName="one", InvocationType=invocation, Payload=b'{"score": NaN}')
+
+
+def test_an_authorization_of_urls_is_for_urls(functions: Any) -> None:
+    refused(
+        "InvalidParameterValueException",
+        "FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action",
+        functions.add_permission,
+        FunctionName="one",
+        StatementId="url",
+        Action="lambda:InvokeFunction",
+        Principal="*",
+        FunctionUrlAuthType="NONE",
+    )
+
+
 def test_statements_of_a_policy(create: Callable, functions: Any) -> None:
     create("permitting")
 

@@ -483,3 +483,64 @@ def test_metrics_may_be_limited_to_a_namespace(having: Callable) -> None:
     data = [{"MetricName": "m", "Value": 1.0}]
     assert not is_denied(lambda: metrics.put_metric_data(Namespace="/aws/sagemaker/jobs", MetricData=data))
     assert is_denied(lambda: metrics.put_metric_data(Namespace="Own", MetricData=data))
+
+
+ALLOWED = allow("s3:GetObject")
+TRUSTED = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+LONG = ["arn:aws:s3:::" + "x" * 40 + str(number) for number in range(200)]
+NO_PRINCIPAL = "Policy document should not specify a principal."
+
+
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html, and IAM's words to its users
+@pytest.mark.parametrize(
+    ("operation", "document", "code", "message"),
+    [
+        ("create_role", "{", "MalformedPolicyDocument", "This policy contains invalid Json"),
+        (
+            "create_role",
+            policy({"Effect": "Allow", "Action": "sts:AssumeRole"}),
+            "MalformedPolicyDocument",
+            "Missing required field Principal",
+        ),
+        ("create_role", policy({**TRUSTED, "Action": "s3:*"}), "MalformedPolicyDocument", "Trust Policy"),
+        ("create_role", policy({**TRUSTED, "Resource": "*"}), "MalformedPolicyDocument", "prohibited field"),
+        (
+            "create_role",
+            policy({**TRUSTED, "Principal": {"AWS": LONG}}),
+            "LimitExceeded",
+            "Cannot exceed quota for ACLSizePerRole: 2048",
+        ),
+        ("put_role_policy", policy({**ALLOWED, "Principal": "*"}), "MalformedPolicyDocument", NO_PRINCIPAL),
+        (
+            "put_role_policy",
+            policy(allow("s3:GetObject", LONG)),
+            "LimitExceeded",
+            "Maximum policy size of 10240 bytes exceeded for role checked",
+        ),
+        ("create_policy", policy({**ALLOWED, "Principal": "*"}), "MalformedPolicyDocument", NO_PRINCIPAL),
+        (
+            "create_policy",
+            policy(allow("s3:GetObject", LONG)),
+            "LimitExceeded",
+            "Cannot exceed quota for PolicySize: 6144",
+        ),
+    ],
+)
+def test_a_document_that_iam_does_not_take(
+    account: Account, operation: str, document: str, code: str, message: str
+) -> None:
+    requests_: dict[str, dict[str, str]] = {
+        "create_role": {"RoleName": "never", "AssumeRolePolicyDocument": document},
+        "put_role_policy": {"RoleName": "checked", "PolicyName": "p", "PolicyDocument": document},
+        "create_policy": {"PolicyName": "never", "PolicyDocument": document},
+    }
+    error = denial(lambda: getattr(account.client("iam"), operation)(**requests_[operation]))["Error"]
+    assert error["Code"] == code
+    assert message in error["Message"]
+
+
+def test_nobody_assumes_a_role_that_is_not_there(account: Account) -> None:
+    role = "arn:aws:iam::123456789012:role/nowhere"
+    error = denial(lambda: account.client("sts").assume_role(RoleArn=role, RoleSessionName="me"))["Error"]
+    assert error["Code"] == "AccessDenied"
+    assert f"is not authorized to perform: sts:AssumeRole on resource: {role}" in error["Message"]

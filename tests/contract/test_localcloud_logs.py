@@ -108,3 +108,63 @@ def test_what_is_no_search_is_refused(logs: Any) -> None:
         assert caught.value.response["Error"]["Code"] == "InvalidParameterException"
     with pytest.raises(logs.exceptions.ResourceNotFoundException):
         logs.filter_log_events(logGroupName="/none")
+
+
+NO_STREAM = "The specified log stream does not exist."
+NO_GROUP = "The specified log group does not exist."
+MANY_EVENTS = [{"timestamp": number * 90_000_000, "message": "m"} for number in (0, 1)]
+
+
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html and others
+@pytest.mark.parametrize(
+    ("operation", "request_", "code", "message"),
+    [
+        (
+            "create_log_stream",
+            {"logStreamName": "s0"},
+            "ResourceAlreadyExistsException",
+            "log stream already",
+        ),
+        ("delete_log_stream", {"logStreamName": "none"}, "ResourceNotFoundException", NO_STREAM),
+        ("get_log_events", {"logStreamName": "none"}, "ResourceNotFoundException", NO_STREAM),
+        (
+            "put_log_events",
+            {"logStreamName": "s0", "logEvents": MANY_EVENTS},
+            "InvalidParameterException",
+            "cannot span more than 24 hours",
+        ),
+        (
+            "put_retention_policy",
+            {"retentionInDays": 2},
+            "InvalidParameterException",
+            "enum value set: [1, 3, 5",
+        ),
+        (
+            "put_metric_filter",
+            {
+                "logGroupName": "/none",
+                "filterName": "f",
+                "filterPattern": "",
+                "metricTransformations": [
+                    {"metricName": "m", "metricNamespace": "n", "metricValue": "1"},
+                ],
+            },
+            "ResourceNotFoundException",
+            NO_GROUP,
+        ),
+    ],
+)
+def test_requests_that_cloudwatch_logs_refuses(
+    logs: Any, operation: str, request_: dict[str, Any], code: str, message: str
+) -> None:
+    with pytest.raises(ClientError) as caught:
+        getattr(logs, operation)(**{"logGroupName": "/g"} | request_)
+    assert caught.value.response["Error"]["Code"] == code
+    assert message in caught.value.response["Error"]["Message"]
+
+
+@pytest.mark.parametrize("identifier", ["/g", "arn:aws:logs:us-east-1:123456789012:log-group:/g"])
+def test_a_group_is_read_by_its_identifier(logs: Any, identifier: str) -> None:
+    place = {"logGroupIdentifier": identifier, "logStreamName": "s0"}
+    events = logs.get_log_events(**place, startFromHead=True)["events"]
+    assert [event["message"] for event in events] == MESSAGES[::2]

@@ -364,6 +364,22 @@ def test_endpoint_configs_that_cannot_be_are_refused_by_name(aws, variant, named
     assert named in refused(error)[2]
 
 
+def test_a_key_for_volumes_of_endpoints_is_refused_by_name(aws):
+    variants = [
+        {
+            "VariantName": "v",
+            "ModelName": aws.model(),
+            "InstanceType": "ml.m5.large",
+            "InitialInstanceCount": 1,
+        }
+    ]
+    with pytest.raises(ClientError) as error:
+        aws.sagemaker.create_endpoint_config(
+            EndpointConfigName="c", ProductionVariants=variants, KmsKeyId="key"
+        )
+    assert "does not support the property KmsKeyId" in refused(error)[2]
+
+
 def test_records_are_described_listed_and_deleted(aws):
     model = aws.model()
     config = aws.config(model)

@@ -258,6 +258,22 @@ def test_only_spot_jobs_can_be_interrupted(aws):
     completed(aws, name)
 
 
+def test_a_job_is_interrupted_in_the_region_that_it_trains_in(aws, monkeypatch):
+    """The jobs of other regions are found by their names; where several have one, the region says which."""
+    address = aws.cloud.host, aws.cloud.port
+    here = aws.train()
+    monkeypatch.setattr(aws, "sagemaker", aws.cloud.in_region("eu-west-1").client("sagemaker"))
+    there = aws.train()
+    assert "EnableManagedSpotTraining" in str(interrupt(*address, there))
+    aws.train(TrainingJobName=here)
+    several = str(interrupt(*address, here))
+    assert f"training jobs {here} in eu-west-1, us-east-1" in several and "--region" in several
+    assert "EnableManagedSpotTraining" in str(interrupt(*address, here, "eu-west-1"))
+    assert "no training job" in str(interrupt(*address, here, "eu-west-3"))
+    for name in (there, here):
+        aws.sagemaker.stop_training_job(TrainingJobName=name)
+
+
 @pytest.mark.slow
 def test_torchrun_joins_the_processes_of_all_hosts(aws):
     script = """

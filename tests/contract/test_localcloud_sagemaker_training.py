@@ -268,6 +268,19 @@ def test_the_script_acts_as_the_jobs_role(aws):
     )
 
 
+RESOURCES = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+OF_S3_DATA_SOURCES = {
+    "DataSource.S3DataSource.AttributeNames": {"AttributeNames": ["a"]},
+    "DataSource.S3DataSource.ModelAccessConfig": {"ModelAccessConfig": {"AcceptEula": True}},
+    "DataSource.S3DataSource.HubAccessConfig": {
+        "HubAccessConfig": {
+            "HubContentArn": "arn:aws:sagemaker:us-east-1:123456789012:hub-content/h/Model/m/1.0.0"
+        }
+    },
+}
+"""Members that are refused, by their names."""
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
@@ -291,6 +304,16 @@ def test_the_script_acts_as_the_jobs_role(aws):
         ({"EnableNetworkIsolation": True}, "EnableNetworkIsolation"),
         ({"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["s-1"]}}, "VpcConfig"),
         ({"RoleArn": "arn:aws:iam::123456789012:role/unknown-role"}, "Could not assume role"),
+        (
+            {"RoleArn": "arn:aws:iam::0000000000000:role/SageMakerRole"},
+            "(an account's id has 12 digits, and 0000000000000 has 13)",
+        ),
+        ({"ResourceConfig": {**RESOURCES, "VolumeKmsKeyId": "k"}}, "ResourceConfig.VolumeKmsKeyId"),
+        ({"ResourceConfig": {**RESOURCES, "InstanceCount": 0}}, "InstanceCount must be at least 1"),
+        *(
+            ({"InputDataConfig": [channel("train", f"s3://{BUCKET}/data", **member)]}, named)
+            for named, member in OF_S3_DATA_SOURCES.items()
+        ),
         ({"TrainingJobName": "no_underscores"}, "trainingJobName"),
         ({"CheckpointConfig": {"S3Uri": f"s3://{BUCKET}/c", "LocalPath": "/somewhere"}}, "LocalPath"),
         (

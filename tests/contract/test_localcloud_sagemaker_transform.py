@@ -193,11 +193,24 @@ def test_a_job_is_stopped(aws):
     assert [each["TransformJobName"] for each in listed] == [name]
 
 
+KEY = {"VolumeKmsKeyId": "key"}
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
         ({"TransformInput": {"SplitType": "RecordIO"}}, "SplitType"),
         ({"TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 21}}, "InstanceCount"),
+        (
+            {
+                "TransformResources": {
+                    "InstanceType": "ml.m5.large",
+                    "InstanceCount": 1,
+                    "VolumeKmsKeyId": "k",
+                }
+            },
+            "VolumeKmsKeyId",
+        ),
         ({"DataProcessing": {"InputFilter": "$[[["}}, "InputFilter"),
         ({"DataProcessing": {"JoinSource": "Input"}, "content_type": "text/html"}, "ContentType"),
         ({"ModelName": "unknown"}, "Could not find model"),

@@ -43,6 +43,13 @@ INTEGRATION_KEYS = {
     "uri": "IntegrationUri",
 }
 """Names in the OpenAPI extension and in the API."""
+NO_SETTINGS: dict[str, Any] = {
+    "AccessLogSettings": {},
+    "DefaultRouteSettings": {},
+    "Description": "",
+    "StageVariables": {},
+}
+"""Of a stage whose template has none."""
 
 
 class Api(Provider):
@@ -150,7 +157,8 @@ def _routes(body: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             verb = "ANY" if method == ANY_METHOD else method.upper()
             is_default = operation.get("isDefaultRoute") or path in ("/$default", "$default")
             key = "$default" if is_default else f"{verb} {path}"
-            yield key, {INTEGRATION_KEYS[name]: value for name, value in integration.items()}
+            members = {INTEGRATION_KEYS[name]: value for name, value in integration.items()}
+            yield key, {**members, "IntegrationType": str(integration.get("type")).upper()}  # often aws_proxy
 
 
 def _replace_routes(gateway: Any, api_id: str, routes: list[tuple[str, dict[str, Any]]]) -> None:
@@ -204,15 +212,24 @@ class Stage(Provider):
         return found(missing, gateway.get_stage, ApiId=api_id, StageName=name)
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
-        self._put(context, properties)
+        _require_deployment(properties)
+        tags = context.tags(properties.get("Tags") or {})
+        context.client("apigatewayv2").create_stage(**{**properties, "Tags": tags})
         return PhysicalResource(properties["StageName"])
 
     def update(
         self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
     ) -> PhysicalResource:
-        # UpdateStage would keep settings that the template no longer has; moto's CreateStage replaces the
-        # old stage.
-        self._put(context, properties)
+        _require_deployment(properties)
+        gateway = context.client("apigatewayv2")
+        place = {"ApiId": properties["ApiId"], "StageName": current.physical_id}
+        settings = {name: value for name, value in properties.items() if name not in (*place, "Tags")}
+        gateway.update_stage(**place, **NO_SETTINGS | settings)
+        for key in set(previous.get("RouteSettings") or {}) - set(properties.get("RouteSettings") or {}):
+            gateway.delete_route_settings(**place, RouteKey=key)
+        stage = f"/apis/{place['ApiId']}/stages/{current.physical_id}"
+        arn = f"arn:aws:apigateway:{context.cloud.region}::{stage}"
+        gateway.tag_resource(ResourceArn=arn, Tags=context.tags(properties.get("Tags") or {}))
         return current
 
     def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
@@ -224,13 +241,12 @@ class Stage(Provider):
             StageName=current.physical_id,
         )
 
-    def _put(self, context: Context, properties: Properties) -> None:
-        if not properties.get("AutoDeploy"):
-            raise ResourceFailed(
-                "localcloud serves an API's routes as they are, so a stage must have AutoDeploy: true"
-            )
-        settings = {**properties, "Tags": context.tags(properties.get("Tags") or {})}
-        context.client("apigatewayv2").create_stage(**settings)
+
+def _require_deployment(properties: Properties) -> None:
+    if not properties.get("AutoDeploy"):
+        raise ResourceFailed(
+            "localcloud serves an API's routes as they are, so a stage must have AutoDeploy: true"
+        )
 
 
 class Integration(Provider):

@@ -67,7 +67,6 @@ class EndpointConfig(Provider):
             "AsyncInferenceConfig",
             "DataCaptureConfig",
             "EndpointConfigName",
-            "KmsKeyId",
             "ProductionVariants",
             "ShadowProductionVariants",
             "Tags",

@@ -1,0 +1,125 @@
+"""Checks of the policy documents of IAM, before moto keeps them: it validates some, and knows no sizes.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from localcloud.cloud import Cloud
+from localcloud.iam.conditions import as_list
+from localcloud.protocol import ApiError
+from localcloud.protocol.service import FORWARD, ModelledService
+from localcloud.untrusted import parse_json
+
+MAX_TRUST_CHARACTERS = 2048
+MAX_MANAGED_CHARACTERS = 6144
+MAX_INLINE_CHARACTERS = {"role": 10_240, "group": 5120, "user": 2048}
+"""Of all inline policies of one holder together. White space does not count."""
+
+
+class PolicyDocuments(ModelledService):
+    """The operations of IAM that take a document; moto carries them out."""
+
+    service_name = "iam"
+    validation_code = malformed_code = "ValidationError"
+
+    def __init__(self, cloud: Cloud):
+        self._cloud = cloud
+
+    def create_role(self, AssumeRolePolicyDocument: str, **request: Any) -> object:
+        _check_trust(AssumeRolePolicyDocument)
+        return FORWARD
+
+    def update_assume_role_policy(self, PolicyDocument: str, **request: Any) -> object:
+        _check_trust(PolicyDocument)
+        return FORWARD
+
+    def create_policy(self, PolicyDocument: str, **request: Any) -> object:
+        return _check_managed(PolicyDocument)
+
+    def create_policy_version(self, PolicyDocument: str, **request: Any) -> object:
+        return _check_managed(PolicyDocument)
+
+    def put_role_policy(self, RoleName: str, PolicyName: str, PolicyDocument: str) -> object:
+        return self._check_inline("role", RoleName, PolicyName, PolicyDocument)
+
+    def put_group_policy(self, GroupName: str, PolicyName: str, PolicyDocument: str) -> object:
+        return self._check_inline("group", GroupName, PolicyName, PolicyDocument)
+
+    def put_user_policy(self, UserName: str, PolicyName: str, PolicyDocument: str) -> object:
+        return self._check_inline("user", UserName, PolicyName, PolicyDocument)
+
+    def _check_inline(self, kind: str, holder: str, policy: str, document: str) -> object:
+        _refuse_principals(document)
+        others = self._inline_policies(kind, holder)
+        limit = MAX_INLINE_CHARACTERS[kind]
+        if sum(map(_size, ({**others, policy: document}).values())) > limit:
+            raise ApiError(
+                "LimitExceeded",
+                f"Maximum policy size of {limit} bytes exceeded for {kind} {holder}",
+                status=409,
+            )
+        return FORWARD
+
+    def _inline_policies(self, kind: str, holder: str) -> dict[str, str]:
+        """The inline policies that moto keeps of a role, group or user; none of one that is not there."""
+        from moto.iam.models import iam_backends
+
+        backend = iam_backends[self._cloud.account_id]["aws"]
+        every: Mapping[str, Mapping[str, Any]] = {
+            "role": {one.name: one for one in list(backend.roles.values())},
+            "group": backend.groups,
+            "user": backend.users,
+        }
+        found = every[kind].get(holder)
+        return dict(found.policies) if found is not None else {}
+
+
+def _check_managed(document: str) -> object:
+    _refuse_principals(document)
+    if _size(document) > MAX_MANAGED_CHARACTERS:
+        message = f"Cannot exceed quota for PolicySize: {MAX_MANAGED_CHARACTERS}"
+        raise ApiError("LimitExceeded", message, status=409)
+    return FORWARD
+
+
+def _check_trust(document: str) -> None:
+    """Raises ApiError for a trust policy that IAM does not take."""
+    from moto.core.exceptions import ServiceException
+    from moto.iam.policy_validation import IAMTrustPolicyDocumentValidator
+
+    try:
+        parsed = parse_json(document)
+    except ValueError:
+        raise _malformed("This policy contains invalid Json") from None
+    try:
+        IAMTrustPolicyDocumentValidator(document).validate()
+    except ServiceException as error:
+        raise _malformed(str(error.message)) from None
+    for statement in as_list(parsed["Statement"]):
+        if "Principal" not in statement and "NotPrincipal" not in statement:
+            raise _malformed("Missing required field Principal")
+    if _size(document) > MAX_TRUST_CHARACTERS:
+        message = f"Cannot exceed quota for ACLSizePerRole: {MAX_TRUST_CHARACTERS}"
+        raise ApiError("LimitExceeded", message, status=409)
+
+
+def _refuse_principals(document: str) -> None:
+    """Raises ApiError for a policy of an identity that names principals; moto refuses other faults."""
+    try:
+        parsed = parse_json(document)
+    except ValueError:
+        return
+    statements = as_list(parsed.get("Statement", [])) if isinstance(parsed, dict) else []
+    if any(isinstance(one, dict) and {"Principal", "NotPrincipal"} & one.keys() for one in statements):
+        raise _malformed("Policy document should not specify a principal.")
+
+
+def _size(document: str) -> int:
+    return len(re.sub(r"\s", "", document))
+
+
+def _malformed(message: str) -> ApiError:
+    return ApiError("MalformedPolicyDocument", message, status=400)

@@ -1,0 +1,99 @@
+"""Checks requests that moto answers against botocore's models, whose constraints moto does not know.
+
+localcloud's own services do so themselves (protocol/service.py).
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import werkzeug
+
+from localcloud.protocol import ApiError
+from localcloud.protocol.calls import Target, call_of, form_of_call, model_of, operation_of
+from localcloud.protocol.errors import InvalidRequest, MalformedRequest
+from localcloud.protocol.service import read_request
+from localcloud.protocol.validation import validate
+
+if TYPE_CHECKING:
+    from moto.core.model import OperationModel
+
+CODES = {
+    "ecr": "InvalidParameterException",
+    "iam": "ValidationError",
+    "cloudwatch": "ValidationError",
+    "logs": "InvalidParameterException",
+    "s3": "InvalidArgument",
+    "sns": "InvalidParameter",
+    "sqs": "InvalidParameterValue",
+    "sts": "ValidationError",
+}
+"""The code of a request that violates a constraint, by botocore's name of the service."""
+VALIDATION = "ValidationException"
+MALFORMED_XML = (
+    "MalformedXML",
+    "The XML you provided was not well-formed or did not validate against our published schema",
+)
+OWN_CODES = {
+    "createBucketConfiguration.locationConstraint": (
+        "InvalidLocationConstraint",
+        "The specified location-constraint is not valid",
+    ),
+    "storageClass": ("InvalidStorageClass", "The storage class you specified is not valid"),
+    "serverSideEncryption": ("InvalidArgument", "The encryption method specified is not supported"),
+    "encodingType": ("InvalidArgument", "Invalid Encoding Method specified in Request"),
+}
+"""S3's codes and words for single members, by their paths."""
+
+
+def check_constraints(request: werkzeug.Request, signing_name: str, target: Target) -> None:
+    """Raises ApiError for a request that violates the model of the operation that it calls.
+
+    `signing_name` is the name of its service in signatures.
+    """
+    service = target.service or ""
+    form = form_of_call(request, signing_name)
+    found = _model(request, target, form)
+    if found is None or found[0].input_shape is None:
+        return
+    model, uri_parameters = found
+    try:
+        if form == "cbor":
+            validate(model.input_shape, call_of(request, signing_name).parameters)
+        else:
+            read_request(request, model, uri_parameters, form=form, with_body=not _is_data(model))
+    except InvalidRequest as error:
+        if service == "s3":
+            raise _of_s3(model, error.message) from None
+        raise ApiError(CODES.get(service, VALIDATION), error.message) from None
+    except MalformedRequest as error:
+        if service == "s3":
+            raise ApiError(*MALFORMED_XML, status=400) from None
+        raise ApiError(error.code, error.message) from None
+
+
+def _model(
+    request: werkzeug.Request, target: Target, form: str
+) -> "tuple[OperationModel, Mapping[str, str]] | None":
+    """The model of the operation, and the labels of the request's path."""
+    if form in ("json", "query", "cbor") and (service := model_of(target.service or "")):
+        return service.operation_model(target.operation), {}
+    return operation_of(request, target.service or "")
+
+
+def _is_data(model: "OperationModel") -> bool:
+    """Whether the body of a request is data, such as an object's content, which may be large."""
+    shape = model.input_shape
+    payload = shape.serialization.get("payload")
+    return payload is not None and shape.members[payload].type_name == "blob"
+
+
+def _of_s3(model: "OperationModel", message: str) -> ApiError:
+    """S3 has words of its own for some members, and one error for everything in the body."""
+    for path, (code, words) in OWN_CODES.items():
+        if f" at '{path}' " in message:
+            return ApiError(code, words, status=400)
+    serialization: Mapping[str, Any] = model.input_shape.serialization
+    payload = str(serialization.get("payload", ""))
+    if payload and f" at '{payload[:1].lower()}{payload[1:]}" in message:
+        return ApiError(*MALFORMED_XML, status=400)
+    return ApiError(CODES["s3"], message, status=400)

@@ -1,0 +1,191 @@
+"""S3's limits of names, keys, metadata, tags and pages, which moto does not know.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+The words are those of recordings on AWS: LocalStack's tests/aws/services/s3/*.snapshot.json
+"""
+
+import base64
+import binascii
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import werkzeug
+
+from localcloud.moto_requests import MALFORMED_XML
+from localcloud.protocol import ApiError
+from localcloud.protocol.calls import operation_of
+from localcloud.protocol.errors import InvalidRequest, MalformedRequest
+from localcloud.protocol.service import read_request
+
+BUCKET_NAME = re.compile(r"[a-z0-9](?:\.?[a-z0-9-]){1,61}[a-z0-9]")
+MAX_NAME_CHARACTERS = 63
+RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
+RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+MAX_KEY_BYTES = 1024
+MAX_METADATA_BYTES = 2048
+MAX_DELETED_OBJECTS = 1000
+METADATA = "x-amz-meta-"
+OWNERS = ("x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner")
+PAGE_SIZES = {"max-keys": "maxKeys", "max-parts": "maxParts", "max-uploads": "maxUploads"}
+MAX_INTEGER = 2**31 - 1
+ONE_RANGE = re.compile(r"bytes=(?:\d+-\d*|-\d+)")
+WRITES = ("CompleteMultipartUpload", "CopyObject", "PutObject")
+
+
+def check_limits(
+    account_id: str, operation: str, parameters: Mapping[str, Any], request: werkzeug.Request
+) -> None:
+    """Raises ApiError for a request that S3 refuses, whatever the bucket holds."""
+    if any(request.headers.get(name, account_id) != account_id for name in OWNERS):
+        raise ApiError("AccessDenied", "Access Denied", status=403)
+    if operation == "CreateBucket":
+        _check_name(parameters["Bucket"])
+    if len(str(parameters.get("Key") or "").encode()) > MAX_KEY_BYTES:
+        raise ApiError("KeyTooLongError", "Your key is too long", status=400)
+    _check_metadata(request)
+    for name in PAGE_SIZES.keys() & request.args.keys():
+        _check_page_size(name, request.args[name])
+    if operation == "ListObjectsV2":
+        _check_token(request.args.get("continuation-token"))
+    if operation in WRITES and request.headers.get("If-None-Match", "*") != "*":
+        message = "A header you provided implies functionality that is not implemented"
+        raise ApiError("NotImplemented", message, status=501)
+    if operation in CHECKS:
+        _check_body(operation, request)
+
+
+def ignore_unusable_range(request: werkzeug.Request) -> None:
+    """S3 ignores the header Range if it is no range of bytes, or has more than one."""
+    if not ONE_RANGE.fullmatch(request.headers.get("Range", "bytes=0-")):
+        del request.environ["HTTP_RANGE"]
+
+
+def is_quiet(request: werkzeug.Request) -> bool:
+    """Whether a DeleteObjects asks to be told of errors only."""
+    members = members_of(request)
+    return bool(members and members["Delete"].get("Quiet"))
+
+
+def without_deleted(answer: werkzeug.Response) -> None:
+    """Leaves the deleted objects out of the answer to a DeleteObjects."""
+    answer.set_data(re.sub(rb"<Deleted>.*?</Deleted>", b"", answer.get_data(), flags=re.DOTALL))
+
+
+def _check_name(name: str) -> None:
+    try:
+        is_address = bool(ipaddress.IPv4Address(name))
+    except ValueError:
+        is_address = False
+    if (
+        is_address
+        or len(name) > MAX_NAME_CHARACTERS
+        or not BUCKET_NAME.fullmatch(name)
+        or name.startswith(RESERVED_PREFIXES)
+        or name.endswith(RESERVED_SUFFIXES)
+    ):
+        raise ApiError("InvalidBucketName", "The specified bucket is not valid.", status=400)
+
+
+def _check_metadata(request: werkzeug.Request) -> None:
+    given = [(name[len(METADATA) :], value) for name, value in request.headers if _is_metadata(name)]
+    if sum(len(name) + len(value) for name, value in given) > MAX_METADATA_BYTES:
+        message = "Your metadata headers exceed the maximum allowed metadata size"
+        raise ApiError("MetadataTooLarge", message, status=400)
+    tags = request.headers.get("x-amz-tagging")
+    if tags is None:
+        return
+    keys = [key for key, _ in parse_qsl(tags, keep_blank_values=True)]
+    if len(set(keys)) < len(keys):
+        raise ApiError(
+            "InvalidArgument",
+            "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "
+            "without tag name duplicates.",
+            status=400,
+        )
+
+
+def _is_metadata(name: str) -> bool:
+    return name.lower().startswith(METADATA)
+
+
+def _check_page_size(name: str, value: str) -> None:
+    if not re.fullmatch(r"-?\d+", value):
+        message = f"Provided {name} not an integer or within integer range"
+        raise ApiError("InvalidArgument", message, status=400)
+    if not 0 <= int(value) <= MAX_INTEGER:
+        message = f"Argument {PAGE_SIZES[name]} must be an integer between 0 and {MAX_INTEGER}"
+        raise ApiError("InvalidArgument", message, status=400)
+
+
+def _check_token(token: str | None) -> None:
+    try:
+        base64.b64decode(token or "", validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        message = "The continuation token provided is incorrect"
+        raise ApiError("InvalidArgument", message, status=400) from None
+
+
+def _check_body(operation: str, request: werkzeug.Request) -> None:
+    if members := members_of(request):
+        CHECKS[operation](members)
+
+
+def members_of(request: werkzeug.Request) -> Mapping[str, Any] | None:
+    """The members of a request; None for one that the guard will refuse, since it has another form."""
+    found = operation_of(request, "s3")
+    try:
+        return read_request(request, *found) if found else None
+    except (InvalidRequest, MalformedRequest):
+        return None
+
+
+def _check_number_of_objects(members: Mapping[str, Any]) -> None:
+    if not 0 < len(members["Delete"]["Objects"]) <= MAX_DELETED_OBJECTS:
+        raise malformed()
+
+
+def _check_origins(members: Mapping[str, Any]) -> None:
+    for rule in members["CORSConfiguration"]["CORSRules"]:
+        for origin in rule["AllowedOrigins"]:
+            if origin.count("*") > 1:
+                message = f'AllowedOrigin "{origin}" can not have more than one wildcard.'
+                raise ApiError("InvalidRequest", message, status=400)
+
+
+def _check_tags(members: Mapping[str, Any]) -> None:
+    keys = [tag["Key"] for tag in members["Tagging"]["TagSet"]]
+    if len(set(keys)) < len(keys):
+        raise ApiError("InvalidTag", "Cannot provide multiple Tags with the same key", status=400)
+
+
+def _check_versioning(members: Mapping[str, Any]) -> None:
+    if not members["VersioningConfiguration"].get("Status"):
+        raise ApiError(
+            "IllegalVersioningConfigurationException", "The Versioning element must be specified", status=400
+        )
+
+
+def _check_website(members: Mapping[str, Any]) -> None:
+    if not {"IndexDocument", "RedirectAllRequestsTo"} & members["WebsiteConfiguration"].keys():
+        message = "A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty"
+        raise ApiError("InvalidArgument", message, status=400)
+
+
+CHECKS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
+    "DeleteObjects": _check_number_of_objects,
+    "PutBucketCors": _check_origins,
+    "PutBucketTagging": _check_tags,
+    "PutBucketVersioning": _check_versioning,
+    "PutBucketWebsite": _check_website,
+    "PutObjectTagging": _check_tags,
+}
+"""Checks of the bodies of requests, by operation."""
+
+
+def malformed() -> ApiError:
+    """An error for a body that does not have the form of its operation."""
+    return ApiError(*MALFORMED_XML, status=400)

@@ -1,0 +1,125 @@
+"""Requests that moto answers obey the constraints of botocore's models, which moto does not know.
+
+Before the guard looked, each of these was accepted.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.client import Config
+from botocore.exceptions import ClientError
+from localcloud_lambda_fixtures import Account, running
+
+ROLE = "arn:aws:iam::123456789012:role/r"
+ALARM = {"AlarmName": "a", "EvaluationPeriods": 1, "MetricName": "m", "Namespace": "n", "Period": 60}
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[Account]:
+    with running() as account:
+        yield account
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "request_", "code", "violated"),
+    [
+        ("logs", "create_log_group", {"logGroupName": "a b"}, "InvalidParameterException", "'logGroupName'"),
+        (
+            "logs",
+            "put_log_events",
+            {"logGroupName": "g", "logStreamName": "s", "logEvents": []},
+            "InvalidParameterException",
+            "Value '[]' at 'logEvents' failed to satisfy constraint: Member must have length greater than or",
+        ),
+        (
+            "logs",
+            "put_log_events",
+            {
+                "logGroupName": "g",
+                "logStreamName": "s",
+                "logEvents": [{"timestamp": 0, "message": ""}],
+            },
+            "InvalidParameterException",
+            "Value '' at 'logEvents.1.member.message'",
+        ),
+        (
+            "iam",
+            "create_role",
+            {"RoleName": "a b", "AssumeRolePolicyDocument": "{}"},
+            "ValidationError",
+            "Value 'a b' at 'roleName' failed to satisfy constraint: Member must satisfy regular expression",
+        ),
+        (
+            "iam",
+            "create_role",
+            {"RoleName": "r", "AssumeRolePolicyDocument": "{}", "MaxSessionDuration": 10},
+            "ValidationError",
+            "Value '10' at 'maxSessionDuration' failed to satisfy constraint: Member must have value greater "
+            "than or equal to 3600",
+        ),
+        (
+            "sts",
+            "assume_role",
+            {"RoleArn": ROLE, "RoleSessionName": "with space"},
+            "ValidationError",
+            "Value 'with space' at 'roleSessionName'",
+        ),
+        (
+            "sts",
+            "assume_role",
+            {"RoleArn": ROLE, "RoleSessionName": "session", "DurationSeconds": 100},
+            "ValidationError",
+            "Value '100' at 'durationSeconds'",
+        ),
+        (
+            "cloudwatch",
+            "put_metric_alarm",
+            {**ALARM, "ComparisonOperator": "Above"},
+            "ValidationError",
+            "Value 'Above' at 'comparisonOperator' failed to satisfy constraint: Member must satisfy enum",
+        ),
+        (
+            "ecr",
+            "create_repository",
+            {"repositoryName": "r", "imageTagMutability": "SOMETIMES"},
+            "InvalidParameterException",
+            "'imageTagMutability'",
+        ),
+        ("ssm", "get_parameter", {}, "ValidationException", "Value null at 'name'"),
+        (
+            "secretsmanager",
+            "create_secret",
+            {"Name": "s" * 513, "SecretString": "x"},
+            "ValidationException",
+            "'name'",
+        ),
+        ("kms", "create_key", {"KeyUsage": "NOTHING"}, "ValidationException", "'keyUsage'"),
+        (
+            "dynamodb",
+            "create_table",
+            {"TableName": "t", "BillingMode": "FREE"},
+            "ValidationException",
+            "'billingMode'",
+        ),
+        ("sns", "subscribe", {"Protocol": "sqs"}, "InvalidParameter", "Value null at 'topicArn'"),
+        ("s3", "create_bucket", {"Bucket": "b", "ACL": "secret"}, "InvalidArgument", "'aCL'"),
+    ],
+)
+def test_a_violated_constraint_is_refused(
+    account: Account, service: str, operation: str, request_: dict[str, Any], code: str, violated: str
+) -> None:
+    client = account.client(service, config=Config(parameter_validation=False))
+    with pytest.raises(ClientError) as caught:
+        getattr(client, operation)(**request_)
+    error = caught.value.response["Error"]
+    assert error["Code"] == code
+    assert "validation error" in error["Message"] and violated in error["Message"]
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+def test_numbers_that_are_none_are_in_the_form_of_json(account: Account) -> None:
+    """As AWS: the number is read, and then refused by what it means."""
+    cloudwatch = account.client("cloudwatch")
+    with pytest.raises(ClientError, match="The value NaN for parameter"):
+        cloudwatch.put_metric_data(Namespace="n", MetricData=[{"MetricName": "m", "Value": float("nan")}])

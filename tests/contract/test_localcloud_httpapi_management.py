@@ -1,0 +1,202 @@
+"""What no HTTP API has, or localcloud would not carry out, is refused before it is made.
+
+https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/api-reference.html
+"""
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from botocore.client import Config
+from botocore.exceptions import ClientError
+from localcloud_lambda_fixtures import running
+
+from localcloud.functions import FunctionsService
+from localcloud.httpapi import HttpApiService
+
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
+PROXY = {"IntegrationType": "AWS_PROXY", "IntegrationUri": FUNCTION, "PayloadFormatVersion": "2.0"}
+LOG_GROUP = "arn:aws:logs:us-east-1:123456789012:log-group:access"
+BAD, MISSING, CONFLICT = "BadRequestException", "NotFoundException", "ConflictException"
+
+
+class Api:
+    """An API with a route, an integration and a stage."""
+
+    def __init__(self, client: Any):
+        self.client = client
+        self.id = client.create_api(Name="managed", ProtocolType="HTTP")["ApiId"]
+        self.integration = client.create_integration(ApiId=self.id, **PROXY)["IntegrationId"]
+        target = f"integrations/{self.integration}"
+        self.route = client.create_route(ApiId=self.id, RouteKey="GET /films", Target=target)["RouteId"]
+        client.create_stage(ApiId=self.id, StageName="test")
+
+    def call(self, operation: str, **request: Any) -> Any:
+        """Calls an operation. In a request, "integration" and "route" are those of this API."""
+        names = {"integration": self.integration, "route": self.route}
+        request = {
+            name: names.get(value, value) if isinstance(value, str) else value
+            for name, value in request.items()
+        }
+        place = {} if operation == "create_api" else {"ApiId": self.id}
+        return getattr(self.client, operation)(**place | request)
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Api]:
+    with running(FunctionsService, HttpApiService) as account:
+        config = Config(parameter_validation=False)
+        yield Api(account.client("apigatewayv2", config=config))
+
+
+def api_with(**more: Any) -> tuple[str, dict[str, Any]]:
+    return "create_api", {"Name": "a", "ProtocolType": "HTTP", **more}
+
+
+def integration_with(**more: Any) -> tuple[str, dict[str, Any]]:
+    return "create_integration", {**PROXY, **more}
+
+
+def route_with(**more: Any) -> tuple[str, dict[str, Any]]:
+    return "create_route", {"RouteKey": "GET /new", **more}
+
+
+def stage_with(**more: Any) -> tuple[str, dict[str, Any]]:
+    return "create_stage", {"StageName": "new", **more}
+
+
+def definition_of(**operation: Any) -> tuple[str, dict[str, Any]]:
+    document = {
+        "openapi": "3.0.1",
+        "info": {"title": "t", "version": "1"},
+        "paths": {"/": {"get": operation}},
+    }
+    return "reimport_api", {"Body": json.dumps(document)}
+
+
+def integrated(**more: Any) -> dict[str, Any]:
+    members = {"type": "aws_proxy", "uri": FUNCTION, "payloadFormatVersion": "2.0"}
+    return {"x-amazon-apigateway-integration": {**members, **more}}
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "message"),
+    [
+        (api_with(Name="n" * 129), BAD, "'name' failed to satisfy constraint: Member must have length less"),
+        (
+            api_with(RouteSelectionExpression="$request.body.a"),
+            BAD,
+            "RouteSelectionExpression is for WebSocket",
+        ),
+        (api_with(ApiKeySelectionExpression="$request.header.k"), BAD, "is for WebSocket APIs"),
+        (api_with(DisableSchemaValidation=True), BAD, "is for WebSocket APIs"),
+        (integration_with(PayloadFormatVersion="1.0"), BAD, "payload format version 1.0"),
+        (integration_with(PayloadFormatVersion=None), BAD, "payload format version 1.0"),
+        (integration_with(PayloadFormatVersion="3.0"), BAD, "payload format version 3.0"),
+        (integration_with(IntegrationType="HTTP_PROXY"), BAD, "HTTP_PROXY integrations"),
+        (integration_with(IntegrationType="MOCK"), BAD, "MOCK integrations"),
+        (integration_with(IntegrationSubtype="SQS-SendMessage"), BAD, "SQS-SendMessage integrations"),
+        (integration_with(IntegrationUri=None), BAD, "the integration URI ''"),
+        (integration_with(IntegrationUri="somewhere"), BAD, "the integration URI 'somewhere'"),
+        (integration_with(TimeoutInMillis=40_000), BAD, "Value '40000' at 'timeoutInMillis'"),
+        (integration_with(TimeoutInMillis=10), BAD, "Value '10' at 'timeoutInMillis'"),
+        (integration_with(ConnectionType="VPC_LINK", ConnectionId="c"), BAD, "property ConnectionId"),
+        (integration_with(RequestParameters={"overwrite:path": "/x"}), BAD, "parameter mapping"),
+        (integration_with(ResponseParameters={"200": {"append:header.x": "y"}}), BAD, "parameter mapping"),
+        (integration_with(TlsConfig={"ServerNameToVerify": "x"}), BAD, "property TlsConfig"),
+        (integration_with(RequestTemplates={"a": "b"}), BAD, "property RequestTemplates"),
+        (integration_with(ApiId="none"), MISSING, "Invalid API identifier specified none"),
+        (("update_integration", {"IntegrationId": "none"}), MISSING, "Invalid Integration identifier"),
+        (
+            ("update_integration", {"IntegrationId": "integration", "PayloadFormatVersion": "1.0"}),
+            BAD,
+            "payload format version 1.0",
+        ),
+        (("delete_integration", {"IntegrationId": "none"}), MISSING, "Invalid Integration identifier"),
+        (("delete_integration", {"IntegrationId": "integration"}), CONFLICT, "is the Target of route"),
+        (route_with(AuthorizationType="AWS_IAM"), BAD, "routes with authorization (AWS_IAM)"),
+        (route_with(AuthorizationType="JWT"), BAD, "routes with authorization (JWT)"),
+        (route_with(ApiKeyRequired=True), BAD, "property ApiKeyRequired"),
+        (route_with(AuthorizationScopes=["films"]), BAD, "property AuthorizationScopes"),
+        (
+            route_with(RequestParameters={"route.request.header.a": {"Required": True}}),
+            BAD,
+            "RequestParameters",
+        ),
+        (route_with(RouteKey="GET /{name+}/end"), BAD, "greedy variable is the last segment"),
+        (route_with(RouteKey="GET /{a}/{a}"), BAD, "variables of a route have different names"),
+        (route_with(RouteKey="GET /x{a}"), BAD, "is a whole segment"),
+        (route_with(RouteKey="GET /{a"), BAD, "is a whole segment"),
+        (("delete_route", {"RouteId": "none"}), MISSING, "Invalid Route identifier specified none"),
+        (("update_route", {"RouteId": "none"}), MISSING, "Invalid Route identifier specified none"),
+        (("update_route", {"RouteId": "route", "ApiKeyRequired": True}), BAD, "property ApiKeyRequired"),
+        (stage_with(StageName="test"), CONFLICT, "Stage already exists"),
+        (stage_with(StageName="a b"), BAD, "The name of a stage"),
+        (stage_with(StageName="$live"), BAD, "The name of a stage"),
+        (stage_with(ClientCertificateId="c"), BAD, "property ClientCertificateId"),
+        (stage_with(StageVariables={"a b": "c"}), BAD, "Stage variable names"),
+        (stage_with(StageVariables={"a": "b c"}), BAD, "value of stage variable a"),
+        (stage_with(DefaultRouteSettings={"ThrottlingRateLimit": -1.0}), BAD, "must not be negative"),
+        (stage_with(DefaultRouteSettings={"LoggingLevel": "INFO"}), BAD, "DefaultRouteSettings.LoggingLevel"),
+        (stage_with(DefaultRouteSettings={"DataTraceEnabled": True}), BAD, "DataTraceEnabled"),
+        (
+            stage_with(RouteSettings={"GET /none": {"ThrottlingRateLimit": 1.0}}),
+            MISSING,
+            "Unable to find Route by key GET /none within the provided RouteSettings",
+        ),
+        (stage_with(AccessLogSettings={"DestinationArn": "x", "Format": "f"}), BAD, "DestinationArn"),
+        (stage_with(AccessLogSettings={"DestinationArn": LOG_GROUP}), BAD, "needs a Format"),
+        (("update_stage", {"StageName": "test", "DeploymentId": "d"}), BAD, "DeploymentId"),
+        (
+            ("update_stage", {"StageName": "test", "DefaultRouteSettings": {"ThrottlingBurstLimit": -1}}),
+            BAD,
+            "must not be negative",
+        ),
+        (("delete_stage", {"StageName": "none"}), MISSING, "Invalid stage identifier specified"),
+        (("delete_route_settings", {"StageName": "test", "RouteKey": "GET /none"}), MISSING, "GET /none"),
+        (("delete_api", {"ApiId": "none"}), MISSING, "Invalid API identifier specified none"),
+        (("delete_cors_configuration", {"ApiId": "none"}), MISSING, "Invalid API identifier specified none"),
+        (("update_api", {"ApiId": "none"}), MISSING, "Invalid API identifier specified none"),
+        (("reimport_api", {"Body": "{"}), BAD, "neither JSON nor YAML"),
+        (("reimport_api", {"Body": "{}"}), BAD, "OpenAPI 3.0"),
+        (("reimport_api", {"Body": "openapi: 3.0.1\npaths: [a]"}), BAD, "paths is not an object"),
+        (("reimport_api", {"Body": "openapi: 3.0.1\npaths: {/a: b}"}), BAD, "path /a is not an object"),
+        (definition_of(), BAD, "has no x-amazon-apigateway-integration"),
+        (definition_of(**integrated(payloadFormatVersion="1.0")), BAD, "payload format version 1.0"),
+        (definition_of(**integrated(timeoutInMillis=100)), BAD, "timeoutInMillis"),
+        (definition_of(**integrated(), security=[{"keys": []}]), BAD, "does not support authorizers"),
+    ],
+    ids=str,
+)
+def test_what_would_be_ignored_or_fail_is_refused(
+    api: Api, call: tuple[str, dict[str, Any]], code: str, message: str
+) -> None:
+    operation, request = call
+    with pytest.raises(ClientError) as caught:
+        api.call(operation, **request)
+    error = caught.value.response["Error"]
+    assert error["Code"] == code
+    assert message in error["Message"]
+
+
+def test_a_stage_is_changed_member_by_member(api: Api) -> None:
+    update = partial(api.call, "update_stage", StageName="test")
+    update(StageVariables={"a": "b"}, RouteSettings={"GET /films": {"ThrottlingRateLimit": 5.0}})
+    answer = update(Description="changed", AutoDeploy=True)
+    assert (answer["Description"], answer["StageVariables"]) == ("changed", {"a": "b"})
+    assert answer["RouteSettings"] == {"GET /films": {"ThrottlingRateLimit": 5.0}}
+    api.call("delete_route_settings", StageName="test", RouteKey="GET /films")
+    assert api.call("get_stage", StageName="test")["RouteSettings"] == {}
+
+
+def test_tags_of_apis_and_stages(api: Api) -> None:
+    of_api = f"arn:aws:apigateway:us-east-1::/apis/{api.id}"
+    for arn in (of_api, f"{of_api}/stages/test"):
+        api.client.tag_resource(ResourceArn=arn, Tags={"genre": "noir", "year": "1944"})
+        api.client.untag_resource(ResourceArn=arn, TagKeys=["genre"])
+        assert api.client.get_tags(ResourceArn=arn)["Tags"] == {"year": "1944"}
+    assert api.call("get_stage", StageName="test")["Tags"] == {"year": "1944"}
+    with pytest.raises(ClientError, match=r"NotFoundException.*Invalid API identifier specified none"):
+        api.client.tag_resource(ResourceArn="arn:aws:apigateway:us-east-1::/apis/none", Tags={"a": "b"})

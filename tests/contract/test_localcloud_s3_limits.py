@@ -1,0 +1,253 @@
+"""Names, keys, parts, ranges and pages that S3 refuses.
+
+The codes and words are those of recordings on AWS (LocalStack's tests/aws/services/s3/*.snapshot.json) and of
+https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.client import Config
+from botocore.exceptions import ClientError
+from localcloud_lambda_fixtures import Account, running
+
+from localcloud.s3 import S3Service
+
+HELLO = {"Bucket": "limits", "Key": "hello"}
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[Any]:
+    with running(S3Service) as account:
+        config = Config(parameter_validation=False, s3={"addressing_style": "path"})
+        client = Account(account.cloud).client("s3", config=config)
+        client.create_bucket(Bucket="limits")
+        client.put_object(**HELLO, Body=b"hello")
+        yield client
+
+
+def error(call: Callable[[], Any]) -> tuple[int, str, str]:
+    with pytest.raises(ClientError) as caught:
+        call()
+    response = caught.value.response
+    found = response["Error"]
+    return response["ResponseMetadata"]["HTTPStatusCode"], found["Code"], found["Message"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ab",
+        "x" * 64,
+        "x." * 32 + "x",
+        "Upper",
+        "under_score",
+        "two..dots",
+        "-begins",
+        "ends.",
+        "192.168.1.1",
+        "xn--punycode",
+        "an-s3alias",
+        "sthree-x",
+    ],
+)
+def test_names_that_no_bucket_has(s3: Any, name: str) -> None:
+    found = error(lambda: s3.create_bucket(Bucket=name))
+    assert found == (400, "InvalidBucketName", "The specified bucket is not valid.")
+
+
+OTHER_OWNER = {"ExpectedBucketOwner": "111111111111"}
+TWICE = [{"Key": "a", "Value": "b"}, {"Key": "a", "Value": "c"}]
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "status", "code", "message"),
+    [
+        ("list_objects_v2", OTHER_OWNER, 403, "AccessDenied", "Access Denied"),
+        ("put_object", {**HELLO, **OTHER_OWNER}, 403, "AccessDenied", "Access Denied"),
+        ("put_object", {"Key": "k" * 1025}, 400, "KeyTooLongError", "Your key is too long"),
+        (
+            "put_object",
+            {"Key": "k", "Metadata": {"a": "x" * 2048}},
+            400,
+            "MetadataTooLarge",
+            "Your metadata headers exceed the maximum allowed metadata size",
+        ),
+        (
+            "put_object",
+            {"Key": "k", "Tagging": "a=b&a=c"},
+            400,
+            "InvalidArgument",
+            "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "
+            "without tag name duplicates.",
+        ),
+        (
+            "put_object",
+            {**HELLO, "IfNoneMatch": '"etag"'},
+            501,
+            "NotImplemented",
+            "A header you provided implies functionality that is not implemented",
+        ),
+        (
+            "list_objects_v2",
+            {"MaxKeys": -1},
+            400,
+            "InvalidArgument",
+            "Argument maxKeys must be an integer between 0 and 2147483647",
+        ),
+        (
+            "list_objects_v2",
+            {"ContinuationToken": "zzz"},
+            400,
+            "InvalidArgument",
+            "The continuation token provided is incorrect",
+        ),
+        (
+            "list_objects_v2",
+            {"EncodingType": "rot13"},
+            400,
+            "InvalidArgument",
+            "Invalid Encoding Method specified in Request",
+        ),
+        (
+            "delete_objects",
+            {"Delete": {"Objects": [{"Key": str(number)} for number in range(1001)]}},
+            400,
+            "MalformedXML",
+            "The XML you provided was not well-formed or did not validate against our published schema",
+        ),
+        (
+            "put_bucket_versioning",
+            {"VersioningConfiguration": {"Status": "On"}},
+            400,
+            "MalformedXML",
+            "The XML you provided was not well-formed or did not validate against our published schema",
+        ),
+        (
+            "put_bucket_versioning",
+            {"VersioningConfiguration": {}},
+            400,
+            "IllegalVersioningConfigurationException",
+            "The Versioning element must be specified",
+        ),
+        (
+            "put_bucket_encryption",
+            {
+                "ServerSideEncryptionConfiguration": {
+                    "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "rot13"}}]
+                }
+            },
+            400,
+            "MalformedXML",
+            "The XML you provided was not well-formed or did not validate against our published schema",
+        ),
+        (
+            "put_object_tagging",
+            {"Key": "hello", "Tagging": {"TagSet": TWICE}},
+            400,
+            "InvalidTag",
+            "Cannot provide multiple Tags with the same key",
+        ),
+        (
+            "put_bucket_cors",
+            {
+                "CORSConfiguration": {
+                    "CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["http://*.a.*"]}]
+                }
+            },
+            400,
+            "InvalidRequest",
+            'AllowedOrigin "http://*.a.*" can not have more than one wildcard.',
+        ),
+        (
+            "put_bucket_website",
+            {"WebsiteConfiguration": {}},
+            400,
+            "InvalidArgument",
+            "A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty",
+        ),
+        (
+            "upload_part",
+            {"Key": "k", "UploadId": "none", "PartNumber": 1, "Body": b"x"},
+            404,
+            "NoSuchUpload",
+            "The specified upload does not exist. The upload ID may be invalid, or the upload may have been "
+            "aborted or completed.",
+        ),
+        (
+            "upload_part",
+            {"Key": "k", "UploadId": "none", "PartNumber": 0, "Body": b"x"},
+            400,
+            "InvalidArgument",
+            "Part number must be an integer between 1 and 10000, inclusive",
+        ),
+        (
+            "complete_multipart_upload",
+            {"Key": "k", "UploadId": "none"},
+            400,
+            "InvalidRequest",
+            "You must specify at least one part",
+        ),
+        (
+            "complete_multipart_upload",
+            {
+                "Key": "k",
+                "UploadId": "none",
+                "MultipartUpload": {
+                    "Parts": [{"PartNumber": 2, "ETag": "b"}, {"PartNumber": 1, "ETag": "a"}]
+                },
+            },
+            400,
+            "InvalidPartOrder",
+            "The list of parts was not in ascending order. Parts must be ordered by part number.",
+        ),
+        (
+            "get_object",
+            {**HELLO, "PartNumber": 5},
+            416,
+            "InvalidPartNumber",
+            "The requested partnumber is not satisfiable",
+        ),
+    ],
+)
+def test_requests_that_s3_refuses(
+    s3: Any, operation: str, request_: dict[str, Any], status: int, code: str, message: str
+) -> None:
+    assert error(lambda: getattr(s3, operation)(**{"Bucket": "limits"} | request_)) == (status, code, message)
+
+
+def test_a_copied_part_lies_within_its_source(s3: Any) -> None:
+    target = {"Bucket": "limits", "Key": "copy"}
+    upload = s3.create_multipart_upload(**target)["UploadId"]
+    found = error(
+        lambda: s3.upload_part_copy(
+            **target, UploadId=upload, PartNumber=1, CopySource="limits/hello", CopySourceRange="bytes=0-5"
+        )
+    )
+    assert found == (400, "InvalidArgument", "Range specified is not valid for source object of size: 5")
+
+
+@pytest.mark.parametrize("unusable", ["nonsense", "bytes=0-1,3-4", "lines=0-1"])
+def test_a_range_that_is_none_is_ignored(s3: Any, unusable: str) -> None:
+    """RFC 9110, section 14.2, and S3's GetObject, which takes one range."""
+    answer = s3.get_object(**HELLO, Range=unusable)
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert answer["Body"].read() == b"hello"
+
+
+def test_a_quiet_deletion_tells_only_errors(s3: Any) -> None:
+    s3.put_object(Bucket="limits", Key="quiet", Body=b"")
+    answer = s3.delete_objects(Bucket="limits", Delete={"Quiet": True, "Objects": [{"Key": "quiet"}]})
+    assert "Deleted" not in answer
+    assert error(lambda: s3.get_object(Bucket="limits", Key="quiet"))[1] == "NoSuchKey"
+
+
+def test_a_delete_marker_is_not_read(s3: Any) -> None:
+    s3.create_bucket(Bucket="marked")
+    s3.put_bucket_versioning(Bucket="marked", VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket="marked", Key="k", Body=b"")
+    marker = s3.delete_object(Bucket="marked", Key="k")["VersionId"]
+    message = "The specified method is not allowed against this resource."
+    found = error(lambda: s3.get_object(Bucket="marked", Key="k", VersionId=marker))
+    assert found == (405, "MethodNotAllowed", message)
