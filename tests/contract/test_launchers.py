@@ -32,8 +32,8 @@ class Launched:
 
     def __init__(self, *command: str, temporary: Path, **environment: str):
         temporary.mkdir(exist_ok=True)
-        others = ("MLFLOW_", "TORCHINDUCTOR_")  # what earlier tests of this process may have set
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
+        # Without what earlier tests of this process may have set.
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
         self.temporary, self.processes = temporary, []
         self.process = subprocess.Popen(
             tethered([sys.executable, *command]),
