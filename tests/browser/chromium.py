@@ -2,7 +2,7 @@
 
 Best is a headless shell: the same browser without windows, whose toolbars take more of the processor's time
 than the pages of short tests. Looked for in this order: the system's headless shell, Playwright's, the
-system's browser, Playwright's. If there is no shell: Debian's package where we are root; before that, if there
+system's browser, Playwright's. If there is no shell: Debian's package where we are root; before it, if there
 is no browser at all, Playwright's download. Where none can be had the tests skip loudly, and fail under CI.
 """
 
