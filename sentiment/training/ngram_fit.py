@@ -115,7 +115,9 @@ def _logistic_regression(
     target = torch.from_numpy(labels.astype(np.float32))
     counts = torch.from_numpy(loss_weights.astype(np.float32))
     weights = torch.zeros(columns, requires_grad=True)
-    optimizer = without_compiler(torch.optim.LBFGS)([weights], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
+    optimizer = without_compiler(torch.optim.LBFGS)(
+        [weights], max_iter=ITERATIONS, line_search_fn="strong_wolfe"
+    )
 
     @torch.no_grad()
     def loss_and_gradient() -> torch.Tensor:

@@ -1,6 +1,7 @@
 """How a model starts, and how fast it learns."""
 
 import inspect
+from typing import TypeVar, cast
 
 import torch
 from torch import nn
@@ -8,6 +9,8 @@ from torch.optim import Adam, AdamW, Optimizer
 
 from sentiment.model.lstm import LSTMClassifier
 from sentiment.training.recipes import Recipe
+
+Kind = TypeVar("Kind", bound=type[Optimizer])
 
 EMBEDDING_SCALE = 0.3
 """Root mean square of fresh embeddings where the initialisation is "scaled": a few epochs can move them."""
@@ -38,16 +41,16 @@ def learning_rate_factor(step: int, steps: int, schedule: str, warm_up: float) -
     return max((steps - step) / max(steps - rising, 1.0), 0.0)
 
 
-def without_compiler(kind: type[Optimizer]) -> type[Optimizer]:
-    """One of torch's optimizers that does not import torch's compiler.
+def without_compiler(kind: Kind) -> Kind:
+    """One of torch's optimizers, that does not import torch's compiler.
 
-    torch decorates these methods to keep them out of what it compiles. Nothing is compiled here, and importing
-    the compiler takes each training a second or two, and memory.
+    torch decorates these methods to keep them out of what it compiles. Nothing is compiled here, and to
+    import the compiler takes each training a second or two, and memory.
     """
     names = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
     plain = {name: inspect.unwrap(getattr(kind, name)) for name in names}
     plain["step"] = torch.no_grad()(inspect.unwrap(kind.step))  # one of its decorators did that, too
-    return type(kind.__name__, (kind,), plain)
+    return cast(Kind, type(kind.__name__, (kind,), plain))
 
 
 def make_optimizer(model: LSTMClassifier, recipe: Recipe) -> Optimizer:
