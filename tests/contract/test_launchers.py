@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 END_SECONDS = 120
 # A training of seconds, on the given reviews alone.
-SMALL = "hidden_dim=8 embedding_dim=8 ngram_min_reviews=2 snippets=0 counterfactuals=0"
+SMALL = "vocab_size=500 hidden_dim=8 embedding_dim=8 ngram_min_reviews=2 snippets=0 counterfactuals=0"
 
 
 class Launched:

@@ -160,7 +160,8 @@ def quick(tmp_path_factory) -> tuple[str, str, str]:
     file = tmp_path_factory.mktemp("reviews") / "reviews.csv"
     rows = [f'"{word} film number {n}",{word}\n' for n in range(200) for word in ("positive", "negative")]
     file.write_text("review,sentiment\n" + "".join(rows))
-    size = "embedding_dim=4 hidden_dim=4 ngrams=0 head=16 tail=0 snippets=0 counterfactuals=0 epochs=1"
+    size = "vocab_size=500 embedding_dim=4 hidden_dim=4 ngrams=0 head=16 tail=0 epochs=1"
+    size += " snippets=0 counterfactuals=0"
     return "DATA=kaggle", f"DATA_PATH={file}", f"SET={size}"
 
 
