@@ -11,12 +11,13 @@ measured on them.
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 
 from sentiment.data.reviews import NEGATIVE, POSITIVE, Reviews, table
 
 SEED = 0
-PER_FRAME, PER_NEUTRAL_FRAME = 25, 12
+PER_FRAME, PER_NEUTRAL_FRAME = 15, 12
 """Sentences made from each frame."""
 _FILE = Path(__file__).with_suffix(".txt")
 COMMON, COMMON_SHARE = 10, 0.5
@@ -40,6 +41,10 @@ def load() -> Reviews:
     for frame, label, same, other in _frames(sections):
         for _ in range(PER_FRAME):
             labels.setdefault(_filled(frame, made, sections, same, other), (label,))
+    for label, same, other in ((NEGATIVE, "bad", "good"), (POSITIVE, "good", "bad")):
+        for frames, section in (("bare", same), ("turned bare", other)):
+            for frame, word in product(sections[frames], sections[section]):
+                labels.setdefault(frame.format(w=word, thing=made.choice(sections["thing"])), (label,))
     for frame in sections["neutral"]:
         for _ in range(PER_NEUTRAL_FRAME):
             labels.setdefault(_filled(frame, made, sections, "any", "any"), (NEGATIVE, POSITIVE))

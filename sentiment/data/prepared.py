@@ -13,13 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from sentiment.data import counterfactuals, snippets, votes
+from sentiment.data import counterfactuals, rated, snippets, votes
 from sentiment.data.channels import COUNTERFACTUAL, REVIEW, SNIPPET, VOTE, Channel, write_channel
 from sentiment.data.numbering import Numbered, Numbering, ids_of, vocabulary
-from sentiment.data.reviews import Reviews
+from sentiment.data.reviews import Reviews, concatenate
 from sentiment.errors import DatasetError
 from sentiment.files import atomic_folder, broken_files, write_checksums, write_json
 from sentiment.progress import Progress
+from sentiment.text.contractions import respell_negations
 from sentiment.text.tokenizers import Tokenizer
 from sentiment.text.tokenizers import tokenizer as tokenizer_called
 
@@ -127,10 +128,26 @@ def prepare(
 def texts_beside(short_texts: bool, voted: Path | None = None) -> dict[int, Reviews]:
     """The texts that recipes learn from beside the reviews, by their kind. Raises DatasetError.
 
-    `voted` is the file of cleaned votes (votes.py), where some are to be learned from.
+    Short texts to train on are there twice: an epoch has few words of theirs, and so makes twice as many
+    steps on them. `voted` is the file of cleaned votes (votes.py), where some are to be learned from.
     """
-    beside = {SNIPPET: snippets.load(), COUNTERFACTUAL: counterfactuals.load()} if short_texts else {}
+    beside: dict[int, Reviews] = {}
+    if short_texts:
+        beside[SNIPPET] = _respelled_too(concatenate([snippets.load(), rated.load()]))
+        beside[COUNTERFACTUAL] = _respelled_too(counterfactuals.load())
     return beside | ({} if voted is None else {VOTE: votes.load(voted)})
+
+
+def _respelled_too(texts: Reviews) -> Reviews:
+    """The texts, and those of the train split once more with their negations in the other spelling."""
+    train = texts.select("train")
+    again = Reviews(
+        [respell_negations(text) for text in train.texts],
+        train.labels,
+        train.split,
+        [f"{name}_respelled" for name in train.ids],
+    )
+    return concatenate([texts, again])
 
 
 def _key(fingerprints: str, tokenizer: Tokenizer) -> str:

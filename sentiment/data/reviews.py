@@ -80,6 +80,16 @@ def table(rows: Sequence[tuple[str, int, str, str]]) -> Reviews:
     )
 
 
+def concatenate(tables: Sequence[Reviews]) -> Reviews:
+    """The rows of all these tables, one table after the other."""
+    return Reviews(
+        [text for each in tables for text in each.texts],
+        np.concatenate([each.labels for each in tables]),
+        np.concatenate([each.split for each in tables]),
+        [name for each in tables for name in each.ids],
+    )
+
+
 def normalised(text: str) -> str:
     """What copies of a review have in common: its text in lower case, line breaks and white space apart."""
     return " ".join(text.replace("<br />", " ").lower().split())

@@ -8,6 +8,7 @@ bytes.translate makes lower case and blanks in one pass, and split does the rest
 
 import re
 
+from sentiment.text.contractions import NEGATED
 from sentiment.text.emoji import WRITTEN_OUT
 from sentiment.text.normalisation import normalise, normalise_with_places, plain_text, plain_text_with_places
 from sentiment.text.tokens import LOWERED_TO_ASCII, Token, find_tokens, translation_table
@@ -19,12 +20,8 @@ _RATING, _DIGIT_AFTER_APOSTROPHE = re.compile(rb"/[0-9]"), re.compile(rb"'[a-zA-
 _LOOSE_APOSTROPHE = re.compile(rb"'(?:(?![a-z])|(?<![a-z0-9]'))")
 _KEPT = translation_table(b"'.!?")
 
-_NEGATED_VERBS = (
-    *("ain", "aren", "can", "couldn", "didn", "doesn", "don", "hadn", "hasn", "haven", "isn", "mightn"),
-    *("mustn", "needn", "shouldn", "wasn", "weren", "won", "wouldn"),
-)
 _CONTRACTIONS = (
-    *(f"{verb}'t" for verb in _NEGATED_VERBS),
+    *NEGATED,
     *("i'm", "i've", "you're", "you've", "you'll", "they're", "they've", "they'll", "we've", "he's", "she's"),
     *("that's", "what's", "there's", "it'll", "could've", "should've", "would've"),
 )

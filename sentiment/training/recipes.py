@@ -35,8 +35,9 @@ class Recipe:
 
     `ending` is how much more the last word of a review counts than those far from it (emphasis.py),
     `negation_scope` how many words far a negation changes those after it (negation.py), `snippets` and
-    `counterfactuals` the weight of the loss on each short text of that kind beside a review's (channels.py),
-    `votes` that on each text that somebody voted on, where there are any (data/votes.py),
+    `counterfactuals` how much each short text of that kind (channels.py) counts beside a review when the
+    n-grams are fitted, where each stands twice (data/prepared.py), `votes` how much each text that somebody
+    voted on does, where there are any (data/votes.py); to the LSTM all texts count the same,
     `early_words` to how many words reviews are cropped before the last epoch, which takes less time,
     `ngram_fragments` that on short pieces of the reviews when the n-grams are fitted (ngram_fit.py),
     `adversarial` how far embeddings move for a second, adversarial pass over each batch (objective.py)
@@ -186,8 +187,8 @@ _FAST = replace(
     ending=1.0,
     ngrams=3,
     negation_scope=5,
-    snippets=1.0,
-    counterfactuals=0.5,
+    snippets=0.5,
+    counterfactuals=0.25,
     ngram_min_reviews=5,
     ngram_c=30.0,
     ngram_fragments=0.05,

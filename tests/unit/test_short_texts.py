@@ -1,14 +1,17 @@
 """Short texts beside the reviews: where they come from, how they travel, and what counts them."""
 
+import re
+
 import numpy as np
 import pytest
 from sentiment_fixtures import made_up_reviews, tiny_recipe
 
-from sentiment.data import counterfactuals, snippets
+from sentiment.data import counterfactuals, rated, snippets
 from sentiment.data.channels import COUNTERFACTUAL, REVIEW, SNIPPET, read_channel
-from sentiment.data.prepared import prepare
-from sentiment.data.reviews import normalised, table
+from sentiment.data.prepared import prepare, texts_beside
+from sentiment.data.reviews import concatenate, normalised, table
 from sentiment.errors import ChannelError
+from sentiment.text.contractions import respell_negations
 from sentiment.training.steps import shortened
 from sentiment.training.trainer import Run, Trainer
 
@@ -23,6 +26,58 @@ def test_the_snippets_have_a_fixed_split_with_copies_together():
         homes.setdefault(normalised(text), set()).add(str(split))
     assert {len(splits) for splits in homes.values()} == {1}
     assert found.fingerprint() == snippets.load().fingerprint()
+
+
+def test_rated_texts_are_labelled_where_people_agreed():
+    found = rated.load()
+    label = dict(zip(found.texts, found.labels.tolist(), strict=True))
+    assert label["i'm very glad i did."] == 1
+    counts = found.counts()
+    assert sum(counts["train"].values()) > 6000 and min(sum(of.values()) for of in counts.values()) > 400
+    assert found.fingerprint() == rated.load().fingerprint()
+    of_review: dict[str, set[str]] = {}
+    for name, split in zip(found.ids, found.split, strict=True):
+        if name.startswith("rated_product_"):
+            of_review.setdefault(name.split("_")[2], set()).add(str(split))
+    assert len(of_review) > 250 and {len(splits) for splits in of_review.values()} == {1}
+
+
+def test_rated_texts_without_an_opinion_are_learned_with_both_labels_and_never_measured_as_one():
+    found = rated.load()
+    without = {split: set(rated.without_opinion(split)) for split in ("train", "validation", "test")}
+    assert min(map(len, without.values())) > 70
+    for text, split in zip(found.texts, found.split, strict=True):
+        assert split == "train" or text not in without[split]
+    labels = {found.labels[n] for n, text in enumerate(found.texts) if text == min(without["train"], key=len)}
+    assert labels == {0, 1}
+
+
+def test_recipes_learn_from_critics_and_raters_alike_and_from_each_short_text_in_both_spellings():
+    assert texts_beside(False) == {}
+    beside = texts_beside(True)[SNIPPET]
+    once = concatenate([snippets.load(), rated.load()])
+    counts, counts_once = (
+        {name: sum(of.values()) for name, of in table.counts().items()} for table in (beside, once)
+    )
+    assert counts == counts_once | {"train": 2 * counts_once["train"]}
+    spelled = dict(zip(beside.ids, beside.texts, strict=True))
+    changed = [name for name in once.ids if spelled.get(f"{name}_respelled", spelled[name]) != spelled[name]]
+    assert len(changed) > 1000
+    assert all({"n't", "not"} & set(re.findall("n't|not", spelled[name].lower())) for name in changed)
+
+
+@pytest.mark.parametrize(
+    ("text", "respelled"),
+    [
+        ("I didn't like it.", "I did not like it."),
+        ("Does not work, and won’t", "Doesn't work, and will not"),
+        ("It will not. I cannot! I can not", "It won't. I can't! I can't"),
+        ("Can't say. Is not bad", "Can not say. Isn't bad"),
+        ("nothing to respell: knot, didnt", "nothing to respell: knot, didnt"),
+    ],
+)
+def test_negations_are_respelled(text, respelled):
+    assert respell_negations(text) == respelled
 
 
 def test_counterfactuals_come_in_both_polarities():
