@@ -218,7 +218,7 @@ notebook-run: setup ## Run the walkthrough from top to bottom and keep its outpu
 	@$(CLOUD) -- $(BIN)/python notebooks/execute.py
 
 check: style ## The loop of working: style, types and the fast tests, in a minute
-	@$(PYTEST) -p no:schemathesis -p no:anyio -m "not slow" tests/unit
+	@$(PYTEST) -n 2 -p no:schemathesis -p no:anyio -m "not slow" tests/unit
 
 test: lint ## Run all the tests, the real page in a real browser among them
 	@$(BIN)/python tests/browser/chromium.py
