@@ -17,7 +17,7 @@ from pathlib import Path
 from sentiment.data.reviews import NEGATIVE, POSITIVE, Reviews, table
 
 SEED = 0
-PER_FRAME, PER_NEUTRAL_FRAME = 15, 12
+PER_FRAME, PER_NEUTRAL_FRAME = 15, 20
 """Sentences made from each frame."""
 _FILE = Path(__file__).with_suffix(".txt")
 COMMON, COMMON_SHARE = 10, 0.5
