@@ -36,9 +36,13 @@ def find_shell() -> str | None:
     for name in SHELL_NAMES:
         if path := shutil.which(name):
             return path
-    # .../chromium-1234/chrome-linux/chrome has it beside it: .../chromium_headless_shell-1234/*/*
-    browsers = _playwrights().parents[2]
-    shells = sorted(browsers.glob("chromium_headless_shell-*/*/*headless[_-]shell"))
+    # Beside .../chromium-1234, in which the browser is.
+    shells = [
+        shell
+        for folder in _playwrights().parents
+        if folder.name.startswith("chromium-")
+        for shell in sorted(folder.parent.glob("chromium_headless_shell-*/*/*headless[_-]shell"))
+    ]
     return str(shells[-1]) if shells else None
 
 
@@ -52,11 +56,13 @@ def _playwrights() -> Path:
 
 def get() -> str | None:
     """Find one, installing it if need be; what was tried is printed."""
-    attempts = []
-    if not find():
-        attempts += [[sys.executable, "-m", "playwright", "install", "chromium"]]
-    if shutil.which("apt-get") and os.geteuid() == 0:
-        attempts += [["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", SHELL_NAMES[0]]]
+    package = ["apt-get", "install", "-y", "-qq", SHELL_NAMES[0]]
+    packages = [package] if shutil.which("apt-get") and os.geteuid() == 0 else []
+    if find():
+        attempts = packages  # whose lists may be old: without a network it has to fail soon
+    else:
+        download = [sys.executable, "-m", "playwright", "install", "chromium"]
+        attempts = [download, *(["apt-get", "update", "-qq"] for _ in packages), *packages]
     for command in attempts:
         if path := find_shell():
             return path

@@ -361,7 +361,7 @@ def test_ctrl_c_ends_the_wait_for_a_follower_and_nothing_is_left(tmp_path, monke
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def press() -> None:
-        wait_until(ready)
+        wait_until(lambda: ready() and follower._pipe.closed)  # it is being waited for
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=press).start()
