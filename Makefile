@@ -70,7 +70,7 @@ SETTINGS := DATA DATA_PATH RECIPE SET MODEL WHERE AUTO TRUST VERSION WINDOW CANA
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 
 BIN := .venv/bin
-PYTEST := $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder
 # What installs: with the Python above, or with an older one or uv, which then look for one.
 WITH := $(or $(PYTHON),$(shell python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null && echo python3 \
 	|| { command -v uv >/dev/null && echo uv run --no-project python; }))
@@ -224,7 +224,7 @@ notebook-run: setup ## Run the walkthrough from top to bottom and keep its outpu
 	@$(CLOUD) -- $(BIN)/python notebooks/execute.py
 
 check: style ## The loop of working: style, types and the fast tests, in a minute
-	@$(PYTEST) -p no:schemathesis -p no:anyio -m "not slow" tests/unit
+	@$(PYTEST) -n 2 -p no:schemathesis -p no:anyio -m "not slow" tests/unit
 
 test: lint ## Run all the tests, the real page in a real browser among them
 	@$(BIN)/python tests/browser/chromium.py

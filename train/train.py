@@ -15,7 +15,6 @@ import argparse
 import os
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,10 +31,6 @@ sys.path[:0] = [str(folder) for folder in (HERE, HERE.parent) if (folder / "sent
 # Spinning only briefly gives 470 alone and 260 beside it; not at all (OMP_WAIT_POLICY=PASSIVE), 320 and 260.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-
-# The first optimizer imports torch's compiler, which makes a folder for what it compiles. Nothing is
-# compiled here: name a folder that exists, so that none is left behind in it.
-os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", tempfile.gettempdir())
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402

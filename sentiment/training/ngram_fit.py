@@ -20,6 +20,7 @@ import torch
 from sentiment.data.channels import REVIEW, Channel
 from sentiment.model.ngram_module import NgramTable
 from sentiment.model.ngrams import presence
+from sentiment.training.optimisation import without_compiler
 
 ITERATIONS = 40
 SMOOTHING = 1.0
@@ -114,7 +115,9 @@ def _logistic_regression(
     target = torch.from_numpy(labels.astype(np.float32))
     counts = torch.from_numpy(loss_weights.astype(np.float32))
     weights = torch.zeros(columns, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weights], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
+    optimizer = without_compiler(torch.optim.LBFGS)(
+        [weights], max_iter=ITERATIONS, line_search_fn="strong_wolfe"
+    )
 
     @torch.no_grad()
     def loss_and_gradient() -> torch.Tensor:

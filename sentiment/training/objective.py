@@ -31,7 +31,7 @@ def backpropagate(
         disturbed = embedded + adversarial * direction(gradient, batch)
         gradient = gradient + _pass(model, batch, disturbed, labels, scale, bfloat16)[1]
     # The passes end at the embeddings, so that this one runs through the table once for both.
-    embedded.backward(gradient)
+    _pass_on(embedded, gradient)
     return loss
 
 
@@ -56,8 +56,13 @@ def backpropagate_virtual(
         (gradient,) = torch.autograd.grad(surprise, leaf)
         disturbed = embedded + distance * direction(gradient, batch)
         loss, gradient = _pass(model, batch, disturbed, answers, scale, bfloat16)
-    embedded.backward(gradient)
+    _pass_on(embedded, gradient)
     return loss
+
+
+def _pass_on(embedded: Tensor, gradient: Tensor) -> None:
+    """`embedded.backward(gradient)`, for which torch would import sympy, as slow as its compiler."""
+    torch.dot(embedded.flatten(), gradient.flatten()).backward()
 
 
 @contextmanager

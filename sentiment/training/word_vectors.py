@@ -24,14 +24,16 @@ POWER_ITERATIONS = 3
 def ppmi_vectors(channel: Channel, vocab_size: int, dimensions: int, seed: int) -> Tensor:
     """Vectors (vocab_size, dimensions) with a mean square of 1 over the words that occur; those of the others
     and of no word (id 0) are zero."""
-    contexts = min(CONTEXTS, vocab_size)
-    counts = _counts(channel, vocab_size, contexts)
+    # Frequent words have small ids: in few reviews most ids of a large vocabulary are above all that occur.
+    words = int(limit(channel.tokens, vocab_size).max(initial=NO_WORD)) + 1
+    contexts = min(CONTEXTS, words)
+    counts = _counts(channel, words, contexts)
     occurring = counts.any(1)
     association = _positive_information(counts)
     rank = min(dimensions, contexts)
     vectors = torch.zeros(vocab_size, dimensions)
-    vectors[:, :rank] = _left_factor(association, rank, seed)
-    vectors[~occurring] = 0
+    vectors[:words, :rank] = _left_factor(association, rank, seed)
+    vectors[:words][~occurring] = 0
     vectors[NO_WORD] = 0
     mean_square = vectors.square().sum() / (occurring.sum() * dimensions).clamp(min=1)
     return vectors / mean_square.sqrt().clamp(min=1e-12)

@@ -279,11 +279,12 @@ def untar(archive: bytes) -> dict[str, bytes]:
 
 
 def wait(look: Any, done: Any, seconds: float = 60) -> Any:
-    """What `look` returns as soon as `done` says so."""
-    deadline = time.monotonic() + seconds
+    """What `look` returns as soon as `done` says so; looks less often the longer it takes."""
+    started = time.monotonic()
     while not done(seen := look()):
-        assert time.monotonic() < deadline, f"not done after {seconds} s: {seen}"
-        time.sleep(0.05)
+        waited = time.monotonic() - started
+        assert waited < seconds, f"not done after {seconds} s: {seen}"
+        time.sleep(min(max(0.05, waited / 10), 0.4))
     return seen
 
 

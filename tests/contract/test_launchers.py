@@ -16,15 +16,15 @@ import psutil
 import pytest
 
 from tests.conftest import PROJECT, free_port
-from tests.contract.selfhost_fixtures import Tracking, models, tracking, wait_until
+from tests.contract.selfhost_fixtures import Tracking, models, registered, tracking, wait_until
 from tests.tethered import tethered
 
-__all__ = ["models", "tracking"]  # fixtures
+__all__ = ["models", "registered", "tracking"]  # fixtures
 pytestmark = pytest.mark.slow
 
 END_SECONDS = 120
 # A training of seconds, on the given reviews alone.
-SMALL = "hidden_dim=8 embedding_dim=8 ngram_min_reviews=2 snippets=0 counterfactuals=0"
+SMALL = "vocab_size=500 hidden_dim=8 embedding_dim=8 ngram_min_reviews=2 snippets=0 counterfactuals=0"
 
 
 class Launched:
@@ -32,13 +32,14 @@ class Launched:
 
     def __init__(self, *command: str, temporary: Path, **environment: str):
         temporary.mkdir(exist_ok=True)
-        others = ("MLFLOW_", "TORCHINDUCTOR_")  # what earlier tests of this process may have set
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
+        # Without what earlier tests of this process may have set.
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
         self.temporary, self.processes = temporary, []
         self.process = subprocess.Popen(
             tethered([sys.executable, *command]),
             cwd=PROJECT,
-            env=kept | {"TMPDIR": str(temporary), "BROWSER": "true"} | environment,
+            # So small a model gains nothing from more threads, which wait for each other by spinning.
+            env=kept | {"TMPDIR": str(temporary), "BROWSER": "true", "OMP_NUM_THREADS": "1"} | environment,
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -191,13 +192,12 @@ def test_ctrl_c_in_the_training_ends_it_before_mlflow_and_quietly(launch, tmp_pa
 
 
 @pytest.fixture
-def empty_registry(tmp_path) -> Iterator[Tracking]:
-    server = Tracking(tmp_path).start()
+def slow_server(tracking) -> Iterator[Tracking]:
+    """A server that a test may suspend."""
     try:
-        yield server
+        yield tracking
     finally:
-        suspend(server, signal.SIGCONT)
-        server.stop()
+        suspend(tracking, signal.SIGCONT)
 
 
 def suspend(server: Tracking, number: int = signal.SIGSTOP) -> None:
@@ -206,7 +206,14 @@ def suspend(server: Tracking, number: int = signal.SIGSTOP) -> None:
         each.send_signal(number)
 
 
-IMPATIENT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+def impatient(server: Tracking, name: str) -> dict[str, str]:
+    """Variables of a trainer of a champion of this name, which gives up a server soon."""
+    return {
+        "MLFLOW_TRACKING_URI": server.url,
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+        "SENTIMENT_MODEL": f"models:/{name}@champion",
+    }
 
 
 def trainer(tmp_path: Path) -> list[str]:
@@ -218,32 +225,32 @@ def trainer(tmp_path: Path) -> list[str]:
 
 
 def test_a_trained_model_is_logged_as_soon_as_a_slow_tracking_server_takes_it(
-    launch, tmp_path, empty_registry
+    launch, tmp_path, slow_server, registered
 ):
-    training = launch(*trainer(tmp_path), MLFLOW_TRACKING_URI=empty_registry.url, **IMPATIENT)
+    training = launch(*trainer(tmp_path), **impatient(slow_server, registered))
     training.until(r"^epoch=1/")
-    suspend(empty_registry)
+    suspend(slow_server)
     assert "error: " in training.until(r"could not be logged to MLflow.*; tries again in \d+ s")
-    suspend(empty_registry, signal.SIGCONT)
+    suspend(slow_server, signal.SIGCONT)
     said = training.process.stdout.read()
     assert training.process.wait(END_SECONDS) == 0, said
-    assert "champion: movie-sentiment version 1" in said
+    assert f"champion: {registered} version 1" in said
 
 
 def test_a_trained_model_that_could_not_be_logged_is_logged_by_the_next_start(
-    launch, tmp_path, empty_registry
+    launch, tmp_path, slow_server, registered
 ):
-    training = launch(*trainer(tmp_path), MLFLOW_TRACKING_URI=empty_registry.url, **IMPATIENT)
+    training = launch(*trainer(tmp_path), **impatient(slow_server, registered))
     training.until(r"^epoch=1/")
-    suspend(empty_registry)
+    suspend(slow_server)
     training.until(r"could not be logged to MLflow.*; tries again in \d+ s")
     training.close()
-    suspend(empty_registry, signal.SIGCONT)
-    again = launch(*trainer(tmp_path), MLFLOW_TRACKING_URI=empty_registry.url, **IMPATIENT)
+    suspend(slow_server, signal.SIGCONT)
+    again = launch(*trainer(tmp_path), **impatient(slow_server, registered))
     said = again.process.stdout.read()
     assert again.process.wait(END_SECONDS) == 0, said
-    assert "unchanged: movie-sentiment version 1" in said and "epoch=" not in said
-    third = launch(*trainer(tmp_path), MLFLOW_TRACKING_URI=empty_registry.url, **IMPATIENT)
+    assert f"unchanged: {registered} version 1" in said and "epoch=" not in said
+    third = launch(*trainer(tmp_path), **impatient(slow_server, registered))
     assert "logged" not in third.process.stdout.read(), "once is enough"
 
 

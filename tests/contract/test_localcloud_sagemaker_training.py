@@ -371,7 +371,6 @@ def test_jobs_are_listed_tagged_and_filtered(aws):
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_a_second_job_with_the_same_requirements_installs_nothing(aws, tmp_path):
     make_wheel(tmp_path, "tiny_kept", "WORD = 'kept'\n")
     script = "import sys, tiny_kept; print(tiny_kept.WORD, 'tiny_extra' in sys.modules)"

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -326,15 +327,25 @@ def test_a_server_that_hangs_costs_no_run(tmp_path):
     assert done.err.count("\n") == 1 and "does not answer" in done.err, done.err
 
 
+def deaf(program: Path) -> tuple[Path, Callable[[], bool]]:
+    """A program that SIGTERM does not end, and whether it has got so far."""
+    ready = program.with_suffix(".ready")
+    program.write_text(
+        "import pathlib, signal, time\nsignal.signal(15, signal.SIG_IGN)\n"
+        f"pathlib.Path({str(ready)!r}).touch()\ntime.sleep(600)\n"
+    )
+    return program, ready.exists
+
+
 def test_a_follower_that_neither_reads_nor_ends_holds_nothing_up(tmp_path, monkeypatch, capfd):
     """Far more news than a pipe holds; then it is told to end, and killed."""
-    program = tmp_path / "stubborn.py"
-    program.write_text("import signal, time\nsignal.signal(15, signal.SIG_IGN)\ntime.sleep(600)\n")
+    program, ready = deaf(tmp_path / "stubborn.py")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     monkeypatch.setattr(background, "PATIENCE_SECONDS", 0.5)
     monkeypatch.setattr(background, "FINISH_SECONDS", 2.0)
     monkeypatch.setattr(background, "GIVE_UP_SECONDS", 0.2)
     follower = background.Follower(program, tmp_path / "run.json", tmp_path / "model")
+    wait_until(ready)
     for _ in range(200_000):
         follower.wake()
     follower.finish()
@@ -344,13 +355,16 @@ def test_a_follower_that_neither_reads_nor_ends_holds_nothing_up(tmp_path, monke
 
 
 def test_ctrl_c_ends_the_wait_for_a_follower_and_nothing_is_left(tmp_path, monkeypatch, capfd):
-    program = tmp_path / "slow.py"
-    program.write_text("import signal, time\nsignal.signal(15, signal.SIG_IGN)\ntime.sleep(600)\n")
+    program, ready = deaf(tmp_path / "slow.py")
     monkeypatch.setattr(background, "GIVE_UP_SECONDS", 0.2)
     follower = background.Follower(program, tmp_path / "run.json", tmp_path / "model")
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+
+    def press() -> None:
+        wait_until(lambda: ready() and follower._pipe.closed)  # it is being waited for
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=press).start()
     with pytest.raises(KeyboardInterrupt):
         follower.finish()
     assert follower.process.returncode == -signal.SIGKILL

@@ -156,9 +156,20 @@ def test_the_same_reviews_get_the_same_answers_from_endpoint_and_batch_transform
     assert transformed == pytest.approx(expected, abs=1e-6)
 
 
-def test_a_training_script_that_fails_says_why_and_make_train_fails_with_it(deployment):
-    small = "embedding_dim=4 hidden_dim=4 ngrams=0 head=16 tail=0"
-    done = deployment.cloud.make("train", f"SET={small} learning-rate=1e30 clip=0", check=False)
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory) -> tuple[str, str, str]:
+    """Arguments of `make` for a training of a second, on reviews that need no more."""
+    file = tmp_path_factory.mktemp("reviews") / "reviews.csv"
+    rows = [f'"{word} film number {n}",{word}\n' for n in range(200) for word in ("positive", "negative")]
+    file.write_text("review,sentiment\n" + "".join(rows))
+    size = "vocab_size=500 embedding_dim=4 hidden_dim=4 ngrams=0 head=16 tail=0 epochs=1"
+    size += " snippets=0 counterfactuals=0"
+    return "DATA=kaggle", f"DATA_PATH={file}", f"SET={size}"
+
+
+def test_a_training_script_that_fails_says_why_and_make_train_fails_with_it(deployment, quick):
+    *data, size = quick
+    done = deployment.cloud.make("train", *data, f"{size} learning-rate=1e30 clip=0", check=False)
     assert done.returncode != 0
     assert "the loss became nan" in done.stderr
     jobs = deployment.cloud.client("sagemaker").list_training_jobs(StatusEquals="Failed")[
@@ -188,12 +199,10 @@ def test_what_people_sent_is_compared_from_counts_alone(deployment):
     assert len(alarms["MetricAlarms"]) == 1
 
 
-def test_the_training_log_is_shown_live_and_kept(deployment):
+def test_the_training_log_is_shown_live_and_kept(deployment, quick):
     """One short epoch of the smallest kind: its lines are shown, and CloudWatch has them afterwards."""
-    quick = "epochs=1 embedding-dim=4 hidden-dim=4 ngrams=0 head=16 tail=0 seed=" + str(
-        time.time_ns() % 10**6
-    )
-    done = deployment.cloud.make("train", f"SET={quick}")
+    *data, size = quick
+    done = deployment.cloud.make("train", *data, f"{size} seed={time.time_ns() % 10**6}")
     assert "epoch=1" in done.stdout
     logs = deployment.cloud.client("logs")
     streams = logs.describe_log_streams(

@@ -7,7 +7,6 @@ import json
 import joblib
 import numpy as np
 import pytest
-from scipy.sparse import csr_matrix
 from sentiment_fixtures import made_up_reviews
 
 from benchmarks.__main__ import CHOICES
@@ -52,6 +51,8 @@ def test_a_reference_learns_and_answers_the_same_after_storing(name, made_up, tm
 
 
 def test_log_count_ratios_are_those_of_the_paper():
+    from scipy.sparse import csr_matrix  # takes a second to import
+
     counts = csr_matrix(np.array([[1, 0], [1, 1], [0, 1], [0, 1]], dtype=np.float32))
     found = log_count_ratios(counts, np.array([1, 1, 0, 0]))
     # Positive: (1 + 2, 1 + 1) of 5; negative: (1 + 0, 1 + 2) of 4.

@@ -152,12 +152,14 @@ def test_words_used_alike_get_vectors_alike():
         tokens += [[*company[:2], word, company[2]]]
     flat = np.concatenate(tokens).astype(np.int32)
     offsets = np.arange(0, len(flat) + 1, 4)
-    vectors = ppmi_vectors(
-        Channel(flat, offsets, np.zeros(400, np.int8)), vocab_size=30, dimensions=4, seed=0
-    )
+    channel = Channel(flat, offsets, np.zeros(400, np.int8))
+    vectors = ppmi_vectors(channel, vocab_size=30, dimensions=4, seed=0)
     assert vectors.shape == (30, 4) and not vectors[0].any()
     similar = torch.nn.functional.cosine_similarity
     assert similar(vectors[2], vectors[3], 0) > 0.9 > 0.5 > similar(vectors[2], vectors[4], 0)
     occurring = vectors.any(1)
     assert occurring.nonzero().flatten().tolist() == [2, 3, 4, 10, 11, 12, 20, 21, 22]
     assert float(vectors[occurring].square().mean()) == pytest.approx(1, rel=1e-3)
+    # Words that never occur cost nothing and change nothing.
+    of_more = ppmi_vectors(channel, vocab_size=100_000, dimensions=4, seed=0)
+    assert torch.equal(of_more[:30], vectors) and not of_more[30:].any()

@@ -8,7 +8,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sentiment_fixtures import prepared
-from sklearn.linear_model import LogisticRegression
 
 from sentiment.data.channels import Channel, read_channel
 from sentiment.model.ngram_module import NgramTable
@@ -123,6 +122,8 @@ def test_the_fit_tells_the_labels():
 @pytest.mark.parametrize("weight", [0.0, 0.3])
 def test_the_fit_is_scikit_learns(weight):
     """Features written out in loops; the pieces of the reviews are rows like any other, with less weight."""
+    from sklearn.linear_model import LogisticRegression  # takes seconds to import
+
     channel = read_channel(prepared().train, "train")
     patterns, seed = ngram_patterns(2, 1), 5
     table = NgramTable(patterns, ending=0.7)

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from packaging.requirements import Requirement
 
-from pipeline import aws, containers, deploy, hosting, image, sagemaker_sdk, served, stack
+from pipeline import aws, containers, deploy, hosting, image, served, stack
 from pipeline.containers import DEFAULT_CONTAINER, HOSTING, TRAINING, Image
 from pipeline.settings import PipelineError, Settings
 from tests.conftest import PROJECT
@@ -86,7 +86,10 @@ def test_deploy_hands_the_image_of_the_container_to_the_stack_and_warns_once(
     }
 
 
+@pytest.mark.slow
 def test_images_lie_in_awss_registry_of_the_region():
+    from pipeline import sagemaker_sdk  # takes seconds to import
+
     for region, instance, uri in (
         ("us-east-1", "ml.m5.xlarge", "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch:2.13-cpu"),
         ("us-east-1", "ml.g5.xlarge", "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch:2.13-gpu"),

@@ -3,7 +3,6 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nltk.stem.porter import PorterStemmer
 
 from sentiment.text.predecessor.stem import stem
 
@@ -16,6 +15,8 @@ PIECES = re.findall(
 
 @pytest.fixture(scope="module")
 def reference():
+    from nltk.stem.porter import PorterStemmer  # takes seconds to import
+
     return PorterStemmer()
 
 
@@ -48,8 +49,8 @@ def test_known_stems(word, expected):
         st.lists(st.sampled_from(PIECES), min_size=1).map("".join),
     )
 )
-def test_any_word_stems_as_in_nltk(word):
-    assert stem(word) == PorterStemmer().stem(word)
+def test_any_word_stems_as_in_nltk(reference, word):
+    assert stem(word) == reference.stem(word)
 
 
 def test_a_long_run_of_y_is_no_trouble(reference):

@@ -1,5 +1,6 @@
 """The lean tokenizers against what they stand for: BeautifulSoup, nltk's stemmer, and each other."""
 
+import functools
 import html
 import re
 import time
@@ -10,7 +11,6 @@ from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning
 from bs4.exceptions import ParserRejectedMarkup
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nltk.stem.porter import PorterStemmer
 
 from sentiment.data.sources import load_reviews
 from sentiment.errors import RecipeError
@@ -40,13 +40,16 @@ def reference_words(review: str) -> list[str]:
     return [_nltk_stem(word) for word in found if word not in stop_words()]
 
 
-_STEMMER, _stems = PorterStemmer(), {}
+@functools.cache
+def _stemmer():
+    from nltk.stem.porter import PorterStemmer  # takes seconds to import
+
+    return PorterStemmer()
 
 
+@functools.cache
 def _nltk_stem(word: str) -> str:
-    if word not in _stems:
-        _stems[word] = _STEMMER.stem(word)
-    return _stems[word]
+    return _stemmer().stem(word)
 
 
 def plain_words(review: str) -> list[str]:
@@ -114,7 +117,7 @@ def test_the_whole_corpus_reads_as_the_reference(corpus):
 def test_every_word_of_the_corpus_stems_as_in_nltk(corpus):
     types = {word for review in corpus for word in re.findall("[a-z0-9]+", review.lower())}
     assert len(types) > 70_000
-    assert [word for word in types if stem(word) != _STEMMER.stem(word)] == []
+    assert [word for word in types if stem(word) != _nltk_stem(word)] == []
 
 
 def test_words_keeps_what_carries_sentiment():

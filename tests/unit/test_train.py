@@ -152,6 +152,7 @@ def test_sagemakers_environment_is_enough(tmp_path):
         "SM_CHANNEL_TRAIN": str(data.train),
         "SM_CHANNEL_VALIDATION": str(data.validation),
         "SM_MODEL_DIR": str(tmp_path / "model"),
+        "PYTHONPROFILEIMPORTTIME": "1",
     }
     (tmp_path / "checkpoints").mkdir()  # as for a job with a CheckpointConfig
     done = subprocess.run(
@@ -162,6 +163,9 @@ def test_sagemakers_environment_is_enough(tmp_path):
     assert read_model(tmp_path / "model").word_dict
     assert (tmp_path / "model" / "code" / "inference.py").is_file()
     assert (tmp_path / "checkpoints" / "checkpoint.pt").is_file()
+    imported = set(re.findall(r"^import time:.*\| +([\w.]+)$", done.stderr, re.MULTILINE))
+    assert "torch" in imported
+    assert not {"torch._dynamo", "sympy"} & imported, "torch's compiler takes seconds to import"
 
 
 @pytest.mark.slow
