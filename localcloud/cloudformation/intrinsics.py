@@ -154,7 +154,9 @@ class Evaluator:
             return [UNKNOWN]
         parts: list[str] = whole.split(separator, MAX_ITEMS)
         if len(parts) > MAX_ITEMS:
-            raise ValueError(f"the list would have more than {MAX_ITEMS} items")
+            raise ValidationError(
+                f"Template error: a list that Fn::Split makes would have more than {MAX_ITEMS} items"
+            )
         return parts
 
     def _fn_select(self, argument: Any) -> Any:
@@ -212,7 +214,9 @@ class Evaluator:
 def _check_length(length: int) -> None:
     """Nested functions could build a text that does not fit into memory."""
     if length > MAX_CHARACTERS:
-        raise ValueError(f"the text would be longer than {MAX_CHARACTERS} characters")
+        raise ValidationError(
+            f"Template error: a text that a function makes would be longer than {MAX_CHARACTERS} characters"
+        )
 
 
 def _text(value: Any) -> str:
