@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> None:
     """Compare a window with the held-out texts. Raises ProjectError, and Drifted outside the band."""
     period = drift.period(options.window)
-    settings = Settings.from_environment()
+    settings = Settings.from_environment(var=options.var)
     cached = ModelCache(settings.cache).current()
     if cached is None:
         raise ProjectError(f"there is no champion in {settings.cache}: make selfhost")

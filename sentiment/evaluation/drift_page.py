@@ -90,7 +90,7 @@ def _measures(findings: Sequence[Finding]) -> list[str]:
         )
         for each in findings
     ]
-    head = ("measure", "people sent", "expected", "band", "")
+    head = ("measure", "people sent", "expected", "band", "verdict")
     return ["<h2>All measures</h2>", _bullet_chart(findings), table("All measures", head, rows)]
 
 

@@ -72,7 +72,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     shutil.copytree(model_folder(), copy, ignore=shutil.ignore_patterns("__pycache__"))
     kept = cache.keep(Champion("movie-sentiment", "1", "", 0, ""), copy)
     monkeypatch.setenv("SENTIMENT_CACHE", str(cache.folder))
-    monkeypatch.setenv("SENTIMENT_FEEDBACK", str(feedback))
+    monkeypatch.delenv("SENTIMENT_FEEDBACK", raising=False)
     model = ServedModel()
     model.serve(kept.predictor())
     client = application(model, FolderOfVotes(feedback), HourlyCounts(feedback)).test_client()
@@ -87,7 +87,7 @@ def test_what_people_sent_is_compared_without_server_and_mlflow(served, tmp_path
     held_out = made_up_reviews(0, 200)
     monkeypatch.setattr(drift.snippets, "load", lambda: held_out)
     monkeypatch.setattr(drift, "_test_reviews", lambda choices: [])
-    arguments = ["--build", str(tmp_path / "build"), "--window", "1h"]
+    arguments = ["--build", str(tmp_path / "build"), "--var", str(tmp_path), "--window", "1h"]
     served(["a film"])
     assert command.main(arguments) == 0
     assert "no verdict: at least 50 texts are needed" in capsys.readouterr().out
