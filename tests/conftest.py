@@ -90,7 +90,7 @@ class RunningCloud:
     def make(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `make` to its end; where it must not fail, its output is shown if it does."""
         command = self.make_command(*arguments)
-        done = subprocess.run(command, cwd=PROJECT, text=True, capture_output=True, timeout=1100, check=False)
+        done = subprocess.run(command, cwd=PROJECT, text=True, capture_output=True, timeout=2700, check=False)
         if check:
             assert done.returncode == 0, f"make {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}"
         return done
