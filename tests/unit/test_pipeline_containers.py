@@ -83,6 +83,7 @@ def test_deploy_hands_the_image_of_the_container_to_the_stack_and_warns_once(
         "MaxInstances": 0,
         "ProvisionedConcurrency": 0,
         "FrameAncestors": "'none'",
+        "DriftFormula": "",
     }
 
 
