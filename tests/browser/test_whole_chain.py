@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import product
 
 import pytest
 import requests
@@ -81,8 +82,9 @@ def test_a_review_that_the_model_is_unsure_of(deployment, page):
     """Somewhere between a good and a bad review there is one."""
     good, bad = GOOD.split(), BAD.split()
     reasons = {}
-    for first, second in ((good, bad), (bad, good)):
-        mixed = [" ".join(first[:some] + second[:others]) for some in range(1, 11) for others in range(1, 11)]
+    for before, first, second in (([], good, bad), ([], bad, good), (good, good, bad), (good, bad, good)):
+        cuts = product(range(1, 11), repeat=2)
+        mixed = [" ".join([*before, *first[:some], *second[:others]]) for some, others in cuts]
         answer = requests.post(f"{deployment.api}/predict/batch", json={"reviews": mixed}, timeout=60).json()
         reasons |= {text: row["reason"] for text, row in zip(mixed, answer["predictions"], strict=True)}
     review = next(text for text, reason in reasons.items() if reason == "mixed")
