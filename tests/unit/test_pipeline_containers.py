@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from packaging.requirements import Requirement
 
-from pipeline import aws, containers, deploy, hosting, image, served, stack
+from pipeline import aws, containers, deploy, drift, hosting, image, served, stack
 from pipeline.containers import DEFAULT_CONTAINER, HOSTING, TRAINING, Image
 from pipeline.settings import PipelineError, Settings
 from tests.conftest import PROJECT
@@ -67,6 +67,7 @@ def test_deploy_hands_the_image_of_the_container_to_the_stack_and_warns_once(
     monkeypatch.setattr(stack, "sam_deploy", lambda settings, **parameters: given.update(parameters))
     monkeypatch.setattr(deploy, "publish", lambda settings: None)
     monkeypatch.setattr(hosting, "require_convertible", lambda settings, endpoint: None)
+    monkeypatch.setattr(drift, "alarm_parameters", lambda settings, model: {"DriftFormula": model.version})
     deploy.run(Settings(container=container), FrameAncestors="'none'")
     assert capsys.readouterr().out.count("warning: ") == warnings
     assert given == {
@@ -83,7 +84,7 @@ def test_deploy_hands_the_image_of_the_container_to_the_stack_and_warns_once(
         "MaxInstances": 0,
         "ProvisionedConcurrency": 0,
         "FrameAncestors": "'none'",
-        "DriftFormula": "",
+        "DriftFormula": "abc",
     }
 
 
