@@ -1,14 +1,14 @@
-"""Fit the wide part: logistic regression on n-grams scaled by their log-count ratios.
+"""Fit the wide part: a logistic regression on n-grams that are scaled by their log-count ratios.
 
-The features are those of Wang and Manning, "Baselines and Bigrams" (ACL 2012): the presence of an n-gram,
-here with its value (ngrams.py), times the log of how much more often positive reviews hold it than negative
-ones. Each review's row is divided by the norm of its values. There is no intercept: one fitted to whole
-reviews would decide short sentences, whose few n-grams say less.
+The features are those of Wang and Manning, "Baselines and Bigrams" (ACL 2012): the presence of an n-gram
+(here its value, model/ngrams.py) times its log-count ratio, the logarithm of how much more frequent it is in
+positive than in negative reviews. The row of each review is divided by the norm of its values. There is no
+intercept: fitted to whole reviews, it would dominate in short sentences, whose few n-grams say less.
 
-People type single sentences, and a model that has met whole reviews only is lost in them. So short pieces of
-the reviews can be fitted as well, each with the label of its review, though that is often not its own.
+A model that has only seen whole reviews is bad at the single sentences that people type. So short fragments
+of the reviews can be fitted as well, with the labels of their reviews, though these may not be their own.
 
-The optimum of the convex loss is found by L-BFGS over sparse matrices in seconds.
+L-BFGS on sparse matrices finds the optimum of the convex loss in seconds.
 """
 
 import warnings
@@ -25,9 +25,9 @@ from sentiment.training.optimisation import without_compiler
 ITERATIONS = 40
 SMOOTHING = 1.0
 FRAGMENTS = 4
-"""Pieces of each review."""
+"""The number of fragments of each review."""
 FRAGMENT_WORDS = (4, 24)
-"""Shortest and longest piece, in words; the logarithm of the length is drawn evenly between them."""
+"""The shortest and the longest fragment, in words; the lengths are log-uniform between them."""
 
 
 def fit_ngrams(
@@ -39,11 +39,11 @@ def fit_ngrams(
     fragments: float = 0.0,
     seed: int = 0,
 ) -> None:
-    """Fill `table` with the n-grams of at least `min_reviews` texts; `c` is the inverse of L2 shrinkage.
+    """Fill `table` with the n-grams that occur in at least `min_reviews` texts, and their fitted weights.
 
-    `text_weights` (N,) says how much each text of the channel counts, in the loss and in the counts of its
-    n-grams. `fragments` is the weight of the loss on FRAGMENTS pieces of each review, drawn by `seed`; 0 for
-    none.
+    `text_weights` (N,) weighs the texts of the channel, in the loss and in the counts of n-grams. `c` is the
+    inverse of the strength of L2 regularization. `fragments` is the weight in the loss of each of FRAGMENTS
+    fragments of each review, drawn by `seed`; 0 leaves them out.
     """
     reviews = [channel.review(row) for row in range(len(channel))]
     row, keys, values = _presence(reviews, table)
@@ -79,7 +79,7 @@ def fit_ngrams(
 
 
 def draw_fragments(reviews: Sequence[np.ndarray], random: np.random.Generator) -> list[np.ndarray]:
-    """From each review (word ids) one contiguous piece, its length and place drawn from `random`."""
+    """Draw a fragment of each review (word ids): consecutive words of random length and position."""
     shortest, longest = FRAGMENT_WORDS
     lengths = np.exp(random.uniform(np.log(shortest), np.log(longest), len(reviews))).round().astype(int)
     pieces = []
@@ -90,7 +90,7 @@ def draw_fragments(reviews: Sequence[np.ndarray], random: np.random.Generator) -
 
 
 def _presence(reviews: Sequence[np.ndarray], table: NgramTable) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The distinct n-grams of reviews, in order: for each the row of its review, its key, and its value."""
+    """The distinct n-grams of all reviews as three arrays: positions of the reviews, keys, and values."""
     held = [presence(ids, table.patterns, table.ending) for ids in reviews]
     rows = np.repeat(np.arange(len(reviews)), [len(keys) for keys, _ in held])
     return rows, np.concatenate([keys for keys, _ in held]), np.concatenate([values for _, values in held])
@@ -105,9 +105,10 @@ def _logistic_regression(
     columns: int,
     c: float,
 ) -> np.ndarray:
-    """Weights of the least summed log loss plus |weights|^2 / 2c; entries come sorted by row.
+    """The weights (columns,) that minimise the weighted sum of log losses plus |weights|^2 / 2c.
 
-    Each row's loss counts `loss_weights` times.
+    The sparse matrix has `values` at `row` and `column`, sorted by row. `labels` and `loss_weights` have an
+    entry for each row.
     """
     matrix = _sparse(row, column, values, (len(labels), columns))
     by_column = np.argsort(column, kind="stable")
