@@ -124,7 +124,7 @@ def test_what_version_3_raises_is_one_line(aws):
 
 
 def test_a_version_that_there_is_not_is_refused():
-    with pytest.raises(PipelineError, match="SDK=4: there are 2, 3"):
+    with pytest.raises(PipelineError, match="SDK=4: choose one of 2, 3"):
         Settings(sdk="4")
 
 
