@@ -33,7 +33,7 @@ def bootstrap(settings: Settings) -> None:
         say(f"unchanged: {outputs['DataBucketName']}")
         return
     stack.sam_deploy(settings)
-    say(f"created: {stack.output(settings, 'DataBucketName')}")
+    say(f"made: {stack.output(settings, 'DataBucketName')}")
 
 
 def run(settings: Settings, **parameters: str | int) -> None:
