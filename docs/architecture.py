@@ -1,7 +1,7 @@
 """Draw docs/architecture.svg from the code: `python docs/architecture.py`.
 
-A test checks that it is up to date. Each box is a part of the tree, each arrow stands for imports. The positions of the boxes are defined here;
-the arrows are determined from the imports.
+A test checks that it is up to date. Each box is a part of the tree, each arrow stands for imports. The
+positions of the boxes are defined here; the arrows are determined from the imports.
 """
 
 import html

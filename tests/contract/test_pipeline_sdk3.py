@@ -130,6 +130,6 @@ def test_a_version_that_there_is_not_is_refused():
 
 def test_a_missing_environment_is_refused_with_the_command_that_makes_it(monkeypatch, tmp_path):
     monkeypatch.setattr(pipeline_settings, "PROJECT", tmp_path)
-    with pytest.raises(PipelineError, match=r"not there: make base SDK=3$"):
+    with pytest.raises(PipelineError, match=r"which is missing: run `make base SDK=3`$"):
         Settings(sdk="3")
     assert Settings().sdk == "2"
