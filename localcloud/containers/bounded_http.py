@@ -29,10 +29,10 @@ defaults of Apache's mod_reqtimeout. S3 waits about 20 seconds for the next byte
 SEND_SECONDS = 60.0
 """For the client to take the next piece of an answer."""
 LINGER_SECONDS = 10.0
-"""For what a client still sends when it has been refused: closing at once would lose it the answer."""
+"""How long a refused client may still send: closing the connection at once would lose it the answer."""
 PIECE_BYTES = 65_536
 MEMORY_BYTES = 1024 * 1024
-"""Larger bodies wait in a temporary file."""
+"""Larger bodies are buffered in a temporary file."""
 MAX_CHUNK_LINE_BYTES = 1_024
 CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
 MAX_HEADERS = 100
