@@ -134,7 +134,7 @@ PARTS: dict[str, tuple[str, Callable[[bool], list[dict[str, Any]]]]] = {
 
 
 def work(case: dict[str, Any]) -> None:
-    """Run one process of a training: take the steps of a case. The first process prints its figures as JSON."""
+    """Run one process of a training: take the steps of a case. The first one prints its figures as JSON."""
     import torch
 
     from benchmarks.training import made_up_channel
