@@ -45,7 +45,7 @@ MEASURES = (
     UNSURE,
     Measure("NotEnglish", "texts in another language", 0.05),
     Measure("NoEvidence", "texts without an opinion", 0.1),
-    Measure("Mixed", "texts that speak both ways", 0.1),
+    Measure("Mixed", "texts with mixed opinions", 0.1),
     Measure("UnknownShare", "words that the model does not know", 0.03),
     # Wide: held-out texts praise and blame in equal parts, but people may well send more praise.
     Measure("Probability", "mean probability of positive", 0.25),
