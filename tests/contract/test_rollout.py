@@ -113,7 +113,7 @@ def deployed(tmp_path_factory) -> Iterator[Deployed]:
 @pytest.mark.slow
 def test_a_new_model_is_tried_takes_over_and_is_taken_back(deployed, capsys):
     first, second = model_folder("predecessor"), model_folder("fast")
-    with pytest.raises(PipelineError, match="no model answers yet"):
+    with pytest.raises(PipelineError, match="there is no current model to compare"):
         rollout.run(deployed.settings(second, canary=50))
     rollout.run(deployed.settings(first))
     old = served.of_stack(deployed.settings()).model.version
