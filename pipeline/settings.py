@@ -80,6 +80,10 @@ class Settings(Choices):
             raise PipelineError("SDK=3 has an environment of its own, which is not there: make base SDK=3")
         if self.canary is not None and not 0 < self.canary < 100:
             raise PipelineError(f"CANARY={self.canary}: a share of the texts from 1 to 99 %")
+        if not 0 <= self.canary_minutes < float("inf"):
+            raise PipelineError(f"CANARY_MINUTES={self.canary_minutes}: a number of minutes, such as 30")
+        if self.canary_answers < 0:
+            raise PipelineError(f"CANARY_ANSWERS={self.canary_answers}: a number of answers, such as 50")
         self._check_fleet()
 
     def _check_fleet(self) -> None:

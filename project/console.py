@@ -14,16 +14,22 @@ def _styled(text: str, code: str) -> str:
 
 
 def step(title: str) -> None:
-    print(_styled(f"\n== {title}", "1;36"), flush=True)
+    _print(_styled(f"\n== {title}", "1;36"))
 
 
 def say(text: str) -> None:
-    print(f"   {text}", flush=True)
+    _print(f"   {text}")
 
 
 def log_line(text: str) -> None:
     """A line that a job wrote, set apart from our own."""
-    print(_styled(f"   | {text}", "2"), flush=True)
+    _print(_styled(f"   | {text}", "2"))
+
+
+def _print(text: str) -> None:
+    """Print a line; what the terminal cannot show, such as a file's name in another encoding, is escaped."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def shown(path: Path | str) -> str:

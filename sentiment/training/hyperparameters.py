@@ -103,6 +103,13 @@ def threads(text: str) -> int:
     return value
 
 
+def at_least_one(text: str) -> int:
+    value = parse_int(text)
+    if value < 1:
+        raise RecipeError(f"must be at least 1, not {text}")
+    return value
+
+
 def one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in choices:

@@ -70,11 +70,3 @@ def test_a_share_is_from_1_to_99(percent):
 def test_without_a_model_before_there_is_nothing_to_return_to(deployed):
     with pytest.raises(PipelineError, match="knows no model before"):
         rollout.back(Settings())
-
-
-@pytest.mark.parametrize("chosen", [{"container": "ray"}, {"endpoint": "instances"}])
-def test_a_model_is_tried_on_a_serverless_endpoint_only(chosen, monkeypatch):
-    answering = served.ServedModel("s3://old", "image", "slim", "old")
-    monkeypatch.setattr(served, "of_stack", lambda settings: served.ServedModels(answering, None, None))
-    with pytest.raises(PipelineError, match="CANARY=10: a new model is tried on a serverless endpoint"):
-        rollout.begin(Settings(**chosen), 10)
