@@ -389,6 +389,8 @@ def _what_it_opens(arguments: argparse.Namespace) -> str | None:
 
 
 def _why_no_server(arguments: argparse.Namespace, error: OSError) -> str:
+    if error.filename is not None:  # of the cloud's own folder
+        return f"{error.filename}: {error.strerror or error}; remove it or take another port"
     where = f"port {arguments.port} of {arguments.host}"
     if error.errno != errno.EADDRINUSE:
         return f"cannot listen on {where}: {error.strerror or error}"
