@@ -67,7 +67,7 @@ TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/d
 # All of the above, for `make help`, and what was given. Names that this file does not know are refused.
 SETTINGS := DATA DATA_PATH RECIPE SET MODEL WHERE AUTO TRUST VERSION WINDOW CANARY CANARY_MINUTES CANARY_ANSWERS CONTAINER SDK ON \
 	INSTANCES INSTANCE_TYPE SPOT ENDPOINT AUTOSCALE PROVISIONED STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE
-GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+GIVEN := $(strip $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
 # What the environment may set for another program: the steps that read these check them.
 LEFT_TO_STEPS := AUTO QUICK VERSION WINDOW
 FROM_ENVIRONMENT := $(foreach name,$(filter-out $(LEFT_TO_STEPS),$(SETTINGS)),$(if $(filter environment,$(origin $(name))),$(name)))
@@ -111,7 +111,7 @@ CLOUD = $(BIN)/localcloud run --port $(call quoted,$(PORT)) --port-advice "make 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo setup base preflight check data prepare bootstrap image upload train package evaluate register deploy canary-finish rollback retrain promote drift summary screenshots mlflow-shots load load-deployed destroy mlflow notebook notebook-run bench scaling selfhost test test-pythons test-avx2 style lint sbom format lock clean
+.PHONY: help demo setup settings base preflight check data prepare bootstrap image upload train package evaluate register deploy canary-finish rollback retrain promote drift summary screenshots mlflow-shots load load-deployed destroy mlflow notebook notebook-run bench scaling selfhost test test-pythons test-avx2 style lint sbom format lock clean
 MAKEFLAGS += --no-print-directory
 
 # What `make help` shows, in this order:
@@ -139,13 +139,15 @@ demo: base ## The whole chain, offline, from reviews to a page that answers; sta
 setup: base ## Install all dependencies (the other targets install what they need by themselves)
 	@$(INSTALL) scan
 
-base: ## Install only what demo, deploy and their steps need
+settings:
 	@test -n $(call quoted,$(WITH)) || { echo "error: Python 3.11 to 3.14 is needed, and there is neither a Python nor uv to fetch one;" \
 		"install one, or name it: make PYTHON=/path/to/python3.13" >&2; exit 1; }
 	@$(WITH) -c '' 2>/dev/null || { echo error: PYTHON=$(call quoted,$(PYTHON))" does not run;" \
 		"name a Python 3.11 to 3.14: make PYTHON=/path/to/python3.13" >&2; exit 1; }
 	@$(WITH) requirements/make_settings.py Makefile $(foreach name,$(GIVEN),$(call quoted,$(name)=$($(name)))) \
 		--environment $(foreach name,$(FROM_ENVIRONMENT),$(call quoted,$(name)=$($(name))))
+
+base: settings ## Install only what demo, deploy and their steps need
 	@$(INSTALL) project sam $(if $(and $(filter ray,$(CONTAINER)),$(AWS_ENDPOINT_URL)),ray) $(if $(filter 3,$(SDK)),sdk3)
 
 preflight: $(if $(filter models:% runs:%,$(MODEL)),setup,base) ## Check the settings, the region and the credentials
@@ -304,7 +306,7 @@ sbom: setup ## Write what each lock file installs as CycloneDX bills of material
 			--outfile "$$name" "$$lock" && echo "   wrote: $$name" || exit 1; \
 	done
 
-clean: ## Delete what can be made again: results, caches, virtual environments; var/ (MLflow, votes) stays
+clean: $(if $(GIVEN),settings) ## Delete what can be made again: results, caches, virtual environments; var/ (MLflow, votes) stays
 	@[ ! -d build ] || $(if $(PYTHON),$(call quoted,$(PYTHON)),python3) project/persistent.py build var
 	@rm -rf build .venv .venv-* *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -77,6 +77,7 @@ def refused(cloud: Cloud, service: str, operation: str, request: dict[str, Any])
         ("lambda", "create_alias", {"FunctionName": "f", "Name": "a", "FunctionVersion": "1"}),
         ("apigatewayv2", "create_vpc_link", {"Name": "v", "SubnetIds": ["s"]}),
         ("sagemaker-runtime", "invoke_endpoint_async", {"EndpointName": "e", "InputLocation": "s3://b/k"}),
+        ("sagemaker-runtime", "invoke_endpoint_with_response_stream", {"EndpointName": "e", "Body": b"x"}),
         (
             "sagemaker",
             "create_notebook_instance",

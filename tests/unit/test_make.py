@@ -103,6 +103,12 @@ def test_a_value_that_its_setting_does_not_have_is_told_before_anything_is_insta
     assert capsys.readouterr().err.endswith("; the environment sets it\n")
 
 
+def test_nothing_is_deleted_for_who_mistypes():
+    done = run("make", "-n", "clean", "BIULD=other")
+    assert done.stdout.index("make_settings.py Makefile 'BIULD=other'") < done.stdout.index("rm -rf build")
+    assert "make_settings" not in run("make", "-n", "clean").stdout
+
+
 def test_every_default_and_every_choice_passes(capsys):
     choices = [f"{name}={value}" for name, values in make_settings.CHOICES.items() for value in values]
     defaults = re.findall(r"^([A-Z_]+) \?= ?(\w*)$", Path(MAKEFILE).read_text(encoding="utf-8"), re.M)
@@ -152,7 +158,8 @@ def test_a_taken_port_advises_what_was_typed():
     assert advised.stderr.endswith("; stop that, or make demo PORT=4600\n") and advised.returncode == 1
     assert plain.stderr.endswith("; stop that, or choose another port with --port\n")
     # -n: what make would run.
-    assert '--port "4566" --port-advice "make notebook PORT=4600"' in run("make", "-n", "notebook").stdout
+    told = run("make", "-n", "notebook").stdout
+    assert "--port '4566' --port-advice \"make notebook PORT=4600\"" in told
 
 
 def test_a_wrong_option_of_localcloud_is_one_line():
