@@ -57,7 +57,7 @@ from sentiment.files import require_writable  # noqa: E402
 from sentiment.serving.predictor import Predictor  # noqa: E402
 from sentiment.text.negation import NegationMarker  # noqa: E402
 from sentiment.text.tokenizers import tokenizer  # noqa: E402
-from sentiment.training.command_line import Parser, argument, error_line  # noqa: E402
+from sentiment.training.command_line import Parser, argument, fail  # noqa: E402
 from sentiment.training.distributed import process_group  # noqa: E402
 from sentiment.training.export import require_model_folder, write_model  # noqa: E402
 from sentiment.training.hyperparameters import DEVICES, FIELDS, PRECISIONS, seed, threads  # noqa: E402
@@ -94,11 +94,6 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
-
-
-def fail(message: str) -> int:
-    print(error_line(message), file=sys.stderr, flush=True)
-    return 1
 
 
 def train(options: argparse.Namespace) -> None:

@@ -48,14 +48,15 @@ def exit_status(run: Callable[[], int | None]) -> int:
     try:
         return run() or 0
     except (SentimentError, MemoryError) as error:
-        return _failed(str(error) or "out of memory")
+        return fail(str(error) or "out of memory")
     except OSError as error:
-        return _failed(f"{error.filename or 'a file'}: {error.strerror or error}")
+        return fail(f"{error.filename or 'a file'}: {error.strerror or error}")
     except KeyboardInterrupt:
         return 130
 
 
-def _failed(message: str) -> int:
+def fail(message: str) -> int:
+    """Print the one line that a program ends with; returns the exit status."""
     print(error_line(message), file=sys.stderr, flush=True)
     return 1
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipeline import aws, comparison, rollout, served, stack
+from pipeline import aws, check, comparison, rollout, served, stack
 from pipeline.served import NO_CANARY, ServedModel
 from pipeline.settings import PipelineError, Settings
 
@@ -65,6 +65,13 @@ def test_a_model_that_somebody_takes_away_meanwhile_does_not_take_over(deployed,
 def test_a_share_is_from_1_to_99(percent):
     with pytest.raises(PipelineError, match=f"CANARY={percent}: a share of the texts from 1 to 99 %"):
         Settings(canary=percent)
+
+
+def test_a_trial_beside_no_model_is_refused_before_anything_is_trained(monkeypatch):
+    monkeypatch.setattr(aws, "require_account", lambda: None)
+    monkeypatch.setattr(stack, "parameters", lambda settings: {})
+    with pytest.raises(PipelineError, match="CANARY=10: no model answers yet that a new one could be tried"):
+        check.run(Settings(canary=10))
 
 
 def test_without_a_model_before_there_is_nothing_to_return_to(deployed):
