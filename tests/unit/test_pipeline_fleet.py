@@ -15,7 +15,7 @@ from pipeline.__main__ import main
         (["--instances", "101"], "INSTANCES=101: a job has 1 to 100 machines"),
         (["--instances", "four"], "argument --instances: invalid int value: 'four'"),
         (
-            ["--instances", "65"],
+            ["--instances", "65", "--set", "batch_size=64"],
             "INSTANCES=65: the machines share each batch, and one has 64 reviews; take fewer machines or a "
             "larger batch (SET=batch_size=65)",
         ),
