@@ -67,31 +67,51 @@ TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/d
 # All of the above, for `make help`, and what was given. Names that this file does not know are refused.
 SETTINGS := DATA DATA_PATH RECIPE SET MODEL WHERE AUTO TRUST VERSION WINDOW CANARY CANARY_MINUTES CANARY_ANSWERS CONTAINER SDK ON \
 	INSTANCES INSTANCE_TYPE SPOT ENDPOINT AUTOSCALE PROVISIONED STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE
-GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+GIVEN := $(strip $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
+# What the environment may set for another program: the steps that read these check them.
+LEFT_TO_STEPS := AUTO QUICK VERSION WINDOW
+FROM_ENVIRONMENT := $(foreach name,$(filter-out $(LEFT_TO_STEPS),$(SETTINGS)),$(if $(filter environment,$(origin $(name))),$(name)))
+
+# A value as one word of the shell, whatever it holds; line ends become spaces.
+define NEWLINE
+
+
+endef
+quoted = '$(subst $(NEWLINE), ,$(subst ','\'',$(1)))'
+# Of flags.
+is_set = $(filter-out 0,$($(1)))
+
+# Another project's modules would be imported instead of those in our environments.
+unexport PYTHONPATH PYTHONHOME
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 # What installs: with the Python above, or with an older one or uv, which then look for one.
-WITH := $(or $(PYTHON),$(shell python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null && echo python3 \
+WITH := $(or $(if $(PYTHON),$(call quoted,$(PYTHON))),$(shell python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null && echo python3 \
 	|| { command -v uv >/dev/null && echo uv run --no-project python; }))
-INSTALL = $(WITH) requirements/install.py $(THIS_PYTHON) --torch-index "$(TORCH_INDEX)"
+INSTALL = $(WITH) requirements/install.py $(THIS_PYTHON) --torch-index=$(call quoted,$(TORCH_INDEX))
 # Where results go; the tests have another.
 BUILD := build
-PIPELINE = $(BIN)/python -m pipeline --build "$(BUILD)" --sam "$(CURDIR)/.venv-sam/bin/sam" --stack "$(STACK)" --container "$(CONTAINER)" --sdk "$(SDK)" --data "$(DATA)" \
-	$(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(MODEL),--model "$(MODEL)") --recipe "$(RECIPE)" $(foreach pair,$(SET),--set "$(pair)") \
-	$(if $(CANARY),--canary "$(CANARY)") --canary-minutes "$(CANARY_MINUTES)" --canary-answers "$(CANARY_ANSWERS)" \
-	--on "$(ON)" --instances "$(if $(ON_INSTANCES),1,$(INSTANCES))" --spot "$(SPOT)" \
-	$(if $(INSTANCE_TYPE),--train-instance-type "$(INSTANCE_TYPE)" \
-	$(if $(filter evaluate,$(MAKECMDGOALS)),--transform-instance-type "$(INSTANCE_TYPE)")) \
-	--endpoint "$(ENDPOINT)" --endpoint-instances "$(if $(ON_INSTANCES),$(INSTANCES),1)" --autoscale "$(AUTOSCALE)" --provisioned "$(PROVISIONED)"
+PIPELINE = $(BIN)/python -m pipeline --build $(call quoted,$(BUILD)) --sam $(call quoted,$(CURDIR)/.venv-sam/bin/sam) \
+	--stack $(call quoted,$(STACK)) --container $(call quoted,$(CONTAINER)) --sdk $(call quoted,$(SDK)) --data $(call quoted,$(DATA)) \
+	$(if $(DATA_PATH),--data-path=$(call quoted,$(DATA_PATH))) $(if $(MODEL),--model=$(call quoted,$(MODEL))) \
+	--recipe $(call quoted,$(RECIPE)) $(foreach pair,$(SET),--set=$(call quoted,$(pair))) \
+	$(if $(CANARY),--canary $(call quoted,$(CANARY))) --canary-minutes $(call quoted,$(CANARY_MINUTES)) --canary-answers $(call quoted,$(CANARY_ANSWERS)) \
+	--on $(call quoted,$(ON)) --instances $(if $(ON_INSTANCES),1,$(call quoted,$(INSTANCES))) --spot $(call quoted,$(SPOT)) \
+	$(if $(INSTANCE_TYPE),--train-instance-type=$(call quoted,$(INSTANCE_TYPE)) \
+	$(if $(filter evaluate,$(MAKECMDGOALS)),--transform-instance-type=$(call quoted,$(INSTANCE_TYPE)))) \
+	--endpoint $(call quoted,$(ENDPOINT)) --endpoint-instances $(if $(ON_INSTANCES),$(call quoted,$(INSTANCES)),1) \
+	--autoscale $(call quoted,$(AUTOSCALE)) --provisioned $(call quoted,$(PROVISIONED))
+# What the programs that prepare reviews by themselves are told of them.
+REVIEWS = --data $(call quoted,$(DATA)) --data-path=$(call quoted,$(DATA_PATH))
 ON_INSTANCES = $(filter instances,$(ENDPOINT))
 
 # What localcloud says of a taken port to who typed make.
-CLOUD = $(BIN)/localcloud run --port "$(PORT)" --port-advice "make $@ PORT=$(if $(filter 4600,$(PORT)),4700,4600)"
+CLOUD = $(BIN)/localcloud run --port $(call quoted,$(PORT)) --port-advice "make $@ PORT=$(if $(filter 4600,$(PORT)),4700,4600)"
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo setup base preflight check data prepare bootstrap image upload train package evaluate register deploy canary-finish rollback retrain promote drift summary screenshots mlflow-shots load load-deployed destroy mlflow notebook notebook-run bench scaling selfhost test test-pythons test-avx2 style lint sbom format lock clean
+.PHONY: help demo setup settings base preflight check data prepare bootstrap image upload train package evaluate register deploy canary-finish rollback retrain promote drift summary screenshots mlflow-shots load load-deployed destroy mlflow notebook notebook-run bench scaling selfhost test test-pythons test-avx2 style lint sbom format lock clean
 MAKEFLAGS += --no-print-directory
 
 # What `make help` shows, in this order:
@@ -119,12 +139,15 @@ demo: base ## The whole chain, offline, from reviews to a page that answers; sta
 setup: base ## Install all dependencies (the other targets install what they need by themselves)
 	@$(INSTALL) scan
 
-base: ## Install only what demo, deploy and their steps need
-	@test -n "$(WITH)" || { echo "error: Python 3.11 to 3.14 is needed, and there is neither a Python nor uv to fetch one;" \
+settings:
+	@test -n $(call quoted,$(WITH)) || { echo "error: Python 3.11 to 3.14 is needed, and there is neither a Python nor uv to fetch one;" \
 		"install one, or name it: make PYTHON=/path/to/python3.13" >&2; exit 1; }
-	@$(WITH) -c '' 2>/dev/null || { echo "error: PYTHON=$(PYTHON) does not run;" \
+	@$(WITH) -c '' 2>/dev/null || { echo error: PYTHON=$(call quoted,$(PYTHON))" does not run;" \
 		"name a Python 3.11 to 3.14: make PYTHON=/path/to/python3.13" >&2; exit 1; }
-	@$(WITH) requirements/make_settings.py Makefile $(foreach name,$(sort $(GIVEN) PORT WEB_PORT MLFLOW_PORT),'$(name)=$(subst ','\'',$($(name)))')
+	@$(WITH) requirements/make_settings.py Makefile $(foreach name,$(GIVEN),$(call quoted,$(name)=$($(name)))) \
+		--environment $(foreach name,$(FROM_ENVIRONMENT),$(call quoted,$(name)=$($(name))))
+
+base: settings ## Install only what demo, deploy and their steps need
 	@$(INSTALL) project sam $(if $(and $(filter ray,$(CONTAINER)),$(AWS_ENDPOINT_URL)),ray) $(if $(filter 3,$(SDK)),sdk3)
 
 preflight: $(if $(filter models:% runs:%,$(MODEL)),setup,base) ## Check the settings, the region and the credentials
@@ -160,22 +183,20 @@ register: setup package ## Log the model's run to MLflow and register the model
 deploy: package ## Deploy endpoint, Lambda, API and page by AWS SAM, training first if need be
 	@$(PIPELINE) deploy
 
-# Expanded first, so that a mistake costs nothing.
-BAD_PLACE := $(if $(filter aws selfhost,$(WHERE)),,$(error error: WHERE=$(WHERE): there are aws and selfhost))
 TRACKED = MLFLOW_TRACKING_URI="$${MLFLOW_TRACKING_URI:-http://127.0.0.1:$(MLFLOW_PORT)}"
-RETRAIN_OPTIONS = $(if $(AUTO),--auto) $(if $(TRUST),--trust "$(TRUST)")
+RETRAIN_OPTIONS = $(if $(call is_set,AUTO),--auto) $(if $(TRUST),--trust=$(call quoted,$(TRUST)))
 
 retrain: $(if $(filter selfhost,$(WHERE)),setup,preflight bootstrap) ## Train on people's votes and compare with the model that answers
-	@$(if $(filter selfhost,$(WHERE)),$(TRACKED) $(BIN)/python -m selfhost.retrain --data "$(DATA)" \
-		--data-path "$(DATA_PATH)" --recipe "$(RECIPE)" --set "$(SET)",$(PIPELINE) retrain) $(RETRAIN_OPTIONS)
+	@$(if $(filter selfhost,$(WHERE)),$(TRACKED) $(BIN)/python -m selfhost.retrain $(REVIEWS) \
+		--recipe $(call quoted,$(RECIPE)) --set=$(call quoted,$(SET)),$(PIPELINE) retrain) $(RETRAIN_OPTIONS)
 
 promote: $(if $(filter selfhost,$(WHERE)),setup,base) ## Let the newest model take over that its comparison does not speak against
-	@$(if $(filter selfhost,$(WHERE)),$(TRACKED) $(BIN)/python train/tracking.py promote $(VERSION),$(PIPELINE) \
-		promote $(if $(VERSION),--version "$(VERSION)"))
+	@$(if $(filter selfhost,$(WHERE)),$(TRACKED) $(BIN)/python train/tracking.py promote $(if $(VERSION),$(call quoted,$(VERSION))),$(PIPELINE) \
+		promote $(if $(VERSION),--version=$(call quoted,$(VERSION))))
 
 drift: $(if $(filter selfhost,$(WHERE)),setup,base) ## Compare what people send with what the model was measured on
-	@$(if $(filter selfhost,$(WHERE)),$(BIN)/python -m selfhost.drift --data "$(DATA)" --data-path "$(DATA_PATH)" \
-		--build "$(BUILD)" --window "$(WINDOW)",$(PIPELINE) drift --window "$(WINDOW)")
+	@$(if $(filter selfhost,$(WHERE)),$(BIN)/python -m selfhost.drift $(REVIEWS) \
+		--build $(call quoted,$(BUILD)),$(PIPELINE) drift) --window $(call quoted,$(WINDOW))
 
 canary-finish: base ## Watch on a new model that deploy CANARY=10 has begun to try, until it takes over or goes back
 	@$(PIPELINE) canary-finish
@@ -187,7 +208,7 @@ summary: base ## Print the addresses of the page and the API
 	@$(PIPELINE) summary
 
 screenshots: setup ## Take the README's pictures of the deployed page (or of PAGE=http://...)
-	@page="$(PAGE)"; test -n "$$page" || { summary=$$($(PIPELINE) summary) \
+	@page=$(call quoted,$(PAGE)); test -n "$$page" || { summary=$$($(PIPELINE) summary) \
 		&& page=$$(printf '%s\n' "$$summary" | awk '$$1 == "Page" { print $$2 }'); } \
 		&& $(BIN)/python docs/screenshots.py "$$page"
 
@@ -195,17 +216,17 @@ mlflow-shots: setup ## Train three small models and take the README's pictures o
 	@$(BIN)/python docs/mlflow_screenshots.py
 
 bench: setup ## Measure the models beside their references; QUICK=1 for a look in three minutes
-	@$(BIN)/python -m benchmarks --data "$(DATA)" $(if $(DATA_PATH),--data-path "$(DATA_PATH)") $(if $(QUICK),--quick)
+	@$(BIN)/python -m benchmarks --data $(call quoted,$(DATA)) $(if $(DATA_PATH),--data-path=$(call quoted,$(DATA_PATH))) $(if $(call is_set,QUICK),--quick)
 
 scaling: setup ## Measure training and preparing with several processes and hosts; QUICK=1 in miniature
-	@$(BIN)/python -m benchmarks.scaling $(if $(QUICK),--quick)
+	@$(BIN)/python -m benchmarks.scaling $(if $(call is_set,QUICK),--quick)
 
 load: setup ## Measure the chain and the self-hosted server under load, offline; QUICK=1 in miniature
 	@$(CLOUD) -- $(MAKE) load-deployed
 
 load-deployed: deploy
-	@$(BIN)/python -m benchmarks.load --stack "$(STACK)" \
-		$(if $(QUICK),--requests 1000 --seconds 3 --output build/reliability.md)
+	@$(BIN)/python -m benchmarks.load --stack $(call quoted,$(STACK)) \
+		$(if $(call is_set,QUICK),--requests 1000 --seconds 3 --output build/reliability.md)
 
 destroy: base ## Delete all that deploy made in the cloud
 	@$(PIPELINE) destroy
@@ -214,8 +235,8 @@ mlflow: setup ## Start an MLflow server with its pages; Ctrl-C ends it
 	@$(BIN)/python train/tracking.py serve --port $(MLFLOW_PORT)
 
 selfhost: setup ## Serve page and API by Flask, with MLflow's champion; trains one if there is none; Ctrl-C ends it
-	@exec $(BIN)/python -m selfhost --port $(WEB_PORT) --mlflow-port $(MLFLOW_PORT) --data "$(DATA)" \
-		--data-path "$(DATA_PATH)" --recipe "$(RECIPE)" --set "$(SET)"
+	@exec $(BIN)/python -m selfhost --port $(WEB_PORT) --mlflow-port $(MLFLOW_PORT) $(REVIEWS) \
+		--recipe $(call quoted,$(RECIPE)) --set=$(call quoted,$(SET))
 
 notebook: setup ## Open the walkthrough in JupyterLab, with an offline cloud behind it; Ctrl-C ends both
 	@$(CLOUD) -- $(BIN)/python notebooks/open.py
@@ -233,7 +254,7 @@ test: lint ## Run all the tests, the real page in a real browser among them
 	@$(MAKE) test-pythons
 
 test-pythons: setup ## Run the fast tests on the other supported Pythons that this machine has
-	@$(BIN)/python tests/pythons.py --torch-index "$(TORCH_INDEX)"
+	@$(BIN)/python tests/pythons.py --torch-index=$(call quoted,$(TORCH_INDEX))
 
 test-avx2: setup ## Run the tests as on a processor that has AVX2 at most (on x86-64 Linux)
 	@library=$$(mktemp) && trap 'rm -f "$$library"' EXIT && cc -O2 -shared -fPIC -o "$$library" tests/hide_avx512.c -ldl \
@@ -285,7 +306,7 @@ sbom: setup ## Write what each lock file installs as CycloneDX bills of material
 			--outfile "$$name" "$$lock" && echo "   wrote: $$name" || exit 1; \
 	done
 
-clean: ## Delete what can be made again: results, caches, virtual environments; var/ (MLflow, votes) stays
-	@[ ! -d build ] || $(or $(PYTHON),python3) project/persistent.py build var
+clean: $(if $(GIVEN),settings) ## Delete what can be made again: results, caches, virtual environments; var/ (MLflow, votes) stays
+	@[ ! -d build ] || $(if $(PYTHON),$(call quoted,$(PYTHON)),python3) project/persistent.py build var
 	@rm -rf build .venv .venv-* *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -5,6 +5,8 @@ import contextlib
 import errno
 import logging
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -55,6 +57,9 @@ def main() -> None:
         code = 1
     except BrokenPipeError:
         code = 1
+    except OSError as error:  # a disk that is full or cannot be written, say
+        print(f"localcloud: {error.filename or 'the cloud'}: {error.strerror or error}", file=sys.stderr)
+        code = 1
     # Daemon threads that still wait for an answer must not print while the program ends.
     os._exit(code)
 
@@ -75,12 +80,15 @@ def parser() -> argparse.ArgumentParser:
         added.add_argument(
             "--port", type=_port, default=4566, help="port of the cloud (default: %(default)s)"
         )
-        added.add_argument("--host", default="127.0.0.1", help="address it listens on (default: %(default)s)")
+        added.add_argument(
+            "--host", type=_host, default="127.0.0.1", help="address it listens on (default: %(default)s)"
+        )
         return added
 
     def starts_cloud(added: argparse.ArgumentParser) -> None:
         added.add_argument(
             "--python",
+            type=_program,
             default=sys.executable,
             help="interpreter that runs jobs, models and functions (default: this one)",
         )
@@ -381,6 +389,8 @@ def _what_it_opens(arguments: argparse.Namespace) -> str | None:
 
 
 def _why_no_server(arguments: argparse.Namespace, error: OSError) -> str:
+    if error.filename is not None:  # of the cloud's own folder
+        return f"{error.filename}: {error.strerror or error}; remove it or take another port"
     where = f"port {arguments.port} of {arguments.host}"
     if error.errno != errno.EADDRINUSE:
         return f"cannot listen on {where}: {error.strerror or error}"
@@ -411,6 +421,20 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
     return port
+
+
+def _host(text: str) -> str:
+    try:
+        socket.getaddrinfo(text, None, socket.AF_INET)
+    except (OSError, UnicodeError):
+        raise argparse.ArgumentTypeError(f"'{text}' is no address or name of this machine") from None
+    return text
+
+
+def _program(text: str) -> str:
+    if shutil.which(text) is None:
+        raise argparse.ArgumentTypeError(f"there is no program '{text}'")
+    return text
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pipeline import (
     destroy,
     drift,
     evaluate,
+    hosting,
     image,
     package,
     prepare,
@@ -91,6 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
             version=options.version or None,
             window=options.window,
         )
+        hosting.chosen(settings)  # every step refuses what only the last one needs
         STEPS[options.step][0](settings)
     except NoCredentialsError:
         return _fail(

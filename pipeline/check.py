@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline import aws, given_model
+from pipeline import aws, given_model, rollout
 from pipeline.settings import Settings
 
 
@@ -11,3 +11,5 @@ def run(settings: Settings) -> None:
     aws.require_account()
     if settings.model is not None:
         given_model.model_key(settings)
+    if settings.canary is not None:
+        rollout.answering_model(settings, settings.canary)

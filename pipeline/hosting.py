@@ -52,6 +52,11 @@ def chosen(settings: Settings) -> Hosting:
         raise PipelineError(f"ENDPOINT={kind}: choose {SERVERLESS} or {INSTANCES}")
     if kind == SERVERLESS:
         return _serverless(settings)
+    if settings.canary is not None:
+        raise PipelineError(
+            f"CANARY={settings.canary}: a new model is tried on a serverless endpoint; CONTAINER=ray and "
+            "ENDPOINT=instances are for `make deploy` without CANARY"
+        )
     count = settings.endpoint_instances
     if settings.provisioned:
         raise PipelineError(

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import aws, comparison, deploy, hosting, served, stack
+from pipeline import aws, comparison, deploy, served, stack
 from pipeline.comparison import Counts
 from pipeline.containers import warn_of_the_end
-from pipeline.served import NO_CANARY
+from pipeline.served import NO_CANARY, ServedModel
 from pipeline.settings import PipelineError, Settings
 from project.console import say, step
 
@@ -35,16 +35,7 @@ def run(settings: Settings) -> None:
 
 def begin(settings: Settings, percent: int) -> None:
     """Start a trial in which the packaged model answers `percent` of the texts. Raises PipelineError."""
-    answering = served.of_stack(settings).model
-    if answering is None:
-        raise PipelineError(
-            f"CANARY={percent}: there is no current model to compare a new one with; run `make deploy` first"
-        )
-    if not hosting.chosen(settings).serverless:
-        raise PipelineError(
-            f"CANARY={percent}: a new model is tried on a serverless endpoint; CONTAINER=ray and "
-            "ENDPOINT=instances are for `make deploy` without CANARY"
-        )
+    answering = answering_model(settings, percent)
     new = served.chosen(settings)
     if new.version == answering.version:
         raise PipelineError(f"CANARY={percent}: the model {new.version} is the current one already")
@@ -52,6 +43,16 @@ def begin(settings: Settings, percent: int) -> None:
     warn_of_the_end(settings.hosting_image)
     concurrency = int(stack.parameters(settings)["MaxConcurrency"])
     stack.sam_deploy(settings, ModelVersion=answering.version, **new.as_canary(percent, concurrency))
+
+
+def answering_model(settings: Settings, percent: int) -> ServedModel:
+    """The model that a new one is tried beside. Raises PipelineError where there is none."""
+    model = served.of_stack(settings).model
+    if model is None:
+        raise PipelineError(
+            f"CANARY={percent}: there is no current model to compare a new one with; run `make deploy` first"
+        )
+    return model
 
 
 def finish(settings: Settings, pause: Callable[[float], None] = time.sleep) -> None:

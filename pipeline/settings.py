@@ -85,6 +85,10 @@ class Settings(Choices):
             )
         if self.canary is not None and not 0 < self.canary < 100:
             raise PipelineError(f"CANARY={self.canary} is not a percentage from 1 to 99")
+        if not 0 <= self.canary_minutes < float("inf"):
+            raise PipelineError(f"CANARY_MINUTES={self.canary_minutes} is not a number of minutes")
+        if self.canary_answers < 0:
+            raise PipelineError(f"CANARY_ANSWERS={self.canary_answers} is not a number of answers")
         self._check_fleet()
 
     def _check_fleet(self) -> None:

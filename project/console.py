@@ -15,17 +15,23 @@ def _styled(text: str, code: str) -> str:
 
 def step(title: str) -> None:
     """Print the headline of a step."""
-    print(_styled(f"\n== {title}", "1;36"), flush=True)
+    _print(_styled(f"\n== {title}", "1;36"))
 
 
 def say(text: str) -> None:
     """Print a line below the headline."""
-    print(f"   {text}", flush=True)
+    _print(f"   {text}")
 
 
 def log_line(text: str) -> None:
     """Print a line of a job's log, set apart from our own."""
-    print(_styled(f"   | {text}", "2"), flush=True)
+    _print(_styled(f"   | {text}", "2"))
+
+
+def _print(text: str) -> None:
+    """Print a line; escape what the terminal cannot show, such as a file's name in another encoding."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def shown(path: Path | str) -> str:

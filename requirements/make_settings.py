@@ -1,7 +1,10 @@
-"""Check what was typed after `make` before anything is installed: make_settings.py MAKEFILE NAME=VALUE ...
+"""Check what was typed after `make` before anything is installed.
 
-make itself takes any NAME=VALUE, and a misspelled one would change nothing. Standard library only: it runs
-before anything else is installed.
+    make_settings.py MAKEFILE [NAME=VALUE ...] [--environment NAME=VALUE ...]
+
+make itself takes any NAME=VALUE: a misspelled name would change nothing, and a wrong value would be found
+where it is used, minutes later. Standard library only: it runs before anything else is installed. What only
+the programs can tell (hyperparameters, files, models) they check themselves, before they make anything.
 """
 
 from __future__ import annotations
@@ -11,20 +14,69 @@ import re
 import sys
 from pathlib import Path
 
-PORTS = ("PORT", "WEB_PORT", "MLFLOW_PORT")
+CHOICES = {
+    "DATA": ("sample", "aclimdb", "kaggle"),
+    "RECIPE": ("fast", "best", "semi", "predecessor"),
+    "WHERE": ("aws", "selfhost"),
+    "CONTAINER": ("slim", "ray", "pytorch"),
+    "SDK": ("2", "3"),
+    "ON": ("here", "sagemaker"),
+    "ENDPOINT": ("", "serverless", "instances"),
+    "SPOT": ("0", "1"),
+    "AUTO": ("", "0", "1"),
+    "QUICK": ("", "0", "1"),
+}
+"""The values of a setting that has a few; where one of them is empty, it may be left out."""
+PORT = r"0*[1-9]\d{0,4}"
+FORMS = {
+    "PORT": (PORT, "a port: a number from 1 to 65535"),
+    "WEB_PORT": (PORT, "a port: a number from 1 to 65535"),
+    "MLFLOW_PORT": (PORT, "a port: a number from 1 to 65535"),
+    "INSTANCES": (r"[1-9]\d{0,8}", "a number of machines: 1 or more"),
+    "PROVISIONED": (r"\d{1,9}", "a number of containers: 0 or more"),
+    "AUTOSCALE": (r"|[1-9]\d{0,8}:[1-9]\d{0,8}", "LEAST:MOST instances, such as 2:10"),
+    "CANARY": (r"|[1-9]\d?", "a share of the texts: a number from 1 to 99 (%)"),
+    "CANARY_MINUTES": (r"\d{1,9}(\.\d{1,9})?", "a number of minutes, such as 30"),
+    "CANARY_ANSWERS": (r"\d{1,9}", "a number of answers, such as 50"),
+    "VERSION": (r"|[1-9]\d{0,8}", "the number of a version, such as 3"),
+    "WINDOW": (r"[1-9]\d{0,4}[hd]", "hours or days, such as 24h or 7d"),
+    "STACK": (
+        "[A-Za-z][A-Za-z0-9-]{0,34}",
+        "the name of a stack: a letter first, then up to 34 letters, digits and hyphens",
+    ),
+}
+"""The form of a setting with many values, and what that is in words."""
 
 
 def main(makefile: str, *given: str) -> int:
     names = re.findall(r"^([A-Z_]+) *[?:]?=", Path(makefile).read_text(encoding="utf-8"), re.M)
+    origin = ""
     for pair in given:
+        if pair == "--environment":
+            origin = "; the environment sets it"
+            continue
         name, _, value = pair.partition("=")
         if name not in names:
             near = difflib.get_close_matches(name.upper(), names, 1)
             hint = f"did you mean {near[0]}?" if near else "a bare `make` lists the names"
             return fail(f"there is no setting {name}; {hint}")
-        if name in PORTS and not (value.isdecimal() and 0 < int(value) < 65536):
-            return fail(f"{name}={value} is not a port: a number from 1 to 65535")
+        if problem := wrong(name, value):
+            return fail(f"{name}={value}{problem}{origin}")
     return 0
+
+
+def wrong(name: str, value: str) -> str:
+    """What is wrong with the value, as it continues NAME=VALUE; empty where nothing is."""
+    if name in CHOICES and value not in CHOICES[name]:
+        there = [choice for choice in CHOICES[name] if choice]
+        near = difflib.get_close_matches(value.lower(), there, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        return f": there are {', '.join(there[:-1])} and {there[-1]}{hint}"
+    form, wanted = FORMS.get(name, (".*", ""))
+    fits = re.fullmatch(form, value, re.ASCII | re.DOTALL)
+    if not fits or (form == PORT and int(value) > 65535):
+        return f" is not {wanted}"
+    return ""
 
 
 def fail(message: str) -> int:

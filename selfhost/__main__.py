@@ -16,7 +16,8 @@ from project.console import say, shown, step
 from project.persistent import move_to_var
 from project.supervisor import Program
 from selfhost import trainer
-from sentiment.training.command_line import Parser
+from selfhost.settings import Settings, SettingsError
+from sentiment.training.command_line import Parser, port
 
 HOST = "127.0.0.1"
 # MLflow's server took 61 s on two cores with eight times as much load. The wait is shown meanwhile.
@@ -213,21 +214,18 @@ def _interrupted(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _port(text: str) -> int:
-    port = int(text) if text.isdecimal() else 0
-    if not 0 < port < 65536:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a port: a number from 1 to 65535")
-    return port
-
-
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = Parser(prog="python -m selfhost", description=__doc__)
-    parser.add_argument("--port", type=_port, default=5000, help="port of page and API (%(default)s)")
-    parser.add_argument("--mlflow-port", type=_port, default=5001, help="port of MLflow (%(default)s)")
+    parser.add_argument("--port", type=port, default=5000, help="port of page and API (%(default)s)")
+    parser.add_argument("--mlflow-port", type=port, default=5001, help="port of MLflow (%(default)s)")
     trainer.add_arguments(parser)
     options = parser.parse_args(arguments)
     trainer.require_choices(options, parser)
+    try:
+        Settings.from_environment(var=options.var)
+    except SettingsError as error:
+        parser.error(str(error))
     return options
 
 

@@ -32,6 +32,19 @@ def write_json(file: Path, content: object) -> None:
     )
 
 
+def require_writable(folder: Path) -> None:
+    """Raises an OSError that names what stands in the way unless files could be written in the folder, which
+    need not be there yet.
+    """
+    place = folder.absolute()
+    while not os.path.lexists(place):
+        place = place.parent
+    if not place.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "cannot be written to", str(place))
+
+
 def is_full(error: BaseException) -> bool:
     """Whether a write failed because the disk or a quota on it is full."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

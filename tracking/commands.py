@@ -33,6 +33,7 @@ from pathlib import Path
 from sentiment import archives
 from sentiment.errors import ArchiveError, ArtifactError
 from sentiment.serving.artifact import version_of
+from sentiment.training.command_line import Parser, exit_status, port
 from tracking.client import BY_HAND, connect, reason
 from tracking.run_record import FILE_NAME, RunRecord, read_record, results_of
 
@@ -47,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
             serve,  # needs parts of the project that SageMaker jobs lack
         )
 
-        return serve(options.port, options.folder)
+        return exit_status(lambda: serve(options.port, options.folder))
     if options.command == "follow":
         from tracking.follower import follow
 
@@ -65,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -92,7 +93,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     compare.add_argument("model", type=Path, help="model folder or model.tar.gz")
     compare.add_argument("comparison", type=Path, help="comparison.json, with comparison.html beside it")
     serve = commands.add_parser("serve", help="start an MLflow server on this machine")
-    serve.add_argument("--port", type=int, default=5001)
+    serve.add_argument("--port", type=port, default=5001)
     serve.add_argument("--folder", type=Path, help="default: var/mlflow in the project")
     followed = commands.add_parser("follow", help="log a run during training (train.py starts this)")
     followed.add_argument("record", type=Path)

@@ -14,8 +14,8 @@ sys.path[:0] = [str(HERE.parent)]
 
 from sentiment.data.prepared import prepare, texts_beside  # noqa: E402
 from sentiment.data.sources import load_reviews  # noqa: E402
-from sentiment.errors import SentimentError  # noqa: E402
-from sentiment.training.command_line import Parser  # noqa: E402
+from sentiment.files import require_writable  # noqa: E402
+from sentiment.training.command_line import Parser, exit_status  # noqa: E402
 from sentiment.training.recipes import DEFAULT_RECIPE  # noqa: E402
 
 BUILD = HERE.parent / "build"
@@ -34,17 +34,21 @@ def main(arguments: list[str] | None = None) -> int:
     from train import train  # imports torch, which --help does not need
 
     wanted = train.parse(["--recipe", options.recipe, *others])
-    try:
+    channels: list[str] = []
+
+    def prepare_channels() -> None:
+        train.check_places(wanted)
+        require_writable(options.prepared)
         chosen = train.chosen_recipe(wanted)
         reviews = load_reviews(options.data, path)
         beside = texts_beside(chosen.short_texts, options.voted)
         data = prepare(reviews, chosen.tokenizer, options.prepared, beside=beside)
-    except SentimentError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    channels = ["--train", str(data.train), "--validation", str(data.validation)]
-    if reviews.has("test"):
-        channels += ["--test", str(data.test)]
+        channels.extend(["--train", str(data.train), "--validation", str(data.validation)])
+        if reviews.has("test"):
+            channels.extend(["--test", str(data.test)])
+
+    if status := exit_status(prepare_channels):
+        return status
     return train.main(["--recipe", options.recipe, *channels, *others])
 
 

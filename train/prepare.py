@@ -7,6 +7,7 @@ instance prepares the files that it gets, with --shards-only: the vocabulary, wh
 instances, is made later.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -16,9 +17,11 @@ sys.path[:0] = [str(folder) for folder in (HERE, HERE.parent) if (folder / "sent
 
 from sentiment.data.shards import SHARD_REVIEWS  # noqa: E402
 from sentiment.data.streaming import LINES, prepare_file, write_vocabulary  # noqa: E402
-from sentiment.errors import DatasetError, SentimentError  # noqa: E402
+from sentiment.errors import DatasetError  # noqa: E402
+from sentiment.files import require_writable  # noqa: E402
 from sentiment.text.tokenizers import TOKENIZERS, tokenizer  # noqa: E402
-from sentiment.training.command_line import Parser, error_line  # noqa: E402
+from sentiment.training.command_line import Parser, argument, exit_status  # noqa: E402
+from sentiment.training.hyperparameters import at_least_one  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,26 +32,27 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--tokenizer", default="words", choices=sorted(TOKENIZERS))
-    parser.add_argument("--shard-reviews", type=int, default=SHARD_REVIEWS, metavar="N")
+    parser.add_argument("--shard-reviews", type=argument(at_least_one), default=SHARD_REVIEWS, metavar="N")
     parser.add_argument("--shards-only", action="store_true", help="write no vocabulary")
     options = parser.parse_args(arguments)
+    return exit_status(lambda: prepare(options))
+
+
+def prepare(options: argparse.Namespace) -> None:
+    """Prepare the files that the options name. Raises DatasetError or OSError."""
+    require_writable(options.output)
     tokenize = tokenizer(options.tokenizer)
-    try:
-        files = sorted(options.reviews.glob(f"*{LINES}"))
-        if not files and not options.shards_only:
-            raise DatasetError(f"{options.reviews}: there is no file *{LINES}")
-        for number, file in enumerate(files, start=1):
-            counts = prepare_file(file, options.output, tokenize, options.shard_reviews)
-            told = ", ".join(f"{count:,} {split}" for split, count in counts.items())
-            print(f"prepared {file.name} ({number} of {len(files)}): {told}", flush=True)
-        if not options.shards_only:
-            counted = list((options.output / "words").glob("*.json"))
-            written = write_vocabulary(counted, options.output / "vocabulary", tokenize)
-            print(f"wrote the vocabulary of {written['words']:,} words", flush=True)
-    except SentimentError as error:
-        print(error_line(str(error)), file=sys.stderr)
-        return 1
-    return 0
+    files = sorted(options.reviews.glob(f"*{LINES}"))
+    if not files and not options.shards_only:
+        raise DatasetError(f"{options.reviews}: there is no file *{LINES}")
+    for number, file in enumerate(files, start=1):
+        counts = prepare_file(file, options.output, tokenize, options.shard_reviews)
+        told = ", ".join(f"{count:,} {split}" for split, count in counts.items())
+        print(f"prepared {file.name} ({number} of {len(files)}): {told}", flush=True)
+    if not options.shards_only:
+        counted = list((options.output / "words").glob("*.json"))
+        written = write_vocabulary(counted, options.output / "vocabulary", tokenize)
+        print(f"wrote the vocabulary of {written['words']:,} words", flush=True)
 
 
 if __name__ == "__main__":

@@ -53,12 +53,13 @@ from sentiment.data.shards import (  # noqa: E402
 )
 from sentiment.errors import ChannelError, LostProcessError, SentimentError  # noqa: E402
 from sentiment.evaluation.metrics import evaluate  # noqa: E402
+from sentiment.files import require_writable  # noqa: E402
 from sentiment.serving.predictor import Predictor  # noqa: E402
 from sentiment.text.negation import NegationMarker  # noqa: E402
 from sentiment.text.tokenizers import tokenizer  # noqa: E402
-from sentiment.training.command_line import Parser, argument, error_line  # noqa: E402
+from sentiment.training.command_line import Parser, argument, fail  # noqa: E402
 from sentiment.training.distributed import process_group  # noqa: E402
-from sentiment.training.export import write_model  # noqa: E402
+from sentiment.training.export import require_model_folder, write_model  # noqa: E402
 from sentiment.training.hyperparameters import DEVICES, FIELDS, PRECISIONS, seed, threads  # noqa: E402
 from sentiment.training.precision import choose_bfloat16  # noqa: E402
 from sentiment.training.recipes import CHOICES, DEFAULT_RECIPE, RECIPES, Recipe, recipe  # noqa: E402
@@ -86,15 +87,13 @@ def main(arguments: list[str] | None = None) -> int:
         return fail(f"{error.filename or 'a file'}: {error.strerror or error}")
     except torch.OutOfMemoryError:
         return fail("out of memory on the GPU; lower --batch-size")
+    except (MemoryError, RuntimeError) as error:
+        if not (isinstance(error, MemoryError) or "can't allocate memory" in str(error)):
+            raise
+        return fail("out of memory; lower --batch-size, --hidden-dim or --vocab-size")
     except KeyboardInterrupt:
         return 130
     return 0
-
-
-def fail(message: str) -> int:
-    """Print an error, and return the exit status for it."""
-    print(error_line(message), file=sys.stderr, flush=True)
-    return 1
 
 
 def train(options: argparse.Namespace) -> None:
@@ -105,8 +104,7 @@ def train(options: argparse.Namespace) -> None:
             raise ChannelError(
                 f"the {name} channel is missing: give --{name} FOLDER, or SM_CHANNEL_{name.upper()}"
             )
-    if options.model_dir is None:
-        raise ChannelError("there is nowhere to write the model: give --model-dir FOLDER, or SM_MODEL_DIR")
+    check_places(options)
     training = None if shard_files(options.train) else read_channel(options.train, "train")
     held_out = shard_files(options.validation)
     validation = None if held_out else read_channel(options.validation, "validation")
@@ -162,6 +160,18 @@ def train(options: argparse.Namespace) -> None:
             follow_and_write(options, chosen, run, fit, validation, test, word_dict)
         else:
             fit(lambda history: None)
+
+
+def check_places(options: argparse.Namespace) -> None:
+    """Refuse at once what could not be written to in the end.
+
+    Raises ChannelError, ArtifactError or OSError.
+    """
+    if options.model_dir is None:
+        raise ChannelError("there is nowhere to write the model: give --model-dir FOLDER, or SM_MODEL_DIR")
+    require_model_folder(Path(options.model_dir))
+    if options.checkpoint_dir is not None:
+        require_writable(Path(options.checkpoint_dir))
 
 
 def follow_and_write(

@@ -55,7 +55,10 @@ def load(path: str | Path, unlabelled: bool = False, progress: bool = True) -> R
         path = tree
     root = path / "aclImdb" if (path / "aclImdb").is_dir() else path
     if not (root / "train").is_dir():
-        raise DatasetError(f"{path}: neither an archive nor the aclImdb folder (it has no train folder)")
+        raise DatasetError(
+            f"{path}: neither the aclImdb folder (it has no train folder) nor an archive of it "
+            f"({', '.join(ARCHIVE_SUFFIXES)})"
+        )
 
     movies = {name: _movies(root / "train" / f"urls_{name}.txt") for name in ("pos", "neg")}
     train = [row for name in ("pos", "neg") for row in _read(root, "train", name)]

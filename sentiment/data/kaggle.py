@@ -8,16 +8,30 @@ the order of the file does not matter, and adding rows moves none.
 import codecs
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import shorten
+from typing import BinaryIO
 
-from sentiment.data.csv_fields import long_fields
+from sentiment.data.csv_fields import MAX_FIELD_CHARACTERS, long_fields
 from sentiment.data.reviews import NEGATIVE, POSITIVE, Reviews, split_by_hash, table
 from sentiment.errors import DatasetError
 
 LABELS = {"positive": POSITIVE, "negative": NEGATIVE, "pos": POSITIVE, "neg": NEGATIVE}
 LABELS |= {"1": POSITIVE, "0": NEGATIVE}
 COLUMNS = "review,sentiment"
+OTHER_FILES = {
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"\x1f\x8b": "compressed by gzip",
+    b"BZh": "compressed by bzip2",
+    b"\xfd7zXZ": "compressed by xz",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd",
+    b"7z\xbc\xaf": "a 7-Zip archive",
+    b"PAR1": "a Parquet file",
+    b"SQLite f": "an SQLite database",
+}
+"""What people take for a CSV file, by its first bytes."""
 OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -25,48 +39,73 @@ def load(path: str | Path) -> Reviews:
     """Read the CSV file; 80 % of the reviews are train, 10 % validation, 10 % test. Raises DatasetError."""
     file = Path(path)
     rows = []
-    reader = csv.reader(io.StringIO(_text(file), newline=""), strict=True)
+    read = 0
     try:
-        with long_fields():
+        with file.open("rb") as stream, long_fields():
+            reader = csv.reader(_lines(file, stream), strict=True)
             width, review, label = _columns(file, next(reader, []))
+            read = reader.line_num
             for fields in reader:
+                read = reader.line_num
                 if fields:
                     row = _row(f"{file}, line {reader.line_num}", fields, width, review, label)
                     rows.append((*row, f"line_{reader.line_num}"))
     except csv.Error as error:
-        raise DatasetError(f"{file}, line {reader.line_num}: not valid CSV ({error})") from None
+        # A quote that is never closed takes all that follows into its row.
+        raise DatasetError(f"{file}, line {read + 1}: not valid CSV ({error}); is a quote missing?") from None
+    except IsADirectoryError:
+        raise DatasetError(f"{file}: is a folder; name the CSV file in it") from None
+    except OSError as error:
+        raise DatasetError(f"{file}: cannot be read ({error.strerror})") from None
     if not rows:
         raise DatasetError(f"{file}: holds no reviews")
     return table(rows)
 
 
-def _text(file: Path) -> str:
-    """The file's text: UTF-8, or UTF-16 if it begins with that byte-order mark. Nothing else is guessed."""
-    try:
-        content = file.read_bytes()
-    except IsADirectoryError:
-        raise DatasetError(f"{file}: is a folder; name the CSV file in it") from None
-    except OSError as error:
-        raise DatasetError(f"{file}: cannot be read ({error.strerror})") from None
-    if content.startswith(b"PK\x03\x04"):
-        raise DatasetError(
-            f"{file}: is a ZIP archive or an Excel workbook, not CSV; unpack it, or save it as CSV UTF-8"
-        )
-    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    if not marked and b"\0" in content[:4]:
+def _lines(file: Path, stream: BinaryIO) -> Iterator[str]:
+    """The file's lines: UTF-8, or UTF-16 if it begins with that byte-order mark. Nothing else is guessed.
+
+    Raises DatasetError for anything else.
+    """
+    start = stream.read(8)
+    for signature, name in OTHER_FILES.items():
+        if start.startswith(signature):
+            raise DatasetError(f"{file}: is {name}, not CSV; unpack it, or save it as CSV UTF-8")
+    marked = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if not marked and b"\0" in start[:4]:
         raise DatasetError(f"{file}: looks like UTF-16 without a byte-order mark; save it as UTF-8")
+    stream.seek(0)
+    text = io.TextIOWrapper(stream, "utf-16" if marked else "utf-8-sig", newline="")
+    number = 0
     try:
-        return content.decode("utf-16" if marked else "utf-8-sig")
+        while line := text.readline(MAX_FIELD_CHARACTERS):
+            number += 1
+            if "\0" in line:
+                raise DatasetError(f"{file}, line {number}: holds a NUL character; the file is damaged")
+            if len(line) == MAX_FIELD_CHARACTERS:
+                raise DatasetError(
+                    f"{file}, line {number}: more than {MAX_FIELD_CHARACTERS:,} characters without a line end"
+                )
+            yield line
+    except UnicodeDecodeError:
+        raise _undecodable(file, stream, marked) from None
+
+
+def _undecodable(file: Path, stream: BinaryIO, marked: bool) -> DatasetError:
+    """Where the file stops being UTF-8, or UTF-16."""
+    stream.seek(0)
+    content = stream.read()
+    try:
+        content.decode("utf-16" if marked else "utf-8")
     except UnicodeDecodeError as error:
-        # The codec utf-8-sig does not count the byte-order mark.
-        start = error.start + (len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0)
-        line_start = content.rfind(b"\n", 0, start) + 1
-        line = content.count(b"\n", 0, start) + 1
-        raise DatasetError(
-            f"{file}, line {line}, byte {start - line_start + 1}: 0x{content[start]:02x} is not "
+        line_start = content.rfind(b"\n", 0, error.start) + 1
+        line = content.count(b"\n", 0, error.start) + 1
+        return DatasetError(
+            f"{file}, line {line}, byte {error.start - line_start + 1}: 0x{content[error.start]:02x} is not "
             f"{'UTF-16' if marked else 'UTF-8'}; save it as UTF-8 "
             "(if it is Western European: iconv -f WINDOWS-1252 -t UTF-8 OLD.csv > NEW.csv)"
-        ) from None
+        )
+    return DatasetError(f"{file}: changed while it was read")
 
 
 def _columns(file: Path, header: list[str]) -> tuple[int, int, int]:

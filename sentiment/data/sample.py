@@ -53,9 +53,12 @@ def read_rows(path: str | Path | None, source: str) -> list[tuple[str, int]]:
     except OSError as error:
         raise DatasetError(f"{file}: cannot be read ({error.strerror}); reinstall {REQUIREMENT}") from None
     if hashlib.sha256(content).hexdigest() != FILE_SHA256:
-        raise DatasetError(
-            f"{file}: not the file of {REQUIREMENT} (its checksum differs); reinstall that version"
+        instead = (
+            "reinstall that version"
+            if path is None
+            else "for other reviews name their source: DATA=kaggle or DATA=aclimdb (--data)"
         )
+        raise DatasetError(f"{file}: not the file of {REQUIREMENT} (its checksum differs); {instead}")
     rows = csv.DictReader(io.StringIO(content.decode("utf-8"), newline=""))
     with long_fields():
         return [(row["text"], int(row["label"])) for row in rows if row["source"] == source]

@@ -75,7 +75,9 @@ def _require_enough(reviews: Reviews, path: str | Path) -> None:
     for split in ("train", "validation"):
         for name, label in (("positive", POSITIVE), ("negative", NEGATIVE)):
             if not ((reviews.split == split) & (reviews.labels == label)).any():
-                raise DatasetError(f"{path}: no {name} review is among those for {split}; more are needed")
+                raise DatasetError(
+                    f"{path}: no {name} review is among those for {split}; more different ones are needed"
+                )
 
 
 def check_source(source: str, path: str | Path | None, unlabelled: bool = False) -> None:

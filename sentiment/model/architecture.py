@@ -10,8 +10,13 @@ POOLINGS = ("last", "max_mean")
 MAX_NEGATED_WORDS = 5000
 MAX_SKIP = 10
 """Pairs with larger gaps say less, and each gap size adds as many n-grams again."""
-MAX_VALUES = {"head": 100_000, "tail": 100_000, "segment": 100_000, "negation_scope": 100_000, "ending": 1000}
-"""More words than any review has, but few enough that arrays of these sizes fit into memory."""
+MAX_VALUES = {
+    **dict.fromkeys(("head", "tail", "segment", "negation_scope"), 100_000),
+    **{"ending": 1000, "vocab_size": 100_000_000, "embedding_dim": 100_000, "hidden_dim": 100_000},
+}
+"""More words than any review has, but few enough that arrays of these sizes fit into memory; and sizes that
+no machine has the memory for.
+"""
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,24 @@ def error_line(message: str) -> str:
     return f"{'ValueError' if 'SM_TRAINING_ENV' in os.environ else 'error'}: {message}"
 
 
+def exit_status(run: Callable[[], int | None]) -> int:
+    """The exit status of a program that does `run`; what stops it is one line on standard error."""
+    try:
+        return run() or 0
+    except (SentimentError, MemoryError) as error:
+        return fail(str(error) or "out of memory")
+    except OSError as error:
+        return fail(f"{error.filename or 'a file'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        return 130
+
+
+def fail(message: str) -> int:
+    """Print the one line that a program ends with; returns the exit status."""
+    print(error_line(message), file=sys.stderr, flush=True)
+    return 1
+
+
 def argument(read: Callable[[str], object]) -> Callable[[str], object]:
     """Use `read` as the type of an argument: its SentimentError becomes an error of the parser."""
 
@@ -56,6 +74,14 @@ def argument(read: Callable[[str], object]) -> Callable[[str], object]:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return convert
+
+
+def port(text: str) -> int:
+    """The type of an argument that is a port of this machine."""
+    number = int(text) if text.isdecimal() else 0
+    if not 0 < number < 65536:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port: a number from 1 to 65535")
+    return number
 
 
 def _words(args: Sequence[str] | None) -> Sequence[str]:

@@ -16,11 +16,38 @@ from typing import Any
 import numpy as np
 
 import sentiment
-from sentiment.files import CHECKSUMS, naming_errors, write_checksums, write_json
+from sentiment.errors import ArtifactError
+from sentiment.files import CHECKSUMS, naming_errors, require_writable, write_checksums, write_json
 from sentiment.model.lstm import LSTMClassifier
 from sentiment.serving.artifact import CODE_FILES, CODE_ROOMS, FORMAT_VERSION, RAY_FILES
 from sentiment.serving.onnx_graph import FILE_NAME, deep_graph
 from sentiment.text.tokenizers import TOKENIZERS
+
+SCRATCH = ".new-"
+"""How the folder begins that a model is written in."""
+OF_MODELS = {
+    *(CHECKSUMS, FILE_NAME, *RAY_FILES, "weights.npz", "config.json", "word_dict.json", "metrics.json"),
+    *("code", "run.json"),
+    "lost+found",  # of a file system whose top is the folder
+}
+"""What may lie in the folder of a model, one that was broken off while it was written included."""
+
+
+def require_model_folder(folder: Path) -> None:
+    """Make sure that a model can be written there without the loss of anything but an older model.
+
+    Raises ArtifactError for a folder that holds anything else, since writing would delete it, and for a place
+    where nothing can be written.
+    """
+    require_writable(folder)
+    if not folder.exists() or all((folder / name).is_file() for name in ("config.json", "word_dict.json")):
+        return
+    for entry in sorted(folder.iterdir()):
+        if entry.name not in OF_MODELS and not entry.name.startswith((SCRATCH, ".run.json")):
+            raise ArtifactError(
+                f"{folder}: holds {entry.name}, which is no part of a model and would be deleted; name a new "
+                "or empty folder (--model-dir)"
+            )
 
 
 def write_model(
@@ -36,11 +63,12 @@ def write_model(
 
     `folder` itself stays, because in a training container it is a mount, which cannot be renamed; other files
     in it are deleted. `programs` is the project's folder serve/, which has the entry points for SageMaker's
-    containers. Raises OSError.
+    containers. Raises OSError, and ArtifactError as `require_model_folder` does.
     """
     folder = Path(folder)
+    require_model_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with naming_errors(folder), tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as name:
+    with naming_errors(folder), tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as name:
         temporary = Path(name)
         _write_contents(temporary, model, word_dict, tokenizer, metrics, recipe)
         _write_code(temporary, Path(programs))

@@ -107,6 +107,13 @@ def threads(text: str) -> int:
     return value
 
 
+def at_least_one(text: str) -> int:
+    value = parse_int(text)
+    if value < 1:
+        raise RecipeError(f"must be at least 1, not {text}")
+    return value
+
+
 def one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
     """A parser that accepts one of these words. It raises RecipeError."""
 

@@ -367,6 +367,44 @@ def test_what_cannot_be_made_is_refused_before_anything_is(stacks, resource, mes
         stacks.describe("refused")
 
 
+def serverless_function(**event) -> dict:
+    code = {
+        "Runtime": "python3.12",
+        "Handler": "index.handler",
+        "InlineCode": "def handler(event, context): ...",
+    }
+    return {"Type": "AWS::Serverless::Function", "Properties": {**code, "Events": {"On": event}}}
+
+
+# What the samples of `sam init` have: a REST API, a rule of EventBridge, a state machine.
+@pytest.mark.parametrize(
+    ("resource", "named"),
+    [
+        (
+            serverless_function(Type="Api", Properties={"Path": "/hello", "Method": "get"}),
+            "AWS::ApiGateway::RestApi",
+        ),
+        (
+            serverless_function(Type="EventBridgeRule", Properties={"Pattern": {"source": ["aws.ec2"]}}),
+            "AWS::Events::Rule",
+        ),
+        (
+            {
+                "Type": "AWS::Serverless::StateMachine",
+                "Properties": {"Definition": {"StartAt": "S", "States": {"S": {"Type": "Succeed"}}}},
+            },
+            "AWS::StepFunctions::StateMachine",
+        ),
+    ],
+)
+def test_what_sams_samples_have_beyond_it_is_refused_by_name(stacks, resource, named):
+    template = {"Transform": "AWS::Serverless-2016-10-31", "Resources": {"It": resource}}
+    with pytest.raises(botocore.exceptions.ClientError, match=f"Unrecognized resource types: .*{named}"):
+        stacks.create("sample", template)
+    with pytest.raises(botocore.exceptions.ClientError, match="does not exist"):
+        stacks.describe("sample")
+
+
 @pytest.mark.parametrize("name", ["my_stack", "my stack", "1st", "s" * 129])
 def test_a_name_that_no_stack_can_have_is_refused(stacks, name):
     with pytest.raises(botocore.exceptions.ClientError, match="at 'stackName' failed to satisfy constraint"):

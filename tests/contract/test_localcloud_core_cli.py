@@ -14,6 +14,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+from localcloud.__main__ import parser
 from localcloud.state import state_dir
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -178,6 +179,25 @@ def test_run_says_when_there_is_no_such_command(port):
     done = run("run", "--port", port, "--", "no-such-command")
     assert done.returncode == 127
     assert done.stderr == "localcloud: cannot run no-such-command: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run"], "the following arguments are required: -- COMMAND"),
+        (["upp"], "argument COMMAND: invalid choice: 'upp' (choose from"),
+        (["up", "--prot", "80"], "unrecognized arguments: --prot 80"),
+        (["up", "--host", "a..b"], "argument --host: 'a..b' is no address or name of this machine"),
+        (["status", "--host", "a..b"], "argument --host: 'a..b' is no address or name of this machine"),
+        (["up", "--python", "/no/python"], "argument --python: there is no program '/no/python'"),
+        (["interrupt"], "the following arguments are required: JOB"),
+    ],
+)
+def test_what_cannot_be_started_is_one_line(capsys, arguments, said):
+    with pytest.raises(SystemExit):
+        parser().parse_args(arguments)
+    told = capsys.readouterr().err
+    assert told.startswith(f"localcloud: {said}") and told.count("\n") == 1
 
 
 def test_run_interrupted_at_the_terminal(port):

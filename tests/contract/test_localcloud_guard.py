@@ -21,6 +21,16 @@ from tests.conftest import PROJECT
 
 ROLE = "arn:aws:iam::123456789012:role/r"
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
+VARIANT = {
+    "EndpointConfigName": "c",
+    "ProductionVariants": [
+        {
+            "VariantName": "v",
+            "ModelName": "m",
+            "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1},
+        }
+    ],
+}
 TOPIC = "arn:aws:sns:us-east-1:123456789012:topic"
 
 
@@ -67,10 +77,32 @@ def refused(cloud: Cloud, service: str, operation: str, request: dict[str, Any])
         ("lambda", "create_alias", {"FunctionName": "f", "Name": "a", "FunctionVersion": "1"}),
         ("apigatewayv2", "create_vpc_link", {"Name": "v", "SubnetIds": ["s"]}),
         ("sagemaker-runtime", "invoke_endpoint_async", {"EndpointName": "e", "InputLocation": "s3://b/k"}),
+        ("sagemaker-runtime", "invoke_endpoint_with_response_stream", {"EndpointName": "e", "Body": b"x"}),
         (
             "sagemaker",
             "create_notebook_instance",
             {"NotebookInstanceName": "n", "InstanceType": "ml.t2.medium", "RoleArn": ROLE},
+        ),
+        (
+            "sagemaker",
+            "create_pipeline",
+            {
+                "PipelineName": "p",
+                "ClientRequestToken": "t" * 32,
+                "RoleArn": ROLE,
+                "PipelineDefinition": "{}",
+            },
+        ),
+        (
+            "sagemaker",
+            "create_hyper_parameter_tuning_job",
+            {
+                "HyperParameterTuningJobName": "h",
+                "HyperParameterTuningJobConfig": {
+                    "Strategy": "Random",
+                    "ResourceLimits": {"MaxParallelTrainingJobs": 1},
+                },
+            },
         ),
         (
             "s3",
@@ -299,6 +331,25 @@ def test_a_member_that_moto_would_ignore_is_refused_by_name(
     ("service", "operation", "request_", "named"),
     [
         ("sagemaker", "list_training_jobs", {"WarmPoolStatusEquals": "Available"}, "WarmPoolStatusEquals"),
+        (
+            "sagemaker",
+            "create_endpoint_config",
+            VARIANT | {"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://b/out"}}},
+            "AsyncInferenceConfig",
+        ),
+        (
+            "sagemaker",
+            "create_endpoint_config",
+            VARIANT
+            | {
+                "DataCaptureConfig": {
+                    "InitialSamplingPercentage": 100,
+                    "DestinationS3Uri": "s3://b/captured",
+                    "CaptureOptions": [{"CaptureMode": "Input"}],
+                }
+            },
+            "DataCaptureConfig",
+        ),
         (
             "lambda",
             "add_permission",

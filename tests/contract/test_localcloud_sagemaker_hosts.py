@@ -264,6 +264,9 @@ def test_a_job_is_interrupted_in_the_region_that_it_trains_in(aws, monkeypatch):
     here = aws.train()
     monkeypatch.setattr(aws, "sagemaker", aws.cloud.in_region("eu-west-1").client("sagemaker"))
     there = aws.train()
+    arn = aws.sagemaker.describe_training_job(TrainingJobName=there)["TrainingJobArn"]
+    assert arn == f"arn:aws:sagemaker:eu-west-1:{aws.cloud.account_id}:training-job/{there}"
+    assert aws.sagemaker.list_training_jobs(NameContains=here)["TrainingJobSummaries"] == []
     assert "EnableManagedSpotTraining" in str(interrupt(*address, there))
     aws.train(TrainingJobName=here)
     several = str(interrupt(*address, here))

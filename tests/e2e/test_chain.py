@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import html
 import json
+import re
 import statistics
 import time
 
@@ -12,7 +14,7 @@ import requests
 
 from sentiment.data import snippets
 from sentiment.evaluation.drift import LENGTHS, MEASURES
-from tests.conftest import BAD, BUILD, GOOD, STACK
+from tests.conftest import BAD, BUILD, GOOD, PROJECT, STACK
 
 pytestmark = pytest.mark.slow
 
@@ -30,6 +32,53 @@ def test_the_api_tells_a_good_review_from_a_bad_one(deployment):
         assert (verdict["probability"] >= 0.5) == (sentiment == "positive")
         assert any(weight for _, weight in verdict["words"])
         assert predict(deployment, review, "text/plain").json()["probability"] == verdict["probability"]
+
+
+NO_OPINION, NOT_ENGLISH = "no_evidence", "not_english"
+# What people type, with its verdict or the reason why there is none.
+SENTENCES = {
+    "I did not like it.": "negative",
+    "I didn't like it.": "negative",
+    "You won't be disappointed.": "positive",
+    "I can't recommend this": "negative",
+    "I don't think the movie was good.": "negative",
+    "It isn't great": "negative",
+    "Not bad at all.": "positive",
+    "This product is not bad at all.": "positive",
+    "Not the worst show I've seen": "positive or mixed",
+    "This isn't a bad idea": "positive",
+    "It is not the masterpiece everyone says it is.": "negative",
+    "There isn't a single dull scene.": "positive",
+    "The movie was not great.": "negative",
+    "It has good music, but that is all.": "negative",
+    "sooo goood": "positive",
+    "it suuuucks": "negative",
+    "movie \U0001f60d": "positive",
+    "ok": NO_OPINION,
+    "asdf": NO_OPINION,
+    "12345": NO_OPINION,
+    "hello": NO_OPINION,
+    "I watched it on Tuesday.": NO_OPINION,
+    "The weather is nice today.": NO_OPINION,
+    "Can you recommend a hotel in Paris?": NO_OPINION,
+    "Das war ein wunderbarer Film": NOT_ENGLISH,
+}
+
+
+def test_what_people_type_gets_its_verdict_whatever_the_apostrophe(deployment):
+    page = (PROJECT / "website" / "index.html").read_text(encoding="utf-8")
+    sarcastic = html.unescape(re.search(r'value="([^"]+)">A sarcastic one</button>', page)[1])
+    right = {**SENTENCES, sarcastic: "negative or mixed"}
+    for apostrophe in ("'", "\u2019"):
+        typed = [text.replace("'", apostrophe) for text in right]
+        answer = requests.post(f"{deployment.api}/predict/batch", json={"reviews": typed}, timeout=60)
+        found = [row["reason"] or row["sentiment"] for row in answer.json()["predictions"]]
+        wrong = {
+            text: verdict
+            for text, verdict in zip(typed, found, strict=True)
+            if verdict not in right[text.replace(apostrophe, "'")].split(" or ")
+        }
+        assert wrong == {}
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,16 @@ def test_the_picture_shows_the_imports_that_the_code_has():
     )
 
 
+def test_the_readmes_tree_names_every_folder():
+    tree = re.search(
+        r"^## The tree\n\n```text\n(.*?)```", (PROJECT / "README.md").read_text("utf-8"), re.M | re.S
+    )
+    named = {line.split()[0].rstrip("/") for line in tree[1].splitlines()}
+    assert {name for name in named if not (PROJECT / name).exists()} == set()
+    packages = {file.parent.name for file in PROJECT.glob("*/__init__.py")}
+    assert packages > {"sentiment", "tests"} and packages | {"website", "infra", "train", "docs"} <= named
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if (PROJECT / page).is_file()])
 def test_what_a_page_links_to_is_there(page):
     file = PROJECT / page

@@ -1,6 +1,7 @@
 """Reading reviews: the three sources, their splits, and every kind of bad input."""
 
 import codecs
+import gzip
 import io
 import tarfile
 
@@ -164,7 +165,7 @@ def test_aclimdb_without_its_test_half_is_fine_until_a_test_is_asked_for(tmp_pat
         (lambda root: [f.unlink() for f in (root / "test/pos").iterdir()], r"test/pos: holds no reviews"),
         (
             lambda root: (root / "train").rename(root / "elsewhere"),
-            r"neither an archive nor the aclImdb folder",
+            r"neither the aclImdb folder",
         ),
     ],
 )
@@ -274,10 +275,17 @@ def test_kaggle_splits_by_content(tmp_path):
         (b"review\tsentiment\nfine\tpositive\n", r"line 1: .*separated by tabs"),
         (b"A fine film.,positive\nBad.,negative\n", r"line 1: .*put review,sentiment above it"),
         (b"PK\x03\x04review", r"is a ZIP archive or an Excel workbook"),
+        (gzip.compress(b"review,sentiment\n", mtime=0), r"is compressed by gzip, not CSV; unpack it"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", r"is an old Excel workbook"),
+        (b"review,sentiment\nfi\0ne,positive\n", r"line 2: holds a NUL character"),
+        (b"review,sentiment\nfine,5\n", r"line 2: the sentiment is '5'"),
         ("review,sentiment\n".encode("utf-16-le"), r"looks like UTF-16 without"),
         (b"review,sentiment\n ,positive\n", r"line 2: the review is empty"),
         (b"review,sentiment\nfine, really,positive\n", r"line 2: 3 fields where 2 were expected"),
-        (b'review,sentiment\n"fine,positive\n', r"line 2: not valid CSV"),
+        (
+            b'review,sentiment\n"fine,positive\n' + b"bad,negative\n" * 9,
+            r"line 2: not valid CSV .*quote missing",
+        ),
         (
             b"review,sentiment\nfine,positive\ncaf\xe9,positive\n",
             r"line 3, byte 4: 0xe9 is not UTF-8; .*iconv",
@@ -318,7 +326,11 @@ def test_what_says_the_same_for_certain_is_read_alike(tmp_path, content):
     ("positive", "negative", "message"),
     [
         (2, 1, r"reviews\.csv: holds 3 reviews with a sentiment; at least 100 are needed"),
-        (200, 0, r"reviews\.csv: no negative review is among those for train; more are needed"),
+        (
+            200,
+            0,
+            r"reviews\.csv: no negative review is among those for train; more different ones are needed",
+        ),
     ],
 )
 def test_too_few_reviews_are_refused_when_they_are_read(tmp_path, positive, negative, message):
@@ -327,6 +339,21 @@ def test_too_few_reviews_are_refused_when_they_are_read(tmp_path, positive, nega
     file.write_text("review,sentiment\n" + "".join(rows))
     with pytest.raises(DatasetError, match=message):
         load_reviews("kaggle", file)
+
+
+def test_a_line_without_an_end_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(kaggle, "MAX_FIELD_CHARACTERS", 1000)
+    file = tmp_path / "reviews.csv"
+    file.write_bytes(b"review,sentiment\n" + b"x" * 1500)
+    with pytest.raises(DatasetError, match="line 2: more than 1,000 characters without a line end"):
+        kaggle.load(file)
+
+
+def test_a_path_beside_the_sample_tells_of_the_sources_that_take_one(tmp_path):
+    file = tmp_path / "IMDB.csv"
+    file.write_text("review,sentiment\n")
+    with pytest.raises(DatasetError, match=r"IMDB\.csv: .*for other reviews name their source: DATA=kaggle"):
+        load_reviews("sample", file)
 
 
 def test_a_folder_is_no_kaggle_file(tmp_path):

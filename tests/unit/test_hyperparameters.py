@@ -125,6 +125,12 @@ def test_what_the_pipeline_accepts_the_training_program_accepts():
         (["--recipe", "semi"], "the source 'sample' has no unlabelled reviews"),
         (["--set", "adversarial=1", "--set", "virtual_adversarial=1"], "has no unlabelled reviews"),
         (["--model", "gone.tar.gz"], "MODEL=gone.tar.gz: there is no such file or folder"),
+        (["--endpoint", "teapot"], "ENDPOINT=teapot: choose serverless or instances"),
+        (["--autoscale", "2:10"], "AUTOSCALE and INSTANCES need ENDPOINT=instances"),
+        (["--provisioned", "11"], "PROVISIONED=11: 0 to 10 containers can be kept warm"),
+        (["--canary", "10", "--container", "ray"], "CANARY=10: a new model is tried on a serverless"),
+        (["--canary-minutes", "nan"], "CANARY_MINUTES=nan is not a number of minutes"),
+        (["--canary-answers", "-1"], "CANARY_ANSWERS=-1 is not a number of answers"),
     ],
 )
 def test_other_choices_are_refused_as_early(capsys, options, said):

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from pipeline.containers import HOSTING
+from pipeline.settings import SDKS
+from requirements import make_settings
+from sentiment.data.sources import SOURCES
+from sentiment.training.recipes import RECIPES
 from tests.conftest import PROJECT
+
+MAKEFILE = str(PROJECT / "Makefile")
 
 # Those of a make that runs these tests are not meant for the ones that they run.
 OUTER = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "PORT", "WEB_PORT", "MLFLOW_PORT")
@@ -60,6 +69,81 @@ def test_a_mistake_is_one_line(typed, said):
     assert (done.returncode, done.stdout) == (2, "")
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("DATA=Kaggle", ": there are sample, aclimdb and kaggle; did you mean kaggle?"),
+        ("RECIPE=", ": there are fast, best, semi and predecessor"),
+        ("RECIPE=bset", ": there are fast, best, semi and predecessor; did you mean best?"),
+        ("CONTAINER=slmi", ": there are slim, ray and pytorch; did you mean slim?"),
+        ("WHERE=aws selfhost", ": there are aws and selfhost"),
+        ("SDK=3.0", ": there are 2 and 3"),
+        ("ON=moon", ": there are here and sagemaker"),
+        ("ENDPOINT=serverles", ": there are serverless and instances; did you mean serverless?"),
+        ("SPOT=yes", ": there are 0 and 1"),
+        ("AUTO=true", ": there are 0 and 1"),
+        ("QUICK= 1", ": there are 0 and 1"),
+        ("INSTANCES=-1", " is not a number of machines: 1 or more"),
+        ("INSTANCES=\u0664", " is not a number of machines: 1 or more"),
+        ("INSTANCES=99999999999", " is not a number of machines: 1 or more"),
+        ("PROVISIONED=", " is not a number of containers: 0 or more"),
+        ("AUTOSCALE=2-10", " is not LEAST:MOST instances, such as 2:10"),
+        ("CANARY=10%", " is not a share of the texts: a number from 1 to 99 (%)"),
+        ("CANARY_MINUTES=nan", " is not a number of minutes"),
+        ("CANARY_ANSWERS=1e3", " is not a number of answers, such as 50"),
+        ("VERSION=3; echo", " is not the number of a version, such as 3"),
+        ("WINDOW=yesterday", " is not hours or days, such as 24h or 7d"),
+        ("STACK=my stack's", " is not the name of a stack: a letter first"),
+    ],
+)
+def test_a_value_that_its_setting_does_not_have_is_told_before_anything_is_installed(capsys, typed, said):
+    assert make_settings.main(MAKEFILE, typed) == 1
+    assert capsys.readouterr().err.startswith(f"error: {typed}{said}")
+    assert make_settings.main(MAKEFILE, "SET=anything", "--environment", typed) == 1
+    assert capsys.readouterr().err.endswith("; the environment sets it\n")
+
+
+def test_nothing_is_deleted_for_who_mistypes():
+    done = run("make", "-n", "clean", "BIULD=other")
+    assert done.stdout.index("make_settings.py Makefile 'BIULD=other'") < done.stdout.index("rm -rf build")
+    assert "make_settings" not in run("make", "-n", "clean").stdout
+
+
+def test_every_default_and_every_choice_passes(capsys):
+    choices = [f"{name}={value}" for name, values in make_settings.CHOICES.items() for value in values]
+    defaults = re.findall(r"^([A-Z_]+) \?= ?(\w*)$", Path(MAKEFILE).read_text(encoding="utf-8"), re.M)
+    assert len(defaults) > 20
+    assert make_settings.main(MAKEFILE, *choices, *("=".join(pair) for pair in defaults)) == 0, capsys
+
+
+def test_the_choices_are_those_that_the_programs_know():
+    wanted = {"DATA": SOURCES, "RECIPE": RECIPES, "CONTAINER": HOSTING, "SDK": SDKS}
+    assert {name: set(make_settings.CHOICES[name]) for name in wanted} == {
+        name: set(values) for name, values in wanted.items()
+    }
+
+
+def test_a_value_reaches_its_program_as_it_was_typed():
+    """-n: what make would run, as its shell would read it."""
+    path, words = 'it\'s "my" film, `pwd` (é) #2.csv', "we're it"
+    typed = ("DATA=kaggle", f"DATA_PATH={path}", "SET=epochs=2\n seed='1'", f"TRUST={words}", "AUTO=0")
+    for target, where, settings in (
+        ("retrain", "aws", {"--set=epochs=2", "--set=seed='1'", f"--trust={words}"}),
+        ("retrain", "selfhost", {"--set=epochs=2  seed='1'", f"--trust={words}"}),
+        ("bench", "aws", set()),
+        ("selfhost", "aws", {"--set=epochs=2  seed='1'"}),
+    ):
+        commands = run("make", "-n", target, f"WHERE={where}", *typed).stdout.replace("\\\n", " ")
+        given = set(shlex.split(commands))
+        assert settings | {f"--data-path={path}"} <= given and "--auto" not in given
+
+
+def test_modules_of_another_project_are_not_taken(tmp_path):
+    (tmp_path / "difflib.py").write_text("raise SystemExit('of another project')")
+    done = run("make", "demo", "RECIPIE=best", PYTHONPATH=str(tmp_path))
+    assert "error: there is no setting RECIPIE; did you mean RECIPE?" in done.stderr
+
+
 def test_a_port_from_the_environment_is_checked_too():
     assert "error: PORT=abc is not a port" in run("make", "demo", PORT="abc").stderr
 
@@ -74,7 +158,8 @@ def test_a_taken_port_advises_what_was_typed():
     assert advised.stderr.endswith("; stop that, or make demo PORT=4600\n") and advised.returncode == 1
     assert plain.stderr.endswith("; stop that, or choose another port with --port\n")
     # -n: what make would run.
-    assert '--port "4566" --port-advice "make notebook PORT=4600"' in run("make", "-n", "notebook").stdout
+    told = run("make", "-n", "notebook").stdout
+    assert "--port '4566' --port-advice \"make notebook PORT=4600\"" in told
 
 
 def test_a_wrong_option_of_localcloud_is_one_line():

@@ -15,7 +15,7 @@ from pipeline.__main__ import main
         (["--instances", "101"], "INSTANCES=101: a job has 1 to 100 instances"),
         (["--instances", "four"], "argument --instances: invalid int value: 'four'"),
         (
-            ["--instances", "65"],
+            ["--instances", "65", "--set", "batch_size=64"],
             "INSTANCES=65: the instances share each batch, which has 64 reviews; use fewer instances or a "
             "larger batch (SET=batch_size=65)",
         ),

@@ -44,6 +44,8 @@ def test_what_may_be_chosen(chosen, wanted):
         ({"endpoint": "instances", "autoscale": "10:2"}, "AUTOSCALE=10:2 is not MIN:MAX"),
         ({"endpoint": "instances", "autoscale": "0:2"}, "AUTOSCALE=0:2 is not MIN:MAX"),
         ({"endpoint": "instances", "autoscale": "2"}, "AUTOSCALE=2 is not MIN:MAX"),
+        ({"container": "ray", "canary": 10}, "CANARY=10: a new model is tried on a serverless endpoint"),
+        ({"endpoint": "instances", "canary": 10}, "CANARY=10: a new model is tried on a serverless endpoint"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(chosen, said):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tarfile
 
 import boto3
@@ -9,6 +10,7 @@ import pytest
 
 from pipeline import aws
 from pipeline.__main__ import main
+from project.console import say
 from tests.unit.sentiment_fixtures import model_folder
 
 REGION, PROFILE = ("AWS_REGION", "AWS_DEFAULT_REGION"), ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
@@ -64,6 +66,13 @@ def test_a_name_that_no_stack_can_have_costs_nothing(capsys, stack):
 @pytest.mark.parametrize("pair", ["epochs", "=3"])
 def test_a_setting_is_a_name_and_a_value(capsys, pair):
     assert f"'{pair}' is not NAME=VALUE" in failure(capsys, "train", "--set", pair)
+
+
+def test_what_the_terminal_cannot_show_is_escaped(monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, "ascii"))
+    say("read: café \udce9.csv")
+    assert written.getvalue() == rb"   read: caf\xe9 \udce9.csv" + b"\n"
 
 
 @pytest.mark.parametrize("part", [0.5, 0.99])

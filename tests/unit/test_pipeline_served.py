@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipeline import aws, comparison, rollout, served, stack
+from pipeline import aws, check, comparison, rollout, served, stack
 from pipeline.served import NO_CANARY, ServedModel
 from pipeline.settings import PipelineError, Settings
 
@@ -67,14 +67,13 @@ def test_a_share_is_from_1_to_99(percent):
         Settings(canary=percent)
 
 
+def test_a_trial_beside_no_model_is_refused_before_anything_is_trained(monkeypatch):
+    monkeypatch.setattr(aws, "require_account", lambda: None)
+    monkeypatch.setattr(stack, "parameters", lambda settings: {})
+    with pytest.raises(PipelineError, match="CANARY=10: there is no current model to compare"):
+        check.run(Settings(canary=10))
+
+
 def test_without_a_model_before_there_is_nothing_to_return_to(deployed):
     with pytest.raises(PipelineError, match="has no previous model"):
         rollout.back(Settings())
-
-
-@pytest.mark.parametrize("chosen", [{"container": "ray"}, {"endpoint": "instances"}])
-def test_a_model_is_tried_on_a_serverless_endpoint_only(chosen, monkeypatch):
-    answering = served.ServedModel("s3://old", "image", "slim", "old")
-    monkeypatch.setattr(served, "of_stack", lambda settings: served.ServedModels(answering, None, None))
-    with pytest.raises(PipelineError, match="CANARY=10: a new model is tried on a serverless endpoint"):
-        rollout.begin(Settings(**chosen), 10)

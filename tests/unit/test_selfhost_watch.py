@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from selfhost import __main__ as selfhost
 from selfhost import watch as watching
 from selfhost.cache import Cached, ModelCache
 from selfhost.model import ServedModel
@@ -406,6 +407,11 @@ def test_settings_come_from_the_environment():
         ("SENTIMENT_POLL_SECONDS", "soon"),
     ],
 )
-def test_a_setting_that_cannot_be_is_named(name, value):
+def test_a_setting_that_cannot_be_is_named_before_anything_starts(monkeypatch, capsys, name, value):
     with pytest.raises(SettingsError, match=f"{name} is '{value}'"):
         Settings.from_environment({name: value})
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit):
+        selfhost.main([])
+    said = capsys.readouterr()
+    assert said.err.startswith(f"error: {name} is '{value}'") and said.err.count("\n") == 1 and not said.out

@@ -18,6 +18,8 @@ from sentiment.serving.artifact import read_model
 from sentiment.training.optimisation import learning_rate_factor
 from sentiment.training.recipes import METRIC_DEFINITIONS, RECIPES
 from sentiment.training.trainer import Run, Trainer
+from tracking.commands import main as tracking
+from train import from_reviews, prepare
 from train import train as program
 
 
@@ -204,6 +206,9 @@ def test_sigterm_saves_and_leaves_cleanly(tmp_path):
         (["--learning-rate", "1e30", "--clip", "0"], "the loss became nan in epoch 1; lower --learning-rate"),
         (["--batch-size", "0"], "batch_size must be at least 1, not 0"),
         (["--device", "cuda"], "--device cuda: torch finds no GPU here"),
+        (["--hidden-dim", "1000000000000"], "hidden_dim must be at most 100,000"),
+        (["--embedding-dim", "100000", "--vocab-size", "100000000"], "out of memory; lower --batch-size"),
+        (["--train", __file__], "the train channel is missing: there is no folder"),
     ],
 )
 def test_an_error_is_one_line_and_a_failure(tmp_path, capsys, options, message):
@@ -239,6 +244,60 @@ def test_missing_places_are_named(monkeypatch, capsys, tmp_path):
         monkeypatch.delenv(name, raising=False)
     assert program.main([]) == 1
     assert "give --train FOLDER, or SM_CHANNEL_TRAIN" in capsys.readouterr().err
+
+
+def test_a_folder_that_holds_anything_but_a_model_is_left_alone(tmp_path, capsys):
+    for name in ("thesis.tex", ".git"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / name).write_text("years of work")
+        assert program.main(arguments(folder)) == 1
+        said = capsys.readouterr().err
+        assert f"{folder}: holds {name}, which is no part of a model and would be deleted" in said
+        assert (folder / name).read_text() == "years of work"
+
+
+def test_a_place_that_cannot_be_written_is_told_before_training(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for place in (["--model-dir"], ["--model-dir", str(tmp_path / "model"), "--checkpoint-dir"]):
+        options = arguments(tmp_path / "model", *place, str(tmp_path / "file" / "x"))
+        assert program.main(options) == 1
+        captured = capsys.readouterr()
+        assert captured.err == f"error: {tmp_path / 'file'}: Not a directory\n" and not captured.out
+
+
+@pytest.mark.parametrize(
+    ("main", "options", "said"),
+    [
+        (from_reviews.main, ["--model-dir", "FOLDER/new", "--prepared", "FILE"], "FILE: Not a directory"),
+        (from_reviews.main, [], "there is nowhere to write the model: give --model-dir"),
+        (prepare.main, ["--reviews", "FOLDER", "--output", "FILE"], "FILE: Not a directory"),
+        (prepare.main, ["--reviews", "FOLDER", "--output", "FOLDER/new"], "FOLDER: there is no file *.jsonl"),
+        (
+            prepare.main,
+            ["--reviews", "FOLDER", "--output", "FOLDER", "--shard-reviews", "0"],
+            "argument --shard-reviews: must be at least 1, not 0",
+        ),
+        (tracking, ["serve", "--port", "99999"], "argument --port: '99999' is not a port"),
+        (tracking, ["serve", "--folder", "FILE/x"], "FILE/x: Not a directory"),
+        (tracking, ["promote", "1", "2"], "there is no option 2"),
+        (tracking, ["prmote"], "argument COMMAND: invalid choice: 'prmote'"),
+    ],
+)
+def test_the_other_programs_say_what_is_wrong_in_one_line(monkeypatch, tmp_path, capsys, main, options, said):
+    monkeypatch.delenv("SM_MODEL_DIR", raising=False)
+    (tmp_path / "file").touch()
+
+    def place(text: str) -> str:
+        return text.replace("FILE", str(tmp_path / "file")).replace("FOLDER", str(tmp_path))
+
+    try:
+        status = main([place(option) for option in options])
+    except SystemExit as ended:
+        status = ended.code
+    told = capsys.readouterr().err
+    assert status in (1, 2) and told.startswith(f"error: {place(said)}") and told.count("\n") == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
 
 
 def test_corrupt_arrays_are_named(tmp_path, capsys):
