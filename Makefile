@@ -70,7 +70,8 @@ SETTINGS := DATA DATA_PATH RECIPE SET MODEL WHERE AUTO TRUST VERSION WINDOW CANA
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 
 BIN := .venv/bin
-PYTEST := $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
+# Where no bytecode may be kept, each of the hundreds of programs that the tests start compiles all its modules.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 # What installs: with the Python above, or with an older one or uv, which then look for one.
 WITH := $(or $(PYTHON),$(shell python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null && echo python3 \
 	|| { command -v uv >/dev/null && echo uv run --no-project python; }))
