@@ -2,12 +2,12 @@
 
 ``python -S -E mounts.py FOLDER HOST HOSTS COMMAND...``
 
-In a mount namespace of its own, FOLDER is also /opt/ml, and only its parent, /tmp, /var/tmp and /dev/shm can
-be written to, and /lib in a layer that nobody else sees: a script that knows its container's paths by heart
-works as on AWS, and one that writes anywhere else fails instead of changing the machine. HOST is the name
-that the process finds its machine to have, and the file HOSTS its /etc/hosts; both are empty for a container
-that is not one of several. Who may not make such namespaces mostly may in a user namespace of their own. Exit
-status 125, with a line that says why, where neither works.
+In a mount namespace of its own, FOLDER is also /opt/ml, and only its parent, /tmp, /var/tmp, /dev/shm and the
+folder that LOCALCLOUD_PACKAGES names can be written to, and /lib in a layer that nobody else sees: a script
+that knows its container's paths by heart works as on AWS, and one that writes anywhere else fails instead of
+changing the machine. HOST is the name that the process finds its machine to have, and the file HOSTS its
+/etc/hosts; both are empty for a container that is not one of several. Who may not make such namespaces mostly
+may in a user namespace of their own. Exit status 125, with a line that says why, where neither works.
 """
 
 import ctypes
@@ -20,6 +20,8 @@ HOSTS_FILE = "/etc/hosts"
 LIBRARIES = "/lib"
 """Where programs of images put shared libraries, as the model servers of SageMaker's ModelBuilder do."""
 WRITABLE = ("/tmp", "/var/tmp", "/dev/shm")  # nosec B108 - scripts make their own names there
+PACKAGES = "LOCALCLOUD_PACKAGES"
+"""The variable that names the folder of packages that containers share (overlay.py)."""
 NO_MOUNTS = 125
 COULD_NOT_START = 127
 
@@ -45,7 +47,8 @@ def enter(folder: str, host: str, hosts: str) -> None:
     if hosts:
         socket.sethostname(host)
         mount(hosts, HOSTS_FILE, None, MS_BIND)
-    writable = [place for place in (os.path.dirname(folder), *WRITABLE) if os.path.isdir(place)]
+    places = (os.path.dirname(folder), os.environ.get(PACKAGES, ""), *WRITABLE)
+    writable = [place for place in places if os.path.isdir(place)]
     for place in writable:
         mount(place, place, None, MS_BIND | MS_REC)
     writable += _add_layer(os.path.realpath(LIBRARIES), os.path.join(os.path.dirname(folder), "lib"))
