@@ -85,7 +85,8 @@ is_set = $(filter-out 0,$($(1)))
 unexport PYTHONPATH PYTHONHOME
 
 BIN := .venv/bin
-PYTEST := $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
+# Where no bytecode may be kept, each of the hundreds of programs that the tests start compiles all its modules.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 # What installs: with the Python above, or with an older one or uv, which then look for one.
 WITH := $(or $(if $(PYTHON),$(call quoted,$(PYTHON))),$(shell python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null && echo python3 \
 	|| { command -v uv >/dev/null && echo uv run --no-project python; }))

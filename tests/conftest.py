@@ -38,6 +38,13 @@ CHAIN = (
     "tests/browser/test_whole_chain",
     "tests/browser/test_page_in_a_frame",
 )
+# What leans on the session's MLflow server, which takes ten seconds of the processor's to start.
+MLFLOW = (
+    "tests/browser/test_selfhost_loop",
+    "tests/contract/test_launchers",
+    "tests/contract/test_selfhost_champion",
+    "tests/contract/test_selfhost_retrain",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,12 +54,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """A file's tests stay on one worker of pytest-xdist, and so do all those of the chain."""
+    """A file's tests stay on one worker of pytest-xdist, and so do the chain's, and those with MLflow."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Groups(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return "chain" if nodeid.startswith(CHAIN) else nodeid.partition("::")[0]
+            for name, files in (("chain", CHAIN), ("MLflow", MLFLOW)):
+                if nodeid.startswith(files):
+                    return name
+            return nodeid.partition("::")[0]
 
     return Groups(config, log)
 

@@ -164,7 +164,8 @@ class Build:
         command: list[str | Path] = [self._cloud.job_python, ENVIRONMENT, folder, *locks]
         processes, name = self._cloud.processes, f"build {self.record['id']}"
         # With the user's settings of pip, but without any credentials.
-        self._process = process = processes.start(name, command, env=os.environ, cwd=self._folder)
+        environment = {**os.environ, "LOCALCLOUD_PACKAGES": str(self._cloud.state_dir / "packages")}
+        self._process = process = processes.start(name, command, env=environment, cwd=self._folder)
         if self._cut_short:
             self._end_early(self._cut_short)
         try:

@@ -2,12 +2,12 @@
 
 ``python -S -E mounts.py FOLDER HOST HOSTS COMMAND...``
 
-In a mount namespace of its own, FOLDER is also /opt/ml, and only its parent, /tmp, /var/tmp, /dev/shm and (in
-a private layer) /lib are writable. So a script with the fixed paths of AWS's containers works, and one that
-writes anywhere else fails instead of changing the machine. HOST is the host name that the process sees, and
-the file HOSTS becomes its /etc/hosts; both are empty unless the container is one of several. Users without
-the right to create such namespaces mostly have it within a user namespace. The exit status is 125, with a
-line that gives the reason, if neither works.
+In a mount namespace of its own, FOLDER is also /opt/ml, and only its parent, /tmp, /var/tmp, /dev/shm, the
+folder that LOCALCLOUD_PACKAGES names, and (in a private layer) /lib are writable. So a script with the fixed
+paths of AWS's containers works, and one that writes anywhere else fails instead of changing the machine. HOST
+is the host name that the process sees, and the file HOSTS becomes its /etc/hosts; both are empty unless the
+container is one of several. Users without the right to create such namespaces mostly have it within a user
+namespace. The exit status is 125, with a line that gives the reason, if neither works.
 """
 
 import ctypes
@@ -20,6 +20,8 @@ HOSTS_FILE = "/etc/hosts"
 LIBRARIES = "/lib"
 """Some programs in images put shared libraries there, as the model servers of SageMaker's ModelBuilder."""
 WRITABLE = ("/tmp", "/var/tmp", "/dev/shm")  # nosec B108 - scripts make their own names there
+PACKAGES = "LOCALCLOUD_PACKAGES"
+"""The variable that names the folder of packages that containers share (overlay.py)."""
 NO_MOUNTS = 125
 COULD_NOT_START = 127
 
@@ -45,7 +47,8 @@ def enter(folder: str, host: str, hosts: str) -> None:
     if hosts:
         socket.sethostname(host)
         mount(hosts, HOSTS_FILE, None, MS_BIND)
-    writable = [place for place in (os.path.dirname(folder), *WRITABLE) if os.path.isdir(place)]
+    places = (os.path.dirname(folder), os.environ.get(PACKAGES, ""), *WRITABLE)
+    writable = [place for place in places if os.path.isdir(place)]
     for place in writable:
         mount(place, place, None, MS_BIND | MS_REC)
     writable += _add_layer(os.path.realpath(LIBRARIES), os.path.join(os.path.dirname(folder), "lib"))

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from collections.abc import Callable
 from pathlib import Path
 
 SHARED = "shared.pth"
@@ -19,15 +20,19 @@ OTHER_FILE = re.compile(r"^[-.]|/|\.(whl|zip|tar\.gz)\b")
 
 
 def make_environment(folder: Path) -> Path:
-    """Makes a virtual environment that also sees this interpreter's packages, pip among them.
+    """Makes a virtual environment that also sees this interpreter's packages, and pip.
 
     Returns the environment's interpreter.
     """
-    has_pip = importlib.util.find_spec("pip") is not None  # then the new one need not be given its own
-    venv.EnvBuilder(symlinks=True, with_pip=not has_pip).create(folder)
+    shared = [path for path in sys.path if "-packages" in path]
+    kept = os.environ.get("LOCALCLOUD_PACKAGES")
+    lacks_pip = importlib.util.find_spec("pip") is None  # as in the environments that uv makes
+    venv.EnvBuilder(symlinks=True, with_pip=lacks_pip and not kept).create(folder)
+    if lacks_pip and kept:
+        shared.append(str(_packages_of(_kept_pip(Path(kept)))))
     python = folder / "bin" / "python"
     # After the environment's own folder in sys.path, so that what is installed into it wins.
-    (_packages_of(folder) / SHARED).write_text("\n".join(path for path in sys.path if "-packages" in path))
+    (_packages_of(folder) / SHARED).write_text("\n".join(shared))
     for name in ("pip", "pip3"):
         script = python.with_name(name)
         script.write_text(f'#!/bin/sh\nexec "{python}" -m pip "$@"\n')
@@ -63,18 +68,35 @@ def _says_all(requirements: Path) -> bool:
 
 def _kept_environment(requirements: Path, kept: Path) -> Path:
     """The environment for all containers with this requirements.txt, made by the first of them."""
-    key = f"{sys.version}\n{sys.prefix}\n".encode() + requirements.read_bytes()
-    folder = kept / hashlib.sha256(key).hexdigest()[:32]
+
+    def make(folder: Path) -> None:
+        _pip_install(make_environment(folder), requirements)
+
+    folder, is_new = _made_once(kept, requirements.read_bytes(), make)
+    if not is_new:
+        print("The packages of an earlier container with this requirements.txt are used", flush=True)
+    return folder
+
+
+def _kept_pip(kept: Path) -> Path:
+    """An environment with this Python's pip, for all containers: to install it takes seconds."""
+    folder, _ = _made_once(kept, b"pip alone", venv.EnvBuilder(symlinks=True, with_pip=True).create)
+    return folder
+
+
+def _made_once(kept: Path, key: bytes, make: Callable[[Path], None]) -> tuple[Path, bool]:
+    """The folder below `kept` for this key and interpreter, and whether it was made just now."""
+    digest = hashlib.sha256(f"{sys.version}\n{sys.prefix}\n".encode() + key).hexdigest()
+    folder = kept / digest[:32]
     kept.mkdir(exist_ok=True)
     with open(f"{folder}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if (folder / "installed").exists():
-            print("The packages of an earlier container with this requirements.txt are used", flush=True)
-            return folder
+            return folder, False
         shutil.rmtree(folder, ignore_errors=True)  # of a container that was ended while it installed
-        _pip_install(make_environment(folder), requirements)
+        make(folder)
         (folder / "installed").touch()
-    return folder
+    return folder, True
 
 
 def _use(kept: Path, folder: Path) -> None:

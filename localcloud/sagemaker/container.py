@@ -34,7 +34,8 @@ def environment(cloud: Cloud, role_arn: str, folder: Path, own: Mapping[str, str
     """Variables of a container whose /opt/ml is `folder`. `own` are those of its job or model."""
     home = folder.parent / "home"
     temporary = folder.parent / "tmp"
-    for directory in (folder, home, temporary):
+    packages = cloud.state_dir / "packages"
+    for directory in (folder, home, temporary, packages):
         directory.mkdir(parents=True, exist_ok=True)
     return {
         **_pip_settings(),
@@ -46,7 +47,7 @@ def environment(cloud: Cloud, role_arn: str, folder: Path, own: Mapping[str, str
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",  # as in AWS's images
-        "LOCALCLOUD_PACKAGES": str(cloud.state_dir / "packages"),
+        "LOCALCLOUD_PACKAGES": str(packages),
         "PIP_CACHE_DIR": str(cloud.state_dir / "pip"),
         "SAGEMAKER_BASE_DIR": inside_path(folder),
         "SAGEMAKER_REGION": cloud.region,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import json
 import os
 import random
@@ -10,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -28,7 +30,7 @@ from sentiment.data.prepared import prepare
 from sentiment.data.reviews import table
 from sentiment.files import sha256_of
 from sentiment.serving.artifact import CHECKSUMS
-from tests.conftest import BAD, GOOD, PROJECT, free_port
+from tests.conftest import BAD, BUILD, GOOD, PROJECT, free_port
 from tests.tethered import tethered
 from tests.unit import sentiment_fixtures
 from tracking.champion import MODEL_FOLDER, MODEL_TAG, Champion
@@ -147,10 +149,26 @@ def _group_lives(group: int) -> bool:
     return True
 
 
+def empty_database() -> Path:
+    """What a new server would make, kept for each version of MLflow: its migrations take seconds."""
+    file = BUILD / f"mlflow-{importlib.metadata.version('mlflow')}.db"
+    if not file.exists():
+        BUILD.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
+            made = Path(scratch) / file.name
+            store = f"SqlAlchemyStore('sqlite:///{made}', 'mlflow-artifacts:/')"
+            program = f"from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore; {store}"
+            subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+            made.rename(file)
+    return file
+
+
 class Tracking(Server):
     """MLflow's server on sqlite, as `make mlflow` starts it; it can be killed and started again."""
 
     def __init__(self, folder: Path):
+        (folder / "data").mkdir()
+        shutil.copyfile(empty_database(), folder / "data" / "mlflow.db")
         port = free_port()
         serve = ("serve", "--port", str(port), "--folder", str(folder / "data"))
         command = [sys.executable, "train/tracking.py", *serve]

@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import NamedTuple
 
 import boto3
 import pytest
@@ -22,15 +23,23 @@ LOCALCLOUD = [sys.executable, "-m", "localcloud"]
 LIST_BUCKETS = "import boto3; boto3.client('s3').list_buckets()"
 
 
-@pytest.fixture
-def port():
+def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        number = probe.getsockname()[1]
-    yield number
-    assert not state_dir(number).exists(), "a folder is left"
+        return probe.getsockname()[1]
+
+
+def nothing_is_left(port):
+    assert not state_dir(port).exists(), "a folder is left"
     with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", number)), "something still listens"
+        assert probe.connect_ex(("127.0.0.1", port)), "something still listens"
+
+
+@pytest.fixture
+def port():
+    number = free_port()
+    yield number
+    nothing_is_left(number)
 
 
 def start(*arguments, **options):
@@ -50,16 +59,24 @@ def run(*arguments, **options):
     )
 
 
-@pytest.fixture
-def up(port):
+class Up(NamedTuple):
+    """A cloud that `localcloud up` runs."""
+
+    port: int
+    pid: int
+
+
+@pytest.fixture(scope="module")
+def up():
+    """One for all tests that only ask it."""
+    port = free_port()
     process = start("up", "--port", port)
     line = process.stdout.readline()
     assert line == f"localcloud is up at http://127.0.0.1:{port} (Ctrl-C stops it)\n", process.stderr.read()
-    yield process
-    process.kill()
-    process.communicate()
-    run("up", "--port", port, "--detach")  # clears up after the tests that kill
-    run("down", "--port", port)
+    yield Up(port, process.pid)
+    process.terminate()
+    process.communicate(timeout=60)
+    nothing_is_left(port)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -71,17 +88,17 @@ def test_up_ends_cleanly(port, number):
     assert (process.returncode, out, error) == (0, "", "")
 
 
-def test_status_says_what_runs(up, port):
-    shown = run("status", "--port", port)
+def test_status_says_what_runs(up):
+    shown = run("status", "--port", up.port)
     assert shown.returncode == 0
-    assert f"at http://127.0.0.1:{port}, process {up.pid}" in shown.stdout
+    assert f"at http://127.0.0.1:{up.port}, process {up.pid}" in shown.stdout
     assert "endpoints: none" in shown.stdout
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/_localcloud/health") as health:
+    with urllib.request.urlopen(f"http://127.0.0.1:{up.port}/_localcloud/health") as health:
         assert json.load(health)["service"] == "localcloud"
 
 
-def test_a_job_that_is_not_there_cannot_be_interrupted(up, port):
-    done = run("interrupt", "no-such-job", "--port", port)
+def test_a_job_that_is_not_there_cannot_be_interrupted(up):
+    done = run("interrupt", "no-such-job", "--port", up.port)
     assert (done.returncode, done.stderr) == (1, "localcloud: Requested resource not found.\n")
 
 
@@ -91,8 +108,8 @@ def test_an_image_is_registered_for_a_runner_that_there_is(port):
     assert "'mine:*=docker' is not PATTERN=RUNNER with one of the runners" in done.stderr
 
 
-def test_a_second_cloud_on_the_port_says_who_has_it(up, port):
-    second = run("up", "--port", port)
+def test_a_second_cloud_on_the_port_says_who_has_it(up):
+    second = run("up", "--port", up.port)
     assert second.returncode == 1
     assert second.stderr.count("\n") == 1
     assert f"process {up.pid}" in second.stderr
@@ -130,8 +147,8 @@ def test_detached_it_answers_when_the_command_returns_and_down_stops_it(port):
     assert "localcloud is not running" in again.stderr
 
 
-def test_env_can_be_evaluated_and_hides_the_real_account(up, port):
-    script = f'eval "$({sys.executable} -m localcloud env --port {port})" && env'
+def test_env_can_be_evaluated_and_hides_the_real_account(up):
+    script = f'eval "$({sys.executable} -m localcloud env --port {up.port})" && env'
     real = {
         **os.environ,
         "AWS_PROFILE": "real",
@@ -142,8 +159,8 @@ def test_env_can_be_evaluated_and_hides_the_real_account(up, port):
         ["sh", "-c", script], cwd=PROJECT, env=real, capture_output=True, text=True, timeout=60, check=True
     )
     shown = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
-    assert shown["AWS_ENDPOINT_URL"] == f"http://127.0.0.1:{port}"
-    assert shown["LOCALSTACK_HOST"] == f"127.0.0.1:{port}"
+    assert shown["AWS_ENDPOINT_URL"] == f"http://127.0.0.1:{up.port}"
+    assert shown["LOCALSTACK_HOST"] == f"127.0.0.1:{up.port}"
     assert (shown["AWS_ACCESS_KEY_ID"], shown["AWS_SECRET_ACCESS_KEY"]) == ("test", "test")
     assert shown["AWS_CONFIG_FILE"] == shown["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
     assert "127.0.0.1" in shown["NO_PROXY"]
@@ -162,12 +179,12 @@ def test_run_gives_the_command_a_cloud_of_its_own_and_passes_its_exit_code_on(po
     assert (done.returncode, done.stdout) == (5, "['made-inside']\n"), done.stderr
 
 
-def test_run_uses_the_cloud_that_is_up(up, port):
+def test_run_uses_the_cloud_that_is_up(up):
     script = "import boto3; boto3.client('s3').create_bucket(Bucket='made-by-run')"
-    assert run("run", "--port", port, "--stay", "--", sys.executable, "-c", script).returncode == 0
+    assert run("run", "--port", up.port, "--stay", "--", sys.executable, "-c", script).returncode == 0
     s3 = boto3.client(
         "s3",
-        endpoint_url=f"http://127.0.0.1:{port}",
+        endpoint_url=f"http://127.0.0.1:{up.port}",
         region_name="us-east-1",
         aws_access_key_id="test",
         aws_secret_access_key="test",
@@ -229,17 +246,15 @@ def test_run_stays_until_interrupted_then_ends_well(port):
     assert (process.returncode, out, error) == (0, "", "")
 
 
-def test_kill_minus_9_and_the_next_start_clears_up(up, port):
+def test_kill_minus_9_and_the_next_start_clears_up(port):
     folder = state_dir(port)
-    assert folder.is_dir()
-    up.kill()
-    up.wait()
-    assert folder.is_dir()
-    again = start("up", "--port", port)
-    assert "is up" in again.stdout.readline()
-    again.terminate()
-    again.communicate(timeout=60)
-    assert not folder.exists()
+    for end in (subprocess.Popen.kill, subprocess.Popen.terminate):
+        process = start("up", "--port", port)
+        assert "is up" in process.stdout.readline()
+        assert folder.is_dir()
+        end(process)
+        process.communicate(timeout=60)
+        assert folder.is_dir() == (end is subprocess.Popen.kill)
 
 
 @pytest.mark.parametrize(
@@ -255,10 +270,10 @@ def test_kill_minus_9_and_the_next_start_clears_up(up, port):
         ("/_localcloud/status", {}),
     ],
 )
-def test_a_web_page_cannot_command_the_cloud(up, port, host, path, headers):
+def test_a_web_page_cannot_command_the_cloud(up, host, path, headers):
     """Whatever name of this machine it uses; at that of an API there is nothing but the API."""
-    headers = headers | {"Origin": "https://elsewhere.example", "Host": f"{host}:{port}"}
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", b"Action=ListStacks", headers)
+    headers = headers | {"Origin": "https://elsewhere.example", "Host": f"{host}:{up.port}"}
+    request = urllib.request.Request(f"http://127.0.0.1:{up.port}{path}", b"Action=ListStacks", headers)
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request)
     with refused.value as answer:

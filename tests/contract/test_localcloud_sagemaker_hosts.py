@@ -181,7 +181,10 @@ Path("/opt/ml/model/told").write_text(json.dumps(told))
 
 def test_a_container_may_have_an_entry_point_of_its_own(aws):
     """As SDK v3's ModelTrainer and the remote functions have, whose drivers know /opt/ml by heart."""
-    driver = b'python3 -c "import sys; print(sys.argv[1:])" "$@" > /opt/ml/model/arguments\nexit $CODE\n'
+    driver = b"""python3 -c "import sys; print(sys.argv[1:])" "$@" > /opt/ml/model/arguments
+python3 -c "import pip; print(pip.__file__)" > /opt/ml/model/pip
+exit $CODE
+"""
     uri = aws.put("drivers/train.sh", driver).rpartition("/")[0]
     algorithm = {
         "TrainingImage": TRAINING_IMAGE,
@@ -196,6 +199,7 @@ def test_a_container_may_have_an_entry_point_of_its_own(aws):
     }
     model = model_of(aws, aws.train(Environment={"CODE": "0"}, **request))
     assert model["arguments"] == b"['--some', 'argument']\n"
+    assert b"/opt/ml/" not in model["pip"], "to install a pip for each container takes seconds"
     job = aws.trained(aws.train(Environment={"CODE": "3"}, **request))
     assert job["FailureReason"] == "AlgorithmError: , exit code: 3"
     algorithm["TrainingImage"] = "123456789012.dkr.ecr.us-east-1.amazonaws.com/mine:1"

@@ -119,13 +119,18 @@ def wait_for_first_epoch(aws, job: str) -> None:
     wait(lambda: lines_of(aws, job), lambda log: any(line.startswith("epoch=1/") for line in log), 120)
 
 
-def test_two_hosts_reach_the_accuracy_of_one_within_its_seeds_spread(aws, data, tmp_path):
+@pytest.fixture(scope="module")
+def of_two_hosts(aws) -> dict[str, bytes]:
+    """The model that two undisturbed hosts train."""
+    return model_of(aws, start(aws, instances=2, **LONG))
+
+
+def test_two_hosts_reach_the_accuracy_of_one_within_its_seeds_spread(of_two_hosts, data, tmp_path):
     from train import train
 
-    two = start(aws, instances=2)
     ones = []
     for seed in range(3):
-        options = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items()]
+        options = [f"--{name.replace('_', '-')}={value}" for name, value in (SETTINGS | LONG).items()]
         channels = [f"--train={data.train}", f"--validation={data.validation}"]
         folder = tmp_path / str(seed)
         assert train.main([*channels, *options, f"--seed={seed}", f"--model-dir={folder}"]) == 0
@@ -133,7 +138,7 @@ def test_two_hosts_reach_the_accuracy_of_one_within_its_seeds_spread(aws, data, 
     # The spread of so few seeds is hardly known; what chance does to so few reviews is.
     error = float(np.sqrt(np.mean(ones) * (1 - np.mean(ones)) / VALIDATION))
     spread = max(max(ones) - min(ones), error)
-    assert abs(accuracy(model_of(aws, two)) - np.mean(ones)) <= 2 * spread
+    assert abs(accuracy(of_two_hosts) - np.mean(ones)) <= 2 * spread
 
 
 def test_the_reason_of_a_host_that_is_killed_is_that_of_the_job(aws):
@@ -163,16 +168,14 @@ def test_the_reason_of_a_host_that_is_killed_is_that_of_the_job(aws):
     assert not training_on_second_host()
 
 
-@pytest.mark.parametrize("instances", [1, 2])
-def test_a_spot_job_that_is_interrupted_makes_the_same_model_bit_for_bit(aws, instances):
-    undisturbed = start(aws, instances, **LONG)
-    spot = start(aws, instances, spot=True, **LONG)
+def test_a_spot_job_that_is_interrupted_makes_the_same_model_bit_for_bit(aws, of_two_hosts):
+    spot = start(aws, instances=2, spot=True, **LONG)
     wait_for_first_epoch(aws, spot)
     assert interrupt(aws.cloud.host, aws.cloud.port, spot) is None
-    models = [model_of(aws, job) for job in (undisturbed, spot)]
+    interrupted = model_of(aws, spot)
     steps = [step["Status"] for step in ended(aws, spot)["SecondaryStatusTransitions"]]
     assert steps.count("Interrupted") == 1 and steps.count("Training") == 2
-    weights = [np.load(io.BytesIO(model["weights.npz"])) for model in models]
+    weights = [np.load(io.BytesIO(model["weights.npz"])) for model in (of_two_hosts, interrupted)]
     assert weights[0].files == weights[1].files
     for name in weights[0].files:
         assert weights[0][name].tobytes() == weights[1][name].tobytes(), name

@@ -143,6 +143,7 @@ def test_the_table_has_a_column_for_each_model_and_says_what_references_lack():
         assert "A reference has no unsure answer" in told and "QUICK RUN" in told
 
 
+@pytest.mark.slow
 def test_a_model_folder_is_scored_on_the_tuning_part(capsys):
     folder = model_folder("fast")
     capsys.readouterr()  # the training of a model that no test needed before

@@ -82,11 +82,11 @@ def test_a_training_step_is_set_against_the_machines_products(bench):
     assert "`fast`" in card.BLOCKS["training"]({"experiments": {"training": result}})
 
 
-@pytest.mark.slow
 def test_a_number_format_that_the_processor_lacks_gets_a_row_that_says_so(bench, monkeypatch):
+    monkeypatch.setattr(training, "PRECISIONS", {"bfloat16": torch.bfloat16})
     monkeypatch.setattr(training, "bfloat16_failure", lambda device: "no such kernel")
     result = experiments.measured("training", bench)
-    assert [row.get("failure") for row in result["rows"]] == ["no such kernel", None]
+    assert [row["failure"] for row in result["rows"]] == ["no such kernel"]
     table = card.BLOCKS["training"]({"experiments": {"training": result}})
     assert "| `fast` | bfloat16 | - | - | - | - | not possible on this processor |" in table
 
@@ -98,6 +98,7 @@ def test_words_that_differ_from_the_predecessors_stop_the_measurement(monkeypatc
         preprocessing.reference_row(["A wonderful film<br />about nothing"])
 
 
+@pytest.mark.slow
 def test_the_predecessor_as_written_gives_our_words_and_answers():
     review = "The acting wasn't GREAT,<br /><br />but I&#39;ve <i>loved</i> it: 10/10"
     assert predecessor.review_to_words(review) == review_to_words(review)

@@ -33,7 +33,10 @@ def made_up() -> dict[str, Labelled]:
     }
 
 
-@pytest.mark.parametrize("name", list(REFERENCES))
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name == "fasttext" else name for name in REFERENCES],
+)
 def test_a_reference_learns_and_answers_the_same_after_storing(name, made_up, tmp_path):
     reference = REFERENCES[name]
     said = []

@@ -63,24 +63,6 @@ def test_when_one_process_fails_all_end(tmp_path):
     assert not (tmp_path / "model").exists()
 
 
-def test_a_process_that_dies_in_the_middle_ends_the_other(tmp_path):
-    script = tmp_path / "dies.py"
-    script.write_text(
-        "import os, runpy, sys, threading\n"
-        "import sentiment.training.steps as steps\n"
-        "step = steps.Stepper.step\n"
-        "def dying(self, number, rows):\n"
-        "    if number == 5 and os.environ['RANK'] == '1': os._exit(7)\n"
-        "    return step(self, number, rows)\n"
-        "steps.Stepper.step = dying\n"
-        f"runpy.run_path({str(ROOT / 'train/train.py')!r}, run_name='__main__')\n"
-    )
-    done = under_torchrun([str(script), *command(tmp_path / "model")[1:]], PYTHONPATH=str(ROOT))
-    # torchrun ends the other by SIGTERM, which may come before it has said what it misses.
-    assert done.returncode != 0 and 'train.py", line' not in done.stderr, done.stderr
-    assert not (tmp_path / "model").exists()
-
-
 def test_a_lost_connection_is_told_in_one_line(monkeypatch):
     def lost(tensor):
         raise RuntimeError("Connection closed by peer\nand a page of addresses")

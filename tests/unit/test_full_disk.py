@@ -78,6 +78,7 @@ def test_prepared_reviews_that_find_no_room(tmp_path, capsys):
         writer.writerow(("review", "sentiment"))
         writer.writerows((f"A film {n} of {n * n}", ("positive", "negative")[n % 2]) for n in range(200))
     step = ["prepare", "--data", "kaggle", "--data-path", str(reviews), "--build", str(tmp_path / "build")]
+    step += ["--set", "snippets=0", "--set", "counterfactuals=0"]  # reviews alone are quicker to prepare
     with room_for(500):
         assert pipeline.main(step) == 1
     (line,) = errors(capsys)

@@ -51,6 +51,7 @@ def test_rated_sentences_without_an_opinion_are_learned_with_both_labels_and_nev
     assert labels == {0, 1}
 
 
+@pytest.mark.slow
 def test_recipes_learn_from_critics_and_raters_alike_and_from_each_short_text_in_both_spellings():
     assert texts_beside(False) == {}
     beside = texts_beside(True)[SNIPPET]

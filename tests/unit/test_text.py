@@ -102,15 +102,20 @@ def test_markup_that_html_parser_rejects_is_read_as_text():
     assert review_to_words(review) == expected
 
 
+def odd(review: str) -> bool:
+    """Whether there is more to read than ASCII with line breaks, which most reviews are."""
+    return not review.isascii() or bool(re.search("[<&](?!br />)", review))
+
+
 def test_a_part_of_the_corpus_reads_as_the_reference(corpus):
-    marked_up = [review for review in corpus if re.search("[<&](?!br />)", review)][:150]
-    for review in corpus[::250] + marked_up:
+    for review in corpus[::250] + [review for review in corpus if odd(review)][:150]:
         assert review_to_words(review) == reference_words(review)
 
 
 @pytest.mark.slow
-def test_the_whole_corpus_reads_as_the_reference(corpus):
-    assert [n for n, review in enumerate(corpus) if review_to_words(review) != reference_words(review)] == []
+def test_every_odd_review_of_the_corpus_reads_as_the_reference_and_a_tenth_of_the_others(corpus):
+    read = [n for n, review in enumerate(corpus) if n % 10 == 0 or odd(review)]
+    assert [n for n in read if review_to_words(corpus[n]) != reference_words(corpus[n])] == []
 
 
 @pytest.mark.slow
