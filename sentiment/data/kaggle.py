@@ -7,12 +7,12 @@ order of the file does not matter, and adding rows moves none.
 
 import codecs
 import csv
-import io
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import shorten
 
 from sentiment.data.csv_fields import long_fields
-from sentiment.data.reviews import NEGATIVE, POSITIVE, Reviews, split_by_hash, table
+from sentiment.data.reviews import NEGATIVE, POSITIVE, Reviews, Row, split_by_hash, table
 from sentiment.errors import DatasetError
 
 LABELS = {"positive": POSITIVE, "negative": NEGATIVE, "pos": POSITIVE, "neg": NEGATIVE}
@@ -23,50 +23,71 @@ OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 def load(path: str | Path) -> Reviews:
     """Read the CSV file; 80 % of the reviews are train, 10 % validation, 10 % test. Raises DatasetError."""
+    return table(list(rows(path)))
+
+
+def rows(path: str | Path) -> Iterator[Row]:
+    """The reviews of the CSV file, one at a time, of which none is kept. Raises DatasetError."""
     file = Path(path)
-    rows = []
-    reader = csv.reader(io.StringIO(_text(file), newline=""), strict=True)
+    line = 0
+    encoding = _encoding(file)
     try:
-        with long_fields():
+        with file.open(encoding=encoding, newline="") as stream, long_fields():
+            reader = csv.reader(stream, strict=True)
             width, review, label = _columns(file, next(reader, []))
             for fields in reader:
                 if fields:
-                    row = _row(f"{file}, line {reader.line_num}", fields, width, review, label)
-                    rows.append((*row, f"line_{reader.line_num}"))
+                    line = reader.line_num
+                    yield (*_row(f"{file}, line {line}", fields, width, review, label), f"line_{line}")
     except csv.Error as error:
         raise DatasetError(f"{file}, line {reader.line_num}: not valid CSV ({error})") from None
-    if not rows:
-        raise DatasetError(f"{file}: holds no reviews")
-    return table(rows)
-
-
-def _text(file: Path) -> str:
-    """The file's text: UTF-8, or UTF-16 where its first bytes say so. What else it may be is not guessed."""
-    try:
-        content = file.read_bytes()
-    except IsADirectoryError:
-        raise DatasetError(f"{file}: is a folder; name the CSV file in it") from None
+    except UnicodeDecodeError:
+        raise _not_text(file, encoding) from None
     except OSError as error:
-        raise DatasetError(f"{file}: cannot be read ({error.strerror})") from None
-    if content.startswith(b"PK\x03\x04"):
+        raise _unreadable(file, error) from None
+    if not line:
+        raise DatasetError(f"{file}: holds no reviews")
+
+
+def _encoding(file: Path) -> str:
+    """UTF-8, or UTF-16 where the file's first bytes say so. What else it may be is not guessed."""
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(4)
+    except OSError as error:
+        raise _unreadable(file, error) from None
+    if start == b"PK\x03\x04":
         raise DatasetError(
             f"{file}: is a ZIP archive or an Excel workbook, not CSV; unpack it, or save it as CSV UTF-8"
         )
-    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    if not marked and b"\0" in content[:4]:
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if b"\0" in start:
         raise DatasetError(f"{file}: looks like UTF-16 without a byte-order mark; save it as UTF-8")
-    try:
-        return content.decode("utf-16" if marked else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        # A byte-order mark is no part of what utf-8-sig counts.
-        start = error.start + (len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0)
-        line_start = content.rfind(b"\n", 0, start) + 1
-        line = content.count(b"\n", 0, start) + 1
-        raise DatasetError(
-            f"{file}, line {line}, byte {start - line_start + 1}: 0x{content[start]:02x} is not "
-            f"{'UTF-16' if marked else 'UTF-8'}; save it as UTF-8 "
-            "(if it is Western European: iconv -f WINDOWS-1252 -t UTF-8 OLD.csv > NEW.csv)"
-        ) from None
+    return "utf-8-sig"
+
+
+def _unreadable(file: Path, error: OSError) -> DatasetError:
+    if isinstance(error, IsADirectoryError):
+        return DatasetError(f"{file}: is a folder; name the CSV file in it")
+    return DatasetError(f"{file}: cannot be read ({error.strerror})")
+
+
+def _not_text(file: Path, encoding: str) -> DatasetError:
+    """Says where a file is not in its encoding."""
+    if encoding == "utf-16":
+        return DatasetError(f"{file}: not UTF-16 to its end; save it as UTF-8")
+    with file.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                return DatasetError(
+                    f"{file}, line {number}, byte {error.start + 1}: 0x{line[error.start]:02x} is not UTF-8; "
+                    "save it as UTF-8 (if it is Western European: "
+                    "iconv -f WINDOWS-1252 -t UTF-8 OLD.csv > NEW.csv)"
+                )
+    return DatasetError(f"{file}: has changed while it was read")
 
 
 def _columns(file: Path, header: list[str]) -> tuple[int, int, int]:
