@@ -149,9 +149,7 @@ def document(seconds: dict[str, list[float]], megabytes: float, load: float) -> 
     turns = len(next(iter(seconds.values())))
     when = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
     here = machine.describe()
-    busy = ": other work took most of it, and an idle one is several times as fast" * (
-        load > 1.5 * here["cores"]
-    )
+    busy = ": other work took most of it" if load > 1.5 * here["cores"] else ""
     return (
         f"{table.markdown(('container', 'process start to first answer, s', 'of all'), rows)}\n\n"
         f"Medians of {turns}, with a model of {megabytes:.1f} MB. Measured {when} UTC on "
