@@ -1,8 +1,8 @@
-"""Reviews -> shards in S3, by a SageMaker processing job: what ON=sagemaker prepares, and where it is.
+"""Prepare reviews as shards in S3, by a SageMaker processing job (ON=sagemaker).
 
-The reviews go up as files of lines, shuffled, and each machine of the job prepares the files that it gets, by
-the program and the library that prepare a corpus here (train/prepare.py). From the words that they counted
-one vocabulary is made at the end.
+The reviews are shuffled and uploaded as files of JSON lines. Each instance of the job prepares the files that
+it gets, with the same program as on this machine (train/prepare.py). At the end, the words that they counted
+are merged into one vocabulary.
 """
 
 from __future__ import annotations
@@ -33,20 +33,21 @@ FORMAT_VERSION = 2
 BUFFER_BYTES = 50_000_000
 """Of lines that wait to be written to their files."""
 FILES = fleet.MAX_INSTANCES
-"""At least as many files, and so shards, as a job may have machines: each then gets some."""
+"""At least as many files, and so shards, as a job may have instances, so that each gets some."""
 CHANNELS = ("train", "validation", "vocabulary")
 SHARDED = ("train",)
 
 
 @dataclass(frozen=True)
 class RemoteData:
-    """Reviews that are prepared in S3, below the URI `folder`."""
+    """Prepared reviews in S3, below the URI `folder`."""
 
     key: str
     folder: str
 
     @property
     def manifest(self) -> str:
+        """The URI of the list of files, which is written last."""
         return f"{self.folder}/manifest.json"
 
     def test_reviews(self) -> list[str]:
@@ -54,7 +55,7 @@ class RemoteData:
         return [name for name in self._tests() if name.startswith("reviews-")]
 
     def test_labels(self) -> list[int]:
-        """The labels of the test reviews, in their order."""
+        """The labels of the test reviews, in the same order."""
         names = [name for name in self._tests() if name.startswith("labels-")]
         return [label for name in names for label in aws.read_json(f"{self.folder}/test/{name}")]
 
@@ -70,13 +71,13 @@ def data_key(settings: Settings) -> str:
 
 
 def find(settings: Settings, bucket: str) -> RemoteData:
-    """Where the reviews of these settings are once they are prepared."""
+    """Where the reviews of these settings are, once they have been prepared."""
     key = data_key(settings)
     return RemoteData(key, inputs.data_uri(bucket, key))
 
 
 def prepare(settings: Settings) -> None:
-    """Prepare the reviews by a processing job, unless they are."""
+    """Prepare the reviews by a processing job, unless that has been done. Raises PipelineError."""
     bucket = stack.output(settings, "DataBucketName")
     key, number = _known(settings)
     data = RemoteData(key, inputs.data_uri(bucket, key))
@@ -99,7 +100,7 @@ def prepare(settings: Settings) -> None:
 
 
 def _known(settings: Settings) -> tuple[str, int]:
-    """The key of the texts of these settings, and how many of them are labelled."""
+    """Return the key of the texts of these settings, and the number of labelled ones."""
     short = {kind: Summary(texts.rows()) for kind, texts in _short_texts(settings).items()}
     tokenize = tokenizer(settings.chosen_recipe().tokenizer)
     digest = hashlib.sha256(f"shards {FORMAT_VERSION} {tokenize.name} {tokenize.version}".encode())
@@ -126,10 +127,10 @@ def _labelled(settings: Settings) -> Iterator[str]:
 
 
 def _upload_lines(lines: Iterable[str], number: int, target: str, scratch: Path) -> None:
-    """Put `number` lines into files, shuffled, since each shard is read in a row.
+    """Upload `number` JSON lines as files, shuffled, because shards are read one at a time.
 
-    They wait in files of the folder `scratch`, so that no more than BUFFER_BYTES of them or one file's are
-    held. Of as many lines in a row as there are files, each file gets one.
+    The lines are collected in files of the folder `scratch`, so that memory holds at most BUFFER_BYTES of
+    them, or one file. Of each block of as many lines as there are files, every file gets one line.
     """
     random = np.random.default_rng(0)
     files = max(FILES, -(-number // SHARD_REVIEWS))
@@ -173,13 +174,13 @@ def _start(settings: Settings, bucket: str, lines: str, output: str) -> str:
     )
     machines = fleet.described(settings.instances, settings.train_instance_type)
     price = bill.hourly(settings.train_instance_type, settings.instances)
-    cost = "" if price is None else f", ${price:.2f} an hour at list prices of us-east-1"
+    cost = "" if price is None else f", ${price:.2f} an hour at us-east-1's list prices"
     say(f"processing job {job} on {machines}{cost}, reading {lines}")
     return job
 
 
 def _finish(settings: Settings, output: str, data: RemoteData) -> dict[str, Any]:
-    """Make the vocabulary of the words that all machines counted, and put everything where jobs read it."""
+    """Make the vocabulary from the words that all instances counted, and copy everything to its place."""
     names = aws.names(f"{output}/")
     tokenize = tokenizer(settings.chosen_recipe().tokenizer)
     with tempfile.TemporaryDirectory() as scratch:

@@ -1,8 +1,8 @@
 """The Kaggle edition of the Large Movie Review Dataset: one CSV file, `review,sentiment`, 50,000 rows.
 
-The file is shuffled and names no movie, so its split cannot keep movies apart: read accuracies on it with a
-point of caution. Each review's split follows from a hash of its normalised text, so copies share it, the
-order of the file does not matter, and adding rows moves none.
+The file is shuffled and names no movies, so its split cannot keep movies apart: accuracies measured on it may
+be about a point too high. A hash of a review's normalised text decides its split, so copies share a split,
+the order of the file does not matter, and adding rows moves none.
 """
 
 import codecs
@@ -27,7 +27,7 @@ def load(path: str | Path) -> Reviews:
 
 
 def rows(path: str | Path) -> Iterator[Row]:
-    """The reviews of the CSV file, one at a time, of which none is kept. Raises DatasetError."""
+    """Iterate over the reviews of the CSV file without keeping them. Raises DatasetError."""
     file = Path(path)
     line = 0
     encoding = _encoding(file)
@@ -50,7 +50,7 @@ def rows(path: str | Path) -> Iterator[Row]:
 
 
 def _encoding(file: Path) -> str:
-    """UTF-8, or UTF-16 where the file's first bytes say so. What else it may be is not guessed."""
+    """The file's encoding: UTF-8, or UTF-16 if it begins with that byte-order mark. Nothing else is guessed."""
     try:
         with file.open("rb") as stream:
             start = stream.read(4)
@@ -74,7 +74,7 @@ def _unreadable(file: Path, error: OSError) -> DatasetError:
 
 
 def _not_text(file: Path, encoding: str) -> DatasetError:
-    """Says where a file is not in its encoding."""
+    """The error that says where a file is not in its encoding."""
     if encoding == "utf-16":
         return DatasetError(f"{file}: not UTF-16 to its end; save it as UTF-8")
     with file.open("rb") as stream:
@@ -91,7 +91,7 @@ def _not_text(file: Path, encoding: str) -> DatasetError:
 
 
 def _columns(file: Path, header: list[str]) -> tuple[int, int, int]:
-    """How many columns there are, and which of them hold the review and its sentiment."""
+    """The number of columns, and the positions of the review and of its sentiment among them."""
     names = [name.strip().lower() for name in header]
     if "review" in names and "sentiment" in names:
         return len(names), names.index("review"), names.index("sentiment")

@@ -1,4 +1,4 @@
-"""One table of reviews with labels and splits, whatever they are read from (sources.py)."""
+"""A table of reviews with labels and splits, whatever their source (sources.py)."""
 
 import hashlib
 import random
@@ -20,7 +20,11 @@ Row = tuple[str, int, str, str]
 
 @dataclass(frozen=True)
 class Reviews:
-    """Reviews as written, row by row: label 1 positive, 0 negative, -1 unlabelled; split one of SPLITS."""
+    """N reviews as written.
+
+    `labels` (N,) are int8: 1 positive, 0 negative, -1 unlabelled. `split` (N,) holds one of SPLITS for each
+    review. Raises DatasetError if the columns differ in length.
+    """
 
     texts: list[str]
     labels: np.ndarray
@@ -36,13 +40,13 @@ class Reviews:
         return len(self.texts)
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "Reviews":
-        """The rows of the given numbers, in that order."""
+        """The reviews with these row numbers, in that order."""
         rows = np.asarray(rows, dtype=np.int64)
         texts, ids = [self.texts[row] for row in rows], [self.ids[row] for row in rows]
         return Reviews(texts, self.labels[rows], self.split[rows], ids)
 
     def select(self, split: str) -> "Reviews":
-        """The reviews of one split. Raises DatasetError if there are none: a tree may lack its test half."""
+        """The reviews of one split. Raises DatasetError if there are none."""
         rows = np.flatnonzero(self.split == split)
         if not len(rows):
             there = ", ".join(name for name in SPLITS if (self.split == name).any()) or "nothing"
@@ -50,6 +54,7 @@ class Reviews:
         return self.take(rows)
 
     def has(self, split: str) -> bool:
+        """Whether any review is in that split."""
         return bool((self.split == split).any())
 
     def counts(self) -> dict[str, dict[str, int]]:
@@ -57,11 +62,11 @@ class Reviews:
         return self._summary().counts()
 
     def fingerprint(self) -> str:
-        """SHA-256 over texts, labels and splits in order: the same whatever file they came from."""
+        """The SHA-256 of texts, labels and splits, in order; the source file does not matter."""
         return self._summary().fingerprint()
 
     def rows(self) -> Iterable[Row]:
-        """The reviews one by one."""
+        """Iterate over the reviews."""
         return zip(self.texts, self.labels.tolist(), self.split.tolist(), self.ids, strict=True)
 
     def _summary(self) -> "Summary":
@@ -69,7 +74,7 @@ class Reviews:
 
 
 class Summary:
-    """The counts and the fingerprint of reviews, of which it keeps none."""
+    """The counts and the fingerprint of reviews. Reads them one at a time and keeps none."""
 
     def __init__(self, rows: Iterable[Row]):
         self._counts: Counter[tuple[str, int]] = Counter()
@@ -98,12 +103,12 @@ class Summary:
         return sum(count for (_, label), count in self._counts.items() if label != UNLABELLED)
 
     def fingerprint(self) -> str:
-        """SHA-256 over texts, labels and splits in order: the same whatever file they came from."""
+        """The SHA-256 of texts, labels and splits, in order; the source file does not matter."""
         return self._fingerprint
 
 
 def table(rows: Sequence[Row]) -> Reviews:
-    """The Reviews of rows."""
+    """Make a table from rows."""
     texts, labels, split, ids = zip(*rows, strict=True) if rows else ((), (), (), ())
     return Reviews(
         list(texts),
@@ -114,7 +119,7 @@ def table(rows: Sequence[Row]) -> Reviews:
 
 
 def concatenate(tables: Sequence[Reviews]) -> Reviews:
-    """The rows of all these tables, one table after the other."""
+    """Concatenate the rows of several tables, in order."""
     return Reviews(
         [text for each in tables for text in each.texts],
         np.concatenate([each.labels for each in tables]),
@@ -124,18 +129,18 @@ def concatenate(tables: Sequence[Reviews]) -> Reviews:
 
 
 def normalised(text: str) -> str:
-    """What copies of a review have in common: its text in lower case, line breaks and white space apart."""
+    """The text in lower case, with line breaks and runs of white space as one blank: copies become equal."""
     return " ".join(text.replace("<br />", " ").lower().split())
 
 
 def split_by_hash(text: str) -> str:
-    """The split that follows from a hash of the normalised text: of all texts a tenth each is held out."""
+    """Assign a split by a hash of the normalised text: a tenth of all texts each to validation and test."""
     digest = hashlib.sha256(normalised(text).encode("utf-8", "surrogatepass")).digest()
     return {0: "test", 1: "validation"}.get(int.from_bytes(digest[:4]) % 10, "train")
 
 
 def keep_copies_together(reviews: Reviews, order: Sequence[str] = ("test", "validation", "train")) -> Reviews:
-    """The same reviews with all copies of a text in one split: the first of `order` that holds any."""
+    """Put all copies of a text into one split: the first of `order` that has one of them."""
     rank = {name: number for number, name in enumerate(order)}
     best: dict[str, str] = {}
     keys = [normalised(text) for text in reviews.texts]
@@ -154,7 +159,8 @@ def prepare_imdb_data(
     """Join the positive and the negative reviews of each half and shuffle them, as the predecessor did.
 
     `data["train"]["pos"]` is a list of reviews and `labels["train"]["pos"]` their labels; likewise "neg" and
-    "test". Returns (train reviews, test reviews, train labels, test labels), shuffled by `seed`.
+    "test". Returns (train reviews, test reviews, train labels, test labels), shuffled by `seed`. Raises
+    DatasetError if the numbers of reviews and labels differ.
     """
     halves = {}
     for half in ("train", "test"):
