@@ -50,7 +50,7 @@ def rows(path: str | Path) -> Iterator[Row]:
 
 
 def _encoding(file: Path) -> str:
-    """The file's encoding: UTF-8, or UTF-16 if it begins with that byte-order mark. Nothing else is guessed."""
+    """The file's encoding: UTF-8, or UTF-16 if it begins with that mark. Nothing else is guessed."""
     try:
         with file.open("rb") as stream:
             start = stream.read(4)
