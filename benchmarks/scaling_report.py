@@ -48,7 +48,8 @@ randomness from its number, and an interrupted job goes on from the checkpoint t
 
 `train/prepare.py` writes shards of up to 25,000 reviews and one vocabulary, a file of reviews at a time. With
 `ON=sagemaker` a processing job runs it: the reviews go up in at least 100 files, and each machine prepares
-those that it gets. `make` itself still holds the reviews while it sends them.
+those that it gets. Of a CSV file (`DATA=kaggle`) `make` holds 50 MB at a time while it sends it; the lines
+wait below `build/`.
 
 Where the train channel holds shards (SageMaker hands them out by `ShardedByS3Key`), each process reads its
 own, one at a time, in another order each epoch, and never holds the others. The n-grams and the word vectors

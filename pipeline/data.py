@@ -16,7 +16,7 @@ def run(settings: Settings) -> None:
             split: found[split] for split in ("train", "validation", "test", "unlabelled") if split in found
         }
     else:
-        by_label = settings.reviews().counts()
+        by_label = settings.summary().counts()
         counts = {
             split.replace("unsupervised", "unlabelled"): sum(n.values()) for split, n in by_label.items()
         }

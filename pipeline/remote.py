@@ -11,6 +11,8 @@ import hashlib
 import json
 import tempfile
 import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,13 +22,16 @@ import numpy as np
 from pipeline import aws, bill, fleet, inputs, jobs, sdk, stack
 from pipeline.settings import Settings
 from project.console import say
+from sentiment.data.channels import REVIEW
 from sentiment.data.prepared import texts_beside
-from sentiment.data.reviews import Reviews
+from sentiment.data.reviews import UNLABELLED, Reviews, Summary
 from sentiment.data.shards import SHARD_REVIEWS
 from sentiment.data.streaming import LINES, write_vocabulary
 from sentiment.text.tokenizers import tokenizer
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+BUFFER_BYTES = 50_000_000
+"""Of lines that wait to be written to their files."""
 FILES = fleet.MAX_INSTANCES
 """At least as many files, and so shards, as a job may have instances, so that each gets some."""
 CHANNELS = ("train", "validation", "vocabulary")
@@ -62,7 +67,7 @@ def data_key(settings: Settings) -> str:
     """The key of the prepared reviews of these settings, wherever they are prepared."""
     if settings.on == "here":
         return settings.prepared().key
-    return _key(_texts(settings), settings)
+    return _known(settings)[0]
 
 
 def find(settings: Settings, bucket: str) -> RemoteData:
@@ -74,8 +79,7 @@ def find(settings: Settings, bucket: str) -> RemoteData:
 def prepare(settings: Settings) -> None:
     """Prepare the reviews by a processing job, unless that has been done. Raises PipelineError."""
     bucket = stack.output(settings, "DataBucketName")
-    texts = _texts(settings)
-    key = _key(texts, settings)
+    key, number = _known(settings)
     data = RemoteData(key, inputs.data_uri(bucket, key))
     if aws.exists(data.manifest):
         say(f"unchanged: {data.folder}")
@@ -84,7 +88,9 @@ def prepare(settings: Settings) -> None:
     output = f"s3://{bucket}/processing/{data.key}/prepared"
     job = jobs.running_processing(f"{settings.stack}-prepare-", output)
     if job is None:
-        _upload_lines(texts, lines)
+        settings.build.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=settings.build) as scratch:
+            _upload_lines(_labelled(settings), number, lines, Path(scratch))
         job = _start(settings, bucket, lines, output)
     else:
         say(f"processing job {job} of an earlier run is running")
@@ -93,36 +99,65 @@ def prepare(settings: Settings) -> None:
     say(f"wrote: {data.folder} ({made['words']:,} words)")
 
 
-def _texts(settings: Settings) -> list[tuple[int, Reviews]]:
-    """The reviews and the short texts that the recipe learns from, as (kind, table)."""
-    recipe = settings.chosen_recipe()
-    return [(0, settings.reviews()), *texts_beside(recipe.short_texts).items()]
-
-
-def _key(texts: list[tuple[int, Reviews]], settings: Settings) -> str:
+def _known(settings: Settings) -> tuple[str, int]:
+    """Return the key of the texts of these settings, and the number of labelled ones."""
+    short = {kind: Summary(texts.rows()) for kind, texts in _short_texts(settings).items()}
     tokenize = tokenizer(settings.chosen_recipe().tokenizer)
     digest = hashlib.sha256(f"shards {FORMAT_VERSION} {tokenize.name} {tokenize.version}".encode())
-    for kind, reviews in texts:
-        digest.update(f" {kind} {reviews.fingerprint()}".encode())
-    return digest.hexdigest()[:20]
+    number = 0
+    for kind, summary in {REVIEW: settings.summary(), **short}.items():
+        digest.update(f" {kind} {summary.fingerprint()}".encode())
+        number += summary.labelled()
+    return digest.hexdigest()[:20], number
 
 
-def _upload_lines(texts: list[tuple[int, Reviews]], target: str) -> None:
-    """Upload the labelled reviews as files of JSON lines, shuffled, because shards are read one at a time."""
-    rows = [
-        (kind, reviews, number)
-        for kind, reviews in texts
-        for number in np.flatnonzero(reviews.labels >= 0).tolist()
-    ]
-    order = np.random.default_rng(0).permutation(len(rows))
-    files = max(FILES, -(-len(rows) // SHARD_REVIEWS))
-    for number, own in enumerate(np.array_split(order, files)):
-        lines = []
-        for kind, reviews, row in (rows[place] for place in own.tolist()):
-            line = {"review": reviews.texts[row], "sentiment": int(reviews.labels[row])}
-            lines.append(json.dumps(line | {"split": str(reviews.split[row]), "kind": kind}) + "\n")
-        if lines:
-            aws.write("".join(lines).encode(), f"{target}/{number:06}{LINES}")
+def _short_texts(settings: Settings) -> dict[int, Reviews]:
+    """The short texts that the recipe learns from, by their kinds."""
+    return texts_beside(settings.chosen_recipe().short_texts)
+
+
+def _labelled(settings: Settings) -> Iterator[str]:
+    """The labelled reviews and short texts, each as a line for the job."""
+    short = {kind: texts.rows() for kind, texts in _short_texts(settings).items()}
+    for kind, rows in {REVIEW: settings.rows(), **short}.items():
+        for text, label, split, _ in rows:
+            if label != UNLABELLED:
+                row = {"review": text, "sentiment": label, "split": split, "kind": kind}
+                yield json.dumps(row) + "\n"
+
+
+def _upload_lines(lines: Iterable[str], number: int, target: str, scratch: Path) -> None:
+    """Upload `number` JSON lines as files, shuffled, because shards are read one at a time.
+
+    The lines are collected in files of the folder `scratch`, so that memory holds at most BUFFER_BYTES of
+    them, or one file. Of each block of as many lines as there are files, every file gets one line.
+    """
+    random = np.random.default_rng(0)
+    files = max(FILES, -(-number // SHARD_REVIEWS))
+    waiting: dict[int, list[str]] = defaultdict(list)
+    held = 0
+    order: list[int] = []
+    for line in lines:
+        order = order or random.permutation(files).tolist()
+        waiting[order.pop()].append(line)
+        held += len(line)
+        if held > BUFFER_BYTES:
+            _write_down(waiting, scratch)
+            held = 0
+    _write_down(waiting, scratch)
+    for file in sorted(scratch.iterdir()):
+        with file.open(encoding="utf-8") as stream:
+            own = stream.readlines()
+        shuffled = "".join(own[place] for place in random.permutation(len(own)).tolist())
+        aws.write(shuffled.encode(), f"{target}/{file.name}")
+        file.unlink()
+
+
+def _write_down(waiting: dict[int, list[str]], scratch: Path) -> None:
+    for number, lines in waiting.items():
+        with (scratch / f"{number:06}{LINES}").open("a", encoding="utf-8") as stream:
+            stream.writelines(lines)
+    waiting.clear()
 
 
 def _start(settings: Settings, bucket: str, lines: str, output: str) -> str:

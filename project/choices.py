@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from project.paths import BUILD
 from sentiment.data.prepared import Prepared, prepare, texts_beside
-from sentiment.data.reviews import Reviews
-from sentiment.data.sources import check_source, load_reviews
+from sentiment.data.reviews import Reviews, Row, Summary
+from sentiment.data.sources import check_source, load_reviews, read_rows, require_enough
 from sentiment.data.unchanged import SourceState
 from sentiment.training.hyperparameters import changed_recipe, checked
 from sentiment.training.recipes import DEFAULT_RECIPE, Recipe
@@ -50,6 +51,17 @@ class Choices:
     def reviews(self) -> Reviews:
         """Read the reviews of the chosen source, downloading them if necessary. Raises DatasetError."""
         return load_reviews(self.data, self._path(), self.wants_unlabelled())
+
+    def rows(self) -> Iterable[Row]:
+        """The same reviews one by one; a file that may be too large to hold is read as they are taken."""
+        return read_rows(self.data, self._path(), self.wants_unlabelled())
+
+    def summary(self) -> Summary:
+        """How many reviews there are, and which. Raises DatasetError where they are too few."""
+        found = Summary(self.rows())
+        if (path := self._path()) is not None:
+            require_enough(found, path)
+        return found
 
     def prepared(self) -> Prepared:
         """The prepared reviews; they are read again only if their files may have changed.

@@ -83,7 +83,7 @@ class Environment:
         if self.is_project:
             self.locks = [REQUIREMENTS / "lock.txt", *torch_locks(torch_index)]
         python = (sys.version_info[:3], sys.base_prefix) if is_supported() else "the one that uv finds"
-        digest = hashlib.sha256(f"{python} {torch_index}".encode())
+        digest = hashlib.sha256(f"{python} {torch_index if self.is_project else ''}".encode())
         for file in [*self.locks, *([PROJECT / "pyproject.toml"] if self.is_project else [])]:
             digest.update(file.read_bytes())
         self.stamp = self.folder / ".installed"

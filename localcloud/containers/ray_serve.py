@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 # Ray reads these variables at import: they turn off usage reports, keep it from joining a cluster of the
-# user's, and require a token for running code in this cluster.
+# user's, and require a token for running code in this cluster. uvloop would accept connections without the
+# sockets that guard/sitecustomize.py guards.
 os.environ.pop("RAY_ADDRESS", None)
-os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token"}
+os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_USE_UVLOOP": "0"}
 os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 import httpx
@@ -123,8 +124,9 @@ def main() -> None:
 
 def use_model() -> None:
     """Add the model folder to the module path of this process and of Ray's, and end on SIGTERM."""
-    os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (MODEL, CODE)))
-    sys.path[:1] = [str(MODEL), str(CODE)]
+    own = [str(MODEL), str(CODE)]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), *own]))
+    sys.path[:1] = own
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 
 
@@ -139,7 +141,8 @@ def run(cluster: str) -> None:
             # Port 0 lets the system choose a free one; whoever started this learns it from the file.
             Path(f"{file}.new").write_text(str(door.getsockname()[1]))
             os.replace(f"{file}.new", file)
-        config = uvicorn.Config(_adapter(f"http://127.0.0.1:{port}"), log_level="warning")
+        adapter = _adapter(f"http://127.0.0.1:{port}")
+        config = uvicorn.Config(adapter, loop="asyncio", log_level="warning")
         uvicorn.Server(config).run(sockets=[door])
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import logging
+import os
 import secrets
 import shutil
 import signal
@@ -33,6 +34,8 @@ INVOCATION_SECONDS = 60
 """The time limit of /invocations (InvokeEndpoint)."""
 PING_SECONDS = 2
 """The time limit of /ping."""
+GUARD = container.RUNNERS / "guard"
+"""On the path of Python's modules, it closes servers to other users of the machine."""
 POLL_SECONDS = 0.05
 ENDING_SECONDS = 1.0
 CRASH_LOOP_SECONDS = 5.0
@@ -126,6 +129,7 @@ class ModelServer:
         self._env = container.environment(self._cloud, self._role, ml, own) | {
             "SAGEMAKER_BIND_TO_PORT": "0",
             "LOCALCLOUD_PORT_FILE": str(self._port_file),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(GUARD), own.get("PYTHONPATH")])),
         }
         self._logs = LogStream(self._cloud, self._role, self._log_group, self._log_stream, newest_only=True)
         self._launch()

@@ -14,7 +14,7 @@ from textwrap import shorten
 from typing import BinaryIO
 
 from sentiment.data.csv_fields import MAX_FIELD_CHARACTERS, long_fields
-from sentiment.data.reviews import NEGATIVE, POSITIVE, Reviews, split_by_hash, table
+from sentiment.data.reviews import NEGATIVE, POSITIVE, Reviews, Row, split_by_hash, table
 from sentiment.errors import DatasetError
 
 LABELS = {"positive": POSITIVE, "negative": NEGATIVE, "pos": POSITIVE, "neg": NEGATIVE}
@@ -37,29 +37,34 @@ OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 def load(path: str | Path) -> Reviews:
     """Read the CSV file; 80 % of the reviews are train, 10 % validation, 10 % test. Raises DatasetError."""
+    return table(list(rows(path)))
+
+
+def rows(path: str | Path) -> Iterator[Row]:
+    """Iterate over the reviews of the CSV file without keeping them. Raises DatasetError."""
     file = Path(path)
-    rows = []
-    read = 0
+    # The line that the last row ends on.
+    line = 0
+    empty = True
     try:
         with file.open("rb") as stream, long_fields():
             reader = csv.reader(_lines(file, stream), strict=True)
             width, review, label = _columns(file, next(reader, []))
-            read = reader.line_num
+            line = reader.line_num
             for fields in reader:
-                read = reader.line_num
+                line = reader.line_num
                 if fields:
-                    row = _row(f"{file}, line {reader.line_num}", fields, width, review, label)
-                    rows.append((*row, f"line_{reader.line_num}"))
+                    empty = False
+                    yield (*_row(f"{file}, line {line}", fields, width, review, label), f"line_{line}")
     except csv.Error as error:
         # A quote that is never closed takes all that follows into its row.
-        raise DatasetError(f"{file}, line {read + 1}: not valid CSV ({error}); is a quote missing?") from None
+        raise DatasetError(f"{file}, line {line + 1}: not valid CSV ({error}); is a quote missing?") from None
     except IsADirectoryError:
         raise DatasetError(f"{file}: is a folder; name the CSV file in it") from None
     except OSError as error:
         raise DatasetError(f"{file}: cannot be read ({error.strerror})") from None
-    if not rows:
+    if empty:
         raise DatasetError(f"{file}: holds no reviews")
-    return table(rows)
 
 
 def _lines(file: Path, stream: BinaryIO) -> Iterator[str]:

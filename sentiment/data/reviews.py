@@ -2,7 +2,8 @@
 
 import hashlib
 import random
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,10 @@ from sentiment.errors import DatasetError
 
 NEGATIVE, POSITIVE, UNLABELLED = 0, 1, -1
 SPLITS = ("train", "validation", "test", "unsupervised")
+LABEL_NAMES = {POSITIVE: "positive", NEGATIVE: "negative", UNLABELLED: "unlabelled"}
+
+Row = tuple[str, int, str, str]
+"""A review by itself: text, label, split, id."""
 
 
 @dataclass(frozen=True)
@@ -54,28 +59,56 @@ class Reviews:
 
     def counts(self) -> dict[str, dict[str, int]]:
         """How many reviews each split holds, by label: {"train": {"positive": 10000, ...}, ...}."""
-        names = {POSITIVE: "positive", NEGATIVE: "negative", UNLABELLED: "unlabelled"}
-        table = {}
-        for split in SPLITS:
-            labels = self.labels[self.split == split]
-            if len(labels):
-                table[split] = {
-                    name: int((labels == n).sum()) for n, name in names.items() if (labels == n).any()
-                }
-        return table
+        return self._summary().counts()
 
     def fingerprint(self) -> str:
         """The SHA-256 of texts, labels and splits, in order; the source file does not matter."""
+        return self._summary().fingerprint()
+
+    def rows(self) -> Iterable[Row]:
+        """Iterate over the reviews."""
+        return zip(self.texts, self.labels.tolist(), self.split.tolist(), self.ids, strict=True)
+
+    def _summary(self) -> "Summary":
+        return Summary(self.rows())
+
+
+class Summary:
+    """The counts and the fingerprint of reviews. Reads them one at a time and keeps none."""
+
+    def __init__(self, rows: Iterable[Row]):
+        self._counts: Counter[tuple[str, int]] = Counter()
         digest = hashlib.sha256()
-        for text, label, split in zip(self.texts, self.labels, self.split, strict=True):
+        for text, label, split, _ in rows:
+            self._counts[split, label] += 1
             encoded = text.encode("utf-8", "surrogatepass")
             digest.update(f"{label} {split} {len(encoded)}\n".encode())
             digest.update(encoded)
-        return digest.hexdigest()
+        self._fingerprint = digest.hexdigest()
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """How many reviews each split holds, by label: {"train": {"positive": 10000, ...}, ...}."""
+        by_split = {
+            split: {
+                name: self._counts[split, label]
+                for label, name in LABEL_NAMES.items()
+                if self._counts[split, label]
+            }
+            for split in SPLITS
+        }
+        return {split: counts for split, counts in by_split.items() if counts}
+
+    def labelled(self) -> int:
+        """How many reviews have a sentiment."""
+        return sum(count for (_, label), count in self._counts.items() if label != UNLABELLED)
+
+    def fingerprint(self) -> str:
+        """The SHA-256 of texts, labels and splits, in order; the source file does not matter."""
+        return self._fingerprint
 
 
-def table(rows: Sequence[tuple[str, int, str, str]]) -> Reviews:
-    """Make a table from rows of (text, label, split, id)."""
+def table(rows: Sequence[Row]) -> Reviews:
+    """Make a table from rows."""
     texts, labels, split, ids = zip(*rows, strict=True) if rows else ((), (), (), ())
     return Reviews(
         list(texts),

@@ -5,12 +5,12 @@ Review Dataset (aclimdb.py), and "kaggle" its 50,000 reviews as one CSV file (ka
 write a module with a `load` function and add a line to SOURCES.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from sentiment.data import aclimdb, kaggle, sample
-from sentiment.data.reviews import NEGATIVE, POSITIVE, UNLABELLED, Reviews
+from sentiment.data.reviews import Reviews, Row, Summary
 from sentiment.errors import DatasetError, nearest
 
 MIN_REVIEWS = 100
@@ -21,11 +21,13 @@ MIN_REVIEWS = 100
 class Source:
     """How one source is read: `load(path, unlabelled)` returns its reviews.
 
-    `needs_path` says that the user has to name its file, `downloads` that it is downloaded to the path if
-    nothing is there, and `has_unlabelled` that it has unlabelled reviews as well.
+    `rows(path)` reads them one at a time, for a source whose file may not fit into memory. `needs_path` says
+    that the user has to name its file, `downloads` that it is downloaded to the path if nothing is there, and
+    `has_unlabelled` that it has unlabelled reviews as well.
     """
 
     load: Callable[[Path | None, bool], Reviews]
+    rows: Callable[[Path], Iterator[Row]] | None = None
     needs_path: bool = False
     downloads: bool = False
     has_unlabelled: bool = False
@@ -46,7 +48,7 @@ def _load_kaggle(path: Path | None, unlabelled: bool) -> Reviews:
 SOURCES = {
     "sample": Source(lambda path, unlabelled: sample.load(path)),
     "aclimdb": Source(_load_aclimdb, downloads=True, has_unlabelled=True),
-    "kaggle": Source(_load_kaggle, needs_path=True),
+    "kaggle": Source(_load_kaggle, rows=kaggle.rows, needs_path=True),
 }
 
 
@@ -60,21 +62,35 @@ def load_reviews(source: str = "sample", path: str | Path | None = None, unlabel
     check_source(source, path, unlabelled)
     reviews = SOURCES[source].load(None if path is None else Path(path), unlabelled)
     if path is not None:
-        _require_enough(reviews, path)
+        require_enough(Summary(reviews.rows()), path)
     return reviews
 
 
-def _require_enough(reviews: Reviews, path: str | Path) -> None:
+def read_rows(
+    source: str = "sample", path: str | Path | None = None, unlabelled: bool = False
+) -> Iterable[Row]:
+    """Iterate over the reviews that `load_reviews` reads; a file that may be too large is not held whole.
+
+    Does not check that there are enough: see `require_enough`. Raises DatasetError as they are read.
+    """
+    check_source(source, path, unlabelled)
+    read = SOURCES[source].rows
+    if read is not None and path is not None:
+        return read(Path(path))
+    return load_reviews(source, path, unlabelled).rows()
+
+
+def require_enough(found: Summary, path: str | Path) -> None:
     """Raises DatasetError if there are too few reviews for training, validation and test."""
-    labelled = int((reviews.labels != UNLABELLED).sum())
-    if labelled < MIN_REVIEWS:
+    if found.labelled() < MIN_REVIEWS:
         raise DatasetError(
-            f"{path}: holds {labelled} reviews with a sentiment; at least {MIN_REVIEWS} are needed, about "
-            "half of them positive: a tenth each is kept for validation and test"
+            f"{path}: holds {found.labelled()} reviews with a sentiment; at least {MIN_REVIEWS} are needed, "
+            "about half of them positive: a tenth each is kept for validation and test"
         )
+    counts = found.counts()
     for split in ("train", "validation"):
-        for name, label in (("positive", POSITIVE), ("negative", NEGATIVE)):
-            if not ((reviews.split == split) & (reviews.labels == label)).any():
+        for name in ("positive", "negative"):
+            if not counts.get(split, {}).get(name):
                 raise DatasetError(
                     f"{path}: no {name} review is among those for {split}; more different ones are needed"
                 )

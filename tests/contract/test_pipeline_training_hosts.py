@@ -218,7 +218,7 @@ def test_a_processing_job_on_two_machines_prepares_what_one_machine_prepares_her
     outputs = {"DataBucketName": BUCKET, "TrainingRoleArn": aws.role}
     monkeypatch.setattr(stack, "output", lambda settings, name: outputs[name])
     reviews = made_up_reviews(train=60, held_out=30)
-    monkeypatch.setattr(Settings, "reviews", lambda settings: reviews)
+    monkeypatch.setattr(Settings, "rows", lambda settings: reviews.rows())
     monkeypatch.setattr(remote, "FILES", 6)
     changes = {name: str(value) for name, value in (SETTINGS | {"snippets": 0, "counterfactuals": 0}).items()}
     settings = Settings(build=tmp_path, on="sagemaker", instances=2, hyperparameters=changes)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from localcloud_sagemaker_fixtures import Sandbox, sandbox, wait
 from test_slim_container import GOOD, JSON, REQUESTS, Served, base, packages, running, slim, toolkit  # noqa: F401
@@ -22,6 +23,7 @@ from test_slim_container import GOOD, JSON, REQUESTS, Served, base, packages, ru
 from localcloud.sagemaker.container import RUNNERS
 from pipeline.containers import HOSTING
 from tests.conftest import PROJECT
+from tests.strangers import needs_root, open_to_others
 
 pytestmark = pytest.mark.slow
 
@@ -119,31 +121,73 @@ def answered(counts: list[int], more: int, wrong: list) -> None:
         time.sleep(0.05)
 
 
-@pytest.fixture
-def sandbox_of_ray(ray_python, monkeypatch) -> Iterator[Sandbox]:
-    monkeypatch.setenv("LOCALCLOUD_RAY_PYTHON", str(ray_python))
-    with sandbox() as made:
-        yield made
+@pytest.fixture(scope="module")
+def endpoint_of_ray(ray_python, base, tmp_path_factory) -> Iterator[tuple[Sandbox, str]]:  # noqa: F811
+    """An endpoint in service with AWS's image, and the cloud that it is in."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOCALCLOUD_RAY_PYTHON", str(ray_python))
+        with sandbox() as cloud:
+            file = tmp_path_factory.mktemp("archive") / "model.tar.gz"
+            with tarfile.open(file, "w:gz") as archive:
+                archive.add(base / "model", ".")
+            container = {
+                "Image": f"763104351884.dkr.ecr.us-east-1.amazonaws.com/{HOSTING['ray'].name('ml.m5.large')}",
+                "ModelDataUrl": cloud.put("models/ray/model.tar.gz", file.read_bytes()),
+            }
+            cloud.sagemaker.create_model(
+                ModelName="ray", ExecutionRoleArn=cloud.role, PrimaryContainer=container
+            )
+            config = cloud.config("ray", InitialInstanceCount=1, InstanceType="ml.m5.large")
+            endpoint = cloud.endpoint(config)
+            described = wait(
+                lambda: cloud.sagemaker.describe_endpoint(EndpointName=endpoint),
+                lambda it: it["EndpointStatus"] != "Creating",
+                600,
+            )
+            assert described["EndpointStatus"] == "InService", described.get("FailureReason")
+            yield cloud, endpoint
 
 
-def test_an_endpoint_with_awss_image_answers_as_one_with_our_own(sandbox_of_ray, base, slim, tmp_path):  # noqa: F811
-    cloud = sandbox_of_ray
-    with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as archive:
-        archive.add(base / "model", ".")
-    container = {
-        "Image": f"763104351884.dkr.ecr.us-east-1.amazonaws.com/{HOSTING['ray'].name('ml.m5.large')}",
-        "ModelDataUrl": cloud.put("models/ray/model.tar.gz", (tmp_path / "model.tar.gz").read_bytes()),
-    }
-    cloud.sagemaker.create_model(ModelName="ray", ExecutionRoleArn=cloud.role, PrimaryContainer=container)
-    config = cloud.config("ray", InitialInstanceCount=1, InstanceType="ml.m5.large")
-    endpoint = cloud.endpoint(config)
-    described = wait(
-        lambda: cloud.sagemaker.describe_endpoint(EndpointName=endpoint),
-        lambda it: it["EndpointStatus"] != "Creating",
-        600,
-    )
-    assert described["EndpointStatus"] == "InService", described.get("FailureReason")
-    assert (
-        cloud.invoke(endpoint, {"review": GOOD})
-        == slim.invoke(b'{"review": "%s"}' % GOOD.encode(), JSON).body
-    )
+def test_an_endpoint_with_awss_image_answers_as_one_with_our_own(endpoint_of_ray, slim):  # noqa: F811
+    cloud, endpoint = endpoint_of_ray
+    expected = slim.invoke(b'{"review": "%s"}' % GOOD.encode(), JSON).body
+    assert cloud.invoke(endpoint, {"review": GOOD}) == expected
+
+
+# Of each of Ray's services one method.
+WITHOUT_TOKEN = """
+import sys, grpc
+
+METHODS = (
+    "ray.rpc.NodeInfoGcsService/GetAllNodeInfo", "ray.rpc.NodeManagerService/GetNodeStats",
+    "ray.rpc.CoreWorkerService/PushTask", "ray.rpc.ObjectManagerService/Push",
+    "ray.rpc.ReporterService/GetTraceback", "ray.serve.ASGIService/HandleRequest",
+)
+for address in sys.argv[1:]:
+    codes = set()
+    with grpc.insecure_channel(address) as channel:
+        for method in METHODS:
+            call = channel.unary_unary(f"/{method}", bytes, bytes)
+            try:
+                call(b"", timeout=60)
+                codes.add("OK")
+            except grpc.RpcError as error:
+                codes.add(error.code().name)
+    print(address, *sorted(codes - {"UNIMPLEMENTED"}))
+"""
+
+
+@needs_root
+def test_another_user_gets_nothing_of_ray(endpoint_of_ray, ray_python):
+    """Python's servers hang up. Those in C++ speak gRPC and want the token of the cluster from everybody."""
+    [container, *_] = [
+        each
+        for each in psutil.Process().children(recursive=True)
+        if str(RUNNERS / "ray_serve.py") in each.cmdline()
+    ]
+    told = open_to_others(container)
+    assert all(line.startswith("\0\0") for line in told.values()), told
+    asked = subprocess.run(
+        [ray_python, "-c", WITHOUT_TOKEN, *told], capture_output=True, text=True, check=True
+    ).stdout.split("\n")
+    assert {line.partition(" ")[2] for line in asked if line} == {"UNAUTHENTICATED"}

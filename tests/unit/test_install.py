@@ -260,3 +260,11 @@ def test_the_versions_of_python_and_torch_agree():
 def test_modules_are_compiled_where_python_would_not_keep_what_it_compiles(monkeypatch, value, compiled):
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", value)
     assert ("--compile-bytecode" in install.bytecode()) == compiled
+
+
+def test_torchs_index_is_of_the_environment_that_has_torch():
+    """`make deploy CONTAINER=ray` names it, and whoever makes that environment alone does not."""
+    index = "https://download.pytorch.org/whl/cpu"
+    for name, same in (("ray", True), ("sam", True), ("project", False)):
+        fingerprints = {install.Environment(name, given).fingerprint for given in ("", index)}
+        assert (len(fingerprints) == 1) == same
