@@ -12,7 +12,7 @@ from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Target, call_of, form_of_call, model_of, operation_of
 from localcloud.protocol.errors import InvalidRequest, MalformedRequest
 from localcloud.protocol.service import read_request
-from localcloud.protocol.validation import validate
+from localcloud.protocol.validation import DUPLICATE_TAGS, validate
 
 if TYPE_CHECKING:
     from moto.core.model import OperationModel
@@ -29,6 +29,10 @@ CODES = {
 }
 """The code of a request that violates a constraint, by botocore's name of the service."""
 VALIDATION = "ValidationException"
+IAM_DUPLICATE_TAGS = (
+    "InvalidInput",
+    "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+)
 MALFORMED_XML = (
     "MalformedXML",
     "The XML you provided was not well-formed or did not validate against our published schema",
@@ -64,6 +68,8 @@ def check_constraints(request: werkzeug.Request, signing_name: str, target: Targ
     except InvalidRequest as error:
         if service == "s3":
             raise _of_s3(model, error.message) from None
+        if service == "iam" and DUPLICATE_TAGS in error.message:
+            raise ApiError(*IAM_DUPLICATE_TAGS) from None
         raise ApiError(CODES.get(service, VALIDATION), error.message) from None
     except MalformedRequest as error:
         if service == "s3":

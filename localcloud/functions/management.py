@@ -233,6 +233,8 @@ class Management:
         return {}
 
     def _tagged(self, arn: str) -> tuple[FunctionReference, Any]:
+        if ":function:" not in arn:  # that of something that there is none of here
+            raise missing(MISSING)
         if self._parse(arn, None).qualifier is not None:
             raise invalid_parameter(
                 "Tags on function aliases and versions are not supported. Please specify a function ARN."

@@ -384,6 +384,9 @@ def test_tags(create: Callable, functions: Any) -> None:
         refused(invalid, message, functions.tag_resource, **{"Resource": arn} | request)
     missing = f"Function not found: {ARN}none"
     refused("ResourceNotFoundException", missing, functions.list_tags, Resource=f"{ARN}none")
+    source = ARN.replace("function:", "event-source-mapping:00000000-0000-0000-0000-000000000000")
+    gone = "The resource you requested does not exist."
+    refused("ResourceNotFoundException", gone, functions.list_tags, Resource=source)
 
 
 @pytest.mark.parametrize(
