@@ -29,10 +29,14 @@ CODES = {
 }
 """The code of a request that violates a constraint, by botocore's name of the service."""
 VALIDATION = "ValidationException"
-IAM_DUPLICATE_TAGS = (
-    "InvalidInput",
-    "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
-)
+DUPLICATE_TAGS_OF = {
+    "iam": (
+        "InvalidInput",
+        "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+    ),
+    "kms": ("TagException", "Duplicate tag keys"),
+}
+"""The codes and words of services that have their own."""
 MALFORMED_XML = (
     "MalformedXML",
     "The XML you provided was not well-formed or did not validate against our published schema",
@@ -56,6 +60,8 @@ def check_constraints(request: werkzeug.Request, signing_name: str, target: Targ
     """
     service = target.service or ""
     form = form_of_call(request, signing_name)
+    if service == "iam" and not request.values.get("Marker", "0").isdecimal():
+        raise ApiError(CODES[service], "Invalid Marker.")  # moto's are numbers
     found = _model(request, target, form)
     if found is None or found[0].input_shape is None:
         return
@@ -68,8 +74,8 @@ def check_constraints(request: werkzeug.Request, signing_name: str, target: Targ
     except InvalidRequest as error:
         if service == "s3":
             raise _of_s3(model, error.message) from None
-        if service == "iam" and DUPLICATE_TAGS in error.message:
-            raise ApiError(*IAM_DUPLICATE_TAGS) from None
+        if service in DUPLICATE_TAGS_OF and DUPLICATE_TAGS in error.message:
+            raise ApiError(*DUPLICATE_TAGS_OF[service]) from None
         raise ApiError(CODES.get(service, VALIDATION), error.message) from None
     except MalformedRequest as error:
         if service == "s3":

@@ -26,7 +26,7 @@ NUMBERS = {
 }
 ACCOUNT_DIGITS = 12
 PATTERN_RULE = "Member must satisfy regular expression pattern: "
-TAG = {"Key", "Value"}
+TAGS = (("Key", "Value"), ("TagKey", "TagValue"), ("key", "value"))
 """The members of a tag, in the services that have lists of them."""
 TAGS_OF_S3 = "TagSet"
 """Which has words of its own for them (see s3/configurations.py)."""
@@ -162,12 +162,13 @@ def _broken_rules(shape: Shape, value: str, path: str = "") -> Iterator[str]:
 
 
 def _is_of_tags(shape: ListShape) -> bool:
-    is_list = isinstance(shape.member, StructureShape) and set(shape.member.members) == TAG
-    return is_list and shape.name != TAGS_OF_S3
+    if "tag" not in shape.name.lower() or shape.name == TAGS_OF_S3:
+        return False
+    return isinstance(shape.member, StructureShape) and tuple(shape.member.members) in TAGS
 
 
 def _repeated(tags: Sequence[Any]) -> list[str]:
-    keys = [str(tag.get("Key")) for tag in tags if isinstance(tag, Mapping)]
+    keys = [tag[name] for tag in tags for name in ("Key", "TagKey", "key") if name in tag]
     return sorted({key for key in keys if keys.count(key) > 1})
 
 
