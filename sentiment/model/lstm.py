@@ -40,6 +40,17 @@ class Batch(NamedTuple):
         return Batch(ids, lengths, review, emphasis, self.reviews)
 
 
+def drop(values: Tensor, share: float) -> Tensor:
+    """Dropout, as nn.functional.dropout does it, of a share that is rounded to 256ths.
+
+    One random byte decides on a value, where torch draws a number of 64 bits: this takes half the time.
+    """
+    threshold = round(share * 256)
+    numbers = torch.empty(-(-values.numel() // 8), dtype=torch.int64, device=values.device)
+    drawn = numbers.random_(-(2**63), None).view(torch.uint8)[: values.numel()].view(values.shape)
+    return values * (drawn >= threshold).to(values.dtype).mul_(256 / (256 - threshold))
+
+
 def collate(reviews: Sequence[np.ndarray], architecture: Architecture) -> Batch:
     """Cropped reviews as one batch: a row for each segment, or for each review if there are no segments."""
     rows = lay_out(reviews, architecture)
@@ -76,7 +87,9 @@ class LSTMClassifier(nn.Module):
         if self.training and self.dropouts.words:
             kept = torch.rand(ids.shape, device=ids.device) >= self.dropouts.words
             ids = torch.where(kept, ids, ids.clamp(max=1))
-        return nn.functional.dropout(self.embedding(ids), self.dropouts.embedding, self.training)
+        embedded: Tensor = self.embedding(ids)
+        dropped = self.training and self.dropouts.embedding
+        return drop(embedded, self.dropouts.embedding) if dropped else embedded
 
     def forward(self, batch: Batch, embedded: Tensor | None = None) -> Tensor:
         """The deep part's logits, one a review; 0 for a review without words."""

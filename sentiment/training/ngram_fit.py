@@ -18,12 +18,15 @@ import numpy as np
 import torch
 
 from sentiment.data.channels import REVIEW, Channel
+from sentiment.model.emphasis import emphasis
 from sentiment.model.ngram_module import NgramTable
-from sentiment.model.ngrams import presence
+from sentiment.model.ngrams import FAR, PLACE_BITS, Pattern, ngram_keys
 from sentiment.training.optimisation import without_compiler
 
 ITERATIONS = 40
 SMOOTHING = 1.0
+COLUMN_BITS = 31
+"""Of a number that holds a review's row (24 bits), an n-gram's column and its place."""
 FRAGMENTS = 4
 """Pieces of each review."""
 FRAGMENT_WORDS = (4, 24)
@@ -46,10 +49,9 @@ def fit_ngrams(
     none.
     """
     reviews = [channel.review(row) for row in range(len(channel))]
-    row, keys, values = _presence(reviews, table)
-    known, column, holders = np.unique(keys, return_inverse=True, return_counts=True)
-    kept = holders >= min_reviews
-    known, there, place = known[kept], kept[column], np.cumsum(kept) - 1
+    row, column, values, keys = presence_of_all(reviews, table.patterns, table.ending)
+    kept = np.bincount(column) >= min_reviews
+    known, there, place = keys[kept], kept[column], np.cumsum(kept) - 1
     if not len(known):
         return
     row, column, values = row[there], place[column[there]], values[there]
@@ -64,11 +66,13 @@ def fit_ngrams(
         whole = np.flatnonzero(channel.kinds == REVIEW)
         whole_reviews = [reviews[number] for number in whole]
         pieces = [piece for _ in range(FRAGMENTS) for piece in draw_fragments(whole_reviews, random)]
-        row_of_piece, keys, values_in_pieces = _presence(pieces, table)
+        row_of_piece, column_of_piece, values_in_pieces, keys = presence_of_all(
+            pieces, table.patterns, table.ending
+        )
         place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
-        there = known[place] == keys
+        there = (known[place] == keys)[column_of_piece]
         row = np.concatenate([row, len(labels) + row_of_piece[there]])
-        column = np.concatenate([column, place[there]])
+        column = np.concatenate([column, place[column_of_piece[there]]])
         values = np.concatenate([values, values_in_pieces[there]])
         loss_weights = np.concatenate([loss_weights, np.full(len(pieces), fragments)])
         labels = np.concatenate([labels, np.tile(labels[whole], FRAGMENTS)])
@@ -89,11 +93,32 @@ def draw_fragments(reviews: Sequence[np.ndarray], random: np.random.Generator) -
     return pieces
 
 
-def _presence(reviews: Sequence[np.ndarray], table: NgramTable) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The distinct n-grams of reviews, in order: for each the row of its review, its key, and its value."""
-    held = [presence(ids, table.patterns, table.ending) for ids in reviews]
-    rows = np.repeat(np.arange(len(reviews)), [len(keys) for keys, _ in held])
-    return rows, np.concatenate([keys for keys, _ in held]), np.concatenate([values for _, values in held])
+def presence_of_all(
+    reviews: Sequence[np.ndarray], patterns: Sequence[Pattern], ending: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The distinct n-grams that presence() of ngrams.py finds in each review, found in all reviews at once.
+
+    Of each n-gram (N,) of a review, in order: the review's number, which of the keys it has, and its value.
+    Last come the keys (int64, ascending) of the n-grams of all reviews.
+    """
+    lengths = np.array([len(ids) for ids in reviews], dtype=np.int64)
+    review, end = np.repeat(np.arange(len(reviews)), lengths), np.repeat(np.cumsum(lengths), lengths)
+    found, rows, to_come = [], [], []
+    for pattern, keys in zip(patterns, ngram_keys(np.concatenate(reviews), patterns), strict=True):
+        after = end[: len(keys)] - pattern[-1] - 1 - np.arange(len(keys))
+        inside = after >= 0
+        found.append(keys[inside])
+        rows.append(review[: len(keys)][inside])
+        to_come.append(np.minimum(after[inside], FAR))
+    keys, column = np.unique(np.concatenate(found), return_inverse=True)
+    # As one number each: a sort brings equal n-grams of a review together, the last place first.
+    packed = np.concatenate(rows) << COLUMN_BITS | column
+    packed = packed << PLACE_BITS | np.concatenate(to_come)
+    packed.sort()
+    cells, places = packed >> PLACE_BITS, packed & FAR
+    is_first = np.diff(cells, prepend=-1) > 0
+    cells, values = cells[is_first], emphasis(np.arange(FAR + 1), ending)[places[is_first]]
+    return cells >> COLUMN_BITS, cells & (1 << COLUMN_BITS) - 1, values, keys
 
 
 def _logistic_regression(
@@ -110,7 +135,7 @@ def _logistic_regression(
     Each row's loss counts `loss_weights` times.
     """
     matrix = _sparse(row, column, values, (len(labels), columns))
-    by_column = np.argsort(column, kind="stable")
+    by_column = _stable_order(column)
     transposed = _sparse(column[by_column], row[by_column], values[by_column], (columns, len(labels)))
     target = torch.from_numpy(labels.astype(np.float32))
     counts = torch.from_numpy(loss_weights.astype(np.float32))
@@ -130,10 +155,19 @@ def _logistic_regression(
     return weights.detach().numpy().astype(np.float64)
 
 
+def _stable_order(numbers: np.ndarray) -> np.ndarray:
+    """As np.argsort(numbers, kind="stable") of numbers and places below 2**31, in a fifth of the time."""
+    return np.sort(numbers << 32 | np.arange(len(numbers))) & 0xFFFFFFFF
+
+
 def _sparse(row: np.ndarray, column: np.ndarray, values: np.ndarray, shape: tuple[int, int]) -> torch.Tensor:
     starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=shape[0]))])
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*[Ss]parse")  # "beta state", printed at first use
+        # Products with indices of 32 bits take half the time.
         return torch.sparse_csr_tensor(
-            torch.from_numpy(starts), torch.from_numpy(column), torch.from_numpy(values).float(), shape
+            torch.from_numpy(starts.astype(np.int32)),
+            torch.from_numpy(column.astype(np.int32)),
+            torch.from_numpy(values).float(),
+            shape,
         )

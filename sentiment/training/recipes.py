@@ -181,8 +181,8 @@ _FAST = replace(
     hidden_dim=64,
     bidirectional=True,
     pooling="max_mean",
-    head=128,
-    tail=128,
+    head=64,
+    tail=96,
     segment=32,
     ending=1.0,
     ngrams=3,
@@ -203,14 +203,25 @@ _FAST = replace(
     schedule="linear",
     warm_up=0.15,
     clip=1.0,
-    batch_size=64,
+    batch_size=128,
     epochs=2,
     early_words=96,
     patience=2,
     best_by="loss",
     reshuffle=True,
 )
-_BEST = replace(_FAST, name="best", ngram_skip=2, adversarial=1.0, epochs=4, early_words=0, patience=4)
+_BEST = replace(
+    _FAST,
+    name="best",
+    head=128,
+    tail=128,
+    ngram_skip=2,
+    adversarial=1.0,
+    batch_size=64,
+    epochs=4,
+    early_words=0,
+    patience=4,
+)
 _SEMI = replace(_BEST, name="semi", virtual_adversarial=1.0, epochs=10, patience=10)
 RECIPES = {recipe.name: recipe for recipe in (_FAST, _BEST, _SEMI, _PREDECESSOR)}
 DEFAULT_RECIPE = "fast"

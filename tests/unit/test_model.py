@@ -7,7 +7,7 @@ import torch
 from sentiment.data.channels import Channel
 from sentiment.errors import RecipeError
 from sentiment.model.architecture import Architecture
-from sentiment.model.lstm import LSTMClassifier, collate, crop
+from sentiment.model.lstm import LSTMClassifier, collate, crop, drop
 from sentiment.text.vocabulary import convert_and_pad
 from sentiment.training.recipes import RECIPES, recipe
 from sentiment.training.word_vectors import ppmi_vectors
@@ -96,6 +96,19 @@ def test_every_parameter_learns(shape):
     batch = collate([crop(review, model.architecture) for review in some_reviews()], model.architecture)
     model(batch).sum().backward()
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.5])
+def test_dropout_keeps_the_mean_and_is_drawn_from_the_seed(share):
+    torch.manual_seed(0)
+    values = torch.ones(99, 33, 31, requires_grad=True)
+    dropped = drop(values, share)
+    assert (dropped == 0).float().mean().item() == pytest.approx(share, abs=0.01)
+    assert dropped.mean().item() == pytest.approx(1, abs=0.01)
+    dropped.sum().backward()
+    assert values.grad.equal(dropped)
+    torch.manual_seed(0)
+    assert drop(values, share).equal(dropped)
 
 
 def test_long_reviews_are_cropped_to_both_ends():

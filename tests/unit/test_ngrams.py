@@ -13,7 +13,13 @@ from sentiment.data.channels import Channel, read_channel
 from sentiment.model.ngram_module import NgramTable
 from sentiment.model.ngrams import ngram_keys, ngram_patterns, presence
 from sentiment.text.vocabulary import INFREQUENT
-from sentiment.training.ngram_fit import FRAGMENT_WORDS, FRAGMENTS, draw_fragments, fit_ngrams
+from sentiment.training.ngram_fit import (
+    FRAGMENT_WORDS,
+    FRAGMENTS,
+    draw_fragments,
+    fit_ngrams,
+    presence_of_all,
+)
 
 WORDS = 1 << 18
 
@@ -66,6 +72,18 @@ def test_an_ngram_counts_once_and_more_near_the_end(words, order, skip, ending):
         expected[key | has_gap << 54] = value
     assert keys.tolist() == sorted(expected)
     assert values.tolist() == pytest.approx([expected[key] for key in sorted(expected)])
+
+
+@given(st.lists(st.lists(st.integers(1, 4), max_size=300), min_size=1, max_size=5), st.integers(0, 2))
+def test_of_all_reviews_at_once_the_same_ngrams_are_found(reviews, skip):
+    patterns = ngram_patterns(3, skip)
+    reviews = [np.array(words, dtype=np.int32) for words in reviews]
+    review, which, values, keys = presence_of_all(reviews, patterns, 1.0)
+    for number, words in enumerate(reviews):
+        own = review == number
+        expected_keys, expected_values = presence(words, patterns, 1.0)
+        assert keys[which[own]].tolist() == expected_keys.tolist()
+        assert values[own].tolist() == expected_values.tolist()
 
 
 def test_far_from_the_end_an_ngram_counts_one():
