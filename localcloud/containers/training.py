@@ -57,6 +57,7 @@ EXCEPTION_NAMES = tuple(name for name in dir(builtins) if name.endswith(("Error"
 """A line with one of these begins the error message that the toolkit keeps; what came before is left out."""
 KILLED = 137
 LAST_WORDS_SECONDS = 1.0
+"""How long the output of a killed script is read on."""
 FAILURE = 1
 EXCERPT_CHARACTERS = 32_768
 """Kept of the beginning of an error message, and as much of its end; longer lines are read in pieces.

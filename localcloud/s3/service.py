@@ -119,6 +119,7 @@ class S3Service:
         if is_head:  # moto looks for old versions only while versioning is on
             request.environ["REQUEST_METHOD"] = "GET"
         answer = _of_moto(request)
+        request.environ["REQUEST_METHOD"] = request.method
         if parts:
             answer.headers["x-amz-mp-parts-count"] = str(parts)
         return answer
