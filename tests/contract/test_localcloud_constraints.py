@@ -149,3 +149,10 @@ def test_a_tag_has_one_value(
 def test_a_marker_that_was_not_told_is_refused(account: Account) -> None:
     with pytest.raises(ClientError, match=r"\(ValidationError\).*Invalid Marker"):
         account.client("iam").list_roles(Marker="nonsense")
+
+
+@pytest.mark.parametrize("policy", ["{", "[]", "{}"])
+def test_a_session_has_no_policy_that_is_none(account: Account, policy: str) -> None:
+    session = {"RoleArn": ROLE, "RoleSessionName": "session", "Policy": policy}
+    with pytest.raises(account.client("sts").exceptions.MalformedPolicyDocumentException):
+        account.client("sts").assume_role(**session)
