@@ -1,10 +1,10 @@
-"""Measure the models beside their references: `python -m benchmarks [NAME ...]`.
+"""Compare the models with reference models: `python -m benchmarks [NAME ...]`.
 
-Without names, everything that takes part is measured (half an hour on two cores), the table is printed, and
-the table, the pictures and the model card's figures are written to docs/. With names, only those rows are
-measured and kept; what was measured before is not measured again unless its inputs changed, or with --again.
-The experiments inference, preprocessing, training, faithfulness and behaviour run alone by their names, anew
-each time, and write their figures to docs/ too.
+Without names, everything is measured (half an hour on two cores), the table is printed, and the table, the
+plots and the figures of the model card are written to docs/. With names, only these rows are measured and
+cached. Cached results are measured again only if their inputs have changed, or with --again. The experiments
+inference, preprocessing, training, faithfulness and behaviour are run by naming them, each time anew, and
+write their figures to docs/ as well.
 """
 
 import argparse
@@ -101,7 +101,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def fill_documents() -> None:
-    """Make the figures of the model card and of the README anew from those in docs/."""
+    """Update the figures in the model card and in the README from the JSON files in docs/."""
     figures = card.figures(DOCS)
     for document in DOCUMENTS:
         text = card.filled(document.read_text(encoding="utf-8"), figures)
@@ -110,7 +110,7 @@ def fill_documents() -> None:
 
 
 def render(result: dict[str, Any], target: Path) -> None:
-    """Write the table, the pictures and, for docs/, the figures of the model card, from the figures alone."""
+    """Write the table, the plots and, for docs/, the figures in the model card, from measured results."""
     target.mkdir(parents=True, exist_ok=True)
     result = {name: value for name, value in result.items() if name != "experiments"}
     files = {"benchmarks.json": json.dumps(result, indent=1) + "\n", "benchmarks.txt": table.document(result)}

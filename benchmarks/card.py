@@ -1,4 +1,5 @@
-"""The figures of the model card and the README: blocks between markers, made from the JSON files in docs/.
+"""Generate the figures in the model card and the README: blocks between markers, from the JSON files in
+docs/.
 
 A block begins with a line `<!-- figures: NAME -->` and ends with `<!-- end of figures -->`.
 """
@@ -29,7 +30,7 @@ def figures(folder: Path) -> dict[str, Any]:
 
 
 def filled(document: str, result: dict[str, Any]) -> str:
-    """The document with every block made anew. Raises BenchError for a block of an unknown name."""
+    """Update every block of a document. Raises BenchError for a block with an unknown name."""
 
     def block(match: re.Match[str]) -> str:
         if match[2] not in BLOCKS:

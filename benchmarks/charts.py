@@ -1,4 +1,4 @@
-"""The pictures, as SVG: drawn from the figures alone, the same bytes for the same figures."""
+"""The plots, as SVG; the same figures give the same bytes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MARKS = {0: "o", 1: "s", 2: "D", 3: "^"}
 
 
 def draw(result: dict[str, Any], folder: Path) -> list[str]:
-    """Write all pictures into `folder` and return their names."""
+    """Write all plots to `folder`, and return their names."""
     import matplotlib
 
     drawn: dict[str, Callable[[dict[str, Any]], Figure]] = {
@@ -60,7 +60,7 @@ def draw(result: dict[str, Any], folder: Path) -> list[str]:
 
 
 def draw_faithfulness(result: dict[str, Any], folder: Path) -> list[str]:
-    """Write the picture of faithfulness.py's curves into `folder` and return its name."""
+    """Write the plot of faithfulness.py's curves to `folder`, and return its name."""
     import matplotlib
 
     with matplotlib.rc_context(STYLE):
@@ -72,7 +72,7 @@ def draw_faithfulness(result: dict[str, Any], folder: Path) -> list[str]:
 
 
 def draw_scaling(result: dict[str, Any], file: Path) -> None:
-    """Write the picture of scaling.py: reviews a second by processes and by hosts."""
+    """Write the plot of scaling.py: reviews per second by processes and by hosts."""
     import matplotlib
 
     with matplotlib.rc_context(STYLE):
@@ -159,7 +159,7 @@ def _label(
     points: list[tuple[float, float, str, str]],
     lines: list[list[tuple[float, float]]],
 ) -> None:
-    """Names beside their points, where they cover no other name, no point and none of the lines."""
+    """Put names beside their points, without covering other names, points or lines."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas: Any = FigureCanvasAgg(figure)
@@ -272,7 +272,7 @@ def _latency(result: dict[str, Any]) -> Figure:
 
 
 def _reliability(result: dict[str, Any]) -> Figure:
-    """Share of positive reviews over stated probability, and how many reviews are where."""
+    """Share of positive reviews by stated probability, and a histogram of the probabilities."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 6.2), layout="constrained")
@@ -316,7 +316,7 @@ def _reliability(result: dict[str, Any]) -> Figure:
 
 
 def _faithfulness(result: dict[str, Any]) -> Figure:
-    """Probability of the verdict as words are deleted, and as they are put in, by candidate."""
+    """Probability of the verdict as words are deleted, and as they are inserted, by candidate."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4.4), layout="constrained")
@@ -401,7 +401,7 @@ def _slices(result: dict[str, Any]) -> Figure:
 
 
 def _scaling(result: dict[str, Any]) -> Figure:
-    """Two bars for each fleet, of a shared batch and of one for each process; communication is paler."""
+    """Two bars for each fleet: a shared batch, and a batch for each process; communication is paler."""
     figure, axes = _figure(8, 4.4)
     rows = result["training"]["rows"]
     fleets = list(dict.fromkeys((row["hosts"], row["processes"]) for row in rows))

@@ -1,10 +1,10 @@
 """Measure the faithfulness of word weights by deletion and insertion curves on validation reviews.
 
-Words are taken in order of weight, those for the verdict first. Deletion replaces them by an infrequent word
-and watches the probability of the verdict fall; insertion puts them into a review of infrequent words and
-watches it rise (Petsiuk, Das and Saenko, RISE, BMVC 2018). A low area under the first curve and a high one
-under the second are faithful. All candidates weigh the n-grams alike, by their exact shares, and differ in
-how they weigh what the LSTM reads.
+Words are processed in the order of their weights, those for the verdict first. Deletion replaces them by an
+infrequent word, so that the probability of the verdict falls; insertion puts them into a review of infrequent
+words, so that it rises (Petsiuk, Das and Saenko, RISE, BMVC 2018). Faithful weights give a small area under
+the first curve and a large one under the second. All candidates weigh the n-grams by their exact shares, and
+differ in the weights for the LSTM.
 """
 
 import time
@@ -72,7 +72,7 @@ def ids_of(folder: Path, texts: list[str]) -> list[np.ndarray]:
 
 
 def curves(engine: TorchEngine, reviews: list[np.ndarray]) -> dict[str, dict[str, Any]]:
-    """Return for each candidate: mean probabilities of the verdict at SHARES, areas below, ms a review."""
+    """Return for each candidate mean probabilities of the verdict at SHARES, areas, and ms per review."""
     weighers = candidates(engine)
     seconds = dict.fromkeys(weighers, 0.0)
     read: dict[str, list[np.ndarray]] = {name: [] for name in weighers}
@@ -144,10 +144,10 @@ def candidates(engine: TorchEngine) -> Mapping[str, Weigh]:
 
 
 def integrated(model: LSTMClassifier, ids: np.ndarray, scales: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Each word's vector times the mean of the LSTM logit's gradients where all vectors are scaled.
+    """Each word's vector times the mean gradient of the LSTM's logit over scaled versions of all vectors.
 
-    One scale of 1 is gradient times input, evenly spaced ones integrated gradients from no words at all
-    (Sundararajan, Taly and Yan, ICML 2017).
+    A single scale of 1 is gradient times input; evenly spaced scales are integrated gradients with zero
+    vectors as baseline (Sundararajan, Taly and Yan, ICML 2017).
     """
     batch = collate([ids], model.architecture)
     embedded = model.embedding(batch.ids).detach()
@@ -161,7 +161,7 @@ def integrated(model: LSTMClassifier, ids: np.ndarray, scales: Sequence[float] |
 
 @torch.inference_mode()
 def occluded(model: LSTMClassifier, ids: np.ndarray) -> np.ndarray:
-    """Return by how much the LSTM's logit falls when each word alone is replaced by an infrequent one."""
+    """Return the decrease of the LSTM's logit for each word, when it is replaced by an infrequent one."""
     without = np.tile(ids, (len(ids), 1))
     np.fill_diagonal(without, INFREQUENT)
     logits = [

@@ -2,11 +2,12 @@
 
     localcloud run -- python -m benchmarks.load [--requests 20000] [--seconds 10] [--only chain]
 
-Needs the stack of `make deploy` on an offline cloud; AWS is refused, since all traffic stays on this machine.
-Asks with 1, 8, 32 and 128 clients at once, then with 8 until so many requests have been sent, compares every
-answer in full with what the model itself says, writes docs/reliability.md, and says which goals were reached.
-Fails where a request got neither the model's answer nor a refusal that says when to come back, and where
-memory grows; how fast it is depends on the machine. At 100 answers a second it takes about nine minutes.
+It needs the stack of `make deploy` on an offline cloud, and refuses AWS, since all traffic must stay on this
+machine. It sends requests with 1, 8, 32 and 128 simultaneous clients, and then with 8 up to the given number
+of requests, compares every answer completely with that of the model itself, writes docs/reliability.md, and
+says which goals were reached. It fails if a request gets neither the model's answer nor a refusal with a time
+for the next try, or if memory grows; the speed depends on the machine. At 100 answers a second, it takes
+about nine minutes.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ from tracking.champion import Champion
 
 REVIEWS = 48
 UNTHROTTLED = {"ThrottlingRateLimit": 10_000.0, "ThrottlingBurstLimit": 5_000}
-"""API Gateway's own defaults: the stack's limits would be all that is measured."""
+"""API Gateway's default limits. With those of the stack, only the limits would be measured."""
 TARGET = PROJECT / "docs" / "reliability.md"
 
 
@@ -94,7 +95,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def report_goals(measured: Measured) -> Iterator[str]:
-    """Says which goals were reached; yields those that have to be on every machine, and were not."""
+    """Print which goals were reached; yield those that were missed although they hold on any machine."""
     step(f"{measured.title}: goals")
     for goal in goals(measured):
         say(f"{goal.verdict + ':':<14}{goal.text}: {goal.found}")
@@ -140,7 +141,7 @@ def cases_of(folder: Path) -> list[Case]:
     return [
         Case(
             json.dumps({"review": text}).encode(),
-            # As JSON gives it back: tuples are lists there.
+            # Converted by JSON, which turns tuples into lists.
             json.loads(json.dumps(told(verdict(predictor.explain([text])[0], predictor.version, True)))),
         )
         for text in chosen
@@ -174,7 +175,7 @@ def measure_chain(url: str, cases: list[Case], options: argparse.Namespace) -> M
 
 @contextlib.contextmanager
 def unthrottled(api: str) -> Iterator[None]:
-    """Lifts the limits of an API's stage, and sets them again."""
+    """Lift the limits of an API's stage for the block."""
     gateway, stage = boto3.client("apigatewayv2"), {"ApiId": api, "StageName": "$default"}
     former = gateway.get_stage(**stage)["DefaultRouteSettings"]
     gateway.update_stage(**stage, DefaultRouteSettings=UNTHROTTLED)

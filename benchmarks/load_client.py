@@ -1,7 +1,7 @@
-"""Clients that ask an API for verdicts, as fast as it answers, and compare every answer with the model's own.
+"""Clients that send requests as fast as they are answered, and compare every answer with the model's own.
 
-Whoever is refused waits as long as the answer says, as the page and the examples do. All clients are one
-process on plain asyncio streams: it shares the cores with what it measures, so it has to cost little.
+A refused client waits as long as the answer says, like the page and the examples. All clients run in one
+process, with plain asyncio streams, because they share the cores with the measured system.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Case:
 
 @dataclass
 class Run:
-    """What some clients saw. Times are in seconds."""
+    """The results of some clients. Times are in seconds."""
 
     clients: int
     seconds: float = 0.0
@@ -81,7 +81,7 @@ async def _load(
         connection = _Connection(host, port, path)
         while (number := next(numbers)) < requests and (left := began + seconds - time.perf_counter()) > 0:
             pause = await _ask(connection, cases[number % len(cases)], run)
-            run.seconds = time.perf_counter() - began  # until the last answer: pauses after it do not count
+            run.seconds = time.perf_counter() - began  # until the last answer, without pauses after it
             await asyncio.sleep(min(pause, left))
         connection.close()
 
@@ -129,7 +129,7 @@ class _Connection:
 
     async def post(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         if self._streams is not None and self._streams[0].at_eof():
-            self.close()  # the server has closed it while it was idle, as every server may
+            self.close()  # the server has closed the idle connection
         if self._streams is None:
             self._streams = await asyncio.open_connection(*self._address)
         reader, writer = self._streams

@@ -1,4 +1,4 @@
-"""What a system does under load, and whether that is what was aimed at."""
+"""Measure a system under load, and check the results against goals."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import psutil
 from benchmarks.load_client import Case, Run, load
 
 LEVELS = (1, 8, 32, 128)
-"""Clients at once."""
+"""Numbers of simultaneous clients."""
 SOAK_CLIENTS = 8
 WARM_UP_SHARE = 0.25
-"""Of the requests of the soak: until then caches and what is kept of requests fill up."""
+"""The share of the soak's requests that fill caches and buffers; memory is compared afterwards."""
 MIN_SOAK_REQUESTS = 5_000
-"""Fewer are no warm-up."""
+"""The minimum number of requests for a warm-up."""
 MAX_SOAK_SECONDS = 1_800
 START_SECONDS = 60
 
@@ -26,13 +26,13 @@ MAX_REFUSAL_MS = 100.0
 MAX_GROWTH = 0.05
 MAX_SLOWDOWN = 2.0
 MIN_THROUGHPUT = 0.95
-"""Of that at 8 clients: two runs of the same load differ by so much."""
+"""The minimum throughput in relation to that of 8 clients; two equal runs may differ by this much."""
 PERCENTILES = (50, 95, 99)
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What a tree of processes holds at a moment, and the processor time it has taken."""
+    """The current memory and other resources of a tree of processes, and its processor time."""
 
     memory_mb: float
     descriptors: int
@@ -43,7 +43,7 @@ class Usage:
 
     @classmethod
     def by(cls, root: psutil.Process) -> Usage:
-        """That of a process and all its descendants, now."""
+        """The current usage of a process and all its descendants."""
         memory = descriptors = threads = 0
         seconds = {True: 0.0, False: 0.0}
         for process in [root, *root.children(recursive=True)]:
@@ -57,7 +57,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a system did under load."""
+    """The measurements of a system under load."""
 
     title: str
     root_is_its_own: bool
@@ -72,12 +72,12 @@ class Measured:
 
     @property
     def growth(self) -> float:
-        """Of memory, from the end of the warm-up to the end of the soak."""
+        """The growth of memory from the end of the warm-up to the end of the soak."""
         return self.end.memory_mb / self.warm.memory_mb - 1
 
     @property
     def wrong(self) -> int:
-        """Requests that got neither the model's answer nor a refusal that says when to come back."""
+        """The number of requests that got neither the model's answer nor a refusal with a time to retry."""
         return self.soak.wrong + sum(run.wrong for run in self.runs)
 
     @property
@@ -115,7 +115,7 @@ class Goal:
 
 
 def goals(measured: Measured) -> Iterator[Goal]:
-    """What the system should do under load, beside what it did."""
+    """The goals for a system under load, with its results."""
     yield Goal(
         "every request gets the model's answer, or a refusal with Retry-After",
         f"{measured.wrong:,} did not",
@@ -157,7 +157,7 @@ def goals(measured: Measured) -> Iterator[Goal]:
 
 
 def percentile(seconds: Sequence[float], percent: int) -> float | None:
-    """In milliseconds; None where there are too few."""
+    """A percentile in milliseconds; None if there are too few values."""
     if len(seconds) < 2:
         return None
     return statistics.quantiles(seconds, n=100, method="inclusive")[percent - 1] * 1000
@@ -174,9 +174,9 @@ def measure(
     root_is_its_own: bool,
     report: Callable[[str], None],
 ) -> Measured:
-    """Asks with each number of clients for so many seconds, then until so many requests have been sent.
+    """Measure with each number of clients for `seconds`, and then until all requests have been sent.
 
-    `report` gets what came of each run, in words.
+    `report` is called with a description of each run.
     """
     load(url, cases, SOAK_CLIENTS, len(cases), START_SECONDS)  # until everything has been started
     start = Usage.by(root)

@@ -28,7 +28,7 @@ def describe() -> dict[str, Any]:
 
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """The processor's name, with the instructions for small floats that the speed of training hangs on."""
+    """The processor's name, with its instructions for bfloat16, which determine the speed of training."""
     try:
         lines = cpuinfo.read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:

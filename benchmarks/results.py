@@ -1,7 +1,7 @@
-"""Measured results, cached as JSON, so that an interrupted run goes on where it was.
+"""A cache of measured results, as JSON, so that an interrupted run can be resumed.
 
-A result counts as long as its key, made from everything that went into it, is the same. Results of another
-machine are never mixed in: they are refused by name.
+A result is valid as long as its key, a hash of everything that went into it, is the same. Results of another
+machine are refused.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from sentiment.files import atomic_write
 
 
 def key_of(*inputs: object) -> str:
-    """The key of a result made from `inputs`: JSON values, and Paths, of which the content counts."""
+    """The key of a result with these inputs: JSON values, and Paths, whose content is hashed."""
     digest = hashlib.sha256()
     for value in inputs:
         if isinstance(value, Path):
@@ -30,7 +30,7 @@ def key_of(*inputs: object) -> str:
 
 @dataclass(frozen=True)
 class Results:
-    """The results below `folder`, measured on `machine` (machine.describe()); `again` measures anew."""
+    """The results below `folder`, measured on `machine` (machine.describe()); `again` ignores cached ones."""
 
     folder: Path
     machine: dict[str, Any]
@@ -47,7 +47,7 @@ class Results:
         if cached is not None:
             return cached["result"], True
         started = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
-        # As it will be read: a cached result and one that was just measured are the same.
+        # Read back, so that a new result has the same form as a cached one.
         result = json.loads(json.dumps(measure() | {"measured": started}))
         with atomic_write(self._file(name)) as aside:
             content = {"key": key, "machine": self.machine, "result": result}

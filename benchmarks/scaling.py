@@ -1,8 +1,8 @@
-"""Measure how training and preparing grow with processes and hosts: `make scaling`.
+"""Measure how training and preparing scale with processes and hosts: `make scaling`.
 
-Everything runs on this machine's cores. A host is a torchrun of its own, as SageMaker's toolkit starts one on
-each machine; its processes talk over TCP all the same. From what is measured, docs/scaling.md works out time
-and price of 100 million reviews on a fleet, with the assumptions beside it.
+Everything runs on this machine's cores. Each host is a torchrun of its own, as SageMaker's toolkit starts one
+on each instance; the processes communicate by TCP as they do there. From the measurements, docs/scaling.md
+estimates the time and the price of 100 million reviews on a fleet, and states the assumptions.
 """
 
 from __future__ import annotations
@@ -75,14 +75,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _part(name: str, quick: bool) -> dict[str, Any]:
-    """The rows of one part, when they were measured, and how busy the machine was before and after."""
+    """Measure one part: its rows, the date, and the load of the machine before and after."""
     load, began = os.getloadavg()[0], time.strftime("%Y-%m-%d %H:%M", time.gmtime())
     rows = PARTS[name][1](quick)
     return {"measured": began, "load": [load, os.getloadavg()[0]], "rows": rows}
 
 
 def _keep(file: Path, name: str, part: dict[str, Any], quick: bool) -> None:
-    """Put a part's figures beside those of the others."""
+    """Store the figures of a part with those of the other parts."""
     kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     kept |= {"quick": quick, "machine": machine.describe(), name: part}
     with atomic_write(file) as aside:
@@ -134,7 +134,7 @@ PARTS: dict[str, tuple[str, Callable[[bool], list[dict[str, Any]]]]] = {
 
 
 def work(case: dict[str, Any]) -> None:
-    """One process of a training: takes the steps of a case; the first one prints its figures as JSON."""
+    """Run one process of a training: take the steps of a case. The first one prints its figures as JSON."""
     import torch
 
     from benchmarks.training import made_up_channel
@@ -193,7 +193,7 @@ def _training(hosts: int, processes: int, shared: bool, steps: int) -> dict[str,
 
 
 def _preparing(folder: Path, processes: int, reviews: int) -> dict[str, Any]:
-    """Each process prepares files of its own, as each machine of a job does."""
+    """Measure preparing: each process has files of its own, like each instance of a job."""
     commands = []
     for number in range(processes):
         own = folder / str(number)
@@ -271,7 +271,7 @@ def _prepare_command(folder: Path) -> list[str]:
 
 
 def _all_outputs(commands: Sequence[Sequence[str]]) -> list[str]:
-    """What programs that run at the same time print. Raises BenchError where one fails."""
+    """Run programs at the same time, and return their outputs. Raises BenchError if one fails."""
     running = [
         subprocess.Popen(command, cwd=PROJECT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for command in commands

@@ -115,9 +115,9 @@ def by_origin(reviews: Reviews, known: dict[str, Origin]) -> list[Slice]:
 
 
 def overlap(reviews: Reviews, known: dict[str, Origin], seed: int = 0) -> dict[str, Any] | None:
-    """Shares of held-out reviews whose movie has a review in training: of this split, and of a random one.
+    """The shares of held-out reviews whose movie has a review in training, for this and for a random split.
 
-    None where no review's movie is known.
+    None if no review's movie is known.
     """
     keys = [normalised(text) for text in reviews.texts]
     movies = np.array([known[key].movie if key in known else "" for key in keys])

@@ -1,4 +1,4 @@
-"""The table: what it says, as plain text and as Markdown, with ratios to two of its rows."""
+"""Format the table as plain text and as Markdown, with ratios to two of its rows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,13 +22,13 @@ RATIOS = ("errors", "training time", "latency")
 
 
 def best_classical(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """The reference with the best validation accuracy: test must choose nothing."""
+    """The reference with the best validation accuracy, since nothing may be chosen by the test accuracy."""
     references = [row for row in rows if row["kind"] == "reference"]
     return max(references, key=lambda row: row["accuracy"]["validation"]["accuracy"], default=None)
 
 
 def with_ratios(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows, each with its ratios to the predecessor and to the best classical model that are there."""
+    """Add to each row its ratios to the predecessor and to the best classical model, if these are present."""
     predecessor = next((row for row in rows if row["name"] == "predecessor"), None)
     bases = {"predecessor": predecessor, "best_classical": best_classical(rows)}
     return [
@@ -38,7 +38,7 @@ def with_ratios(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _ratios(row: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
-    """This row's figures over those of the base: below 1 is fewer errors, shorter times."""
+    """The ratios of a row's figures to those of the base: below 1 means fewer errors, or less time."""
 
     def figures(of: dict[str, Any]) -> tuple[float, float, float]:
         errors = 1 - of["accuracy"]["test"]["accuracy"]
@@ -102,7 +102,7 @@ def _ratio_lines(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def aligned(lines: list[list[str]]) -> list[str]:
-    """Columns of even width, the first to the left, the others to the right, a rule under the head."""
+    """Align columns, the first one to the left, the others to the right, with a rule under the head."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     padded = [
         "  ".join(

@@ -1,9 +1,9 @@
 """Compare a training step with the machine's limit, and break down its time.
 
-Reviews are random ids as long as the sample's (230 words in the mean). The limit is the rate of a square
-matrix product in the same number format on the same threads, measured in the same process. Floating point
-operations are those of the LSTM's matrix products, forward (once) and backward (twice), for each pass; what
-else a step does counts as time only.
+The reviews are random ids, with the lengths of the sample's reviews (a mean of 230 words). The limit is the
+rate of a square matrix product in the same number format with the same threads, measured in the same process.
+Floating point operations are those of the LSTM's matrix products, forward (once) and backward (twice), for
+each pass; the rest of a step counts only as time.
 """
 
 import json
@@ -44,7 +44,7 @@ COLUMNS = ("a step of", "numbers", "ms", "GFLOP/s", "the machine's", "share", "m
 def measure(bench: Bench) -> dict[str, Any]:
     """A row for each case and number format, each measured in a process of its own.
 
-    A format that the processor cannot train in gets a row with the `failure` in place of figures.
+    A format that the processor does not support gets a row with the `failure` instead of figures.
     """
     rows = []
     for case in CASES[:1] if bench.quick else CASES:

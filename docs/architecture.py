@@ -1,7 +1,7 @@
-"""Draw docs/architecture.svg from the code: `python docs/architecture.py`. A test holds the picture to it.
+"""Draw docs/architecture.svg from the code: `python docs/architecture.py`.
 
-Each box is a part of the tree, each arrow the imports that the code has. Where a box stands is written here;
-what arrows there are is read from the imports.
+A test checks that it is up to date. Each box is a part of the tree, each arrow stands for imports. The
+positions of the boxes are defined here; the arrows are determined from the imports.
 """
 
 import html
@@ -22,7 +22,7 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Box:
-    """A part of the tree: the package it is, where it stands, and what it does."""
+    """A part of the tree: its package, its position and size in the picture, and its description."""
 
     package: str
     x: int
@@ -74,12 +74,12 @@ def arrows() -> set[tuple[str, str]]:
 
 
 def box_of(module: str) -> str | None:
-    """The box that a module belongs to; the library's ground floor (errors, files, ...) is in none."""
+    """The box that a module belongs to; the library's top-level modules (errors, files, ...) are in none."""
     return next((box.package for box in BOXES if f"{module}.".startswith(f"{box.package}.")), None)
 
 
 def draw(pairs: set[tuple[str, str]]) -> str:
-    """The picture as SVG. An arrow that other arrows imply, from part to part, is left out."""
+    """The picture as SVG, without arrows that a path of other arrows implies."""
     by_name = {box.package: box for box in (*BOXES, LIBRARY)}
     rooms = tuple(box.package for box in BOXES if box.package.startswith("sentiment."))
     shown = reduced({(a, "sentiment" if b in rooms and a not in rooms else b) for a, b in pairs})
@@ -88,7 +88,7 @@ def draw(pairs: set[tuple[str, str]]) -> str:
 
 
 def reduced(pairs: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """The pairs that no way over other pairs leads along."""
+    """The transitive reduction: the pairs that no path of other pairs implies."""
 
     def reachable(start: str) -> set[str]:
         ends = {b for a, b in pairs if a == start}
@@ -134,7 +134,7 @@ def _box(box: Box) -> str:
 
 
 def _arrow(start: Box, end: Box) -> str:
-    """From one box down (or across) to the next, where both stand above each other if they do anywhere."""
+    """An arrow from one box down (or across) to another; vertical, if one box is above the other."""
     if start.y == end.y:
         left = start.x < end.x
         x1, x2 = (start.x + start.width, end.x - 4) if left else (start.x, end.x + end.width + 4)

@@ -1,7 +1,7 @@
 """Write docs/localcloud-coverage.md from the code: `python docs/localcloud_coverage.py`.
 
-What localcloud's services carry out, they say themselves; what moto may answer is in moto_operations.py.
-A test holds the page to both.
+localcloud's services list the operations that they support; moto_operations.py lists those that moto may
+answer. A test checks that the page is up to date.
 """
 
 import textwrap
@@ -39,7 +39,7 @@ these say, without doing it, as far as moto has the operation:
 
 
 def page(services_here: Iterable[Service]) -> str:
-    """The page, for what localcloud's own services carry out."""
+    """The page, given localcloud's own services."""
     own, stored = _told(services_here, "operations"), _told(services_here, "stored")
     parts = [HEAD]
     services = sorted(name for signing_name in APIS for name in MODELS.get(signing_name, (signing_name,)))
@@ -87,7 +87,7 @@ def _wrapped(words: Iterable[str]) -> str:
 
 
 def _told(services: Iterable[Service], what: str) -> dict[str, set[str]]:
-    """What services say in their method `what`: names of operations, by botocore's name of the service."""
+    """The operations that the services' methods `what` return, by botocore's name of the service."""
     found: dict[str, set[str]] = {}
     for service in services:
         for name, operations in getattr(service, what, dict)().items():

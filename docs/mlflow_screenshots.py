@@ -1,7 +1,7 @@
 """Take the README's pictures of MLflow's pages: `python docs/mlflow_screenshots.py`, or `make mlflow-shots`.
 
-A server of its own gets three short trainings on the real reviews, which takes some minutes; or --uri names a
-server that has runs already. MLflow's pages load nothing from elsewhere.
+Three short trainings on the real reviews are logged to a temporary server, which takes some minutes; or --uri
+names a server that has runs already. MLflow's pages load nothing from other servers.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ START_SECONDS = 120
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--uri", help="tracking server with runs to show (default: one of its own)")
+    parser.add_argument("--uri", help="tracking server with runs to show (default: a temporary one)")
     uri = parser.parse_args().uri
     path = browser_path()
     if uri:
@@ -60,7 +60,7 @@ def main() -> None:
 
 @contextmanager
 def server() -> Iterator[str]:
-    """An MLflow server in a temporary folder; its address."""
+    """Run an MLflow server in a temporary folder for the block; yield its address."""
     port = ports.free_port()
     uri = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory(prefix="mlflow-") as folder:
@@ -86,7 +86,7 @@ def train(uri: str, options: str) -> None:
 
 
 def take(uri: str, chromium_path: str) -> None:
-    """The pictures docs/mlflow-runs.png and docs/mlflow-model.png."""
+    """Take the pictures docs/mlflow-runs.png and docs/mlflow-model.png."""
     experiment = ask(uri, f"experiments/get-by-name?experiment_name={NAME}")["experiment"]["experiment_id"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -114,7 +114,7 @@ def ask(uri: str, what: str) -> dict[str, Any]:
 
 
 def settled(experiment: str) -> str:
-    """A script that sets what MLflow's pages remember of a person: which columns, and no assistant."""
+    """A script that sets the preferences that MLflow's pages store: which columns, and no assistant."""
     columns = [f"params.`{name}`" for name in PARAMETERS] + [f"metrics.`{name}`" for name in METRICS]
     remembered = {
         f'MLflowLocalStorage-1.1-ExperimentPage-["{experiment}"]-ReactComponentState': {
@@ -135,7 +135,7 @@ def settled(experiment: str) -> str:
 
 def picture(page: Page, name: str) -> None:
     page.mouse.move(0, 0)
-    page.wait_for_timeout(SETTLED_MS)  # the pages ask for news all the time, so no state tells that they rest
+    page.wait_for_timeout(SETTLED_MS)  # the pages poll all the time, so no event says that they are complete
     file = DOCS / f"mlflow-{name}.png"
     page.screenshot(path=file)
     say(f"wrote: {file.relative_to(PROJECT)} ({file.stat().st_size / 1000:.0f} kB)")

@@ -22,7 +22,7 @@ import chromium  # noqa: E402
 from project.console import say  # noqa: E402
 
 WEBSITE = DOCS.parent / "website"
-# Beside the pictures: what the page was made of when they were taken.
+# The fingerprint of the page's files when the pictures were taken.
 TAKEN_OF = DOCS / "page-pictures.sha256"
 DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 780}
@@ -70,7 +70,7 @@ def picture(
     viewport: ViewportSize = DESKTOP,
     scheme: Literal["light", "dark"] = "light",
 ) -> None:
-    """Write docs/page-NAME.png: the page after the steps."""
+    """Take docs/page-NAME.png: the page after some steps."""
     context = browser.new_context(viewport=viewport, color_scheme=scheme, device_scale_factor=1.5)
     page = context.new_page()
     page.goto(url)
@@ -84,7 +84,7 @@ def picture(
 
 
 def fingerprint() -> str:
-    """The SHA-256 of the page's files, names and contents in the order of the names."""
+    """The SHA-256 of the names and contents of the page's files, in the order of their names."""
     digest = hashlib.sha256()
     for file in sorted(file for file in WEBSITE.rglob("*") if file.is_file()):
         body = file.read_bytes()
@@ -93,7 +93,7 @@ def fingerprint() -> str:
 
 
 def browser_path() -> str:
-    """Where Chromium is. Ends the program with the reason where there is none."""
+    """The path of Chromium. Ends the program with an error if there is none."""
     path: str | None = chromium.find()
     if path is None:
         raise SystemExit(f"error: {chromium.NONE}")
@@ -116,7 +116,7 @@ def main() -> None:
             picture(browser, url, "batch", judge_many, explain_a_row)
             browser.close()
             TAKEN_OF.write_text(fingerprint() + "\n", encoding="ascii")
-    except (Error, AssertionError) as error:  # what Playwright raises, by itself and for what it expects
+    except (Error, AssertionError) as error:  # Playwright's errors, and those of its `expect`
         raise SystemExit(f"error: no pictures of {url}: {str(error).strip().splitlines()[0]}") from None
 
 

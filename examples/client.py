@@ -16,12 +16,12 @@ import urllib.request
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-# What the API takes at once, by infra/openapi.yaml and GET /model.
+# The API's limits for a request, as in infra/openapi.yaml and GET /model.
 BATCH_REVIEWS, BATCH_BYTES = 100, 2_000_000
 
 
 class SentimentError(Exception):
-    """The API gave no verdict. `code` is its kind of error; its log knows the request by `request_id`."""
+    """The API gave no verdict. `code` is the kind of error; `request_id` identifies it in the log."""
 
     def __init__(self, status: int, code: str, message: str, request_id: str | None):
         super().__init__(f"{message} ({status} {code}, request {request_id})")
@@ -29,7 +29,7 @@ class SentimentError(Exception):
 
 
 class Sentiment:
-    """The API at `url`. A throttled or waking model is asked again for up to `patience` seconds."""
+    """The API at `url`. Throttled requests, or a waking model, are retried for up to `patience` seconds."""
 
     def __init__(self, url: str, patience: float = 120):
         self.url, self.patience = url.rstrip("/"), patience
@@ -39,17 +39,17 @@ class Sentiment:
         return self._call(f"/predict?explain={str(explain).lower()}", {"review": review})
 
     def predict_all(self, reviews: Iterable[str]) -> Iterator[dict[str, Any]]:
-        """A verdict on each of any number of reviews, or {"error": ...} for one that cannot be read."""
+        """A verdict on each of any number of reviews, or {"error": ...} for an invalid one."""
         for batch in _batches(reviews):
             yield from self._call("/predict/batch", {"reviews": batch})["predictions"]
 
     def vote(self, review: str, verdict: dict[str, Any], right: bool) -> str:
-        """Tells the API whether its verdict was right; the id of the vote."""
+        """Tell the API whether its verdict was right; return the id of the vote."""
         said = {name: verdict[name] for name in ("sentiment", "probability", "model")}
         return self._call("/feedback", {"review": review, **said, "vote": "up" if right else "down"})["id"]
 
     def take_back(self, vote_id: str) -> None:
-        """Has the API delete a vote, within 30 days after it was given."""
+        """Delete a vote, which is possible for 30 days."""
         self._call(f"/feedback/{vote_id}", method="DELETE")
 
     def model(self) -> dict[str, Any]:

@@ -300,7 +300,7 @@ def cloud(arguments: argparse.Namespace) -> Iterator["Server"]:
     try:
         yield server.start()
     finally:
-        # Its threads would report that the cloud is gone, which helps nobody.
+        # Otherwise its threads would report that the cloud is gone.
         logging.disable(logging.CRITICAL)
         server.close()
 
@@ -371,7 +371,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def _what_it_opens(arguments: argparse.Namespace) -> str | None:
-    """A warning about a cloud that other machines reach; None for others."""
+    """A warning about a cloud that other machines can reach; None for other clouds."""
     if is_loopback(arguments.host):
         return None
     return (

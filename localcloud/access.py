@@ -1,8 +1,9 @@
 """The gate: refuses requests before any service sees them.
 
-A cloud runs code, so its clients have all rights of this user on the machine. Web pages must not be among
-them, although every browser can reach this machine: neither from their own origin nor by a name that their
-owner points to this machine (DNS rebinding). Nor must other users of the machine or others in the network.
+A cloud runs code, so its clients have all the rights of this user on the machine. Web pages must not be
+clients, although browsers can reach this machine: neither from their own origin nor by a name that their
+owner points to this machine (DNS rebinding). The same is true of other users of the machine and of the
+network.
 """
 
 import hmac
@@ -48,7 +49,7 @@ class Refusal(ApiError):
 
 
 class Gate:
-    """Checks requests to one cloud. `allowed_hosts` are further names of it; "*.name" allows all below."""
+    """Checks the requests to one cloud. `allowed_hosts` are its other names, or "*.name" patterns."""
 
     def __init__(self, cloud: Cloud, allowed_hosts: Collection[str] = ()):
         self._cloud = cloud

@@ -1,9 +1,9 @@
-"""The certificate authority of one cloud, by which it answers under AWS's own names, over TLS.
+"""The certificate authority of a cloud, which lets it answer under AWS's own host names, over TLS.
 
-AWS's clients trust the certificates that AWS_CA_BUNDLE names, and no others: with this authority's there they
-take this cloud for AWS, and the real AWS for an impostor. What else asks AWS by Python's requests, as the
-telemetry of SageMaker's SDKs does, trusts it beside those that it trusts anyway. The authority's key never
-leaves this process.
+AWS's clients trust only the certificates in AWS_CA_BUNDLE. With this authority's certificate there, they
+accept this cloud as AWS, and reject the real AWS. Other programs that use Python's requests, such as the
+telemetry of SageMaker's SDKs, trust it in addition to the usual authorities. The authority's key never leaves
+this process.
 """
 
 import datetime
@@ -24,11 +24,11 @@ NAME = "localcloud"
 DAY = datetime.timedelta(days=1)
 VALID = datetime.timedelta(days=365)
 NAME_CHARACTERS = 64
-"""The most that a certificate's common name has; the name that counts stands in its SubjectAltName."""
+"""The maximum length of a certificate's common name. Clients check only its SubjectAltName."""
 
 
 def variables(url: str, port: int) -> dict[str, str]:
-    """The variables by which AWS's clients find the cloud at AWS's own addresses, too (see proxy.py)."""
+    """The variables that let AWS's clients find the cloud at AWS's own addresses, too (see proxy.py)."""
     folder = state_dir(port)
     return {
         "HTTPS_PROXY": url,
@@ -39,7 +39,7 @@ def variables(url: str, port: int) -> dict[str, str]:
 
 
 class Authority:
-    """Makes the certificates of hosts. `folder` gets its own: alone, and beside those trusted anyway."""
+    """Issues certificates for hosts. Its own goes into `folder`: alone, and together with the usual ones."""
 
     def __init__(self, folder: Path):
         from cryptography.hazmat.primitives.asymmetric import ec
@@ -50,7 +50,7 @@ class Authority:
         (folder / FILE).write_bytes(own)
         (folder / WITH_OTHERS).write_bytes(_trusted_anyway() + b"\n" + own)
         self.context = functools.lru_cache(maxsize=64)(self._context)
-        """The TLS settings of a server that is the host of this name."""
+        """The TLS settings of a server for the host with this name."""
 
     def _context(self, host: str) -> ssl.SSLContext:
         from cryptography.hazmat.primitives import serialization
@@ -114,7 +114,7 @@ USAGES = (
 
 
 def _trusted_anyway() -> bytes:
-    """The certificates that requests trusts in the environment of this process."""
+    """The certificates that requests trusts by default, in this process's environment."""
     chosen = Path(os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where())
     return (chosen if chosen.is_file() else Path(certifi.where())).read_bytes()
 

@@ -1,4 +1,4 @@
-"""What the services of one cloud share: its address, account, folder, processes and clients."""
+"""Shared by the services of one cloud: its address, account, folder, processes and clients."""
 
 import functools
 import os
@@ -57,7 +57,7 @@ class Cloud:
     access_key: str = ACCESS_KEY
     """The access key id of the account's owner; secret if the cloud answers only clients that know it."""
     images: Mapping[str, str] = field(default_factory=dict)
-    """Runners of further images of SageMaker's, by pattern (see sagemaker/images.py)."""
+    """Runners of additional images, by pattern (see sagemaker/images.py)."""
     region: str = "us-east-1"
     account_id: str = ACCOUNT_ID
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
@@ -137,7 +137,7 @@ class Cloud:
         return Credentials(session.access_key_id, session.secret_access_key, session.session_token)
 
     def environment(self, role_arn: str | None = None) -> dict[str, str]:
-        """Variables by which a process reaches this cloud with the rights of a role, and no other AWS."""
+        """Variables that let a process reach this cloud, with the rights of a role, and no other AWS."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             **authority.variables(self.url, self.port),

@@ -1,4 +1,4 @@
-"""The front door: each request comes in here and goes to the service that it is for, or is refused."""
+"""The front door: it receives all requests, and passes each to the service that it is for, or refuses it."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 
 
 class Request(werkzeug.Request):
-    """A request whose body is read in whole, not parsed, but for the forms of the query protocol.
+    """A request whose body is read completely, but parsed only for the query protocol.
 
-    So moto finds the fields of a browser's upload form where they were.
+    So moto can still parse a browser's upload form.
     """
 
     max_form_memory_size = None  # the body is within its quota
@@ -33,23 +33,23 @@ class Request(werkzeug.Request):
 
 
 class Service(Protocol):
-    """Answers the requests it knows.
+    """A service, which answers the requests that it knows.
 
-    May also have `close()`, `status() -> dict` with what `localcloud status` shows,
-    `operations() -> dict` with the names of the operations that it carries out, by service, and
-    `stored() -> dict` with those of them that keep and show something and have no other effect. A class may
-    have `answers`, the set of destinations that it is asked about (see routing.py; without it, it is asked
-    about all), and `regional`, which gives it an instance for each region (see regions.py).
+    It may also have `close()`, `status() -> dict` for `localcloud status`, `operations() -> dict` with the
+    names of the operations that it carries out, by service, and `stored() -> dict` with those of them that
+    only keep and show something. Its class may have `answers`, the set of destinations that it gets requests
+    for (see routing.py; by default all), and `regional`, which gives it an instance for each region (see
+    regions.py).
     """
 
     def handle(self, request: Request) -> werkzeug.Response | None:
-        """The answer, or None for a request that is not this service's."""
+        """The answer, or None if the request is not for this service."""
 
 
 class FrontDoor:
-    """A WSGI application that passes on what the gate and the guard let in.
+    """A WSGI application that passes on the requests that the gate and the guard admit.
 
-    What no service claims may go to moto.
+    Requests that no service answers may go to moto.
     """
 
     def __init__(self, cloud: Cloud, gate: Gate, guard: Guard, services: Sequence[Service]):
@@ -62,7 +62,7 @@ class FrontDoor:
         request = Request(environ)
         try:
             destination = destination_of(request)
-            # Before anything is read of what may not pass.
+            # Checked first, so that nothing is read of a request that is refused.
             if (answer := self._gate.refuse(request, destination)) is None:
                 receive(environ, body_limit(request))
                 answer = self._answer(request, destination)
@@ -94,7 +94,7 @@ class FrontDoor:
         return self._guard.answer_of_moto(request, destination)
 
     def close(self) -> None:
-        """Close the services, the last first."""
+        """Closes the services in reverse order."""
         for service in reversed(self.services):
             if close := getattr(service, "close", None):
                 close()

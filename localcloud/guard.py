@@ -1,7 +1,8 @@
-"""The guard: refuses requests for operations that AWS's models do not have or that nobody here carries out.
+"""The guard: refuses requests for operations that AWS's models do not have, or that localcloud does not
+support.
 
-It looks before the services do, so that neither they nor moto guess what a request means. moto gets only
-what is reviewed (moto_operations.py) or what a person asked for as mere records.
+It comes before the services, so that neither they nor moto have to guess what a request means. moto gets only
+reviewed operations (moto_operations.py), or those that the user wants as mere records.
 """
 
 import functools
@@ -22,12 +23,12 @@ from localcloud.regions import known_regions
 from localcloud.routing import APIS, DATA_PLANE, LOCALCLOUD, Destination
 
 UNSUPPORTED_STATUS = 400
-"""No client sends such a request again."""
+"""Clients do not retry after this status."""
 PAGE = b"<!doctype html"
 
 
 class Guard:
-    """Guards one cloud. `records` are names of RECORDS, whose operations moto may pretend."""
+    """Guards one cloud. `records` are names of RECORDS, whose operations moto may keep as mere records."""
 
     def __init__(self, records: Collection[str] = ()):
         self._records = {name: RECORDS[name] for name in records}
@@ -77,7 +78,7 @@ class Guard:
 
 
 def unsupported_by_moto(request: werkzeug.Request, destination: Destination) -> werkzeug.Response:
-    """Refuses an operation that moto turns out not to have."""
+    """The refusal of an operation that moto lacks."""
     return _unsupported(request, _named(destination.service, target_of(request, destination.service)))
 
 
@@ -106,7 +107,7 @@ def _no_region(request: werkzeug.Request, region: str) -> werkzeug.Response:
 
 
 def _answer(application: Any, target: Target, environ: dict[str, Any], start_response: Any) -> Any:
-    """moto's answer. Raises NotImplementedError where that is a page for people, which no client can read."""
+    """moto's answer. Raises NotImplementedError if it is an HTML page, which clients cannot read."""
     pieces, status, headers = run_wsgi_app(application, environ)
     if status.startswith(("4", "5")):
         body = b"".join(pieces)
@@ -136,6 +137,6 @@ def _create_application(backend: str) -> Any:
     if backend == "s3":
         from moto.s3 import notifications
 
-        # Where a bucket's notifications are records, moto would run their functions in Docker.
+        # If a bucket's notifications are records, moto would run their functions in Docker.
         vars(notifications)["_invoke_awslambda"] = lambda *_: None
     return create_backend_app(cast(Any, backend))  # moto's type of names lacks some

@@ -1,7 +1,7 @@
 """The HTTP server under the front door and under every distribution.
 
-werkzeug's development server with its reading and writing replaced: that trusts what comes in, closes every
-connection after one answer, and leaves the client waiting when an answer cannot be written.
+It is werkzeug's development server with other input and output: werkzeug's own trusts its input, closes every
+connection after one answer, and leaves the client waiting if an answer cannot be written.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ CONNECTED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 BUSY = b"HTTP/1.1 503 Slow Down\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 OF_THE_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade"})
-"""Headers that are the server's to set, not the application's."""
+"""Headers that the server sets, not the application."""
 Headers = list[tuple[str, str]]
 
 
@@ -61,9 +61,9 @@ def serve_in_thread(server: "FrontServer") -> threading.Thread:
 
 
 def receive(environ: dict[str, Any], limit: int) -> None:
-    """Puts the whole body of a request, as a file, in the place of its reader. Raises RequestRefused.
+    """Reads the whole body of a request, and replaces its reader by a file. Raises RequestRefused.
 
-    So services act on complete requests only, and a slow client keeps none of them waiting.
+    So services get only complete requests, and do not have to wait for slow clients.
     """
     environ["wsgi.input"] = body = environ["wsgi.input"].receive(limit)
     if environ.pop("HTTP_TRANSFER_ENCODING", None):
@@ -75,7 +75,7 @@ class FrontServer(ThreadedWSGIServer):
     """A server with a thread for each connection, which may carry one request after the other."""
 
     proxy: Proxy | None = None
-    """What it is to clients that take it for their HTTPS proxy."""
+    """The proxy for clients that use this server as their HTTPS proxy."""
 
     def __init__(self, *arguments: Any, **named: Any):
         most = _max_connections()
@@ -87,7 +87,7 @@ class FrontServer(ThreadedWSGIServer):
         self.closing = False  # werkzeug has closed the socket that it made for this one's place
 
     def enter_idle(self, connection: socket.socket) -> bool:
-        """Counts a connection among the idle ones; False if it is to be closed instead."""
+        """Registers a connection as idle; returns False if it should be closed instead."""
         with self._lock:
             if self.closing:
                 return False
@@ -103,7 +103,7 @@ class FrontServer(ThreadedWSGIServer):
             self.idle.pop(connection, None)
 
     def server_close(self) -> None:
-        """Closes the idle connections, too; the others end with the answer that they are at."""
+        """Also closes the idle connections; the others end after their current answer."""
         super().server_close()
         with self._lock:
             self.closing = True
@@ -117,7 +117,7 @@ def _max_connections() -> int:
 
 
 def _end_waiting(connection: socket.socket) -> None:
-    """Whoever waits for bytes of this connection gets its end."""
+    """Shuts a connection down, so that whoever reads from it gets its end."""
     with contextlib.suppress(OSError):  # the client has ended it
         connection.shutdown(socket.SHUT_RD)
 
@@ -125,14 +125,14 @@ def _end_waiting(connection: socket.socket) -> None:
 class _Handler(BoundedRequestHandler, WSGIRequestHandler):
     """Answers the requests of one connection.
 
-    It is kept open for another one only when both ends know where that begins: the request was read to its
-    end, and the answer written to its own.
+    The connection is kept open for another request only if both sides know where that begins: the request was
+    read and the answer was written completely.
     """
 
     server: FrontServer
 
     def handle(self) -> None:
-        """Answer the requests of this connection, or 503 where there are too many connections."""
+        """Answers the requests of this connection, or 503 if there are too many connections."""
         if not self.server.places.acquire(blocking=False):
             self.wfile.write(BUSY)
             return
@@ -142,7 +142,7 @@ class _Handler(BoundedRequestHandler, WSGIRequestHandler):
             self.server.places.release()
 
     def wait_for_request(self) -> bool:
-        """Wait as one of the idle connections, of which the server may close some."""
+        """Waits as an idle connection, which the server may close."""
         if not self.server.enter_idle(self.connection):
             return False
         try:
@@ -151,13 +151,13 @@ class _Handler(BoundedRequestHandler, WSGIRequestHandler):
             self.server.leave_idle(self.connection)
 
     def finish(self) -> None:
-        """Close what has been read from, which need not be what was accepted."""
+        """Closes the connection in use as well, if it is not the accepted one."""
         super().finish()
         if self.connection is not self.request:
             self.connection.close()
 
     def do_CONNECT(self) -> None:
-        """Be the server that the client asks for, or connect it to that."""
+        """Acts as the server that the client asks for, or connects the client to it."""
         proxy = self.server.proxy
         if proxy is None or isinstance(self.connection, ssl.SSLSocket):
             return self.run_wsgi()
@@ -217,9 +217,9 @@ class _Handler(BoundedRequestHandler, WSGIRequestHandler):
 
 
 class _Answer:
-    """An application's answer to one request: its head goes out with the first piece of its body.
+    """An application's answer to one request; the head is sent with the first piece of the body.
 
-    `may_keep` tells, when the answer begins, whether the request allows to keep the connection after it.
+    `may_keep` is called when the answer begins, and returns whether the connection may be kept afterwards.
     """
 
     def __init__(self, handler: _Handler, environ: dict[str, Any], may_keep: Callable[[], bool]):
@@ -230,12 +230,12 @@ class _Answer:
         self._has_body = True
         self._chunked = False
         self._left: int | None = None
-        """Of the announced length, what is still to be written; None where there is none."""
+        """The rest of the announced length that is still to be written; None without a length."""
         self._sent = False
         self._keep = False
 
     def give(self, app: Callable[[dict[str, Any], Any], Iterable[bytes]]) -> bool:
-        """Writes the answer; whether the connection can carry another one."""
+        """Writes the answer, and returns whether the connection can be used for another one."""
         try:
             self._run(app)
             return self._keep

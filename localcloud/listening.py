@@ -1,4 +1,4 @@
-"""Tells who can reach the address that a cloud listens on, and how."""
+"""Determines who can reach the address that a cloud listens on, and how."""
 
 import ipaddress
 import socket

@@ -1,6 +1,6 @@
-"""Log streams of CloudWatch Logs, as services write them: in order, within its limits, and bounded in memory.
+"""Writes log streams of CloudWatch Logs for services: in order, within its limits, and bounded in memory.
 
-Events go straight into moto's records: a request to the front door for each would cost more than it tells.
+Events are written to moto's records directly, because requests to the front door would be too slow.
 """
 
 import logging
@@ -30,7 +30,7 @@ DROPPED_AT_ONCE = 1000
 
 Event = dict[str, Any]
 
-_store = threading.Lock()  # moto's log streams are not made for threads
+_store = threading.Lock()  # moto's log streams are not thread-safe
 
 
 class LogsLost(Exception):
@@ -38,15 +38,14 @@ class LogsLost(Exception):
 
 
 class LogStream:
-    """One log stream: `write` buffers lines; `flush` writes them, and so does `write` when a batch is full.
+    """A log stream. `write` buffers lines; `flush` writes them, as does `write` when a batch is full.
 
-    A stream that is gone is made again, and its group unless `makes_group` is false. With `role_arn`,
-    that role has to be allowed to: as on AWS, one that may not write logs loses them. With `newest_only`,
-    only the newest events of the group are kept. It is for what writes as long as it is asked: CloudWatch
-    keeps events until a retention time is over, but here they lie in memory. `written` is called with
-    each message once written.
+    A deleted stream is created again, and its group as well unless `makes_group` is false. With `role_arn`,
+    the role must be allowed to write: as on AWS, logs are lost otherwise. With `newest_only`, only the newest
+    events of the group are kept, since a server may write for ever, and the events are in memory. `written`
+    is called with each message that has been written.
 
-    What is lost is told in localcloud's own log and, once the stream can be written again, in the stream.
+    Lost events are reported in localcloud's own log and, as soon as it can be written again, in the stream.
     """
 
     def __init__(
@@ -76,7 +75,7 @@ class LogStream:
         self._told = ""
 
     def write(self, *lines: str) -> None:
-        """Adds lines, stamped with the time of this call. One longer than an event may be becomes several."""
+        """Adds lines with the current time. A line that is too long for an event becomes several events."""
         with self._buffering:
             # Of a clock that is set back: the events of a batch must be in the order of their times.
             self._latest = max(self._latest, int(self._clock() * 1000))
@@ -89,7 +88,7 @@ class LogStream:
             self.flush()
 
     def flush(self) -> None:
-        """Writes what is buffered."""
+        """Writes the buffered lines."""
         with self._writing:  # one after the other, in the order of the lines
             with self._buffering:
                 events, self._buffer, self._buffered_bytes = self._buffer, [], 0
@@ -165,7 +164,7 @@ class LogStream:
 
 
 def batches(events: Sequence[Event]) -> Iterator[list[Event]]:
-    """Cuts events into what one PutLogEvents may carry."""
+    """Divides events into batches within the limits of PutLogEvents."""
     batch: list[Event] = []
     size = 0
     for event in events:
@@ -188,7 +187,7 @@ def _weight(message: str) -> int:
 
 
 def _messages(line: str) -> Iterator[str]:
-    """The messages that a line becomes; an empty one is none that CloudWatch takes."""
+    """The messages for a line; none for an empty line, which CloudWatch does not accept."""
     content = line.encode(errors="replace")
     if len(content) <= MAX_EVENT_BYTES:
         yield content.decode() or " "
@@ -201,7 +200,7 @@ def _messages(line: str) -> Iterator[str]:
 
 
 def _keep_newest(streams: Sequence[Any]) -> None:
-    """Drops the oldest events of a log group, given by moto's streams of it, where it has too many."""
+    """Drops the oldest events of a log group, given as moto's streams, if it has too many."""
     surplus = sum(len(stream.events) for stream in streams) - MAX_KEPT_EVENTS
     while surplus >= DROPPED_AT_ONCE:
         oldest = min((stream for stream in streams if stream.events), key=_time_of_first)

@@ -1,6 +1,6 @@
 """CloudWatch metrics of the services themselves.
 
-They are written to moto's store directly, for a request to the front door would cost too much. Like
+They are written to moto's store directly, because requests to the front door would be too slow. Like
 CloudWatch, and unlike moto, this keeps one statistic per minute and metric instead of every value, so that
 memory grows with time and not with requests.
 """

@@ -1,7 +1,7 @@
-"""Members of requests that moto would take and do nothing about, which are refused before it sees them.
+"""Refuses members of requests that moto would accept but ignore.
 
-`IGNORED` has what moto's source never mentions, by operation. Two kinds are let through: sizes and tokens of
-pages, since moto answers with everything at once, and members that change nothing that localcloud has, such
+`IGNORED` lists the members that moto's source never mentions, by operation. Two kinds are allowed: sizes and
+tokens of pages, since moto returns everything at once, and members about features that localcloud lacks, such
 as `RequestPayer`.
 """
 
@@ -17,13 +17,13 @@ from localcloud.protocol.validation import OFF
 
 Members = Mapping[str, Any]
 DELIVERED = ("sqs", "email", "email-json")
-"""Protocols of subscriptions. AWS, too, sends nothing to an e-mail address before a person confirms it."""
+"""Protocols of subscriptions. AWS sends nothing to an e-mail address either, until it is confirmed."""
 
 
 def refuse_members(
     request: werkzeug.Request, signing_name: str, target: Target, *, is_recorded: bool
 ) -> None:
-    """Raises ApiError for a member that would be ignored. `is_recorded` says that records were asked for."""
+    """Raises ApiError for a member that would be ignored. `is_recorded` says that the user wants records."""
     called = target.service or "", target.operation
     if ignored := IGNORED.get(called):
         _refuse_ignored(request, signing_name, called, ignored)
@@ -64,7 +64,7 @@ def _refuse_ignored(
 
 
 def _parameters(request: werkzeug.Request, signing_name: str) -> Members:
-    """The members by their names on the wire. Of a form's `List.member.1`, the first part is the name."""
+    """The members by their names on the wire; for a form's `List.member.1`, that is the first part."""
     return {
         name.partition(".")[0]: value for name, value in call_of(request, signing_name).parameters.items()
     }

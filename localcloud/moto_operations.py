@@ -1,7 +1,7 @@
-"""The operations that moto may answer, each reviewed: what it does of them is what AWS does.
+"""The operations that moto may answer, each reviewed for doing what AWS does.
 
-A test calls every one. Before adding one, check that it does what it says, that nothing of it runs or
-downloads code or leaves this machine, and whether it executes or only stores.
+A test calls every one. Before you add one, check that it does what AWS does, that it neither runs nor
+downloads code nor sends anything from this machine, and whether it executes or only stores.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ class Reviewed:
     backend: str
     """moto's name of its backend."""
     executes: frozenset[str] = frozenset()
-    """Operations that have the effect that they have on AWS, and those that read what these made."""
+    """Operations with the same effect as on AWS, and those that read their results."""
     stores: frozenset[str] = frozenset()
     """Operations on settings that are kept and shown, and have no other effect."""
 
@@ -163,7 +163,7 @@ MOTO: Mapping[str, Reviewed] = {
 
 @dataclass(frozen=True)
 class Records:
-    """What moto only pretends of a service, and answers where a person asks for it by --records."""
+    """The operations of a service that moto only keeps as records, for users of --records."""
 
     signing_name: str
     backend: str
@@ -173,7 +173,7 @@ class Records:
     """Operations that would run something or leave this machine."""
 
     def has(self, operation: str) -> bool:
-        """Whether moto is asked for the operation."""
+        """Whether moto may answer the operation."""
         return operation not in self.without and (self.operations is None or operation in self.operations)
 
 

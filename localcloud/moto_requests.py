@@ -1,6 +1,6 @@
-"""Checks requests that moto answers against botocore's models, whose constraints moto does not know.
+"""Validates requests that moto answers against botocore's models, since moto does not check constraints.
 
-localcloud's own services do so themselves (protocol/service.py).
+localcloud's own services validate requests themselves (protocol/service.py).
 """
 
 from collections.abc import Mapping
@@ -113,7 +113,7 @@ def _is_data(model: "OperationModel") -> bool:
 
 
 def _of_s3(model: "OperationModel", message: str) -> ApiError:
-    """S3 has words of its own for some members, and one error for everything in the body."""
+    """S3's error: it has its own messages for some members, and one error for everything in the body."""
     for path, (code, words) in OWN_CODES.items():
         if f" at '{path}' " in message:
             return ApiError(code, words, status=400)

@@ -25,7 +25,7 @@ ANSWER = struct.Struct(f"=4x{SOCKET_ID.size}x12xII")
 def peer_uid(connection: socket.socket) -> int | None:
     """The user id at the other end of a connection within this machine; None if that end is closed.
 
-    Raises OSError where the system does not tell.
+    Raises OSError if the system does not support this.
     """
     source, destination = connection.getpeername(), connection.getsockname()
     addresses = [socket.inet_pton(connection.family, end[0]) for end in (source, destination)]
@@ -45,14 +45,14 @@ def peer_uid(connection: socket.socket) -> int | None:
 def is_of_this_user(connection: socket.socket) -> bool:
     """Whether a connection within this machine comes from a process of this user or of root.
 
-    Always true where the system does not tell.
+    Always true if the system does not support this.
     """
     return not peers_are_known() or peer_uid(connection) in (os.getuid(), 0)
 
 
 @functools.cache
 def peers_are_known() -> bool:
-    """Whether this system tells who is at the other end. Linux does, macOS does not."""
+    """Whether this system can tell who is at the other end. Linux can, macOS cannot."""
     if not hasattr(socket, "AF_NETLINK"):
         return False
     with (

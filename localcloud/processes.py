@@ -17,7 +17,7 @@ from pathlib import Path
 from localcloud import supervisor
 
 GRACE_SECONDS = 3.0
-"""Between SIGTERM and SIGKILL when localcloud itself ends."""
+"""The time between SIGTERM and SIGKILL when localcloud itself ends."""
 
 
 class Process:
@@ -106,10 +106,9 @@ class Processes:
     ) -> Process:
         """Starts `command` with exactly the environment `env`.
 
-        When it ends, so do all processes that it has started; with `keeps_orphans`, those alone that are
-        still of its process group.
-        A command that cannot be started prints why and ends with status 127.
-        Raises RuntimeError once localcloud is closing.
+        When it ends, all processes that it has started end as well; with `keeps_orphans`, only those that are
+        still in its process group. A command that cannot be started prints the reason and ends with status
+        127. Raises RuntimeError once localcloud is closing.
         """
         reading, writing = os.pipe()
         record = self._folder / uuid.uuid4().hex

@@ -1,9 +1,9 @@
-"""Keeps what clients send to AWS's own addresses on this machine: the cloud is their HTTPS proxy.
+"""Keeps requests to AWS's own addresses on this machine: the cloud is the HTTPS proxy of its clients.
 
-AWS_ENDPOINT_URL does not reach a client that is told an address, as SageMaker's SDK tells its client of STS
-(https://sts.us-east-1.amazonaws.com), nor the SDK's telemetry. Of connections to AWS the cloud itself is the
-other end, under a certificate that it makes. All others it passes on, through the proxy that it was started
-with if there is one.
+AWS_ENDPOINT_URL has no effect on a client with an explicit address, such as the STS client of SageMaker's SDK
+(https://sts.us-east-1.amazonaws.com), nor on the SDK's telemetry. The cloud itself accepts connections to
+AWS, with a certificate of its own. It passes all others on, through the proxy that it was started with, if
+any.
 """
 
 import base64
@@ -34,7 +34,7 @@ HANDSHAKE_SECONDS = 20.0
 
 
 class ProxyError(Exception):
-    """A connection that is not made. The message is for the client's log."""
+    """A connection is refused. The message is for the client's log."""
 
     def __init__(self, status: HTTPStatus, message: str):
         super().__init__(message)
@@ -42,7 +42,7 @@ class ProxyError(Exception):
 
 
 class Proxy:
-    """What a cloud does with the request CONNECT."""
+    """Handles the CONNECT requests to a cloud."""
 
     def __init__(self, cloud: Cloud):
         self._cloud = cloud
@@ -51,7 +51,7 @@ class Proxy:
     def tls_of(self, target: str) -> ssl.SSLContext | None:
         """The TLS settings under which the cloud itself is the target, `host:port`; None if it is not AWS's.
 
-        Raises ProxyError for what is no target.
+        Raises ProxyError for an invalid target.
         """
         host, _ = _split(target)
         return self._authority.context(host) if is_aws(host) else None
@@ -85,7 +85,7 @@ class Proxy:
 
 
 def relay(one: socket.socket, other: socket.socket) -> None:
-    """Passes on what each of two ends says to the other, until one of them has left."""
+    """Copies data in both directions between two connections, until one of them is closed."""
     partners = {one: other, other: one}
     with selectors.DefaultSelector() as selector, contextlib.suppress(OSError):
         for end in partners:

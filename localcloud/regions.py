@@ -1,4 +1,4 @@
-"""Regions as separate worlds: a service has an instance for each, which knows nothing of the others."""
+"""Separates regions: a service has an independent instance for each."""
 
 import functools
 import threading
@@ -16,10 +16,11 @@ PARTITION = "aws"
 
 
 class Regional:
-    """The instances of a service, by region. That of the cloud's own region is there from the start.
+    """The instances of a service, by region. That of the cloud's own region exists from the start.
 
-    A signature says which region a request is for; one without is for the cloud's own. Requests to deployed
-    resources are mostly not signed: a class may have `region_of(cloud, request)`, which finds the region.
+    The signature of a request says which region it is for; unsigned requests are for the cloud's own.
+    Requests to deployed resources are mostly unsigned, so a class may have `region_of(cloud, request)` to
+    find the region.
     """
 
     def __init__(self, make: Callable[[Cloud], Any], cloud: Cloud):
@@ -30,12 +31,12 @@ class Regional:
         self.answers = getattr(make, "answers", None)
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
-        """The answer of the instance that the request is for, or None for a request that is not its."""
+        """The answer of the instance that the request is for; None if the request is not for this service."""
         answer: werkzeug.Response | None = self.instance(self._region(request)).handle(request)
         return answer
 
     def operations(self) -> dict[str, set[str]]:
-        """The operations that the service carries out, in every region the same."""
+        """The operations that the service carries out, which are the same in all regions."""
         found: dict[str, set[str]] = self.instance(self._cloud.region).operations()
         return found
 
@@ -45,7 +46,7 @@ class Regional:
         return found
 
     def status(self) -> dict[str, Any]:
-        """What runs in the cloud's own region, and in others what there is, with their names."""
+        """What runs in the cloud's own region, and in other regions, with their names."""
         merged: dict[str, Any] = {}
         for region, instance in self._each():
             told: dict[str, Any] = instance.status() if hasattr(instance, "status") else {}
@@ -70,11 +71,11 @@ class Regional:
         if self._region_of and (region := self._region_of(self._cloud, request)):
             return str(region)
         signature = signature_of(request)
-        # To a deployed API, anybody may send what looks like a signature.
+        # Anybody may send something that looks like a signature to a deployed API.
         return signature.region if signature and signature.region in known_regions() else self._cloud.region
 
     def instance(self, region: str) -> Any:
-        """The instance of a region, made now if it is the first to be asked for."""
+        """The instance of a region, which is created on first use."""
         with self._lock:
             if region not in self._instances:
                 self._instances[region] = self._make(self._cloud.in_region(region))

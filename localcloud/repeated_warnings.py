@@ -1,4 +1,4 @@
-"""Warnings that may come with every request: the first is told at once, those that follow as a number."""
+"""Limits warnings that may come with every request: logs the first one at once, then only their number."""
 
 import logging
 import threading
@@ -10,7 +10,7 @@ INTERVAL_SECONDS = 10.0
 
 @dataclass
 class _Repeated:
-    """The warnings of a kind since the last that was told."""
+    """The warnings of one kind since the last one that was logged."""
 
     timer: threading.Timer
     message: str = ""
@@ -18,7 +18,7 @@ class _Repeated:
 
 
 class RepeatedWarnings:
-    """Warnings for one logger. `close()` tells what is still to be told."""
+    """Limits the warnings of one logger. `close()` logs the remaining numbers."""
 
     def __init__(self, log: logging.Logger, interval: float = INTERVAL_SECONDS):
         self._log = log
@@ -27,7 +27,7 @@ class RepeatedWarnings:
         self._kinds: dict[Hashable, _Repeated] = {}
 
     def warn(self, kind: Hashable, message: str) -> None:
-        """Tells of a warning, or counts it where one of its kind has been told in this interval."""
+        """Logs a warning, or only counts it if one of its kind was logged in this interval."""
         with self._lock:
             if repeated := self._kinds.get(kind):
                 repeated.message = message
@@ -37,7 +37,7 @@ class RepeatedWarnings:
         self._log.warning("%s", message)
 
     def close(self) -> None:
-        """Tell the numbers that are still to be told."""
+        """Logs the numbers that have not been logged yet."""
         with self._lock:
             kinds, self._kinds = self._kinds, {}
         for repeated in kinds.values():
@@ -51,7 +51,7 @@ class RepeatedWarnings:
         timer.start()
 
     def _end(self, kind: Hashable) -> None:
-        """The end of a kind's interval; while warnings of the kind come, another one follows."""
+        """Ends the interval of a kind, and starts another one if there were warnings."""
         with self._lock:
             repeated = self._kinds.pop(kind, None)
             if repeated and repeated.count:

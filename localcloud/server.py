@@ -37,7 +37,7 @@ class OpenToAll(Exception):
 
 
 def default_services() -> list[Callable[[Cloud], Service]]:
-    """The services in the order in which they are asked. The imports are slow, for they include moto."""
+    """The services in the order in which they get requests. The imports are slow, since they include moto."""
     from localcloud.cloudformation import CloudFormationService
     from localcloud.cloudfront import CloudFrontService
     from localcloud.codebuild import CodeBuildService
@@ -65,11 +65,11 @@ def default_services() -> list[Callable[[Cloud], Service]]:
 class Server:
     """A cloud that runs from `start()` to `close()`, or inside a `with`.
 
-    `services` are called with the Cloud; without them, all of localcloud's. With `token`, it answers only
-    clients that carry its secret access key id; `allowed_hosts` are names that it answers under beside its
-    own; `records` names the services of moto_operations.RECORDS that it may pretend, and `images` runners of
-    further images of SageMaker's, by pattern. Raises OSError when the port is taken, StateError when its
-    folder cannot be had and OpenToAll for a host that others can reach, without a token.
+    `services` are called with the Cloud; by default, all of localcloud's. With `token`, it answers only
+    clients with its secret access key id. `allowed_hosts` are additional host names, `records` names the
+    services of moto_operations.RECORDS that it keeps as mere records, and `images` are runners of additional
+    images, by pattern. Raises OSError if the port is taken, StateError if its folder is not available, and
+    OpenToAll for a host that others can reach, without a token.
     """
 
     def __init__(
@@ -171,7 +171,7 @@ class Control:
 
 
 def _made(make: Callable[[Cloud], Service], cloud: Cloud) -> Service:
-    """A service, with an instance for each region where its class says that it is `regional`."""
+    """Creates a service, with an instance for each region if its class is `regional`."""
     return Regional(make, cloud) if getattr(make, "regional", False) else make(cloud)
 
 

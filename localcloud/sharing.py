@@ -1,4 +1,4 @@
-"""Shares one cloud between all `localcloud run` of a port: the first starts it, and it ends with the last.
+"""Shares a cloud between all `localcloud run` of a port: the first one starts it, and it ends with the last.
 
 This takes two file locks: one beside the cloud's folder while a cloud starts, and one in the folder that each
 user of the cloud holds.

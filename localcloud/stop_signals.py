@@ -1,4 +1,4 @@
-"""Learns that this process has been asked to end: by Ctrl-C, by `kill`, or because its terminal closed."""
+"""Notices that this process should end: by Ctrl-C, by `kill`, or because its terminal was closed."""
 
 import os
 import select
@@ -8,12 +8,12 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopSignals:
-    """From its creation, by the main thread, signals that ask the process to end only set this flag.
+    """After its creation, by the main thread, signals that ask the process to end only set this flag.
 
-    The signal's own handler runs between two instructions of the main thread. It must not set a
-    `threading.Event`: where the main thread has just taken the event's lock to wait for it, the handler waits
-    for that lock, and the process never ends. So waiting is reading a pipe, into which the interpreter writes
-    each signal as it comes.
+    A signal handler runs between two instructions of the main thread. It must not set a `threading.Event`: if
+    the main thread has just taken the event's lock to wait for it, the handler would wait for that lock, and
+    the process would never end. So waiting means reading from a pipe, to which the interpreter writes each
+    signal.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class StopSignals:
     def wait(self, seconds: float | None = None) -> bool:
         """Waits for a signal, `seconds` at most. Returns whether one has come, now or before."""
         while not self._come:
-            # What has been written stays there. So a signal that came before this line ends it, too.
+            # The pipe keeps what was written, so a signal that came before this line also ends the wait.
             if not select.select([self._signals], [], [], seconds)[0]:
                 break
         return self._come

@@ -1,4 +1,4 @@
-"""Evaluates JSON and regular expressions of clients without letting one client block the others.
+"""Evaluates JSON and regular expressions from clients, without letting one client block the others.
 
 `regex` replaces `re`: it has a time limit and releases the interpreter lock. AWS's patterns are Java's, whose
 syntax it supports, except \\Q...\\E and \\k<name>.
@@ -60,5 +60,5 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def _refuse_constant(name: str) -> None:
-    """Python reads and writes NaN and Infinity, which are not JSON."""
+    """Refuses NaN and Infinity, which Python accepts, but which are not JSON."""
     raise ValueError(f"{name} is not JSON")

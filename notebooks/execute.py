@@ -1,8 +1,8 @@
-"""Run the walkthrough from top to bottom and keep its outputs, small and without traces of this machine.
+"""Run the walkthrough from top to bottom, and store its outputs, made small and free of this machine's paths.
 
     localcloud run -- python notebooks/execute.py [--output FILE] [--parameters JSON]
 
-Without --output the notebook gets its own outputs, but only if every cell has succeeded.
+Without --output, the notebook itself is updated, but only if all cells succeed.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ PROJECT = Path(__file__).resolve().parent.parent
 NOTEBOOK = PROJECT / "notebooks" / "walkthrough.ipynb"
 FAILED = PROJECT / "build" / "walkthrough-failed.ipynb"
 PALETTE = 64
-"""Colours of a picture: plots have few, and so take a third of the bytes."""
+"""The number of colours in a picture. Plots need only a few, and so take a third of the bytes."""
 
-# Where a job's folders are in SageMaker's containers; offline they lie in the cloud's own folder.
+# Offline, the folders of a job are in localcloud's folder instead of /opt/ml.
 _JOB_FOLDER = re.compile(r"/\S*/localcloud-[^/\s]+/(?:training|transform)/[^/\s]+/ml(?=[/\s])")
 _OBJECT = re.compile(r"^<.* at 0x[0-9a-f]+>$")
-# What sentiment/progress.py says while something lasts; afterwards it tells nothing.
+# Lines of progress from sentiment/progress.py, which are not worth keeping.
 _PROGRESS = re.compile(r"^[^\n]*: [\d,.]+ of [\d,.]+ [^\n]*/s[^\n]*\n", re.M)
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--output", type=Path, default=NOTEBOOK, help="where it goes (default: in place)")
+    parser.add_argument("--output", type=Path, default=NOTEBOOK, help="file to write (default: in place)")
     parser.add_argument(
-        "--parameters", type=json.loads, default={}, metavar="JSON", help="of the cell tagged parameters"
+        "--parameters", type=json.loads, default={}, metavar="JSON", help="for the cell tagged parameters"
     )
     options = parser.parse_args()
     try:
@@ -50,15 +50,15 @@ def main() -> int:
     except PapermillExecutionError as error:
         notebook = nbformat.read(FAILED, as_version=4)
         print(output_of(notebook, error.exec_count), file=sys.stderr)
-        print(f"error: input [{error.exec_count}] failed; all up to it is in {FAILED}", file=sys.stderr)
+        print(f"error: input [{error.exec_count}] failed; its output so far is in {FAILED}", file=sys.stderr)
         return 1
     return 0
 
 
 def execute(output: Path, parameters: dict[str, object]) -> None:
-    """Run the notebook; `output` appears once all of it has succeeded.
+    """Run the notebook, and write `output` if all cells succeed.
 
-    Raises PapermillExecutionError where a cell fails; the notebook up to there is then in FAILED.
+    Raises PapermillExecutionError if a cell fails; the notebook with the outputs so far is then in FAILED.
     """
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / output.name
@@ -68,7 +68,7 @@ def execute(output: Path, parameters: dict[str, object]) -> None:
                 run,
                 parameters,
                 cwd=str(NOTEBOOK.parent),
-                # Sockets in a private folder: over TCP anyone on this machine could listen.
+                # Sockets in a private folder: with TCP, any user of this machine could listen.
                 config=Config(KernelManager={"transport": "ipc", "ip": f"{folder}/kernel"}),
             )
         except PapermillExecutionError:
@@ -82,14 +82,14 @@ def execute(output: Path, parameters: dict[str, object]) -> None:
 
 
 def output_of(notebook: NotebookNode, execution_count: int) -> str:
-    """Return what a cell printed, with its traceback, which the SageMaker SDK formats with rich."""
+    """Return the output of a cell with its traceback, without colours (the SageMaker SDK uses rich)."""
     (cell,) = (cell for cell in notebook.cells if cell.get("execution_count") == execution_count)
     pieces = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell.outputs]
     return _COLOURS.sub("", "".join(pieces)).strip()
 
 
 def tidied(notebook: NotebookNode) -> NotebookNode:
-    """The notebook with what a reader wants to see of its outputs; changed in place."""
+    """Reduce the outputs of a notebook to what readers want to see, in place."""
     notebook.metadata = {
         "kernelspec": notebook.metadata["kernelspec"],
         "language_info": {"name": "python"},
@@ -118,12 +118,12 @@ def _tidied(output: NotebookNode) -> NotebookNode:
 
 
 def _as_on_a_terminal(text: str) -> str:
-    """Return only the last state of lines that were overwritten by carriage returns."""
+    """Keep only the final state of lines that were overwritten by carriage returns."""
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 
 def _general(text: str) -> str:
-    """The text without the folders of this machine."""
+    """Remove the folders of this machine from a text."""
     return _JOB_FOLDER.sub("/opt/ml", text.replace(f"{PROJECT}/", ""))
 
 
@@ -135,7 +135,7 @@ def _smaller(png: str) -> str:
 
 
 def _merged(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """Text that was written piece by piece, in one piece."""
+    """Merge consecutive pieces of text."""
     merged: list[NotebookNode] = []
     for output in outputs:
         previous = merged[-1] if merged else None

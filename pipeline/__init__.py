@@ -1,1 +1,1 @@
-"""The steps from reviews to a running service, each of which can run alone (`python -m pipeline --help`)."""
+"""The steps from reviews to a running service; each can be run alone (`python -m pipeline --help`)."""

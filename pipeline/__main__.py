@@ -38,26 +38,27 @@ STEPS: dict[str, tuple[Callable[[Settings], None], str]] = {
     "check": (check.run, "check settings, region and credentials"),
     "data": (data.run, "get the reviews"),
     "prepare": (prepare.run, "reviews -> arrays of word ids"),
-    "bootstrap": (deploy.bootstrap, "make the stack's bucket and roles"),
-    "image": (image.run, "build our own inference image and put it into the stack's repository"),
+    "bootstrap": (deploy.bootstrap, "create the stack's buckets and roles"),
+    "image": (image.run, "build our own inference image and push it to the stack's repository"),
     "upload": (upload.run, "arrays -> S3"),
     "train": (train.run, "train by a SageMaker training job"),
-    "package": (package.run, "check the model and put it where endpoints load it"),
+    "package": (package.run, "check the model and upload it for endpoints"),
     "register": (register.run, "log the model's run to MLflow and register the model"),
     "evaluate": (evaluate.run, "test by SageMaker batch transform"),
-    "retrain": (retrain.run, "votes -> a new model, beside the one that answers"),
-    "promote": (promote.run, "approve the newest model that retraining made"),
-    "drift": (drift.run, "what people send, beside what the model was measured on"),
+    "retrain": (retrain.run, "train a model on votes, and compare it with the current one"),
+    "promote": (promote.run, "approve the newest model of `make retrain`"),
+    "drift": (drift.run, "compare what people send with what the model was measured on"),
     "deploy": (rollout.run, "deploy endpoint, Lambda, API and page by SAM"),
-    "canary-finish": (rollout.finish, "watch a new model until it takes over or goes back"),
-    "rollback": (rollout.back, "return to the model before"),
+    "canary-finish": (rollout.finish, "watch a new model until it takes over or is rolled back"),
+    "rollback": (rollout.back, "return to the previous model"),
     "publish": (deploy.publish, "upload the page alone"),
     "summary": (summary.run, "print the page's and the API's address"),
-    "destroy": (destroy.run, "delete the stack and all it holds"),
+    "destroy": (destroy.run, "delete the stack and everything in it"),
 }
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run one step. Returns the exit status; errors are one line on standard error."""
     options = _parser().parse_args(arguments)
     try:
         settings = Settings(
@@ -114,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     default = Settings()
     parser = Parser(
         prog="python -m pipeline",
-        description="From reviews to a running service, a step at a time.",
+        description="From reviews to a running service, step by step.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="steps:\n" + "\n".join(f"  {name:<11}{text}" for name, (_, text) in STEPS.items()),
     )
@@ -122,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--data", default=default.data, help="source of the reviews: sample, aclimdb or kaggle"
     )
-    parser.add_argument("--data-path", type=Path, help="its archive, folder or CSV file, where it is on disk")
+    parser.add_argument("--data-path", type=Path, help="path of its archive, folder or CSV file")
     parser.add_argument("--recipe", default=default.recipe, help="named settings of the model")
     parser.add_argument(
         "--set",
@@ -132,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
         help="override a hyperparameter",
     )
     parser.add_argument(
-        "--model", help="take this model: a folder, a model.tar.gz, approved, models:/... or runs:/..."
+        "--model", help="use this model: a folder, a model.tar.gz, approved, models:/... or runs:/..."
     )
     parser.add_argument(
         "--stack", type=_stack_name, default=default.stack, help="name of the CloudFormation stack"
@@ -145,7 +146,7 @@ def _parser() -> argparse.ArgumentParser:
         help="where the reviews are prepared: here, or in shards by a processing job",
     )
     parser.add_argument(
-        "--instances", type=int, default=default.instances, metavar="N", help="machines of each job"
+        "--instances", type=int, default=default.instances, metavar="N", help="instances of each job"
     )
     parser.add_argument(
         "--spot", choices=("0", "1"), default="0", help="1: train on spot instances, which AWS may take away"
@@ -157,10 +158,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--endpoint-instances", type=int, default=default.endpoint_instances, metavar="N")
     parser.add_argument("--endpoint-instance-type", default=default.endpoint_instance_type)
     parser.add_argument(
-        "--autoscale", default=default.autoscale, metavar="LEAST:MOST", help="instances, as the load asks"
+        "--autoscale", default=default.autoscale, metavar="MIN:MAX", help="scale the instances with the load"
     )
     parser.add_argument(
-        "--provisioned", type=int, default=default.provisioned, metavar="N", help="serverless ones kept warm"
+        "--provisioned", type=int, default=default.provisioned, metavar="N", help="containers kept warm"
     )
     parser.add_argument(
         "--container", default=default.container, help=f"the image that answers: {', '.join(HOSTING)}"
@@ -180,19 +181,17 @@ def _parser() -> argparse.ArgumentParser:
         "--canary", type=int, metavar="PERCENT", help="try the model on this share of the texts first"
     )
     parser.add_argument(
-        "--canary-minutes", type=float, default=default.canary_minutes, help="how long at least"
+        "--canary-minutes", type=float, default=default.canary_minutes, help="minimum duration of the trial"
     )
     parser.add_argument(
-        "--canary-answers", type=int, default=default.canary_answers, help="how many answers it must give"
+        "--canary-answers", type=int, default=default.canary_answers, help="answers it must give in a trial"
     )
-    parser.add_argument(
-        "--build", type=Path, default=default.build, help="folder for everything that is made"
-    )
+    parser.add_argument("--build", type=Path, default=default.build, help="folder for results")
     return parser
 
 
 def _stack_name(text: str) -> str:
-    """CloudFormation's form, and short enough for the names of jobs: 63 characters that begin with it."""
+    """Check a stack's name by CloudFormation's rules; it must also fit into jobs' names of 63 characters."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,34}", text):
         raise argparse.ArgumentTypeError(
             f"'{text}' cannot name a stack: a letter first, then up to 34 letters, digits and hyphens"

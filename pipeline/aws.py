@@ -18,17 +18,18 @@ from sentiment.errors import nearest
 from sentiment.files import atomic_write
 from sentiment.progress import Progress
 
-# Smaller files are transferred before anybody wonders.
+# The progress of smaller transfers is not shown.
 SHOWN_FROM_BYTES = 5_000_000
 
 
 @cache
 def client(service: str) -> Any:
+    """The boto3 client of a service in this run's region. Raises PipelineError without a region."""
     return boto3.client(service, region_name=region())
 
 
 def region() -> str:
-    """The region of this run, from the usual AWS settings."""
+    """The region of this run, from the usual AWS settings. Raises PipelineError if there is none."""
     name: str | None = boto3.session.Session().region_name
     if not name:
         raise PipelineError(
@@ -39,7 +40,10 @@ def region() -> str:
 
 
 def require_account() -> None:
-    """Raises PipelineError for a region that SageMaker is not in, botocore's errors without credentials."""
+    """Check region and credentials.
+
+    Raises PipelineError for a region without SageMaker, and botocore's errors for missing credentials.
+    """
     name = region()
     session = boto3.session.Session()
     partitions = session.get_available_partitions()
@@ -47,11 +51,14 @@ def require_account() -> None:
         each for partition in partitions for each in session.get_available_regions("sagemaker", partition)
     ]
     if name not in known:
-        raise PipelineError(f"SageMaker is in no region {name!r} (AWS_DEFAULT_REGION){nearest(name, known)}")
+        raise PipelineError(
+            f"SageMaker is not available in the region {name!r} (AWS_DEFAULT_REGION){nearest(name, known)}"
+        )
     client("sts").get_caller_identity()
 
 
 def error_code(error: ClientError) -> str:
+    """The code of an AWS error, such as "NoSuchKey"."""
     return str(error.response["Error"]["Code"])
 
 
@@ -70,6 +77,7 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 
 def exists(uri: str) -> bool:
+    """Whether there is an object at an S3 URI."""
     bucket, key = split_uri(uri)
     try:
         client("s3").head_object(Bucket=bucket, Key=key)
@@ -91,13 +99,14 @@ def folders(uri: str) -> list[str]:
 
 
 def names(uri: str) -> list[str]:
-    """The names of all objects below an S3 URI that ends in a slash, without what it says, in order."""
+    """The keys of all objects below an S3 URI that ends in a slash, relative to it and in order."""
     bucket, prefix = split_uri(uri)
     pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return [each["Key"].removeprefix(prefix) for page in pages for each in page.get("Contents", [])]
 
 
 def write(body: bytes, uri: str) -> None:
+    """Write an object."""
     bucket, key = split_uri(uri)
     client("s3").put_object(Bucket=bucket, Key=key, Body=body)
 
@@ -109,24 +118,27 @@ def copy(source: str, target: str) -> None:
 
 
 def upload(file: Path, uri: str) -> None:
+    """Upload a file, showing the progress."""
     bucket, key = split_uri(uri)
     with _progress(file.name, file.stat().st_size) as add:
         client("s3").upload_file(str(file), bucket, key, Callback=add)
 
 
 def read_json(uri: str) -> Any:
+    """Read an object as JSON."""
     bucket, key = split_uri(uri)
     return json.loads(client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
 
 
 def write_json(content: Any, uri: str) -> None:
+    """Write an object as JSON."""
     bucket, key = split_uri(uri)
     body = json.dumps(content, indent=2).encode() + b"\n"
     client("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
 
 
 def download(uri: str, file: Path) -> None:
-    """Download an object; the file appears only when it is complete."""
+    """Download an object, atomically, showing the progress."""
     bucket, key = split_uri(uri)
     size = client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"]
     with atomic_write(file) as aside, _progress(file.name, size) as add:
@@ -134,20 +146,20 @@ def download(uri: str, file: Path) -> None:
 
 
 def delete_below(uri: str) -> None:
-    """Delete the objects below an S3 URI; earlier versions of them go as the bucket's lifecycle says."""
+    """Delete the objects below an S3 URI; the bucket's lifecycle deletes their earlier versions."""
     bucket, prefix = split_uri(f"{uri}/")
     boto3.resource("s3").Bucket(bucket).objects.filter(Prefix=prefix).delete()
 
 
 def empty_bucket(bucket: str) -> int:
-    """Delete every version of every object of a bucket, and return their number."""
+    """Delete every version of every object in a bucket, and return their number."""
     versions = boto3.resource("s3").Bucket(bucket).object_versions
     return sum(len(answer.get("Deleted", [])) for answer in versions.delete())
 
 
 @contextmanager
 def _progress(name: str, size: int) -> Iterator[Callable[[int], None]]:
-    """Show how much of a file has been transferred. Yields what threads call with the bytes added."""
+    """Show the progress of a transfer of `size` bytes. Yields a callback for boto3's threads."""
     lock = threading.Lock()
     with Progress(f"   {name}", size, "B", enabled=size > SHOWN_FROM_BYTES) as progress:
 

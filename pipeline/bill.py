@@ -1,7 +1,7 @@
-"""Estimate what AWS charges for a run: pure functions from descriptions of jobs and requests to bill lines.
+"""Estimate AWS's charges for a run: pure functions from descriptions of jobs and requests to bill lines.
 
-Prices are on-demand list prices of us-east-1 in US dollars, without free tiers: an estimate, to be
-compared with AWS's pricing pages before anybody relies on it. Other regions cost up to half as much again.
+Prices are on-demand list prices of us-east-1 in US dollars, without free tiers. This is an estimate: compare
+it with AWS's pricing pages before you rely on it. Other regions cost up to half as much again.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from pipeline.settings import PipelineError
 if TYPE_CHECKING:
     from pipeline.hosting import Hosting
 
-# On this date the numbers were compared with what is public: of instances and Lambda with copies of AWS's
-# tables; that of the HTTP API with its whitepaper (docs.aws.amazon.com/whitepapers/latest/
-# best-practices-api-gateway-private-apis-integration/cost-optimization.html); S3's and the GB-seconds of the
-# serverless endpoint with others' accounts of AWS's tables. SERVERLESS_DATA_GB could not be compared.
+# The date on which the prices were checked: those of instances and Lambda against copies of AWS's tables;
+# that of the HTTP API against a whitepaper of AWS's (docs.aws.amazon.com/whitepapers/latest/
+# best-practices-api-gateway-private-apis-integration/cost-optimization.html); those of S3 and of serverless
+# endpoints' GB-seconds against other people's quotations. SERVERLESS_DATA_GB could not be checked.
 PRICES_OF = "2026-11-23"
 SAGEMAKER_PAGE = "https://aws.amazon.com/sagemaker/ai/pricing/"
 LAMBDA_PAGE = "https://aws.amazon.com/lambda/pricing/"
 API_PAGE = "https://aws.amazon.com/api-gateway/pricing/"
 S3_PAGE = "https://aws.amazon.com/s3/pricing/"
 
-# Training, batch transform and endpoints cost the same; of endpoints, ml.m5.large's was compared.
+# The same for training, batch transform and endpoints (for endpoints, only ml.m5.large was checked).
 INSTANCE_HOUR = {
     "ml.m5.large": 0.115,
     "ml.m5.xlarge": 0.23,
@@ -48,11 +48,11 @@ HTTP_API_REQUEST = 1.00 / 1e6
 S3_GB_MONTH = 0.023
 S3_PUT = 0.005 / 1000
 
-# API Gateway counts a request of up to 512 KB once, a larger one several times.
+# API Gateway meters requests in increments of 512 KB.
 HTTP_API_REQUEST_BYTES = 512 * 1024
 HOURS_PER_MONTH = 730
-# What the estimate of an endpoint assumes: the time that a serverless container is busy with one review, the
-# bytes that go in and come out, and the requests a minute for which the template adds an instance.
+# Assumptions of the estimate for an endpoint: the time that a serverless container needs for one review, the
+# bytes of a request and its answer, and the requests per minute at which the template adds an instance.
 REVIEW_SECONDS = 0.02
 REVIEW_BYTES = 3000
 REQUESTS_PER_INSTANCE = 6000
@@ -63,7 +63,7 @@ _REPORT = re.compile(r"^REPORT .*Billed Duration: (\d+) ms\s+Memory Size: (\d+) 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a bill: so much of a unit, at a price in dollars a unit, by a page of AWS's."""
+    """A line of a bill: a quantity in some unit, the price per unit in dollars, and AWS's page with that."""
 
     what: str
     quantity: float
@@ -73,6 +73,7 @@ class Line:
 
     @property
     def dollars(self) -> float:
+        """The amount of the line."""
         return self.quantity * self.price
 
 
@@ -82,16 +83,16 @@ def total(lines: Iterable[Line]) -> float:
 
 
 def hourly(instance_type: str, instances: int) -> float | None:
-    """What an hour of so many machines of a type costs in dollars; None where no price is known."""
+    """The price in dollars of an hour of some instances of a type; None if it is not known."""
     price = INSTANCE_HOUR.get(instance_type)
     return None if price is None else price * instances
 
 
 def training(job: dict[str, Any]) -> Line:
-    """A training job that has ended, as DescribeTrainingJob gives it.
+    """The line for a completed training job, given DescribeTrainingJob's response. Raises PipelineError.
 
-    Its billable time is that of one instance, and shorter than its training time on spot instances: the
-    saving is in it (API reference, DescribeTrainingJob, BillableTimeInSeconds).
+    Its BillableTimeInSeconds is that of a single instance. For spot instances it is shorter than the training
+    time, which accounts for the savings (API reference of DescribeTrainingJob).
     """
     resources = job["ResourceConfig"]
     hours = job["BillableTimeInSeconds"] * resources["InstanceCount"] / 3600
@@ -99,7 +100,10 @@ def training(job: dict[str, Any]) -> Line:
 
 
 def transform(job: dict[str, Any]) -> Line:
-    """A batch transform job that has ended, as DescribeTransformJob gives it."""
+    """The line for a completed batch transform job, given DescribeTransformJob's response.
+
+    Raises PipelineError if the price of its instance type is not known.
+    """
     resources = job["TransformResources"]
     seconds = (job["TransformEndTime"] - job["TransformStartTime"]).total_seconds()
     return _instance_hours(
@@ -113,14 +117,14 @@ def _instance_hours(what: str, instance_type: str, hours: float) -> Line:
     except KeyError:
         known = ", ".join(INSTANCE_HOUR)
         raise PipelineError(
-            f"no price is known for {instance_type} (known: {known}): add it to pipeline/bill.py "
+            f"the price of {instance_type} is not known (only those of {known}): add it to pipeline/bill.py "
             f"from {SAGEMAKER_PAGE}"
         ) from None
     return Line(f"{what}, {instance_type}", hours, "hours", price, SAGEMAKER_PAGE)
 
 
 def serverless_inference(seconds: float, memory_mb: int, data_bytes: int) -> list[Line]:
-    """A serverless endpoint that was busy for `seconds`, with all that went in and came out."""
+    """The lines for a serverless endpoint that was busy for `seconds`, with `data_bytes` in and out."""
     return [
         Line(
             f"Endpoint, serverless, {memory_mb:,} MB",
@@ -134,9 +138,9 @@ def serverless_inference(seconds: float, memory_mb: int, data_bytes: int) -> lis
 
 
 def endpoint_month(hosting: Hosting, memory_mb: int, rate: int) -> float | None:
-    """The dollars a month of an endpoint that answers `rate` reviews a minute, each asked by itself.
+    """The monthly price in dollars of an endpoint that answers `rate` single reviews a minute.
 
-    None where no price is known here: for provisioned concurrency, and for some instance types.
+    None if no price is known, as for provisioned concurrency and some instance types.
     """
     if hosting.serverless:
         if hosting.provisioned:
@@ -150,7 +154,7 @@ def endpoint_month(hosting: Hosting, memory_mb: int, rate: int) -> float | None:
 
 
 def endpoint_estimate(hosting: Hosting, memory_mb: int) -> list[str]:
-    """What to say of an endpoint's price before it is made."""
+    """The lines to print about an endpoint's price before it is created."""
     kind = f"serverless, {memory_mb:,} MB" if hosting.serverless else hosting.instance_type
     if hosting.provisioned:
         kind += f", {hosting.provisioned} kept warm by the hour"
@@ -160,19 +164,19 @@ def endpoint_estimate(hosting: Hosting, memory_mb: int) -> list[str]:
         kind += f", {hosting.instances} by the hour"
     months = [(rate, endpoint_month(hosting, memory_mb, rate)) for rate in RATES]
     if any(month is None for _, month in months):
-        return [f"endpoint ({kind}): no price of it is known here; see {SAGEMAKER_PAGE}"]
+        return [f"endpoint ({kind}): its price is not known here; see {SAGEMAKER_PAGE}"]
     prices = ", ".join(f"${month:,.2f} at {rate:,}" for rate, month in months)
     assumed = (
         f", {REVIEW_SECONDS * 1000:.0f} ms and {REVIEW_BYTES:,} bytes a review" if hosting.serverless else ""
     )
     return [
-        f"endpoint ({kind}), about, a month: {prices} reviews a minute",
+        f"endpoint ({kind}), estimate per month: {prices} reviews a minute",
         f"   (us-east-1, list prices of {PRICES_OF}{assumed}: {SAGEMAKER_PAGE})",
     ]
 
 
 def function(log_lines: Iterable[str]) -> list[Line]:
-    """A Lambda on Arm, from its log: each call ends with a REPORT line; other lines are passed over."""
+    """The lines for a Lambda on Arm, from the REPORT lines in its log."""
     reports = [match for line in log_lines if (match := _REPORT.match(line))]
     gb_seconds = sum(int(report[1]) / 1000 * int(report[2]) / 1024 for report in reports)
     return [
@@ -182,13 +186,13 @@ def function(log_lines: Iterable[str]) -> list[Line]:
 
 
 def http_api(request_bytes: Iterable[int]) -> Line:
-    """An HTTP API, from the size of each request's body."""
+    """The line for an HTTP API, given the size of each request's body."""
     counted = sum(max(1, -(-size // HTTP_API_REQUEST_BYTES)) for size in request_bytes)
     return Line("API Gateway, HTTP API", counted, "requests", HTTP_API_REQUEST, API_PAGE)
 
 
 def storage(object_bytes: Iterable[int], hours: float) -> list[Line]:
-    """Objects (every version counts) that were put into S3 and kept for `hours`."""
+    """The lines for S3 objects (every version counts) that were uploaded and stored for `hours`."""
     sizes = list(object_bytes)
     gb_months = sum(sizes) / 2**30 * hours / HOURS_PER_MONTH
     return [

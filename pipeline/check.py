@@ -1,4 +1,4 @@
-"""Refuse what cannot work, before anything is created or billed; Settings validate themselves."""
+"""Check region, credentials and a given model, before anything is created or billed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pipeline.settings import Settings
 
 
 def run(settings: Settings) -> None:
+    """Raises PipelineError for what cannot work. The settings themselves were checked when created."""
     aws.require_account()
     if settings.model is not None:
         given_model.model_key(settings)

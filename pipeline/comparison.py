@@ -1,7 +1,7 @@
-"""Whether a new model does worse than the old one, by what both were asked in the same time.
+"""Decide whether a new model does worse than the old one, by their counts over the same time.
 
-The two get texts of one kind, since a hash shares them out. So a share that differs by more than chance is
-the model's doing.
+A hash of the text decides which model answers, so both get the same kind of texts. A share that differs by
+more than chance is therefore due to the model.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from pipeline.counts import by_period
 from sentiment.evaluation.metrics import wilson_interval
 
 PERIOD_SECONDS = 60
-# Both are looked at every few seconds, so chance has many tries: less than one in a thousand each.
+# They are compared every few seconds, so chance has many tries; each has less than one in a thousand.
 Z = 3.0
 
 
 class Counts(NamedTuple):
-    """What a model was asked and did (lambda/sentiment_api/measures.py)."""
+    """The counts of one model's calls, answers and votes (lambda/sentiment_api/measures.py)."""
 
     calls: int = 0
     failures: int = 0
@@ -31,7 +31,7 @@ class Counts(NamedTuple):
 
 
 METRICS = ("Calls", "Failures", "Slow", "Answers", "Unsure", "Votes", "NoVotes")
-# A share by two counts, by how much it may be larger, and what it is in words.
+# Shares: numerator, denominator, by how much the new model's may be larger, and a description.
 SHARES = (
     ("failures", "calls", 0.01, "of its calls fail"),
     ("slow", "calls", 0.05, "of its answers come late"),
@@ -41,7 +41,7 @@ SHARES = (
 
 
 def counts(stack: str, version: str, since: datetime) -> Counts:
-    """What CloudWatch has of a model since then: in whole periods, without an earlier trial."""
+    """A model's counts in CloudWatch since then, in whole periods, so that no earlier trial is included."""
     start = since.replace(second=0, microsecond=0) + timedelta(seconds=PERIOD_SECONDS)
     end = max(start, datetime.now(UTC)) + timedelta(seconds=PERIOD_SECONDS)
     found = by_period(stack, version, METRICS, PERIOD_SECONDS, start, end).values()
@@ -49,7 +49,7 @@ def counts(stack: str, version: str, since: datetime) -> Counts:
 
 
 def worse(new: Counts, old: Counts) -> str | None:
-    """Why the new model is worse, in words; None where it is not, or chance may have done it."""
+    """Why the new model is worse, in words; None if it is not worse, or not by more than chance explains."""
     for part, whole, margin, words in SHARES:
         bad, of = getattr(new, part), getattr(new, whole)
         bad_old, of_old = getattr(old, part), getattr(old, whole)
@@ -59,7 +59,10 @@ def worse(new: Counts, old: Counts) -> str | None:
 
 
 def surely_more(new: tuple[int, int], old: tuple[int, int], z: float = Z) -> float:
-    """By how much the new share is larger at least: Newcombe's interval of a difference (1998, method 10)."""
+    """The lower bound of the difference of two shares, new minus old, each as (part, whole).
+
+    The interval is Newcombe's (Statistics in Medicine 17, 1998, method 10); `z` is the normal quantile.
+    """
     share, share_old = new[0] / new[1], old[0] / old[1]
     lower, upper_old = wilson_interval(*new, z)[0], wilson_interval(*old, z)[1]
     return share - share_old - math.hypot(share - lower, upper_old - share_old)

@@ -1,4 +1,4 @@
-"""The container images of training and hosting, and the last day of their security updates."""
+"""The container images for training and hosting, and when their security updates end."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from project.console import say
 
 NOTICE = timedelta(days=60)
 GPU_INSTANCE = re.compile(r"ml\.(g|p)\d")
-# The files of AWS's list of containers; `eop` in them is the end of patches.
+# AWS's descriptions of its containers; `eop` in them is the end of patches.
 AWS_LIST = "https://github.com/aws/deep-learning-containers/blob/main/docs/src/data"
 
 
 @dataclass(frozen=True)
 class Image:
-    """A container image by its repository and the tags of its builds for CPUs and NVIDIA GPUs.
+    """A container image: its repository, and the tags of its builds for CPUs and NVIDIA GPUs.
 
-    `support_ends` is the last day with security updates, None while its makers name none, `source` where that
-    is said, and `instead` what to choose then.
+    `support_ends` is the last day with security updates, or None if none has been announced; `source` is
+    where that is documented, and `instead` says what to use then.
     """
 
     repository: str
@@ -35,7 +35,7 @@ class Image:
         return f"{self.repository}:{self.gpu_tag if gpu else self.tag}"
 
     def notice(self, today: date) -> str | None:
-        """What to say of the end of its support; None until NOTICE before that day."""
+        """A warning about the end of support, from NOTICE before that day on; None until then."""
         if self.support_ends is None or today <= self.support_ends - NOTICE:
             return None
         what = f"the container {self.repository}:{self.tag}"
@@ -46,12 +46,12 @@ class Image:
 
 
 def warn_of_the_end(image: Image) -> None:
-    """Tell the person where security updates of an image end soon or have ended."""
+    """Print a warning if an image's security updates end soon or have ended."""
     if notice := image.notice(datetime.now(UTC).date()):
         say(f"warning: {notice}")
 
 
-# The newest one that AWS looks after whose torch is one that pyproject.toml allows. It trains only.
+# AWS's newest maintained container with a version of torch that pyproject.toml allows. For training only.
 TRAINING = Image(
     repository="pytorch",
     tag="2.13-cpu-amzn2023-sagemaker",
@@ -60,9 +60,9 @@ TRAINING = Image(
     source=f"{AWS_LIST}/pytorch/2.13-cpu-sagemaker.yml",
     instead="a newer one is set in pipeline/containers.py",
 )
-# What answers on endpoints and in batch transform, by the name that CONTAINER has.
+# The images for endpoints and batch transform, by the value of CONTAINER.
 HOSTING = {
-    # Our own (serve/Dockerfile), from Debian 12 and Python 3.12, whose support ends in 2028-10.
+    # Our own (serve/Dockerfile), based on Debian 12 and Python 3.12, which is supported until 2028-10.
     "slim": Image(
         repository="slim",
         tag="bookworm",
@@ -71,17 +71,17 @@ HOSTING = {
         source="https://wiki.debian.org/LTS",
         instead="a newer base is set in serve/Dockerfile",
     ),
-    # AWS names no end ("continuously maintained with security patches"); the tag stays within version 1.
+    # AWS announces no end ("continuously maintained with security patches"); the tag follows version 1.
     "ray": Image(
         repository="ray",
         tag="serve-ml-sagemaker-cpu-v1",
-        # The GPU's needs InferenceAmiVersion, which the template does not set; this one runs there, too.
+        # The GPU image needs InferenceAmiVersion, which the template does not set. This one runs there, too.
         gpu_tag=None,
         support_ends=None,
         source=f"{AWS_LIST}/ray/2.59-cpu-sagemaker.yml",
         instead="a newer one is set in pipeline/containers.py",
     ),
-    # AWS plans no newer one: https://github.com/aws/deep-learning-containers/issues/5673
+    # AWS plans no newer version: https://github.com/aws/deep-learning-containers/issues/5673
     "pytorch": Image(
         repository="pytorch-inference",
         tag="2.6.0-cpu-py312",
@@ -91,5 +91,5 @@ HOSTING = {
         instead="CONTAINER=slim is looked after",
     ),
 }
-# Works without Docker (CodeBuild builds it), and wakes soonest: a hundred megabytes instead of gigabytes.
+# Needs no Docker (CodeBuild can build it), and wakes fastest: it has 100 megabytes instead of gigabytes.
 DEFAULT_CONTAINER = "slim"

@@ -1,4 +1,4 @@
-"""What the Lambda has counted of a model (lambda/sentiment_api/measures.py), as CloudWatch tells it."""
+"""Read the counts of a model that the Lambda writes (lambda/sentiment_api/measures.py) from CloudWatch."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from datetime import datetime
 
 from pipeline import aws
 
-# What the function writes.
+# The namespace that the Lambda uses.
 NAMESPACE = "MovieSentiment"
 
 
 def by_period(
     stack: str, version: str, names: Sequence[str], seconds: int, start: datetime, end: datetime
 ) -> dict[datetime, dict[str, float]]:
-    """The sums of these metrics in each period from `start` on, by its beginning.
+    """The sums of metrics in each period of `seconds` from `start` to `end`, by the beginning of the period.
 
-    A metric that got no value in a period is not in it.
+    A period lacks the metrics that had no value in it.
     """
     dimensions = [{"Name": "Stack", "Value": stack}, {"Name": "Model", "Value": version}]
     queries = [

@@ -8,6 +8,7 @@ from sentiment.data.channels import read_json
 
 
 def run(settings: Settings) -> None:
+    """Raises DatasetError if the reviews cannot be read."""
     step(f"Get the reviews ({settings.data})")
     if prepared := settings.prepared_before():
         found = read_json(prepared.train, "preprocessing.json")["reviews"]

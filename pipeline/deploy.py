@@ -1,7 +1,7 @@
-"""The SAM template -> a running page, API and endpoint.
+"""Deploy the stack of infra/template.yaml: page, API and endpoint.
 
-The endpoint needs a model, and training needs the stack's bucket and role. So the one stack is deployed
-twice: `bootstrap` makes it without a model, `deploy` adds all that serves one.
+The endpoint needs a model, and training needs the stack's bucket and role. So the same stack is deployed
+twice: `bootstrap` creates it without a model, `run` adds everything that serves one.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from project.console import say, step
 from project.paths import PROJECT
 
 WEBSITE = PROJECT / "website"
-# Browsers ask each time whether a file is still the same: modules of two versions would not fit together.
-# CloudFront keeps them, until the invalidation below.
+# Browsers revalidate each file, since modules of two versions would not fit together. CloudFront caches the
+# files until the invalidation below.
 CACHE_CONTROL = "public, max-age=0, s-maxage=86400, must-revalidate"
 
 
 def bootstrap(settings: Settings) -> None:
+    """Create the stack without a model, unless it exists. Raises PipelineError."""
     step(f"Bucket and roles (stack {settings.stack})")
     outputs = stack.outputs(settings)
     if all(name in outputs for name in stack.BOOTSTRAPPED):
@@ -36,7 +37,10 @@ def bootstrap(settings: Settings) -> None:
 
 
 def run(settings: Settings, **parameters: str | int) -> None:
-    """Deploy the packaged model; `parameters` are further ones of the template."""
+    """Deploy the packaged model; `parameters` are additional parameters of the template.
+
+    Raises PipelineError.
+    """
     model = served.chosen(settings)
     step(f"Deploy {model.data_url} (stack {settings.stack}, container {settings.container})")
     warn_of_the_end(settings.hosting_image)
@@ -48,9 +52,9 @@ def run(settings: Settings, **parameters: str | int) -> None:
 
 
 def serve(settings: Settings, model: ServedModel, **parameters: str | int) -> None:
-    """Have the stack answer by this model alone, remember the one before, and publish the page.
+    """Make this the only model that answers, remember the previous one, and publish the page.
 
-    Parameters of the template that are not given keep their value: where the endpoint's containers run, too.
+    Parameters of the template that are not given keep their values, such as those of the endpoint's hosting.
     """
     before = served.of_stack(settings).model
     if before is not None and before != model:
@@ -61,7 +65,7 @@ def serve(settings: Settings, model: ServedModel, **parameters: str | int) -> No
 
 
 def publish(settings: Settings) -> None:
-    """Put the page into its bucket, with the address of its API."""
+    """Upload the page to its bucket, with the address of its API and the model card."""
     step("Publish the page")
     bucket = stack.output(settings, "WebsiteBucketName")
     files = {
@@ -89,7 +93,7 @@ def publish(settings: Settings) -> None:
 
 
 def _answering(settings: Settings) -> dict[str, Any]:
-    """How the deployed model describes itself."""
+    """The description of the deployed model (Predictor.describe)."""
     model = aws.client("sagemaker").describe_model(ModelName=stack.output(settings, "ModelName"))
     uri = inputs.description_uri(model["PrimaryContainer"]["ModelDataUrl"])
     description: dict[str, Any] = aws.read_json(uri)

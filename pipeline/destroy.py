@@ -1,4 +1,4 @@
-"""Take everything down that `deploy` made: the end of all costs."""
+"""Delete everything that `deploy` created, which ends all costs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from project.console import say, step
 
 
 def run(settings: Settings) -> None:
+    """Empty the stack's buckets, and delete the model packages and the stack. Raises PipelineError."""
     step(f"Destroy the stack {settings.stack}")
     buckets = stack.buckets(settings)
     if buckets is None:

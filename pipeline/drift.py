@@ -1,4 +1,4 @@
-"""`make drift`: what people send, beside what the model that answers was measured on; and the alarm on it."""
+"""`make drift`: compare what people send with what the model was measured on; and the alarm on drift."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ METRICS = (*LENGTHS, *(measure.name for measure in MEASURES))
 
 
 def run(settings: Settings) -> None:
-    """Compare a window with the held-out texts. Raises PipelineError, and Drifted outside the band."""
+    """Compare a window with the held-out texts. Raises PipelineError, or Drifted outside the band."""
     period = drift.period(settings.window)
     model = served.of_stack(settings).model
     if model is None:
-        raise PipelineError(f"no model of the stack '{settings.stack}' answers: run `make deploy` first")
+        raise PipelineError(f"the stack '{settings.stack}' serves no model: run `make deploy` first")
     heading = f"What people send to the model {model.version} (stack {settings.stack})"
     step(heading)
     hours = counts.by_period(
@@ -35,7 +35,7 @@ def run(settings: Settings) -> None:
 
 
 def baseline(settings: Settings, model: ServedModel) -> dict[str, Any]:
-    """What the model says of held-out texts, kept beside it in the data bucket."""
+    """The baseline of a model (project.drift.baseline), which is kept beside it in the data bucket."""
     uri = f"{model.data_url.rpartition('/')[0]}/{drift.BASELINE}"
     if not aws.exists(uri):
         open_model = partial(opened, model.data_url)
@@ -45,9 +45,9 @@ def baseline(settings: Settings, model: ServedModel) -> dict[str, Any]:
 
 
 def alarm_parameters(settings: Settings, model: ServedModel) -> dict[str, str | int]:
-    """The template's parameter of the alarm on drift; empty, which is no alarm, where there is no band.
+    """The template's parameter for the alarm on drift.
 
-    A model is deployed without that alarm rather than not at all.
+    It is empty, which means no alarm, if the model cannot be measured: that should not prevent deployment.
     """
     try:
         return {"DriftFormula": alarm_formula(baseline(settings, model))}

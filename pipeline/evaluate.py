@@ -1,4 +1,4 @@
-"""The packaged model -> its accuracy on held-out reviews, by SageMaker batch transform."""
+"""Measure the accuracy of the packaged model on the test reviews, by SageMaker batch transform."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from sentiment.files import atomic_write
 
 
 def run(settings: Settings) -> None:
+    """Write evaluation.json and the plots, unless they exist. Raises PipelineError."""
     step("Evaluate on the test split by batch transform")
     uri, key = packaged(settings)
     report = report_file(settings, key)
@@ -57,14 +58,17 @@ def run(settings: Settings) -> None:
 
 
 def report_file(settings: Settings, key: str) -> Path:
-    """The key of a trained model covers its reviews; that of a given model does not, so theirs is added."""
+    """The path of evaluation.json for the model with that key.
+
+    The key of a given model does not cover the reviews, so their key is added.
+    """
     if settings.model is not None:
         key = f"{key}-{remote.data_key(settings)}"
     return settings.build / "evaluation" / key / "evaluation.json"
 
 
 def describe(model_uri: str, result: dict[str, Any]) -> None:
-    """Add the test accuracy to the model's description, which GET /model answers and the page shows."""
+    """Add the test accuracy to the model's description, which GET /model returns and the page shows."""
     uri = inputs.description_uri(model_uri)
     description = aws.read_json(uri)
     test = {
@@ -80,6 +84,7 @@ def describe(model_uri: str, result: dict[str, Any]) -> None:
 
 
 def show(result: dict[str, Any]) -> None:
+    """Print the accuracy of an evaluation."""
     low, high = result["accuracy_interval_95"]
     say(
         f"test accuracy {result['accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%}) "
@@ -89,7 +94,7 @@ def show(result: dict[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class RawReviews:
-    """The raw test reviews in S3: what their URIs begin with, the names of their files, and their labels."""
+    """The raw test reviews in S3: the common prefix of their URIs, the names of the files, and the labels."""
 
     prefix: str
     names: list[str]
@@ -97,7 +102,7 @@ class RawReviews:
 
 
 def _here(settings: Settings, bucket: str, outputs: str) -> RawReviews:
-    """Those that were prepared on this machine: one file, or as many as there are machines."""
+    """The test reviews that were prepared on this machine, in as many files as there are instances."""
     prepared = settings.prepared()
     labels = json.loads((prepared.test / "labels.json").read_text())
     reviews = f"{inputs.data_uri(bucket, prepared.key)}/test/reviews.jsonl"
@@ -105,7 +110,7 @@ def _here(settings: Settings, bucket: str, outputs: str) -> RawReviews:
         raise PipelineError(f"there are no test reviews at {reviews}: run `make upload` first")
     if settings.instances == 1:
         return RawReviews(reviews, ["reviews.jsonl"], labels)
-    # Each machine gets whole objects.
+    # Batch transform distributes whole objects among its instances.
     lines = (prepared.test / "reviews.jsonl").read_bytes().splitlines(keepends=True)
     files = min(settings.instances, len(lines))
     bounds = [len(lines) * number // files for number in range(files + 1)]
@@ -117,7 +122,7 @@ def _here(settings: Settings, bucket: str, outputs: str) -> RawReviews:
 
 
 def _in_shards(settings: Settings, bucket: str) -> RawReviews:
-    """Those that a processing job prepared."""
+    """The test reviews that a processing job prepared."""
     data = remote.find(settings, bucket)
     if not aws.exists(data.manifest):
         raise PipelineError(f"there are no test reviews at {data.folder}: run `make prepare` first")
@@ -129,7 +134,7 @@ def _in_shards(settings: Settings, bucket: str) -> RawReviews:
 def _transform(
     settings: Settings, bucket: str, model_uri: str, outputs: str, tests: RawReviews
 ) -> list[dict[str, Any]]:
-    """Return the answers of the endpoint's own artefact to the raw test reviews, in their order."""
+    """Run a transform job, or follow one that is running, and return the answers in the reviews' order."""
     job = jobs.running_transform(f"{settings.stack}-test-", outputs)
     if job is None:
         job = _start_transform(settings, bucket, model_uri, tests.prefix, outputs)
@@ -146,7 +151,7 @@ def _transform(
 
 
 def _lengths(bucket: str, tests: RawReviews) -> list[int]:
-    """How many words each test review has."""
+    """The number of words in each test review."""
     _, folder = aws.split_uri(tests.prefix.rpartition("/")[0])
     lengths = []
     for name in tests.names:
@@ -156,7 +161,7 @@ def _lengths(bucket: str, tests: RawReviews) -> list[int]:
 
 
 def _start_transform(settings: Settings, bucket: str, model_uri: str, reviews: str, outputs: str) -> str:
-    """Start a batch transform job; its name, which is that of its model as well."""
+    """Start a batch transform job and return its name, which is also that of its model."""
     job = f"{settings.stack}-test-{time.strftime('%Y%m%d-%H%M%S')}"
     sdk.of(settings).start_transform(
         job,
@@ -173,10 +178,10 @@ def _start_transform(settings: Settings, bucket: str, model_uri: str, reviews: s
 
 
 def _wait(job: str) -> None:
-    """Follow the job to its end, and delete its model then."""
+    """Follow the job to its end, then delete its model."""
     try:
         jobs.wait_for_transform(job)
-    except jobs.ConnectionLost:  # the job goes on, with its model
+    except jobs.ConnectionLost:  # the job is still running and needs its model
         raise
     except BaseException:
         aws.client("sagemaker").delete_model(ModelName=job)

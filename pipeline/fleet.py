@@ -1,4 +1,4 @@
-"""The machines of a job: how many, of which type, and whether at spot prices."""
+"""The instances of a job: their number, their type, and whether they are spot instances."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import botocore.session
 from sentiment.errors import nearest
 
 MAX_INSTANCES = 100
-"""Of a processing or a transform job (botocore's model of SageMaker, ProcessingInstanceCount and
-TransformResources); the quotas of an account, which AWS raises on request, are lower."""
+"""The maximum for a processing or transform job (botocore's model of SageMaker, ProcessingInstanceCount and
+TransformResources). The quotas of an account are lower; AWS raises them on request."""
 
 
 @cache
 def instance_types(job: str) -> tuple[str, ...]:
-    """The instance types that SageMaker knows for a "Training", "Transform" or "Processing" job."""
+    """SageMaker's instance types for "Training", "Transform" or "Processing" jobs."""
     model = botocore.session.get_session().get_service_model("sagemaker")
     return tuple(model.shape_for(f"{job}InstanceType").enum)
 
 
 def type_problem(job: str, instance_type: str) -> str | None:
-    """Why no job of that kind can run on the type; None where one can."""
+    """The error message if jobs of that kind cannot run on an instance type, else None."""
     known = instance_types(job)
     if instance_type in known:
         return None
@@ -31,5 +31,5 @@ def type_problem(job: str, instance_type: str) -> str | None:
 
 
 def described(instances: int, instance_type: str, spot: bool = False) -> str:
-    """A fleet as people read it: "4 x ml.m5.xlarge, spot"."""
+    """Describe a fleet, for example "4 x ml.m5.xlarge, spot"."""
     return f"{instances} x {instance_type}{', spot' if spot else ''}"

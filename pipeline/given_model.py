@@ -1,7 +1,7 @@
-"""Which model the steps are about: the one that these settings train, or one that a person gives.
+"""Determine which model the steps use: the one that the settings train, or the one given as MODEL.
 
-MODEL is a model folder, a model.tar.gz, one in MLflow (models:/movie-sentiment@champion, runs:/ID/model), or
-"approved": the newest approved one of SageMaker's model registry.
+MODEL is a model folder, a model.tar.gz, a model in MLflow (models:/movie-sentiment@champion, runs:/ID/model),
+or "approved": the newest approved model of SageMaker's model registry.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ from tracking.run_record import FILE_NAME
 
 
 def model_key(settings: Settings) -> str:
-    """Return the key of the model, which names it here and in S3. A given model is stored here first."""
+    """Return the model's key, which identifies it here and in S3. A given model is stored here first.
+
+    Raises PipelineError.
+    """
     if settings.model is None:
         return inputs.model_key(settings, remote.data_key(settings))
     with tempfile.TemporaryDirectory() as scratch:
@@ -31,8 +34,8 @@ def model_key(settings: Settings) -> str:
 
 
 def _take(settings: Settings, given: str, scratch: Path) -> str:
-    """Check the given model and store it under its version, which is its key. Raises PipelineError."""
-    from sentiment.serving.artifact import read_model  # brings numpy: only when there is a model to check
+    """Check a given model, and store it under its version, which is its key. Raises PipelineError."""
+    from sentiment.serving.artifact import read_model  # imports numpy, so only if there is a model to check
 
     folder = archive = Path(given)
     if given == APPROVED:
@@ -63,7 +66,7 @@ def _take(settings: Settings, given: str, scratch: Path) -> str:
 
 
 def _pack(folder: Path, target: Path) -> None:
-    """The model's own files and its record as a model.tar.gz; the same model gives the same bytes."""
+    """Pack the model's own files and its record as a model.tar.gz; the same model gives the same bytes."""
     names = [*json.loads((folder / CHECKSUMS).read_text(encoding="utf-8")), CHECKSUMS, FILE_NAME]
     with (
         target.open("wb") as stream,

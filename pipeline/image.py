@@ -1,6 +1,7 @@
-"""serve/Dockerfile -> our own inference image in the stack's repository, by a builder here or by CodeBuild.
+"""Build our own inference image (serve/Dockerfile) and push it to the stack's repository.
 
-The tag of an image is a hash of all that goes into it, so that one that is there is not built again.
+A builder on this machine does it if there is one, otherwise CodeBuild. The image's tag is a hash of all that
+goes into it, so an image that exists is not built again.
 """
 
 from __future__ import annotations
@@ -24,53 +25,53 @@ from project.console import log_line, say, step
 from project.paths import PROJECT
 
 DOCKERFILE = "serve/Dockerfile"
-# All that the image is made from.
+# The files that the image is built from.
 CONTEXT = (DOCKERFILE, "serve/server.py", "requirements/serve.lock")
-# The first that can build here does. Those here are its options for Docker's form of a manifest;
-# SageMaker reads no other: https://github.com/aws/amazon-sagemaker-feedback/issues/180
+# The first of these that works on this machine is used. The options choose Docker's manifest format, the only
+# one that SageMaker reads: https://github.com/aws/amazon-sagemaker-feedback/issues/180
 BUILDERS = {
     "docker": ("--provenance", "false", "--output", "type=docker"),
     "podman": ("--format", "docker"),
     "buildah": ("--format", "docker"),
 }
-# SageMaker's instances for the endpoints here are x86-64.
+# The endpoints run on x86-64.
 PLATFORM = "linux/amd64"
 POLL_SECONDS = 1.0
 ANSWER_SECONDS = 20
-# Dates within a zip file, so that the same files give the same bytes.
+# The date of all files in the zip archive, so that the same files give the same bytes.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def run(settings: Settings) -> None:
-    """Build and push the image unless it is there."""
+    """Build and push the image, unless it exists. Raises PipelineError."""
     step("Build the inference image")
     if settings.container != "slim":
-        raise PipelineError(f"CONTAINER={settings.container} is AWS's own image: there is nothing to build")
+        raise PipelineError(f"CONTAINER={settings.container} is an image of AWS's: there is nothing to build")
     say(f"ready: {own_image(settings)}")
 
 
 def hosting_image(settings: Settings, instance_type: str) -> str:
-    """The URI of the image that answers on instances of a type; our own is built if need be."""
+    """The URI of the image for hosting on an instance type; our own is built if necessary."""
     if settings.container == "slim":
         return own_image(settings)
-    from pipeline import sagemaker_sdk  # knows AWS's registries
+    from pipeline import sagemaker_sdk  # which knows AWS's registries
 
     return sagemaker_sdk.aws_image(settings.hosting_image, aws.region(), instance_type)
 
 
 def own_image(settings: Settings) -> str:
-    """The URI of our own image in the stack's repository. Raises PipelineError where it cannot be built."""
+    """The URI of our own image in the stack's repository, built if necessary. Raises PipelineError."""
     uri = stack.output(settings, "ImageRepositoryUri")
     tag = content_tag()
     if not _exists(uri.partition("/")[2], tag):
-        say(f"no image {tag} yet")
+        say(f"there is no image {tag} yet")
         if not _build_here(f"{uri}:{tag}"):
             _build_by_codebuild(settings, tag)
     return f"{uri}:{tag}"
 
 
 def content_tag() -> str:
-    """A hash of what the image is made from."""
+    """A hash of the files that the image is built from."""
     digest = hashlib.sha256()
     for name in CONTEXT:
         digest.update(name.encode() + b"\0" + (PROJECT / name).read_bytes())
@@ -88,7 +89,10 @@ def _exists(repository: str, tag: str) -> bool:
 
 
 def _build_here(uri: str) -> bool:
-    """Build and push with the first builder that runs here. False where none does or none may push."""
+    """Build and push with the first builder that works here; return False if none does or it may not push.
+
+    Raises PipelineError if the builder fails.
+    """
     builder = next((name for name in BUILDERS if _runs(name)), None)
     if builder is None:
         return False
@@ -117,7 +121,7 @@ def _build_here(uri: str) -> bool:
 
 
 def _runs(builder: str) -> bool:
-    """Whether a builder is installed and can build; Docker needs a daemon for that."""
+    """Whether a builder is installed and works; Docker needs its daemon for that."""
     if not shutil.which(builder):
         return False
     ask = [builder, "info"]
@@ -147,7 +151,10 @@ def _call(builder: str, *arguments: str, text: str) -> None:
 
 
 def _build_by_codebuild(settings: Settings, tag: str) -> None:
-    """Have AWS CodeBuild build and push, from a zip file of the context in the data bucket."""
+    """Build and push by CodeBuild, from a zip archive of the context in the data bucket.
+
+    Raises PipelineError if the build fails. Ctrl-C stops the build.
+    """
     bucket, project = (stack.output(settings, name) for name in ("DataBucketName", "ImageBuildName"))
     source = f"{bucket}/images/{tag}.zip"
     aws.client("s3").put_object(Bucket=bucket, Key=f"images/{tag}.zip", Body=_zipped())

@@ -1,6 +1,6 @@
-"""The content keys of a run's results, and where these are stored here and in S3.
+"""The keys of a run's results, and where the results are stored, here and in S3.
 
-A key is a hash of everything that can change a result. A step that finds a result under its key has nothing
+A key is a hash of everything that a result depends on. A step that finds a result under its key has nothing
 to do.
 """
 
@@ -22,10 +22,10 @@ def hyperparameters(settings: Settings) -> dict[str, str]:
 
 
 def model_key(settings: Settings, data_key: str) -> str:
-    """Return the key of the model that these settings train: of its data, program and hyperparameters.
+    """Return the key of the model that the settings train: a hash of data, program and hyperparameters.
 
-    How many machines share each batch belongs to it, since each draws dropout of its own. Spot instances do
-    not: a job that was interrupted makes the same model.
+    The number of instances that share each batch is included, since each draws its own dropout. Whether they
+    are spot instances is not, because an interrupted job gives the same model.
     """
     digest = hashlib.sha256()
     parts: list[object] = [data_key, TRAINING.tag, hyperparameters(settings)]
@@ -55,7 +55,7 @@ def training_uri(bucket: str, key: str) -> str:
 def evaluation_uri(bucket: str, key: str, data_key: str, instances: int) -> str:
     """Return the S3 URI below which batch transform jobs write a model's answers to the test reviews.
 
-    Jobs on another number of machines read other files of the same reviews.
+    It depends on the number of instances, which determines how the reviews are divided into files.
     """
     files = f"-by-{instances}" if instances > 1 else ""
     return f"s3://{bucket}/evaluation/{key}-{data_key}{files}"
@@ -67,5 +67,5 @@ def model_uri(bucket: str, key: str) -> str:
 
 
 def description_uri(model_uri: str) -> str:
-    """Return the S3 URI of a model's description: what GET /model answers (infra/openapi.yaml)."""
+    """Return the S3 URI of a model's description, which GET /model returns (infra/openapi.yaml)."""
     return f"{model_uri.rpartition('/')[0]}/model.json"

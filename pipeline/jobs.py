@@ -1,6 +1,6 @@
 """Find and follow SageMaker jobs, showing their log lines as they are written.
 
-The SDK's own wait polls every 30 seconds; a person who watches an epoch go by wants to see it now.
+The SDK's own wait polls only every 30 seconds.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ from pipeline.settings import PipelineError
 from project.console import log_line, say
 
 POLL_SECONDS = 1.0
-# CloudWatch shows a job's last lines some seconds after the job is over.
+# CloudWatch has a job's last lines only some seconds after its end.
 LAST_LINES_SECONDS = 10.0
-# A notebook computer that slept, or a router that restarts, is back by then.
+# Long enough for a laptop to wake up, or a router to restart.
 OUTAGE_SECONDS = 600.0
 RETRY_SECONDS = 5.0
 ENDED = ("Completed", "Failed", "Stopped")
 
 
 class ConnectionLost(PipelineError):
-    """AWS has not been reachable for long; the job that was followed goes on."""
+    """AWS has not been reachable for OUTAGE_SECONDS; the job that was followed continues."""
 
 
 def training_jobs(output: str) -> list[dict[str, Any]]:
-    """The descriptions of the training jobs that write below the S3 URI `output`, the newest first.
+    """The descriptions of the training jobs that write below the S3 URI `output`, newest first.
 
-    A job is found by the folder of its name there: the SDK puts the program into it before the job starts.
+    Jobs are found by the folders with their names there, which the SDK creates for the program before a job
+    starts.
     """
     sagemaker = aws.client("sagemaker")
     found = []
@@ -39,7 +40,7 @@ def training_jobs(output: str) -> list[dict[str, Any]]:
         try:
             found.append(sagemaker.describe_training_job(TrainingJobName=name))
         except ClientError as error:
-            # The folder of the checkpoints, or of a job that was never started.
+            # Not a job: the folder of the checkpoints, or of a job that was never started.
             if aws.error_code(error) not in ("ValidationException", "ResourceNotFound"):
                 raise
     return sorted(found, key=lambda job: job["CreationTime"], reverse=True)
@@ -79,14 +80,14 @@ def running_processing(name_contains: str, output: str) -> str | None:
 def wait_for_training(job: str) -> dict[str, Any]:
     """Follow a training job until it has completed, and return its description.
 
-    A lost connection is retried for OUTAGE_SECONDS. Interrupting stops the job. Raises PipelineError where
-    the job fails or is stopped, ConnectionLost where the connection does not come back.
+    Connection errors are retried for OUTAGE_SECONDS. Ctrl-C stops the job. Raises PipelineError if the job
+    fails or is stopped, and ConnectionLost if the connection does not come back.
     """
     return _completed("Training", _wait("training", job))
 
 
 def wait_for_training_to_end(job: str) -> None:
-    """Follow a training job to its end, however it ends. Raises ConnectionLost as wait_for_training does."""
+    """Follow a training job to its end, even if it fails. Raises ConnectionLost as wait_for_training does."""
     _wait("training", job)
 
 
@@ -121,12 +122,12 @@ def _wait(kind: str, job: str) -> dict[str, Any]:
         try:
             stop(**name)
         except (BotoCoreError, ClientError) as error:
-            raise PipelineError(f"{job} could not be stopped and goes on: {error}") from error
+            raise PipelineError(f"{job} could not be stopped and is still running: {error}") from error
         raise
 
 
 def _follow(describe: Callable[[], dict[str, Any]], status: str, log: LogTail, name: str) -> dict[str, Any]:
-    """Show the job's lines until it has ended; its description then."""
+    """Show the job's log until it has ended, and return its description."""
     unreachable_since: float | None = None
     while True:
         try:
@@ -141,11 +142,11 @@ def _follow(describe: Callable[[], dict[str, Any]], status: str, log: LogTail, n
             now = time.monotonic()
             if unreachable_since is None:
                 unreachable_since = now
-                say(f"no news of {name}, which goes on; trying again ({error})")
+                say(f"cannot get the status of {name}, which is still running; trying again ({error})")
             elif now - unreachable_since > OUTAGE_SECONDS:
                 raise ConnectionLost(
-                    f"no news of {name} for {OUTAGE_SECONDS:.0f} s ({error}); it goes on, "
-                    "and the same command follows it again"
+                    f"could not get the status of {name} for {OUTAGE_SECONDS:.0f} s ({error}); it is still "
+                    "running: the same command follows it again"
                 ) from error
             time.sleep(RETRY_SECONDS)
         else:
@@ -154,14 +155,14 @@ def _follow(describe: Callable[[], dict[str, Any]], status: str, log: LogTail, n
 
 
 class LogTail:
-    """The lines of all log streams whose names begin with `prefix`, each shown once."""
+    """Follows all log streams of a group whose names begin with `prefix`."""
 
     def __init__(self, group: str, prefix: str) -> None:
         self.group, self.prefix = group, prefix
         self.tokens: dict[str, str] = {}
 
     def show_new_lines(self) -> bool:
-        """Print the new lines; whether there were any."""
+        """Print the new lines, and return whether there were any."""
         shown = False
         for line in self._new_lines():
             log_line(line)
@@ -169,7 +170,7 @@ class LogTail:
         return shown
 
     def show_last_lines(self) -> None:
-        """Print what arrives after the job's end, until nothing new has come for a moment."""
+        """Print the lines that arrive after the job's end, until there are no more."""
         deadline = time.monotonic() + LAST_LINES_SECONDS
         while self.show_new_lines() or (not self.tokens and time.monotonic() < deadline):
             time.sleep(POLL_SECONDS)

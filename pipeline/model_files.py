@@ -1,4 +1,4 @@
-"""A model that lies in S3, opened on this machine."""
+"""Load a model from S3 on this machine."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from sentiment.serving.predictor import Predictor
 
 @contextmanager
 def opened(uri: str) -> Iterator[Predictor]:
-    """The model in the model.tar.gz at that S3 URI. Raises PipelineError or ArtifactError."""
+    """Load the model.tar.gz at an S3 URI for the block. Raises PipelineError or ArtifactError."""
     with tempfile.TemporaryDirectory() as scratch:
         archive, folder = Path(scratch) / "model.tar.gz", Path(scratch) / "model"
         aws.download(uri, archive)
         try:
             archives.unpack(archive, folder, archives.MODEL)
         except ArchiveError as error:
-            raise PipelineError(f"{uri} is no readable model.tar.gz ({error})") from error
+            raise PipelineError(f"{uri} is not a readable model.tar.gz ({error})") from error
         yield Predictor.from_folder(folder)

@@ -1,7 +1,7 @@
-"""SageMaker's model registry: a model package group by the stack's name, with a version for each model.
+"""SageMaker's model registry: a model package group with the stack's name, and a version for each model.
 
-A version is approved, waits for a person (PendingManualApproval), or was rejected by the rules of
-sentiment.evaluation.comparison; its description says why.
+A version is approved, pending (PendingManualApproval), or rejected by the rules of
+sentiment.evaluation.comparison; its description gives the reasons.
 https://docs.aws.amazon.com/sagemaker/latest/dg/model-registry.html
 """
 
@@ -22,7 +22,7 @@ ENVIRONMENT = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY"
 
 
 def newest(settings: Settings, *statuses: str) -> dict[str, Any] | None:
-    """The description of the newest version that has one of these statuses; None where there is none."""
+    """The description of the newest version with one of these statuses; None if there is none."""
     found = [each for each in _versions(settings) if each["ModelApprovalStatus"] in statuses]
     if not found:
         return None
@@ -31,7 +31,7 @@ def newest(settings: Settings, *statuses: str) -> dict[str, Any] | None:
 
 
 def named(settings: Settings, version: str) -> dict[str, Any]:
-    """The description of the version with that number. Raises PipelineError where there is none."""
+    """The description of the version with that number. Raises PipelineError if there is none."""
     found = {str(each["ModelPackageVersion"]): each["ModelPackageArn"] for each in _versions(settings)}
     if version not in found:
         there = ", ".join(sorted(found, key=int)) or "none"
@@ -42,11 +42,12 @@ def named(settings: Settings, version: str) -> dict[str, Any]:
 
 
 def approved(settings: Settings) -> str:
-    """The S3 URI of the newest approved model. Raises PipelineError where there is none."""
+    """The S3 URI of the newest approved model. Raises PipelineError if there is none."""
     package = newest(settings, APPROVED)
     if package is None:
         raise PipelineError(
-            f"the model package group {settings.stack} has no approved model: make retrain, then make promote"
+            f"the model package group {settings.stack} has no approved model: run `make retrain`, then "
+            "`make promote`"
         )
     return model_uri(package)
 
@@ -57,9 +58,9 @@ def model_uri(package: dict[str, Any]) -> str:
 
 
 def add(settings: Settings, uri: str, status: str, description: str, metrics_uri: str | None = None) -> str:
-    """Add the model at an S3 URI as a version, unless one is that model already; the number of its version.
+    """Add the model at an S3 URI as a version, and return the version's number.
 
-    One that is there gets the new status, but keeps an approval.
+    If there is a version with that model already, it gets the new status, unless it has been approved.
     """
     _make_group(settings)
     for each in _versions(settings):
@@ -92,7 +93,7 @@ def add(settings: Settings, uri: str, status: str, description: str, metrics_uri
 
 
 def set_status(package: dict[str, Any], status: str, description: str) -> None:
-    """Approve or reject a version, and say why."""
+    """Approve or reject a version; `description` gives the reason."""
     aws.client("sagemaker").update_model_package(
         ModelPackageArn=package["ModelPackageArn"],
         ModelApprovalStatus=status,
@@ -101,7 +102,7 @@ def set_status(package: dict[str, Any], status: str, description: str) -> None:
 
 
 def delete(settings: Settings) -> None:
-    """Delete the group and its versions; their models are in the stack's bucket."""
+    """Delete the group and its versions, but not their models, which are in the stack's bucket."""
     versions = _versions(settings)
     for each in versions:
         aws.client("sagemaker").delete_model_package(ModelPackageName=each["ModelPackageArn"])
@@ -129,7 +130,7 @@ def _make_group(settings: Settings) -> None:
 
 
 def _versions(settings: Settings) -> list[dict[str, Any]]:
-    """The summaries of all versions; none where there is no group."""
+    """The summaries of all versions; empty if there is no group."""
     pages = aws.client("sagemaker").get_paginator("list_model_packages")
     try:
         return [

@@ -1,4 +1,4 @@
-"""A trained model -> the checked artefact that batch transform and the endpoint load, and its description."""
+"""Check the trained model, and upload it with its description for batch transform and the endpoint."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sentiment.errors import ArchiveError, ArtifactError
 
 
 def run(settings: Settings) -> None:
+    """Package the model of these settings. Raises PipelineError."""
     step("Package the model")
     uri, _ = packaged(settings)
     say(f"ready: {uri}")
@@ -23,14 +24,14 @@ def run(settings: Settings) -> None:
 def packaged(settings: Settings) -> tuple[str, str]:
     """Return the S3 URI and the key of the model of these settings, and upload it if it is not there.
 
-    The training job's own model.tar.gz carries its inference code, so nothing is repacked: it is checked
-    and copied.
+    The training job's model.tar.gz contains its inference code, so it is checked and copied, not repacked.
+    Raises PipelineError.
     """
     key = model_key(settings)
     uri = inputs.model_uri(stack.output(settings, "DataBucketName"), key)
     description = inputs.description_uri(uri)
     if not (aws.exists(uri) and aws.exists(description)):
-        from sentiment.serving.predictor import Predictor  # brings torch, which takes seconds to import
+        from sentiment.serving.predictor import Predictor  # takes a while to import
 
         file = inputs.model_file(settings, key)
         if not file.exists():
@@ -54,11 +55,12 @@ def packaged(settings: Settings) -> tuple[str, str]:
 
 
 def _require_ray_files(file: Path) -> None:
-    """Raises PipelineError for a model of earlier code, whose own check refuses files that it does not list.
+    """Raises PipelineError for a model of earlier code that lacks the files for Ray.
 
-    One that is in S3 alone was trained by these sources, which its key covers.
+    They cannot be added, because the model's checksum list lacks them. A model that is only in S3 was trained
+    by the current sources, which its key covers.
     """
-    from sentiment.serving.artifact import RAY_FILES  # brings numpy
+    from sentiment.serving.artifact import RAY_FILES  # imports numpy
 
     if not file.exists():
         return

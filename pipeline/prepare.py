@@ -1,4 +1,4 @@
-"""Reviews -> arrays of word ids, one folder a channel."""
+"""Prepare the reviews as arrays of word ids, in a folder for each channel."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from project.console import say, shown, step
 
 
 def run(settings: Settings) -> None:
+    """Prepare the reviews, here or by a processing job. Raises DatasetError or PipelineError."""
     step(f"Prepare the reviews ({settings.data})")
     if settings.on == "sagemaker":
         remote.prepare(settings)

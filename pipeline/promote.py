@@ -1,4 +1,4 @@
-"""A person's decision: the newest model that keeps the rules is approved, or the version that is named."""
+"""`make promote`: approve the newest model, if it keeps the rules, or a version that is named."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ def run(settings: Settings) -> None:
             settings, model_packages.APPROVED, model_packages.PENDING, model_packages.REJECTED
         )
         if found is None:
-            raise PipelineError("no model has been registered: make retrain first")
+            raise PipelineError("no model has been registered: run `make retrain` first")
         package = found
     version, status = package["ModelPackageVersion"], package["ModelApprovalStatus"]
     if status == model_packages.REJECTED and settings.version is None:
-        # What it was created with, unless its status has changed since.
+        # ApprovalDescription is missing until the status is changed.
         why = package.get("ApprovalDescription") or package["ModelPackageDescription"]
         raise PipelineError(
-            f"version {version} was rejected: {why}; to promote it all the same, name it: "
-            f"make promote VERSION={version}"
+            f"version {version} was rejected: {why}; to promote it nevertheless, run "
+            f"`make promote VERSION={version}`"
         )
     if status == model_packages.APPROVED:
         say(f"unchanged: version {version} is approved")
         return
     model_packages.set_status(package, model_packages.APPROVED, "Promoted by a person.")
-    say(f"version {version} is approved; to let it answer: make deploy MODEL=approved")
+    say(f"version {version} is approved; to deploy it, run `make deploy MODEL=approved`")

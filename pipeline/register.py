@@ -1,4 +1,4 @@
-"""The packaged model -> a run and a registered version in MLflow, with its test accuracy if it is known."""
+"""Log the model's run to MLflow and register the model, with its test accuracy if that is known."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from project.console import step
 
 
 def run(settings: Settings) -> None:
+    """Register the model of these settings. Raises PipelineError."""
     step("Register the model in MLflow")
     key = model_key(settings)
     file = inputs.model_file(settings, key)

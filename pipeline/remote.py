@@ -1,8 +1,8 @@
-"""Reviews -> shards in S3, by a SageMaker processing job: what ON=sagemaker prepares, and where it is.
+"""Prepare reviews as shards in S3, by a SageMaker processing job (ON=sagemaker).
 
-The reviews go up as files of lines, shuffled, and each machine of the job prepares the files that it gets, by
-the program and the library that prepare a corpus here (train/prepare.py). From the words that they counted
-one vocabulary is made at the end.
+The reviews are shuffled and uploaded as files of JSON lines. Each instance of the job prepares the files that
+it gets, with the same program as on this machine (train/prepare.py). At the end, the words that they counted
+are merged into one vocabulary.
 """
 
 from __future__ import annotations
@@ -28,20 +28,21 @@ from sentiment.text.tokenizers import tokenizer
 
 FORMAT_VERSION = 1
 FILES = fleet.MAX_INSTANCES
-"""At least as many files, and so shards, as a job may have machines: each then gets some."""
+"""At least as many files, and so shards, as a job may have instances, so that each gets some."""
 CHANNELS = ("train", "validation", "vocabulary")
 SHARDED = ("train",)
 
 
 @dataclass(frozen=True)
 class RemoteData:
-    """Reviews that are prepared in S3, below the URI `folder`."""
+    """Prepared reviews in S3, below the URI `folder`."""
 
     key: str
     folder: str
 
     @property
     def manifest(self) -> str:
+        """The URI of the list of files, which is written last."""
         return f"{self.folder}/manifest.json"
 
     def test_reviews(self) -> list[str]:
@@ -49,7 +50,7 @@ class RemoteData:
         return [name for name in self._tests() if name.startswith("reviews-")]
 
     def test_labels(self) -> list[int]:
-        """The labels of the test reviews, in their order."""
+        """The labels of the test reviews, in the same order."""
         names = [name for name in self._tests() if name.startswith("labels-")]
         return [label for name in names for label in aws.read_json(f"{self.folder}/test/{name}")]
 
@@ -65,13 +66,13 @@ def data_key(settings: Settings) -> str:
 
 
 def find(settings: Settings, bucket: str) -> RemoteData:
-    """Where the reviews of these settings are once they are prepared."""
+    """Where the reviews of these settings are, once they have been prepared."""
     key = data_key(settings)
     return RemoteData(key, inputs.data_uri(bucket, key))
 
 
 def prepare(settings: Settings) -> None:
-    """Prepare the reviews by a processing job, unless they are."""
+    """Prepare the reviews by a processing job, unless that has been done. Raises PipelineError."""
     bucket = stack.output(settings, "DataBucketName")
     texts = _texts(settings)
     key = _key(texts, settings)
@@ -93,7 +94,7 @@ def prepare(settings: Settings) -> None:
 
 
 def _texts(settings: Settings) -> list[tuple[int, Reviews]]:
-    """The reviews and the short texts that the recipe learns from, by their kinds."""
+    """The reviews and the short texts that the recipe learns from, as (kind, table)."""
     recipe = settings.chosen_recipe()
     return [(0, settings.reviews()), *texts_beside(recipe.short_texts).items()]
 
@@ -107,7 +108,7 @@ def _key(texts: list[tuple[int, Reviews]], settings: Settings) -> str:
 
 
 def _upload_lines(texts: list[tuple[int, Reviews]], target: str) -> None:
-    """Put the labelled reviews into files of lines, shuffled, since each shard is read in a row."""
+    """Upload the labelled reviews as files of JSON lines, shuffled, because shards are read one at a time."""
     rows = [
         (kind, reviews, number)
         for kind, reviews in texts
@@ -138,13 +139,13 @@ def _start(settings: Settings, bucket: str, lines: str, output: str) -> str:
     )
     machines = fleet.described(settings.instances, settings.train_instance_type)
     price = bill.hourly(settings.train_instance_type, settings.instances)
-    cost = "" if price is None else f", ${price:.2f} an hour at list prices of us-east-1"
+    cost = "" if price is None else f", ${price:.2f} an hour at us-east-1's list prices"
     say(f"processing job {job} on {machines}{cost}, reading {lines}")
     return job
 
 
 def _finish(settings: Settings, output: str, data: RemoteData) -> dict[str, Any]:
-    """Make the vocabulary of the words that all machines counted, and put everything where jobs read it."""
+    """Make the vocabulary from the words that all instances counted, and copy everything to its place."""
     names = aws.names(f"{output}/")
     tokenize = tokenizer(settings.chosen_recipe().tokenizer)
     with tempfile.TemporaryDirectory() as scratch:

@@ -1,7 +1,7 @@
-"""People's votes -> a new model in the model registry, with a comparison to the one that answers.
+"""`make retrain`: train a model on people's votes as well, compare it with the current one, and register it.
 
-Whether it may take over is decided by the rules of sentiment.evaluation.comparison. One that breaks them is
-registered as rejected; one that keeps them waits for `make promote`, or is approved at once by AUTO=1.
+The rules of sentiment.evaluation.comparison decide whether it may take over. A model that breaks them is
+registered as rejected. One that keeps them waits for `make promote`, or is approved at once with AUTO=1.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from project import retraining
 from project.console import say, step
 from sentiment.files import atomic_write
 
-# At a time: each vote is an object of its own.
+# Parallel downloads; each vote is an object of its own.
 DOWNLOADS = 16
 
 
 def run(settings: Settings) -> None:
     """Collect, clean, train, compare, register. Raises PipelineError or RetrainingError."""
     if settings.model is not None:
-        raise PipelineError("make retrain trains its model itself: leave MODEL out")
+        raise PipelineError("`make retrain` trains its own model: leave MODEL out")
     if settings.on != "here":
-        raise PipelineError("make retrain prepares the votes here: leave ON out")
+        raise PipelineError("`make retrain` prepares the votes here: leave ON out")
     bucket = stack.output(settings, "DataBucketName")
     step("Collect the votes")
     folder = settings.build / "votes" / bucket
@@ -38,7 +38,7 @@ def run(settings: Settings) -> None:
         with_votes = retraining.with_votes(settings, voted)
         for each in (prepare, upload, train):
             each.run(with_votes)
-        # What people can take back is kept in one place only.
+        # People can take their votes back, so the bucket keeps no second copy of the texts.
         aws.delete_below(inputs.data_uri(bucket, with_votes.prepared().key))
         uri, key = packaged(with_votes)
         with opened(uri) as new:
@@ -48,9 +48,9 @@ def run(settings: Settings) -> None:
 
 
 def collect(bucket: str, folder: Path) -> int:
-    """Make the folder hold the votes of the bucket; returns how many are new.
+    """Synchronise the folder with the votes in the bucket, and return how many are new.
 
-    Votes that people have taken back, and those that have expired, are deleted here, too.
+    Votes that people have taken back, or that have expired, are deleted here as well.
     """
     s3 = aws.client("s3")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="feedback/date=")
@@ -71,12 +71,12 @@ def collect(bucket: str, folder: Path) -> int:
 
 
 def register(settings: Settings, before: str, uri: str, comparison: Path, reasons: list[str]) -> None:
-    """Add both models to the registry: the new one approved, pending or rejected."""
+    """Add both models to the registry, the new one as approved, pending or rejected."""
     step("Register the model")
     if model_packages.newest(settings, model_packages.APPROVED) is None:
         model_packages.add(settings, before, model_packages.APPROVED, "It answers already.")
     if uri == before:
-        say("unchanged: the model that answers has learned from these votes already")
+        say("unchanged: the current model has already learned from these votes")
         return
     metrics = f"{uri.rpartition('/')[0]}/comparison.json"
     aws.upload(comparison, metrics)
@@ -88,13 +88,13 @@ def register(settings: Settings, before: str, uri: str, comparison: Path, reason
     version = model_packages.add(settings, uri, status, why, metrics)
     say(f"version {version} of {settings.stack}: {status}")
     if status == model_packages.PENDING:
-        say("to let it take over: make promote, then make deploy MODEL=approved")
+        say("to deploy it, run `make promote`, then `make deploy MODEL=approved`")
     elif status == model_packages.APPROVED:
-        say("to let it answer: make deploy MODEL=approved")
+        say("to deploy it, run `make deploy MODEL=approved`")
 
 
 def _answering(settings: Settings) -> str:
-    """The S3 URI of the model that people vote on: the newest approved one, else the one that is deployed."""
+    """The S3 URI of the model that people vote on: the newest approved one, else the deployed one."""
     if package := model_packages.newest(settings, model_packages.APPROVED):
         return model_packages.model_uri(package)
     name = stack.output(settings, "ModelName")

@@ -1,7 +1,7 @@
-"""A new model earns its place: it answers a share of the texts, then takes over or goes back.
+"""Canary deployment: a new model answers a share of the texts, then takes over or is rolled back.
 
-`make deploy CANARY=10` begins and watches until that is decided; `make canary-finish` watches on where that
-was broken off. Only counts decide (pipeline.comparison), and the stack's alarms on the new model.
+`make deploy CANARY=10` starts a trial and watches it until it is decided; `make canary-finish` resumes
+watching. The counts of both models (pipeline.comparison) and the stack's alarms on the new one decide.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from pipeline.settings import PipelineError, Settings
 from project.console import say, step
 
 POLL_SECONDS = 15.0
-# Of the new model's alarms, as CloudFormation names them after their names in the template.
+# The prefix that CloudFormation gives to the names of the new model's alarms, from their ids in the template.
 ALARM_PREFIX = "{stack}-Canary"
 
 
 def run(settings: Settings) -> None:
-    """Deploy the packaged model, as CANARY says beside the old one until it has earned its place."""
+    """Deploy the packaged model; with CANARY, on trial beside the old one. Raises PipelineError."""
     if settings.canary is None:
         deploy.run(settings)
     else:
@@ -34,11 +34,11 @@ def run(settings: Settings) -> None:
 
 
 def begin(settings: Settings, percent: int) -> None:
-    """Have the packaged model answer that share of the texts."""
+    """Start a trial in which the packaged model answers `percent` of the texts. Raises PipelineError."""
     answering = served.of_stack(settings).model
     if answering is None:
         raise PipelineError(
-            f"CANARY={percent}: no model answers yet that a new one could be tried beside; run `make deploy`"
+            f"CANARY={percent}: there is no current model to compare a new one with; run `make deploy` first"
         )
     if not hosting.chosen(settings).serverless:
         raise PipelineError(
@@ -47,7 +47,7 @@ def begin(settings: Settings, percent: int) -> None:
         )
     new = served.chosen(settings)
     if new.version == answering.version:
-        raise PipelineError(f"CANARY={percent}: the model {new.version} is the one that answers already")
+        raise PipelineError(f"CANARY={percent}: the model {new.version} is the current one already")
     step(f"Try the model {new.version} on {percent} % of the texts, beside {answering.version}")
     warn_of_the_end(settings.hosting_image)
     concurrency = int(stack.parameters(settings)["MaxConcurrency"])
@@ -55,16 +55,16 @@ def begin(settings: Settings, percent: int) -> None:
 
 
 def finish(settings: Settings, pause: Callable[[float], None] = time.sleep) -> None:
-    """Watch until the new model takes over or goes back.
+    """Watch a trial until the new model takes over or is rolled back.
 
-    Raises PipelineError where it goes back, and where another deployment has ended the trial.
+    Raises PipelineError if it is rolled back, or if another deployment ends the trial.
     """
     models = served.of_stack(settings)
     if models.model is None or models.canary is None:
-        raise PipelineError("no new model is being tried: `make deploy CANARY=10` begins")
+        raise PipelineError("no new model is being tried: `make deploy CANARY=10` starts a trial")
     old, new = models.model.version, models.canary.version
     step(f"Watch the model {new} beside {old}")
-    say("Ctrl-C leaves both: then `make canary-finish` watches on, `make rollback` takes the new one away")
+    say("Ctrl-C leaves both running: `make canary-finish` resumes, `make rollback` removes the new model")
     began = _began(settings)
     told = None
     while True:
@@ -75,7 +75,7 @@ def finish(settings: Settings, pause: Callable[[float], None] = time.sleep) -> N
         except (BotoCoreError, ClientError) as error:
             if not aws.is_transient(error):
                 raise
-            say(f"{error}; looks again in {POLL_SECONDS:.0f} s")
+            say(f"{error}; trying again in {POLL_SECONDS:.0f} s")
             pause(POLL_SECONDS)
             continue
         if still != models:
@@ -88,36 +88,36 @@ def finish(settings: Settings, pause: Callable[[float], None] = time.sleep) -> N
             if counted.answers >= settings.canary_answers:
                 step(f"The model {new} takes over")
                 return deploy.serve(settings, models.canary)
-            against = f"it has given too few answers; it needs {settings.canary_answers} (CANARY_ANSWERS)"
+            against = f"it has given too few answers: {settings.canary_answers} are needed (CANARY_ANSWERS)"
         if against is not None:
-            step(f"The model {new} goes back")
+            step(f"Roll back the model {new}")
             stack.sam_deploy(settings, **NO_CANARY)
-            raise PipelineError(f"the new model {new} went back, and {old} answers: {against}")
+            raise PipelineError(f"the new model {new} was rolled back, and {old} answers: {against}")
         pause(POLL_SECONDS)
 
 
 def back(settings: Settings) -> None:
-    """Return to the model before: end the trial of a new one, or swap the last two that answered."""
+    """Roll back: end the trial of a new model, or return to the previous one. Raises PipelineError."""
     models = served.of_stack(settings)
     if models.canary is not None:
-        step(f"Take the model {models.canary.version} away")
+        step(f"Remove the model {models.canary.version}")
         stack.sam_deploy(settings, **NO_CANARY)
     elif models.previous is not None:
         step(f"Return to the model {models.previous.version}")
         deploy.serve(settings, models.previous)
     else:
-        raise PipelineError(f"the stack '{settings.stack}' knows no model before the one that answers")
+        raise PipelineError(f"the stack '{settings.stack}' has no previous model")
 
 
 def _began(settings: Settings) -> datetime:
-    """When the new model's endpoint became what it is."""
+    """When the trial began: the time of the last change to the new model's endpoint."""
     name = stack.output(settings, "CanaryEndpointName")
     began: datetime = aws.client("sagemaker").describe_endpoint(EndpointName=name)["LastModifiedTime"]
     return began
 
 
 def _alarm(settings: Settings) -> str | None:
-    """What the new model's alarms say, where one has been raised."""
+    """Why an alarm on the new model is raised; None if none is."""
     pages = aws.client("cloudwatch").get_paginator("describe_alarms")
     for page in pages.paginate(AlarmNamePrefix=ALARM_PREFIX.format(stack=settings.stack)):
         for alarm in page["MetricAlarms"]:

@@ -1,6 +1,6 @@
-"""The module that touches the SageMaker Python SDK; sagemaker_sdk3.py does the same with its version 3.
+"""Start jobs by version 2 of the SageMaker Python SDK; sagemaker_sdk3.py does the same by version 3.
 
-Version 2 carries the PyTorch estimator and is supported until July 2027.
+Version 2 has the PyTorch estimator, and is supported until July 2027.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Collection
 from typing import Any
 
 os.environ.setdefault("SAGEMAKER_SUPPRESS_V2_WARNING", "1")
-# The SDK would set up logging so that every library tells its every step.
+# Otherwise the SDK would configure logging so that all libraries log each of their steps.
 logging.basicConfig(level=logging.WARNING, format="   %(message)s")
 for _name in ("sagemaker", "sagemaker.config"):
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -35,7 +35,7 @@ INFERENCE_ENVIRONMENT = {
     "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
 }
 DAY = 24 * 60 * 60
-# torchrun on every machine, with a process for each of its GPUs, or one for all its processors.
+# torchrun on every instance, with one process for each GPU, or a single one for all CPUs.
 TORCHRUN = {"torch_distributed": {"enabled": True}}
 
 
@@ -44,10 +44,10 @@ def _session(bucket: str) -> Session:
 
 
 def aws_image(image: Image, region: str, instance_type: str) -> str:
-    """The URI of one of AWS's containers in the private registry that AWS has in a region.
+    """The URI of one of AWS's containers in AWS's private registry of a region.
 
-    The SDK knows the registries, but of the containers only those up to PyTorch 2.8: it is asked for one of
-    these, which lies in the same registry.
+    The SDK knows the registries, but only the containers up to PyTorch 2.8. So it is asked for one of these,
+    which is in the same registry.
     """
     known: str = image_uris.retrieve(
         "pytorch",
@@ -74,10 +74,11 @@ def start_training(
     metric_definitions: list[dict[str, str]],
     output: str,
 ) -> str:
-    """Start a training job that runs `train/train.py` in script mode; channels and output are S3 URIs.
+    """Start a training job that runs `train/train.py` in script mode; return the job's name.
 
-    A job on spot instances waits as long for them as it may run; its checkpoints are below `output`. Returns
-    the job's name, which begins with `name`.
+    The name begins with `name`. `channels` maps channel names to S3 URIs; those in `sharded` are divided
+    among the instances. `output` is an S3 URI, below which the checkpoints are as well. A job on `spot`
+    instances may wait for them for as long as it may run.
     """
     job = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
     several = instances > 1 or GPU_INSTANCE.match(instance_type)
@@ -103,7 +104,7 @@ def start_training(
         debugger_hook_config=False,
         sagemaker_session=_session(bucket),
     )
-    # What is in shards is read as it is needed, and each machine gets shards of its own.
+    # Shards are streamed, and each instance gets its own.
     inputs = {
         name: TrainingInput(uri, distribution="ShardedByS3Key", input_mode="FastFile")
         if name in sharded
@@ -125,10 +126,10 @@ def start_preparing(
     output: str,
     instances: int = 1,
 ) -> None:
-    """Start `train/prepare.py` as processing job `job`, in the training container.
+    """Start a processing job with the name `job` that runs `train/prepare.py` in the training container.
 
-    The files below the S3 URI `lines` are shared among the machines; what each makes of its own goes to the
-    S3 URI `output`.
+    The files below the S3 URI `lines` are divided among the instances, and all results go to the S3 URI
+    `output`.
     """
     processor = FrameworkProcessor(
         estimator_cls=PyTorch,
@@ -176,10 +177,10 @@ def start_transform(
     reviews: str,
     output: str,
 ) -> None:
-    """Start a batch transform of JSON Lines files with the model at `model_data`, as transform job `job`.
+    """Start a batch transform job with the name `job`, of JSON Lines files, with the model at `model_data`.
 
-    `reviews` is the S3 URI of the one file, or what those of all files begin with. The model that is made for
-    it has the same name; the caller deletes it afterwards.
+    `reviews` is the S3 URI of the file, or the prefix of several. A SageMaker model with the same name as the
+    job is created; the caller deletes it afterwards.
     """
     model: Any = Model(
         image_uri=image,

@@ -1,6 +1,6 @@
-"""The same as sagemaker_sdk.py, through version 3 of the SageMaker Python SDK; docs/sdk-v3.md compares them.
+"""Start jobs by version 3 of the SageMaker Python SDK; docs/sdk-v3.md compares it with version 2.
 
-Version 3 cannot be installed beside version 2, so this runs in an environment of its own (see sdk.py):
+Version 3 cannot be installed beside version 2, so this runs in a virtual environment of its own (sdk.py):
 
     .venv-sdk3/bin/python -m pipeline.sagemaker_sdk3 start_training < ARGUMENTS.json
 """
@@ -60,10 +60,10 @@ DAY = 24 * 60 * 60
 
 
 def aws_image(image: Image, region: str, instance_type: str) -> str:
-    """The URI of one of AWS's containers in the private registry that AWS has in a region.
+    """The URI of one of AWS's containers in AWS's private registry of a region.
 
-    The SDK knows the registries, but of the containers only those up to PyTorch 2.8: it is asked for one of
-    these, which lies in the same registry.
+    The SDK knows the registries, but only the containers up to PyTorch 2.8. So it is asked for one of these,
+    which is in the same registry.
     """
     known: str = image_uris.retrieve(
         "pytorch",
@@ -90,10 +90,11 @@ def start_training(
     metric_definitions: list[dict[str, str]],
     output: str,
 ) -> str:
-    """Start a training job that runs `train/train.py`; channels and output are S3 URIs.
+    """Start a training job that runs `train/train.py`; return the job's name.
 
-    A job on spot instances waits as long for them as it may run; its checkpoints are below `output`. Returns
-    the job's name, which begins with `name`.
+    The name begins with `name`. `channels` maps channel names to S3 URIs; those in `sharded` are divided
+    among the instances. `output` is an S3 URI, below which the checkpoints are as well. A job on `spot`
+    instances may wait for them for as long as it may run.
     """
     several = instances > 1 or GPU_INSTANCE.match(instance_type)
     # The trainer puts the program into the folder of the job's name, as version 2 does with code_location.
@@ -106,7 +107,7 @@ def start_training(
             training_image=aws_image(TRAINING, session.boto_region_name, instance_type),
             source_code=SourceCode(source_dir=source, entry_script="train.py"),
             role=role,
-            # torchrun on every machine, with a process for each of its GPUs, or one for all its processors.
+            # torchrun on every instance, with one process for each GPU, or a single one for all CPUs.
             distributed=Torchrun() if several else None,
             compute=Compute(
                 instance_type=instance_type, instance_count=instances, enable_managed_spot_training=spot
@@ -130,7 +131,7 @@ def start_training(
 
 
 def _input(channel: str, uri: str, is_sharded: bool) -> InputData | Channel:
-    """A channel; what is in shards is read as it is needed, and each machine gets shards of its own."""
+    """An input channel; shards are streamed, and each instance gets its own."""
     if not is_sharded:
         return InputData(channel_name=channel, data_source=uri)
     shards = S3DataSource(s3_data_type="S3Prefix", s3_uri=uri, s3_data_distribution_type="ShardedByS3Key")
@@ -138,7 +139,7 @@ def _input(channel: str, uri: str, is_sharded: bool) -> InputData | Channel:
 
 
 def _collect_source(folder: Path) -> None:
-    """Put the program and the packages that it imports into one folder: version 3 has no `dependencies`."""
+    """Copy the program and the packages that it imports into one folder: version 3 has no `dependencies`."""
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PROJECT / "train", folder, dirs_exist_ok=True, ignore=ignore)
     for package in ("sentiment", "tracking", "serve"):
@@ -156,10 +157,10 @@ def start_preparing(
     output: str,
     instances: int = 1,
 ) -> None:
-    """Start `train/prepare.py` as processing job `job`, in the training container.
+    """Start a processing job with the name `job` that runs `train/prepare.py` in the training container.
 
-    The files below the S3 URI `lines` are shared among the machines; what each makes of its own goes to the
-    S3 URI `output`.
+    The files below the S3 URI `lines` are divided among the instances, and all results go to the S3 URI
+    `output`.
     """
     session = Session(default_bucket=bucket)
     processor = FrameworkProcessor(
@@ -205,10 +206,10 @@ def start_transform(
     reviews: str,
     output: str,
 ) -> None:
-    """Start a batch transform of JSON Lines files with the model at `model_data`, as transform job `job`.
+    """Start a batch transform job with the name `job`, of JSON Lines files, with the model at `model_data`.
 
-    `reviews` is the S3 URI of the one file, or what those of all files begin with. The model that is made for
-    it has the same name; the caller deletes it afterwards.
+    `reviews` is the S3 URI of the file, or the prefix of several. A SageMaker model with the same name as the
+    job is created; the caller deletes it afterwards.
     """
     session = boto3.Session()
     Model.create(
@@ -247,7 +248,7 @@ FUNCTIONS: dict[str, Callable[..., str | None]] = {
 
 
 def main() -> None:
-    """Call the function that the command line names, and print what it returns as JSON."""
+    """Call the function that the command line names; arguments and result are JSON on stdin and stdout."""
     logging.basicConfig(level=logging.WARNING)
     arguments = json.load(sys.stdin)
     answer = FUNCTIONS[sys.argv[1]](arguments.pop("name"), **arguments)

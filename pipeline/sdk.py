@@ -1,4 +1,4 @@
-"""The chosen version of the SageMaker Python SDK: 2 in this process, 3 in an environment of its own."""
+"""Choose the version of the SageMaker Python SDK: 2 in this process, or 3 in a separate environment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from project.paths import PROJECT
 
 
 class Sdk(Protocol):
-    """What sagemaker_sdk.py and sagemaker_sdk3.py have in common."""
+    """The functions of sagemaker_sdk.py and sagemaker_sdk3.py, which have their arguments."""
 
     def start_training(self, name: str, **arguments: Any) -> str: ...
 
@@ -21,7 +21,7 @@ class Sdk(Protocol):
 
 
 class Sdk3:
-    """Has functions of sagemaker_sdk3.py called by the interpreter of its environment."""
+    """Calls the functions of sagemaker_sdk3.py in the virtual environment of version 3."""
 
     def start_training(self, name: str, **arguments: Any) -> str:
         """As sagemaker_sdk3.start_training. Raises PipelineError."""
@@ -53,7 +53,7 @@ class Sdk3:
 
 
 def of(settings: Settings) -> Sdk:
-    """The functions of the chosen version, which takes seconds to import: call this to start something."""
+    """The functions of the chosen version. Call this only to start a job: importing takes seconds."""
     if settings.sdk == "3":
         return Sdk3()
     from pipeline import sagemaker_sdk

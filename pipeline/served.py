@@ -1,6 +1,6 @@
-"""Which models the stack serves: the one that answers, one that is tried beside it, and the one before.
+"""The models that the stack serves: the current one, one on trial beside it, and the previous one.
 
-The stack's parameters hold all three, so that they change with it or not at all.
+All three are parameters of the stack, so that they change together with it or not at all.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ NO_CANARY: dict[str, str | int] = {
     "CanaryPercent": 0,
     "CanaryMaxConcurrency": 1,
 }
-# Fewer would refuse two people who come at the same moment.
+# With fewer, a second person at the same moment would be refused.
 MIN_CONCURRENCY = 2
 
 
 class ServedModel(NamedTuple):
-    """A model as the template's parameters choose it: its data and image, the image's name, its version."""
+    """A model by the template's parameters: the URIs of its data and image, the image's name, the version."""
 
     data_url: str
     image_uri: str
@@ -35,7 +35,7 @@ class ServedModel(NamedTuple):
     version: str
 
     def as_model(self) -> dict[str, str | int]:
-        """The parameters with which this model answers, and none is tried beside it."""
+        """The parameters with which this model answers alone."""
         return {
             "ModelDataUrl": self.data_url,
             "ImageUri": self.image_uri,
@@ -45,9 +45,9 @@ class ServedModel(NamedTuple):
         }
 
     def as_canary(self, percent: int, concurrency: int) -> dict[str, str | int]:
-        """The parameters with which it answers that share of the texts beside the other.
+        """The parameters with which this model answers `percent` of the texts, beside the current one.
 
-        It may answer as many texts at a time as its share is of the other's `concurrency`.
+        Its maximum concurrency is the same share of the current model's `concurrency`.
         """
         return {
             "CanaryModelDataUrl": self.data_url,
@@ -60,7 +60,7 @@ class ServedModel(NamedTuple):
 
 
 class ServedModels(NamedTuple):
-    """What the stack serves; None for what there is not."""
+    """The models that the stack serves; each is None if there is none."""
 
     model: ServedModel | None
     canary: ServedModel | None
@@ -70,20 +70,20 @@ class ServedModels(NamedTuple):
 def chosen(settings: Settings) -> ServedModel:
     """The packaged model of these settings, in their container."""
     uri, _ = packaged(settings)
-    # In place of an instance type: serverless endpoints have no GPU.
+    # Serverless endpoints have no instance type, and no GPU.
     place = hosting.chosen(settings).instance_type or hosting.SERVERLESS
     return ServedModel(uri, image.hosting_image(settings, place), settings.container, _version(uri))
 
 
 def of_stack(settings: Settings) -> ServedModels:
-    """What the stack serves now; nothing where there is no stack."""
+    """The models that the stack serves now; none if there is no stack."""
     given = stack.parameters(settings)
 
     def model(*names: str) -> ServedModel | None:
         uri, image_uri, container, version = (given.get(name, "") for name in names)
         if not uri:
             return None
-        if version in ("", UNKNOWN):  # deployed before there was this parameter, or without it
+        if version in ("", UNKNOWN):  # deployed without this parameter, which earlier templates lacked
             version = _version(uri)
         return ServedModel(uri, image_uri, container, version)
 
@@ -96,5 +96,5 @@ def of_stack(settings: Settings) -> ServedModels:
 
 
 def _version(uri: str) -> str:
-    """The version of a model, as its description tells it."""
+    """The version of a model, according to its description."""
     return str(aws.read_json(inputs.description_uri(uri))["model"])

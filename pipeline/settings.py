@@ -10,34 +10,37 @@ from pipeline.fleet import MAX_INSTANCES, type_problem
 from project.choices import Choices, ProjectError
 from project.paths import PROJECT
 
-# How the model of a registry or a run in MLflow is named.
+# The beginnings of MLflow's URIs for a registered model and for a run's model.
 MLFLOW_MODELS = ("models:/", "runs:/")
 # Versions of the SageMaker Python SDK.
 SDKS = ("2", "3")
-# The newest approved model of SageMaker's model registry.
+# The value of MODEL for the newest approved model of SageMaker's model registry.
 APPROVED = "approved"
 
 
 class PipelineError(ProjectError):
-    """A step cannot go on; the message says what is wrong and what to do."""
+    """A step cannot continue; the message says what is wrong and what to do."""
 
 
 @dataclass(frozen=True)
 class Settings(Choices):
-    """The choices of one run on AWS.
+    """The settings of a run on AWS, in addition to Choices.
 
-    `model` takes a model that is there instead of training one (see pipeline.given_model). Raises
-    SentimentError or PipelineError for what cannot be. `container` names the image that answers
-    (pipeline.containers), `sdk` the version of the SageMaker Python SDK that starts the jobs. Each job of
-    the run has `instances` machines; `spot` trains on spot instances.
-    `on` says where the reviews are prepared: "here", or by a job on "sagemaker" (pipeline.remote).
-    `endpoint` is "serverless", "instances" or empty for what fits the container;
-    `endpoint_instances`, `autoscale` and `provisioned` are the details (pipeline.hosting).
-    `canary` is the share of texts (%) that a new model answers at first, `None` all;
-    it takes over after `canary_minutes`, given that many `canary_answers` by then (pipeline.rollout).
-    For `make retrain`, `auto` promotes a model that keeps the rules, and `trusted` are words that votes are
-    believed about; for `make promote`, `version` names a model package. `window` is how far `make drift`
-    looks back: hours (24h) or days (7d).
+    - `model` is an existing model to use instead of training one (pipeline.given_model).
+    - `stack` is the name of the CloudFormation stack, and `sam` the SAM CLI.
+    - `on` says where the reviews are prepared: "here", or by a job on "sagemaker" (pipeline.remote).
+    - `instances` is the number of instances of each job; `spot` trains on spot instances.
+    - `endpoint` is "serverless", "instances", or empty for the container's default; `endpoint_instances`,
+      `autoscale` and `provisioned` are the details (pipeline.hosting).
+    - `container` names the image for hosting (pipeline.containers), `sdk` the version of the SageMaker
+      Python SDK that starts the jobs.
+    - `auto` promotes a model that keeps the rules, and `trusted` are words that no campaign is suspected
+      about (`make retrain`); `version` is the number of a model package (`make promote`).
+    - `window` is how far `make drift` looks back: hours (24h) or days (7d).
+    - `canary` is the percentage of texts that a new model answers at first, None for all. It takes over after
+      `canary_minutes` if it has given `canary_answers` by then (pipeline.rollout).
+
+    Raises SentimentError or PipelineError for values that cannot work.
     """
 
     model: str | None = None
@@ -73,35 +76,37 @@ class Settings(Choices):
                 "approved, models:/NAME@ALIAS or runs:/ID/model"
             )
         if self.container not in HOSTING:
-            raise PipelineError(f"CONTAINER={self.container}: there are {', '.join(HOSTING)}")
+            raise PipelineError(f"CONTAINER={self.container}: choose one of {', '.join(HOSTING)}")
         if self.sdk not in SDKS:
-            raise PipelineError(f"SDK={self.sdk}: there are {', '.join(SDKS)}")
+            raise PipelineError(f"SDK={self.sdk}: choose one of {', '.join(SDKS)}")
         if self.sdk == "3" and not sdk3_python().exists():
-            raise PipelineError("SDK=3 has an environment of its own, which is not there: make base SDK=3")
+            raise PipelineError(
+                "SDK=3 needs a virtual environment of its own, which is missing: run `make base SDK=3`"
+            )
         if self.canary is not None and not 0 < self.canary < 100:
-            raise PipelineError(f"CANARY={self.canary}: a share of the texts from 1 to 99 %")
+            raise PipelineError(f"CANARY={self.canary} is not a percentage from 1 to 99")
         self._check_fleet()
 
     def _check_fleet(self) -> None:
         if self.on == "sagemaker" and self.wants_unlabelled():
             raise PipelineError(
-                f"ON=sagemaker: the recipe {self.recipe} learns from unlabelled reviews, which are prepared "
-                "here only; leave ON out"
+                f"ON=sagemaker: the recipe {self.recipe} learns from unlabelled reviews, which can only be "
+                "prepared here; leave ON out"
             )
         if not 1 <= self.instances <= MAX_INSTANCES:
-            raise PipelineError(f"INSTANCES={self.instances}: a job has 1 to {MAX_INSTANCES} machines")
+            raise PipelineError(f"INSTANCES={self.instances}: a job has 1 to {MAX_INSTANCES} instances")
         batch = self.chosen_recipe().batch_size
         if self.instances > batch:
             raise PipelineError(
-                f"INSTANCES={self.instances}: the machines share each batch, and one has {batch} reviews; "
-                f"take fewer machines or a larger batch (SET=batch_size={self.instances})"
+                f"INSTANCES={self.instances}: the instances share each batch, which has {batch} reviews; "
+                f"use fewer instances or a larger batch (SET=batch_size={self.instances})"
             )
         kinds = [("Training", "train_instance_type"), ("Transform", "transform_instance_type")]
         if self.on == "sagemaker":
             kinds.append(("Processing", "train_instance_type"))
         for job, name in kinds:
             chosen = getattr(self, name)
-            # The defaults are known; to look a type up takes half a second.
+            # The defaults need no check; looking up a type takes half a second.
             if chosen != type(self).__dataclass_fields__[name].default and (
                 problem := type_problem(job, chosen)
             ):
@@ -109,10 +114,10 @@ class Settings(Choices):
 
     @property
     def hosting_image(self) -> Image:
-        """What is known of the image that answers."""
+        """The image for hosting."""
         return HOSTING[self.container]
 
 
 def sdk3_python() -> Path:
-    """The interpreter that has version 3 of the SageMaker SDK (see requirements/install.py)."""
+    """The Python interpreter with version 3 of the SageMaker SDK (requirements/install.py)."""
     return PROJECT / ".venv-sdk3" / "bin" / "python"

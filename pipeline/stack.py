@@ -1,4 +1,4 @@
-"""The CloudFormation stack of infra/template.yaml: its outputs, and `sam deploy` / `sam delete`."""
+"""The CloudFormation stack of infra/template.yaml: its outputs and parameters, `sam deploy`, `sam delete`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from project.paths import PROJECT
 
 INFRA = PROJECT / "infra"
 POLL_SECONDS = 1.0
-# Outputs that the stack has before it has a model.
+# Outputs that the stack has even without a model.
 BOOTSTRAPPED = (
     "DataBucketName",
     "TrainingRoleArn",
@@ -29,12 +29,12 @@ BOOTSTRAPPED = (
 
 
 def outputs(settings: Settings) -> dict[str, str]:
-    """The stack's outputs by name; empty when there is no such stack."""
+    """The stack's outputs by name; empty if there is no such stack."""
     return {output["OutputKey"]: output["OutputValue"] for output in _described(settings).get("Outputs", [])}
 
 
 def parameters(settings: Settings) -> dict[str, str]:
-    """The values of the stack's parameters by name; empty when there is no such stack."""
+    """The values of the stack's parameters by name; empty if there is no such stack."""
     given = _described(settings).get("Parameters", [])
     return {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in given}
 
@@ -51,7 +51,7 @@ def _described(settings: Settings) -> dict[str, Any]:
 
 
 def output(settings: Settings, name: str) -> str:
-    """One output of the stack; a missing one means that an earlier step has not run."""
+    """An output of the stack. Raises PipelineError if it is missing, and says which step to run first."""
     try:
         return outputs(settings)[name]
     except KeyError:
@@ -62,7 +62,7 @@ def output(settings: Settings, name: str) -> str:
 
 
 def buckets(settings: Settings) -> list[str] | None:
-    """The buckets that the stack holds now, be it whole or half made; None when there is no such stack."""
+    """The names of the stack's buckets, even if it is incomplete; None if there is no such stack."""
     try:
         resources = aws.client("cloudformation").describe_stack_resources(StackName=settings.stack)
     except ClientError as error:
@@ -78,11 +78,11 @@ def buckets(settings: Settings) -> list[str] | None:
 
 
 def sam_deploy(settings: Settings, **parameters: str | int) -> None:
-    """Create or update the stack, showing each resource as it is done.
+    """Create or update the stack, showing each resource as it is completed.
 
-    Parameters that are not given keep their value. Raises PipelineError with the reasons of a failure.
+    Parameters that are not given keep their values. Raises PipelineError with the reasons of a failure.
     """
-    # SAM reads no value where there is nothing behind the sign.
+    # SAM ignores a parameter with nothing after the equals sign.
     overrides = [f"{name}={value}" if value != "" else f'{name}=""' for name, value in parameters.items()]
     _sam(settings, "deploy", *(["--parameter-overrides", *overrides] if overrides else []))
 
@@ -93,19 +93,19 @@ def sam_delete(settings: Settings) -> None:
 
 
 def _sam(settings: Settings, action: str, *arguments: str) -> None:
-    """Run the SAM CLI. Its tables, 100 columns wide, go to a file; the stack's events are shown instead."""
+    """Run the SAM CLI; its wide tables go to a log file, and the stack's events are shown instead."""
     if not shutil.which(settings.sam):
-        raise PipelineError(f"the SAM CLI is not at '{settings.sam}': run `make setup`")
+        raise PipelineError(f"there is no SAM CLI at '{settings.sam}': run `make setup`")
     command = [settings.sam, action, "--stack-name", settings.stack, "--region", aws.region(), *arguments]
     log = settings.build / f"sam-{action}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     events = _Events(settings.stack)
-    # SAM leaves an empty folder among the temporary ones at each deployment, hence one of its own.
+    # SAM leaves an empty temporary folder behind at each deployment, so it gets a TMPDIR that is deleted.
     with log.open("w") as output, tempfile.TemporaryDirectory(dir=settings.build) as scratch:
         sam = subprocess.Popen(
             command,
             cwd=INFRA,
-            # SAM would look at the stack every five seconds.
+            # By default, SAM polls the stack only every five seconds.
             env={"SAM_CLI_POLL_DELAY": str(POLL_SECONDS), **os.environ, "TMPDIR": scratch},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -126,7 +126,7 @@ def _sam(settings: Settings, action: str, *arguments: str) -> None:
 
 
 class _Events:
-    """The events of a stack's resources since this object was made."""
+    """Shows the events of a stack's resources from now on, and collects the failures."""
 
     def __init__(self, stack: str) -> None:
         self.stack = stack
@@ -148,7 +148,7 @@ class _Events:
         try:
             answer = aws.client("cloudformation").describe_stack_events(StackName=self.stack)
         except ClientError as error:
-            if "does not exist" in str(error):  # not yet, or no more
+            if "does not exist" in str(error):  # not yet created, or deleted
                 return []
             raise
         events: list[dict[str, Any]] = answer["StackEvents"]

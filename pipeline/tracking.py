@@ -1,4 +1,4 @@
-"""MLflow, as the pipeline uses it: through train/tracking.py, the one program that knows it."""
+"""Use MLflow by running train/tracking.py, so that the pipeline need not import it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from project.console import say, shown
 from project.paths import PROJECT
 
 PROGRAM = PROJECT / "train" / "tracking.py"
-# A step that only tracks along the way does not wait long for a server that does not answer.
+# Steps for which tracking is a side effect do not wait long for a server.
 SHORT_TIMEOUTS = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 
 
 def is_wanted() -> bool:
+    """Whether MLFLOW_TRACKING_URI is set."""
     return bool(os.environ.get("MLFLOW_TRACKING_URI"))
 
 
@@ -26,7 +27,7 @@ def log(model: Path, evaluation: Path | None = None) -> None:
 
 
 def log_if_wanted(command: str, *arguments: Path) -> None:
-    """Log if MLFLOW_TRACKING_URI is set; a failure is a warning, and the step goes on."""
+    """Run a command of train/tracking.py if MLFLOW_TRACKING_URI is set; a failure is only a warning."""
     if not is_wanted():
         return
     try:

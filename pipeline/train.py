@@ -1,4 +1,4 @@
-"""Arrays in S3 -> a trained model, by a SageMaker training job."""
+"""Train the model by a SageMaker training job."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sentiment.training.recipes import METRIC_DEFINITIONS
 
 
 def run(settings: Settings) -> None:
+    """Train the model of these settings, unless there is one, and fetch it here. Raises PipelineError."""
     machines = fleet.described(settings.instances, settings.train_instance_type, settings.spot)
     step(f"Train (recipe {settings.recipe}, {machines})")
     warn_of_the_end(TRAINING)
@@ -47,11 +48,10 @@ def run(settings: Settings) -> None:
 
 
 def _earlier_job(output: str) -> dict[str, Any] | None:
-    """The description of the job that an earlier run started for this model, once it has completed.
+    """Find the job that an earlier run started for this model; return its description once it has completed.
 
-    An earlier run may have lost its connection, or its machine, while its job went on. A second job would
-    cost as much again, and the two would overwrite each other's checkpoints. None where no job is left that
-    gives a model.
+    An earlier run may have lost its connection while its job went on. A second job would cost as much again,
+    and both would overwrite each other's checkpoints. Returns None if no such job can give a model.
     """
     found = jobs.training_jobs(output)
     for job in found:
@@ -70,7 +70,7 @@ def _earlier_job(output: str) -> dict[str, Any] | None:
 
 
 def _fleet_of(job: dict[str, Any]) -> str:
-    """The machines of a job, which may be of another type than those asked for now."""
+    """Describe the instances of a job, which may differ from those of the current settings."""
     resources = job["ResourceConfig"]
     spot = job.get("EnableManagedSpotTraining", False)
     return fleet.described(resources["InstanceCount"], resources["InstanceType"], spot)
@@ -96,6 +96,6 @@ def _run_job(settings: Settings, bucket: str, data: str, output: str) -> dict[st
     )
     say(f"training job {job}, reading {data}")
     if price := bill.hourly(settings.train_instance_type, settings.instances):
-        less = "; AWS bills spot instances at less, and only while they run" if settings.spot else ""
-        say(f"an hour of these machines costs ${price:.2f} at list prices of us-east-1{less}")
+        less = "; spot instances cost less, and only while they run" if settings.spot else ""
+        say(f"an hour of these instances costs ${price:.2f} at us-east-1's list prices{less}")
     return jobs.wait_for_training(job)

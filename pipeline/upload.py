@@ -1,4 +1,4 @@
-"""Prepared reviews -> S3."""
+"""Upload the prepared reviews to S3."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from project.console import say, step
 
 
 def run(settings: Settings) -> None:
+    """Upload the reviews, unless they are there. Raises PipelineError."""
     step("Upload to S3")
     if settings.on == "sagemaker":
         say("nothing to do: the reviews were prepared in S3")
@@ -23,6 +24,6 @@ def run(settings: Settings) -> None:
     names = [file.relative_to(prepared.folder).as_posix() for file in files]
     for file, name in zip(files, names, strict=True):
         aws.upload(file, f"{target}/{name}")
-    # Last, so that it is there only when everything else is.
+    # Written last: if it exists, all files do.
     aws.write_json({"files": names}, manifest)
     say(f"wrote: {target} ({len(files)} files, {sum(file.stat().st_size for file in files) / 1e6:.1f} MB)")

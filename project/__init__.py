@@ -1,1 +1,1 @@
-"""What the project's commands share: paths, a person's choices, the console, child processes, ports."""
+"""Shared by the project's commands: paths, the user's choices, the console, child processes, ports."""

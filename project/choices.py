@@ -1,4 +1,4 @@
-"""What a person chooses for a run, checked as soon as it is chosen: before anything is made or billed."""
+"""The user's choices for a run, which are validated at once, before anything is created or billed."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from sentiment.training.recipes import DEFAULT_RECIPE, Recipe
 
 
 class ProjectError(Exception):
-    """A command cannot go on; the message says what is wrong and what to do."""
+    """A command cannot continue; the message says what is wrong and what to do."""
 
 
 @dataclass(frozen=True)
 class Choices:
-    """The reviews and the model of a run.
+    """The reviews and the recipe of a run.
 
-    `data` names a source of reviews (sentiment.data.sources), `data_path` its file or folder where it needs
-    one. `hyperparameters` override those of the recipe (sentiment.training.hyperparameters has their names).
-    `voted` is the file of cleaned votes (sentiment.data.votes) to learn from, where there is one.
-    Raises SentimentError for what cannot be.
+    `data` names a source of reviews (sentiment.data.sources), and `data_path` is its file or folder, if it
+    needs one. `hyperparameters` override those of the recipe (sentiment.training.hyperparameters). `build` is
+    the folder for results. `voted` is a file of cleaned votes (sentiment.data.votes) to learn from, if any.
+    Raises SentimentError for values that cannot work.
     """
 
     data: str = "sample"
@@ -40,7 +40,7 @@ class Choices:
         check_source(self.data, self.data_path, self.wants_unlabelled())
 
     def chosen_recipe(self) -> Recipe:
-        """The recipe with the hyperparameters that override its own."""
+        """The recipe with the hyperparameters of this run."""
         return changed_recipe(self.recipe, self.hyperparameters)
 
     def wants_unlabelled(self) -> bool:
@@ -48,11 +48,14 @@ class Choices:
         return self.chosen_recipe().virtual_adversarial > 0
 
     def reviews(self) -> Reviews:
-        """The reviews of the chosen source, downloaded if they must be. Raises DatasetError."""
+        """Read the reviews of the chosen source, downloading them if necessary. Raises DatasetError."""
         return load_reviews(self.data, self._path(), self.wants_unlabelled())
 
     def prepared(self) -> Prepared:
-        """The reviews as arrays; they are read again only if their files may have changed."""
+        """The prepared reviews; they are read again only if their files may have changed.
+
+        Raises DatasetError.
+        """
         state = self._source_state()
         if (prepared := state.prepared()) is None:
             recipe = self.chosen_recipe()
@@ -62,11 +65,11 @@ class Choices:
         return prepared
 
     def prepared_before(self) -> Prepared | None:
-        """What an earlier step prepared from the files as they are now; None where that is uncertain."""
+        """What an earlier step prepared from the same files; None if that is not certain."""
         return self._source_state().prepared()
 
     def _path(self) -> Path | None:
-        """Where the reviews are, or are downloaded to."""
+        """Where the reviews are, or will be downloaded to."""
         if self.data == "aclimdb" and self.data_path is None:
             return self.build / "data" / "aclImdb"
         return self.data_path
@@ -88,7 +91,7 @@ class Choices:
 
 
 def assignments(pairs: list[str]) -> dict[str, str]:
-    """NAME=VALUE, as a person writes hyperparameters. Raises ProjectError for what is none."""
+    """Parse hyperparameters written as NAME=VALUE. Raises ProjectError."""
     found: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")

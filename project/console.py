@@ -1,4 +1,4 @@
-"""How the steps speak to the person who runs them: a headline, then what was read and written."""
+"""Output of the steps: a headline for each, then lines about what was read and written."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ def _styled(text: str, code: str) -> str:
 
 
 def step(title: str) -> None:
+    """Print the headline of a step."""
     print(_styled(f"\n== {title}", "1;36"), flush=True)
 
 
 def say(text: str) -> None:
+    """Print a line below the headline."""
     print(f"   {text}", flush=True)
 
 
 def log_line(text: str) -> None:
-    """A line that a job wrote, set apart from our own."""
+    """Print a line of a job's log, set apart from our own."""
     print(_styled(f"   | {text}", "2"), flush=True)
 
 
 def shown(path: Path | str) -> str:
-    """The path as the person would type it: relative where it lies below the current folder."""
+    """The path as the user would type it: relative if it is below the current folder."""
     path = Path(path)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,6 +1,6 @@
-"""What people send, compared with what a model was measured on, for AWS and self-hosted alike.
+"""Compare what people send with what a model was measured on, on AWS and self-hosted.
 
-Both count the same (lambda/sentiment_api/measures.py) and hand the counts over by the hour.
+Both count the same things (lambda/sentiment_api/measures.py) and provide the counts by the hour.
 """
 
 from __future__ import annotations
@@ -25,28 +25,31 @@ from sentiment.files import atomic_write, write_json
 from sentiment.serving.predictor import Predictor
 
 HOUR = timedelta(hours=1)
-# Two such windows, one before the other, are as long as CloudWatch keeps counts by the hour: 455 days.
+# Two windows of this length cover the time for which CloudWatch keeps hourly values: 455 days.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
 MAX_HOURS = 455 * 24 // 2
 UNITS = {"h": 1, "d": 24}
-# The parts of a window that the report shows.
+# The report divides a window into at most this many parts.
 STEPS = 12
-# Of the held-out reviews, taken at equal distances: about as many as there are sentences.
+# At most this many of the held-out reviews are used, evenly spaced: about as many as there are sentences.
 MAX_REVIEWS = 1500
 
-# Of what a model says of held-out texts. The number changes with what is measured.
+# The file name of a model's baseline. The number is increased when the measures change.
 BASELINE = "drift-baseline-1.json"
 
 Hours = Mapping[datetime, drift.Counts]
-"""What was counted in each hour, by its beginning."""
+"""The counts of each hour, by the beginning of the hour."""
 
 
 class Drifted(ProjectError):
-    """What people send lies outside the band; the message says which measures do."""
+    """Some measures lie outside their bands; the message says which."""
 
 
 class Period(NamedTuple):
-    """A window of whole hours, the running one included, and as many before it."""
+    """A window of whole hours, from `start` to `end`, and the previous window, from `before` to `start`.
+
+    The window includes the current hour.
+    """
 
     before: datetime
     start: datetime
@@ -54,6 +57,7 @@ class Period(NamedTuple):
 
     @property
     def hours(self) -> int:
+        """The length of the window."""
         return round((self.end - self.start) / HOUR)
 
     def __str__(self) -> str:
@@ -61,7 +65,7 @@ class Period(NamedTuple):
 
 
 def period(window: str, now: datetime | None = None) -> Period:
-    """The window that a person names: 24h, 7d. Raises ProjectError."""
+    """Parse a window such as 24h or 7d, which ends now. Raises ProjectError."""
     named = re.fullmatch(r"(\d{1,5})([hd])", window)
     hours = int(named[1]) * UNITS[named[2]] if named else 0
     if not 1 <= hours <= MAX_HOURS:
@@ -76,11 +80,12 @@ def baseline(
     choices: Choices,
     reviews_are_here: bool = True,
 ) -> dict[str, Any]:
-    """What a model says of held-out texts (drift.measured), with its version and how many texts they were.
+    """The baseline of a model: its measures of held-out texts, with its version and the number of texts.
 
-    They are the sentences of validation and test, and test reviews; of a source without these, or where
-    the reviews are elsewhere, the sentences alone. Kept below build/ by the version; only where it is not
-    there the model is `opened`.
+    The texts are the sentences of validation and test, and test reviews, unless the source has none or the
+    reviews are not on this machine. The baseline is kept below build/ by version; only if it is missing, the
+    model is `opened`. The keys are `model`, `sentences`, `reviews` and those of
+    sentiment.evaluation.drift.measured.
     """
     file = choices.build / "drift" / version / BASELINE
     if not file.exists():
@@ -109,7 +114,7 @@ def _test_reviews(choices: Choices) -> list[str]:
 
 
 def _measured(model: Predictor, texts: Sequence[str]) -> dict[str, Any]:
-    """Of each text what sentiment_api.measures counts of it."""
+    """Measure texts as sentiment_api.measures counts them."""
     predictions = model.predict(texts)
     reasons = [prediction.reason for prediction in predictions]
     values: dict[str, Sequence[float]] = {
@@ -124,7 +129,10 @@ def _measured(model: Predictor, texts: Sequence[str]) -> dict[str, Any]:
 
 
 def report(heading: str, chosen: Period, hours: Hours, baseline: dict[str, Any], folder: Path) -> None:
-    """Compare, say it, and write drift.json and .html into the folder. Raises Drifted outside the band."""
+    """Compare a window with the baseline, print the result, and write drift.json and drift.html to `folder`.
+
+    Raises Drifted if a measure lies outside its band.
+    """
     counts = _between(hours, chosen.start, chosen.end)
     before = _between(hours, chosen.before, chosen.start)
     number, notes = drift.texts(counts), []
@@ -151,13 +159,13 @@ def report(heading: str, chosen: Period, hours: Hours, baseline: dict[str, Any],
 
 
 def _between(hours: Hours, start: datetime, end: datetime) -> dict[str, float]:
-    """The sum of these hours, but of those from before texts were counted by their length."""
+    """The sum of the counts of these hours, except those of earlier code, which did not count lengths."""
     inside = (counts for hour, counts in sorted(hours.items()) if start <= hour < end)
     return drift.added([counts for counts in inside if drift.texts(counts)])
 
 
 def _steps(chosen: Period, hours: Hours, baseline: dict[str, Any]) -> list[Step]:
-    """The window in STEPS parts at most, of whole hours."""
+    """Divide the window into at most STEPS parts of whole hours."""
     size = math.ceil(chosen.hours / STEPS)
     form = "%m-%d %H:%M" if chosen.hours > STEPS else "%H:%M"
     steps = []

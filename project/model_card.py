@@ -1,8 +1,8 @@
-"""docs/model.md -> one HTML page in the style of the web page, with its pictures inside and no script at all.
+"""Render docs/model.md as an HTML page in the style of the web page, with embedded pictures and no scripts.
 
-`render()` needs the package markdown-it-py. Both hosts of the page use it: the pipeline publishes the result
-beside index.html, and the self-hosted app answers with it. The card tells of the models that were measured
-for it, so the page says first whether the one that answers there is among them.
+`render()` needs the package markdown-it-py. The pipeline publishes the result beside index.html, and the
+self-hosted app serves it. The card describes the models that were measured for it, so the page first says
+whether the model that answers is one of them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from project.paths import PROJECT
 
 NAME = "model-card.html"
 CARD = PROJECT / "docs" / "model.md"
-# Beside the card: what its figures were made from.
+# The file beside the card from which its figures were generated.
 MEASURED = "benchmarks.json"
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _STYLE = """
@@ -65,9 +65,9 @@ def render(
     card: Path = CARD,
     stylesheet: Path = PROJECT / "website" / "style.css",
 ) -> bytes:
-    """The page as UTF-8, for a site whose model describes itself as `answering`; None where there is none.
+    """The page as UTF-8. `answering` is the description of the model that answers, None if there is none.
 
-    Raises ProjectError where the card or one of its pictures is missing.
+    Raises ProjectError if the card or one of its pictures is missing.
     """
     try:
         source = card.read_text(encoding="utf-8")
@@ -112,7 +112,7 @@ _PAGE = """<!doctype html>
 
 
 def _measured(file: Path) -> dict[str, str]:
-    """The version of each recipe's model that was measured for the card."""
+    """The versions of the models that were measured for the card, by recipe. Raises ProjectError."""
     try:
         rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
         models = [row["accuracy"]["model"] for row in rows]
@@ -124,7 +124,7 @@ def _measured(file: Path) -> dict[str, str]:
 
 
 def _answering(model: Mapping[str, Any], measured: dict[str, str]) -> str:
-    """Whether the card's figures are those of the model that answers."""
+    """A note that says whether the card's figures are those of the model that answers."""
     version, recipe = (f"<code>{html.escape(str(model[name]))}</code>" for name in ("model", "recipe"))
     if model["model"] in measured.values():
         sentence = f"It is among those that this card measures: its figures are those of {recipe}."
@@ -140,7 +140,7 @@ def _answering(model: Mapping[str, Any], measured: dict[str, str]) -> str:
 
 
 def _colours(style: str, stylesheet: Path) -> str:
-    """The page's colours and fonts, which stand in its :root; its other rules are for its own parts."""
+    """The rule :root of the page's stylesheet, which has its colours and fonts. Raises ProjectError."""
     found = re.search(r":root\s*\{[^}]*\}", style)
     if found is None:
         raise ProjectError(f"{stylesheet} has no :root with the colours that the card shares")
@@ -148,7 +148,7 @@ def _colours(style: str, stylesheet: Path) -> str:
 
 
 def _policy(style: str) -> str:
-    """Nothing but this very style and the pictures inside the page."""
+    """A Content-Security-Policy that allows only this style and embedded pictures."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return (
         f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; "
@@ -157,7 +157,7 @@ def _policy(style: str) -> str:
 
 
 def _prepare(tokens: list[Token], folder: Path) -> str:
-    """Fit the tokens to the page, in place; the text of the first heading is the title."""
+    """Adapt the tokens to the page, in place; return the first heading as the title."""
     title, heading, tables = "", "", 0
     for place, token in enumerate(tokens):
         if token.type == "heading_open":
@@ -170,7 +170,7 @@ def _prepare(tokens: list[Token], folder: Path) -> str:
             tables += 1
             token.meta["name"] = f"Table {tables}, {heading}"
         elif token.type in ("th_open", "td_open") and "right" in str(token.attrGet("style") or ""):
-            # A style attribute would need a weaker policy.
+            # A style attribute would need a weaker Content-Security-Policy.
             token.attrs = {"class": "end"}
         elif token.type in ("th_open", "td_open"):
             token.attrs = {}
@@ -180,13 +180,13 @@ def _prepare(tokens: list[Token], folder: Path) -> str:
 
 
 def _table_open(_: object, tokens: list[Token], place: int, *__: object) -> str:
-    """A wide table scrolls by itself, by keyboard too."""
+    """Open a table in a region that can be scrolled, by keyboard as well."""
     name = html.escape(tokens[place].meta["name"])
     return f'<div class="table" role="region" tabindex="0" aria-label="{name}"><table>\n'
 
 
 def _fence(_: object, tokens: list[Token], place: int, *__: object) -> str:
-    """Commands; they scroll by themselves too."""
+    """Commands, in a region that can be scrolled."""
     code = html.escape(tokens[place].content)
     return f'<pre tabindex="0" role="region" aria-label="Commands {place}"><code>{code}</code></pre>\n'
 
@@ -196,7 +196,7 @@ def _text_of(inline: Token) -> str:
 
 
 def _inline(children: list[Token], folder: Path) -> list[Token]:
-    """Pictures come inside the page; links to files that are not published with it keep their text alone."""
+    """Embed pictures, and reduce links to unpublished files to their text."""
     kept, dropped = [], 0
     for child in children:
         if child.type == "image":

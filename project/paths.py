@@ -1,9 +1,9 @@
-"""Where the project keeps what it makes."""
+"""The folders of the project and of its results."""
 
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 BUILD = PROJECT / "build"
-"""What can be made again."""
+"""Results that can be reproduced."""
 VAR = PROJECT / "var"
-"""What cannot: MLflow's database and models, people's votes, a trained model that is not logged yet."""
+"""What cannot be reproduced: MLflow's database and models, people's votes, a model that is not logged yet."""

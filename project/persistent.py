@@ -1,7 +1,7 @@
-"""Move what cannot be made again out of build/, where it once lay: `python project/persistent.py BUILD VAR`.
+"""Move data that cannot be reproduced from build/, where earlier versions kept it, to var/.
 
-`make clean`, which deletes build/ and leaves var/, runs it as a program. Standard library only: the virtual
-environment may be gone already.
+`make clean`, which deletes build/ but not var/, runs `python project/persistent.py BUILD VAR`. Standard
+library only, since the virtual environment may have been deleted already.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-# Names below var/, and where each once lay below build/.
+# Names below var/, and where earlier versions kept each below build/.
 EARLIER_PLACES = {"mlflow": "mlflow", "feedback": "selfhost/feedback"}
 
 
 def move_to_var(build: Path, var: Path, names: Iterable[str] = tuple(EARLIER_PLACES)) -> Iterator[str]:
-    """Move each to its place, or beside what is there already; yields a line to tell about each."""
+    """Move each folder to var/, with a number if that name is taken; yield a message for each.
+
+    Raises OSError.
+    """
     for name in names:
         old = build / EARLIER_PLACES[name]
         if not old.is_dir():
@@ -31,6 +34,7 @@ def move_to_var(build: Path, var: Path, names: Iterable[str] = tuple(EARLIER_PLA
 
 
 def main(arguments: list[str]) -> int:
+    """Move the folders. Returns the exit status; errors are one line on standard error."""
     build, var = map(Path, arguments)
     try:
         for line in move_to_var(build, var):

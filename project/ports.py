@@ -1,4 +1,4 @@
-"""Ports of this machine: whether one is free, and when a server that was started answers at it."""
+"""Ports of this machine: find free ones, and wait until a server answers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ CONNECT_SECONDS = 1.0
 
 
 class NotReadyError(Exception):
-    """A server has ended, or does not answer in time; the message says which and shows the end of its log."""
+    """A server has ended or has not answered in time; the message names it, and its log."""
 
 
 def is_free(port: int, host: str = HOST) -> bool:
-    """Whether a server could listen at the port: nobody does, at this address or at all of them."""
+    """Whether a server could listen on the port, at this address."""
     with socket.socket() as caller, socket.socket() as listener:
         caller.settimeout(CONNECT_SECONDS)
         if caller.connect_ex((host, port)) == 0:
@@ -33,7 +33,7 @@ def is_free(port: int, host: str = HOST) -> bool:
 
 
 def free_port(host: str = HOST) -> int:
-    """A port that is free now."""
+    """Find a port that is free now."""
     with socket.socket() as listener:
         listener.bind((host, 0))
         port: int = listener.getsockname()[1]
@@ -41,21 +41,21 @@ def free_port(host: str = HOST) -> int:
 
 
 def answers(url: str) -> bool:
-    """Whether a GET of the address is answered with success."""
+    """Whether a GET request to the URL succeeds."""
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return bool(answer.status < 300)
-    except OSError:  # errors of HTTP are OSErrors too
+    except OSError:  # HTTPError is an OSError, too
         return False
 
 
 def wait_until_answers(
     url: str, program: Program, seconds: float, tell: Callable[[float], None] = lambda waited: None
 ) -> None:
-    """Wait until the program's server answers at the address.
+    """Wait until a program's server answers at the URL, for at most `seconds`.
 
-    `tell` is called with the seconds waited so far at each look. Raises NotReadyError where the program ends
-    or has not answered after `seconds`.
+    `tell` is called again and again with the seconds waited so far. Raises NotReadyError if the program ends
+    or does not answer in time.
     """
     started = time.monotonic()
     while not answers(url):

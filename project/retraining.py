@@ -1,7 +1,7 @@
-"""The loop from votes to a next model, as far as AWS and the self-hosted system have it in common.
+"""Retraining on votes: the steps that AWS and the self-hosted system share.
 
-Votes are cleaned with the eyes of the model that answers; the new model learns from them beside the reviews;
-both are compared on the same three sets: test reviews, held-out sentences, held-back votes.
+The votes are cleaned, with the help of the model that answers. A new model is trained on the reviews and the
+votes. Both models are compared on the same three sets: test reviews, held-out sentences, held-back votes.
 """
 
 from __future__ import annotations
@@ -28,12 +28,16 @@ C = TypeVar("C", bound=Choices)
 
 
 class RetrainingError(ProjectError):
-    """There is nothing to train from, or to compare with; the message says what to do."""
+    """There is nothing to train on, or to compare with; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Voted:
-    """Cleaned votes: their table, the file that training reads, and what cleaning left of them."""
+    """Cleaned votes: their table, the file that training reads, and a report on the cleaning.
+
+    The report's keys are `read`, `new`, `trained`, `held_back` (numbers of votes), `left_out` (numbers by
+    reason) and `campaigns` (each with `word` and `votes`).
+    """
 
     reviews: Reviews
     file: Path
@@ -43,9 +47,10 @@ class Voted:
 def collect(
     folder: Path, choices: Choices, old: Predictor, new_votes: int, trusted: Collection[str] = ()
 ) -> Voted:
-    """Clean the votes below a folder and write those that are left below build/. Raises RetrainingError.
+    """Clean the votes below a folder, and write the remaining ones below build/. Raises RetrainingError.
 
-    `new_votes` is how many of them came since the last time.
+    `old` is the model that answers, `new_votes` the number of votes since the last time, and `trusted` are
+    words that no campaign is suspected about (sentiment.data.votes).
     """
     step("Clean the votes")
     if not choices.chosen_recipe().votes:
@@ -80,15 +85,15 @@ def collect(
 
 
 def with_votes(choices: C, voted: Voted) -> C:
-    """The same choices, for a model that learns from the votes as well."""
+    """The same choices, for a model that also learns from the votes."""
     return replace(choices, voted=voted.file)
 
 
 def compare_models(choices: Choices, voted: Voted, old: Predictor, new: Predictor) -> tuple[Path, list[str]]:
-    """Compare on the same three sets, and write comparison.json and .html below build/.
+    """Compare two models, and write comparison.json and comparison.html below build/.
 
-    `choices` are those that the new model was trained with. Returns the first file, and what speaks against
-    the new model.
+    `choices` are those that the new model was trained with. Returns the path of comparison.json, and the
+    reasons against the new model.
     """
     step(f"Compare {new.version} with {old.version}")
     texts, labels = read_raw_reviews(choices.prepared().test)

@@ -1,4 +1,4 @@
-"""The source files that a trained model depends on, so that a change of any other leaves it as it is."""
+"""Find the source files that a trained model depends on; a change to any other does not affect its key."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ LIBRARY = "sentiment"
 
 
 def training_sources() -> list[Path]:
-    """What makes a model: the programs, the modules they import of the library, and what goes along with it.
+    """The source files that determine a model: the programs, the library modules that they import, and the
+    sub-packages that are copied into the model folder.
 
-    What only tells of a run (tracking/) or draws pictures of it is none of them.
+    Modules that only record a run (tracking/) or plot it are not among them.
     """
     found = set(PROGRAMS)
     for room in CODE_ROOMS:
@@ -31,7 +32,7 @@ def training_sources() -> list[Path]:
 
 
 def _imported(file: Path) -> set[Path]:
-    """The library's modules that a file imports, anywhere in it."""
+    """The library's modules that are imported anywhere in a file."""
     names = set()
     for node in ast.walk(ast.parse(file.read_bytes())):
         if isinstance(node, ast.Import):

@@ -1,9 +1,9 @@
-"""Run a command that ends when the process that started it does, however that happens.
+"""Run a command that ends when the process that started it ends, for whatever reason.
 
 `python -S -E supervise.py FD GRACE COMMAND...` runs COMMAND in a process group of its own. FD is the read end
-of a pipe that only the starter writes to. When it closes - on purpose, or because the starter was killed -
-the group gets SIGTERM and, GRACE seconds later, SIGKILL. The exit status is the command's; 127 if it cannot
-be started.
+of a pipe whose write end only the starter has. When that is closed, on purpose or because the starter was
+killed, the group gets SIGTERM and, GRACE seconds later, SIGKILL. The exit status is that of the command, or
+127 if it cannot be started.
 """
 
 import contextlib
@@ -13,11 +13,12 @@ import subprocess
 import sys
 import threading
 
-# Ctrl-C in a terminal reaches everything that runs in it; the process that started us decides.
+# Ctrl-C reaches all processes of a terminal, but only the starter decides when the command ends.
 IGNORED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(arguments: list[str]) -> int:
+    """Run the command. Returns the exit status."""
     fd, grace, command = int(arguments[0]), float(arguments[1]), arguments[2:]
     for number in IGNORED_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
@@ -28,7 +29,7 @@ def main(arguments: list[str]) -> int:
         return 127
     threading.Thread(target=_end_with, args=(fd, grace, child), daemon=True).start()
     status = child.wait()
-    _signal(child.pid, signal.SIGKILL)  # its own children
+    _signal(child.pid, signal.SIGKILL)  # end the command's own children
     return status if status >= 0 else 128 - status
 
 
@@ -41,13 +42,13 @@ def _end_with(fd: int, grace: float, child: subprocess.Popen[bytes]) -> None:
 
 
 def _signal(group: int, number: int) -> None:
-    # macOS says EPERM for a group that has ended.
+    # For a group that has ended, macOS returns EPERM.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
 
 
 def _default_signals() -> None:
-    """Ignored signals would be inherited."""
+    """Reset the signals, since the command would inherit that they are ignored."""
     for number in IGNORED_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
 

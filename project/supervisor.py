@@ -1,4 +1,4 @@
-"""Child processes that do not outlive this one: servers and trainings that the project's commands start."""
+"""Child processes that do not outlive this one, such as servers and trainings."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from project import supervise
 from project.paths import PROJECT
 
 GRACE_SECONDS = 10.0
-"""Between asking a program to end and killing it."""
+"""The time between SIGTERM and SIGKILL."""
 
 
 class Program:
-    """A running command that ends when this process does, however that happens (supervise.py).
+    """A running command that ends when this process ends, for whatever reason (supervise.py).
 
-    Its output goes to the file `log`, or where ours goes without one. `grace` is the time in seconds that it
-    has to end by itself.
+    Its output goes to the file `log`, or to this process's output. `grace` is the time in seconds that it has
+    to end after SIGTERM.
     """
 
     def __init__(
@@ -50,21 +50,21 @@ class Program:
             os.close(reading)
 
     def poll(self) -> int | None:
-        """The exit status; None while it runs."""
+        """The exit status, or None while the command runs."""
         return self._process.poll()
 
     def wait(self) -> int:
-        """Wait for its end; the exit status."""
+        """Wait for the command to end, and return its exit status."""
         return self._process.wait()
 
     def stop(self) -> None:
-        """Ask it to end; `wait` says when it has."""
+        """Ask the command to end, without waiting for it."""
         if self._writing >= 0:
             os.close(self._writing)
             self._writing = -1
 
     def last_lines(self, count: int = 15) -> str:
-        """The end of its log."""
+        """The last lines of the log; empty without one."""
         if self.log is None:
             return ""
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])

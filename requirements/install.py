@@ -1,13 +1,14 @@
-"""Make the virtual environments of the project by uv, exactly as the lock files pin them.
+"""Create the project's virtual environments by uv, exactly as the lock files pin them.
 
     python3 requirements/install.py [NAME ...] [--torch-index URL] [--this-python] [--folder FOLDER]
 
-project (.venv) holds the project with all that it needs, sam (.venv-sam) the SAM CLI, scan (.venv-scan) what
-looks for insecure code and writes bills of materials, toolkit (.venv-toolkit) AWS's own container toolkits,
-serve (.venv-serve) what our own inference image holds, ray (.venv-ray) Ray Serve as AWS's container has it,
-sdk3 (.venv-sdk3) version 3 of the SageMaker SDK, awscli (.venv-awscli) the AWS CLI.
-What is up to date is left alone; of what is not, only the packages that changed are touched. Standard library
-only, Python 3.8 or newer: it runs before anything else is installed.
+"project" (.venv) is for the project with everything that it needs, "sam" (.venv-sam) for the SAM CLI, "scan"
+(.venv-scan) for the security scanners and bills of materials, "toolkit" (.venv-toolkit) for AWS's container
+toolkits, "serve" (.venv-serve) for the packages of our own inference image, "ray" (.venv-ray) for Ray Serve
+as in AWS's container, "sdk3" (.venv-sdk3) for version 3 of the SageMaker SDK, "awscli" (.venv-awscli) for the
+AWS CLI. An environment that is up to date is left alone; in others, only the packages that changed are
+replaced. Needs only the standard library of Python 3.8 or newer, since it runs before anything else is
+installed.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ NEEDED_GIGABYTES = 5
 SUPPORTED = "3.11 to 3.14"
 SUPPORTED_RANGE = ">=3.11,<3.15"
 FETCHED = "3.13"
-"""The Python that uv is asked for where none is supported."""
+"""The Python that uv downloads if no supported one is found."""
 OLDEST_UV = (0, 6)
 NO_NETWORK = re.compile(r"error sending request|dns error|\(Connect\)|Failed to fetch|timed out", re.I)
 OTHER_FILE = re.compile(r"Hash mismatch for `([^`]+)`")
 
 
 class InstallError(Exception):
-    """The message is the one line that the person reads."""
+    """An environment cannot be made; the message is one line for the user."""
 
 
 def main() -> int:
@@ -67,12 +68,12 @@ def main() -> int:
 
 
 def is_supported() -> bool:
-    """Whether the Python that runs this is one that the project runs on."""
+    """Whether the Python that runs this is supported by the project."""
     return (3, 11) <= sys.version_info[:2] <= (3, 14)
 
 
 class Environment:
-    """A virtual environment, and whether it holds what its lock files pin."""
+    """A virtual environment with the packages of its lock files."""
 
     def __init__(self, name: str, torch_index: str = "", folder: Path | None = None) -> None:
         self.is_project = name == "project"
@@ -92,7 +93,10 @@ class Environment:
         return self.stamp.exists() and self.stamp.read_text() == self.fingerprint
 
     def make(self, uv: Uv, python: str) -> None:
-        """Raises InstallError. The stamp comes last: without it, an environment is not taken for complete."""
+        """Create or update the environment. Raises InstallError.
+
+        The stamp is written last; without it, the environment counts as incomplete.
+        """
         if self.stamp.exists():
             self.stamp.unlink()
         program = str(self.folder / "bin" / "python")
@@ -108,22 +112,22 @@ class Environment:
         self.stamp.write_text(self.fingerprint)
 
     def _install_torch(self, uv: Uv, install: list[str]) -> None:
-        """From its own index; but first from where find-links point, since its build may lie on a disk."""
+        """Install torch from its own index, or from find-links, which may have a build on a disk."""
         if not (uv.settings.get("UV_FIND_LINKS") and uv.succeeds(*install, "--no-index")):
             uv.run(*install, "--default-index", self.torch_index, hint="; TORCH_INDEX names torch's index")
 
 
 def bytecode() -> list[str]:
-    """Whether uv compiles all modules, which takes about a minute.
+    """The option that lets uv compile all modules, which takes about a minute, if that is necessary.
 
-    Python does so by itself as they are imported, but not where PYTHONDONTWRITEBYTECODE is set: there each
-    start of a program would compile them again.
+    Usually, Python compiles modules when they are imported. If PYTHONDONTWRITEBYTECODE is set, it would
+    compile them again at each start of a program.
     """
     return ["--compile-bytecode"] if os.environ.get("PYTHONDONTWRITEBYTECODE") else []
 
 
 def torch_locks(index: str) -> list[Path]:
-    """Those of torch's CPU build for Linux, or of the build that PyPI has for this machine."""
+    """The lock files of torch's CPU build for Linux, or of PyPI's build for this machine."""
     on_cpu = sys.platform == "linux" and index.rstrip("/").endswith("cpu")
     names = ["torch-cpu.lock"] if on_cpu else ["torch.lock", "torch-cuda.lock"]
     return [REQUIREMENTS / name for name in names]
@@ -134,7 +138,7 @@ def pinned(*locks: Path) -> list[str]:
 
 
 def identity(python: str) -> str:
-    """Version and place of an interpreter; empty if it does not run."""
+    """The version and the prefix of an interpreter; empty if it does not run."""
     try:
         ask = [python, "-c", "import sys; print(sys.version, sys.base_prefix)"]
         return subprocess.run(ask, capture_output=True, text=True, check=False).stdout
@@ -143,9 +147,9 @@ def identity(python: str) -> str:
 
 
 class Uv:
-    """The uv that installs: the one on the PATH, or the pinned one in .venv-uv, which pip puts there.
+    """Runs uv: the one on the PATH, or a pinned one in .venv-uv, which is installed by pip.
 
-    `settings` are pip's, as uv's environment variables. What is set for uv itself comes first.
+    `settings` are pip's settings as environment variables of uv. uv's own settings take precedence.
     """
 
     def __init__(self, log: Path) -> None:
@@ -172,7 +176,7 @@ class Uv:
         return str(program)
 
     def run(self, *arguments: str, hint: str = "") -> None:
-        """Raises InstallError."""
+        """Run a command of uv; `hint` is added to some errors. Raises InstallError."""
         self._call([self.program, *arguments], hint)
 
     def succeeds(self, *arguments: str) -> bool:
@@ -183,7 +187,7 @@ class Uv:
         return True
 
     def _call(self, command: list[str], hint: str = "") -> None:
-        """Run a command into the log, and print what it says of its progress."""
+        """Run a command, log its output, and print its lines of progress. Raises InstallError."""
         output = ""
         process = subprocess.Popen(
             command,
@@ -205,7 +209,7 @@ class Uv:
             raise InstallError(f"{reason(output, hint)}; full log: {where}")
 
     def find_python(self) -> str:
-        """A supported Python: the one that runs this, another one, or one that uv fetches.
+        """The path of a supported Python: the one that runs this, another one, or one that uv downloads.
 
         Raises InstallError.
         """
@@ -227,7 +231,7 @@ class Uv:
 
 
 def reason(output: str, hint: str) -> str:
-    """What went wrong, of what uv or pip printed, in one line."""
+    """Find the reason of a failure in the output of uv or pip, and describe it in one line."""
     if "No space left on device" in output:
         return f"the disk is full: the environments need about {NEEDED_GIGABYTES} GB"
     if names := sorted(set(OTHER_FILE.findall(output))):
@@ -241,7 +245,7 @@ def reason(output: str, hint: str) -> str:
 
 
 def version(uv: str) -> tuple[int, ...]:
-    """Of a uv, empty if it does not run."""
+    """The version of a uv; empty if it does not run."""
     try:
         said = subprocess.run([uv, "--version"], capture_output=True, text=True, check=False).stdout
     except OSError:
@@ -250,7 +254,7 @@ def version(uv: str) -> tuple[int, ...]:
 
 
 def pip_settings() -> dict[str, str]:
-    """What pip's files and variables set, by option; where there is no pip, its variables alone."""
+    """pip's settings from its files and environment variables, by option; without pip, only the variables."""
     listed = ""
     for folder in (Path(sys.prefix), Path(sys.base_prefix), PROJECT / ".venv-uv"):
         python = folder / "bin" / "python3"
@@ -267,7 +271,7 @@ def pip_settings() -> dict[str, str]:
 
 
 def uv_settings(pip: dict[str, str]) -> dict[str, str]:
-    """pip's settings as variables of uv: indexes, find-links, certificates, proxy, timeout."""
+    """Convert pip's settings to uv's variables: indexes, find-links, certificates, proxy, timeout."""
     several = {"UV_INDEX": "extra-index-url", "UV_INSECURE_HOST": "trusted-host"}
     single = {
         "UV_DEFAULT_INDEX": "index-url",
@@ -283,7 +287,7 @@ def uv_settings(pip: dict[str, str]) -> dict[str, str]:
             settings[name] = " ".join(pip[option].split())
     if pip.get("find-links"):
         settings["UV_FIND_LINKS"] = ",".join(pip["find-links"].split())
-    # As pip chooses: the best version of all indexes. Whichever it comes from, a file's hash must be right.
+    # Like pip, choose the best version from all indexes. The hash of the file must match in any case.
     return {"UV_INDEX_STRATEGY": "unsafe-best-match", **settings}
 
 
@@ -300,7 +304,7 @@ def check_disk() -> None:
 
 
 def install(environments: list[Environment]) -> None:
-    """Make what is not up to date, and wait where another process is just making it. Raises InstallError."""
+    """Make the environments that are not up to date; wait if another process does so. Raises InstallError."""
     log = PROJECT / "build" / "setup.log"
     log.parent.mkdir(exist_ok=True)
     with log.open("a") as lock:

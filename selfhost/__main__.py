@@ -1,4 +1,4 @@
-"""`python -m selfhost`: MLflow's server, a champion if there is none, and the web server, until Ctrl-C."""
+"""`python -m selfhost`: run MLflow's server and the web server until Ctrl-C; train a champion if needed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from selfhost import trainer
 from sentiment.training.command_line import Parser
 
 HOST = "127.0.0.1"
-# MLflow's server took 61 s on two cores that had eight times as much to do. Whoever waits is told meanwhile.
+# MLflow's server took 61 s on two cores with eight times as much load. The wait is shown meanwhile.
 START_SECONDS = 600
-# An MLflow server that ends while a model is trained is started again, so often.
+# How often an MLflow server that ends during training is restarted.
 MLFLOW_RESTARTS = 3
 POLL_SECONDS = 0.2
 SECONDS_BETWEEN_LINES = 10
@@ -34,10 +34,10 @@ class StartError(Exception):
 def main(arguments: list[str] | None = None) -> int:
     """Run until Ctrl-C or a failure. Returns the exit status; errors are one line on standard error.
 
-    Ctrl-C is the way to end a system that serves, and so 0; before that it is 130.
+    Ctrl-C is the normal end of a running system, so the status is then 0; before it serves, it is 130.
     """
     options = parse(arguments)
-    # SIGINT too: a shell starts what runs in the background with Ctrl-C ignored.
+    # SIGINT too, since shells start background jobs with it ignored.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupted)
     programs: list[Program] = []
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         web, mlflow = start(options, programs)
         serving = True
-        print("Ctrl-C stops it", flush=True)  # from here on that is how it ends
+        print("Ctrl-C stops it", flush=True)
         watch(web, mlflow)
     except (StartError, ports.NotReadyError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -61,7 +61,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def start(options: argparse.Namespace, programs: list[Program]) -> tuple[Program, Program | None]:
-    """Start everything, adding to `programs`; return the web server, and MLflow's if it was started."""
+    """Start everything, adding to `programs`; return the web server, and MLflow's server if it was started.
+
+    Raises StartError or NotReadyError.
+    """
     require_free(options.port, "WEB_PORT")
     uri, mlflow = tracking_server(options, programs)
     environment = {
@@ -69,7 +72,7 @@ def start(options: argparse.Namespace, programs: list[Program]) -> tuple[Program
         "SENTIMENT_CACHE": str(options.build / "selfhost" / "models"),
         "SENTIMENT_FEEDBACK": os.environ.get("SENTIMENT_FEEDBACK", str(options.var / "feedback")),
     }
-    grace = trainer.GRACE_SECONDS + 5  # it ends a training in its turn
+    grace = trainer.GRACE_SECONDS + 5  # it has to end its own child, the training
     training = Program("the training", trainer_command(options), environment, grace=grace)
     programs.append(training)
     mlflow = wait_for_champion(training, mlflow, options, programs)
@@ -107,17 +110,21 @@ def tracking_server(options: argparse.Namespace, programs: list[Program]) -> tup
 
 
 def start_mlflow(options: argparse.Namespace, programs: list[Program]) -> Program:
+    """Start MLflow's server, and put it first in `programs`."""
     serve = ("serve", "--port", str(options.mlflow_port), "--folder", str(options.var / "mlflow"))
     log = options.build / "selfhost" / "mlflow.log"
     server = Program("the MLflow server", [sys.executable, "train/tracking.py", *serve], {}, log)
-    programs.insert(0, server)  # all others need it
+    programs.insert(0, server)  # to be stopped last, since all others need it
     return server
 
 
 def wait_for_champion(
     training: Program, mlflow: Program | None, options: argparse.Namespace, programs: list[Program]
 ) -> Program | None:
-    """Wait for the training to end, restarting MLflow's server if it ends; return that server."""
+    """Wait for the training to end, restarting MLflow's server if it ends; return that server.
+
+    Raises StartError if the training fails.
+    """
     restarts = 0
     while (status := training.poll()) is None:
         if mlflow is not None and restarts < MLFLOW_RESTARTS and (ended := mlflow.poll()) is not None:
@@ -131,39 +138,39 @@ def wait_for_champion(
 
 
 def trainer_command(options: argparse.Namespace) -> list[str]:
-    """Trains the champion, unless there is one."""
+    """The command that trains a champion, unless there is one."""
     command = [sys.executable, "-m", "selfhost.trainer", "--if-needed", "--build", str(options.build)]
     command += ["--var", str(options.var), "--data", options.data, "--data-path", options.data_path]
     return [*command, "--recipe", options.recipe, "--set", options.set]
 
 
 def watch(web: Program, mlflow: Program | None) -> NoReturn:
-    """Wait until the web server ends. It serves on if MLflow's server ends."""
+    """Wait until the web server ends, and raise StartError. It keeps serving if MLflow's server ends."""
     while True:
         if (status := web.poll()) is not None:
             raise StartError(f"the web server ended with status {status}:\n{web.last_lines()}")
         if mlflow is not None and (status := mlflow.poll()) is not None:
-            say(f"the MLflow server ended with status {status} ({log_of(mlflow)}); the page serves on")
+            say(f"the MLflow server ended with status {status} ({log_of(mlflow)}); the page stays up")
             mlflow = None
         time.sleep(POLL_SECONDS)
 
 
 def log_of(program: Program) -> str:
-    """Where a program's output is, as the person would type it."""
-    return "its output stands above" if program.log is None else shown(program.log)
+    """Where a program's output is: the path of its log, or a phrase."""
+    return "its output is above" if program.log is None else shown(program.log)
 
 
 def require_free(port: int, variable: str) -> None:
-    """Raises StartError if something holds the port."""
+    """Raises StartError if the port is in use; `variable` is the make variable that changes it."""
     if not ports.is_free(port, HOST):
         airplay = " (macOS: AirPlay Receiver, in the settings of AirDrop & Handoff)" if port == 5000 else ""
         raise StartError(
-            f"port {port} is taken{airplay}: stop what holds it, or make selfhost {variable}={port + 50}"
+            f"port {port} is taken{airplay}: stop what uses it, or run `make selfhost {variable}={port + 50}`"
         )
 
 
 def wait_for(address: str, program: Program) -> None:
-    """Wait until the address answers, printing a line now and then. Raises NotReadyError."""
+    """Wait until a program's server answers, printing a line every few seconds. Raises NotReadyError."""
     last_line = 0.0
 
     def tell_waiting(waited: float) -> None:
@@ -176,6 +183,7 @@ def wait_for(address: str, program: Program) -> None:
 
 
 def tell(address: str, tracking_uri: str, options: argparse.Namespace) -> None:
+    """Print the addresses and the accuracy of the model."""
     with urllib.request.urlopen(f"{address}/model", timeout=30) as answer:
         model = json.load(answer)
     validation = model["metrics"]["validation"]
@@ -193,7 +201,7 @@ def tell(address: str, tracking_uri: str, options: argparse.Namespace) -> None:
 
 
 def stop(programs: list[Program]) -> None:
-    """End all of them, the last first: each needs those before it. A second Ctrl-C changes nothing."""
+    """Stop all programs, the last one first, since each needs those before it. A second Ctrl-C is ignored."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     for program in reversed(programs):
@@ -213,9 +221,10 @@ def _port(text: str) -> int:
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = Parser(prog="python -m selfhost", description=__doc__)
-    parser.add_argument("--port", type=_port, default=5000, help="of the page and the API (%(default)s)")
-    parser.add_argument("--mlflow-port", type=_port, default=5001, help="of MLflow's server (%(default)s)")
+    parser.add_argument("--port", type=_port, default=5000, help="port of page and API (%(default)s)")
+    parser.add_argument("--mlflow-port", type=_port, default=5001, help="port of MLflow (%(default)s)")
     trainer.add_arguments(parser)
     options = parser.parse_args(arguments)
     trainer.require_choices(options, parser)

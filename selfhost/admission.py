@@ -1,7 +1,7 @@
-"""Limit how many requests compute at once, and refuse those that would wait too long.
+"""Limit how many requests compute at the same time, and refuse those that would wait too long.
 
-A process computes on about one core, so computing more than a few requests at once gains nothing. Others wait
-briefly, in order. A request that would wait longer is refused at once, so that the admitted ones stay fast.
+A process computes on about one core, so computing many requests at once gains nothing. Others wait briefly.
+Requests that would wait longer are refused, so that the admitted ones stay fast.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ RETRY_SECONDS = 1
 
 
 class Admission:
-    """Admits `concurrent` callers at a time; `queued` others wait, each for at most `seconds`."""
+    """Admits `concurrent` callers at a time; up to `queued` others wait, each for at most `seconds`."""
 
     def __init__(self, concurrent: int = 2, queued: int = 24, seconds: float = 0.08):
         self._turns = threading.Semaphore(concurrent)
@@ -25,7 +25,7 @@ class Admission:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait for a turn, and hold it during the block. Raises Overloaded if none comes in time."""
+        """Wait for a turn, and keep it for the block. Raises Overloaded if there is none in time."""
         if not self._places.acquire(blocking=False):
             raise _overloaded("no place to wait")
         try:

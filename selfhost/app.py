@@ -32,8 +32,8 @@ from selfhost.settings import Settings
 from selfhost.watch import Watch
 from tracking.champion import CHALLENGER, Source
 
-# What CloudFront sends with the page (infra/template.yaml), but for Strict-Transport-Security: that means
-# nothing without TLS. Whatever ends TLS before this server should add it.
+# The headers that CloudFront sends with the page (infra/template.yaml), except Strict-Transport-Security,
+# which has no effect without TLS. A proxy that terminates TLS should add it.
 SECURITY_HEADERS = {
     "content-security-policy": "frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
@@ -41,20 +41,20 @@ SECURITY_HEADERS = {
     "referrer-policy": "no-referrer",
 }
 REQUEST_ID = "x-request-id"
-# What takes longer is counted as slow, as on AWS (AlarmLatencySeconds in infra/template.yaml).
+# Slower answers are counted as slow, as on AWS (AlarmLatencySeconds in infra/template.yaml).
 SLOW_SECONDS = 5
-# Of a model: what a vote must name to be counted.
+# The form of a model's version. A vote is counted only if it names one.
 VERSION = re.compile(r"[0-9a-f]{12}")
-# One that a proxy before us has given is taken over.
+# A request id of this form is taken over from a proxy in front of this server.
 GIVEN_ID = re.compile(r"[A-Za-z0-9._=-]{1,64}")
 
 log = logger()
 
 
 def create_app(settings: Settings | None = None) -> flask.Flask:
-    """The application, which serves the champion of the registry that the settings name.
+    """Create the application, which serves the champion of the registry in the settings.
 
-    Each process that answers needs its own: the watch is a thread, which a fork would leave behind.
+    Each process must create its own, because threads, such as that of Watch, do not survive a fork.
     """
     settings = settings or Settings.from_environment()
     model, challenger = ServedModel(), ServedModel()
@@ -82,20 +82,20 @@ def create_app(settings: Settings | None = None) -> flask.Flask:
 
 
 def _registry(settings: Settings, alias: str) -> Source:
-    # Takes seconds, so only the process that asks the registry pays for it, and no request waits.
+    # Importing it takes seconds, so only the process that asks the registry does so, and no request waits.
     from tracking.registry import Registry
 
     return Registry(settings.tracking_uri, settings.name, alias)
 
 
 def application(model: Models, votes: Votes, counts: HourlyCounts | None = None) -> flask.Flask:
-    """The page and the API on one origin. What each answer tells of its text is added to `counts`."""
+    """Create the application from its parts; `counts` records what each answer says about its text."""
     app = flask.Flask("selfhost", static_folder=None)
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     api, files, card = Api(model, votes), website.load(), website.Card(model.describe)
 
-    # A rule without methods takes them all: the API answers those that it does not know itself.
+    # A rule without methods matches all of them, so that the API answers unsupported ones itself.
     for path in ("/", "/<path:path>"):
         app.url_map.add(Rule(path, endpoint="answer"))
 
@@ -129,12 +129,12 @@ def application(model: Models, votes: Votes, counts: HourlyCounts | None = None)
 
 
 def _request(path: str) -> Request:
-    """The request for the API; one that announces too long a body is refused before it is read."""
+    """The request in the API's form. Raises TooLong before reading a body that is announced as too long."""
     asked = flask.request
     if asked.content_length is not None and asked.content_length > MAX_BODY_BYTES:
         raise TooLong(f"The request has {asked.content_length:,} bytes; at most {MAX_BODY_BYTES:,} are read.")
     headers = {name.lower(): value for name, value in asked.headers.items()}
-    # As API Gateway joins what is given more than once.
+    # API Gateway joins repeated parameters with commas, too.
     query = {name: ",".join(values) for name, values in asked.args.lists()}
     body = asked.get_data(cache=False)
     return Request(asked.method, f"/{path}", query, headers, body, flask.g.id)
@@ -154,14 +154,14 @@ def _file(file: website.File) -> flask.Response:
         response.headers["vary"] = "accept-encoding"
     if compressed is not None:
         response.headers["content-encoding"] = "gzip"
-    # The same content, however it is packed: a weak tag.
+    # A weak tag, since both encodings have the same content.
     response.set_etag(file.tag, weak=True)
     response.make_conditional(flask.request)
     return response
 
 
 def _as_ours(error: Exception) -> Exception:
-    """An error of Flask's or Werkzeug's as one of the API's; any other is a fault, and stays what it is."""
+    """Convert errors of Flask and Werkzeug to the API's; any other error is a bug and stays as it is."""
     if isinstance(error, RequestEntityTooLarge):
         return TooLong(f"The request is too long; at most {MAX_BODY_BYTES:,} bytes are read.")
     if isinstance(error, HTTPException) and error.code == NotFound.status:
@@ -172,7 +172,7 @@ def _as_ours(error: Exception) -> Exception:
 
 
 def _log(response: flask.Response, counts: HourlyCounts | None) -> None:
-    """A line a request, with what sentiment_api.measures counts; the text of a review is never in it."""
+    """Log a request, with what sentiment_api.measures counts; the text of a review is never logged."""
     seconds = time.monotonic() - flask.g.began
     line: dict[str, Any] = {
         "requestId": flask.g.id,
@@ -184,7 +184,7 @@ def _log(response: flask.Response, counts: HourlyCounts | None) -> None:
     answer = flask.g.get("answer")
     if answer is not None and (found := measures(answer, seconds, SLOW_SECONDS, VERSION.fullmatch)):
         line |= {"model": found[0], **found[1]}
-        # Votes name any version that they like, and would fill the disk with them.
+        # Not for votes, which may name any version and so could fill the disk.
         if counts is not None and answer.verdicts:
             counts.add(*found)
     error = flask.g.get("error")
@@ -192,6 +192,6 @@ def _log(response: flask.Response, counts: HourlyCounts | None) -> None:
         line |= {"code": error.code, "reason": error.detail or error.message}
     status = response.status_code
     level = logging.INFO if status < 400 else logging.WARNING if status < 500 else logging.ERROR
-    # The traceback: of a fault in our code, or of what is behind an error of the API.
+    # The traceback is that of a bug, or of the cause of an API error.
     fault = error.__cause__ if isinstance(error, HttpError) else error
     log.log(level, "request", exc_info=fault, **fields(**line))

@@ -1,12 +1,12 @@
-"""Models on this machine: what a web server starts from when the registry is away.
+"""The cache of models on this machine, from which the web server starts if the registry is unavailable.
 
-    current.json    the champion that was fetched last, and which model it is
-    <version>/      model folders, by the version of the artefact
-    lock            held by the one process that fetches
-    absence         what that process last found to be the reason why there is no model
+    current.json    the champion that was fetched last, and the version of its model
+    <version>/      model folders, by version
+    lock            held by the one process that fetches models
+    absence         why there is no model, as that process last found
 
-Several processes share a cache. Folders are written aside and renamed, and current.json is replaced last, so
-each of them sees a whole model or none.
+Several processes share a cache. Folders are written elsewhere and renamed, and current.json is replaced last,
+so each process sees a complete model or none.
 """
 
 from __future__ import annotations
@@ -27,13 +27,16 @@ from sentiment.files import CHECKSUMS, atomic_write, write_json
 from sentiment.serving.predictor import Predictor
 from tracking.champion import Champion
 
-# Models kept beside the current one: a process may still be loading the one before it.
+# How many earlier models are kept: a process may still be loading the previous one.
 OLD_MODELS = 1
 
 
 @dataclass(frozen=True)
 class Cached:
-    """A champion on this machine. `fetched` (nanoseconds since 1970) tells a repeated download apart."""
+    """A cached champion: its model's version and folder.
+
+    `fetched` (nanoseconds since 1970) distinguishes repeated downloads of the same model.
+    """
 
     champion: Champion
     model: str
@@ -41,7 +44,7 @@ class Cached:
     folder: Path
 
     def predictor(self) -> Predictor:
-        """Load and verify it. Raises ArtifactError where it is not what was fetched."""
+        """Load and verify the model. Raises ArtifactError if it is not the one that was fetched."""
         predictor = Predictor.from_folder(self.folder)
         if predictor.version != self.model:
             raise ArtifactError(f"{self.folder} holds the model {predictor.version}, not {self.model}")
@@ -49,7 +52,7 @@ class Cached:
 
 
 class ModelCache:
-    """The folder that holds models. Only the process that has the lock may write."""
+    """The folder of cached models. Only the process with the lock may write."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -58,7 +61,7 @@ class ModelCache:
         self._lock: IO[bytes] | None = None
 
     def current(self) -> Cached | None:
-        """The champion fetched last; None where there is none, or the cache is not readable."""
+        """The champion that was fetched last; None if there is none, or if the cache cannot be read."""
         try:
             content = json.loads(self._current.read_text(encoding="utf-8"))
             champion, model = Champion(**content["champion"]), str(content["model"])
@@ -68,10 +71,11 @@ class ModelCache:
 
     @property
     def holds_lock(self) -> bool:
+        """Whether this process has the lock."""
         return self._lock is not None
 
     def lock(self) -> bool:
-        """Try to become the process that fetches, until it ends: the kernel frees the lock. Whether it is."""
+        """Try to get the lock, which ends with the process; return whether this process has it."""
         if self._lock is not None:
             return True
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -82,23 +86,23 @@ class ModelCache:
             file.close()
             return False
         self._lock = file
-        for leftover in self.folder.glob(".new-*"):  # by a process that was killed while it downloaded
+        for leftover in self.folder.glob(".new-*"):  # from a process that was killed during a download
             shutil.rmtree(leftover, ignore_errors=True)
         return True
 
     def release(self) -> None:
-        """Let another process fetch."""
+        """Release the lock."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
     def note_absence(self, code: str) -> None:
-        """Store for the other processes why there is no model, as the code of the API's error."""
+        """Store why there is no model, as an error code of the API, for the other processes."""
         with atomic_write(self._absence) as new:
             new.write_text(code, encoding="utf-8")
 
     def absence(self) -> str:
-        """Return the code that was noted last; empty if there is none, or it is not readable."""
+        """Return the error code that was stored last; empty if there is none, or if it cannot be read."""
         try:
             return self._absence.read_text(encoding="utf-8")
         except (OSError, ValueError):
@@ -111,7 +115,7 @@ class ModelCache:
             yield Path(folder)
 
     def keep(self, champion: Champion, folder: Path) -> Cached:
-        """Verify a downloaded model folder and make it the current one. Raises ArtifactError."""
+        """Verify a downloaded model folder, and make it the current model. Raises ArtifactError."""
         model = Predictor.from_folder(folder).version
         if champion.model not in ("", model):
             raise ArtifactError(f"{champion} was registered as the model {champion.model}, but is {model}")
@@ -126,14 +130,14 @@ class ModelCache:
         return cached
 
     def forget(self) -> None:
-        """Drop the current model, which turned out to be broken: it will be fetched again."""
+        """Delete the current model, for example because it is broken and must be fetched again."""
         cached = self.current()
         self._current.unlink(missing_ok=True)
         if cached is not None:
             shutil.rmtree(cached.folder, ignore_errors=True)
 
     def _tidy(self) -> None:
-        """Remove older models."""
+        """Delete old models."""
         folders = [file.parent for file in self.folder.glob(f"[!.]*/{CHECKSUMS}")]
         current = self.current()
         old = [folder for folder in folders if current is None or folder != current.folder]

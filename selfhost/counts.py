@@ -1,7 +1,7 @@
-"""What the web server has counted of its models, by the hour (sentiment_api.measures); never a text.
+"""The web server's counts of its models' answers (sentiment_api.measures), by the hour, without any texts.
 
-A database in one file, which all processes of the server add to. It has one row for each hour, model and
-count, and drops what is older than KEPT_HOURS.
+They are in a SQLite database, which all processes of the server write to. It has a row for each hour, model
+and count. Rows older than KEPT_HOURS are deleted.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from selfhost.logs import fields, logger
 
 FILE_NAME = "counts.sqlite"
 HOUR_SECONDS = 3600
-# As long as CloudWatch keeps what it has by the hour.
+# CloudWatch keeps hourly values for as long.
 KEPT_HOURS = 455 * 24
-# Another process has the file for a moment; nobody's answer waits longer for a count.
+# How long a write may wait for other processes; no answer is delayed by more.
 BUSY_SECONDS = 1.0
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 TABLE = """
@@ -39,7 +39,7 @@ log = logger()
 
 
 class HourlyCounts:
-    """The counts in a folder. Those that cannot be kept are logged as lost, and cost no answer."""
+    """The counts in a folder. If counts cannot be written, that is logged, but the request is answered."""
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
         self._file, self._clock = folder / FILE_NAME, clock
@@ -48,7 +48,7 @@ class HourlyCounts:
         self._newest = 0
 
     def add(self, model: str, counts: Mapping[str, float]) -> None:
-        """Add the counts of one answer to those of the hour."""
+        """Add the counts of one answer to those of the current hour."""
         hour = int(self._clock()) // HOUR_SECONDS
         with self._one_at_a_time:
             try:
@@ -62,13 +62,13 @@ class HourlyCounts:
                 log.warning("counts were lost", **fields(file=str(self._file), why=str(error)))
 
     def _opened(self) -> sqlite3.Connection:
-        """The connection; it is made on first use, for a process that forks has none to share."""
+        """The connection, which is opened on first use, since processes must not share one after a fork."""
         if self._connection is None:
             self._file.parent.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
-            # sqlite gives the files beside it the same permissions.
+            # SQLite gives its additional files the same permissions.
             os.close(os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
             connection = sqlite3.connect(self._file, timeout=BUSY_SECONDS, check_same_thread=False)
-            # Readers and writers do not wait for each other, and no write waits for the disk.
+            # In this mode, readers and writers do not block each other, and writes do not wait for the disk.
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = normal")
             connection.execute(TABLE)
@@ -77,7 +77,7 @@ class HourlyCounts:
 
 
 def read(folder: Path, model: str) -> dict[datetime, dict[str, float]]:
-    """What was counted of a model in each hour, by its beginning; empty where nothing was."""
+    """The counts of a model in each hour, by the beginning of the hour. Raises sqlite3.Error."""
     file = folder / FILE_NAME
     if not file.exists():
         return {}

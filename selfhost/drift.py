@@ -1,6 +1,6 @@
-"""`python -m selfhost.drift`: what people send, beside what the champion was measured on.
+"""`python -m selfhost.drift`: compare what people send with what the champion was measured on.
 
-It reads what the web server has counted, and needs neither that nor MLflow to be up.
+It reads the web server's counts. Neither the web server nor MLflow need to be running.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sentiment.training.command_line import Parser
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Compare. Returns the exit status: 1 outside the band, too; errors are one line on standard error."""
+    """Run the command. Returns the exit status, which is also 1 outside the band; errors are one line."""
     parser = Parser(prog="python -m selfhost.drift", description=(__doc__ or "").split("\n\n")[0])
     trainer.add_arguments(parser)
     parser.add_argument("--window", default="24h", help="how far to look back, in hours or days (24h, 7d)")
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Compare a window with the held-out texts. Raises ProjectError, and Drifted outside the band."""
+    """Compare a window with the held-out texts. Raises ProjectError, or Drifted outside the band."""
     period = drift.period(options.window)
     settings = Settings.from_environment(var=options.var)
     cached = ModelCache(settings.cache).current()

@@ -1,7 +1,7 @@
-"""People's votes on verdicts, kept as one JSON object each in a folder.
+"""Store people's votes on verdicts in a folder, each as a JSON file.
 
-Nobody but the user of the web server may read them, for they hold what people wrote. The folder takes votes
-up to a quota: whoever can send votes cannot fill the disk with them.
+Only the user that runs the web server may read them, because they contain what people wrote. The folder has a
+quota, so that votes cannot fill the disk.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from sentiment.files import atomic_write
 DEFAULT_QUOTA_BYTES = 500_000_000
 # As in the data bucket (FeedbackRetentionDays in infra/template.yaml).
 DEFAULT_RETENTION_DAYS = 730
-# What a file takes on most disks is a multiple of this.
+# On most disks, files take a multiple of this.
 BLOCK_BYTES = 4096
-# A full folder is measured anew after so long: somebody may have taken votes away.
+# A full folder is measured again after this time, since someone may have deleted votes.
 MEASURED_FOR_SECONDS = 60
-# Counting takes about a tenth of a second in a full folder. Another process may have kept votes meanwhile.
+# How long a count is reused. Counting takes about a tenth of a second if the folder is full.
 COUNT_SECONDS = 5
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 
 
 class FolderOfVotes:
-    """The folder of votes (a sentiment_api.feedback.Votes), which all processes of the server share.
+    """A folder of votes (a sentiment_api.feedback.Votes), which all processes of the server share.
 
-    It has one folder a day, and keeps each for `retention_days`. `.used` in it tells how many bytes the votes
-    take, and is locked while a vote is added or withdrawn.
+    It has a sub-folder for each day, which is deleted after `retention_days`. The file `.used` has the number
+    of bytes that the votes take, and is locked while a vote is added or withdrawn.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class FolderOfVotes:
         self._tally = Remembered(self._counted, COUNT_SECONDS)
 
     def keep(self, vote: dict[str, Any]) -> str:
-        """Store a vote under the day it came in, and return its id. Raises StorageFull."""
+        """Store a vote in the folder of its day, and return its id. Raises StorageFull or OSError."""
         content = (json.dumps(vote, ensure_ascii=False) + "\n").encode()
         file = self._folder / place_of(vote["id"])
         try:
@@ -73,7 +73,7 @@ class FolderOfVotes:
         return str(vote["id"])
 
     def withdraw(self, vote_id: str) -> None:
-        """Delete the vote with this id, and free its room; where it is gone already, do nothing."""
+        """Delete the vote with this id, and free its space; do nothing if it is gone already."""
         file = self._folder / place_of(vote_id)
         with self._one_at_a_time, self._ledger() as ledger:
             try:
@@ -82,12 +82,13 @@ class FolderOfVotes:
             except FileNotFoundError:
                 return
             noted = ledger.read()
-            # Where the ledger cannot be read, the next vote has it measured anew.
+            # If the content of the ledger is invalid, the next vote measures the folder again.
             if noted.strip().isdigit():
                 _note(ledger, max(int(noted) - size, 0))
         self._tally.forget()
 
     def tally(self) -> Tally:
+        """The counts of the votes, which may be COUNT_SECONDS old."""
         return self._tally()
 
     def _counted(self) -> Tally:
@@ -95,7 +96,7 @@ class FolderOfVotes:
         return Tally(kinds(file.stem for file in self._folder.glob("date=*/*.json")))
 
     def _expire(self) -> None:
-        """Delete the days that are older than votes are kept."""
+        """Delete the folders of days that are older than the retention time."""
         oldest = datetime.now(UTC).date() - timedelta(days=self._retention_days)
         for day in self._folder.glob("date=*"):
             if day.name < f"date={oldest}":
@@ -115,7 +116,7 @@ class FolderOfVotes:
                 raise _full(
                     "The folder for votes is full", f"{used:,} of {self._quota_bytes:,} bytes are used"
                 )
-            # Before the block: a process that is killed in between counts too much rather than too little.
+            # Noted before the block, so that a process that is killed counts too much rather than too little.
             _note(ledger, used + size)
             try:
                 yield
@@ -125,7 +126,7 @@ class FolderOfVotes:
 
     @contextmanager
     def _ledger(self) -> Iterator[Any]:
-        """The file that tells how many bytes the votes take, locked for the block."""
+        """The file with the number of bytes that the votes take, locked for the block."""
         _make_private(self._folder)
         handle = os.open(self._folder / ".used", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
         with open(handle, "r+b", buffering=0) as ledger:
@@ -137,12 +138,12 @@ class FolderOfVotes:
 
 
 def _taken(size: int) -> int:
-    """Return the disk space in bytes of a file of that size."""
+    """Return the disk space in bytes that a file of that size takes."""
     return -(-size // BLOCK_BYTES) * BLOCK_BYTES
 
 
 def _note(ledger: Any, used: int) -> None:
-    # Of one length, so that it never needs more room than at first.
+    # The length is constant, so that this never needs more disk space.
     os.pwrite(ledger.fileno(), f"{used:<20}".encode(), 0)
 
 

@@ -1,6 +1,6 @@
-"""How gunicorn runs the web server: gunicorn --config selfhost/gunicorn.conf.py "selfhost.app:create_app()".
+"""gunicorn's settings for the web server: gunicorn --config selfhost/gunicorn.conf.py
 
-What is set here a person may override by gunicorn's own ways: arguments, GUNICORN_CMD_ARGS, WEB_CONCURRENCY.
+gunicorn's arguments, GUNICORN_CMD_ARGS and WEB_CONCURRENCY override them.
 """
 
 import os
@@ -11,20 +11,20 @@ from selfhost.logs import JsonFormatter, level
 wsgi_app = "selfhost.app:create_app()"
 bind = "127.0.0.1:5000"
 
-# Each worker holds the model. Its threads are for requests that have wholly arrived: those few that compute,
-# those that wait for their turn (selfhost/admission.py), and some that answer at once whatever happens.
+# Each worker has a copy of the model. Its threads handle requests that have arrived completely: a few
+# compute, others wait for their turn (selfhost/admission.py), and some are left for quick answers.
 worker_class = "selfhost.worker.BufferingWorker"
 workers = int(os.environ.get("WEB_CONCURRENCY", min(2, os.cpu_count() or 1)))
 threads = 32
-# One review is too little work to share between threads: two answer no sooner, and slow down other requests.
+# One review is too little work for several threads: they would not be faster, and slow down other requests.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Not before the fork: threads of torch and of the watch would not be there after it.
+# Load the application after the fork, which threads (of torch and of Watch) do not survive.
 preload_app = False
-# A worker that is loading a model gives no sign of life for that long.
+# A worker that is loading a model may give no sign of life for this long.
 timeout = 60
-# At the end, for requests that are being answered.
+# The time for requests that are being answered at the end.
 graceful_timeout = 20
-# The sign of life is a file; on a disk it could wait for other writing. gunicorn gives it a name of its own.
+# The sign of life is a file, which other writes could delay on a disk. gunicorn chooses a unique name.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # nosec B108
 control_socket_disable = True
 
@@ -35,7 +35,7 @@ logconfig_dict = {
     "handlers": {
         "stdout": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stdout"}
     },
-    # Says at each retry what the watch says once.
+    # urllib3 would log each retry, but Watch logs such errors once.
     "loggers": {
         "gunicorn.error": {"level": level(), "handlers": ["stdout"], "propagate": False},
         "urllib3": {"level": "ERROR"},

@@ -1,4 +1,4 @@
-"""One JSON object a line on standard output: requests, models that come and go, and gunicorn's own events."""
+"""The log, as lines of JSON on standard output: requests, changes of the model, and gunicorn's events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class JsonFormatter(logging.Formatter):
-    """Time, level, message, the fields of `extra={"fields": ...}`, and the traceback if there is one."""
+    """Formats time, level, message, the fields of `extra={"fields": ...}`, and the traceback, if any."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -31,13 +31,13 @@ class JsonFormatter(logging.Formatter):
 
 
 def level(environment: Mapping[str, str] = os.environ) -> str:
-    """The least severe level to write, from LOG_LEVEL. INFO, which writes a line a request, if it is none."""
+    """The log level, from LOG_LEVEL. The default is INFO, which writes a line for each request."""
     chosen = environment.get("LOG_LEVEL", "INFO").upper()
     return chosen if chosen in LEVELS else "INFO"
 
 
 def logger() -> logging.Logger:
-    """The one logger of the web server."""
+    """The logger of the web server."""
     log = logging.getLogger("selfhost")
     if not log.handlers:
         handler = logging.StreamHandler(sys.stdout)
@@ -49,5 +49,5 @@ def logger() -> logging.Logger:
 
 
 def fields(**values: Any) -> dict[str, Any]:
-    """Fields of a log line, as `extra` of a logging call."""
+    """Fields of a log line, as keyword arguments of a logging call."""
     return {"extra": {"fields": values}}

@@ -1,4 +1,4 @@
-"""The model in a web server's memory: the sentiment_api.api.Model of the self-hosted API."""
+"""The model in the web server's memory, as a sentiment_api.api.Model."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from sentiment_api.errors import Broken, ModelFailed, NoModel, NotReady, Waking
 from selfhost.admission import Admission
 from sentiment.serving.predictor import Prediction, Predictor
 
-# Why there is no model, what it means for who asks, and after how many seconds to ask again.
+# Reasons for having no model: the message for clients, and after how many seconds to ask again.
 ABSENCES: dict[type[NotReady], tuple[str, int]] = {
     NoModel: ("There is no model yet: none has been trained and chosen.", 30),
-    # About what it takes to fetch and load one.
+    # Fetching and loading a model takes about this long.
     Waking: ("The model is on its way.", 5),
     Broken: ("The model cannot be served: its files or its registry are out of order.", 60),
 }
-# Of a probability, as the endpoint rounds it (serve/inference.py).
+# Probabilities are rounded as by the endpoint (serve/inference.py).
 DIGITS = 6
 
 
 class ServedModel:
-    """Holds no model at first. A request keeps the model it began with, so a swap disturbs none.
+    """A model that can be swapped; at first there is none. A request keeps the model that it began with.
 
-    A request that finds none calls `look`, which may bring one: another process may have it already. If there
+    A request that finds no model calls `look`, which may load one that another process has fetched. If there
     still is none, `absence` says why.
     """
 
@@ -35,14 +35,16 @@ class ServedModel:
         self.absence: Callable[[], type[NotReady]] = lambda: Waking
 
     def serve(self, predictor: Predictor | None) -> None:
-        """Answer with this model from the next request on; None with none."""
+        """Use this model from the next request on; None for no model."""
         self._predictor = predictor
 
     @property
     def version(self) -> str | None:
+        """The version of the model; None if there is none."""
         return None if self._predictor is None else self._predictor.version
 
     def predict(self, reviews: list[str], explain: bool) -> list[dict[str, Any]]:
+        """Verdicts in the API's form. Raises Overloaded, ModelFailed, or a NotReady if there is no model."""
         predictor = self._ready()
         with self._admission.turn():
             try:
@@ -54,9 +56,11 @@ class ServedModel:
         return [verdict(prediction, predictor.version, explain) for prediction in predictions]
 
     def describe(self) -> dict[str, Any]:
+        """The body of GET /model. Raises a NotReady if there is no model."""
         return self._ready().describe()
 
     def check(self) -> None:
+        """Raises a NotReady if there is no model."""
         self._ready()
 
     def _ready(self) -> Predictor:
@@ -70,7 +74,7 @@ class ServedModel:
 
 
 def verdict(prediction: Prediction, version: str, explain: bool) -> dict[str, Any]:
-    """Return a prediction in the form of the API, its members in the order of sentiment_api.verdict."""
+    """Convert a prediction to the API's form, with the members in the order of sentiment_api.verdict."""
     answer = {
         "sentiment": prediction.sentiment,
         "probability": round(prediction.probability, DIGITS),

@@ -1,7 +1,7 @@
-"""`python -m selfhost.retrain`: train on the votes that people gave, and compare with the champion.
+"""`python -m selfhost.retrain`: train a model on people's votes as well, and compare it with the champion.
 
-The new model is registered in MLflow with the comparison. Whether it may become champion is decided by the
-rules of sentiment.evaluation.comparison: by `python train/tracking.py promote`, or at once by --auto.
+The new model is registered in MLflow with the comparison. The rules of sentiment.evaluation.comparison decide
+whether it may become champion: by `python train/tracking.py promote`, or at once with --auto.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TRACKING = PROJECT / "train" / "tracking.py"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Retrain. Returns the exit status; errors are one line on standard error."""
+    """Run the command. Returns the exit status; errors are one line on standard error."""
     parser = Parser(prog="python -m selfhost.retrain", description=(__doc__ or "").split("\n\n")[0])
     trainer.add_arguments(parser)
     parser.add_argument("--auto", action="store_true", help="promote a model that keeps the rules")
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> None:
     """Clean the votes, train, register, compare. Raises RetrainingError, TrainingFailed or RegistryError."""
-    # Brings MLflow, which takes seconds.
+    # Imports MLflow, which takes seconds.
     from tracking.registry import Registry
 
     settings = Settings.from_environment(var=options.var)
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
         trainer.log(trained, children)
     champion = retry(registry.champion)
     if champion is None:
-        raise retraining.RetrainingError("there is no champion to learn beside: make selfhost")
+        raise retraining.RetrainingError("there is no champion to compare with: run `make selfhost` first")
     say(str(champion))
     collected = options.build / "votes" / "collected"
     with tempfile.TemporaryDirectory() as scratch:
@@ -70,8 +70,8 @@ def run(options: argparse.Namespace) -> None:
         collected.touch()
         trained.begin()
         if status := children.run([*trainer.command(options), "--voted", str(voted.file)]):
-            raise TrainingFailed(f"training ended with status {status}; the reason stands above")
-        trainer.log(trained, children)  # what was logged while it trained stays as it is
+            raise TrainingFailed(f"training ended with status {status}; the reason is above")
+        trainer.log(trained, children)  # changes nothing if it was logged during training
         new = Predictor.from_folder(trained.model)
         with_votes = retraining.with_votes(choices, voted)
         comparison, reasons = retraining.compare_models(with_votes, voted, old, new)
@@ -79,11 +79,11 @@ def run(options: argparse.Namespace) -> None:
     if not reasons and options.auto:
         _track(children, "promote")
     elif not reasons:
-        say("to make it the champion: make promote WHERE=selfhost")
+        say("to make it the champion, run `make promote WHERE=selfhost`")
 
 
 def _newer(folder: Path, marker: Path) -> int:
-    """How many votes came after the marker was written; all of them where there is none."""
+    """The number of votes that came after the marker was written, or of all votes if there is no marker."""
     since = marker.stat().st_mtime if marker.exists() else 0.0
     return sum(file.stat().st_mtime > since for file in folder.glob("date=*/*.json"))
 
@@ -91,7 +91,7 @@ def _newer(folder: Path, marker: Path) -> int:
 def _track(children: Children, *arguments: str | Path) -> None:
     """Run train/tracking.py. Raises TrainingFailed."""
     if children.run([sys.executable, str(TRACKING), *map(str, arguments)]):
-        raise TrainingFailed(f"MLflow did not take this ({arguments[0]}); the reason stands above")
+        raise TrainingFailed(f"`tracking.py {arguments[0]}` failed; the reason is above")
 
 
 if __name__ == "__main__":

@@ -24,10 +24,10 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the model comes from (`name` and `alias` in the registry at `tracking_uri`), and what goes where.
+    """The settings. The model is that with `name` and `alias` in the registry at `tracking_uri`.
 
-    `cache` keeps downloaded models, `feedback` people's votes up to `feedback_bytes`; the registry is asked
-    every `poll_seconds`.
+    `cache` is the folder of downloaded models, and `feedback` that of people's votes, which may take up to
+    `feedback_bytes`. The registry is asked every `poll_seconds`.
     """
 
     tracking_uri: str = DEFAULT_TRACKING_URI
@@ -40,10 +40,10 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, var: Path = VAR) -> Settings:
-        """MLFLOW_TRACKING_URI, SENTIMENT_MODEL, _CACHE, _FEEDBACK, _FEEDBACK_BYTES and _POLL_SECONDS.
+        """Read MLFLOW_TRACKING_URI, SENTIMENT_MODEL, _CACHE, _FEEDBACK, _FEEDBACK_BYTES and _POLL_SECONDS.
 
-        Without SENTIMENT_FEEDBACK, votes are below `var`. Raises SettingsError.
-        Without SENTIMENT_MODEL, it is the champion of what training registers: MLFLOW_REGISTERED_MODEL.
+        SENTIMENT_FEEDBACK is by default a folder below `var`, and SENTIMENT_MODEL the champion of
+        MLFLOW_REGISTERED_MODEL. Raises SettingsError.
         """
         registered = environment.get("MLFLOW_REGISTERED_MODEL") or DEFAULT_NAME
         model = environment.get("SENTIMENT_MODEL", f"models:/{registered}@champion")

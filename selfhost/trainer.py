@@ -1,8 +1,8 @@
-"""Train a model that registers itself, by train/from_reviews.py: `python -m selfhost.trainer --help`.
+"""Train a model by train/from_reviews.py, which registers it: `python -m selfhost.trainer --help`.
 
-The reviews are prepared once and kept in build/prepared, where the SageMaker pipeline looks for them, too.
-The registry is the one that MLFLOW_TRACKING_URI names. Where it is too slow or away, a model that has been
-trained waits in var/trained and is logged as soon as it can be: at the latest by the next start.
+The prepared reviews are kept in build/prepared, which the SageMaker pipeline uses as well. The registry is
+the one at MLFLOW_TRACKING_URI. If it is unavailable or too slow, the trained model is kept in var/trained and
+logged as soon as possible, at the latest by the next start.
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ from tracking.run_record import FILE_NAME, read_record
 if TYPE_CHECKING:
     from tracking.registry import Registry
 
-# Between the tries where the registry is slow or away; ten minutes in all where a trained model waits for it.
+# The pauses between retries if the registry is unavailable; ten minutes in all for logging a trained model.
 PAUSES_SECONDS = (2, 5, 10, 20)
 LONG_PAUSES_SECONDS = (*PAUSES_SECONDS, 30, *[60] * 9)
 
 GRACE_SECONDS = FINISH_SECONDS + GIVE_UP_SECONDS + 15.0
-"""For a training that is told to stop: it writes its model, and MLflow may be slow in taking its record."""
+"""The time for a training to end after SIGTERM: it writes its model, and MLflow may be slow."""
 
 T = TypeVar("T")
 
 
 class TrainingFailed(Exception):
-    """Training ended without a champion; the message says why."""
+    """Training did not result in a champion; the message says why."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what to train; they are those of the other steps."""
+    """Add the options that say what to train, the same as those of the pipeline."""
     default = Choices()
     parser.add_argument(
         "--data", default=default.data, help="source of the reviews: sample, aclimdb or kaggle"
     )
-    parser.add_argument("--data-path", default="", help="its archive, folder or CSV file on disk")
+    parser.add_argument("--data-path", default="", help="path of its archive, folder or CSV file")
     parser.add_argument("--recipe", default=default.recipe, help="named settings of the model")
     parser.add_argument(
         "--set",
@@ -60,11 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="override hyperparameters, those of python train/train.py --help",
     )
     parser.add_argument("--build", type=Path, default=default.build, help="folder for prepared reviews")
-    parser.add_argument("--var", type=Path, default=VAR, help="folder for what cannot be made again")
+    parser.add_argument("--var", type=Path, default=VAR, help="folder for data that cannot be reproduced")
 
 
 def choices(options: argparse.Namespace) -> Choices:
-    """The choices that the options stand for. Raises ProjectError or SentimentError."""
+    """The choices according to the options. Raises ProjectError or SentimentError."""
     return Choices(
         data=options.data,
         data_path=Path(options.data_path) if options.data_path else None,
@@ -75,7 +75,7 @@ def choices(options: argparse.Namespace) -> Choices:
 
 
 def require_choices(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
-    """End the program with the parser's error for choices that training would refuse later."""
+    """Validate the choices early; for invalid ones, end the program with the parser's error."""
     try:
         choices(options)
     except (ProjectError, SentimentError) as error:
@@ -83,7 +83,7 @@ def require_choices(options: argparse.Namespace, parser: argparse.ArgumentParser
 
 
 def command(options: argparse.Namespace) -> list[str]:
-    """The program that prepares, trains, logs and registers."""
+    """The command that prepares the reviews, and trains, logs and registers the model."""
     arguments = ["--data", options.data, "--recipe", options.recipe]
     if options.data_path:
         arguments += ["--data-path", options.data_path]
@@ -94,7 +94,7 @@ def command(options: argparse.Namespace) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train. Returns the exit status; errors are one line on standard error."""
+    """Run the command. Returns the exit status; errors are one line on standard error."""
     parser = Parser(prog="python -m selfhost.trainer", description=__doc__.split("\n\n")[0])
     add_arguments(parser)
     parser.add_argument("--if-needed", action="store_true", help="do nothing where there is a champion")
@@ -111,23 +111,24 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 class Trained:
-    """The model that was trained last, below the folder for what cannot be made again."""
+    """The model that was trained last, in var/trained, and whether it has been logged."""
 
     def __init__(self, var: Path):
         self.model = var / "trained" / "model"
         self._unlogged = var / "trained" / "unlogged"
 
     def begin(self) -> None:
-        """Delete it, before another one is trained."""
+        """Delete the model, before another one is trained."""
         shutil.rmtree(self.model, ignore_errors=True)
         self._unlogged.parent.mkdir(parents=True, exist_ok=True)
         self._unlogged.touch()
 
     def note_logged(self) -> None:
+        """Record that the model has been logged."""
         self._unlogged.unlink(missing_ok=True)
 
     def is_pending(self) -> bool:
-        """Whether a model was trained to its end and has not been logged yet."""
+        """Whether a model has been trained completely but not logged yet."""
         try:
             return self._unlogged.exists() and read_record(self.model / FILE_NAME).status == "FINISHED"
         except ArtifactError:
@@ -135,10 +136,10 @@ class Trained:
 
 
 class Children:
-    """Runs programs one after the other; SIGTERM ends the current one and then this process.
+    """Runs programs one after the other; SIGTERM ends the current one, and then this process.
 
-    Each has a process group of its own, so that it is told to stop just once, however we are told: a training
-    that is told twice ends at once, and leaves its scratch files and its run in MLflow as they are.
+    Each has a process group of its own, so that it gets the signal only once: a training that gets a second
+    one ends at once, and leaves its temporary files and its run in MLflow unfinished.
     """
 
     def __init__(self, environment: dict[str, str]):
@@ -148,7 +149,7 @@ class Children:
         signal.signal(signal.SIGTERM, self._stop)
 
     def run(self, command: list[str]) -> int:
-        """The exit status of a command. Raises KeyboardInterrupt where we were told to stop meanwhile."""
+        """Run a command and return its exit status. Raises KeyboardInterrupt if SIGTERM came meanwhile."""
         self._running = Program("the training", command, self._environment, grace=GRACE_SECONDS)
         status = self._running.wait()
         self._running = None
@@ -160,12 +161,12 @@ class Children:
         self._stopped = True
         if self._running is None:
             raise KeyboardInterrupt
-        self._running.stop()  # a training keeps the best model that it has
+        self._running.stop()  # a training then writes the best model that it has
 
 
 def train(options: argparse.Namespace) -> None:
-    """Train, so that the registry has a champion. Raises TrainingFailed or RegistryError."""
-    # Brings MLflow, which takes seconds.
+    """Train a model, so that the registry has a champion. Raises TrainingFailed or RegistryError."""
+    # Imports MLflow, which takes seconds.
     from tracking.registry import Registry
 
     settings = Settings.from_environment()
@@ -178,7 +179,7 @@ def train(options: argparse.Namespace) -> None:
     children, trained = Children(environment), Trained(options.var)
     step(f"Champion ({settings.name}@{settings.alias} at {settings.tracking_uri})")
     if trained.is_pending():
-        say(f"the model in {shown(trained.model)} was trained to its end and has not been logged yet")
+        say(f"the model in {shown(trained.model)} has been trained completely but not logged yet")
         log(trained, children)
     champion = retry(registry.champion)
     if champion is not None and options.if_needed:
@@ -187,9 +188,9 @@ def train(options: argparse.Namespace) -> None:
     say(f"training: recipe {options.recipe}, reviews {options.data}")
     trained.begin()
     if status := children.run(command(options)):
-        raise TrainingFailed(f"training ended with status {status}; the reason stands above")
+        raise TrainingFailed(f"training ended with status {status}; the reason is above")
     if trained.is_pending() and not _is_champion(trained, registry):
-        say("logging the trained model, unless that is done already")
+        say("logging the trained model, unless that has been done")
         log(trained, children)
     trained.note_logged()
     champion = retry(registry.champion)
@@ -199,35 +200,38 @@ def train(options: argparse.Namespace) -> None:
 
 
 def log(trained: Trained, children: Children) -> None:
-    """Log and register a trained model, with retries. Raises TrainingFailed, and keeps the model."""
+    """Log and register a trained model, with retries. Raises TrainingFailed; the model is kept then."""
     program = [sys.executable, str(PROJECT / "train" / "tracking.py"), "log", str(trained.model)]
 
     def once() -> None:
         if children.run(program):
-            raise RegistryError("the model could not be logged to MLflow; the reason stands above")
+            raise RegistryError("the model could not be logged to MLflow; the reason is above")
 
     try:
         retry(once, LONG_PAUSES_SECONDS)
     except RegistryError as error:
         raise TrainingFailed(
-            f"{error}. It is kept in {shown(trained.model)}: the next start logs it before anything else"
+            f"{error}. It is kept in {shown(trained.model)}, and the next start logs it first"
         ) from None
     trained.note_logged()
 
 
 def retry(ask: Callable[[], T], pauses: tuple[int, ...] = PAUSES_SECONDS) -> T:
-    """Call `ask` until it raises no RegistryError, with a pause before each retry. Raises the last one."""
+    """Call `ask` until it raises no RegistryError, with a pause before each retry; return its result.
+
+    `pauses` are in seconds. Raises the RegistryError of the last try.
+    """
     for pause in pauses:
         try:
             return ask()
         except RegistryError as error:
-            say(f"{error}; tries again in {pause} s")
+            say(f"{error}; trying again in {pause} s")
             time.sleep(pause)
     return ask()
 
 
 def _is_champion(trained: Trained, registry: Registry) -> bool:
-    """Whether the registry says that the trained model is its champion; False where it does not answer."""
+    """Whether the trained model is the registry's champion; False if the registry does not answer."""
     try:
         champion = registry.champion()
     except RegistryError:

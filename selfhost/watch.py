@@ -1,8 +1,8 @@
-"""Keeps a web server on the registry's champion: notices a new one, fetches it, and swaps it in.
+"""Keep a web server on the registry's champion: notice a new one, fetch it, and swap it in.
 
-Every process of the server has such a thread, and all of them share one cache of models. The process that
-holds the cache's lock asks the registry and downloads; each follows what the cache holds. Whatever fails, the
-model that is served stays.
+Every process of the server has such a thread, and all of them share a cache of models. The process with the
+cache's lock asks the registry and downloads models; all processes serve the model in the cache. If anything
+fails, the current model stays.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from sentiment.errors import ArtifactError
 from tracking.champion import Champion, RegistryError, Source
 
 FOLLOW_SECONDS = 0.5
-# Between two questions: while the registry is away, and while the champion's files are broken.
+# The longest pause between requests to a registry that is unavailable, or whose champion is broken.
 MAX_PAUSE_SECONDS = 60.0
-# From a tenth of a second to beyond that.
+# Enough to get from a tenth of a second beyond MAX_PAUSE_SECONDS.
 MAX_DOUBLINGS = 10
 JITTER = 0.2
-# A registry that does not answer may still be starting; after so many questions it is out of order.
+# A registry that does not answer may still be starting; after this many failures it counts as broken.
 QUESTIONS_TO_START = 3
-# Loads whatever a first prediction loads, before a person waits for it.
+# A first prediction, so that everything it loads is loaded before a request comes.
 WARM_UP = "A film to warm up with."
 
 log = logger()
 
 
 class Watch:
-    """Follows the champion of `open_source()` through `cache` and hands it to `model`.
+    """Follows the champion of `open_source()` by way of `cache`, and gives it to `model`.
 
-    Where the registry names none any more, the model that is served stays, unless it is `optional`.
+    If the registry has no champion any more, the current model stays, unless it is `optional`.
     """
 
     def __init__(
@@ -63,16 +63,16 @@ class Watch:
 
     @property
     def served(self) -> Champion | None:
-        """The version of the registry that is served."""
+        """The registered version that is served; None if there is none."""
         return None if self._served is None else self._served.champion
 
     def start(self) -> None:
-        """Serve what the cache holds, then watch in the background."""
+        """Serve the cached model, and start watching in the background."""
         self.follow()
         self._thread.start()
 
     def stop(self, timeout: float = 30) -> None:
-        """End the thread and let another process fetch."""
+        """Stop the thread and release the cache's lock; wait at most `timeout` seconds."""
         self._stopped.set()
         self._thread.join(timeout)
         self._cache.release()
@@ -86,19 +86,19 @@ class Watch:
             self._stopped.wait(min(FOLLOW_SECONDS, self._poll_seconds))
 
     def _may_fetch(self) -> bool:
-        """Whether this process asks the registry. A cache that cannot be written does not end the watch."""
+        """Whether this process asks the registry. An unwritable cache is logged; the watch continues."""
         try:
             had_lock = self._cache.holds_lock
             has_lock = self._cache.lock()
         except OSError as error:
             self._tell(str(error), Broken)
             return False
-        if had_lock != has_lock:  # what an earlier process noted may no longer hold
+        if had_lock != has_lock:  # the reason that another process stored may be out of date
             self._note(Waking)
         return has_lock
 
     def absence(self) -> type[NotReady]:
-        """Return why there is no model, as this process or the one that fetches has found."""
+        """Why there is no model, as found by this process or by the one that fetches."""
         if self._broken is not None and self._broken == self._cache.current():
             return Broken
         if self._cache.holds_lock:
@@ -107,7 +107,7 @@ class Watch:
         return next((kind for kind in ABSENCES if kind.code == noted), self._absence)
 
     def follow(self) -> None:
-        """Serve what the cache holds, if that is not served already. Any thread may call it, and waits."""
+        """Serve the cached model, unless it is served already. Threads that call this wait for each other."""
         with self._following:
             self._follow(self._cache.current())
 
@@ -133,7 +133,7 @@ class Watch:
         log.info("serving a model", **fields(champion=str(cached.champion), model=cached.model))
 
     def ask(self) -> float:
-        """Ask the registry once and fetch a new champion; return the seconds to wait before the next time."""
+        """Ask the registry, and fetch a new champion; return the seconds to wait before the next call."""
         try:
             if self._source is None:
                 self._source = self._open_source()
@@ -176,16 +176,16 @@ class Watch:
             self._tell(None)
 
     def _note(self, absence: type[NotReady]) -> None:
-        """Record for every process why there is no model, for the requests that find none."""
+        """Record why there is no model, for the requests of all processes."""
         self._absence = absence
         try:
             if self._cache.absence() != absence.code:
                 self._cache.note_absence(absence.code)
-        except OSError:  # what cannot be written here cannot be fetched either
+        except OSError:  # if the cache cannot be written, no model can be fetched either
             self._absence = Broken
 
     def _tell(self, trouble: str | None, absence: type[NotReady] = Waking) -> None:
-        """Record what keeps us from the champion; log it when it begins, changes and ends."""
+        """Record an obstacle to getting the champion, and log when it begins, changes and ends."""
         self._note(absence)
         if trouble == self._trouble:
             return

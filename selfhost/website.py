@@ -1,6 +1,6 @@
-"""The page, held in memory: website/, the config.json that tells the page its API, and the model card.
+"""The page's files in memory: website/, config.json with the API's address, and the model card.
 
-The card says which model answers, and so is made anew when another model begins to.
+The card says which model answers, so it is rendered again when another model is served.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from project.paths import PROJECT
 from selfhost.logs import fields, logger
 
 WEBSITE = PROJECT / "website"
-# The API stands beside the page.
+# The API has the same origin as the page.
 CONFIG = {"apiUrl": "/predict"}
-# Kept by browsers, and used after asking whether it is still the same.
+# Browsers may cache files, but revalidate them each time.
 CACHE_CONTROL = "no-cache"
 COMPRESSIBLE = ("text/", "application/json", "application/javascript", "image/svg+xml")
 
@@ -33,7 +33,7 @@ log = logger()
 
 @dataclass(frozen=True)
 class File:
-    """A file as it is sent: as it is, and compressed where that makes it smaller."""
+    """A file: its body, the compressed body if that is smaller, its content type, and its entity tag."""
 
     body: bytes
     compressed: bytes | None
@@ -42,8 +42,9 @@ class File:
 
     @classmethod
     def of(cls, name: str, body: bytes) -> File:
+        """Make a file from its name and body."""
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        # Python 3.11 still knows the older name (RFC 9239).
+        # Python 3.11 returns the type that RFC 9239 made obsolete.
         kind = "text/javascript" if kind == "application/javascript" else kind
         compressed = gzip.compress(body, mtime=0) if kind.startswith(COMPRESSIBLE) else None
         if compressed is not None and len(compressed) >= len(body):
@@ -53,7 +54,7 @@ class File:
 
 
 def load(folder: Path = WEBSITE) -> dict[str, File]:
-    """The files by their paths; the page itself also under the empty one."""
+    """Load the files, by path; index.html has the empty path as well."""
     bodies = {
         file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()
     }
@@ -63,14 +64,14 @@ def load(folder: Path = WEBSITE) -> dict[str, File]:
 
 
 class Card:
-    """The model card. `describe` tells which model answers, and raises HttpError while none does."""
+    """The model card. `describe` returns the body of GET /model, or raises HttpError if there is no model."""
 
     def __init__(self, describe: Callable[[], dict[str, Any]]):
         self._describe = describe
         self._rendered: tuple[str | None, File | None] | None = None
 
     def file(self) -> File | None:
-        """The card as it stands now; None where it cannot be made, which is logged."""
+        """The current card; None if it cannot be rendered, which is logged."""
         try:
             answering = self._describe()
         except HttpError:

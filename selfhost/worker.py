@@ -1,8 +1,9 @@
-"""gunicorn's worker process for the web server, in which slow clients cost memory and no thread.
+"""A gunicorn worker in which slow clients occupy memory, but no thread.
 
-waitress's loop reads the requests and writes the answers of all connections of the process; a thread gets a
-request when it is whole, and is free again before the answer has been read. What takes too long or too much
-is cut off. gunicorn keeps what it does for every worker: it starts, watches, replaces and ends the process.
+waitress's event loop reads the requests and writes the answers of all connections of the process. A thread
+gets a request when it has arrived completely, and is free before the client has read the answer. Connections
+that take too long or are too many are closed. gunicorn starts, watches, replaces and ends the process, as
+with any worker.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-# gunicorn and waitress have no types: their classes are Any, hence the ignores below.
+# gunicorn and waitress are untyped: their classes are Any, hence the ignores below.
 from gunicorn.workers.base import Worker
 from sentiment_api.api import error_response
 from sentiment_api.body import MAX_BODY_BYTES
@@ -34,13 +35,13 @@ from selfhost.logs import fields, logger
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
-# The longest delay before a signal, or the end of gunicorn's arbiter, is noticed.
+# The longest delay until a signal, or the end of gunicorn's arbiter, is noticed.
 LOOK_SECONDS = 0.5
 BUSY_LOOK_SECONDS = 0.05
 MAX_HEADER_BYTES = 32_768
-# Of a body in memory; what is longer lies in a temporary file until it is whole.
+# Longer bodies are buffered in a temporary file.
 MAX_BODY_BYTES_IN_MEMORY = 131_072
-# For a client that is refused to stop sending: a connection closed with bytes unread loses the answer.
+# How long a refused client may still send: if a connection is closed with unread bytes, the answer is lost.
 DRAIN_SECONDS = 5
 RECEIVED_AT_ONCE_BYTES = 65_536
 # Settings of gunicorn that this worker does not support.
@@ -55,11 +56,11 @@ log = logger()
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of a process for its clients.
+    """A process's limits for its clients.
 
-    `connections` at once: when another comes, the one that has been silent for longest goes.
-    `request_seconds` from the first byte of a request to its last, however steadily it comes.
-    `idle_seconds` of silence, between requests and while an answer waits to be read.
+    `connections` is the number of simultaneous connections; another one replaces the one that has been idle
+    for longest. `request_seconds` is the time from the first to the last byte of a request. `idle_seconds` is
+    the time without any traffic, between requests and while the client does not read an answer.
     """
 
     connections: int = 256
@@ -68,7 +69,7 @@ class Limits:
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
-    """Refuses HTTP versions other than 1.0 and 1.1; waitress would answer them as 1.0."""
+    """Refuses HTTP versions other than 1.0 and 1.1, which waitress would treat as 1.0."""
 
     def parse_header(self, header_plus: bytes) -> None:
         super().parse_header(header_plus)
@@ -77,7 +78,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
 
 class Refusal(ErrorTask):  # type: ignore[misc]
-    """Answers an unreadable or too long request in the form of the API's errors."""
+    """Answers malformed and oversized requests with the API's errors."""
 
     def execute(self) -> None:
         fault = self.request.error
@@ -100,7 +101,7 @@ class Refusal(ErrorTask):  # type: ignore[misc]
 
 
 class Connection(HTTPChannel):  # type: ignore[misc]
-    """A client's connection, which records when its current request began."""
+    """A client's connection. It records when its current request began."""
 
     error_task_class = Refusal
     parser_class = Parser
@@ -119,7 +120,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         return bool(self.drained_until) or super().readable()
 
     def handle_close(self) -> None:
-        """End the connection. To a refused client that may still be sending, only say so at first."""
+        """Close the connection; if a refused client may still be sending, close only our side at first."""
         if self.refused and self.connected and not self.drained_until:
             self.drained_until = time.time() + DRAIN_SECONDS
             self.will_close = False
@@ -129,7 +130,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
             super().handle_close()
 
     def overdue(self, now: float, limits: Limits) -> bool:
-        """Whether it has exceeded its time to send a request, to be silent, or to be drained."""
+        """Whether the connection has exceeded the time to send a request, to be idle, or to be drained."""
         slow = self.request is not None and now - self.request_began > limits.request_seconds
         silent = now - self.last_activity > limits.idle_seconds
         return slow or silent or 0 < self.drained_until < now
@@ -141,24 +142,24 @@ class Connection(HTTPChannel):  # type: ignore[misc]
 
 
 class _Listener:
-    """A listening socket of waitress's that leaves to `Server.step` what it would do while it polls."""
+    """A listening socket of waitress without maintenance during polling; `Server.step` does that."""
 
     channel_class = Connection
 
     def maintenance(self, now: float) -> None:
-        """Nothing: a descriptor closed while waitress polls can be another connection's a moment later."""
+        """Do nothing: a descriptor closed while waitress polls may be reused by another connection."""
 
 
 class TcpListener(_Listener, TcpWSGIServer):  # type: ignore[misc]
-    """At an address and a port."""
+    """A listener at an address and a port."""
 
 
 class UnixListener(_Listener, UnixWSGIServer):  # type: ignore[misc]
-    """At a path."""
+    """A listener at the path of a Unix socket."""
 
 
 class Server:
-    """The loop of a process: `step` runs it for a moment, `stop_listening` begins its end."""
+    """The event loop of a process: `step` runs it once, `stop_listening` begins the shutdown."""
 
     def __init__(
         self,
@@ -171,9 +172,9 @@ class Server:
         settings = Adjustments(
             sockets=sockets,
             backlog=backlog,
-            # `step` ends connections above the limit, but for those that are being answered.
+            # `step` closes connections above the limit, except those that are being answered.
             connection_limit=2 * limits.connections,
-            # waitress refuses what has that many bytes.
+            # waitress refuses bodies of exactly this size, too.
             max_request_body_size=MAX_BODY_BYTES + 1,
             max_request_header_size=MAX_HEADER_BYTES,
             inbuf_overflow=MAX_BODY_BYTES_IN_MEMORY,
@@ -196,29 +197,31 @@ class Server:
 
     @property
     def connections(self) -> list[Connection]:
+        """The open connections of all listeners."""
         return [each for listener in self._listeners for each in listener.active_channels.values()]
 
     def step(self, seconds: float = LOOK_SECONDS) -> None:
-        """Wait at most so many seconds for sockets to be ready, then read and write."""
+        """Wait at most `seconds` for sockets to become ready, then read and write."""
         self._cut_off()
         wasyncore.loop(seconds, use_poll=True, map=self._map, count=1)
 
     def stop_listening(self) -> None:
+        """Accept no more connections."""
         for each in self._listeners:
             wasyncore.dispatcher.close(each)
 
     def finished(self) -> bool:
-        """End the idle connections, and return whether there are no others."""
+        """Close the idle connections, and return whether there are no others."""
         for each in self.connections:
             if not each.busy:
                 each.handle_close()
         return not self.connections
 
     def _cut_off(self) -> None:
-        """End the connections that are overdue, and the longest idle of those above the limit."""
+        """Close overdue connections, and the longest idle ones above the limit."""
         now, connections = time.time(), self.connections
         too_many = max(0, len(connections) - self._limits.connections)
-        # What a thread is answering is never ended.
+        # Connections that a thread is answering are never closed.
         idle = [each for each in connections if not each.requests]
         for place, each in enumerate(sorted(idle, key=lambda each: each.last_activity)):
             if place < too_many or each.overdue(now, self._limits):
@@ -233,9 +236,10 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         """Raises SystemExit for settings of gunicorn that this worker does not support."""
         for name, meant in UNSUPPORTED.items():
             if getattr(cfg, name):
-                raise SystemExit(f"error: the web server does not do {meant}")
+                raise SystemExit(f"error: the web server does not support {meant}")
 
     def run(self) -> None:
+        """Serve until gunicorn ends this worker; then finish the requests that are being answered."""
         sockets = [each.sock for each in self.sockets]
         server = Server(self.wsgi, sockets, self.cfg.threads, self.cfg.backlog, Limits())
         while self.alive and os.getppid() == self.ppid:

@@ -1,7 +1,7 @@
-"""Sentiment of movie reviews: read them, turn them into word ids, train an LSTM, answer.
+"""Sentiment analysis of movie reviews: read them, turn them into word ids, train an LSTM, answer.
 
-The package imports nothing on its own: training and serving containers hold torch and numpy, and nothing else
-of what preparing the data needs.
+Importing the package imports none of its modules: training and serving containers have torch and numpy, but
+not everything that preparing the data needs.
 """
 
 __version__ = "0.1.0"

@@ -1,6 +1,7 @@
-"""Unpacks tar archives that somebody else packed: models and data sets.
+"""Unpack tar archives from untrusted sources: models and data sets.
 
-What would fill the disk or leave its folder is refused, naming why. Only files come out, no links or devices.
+An archive that would fill the disk, or write outside its folder, is refused with the reason. Only regular
+files are unpacked, no links or devices.
 """
 
 import bz2
@@ -17,7 +18,7 @@ from sentiment.errors import ArchiveError
 from sentiment.files import is_full
 
 UNJUDGED_BYTES = 64 << 20
-"""So much may come of however little: a few zeros pack well."""
+"""Up to this size, any compression ratio is accepted: a small file of zeros packs very well."""
 MAX_HEADER_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 16
 OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {
@@ -25,13 +26,13 @@ OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\x00": lzma.LZMAFile,
 }
-"""By the bytes that a compressed file begins with."""
+"""How to open a compressed file, by its magic bytes."""
 BROKEN = (tarfile.TarError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, EOFError, ValueError)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What an archive may unpack to: bytes, files, and bytes for each byte of the archive."""
+    """What an archive may unpack to: `size` in bytes, number of files, and bytes per byte of the archive."""
 
     size: int
     members: int
@@ -52,8 +53,8 @@ def unpack(
 ) -> None:
     """Unpack the wanted members of a .tar, .tar.gz, .tar.bz2 or .tar.xz into `folder`.
 
-    `unpacked` is called after each file. Raises ArchiveError, and OSError where the disk is full; what was
-    unpacked before stays.
+    `wanted` is given each member's name; `unpacked` is called after each file. Raises ArchiveError, and
+    OSError if the disk is full; the files unpacked until then stay.
     """
     name = "the archive's list"
     try:
@@ -73,7 +74,7 @@ def unpack(
                     tar.extract(safe, folder, filter="data")
                     unpacked()
             while stream.read(CHUNK_BYTES):
-                continue  # a checksum stands at the end, and an archive that breaks off there is broken
+                continue  # read the checksum at the end as well: an archive that lacks it is broken
     except (_Refused, tarfile.FilterError) as error:
         raise ArchiveError(f"{archive}, member {name}: refused, {error}") from None
     except BROKEN as error:
@@ -88,11 +89,11 @@ def unpack(
 
 
 class _Refused(Exception):
-    """What is wrong with an archive."""
+    """An archive breaks a rule; the message says which."""
 
 
 class _Unpacked:
-    """The content of an archive to be read in order, as far as the limits go: a file object for tarfile."""
+    """A file object for tarfile that decompresses an archive sequentially and enforces the limits."""
 
     def __init__(self, packed: BinaryIO, limits: Limits):
         self._packed, self._limits = packed, limits
@@ -103,7 +104,7 @@ class _Unpacked:
         self._read = 0
 
     def read(self, size: int) -> bytes:
-        if not 0 <= size <= MAX_HEADER_BYTES:  # files are read piece by piece, names and the like at once
+        if not 0 <= size <= MAX_HEADER_BYTES:  # tarfile reads files in pieces, but names and headers at once
             raise _Refused(f"a name or header in it has {size:,} bytes")
         content = self._content.read(size)
         self._read += len(content)

@@ -1,17 +1,17 @@
-"""What can be wrong with what a person gives the library. Every message says what, where, and what to do."""
+"""The errors that users of the library see. Every message says what is wrong, where, and what to do."""
 
 import difflib
 from collections.abc import Iterable
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """What an error about an unknown name adds: "; did you mean epochs?", or nothing."""
+    """Return a suggestion for an error about an unknown name: "; did you mean epochs?", or ""."""
     found = difflib.get_close_matches(name, list(names), 1)
     return f"; did you mean {found[0]}?" if found else ""
 
 
 class SentimentError(Exception):
-    """Base of the library's errors; its message is meant to be shown to a person as it stands."""
+    """Base class of the library's errors. Its message can be shown to a user unchanged."""
 
 
 class DatasetError(SentimentError):
@@ -31,16 +31,16 @@ class RecipeError(SentimentError):
 
 
 class TrainingError(SentimentError):
-    """A training run that cannot come to a good end."""
+    """A training run that cannot succeed."""
 
 
 class LostProcessError(TrainingError):
-    """Another process of a data-parallel training is gone; that one knows why."""
+    """Another process of a data-parallel training has ended; its own output says why."""
 
 
 class CheckpointError(SentimentError):
-    """A training checkpoint that cannot be continued from."""
+    """A training checkpoint that training cannot resume from."""
 
 
 class ArtifactError(SentimentError):
-    """A model folder that is missing something, was changed, or is of a version this code does not know."""
+    """A model folder that is incomplete, was changed, or has a format this code does not know."""

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and the checksums that prove it."""
+"""Write files atomically, and verify them by checksums."""
 
 import errno
 import hashlib
@@ -13,9 +13,11 @@ from typing import Any
 
 CHECKSUMS = "checksums.json"
 MAX_LIST_BYTES = 1 << 20
+"""Size limit of a checksum list."""
 
 
 def sha256_of(file: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal."""
     digest = hashlib.sha256()
     with file.open("rb") as stream:
         while piece := stream.read(1 << 20):
@@ -24,20 +26,20 @@ def sha256_of(file: Path) -> str:
 
 
 def write_json(file: Path, content: object) -> None:
-    """Write JSON whose bytes depend on the content alone."""
+    """Write JSON deterministically: the same content gives the same bytes."""
     file.write_text(
         json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
     )
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether a disk, or a quota on it, has no room for what was to be written."""
+    """Whether a write failed because the disk or a quota on it is full."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
 def naming_errors(place: Path) -> Iterator[None]:
-    """Have an OSError of the block name `place` if it names no file: a full disk's does not."""
+    """Add `place` to an OSError of the block that names no file, as that of a full disk does not."""
     try:
         yield
     except OSError as error:
@@ -48,7 +50,7 @@ def naming_errors(place: Path) -> Iterator[None]:
 
 @contextmanager
 def atomic_write(target: Path, mode: int = 0o644) -> Iterator[Path]:
-    """A temporary file beside `target` that takes its name when the block ends, and goes when it fails."""
+    """Yield a temporary file beside `target`; rename it to `target` at the end, or delete it on failure."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     os.close(handle)
@@ -64,7 +66,7 @@ def atomic_write(target: Path, mode: int = 0o644) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
-    """A temporary folder beside `target` that takes its place (an older one included) when the block ends."""
+    """Yield a temporary folder beside `target`; it replaces `target` at the end, or is deleted on failure."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
@@ -92,10 +94,11 @@ def write_checksums(folder: Path, file_name: str = CHECKSUMS) -> None:
 def broken_files(
     folder: Path, file_name: str = CHECKSUMS, may_be_added: Callable[[str], bool] = lambda name: False
 ) -> list[str]:
-    """What of the checksum list is missing or changed, and what is there but not in it, as "name: reason".
+    """Compare a folder with its checksum list; return the differences as "name: reason".
 
-    Empty when all is as written. `may_be_added` says which other files, by their names in `folder`, may be
-    there.
+    A file differs if it is missing, changed, or not in the list. The result is empty if there are none.
+    `may_be_added` is given the name in `folder` of a file that is not in the list, and says whether it is
+    allowed.
     """
     try:
         listed = read_object(folder / file_name, MAX_LIST_BYTES)
@@ -116,7 +119,7 @@ def broken_files(
 
 
 def read_object(file: Path, largest: int) -> dict[str, Any]:
-    """The JSON object in a file of at most so many bytes. Raises OSError, or ValueError that says why not."""
+    """Read a JSON object from a file of at most `largest` bytes. Raises OSError or ValueError."""
     with file.open("rb") as stream:
         content = stream.read(largest + 1)
     if len(content) > largest:
@@ -137,4 +140,5 @@ def _is_folder(file: Path) -> bool:
 
 
 def files_under(folder: Path) -> list[Path]:
+    """All regular files below a folder, sorted by path."""
     return sorted(file for file in folder.rglob("*") if file.is_file())

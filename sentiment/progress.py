@@ -1,4 +1,4 @@
-"""Progress that people read: a bar on a terminal, a plain line now and then anywhere else."""
+"""Show progress: as a bar on a terminal, elsewhere as a plain line every few seconds."""
 
 import sys
 import time
@@ -8,7 +8,10 @@ SECONDS_BETWEEN_LINES = 5.0
 
 
 class Progress:
-    """Counts work done towards `total` (None when unknown) and shows it on standard error, as a context."""
+    """A context manager that counts work towards `total` (None if unknown) and shows it on standard error.
+
+    With the unit "B", amounts are bytes and shown as megabytes.
+    """
 
     def __init__(self, what: str, total: int | None, unit: str, enabled: bool = True):
         self.what, self.total, self.unit = what, total, unit
@@ -22,6 +25,7 @@ class Progress:
             self._bar = tqdm(total=total, desc=what, unit=f" {unit}", unit_scale=unit == "B", leave=True)
 
     def add(self, amount: int = 1) -> None:
+        """Count work that has been done, in the unit."""
         self.done += amount
         if self._bar is not None:
             self._bar.update(amount)

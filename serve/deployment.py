@@ -1,12 +1,12 @@
-"""The Ray Serve application of a model folder, for AWS's Ray container; config.yaml says how it is deployed.
+"""The Ray Serve application of a model folder, for AWS's Ray container; config.yaml configures it.
 
-The entrance reads requests and hands them to the replicas of the model, wherever in the cluster they are. An
-answer depends on its request alone, so a request whose replica ends is given to another one: no answer is
+The ingress reads requests and passes them to the replicas of the model, wherever in the cluster they are. An
+answer depends only on its request, so if a replica ends, its request goes to another one, and no answer is
 lost. The replicas call the functions of code/inference.py as AWS's PyTorch container and server.py do, with
 the same answers, statuses and errors.
 
-Requests are not put together by serve.batch. ONNX Runtime computes each review by itself, so that a batch
-gains nothing, and torch's results in the last bits depend on the other reviews of a batch.
+Requests are not combined by serve.batch: ONNX Runtime computes each review by itself, so a batch would not be
+faster, and with torch the last bits of a result depend on the other reviews of a batch.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ sys.path.insert(0, str(FOLDER / "code"))
 
 import inference  # noqa: E402
 
-# Only these are decoded before input_fn sees them; all others, text/plain too, stay bytes.
+# Only these are decoded before input_fn gets them; all others, including text/plain, stay bytes.
 TEXT_TYPES = ("application/json", "text/csv")
-# The most that batch transform sends at a time (MaxPayloadInMB).
+# The maximum of batch transform's MaxPayloadInMB.
 MAX_PAYLOAD_BYTES = 100 * 1024 * 1024
-# A request during which so many replicas have ended is itself the likely cause.
+# If this many replicas end during a request, the request is probably the cause.
 MAX_ATTEMPTS = 3
 
 
 class Answer(NamedTuple):
-    """An HTTP answer."""
+    """An HTTP response."""
 
     status: int
     content_type: str | None
@@ -48,14 +48,14 @@ class Answer(NamedTuple):
 
 
 class Model:
-    """A replica of the model. Answers one request at a time, as a worker of the other containers does."""
+    """A replica of the model. It answers one request at a time, like a worker of the other containers."""
 
     def __init__(self) -> None:
         self._predictor = inference.model_fn(str(FOLDER))
         self._turn = threading.Lock()
 
     def answer(self, body: bytes, content_type: str | None, accept: str | None) -> Answer:
-        """Answer one request; what fails is answered with the message and the traceback, and logged."""
+        """Answer a request. An error is logged, and answered with its message and traceback."""
         if not accept or accept == "*/*":
             accept = inference.JSON
         try:
@@ -73,7 +73,7 @@ class Model:
 
 
 class Entrance:
-    """Reads HTTP requests, whatever their path, and has a replica of the model answer them."""
+    """Reads HTTP requests with any path, and lets a replica of the model answer them."""
 
     def __init__(self, model: DeploymentHandle) -> None:
         self._model = model
@@ -97,7 +97,7 @@ class Entrance:
 
 
 async def _read(request: Request) -> bytes | None:
-    """The body; None for one that is too long, of which some more is read so that the answer arrives."""
+    """The body, or None if it is too long; then some more is read, so that the client gets the answer."""
     pieces, size = [], 0
     async for piece in request.stream():
         size += len(piece)

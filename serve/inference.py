@@ -1,12 +1,16 @@
 """SageMaker inference entry point: model_fn, input_fn, predict_fn, output_fn.
 
-One review comes as text/plain or as application/json {"review": "..."}, and its answer names the words
-behind it unless "explain" is false. Many come as {"reviews": ["...", ...]}, explained where "explain" is
-true, and are answered {"model", "predictions"}; or as application/jsonlines (one {"review": "..."} a line),
-as a JSON list, or as text/csv (the review in a column called "review", else in the first), and get a short
-row each. A review has at most 20,000 characters, here as in the API: it takes as long to read as it is long.
-Needs numpy, and ONNX Runtime or torch: the first is used where it is installed. SageMaker's container has
-torch.
+Requests have one of these forms:
+
+- A single review, as text/plain or as application/json {"review": "..."}. The answer explains the verdict by
+  the words, unless "explain" is false.
+- Several reviews, as {"reviews": ["...", ...]}. The answer is {"model", "predictions"}, explained if
+  "explain" is true.
+- Several reviews, as application/jsonlines (a {"review": "..."} on each line), a JSON list, or text/csv (in
+  the column called "review", or else in the first). Each gets a short row.
+
+A review has at most 20,000 characters, as in the API. Needs numpy, and ONNX Runtime or torch; ONNX Runtime is
+used if it is installed. SageMaker's PyTorch container has torch.
 """
 
 import csv
@@ -16,14 +20,14 @@ import os
 from enum import Enum
 from typing import Any, NamedTuple, cast
 
-# One request is too little work to share: two threads answer no sooner, and slow down other requests. numpy's
-# matrix products ask for their threads when numpy is first imported.
+# One request is too little work for several threads: they would not be faster, and slow down other requests.
+# numpy reads these variables when it is first imported.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = os.environ.get(_name) or "1"
 
 from sentiment.serving.predictor import Prediction, Predictor  # noqa: E402
 
-try:  # Only errors of this family keep their status in SageMaker's container; all others become 500.
+try:  # SageMaker's container answers other errors than these by 500.
     from sagemaker_inference.errors import BaseInferenceToolkitError as _ToolkitError
 except ImportError:
     _ToolkitError = Exception
@@ -31,12 +35,12 @@ except ImportError:
 JSON, JSON_LINES, CSV, TEXT = "application/json", "application/jsonlines", "text/csv", "text/plain"
 CONTENT_TYPES = (TEXT, JSON, JSON_LINES, CSV)
 ACCEPTS = (JSON, JSON_LINES, CSV)
-# As in the API (lambda/sentiment_api/body.py), and so in batch transform: a longer review is refused by name.
+# As in the API (lambda/sentiment_api/body.py); batch transform has the same limit.
 MAX_REVIEW_CHARACTERS = 20_000
 
 
 class RequestError(_ToolkitError):  # type: ignore[misc]  # the container's class, where there is one
-    """A request that cannot be answered; the container's toolkit makes the response of the three fields."""
+    """A request that cannot be answered. The container's toolkit makes the response from the three fields."""
 
     def __init__(self, status_code: int, phrase: str, message: str):
         Exception.__init__(self, message)
@@ -44,7 +48,7 @@ class RequestError(_ToolkitError):  # type: ignore[misc]  # the container's clas
 
 
 class Shape(Enum):
-    """What a request looks like, and so its answer."""
+    """The form of a request, which determines that of the answer."""
 
     ONE = "one review"
     MANY = "an object of many reviews"
@@ -52,7 +56,7 @@ class Shape(Enum):
 
 
 class Request(NamedTuple):
-    """The reviews of one request, and whether the words behind each verdict are asked for."""
+    """The reviews of a request, its form, and whether the verdicts are to be explained."""
 
     reviews: list[str]
     shape: Shape
@@ -60,23 +64,28 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
+    """The predictions for a request, the model's version, and the form of the request."""
+
     predictions: list[Prediction]
     version: str
     shape: Shape
 
 
 def model_fn(model_dir: str) -> Predictor:
-    """Load the model folder, once per worker process."""
+    """Load the model folder; called once in each worker process. Raises ArtifactError."""
     predictor = Predictor.from_folder(model_dir)
     if predictor.engine.name == "torch":
-        import torch  # here, since it takes a second and ONNX Runtime does without
+        import torch  # imported only here, because it takes a second and ONNX Runtime does not need it
 
         torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     return predictor
 
 
 def input_fn(body: bytes | bytearray | str, content_type: str | None = JSON) -> Request:
-    """Read the body of a request. Raises RequestError: 415 for another type, 400 for what cannot be read."""
+    """Parse the body of a request.
+
+    Raises RequestError with the status 415 (type of content), 413 (review too long) or 400 (anything else).
+    """
     kind = _media_type(content_type)
     if kind not in CONTENT_TYPES:
         raise RequestError(
@@ -102,7 +111,7 @@ def predict_fn(request: Request, predictor: Predictor) -> Answer:
 
 
 def output_fn(answer: Answer, accept: str | None = JSON) -> tuple[str, str]:
-    """The answer in the first type of `accept` that is known. Raises RequestError 406 where none is."""
+    """The answer's body and content type: the first supported one in `accept`. Raises RequestError 406."""
     kind = _negotiated(accept)
     rows = [_row(prediction) for prediction in answer.predictions]
     version = {"model": answer.version}
@@ -168,7 +177,7 @@ def _from_json(text: str) -> Request:
         return Request(reviews, Shape.ROWS)
     if isinstance(content, dict) and "reviews" in content:
         return _from_many(content)
-    review = _of_object(content, "the body")  # which is one, then
+    review = _of_object(content, "the body")  # raises unless it is an object
     return Request([review], Shape.ONE, _explain(cast(dict[str, Any], content), otherwise=True))
 
 
@@ -209,16 +218,16 @@ def _csv_rows(text: str) -> list[str]:
 
 
 def _csv_table(text: str) -> list[list[str]]:
-    """Split CSV into rows of fields, without the empty lines.
+    """Split CSV into rows of fields, without empty lines.
 
-    The csv module's limit on a field is one for the whole process. It stays as it is: what goes beyond it is
-    several times longer than a review may be.
+    The csv module's limit for a field, which applies to the whole process, is not changed: it is several
+    times the length of a review.
     """
     rows: list[list[str]] = []
     try:
         for row in csv.reader(io.StringIO(text, newline=""), strict=True):
             if row:
-                rows.append(row)  # one by one: the error below counts those before it
+                rows.append(row)  # one by one, because the error below gives the row's number
     except csv.Error as error:
         if not str(error).startswith("field larger than field limit"):
             raise _bad_request(f"the body is not valid CSV: {error}") from None

@@ -1,10 +1,10 @@
-"""Serves a model folder the way SageMaker asks: GET /ping and POST /invocations on port 8080.
+"""Serve a model folder by SageMaker's protocol: GET /ping and POST /invocations on port 8080.
 
-`python server.py` with the model in /opt/ml/model and the user module in its code/inference.py. Calls
-model_fn, input_fn, predict_fn and output_fn as sagemaker-inference 1.10 does in AWS's PyTorch container, so
-that the same model folder gives the same answers, statuses and errors in both. gunicorn starts the workers,
-each with a model of its own, and replaces those that end. SageMaker starts the image as
-`docker run IMAGE serve`:
+Run `python server.py` with the model in /opt/ml/model, which has the user module code/inference.py. Its
+functions model_fn, input_fn, predict_fn and output_fn are called as sagemaker-inference 1.10 does in AWS's
+PyTorch container, so that the same model folder gives the same answers, statuses and errors in both. gunicorn
+starts the workers, each with its own copy of the model, and replaces those that end. SageMaker starts the
+image as `docker run IMAGE serve`:
 https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
 """
 
@@ -21,21 +21,21 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-# gunicorn has no types: its classes are Any, hence the ignore below.
+# gunicorn is untyped: its classes are Any, hence the ignore below.
 from gunicorn.app.base import BaseApplication
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 JSON, CSV = "application/json", "text/csv"
-# Only these are decoded before input_fn sees them; all others, text/plain too, stay bytes.
+# Only these are decoded before input_fn gets them; all others, including text/plain, stay bytes.
 TEXT_TYPES = (JSON, CSV)
 FUNCTIONS = ("model_fn", "input_fn", "predict_fn", "output_fn")
-# The most that batch transform sends at a time (MaxPayloadInMB).
+# The maximum of batch transform's MaxPayloadInMB.
 MAX_PAYLOAD_BYTES = 100 * 1024 * 1024
-# Requests that wait for a worker's model; further ones are answered 503, as TorchServe does (job_queue_size).
+# How many requests may wait for a worker's model; others are answered 503, like TorchServe's job_queue_size.
 MAX_WAITING = 100
-# Of the threads of a worker, those left for /ping while all others wait.
+# Threads of a worker that are left for /ping while all others wait.
 PING_THREADS = 4
 # SageMaker sends SIGKILL 30 seconds after SIGTERM.
 GRACEFUL_SECONDS = 25
@@ -43,7 +43,7 @@ PIECE_BYTES = 65_536
 
 
 class BaseInferenceToolkitError(Exception):
-    """What user modules raise to choose the status of an answer; of other exceptions it is 500."""
+    """User modules raise this to choose the status of a response; for other exceptions it is 500."""
 
     def __init__(self, status_code: int, message: str, phrase: str):
         super().__init__(message)
@@ -51,7 +51,7 @@ class BaseInferenceToolkitError(Exception):
 
 
 class Answer(NamedTuple):
-    """An HTTP answer; `phrase` is the reason phrase of its status line."""
+    """An HTTP response; `phrase` is the reason phrase in the status line."""
 
     status: int
     phrase: str
@@ -60,7 +60,10 @@ class Answer(NamedTuple):
 
 
 class Model:
-    """A loaded model folder. Raises what the user module raises, AttributeError where it lacks a function."""
+    """A loaded model folder.
+
+    Raises whatever the user module raises, and AttributeError if it lacks one of the functions.
+    """
 
     def __init__(self, folder: Path):
         sys.path[:0] = [str(folder / "code"), str(folder)]
@@ -75,7 +78,7 @@ class Model:
         self._model = model_fn(str(folder))
 
     def answer(self, body: bytes, content_type: str | None, accept: str | None) -> Answer:
-        """Answer one request; what fails is answered with the message and the traceback, and logged."""
+        """Answer a request. An error is logged, and answered with its message and traceback."""
         if not accept or accept == "*/*":
             accept = self._default_accept
         try:
@@ -111,11 +114,11 @@ def _to_bytes(result: Any) -> bytes:
         return result.encode()
     if isinstance(result, bytes | bytearray | memoryview):
         return bytes(result)
-    return json.dumps(result).encode()  # what TorchServe makes of any other value
+    return json.dumps(result).encode()  # as TorchServe does with any other value
 
 
 class Application:
-    """The WSGI application of a worker. Answers /ping at any time, and /invocations one at a time."""
+    """The WSGI application of a worker. It answers /ping at any time, and /invocations one at a time."""
 
     def __init__(self, model: Model):
         self._model = model
@@ -154,7 +157,7 @@ class Application:
 
 
 def _read(stream: IO[bytes]) -> bytes | None:
-    """The body; None for one that is too long, of which some more is read so that the answer arrives."""
+    """The body, or None if it is too long; then some more is read, so that the client gets the answer."""
     pieces, size = [], 0
     while piece := stream.read(PIECE_BYTES):
         size += len(piece)
@@ -172,27 +175,28 @@ def _refusal(status: HTTPStatus, message: str) -> Answer:
 
 
 def _header_text(text: str) -> str:
-    """A reason phrase: one line of Latin-1."""
+    """Make a text fit for a reason phrase: one line of Latin-1."""
     line = text.replace("\r", " ").replace("\n", " ")
     return line.encode("latin-1", "replace").decode("latin-1")[:200]
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """gunicorn with the settings of a container: nothing is written but a sign of life in memory."""
+    """gunicorn with the settings for a container, in which it writes only its sign of life, to memory."""
 
     def load_config(self) -> None:
-        # In the image the address is 0.0.0.0: a container has a network of its own.
+        """Set gunicorn's settings from SageMaker's environment variables."""
+        # In the image, the address is 0.0.0.0, since a container has a network of its own.
         address = os.environ.get("BIND_ADDRESS", "127.0.0.1")
         settings = {
             "bind": f"{address}:{os.environ.get('SAGEMAKER_BIND_TO_PORT', '8080')}",
             "worker_class": "gthread",
             "workers": int(os.environ.get("SAGEMAKER_MODEL_SERVER_WORKERS") or os.cpu_count() or 1),
             "threads": MAX_WAITING + PING_THREADS,
-            # A serverless container stands still between requests: its workers then give no sign of life, and
-            # gunicorn would take those that wake later than itself for dead.
+            # A serverless container is frozen between requests, so its workers give no sign of life, and
+            # gunicorn would consider those dead that wake up later than itself.
             "timeout": 0,
             "worker_tmp_dir": _writable_folder(),
-            # At its end, gunicorn would wait for connections that are open and idle.
+            # Otherwise, gunicorn would wait for idle connections when it ends.
             "keepalive": 0,
             "graceful_timeout": GRACEFUL_SECONDS,
             "control_socket_disable": True,
@@ -201,12 +205,12 @@ class Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Application:
-        """In each worker, after the fork: threads of ONNX Runtime would not be there after it."""
+        """Load the model in each worker, after the fork, which ONNX Runtime's threads do not survive."""
         return Application(Model(Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"), "model")))
 
 
 def _writable_folder() -> str:
-    """A place for the workers' signs of life, which a disk could delay: memory where there is some."""
+    """A folder for the workers' signs of life: in memory if possible, since a disk could delay them."""
     memory = "/dev/shm"  # nosec B108
     return memory if os.access(memory, os.W_OK) else tempfile.gettempdir()
 

@@ -1,8 +1,8 @@
-"""Log a training run by a program of its own, so that nothing it meets can slow down or stop the run.
+"""Log a training run in a separate process, so that problems with MLflow cannot slow down or stop the run.
 
-The run's record is a file; the program (follower.py) is told of each change by a byte on its standard input
-and of the end by the end of that input. It warns on standard error by itself. It gets a bounded time after
-the end, when SIGTERM tells it to give up.
+The run's record is a file. A byte on the standard input of the process (follower.py) says that it has
+changed, and the end of that input that the run is over. The process prints its own warnings on standard
+error. It has a limited time to finish after the end of the run, and then gets SIGTERM.
 """
 
 import os
@@ -19,9 +19,9 @@ TRACKING_URI = "MLFLOW_TRACKING_URI"
 FINISH_SECONDS = 50.0
 GIVE_UP_SECONDS = 5.0
 PATIENCE_SECONDS = 3.0
-"""After which a person is told what a finished run still waits for."""
+"""If logging takes longer than this after the run, a message says so."""
 WARNED = 3
-"""The exit status of a follower that could not do its work and has warned of it."""
+"""The exit status of a follower that could not log the run and has printed a warning."""
 Publish = Callable[[], None]
 
 
@@ -29,11 +29,11 @@ Publish = Callable[[], None]
 def followed(
     record: RunRecord, program: Path, model_dir: Path, checkpoints: Path | None
 ) -> Iterator[Publish]:
-    """Keep `record` on disk and, where MLFLOW_TRACKING_URI is set, have `program` log it meanwhile.
+    """Keep `record` on disk and, if MLFLOW_TRACKING_URI is set, have `program` log it during the block.
 
-    Yields a function that publishes the record as it stands. The record lies in the folder of the
-    checkpoints, if there is one: a run that resumes is the same run. A disk that takes no record is warned
-    of and stops nothing.
+    Yields a function that publishes the current state of the record. The record is in the folder of the
+    checkpoints, if there is one, so that a resumed run continues it. If it cannot be written, there is a
+    warning, and the run continues.
     """
     with ExitStack() as stack:
         file, follower, written = _place(checkpoints, stack), None, True
@@ -63,7 +63,7 @@ def followed(
 
 
 def _place(checkpoints: Path | None, stack: ExitStack) -> Path | None:
-    """Where the record lies while the run lasts; None where nobody reads it, or there is no place."""
+    """Where the record is during the run; None if nothing reads it, or if it cannot be written."""
     if checkpoints is not None:
         return checkpoints / FILE_NAME
     if not os.environ.get(TRACKING_URI):
@@ -79,17 +79,17 @@ def _place(checkpoints: Path | None, stack: ExitStack) -> Path | None:
 def _started(program: Path, record: Path, model_dir: Path) -> "Follower | None":
     try:
         return Follower(program, record, model_dir)
-    except OSError as error:  # no memory, or no process left
+    except OSError as error:  # not enough memory, or too many processes
         warn(f"{program.name} cannot be started: {error.strerror or error}. Training goes on")
         return None
 
 
 class Follower:
-    """The program while it runs; nothing done with it takes longer than it may."""
+    """The running program. None of the methods blocks for longer than it may."""
 
     def __init__(self, program: Path, record: Path, model_dir: Path):
         self.program, self.model_dir = program, model_dir
-        # In a session of its own: Ctrl-C is for the training, which ends its follower in order.
+        # In a session of its own, so that Ctrl-C reaches only the training, which then ends its follower.
         self.process = subprocess.Popen(
             [sys.executable, str(program), "follow", str(record), str(model_dir)],
             stdin=subprocess.PIPE,
@@ -100,14 +100,15 @@ class Follower:
         os.set_blocking(self._pipe.fileno(), False)
 
     def wake(self) -> None:
-        # A full pipe holds bytes that wake it anyway; a follower that has ended has told why.
+        """Tell the program that the record has changed."""
+        # If the pipe is full, its bytes wake the program anyway. If it has ended, it has said why.
         with suppress(BlockingIOError, BrokenPipeError):
             os.write(self._pipe.fileno(), b"\n")
 
     def finish(self) -> None:
-        """Wait until all is logged, or so long that the follower is told to give up.
+        """Wait until everything is logged, for at most FINISH_SECONDS, then end the program.
 
-        Ctrl-C ends the wait at once; then, too, no process is left and the KeyboardInterrupt goes on.
+        Ctrl-C ends the wait and the program at once, and the KeyboardInterrupt is raised again.
         """
         self._pipe.close()
         status = None
@@ -128,7 +129,7 @@ class Follower:
                 )
 
     def _wait(self) -> int | None:
-        """The exit status; None where it has not ended by itself."""
+        """The exit status; None if the program did not end in time."""
         with suppress(subprocess.TimeoutExpired):
             return self.process.wait(PATIENCE_SECONDS)
         print("waiting until the run is logged to MLflow (Ctrl-C ends the wait)", flush=True)

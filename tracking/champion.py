@@ -1,4 +1,4 @@
-"""The champion: the version of a registered model that is to be served. A challenger may stand beside it."""
+"""The champion: the version of a registered model that should be served; and the challenger, if any."""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-# Where the files of a registered version keep the model folder, and its tag that names the model (train/).
+# The path of the model folder within a registered version's files, and the tag with the model's version.
 MODEL_FOLDER = "artifacts/model"
 MODEL_TAG = "model"
-# The alias of a version that answers a share of the texts, and its tag that says which share (%).
+# The alias of a version that answers a share of the texts, and the tag with that share in percent.
 CHALLENGER, PERCENT_TAG = "challenger", "challenger_percent"
 
 
 class RegistryError(Exception):
-    """The registry cannot be asked, or does not hand out what it lists."""
+    """The registry cannot be reached, or does not deliver a model."""
 
 
 @dataclass(frozen=True)
 class Champion:
-    """A version of a registered model: enough to tell it from any other, deleted and re-used numbers too."""
+    """A version of a registered model, identified uniquely even if its number was deleted and used again."""
 
     name: str
     version: str
     run_id: str
     created: int  # milliseconds since 1970
-    model: str  # the artefact's version, as it was registered; empty where that is not known
-    percent: float = 0.0  # the share of the texts that it answers as a challenger
+    model: str  # the artefact's version, as it was registered; empty if that is not known
+    percent: float = 0.0  # the percentage of texts that it answers as a challenger
 
     def __str__(self) -> str:
         return f"{self.name} version {self.version}"
 
 
 class Source(Protocol):
-    """Where champions come from (selfhost.registry)."""
+    """A source of champions, such as tracking.registry.Registry."""
 
     def champion(self) -> Champion | None:
-        """The champion; None while there is none. Raises RegistryError."""
+        """The champion; None if there is none. Raises RegistryError."""
 
     def fetch(self, champion: Champion, folder: Path) -> Path:
-        """Download its model folder below `folder`; where it lies then. Raises RegistryError."""
+        """Download a model folder to a place below `folder`, and return its path. Raises RegistryError."""

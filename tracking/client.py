@@ -1,4 +1,4 @@
-"""How this project speaks to MLflow: quietly, with bounded patience, and with errors of one line."""
+"""Connect to MLflow without its log messages, with bounded waiting times, and with one-line errors."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING
 
 from sentiment.errors import SentimentError
 
-if (
-    TYPE_CHECKING
-):  # importing MLflow takes seconds, and a process that connects may still be told to wait less
+if TYPE_CHECKING:  # importing MLflow takes seconds, and it reads the waiting times below from the environment
     from mlflow import MlflowClient
 
 DEFAULT_URI = "http://127.0.0.1:5001"
-# MLflow itself would wait for two minutes, seven times. A person who logs by hand wants it to arrive.
+# MLflow's own defaults are two minutes and seven retries. Someone who logs by hand can wait a bit longer.
 WHILE_TRAINING = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 BY_HAND = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "30", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3"}
 QUIET = {
@@ -36,11 +34,14 @@ MAX_REASON_CHARACTERS = 300
 
 
 class TrackingError(Exception):
-    """Why nothing can be logged; the message is meant to be shown to a person."""
+    """Nothing can be logged; the message, meant for users, says why."""
 
 
 def connect(patience: Mapping[str, str]) -> MlflowClient:
-    """MLflow's client, told how long to wait. Raises TrackingError where what it needs is not installed."""
+    """Connect to the server of MLFLOW_TRACKING_URI; `patience` has the environment variables for waiting.
+
+    Raises TrackingError if MLflow, or a plug-in that the server needs, is not installed.
+    """
     for name, value in {**QUIET, **patience}.items():
         os.environ.setdefault(name, value)
     uri = os.environ.setdefault("MLFLOW_TRACKING_URI", DEFAULT_URI)
@@ -54,7 +55,7 @@ def connect(patience: Mapping[str, str]) -> MlflowClient:
     logging.getLogger("databricks.sdk").setLevel(logging.ERROR)
     import mlflow
 
-    # Importing MLflow has switched its own back on.
+    # Importing MLflow has enabled its warnings and log messages again.
     warnings.simplefilter("ignore")
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     mlflow.set_tracking_uri(uri)
@@ -62,19 +63,19 @@ def connect(patience: Mapping[str, str]) -> MlflowClient:
 
 
 def require_answer(uri: str) -> None:
-    """Raise TrackingError unless the server says anything at all, soon: MLflow itself waits for longer."""
+    """Raise TrackingError unless the server responds within ANSWER_SECONDS; MLflow itself waits longer."""
     if not uri.startswith(("http://", "https://")):
         return
     try:
         urllib.request.urlopen(f"{uri.rstrip('/')}/version", timeout=ANSWER_SECONDS).close()
     except urllib.error.HTTPError:
-        return  # an answer, whatever it says: MLflow knows the credentials
+        return  # any response will do, even if it asks for credentials, which MLflow has
     except (OSError, http.client.HTTPException) as error:
         raise TrackingError(reason(error)) from None
 
 
 def reason(error: BaseException) -> str:
-    """One line of what went wrong, without the libraries' story around it."""
+    """Describe an error in one line, without the details that libraries add."""
     if isinstance(error, (SentimentError, TrackingError)):
         return str(error)
     text = " ".join(str(error).split())

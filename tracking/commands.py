@@ -1,18 +1,19 @@
-"""Log training runs and their models to MLflow: while they train, or afterwards from the model folder.
+"""Log training runs and their models to MLflow: during training, or afterwards from the model folder.
 
     python train/tracking.py log build/model             # a folder or a model.tar.gz; needs no training data
     python train/tracking.py promote 3                   # make version 3 the champion, whatever its figures
     python train/tracking.py challenge 4 --percent 10    # let version 4 answer 10 % of the texts beside it
-    python train/tracking.py rollback                    # end that; without a challenger: the champion before
+    python train/tracking.py rollback                    # end that, or else return to the previous champion
     python train/tracking.py fetch models:/movie-sentiment@champion build/champion
-    python train/tracking.py serve                        # what `make mlflow` does
+    python train/tracking.py serve                        # as `make mlflow` does
     python train/tracking.py test build/model build/evaluation/KEY/evaluation.json
 
-The server is the one that MLFLOW_TRACKING_URI names, else that of `make mlflow`. Logging the same thing again
-changes nothing. A model is registered once; it becomes champion if there is none yet, or if its accuracy is
-higher than the champion's on the same validation reviews. train/train.py runs this program to follow it.
+The server is the one that MLFLOW_TRACKING_URI names, by default that of `make mlflow`. Logging the same thing
+again changes nothing. A model is registered once; it becomes champion if there is none yet, or if its
+accuracy is higher than the champion's on the same validation reviews. train/train.py runs this program to log
+its run.
 
-MLflow itself serves a registered model, too, and that takes raw text:
+MLflow itself can serve a registered model as well, from plain text:
 
     export MLFLOW_TRACKING_URI=http://127.0.0.1:5001
     mlflow models serve -m models:/movie-sentiment@champion --env-manager local -p 5002
@@ -39,10 +40,11 @@ DESCRIPTION, _, EPILOG = (__doc__ or "").partition("\n\n")
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run a command. Returns the exit status; errors are one line on standard error."""
     options = parse(arguments)
     if options.command == "serve":
         from tracking.server import (
-            serve,  # needs parts of the project that SageMaker's jobs do not take along
+            serve,  # needs parts of the project that SageMaker jobs lack
         )
 
         return serve(options.port, options.folder)
@@ -55,31 +57,30 @@ def main(arguments: list[str] | None = None) -> int:
         COMMANDS[options.command](options)
     except KeyboardInterrupt:
         return 130
-    except Exception as error:  # MLflow's stores and plug-ins raise what their libraries raise
+    except Exception as error:  # MLflow's stores and plug-ins raise all kinds of errors
         print(f"error: {reason(error)}", file=sys.stderr, flush=True)
         return 1
     return 0
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    log = commands.add_parser("log", help="log the run of a model, register the model")
+    log = commands.add_parser("log", help="log the run of a model and register the model")
     log.add_argument("model", type=Path, help="model folder or model.tar.gz")
     log.add_argument("--test", type=Path, metavar="FILE", help="evaluation.json of `make evaluate`")
     promote = commands.add_parser("promote", help="make a registered version the champion")
-    promote.add_argument(
-        "version", nargs="?", help="default: the newest that its comparison does not speak against"
-    )
+    promote.add_argument("version", nargs="?", help="default: the newest one, if it passed its comparison")
     challenge = commands.add_parser("challenge", help="let a version answer a share of the texts")
     challenge.add_argument("version")
     challenge.add_argument("--percent", type=_percent, default=10, metavar="1-99", help="%(default)s")
-    commands.add_parser("rollback", help="end a challenge, else return to the champion before")
-    fetch = commands.add_parser("fetch", help="get a model folder")
+    commands.add_parser("rollback", help="end a challenge, or else return to the previous champion")
+    fetch = commands.add_parser("fetch", help="download a model folder")
     fetch.add_argument("uri", help="models:/movie-sentiment@champion, models:/NAME/VERSION or runs:/ID/model")
     fetch.add_argument("folder", type=Path)
     test = commands.add_parser("test", help="add the accuracy on test reviews to a logged model's run")
@@ -93,16 +94,17 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     serve = commands.add_parser("serve", help="start an MLflow server on this machine")
     serve.add_argument("--port", type=int, default=5001)
     serve.add_argument("--folder", type=Path, help="default: var/mlflow in the project")
-    followed = commands.add_parser("follow", help="log a run while it goes on (train.py starts this)")
+    followed = commands.add_parser("follow", help="log a run during training (train.py starts this)")
     followed.add_argument("record", type=Path)
     followed.add_argument("model", type=Path)
     return parser.parse_args(arguments)
 
 
-# Importing MLflow takes seconds, and it reads some of its settings then: each command connects first.
+# Each command calls connect() before it imports modules that import MLflow, which reads settings at import.
 
 
 def log(options: argparse.Namespace) -> None:
+    """Log a run and its model from the model folder, with its test accuracy if that is given."""
     from tracking.whole_run import log_test, log_whole_run
 
     with opened(options.model) as folder:
@@ -113,30 +115,35 @@ def log(options: argparse.Namespace) -> None:
 
 
 def do_promote(options: argparse.Namespace) -> None:
+    """Make a version the champion."""
     from tracking.registration import promote
 
     print(promote(connect({}), options.version), flush=True)
 
 
 def do_challenge(options: argparse.Namespace) -> None:
+    """Let a version answer a share of the texts."""
     from tracking.registration import challenge
 
     print(challenge(connect({}), options.version, options.percent), flush=True)
 
 
 def do_rollback(options: argparse.Namespace) -> None:
+    """End a challenge, or return to the previous champion."""
     from tracking.registration import rollback
 
     print(rollback(connect({})), flush=True)
 
 
 def do_fetch(options: argparse.Namespace) -> None:
+    """Download a model folder."""
     from tracking.registration import fetch
 
     print(f"fetched model {fetch(options.uri, options.folder)} to {options.folder}", flush=True)
 
 
 def do_test(options: argparse.Namespace) -> None:
+    """Add the test accuracy to a logged model's run."""
     from tracking.whole_run import log_test
 
     with opened(options.model) as folder:
@@ -144,6 +151,7 @@ def do_test(options: argparse.Namespace) -> None:
 
 
 def do_compare(options: argparse.Namespace) -> None:
+    """Add the comparison of `make retrain` to a logged model's run."""
     from tracking.whole_run import log_comparison
 
     with opened(options.model) as folder:
@@ -163,13 +171,13 @@ COMMANDS = {
 
 def _percent(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 100:
-        raise argparse.ArgumentTypeError(f"'{text}' is no share of the texts from 1 to 99 %")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a percentage from 1 to 99")
     return int(text)
 
 
 @contextmanager
 def opened(model: Path) -> Iterator[Path]:
-    """The model folder itself, or that in a model.tar.gz while the block lasts."""
+    """The model folder itself, or a model.tar.gz unpacked for the block. Raises ArtifactError."""
     if model.is_dir():
         yield model
         return
@@ -182,7 +190,10 @@ def opened(model: Path) -> Iterator[Path]:
 
 
 def record_of(folder: Path) -> RunRecord:
-    """The record in a model folder; for a model from before there were records, what its own files tell."""
+    """Read the record in a model folder; if an older model lacks it, make one from its other files.
+
+    Raises ArtifactError.
+    """
     if (folder / FILE_NAME).is_file() or not (folder / "config.json").is_file():
         return read_record(folder / FILE_NAME)
     config, metrics = (

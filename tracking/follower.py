@@ -1,4 +1,4 @@
-"""The program that logs a run while it goes on (background.py starts it beside a training)."""
+"""The program that logs a run during training; background.py starts it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ NICENESS = 10
 
 
 class GiveUp(BaseException):
-    """SIGTERM; no handler of ordinary exceptions, of which MLflow has many, may keep it."""
+    """Raised at SIGTERM. It is a BaseException so that MLflow's many handlers do not catch it."""
 
 
 def follow(record_file: Path, folder: Path) -> int:
-    """Log a run while it goes on: a byte on standard input means news, its end the end of the run.
+    """Log a run: each byte on standard input says that the record has changed, its end that the run is over.
 
-    Returns 0 when all is logged, WARNED when a warning has said that it is not.
+    Returns 0 if everything is logged, or WARNED if a warning has said that it is not.
     """
     os.nice(NICENESS)
     signal.signal(signal.SIGTERM, give_up)
@@ -34,14 +34,14 @@ def follow(record_file: Path, folder: Path) -> int:
             record = read_record(record_file)
             require_answer(os.environ["MLFLOW_TRACKING_URI"])
             client = connect(WHILE_TRAINING)
-            # Only now: importing MLflow takes seconds, and an unreachable server is told of at once.
+            # Imported only now: MLflow takes seconds, and the warning of an unreachable server comes sooner.
             from tracking.mlflow_run import LoggedRun
             from tracking.registration import registered_name
             from tracking.whole_run import log_whole_run
 
             if run is None:
                 run = LoggedRun(client, record)
-                registered_name()  # what will keep the model from being registered is told at once
+                registered_name()  # raises early if the model cannot be registered later
             run.log_progress(record)
             if not more:
                 if record.status == "FINISHED":
@@ -49,7 +49,7 @@ def follow(record_file: Path, folder: Path) -> int:
                 else:
                     run.end(record)
                 logged = True
-        except (Exception, GiveUp) as error:  # nothing that happens here may reach the training
+        except (Exception, GiveUp) as error:  # whatever happens here must not affect the training
             if not warned:
                 warn(error, folder)
             warned = True
@@ -58,10 +58,12 @@ def follow(record_file: Path, folder: Path) -> int:
 
 
 def give_up(number: int, frame: object) -> NoReturn:
+    """Handle SIGTERM."""
     raise GiveUp("it was too slow")
 
 
 def warn(error: BaseException, folder: Path) -> None:
+    """Print a warning, and the command that logs the run afterwards."""
     uri = os.environ["MLFLOW_TRACKING_URI"]
     print(
         f"warning: cannot log to MLflow at {uri} ({reason(error)}). Training goes on; unless this "

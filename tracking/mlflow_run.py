@@ -1,4 +1,4 @@
-"""Log the record of a training run to MLflow: what is new in it, as often as one likes."""
+"""Log the record of a training run to MLflow, incrementally."""
 
 import json
 import os
@@ -26,11 +26,11 @@ EXPERIMENT = "movie-sentiment"
 RECORD_TAG = "record"
 MODEL_TAG = "logged_model"
 TEST_ACCURACY = ("test_accuracy", "accuracy")
-"""The same figure under the predecessor's name as well, so that runs of both can be compared."""
+"""The metric's name, and the predecessor's name for it, so that runs of both can be compared."""
 MODEL_NAME = "model"
 EXAMPLE = ("One of the best films I have ever seen.", "A dull, predictable waste of two hours.")
 PYFUNC = Path(__file__).resolve().with_name("pyfunc_model.py")
-# A column without a name takes a string, a list of strings and a table of one column alike.
+# A column without a name accepts a string, a list of strings, or a table of one column.
 SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec(DataType.string)]),
     outputs=Schema(
@@ -43,15 +43,15 @@ SIGNATURE = ModelSignature(
     ),
 )
 PARAMETERS_A_REQUEST = 100
-"""MLflow's REST API takes that many parameters at once."""
+"""The limit of MLflow's REST API."""
 
 
 class ExperimentNameError(SentimentError):
-    """The tracking server would refuse the experiment's name; the message says what to set instead."""
+    """The tracking server does not accept the experiment's name; the message says what to set instead."""
 
 
 class LoggedRun:
-    """A run on the tracking server, found by its record's id or made. All methods may be called again."""
+    """A run on the tracking server, found by its record's id or created. All methods are idempotent."""
 
     def __init__(self, client: MlflowClient, record: RunRecord):
         self.client = client
@@ -62,9 +62,9 @@ class LoggedRun:
         self._epochs_logged = 0
 
     def log_progress(self, record: RunRecord) -> None:
-        """Parameters, tags and the metrics of the epochs that have ended since the last call."""
+        """Log parameters and tags, and the metrics of the epochs that have ended since the last call."""
         if not self._parameters_logged:
-            if record.status == "RUNNING":  # again, where it has been resumed
+            if record.status == "RUNNING":  # it may have ended before, and been resumed
                 self.client.update_run(self.id, "RUNNING")
             self._log_parameters(record)
             self._parameters_logged = True
@@ -79,7 +79,7 @@ class LoggedRun:
         self._epochs_logged = len(record.epochs)
 
     def _log_parameters(self, record: RunRecord) -> None:
-        # `mlflow run` has logged its own, in the spelling of the person who gave them.
+        # `mlflow run` has already logged the parameters that it was given, as they were written.
         logged = self.run.data.params
         new = [Param(name, str(value)) for name, value in record.parameters.items() if name not in logged]
         for start in range(0, len(new), PARAMETERS_A_REQUEST):
@@ -92,7 +92,7 @@ class LoggedRun:
             self.client.log_inputs(self.id, datasets=[DatasetInput(reviews)])
 
     def log_results(self, record: RunRecord, model_folder: Path | None) -> None:
-        """The final figures, the pictures and the files that people look at."""
+        """Log the final metrics, the plots, and some files of the model folder."""
         when = record.ended or record.started
         results = dict(record.results)
         if record.test:
@@ -111,9 +111,9 @@ class LoggedRun:
             self.client.log_artifacts(self.id, scratch)
 
     def log_model(self, model_folder: Path) -> str:
-        """The model folder as a pyfunc of this run, each version of it once; its models:/ URI.
+        """Log the model folder as a pyfunc model of this run, unless it was logged; return its models:/ URI.
 
-        A run that was stopped, logged and resumed has more than one.
+        A run that was stopped, logged and resumed has several models. Raises ArtifactError.
         """
         version = version_of(model_folder)
         tag = f"{MODEL_TAG}.{version}"
@@ -142,12 +142,13 @@ class LoggedRun:
         return str(logged.model_uri)
 
     def end(self, record: RunRecord) -> None:
+        """Set the final status; a record that still says RUNNING belongs to a failed run."""
         status = record.status if record.status != "RUNNING" else "FAILED"
         self.client.set_terminated(self.id, status, record.ended or record.started)
 
     @property
     def address(self) -> str:
-        """Where a browser shows the run, on servers that have pages."""
+        """The URL of the run's page; for stores without a server, a description."""
         uri = mlflow.get_tracking_uri()
         if not uri.startswith("http"):
             return f"run {self.id} in {uri}"
@@ -155,7 +156,7 @@ class LoggedRun:
 
 
 def _draw_figures(record: RunRecord, folder: Path) -> None:
-    """Draw what the record has figures for."""
+    """Plot whatever the record has figures for."""
     if record.epochs:
         figures.save(figures.learning_curve(record.epochs), folder / "learning_curve.png")
     for split, result in (("validation", record.validation), ("test", record.test)):
@@ -169,7 +170,7 @@ def _example() -> pandas.DataFrame:
 
 
 def _staged(model_folder: Path, target: Path) -> Path:
-    """A copy with nothing but the model's files and its record, and no caches of loading it."""
+    """Copy the model's files and its record, without other files such as Python's caches."""
     names = [*json.loads((model_folder / CHECKSUMS).read_text(encoding="utf-8")), CHECKSUMS]
     if (model_folder / FILE_NAME).is_file():
         names.append(FILE_NAME)
@@ -180,7 +181,10 @@ def _staged(model_folder: Path, target: Path) -> Path:
 
 
 def _experiment(client: MlflowClient) -> str:
-    """The experiment that the usual variables name, else the project's own. Raises ExperimentNameError."""
+    """The id of the experiment that MLflow's variables name, by default the project's own.
+
+    Raises ExperimentNameError.
+    """
     if number := os.environ.get("MLFLOW_EXPERIMENT_ID"):
         return number
     on_databricks = is_databricks_uri(mlflow.get_tracking_uri())
@@ -195,7 +199,7 @@ def _experiment(client: MlflowClient) -> str:
     try:
         return client.create_experiment(name)
     except MlflowException:
-        if found := client.get_experiment_by_name(name):  # made by another run in the meantime
+        if found := client.get_experiment_by_name(name):  # created by another run in the meantime
             return found.experiment_id
         raise
 
@@ -229,7 +233,7 @@ def _tags(record: RunRecord) -> dict[str, str]:
 
 
 def job_link(arn: str) -> str | None:
-    """The console's page of a training job: arn:aws:sagemaker:REGION:ACCOUNT:training-job/NAME."""
+    """The URL of a training job in AWS's console, from arn:aws:sagemaker:REGION:ACCOUNT:training-job/NAME."""
     parts = arn.split(":")
     if len(parts) != 6 or not parts[5].startswith("training-job/"):
         return None

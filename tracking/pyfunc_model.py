@@ -1,7 +1,7 @@
-"""The model as MLflow loads it: text in, prediction out, by the code in the model folder itself.
+"""The pyfunc model that MLflow loads; it predicts with the code in the model folder.
 
-MLflow runs this file when it loads the model ("models from code"): nothing is unpickled, and the project need
-not be installed.
+MLflow runs this file when it loads the model ("models from code"), so nothing is unpickled, and the project
+need not be installed.
 """
 
 import importlib
@@ -17,7 +17,7 @@ PACKAGE = "sentiment"
 
 
 class SentimentModel(PythonModel):
-    """Takes a string, a list of strings, or a table with one column: MLflow makes a table of each."""
+    """Predicts for a string, a list of strings, or a table with one column; MLflow makes a table of each."""
 
     def load_context(self, context: PythonModelContext) -> None:
         self.predictor = _predictor_of(context.artifacts["model"])
@@ -41,15 +41,15 @@ class SentimentModel(PythonModel):
 
 
 def _predictor_of(folder: str) -> Any:
-    """The folder's Predictor, made by its own code even where another version of the package is loaded.
+    """Load the folder's Predictor with the folder's code, even if another version of the package is loaded.
 
-    The first of a process stays; of later ones, and beside an installed one, the modules belong to the
-    predictor alone.
+    If no version of the package was loaded before, its modules stay in sys.modules; otherwise, only the
+    predictor refers to them.
     """
     others = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == PACKAGE}
     sys.path.insert(0, f"{folder}/code")
     try:
-        # Models trained before the library had rooms keep the predictor at its top.
+        # Models of earlier code have the predictor at the top of the package.
         room = "serving." if Path(folder, "code", PACKAGE, "serving").is_dir() else ""
         return importlib.import_module(f"{PACKAGE}.{room}predictor").Predictor.from_folder(folder)
     finally:

@@ -1,4 +1,4 @@
-"""The registry of models in MLflow: what is registered, which one is the champion, and how to get one."""
+"""MLflow's model registry: register models, choose the champion and a challenger, and fetch models."""
 
 import json
 import os
@@ -20,22 +20,22 @@ from tracking.run_record import RunRecord
 
 CHAMPION = "champion"
 VOTES_TAG = "votes"
-"""How many votes a version has learned from, where it has."""
+"""The tag with the number of votes that a version has learned from, if any."""
 REASONS_TAG = "reasons_against"
-"""What its comparison with the champion says against a version: empty where it keeps the rules."""
-# The alias of the version that was champion before.
+"""The tag with the reasons against a version from its comparison with the champion; may be empty."""
+# The alias of the previous champion.
 PREVIOUS = "previous"
 
 
 class RegistryChoiceError(SentimentError):
-    """The registry cannot hold a champion of that name; the message says what to set instead."""
+    """What was asked of the registry is not possible; the message says why, or what to do."""
 
 
 def registered_name() -> str:
-    """The registered model's name: movie-sentiment, unless MLFLOW_REGISTERED_MODEL says otherwise.
+    """The name of the registered model: MLFLOW_REGISTERED_MODEL, by default movie-sentiment.
 
-    Raises RegistryChoiceError where Databricks would refuse it: Unity Catalog, its default registry, has
-    names of three levels; the older one of a workspace has no aliases.
+    Raises RegistryChoiceError if Databricks would refuse it: Unity Catalog, its default registry, needs names
+    with three levels, and the older registry of a workspace has no aliases.
     """
     name = os.environ.get("MLFLOW_REGISTERED_MODEL") or "movie-sentiment"
     registry = mlflow.get_registry_uri()
@@ -55,9 +55,9 @@ def registered_name() -> str:
 
 
 def register(client: MlflowClient, record: RunRecord, folder: Path, model_uri: str, run_id: str) -> list[str]:
-    """Register a logged model, unless that very model is there, and let it contend for champion.
+    """Register a logged model, unless it is registered, and make it champion if it is better.
 
-    Returns what to tell a person.
+    Returns the messages to print.
     """
     name, version = registered_name(), version_of(folder)
     _make_registered_model(client, name)
@@ -84,7 +84,10 @@ def register(client: MlflowClient, record: RunRecord, folder: Path, model_uri: s
 
 
 def _contend(client: MlflowClient, name: str, contender: ModelVersion) -> str:
-    """Make the contender champion if there is none, or if it did better on the same validation reviews."""
+    """Make the contender champion if there is none, or if it is better on the same validation reviews.
+
+    Returns a message that says what was done and why.
+    """
     champion = champion_of(client, name)
     if champion is not None and champion.version == contender.version:
         return f"version {contender.version} is the champion"
@@ -112,7 +115,7 @@ def _contend(client: MlflowClient, name: str, contender: ModelVersion) -> str:
 
 
 def champion_of(client: MlflowClient, name: str) -> ModelVersion | None:
-    """The champion; None where there is none."""
+    """The champion; None if there is none."""
     return _with_alias(client, name, CHAMPION)
 
 
@@ -127,10 +130,10 @@ def _with_alias(client: MlflowClient, name: str, alias: str) -> ModelVersion | N
 
 
 def promote(client: MlflowClient, version: str | None) -> str:
-    """Make a registered version champion, by a person's decision; if it was the challenger, none is left.
+    """Make a registered version champion, whatever its figures; it is then no longer the challenger.
 
-    Without a `version`, it is the newest that has been compared with a champion. Raises RegistryChoiceError
-    where there is none, or its comparison speaks against it.
+    Without a `version`, it is the newest one that has been compared with a champion. Raises
+    RegistryChoiceError if there is none, or if its comparison gave reasons against it. Returns a message.
     """
     name = registered_name()
     if version is None:
@@ -143,9 +146,9 @@ def promote(client: MlflowClient, version: str | None) -> str:
 
 
 def challenge(client: MlflowClient, version: str, percent: float) -> str:
-    """Have a registered version answer that share of the texts beside the champion.
+    """Make a registered version the challenger, which answers `percent` of the texts. Returns a message.
 
-    Raises RegistryChoiceError where the version is the champion, or there is none to stand beside.
+    Raises RegistryChoiceError if the version is the champion, or if there is no champion.
     """
     name = registered_name()
     champion = champion_of(client, name)
@@ -155,16 +158,16 @@ def challenge(client: MlflowClient, version: str, percent: float) -> str:
             if champion is None
             else f"version {version} is the champion"
         )
-    # First, so that whoever finds the alias finds the share.
+    # The tag comes first, so that whoever sees the alias also sees the share.
     client.set_model_version_tag(name, version, PERCENT_TAG, f"{percent:g}")
     client.set_registered_model_alias(name, CHALLENGER, version)
     return f"version {version} of {name} answers {percent:g} % of the texts beside version {champion.version}"
 
 
 def rollback(client: MlflowClient) -> str:
-    """End a challenge; where there is none, make the version that was champion before champion again.
+    """End a challenge, or, if there is none, return to the previous champion. Returns a message.
 
-    Raises RegistryChoiceError where no champion was before.
+    Raises RegistryChoiceError if there is no previous champion.
     """
     name = registered_name()
     challenger, previous = (_with_alias(client, name, alias) for alias in (CHALLENGER, PREVIOUS))
@@ -177,10 +180,10 @@ def rollback(client: MlflowClient) -> str:
 
 
 def _crown(client: MlflowClient, name: str, version: str) -> None:
-    """Make a version champion, and remember which was."""
+    """Make a version champion, and remember the previous one."""
     before = champion_of(client, name)
     client.set_registered_model_alias(name, CHAMPION, version)
-    # A store gives versions as numbers, a server as text.
+    # Stores return versions as numbers, servers as text.
     if before is not None and str(before.version) != str(version):
         client.set_registered_model_alias(name, PREVIOUS, before.version)
 
@@ -202,13 +205,13 @@ def _compared(client: MlflowClient, name: str) -> str:
 
 
 def versions_of(client: MlflowClient, model: str) -> list[ModelVersion]:
-    """The registered versions that hold the model of that version digest."""
+    """The registered versions that hold the model with this version (sentiment.serving.artifact)."""
     return _versions(client, registered_name(), model)
 
 
 def _versions(client: MlflowClient, name: str, model: str) -> list[ModelVersion]:
     found = _all_versions(client, name)
-    if is_databricks_unity_catalog_uri(mlflow.get_registry_uri()):  # finds versions without their tags
+    if is_databricks_unity_catalog_uri(mlflow.get_registry_uri()):  # its search returns versions without tags
         found = [client.get_model_version(name, each.version) for each in found]
     return [each for each in found if each.tags.get("model") == model]
 
@@ -218,9 +221,9 @@ def _all_versions(client: MlflowClient, name: str) -> list[ModelVersion]:
 
 
 def fetch(uri: str, target: Path) -> str:
-    """Put the model folder of a models:/ or runs:/ URI at `target`; the version that names it.
+    """Download the model folder of a models:/ or runs:/ URI to `target`, and return the model's version.
 
-    Raises ArtifactError where the MLflow model there is none of this project's.
+    Raises ArtifactError if the MLflow model is not one of this project's.
     """
     with atomic_folder(target) as temporary:
         downloaded = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(temporary)))

@@ -1,7 +1,7 @@
-"""The MLflow model registry: which version is the champion, and its files.
+"""Read from MLflow's model registry: which version is the champion, and its files.
 
-MLflow's own defaults retry an unreachable server for minutes. Here every request gives up soon; whoever asks
-comes back later.
+By default, MLflow retries an unreachable server for minutes. Here every request fails after a few seconds,
+and the caller tries again later.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# Read by MLflow at each request; a person's own choice goes before.
+# MLflow reads these variables at each request; values that the user has set take precedence.
 for _name, _value in {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",  # seconds
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    # With SageMaker's plug-in installed, MLflow warns at each request to any other server.
+    # With SageMaker's plug-in installed, MLflow would warn at each request to any other server.
     "MLFLOW_LOGGING_LEVEL": "ERROR",
-    # No word about a missing git.
+    # Do not warn if git is missing.
     "GIT_PYTHON_REFRESH": "quiet",
 }.items():
     os.environ.setdefault(_name, _value)
@@ -37,22 +37,22 @@ from tracking.champion import (  # noqa: E402
     RegistryError,
 )
 
-# No such registered model, no such alias.
+# The error codes for a missing registered model and a missing alias.
 NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 class Registry:
-    """A registered model in the MLflow server (or any other store that MLflow knows) at `tracking_uri`."""
+    """A registered model on the MLflow server (or in any store that MLflow supports) at `tracking_uri`."""
 
     def __init__(self, tracking_uri: str, name: str, alias: str):
         self.tracking_uri, self.name, self.alias = tracking_uri, name, alias
         mlflow.set_tracking_uri(tracking_uri)
-        # The tracking server's own, but for Databricks: Unity Catalog. MLFLOW_REGISTRY_URI goes before.
+        # MLFLOW_REGISTRY_URI, or the tracking server's own registry; for Databricks, Unity Catalog.
         self._registry_uri = mlflow.get_registry_uri()
         self._client = MlflowClient(tracking_uri, self._registry_uri)
 
     def champion(self) -> Champion | None:
-        """The version that has the alias; None while none has. Raises RegistryError."""
+        """The version with the alias; None if there is none. Raises RegistryError."""
         try:
             version = self._client.get_model_version_by_alias(self.name, self.alias)
         except MlflowException as error:
@@ -71,7 +71,7 @@ class Registry:
         )
 
     def fetch(self, champion: Champion, folder: Path) -> Path:
-        """Download its model folder below `folder`; where it lies then. Raises RegistryError."""
+        """Download a model folder to a place below `folder`, and return its path. Raises RegistryError."""
         try:
             fetched = download_artifacts(
                 artifact_uri=f"models:/{champion.name}/{champion.version}/{MODEL_FOLDER}",
@@ -85,7 +85,7 @@ class Registry:
 
 
 def _percent(tag: str) -> float:
-    """The share that a tag says; 0 where it says none: anybody may write tags."""
+    """The percentage in a tag; 0 if it is invalid, since anybody may write tags."""
     try:
         percent = float(tag)
     except ValueError:

@@ -1,8 +1,8 @@
-"""The record of a training run: what it was asked for, what it read, how each epoch went, and when.
+"""The record of a training run: its parameters, its data, and the metrics and times of its epochs.
 
-Training keeps it as run.json beside the model, whether or not anything follows the run, so that it can be
-logged to a tracking server afterwards with its true times. It is not part of the model: the checksum list,
-and so the model's version, leave it out.
+Training always writes it as run.json beside the model, so that the run can be logged to a tracking server
+afterwards, with its true times. It is not part of the model: the checksum list, and so the model's version,
+exclude it.
 """
 
 import hashlib
@@ -30,9 +30,12 @@ GIT_SECONDS = 5.0
 
 @dataclass
 class RunRecord:
-    """Times are milliseconds since 1970. `status` is RUNNING, FINISHED, FAILED, or KILLED (told to stop).
+    """The record of a run. Times are milliseconds since 1970.
 
-    `id` names the run wherever it is logged. `epochs` are those of the model's metrics, each with its `time`.
+    `parameters` are the hyperparameters and options, `data` describes the reviews, and `tags` the code and
+    the machine. `id` identifies the run wherever it is logged. `status` is RUNNING, FINISHED, FAILED, or
+    KILLED (a request to stop). `epochs` are those of the model's metrics, each with its `time`. `results` are
+    the final metrics, and `validation` and `test` are results of sentiment.evaluation.metrics.evaluate.
     """
 
     parameters: dict[str, str | int | float | bool]
@@ -48,21 +51,23 @@ class RunRecord:
     test: dict[str, Any] | None = None
 
     def note_epochs(self, history: list[dict[str, Any]]) -> None:
-        """Take over the epochs that have ended; those not seen before ended just now."""
+        """Add the epochs that are new in `history`, with the current time."""
         known = self.epochs[: len(history)]
         self.epochs = known + [{**entry, "time": now()} for entry in history[len(known) :]]
 
     def end(self, status: str) -> None:
+        """Set the final status and the end time."""
         self.status, self.ended = status, now()
 
     def write(self, file: Path) -> None:
+        """Write the record, atomically. Raises OSError."""
         with atomic_write(file) as temporary:
             write_json(temporary, {"format": FORMAT_VERSION, **asdict(self)})
 
     def try_write(self, file: Path, quiet: bool = False) -> bool:
-        """Write it if that is possible, and say whether it was.
+        """Write the record if possible, and return whether it was.
 
-        No record is worth a training run, so what prevents it is a warning, or nothing where `quiet`.
+        A training run should not fail because of its record, so an error is only a warning, unless `quiet`.
         """
         try:
             self.write(file)
@@ -77,7 +82,7 @@ class RunRecord:
 
 
 def read_record(file: Path) -> RunRecord:
-    """Raises ArtifactError for a record that is missing, broken or of another version."""
+    """Read a record. Raises ArtifactError if it is missing, broken, or of an unknown version."""
     try:
         content = read_object(file, MAX_BYTES)
         if (version := content.pop("format", None)) == 1:
@@ -91,7 +96,7 @@ def read_record(file: Path) -> RunRecord:
 
 
 def _from_version_1(figures: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The figures of one split, as `evaluate` gives them now, from those of earlier records."""
+    """Convert the figures of one split in a record of version 1 to the current form of `evaluate`."""
     if not figures:
         return None
     reviews, rows = figures["reviews"], figures["confusion"]
@@ -113,7 +118,7 @@ def _from_version_1(figures: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _checked(record: RunRecord) -> RunRecord:
-    """The record, if what training and logging go through is of the right kind. Raises TypeError."""
+    """Return the record if its fields have the right types. Raises TypeError."""
     kinds = {"parameters": dict, "data": dict, "tags": dict, "id": str, "epochs": list, "results": dict}
     for name, kind in kinds.items():
         if not isinstance(getattr(record, name), kind):
@@ -126,7 +131,7 @@ def _checked(record: RunRecord) -> RunRecord:
 def begin_record(
     parameters: dict[str, Any], train: str | Path, validation: Channel, checkpoints: Path | None = None
 ) -> RunRecord:
-    """The record of a run that starts now, or of the same run where it left one beside its checkpoint."""
+    """The record of a run that starts now, or the one that the same run left beside its checkpoint."""
     record = RunRecord(parameters, _data(train, validation), _tags())
     if checkpoints is not None and (checkpoints / FILE_NAME).is_file():
         try:
@@ -141,7 +146,7 @@ def begin_record(
 
 
 def results_of(metrics: dict[str, Any]) -> dict[str, float]:
-    """The figures of a model's metrics.json by which runs are compared."""
+    """The metrics for comparing runs, from a model's metrics.json."""
     figures = {
         "best_epoch": metrics["best_epoch"],
         "best_validation_accuracy": metrics["validation_accuracy"],
@@ -152,15 +157,17 @@ def results_of(metrics: dict[str, Any]) -> dict[str, float]:
 
 
 def warn(message: str) -> None:
+    """Print a warning on standard error."""
     print(f"warning: {message}", file=sys.stderr, flush=True)
 
 
 def now() -> int:
+    """The time in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
 
 
 def _data(train: str | Path, validation: Channel) -> dict[str, str | int]:
-    """What the run reads. `validation_split` is the same for the same held-out reviews, however tokenized."""
+    """Describe the data of a run. `validation_split` identifies the held-out reviews for any tokenizer."""
     preprocessing = read_json(train, "preprocessing.json")
     fingerprint = str(preprocessing.get("reviews_sha256", ""))
     digest = hashlib.sha256(fingerprint.encode() + validation.labels.tobytes())
@@ -176,7 +183,7 @@ def _data(train: str | Path, validation: Channel) -> dict[str, str | int]:
 
 
 def _tags() -> dict[str, str]:
-    """The code's commit, the versions of what it runs on, and the SageMaker job, if it is one."""
+    """The commit of the code, versions of Python and torch, and the SageMaker job, if any."""
     environment = os.environ.get
     tags = {
         "git_commit": environment("GIT_COMMIT") or git_commit(),
@@ -191,7 +198,7 @@ def _tags() -> dict[str, str]:
 
 
 def git_commit() -> str | None:
-    """The commit of this code, with "-dirty" where files differ from it; None outside of a repository."""
+    """The commit of this code, with "-dirty" if files differ from it; None outside of a repository."""
     command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
     try:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The MLflow server of this machine, as `make mlflow` and `make selfhost` start it."""
+"""The MLflow server on this machine, which `make mlflow` and `make selfhost` start."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ POLL_SECONDS = 0.2
 
 
 def serve(port: int, folder: Path | None) -> int:
-    """Run an MLflow server: a sqlite database and a folder of artefacts, reachable from this machine.
+    """Run an MLflow server, with a SQLite database and a folder of artefacts, for this machine only.
 
-    It ends with this process, however that ends, and with the make that started it. Returns the exit status.
+    `folder` is var/mlflow by default. The server ends when this process ends, for whatever reason, or when
+    the make that started it ends. Returns the exit status.
     """
     if not ports.is_free(port):
         uri = f"http://{HOST}:{port}"
@@ -38,8 +39,8 @@ def serve(port: int, folder: Path | None) -> int:
             print(line, flush=True)
     folder.mkdir(parents=True, exist_ok=True)
     folder = folder.resolve()
-    print(f"MLflow  http://{HOST}:{port}  (keeps all in {folder}; Ctrl-C ends it)", flush=True)
-    # One worker, since sqlite has one writer; no processes for scheduled evaluations.
+    print(f"MLflow  http://{HOST}:{port}  (its data are in {folder}; Ctrl-C stops it)", flush=True)
+    # One worker, since SQLite allows one writer at a time.
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"),
         *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
@@ -57,15 +58,15 @@ def serve(port: int, folder: Path | None) -> int:
         signal.signal(number, end)
     starter = os.getppid()
     while (status := server.poll()) is None:
-        # A killed make leaves its commands to another parent. A closed shell does so, too, but on purpose.
+        # If make was killed, this process has another parent. Without make, that is intended (nohup).
         if "MAKELEVEL" in os.environ and os.getppid() != starter:
             server.stop()
         time.sleep(POLL_SECONDS)
-    return 0 if told else status  # to be told so is how it ends
+    return 0 if told else status  # a signal is the normal way to stop the server
 
 
 def is_mlflow(uri: str) -> bool:
-    """Whether an MLflow server, which tells its version as bare text, answers there."""
+    """Whether an MLflow server answers there: it returns its version as plain text."""
     try:
         with urllib.request.urlopen(f"{uri}/version", timeout=ANSWER_SECONDS) as answer:
             return re.fullmatch(rb"\d+(\.\w+)+", answer.read(40)) is not None

@@ -1,4 +1,4 @@
-"""Log all of a finished run, and what is learnt of its model later. Needs MLflow."""
+"""Log a finished run completely, and add later results about its model. Needs MLflow."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tracking.registration import REASONS_TAG, register, versions_of
 from tracking.run_record import RunRecord
 
 MAX_TAG_CHARACTERS = 5000
-"""Of the value of a model version's tag (MLflow's limit of 5,000)."""
+"""MLflow's limit for the value of a model version's tag."""
 
 
 def log_whole_run(record: RunRecord, folder: Path, run: LoggedRun | None = None) -> None:
-    """Log a finished run and its model, and register that; what is there already stays as it is.
+    """Log a finished run and its model, and register the model, unless that has been done.
 
-    `run` is the run where it has been logged in part. Raises ArtifactError for a broken model folder.
+    `run` is given if it has been logged in part. Raises ArtifactError for a broken model folder.
     """
     client = connect({})
     version_of(folder)
@@ -33,9 +33,9 @@ def log_whole_run(record: RunRecord, folder: Path, run: LoggedRun | None = None)
 
 
 def log_test(folder: Path, evaluation: Path) -> None:
-    """Add the accuracy that `make evaluate` measured to each registered version of the model and its run.
+    """Add the accuracy from `make evaluate` to each registered version of the model, and to its run.
 
-    Raises TrackingError where the model is not registered.
+    Raises TrackingError if the model is not registered.
     """
     client, model = connect({}), version_of(folder)
     accuracy = json.loads(evaluation.read_text(encoding="utf-8"))["accuracy"]
@@ -54,9 +54,9 @@ def log_test(folder: Path, evaluation: Path) -> None:
 
 
 def log_comparison(folder: Path, comparison: Path) -> None:
-    """Add the comparison with the model before to each registered version of a model and its run.
+    """Add the comparison from `make retrain` to each registered version of the model, and to its run.
 
-    Raises TrackingError where the model is not registered.
+    Raises TrackingError if the model is not registered.
     """
     client, model = connect({}), version_of(folder)
     content = json.loads(comparison.read_text(encoding="utf-8"))

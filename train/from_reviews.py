@@ -1,9 +1,9 @@
-"""Train from reviews rather than from prepared channels: what `mlflow run` calls.
+"""Train from reviews instead of prepared channels; `mlflow run` and the self-hosted system run this.
 
     python train/from_reviews.py --data sample --model-dir build/trained --epochs 2
 
-The reviews are prepared first, through the cache that the whole project shares (build/prepared). All other
-options are those of train/train.py.
+The reviews are prepared first, in the project's common cache (build/prepared). All other options are those of
+train/train.py.
 """
 
 import sys
@@ -22,17 +22,16 @@ BUILD = HERE.parent / "build"
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Prepare and train. Returns the exit status; errors are one line on standard error."""
     parser = Parser(description=__doc__.partition("\n")[0], allow_abbrev=False)
     parser.add_argument("--data", default="sample", help="source of the reviews: sample, aclimdb or kaggle")
-    parser.add_argument(
-        "--data-path", default="", help="its archive, folder or CSV file, where it is on disk"
-    )
+    parser.add_argument("--data-path", default="", help="path of its archive, folder or CSV file")
     parser.add_argument("--recipe", default=DEFAULT_RECIPE)
     parser.add_argument("--prepared", type=Path, default=BUILD / "prepared", help="cache of prepared reviews")
     parser.add_argument("--voted", type=Path, help="cleaned votes to learn from (sentiment/data/votes.py)")
     options, others = parser.parse_known_args(arguments)
     path = options.data_path or (BUILD / "data" / "aclImdb" if options.data == "aclimdb" else None)
-    from train import train  # brings torch, which --help does without
+    from train import train  # imports torch, which --help does not need
 
     wanted = train.parse(["--recipe", options.recipe, *others])
     try:

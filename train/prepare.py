@@ -1,17 +1,17 @@
-"""Prepare reviews that are too many to hold in memory: a processing job runs this for `make prepare`.
+"""Prepare reviews that do not fit into memory; a processing job runs this for `make prepare ON=sagemaker`.
 
     python train/prepare.py --reviews FOLDER --output FOLDER
 
-The folder's files have a review a line, as sentiment/data/streaming.py says. In a processing job every
-machine prepares the files that it gets, and with --shards-only leaves the vocabulary to whoever has the words
-of all.
+The files in the folder have a review on each line (sentiment/data/streaming.py). In a processing job, each
+instance prepares the files that it gets, with --shards-only: the vocabulary, which needs the words of all
+instances, is made later.
 """
 
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-# In a processing job the sentiment package lies beside this file, in the project one folder up.
+# In a processing job, the sentiment package is beside this file; in the project, it is one folder up.
 sys.path[:0] = [str(folder) for folder in (HERE, HERE.parent) if (folder / "sentiment").is_dir()]
 
 from sentiment.data.shards import SHARD_REVIEWS  # noqa: E402

@@ -1,7 +1,7 @@
-"""Log training runs and models to MLflow: `python train/tracking.py --help` (tracking/commands.py does it).
+"""Log training runs and models to MLflow: `python train/tracking.py --help` (see tracking/commands.py).
 
-train/train.py starts it to log a run while it goes on, in SageMaker's jobs too: there the packages lie beside
-this file, in the project one folder up.
+train/train.py starts it to log a run during training. In a SageMaker job, the packages are beside this file;
+in the project, they are one folder up.
 """
 
 import sys

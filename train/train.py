@@ -1,14 +1,14 @@
-"""Train a sentiment model: the entry point of a SageMaker training job in script mode; runs bare as well.
+"""Train a sentiment model: the entry point of SageMaker training jobs in script mode; also runs by itself.
 
     python train/train.py --train DATA/train --validation DATA/validation --model-dir build/model
     torchrun --nproc-per-node=2 train/train.py ...    # the same, each batch shared by two processes
     python train/train.py --help
 
-In a training job the folders come from SM_CHANNEL_TRAIN, SM_CHANNEL_VALIDATION and SM_MODEL_DIR, and every
-hyperparameter of the job is an argument here. What is not given comes from the recipe.
+In a training job, the folders come from SM_CHANNEL_TRAIN, SM_CHANNEL_VALIDATION and SM_MODEL_DIR, and the
+job's hyperparameters are arguments. The recipe determines those that are not given.
 
-Where MLFLOW_TRACKING_URI is set, train/tracking.py logs the run to MLflow meanwhile. The record that it logs
-from is run.json in the model folder, so that it can do so afterwards as well.
+If MLFLOW_TRACKING_URI is set, train/tracking.py logs the run to MLflow during training. The record that it
+logs is run.json in the model folder, so that it can also be logged afterwards.
 """
 
 import argparse
@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-# In a training job the sentiment package lies beside this file, in the project one folder up.
+# In a training job, the sentiment package is beside this file; in the project, it is one folder up.
 sys.path[:0] = [str(folder) for folder in (HERE, HERE.parent) if (folder / "sentiment").is_dir()]
 
-# OpenMP's threads wait for each other by spinning, and stall for whole time slices as soon as anything else
-# wants the processor: beside one busy process, training on two cores falls from some 500 reviews/s to 30.
-# Spinning only briefly gives 470 alone and 260 beside it; not at all (OMP_WAIT_POLICY=PASSIVE), 320 and 260.
+# OpenMP's threads wait for each other by spinning, and stall for whole time slices beside a busy process: on
+# two cores, training then falls from some 500 reviews/s to 30. With brief spinning, it is 470 alone and 260
+# beside a busy process; without any spinning (OMP_WAIT_POLICY=PASSIVE), it is 320 and 260.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
@@ -66,7 +66,7 @@ from sentiment.training.trainer import Run, Shards, Trained, Trainer  # noqa: E4
 from tracking.background import followed  # noqa: E402
 from tracking.run_record import FILE_NAME, begin_record, results_of  # noqa: E402
 
-# torchrun and SageMaker end the processes of a job within a second or two of the first that failed.
+# When a process fails, torchrun and SageMaker end the others within a second or two.
 SECONDS_TO_BE_ENDED = 15.0
 
 
@@ -77,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
         train(options)
     except LostProcessError as error:
         status = fail(str(error))
-        # What the other one printed is the reason of the failure: let its host end the job first.
+        # The other process has printed the reason; let its host end the job before this one does.
         time.sleep(SECONDS_TO_BE_ENDED)
         return status
     except SentimentError as error:
@@ -92,12 +92,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def fail(message: str) -> int:
+    """Print an error, and return the exit status for it."""
     print(error_line(message), file=sys.stderr, flush=True)
     return 1
 
 
 def train(options: argparse.Namespace) -> None:
-    """The run that the options describe."""
+    """Train as the options say. Raises SentimentError, or OSError if something cannot be written."""
     chosen = chosen_recipe(options)
     for name in ("train", "validation"):
         if getattr(options, name) is None:
@@ -139,7 +140,7 @@ def train(options: argparse.Namespace) -> None:
         shards = None
         if training is None:
             shards = Shards(group.host_shard(shard_files(options.train)), read)
-            # Only the first process fits anything to the sample.
+            # Only the first process uses the sample; the others read a single review.
             training = read_first(shards.files, read, SAMPLE_REVIEWS if group.is_first else 1)
 
         def fit(note_epochs: Callable[[list[dict[str, Any]]], None]) -> Trained:
@@ -172,7 +173,7 @@ def follow_and_write(
     test: tuple[list[str], list[int]] | None,
     word_dict: dict[str, int],
 ) -> None:
-    """Train by `fit`, keeping the run's record, and write the model folder."""
+    """Train by `fit`, keep the run's record, and write the model folder."""
     started = time.monotonic()
     parameters = {**asdict(chosen), "recipe": chosen.name, "max_epochs": chosen.epochs, **asdict(run)}
     parameters["threads"] = torch.get_num_threads()
@@ -213,7 +214,7 @@ def write(
     options: argparse.Namespace, chosen: Recipe, run: Run, trained: Trained, word_dict: dict[str, int]
 ) -> None:
     """Write the model folder."""
-    # No times or dates go into the model: the same training gives the same bytes, and so the same version.
+    # The model contains no times, so that the same training gives the same bytes, and so the same version.
     settings_used = {**asdict(chosen), "seed": run.seed}
     write_model(
         options.model_dir,
@@ -228,9 +229,9 @@ def write(
 
 @contextmanager
 def stop_requests() -> Iterator[Callable[[], bool]]:
-    """A function that is true once SIGTERM (a stopped job, a reclaimed spot instance) or Ctrl-C has come.
+    """Yield a function that returns whether SIGTERM (a stopped job, a lost spot instance) or Ctrl-C came.
 
-    A second signal of the kind ends the process at once.
+    A second signal of the same kind ends the process at once.
     """
     received: list[int] = []
 
@@ -247,7 +248,7 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
 
 
 def counted(channel: Channel) -> str:
-    """How many texts of each kind a channel holds, in words."""
+    """Describe how many texts of each kind a channel holds."""
     reviews, votes = (int((channel.kinds == kind).sum()) for kind in (REVIEW, VOTE))
     short = len(channel) - reviews - votes
     others = [f"{count:,} {name}" for count, name in ((short, "short texts"), (votes, "votes")) if count]
@@ -255,19 +256,21 @@ def counted(channel: Channel) -> str:
 
 
 def say(line: str) -> None:
+    """Print a line at once, so that it appears in the job's log."""
     print(line, flush=True)
 
 
 def chosen_recipe(options: argparse.Namespace) -> Recipe:
-    """The recipe with the settings that are given. Raises RecipeError where they make no model."""
+    """The recipe with the hyperparameters that were given. Raises RecipeError if they make no model."""
     changes = {name: getattr(options, name) for name in FIELDS}
     return recipe(options.recipe, **{name: value for name, value in changes.items() if value is not None})
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Parse the command line; SageMaker's environment variables are the defaults."""
     parser = Parser(
         description=__doc__.split("\n")[0],
-        epilog="Defaults of the settings: the recipe's.",
+        epilog="The defaults of the settings are those of the recipe.",
         allow_abbrev=False,
     )
     environment = os.environ.get
@@ -289,13 +292,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--test",
         metavar="FOLDER",
         default=environment("SM_CHANNEL_TEST"),
-        help="raw test reviews, as preparing writes them, to tell the accuracy on at the end",
+        help="prepared raw test reviews, to measure the accuracy at the end",
     )
     parser.add_argument("--model-dir", metavar="FOLDER", default=environment("SM_MODEL_DIR"))
     parser.add_argument(
         "--checkpoint-dir",
         metavar="FOLDER",
-        help="write checkpoints there after each epoch, and resume from the one that is there",
+        help="write a checkpoint there after each epoch, and resume from it",
     )
     parser.add_argument(
         "--recipe", default=DEFAULT_RECIPE, choices=sorted(RECIPES), help="default: %(default)s"
@@ -320,16 +323,17 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def device(wanted: str) -> str:
+    """The device, "cpu" or "cuda", for an option. Raises SentimentError if there is no GPU for "cuda"."""
     if wanted == "cuda" and not torch.cuda.is_available():
         raise SentimentError("--device cuda: torch finds no GPU here")
     return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def checkpoints(folder: str | None) -> Path | None:
-    """The folder asked for, else that of a SageMaker job with checkpoints.
+    """The folder that was given, or that of a SageMaker job with checkpoints, if any.
 
-    SageMaker keeps /opt/ml/checkpoints, beside the model's folder, in step with S3; it is there only for jobs
-    that have a CheckpointConfig. Elsewhere nothing is taken from there: another run may have left it.
+    SageMaker synchronises /opt/ml/checkpoints, beside the model's folder, with S3; it exists only for jobs
+    with a CheckpointConfig. Outside of jobs, that folder is not used, since another run may have left it.
     """
     if folder is not None:
         return Path(folder)
@@ -340,7 +344,7 @@ def checkpoints(folder: str | None) -> Path | None:
 
 
 def serving_programs() -> Path:
-    """The folder serve/, whose programs the model folder gets for the containers that answer."""
+    """The folder serve/, whose programs are copied into the model folder. Raises SentimentError."""
     for folder in (HERE / "serve", HERE.parent / "serve"):
         if (folder / "inference.py").is_file():
             return folder

@@ -1,7 +1,7 @@
 """Score one model folder on a part of the behavioural suite: `python -m benchmarks.behaviour FOLDER`.
 
-Meant for work on a model: by default the part is "tuning", and with --failures the failed cases are shown.
-`make bench` measures the reported part and writes the table of the model card.
+This is for work on a model: the default part is "tuning", and --failures shows the failed cases. `make bench`
+measures the part "reported", and writes the table of the model card.
 """
 
 import argparse

@@ -1,6 +1,6 @@
-"""Forms of a text that mean the same: as devices write it, as people mistype it, and as markup carries it.
+"""Variants of a text with the same meaning: as devices write it, as people mistype it, and in markup.
 
-Each function takes a text as typed on a plain keyboard and gives pairs (text, the same in another form).
+Each function takes a text as typed on a plain keyboard, and yields pairs (text, variant).
 """
 
 import re
@@ -13,7 +13,7 @@ Pairs = Iterator[tuple[str, str]]
 APOSTROPHES = ("\u2019", "\u02bc", "\u00b4", "\u0060", "\uff07")
 SPACES = ("\u00a0", "\u202f", "\u2009", "  ", " \u200b")
 SCENERY = ("🎬", "🍿", "📺", "🎞️", "🎟️")
-"""Emoji that name the thing and praise or blame nothing."""
+"""Emoji that name things and express no opinion."""
 LIGATURES = {"ffi": "\ufb03", "ff": "\ufb00", "fi": "\ufb01", "fl": "\ufb02"}
 FULL_WIDTH = {code: code + 0xFEE0 for code in range(0x21, 0x7F)} | {0x20: 0x3000}
 EXPANDED = (
@@ -40,7 +40,7 @@ def apostrophes(text: str) -> Pairs:
 
 
 def no_apostrophes(text: str) -> Pairs:
-    """Without those apostrophes that leave no other word behind: dont and its, but not were of we're."""
+    """Without apostrophes, unless that gives another word: "dont" and "its", but not "were" for "we're"."""
     bare = _UNAMBIGUOUS.sub(lambda match: match[0].replace("'", ""), text)
     if bare != text:
         yield text, bare
@@ -66,7 +66,7 @@ def punctuation(text: str) -> Pairs:
 
 
 def typing_errors(text: str) -> Pairs:
-    """Two neighbouring letters inside one long word exchanged."""
+    """With two neighbouring letters inside one long word exchanged."""
     words = list(_LONG_WORD.finditer(text))
     if words:
         word = words[number_of(text) % len(words)]
@@ -76,7 +76,7 @@ def typing_errors(text: str) -> Pairs:
 
 
 def spaces(text: str) -> Pairs:
-    """Other spaces between the words, and soft hyphens inside long ones."""
+    """With other kinds of spaces between words, and soft hyphens inside long words."""
     yield text, text.replace(" ", SPACES[number_of(text) % len(SPACES)])
     hyphenated = _LONG_WORD.sub(lambda word: f"{word[0][:3]}\u00ad{word[0][3:]}", text)
     if hyphenated != text:
@@ -92,7 +92,7 @@ def scenery(text: str) -> Pairs:
 
 
 def typography(text: str) -> Pairs:
-    """Quotes, dashes, ellipses, ligatures and accents, as typed and as word processors set them."""
+    """With the quotes, dashes, ellipses, ligatures and accents of word processors."""
     bare = text.rstrip(".!?")
     quoted, ended = f'"{text}"', f"{bare}..."
     yield [

@@ -1,8 +1,8 @@
 """Score models on the behavioural suite: the share of failed cases of every capability, and of whole sets.
 
-A sentence with an opinion fails where the more probable verdict is the wrong one, whether the answer is sure
-or not; how many of them get no sure answer is counted apart. A reference has no unsure answers, so what asks
-for one is not measured for it.
+A sentence with an opinion fails if the more probable verdict is wrong, even if the answer is unsure; unsure
+answers are counted separately. References have no unsure answers, so cases that expect one are not measured
+for them.
 """
 
 import time
@@ -22,7 +22,7 @@ QUICK_CASES = 5
 RECIPES = ("best", "fast")
 REFERENCES = {"tfidf-lr": "TF-IDF + LR", "nb-lr": "NB-weighted LR"}
 UNCOUNTED = ("sarcasm",)
-"""Capabilities that are told and belong to no set: nothing here is meant to have them."""
+"""Capabilities that are reported but in no set, because no model here is meant to have them."""
 TESTS = {"minimum functionality": "MFT", "invariance": "INV", "direction": "DIR"}
 COLUMNS = ("capability", "test", "cases", *(f"`{name}`" for name in RECIPES), *REFERENCES.values())
 NOTE = (
@@ -114,7 +114,7 @@ def answered(chosen: Sequence[Case], answerer: Answerer) -> dict[str, Answer]:
 
 
 def failed(case: Case, of_case: Sequence[Answer]) -> bool | None:
-    """Whether the answers to the texts of a case miss what is expected; None where that cannot be asked."""
+    """Whether the answers to a case's texts fail its expectation; None if that cannot be measured."""
     first, last = of_case[0], of_case[-1]
     rise = last.probability - first.probability
     positive = last.probability >= 0.5

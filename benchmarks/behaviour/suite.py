@@ -1,4 +1,4 @@
-"""The cases of the behavioural suite: from templates, by changed forms of the same text, and by rule."""
+"""The cases of the behavioural suite: from templates, from variants of the same text, and by rule."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,11 +30,12 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Case:
-    """One text, or two of which the second is compared with the first, and what is expected of the answers.
+    """One text, or two of which the second is compared with the first, and the expected answers.
 
-    Of one text: the verdict `positive` or `negative`; `not positive` or `not negative`, which an unsure
-    answer fulfils too; or `no opinion`, an unsure answer. Of two: the `same` verdict and nearly the same
-    probability of positive; a clearly `higher` or `lower` one; or one that is not much higher or lower.
+    For one text, the expectation is the verdict `positive` or `negative`; `not positive` or `not negative`,
+    which an unsure answer fulfils as well; or `no opinion`, an unsure answer. For two texts, it is the `same`
+    verdict with nearly the same probability of positive; a clearly `higher` or `lower` probability; or one
+    that is not much higher or lower.
     """
 
     part: str
@@ -105,7 +106,7 @@ def words(part: str) -> dict[str, list[str]]:
 
 
 def bases(part: str) -> list[str]:
-    """The texts of which the same is expected in every form (forms.py)."""
+    """The texts that should get the same answer in every variant (forms.py)."""
     lists = words(part)
     return [text for template in templates(part, "bases") for (text,) in filled(template, lists)]
 
@@ -129,7 +130,7 @@ def _gibberish(part: str) -> Iterator[str]:
 
 
 def _shuffled(part: str, texts: list[str]) -> Iterator[str]:
-    """Words of neutral sentences, torn out of all of them."""
+    """Random sequences of words from neutral sentences."""
     every = sorted({word.strip(".,?!").lower() for text in texts for word in text.split()} - {""})
     every = [word for word in every if word.isalpha()]
     for number in range(SHUFFLED):

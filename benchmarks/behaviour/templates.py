@@ -71,7 +71,7 @@ def read_words(file: Path) -> dict[str, list[str]]:
 
 
 def read_templates(file: Path) -> list[Template]:
-    """The templates of one file. Raises BenchError for a line that is none."""
+    """The templates of one file. Raises BenchError for a malformed line."""
     found, capability, fillings = [], "", 0
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
         if section := _SECTION.fullmatch(line):
@@ -113,6 +113,6 @@ def _word(template: Template, words: Words, turn: int, slot: re.Match[str]) -> s
 
 
 def number_of(*key: object) -> int:
-    """A number that looks random and is the same for the same key, on every machine and Python."""
+    """A pseudo-random number that depends only on the key, on any machine and Python."""
     digest = hashlib.sha256("\n".join(map(str, key)).encode())
     return int.from_bytes(digest.digest()[:6], "big")

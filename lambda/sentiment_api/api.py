@@ -1,7 +1,7 @@
 """The routes of infra/openapi.yaml, for any host and any model. Standard library only.
 
-A host makes a `Request` of what it got, hands it to `Api.answer` and sends the `Response`. It needs no error
-handling of its own: whatever goes wrong is a response, too.
+A host converts what it received to a `Request`, passes it to `Api.answer` and sends the `Response`. It needs
+no error handling of its own, since errors become responses as well.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ LIMITS = {"characters": MAX_REVIEW_CHARACTERS, "bytes": MAX_BODY_BYTES, "reviews
 MODEL_CACHE_SECONDS = 300
 NEVER_CACHED = "no-store"
 ONE_VOTE = "/feedback/"
-# What a model tells of a text for the metrics alone (sentiment_api.measures).
+# Members of a verdict that are for the metrics only (sentiment_api.measures).
 COUNTED_ONLY = ("word_count", "unknown_words")
 
 
 class Request(NamedTuple):
-    """An HTTP request. Header names are in lower case, the path begins below the API's base address."""
+    """An HTTP request. Header names are in lower case; the path is relative to the API's base URL."""
 
     method: str
     path: str
@@ -43,10 +43,10 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """An HTTP response. The last four are for the host's log and metrics, and no part of what is sent.
+    """An HTTP response. The last four members are for the host's log and metrics, and are not sent.
 
-    `error` is why the response is one; `verdicts` are those that it holds, on texts of so many characters
-    (`lengths`); `vote` is what was kept.
+    `error` is the exception, if the response is an error; `verdicts` are those in the response, and `lengths`
+    the numbers of characters of their texts; `vote` is the vote that was stored.
     """
 
     status: int
@@ -62,26 +62,26 @@ class Model(Protocol):
     """A source of verdicts. Its methods raise the errors of sentiment_api.errors."""
 
     def predict(self, reviews: list[str], explain: bool) -> list[dict[str, Any]]:
-        """A verdict on each review: {"sentiment", "probability", "unsure", "reason", "model"}, explained
-        also {"words", "spans", "cut"}, as infra/openapi.yaml has them. A model that counts the words that it
-        reads and those that it does not know tells both as well (COUNTED_ONLY)."""
+        """A verdict on each review: {"sentiment", "probability", "unsure", "reason", "model"} and, if
+        explained, {"words", "spans", "cut"}, as in infra/openapi.yaml. Models that count the words of a text,
+        and the unknown ones among them, add these numbers (COUNTED_ONLY)."""
 
     def describe(self) -> dict[str, Any]:
         """The body of GET /model, without the limits of the API."""
 
     def check(self) -> None:
-        """Raises NotReady where the model cannot answer; costs little and wakes nothing."""
+        """Raises NotReady if the model cannot answer. The check is cheap and wakes no endpoint."""
 
 
 class Models(Model, Protocol):
-    """A source of verdicts behind which two models may stand; each can be asked by its version."""
+    """A source of verdicts that may have two models, each of which can be selected by its version."""
 
     def named(self, version: str) -> Model:
-        """The model of that version. Raises NotFound where none of those that answer has it."""
+        """The model with that version. Raises NotFound if none of the models has it."""
 
 
 class Api:
-    """Answers requests with a model's verdicts, and hands people's votes on them to `votes`."""
+    """Answers requests with a model's verdicts, and stores people's votes on them in `votes`."""
 
     def __init__(self, model: Models, votes: Votes):
         self._model, self._votes = model, votes
@@ -95,7 +95,7 @@ class Api:
         }
 
     def answer(self, request: Request) -> Response:
-        """The response to a request. Never raises; an error shows its message and no more."""
+        """The response to a request. Never raises; of an error, only the message is shown."""
         try:
             return self._route(request)
         except Exception as error:
@@ -121,8 +121,8 @@ class Api:
         return _json(200, told(verdict))._replace(verdicts=[verdict], lengths=[len(review)])
 
     def _verdict_of(self, version: str, review: str, explain: bool) -> dict[str, Any]:
-        """The verdict of the model that was asked for. It counts for none: the two are compared by texts that
-        nobody has chosen for one of them."""
+        """The verdict of the model that was asked for. It is not counted: in a fair comparison of the models,
+        nobody chooses which of them gets a text."""
         model = self._model.named(version)
         try:
             [verdict] = model.predict([review], explain)
@@ -147,8 +147,8 @@ class Api:
         return _json(201, {"id": vote_id})._replace(vote=vote)
 
     def _count(self, request: Request) -> Response:
-        """Counts of the votes on the models that GET /model names, and of no others: anybody can vote on a
-        model that never was."""
+        """The counts of votes on the models that GET /model names, and on no others, since a vote may name a
+        model that never existed."""
         answering = self._model.describe()
         versions = [answering["model"]]
         if challenger := answering.get("challenger"):
@@ -175,7 +175,7 @@ class Api:
 
 
 def error_response(error: Exception, request_id: str) -> Response:
-    """Return the error's response; of anything but an HttpError it shows no details."""
+    """Return the response to an error; it shows details only of an HttpError."""
     shown = error if isinstance(error, HttpError) else HttpError("Something went wrong on our side.")
     content = {"error": {"code": shown.code, "message": shown.message, "requestId": request_id}}
     headers = {} if shown.retry_after is None else {"retry-after": str(shown.retry_after)}
@@ -185,7 +185,7 @@ def error_response(error: Exception, request_id: str) -> Response:
 
 
 def _template(path: str) -> str:
-    """The path as infra/openapi.yaml writes it, with {id} in the place of a vote's id."""
+    """The path as in infra/openapi.yaml, with {id} for a vote's id."""
     path = path.rstrip("/")
     is_vote = path.startswith(ONE_VOTE) and "/" not in path.removeprefix(ONE_VOTE)
     return f"{ONE_VOTE}{{id}}" if is_vote else path
@@ -197,7 +197,7 @@ def _json(status: int, content: dict[str, Any], headers: dict[str, str] | None =
 
 
 def told(verdict: dict[str, Any]) -> dict[str, Any]:
-    """What people are told of a verdict."""
+    """A verdict without the members that are for the metrics only."""
     return {name: value for name, value in verdict.items() if name not in COUNTED_ONLY}
 
 

@@ -1,4 +1,4 @@
-"""The Lambda: an event of API Gateway (payload format 2.0) in, a response out, one line of log a request."""
+"""The Lambda handler: it answers events of API Gateway (payload format 2.0), and logs a line for each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sentiment_api.storage import BucketOfVotes, Description
 STACK = os.environ["STACK_NAME"]
 LOG_REVIEWS = os.environ["LOG_REVIEWS"] == "true"
 SLOW_SECONDS = float(os.environ["SLOW_SECONDS"])
-# While a new model is tried it has an endpoint of its own; otherwise these are empty.
+# A new model on trial has an endpoint of its own; without one, its name is empty.
 CANARY_ENDPOINT_NAME, CANARY_VERSION = os.environ["CANARY_ENDPOINT_NAME"], os.environ["CANARY_VERSION"]
 CANARY_PERCENT = float(os.environ["CANARY_PERCENT"])
 
@@ -27,7 +27,7 @@ votes = BucketOfVotes()
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answers one request. Never raises, never shows a traceback."""
+    """Answer one request. Never raises, and never shows a traceback."""
     began = time.monotonic()
     request, response = _answer(event, context)
     seconds = time.monotonic() - began
@@ -45,14 +45,14 @@ def _answer(event: Any, context: Any) -> tuple[Request, Response]:
     request_id = _request_id(event, context)
     try:
         request = _request(event, request_id)
-    except Exception as error:  # no event of API Gateway
+    except Exception as error:  # not an event of API Gateway
         nothing = Request("-", "-", {}, {}, b"", request_id)
         return nothing, error_response(error, request_id)
     return request, Api(_model(context), votes).answer(request)
 
 
 def _model(context: Any) -> Rollout:
-    """The models for one request, within the time that the function has left."""
+    """The models for one request, limited to the time that the function has left."""
 
     def seconds_left() -> float:
         return float(context.get_remaining_time_in_millis()) / 1000
@@ -66,7 +66,7 @@ def _model(context: Any) -> Rollout:
 
 
 def _request_id(event: Any, context: Any) -> str:
-    """API Gateway's, which its access log and the caller have too; else Lambda's own."""
+    """API Gateway's request id, which its access log and the caller have as well; or else Lambda's."""
     try:
         return str(event["requestContext"]["requestId"])
     except (KeyError, TypeError):
@@ -83,7 +83,7 @@ def _request(event: dict[str, Any], request_id: str) -> Request:
     if event.get("isBase64Encoded"):
         content = base64.b64decode(body, validate=True)
     else:
-        # A body that API Gateway passes on as text has become UTF-8 on the way, whatever it was.
+        # API Gateway has converted a body that it passes on as text to UTF-8.
         content = body.encode("utf-8", "surrogatepass")
         if "content-type" in headers:
             headers["content-type"] = headers["content-type"].partition(";")[0]

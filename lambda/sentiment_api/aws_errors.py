@@ -1,4 +1,4 @@
-"""Translate AWS errors into the API's."""
+"""Convert AWS's errors to the API's."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ RETRY_UNAVAILABLE_SECONDS = 10
 
 
 def code_of(error: ClientError) -> str:
+    """The code of an AWS error, such as "NoSuchKey"."""
     return str(error.response["Error"]["Code"])
 
 
 def refused(error: ClientError) -> HttpError:
-    """Translate an error that any service may return: throttled, unavailable, or (our fault) another."""
+    """Convert an error that any service may return: throttling, unavailability, or (our fault) another."""
     code, status = code_of(error), error.response["ResponseMetadata"]["HTTPStatusCode"]
     if status == 429 or code.startswith("Throttling") or code == "SlowDown":
         return Throttled("Too many requests at once.", retry_after=RETRY_THROTTLED_SECONDS, detail=str(error))

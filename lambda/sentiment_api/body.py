@@ -1,4 +1,4 @@
-"""The body of a request, checked before a model is asked to read it."""
+"""Parse and validate the bodies of requests."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from sentiment_api.errors import BadRequest, HttpError, TooLong, UnsupportedMedi
 # The longest of the 25,000 labelled IMDb training reviews has 13,704 characters.
 MAX_REVIEW_CHARACTERS = 20_000
 MAX_BATCH_REVIEWS = 100
-# A batch of the longest reviews in ASCII fits. So does its event into the 6 MB that Lambda takes, where
-# quotation marks and backslashes count twice, and so do the reviews into the 4 MB of a serverless endpoint.
+# Enough for a batch of the longest reviews in ASCII. Its event fits into Lambda's 6 MB, where quotation marks
+# and backslashes count twice, and its reviews fit into a serverless endpoint's 4 MB.
 MAX_BODY_BYTES = 2_500_000
-# A version is 12 characters long today.
+# Currently, a version has 12 characters.
 MAX_MODEL_CHARACTERS = 100
 
 JSON, TEXT = "application/json", "text/plain"
@@ -28,15 +28,15 @@ VOTES = ("up", "down")
 
 
 def review_of(headers: Mapping[str, str], body: bytes) -> str:
-    """The one review of a body, be it JSON or text. Raises UnsupportedMediaType, TooLong or BadRequest."""
+    """The review in a body of JSON or text. Raises UnsupportedMediaType, TooLong or BadRequest."""
     kind, text = _text(headers, body, (JSON, TEXT))
     return checked(text if kind == TEXT else _member(_object(text), "review"))
 
 
 def batch_of(headers: Mapping[str, str], body: bytes) -> list[str | HttpError]:
-    """The reviews of a batch in order, with an error in the place of one that cannot be read.
+    """The reviews of a batch, in order; an invalid one is replaced by its error.
 
-    Raises UnsupportedMediaType, TooLong or BadRequest where there is no batch.
+    Raises UnsupportedMediaType, TooLong or BadRequest if the batch as a whole is invalid.
     """
     _, text = _text(headers, body, (JSON,))
     reviews = _member(_object(text), "reviews")
@@ -75,7 +75,7 @@ def feedback_of(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
 
 
 def checked(review: Any) -> str:
-    """A review as it is. Raises BadRequest or TooLong where it is none that a model could read."""
+    """Return a review unchanged. Raises BadRequest or TooLong if a model could not read it."""
     if not isinstance(review, str):
         raise BadRequest("The review must be a string.")
     if len(review) > MAX_REVIEW_CHARACTERS:
@@ -103,7 +103,7 @@ def _require_whole_characters(text: str, name: str) -> None:
 
 
 def _text(headers: Mapping[str, str], body: bytes, kinds: tuple[str, ...]) -> tuple[str, str]:
-    """The media type, one of `kinds`, and the decoded body."""
+    """The media type, which must be one of `kinds`, and the decoded body."""
     if not body:
         raise BadRequest("The body is empty.")
     kind, charset = _content_type(headers.get("content-type", ""), kinds)
@@ -144,7 +144,7 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _no_number(name: str) -> None:
-    """Python would read NaN and Infinity, which JSON does not know."""
+    """Refuse NaN and Infinity, which Python would accept, but which are not JSON."""
     raise ValueError(name)
 
 

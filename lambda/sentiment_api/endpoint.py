@@ -1,7 +1,8 @@
-"""Verdicts of the SageMaker endpoint, or the error that says why there are none.
+"""Get verdicts from the SageMaker endpoint, and convert its errors to the API's.
 
-A serverless endpoint that slept answers nobody until its container is up, which may take longer than API
-Gateway waits. So an endpoint that says nothing counts as waking up (503, try again) unless it just answered.
+A serverless endpoint that has been idle does not answer until its container is up, which may take longer than
+API Gateway waits. So an endpoint that does not answer is considered to be waking up (503, try again), unless
+it has answered recently.
 """
 
 from __future__ import annotations
@@ -31,32 +32,32 @@ from sentiment_api.errors import (
 )
 from sentiment_api.verdict import verdict_on, verdicts_on
 
-# How long an endpoint may take. With the time to connect and to answer it fits into the function's own
+# How long an endpoint may take. With the times to connect and to respond, it fits into the function's
 # time-out; both are set in infra/template.yaml.
 ANSWER_SECONDS = float(os.environ["ANSWER_SECONDS"])
 CONNECT_SECONDS = 2
-# A call is begun only while its time-outs and the answer to the person still fit.
+# A call is started only if its time-outs and the response still fit into the remaining time.
 CALL_SECONDS = CONNECT_SECONDS + ANSWER_SECONDS + 1
-# Each is shortened at random, so that those who were refused together do not come back together.
+# Pauses between retries. Each is shortened at random, so that simultaneous requests do not return together.
 PAUSES_SECONDS = (0.2, 0.4, 0.8, 1.6)
 
-# A serverless container goes to sleep when it has nothing to do; AWS does not say after how long.
+# An idle serverless container is stopped; AWS does not say after how long.
 AWAKE_SECONDS = 300
-# Until torch and the model are loaded there are some of these pauses; the last is not longer than it must be.
+# Clients retry this often while the model is being loaded.
 RETRY_WAKING_SECONDS = 5
 WAKING = "The model is waking up, which may take a minute."
-# Both wait for a deployment.
+# In both cases, a deployment is needed.
 RETRY_NO_MODEL_SECONDS = 30
 RETRY_BROKEN_SECONDS = 60
-# DescribeEndpoint has one request rate for the whole account.
+# How long a status is reused: DescribeEndpoint's request rate is limited for the whole account.
 HEALTH_SECONDS = 5
 # The states in which an endpoint answers.
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
 SERVING = ("InService", "Updating", "SystemUpdating", "RollingBack")
 STARTING = ("Creating",)
 
-# Made once for all requests that an instance of the function answers. No retries by botocore, which knows
-# nothing of the time that is left.
+# Created once for all requests of a function instance. botocore must not retry, since it does not know how
+# much time is left.
 client = boto3.client(
     "sagemaker-runtime",
     config=Config(
@@ -66,17 +67,17 @@ client = boto3.client(
 
 
 class Silent(Waking):
-    """The endpoint has not answered in time; asking again at once would only queue another request."""
+    """The endpoint has not answered in time; retrying at once would only queue another request."""
 
 
 class WorkerDied(ModelFailed):
-    """The model server's worker died during the request; another replaces it."""
+    """The model server's worker died during the request, and is being replaced."""
 
 
 class Endpoint:
-    """Calls the endpoint of that name, and records when it last answered.
+    """Calls an endpoint, and records when it last answered.
 
-    `version` is that of the model behind it; `describe` returns what GET /model shows.
+    `version` is that of its model; `describe` returns the body of GET /model.
     """
 
     def __init__(
@@ -92,20 +93,21 @@ class Endpoint:
         self._looked: tuple[float, str] | None = None
 
     def within(self, seconds_left: Callable[[], float]) -> BoundEndpoint:
-        """The model for one request, which has so many seconds left."""
+        """The model for one request; `seconds_left` returns the remaining time."""
         return BoundEndpoint(self, seconds_left)
 
     def describe(self) -> dict[str, Any]:
+        """The body of GET /model, without the limits of the API."""
         return self._describe()
 
     def invoke(self, content: dict[str, Any]) -> bytes:
-        """One call. Raises Throttled, ModelFailed, TimedOut or a kind of NotReady."""
+        """Call the endpoint once; return the body. Raises Throttled, ModelFailed, TimedOut or a NotReady."""
         try:
             answer = client.invoke_endpoint(
                 EndpointName=self._name,
                 ContentType="application/json",
                 Accept="application/json",
-                # A surrogate pair would be 12 bytes of the endpoint's limit, as UTF-8 it is 4.
+                # Escaped, a surrogate pair would take 12 bytes of the endpoint's limit; in UTF-8, it takes 4.
                 Body=json.dumps(content, ensure_ascii=False).encode(),
             )
             body: bytes = answer["Body"].read()
@@ -121,7 +123,7 @@ class Endpoint:
         return body
 
     def check(self) -> None:
-        """Raises a kind of NotReady unless SageMaker says that the endpoint serves. Wakes nothing."""
+        """Raises a NotReady unless the endpoint is in service according to SageMaker. Does not wake it."""
         status = self._status()
         if status in STARTING:
             raise _waking(
@@ -135,7 +137,7 @@ class Endpoint:
             )
 
     def _status(self) -> str:
-        """The endpoint's state in SageMaker, at most HEALTH_SECONDS old. Raises NotReady or Throttled."""
+        """The endpoint's status in SageMaker, at most HEALTH_SECONDS old. Raises NotReady or Throttled."""
         now = self._clock()
         if self._looked is None or now - self._looked[0] >= HEALTH_SECONDS:
             try:
@@ -152,15 +154,18 @@ class Endpoint:
         return self._looked[1]
 
     def _refused(self, error: exceptions.ClientError) -> HttpError:
-        """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html#API_runtime_InvokeEndpoint_Errors"""
+        """Convert an error of InvokeEndpoint to the API's.
+
+        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
+        """
         code, message = code_of(error), str(error)
         if code == "ModelError":
-            # A container that says nothing within SageMaker's own limit is told apart by the message alone.
+            # Only the message says whether the container exceeded SageMaker's own time limit.
             if "timed out" in message:
                 return self._silent(message)
             if "Worker died" in message:
                 return WorkerDied("The model failed on this review.", detail="the worker died")
-            # The container's own message follows, and might quote the review. The endpoint's log has it.
+            # The rest is the container's message, which might quote the review. The endpoint's log has it.
             return ModelFailed(
                 "The model failed on this review.", detail=message.partition(" with message ")[0]
             )
@@ -171,7 +176,7 @@ class Endpoint:
         return refused(error)
 
     def _why_absent(self, message: str) -> HttpError:
-        """What a ValidationError of InvokeEndpoint means: a missing, a starting or a broken endpoint."""
+        """The reason for a ValidationError of InvokeEndpoint: a missing, a starting or a broken endpoint."""
         try:
             self.check()
         except NotReady as reason:
@@ -181,23 +186,24 @@ class Endpoint:
         return _not_ready(message)
 
     def _silent(self, detail: str) -> HttpError:
-        """Return TimedOut if the endpoint answered lately; otherwise it is waking up."""
+        """The error for an endpoint that is silent: TimedOut if it has answered recently, else Silent."""
         if self._answered is not None and self._clock() - self._answered < AWAKE_SECONDS:
             return TimedOut("The model did not answer in time.", detail=detail)
         return Silent(WAKING, retry_after=RETRY_WAKING_SECONDS, detail=detail)
 
 
 class BoundEndpoint:
-    """The endpoint within the time of one request: a sentiment_api.api.Model.
+    """The endpoint for one request, as a sentiment_api.api.Model.
 
-    It is asked again while it is throttled or not ready and a whole call still fits; and once more where its
-    worker died, since that may have been another's fault.
+    Calls are retried while the endpoint is throttled or not ready, if there is enough time for a whole call.
+    If the worker died, there is one retry, since another request may have been the cause.
     """
 
     def __init__(self, endpoint: Endpoint, seconds_left: Callable[[], float]) -> None:
         self._endpoint, self._seconds_left = endpoint, seconds_left
 
     def predict(self, reviews: list[str], explain: bool) -> list[dict[str, Any]]:
+        """Verdicts in the API's form. Raises HttpError, with the version of the model."""
         try:
             if explain:
                 return [self._explain(review) for review in reviews]
@@ -207,9 +213,11 @@ class BoundEndpoint:
             raise
 
     def describe(self) -> dict[str, Any]:
+        """The body of GET /model, without the limits of the API."""
         return self._endpoint.describe()
 
     def check(self) -> None:
+        """Raises a NotReady unless the endpoint is in service."""
         self._endpoint.check()
 
     def _explain(self, review: str) -> dict[str, Any]:
@@ -245,7 +253,7 @@ def _not_ready(detail: str) -> NotReady:
 
 @functools.cache
 def _sagemaker() -> Any:
-    """Created on first use: loading botocore's large model of SageMaker takes a tenth of a second."""
+    """Create the client on first use: loading botocore's model of SageMaker takes a tenth of a second."""
     return boto3.client(
         "sagemaker",
         config=Config(connect_timeout=CONNECT_SECONDS, read_timeout=5, retries={"total_max_attempts": 2}),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 
 class HttpError(Exception):
-    """An error response. The client gets the message; `detail` goes to the log only.
+    """An error response. The client gets the message; `detail` is for the log only.
 
-    `model` is the version of the model that should have answered; None where the request never came so far.
+    `retry_after` is in seconds. `model` is the version of the model that should have answered, or None if the
+    request did not get that far.
     """
 
     status = 500
@@ -27,7 +28,7 @@ class NotFound(HttpError):
 
 
 class MethodNotAllowed(HttpError):
-    """`allowed` are the methods that the path does know."""
+    """The path does not support the method; `allowed` are those that it supports."""
 
     status, code = 405, "method_not_allowed"
 
@@ -37,7 +38,7 @@ class MethodNotAllowed(HttpError):
 
 
 class TooLate(HttpError):
-    """What is asked for could be done until some time ago."""
+    """The time in which the request was possible is over."""
 
     status, code = 410, "too_late"
 
@@ -65,25 +66,25 @@ class NotReady(HttpError):
 
 
 class NoModel(NotReady):
-    """No model has been chosen to be served; waiting alone brings none."""
+    """No model has been chosen to be served; waiting does not help."""
 
     code = "no_model"
 
 
 class Waking(NotReady):
-    """The model is on its way."""
+    """The model is being started."""
 
     code = "waking"
 
 
 class Overloaded(NotReady):
-    """There is a model, but too many requests at once."""
+    """There is a model, but there are too many requests at the same time."""
 
     code = "overloaded"
 
 
 class Broken(NotReady):
-    """The model cannot be served until someone mends it."""
+    """The model cannot be served until someone repairs it."""
 
     code = "broken"
 

@@ -1,9 +1,9 @@
-"""Where votes on verdicts are kept, and for how long one can be taken back: one JSON object each, by its day.
+"""Votes on verdicts: their ids, where they are stored, and how long they can be withdrawn.
 
-The id of a vote begins with the day it came in. So it leads to its object, without a list of all of them, and
-tells how old the vote is. Then it tells which model the vote is on, and which vote it is, so that votes are
-counted by their ids, without reading any. The rest is random (74 bits): whoever has an id was given it, and
-may take the vote back.
+Each vote is a JSON object, stored in a folder for its day. The id begins with the day, so that the object can
+be found without a listing, and its age is known. Then the id encodes the model and the vote, so that votes
+can be counted by their ids alone. The rest is random (74 bits), so that only the voter knows the id, and
+whoever has it may withdraw the vote.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from sentiment_api.errors import NotFound, TooLate
 
 WITHDRAWAL_DAYS = 30
 _ID = re.compile(r"(\d{4}-\d\d-\d\d)-[0-9a-f]{32}", re.ASCII)
-# Of an id: behind the day, twelve digits for the model and one for the vote.
+# The part of an id after the day: twelve digits for the model and one for the vote.
 _KIND = slice(11, 24)
 
 
 class Tally(NamedTuple):
-    """How many votes there are of each kind (of an id: which model, which vote).
+    """The number of votes of each kind, which is the part of the id for model and vote.
 
-    Not `complete` where there are more votes than were counted.
+    `complete` is false if there are more votes than were counted.
     """
 
     kinds: Mapping[str, int]
@@ -41,20 +41,20 @@ class Tally(NamedTuple):
 
 
 class Votes(Protocol):
-    """Where a host keeps votes. Its methods raise the errors of sentiment_api.errors."""
+    """A host's storage for votes. Its methods raise the errors of sentiment_api.errors."""
 
     def keep(self, vote: dict[str, Any]) -> str:
-        """Store a vote, a JSON object with an "id" and the "time" it came in, and return its id."""
+        """Store a vote (a result of `new_vote`), and return its id."""
 
     def withdraw(self, vote_id: str) -> None:
-        """Delete the vote with this id, one of `new_vote`; where it is gone already, do nothing."""
+        """Delete the vote with this id; do nothing if it is gone already."""
 
     def tally(self) -> Tally:
-        """Count the votes that are kept; votes of the last minute may be missing."""
+        """Count the stored votes; those of the last minute may be missing."""
 
 
 class Remembered:
-    """What `count` returned, for so many seconds or until `forget` is called."""
+    """Caches the result of `count` for `seconds`, or until `forget` is called."""
 
     def __init__(
         self, count: Callable[[], Tally], seconds: float, clock: Callable[[], float] = time.monotonic
@@ -69,34 +69,37 @@ class Remembered:
         return counted[1]
 
     def forget(self) -> None:
+        """Discard the cached result."""
         self._counted = None
 
 
 def new_vote(content: dict[str, Any]) -> dict[str, Any]:
-    """The vote as it is kept: what was sent, an id, and the hour, which tells less of a person than seconds
-    would."""
+    """The vote as it is stored: what was sent, an id, and the time.
+
+    The time is only the hour, which says less about a person than an exact time would.
+    """
     hour = time.strftime("%Y-%m-%dT%H:00:00Z", time.gmtime())
     vote_id = f"{hour[:10]}-{_kind(content['model'], content['vote'])}{uuid.uuid4().hex[13:]}"
     return {"id": vote_id, "time": hour, **content}
 
 
 def kinds(ids: Iterable[str]) -> Counter[str]:
-    """Count votes by what their ids tell."""
+    """Count votes by kind, given their ids."""
     return Counter(vote_id[_KIND] for vote_id in ids)
 
 
 def _kind(model: str, vote: str) -> str:
-    """What the id of such a vote tells. A version may be any text, so its digest takes its place."""
+    """The part of an id for model and vote. A vote may name any text as model, hence the digest."""
     return f"{hashlib.sha256(model.encode()).hexdigest()[:12]}{int(vote == 'up')}"
 
 
 def place_of(vote_id: str) -> str:
-    """The path of a vote below the folder of all of them, partitioned as Athena and Spark read it."""
+    """The path of a vote below the folder of all votes, partitioned as Athena and Spark expect."""
     return f"date={vote_id[:10]}/{vote_id}.json"
 
 
 def withdrawable(vote_id: str) -> str:
-    """The id of a vote that may still be taken back. Raises NotFound for what is no id, and TooLate."""
+    """Return the id if the vote may still be withdrawn. Raises NotFound for an invalid id, or TooLate."""
     match = _ID.fullmatch(vote_id)
     try:
         day = date.fromisoformat(match[1]) if match else None

@@ -1,6 +1,6 @@
-"""One JSON line a request: what Logs Insights searches, and metrics in the embedded metric format.
+"""The log line of a request: JSON for Logs Insights, with metrics in the embedded metric format.
 
-CloudWatch makes metrics of such lines by itself; nothing is sent, and no request waits for it.
+CloudWatch extracts the metrics from such lines, so nothing is sent, and no request waits.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
@@ -15,8 +15,8 @@ from sentiment_api.api import Request, Response
 from sentiment_api.errors import HttpError
 
 NAMESPACE = "MovieSentiment"
-# What is kept of a body where review texts are logged: even if JSON escapes every character, the line stays
-# below the 256 KB of an event.
+# If texts are logged, bodies are truncated to this: even if JSON escapes every character, the line stays
+# below the 256 KB of a log event.
 LOGGED_CHARACTERS = 20_000
 
 
@@ -28,10 +28,10 @@ def request_line(
     measured: tuple[str, Mapping[str, float]] | None = None,
     with_reviews: bool = False,
 ) -> str:
-    """The line of one request. Texts of reviews are in it only `with_reviews`.
+    """The log line of a request, which took `seconds`. It includes the body only `with_reviews`.
 
-    Metrics of the dimension Stack: Requests, Latency (milliseconds) and Errors; Errors also by Code; and by
-    Model the counts of `measured`, a model's version with what sentiment_api.measures found.
+    The metrics are Requests, Latency (in milliseconds) and Errors by Stack, Errors also by Code, and the
+    counts in `measured` (a result of sentiment_api.measures) by Model.
     """
     counts = {} if measured is None else measured[1]
     directives = _directives(response)

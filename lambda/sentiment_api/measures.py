@@ -1,11 +1,11 @@
-"""What one response says of the model behind it, in counts: of answers, failures, votes. Never a text.
+"""Derive counts about a model from a response: of calls, answers, failures and votes, but never texts.
 
-Counts of several requests add up. A share is one count by another: of `Failures` and `Slow` by `Calls`, of
-`Unsure` by `Answers`, of `NoVotes` by `Votes`.
+The counts of several requests can be added up. Shares are quotients of counts: `Failures` and `Slow` by
+`Calls`, `Unsure` by `Answers`, `NoVotes` by `Votes`.
 
-The other counts tell what people send, for `make drift` (sentiment/evaluation/drift.py): texts by their
-length and by the reason why they get no verdict, and two sums over texts, of the probability of positive and
-of the share of words that the model does not know. A mean is such a sum by the number of texts.
+The other counts describe what people send, for `make drift` (sentiment/evaluation/drift.py): the numbers of
+texts by length and by the reason why they get no verdict, and two sums over texts: of the probability of
+positive, and of the share of unknown words. Divided by the number of texts, such a sum is a mean.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from typing import Any
 from sentiment_api.api import Response
 from sentiment_api.errors import HttpError, Waking
 
-# The longest text, in characters, that each count is of; a text belongs to the first that it fits into.
+# The counts of texts by length, with the maximum number of characters; a text is in the first that it fits.
 LENGTHS = {"Characters50": 50, "Characters150": 150, "Characters500": 500, "CharactersMore": None}
 REASONS = {"no_evidence": "NoEvidence", "not_english": "NotEnglish", "mixed": "Mixed"}
-# Of a sum: as many as of a probability in an answer.
+# Sums are rounded like the probabilities in answers.
 DIGITS = 6
 
 
 def measures(
     response: Response, seconds: float, slow_seconds: float, is_ours: Callable[[str], object]
 ) -> tuple[str, dict[str, float]] | None:
-    """The version of the model and its counts; None where the response is about none.
+    """The version of the model that a response is about, and its counts; None if it is about no model.
 
-    A call that took longer than `slow_seconds` is slow. A model that wakes up has not failed. Of votes only
-    those count that name a version that `is_ours`: anybody can send one with a text in its place.
+    A call that took longer than `slow_seconds` is slow. A model that is waking up has not failed. Votes are
+    counted only if they name a version that `is_ours`, since anybody can send any text as version.
     """
     if response.vote is not None:
         if not is_ours(response.vote["model"]):
@@ -47,7 +47,7 @@ def measures(
 
 
 def _sent(response: Response) -> dict[str, float]:
-    """Counts of what was sent. Models of before do not tell which words they know."""
+    """The counts that describe the texts. Models of earlier code do not report unknown words."""
     verdicts = response.verdicts
     counts: dict[str, float] = dict.fromkeys((*LENGTHS, *REASONS.values()), 0)
     for length, verdict in zip(response.lengths, verdicts, strict=True):
@@ -61,7 +61,7 @@ def _sent(response: Response) -> dict[str, float]:
 
 
 def length_count(characters: int) -> str:
-    """The name of the count that a text of that length belongs to."""
+    """The name of the count for a text of that length."""
     return next(name for name, longest in LENGTHS.items() if longest is None or characters <= longest)
 
 

@@ -1,4 +1,4 @@
-"""Two models behind one API: the champion, and a challenger that answers a share of what people send."""
+"""Serve two models behind one API: the champion, and a challenger that answers a share of the texts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sentiment_api.errors import NotFound
 
 
 class Challenger(NamedTuple):
-    """A model that may take the champion's place, its version, and the share of texts that it answers."""
+    """A model that may replace the champion, its version, and the percentage of texts that it answers."""
 
     model: Model
     version: str
@@ -19,17 +19,19 @@ class Challenger(NamedTuple):
 
 
 class Rollout:
-    """A sentiment_api.api.Models that asks one of two.
+    """A sentiment_api.api.Models with one or two models.
 
-    Which one follows from a hash of the texts: who sends a text again gets the same model again, and nothing
-    of the person needs to be known or kept. The challenger's version is part of the hash, so that the next
-    challenger answers other texts. A batch is one model's, for its answer names one.
+    A hash of the texts decides which model answers: the same text always gets the same model, and nothing
+    about the person needs to be known or stored. The challenger's version is part of the hash, so that the
+    next challenger answers other texts. All texts of a batch go to one model, since the answer names only
+    one.
     """
 
     def __init__(self, champion: Model, challenger: Callable[[], Challenger | None]) -> None:
         self._champion, self._challenger = champion, challenger
 
     def predict(self, reviews: list[str], explain: bool) -> list[dict[str, Any]]:
+        """The verdicts of the champion or the challenger. Raises the errors of sentiment_api.errors."""
         challenger = self._challenger()
         if challenger is not None and percentile(challenger.version, reviews) < challenger.percent:
             return challenger.model.predict(reviews, explain)
@@ -45,7 +47,7 @@ class Rollout:
         raise NotFound("No model of this version answers here.")
 
     def describe(self) -> dict[str, Any]:
-        """The champion's description; while there is a challenger, with its version and share."""
+        """The champion's description, with the challenger's version and share, if there is one."""
         challenger = self._challenger()
         if challenger is None:
             return self._champion.describe()
@@ -53,11 +55,11 @@ class Rollout:
         return self._champion.describe() | {"challenger": shown}
 
     def check(self) -> None:
-        """Raises NotReady where the champion cannot answer."""
+        """Raises NotReady if the champion cannot answer."""
         self._champion.check()
 
 
 def percentile(version: str, reviews: list[str]) -> float:
-    """Where the texts lie among all texts, from 0 up to 100, as that challenger draws them."""
+    """A number from 0 to 100, uniform over all texts, that decides whether the challenger answers them."""
     digest = hashlib.sha256("\0".join([version, *reviews]).encode())
     return int.from_bytes(digest.digest()[:6]) / 2**48 * 100

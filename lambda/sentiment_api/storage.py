@@ -1,4 +1,4 @@
-"""The data bucket: the description beside the model, and the votes of people."""
+"""The data bucket: the model's description, and people's votes."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from sentiment_api.feedback import Remembered, Tally, kinds, place_of
 MODEL_DATA_URL = os.environ["MODEL_DATA_URL"]
 DATA_BUCKET = os.environ["DATA_BUCKET"]
 DESCRIPTION_SECONDS = 300
-# Below it each vote is an object of its own.
+# The prefix of the votes, each of which is an object.
 FOLDER = "feedback/"
-# Of a count of the votes: a list of 1,000 keys a request, which takes about a tenth of a second.
+# The maximum number of requests for a count. Each lists 1,000 keys, in about a tenth of a second.
 MAX_LISTS = 50
 COUNT_SECONDS = 60
 
 
 class Description:
-    """The model's description in S3, read again every few minutes: `make evaluate` adds to it."""
+    """The model's description in S3, read again every few minutes, because `make evaluate` adds to it."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._read: tuple[float, dict[str, Any]] | None = None
 
     def __call__(self) -> dict[str, Any]:
-        """Raises NotReady where there is no description."""
+        """Read the description. Raises NotReady if there is none."""
         now = self._clock()
         if self._read is None or now - self._read[0] >= DESCRIPTION_SECONDS:
             self._read = now, _description()
@@ -45,23 +45,26 @@ class Description:
 
 
 class BucketOfVotes:
-    """The votes in the data bucket, each an object of its own: a sentiment_api.feedback.Votes."""
+    """The votes in the data bucket, each an object: a sentiment_api.feedback.Votes."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._tally = Remembered(_counted, COUNT_SECONDS, clock)
 
     def keep(self, vote: dict[str, Any]) -> str:
+        """Store a vote, and return its id. Raises HttpError."""
         body = json.dumps(vote, ensure_ascii=False).encode()
         _call("put_object", Key=_key(vote["id"]), Body=body, ContentType="application/json")
         self._tally.forget()
         return str(vote["id"])
 
     def withdraw(self, vote_id: str) -> None:
-        # S3 answers alike whether or not the object was there.
+        """Delete the vote with this id, if it exists. Raises HttpError."""
+        # S3 gives the same answer if the object does not exist.
         _call("delete_object", Key=_key(vote_id))
         self._tally.forget()
 
     def tally(self) -> Tally:
+        """The counts of the votes, which may be COUNT_SECONDS old. Raises HttpError."""
         return self._tally()
 
 
@@ -70,7 +73,7 @@ def _key(vote_id: str) -> str:
 
 
 def _counted() -> Tally:
-    """Count the votes by their keys, the oldest first where they are more than MAX_LISTS hold."""
+    """Count the votes by their keys; if there are too many, only the oldest ones are counted."""
     found: Counter[str] = Counter()
     after: dict[str, str] = {}
     for _ in range(MAX_LISTS):
@@ -121,7 +124,7 @@ def _unreachable(error: Exception) -> HttpError:
 
 @functools.cache
 def _s3() -> Any:
-    """Created on first use: most requests need no S3."""
+    """Create the client on first use: most requests do not need S3."""
     return boto3.client(
         "s3", config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3})
     )

@@ -1,4 +1,4 @@
-"""Parse and validate the answers of a model server, so that only well-formed verdicts are passed on."""
+"""Parse and validate a model server's answers, so that only well-formed verdicts are passed on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EXPLAINED = (*_SHORT, "words", "spans", "cut")
 
 
 def verdict_on(review: str, body: bytes) -> dict[str, Any]:
-    """The explained verdict on one review, as the API promises it. Raises ModelFailed if it is none."""
+    """The explained verdict on one review, in the API's form. Raises ModelFailed if it is malformed."""
     answer = _object(body)
     _require_short(answer)
     _require(isinstance(answer.get("model"), str), "model")
@@ -25,7 +25,7 @@ def verdict_on(review: str, body: bytes) -> dict[str, Any]:
 
 
 def verdicts_on(reviews: list[str], body: bytes) -> list[dict[str, Any]]:
-    """The verdicts on several reviews in their order. Raises ModelFailed if one of them is none."""
+    """The verdicts on several reviews, in order. Raises ModelFailed if one of them is malformed."""
     answer = _object(body)
     _require(isinstance(answer.get("model"), str), "model")
     rows: Any = answer.get("predictions")
@@ -52,12 +52,12 @@ def _require_short(answer: dict[str, Any]) -> None:
     _require(answer.get("sentiment") in SENTIMENTS, "sentiment")
     _require(_is_number(probability) and 0 <= probability <= 1, "probability")
     _require(isinstance(answer.get("unsure"), bool), "unsure")
-    # Models of before give no reason.
+    # Models of earlier code give no reason.
     _require(answer.setdefault("reason", None) in _REASONS, "reason")
 
 
 def _counts(answer: dict[str, Any]) -> dict[str, int]:
-    """What the metrics need of a text; nothing from models of before, which do not tell it."""
+    """The members for the metrics; none from models of earlier code, which do not have them."""
     counts = {name: answer[name] for name in COUNTED_ONLY if name in answer}
     _require(all(map(_is_count, counts.values())) and len(counts) in (0, len(COUNTED_ONLY)), "word counts")
     return counts
@@ -97,5 +97,5 @@ def _is_count(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether it is a JSON number: no boolean, no NaN, not too large for a float."""
+    """Whether a value is a JSON number: no boolean, no NaN, and not too large for a float."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

@@ -124,7 +124,8 @@ class ChangeSetOperations:
             stack.token = ClientRequestToken
             stack.disable_rollback = DisableRollback
             stack.retain_except_on_create = RetainExceptOnCreate
-            # As on AWS, the other change sets go: they were created for an earlier state of the stack.
+            # As on AWS, the other change sets are deleted: they were created for an earlier state of the
+            # stack.
             stack.drop_change_sets(keep=change_set)
             stack.change_set_id = change_set.id
             change_set.execution_status = "EXECUTE_IN_PROGRESS"
@@ -150,7 +151,7 @@ class ChangeSetOperations:
         self._start(stack, change_set.source, status, deploy, finished)
 
     def delete_change_set(self, ChangeSetName: str, StackName: str | None = None) -> None:
-        """Deletes a change set. As on AWS, one that is not there is deleted already."""
+        """Deletes a change set. As on AWS, that succeeds if it does not exist."""
         try:
             stack, change_set = self.stacks.find_change_set(ChangeSetName, StackName)
         except ApiError as error:

@@ -27,7 +27,7 @@ REPLACING = "Requested update requires the creation of a new physical resource; 
 
 
 class Deployment:
-    """Creates, updates or deletes one stack. Meant to run in a thread of its own."""
+    """Creates, updates or deletes one stack. Runs in a thread of its own."""
 
     def __init__(self, cloud: Cloud, stacks: Stacks, names: Names, stack: Stack):
         self._cloud = cloud
@@ -114,7 +114,7 @@ class Deployment:
         stack.set_status(DELETED)
 
     def _undeleted(self) -> str | None:
-        """Which resources could not be deleted, in the words of the stack's status; None if all could be."""
+        """The stack's status reason if some resources could not be deleted, else None."""
         resources = [*self._stack.resources.values(), *(old for old, _ in self._stack.replaced)]
         names = [one.logical_id for one in resources if one.status == "DELETE_FAILED"]
         return f"The following resource(s) failed to delete: [{', '.join(names)}]. " if names else None
@@ -246,7 +246,7 @@ class Deployment:
         try:
             target.applied = _with_secrets(self._context(logical_id), target)
             with self._names.claimed(PROVIDERS[resource.type], target.applied, before.applied):
-                # Reverted even when it fails, for a failed update may have changed a part of the resource.
+                # Reverted even if it fails, because a failed update may have changed a part of the resource.
                 self._undo.append(lambda: self._change_back(resource, before, target))
                 return self._update(resource, target, before)
         except FAILURES as refused:

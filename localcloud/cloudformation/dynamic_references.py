@@ -17,7 +17,7 @@ from localcloud.cloudformation.errors import ResourceFailed, ValidationError
 
 REFERENCE = re.compile(r"\{\{resolve:([^:}]*):([^}]*)\}\}")
 UNKNOWN_START = "{{"
-"""Begins a part of a key that is known only after the deployment (see UNKNOWN in intrinsics.py)."""
+"""The beginning of a part of a key that is known only after the deployment (see UNKNOWN in intrinsics.py)."""
 SECURE = "ssm-secure"
 SERVICES = ("ssm", SECURE, "secretsmanager")
 MISSING_PARAMETER = {"ParameterNotFound", "ParameterVersionNotFound", "ValidationException"}
@@ -29,12 +29,12 @@ SECRET_KEY = re.compile(
 
 
 def is_reference(value: Any) -> bool:
-    """Whether a value is a text with a dynamic reference in it."""
+    """Whether a value is a text that contains a dynamic reference."""
     return isinstance(value, str) and REFERENCE.search(value) is not None
 
 
 def has_parameter_without_version(text: str) -> bool:
-    """Whether a text refers to a parameter in the Parameter Store, but to none of its versions."""
+    """Whether a text refers to a parameter in the Parameter Store without a version."""
     return any(service == "ssm" and ":" not in key for service, key in REFERENCE.findall(text))
 
 

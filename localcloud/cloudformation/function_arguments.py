@@ -1,6 +1,6 @@
-"""The arguments that intrinsic functions take, as they are written in a template.
+"""Checks the arguments of intrinsic functions, as they are written in a template.
 
-The words are CloudFormation's, as users report them and as Eucalyptus's clone of it repeats them
+The messages are CloudFormation's, as reported by users and as copied by Eucalyptus's clone
 (https://github.com/eucalyptus/eucalyptus, IntrinsicFunctions.java).
 """
 
@@ -32,13 +32,13 @@ WORDS: Mapping[str, str] = {
     "Fn::Split": "Template error: every Fn::Split object requires two parameters, (1) a string delimiter and "
     "(2) a string to be split or a function that returns a string to be split.",
 }
-"""What CloudFormation says of other arguments, by function."""
+"""CloudFormation's messages about invalid arguments, by function."""
 CONDITIONS = frozenset({"Condition", "Fn::And", "Fn::Equals", "Fn::Not", "Fn::Or"})
-"""Functions that a condition may be."""
+"""The functions that a condition may consist of."""
 
 
 def check_argument(function: str, argument: Any) -> None:
-    """Raises ValidationError for an argument that a function does not take, whatever its parts mean."""
+    """Raises ValidationError for an argument of a form that the function does not accept."""
     if (takes := FORMS.get(function)) and not takes(argument):
         raise ValidationError(WORDS[function])
 

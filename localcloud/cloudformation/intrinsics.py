@@ -54,9 +54,9 @@ class Evaluator:
         return self._conditions[name]
 
     def assuming(self, conditions: Mapping[str, bool]) -> "Evaluator":
-        """An evaluator for which these conditions hold, or do not.
+        """An evaluator with these values for conditions.
 
-        It takes parameters and resources for unknown: theirs are values for the branches that apply.
+        It treats parameters and resources as unknown, since their values belong to the branches that apply.
         """
         return replace(
             self,
@@ -212,7 +212,7 @@ class Evaluator:
 
 
 def _check_length(length: int) -> None:
-    """Nested functions could build a text that does not fit into memory."""
+    """Limits the length of texts: nested functions could build one that does not fit into memory."""
     if length > MAX_CHARACTERS:
         raise ValidationError(
             f"Template error: a text that a function makes would be longer than {MAX_CHARACTERS} characters"
@@ -234,8 +234,8 @@ def _list(value: Any) -> list[Any]:
 
 
 def is_unknown(value: Any) -> bool:
-    """Whether a value is a text that is known only when resources are created: one in which UNKNOWN is, or a
-    reference to a secret.
+    """Whether a value is known only when resources are created: a text with UNKNOWN or a reference to a
+    secret.
     """
     return isinstance(value, str) and (UNKNOWN in value or is_reference(value))
 

@@ -1,4 +1,4 @@
-"""The options of requests: what is honoured, and what is refused by name."""
+"""The options of requests: which are supported, and which are refused by name."""
 
 import fnmatch
 import inspect
@@ -45,18 +45,19 @@ HONOURED: Mapping[str, set[str]] = {
     "GetTemplateSummary": _TEMPLATE | {"StackName"},
     "ValidateTemplate": _TEMPLATE,
 }
-"""The members of requests that functions take as a whole. Those of the others are their parameters."""
+"""The supported members of operations whose functions take the whole request. For others, the functions'
+parameters are the supported members."""
 NEUTRAL: Mapping[str, Any] = {
     "DeletionMode": "STANDARD",
     "DisableValidation": False,
     "ImportExistingResources": False,
 }
-"""Values of other members that ask for nothing special."""
+"""Values of unsupported members that have no effect."""
 CLOUDFORMATION = "cloudformation.amazonaws.com"
 
 
 def checked(operation: str, perform: Callable[..., Any]) -> Callable[..., Any]:
-    """The function for an operation, which refuses requests with members that it would ignore."""
+    """Wraps the function of an operation, so that it refuses requests with members that it would ignore."""
 
     def checking(**request: Any) -> Any:
         honoured = HONOURED.get(operation) or set(inspect.signature(perform).parameters)
@@ -89,7 +90,7 @@ def check_role(cloud: Cloud, role_arn: str | None) -> None:
 def check_types(allowed: list[str] | None, types: Iterable[str]) -> None:
     """Raises ValidationError for a type that the parameter ResourceTypes does not list.
 
-    AWS::*, AWS::S3::* and the like stand for all types that begin so.
+    AWS::*, AWS::S3::* and the like stand for all types with that beginning.
     """
     for kind in sorted(set(types)) if allowed else []:
         if not any(fnmatch.fnmatchcase(kind, pattern) for pattern in allowed or []):

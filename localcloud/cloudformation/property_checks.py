@@ -37,10 +37,10 @@ COMPARISONS = {
 
 
 def problems(resource_type: str, properties: Mapping[str, Any], *, one_value_only: bool = False) -> list[str]:
-    """What is wrong with the properties, in CloudFormation's words, with paths.
+    """The problems of the properties, in CloudFormation's words, with paths.
 
-    With `one_value_only`, only what is wrong whatever the other properties are: the properties hold branches
-    of conditions that need not apply together. Raises ResourceFailed for a scalar of a wrong type.
+    With `one_value_only`, only problems that do not depend on other properties: the properties are branches
+    of conditions, which need not apply together. Raises ResourceFailed for a scalar of a wrong type.
     """
     errors = _validator(resource_type).iter_errors(schemas.typed(resource_type, properties))
     return [

@@ -17,7 +17,7 @@ from localcloud.cloudformation.template_references import check_references, func
 
 
 class ResolvedTemplate:
-    """The desired state of one stack. Raises ValidationError for all errors that need no deployment to show.
+    """The desired state of one stack. Raises ValidationError for all errors that show without a deployment.
 
     Ref and Fn::GetAtt read `resources`, the resources that exist so far; it may change while deploying.
     """
@@ -122,7 +122,7 @@ class ResolvedTemplate:
 
     @property
     def imports(self) -> frozenset[str]:
-        """The names of the exports that have been imported so far, which are all that apply."""
+        """The names of the exports that have been imported so far."""
         return frozenset(self._imports)
 
     def types(self) -> set[str]:
@@ -212,7 +212,7 @@ class ResolvedTemplate:
             try:
                 properties = self.evaluator.assuming(conditions).value(written)
             except ValidationError:
-                continue  # such as a mapping that lacks the key of a branch, which only counts if it applies
+                continue  # a mapping may lack the key of a branch that does not apply, for example
             self._refuse_problems(logical_id, resource["Type"], properties, one_value_only=True)
 
     def _refuse_problems(

@@ -1,7 +1,6 @@
-"""AWS's schemas of resource types, which cfn-lint ships.
+"""AWS's schemas of resource types, which cfn-lint includes.
 
-They tell which types properties have and which changes replace the resource; property_checks.py reads the
-rest.
+They define the types of properties, and which changes replace the resource; property_checks.py uses the rest.
 """
 
 import functools
@@ -14,7 +13,7 @@ from localcloud.cloudformation.intrinsics import is_unknown
 Schema = Mapping[str, Any]
 
 _REGION = "us-east-1"
-"""The region whose schemas are used, for they have every property."""
+"""The region whose schemas are used, since they have all properties."""
 
 
 @functools.cache
@@ -69,7 +68,7 @@ def _typed(value: Any, schema: Schema, root: Schema, path: str) -> Any:
         items = schema.get("items") or {}
         return [_typed(item, items, root, f"{path}/{index}") for index, item in enumerate(value)]
     kind = schema.get("type")
-    if is_unknown(value):  # it comes when the resource is created
+    if is_unknown(value):  # known only when the resource is created
         return value
     if isinstance(kind, list):  # the value of an environment variable, say, may be written as a number
         kind = "string" if "string" in kind else None

@@ -100,7 +100,8 @@ class CloudFormationService(StackQueries, ChangeSetOperations, TemplateOperation
         with self.stacks.lock:
             if stack := self._created(name):
                 return {"StackId": stack.id}
-            # A stack whose change sets have not been executed is created in place, and they are obsolete.
+            # If a stack only has unexecuted change sets, it is created in its place, and they become
+            # obsolete.
             reviewed = self.stacks.find(name)
             stack = reviewed or self._new_stack(name, "CREATE_IN_PROGRESS", request)
             resolved = self._resolve(stack, source)

@@ -50,7 +50,7 @@ class StackQueries:
         LogicalResourceId: str | None = None,
         PhysicalResourceId: str | None = None,
     ) -> dict[str, Any]:
-        """With a PhysicalResourceId instead of a stack, these are the resources of the stack that has it."""
+        """With a PhysicalResourceId instead of a stack, describes the resources of its stack."""
         if bool(StackName) == bool(PhysicalResourceId):
             raise ValidationError("You must specify either StackName or PhysicalResourceId, but not both.")
         stack = self.stacks.get(StackName) if StackName else self._stack_of(str(PhysicalResourceId))

@@ -41,7 +41,7 @@ class Resource:
     physical: PhysicalResource | None = None
     properties: dict[str, Any] = field(default_factory=dict)
     applied: dict[str, Any] = field(default_factory=dict)
-    """The properties with the secrets that they refer to, as the service got them."""
+    """The properties as the service got them, including the secrets that they refer to."""
     depends_on: frozenset[str] = frozenset()
     deletion_policy: str = "Delete"
     metadata: Any = None
@@ -89,14 +89,14 @@ class Source:
     """After the SAM transform."""
     parameters: dict[str, str]
     stored: dict[str, str] = field(default_factory=dict)
-    """The values in the Parameter Store of the parameters that refer to it."""
+    """The values of the parameters that refer to the Parameter Store."""
     tags: dict[str, str] = field(default_factory=dict)
     capabilities: list[str] = field(default_factory=list)
     role_arn: str | None = None
     notification_arns: list[str] = field(default_factory=list)
 
     def masked(self, value: Any) -> Any:
-        """The value without the values of secret parameters."""
+        """The value with those of secret parameters masked."""
         if isinstance(value, Mapping):
             return {name: self.masked(entry) for name, entry in value.items()}
         if isinstance(value, list):
@@ -184,7 +184,7 @@ class Stack:
     timeout_minutes: int | None = None
     disable_rollback: bool = False
     retain_except_on_create: bool = False
-    """Whether the current operation's rollback deletes what it created, DeletionPolicy Retain or not."""
+    """Whether a rollback of the current operation deletes new resources despite DeletionPolicy Retain."""
     termination_protection: bool = False
     created: datetime = field(default_factory=now)
     updated: datetime | None = None
@@ -205,7 +205,7 @@ class Stack:
         return stack_policies.parse(self.policy) if self.policy else None
 
     def drop_change_sets(self, keep: ChangeSet | None = None) -> None:
-        """Forgets the change sets that have not been executed, but for one."""
+        """Deletes the change sets that have not been executed, except `keep`."""
         self.change_sets = {
             id: one for id, one in self.change_sets.items() if one is keep or not one.is_active
         }
@@ -327,8 +327,8 @@ class Stacks:
     def check_exports(self, stack: Stack, outputs: list[dict[str, Any]]) -> None:
         """Checks whether a stack may get these outputs.
 
-        Raises ValidationError for an export name that another stack has, and for an export that other stacks
-        import and that would go or change.
+        Raises ValidationError for an export name that another stack has, and for an export that would be
+        changed or deleted although other stacks import it.
         """
         exported = [one["ExportName"] for one in outputs if "ExportName" in one]
         names = set(exported)

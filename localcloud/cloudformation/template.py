@@ -47,7 +47,7 @@ def load(body: str) -> dict[str, Any]:
 
 
 def _what_is_broken(error: ValueError | yaml.YAMLError) -> str:
-    """CloudFormation's words for text that is neither JSON nor YAML, with the parser's own."""
+    """CloudFormation's message for text that is neither JSON nor YAML, including the parser's message."""
     if isinstance(error, json.JSONDecodeError):
         return f"JSON not well-formed. (line {error.lineno}, column {error.colno}): {error.msg}"
     if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark):
@@ -117,7 +117,7 @@ _Loader.add_multi_constructor("!", _short_form)
 def parameter_values(
     cloud: Cloud, template: Mapping[str, Any], given: Sequence[Mapping[str, Any]], previous: Mapping[str, Any]
 ) -> dict[str, str]:
-    """The value of every parameter: given, previous (with UsePreviousValue) or default.
+    """The value of every parameter: the given, the previous (with UsePreviousValue) or the default one.
 
     Raises ValidationError for unknown parameters, missing values and values that are not allowed.
     """
@@ -221,7 +221,7 @@ def _check_parameter(name: str, spec: Mapping[str, Any], value: str) -> None:
 
 
 def _problem(kind: str, spec: Mapping[str, Any], value: str) -> str | None:
-    """What is wrong with a value, or with an item of a list, as CloudFormation says it; None for nothing."""
+    """CloudFormation's message about an invalid value, or an invalid item of a list; None if it is valid."""
     allowed = [str(_plain(one)) for one in spec.get("AllowedValues", [])]
     if allowed and value not in allowed:
         return "must be one of AllowedValues"

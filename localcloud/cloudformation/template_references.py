@@ -1,6 +1,7 @@
-"""Checks the functions of a template before anything is evaluated, and the names that they refer to.
+"""Checks the functions of a template, and the names that they refer to, before anything is evaluated.
 
-As on AWS, all branches of conditions count, whether they apply or not. The messages are CloudFormation's.
+As on AWS, all branches of conditions are checked, whether they apply or not. The messages are
+CloudFormation's.
 """
 
 import re
@@ -137,7 +138,7 @@ def functions(expression: Any) -> Iterator[tuple[str, Any]]:
 
 
 def referred_names(expression: Any) -> set[str]:
-    """The parameters and resources whose values Ref and Fn::Sub take in an expression, in all branches."""
+    """The parameters and resources that Ref and Fn::Sub refer to in an expression, in all branches."""
     names = {
         name
         for function, argument in functions(expression)

@@ -150,7 +150,7 @@ def _check_parameters(parameters: Mapping[str, Any]) -> None:
 
 
 def _check_mappings(mappings: Mapping[str, Any]) -> None:
-    """Mappings have two levels of names, and texts or lists of them as values: no functions."""
+    """Raises ValidationError unless mappings have two levels of names, with texts or lists as values."""
     for name, mapping in mappings.items():
         _check_name("Mapping name", name)
         if not isinstance(mapping, dict):

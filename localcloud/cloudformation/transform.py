@@ -33,7 +33,7 @@ def expand(template: dict[str, Any], parameters: Mapping[str, str], region: str)
     from samtranslator.parser.parser import Parser
     from samtranslator.translator.translator import Translator
 
-    # The translator needs only the region of the session, for it brings AWS's managed policies along.
+    # The translator needs only the region of the session, because it includes AWS's managed policies.
     metrics = Metrics("localcloud", DummyMetricsPublisher())
     translator = Translator(None, Parser(), boto_session=boto3.Session(region_name=region), metrics=metrics)
     values = {**parameters, "AWS::Region": region}

@@ -1,4 +1,4 @@
-"""Records of stacks in the form of the API's answers."""
+"""Converts records of stacks to the form of the API's answers."""
 
 import json
 from typing import Any

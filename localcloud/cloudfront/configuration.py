@@ -39,9 +39,8 @@ ORIGIN_REFUSED = (
     ("VpcOriginConfig", None),
     ("OriginShield", "Enabled"),
 )
-"""Unsupported members, and the part of each that must be set for it to have an effect. PriceClass,
-HttpVersion, IsIPV6Enabled and cache policies are stored without effect, since nothing is cached and this
-machine is the only edge."""
+"""Unsupported members, and the part of each that makes it effective. PriceClass, HttpVersion, IsIPV6Enabled
+and cache policies are stored without effect, since nothing is cached, and this machine is the only edge."""
 
 
 @dataclass(frozen=True)

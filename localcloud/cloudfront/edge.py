@@ -101,7 +101,7 @@ class Edge:
             try:
                 response = self._object_response(behavior_for(config, page), page)
             except ObjectRefused:
-                break  # as CloudFront does: without the page, the origin's error is sent
+                break  # as in CloudFront: if the page is missing, the origin's error is sent
             response.status_code = int(rule.get("ResponseCode") or refused.status)
             return response
         return refused.response()

@@ -37,7 +37,7 @@ CONFIG = "application/vnd.docker.container.image.v1+json"
 
 
 class Build:
-    """One build in a thread of its own. `record` is what BatchGetBuilds returns of it."""
+    """Runs one build in a thread of its own. `record` is its description in BatchGetBuilds."""
 
     def __init__(self, cloud: Cloud, project: dict[str, Any], variables: dict[str, str], source: str):
         self._cloud, self._project, self._variables, self._source = cloud, project, variables, source
@@ -71,7 +71,7 @@ class Build:
         threading.Thread(target=self._run, daemon=True, name=f"build {self.record['id']}").start()
 
     def stop(self) -> None:
-        """Ends the build, unless it has ended."""
+        """Stops the build, unless it has ended."""
         self._end_early("STOPPED")
 
     def _end_early(self, status: str) -> None:
@@ -163,7 +163,7 @@ class Build:
         """Install lock files in a process of its own; returns the interpreter that has their packages."""
         command: list[str | Path] = [self._cloud.job_python, ENVIRONMENT, folder, *locks]
         processes, name = self._cloud.processes, f"build {self.record['id']}"
-        # With the settings of pip that the person has, and nobody's credentials.
+        # With the user's settings of pip, but without any credentials.
         self._process = process = processes.start(name, command, env=os.environ, cwd=self._folder)
         if self._cut_short:
             self._end_early(self._cut_short)
@@ -211,7 +211,7 @@ def own_registry(cloud: Cloud) -> str:
 
 
 def image_description(cloud: Cloud, manifest: str) -> dict[str, Any] | None:
-    """What runs of the image of a manifest (see dockerfile.py); None for one that no build here has made."""
+    """The description of the image with a manifest (see dockerfile.py); None unless a build here made it."""
     name = (json.loads(manifest).get("annotations") or {}).get(ANNOTATION, "")
     file = cloud.state_dir / IMAGES / Path(name).name / dockerfile.DESCRIPTION
     if not name or not file.is_file():

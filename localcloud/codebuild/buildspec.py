@@ -1,7 +1,7 @@
-"""Buildspecs of version 0.2, of which those run that build an image and push it.
+"""Buildspecs of version 0.2 that build an image and push it.
 
 https://docs.aws.amazon.com/codebuild/latest/userguide/build-spec-ref.html
-Commands are not run by a shell: those of docker are carried out by localcloud, and any other is refused.
+Commands are not run by a shell: localcloud carries out docker's commands itself, and refuses any others.
 """
 
 import re
@@ -19,12 +19,12 @@ SHELL_SYNTAX = re.compile(r"[|&;<>()`$*?\n]")
 BUILD_OPTIONS = {"--file": "file", "-f": "file", "--tag": "tag", "-t": "tag"} | {
     name: name for name in ("--platform", "--provenance", "--output")
 }
-"""What docker build is told of the form of an image changes nothing here."""
+"""Options of docker build for the format of an image, which have no effect here."""
 
 
 @dataclass(frozen=True)
 class Login:
-    """`aws ecr get-login-password | docker login`: nothing to do, since images lie in this cloud's folder."""
+    """`aws ecr get-login-password | docker login`: does nothing, since images are in this cloud's folder."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ Command = Login | DockerBuild | DockerPush
 
 
 def commands(text: str) -> list[str]:
-    """The commands of a buildspec. Raises BuildFailed for one that has anything but a phase "build"."""
+    """The commands of a buildspec. Raises BuildFailed if it has anything except the phase "build"."""
     try:
         spec = yaml.safe_load(text)
         found = spec["phases"]["build"]["commands"]
@@ -63,7 +63,7 @@ def commands(text: str) -> list[str]:
 
 
 def parse(line: str, variables: Mapping[str, str]) -> Command:
-    """A command with its variables put in. Raises BuildFailed for one that localcloud does not run."""
+    """Parses a command, and inserts variables. Raises BuildFailed if localcloud does not support it."""
     given = VARIABLE.sub(lambda match: variables.get(match[1] or match[2], ""), line).strip()
     if LOGIN.fullmatch(given):
         return Login()

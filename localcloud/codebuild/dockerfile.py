@@ -1,8 +1,9 @@
 """Builds an image from a Dockerfile without Docker: its files, its packages, and the command that it runs.
 
-Images of Python programs can be built, whose RUN steps install locked packages. The packages come into an
-environment of the image's own, or are those of the interpreter that runs containers where it has the same
-versions. What makes users or makes an image smaller has no effect here. Any other step is refused by name.
+Only images of Python programs can be built, whose RUN steps install locked packages. The packages are
+installed into an environment of the image's own, unless the interpreter that runs containers has the same
+versions. Steps that create users or make an image smaller have no effect here. Any other step is refused by
+name.
 """
 
 import json
@@ -19,16 +20,16 @@ from localcloud.codebuild.errors import BuildFailed
 PYTHON_IMAGE = re.compile(r"(\S+/)?python:\S+")
 WITHOUT_EFFECT = frozenset({"find", "groupadd", "useradd", "rm"})
 IGNORED = frozenset({"CMD", "EXPOSE", "LABEL", "USER"})
-"""Instructions that change nothing here: SageMaker's argument "serve" takes the place of CMD, and containers
-share the network and run as the person."""
+"""Instructions without effect: SageMaker's argument "serve" replaces CMD, and containers here share the
+machine's network and run as its user."""
 NETWORK = ("0.0.0.0", "127.0.0.1")  # nosec B104
-"""Containers have no network of their own here, and nobody else may reach them in this machine's."""
+"""Containers here have no network of their own, and must not be reachable from other machines."""
 DESCRIPTION = "image.json"
 
 
 @dataclass
 class Stage:
-    """What a stage of the Dockerfile holds: files below `root`, lock files to install, and what runs."""
+    """A stage of the Dockerfile: its files below `root`, lock files to install, and the command."""
 
     root: Path
     folder: str = "/"
@@ -37,7 +38,7 @@ class Stage:
     entry_point: list[str] = field(default_factory=list)
 
     def inside(self, path: str) -> Path:
-        """The file here that stands for a path in the image."""
+        """The file on this machine for a path in the image."""
         place = (self.root / self.folder.lstrip("/") / path) if not path.startswith("/") else None
         place = place or self.root / path.lstrip("/")
         if not place.resolve().is_relative_to(self.root.resolve()):
@@ -52,10 +53,10 @@ def build(
     install: Callable[[list[Path], Path], str],
     report: Callable[[str], None],
 ) -> None:
-    """Build an image into `folder`, described there by DESCRIPTION: its entry point and environment.
+    """Builds an image into `folder`, with its entry point and environment in the file DESCRIPTION.
 
-    `install` puts the packages of lock files into a folder and returns the interpreter that has them (see
-    containers/image_environment.py); `report` takes the lines of the build's log. Raises BuildFailed.
+    `install` installs lock files into a folder, and returns the interpreter with their packages (see
+    containers/image_environment.py); `report` gets the lines of the build's log. Raises BuildFailed.
     """
     stages: dict[str, Stage] = {}
     stage: Stage | None = None
@@ -129,7 +130,7 @@ def _copy(stage: Stage, rest: str, context: Path, stages: dict[str, Stage]) -> N
 
 
 def _variables(rest: str) -> dict[str, str]:
-    """What ENV sets but for PATH, which names the folders of the image's packages."""
+    """The variables of ENV except PATH, which names the folders of the image's packages."""
     found = {}
     for word in shlex.split(rest):
         name, equals, value = word.partition("=")
@@ -156,7 +157,7 @@ def _run(stage: Stage, rest: str) -> None:
 
 
 def _requirements(command: str, words: list[str]) -> list[str]:
-    """The lock files that pip installs. Raises BuildFailed if it is to install anything else."""
+    """The lock files that pip installs. Raises BuildFailed if it installs anything else."""
     rest = words[words.index("install") + 1 :]
     files = [after for word, after in pairwise(rest) if word in ("-r", "--requirement")]
     if not files or [word for word in rest if not word.startswith("-") and word not in files]:

@@ -1,5 +1,5 @@
-"""Why a build fails."""
+"""The error of a failed build."""
 
 
 class BuildFailed(Exception):
-    """A build cannot go on; the message becomes that of its phase."""
+    """A build cannot continue; the message becomes that of its phase."""

@@ -159,7 +159,7 @@ class CodeBuildService(ModelledService):
 
 @functools.cache
 def _model() -> ServiceModel:
-    """CodeBuild's model in its JSON protocol; first in the model stands CBOR, which moto cannot read."""
+    """CodeBuild's model with the JSON protocol; the model lists CBOR first, which moto cannot read."""
     model = get_service_model("codebuild")
     description = dict(model._service_description)
     description["metadata"] = {**description["metadata"], "protocol": "json"}

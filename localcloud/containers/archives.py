@@ -1,6 +1,6 @@
-"""Unpacks what somebody else packed. What would fill the disk or leave its folder is refused, naming why.
+"""Unpacks archives from untrusted sources. One that would fill the disk or leave its folder is refused.
 
-Whatever unpacks anything here does it by this module; the runners import it, too.
+All of localcloud uses this module to unpack archives, the runners as well.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, cast
 
 UNJUDGED_BYTES = 64 << 20
-"""So much may come of however little: a few zeros pack well."""
+"""Up to this size, any compression ratio is accepted: a small file of zeros packs very well."""
 MAX_HEADER_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 16
 BROKEN = (
@@ -27,16 +27,16 @@ BROKEN = (
     ValueError,
     RuntimeError,
 )
-"""What tarfile, gzip and zipfile raise for archives that are cut off, damaged or encrypted."""
+"""The errors of tarfile, gzip and zipfile for truncated, damaged or encrypted archives."""
 
 
 class ArchiveError(Exception):
-    """An archive that is broken, too large or not only about its own folder; the message says which."""
+    """An archive is broken, too large, or would write outside its folder; the message says which."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What an archive may unpack to: bytes, files and folders, and bytes for each byte of the archive."""
+    """What an archive may unpack to: size in bytes, files and folders, and bytes per byte of the archive."""
 
     size: int = 20 << 30
     members: int = 200_000
@@ -47,7 +47,7 @@ LIMITS = Limits()
 
 
 def unpack_tar(archive: Path, folder: Path, limits: Limits = LIMITS) -> None:
-    """Unpacks a .tar.gz into `folder`. Raises ArchiveError; what was unpacked before stays."""
+    """Unpacks a .tar.gz into `folder`. Raises ArchiveError; the files unpacked until then stay."""
     folder.mkdir(parents=True, exist_ok=True)
     with _explained(), archive.open("rb") as packed:
         stream = _Unpacked(packed, limits)
@@ -59,11 +59,11 @@ def unpack_tar(archive: Path, folder: Path, limits: Limits = LIMITS) -> None:
                 _refuse_links_on_the_way(folder, member)
                 tar.extract(member, folder, filter="data")
         while stream.read(CHUNK_BYTES):
-            continue  # a checksum stands at the end, and an archive that breaks off there is broken
+            continue  # read the checksum at the end as well: an archive that lacks it is broken
 
 
 def unpack_zip(archive: bytes, folder: Path, limits: Limits = LIMITS) -> None:
-    """Unpacks a zip file into `folder`, outside of which zipfile writes nothing. Raises ArchiveError."""
+    """Unpacks a zip file into `folder`; zipfile writes nothing outside. Raises ArchiveError."""
     with _explained(), zipfile.ZipFile(io.BytesIO(archive)) as opened:
         members = opened.infolist()
         _check(len(members), sum(member.file_size for member in members), limits)
@@ -81,7 +81,7 @@ def gunzip(packed: bytes, limits: Limits = LIMITS) -> bytes:
 
 
 class _Unpacked:
-    """The content of a gzip file to be read in order, as far as the limits go: a file object for tarfile."""
+    """A file object for tarfile that decompresses a gzip file sequentially and enforces the limits."""
 
     def __init__(self, packed: BinaryIO, limits: Limits):
         self._packed, self._limits = packed, limits
@@ -89,7 +89,7 @@ class _Unpacked:
         self._read = 0
 
     def read(self, size: int) -> bytes:
-        if not 0 <= size <= MAX_HEADER_BYTES:  # files are read piece by piece, names and the like at once
+        if not 0 <= size <= MAX_HEADER_BYTES:  # tarfile reads files in pieces, but names and headers at once
             raise ArchiveError(f"a name or header in it has {size:,} bytes")
         content = self._content.read(size)
         self._read += len(content)
@@ -117,7 +117,7 @@ def _check(members: int, size: int, limits: Limits) -> None:
 
 
 def _refuse_links_on_the_way(folder: Path, member: tarfile.TarInfo) -> None:
-    """tarfile's filter resolves links, but has been led out of the folder by very long ones."""
+    """Raises an error for links in the path: very long ones have led tarfile's filter out of the folder."""
     names = [member.name, member.linkname] if member.islnk() else [member.name]
     for name in names:
         place = folder

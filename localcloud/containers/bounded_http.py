@@ -1,7 +1,7 @@
-"""HTTP requests read within limits, whichever way they are framed, and however slowly they come.
+"""Reads HTTP requests within limits of size and time, however they are framed.
 
-The limits of all HTTP servers of localcloud. Standard library only, because model servers run outside
-localcloud's own packages.
+All HTTP servers of localcloud have these limits. Standard library only, because model servers run without
+localcloud's packages.
 """
 
 import contextlib
@@ -29,10 +29,10 @@ defaults of Apache's mod_reqtimeout. S3 waits about 20 seconds for the next byte
 SEND_SECONDS = 60.0
 """For the client to take the next piece of an answer."""
 LINGER_SECONDS = 10.0
-"""For what a client still sends when it has been refused: closing at once would lose it the answer."""
+"""How long a refused client may still send: closing the connection at once would lose it the answer."""
 PIECE_BYTES = 65_536
 MEMORY_BYTES = 1024 * 1024
-"""Larger bodies wait in a temporary file."""
+"""Larger bodies are buffered in a temporary file."""
 MAX_CHUNK_LINE_BYTES = 1_024
 CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
 MAX_HEADERS = 100
@@ -44,7 +44,7 @@ colon, a line that goes on in the next, a carriage return within it.
 
 
 class RequestRefused(Exception):
-    """A request that is not read to its end: `status` is the answer's, `code` S3's word for it."""
+    """A request is refused before it is read completely: `status` is that of the answer, `code` S3's code."""
 
     def __init__(self, status: int, code: str, message: str):
         super().__init__(message)
@@ -52,7 +52,7 @@ class RequestRefused(Exception):
 
 
 class BoundedRequestHandler(BaseHTTPRequestHandler):
-    """Reads the head of a request within the limits; `body()` gives the reader of its body."""
+    """Reads the head of a request within the limits; `body()` returns a reader for its body."""
 
     protocol_version = "HTTP/1.1"
     # Head and body may be written apart: Nagle's algorithm would hold the body for a delayed ACK (40 ms).
@@ -82,16 +82,17 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
         super().handle_one_request()
 
     def wait_for_request(self) -> bool:
-        """Waits for the first bytes of the next request; False when none come."""
+        """Waits for the first bytes of the next request; returns False if none come."""
         try:
             return bool(self.rfile.peek(1))
         except TimeoutError:
             return False
 
     def parse_request(self) -> bool:
-        """Reads the head of a request; False when that has been refused.
+        """Reads the head of a request; returns False if it has been refused.
 
-        Stricter than the base class and many times faster: that has email's parser read the headers.
+        This is stricter than the base class and many times faster, since that uses email's parser for
+        headers.
         """
         self.close_connection = True
         self.command, self.path, self.request_version = "", "", "HTTP/1.1"
@@ -150,10 +151,10 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
         return begin
 
     def linger(self) -> None:
-        """Ends the answer and takes what the client is still sending, for a while, without keeping it."""
+        """Ends the answer, and for a while reads and discards what the client is still sending."""
         self.close_connection = True
         deadline = time.monotonic() + LINGER_SECONDS
-        with contextlib.suppress(OSError):  # then nobody waits for the answer any more
+        with contextlib.suppress(OSError):  # the client is gone
             self.connection.shutdown(socket.SHUT_WR)
             while (left := deadline - time.monotonic()) > 0:
                 self.connection.settimeout(left)
@@ -162,9 +163,9 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
 
 
 class RequestBody(io.RawIOBase):
-    """The body of one request: with a length, in chunks, or none.
+    """The body of a request: with a length, in chunks, or empty.
 
-    Raises RequestRefused when it is too long or too slow, breaks off, or cannot be told from what follows.
+    Raises RequestRefused if it is too long or too slow, breaks off, or has no definite end.
     """
 
     def __init__(self, headers: Message, reader: io.BufferedReader, begin: Callable[[], None]):
@@ -271,7 +272,7 @@ class RequestBody(io.RawIOBase):
 
 @functools.lru_cache(maxsize=1)
 def _http_date(seconds: int) -> str:
-    """Most answers go out in the same second as the one before."""
+    """The time in the form of HTTP headers; cached, since most answers are sent within the same second."""
     return email.utils.formatdate(seconds, usegmt=True)
 
 
@@ -280,7 +281,7 @@ def _broken_off() -> RequestRefused:
 
 
 class _Incoming(io.RawIOBase):
-    """A socket's incoming bytes, with a deadline that arriving bytes move on. Raises TimeoutError."""
+    """A socket's incoming bytes, with a deadline that arriving bytes extend. Raises TimeoutError."""
 
     def __init__(self, connection: socket.socket):
         self._connection = connection
@@ -305,7 +306,7 @@ class _Incoming(io.RawIOBase):
 
 
 class _Outgoing(io.BufferedIOBase):
-    """A socket's outgoing bytes. Raises TimeoutError when the client does not take them."""
+    """A socket's outgoing bytes. Raises TimeoutError if the client does not read them."""
 
     def __init__(self, connection: socket.socket):
         self._connection = connection

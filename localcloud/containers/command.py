@@ -1,7 +1,8 @@
-"""Becomes the command of a container with an entry point of its own, with an interpreter of its own.
+"""Executes the command of a container that has its own entry point, in a virtual environment of its own.
 
-``python command.py COMMAND...`` with the container's folder (AWS: /opt/ml) in SAGEMAKER_BASE_DIR. What the
-command installs with pip comes into the container's folder, for the interpreter is everybody's.
+``python command.py COMMAND...`` with the container's folder (AWS: /opt/ml) in SAGEMAKER_BASE_DIR. Packages
+that the command installs with pip go into the container's folder, because all containers share the
+interpreter.
 """
 
 import os
@@ -18,7 +19,7 @@ COULD_NOT_START = 127
 
 
 def main() -> int:
-    """Become the command; the exit status where that fails."""
+    """Execute the command in place of this process; return the exit status if that fails."""
     python = make_environment(Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"), "packages"))
     os.environ["PATH"] = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
     command = sys.argv[1:]

@@ -1,6 +1,6 @@
-"""Which hosts of a training job train together, and how torchrun starts the script on each of them.
+"""Determines which hosts of a training job train together, and how torchrun starts the script on each.
 
-As sagemaker-training 5.1 does it (environment.py, torch_distributed.py).
+It follows sagemaker-training 5.1 (environment.py, torch_distributed.py).
 """
 
 import os
@@ -10,11 +10,11 @@ from typing import Any
 TORCH_DISTRIBUTED = "sagemaker_torch_distributed_enabled"
 GROUPS = "sagemaker_distribution_instance_groups"
 MASTER_PORT = os.environ.get("LOCALCLOUD_MASTER_PORT", "7777")
-"""The toolkit's, unless another job on this machine may have it."""
+"""The toolkit's port, unless another job on this machine may use it."""
 
 
 class Distribution:
-    """The part of one host in the training, by its resourceconfig.json and the platform's hyperparameters."""
+    """One host's part in the training, by its resourceconfig.json and the platform's hyperparameters."""
 
     def __init__(self, resources: Mapping[str, Any], platform: Mapping[str, Any]):
         self.current_host = str(resources["current_host"])
@@ -33,7 +33,7 @@ class Distribution:
         self.master = str([*self.hosts, *resources["hosts"]][0])
 
     def launcher(self, processes: int) -> list[str]:
-        """What comes between the interpreter and the script: torchrun's module and options, or nothing."""
+        """The arguments between the interpreter and the script: torchrun's module and options, or nothing."""
         if not self._uses_torchrun or self.current_host not in self.hosts:
             return []
         options = ["--nnodes", str(len(self.hosts)), "--nproc_per_node", str(processes)]

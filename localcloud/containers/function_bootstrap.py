@@ -1,7 +1,7 @@
 """Runs the genuine runtime client for the handler in _HANDLER, from the code in the working directory.
 
-It stands where Lambda has its own bootstrap: as the last argument of the command that a wrapper script
-(AWS_LAMBDA_EXEC_WRAPPER) gets, which may put the interpreter's options before it.
+It takes the place of Lambda's own bootstrap: the last argument of the command that a wrapper script
+(AWS_LAMBDA_EXEC_WRAPPER) gets, which may insert options of the interpreter before it.
 """
 
 import os

@@ -2,11 +2,11 @@
 
 ``python -S -E function_mounts.py FOLDER CODE STORAGE_MB NEEDED COMMAND...``
 
-In a mount namespace of its own, CODE is /var/task, /tmp is an empty file system of STORAGE_MB, and nothing
-else can be written to. NEEDED are folders, parted by colons, that are also there if they lie below /tmp. The
-runtime of a sandbox may be started again, and /tmp is kept: FOLDER has a pipe that localcloud holds open as
-long as the sandbox lives, and so long a process stays in the namespace, which a second runtime joins. Exit
-status 125, with a line that says why, where namespaces are not allowed.
+In a mount namespace of its own, CODE is /var/task, /tmp is an empty file system of STORAGE_MB, and everything
+else is read-only. NEEDED are folders, separated by colons, that stay visible even if they are below /tmp. If
+the runtime of a sandbox is restarted, /tmp is kept: FOLDER has a pipe that localcloud keeps open as long as
+the sandbox exists. Until it is closed, a process stays in the namespace, which a second runtime joins. The
+exit status is 125, with a line that gives the reason, if namespaces are not allowed.
 """
 
 import os
@@ -62,7 +62,7 @@ def _new_file_system(folder: str, name: str, options: str) -> str:
 
 
 def _copy_of_var(folder: str, code: str) -> str:
-    """A new /var of what is in it, and the code, for which it need have no place."""
+    """Makes a new /var with the content of the old one and the code, and returns its path."""
     copy = _new_file_system(folder, "var", "mode=755")
     for entry in os.scandir("/var"):
         target = os.path.join(copy, entry.name)
@@ -80,7 +80,7 @@ def _copy_of_var(folder: str, code: str) -> str:
 
 
 def _stay(holder: int, alive: int) -> None:
-    """Leaves a process in the namespace, no child of this one, until localcloud closes the pipe."""
+    """Leaves a detached process in the namespace until localcloud closes the pipe."""
     child = os.fork()
     if child:
         os.waitpid(child, 0)
@@ -100,7 +100,7 @@ def _stay(holder: int, alive: int) -> None:
 
 
 def main() -> int:
-    """Become the command, in the sandbox's file system; the exit status where that fails."""
+    """Execute the command in the sandbox's file system; return the exit status if that fails."""
     folder, code, storage_mb, needed, *command = sys.argv[1:]
     try:
         if os.path.exists(os.path.join(folder, HOLDER)):

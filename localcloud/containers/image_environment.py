@@ -1,7 +1,7 @@
-"""Installs the lock files of an image into an environment of its own, and prints its interpreter.
+"""Installs the lock files of an image into a virtual environment, and prints its interpreter.
 
-``python image_environment.py FOLDER LOCK...``. Where this interpreter has every pinned package in the pinned
-version, it is the environment, and nothing is downloaded.
+``python image_environment.py FOLDER LOCK...``. If this interpreter has every pinned package in the pinned
+version, it is used instead, and nothing is downloaded.
 """
 
 import importlib.metadata

@@ -1,10 +1,9 @@
-"""Serves a model folder over HTTP the way SageMaker's inference toolkit does: ``/ping`` and ``/invocations``.
+"""Serves a model folder over HTTP like SageMaker's inference toolkit: ``/ping`` and ``/invocations``.
 
 ``python inference.py`` with the container's folder (AWS: /opt/ml) in SAGEMAKER_BASE_DIR, the port in
-SAGEMAKER_BIND_TO_PORT and the user module in SAGEMAKER_PROGRAM. The functions it calls, their arguments,
-the defaults for missing ones and the answers are those of sagemaker-inference 1.10 with the PyTorch
-handlers of sagemaker-pytorch-inference 2.0. Requests are answered one at a time, as by one worker of
-theirs.
+SAGEMAKER_BIND_TO_PORT and the user module in SAGEMAKER_PROGRAM. The functions that it calls, their arguments,
+the defaults for missing functions, and the answers are those of sagemaker-inference 1.10 with the PyTorch
+handlers of sagemaker-pytorch-inference 2.0. Requests are answered one at a time, as by one of their workers.
 """
 
 import functools
@@ -40,10 +39,10 @@ TEXT_TYPES = (JSON, CSV)
 
 
 class UnsupportedFormat(Exception):
-    """The default functions know no way from or to this content type."""
+    """The default functions do not support this content type."""
 
     def __init__(self, content_type: str):
-        indent = " " * 12  # which the toolkit's message has, and some client may look for
+        indent = " " * 12  # as in the toolkit's message, which some client may search for
         super().__init__(
             f"Content type {content_type} is not supported by this framework.\n\n"
             f"{indent}Please implement input_fn to to deserialize the request data or an output_fn to\n"
@@ -52,7 +51,7 @@ class UnsupportedFormat(Exception):
 
 
 class DefaultFunctions:
-    """Stand in for the functions that the user module lacks: TorchScript models, arrays in and out."""
+    """Defaults for functions that the user module lacks: TorchScript models, arrays in and out."""
 
     @staticmethod
     def model_fn(model_dir: str) -> Any:
@@ -112,7 +111,7 @@ class DefaultFunctions:
 
 
 class BaseInferenceToolkitError(Exception):
-    """An error of the user module's that says with which status the request is answered."""
+    """An error of the user module that determines the status of the answer."""
 
     def __init__(self, status_code: int, message: str, phrase: str):
         self.status_code, self.message, self.phrase = status_code, message, phrase
@@ -195,7 +194,7 @@ class Transformer:
             return status, phrase.replace("\r", " ").replace("\n", " "), None, f"{message}\n{trace}".encode()
 
     def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Calls a function that may take one argument more than it must: the context."""
+        """Calls a function, with the context as last argument if it accepts that."""
         wanted = len(inspect.signature(function).parameters)
         if wanted == len(arguments):
             return function(*arguments)
@@ -260,7 +259,7 @@ class Handler(BoundedRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """A thread for each connection, so that /ping is answered while a model is at work."""
+    """Has a thread for each connection, so that /ping is answered while the model is busy."""
 
     request_queue_size = 128
 

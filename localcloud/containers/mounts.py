@@ -2,12 +2,12 @@
 
 ``python -S -E mounts.py FOLDER HOST HOSTS COMMAND...``
 
-In a mount namespace of its own, FOLDER is also /opt/ml, and only its parent, /tmp, /var/tmp and /dev/shm can
-be written to, and /lib in a layer that nobody else sees: a script that knows its container's paths by heart
-works as on AWS, and one that writes anywhere else fails instead of changing the machine. HOST is the name
-that the process finds its machine to have, and the file HOSTS its /etc/hosts; both are empty for a container
-that is not one of several. Who may not make such namespaces mostly may in a user namespace of their own. Exit
-status 125, with a line that says why, where neither works.
+In a mount namespace of its own, FOLDER is also /opt/ml, and only its parent, /tmp, /var/tmp, /dev/shm and (in
+a private layer) /lib are writable. So a script with the fixed paths of AWS's containers works, and one that
+writes anywhere else fails instead of changing the machine. HOST is the host name that the process sees, and
+the file HOSTS becomes its /etc/hosts; both are empty unless the container is one of several. Users without
+the right to create such namespaces mostly have it within a user namespace. The exit status is 125, with a
+line that gives the reason, if neither works.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ import sys
 CONTAINER_FOLDER = "/opt/ml"
 HOSTS_FILE = "/etc/hosts"
 LIBRARIES = "/lib"
-"""Where programs of images put shared libraries, as the model servers of SageMaker's ModelBuilder do."""
+"""Some programs in images put shared libraries there, as the model servers of SageMaker's ModelBuilder."""
 WRITABLE = ("/tmp", "/var/tmp", "/dev/shm")  # nosec B108 - scripts make their own names there
 NO_MOUNTS = 125
 COULD_NOT_START = 127
@@ -70,7 +70,7 @@ def unshare() -> None:
 
 
 def _bind_below_opt(folder: str) -> None:
-    """Puts the folder at /opt/ml, which need not be there: /opt becomes a new folder of what it holds."""
+    """Mounts the folder at /opt/ml, which need not exist: /opt becomes a new folder with the same content."""
     opt = os.path.dirname(CONTAINER_FOLDER)
     copy = os.path.join(os.path.dirname(folder), "opt")
     os.makedirs(copy, exist_ok=True)
@@ -94,9 +94,9 @@ def _bind_below_opt(folder: str) -> None:
 
 
 def _add_layer(place: str, layers: str) -> list[str]:
-    """Lets the container add to a folder of the machine what it alone sees. Returns [place].
+    """Lets the container write to a private layer on top of a folder of the machine. Returns [place].
 
-    Where layers (overlayfs) are not allowed, the folder stays as it is, and nothing is returned.
+    If layers (overlayfs) are not allowed, the folder stays as it is, and the result is empty.
     """
     os.makedirs(layers, exist_ok=True)
     try:
@@ -130,7 +130,7 @@ def checked(result: int, what: str) -> None:
 
 
 def main() -> int:
-    """Become the command, in the new file system; the exit status where that fails."""
+    """Execute the command in the new file system; return the exit status if that fails."""
     folder, host, hosts, command = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
     try:
         enter(folder, host, hosts)

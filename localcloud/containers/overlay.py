@@ -1,4 +1,4 @@
-"""Packages for one container alone, on top of the interpreter that all containers share."""
+"""Installs packages for a single container, on top of the interpreter that all containers share."""
 
 import fcntl
 import hashlib
@@ -36,11 +36,11 @@ def make_environment(folder: Path) -> Path:
 
 
 def install_requirements(requirements: Path, folder: Path) -> Path:
-    """Makes a virtual environment in `folder` that has what a requirements.txt asks for, unless it is there.
+    """Makes a virtual environment in `folder` with the packages of a requirements.txt, unless it exists.
 
-    The packages are kept in the folder LOCALCLOUD_PACKAGES for the next container with the same file. What
-    this one installs besides comes into its own environment. Returns the environment's interpreter. Raises
-    subprocess.CalledProcessError, its `output` what pip printed.
+    The packages are kept in the folder LOCALCLOUD_PACKAGES for other containers with the same file. Anything
+    else that this container installs goes into its own environment. Returns the environment's interpreter.
+    Raises subprocess.CalledProcessError with pip's output.
     """
     installed, python = folder / "installed", folder / "bin" / "python"
     if installed.exists():
@@ -56,7 +56,7 @@ def install_requirements(requirements: Path, folder: Path) -> Path:
 
 
 def _says_all(requirements: Path) -> bool:
-    """Whether a requirements.txt names packages of an index, and no other file whose content may change."""
+    """Whether a requirements.txt names only packages of an index, and no other files, which might change."""
     lines = [line.strip() for line in requirements.read_text(errors="replace").splitlines()]
     return not any(OTHER_FILE.search(line) for line in lines if not line.startswith(HASH))
 
@@ -78,7 +78,7 @@ def _kept_environment(requirements: Path, kept: Path) -> Path:
 
 
 def _use(kept: Path, folder: Path) -> None:
-    """Gives the environment in `folder` another one's packages and commands, after its own."""
+    """Adds the packages and commands of another environment to that in `folder`, after its own."""
     shared = _packages_of(folder) / SHARED
     shared.write_text(f"import site; site.addsitedir({str(_packages_of(kept))!r})\n{shared.read_text()}")
     for command in (kept / "bin").iterdir():

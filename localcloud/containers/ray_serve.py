@@ -1,8 +1,8 @@
-"""Serves a model folder with Ray Serve the way AWS's Ray container does: ``/ping`` and ``/invocations``.
+"""Serves a model folder with Ray Serve like AWS's Ray container: ``/ping`` and ``/invocations``.
 
 ``python ray_serve.py`` with an interpreter that has ``ray[serve]`` and ``httpx``, the container's folder
-(AWS: /opt/ml) in SAGEMAKER_BASE_DIR and the port in SAGEMAKER_BIND_TO_PORT. The steps, the headers that are
-passed on and the answers are those of sagemaker_entrypoint.sh and sagemaker_serve.py
+(AWS: /opt/ml) in SAGEMAKER_BASE_DIR and the port in SAGEMAKER_BIND_TO_PORT. The steps, the forwarded headers
+and the answers are those of sagemaker_entrypoint.sh and sagemaker_serve.py
 (https://github.com/aws/deep-learning-containers, scripts/docker/ray), without the pauses of five seconds
 between the steps.
 """
@@ -22,8 +22,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-# Ray reads these when it is imported. Nothing is reported to its makers, no cluster of the person's own is
-# joined, and nobody without the token runs code in this one.
+# Ray reads these variables at import: they turn off usage reports, keep it from joining a cluster of the
+# user's, and require a token for running code in this cluster.
 os.environ.pop("RAY_ADDRESS", None)
 os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token"}
 os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
@@ -53,8 +53,8 @@ PASSED_ON = "x-amzn-sagemaker-"
 POLL_SECONDS = 0.05
 OBJECT_STORE_BYTES = 200 * 1024 * 1024
 NODE_ADDRESS = "127.0.0.2" if sys.platform.startswith("linux") else None
-"""Ray takes 127.0.0.1 for this machine's address in its network, where others would reach the cluster. macOS
-has no other address of loopback."""
+"""Ray replaces 127.0.0.1 by the machine's address in its network, where others could reach the cluster. macOS
+has no other loopback address."""
 AGENT_PORTS = (
     "metrics_agent_port",
     "metrics_export_port",
@@ -64,10 +64,10 @@ AGENT_PORTS = (
 
 
 class Node(ray._private.node.Node):  # type: ignore[misc]
-    """A node whose agents' ports are chosen before its processes start.
+    """A node that chooses its agents' ports before its processes start.
 
-    Else they write them to files, for which Ray waits 15 seconds only; on a busy machine they come later:
-    https://github.com/ray-project/ray/issues/65983
+    Otherwise, the agents write them to files, for which Ray waits only 15 seconds, too short on a busy
+    machine: https://github.com/ray-project/ray/issues/65983
     """
 
     def __init__(self, params: Any, **options: Any):
@@ -122,7 +122,7 @@ def main() -> None:
 
 
 def use_model() -> None:
-    """Put the model folder on the path of modules, of this process and of Ray's, and end on SIGTERM."""
+    """Add the model folder to the module path of this process and of Ray's, and end on SIGTERM."""
     os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (MODEL, CODE)))
     sys.path[:1] = [str(MODEL), str(CODE)]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
@@ -164,7 +164,7 @@ def _deploy() -> None:
 
 
 def _adapter(backend: str) -> Starlette:
-    """The application that SageMaker asks; it passes requests on to Ray Serve."""
+    """The application that SageMaker calls; it passes requests on to Ray Serve."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""Runs a training script the way SageMaker's training toolkit does in script mode.
+"""Runs a training script like SageMaker's training toolkit in script mode.
 
 ``python training.py [SOURCE_ARCHIVE]`` with the container's folder (AWS: /opt/ml) in SAGEMAKER_BASE_DIR.
 Reads ``input/config/*.json``, unpacks the source into ``code/``, runs the entry point there with the
@@ -47,7 +47,7 @@ PLATFORM_HYPERPARAMETERS = {
     "_tuning_objective_metric",
     "sagemaker_s3_output",
 }
-"""Addressed to the container rather than to the script."""
+"""Hyperparameters for the container, which the script does not get."""
 DISTRIBUTED = re.compile(
     r"sagemaker_(mpi|parameter_server|distributed_dataparallel|pytorch_ddp|pytorch_xla_multi_worker"
     r"|multi_worker_mirrored_strategy)_enabled"
@@ -67,7 +67,7 @@ log = logging.getLogger("sagemaker-training-toolkit")
 
 
 class TrainingFailure(Exception):
-    """The person's own code or archive failed; the message goes to `output/failure`."""
+    """The user's code or archive failed; the message goes to `output/failure`."""
 
 
 class CommandFailed(TrainingFailure):
@@ -81,7 +81,7 @@ class CommandFailed(TrainingFailure):
 
 
 def read_hyperparameters() -> dict[str, object]:
-    """The hyperparameters; each is JSON where it parses as such, else the string itself."""
+    """The hyperparameters; each is parsed as JSON if possible, or else is the string itself."""
     decoded = {}
     for name, value in json.loads((CONFIG / "hyperparameters.json").read_text()).items():
         try:
@@ -114,7 +114,7 @@ def to_variables(values: dict[str, object]) -> dict[str, str]:
 
 
 def count_gpus() -> int:
-    """How many NVIDIA GPUs the machine has; 0 where nvidia-smi is missing or fails."""
+    """The number of NVIDIA GPUs of the machine; 0 if nvidia-smi is missing or fails."""
     try:
         listed = subprocess.run(
             ["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=True
@@ -125,7 +125,7 @@ def count_gpus() -> int:
 
 
 class Job:
-    """What the script is told about its job."""
+    """The information for the script about its job."""
 
     def __init__(self) -> None:
         self.resources = json.loads((CONFIG / "resourceconfig.json").read_text())
@@ -209,7 +209,7 @@ class Job:
 
 
 def unpack_source(archive: Path) -> None:
-    """Unpacks the source archive into `code/`, unless something stands there already."""
+    """Unpacks the source archive into `code/`, unless that has content already."""
     CODE.mkdir(exist_ok=True)
     if any(CODE.iterdir()):
         return
@@ -220,9 +220,9 @@ def unpack_source(archive: Path) -> None:
 
 
 def command_of(entry_point: str, arguments: list[str], launcher: list[str]) -> list[str]:
-    """The command that runs an entry point in `code/`, its requirements.txt installed first.
+    """The command that runs an entry point in `code/`; its requirements.txt is installed first.
 
-    `launcher` starts it in the place of the interpreter, which is only possible for a Python script.
+    With a `launcher`, that starts it instead of the interpreter, which is only possible for a Python script.
     """
     if not SAFE_ENTRY_POINT.fullmatch(entry_point):
         raise TrainingFailure(
@@ -245,7 +245,7 @@ def command_of(entry_point: str, arguments: list[str], launcher: list[str]) -> l
 
 
 def install(requirements: Path) -> str:
-    """The interpreter for the script: this one, or one that also has what requirements.txt asks for."""
+    """The interpreter for the script: this one, or one with the packages of requirements.txt as well."""
     if not requirements.exists():
         return sys.executable
     log.info("Installing dependencies from requirements.txt")
@@ -259,16 +259,16 @@ def install(requirements: Path) -> str:
 
 
 class ErrorMessage:
-    """The toolkit's error message: output from the first line that names an exception on, each line once.
+    """The toolkit's error message: the output from the first line that names an exception on, each line once.
 
-    A script may go on for days after such a line, so only the beginning and the end of the message are kept.
+    A script may run for days after such a line, so only the beginning and the end of the message are kept.
     """
 
     def __init__(self) -> None:
         self._beginning: dict[str, None] = {}
         self._end: OrderedDict[str, None] = OrderedDict()
         self._left = EXCERPT_CHARACTERS
-        """What the part that grows may still take: the beginning until it is full, then the end."""
+        """The remaining space in the part that is being filled: the beginning, and then the end."""
         self._left_out = 0
 
     def add(self, line: str) -> None:
@@ -297,7 +297,7 @@ class ErrorMessage:
 
 
 def run(command: list[str], variables: dict[str, str]) -> None:
-    """Runs the script, passing on what it prints; raises CommandFailed unless it exits with 0."""
+    """Runs the script and passes its output on. Raises CommandFailed unless it exits with 0."""
     script = subprocess.Popen(
         command,
         cwd=CODE,
@@ -326,7 +326,7 @@ def run(command: list[str], variables: dict[str, str]) -> None:
 
 
 def pass_on(stream: IO[str], message: ErrorMessage) -> None:
-    """Print what comes from a stream as it comes, and let the error message have it."""
+    """Print the output of a stream as it comes, and add it to the error message."""
     while line := stream.readline(EXCERPT_CHARACTERS):
         print(line, end="", flush=True)
         message.add(line)
@@ -348,7 +348,7 @@ def main() -> int:
             unpack_source(Path(sys.argv[1]))
         launcher = job.distribution.launcher(count_gpus() or 1)
         if launcher:
-            # The same socket for all that torch's backends send, as the toolkit sets NCCL's.
+            # The same network interface for all of torch's backends; the toolkit sets that of NCCL.
             os.environ.update(NCCL_SOCKET_IFNAME=job.resources["network_interface_name"], NCCL_PROTO="simple")
             log.info("Starting distributed training through torchrun")
         command = command_of(job.entry_point, to_arguments(job.hyperparameters), launcher)

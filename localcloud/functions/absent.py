@@ -1,6 +1,7 @@
-"""What no function has here: aliases, URLs, event sources and the like. Reads say so, as AWS says it.
+"""Features that no function has here: aliases, URLs, event sources and the like.
 
-Operations that would make them are refused by name (see `UNSUPPORTED` in service.py).
+Operations that read them answer as AWS does if there are none. Operations that would create them are refused
+by name (see `UNSUPPORTED` in service.py).
 """
 
 from collections.abc import Callable
@@ -13,7 +14,7 @@ MISSING = "The resource you requested does not exist."
 
 
 class Absent:
-    """Answers the reads; `find` raises LambdaError for a function that is not there."""
+    """Answers operations that read such features; `find` raises LambdaError for an unknown function."""
 
     def __init__(self, find: Callable[[str, str | None], tuple[FunctionReference, Any]]):
         self._find = find
@@ -78,5 +79,5 @@ class Absent:
 
 
 def missing(message: str) -> LambdaError:
-    """An error for what is not there."""
+    """The error for something that does not exist."""
     return LambdaError("ResourceNotFoundException", message, status=404)

@@ -59,7 +59,7 @@ class EventQueue:
             self._submit(event)
 
     def close(self) -> None:
-        """Drops all events that have not begun."""
+        """Drops all events that have not been started."""
         self._workers.shutdown(wait=False, cancel_futures=True)
 
     def _submit(self, event: Event) -> None:

@@ -139,7 +139,7 @@ def _check_runtime(runtime: str | None) -> None:
 
 
 def _check_limits(request: Mapping[str, Any]) -> None:
-    """Raises LambdaError for what Lambda does not take; some maxima of its model are those of other kinds."""
+    """Raises LambdaError for values outside Lambda's limits, where those of its model are too wide."""
     given = {
         "timeout": (request.get("Timeout"), MAX_TIMEOUT_SECONDS),
         "memorySize": (request.get("MemorySize"), MAX_MEMORY_MB),

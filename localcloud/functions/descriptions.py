@@ -1,4 +1,4 @@
-"""Functions as the Lambda API describes them."""
+"""Describes functions as the Lambda API does."""
 
 import datetime
 import hashlib
@@ -29,15 +29,15 @@ def describe(record: Any, reference: FunctionReference | None = None) -> dict[st
 
 
 def describe_created(record: Any) -> dict[str, Any]:
-    """The answer to CreateFunction: the state in which AWS leaves a function at that moment."""
+    """The answer to CreateFunction, with the state that a function has on AWS at that moment."""
     answer = describe_updated(record) | PENDING
     return {name: value for name, value in answer.items() if name not in IN_PROGRESS}
 
 
 def describe_updated(record: Any) -> dict[str, Any]:
-    """The answer to an update, which on AWS is still in progress.
+    """The answer to an update, which on AWS is still in progress, but here is complete.
 
-    Here it is complete. So as there, the function's revision is another one when it is asked for next.
+    As on AWS, the function has another revision when it is described next.
     """
     now = datetime.datetime.now(datetime.UTC)
     record.last_modified = f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}+0000"
@@ -46,12 +46,12 @@ def describe_updated(record: Any) -> dict[str, Any]:
 
 
 def describe_in_list(record: Any, suffix: str = "") -> dict[str, Any]:
-    """A function among others, without what lists leave out; `suffix` follows its ARN."""
+    """A function's entry in a list, which lacks some members; `suffix` is appended to its ARN."""
     return _settings(record, record.function_arn + suffix)
 
 
 def page(name: str, items: Sequence[dict[str, Any]], marker: str | None, size: int) -> dict[str, Any]:
-    """Those of the items that follow the marker, at most `size` of them, as a member of the answer."""
+    """The answer with a page of at most `size` items, after the marker."""
     if marker is not None and not marker.isdecimal():
         raise invalid_parameter("Invalid pagination token")
     start = int(marker or 0)

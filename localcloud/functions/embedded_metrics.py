@@ -28,7 +28,7 @@ def extract(cloud: Cloud, line: str) -> None:
     try:
         document = parse_json(line)
     except ValueError:
-        return  # any text may hold the mark
+        return  # any text may contain the marker
     metadata = document.get("_aws") if isinstance(document, dict) else None
     if not isinstance(metadata, dict) or "CloudWatchMetrics" not in metadata:
         return

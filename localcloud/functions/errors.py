@@ -6,7 +6,7 @@ from localcloud.protocol import ApiError
 
 
 class LambdaError(ApiError):
-    """Refuses a Lambda API call. Its HTTP status is always known: API Gateway's answers depend on it."""
+    """Refuses a Lambda API call. It always has an HTTP status, since API Gateway's answers depend on it."""
 
     status: int
 

@@ -1,4 +1,4 @@
-"""The files that a sandbox has: its code, which it cannot change, and a /tmp of its own.
+"""The files of a sandbox: its code, which is read-only, and a /tmp of its own.
 
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-ephemeral-storage.html
 """
@@ -26,10 +26,10 @@ PIPE = "alive"
 
 
 class SandboxFiles:
-    """The folder of a sandbox, for its runtimes one after the other.
+    """The folder of a sandbox, for all its runtimes one after the other.
 
-    On Linux they have a file system of their own (see function_mounts.py). On macOS, and where namespaces
-    are not allowed, the code lies where it was unpacked, and the folder for temporary files has no limit.
+    On Linux, they have a file system of their own (see function_mounts.py). On macOS, and if namespaces are
+    not allowed, the code is where it was unpacked, and the folder for temporary files has no limit.
     """
 
     def __init__(self, code: Path, storage_mb: int, python: Path):
@@ -43,7 +43,7 @@ class SandboxFiles:
             self._alive = os.open(self.folder / PIPE, os.O_RDWR)
 
     def command(self, runtime: Sequence[str | Path]) -> list[str | Path]:
-        """The command that runs a runtime's in the sandbox."""
+        """The command that runs a runtime's command in the sandbox."""
         if self._alive < 0:
             return [*runtime]
         needed = ":".join(str(folder) for folder in _folders_of(self._python))
@@ -51,20 +51,20 @@ class SandboxFiles:
         return [sys.executable, "-S", "-E", MOUNTS, *place, *runtime]
 
     def environment(self) -> dict[str, str]:
-        """The variables that name the places."""
+        """The environment variables with the paths."""
         if self._alive < 0:
             temporary = str(self._temporary)
             return {"LAMBDA_TASK_ROOT": str(self._code), "HOME": temporary, "TMPDIR": temporary}
         return {"LAMBDA_TASK_ROOT": TASK_FOLDER, "HOME": "/tmp"}  # nosec B108 - the sandbox's own
 
     def resolve(self, path: str) -> str:
-        """Where a path below /var/task lies for the sandbox; other paths are as they are."""
+        """The path within the sandbox for one below /var/task; other paths are unchanged."""
         if self._alive < 0 and path.startswith(f"{TASK_FOLDER}/"):
             return str(self._code / path.removeprefix(f"{TASK_FOLDER}/"))
         return path
 
     def remove(self) -> None:
-        """Lets the file system go, and removes the folder."""
+        """Releases the file system and removes the folder."""
         if self._alive >= 0:
             os.close(self._alive)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -72,7 +72,7 @@ class SandboxFiles:
 
 @functools.cache
 def has_own_file_systems() -> bool:
-    """Whether sandboxes can be given file systems of their own here."""
+    """Whether sandboxes can have file systems of their own on this machine."""
     if not sys.platform.startswith("linux"):
         return False
     with tempfile.TemporaryDirectory() as name:

@@ -15,7 +15,7 @@ REMEMBERED_STREAMS = 64
 
 
 class FunctionLogs:
-    """Writes with the rights of the function's execution role, as Lambda does: no rights, no logs."""
+    """Writes with the rights of the function's execution role, as Lambda does: without rights, no logs."""
 
     def __init__(self, cloud: Cloud, configuration: Configuration):
         self._cloud = cloud
@@ -23,7 +23,7 @@ class FunctionLogs:
         self._stream = functools.lru_cache(REMEMBERED_STREAMS)(self._open)
 
     def write(self, stream: str, lines: list[str]) -> None:
-        """Writes lines at once; each that is not empty becomes an event, with the end of its line."""
+        """Writes lines at once; each non-empty line, with its end, becomes an event."""
         to = self._stream(stream)
         to.write(*(f"{line}\n" for line in lines if line))
         to.flush()

@@ -1,7 +1,8 @@
 """The operations that create, change, show and delete functions. moto keeps the records.
 
-A record also has what moto's lacks: `revision_id`, and `has_environment`, whether a request gave one.
-An update is complete when it is answered, so none is refused because another one is in progress.
+A record also has members that moto's lacks: `revision_id`, and `has_environment`, which says whether a
+request gave one. An update is complete when it is answered, so none is refused because another is in
+progress.
 """
 
 import base64
@@ -32,7 +33,7 @@ from localcloud.protocol.validation import require_supported
 
 CONCURRENT_EXECUTIONS = 1000
 MIN_UNRESERVED = 100
-"""An account's default quota, and what of it no function may reserve."""
+"""An account's default quota, and the part of it that no function may reserve."""
 SETTINGS = {
     "Description": "description",
     "Handler": "handler",
@@ -288,6 +289,6 @@ def _check_revision(record: Any, revision: str | None) -> None:
 
 
 def _location(record: Any) -> str:
-    """An address like AWS's own, at which nothing can be fetched here."""
+    """An address like AWS's, from which nothing can be downloaded here."""
     bucket = f"awslambda-{record.region}-tasks"
     return f"https://{bucket}.s3.{record.region}.amazonaws.com/{record.code['S3Key']}"

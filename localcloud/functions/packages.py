@@ -1,4 +1,4 @@
-"""Deployment packages: where a request has one, and whether Lambda would take it."""
+"""Gets the deployment package of a request, and checks whether Lambda would accept it."""
 
 import io
 import zipfile
@@ -11,7 +11,7 @@ from localcloud.functions.errors import LambdaError, invalid_parameter
 MAX_UNPACKED_BYTES = 262_144_000
 """https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 MAX_ZIP_FILE_BYTES = 50 << 20
-"""Of a package within a request; larger ones come from S3."""
+"""The maximum size of a package within a request; larger ones come from S3."""
 
 
 def package_of(cloud: Cloud, code: Mapping[str, Any], operation: str) -> bytes:

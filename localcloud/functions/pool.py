@@ -56,7 +56,7 @@ class Pool:
             return len(self._idle) + self._users
 
     def enter(self) -> None:
-        """Announces an event. The files of a closed pool stay until all events have left."""
+        """Registers an event. The files of a closed pool are kept until all events are done."""
         with self._lock:
             self._users += 1
 

@@ -36,7 +36,7 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True)
 class Report:
-    """What a runtime reports: that it is ready, or how its initialisation or invocation ended."""
+    """A report of a runtime: that it is ready, or how its initialisation or invocation ended."""
 
     kind: Kind
     body: bytes = b""
@@ -102,7 +102,7 @@ class RuntimeApi:
         self._connection = connection
 
     def lost_its_runtime(self) -> bool:
-        """Whether the runtime has hung up, as one does that was killed."""
+        """Whether the runtime has closed its connection, for example because it was killed."""
         if self._connection is None:
             return False
         try:

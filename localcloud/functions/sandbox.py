@@ -21,8 +21,8 @@ from localcloud.listening import reachable
 from localcloud.untrusted import parse_json
 
 INIT_SECONDS = 10.0
-"""What the initialisation phase may take. One that takes longer or fails is begun again with the event, once,
-within the function's own time-out.
+"""The time limit of the initialisation phase. If it fails or takes longer, it is repeated once with the
+event, within the function's own time-out.
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib
 """
 WATCH_SECONDS = 0.05
@@ -32,10 +32,10 @@ CHILDREN_ARE_LISTED = Path(f"/proc/self/task/{os.getpid()}/children").exists()
 """By Linux; elsewhere every process of the machine has to be asked for its parent."""
 MAX_LINE_BYTES = 1024 * 1024
 MAX_OUTPUT_BYTES = 64 * 1024 * 1024
-"""A sandbox that has printed more is replaced: its output cannot be cut short without losing what it prints
-meanwhile."""
+"""A sandbox that has printed more is replaced, because its output file cannot be truncated without losing
+lines."""
 
-# The runtime prints into a file, not a pipe: what it printed before its answer is there when the answer is.
+# The runtime prints to a file, not a pipe, so that when its answer comes, its earlier output is complete.
 REDIRECT = ("/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1')
 
 
@@ -52,7 +52,7 @@ class Outcome:
 
 
 class Sandbox:
-    """Starts when made; `initialise()` waits until it is ready, `invoke()` runs an event."""
+    """A process that starts on creation; `initialise()` waits until it is ready, `invoke()` runs an event."""
 
     def __init__(
         self,
@@ -135,7 +135,7 @@ class Sandbox:
         self._initialised(self.started, self.started + INIT_SECONDS)
 
     def init_report(self, phase: str) -> list[str]:
-        """Lambda's line on an initialisation that did not go well."""
+        """Lambda's log line for an initialisation that failed or took too long."""
         if not self.init_status:
             return []
         return [
@@ -209,7 +209,7 @@ class Sandbox:
                 self.alive = False
                 return self._outcome(began, report.body, _error_type(report.body), "error")
             case _:
-                # The runtime client takes the refusal of its answer for fatal and exits.
+                # If its answer is refused, the runtime client exits.
                 self.alive = False
                 limit = f"maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)"
                 error_type = "Function.ResponseSizeTooLarge"
@@ -217,7 +217,7 @@ class Sandbox:
                 return self._outcome(began, body, error_type, "error")
 
     def read_lines(self, last: bool = False) -> list[str]:
-        """What was printed since the last look. One without its end waits for it, unless `last` or long."""
+        """The lines printed since the last call. An incomplete line is kept back, unless `last` or long."""
         *lines, self._unfinished_line = (self._unfinished_line + self._output.read()).split(b"\n")
         if self._unfinished_line and (last or len(self._unfinished_line) > MAX_LINE_BYTES):
             lines.append(self._unfinished_line)
@@ -273,7 +273,7 @@ class Sandbox:
 
 
 def _descendants(ancestor: int) -> list[psutil.Process]:
-    """The processes that descend from one. Raises psutil.NoSuchProcess where that is not there."""
+    """The descendants of a process. Raises psutil.NoSuchProcess if it does not exist."""
     if not CHILDREN_ARE_LISTED:
         found: list[psutil.Process] = psutil.Process(ancestor).children(recursive=True)
         return found
@@ -289,7 +289,7 @@ def _descendants(ancestor: int) -> list[psutil.Process]:
 
 
 class _Memory:
-    """Resident memory of a sandbox's processes, in MB. Sampled: a peak between two looks goes unseen."""
+    """The resident memory of a sandbox's processes, in MB. It is sampled, so short peaks may be missed."""
 
     def __init__(self, supervisor: int, clock: Callable[[], float]):
         self._supervisor = supervisor
@@ -299,12 +299,12 @@ class _Memory:
         self.peak_mb = 0.0
 
     def restart(self) -> None:
-        """Begins a new peak at what is used now."""
+        """Resets the peak to the current use."""
         self.peak_mb = 0.0
         self.sample()
 
     def find_processes(self, at_once: bool = False) -> None:
-        """Looks for the runtime and its children, once a second."""
+        """Finds the runtime and its children; repeated at most once a second."""
         if not at_once and self._clock() - self._looked < FIND_PROCESSES_SECONDS:
             return
         self._looked = self._clock()
@@ -312,7 +312,7 @@ class _Memory:
             self._members = _descendants(self._supervisor)
 
     def sample(self) -> float:
-        """Looks now; returns the peak so far."""
+        """Measures the current use, and returns the peak."""
         used = 0
         for member in self._members:
             with contextlib.suppress(psutil.NoSuchProcess):

@@ -39,8 +39,8 @@ MAX_EVENT_BYTES = 1024 * 1024
 UNRESERVED_CONCURRENCY = 10
 """The account's quota, that of a new AWS account. More would not run well on one machine."""
 SLOT_SECONDS = 0.05
-"""How long an invocation waits for a free slot. AWS refuses at once, but has a machine for each invocation.
-Here they share the processors with the refusals, and a slot is soon free.
+"""How long an invocation waits for a free slot. AWS refuses at once, but has many machines. Here, invocations
+share the processors with the refusals, and a slot is soon free.
 """
 LOG_TAIL_BYTES = 4096
 TIDY_SECONDS = 1.0
@@ -150,7 +150,7 @@ class FunctionsService(ModelledService):
 
     def refuse(self, model: ServiceModel, error: ApiError) -> werkzeug.Response:
         if found := UNKNOWN_RUNTIME.fullmatch(error.message):
-            # Lambda checks it by another rule than those of its model.
+            # Lambda checks it by a rule that its model lacks.
             message = f"Value {found['value']} at 'runtime' {found['rule']} or be a valid ARN"
             error = ApiError("InvalidParameterValueException", message)
         error.members.setdefault("Type", "User" if (error.status or 400) < 500 else "Service")
@@ -277,7 +277,7 @@ class FunctionsService(ModelledService):
         limit = UNRESERVED_CONCURRENCY if reserved is None else int(reserved)
         with self._lock:
             freed = self._freed.setdefault(owner, threading.Condition(self._lock))
-            # As many may wait as run: of more, most would be refused later, and nobody sooner.
+            # As many may wait as run: most of any others would be refused later anyway.
             seconds = SLOT_SECONDS if self._waiting[owner] < limit else 0
             self._waiting[owner] += 1
             has_slot = freed.wait_for(lambda: self._busy[owner] < limit, seconds)

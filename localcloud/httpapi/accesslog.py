@@ -43,7 +43,7 @@ class AccessLogs:
 
 
 def _open(cloud: Cloud, destination: str, api_id: str, stage: str) -> LogStream | None:
-    """The stream in the log group of an ARN, which must be there; None where the ARN is none of a group."""
+    """The stream in the log group of an ARN, which must exist; None if the ARN is not that of a group."""
     found = LOG_GROUP.fullmatch(destination)
     if found is None or found["account"] != cloud.account_id:
         log.warning(

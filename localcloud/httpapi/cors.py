@@ -15,7 +15,7 @@ PREFIX = "access-control-"
 
 @dataclass(frozen=True)
 class Cors:
-    """An API's CORS configuration. With one, the integration's own CORS headers count for nothing."""
+    """An API's CORS configuration, which replaces the integration's own CORS headers."""
 
     allow_origins: tuple[str, ...] = ()
     allow_methods: tuple[str, ...] = ()
@@ -60,7 +60,7 @@ class Cors:
         return response
 
     def add_headers(self, request: werkzeug.Request, response: werkzeug.Response) -> bool:
-        """Sets the configured CORS headers in place of any others; tells whether the origin is allowed."""
+        """Replaces any CORS headers by the configured ones; returns whether the origin is allowed."""
         for name in [name for name, _ in response.headers if name.lower().startswith(PREFIX)]:
             response.headers.remove(name)
         origin = request.headers.get("Origin")
@@ -78,7 +78,7 @@ class Cors:
         return True
 
     def _allows(self, origin: str) -> bool:
-        """`https://*` stands for every origin of that scheme."""
+        """Whether an origin is allowed; `https://*` stands for every origin of that scheme."""
         for allowed in self.allow_origins:
             if allowed in ("*", origin) or (allowed.endswith("://*") and origin.startswith(allowed[:-1])):
                 return True

@@ -25,7 +25,7 @@ MEMBERS = {
 def routes(body: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """The keys of the routes in a definition, with their integrations as in CreateIntegration.
 
-    Raises ApiError for a definition that is none, and for parts that would be ignored.
+    Raises ApiError for an invalid definition, and for parts that would be ignored.
     """
     try:
         definition = yaml.safe_load(body)  # JSON is YAML, too

@@ -9,10 +9,10 @@ def bad_request(message: str) -> ApiError:
 
 
 def not_found(message: str) -> ApiError:
-    """An error for what is not there."""
+    """An error for something that does not exist."""
     return ApiError("NotFoundException", message, status=404)
 
 
 def conflict(message: str) -> ApiError:
-    """An error for what is there already, or in use."""
+    """An error for something that exists already, or is in use."""
     return ApiError("ConflictException", message, status=409)

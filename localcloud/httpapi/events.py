@@ -1,4 +1,4 @@
-"""Requests as the events that Lambda gets, and Lambda's answers as responses: payload format version 2.0.
+"""Converts requests to events for Lambda, and Lambda's answers to responses (payload format version 2.0).
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
@@ -19,16 +19,16 @@ TEXT_TYPES = re.compile(r"text/.*|application/(.+\+)?(json|xml)|application/java
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """What the name of a header may be (RFC 9110, section 5.6.2)."""
 CONNECTION_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade"})
-"""They belong to one connection and are passed on in neither direction."""
+"""Headers that belong to one connection, and are not passed on in either direction."""
 
 
 class MalformedResponse(Exception):
-    """The function's answer is none that API Gateway can turn into a response."""
+    """API Gateway cannot convert the function's answer to a response."""
 
 
 @dataclass(frozen=True)
 class RequestContext:
-    """What API Gateway knows of a request, in event and access log alike."""
+    """API Gateway's information about a request, for the event and the access log."""
 
     account_id: str
     api_id: str
@@ -105,9 +105,9 @@ def to_event(
 
 
 def to_response(payload: bytes) -> werkzeug.Response:
-    """The response that a function's answer stands for. Raises MalformedResponse.
+    """Converts a function's answer to a response. Raises MalformedResponse.
 
-    An answer without `statusCode` is itself the body: a string as it is, anything else as JSON.
+    An answer without `statusCode` is itself the body: a string unchanged, anything else as JSON.
     """
     try:
         answer = parse_json(payload)
@@ -135,7 +135,7 @@ def to_response(payload: bytes) -> werkzeug.Response:
 
 
 def _headers(request: werkzeug.Request, context: RequestContext) -> dict[str, str]:
-    """By lower-case name; several of a name are joined by commas. Those that API Gateway adds come on top."""
+    """The headers by lower-case name; repeated ones are joined by commas. Includes those of API Gateway."""
     headers: dict[str, str] = {}
     for name, value in request.headers.items():
         if (lower := name.lower()) not in CONNECTION_HEADERS | {"cookie"}:
@@ -184,7 +184,7 @@ def _body(answer: dict[str, Any]) -> bytes:
 
 
 def _encoded(text: str) -> bytes:
-    """JSON can hold halves of surrogate pairs, for which UTF-8 has no bytes."""
+    """Encodes a text as UTF-8, even with halves of surrogate pairs, which JSON may contain."""
     return text.encode(errors="replace")
 
 

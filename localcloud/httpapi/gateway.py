@@ -40,11 +40,11 @@ LAMBDA_REFUSALS = {413: (413, "Request Entity Too Large"), 429: (503, "Service U
 AWS documents neither these nor 503 for an integration that takes too long; they are what its users report.
 """
 RETRY_SECONDS = "2"
-"""API Gateway does not say how long to wait; whoever is refused here should, for the sake of the others."""
+"""API Gateway sends no such header, but here clients share one machine and should wait."""
 
 
 class GatewayError(Exception):
-    """The gateway's own answer in place of the function's. Clients get `message`, the logs also `reason`."""
+    """An answer of the gateway instead of the function. Clients get `message`, the logs also `reason`."""
 
     def __init__(self, status: int, message: str, reason: str = ""):
         super().__init__(reason or message)
@@ -55,7 +55,7 @@ class GatewayError(Exception):
 
 @dataclass
 class _Exchange:
-    """One request on its way through the gateway, and what the access log will say of it."""
+    """A request on its way through the gateway, with the values for the access log."""
 
     request: werkzeug.Request
     api: Any
@@ -68,7 +68,7 @@ class _Exchange:
 
 
 class HttpApiService:
-    """Serves the APIs that moto keeps. `timeout` caps every integration; tests shorten it."""
+    """Serves the APIs in moto's records. `timeout` limits every integration; tests shorten it."""
 
     answers = frozenset({HTTP_API, "apigateway"})
     regional = True
@@ -89,7 +89,7 @@ class HttpApiService:
 
     @staticmethod
     def region_of(cloud: Cloud, request: werkzeug.Request) -> str | None:
-        """The region of the deployed API that a request is to; None for no such request or API."""
+        """The region of the deployed API that a request is for; None if there is no such API."""
         from moto.apigatewayv2.models import apigatewayv2_backends
 
         found = EXECUTE_API.fullmatch(request.path) or EXECUTE_API_HOST.fullmatch(host_name(request))
@@ -99,7 +99,7 @@ class HttpApiService:
         return next((region for region, one in backends.items() if found["api"] in one.apis), None)
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
-        """The answer to a request to a deployed API, or to manage one; None where moto is to give it."""
+        """The answer to a request to a deployed API, or to manage one; None if moto should answer it."""
         if found := EXECUTE_API.fullmatch(request.path):
             return self._serve(request, found["api"], found["path"] or "/")
         if found := EXECUTE_API_HOST.fullmatch(host_name(request)):
@@ -111,7 +111,7 @@ class HttpApiService:
         return self._management.operations()
 
     def close(self) -> None:
-        """Forget the invocations that have not begun."""
+        """Drops the invocations that have not been started."""
         self._integrations.shutdown(wait=False, cancel_futures=True)
         self._warnings.close()
 
@@ -160,7 +160,7 @@ class HttpApiService:
         }
         if isinstance(exchange.integration_ms, int):
             values["IntegrationLatency"] = (exchange.integration_ms, "Milliseconds")
-        # API Gateway writes them by API alone, too. moto finds these where only the API is asked for.
+        # API Gateway also writes them by API alone; moto finds these when only the API is asked for.
         dimensions = {"ApiId": exchange.api.api_id, "Stage": exchange.stage.name}
         metrics.record(self._cloud, "AWS/ApiGateway", dimensions, values)
 
@@ -226,7 +226,7 @@ class HttpApiService:
 
 
 def _stage(api: Any, path: str) -> tuple[Any, str]:
-    """The stage that a path names in its first segment, else $default; and the path within the stage."""
+    """The stage in the first segment of a path, or else $default; and the path within the stage."""
     first, _, rest = path.lstrip("/").partition("/")
     if first in api.stages:
         return api.stages[first], f"/{rest}"
@@ -234,7 +234,7 @@ def _stage(api: Any, path: str) -> tuple[Any, str]:
 
 
 def _read(request: werkzeug.Request) -> bytes:
-    """The body of a request that is within the gateway's quotas."""
+    """The body of a request. Raises GatewayError if the request exceeds the gateway's quotas."""
     line = f"{request.method} {request.environ['RAW_URI']}"
     if len(line) + sum(len(value) for value in request.headers.values()) > MAX_HEAD_BYTES:
         raise GatewayError(431, "Request Header Fields Too Large")

@@ -1,4 +1,4 @@
-"""From a route to the Lambda function behind it, and whether API Gateway may invoke that function."""
+"""Finds the Lambda function behind a route, and checks whether API Gateway may invoke it."""
 
 import re
 from typing import Any
@@ -17,7 +17,7 @@ FUNCTION_ARN = re.compile(
 
 
 class Unsupported(Exception):
-    """API Gateway would do what is named here; localcloud does not."""
+    """API Gateway supports what the message names, but localcloud does not."""
 
 
 class NotPermitted(Exception):
@@ -59,6 +59,6 @@ def _check_role(cloud: Cloud, role_arn: str, function_arn: str) -> None:
 
 
 def _check_resource_policy(cloud: Cloud, function_arn: str, source_arn: str) -> None:
-    """A function must say itself, by AddPermission, that API Gateway may invoke it."""
+    """Raises NotPermitted unless the function's policy (AddPermission) lets API Gateway invoke it."""
     if not service_may(cloud, SERVICE, INVOKE, function_arn, source_arn):
         raise NotPermitted(f"no permission of {function_arn} lets {SERVICE} invoke it for {source_arn}")

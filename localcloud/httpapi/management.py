@@ -43,7 +43,7 @@ ROUTE = dict.fromkeys(("AuthorizationType", "OperationName", "Target"))
 
 
 class Management(ModelledService):
-    """Answers the requests to manage APIs that moto would take unseen, or fail on."""
+    """Answers the management requests that moto would accept without checks, or fail on."""
 
     service_name = "apigatewayv2"
     validation_code = "BadRequestException"
@@ -201,7 +201,7 @@ class Management(ModelledService):
         return api
 
     def _tagged(self, arn: str) -> tuple[Any, Any]:
-        """The API of an ARN, and the stage, if it is that of a stage. moto knows the tags of APIs only."""
+        """The API of an ARN, and the stage if it names one. moto supports only the tags of APIs."""
         found = TAGGED_ARN.fullmatch(arn)
         if found is None:
             raise bad_request(f"Invalid resource ARN {arn}: it is that of an API or of a stage")
@@ -252,7 +252,7 @@ def _check_integration(operation: str, request: Mapping[str, Any]) -> None:
 
 
 def _check_route(operation: str, api: Any, request: Mapping[str, Any]) -> None:
-    """Raises ApiError for a route that leads nowhere, or that something else would have to guard."""
+    """Raises ApiError for a route to an unknown integration, and for one with authorization."""
     _check_references(api, request)
     if (authorization := request.get("AuthorizationType", "NONE")) != "NONE":
         raise bad_request(f"localcloud does not support routes with authorization ({authorization}).")

@@ -1,4 +1,4 @@
-"""Which route of an HTTP API a request takes.
+"""Finds the route of an HTTP API for a request.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
 """

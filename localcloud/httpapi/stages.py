@@ -1,4 +1,4 @@
-"""Stages of HTTP APIs: what moto lacks of their operations, and checks of their settings.
+"""Stages of HTTP APIs: operations that moto lacks, and checks of their settings.
 
 https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-stages-stagename.html
 """
@@ -32,7 +32,7 @@ LOG_GROUP_ARN = re.compile(r"arn:aws:logs:[a-z0-9-]+:\d{12}:log-group:.+")
 
 
 def check_name(name: str) -> None:
-    """Raises ApiError for a name that no stage has."""
+    """Raises ApiError for an invalid name of a stage."""
     if not NAME.fullmatch(name):
         raise bad_request(
             "The name of a stage has at most 128 letters, digits, hyphens and underscores, or is $default"
@@ -40,7 +40,7 @@ def check_name(name: str) -> None:
 
 
 def check_settings(operation: str, api: Any, settings: Mapping[str, Any]) -> None:
-    """Raises ApiError for settings of a stage that API Gateway or localcloud does not take."""
+    """Raises ApiError for settings that API Gateway or localcloud does not accept."""
     require_supported(operation, settings, SETTINGS)
     for key, route in (settings.get("RouteSettings") or {}).items():
         require_supported(operation, {"DefaultRouteSettings": route}, SETTINGS)
@@ -83,7 +83,7 @@ def update(api: Any, name: str, settings: Mapping[str, Any]) -> None:
 
 
 def delete_route_settings(api: Any, name: str, key: str) -> None:
-    """Forgets the settings of a route. Raises ApiError."""
+    """Deletes the settings of a route. Raises ApiError."""
     former = find(api, name)
     if key not in former.route_settings:
         raise not_found(f"Unable to find Route by key {key} within the provided RouteSettings")

@@ -11,7 +11,7 @@ from typing import Any
 
 ACCOUNT_RATE = 10_000.0
 ACCOUNT_BURST = 5_000
-"""Per second, and at once: an account's default quotas, used where a stage sets nothing."""
+"""Requests per second, and burst: an account's default quotas, for stages without settings."""
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Throttle:
         self._buckets: dict[Hashable, _Bucket] = {}
 
     def admits(self, key: Hashable, rate: float, burst: int) -> bool:
-        """Takes a token from bucket `key`, which gains `rate` a second and holds `burst`; False if empty."""
+        """Takes a token from bucket `key`, which gains `rate` a second up to `burst`; False if empty."""
         with self._lock:
             now = self._clock()
             bucket = self._buckets.setdefault(key, _Bucket(burst, now))
@@ -42,7 +42,7 @@ class Throttle:
 
 
 def limits(stage: Any, route_key: str) -> tuple[str, float, int]:
-    """Which bucket a request to a route of moto's `stage` draws from, its rate and its burst."""
+    """The bucket for a request to a route of moto's `stage`, with its rate and its burst."""
     default = _settings(stage.default_route_settings)
     own = _settings((stage.route_settings or {}).get(route_key))
     merged = default | own

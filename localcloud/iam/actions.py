@@ -32,7 +32,7 @@ class Place:
 
 
 def accesses(call: Call, request: werkzeug.Request, place: Place) -> list[Access]:
-    """All actions that a call needs permission for."""
+    """All actions that a call needs permissions for, with their resources."""
     prefix = PREFIXES.get(call.service, call.service)
     if prefix == "s3":
         found = _s3(call, request)

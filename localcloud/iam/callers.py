@@ -13,7 +13,7 @@ from localcloud.protocol.calls import Signature
 
 
 class InvalidToken(ApiError):
-    """The temporary credentials are not of this cloud, or no longer valid."""
+    """The temporary credentials were not issued by this cloud, or are no longer valid."""
 
 
 @dataclass(frozen=True)

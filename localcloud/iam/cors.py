@@ -1,4 +1,4 @@
-"""Which web pages the CORS configuration of a bucket lets in, and to what.
+"""Evaluates the CORS configuration of a bucket: which web pages may do what.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/ManageCorsUsing.html
 """
@@ -32,7 +32,7 @@ OF_OBJECTS = frozenset(
 )
 """The operations that a page may call; the settings of a bucket are the control plane's."""
 NAMES_HOST = re.compile(r"[^*]*|[^*]+://[^*/]+:\*|[^*]+://\*(\.[^.*/]+){2,}(:\d+)?")
-"""Patterns of origins that leave no more open than a port, or what stands before a domain."""
+"""Patterns of origins whose wildcards stand only for a port, or for sub-domains."""
 
 
 @dataclass(frozen=True)
@@ -111,9 +111,9 @@ def _texts(value: str | Sequence[str] | None) -> list[str]:
 
 
 def _origin_matches(pattern: str, origin: str) -> bool:
-    """A pattern that names no host holds for pages of this machine only.
+    """Whether a pattern matches an origin; a pattern without a host matches only pages of this machine.
 
-    On AWS the signature, which only the page's owner can make, keeps others out. Here nobody verifies it.
+    On AWS, the signature, which only the page's owner can create, keeps others out. Here it is not verified.
     """
     if not _matches(pattern, origin):
         return False

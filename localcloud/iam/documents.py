@@ -1,4 +1,4 @@
-"""Checks of the policy documents of IAM, before moto keeps them: it validates some, and knows no sizes.
+"""Checks IAM's policy documents before moto stores them, since it validates only some, and no sizes.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 """
@@ -21,11 +21,11 @@ from localcloud.untrusted import parse_json
 MAX_TRUST_CHARACTERS = 2048
 MAX_MANAGED_CHARACTERS = 6144
 MAX_INLINE_CHARACTERS = {"role": 10_240, "group": 5120, "user": 2048}
-"""Of all inline policies of one holder together. White space does not count."""
+"""The limits of all inline policies of a role, group or user together. White space does not count."""
 
 
 class PolicyDocuments(ModelledService):
-    """The operations of IAM that take a document; moto carries them out."""
+    """IAM's operations with a policy document; moto carries them out."""
 
     service_name = "iam"
     validation_code = malformed_code = "ValidationError"
@@ -74,7 +74,7 @@ class PolicyDocuments(ModelledService):
         return FORWARD
 
     def _inline_policies(self, kind: str, holder: str) -> dict[str, str]:
-        """The inline policies that moto keeps of a role, group or user; none of one that is not there."""
+        """The inline policies of a role, group or user in moto's records; empty if it does not exist."""
         from moto.iam.models import iam_backends
 
         backend = iam_backends[self._cloud.account_id]["aws"]
@@ -96,7 +96,7 @@ def _check_managed(document: str) -> object:
 
 
 def _check_trust(document: str) -> None:
-    """Raises ApiError for a trust policy that IAM does not take."""
+    """Raises ApiError for a trust policy that IAM does not accept."""
     from moto.core.exceptions import ServiceException
     from moto.iam.policy_validation import IAMTrustPolicyDocumentValidator
 
@@ -117,7 +117,7 @@ def _check_trust(document: str) -> None:
 
 
 def _refuse_principals(document: str) -> None:
-    """Raises ApiError for a policy of an identity that names principals; moto refuses other faults."""
+    """Raises ApiError for an identity's policy that names principals; moto checks the rest."""
     try:
         parsed = parse_json(document)
     except ValueError:

@@ -92,7 +92,7 @@ class IamEnforcement:
         return None
 
     def _why_no_role(self, call: Call) -> str | None:
-        """Why the account's owner may not assume a role: only because there is none. moto would take any."""
+        """Why the account's owner cannot assume a role: only if there is none, which moto does not check."""
         if call.operation != "AssumeRole":
             return None
         role = str(call.parameters.get("RoleArn"))
@@ -141,9 +141,9 @@ class IamEnforcement:
 
 
 def _load_managed_policies(cloud: Cloud) -> None:
-    """Gives the cloud's account the policies that AWS manages, such as AWSLambdaBasicExecutionRole.
+    """Gives the cloud's account AWS's managed policies, such as AWSLambdaBasicExecutionRole.
 
-    moto would load them for every account and partition of the process, which takes long.
+    moto would load them for every account and partition of the process, which is slow.
     """
     from moto.iam.aws_managed_policies import aws_managed_policies_data
     from moto.iam.models import AWSManagedPolicy, iam_backends

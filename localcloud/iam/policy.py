@@ -1,7 +1,7 @@
 """Evaluates IAM policies.
 
-moto's evaluation differs too much from IAM's: it takes a condition that does not hold for a denial, supports
-one condition operator, neither NotResource nor `?`, and lets a dot match any character.
+moto's evaluation differs too much from IAM's: it treats a condition that does not hold as a denial, supports
+only one condition operator and neither NotResource nor `?`, and lets a dot match any character.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 

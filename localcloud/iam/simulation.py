@@ -1,4 +1,4 @@
-"""SimulatePrincipalPolicy and SimulateCustomPolicy, which moto lacks, by the evaluation that is enforced.
+"""SimulatePrincipalPolicy and SimulateCustomPolicy, which moto lacks, with the evaluation of enforcement.py.
 
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
 """
@@ -66,7 +66,7 @@ class Simulation(ModelledService):
 
 
 def _results(caller: Caller, actions: list[str], request: Mapping[str, Any]) -> dict[str, Any]:
-    """The decision for each action on each resource, one page of them."""
+    """A page of the decisions for each action on each resource."""
     given = {
         entry["ContextKeyName"].lower(): entry["ContextKeyValues"]
         for entry in request.get("ContextEntries") or []

@@ -23,7 +23,7 @@ class InvalidPattern(ValueError):
 
 @dataclass(frozen=True)
 class Operand:
-    """The right side of a comparison: a number, or what a text has to be like."""
+    """The right side of a comparison: a number, or a pattern for texts."""
 
     text: str
     number: float | None

@@ -122,7 +122,7 @@ def _fields_predicate(text: str) -> Predicate:
 
 
 def _parted(text: str) -> list[str]:
-    """The fields of a pattern, parted by the commas outside quotes and regular expressions."""
+    """The fields of a pattern, separated by commas outside quotes and regular expressions."""
     parts = [""]
     for piece in re.findall(r'"(?:[^"\\]|\\.)*"|%(?:[^%\\]|\\.)+%|[^,"%]+|.', text, re.DOTALL):
         if piece == ",":

@@ -1,4 +1,4 @@
-"""Searches of log groups by filter patterns, which moto reads but for simple terms as "every event"; checks.
+"""Searches log groups by filter patterns, of which moto supports only simple terms; and checks requests.
 
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
 """
@@ -62,7 +62,7 @@ UNSUPPORTED = {
 
 
 class LogsService(ModelledService):
-    """Answers the requests to CloudWatch Logs that moto's records alone do not answer."""
+    """Answers the requests to CloudWatch Logs that need more than moto's records."""
 
     service_name = "logs"
     validation_code = "InvalidParameterException"
@@ -121,7 +121,7 @@ class LogsService(ModelledService):
         return {"matches": found}
 
     def put_metric_filter(self, logGroupName: str, filterPattern: str, **request: Any) -> object:
-        """Checks a filter that moto keeps as a record: nobody makes metrics of it."""
+        """Checks a filter, which moto keeps as a record; no metrics are derived from it."""
         self._group(logGroupName)
         _compiled(filterPattern)
         for transformation in request["metricTransformations"]:

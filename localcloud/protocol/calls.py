@@ -34,7 +34,7 @@ MODELS: Mapping[str, tuple[str, ...]] = {
 """botocore's models of what has a signing name, where that is not their only name."""
 S3_CONTROL_PATH = "/v20180820/"
 ROUTED = "localcloud.routed"
-"""In the environ of a request: its operation by the name of a model, which several services ask for."""
+"""A key in the environ of a request: caches its operation by the name of the model."""
 REST = ("apigateway", "cloudfront", "lambda", "route53", "s3", "sagemaker")
 """Services without the query protocol. An Action in their requests is data."""
 XML_FORMS = {"s3": "s3", "s3control": "query", "cloudfront": "query", "route53": "query", "ec2": "ec2"}
@@ -209,7 +209,7 @@ def _rest_operation(
 
 
 def _named_operation(request: werkzeug.Request) -> tuple[str | None, str]:
-    """The name that a request of a protocol without paths gives, and what stands before it in a header."""
+    """The operation's name in a request of a protocol without paths, and the prefix before it in a header."""
     if target := request.headers.get("X-Amz-Target"):
         prefix, _, operation = target.rpartition(".")
         return prefix, operation

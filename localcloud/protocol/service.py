@@ -38,7 +38,7 @@ class ModelledService:
     malformed_code: ClassVar[str] = "SerializationException"
     """The error code of requests that are not in the form of the protocol."""
     unsupported_members: ClassVar[Mapping[str, frozenset[str]]] = {}
-    """Paths of members that the service does nothing about and therefore refuses, by operation."""
+    """Paths of members that the service would ignore and therefore refuses, by operation."""
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
         """Answers a request. Returns None if it calls no operation of this service, or a missing one."""

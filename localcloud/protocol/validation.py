@@ -15,7 +15,7 @@ Supported = Mapping[str, Any]
 """The supported members of a structure, each with those of a nested structure or None for all of it."""
 
 OFF: tuple[Any, ...] = (None, False, "", [], {}, "None")
-"""Values without effect, which unsupported members may have."""
+"""Values that unsupported members may have, since they have no effect."""
 NUMBERS = {
     "byte": "a Byte",
     "short": "a Short",
@@ -76,7 +76,7 @@ def require_supported(
 
 
 def refuse_unsupported(operation: str, request: Mapping[str, Any], unsupported: Iterable[str]) -> None:
-    """Raises InvalidRequest for the first given of the members that localcloud does nothing about.
+    """Raises InvalidRequest for the first member of the request that localcloud would ignore.
 
     `unsupported` are their paths, some with the value that is AWS's default: "Code.S3ObjectStorageMode=COPY".
     """
@@ -196,7 +196,7 @@ def _broken_limits(shape: Shape, size: float, what: str) -> Iterator[str]:
 
 
 def _shown(value: Any) -> str:
-    """A value as Java shows it, in which AWS's services are written."""
+    """A value as Java prints it, since AWS's services are written in Java."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{name}={_shown(one)}" for name, one in value.items()) + "}"
     if isinstance(value, list):
@@ -205,7 +205,7 @@ def _shown(value: Any) -> str:
 
 
 def _typed(value: Any, wanted: Any, name: str, path: str) -> Any:
-    """Returns a value that has the type. Raises ApiError in the words of AWS's JSON protocols otherwise."""
+    """Returns a value of the wanted type. Raises ApiError in the words of AWS's JSON protocols otherwise."""
     is_text = isinstance(value, str | bytes)
     fits = isinstance(value, bool) == (wanted is bool) and isinstance(value, wanted)
     if fits and (wanted is str or not is_text):

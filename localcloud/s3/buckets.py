@@ -1,4 +1,4 @@
-"""What AWS gives every new bucket, and what a bucket so refuses: public policies and ACLs.
+"""The default settings of new buckets, and what they therefore refuse: public policies and ACLs.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
@@ -63,7 +63,7 @@ def give_defaults(bucket: Any) -> None:
 
 
 def give_default_encryption(bucket: Any) -> None:
-    """Every object of a bucket is encrypted; one without settings of its own uses keys of S3."""
+    """Sets the default encryption of a bucket without settings of its own: with S3's keys."""
     algorithm = {"SSEAlgorithm": "AES256"}
     bucket.encryption = {
         "Rule": {"ApplyServerSideEncryptionByDefault": algorithm, "BucketKeyEnabled": "false"}
@@ -71,7 +71,7 @@ def give_default_encryption(bucket: Any) -> None:
 
 
 def check_policy(bucket: Any, owner: str, document: bytes) -> None:
-    """Raises ApiError for a policy that is none, or a public one where the bucket blocks these."""
+    """Raises ApiError for an invalid policy, or for a public one if the bucket blocks these."""
     try:
         policy = parse_json(document)
     except ValueError:
@@ -103,12 +103,12 @@ def _check_statement(statement: Any, arn: str) -> None:
 
 
 def _has_wildcard(resource: Any) -> bool:
-    """Whether the part of a resource that names the bucket has a wildcard, and so may fit any bucket."""
+    """Whether the bucket's name in a resource has a wildcard, and so may match any bucket."""
     return any(sign in str(resource).partition("/")[0] for sign in "*?")
 
 
 def check_acl(bucket: Any, owner: str, operation: str, key: str | None, request: werkzeug.Request) -> None:
-    """Raises ApiError for an ACL that the bucket does not take, in the headers of a request."""
+    """Raises ApiError for an ACL in the headers of a request that the bucket does not allow."""
     canned = request.headers.get("x-amz-acl")
     grants = [name for name, _ in request.headers.items() if name.lower().startswith("x-amz-grant-")]
     sets_acl = operation in ("PutBucketAcl", "PutObjectAcl")
@@ -137,7 +137,7 @@ def check_acl_of_new_bucket(request: werkzeug.Request) -> None:
 def check_copy(bucket: Any, key: str, request: werkzeug.Request) -> None:
     """Raises ApiError for a copy of an object onto itself that changes nothing.
 
-    moto takes the encryption that every bucket has by now for a change.
+    moto would treat the default encryption, which every bucket has, as a change.
     """
     source, _, version = unquote(request.headers.get("x-amz-copy-source", "")).lstrip("/").partition("?")
     default = bucket.encryption["Rule"]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"]
@@ -158,7 +158,7 @@ def check_copy(bucket: Any, key: str, request: werkzeug.Request) -> None:
 
 
 def _is_public(statement: dict[str, Any]) -> bool:
-    """Whether everybody may do something, with no condition that has a fixed value."""
+    """Whether a statement allows everybody something, without a condition with a fixed value."""
     if statement.get("Effect") != "Allow" or "NotPrincipal" in statement:
         return statement.get("Effect") == "Allow"
     principal = statement.get("Principal")

@@ -1,7 +1,7 @@
-"""Digests that a client sends along with content: it must be the content that they are of.
+"""Verifies the digests that clients send with content.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
-CRC32C and CRC64NVME, of which Python has none, are kept unverified.
+CRC32C and CRC64NVME, which Python lacks, are not verified.
 """
 
 import base64
@@ -21,7 +21,7 @@ CONTENT_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Digest(Protocol):
-    """What hashlib's objects have in common with the CRC below."""
+    """The interface of hashlib's objects, which the CRC below has as well."""
 
     def update(self, content: bytes, /) -> None: ...
 
@@ -48,7 +48,7 @@ CHECKSUMS: Mapping[str, tuple[str, Callable[[], Any], int]] = {
 
 
 def check_digests(headers: Headers, content: BinaryIO) -> None:
-    """Raises ApiError if the content is other than a header of the request says."""
+    """Raises ApiError if the content does not match a digest in the headers of the request."""
     is_chunked = headers.get("x-amz-content-sha256", "").startswith("STREAMING-")
     wanted: list[tuple[Digest, bytes, ApiError]] = []
     if (text := headers.get("Content-MD5")) is not None and not is_chunked:
@@ -96,7 +96,7 @@ def _pieces(content: BinaryIO) -> Iterator[bytes]:
 
 
 def _unchunked(content: BinaryIO) -> Iterator[bytes]:
-    """The content in the coding aws-chunked. Raises ApiError where it is malformed."""
+    """Decodes content in the aws-chunked encoding. Raises ApiError if it is malformed."""
     content.seek(0)
     while size := _chunk_size(content.readline()):
         while size:
@@ -109,7 +109,7 @@ def _unchunked(content: BinaryIO) -> Iterator[bytes]:
 
 
 def _trailing_headers(headers: Headers, content: BinaryIO) -> dict[str, str]:
-    """The headers after the last chunk, where the request announces any."""
+    """The headers after the last chunk, if the request announces any."""
     if "x-amz-trailer" not in headers:
         return {}
     for _ in _unchunked(content):

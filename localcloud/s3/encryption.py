@@ -1,6 +1,6 @@
-"""The encryption that requests ask for: checked, with the key that it stands for, and told in the answers.
+"""Checks the encryption that requests ask for, finds its key, and reports it in answers.
 
-Nothing is encrypted, since everything lies in this machine's memory.
+Nothing is actually encrypted, since everything is in this machine's memory.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/serv-side-encryption.html
 """
 
@@ -20,11 +20,11 @@ OF_S3 = "alias/aws/s3"
 """The key of an account for objects whose requests name none."""
 ENCRYPTING = ("CopyObject", "CreateMultipartUpload", "PutObject")
 TELLING = ("CompleteMultipartUpload", "CreateMultipartUpload", "CopyObject", "UploadPart")
-"""Operations in whose answers moto leaves the encryption out."""
+"""Operations whose answers from moto lack the encryption."""
 
 
 def check_encryption(cloud: Cloud, bucket: Any, operation: str, request: werkzeug.Request) -> None:
-    """Raises ApiError for encryption that S3 does not have; puts the ARN of the KMS key into the request."""
+    """Raises ApiError for unsupported encryption; replaces the KMS key in the request by its ARN."""
     if any(name.lower().startswith(CUSTOMER_KEYS) for name, _ in request.headers.items()):
         message = "localcloud does not support encryption with customer-provided keys (SSE-C)."
         raise ApiError("NotImplemented", message, status=501)

@@ -1,4 +1,4 @@
-"""Uploads by forms of web pages (POST Object): each becomes a PUT by whoever has signed the form.
+"""Uploads by forms of web pages (POST Object), which become PUT requests by the signer of the form.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
@@ -108,7 +108,7 @@ def _check_policy(fields: Mapping[str, str], size: int) -> None:
 
 
 def _conditions(conditions: list[Any]) -> Any:
-    """The conditions as operator, field and value."""
+    """The conditions of a policy as (operator, field, value)."""
     for condition in conditions:
         if isinstance(condition, dict):
             for field, value in condition.items():
@@ -145,7 +145,7 @@ def _denied(reason: str) -> ApiError:
 def _put(
     cloud: Cloud, bucket: str, key: str, fields: Mapping[str, str], file: IO[bytes], size: int
 ) -> tuple[int, Mapping[str, str], bytes]:
-    """Puts the object at the cloud's own front door, which checks what it checks of every request."""
+    """Puts the object by a request to the cloud's own front door, with all its usual checks."""
     headers = {name: fields[name.lower()] for name in HEADERS if name.lower() in fields}
     headers |= {
         name: value for name, value in fields.items() if name.startswith("x-amz-") and name not in SIGNING
@@ -169,7 +169,7 @@ def _put(
 
 
 def _signature(fields: Mapping[str, str]) -> dict[str, str]:
-    """The headers of a request by who has signed the form; none for an anonymous one."""
+    """The headers of a request by the signer of the form; none for an anonymous form."""
     credential = fields.get("x-amz-credential")
     if credential is None and (key := fields.get("awsaccesskeyid")):
         credential = f"{key}/20000101/us-east-1/s3/aws4_request"  # as a form of version 2 has none

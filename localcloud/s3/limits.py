@@ -1,4 +1,4 @@
-"""S3's limits of names, keys, metadata, tags and pages, which moto does not know.
+"""S3's limits for names, keys, metadata, tags and pages, which moto does not check.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
@@ -57,7 +57,7 @@ def check_limits(
 
 
 def ignore_unusable_range(request: werkzeug.Request) -> None:
-    """S3 ignores the header Range if it is no range of bytes, or has more than one."""
+    """Removes a Range header that is invalid or has several ranges, which S3 ignores."""
     if not ONE_RANGE.fullmatch(request.headers.get("Range", "bytes=0-")):
         del request.environ["HTTP_RANGE"]
 
@@ -115,7 +115,7 @@ def _check_body(operation: str, request: werkzeug.Request) -> None:
 
 
 def members_of(request: werkzeug.Request) -> Mapping[str, Any] | None:
-    """The members of a request; None for one that the guard will refuse, since it has another form."""
+    """The members of a request; None if it has another form, which the guard will refuse."""
     found = operation_of(request, "s3")
     try:
         return read_request(request, *found) if found else None

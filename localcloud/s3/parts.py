@@ -1,4 +1,4 @@
-"""Parts of objects: what S3 refuses where moto fails or answers something else.
+"""Checks requests about parts of objects that S3 refuses, but that moto gets wrong.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 The words are those of recordings on AWS: LocalStack's tests/aws/services/s3/*.snapshot.json
@@ -27,7 +27,7 @@ def check_parts(
     parameters: Mapping[str, Any],
     request: werkzeug.Request,
 ) -> None:
-    """Raises ApiError for a part, an upload or a version that is not there. `bucket` is moto's record."""
+    """Raises ApiError for a part, an upload or a version that does not exist. `bucket` is moto's record."""
     if operation in UPLOADS:
         _check_upload(bucket, parameters)
     if operation == "UploadPartCopy":

@@ -1,4 +1,4 @@
-"""The time for which a presigned URL holds.
+"""The validity period of presigned URLs.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 """
@@ -16,7 +16,7 @@ DATE = "%Y%m%dT%H%M%SZ"
 
 
 def check_expiry(query: Mapping[str, str], now: float | None = None) -> None:
-    """Raises ApiError for a URL whose time is over, or is none. `now` is in seconds since 1970."""
+    """Raises ApiError for a URL that has expired, or has an invalid time. `now` is in seconds since 1970."""
     now = time.time() if now is None else now
     if "X-Amz-Signature" in query:
         _check_version_4(query, now)

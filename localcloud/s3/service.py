@@ -1,4 +1,4 @@
-"""What moto's S3 does not do: checks of requests, forms of web pages, CORS, and the settings of new buckets.
+"""What moto's S3 lacks: checks of requests, forms of web pages, CORS, and the settings of new buckets.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/Welcome.html
 """
@@ -197,7 +197,7 @@ def _replace_cors_headers(answer: werkzeug.Response, headers: dict[str, str]) ->
 
 
 def _check_overrides(request: Request) -> None:
-    """Raises ApiError for response headers that the request asks for and HTTP cannot carry."""
+    """Raises ApiError for requested response headers that are invalid in HTTP."""
     if request.method not in ("GET", "HEAD"):
         return
     for name, value in request.args.items(multi=True):

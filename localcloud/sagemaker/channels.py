@@ -17,7 +17,7 @@ INPUT_MODES = ("File", "FastFile")
 
 
 def check_channel(operation: str, path: str, channel: Mapping[str, Any]) -> None:
-    """Raises InvalidRequest, naming the member, for what is not supported. `path` is the channel's own."""
+    """Raises InvalidRequest, naming the member, for unsupported settings. `path` is that of the channel."""
     source = channel["DataSource"].get("S3DataSource")
     if source is None:
         raise InvalidRequest(f"{operation}: localcloud supports only S3DataSource in {path}.DataSource.")
@@ -48,9 +48,9 @@ def require_objects(transfer: Transfer, source: Mapping[str, Any], role_arn: str
 
 
 def download_source(transfer: Transfer, source: Mapping[str, Any], folders: Sequence[Path]) -> None:
-    """Downloads an S3DataSource, or the like, into the folder of each host that gets it.
+    """Downloads an S3DataSource, or the like, into the folders of the hosts.
 
-    With ShardedByS3Key each gets about as many of the objects, and none gets those of another.
+    With ShardedByS3Key, the objects are divided among the hosts about equally.
     """
     uri = source["S3Uri"]
     files = transfer.listed_objects(uri) if source["S3DataType"] == "ManifestFile" else transfer.objects(uri)
@@ -62,7 +62,7 @@ def download_source(transfer: Transfer, source: Mapping[str, Any], folders: Sequ
 def download_channels(
     transfer: Transfer, request: Mapping[str, Any], hosts: Sequence[Host]
 ) -> dict[str, dict[str, dict[str, str]]]:
-    """Downloads the channels of a job. Returns what inputdataconfig.json tells each host, by its name."""
+    """Downloads the channels of a job. Returns the content of inputdataconfig.json for each host, by name."""
     configurations: dict[str, dict[str, dict[str, str]]] = {host.name: {} for host in hosts}
     mode = request["AlgorithmSpecification"]["TrainingInputMode"]
     for channel in request.get("InputDataConfig") or []:

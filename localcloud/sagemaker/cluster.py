@@ -1,7 +1,8 @@
-"""The hosts of one job: each a container with a folder, a name and an address of its own on this machine.
+"""The hosts of one job: each is a container with its own folder, name and address on this machine.
 
-The hosts find each other by name: each has an /etc/hosts with all of them, whose addresses are of the
-loopback network. They share the machine's ports, so two of them cannot listen on one port of all addresses.
+The hosts find each other by name: each has an /etc/hosts with all of them, and their addresses are in the
+loopback network. They share the machine's ports, so two hosts cannot listen on the same port of all
+addresses.
 """
 
 import contextlib
@@ -24,7 +25,7 @@ from localcloud.sagemaker import container
 from localcloud.sagemaker.logs import LogStream
 
 GROUP = "homogeneousCluster"
-"""The group of all hosts of a job that names none."""
+"""The instance group of all hosts if a job names no groups."""
 MAX_HOSTS = 20
 """AWS's default quota of instances of a job; here each is a process of this machine."""
 HOSTS_FILE = Path("/etc/hosts")
@@ -72,7 +73,7 @@ def hosts_of(resources: Mapping[str, Any], folder: Path) -> list[Host]:
 
 
 def require_hosts(operation: str, hosts: Sequence[Host]) -> None:
-    """Raises InvalidRequest for no hosts, and for more than this machine can be."""
+    """Raises InvalidRequest for no hosts, for more than MAX_HOSTS, or if several cannot run here."""
     if not hosts:
         raise InvalidRequest(f"{operation}: InstanceCount must be at least 1 (given: 0).")
     if len(hosts) > MAX_HOSTS:
@@ -89,7 +90,7 @@ def require_hosts(operation: str, hosts: Sequence[Host]) -> None:
 
 
 def resource_config(hosts: Sequence[Host], host: Host) -> dict[str, Any]:
-    """What resourceconfig.json tells one of the hosts."""
+    """The content of resourceconfig.json for one of the hosts."""
     groups: dict[str, dict[str, Any]] = {}
     for each in hosts:
         group = groups.setdefault(
@@ -124,7 +125,7 @@ class Cluster:
         self._codes: dict[Host, int] = {}
         self._failure: Failure | None = None
         self._kill_at: float | None = None
-        """When the hosts that were asked to end are killed, by the monotonic clock."""
+        """When hosts that were asked to end are killed, by the monotonic clock."""
         self._ended = threading.Condition()
 
     def run(

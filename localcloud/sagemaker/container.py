@@ -55,7 +55,7 @@ def environment(cloud: Cloud, role_arn: str, folder: Path, own: Mapping[str, str
 
 
 def inside_path(folder: Path, *names: str) -> str:
-    """Where the processes of the container with this folder find it, or `names` below it."""
+    """The path by which the container's processes find its folder, or `names` below it."""
     seen = Path(CONTAINER_FOLDER) if has_own_file_system() else folder
     return str(seen.joinpath(*names))
 
@@ -109,9 +109,9 @@ def has_own_file_system() -> bool:
 
 
 class MachineFiles:
-    """The files at this machine's own /opt/ml, where containers without a file system of their own may write.
+    """The files at this machine's own /opt/ml, which containers without their own file system may write to.
 
-    What one has written there is not where AWS looks for it, so its job must not succeed.
+    Such files are not part of the job's output, so the job must not succeed.
     """
 
     def __init__(self) -> None:
@@ -132,7 +132,7 @@ class MachineFiles:
 
 
 def missing_folder_hint(text: str) -> str:
-    """What to change, for the message of a script that failed at a path which is not there; else nothing."""
+    """A hint for the message of a script that failed at a missing path below /opt/ml; empty for others."""
     if has_own_file_system() or CONTAINER_FOLDER not in text:
         return ""
     return (

@@ -200,7 +200,7 @@ class Endpoints:
         with self._lock:
             self._require_settled(record)
             record.update(EndpointStatus="Deleting")
-        # The containers end here, not behind the caller's back: a stack deletes the role of their logs next.
+        # The containers end before the answer: a stack deletes the role that writes their logs next.
         if serving := self._serving.pop(record.name, None):
             serving.retire(0)
         self.table.remove(record.name)

@@ -1,4 +1,4 @@
-"""Experiments, trials and trial components: records of what was tried, and of the metrics that came of it."""
+"""Experiments, trials and trial components: records of what was tried, and of the resulting metrics."""
 
 import statistics
 import threading
@@ -18,7 +18,7 @@ RUN_PARTS = ("Parameters", "InputArtifacts", "OutputArtifacts")
 class Entities:
     """The operations that experiments, trials and trial components have in common.
 
-    `noun` is their name within the names of operations and members ("TrialComponent").
+    `noun` is the resource's name in the names of operations and members ("TrialComponent").
     """
 
     def __init__(self, cloud: Cloud, noun: str, resource: str):
@@ -183,7 +183,7 @@ class Experiments:
             arns = {component.arn for trial in trials for component in self.components_of(trial)}
             found = [component for component in found if component.arn in arns]
         if "SourceArn" in request:
-            found = []  # a component that was made by a request has no source
+            found = []  # a component that was created by a request has no source
         return self.components.summaries(found, request)
 
     def _associate(self, **request: Any) -> dict[str, Any]:

@@ -110,7 +110,7 @@ class ModelServer:
         self._deadline = time.monotonic() + within
         try:
             self._image = own_image(self._cloud, self._model["Image"], self._role)
-        except InvalidRequest as error:  # it is gone since the model was made
+        except InvalidRequest as error:  # it has been deleted since the model was created
             raise JobFailed(error.message) from None
         ml = self._folder / "ml"
         archive = self._folder / "model.tar.gz"
@@ -170,7 +170,7 @@ class ModelServer:
             self._turn.release()
 
     def _set_ready_if_it_lives(self, process: Process) -> None:
-        """Marks the container ready unless it ends within a moment, as one does that has hung up."""
+        """Marks the container as ready, unless it ends within a moment after closing the connection."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(ENDING_SECONDS)
             return
@@ -236,7 +236,7 @@ class ModelServer:
         return True
 
     def _port(self) -> int | None:
-        """The port of the container, which those of AWS's images write into a file; None until it listens."""
+        """The port of the container, which AWS's images write to a file; None until it listens."""
         if self._image:
             return listening_port(self._container.pid)
         try:

@@ -1,8 +1,7 @@
-"""The images whose containers can be run here, without the images: the table of runners, and who has which.
+"""The table of runners, which replace the containers of known images.
 
-An image is only a name here. A runner is what stands in for the containers of the images that it knows by the
-names of their repositories; a person can say that further images are run like one of these
-(``localcloud up --image PATTERN=RUNNER``).
+An image is only a name here. A runner replaces the containers of images with certain repository names; the
+user can assign runners to other images (``localcloud up --image PATTERN=RUNNER``).
 """
 
 import os
@@ -17,12 +16,12 @@ from localcloud.protocol import InvalidRequest
 
 SERVES, COMMANDS = "serves", "commands"
 RAY_PYTHON = "LOCALCLOUD_RAY_PYTHON"
-"""Names an interpreter that has Ray Serve, instead of the one in .venv-ray beside localcloud."""
+"""The variable with an interpreter that has Ray Serve, instead of the one in .venv-ray beside localcloud."""
 
 
 @dataclass(frozen=True)
 class Runner:
-    """How the containers of some images are run."""
+    """Describes how the containers of some images are run."""
 
     name: str
     purpose: str
@@ -32,10 +31,10 @@ class Runner:
     script: str = ""
     """The program of `localcloud/containers` that serves."""
     needs_ray: bool = False
-    """Whether that program runs in an environment of its own, which has Ray Serve."""
+    """Whether that program runs in a separate environment with Ray Serve."""
 
     def python(self, job_python: Path) -> Path:
-        """The interpreter that runs it. Raises InvalidRequest, saying how to install it, where it is not."""
+        """The interpreter for the program. Raises InvalidRequest, with how to install it, if missing."""
         if not self.needs_ray:
             return job_python
         own = Path(localcloud.__file__).parents[1] / ".venv-ray" / "bin" / "python"
@@ -63,7 +62,7 @@ RUNNERS = (
         ),
     ),
 )
-"""The first that fits is taken. "python" runs commands with the interpreter that `--python` names."""
+"""The first that matches is used. "python" runs commands with the interpreter that `--python` names."""
 IMAGE = re.compile(r"(?:.*/)?(?P<repository>[^/:@]+)(?::[^/@]+)?(?:@.+)?")
 
 

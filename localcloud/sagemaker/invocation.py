@@ -1,4 +1,4 @@
-"""The runtime API: InvokeEndpoint passes bytes to the model server of an endpoint, and its answer back."""
+"""The runtime API: InvokeEndpoint passes bytes to the model server of an endpoint, and returns its answer."""
 
 import json
 import time

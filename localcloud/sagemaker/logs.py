@@ -7,13 +7,13 @@ from localcloud.cloud import Cloud
 
 FLUSH_SECONDS = 0.25
 SERVING_FLUSH_SECONDS = 1.0
-"""Nobody waits for a line of a server's, and it writes one for each request."""
+"""The interval for servers: they write a line for each request, and nobody waits for it."""
 
 
 class LogStream(log_streams.LogStream):
-    """A log stream that is written in the background as `role_arn`; `close()` writes what is left.
+    """A log stream that is written in the background with the role `role_arn`; `close()` writes the rest.
 
-    `newest_only` is for servers, which write for as long as they are asked.
+    `newest_only` is for servers, which may write for ever.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class LogStream(log_streams.LogStream):
         self._thread.start()
 
     def close(self) -> None:
-        """Write what is left, and end the background thread."""
+        """Writes the rest, and ends the background thread."""
         self._closed.set()
         self._thread.join()
         self.flush()

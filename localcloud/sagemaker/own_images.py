@@ -1,6 +1,6 @@
-"""What runs of a container image: the account's own images, which builds have put into its ECR.
+"""Finds what to run for the account's own images, which builds have put into its ECR registry.
 
-Other images are AWS's PyTorch containers; containers/ holds what runs for these.
+For AWS's images, see images.py.
 """
 
 import re
@@ -24,10 +24,10 @@ class OwnImage:
 
 
 def own_image(cloud: Cloud, image: str, role_arn: str) -> OwnImage | None:
-    """What runs of an image in the account's registry; None for an image of another registry.
+    """What to run for an image in the account's registry; None for an image of another registry.
 
-    Raises InvalidRequest for one that is not there, that the role may not pull, or that no build of this
-    cloud has made.
+    Raises InvalidRequest for an image that does not exist, that the role may not pull, or that no build of
+    this cloud has made.
     """
     registry, _, rest = image.partition("/")
     if registry != own_registry(cloud):

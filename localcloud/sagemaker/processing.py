@@ -65,7 +65,7 @@ DEFAULTS = {
     "ProcessingOutputConfig": {"Outputs": [{"AppManaged": False}]},
     "StoppingCondition": {"MaxRuntimeInSeconds": 86400},
 }
-"""What DescribeProcessingJob tells of members that were not given."""
+"""The values that DescribeProcessingJob shows for members that were not given."""
 OPERATION = "CreateProcessingJob"
 
 

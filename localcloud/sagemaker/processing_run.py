@@ -131,7 +131,7 @@ class ProcessingRun:
             self._upload()
 
     def _must_end(self) -> bool:
-        """Whether the command is to end: the job is stopped, or its time is up."""
+        """Whether the command must end, because the job was stopped or its time is over."""
         self._out_of_time = time.monotonic() > self._deadline
         return self._out_of_time or self._stop_requested.is_set()
 
@@ -142,7 +142,7 @@ class ProcessingRun:
         return f"AlgorithmError: See job logs for more information{where}{hint}"
 
     def _exit_message(self) -> str:
-        """What a container left in output/message, the first host's first."""
+        """The content of output/message, from the first host that has it."""
         for host in self._hosts:
             file = host.ml / "output" / "message"
             if file.is_file() and (text := file.read_text(errors="replace")):

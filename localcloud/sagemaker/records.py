@@ -80,9 +80,9 @@ class Table:
 
 
 def with_defaults(given: Any, defaults: Any) -> Any:
-    """A request completed by the values that AWS takes, and tells, for members that are not given.
+    """Completes a request by the default values that AWS uses and shows.
 
-    `defaults` of a structure are by member; a list of one structure has those of each element.
+    The `defaults` of a structure are by member; a list with one structure has those of each element.
     """
     if isinstance(defaults, list):
         return [with_defaults(element, defaults[0]) for element in given]
@@ -92,7 +92,7 @@ def with_defaults(given: Any, defaults: Any) -> Any:
     for name, default in defaults.items():
         if name in given:
             merged[name] = with_defaults(given[name], default)
-        elif not isinstance(default, dict | list):  # of a structure that is not given, nothing is told
+        elif not isinstance(default, dict | list):  # a structure that was not given has no defaults
             merged[name] = default
     return merged
 

@@ -15,7 +15,7 @@ ADDED_SPECIFICATIONS = "AdditionalInferenceSpecificationsToAdd"
 
 
 class Conflict(ApiError):
-    """The resource is in a state that the operation cannot start from."""
+    """The resource is in a state that does not allow the operation."""
 
     def __init__(self, message: str):
         super().__init__("ConflictException", message)
@@ -245,5 +245,5 @@ def _echoed(record: Record) -> dict[str, Any]:
 
 
 def _name(name_or_arn: str) -> str:
-    """The name in an ARN, with the version of a package; a name as it is."""
+    """The name in an ARN, with the version of a package; a plain name unchanged."""
     return name_or_arn.partition("/")[2] if name_or_arn.startswith("arn:") else name_or_arn

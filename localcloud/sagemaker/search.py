@@ -1,4 +1,4 @@
-"""The operation Search over what SageMaker's tables hold, and the lists of what nobody can have made here."""
+"""The operation Search over SageMaker's records, and the empty lists of resources that cannot exist here."""
 
 import datetime
 import functools
@@ -18,9 +18,9 @@ Described = Iterable[tuple[Record, dict[str, Any]]]
 """The records of one type and their descriptions."""
 
 MEMBERS = {"ExperimentTrial": "Trial", "ExperimentTrialComponent": "TrialComponent"}
-"""The members of a result that are not named as their resource type."""
+"""The members of a result whose names differ from the resource type."""
 NEVER_EMPTY = ("HubContent",)
-"""Types of which AWS itself brings some to every account."""
+"""Types of which AWS creates some in every account."""
 NOTHING_MADE = (
     *(
         "AIBenchmarkJobs",
@@ -41,8 +41,8 @@ NOTHING_MADE = (
     *("Spaces", "StudioLifecycleConfigs", "SubscribedWorkteams", "TrainingPlans", "UserProfiles"),
     *("Workforces", "Workteams"),
 )
-"""What only operations make that are refused here, so that its list is truly empty. Lists that AWS fills by
-itself (hubs, resource catalogues, lineage) are not among them."""
+"""Resources that only unsupported operations create, so that their lists are empty. Lists that AWS fills by
+itself (hubs, resource catalogues, lineage) are not included."""
 
 TIMES = ("CreationTime", "LastModifiedTime")
 """What every record has."""
@@ -93,7 +93,7 @@ class Search:
 
 
 def empty_lists() -> dict[str, Operation]:
-    """The List operations of what nobody can have made here."""
+    """The List operations of resources that cannot exist here."""
     return {f"List{name}": functools.partial(_empty, f"List{name}") for name in NOTHING_MADE}
 
 
@@ -192,7 +192,7 @@ def _sort(documents: list[dict[str, Any]], name: str) -> None:
 
 
 def _same_type(value: Any, text: str) -> Any:
-    """The text of a filter in the type of the value that it is compared with; itself if it is none of it."""
+    """Converts the text of a filter to the type of the value it is compared with, if possible."""
     try:
         return _comparable(value, text)
     except InvalidRequest:

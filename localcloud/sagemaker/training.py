@@ -75,7 +75,7 @@ DEFAULTS = {
     ],
     "OutputDataConfig": {"CompressionType": "GZIP", "KmsKeyId": ""},
 }
-"""What DescribeTrainingJob tells of members that were not given. SDK v2's attach() needs KmsKeyId
+"""The values that DescribeTrainingJob shows for members that were not given. SDK v2's attach() needs KmsKeyId
 (`_prepare_init_params_from_job_description` of sagemaker/estimator.py)."""
 
 
@@ -148,7 +148,7 @@ class TrainingJobs:
         return {}
 
     def interrupt(self, name: str) -> None:
-        """Takes a job's spot instances away, as AWS does when it needs them. Raises InvalidRequest."""
+        """Reclaims a job's spot instances, as AWS does when it needs them. Raises InvalidRequest."""
         self._jobs[self.table.get(name).name].interrupt()
 
     def running(self) -> list[str]:
@@ -201,7 +201,7 @@ class TrainingJobs:
 
 
 def _check_hosts(operation: str, resources: dict[str, Any], channels: list[dict[str, Any]]) -> None:
-    """Raises InvalidRequest for hosts that cannot be, and for channels of groups that are not there."""
+    """Raises InvalidRequest for an invalid number of hosts, and for channels of unknown instance groups."""
     if ("InstanceGroups" in resources) == ("InstanceCount" in resources):
         raise InvalidRequest(
             "ResourceConfig needs either InstanceGroups or both InstanceType and InstanceCount."
@@ -219,7 +219,7 @@ def _check_hosts(operation: str, resources: dict[str, Any], channels: list[dict[
 
 
 def _check_waiting(request: dict[str, Any]) -> None:
-    """Raises InvalidRequest, in AWS's words, for a wait without or shorter than managed spot training."""
+    """Raises InvalidRequest, in AWS's words, unless MaxWaitTimeInSeconds fits managed spot training."""
     condition = request.get("StoppingCondition") or {}
     wait = condition.get("MaxWaitTimeInSeconds")
     if not request.get("EnableManagedSpotTraining"):

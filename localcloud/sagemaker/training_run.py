@@ -69,7 +69,7 @@ class TrainingRun:
         condition = self._request.setdefault("StoppingCondition", {})
         self._seconds: int = condition.setdefault("MaxRuntimeInSeconds", MAX_RUNTIME_SECONDS)
         self._deadlines: dict[str, float] = {}
-        """When which limit of time is reached, by the monotonic clock."""
+        """The times at which the limits are reached, by the monotonic clock."""
         if wait := condition.get("MaxWaitTimeInSeconds"):
             self._deadlines["MaxWaitTimeExceeded"] = time.monotonic() + wait
         self._enter("Starting")
@@ -85,7 +85,7 @@ class TrainingRun:
                 self._enter("Stopping", TrainingJobStatus="Stopping")
 
     def interrupt(self) -> None:
-        """Takes the job's spot instances away: it starts again, from its checkpoints, on others.
+        """Reclaims the job's spot instances: it restarts on others, from its checkpoints.
 
         Raises InvalidRequest for a job that does not use spot instances or is not training.
         """
@@ -118,7 +118,7 @@ class TrainingRun:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _run_once(self) -> bool:
-        """Runs the job to its end. Returns whether it was interrupted before."""
+        """Runs the job until it ends or is interrupted. Returns whether it was interrupted."""
         command = self._prepare()
         if self._stop_requested.is_set():
             return False
@@ -232,7 +232,7 @@ class TrainingRun:
         machine_files.require_untouched()
 
     def _must_end(self) -> bool:
-        """Whether the script is to end: the job is stopped, interrupted, or its time is up."""
+        """Whether the script must end, because the job was stopped or interrupted, or its time is over."""
         now = time.monotonic()
         self._deadlines.setdefault("MaxRuntimeExceeded", now + self._seconds)
         self._time_exceeded = next((name for name, end in self._deadlines.items() if now > end), None)
@@ -260,7 +260,7 @@ class TrainingRun:
                     log.warning("training %s: %s", self._record.name, failure)
 
     def _algorithm_error(self, failure: Failure, command: Sequence[str | Path]) -> str:
-        """The FailureReason: the container's output/failure file, else a text for the exit code."""
+        """The FailureReason: the container's output/failure file, or else a text with the exit code."""
         file = failure.host.ml / "output" / "failure"
         code = failure.code
         status = code if code >= 0 else 128 - code  # as Docker reports signals

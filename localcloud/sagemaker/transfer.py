@@ -21,7 +21,7 @@ S3_HOST = re.compile(r"\.?s3(?:[.-](?:dualstack\.)?[a-z]{2}(?:-[a-z]+)+-\d)?\.am
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Bucket and key of ``s3://bucket/key``, or of an object's https address in either style of S3's."""
+    """The bucket and the key of ``s3://bucket/key``, or of an object's https URL in either of S3's styles."""
     parts = urlparse(uri, allow_fragments=False)
     path = parts.path.lstrip("/")
     if parts.scheme != "https":
@@ -46,7 +46,7 @@ class S3File(NamedTuple):
 
 
 class Transfer:
-    """S3 with the rights of a role. Each method raises JobFailed, in SageMaker's words, when S3 refuses."""
+    """S3 with the rights of a role. Each method raises JobFailed, in SageMaker's words, if S3 refuses."""
 
     def __init__(self, cloud: Cloud, role_arn: str, kms_key_id: str | None = None):
         self._s3 = cloud.client("s3", role_arn)
@@ -114,7 +114,7 @@ class Transfer:
         bucket, key = split_uri(uri)
         try:
             self._s3.upload_file(str(file), bucket, key, ExtraArgs=self._extra)
-        except Exception as error:  # s3transfer wraps what S3 answered in an error of its own
+        except Exception as error:  # s3transfer wraps S3's error in one of its own
             raise JobFailed(f"ClientError: Artifact upload failed:Cannot write {uri}: {error}") from error
 
     def write(self, body: Any, uri: str) -> None:
@@ -150,10 +150,10 @@ def inside(folder: Path, name: str) -> Path:
 
 
 def pack(folders: Sequence[Path], archive: Path) -> bool:
-    """Packs what lies in folders as one tar.gz. Returns False, without an archive, when all are empty.
+    """Packs the content of folders as one tar.gz. Returns False, without an archive, if all are empty.
 
-    Of files with one name the first folder's is taken: AWS asks the containers of a job to see to it that
-    none clash ("How Amazon SageMaker AI Processes Training Output").
+    If several folders have a file with the same name, the first one is used: AWS requires the containers of a
+    job to avoid that ("How Amazon SageMaker AI Processes Training Output").
     """
     entries: dict[str, Path] = {}
     for folder in folders:

@@ -1,4 +1,4 @@
-"""Batch transform: sends the objects under an S3 prefix to a model's containers, one an instance."""
+"""Batch transform: sends the objects under an S3 prefix to a model's containers, one for each instance."""
 
 import threading
 import time
@@ -56,7 +56,7 @@ DEFAULTS = {
     "TransformOutput": {"AssembleWith": "None", "KmsKeyId": ""},
     "DataProcessing": {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None"},
 }
-"""What DescribeTransformJob tells of members that were not given."""
+"""The values that DescribeTransformJob shows for members that were not given."""
 
 
 class Stopped(Exception):
@@ -168,7 +168,7 @@ class TransformRun:
         self._status_lock = threading.Lock()
         self._over = False
         self._abandoned = threading.Event()
-        """Set when one instance has failed: the others need not go on."""
+        """Set when an instance has failed, so that the others stop."""
         count = self._request["TransformResources"]["InstanceCount"]
         self._streams = [f"{record.name}/{instance_id()}" for _ in range(count)]
         self._servers = [
@@ -302,7 +302,7 @@ class TransformRun:
         }
 
     def _report(self, reason: str) -> None:
-        """Writes the failure reason to the job's data log, as AWS does with details."""
+        """Writes the reason of a failure to the job's data log, as AWS does."""
         logs = LogStream(self._cloud, self._role, LOG_GROUP, f"{self._streams[0]}/data-log")
         for line in reason.splitlines():
             logs.write(line)

@@ -4,9 +4,9 @@
     train / unsup / <id>_0.txt                   unlabelled
     train / urls_pos.txt, urls_neg.txt           line n is the movie of review id n
 
-The test half is the official one. Validation is a tenth of the training half, whole movies at a time, so that
-no movie is in both: a random split flatters, because nearly every review has another of its movie in
-training.
+The test half is the official one. A tenth of the training half is held out for validation, by whole movies,
+so that no movie is in both: a random split would be optimistic, because nearly every review would share its
+movie with one in training.
 """
 
 import hashlib
@@ -22,14 +22,14 @@ SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 VALIDATION_SHARE = 0.1
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz")
 SYSTEM_FILES = ("Thumbs.db", "desktop.ini")
-"""What Windows leaves in folders; macOS leaves .DS_Store, and beside each file x a ._x."""
+"""Files that Windows puts into folders. Those of macOS begin with a dot: .DS_Store, ._x for each file x."""
 _FOLDERS = {"pos": (POSITIVE, range(7, 11)), "neg": (NEGATIVE, range(1, 5)), "unsup": (UNLABELLED, range(1))}
 _FILE_NAME = re.compile(r"(\d+)_(\d+)\.txt")
 _WANTED = re.compile(r"aclImdb/((train|test)/(pos|neg|unsup)/[^/]+\.txt|train/urls_\w+\.txt)")
 
 
 def fetch(folder: str | Path, progress: bool = True) -> Path:
-    """Download the dataset from its authors' page (84 MB) and unpack it as `folder`; what is there is used.
+    """Download the dataset from its authors' page (84 MB) and unpack it as `folder`, unless that exists.
 
     Raises DatasetError.
     """
@@ -41,10 +41,10 @@ def fetch(folder: str | Path, progress: bool = True) -> Path:
 
 
 def load(path: str | Path, unlabelled: bool = False, progress: bool = True) -> Reviews:
-    """Read the tree at `path`, or the archive at `path`, which is unpacked beside itself once.
+    """Read the folder at `path`, or the archive at `path`, which is unpacked beside itself once.
 
-    With `unlabelled`, the reviews of train/unsup come as the split "unsupervised". A tree without its test
-    half gives a table without a test split. Raises DatasetError.
+    With `unlabelled`, the reviews of train/unsup are included as the split "unsupervised". If the test half
+    is missing, the table has no test split. Raises DatasetError.
     """
     path = Path(path)
     suffix = next((suffix for suffix in ARCHIVE_SUFFIXES if path.name.endswith(suffix)), None)
@@ -73,7 +73,7 @@ def load(path: str | Path, unlabelled: bool = False, progress: bool = True) -> R
 
 
 def _read(root: Path, half: str, name: str) -> list[tuple[str, int, str, str]]:
-    """The rows (text, label, half, id) of one folder by review id; an id reads like "train/pos/12_9"."""
+    """The rows (text, label, half, id) of one folder by review id. An id looks like "train/pos/12_9"."""
     folder = root / half / name
     if not folder.is_dir():
         raise DatasetError(f"{folder}: this folder is missing; unpack the dataset again")
@@ -121,7 +121,7 @@ def _movie(movies: dict[str, list[str]], root: Path, row: tuple[str, int, str, s
 
 
 def _validation_movies(movie_of: list[str]) -> set[str]:
-    """Whole movies, in the order of their names' hashes, until they hold a tenth of the reviews."""
+    """Choose movies, in the order of the hashes of their names, until they have a tenth of the reviews."""
     reviews: dict[str, int] = {}
     for movie in movie_of:
         reviews[movie] = reviews.get(movie, 0) + 1

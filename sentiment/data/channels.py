@@ -1,9 +1,12 @@
-"""A prepared data channel: the folder of flat arrays that goes from preparing to training.
+"""A prepared data channel: the folder of flat arrays that training reads.
 
-tokens.npy (int32) holds the word ids of all reviews end to end, whole reviews and the full vocabulary;
-offsets.npy (int64, N + 1) says where each begins; labels.npy (int8) is 0 or 1; kinds.npy (int8) tells reviews
-from short texts, and may be missing where all are reviews. The train channel also has word_dict.json and
-preprocessing.json. Needs numpy only: this is what the training container reads.
+    tokens.npy     int32            the word ids of all N reviews, concatenated; uncropped, full vocabulary
+    offsets.npy    int64 (N + 1,)   where each review begins in tokens, and the end of the last one
+    labels.npy     int8 (N,)        0 negative, 1 positive; -1 in the channel "unlabelled"
+    kinds.npy      int8 (N,)        which kind of text each is (KINDS); may be missing if all are reviews
+
+The train channel also has word_dict.json and preprocessing.json. Needs numpy only, since the training
+container reads it.
 """
 
 import io
@@ -26,10 +29,9 @@ KINDS = (REVIEW, SNIPPET, COUNTERFACTUAL, VOTE)
 
 @dataclass(frozen=True)
 class Channel:
-    """N reviews as word ids, and their labels (-1 where unknown); `review(n)` is the n-th as an array.
+    """N reviews as arrays, in the form that the module describes.
 
-    `kinds` (N,) says of each whether it is a REVIEW, a SNIPPET, a COUNTERFACTUAL or a VOTE; by default all
-    are reviews.
+    `kinds` (N,) has a REVIEW, SNIPPET, COUNTERFACTUAL or VOTE for each text; by default all are reviews.
     """
 
     tokens: np.ndarray
@@ -46,18 +48,20 @@ class Channel:
 
     @property
     def lengths(self) -> np.ndarray:
+        """The number of words in each review (N,)."""
         return np.diff(self.offsets)
 
     def review(self, number: int) -> np.ndarray:
+        """The word ids (int32) of one review."""
         return self.tokens[self.offsets[number] : self.offsets[number + 1]]
 
     def map(self, change: Callable[[np.ndarray], np.ndarray]) -> "Channel":
-        """The same reviews with other ids, as many in each as before."""
+        """Apply `change` to the ids of each review; it must return as many ids as it was given."""
         reviews = [change(self.review(number)) for number in range(len(self))]
         return Channel(np.concatenate(reviews), self.offsets, self.labels, self.kinds)
 
     def take(self, rows: np.ndarray) -> "Channel":
-        """The reviews of these rows (numbers), in that order."""
+        """The reviews with these numbers, in that order."""
         lengths = self.lengths[rows]
         tokens = [self.review(row) for row in rows] or [self.tokens[:0]]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
@@ -65,7 +69,7 @@ class Channel:
 
 
 def concatenate(channels: Sequence[Channel]) -> Channel:
-    """The reviews of all these channels, one channel after the other."""
+    """Concatenate the reviews of several channels, in order."""
     lengths = np.concatenate([channel.lengths for channel in channels])
     return Channel(
         np.concatenate([channel.tokens for channel in channels]),
@@ -76,17 +80,18 @@ def concatenate(channels: Sequence[Channel]) -> Channel:
 
 
 def write_channel(folder: Path, channel: Channel) -> None:
+    """Write the arrays of a channel as .npy files. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, dtype in ARRAYS.items():
-        content = io.BytesIO()  # into a file, numpy's own write would not say why it failed
+        content = io.BytesIO()  # writing to a file directly, numpy hides why it failed
         np.save(content, np.ascontiguousarray(getattr(channel, name), dtype=dtype), allow_pickle=False)
         (folder / f"{name}.npy").write_bytes(content.getbuffer())
 
 
 def read_channel(folder: str | Path, name: str) -> Channel:
-    """Read and check the channel called `name`; labels are 0 and 1, or -1 in the one called "unlabelled".
+    """Read and check a channel. Labels must be 0 or 1, or -1 in the channel called "unlabelled".
 
-    Raises ChannelError, which names the file that is wrong.
+    Raises ChannelError, which names the faulty file.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -95,7 +100,7 @@ def read_channel(folder: str | Path, name: str) -> Channel:
     for array_name, dtype in ARRAYS.items():
         file = folder / f"{array_name}.npy"
         if array_name == "kinds" and not file.exists():
-            continue  # prepared before there were short texts: all are reviews
+            continue  # prepared by an earlier version, which had reviews only
         try:
             array = np.load(file, allow_pickle=False)
         except FileNotFoundError:
@@ -133,7 +138,7 @@ def read_channel(folder: str | Path, name: str) -> Channel:
 
 
 def read_json(folder: str | Path, file_name: str) -> dict[str, Any]:
-    """A JSON object of a channel. Raises ChannelError."""
+    """Read a JSON object from a file of a channel. Raises ChannelError."""
     file = Path(folder) / file_name
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
@@ -147,7 +152,7 @@ def read_json(folder: str | Path, file_name: str) -> dict[str, Any]:
 
 
 def read_raw_reviews(folder: str | Path) -> tuple[list[str], list[int]]:
-    """The test reviews as people wrote them, and their labels. Raises ChannelError."""
+    """Read the test reviews as they were written, and their labels (0 or 1). Raises ChannelError."""
     reviews_file, labels_file = Path(folder) / "reviews.jsonl", Path(folder) / "labels.json"
     try:
         rows = [json.loads(line) for line in reviews_file.read_text(encoding="utf-8").split("\n") if line]
@@ -167,7 +172,7 @@ def read_raw_reviews(folder: str | Path) -> tuple[list[str], list[int]]:
 
 
 def read_word_dict(folder: str | Path) -> dict[str, int]:
-    """word_dict.json of the train channel: ids from 2 up, each once. Raises ChannelError."""
+    """Read word_dict.json of the train channel, which maps words to ids from 2 up. Raises ChannelError."""
     word_dict = read_json(folder, "word_dict.json")
     if sorted(word_dict.values()) != list(range(2, len(word_dict) + 2)):
         raise ChannelError(f"{Path(folder) / 'word_dict.json'}: the ids are not 2, 3, 4, ... each once")

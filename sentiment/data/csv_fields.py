@@ -1,4 +1,4 @@
-"""CSV files whose fields are whole reviews: longer than the csv module reads by itself."""
+"""Read CSV files whose fields are whole reviews, which are longer than the csv module's default limit."""
 
 import csv
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ MAX_FIELD_CHARACTERS = 1 << 24
 def long_fields() -> Iterator[None]:
     """Let the csv module read fields of up to MAX_FIELD_CHARACTERS within the block.
 
-    The limit is that of the whole process, so it is set back however the block ends.
+    The limit applies to the whole process, so it is reset when the block ends.
     """
     previous = csv.field_size_limit(MAX_FIELD_CHARACTERS)
     try:

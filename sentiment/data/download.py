@@ -1,4 +1,4 @@
-"""Download a file whole or not at all, and unpack an archive so that nothing escapes or stays half done."""
+"""Download and unpack data sets; interrupted downloads resume, and nothing incomplete is left in place."""
 
 import http.client
 import time
@@ -21,11 +21,10 @@ CHUNK_BYTES = 1 << 18
 def download(
     url: str, target: str | Path, sha256: str, progress: bool = True, pause: float = PAUSE_SECONDS
 ) -> Path:
-    """Fetch `url` to `target`; what an earlier, broken-off attempt left in `target`.part is continued, not
-    repeated.
+    """Download `url` to `target`, unless that file is there already, and return `target`.
 
-    Raises DatasetError when the server cannot be reached, keeps breaking off, or sends something else than
-    expected.
+    A partial download in `target`.part is resumed. `pause` is the time in seconds between attempts. Raises
+    DatasetError if the server cannot be reached, keeps breaking off, or sends a file with another SHA-256.
     """
     target = Path(target)
     if target.is_file() and sha256_of(target) == sha256:
@@ -62,7 +61,7 @@ def download(
 
 
 def _fetch_rest(url: str, part: Path, progress: bool) -> bool:
-    """Append what is missing to `part`; True when the server has sent all of it."""
+    """Append what is missing to `part`; return whether the server has sent all of it."""
     there = part.stat().st_size if part.is_file() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={there}-"} if there else {})
     try:
@@ -90,10 +89,9 @@ def unpack(
     wanted: Callable[[str], bool] = lambda name: True,
     progress: bool = True,
 ) -> Path:
-    """Unpack the wanted members of a tar archive (.tar, .tar.gz, .tar.xz) into the folder `target`, all or
-    none.
+    """Unpack the wanted members of a tar archive (.tar, .tar.gz, .tar.xz) into `target`, all or none.
 
-    Raises DatasetError for an archive that is broken, too large, or would be written outside of `target`.
+    Raises DatasetError for an archive that is broken, too large, or would write outside `target`.
     """
     archive, target = Path(archive), Path(target)
     try:

@@ -1,8 +1,8 @@
 """The Kaggle edition of the Large Movie Review Dataset: one CSV file, `review,sentiment`, 50,000 rows.
 
-The file is shuffled and names no movie, so its split cannot keep movies apart: read accuracies on it with a
-point of caution. Each review's split follows from a hash of its normalised text, so copies share it, the
-order of the file does not matter, and adding rows moves none.
+The file is shuffled and names no movies, so its split cannot keep movies apart: accuracies measured on it may
+be about a point too high. A hash of a review's normalised text decides its split, so copies share a split,
+the order of the file does not matter, and adding rows moves none.
 """
 
 import codecs
@@ -41,7 +41,7 @@ def load(path: str | Path) -> Reviews:
 
 
 def _text(file: Path) -> str:
-    """The file's text: UTF-8, or UTF-16 where its first bytes say so. What else it may be is not guessed."""
+    """The file's text: UTF-8, or UTF-16 if it begins with that byte-order mark. Nothing else is guessed."""
     try:
         content = file.read_bytes()
     except IsADirectoryError:
@@ -58,7 +58,7 @@ def _text(file: Path) -> str:
     try:
         return content.decode("utf-16" if marked else "utf-8-sig")
     except UnicodeDecodeError as error:
-        # A byte-order mark is no part of what utf-8-sig counts.
+        # The codec utf-8-sig does not count the byte-order mark.
         start = error.start + (len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0)
         line_start = content.rfind(b"\n", 0, start) + 1
         line = content.count(b"\n", 0, start) + 1
@@ -70,7 +70,7 @@ def _text(file: Path) -> str:
 
 
 def _columns(file: Path, header: list[str]) -> tuple[int, int, int]:
-    """How many columns there are, and which of them hold the review and its sentiment."""
+    """The number of columns, and the positions of the review and of its sentiment among them."""
     names = [name.strip().lower() for name in header]
     if "review" in names and "sentiment" in names:
         return len(names), names.index("review"), names.index("sentiment")

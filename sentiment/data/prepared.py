@@ -1,7 +1,7 @@
-"""Prepare reviews once: tokenized, numbered and written as the channel folders that training reads.
+"""Tokenize and number reviews, and write them as the channel folders that training reads.
 
-The result is kept on disk under a key made of the reviews' content, the tokenizer and the version of its
-code, so it is reused exactly when it would come out the same. Every file's checksum is verified before it is.
+The result is cached on disk under a hash of the reviews' content, the tokenizer and its version, so it is
+reused exactly if it would come out the same. The checksums of all files are verified before it is reused.
 """
 
 import hashlib
@@ -30,8 +30,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Prepared:
-    """Prepared data on disk: `folder` holds train/, validation/ and, where the reviews have them, test/ and
+    """Prepared data on disk: `folder` has train/, validation/ and, if the reviews have them, test/ and
     unlabelled/.
+
+    `key` is the hash of everything that went into it; `reused` says that an earlier call wrote it.
     """
 
     folder: Path
@@ -40,21 +42,24 @@ class Prepared:
 
     @property
     def train(self) -> Path:
+        """The folder of the train channel."""
         return self.folder / "train"
 
     @property
     def validation(self) -> Path:
+        """The folder of the validation channel."""
         return self.folder / "validation"
 
     @property
     def channels(self) -> dict[str, Path]:
-        """The folders that training reads, by the names of their channels."""
+        """The folders that training reads, by channel name."""
         names = ("train", "validation", "unlabelled")
         return {name: self.folder / name for name in names if (self.folder / name).is_dir()}
 
     @property
     def test(self) -> Path:
-        """The raw test reviews: reviews.jsonl, a {"review": ...} a line, and labels.json, a list of 0/1."""
+        """The folder of the raw test reviews: reviews.jsonl, with a {"review": ...} on each line, and
+        labels.json, a list of 0 and 1. Raises DatasetError if there are none."""
         if not (self.folder / "test").is_dir():
             raise DatasetError(
                 "these reviews have no test split; use a source that has one (aclImdb with its test half)"
@@ -69,11 +74,11 @@ def prepare(
     progress: bool = True,
     beside: Mapping[int, Reviews] | None = None,
 ) -> Prepared:
-    """Tokenize and number `reviews` with the tokenizer of that name, or reuse what an earlier call wrote.
+    """Tokenize and number `reviews` with the named tokenizer, or reuse what an earlier call wrote.
 
-    The train and validation splits of the texts `beside`, by their kind (channels.py), join those of the
-    reviews. Raises DatasetError where train or validation is empty or unlabelled, RecipeError for an unknown
-    tokenizer.
+    `beside` holds further texts by kind (channels.py); their train and validation splits are added to those
+    of the reviews. Raises DatasetError if train or validation is empty or unlabelled, and RecipeError for an
+    unknown tokenizer.
     """
     tokenize = tokenizer_called(tokenizer)
     by_kind = {REVIEW: reviews, **(beside or {})}
@@ -126,10 +131,10 @@ def prepare(
 
 
 def texts_beside(short_texts: bool, voted: Path | None = None) -> dict[int, Reviews]:
-    """The texts that recipes learn from beside the reviews, by their kind. Raises DatasetError.
+    """The texts that recipes learn from beside the reviews, by kind (channels.py). Raises DatasetError.
 
-    Short texts to train on are there twice: an epoch has few words of theirs, and so makes twice as many
-    steps on them. `voted` is the file of cleaned votes (votes.py), where some are to be learned from.
+    Short texts for training are included twice, the second time with negations respelled: being short, they
+    have few of an epoch's words. `voted` is the file of cleaned votes (votes.py), if there are any.
     """
     beside: dict[int, Reviews] = {}
     if short_texts:
@@ -139,7 +144,7 @@ def texts_beside(short_texts: bool, voted: Path | None = None) -> dict[int, Revi
 
 
 def _respelled_too(texts: Reviews) -> Reviews:
-    """The texts, and those of the train split once more with their negations in the other spelling."""
+    """The texts, and those of the train split again with negations respelled ("did not" as "didn't")."""
     train = texts.select("train")
     again = Reviews(
         [respell_negations(text) for text in train.texts],
@@ -158,7 +163,7 @@ def _key(fingerprints: str, tokenizer: Tokenizer) -> str:
 def _number(
     splits: dict[str, list[tuple[int, Reviews]]], tokenize: Tokenizer, progress: bool
 ) -> tuple[dict[str, Channel], dict[str, int]]:
-    """The channels of the splits, and the vocabulary of train: the same ids as build_dict gives."""
+    """The channels of the splits, and the word_dict of train, with the same ids as build_dict gives."""
     numbering, numbered = Numbering(), {name: Numbered() for name in splits}
     texts = sum(len(table) for tables in splits.values() for _, table in tables)
     with Progress("preparing", texts, "texts", progress) as shown:

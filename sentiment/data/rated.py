@@ -1,12 +1,13 @@
-"""Sentences of product reviews that people rated, with an opinion or without.
+"""Sentences from product reviews whose sentiment people have rated; some express no opinion.
 
-Of each, 20 people or more said how negative or positive it is, from -4 to 4 (Hutto and Gilbert, ICWSM 2014:
-the set `amazonReviewSnippets` of VADER's source distribution on PyPI, vaderSentiment 3.3.2, MIT licence; the
-reviews are those of Hu and Liu, KDD 2004). rated.tsv beside this file holds them: number there, mean rating,
-text. They tell what critics do not: how customers write, and what they write that judges nothing.
+At least 20 people rated each from -4 (negative) to 4 (positive). The sentences are `amazonReviewSnippets` of
+VADER (Hutto and Gilbert, ICWSM 2014), from its source distribution vaderSentiment 3.3.2 on PyPI, MIT licence;
+the reviews are those of Hu and Liu (KDD 2004). rated.tsv beside this file has them as lines of id in VADER's
+file, mean rating, and text. They add what critics' sentences lack: how customers write, and sentences that
+judge nothing.
 
-The same source has tweets. They are left out, since they praise and blame everything else: "what a beautiful
-day" is positive there, and no opinion on a film.
+VADER's tweets are left out, because they are about everything else: "what a beautiful day" is positive
+there, but no opinion on a film.
 """
 
 from functools import cache
@@ -16,7 +17,7 @@ from typing import NamedTuple
 from sentiment.data.reviews import NEGATIVE, POSITIVE, Reviews, split_by_hash, table
 
 OPINION, NO_OPINION = 0.8, 0.3
-"""Least distance of a mean rating from 0 that counts as an opinion; greatest that counts as none.
+"""A mean rating at least OPINION away from 0 counts as an opinion, one at most NO_OPINION away as none.
 Sentences in between, on which people did not agree, are left out."""
 _FILE = Path(__file__).with_suffix(".tsv")
 
@@ -31,10 +32,10 @@ class Rated(NamedTuple):
 
 
 def load() -> Reviews:
-    """The sentences with an opinion, with their label; of the train split also those without one, each with
-    both labels: a model learns from them to have none.
+    """The sentences with an opinion. The train split also has those without one, each with both labels, so
+    that a model learns to be undecided about them.
 
-    About 80 % are train, 10 % validation, 10 % test. Sentences of one review are in one split.
+    About 80 % are train, 10 % validation and 10 % test. Sentences of one review are in the same split.
     """
     rows = []
     for text, rating, split, name in _read():
@@ -46,7 +47,7 @@ def load() -> Reviews:
 
 
 def without_opinion(split: str) -> list[str]:
-    """The sentences of a split that judge nothing."""
+    """The sentences of a split that express no opinion."""
     return [rated.text for rated in _read() if rated.split == split and abs(rated.rating) <= NO_OPINION]
 
 

@@ -1,4 +1,4 @@
-"""One table of reviews with labels and splits, whatever they are read from (sources.py)."""
+"""A table of reviews with labels and splits, whatever their source (sources.py)."""
 
 import hashlib
 import random
@@ -15,7 +15,11 @@ SPLITS = ("train", "validation", "test", "unsupervised")
 
 @dataclass(frozen=True)
 class Reviews:
-    """Reviews as written, row by row: label 1 positive, 0 negative, -1 unlabelled; split one of SPLITS."""
+    """N reviews as written.
+
+    `labels` (N,) are int8: 1 positive, 0 negative, -1 unlabelled. `split` (N,) holds one of SPLITS for each
+    review. Raises DatasetError if the columns differ in length.
+    """
 
     texts: list[str]
     labels: np.ndarray
@@ -31,13 +35,13 @@ class Reviews:
         return len(self.texts)
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "Reviews":
-        """The rows of the given numbers, in that order."""
+        """The reviews with these row numbers, in that order."""
         rows = np.asarray(rows, dtype=np.int64)
         texts, ids = [self.texts[row] for row in rows], [self.ids[row] for row in rows]
         return Reviews(texts, self.labels[rows], self.split[rows], ids)
 
     def select(self, split: str) -> "Reviews":
-        """The reviews of one split. Raises DatasetError if there are none: a tree may lack its test half."""
+        """The reviews of one split. Raises DatasetError if there are none."""
         rows = np.flatnonzero(self.split == split)
         if not len(rows):
             there = ", ".join(name for name in SPLITS if (self.split == name).any()) or "nothing"
@@ -45,6 +49,7 @@ class Reviews:
         return self.take(rows)
 
     def has(self, split: str) -> bool:
+        """Whether any review is in that split."""
         return bool((self.split == split).any())
 
     def counts(self) -> dict[str, dict[str, int]]:
@@ -60,7 +65,7 @@ class Reviews:
         return table
 
     def fingerprint(self) -> str:
-        """SHA-256 over texts, labels and splits in order: the same whatever file they came from."""
+        """The SHA-256 of texts, labels and splits, in order; the source file does not matter."""
         digest = hashlib.sha256()
         for text, label, split in zip(self.texts, self.labels, self.split, strict=True):
             encoded = text.encode("utf-8", "surrogatepass")
@@ -70,7 +75,7 @@ class Reviews:
 
 
 def table(rows: Sequence[tuple[str, int, str, str]]) -> Reviews:
-    """The Reviews of rows (text, label, split, id)."""
+    """Make a table from rows of (text, label, split, id)."""
     texts, labels, split, ids = zip(*rows, strict=True) if rows else ((), (), (), ())
     return Reviews(
         list(texts),
@@ -81,7 +86,7 @@ def table(rows: Sequence[tuple[str, int, str, str]]) -> Reviews:
 
 
 def concatenate(tables: Sequence[Reviews]) -> Reviews:
-    """The rows of all these tables, one table after the other."""
+    """Concatenate the rows of several tables, in order."""
     return Reviews(
         [text for each in tables for text in each.texts],
         np.concatenate([each.labels for each in tables]),
@@ -91,18 +96,18 @@ def concatenate(tables: Sequence[Reviews]) -> Reviews:
 
 
 def normalised(text: str) -> str:
-    """What copies of a review have in common: its text in lower case, line breaks and white space apart."""
+    """The text in lower case, with line breaks and runs of white space as one blank: copies become equal."""
     return " ".join(text.replace("<br />", " ").lower().split())
 
 
 def split_by_hash(text: str) -> str:
-    """The split that follows from a hash of the normalised text: of all texts a tenth each is held out."""
+    """Assign a split by a hash of the normalised text: a tenth of all texts each to validation and test."""
     digest = hashlib.sha256(normalised(text).encode("utf-8", "surrogatepass")).digest()
     return {0: "test", 1: "validation"}.get(int.from_bytes(digest[:4]) % 10, "train")
 
 
 def keep_copies_together(reviews: Reviews, order: Sequence[str] = ("test", "validation", "train")) -> Reviews:
-    """The same reviews with all copies of a text in one split: the first of `order` that holds any."""
+    """Put all copies of a text into one split: the first of `order` that has one of them."""
     rank = {name: number for number, name in enumerate(order)}
     best: dict[str, str] = {}
     keys = [normalised(text) for text in reviews.texts]
@@ -121,7 +126,8 @@ def prepare_imdb_data(
     """Join the positive and the negative reviews of each half and shuffle them, as the predecessor did.
 
     `data["train"]["pos"]` is a list of reviews and `labels["train"]["pos"]` their labels; likewise "neg" and
-    "test". Returns (train reviews, test reviews, train labels, test labels), shuffled by `seed`.
+    "test". Returns (train reviews, test reviews, train labels, test labels), shuffled by `seed`. Raises
+    DatasetError if the numbers of reviews and labels differ.
     """
     halves = {}
     for half in ("train", "test"):

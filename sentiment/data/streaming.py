@@ -1,10 +1,10 @@
-"""Prepare reviews that are too many to hold: files of reviews in, shards out, with flat memory.
+"""Prepare reviews that do not fit into memory: read files of reviews, write shards (shards.py).
 
-A file has a review a line, as JSON: {"review": "...", "sentiment": "positive" or "negative"}. `split` (train,
-validation or test) and `kind` (channels.py) may be given, too; without a split it follows from a hash of the
-text, as for the CSV file (kaggle.py). What comes of one file depends on that file alone, so any number of
-machines can prepare some each. `write_vocabulary` then makes one vocabulary from the words that they counted.
-The tokenizer, the numbering and the vocabulary are those of `prepare` (prepared.py).
+Each line of a file is a review as JSON: {"review": "...", "sentiment": "positive" or "negative"}, optionally
+with a `split` (train, validation or test) and a `kind` (channels.py). Without a split, a hash of the text
+decides, as for the CSV file (kaggle.py). The result for a file depends on that file alone, so the files can
+be shared among any number of machines. `write_vocabulary` then makes one vocabulary from the words that they
+counted. Tokenizer, numbering and vocabulary are those of `prepare` (prepared.py).
 """
 
 import json
@@ -27,13 +27,13 @@ from sentiment.text.tokenizers import Tokenizer
 LINES = ".jsonl"
 SPLITS = ("train", "validation", "test")
 MIXED_FROM = 1000
-"""A training shard of so many reviews holds both sentiments, or the file was not shuffled."""
+"""If a shard of at least this many reviews has only one sentiment, the file was not shuffled."""
 
 
 def prepare_file(
     file: Path, output: Path, tokenize: Tokenizer, shard_reviews: int = SHARD_REVIEWS
 ) -> dict[str, int]:
-    """Write what comes of one file of reviews below `output`; returns the number of texts of each split.
+    """Prepare one file of reviews below `output`; return the number of texts in each split.
 
     train/ and validation/ get shards, test/ the raw reviews and their labels, words/ the words of train and
     how often each occurs. Raises DatasetError, naming the file and line.
@@ -56,15 +56,15 @@ def prepare_file(
         "short_texts": {"train": train.short_texts, "validation": held_out.short_texts},
     }
     with atomic_write(output / "words" / f"{file.stem}.json") as aside:
-        # In the order in which they are first seen, which the ids of equally frequent words follow.
+        # Unsorted: equally frequent words get their ids in the order in which they were first seen.
         aside.write_text(json.dumps(counted, ensure_ascii=False) + "\n", encoding="utf-8")
     return {"train": len(train), "validation": len(held_out), "test": tests.count}
 
 
 def write_vocabulary(counted: Sequence[Path], folder: Path, tokenize: Tokenizer) -> dict[str, Any]:
-    """Write word_dict.json and preprocessing.json from the files of words/; returns the latter's content.
+    """Write word_dict.json and preprocessing.json from the files in words/; return the latter's content.
 
-    Raises DatasetError where no review is left for training or validation.
+    Raises DatasetError if there is no review for training or validation.
     """
     totals: dict[str, int] = {}
     texts: dict[str, dict[str, int]] = {"reviews": {}, "short_texts": {}}
@@ -94,7 +94,7 @@ def write_vocabulary(counted: Sequence[Path], folder: Path, tokenize: Tokenizer)
 
 
 class _Shards:
-    """The shards of one split that come of one file; `counts` are those of the words in all of them."""
+    """Writes the shards of one split of one file; `counts` says how often each word occurs in all of them."""
 
     def __init__(self, folder: Path, stem: str, size: int):
         self._folder, self._stem, self._size = folder, stem, size
@@ -122,7 +122,7 @@ class _Shards:
             self.flush()
 
     def flush(self) -> None:
-        """Write the shard that has been begun, if it holds anything."""
+        """Write the current shard, unless it is empty."""
         if not len(self._texts):
             return
         file = self._folder / f"{self._stem}-{self._written:05}{SUFFIX}"
@@ -143,7 +143,7 @@ class _Shards:
 
 
 class _RawTests:
-    """The raw test reviews of one file, and their labels."""
+    """Writes the raw test reviews of one file, and their labels."""
 
     def __init__(self, folder: Path, stem: str):
         folder.mkdir(parents=True, exist_ok=True)
@@ -168,7 +168,7 @@ class _RawTests:
 
 
 def _rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The lines of a file, each with where it stands, for messages."""
+    """The rows of a file, each with its place ("FILE, line N") for error messages."""
     try:
         with file.open(encoding="utf-8") as stream:
             for number, line in enumerate(stream, start=1):
@@ -185,7 +185,7 @@ def _rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _checked(where: str, row: dict[str, Any]) -> tuple[str, int, str, int]:
-    """The text, its label, its split and its kind."""
+    """Validate a row; return its text, label, split and kind. Raises DatasetError."""
     text, sentiment = row.get("review"), str(row.get("sentiment")).strip().lower()
     if not isinstance(text, str) or not text.strip():
         raise DatasetError(f"{where}: there is no review")

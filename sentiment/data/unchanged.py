@@ -1,9 +1,9 @@
 """Find the prepared data of a source whose files have not changed, without reading the reviews again.
 
-Beside the prepared data a record says which files were read, by size, times and inode as the file system
-gives them, and what came of them. It counts only while all of that is the same, the code that reads and
-prepares included; in every doubt the reviews are read. The idea, and the precaution against files that
-change within one tick of the file system's clock, are those of Git's index (racy-git in its documentation).
+A record beside the prepared data lists the files that were read, with their sizes, times and inodes, and
+names the result. It is valid only while these, and the code that reads and prepares, are unchanged; in case
+of doubt the reviews are read again. Git's index works like this, with the same precaution against files that
+change within one tick of the file system's clock (https://git-scm.com/docs/racy-git).
 """
 
 import hashlib
@@ -20,14 +20,14 @@ from sentiment.files import atomic_write, broken_files, write_json
 from sentiment.text.tokenizers import TOKENIZERS
 
 SETTLED_SECONDS = 2.0
-"""A file that changed less than this before a look may change again with the same times (FAT: 2 s)."""
+"""A file modified more recently than this could change again with the same time stamp (FAT's tick is 2 s)."""
 
 
 class SourceState:
-    """What the file system says of the files that `load_reviews(source, path, unlabelled)` reads, and of the
-    file of cleaned votes that is learned from as well, where there is one.
+    """What the file system says of the files that `load_reviews(source, path, unlabelled)` reads.
 
-    To be taken before the reviews are read. `cache_dir` is where the prepared data are kept.
+    Create it before reading the reviews. `cache_dir` is where the prepared data are kept, and `voted` the
+    file of cleaned votes, if training learns from votes as well.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class SourceState:
         self._files = _digest(self._places)
 
     def prepared(self) -> Prepared | None:
-        """What was prepared from the same files, verified; None where it is not certain that it is that."""
+        """The verified data that were prepared from the same files; None if that is not certain."""
         try:
             record = json.loads(self._record.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -62,7 +62,7 @@ class SourceState:
         return None if broken_files(folder) else Prepared(folder, folder.name, reused=True)
 
     def remember(self, prepared: Prepared) -> None:
-        """Record what was prepared from the files, unless one of them has changed since or just before."""
+        """Record what was prepared from the files, unless one of them changed meanwhile or just before."""
         if self._files is not None and self._files == _digest(self._places):
             with atomic_write(self._record) as aside:
                 write_json(aside, {"files": self._files, "key": prepared.key})
@@ -74,7 +74,7 @@ class SourceState:
 
 
 def _places(source: str, path: Path | None) -> list[Path]:
-    """The files and folders that the source reads; none for a source that is not known here."""
+    """The files and folders that a source reads; empty for sources that are not known here."""
     if source == "sample":
         try:
             return [sample.installed_file() if path is None else path]
@@ -88,9 +88,9 @@ def _places(source: str, path: Path | None) -> list[Path]:
 
 
 def _digest(places: Iterable[Path]) -> str | None:
-    """SHA-256 of the states of all files at and below the places.
+    """The SHA-256 of the states of all files at and below the places.
 
-    None where there are none, one cannot be looked at, or one has changed too recently to be sure.
+    None if there are none, if one cannot be examined, or if one has changed too recently to be sure.
     """
     states: list[tuple[str, int, int, int, int]] = []
     settled_ns = time.time_ns() - int(SETTLED_SECONDS * 1e9)
@@ -109,7 +109,7 @@ def _digest(places: Iterable[Path]) -> str | None:
 
 
 def _files_below(folder: Path) -> Iterable[str]:
-    """Raises OSError for a folder that cannot be read, and for a link to one, which may lead anywhere."""
+    """The files below a folder. Raises OSError if a folder cannot be read or is a link."""
     for parent, folders, names in os.walk(folder, onerror=_raise):
         if any(os.path.islink(os.path.join(parent, name)) for name in folders):
             raise OSError(f"{parent} holds a link to a folder")
@@ -121,7 +121,7 @@ def _raise(error: OSError) -> None:
 
 
 def _code_digest() -> str:
-    """Of the modules that read and prepare reviews: they decide what comes of a file."""
+    """The SHA-256 of the modules that read and prepare reviews, since they affect the result."""
     digest = hashlib.sha256()
     for file in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())

@@ -1,19 +1,20 @@
-"""People's votes on verdicts, as reviews to train on: read, cleaned, and a part of them held back.
+"""People's votes on verdicts as training data: read them, clean them, and hold a part of them back.
 
-Anybody can vote, and nothing about a voter is kept. So what is wrong with votes has to show in the votes
-themselves. A vote is left out where its text
+Anybody can vote, and nothing about voters is stored, so bad votes have to be recognised by the votes alone.
+A vote is left out if its text
 
 - is one of the reviews or sentences that models are trained or tested on, or was voted both ways;
-- is a copy, or close to more than ALIKE earlier ones (half of the three-word phrases are the same);
-- shows no opinion, as the model that answers sees it;
-- is one too many of its hour: MAX_BURST times what a usual hour brings, or MIN_BURST. Which ones stay is
-  decided by a hash of the text, not by who came first;
-- is part of a campaign: votes against sure verdicts that gather about one word. Of the votes on texts with
-  such a word a third or more are of this sort, and chance does not explain that. A person may trust a word,
-  where the model is simply wrong about it;
-- is beyond the share that votes may have beside the reviews.
+- is a copy, or similar to at least ALIKE earlier ones (sharing half of their three-word phrases);
+- shows no opinion, according to the model that answers;
+- exceeds the limit for its hour: MAX_BURST times the votes of a usual hour, but at least MIN_BURST. A hash of
+  the text decides which ones stay, not their order;
+- is part of a campaign: votes that contradict confident verdicts and cluster on one word. At least a third of
+  the votes on texts with that word do so, more than chance explains. A person may declare a word as trusted
+  if the model is simply wrong about it;
+- exceeds the share that votes may have beside the reviews.
 
-A fifth of what is left, chosen by a hash of the text, is held back: a text is on the same side every time.
+A fifth of the remaining votes is held back for testing. A hash of the text decides which, so that a text is
+always on the same side.
 """
 
 import hashlib
@@ -32,18 +33,18 @@ from sentiment.files import atomic_write
 from sentiment.text.words import words
 
 MAX_SHARE = 0.1
-"""Votes for each training review, at most."""
+"""At most this many votes for each training review."""
 HELD_BACK_EVERY = 5
 ALIKE, LIKENESS = 3, 0.5
 MAX_BURST, MIN_BURST = 5, 50
 SURE = 0.9
-"""Probability of the verdict from which on a vote against it is one against a sure verdict."""
+"""Verdicts with at least this probability are confident."""
 CAMPAIGN_VOTES, CAMPAIGN_SHARE, CAMPAIGN_Z = 5, 1 / 3, 4.0
 NO_OPINION = ("no_evidence", "not_english")
 
 
 class Verdict(Protocol):
-    """What the cleaning needs to know of a model's prediction."""
+    """The part of a model's prediction that cleaning needs."""
 
     @property
     def probability(self) -> float: ...
@@ -56,7 +57,10 @@ Judge = Callable[[Sequence[str]], Sequence[Verdict]]
 
 @dataclass(frozen=True)
 class Vote:
-    """A vote as it was kept; `label` is what the voter says of the review."""
+    """A vote as it was stored (lambda/sentiment_api/feedback.py).
+
+    `sentiment` is the verdict, "positive" or "negative"; `vote` is "up" if the voter agrees, else "down".
+    """
 
     id: str
     time: str
@@ -67,38 +71,41 @@ class Vote:
 
     @property
     def label(self) -> int:
+        """The label of the review (0 or 1) according to the voter."""
         return POSITIVE if (self.sentiment == "positive") == (self.vote == "up") else NEGATIVE
 
     @property
     def key(self) -> str:
+        """The normalised text, which copies of a review share."""
         return normalised(self.review)
 
     @property
     def hash(self) -> str:
+        """The SHA-256 of the normalised text, in hexadecimal."""
         return hashlib.sha256(self.key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass
 class Cleaned:
-    """The votes that are left, how many were left out for which reason, and the campaigns that were found."""
+    """The remaining votes, the number of votes left out by reason, and the campaigns that were found."""
 
     votes: list[Vote]
     left_out: dict[str, int] = field(default_factory=dict)
     campaigns: list[dict[str, Any]] = field(default_factory=list)
 
     def keep(self, reason: str, votes: Iterable[Vote]) -> None:
-        """Go on with these votes only; the others are left out for that reason."""
+        """Keep only these votes, and count the others as left out for `reason`."""
         kept = list(votes)
         self.left_out[reason] = len(self.votes) - len(kept)
         self.votes = kept
 
     def reviews(self) -> Reviews:
-        """The votes as a table: split "test" for those held back, "train" for the others."""
+        """The votes as a table of reviews; those held back are in the split "test", the others in "train"."""
         return table([(each.review, each.label, _split(each), each.id) for each in self.votes])
 
 
 def read(folder: Path) -> list[Vote]:
-    """The votes below a folder (date=.../ID.json), by time. Raises DatasetError for a file that is none."""
+    """Read the votes below a folder (date=.../ID.json), by time. Raises DatasetError for a malformed file."""
     found = []
     for file in sorted(folder.glob("date=*/*.json")):
         try:
@@ -119,10 +126,11 @@ def clean(
     limit: int,
     trusted: Collection[str] = (),
 ) -> Cleaned:
-    """Leave out what a model should not learn from; the module's docstring says what that is.
+    """Leave out the votes that a model should not learn from, by the rules in the module's docstring.
 
-    `known` are the normalised texts that models are trained or tested on, `judge` is the model that answers,
-    `limit` the most votes that stay, and `trusted` are words about which there is no campaign.
+    `known` are the normalised texts that models are trained or tested on, `judge` is the `predict` of the
+    model that answers, `limit` the maximum number of votes kept, and `trusted` are words that are never taken
+    for the subject of a campaign.
     """
     cleaned = Cleaned(list(votes))
     cleaned.keep("known texts", [each for each in cleaned.votes if each.key not in known])
@@ -146,7 +154,7 @@ def clean(
 
 
 def write(reviews: Reviews, file: Path) -> None:
-    """Write cleaned votes, a {"review", "label", "split", "id"} a line; nobody else may read them."""
+    """Write cleaned votes as lines of {"review", "label", "split", "id"}, readable by the owner only."""
     rows = zip(reviews.texts, reviews.labels.tolist(), reviews.split.tolist(), reviews.ids, strict=True)
     names = ("review", "label", "split", "id")
     with atomic_write(file, 0o600) as aside:
@@ -155,7 +163,7 @@ def write(reviews: Reviews, file: Path) -> None:
 
 
 def load(file: Path) -> Reviews:
-    """The table that `write` wrote. Raises DatasetError."""
+    """Read the table that `write` wrote. Raises DatasetError."""
     try:
         rows = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
         return table([(row["review"], row["label"], row["split"], row["id"]) for row in rows])
@@ -168,7 +176,7 @@ def _split(vote: Vote) -> str:
 
 
 def _unlike(votes: Sequence[Vote]) -> list[Vote]:
-    """The votes without those that are close to ALIKE earlier ones."""
+    """The votes except those that are similar to ALIKE earlier ones."""
     groups: list[int] = []
     phrases_of: list[int] = []
     groups_with: dict[tuple[str, ...], list[int]] = defaultdict(list)
@@ -219,7 +227,7 @@ def _leave_out_campaigns(cleaned: Cleaned, verdicts: dict[str, Verdict], trusted
 def _campaign(
     votes: Sequence[Vote], verdicts: dict[str, Verdict], trusted: Collection[str]
 ) -> tuple[str, list[Vote]] | None:
-    """The word about which votes against sure verdicts gather most, and these votes; None where none do."""
+    """The word on which votes against confident verdicts cluster most, and these votes; None if none do."""
     against = [each for each in votes if _is_against_sure(each, verdicts[each.id].probability)]
     holders = Counter(word for each in votes for word in set(words(each.review)))
     contrary = Counter(word for each in against for word in set(words(each.review)))
@@ -235,7 +243,7 @@ def _campaign(
             continue
         others = len(votes) - held
         rate = (len(against) + 1) / (len(votes) + 2)
-        # A word that nearly all texts hold has no others to be compared with: its own share says enough.
+        # If nearly all texts have the word, there are no others to compare with, and its own share suffices.
         elsewhere = (len(against) - count) / others if others else 0.0
         deviation = math.sqrt(rate * (1 - rate) * (1 / held + (1 / others if others else 0.0)))
         z = (count / held - elsewhere) / deviation

@@ -1,21 +1,23 @@
-"""How far a model's probabilities can be believed, measured on the validation reviews.
+"""Calibrate a model's probabilities, and measure how reliable they are, on the validation texts.
 
-A model's logit is a weighted sum of its parts' logits (mixture.py): for the wide-and-deep models a logistic
-regression of the two parts, for an LSTM alone a temperature (one weight), apart for long and for short texts
-where validation has both. There is no bias: one fitted to whole reviews would make short sentences lean to
-one side. The weights are fitted on the validation texts, so a figure measured on the same texts would
-flatter. All figures here are therefore cross-fitted: the reviews fall into
-FOLDS parts, and each part's probabilities come from weights fitted on the others. The parts are contiguous
-within each label, since reviews of one movie stand together.
+A model's logit is a weighted sum of its parts' logits (mixture.py). The weights are those of a logistic
+regression on the two parts of the wide-and-deep models, or a temperature (a single weight) for an LSTM alone.
+If validation has both long and short texts, each has weights of its own. There is no bias: fitted to whole
+reviews, it would tilt short sentences to one side.
+
+The weights are fitted on the validation texts, so a figure measured on the same texts would be optimistic.
+All figures here are therefore cross-fitted: the texts are divided into FOLDS parts, and the probabilities of
+each part come from weights fitted on the others. The parts are contiguous within each label, since reviews of
+one movie are adjacent.
 
 The expected calibration error is the mean distance between probability and share of positive reviews over
-BINS bins of equally many reviews. Chance alone makes it differ from 0: `chance` is what a perfectly
+BINS bins of equally many reviews. It exceeds 0 by chance alone: `chance` is the error that a perfectly
 calibrated model would show on as many reviews.
 
-The unsure band is symmetric about one half: the probabilities at which fewer than ACCURACY_WHEN_SURE of the
-verdicts are right. The accuracy at each confidence is an isotonic regression over the reviews; so that a few
-reviews cannot move the band far, PRIOR_REVIEWS reviews' worth of weight, spread over all confidences, goes to
-what the probabilities themselves promise.
+The unsure band, symmetric about one half, holds the probabilities at which fewer than ACCURACY_WHEN_SURE of
+the verdicts are right. The accuracy at each confidence is estimated by isotonic regression over the reviews.
+A prior worth PRIOR_REVIEWS reviews, which takes the probabilities at their word, keeps a few reviews from
+moving the band far.
 """
 
 from typing import Any
@@ -38,11 +40,12 @@ def calibration(
 ) -> dict[str, Any]:
     """The `calibration` entry of metrics.json.
 
-    `parts` (N, P) are the logits of the model's parts on validation texts of so many words (`lengths` (N,)),
-    `labels` (N,) are 0 or 1, and `short` (N,) tells short texts from reviews. Keys: of the
-    reviews `reviews` (how many), `expected_calibration_error`, `chance`, `bins` (each `reviews`, mean
-    `probability` and share `positive`) and `unsure`, [low, high] or None; of the others `short_texts`, with
-    `texts`, `accuracy` and the two errors, or None.
+    `parts` (N, P) are the logits of the model's P parts on the validation texts, `labels` (N,) are 0 or 1,
+    `lengths` (N,) are the numbers of words, and `short` (N,) is true for short texts, false for reviews.
+
+    The keys for reviews are `reviews` (how many), `expected_calibration_error`, `chance`, `bins` (each with
+    `reviews`, mean `probability` and share `positive`) and `unsure`, [low, high] or None. `short_texts` is
+    None, or has `texts` (how many), `accuracy` and the two errors for short texts.
     """
     probability = cross_fitted(parts, labels, lengths, short)
     bins, figures = _figures(probability[~short], labels[~short])
@@ -75,10 +78,10 @@ def _figures(probability: np.ndarray, labels: np.ndarray) -> tuple[list[dict[str
 
 
 def fit_mixture(parts: np.ndarray, labels: np.ndarray, lengths: np.ndarray, short: np.ndarray) -> np.ndarray:
-    """Fit the mixture (4,) of mixture.py, no weight of it below 0, whose logits have the least log loss.
+    """Fit the mixture (4,) of mixture.py: the non-negative weights that minimise the log loss.
 
-    Where no text is `short` (N,), the weights are the same for all lengths. Of a model with one part the
-    weights of the other are 0.
+    The arguments are those of `calibration`. If no text is `short`, the weights are the same for all lengths.
+    If the model has only one part, the weights of the other are 0.
     """
     parts = np.asarray(parts, dtype=np.float64)
     if not short.any():
@@ -89,14 +92,14 @@ def fit_mixture(parts: np.ndarray, labels: np.ndarray, lengths: np.ndarray, shor
 
 
 def _beside_nothing(weights: np.ndarray) -> np.ndarray:
-    """The weights of two parts from those of one or two."""
+    """The weights (2,) of both parts; that of a missing part is 0."""
     return np.array([*weights, 0.0][:2])
 
 
 def _fit_weights(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Weights of the least log loss, none below 0: those that would be are left out and the others refitted.
+    """The weights that minimise the log loss; negative ones are set to 0 and the others refitted.
 
-    A single one keeps a weight above 0, so that calibration never takes a model's verdicts away.
+    A single weight stays above 0, so that calibration never erases a model's verdicts.
     """
     weights = np.zeros(features.shape[1])
     kept = np.arange(features.shape[1])
@@ -110,7 +113,7 @@ def _fit_weights(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _newton(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The weights of the logistic regression without a bias, by Newton's method."""
+    """Fit a logistic regression without a bias by Newton's method."""
     count, size = features.shape
     weights = np.zeros(size)
     for _ in range(STEPS if count else 0):
@@ -118,7 +121,7 @@ def _newton(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
         gradient = features.T @ (chance - labels) / count + 2 * SHRINKAGE * weights
         curvature = (features.T * (chance * (1 - chance))) @ features / count
         step = np.linalg.solve(curvature + 2 * SHRINKAGE * np.eye(size), gradient)
-        # Far from the optimum of separable reviews a whole Newton step can overshoot.
+        # On separable reviews, a full Newton step can overshoot far from the optimum.
         weights = weights - step / max(1.0, float(np.abs(step).max()))
         if np.abs(step).max() < 1e-10:
             break
@@ -126,7 +129,10 @@ def _newton(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def cross_fitted(parts: np.ndarray, labels: np.ndarray, lengths: np.ndarray, short: np.ndarray) -> np.ndarray:
-    """Probabilities (N,) of texts, each from weights that did not see it."""
+    """The probabilities (N,) of texts, each from weights that were fitted without it.
+
+    The arguments are those of `calibration`.
+    """
     parts, labels = np.asarray(parts, dtype=np.float64), np.asarray(labels)
     folds = np.zeros(len(labels), dtype=np.int64)
     for label in (0, 1):
@@ -143,7 +149,7 @@ def cross_fitted(parts: np.ndarray, labels: np.ndarray, lengths: np.ndarray, sho
 
 
 def unsure_band(probability: np.ndarray, labels: np.ndarray) -> list[float] | None:
-    """[low, high] of the probabilities that are no verdict, symmetric about 0.5; None where all are one."""
+    """The probabilities that count as unsure: [low, high], symmetric about 0.5, or None if none do."""
     if not len(labels):
         return None
     confidence = np.maximum(probability, 1 - probability)
@@ -158,13 +164,13 @@ def unsure_band(probability: np.ndarray, labels: np.ndarray) -> list[float] | No
     last = float(confidence[unsure - 1])
     if unsure < len(confidence):
         edge = (last + float(confidence[unsure])) / 2
-    else:  # nothing was seen at which it is sure; above that its probabilities are believed
+    else:  # no review was sure: above the last one, the probabilities are taken at their word
         edge = max(last, ACCURACY_WHEN_SURE)
     return [round(1 - edge, 4), round(edge, 4)]
 
 
 def _isotonic(values: np.ndarray) -> np.ndarray:
-    """The never-falling sequence nearest to `values` in least squares: pool adjacent violators."""
+    """The non-decreasing sequence nearest to `values` in least squares, by pooling adjacent violators."""
     means: list[float] = []
     sizes: list[int] = []
     for value in values.tolist():
@@ -179,10 +185,10 @@ def _isotonic(values: np.ndarray) -> np.ndarray:
 
 
 def _error_by_chance(probability: np.ndarray) -> float:
-    """The expected calibration error of a perfectly calibrated model that says these probabilities."""
+    """The expected calibration error of a perfectly calibrated model that gives these probabilities."""
     ordered, total = np.sort(probability), 0.0
     for rows in np.array_split(ordered, BINS):
-        # The mean of a bin's labels is about normal; the mean distance of a normal value is sqrt(2 / pi) sd.
+        # The mean of a bin's labels is about normal, whose mean absolute deviation is sqrt(2 / pi) sd.
         total += float(np.sqrt(2 / np.pi * (rows * (1 - rows)).sum()))
     return total / max(len(probability), 1)
 

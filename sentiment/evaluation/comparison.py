@@ -1,12 +1,12 @@
-"""A new model beside the one that answers, on the same texts: what differs, and whether it may take over.
+"""Compare a new model with the one that answers, on the same texts, and decide whether it may take over.
 
-The rules, all of which a new model has to keep:
+A new model may take over if it keeps all of these rules:
 
-- on the test reviews and on the held-out sentences it is not worse beyond noise: the 95 % interval of the
-  paired difference of accuracy does not lie below 0, and the difference is above -MAX_LOSS;
-- on at least MIN_VOTES votes that were held back it is better, by McNemar's exact test on the 5 % level;
-- on no word that voters write unusually often it is worse, by the same test (Bonferroni), over the labelled
-  reviews and sentences with that word: votes about one word shall not turn what the model knows of it.
+- It is not worse than chance explains on the test reviews and on the held-out sentences: the 95 % interval of
+  the paired difference in accuracy does not lie below 0, and the difference is at least -MAX_LOSS.
+- It is better on at least MIN_VOTES held-back votes, by McNemar's exact test at the 5 % level.
+- It is not worse on labelled texts with any word that voters use unusually often, by the same test (with
+  Bonferroni's correction). Votes about a word must not overturn what the model knows about it.
 """
 
 import math
@@ -30,7 +30,7 @@ EXAMPLES = 12
 
 @dataclass(frozen=True)
 class Scores:
-    """Texts (N) with their labels (N,), and the probabilities (N,) that both models give them."""
+    """N texts, their labels (N,), and the probabilities (N,) that the old and the new model give them."""
 
     texts: Sequence[str]
     labels: np.ndarray
@@ -38,17 +38,18 @@ class Scores:
     new: np.ndarray
 
     def take(self, rows: np.ndarray) -> "Scores":
+        """The scores of these rows, in that order."""
         texts = [self.texts[row] for row in rows]
         return Scores(texts, self.labels[rows], self.old[rows], self.new[rows])
 
 
 def compare(sets: dict[str, Scores], voted: Sequence[str]) -> dict[str, Any]:
-    """The comparison as JSON; `sets` are those of REVIEWS, SENTENCES and VOTES, `voted` all texts of votes.
+    """Compare both models, as JSON; `sets` has REVIEWS, SENTENCES and VOTES, `voted` the texts of all votes.
 
-    Keys: `sets` (by name), `slices` (with `set`, `group` and `name`), each entry with `texts`, the accuracies
-    `old` and `new`, their paired `difference` with its `interval`, and `p`; `words`, those that voters write
-    unusually often; `changed` verdicts, but none on votes, whose texts people may take back; and `reasons`
-    against the new model, none where it keeps all rules.
+    The keys are `sets` (by name), `slices` (each with `set`, `group` and `name`), `words` (those that voters
+    use unusually often), `changed` (verdicts, but none on votes, whose texts people may take back) and
+    `reasons` against the new model, which are empty if it keeps all rules. The entries of the first three are
+    those of `measured`.
     """
     figures = {name: measured(scores) for name, scores in sets.items() if len(scores.texts)}
     slices = [
@@ -70,7 +71,12 @@ def compare(sets: dict[str, Scores], voted: Sequence[str]) -> dict[str, Any]:
 
 
 def measured(scores: Scores) -> dict[str, Any]:
-    """Both accuracies on the same texts, and the difference: new less old."""
+    """Both accuracies on the same texts, and their difference (new minus old).
+
+    The keys are `texts` (how many), `old` and `new` (each from `metrics.accuracy`), `won` and `lost` (how
+    many verdicts only the new or only the old model has right), `difference`, its 95 % `interval`, and
+    McNemar's `p`.
+    """
     paired = paired_difference(scores.labels, scores.new, scores.old)
     won, lost = paired["only_ours_right"], paired["only_theirs_right"]
     return {
@@ -86,14 +92,14 @@ def measured(scores: Scores) -> dict[str, Any]:
 
 
 def mcnemar(won: int, lost: int) -> float:
-    """The two-sided p of McNemar's exact test: that as many wins or losses, or more, come by chance."""
+    """The two-sided p-value of McNemar's exact test for this many wins and losses."""
     trials = won + lost
     tail = sum(math.comb(trials, k) for k in range(min(won, lost) + 1))
     return float(min(1.0, 2 * tail / 2**trials))
 
 
 def reasons_against(figures: dict[str, Any], by_word: Sequence[dict[str, Any]]) -> list[str]:
-    """Which rules the new model breaks, in words for a person; none where it may take over."""
+    """The rules that the new model breaks, in words for people; empty if it may take over."""
     reasons = []
     for name in (REVIEWS, SENTENCES):
         found = figures.get(name)
@@ -114,7 +120,7 @@ def reasons_against(figures: dict[str, Any], by_word: Sequence[dict[str, Any]]) 
 
 
 def points(found: dict[str, Any]) -> str:
-    """The difference in percentage points, with its interval and the verdicts that it comes from."""
+    """Describe an entry of `measured`: the difference in percentage points, its interval, and the counts."""
     low, high = found["interval"]
     return (
         f"{100 * found['difference']:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f}; "
@@ -138,7 +144,7 @@ def _slices(scores: Scores) -> Iterable[tuple[str, str, np.ndarray]]:
 
 
 def _by_word(sets: dict[str, Scores], voted: Sequence[str]) -> list[dict[str, Any]]:
-    """The comparison on labelled texts with each word that voters write unusually often."""
+    """The comparison on the labelled texts with each word that voters use unusually often."""
     labelled = [scores for name, scores in sets.items() if name != VOTES]
     texts = [text for scores in labelled for text in scores.texts]
     if not texts or not voted:
@@ -167,7 +173,7 @@ def _by_word(sets: dict[str, Scores], voted: Sequence[str]) -> list[dict[str, An
 
 
 def _changed(name: str, scores: Scores) -> list[dict[str, Any]]:
-    """The verdicts that changed, those that changed furthest first, so many of either direction."""
+    """The verdicts that changed most: up to EXAMPLES for the worse, then up to EXAMPLES for the better."""
     rows = np.flatnonzero((scores.old >= 0.5) != (scores.new >= 0.5))
     rows = rows[np.argsort(-np.abs(scores.old[rows] - scores.new[rows]), kind="stable")]
     better = (scores.new[rows] >= 0.5) == (scores.labels[rows] == 1)

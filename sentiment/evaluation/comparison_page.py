@@ -1,4 +1,4 @@
-"""The comparison of two models (comparison.py) as one HTML file that people read; nothing in it is loaded."""
+"""Render the comparison of two models (comparison.py) as an HTML report in one file."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ QUOTED_CHARACTERS = 400
 
 
 def page(comparison: dict[str, Any]) -> str:
-    """The whole page. `comparison` is that of `comparison.compare`, with `models` (`old`, `new`) and `votes`
-    (what cleaning left of them) added."""
+    """Render the report of a result of `comparison.compare`, to which two keys were added: `models` (the
+    versions `old` and `new`) and `votes` (the report of cleaning, project/retraining.py)."""
     models, reasons = comparison["models"], comparison["reasons"]
     verdict = (
         '<p class="good"><strong>It keeps the rules: it may take over.</strong></p>'
@@ -69,7 +69,7 @@ def _table(label: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> str:
 
 
 def _forest(title: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> str:
-    """A line with its point for each row, along one scale in percentage points."""
+    """A forest plot: for each row the interval and the difference, in percentage points."""
     reach = max([0.5, *(100 * abs(end) for _, found in rows for end in found["interval"])]) * 1.1
 
     def x(share: float) -> float:
@@ -94,7 +94,7 @@ def _forest(title: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> str:
 
 
 def _scatter(changed: Sequence[dict[str, Any]]) -> str:
-    """The probability of positive by both models, for the verdicts that changed."""
+    """A scatter plot of both models' probabilities of positive, for the verdicts that changed."""
     if not changed:
         return '<p class="quiet">No verdict changed.</p>'
     size = 300

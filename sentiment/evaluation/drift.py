@@ -1,13 +1,14 @@
-"""Whether what people send is like the texts that a model was measured on, by counts alone.
+"""Detect drift: compare what people send with the texts that a model was measured on, by counts alone.
 
 The Lambda and the web server count what they answer (lambda/sentiment_api/measures.py). Here the same is
-counted on held-out texts, apart by length: people type sentences, and a model is unsure of a short text more
-often than of a page. So a window of what people sent is compared with what held-out texts of its lengths
-would give. Each measure is a mean over texts: a share of them, or a mean of a share or a probability.
+counted on held-out texts, separately by length, because people type sentences, and a model is unsure of short
+texts more often than of long ones. The texts that people sent in a window of time are compared with what
+held-out texts of the same lengths would give. Each measure is a mean over texts: a share of texts, or the
+mean of a share or a probability.
 
-The band around the expected mean is what chance does to so many texts and to the held-out ones (Z standard
-errors), and a tolerance: the difference that is worth no one's time. How long texts are differs between
-people and reviews anyway, so lengths are compared with the window before.
+The band around the expected mean is Z standard errors wide to either side, for the window's texts and the
+held-out ones together, plus a tolerance for differences too small to matter. The lengths of people's texts
+differ from those of reviews in any case, so they are compared with the previous window.
 """
 
 import math
@@ -18,13 +19,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 LENGTHS = {"Characters50": 50, "Characters150": 150, "Characters500": 500, "CharactersMore": None}
-"""The longest text, in characters, that each count is of, as the Lambda counts them."""
+"""The counts of texts by length, each with the most characters that a text in it has, as in the Lambda."""
 MIN_TEXTS = 50
-"""Fewer say nothing yet."""
+"""Fewer texts give no verdict."""
 Z = 3.0
-"""Chance alone leaves the band less than once in 300 windows."""
+"""By chance alone, fewer than one window in 300 falls outside its band."""
 PRIOR_TEXTS = 10
-"""A length takes so many texts' worth from the mean of all: some lengths have hardly any held-out text."""
+"""The weight, in texts, of the overall mean in that of each length: some lengths have few held-out texts."""
 LENGTH_TOLERANCE = 0.1
 ROUNDING = 1e-6
 
@@ -32,7 +33,7 @@ Counts = Mapping[str, float]
 
 
 class Measure(NamedTuple):
-    """A mean over texts: the name of the count that is its sum, what it is in words, and its tolerance."""
+    """A mean over texts: the name of the count that is its sum, its description, and its tolerance."""
 
     name: str
     words: str
@@ -44,9 +45,9 @@ MEASURES = (
     UNSURE,
     Measure("NotEnglish", "texts in another language", 0.05),
     Measure("NoEvidence", "texts without an opinion", 0.1),
-    Measure("Mixed", "texts that speak both ways", 0.1),
+    Measure("Mixed", "texts with mixed opinions", 0.1),
     Measure("UnknownShare", "words that the model does not know", 0.03),
-    # Wide: people may well send more praise than blame, which held-out texts have in equal parts.
+    # Wide: held-out texts praise and blame in equal parts, but people may well send more praise.
     Measure("Probability", "mean probability of positive", 0.25),
 )
 ALARM_IDS = {
@@ -60,12 +61,12 @@ ALARM_IDS = {
     "UnknownShare": "unknown",
     "Probability": "positive",
 }
-"""What the alarm in infra/template.yaml calls its metrics: an id begins with a small letter. Unsure texts are
-the sum of three of them."""
+"""The ids of the metrics in the alarm of infra/template.yaml; CloudWatch wants a lower-case first letter. The
+unsure texts have none, being the sum of three others."""
 
 
 class Finding(NamedTuple):
-    """What a window shows in one measure: a mean or share, what was expected, and the band around that."""
+    """One measure of a window: its value, the expected value, and the band (`low`, `high`) around that."""
 
     name: str
     words: str
@@ -76,16 +77,17 @@ class Finding(NamedTuple):
 
     @property
     def inside(self) -> bool:
-        # A share of all is a sum of fractions by their number, which may miss 1 by a rounding.
+        """Whether the value lies within the band."""
+        # A share of 100 % is a sum of fractions, which may miss 1 by a rounding error.
         return self.low - ROUNDING <= self.value <= self.high + ROUNDING
 
 
 def measured(characters: ArrayLike, values: Mapping[str, ArrayLike]) -> dict[str, Any]:
-    """What windows are compared with, as JSON: the measures of N held-out texts, apart by length.
+    """The baseline for windows, as JSON: the measures of N held-out texts, by length.
 
-    `characters` (N,) are the lengths of the texts, `values` (N,) by measure what each contributes to its sum.
-    Returns `texts`, how many there are of each length, and `measures`, the [mean, standard deviation] of
-    each measure by length.
+    `characters` (N,) are the lengths of the texts; `values` has, for each measure, the contribution (N,) of
+    each text to its sum. Returns `texts`, the number of texts by length, and `measures`, the [mean, standard
+    deviation] of each measure by length.
     """
     place = np.searchsorted([longest for longest in LENGTHS.values() if longest], np.asarray(characters))
     members = {name: place == number for number, name in enumerate(LENGTHS)}
@@ -97,7 +99,7 @@ def measured(characters: ArrayLike, values: Mapping[str, ArrayLike]) -> dict[str
 
 
 def _moments(value: np.ndarray, of_all: np.ndarray) -> list[float]:
-    """The mean and the standard deviation of the texts of one length, drawn towards those of all."""
+    """The mean and the standard deviation of the texts of one length, shrunk towards those of all texts."""
     weight = len(value) + PRIOR_TEXTS
     mean = (value.sum() + PRIOR_TEXTS * of_all.mean()) / weight
     variance = (((value - mean) ** 2).sum() + PRIOR_TEXTS * ((of_all - mean) ** 2).mean()) / weight
@@ -105,21 +107,20 @@ def _moments(value: np.ndarray, of_all: np.ndarray) -> list[float]:
 
 
 def texts(counts: Counts) -> int:
-    """How many texts were counted."""
+    """The number of texts in some counts."""
     return round(sum(counts.get(name, 0) for name in LENGTHS))
 
 
 def added(counts: Sequence[Counts]) -> dict[str, float]:
-    """The sum of counts; it lacks what none of them has."""
+    """Add up several counts, name by name."""
     names = dict.fromkeys(name for each in counts for name in each)
     return {name: sum(each.get(name, 0) for each in counts) for name in names}
 
 
 def compare(counts: Counts, baseline: Mapping[str, Any]) -> list[Finding]:
-    """The measures of a window beside held-out texts of its lengths.
+    """Compare the measures of a window with those expected of held-out texts of the same lengths.
 
-    `baseline` is what `measured` returned. A measure that the model behind the window does not count is
-    left out.
+    `baseline` is the result of `measured`. Measures that the window's model does not count are left out.
     """
     number = texts(counts)
     return [_finding(measure, counts, number, baseline) for measure in MEASURES if measure.name in counts]
@@ -131,7 +132,7 @@ def _finding(measure: Measure, counts: Counts, number: int, baseline: Mapping[st
         mean, deviation = baseline["measures"][measure.name][name]
         sent = counts.get(name, 0)
         total += sent * mean
-        # Of the window's own texts, and of the held-out texts that the mean comes from.
+        # The variance of the window's texts, and that of the held-out texts' mean.
         variance += sent * deviation**2 * (1 + sent / _weight(baseline, name))
     expected, half = total / number, Z * math.sqrt(variance) / number + measure.tolerance
     low, high = max(expected - half, 0.0), min(expected + half, 1.0)
@@ -139,7 +140,7 @@ def _finding(measure: Measure, counts: Counts, number: int, baseline: Mapping[st
 
 
 def compare_lengths(counts: Counts, before: Counts) -> list[Finding]:
-    """The share of each length beside that in the window before; both have MIN_TEXTS texts at least."""
+    """Compare the share of each length with that in the previous window; neither may be empty."""
     now, then = texts(counts), texts(before)
     found = []
     for name in LENGTHS:
@@ -152,7 +153,7 @@ def compare_lengths(counts: Counts, before: Counts) -> list[Finding]:
 
 
 def in_words(length: str) -> str:
-    """What texts a count of lengths is of."""
+    """Describe a count of LENGTHS, such as "51 to 150 characters"."""
     names = list(LENGTHS)
     place = names.index(length)
     shortest = 1 if not place else (LENGTHS[names[place - 1]] or 0) + 1
@@ -161,9 +162,10 @@ def in_words(length: str) -> str:
 
 
 def alarm_formula(baseline: Mapping[str, Any]) -> str:
-    """How many measures of a day lie outside their band, in CloudWatch's metric math, without a space.
+    """`compare` as an expression in CloudWatch's metric math: how many measures lie outside their band.
 
-    It is `compare` once more, times the number of texts. Its ids are ALARM_IDS, and n, the number of texts.
+    Both sides of each comparison are multiplied by the number of texts. The ids of the metrics are ALARM_IDS,
+    and n for the number of texts. There are no spaces in the expression.
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
     """
     outside = []

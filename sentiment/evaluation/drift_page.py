@@ -1,4 +1,4 @@
-"""What people sent in a window of time beside what a model was measured on (drift.py), as one HTML file."""
+"""Render the comparison of a window with the baseline (drift.py) as an HTML report in one file."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 from sentiment.evaluation.drift import LENGTHS, MIN_TEXTS, Counts, Finding, in_words, texts
 from sentiment.evaluation.pages import LEFT, ROW, WIDTH, bullets, document, escaped, figure, table
 
-# How many bands to either side the chart of all measures reaches.
+# The chart of all measures spans this many half bands to either side.
 REACH = 2.5
 CHART, FOOT = 96, 18
-# Steps of fewer texts are drawn without a verdict of their own.
+# Steps with fewer texts are drawn in grey, without a verdict.
 MIN_STEP_TEXTS = 10
 
 
 class Step(NamedTuple):
-    """A part of the window: when it began, how many texts it had, and what they show."""
+    """A part of the window: when it began, the number of its texts, and their findings."""
 
     began: str
     texts: int
@@ -25,11 +25,11 @@ class Step(NamedTuple):
 
 
 class Window(NamedTuple):
-    """What the page shows.
+    """The content of the report.
 
-    `heading` names model and place, `period` the time. `counts` are of that time, `before` of as much time
-    before it. `baseline` is what drift.measured returned, with `model`, `sentences` and `reviews` added.
-    `findings` are the verdicts, none where there are too few texts; `steps` are the parts of the time.
+    `heading` names the model and its host, `period` the window. `counts` are those of the window, `before`
+    those of the previous one. `baseline` is a result of drift.measured, with `model`, `sentences` and
+    `reviews` added. `findings` are empty if there are too few texts; `steps` are the parts of the window.
     `notes` say what could not be compared.
     """
 
@@ -44,7 +44,7 @@ class Window(NamedTuple):
 
 
 def page(window: Window) -> str:
-    """The whole page."""
+    """Render the report."""
     number, base = texts(window.counts), window.baseline
     return document(
         window.heading,
@@ -95,7 +95,7 @@ def _measures(findings: Sequence[Finding]) -> list[str]:
 
 
 def _bullet_chart(findings: Sequence[Finding]) -> str:
-    """A row for each measure, all on one scale: how many half bands it is away from what is expected."""
+    """A row for each measure, all on one scale: its distance from the expected value in half bands."""
 
     def x(bands: float) -> float:
         return LEFT + (WIDTH - LEFT - 16) * (1 + max(-REACH, min(bands, REACH)) / REACH) / 2
@@ -109,7 +109,7 @@ def _bullet_chart(findings: Sequence[Finding]) -> str:
     ]
     for number, each in enumerate(findings):
         y, colour = ROW * number + ROW / 2, _colour(each)
-        # Each side has its own half: shares end at 0 and at 1.
+        # The halves may differ, because the band is clipped to the range from 0 to 1.
         half = each.high - each.expected if each.value >= each.expected else each.expected - each.low
         away = (each.value - each.expected) / half if half else 0.0
         parts.append(
@@ -125,7 +125,7 @@ def _bullet_chart(findings: Sequence[Finding]) -> str:
 
 
 def _lengths(window: Window) -> str:
-    """Bars of each length: this window, the one before, the held-out texts."""
+    """Bars for each length: this window, the previous one, and the held-out texts."""
     series = (
         ("this window", window.counts, "var(--ink)", 1.0),
         ("the window before", window.before, "var(--ink)", 0.45),
@@ -160,7 +160,7 @@ def _lengths(window: Window) -> str:
 
 
 def _course(steps: Sequence[Step]) -> list[str]:
-    """A chart for each measure: the band and the value of each step of the window."""
+    """A chart for each measure: the band and the value in each step of the window."""
     names = {finding.name: finding.words for step in steps for finding in step.findings}
     charts = [
         _over_time(

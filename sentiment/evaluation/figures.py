@@ -1,4 +1,4 @@
-"""Pictures of a training run and of an evaluation, as PNG. Needs matplotlib."""
+"""Plots of a training run and of an evaluation. Needs matplotlib."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ DOTS_PER_INCH = 150
 
 
 def learning_curve(epochs: list[dict[str, Any]]) -> Figure:
-    """Losses and validation accuracy by epoch, one above the other; `epochs` are those of metrics.json."""
+    """Plot losses and validation accuracy by epoch; `epochs` is the entry of metrics.json."""
     figure = Figure(figsize=(6, 5.5), layout="constrained")
     above, below = figure.subplots(2, sharex=True)
     numbers = [entry["epoch"] for entry in epochs]
@@ -30,7 +30,7 @@ def learning_curve(epochs: list[dict[str, Any]]) -> Figure:
 
 
 def confusion_matrix(result: dict[str, Any], split: str = "test") -> Figure:
-    """How often each class was taken for which; `result` is that of `metrics.evaluate`."""
+    """Plot the confusion matrix of a `result` of `metrics.evaluate`."""
     matrix = [[result["confusion_matrix"][label][verdict] for verdict in CLASSES] for label in CLASSES]
     figure = Figure(figsize=(5, 4.4), layout="constrained")
     axes = figure.add_subplot()
@@ -55,7 +55,7 @@ def confusion_matrix(result: dict[str, Any], split: str = "test") -> Figure:
 
 
 def reliability(result: dict[str, Any], split: str = "test") -> Figure:
-    """How often reviews of each probability really are positive; `result` is that of `metrics.evaluate`."""
+    """Plot the reliability curve of a `result` of `metrics.evaluate`."""
     bins = result["calibration"]["bins"]
     said, positive = ([row[name] for row in bins] for name in ("probability", "positive"))
     errors = [[abs(row["positive"] - row[end]) for row in bins] for end in ("low", "high")]
@@ -72,7 +72,7 @@ def reliability(result: dict[str, Any], split: str = "test") -> Figure:
 
 
 def save(figure: Figure, file: Path) -> Path:
-    """Write the picture to `file`, whole or not at all; returns `file`."""
+    """Write a plot as PNG, atomically; return `file`."""
     with atomic_write(file) as temporary:
         figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH)
     return file

@@ -1,7 +1,7 @@
-"""How well probabilities fit labels: accuracy with an interval, log loss, confusion matrix, reliability.
+"""Metrics of binary classification: accuracy with an interval, log loss, confusion matrix, reliability.
 
-`labels` are 0 (negative) or 1 (positive) throughout, `probabilities` those of positive; from 0.5 on the
-verdict is positive. Both are arrays or sequences of one length N.
+Throughout, `labels` are 0 (negative) or 1 (positive), and `probabilities` are those of positive: at least 0.5
+is a positive verdict. Both are arrays or sequences of length N.
 """
 
 import math
@@ -12,16 +12,17 @@ from numpy.typing import ArrayLike
 
 BINS = 10
 SHORTER, LONGER = 150, 300
-"""Words: the bounds between the slices of short, middling and long reviews."""
+"""The bounds, in words, between the slices of short, medium and long reviews."""
 Z_95 = 1.959964
 """The standard normal's 97.5 % quantile."""
 
 
 def evaluate(labels: ArrayLike, probabilities: ArrayLike) -> dict[str, Any]:
-    """What the project tells of a model's answers on labelled reviews, as JSON.
+    """Evaluate a model's probabilities on labelled reviews; the result can be written as JSON.
 
-    Keys: `reviews`, `accuracy`, `accuracy_interval_95`, `log_loss`, `confusion_matrix` (by label, then by
-    verdict) and `calibration` (`expected_calibration_error` and `bins`, those of `reliability_curve`).
+    The keys are `reviews` (how many), `accuracy`, `accuracy_interval_95`, `log_loss`, `confusion_matrix` (by
+    label, then by verdict) and `calibration` (with `expected_calibration_error` and the `bins` of
+    `reliability_curve`).
     """
     actual, probability = np.asarray(labels, dtype=np.int64), np.asarray(probabilities, dtype=np.float64)
     verdict = (probability >= 0.5).astype(np.int64)
@@ -44,7 +45,7 @@ def evaluate(labels: ArrayLike, probabilities: ArrayLike) -> dict[str, Any]:
 
 
 def accuracy(labels: ArrayLike, probabilities: ArrayLike) -> dict[str, Any]:
-    """The share of right verdicts as `accuracy`, its 95 % `interval`, and the number of `reviews`."""
+    """The share of right verdicts (`accuracy`), its 95 % `interval`, and the number of `reviews`."""
     right = (np.asarray(probabilities) >= 0.5) == (np.asarray(labels) == 1)
     count = int(right.sum())
     return {
@@ -55,9 +56,9 @@ def accuracy(labels: ArrayLike, probabilities: ArrayLike) -> dict[str, Any]:
 
 
 def slices(labels: ArrayLike, probabilities: ArrayLike, lengths: ArrayLike) -> list[dict[str, Any]]:
-    """`accuracy` of the reviews of either label and of three ranges of length, each with its `name`.
+    """The `accuracy` of slices of the reviews, by label and by length, each with its `name`.
 
-    `lengths` (N,) counts the words of each review. A slice without reviews is left out.
+    `lengths` (N,) are the numbers of words. Slices without reviews are left out.
     """
     actual, probability, words = np.asarray(labels), np.asarray(probabilities), np.asarray(lengths)
     masks = {
@@ -75,7 +76,7 @@ def slices(labels: ArrayLike, probabilities: ArrayLike, lengths: ArrayLike) -> l
 
 
 def wilson_interval(successes: int, trials: int, z: float = Z_95) -> tuple[float, float]:
-    """The interval of a proportion (Wilson 1927), of 95 % by default; `z` is the normal's quantile."""
+    """The confidence interval of a proportion (Wilson 1927), 95 % by default; `z` is the normal quantile."""
     centre = (successes + z**2 / 2) / (trials + z**2)
     share = successes / trials
     half = z / (trials + z**2) * math.sqrt(trials * share * (1 - share) + z**2 / 4)
@@ -83,10 +84,10 @@ def wilson_interval(successes: int, trials: int, z: float = Z_95) -> tuple[float
 
 
 def paired_difference(labels: ArrayLike, ours: ArrayLike, theirs: ArrayLike) -> dict[str, Any]:
-    """The accuracy of `ours` less that of `theirs` on the same reviews, with its 95 % interval.
+    """The `difference` in accuracy of `ours` and `theirs` on the same reviews, and its 95 % `interval`.
 
-    Only the reviews that one of both gets right count: `only_ours_right` and `only_theirs_right` tell how
-    many they are.
+    It depends only on the reviews that one of them has right and the other wrong; `only_ours_right` and
+    `only_theirs_right` say how many these are.
     """
     actual = np.asarray(labels) == 1
     our_right, their_right = ((np.asarray(each) >= 0.5) == actual for each in (ours, theirs))
@@ -103,10 +104,10 @@ def paired_difference(labels: ArrayLike, ours: ArrayLike, theirs: ArrayLike) -> 
 
 
 def reliability_curve(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -> list[dict[str, Any]]:
-    """Whether 80 % means 80 %: the reviews in bins of equal size, in order of probability.
+    """Sort the reviews by probability into bins of equal size, to see whether 80 % means 80 %.
 
-    Each bin tells how many `reviews` it holds, their mean `probability`, and the share that is `positive`
-    with its 95 % interval (`low`, `high`). There are fewer bins where there are fewer reviews.
+    Each bin has the number of its `reviews`, their mean `probability`, and the share that is `positive` with
+    its 95 % interval (`low`, `high`). There are fewer bins if there are fewer reviews.
     """
     probability, actual = np.asarray(probabilities, dtype=np.float64), np.asarray(labels)
     rows = []
@@ -128,9 +129,9 @@ def reliability_curve(labels: ArrayLike, probabilities: ArrayLike, bins: int = B
 
 
 def expected_calibration_error(bins: list[dict[str, Any]]) -> float:
-    """The mean distance of probability and share of positive, by reviews (Naeini et al., AAAI 2015).
+    """The mean distance between probability and share of positive reviews (Naeini et al., AAAI 2015).
 
-    `bins` are those of `reliability_curve`.
+    `bins` are those of `reliability_curve`, weighted by their numbers of reviews.
     """
     reviews = sum(row["reviews"] for row in bins)
     distance = sum(row["reviews"] * abs(row["probability"] - row["positive"]) for row in bins)
@@ -140,10 +141,10 @@ def expected_calibration_error(bins: list[dict[str, Any]]) -> float:
 def answers_in_band(
     labels: ArrayLike, probabilities: ArrayLike, band: tuple[float, float] | list[float] | None
 ) -> dict[str, Any] | None:
-    """How often answers are unsure, and how right the others are; None without a `band` (low, high).
+    """How often answers are unsure, and how accurate the others are; None without a `band` (low, high).
 
-    `share` is that of the answers inside the band; `unsure` and `sure` are what `accuracy` tells of those
-    inside and outside of it, None where there are none.
+    The keys are `band`, `share` (of the answers inside it), `unsure` and `sure`: the `accuracy` of the
+    answers inside and outside the band, or None if there are none.
     """
     if band is None:
         return None

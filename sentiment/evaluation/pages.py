@@ -1,4 +1,4 @@
-"""What the HTML reports share: one file that people read, in light and dark, with nothing loaded or run."""
+"""Building blocks of the HTML reports: single files for light and dark screens, without scripts or links."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ svg { max-width: 100%; height: auto; } svg text { fill: var(--ink); font-size: 1
 
 
 def document(title: str, parts: Iterable[str]) -> str:
-    """A whole page with `title` as its heading; the parts are HTML."""
+    """A complete page with `title` as its heading; the parts are HTML."""
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
@@ -41,9 +41,9 @@ def document(title: str, parts: Iterable[str]) -> str:
 
 
 def figure(title: str, said: str, height: float, parts: Iterable[str], title_first: bool = False) -> str:
-    """A picture of SVG elements, WIDTH wide, with its caption; `said` is what it shows, in words.
+    """A figure of SVG elements, WIDTH pixels wide, with a caption; `said` describes it for screen readers.
 
-    Where the page is narrow, pictures and tables scroll in frames of their own, by the keyboard too.
+    On narrow pages, figures and tables scroll within frames of their own, by keyboard as well.
     """
     picture = (
         f'<svg viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}" role="img" '
@@ -54,7 +54,7 @@ def figure(title: str, said: str, height: float, parts: Iterable[str], title_fir
 
 
 def table(label: str, head: Iterable[str], rows: Iterable[tuple[str, Iterable[str]]]) -> str:
-    """A table of rows, each a name and HTML for its other cells; `label` says what of."""
+    """A table whose rows are a name and the HTML of the other cells; `label` is its accessible name."""
     heads = "".join(f'<th scope="col">{escaped(name)}</th>' for name in head)
     lines = (
         f'<tr><th scope="row">{escaped(name)}</th>'
@@ -68,9 +68,10 @@ def table(label: str, head: Iterable[str], rows: Iterable[tuple[str, Iterable[st
 
 
 def bullets(items: Iterable[str]) -> str:
-    """A list; the items are HTML."""
+    """A bullet list; the items are HTML."""
     return "<ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>"
 
 
 def escaped(text: object) -> str:
+    """Escape text for HTML."""
     return html.escape(str(text))

@@ -1,4 +1,4 @@
-"""The settings of a model, apart from the model itself: they can be read and checked without torch."""
+"""The settings of a model, in a module of their own so that they can be checked without torch."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,14 +9,22 @@ from sentiment.model.ngrams import Pattern, ngram_patterns
 POOLINGS = ("last", "max_mean")
 MAX_NEGATED_WORDS = 5000
 MAX_SKIP = 10
-"""Pairs across more words tell less, and each length is as many n-grams again."""
+"""Pairs with larger gaps say less, and each gap size adds as many n-grams again."""
 MAX_VALUES = {"head": 100_000, "tail": 100_000, "segment": 100_000, "negation_scope": 100_000, "ending": 1000}
-"""More words than any review has, so that what is laid out for them fits into memory."""
+"""More words than any review has, but few enough that arrays of these sizes fit into memory."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What the weights' shapes and the way from ids to a logit depend on; stored in the model folder."""
+    """The settings that determine the shapes of the weights and the computation of a logit.
+
+    `head` and `tail` are how many words the LSTM reads at the beginning and at the end of a longer review,
+    `segment` is the number of words in each piece that it reads separately (0: the review in one piece), and
+    `pooling` one of POOLINGS. `ending` is the extra weight of the end of a review (emphasis.py), `ngrams` the
+    length of the longest n-grams (0: no wide part) and `ngram_skip` the largest gap in skip-bigrams
+    (ngrams.py), and `negation_scope` the number of words that a negation reaches (text/negation.py).
+    Raises RecipeError for values that make no model.
+    """
 
     vocab_size: int
     embedding_dim: int
@@ -55,15 +63,16 @@ class Architecture:
 
     @property
     def negated_words(self) -> int:
-        """How many of the most frequent words have a second embedding, for where a negation reaches them."""
+        """How many of the most frequent words have a second embedding, used where a negation reaches them."""
         return min(self.vocab_size, MAX_NEGATED_WORDS) if self.negation_scope else 0
 
     @property
     def embeddings(self) -> int:
+        """The number of rows of the embedding."""
         return self.vocab_size + self.negated_words
 
     def tensors(self) -> dict[str, tuple[int | None, ...]]:
-        """The shapes of the weights by torch's names; None is a size that belongs to the data."""
+        """The shapes of the weights by torch's names; None is a size that depends on the data."""
         directions = 2 if self.bidirectional else 1
         features = self.hidden_dim * directions * (2 if self.pooling == "max_mean" else 1)
         gates = 4 * self.hidden_dim
@@ -83,16 +92,17 @@ class Architecture:
         return shapes | ({"ngrams.keys": (None,), "ngrams.weights": (None,)} if self.ngrams else {})
 
     def ngram_patterns(self) -> list[Pattern]:
-        """The kinds of n-grams that the wide part knows; none where there is no wide part."""
+        """The patterns of the wide part's n-grams; empty if there is no wide part."""
         return ngram_patterns(self.ngrams, self.ngram_skip) if self.ngrams else []
 
     def skipped(self, words: int) -> range:
-        """Which of a review's words the LSTM does not read: those between head and tail."""
+        """The positions that the LSTM does not read in a review of this many words: those between head and
+        tail."""
         return range(self.head, max(words - self.tail, self.head))
 
 
 class Dropouts(NamedTuple):
-    """Shares of words, of embedding values and of pooled values that training drops."""
+    """Dropout rates in training: of words, of embedding values and of pooled values."""
 
     words: float = 0.0
     embedding: float = 0.0

@@ -1,24 +1,27 @@
-"""A table from integer keys to numbers that answers many keys at once: cuckoo hashing. Needs numpy only.
+"""A hash table from integer keys to numbers that looks up many keys at once. Needs numpy only.
 
-Each key has two places where it may stand, and stands in one of them (Pagh and Rodler, Journal of Algorithms
-51, 2004). So however many keys there are, two looks find one: bisection takes eighteen in a table of the
-n-grams, most of them at memory that no cache holds. Building it takes some tens of milliseconds.
+It uses cuckoo hashing (Pagh and Rodler, Journal of Algorithms 51, 2004): each key is in one of two slots, so
+two accesses find it, however many keys there are. Bisection of the table of n-grams would take eighteen, most
+of them cache misses. Building the table takes some tens of milliseconds.
 """
 
 import numpy as np
 
 SLOTS_PER_KEY = 3.0
 ROUNDS = 200
-"""A table that has not settled by then is too full; it takes about ten."""
+"""Placing the keys usually takes about ten rounds; a table that needs more than this is too full."""
 MAX_SLOTS_PER_KEY = 100
-"""Keys that do not settle in so many were made not to."""
+"""Keys that find no place even in a table of this size were chosen to collide."""
 _EMPTY = -1
 _HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 _MULTIPLIERS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], dtype=np.uint64)
 
 
 class CuckooTable:
-    """A value beside each of some keys: ascending int64, none negative, none twice, or it is a ValueError."""
+    """Maps `keys` (N,), strictly ascending non-negative int64, to `values` (N,).
+
+    Raises ValueError for other keys, and for keys that collide too often.
+    """
 
     def __init__(self, keys: np.ndarray, values: np.ndarray):
         if len(keys) != len(values) or (keys[:1] < 0).any() or (keys[1:] <= keys[:-1]).any():
@@ -35,7 +38,7 @@ class CuckooTable:
         self._values[taken] = values[owner[taken]]
 
     def find(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Which of the keys (their positions) are in the table, and the value of each of those."""
+        """Look up keys (M,): return the positions (K,) of those in the table, and their values (K,)."""
         mixed = _mixed(keys)
         slots = self._slot(mixed >> _HALF)
         elsewhere = np.flatnonzero(self._keys[slots] != keys)
@@ -44,13 +47,14 @@ class CuckooTable:
         return known, self._values[slots[known]]
 
     def _slot(self, numbers: np.ndarray) -> np.ndarray:
-        """Numbers of 32 bits as slots."""
+        """Map 32-bit numbers to slots."""
         return (numbers * np.uint64(self._slots) >> _HALF).astype(np.int64)
 
     def _settle(self, keys: np.ndarray) -> np.ndarray | None:
-        """For each slot the number of the key that stands in it, or -1; None where they do not all fit.
+        """For each slot, the position of the key in it, or -1. None if the keys do not all fit.
 
-        All keys without a slot move at once, each to the other of its two; who stood there has none then.
+        In each round, all keys without a slot move to the other of their two slots, and displace what was
+        there.
         """
         owner = np.full(self._slots, -1, dtype=np.int32)
         mixed = _mixed(keys)
@@ -63,14 +67,14 @@ class CuckooTable:
             choice[unplaced] ^= 1
             slots = choices[choice[unplaced], unplaced]
             displaced = owner[slots]
-            owner[slots] = unplaced  # of several at one slot, the last stays
+            owner[slots] = unplaced  # if several keys want a slot, the last one gets it
             lost = unplaced[owner[slots] != unplaced]
             unplaced = np.concatenate([lost, np.unique(displaced[displaced >= 0])])
         return None
 
 
 def _mixed(keys: np.ndarray) -> np.ndarray:
-    """64 bits that look random; a key's two slots are read off their halves."""
+    """Hash keys to 64 bits; the two halves determine a key's two slots."""
     mixed: np.ndarray = keys.astype(np.uint64) * _MULTIPLIERS[0]
     mixed = (mixed ^ mixed >> _HALF) * _MULTIPLIERS[1]
     return mixed

@@ -1,4 +1,4 @@
-"""Reviews as rectangles of word ids: what both ways of computing a model read. Needs numpy only."""
+"""Crop reviews and arrange them in rows of word ids, as both engines read them. Needs numpy only."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,10 +12,11 @@ from sentiment.text.vocabulary import NO_WORD, limit
 
 
 class Rows(NamedTuple):
-    """Rows of word ids (R, T), padded with 0; their lengths (R,); which of the `reviews` each belongs to; the
-    emphasis (R, T) of each word (emphasis.py), 0 for padding.
+    """R rows of T word ids, for a number of `reviews`.
 
-    The rows of a review follow each other. A review without words has none.
+    `ids` (R, T) are padded with 0, `lengths` (R,) are the numbers of words, `review` (R,) says which review
+    each row belongs to, and `emphasis` (R, T) weighs the words (emphasis.py), with 0 for padding. The rows
+    of a review are adjacent. A review without words has none.
     """
 
     ids: np.ndarray
@@ -26,7 +27,7 @@ class Rows(NamedTuple):
 
 
 def crop(ids: np.ndarray, architecture: Architecture) -> np.ndarray:
-    """The first `head` and the last `tail` words of a longer review, as rows of the embedding."""
+    """The rows of the embedding for a review's ids (N,), without the words between `head` and `tail`."""
     if len(ids) > architecture.head + architecture.tail:
         last = ids[len(ids) - architecture.tail :]
         ids = np.concatenate([ids[: architecture.head], last])
@@ -34,7 +35,7 @@ def crop(ids: np.ndarray, architecture: Architecture) -> np.ndarray:
 
 
 def embedding_rows(ids: np.ndarray, architecture: Architecture) -> np.ndarray:
-    """Where the embedding of each word stands; the ids of negated words are marked (negation.py)."""
+    """The row of the embedding (N,) for each id (N,); negated words are marked in the ids (negation.py)."""
     if not architecture.negated_words:
         return limit(ids, architecture.vocab_size)
     plain = ids & ~NEGATED
@@ -43,7 +44,7 @@ def embedding_rows(ids: np.ndarray, architecture: Architecture) -> np.ndarray:
 
 
 def lay_out(reviews: Sequence[np.ndarray], architecture: Architecture) -> Rows:
-    """Cropped reviews: a row for each segment, or for each review if there are no segments."""
+    """Arrange cropped reviews in rows: one for each segment, or for each review if there are no segments."""
     lengths = np.array([len(ids) for ids in reviews], dtype=np.int64)
     flat = np.concatenate(reviews) if len(reviews) else np.zeros(0, dtype=np.int64)
     width = architecture.segment or max(int(lengths.max(initial=0)), 1)
@@ -64,9 +65,9 @@ def lay_out(reviews: Sequence[np.ndarray], architecture: Architecture) -> Rows:
 def bucket_by_length(
     reviews: Sequence[np.ndarray], architecture: Architecture, max_rows: int
 ) -> list[list[int]]:
-    """The numbers of all reviews that have words, shortest first, in groups of at most so many rows each.
+    """Group reviews of similar length, so that padding is short; return the positions in each group.
 
-    A review of more rows than that is a group of its own.
+    A group has at most `max_rows` rows, or a single review that has more. Reviews without words are left out.
     """
     lengths = np.array([len(ids) for ids in reviews], dtype=np.int64)
     rows = -(-lengths // architecture.segment) if architecture.segment else np.ones_like(lengths)

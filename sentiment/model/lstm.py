@@ -1,12 +1,12 @@
-"""LSTMClassifier: one family of models from the predecessor's LSTM to the wide-and-deep one of the newer
-recipes.
+"""LSTMClassifier: a family of models, from the predecessor's LSTM to the wide-and-deep models of `fast` and
+`best`.
 
-A review is a sequence of word ids. The deep part reads it with an LSTM (one or both directions) and pools:
-"last" takes the output at the last word, as the predecessor did; "max_mean" takes maximum and mean over all
-words, of which those near the end can weigh more in the mean (emphasis.py). Long reviews can be cropped to
-their first and last words, and cut into segments that run through the LSTM side by side: short recurrences
-are faster at no cost in accuracy, and pooling still sees the whole review. The wide part (ngrams.py) adds a
-linear term over the word n-grams of the whole review.
+A review is a sequence of word ids. The deep part reads it with an LSTM (in one or both directions) and pools
+its outputs: "last" takes the output at the last word, as the predecessor did; "max_mean" takes the maximum
+and the mean over all words, in which those near the end can have more weight (emphasis.py). Long reviews can
+be cropped to their first and last words, and cut into segments that run through the LSTM in parallel: short
+recurrences are faster at no cost in accuracy, and pooling still covers the whole review. The wide part
+(ngrams.py) adds a linear term over the word n-grams of the whole review.
 """
 
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ from sentiment.model.ngram_module import NgramTable
 from sentiment.text.vocabulary import NO_WORD
 
 MAX_ROWS = 64
-"""Whole reviews of different lengths run in groups of this many, each padded to its own longest only."""
+"""Reviews run in groups of this many rows, each group padded only to its own longest row."""
 
 
 class Batch(NamedTuple):
-    """The rows of layout.py as tensors."""
+    """The fields of layout.Rows as tensors."""
 
     ids: Tensor
     lengths: Tensor
@@ -36,14 +36,15 @@ class Batch(NamedTuple):
     reviews: int
 
     def to(self, device: torch.device) -> "Batch":
+        """Move the tensors to a device."""
         ids, lengths, review, emphasis = (part.to(device, non_blocking=True) for part in self[:4])
         return Batch(ids, lengths, review, emphasis, self.reviews)
 
 
 def drop(values: Tensor, share: float) -> Tensor:
-    """Dropout, as nn.functional.dropout does it, of a share that is rounded to 256ths.
+    """Apply dropout as nn.functional.dropout does, with the probability `share` rounded to 256ths.
 
-    One random byte decides on a value, where torch draws a number of 64 bits: this takes half the time.
+    It takes half the time, since it draws a random byte per value where torch draws 64 bits.
     """
     threshold = round(share * 256)
     numbers = torch.empty(-(-values.numel() // 8), dtype=torch.int64, device=values.device)
@@ -52,14 +53,14 @@ def drop(values: Tensor, share: float) -> Tensor:
 
 
 def collate(reviews: Sequence[np.ndarray], architecture: Architecture) -> Batch:
-    """Cropped reviews as one batch: a row for each segment, or for each review if there are no segments."""
+    """Make a batch of cropped reviews: a row for each segment, or for each review without segments."""
     rows = lay_out(reviews, architecture)
     ids, lengths, review, emphasis = (torch.from_numpy(part) for part in rows[:4])
     return Batch(ids, lengths, review, emphasis, rows.reviews)
 
 
 class LSTMClassifier(nn.Module):
-    """Word ids to a logit whose sign is the sentiment: positive above 0."""
+    """Computes the logit of a review from its word ids; above 0, the sentiment is positive."""
 
     mixture: Tensor
     ngrams: NgramTable | None
@@ -79,10 +80,11 @@ class LSTMClassifier(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """The device that the parameters are on."""
         return self.dense.weight.device
 
     def embed(self, batch: Batch) -> Tensor:
-        """Embeddings (R, T, embedding_dim) of a batch; training drops whole words."""
+        """The embeddings (R, T, embedding_dim) of a batch, with word and embedding dropout in training."""
         ids = batch.ids
         if self.training and self.dropouts.words:
             kept = torch.rand(ids.shape, device=ids.device) >= self.dropouts.words
@@ -92,7 +94,10 @@ class LSTMClassifier(nn.Module):
         return drop(embedded, self.dropouts.embedding) if dropped else embedded
 
     def forward(self, batch: Batch, embedded: Tensor | None = None) -> Tensor:
-        """The deep part's logits, one a review; 0 for a review without words."""
+        """The deep part's logits (N,) of the reviews of a batch; 0 for a review without words.
+
+        `embedded` (R, T, embedding_dim) replaces the embeddings of the batch, for adversarial training.
+        """
         if not len(batch.review):
             return self.dense.weight.new_zeros(batch.reviews)
         embedded = self.embed(batch) if embedded is None else embedded
@@ -109,9 +114,8 @@ class LSTMClassifier(nn.Module):
     def _last_outputs(self, embedded: Tensor, batch: Batch) -> Tensor:
         """The LSTM's output at each review's last word (reviews, hidden_dim).
 
-        Rows run in buckets of similar length, which leaves out padding the answer does not depend on: the
-        padded run of the predecessor takes four times as long for the same values, packed sequences ten times
-        longer still.
+        Rows run in buckets of similar length to save padding. The predecessor's fully padded run takes four
+        times as long for the same values, and packed sequences take ten times longer still.
         """
         order = torch.argsort(batch.lengths, stable=True)
         outputs = []
@@ -123,8 +127,7 @@ class LSTMClassifier(nn.Module):
         return last.new_zeros((batch.reviews, last.shape[1])).index_copy(0, batch.review[order], last)
 
     def _max_and_mean(self, output: Tensor, batch: Batch) -> Tensor:
-        """Maximum and weighted mean over the words of each review (reviews, 2 * features), across its
-        segments."""
+        """The maximum and the weighted mean over all words of each review: (reviews, 2 * features)."""
         weights = batch.emphasis[:, :, None]
         row_max = output.masked_fill(weights == 0, torch.finfo(output.dtype).min).amax(1)
         row_sum = (output * weights).sum(1)
@@ -137,7 +140,7 @@ class LSTMClassifier(nn.Module):
 
     @torch.inference_mode()
     def deep_logits(self, cropped: Sequence[np.ndarray]) -> Tensor:
-        """The deep part's logits (N,) of cropped reviews (layout.crop), in batches of similar length."""
+        """The deep part's logits (N,) of N cropped reviews (layout.crop), in batches of similar length."""
         self.eval()
         order = np.argsort([len(ids) for ids in cropped], kind="stable")
         deep = torch.zeros(len(cropped), device=self.device)
@@ -148,19 +151,19 @@ class LSTMClassifier(nn.Module):
         return deep
 
     def part_logits(self, reviews: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
-        """The deep and the wide logits (N,) of whole reviews given as id arrays of the full vocabulary."""
+        """The deep and the wide logits, both (N,), of N whole reviews as ids of the full vocabulary."""
         deep = self.deep_logits([crop(ids, self.architecture) for ids in reviews])
         return deep, torch.zeros_like(deep) if self.ngrams is None else self.ngrams(reviews)
 
     def logits(self, reviews: Sequence[np.ndarray]) -> np.ndarray:
-        """Logits (N,) of whole reviews as id arrays (full vocabulary); exactly 0 for one without words."""
+        """The logits (N,) of N whole reviews as ids of the full vocabulary; 0 for a review without words."""
         deep, wide = (part.cpu().double().numpy() for part in self.part_logits(reviews))
         lengths = np.array([len(ids) for ids in reviews], dtype=np.int64)
         return combine(deep, wide, self.mixture.cpu().double().numpy(), lengths)
 
     @torch.inference_mode()
     def logits_and_states(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The deep logits of reviews that all have words, and the states (R, T, directions, hidden_dim)."""
+        """The deep logits (N,) of N non-empty reviews, and the states (R, T, directions, hidden_dim)."""
         states = self.lstm(self.embedding(batch.ids))[0].float()
         if self.architecture.pooling == "last":
             pooled = states[torch.arange(len(states), device=states.device), batch.lengths - 1]

@@ -1,26 +1,25 @@
-"""The sum of a model's two parts, the one place where a logit is made.
+"""Combine the logits of a model's two parts: the LSTM (deep) and the n-grams (wide). Needs numpy only.
 
-The deep part is the LSTM, the wide part the n-grams. Weights fitted on validation say how much each counts.
-They depend on the length: of a sentence the LSTM knows more, and a few words tell less than a page, so that
-the same logit of a part is less sure there. Where there is no wide part, a weight is the inverse of a
-temperature. Needs numpy only.
+The weights are fitted on validation (evaluation/calibration.py). They depend on the length of the text: the
+LSTM is better at sentences, and a few words are weaker evidence than a page, even if a part's logit is the
+same. In a model without a wide part, the weight is the inverse of a temperature.
 """
 
 import numpy as np
 
 SHORT_WORDS = 40.0
-"""At so many words a text still counts as short by 1/e."""
+"""The number of words at which the shortness of a text has fallen to 1/e."""
 
 
 def shortness(lengths: np.ndarray) -> np.ndarray:
-    """How much texts of so many words (N,) count as short: near 1 for a few words, near 0 for a page."""
+    """How short texts are (N,), by their numbers of words (N,): near 1 for a few words, near 0 for a page."""
     return np.exp(-np.asarray(lengths, dtype=np.float64) / SHORT_WORDS)
 
 
 def part_weights(mixture: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """The weights (N, 2) of the deep and of the wide logit of texts of so many words (N,).
+    """The weights (N, 2) of the deep and the wide logit, for texts with these numbers of words (N,).
 
-    `mixture` (4,) holds those of the two parts for long texts, and then those for short ones.
+    `mixture` (4,) has the weights of the deep and the wide part for long texts, then those for short texts.
     """
     long, short = mixture[:2], mixture[2:]
     short_share = shortness(lengths)[:, None]
@@ -29,9 +28,9 @@ def part_weights(mixture: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 
 def combine(deep: np.ndarray, wide: np.ndarray, mixture: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """The logits (N,) of texts of so many words (N,) from those of the two parts (N,); above 0 is positive.
+    """Combine the deep and the wide logits, both (N,), of texts with these numbers of words (N,).
 
-    A text without words gives no evidence: its logit is exactly 0.
+    Returns the logits (N,), which are above 0 for positive. That of a text without words is exactly 0.
     """
     weights = part_weights(mixture, lengths)
     return np.where(lengths > 0, weights[:, 0] * deep + weights[:, 1] * wide, 0.0)

@@ -1,4 +1,4 @@
-"""The wide part as a module of a torch model, so that its table travels with the other tensors."""
+"""The wide part as a torch module, so that its table is saved and loaded with the other tensors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,10 @@ from sentiment.text.negation import NEGATED
 
 
 class NgramTable(nn.Module):
-    """Sorted keys (int64), a weight (float32) beside each; empty until `fill` or a state_dict fills it."""
+    """A table of n-grams: sorted `keys` (K,), int64, and `weights` (K,), float32.
+
+    It is empty until `fill` or a state_dict fills it.
+    """
 
     keys: Tensor
     weights: Tensor
@@ -25,6 +28,7 @@ class NgramTable(nn.Module):
         self.register_buffer("weights", torch.zeros(0))
 
     def fill(self, keys: np.ndarray, weights: np.ndarray) -> None:
+        """Replace the content of the table by sorted keys (K,) and their weights (K,)."""
         device = self.keys.device
         self.keys = torch.from_numpy(keys.astype(np.int64)).to(device)
         self.weights = torch.from_numpy(weights.astype(np.float32)).to(device)
@@ -47,14 +51,14 @@ class NgramTable(nn.Module):
         return int(largest) + 1
 
     def as_arrays(self) -> Ngrams:
-        """The same table for numpy."""
+        """The same table for numpy. Raises ValueError for keys that are not ascending."""
         if self._ngrams is None:
             keys, weights = self.keys.cpu().numpy(), self.weights.cpu().numpy()
             self._ngrams = Ngrams(self.patterns, self.ending, keys, weights)
         return self._ngrams
 
     def forward(self, reviews: Sequence[np.ndarray]) -> Tensor:
-        """Logits (N,) of whole reviews as arrays of word ids; 0 where nothing is known."""
+        """The logits (N,) of N whole reviews as word ids; 0 for a review without known n-grams."""
         ngrams = self.as_arrays()
         logits = [ngrams.logit(ids) for ids in reviews]
         return torch.tensor(logits, device=self.keys.device, dtype=torch.float32)

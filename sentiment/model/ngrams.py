@@ -1,12 +1,11 @@
-"""The wide part: a linear term over the word n-grams of a review. Needs numpy only.
+"""The wide part: a linear model over the word n-grams of a review. Needs numpy only.
 
-The n-grams are words in a row and, if wanted, skip-bigrams: two words with some others between them, such as
-"not ... good". Negated words are told from others (negation.py). N-grams are exact 64-bit keys, and no two
-are taken for each other. ngram_fit.py fits the weights.
+The n-grams are consecutive words and, optionally, skip-bigrams: two words with others between them, such as
+"not ... good". Negated words differ from others (negation.py). Each n-gram has a 64-bit key of its own, so
+they never collide. training/ngram_fit.py fits the weights.
 
-The presence of an n-gram has a value, which is larger near the end of a review (emphasis.py). A review's
-logit is the sum of weight times value over the distinct known n-grams it holds, divided by the Euclidean norm
-of their values.
+An n-gram in a review has a value, which is larger near the end (emphasis.py). A review's logit is the sum of
+weight times value over its distinct known n-grams, divided by the Euclidean norm of their values.
 """
 
 from collections.abc import Sequence
@@ -19,24 +18,26 @@ from sentiment.text.vocabulary import limit
 
 KEY_BITS = 18
 WORDS_IN_KEYS = 1 << KEY_BITS
-"""Word ids, marked as negation.py does it, take 18 bits of a key, and three of them 54."""
+"""A word id, with the mark of negation.py, takes 18 bits of a key, so three take 54."""
 GAP = 1 << 3 * KEY_BITS
-"""Set in the key of a skip-bigram, however many words it skips."""
+"""Set in the key of a skip-bigram, whatever the size of the gap."""
 PLACE_BITS = 8
 FAR = (1 << PLACE_BITS) - 1
-"""An n-gram with more words than that after it is taken to have so many."""
+"""The largest distance from the end that is distinguished, in words."""
 
 Pattern = tuple[int, ...]
 
 
 def ngram_patterns(order: int, skip: int) -> list[Pattern]:
-    """Where the words of an n-gram stand, counted from its first: 1 to `order` words in a row, and two with 1
-    to `skip` words between them."""
+    """The patterns of n-grams: the positions of their words, relative to the first.
+
+    They are 1 to `order` consecutive words, and pairs of words with gaps of 1 to `skip` words.
+    """
     return [tuple(range(words)) for words in range(1, order + 1)] + [(0, n + 1) for n in range(1, skip + 1)]
 
 
 def ngram_keys(ids: np.ndarray, patterns: Sequence[Pattern]) -> list[np.ndarray]:
-    """For each pattern the keys (int64) of a review's n-grams, one for each starting place."""
+    """For each pattern, the keys (int64) of a review's n-grams, one for each starting position."""
     ids = limit(ids, WORDS_IN_KEYS).astype(np.int64)
     found = []
     for pattern in patterns:
@@ -49,9 +50,11 @@ def ngram_keys(ids: np.ndarray, patterns: Sequence[Pattern]) -> list[np.ndarray]
 
 
 def presence(ids: np.ndarray, patterns: Sequence[Pattern], ending: float) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct n-grams of a review: their keys (int64) in order, and the value (float64) of each, which
-    is that of the last place it stands at."""
-    # The place goes into the lowest bits: one sort brings equal keys together, the last place first.
+    """The distinct n-grams of a review: their sorted keys (K,), int64, and their values (K,), float64.
+
+    The value of an n-gram is that of its last occurrence.
+    """
+    # The position goes into the lowest bits, so that one sort groups equal keys, the last occurrence first.
     packed = np.concatenate([keys << PLACE_BITS | _to_come(len(keys)) for keys in ngram_keys(ids, patterns)])
     packed.sort()
     keys = packed >> PLACE_BITS
@@ -61,7 +64,7 @@ def presence(ids: np.ndarray, patterns: Sequence[Pattern], ending: float) -> tup
 
 
 def _to_come(places: int) -> np.ndarray:
-    """How many words come after an n-gram at each of so many places, at most FAR."""
+    """The number of words after each of `places` positions, at most FAR."""
     if places <= FAR:
         return _PLACES[places - 1 :: -1] if places else _PLACES[:0]
     return np.concatenate([np.full(places - FAR, FAR), _PLACES[FAR - 1 :: -1]])
@@ -71,21 +74,24 @@ _PLACES = np.arange(FAR + 1)
 
 
 class Ngrams:
-    """N-grams of these patterns: their keys (int64), and a weight (float32) beside each."""
+    """The n-grams of some patterns, with sorted `keys` (K,), int64, and `weights` (K,), float32.
+
+    Raises ValueError for keys that are not ascending.
+    """
 
     def __init__(self, patterns: Sequence[Pattern], ending: float, keys: np.ndarray, weights: np.ndarray):
         self.patterns, self.ending = patterns, ending
         self._weights = CuckooTable(keys, weights)
 
     def logit(self, ids: np.ndarray) -> float:
-        """The logit of a whole review as word ids; 0 where nothing is known."""
+        """The logit of a whole review as word ids (N,); 0 if no n-gram is known."""
         keys, values = presence(ids, self.patterns, self.ending)
         return float(self._terms(keys, values).sum())
 
     def explain(self, ids: np.ndarray) -> tuple[float, np.ndarray]:
-        """The logit of a whole review, and what each of its words (N,) adds to it.
+        """The logit of a whole review as word ids (N,), and the contribution (N,) of each word to it.
 
-        What an n-gram adds is shared evenly among its words and the places it stands at.
+        The contribution of an n-gram is shared evenly among its words and its occurrences.
         """
         distinct, values = presence(ids, self.patterns, self.ending)
         terms = self._terms(distinct, values)
@@ -102,18 +108,18 @@ class Ngrams:
         return float(terms.sum()), shares
 
     def known_weights(self, ids: np.ndarray) -> np.ndarray:
-        """The weights of the distinct n-grams of a review that are known, in no order."""
+        """The weights (K,) of the known distinct n-grams of a review, in no particular order."""
         return self._weights.find(presence(ids, self.patterns, self.ending)[0])[1]
 
     def single_weights(self, ids: np.ndarray) -> np.ndarray:
-        """The weight (N,) of each word by itself; 0 for one that is not known."""
+        """The weights (N,) of single words, without any longer n-gram; 0 for unknown ones."""
         weights = np.zeros(len(ids))
         known, found = self._weights.find(limit(ids, WORDS_IN_KEYS).astype(np.int64))
         weights[known] = found
         return weights
 
     def _terms(self, keys: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """What each of a review's distinct n-grams adds to its logit; 0 for an unknown one."""
+        """The contribution (K,) of each of a review's K distinct n-grams to its logit; 0 for unknown ones."""
         terms = np.zeros(len(keys))
         known, weights = self._weights.find(keys)
         values = values[known]

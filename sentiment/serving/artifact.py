@@ -1,18 +1,18 @@
-"""The model folder: what a training job leaves in model.tar.gz and an endpoint loads.
+"""The model folder: what a training job packs into model.tar.gz and an endpoint loads.
 
-    weights.npz        the tensors, as plain arrays: reading them can execute nothing
-    model.onnx         the LSTM for ONNX Runtime, stored in int8, used where that is installed
+    weights.npz        the tensors as plain arrays, which cannot execute code when they are read
+    model.onnx         the LSTM for ONNX Runtime, with weights stored in int8
     config.json        architecture, preprocessing and versions
-    word_dict.json     word to id
-    metrics.json       how the model did while it was trained
-    checksums.json     SHA-256 of every other file; verified before anything is used
-    code/              inference.py and the rooms of this package that serving needs (training/export.py)
-    deployment.py      the application that Ray Serve runs of that code, as config.yaml says (RAY_FILES)
+    word_dict.json     maps words to ids
+    metrics.json       the figures of training and validation
+    checksums.json     SHA-256 of every other file, verified before anything is used
+    code/              inference.py and the sub-packages that serving needs (training/export.py)
+    deployment.py      the application that Ray Serve makes of that code, with config.yaml (RAY_FILES)
 
-The same model gives the same bytes, so the digest of checksums.json names it: that is its version. A file
-that is not in the list makes the folder unusable, but for some that stand beside a model (_MAY_BE_ADDED).
-Whatever the files hold, reading them ends in ArtifactError or in a model that can answer, and takes no more
-memory than their size explains.
+The same model gives the same bytes, so the digest of checksums.json identifies it: it is the model's version.
+A folder with a file that is not in the list is refused, except for some that may be added (_MAY_BE_ADDED).
+Whatever the files contain, reading them gives an ArtifactError or a working model, and takes memory in
+proportion to their size.
 """
 
 import math
@@ -33,30 +33,30 @@ from sentiment.text.vocabulary import FIRST_WORD
 
 FORMAT_VERSION = 7
 ONE_MIXTURE = 6
-"""The last format whose parts count the same in short texts as in long ones."""
+"""The last format with one mixture for all lengths of text (model/mixture.py)."""
 EIGHT_BIT_PRODUCTS = 5
-"""The format before; its model.onnx is not used: some processors compute it wrongly (onnx_graph.py)."""
+"""An earlier format, whose model.onnx is not used: some processors compute it wrongly (onnx_graph.py)."""
 READABLE = (EIGHT_BIT_PRODUCTS, ONE_MIXTURE, FORMAT_VERSION)
 CODE_ROOMS = ("text", "model", "serving")
 CODE_FILES = ("__init__.py", "errors.py", "files.py")
-"""What of this package lies in code/; it runs with torch and numpy alone, or with ONNX Runtime and numpy."""
+"""The parts of this package in code/. They need only numpy, and either torch or ONNX Runtime."""
 RAY_FILES = ("config.yaml", "deployment.py")
-"""What AWS's Ray container looks for at the top of a model folder. Folders of earlier code lack them."""
+"""Files that AWS's Ray container expects in the model folder. Folders written by earlier code lack them."""
 MAX_JSON_BYTES = 1 << 24
-"""Parsed, that may take half a gigabyte. The word_dict.json of a whole vocabulary has about 2 MB."""
+"""Such a file may take half a gigabyte when parsed. A full vocabulary's word_dict.json has about 2 MB."""
 MAX_WORD_ID = 2**31 - 1
 _MAY_BE_ADDED = re.compile(
-    r"\.?run\.json(\.\w+)?"  # the record of the training run, and one that was not written to its end
-    r"|\.new-[^/]+/.+"  # of a training that was killed while it wrote a newer model
-    r"|(code/(.+/)?)?__pycache__/[^/]+\.pyc(\.\d+)?"  # what Python keeps when it imports the code
-    # TorchServe's, which runs the model in SageMaker's container: it makes an archive of the folder.
+    r"\.?run\.json(\.\w+)?"  # the record of the training run, also if its writing was interrupted
+    r"|\.new-[^/]+/.+"  # left by a training that was killed while it wrote a newer model
+    r"|(code/(.+/)?)?__pycache__/[^/]+\.pyc(\.\d+)?"  # Python's cache of imported code
+    # Added by TorchServe, which runs the model in SageMaker's container and archives the folder.
     r"|MAR-INF/MANIFEST\.json|handler_service\.py"
 )
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A verified model folder: its settings, the words it knows, and the version that names it."""
+    """A verified model folder: its settings, its vocabulary, and the version that identifies it."""
 
     folder: Path
     format: int
@@ -69,7 +69,7 @@ class LoadedModel:
 
 
 def read_model(folder: str | Path) -> LoadedModel:
-    """Read a model folder after verifying it. Raises ArtifactError, which names what is wrong."""
+    """Verify and read a model folder. Raises ArtifactError, which says what is wrong."""
     folder = Path(folder)
     version = version_of(folder)
     config = _read_json(folder / "config.json")
@@ -98,7 +98,7 @@ def read_model(folder: str | Path) -> LoadedModel:
 
 
 def version_of(folder: Path) -> str:
-    """The version of the model in a folder. Raises ArtifactError unless its files are those of the list."""
+    """The version of the model in a folder. Raises ArtifactError unless its files match the checksum list."""
     if not (folder / CHECKSUMS).is_file():
         raise ArtifactError(f"{folder} is not a model folder: it has no {CHECKSUMS}; train a model first")
     broken = broken_files(folder, CHECKSUMS, lambda name: _MAY_BE_ADDED.fullmatch(name) is not None)
@@ -110,9 +110,9 @@ def version_of(folder: Path) -> str:
 
 
 def read_weights(loaded: LoadedModel, wanted: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-    """The tensors of the model as arrays: all, or those of `wanted` that it has.
+    """Read the tensors of the model as arrays by name: all of them, or those in `wanted` that it has.
 
-    Raises ArtifactError where they are not the tensors of the model's architecture; executes nothing.
+    Raises ArtifactError if they are not the tensors of the model's architecture.
     """
     file, shapes = loaded.folder / "weights.npz", loaded.architecture.tensors()
     if loaded.format <= ONE_MIXTURE:
@@ -136,9 +136,9 @@ def read_weights(loaded: LoadedModel, wanted: Sequence[str] | None = None) -> di
 
 
 def _check_header(archive: zipfile.ZipFile, member: str, shape: tuple[int | None, ...]) -> None:
-    """Raises ValueError unless a .npy file says, and has the bytes for, an array of `shape`.
+    """Raises ValueError unless a .npy file declares an array of `shape` and has exactly its bytes.
 
-    None in it is any size. The values are whole numbers where they are the keys of n-grams.
+    None in `shape` stands for any size. The keys of n-grams must be int64, all others float32.
     """
     info = archive.getinfo(member)
     if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
@@ -195,7 +195,7 @@ def _read_metrics(file: Path) -> dict[str, Any]:
 
 
 def _object(content: dict[str, Any], name: str, default: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A member that is an object. Raises KeyError or TypeError; `default` stands for one that is missing."""
+    """A member that is a JSON object; `default` replaces a missing one. Raises KeyError or TypeError."""
     found = content[name] if default is None else content.get(name)
     found = default if found is None else found
     if not isinstance(found, dict):

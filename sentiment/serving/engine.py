@@ -1,10 +1,10 @@
-"""What computes a loaded model: the n-grams, the sum of both parts and each word's weight.
+"""The base class of engines, which compute a model's logits and the weight of each word in them.
 
-How the LSTM runs is left to the subclasses, one for ONNX Runtime and one for torch.
+Subclasses run the LSTM, one with ONNX Runtime and one with torch.
 
-A word's weight is what it does to the logit, in the logit's own units. The LSTM's words have their weights
-from its states (word_weights.py), the n-grams the exact shares of their linear term. Words that the LSTM
-skips have the shares alone.
+A word's weight is its contribution to the logit. The LSTM's part is derived from its states
+(word_weights.py), the n-grams' part is exact, since they are a linear model. Words that the LSTM skips have
+only the n-grams' part.
 """
 
 from abc import ABC, abstractmethod
@@ -20,17 +20,17 @@ from sentiment.model.ngrams import Ngrams
 
 
 class Explanation(NamedTuple):
-    """The logit of a review, and the weight of each of its words (float64)."""
+    """The logit of a review of N words, and the `weights` (N,) of its words, float64."""
 
     logit: float
     weights: np.ndarray
 
 
 class Engine(ABC):
-    """A model that predicts and explains. Reviews are whole, as arrays of marked word ids (negation.py).
+    """Computes a model. Reviews are arrays of all their word ids, with negated words marked (negation.py).
 
-    `name` is that of the package that runs the LSTM; `weights` and `arithmetic` are the number formats that
-    its weights are stored in, and that it is computed in.
+    `name` is the package that runs the LSTM; `weights` and `arithmetic` are the number formats in which its
+    weights are stored and its sums are computed.
     """
 
     name: str
@@ -44,14 +44,14 @@ class Engine(ABC):
 
     @abstractmethod
     def deep_logits(self, cropped: Sequence[np.ndarray]) -> np.ndarray:
-        """The LSTM's logits (N,) of cropped reviews; anything for one without words."""
+        """The LSTM's logits (N,) of N cropped reviews; that of a review without words is arbitrary."""
 
     @abstractmethod
     def deep_explanations(self, cropped: Sequence[np.ndarray]) -> list[Explanation]:
-        """The LSTM's logit and word weights of each cropped review; anything for one without words."""
+        """The LSTM's logit and word weights for each cropped review; arbitrary for a review without words."""
 
     def logits(self, reviews: Sequence[np.ndarray]) -> np.ndarray:
-        """Logits (N,), float64; exactly 0 for a review without words."""
+        """The logits (N,) of N reviews, float64; exactly 0 for a review without words."""
         deep = self.deep_logits([crop(ids, self.architecture) for ids in reviews])
         wide = np.zeros(len(reviews))
         if self.ngrams is not None:
@@ -59,12 +59,12 @@ class Engine(ABC):
         return combine(deep, wide, self.mixture, np.array([len(ids) for ids in reviews], dtype=np.int64))
 
     def explain(self, reviews: Sequence[np.ndarray]) -> list[Explanation]:
-        """For each review its logit and each word's weight."""
+        """The logit of each review, and the weights of its words."""
         deep = self.deep_explanations([crop(ids, self.architecture) for ids in reviews])
         return [self.explanation(ids, of_deep) for ids, of_deep in zip(reviews, deep, strict=True)]
 
     def explanation(self, ids: np.ndarray, deep: Explanation) -> Explanation:
-        """The explanation of a whole review; `deep` is the LSTM's alone, of the cropped review."""
+        """Combine the LSTM's explanation of the cropped review (`deep`) with that of the n-grams."""
         if not len(ids):
             return Explanation(0.0, np.zeros(0))
         lengths = np.array([len(ids)])

@@ -1,10 +1,11 @@
-"""Why a text gets no verdict: it shows no opinion, it is not English, or it speaks both ways.
+"""Decide whether a text gets no verdict: because it shows no opinion, is not English, or is mixed.
 
-A model of two classes has an answer to everything, "ok" and a shopping list included. So a text is asked
-first whether it is English: whether the words that every English text is made of make up their part of it. A
-short one has to bring evidence: a logit far from 0, and words and phrases whose n-gram weights say something;
-a mere question has to bring more. And the probability must lie outside the band in which verdicts are often
-wrong: for reviews that of calibration.py. docs/model.md says on what texts the limits were chosen.
+A binary classifier has an answer to everything, including "ok" and a shopping list. So there are three
+checks. The text must be English: function words and common words must make up a sufficient share of it. A
+short text must show an opinion: its logit must be far from 0, and it must have words and phrases with large
+n-gram weights (even larger ones if it is a mere question). And the probability must lie outside the band in
+which verdicts are often wrong (for reviews, the band of calibration.py). docs/model.md says on which texts
+the limits were chosen.
 """
 
 import math
@@ -18,12 +19,12 @@ from sentiment.text.negation import NEGATED
 
 NO_EVIDENCE, NOT_ENGLISH, MIXED = "no_evidence", "not_english", "mixed"
 MIN_WORDS = 3
-"""Fewer words are names and exclamations as often as sentences of another language."""
+"""Texts with fewer words are not checked for English: they may well be names or exclamations."""
 FUNCTION_WORDS, COMMON_WORDS = 300, 2000
-"""Ids below are those of the most frequent words of the training texts."""
+"""Ids below these belong to the most frequent words of the training texts."""
 MIN_FUNCTION_SHARE, MIN_COMMON_SHARE = 0.25, 0.5
 SHORT_WORDS = 40
-"""Texts of fewer words need evidence; a page of prose always holds some."""
+"""Texts with fewer words must show an opinion; longer ones always have some evidence of one."""
 OF_LOGIT, OF_WORD, OF_PHRASES, OF_QUESTION = 0.8, 1.0, 0.5, -1.9
 MIN_EVIDENCE = 1.7
 PHRASES = 5
@@ -33,9 +34,10 @@ Band = tuple[float, float]
 
 
 class Evidence:
-    """Judges texts for one model, by its vocabulary, its n-grams and its unsure band of reviews.
+    """The checks for one model, by its vocabulary, its n-grams and its unsure `band` (low, high) for reviews.
 
-    `reads_all_words` is false where its tokenizer drops the function words.
+    `reads_all_words` is false if its tokenizer drops function words; then only the script is checked for
+    English.
     """
 
     def __init__(
@@ -45,9 +47,9 @@ class Evidence:
         self._reads_all_words = reads_all_words
 
     def reason(self, review: str, words: Sequence[str], ids: np.ndarray, probability: float) -> str | None:
-        """Why the review gets no verdict, None where it gets one.
+        """Why the review gets no verdict: NO_EVIDENCE, NOT_ENGLISH, MIXED, or None if it gets one.
 
-        `words` are the review's, and `ids` (N,) the same as the model reads them.
+        `words` are those of the review, and `ids` (N,) the same words as marked ids (negation.py).
         """
         if _is_of_other_script(review) or self._is_foreign(words):
             return NOT_ENGLISH
@@ -72,10 +74,10 @@ class Evidence:
 
 
 def _evidence(ngrams: Ngrams, review: str, ids: np.ndarray, probability: float) -> float:
-    """How much a short text shows of an opinion.
+    """How strongly a short text expresses an opinion.
 
-    What counts is the model's logit, the strongest word, negated or not, and the PHRASES strongest n-grams.
-    The weights are those of a logistic regression that tells texts with an opinion from others.
+    The score depends on the model's logit, the strongest word, negated or not, and the PHRASES strongest
+    n-grams. Its weights come from a logistic regression that separates texts with an opinion from others.
     """
     share = min(max(probability, 1e-9), 1 - 1e-9)
     word = max(np.abs(ngrams.single_weights(each)).max() for each in (ids, ids & (NEGATED - 1)))
@@ -94,7 +96,7 @@ def _is_one_question(review: str) -> bool:
 
 
 def _is_of_other_script(review: str) -> bool:
-    """Whether most letters are of another script than the Latin one."""
+    """Whether fewer than half of the letters are Latin."""
     if review.isascii():
         return False
     text = unicodedata.normalize("NFKD", review)

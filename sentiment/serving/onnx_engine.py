@@ -1,8 +1,8 @@
-"""The model computed by ONNX Runtime, without torch: starts and answers several times sooner.
+"""Compute the model with ONNX Runtime, without torch: it starts and answers several times faster.
 
-ONNX Runtime runs the LSTM, whose weights are stored in int8 (onnx_graph.py); n-grams, pooling over a review's
-words, the dense layer and, for explanations, the words' weights are numpy. Logits and weights differ from
-torch's by what storing in int8 costs, and are the same on every processor to within float32's rounding.
+ONNX Runtime runs the LSTM, whose weights are stored in int8 (onnx_graph.py). numpy does the rest: n-grams,
+pooling over a review's words, the dense layer, and the words' weights. Logits and weights differ from torch's
+by the quantization error, and are the same on all processors up to the rounding of float32.
 """
 
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-# Read at import: without it ONNX Runtime keeps an identity of this machine and reports to its makers.
+# ONNX Runtime reads this at import. Otherwise it stores an id of this machine and sends usage data.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime
@@ -27,13 +27,13 @@ from sentiment.text.vocabulary import NO_WORD
 
 
 class OnnxEngine(Engine):
-    """A model folder's graph, ready to predict and explain. Raises ArtifactError where it cannot be run."""
+    """Runs the graph of a model folder. Raises ArtifactError if that fails."""
 
     name, weights, arithmetic = "onnxruntime", "int8", "float32"
 
     def __init__(self, loaded: LoadedModel):
         options = onnxruntime.SessionOptions()
-        # One review is too little work to share, and a server answers several at once.
+        # One review is too little work for several threads, and a server answers several at once.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
         file = loaded.folder / FILE_NAME
@@ -42,7 +42,7 @@ class OnnxEngine(Engine):
             graph = deep_graph(loaded.architecture, read_weights(loaded))
         try:
             self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's kinds have no base of their own
+        except Exception as error:  # ONNX Runtime's errors have no common base class
             raise ArtifactError(f"{file}: ONNX Runtime cannot load it ({error})") from None
         small = ("dense.weight", "dense.bias", "mixture", "ngrams.keys", "ngrams.weights")
         weights = read_weights(loaded, small)
@@ -62,7 +62,7 @@ class OnnxEngine(Engine):
         self._check_graph(file)
 
     def _check_graph(self, file: Path) -> None:
-        """Run a review of one word, the last of the embeddings. Raises ArtifactError where that fails."""
+        """Run a review of one word, the last of the embeddings. Raises ArtifactError if that fails."""
         a = self.architecture
         try:
             states = self._states(np.array([a.embeddings - 1]))
@@ -73,7 +73,7 @@ class OnnxEngine(Engine):
             raise ArtifactError(f"{file}: its states do not fit the architecture")
 
     def deep_logits(self, cropped: Sequence[np.ndarray]) -> np.ndarray:
-        """The LSTM's logits (N,) of cropped reviews, one run each."""
+        """The LSTM's logits (N,) of N cropped reviews, each computed by itself."""
         return np.array([self._pool(self._states(ids), len(ids)) if len(ids) else 0.0 for ids in cropped])
 
     def deep_explanations(self, cropped: Sequence[np.ndarray]) -> list[Explanation]:
@@ -88,7 +88,7 @@ class OnnxEngine(Engine):
         return Explanation(self._pool(states, len(ids)), weights)
 
     def _states(self, ids: np.ndarray) -> np.ndarray:
-        """The LSTM's states (R, T, directions, hidden_dim) in the rows of one cropped review."""
+        """The LSTM's states (R, T, directions, hidden_dim) for the R rows of one cropped review."""
         width = self.architecture.segment or len(ids)
         rows = -(-len(ids) // width)
         padded = np.full(rows * width, NO_WORD, dtype=np.int32)
@@ -99,7 +99,10 @@ class OnnxEngine(Engine):
         return result
 
     def _pool(self, states: np.ndarray, words: int) -> float:
-        """The LSTM's logit of a cropped review of so many words; only its last row has padding."""
+        """The LSTM's logit of a cropped review from its states (R, T, ...) and its number of words.
+
+        Only the last row has padding.
+        """
         rows, steps = states.shape[:2]
         of_words = states.reshape(rows * steps, -1)[:words]
         if self.architecture.pooling == "last":

@@ -1,7 +1,7 @@
-"""Writes ONNX files without the onnx package, which training containers do not have.
+"""Write ONNX files without the onnx package, which training containers lack.
 
-An ONNX file is a protocol buffer, and writing one takes little: a field is its number and kind, then a
-variable-length integer, or a length and that many bytes. The numbers are those of onnx.proto
+An ONNX file is a protocol buffer, which is simple to write: each field is its number and wire type, followed
+by a variable-length integer, or by a length and that many bytes. The field numbers are those of onnx.proto
 (github.com/onnx/onnx). The same model gives the same bytes.
 """
 
@@ -20,7 +20,11 @@ def model(
     inputs: Mapping[str, tuple[str, Sequence[str | int]]],
     outputs: Mapping[str, tuple[str, Sequence[str | int]]],
 ) -> bytes:
-    """A whole file. Inputs and outputs are name -> (dtype, shape), a dimension being a number or a name."""
+    """The content of an ONNX file.
+
+    Inputs and outputs map names to (dtype, shape); a dimension is a number or a name. `nodes` are results of
+    `node`, `tensors` the constants by name.
+    """
     graph = b"".join(
         [
             *(_bytes(1, node) for node in nodes),
@@ -43,7 +47,7 @@ def model(
 def node(
     operator: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: int | str | list[int]
 ) -> bytes:
-    """One operation; an input named "" is left out. Attributes: an int, a string, or a list of ints."""
+    """One operation of a graph; an input named "" is omitted. Attributes are int, str or list of int."""
     parts = [_bytes(1, name.encode()) for name in inputs]
     parts += [_bytes(2, name.encode()) for name in outputs]
     parts += [_bytes(4, operator.encode())]
@@ -89,7 +93,7 @@ def _bytes(field: int, content: bytes) -> bytes:
 
 
 def _variable_length(number: int) -> bytes:
-    """Seven bits a byte, the lowest first; the highest bit says that more follow."""
+    """Encode seven bits in each byte, the lowest first; the highest bit says that more bytes follow."""
     encoded = bytearray()
     while number > 0x7F:
         encoded.append(number & 0x7F | 0x80)

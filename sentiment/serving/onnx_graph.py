@@ -1,16 +1,16 @@
-"""The LSTM of a model as an ONNX graph whose word vectors and matrices are stored in int8.
+"""The LSTM of a model as an ONNX graph, with word vectors and matrices stored in int8.
 
-A graph takes `ids` (T, R), the rows of layout.py by time, and gives all `states` (T,
-directions, R, hidden_dim). Pooling and the dense layer are left to the engine: numpy does them sooner than
-ONNX Runtime's operators, and explanations need the states anyway. Each word vector and each row of the LSTM's
-matrices has a scale of its own, which keeps the loss of accuracy within noise.
+The graph takes `ids` (T, R), the transposed rows of layout.py, and returns `states` (T, directions, R,
+hidden_dim). The engine does the pooling and the dense layer: numpy is faster at these than ONNX Runtime's
+operators, and explanations need the states anyway. Each word vector and each row of the LSTM's matrices has a
+scale of its own, so that the loss of accuracy is within noise.
 
-The stored integers are turned into float32 when the graph is loaded (the matrices) or as words come (the
-vectors), and all sums are float32: then every processor computes the same to within rounding. ONNX Runtime's
-LSTM with 8-bit products (DynamicQuantizeLSTM) does not: on x86-64 without VNNI it multiplies unsigned inputs
-by signed weights with an instruction whose 16-bit sums of two products saturate ("When to use U8S8" in
-onnxruntime.ai/docs/performance/model-optimizations/quantization.html). For the small LSTMs of `fast` and
-`best` it is no faster either.
+The integers become float32 when the graph is loaded (matrices) or when a word is looked up (vectors), and all
+sums are float32, so that every processor computes the same up to rounding. ONNX Runtime's LSTM with 8-bit
+products (DynamicQuantizeLSTM) does not: on x86-64 without VNNI it multiplies unsigned inputs by signed
+weights with an instruction whose 16-bit sums of two products saturate ("When to use U8S8" in
+onnxruntime.ai/docs/performance/model-optimizations/quantization.html). Nor is it faster for the small LSTMs
+of `fast` and `best`.
 """
 
 from collections.abc import Mapping
@@ -28,9 +28,9 @@ _GATES = (0, 3, 1, 2)
 def deep_graph(
     architecture: Architecture, weights: Mapping[str, np.ndarray], quantized: bool = True
 ) -> bytes:
-    """The file of the graph; `weights` are the model's arrays by torch's names.
+    """The content of the ONNX file; `weights` are the model's arrays by torch's names.
 
-    With `quantized=False` vectors and matrices are stored in float32, as they are.
+    With `quantized=False`, vectors and matrices are stored in float32.
     """
     directions = ["", "_reverse"] if architecture.bidirectional else [""]
 
@@ -53,7 +53,7 @@ def deep_graph(
     else:
         tensors |= {"vectors": vectors, **matrices}
         nodes = [onnx.node("Gather", ["vectors", "ids"], ["embedded"])]
-    # Reviews are padded to whole segments in training too: backwards, a segment begins with its padding.
+    # No sequence_lens: in training, too, the backward direction begins with a segment's padding.
     nodes.append(
         onnx.node(
             "LSTM",
@@ -71,7 +71,7 @@ def deep_graph(
 
 
 def _as_float(integers: str, scales: str, result: str) -> list[bytes]:
-    """Turn int8 into float32; ONNX Runtime applies this to constants once, as it loads a graph."""
+    """Convert int8 to float32; ONNX Runtime applies this to constants once, when it loads a graph."""
     return [
         onnx.node("Cast", [integers], [f"{integers}_float"], to=onnx.TYPES["float32"]),
         onnx.node("Mul", [f"{integers}_float", scales], [result]),
@@ -83,6 +83,6 @@ def _by_onnx_gates(matrix: np.ndarray) -> np.ndarray:
 
 
 def _int8(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The matrix (..., N) rounded to int8, and the float32 scale (..., 1) of each of its rows."""
+    """Quantize a matrix (..., N) to int8; also return the float32 scale (..., 1) of each row."""
     scale = np.maximum(np.abs(matrix).max(axis=-1, keepdims=True), 1e-12) / 127
     return np.rint(matrix / scale).astype(np.int8), scale.astype(np.float32)

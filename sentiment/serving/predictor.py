@@ -1,9 +1,9 @@
-"""Text in, prediction out: what the endpoint, batch transform and any other host of the model share.
+"""Predict the sentiment of texts: the common interface of the endpoint, batch transform and other hosts.
 
-A word's weight is what it does to the logit: above 0 it pushes to positive. Words stand in reading order, as
-written, each with its place in the review. A review in which no word is left (punctuation only, or stop words
-only for the predecessor's preprocessing) gives no evidence: its probability is exactly 0.5, which is never
-sure, and its list of words empty.
+A word's weight is its contribution to the logit: above 0, it speaks for positive. Explanations list the words
+in reading order, as written, with their positions in the review. A review without any words (only
+punctuation, or only stop words with the predecessor's preprocessing) gets no verdict: its probability is
+exactly 0.5, and its list of words is empty.
 """
 
 import math
@@ -28,7 +28,7 @@ RUNTIMES = ("onnxruntime", "torch")
 
 
 class Cut(NamedTuple):
-    """The part `review[start:end]` of a long review, of so many words, that the LSTM did not read."""
+    """The part `review[start:end]` of a long review that the LSTM did not read, and its number of `words`."""
 
     start: int
     end: int
@@ -37,13 +37,14 @@ class Cut(NamedTuple):
 
 @dataclass(frozen=True)
 class Prediction:
-    """The verdict on one review; `probability` is that of a positive one.
+    """The verdict on one review: `sentiment`, and the `probability` that it is positive.
 
-    `unsure` is true where the text gets no verdict, and `reason` then says why (evidence.py): "no_evidence",
-    "not_english", or "mixed" where too few verdicts of that probability were right on validation. Where an
-    explanation was asked for, `words` are (word as written, weight), `spans` the place `review[start:end]` of
-    each in Unicode code points, and `cut` what the LSTM skipped, if anything; a wide part still reads that.
-    `unknown_words` of the `word_count` words are not in the model's vocabulary.
+    If `unsure`, the text gets no verdict, and `reason` says why (evidence.py): "no_evidence", "not_english",
+    or "mixed" if too few verdicts with such a probability were right on validation.
+
+    An explanation also has `words`, each as (word as written, weight), `spans`, the position
+    `review[start:end]` of each in Unicode code points, and `cut`, the part that the LSTM skipped, if any (the
+    n-grams still cover it). Of the `word_count` words, `unknown_words` are not in the model's vocabulary.
     """
 
     sentiment: str
@@ -58,7 +59,7 @@ class Prediction:
 
 
 class Predictor:
-    """A loaded model and its preprocessing. Safe to share between threads: predicting changes nothing."""
+    """A loaded model with its preprocessing. Threads may share it."""
 
     def __init__(self, loaded: LoadedModel, engine: Engine):
         self.loaded = loaded
@@ -76,8 +77,8 @@ class Predictor:
     def from_folder(cls, folder: str | Path, device: str = "cpu", runtime: str | None = None) -> "Predictor":
         """Load a model folder. Raises ArtifactError.
 
-        `runtime` is "onnxruntime" or "torch"; by default the first where it is installed and the device is
-        the CPU. Neither package is imported before one of them is chosen.
+        `runtime` is "onnxruntime" or "torch". By default it is "onnxruntime" on the CPU if that is installed.
+        Only the chosen package is imported.
         """
         loaded = read_model(folder)
         if runtime is None:
@@ -94,10 +95,14 @@ class Predictor:
 
     @property
     def version(self) -> str:
+        """The version that identifies the model (artifact.py)."""
         return self.loaded.version
 
     def describe(self) -> dict[str, Any]:
-        """What people may want to know of the model: version, measured quality, and what it reads."""
+        """Describe the model for people: version, measured quality, and the words it reads.
+
+        It is the body of GET /model (infra/openapi.yaml) without the limits of the API.
+        """
         metrics, architecture = self.loaded.metrics, self.loaded.architecture
         measured = metrics.get("calibration") or {}
         return {
@@ -126,14 +131,14 @@ class Predictor:
         }
 
     def predict(self, reviews: Sequence[str]) -> list[Prediction]:
-        """Predictions for many reviews, in batches of similar length."""
+        """Predict the sentiment of reviews, in order."""
         words = [self.loaded.tokenizer(review) for review in reviews]
         ids = [self._ids(found) for found in words]
         logits = self.engine.logits(ids).tolist()
         return [self._prediction(*of_review) for of_review in zip(reviews, words, ids, logits, strict=True)]
 
     def explain(self, reviews: Sequence[str]) -> list[Prediction]:
-        """Predictions for many reviews, with the weight and the place of each of their words."""
+        """Predict the sentiment of reviews, in order, with the weight and the position of each word."""
         tokens = [self.loaded.tokenizer.locate(review) for review in reviews]
         words = [[token.word for token in found] for found in tokens]
         ids = [self._ids(found) for found in words]

@@ -1,4 +1,4 @@
-"""The model computed by torch: on every device, and wherever ONNX Runtime is not installed."""
+"""Compute the model with torch: on any device, and where ONNX Runtime is not installed."""
 
 from collections.abc import Sequence
 
@@ -13,11 +13,11 @@ from sentiment.serving.engine import Engine, Explanation
 from sentiment.serving.word_weights import word_weights
 
 MAX_ROWS = 64
-"""Rows of a batch that is explained: all their states are kept."""
+"""Rows in a batch of explanations, all of whose states are kept in memory."""
 
 
 class TorchEngine(Engine):
-    """An LSTMClassifier that predicts and explains. Raises ArtifactError for weights that do not fit."""
+    """Runs an LSTMClassifier. Raises ArtifactError for weights that do not fit the architecture."""
 
     name, weights, arithmetic = "torch", "float32", "float32"
 
@@ -27,7 +27,7 @@ class TorchEngine(Engine):
         super().__init__(loaded.architecture, self.model.mixture.tolist(), ngrams)
 
     def deep_logits(self, cropped: Sequence[np.ndarray]) -> np.ndarray:
-        """The LSTM's logits (N,) of cropped reviews."""
+        """The LSTM's logits (N,) of N cropped reviews."""
         return self.model.deep_logits(cropped).cpu().double().numpy()
 
     def deep_explanations(self, cropped: Sequence[np.ndarray]) -> list[Explanation]:
@@ -46,7 +46,7 @@ class TorchEngine(Engine):
 
 
 def load_model(loaded: LoadedModel, device: str | torch.device = "cpu") -> LSTMClassifier:
-    """The classifier of a model folder, ready to predict. Raises ArtifactError."""
+    """Load the classifier of a model folder, in evaluation mode. Raises ArtifactError."""
     arrays = read_weights(loaded)
     model = LSTMClassifier(loaded.architecture)
     try:

@@ -1,14 +1,14 @@
-"""What each word does to the LSTM's logit, read off the states that the prediction has computed anyway.
+"""The contribution of each word to the LSTM's logit, from the states that prediction computes anyway.
 
-The logit is linear in what is pooled: for each unit the largest of its states and their weighted mean, or
-the last state. A state is the sum of the steps that led to it, h_k = (h_1 - h_0) + ... + (h_k - h_(k-1)), so
-the logit is a sum over steps, and a step is the reading of one word: its weight is what the unit moved by as
-it was read, towards the states that count, for all units and both directions. Apart from the bias, and from
-padding that a second direction reads first, the weights add up to the logit. Murdoch and Szlam (ICLR 2017)
-take the output of an LSTM apart in this way.
+The logit is linear in the pooled values: for each unit the maximum of its states and their weighted mean, or
+its last state. A state is the sum of the steps that led to it, h_k = (h_1 - h_0) + ... + (h_k - h_(k-1)), so
+the logit is a sum over steps, and each step reads one word. The weight of a word is the sum of its steps'
+contributions to the logit, over all units and both directions. The weights add up to the logit, except for
+the bias and for padding that the backward direction reads first. Murdoch and Szlam (ICLR 2017) decompose the
+output of an LSTM like this.
 
-No gradient and no second run are needed. benchmarks/faithfulness.py measures it beside gradients, integrated
-gradients and occlusion: as faithful as gradients and occlusion, at a fraction of their cost.
+No gradient and no second run are needed. benchmarks/faithfulness.py compares the method with gradients,
+integrated gradients and occlusion: it is as faithful as gradients and occlusion, at a fraction of the cost.
 """
 
 import numpy as np
@@ -18,10 +18,10 @@ from sentiment.model.emphasis import emphasis
 
 
 def word_weights(states: np.ndarray, words: int, dense: np.ndarray, architecture: Architecture) -> np.ndarray:
-    """The weight of each word (float64) of one review of so many words.
+    """The weight (N,) of each of the N `words` of one review, float64.
 
-    `states` (R, T, D, H) are those of D directions of H units in the review's R rows of T places, the last of
-    which is padded; `dense` are the weights of what is pooled.
+    `states` (R, T, D, H) are those of D directions of H units in the review's R rows of T words, the last of
+    which is padded. `dense` are the weights of the pooled values: (2 * D * H,), or (H,) if pooling is "last".
     """
     rows, steps, directions, units = states.shape
     by_unit = np.ascontiguousarray(states.transpose(2, 3, 0, 1))  # (D, H, R, T): steps lie together
@@ -43,7 +43,7 @@ def word_weights(states: np.ndarray, words: int, dense: np.ndarray, architecture
             weights += (dense @ moves.reshape(units, -1)).reshape(rows, steps)
             continue
         of_maximum, of_mean = dense.reshape(2, directions, units)[:, direction]
-        # A move lasts to the end of its row, and so counts in the mean with each word still to be read.
+        # A step lasts to the end of its row, so it counts in the mean once for each word still to be read.
         lasting = in_mean.cumsum(1) if direction else in_mean[:, ::-1].cumsum(1)[:, ::-1]
         weights += lasting * (of_mean @ moves.reshape(units, -1)).reshape(rows, steps)
         best_row, best_place = np.divmod(

@@ -16,7 +16,7 @@ _EITHER = re.compile(rf"\b(?:{'|'.join(_OTHER)})\b".replace("'", "['’]"), re.I
 
 
 def respell_negations(text: str) -> str:
-    """The text with "didn't" for each "did not", and the other way round, for all verbs that contract."""
+    """Replace each "did not" by "didn't" and vice versa, for all verbs that contract."""
     return _EITHER.sub(_respelled, text)
 
 

@@ -1,8 +1,8 @@
-"""Emoji as words, so that a model reads those that carry sentiment.
+"""Translate emoji that carry sentiment into words.
 
-Only those whose sentiment is plain are here. All others stand for no word: tears may be of joy or of sorrow.
-The words are the emoji's own, since a negation does not reach an emoji as it does a word: counterfactuals.txt
-teaches them. Words 2 read them as the words that people would write instead.
+Only emoji with a clear sentiment are included: tears, for example, may be of joy or of sorrow. The words
+("emojiloved") occur in no other text, because a negation affects a word but not an emoji; models learn them
+from data/counterfactuals.txt. Version 2 of the tokenizer `words` used ordinary words ("loved") instead.
 """
 
 _SYMBOLS = {
@@ -17,10 +17,10 @@ _SMILES = {
     "smiley": "😀😃😄😁😆😊🙂😎😇🤗☺😋😺😸🤠😌",
     "frowny": "☹🙁😞😔😟😕😣😖😫😩😦😧😒😿🫤",
 }
-"""The words that emoticons stand for as well (normalisation.py)."""
+"""These words stand for emoticons such as :-) as well (normalisation.py)."""
 WRITTEN_OUT = {f"emoji{word}": word for word in _SYMBOLS}
-"""For each word of emoji that is one of no other text, that which people would write."""
+"""The ordinary word for each word that stands for emoji only."""
 EMOJI_WORDS = {symbol: f"emoji{word}" for word, symbols in _SYMBOLS.items() for symbol in symbols} | {
     symbol: word for word, symbols in _SMILES.items() for symbol in symbols
 }
-"""A word for each emoji."""
+"""The word for each emoji."""

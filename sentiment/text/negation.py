@@ -1,11 +1,11 @@
-"""What a negation reaches: in "not good" and "never gets dull", "good" and "dull" are other words than usual.
+"""Mark the words in the scope of a negation: "good" in "not good", "gets" and "dull" in "never gets dull".
 
 Pang, Lee and Vaithyanathan (EMNLP 2002, after Das and Chen) marked all words from a negation to the next
-punctuation mark. Here it reaches a number of words, at most to the end of its sentence. Both parts of a model
-read the marked words: the n-grams as words of their own, the LSTM with embeddings of their own for the most
-frequent ones. Needs numpy only.
+punctuation mark. Here the scope is a fixed number of words, at most to the end of the sentence. Marked words
+are different words to both parts of a model: to the n-grams, and to the LSTM, which has second embeddings for
+the most frequent ones. Needs numpy only.
 
-What negates, and what ends its reach, are rules that belong to the version of a tokenizer (tokenizers.py).
+The rules, which say what negates and what ends the scope, belong to a version of a tokenizer (tokenizers.py).
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from sentiment.text.emoji import EMOJI_WORDS
 from sentiment.text.vocabulary import limit
 
 NEGATED = 1 << 17
-"""Set in the id of a word that a negation reaches; words with ids as large as that count as infrequent."""
+"""This bit marks the id of a negated word. Words with ids of this size or above count as infrequent."""
 NEGATIONS = (
     *("no", "not", "never", "none", "nothing", "nobody", "nowhere", "neither", "nor", "cannot", "without"),
     *("barely", "hardly", "scarcely"),
@@ -30,11 +30,11 @@ Pair = tuple[str, str]
 
 
 class NegationRules(NamedTuple):
-    """What negates, and how far that reaches.
+    """The rules for what negates, and how far.
 
-    `negations` are words, `phrases` pairs of words that negate what follows, `assertions` pairs that begin
-    with a negation and negate nothing. `ends` are the words that end a sentence. From one of `attitudes`,
-    where a negation reaches it, it reaches on: who does not think that a film is dull does not find it dull.
+    `negations` are single words and `phrases` pairs of words that negate what follows; `assertions` are pairs
+    that begin with a negation but negate nothing. `ends` are the words that end a sentence. A word of
+    `attitudes` within a scope extends it: "think" does in "I don't think that it is dull".
     """
 
     negations: tuple[str, ...] = NEGATIONS
@@ -45,7 +45,7 @@ class NegationRules(NamedTuple):
 
 
 SINGLE_WORDS = NegationRules()
-"""Those of words 1 and 2: negations are single words."""
+"""The rules of versions 1 and 2 of the tokenizer `words`: negations are single words."""
 PHRASES = NegationRules(
     negations=(*NEGATIONS, "lack", "lacks", "lacked", "lacking", "rarely", "seldom", "mightn't"),
     ends=(*SENTENCE_ENDS, *(f"{points}/10" for points in range(11)), *sorted(set(EMOJI_WORDS.values()))),
@@ -87,22 +87,22 @@ PHRASES = NegationRules(
         ),
     ),
 )
-"""Those of words 3. A rating and an emoji stand for themselves: a negation before them leaves them alone."""
+"""The rules of version 3 of the tokenizer `words`. Ratings and emoji end a scope: they are never negated."""
 _NEGATION, _PHRASE, _END, _ATTITUDE = 1, 2, 3, 4
 
 
 class NegationMarker:
-    """Reviews as ids of this vocabulary to the same with NEGATED set in the words that a negation reaches.
+    """Sets NEGATED in the ids of a review's words that are in the scope of a negation.
 
-    It reaches `scope` words, 0 for none. Negations and marks are looked for among the `vocab_size` most
-    frequent words.
+    The scope is `scope` words, 0 for none. Only the `vocab_size` most frequent words are recognised as
+    negations and ends of sentences.
     """
 
     def __init__(
         self, word_dict: Mapping[str, int], vocab_size: int, scope: int, rules: NegationRules = SINGLE_WORDS
     ):
         self.scope = scope
-        self._roles = np.zeros(vocab_size + 1, dtype=np.uint8)  # the last one stands for all other words
+        self._roles = np.zeros(vocab_size + 1, dtype=np.uint8)  # the last entry is for all other words
         for words, role in (
             (rules.attitudes, _ATTITUDE),
             ([second for _, second in rules.phrases], _PHRASE),
@@ -121,14 +121,14 @@ class NegationMarker:
         )
 
     def __call__(self, ids: np.ndarray) -> np.ndarray:
-        """The marked ids (int32) of one review."""
+        """Mark the ids (N,) of one review; returns int32 (N,)."""
         marked = limit(ids, NEGATED).astype(np.int32, copy=False)
         for start, end in self._runs(marked) if self.scope else ():
             marked[start:end] |= NEGATED
         return marked
 
     def _runs(self, ids: np.ndarray) -> list[tuple[int, int]]:
-        """The runs of words `ids[start:end]` that negations reach."""
+        """The ranges `ids[start:end]` of negated words."""
         role = self._roles.take(ids, mode="clip")
         places = np.flatnonzero(role)
         runs, start, end = [], 0, 0

@@ -1,11 +1,11 @@
-"""One spelling for what devices and people write in many ways, before a review is cut into words.
+"""Normalise the spelling of a review before it is tokenized.
 
-A phone types a curly apostrophe where the reviews a model learned from have a straight one; a web page brings
-no-break spaces, soft hyphens and markup; people write 4.5/5, 9 out of 10 and ★★★★☆ for one rating, and :-)
-or 🙂 for one smile. Each becomes what the tokenizer knows. Needs numpy only.
+Phones type curly apostrophes where the training reviews have straight ones; text copied from web pages has
+no-break spaces, soft hyphens and markup; people write 4.5/5, 9 out of 10 or ★★★★☆ for the same rating, and
+:-) or 🙂 for the same smile. Each of these becomes a form that the tokenizer knows. Needs numpy only.
 
-The steps replace pieces of the text one after the other, and count which place of the review as written each
-character of the result stands for: the words that a model marks are still found there.
+The steps replace pieces of the text one after the other. They keep track of the position in the original
+review of each character, so that explanations can mark the words there.
 """
 
 import html
@@ -44,17 +44,17 @@ _SPELLED = {
     "\u2b50": "\u2605",  # the star of phones becomes the one that ratings below are made of
     **{symbol: f" {word} " for symbol, word in EMOJI_WORDS.items()},
 }
-"""What the rule of `_spelled` does not make of a character by itself."""
+"""Characters for which the general rule of `_spelled` would not do."""
 _DELETED_CATEGORIES = ("Mn", "Me", "Cf")
-"""Accents and frames, which follow their character, and soft hyphens, zero-width and other format marks."""
+"""Combining accents and enclosing marks, soft hyphens, zero-width characters and other format characters."""
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 _FILLED_STAR, _HOLLOW_STAR = "\u2605", "\u2606"
 _LAST_KEPT = 0xFFFF
-"""Beyond are a million rare characters, which a hostile text could fill the memory with."""
+"""Characters above are not cached: a hostile text could fill the memory with a million of them."""
 
 
 class _Characters(dict[int, str]):
-    """What each character becomes, by its code; beyond ASCII worked out when it is met for the first time."""
+    """The replacement of each character, by code point; those beyond ASCII are computed on first use."""
 
     def __missing__(self, code: int) -> str:
         spelled = _spelled(chr(code))
@@ -64,10 +64,10 @@ class _Characters(dict[int, str]):
 
 
 def _spelled(character: str) -> str:
-    """The character in the letters and marks of ASCII where it is one of them in another form.
+    """Replace a variant form of an ASCII character by the ASCII characters.
 
-    NFKD tells compatible forms: of full width, ligatures, superscripts, letters with accents. Other letters
-    stay, and what is neither letter nor number becomes a blank.
+    NFKD resolves compatibility forms: full-width letters, ligatures, superscripts, accented letters. Other
+    letters and numbers stay, and everything else becomes a blank.
     """
     if character in _SPELLED:
         return _SPELLED[character]
@@ -94,7 +94,7 @@ _MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-
 
 
 def _without_markup(match: re.Match[str]) -> str:
-    """What a tag (a blank) or an entity (its character) of the review stands for."""
+    """The replacement of a tag (a blank) or an entity (its character)."""
     found = match.group()
     return " " if found[0] == "<" else html.unescape(found)
 
@@ -116,12 +116,12 @@ _STARS = re.compile(
     re.IGNORECASE,
 )
 _SLASH_SCALES, _SCALES = (5.0, 10.0, 100.0), (4.0, 5.0, 10.0, 20.0, 100.0)
-"""What ratings are out of: "3 out of 4" is one, but "3/4" is more often a fraction."""
+"""The scales of ratings. "3 out of 4" is a rating, but "3/4" is more often a fraction."""
 _EMOTICON = re.compile(r"(?<![\w:;=])(?:(?P<smile>[:=]'?-?[)\]D]+|\^_?\^|<3+)|[:=]'?-?[(\[/]+)(?![\w/])")
 
 
 def _rating(match: re.Match[str]) -> str:
-    """The rating as whole points out of ten, which is how the reviews of IMDb give theirs."""
+    """The rating in whole points out of ten, as in IMDb's reviews."""
     points, scale = _number(match["points"]), _number(match["scale"])
     if scale not in (_SLASH_SCALES if match["slash"] else _SCALES):
         return match.group()
@@ -133,10 +133,10 @@ def _stars_in_words(match: re.Match[str]) -> str:
 
 
 def _stars(match: re.Match[str]) -> str:
-    """A row of stars as a rating; a single one is more often a bullet or a footnote.
+    """A row of stars as a rating; a single star is more often a bullet or a footnote.
 
-    Asterisks are one where it is said how many there may be, or at the very beginning or end: elsewhere they
-    stand for letters, or around a warning.
+    Asterisks are a rating if a scale follows ("*** out of 5"), or if they stand at the beginning or the end
+    of the text. Elsewhere they replace letters, or frame a spoiler warning.
     """
     text, scale = match.string, match["scale"]
     hollow = len(match["hollow"])
@@ -171,10 +171,11 @@ def _emoticon(match: re.Match[str]) -> str:
 
 
 class _Step(NamedTuple):
-    """What is replaced by what.
+    """A replacement of all matches of `pattern`.
 
-    Most texts have no such piece. `hints` tell so sooner than the pattern does: the lower case of every text
-    with one holds the first of a hint's two, and its second, a pattern, is found there.
+    Most texts have no match, and `hints` tell this faster than the pattern. A hint is a string and a pattern:
+    if `pattern` matches a text, then, for at least one hint, the text in lower case contains the string and
+    the hint's pattern matches it.
     """
 
     hints: tuple[tuple[str, re.Pattern[str]], ...]
@@ -182,7 +183,7 @@ class _Step(NamedTuple):
     replacement: Callable[[re.Match[str]], str]
 
     def may_change(self, lowered: str) -> bool:
-        """Whether the step may replace something, told by the text in lower case."""
+        """Whether the step may replace something in the text, which is given in lower case."""
         return any(sign in lowered and hint.search(lowered) for sign, hint in self.hints)
 
 
@@ -203,13 +204,13 @@ _STEPS = (
 
 
 def plain_text(review: str) -> str:
-    """The review without its markup: blanks for tags, characters for entities."""
+    """The review without markup: blanks for tags, characters for entities."""
     text = review.replace("<br />", " ")  # most reviews hold no other markup
     return _MARKUP.sub(_without_markup, review) if "<" in text or "&" in text else text
 
 
 def normalise(review: str) -> str:
-    """The review without markup, in the spelling that the tokenizer `words` knows."""
+    """The review without markup, in the spelling that the tokenizer `words` expects."""
     text = plain_text(review)
     if not text.isascii() or "`" in text:
         text = text.translate(_CHARACTERS)
@@ -221,13 +222,13 @@ def normalise(review: str) -> str:
 
 
 def plain_text_with_places(review: str) -> tuple[str, list[Span]]:
-    """The same text as `plain_text(review)`, and each character's span in the review as written."""
+    """`plain_text(review)`, and the span of each of its characters in the original review."""
     text, places = _replace(_MARKUP, _without_markup, review, _Places.of(review))
     return text, places.spans()
 
 
 def normalise_with_places(review: str) -> tuple[str, list[Span]]:
-    """The same text as `normalise(review)`, and each character's span in the review as written."""
+    """`normalise(review)`, and the span of each of its characters in the original review."""
     text, places = _replace(_MARKUP, _without_markup, review, _Places.of(review))
     if not text.isascii() or "`" in text:
         forms = [_CHARACTERS[ord(character)] for character in text]
@@ -241,7 +242,7 @@ def normalise_with_places(review: str) -> tuple[str, list[Span]]:
 
 
 class _Places(NamedTuple):
-    """Where the piece of the review that each character of a text (N,) stands for begins and ends."""
+    """The spans in the original review of the N characters of a text: their `starts` (N,) and `ends` (N,)."""
 
     starts: np.ndarray
     ends: np.ndarray
@@ -258,7 +259,7 @@ class _Places(NamedTuple):
 def _replace(
     pattern: re.Pattern[str], replacement: Callable[[re.Match[str]], str], text: str, places: _Places
 ) -> tuple[str, _Places]:
-    """The text with the matches replaced; the characters of a replacement stand for the whole match."""
+    """Replace all matches in a text; each character of a replacement gets the span of the whole match."""
     matches = list(pattern.finditer(text))
     if not matches:
         return text, places

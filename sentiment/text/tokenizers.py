@@ -1,11 +1,11 @@
-"""From a review as written to the words a model reads: two tokenizers, chosen by name.
+"""The tokenizers, by name and version: they turn a review into the words that a model reads.
 
-`words` (words.py) is that of the newer recipes, `review_to_words` (predecessor/) the predecessor's. Both need
-the standard library only, and are the same functions in training and in serving.
+`words` (words.py) belongs to the newer recipes, `review_to_words` (predecessor/) to the predecessor's.
+Training and serving use the same functions.
 
-Their versions go into prepared data and into models. A model keeps being read by the version that it was
-trained with: words 1 took the text as it is, words 2 settles its spelling first (normalisation.py), words 3
-tells emoji from words and knows more of negations (negation.py).
+Prepared data and models record the version, and a model is always served with the version that it was trained
+with. Version 1 of `words` takes the text as it is, version 2 normalises its spelling first
+(normalisation.py), and version 3 distinguishes emoji from words and knows more negations (negation.py).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,11 +30,11 @@ from sentiment.text.words import (
 
 
 class Tokenizer(NamedTuple):
-    """One version of a tokenizer. Called with a review, it returns its words, in order.
+    """One version of a tokenizer. Called with a review, it returns the review's words, in order.
 
-    `folds_repeats` says that drawn-out spellings count as the word that they mean (repeats.py), `drops_words`
-    that stop words are left out and the others stemmed. `negation` are the rules for which of its words a
-    negation reaches, in models that tell those from others.
+    `words` is that function, and `locate` returns the same words with their positions. `folds_repeats` says
+    that drawn-out spellings count as the word they mean (repeats.py), `drops_words` that stop words are left
+    out and other words stemmed. `negation` are the rules for the scope of negations (negation.py).
     """
 
     name: str
@@ -64,12 +64,12 @@ _EARLIER = (
     Tokenizer("words", 2, words_with_written_emoji, locate_words_with_written_emoji, folds_repeats=True),
 )
 TOKENIZERS = {each.name: each for each in _LATEST}
-"""Those that models are trained with, by name."""
+"""The tokenizers that new models are trained with, by name."""
 _ALL = {(each.name, each.version): each for each in (*_LATEST, *_EARLIER)}
 
 
 def tokenizer(name: str, version: int | None = None) -> Tokenizer:
-    """The tokenizer of that name, by default its latest version. Raises RecipeError for one there is not."""
+    """Get a tokenizer by name, by default its latest version. Raises RecipeError if there is none."""
     if name not in TOKENIZERS:
         raise RecipeError(f"there is no tokenizer {name!r}; choose one of {', '.join(TOKENIZERS)}")
     found = TOKENIZERS[name] if version is None else _ALL.get((name, version))

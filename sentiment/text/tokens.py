@@ -1,4 +1,4 @@
-"""What both tokenizers share: the tokens they return, and lower case that keeps count of places."""
+"""Shared by the tokenizers: tokens with their positions, and lower-casing that keeps track of positions."""
 
 import re
 import string
@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 LOWERED_TO_ASCII = ("\u0130", "\u212a")
-"""The only non-ASCII characters whose lower case holds an ASCII letter: the dotted I and the Kelvin sign."""
+"""The only non-ASCII characters whose lower case has an ASCII letter: the dotted I and the Kelvin sign."""
 
 Span = tuple[int, int]
 
 
 class Token(NamedTuple):
-    """One word for the model, the word as written, and its place `review[start:end]`."""
+    """A word as the model reads it, the same as written (`surface`), and its position `review[start:end]`."""
 
     word: str
     surface: str
@@ -21,7 +21,7 @@ class Token(NamedTuple):
 
 
 def translation_table(kept: bytes) -> bytes:
-    """A table for bytes.translate: letters in lower case, digits and `kept` stay, all else becomes blank."""
+    """A table for bytes.translate that lower-cases letters, keeps digits and `kept`, and blanks the rest."""
     table = bytearray(b" " * 256)
     for byte in kept + string.digits.encode() + string.ascii_letters.encode():
         table[byte] = ord(chr(byte).lower())
@@ -29,7 +29,8 @@ def translation_table(kept: bytes) -> bytes:
 
 
 def find_tokens(pattern: re.Pattern[str], text: str, places: list[Span]) -> Iterator[Token]:
-    """The matches of `pattern` in the lower-case `text`; `places` has each character's span in the review."""
+    """The matches of `pattern` in `text` in lower case; `places` has the span of each character of `text` in
+    the review."""
     lowered, origins = _lower_with_origins(text)
     for match in pattern.finditer(lowered):
         first, last = origins[match.start()], origins[match.end() - 1]
@@ -37,7 +38,7 @@ def find_tokens(pattern: re.Pattern[str], text: str, places: list[Span]) -> Iter
 
 
 def _lower_with_origins(text: str) -> tuple[str, list[int] | range]:
-    """Lower case, and for each character the index it came from: a few (such as İ) become two."""
+    """The text in lower case, and the index that each character came from: a few, such as İ, become two."""
     lowered = text.lower()
     if len(lowered) == len(text):
         return lowered, range(len(text))

@@ -1,7 +1,6 @@
-"""Words to numbers: `build_dict` and `convert_and_pad` of the predecessor, and the compact form used between
-steps.
+"""Map words to ids: the predecessor's `build_dict` and `convert_and_pad`, and `encode` without padding.
 
-Id 0 means no word and id 1 an infrequent one; the most frequent word is 2.
+Id 0 means no word, id 1 an infrequent word, and id 2 the most frequent word.
 """
 
 from collections import Counter
@@ -16,10 +15,10 @@ FIRST_WORD = 2
 
 
 def build_dict(data: Iterable[Sequence[str]], vocab_size: int | None = 5000) -> dict[str, int]:
-    """Word to id for the most frequent words of tokenized reviews; `vocab_size` counts ids 0 and 1, None is
-    no limit.
+    """Map the most frequent words of tokenized reviews to ids; `vocab_size` includes ids 0 and 1, None is no
+    limit.
 
-    The most frequent word gets the smallest id; of two equally frequent ones the one met first.
+    More frequent words get smaller ids; equally frequent ones are in the order of their first occurrence.
     """
     counts: Counter[str] = Counter()
     for words in data:
@@ -31,7 +30,7 @@ def build_dict(data: Iterable[Sequence[str]], vocab_size: int | None = 5000) -> 
 def convert_and_pad(
     word_dict: Mapping[str, int], sentence: Sequence[str], pad: int = 500
 ) -> tuple[list[int], int]:
-    """The ids of the first `pad` words, filled up with 0 to `pad`, and how many of them are words."""
+    """The ids of the first `pad` words, padded with 0 to length `pad`, and the number of words among them."""
     ids = [word_dict.get(word, INFREQUENT) for word in sentence[:pad]]
     return ids + [NO_WORD] * (pad - len(ids)), len(ids)
 
@@ -48,10 +47,10 @@ def convert_and_pad_data(
 
 
 def encode(word_dict: Mapping[str, int], words: Sequence[str]) -> np.ndarray:
-    """The ids (int32) of one review's words, all of them, unpadded."""
+    """The ids (N,), int32, of all N words of one review."""
     return np.fromiter(map(word_dict.get, words, repeat(INFREQUENT)), dtype=np.int32, count=len(words))
 
 
 def limit(ids: np.ndarray, vocab_size: int) -> np.ndarray:
-    """The ids as a smaller vocabulary has them: those of `vocab_size` and above are infrequent."""
+    """Reduce ids to a smaller vocabulary: `vocab_size` and above become infrequent."""
     return np.where(ids < vocab_size, ids, INFREQUENT)

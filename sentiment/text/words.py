@@ -1,9 +1,9 @@
 """`words`, the tokenizer of the newer recipes.
 
-It keeps stop words (negation is one), contractions, ratings such as 7/10 and the marks ! ? . that carry
-sentiment, of a text whose spelling is settled first (normalisation.py). What a word is stands in one regular
-expression. Running it is most of the work, so most reviews take a shorter way to the same words:
-bytes.translate makes lower case and blanks in one pass, and split does the rest.
+It normalises the spelling of a text (normalisation.py), and keeps stop words (negations are among them),
+contractions, ratings such as 7/10, and the marks ! ? . that carry sentiment. A regular expression defines
+what a word is. Because it is slow, most reviews take a faster way to the same words: bytes.translate makes
+lower case and blanks in one pass, and split does the rest.
 """
 
 import re
@@ -26,7 +26,8 @@ _CONTRACTIONS = (
     *("that's", "what's", "there's", "it'll", "could've", "should've", "would've"),
 )
 CANONICAL = {contraction.replace("'", ""): contraction for contraction in _CONTRACTIONS}
-"""Contractions written without their apostrophe, where that is no other word ("its" is), and rows of dots."""
+"""Canonical forms: of contractions without their apostrophe, unless that is another word (as "its" is), and
+of rows of dots."""
 CANONICAL |= {"." * dots: "..." for dots in range(2, 50)}
 
 
@@ -37,8 +38,8 @@ def words(review: str) -> list[str]:
 
 
 def locate_words(review: str) -> list[Token]:
-    """The same words as `words`, each with its surface form and its place in the review."""
-    # Most reviews hold nothing else to replace: with blanks as long in its place, all else stays where it is.
+    """The same words as `words`, each with its surface form and its position in the review."""
+    # Most reviews have no other markup: with blanks of the same length instead, no position changes.
     blanked = review.replace("<br />", " " * len("<br />"))
     lowered = blanked.lower()
     if normalise(blanked) == blanked and len(lowered) == len(review):
@@ -51,31 +52,31 @@ def locate_words(review: str) -> list[Token]:
 
 
 def words_with_written_emoji(review: str) -> list[str]:
-    """The words of version 2 of this tokenizer, in which an emoji is the word that people would write."""
+    """The words of version 2 of this tokenizer, in which emoji become ordinary words."""
     found = words(review)
     return list(map(WRITTEN_OUT.get, found, found))
 
 
 def locate_words_with_written_emoji(review: str) -> list[Token]:
-    """The same words as `words_with_written_emoji`, each with its surface form and its place."""
+    """The same words as `words_with_written_emoji`, each with its surface form and its position."""
     return [token._replace(word=WRITTEN_OUT.get(token.word, token.word)) for token in locate_words(review)]
 
 
 def words_as_written(review: str) -> list[str]:
-    """The words of version 1 of this tokenizer, which leaves all but markup as it is written."""
+    """The words of version 1 of this tokenizer, which removes markup and does not normalise the spelling."""
     return split_words(plain_text(review))
 
 
 def locate_words_as_written(review: str) -> list[Token]:
-    """The same words as `words_as_written`, each with its surface form and its place in the review."""
+    """The same words as `words_as_written`, each with its surface form and its position in the review."""
     text, places = plain_text_with_places(review)
     return list(find_tokens(_WORDS, text, places))
 
 
 def _tokens_in_order(found: list[str], lowered: str, review: str) -> list[Token]:
-    """The tokens of the words found, each looked for from the end of the one before.
+    """Locate the words found, each by a search from the end of the previous one.
 
-    That finds it and nothing earlier: every character that a word can begin with belongs to a word.
+    The search cannot find anything earlier, since every character that can begin a word belongs to one.
     """
     starts, ends, end = [], [], 0
     for word in found:
@@ -89,7 +90,7 @@ def _tokens_in_order(found: list[str], lowered: str, review: str) -> list[Token]
 
 
 def split_words(text: str) -> list[str]:
-    """The words of a text without markup."""
+    """Split a text without markup into lower-case words, as `_WORDS` defines them."""
     if not text.isascii() and any(character in text for character in LOWERED_TO_ASCII):
         return _WORDS.findall(text.lower())
     found = text.encode("utf-8", "surrogatepass")
@@ -99,6 +100,6 @@ def split_words(text: str) -> list[str]:
     if b"'" in found:
         found = _LOOSE_APOSTROPHE.sub(b" ", found)
     found = found.replace(b".", b" . ").replace(b"!", b" ! ").replace(b"?", b" ? ")
-    while b".  ." in found:  # two blanks: nothing stood between the dots
+    while b".  ." in found:  # exactly two blanks: the dots were adjacent
         found = found.replace(b".  .", b"..")
     return found.decode("ascii").split()

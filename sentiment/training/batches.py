@@ -1,8 +1,8 @@
-"""The batches of an epoch: of reviews that are held in memory, or of shards that are read one at a time.
+"""The batches of an epoch, from reviews in memory or from shards that are read one at a time.
 
-Every process makes the same number of steps and works on its part of each batch. Where the reviews are held,
-all processes hold them and share each batch. Where they are in shards, each process reads shards of its own
-and shuffles them and the reviews of each; it never holds more than one.
+All processes take the same number of steps and work on their parts of each batch. If the reviews are in
+memory, every process has all of them, and they share each batch. If the reviews are in shards, each process
+reads shards of its own, in random order and one at a time, and shuffles the reviews within each.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +23,11 @@ from sentiment.training.distributed import ProcessGroup
 
 @dataclass(frozen=True)
 class Batch:
-    """This process's reviews of a batch (cropped word ids), and their labels; `size` is that of all."""
+    """This process's part of a batch.
+
+    `reviews` are N arrays of cropped word ids, `labels` (N,) are float32, and `size` is the number of reviews
+    in all processes' parts together.
+    """
 
     reviews: list[np.ndarray]
     labels: np.ndarray
@@ -31,9 +35,10 @@ class Batch:
 
 
 class Batches(Protocol):
-    """Where a training run gets its batches from: `count` of them an epoch, of `texts` texts.
+    """The batches of a training run.
 
-    `reviews` and `short_texts` are how many of each kind the channel holds.
+    An epoch has `count` batches with `texts` texts in all. The channel holds `reviews` reviews and
+    `short_texts` other texts.
     """
 
     count: int
@@ -42,12 +47,12 @@ class Batches(Protocol):
     short_texts: int
 
     def of_epoch(self, epoch: int, start: int) -> Iterator[Batch]:
-        """The batches of an epoch, from number `start` on; the same ones whenever it is asked."""
+        """The batches of an epoch, from number `start` on; repeated calls give the same ones."""
         ...
 
 
 class HeldBatches:
-    """Batches of a channel that every process holds."""
+    """Batches of a channel that every process has in memory."""
 
     def __init__(
         self, channel: Channel, architecture: Architecture, batch_size: int, seed: int, group: ProcessGroup
@@ -67,13 +72,16 @@ class HeldBatches:
             yield self.of_rows(order[number * self._size : (number + 1) * self._size])
 
     def of_rows(self, rows: np.ndarray) -> Batch:
-        """The batch of these reviews."""
+        """The batch of the reviews with these positions in the channel."""
         own = self._group.shard(rows.tolist())
         return Batch([self._cropped[row] for row in own], self._labels[own], len(rows))
 
 
 class StreamedBatches:
-    """Batches of the shards that this process reads by `read`, of the texts of the `wanted` kinds."""
+    """Batches of the texts of the `wanted` kinds (channels.py) in shards, which `read` reads.
+
+    Each process has `files` of its own. Raises ChannelError if they have no text of these kinds.
+    """
 
     def __init__(
         self,
@@ -87,7 +95,7 @@ class StreamedBatches:
     ):
         self._files, self._read = files, read
         self._architecture, self._seed, self._rank = architecture, seed, group.rank
-        # Where a batch has fewer reviews than there are processes, each still takes one.
+        # If a batch has fewer reviews than there are processes, each process still takes one.
         self._own_size = max(1, batch_size // group.size)
         self._rows, reviews, short_texts = [], 0, 0
         for file in files:
@@ -114,7 +122,7 @@ class StreamedBatches:
             yield Batch([ids for ids, _ in own], labels, size)
 
     def _texts(self, epoch: int, skipped: int) -> Iterator[tuple[np.ndarray, int]]:
-        """The cropped texts and labels of an epoch, without the first ones, whose shards are not read."""
+        """The cropped texts and labels of an epoch after the first `skipped`, whose shards are not read."""
         random = np.random.default_rng([self._seed, epoch, self._rank])
         for number in random.permutation(len(self._files)).tolist():
             order = np.random.default_rng([self._seed, epoch, self._rank, number]).permutation(
@@ -131,6 +139,6 @@ class StreamedBatches:
 
 
 def _of_all(group: ProcessGroup, own: int) -> list[int]:
-    """The number that each process has, by rank."""
+    """Gather a number from each process, by rank."""
     value = torch.tensor([own], dtype=torch.float64, device=group.device)
     return [int(each) for each in group.gather(value, group.size).tolist()]

@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: one file, replaced atomically, and read without executing anything."""
+"""Checkpoints of a training run: a single file, replaced atomically, that cannot execute code when read."""
 
 import io
 from pathlib import Path
@@ -16,22 +16,25 @@ FORMAT_VERSION = 3
 def write_checkpoint(
     folder: Path, identity: dict[str, Any], progress: dict[str, Any], tensors: dict[str, Any]
 ) -> None:
-    """Write the state of a run; `identity` says which run it belongs to."""
+    """Write the state of a run; `identity` says which run it belongs to. Raises OSError."""
     content = {"format": FORMAT_VERSION, "identity": identity, "progress": progress, **tensors}
-    written = io.BytesIO()  # into a file, torch's own write would not say why it failed
+    written = io.BytesIO()  # writing to a file directly, torch hides why it failed
     torch.save(content, written)
     with atomic_write(folder / FILE_NAME) as temporary:
         temporary.write_bytes(written.getbuffer())
 
 
 def read_checkpoint(folder: Path, identity: dict[str, Any], device: torch.device) -> dict[str, Any] | None:
-    """The state written last, or None. Raises CheckpointError for a broken one and for another run's."""
+    """Read the checkpoint, or return None if there is none.
+
+    Raises CheckpointError if it is broken or belongs to another run.
+    """
     file = folder / FILE_NAME
     if not file.is_file():
         return None
     try:
         content = torch.load(file, map_location=device, weights_only=True)
-    except Exception as error:  # torch.load raises half a dozen unrelated kinds for a broken file
+    except Exception as error:  # torch.load raises half a dozen unrelated exceptions for a broken file
         raise CheckpointError(
             f"{file} cannot be read ({error}); remove it to start from the beginning"
         ) from None

@@ -1,4 +1,4 @@
-"""An argument parser that tells what is wrong in one line, with the nearest option."""
+"""An argument parser whose errors are one line, with a suggestion for a mistyped option."""
 
 import argparse
 import os
@@ -11,9 +11,9 @@ from sentiment.training.hyperparameters import canonical
 
 
 class Parser(argparse.ArgumentParser):
-    """Takes --hidden_dim for --hidden-dim, and the course's names; errors come without the usage."""
+    """Also accepts --hidden_dim for --hidden-dim, and the course's names of options."""
 
-    # Only the form that the project uses: without a namespace of the caller's.
+    # Narrower than the base class: callers cannot pass a namespace.
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: None = None
     ) -> tuple[argparse.Namespace, list[str]]:
@@ -30,21 +30,24 @@ class Parser(argparse.ArgumentParser):
         return options
 
     def error(self, message: str) -> NoReturn:
-        """One line: a failed job shows the end of what was written, and who typed `make` knows no usage."""
+        """Print one line without the usage, which says nothing to users of `make`, and exit.
+
+        Of a failed job, only the end of the output is shown.
+        """
         self.exit(2, error_line(message) + "\n")
 
 
 def error_line(message: str) -> str:
-    """What a program prints when it cannot go on.
+    """Format the last line of a program that fails.
 
-    In a SageMaker job it begins with an exception's name: of what a script prints, the container's toolkit
-    puts into the job's FailureReason what comes after the first such name, and nothing where there is none.
+    In a SageMaker job it begins with the name of an exception, because the container's toolkit takes the
+    job's FailureReason from what follows the first such name in the script's output.
     """
     return f"{'ValueError' if 'SM_TRAINING_ENV' in os.environ else 'error'}: {message}"
 
 
 def argument(read: Callable[[str], object]) -> Callable[[str], object]:
-    """`read` as the type of an argument: its SentimentError becomes the parser's error."""
+    """Use `read` as the type of an argument: its SentimentError becomes an error of the parser."""
 
     def convert(text: str) -> object:
         try:

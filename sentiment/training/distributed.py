@@ -1,8 +1,8 @@
-"""Data-parallel training: processes that each work on a shard of every batch and take the same steps.
+"""Data-parallel training: each process works on a part of every batch, and all take the same steps.
 
-`torchrun --nproc-per-node=2 train/train.py ...` starts them and tells each its rank by environment variables.
-A program started without torchrun is the one process there is, and then nothing here communicates. CPUs talk
-by gloo, GPUs by NCCL.
+`torchrun --nproc-per-node=2 train/train.py ...` starts the processes and gives each its rank in environment
+variables. Without torchrun there is a single process, and nothing here communicates. CPUs communicate by
+gloo, GPUs by NCCL.
 """
 
 import os
@@ -21,9 +21,10 @@ T = TypeVar("T")
 
 
 class ProcessGroup:
-    """This process's `rank` among `size`; rank 0 is the one that writes.
+    """The group of `size` processes, in which this one has the number `rank`; rank 0 writes the files.
 
-    `seconds` counts the time that sums over the processes took, waiting for the slowest included.
+    `seconds` is the time spent in sums over the processes, which includes waiting for the slowest. All
+    methods that communicate raise LostProcessError if another process has ended.
     """
 
     def __init__(self, rank: int = 0, size: int = 1, device: str = "cpu"):
@@ -32,23 +33,24 @@ class ProcessGroup:
 
     @property
     def is_first(self) -> bool:
+        """Whether this process writes the files and prints."""
         return self.rank == 0
 
     def shard(self, items: Sequence[T]) -> Sequence[T]:
-        """The items that are this process's; those of all processes together are `items`."""
+        """This process's part of the items, which are divided among all processes."""
         return items[self.rank :: self.size]
 
     def host_shard(self, items: Sequence[T]) -> Sequence[T]:
-        """The items of this process's host that are this process's."""
+        """This process's part of the items, which are divided among the processes of this host."""
         return items[int(os.environ.get("LOCAL_RANK", "0")) :: int(os.environ.get("LOCAL_WORLD_SIZE", "1"))]
 
     def reduce_gradients(self, module: nn.Module, loss: float) -> float:
-        """Replace each parameter's gradient by the sum over the processes; returns the sum of `loss`."""
+        """Replace each parameter's gradient by its sum over the processes; return the sum of `loss`."""
         if self.size == 1:
             return loss
         gradients = []
         for parameter in module.parameters():
-            if parameter.grad is None:  # the last batch of an epoch may have nothing for this process
+            if parameter.grad is None:  # this process may have no review in the last batch of an epoch
                 parameter.grad = torch.zeros_like(parameter)
             gradients.append(parameter.grad)
         last = gradients[-1].new_tensor([loss])
@@ -60,7 +62,7 @@ class ProcessGroup:
         return float(flat[-1])
 
     def gather(self, own: Tensor, total: int) -> Tensor:
-        """The values (total,) of all items, from each process's values of its shard of them."""
+        """Gather the values (total,) of all items, from the values `own` of each process's `shard`."""
         if self.size == 1:
             return own
         values = own.new_zeros(total)
@@ -74,7 +76,7 @@ class ProcessGroup:
         return bool(self._sum(torch.tensor([float(flag)], device=self.device)))
 
     def broadcast(self, make: Callable[[], T]) -> T:
-        """What `make` returns in the first process, in all of them."""
+        """Call `make` in the first process, and return its result in all of them."""
         if self.size == 1:
             return make()
         values = [make() if self.is_first else None]
@@ -103,7 +105,7 @@ def _one_line_errors() -> Iterator[None]:
 
 @contextmanager
 def process_group(device: str) -> Iterator[ProcessGroup]:
-    """The processes that torchrun started, connected while the block lasts; `device` is "cpu" or "cuda"."""
+    """Connect the processes that torchrun started for the block; `device` is "cpu" or "cuda"."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield ProcessGroup(device=device)

@@ -1,7 +1,7 @@
-"""Write the model folder that a training run ends in (serving/artifact.py says what it holds).
+"""Write the model folder of a training run (serving/artifact.py describes it).
 
-The code that answers travels with the weights, as a copy of whole rooms of this package: a training job's own
-artefact can be deployed as it is.
+It contains the code for serving, as copies of whole sub-packages, so that the artefact of a training job can
+be deployed unchanged.
 """
 
 import json
@@ -32,10 +32,11 @@ def write_model(
     recipe: dict[str, Any],
     programs: str | Path,
 ) -> None:
-    """Write the model folder; its files are moved into place when all are written, the checksum list last.
+    """Write the model folder; move its files into place once all are written, the checksum list last.
 
-    `folder` itself stays: in a training container it is a mount, which cannot be renamed. Other files in it
-    go. `programs` is the project's folder serve/, with what SageMaker's containers look for in a model.
+    `folder` itself stays, because in a training container it is a mount, which cannot be renamed; other files
+    in it are deleted. `programs` is the project's folder serve/, which has the entry points for SageMaker's
+    containers. Raises OSError.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -61,7 +62,7 @@ def _write_contents(
     recipe: dict[str, Any],
 ) -> None:
     weights = {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
-    # Not compressed: the archive is, and an endpoint that starts reads them sooner.
+    # Not compressed: the archive is, and so an endpoint starts faster.
     np.savez(folder / "weights.npz", **weights)
     (folder / FILE_NAME).write_bytes(deep_graph(model.architecture, weights))
     config = {
@@ -87,7 +88,7 @@ def _write_contents(
 
 
 def _write_code(folder: Path, programs: Path) -> None:
-    """Copy what serving needs of this package, and the entry points that SageMaker's containers look for."""
+    """Copy the parts of this package that serving needs, and the entry points for SageMaker's containers."""
     package, code = Path(sentiment.__file__).parent, folder / "code"
     for name in CODE_ROOMS:
         shutil.copytree(

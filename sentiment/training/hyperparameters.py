@@ -1,8 +1,8 @@
-"""Hyperparameters as a person writes them: names in either spelling, values as text.
+"""Parse and check hyperparameters as users write them: names with hyphens or underscores, values as text.
 
-A hyperparameter is a field of Recipe, which says what values make a model, or an option of the run such as
-the seed. The course's own names count as well. train/train.py, `make train SET=...`, `mlflow run -P` and the
-self-hosted system all read them here, so what one of them refuses, all of them refuse.
+A hyperparameter is a field of Recipe, which checks the values, or an option of the run such as the seed. The
+course's names are accepted as well. train/train.py, `make train SET=...`, `mlflow run -P` and the self-hosted
+system all use this module, so they accept and refuse the same.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,29 +13,29 @@ from sentiment.errors import RecipeError, nearest
 from sentiment.training.recipes import CHOICES, Recipe, recipe
 
 ALIASES = {"max_epochs": "epochs"}
-"""The course's names for what is called otherwise here."""
+"""The course's names of hyperparameters, where they differ."""
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 def canonical(name: str) -> str:
-    """The name of a hyperparameter in the spelling that the code uses: hidden-dim is hidden_dim."""
+    """The name of a hyperparameter as in the code: hidden-dim becomes hidden_dim."""
     name = name.replace("-", "_")
     return ALIASES.get(name, name)
 
 
 def value_of(name: str, text: str) -> object:
-    """The value that the text stands for. Raises RecipeError for a text that is of another kind.
+    """Parse the value of a hyperparameter, given its canonical name. Raises RecipeError.
 
-    `name` is a canonical name; whether the value makes a model is for Recipe to say.
+    Only the type is checked here; Recipe checks the range.
     """
     return KINDS[name](text)
 
 
 def checked(recipe_name: str, given: Mapping[str, str]) -> dict[str, str]:
-    """The hyperparameters under their canonical names. Raises RecipeError unless they make a run.
+    """Check hyperparameters, and return them by canonical name. Raises RecipeError.
 
-    An error names the hyperparameter, and for an unknown name the nearest that there is.
+    The error names the hyperparameter, and suggests the nearest name for an unknown one.
     """
     renamed: dict[str, str] = {}
     changes = {}
@@ -68,6 +68,7 @@ def changed_recipe(recipe_name: str, given: Mapping[str, str]) -> Recipe:
 
 
 def parse_int(text: str) -> int:
+    """Parse a whole number. Raises RecipeError."""
     try:
         return int(text)
     except ValueError:
@@ -75,6 +76,7 @@ def parse_int(text: str) -> int:
 
 
 def parse_float(text: str) -> float:
+    """Parse a number. Raises RecipeError."""
     try:
         return float(text)
     except ValueError:
@@ -82,7 +84,7 @@ def parse_float(text: str) -> float:
 
 
 def parse_bool(text: str) -> bool:
-    """SageMaker passes hyperparameters as strings, True and False included."""
+    """Parse true, false, 1 or 0, in any case: SageMaker passes strings. Raises RecipeError."""
     known = {"true": True, "1": True, "false": False, "0": False}
     if text.lower() not in known:
         raise RecipeError(f"must be true or false, not {text!r}")
@@ -90,6 +92,7 @@ def parse_bool(text: str) -> bool:
 
 
 def seed(text: str) -> int:
+    """Parse the seed, which numpy and torch accept from 0 to 2**32 - 1. Raises RecipeError."""
     value = parse_int(text)
     if not 0 <= value < 2**32:
         raise RecipeError(f"must be from 0 to 2**32 - 1, not {text}")
@@ -97,6 +100,7 @@ def seed(text: str) -> int:
 
 
 def threads(text: str) -> int:
+    """Parse the number of threads; 0 leaves it to torch. Raises RecipeError."""
     value = parse_int(text)
     if value < 0:
         raise RecipeError(f"must be at least 1, or 0 for as many as torch chooses, not {text}")
@@ -104,6 +108,8 @@ def threads(text: str) -> int:
 
 
 def one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
+    """A parser that accepts one of these words. It raises RecipeError."""
+
     def read(text: str) -> str:
         if text not in choices:
             raise RecipeError(f"must be one of {', '.join(choices)}, not {text!r}{nearest(text, choices)}")
@@ -118,7 +124,7 @@ _KIND_OF_TYPE: dict[Any, Callable[[str], object]] = {
     bool: parse_bool,
     str: str,
 }
-# The tokenizer belongs to the prepared data: a recipe brings it, a person cannot change it for a run.
+# The tokenizer belongs to the prepared data, so it comes with the recipe and cannot be changed for a run.
 FIELDS: dict[str, Callable[[str], object]] = {
     field.name: one_of(CHOICES[field.name]) if field.name in CHOICES else _KIND_OF_TYPE[field.type]
     for field in fields(Recipe)
@@ -131,4 +137,4 @@ RUN_OPTIONS: dict[str, Callable[[str], object]] = {
     "precision": one_of(PRECISIONS),
 }
 KINDS: dict[str, Callable[[str], object]] = {**FIELDS, **RUN_OPTIONS}
-"""How the text of each hyperparameter is read, by canonical name."""
+"""The parser of each hyperparameter, by canonical name."""

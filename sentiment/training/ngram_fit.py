@@ -1,14 +1,14 @@
-"""Fit the wide part: logistic regression on n-grams scaled by their log-count ratios.
+"""Fit the wide part: a logistic regression on n-grams that are scaled by their log-count ratios.
 
-The features are those of Wang and Manning, "Baselines and Bigrams" (ACL 2012): the presence of an n-gram,
-here with its value (ngrams.py), times the log of how much more often positive reviews hold it than negative
-ones. Each review's row is divided by the norm of its values. There is no intercept: one fitted to whole
-reviews would decide short sentences, whose few n-grams say less.
+The features are those of Wang and Manning, "Baselines and Bigrams" (ACL 2012): the presence of an n-gram
+(here its value, model/ngrams.py) times its log-count ratio, the logarithm of how much more frequent it is in
+positive than in negative reviews. The row of each review is divided by the norm of its values. There is no
+intercept: fitted to whole reviews, it would dominate in short sentences, whose few n-grams say less.
 
-People type single sentences, and a model that has met whole reviews only is lost in them. So short pieces of
-the reviews can be fitted as well, each with the label of its review, though that is often not its own.
+A model that has only seen whole reviews is bad at the single sentences that people type. So short fragments
+of the reviews can be fitted as well, with the labels of their reviews, though these may not be their own.
 
-The optimum of the convex loss is found by L-BFGS over sparse matrices in seconds.
+L-BFGS on sparse matrices finds the optimum of the convex loss in seconds.
 """
 
 import warnings
@@ -26,11 +26,11 @@ from sentiment.training.optimisation import without_compiler
 ITERATIONS = 40
 SMOOTHING = 1.0
 COLUMN_BITS = 31
-"""Of a number that holds a review's row (24 bits), an n-gram's column and its place."""
+"""The bits of an n-gram's column in an int64 that packs a review's row (24 bits), that column and a place."""
 FRAGMENTS = 4
-"""Pieces of each review."""
+"""The number of fragments of each review."""
 FRAGMENT_WORDS = (4, 24)
-"""Shortest and longest piece, in words; the logarithm of the length is drawn evenly between them."""
+"""The shortest and the longest fragment, in words; the lengths are log-uniform between them."""
 
 
 def fit_ngrams(
@@ -42,11 +42,11 @@ def fit_ngrams(
     fragments: float = 0.0,
     seed: int = 0,
 ) -> None:
-    """Fill `table` with the n-grams of at least `min_reviews` texts; `c` is the inverse of L2 shrinkage.
+    """Fill `table` with the n-grams that occur in at least `min_reviews` texts, and their fitted weights.
 
-    `text_weights` (N,) says how much each text of the channel counts, in the loss and in the counts of its
-    n-grams. `fragments` is the weight of the loss on FRAGMENTS pieces of each review, drawn by `seed`; 0 for
-    none.
+    `text_weights` (N,) weighs the texts of the channel, in the loss and in the counts of n-grams. `c` is the
+    inverse of the strength of L2 regularization. `fragments` is the weight in the loss of each of FRAGMENTS
+    fragments of each review, drawn by `seed`; 0 leaves them out.
     """
     reviews = [channel.review(row) for row in range(len(channel))]
     row, column, values, keys = presence_of_all(reviews, table.patterns, table.ending)
@@ -83,7 +83,7 @@ def fit_ngrams(
 
 
 def draw_fragments(reviews: Sequence[np.ndarray], random: np.random.Generator) -> list[np.ndarray]:
-    """From each review (word ids) one contiguous piece, its length and place drawn from `random`."""
+    """Draw a fragment of each review (word ids): consecutive words of random length and position."""
     shortest, longest = FRAGMENT_WORDS
     lengths = np.exp(random.uniform(np.log(shortest), np.log(longest), len(reviews))).round().astype(int)
     pieces = []
@@ -96,10 +96,10 @@ def draw_fragments(reviews: Sequence[np.ndarray], random: np.random.Generator) -
 def presence_of_all(
     reviews: Sequence[np.ndarray], patterns: Sequence[Pattern], ending: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The distinct n-grams that presence() of ngrams.py finds in each review, found in all reviews at once.
+    """Find the distinct n-grams of each review, as presence() of ngrams.py does, in all reviews at once.
 
-    Of each n-gram (N,) of a review, in order: the review's number, which of the keys it has, and its value.
-    Last come the keys (int64, ascending) of the n-grams of all reviews.
+    Returns the rows (N,), columns (N,) and values (N,) of a sparse matrix, sorted by row and column, and the
+    keys (columns,) of its columns: int64, ascending. A row is a review's position in `reviews`.
     """
     lengths = np.array([len(ids) for ids in reviews], dtype=np.int64)
     review, end = np.repeat(np.arange(len(reviews)), lengths), np.repeat(np.cumsum(lengths), lengths)
@@ -111,7 +111,7 @@ def presence_of_all(
         rows.append(review[: len(keys)][inside])
         to_come.append(np.minimum(after[inside], FAR))
     keys, column = np.unique(np.concatenate(found), return_inverse=True)
-    # As one number each: a sort brings equal n-grams of a review together, the last place first.
+    # Packed into one number each, sorting puts equal n-grams of a review together, the last place first.
     packed = np.concatenate(rows) << COLUMN_BITS | column
     packed = packed << PLACE_BITS | np.concatenate(to_come)
     packed.sort()
@@ -130,9 +130,10 @@ def _logistic_regression(
     columns: int,
     c: float,
 ) -> np.ndarray:
-    """Weights of the least summed log loss plus |weights|^2 / 2c; entries come sorted by row.
+    """The weights (columns,) that minimise the weighted sum of log losses plus |weights|^2 / 2c.
 
-    Each row's loss counts `loss_weights` times.
+    The sparse matrix has `values` at `row` and `column`, sorted by row. `labels` and `loss_weights` have an
+    entry for each row.
     """
     matrix = _sparse(row, column, values, (len(labels), columns))
     by_column = _stable_order(column)
@@ -156,7 +157,10 @@ def _logistic_regression(
 
 
 def _stable_order(numbers: np.ndarray) -> np.ndarray:
-    """As np.argsort(numbers, kind="stable") of numbers and places below 2**31, in a fifth of the time."""
+    """Return np.argsort(numbers, kind="stable") in a fifth of the time.
+
+    The numbers and their count must be below 2**31.
+    """
     return np.sort(numbers << 32 | np.arange(len(numbers))) & 0xFFFFFFFF
 
 
@@ -164,7 +168,7 @@ def _sparse(row: np.ndarray, column: np.ndarray, values: np.ndarray, shape: tupl
     starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=shape[0]))])
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*[Ss]parse")  # "beta state", printed at first use
-        # Products with indices of 32 bits take half the time.
+        # Products take half the time with 32-bit indices.
         return torch.sparse_csr_tensor(
             torch.from_numpy(starts.astype(np.int32)),
             torch.from_numpy(column.astype(np.int32)),

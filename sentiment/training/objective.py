@@ -1,11 +1,12 @@
-"""What a training step minimises: the log loss of a batch, if wanted also under adversarial disturbance.
+"""The objective of a training step: the log loss of a batch, optionally with adversarial losses.
 
-Adversarial training (Miyato, Dai and Goodfellow, ICLR 2017; the "fast gradient method"): the same reviews
-pass a second time with embeddings moved a fixed distance in the direction in which their loss grows fastest,
-and both losses count. It doubles a step's work and keeps the LSTM from leaning on a few words.
+Adversarial training (Miyato, Dai and Goodfellow, ICLR 2017; the "fast gradient method") computes the loss of
+the same reviews a second time, with embeddings moved by a fixed distance in the direction in which the loss
+grows fastest, and minimises the sum of both losses. It doubles the work of a step, and keeps the LSTM from
+relying on a few words.
 
-Virtual adversarial training (Miyato, Maeda, Koyama and Ishii, 2017) does so without labels: the embeddings
-move to where the model's own answer changes most, and the loss is how far it does.
+Virtual adversarial training (Miyato, Maeda, Koyama and Ishii, 2017) needs no labels: it moves the embeddings
+to where the model's own prediction changes most, and minimises that change.
 """
 
 from collections.abc import Iterator
@@ -22,15 +23,16 @@ def backpropagate(
 ) -> float:
     """Add the gradient of `scale` times the batch's summed log loss to the parameters' `grad`.
 
-    `adversarial` is the distance (Euclidean, over all words of a review) that the embeddings move for the
-    second pass; 0 leaves it out. Returns the scaled loss of the first pass.
+    `labels` (N,) are those of the batch's N reviews. `adversarial` is the Euclidean distance, over all words
+    of a review, by which the embeddings move for the second pass; 0 leaves it out. Returns the scaled loss of
+    the first pass.
     """
     embedded = model.embed(batch)
     loss, gradient = _pass(model, batch, embedded, labels, scale, bfloat16)
     if adversarial:
         disturbed = embedded + adversarial * direction(gradient, batch)
         gradient = gradient + _pass(model, batch, disturbed, labels, scale, bfloat16)[1]
-    # The passes end at the embeddings, so that this one runs through the table once for both.
+    # The passes end at the embeddings, so that one backward pass through the table serves both.
     _pass_on(embedded, gradient)
     return loss
 
@@ -40,14 +42,14 @@ def backpropagate_virtual(
 ) -> float:
     """Add the gradient of `scale` times the summed virtual adversarial loss of unlabelled reviews.
 
-    The loss is the cross entropy of the answers on embeddings moved by `distance` under those on the
-    embeddings as they are. The direction comes from one step of the power method. Returns the scaled loss.
+    The loss is the cross entropy between the predictions for the original embeddings and those for embeddings
+    moved by `distance`. One step of the power method gives the direction. Returns the scaled loss.
     """
     embedded = model.embed(batch)
     with _same_answers(model):
         with torch.no_grad(), torch.autocast(embedded.device.type, torch.bfloat16, enabled=bfloat16):
             answers = torch.sigmoid(model(batch, embedded).float())
-        # The random first direction goes as far as the last: bfloat16 does not feel shorter steps.
+        # The first, random step is as long as the last, since bfloat16 cannot represent much shorter ones.
         leaf = embedded.detach() + distance * direction(torch.randn_like(embedded), batch)
         leaf.requires_grad_()
         with torch.autocast(leaf.device.type, torch.bfloat16, enabled=bfloat16):
@@ -61,13 +63,13 @@ def backpropagate_virtual(
 
 
 def _pass_on(embedded: Tensor, gradient: Tensor) -> None:
-    """`embedded.backward(gradient)`, for which torch would import sympy, as slow as its compiler."""
+    """The same as `embedded.backward(gradient)`, for which torch would import sympy, which is slow."""
     torch.dot(embedded.flatten(), gradient.flatten()).backward()
 
 
 @contextmanager
 def _same_answers(model: LSTMClassifier) -> Iterator[None]:
-    """Within it equal embeddings get equal answers, also in training: pooled values are not dropped."""
+    """Turn off dropout of the pooled values in the block, so that equal embeddings get equal predictions."""
     usual = model.dropouts
     model.dropouts = usual._replace(pooled=0.0)
     try:
@@ -79,7 +81,7 @@ def _same_answers(model: LSTMClassifier) -> Iterator[None]:
 def _pass(
     model: LSTMClassifier, batch: Batch, embedded: Tensor, labels: Tensor, scale: float, bfloat16: bool
 ) -> tuple[float, Tensor]:
-    """Loss, and its gradient with respect to `embedded`; those of the parameters behind it are added up."""
+    """The scaled loss and its gradient with respect to `embedded`; also adds to the parameters' gradients."""
     leaf = embedded.detach().requires_grad_()
     with torch.autocast(leaf.device.type, torch.bfloat16, enabled=bfloat16):
         logits = model(batch, leaf)
@@ -90,9 +92,9 @@ def _pass(
 
 
 def direction(gradient: Tensor, batch: Batch) -> Tensor:
-    """The gradient (R, T, E) at the words, with each review's part divided by its Euclidean length.
+    """Normalise a gradient (R, T, E) to Euclidean length 1 for each review, and set it to 0 at padding.
 
-    Padding has a gradient too, since the LSTM's second direction begins with it; but nothing may move it.
+    Padding has a gradient because the LSTM's backward direction begins with it, but it must not move.
     """
     gradient = gradient * (batch.ids > 0)[:, :, None]
     squares = gradient.new_zeros(batch.reviews).index_add(0, batch.review, gradient.square().sum((1, 2)))

@@ -1,4 +1,4 @@
-"""How a model starts, and how fast it learns."""
+"""Initialisation, learning rate schedule and optimizers."""
 
 import inspect
 from typing import TypeVar, cast
@@ -13,11 +13,11 @@ from sentiment.training.recipes import Recipe
 Kind = TypeVar("Kind", bound=type[Optimizer])
 
 EMBEDDING_SCALE = 0.3
-"""Root mean square of fresh embeddings where the initialisation is "scaled": a few epochs can move them."""
+"""The root mean square of new embeddings with "scaled" initialisation: a few epochs can still move them."""
 
 
 def scaled_initialisation(model: LSTMClassifier) -> None:
-    """Orthogonal recurrent weights, forget bias 1, and embeddings small enough to be moved by few epochs."""
+    """Initialise with orthogonal recurrent weights, a forget bias of 1, and small embeddings."""
     hidden = model.lstm.hidden_size
     for name, parameter in model.lstm.named_parameters():
         if name.startswith("weight_hh"):
@@ -32,7 +32,10 @@ def scaled_initialisation(model: LSTMClassifier) -> None:
 
 
 def learning_rate_factor(step: int, steps: int, schedule: str, warm_up: float) -> float:
-    """The share of the learning rate at a step: linear up over the warm-up, then linear to 0; or constant."""
+    """The factor of the learning rate at a step, from 0 to 1.
+
+    It is constant, or rises linearly over the `warm_up` share of all steps and then falls linearly to 0.
+    """
     if schedule == "constant":
         return 1.0
     rising = warm_up * steps
@@ -42,19 +45,19 @@ def learning_rate_factor(step: int, steps: int, schedule: str, warm_up: float) -
 
 
 def without_compiler(kind: Kind) -> Kind:
-    """One of torch's optimizers, that does not import torch's compiler.
+    """Make a subclass of one of torch's optimizers that does not import torch's compiler.
 
-    torch decorates these methods to keep them out of what it compiles. Nothing is compiled here, and to
-    import the compiler takes each training a second or two, and memory.
+    torch decorates some methods to exclude them from compilation. Nothing is compiled here, and importing the
+    compiler would cost each training a second or two, and memory.
     """
     names = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
     plain = {name: inspect.unwrap(getattr(kind, name)) for name in names}
-    plain["step"] = torch.no_grad()(inspect.unwrap(kind.step))  # one of its decorators did that, too
+    plain["step"] = torch.no_grad()(inspect.unwrap(kind.step))  # as one of its decorators did
     return cast(Kind, type(kind.__name__, (kind,), plain))
 
 
 def make_optimizer(model: LSTMClassifier, recipe: Recipe) -> Optimizer:
-    """Adam as the predecessor used it, or AdamW that leaves the embeddings' weights undecayed."""
+    """Make Adam, as the predecessor used it, or AdamW without weight decay on the embeddings."""
     embeddings = list(model.embedding.parameters())
     others = [parameter for parameter in model.parameters() if parameter is not model.embedding.weight]
     if recipe.optimizer == "adam":

@@ -1,8 +1,8 @@
-"""The number format that training computes in: float32, or bfloat16 where the hardware is made for it.
+"""Choose the number format of training: float32, or bfloat16 if the hardware is made for it.
 
-Whether bfloat16 can be used is found out by trying: the LSTM kernels of oneDNN need AVX-512, for one, and say
-so only when they are called. Whether it pays is read off the processor: without instructions for it a step in
-bfloat16 takes longer than one in float32.
+Whether bfloat16 works is found out by trying: oneDNN's LSTM kernels, for example, need AVX-512, and say so
+only when they are called. Whether it is faster depends on the processor: without instructions for it, a step
+in bfloat16 takes longer than one in float32.
 """
 
 from pathlib import Path
@@ -13,14 +13,14 @@ from torch import nn
 from sentiment.errors import TrainingError
 
 CPU_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
-"""Flags of /proc/cpuinfo for instructions that multiply bfloat16 numbers."""
+"""The flags in /proc/cpuinfo for instructions that multiply bfloat16 numbers."""
 
 
 def choose_bfloat16(precision: str, device: str) -> bool:
-    """Whether to train in bfloat16 on `device` ("cpu" or "cuda"), given a precision of hyperparameters.py.
+    """Whether to train in bfloat16 on `device` ("cpu" or "cuda"); `precision` is one of PRECISIONS.
 
-    "auto" takes it where it works and is faster. Raises TrainingError where bfloat16 is asked for and a
-    training step in it fails.
+    "auto" chooses bfloat16 if it works and is faster. Raises TrainingError if bfloat16 is requested but does
+    not work.
     """
     if precision == "auto":
         return _has_instructions(device) and bfloat16_failure(device) is None
@@ -32,7 +32,7 @@ def choose_bfloat16(precision: str, device: str) -> bool:
 
 
 def bfloat16_failure(device: str) -> str | None:
-    """Train a tiny LSTM for one step in bfloat16: None if that works, else what torch says."""
+    """Train a tiny LSTM for one step in bfloat16; return None if that works, else torch's message."""
     lstm = nn.LSTM(8, 8, batch_first=True, bidirectional=True).to(device)
     words = torch.zeros(2, 4, 8, device=device, requires_grad=True)
     try:

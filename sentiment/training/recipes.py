@@ -1,8 +1,10 @@
-"""Named presets of the one training program. Every field is also a hyperparameter of train/train.py.
+"""The recipes: named sets of hyperparameters.
 
-`predecessor` is the seed system as it was, so that anyone can reproduce its 85.4 %; `fast` is the default;
-`best` knows pairs of words with a gap and trains longer, against an adversary, for the highest accuracy;
-`semi` also learns from the unlabelled reviews of aclImdb, which takes hours or a GPU.
+Every field, except the name and the tokenizer, is also an option of train/train.py.
+
+`fast` is the default. `best` adds skip-bigrams and adversarial training, and trains longer, for the highest
+accuracy. `semi` also learns from the unlabelled reviews of aclImdb, which takes hours or a GPU. `predecessor`
+has the settings of the predecessor, so that anyone can reproduce its 85.4 %.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -26,23 +28,28 @@ METRIC_DEFINITIONS = [
     {"Name": "validation:accuracy", "Regex": r"\bvalidation_accuracy=([0-9.]+)"},
     {"Name": "train:reviews_per_second", "Regex": r"\breviews_per_second=([0-9.]+)"},
 ]
-"""For the estimator's metric_definitions: what the line printed after each epoch holds."""
+"""The estimator's metric_definitions, which match the line that is printed after each epoch."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that a training run depends on besides its data, its seed and its machine.
+    """All that a training run depends on, apart from its data, its seed and the machine.
 
-    `ending` is how much more the last word of a review counts than those far from it (emphasis.py),
-    `negation_scope` how many words far a negation changes those after it (negation.py), `snippets` and
-    `counterfactuals` how much each short text of that kind (channels.py) counts beside a review when the
-    n-grams are fitted, where each stands twice (data/prepared.py), `votes` how much each text that somebody
-    voted on does, where there are any (data/votes.py); to the LSTM all texts count the same,
-    `early_words` to how many words reviews are cropped before the last epoch, which takes less time,
-    `ngram_fragments` that on short pieces of the reviews when the n-grams are fitted (ngram_fit.py),
-    `adversarial` how far embeddings move for a second, adversarial pass over each batch (objective.py)
-    and `virtual_adversarial` the weight of the virtual adversarial loss on unlabelled reviews. 0 leaves each
-    of them out.
+    The fields that Architecture has, from `vocab_size` to `negation_scope`, are explained there. Others:
+
+    - `snippets`, `counterfactuals` and `votes` weigh each text of that kind (data/channels.py), relative to a
+      review, when the n-grams are fitted. To the LSTM all texts count the same.
+    - `ngram_fragments` is the weight of short fragments of the reviews when the n-grams are fitted
+      (ngram_fit.py), `ngram_min_reviews` the number of texts that an n-gram must occur in, and `ngram_c` the
+      inverse of the strength of their L2 regularization.
+    - `adversarial` is how far the embeddings move for a second, adversarial pass over each batch, and
+      `virtual_adversarial` the weight of the virtual adversarial loss on unlabelled reviews (objective.py).
+    - `warm_up` is the share of all steps in which the learning rate rises, and `clip` the maximum norm of the
+      gradients.
+    - `early_words` is the number of words that reviews are cropped to before the last epoch, to save time.
+    - `patience` is the number of epochs without an improvement after which training stops.
+
+    0 turns off each feature that has a weight, a distance, a scope or a maximum.
     """
 
     name: str
@@ -121,13 +128,15 @@ class Recipe:
 
     @property
     def short_texts(self) -> bool:
-        """Whether it learns from short texts beside the reviews."""
+        """Whether the recipe learns from short texts beside the reviews."""
         return self.snippets > 0 or self.counterfactuals > 0
 
     def architecture(self) -> Architecture:
+        """The architecture of the model that the recipe trains."""
         return Architecture(**{field.name: getattr(self, field.name) for field in fields(Architecture)})
 
     def dropouts(self) -> Dropouts:
+        """The dropout rates in training."""
         return Dropouts(self.word_dropout, self.embedding_dropout, self.dropout)
 
 
@@ -228,7 +237,7 @@ DEFAULT_RECIPE = "fast"
 
 
 def recipe(name: str = DEFAULT_RECIPE, **changes: object) -> Recipe:
-    """The recipe of that name with some fields changed. Raises RecipeError for a wrong name or value."""
+    """Get a recipe by name, with some fields changed. Raises RecipeError for a wrong name or value."""
     if name not in RECIPES:
         raise RecipeError(
             f"there is no recipe {name!r}; choose one of {', '.join(RECIPES)}{nearest(name, RECIPES)}"

@@ -1,6 +1,6 @@
-"""The steps of a training run: each a batch, its gradients and what the optimizer makes of them.
+"""The steps of a training run: compute the gradients of a batch, and let the optimizer apply them.
 
-A step draws its randomness from the seed and its number alone.
+The randomness of a step depends only on the seed, the step's number and the process's rank.
 """
 
 from dataclasses import replace
@@ -21,7 +21,7 @@ from sentiment.training.recipes import Recipe
 
 
 class Stepper:
-    """Moves `model` a step at a time: of `steps` steps in all, on this process's part of each batch."""
+    """Trains `model` by `steps` steps, each on this process's part of a batch."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Stepper:
         self.optimizer = make_optimizer(model, recipe)
 
     def step(self, number: int, batch: Batch) -> float:
-        """Step `number` (from 0), on the process's part of a batch; returns the mean log loss of it all."""
+        """Take step `number` (from 0) on this process's part of a batch; return the batch's mean log loss."""
         torch.manual_seed((self.seed * 1_000_003 + number) * self.group.size + self.group.rank)
         factor = learning_rate_factor(number, self.steps, self.recipe.schedule, self.recipe.warm_up)
         for parameters in self.optimizer.param_groups:
@@ -58,7 +58,7 @@ class Stepper:
         return loss
 
     def _backpropagate(self, batch: Batch) -> float:
-        """Gradients of the mean log loss of a batch, from this process's part of it."""
+        """Add this process's part of the gradients of a batch's mean log loss; return its part of that."""
         if not batch.reviews:
             return 0.0
         device = self.model.device
@@ -67,7 +67,7 @@ class Stepper:
         return backpropagate(self.model, own, labels, 1 / batch.size, self.recipe.adversarial, self.bfloat16)
 
     def _backpropagate_unlabelled(self, number: int, unlabelled: Channel) -> None:
-        """As many unlabelled reviews, drawn at random, as a batch has labelled ones."""
+        """Add the gradients on random unlabelled reviews, as many as a batch has labelled ones."""
         random = np.random.default_rng([self.seed, number, 1])
         rows = random.integers(0, len(unlabelled), self.recipe.batch_size)
         a = self.model.architecture
@@ -79,14 +79,15 @@ class Stepper:
             backpropagate_virtual(self.model, batch, scale, self.recipe.adversarial, self.bfloat16)
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint holds of the steps, besides the model itself."""
+        """The state for a checkpoint, apart from the model."""
         return {"optimizer": self.optimizer.state_dict()}
 
     def load(self, state: dict[str, Any]) -> None:
+        """Restore what `state` returned."""
         self.optimizer.load_state_dict(state["optimizer"])
 
 
 def shortened(ids: np.ndarray, words: int) -> np.ndarray:
-    """The first third and the last two thirds of `words` words of a longer review."""
+    """Shorten a longer review to `words` words, a third of them from its beginning, the rest from its end."""
     first = words // 3
     return ids if len(ids) <= words else np.concatenate([ids[:first], ids[len(ids) - words + first :]])

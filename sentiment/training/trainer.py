@@ -1,10 +1,10 @@
-"""Train an LSTMClassifier on prepared channels: epochs, early stopping, checkpoints that resume exactly.
+"""Train an LSTMClassifier on prepared channels, with early stopping and checkpoints that resume exactly.
 
-Every step draws its randomness from the seed and the step's number alone, so a run that was stopped and
-resumed goes through the same steps as one that was not. The same seed gives the same model on one machine
-with one number of threads; another number of threads adds floating point numbers in another order.
+The randomness of a step depends only on the seed and the step's number, so a run that was stopped and resumed
+takes the same steps as an uninterrupted one. The same seed gives the same model on the same machine with the
+same number of threads; with another number, floating point sums are computed in another order.
 
-Under torchrun (distributed.py) every process goes through the same steps, each with its shard of the batch.
+Under torchrun (distributed.py), all processes take the same steps, each with its part of the batch.
 """
 
 import math
@@ -39,7 +39,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Run:
-    """Where and how a training run takes place; the recipe says what is trained."""
+    """How to run a training: everything but the recipe and the data.
+
+    `checkpoints` is the folder of its checkpoint, None for no checkpoints.
+    """
 
     seed: int = 0
     device: str = "cpu"
@@ -49,7 +52,10 @@ class Run:
 
 @dataclass
 class Progress:
-    """What a checkpoint holds besides tensors: the place in the run, and how well it went so far."""
+    """The progress of a run, as stored in its checkpoint: position, results so far, and seconds spent.
+
+    `batch`, `loss`, `seen` and `seconds` are those of the current epoch.
+    """
 
     epoch: int = 0
     batch: int = 0
@@ -64,7 +70,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Trained:
-    """The best model of a run and its validation figures; `finished` is False where it was told to stop."""
+    """The best model of a run and its metrics; `finished` is False if the run was stopped."""
 
     model: LSTMClassifier
     metrics: dict[str, Any]
@@ -73,20 +79,23 @@ class Trained:
 
 @dataclass(frozen=True)
 class Shards:
-    """The shards of the train channel that are this process's, and how one is read, as marked word ids."""
+    """This process's shards of the train channel; `read` reads one, as marked word ids (negation.py)."""
 
     files: Sequence[Path]
     read: Callable[[Path], Channel]
 
 
 class Trainer:
-    """One training run, on channels of marked word ids (negation.py). `should_stop` is asked after each step;
-    `say` gets the lines that people read; `note_epochs` gets the metrics of all epochs so far when one has
-    ended.
+    """A training run on channels of marked word ids (negation.py).
 
-    Each process of a `group` makes a Trainer of its own with the same data; only the first says and writes.
-    Of a corpus in `shards` each process has its own, and `train` is a sample that the first one holds, for
-    what is fitted at once.
+    `should_stop` is called after each step. `say` prints a line of progress. `note_epochs` is called after
+    each epoch with the metrics of all epochs so far.
+
+    Each process of a `group` makes a Trainer with the same data; only the first prints and writes. If the
+    corpus is in `shards`, each process has its own, and `train` is a sample, which the first process fits the
+    n-grams and the word vectors to.
+
+    Raises ChannelError for data that the recipe cannot be trained on.
     """
 
     def __init__(
@@ -134,7 +143,11 @@ class Trainer:
         self.best_state: dict[str, Tensor] = _copy_of(self.model)
 
     def fit(self) -> Trained:
-        """Train to the end, to early stopping, or until told to stop; resume where a checkpoint says so."""
+        """Train until the last epoch, early stopping, or a request to stop; resume from a checkpoint if any.
+
+        Raises TrainingError if the loss is not finite, CheckpointError for a checkpoint that does not fit,
+        and LostProcessError if another process of the group has ended.
+        """
         if not self._resume():
             if self.group.is_first:
                 self._fit_ngrams()
@@ -160,7 +173,7 @@ class Trainer:
         return Trained(self.model.eval(), self._metrics(measured), finished)
 
     def _wanted(self, channel: Channel) -> Channel:
-        """The texts of the channel that the recipe learns from: reviews, and short texts with a weight."""
+        """The texts of a channel that the recipe learns from: those of kinds with a weight above 0."""
         wanted = np.array([self.text_weights[kind] > 0 for kind in channel.kinds.tolist()], dtype=bool)
         return channel if wanted.all() else channel.take(np.flatnonzero(wanted))
 
@@ -172,7 +185,7 @@ class Trainer:
         return StreamedBatches(shards.files, shards.read, wanted, a, size, seed, self.group)
 
     def _fit_ngrams(self) -> None:
-        """Fit the wide part to the training reviews, where the recipe has one."""
+        """Fit the n-grams of the wide part, if the recipe has one."""
         if self.model.ngrams is None:
             return
         started, recipe = time.monotonic(), self.recipe
@@ -188,7 +201,7 @@ class Trainer:
         self.say(f"fitted {len(self.model.ngrams.keys):,} n-grams in {time.monotonic() - started:.1f} s")
 
     def _make_word_vectors(self) -> None:
-        """Start the embeddings from co-occurrence counts of the words, where the recipe says so."""
+        """Initialise the embeddings from co-occurrence counts, if the recipe says so."""
         if self.recipe.word_vectors != "ppmi":
             return
         started, a = time.monotonic(), self.model.architecture
@@ -205,11 +218,11 @@ class Trainer:
         return self.progress.best_epoch > 0 and waited >= self.recipe.patience
 
     def _run_epoch(self) -> bool:
-        """All remaining batches of the current epoch; False where it was told to stop before the last."""
+        """Train on the remaining batches of the current epoch; return False if a request to stop came."""
         started = last_line = time.monotonic()
         seen_before, seconds_before = self.progress.seen, self.progress.seconds
         self.model.train()
-        # Shuffled once, or anew each epoch if the recipe says so.
+        # Without reshuffling, all epochs have the order of the first.
         order = self.progress.epoch if self.recipe.reshuffle else 0
         for batch in self.batches.of_epoch(order, self.progress.batch):
             step = self.progress.epoch * self.batches.count + self.progress.batch
@@ -241,7 +254,7 @@ class Trainer:
         return loss
 
     def _validation_parts(self) -> np.ndarray:
-        """The logits of the parts that the model has, on validation (N, 1 or 2)."""
+        """The logits of the model's parts on the N validation texts: (N, 1), or (N, 2) with a wide part."""
         channel = self.validation_channel
         own = self.group.shard(range(len(channel)))
         deep, wide = self.model.part_logits([channel.review(row) for row in own])
@@ -250,7 +263,7 @@ class Trainer:
         return torch.stack(gathered, dim=1).cpu().numpy()
 
     def _fit_mixture(self, parts: np.ndarray) -> np.ndarray:
-        """Fit the mixture of the model's parts on validation; returns the logits (N,) that it makes."""
+        """Fit the mixture of the model's parts (mixture.py); return the combined logits (N,)."""
         channel = self.validation_channel
         mixture = fit_mixture(parts, channel.labels, channel.lengths, channel.kinds != REVIEW)
         self.model.mixture.copy_(torch.from_numpy(mixture))
@@ -258,9 +271,9 @@ class Trainer:
         return combine(deep, wide, mixture, channel.lengths)
 
     def _end_epoch(self, logits: np.ndarray) -> None:
-        """Take down how well the epoch's model does, keep it if it is the best, and write a checkpoint.
+        """Record the metrics of an epoch, keep its model if it is the best so far, and write a checkpoint.
 
-        Where there are short texts, the best is that on reviews and on short texts, which count the same.
+        If there are short texts, models are chosen by the mean of the figures on reviews and on short texts.
         """
         progress, short = self.progress, self.validation_channel.kinds != REVIEW
         labels = self.validation_channel.labels
@@ -299,16 +312,16 @@ class Trainer:
         self.note_epochs(progress.history)
 
     def _stop(self) -> None:
-        """Write a checkpoint in the middle of an epoch, and tell how to go on from it."""
+        """Write a checkpoint in the middle of an epoch, and say how to resume."""
         self._save()
         resume = "; the same command resumes from its checkpoint" if self.run.checkpoints else ""
         self.say(f"stopped in epoch {self.progress.epoch + 1}{resume}")
 
     def _metrics(self, measured: dict[str, Any] | None) -> dict[str, Any]:
-        """metrics.json: how each epoch and the best of them did, and the calibration where one ended."""
+        """The content of metrics.json: the figures of the best epoch and of all, and the calibration."""
         progress = self.progress
         best = next((entry for entry in progress.history if entry["epoch"] == progress.best_epoch), {})
-        # Shards hold none: votes are prepared in one piece.
+        # Shards contain no votes.
         votes = int((self.train_channel.kinds == VOTE).sum())
         metrics = {
             "best_epoch": progress.best_epoch,
@@ -333,7 +346,7 @@ class Trainer:
         write_checkpoint(self.run.checkpoints, self._identity(), asdict(self.progress), tensors)
 
     def _resume(self) -> bool:
-        """Continue from the run's checkpoint; False where there is none."""
+        """Restore the run's checkpoint; return False if there is none."""
         if self.run.checkpoints is None:
             return False
         folder = self.run.checkpoints
@@ -352,7 +365,7 @@ class Trainer:
         return True
 
     def _identity(self) -> dict[str, Any]:
-        """What must be the same for a checkpoint to be continued from."""
+        """What must be the same to resume from a checkpoint."""
         return {
             "recipe": asdict(self.recipe),
             "seed": self.run.seed,

@@ -1,9 +1,9 @@
-"""Word vectors from the training text alone, in seconds: factors of a word-context association matrix.
+"""Compute word vectors from the training texts alone, in seconds, by factorizing a word-context matrix.
 
-Positive pointwise mutual information of words and the frequent words around them, with the contexts'
-distribution smoothed (Levy, Goldberg and Dagan, TACL 2015), and its truncated singular value decomposition by
-random projection (Halko, Martinsson and Tropp 2011). They stand in for word2vec, which takes minutes for the
-same gain.
+The matrix holds the positive pointwise mutual information of words and the frequent words around them, with
+smoothed context distribution (Levy, Goldberg and Dagan, TACL 2015). Its truncated singular value
+decomposition is computed by random projection (Halko, Martinsson and Tropp 2011). word2vec would take minutes
+for the same gain in accuracy.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from sentiment.data.channels import Channel
 from sentiment.text.vocabulary import NO_WORD, limit
 
 CONTEXTS = 5_000
-"""Only the most frequent words count as contexts: vectors of rare words need them, not each other."""
+"""Only this many of the most frequent words are contexts: rare words say little about each other."""
 WINDOW = 8
 CONTEXT_SMOOTHING = 0.75
 OVERSAMPLING = 16
@@ -22,9 +22,11 @@ POWER_ITERATIONS = 3
 
 
 def ppmi_vectors(channel: Channel, vocab_size: int, dimensions: int, seed: int) -> Tensor:
-    """Vectors (vocab_size, dimensions) with a mean square of 1 over the words that occur; those of the others
-    and of no word (id 0) are zero."""
-    # Frequent words have small ids: in few reviews most ids of a large vocabulary are above all that occur.
+    """The vectors (vocab_size, dimensions) of words, scaled to a mean square of 1 over the words that occur.
+
+    Those of other words, and of no word (id 0), are zero.
+    """
+    # Frequent words have small ids, so with few reviews most of a large vocabulary lies above `words`.
     words = int(limit(channel.tokens, vocab_size).max(initial=NO_WORD)) + 1
     contexts = min(CONTEXTS, words)
     counts = _counts(channel, words, contexts)
@@ -40,7 +42,7 @@ def ppmi_vectors(channel: Channel, vocab_size: int, dimensions: int, seed: int) 
 
 
 def _counts(channel: Channel, vocab_size: int, contexts: int) -> Tensor:
-    """How often each context stands within each word's window, nearer ones for more (vocab, contexts)."""
+    """Count the contexts in the window of each word, nearer ones with more weight: (vocab_size, contexts)."""
     ids = limit(channel.tokens, vocab_size).astype(np.int64)
     review = np.repeat(np.arange(len(channel)), channel.lengths)
     counts = torch.zeros(vocab_size * contexts)
@@ -56,7 +58,7 @@ def _counts(channel: Channel, vocab_size: int, contexts: int) -> Tensor:
 
 
 def _positive_information(counts: Tensor) -> Tensor:
-    """Turn counts into positive pointwise mutual information, in place."""
+    """Convert counts to positive pointwise mutual information, in place."""
     words, contexts = counts.sum(1, keepdim=True), counts.sum(0, keepdim=True).pow(CONTEXT_SMOOTHING)
     expected = (
         words.clamp(min=1e-12).log(),
@@ -66,7 +68,7 @@ def _positive_information(counts: Tensor) -> Tensor:
 
 
 def _left_factor(matrix: Tensor, rank: int, seed: int) -> Tensor:
-    """The `rank` leading left singular vectors, each times the square root of its singular value."""
+    """The `rank` leading left singular vectors, each scaled by the square root of its singular value."""
     generator = torch.Generator().manual_seed(seed)
     width = min(rank + OVERSAMPLING, *matrix.shape)
     basis = torch.randn(matrix.shape[1], width, generator=generator)

@@ -230,7 +230,7 @@ def test_a_trained_model_is_logged_as_soon_as_a_slow_tracking_server_takes_it(
     training = launch(*trainer(tmp_path), **impatient(slow_server, registered))
     training.until(r"^epoch=1/")
     suspend(slow_server)
-    assert "error: " in training.until(r"could not be logged to MLflow.*; tries again in \d+ s")
+    assert "error: " in training.until(r"could not be logged to MLflow.*; trying again in \d+ s")
     suspend(slow_server, signal.SIGCONT)
     said = training.process.stdout.read()
     assert training.process.wait(END_SECONDS) == 0, said
@@ -243,7 +243,7 @@ def test_a_trained_model_that_could_not_be_logged_is_logged_by_the_next_start(
     training = launch(*trainer(tmp_path), **impatient(slow_server, registered))
     training.until(r"^epoch=1/")
     suspend(slow_server)
-    training.until(r"could not be logged to MLflow.*; tries again in \d+ s")
+    training.until(r"could not be logged to MLflow.*; trying again in \d+ s")
     training.close()
     suspend(slow_server, signal.SIGCONT)
     again = launch(*trainer(tmp_path), **impatient(slow_server, registered))

@@ -28,7 +28,7 @@ def send(deployed: Deployed, texts: list[str]) -> None:
 
 def test_what_people_send_is_counted_compared_and_watched(deployed, capsys):
     settings = deployed.settings(model_folder(), window="2h")
-    with pytest.raises(PipelineError, match="no model of the stack 'movies' answers: run `make deploy`"):
+    with pytest.raises(PipelineError, match="the stack 'movies' serves no model: run `make deploy`"):
         drift.run(settings)
 
     rollout.run(settings)

@@ -133,7 +133,7 @@ def test_a_build_that_fails_is_one_line_that_says_why(settings, monkeypatch):
 
 
 def test_there_is_nothing_to_build_of_awss_own_image(settings):
-    with pytest.raises(PipelineError, match="CONTAINER=pytorch is AWS's own image"):
+    with pytest.raises(PipelineError, match="CONTAINER=pytorch is an image of AWS's"):
         image.run(Settings(container="pytorch"))
     uri = image.hosting_image(Settings(container="pytorch"), "ml.m5.large")
     assert uri == AWS_IMAGE

@@ -19,7 +19,7 @@ def settings(monkeypatch) -> Settings:
 
 def test_models_are_approved_in_the_order_that_people_decide(settings):
     assert model_packages.newest(settings, model_packages.APPROVED) is None
-    with pytest.raises(PipelineError, match="no model has been registered: make retrain first"):
+    with pytest.raises(PipelineError, match="no model has been registered: run `make retrain` first"):
         promote.run(settings)
     uris = [f"s3://bucket/models/{n}/model.tar.gz" for n in range(3)]
     first, pending, rejected = uris
@@ -30,7 +30,7 @@ def test_models_are_approved_in_the_order_that_people_decide(settings):
     assert model_packages.approved(settings) == pending
     assert model_packages.add(settings, rejected, model_packages.REJECTED, "it is worse") == "3"
     with pytest.raises(
-        PipelineError, match="version 3 was rejected: it is worse; to promote it all the same"
+        PipelineError, match="version 3 was rejected: it is worse; to promote it nevertheless"
     ):
         promote.run(settings)
     assert model_packages.add(settings, pending, model_packages.REJECTED, "now worse") == "2"

@@ -124,12 +124,12 @@ def test_what_version_3_raises_is_one_line(aws):
 
 
 def test_a_version_that_there_is_not_is_refused():
-    with pytest.raises(PipelineError, match="SDK=4: there are 2, 3"):
+    with pytest.raises(PipelineError, match="SDK=4: choose one of 2, 3"):
         Settings(sdk="4")
 
 
 def test_a_missing_environment_is_refused_with_the_command_that_makes_it(monkeypatch, tmp_path):
     monkeypatch.setattr(pipeline_settings, "PROJECT", tmp_path)
-    with pytest.raises(PipelineError, match=r"not there: make base SDK=3$"):
+    with pytest.raises(PipelineError, match=r"which is missing: run `make base SDK=3`$"):
         Settings(sdk="3")
     assert Settings().sdk == "2"

@@ -113,12 +113,12 @@ def deployed(tmp_path_factory) -> Iterator[Deployed]:
 @pytest.mark.slow
 def test_a_new_model_is_tried_takes_over_and_is_taken_back(deployed, capsys):
     first, second = model_folder("predecessor"), model_folder("fast")
-    with pytest.raises(PipelineError, match="no model answers yet"):
+    with pytest.raises(PipelineError, match="there is no current model to compare"):
         rollout.run(deployed.settings(second, canary=50))
     rollout.run(deployed.settings(first))
     old = served.of_stack(deployed.settings()).model.version
     assert {deployed.ask(text) for text in TEXTS[:3]} == {old}
-    with pytest.raises(PipelineError, match="is the one that answers already"):
+    with pytest.raises(PipelineError, match="is the current one already"):
         rollout.begin(deployed.settings(first), 50)
 
     rollout.begin(deployed.settings(second), 50)
@@ -148,7 +148,7 @@ def test_a_new_model_is_tried_takes_over_and_is_taken_back(deployed, capsys):
     with pytest.MonkeyPatch.context() as patch:
         ended = []
         patch.setattr(stack, "sam_deploy", lambda settings, **values: ended.append(values))
-        with pytest.raises(PipelineError, match="too few answers; it needs 50"):
+        with pytest.raises(PipelineError, match="too few answers: 50 are needed"):
             rollout.finish(settings)
         rollout.back(settings)
         cloudwatch = deployed.stacks.cloud.client("cloudwatch")
@@ -164,7 +164,7 @@ def test_a_new_model_is_tried_takes_over_and_is_taken_back(deployed, capsys):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rollout, "_began", an_hour_ago)
         # The 13th is of the first trial.
-        with pytest.raises(PipelineError, match=f'{new} went back.*12 of 13 of the votes on it are "no"'):
+        with pytest.raises(PipelineError, match=f'{new} was rolled back.*12 of 13 of the votes .* are "no"'):
             rollout.finish(deployed.settings(canary_minutes=30))
     assert deployed.endpoints == {NAME}
     assert {deployed.ask(text) for text in TEXTS[:5]} == {old}

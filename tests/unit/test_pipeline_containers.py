@@ -43,7 +43,7 @@ def test_no_default_is_an_image_whose_support_has_ended():
 
 
 def test_the_container_that_answers_is_one_of_the_table_and_its_end_is_told_once(capsys):
-    with pytest.raises(PipelineError, match="CONTAINER=teapot: there are slim, ray, pytorch"):
+    with pytest.raises(PipelineError, match="CONTAINER=teapot: choose one of slim, ray, pytorch"):
         Settings(container="teapot")
     containers.warn_of_the_end(Settings(container="pytorch").hosting_image)
     said = capsys.readouterr().out

@@ -11,12 +11,12 @@ from pipeline.__main__ import main
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--instances", "0"], "INSTANCES=0: a job has 1 to 100 machines"),
-        (["--instances", "101"], "INSTANCES=101: a job has 1 to 100 machines"),
+        (["--instances", "0"], "INSTANCES=0: a job has 1 to 100 instances"),
+        (["--instances", "101"], "INSTANCES=101: a job has 1 to 100 instances"),
         (["--instances", "four"], "argument --instances: invalid int value: 'four'"),
         (
             ["--instances", "65"],
-            "INSTANCES=65: the machines share each batch, and one has 64 reviews; take fewer machines or a "
+            "INSTANCES=65: the instances share each batch, which has 64 reviews; use fewer instances or a "
             "larger batch (SET=batch_size=65)",
         ),
         (

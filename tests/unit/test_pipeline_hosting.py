@@ -34,16 +34,16 @@ def test_what_may_be_chosen(chosen, wanted):
 @pytest.mark.parametrize(
     ("chosen", "said"),
     [
-        ({"endpoint": "teapot"}, "ENDPOINT=teapot: there are serverless and instances"),
-        ({"container": "ray", "endpoint": "serverless"}, "CONTAINER=ray answers on instances"),
-        ({"endpoint_instances": 2}, "AUTOSCALE and INSTANCES are of ENDPOINT=instances"),
-        ({"autoscale": "2:10"}, "AUTOSCALE and INSTANCES are of ENDPOINT=instances"),
-        ({"provisioned": 11}, "PROVISIONED=11: of the endpoint's 10 containers"),
+        ({"endpoint": "teapot"}, "ENDPOINT=teapot: choose serverless or instances"),
+        ({"container": "ray", "endpoint": "serverless"}, "CONTAINER=ray runs on instances"),
+        ({"endpoint_instances": 2}, "AUTOSCALE and INSTANCES need ENDPOINT=instances"),
+        ({"autoscale": "2:10"}, "AUTOSCALE and INSTANCES need ENDPOINT=instances"),
+        ({"provisioned": 11}, "PROVISIONED=11: 0 to 10 containers can be kept warm"),
         ({"endpoint": "instances", "provisioned": 1}, "PROVISIONED keeps serverless containers warm"),
         ({"endpoint": "instances", "endpoint_instances": 0}, "INSTANCES=0"),
-        ({"endpoint": "instances", "autoscale": "10:2"}, "AUTOSCALE=10:2 is not LEAST:MOST"),
-        ({"endpoint": "instances", "autoscale": "0:2"}, "AUTOSCALE=0:2 is not LEAST:MOST"),
-        ({"endpoint": "instances", "autoscale": "2"}, "AUTOSCALE=2 is not LEAST:MOST"),
+        ({"endpoint": "instances", "autoscale": "10:2"}, "AUTOSCALE=10:2 is not MIN:MAX"),
+        ({"endpoint": "instances", "autoscale": "0:2"}, "AUTOSCALE=0:2 is not MIN:MAX"),
+        ({"endpoint": "instances", "autoscale": "2"}, "AUTOSCALE=2 is not MIN:MAX"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(chosen, said):
@@ -74,7 +74,7 @@ def test_instances_do_not_become_serverless(monkeypatch):
     sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
     sagemaker.create_endpoint(EndpointName=Settings().stack, EndpointConfigName="c")
     hosting.require_convertible(Settings(), Hosting("ml.m5.large"))
-    with pytest.raises(PipelineError, match="SageMaker makes none of these serverless"):
+    with pytest.raises(PipelineError, match="SageMaker cannot make it serverless"):
         hosting.require_convertible(Settings(), Hosting(""))
 
 
@@ -96,7 +96,7 @@ def test_the_estimate_names_its_source_and_says_where_it_knows_no_price():
     assert bill.SAGEMAKER_PAGE in source
     for unknown in (Hosting("", provisioned=1), Hosting("ml.x9.huge")):
         [line] = bill.endpoint_estimate(unknown, 3072)
-        assert "no price of it is known here; see https://" in line
+        assert "its price is not known here; see https://" in line
 
 
 def test_a_model_of_earlier_code_is_refused_for_ray_by_name(tmp_path):

@@ -99,13 +99,13 @@ def test_a_connection_that_comes_back_loses_neither_the_job_nor_a_line(run, caps
     output = capsys.readouterr().out
     shown = [line.removeprefix("   | ") for line in output.splitlines() if line.startswith("   | ")]
     assert shown == cloud.lines
-    assert "no news of job, which goes on; trying again" in output
+    assert "cannot get the status of job, which is still running; trying again" in output
 
 
 def test_a_connection_that_stays_lost_says_that_the_job_goes_on(run, monkeypatch):
     cloud = run("InProgress", UNREACHABLE)
     monkeypatch.setattr(jobs, "OUTAGE_SECONDS", 0.0)
-    with pytest.raises(jobs.ConnectionLost, match="it goes on, and the same command follows it again"):
+    with pytest.raises(jobs.ConnectionLost, match="still running: the same command follows it again"):
         jobs.wait_for_training("job")
     assert not cloud.stopped
 
@@ -123,7 +123,7 @@ def test_a_job_that_cannot_be_stopped_is_said_to_go_on(run, monkeypatch):
         raise UNREACHABLE
 
     monkeypatch.setattr(cloud, "stop_training_job", stop)
-    with pytest.raises(PipelineError, match="job could not be stopped and goes on"):
+    with pytest.raises(PipelineError, match="job could not be stopped and is still running"):
         jobs.wait_for_training("job")
 
 

@@ -48,7 +48,7 @@ def test_without_a_region_or_credentials_it_says_what_to_set(nobody, capsys, mon
         assert said.err.startswith("error: no AWS region is set: export AWS_DEFAULT_REGION")
         assert not said.out, "nothing is announced that then does not come"
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-esat-1")
-    assert "SageMaker is in no region 'us-esat-1'" in failure(capsys, "check")
+    assert "SageMaker is not available in the region 'us-esat-1'" in failure(capsys, "check")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     said = failure(capsys, "summary")
     assert "export AWS_PROFILE" in said and "`make demo`" in said

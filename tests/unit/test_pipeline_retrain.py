@@ -119,7 +119,7 @@ def test_a_model_is_registered_with_its_comparison_and_a_person_has_the_last_wor
     rejected = model_packages.model_uri(packages["2"])
     comparison = packages["2"]["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
     assert "votes were held back" in aws.read_json(comparison)["reasons"][0]
-    with pytest.raises(PipelineError, match=re.escape("name it: make promote VERSION=2")):
+    with pytest.raises(PipelineError, match=re.escape("nevertheless, run `make promote VERSION=2`")):
         promote.run(settings)
     promote.run(Settings(version="2"))
     assert model_packages.approved(settings) == rejected

@@ -63,12 +63,12 @@ def test_a_model_that_somebody_takes_away_meanwhile_does_not_take_over(deployed,
 
 @pytest.mark.parametrize("percent", [0, 100, -1])
 def test_a_share_is_from_1_to_99(percent):
-    with pytest.raises(PipelineError, match=f"CANARY={percent}: a share of the texts from 1 to 99 %"):
+    with pytest.raises(PipelineError, match=f"CANARY={percent} is not a percentage from 1 to 99"):
         Settings(canary=percent)
 
 
 def test_without_a_model_before_there_is_nothing_to_return_to(deployed):
-    with pytest.raises(PipelineError, match="knows no model before"):
+    with pytest.raises(PipelineError, match="has no previous model"):
         rollout.back(Settings())
 
 

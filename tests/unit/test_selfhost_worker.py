@@ -177,5 +177,5 @@ def test_who_sends_too_much_still_gets_the_answer(serve, head):
 @pytest.mark.parametrize("setting", UNSUPPORTED)
 def test_what_the_worker_does_not_do_is_refused_by_name(setting):
     settings = SimpleNamespace(**dict.fromkeys(UNSUPPORTED, None) | {setting: "given"})
-    with pytest.raises(SystemExit, match="the web server does not do "):
+    with pytest.raises(SystemExit, match="the web server does not support "):
         BufferingWorker.check_config(settings, None)

@@ -49,7 +49,7 @@ NO_SETTINGS: dict[str, Any] = {
     "Description": "",
     "StageVariables": {},
 }
-"""Of a stage whose template has none."""
+"""The default for a stage without one."""
 
 
 class Api(Provider):
@@ -124,7 +124,7 @@ def _title(context: Context, properties: Properties) -> str:
 
 
 def _cors(properties: Properties) -> dict[str, Any] | None:
-    """The CORS configuration of the property, else of the body, whose names begin with a small letter."""
+    """The CORS configuration of the property, or else of the body, whose names begin in lower case."""
     given = properties.get("CorsConfiguration") or (properties.get("Body") or {}).get(CORS)
     return {name[0].upper() + name[1:]: value for name, value in given.items()} if given else None
 

@@ -12,7 +12,7 @@ from localcloud.cloudformation.resources.provider import (
 
 MAX_NAME_LENGTH = 255
 MEMBERS = {"BuildSpec": "buildspec"}
-"""CloudFormation's names that are not the API's with a capital letter."""
+"""CloudFormation's names that differ from the API's by more than a capital letter."""
 BOOLEANS = frozenset({"privilegedMode"})
 NUMBERS = frozenset({"timeoutInMinutes"})
 

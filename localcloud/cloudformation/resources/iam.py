@@ -110,7 +110,7 @@ class Policy(Provider):
     supported = frozenset({"PolicyDocument", "PolicyName", "Roles", "Users"})
 
     def identifiers(self, properties: Properties) -> frozenset[str]:
-        """One for each holder: the kind of holder, its name and the policy's name."""
+        """An identifier for each role or user: its kind, its name and the policy's name."""
         return frozenset(
             f"{kind}|{holder}|{properties['PolicyName']}"
             for kind in HOLDERS

@@ -39,7 +39,7 @@ DEFAULTS = {
     "Timeout": 3,
     "TracingConfig": {"Mode": "PassThrough"},
 }
-"""The values of properties that a template no longer has."""
+"""The defaults of properties, for those that a template no longer has."""
 
 
 class Function(Provider):

@@ -1,4 +1,4 @@
-"""The interface of resource types: create, update and delete a resource through its service's API."""
+"""The interface of a resource type: create, update and delete a resource through its service's API."""
 
 import hashlib
 import uuid
@@ -37,10 +37,10 @@ class Context:
     former_tags: frozenset[str] = frozenset()
     """The keys of the tags that the stack had before its update."""
     deadline: float | None = None
-    """The time.monotonic() at which the stack's TimeoutInMinutes is over."""
+    """The end of the stack's TimeoutInMinutes, as time.monotonic()."""
 
     def client(self, service: str) -> Any:
-        """A boto3 client with the rights of the stack's service role, else of the account's owner."""
+        """A boto3 client with the rights of the stack's service role, or else of the account's owner."""
         return self.cloud.client(service, self.role_arn)
 
     def generated_name(self, max_length: int = 64, *, lower: bool = False) -> str:
@@ -104,8 +104,8 @@ class Provider(ABC):
     def exists(self, cloud: Cloud, identifier: str) -> bool:
         """Whether there is a resource of this name.
 
-        A stack must not adopt it: many services would take its creation for an update. Asked with the rights
-        of the account's owner.
+        A stack must not adopt it, because many services would treat its creation as an update. The check has
+        the rights of the account's owner.
         """
         return False
 
@@ -132,7 +132,7 @@ def rollback_on_failure(physical: PhysicalResource) -> Iterator[None]:
 
 
 def found(error: type[Exception] | tuple[type[Exception], ...], call: Callable[..., Any], **of: Any) -> bool:
-    """Whether a call that describes a resource finds it; `error` says that it does not exist."""
+    """Whether a call that describes a resource finds it; `error` is raised if it does not exist."""
     try:
         call(**of)
     except error:

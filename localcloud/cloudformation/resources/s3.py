@@ -41,7 +41,7 @@ class Bucket(Provider):
         try:
             cloud.client("s3").head_bucket(Bucket=identifier)
         except ClientError as failed:
-            # Any other answer, such as 403 for the bucket of somebody else, means that there is one.
+            # Any other answer, such as 403 for someone else's bucket, means that it exists.
             return bool(failed.response["ResponseMetadata"]["HTTPStatusCode"] != 404)
         return True
 

@@ -1,20 +1,22 @@
-"""The text of a review without its markup, exactly as BeautifulSoup(review, "html.parser").get_text() reads
-it.
+"""Extract the text of a review, exactly as BeautifulSoup(review, "html.parser").get_text() does.
 
-BeautifulSoup is not in the serving container. It sits on the standard library's HTMLParser; so does this,
-with the same decisions: text inside script, style, template, rt and rp is dropped, as are comments and
-declarations; CDATA is text; a character reference is read the HTML 5 way and an unknown one stays as written,
-without its semicolon.
+The serving container lacks BeautifulSoup. Like BeautifulSoup, this is based on the standard library's
+HTMLParser and follows the same rules: text inside script, style, template, rt and rp is dropped, as are
+comments and declarations; CDATA is text; character references are read as in HTML 5, and unknown ones stay as
+written, without the semicolon.
 
-How malformed markup is read is up to the HTMLParser of the Python that runs, here as in BeautifulSoup: newer
-releases of Python read some of it otherwise (3.14 takes "<![x" for a comment).
+The HTMLParser of the running Python decides how malformed markup is read, as in BeautifulSoup: newer releases
+differ for some of it (3.14 takes "<![x" for a comment).
 
-Three inputs differ, knowingly. Markup at which HTMLParser gives up (before, "<![x") makes BeautifulSoup
-raise; here the rest of the review is read as plain text. So is what follows many tags none of which
-ends, each of which HTMLParser would look through to the end of the review: time stays proportional to length.
-HTMLParser, too, reads such tags as text, so that shows only where references or whole tags stand among them.
-And runs of nothing but white space are kept, where BeautifulSoup shortens them to one character: no tokenizer
-sees the difference.
+There are three deliberate differences:
+
+- Where HTMLParser gives up (before 3.14 at "<![x"), BeautifulSoup raises an error. Here, the rest of the
+  review is plain text.
+- After many unterminated tags ("<a <a <a"), the rest of the review is plain text, because HTMLParser would
+  search all of it for the end of each; this keeps the time proportional to the length. HTMLParser treats such
+  tags as text as well, so the result differs only if there are references or complete tags among them.
+- BeautifulSoup shortens runs of white space between tags to one character. Here they are kept, which makes no
+  difference to tokenizers.
 """
 
 import re
@@ -56,11 +58,14 @@ _LEADING_DIGITS = {10: re.compile("^([0-9]+)(.*)"), 16: re.compile("^([0-9a-f]+)
 _REPLACEMENT = "�"
 _MARKUP_BEGINS = re.compile("&|<[a-zA-Z/!?]")
 _LOOKS_TO_THE_END = 8
-"""How often HTMLParser may look through a review in vain: people leave a tag open here and there."""
+"""HTMLParser may search this many times the length of a review in vain: a few tags are often unterminated."""
 
 
 class Piece(NamedTuple):
-    """Text of the result, and where in the markup it stands: literally, or as a reference of `length`."""
+    """A piece of the result, and its position in the markup: `length` characters from `start` on.
+
+    The markup there is the text itself, or a character reference.
+    """
 
     text: str
     start: int
@@ -68,8 +73,8 @@ class Piece(NamedTuple):
 
 
 def html_to_text(markup: str) -> str:
-    """The text of `markup`. Tags leave no space behind: "good<br />bad" is "goodbad", as in BeautifulSoup."""
-    # Most reviews hold no other markup than this line break, and need no parser.
+    """The text of `markup`. Tags leave no space: "good<br />bad" becomes "goodbad", as in BeautifulSoup."""
+    # Most reviews have no other markup than this line break, and need no parser.
     text = markup.replace("<br />", "")
     if not _MARKUP_BEGINS.search(text):
         return text
@@ -77,7 +82,7 @@ def html_to_text(markup: str) -> str:
 
 
 def text_pieces(markup: str) -> list[Piece]:
-    """The pieces of text of `markup` in reading order, each with its place in `markup`."""
+    """The pieces of text in `markup`, in order, each with its position."""
     if not _MARKUP_BEGINS.search(markup):
         return [Piece(markup, 0, len(markup))]
     parser = _TextParser(markup)
@@ -93,7 +98,7 @@ def text_pieces(markup: str) -> list[Piece]:
 
 
 class _TooManyOpenTags(Exception):
-    """HTMLParser has looked for the ends of tags in more text than it is given time for."""
+    """HTMLParser has searched too much text for the ends of tags."""
 
 
 class _TextParser(HTMLParser):
@@ -140,7 +145,7 @@ class _TextParser(HTMLParser):
         return self._ended(super().parse_html_declaration(i), i)
 
     def _ended(self, end: int, begin: int) -> int:
-        """`end` as it is; below 0 it says that the rest of the review was looked through in vain."""
+        """Return `end`. It is below 0 if the rest of the review was searched in vain, which is limited."""
         if end < 0:
             self._looked_through += len(self.rawdata) - begin
             if self._looked_through > _LOOKS_TO_THE_END * len(self._markup):
@@ -191,7 +196,7 @@ class _TextParser(HTMLParser):
 
 
 def _numeric_reference(name: str) -> tuple[str, str]:
-    """The character that "38" or "x26" stands for, and what follows digits that no semicolon ended."""
+    """The character for a numeric reference such as "38" or "x26", and any text after its digits."""
     base = 16 if name[:1] in ("x", "X") else 10
     digits = name[1:] if base == 16 else name
     rest = ""

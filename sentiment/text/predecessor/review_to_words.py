@@ -1,9 +1,9 @@
-"""`review_to_words`, the predecessor's tokenizer, word for word, without the packages that it needed.
+"""`review_to_words`, the predecessor's tokenizer, without the packages that it needed.
 
-The predecessor took the text out of a review's markup with BeautifulSoup, made it lower case, turned anything
-but letters and digits into a blank, left out nltk's English stop words and stemmed the rest with nltk's
-PorterStemmer. These functions return the same words by the standard library alone, since AWS's containers
-carry neither package; tests hold them to BeautifulSoup and nltk.
+The predecessor extracted the text with BeautifulSoup, made it lower case, replaced everything but letters and
+digits by blanks, removed nltk's English stop words, and stemmed the rest with nltk's PorterStemmer. This
+module returns the same words with the standard library alone, since AWS's containers have neither package.
+Tests compare it with both.
 """
 
 import re
@@ -28,12 +28,12 @@ def stop_words() -> frozenset[str]:
 
 
 def review_to_words(review: str) -> list[str]:
-    """The stems of a review's words, as the predecessor's function of this name returned them."""
+    """The stems of a review's words, as the predecessor's function of this name returns them."""
     return list(filter(None, map(_STEMS.__getitem__, _alphanumeric(html_to_text(review)))))
 
 
 def locate_stems(review: str) -> list[Token]:
-    """The same stems as `review_to_words`, each with its surface form and its place in the review."""
+    """The same stems as `review_to_words`, each with its surface form and its position in the review."""
     text, places = _text_with_places(review)
     return [
         token._replace(word=stem(token.word))
@@ -43,14 +43,14 @@ def locate_stems(review: str) -> list[Token]:
 
 
 def _alphanumeric(text: str) -> list[str]:
-    """`_ALPHANUMERIC.findall(text.lower())`."""
+    """The same as `_ALPHANUMERIC.findall(text.lower())`, but faster."""
     if text.isascii() or not any(character in text for character in LOWERED_TO_ASCII):
         return text.encode("utf-8", "surrogatepass").translate(_KEPT).decode("ascii").split()
     return _ALPHANUMERIC.findall(text.lower())
 
 
 class _Stems(dict[str, str]):
-    """The stem of each word met so far, "" for a stop word; starts anew when it has grown too large."""
+    """A cache of the stems of words, "" for stop words; it is cleared when it has grown too large."""
 
     def __missing__(self, word: str) -> str:
         if len(self) >= MAX_CACHED_STEMS:
@@ -63,7 +63,7 @@ _STEMS = _Stems()
 
 
 def _text_with_places(review: str) -> tuple[str, list[Span]]:
-    """`html_to_text(review)` and for each character of it its span in the review."""
+    """`html_to_text(review)`, and the span of each of its characters in the review."""
     text: list[str] = []
     places: list[Span] = []
     for piece in text_pieces(review):

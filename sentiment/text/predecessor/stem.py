@@ -1,9 +1,9 @@
-"""Porter's stemmer as nltk runs it by default, without nltk.
+"""Porter's stemmer in nltk's default mode, without nltk, which the serving container lacks.
 
 M. F. Porter, "An algorithm for suffix stripping", Program 14(3), 1980, with the departures that nltk
 documents for its default mode: a few irregular words, words of one or two letters left alone, "dies" to
 "die", final y to i only after a consonant, and the suffixes -bli, -alli (applied again), -fulli and -logi in
-step 2. The serving container has no nltk; a test holds the two equal over every word of the reviews.
+step 2. A test compares it with nltk for every word of the reviews.
 """
 
 from functools import lru_cache
@@ -85,7 +85,7 @@ _STEP_4 = [
 
 @lru_cache(maxsize=1 << 17)
 def stem(word: str) -> str:
-    """The stem of one lower-case word; a repeated word costs one look-up."""
+    """The stem of a lower-case word."""
     if word in _IRREGULAR:
         return _IRREGULAR[word]
     if len(word) <= 2:
@@ -100,7 +100,7 @@ def stem(word: str) -> str:
 
 
 def _shape(word: str) -> str:
-    """One letter per character: c for a consonant, v for a vowel; y is a vowel after a consonant."""
+    """The word as consonants (c) and vowels (v); y is a vowel after a consonant."""
     shape = []
     previous = "v"
     for letter in word:
