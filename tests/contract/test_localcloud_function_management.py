@@ -255,7 +255,7 @@ S3_CODE = {"S3Bucket": "codes", "S3Key": "k"}
         ),
         ({"Tags": {str(number): "" for number in range(51)}}, "Number of tags exceeds resource tag limit."),
         ({"Tags": {"aws:owner": "me"}}, "does not begin with aws:"),
-        ({"Tags": {"k" * 129: "v"}}, "has 1 to 128 characters"),
+        ({"Tags": {"k" * 129: "v"}}, "Map keys must satisfy constraint: [Member must have length less"),
         (
             {"Architectures": ["x86_64", "arm64"]},
             "Value '[x86_64, arm64]' at 'architectures' failed to satisfy constraint: Member must have",
