@@ -12,7 +12,8 @@ from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Target, call_of, form_of_call, model_of, operation_of
 from localcloud.protocol.errors import InvalidRequest, MalformedRequest
 from localcloud.protocol.service import read_request
-from localcloud.protocol.validation import validate
+from localcloud.protocol.validation import DUPLICATE_TAGS, validate
+from localcloud.untrusted import parse_json
 
 if TYPE_CHECKING:
     from moto.core.model import OperationModel
@@ -29,6 +30,14 @@ CODES = {
 }
 """The code of a request that violates a constraint, by botocore's name of the service."""
 VALIDATION = "ValidationException"
+DUPLICATE_TAGS_OF = {
+    "iam": (
+        "InvalidInput",
+        "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+    ),
+    "kms": ("TagException", "Duplicate tag keys"),
+}
+"""The codes and words of services that have their own."""
 MALFORMED_XML = (
     "MalformedXML",
     "The XML you provided was not well-formed or did not validate against our published schema",
@@ -52,6 +61,10 @@ def check_constraints(request: werkzeug.Request, signing_name: str, target: Targ
     """
     service = target.service or ""
     form = form_of_call(request, signing_name)
+    if service == "iam" and not request.values.get("Marker", "0").isdecimal():
+        raise ApiError(CODES[service], "Invalid Marker.")  # moto's are numbers
+    if service == "sts":
+        _check_session_policy(request.values.get("Policy"))
     found = _model(request, target, form)
     if found is None or found[0].input_shape is None:
         return
@@ -64,11 +77,23 @@ def check_constraints(request: werkzeug.Request, signing_name: str, target: Targ
     except InvalidRequest as error:
         if service == "s3":
             raise _of_s3(model, error.message) from None
+        if service in DUPLICATE_TAGS_OF and DUPLICATE_TAGS in error.message:
+            raise ApiError(*DUPLICATE_TAGS_OF[service]) from None
         raise ApiError(CODES.get(service, VALIDATION), error.message) from None
     except MalformedRequest as error:
         if service == "s3":
             raise ApiError(*MALFORMED_XML, status=400) from None
         raise ApiError(error.code, error.message) from None
+
+
+def _check_session_policy(document: str | None) -> None:
+    """Raises ApiError for what no session could be judged by."""
+    try:
+        policy = {} if document is None else parse_json(document)
+    except ValueError:
+        raise ApiError("MalformedPolicyDocument", "This policy contains invalid Json") from None
+    if document is not None and not (isinstance(policy, dict) and policy.get("Statement")):
+        raise ApiError("MalformedPolicyDocument", "Syntax errors in policy.")
 
 
 def _model(

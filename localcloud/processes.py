@@ -135,6 +135,7 @@ class Processes:
             raise
         finally:
             os.close(reading)
+        threading.Thread(target=_end_with, args=(child, record), daemon=True).start()
         return process
 
     def discard(self, process: Process) -> None:
@@ -163,11 +164,20 @@ def stop_recorded(folder: Path) -> int:
 
     A group is killed only if its first process is still the recorded one, by id and start time.
     """
-    stopped = 0
-    for record in folder.glob("*") if folder.is_dir() else ():
-        pid, _, started = record.read_text().partition(" ")
-        if pid.isdigit() and started and supervisor.start_time(int(pid)) == started:
-            supervisor.signal_group(int(pid), signal.SIGKILL)
-            stopped += 1
-        record.unlink(missing_ok=True)
-    return stopped
+    return sum(map(_stop, folder.glob("*") if folder.is_dir() else ()))
+
+
+def _stop(record: Path) -> bool:
+    pid, _, started = record.read_text().partition(" ")
+    lives = bool(pid.isdigit() and started and supervisor.start_time(int(pid)) == started)
+    if lives:
+        supervisor.signal_group(int(pid), signal.SIGKILL)
+    record.unlink(missing_ok=True)
+    return lives
+
+
+def _end_with(child: subprocess.Popen[bytes], record: Path) -> None:
+    """Kills what a supervisor has left that was killed itself: the others remove their records."""
+    child.wait()
+    with contextlib.suppress(FileNotFoundError):
+        _stop(record)

@@ -36,6 +36,7 @@ class Deployment:
         self._stack = stack
         self._undo: list[Callable[[], bool]] = []
         self._retagged = False
+        self._former_tags: frozenset[str] = frozenset()
         self._policy: stack_policies.Policy | None = None
         self._deadline: float | None = None
 
@@ -72,6 +73,7 @@ class Deployment:
         outputs = stack.outputs
         self._policy = policy
         self._retagged = previous.tags != resolved.source.tags
+        self._former_tags = frozenset({*previous.tags, *resolved.source.tags})  # a rollback removes the new
         if reason := self._why_not_removable(resolved) or self._apply(resolved):
             if stack.disable_rollback:
                 stack.imports |= resolved.imports
@@ -339,6 +341,7 @@ class Deployment:
             logical_id,
             source.tags,
             source.role_arn,
+            self._former_tags,
             self._deadline,
         )
 

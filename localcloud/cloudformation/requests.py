@@ -62,6 +62,8 @@ def template_body(cloud: Cloud, request: Mapping[str, Any], previous: Source | N
     body: str = request.get("TemplateBody") or ""
     url: str = request.get("TemplateURL") or ""
     if request.get("UsePreviousTemplate"):
+        if body or url:
+            raise ValidationError("UsePreviousTemplate cannot be given with a TemplateBody or TemplateURL.")
         if previous is None:
             raise ValidationError("There is no previous template to use.")
         return previous.body

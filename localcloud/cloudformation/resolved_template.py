@@ -172,7 +172,7 @@ class ResolvedTemplate:
             return list(TopologicalSorter(self._dependencies).static_order())
         except CycleError as cycle:
             raise ValidationError(
-                f"Circular dependency between resources: [{', '.join(cycle.args[1])}]"
+                f"Circular dependency between resources: [{', '.join(dict.fromkeys(cycle.args[1]))}]"
             ) from cycle
 
     def _check_types(self) -> None:

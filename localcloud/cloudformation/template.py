@@ -1,7 +1,7 @@
 """Reads templates and the parameter values that go with them."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -115,7 +115,7 @@ _Loader.add_multi_constructor("!", _short_form)
 
 
 def parameter_values(
-    cloud: Cloud, template: Mapping[str, Any], given: Iterable[Mapping[str, Any]], previous: Mapping[str, Any]
+    cloud: Cloud, template: Mapping[str, Any], given: Sequence[Mapping[str, Any]], previous: Mapping[str, Any]
 ) -> dict[str, str]:
     """The value of every parameter: the given, the previous (with UsePreviousValue) or the default one.
 
@@ -123,7 +123,10 @@ def parameter_values(
     """
     declared = template.get("Parameters") or {}
     values = {name: str(_plain(spec["Default"])) for name, spec in declared.items() if "Default" in spec}
-    unknown = sorted({entry["ParameterKey"] for entry in given} - set(declared))
+    names = [entry["ParameterKey"] for entry in given]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ValidationError(f"Parameters: [{', '.join(repeated)}] are given more than once")
+    unknown = sorted(set(names) - set(declared))
     if unknown:
         raise ValidationError(f"Parameters: [{', '.join(unknown)}] do not exist in the template")
     for entry in given:

@@ -7,10 +7,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import werkzeug
+from moto.core.model import ServiceModel
+
 from localcloud.cloud import Cloud
 from localcloud.iam.conditions import as_list
+from localcloud.moto_requests import DUPLICATE_TAGS_OF
 from localcloud.protocol import ApiError
 from localcloud.protocol.service import FORWARD, ModelledService
+from localcloud.protocol.validation import DUPLICATE_TAGS
 from localcloud.untrusted import parse_json
 
 MAX_TRUST_CHARACTERS = 2048
@@ -27,6 +32,11 @@ class PolicyDocuments(ModelledService):
 
     def __init__(self, cloud: Cloud):
         self._cloud = cloud
+
+    def refuse(self, model: ServiceModel, error: ApiError) -> werkzeug.Response:
+        if DUPLICATE_TAGS in error.message:
+            error = ApiError(*DUPLICATE_TAGS_OF["iam"])
+        return super().refuse(model, error)
 
     def create_role(self, AssumeRolePolicyDocument: str, **request: Any) -> object:
         _check_trust(AssumeRolePolicyDocument)

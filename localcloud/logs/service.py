@@ -4,8 +4,12 @@ https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterL
 """
 
 import functools
+import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from localcloud.cloud import Cloud
 from localcloud.logs.comparisons import InvalidPattern
@@ -16,6 +20,12 @@ from localcloud.untrusted import PatternError
 
 PAGE_EVENTS = 10_000
 BATCH_MILLISECONDS = 24 * 60 * 60 * 1000
+NO_STREAM = "The specified log stream does not exist."
+RESERVED_GROUPS = "aws/"
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+MAX_AGE_MILLISECONDS = 14 * BATCH_MILLISECONDS
+MAX_AHEAD_MILLISECONDS = 2 * 60 * 60 * 1000
+"""Events that are older, or further in the future, are rejected."""
 RETENTION_DAYS = (
     *(
         1,
@@ -83,6 +93,8 @@ class LogsService(ModelledService):
             raise _invalid("logStreamNames and logStreamNamePrefix are mutually exclusive")
         group = self._group(logGroupName or logGroupIdentifier or "")
         matches = _compiled(filterPattern)
+        if set(logStreamNames or ()) - set(group.streams):
+            raise ApiError("ResourceNotFoundException", NO_STREAM)
         chosen = [
             stream
             for name, stream in list(group.streams.items())
@@ -112,6 +124,49 @@ class LogsService(ModelledService):
         """Checks a filter, which moto keeps as a record; no metrics are derived from it."""
         self._group(logGroupName)
         _compiled(filterPattern)
+        for transformation in request["metricTransformations"]:
+            _check_transformation(transformation)
+        return FORWARD
+
+    def delete_metric_filter(self, logGroupName: str, filterName: str) -> object:
+        self._group(logGroupName)
+        filters = self._backend().describe_metric_filters(log_group_name=logGroupName)
+        if all(each["filterName"] != filterName for each in filters):
+            raise ApiError("ResourceNotFoundException", "The specified metric filter does not exist.")
+        return FORWARD
+
+    def create_log_group(self, logGroupName: str, **request: Any) -> object:
+        if logGroupName.lower().startswith(RESERVED_GROUPS):
+            raise _invalid("Log groups starting with AWS/ are reserved for AWS.")
+        _check_tags(request.get("tags") or {})
+        if key := request.get("kmsKeyId"):
+            self._check_key(key)
+        return FORWARD
+
+    def tag_log_group(self, logGroupName: str, tags: Mapping[str, str]) -> object:
+        self._group(logGroupName)
+        _check_tags(tags)
+        return FORWARD
+
+    def untag_log_group(self, logGroupName: str, tags: Sequence[str]) -> object:
+        self._group(logGroupName)
+        return FORWARD
+
+    def list_tags_log_group(self, logGroupName: str) -> object:
+        self._group(logGroupName)
+        return FORWARD
+
+    def tag_resource(self, resourceArn: str, tags: Mapping[str, str]) -> object:
+        self._group(resourceArn)
+        _check_tags(tags)
+        return FORWARD
+
+    def untag_resource(self, resourceArn: str, tagKeys: Sequence[str]) -> object:
+        self._group(resourceArn)
+        return FORWARD
+
+    def list_tags_for_resource(self, resourceArn: str) -> object:
+        self._group(resourceArn)
         return FORWARD
 
     def create_log_stream(self, logGroupName: str, logStreamName: str) -> object:
@@ -130,6 +185,8 @@ class LogsService(ModelledService):
         logGroupIdentifier: str | None = None,
         **request: Any,
     ) -> object:
+        if logGroupName and logGroupIdentifier:
+            raise _invalid("logGroupName and logGroupIdentifier are mutually exclusive")
         group = self._check_stream(logGroupName or logGroupIdentifier or "", logStreamName)
         if logGroupName:
             return FORWARD
@@ -139,13 +196,27 @@ class LogsService(ModelledService):
         )
         return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
 
-    def put_log_events(self, logEvents: Sequence[Mapping[str, Any]], **request: Any) -> object:
+    def put_log_events(
+        self, logGroupName: str, logStreamName: str, logEvents: Sequence[Mapping[str, Any]], **request: Any
+    ) -> object:
         times = [event["timestamp"] for event in logEvents]
         if max(times) - min(times) > BATCH_MILLISECONDS:
             raise _invalid(
                 "The batch of log events in a single PutLogEvents request cannot span more than 24 hours."
             )
-        return FORWARD
+        if times != sorted(times):
+            raise _invalid("Log events in a single PutLogEvents request must be in chronological order.")
+        now = time.time() * 1000
+        too_old = sum(each < now - MAX_AGE_MILLISECONDS for each in times)
+        too_new = sum(each > now + MAX_AHEAD_MILLISECONDS for each in times)
+        if not too_old and not too_new:
+            return FORWARD
+        # moto tells the last event that is too old, and the last that is too new.
+        stream = self._check_stream(logGroupName, logStreamName).streams[logStreamName]
+        token = stream.put_log_events([dict(each) for each in logEvents[too_old : len(times) - too_new]])
+        rejected = {"tooOldLogEventEndIndex": too_old} if too_old else {}
+        rejected |= {"tooNewLogEventStartIndex": len(times) - too_new} if too_new else {}
+        return {"nextSequenceToken": token, "rejectedLogEventsInfo": rejected}
 
     def put_retention_policy(self, logGroupName: str, retentionInDays: int) -> object:
         if retentionInDays not in RETENTION_DAYS:
@@ -168,17 +239,43 @@ class LogsService(ModelledService):
         """moto's record of the group that has the stream. Raises ApiError."""
         found = self._group(group)
         if stream not in found.streams:
-            raise ApiError("ResourceNotFoundException", "The specified log stream does not exist.")
+            raise ApiError("ResourceNotFoundException", NO_STREAM)
         return found
 
-    def _group(self, identifier: str) -> Any:
+    def _backend(self) -> Any:
         from moto.logs.models import logs_backends
 
+        return logs_backends[self._cloud.account_id][self._cloud.region]
+
+    def _check_key(self, key: str) -> None:
+        client = self._cloud.client("kms")
+        try:
+            client.describe_key(KeyId=key)
+        except ClientError as error:
+            raise _invalid(
+                f"The specified KMS key does not exist or is not allowed to be used ({key})"
+            ) from error
+
+    def _group(self, identifier: str) -> Any:
         name = identifier.split(":", 6)[6].removesuffix(":*") if identifier.startswith("arn:") else identifier
-        group = logs_backends[self._cloud.account_id][self._cloud.region].groups.get(name)
+        group = self._backend().groups.get(name)
         if group is None:
             raise ApiError("ResourceNotFoundException", "The specified log group does not exist.")
         return group
+
+
+def _check_tags(tags: Mapping[str, str]) -> None:
+    if reserved := [key for key in tags if key.lower().startswith("aws:")]:
+        raise _invalid(f"Tag keys must not begin with aws: (given: {', '.join(reserved)})")
+
+
+def _check_transformation(transformation: Mapping[str, Any]) -> None:
+    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_MetricTransformation.html"""
+    value: str = transformation["metricValue"]
+    if not value.startswith("$") and not NUMBER.fullmatch(value):
+        raise _invalid(f"Invalid metric transformation: metricValue {value!r} is no number and no $field")
+    if "defaultValue" in transformation and transformation.get("dimensions"):
+        raise _invalid("Invalid metric transformation: dimensions and default value are mutually exclusive")
 
 
 def _compiled(pattern: str) -> Predicate:

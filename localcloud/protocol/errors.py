@@ -75,9 +75,12 @@ def error_response(
             encoded = _cbor({"__type": error.code, "message": error.message})
             return werkzeug.Response(encoded, status, headers, content_type="application/cbor")
         case "s3":
+            members = "".join(
+                f"<{name}>{escape(str(value))}</{name}>" for name, value in error.members.items()
+            )
             fields = (
                 f"<Code>{error.code}</Code><Message>{escape(error.message)}</Message>"
-                f"<RequestId>{request_id}</RequestId>"
+                f"{members}<RequestId>{request_id}</RequestId>"
             )
             body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{fields}</Error>'
             return werkzeug.Response("" if is_head else body, status, headers, content_type="application/xml")

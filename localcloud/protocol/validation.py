@@ -25,6 +25,12 @@ NUMBERS = {
     "double": "a Double",
 }
 ACCOUNT_DIGITS = 12
+PATTERN_RULE = "Member must satisfy regular expression pattern: "
+TAGS = (("Key", "Value"), ("TagKey", "TagValue"), ("key", "value"))
+"""The members of a tag, in the services that have lists of them."""
+TAGS_OF_S3 = "TagSet"
+"""Which has words of its own for them (see s3/configurations.py)."""
+DUPLICATE_TAGS = "Duplicate tag keys are not allowed"
 LENGTHS = re.compile(r"WithLengthBetween(?P<min>\d+)And(?P<max>\d+)$")
 """API Gateway's models give the limits of texts by the names of their shapes."""
 NOT_FINITE = ("NaN", "Infinity", "-Infinity")
@@ -101,9 +107,15 @@ def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
         yield from _range_problems(shape, items, len(items), path, "length")
         for index, element in enumerate(items):
             yield from _problems(shape.member, element, f"{path}.{index + 1}.member")
+        if _is_of_tags(shape) and (repeated := _repeated(items)):
+            yield f"{DUPLICATE_TAGS}: {', '.join(repeated)}"
     elif isinstance(shape, MapShape):
         entries = _typed(value, Mapping, "a map", path)
         yield from _range_problems(shape, entries, len(entries), path, "length")
+        if rules := list(dict.fromkeys(rule for key in entries for rule in _broken_rules(shape.key, key))):
+            yield _constraint(
+                f"'{_shown(entries)}'", path, f"Map keys must satisfy constraint: [{', '.join(rules)}]"
+            )
         for key, element in entries.items():
             yield from _problems(shape.value, element, f"{path}.{key}")
     elif kind == "string":
@@ -134,13 +146,30 @@ def _wire_name(name: str, member: Shape) -> str:
 
 
 def _string_problems(shape: Shape, value: str, path: str) -> Iterator[str]:
+    for rule in _broken_rules(shape, value, path):
+        why = _why_no_arn(value) if rule.startswith(PATTERN_RULE) else ""
+        yield _constraint(f"'{value}'", path, rule + why)
+
+
+def _broken_rules(shape: Shape, value: str, path: str = "") -> Iterator[str]:
+    """What AWS's words demand of a string that does not meet it."""
     if (allowed := getattr(shape, "enum", None)) and value not in allowed:
-        yield _constraint(f"'{value}'", path, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
-    yield from _range_problems(shape, value, len(value), path, "length")
+        yield f"Member must satisfy enum value set: [{', '.join(allowed)}]"
+    yield from _broken_limits(shape, len(value), "length")
     text = shape.metadata.get("pattern")
     if text and (pattern := _pattern(text)) and not _matches(pattern, value, path):
-        rule = f"Member must satisfy regular expression pattern: {text}"
-        yield _constraint(f"'{value}'", path, rule + _why_no_arn(value))
+        yield f"{PATTERN_RULE}{text}"
+
+
+def _is_of_tags(shape: ListShape) -> bool:
+    if "tag" not in shape.name.lower() or shape.name == TAGS_OF_S3:
+        return False
+    return isinstance(shape.member, StructureShape) and tuple(shape.member.members) in TAGS
+
+
+def _repeated(tags: Sequence[Any]) -> list[str]:
+    keys = [tag[name] for tag in tags for name in ("Key", "TagKey", "key") if name in tag]
+    return sorted({key for key in keys if keys.count(key) > 1})
 
 
 def _why_no_arn(value: str) -> str:
@@ -152,13 +181,18 @@ def _why_no_arn(value: str) -> str:
 
 
 def _range_problems(shape: Shape, value: Any, size: float, path: str, what: str) -> Iterator[str]:
+    for rule in _broken_limits(shape, size, what):
+        yield _constraint(f"'{_shown(value)}'", path, rule)
+
+
+def _broken_limits(shape: Shape, size: float, what: str) -> Iterator[str]:
     named = LENGTHS.search(shape.name)
     low = shape.metadata.get("min", int(named["min"]) if named else -math.inf)
     high = shape.metadata.get("max", int(named["max"]) if named else math.inf)
-    for is_violated, limit, rule in ((size < low, low, "greater"), (size > high, high, "less")):
-        if is_violated:
-            rule = f"Member must have {what} {rule} than or equal to {limit}"
-            yield _constraint(f"'{_shown(value)}'", path, rule)
+    if size < low:
+        yield f"Member must have {what} greater than or equal to {low}"
+    if size > high:
+        yield f"Member must have {what} less than or equal to {high}"
 
 
 def _shown(value: Any) -> str:

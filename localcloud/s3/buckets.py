@@ -11,6 +11,7 @@ import werkzeug
 
 from localcloud.iam.conditions import as_list
 from localcloud.protocol import ApiError
+from localcloud.s3.policy_actions import check_actions
 from localcloud.untrusted import parse_json
 
 ENFORCED = "BucketOwnerEnforced"
@@ -98,6 +99,7 @@ def _check_statement(statement: Any, arn: str) -> None:
     resources = as_list(statement.get("Resource", statement.get("NotResource")))
     if any(one != arn and not str(one).startswith(f"{arn}/") for one in resources if not _has_wildcard(one)):
         raise _malformed("Policy has invalid resource")
+    check_actions(statement)
 
 
 def _has_wildcard(resource: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Checks requests about parts and versions of objects that S3 refuses, but that moto gets wrong.
+"""Checks requests about parts of objects that S3 refuses, but that moto gets wrong.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 The words are those of recordings on AWS: LocalStack's tests/aws/services/s3/*.snapshot.json
@@ -7,7 +7,7 @@ The words are those of recordings on AWS: LocalStack's tests/aws/services/s3/*.s
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
 import werkzeug
 
@@ -35,7 +35,7 @@ def check_parts(
     if operation == "CompleteMultipartUpload":
         _check_completion(request)
     if operation in READS:
-        _check_version_and_part(bucket, parameters)
+        _check_part(bucket, parameters, request)
 
 
 def _check_upload(bucket: Any, parameters: Mapping[str, Any]) -> None:
@@ -43,7 +43,8 @@ def _check_upload(bucket: Any, parameters: Mapping[str, Any]) -> None:
     if not number.isdecimal() or not 1 <= int(number) <= MAX_PART_NUMBER:
         message = f"Part number must be an integer between 1 and {MAX_PART_NUMBER}, inclusive"
         raise ApiError("InvalidArgument", message, status=400)
-    if parameters.get("uploadId") not in bucket.multiparts:
+    upload = bucket.multiparts.get(parameters.get("uploadId"))
+    if upload is None or upload.key_name != parameters["Key"]:
         raise ApiError(
             "NoSuchUpload",
             "The specified upload does not exist. The upload ID may be invalid, or the upload may have been "
@@ -83,18 +84,43 @@ def _check_completion(request: werkzeug.Request) -> None:
         raise ApiError("InvalidPartOrder", message, status=400)
 
 
-def _check_version_and_part(bucket: Any, parameters: Mapping[str, Any]) -> None:
-    from moto.s3.models import FakeDeleteMarker
-
-    versions = bucket.keys.getlist(parameters["Key"], default=[])
-    version = parameters.get("versionId")
-    chosen = [one for one in versions if version is None or str(one.version_id) == version][-1:]
-    if version and any(isinstance(one, FakeDeleteMarker) for one in chosen):
-        message = "The specified method is not allowed against this resource."
-        raise ApiError("MethodNotAllowed", message, status=405)
+def _check_part(bucket: Any, parameters: Mapping[str, Any], request: werkzeug.Request) -> None:
     number = str(parameters.get("partNumber", "1"))
-    multipart = getattr(chosen[0], "multipart", None) if chosen else None
+    if "partNumber" in parameters and "Range" in request.headers:
+        message = "Cannot specify both Range header and partNumber query parameter"
+        raise ApiError("InvalidRequest", message, status=400)
+    chosen = _chosen(bucket, parameters)
+    multipart = getattr(chosen, "multipart", None)
     parts = len(multipart.parts) if multipart else 1
-    if chosen and (not number.isdecimal() or not 1 <= int(number) <= parts):
+    if chosen is not None and (not number.isdecimal() or not 1 <= int(number) <= parts):
         message = "The requested partnumber is not satisfiable"
         raise ApiError("InvalidPartNumber", message, status=416)
+
+
+def _chosen(bucket: Any, parameters: Mapping[str, Any]) -> Any:
+    """moto's record of the version of an object that a request names; None for one that is not there."""
+    versions = bucket.keys.getlist(parameters["Key"], default=[])
+    version = parameters.get("versionId")
+    return next((one for one in reversed(versions) if version in (None, str(one.version_id))), None)
+
+
+def ask_for_part(bucket: Any, parameters: Mapping[str, Any], request: werkzeug.Request) -> int:
+    """Has a request for a part of an object ask moto for the bytes of that part.
+
+    Returns how many parts the object was uploaded in; 0 for a request for something else. Raises ApiError
+    for an object of which moto has other parts, too.
+    """
+    chosen = _chosen(bucket, parameters)
+    multipart = getattr(chosen, "multipart", None)
+    if "partNumber" not in parameters or not multipart:
+        return 0
+    sizes = [multipart.parts[number].size for number in sorted(multipart.parts)]
+    if sum(sizes) != chosen.size:
+        message = "localcloud does not support partNumber for an object without some of its uploaded parts."
+        raise ApiError("NotImplemented", message, status=501)
+    number = int(parameters["partNumber"])
+    first = sum(sizes[: number - 1])
+    request.environ["HTTP_RANGE"] = f"bytes={first}-{first + sizes[number - 1] - 1}"
+    others = [(name, value) for name, value in request.args.items(multi=True) if name != "partNumber"]
+    request.environ["QUERY_STRING"] = urlencode(others)
+    return len(sizes)

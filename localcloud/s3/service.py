@@ -13,16 +13,26 @@ from localcloud.front import Request
 from localcloud.guard import Guard
 from localcloud.iam.buckets import bucket_named_in
 from localcloud.iam.cors import is_preflight, rule_for
+from localcloud.moto_members import refuse_members
+from localcloud.moto_requests import check_constraints
 from localcloud.protocol import ApiError
-from localcloud.protocol.calls import Call, call_of
+from localcloud.protocol.calls import Call, call_of, target_of
 from localcloud.protocol.errors import error_response
 from localcloud.routing import destination_of
 from localcloud.s3 import buckets, forms
 from localcloud.s3.digests import check_digests
 from localcloud.s3.encryption import TELLING, check_encryption, tell_encryption
-from localcloud.s3.limits import check_limits, ignore_unusable_range, is_quiet, without_deleted
-from localcloud.s3.parts import check_parts
+from localcloud.s3.limits import check_limits, ignore_unusable_range, members_of
+from localcloud.s3.listing import LISTS, answer_list
+from localcloud.s3.parts import ask_for_part, check_parts
 from localcloud.s3.presigned import check_expiry
+from localcloud.s3.versions import (
+    answer_delete,
+    answer_deletes,
+    answer_marker,
+    check_version,
+    keep_versions,
+)
 
 OVERRIDE = "response-"
 WITH_CONTENT = ("PutObject", "UploadPart")
@@ -61,6 +71,7 @@ class S3Service:
         check_limits(self._cloud.account_id, call.operation, call.parameters, request)
         ignore_unusable_range(request)
         if bucket:
+            check_version(self._buckets(), bucket, call.operation, call.parameters, request)
             check_parts(self._buckets(), bucket, call.operation, call.parameters, request)
         if call.operation in WITH_CONTENT:
             check_digests(request.headers, request.environ["wsgi.input"])
@@ -71,13 +82,47 @@ class S3Service:
             answer = _of_moto(request)
             tell_encryption(bucket, call.operation, call.parameters["Key"], request, answer)
             return answer
-        if call.operation == "CreateBucket" and not bucket:
-            return self._create(call.parameters["Bucket"], request)
-        if call.operation == "DeleteObjects" and is_quiet(request):
-            answer = _of_moto(request)
-            without_deleted(answer)
-            return answer
+        if call.operation == "CreateBucket":
+            return self._create(bucket, call.parameters["Bucket"], request)
+        return self._answer_object(bucket, call, request) if bucket else None
+
+    def _answer_object(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response | None:
+        """The answer to what moto does not know of versions and parts; None for what it does."""
+        if call.operation in (*LISTS, "DeleteObject", "DeleteObjects"):
+            target = target_of(request, "s3")  # the guard checks only what goes to moto
+            check_constraints(request, "s3", target)
+            refuse_members(request, "s3", target, is_recorded=False)
+            request.environ["wsgi.input"].seek(0)
+        match call.operation:
+            case operation if operation in LISTS:
+                return answer_list(bucket, operation, request)
+            case "DeleteObject":
+                return answer_delete(bucket, call.parameters["Key"], request)
+            case "DeleteObjects":
+                return answer_deletes(bucket, request)
+            case "DeleteBucket" if bucket.versioning_status and bucket.keys:
+                message = (
+                    "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
+                )
+                raise ApiError("BucketNotEmpty", message, status=409, BucketName=bucket.name)
+            case "GetObject" | "HeadObject":
+                return self._read(bucket, call, request)
         return None
+
+    def _read(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response | None:
+        if (answer := answer_marker(bucket, call.parameters, request)) is not None:
+            return answer
+        parts = ask_for_part(bucket, call.parameters, request)
+        is_head = request.method == "HEAD" and "versionId" in call.parameters and not bucket.is_versioned
+        if not (parts or is_head):
+            return None
+        if is_head:  # moto looks for old versions only while versioning is on
+            request.environ["REQUEST_METHOD"] = "GET"
+        answer = _of_moto(request)
+        request.environ["REQUEST_METHOD"] = request.method
+        if parts:
+            answer.headers["x-amz-mp-parts-count"] = str(parts)
+        return answer
 
     def _check_settings(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response | None:
         owner = f"arn:aws:iam::{self._cloud.account_id}:root"
@@ -91,19 +136,31 @@ class S3Service:
             return werkzeug.Response(status=204)
         return None
 
-    def _buckets(self) -> Mapping[str, Any]:
-        """moto's records of all buckets, by name."""
+    def _backend(self) -> Any:
         from moto.s3.models import s3_backends
 
-        found: Mapping[str, Any] = s3_backends[self._cloud.account_id]["aws"].buckets
+        return s3_backends[self._cloud.account_id]["aws"]
+
+    def _buckets(self) -> Mapping[str, Any]:
+        """moto's records of all buckets, by name."""
+        found: Mapping[str, Any] = self._backend().buckets
         return found
 
-    def _create(self, name: str, request: Request) -> werkzeug.Response:
+    def _create(self, existing: Any, name: str, request: Request) -> werkzeug.Response | None:
+        tags = ((members_of(request) or {}).get("CreateBucketConfiguration") or {}).get("Tags")
+        if existing and tags:
+            message = "Your previous request to create the named bucket succeeded and you already own it."
+            raise ApiError("BucketAlreadyOwnedByYou", message, status=409, BucketName=name)
+        if existing:
+            return None
         buckets.check_acl_of_new_bucket(request)
         answer = _of_moto(request)
         created = self._buckets().get(name)
         if answer.status_code == 200 and created is not None:
             buckets.give_defaults(created)
+            keep_versions(created)
+            if tags:
+                self._backend().put_bucket_tagging(name, {tag["Key"]: tag["Value"] for tag in tags})
         return answer
 
 

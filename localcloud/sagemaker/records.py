@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from localcloud.cloud import Cloud
+from localcloud.protocol import InvalidRequest
 from localcloud.protocol.pages import page
 
 DEFAULT_PAGE = 10
 """The default page size of List operations."""
+MAX_TAGS = 50
 
 
 @dataclass
@@ -48,7 +50,9 @@ class Table:
 
     def add(self, name: str, request: dict[str, Any], **live: Any) -> Record:
         # SageMaker writes ARNs in lower case, and its names are case-insensitive.
-        record = Record(name, self._arn + name.lower(), request, live, tags=to_tags(request.get("Tags")))
+        record = Record(
+            name, self._arn + name.lower(), request, live, tags=merged_tags({}, request.get("Tags"))
+        )
         with self._lock:
             if name.lower() in self._records:
                 raise self._exists(record.arn)
@@ -93,9 +97,18 @@ def with_defaults(given: Any, defaults: Any) -> Any:
     return merged
 
 
-def to_tags(tags: list[dict[str, Any]] | None) -> dict[str, str]:
-    """The tags of a request by key."""
-    return {tag["Key"]: tag["Value"] for tag in tags or ()}
+def merged_tags(tags: Mapping[str, str], given: list[dict[str, Any]] | None) -> dict[str, str]:
+    """A resource's tags by key, with those of a request. Raises InvalidRequest for too many or reserved ones.
+
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_AddTags.html
+    https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html#id_tags_naming_best_practices
+    """
+    merged = {**tags, **{tag["Key"]: tag["Value"] for tag in given or ()}}
+    if reserved := [key for key in merged if key.lower().startswith("aws:")]:
+        raise InvalidRequest(f"Tag keys must not begin with aws: (given: {', '.join(reserved)}).")
+    if len(merged) > MAX_TAGS:
+        raise InvalidRequest(f"A resource has at most {MAX_TAGS} tags ({len(merged)} would be).")
+    return merged
 
 
 def select(

@@ -109,9 +109,13 @@ class ModelRegistry:
             "CreateModelPackage", "CertifyForMarketplace", request.get("CertifyForMarketplace"), False
         )
         request.pop("ClientToken", None)
-        for name in ("ValidationSpecification", "SourceAlgorithmSpecification"):
-            if request.get(name):
-                raise InvalidRequest(f"CreateModelPackage: localcloud does not support {name}.")
+        for member in ("ValidationSpecification", "SourceAlgorithmSpecification"):
+            if request.get(member):
+                raise InvalidRequest(f"CreateModelPackage: localcloud does not support {member}.")
+        if group is not None and request.get("Tags"):
+            raise InvalidRequest(
+                "Tags cannot be given for a model package of a group, which has those of its group."
+            )
         live: dict[str, Any] = {
             "ModelPackageStatus": "Completed",
             "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},

@@ -44,6 +44,8 @@ NOTHING_MADE = (
 """Resources that only unsupported operations create, so that their lists are empty. Lists that AWS fills by
 itself (hubs, resource catalogues, lineage) are not included."""
 
+TIMES = ("CreationTime", "LastModifiedTime")
+"""What every record has."""
 Test = Callable[[Any, str], Any]
 OPERATORS: Mapping[str, Test] = {
     "Equals": lambda value, text: _same_type(value, text) == value,
@@ -79,8 +81,10 @@ class Search:
         documents = [_document(*each) for each in self._sources.get(resource, list)()]
         expression = request.get("SearchExpression") or {}
         _check_names(member, expression)
+        if (order := request.get("SortBy", "LastModifiedTime")) not in TIMES:
+            _check_name(member, order)
         found = [document for document in documents if _satisfies(document, expression)]
-        _sort(found, request.get("SortBy", "LastModifiedTime"))
+        _sort(found, order)
         if request.get("SortOrder", "Descending") == "Descending":
             found.reverse()
         results, token = page(found, request.get("NextToken"), request.get("MaxResults", DEFAULT_PAGE))
@@ -110,14 +114,18 @@ def _document(record: Record, description: dict[str, Any]) -> dict[str, Any]:
 
 def _check_names(member: str, expression: Mapping[str, Any]) -> None:
     """Raises InvalidRequest for a filter on a property that the resource type does not have."""
-    shape: StructureShape = _model().shape_for("SearchRecord").members[member]
     nested = expression.get("NestedFilters", ())
     named = [each["Name"] for each in expression.get("Filters", ())]
     for name in [*named, *(each["NestedPropertyName"] for each in nested)]:
-        if name.partition(".")[0] not in {*shape.members, "Metrics"}:
-            raise InvalidRequest(f"Unknown property name: {name}")
+        _check_name(member, name)
     for each in expression.get("SubExpressions", ()):
         _check_names(member, each)
+
+
+def _check_name(member: str, name: str) -> None:
+    shape: StructureShape = _model().shape_for("SearchRecord").members[member]
+    if name.partition(".")[0] not in {*shape.members, "Metrics"}:
+        raise InvalidRequest(f"Unknown property name: {name}")
 
 
 def _satisfies(document: Mapping[str, Any], expression: Mapping[str, Any]) -> bool:

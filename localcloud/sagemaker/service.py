@@ -9,6 +9,7 @@ import werkzeug
 from localcloud.cloud import Cloud
 from localcloud.control import INTERRUPT
 from localcloud.protocol import InvalidRequest
+from localcloud.protocol.pages import page
 from localcloud.protocol.service import ModelledService, Operation
 from localcloud.routing import CONTROL_PATH, LOCALCLOUD
 from localcloud.sagemaker.endpoints import Endpoints
@@ -16,7 +17,7 @@ from localcloud.sagemaker.experiments import Experiments
 from localcloud.sagemaker.invocation import SageMakerRuntime
 from localcloud.sagemaker.models import EndpointConfigs, Models
 from localcloud.sagemaker.processing import ProcessingJobs
-from localcloud.sagemaker.records import Record, Table, to_tags
+from localcloud.sagemaker.records import MAX_TAGS, Record, Table, merged_tags
 from localcloud.sagemaker.registry import ModelCards, ModelRegistry
 from localcloud.sagemaker.search import Described, Search, empty_lists
 from localcloud.sagemaker.training import TrainingJobs
@@ -200,11 +201,13 @@ class SageMakerService(ModelledService):
 
     def _add_tags(self, **request: Any) -> dict[str, Any]:
         record = self._tagged(request["ResourceArn"])
-        record.tags |= to_tags(request["Tags"])
+        record.tags = merged_tags(record.tags, request["Tags"])
         return {"Tags": _from_tags(record.tags)}
 
     def _list_tags(self, **request: Any) -> dict[str, Any]:
-        return {"Tags": _from_tags(self._tagged(request["ResourceArn"]).tags)}
+        tags = _from_tags(self._tagged(request["ResourceArn"]).tags)
+        found, token = page(tags, request.get("NextToken"), request.get("MaxResults", MAX_TAGS))
+        return {"Tags": found, "NextToken": token}
 
     def _delete_tags(self, **request: Any) -> dict[str, Any]:
         tags = self._tagged(request["ResourceArn"]).tags

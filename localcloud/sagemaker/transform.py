@@ -24,6 +24,8 @@ LOG_GROUP = "/aws/sagemaker/TransformJobs"
 START_SECONDS = 600
 MEGABYTE = 1024 * 1024
 DEFAULT_PAYLOAD_MB = 6
+MAX_PAYLOAD_MB = 100
+"""https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTransformJob.html"""
 DEFAULT_TIMEOUT_SECONDS = 600
 DEFAULT_RETRIES = 3
 """The defaults of ModelClientConfig."""
@@ -90,6 +92,15 @@ class TransformJobs:
             ("TransformInput.SplitType", source.get("SplitType"), "None", "Line"),
         ):
             require_value(operation, path, value, *allowed)
+        payload, at_once = (
+            request.get("MaxPayloadInMB", DEFAULT_PAYLOAD_MB),
+            request.get("MaxConcurrentTransforms"),
+        )
+        if payload * (at_once or 1) > MAX_PAYLOAD_MB:
+            raise InvalidRequest(
+                f"MaxPayloadInMB, times MaxConcurrentTransforms where that is given, must not exceed "
+                f"{MAX_PAYLOAD_MB} (given: {payload} and {at_once})."
+            )
         if (count := request["TransformResources"]["InstanceCount"]) > MAX_HOSTS:
             raise InvalidRequest(
                 f"{operation}: localcloud runs at most {MAX_HOSTS} instances a job (given: {count}): each is "

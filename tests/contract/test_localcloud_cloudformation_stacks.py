@@ -1,5 +1,7 @@
 """Stacks as boto3 sees them: made, changed, rolled back and deleted, with every resource really there."""
 
+import json
+
 import botocore.exceptions
 import pytest
 from localcloud_cloudformation_fixtures import cloud, parameters, stacks
@@ -50,6 +52,11 @@ def test_a_stack_lives_through_create_update_and_delete(cloud, stacks):
     assert groups(cloud, "/second/") == {}
     assert groups(cloud, "life-") == {first: 30}
     assert set(stacks.resources("life")) == {"First"}
+
+    kept = [keep("Two"), keep("Days")]
+    for tags in ({"team": "films", "more": "1"}, {}):  # those of the stack are its resources', and go with it
+        stacks.update("life", None, Parameters=kept, Tags=[{"Key": k, "Value": v} for k, v in tags.items()])
+        assert cloud.client("logs").list_tags_log_group(logGroupName=first)["tags"] == tags
 
     stack_id = stacks.describe("life")["StackId"]
     stacks.delete("life")
@@ -355,7 +362,7 @@ def test_exports_are_imported_and_cannot_go_while_in_use(stacks):
         ),
         (
             {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": {"Ref": "Thing"}}},
-            "Circular dependency",
+            r"Circular dependency between resources: \[Thing\]",
         ),
     ],
 )
@@ -409,6 +416,29 @@ def test_what_sams_samples_have_beyond_it_is_refused_by_name(stacks, resource, n
 def test_a_name_that_no_stack_can_have_is_refused(stacks, name):
     with pytest.raises(botocore.exceptions.ClientError, match="at 'stackName' failed to satisfy constraint"):
         stacks.create(name, GROUPS)
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (
+            {"Parameters": [*parameters(Two="yes"), *parameters(Two="no")]},
+            r"\[Two\] are given more than once",
+        ),
+        ({"Tags": [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]}, "Duplicate tag keys"),
+    ],
+)
+def test_what_is_given_twice_is_refused(stacks, request_, message):
+    with pytest.raises(botocore.exceptions.ClientError, match=message):
+        stacks.create("twice", GROUPS, **request_)
+
+
+def test_an_update_has_one_template(stacks):
+    stacks.create("one-template", GROUPS)
+    body = json.dumps(GROUPS)
+    with pytest.raises(botocore.exceptions.ClientError, match="UsePreviousTemplate cannot be given with"):
+        stacks.client.update_stack(StackName="one-template", UsePreviousTemplate=True, TemplateBody=body)
+    stacks.delete("one-template")
 
 
 def test_roles_need_an_acknowledgement(stacks):

@@ -123,3 +123,36 @@ def test_numbers_that_are_none_are_in_the_form_of_json(account: Account) -> None
     cloudwatch = account.client("cloudwatch")
     with pytest.raises(ClientError, match="The value NaN for parameter"):
         cloudwatch.put_metric_data(Namespace="n", MetricData=[{"MetricName": "m", "Value": float("nan")}])
+
+
+# https://docs.aws.amazon.com/IAM/latest/APIReference/API_TagUser.html and those of the other services
+@pytest.mark.parametrize(
+    ("service", "operation", "request_", "code"),
+    [
+        ("iam", "create_user", {"UserName": "u"}, "InvalidInput"),
+        ("kms", "create_key", {}, "TagException"),
+        ("sns", "create_topic", {"Name": "t"}, "InvalidParameter"),
+        ("ssm", "put_parameter", {"Name": "p", "Value": "v", "Type": "String"}, "ValidationException"),
+        ("secretsmanager", "create_secret", {"Name": "s", "SecretString": "v"}, "ValidationException"),
+    ],
+)
+def test_a_tag_has_one_value(
+    account: Account, service: str, operation: str, request_: dict[str, Any], code: str
+) -> None:
+    name = "TagKey" if service == "kms" else "Key"
+    tags = [{name: "a", name.replace("Key", "Value"): value} for value in ("1", "2")]
+    with pytest.raises(ClientError, match=r"[Dd]uplicate tag keys") as caught:
+        getattr(account.client(service), operation)(**request_, Tags=tags)
+    assert caught.value.response["Error"]["Code"] == code
+
+
+def test_a_marker_that_was_not_told_is_refused(account: Account) -> None:
+    with pytest.raises(ClientError, match=r"\(ValidationError\).*Invalid Marker"):
+        account.client("iam").list_roles(Marker="nonsense")
+
+
+@pytest.mark.parametrize("policy", ["{", "[]", "{}"])
+def test_a_session_has_no_policy_that_is_none(account: Account, policy: str) -> None:
+    session = {"RoleArn": ROLE, "RoleSessionName": "session", "Policy": policy}
+    with pytest.raises(account.client("sts").exceptions.MalformedPolicyDocumentException):
+        account.client("sts").assume_role(**session)

@@ -255,7 +255,7 @@ S3_CODE = {"S3Bucket": "codes", "S3Key": "k"}
         ),
         ({"Tags": {str(number): "" for number in range(51)}}, "Number of tags exceeds resource tag limit."),
         ({"Tags": {"aws:owner": "me"}}, "does not begin with aws:"),
-        ({"Tags": {"k" * 129: "v"}}, "has 1 to 128 characters"),
+        ({"Tags": {"k" * 129: "v"}}, "Map keys must satisfy constraint: [Member must have length less"),
         (
             {"Architectures": ["x86_64", "arm64"]},
             "Value '[x86_64, arm64]' at 'architectures' failed to satisfy constraint: Member must have",
@@ -384,6 +384,9 @@ def test_tags(create: Callable, functions: Any) -> None:
         refused(invalid, message, functions.tag_resource, **{"Resource": arn} | request)
     missing = f"Function not found: {ARN}none"
     refused("ResourceNotFoundException", missing, functions.list_tags, Resource=f"{ARN}none")
+    source = ARN.replace("function:", "event-source-mapping:00000000-0000-0000-0000-000000000000")
+    gone = "The resource you requested does not exist."
+    refused("ResourceNotFoundException", gone, functions.list_tags, Resource=source)
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,7 @@ def test_what_is_no_search_is_refused(logs: Any) -> None:
         logs.filter_log_events(logGroupName="/none")
 
 
+ONE_METRIC = {"metricName": "m", "metricNamespace": "n", "metricValue": "1"}
 NO_STREAM = "The specified log stream does not exist."
 NO_GROUP = "The specified log group does not exist."
 MANY_EVENTS = [{"timestamp": number * 90_000_000, "message": "m"} for number in (0, 1)]
@@ -152,6 +153,59 @@ MANY_EVENTS = [{"timestamp": number * 90_000_000, "message": "m"} for number in 
             "ResourceNotFoundException",
             NO_GROUP,
         ),
+        (
+            "put_metric_filter",
+            {
+                "filterName": "f",
+                "filterPattern": "",
+                "metricTransformations": [ONE_METRIC | {"metricValue": "one"}],
+            },
+            "InvalidParameterException",
+            "metricValue 'one'",
+        ),
+        (
+            "put_metric_filter",
+            {
+                "filterName": "f",
+                "filterPattern": "",
+                "metricTransformations": [ONE_METRIC | {"defaultValue": 0, "dimensions": {"a": "$.b"}}],
+            },
+            "InvalidParameterException",
+            "dimensions and default value are mutually exclusive",
+        ),
+        (
+            "delete_metric_filter",
+            {"filterName": "none"},
+            "ResourceNotFoundException",
+            "The specified metric filter does not exist.",
+        ),
+        ("filter_log_events", {"logStreamNames": ["none"]}, "ResourceNotFoundException", NO_STREAM),
+        (
+            "get_log_events",
+            {"logGroupIdentifier": "/g", "logStreamName": "s0"},
+            "InvalidParameterException",
+            "mutually exclusive",
+        ),
+        (
+            "create_log_group",
+            {"logGroupName": "aws/x"},
+            "InvalidParameterException",
+            "Log groups starting with AWS/ are reserved for AWS.",
+        ),
+        (
+            "create_log_group",
+            {"logGroupName": "/k", "kmsKeyId": "arn:aws:kms:us-east-1:123456789012:key/none"},
+            "InvalidParameterException",
+            "The specified KMS key does not exist",
+        ),
+        ("tag_log_group", {"tags": {"aws:a": "1"}}, "InvalidParameterException", "must not begin with aws:"),
+        (
+            "tag_log_group",
+            {"logGroupName": "/none", "tags": {"a": "1"}},
+            "ResourceNotFoundException",
+            NO_GROUP,
+        ),
+        ("list_tags_log_group", {"logGroupName": "/none"}, "ResourceNotFoundException", NO_GROUP),
     ],
 )
 def test_requests_that_cloudwatch_logs_refuses(
@@ -168,3 +222,20 @@ def test_a_group_is_read_by_its_identifier(logs: Any, identifier: str) -> None:
     place = {"logGroupIdentifier": identifier, "logStreamName": "s0"}
     events = logs.get_log_events(**place, startFromHead=True)["events"]
     assert [event["message"] for event in events] == MESSAGES[::2]
+
+
+def test_events_out_of_time_are_rejected_by_their_positions(logs: Any) -> None:
+    """The end of those that are too old is exclusive (botocore's RejectedLogEventsInfo)."""
+    place = {"logGroupName": "/g", "logStreamName": "times"}
+    logs.create_log_stream(**place)
+    now = int(time.time() * 1000)
+    old, ahead = now - 15 * 86_400_000, now + 3 * 3_600_000
+    for times, rejected, kept in (
+        ([old, old + 1], {"tooOldLogEventEndIndex": 2}, 0),
+        ([now, ahead, ahead + 1], {"tooNewLogEventStartIndex": 1}, 1),
+    ):
+        answer = logs.put_log_events(
+            **place, logEvents=[{"timestamp": each, "message": "m"} for each in times]
+        )
+        assert answer["rejectedLogEventsInfo"] == rejected
+        assert len(logs.get_log_events(**place, startFromHead=True)["events"]) == kept

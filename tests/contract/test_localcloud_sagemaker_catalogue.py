@@ -181,6 +181,36 @@ def test_every_resource_has_its_tags(aws):
         assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "more", "Value": "1"}]
 
 
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_AddTags.html
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        ([("aws:team", "x")], "must not begin with aws:"),
+        ([("a", "1"), ("a", "2")], "Duplicate tag keys are not allowed: a"),
+        ([(str(number), "") for number in range(50)], "A resource has at most 50 tags (51 would be)"),
+    ],
+)
+def test_tags_that_no_resource_can_have(aws, tags, said):
+    name = aws.name("tagged")
+    arn = aws.sagemaker.create_experiment(ExperimentName=name, Tags=[{"Key": "own", "Value": ""}])
+    given = [{"Key": key, "Value": value} for key, value in tags]
+    assert said in refused(aws.sagemaker.add_tags, ResourceArn=arn["ExperimentArn"], Tags=given)[1]
+
+
+def test_tags_have_no_page_that_was_not_told_of(aws):
+    arn = aws.sagemaker.create_experiment(ExperimentName=aws.name("paged"))["ExperimentArn"]
+    assert "NextToken" in refused(aws.sagemaker.list_tags, ResourceArn=arn, NextToken="nonsense")[1]
+
+
+def test_a_package_outside_a_group_has_its_own_name_and_one_inside_no_tags(aws):
+    arn = aws.sagemaker.create_model_package(ModelPackageName="alone")["ModelPackageArn"]
+    assert arn.endswith(":model-package/alone")
+    aws.sagemaker.create_model_package_group(ModelPackageGroupName="untagged")
+    tags = [{"Key": "a", "Value": "b"}]
+    message = refused(aws.sagemaker.create_model_package, ModelPackageGroupName="untagged", Tags=tags)[1]
+    assert "has those of its group" in message
+
+
 def test_lists_of_what_nobody_can_have_made_are_empty(aws):
     for operation, member in (
         ("list_pipelines", "PipelineSummaries"),
@@ -247,6 +277,8 @@ def test_search_finds_by_tags_and_refuses_names_that_no_record_can_have(searched
     results = search("Tags.team.name", "nlp")["Results"]
     assert [each["Experiment"]["ExperimentName"] for each in results] == ["search"]
     assert refused(search, name="Nonsense", value="x")[1] == "Unknown property name: Nonsense"
+    order = refused(searched.sagemaker.search, Resource="Experiment", SortBy="Nonsense")
+    assert order[1] == "Unknown property name: Nonsense"
     assert searched.sagemaker.search(Resource="Pipeline")["Results"] == []
 
 

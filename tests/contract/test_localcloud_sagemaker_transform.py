@@ -215,6 +215,8 @@ KEY = {"VolumeKmsKeyId": "key"}
         ({"DataProcessing": {"JoinSource": "Input"}, "content_type": "text/html"}, "ContentType"),
         ({"ModelName": "unknown"}, "Could not find model"),
         ({"ExperimentConfig": {"ExperimentName": "e"}}, "ExperimentConfig"),
+        ({"MaxPayloadInMB": 101}, "MaxPayloadInMB"),
+        ({"MaxPayloadInMB": 51, "MaxConcurrentTransforms": 2}, "MaxConcurrentTransforms"),
     ],
 )
 def test_what_cannot_be_done_is_refused_by_name(aws, changes, named):

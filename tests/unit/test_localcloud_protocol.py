@@ -37,6 +37,21 @@ def test_requests_are_checked_against_the_apis_own_description():
     check("CreateEndpoint", EndpointName="e", EndpointConfigName="c")
 
 
+def test_keys_of_maps_and_of_tags_are_checked():
+    job = {"TrainingJobName": "j", "AlgorithmSpecification": {"TrainingInputMode": "File"}}
+    for members, message in (
+        (
+            {"Environment": {"1a": "x"}},
+            r"Value '\{1a=x\}' at 'environment'.*Map keys must satisfy constraint",
+        ),
+        ({"HyperParameters": {"h" * 257: "x"}}, "Map keys .*length less than or equal to 256"),
+        ({"Tags": [{"Key": "a", "Value": ""}] * 2}, "Duplicate tag keys are not allowed: a"),
+    ):
+        with pytest.raises(InvalidRequest, match=message):
+            check("CreateTrainingJob", **job, **members)
+    check("CreateExperiment", ExperimentName="e", Tags=[{"Key": key, "Value": ""} for key in "ab"])
+
+
 @pytest.mark.parametrize(
     ("request_", "message"),
     [

@@ -110,7 +110,7 @@ class Api(Provider):
         if properties.get("Body") != previous.get("Body"):
             _replace_routes(gateway, api_id, routes)
         arn = f"arn:aws:apigateway:{context.cloud.region}::/apis/{api_id}"
-        gateway.tag_resource(ResourceArn=arn, Tags=context.tags(properties.get("Tags") or {}))
+        _retag(context, gateway, arn, properties.get("Tags") or {}, previous.get("Tags") or {})
         return current
 
     def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
@@ -229,7 +229,7 @@ class Stage(Provider):
             gateway.delete_route_settings(**place, RouteKey=key)
         stage = f"/apis/{place['ApiId']}/stages/{current.physical_id}"
         arn = f"arn:aws:apigateway:{context.cloud.region}::{stage}"
-        gateway.tag_resource(ResourceArn=arn, Tags=context.tags(properties.get("Tags") or {}))
+        _retag(context, gateway, arn, properties.get("Tags") or {}, previous.get("Tags") or {})
         return current
 
     def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
@@ -325,3 +325,11 @@ class Route(Provider):
 
 
 PROVIDERS = (Api(), Stage(), Integration(), Route())
+
+
+def _retag(context: Context, gateway: Any, arn: str, own: Any, previous: Any) -> None:
+    tags = context.tags(own)
+    if gone := context.removed_tags(previous, tags):
+        gateway.untag_resource(ResourceArn=arn, TagKeys=gone)
+    if tags:
+        gateway.tag_resource(ResourceArn=arn, Tags=tags)

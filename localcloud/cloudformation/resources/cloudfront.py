@@ -35,8 +35,8 @@ class Distribution(Provider):
         cloudfront.update_distribution(Id=identity, IfMatch=now["ETag"], DistributionConfig=config)
         tags = context.tags(properties.get("Tags"))
         arn = now["Distribution"]["ARN"]
-        if gone := {tag["Key"] for tag in previous.get("Tags", [])} - set(tags):
-            cloudfront.untag_resource(Resource=arn, TagKeys={"Items": sorted(gone)})
+        if gone := context.removed_tags(previous.get("Tags"), tags):
+            cloudfront.untag_resource(Resource=arn, TagKeys={"Items": gone})
         if tags:
             cloudfront.tag_resource(Resource=arn, Tags={"Items": context.tag_list(properties.get("Tags"))})
         return current

@@ -58,8 +58,8 @@ class Repository(Provider):
             ecr.delete_repository_policy(repositoryName=name)
         tags = context.tags(properties.get("Tags"))
         arn = current.attributes["Arn"]
-        if gone := {tag["Key"] for tag in previous.get("Tags", [])} - set(tags):
-            ecr.untag_resource(resourceArn=arn, tagKeys=sorted(gone))
+        if gone := context.removed_tags(previous.get("Tags"), tags):
+            ecr.untag_resource(resourceArn=arn, tagKeys=gone)
         if tags:
             ecr.tag_resource(resourceArn=arn, tags=context.tag_list(properties.get("Tags")))
         return current

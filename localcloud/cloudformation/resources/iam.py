@@ -75,8 +75,8 @@ class Role(Provider):
             iam.delete_role_permissions_boundary(RoleName=name)
         self._policies(iam, name, properties, previous)
         tags = context.tags(properties.get("Tags"))
-        if gone := {tag["Key"] for tag in previous.get("Tags", [])} - set(tags):
-            iam.untag_role(RoleName=name, TagKeys=sorted(gone))
+        if gone := context.removed_tags(previous.get("Tags"), tags):
+            iam.untag_role(RoleName=name, TagKeys=gone)
         if tags:
             iam.tag_role(RoleName=name, Tags=context.tag_list(properties.get("Tags")))
         return current

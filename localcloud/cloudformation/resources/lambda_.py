@@ -106,8 +106,8 @@ class Function(Provider):
         elif "ReservedConcurrentExecutions" in previous:
             functions.delete_function_concurrency(FunctionName=name)
         tags = context.tags(properties.get("Tags"))
-        if gone := {tag["Key"] for tag in previous.get("Tags", [])} - set(tags):
-            functions.untag_resource(Resource=current.attributes["Arn"], TagKeys=sorted(gone))
+        if gone := context.removed_tags(previous.get("Tags"), tags):
+            functions.untag_resource(Resource=current.attributes["Arn"], TagKeys=gone)
         if tags:
             functions.tag_resource(Resource=current.attributes["Arn"], Tags=tags)
         return current

@@ -56,8 +56,8 @@ class LogGroup(Provider):
                 logs.disassociate_kms_key(logGroupName=name)
         if tags := context.tags(properties.get("Tags")):
             logs.tag_log_group(logGroupName=name, tags=tags)
-        if gone := {tag["Key"] for tag in previous.get("Tags", [])} - set(tags):
-            logs.untag_log_group(logGroupName=name, tags=sorted(gone))
+        if gone := context.removed_tags(previous.get("Tags"), tags):
+            logs.untag_log_group(logGroupName=name, tags=gone)
         return current
 
     def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:

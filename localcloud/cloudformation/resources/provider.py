@@ -34,6 +34,8 @@ class Context:
     logical_id: str
     stack_tags: Mapping[str, str]
     role_arn: str | None = None
+    former_tags: frozenset[str] = frozenset()
+    """The keys of the tags that the stack had before its update."""
     deadline: float | None = None
     """The end of the stack's TimeoutInMinutes, as time.monotonic()."""
 
@@ -58,6 +60,16 @@ class Context:
         if isinstance(own, Mapping):
             return {**self.stack_tags, **own}
         return {**self.stack_tags, **{tag["Key"]: tag["Value"] for tag in own or []}}
+
+    def removed_tags(
+        self, previous: list[Mapping[str, str]] | Mapping[str, str] | None, tags: Mapping[str, str]
+    ) -> list[str]:
+        """The keys of the tags that an update removes: those of the stack, and the resource's previous ones.
+
+        `tags` are those that it has from now on.
+        """
+        own = previous if isinstance(previous, Mapping) else {tag["Key"] for tag in previous or []}
+        return sorted((self.former_tags | set(own)) - set(tags))
 
     def tag_list(self, own: list[Mapping[str, str]] | None) -> list[dict[str, str]]:
         return [{"Key": key, "Value": value} for key, value in self.tags(own).items()]

@@ -91,7 +91,7 @@ class Bucket(Provider):
                 _remove(s3, name, key)
         if tags := context.tag_list(wanted.get("Tags")):
             s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})
-        elif "Tags" in previous:
+        elif "Tags" in previous or context.former_tags:
             s3.delete_bucket_tagging(Bucket=name)
 
 

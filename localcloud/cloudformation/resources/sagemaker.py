@@ -212,8 +212,8 @@ def _tags(context: Context, properties: Properties) -> dict[str, list[dict[str, 
 def _retag(context: Context, current: PhysicalResource, properties: Properties, previous: Properties) -> None:
     sagemaker = context.client("sagemaker")
     tags = context.tags(properties.get("Tags"))
-    if gone := {tag["Key"] for tag in previous.get("Tags", [])} - set(tags):
-        sagemaker.delete_tags(ResourceArn=current.physical_id, TagKeys=sorted(gone))
+    if gone := context.removed_tags(previous.get("Tags"), tags):
+        sagemaker.delete_tags(ResourceArn=current.physical_id, TagKeys=gone)
     if tags:
         sagemaker.add_tags(
             ResourceArn=current.physical_id,

@@ -52,8 +52,8 @@ class Topic(Provider):
                 sns.unsubscribe(SubscriptionArn=one["SubscriptionArn"])
         _subscribe(sns, arn, properties)
         tags = context.tags(properties.get("Tags"))
-        if gone := {tag["Key"] for tag in previous.get("Tags", [])} - set(tags):
-            sns.untag_resource(ResourceArn=arn, TagKeys=sorted(gone))
+        if gone := context.removed_tags(previous.get("Tags"), tags):
+            sns.untag_resource(ResourceArn=arn, TagKeys=gone)
         if tags:
             sns.tag_resource(ResourceArn=arn, Tags=context.tag_list(properties.get("Tags")))
         return current

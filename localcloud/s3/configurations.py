@@ -1,0 +1,159 @@
+"""Configurations of buckets and tags that S3 does not take, though moto would keep them.
+
+The words are those of recordings on AWS: LocalStack's tests/aws/services/s3/*.snapshot.json, and of
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html
+"""
+
+import datetime
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from localcloud.protocol import ApiError
+
+MALFORMED_XML = (
+    "MalformedXML",
+    "The XML you provided was not well-formed or did not validate against our published schema",
+)
+TAG_TEXT = re.compile(r"[\w\s.:=+/\-@]*")
+MAX_TAGS = {"bucket": 50, "object": 10}
+RESERVED_TAGS = {
+    "new bucket": 'User-defined tag keys can\'t start with "aws:". This prefix is reserved for system tags. '
+    'Remove "aws:" from your tag keys and try again.',
+    "bucket": "System tags cannot be added/updated by requester",
+    "object": "Your TagKey cannot be prefixed with aws:",
+}
+ACTIONS = {
+    "Expiration",
+    "Transitions",
+    "NoncurrentVersionTransitions",
+    "NoncurrentVersionExpiration",
+    "AbortIncompleteMultipartUpload",
+}
+"""The members of a lifecycle rule that do something."""
+INFREQUENT_ACCESS = ("STANDARD_IA", "ONEZONE_IA")
+MIN_DAYS_BEFORE_INFREQUENT_ACCESS = 30
+OBJECT_SIZES = ("ObjectSizeGreaterThan", "ObjectSizeLessThan")
+Members = Mapping[str, Any]
+
+
+def check_tags(tags: Sequence[Mapping[str, str]], of: str) -> None:
+    """Raises ApiError for tags that a "bucket", a "new bucket" or an "object" cannot have."""
+    keys = [tag["Key"] for tag in tags]
+    for tag in tags:
+        key, value = tag["Key"], tag["Value"]
+        if keys.count(key) > 1:
+            message = "Cannot provide multiple Tags with the same key"
+            raise ApiError("InvalidTag", message, status=400, TagKey=key)
+        if key.lower().startswith("aws:"):
+            raise ApiError("InvalidTag", RESERVED_TAGS[of], status=400)
+        if not TAG_TEXT.fullmatch(key):
+            raise ApiError("InvalidTag", "The TagKey you have provided is invalid", status=400, TagKey=key)
+        if not TAG_TEXT.fullmatch(value):
+            message = "The TagValue you have provided is invalid"
+            raise ApiError("InvalidTag", message, status=400, TagKey=key, TagValue=value)
+    kind = "object" if of == "object" else "bucket"
+    if len(tags) > MAX_TAGS[kind]:
+        message = f"{kind.capitalize()} tags cannot be greater than {MAX_TAGS[kind]}"
+        raise ApiError("BadRequest", message, status=400)
+
+
+def _check_tagging(of: str, members: Members) -> None:
+    check_tags(members["Tagging"]["TagSet"] or (), of)
+
+
+def _check_lifecycle(members: Members) -> None:
+    rules = (members.get("LifecycleConfiguration") or {}).get("Rules") or []
+    names = [rule["ID"] for rule in rules if rule.get("ID")]
+    if len(set(names)) < len(names):
+        message = "Rule ID must be unique. Found same ID for more than one rule"
+        raise ApiError("InvalidArgument", message, status=400)
+    for rule in rules:
+        if not ACTIONS & {name for name, value in rule.items() if value}:
+            message = "At least one action needs to be specified in a rule"
+            raise ApiError("InvalidRequest", message, status=400)
+        for fault in _faults_of_actions(rule):
+            raise ApiError("InvalidArgument", fault, status=400)
+        filters = rule.get("Filter") or {}
+        if size := next((name for name in OBJECT_SIZES if name in (filters.get("And") or filters)), None):
+            # moto keeps the rule without it.
+            message = f"PutBucketLifecycleConfiguration: localcloud does not support the property {size}."
+            raise ApiError("NotImplemented", message, status=501)
+
+
+def _faults_of_actions(rule: Members) -> Iterator[str]:
+    expiration = rule.get("Expiration") or {}
+    if expiration.get("Days", 1) < 1:
+        yield "'Days' for Expiration action must be a positive integer"
+    for action in (expiration, *(rule.get("Transitions") or ())):
+        date = action.get("Date")
+        if isinstance(date, datetime.datetime) and date.time() != datetime.time():
+            yield "'Date' must be at midnight GMT"
+    for transition in rule.get("Transitions") or ():
+        kind, least = transition.get("StorageClass"), MIN_DAYS_BEFORE_INFREQUENT_ACCESS
+        if kind in INFREQUENT_ACCESS and transition.get("Days", least) < least:
+            limit = f"must be greater than or equal to {least} for storageClass '{kind}'"
+            yield f"'Days' in Transition action {limit}"
+
+
+def _check_website(members: Members) -> None:
+    website = members["WebsiteConfiguration"]
+    if website.get("RedirectAllRequestsTo"):
+        if website.keys() & {"IndexDocument", "ErrorDocument", "RoutingRules"}:
+            message = "RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules."
+            raise ApiError("InvalidArgument", message, status=400)
+        return
+    suffix = (website.get("IndexDocument") or {}).get("Suffix")
+    if suffix is None:
+        message = "A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty"
+        raise ApiError("InvalidArgument", message, status=400)
+    if not suffix or "/" in suffix:
+        raise ApiError("InvalidArgument", "The IndexDocument Suffix is not well formed", status=400)
+    for rule in website.get("RoutingRules") or ():
+        if {"ReplaceKeyWith", "ReplaceKeyPrefixWith"} <= (rule.get("Redirect") or {}).keys():
+            message = "You can only define ReplaceKeyPrefix or ReplaceKey but not both."
+            raise ApiError("InvalidRequest", message, status=400)
+
+
+def _check_encryption(members: Members) -> None:
+    rules = members["ServerSideEncryptionConfiguration"].get("Rules") or []
+    default = rules[0].get("ApplyServerSideEncryptionByDefault") if len(rules) == 1 else None
+    if not default:
+        raise ApiError(*MALFORMED_XML, status=400)
+    if default["SSEAlgorithm"] == "AES256" and default.get("KMSMasterKeyID"):
+        message = (
+            "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse"
+        )
+        raise ApiError("InvalidArgument", message, status=400)
+
+
+def _check_origins(members: Members) -> None:
+    for rule in members["CORSConfiguration"]["CORSRules"]:
+        for origin in rule["AllowedOrigins"]:
+            if origin.count("*") > 1:
+                message = f'AllowedOrigin "{origin}" can not have more than one wildcard.'
+                raise ApiError("InvalidRequest", message, status=400)
+
+
+def _check_versioning(members: Members) -> None:
+    if not members["VersioningConfiguration"].get("Status"):
+        raise ApiError(
+            "IllegalVersioningConfigurationException", "The Versioning element must be specified", status=400
+        )
+
+
+def _check_new_bucket(members: Members) -> None:
+    check_tags((members.get("CreateBucketConfiguration") or {}).get("Tags") or (), "new bucket")
+
+
+CHECKS: Mapping[str, Callable[[Members], None]] = {
+    "CreateBucket": _check_new_bucket,
+    "PutBucketCors": _check_origins,
+    "PutBucketEncryption": _check_encryption,
+    "PutBucketLifecycleConfiguration": _check_lifecycle,
+    "PutBucketTagging": lambda members: _check_tagging("bucket", members),
+    "PutBucketVersioning": _check_versioning,
+    "PutBucketWebsite": _check_website,
+    "PutObjectTagging": lambda members: _check_tagging("object", members),
+}
+"""Checks of the bodies of requests, by operation."""

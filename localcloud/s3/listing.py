@@ -1,0 +1,228 @@
+"""Lists of objects and of their versions, in pages.
+
+moto pages keys and common prefixes apart, so that a page repeats or loses some of them, and takes a key for
+where a page of versions begins.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
+Where pages begin is as recorded on AWS: LocalStack's tests/aws/services/s3/test_s3_list_operations.py
+"""
+
+import base64
+import binascii
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import werkzeug
+
+from localcloud.protocol import ApiError
+from localcloud.protocol.calls import operation_of
+from localcloud.protocol.service import write_answer
+from localcloud.s3.versions import is_object
+
+MAX_PAGE = 1000
+OWNER = {"ID": "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a", "DisplayName": "webfile"}
+"""As moto names the account elsewhere."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of a list: an object or one version of it, or a common prefix, which has none."""
+
+    name: str
+    record: Any = None
+    """moto's FakeKey or FakeDeleteMarker."""
+    is_latest: bool = True
+
+
+@dataclass(frozen=True)
+class Query:
+    """What all lists are asked by."""
+
+    prefix: str
+    delimiter: str
+    size: int
+    encode: Callable[[str], str]
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, str]) -> "Query":
+        return cls(
+            prefix=arguments.get("prefix", ""),
+            delimiter=arguments.get("delimiter", ""),
+            size=min(int(arguments.get("max-keys", MAX_PAGE)), MAX_PAGE),
+            encode=quote if arguments.get("encoding-type") == "url" else str,
+        )
+
+    def page(self, entries: Iterable[Entry], after: str) -> tuple[list[Entry], bool]:
+        """The first entries, each common prefix once, and whether there are more.
+
+        A prefix that has been listed before the name `after` is left out.
+        """
+        found = list(itertools.islice(self._grouped(entries, after), self.size + 1))
+        return found[: self.size], 0 < self.size < len(found)
+
+    def _grouped(self, entries: Iterable[Entry], after: str) -> Iterator[Entry]:
+        former = None
+        for entry in entries:
+            if not entry.name.startswith(self.prefix):
+                continue
+            first, found, _ = entry.name[len(self.prefix) :].partition(self.delimiter or "\0")
+            if not (self.delimiter and found):
+                yield entry
+                continue
+            group = self.prefix + first + self.delimiter
+            if group != former and not after.startswith(group):
+                yield Entry(group)
+            former = group
+
+    def answer(self, page: Iterable[Entry]) -> dict[str, Any]:
+        """The members that all lists have."""
+        prefixes = [{"Prefix": self.encode(entry.name)} for entry in page if entry.record is None]
+        return {
+            "Prefix": self.encode(self.prefix),
+            "Delimiter": self.encode(self.delimiter) or None,
+            "MaxKeys": self.size,
+            "EncodingType": "url" if self.encode is quote else None,
+            "CommonPrefixes": prefixes or None,
+        }
+
+
+def answer_list(bucket: Any, operation: str, request: werkzeug.Request) -> werkzeug.Response:
+    """Answers ListObjects, ListObjectsV2 or ListObjectVersions. `bucket` is moto's record.
+
+    Raises ApiError for a place to begin at that there is not.
+    """
+    found = operation_of(request, "s3")
+    if found is None:
+        raise ValueError(f"{operation} is no operation of S3")
+    members = {"Name": bucket.name, **LISTS[operation](bucket, request.args)}
+    return write_answer(found[0], {name: value for name, value in members.items() if value is not None})
+
+
+def _objects(bucket: Any, arguments: Mapping[str, str]) -> dict[str, Any]:
+    query, marker = Query.of(arguments), arguments.get("marker", "")
+    page, is_truncated = query.page(_current(bucket, marker), marker)
+    return query.answer(page) | {
+        "Marker": query.encode(marker),
+        # Without a delimiter, clients go on after the last key.
+        "NextMarker": query.encode(page[-1].name) if is_truncated and query.delimiter else None,
+        "IsTruncated": is_truncated,
+        "Contents": [_shown(entry, query) | {"Owner": OWNER} for entry in page if entry.record] or None,
+    }
+
+
+def _objects_v2(bucket: Any, arguments: Mapping[str, str]) -> dict[str, Any]:
+    query, token = Query.of(arguments), arguments.get("continuation-token")
+    start = arguments.get("start-after", "")
+    after = start if token is None else _name_in(token)
+    page, is_truncated = query.page(_current(bucket, after), after)
+    owner = {"Owner": OWNER} if arguments.get("fetch-owner") == "true" else {}
+    return query.answer(page) | {
+        "KeyCount": len(page),
+        "StartAfter": query.encode(start) if start else None,
+        "ContinuationToken": token,
+        "NextContinuationToken": _token_of(page[-1].name) if is_truncated else None,
+        "IsTruncated": is_truncated,
+        "Contents": [_shown(entry, query) | owner for entry in page if entry.record] or None,
+    }
+
+
+def _versions(bucket: Any, arguments: Mapping[str, str]) -> dict[str, Any]:
+    query, marker = Query.of(arguments), arguments.get("key-marker", "")
+    version = arguments.get("version-id-marker", "")
+    if version and not marker:
+        raise ApiError(
+            "InvalidArgument",
+            "A version-id marker cannot be specified without a key marker.",
+            status=400,
+            ArgumentName="version-id-marker",
+            ArgumentValue=version,
+        )
+    page, is_truncated = query.page(_all_versions(bucket, marker, version), marker)
+    last = page[-1] if is_truncated else None
+    shown = [(entry, _version(entry, query)) for entry in page if entry.record]
+    return query.answer(page) | {
+        "KeyMarker": query.encode(marker),
+        "VersionIdMarker": version,
+        "NextKeyMarker": query.encode(last.name) if last else None,
+        "NextVersionIdMarker": str(last.record.version_id) if last and last.record else None,
+        "IsTruncated": is_truncated,
+        "Versions": [_shown(entry, query) | said for entry, said in shown if is_object(entry.record)] or None,
+        "DeleteMarkers": [said for entry, said in shown if not is_object(entry.record)] or None,
+    }
+
+
+LISTS: Mapping[str, Callable[[Any, Mapping[str, str]], dict[str, Any]]] = {
+    "ListObjects": _objects,
+    "ListObjectsV2": _objects_v2,
+    "ListObjectVersions": _versions,
+}
+
+
+def _names(bucket: Any) -> list[str]:
+    return sorted(dict.keys(bucket.keys), key=str.encode)
+
+
+def _current(bucket: Any, after: str) -> Iterator[Entry]:
+    """The objects of a bucket whose names follow one."""
+    for name in _names(bucket):
+        if name.encode() > after.encode() and is_object(record := bucket.keys.get(name)):
+            yield Entry(name, record)
+
+
+def _all_versions(bucket: Any, marker: str, version: str) -> Iterator[Entry]:
+    """The versions that follow a version of the key `marker`, or without that, those of the keys after it."""
+    for name in _names(bucket):
+        records = list(reversed(bucket.keys.getlist(name, [])))
+        entries = [Entry(name, record, number == 0) for number, record in enumerate(records)]
+        if name == marker and version:
+            ids = [str(record.version_id) for record in records]
+            yield from entries[ids.index(version) + 1 if version in ids else 0 :]
+        elif name.encode() > marker.encode():
+            yield from entries
+
+
+def _shown(entry: Entry, query: Query) -> dict[str, Any]:
+    record = entry.record
+    return {
+        "Key": query.encode(entry.name),
+        "LastModified": record.last_modified_ISO8601,
+        "ETag": record.etag,
+        "ChecksumAlgorithm": [record.checksum_algorithm] if record.checksum_algorithm else [],
+        "Size": record.size,
+        "StorageClass": record.storage_class,
+    }
+
+
+def _version(entry: Entry, query: Query) -> dict[str, Any]:
+    return {
+        "Key": query.encode(entry.name),
+        "VersionId": str(entry.record.version_id),
+        "IsLatest": entry.is_latest,
+        "LastModified": entry.record.last_modified_ISO8601,
+        "Owner": OWNER,
+    }
+
+
+def _token_of(name: str) -> str:
+    return base64.b64encode(name.encode()).decode()
+
+
+def _name_in(token: str) -> str:
+    """The name that a page ended with. Raises ApiError for what is no token."""
+    try:
+        name = base64.b64decode(token, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        name = ""
+    if not name:
+        raise ApiError(
+            "InvalidArgument",
+            "The continuation token provided is incorrect",
+            status=400,
+            ArgumentName="continuation-token",
+        )
+    return name

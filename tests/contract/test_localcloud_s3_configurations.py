@@ -1,0 +1,157 @@
+"""Configurations of buckets, tags and policies that S3 does not take.
+
+The codes and words are those of recordings on AWS (LocalStack's tests/aws/services/s3/*.snapshot.json) and of
+https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+"""
+
+import datetime
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.client import Config
+from botocore.exceptions import ClientError
+from localcloud_lambda_fixtures import Account, running
+
+from localcloud.s3 import S3Service
+
+MALFORMED = "The XML you provided was not well-formed or did not validate against our published schema"
+NOON = datetime.datetime(2030, 1, 1, 12)
+DEFAULT = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+ARN = "arn:aws:s3:::configured"
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[Any]:
+    with running(S3Service) as account:
+        config = Config(parameter_validation=False, s3={"addressing_style": "path"})
+        client = Account(account.cloud).client("s3", config=config)
+        client.create_bucket(Bucket="configured")
+        client.put_object(Bucket="configured", Key="k")
+        yield client
+
+
+def tags(*given: tuple[str, str]) -> dict[str, Any]:
+    return {"Tagging": {"TagSet": [{"Key": key, "Value": value} for key, value in given]}}
+
+
+def lifecycle(*rules: dict[str, Any]) -> dict[str, Any]:
+    complete = [{"Status": "Enabled", "Filter": {}, **rule} for rule in rules]
+    return {"LifecycleConfiguration": {"Rules": complete}}
+
+
+def website(**members: Any) -> dict[str, Any]:
+    return {"WebsiteConfiguration": {"IndexDocument": {"Suffix": "i"}, **members}}
+
+
+def encryption(*rules: dict[str, Any]) -> dict[str, Any]:
+    return {"ServerSideEncryptionConfiguration": {"Rules": list(rules)}}
+
+
+def policy(action: str, resource: str = f"{ARN}/*") -> dict[str, Any]:
+    principal = {"AWS": "arn:aws:iam::123456789012:root"}
+    statement = {"Effect": "Allow", "Principal": principal, "Action": action, "Resource": resource}
+    return {"Policy": json.dumps({"Version": "2012-10-17", "Statement": [statement]})}
+
+
+EXPIRING = {"Expiration": {"Days": 1}}
+REFUSED = [
+    ("put_bucket_tagging", tags(("aws:x", "1")), "System tags cannot be added/updated by requester"),
+    ("put_bucket_tagging", tags(("a,b", "1")), "The TagKey you have provided is invalid"),
+    ("put_bucket_tagging", tags(("a", "1,2")), "The TagValue you have provided is invalid"),
+    ("put_bucket_tagging", tags(*((str(n), "") for n in range(51))), "Bucket tags cannot be greater than 50"),
+    ("put_object_tagging", {"Key": "k", **tags(("aws:x", "1"))}, "Your TagKey cannot be prefixed with aws:"),
+    ("put_object_tagging", {"Key": "none", **tags()}, "The specified key does not exist."),
+    ("delete_object_tagging", {"Key": "none"}, "The specified key does not exist."),
+    (
+        "put_bucket_lifecycle_configuration",
+        lifecycle({"ID": "a", **EXPIRING}, {"ID": "a", **EXPIRING}),
+        "Rule ID must be unique. Found same ID for more than one rule",
+    ),
+    (
+        "put_bucket_lifecycle_configuration",
+        lifecycle({"ID": "a"}),
+        "At least one action needs to be specified in a rule",
+    ),
+    (
+        "put_bucket_lifecycle_configuration",
+        lifecycle({"Expiration": {"Days": 0}}),
+        "'Days' for Expiration action must be a positive integer",
+    ),
+    (
+        "put_bucket_lifecycle_configuration",
+        lifecycle({"Expiration": {"Date": NOON}}),
+        "'Date' must be at midnight GMT",
+    ),
+    (
+        "put_bucket_lifecycle_configuration",
+        lifecycle({"Transitions": [{"Days": 1, "StorageClass": "STANDARD_IA"}]}),
+        "'Days' in Transition action must be greater than or equal to 30 for storageClass 'STANDARD_IA'",
+    ),
+    (
+        "put_bucket_website",
+        website(IndexDocument={"Suffix": "a/b"}),
+        "The IndexDocument Suffix is not well formed",
+    ),
+    (
+        "put_bucket_website",
+        website(RedirectAllRequestsTo={"HostName": "x"}),
+        "RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules.",
+    ),
+    (
+        "put_bucket_website",
+        website(RoutingRules=[{"Redirect": {"ReplaceKeyWith": "a", "ReplaceKeyPrefixWith": "b"}}]),
+        "You can only define ReplaceKeyPrefix or ReplaceKey but not both.",
+    ),
+    ("put_bucket_encryption", encryption(DEFAULT, DEFAULT), MALFORMED),
+    (
+        "put_bucket_encryption",
+        encryption({"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256", "KMSMasterKeyID": "x"}}),
+        "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse",
+    ),
+    ("put_bucket_policy", policy("s3:Frobnicate"), "Policy has invalid action"),
+    ("put_bucket_policy", policy("ec2:RunInstances"), "Policy has invalid action"),
+    (
+        "put_bucket_policy",
+        policy("s3:ListBucket"),
+        "Action does not apply to any resource(s) in statement",
+    ),
+    (
+        "put_bucket_policy",
+        policy("s3:GetObject", ARN),
+        "Action does not apply to any resource(s) in statement",
+    ),
+]
+
+
+@pytest.mark.parametrize(("operation", "members", "message"), REFUSED)
+def test_configurations_that_s3_refuses(
+    s3: Any, operation: str, members: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ClientError) as caught:
+        getattr(s3, operation)(Bucket="configured", **members)
+    found = caught.value.response
+    assert found["ResponseMetadata"]["HTTPStatusCode"] in (400, 404)
+    assert found["Error"]["Message"] == message
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [("s3:get*", f"{ARN}/*"), ("S3:listbucket", ARN), ("s3:*", ARN), ("*", ARN), ("s3:PutObject", f"{ARN}*")],
+)
+def test_actions_of_policies_are_patterns_in_any_case(s3: Any, action: str, resource: str) -> None:
+    s3.put_bucket_policy(Bucket="configured", **policy(action, resource))
+    s3.delete_bucket_policy(Bucket="configured")
+
+
+def test_a_bucket_is_created_with_its_tags(s3: Any) -> None:
+    given = [{"Key": "team", "Value": "film"}]
+    request = {"Bucket": "with-tags", "CreateBucketConfiguration": {"Tags": given}}
+    s3.create_bucket(**request)
+    assert s3.get_bucket_tagging(Bucket="with-tags")["TagSet"] == given
+    with pytest.raises(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(**request)
+    reserved = {"Tags": [{"Key": "aws:team", "Value": "film"}]}
+    with pytest.raises(ClientError, match="reserved for system tags"):
+        s3.create_bucket(Bucket="reserved-tags", CreateBucketConfiguration=reserved)

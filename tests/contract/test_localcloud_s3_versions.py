@@ -1,0 +1,197 @@
+"""Versions, parts and pages of lists, as recorded on AWS.
+
+LocalStack's tests/aws/services/s3/{test_s3_api,test_s3_list_operations}.py and their snapshots
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.client import Config
+from botocore.exceptions import ClientError
+from localcloud_lambda_fixtures import Account, running
+
+from localcloud.s3 import S3Service
+
+OLD = "HPniJFCxqTsMuIH9KX8K8wEjNUgmABCD"
+"""A version of some other object."""
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[Any]:
+    with running(S3Service) as account:
+        config = Config(parameter_validation=False, s3={"addressing_style": "path"})
+        yield Account(account.cloud).client("s3", config=config)
+
+
+@pytest.fixture
+def bucket(s3: Any, request: pytest.FixtureRequest) -> str:
+    name = "b" + str(abs(hash(request.node.nodeid)))
+    s3.create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def versioned(s3: Any, bucket: str) -> str:
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    return bucket
+
+
+def refused(call: Callable[[], Any]) -> dict[str, Any]:
+    with pytest.raises(ClientError) as caught:
+        call()
+    response = caught.value.response
+    metadata = response["ResponseMetadata"]
+    return response["Error"] | {"status": metadata["HTTPStatusCode"], "headers": metadata["HTTPHeaders"]}
+
+
+def versions(s3: Any, bucket: str, **query: Any) -> list[tuple[str, str, bool]]:
+    found = s3.list_object_versions(Bucket=bucket, **query)
+    return [
+        (each["Key"], each["VersionId"], each["IsLatest"])
+        for each in [*found.get("Versions", ()), *found.get("DeleteMarkers", ())]
+    ]
+
+
+def test_a_version_that_an_unversioned_bucket_cannot_have_deletes_nothing(s3: Any, bucket: str) -> None:
+    one = {"Bucket": bucket, "Key": "k", "VersionId": OLD}
+    s3.put_object(Bucket=bucket, Key="k", Body=b"1")
+    for call in (s3.get_object, s3.delete_object, s3.get_object_tagging):
+        error = refused(lambda call=call: call(**one))
+        assert (error["status"], error["Code"], error["ArgumentValue"]) == (400, "InvalidArgument", OLD)
+        assert error["Message"] == "Invalid version id specified"
+    objects = [{"Key": "k", "VersionId": OLD}]
+    [failed] = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})["Errors"]
+    assert failed["Code"] == "NoSuchVersion"
+    assert s3.get_object(Bucket=bucket, Key="k", VersionId="null")["Body"].read() == b"1"
+
+
+def test_a_delete_marker_hides_an_object_until_it_is_deleted(s3: Any, versioned: str) -> None:
+    place = {"Bucket": versioned, "Key": "k"}
+    first = s3.put_object(**place, Body=b"1")["VersionId"]
+    marker = s3.delete_object(**place)
+    assert marker["DeleteMarker"]
+    gone = refused(lambda: s3.get_object(**place))
+    assert (gone["status"], gone["Code"], gone["Key"]) == (404, "NoSuchKey", "k")
+    assert gone["headers"]["x-amz-delete-marker"] == "true"
+    assert gone["headers"]["x-amz-version-id"] == marker["VersionId"]
+    of_marker = place | {"VersionId": marker["VersionId"]}
+    unread = refused(lambda: s3.get_object(**of_marker))
+    assert (unread["status"], unread["Code"], unread["Method"]) == (405, "MethodNotAllowed", "GET")
+    assert (unread["ResourceType"], unread["headers"]["allow"]) == ("DeleteMarker", "DELETE")
+    assert refused(lambda: s3.get_object_tagging(**of_marker))["status"] == 405
+    copied = refused(lambda: s3.copy_object(Bucket=versioned, Key="c", CopySource=of_marker))
+    assert "may not specifically refer to a delete marker" in copied["Message"]
+    assert s3.delete_object(**of_marker)["DeleteMarker"]
+    assert s3.get_object(**place)["VersionId"] == first
+    removed = s3.delete_object(**place, VersionId=first)
+    assert (removed["VersionId"], "DeleteMarker" in removed) == (first, False)
+    missing = refused(lambda: s3.get_object(**place, VersionId=first))
+    assert (missing["status"], missing["Code"], missing["VersionId"]) == (404, "NoSuchVersion", first)
+
+
+def test_what_never_was_gets_a_delete_marker_and_keeps_the_bucket(s3: Any, versioned: str) -> None:
+    s3.delete_object(Bucket=versioned, Key="never")
+    objects = [{"Key": "never"}, {"Key": "neither"}]
+    deleted = s3.delete_objects(Bucket=versioned, Delete={"Objects": objects})["Deleted"]
+    assert [each["DeleteMarker"] for each in deleted] == [True, True]
+    assert all(each["DeleteMarkerVersionId"] for each in deleted)
+    kept = refused(lambda: s3.delete_bucket(Bucket=versioned))
+    assert (kept["Code"], kept["BucketName"]) == ("BucketNotEmpty", versioned)
+    assert kept["Message"].endswith("You must delete all versions in the bucket.")
+
+
+def test_suspended_versioning_keeps_what_there_was(s3: Any, versioned: str) -> None:
+    place = {"Bucket": versioned, "Key": "k"}
+    first, second = (s3.put_object(**place, Body=body)["VersionId"] for body in (b"1", b"22"))
+    s3.put_bucket_versioning(Bucket=versioned, VersioningConfiguration={"Status": "Suspended"})
+    for body in (b"333", b"4444"):
+        s3.put_object(**place, Body=body)
+    kept = [("k", second, False), ("k", first, False)]
+    assert versions(s3, versioned) == [("k", "null", True), *kept]
+    assert s3.head_object(**place, VersionId=second)["ContentLength"] == 2
+    old = s3.get_object(**place, VersionId=first)
+    assert (old["Body"].read(), old["ResponseMetadata"]["RetryAttempts"]) == (b"1", 0)
+    marker = s3.delete_object(**place)
+    assert (marker["DeleteMarker"], marker["VersionId"]) == (True, "null")
+    assert versions(s3, versioned) == [*kept, ("k", "null", True)]
+
+
+def test_pages_of_versions_begin_after_a_key_or_one_of_its_versions(s3: Any, versioned: str) -> None:
+    ids = [s3.put_object(Bucket=versioned, Key=key)["VersionId"] for key in ("a", "b", "b", "c")]
+    everything = versions(s3, versioned)
+    assert everything == [
+        ("a", ids[0], True),
+        ("b", ids[2], True),
+        ("b", ids[1], False),
+        ("c", ids[3], True),
+    ]
+    paginator = s3.get_paginator("list_object_versions")
+    pages = paginator.paginate(Bucket=versioned, PaginationConfig={"PageSize": 1})
+    paged = [(each["Key"], each["VersionId"]) for page in pages for each in page["Versions"]]
+    assert paged == [each[:2] for each in everything]
+    assert versions(s3, versioned, KeyMarker="b") == everything[3:]
+    alone = refused(lambda: s3.list_object_versions(Bucket=versioned, VersionIdMarker=ids[0]))
+    assert alone["Message"] == "A version-id marker cannot be specified without a key marker."
+
+
+KEYS = ("folder/sub/1", "folder/sub/2", "folder/x", "folder/y", "plain +%ü")
+
+
+def listed(page: dict[str, Any]) -> list[str]:
+    groups = [each["Prefix"] for each in page.get("CommonPrefixes", ())]
+    return groups + [each["Key"] for each in page.get("Contents", ())]
+
+
+@pytest.mark.parametrize("operation", ["list_objects", "list_objects_v2"])
+def test_pages_of_keys_and_prefixes_lose_and_repeat_none(s3: Any, bucket: str, operation: str) -> None:
+    for key in KEYS:
+        s3.put_object(Bucket=bucket, Key=key)
+    paginator = s3.get_paginator(operation)
+    for query, expected in (
+        ({}, list(KEYS)),
+        ({"Prefix": "folder/", "Delimiter": "/"}, ["folder/sub/", "folder/x", "folder/y"]),
+        ({"Delimiter": "/"}, ["folder/", "plain +%ü"]),
+    ):
+        pages = list(paginator.paginate(Bucket=bucket, PaginationConfig={"PageSize": 1}, **query))
+        assert [listed(page) for page in pages] == [[name] for name in expected]
+    list_objects = getattr(s3, operation)
+    after = {"list_objects": "Marker", "list_objects_v2": "StartAfter"}[operation]
+    found = list_objects(Bucket=bucket, Prefix="folder/", Delimiter="/", **{after: "folder/sub/1"})
+    assert listed(found) == ["folder/x", "folder/y"]
+    assert (list_objects(Bucket=bucket, MaxKeys=0)["IsTruncated"]) is False
+
+
+@pytest.mark.parametrize("token", ["", "nonsense!", "4444"])
+def test_a_token_that_is_none_begins_no_page(s3: Any, bucket: str, token: str) -> None:
+    error = refused(lambda: s3.list_objects_v2(Bucket=bucket, ContinuationToken=token))
+    assert (error["Code"], error["ArgumentName"]) == ("InvalidArgument", "continuation-token")
+
+
+def test_a_part_is_the_bytes_that_were_uploaded_as_it(s3: Any, bucket: str) -> None:
+    place = {"Bucket": bucket, "Key": "big"}
+    upload = place | {"UploadId": s3.create_multipart_upload(**place)["UploadId"]}
+    other = upload | {"Key": "other", "PartNumber": 1}
+    assert refused(lambda: s3.upload_part(**other, Body=b""))["Code"] == "NoSuchUpload"
+    bodies = {1: b"1" * (5 << 20), 4: b"last"}
+    parts = [
+        {"PartNumber": number, "ETag": s3.upload_part(**upload, PartNumber=number, Body=body)["ETag"]}
+        for number, body in bodies.items()
+    ]
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+    second = s3.get_object(**place, PartNumber=2)
+    assert (second["Body"].read(), second["PartsCount"]) == (b"last", 2)
+    assert s3.head_object(**place, PartNumber=1)["ContentLength"] == 5 << 20
+    both = refused(lambda: s3.get_object(**place, PartNumber=1, Range="bytes=0-1"))
+    assert both["Message"] == "Cannot specify both Range header and partNumber query parameter"
+
+
+def test_a_condition_of_a_delete_counts(s3: Any, bucket: str) -> None:
+    place = {"Bucket": bucket, "Key": "k"}
+    tag = s3.put_object(**place, Body=b"1")["ETag"]
+    failed = refused(lambda: s3.delete_object(**place, IfMatch='"other"'))
+    assert (failed["status"], failed["Condition"]) == (412, "If-Match")
+    wrong = {"Objects": [{"Key": "k", "ETag": "other"}]}
+    assert s3.delete_objects(Bucket=bucket, Delete=wrong)["Errors"][0]["Code"] == "PreconditionFailed"
+    s3.delete_object(**place, IfMatch=tag)
+    assert listed(s3.list_objects_v2(Bucket=bucket)) == []
