@@ -3,7 +3,7 @@
     from client import Sentiment
     Sentiment("https://api.example.com").predict("What a wonderful film!")
 
-or: python client.py https://api.example.com < reviews.txt      # one review a line, one verdict a line
+or: python client.py https://api.example.com < reviews.txt      # one review per line, one verdict per line
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def ask_until_two_answer(page: Page, seed: int) -> Counter[str]:
 
 def _ask_the_other(page: Page, model: str) -> None:
     """Have the same text judged by the model that it has not fallen to."""
-    page.get_by_role("button", name="Ask the other model, too").click()
+    page.get_by_role("button", name="Ask the other model as well").click()
     expect(page.locator("#other-verdict")).to_have_text(re.compile(rf"Model {model}: [\w ]+\. "))
 
 

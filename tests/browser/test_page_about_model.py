@@ -84,7 +84,7 @@ def test_the_other_model_is_asked_about_the_same_text_by_keyboard(site, page):
     expect(page.locator("#model-challenger")).not_to_be_empty()
     page.get_by_label("Your review").fill("Lovely")
     page.keyboard.press("Control+Enter")
-    button = page.get_by_role("button", name="Ask the other model, too")
+    button = page.get_by_role("button", name="Ask the other model as well")
     expect(button).to_be_visible()
     assert axe_finds(page) == []
     button.focus()
@@ -143,11 +143,11 @@ def test_a_screen_reader_hears_it_in_order_and_nothing_scrolls_sideways(site, pa
         - region "How often it is right":
           - heading "How often it is right" [level=2]
           - table "Accuracy by kind of text"
-        - region "What people say of its verdicts":
-          - heading "What people say of its verdicts" [level=2]
+        - region "What people say about its verdicts":
+          - heading "What people say about its verdicts" [level=2]
           - table "Votes so far by model"
-        - region "How far its probabilities can be believed":
-          - heading "How far its probabilities can be believed" [level=2]
+        - region "How reliable its probabilities are":
+          - heading "How reliable its probabilities are" [level=2]
           - img /Share of positive reviews by the probability/
           - table "Validation reviews by the probability that the model gave them"
         - region "What it was trained on":
