@@ -15,8 +15,9 @@ from tests.conftest import PROJECT
 def checkout(tmp_path) -> Path:
     """A folder with what was made by this version, and by one that kept all of it in build/."""
     (tmp_path / "project").mkdir()
-    shutil.copyfile(PROJECT / "Makefile", tmp_path / "Makefile")
-    shutil.copyfile(PROJECT / "project" / "persistent.py", tmp_path / "project" / "persistent.py")
+    for name in ("Makefile", "project/persistent.py", "requirements/make_settings.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(PROJECT / name, tmp_path / name)
     for name in ("build/prepared/a", "build/mlflow/mlflow.db", "build/selfhost/feedback/date=1/a.json"):
         file = tmp_path / name
         file.parent.mkdir(parents=True)
