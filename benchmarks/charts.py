@@ -411,8 +411,9 @@ def _scaling(result: dict[str, Any]) -> Figure:
         rate, share = row["reviews_per_second"], row["communication_seconds"] / row["step_seconds"]
         axes.bar(place, rate, 0.36, color=colour, alpha=0.35)
         axes.bar(place, rate * (1 - share), 0.36, color=colour)
-    axes.bar(0, 0, color=OURS, label="a batch of 64 for all")
-    axes.bar(0, 0, color=PREDECESSOR, label="a batch of 64 for each process")
+    batch = rows[0]["batch"]
+    axes.bar(0, 0, color=OURS, label=f"a batch of {batch} for all")
+    axes.bar(0, 0, color=PREDECESSOR, label=f"a batch of {batch} for each process")
     names = [f"{hosts} hosts" if hosts > 1 else f"{own} process{'es' * (own > 1)}" for hosts, own in fleets]
     axes.set_xticks(range(len(fleets)), names)
     axes.set_ylabel("reviews a second (pale: the share in communication)")
