@@ -34,10 +34,11 @@ OF_MODELS = {
 
 
 def require_model_folder(folder: Path) -> None:
-    """Make sure that a model can be written there without the loss of anything but an older model.
+    """Make sure that a model can be written there, into a new or empty folder or in place of an older model.
 
-    Raises ArtifactError for a folder that holds anything else, since writing would delete it, and for a place
-    where nothing can be written.
+    Raises ArtifactError for a folder that holds other things and no model, since writing would delete them,
+    and for a place where nothing can be written. Whatever lies beside an older model is deleted with it:
+    models of earlier versions have files of other names.
     """
     require_writable(folder)
     if not folder.exists() or all((folder / name).is_file() for name in ("config.json", "word_dict.json")):
