@@ -1,7 +1,8 @@
-"""Limit how many requests compute at the same time, and refuse those that would wait too long.
+"""Limit how many requests a process takes on, and refuse the others at once.
 
-A process computes on about one core, so computing many requests at once gains nothing. Others wait briefly.
-Requests that would wait longer are refused, so that the admitted ones stay fast.
+A process computes on about one core, so computing many requests at once gains nothing: a few compute, and a
+few wait. Whoever has a place gets an answer, however slow the machine is just then; whoever finds none is
+refused without waiting, and can ask again.
 """
 
 from __future__ import annotations
@@ -16,28 +17,21 @@ RETRY_SECONDS = 1
 
 
 class Admission:
-    """Admits `concurrent` callers at a time; up to `queued` others wait, each for at most `seconds`."""
+    """Lets `concurrent` callers compute at the same time, and `queued` others wait for their turn."""
 
-    def __init__(self, concurrent: int = 2, queued: int = 24, seconds: float = 0.08):
+    def __init__(self, concurrent: int = 2, queued: int = 6):
         self._turns = threading.Semaphore(concurrent)
         self._places = threading.Semaphore(concurrent + queued)
-        self._seconds = seconds
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait for a turn, and keep it for the block. Raises Overloaded if there is none in time."""
+        """Wait for a turn, and keep it for the block. Raises Overloaded at once if all places are taken."""
         if not self._places.acquire(blocking=False):
-            raise _overloaded("no place to wait")
+            raise Overloaded(
+                "Too many reviews at once just now.", retry_after=RETRY_SECONDS, detail="no place to wait"
+            )
         try:
-            if not self._turns.acquire(timeout=self._seconds):
-                raise _overloaded(f"no turn within {self._seconds} s")
-            try:
+            with self._turns:
                 yield
-            finally:
-                self._turns.release()
         finally:
             self._places.release()
-
-
-def _overloaded(detail: str) -> Overloaded:
-    return Overloaded("Too many reviews at once just now.", retry_after=RETRY_SECONDS, detail=detail)
