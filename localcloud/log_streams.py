@@ -203,10 +203,11 @@ def _keep_newest(streams: Sequence[Any]) -> None:
     """Drops the oldest events of a log group, given as moto's streams, if it has too many."""
     surplus = sum(len(stream.events) for stream in streams) - MAX_KEPT_EVENTS
     while surplus >= DROPPED_AT_ONCE:
-        oldest = min((stream for stream in streams if stream.events), key=_time_of_first)
+        oldest = min((stream for stream in streams if stream.events), key=_age)
         surplus -= len(oldest.events[:DROPPED_AT_ONCE])
         del oldest.events[:DROPPED_AT_ONCE]
 
 
-def _time_of_first(stream: Any) -> int:
-    return int(stream.events[0].timestamp)
+def _age(stream: Any) -> tuple[int, int]:
+    """Sorts the stream with the oldest event first, and of those written in one millisecond the longest."""
+    return int(stream.events[0].timestamp), -len(stream.events)
