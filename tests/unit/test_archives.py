@@ -188,6 +188,7 @@ def test_each_service_tells_of_a_broken_archive_in_its_words(tmp_path):
         unpack_package(b"not a zip", tmp_path / "task")
 
 
+@pytest.mark.slow
 def test_a_deployment_package_is_as_large_as_lambda_takes_it(tmp_path):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as package, package.open("zeros", "w") as file:
@@ -210,6 +211,7 @@ def test_an_encrypted_package_is_refused(tmp_path, flag):
         unpack_package(bytes(content), tmp_path / "task")
 
 
+@pytest.mark.slow
 def test_compressed_input_of_a_transform_has_limits():
     assert cloud.gunzip(gzip.compress(b"good\n")) == b"good\n"
     for content in (gzip.compress(b"good\n")[:-3], b"good"):

@@ -82,6 +82,7 @@ def test_a_training_step_is_set_against_the_machines_products(bench):
     assert "`fast`" in card.BLOCKS["training"]({"experiments": {"training": result}})
 
 
+@pytest.mark.slow
 def test_a_number_format_that_the_processor_lacks_gets_a_row_that_says_so(bench, monkeypatch):
     monkeypatch.setattr(training, "PRECISIONS", {"bfloat16": torch.bfloat16})
     monkeypatch.setattr(training, "bfloat16_failure", lambda device: "no such kernel")
@@ -108,6 +109,7 @@ def test_the_predecessor_as_written_gives_our_words_and_answers():
     assert together[0] == pytest.approx(model.probabilities([review])[0], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_faithfulness_compares_all_candidates_and_is_drawn(bench, tmp_path):
     result = experiments.measured("faithfulness", bench)
     rows = {row["name"]: row for row in result["rows"]}

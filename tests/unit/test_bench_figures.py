@@ -115,6 +115,7 @@ def test_a_failing_process_says_what_it_said(tmp_path):
         run_process(["python3", "-c", "print('out of paper'); raise SystemExit(3)"], lambda line: None)
 
 
+@pytest.mark.slow
 def test_a_process_is_timed_line_by_line():
     program = "import time; print('one', flush=True); time.sleep(1); print('two')"
     done = run_process(["python3", "-c", program], lambda line: None)

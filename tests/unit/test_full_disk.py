@@ -52,6 +52,7 @@ def errors(capsys):
     return [line for line in lines if line and not line.startswith(("warning: ", "preparing"))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [0, 2_000, 20_000])
 def test_a_model_that_finds_no_room_leaves_the_one_before(tmp_path, capsys, room):
     assert train(tmp_path / "model") == 0
@@ -64,6 +65,7 @@ def test_a_model_that_finds_no_room_leaves_the_one_before(tmp_path, capsys, room
     assert read_model(tmp_path / "model").version == version
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_finds_no_room(tmp_path, capsys):
     with room_for(2_000):
         assert train(tmp_path / "model", "--checkpoint-dir", str(tmp_path / "checkpoints")) == 1
@@ -107,6 +109,7 @@ def test_a_download_that_finds_no_room_is_not_tried_again(tmp_path):
         download(source.as_uri(), tmp_path / "target", "0" * 64, progress=False, pause=3600)
 
 
+@pytest.mark.slow
 def test_a_given_model_that_finds_no_room_is_not_called_broken(tmp_path):
     assert train(tmp_path / "model") == 0
     archive = tmp_path / "model.tar.gz"

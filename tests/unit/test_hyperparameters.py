@@ -151,6 +151,7 @@ def test_a_job_tells_its_reason_in_the_form_that_sagemaker_keeps():
     assert (done.returncode, done.stderr) == (2, "ValueError: there is no option --foo\n")
 
 
+@pytest.mark.slow
 def test_no_module_that_checks_brings_torch():
     code = "import sys, pipeline.settings, selfhost.trainer; print('torch' in sys.modules)"
     done = subprocess.run(

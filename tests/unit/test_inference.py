@@ -226,6 +226,7 @@ def test_any_body_is_read_or_refused(body, content_type):
         )
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     reviews=st.lists(

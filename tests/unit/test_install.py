@@ -109,6 +109,7 @@ def test_what_was_left_half_installed_is_not_taken_for_complete(tmp_path, requir
     assert not install.Environment("tiny", folder=tmp_path / "env").is_current()
 
 
+@pytest.mark.slow
 def test_two_at_once_make_an_environment_once(tmp_path, requirements, monkeypatch, capsys):
     monkeypatch.setattr(install, "PROJECT", tmp_path)
     (requirements / "tiny.lock").write_text(make_wheel(tmp_path / "wheels", "one", "1.0"))
@@ -164,6 +165,7 @@ def test_the_cpu_lock_has_no_cuda_and_only_cpu_builds():
     )
 
 
+@pytest.mark.slow
 def test_settings_of_pip_reach_uv(tmp_path, monkeypatch):
     for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
         monkeypatch.delenv(name)

@@ -143,6 +143,7 @@ def test_references_are_found_in_taken_branches_only():
     assert references(expression, evaluator(document)) == {"Taken", "InText", "Mapped"}
 
 
+@pytest.mark.slow
 def test_values_get_the_types_of_the_schema():
     typed = schemas.typed(
         "AWS::Lambda::Function",

@@ -82,6 +82,7 @@ def test_what_a_role_may_not_write_is_not_kept_in_memory_but_told(
     assert caplog.text.count("may not logs:PutLogEvents") == 1
 
 
+@pytest.mark.slow
 def test_whoever_prints_fast_loses_nothing(cloud: Cloud) -> None:
     stream = JobLogStream(cloud, None, "/fast", "one")
     for number in range(50_000):

@@ -38,6 +38,7 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_bare_make_ranks_every_target_first_steps_first():
     text = (PROJECT / "Makefile").read_text(encoding="utf-8")
     documented = dict(re.findall(r"^([a-z-]+):.*## (.+)$", text, re.M))
@@ -49,6 +50,7 @@ def test_a_bare_make_ranks_every_target_first_steps_first():
     assert headings[0] == "First steps" and len(headings) > 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
@@ -103,6 +105,7 @@ def test_a_value_that_its_setting_does_not_have_is_told_before_anything_is_insta
     assert capsys.readouterr().err.endswith("; the environment sets it\n")
 
 
+@pytest.mark.slow
 def test_nothing_is_deleted_for_who_mistypes():
     done = run("make", "-n", "clean", "BIULD=other")
     assert done.stdout.index("make_settings.py Makefile 'BIULD=other'") < done.stdout.index("rm -rf build")
@@ -123,6 +126,7 @@ def test_the_choices_are_those_that_the_programs_know():
     }
 
 
+@pytest.mark.slow
 def test_a_value_reaches_its_program_as_it_was_typed():
     """-n: what make would run, as its shell would read it."""
     path, words = 'it\'s "my" film, `pwd` (é) #2.csv', "we're it"
@@ -138,12 +142,14 @@ def test_a_value_reaches_its_program_as_it_was_typed():
         assert settings | {f"--data-path={path}"} <= given and "--auto" not in given
 
 
+@pytest.mark.slow
 def test_modules_of_another_project_are_not_taken(tmp_path):
     (tmp_path / "difflib.py").write_text("raise SystemExit('of another project')")
     done = run("make", "demo", "RECIPIE=best", PYTHONPATH=str(tmp_path))
     assert "error: there is no setting RECIPIE; did you mean RECIPE?" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_port_from_the_environment_is_checked_too():
     assert "error: PORT=abc is not a port" in run("make", "demo", PORT="abc").stderr
 
@@ -167,6 +173,7 @@ def test_a_wrong_option_of_localcloud_is_one_line():
     assert done.stderr == "localcloud: argument --port: a port is a number from 0 to 65535\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["", "localhost", "http://127.0.0.1:9"])
 def test_pictures_of_no_page_are_one_line(page):
     done = run(sys.executable, "docs/screenshots.py", page)

@@ -30,6 +30,7 @@ def clean(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_made_again_stays(checkout):
     done = clean(checkout)
     assert done.returncode == 0, done.stderr

@@ -41,6 +41,7 @@ def test_what_was_uploaded_comes_back_whole(bucket, tmp_path):
     assert [file.name for file in target.parent.iterdir()] == ["b.bin"]
 
 
+@pytest.mark.slow
 def test_two_runs_may_fetch_the_same_file_at_once(bucket, tmp_path):
     """Two demos beside each other do: neither may take away what the other is writing."""
     source, target = tmp_path / "a.bin", tmp_path / "b.bin"

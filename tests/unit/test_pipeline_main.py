@@ -43,6 +43,7 @@ def failure(capsys, *arguments: str) -> str:
     return error
 
 
+@pytest.mark.slow
 def test_without_a_region_or_credentials_it_says_what_to_set(nobody, capsys, monkeypatch):
     for step in ("check", "summary"):
         assert main([step]) == 1

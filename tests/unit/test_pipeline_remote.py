@@ -48,6 +48,7 @@ def sent(monkeypatch):
     return found
 
 
+@pytest.mark.slow
 def test_a_corpus_goes_up_without_being_held(corpus, sent, tmp_path, monkeypatch):
     monkeypatch.setattr(remote, "BUFFER_BYTES", 500_000)
     settings = Settings(
@@ -71,6 +72,7 @@ def test_a_corpus_goes_up_without_being_held(corpus, sent, tmp_path, monkeypatch
     assert not list((tmp_path / "build").iterdir())
 
 
+@pytest.mark.slow
 def test_what_is_read_row_by_row_has_the_fingerprint_of_the_whole(corpus):
     settings = Settings(data="kaggle", data_path=corpus)
     whole = settings.reviews()

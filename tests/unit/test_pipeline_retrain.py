@@ -142,6 +142,7 @@ def test_a_model_that_keeps_the_rules_waits_for_a_person_or_not(settings, s3, tm
         assert (newest["ModelApprovalStatus"], model_packages.model_uri(newest)) == (status, uri)
 
 
+@pytest.mark.slow
 def test_without_votes_or_a_model_that_people_could_vote_on_it_says_what_to_do(settings, s3):
     with pytest.raises(retraining.RetrainingError, match="there are no votes to learn from"):
         retrain.run(settings)

@@ -138,6 +138,7 @@ def test_jobs_that_failed_and_those_of_other_models_are_not_followed(sagemaker):
     assert sagemaker.events == ["start 2"]
 
 
+@pytest.mark.slow
 def test_a_completed_job_whose_model_is_gone_is_trained_again(sagemaker):
     sagemaker.add("earlier", "Completed")
     aws.client("s3").delete_object(Bucket=BUCKET, Key=f"{sagemaker.folder}/earlier/output/model.tar.gz")

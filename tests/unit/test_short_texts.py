@@ -148,6 +148,7 @@ def test_the_best_epoch_is_that_on_reviews_and_on_short_texts(prepared):
     assert scores[metrics["best_epoch"] - 1] == max(scores)
 
 
+@pytest.mark.slow
 def test_early_epochs_read_less_of_long_reviews(prepared):
     assert shortened(np.arange(10), 6).tolist() == [0, 1, 6, 7, 8, 9]
     assert shortened(np.arange(6), 6).tolist() == list(range(6))

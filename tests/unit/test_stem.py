@@ -42,6 +42,7 @@ def test_known_stems(word, expected):
     assert stem(word) == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(
     st.one_of(

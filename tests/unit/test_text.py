@@ -107,6 +107,7 @@ def odd(review: str) -> bool:
     return not review.isascii() or bool(re.search("[<&](?!br />)", review))
 
 
+@pytest.mark.slow
 def test_a_part_of_the_corpus_reads_as_the_reference(corpus):
     for review in corpus[::250] + [review for review in corpus if odd(review)][:150]:
         assert review_to_words(review) == reference_words(review)
@@ -205,6 +206,7 @@ def test_hostile_markup_reads_as_the_reference(unit, repeats):
         assert [token.word for token in tokens] == reference_words(review)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from([*UNENDING, "good ", " bad", "<script>", "</script>", "\n"]), max_size=80))
 def test_tags_that_never_end_read_as_the_reference(parts):

@@ -96,6 +96,7 @@ def test_the_same_seed_gives_the_same_model(tmp_path, recipe):
     assert versions[0] == versions[1] != versions[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [1, 7, 10, 13])
 def test_a_stopped_run_resumes_to_the_same_model(channels, tmp_path, steps):
     """10 steps an epoch: stopped after the first, within, at the end of, and after an epoch."""
