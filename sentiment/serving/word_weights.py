@@ -24,33 +24,37 @@ def word_weights(states: np.ndarray, words: int, dense: np.ndarray, architecture
     which is padded. `dense` are the weights of the pooled values: (2 * D * H,), or (H,) if pooling is "last".
     """
     rows, steps, directions, units = states.shape
-    by_unit = np.ascontiguousarray(states.transpose(2, 3, 0, 1))  # (D, H, R, T): steps lie together
-    places = np.arange(steps)
-    lengths = np.minimum(words - np.arange(rows) * steps, steps)
-    is_word = places < lengths[:, None]
-    to_come = words - 1 - np.arange(rows * steps).reshape(rows, steps)
-    in_mean = np.where(is_word, emphasis(to_come, architecture.ending), 0)
-    in_mean /= in_mean.sum()
+    by_step = states.reshape(rows * steps, directions, units)
+    to_come = np.arange(words - 1, -1, -1)
+    in_mean = np.zeros(rows * steps)
+    in_mean[:words] = emphasis(to_come, architecture.ending)
+    in_mean = (in_mean / in_mean.sum()).reshape(rows, steps)
+    every_unit, every_row, places = np.arange(units), np.arange(rows)[:, None], np.arange(steps)
     weights = np.zeros((rows, steps))
     for direction in range(directions):
-        of_direction = by_unit[direction]
-        moves = of_direction.copy()
-        if direction == 0:
-            moves[:, :, 1:] -= of_direction[:, :, :-1]
-        else:
-            moves[:, :, :-1] -= of_direction[:, :, 1:]
+        of_direction, backward = by_step[:, direction], direction == 1
         if architecture.pooling == "last":
-            weights += (dense @ moves.reshape(units, -1)).reshape(rows, steps)
+            weights += _moves((of_direction @ dense).reshape(rows, steps), backward)
             continue
         of_maximum, of_mean = dense.reshape(2, directions, units)[:, direction]
         # A step lasts to the end of its row, so it counts in the mean once for each word still to be read.
-        lasting = in_mean.cumsum(1) if direction else in_mean[:, ::-1].cumsum(1)[:, ::-1]
-        weights += lasting * (of_mean @ moves.reshape(units, -1)).reshape(rows, steps)
-        best_row, best_place = np.divmod(
-            np.where(is_word, of_direction, -np.inf).reshape(units, -1).argmax(1), steps
-        )
-        leads_there = places >= best_place[:, None] if direction else places <= best_place[:, None]
-        to_maximum = moves[np.arange(units), best_row] * leads_there * of_maximum[:, None]
-        weights += (best_row == np.arange(rows)[:, None]).astype(np.float32) @ to_maximum
-    result: np.ndarray = weights[is_word]
+        lasting = in_mean.cumsum(1) if backward else in_mean[:, ::-1].cumsum(1)[:, ::-1]
+        weights += lasting * _moves((of_direction @ of_mean).reshape(rows, steps), backward)
+        # To a unit's maximum, the steps of its row count that lead there.
+        row, place = np.divmod(of_direction[:words].argmax(0), steps)
+        leads_there = (places >= place[:, None]) if backward else (places <= place[:, None])
+        of_rows = states[row, :, direction, every_unit]  # (H, T)
+        to_maximum = _moves(of_rows, backward) * leads_there * of_maximum[:, None]
+        weights += (every_row == row).astype(to_maximum.dtype) @ to_maximum
+    result: np.ndarray = weights.reshape(-1)[:words]
     return result
+
+
+def _moves(states: np.ndarray, backward: bool) -> np.ndarray:
+    """The change of `states` (N, T) by each step, in reading direction; before the first step they are 0."""
+    moves = states.copy()
+    if backward:
+        moves[:, :-1] -= states[:, 1:]
+    else:
+        moves[:, 1:] -= states[:, :-1]
+    return moves
