@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -305,6 +306,8 @@ def cloud(arguments: argparse.Namespace) -> Iterator["Server"]:
         raise Failure(_why_no_server(arguments, error)) from None
     except (OpenToAll, StateError) as error:
         raise Failure(str(error)) from None
+    # Whatever this process writes for a moment is removed with that folder, even after kill -9.
+    tempfile.tempdir = str(server.cloud.state_dir)
     try:
         yield server.start()
     finally:

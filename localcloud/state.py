@@ -15,6 +15,8 @@ from typing import IO
 
 from localcloud.processes import stop_recorded
 
+FOLDERS = Path(tempfile.gettempdir())
+"""Where the folders of all clouds are. A cloud's own `tempfile` writes into its folder."""
 LOCK = "lock"
 PROCESSES = "processes"
 ACCESS_KEY = "access-key"
@@ -31,7 +33,7 @@ class StateError(Exception):
 
 def state_dir(port: int) -> Path:
     """The path of the folder for a port, whether a cloud runs or not."""
-    return Path(tempfile.gettempdir(), f"localcloud-{os.getuid()}-{port}")
+    return FOLDERS / f"localcloud-{os.getuid()}-{port}"
 
 
 class State:
@@ -77,7 +79,7 @@ def holder(port: int) -> int | None:
 
 def clear_dead() -> None:
     """Stops the processes of this user's dead clouds, on any port, and removes their folders."""
-    for folder in Path(tempfile.gettempdir()).glob(f"localcloud-{os.getuid()}-*"):
+    for folder in FOLDERS.glob(f"localcloud-{os.getuid()}-*"):
         with contextlib.suppress(FileNotFoundError):  # its cloud has just removed it, or not filled it yet
             if _ours(folder):
                 with (folder / LOCK).open("a+") as lock:

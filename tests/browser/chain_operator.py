@@ -202,7 +202,9 @@ class Operator:
     def kill_model(self) -> None:
         """The model's server dies; SageMaker starts another."""
         for server in self._model_servers():
-            server.kill()
+            # Workers end with the first process by themselves.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                server.kill()
 
     def _model_servers(self) -> list[psutil.Process]:
         """The processes of the endpoint's container, the first one before its workers."""

@@ -40,6 +40,9 @@ def main() -> None:
     ray._private.node.Node = ray_serve.Node
     ray_serve.use_model()
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
+    # The address of the cluster is written there, for whoever asks for the machine's current one.
+    os.environ["RAY_TMPDIR"] = folder
+    os.mkdir(os.path.join(folder, "ray"))
     options = {"num_cpus": 1, "node_ip_address": ray_serve.NODE_ADDRESS}
     head = {**options, "temp_dir": folder, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=head)

@@ -79,6 +79,20 @@ def up():
     nothing_is_left(port)
 
 
+def test_what_a_cloud_writes_for_a_moment_lies_in_its_folder(port):
+    """So that it is removed with the folder, even after kill -9."""
+    code = """
+import tempfile
+from localcloud.__main__ import cloud, parser
+with cloud(parser().parse_args(["up", "--port", "PORT"])):
+    print(tempfile.gettempdir())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code.replace("PORT", str(port))], cwd=PROJECT, capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == (f"{state_dir(port)}\n", "")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_up_ends_cleanly(port, number):
     process = start("up", "--port", port)

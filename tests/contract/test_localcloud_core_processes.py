@@ -176,7 +176,7 @@ def test_a_process_id_that_was_handed_out_again_is_left_alone(tmp_path):
 
 
 def test_a_state_folder_is_held_by_one_and_removed_at_the_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(state.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(state, "FOLDERS", tmp_path)
     monkeypatch.setattr(state, "WAIT_FOR_LOCK_SECONDS", 0.2)
     held = state.State(1)
     assert state.holder(1) == os.getpid()
@@ -188,7 +188,7 @@ def test_a_state_folder_is_held_by_one_and_removed_at_the_end(tmp_path, monkeypa
 
 
 def test_a_dead_clouds_folder_is_cleared_and_a_living_ones_is_not(tmp_path, monkeypatch):
-    monkeypatch.setattr(state.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(state, "FOLDERS", tmp_path)
     living = state.State(1)
     (living.path / "mine").write_text("")
     dead = state.state_dir(2)
@@ -202,7 +202,7 @@ def test_a_dead_clouds_folder_is_cleared_and_a_living_ones_is_not(tmp_path, monk
 
 
 def test_a_folder_that_others_may_read_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(state.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(state, "FOLDERS", tmp_path)
     state.state_dir(1).mkdir(mode=0o755)
     with pytest.raises(state.StateError, match="private"):
         state.State(1)
