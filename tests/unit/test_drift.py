@@ -95,7 +95,7 @@ def test_lengths_are_compared_with_the_window_before():
         usual, again, short = (counts(200, 3 * seed + n, short=0.3 + 0.7 * (n == 2)) for n in range(3))
         assert not outside(drift.compare_lengths(again, usual))
         assert "CharactersMore" in outside(drift.compare_lengths(short, usual))
-    assert [drift.in_words(name) for name in LENGTHS] == [
+    assert [drift.length_range(name) for name in LENGTHS] == [
         "1 to 50 characters",
         "51 to 150 characters",
         "151 to 500 characters",
@@ -205,5 +205,7 @@ def test_a_model_of_before_is_compared_in_all_but_the_words_that_it_does_not_kno
     two = commands.Period(period.before, period.before, period.end)
     commands.report("Sent", two, {period.before: earlier, period.start: counted}, baseline, tmp_path)
     said = capsys.readouterr().out
-    assert "does not tell which words it knows" in said and "words that the model does not know" not in said
+    assert (
+        "does not list the words that it knows" in said and "words that the model does not know" not in said
+    )
     assert "too few texts to compare their lengths with" in said

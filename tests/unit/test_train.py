@@ -201,7 +201,7 @@ def test_sigterm_saves_and_leaves_cleanly(tmp_path):
         (["--train", "/nowhere"], "the train channel is missing: there is no folder /nowhere"),
         (["--recipe", "semi"], "the recipe semi learns from unlabelled reviews as well: give --unlabelled"),
         (["--unlabelled", str(prepared().train)], "labels.npy holds something other than -1"),
-        (["--recipe", "predecessor"], "wants the tokenizer review_to_words"),
+        (["--recipe", "predecessor"], "needs the tokenizer review_to_words"),
         (["--learning-rate", "-1"], "learning_rate must be above 0, not -1"),
         (["--learning-rate", "1e30", "--clip", "0"], "the loss became nan in epoch 1; lower --learning-rate"),
         (["--batch-size", "0"], "batch_size must be at least 1, not 0"),
@@ -253,7 +253,7 @@ def test_a_folder_that_holds_anything_but_a_model_is_left_alone(tmp_path, capsys
         (folder / name).write_text("years of work")
         assert program.main(arguments(folder)) == 1
         said = capsys.readouterr().err
-        assert f"{folder}: holds {name}, which is no part of a model and would be deleted" in said
+        assert f"{folder}: holds {name}, which is not part of a model and would be deleted" in said
         assert (folder / name).read_text() == "years of work"
 
 
