@@ -110,5 +110,5 @@ def test_what_cannot_be_compared_is_one_line(tmp_path, capsys, monkeypatch):
     assert command.main([]) == 1
     assert capsys.readouterr().err.splitlines() == [
         "error: WINDOW=1w: hours or days, such as 24h or 7d; 227d at most",
-        f"error: there is no champion in {tmp_path}: make selfhost",
+        f"error: there is no champion in {tmp_path}: run `make selfhost` first",
     ]
