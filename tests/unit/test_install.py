@@ -199,10 +199,10 @@ def test_a_python_that_cannot_be_fetched_is_told(tmp_path, requirements, monkeyp
     with pytest.raises(install.InstallError) as told:
         uv.find_python()
     assert str(told.value).startswith(
-        "Python 3.11 to 3.14 is needed, none is here, and uv could not fetch one:"
+        "Python 3.11 to 3.14 is needed, there is none on this machine, and uv could not fetch one:"
     )
     assert str(told.value).endswith("make PYTHON=/path/to/python3.13")
-    assert "No Python 3.11 to 3.14 is here; uv fetches 3.13" in capsys.readouterr().out
+    assert "There is no Python 3.11 to 3.14 on this machine; uv fetches 3.13" in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -221,7 +221,7 @@ def test_a_python_that_was_chosen_and_is_too_old_is_refused(monkeypatch, capsys)
     monkeypatch.setattr(install, "is_supported", lambda: False)
     monkeypatch.setattr(sys, "argv", ["install.py", "--this-python"])
     assert install.main() == 1
-    assert capsys.readouterr().err.startswith("error: Python 3.11 to 3.14 is needed, this is 3.")
+    assert capsys.readouterr().err.startswith("error: Python 3.11 to 3.14 is needed, but this is 3.")
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
