@@ -34,7 +34,9 @@ def filled(document: str, result: dict[str, Any]) -> str:
 
     def block(match: re.Match[str]) -> str:
         if match[2] not in BLOCKS:
-            raise BenchError(f"the model card has a block {match[2]!r}; there are {', '.join(BLOCKS)}")
+            raise BenchError(
+                f"the model card has an unknown block {match[2]!r}; the known ones are {', '.join(BLOCKS)}"
+            )
         return f"{match[1]}\n{BLOCKS[match[2]](result).strip()}\n\n{match[4]}"
 
     return _BLOCK.sub(block, document)

@@ -81,7 +81,7 @@ def document(result: dict[str, Any]) -> Iterable[str]:
     yield HEAD
     yield (
         f"{quick}Written by `make scaling`, measured {min(part['measured'] for part in parts)} UTC on "
-        f"{machine.in_words(result['machine'])}. Its load average was {min(loads):.1f} to {max(loads):.1f} "
+        f"{machine.summary(result['machine'])}. Its load average was {min(loads):.1f} to {max(loads):.1f} "
         f"meanwhile{_busy(result, max(loads))}.\n"
     )
     yield "## Training\n"

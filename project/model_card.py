@@ -119,7 +119,7 @@ def _measured(file: Path) -> dict[str, str]:
         return {model["recipe"]: model["model"] for model in models if model}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ProjectError(
-            f"{file} does not tell which models were measured ({error!r}): run `make bench`"
+            f"{file} does not say which models were measured ({error!r}): run `make bench`"
         ) from None
 
 

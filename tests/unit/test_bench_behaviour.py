@@ -148,7 +148,7 @@ def test_what_a_caller_does_to_the_list_stays_with_the_caller():
 
 
 def test_an_unknown_part_is_refused_by_name():
-    with pytest.raises(BenchError, match="no part 'test'; choose of tuning, reported"):
+    with pytest.raises(BenchError, match="no part 'test'; choose from tuning, reported"):
         cases("test")
 
 
