@@ -217,7 +217,7 @@ def test_no_page_leads_the_person_to_a_command(prey, context, tmp_path, name):
             }""",
             [f"http://{name}:{prey.port}", str(marker)],
         )
-    refusal = "under the name" if name == REBOUND else "not the cloud's control plane"
+    refusal = "answer to the name" if name == REBOUND else "not the cloud's control plane"
     expect(page.locator("body")).to_contain_text(refusal)
     assert prey.seen == []
     assert not marker.exists()

@@ -145,7 +145,7 @@ def refused(server) -> Iterator[Callable[[Route, dict[str, str]], bool]]:
             builder.environ_base = {"werkzeug.socket": connection}
             answer = werkzeug.Response.from_app(server.front, builder.get_environ())
             said = answer.get_data().decode("latin-1")
-            told = "under the name" in said or "control plane" in said or route.method == "HEAD"
+            told = "answer to the name" in said or "control plane" in said or route.method == "HEAD"
             return answer.status_code == 403 and told
 
         yield is_refused

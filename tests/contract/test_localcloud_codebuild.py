@@ -42,7 +42,7 @@ def test_a_build_puts_an_image_into_the_repository_and_an_endpoint_runs_its_entr
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"image/Dockerfile": "FROM debian:12\n"}, "builds upon Python's own images (python:...) alone"),
+        ({"image/Dockerfile": "FROM debian:12\n"}, "builds only on Python's own images (python:...)"),
         (
             {"image/Dockerfile": DOCKERFILE.replace("rm -rf", "apt-get install gcc #")},
             "RUN apt-get install gcc",
@@ -55,7 +55,7 @@ def test_a_build_puts_an_image_into_the_repository_and_an_endpoint_runs_its_entr
             "pip must install a lock file",
         ),
         ({"image/Dockerfile": DOCKERFILE.replace("image/server.py", "../x")}, "not found"),
-        ({"image/Dockerfile": DOCKERFILE.replace(" /opt/server.py\n", " /../../x\n", 1)}, "leads out of the"),
+        ({"image/Dockerfile": DOCKERFILE.replace(" /opt/server.py\n", " /../../x\n", 1)}, "is outside the image"),
         ({"image/Dockerfile": DOCKERFILE.replace('"python", ', '"bash", ')}, "ENTRYPOINT is"),
     ],
 )
@@ -69,7 +69,7 @@ def test_a_dockerfile_that_cannot_be_carried_out_fails_the_build_by_name(builder
     ("command", "reason"),
     [
         ("npm install", "localcloud does not run `npm install`"),
-        ("docker build --squash --tag x .", "it knows the options"),
+        ("docker build --squash --tag x .", "it supports only the options"),
         ("docker push $REPOSITORY:other", "does not exist locally"),
         ("docker push x && rm -rf /", "localcloud does not run"),
     ],

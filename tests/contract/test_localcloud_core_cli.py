@@ -285,7 +285,7 @@ def test_a_web_page_cannot_command_the_cloud(up, host, path, headers):
         assert "Only APIs and websites answer web pages, not the cloud's control plane." in said
     else:
         assert answer.code == 403
-        assert f"localcloud does not answer under the name {host}" in said
+        assert f"localcloud does not answer to the name {host}" in said
 
 
 def test_help_names_the_commands():
