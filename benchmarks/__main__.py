@@ -142,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="rows to measure (see --list); default: all")
     parser.add_argument("--quick", action="store_true", help="few reviews, one epoch: not to be quoted")
-    parser.add_argument("--again", action="store_true", help="measure what was measured before anew")
+    parser.add_argument("--again", action="store_true", help="measure again what was measured before")
     parser.add_argument(
         "--seeds",
         type=int,

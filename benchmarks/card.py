@@ -149,9 +149,7 @@ def _attempts(result: dict[str, Any]) -> str:
 def _seeds(result: dict[str, Any]) -> str:
     rows = [row for row in result["rows"] if len(row.get("seeds", [])) > 1]
     if not rows:
-        return (
-            "This run trained every recipe with seed 0 alone; `python -m benchmarks --seeds 3` trains more."
-        )
+        return "This run trained every recipe with seed 0 only; `python -m benchmarks --seeds 3` trains more."
     lines = []
     for row in rows:
         for split in ("validation", "test"):

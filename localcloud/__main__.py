@@ -427,7 +427,7 @@ def _host(text: str) -> str:
     try:
         socket.getaddrinfo(text, None, socket.AF_INET)
     except (OSError, UnicodeError):
-        raise argparse.ArgumentTypeError(f"'{text}' is no address or name of this machine") from None
+        raise argparse.ArgumentTypeError(f"'{text}' is not an address or name of this machine") from None
     return text
 
 

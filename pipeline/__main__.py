@@ -52,7 +52,7 @@ STEPS: dict[str, tuple[Callable[[Settings], None], str]] = {
     "deploy": (rollout.run, "deploy endpoint, Lambda, API and page by SAM"),
     "canary-finish": (rollout.finish, "watch a new model until it takes over or is rolled back"),
     "rollback": (rollout.back, "return to the previous model"),
-    "publish": (deploy.publish, "upload the page alone"),
+    "publish": (deploy.publish, "upload only the page"),
     "summary": (summary.run, "print the page's and the API's address"),
     "destroy": (destroy.run, "delete the stack and everything in it"),
 }

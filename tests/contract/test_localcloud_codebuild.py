@@ -55,7 +55,10 @@ def test_a_build_puts_an_image_into_the_repository_and_an_endpoint_runs_its_entr
             "pip must install a lock file",
         ),
         ({"image/Dockerfile": DOCKERFILE.replace("image/server.py", "../x")}, "not found"),
-        ({"image/Dockerfile": DOCKERFILE.replace(" /opt/server.py\n", " /../../x\n", 1)}, "is outside the image"),
+        (
+            {"image/Dockerfile": DOCKERFILE.replace(" /opt/server.py\n", " /../../x\n", 1)},
+            "is outside the image",
+        ),
         ({"image/Dockerfile": DOCKERFILE.replace('"python", ', '"bash", ')}, "ENTRYPOINT is"),
     ],
 )
