@@ -308,7 +308,8 @@ class Trainer:
         progress.batch, progress.seen, progress.loss, progress.seconds = 0, 0, 0.0, 0.0
         if self._is_out_of_patience():
             self.say(
-                f"{self.recipe.best_by} has not improved for {self.recipe.patience} epochs: stopping early"
+                f"validation {self.recipe.best_by} has not improved for {self.recipe.patience} epochs: "
+                "stopping early"
             )
         self._save()
         self.note_epochs(progress.history)

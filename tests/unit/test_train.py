@@ -129,7 +129,7 @@ def test_it_stops_early_and_keeps_the_best(channels, best_by):
     best = max(values) if best_by == "accuracy" else min(values)
     assert len(values) == trained.metrics["best_epoch"] + 2 < 20
     assert trained.metrics[f"validation_{best_by}"] == best
-    assert any(f"no better {best_by} for 2 epochs" in line for line in lines)
+    assert any(f"validation {best_by} has not improved for 2 epochs" in line for line in lines)
     reviews = [upside_down.review(n) for n in range(len(upside_down))]
     accuracy = ((trained.model.logits(reviews) >= 0) == upside_down.labels).mean()
     assert accuracy == pytest.approx(trained.metrics["validation_accuracy"], abs=1e-4)
@@ -257,7 +257,7 @@ def test_a_folder_that_holds_anything_but_a_model_is_left_alone(tmp_path, capsys
         assert (folder / name).read_text() == "years of work"
 
 
-def test_a_place_that_cannot_be_written_is_told_before_training(tmp_path, capsys):
+def test_a_folder_that_cannot_be_written_is_reported_before_training(tmp_path, capsys):
     (tmp_path / "file").touch()
     for place in (["--model-dir"], ["--model-dir", str(tmp_path / "model"), "--checkpoint-dir"]):
         options = arguments(tmp_path / "model", *place, str(tmp_path / "file" / "x"))
