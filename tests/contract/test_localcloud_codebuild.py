@@ -77,7 +77,7 @@ def test_a_dockerfile_that_cannot_be_carried_out_fails_the_build_by_name(builder
         ("docker push x && rm -rf /", "localcloud does not run"),
     ],
 )
-def test_a_command_that_is_none_of_a_build_of_images_is_refused(builder, command, reason):
+def test_a_command_that_does_not_build_images_is_refused(builder, command, reason):
     name = builder.sandbox.name("project")
     spec = f"version: 0.2\nphases:\n  build:\n    commands:\n      - {command}\n"
     builder.make_project(name, source={"type": "S3", "location": "x/y", "buildspec": spec})
@@ -124,7 +124,7 @@ def test_what_would_be_ignored_is_refused(builder):
         builder.ecr.get_authorization_token()
 
 
-def test_images_that_are_not_there_or_not_known_make_no_model(builder):
+def test_missing_and_unknown_images_make_no_model(builder):
     for tag, kind in (("pushed", "docker.distribution.manifest.v2"), ("oci", "oci.image.manifest.v1")):
         manifest = {"schemaVersion": 2, "mediaType": f"application/vnd.{kind}+json", "layers": []}
         builder.ecr.put_image(repositoryName="images", imageManifest=json.dumps(manifest), imageTag=tag)

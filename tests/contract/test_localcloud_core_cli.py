@@ -322,7 +322,7 @@ def test_no_process_of_the_cloud_holds_the_real_keys(port, detach):
         process.communicate(timeout=60)
 
 
-def test_run_hands_no_real_key_on(port):
+def test_run_passes_on_no_real_key(port):
     read = "import os; print(open(f'/proc/{os.getppid()}/environ').read(), dict(os.environ))"
     done = run("run", "--port", port, "--", sys.executable, "-c", read, env={**os.environ, **REAL_KEYS})
     assert done.returncode == 0, done.stderr
@@ -398,7 +398,7 @@ def test_nobody_makes_down_signal_a_process_or_run_use_a_false_cloud(port):
         folder.rmdir()
 
 
-def test_commands_at_once_share_one_cloud_until_the_last_has_ended(port, tmp_path):
+def test_simultaneous_commands_share_one_cloud_until_the_last_has_ended(port, tmp_path):
     """Each makes a bucket, then waits for those of the others: in one cloud only can it see them."""
     script = tmp_path / "command.py"
     script.write_text(

@@ -11,7 +11,7 @@ KEYS = st.integers(0, 2**55 - 1)
 
 
 @given(st.dictionaries(KEYS, st.floats(width=32, allow_nan=False), max_size=60), st.lists(KEYS, max_size=30))
-def test_it_is_a_dictionary(held, others):
+def test_it_behaves_like_a_dictionary(held, others):
     keys = sorted(held)
     table = CuckooTable(
         np.array(keys, dtype=np.int64), np.array([held[key] for key in keys], dtype=np.float32)
@@ -24,7 +24,7 @@ def test_it_is_a_dictionary(held, others):
 
 
 @pytest.mark.parametrize("step", [1, 1 << 18, 1 << 36, (1 << 36) + (1 << 18) + 1], ids=hex)
-def test_keys_of_any_regularity_find_room(step):
+def test_keys_with_any_pattern_can_be_placed(step):
     keys = np.sort(np.arange(100_000, dtype=np.int64) * step % (1 << 55))
     table = CuckooTable(keys, np.arange(100_000))
     known, values = table.find(np.concatenate([keys + 7 * step + 3, keys]))

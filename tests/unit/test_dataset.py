@@ -314,7 +314,7 @@ LABELLED = "review,sentiment\r\nCafé!,{0}\r\nDull.,{1}\r\n"
         "sentiment,id,review\n pos ,1,Café!\nneg,2,Dull.\n".encode(),
     ],
 )
-def test_what_says_the_same_for_certain_is_read_alike(tmp_path, content):
+def test_equivalent_files_are_read_alike(tmp_path, content):
     """Byte-order marks, Excel's line ends, other columns and their order, other words for the labels."""
     file = tmp_path / "reviews.csv"
     file.write_bytes(content)
@@ -349,19 +349,19 @@ def test_a_line_without_an_end_is_refused(tmp_path, monkeypatch):
         kaggle.load(file)
 
 
-def test_a_path_beside_the_sample_tells_of_the_sources_that_take_one(tmp_path):
+def test_a_path_beside_the_sample_names_the_sources_that_take_one(tmp_path):
     file = tmp_path / "IMDB.csv"
     file.write_text("review,sentiment\n")
     with pytest.raises(DatasetError, match=r"IMDB\.csv: .*for other reviews name their source: DATA=kaggle"):
         load_reviews("sample", file)
 
 
-def test_a_folder_is_no_kaggle_file(tmp_path):
+def test_a_folder_is_refused_as_a_kaggle_file(tmp_path):
     with pytest.raises(DatasetError, match="is a folder; name the CSV file in it"):
         load_reviews("kaggle", tmp_path)
 
 
-def test_what_systems_leave_in_folders_is_no_review(tmp_path):
+def test_files_that_systems_leave_in_folders_are_ignored(tmp_path):
     root = write_tree(tmp_path / "aclImdb")
     before = aclimdb.load(root, unlabelled=True).fingerprint()
     for folder in ("train/pos", "train/neg", "train/unsup", "test/neg", "train"):

@@ -1,4 +1,4 @@
-"""Drift: windows like the held-out texts lie inside the band, others outside by name; so says the alarm."""
+"""Drift: windows like the held-out texts are inside the band, others are named; the alarm agrees."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_a_window_is_of_whole_hours_the_running_one_included(window, hours):
 
 
 @pytest.mark.parametrize("window", ["", "0h", "24", "1w", "-1h", "900d", "1h2"])
-def test_what_is_no_window_says_what_one_looks_like(window):
+def test_an_invalid_window_is_refused_with_an_example(window):
     with pytest.raises(
         ProjectError, match=f"^WINDOW={window}: hours or days, such as 24h or 7d; 227d at most"
     ):
@@ -164,7 +164,7 @@ def hourly(period: commands.Period, count: int, **changed: float) -> dict[dateti
     }
 
 
-def test_a_window_inside_is_said_and_drawn(baseline, tmp_path, capsys):
+def test_a_window_inside_the_band_is_reported_and_drawn(baseline, tmp_path, capsys):
     period = commands.period("24h", NOW)
     commands.report("What people send", period, hourly(period, 20), baseline, tmp_path)
     said = capsys.readouterr().out
@@ -196,7 +196,7 @@ def test_few_texts_get_no_verdict(baseline, tmp_path, capsys):
     commands.report("What people send", period, {}, baseline, tmp_path)
 
 
-def test_a_model_of_before_is_compared_in_all_but_the_words_that_it_does_not_know(baseline, tmp_path, capsys):
+def test_an_older_model_is_compared_in_all_but_unknown_words(baseline, tmp_path, capsys):
     period = commands.period("1h", NOW)
     counted = counts(100, 1)
     del counted["UnknownShare"]

@@ -97,7 +97,7 @@ def test_a_file_that_is_not_the_pinned_one_is_refused_in_one_line(tmp_path, requ
 
 
 @pytest.mark.slow
-def test_what_was_left_half_installed_is_not_taken_for_complete(tmp_path, requirements):
+def test_a_half_finished_installation_is_not_taken_for_complete(tmp_path, requirements):
     lock = requirements / "tiny.lock"
     lock.write_text(make_wheel(tmp_path / "wheels", "one", "1.0"))
     make(tmp_path)
@@ -192,7 +192,7 @@ def test_settings_of_pip_reach_uv(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_python_that_cannot_be_fetched_is_told(tmp_path, requirements, monkeypatch, capsys):
+def test_a_python_that_cannot_be_fetched_is_reported(tmp_path, requirements, monkeypatch, capsys):
     monkeypatch.setattr(install, "is_supported", lambda: False)
     uv = install.Uv(tmp_path / "setup.log")
     uv.settings |= {"PATH": str(tmp_path), "UV_PYTHON_INSTALL_DIR": str(tmp_path / "none"), "UV_OFFLINE": "1"}

@@ -96,14 +96,14 @@ def test_a_mistake_is_one_line(typed, said):
         ("STACK=my stack's", " is not a stack name: a letter, then"),
     ],
 )
-def test_a_value_that_its_setting_does_not_have_is_told_before_anything_is_installed(capsys, typed, said):
+def test_an_invalid_value_is_reported_before_anything_is_installed(capsys, typed, said):
     assert make_settings.main(MAKEFILE, typed) == 1
     assert capsys.readouterr().err.startswith(f"error: {typed}{said}")
     assert make_settings.main(MAKEFILE, "SET=anything", "--environment", typed) == 1
     assert capsys.readouterr().err.endswith("; the environment sets it\n")
 
 
-def test_nothing_is_deleted_for_who_mistypes():
+def test_a_misspelled_setting_deletes_nothing():
     done = run("make", "-n", "clean", "BIULD=other")
     assert done.stdout.index("make_settings.py Makefile 'BIULD=other'") < done.stdout.index("rm -rf build")
     assert "make_settings" not in run("make", "-n", "clean").stdout

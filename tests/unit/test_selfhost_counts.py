@@ -52,7 +52,7 @@ def test_the_counts_of_all_processes_add_up_by_hour_and_model(tmp_path):
         assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, "nobody else may read it"
 
 
-def test_old_hours_go(tmp_path):
+def test_old_hours_are_deleted(tmp_path):
     now = HOUR.timestamp()
     kept = HourlyCounts(tmp_path, lambda: now)
     kept.add("m", {"Answers": 1})
