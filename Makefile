@@ -1,4 +1,4 @@
-# Every task a person runs. A bare `make` lists them.
+# Every command of the project. A bare `make` lists them.
 # The same targets work on AWS, with your credentials, and offline: `.venv/bin/localcloud run -- make deploy`.
 
 # -- What you may choose: make train RECIPE=fast SET="epochs=3 seed=7" ------------------------------------------
@@ -9,17 +9,17 @@ DATA_PATH ?=
 # Named settings of the model (sentiment/training/recipes.py), and single hyperparameters to override.
 RECIPE ?= fast
 SET ?=
-# A model to take instead of training one: a folder, a model.tar.gz, approved (make promote), models:/movie-sentiment@champion, runs:/ID/model.
+# A model to use instead of training one: a folder, a model.tar.gz, approved (make promote), models:/movie-sentiment@champion, runs:/ID/model.
 MODEL ?=
 # make retrain, make promote, make drift: aws (the cloud that the environment names) or selfhost. AUTO=1 promotes by the rules;
-# TRUST="word ..." believes votes that gather about these words; VERSION=3 promotes that one.
+# TRUST="word ..." keeps votes about these words, even many at once; VERSION=3 promotes that version.
 WHERE ?= aws
 AUTO ?=
 TRUST ?=
 VERSION ?=
 # How far back make drift looks: hours (24h) or days (7d).
 WINDOW ?= 24h
-# A new model answers this share of the texts (%) first, for so many minutes and at least so many answers.
+# A new model first answers this percentage of the texts; it may take over after so many minutes and answers.
 CANARY ?=
 CANARY_MINUTES ?= 30
 CANARY_ANSWERS ?= 50
@@ -28,14 +28,14 @@ CANARY_ANSWERS ?= 50
 CONTAINER ?= slim
 # Version of the SageMaker Python SDK that starts the jobs: 2, or 3, which has an environment of its own.
 SDK ?= 2
-# Machines of each job, their type, and SPOT=1 to train on spot instances, which AWS may take away and give back.
+# Machines of each job, their type, and SPOT=1 to train on spot instances, which AWS may reclaim for a time.
 INSTANCES ?= 1
 INSTANCE_TYPE ?=
 SPOT ?= 0
 # Where the reviews are prepared: here, or in shards by a processing job on sagemaker.
 ON ?= here
-# Where the model answers: serverless, PROVISIONED=2 of it kept warm; or on instances, AUTOSCALE=2:10 of them, or as
-# many as INSTANCES says, which then counts no machines of jobs.
+# Where the model answers: serverless, with PROVISIONED=2 containers kept warm; or on instances: AUTOSCALE=2:10 of them,
+# or a fixed number, INSTANCES, which then does not apply to jobs.
 ENDPOINT ?=
 AUTOSCALE ?=
 PROVISIONED ?= 0
@@ -64,11 +64,11 @@ TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/d
 
 # ---------------------------------------------------------------------------------------------------------------
 
-# All of the above, for `make help`, and what was given. Names that this file does not know are refused.
+# All of the above, for `make help`, and those that were given. Unknown names are refused.
 SETTINGS := DATA DATA_PATH RECIPE SET MODEL WHERE AUTO TRUST VERSION WINDOW CANARY CANARY_MINUTES CANARY_ANSWERS CONTAINER SDK ON \
 	INSTANCES INSTANCE_TYPE SPOT ENDPOINT AUTOSCALE PROVISIONED STACK PORT MLFLOW_PORT WEB_PORT PYTHON TORCH_INDEX QUICK PAGE
 GIVEN := $(strip $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
-# What the environment may set for another program: the steps that read these check them.
+# Settings that the environment may hold for another program: only the steps that read them check them.
 LEFT_TO_STEPS := AUTO QUICK VERSION WINDOW
 FROM_ENVIRONMENT := $(foreach name,$(filter-out $(LEFT_TO_STEPS),$(SETTINGS)),$(if $(filter environment,$(origin $(name))),$(name)))
 
@@ -78,7 +78,7 @@ define NEWLINE
 
 endef
 quoted = '$(subst $(NEWLINE), ,$(subst ','\'',$(1)))'
-# Of flags.
+# Non-empty if a flag is set to anything but 0.
 is_set = $(filter-out 0,$($(1)))
 
 # Another project's modules would be imported instead of those in our environments.
@@ -87,11 +87,11 @@ unexport PYTHONPATH PYTHONHOME
 BIN := .venv/bin
 # Where no bytecode may be kept, each of the hundreds of programs that the tests start compiles all its modules.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
-# What installs: with the Python above, or with an older one or uv, which then look for one.
+# What runs the installer: the Python above, or an older one or uv, which then looks for a supported one.
 WITH := $(or $(if $(PYTHON),$(call quoted,$(PYTHON))),$(shell python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null && echo python3 \
 	|| { command -v uv >/dev/null && echo uv run --no-project python; }))
 INSTALL = $(WITH) requirements/install.py $(THIS_PYTHON) --torch-index=$(call quoted,$(TORCH_INDEX))
-# Where results go; the tests have another.
+# Folder for results; the tests use another.
 BUILD := build
 PIPELINE = $(BIN)/python -m pipeline --build $(call quoted,$(BUILD)) --sam $(call quoted,$(CURDIR)/.venv-sam/bin/sam) \
 	--stack $(call quoted,$(STACK)) --container $(call quoted,$(CONTAINER)) --sdk $(call quoted,$(SDK)) --data $(call quoted,$(DATA)) \
@@ -103,11 +103,11 @@ PIPELINE = $(BIN)/python -m pipeline --build $(call quoted,$(BUILD)) --sam $(cal
 	$(if $(filter evaluate,$(MAKECMDGOALS)),--transform-instance-type=$(call quoted,$(INSTANCE_TYPE)))) \
 	--endpoint $(call quoted,$(ENDPOINT)) --endpoint-instances $(if $(ON_INSTANCES),$(call quoted,$(INSTANCES)),1) \
 	--autoscale $(call quoted,$(AUTOSCALE)) --provisioned $(call quoted,$(PROVISIONED))
-# What the programs that prepare reviews by themselves are told of them.
+# Options of the programs that prepare reviews themselves.
 REVIEWS = --data $(call quoted,$(DATA)) --data-path=$(call quoted,$(DATA_PATH))
 ON_INSTANCES = $(filter instances,$(ENDPOINT))
 
-# What localcloud says of a taken port to who typed make.
+# With the advice that localcloud gives if the port is taken.
 CLOUD = $(BIN)/localcloud run --port $(call quoted,$(PORT)) --port-advice "make $@ PORT=$(if $(filter 4600,$(PORT)),4700,4600)"
 
 .DEFAULT_GOAL := help
@@ -160,13 +160,13 @@ data: base ## Get the reviews
 prepare: data $(if $(filter sagemaker,$(ON)),preflight bootstrap) ## Turn reviews into arrays of word ids
 	@$(PIPELINE) prepare
 
-bootstrap: base ## Make the stack's bucket and roles (the first half of deploy)
+bootstrap: base ## Create the stack's bucket and roles (the first half of deploy)
 	@$(PIPELINE) bootstrap
 
-image: bootstrap ## Build our own inference image and put it into the stack's repository
+image: bootstrap ## Build our own inference image and push it to the stack's repository
 	@$(PIPELINE) image
 
-upload: preflight prepare bootstrap ## Put the arrays into S3
+upload: preflight prepare bootstrap ## Upload the arrays to S3
 	@$(PIPELINE) upload
 
 train: upload ## Train the model by a SageMaker training job
@@ -191,7 +191,7 @@ retrain: $(if $(filter selfhost,$(WHERE)),setup,preflight bootstrap) ## Train on
 	@$(if $(filter selfhost,$(WHERE)),$(TRACKED) $(BIN)/python -m selfhost.retrain $(REVIEWS) \
 		--recipe $(call quoted,$(RECIPE)) --set=$(call quoted,$(SET)),$(PIPELINE) retrain) $(RETRAIN_OPTIONS)
 
-promote: $(if $(filter selfhost,$(WHERE)),setup,base) ## Let the newest model take over that its comparison does not speak against
+promote: $(if $(filter selfhost,$(WHERE)),setup,base) ## Let the newest model take over, if it passed its comparison
 	@$(if $(filter selfhost,$(WHERE)),$(TRACKED) $(BIN)/python train/tracking.py promote $(if $(VERSION),$(call quoted,$(VERSION))),$(PIPELINE) \
 		promote $(if $(VERSION),--version=$(call quoted,$(VERSION))))
 
@@ -199,10 +199,10 @@ drift: $(if $(filter selfhost,$(WHERE)),setup,base) ## Compare what people send 
 	@$(if $(filter selfhost,$(WHERE)),$(BIN)/python -m selfhost.drift $(REVIEWS) \
 		--build $(call quoted,$(BUILD)),$(PIPELINE) drift) --window $(call quoted,$(WINDOW))
 
-canary-finish: base ## Watch on a new model that deploy CANARY=10 has begun to try, until it takes over or goes back
+canary-finish: base ## Resume the trial that deploy CANARY=10 began, until the new model takes over or is rolled back
 	@$(PIPELINE) canary-finish
 
-rollback: base ## Return to the model before; while a new one is tried, take that away
+rollback: base ## Return to the previous model, or end the trial of a new one
 	@$(PIPELINE) rollback
 
 summary: base ## Print the addresses of the page and the API
@@ -229,7 +229,7 @@ load-deployed: deploy
 	@$(BIN)/python -m benchmarks.load --stack $(call quoted,$(STACK)) \
 		$(if $(call is_set,QUICK),--requests 1000 --seconds 3 --output build/reliability.md)
 
-destroy: base ## Delete all that deploy made in the cloud
+destroy: base ## Delete everything that deploy created in the cloud
 	@$(PIPELINE) destroy
 
 mlflow: setup ## Start an MLflow server with its pages; Ctrl-C ends it

@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> None:
     known = [*taking_part, *experiments.EXPERIMENTS]
     unknown = [name for name in options.names if name not in known]
     if unknown:
-        raise BenchError(f"there is no {', '.join(unknown)}; choose of {', '.join(known)}")
+        raise BenchError(f"there is no {', '.join(unknown)}; choose from {', '.join(known)}")
     folder = options.build / "bench" / ("quick" if options.quick else "full")
     choices = Choices(data=options.data, data_path=options.data_path, build=options.build)
     step("Reviews")
@@ -142,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="rows to measure (see --list); default: all")
     parser.add_argument("--quick", action="store_true", help="few reviews, one epoch: not to be quoted")
-    parser.add_argument("--again", action="store_true", help="measure what was measured before anew")
+    parser.add_argument("--again", action="store_true", help="measure again what was measured before")
     parser.add_argument(
         "--seeds",
         type=int,
@@ -160,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="an unpacked aclImdb, for the ratings and movies of the reviews (default: build/data/aclImdb)",
     )
-    parser.add_argument("--build", type=Path, default=BUILD, help="folder for what is made")
+    parser.add_argument("--build", type=Path, default=BUILD, help="folder for results")
     return parser
 
 

@@ -34,7 +34,9 @@ def filled(document: str, result: dict[str, Any]) -> str:
 
     def block(match: re.Match[str]) -> str:
         if match[2] not in BLOCKS:
-            raise BenchError(f"the model card has a block {match[2]!r}; there are {', '.join(BLOCKS)}")
+            raise BenchError(
+                f"the model card has an unknown block {match[2]!r}; the known ones are {', '.join(BLOCKS)}"
+            )
         return f"{match[1]}\n{BLOCKS[match[2]](result).strip()}\n\n{match[4]}"
 
     return _BLOCK.sub(block, document)
@@ -147,9 +149,7 @@ def _attempts(result: dict[str, Any]) -> str:
 def _seeds(result: dict[str, Any]) -> str:
     rows = [row for row in result["rows"] if len(row.get("seeds", [])) > 1]
     if not rows:
-        return (
-            "This run trained every recipe with seed 0 alone; `python -m benchmarks --seeds 3` trains more."
-        )
+        return "This run trained every recipe with seed 0 only; `python -m benchmarks --seeds 3` trains more."
     lines = []
     for row in rows:
         for split in ("validation", "test"):

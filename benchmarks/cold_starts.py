@@ -153,14 +153,16 @@ def document(seconds: dict[str, list[float]], megabytes: float, load: float) -> 
     return (
         f"{table.markdown(('container', 'process start to first answer, s', 'of all'), rows)}\n\n"
         f"Medians of {turns}, with a model of {megabytes:.1f} MB. Measured {when} UTC on "
-        f"{machine.in_words(here)}, at a load average of {load:.1f}{busy}."
+        f"{machine.summary(here)}, at a load average of {load:.1f}{busy}."
     )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cold_starts", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="a model folder or a model.tar.gz")
-    parser.add_argument("--turns", type=int, default=TURNS, help="of each container (%(default)s)")
+    parser.add_argument(
+        "--turns", type=int, default=TURNS, help="measurements of each container (%(default)s)"
+    )
     parser.add_argument("--output", type=Path, default=DOCUMENT, help="the document that gets the table")
     options = parser.parse_args()
     try:

@@ -62,7 +62,7 @@ def write(name: str, result: dict[str, Any], target: Path) -> list[str]:
 
 def caption(result: dict[str, Any]) -> str:
     """When and on what the figures were measured, and whether they can be quoted."""
-    when = f"Measured {result['measured']} UTC on {machine.in_words(result['machine'])}."
+    when = f"Measured {result['measured']} UTC on {machine.summary(result['machine'])}."
     return f"{table.QUICK_NOTE} {when}" if result["quick"] else when
 
 

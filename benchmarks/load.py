@@ -55,8 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the measurement from the command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__.partition("\n")[0])
     parser.add_argument("--stack", default="movie-sentiment")
-    parser.add_argument("--requests", type=int, default=20_000, help="sent by 8 clients in the end")
-    parser.add_argument("--seconds", type=float, default=10, help="for each number of clients")
+    parser.add_argument(
+        "--requests", type=int, default=20_000, help="requests of the final run, by 8 clients"
+    )
+    parser.add_argument("--seconds", type=float, default=10, help="duration for each number of clients")
     parser.add_argument("--only", choices=["chain", "selfhost"])
     parser.add_argument("--output", type=Path, default=TARGET)
     options = parser.parse_args(arguments)
@@ -84,7 +86,7 @@ def run(options: argparse.Namespace) -> None:
             measured.append(measure_chain(stack["ApiUrl"], cases, options))
         if options.only != "chain":
             measured.append(measure_selfhost(folder, Path(scratch), cases, options))
-    described = f"{machine.in_words(machine.describe())}; its load average was {busy:.1f} when it began"
+    described = f"{machine.summary(machine.describe())}; its load average was {busy:.1f} when it began"
     text = load_report.document(measured, described, time.strftime("%Y-%m-%d", time.gmtime()), len(cases))
     with atomic_write(options.output) as aside:
         aside.write_text(text, encoding="utf-8")
@@ -133,7 +135,7 @@ def deployed_model(name: str, scratch: Path) -> Path:
 
 def cases_of(folder: Path) -> list[Case]:
     """Test reviews of every length, each with the answer of the model in the folder."""
-    from sentiment_api.api import told  # selfhost has put its folder on the path
+    from sentiment_api.api import public_members  # selfhost has put its folder on the path
 
     predictor = Predictor.from_folder(folder)
     texts = sorted(load_reviews("sample").select("test").texts, key=len)
@@ -142,7 +144,9 @@ def cases_of(folder: Path) -> list[Case]:
         Case(
             json.dumps({"review": text}).encode(),
             # Converted by JSON, which turns tuples into lists.
-            json.loads(json.dumps(told(verdict(predictor.explain([text])[0], predictor.version, True)))),
+            json.loads(
+                json.dumps(public_members(verdict(predictor.explain([text])[0], predictor.version, True)))
+            ),
         )
         for text in chosen
     ]

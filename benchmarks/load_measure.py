@@ -185,17 +185,17 @@ def measure(
     for clients in LEVELS:
         runs.append(load(url, cases, clients, requests, seconds))
         used.append(Usage.by(root))
-        report(in_words(runs[-1]))
+        report(summary(runs[-1]))
     warming = round(requests * WARM_UP_SHARE)
     soak = load(url, cases, SOAK_CLIENTS, warming, MAX_SOAK_SECONDS * WARM_UP_SHARE)
     warm = Usage.by(root)
     soak.add(load(url, cases, SOAK_CLIENTS, requests - warming, MAX_SOAK_SECONDS * (1 - WARM_UP_SHARE)))
     end = Usage.by(root)
-    report(in_words(soak))
+    report(summary(soak))
     return Measured(title, root_is_its_own, runs, soak, start, used[0], warm, end)
 
 
-def in_words(run: Run) -> str:
+def summary(run: Run) -> str:
     """A run on one line."""
     p50 = percentile(run.answered, 50)
     return (

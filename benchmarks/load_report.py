@@ -12,9 +12,9 @@ HEAD = """# Under load
 
 `make load` asks the deployed chain (API Gateway, Lambda and endpoint on localcloud) and the self-hosted
 server for explained verdicts on {reviews} test reviews of every length, and compares each answer in full with
-the model's own. The clients run on the same cores. Each asks again as soon as it is answered, and waits as
-long as a refusal (429 or 503) says. The limits of the stack's API are lifted meanwhile; Lambda's stays, which
-is ten events at once.
+the model's own. The clients run on the same cores. Each sends its next request as soon as it has an answer,
+and after a refusal (429 or 503) waits for as long as that says. The limits of the stack's API are lifted for
+the time; Lambda's limit of ten concurrent events stays.
 
 Written by `make load` on {date}, on {machine}.
 """
@@ -45,8 +45,8 @@ def _part(measured: Measured) -> Iterable[str]:
         f"{measured.growth:+.1%}.\n"
     )
     yield (
-        f"Of processor time, a request of a single client takes {measured.root_cpu_ms:.1f} ms in the first "
-        f"of its processes, and {measured.others_cpu_ms:.1f} ms in those that this one started.\n"
+        f"A request of a single client takes {measured.root_cpu_ms:.1f} ms of processor time in the first "
+        f"process, and {measured.others_cpu_ms:.1f} ms in those that this process started.\n"
     )
     yield "| all its processes | memory MB | descriptors | threads |"
     yield "| --- | ---: | ---: | ---: |"

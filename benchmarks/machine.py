@@ -39,7 +39,7 @@ def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     return " with ".join([named.get("model name") or platform.machine(), *extras[:1]])
 
 
-def in_words(machine: dict[str, Any]) -> str:
+def summary(machine: dict[str, Any]) -> str:
     """One line for a table's caption."""
     versions = machine["versions"]
     memory = f", {machine['memory_gib']} GiB" if machine["memory_gib"] else ""

@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     target.mkdir(parents=True, exist_ok=True)
     try:
         if unknown := set(options.parts) - PARTS.keys():
-            raise BenchError(f"there is no {', '.join(sorted(unknown))}; choose of {', '.join(PARTS)}")
+            raise BenchError(f"there is no {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}")
         for name in options.parts or PARTS:
             step(PARTS[name][0])
             _keep(target / FIGURES, name, _part(name, options.quick), options.quick)

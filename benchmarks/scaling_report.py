@@ -39,21 +39,22 @@ $ make train ON=sagemaker INSTANCES=8      # eight machines prepare the reviews,
 $ .venv/bin/python train/prepare.py --reviews FOLDER --output FOLDER   # reviews that are too many to hold
 ```
 
-`INSTANCES` counts for every job of a command, as `RECIPE` does; with `ENDPOINT=instances` it counts those of
-the endpoint, and a job has one machine. Another number of machines makes another model, since each draws
-dropout of its own, so its key is another one, too. torchrun starts a process for each GPU of a machine, or
-one for all its processors; CPUs talk by gloo. GPUs talk by NCCL, in bfloat16 where they have it: the code is
-the same, and was not run on GPUs. Spot instances make the same model bit for bit: each step draws its
-randomness from its number, and an interrupted job goes on from the checkpoint that it wrote.
+`INSTANCES` applies to every job of a command, as `RECIPE` does; with `ENDPOINT=instances` it is the number of
+the endpoint's instances, and a job has one machine. A different number of machines gives a different model,
+because each machine draws its own dropout, so the model is stored under a different key. torchrun starts one
+process for each GPU of a machine, or one for all its processors. CPUs communicate by gloo, GPUs by NCCL, in
+bfloat16 where they support it: the code is the same, and has not been run on GPUs. Spot instances give the
+same model bit for bit: a step's randomness depends only on the seed and the step's number, and an interrupted
+job continues from the checkpoint that it wrote.
 
 `train/prepare.py` writes shards of up to 25,000 reviews and one vocabulary, a file of reviews at a time. With
-`ON=sagemaker` a processing job runs it: the reviews go up in at least 100 files, and each machine prepares
-those that it gets. Of a CSV file (`DATA=kaggle`) `make` holds 50 MB at a time while it sends it; the lines
-wait below `build/`.
+`ON=sagemaker` a processing job runs it: the reviews are uploaded in at least 100 files, and each machine
+prepares those that it gets. While `make` uploads a CSV file (`DATA=kaggle`), it holds 50 MB of it in memory;
+the lines are first written below `build/`.
 
-Where the train channel holds shards (SageMaker hands them out by `ShardedByS3Key`), each process reads its
-own, one at a time, in another order each epoch, and never holds the others. The n-grams and the word vectors
-are fitted to the first 100,000 reviews of the first process, since fitting holds all that it is fitted to.
+If the train channel holds shards (SageMaker distributes them by `ShardedByS3Key`), each process reads its
+own, one at a time, in a new order each epoch, and never holds the others. The n-grams and the word vectors
+are fitted to the first 100,000 reviews of the first process, since fitting holds all its reviews in memory.
 Without `ON` every machine holds all reviews, and the first one fits to all of them: better for corpora as
 small as the project's own.
 """
@@ -81,7 +82,7 @@ def document(result: dict[str, Any]) -> Iterable[str]:
     yield HEAD
     yield (
         f"{quick}Written by `make scaling`, measured {min(part['measured'] for part in parts)} UTC on "
-        f"{machine.in_words(result['machine'])}. Its load average was {min(loads):.1f} to {max(loads):.1f} "
+        f"{machine.summary(result['machine'])}. Its load average was {min(loads):.1f} to {max(loads):.1f} "
         f"meanwhile{_busy(result, max(loads))}.\n"
     )
     yield "## Training\n"
@@ -99,8 +100,8 @@ def document(result: dict[str, Any]) -> Iterable[str]:
     yield (
         f"\nMedians of {steps} steps of `fast` in float32 on made-up reviews. Processor time is "
         "that of the first process; each has one thread. Communication includes waiting for the slowest "
-        "process. Hosts are a torchrun each, on the same cores: they show what talking costs, not what more "
-        "machines bring.\n"
+        "process. Each host is a torchrun, on the same cores: the rows show what communication costs, not "
+        "what more machines gain.\n"
     )
     yield "## Preparing\n"
     yield "| processes | reviews/s | reviews a second of processor time |"
@@ -112,14 +113,14 @@ def document(result: dict[str, Any]) -> Iterable[str]:
     yield (
         f"\n{small['reviews']:,} reviews took {small['peak_mb']:,.0f} MB at most, {large['reviews']:,} "
         f"{large['peak_mb']:,.0f} MB ({large['peak_mb'] / small['peak_mb'] - 1:+.0%}) and "
-        f"{large['seconds']:,.0f} s. All are made up, of {MADE_UP_WORDS} words each, 30,000 distinct ones.\n"
+        f"{large['seconds']:,.0f} s. All are synthetic: {MADE_UP_WORDS} words each, of 30,000 different.\n"
     )
     few, more = result["fitting"]["rows"]
     each = (more["peak_mb"] - few["peak_mb"]) / (more["reviews"] - few["reviews"])
     yield (
-        f"Fitting n-grams to {few['reviews']:,} and {more['reviews']:,} reviews of people's lengths took "
-        f"{few['peak_mb']:,.0f} and {more['peak_mb']:,.0f} MB: {each * 100:.0f} GB for 100,000 if it goes on "
-        "like that. So a larger corpus is trained on in shards, and fitted to a part.\n"
+        f"Fitting n-grams to {few['reviews']:,} and {more['reviews']:,} reviews of real lengths took "
+        f"{few['peak_mb']:,.0f} and {more['peak_mb']:,.0f} MB: {each * 100:.0f} GB for 100,000 if growth is "
+        "linear. So training reads a larger corpus in shards, and fits n-grams to a part of it.\n"
     )
     yield from _on_paper(result)
 
@@ -149,15 +150,15 @@ def _on_paper(result: dict[str, Any]) -> Iterable[str]:
     )
     yield (
         f"- Each machine has {one['batch']} reviews of a batch, so that a batch has "
-        f"{one['batch'] * FLEET.machines:,}; that the recipe learns as well with it is not shown here."
+        f"{one['batch'] * FLEET.machines:,}; whether the recipe learns as well with that was not measured."
     )
     yield (
         f"- A step sends the gradients ({one['gradient_mb']:.0f} MB) around a ring, 2 (N - 1) / N times, at "
-        f"{FLEET.gigabits:g} Gbit/s, and nothing of that overlaps with computing."
+        f"{FLEET.gigabits:g} Gbit/s, and none of that overlaps with computation."
     )
     yield "- Every epoch reads every review once; `fast` has two. Machines do not wait for the slowest."
     yield (
-        f"- Preparing uses one process a machine, and a review of people's {PEOPLES_WORDS} words takes "
+        f"- Preparing uses one process a machine, and a real review, of {PEOPLES_WORDS} words, takes "
         f"{PEOPLES_WORDS / MADE_UP_WORDS:.0f} times as long as a made-up one of {MADE_UP_WORDS}."
     )
     yield (

@@ -133,7 +133,7 @@ def caption(result: dict[str, Any]) -> str:
     )
     return (
         f"Trained on {counts['train']:,} reviews, tested on {counts['test']:,} ({result['data']['source']}); "
-        f"measured {when} UTC on {machine.in_words(result['machine'])}."
+        f"measured {when} UTC on {machine.summary(result['machine'])}."
     )
 
 

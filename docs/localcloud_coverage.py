@@ -24,23 +24,23 @@ HEAD = """\
 
 Written by `python docs/localcloud_coverage.py` from the code; a test holds it to that.
 
-- **executes**: has the effect that it has on AWS, or shows what such operations made.
+- **executes**: has the effect that it has on AWS, or shows what such operations created.
 - **stores**: is kept and shown, and has no other effect.
 - **refused**: answers with an error that names it, in the form of its protocol, and changes nothing.
 
-An operation that executes or stores may still refuse single members of a request, by name.
+An operation that executes or stores may still refuse individual members of a request, by name.
 """
 OTHERS = """\
 ## All other services
 
-Every operation of every other service is refused. `--records SERVICE` keeps and shows what requests to one of
-these say, without doing it, as far as moto has the operation:
+Every operation of every other service is refused. `--records SERVICE` stores and shows what requests to such
+a service say, without carrying them out, if moto has the operation:
 """
 
 
 def page(services_here: Iterable[Service]) -> str:
     """The page, given localcloud's own services."""
-    own, stored = _told(services_here, "operations"), _told(services_here, "stored")
+    own, stored = _listed(services_here, "operations"), _listed(services_here, "stored")
     parts = [HEAD]
     services = sorted(name for signing_name in APIS for name in MODELS.get(signing_name, (signing_name,)))
     for service in services:
@@ -86,7 +86,7 @@ def _wrapped(words: Iterable[str]) -> str:
     return textwrap.fill(", ".join(words), WIDTH, break_long_words=False, break_on_hyphens=False) + "\n"
 
 
-def _told(services: Iterable[Service], what: str) -> dict[str, set[str]]:
+def _listed(services: Iterable[Service], what: str) -> dict[str, set[str]]:
     """The operations that the services' methods `what` return, by botocore's name of the service."""
     found: dict[str, set[str]] = {}
     for service in services:

@@ -104,8 +104,8 @@ def parser() -> argparse.ArgumentParser:
             action="append",
             default=[],
             metavar="NAME",
-            help="another name under which clients reach the cloud (*.NAME: any below NAME), which must be "
-            "in nobody else's hands",
+            help="another host name to answer to, of a domain that nobody else controls (*.NAME: any "
+            "subdomain of NAME)",
         )
         added.add_argument(
             "--records",
@@ -113,22 +113,22 @@ def parser() -> argparse.ArgumentParser:
             default=[],
             choices=sorted(RECORDS),
             metavar="SERVICE",
-            help="keep and show what requests to this service say, without doing it, where they are refused "
-            f"else ({', '.join(sorted(RECORDS))}); may be repeated",
+            help="store and show what this service's requests say where they would otherwise be refused, "
+            f"without carrying them out ({', '.join(sorted(RECORDS))}); may be repeated",
         )
         added.add_argument(
             "--image",
             action="append",
             default=[],
             metavar="PATTERN=RUNNER",
-            help="run SageMaker's containers of images with such names like those of a known one: "
+            help="run SageMaker containers of images whose names match PATTERN with this runner: "
             "pytorch-inference and ray serve models, python runs commands",
         )
         added.add_argument(
             "--port-advice",
             default="choose another port with --port",
             metavar="TEXT",
-            help="what to say where the port is taken, for programs that start localcloud for a person",
+            help="advice to print if the port is taken; for programs that start localcloud",
         )
         added.add_argument("--verbose", action="store_true", help="print each request")
 
@@ -234,11 +234,11 @@ def perform_env(arguments: argparse.Namespace) -> int:
 def perform_status(arguments: argparse.Namespace) -> int:
     """Prints what the cloud runs."""
     pid = find(arguments)
-    told = status(arguments.host, arguments.port)
+    current = status(arguments.host, arguments.port)
     url = f"http://{reachable(arguments.host)}:{arguments.port}"
-    print(f"localcloud {told['version']} at {url}, process {pid}")
-    print(f"up for {_duration(told['uptime'])}")
-    for kind, running in told["running"].items():
+    print(f"localcloud {current['version']} at {url}, process {pid}")
+    print(f"up for {_duration(current['uptime'])}")
+    for kind, running in current["running"].items():
         names = [f"{k} ({v})" for k, v in running.items()] if isinstance(running, dict) else running
         print(f"{kind}: {', '.join(map(str, names)) if names else 'none'}")
     return 0
@@ -275,7 +275,7 @@ def find(arguments: argparse.Namespace) -> int:
         return occupant.pid
     there = f"port {arguments.port} of {arguments.host}"
     if occupant:
-        raise Failure(f"{there} is taken by {occupant.program}; your cloud could be on another --port")
+        raise Failure(f"{there} is taken by {occupant.program}; is your cloud on another --port?")
     raise Failure(f"localcloud is not running on {there}; start it: localcloud up --port {arguments.port}")
 
 
@@ -430,7 +430,7 @@ def _host(text: str) -> str:
     try:
         socket.getaddrinfo(text, None, socket.AF_INET)
     except (OSError, UnicodeError):
-        raise argparse.ArgumentTypeError(f"'{text}' is no address or name of this machine") from None
+        raise argparse.ArgumentTypeError(f"'{text}' is not an address or name of this machine") from None
     return text
 
 

@@ -80,7 +80,7 @@ class Gate:
         if not self._knows(name):
             raise Refusal(
                 "AccessDenied",
-                f"localcloud does not answer under the name {name}, for anybody's name may point to this "
+                f"localcloud does not answer to the name {name}, because anyone can point a name at this "
                 f"machine. Use 127.0.0.1 or localhost, or start it with --allow-host {name}.",
             )
 
@@ -143,7 +143,7 @@ class Gate:
         elif "Authorization" not in request.headers and signature.service not in SIGNED_BY_URL:
             raise Refusal(
                 "AccessDenied",
-                f"A request to {signature.service} carries its signature in the Authorization header.",
+                f"A request to {signature.service} must carry its signature in the Authorization header.",
             )
         elif self._cloud.needs_token and not self._has_issued(signature):
             self._check_token(signature.access_key)

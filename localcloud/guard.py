@@ -87,8 +87,8 @@ def _named(service: str, target: Target) -> str:
     hint = ""
     if record and record.has(target.operation):
         hint = (
-            f". Started with --records {target.service}, it keeps and shows what such requests say, and does "
-            "nothing of it"
+            f". Started with --records {target.service}, it stores and shows what such requests say, without "
+            "carrying them out"
         )
     return f"the {target.service or service} operation {target.operation}{hint}"
 

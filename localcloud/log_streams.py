@@ -72,7 +72,7 @@ class LogStream:
         self._latest = 0
         self._writing = threading.Lock()
         self._lost = 0
-        self._told = ""
+        self._reason = ""
 
     def write(self, *lines: str) -> None:
         """Adds lines with the current time. A line that is too long for an event becomes several events."""
@@ -114,10 +114,10 @@ class LogStream:
                     # By the group, not the backend: that looks for events of other days, which takes longer.
                     group = self._open_group(backend)
                     if self._lost:
-                        note = f"{self._lost:,} log events before this one were lost: {self._told}"
+                        note = f"{self._lost:,} log events before this one were lost: {self._reason}"
                         event = {"timestamp": batch[0]["timestamp"], "message": note}
                         group.put_log_events(self.stream, [event])
-                        self._lost, self._told = 0, ""
+                        self._lost, self._reason = 0, ""
                     group.put_log_events(self.stream, batch)
                     # For its dashboard, which nobody sees here, moto would keep every event for ever.
                     vars(LogEvent)["instances_tracked"].clear()
@@ -158,9 +158,9 @@ class LogStream:
 
     def _count_lost(self, events: int, reason: str) -> None:
         self._lost += events
-        if reason != self._told:
+        if reason != self._reason:
             log.warning("the logs in %s %s are lost: %s", self.group, self.stream, reason)
-            self._told = reason
+            self._reason = reason
 
 
 def batches(events: Sequence[Event]) -> Iterator[list[Event]]:

@@ -37,7 +37,7 @@ def refuse_members(
         raise ApiError(
             "UnsupportedOperation",
             f"{target.operation}: localcloud does not support {what}. Started with --records "
-            f"{target.service}, it keeps and shows what such requests say, and does nothing of it.",
+            f"{target.service}, it stores and shows what such requests say, without carrying them out.",
         )
 
 

@@ -59,7 +59,7 @@ class Proxy:
     def dial(self, client: socket.socket, target: str) -> socket.socket:
         """A connection to a target that is not AWS's, for a client on this machine. Raises ProxyError."""
         if not (_is_local(client) and is_of_this_user(client)):
-            raise ProxyError(HTTPStatus.FORBIDDEN, "This localcloud is no proxy for others.")
+            raise ProxyError(HTTPStatus.FORBIDDEN, "This localcloud is a proxy for its own user only.")
         host, port = _split(target)
         try:
             return self._dial(host, port)

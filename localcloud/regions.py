@@ -49,11 +49,11 @@ class Regional:
         """What runs in the cloud's own region, and in other regions, with their names."""
         merged: dict[str, Any] = {}
         for region, instance in self._each():
-            told: dict[str, Any] = instance.status() if hasattr(instance, "status") else {}
+            status: dict[str, Any] = instance.status() if hasattr(instance, "status") else {}
             if region == self._cloud.region:
-                merged |= told
+                merged |= status
             else:
-                merged |= {f"{kind} in {region}": running for kind, running in told.items() if running}
+                merged |= {f"{kind} in {region}": running for kind, running in status.items() if running}
         return merged
 
     def close(self) -> None:

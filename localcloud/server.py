@@ -115,8 +115,8 @@ class Server:
         _reset_moto()
         if not token and not peers_are_known():
             log.warning(
-                "This system does not tell who connects: its other users could run code as you. "
-                "If there are any, add --token."
+                "This system does not say which user a connection comes from, so its other users could run "
+                "code as you. If there are any, add --token."
             )
         self.front = FrontDoor(
             self.cloud,

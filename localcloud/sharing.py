@@ -62,13 +62,13 @@ class Use:
         """Uses the cloud that another process has started. Returns False when that cloud is just ending."""
         return self._take(port, fcntl.LOCK_SH)
 
-    def end(self, port: int, stopped: StopSignals, tell: Callable[[], None]) -> None:
+    def end(self, port: int, stopped: StopSignals, on_wait: Callable[[], None]) -> None:
         """Waits until nobody else uses the cloud of this process, after which nobody can join it.
 
-        Calls `tell` if it has to wait.
+        Calls `on_wait` if it has to wait.
         """
         if not self._take(port, fcntl.LOCK_EX):
-            tell()
+            on_wait()
             while not stopped.wait(POLL_SECONDS) and not self._take(port, fcntl.LOCK_EX):
                 pass
 

@@ -52,7 +52,7 @@ STEPS: dict[str, tuple[Callable[[Settings], None], str]] = {
     "deploy": (rollout.run, "deploy endpoint, Lambda, API and page by SAM"),
     "canary-finish": (rollout.finish, "watch a new model until it takes over or is rolled back"),
     "rollback": (rollout.back, "return to the previous model"),
-    "publish": (deploy.publish, "upload the page alone"),
+    "publish": (deploy.publish, "upload only the page"),
     "summary": (summary.run, "print the page's and the API's address"),
     "destroy": (destroy.run, "delete the stack and everything in it"),
 }
@@ -196,7 +196,7 @@ def _stack_name(text: str) -> str:
     """Check a stack's name by CloudFormation's rules; it must also fit into jobs' names of 63 characters."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,34}", text):
         raise argparse.ArgumentTypeError(
-            f"'{text}' cannot name a stack: a letter first, then up to 34 letters, digits and hyphens"
+            f"'{text}' is not a stack name: a letter, then up to 34 letters, digits and hyphens"
         )
     return text
 

@@ -146,7 +146,7 @@ def _follow(describe: Callable[[], dict[str, Any]], status: str, log: LogTail, n
             elif now - unreachable_since > OUTAGE_SECONDS:
                 raise ConnectionLost(
                     f"could not get the status of {name} for {OUTAGE_SECONDS:.0f} s ({error}); it is still "
-                    "running: the same command follows it again"
+                    "running; run the same command again to follow it"
                 ) from error
             time.sleep(RETRY_SECONDS)
         else:

@@ -67,7 +67,7 @@ def finish(settings: Settings, pause: Callable[[float], None] = time.sleep) -> N
     step(f"Watch the model {new} beside {old}")
     say("Ctrl-C leaves both running: `make canary-finish` resumes, `make rollback` removes the new model")
     began = _began(settings)
-    told = None
+    reported = None
     while True:
         try:
             counted, counted_old = (comparison.counts(settings.stack, each, began) for each in (new, old))
@@ -82,9 +82,9 @@ def finish(settings: Settings, pause: Callable[[float], None] = time.sleep) -> N
         if still != models:
             raise PipelineError(f"the trial of {new} has been ended by another deployment")
         minutes = (datetime.now(UTC) - began).total_seconds() / 60
-        line = f"{_told(counted)}; minute {minutes:.0f} of {settings.canary_minutes:g}"
-        if line != told:
-            say(told := line)
+        line = f"{_summary(counted)}; minute {minutes:.0f} of {settings.canary_minutes:g}"
+        if line != reported:
+            say(reported := line)
         if against is None and minutes >= settings.canary_minutes:
             if counted.answers >= settings.canary_answers:
                 step(f"The model {new} takes over")
@@ -127,7 +127,7 @@ def _alarm(settings: Settings) -> str | None:
     return None
 
 
-def _told(counted: Counts) -> str:
+def _summary(counted: Counts) -> str:
     return (
         f"{counted.answers} answers, {counted.unsure} of them unsure, {counted.failures} failures, "
         f'{counted.no_votes} of {counted.votes} votes "no"'

@@ -140,7 +140,7 @@ def report(heading: str, chosen: Period, hours: Hours, baseline: dict[str, Any],
     if number >= drift.MIN_TEXTS:
         findings = drift.compare(counts, baseline)
         if "UnknownShare" not in counts:
-            notes.append("This model does not tell which words it knows: train a newer one.")
+            notes.append("This model does not list the words that it knows; train a newer one.")
         if drift.texts(before) >= drift.MIN_TEXTS:
             findings += drift.compare_lengths(counts, before)
         else:
@@ -149,7 +149,7 @@ def report(heading: str, chosen: Period, hours: Hours, baseline: dict[str, Any],
         heading, str(chosen), counts, before, baseline, findings, _steps(chosen, hours, baseline), notes
     )
     _write(window, folder)
-    _tell(window, number, folder)
+    _report(window, number, folder)
     outside = [finding for finding in findings if not finding.inside]
     if outside:
         said = (
@@ -193,7 +193,7 @@ def _write(window: Window, folder: Path) -> None:
         aside.write_text(drift_page.page(window), encoding="utf-8")
 
 
-def _tell(window: Window, number: int, folder: Path) -> None:
+def _report(window: Window, number: int, folder: Path) -> None:
     say(f"{window.period}: {number:,} texts")
     for line in _lines(window.findings):
         say(line)

@@ -119,7 +119,7 @@ def _measured(file: Path) -> dict[str, str]:
         return {model["recipe"]: model["model"] for model in models if model}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ProjectError(
-            f"{file} does not tell which models were measured ({error!r}): run `make bench`"
+            f"{file} does not say which models were measured ({error!r}): run `make bench`"
         ) from None
 
 
@@ -131,7 +131,7 @@ def _answering(model: Mapping[str, Any], measured: dict[str, str]) -> str:
     else:
         others = ", ".join(f"<code>{name}</code> {each}" for name, each in measured.items())
         sentence = (
-            f"The figures of this card are of others ({others}): the page itself tells how good this one is."
+            f"The figures of this card are of others ({others}): the page itself says how good this one is."
         )
     return (
         f'<p class="answering" role="note">The model that answers here is version {version}, of the recipe '

@@ -50,11 +50,11 @@ def answers(url: str) -> bool:
 
 
 def wait_until_answers(
-    url: str, program: Program, seconds: float, tell: Callable[[float], None] = lambda waited: None
+    url: str, program: Program, seconds: float, report: Callable[[float], None] = lambda waited: None
 ) -> None:
     """Wait until a program's server answers at the URL, for at most `seconds`.
 
-    `tell` is called again and again with the seconds waited so far. Raises NotReadyError if the program ends
+    `report` is called repeatedly with the seconds waited so far. Raises NotReadyError if the program ends
     or does not answer in time.
     """
     started = time.monotonic()
@@ -64,6 +64,6 @@ def wait_until_answers(
         waited = time.monotonic() - started
         if waited > seconds:
             where = f"; its log is {program.log}" if program.log else ""
-            raise NotReadyError(f"{program.name} has not been ready for {seconds:.0f} s{where}")
-        tell(waited)
+            raise NotReadyError(f"{program.name} was not ready after {seconds:.0f} s{where}")
+        report(waited)
         time.sleep(POLL_SECONDS)

@@ -51,7 +51,7 @@ def main() -> int:
     try:
         if options.this_python and not is_supported():
             version = ".".join(map(str, sys.version_info[:3]))
-            raise InstallError(f"Python {SUPPORTED} is needed, this is {version} ({sys.executable})")
+            raise InstallError(f"Python {SUPPORTED} is needed, but this is {version} ({sys.executable})")
         environments = [Environment(name, options.torch_index, options.folder) for name in options.names]
         if not all(environment.is_current() for environment in environments):
             install(environments)
@@ -218,13 +218,13 @@ class Uv:
         find = [self.program, "python", "find", "--system", SUPPORTED_RANGE]
         found = subprocess.run(find, env=self.settings, capture_output=True, text=True, check=False)
         if found.returncode:
-            print(f"  No Python {SUPPORTED} is here; uv fetches {FETCHED}", flush=True)
+            print(f"  There is no Python {SUPPORTED} on this machine; uv fetches {FETCHED}", flush=True)
             try:
                 self.run("python", "install", FETCHED)
             except InstallError as error:
                 raise InstallError(
-                    f"Python {SUPPORTED} is needed, none is here, and uv could not fetch one: {error}; "
-                    "install one, or name it: make PYTHON=/path/to/python3.13"
+                    f"Python {SUPPORTED} is needed, there is none on this machine, and uv could not fetch "
+                    f"one: {error}; install one, or name it: make PYTHON=/path/to/python3.13"
                 ) from error
             found = subprocess.run(find, env=self.settings, capture_output=True, text=True, check=True)
         return found.stdout.strip()
@@ -299,7 +299,7 @@ def check_disk() -> None:
     free = shutil.disk_usage(PROJECT).free / 1e9
     if free < NEEDED_GIGABYTES:
         raise InstallError(
-            f"{free:.1f} GB of disk are free in {PROJECT}, about {NEEDED_GIGABYTES} GB are needed"
+            f"{free:.1f} GB of disk are free in {PROJECT}, but about {NEEDED_GIGABYTES} GB are needed"
         )
 
 

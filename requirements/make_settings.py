@@ -3,8 +3,8 @@
     make_settings.py MAKEFILE [NAME=VALUE ...] [--environment NAME=VALUE ...]
 
 make itself takes any NAME=VALUE: a misspelled name would change nothing, and a wrong value would be found
-where it is used, minutes later. Standard library only: it runs before anything else is installed. What only
-the programs can tell (hyperparameters, files, models) they check themselves, before they make anything.
+where it is used, minutes later. Standard library only: it runs before anything else is installed. The
+programs themselves check the rest (hyperparameters, files, models) before they make anything.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ FORMS = {
     "WINDOW": (r"[1-9]\d{0,4}[hd]", "hours or days, such as 24h or 7d"),
     "STACK": (
         "[A-Za-z][A-Za-z0-9-]{0,34}",
-        "the name of a stack: a letter first, then up to 34 letters, digits and hyphens",
+        "a stack name: a letter, then up to 34 letters, digits and hyphens",
     ),
 }
 """The form of a setting with many values, and what that is in words."""
@@ -71,7 +71,7 @@ def wrong(name: str, value: str) -> str:
         there = [choice for choice in CHOICES[name] if choice]
         near = difflib.get_close_matches(value.lower(), there, 1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        return f": there are {', '.join(there[:-1])} and {there[-1]}{hint}"
+        return f": choose {', '.join(there[:-1])} or {there[-1]}{hint}"
     form, wanted = FORMS.get(name, (".*", ""))
     fits = re.fullmatch(form, value, re.ASCII | re.DOTALL)
     if not fits or (form == PORT and int(value) > 65535):

@@ -87,7 +87,7 @@ def start(options: argparse.Namespace, programs: list[Program]) -> tuple[Program
     web = Program("the web server", [sys.executable, "-m", "gunicorn", *bind], environment, log)
     programs.append(web)
     wait_for(f"{address}/health", web)
-    tell(address, uri, options)
+    print_summary(address, uri, options)
     return web, mlflow
 
 
@@ -134,7 +134,7 @@ def wait_for_champion(
             mlflow = start_mlflow(options, programs)
         time.sleep(POLL_SECONDS)
     if status:
-        raise StartError("there is no champion to serve; the reason stands above")
+        raise StartError("there is no champion to serve; the reason is above")
     return mlflow
 
 
@@ -174,16 +174,16 @@ def wait_for(address: str, program: Program) -> None:
     """Wait until a program's server answers, printing a line every few seconds. Raises NotReadyError."""
     last_line = 0.0
 
-    def tell_waiting(waited: float) -> None:
+    def report(waited: float) -> None:
         nonlocal last_line
         if waited - last_line > SECONDS_BETWEEN_LINES:
             last_line = waited
             say(f"waiting for {program.name} ({waited:.0f} s)")
 
-    ports.wait_until_answers(address, program, START_SECONDS, tell_waiting)
+    ports.wait_until_answers(address, program, START_SECONDS, report)
 
 
-def tell(address: str, tracking_uri: str, options: argparse.Namespace) -> None:
+def print_summary(address: str, tracking_uri: str, options: argparse.Namespace) -> None:
     """Print the addresses and the accuracy of the model."""
     with urllib.request.urlopen(f"{address}/model", timeout=30) as answer:
         model = json.load(answer)

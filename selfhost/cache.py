@@ -118,7 +118,10 @@ class ModelCache:
         """Verify a downloaded model folder, and make it the current model. Raises ArtifactError."""
         model = Predictor.from_folder(folder).version
         if champion.model not in ("", model):
-            raise ArtifactError(f"{champion} was registered as the model {champion.model}, but is {model}")
+            raise ArtifactError(
+                f"{champion} was registered as the model {champion.model}, "
+                f"but its files are the model {model}"
+            )
         place = self.folder / model
         if not _holds(place, model):
             shutil.rmtree(place, ignore_errors=True)

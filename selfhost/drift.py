@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
     settings = Settings.from_environment(var=options.var)
     cached = ModelCache(settings.cache).current()
     if cached is None:
-        raise ProjectError(f"there is no champion in {settings.cache}: make selfhost")
+        raise ProjectError(f"there is no champion in {settings.cache}: run `make selfhost` first")
     heading = f"What people send to the model {cached.model} ({cached.champion})"
     step(heading)
     choices = trainer.choices(options)

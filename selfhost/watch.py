@@ -91,7 +91,7 @@ class Watch:
             had_lock = self._cache.holds_lock
             has_lock = self._cache.lock()
         except OSError as error:
-            self._tell(str(error), Broken)
+            self._report(str(error), Broken)
             return False
         if had_lock != has_lock:  # the reason that another process stored may be out of date
             self._note(Waking)
@@ -113,7 +113,7 @@ class Watch:
 
     def _follow(self, cached: Cached | None) -> None:
         if cached is None and self._optional and self._served is not None:
-            log.info("serving a model no longer", **fields(champion=str(self._served.champion)))
+            log.info("stopped serving a model", **fields(champion=str(self._served.champion)))
             self._served = None
             self._model.serve(None)
         if cached is None or cached in (self._served, self._broken):
@@ -140,10 +140,10 @@ class Watch:
             self._update(self._source)
         except RegistryError as error:
             self._failures += 1
-            self._tell(str(error), Waking if self._failures < QUESTIONS_TO_START else Broken)
+            self._report(str(error), Waking if self._failures < QUESTIONS_TO_START else Broken)
         except (ArtifactError, OSError) as error:
             self._failures += 1
-            self._tell(str(error), Broken)
+            self._report(str(error), Broken)
         except Exception:
             self._failures += 1
             self._note(Broken)
@@ -163,17 +163,17 @@ class Watch:
             current = None
         if champion is None and self._optional:
             self._cache.forget()
-            self._tell(None, NoModel)
+            self._report(None, NoModel)
         elif champion is None:
-            self._tell("the registry names no champion", NoModel)
+            self._report("the registry names no champion", NoModel)
         elif current is None or current.champion != champion:
             log.info("fetching a model", **fields(champion=str(champion)))
             self._note(Waking)
             with self._cache.aside() as folder:
                 self._cache.keep(champion, source.fetch(champion, folder))
-            self._tell(None)
+            self._report(None)
         else:
-            self._tell(None)
+            self._report(None)
 
     def _note(self, absence: type[NotReady]) -> None:
         """Record why there is no model, for the requests of all processes."""
@@ -184,7 +184,7 @@ class Watch:
         except OSError:  # if the cache cannot be written, no model can be fetched either
             self._absence = Broken
 
-    def _tell(self, trouble: str | None, absence: type[NotReady] = Waking) -> None:
+    def _report(self, trouble: str | None, absence: type[NotReady] = Waking) -> None:
         """Record an obstacle to getting the champion, and log when it begins, changes and ends."""
         self._note(absence)
         if trouble == self._trouble:
@@ -193,4 +193,7 @@ class Watch:
         if trouble is None:
             log.info("the registry answers")
         else:
-            log.warning("no news from the registry", **fields(why=trouble, serving=self._model.version))
+            log.warning(
+                "cannot get the champion from the registry",
+                **fields(why=trouble, serving=self._model.version),
+            )

@@ -89,7 +89,7 @@ class Refusal(ErrorTask):  # type: ignore[misc]
         request_id = uuid.uuid4().hex
         response = error_response(error, request_id)
         log.warning(
-            "no request",
+            "refused a request",
             **fields(requestId=request_id, status=fault.code, reason=f"{fault.reason}: {fault.body}"),
         )
         self.status = f"{fault.code} {fault.reason}"

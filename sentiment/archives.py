@@ -76,7 +76,7 @@ def unpack(
             while stream.read(CHUNK_BYTES):
                 continue  # read the checksum at the end as well: an archive that lacks it is broken
     except (_Refused, tarfile.FilterError) as error:
-        raise ArchiveError(f"{archive}, member {name}: refused, {error}") from None
+        raise ArchiveError(f"{archive}: member {name} is refused: {error}") from None
     except BROKEN as error:
         raise ArchiveError(
             f"{archive}: damaged or incomplete at member {name} ({error or type(error).__name__}); "
@@ -105,7 +105,7 @@ class _Unpacked:
 
     def read(self, size: int) -> bytes:
         if not 0 <= size <= MAX_HEADER_BYTES:  # tarfile reads files in pieces, but names and headers at once
-            raise _Refused(f"a name or header in it has {size:,} bytes")
+            raise _Refused(f"a name or header in it is {size:,} bytes long")
         content = self._content.read(size)
         self._read += len(content)
         _check(0, self._read, self._limits)
@@ -120,7 +120,7 @@ class _Unpacked:
         while (ahead := position - self._content.tell()) > 0 and self.read(min(ahead, CHUNK_BYTES)):
             continue
         if ahead < 0:
-            raise _Refused("its parts do not follow each other")
+            raise _Refused("its members are not in order")
         return self._content.tell()
 
 

@@ -142,7 +142,7 @@ def read_object(file: Path, largest: int) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ValueError(f"it is not UTF-8: byte {error.start} cannot be read") from None
     except RecursionError:
-        raise ValueError("it is nested too deep") from None
+        raise ValueError("it is nested too deeply") from None
     if not isinstance(parsed, dict):
         raise ValueError("it is not a JSON object")
     return parsed

@@ -1,4 +1,4 @@
-"""What the servers of a cloud tell another user of this machine."""
+"""What another user of this machine gets from the servers of a cloud."""
 
 from __future__ import annotations
 

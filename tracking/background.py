@@ -71,7 +71,7 @@ def _place(checkpoints: Path | None, stack: ExitStack) -> Path | None:
     try:
         scratch = tempfile.TemporaryDirectory(prefix="training-run-", ignore_cleanup_errors=True)
     except OSError as error:
-        warn(f"the run is not logged meanwhile: {error.strerror or error}. Training goes on")
+        warn(f"the run is not logged during training: {error.strerror or error}. Training goes on")
         return None
     return Path(stack.enter_context(scratch)) / FILE_NAME
 
@@ -124,7 +124,7 @@ class Follower:
             self.process.wait()
             if status not in (0, WARNED):
                 warn(
-                    f"{self.program.name} has not logged all of this run; do it afterwards: "
+                    f"{self.program.name} has not logged all of this run; log it afterwards: "
                     f"python {os.path.relpath(self.program)} log {self.model_dir}"
                 )
 

@@ -59,15 +59,15 @@ def follow(record_file: Path, folder: Path) -> int:
 
 def give_up(number: int, frame: object) -> NoReturn:
     """Handle SIGTERM."""
-    raise GiveUp("it was too slow")
+    raise GiveUp("the server was too slow")
 
 
 def warn(error: BaseException, folder: Path) -> None:
     """Print a warning, and the command that logs the run afterwards."""
     uri = os.environ["MLFLOW_TRACKING_URI"]
     print(
-        f"warning: cannot log to MLflow at {uri} ({reason(error)}). Training goes on; unless this "
-        f"passes, log the run afterwards: python {os.path.relpath(sys.argv[0])} log {folder}",
+        f"warning: cannot log to MLflow at {uri} ({reason(error)}). Training goes on; if the server does "
+        f"not recover, log the run afterwards: python {os.path.relpath(sys.argv[0])} log {folder}",
         file=sys.stderr,
         flush=True,
     )

@@ -122,9 +122,9 @@ def _checked(record: RunRecord) -> RunRecord:
     kinds = {"parameters": dict, "data": dict, "tags": dict, "id": str, "epochs": list, "results": dict}
     for name, kind in kinds.items():
         if not isinstance(getattr(record, name), kind):
-            raise TypeError(f"its {name} are no {kind.__name__}")
+            raise TypeError(f"its {name} must be of type {kind.__name__}")
     if not all(isinstance(entry, dict) and {"epoch", "time"} <= entry.keys() for entry in record.epochs):
-        raise TypeError("its epochs lack their numbers or times")
+        raise TypeError("its epochs must have a number and a time each")
     return record
 
 
@@ -137,7 +137,7 @@ def begin_record(
         try:
             earlier = read_record(checkpoints / FILE_NAME)
         except ArtifactError as error:
-            warn(f"{error}; this run gets a new one")
+            warn(f"{error}; this run starts a new record")
             return record
         if (earlier.parameters, earlier.data) == (record.parameters, record.data):
             earlier.status, earlier.ended = "RUNNING", None

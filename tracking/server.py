@@ -31,7 +31,7 @@ def serve(port: int, folder: Path | None) -> int:
     if not ports.is_free(port):
         uri = f"http://{HOST}:{port}"
         taken = f"{uri} is an MLflow server already" if is_mlflow(uri) else f"port {port} is taken"
-        print(f"error: {taken}; to start one elsewhere: MLFLOW_PORT=NUMBER", file=sys.stderr)
+        print(f"error: {taken}; choose another port: make mlflow MLFLOW_PORT=NUMBER", file=sys.stderr)
         return 1
     if folder is None:
         folder = VAR / "mlflow"
@@ -48,10 +48,10 @@ def serve(port: int, folder: Path | None) -> int:
         *("--uvicorn-opts", "--log-level warning"),
     ]
     server = Program("the MLflow server", command, {**QUIET, **SERVER})
-    told: list[int] = []
+    signals: list[int] = []
 
     def end(number: int, frame: object) -> None:
-        told.append(number)
+        signals.append(number)
         server.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -62,7 +62,7 @@ def serve(port: int, folder: Path | None) -> int:
         if "MAKELEVEL" in os.environ and os.getppid() != starter:
             server.stop()
         time.sleep(POLL_SECONDS)
-    return 0 if told else status  # a signal is the normal way to stop the server
+    return 0 if signals else status  # a signal is the normal way to stop the server
 
 
 def is_mlflow(uri: str) -> bool:

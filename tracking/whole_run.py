@@ -41,7 +41,9 @@ def log_test(folder: Path, evaluation: Path) -> None:
     accuracy = json.loads(evaluation.read_text(encoding="utf-8"))["accuracy"]
     versions = versions_of(client, model)
     if not versions:
-        raise TrackingError(f"model {model} is not registered yet: python train/tracking.py log {folder}")
+        raise TrackingError(
+            f"model {model} is not registered yet; run: python train/tracking.py log {folder}"
+        )
     for version in versions:
         client.set_model_version_tag(version.name, version.version, "test_accuracy", str(round(accuracy, 5)))
         run_id = version.run_id or ""
@@ -50,7 +52,9 @@ def log_test(folder: Path, evaluation: Path) -> None:
         for picture in evaluation.parent.glob("*.png"):
             client.log_artifact(run_id, str(picture), "evaluation")
         client.log_artifact(run_id, str(evaluation), "evaluation")
-        print(f"test_accuracy={accuracy:.4f} noted with {version.name} version {version.version}", flush=True)
+        print(
+            f"stored test_accuracy={accuracy:.4f} with {version.name} version {version.version}", flush=True
+        )
 
 
 def log_comparison(folder: Path, comparison: Path) -> None:
@@ -62,7 +66,9 @@ def log_comparison(folder: Path, comparison: Path) -> None:
     content = json.loads(comparison.read_text(encoding="utf-8"))
     versions = versions_of(client, model)
     if not versions:
-        raise TrackingError(f"model {model} is not registered yet: python train/tracking.py log {folder}")
+        raise TrackingError(
+            f"model {model} is not registered yet; run: python train/tracking.py log {folder}"
+        )
     for version in versions:
         client.set_model_version_tag(
             version.name, version.version, REASONS_TAG, "; ".join(content["reasons"])[:MAX_TAG_CHARACTERS]
@@ -73,4 +79,4 @@ def log_comparison(folder: Path, comparison: Path) -> None:
                 client.log_metric(run_id, f"{name.replace(' ', '_')}_{figure}", found[figure], step=0)
         for file in (comparison, comparison.with_suffix(".html")):
             client.log_artifact(run_id, str(file), "comparison")
-        print(f"compared: noted with {version.name} version {version.version}", flush=True)
+        print(f"stored the comparison with {version.name} version {version.version}", flush=True)

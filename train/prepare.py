@@ -47,8 +47,8 @@ def prepare(options: argparse.Namespace) -> None:
         raise DatasetError(f"{options.reviews}: there is no file *{LINES}")
     for number, file in enumerate(files, start=1):
         counts = prepare_file(file, options.output, tokenize, options.shard_reviews)
-        told = ", ".join(f"{count:,} {split}" for split, count in counts.items())
-        print(f"prepared {file.name} ({number} of {len(files)}): {told}", flush=True)
+        splits = ", ".join(f"{count:,} {split}" for split, count in counts.items())
+        print(f"prepared {file.name} ({number} of {len(files)}): {splits}", flush=True)
     if not options.shards_only:
         counted = list((options.output / "words").glob("*.json"))
         written = write_vocabulary(counted, options.output / "vocabulary", tokenize)

@@ -116,8 +116,8 @@ def train(options: argparse.Namespace) -> None:
     prepared_with = preprocessing.get("tokenizer"), preprocessing.get("tokenizer_version")
     if prepared_with != (tokenize.name, tokenize.version):
         raise ChannelError(
-            f"the recipe {chosen.name} wants the tokenizer {tokenize.name} {tokenize.version}, the data in "
-            f"{options.train} was prepared with {prepared_with[0]} {prepared_with[1]}: prepare it again"
+            f"the recipe {chosen.name} needs the tokenizer {tokenize.name} {tokenize.version}, but the data "
+            f"in {options.train} was prepared with {prepared_with[0]} {prepared_with[1]}: prepare it again"
         )
     marked = NegationMarker(word_dict, chosen.vocab_size, chosen.negation_scope, tokenize.negation)
 

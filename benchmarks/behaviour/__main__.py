@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks import table
 from benchmarks.behaviour import PARTS, cases
-from benchmarks.behaviour.measuring import answered, failed, in_words, of_recipe, rows
+from benchmarks.behaviour.measuring import answered, failed, failure_rate, of_recipe, rows
 from sentiment.errors import SentimentError
 
 
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = cases(options.part)
     head = ["capability", "test", "cases", "failed"]
     lines = [
-        [row["title"], row["test"], f"{row['cases']:,}", in_words(row["models"]["model"])]
+        [row["title"], row["test"], f"{row['cases']:,}", failure_rate(row["models"]["model"])]
         for row in rows(chosen, {"model": answerer})
     ]
     print("\n".join(table.aligned([head, *lines])))
@@ -44,11 +44,11 @@ def main(arguments: list[str] | None = None) -> int:
     for case in chosen:
         of_case = [answers[text] for text in case.texts]
         if options.failures in ("all", case.capability) and failed(case, of_case):
-            told = " => ".join(
+            verdicts = " => ".join(
                 f"{text} ({answer.probability:.3f}{', unsure' if answer.unsure else ''})"
                 for text, answer in zip(case.texts, of_case, strict=True)
             )
-            print(f"{case.capability}, {case.expectation}: {told}")
+            print(f"{case.capability}, {case.expectation}: {verdicts}")
     return 0
 
 

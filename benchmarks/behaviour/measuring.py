@@ -156,11 +156,11 @@ def _figures(
 
 def cells(row: dict[str, Any]) -> list[str]:
     """One line of the table, in the order of COLUMNS; "-" for a model that was not measured."""
-    shares = [in_words(row["models"].get(name)) for name in (*RECIPES, *REFERENCES)]
+    shares = [failure_rate(row["models"].get(name)) for name in (*RECIPES, *REFERENCES)]
     return [row["title"], row["test"], f"{row['cases']:,}", *shares]
 
 
-def in_words(figures: dict[str, Any] | None) -> str:
+def failure_rate(figures: dict[str, Any] | None) -> str:
     """The share of failures with its interval."""
     if figures is None:
         return "-"

@@ -113,7 +113,7 @@ def bases(part: str) -> list[str]:
 
 def _checked(part: str) -> str:
     if part not in PARTS:
-        raise BenchError(f"the suite has no part {part!r}; choose of {', '.join(PARTS)}")
+        raise BenchError(f"the suite has no part {part!r}; choose from {', '.join(PARTS)}")
     return part
 
 

@@ -116,9 +116,9 @@ class Api:
         explain = _flag(request.query, "explain", default=True)
         review = review_of(request.headers, request.body)
         if (version := request.query.get("model")) is not None:
-            return _json(200, told(self._verdict_of(version, review, explain)))
+            return _json(200, public_members(self._verdict_of(version, review, explain)))
         [verdict] = self._model.predict([review], explain)
-        return _json(200, told(verdict))._replace(verdicts=[verdict], lengths=[len(review)])
+        return _json(200, public_members(verdict))._replace(verdicts=[verdict], lengths=[len(review)])
 
     def _verdict_of(self, version: str, review: str, explain: bool) -> dict[str, Any]:
         """The verdict of the model that was asked for. It is not counted: in a fair comparison of the models,
@@ -196,8 +196,8 @@ def _json(status: int, content: dict[str, Any], headers: dict[str, str] | None =
     return Response(status, always | (headers or {}), json.dumps(content).encode())
 
 
-def told(verdict: dict[str, Any]) -> dict[str, Any]:
-    """A verdict without the members that are for the metrics only."""
+def public_members(verdict: dict[str, Any]) -> dict[str, Any]:
+    """A verdict without the members that only the metrics need."""
     return {name: value for name, value in verdict.items() if name not in COUNTED_ONLY}
 
 

@@ -28,7 +28,7 @@ _DIRECT = _SOURCE | {
     "StackPolicyBody",
     "StackPolicyURL",
 }
-HONOURED: Mapping[str, set[str]] = {
+SUPPORTED_MEMBERS: Mapping[str, set[str]] = {
     "CreateStack": _DIRECT | {"EnableTerminationProtection", "OnFailure", "TimeoutInMinutes"},
     "UpdateStack": _DIRECT
     | {"StackPolicyDuringUpdateBody", "StackPolicyDuringUpdateURL", "UsePreviousTemplate"},
@@ -60,8 +60,8 @@ def checked(operation: str, perform: Callable[..., Any]) -> Callable[..., Any]:
     """Wraps the function of an operation, so that it refuses requests with members that it would ignore."""
 
     def checking(**request: Any) -> Any:
-        honoured = HONOURED.get(operation) or set(inspect.signature(perform).parameters)
-        for name in sorted(set(request) - honoured):
+        supported = SUPPORTED_MEMBERS.get(operation) or set(inspect.signature(perform).parameters)
+        for name in sorted(set(request) - supported):
             if name not in NEUTRAL or request[name] != NEUTRAL[name]:
                 raise ValidationError(f"localcloud does not support {name} in {operation}.")
         if request.get("NotificationARNs"):
@@ -72,7 +72,7 @@ def checked(operation: str, perform: Callable[..., Any]) -> Callable[..., Any]:
             raise ValidationError(
                 f"localcloud does not support RollbackConfiguration in {operation}: it evaluates no alarms."
             )
-        neutral = {name for name in request if name in NEUTRAL and name not in honoured}
+        neutral = {name for name in request if name in NEUTRAL and name not in supported}
         return perform(**{name: value for name, value in request.items() if name not in neutral})
 
     return checking

@@ -187,7 +187,7 @@ class Build:
         if tag not in self._built:
             raise BuildFailed(f"An image does not exist locally with the tag: {tag}")
         if registry != own_registry(self._cloud):
-            raise BuildFailed(f"localcloud pushes to {own_registry(self._cloud)} alone, not to {registry}")
+            raise BuildFailed(f"localcloud pushes only to {own_registry(self._cloud)}, not to {registry}")
         config = json.dumps({"architecture": "amd64", "os": "linux"}).encode()
         digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
         manifest = {

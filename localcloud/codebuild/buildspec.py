@@ -57,7 +57,8 @@ def commands(text: str) -> list[str]:
         known = False
     if not known or not all(isinstance(each, str) for each in found):
         raise BuildFailed(
-            "YAML_FILE_ERROR: localcloud runs buildspecs of version 0.2 with phases.build.commands alone"
+            "YAML_FILE_ERROR: localcloud runs only buildspecs of version 0.2 with nothing but "
+            "phases.build.commands"
         )
     return list(found)
 
@@ -73,7 +74,7 @@ def parse(line: str, variables: Mapping[str, str]) -> Command:
     if words[:2] == ["docker", "push"] and len(words) == 3:
         return DockerPush(words[2])
     raise BuildFailed(
-        f"COMMAND_EXECUTION_ERROR: localcloud does not run `{given}`: of a build it runs docker login, "
+        f"COMMAND_EXECUTION_ERROR: localcloud does not run `{given}`: it runs only docker login, "
         "docker build --file --tag and docker push"
     )
 
@@ -89,7 +90,7 @@ def _docker_build(line: str, words: list[str]) -> DockerBuild:
             contexts.append(word)
     if len(contexts) != 1 or contexts[0].startswith("-") or "tag" not in options:
         raise BuildFailed(
-            f"COMMAND_EXECUTION_ERROR: localcloud cannot run `{line}`: it knows the options "
-            f"{', '.join(BUILD_OPTIONS)} and needs a tag and one context"
+            f"COMMAND_EXECUTION_ERROR: localcloud cannot run `{line}`: it supports only the options "
+            f"{', '.join(BUILD_OPTIONS)}, and needs a tag and one context"
         )
     return DockerBuild(options["file"], options["tag"], contexts[0])

@@ -42,7 +42,7 @@ class Stage:
         place = (self.root / self.folder.lstrip("/") / path) if not path.startswith("/") else None
         place = place or self.root / path.lstrip("/")
         if not place.resolve().is_relative_to(self.root.resolve()):
-            raise BuildFailed(f"{path} leads out of the image")
+            raise BuildFailed(f"{path} is outside the image")
         return place
 
 
@@ -97,7 +97,7 @@ def _instructions(dockerfile: Path) -> list[tuple[str, str]]:
 def _from(rest: str, root: Path, stages: dict[str, Stage]) -> Stage:
     image, _, alias = re.sub(r"\s+as\s+", " AS ", rest, flags=re.IGNORECASE).partition(" AS ")
     if not PYTHON_IMAGE.fullmatch(image):
-        raise BuildFailed(f"localcloud builds upon Python's own images (python:...) alone, not upon {image}")
+        raise BuildFailed(f"localcloud builds only on Python's own images (python:...), not on {image}")
     root.mkdir(parents=True)
     stages[alias or root.name] = stage = Stage(root)
     return stage
@@ -110,7 +110,7 @@ def _copy(stage: Stage, rest: str, context: Path, stages: dict[str, Stage]) -> N
     if options:
         source = stages.get(options[0].removeprefix("--from="))
         if len(options) > 1 or source is None:
-            raise BuildFailed(f"localcloud does not carry out COPY {rest}: it knows --from=STAGE")
+            raise BuildFailed(f"localcloud does not carry out COPY {rest}: its only option is --from=STAGE")
         stage.locks += source.locks
         for name in sources:
             if source.inside(name).exists():
@@ -138,7 +138,7 @@ def _variables(rest: str) -> dict[str, str]:
             continue
         if not equals or "$" in value:
             raise BuildFailed(
-                f"localcloud does not carry out ENV {rest}: it knows NAME=VALUE, without variables"
+                f"localcloud does not carry out ENV {rest}: it supports only NAME=VALUE, without variables"
             )
         found[name] = value
     return found
@@ -151,8 +151,8 @@ def _run(stage: Stage, rest: str) -> None:
             stage.locks += [stage.inside(name) for name in _requirements(command, words)]
         elif words[0] not in WITHOUT_EFFECT and words[:3] != ["python", "-m", "venv"]:
             raise BuildFailed(
-                f"localcloud does not carry out RUN {command.strip()}: it installs the packages of lock "
-                "files by pip, nothing else"
+                f"localcloud does not carry out RUN {command.strip()}: it only installs the packages "
+                "of lock files with pip"
             )
 
 

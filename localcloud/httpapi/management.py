@@ -204,7 +204,7 @@ class Management(ModelledService):
         """The API of an ARN, and the stage if it names one. moto supports only the tags of APIs."""
         found = TAGGED_ARN.fullmatch(arn)
         if found is None:
-            raise bad_request(f"Invalid resource ARN {arn}: it is that of an API or of a stage")
+            raise bad_request(f"Invalid resource ARN {arn}: it must be that of an API or a stage")
         api = self._api(found["api"])
         return api, stages.find(api, found["stage"]) if found["stage"] else None
 

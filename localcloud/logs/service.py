@@ -273,7 +273,9 @@ def _check_transformation(transformation: Mapping[str, Any]) -> None:
     """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_MetricTransformation.html"""
     value: str = transformation["metricValue"]
     if not value.startswith("$") and not NUMBER.fullmatch(value):
-        raise _invalid(f"Invalid metric transformation: metricValue {value!r} is no number and no $field")
+        raise _invalid(
+            f"Invalid metric transformation: metricValue {value!r} is neither a number nor a $field"
+        )
     if "defaultValue" in transformation and transformation.get("dimensions"):
         raise _invalid("Invalid metric transformation: dimensions and default value are mutually exclusive")
 

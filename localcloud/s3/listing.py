@@ -98,7 +98,7 @@ def answer_list(bucket: Any, operation: str, request: werkzeug.Request) -> werkz
     """
     found = operation_of(request, "s3")
     if found is None:
-        raise ValueError(f"{operation} is no operation of S3")
+        raise ValueError(f"{operation} is not an operation of S3")
     members = {"Name": bucket.name, **LISTS[operation](bucket, request.args)}
     return write_answer(found[0], {name: value for name, value in members.items() if value is not None})
 

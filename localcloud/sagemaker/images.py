@@ -81,7 +81,7 @@ def runner_of(image: str, purpose: str, operation: str, registered: Mapping[str,
     names = " or ".join(runner.name for runner in RUNNERS if runner.purpose == purpose)
     raise InvalidRequest(
         f"{operation}: localcloud has no runner for the image {image}, whose containers it would have to "
-        f"imitate. If they do the same as those of {names}, start localcloud with "
+        f"imitate. If they behave like those of {names}, start localcloud with "
         f"--image '{image}=NAME' and that name (* stands for anything)."
     )
 

@@ -42,7 +42,7 @@ class Metrics:
             try:
                 values = pattern.first_groups(line)
             except PatternError as error:
-                log.warning("metric %s is no longer extracted, for its pattern fails: %s", name, error)
+                log.warning("metric %s is no longer extracted, because its pattern fails: %s", name, error)
                 self._patterns.pop(name, None)  # another host's line may have done so
                 continue
             for value in values:

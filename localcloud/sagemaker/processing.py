@@ -143,7 +143,7 @@ class ProcessingJobs:
         runner_of(application["ImageUri"], COMMANDS, OPERATION, self._cloud.images)
         if not application.get("ContainerEntrypoint"):
             raise InvalidRequest(
-                f"{OPERATION}: localcloud needs AppSpecification.ContainerEntrypoint, for it does not have "
+                f"{OPERATION}: localcloud needs AppSpecification.ContainerEntrypoint, because it lacks "
                 "the image's own entry point."
             )
         cluster = request["ProcessingResources"]["ClusterConfig"]

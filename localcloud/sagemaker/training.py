@@ -173,7 +173,7 @@ class TrainingJobs:
         elif algorithm.get("ContainerArguments"):
             raise InvalidRequest(
                 f"{operation}: localcloud supports AlgorithmSpecification.ContainerArguments only with "
-                "ContainerEntrypoint, for it does not have the image's own entry point."
+                "ContainerEntrypoint, because it does not have the image's own entry point."
             )
         _check_hosts(operation, resources, channels)
         require_value(

@@ -87,7 +87,7 @@ def _read(root: Path, half: str, name: str) -> list[tuple[str, int, str, str]]:
             continue
         match = _FILE_NAME.fullmatch(file.name)
         if match is None:
-            raise DatasetError(f"{file}: not the name of a review, which is <id>_<rating>.txt")
+            raise DatasetError(f"{file}: a review must be named <id>_<rating>.txt")
         if int(match.group(2)) not in ratings:
             raise DatasetError(f"{file}: the rating {match.group(2)} does not belong in {name}")
         found.append((int(match.group(1)), file))

@@ -108,7 +108,7 @@ def read_channel(folder: str | Path, name: str) -> Channel:
         except (OSError, ValueError, EOFError) as error:
             raise ChannelError(f"{file}: not a readable .npy array ({error})") from None
         if not isinstance(array, np.ndarray) or array.ndim != 1 or array.dtype != dtype:
-            raise ChannelError(f"{file}: expected one dimension of {np.dtype(dtype)}")
+            raise ChannelError(f"{file}: expected a one-dimensional array of {np.dtype(dtype)}")
         arrays[array_name] = array
     tokens, offsets, labels = arrays["tokens"], arrays["offsets"], arrays["labels"]
     if len(labels) == 0:
@@ -175,5 +175,8 @@ def read_word_dict(folder: str | Path) -> dict[str, int]:
     """Read word_dict.json of the train channel, which maps words to ids from 2 up. Raises ChannelError."""
     word_dict = read_json(folder, "word_dict.json")
     if sorted(word_dict.values()) != list(range(2, len(word_dict) + 2)):
-        raise ChannelError(f"{Path(folder) / 'word_dict.json'}: the ids are not 2, 3, 4, ... each once")
+        raise ChannelError(
+            f"{Path(folder) / 'word_dict.json'}: the ids must be 2, 3, 4 and so on, without gaps or "
+            "repetitions"
+        )
     return word_dict

@@ -48,13 +48,13 @@ def download(
             problem = str(getattr(error, "reason", error)) or type(error).__name__
     else:
         raise DatasetError(
-            f"{url}: could not be downloaded ({problem}); run the same again to continue, "
+            f"{url}: could not be downloaded ({problem}); run the same command again to resume, "
             f"or put the file at {target} yourself"
         )
     if sha256_of(part) != sha256:
         part.unlink()
         raise DatasetError(
-            f"{url}: what came is not the expected file (its checksum differs); run the same again"
+            f"{url}: the downloaded file is not the expected one (its checksum differs); download it again"
         )
     part.replace(target)
     return target

@@ -110,7 +110,7 @@ def _undecodable(file: Path, stream: BinaryIO, marked: bool) -> DatasetError:
             f"{'UTF-16' if marked else 'UTF-8'}; save it as UTF-8 "
             "(if it is Western European: iconv -f WINDOWS-1252 -t UTF-8 OLD.csv > NEW.csv)"
         )
-    return DatasetError(f"{file}: changed while it was read")
+    return DatasetError(f"{file}: changed while it was being read; run the same command again")
 
 
 def _columns(file: Path, header: list[str]) -> tuple[int, int, int]:

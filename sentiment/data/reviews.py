@@ -34,7 +34,9 @@ class Reviews:
     def __post_init__(self) -> None:
         lengths = {len(self.texts), len(self.labels), len(self.split), len(self.ids)}
         if len(lengths) != 1:
-            raise DatasetError(f"a table of reviews needs columns of one length, got {sorted(lengths)}")
+            raise DatasetError(
+                f"the columns of a table of reviews must have the same length, not {sorted(lengths)}"
+            )
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -50,7 +52,7 @@ class Reviews:
         rows = np.flatnonzero(self.split == split)
         if not len(rows):
             there = ", ".join(name for name in SPLITS if (self.split == name).any()) or "nothing"
-            raise DatasetError(f"these reviews have no {split} split (there is: {there})")
+            raise DatasetError(f"these reviews have no {split} split (only {there})")
         return self.take(rows)
 
     def has(self, split: str) -> bool:

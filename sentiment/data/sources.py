@@ -92,7 +92,7 @@ def require_enough(found: Summary, path: str | Path) -> None:
         for name in ("positive", "negative"):
             if not counts.get(split, {}).get(name):
                 raise DatasetError(
-                    f"{path}: no {name} review is among those for {split}; more different ones are needed"
+                    f"{path}: none of the distinct reviews for {split} is {name}; more reviews are needed"
                 )
 
 
@@ -105,9 +105,9 @@ def check_source(source: str, path: str | Path | None, unlabelled: bool = False)
     known = SOURCES[source]
     if unlabelled and not known.has_unlabelled:
         others = ", ".join(name for name, each in SOURCES.items() if each.has_unlabelled)
-        raise DatasetError(f"the source {source!r} has no unlabelled reviews; {others} has")
+        raise DatasetError(f"the source {source!r} has no unlabelled reviews; use {others}")
     if known.needs_path and path is None:
-        raise DatasetError(f"the source {source!r} is a file: say where it is, by DATA_PATH (--data-path)")
+        raise DatasetError(f"the source {source!r} is a file; give its path in DATA_PATH (--data-path)")
     # A path without a suffix may be missing if the source is downloaded: it becomes the folder.
     if path is not None and not Path(path).exists() and not (known.downloads and not Path(path).suffix):
         raise DatasetError(f"{path}: there is no such file (DATA_PATH, --data-path)")

@@ -188,7 +188,7 @@ def _checked(where: str, row: dict[str, Any]) -> tuple[str, int, str, int]:
     """Validate a row; return its text, label, split and kind. Raises DatasetError."""
     text, sentiment = row.get("review"), str(row.get("sentiment")).strip().lower()
     if not isinstance(text, str) or not text.strip():
-        raise DatasetError(f"{where}: there is no review")
+        raise DatasetError(f"{where}: the review is missing or empty")
     if sentiment not in LABELS:
         raise DatasetError(
             f"{where}: the sentiment is {row.get('sentiment')!r}, not positive or negative (or pos or neg, "

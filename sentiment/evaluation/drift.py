@@ -148,11 +148,11 @@ def compare_lengths(counts: Counts, before: Counts) -> list[Finding]:
         pooled = (counts.get(name, 0) + before.get(name, 0)) / (now + then)
         half = Z * math.sqrt(pooled * (1 - pooled) * (1 / now + 1 / then)) + LENGTH_TOLERANCE
         low, high = max(expected - half, 0.0), min(expected + half, 1.0)
-        found.append(Finding(name, f"texts of {in_words(name)}", value, expected, low, high))
+        found.append(Finding(name, f"texts of {length_range(name)}", value, expected, low, high))
     return found
 
 
-def in_words(length: str) -> str:
+def length_range(length: str) -> str:
     """Describe a count of LENGTHS, such as "51 to 150 characters"."""
     names = list(LENGTHS)
     place = names.index(length)

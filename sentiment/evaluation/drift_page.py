@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sentiment.evaluation.drift import LENGTHS, MIN_TEXTS, Counts, Finding, in_words, texts
+from sentiment.evaluation.drift import LENGTHS, MIN_TEXTS, Counts, Finding, length_range, texts
 from sentiment.evaluation.pages import LEFT, ROW, WIDTH, bullets, document, escaped, figure, table
 
 # The chart of all measures spans this many half bands to either side.
@@ -136,7 +136,8 @@ def _lengths(window: Window) -> str:
     for place, name in enumerate(LENGTHS):
         top = place * (len(series) * thick + gap)
         parts.append(
-            f'<text x="{LEFT - 12}" y="{top + 1.5 * thick + 4:.0f}" text-anchor="end">{in_words(name)}</text>'
+            f'<text x="{LEFT - 12}" y="{top + 1.5 * thick + 4:.0f}" text-anchor="end">'
+            f"{length_range(name)}</text>"
         )
         for number, (label, counts, colour, opacity) in enumerate(series):
             share = counts.get(name, 0) / max(texts(counts), 1)
@@ -147,7 +148,7 @@ def _lengths(window: Window) -> str:
                 f'<text x="{LEFT + (WIDTH - LEFT - 60) * share + 6:.1f}" y="{y + 9}" style="font-size:10px">'
                 f"{_percent(share) if texts(counts) else 'none'}</text>"
             )
-            said.append(f"{in_words(name)}, {label}: {_percent(share)}")
+            said.append(f"{length_range(name)}, {label}: {_percent(share)}")
     height = len(LENGTHS) * (len(series) * thick + gap) + FOOT
     for number, (label, counts, colour, opacity) in enumerate(series):
         left = 40 + number * 240

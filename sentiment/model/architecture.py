@@ -48,7 +48,7 @@ class Architecture:
         if self.pooling not in POOLINGS:
             raise RecipeError(f"there is no pooling {self.pooling!r}; choose one of {', '.join(POOLINGS)}")
         if self.pooling == "last" and (self.segment or self.bidirectional):
-            raise RecipeError('pooling "last" reads a review in one run and one direction')
+            raise RecipeError('pooling "last" supports neither segments nor a bidirectional model')
         if self.bidirectional and not self.segment:
             # Read backwards, a review would begin with padding up to the longest of its batch.
             raise RecipeError("a bidirectional model needs segments")
@@ -62,9 +62,9 @@ class Architecture:
             if getattr(self, name) > largest:
                 raise RecipeError(f"{name} must be at most {largest:,}")
         if self.ngrams > 3:
-            raise RecipeError("ngrams must be 0 (none) to 3")
+            raise RecipeError("ngrams must be from 0 (none) to 3")
         if self.ngram_skip > MAX_SKIP:
-            raise RecipeError(f"ngram_skip must be 0 (none) to {MAX_SKIP}")
+            raise RecipeError(f"ngram_skip must be from 0 (none) to {MAX_SKIP}")
 
     @property
     def negated_words(self) -> int:

@@ -25,12 +25,14 @@ class CuckooTable:
 
     def __init__(self, keys: np.ndarray, values: np.ndarray):
         if len(keys) != len(values) or (keys[:1] < 0).any() or (keys[1:] <= keys[:-1]).any():
-            raise ValueError("the keys of a table must ascend from 0 or more, each once and with a value")
+            raise ValueError(
+                "the keys of a table must be non-negative and strictly ascending, with one value each"
+            )
         self._slots = 1 + int(SLOTS_PER_KEY * len(keys))
         while (owner := self._settle(keys)) is None:
             self._slots *= 2
             if self._slots > MAX_SLOTS_PER_KEY * len(keys):
-                raise ValueError("the keys of a table do not settle")
+                raise ValueError("too many keys of the table collide")
         taken = np.flatnonzero(owner >= 0)
         self._keys = np.full(self._slots, _EMPTY)
         self._keys[taken] = keys[owner[taken]]

@@ -104,7 +104,7 @@ def version_of(folder: Path) -> str:
     broken = broken_files(folder, CHECKSUMS, lambda name: _MAY_BE_ADDED.fullmatch(name) is not None)
     if broken:
         raise ArtifactError(
-            f"the model in {folder} is not as it was written ({'; '.join(broken)}); fetch it again"
+            f"the model in {folder} has changed since it was written ({'; '.join(broken)}); fetch it again"
         )
     return sha256_of(folder / CHECKSUMS)[:12]
 
@@ -168,7 +168,7 @@ def _architecture(settings: dict[str, Any]) -> Architecture:
     for field in fields(Architecture):
         kinds: tuple[Any, ...] = (int, float) if field.type is float else (field.type,)
         if type(value := settings[field.name]) not in kinds:
-            raise TypeError(f"{field.name} is {value!r:.40}, which is no {kinds[-1].__name__}")
+            raise TypeError(f"{field.name} is {value!r:.40}, not of type {kinds[-1].__name__}")
     return Architecture(**settings)
 
 
@@ -177,7 +177,9 @@ def _read_word_dict(file: Path) -> dict[str, int]:
     numbers = words.values()
     whole = set(map(type, numbers)) <= {int}
     if words and not (whole and min(numbers) >= FIRST_WORD and max(numbers) <= MAX_WORD_ID):
-        raise ArtifactError(f"{file} cannot be read: the id of a word is a whole number from {FIRST_WORD} on")
+        raise ArtifactError(
+            f"{file} cannot be read: the ids of words must be whole numbers from {FIRST_WORD}"
+        )
     return words
 
 
@@ -188,7 +190,9 @@ def _read_metrics(file: Path) -> dict[str, Any]:
         if unsure is not None:
             low, high = unsure
             if not 0 <= low <= high <= 1:
-                raise ValueError(f"the probabilities {low!r:.40} to {high!r:.40} are no band of 0 to 1")
+                raise ValueError(
+                    f"the band of unsure answers, {low!r:.40} to {high!r:.40}, is not within 0 and 1"
+                )
     except (TypeError, ValueError) as error:
         raise ArtifactError(f"{file} cannot be read: {_reason(error)}") from None
     return metrics

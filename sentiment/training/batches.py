@@ -106,7 +106,7 @@ class StreamedBatches:
         held = sum(map(len, self._rows))
         if not held:
             raise ChannelError(
-                "this process has no shard with a review: take fewer machines, or prepare more shards"
+                "this process has no shard with a review: use fewer machines, or prepare more shards"
             )
         self._held = _of_all(group, held)
         self.reviews, self.short_texts = (sum(_of_all(group, own)) for own in (reviews, short_texts))

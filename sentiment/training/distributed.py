@@ -99,7 +99,7 @@ def _one_line_errors() -> Iterator[None]:
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[0]
         raise LostProcessError(
-            f"another process of this training is gone; see what it printed ({reason})"
+            f"another process of this training has ended; see its output ({reason})"
         ) from None
 
 

@@ -46,8 +46,8 @@ def require_model_folder(folder: Path) -> None:
     for entry in sorted(folder.iterdir()):
         if entry.name not in OF_MODELS and not entry.name.startswith((SCRATCH, ".run.json")):
             raise ArtifactError(
-                f"{folder}: holds {entry.name}, which is no part of a model and would be deleted; name a new "
-                "or empty folder (--model-dir)"
+                f"{folder}: holds {entry.name}, which is not part of a model and would be deleted; name a "
+                "new or empty folder (--model-dir)"
             )
 
 

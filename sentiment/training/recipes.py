@@ -121,7 +121,9 @@ class Recipe:
             if not 0 <= getattr(self, name) < float("inf"):
                 raise self._refused(name, "0 or more")
         if self.virtual_adversarial and not self.adversarial:
-            raise RecipeError("virtual_adversarial needs adversarial, the distance that the embeddings move")
+            raise RecipeError(
+                "virtual_adversarial needs adversarial, the distance by which the embeddings move"
+            )
 
     def _refused(self, name: str, wanted: str) -> RecipeError:
         return RecipeError(f"{name} must be {wanted}, not {getattr(self, name)}")

@@ -307,7 +307,10 @@ class Trainer:
             self.best_state = _copy_of(self.model)
         progress.batch, progress.seen, progress.loss, progress.seconds = 0, 0, 0.0, 0.0
         if self._is_out_of_patience():
-            self.say(f"no better {self.recipe.best_by} for {self.recipe.patience} epochs: stopping early")
+            self.say(
+                f"validation {self.recipe.best_by} has not improved for {self.recipe.patience} epochs: "
+                "stopping early"
+            )
         self._save()
         self.note_epochs(progress.history)
 

@@ -1,4 +1,4 @@
-"""What operators do to the deployed chain and what befalls it, for real; undone when a `with` ends."""
+"""What operators do to the deployed chain and what can happen to it, for real; undone when a `with` ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real headless Chromium for the tests of the page, and a site with an API that does as a test tells it."""
+"""A real headless Chromium for the tests of the page, and a site whose API does what a test says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page's files on one origin, and on another an API that answers as a test tells it."""
+"""The page's files on one origin, and on another an API that answers as a test says."""
 
 from __future__ import annotations
 

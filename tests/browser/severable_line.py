@@ -1,4 +1,4 @@
-"""A TCP connection through which a browser reaches a server, and which can be cut and mended."""
+"""A TCP connection through which a browser reaches a server, and which can be cut and restored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages that want to command the cloud, in a real browser and under every name that may lead to it."""
+"""Web pages that try to command the cloud, in a real browser and under every name that may lead to it."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def open_page(context: BrowserContext, address: str, prey: Prey) -> Page:
         "http://127.0.0.1:{cloud}/kept/page.html",
     ],
 )
-def test_nothing_happens(prey, context, tmp_path, address):
+def test_no_page_can_command_the_cloud(prey, context, tmp_path, address):
     page = open_page(context, address, prey)
     marker = tmp_path / "ran"
     prey.seen.clear()
@@ -217,7 +217,7 @@ def test_no_page_leads_the_person_to_a_command(prey, context, tmp_path, name):
             }""",
             [f"http://{name}:{prey.port}", str(marker)],
         )
-    refusal = "under the name" if name == REBOUND else "not the cloud's control plane"
+    refusal = "answer to the name" if name == REBOUND else "not the cloud's control plane"
     expect(page.locator("body")).to_contain_text(refusal)
     assert prey.seen == []
     assert not marker.exists()

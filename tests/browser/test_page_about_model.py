@@ -1,4 +1,4 @@
-"""The page about the model: what GET /model tells of the model that answers, and no more."""
+"""The page about the model: what GET /model says about the model that answers, and no more."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_tells_accuracy_calibration_slices_and_training(site: Site, page: Page, scheme):
+def test_it_shows_accuracy_calibration_slices_and_training(site: Site, page: Page, scheme):
     page.emulate_media(color_scheme=scheme)
     page.goto(site.url)
     page.get_by_role("link", name="About this model").click()
@@ -33,7 +33,7 @@ def test_it_tells_accuracy_calibration_slices_and_training(site: Site, page: Pag
     assert axe_finds(page) == []
 
 
-def test_what_the_api_does_not_tell_is_not_claimed(site, page):
+def test_what_the_api_leaves_out_is_not_claimed(site, page):
     old = {name: value for name, value in MODEL.items() if name != "training"}
     metrics = {"validation": MODEL["metrics"]["validation"]}
     site.model = Reply(200, old | {"metrics": metrics, "calibration": {}, "unsure": None})

@@ -1,4 +1,4 @@
-"""What axe-core cannot see: focus, keys, small screens, print. What it can, test_whole_chain*.py show it."""
+"""What axe-core cannot see: focus, keys, small screens, print. test_whole_chain*.py check what it can see."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ SIDEWAYS = """() => [...document.querySelectorAll("body *")]
 
 
 @pytest.mark.parametrize("state", [unsure, failed], ids=lambda state: state.__name__)
-def test_all_of_it_fits_into_320_pixels(site: Site, browser: Browser, state):
+def test_the_page_fits_into_320_pixels(site: Site, browser: Browser, state):
     """WCAG 2.2, 1.4.10 and 2.5.8: no scrolling sideways, and controls of at least 24 pixels."""
     context = browser.new_context(viewport={"width": 320, "height": 640}, has_touch=True)
     try:
@@ -146,7 +146,7 @@ def test_many_reviews_by_keyboard_alone(site, page):
     expect(page.get_by_role("button", name="awful", exact=True)).to_be_focused()
 
 
-def test_the_live_region_speaks_of_a_verdict_once(site, page):
+def test_the_live_region_announces_a_verdict_once(site, page):
     """Numbers that change every second stand outside of it."""
     held = threading.Event()
     site.answer = lambda review: Reply(200, verdict(0.9).body, after=held)
@@ -276,7 +276,7 @@ HEARD = {
             - radio "Differs from its label 1"
             - text: Differs from its label 1
           - region "Compared with your labels":
-            - paragraph: /Accuracy 66\.7%/
+            - paragraph: /Accuracy 66\\.7%/
             - table "Confusion matrix":
               - rowgroup:
                 - row "Judged negative Judged positive"
@@ -310,13 +310,13 @@ HEARD = {
 
 
 @pytest.mark.parametrize("state", HEARD, ids=lambda state: state.__name__)
-def test_what_a_screen_reader_gets_to_read(site: Site, page: Page, state):
+def test_what_a_screen_reader_reads(site: Site, page: Page, state):
     page.goto(site.url)
     state(site, page)
     expect(page.locator("main")).to_match_aria_snapshot(HEARD[state])
 
 
-def test_motion_is_reduced_for_those_who_ask(site, page):
+def test_motion_is_reduced_on_request(site, page):
     site.answer = lambda review: contract_error(503, "Waking.", "100", code="waking")
     page.goto(site.url)
     judge(page)
@@ -349,14 +349,14 @@ def test_on_paper_there_are_the_review_and_its_verdict_but_no_controls(site, pag
     assert colours == ["rgb(29, 36, 48)", "rgb(255, 255, 255)"]
 
 
-def test_on_paper_a_table_of_verdicts_keeps_its_heads(site, page):
+def test_on_paper_a_table_of_verdicts_keeps_its_headers(site, page):
     page.goto(site.url)
     many(site, page)
     page.emulate_media(media="print")
     expect(page.locator("button:visible")).to_have_text(["#", "Verdict", "Positive", "Review"])
 
 
-def test_nothing_jumps_when_the_waiting_begins(site, page):
+def test_the_layout_does_not_shift_when_the_wait_begins(site, page):
     site.answer = lambda review: contract_error(503, "Waking.", "100", code="waking")
     page.goto(site.url)
     examples = page.locator("#examples")

@@ -1,4 +1,4 @@
-"""Many reviews at once: read as people have them, judged in pieces, each row for itself."""
+"""Many reviews at once: read in the forms that people have, judged in pieces, each row on its own."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_one_review_a_line(many, site):
     assert site.batches == [["A good one, really", "so-so", "awful", "dreadful"]]
 
 
-def test_a_file_with_bad_rows_costs_the_good_ones_nothing(many, site, tmp_path):
+def test_bad_rows_of_a_file_do_not_affect_the_good_ones(many, site, tmp_path):
     file = tmp_path / "<img src=x onerror=document.title=1>.csv"
     long = "x" * 20_001
     text = (
@@ -108,12 +108,12 @@ def test_where_two_models_answer_each_row_and_the_download_name_theirs(many, sit
     assert (header[-1], [row[-1] for row in rows]) == ("model", ["lstm-7f3a", "new"])
 
 
-def test_a_quote_that_is_never_closed_is_told(many):
+def test_an_unclosed_quote_is_reported(many):
     paste(many, 'review\nfine\n"never closed\nand on\n')
     expect(many.locator("#batch-status")).to_contain_text("row 3 opens a quote that is never closed")
 
 
-def test_old_encodings_are_read_and_what_is_no_text_is_refused(many, tmp_path):
+def test_old_encodings_are_read_and_binary_files_are_refused(many, tmp_path):
     file = tmp_path / "old.txt"
     file.write_bytes("Très good".encode("windows-1252"))
     choose_file(many, file)
@@ -124,7 +124,7 @@ def test_old_encodings_are_read_and_what_is_no_text_is_refused(many, tmp_path):
     expect(many.locator("#file-refused")).to_have_text("old.txt is not a text file.")
 
 
-def test_a_file_refused_while_a_batch_runs_is_told_and_the_batch_goes_on(many, site, tmp_path):
+def test_a_file_refused_while_a_batch_runs_is_reported_and_the_batch_continues(many, site, tmp_path):
     held = threading.Event()
     site.answer_batch = lambda batch: replace(judged(batch), after=held)
     paste(many, "good\nawful")
@@ -221,7 +221,7 @@ def test_a_failure_stops_the_rest_and_gives_no_verdicts(many, site, reply, said)
     expect(many.get_by_role("button", name="Judge 1 review")).to_be_visible()
 
 
-def test_the_table_is_sorted_by_its_heads(many):
+def test_the_table_is_sorted_by_its_headers(many):
     paste(many, "so-so\nawful\nGood good\nrefused")
     many.locator("#start").click()
     expect(many.locator("#done")).to_have_text("4 of 4")

@@ -1,4 +1,4 @@
-"""Everything that can keep a person from a verdict, and the waiting before it: told as what it is."""
+"""Everything that can keep a person from a verdict, and the wait for it: each has its own message."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def expect_no_verdict(page: Page, *said: str) -> None:
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
 
 
-def test_each_error_of_the_contract_is_told_as_what_it_is(site: Site, page: Page):
+def test_each_error_of_the_contract_has_its_own_message(site: Site, page: Page):
     errors = [
         (400, "Not UTF-8.", None, ["The API could not read this review", "Not UTF-8."]),
         (413, "At most 20,000.", None, ["This review is too long", "Shorten it", "At most 20,000."]),
@@ -50,7 +50,7 @@ def test_each_error_of_the_contract_is_told_as_what_it_is(site: Site, page: Page
         expect_no_verdict(page, f"Request lambda-{number}", *said)
 
 
-def test_no_model_an_overloaded_and_a_broken_one_are_told_apart_and_not_waited_for_as_if_waking(site, page):
+def test_no_model_overloaded_and_broken_are_distinguished_and_not_waited_for(site, page):
     states = {
         "no_model": ("There is no model yet", "One has to be trained and deployed"),
         "overloaded": ("The API is overloaded", "It had no room for this review."),
@@ -68,7 +68,7 @@ def test_no_model_an_overloaded_and_a_broken_one_are_told_apart_and_not_waited_f
         assert len(site.reviews) == 1
 
 
-def test_errors_that_are_not_the_contracts_are_told_too(site, page):
+def test_errors_outside_the_contract_are_shown_too(site, page):
     replies = [
         (Reply(429, {"message": "Too Many Requests"}), ["Too many reviews at once", "Too Many Requests"]),
         (Reply(413, {"message": "Request Entity Too Large"}), ["too long", "Request Entity Too Large"]),
@@ -90,7 +90,7 @@ def test_errors_that_are_not_the_contracts_are_told_too(site, page):
 GOOD = verdict(0.9, [["good", 1.0]]).body
 
 
-def test_an_answer_of_the_wrong_shape_is_no_verdict(site, page):
+def test_an_answer_of_the_wrong_shape_is_not_shown_as_a_verdict(site, page):
     bodies = [
         "",
         "<html>positive</html>",
@@ -185,7 +185,7 @@ def stop_the_clock(page: Page) -> None:
     page.clock.pause_at(1)
 
 
-def test_waiting_is_told(site, page, held):
+def test_the_page_says_that_it_waits(site, page, held):
     stop_the_clock(page)
     page.goto(site.url)
     status, form = page.locator("#status"), page.locator("form")
@@ -215,7 +215,7 @@ def test_waiting_ends_after_a_minute(site, page, held):
     expect_no_verdict(page, "No answer for a minute")
 
 
-def test_while_the_second_is_awaited_the_firsts_verdict_is_gone(site, page, held):
+def test_the_first_verdict_is_hidden_while_the_second_is_awaited(site, page, held):
     site.answer = lambda review: Reply(200, GOOD, after=held) if review == "second" else verdict(0.1)
     stop_the_clock(page)
     page.goto(site.url)

@@ -38,7 +38,7 @@ def test_the_history_lists_what_was_judged_newest_first_and_outlives_the_page(ju
     for _ in range(2):
         items = judged.locator("#past-list li")
         expect(items).to_have_count(2)
-        expect(items.nth(0)).to_contain_text(re.compile("Unsure.*leans negative \(55%\).*=HYPERLINK", re.S))
+        expect(items.nth(0)).to_contain_text(re.compile(r"Unsure.*leans negative \(55%\).*=HYPERLINK", re.S))
         expect(items.nth(1)).to_contain_text(re.compile("Positive.*90%.*Lovely <b>film</b>", re.S))
         judged.reload()
         judged.get_by_role("tab", name="History (2)").click()
@@ -101,7 +101,7 @@ def test_the_history_says_that_it_keeps_the_last_fifty(judged):
     expect(judged.get_by_role("tab", name="History (50)")).to_be_visible()
 
 
-def test_a_damaged_history_is_no_history(site, page):
+def test_damaged_entries_of_the_history_are_ignored(site, page):
     good = {
         "at": "2026-11-23T10:00:00Z",
         "review": "kept",
@@ -128,7 +128,7 @@ def test_a_browser_that_stores_nothing_still_judges(site, page):
 # ---- links ----
 
 
-def test_a_link_carries_the_review_past_every_server(site, page, context):
+def test_the_review_in_a_link_reaches_no_server(site, page, context):
     review = "Très bon 🎬 <script>alert(1)</script>\n" + "so-so & fine " * 200
     page.goto(site.url)
     judge(page, review)
@@ -150,7 +150,7 @@ def test_a_link_carries_the_review_past_every_server(site, page, context):
 
 
 @pytest.mark.parametrize("fragment", ["", "%", "AAAA", "a" * 20_000])
-def test_a_damaged_link_is_told(site, page, fragment):
+def test_a_damaged_link_is_reported(site, page, fragment):
     page.goto(f"{site.url}#review={fragment}")
     expect(page.locator("#status")).to_contain_text("This link is damaged")
     expect(page.get_by_label("Your review")).to_have_value("")
@@ -253,7 +253,7 @@ def test_a_vote_can_be_taken_back_later_too(site, page):
 # ---- the line about the model ----
 
 
-def test_the_line_tells_the_test_accuracy_else_that_on_validation(site, page):
+def test_the_line_shows_the_test_accuracy_or_else_the_validation_accuracy(site, page):
     line = page.locator("#model-line")
     page.goto(site.url)
     expect(line).to_have_text(

@@ -1,4 +1,4 @@
-"""Many reviews that bring labels along, the explanation of a row, and the filter above the table."""
+"""Many reviews with labels, the explanation of a row, and the filter above the table."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_labels_as_people_have_them(site, page, name, cells, labels):
     assert page.evaluate(READ, [cells, name]) == labels
 
 
-def test_a_column_that_is_none_of_labels_is_refused_by_name(many):
+def test_a_column_without_labels_is_refused_by_name(many):
     many.get_by_label("Many reviews").fill("review,note\ngood,hm\n")
     expect(many.get_by_label("Labels in")).to_have_value("")
     many.get_by_label("Labels in").select_option("note")

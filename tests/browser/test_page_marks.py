@@ -1,4 +1,4 @@
-"""The review with its words marked: in the right places, their weights in reach of pointer and keyboard."""
+"""The review with its words marked: in the right places, with weights that pointer and keyboard can reach."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def test_a_review_that_the_model_did_not_read_to_its_end(site, page):
     expect(page.locator("#cut-note")).to_contain_text("They did not count.")
 
 
-def test_places_that_make_no_sense_tear_no_text_apart(site, page):
+def test_invalid_spans_do_not_break_the_text(site, page):
     reply = verdict(0.9, [["a", 1], ["b", 1], ["c", 1], ["d", 1]])
     reply.body["spans"] = [[0, 4], [2, 6], [7, 900], [5, 5]]
     site.answer = lambda review: reply

@@ -26,7 +26,7 @@ def test_a_positive_review(site: Site, page: Page):
     assert site.reviews == ["Lovely. “Så fint” 🎬"]
 
 
-def test_the_probability_is_told_in_words_for_the_side_that_the_model_takes(site, page):
+def test_the_probability_is_stated_for_the_side_that_the_model_takes(site, page):
     page.goto(site.url)
     for probability, said in (
         (0.9999, "Almost certainly positive (more than 99%)."),
@@ -168,7 +168,7 @@ def test_a_short_text_and_the_sarcastic_example_come_with_a_caveat(site, page):
     expect(page.locator("#caveat")).to_be_hidden()
 
 
-def test_a_line_break_of_a_data_set_is_one_when_it_is_pasted(site, page, context):
+def test_pasted_br_tags_become_line_breaks(site, page, context):
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(site.url)
     box = page.get_by_label("Your review")

@@ -1,4 +1,4 @@
-"""The whole loop, self-hosted: votes on the page teach a model, which challenges, wins and goes back."""
+"""The whole loop, self-hosted: votes on the page train a model, which challenges, wins and is rolled back."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def opened_when(page: Page, site: str, text: str, model: str) -> None:
         same = same + 1 if ask(page, text) == model else 0
 
 
-def test_votes_teach_a_model_that_challenges_takes_over_and_goes_back(site, typed, page, tmp_path):
+def test_votes_train_a_model_that_challenges_takes_over_and_is_rolled_back(site, typed, page, tmp_path):
     old = version_of(model_folder())
     page.goto(site)
     for number, text in enumerate(texts(10, seed=1)):

@@ -1,4 +1,4 @@
-"""A person at the real page: what they type travels page, API gateway, Lambda, endpoint, and comes back."""
+"""A person at the real page: what they type goes through page, gateway, Lambda and endpoint, and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Markup and script in everything that a stranger may choose: at the deployed page all of it is text."""
+"""Markup and script in everything that an attacker may choose: the deployed page shows all of it as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that can keep a person from a verdict, brought about in the deployed chain, is told as it is."""
+"""Everything that can keep a person from a verdict, caused in the deployed chain, has its own message."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def passing_on(**change):
     return lambda route: route.continue_(**change)
 
 
-def test_a_request_that_something_on_its_way_has_changed(deployment, opened):
+def test_a_request_that_was_changed_on_its_way(deployment, opened):
     """The page sends none of these itself. The answers are the chain's own."""
     headers = {"content-type": "application/json", "origin": deployment.page.rstrip("/")}
     for change, said in (
@@ -163,7 +163,7 @@ def test_a_review_that_cannot_be_judged(opened, operator):
     )
 
 
-def test_a_config_that_names_a_wrong_route_is_told(deployment, operator, page):
+def test_a_config_that_names_a_wrong_route_is_reported(deployment, operator, page):
     with operator.config(json.dumps({"apiUrl": f"{deployment.api}/v0"})):
         page.goto(deployment.page)
         judge(page, BAD)
@@ -192,7 +192,7 @@ def test_an_api_that_is_not_for_this_page(opened, operator):
 # ---- the network ----
 
 
-def test_a_line_that_is_cut_and_a_browser_that_is_offline(deployment, operator, page, context):
+def test_a_broken_connection_and_an_offline_browser(deployment, operator, page, context):
     with operator.line() as line:
         page.goto(deployment.page)
         with operator.frozen_model():

@@ -1,4 +1,4 @@
-"""The whole loop, offline: votes on the page teach a model, which is tried, takes over and is taken back."""
+"""The whole loop, offline: votes on the page train a model, which is tried, takes over and is rolled back."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def until_interrupted(command: list[str], line: str) -> Iterator[None]:
         process.communicate(timeout=60)
 
 
-def test_votes_teach_a_model_that_is_tried_takes_over_and_is_taken_back(cloud, stack, page, tmp_path):
+def test_votes_train_a_model_that_is_tried_takes_over_and_is_rolled_back(cloud, stack, page, tmp_path):
     page.goto(stack)
     words = texts(10, seed=1)
     [old] = {ask(page, words[0])}

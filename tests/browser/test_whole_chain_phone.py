@@ -1,4 +1,4 @@
-"""A person with a phone at the deployed page: all of it by touch, and nothing to scroll for sideways."""
+"""A person with a phone at the deployed page: everything works by touch, and nothing scrolls sideways."""
 
 from __future__ import annotations
 

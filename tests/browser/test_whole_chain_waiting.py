@@ -1,4 +1,4 @@
-"""Waiting for the deployed chain: told truthfully, cancelled at will, never ended by another one's answer."""
+"""Waiting for the deployed chain: true messages, until cancelled, never ended by another request's answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.conftest import BAD, GOOD
 pytestmark = pytest.mark.slow
 
 
-def test_waiting_is_told_by_how_long_it_lasts(deployment, operator, page):
+def test_the_message_depends_on_how_long_the_wait_is(deployment, operator, page):
     stop_the_clock(page)
     page.goto(deployment.page)
     status = page.locator("#status")

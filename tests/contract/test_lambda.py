@@ -1,4 +1,4 @@
-"""The Lambda behind the API: events and answers, and what becomes of all that AWS may say.
+"""The Lambda behind the API: events and answers, and what it makes of everything that AWS may answer.
 
 What every host of the API does alike is tested in tests/contract/api.
 """
@@ -182,7 +182,7 @@ def test_every_error_of_aws_has_its_status(relay, aws, status, code, retry_after
     ],
     ids=lambda body: repr(body)[:60],
 )
-def test_an_answer_that_is_no_verdict_is_never_passed_on(relay, body):
+def test_an_answer_that_is_not_a_verdict_is_never_passed_on(relay, body):
     relay.aws.answers = [Answer(body=body)]
     answer = relay.ask({"review": REVIEW})
     assert (answer.status, answer.body["error"]["code"]) == (502, "model_error")
@@ -209,7 +209,7 @@ def test_nothing_but_the_contract_is_passed_on(relay):
     assert relay.ask({"review": REVIEW}).body == VERDICT
 
 
-def test_an_endpoint_that_hangs_up_and_one_out_of_reach(relay, monkeypatch):
+def test_a_dropped_connection_and_an_unreachable_endpoint(relay, monkeypatch):
     relay.aws.answers = [Answer(drop=True)]
     assert relay.ask({"review": REVIEW}).status == 502
     monkeypatch.setattr(relay.modules.endpoint, "client", short_reads("http://127.0.0.1:1"))
@@ -258,7 +258,7 @@ def test_a_throttled_endpoint_and_one_that_is_not_ready_are_asked_again(relay):
         assert len(relay.aws.asked) == 1 + len(relay.modules.endpoint.PAUSES_SECONDS)
 
 
-def test_a_worker_that_dies_costs_nobody_a_request_unless_the_review_ends_another_one(relay):
+def test_a_worker_that_dies_loses_no_request_unless_the_review_kills_another_one(relay):
     died = Answer(
         424, {"Message": 'Received server error (500) from primary with message "Worker died."'}, "ModelError"
     )
@@ -284,7 +284,7 @@ ABSENT = Answer(400, {"__type": "ValidationException", "message": "Could not fin
         ("OutOfService", None, "broken", "is broken"),
     ],
 )
-def test_no_model_a_starting_one_and_a_broken_one_are_told_apart(relay, state, refusal, code, said):
+def test_no_model_a_starting_one_and_a_broken_one_are_distinguished(relay, state, refusal, code, said):
     # InvokeEndpoint says the same of all three.
     relay.aws.fails(400, "ValidationError", "Endpoint movie-sentiment of account 1 not found.")
     relay.aws.status, relay.aws.refusal = state, refusal
@@ -410,7 +410,7 @@ def test_a_vote_that_is_taken_back_is_deleted(relay):
         (Answer(503, b"<Error><Code>SlowDown</Code></Error>"), 429),
     ],
 )
-def test_a_vote_that_cannot_be_kept_is_not_answered_as_if_it_were(relay, refusal, status):
+def test_a_vote_that_cannot_be_stored_is_an_error(relay, refusal, status):
     relay.aws.refusal = refusal
     vote = {"review": REVIEW, "sentiment": "positive", "probability": 0.9, "model": "m", "vote": "up"}
     assert relay.ask(vote, path="/feedback").status == status
@@ -513,7 +513,7 @@ def test_each_request_is_one_line_of_log_with_its_metrics_and_without_the_review
     assert metrics(bad)["Errors", stack, "unsupported_media_type"] == 1
 
 
-def test_what_people_send_is_counted_and_not_told(relay, capsys):
+def test_counts_of_what_people_send_are_logged_and_not_answered(relay, capsys):
     row = WORD_COUNTS | {"sentiment": "positive", "probability": 0.6, "unsure": True, "reason": "not_english"}
     rows = [row, row | {"reason": None, "word_count": 0, "unknown_words": 0}]
     relay.aws.answers = [
@@ -538,7 +538,7 @@ def test_what_people_send_is_counted_and_not_told(relay, capsys):
     assert two == of_lengths | {"Unsure": 2, "NotEnglish": 1, "Probability": 1.2, "UnknownShare": 0.25}
 
 
-def test_a_model_of_before_is_counted_but_for_the_words_that_it_does_not_know(relay, capsys):
+def test_answers_of_an_older_model_are_counted_without_unknown_words(relay, capsys):
     relay.ask({"review": REVIEW})
     [line] = lines(capsys.readouterr().out)
     assert line["Characters50"] == 1 and line["Probability"] == VERDICT["probability"]
@@ -546,7 +546,7 @@ def test_a_model_of_before_is_counted_but_for_the_words_that_it_does_not_know(re
 
 
 @pytest.mark.parametrize("counts", [{"word_count": 3}, {"word_count": -1, "unknown_words": 0}])
-def test_word_counts_that_are_none_are_no_verdict(relay, counts):
+def test_an_answer_with_invalid_word_counts_is_refused(relay, counts):
     relay.aws.answers = [Answer(body=VERDICT | counts)]
     assert relay.ask({"review": REVIEW}).status == 502
 
@@ -588,7 +588,7 @@ def test_it_needs_nothing_but_the_standard_library_and_boto3():
             assert {name.partition(".")[0] for name in names} <= allowed, file
 
 
-def test_importing_it_brings_nothing_but_itself_beyond_boto3():
+def test_importing_it_loads_nothing_beyond_boto3_but_itself():
     """A cold start pays for each module."""
     program = (
         "import sys, boto3, botocore.config; boto3.client('sagemaker-runtime');"

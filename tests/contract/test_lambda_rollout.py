@@ -85,7 +85,7 @@ def test_answers_and_failures_count_for_the_model_that_was_asked(canary, capsys)
     assert waking["Errors", stack, "waking"] == refused["Errors", stack, "bad_request"] == 1
 
 
-def test_votes_count_for_the_model_that_they_are_about_and_for_no_made_up_one(canary, capsys):
+def test_votes_count_for_the_model_that_they_are_about_and_not_for_an_unknown_one(canary, capsys):
     vote = {"review": "A film", "sentiment": "positive", "probability": 0.9}
     for model, said in ((CHALLENGER, "down"), (CHAMPION, "up"), ("made-up", "down")):
         assert canary.ask(vote | {"model": model, "vote": said}, path="/feedback").status == 201
@@ -141,7 +141,7 @@ def test_the_votes_on_both_models_are_counted_by_their_keys_in_pages_and_remembe
     assert canary.get("/feedback").status == 429
 
 
-def test_either_model_can_be_asked_about_any_text_and_that_counts_for_none(canary, capsys):
+def test_either_model_can_be_asked_about_any_text_and_that_is_not_counted(canary, capsys):
     text = of(canary, CHAMPION)
     canary.aws.answers = [Answer(body=VERDICT | {"words": [], "spans": []})]
     for version in (CHALLENGER, CHAMPION):

@@ -124,7 +124,7 @@ def ask() -> Iterator[Ask]:
 
 
 @pytest.mark.slow
-def test_a_waking_endpoint_is_told_apart_from_a_slow_one(ask):
+def test_a_waking_endpoint_is_distinguished_from_a_slow_one(ask):
     statuses: list[int] = []
     while not statuses or statuses[-1] != 200:
         answer = ask("A film")

@@ -278,7 +278,7 @@ def notebook(launch):
 
 
 @pytest.mark.parametrize("end", ["ctrl-c", "closed terminal", "kill -9"])
-def test_the_notebook_ends_whole(notebook, end):
+def test_the_notebook_ends_with_all_its_processes(notebook, end):
     launched, port = notebook
     if end == "ctrl-c":
         assert launched.ctrl_c() == 130

@@ -1,4 +1,4 @@
-"""Who gets through the front door: no web page, no stranger's name, nobody else of this machine."""
+"""Who gets through the front door: no web page, no foreign host name, no other user of this machine."""
 
 import functools
 import http.client
@@ -145,7 +145,7 @@ def refused(server) -> Iterator[Callable[[Route, dict[str, str]], bool]]:
             builder.environ_base = {"werkzeug.socket": connection}
             answer = werkzeug.Response.from_app(server.front, builder.get_environ())
             said = answer.get_data().decode("latin-1")
-            told = "under the name" in said or "control plane" in said or route.method == "HEAD"
+            told = "answer to the name" in said or "control plane" in said or route.method == "HEAD"
             return answer.status_code == 403 and told
 
         yield is_refused
@@ -160,7 +160,7 @@ def test_every_route_of_every_service_is_refused_to_pages_and_under_other_names(
 
 
 @pytest.mark.parametrize("headers", HOSTILE, ids=str)
-def test_whatever_tells_of_a_page_counts(refused, spy, headers):
+def test_every_sign_of_a_web_page_is_refused(refused, spy, headers):
     stage = Route("PATCH", "/v2/apis/a1/stages/$default", signed("apigateway"), b"{}")
     job = Route("POST", "/", signed("sagemaker") | {"X-Amz-Target": "SageMaker.CreateTrainingJob"})
     stack = Route("GET", "/?Action=CreateStack&Version=2010-05-15", signed("cloudformation"))
@@ -245,7 +245,7 @@ def test_what_nobody_has_reviewed_is_refused_by_name(server, service, operation,
     assert any(word in error["Code"] for word in ("Unsupported", "NotImplemented"))
 
 
-def test_s3_control_is_no_bucket(server):
+def test_s3_control_is_not_taken_for_a_bucket(server):
     headers = signed("s3") | {"x-amz-account-id": server.cloud.account_id}
     assert "the s3control operation ListJobs" in ask(server, "GET", "/v20180820/jobs", headers)[1]
 
@@ -336,7 +336,7 @@ def test_browsers_show_presigned_objects_to_people_and_to_pages_of_this_machine(
     assert typed_in or requests.get(acl, headers=headers, timeout=10).status_code == 403
 
 
-def test_what_is_not_signed_makes_nothing(server):
+def test_unsigned_requests_create_nothing(server):
     for method, path in (("PUT", "/made-by-nobody"), ("GET", "/"), ("POST", "/2015-03-31/functions")):
         status, said = ask(server, method, path)
         assert (status, "localcloud env" in said) == (403, True)
@@ -347,7 +347,7 @@ def test_what_is_not_signed_makes_nothing(server):
 # Other users of the machine
 
 
-def test_the_kernel_tells_who_connects():
+def test_the_kernel_reports_who_connects():
     with socket.create_server(("127.0.0.1", 0)) as listening:
         connecting = socket.create_connection(listening.getsockname())
         with listening.accept()[0] as accepted:
@@ -441,7 +441,7 @@ def test_other_machines_need_a_token():
         assert ask(running, "GET", "/_aws/execute-api/nothing1/", {"Host": "192.168.0.1"})[0] == 404
 
 
-def test_destinations_are_told_apart():
+def test_destinations_are_distinguished():
     def service(path: str, headers: dict[str, str]) -> str:
         return destination_of(werkzeug.Request(EnvironBuilder(path, headers=headers).get_environ())).service
 

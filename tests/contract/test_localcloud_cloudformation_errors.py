@@ -265,13 +265,13 @@ def test_a_function_with_arguments_that_it_does_not_take(stacks, value, message)
         ("!Not [!Equals [a, a], !Equals [a, a]]", "every Fn::Not object requires a list with exactly 1"),
     ],
 )
-def test_a_condition_that_is_none(stacks, condition, message):
+def test_an_invalid_condition(stacks, condition, message):
     with pytest.raises(botocore.exceptions.ClientError) as refused:
         stacks.create("invalid", f"Conditions: {{C: {condition}}}\n{BUCKET}")
     assert f"Template error: {message}" in refused.value.response["Error"]["Message"]
 
 
-def test_an_output_without_a_value_is_no_output(stacks):
+def test_an_output_without_a_value_is_refused(stacks):
     with pytest.raises(botocore.exceptions.ClientError, match="must evaluate to a String"):
         stacks.create("invalid", BUCKET + "Outputs: {O: {Value: !Ref AWS::NoValue}}")
 
@@ -302,7 +302,7 @@ def test_a_parameter_that_is_not_allowed(stacks, parameter, value, message):
         assert refused.value.response["Error"]["Message"] == expected
 
 
-def test_tags_of_aws_are_not_for_stacks(stacks):
+def test_stacks_cannot_have_tags_of_aws(stacks):
     with pytest.raises(botocore.exceptions.ClientError, match="aws: prefixed tag key names are not allowed"):
         stacks.create("invalid", BUCKET, Tags=[{"Key": "aws:owner", "Value": "me"}])
 
@@ -337,7 +337,7 @@ Resources:
     stacks.delete("splits")
 
 
-def test_branches_that_exclude_each_other_are_no_contradiction(stacks):
+def test_mutually_exclusive_branches_do_not_conflict(stacks):
     template = """
 Parameters: {Which: {Type: String, Default: statistic}}
 Conditions:

@@ -1,4 +1,4 @@
-"""The options of stacks are honoured, or refused by name."""
+"""The options of stacks take effect, or are refused by name."""
 
 import json
 import time

@@ -93,7 +93,7 @@ def test_an_update_without_changes_is_refused_in_the_words_that_clients_look_for
     stacks.delete("same")
 
 
-def test_change_sets_create_and_update_and_tell_before(stacks):
+def test_change_sets_describe_their_changes_then_create_and_update(stacks):
     request = {"StackName": "sets", "ChangeSetName": "one", "ChangeSetType": "CREATE"}
     stacks.client.create_change_set(**request, TemplateBody=str(GROUPS).replace("'", '"'))
     assert stacks.describe("sets")["StackStatus"] == "REVIEW_IN_PROGRESS"
@@ -404,7 +404,7 @@ def serverless_function(**event) -> dict:
         ),
     ],
 )
-def test_what_sams_samples_have_beyond_it_is_refused_by_name(stacks, resource, named):
+def test_unsupported_parts_of_sams_samples_are_refused_by_name(stacks, resource, named):
     template = {"Transform": "AWS::Serverless-2016-10-31", "Resources": {"It": resource}}
     with pytest.raises(botocore.exceptions.ClientError, match=f"Unrecognized resource types: .*{named}"):
         stacks.create("sample", template)
@@ -428,7 +428,7 @@ def test_a_name_that_no_stack_can_have_is_refused(stacks, name):
         ({"Tags": [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]}, "Duplicate tag keys"),
     ],
 )
-def test_what_is_given_twice_is_refused(stacks, request_, message):
+def test_duplicates_are_refused(stacks, request_, message):
     with pytest.raises(botocore.exceptions.ClientError, match=message):
         stacks.create("twice", GROUPS, **request_)
 
@@ -447,7 +447,7 @@ def test_roles_need_an_acknowledgement(stacks):
         stacks.create("iam", template, Capabilities=[])
 
 
-def test_operations_that_are_not_there_are_refused_by_name(stacks):
+def test_unknown_operations_are_refused_by_name(stacks):
     with pytest.raises(botocore.exceptions.ClientError, match="DetectStackDrift"):
         stacks.client.detect_stack_drift(StackName="any")
 

@@ -169,7 +169,7 @@ def test_only_the_distribution_that_the_policy_names_may_read(stacks, site):
     assert fetch(site["Url"] + "/")[0] == 200
 
 
-def test_the_api_tells_of_the_stacks_distribution_all_that_the_template_said(cloud, site):
+def test_the_api_describes_the_stacks_distribution_as_the_template_does(cloud, site):
     cloudfront = cloud.client("cloudfront")
     shown = cloudfront.get_distribution(Id=site["Id"])["Distribution"]
     assert shown["Status"] == "Deployed"

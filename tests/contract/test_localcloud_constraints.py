@@ -118,7 +118,7 @@ def test_a_violated_constraint_is_refused(
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
-def test_numbers_that_are_none_are_in_the_form_of_json(account: Account) -> None:
+def test_nan_reaches_the_service_and_is_refused_there(account: Account) -> None:
     """As AWS: the number is read, and then refused by what it means."""
     cloudwatch = account.client("cloudwatch")
     with pytest.raises(ClientError, match="The value NaN for parameter"):
@@ -146,13 +146,13 @@ def test_a_tag_has_one_value(
     assert caught.value.response["Error"]["Code"] == code
 
 
-def test_a_marker_that_was_not_told_is_refused(account: Account) -> None:
+def test_a_marker_that_was_not_issued_is_refused(account: Account) -> None:
     with pytest.raises(ClientError, match=r"\(ValidationError\).*Invalid Marker"):
         account.client("iam").list_roles(Marker="nonsense")
 
 
 @pytest.mark.parametrize("policy", ["{", "[]", "{}"])
-def test_a_session_has_no_policy_that_is_none(account: Account, policy: str) -> None:
+def test_a_session_policy_must_be_valid(account: Account, policy: str) -> None:
     session = {"RoleArn": ROLE, "RoleSessionName": "session", "Policy": policy}
     with pytest.raises(account.client("sts").exceptions.MalformedPolicyDocumentException):
         account.client("sts").assume_role(**session)

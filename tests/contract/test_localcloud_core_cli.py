@@ -218,8 +218,8 @@ def test_run_says_when_there_is_no_such_command(port):
         (["run"], "the following arguments are required: -- COMMAND"),
         (["upp"], "argument COMMAND: invalid choice: 'upp' (choose from"),
         (["up", "--prot", "80"], "unrecognized arguments: --prot 80"),
-        (["up", "--host", "a..b"], "argument --host: 'a..b' is no address or name of this machine"),
-        (["status", "--host", "a..b"], "argument --host: 'a..b' is no address or name of this machine"),
+        (["up", "--host", "a..b"], "argument --host: 'a..b' is not an address or name of this machine"),
+        (["status", "--host", "a..b"], "argument --host: 'a..b' is not an address or name of this machine"),
         (["up", "--python", "/no/python"], "argument --python: there is no program '/no/python'"),
         (["interrupt"], "the following arguments are required: JOB"),
     ],
@@ -299,7 +299,7 @@ def test_a_web_page_cannot_command_the_cloud(up, host, path, headers):
         assert "Only APIs and websites answer web pages, not the cloud's control plane." in said
     else:
         assert answer.code == 403
-        assert f"localcloud does not answer under the name {host}" in said
+        assert f"localcloud does not answer to the name {host}" in said
 
 
 def test_help_names_the_commands():
@@ -336,7 +336,7 @@ def test_no_process_of_the_cloud_holds_the_real_keys(port, detach):
         process.communicate(timeout=60)
 
 
-def test_run_hands_no_real_key_on(port):
+def test_run_passes_on_no_real_key(port):
     read = "import os; print(open(f'/proc/{os.getppid()}/environ').read(), dict(os.environ))"
     done = run("run", "--port", port, "--", sys.executable, "-c", read, env={**os.environ, **REAL_KEYS})
     assert done.returncode == 0, done.stderr
@@ -412,7 +412,7 @@ def test_nobody_makes_down_signal_a_process_or_run_use_a_false_cloud(port):
         folder.rmdir()
 
 
-def test_commands_at_once_share_one_cloud_until_the_last_has_ended(port, tmp_path):
+def test_simultaneous_commands_share_one_cloud_until_the_last_has_ended(port, tmp_path):
     """Each makes a bucket, then waits for those of the others: in one cloud only can it see them."""
     script = tmp_path / "command.py"
     script.write_text(

@@ -77,7 +77,7 @@ def test_a_body_in_chunks_is_read_too(server):
     assert server.cloud.client("s3").get_object(Bucket="chunks", Key="key")["Body"].read() == b"piece" * 3
 
 
-def test_a_fault_of_localclouds_own_is_a_500_without_a_trace(server):
+def test_a_bug_in_localcloud_is_a_500_without_a_traceback(server):
     status, body = ask(server, "/fail")
     assert status == 500
     assert "InternalFailure" in body

@@ -136,7 +136,7 @@ def test_every_form_of_a_name(functions: Any, name: str, suffix: str) -> None:
     assert "ReservedConcurrentExecutions" not in functions.get_function_concurrency(FunctionName=name)
 
 
-def test_names_that_lead_nowhere(functions: Any) -> None:
+def test_names_of_functions_that_do_not_exist(functions: Any) -> None:
     get = functions.get_function
     missing = "ResourceNotFoundException"
     refused(missing, f"Function not found: {ARN}none", get, FunctionName="none")
@@ -271,17 +271,17 @@ def test_settings_that_would_have_no_effect(
     assert message in caught.value.response["Error"]["Message"]
 
 
-def test_what_is_the_default_is_no_setting(create: Callable) -> None:
+def test_default_values_are_accepted(create: Callable) -> None:
     create("plain", VpcConfig={"SubnetIds": []}, Code={"ZipFile": package(), "S3ObjectStorageMode": "COPY"})
 
 
-def test_numbers_that_are_not_json_are_no_event(functions: Any) -> None:
+def test_nan_is_not_valid_in_an_event(functions: Any) -> None:
     for invocation in ("RequestResponse", "Event"):
         with pytest.raises(ClientError, match="InvalidRequestContentException"):
             functions.invoke(FunctionName="one", InvocationType=invocation, Payload=b'{"score": NaN}')
 
 
-def test_an_authorization_of_urls_is_for_urls(functions: Any) -> None:
+def test_function_url_auth_type_needs_the_url_action(functions: Any) -> None:
     refused(
         "InvalidParameterValueException",
         "FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action",
@@ -429,7 +429,7 @@ def test_a_policy_has_a_size(create: Callable, functions: Any) -> None:
             )
 
 
-def test_concurrency_leaves_some_to_the_other_functions(functions: Any) -> None:
+def test_reserved_concurrency_leaves_some_to_other_functions(functions: Any) -> None:
     refused(
         "InvalidParameterValueException",
         "Specified ReservedConcurrentExecutions for function decreases account's "

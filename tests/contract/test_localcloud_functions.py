@@ -160,7 +160,7 @@ def test_a_sandbox_that_has_printed_much_is_replaced(
     assert sum("x" * 3_000 in event["message"] for event in found) == 6
 
 
-def test_the_first_report_tells_how_long_initialisation_took(account: Account) -> None:
+def test_the_first_report_says_how_long_initialisation_took(account: Account) -> None:
     account.function("cold", source="import time; time.sleep(0.3)\ndef handler(event, context): return 1")
     first, second = (tail(invoke(account, "cold", {}, LogType="Tail")) for _ in range(2))
     init = re.search(r"Init Duration: ([\d.]+) ms", first)
@@ -221,7 +221,7 @@ def test_a_crash_is_reported_and_the_next_event_runs(
         ("raise SystemExit(4)", "app.handler", "Runtime.ExitError", "exit status 4"),
     ],
 )
-def test_what_went_wrong_in_initialisation_is_told(
+def test_what_went_wrong_in_initialisation_is_reported(
     account: Account, echo: str, source: str, handler: str, error_type: str, message: str
 ) -> None:
     name = re.sub(r"\W", "-", error_type)
@@ -323,7 +323,7 @@ def test_the_callers_client_context_reaches_the_handler(account: Account) -> Non
     assert error["Error"]["Code"] == "InvalidRequestContentException"
 
 
-def test_the_clouds_status_tells_what_is_kept_warm(account: Account) -> None:
+def test_the_clouds_status_lists_what_is_kept_warm(account: Account) -> None:
     account.function("shown")
     invoke(account, "shown", {})
     status = requests.get(f"{account.cloud.url}/_localcloud/status", timeout=10).json()

@@ -1,4 +1,4 @@
-"""What nobody carries out is refused by name, in the form of its protocol, and never pretended."""
+"""What localcloud does not carry out is refused by name, in the form of its protocol."""
 
 import http.client
 import importlib.util
@@ -240,7 +240,7 @@ def test_a_bucket_without_notifications_may_say_so(cloud: Cloud) -> None:
     assert "LambdaFunctionConfigurations" not in s3.get_bucket_notification_configuration(Bucket="quiet")
 
 
-def test_records_are_kept_for_whom_asks_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_are_kept_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     run: list[str] = []
     monkeypatch.setattr(
         "moto.awslambda.models.LambdaBackend.get_function", lambda _, name, *__: run.append(name)
@@ -284,7 +284,7 @@ def test_every_service_with_records_is_one_that_botocore_knows() -> None:
         assert (record.operations or frozenset()) | record.without <= set(model.operation_names)
 
 
-def test_the_page_of_the_coverage_says_what_the_code_does(server: Server) -> None:
+def test_the_coverage_page_says_what_the_code_does(server: Server) -> None:
     file = PROJECT / "docs" / "localcloud_coverage.py"
     spec = importlib.util.spec_from_file_location("localcloud_coverage", file)
     coverage = importlib.util.module_from_spec(spec)
@@ -365,14 +365,14 @@ def test_a_member_that_moto_would_ignore_is_refused_by_name(
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_so_is_one_that_a_service_does_nothing_about(
+def test_a_member_that_a_service_ignores_is_refused_by_name(
     cloud: Cloud, service: str, operation: str, request_: dict, named: str
 ) -> None:
     error = refused(cloud, service, operation, request_)
     assert f"localcloud does not support the property {named}" in error["Message"]
 
 
-def test_a_member_with_its_default_is_none() -> None:
+def test_a_member_with_its_default_value_is_accepted() -> None:
     with Server(port=0) as server:
         logs = client(server.cloud, "logs")
         logs.create_log_group(logGroupName="g", logGroupClass="STANDARD")

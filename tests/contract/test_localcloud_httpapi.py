@@ -168,7 +168,7 @@ def test_bodies_are_safe_byte_for_byte(echo: Api) -> None:
     assert echo.post(data="ž🐎\r\n".encode()).json()["body"] == "ž🐎\r\n"
 
 
-def test_no_route_no_answer(behaving: Api) -> None:
+def test_a_request_without_a_route_is_refused(behaving: Api) -> None:
     assert message(behaving.post("/other")) == (404, {"message": "Not Found"})
     assert requests.get(behaving.url + "/predict", timeout=30).status_code == 404
     unknown = requests.get(f"{behaving.account.cloud.url}/_aws/execute-api/nothing1/x", timeout=30)

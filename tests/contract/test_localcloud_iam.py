@@ -197,7 +197,7 @@ def test_an_endpoint_is_guarded_by_name(having: Callable) -> None:
     assert is_denied(lambda: runtime.invoke_endpoint(EndpointName="other", Body=b"{}"))
 
 
-def test_handing_a_role_to_a_service_needs_pass_role(account: Account, having: Callable) -> None:
+def test_passing_a_role_to_a_service_needs_pass_role(account: Account, having: Callable) -> None:
     job_role = account.role("job-role", trusts={"Service": "sagemaker.amazonaws.com"})
     sagemaker = having(
         allow("sagemaker:*"),
@@ -417,7 +417,7 @@ def test_a_buckets_policy_binds_even_the_owner_who_can_mend_it(account: Account)
     assert s3.get_object(Bucket="locked", Key="a")["Body"].read() == b"x"
 
 
-def test_strangers_see_only_what_is_public(account: Account) -> None:
+def test_anonymous_requests_see_only_what_is_public(account: Account) -> None:
     s3, url = account.client("s3"), account.cloud.url
     s3.create_bucket(Bucket="page", ObjectOwnership="ObjectWriter")
     s3.delete_public_access_block(Bucket="page")

@@ -176,7 +176,7 @@ def test_what_the_gate_refuses_ends_the_connection() -> None:
     assert answer.count(b"Connection: close") == 1
 
 
-def test_a_head_that_breaks_off_is_no_request(application: Application, serve: Callable[[Any], int]) -> None:
+def test_a_truncated_head_is_refused(application: Application, serve: Callable[[Any], int]) -> None:
     assert raw(serve(application), b"POST /x HTTP/1.1\r\nHost: localhost\r\n").startswith(b"HTTP/1.1 400 ")
     assert application.paths == []
 

@@ -84,7 +84,7 @@ def test_a_chunked_body_that_breaks_off_is_refused_and_costs_no_memory(server):
 @pytest.mark.parametrize(
     "body", [b"zz\r\n", b"-5\r\nx", b"3\r\nabcd\r\n", b"5;" + b"e" * 5000, b"0\r\n" + b"t: x\r\n" * 10_000]
 )
-def test_chunks_that_are_none_are_refused(server, body):
+def test_malformed_chunks_are_refused(server, body):
     answer = say(server.cloud.port, head(Transfer_Encoding="chunked", **IAM), body, close=True)
     assert status(answer) in (400, 431)
 
@@ -102,7 +102,7 @@ def test_a_body_framed_in_no_clear_way_is_refused(server, lines):
     assert status(say(server.cloud.port, head(**lines), close=True)) == 400
 
 
-def test_an_address_that_is_none_is_refused(server):
+def test_a_malformed_address_is_refused(server):
     assert status(say(server.cloud.port, head("GET http://[x/"), close=True)) == 400
 
 
@@ -152,7 +152,7 @@ def test_without_a_length_there_is_no_body(serve):
     assert bodies == [b""]
 
 
-def test_a_body_that_finds_no_room_is_told_so(server):
+def test_a_body_that_does_not_fit_on_the_disk_is_answered_with_507(server):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2 * MIB, before[1]))
     try:
@@ -163,7 +163,7 @@ def test_a_body_that_finds_no_room_is_told_so(server):
     assert "<Code>InsufficientStorage</Code>" in answer.text
 
 
-def test_a_client_that_asks_first_is_told_before_it_sends(server):
+def test_a_client_that_expects_100_continue_is_answered_before_it_sends(server):
     asking = head("PUT /bucket/key", Content_Length=str(10**13), Expect="100-continue", **S3)
     assert status(say(server.cloud.port, asking)) == 413
     small = head("PUT /no-such-bucket/key", Content_Length="1", Expect="100-continue", **S3)
@@ -210,7 +210,7 @@ def test_bytes_that_keep_coming_are_waited_for(server, monkeypatch):
         assert status(connection.recv(65536)) == 200
 
 
-def test_slow_senders_keep_nobody_waiting(server):
+def test_slow_senders_do_not_delay_others(server):
     slow = [socket.create_connection(("127.0.0.1", server.cloud.port)) for _ in range(64)]
     try:
         for connection in slow:
@@ -249,7 +249,7 @@ def test_an_answer_that_cannot_be_written_is_an_error(serve, headers):
     assert status(say(serve(werkzeug.Response("hello", headers=headers)), head("GET /"))) == 500
 
 
-def test_an_answer_that_is_none_is_an_error(serve):
+def test_an_answer_without_a_final_status_is_an_error(serve):
     assert status(say(serve(werkzeug.Response(status=100)), head("GET /"))) == 500
 
 

@@ -70,7 +70,7 @@ def test_a_pattern_can_be_tried(logs: Any) -> None:
     assert [one["eventNumber"] for one in answer["matches"]] == [3]
 
 
-def test_what_is_no_search_is_refused(logs: Any) -> None:
+def test_invalid_searches_are_refused(logs: Any) -> None:
     for message, call, request in (
         (r"Invalid character\(s\) in term 'a:b'", logs.filter_log_events, {"filterPattern": "a:b"}),
         ("it is incomplete", logs.filter_log_events, {"filterPattern": "{ $.a = }"}),

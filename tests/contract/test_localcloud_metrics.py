@@ -1,4 +1,4 @@
-"""Metrics that localcloud's services write about functions and APIs, and those that functions embed."""
+"""Metrics that localcloud's services write about functions and APIs, and those in functions' logs."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def test_a_client_with_an_explicit_address_of_aws_reaches_the_cloud(cloud, clien
     assert len(cloud.client("s3").get_object(Bucket="told", Key="large")["Body"].read()) == 3_000_000
 
 
-def test_a_service_that_there_is_not_is_refused_by_name(client):
+def test_an_unknown_service_is_refused_by_name(client):
     with pytest.raises(ClientError, match="DescribeInstances"):
         client("ec2", "https://ec2.eu-west-1.amazonaws.com").describe_instances()
 
@@ -150,7 +150,7 @@ def test_the_proxy_that_the_cloud_was_started_with_is_used(cloud, monkeypatch):
         ("", "somewhere", "400 Bad Request"),
     ],
 )
-def test_what_cannot_be_reached_is_told(cloud, monkeypatch, proxy, target, said):
+def test_unreachable_addresses_are_reported(cloud, monkeypatch, proxy, target, said):
     monkeypatch.setenv("https_proxy", proxy)
     monkeypatch.setenv("no_proxy", "")
     with socket.create_connection((cloud.host, cloud.port)) as client:

@@ -1,4 +1,4 @@
-"""Regions are separate worlds, and what is global is one everywhere."""
+"""Each region has its own records; global records are the same in all regions."""
 
 import json
 from collections.abc import Iterator

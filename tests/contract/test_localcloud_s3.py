@@ -1,4 +1,4 @@
-"""S3 refuses what AWS's refuses: content that was damaged, time that is over, what is public by mistake."""
+"""S3 refuses what AWS's refuses: damaged content, expired URLs, what is public by mistake."""
 
 import base64
 import hashlib
@@ -188,7 +188,7 @@ def test_public_policies_are_blocked_until_somebody_says_otherwise(account: Acco
         (everybody().replace("Principal", "Somebody"), "Missing required field Principal"),
     ],
 )
-def test_what_is_no_policy_is_refused(s3: Any, policy: str, message: str) -> None:
+def test_invalid_policies_are_refused(s3: Any, policy: str, message: str) -> None:
     with pytest.raises(ClientError, match=re.escape(message)) as caught:
         s3.put_bucket_policy(Bucket="things", Policy=policy)
     assert caught.value.response["Error"]["Code"] == "MalformedPolicy"
@@ -220,7 +220,7 @@ def test_a_copy_onto_itself_changes_something(s3: Any) -> None:
     assert s3.head_object(Bucket="things", Key="k")["Metadata"] == {"a": "b"}
 
 
-def test_answers_tell_the_encryption_and_its_key(account: Account, s3: Any) -> None:
+def test_answers_name_the_encryption_and_its_key(account: Account, s3: Any) -> None:
     """https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html"""
     place = {"Bucket": "things", "Key": "kms"}
     kms = account.client("kms")
@@ -244,7 +244,7 @@ def test_answers_tell_the_encryption_and_its_key(account: Account, s3: Any) -> N
         s3.put_object(**place, ServerSideEncryption="aws:kms", SSEKMSKeyId="none")
 
 
-def test_encryption_is_one_that_there_is(s3: Any) -> None:
+def test_unknown_encryption_is_refused(s3: Any) -> None:
     headers = {"x-amz-server-side-encryption": "rot13"}
     url = s3.generate_presigned_url("put_object", {"Bucket": "things", "Key": "e"})
     assert "<Code>InvalidArgument</Code>" in requests.put(url, b"", headers=headers, timeout=30).text

@@ -1,4 +1,4 @@
-"""Configurations of buckets, tags and policies that S3 does not take.
+"""Configurations of buckets, tags and policies that S3 refuses.
 
 The codes and words are those of recordings on AWS (LocalStack's tests/aws/services/s3/*.snapshot.json) and of
 https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html

@@ -52,7 +52,7 @@ def error(call: Callable[[], Any]) -> tuple[int, str, str]:
         "sthree-x",
     ],
 )
-def test_names_that_no_bucket_has(s3: Any, name: str) -> None:
+def test_invalid_bucket_names(s3: Any, name: str) -> None:
     found = error(lambda: s3.create_bucket(Bucket=name))
     assert found == (400, "InvalidBucketName", "The specified bucket is not valid.")
 
@@ -229,14 +229,14 @@ def test_a_copied_part_lies_within_its_source(s3: Any) -> None:
 
 
 @pytest.mark.parametrize("unusable", ["nonsense", "bytes=0-1,3-4", "lines=0-1"])
-def test_a_range_that_is_none_is_ignored(s3: Any, unusable: str) -> None:
+def test_an_invalid_range_is_ignored(s3: Any, unusable: str) -> None:
     """RFC 9110, section 14.2, and S3's GetObject, which takes one range."""
     answer = s3.get_object(**HELLO, Range=unusable)
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
     assert answer["Body"].read() == b"hello"
 
 
-def test_a_quiet_deletion_tells_only_errors(s3: Any) -> None:
+def test_a_quiet_deletion_reports_only_errors(s3: Any) -> None:
     s3.put_object(Bucket="limits", Key="quiet", Body=b"")
     answer = s3.delete_objects(Bucket="limits", Delete={"Quiet": True, "Objects": [{"Key": "quiet"}]})
     assert "Deleted" not in answer

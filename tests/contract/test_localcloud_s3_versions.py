@@ -90,7 +90,7 @@ def test_a_delete_marker_hides_an_object_until_it_is_deleted(s3: Any, versioned:
     assert (missing["status"], missing["Code"], missing["VersionId"]) == (404, "NoSuchVersion", first)
 
 
-def test_what_never_was_gets_a_delete_marker_and_keeps_the_bucket(s3: Any, versioned: str) -> None:
+def test_a_missing_key_gets_a_delete_marker_that_keeps_the_bucket(s3: Any, versioned: str) -> None:
     s3.delete_object(Bucket=versioned, Key="never")
     objects = [{"Key": "never"}, {"Key": "neither"}]
     deleted = s3.delete_objects(Bucket=versioned, Delete={"Objects": objects})["Deleted"]
@@ -101,7 +101,7 @@ def test_what_never_was_gets_a_delete_marker_and_keeps_the_bucket(s3: Any, versi
     assert kept["Message"].endswith("You must delete all versions in the bucket.")
 
 
-def test_suspended_versioning_keeps_what_there_was(s3: Any, versioned: str) -> None:
+def test_suspended_versioning_keeps_earlier_versions(s3: Any, versioned: str) -> None:
     place = {"Bucket": versioned, "Key": "k"}
     first, second = (s3.put_object(**place, Body=body)["VersionId"] for body in (b"1", b"22"))
     s3.put_bucket_versioning(Bucket=versioned, VersioningConfiguration={"Status": "Suspended"})
@@ -163,7 +163,7 @@ def test_pages_of_keys_and_prefixes_lose_and_repeat_none(s3: Any, bucket: str, o
 
 
 @pytest.mark.parametrize("token", ["", "nonsense!", "4444"])
-def test_a_token_that_is_none_begins_no_page(s3: Any, bucket: str, token: str) -> None:
+def test_an_invalid_token_is_refused(s3: Any, bucket: str, token: str) -> None:
     error = refused(lambda: s3.list_objects_v2(Bucket=bucket, ContinuationToken=token))
     assert (error["Code"], error["ArgumentName"]) == ("InvalidArgument", "continuation-token")
 

@@ -1,4 +1,4 @@
-"""What SageMaker only keeps: experiments, the model registry, model cards, tags, Search and empty lists."""
+"""What SageMaker only stores: experiments, the model registry, model cards, tags, Search and empty lists."""
 
 import time
 
@@ -53,7 +53,7 @@ def refused(call, **request) -> tuple[str, str]:
         ("list_model_card_versions", {"ModelCardName": "nope"}, "ResourceNotFound"),
     ],
 )
-def test_what_is_missing_is_told_by_a_modelled_error(aws, operation, request_, code):
+def test_missing_records_are_modelled_errors(aws, operation, request_, code):
     assert refused(getattr(aws.sagemaker, operation), **request_)[0] == code
 
 
@@ -197,7 +197,7 @@ def test_tags_that_no_resource_can_have(aws, tags, said):
     assert said in refused(aws.sagemaker.add_tags, ResourceArn=arn["ExperimentArn"], Tags=given)[1]
 
 
-def test_tags_have_no_page_that_was_not_told_of(aws):
+def test_a_next_token_of_tags_that_was_not_issued_is_refused(aws):
     arn = aws.sagemaker.create_experiment(ExperimentName=aws.name("paged"))["ExperimentArn"]
     assert "NextToken" in refused(aws.sagemaker.list_tags, ResourceArn=arn, NextToken="nonsense")[1]
 
@@ -211,7 +211,7 @@ def test_a_package_outside_a_group_has_its_own_name_and_one_inside_no_tags(aws):
     assert "has those of its group" in message
 
 
-def test_lists_of_what_nobody_can_have_made_are_empty(aws):
+def test_lists_of_what_cannot_be_created_are_empty(aws):
     for operation, member in (
         ("list_pipelines", "PipelineSummaries"),
         ("list_hyper_parameter_tuning_jobs", "HyperParameterTuningJobSummaries"),

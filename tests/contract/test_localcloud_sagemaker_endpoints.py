@@ -357,7 +357,7 @@ def test_model_data_may_have_an_https_address(aws, form):
         ),
     ],
 )
-def test_endpoint_configs_that_cannot_be_are_refused_by_name(aws, variant, named):
+def test_impossible_endpoint_configs_are_refused_by_name(aws, variant, named):
     variants = [{"VariantName": "v", "ModelName": aws.model(), **variant}]
     with pytest.raises(ClientError) as error:
         aws.sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=variants)

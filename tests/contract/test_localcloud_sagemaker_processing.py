@@ -95,7 +95,7 @@ def test_a_job_on_two_hosts_gets_its_inputs_and_uploads_its_outputs(aws):
     assert [each["ProcessingJobStatus"] for each in listed] == ["Completed"]
 
 
-def test_a_job_that_fails_tells_its_message_and_uploads_nothing(aws):
+def test_a_job_that_fails_reports_its_message_and_uploads_nothing(aws):
     script = """
 from pathlib import Path
 Path("/opt/ml/processing/out/half").write_text("")
@@ -155,14 +155,14 @@ def test_a_job_that_takes_too_long_is_stopped(aws):
         ({"ExperimentConfig": {"ExperimentName": "x"}}, "ExperimentConfig"),
     ],
 )
-def test_what_cannot_be_done_is_refused_by_name(aws, changes, named):
+def test_unsupported_requests_are_refused_by_name(aws, changes, named):
     with pytest.raises(ClientError) as error:
         start(aws, "", **changes)
     assert error.value.response["Error"]["Code"] == "ValidationException"
     assert named in error.value.response["Error"]["Message"]
 
 
-def test_a_job_that_is_not_there_is_told_as_such(aws):
+def test_an_unknown_job_is_an_error(aws):
     with pytest.raises(aws.sagemaker.exceptions.ResourceNotFound):
         aws.sagemaker.describe_processing_job(ProcessingJobName="nope")
 

@@ -55,7 +55,7 @@ def test_a_job_runs_its_script_and_uploads_what_it_made(aws):
     assert "two words" in log
 
 
-def test_a_description_tells_what_was_not_given(aws):
+def test_a_description_has_members_that_were_not_given(aws):
     """The SDK's attach() reads these members without asking whether they are there."""
     job = aws.trained(aws.train())
     assert job["OutputDataConfig"] == {
@@ -134,7 +134,7 @@ def test_a_script_that_raises_fails_the_job_with_its_reason(aws):
     assert "ModelArtifacts" not in job
 
 
-def test_the_exit_code_of_a_script_is_told(aws):
+def test_the_exit_code_of_a_script_is_reported(aws):
     job = aws.trained(aws.train({"exit": 3}))
     assert "\nExitCode 3\n" in job["FailureReason"]
 
@@ -239,7 +239,7 @@ def machine_files() -> list[Path]:
     return list(Path("/opt/ml").rglob("*"))
 
 
-def test_a_source_that_breaks_off_is_told_as_such(aws):
+def test_a_truncated_source_is_reported(aws):
     whole = aws.get(urlsplit(aws.put_source()).path.lstrip("/"))
     for kept in (-4, -40):
         source = aws.put("source/cut/sourcedir.tar.gz", whole[:kept])
@@ -332,7 +332,7 @@ OF_S3_DATA_SOURCES = {
         ),
     ],
 )
-def test_what_cannot_be_done_is_refused_by_name(aws, changes, named):
+def test_unsupported_requests_are_refused_by_name(aws, changes, named):
     with pytest.raises(ClientError) as error:
         aws.train(**changes)
     code, message = refused(error)

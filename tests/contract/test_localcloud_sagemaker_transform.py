@@ -219,7 +219,7 @@ KEY = {"VolumeKmsKeyId": "key"}
         ({"MaxPayloadInMB": 51, "MaxConcurrentTransforms": 2}, "MaxConcurrentTransforms"),
     ],
 )
-def test_what_cannot_be_done_is_refused_by_name(aws, changes, named):
+def test_unsupported_requests_are_refused_by_name(aws, changes, named):
     with pytest.raises(ClientError) as error:
         transform(aws, **changes)
     assert error.value.response["Error"]["Code"] == "ValidationException"

@@ -1,4 +1,4 @@
-"""Other users of the machine get nothing from any server of a cloud, whoever has written it."""
+"""Other users of the machine get nothing from any server of a cloud, whichever library it uses."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ sys.exit(f"MemoryError: grew by {{(runner.memory_info().rss - before) // {MIB}}}
     assert done.printed.count("y") >= 30 * MIB
 
 
-def test_of_a_long_message_the_beginning_and_the_end_are_told(tmp_path: Path) -> None:
+def test_of_a_long_message_the_beginning_and_the_end_are_reported(tmp_path: Path) -> None:
     done = train(
         tmp_path,
         """

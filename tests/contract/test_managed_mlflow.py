@@ -106,7 +106,9 @@ def test_databricks_keeps_champions_in_unity_catalog(databricks, elsewhere, tmp_
         ({"MLFLOW_REGISTRY_URI": "databricks"}, "unset MLFLOW_REGISTRY_URI"),
     ],
 )
-def test_a_name_that_databricks_refuses_is_told_before_it_is_asked(databricks, elsewhere, settings, message):
+def test_a_name_that_databricks_refuses_is_reported_without_a_request(
+    databricks, elsewhere, settings, message
+):
     """The run is logged all the same: only the registration waits for another name."""
     done = tracking("databricks", "log", model_folder(), **elsewhere, **settings)
     assert done.status == 1 and "logged the run" in done.out
@@ -114,7 +116,7 @@ def test_a_name_that_databricks_refuses_is_told_before_it_is_asked(databricks, e
     assert not [path for path in databricks.asked if path.startswith(UNITY_CATALOG)]
 
 
-def test_an_experiment_that_databricks_refuses_is_told_before_it_is_asked(databricks, elsewhere):
+def test_an_experiment_that_databricks_refuses_is_reported_without_a_request(databricks, elsewhere):
     done = tracking("databricks", "log", model_folder(), **elsewhere, MLFLOW_EXPERIMENT_NAME="movies")
     assert done.status == 1
     assert "'movies'" in last_line(done) and "/Shared/movies" in last_line(done)

@@ -1,4 +1,4 @@
-"""infra/openapi.yaml: valid in itself, and kept by the Lambda whatever comes in and whatever AWS says."""
+"""infra/openapi.yaml: valid, and kept by the Lambda whatever it receives and whatever AWS answers."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def test_what_version_3_raises_is_one_line(aws):
         )
 
 
-def test_a_version_that_there_is_not_is_refused():
+def test_an_unknown_version_is_refused():
     with pytest.raises(PipelineError, match="SDK=4: choose one of 2, 3"):
         Settings(sdk="4")
 

@@ -163,7 +163,7 @@ def test_the_reason_of_a_host_that_is_killed_is_that_of_the_job(aws):
     assert description["TrainingJobStatus"] == "Failed"
     # The reason is that of the host whose process was killed, and not that the other one lost it.
     assert "--node_rank 1" in description["FailureReason"], description["FailureReason"]
-    assert "another process of this training is gone" not in description["FailureReason"]
+    assert "another process of this training has ended" not in description["FailureReason"]
     assert any("Signal 9 (SIGKILL)" in line for line in lines_of(aws, job))
     assert not training_on_second_host()
 

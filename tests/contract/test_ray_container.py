@@ -57,7 +57,7 @@ def other(request) -> Served:
     return request.getfixturevalue(request.param)
 
 
-def told(answer):
+def seen_by_client(answer):
     """An answer as a client of SageMaker sees it: of errors the status and the message.
 
     The adapter adds the charset of text/csv.
@@ -68,7 +68,7 @@ def told(answer):
 
 @pytest.mark.parametrize("request_", TYPED, ids=[f"{n}" for n in range(len(TYPED))])
 def test_texts_batches_errors_and_limits_are_answered_alike(ray, other, request_):
-    assert told(ray.invoke(*request_)) == told(other.invoke(*request_))
+    assert seen_by_client(ray.invoke(*request_)) == seen_by_client(other.invoke(*request_))
 
 
 def test_a_request_without_a_type_is_taken_for_json(ray):
@@ -78,7 +78,9 @@ def test_a_request_without_a_type_is_taken_for_json(ray):
 
 def test_a_body_of_more_than_batch_transform_sends_is_refused_alike(ray, slim):  # noqa: F811
     too_long = bytes(100 * 1024 * 1024 + 1)
-    assert told(ray.invoke(too_long, "text/plain")) == told(slim.invoke(too_long, "text/plain"))
+    assert seen_by_client(ray.invoke(too_long, "text/plain")) == seen_by_client(
+        slim.invoke(too_long, "text/plain")
+    )
 
 
 def test_replicas_killed_under_load_lose_and_mix_up_no_answer(ray, base):  # noqa: F811
@@ -185,9 +187,9 @@ def test_another_user_gets_nothing_of_ray(endpoint_of_ray, ray_python):
         for each in psutil.Process().children(recursive=True)
         if str(RUNNERS / "ray_serve.py") in each.cmdline()
     ]
-    told = open_to_others(container)
-    assert all(line.startswith("\0\0") for line in told.values()), told
+    answers = open_to_others(container)
+    assert all(line.startswith("\0\0") for line in answers.values()), answers
     asked = subprocess.run(
-        [ray_python, "-c", WITHOUT_TOKEN, *told], capture_output=True, text=True, check=True
+        [ray_python, "-c", WITHOUT_TOKEN, *answers], capture_output=True, text=True, check=True
     ).stdout.split("\n")
     assert {line.partition(" ")[2] for line in asked if line} == {"UNAUTHENTICATED"}

@@ -1,4 +1,4 @@
-"""A new model is tried beside the old one on a deployed stack, takes over or goes back, and comes back."""
+"""A new model is tried beside the old one on a deployed stack, takes over or is rolled back."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def deployed(tmp_path_factory) -> Iterator[Deployed]:
 
 
 @pytest.mark.slow
-def test_a_new_model_is_tried_takes_over_and_is_taken_back(deployed, capsys):
+def test_a_new_model_is_tried_takes_over_and_is_rolled_back(deployed, capsys):
     first, second = model_folder("predecessor"), model_folder("fast")
     with pytest.raises(PipelineError, match="there is no current model to compare"):
         rollout.run(deployed.settings(second, canary=50))

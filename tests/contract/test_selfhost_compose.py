@@ -1,4 +1,4 @@
-"""docker-compose.yml and the images: sound in themselves, and each service runs by its own command."""
+"""docker-compose.yml and the images: valid, and each service runs by its own command."""
 
 from __future__ import annotations
 

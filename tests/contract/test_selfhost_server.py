@@ -66,7 +66,7 @@ def test_a_body_without_an_announced_length_is_read_up_to_the_limit(web):
 @pytest.mark.parametrize(
     "request_line", [b"\x16\x03\x01", b"GET / HTTP/9.9", b"GET /" + b"x" * 9000 + b" HTTP/1.1"], ids=repr
 )
-def test_what_is_no_request_costs_nothing_and_shows_nothing(web, request_line):
+def test_a_malformed_request_does_no_harm_and_reveals_nothing(web, request_line):
     answer = raw(web, request_line + b"\r\n\r\n")
     assert answer.split()[1].startswith(b"4") or answer.split()[1] == b"505"
     assert b"Traceback" not in answer

@@ -358,7 +358,7 @@ def test_every_alarm_tells_the_topic_if_there_is_one(resources):
     told = [{"Fn::If": ["HasAlarmEmail", {"Ref": "AlarmTopic"}, {"Ref": "AWS::NoValue"}]}]
     for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values():
         assert alarm["Properties"]["AlarmActions"] == told
-        assert alarm["Properties"]["TreatMissingData"] == "notBreaching", "a quiet night is no fault"
+        assert alarm["Properties"]["TreatMissingData"] == "notBreaching", "a time without traffic is no alarm"
 
 
 def test_the_function_has_time_to_answer_before_the_gateway_gives_up_and_a_handler_that_exists(monkeypatch):

@@ -1,4 +1,4 @@
-"""What the tests leave behind: no process, however they end, and nothing among a person's own results."""
+"""What the tests leave behind: no process, however they end, and nothing in a person's own results."""
 
 from __future__ import annotations
 

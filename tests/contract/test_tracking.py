@@ -1,4 +1,4 @@
-"""Runs and models in MLflow: a real server on sqlite that answers, hangs, is down, and dies in the middle."""
+"""Runs and models in MLflow: a real server on SQLite that answers, hangs, is down, or dies in between."""
 
 from __future__ import annotations
 
@@ -408,7 +408,7 @@ def test_only_a_better_model_on_the_same_reviews_becomes_champion(tmp_path, monk
     assert register(0.92, "a")[0] == "3"
     champion, said = register(0.99, "b")
     assert champion == "3" and "other reviews" in said and "promote 4" in said
-    assert register(0.95, "")[0] == "3", "nobody knows on what reviews"
+    assert register(0.95, "")[0] == "3", "the reviews that it was measured on are unknown"
     registry.promote(client, "4")
     assert str(registry.champion_of(client, NAME).version) == "4"
     # A challenger stands beside the champion until it is chosen or the challenge ends.

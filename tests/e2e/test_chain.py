@@ -1,4 +1,4 @@
-"""The main job, whole: real reviews, a real job and deployment, answers that travelled all the way."""
+"""The main path as a whole: real reviews, a real job and deployment, answers that passed every part."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def predict(deployment, body: bytes | str, kind: str = "application/json") -> re
     return requests.post(f"{deployment.api}/predict", data=body, headers={"content-type": kind}, timeout=60)
 
 
-def test_the_api_tells_a_good_review_from_a_bad_one(deployment):
+def test_the_api_distinguishes_a_good_review_from_a_bad_one(deployment):
     for review, sentiment in ((GOOD, "positive"), (BAD, "negative")):
         answer = predict(deployment, json.dumps({"review": review}))
         assert answer.status_code == 200, answer.text
@@ -110,7 +110,7 @@ def test_held_out_accuracy_beats_the_predecessor_and_is_saved(deployment):
     assert (folder / "confusion.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_api_tells_how_good_its_model_is(deployment):
+def test_the_api_says_how_good_its_model_is(deployment):
     result = json.loads((BUILD / "evaluation" / deployment.model_key / "evaluation.json").read_text())
     model = requests.get(f"{deployment.api}/model", timeout=10).json()
     assert model["model"] == result["model"]

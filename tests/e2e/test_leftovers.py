@@ -1,4 +1,4 @@
-"""However a demo ends, no process, port or folder of it stays, and the next one starts."""
+"""However a demo ends, none of its processes, ports or folders stay, and the next one starts."""
 
 from __future__ import annotations
 

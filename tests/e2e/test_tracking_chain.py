@@ -98,7 +98,7 @@ def test_a_model_trained_by_mlflow_run_is_deployed(cloud, server, tmp_path):
     cloud.make("destroy", "STACK=given-model")
 
 
-def test_a_given_model_that_is_none_is_refused_before_anything_is_deployed(cloud, tmp_path):
+def test_an_invalid_given_model_is_refused_before_anything_is_deployed(cloud, tmp_path):
     (tmp_path / "model.tar.gz").write_bytes(b"no archive")
     for given, message in (
         (tmp_path / "model.tar.gz", "not a readable model.tar.gz"),

@@ -83,21 +83,21 @@ def test_the_library_reads_what_other_programs_pack(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kept", [0, 1, 9, 12, 60, -200, -8, -4, -1])
-def test_an_archive_that_breaks_off_is_told_as_such(unpack, kept):
+def test_a_truncated_archive_is_reported(unpack, kept):
     content = good()
     with pytest.raises(unpack.error, match="damaged or incomplete"):
         unpack(content[:kept])
 
 
 @pytest.mark.parametrize("place", [15, 40, -40, -6])
-def test_a_damaged_archive_is_told_as_such(unpack, place):
+def test_a_damaged_archive_is_reported(unpack, place):
     content = bytearray(good())
     content[place] ^= 0xFF
     with pytest.raises(unpack.error, match=r"damaged or incomplete|header in it"):
         unpack(bytes(content))
 
 
-def test_what_is_no_archive_is_told_as_such(unpack):
+def test_a_file_that_is_not_an_archive_is_reported(unpack):
     with pytest.raises(unpack.error, match="damaged or incomplete"):
         unpack(b"<Error><Code>NoSuchKey</Code></Error>")
 
@@ -177,7 +177,7 @@ def test_localcloud_unpacks_links_within_the_folder(tmp_path):
     assert (tmp_path / "model" / "b").read_bytes() == b"x"
 
 
-def test_each_service_tells_of_a_broken_archive_in_its_words(tmp_path):
+def test_each_service_reports_a_broken_archive_in_its_own_words(tmp_path):
     file = tmp_path / "model.tar.gz"
     file.write_bytes(good()[:-20])
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""The model folder: what is in it, the same for the same model, and nothing broken is ever loaded."""
+"""The model folder: its contents, the same bytes for the same model, and nothing broken is ever loaded."""
 
 import json
 import shutil
@@ -111,7 +111,7 @@ def test_a_missing_file_is_named(folder):
         read_model(folder)
 
 
-def test_a_folder_that_is_no_model_says_so(tmp_path):
+def test_a_folder_without_a_model_is_refused(tmp_path):
     with pytest.raises(ArtifactError, match=r"is not a model folder: it has no checksums\.json"):
         read_model(tmp_path)
 
@@ -145,7 +145,7 @@ def test_pickled_weights_are_never_executed(folder, tmp_path):
     assert not (tmp_path / "owned").exists()
 
 
-def test_weights_that_are_no_archive_are_refused(folder):
+def test_weights_that_are_not_an_archive_are_refused(folder):
     (folder / "weights.npz").write_bytes(b"PK\x03\x04 not really")
     write_checksums(folder)
     with pytest.raises(ArtifactError, match="cannot be read"):

@@ -1,4 +1,4 @@
-"""Model folders as nobody writes them: each is refused by ArtifactError, which names the file, or can answer.
+"""Hostile model folders: each is refused by an ArtifactError that names the file, or can answer.
 
 The checksums of these folders are right: they were made, not damaged on their way.
 """
@@ -160,7 +160,7 @@ def test_a_link_in_the_place_of_a_file_is_refused(tmp_path):
         read_model(folder)
 
 
-def test_what_hosts_and_training_add_to_a_folder_is_let_be(tmp_path):
+def test_what_hosts_and_training_add_to_a_folder_is_ignored(tmp_path):
     folder = shutil.copytree(model_folder(), tmp_path / "model")
     assert (folder / "run.json").is_file() and "run.json" not in (folder / CHECKSUMS).read_text()
     added = [".run.json.x1y_2z", ".new-abc/weights.npz", "MAR-INF/MANIFEST.json", "handler_service.py"]
@@ -176,7 +176,7 @@ def test_what_hosts_and_training_add_to_a_folder_is_let_be(tmp_path):
 @pytest.mark.parametrize(
     "content", [b"", b"[]", b"7", b'"x"', b"null", b"[" * DEEP, b'{"a":' * DEEP, b"\xff", b"{" + b" " * 2**24]
 )
-def test_what_is_no_object_is_refused(folder, name, content):
+def test_json_that_is_not_an_object_is_refused(folder, name, content):
     folder.put(name, content)
     assert folder.answers_or_is_refused(name) == [True, True]
 

@@ -35,7 +35,7 @@ def content_words(texts: list[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_part_has_cases_enough_of_every_kind(part):
+def test_a_part_has_enough_cases_of_every_kind(part):
     capabilities = Counter(case.capability for case in cases(part))
     assert len(cases(part)) >= 2000 and len(capabilities) >= 50
     assert min(capabilities.values()) >= 12
@@ -51,7 +51,7 @@ def test_both_parts_test_the_same_capabilities_but_for_sarcasm():
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_no_case_is_there_twice(part):
+def test_no_case_occurs_twice(part):
     found = Counter(case.texts for case in cases(part))
     assert [texts for texts, times in found.items() if times > 1] == []
     assert not any(len(case.texts) == 2 and case.texts[0] == case.texts[1] for case in cases(part))
@@ -148,7 +148,7 @@ def test_what_a_caller_does_to_the_list_stays_with_the_caller():
 
 
 def test_an_unknown_part_is_refused_by_name():
-    with pytest.raises(BenchError, match="no part 'test'; choose of tuning, reported"):
+    with pytest.raises(BenchError, match="no part 'test'; choose from tuning, reported"):
         cases("test")
 
 

@@ -1,4 +1,4 @@
-"""The behavioural suite scores models whose answers are known as they deserve."""
+"""The behavioural suite gives models with known answers the scores that they deserve."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_reference_is_not_asked_for_what_it_cannot_say():
     assert others == ["-", "-", "-"] and last.startswith("0.0% (0.0% to ")
 
 
-def test_sarcasm_is_told_and_counts_in_no_set():
+def test_sarcasm_is_reported_but_counts_in_no_set():
     chosen = [case("negative", capability="sarcasm"), case("negative"), case("positive", capability="other")]
     found = by_title(rows(chosen, {"fast": lambda texts: [Answer(0.9, False) for _ in texts]}))
     assert found["sarcasm"]["models"]["fast"]["failures"] == 1

@@ -91,4 +91,4 @@ def test_quotes_cannot_break_the_card():
 
 def test_an_unknown_row_is_refused_before_anything_runs(capsys):
     assert main(["nonsense"]) == 1
-    assert "no nonsense; choose of predecessor, xgboost" in capsys.readouterr().err
+    assert "no nonsense; choose from predecessor, xgboost" in capsys.readouterr().err

@@ -216,7 +216,7 @@ def test_the_short_sentences_are_balanced():
 def test_the_machine_is_described_for_a_caption():
     described = machine.describe()
     json.dumps(described)
-    line = machine.in_words(described)
+    line = machine.summary(described)
     assert f"{described['cores']} cores of " in line and "torch 2." in line
 
 

@@ -1,4 +1,4 @@
-"""What docs/scaling.md works out of what was measured, and that it says how busy the machine was."""
+"""What docs/scaling.md derives from the measurements, and that it says how busy the machine was."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calibration: the fit is the optimum, what is reported is what was measured, and few reviews do no harm."""
+"""Calibration: the fit is the optimum, what is reported was measured, and a few reviews do no harm."""
 
 import json
 

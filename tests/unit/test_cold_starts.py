@@ -35,7 +35,7 @@ def test_a_container_is_measured_until_it_has_answered_a_review(tmp_path):
     assert (tmp_path / "reviewed").read_text() == cold_starts.REVIEW
 
 
-def test_a_container_that_ends_is_told_with_its_log(tmp_path):
+def test_a_container_that_ends_is_reported_with_its_log(tmp_path):
     with pytest.raises(BenchError, match="no weights"):
         cold_starts.first_answer([sys.executable, "-c", "raise SystemExit('no weights')"], tmp_path)
 

@@ -1,4 +1,4 @@
-"""Drift: windows like the held-out texts lie inside the band, others outside by name; so says the alarm."""
+"""Drift: windows like the held-out texts are inside the band, others are named; the alarm agrees."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_lengths_are_compared_with_the_window_before():
         usual, again, short = (counts(200, 3 * seed + n, short=0.3 + 0.7 * (n == 2)) for n in range(3))
         assert not outside(drift.compare_lengths(again, usual))
         assert "CharactersMore" in outside(drift.compare_lengths(short, usual))
-    assert [drift.in_words(name) for name in LENGTHS] == [
+    assert [drift.length_range(name) for name in LENGTHS] == [
         "1 to 50 characters",
         "51 to 150 characters",
         "151 to 500 characters",
@@ -149,7 +149,7 @@ def test_a_window_is_of_whole_hours_the_running_one_included(window, hours):
 
 
 @pytest.mark.parametrize("window", ["", "0h", "24", "1w", "-1h", "900d", "1h2"])
-def test_what_is_no_window_says_what_one_looks_like(window):
+def test_an_invalid_window_is_refused_with_an_example(window):
     with pytest.raises(
         ProjectError, match=f"^WINDOW={window}: hours or days, such as 24h or 7d; 227d at most"
     ):
@@ -164,7 +164,7 @@ def hourly(period: commands.Period, count: int, **changed: float) -> dict[dateti
     }
 
 
-def test_a_window_inside_is_said_and_drawn(baseline, tmp_path, capsys):
+def test_a_window_inside_the_band_is_reported_and_drawn(baseline, tmp_path, capsys):
     period = commands.period("24h", NOW)
     commands.report("What people send", period, hourly(period, 20), baseline, tmp_path)
     said = capsys.readouterr().out
@@ -196,7 +196,7 @@ def test_few_texts_get_no_verdict(baseline, tmp_path, capsys):
     commands.report("What people send", period, {}, baseline, tmp_path)
 
 
-def test_a_model_of_before_is_compared_in_all_but_the_words_that_it_does_not_know(baseline, tmp_path, capsys):
+def test_an_older_model_is_compared_in_all_but_unknown_words(baseline, tmp_path, capsys):
     period = commands.period("1h", NOW)
     counted = counts(100, 1)
     del counted["UnknownShare"]
@@ -205,5 +205,7 @@ def test_a_model_of_before_is_compared_in_all_but_the_words_that_it_does_not_kno
     two = commands.Period(period.before, period.before, period.end)
     commands.report("Sent", two, {period.before: earlier, period.start: counted}, baseline, tmp_path)
     said = capsys.readouterr().out
-    assert "does not tell which words it knows" in said and "words that the model does not know" not in said
+    assert (
+        "does not list the words that it knows" in said and "words that the model does not know" not in said
+    )
     assert "too few texts to compare their lengths with" in said

@@ -1,4 +1,4 @@
-"""Texts without an opinion get no verdict, and are told why."""
+"""Texts without an opinion get no verdict, but a reason."""
 
 import numpy as np
 import pytest

@@ -68,7 +68,7 @@ def test_two_spellings_are_one_key_of_one_model():
 
 
 @pytest.mark.parametrize(("pair", "said"), WRONG)
-def test_what_no_training_takes_is_refused_before_anything_is_made(capsys, tmp_path, pair, said):
+def test_invalid_settings_are_refused_before_anything_is_made(capsys, tmp_path, pair, said):
     build = tmp_path / "build"
     assert said in refused(capsys, pipeline_main, "bootstrap", "--set", pair, "--build", str(build))
     assert said in refused(capsys, selfhost.main, "--set", pair, "--build", str(build))

@@ -92,7 +92,7 @@ def test_an_explanation_can_be_left_out(model):
     assert result.keys() == {*SHORT, "model"}
 
 
-def test_what_was_cut_is_told(model):
+def test_what_was_cut_is_reported(model):
     review = " ".join(f"film{n}" for n in range(300))
     cut = json.loads(answer(model, review, "text/plain")[0])["cut"]
     assert cut.keys() == {"start", "end", "words"} and cut["words"] == 300 - 256

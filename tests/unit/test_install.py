@@ -97,7 +97,7 @@ def test_a_file_that_is_not_the_pinned_one_is_refused_in_one_line(tmp_path, requ
 
 
 @pytest.mark.slow
-def test_what_was_left_half_installed_is_not_taken_for_complete(tmp_path, requirements):
+def test_a_half_finished_installation_is_not_taken_for_complete(tmp_path, requirements):
     lock = requirements / "tiny.lock"
     lock.write_text(make_wheel(tmp_path / "wheels", "one", "1.0"))
     make(tmp_path)
@@ -194,17 +194,17 @@ def test_settings_of_pip_reach_uv(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_python_that_cannot_be_fetched_is_told(tmp_path, requirements, monkeypatch, capsys):
+def test_a_python_that_cannot_be_fetched_is_reported(tmp_path, requirements, monkeypatch, capsys):
     monkeypatch.setattr(install, "is_supported", lambda: False)
     uv = install.Uv(tmp_path / "setup.log")
     uv.settings |= {"PATH": str(tmp_path), "UV_PYTHON_INSTALL_DIR": str(tmp_path / "none"), "UV_OFFLINE": "1"}
     with pytest.raises(install.InstallError) as told:
         uv.find_python()
     assert str(told.value).startswith(
-        "Python 3.11 to 3.14 is needed, none is here, and uv could not fetch one:"
+        "Python 3.11 to 3.14 is needed, there is none on this machine, and uv could not fetch one:"
     )
     assert str(told.value).endswith("make PYTHON=/path/to/python3.13")
-    assert "No Python 3.11 to 3.14 is here; uv fetches 3.13" in capsys.readouterr().out
+    assert "There is no Python 3.11 to 3.14 on this machine; uv fetches 3.13" in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -223,7 +223,7 @@ def test_a_python_that_was_chosen_and_is_too_old_is_refused(monkeypatch, capsys)
     monkeypatch.setattr(install, "is_supported", lambda: False)
     monkeypatch.setattr(sys, "argv", ["install.py", "--this-python"])
     assert install.main() == 1
-    assert capsys.readouterr().err.startswith("error: Python 3.11 to 3.14 is needed, this is 3.")
+    assert capsys.readouterr().err.startswith("error: Python 3.11 to 3.14 is needed, but this is 3.")
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):

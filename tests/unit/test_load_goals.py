@@ -1,4 +1,4 @@
-"""What `make load` aims at, and how it tells what came of it."""
+"""What `make load` aims at, and how it reports the results."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_system_whose_first_process_only_starts_others_has_no_share_of_its_own
     )
 
 
-def test_a_short_run_tells_nothing_of_memory() -> None:
+def test_a_short_run_says_nothing_about_memory() -> None:
     short = dataclasses.replace(GOOD, soak=run(8, 80, answers=1000), end=usage(2000))
     [memory] = [goal for goal in goals(short) if "memory" in goal.text]
     assert (memory.reached, memory.verdict) == (None, "not measured")

@@ -61,7 +61,7 @@ def test_a_log_group_that_is_deleted_meanwhile_is_made_again(cloud: Cloud) -> No
     assert events_of(cloud, "/jobs") == ["after"]
 
 
-def test_what_a_role_may_not_write_is_not_kept_in_memory_but_told(
+def test_what_a_role_may_not_write_is_dropped_and_reported(
     cloud: Cloud, caplog: pytest.LogCaptureFixture
 ) -> None:
     role = role_with(cloud)

@@ -131,6 +131,6 @@ def test_fields(pattern: str, found: bool) -> None:
         "%(%",
     ],
 )
-def test_what_is_no_pattern_is_refused(pattern: str) -> None:
+def test_invalid_patterns_are_refused(pattern: str) -> None:
     with pytest.raises(InvalidPattern):
         compile_pattern(pattern)

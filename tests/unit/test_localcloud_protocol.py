@@ -171,7 +171,7 @@ def test_forms_and_documents_that_cannot_be_read_are_refused():
 
 
 @pytest.mark.parametrize("body", ["{", "[]", "[" * 100_000])
-def test_a_body_that_is_no_json_object_is_refused(body):
+def test_a_body_that_is_not_a_json_object_is_refused(body):
     answer = ask(Shop("sagemaker"), headers=SAGEMAKER, data=body)
     assert (answer.status_code, document(answer)["__type"]) == (400, "SerializationException")
 
@@ -213,7 +213,7 @@ def test_pages_follow_each_other_to_the_end():
             page("abcde", wrong, 2)
 
 
-def test_a_host_that_is_no_name_calls_nothing():
+def test_an_invalid_host_name_is_ignored():
     headers = {"Host": f"{'a' * 64}.localhost"}
     request = Request(EnvironBuilder(path="/2015-03-31/functions", headers=headers).get_environ())
     assert call_of(request, "lambda").operation == "GET /2015-03-31/functions"

@@ -1,4 +1,4 @@
-"""What goes wrong with every request does not fill the screen."""
+"""A warning that every request repeats does not fill the screen."""
 
 import logging
 import time
@@ -10,7 +10,9 @@ from localcloud.repeated_warnings import RepeatedWarnings
 log = logging.getLogger("localcloud.tested")
 
 
-def test_the_first_is_told_at_once_and_the_others_as_a_number(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_first_warning_is_logged_at_once_and_the_others_are_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     warnings = RepeatedWarnings(log, interval=3600)
     for number in range(1_001):
         warnings.warn("throttled", f"refused {number}")
@@ -20,7 +22,7 @@ def test_the_first_is_told_at_once_and_the_others_as_a_number(caplog: pytest.Log
     assert caplog.messages[2:] == ["refused 1000 (one of 1,000 like it in 3600 seconds)"]
 
 
-def test_the_number_is_told_when_the_interval_ends(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_count_is_logged_when_the_interval_ends(caplog: pytest.LogCaptureFixture) -> None:
     warnings = RepeatedWarnings(log, interval=0.05)
     warnings.warn("throttled", "refused")
     warnings.warn("throttled", "refused")

@@ -74,17 +74,17 @@ def test_a_mistake_is_one_line(typed, said):
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("DATA=Kaggle", ": there are sample, aclimdb and kaggle; did you mean kaggle?"),
-        ("RECIPE=", ": there are fast, best, semi and predecessor"),
-        ("RECIPE=bset", ": there are fast, best, semi and predecessor; did you mean best?"),
-        ("CONTAINER=slmi", ": there are slim, ray and pytorch; did you mean slim?"),
-        ("WHERE=aws selfhost", ": there are aws and selfhost"),
-        ("SDK=3.0", ": there are 2 and 3"),
-        ("ON=moon", ": there are here and sagemaker"),
-        ("ENDPOINT=serverles", ": there are serverless and instances; did you mean serverless?"),
-        ("SPOT=yes", ": there are 0 and 1"),
-        ("AUTO=true", ": there are 0 and 1"),
-        ("QUICK= 1", ": there are 0 and 1"),
+        ("DATA=Kaggle", ": choose sample, aclimdb or kaggle; did you mean kaggle?"),
+        ("RECIPE=", ": choose fast, best, semi or predecessor"),
+        ("RECIPE=bset", ": choose fast, best, semi or predecessor; did you mean best?"),
+        ("CONTAINER=slmi", ": choose slim, ray or pytorch; did you mean slim?"),
+        ("WHERE=aws selfhost", ": choose aws or selfhost"),
+        ("SDK=3.0", ": choose 2 or 3"),
+        ("ON=moon", ": choose here or sagemaker"),
+        ("ENDPOINT=serverles", ": choose serverless or instances; did you mean serverless?"),
+        ("SPOT=yes", ": choose 0 or 1"),
+        ("AUTO=true", ": choose 0 or 1"),
+        ("QUICK= 1", ": choose 0 or 1"),
         ("INSTANCES=-1", " is not a number of instances: 1 or more"),
         ("INSTANCES=\u0664", " is not a number of instances: 1 or more"),
         ("INSTANCES=99999999999", " is not a number of instances: 1 or more"),
@@ -95,10 +95,10 @@ def test_a_mistake_is_one_line(typed, said):
         ("CANARY_ANSWERS=1e3", " is not a number of answers, such as 50"),
         ("VERSION=3; echo", " is not the number of a version, such as 3"),
         ("WINDOW=yesterday", " is not hours or days, such as 24h or 7d"),
-        ("STACK=my stack's", " is not the name of a stack: a letter first"),
+        ("STACK=my stack's", " is not a stack name: a letter, then"),
     ],
 )
-def test_a_value_that_its_setting_does_not_have_is_told_before_anything_is_installed(capsys, typed, said):
+def test_an_invalid_value_is_reported_before_anything_is_installed(capsys, typed, said):
     assert make_settings.main(MAKEFILE, typed) == 1
     assert capsys.readouterr().err.startswith(f"error: {typed}{said}")
     assert make_settings.main(MAKEFILE, "SET=anything", "--environment", typed) == 1
@@ -106,7 +106,7 @@ def test_a_value_that_its_setting_does_not_have_is_told_before_anything_is_insta
 
 
 @pytest.mark.slow
-def test_nothing_is_deleted_for_who_mistypes():
+def test_a_misspelled_setting_deletes_nothing():
     done = run("make", "-n", "clean", "BIULD=other")
     assert done.stdout.index("make_settings.py Makefile 'BIULD=other'") < done.stdout.index("rm -rf build")
     assert "make_settings" not in run("make", "-n", "clean").stdout

@@ -1,4 +1,4 @@
-"""What is told of a model: metrics, their intervals, reliability, and the pictures of them."""
+"""What is measured of a model: metrics, their intervals, reliability, and the pictures of them."""
 
 from __future__ import annotations
 

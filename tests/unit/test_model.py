@@ -121,12 +121,12 @@ def test_long_reviews_are_cropped_to_both_ends():
     ("changes", "message"),
     [
         ({"pooling": "mean"}, "no pooling 'mean'"),
-        ({**PREDECESSOR, "segment": 8}, "in one run"),
+        ({**PREDECESSOR, "segment": 8}, "supports neither segments"),
         ({"segment": 0}, "needs segments"),
         ({"hidden_dim": 0}, "hidden_dim must be at least 1"),
-        ({"ngrams": 4}, "ngrams must be 0"),
+        ({"ngrams": 4}, "ngrams must be from 0"),
         ({"ending": -0.1}, "ending must not be negative"),
-        ({"ngram_skip": 11}, "ngram_skip must be 0"),
+        ({"ngram_skip": 11}, "ngram_skip must be from 0"),
         ({"negation_scope": -1}, "negation_scope must not be negative"),
         ({"tail": -1}, "tail must not be negative"),
     ],
@@ -155,7 +155,7 @@ def test_the_predecessor_recipe_is_the_seed_system():
 # Word vectors
 
 
-def test_words_used_alike_get_vectors_alike():
+def test_similar_words_get_similar_vectors():
     """Words 2 and 3 stand in the same company, 4 in another."""
     random = np.random.default_rng(0)
     tokens = []

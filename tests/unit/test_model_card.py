@@ -97,12 +97,12 @@ def test_the_page_says_whether_the_card_is_about_the_model_that_answers(rendered
     assert 'role="note"' not in rendered("# Card\n")
 
 
-def test_a_card_that_does_not_tell_what_was_measured_says_what_makes_it(rendered):
+def test_a_card_that_does_not_say_what_was_measured_names_the_command(rendered):
     with pytest.raises(ProjectError, match=r"benchmarks\.json.*make bench"):
         rendered("# Card\n", {"model": "abc123", "recipe": "best"})
 
 
-def test_the_projects_own_card_tells_its_models_from_any_other():
+def test_the_projects_own_card_distinguishes_its_models_from_any_other():
     measured = json.loads((model_card.CARD.parent / "benchmarks.json").read_text(encoding="utf-8"))
     subject = next(row for row in measured["rows"] if row["name"] == measured["subject"])
     own = {"model": subject["accuracy"]["model"]["model"], "recipe": measured["subject"]}

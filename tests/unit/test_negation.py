@@ -79,7 +79,7 @@ def test_earlier_tokenizers_keep_their_rules():
     st.lists(st.sampled_from([*range(1, SIZE), SIZE + 5, NEGATED, NEGATED + 3]), max_size=40),
     st.integers(0, 8),
 )
-def test_it_is_its_definition(ids, scope):
+def test_it_equals_its_definition(ids, scope):
     expected, left = [], 0
     for number in ids:
         word = WORD_OF.get(number, "")
@@ -103,7 +103,7 @@ def test_infrequent_negations_are_words_like_any_other():
 
 
 @pytest.mark.parametrize("scope", [0, 5])
-def test_a_negated_word_is_another_word_to_both_parts(scope):
+def test_a_negated_word_is_a_different_word_to_both_parts(scope):
     not_, bad, at = (WORD_DICT[word] for word in ("not", "bad", "at"))
     marked = NegationMarker(WORD_DICT, SIZE, scope)(np.array([not_, bad, at, 1000], dtype=np.int32))
     mark = NEGATED if scope else 0

@@ -94,7 +94,7 @@ def test_far_from_the_end_an_ngram_counts_one():
 
 
 @pytest.mark.parametrize("ending", [0.0, 0.7])
-def test_the_logit_is_its_definition(ending):
+def test_the_logit_equals_its_definition(ending):
     patterns = ngram_patterns(2, 1)
     table = NgramTable(patterns, ending)
     keys = np.sort(np.concatenate(ngram_keys(np.array([4, 6, 9]), patterns)))
@@ -124,7 +124,7 @@ def test_what_an_ngram_adds_is_shared_by_its_words():
     assert table.as_arrays().explain(np.zeros(0, dtype=np.int32))[1].tolist() == []
 
 
-def test_the_fit_tells_the_labels():
+def test_the_fit_separates_the_labels():
     channel = read_channel(prepared().train, "train")
     table = NgramTable(ngram_patterns(2, 1))
     fit_ngrams(table, channel, np.ones(len(channel)), min_reviews=2, c=10.0, fragments=0.2)
@@ -138,7 +138,7 @@ def test_the_fit_tells_the_labels():
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3])
-def test_the_fit_is_scikit_learns(weight):
+def test_the_fit_equals_scikit_learns(weight):
     """Features written out in loops; the pieces of the reviews are rows like any other, with less weight."""
     from sklearn.linear_model import LogisticRegression  # takes seconds to import
 

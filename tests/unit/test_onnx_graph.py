@@ -1,4 +1,4 @@
-"""The graph that is written without the onnx package, held to that package and to torch."""
+"""The graph that is written without the onnx package, compared with that package and with torch."""
 
 import numpy as np
 import onnx

@@ -1,4 +1,4 @@
-"""What AWS would charge, held against sums made by hand."""
+"""What AWS would charge, compared with sums made by hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_an_hour_of_training_costs_the_hourly_price_of_each_instance():
     assert line.dollars == pytest.approx(0.23)
 
 
-def test_a_transform_job_is_paid_from_start_to_end():
+def test_a_transform_job_is_billed_from_start_to_end():
     start = datetime(2026, 1, 1)
     job = {
         "TransformStartTime": start,
@@ -41,7 +41,7 @@ def test_the_default_instances_have_prices():
     assert {defaults.train_instance_type, defaults.transform_instance_type} <= bill.INSTANCE_HOUR.keys()
 
 
-def test_a_serverless_endpoint_is_paid_by_memory_and_second_and_by_what_it_carries():
+def test_a_serverless_endpoint_is_billed_by_memory_and_second_and_by_what_it_carries():
     busy, carried = bill.serverless_inference(10, 3072, 2_000_000_000)
     # 3 GB cost $0.00006 a second.
     assert busy.dollars == pytest.approx(10 * 0.00006)
@@ -68,7 +68,7 @@ def test_a_large_request_counts_several_times(size, counted):
     assert bill.http_api([size]).quantity == counted
 
 
-def test_storage_is_paid_by_the_share_of_a_month():
+def test_storage_is_billed_by_the_share_of_a_month():
     kept, put = bill.storage([2**30, 2**30], hours=365)
     assert kept.dollars == pytest.approx(0.023)
     assert put.dollars == pytest.approx(0.00001)

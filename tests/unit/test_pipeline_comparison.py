@@ -30,7 +30,7 @@ def test_a_new_model_is_worse_where_a_share_is_larger_by_more_than_chance_and_ma
     assert why == worse(new, OLD) or (why and worse(new, OLD).startswith(why))
 
 
-def test_without_the_old_models_counts_nothing_is_said():
+def test_without_the_old_models_counts_nothing_is_concluded():
     assert worse(Counts(calls=10, failures=10), Counts()) is None
 
 

@@ -1,4 +1,4 @@
-"""The table of container images: whose support ends when, what is said of it, and where the images are."""
+"""The table of container images: when their support ends, what is said of that, and where they are."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ IMAGE = Image("pytorch", "2.13-cpu", "2.13-gpu", END, "https://example.com/list"
         (-500, "the container pytorch:2.13-cpu had its last security updates on 2027-07-20 "),
     ],
 )
-def test_the_end_of_support_is_told_from_sixty_days_before(days_before, said):
+def test_the_end_of_support_is_announced_sixty_days_before(days_before, said):
     notice = IMAGE.notice(END - timedelta(days_before))
     assert notice == (said and f"{said}(https://example.com/list); choose another")
 
@@ -42,7 +42,7 @@ def test_no_default_is_an_image_whose_support_has_ended():
         )
 
 
-def test_the_container_that_answers_is_one_of_the_table_and_its_end_is_told_once(capsys):
+def test_the_container_that_answers_is_in_the_table_and_its_end_is_announced_once(capsys):
     with pytest.raises(PipelineError, match="CONTAINER=teapot: choose one of slim, ray, pytorch"):
         Settings(container="teapot")
     containers.warn_of_the_end(Settings(container="pytorch").hosting_image)

@@ -43,5 +43,5 @@ def test_a_half_made_stack_is_emptied_and_deleted(monkeypatch):
     assert run(monkeypatch, resources) == ["kept", "deleted"]
 
 
-def test_no_stack_is_nothing_to_do(monkeypatch):
+def test_without_a_stack_there_is_nothing_to_do(monkeypatch):
     assert run(monkeypatch, None) == []

@@ -1,4 +1,4 @@
-"""The machines of a job: what cannot be is refused at once."""
+"""The machines of a job: impossible choices are refused at once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from pipeline.__main__ import main
         (["--spot", "yes"], "argument --spot: invalid choice: 'yes'"),
     ],
 )
-def test_machines_that_cannot_be_are_refused_before_anything_is_made(capsys, options, said):
+def test_impossible_machines_are_refused_before_anything_is_made(capsys, options, said):
     try:
         status = main(["train", *options])
     except SystemExit as ended:

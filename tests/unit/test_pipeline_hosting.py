@@ -48,7 +48,7 @@ def test_what_may_be_chosen(chosen, wanted):
         ({"endpoint": "instances", "canary": 10}, "CANARY=10: a new model is tried on a serverless endpoint"),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(chosen, said):
+def test_impossible_choices_are_refused_by_name(chosen, said):
     with pytest.raises(PipelineError, match=said):
         hosting.chosen(Settings(**chosen))
 
@@ -80,7 +80,7 @@ def test_instances_do_not_become_serverless(monkeypatch):
         hosting.require_convertible(Settings(), Hosting(""))
 
 
-def test_the_estimate_is_a_sum_made_by_hand():
+def test_the_estimate_equals_a_sum_made_by_hand():
     # 43,800 reviews of 20 ms with 3 GB at $0.00002 a GB-second, and their 131.4 MB at $0.016 a GB.
     assert bill.endpoint_month(Hosting(""), 3072, 1) == pytest.approx(
         43_800 * 0.02 * 3 * 0.00002 + 0.1314 * 0.016

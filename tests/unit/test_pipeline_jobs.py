@@ -105,7 +105,7 @@ def test_a_connection_that_comes_back_loses_neither_the_job_nor_a_line(run, caps
 def test_a_connection_that_stays_lost_says_that_the_job_goes_on(run, monkeypatch):
     cloud = run("InProgress", UNREACHABLE)
     monkeypatch.setattr(jobs, "OUTAGE_SECONDS", 0.0)
-    with pytest.raises(jobs.ConnectionLost, match="still running: the same command follows it again"):
+    with pytest.raises(jobs.ConnectionLost, match="still running; run the same command again to follow it"):
         jobs.wait_for_training("job")
     assert not cloud.stopped
 

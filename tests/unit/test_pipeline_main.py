@@ -59,7 +59,7 @@ def test_without_a_region_or_credentials_it_says_what_to_set(nobody, capsys, mon
 
 @pytest.mark.parametrize("stack", ["my stack", "my_stack", "1st", "", "s" * 36])
 def test_a_name_that_no_stack_can_have_costs_nothing(capsys, stack):
-    assert "a letter first, then up to 34 letters, digits and hyphens" in failure(
+    assert "a letter, then up to 34 letters, digits and hyphens" in failure(
         capsys, "summary", "--stack", stack
     )
 

@@ -131,7 +131,7 @@ def test_a_model_is_registered_with_its_comparison_and_a_person_has_the_last_wor
     assert inputs.model_file(approved, key).is_file() and key in page.parent.name
 
 
-def test_a_model_that_keeps_the_rules_waits_for_a_person_or_not(settings, s3, tmp_path):
+def test_a_model_that_meets_the_rules_is_approved_by_a_person_or_automatically(settings, s3, tmp_path):
     comparison = tmp_path / "comparison.json"
     comparison.write_text("{}")
     for auto, status in ((False, "PendingManualApproval"), (True, "Approved")):

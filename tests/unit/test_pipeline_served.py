@@ -1,4 +1,4 @@
-"""Which models a stack serves, as its parameters tell it; stacks from before a model could be tried, too."""
+"""Which models a stack serves, by its parameters; also for stacks from before a new model could be tried."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ def test_a_completed_job_whose_model_is_gone_is_trained_again(sagemaker):
     assert sagemaker.events == ["start 1"]
 
 
-def test_the_end_of_the_containers_support_is_told_with_what_to_do(sagemaker, monkeypatch, capsys):
+def test_the_end_of_the_containers_support_is_announced_with_what_to_do(sagemaker, monkeypatch, capsys):
     past = dataclasses.replace(train.TRAINING, support_ends=datetime.date(2026, 1, 29))
     monkeypatch.setattr(train, "TRAINING", past)
     sagemaker.add("earlier", "Completed")

@@ -37,7 +37,7 @@ def fast():
     return Predictor.from_folder(model_folder("fast"))
 
 
-def test_it_tells_good_from_bad(fast):
+def test_it_distinguishes_good_from_bad(fast):
     good, bad = fast.predict(["a wonderful, brilliant film, I loved it", "a terrible waste, dull and awful"])
     assert good.sentiment == "positive" and good.probability > 0.7 and good.words is None
     assert bad.sentiment == "negative" and bad.probability < 0.3
@@ -77,7 +77,7 @@ def test_many_reviews_are_explained_as_each_alone(predictor):
         assert (together.spans, together.cut) == (alone.spans, alone.cut)
 
 
-def test_what_the_lstm_skips_of_a_long_review_is_told(predictor):
+def test_what_the_lstm_skips_of_a_long_review_is_reported(predictor):
     architecture = predictor.loaded.architecture
     words = [f"film{n}" for n in range(architecture.head + architecture.tail + 30)]
     (explained,) = predictor.explain([" ".join(words)])
@@ -201,7 +201,7 @@ def test_both_runtimes_answer_the_same(both):
         assert [weight for _, weight in one.words] == pytest.approx(weights, abs=0.05)
 
 
-def test_int8_is_no_other_model(both):
+def test_int8_hardly_changes_the_verdicts(both):
     reviews = made_up_reviews(seed=9)
     verdicts = [[prediction.sentiment for prediction in one.predict(reviews.texts)] for one in both]
     assert np.mean([a == b for a, b in zip(*verdicts, strict=True)]) > 0.99
@@ -228,7 +228,7 @@ def test_without_onnxruntime_torch_answers(monkeypatch):
     assert Predictor.from_folder(model_folder()).describe()["runtime"] == "torch"
 
 
-def test_the_graph_of_the_format_before_is_made_anew(fast, tmp_path):
+def test_the_graph_of_the_previous_format_is_rebuilt(fast, tmp_path):
     """Some processors compute the one that is in the folder wrongly."""
     folder = shutil.copytree(model_folder(), tmp_path / "model")
     config = json.loads((folder / "config.json").read_text())

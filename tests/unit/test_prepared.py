@@ -113,7 +113,7 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(reviews, tmp_path, c
 @pytest.mark.parametrize(
     ("file", "array", "message"),
     [
-        ("tokens", np.zeros(3, np.float32), r"tokens\.npy: expected one dimension of int32"),
+        ("tokens", np.zeros(3, np.float32), r"tokens\.npy: expected a one-dimensional array of int32"),
         ("offsets", np.zeros(3, np.int64), r"30 labels need 31 offsets, found 3"),
         ("offsets", np.arange(31, dtype=np.int64), r"does not divide"),
         ("labels", np.full(30, 7, np.int8), r"other than 0 and 1"),

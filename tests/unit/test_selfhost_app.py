@@ -100,7 +100,7 @@ def test_a_file_that_has_not_changed_is_not_sent_again(client):
     assert client.get("/style.css", headers={"if-none-match": '"other"'}).status_code == 200
 
 
-def test_a_file_is_sent_compressed_to_who_can_read_that(client):
+def test_a_file_is_compressed_for_clients_that_accept_it(client):
     plain = client.get("/style.css")
     packed = client.get("/style.css", headers={"accept-encoding": "br, gzip"})
     assert "content-encoding" not in plain.headers
@@ -111,7 +111,7 @@ def test_a_file_is_sent_compressed_to_who_can_read_that(client):
     assert packed.headers["etag"] == plain.headers["etag"]
 
 
-def test_the_page_takes_get_and_head_only(client):
+def test_the_page_accepts_only_get_and_head(client):
     head = client.head("/")
     assert (head.status_code, head.data) == (200, b"")
     assert head.content_length == len((WEBSITE / "index.html").read_bytes())
@@ -124,7 +124,7 @@ def test_the_page_takes_get_and_head_only(client):
     "path",
     ["/nothing", "/../selfhost/app.py", "/%2e%2e/Makefile", "/predict//batch", "/style.css/"],
 )
-def test_anything_else_is_not_there(client, path):
+def test_other_paths_are_not_found(client, path):
     answer = client.get(path)
     assert (answer.status_code, answer.json["error"]["code"]) == (404, "not_found")
 
@@ -156,7 +156,7 @@ def test_every_answer_has_the_security_headers_and_an_id(client):
         assert len(answer.headers["x-request-id"]) == 32
 
 
-def test_the_id_of_a_proxy_is_taken_over_where_it_is_harmless(client):
+def test_a_proxys_request_id_is_used_if_it_is_harmless(client):
     answer = client.get("/nothing", headers={"x-request-id": "edge-4711"})
     assert answer.headers["x-request-id"] == answer.json["error"]["requestId"] == "edge-4711"
     for strange in ("", "x" * 65, 'id" onload="', "två"):
@@ -193,7 +193,7 @@ def test_a_vote_is_a_json_object_in_a_folder_of_its_day(client, tmp_path):
     assert [each for each in file.parent.iterdir() if each != file] == []
 
 
-def test_a_vote_without_room_is_answered_507_in_words(tmp_path):
+def test_a_vote_without_room_is_answered_with_507(tmp_path):
     client = application(WordModel(), FolderOfVotes(tmp_path, quota_bytes=0)).test_client()
     answer = client.post("/feedback", json=VOTE)
     assert (answer.status_code, answer.json["error"]["code"]) == (507, "storage_full")
@@ -201,7 +201,7 @@ def test_a_vote_without_room_is_answered_507_in_words(tmp_path):
     assert client.post("/predict", json={"review": SECRET}).status_code == 200
 
 
-def test_a_fault_shows_nothing_and_is_in_the_log(tmp_path, log_lines):
+def test_an_internal_error_reveals_nothing_and_is_logged(tmp_path, log_lines):
     in_the_way = tmp_path / "feedback"
     in_the_way.write_text("a file, where a folder should be")
     client = application(WordModel(), FolderOfVotes(in_the_way)).test_client()
@@ -224,7 +224,7 @@ def test_a_vote_is_counted_for_the_version_that_it_names_and_never_for_a_text(cl
     assert "model" not in other and SECRET not in json.dumps(other)
 
 
-def test_what_is_counted_is_kept_by_the_hour_and_costs_no_answer_where_it_cannot_be(tmp_path, log_lines):
+def test_counts_are_stored_by_the_hour_and_a_failure_loses_no_answer(tmp_path, log_lines):
     votes = FolderOfVotes(tmp_path)
     client = application(WordModel(), votes, HourlyCounts(tmp_path)).test_client()
     client.post("/predict", json={"review": SECRET})

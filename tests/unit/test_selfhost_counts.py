@@ -52,7 +52,7 @@ def test_the_counts_of_all_processes_add_up_by_hour_and_model(tmp_path):
         assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, "nobody else may read it"
 
 
-def test_old_hours_go(tmp_path):
+def test_old_hours_are_deleted(tmp_path):
     now = HOUR.timestamp()
     kept = HourlyCounts(tmp_path, lambda: now)
     kept.add("m", {"Answers": 1})
@@ -110,5 +110,5 @@ def test_what_cannot_be_compared_is_one_line(tmp_path, capsys, monkeypatch):
     assert command.main([]) == 1
     assert capsys.readouterr().err.splitlines() == [
         "error: WINDOW=1w: hours or days, such as 24h or 7d; 227d at most",
-        f"error: there is no champion in {tmp_path}: make selfhost",
+        f"error: there is no champion in {tmp_path}: run `make selfhost` first",
     ]

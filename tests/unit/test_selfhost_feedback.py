@@ -47,7 +47,7 @@ def test_nobody_else_may_read_votes(folder):
     assert {each.stat().st_mode & 0o777 for each in (folder, folder / "date=2026-11-28")} == {0o700}
 
 
-def test_votes_beyond_the_quota_are_refused_in_words_by_every_process(folder):
+def test_votes_beyond_the_quota_are_refused_by_every_process(folder):
     first, second = (FolderOfVotes(folder, quota_bytes=3 * BLOCK_BYTES) for _ in range(2))
     for votes in (first, second, first):
         votes.keep(vote())
@@ -118,7 +118,7 @@ print(json.dumps([told, held]))
 
 
 @pytest.mark.skipif(not shutil.which("unshare"), reason="needs Linux's unshare to make a small disk")
-def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path):
+def test_a_full_disk_is_reported_and_leaves_nothing_half_written(tmp_path):
     mount = f'mount -t tmpfs -o size=256k tmpfs {tmp_path} && exec "$@"'
     python = [sys.executable, "-c", ON_A_SMALL_DISK, str(PROJECT), str(tmp_path)]
     command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh", *python]

@@ -101,7 +101,7 @@ def test_a_champion_is_fetched_once_and_served(watch, model, source):
     assert verdict["model"] == model.version
 
 
-def test_while_there_is_none_nothing_is_served(watch, model):
+def test_without_a_champion_nothing_is_served(watch, model):
     watch.ask()
     watch.follow()
     for call in (model.check, model.describe, lambda: model.predict(["A film."], False)):
@@ -110,7 +110,7 @@ def test_while_there_is_none_nothing_is_served(watch, model):
         assert refused.value.retry_after > 0
 
 
-def test_every_process_tells_why_there_is_no_model(watch, model, source, cache):
+def test_every_process_says_why_there_is_no_model(watch, model, source, cache):
     """It is on its way, there is none, the registry is out of order, the files are; each in its own words."""
     other = ServedModel()
     Watch(other, ModelCache(cache.folder), lambda: source, poll_seconds=10.0)
@@ -145,7 +145,7 @@ def test_every_process_tells_why_there_is_no_model(watch, model, source, cache):
         each.check()
 
 
-def test_a_cache_that_cannot_be_written_is_told_as_broken(model, source, tmp_path):
+def test_a_cache_that_cannot_be_written_is_reported_as_broken(model, source, tmp_path):
     (tmp_path / "models").write_text("a file, where a folder should be")
     watch = Watch(model, ModelCache(tmp_path / "models"), lambda: source, poll_seconds=10.0)
     watch.start()
@@ -223,7 +223,7 @@ def test_the_same_version_number_of_another_model_is_noticed(watch, source, cach
     assert cache.current().champion == source.named
 
 
-def test_a_champion_that_goes_leaves_its_model(watch, model, source):
+def test_a_champion_that_is_removed_leaves_its_model(watch, model, source):
     source.named = champion(1)
     watch.ask()
     source.named = None
@@ -232,7 +232,7 @@ def test_a_champion_that_goes_leaves_its_model(watch, model, source):
     assert model.version == version(source.folder)
 
 
-def test_a_challenger_that_goes_takes_its_model_along_in_every_process(model, cache, source):
+def test_a_challenger_that_is_removed_is_no_longer_served_by_any_process(model, cache, source):
     watch = Watch(model, cache, lambda: source, poll_seconds=10.0, optional=True)
     other = ServedModel()
     follower = Watch(other, ModelCache(cache.folder), lambda: source, poll_seconds=10.0, optional=True)
@@ -252,7 +252,7 @@ def test_a_challenger_that_goes_takes_its_model_along_in_every_process(model, ca
     assert (model.version, other.version, watch.served, follower.served) == (None,) * 4
 
 
-def test_questions_become_rarer_while_the_registry_is_away(watch, source, monkeypatch):
+def test_requests_become_rarer_while_the_registry_is_away(watch, source, monkeypatch):
     monkeypatch.setattr(watching.random, "uniform", lambda low, high: high)
     source.trouble = RegistryError("connection refused")
     waits = [watch.ask() for _ in range(6)]
@@ -267,7 +267,7 @@ def test_however_long_the_registry_is_away_it_is_asked_again(watch, source, monk
     assert {watch.ask() for _ in range(2000)} == {20, 40, 60}, "2000 questions are a day and a half"
 
 
-def test_a_cache_that_cannot_be_written_is_told_and_tried_again(model, cache, source, monkeypatch):
+def test_a_cache_that_cannot_be_written_is_reported_and_tried_again(model, cache, source, monkeypatch):
     source.named = champion(1)
     monkeypatch.setattr(watching, "FOLLOW_SECONDS", 0.01)
     lock, refusals = cache.lock, iter([PermissionError(13, "Permission denied", "lock")] * 3)
@@ -333,14 +333,14 @@ def test_one_process_fetches_for_all(cache, source, watch, model):
     assert other.lock()
 
 
-def test_what_a_killed_download_left_goes(cache):
+def test_leftovers_of_a_killed_download_are_deleted(cache):
     left = cache.folder / ".new-x"
     left.mkdir(parents=True)
     assert cache.lock()
     assert not left.exists()
 
 
-def test_the_model_before_the_current_one_stays_for_who_is_loading_it(watch, cache, source):
+def test_the_previous_model_stays_for_processes_that_are_loading_it(watch, cache, source):
     folders = [model_folder("fast"), model_folder("predecessor")]
     for number, folder in enumerate(folders):
         source.named, source.folder = champion(number), folder
@@ -354,7 +354,7 @@ def test_the_model_before_the_current_one_stays_for_who_is_loading_it(watch, cac
 
 
 @pytest.mark.parametrize("content", ["", "null", "[]", '{"champion": {}}', '{"champion": 1, "model": 2}'])
-def test_an_unreadable_note_is_no_model(cache, content):
+def test_an_unreadable_note_is_ignored(cache, content):
     cache.folder.mkdir()
     (cache.folder / "current.json").write_text(content)
     assert cache.current() is None
@@ -410,7 +410,7 @@ def test_settings_come_from_the_environment():
         ("SENTIMENT_POLL_SECONDS", "soon"),
     ],
 )
-def test_a_setting_that_cannot_be_is_named_before_anything_starts(monkeypatch, capsys, name, value):
+def test_an_invalid_setting_is_named_before_anything_starts(monkeypatch, capsys, name, value):
     with pytest.raises(SettingsError, match=f"{name} is '{value}'"):
         Settings.from_environment({name: value})
     monkeypatch.setenv(name, value)

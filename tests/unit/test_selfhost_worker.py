@@ -1,4 +1,4 @@
-"""The server loop of the web server's processes: what it grants its clients, and where it cuts them off."""
+"""The server loop of the web server's processes: how long it waits for clients, and when it cuts them off."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_a_client_that_is_silent_is_cut_off(serve):
     assert is_closed(used)
 
 
-def test_who_does_not_read_the_answer_is_cut_off(serve):
+def test_a_client_that_does_not_read_the_answer_is_cut_off(serve):
     running = serve(idle_seconds=0.5)
     reader = running.connect(QUICK.replace(b"/", b"/long", 1))
     reader.recv(1)
@@ -132,7 +132,7 @@ def test_who_does_not_read_the_answer_is_cut_off(serve):
     assert sum(iter(lambda: len(reader.recv(65536)), 0)) < len(LONG_ANSWER)
 
 
-def test_where_all_places_are_taken_the_longest_silent_makes_room(serve):
+def test_when_all_connections_are_taken_the_longest_idle_is_closed(serve):
     running = serve(connections=3)
     first, second, third = (running.connect(SLOW) for _ in range(3))
     assert answer(running.connect(QUICK))[1] == b"quick"
@@ -153,7 +153,7 @@ def test_where_all_places_are_taken_the_longest_silent_makes_room(serve):
     ],
     ids=["no request", "headers", "encoding", "length", "chunk"],
 )
-def test_what_is_refused_is_told_as_the_api_tells_it(serve, sent, status, code):
+def test_refusals_have_the_form_of_the_apis_errors(serve, sent, status, code):
     line, body = answer(serve().connect(sent))
     error = json.loads(body)["error"]
     assert status in line
@@ -161,7 +161,7 @@ def test_what_is_refused_is_told_as_the_api_tells_it(serve, sent, status, code):
 
 
 @pytest.mark.parametrize("head", [b"content-length: 5000000", b"transfer-encoding: chunked"])
-def test_who_sends_too_much_still_gets_the_answer(serve, head):
+def test_a_client_that_sends_too_much_still_gets_the_answer(serve, head):
     """A connection closed with bytes unread would be reset, and the answer lost."""
     chunk = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
     body = 5 * chunk if b"chunked" in head else b"x" * 5_000_000
@@ -175,7 +175,7 @@ def test_who_sends_too_much_still_gets_the_answer(serve, head):
 
 
 @pytest.mark.parametrize("setting", UNSUPPORTED)
-def test_what_the_worker_does_not_do_is_refused_by_name(setting):
+def test_unsupported_settings_of_gunicorn_are_refused_by_name(setting):
     settings = SimpleNamespace(**dict.fromkeys(UNSUPPORTED, None) | {setting: "given"})
     with pytest.raises(SystemExit, match="the web server does not support "):
         BufferingWorker.check_config(settings, None)

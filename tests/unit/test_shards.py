@@ -123,7 +123,7 @@ def test_what_is_wrong_with_lines_or_shards_is_said_with_its_place(tmp_path, cap
     folder.mkdir()
     for line, said in (
         ("{", "line 1: not JSON"),
-        ('{"sentiment": "positive"}', "line 1: there is no review"),
+        ('{"sentiment": "positive"}', "line 1: the review is missing or empty"),
         ('{"review": "Fine.", "sentiment": "mixed"}', "line 1: the sentiment is 'mixed'"),
         ('{"review": "Fine.", "sentiment": 1, "split": "trian"}', "line 1: the split is 'trian'"),
         ('{"review": "Fine.", "sentiment": 1, "split": "train"}', "no review is left for validation"),

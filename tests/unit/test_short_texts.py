@@ -1,4 +1,4 @@
-"""Short texts beside the reviews: where they come from, how they travel, and what counts them."""
+"""Short texts beside the reviews: where they come from, how they reach training, and what counts them."""
 
 import re
 
@@ -111,7 +111,7 @@ def prepared(tmp_path):
     return prepare(made_up_reviews(), "words", tmp_path, progress=False, beside=kinds)
 
 
-def test_channels_tell_short_texts_from_reviews(prepared, tmp_path):
+def test_channels_distinguish_short_texts_from_reviews(prepared, tmp_path):
     train = read_channel(prepared.train, "train")
     assert train.kinds.tolist() == [REVIEW] * 160 + [SNIPPET] * 2 + [COUNTERFACTUAL] * 2
     assert read_channel(prepared.validation, "validation").kinds.tolist() == [REVIEW] * 40 + [SNIPPET]

@@ -28,7 +28,7 @@ def test_what_makes_a_model_is_among_its_sources():
     assert expected <= names()
 
 
-def test_what_draws_reads_reviews_or_logs_a_run_is_none_of_its_sources():
+def test_code_that_draws_reads_reviews_or_logs_a_run_is_not_among_its_sources():
     assert "sentiment/evaluation/figures.py" not in names()
     assert not {"sentiment/data/kaggle.py", "sentiment/data/download.py"} & names()
     assert not [name for name in names() if name.startswith(("tracking/", "project/", "pipeline/"))]

@@ -130,7 +130,7 @@ def test_it_stops_early_and_keeps_the_best(channels, best_by):
     best = max(values) if best_by == "accuracy" else min(values)
     assert len(values) == trained.metrics["best_epoch"] + 2 < 20
     assert trained.metrics[f"validation_{best_by}"] == best
-    assert any(f"no better {best_by} for 2 epochs" in line for line in lines)
+    assert any(f"validation {best_by} has not improved for 2 epochs" in line for line in lines)
     reviews = [upside_down.review(n) for n in range(len(upside_down))]
     accuracy = ((trained.model.logits(reviews) >= 0) == upside_down.labels).mean()
     assert accuracy == pytest.approx(trained.metrics["validation_accuracy"], abs=1e-4)
@@ -202,7 +202,7 @@ def test_sigterm_saves_and_leaves_cleanly(tmp_path):
         (["--train", "/nowhere"], "the train channel is missing: there is no folder /nowhere"),
         (["--recipe", "semi"], "the recipe semi learns from unlabelled reviews as well: give --unlabelled"),
         (["--unlabelled", str(prepared().train)], "labels.npy holds something other than -1"),
-        (["--recipe", "predecessor"], "wants the tokenizer review_to_words"),
+        (["--recipe", "predecessor"], "needs the tokenizer review_to_words"),
         (["--learning-rate", "-1"], "learning_rate must be above 0, not -1"),
         (["--learning-rate", "1e30", "--clip", "0"], "the loss became nan in epoch 1; lower --learning-rate"),
         (["--batch-size", "0"], "batch_size must be at least 1, not 0"),
@@ -254,11 +254,11 @@ def test_a_folder_that_holds_anything_but_a_model_is_left_alone(tmp_path, capsys
         (folder / name).write_text("years of work")
         assert program.main(arguments(folder)) == 1
         said = capsys.readouterr().err
-        assert f"{folder}: holds {name}, which is no part of a model and would be deleted" in said
+        assert f"{folder}: holds {name}, which is not part of a model and would be deleted" in said
         assert (folder / name).read_text() == "years of work"
 
 
-def test_a_place_that_cannot_be_written_is_told_before_training(tmp_path, capsys):
+def test_a_folder_that_cannot_be_written_is_reported_before_training(tmp_path, capsys):
     (tmp_path / "file").touch()
     for place in (["--model-dir"], ["--model-dir", str(tmp_path / "model"), "--checkpoint-dir"]):
         options = arguments(tmp_path / "model", *place, str(tmp_path / "file" / "x"))

@@ -105,7 +105,7 @@ def test_broken_prepared_data_are_made_again(file):
 
 
 @pytest.mark.parametrize("record", ["", "[]", "{}", '{"files": null, "key": "../.."}'])
-def test_a_record_that_is_no_record_counts_for_nothing(file, record):
+def test_an_invalid_record_is_ignored(file, record):
     first = settings(file).prepared()
     (place,) = first.folder.parent.glob("*.source.json")
     place.write_text(record)

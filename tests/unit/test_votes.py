@@ -62,7 +62,7 @@ def test_a_vote_says_what_the_verdict_should_have_been():
     assert labels == [1, 0, 0, 1]
 
 
-def test_what_anybody_could_see_is_wrong_is_left_out_and_counted():
+def test_obviously_wrong_votes_are_left_out_and_counted():
     fine = honest(20)
     wrong = [
         vote("A good film of the test set."),
@@ -82,7 +82,7 @@ def test_what_anybody_could_see_is_wrong_is_left_out_and_counted():
     }
 
 
-def test_of_texts_that_are_nearly_the_same_a_few_stay():
+def test_of_near_duplicates_a_few_are_kept():
     form = "I saw this good film on a rainy day in {} and I would not call it anything else"
     flood = [vote(form.format(place), number=number) for number, place in enumerate(PLACES)]
     found = cleaned([*honest(20), *flood])
@@ -116,7 +116,7 @@ def test_votes_against_sure_verdicts_about_one_word_are_a_campaign(word):
     assert trusted.campaigns == [] and len(trusted.votes) == 250
 
 
-def test_voters_who_are_right_against_the_model_about_many_things_are_heard():
+def test_correct_votes_against_the_model_on_many_subjects_are_kept():
     corrections = [
         vote(each.review + " !", "down", number=number) for number, each in enumerate(honest(20, seed=4))
     ]

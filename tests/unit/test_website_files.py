@@ -39,7 +39,7 @@ def modules_of(script: str) -> set[str]:
 
 
 @pytest.mark.parametrize(("page", "script"), [("index.html", "app.js"), ("model.html", "about.js")])
-def test_the_browser_is_told_of_all_modules_at_once(page, script):
+def test_the_page_preloads_all_modules_at_once(page, script):
     """Else it would find each only by reading the one before: many round trips on a slow line."""
     preloaded = re.findall(r'rel="modulepreload" href="([^"]+)"', (WEBSITE / page).read_text("utf-8"))
     assert preloaded == sorted(modules_of(script))

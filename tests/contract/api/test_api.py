@@ -48,7 +48,7 @@ def client(api_url: str) -> Client:
     return Client(api_url)
 
 
-def test_a_good_and_a_bad_review_are_told_apart_and_explained(client):
+def test_a_good_and_a_bad_review_are_distinguished_and_explained(client):
     for review, sentiment in ((GOOD, "positive"), (BAD, "negative")):
         status, verdict = client.post("/predict", {"review": review})
         assert (status, verdict["sentiment"]) == (200, sentiment)
@@ -150,13 +150,13 @@ def test_what_the_lstm_skips_is_named(client):
     ],
     ids=lambda value: None if isinstance(value, str | dict) else repr(value)[:30],
 )
-def test_every_bad_request_is_told_what_is_wrong(client, status, code, headers, body):
+def test_every_bad_request_gets_an_error_that_says_what_is_wrong(client, status, code, headers, body):
     answer, content = client("POST", "/predict", data=body, headers=headers)
     assert (answer.status_code, content["error"]["code"]) == (status, code)
     assert re.fullmatch(r"[A-Z].*\.", content["error"]["message"])
 
 
-def test_addresses_and_methods_that_are_not_there(client):
+def test_unknown_addresses_and_methods(client):
     for path in ("/predictions", "/predict/one", "/predict/batch/2"):
         answer, body = client("GET", path)
         assert (answer.status_code, body["error"]["code"]) == (404, "not_found")
@@ -172,7 +172,7 @@ def test_addresses_and_methods_that_are_not_there(client):
         assert answer.headers["allow"] == allowed
 
 
-def test_a_bad_row_costs_the_others_of_a_batch_nothing(client):
+def test_a_bad_row_does_not_affect_the_rest_of_a_batch(client):
     rows = [GOOD, "", BAD, 5, "x" * 20_001, None, "half \ud83c", ["a"], "🎬 fine"]
     status, body = client.post("/predict/batch", {"reviews": rows})
     assert status == 200
@@ -228,7 +228,7 @@ def test_a_vote_is_kept_with_its_review(client, back_end):
     ],
     ids=str,
 )
-def test_a_vote_that_makes_no_sense_is_not_kept(client, wrong):
+def test_an_invalid_vote_is_not_stored(client, wrong):
     assert client.post("/feedback", VOTE | wrong)[0] == 400
 
 
