@@ -9,7 +9,16 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
-from localcloud_sagemaker_fixtures import BUCKET, TRAIN, channel, make_wheel, sandbox, untar, wait
+from localcloud_sagemaker_fixtures import (
+    BUCKET,
+    TRAIN,
+    TRAINING_IMAGE,
+    channel,
+    make_wheel,
+    sandbox,
+    untar,
+    wait,
+)
 
 from localcloud.sagemaker.container import has_own_file_system
 
@@ -301,6 +310,29 @@ OF_S3_DATA_SOURCES = {
             "none",
         ),
         ({"InputDataConfig": [channel("train", f"s3://{BUCKET}/nothing")]}, "No S3 objects found"),
+        ({"HyperParameters": {"epochs": "1"}}, f"not the program of the image {TRAINING_IMAGE}"),
+        (
+            {
+                "HyperParameters": {
+                    "sagemaker_submit_directory": '"s3://b/sourcedir.tar.gz"',
+                    "sagemaker_mpi_enabled": "true",
+                }
+            },
+            "the hyperparameter sagemaker_mpi_enabled",
+        ),
+        (
+            {"ProfilerConfig": {"S3OutputPath": "s3://b/p", "ProfilingIntervalInMilliseconds": 500}},
+            "ProfilerConfig.ProfilingIntervalInMilliseconds",
+        ),
+        (
+            {
+                "DebugHookConfig": {
+                    "S3OutputPath": "s3://b/d",
+                    "CollectionConfigurations": [{"CollectionName": "gradients"}],
+                }
+            },
+            "DebugHookConfig.CollectionConfigurations",
+        ),
         ({"EnableNetworkIsolation": True}, "EnableNetworkIsolation"),
         ({"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["s-1"]}}, "VpcConfig"),
         ({"RoleArn": "arn:aws:iam::123456789012:role/unknown-role"}, "Could not assume role"),
@@ -338,6 +370,19 @@ def test_what_cannot_be_done_is_refused_by_name(aws, changes, named):
     code, message = refused(error)
     assert code == "ValidationException"
     assert named in message
+
+
+def test_outputs_may_stay_uncompressed(aws):
+    """As with `disable_output_compression=True` of SDK v2, which serves the folder that the job tells."""
+    output = {"S3OutputPath": f"s3://{BUCKET}/plain", "CompressionType": "NONE"}
+    name = aws.train(OutputDataConfig=output)
+    job = aws.trained(name)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert job["ModelArtifacts"]["S3ModelArtifacts"] == f"s3://{BUCKET}/plain/{name}/output/model"
+    assert aws.keys(f"plain/{name}") == [
+        f"plain/{name}/output/data/report.txt",
+        f"plain/{name}/output/model/weights.json",
+    ]
 
 
 def test_a_name_is_used_once(aws):
