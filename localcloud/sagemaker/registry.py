@@ -73,6 +73,29 @@ class ModelRegistry:
             "LastModifiedTime": record.modified,
         }
 
+    def deployable_container(self, name: str) -> dict[str, Any]:
+        """The container of a model package, by its name or ARN, to create a model of.
+
+        Raises InvalidRequest for a version that is not approved: "For versioned models, the value of this
+        parameter must be set to Approved to deploy the model" (CreateModelPackage, ModelApprovalStatus).
+        """
+        record = self._package(name)
+        status = record.request.get("ModelApprovalStatus")
+        if status not in (None, "Approved"):
+            raise InvalidRequest(
+                f"The model package {record.arn} must be Approved to be deployed; its ModelApprovalStatus is "
+                f"{status}."
+            )
+        containers: list[dict[str, Any]] = (record.request.get("InferenceSpecification") or {}).get(
+            "Containers", []
+        )
+        if len(containers) != 1:
+            raise InvalidRequest(
+                f"localcloud supports one container a model, and the model package {record.arn} has "
+                f"{len(containers)}."
+            )
+        return containers[0]
+
     def _group(self, request: Mapping[str, Any]) -> Record:
         return self.groups.get(_name(request["ModelPackageGroupName"]))
 
