@@ -1,16 +1,18 @@
 """The operations on training jobs. See training_run.py for how a job runs."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.protocol import InvalidRequest
+from localcloud.protocol import ApiError, InvalidRequest
 from localcloud.protocol.validation import require_supported, require_value
 from localcloud.sagemaker.channels import INPUT_MODES, check_channel, require_objects
 from localcloud.sagemaker.cluster import hosts_of, require_hosts
 from localcloud.sagemaker.container import CONTAINER_FOLDER
 from localcloud.sagemaker.errors import ResourceInUse
+from localcloud.sagemaker.experiments import Experiments
 from localcloud.sagemaker.images import COMMANDS, runner_of
 from localcloud.sagemaker.metrics import Metrics
 from localcloud.sagemaker.records import Table, select, with_defaults
@@ -65,6 +67,7 @@ SUPPORTED = {
     },
     "StoppingCondition": {"MaxRuntimeInSeconds": None, "MaxWaitTimeInSeconds": None},
     "CheckpointConfig": None,
+    "ExperimentConfig": None,
     "Environment": None,
     "Tags": None,
     "RetryStrategy": None,
@@ -94,8 +97,8 @@ DEFAULTS = {
 class TrainingJobs:
     """The operations on training jobs."""
 
-    def __init__(self, cloud: Cloud):
-        self._cloud = cloud
+    def __init__(self, cloud: Cloud, experiments: Experiments):
+        self._cloud, self._experiments = cloud, experiments
         self._jobs: dict[str, TrainingRun] = {}
         self.table = Table(
             cloud,
@@ -116,7 +119,17 @@ class TrainingJobs:
             TrainingJobStatus="InProgress",
             SecondaryStatus="Starting",
         )
-        run = self._jobs[record.name] = TrainingRun(self._cloud, record, metrics)
+        if request.get("ExperimentConfig"):
+            try:
+                self._experiments.add_training_job(record)
+            except ApiError:
+                self.table.remove(record.name)
+                raise
+
+        def ending(members: Mapping[str, Any]) -> None:
+            self._experiments.end_training_job(record, members, metrics.points())
+
+        run = self._jobs[record.name] = TrainingRun(self._cloud, record, metrics, ending)
         run.start()
         return {"TrainingJobArn": record.arn}
 

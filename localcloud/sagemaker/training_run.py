@@ -5,8 +5,9 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from localcloud.cloud import Cloud
 from localcloud.protocol import InvalidRequest
@@ -63,8 +64,11 @@ def decoded(value: str) -> object:
 class TrainingRun:
     """Runs one job in a thread of its own: Starting, Downloading, Training, Uploading, and its end."""
 
-    def __init__(self, cloud: Cloud, record: Record, metrics: Metrics):
-        self._cloud, self._record, self._metrics = cloud, record, metrics
+    def __init__(
+        self, cloud: Cloud, record: Record, metrics: Metrics, ending: Callable[[Mapping[str, Any]], None]
+    ):
+        """`ending` is called with the members that the job's description is about to have."""
+        self._cloud, self._record, self._metrics, self._ending = cloud, record, metrics, ending
         self._request = record.request
         self._role: str = self._request["RoleArn"]
         self._folder = cloud.state_dir / "training" / record.name
@@ -316,7 +320,7 @@ class TrainingRun:
     def _finish(self, ending: str, reason: str | None) -> None:
         now = time.time()
         seconds = max(1, round(now - self._record.live.get("TrainingStartTime", now)))
-        fields = {
+        fields: dict[str, Any] = {
             "TrainingEndTime": now,
             "TrainingTimeInSeconds": seconds,
             "BillableTimeInSeconds": seconds,
@@ -324,6 +328,7 @@ class TrainingRun:
         }
         if reason:
             fields["FailureReason"] = reason[:FAILURE_CHARACTERS]
+        self._ending(fields)
         with self._status_lock:
             self._over = True
             self._enter(ending, **fields)

@@ -97,13 +97,67 @@ def test_only_spot_jobs_wait_and_they_wait_long_enough(aws, is_spot, condition, 
     assert refused(error)[1].startswith(message)
 
 
-def test_metrics_reach_cloudwatch(aws):
+@pytest.fixture(scope="module")
+def trial(aws):
+    """An ExperimentConfig, as SDK v2's Run gives it to each job that is started within."""
+    aws.sagemaker.create_experiment(ExperimentName="films")
+    aws.sagemaker.create_trial(TrialName="first", ExperimentName="films")
+    return {"ExperimentName": "films", "TrialName": "first", "RunName": "films-run"}
+
+
+def test_metrics_reach_cloudwatch_and_the_trial_component(aws, trial):
     definition = {"TrainingImage": "image", "TrainingInputMode": "File"}
     definition["MetricDefinitions"] = [{"Name": "loss", "Regex": r"val_loss=([0-9.]+);"}]
-    name = aws.train({"epochs": 2}, AlgorithmSpecification=definition)
-    aws.trained(name)
+    config = trial | {"TrialComponentDisplayName": "Training"}
+    name = aws.train(
+        {"epochs": 2, "say": "hello"}, AlgorithmSpecification=definition, ExperimentConfig=config
+    )
+    job = aws.trained(name)
+    assert job["ExperimentConfig"] == config
     listed = aws.cloud.client("cloudwatch").list_metrics(Namespace="/aws/sagemaker/TrainingJobs")["Metrics"]
     assert any(m["Dimensions"] == [{"Name": "TrainingJobName", "Value": name}] for m in listed)
+    # The name and the parts are those of the tables in amazon-sagemaker-examples, sagemaker-experiments.
+    [summary] = aws.sagemaker.list_trial_components(SourceArn=job["TrainingJobArn"])[
+        "TrialComponentSummaries"
+    ]
+    assert summary["TrialComponentName"] == f"{name}-aws-training-job"
+    assert summary["TrialComponentSource"]["SourceType"] == "SageMakerTrainingJob"
+    component = aws.sagemaker.describe_trial_component(TrialComponentName=summary["TrialComponentName"])
+    assert component["DisplayName"] == "Training"
+    assert component["Status"] == {"PrimaryStatus": "Completed"}
+    assert component["EndTime"] == job["TrainingEndTime"]
+    assert component["Parameters"]["epochs"] == {"NumberValue": 2.0}
+    assert component["Parameters"]["say"] == {"StringValue": '"hello"'}
+    assert component["Parameters"]["SageMaker.InstanceType"] == {"StringValue": "ml.m5.large"}
+    assert component["InputArtifacts"]["train"] == {"Value": f"s3://{BUCKET}/data/train"}
+    model = {"Value": job["ModelArtifacts"]["S3ModelArtifacts"]}
+    assert component["OutputArtifacts"] == {"SageMaker.ModelArtifact": model}
+    assert [(each["MetricName"], each["Last"], each["Count"]) for each in component["Metrics"]] == [
+        ("loss", 0.5, 2)
+    ]
+    found = aws.sagemaker.list_trial_components(TrialName="first")["TrialComponentSummaries"]
+    assert summary in found
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "named"),
+    [
+        ({"ExperimentName": "none"}, "ResourceNotFound", "experiment/none"),
+        ({"TrialName": "none"}, "ResourceNotFound", "experiment-trial/none"),
+        ({"TrialName": "elsewhere"}, "ValidationException", "does not belong to"),
+        ({"TrialName": None}, "ValidationException", "ExperimentConfig.TrialName"),
+    ],
+)
+def test_a_job_of_no_trial_is_refused_and_its_name_stays_free(aws, trial, change, code, named):
+    if change == {"TrialName": "elsewhere"}:
+        aws.sagemaker.create_experiment(ExperimentName="others")
+        aws.sagemaker.create_trial(TrialName="elsewhere", ExperimentName="others")
+    config = {member: value for member, value in (trial | change).items() if value}
+    with pytest.raises(ClientError) as error:
+        aws.train(ExperimentConfig=config, TrainingJobName="of-no-trial")
+    assert refused(error)[0] == code
+    assert named in refused(error)[1]
+    assert not aws.sagemaker.list_training_jobs(NameContains="of-no-trial")["TrainingJobSummaries"]
 
 
 def test_log_lines_appear_while_the_job_runs(aws):
