@@ -208,7 +208,8 @@ class EndpointConfigs:
         require_supported("CreateEndpointConfig", request, ENDPOINT_CONFIG)
         if (request.get("DataCaptureConfig") or {"EnableCapture": False}).get("EnableCapture", True):
             raise InvalidRequest(
-                "CreateEndpointConfig: localcloud supports DataCaptureConfig only with EnableCapture false."
+                "CreateEndpointConfig: localcloud does not support the property DataCaptureConfig, unless "
+                "EnableCapture is false."
             )
         names = [variant["VariantName"] for variant in request["ProductionVariants"]]
         if len(set(names)) < len(names):

@@ -210,7 +210,7 @@ def test_an_update_that_fails_leaves_the_former_model_in_service(aws):
     assert json.loads(aws.invoke(name, {"review": ""}))["epochs"] == 1
 
 
-def test_a_model_that_cannot_load_fails_its_endpoint(aws):
+def test_a_model_that_cannot_load_fails_its_endpoint_which_can_only_be_deleted(aws):
     name = aws.endpoint(aws.config(aws.model(inference="raise RuntimeError('cannot load')")))
     described = aws.settled(name)
     assert described["EndpointStatus"] == "Failed"
@@ -225,6 +225,9 @@ def test_a_model_that_cannot_load_fails_its_endpoint(aws):
     with pytest.raises(ClientError) as error:
         aws.invoke(name, {})
     assert refused(error)[0] == "ValidationError"
+    with pytest.raises(ClientError) as error:
+        aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=aws.config(aws.model()))
+    assert refused(error)[2].startswith("Cannot update failed endpoint")
     aws.sagemaker.delete_endpoint(EndpointName=name)
 
 
