@@ -63,11 +63,10 @@ class ModelRegistry:
         return {**_echoed(record), "ModelPackageGroupArn": record.arn, "CreationTime": record.created}
 
     def package(self, record: Record) -> dict[str, Any]:
-        """The description of a model package."""
+        """The description of a model package. A version of a group has an ARN, and no name."""
         return {
             "CertifyForMarketplace": False,
             **_echoed(record),
-            "ModelPackageName": record.name.partition("/")[0],
             "ModelPackageArn": record.arn,
             "CreationTime": record.created,
             "LastModifiedTime": record.modified,
