@@ -48,10 +48,6 @@ PLATFORM_HYPERPARAMETERS = {
     "sagemaker_s3_output",
 }
 """Hyperparameters for the container, which the script does not get."""
-DISTRIBUTED = re.compile(
-    r"sagemaker_(mpi|parameter_server|distributed_dataparallel|pytorch_ddp|pytorch_xla_multi_worker"
-    r"|multi_worker_mirrored_strategy)_enabled"
-)
 SAFE_ENTRY_POINT = re.compile(r"(?!.*(^|/)\.\.?(/|$))[A-Za-z0-9._][A-Za-z0-9._+-]*(/[A-Za-z0-9._+-]+)*")
 EXCEPTION_NAMES = tuple(name for name in dir(builtins) if name.endswith(("Error", "Exception")))
 """A line with one of these begins the error message that the toolkit keeps; what came before is left out."""
@@ -141,10 +137,6 @@ class Job:
         }
         program = os.environ.get("SAGEMAKER_PROGRAM") or self.platform.get("sagemaker_program")
         self.entry_point = str(program) if program else ""
-        if distributed := [
-            name for name in self.platform if DISTRIBUTED.fullmatch(name) and self.platform[name]
-        ]:
-            raise TrainingFailure(f"Distributed training is not supported here: {', '.join(distributed)}.")
         self.distribution = Distribution(self.resources, self.platform)
 
     def variables(self) -> dict[str, str]:

@@ -190,6 +190,10 @@ class Endpoints:
         deployment = self._deployment(request)
         with self._lock:
             self._require_settled(record)
+            if record.live["EndpointStatus"] == "Failed":
+                # "DeleteEndpoint is the only operation that can be performed on a failed endpoint"
+                # (DescribeEndpoint).
+                raise InvalidRequest(f'Cannot update failed endpoint "{record.arn}". It can only be deleted.')
             record.update(EndpointStatus="Updating")
             record.live.pop("FailureReason", None)
         self._in_background(self._bring_up, record, deployment, request["EndpointConfigName"])

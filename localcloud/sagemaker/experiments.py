@@ -1,5 +1,6 @@
 """Experiments, trials and trial components: records of what was tried, and of the resulting metrics."""
 
+import math
 import statistics
 import threading
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,8 @@ from localcloud.protocol.service import Operation
 from localcloud.sagemaker.errors import ResourceNotFound
 from localcloud.sagemaker.records import Record, Table, select
 
+TRAINING_SUFFIX = "-aws-training-job"
+"""What AWS appends to a job's name for the name of its trial component."""
 RUN_PARTS = ("Parameters", "InputArtifacts", "OutputArtifacts")
 """The maps of a trial component that updates add to and remove from."""
 
@@ -128,6 +131,57 @@ class Experiments:
             self._metrics.setdefault(record.arn, []).extend(request["MetricData"])
         return {}
 
+    def add_training_job(self, job: Record) -> None:
+        """Makes the trial component of a job with an ExperimentConfig, and associates it with the trial.
+
+        Its parameters and artifacts have the names that AWS gives them (Source: the tables that SDK v2's
+        ExperimentAnalytics shows). Raises ApiError if the experiment or the trial does not exist.
+        """
+        config = job.request["ExperimentConfig"]
+        if missing := [name for name in ("ExperimentName", "TrialName") if name not in config]:
+            raise InvalidRequest(
+                f"CreateTrainingJob: localcloud needs ExperimentConfig.{missing[0]}; it creates no trials."
+            )
+        experiment, trial = self.experiments.get(config), self.trials.get(config)
+        if trial not in self._trials_of(experiment):
+            raise InvalidRequest(f"Trial {trial.arn} does not belong to {experiment.arn}.")
+        source = {"SourceArn": job.arn, "SourceType": "SageMakerTrainingJob"}
+        name = job.name + TRAINING_SUFFIX
+        component = self.components.table.add(
+            name,
+            {
+                "TrialComponentName": name,
+                "DisplayName": config.get("TrialComponentDisplayName", name),
+                "Source": source,
+                "TrialComponentSource": source,
+                "Status": {"PrimaryStatus": "InProgress"},
+                "Parameters": _parameters(job.request),
+                "InputArtifacts": _inputs(job.request),
+            },
+        )
+        self._members[trial.arn, component.arn] = None
+
+    def end_training_job(self, job: Record, ending: Mapping[str, Any], metrics: list[dict[str, Any]]) -> None:
+        """Completes the trial component of a job, unless that has been deleted."""
+        name = job.name + TRAINING_SUFFIX
+        component = next((each for each in self.components.table if each.name == name), None)
+        if component is None:
+            return
+        status = {"PrimaryStatus": ending["TrainingJobStatus"]}
+        if "FailureReason" in ending:
+            status["Message"] = ending["FailureReason"]
+        component.request |= {
+            "Status": status,
+            "StartTime": job.live.get("TrainingStartTime", ending["TrainingEndTime"]),
+            "EndTime": ending["TrainingEndTime"],
+        }
+        if artifacts := job.live.get("ModelArtifacts"):
+            model = {"SageMaker.ModelArtifact": {"Value": artifacts["S3ModelArtifacts"]}}
+            component.request["OutputArtifacts"] = component.request.get("OutputArtifacts", {}) | model
+        component.update()
+        with self._lock:
+            self._metrics.setdefault(component.arn, []).extend(metrics)
+
     def _create_trial(self, **request: Any) -> dict[str, Any]:
         self.experiments.get(request)
         return self.trials.create(**request)
@@ -182,8 +236,9 @@ class Experiments:
             trials = self._trials_of(self.experiments.get(request))
             arns = {component.arn for trial in trials for component in self.components_of(trial)}
             found = [component for component in found if component.arn in arns]
-        if "SourceArn" in request:
-            found = []  # a component that was created by a request has no source
+        if "SourceArn" in request:  # which SDK v2 gives in lower case
+            wanted = request["SourceArn"].lower()
+            found = [each for each in found if _source_arn(each).lower() == wanted]
         return self.components.summaries(found, request)
 
     def _associate(self, **request: Any) -> dict[str, Any]:
@@ -225,3 +280,36 @@ class Experiments:
             for name, points in found.items()
             if (values := [float(point["Value"]) for point in points])
         ]
+
+
+def _source_arn(component: Record) -> str:
+    """The job of a component; empty for one that was created by a request."""
+    return str(component.request.get("Source", {}).get("SourceArn", ""))
+
+
+def _parameters(job: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The hyperparameters and the resources of a training job, as parameters of its trial component."""
+    resources = job.get("ResourceConfig") or {}
+    given = dict(job.get("HyperParameters") or {})
+    for name in ("InstanceCount", "InstanceType", "VolumeSizeInGB"):
+        if name in resources:
+            given[f"SageMaker.{name}"] = resources[name]
+    return {name: _parameter(value) for name, value in given.items()}
+
+
+def _parameter(value: Any) -> dict[str, Any]:
+    try:
+        number = float(value)
+    except ValueError:
+        return {"StringValue": value}
+    return {"NumberValue": number} if math.isfinite(number) else {"StringValue": value}
+
+
+def _inputs(job: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """The image and the channels of a training job, as input artifacts of its trial component."""
+    inputs = {"SageMaker.ImageUri": {"Value": job["AlgorithmSpecification"]["TrainingImage"]}}
+    for channel in job.get("InputDataConfig") or ():
+        inputs[channel["ChannelName"]] = {"Value": channel["DataSource"]["S3DataSource"]["S3Uri"]}
+        if "ContentType" in channel:
+            inputs[channel["ChannelName"]]["MediaType"] = channel["ContentType"]
+    return inputs

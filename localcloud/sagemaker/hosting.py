@@ -24,9 +24,9 @@ from localcloud.sagemaker import container
 from localcloud.sagemaker.errors import JobFailed
 from localcloud.sagemaker.images import SERVES, runner_of
 from localcloud.sagemaker.logs import LogStream
-from localcloud.sagemaker.models import CODE_FOLDER
+from localcloud.sagemaker.models import CODE_FOLDER, ModelData
 from localcloud.sagemaker.own_images import OwnImage, own_image
-from localcloud.sagemaker.transfer import Transfer, unpack
+from localcloud.sagemaker.transfer import Transfer, split_uri, unpack
 
 log = logging.getLogger(__name__)
 
@@ -116,10 +116,7 @@ class ModelServer:
         except InvalidRequest as error:  # it has been deleted since the model was created
             raise JobFailed(error.message) from None
         ml = self._folder / "ml"
-        archive = self._folder / "model.tar.gz"
-        Transfer(self._cloud, self._role).download(self._model["ModelDataUrl"], archive)
-        unpack(archive, ml / "model")
-        archive.unlink()
+        self._download_model(ml / "model")
         own = dict(self._model.get("Environment") or {}) | (extra_env or {})
         if own.get("SAGEMAKER_SUBMIT_DIRECTORY") == CODE_FOLDER:
             own["SAGEMAKER_SUBMIT_DIRECTORY"] = container.inside_path(ml, "model", "code")
@@ -136,6 +133,19 @@ class ModelServer:
         self._wait_until_healthy()
         machine_files.require_untouched()
         threading.Thread(target=self._keep_alive, daemon=True, name=f"keep {self._name}").start()
+
+    def _download_model(self, folder: Path) -> None:
+        data, transfer = ModelData.of(self._model), Transfer(self._cloud, self._role)
+        if data.is_prefix:
+            transfer.download_prefix(data.uri, folder)
+            return
+        if not data.is_archive:
+            transfer.download(data.uri, folder / split_uri(data.uri)[1].rpartition("/")[2])
+            return
+        archive = self._folder / "model.tar.gz"
+        transfer.download(data.uri, archive)
+        unpack(archive, folder)
+        archive.unlink()
 
     def stop(self) -> None:
         self._stopping.set()

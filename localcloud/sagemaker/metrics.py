@@ -58,6 +58,10 @@ class Metrics:
             {"MetricName": name, "Value": value, "Timestamp": when} for name, (value, when) in last.items()
         ]
 
+    def points(self) -> list[dict[str, Any]]:
+        """All values, as BatchPutMetrics takes them."""
+        return [{"MetricName": name, "Value": value, "Timestamp": when} for name, value, when in self._found]
+
     def publish(self, cloud: Cloud, role_arn: str, job: str) -> None:
         """Sends all values to CloudWatch with the rights of the job's role, or logs a warning."""
         data = [

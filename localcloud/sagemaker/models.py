@@ -1,6 +1,7 @@
 """Models and endpoint configurations, which endpoints and transform jobs refer to."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -10,6 +11,7 @@ from localcloud.protocol.validation import require_supported, require_value
 from localcloud.sagemaker.images import SERVES, runner_of
 from localcloud.sagemaker.own_images import own_image
 from localcloud.sagemaker.records import Table, select, with_defaults
+from localcloud.sagemaker.registry import ModelRegistry
 from localcloud.sagemaker.roles import require_assumable
 from localcloud.sagemaker.transfer import split_uri
 
@@ -22,7 +24,17 @@ CONTAINER = {
     "Image": None,
     "Mode": None,
     "ModelDataUrl": None,
+    "ModelDataSource": {"S3DataSource": {"S3Uri": None, "S3DataType": None, "CompressionType": None}},
+    "ModelPackageName": None,
     "Environment": None,
+}
+PACKAGED = ("Image", "ModelDataUrl", "ModelDataSource")
+"""What a container has from the model package that it names."""
+PACKAGED_CONTAINER = CONTAINER | {
+    "ImageDigest": None,
+    # These describe the model to people and to Inference Recommender.
+    **dict.fromkeys(("Framework", "FrameworkVersion", "NearestModelName", "ModelInput", "ModelDataETag")),
+    "IsCheckpoint": None,
 }
 MODEL = {
     "ModelName": None,
@@ -44,15 +56,33 @@ ENDPOINT_CONFIG = {
         "ModelDataDownloadTimeoutInSeconds": None,
         "ContainerStartupHealthCheckTimeoutInSeconds": None,
     },
+    "DataCaptureConfig": None,
     "Tags": None,
 }
+
+
+class ModelData(NamedTuple):
+    """Where a model's files are, and in which form."""
+
+    uri: str
+    is_prefix: bool = False
+    is_archive: bool = True
+
+    @classmethod
+    def of(cls, container: Mapping[str, Any]) -> "ModelData":
+        """The model data of a container that Models has checked."""
+        if source := (container.get("ModelDataSource") or {}).get("S3DataSource"):
+            return cls(
+                source["S3Uri"], source["S3DataType"] == "S3Prefix", source["CompressionType"] == "Gzip"
+            )
+        return cls(container["ModelDataUrl"])
 
 
 class Models:
     """The operations on models."""
 
-    def __init__(self, cloud: Cloud):
-        self._cloud = cloud
+    def __init__(self, cloud: Cloud, registry: ModelRegistry):
+        self._cloud, self._registry = cloud, registry
         self.table = Table(
             cloud,
             "model",
@@ -68,24 +98,23 @@ class Models:
             raise InvalidRequest(
                 f"{operation}: localcloud supports one container a model (given: {len(containers)})."
             )
-        container = containers[0]
+        container = self._resolved(containers[0])
         require_value(operation, "PrimaryContainer.Mode", container.get("Mode"), "SingleModel")
-        for name in ("Image", "ModelDataUrl"):
-            if not container.get(name):
-                raise InvalidRequest(f"{operation}: localcloud needs PrimaryContainer.{name}.")
-        source = (container.get("Environment") or {}).get("SAGEMAKER_SUBMIT_DIRECTORY")
-        require_value(
-            operation, "PrimaryContainer.Environment.SAGEMAKER_SUBMIT_DIRECTORY", source, CODE_FOLDER
-        )
+        if not container.get("Image"):
+            raise InvalidRequest(f"{operation}: localcloud needs PrimaryContainer.Image.")
         if "ExecutionRoleArn" not in request:
             raise InvalidRequest(f"{operation}: localcloud needs ExecutionRoleArn.")
         require_assumable(self._cloud, request["ExecutionRoleArn"])
         if own_image(self._cloud, container["Image"], request["ExecutionRoleArn"]) is None:
             runner = runner_of(container["Image"], SERVES, operation, self._cloud.images)
             runner.python(self._cloud.job_python)  # which must be installed
-        self._check_model_data(container["ModelDataUrl"], request["ExecutionRoleArn"])
+        source = (container.get("Environment") or {}).get("SAGEMAKER_SUBMIT_DIRECTORY")
+        require_value(
+            operation, "PrimaryContainer.Environment.SAGEMAKER_SUBMIT_DIRECTORY", source, CODE_FOLDER
+        )
+        self._check_model_data(container, request["ExecutionRoleArn"])
         complete = with_defaults(request, {"PrimaryContainer": MODE, "Containers": [MODE]})
-        return {"ModelArn": self.table.add(request["ModelName"], complete).arn}
+        return {"ModelArn": self.table.add(request["ModelName"], complete, Container=container).arn}
 
     def describe(self, **request: Any) -> dict[str, Any]:
         record = self.table.get(request["ModelName"])
@@ -110,13 +139,46 @@ class Models:
 
     def container(self, name: str) -> tuple[dict[str, Any], str]:
         """The container of a model and its execution role."""
-        request = self.table.get(name).request
-        return _containers(request)[0], request["ExecutionRoleArn"]
+        record = self.table.get(name)
+        return record.live["Container"], record.request["ExecutionRoleArn"]
 
-    def _check_model_data(self, uri: str, role_arn: str) -> None:
+    def _resolved(self, container: dict[str, Any]) -> dict[str, Any]:
+        """A container with the image and data of the model package that it names."""
+        name = container.get("ModelPackageName")
+        if name is None:
+            return container
+        if given := [member for member in PACKAGED if container.get(member)]:
+            raise InvalidRequest(
+                f"CreateModel: give either ModelPackageName or {' and '.join(given)} for a container."
+            )
+        packaged = self._registry.deployable_container(name)
+        require_supported("CreateModel", packaged, PACKAGED_CONTAINER, f"{name}: InferenceSpecification.")
+        environment = {**(packaged.get("Environment") or {}), **(container.get("Environment") or {})}
+        chosen = {member: packaged[member] for member in PACKAGED if packaged.get(member)}
+        return container | chosen | {"Environment": environment}
+
+    def _check_model_data(self, container: dict[str, Any], role_arn: str) -> None:
+        if bool(container.get("ModelDataUrl")) == bool(container.get("ModelDataSource")):
+            raise InvalidRequest(
+                "CreateModel: localcloud needs either PrimaryContainer.ModelDataUrl or "
+                "PrimaryContainer.ModelDataSource."
+            )
+        data = ModelData.of(container)
+        uri = data.uri
+        if data.is_prefix and data.is_archive:
+            raise InvalidRequest(
+                f"CreateModel: localcloud supports only None for the CompressionType of an S3Prefix ({uri})."
+            )
+        if data.is_prefix and not uri.endswith("/"):
+            # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3ModelDataSource.html
+            raise InvalidRequest(f"The S3Uri of an S3Prefix must end with a forward slash (given: {uri}).")
         bucket, key = split_uri(uri)
+        s3 = self._cloud.client("s3", role_arn)
         try:
-            self._cloud.client("s3", role_arn).head_object(Bucket=bucket, Key=key)
+            if not data.is_prefix:
+                s3.head_object(Bucket=bucket, Key=key)
+            elif not s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents"):
+                raise InvalidRequest(f"Could not find model data at {uri}.")
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                 raise InvalidRequest(f"Could not find model data at {uri}.") from error
@@ -144,6 +206,11 @@ class EndpointConfigs:
 
     def create(self, **request: Any) -> dict[str, Any]:
         require_supported("CreateEndpointConfig", request, ENDPOINT_CONFIG)
+        if (request.get("DataCaptureConfig") or {"EnableCapture": False}).get("EnableCapture", True):
+            raise InvalidRequest(
+                "CreateEndpointConfig: localcloud does not support the property DataCaptureConfig, unless "
+                "EnableCapture is false."
+            )
         names = [variant["VariantName"] for variant in request["ProductionVariants"]]
         if len(set(names)) < len(names):
             raise InvalidRequest(f"Variant names must be unique (given: {', '.join(names)}).")

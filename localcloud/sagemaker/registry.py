@@ -63,15 +63,37 @@ class ModelRegistry:
         return {**_echoed(record), "ModelPackageGroupArn": record.arn, "CreationTime": record.created}
 
     def package(self, record: Record) -> dict[str, Any]:
-        """The description of a model package."""
+        """The description of a model package. A version of a group has an ARN, and no name."""
         return {
             "CertifyForMarketplace": False,
             **_echoed(record),
-            "ModelPackageName": record.name.partition("/")[0],
             "ModelPackageArn": record.arn,
             "CreationTime": record.created,
             "LastModifiedTime": record.modified,
         }
+
+    def deployable_container(self, name: str) -> dict[str, Any]:
+        """The container of a model package, by its name or ARN, to create a model of.
+
+        Raises InvalidRequest for a version that is not approved: "For versioned models, the value of this
+        parameter must be set to Approved to deploy the model" (CreateModelPackage, ModelApprovalStatus).
+        """
+        record = self._package(name)
+        status = record.request.get("ModelApprovalStatus")
+        if status not in (None, "Approved"):
+            raise InvalidRequest(
+                f"The model package {record.arn} must be Approved to be deployed; its ModelApprovalStatus is "
+                f"{status}."
+            )
+        containers: list[dict[str, Any]] = (record.request.get("InferenceSpecification") or {}).get(
+            "Containers", []
+        )
+        if len(containers) != 1:
+            raise InvalidRequest(
+                f"localcloud supports one container a model, and the model package {record.arn} has "
+                f"{len(containers)}."
+            )
+        return containers[0]
 
     def _group(self, request: Mapping[str, Any]) -> Record:
         return self.groups.get(_name(request["ModelPackageGroupName"]))

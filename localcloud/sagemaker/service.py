@@ -42,15 +42,15 @@ class SageMakerService(ModelledService):
     def __init__(self, cloud: Cloud):
         self._cloud = cloud
         SageMakerService._running[cloud.url, cloud.region] = self
-        self._training = TrainingJobs(cloud)
-        self._models = Models(cloud)
+        self._experiments = Experiments(cloud)
+        self._training = TrainingJobs(cloud, self._experiments)
+        self._registry, self._cards = ModelRegistry(cloud), ModelCards(cloud)
+        self._models = Models(cloud, self._registry)
         self._configs = EndpointConfigs(cloud, self._models)
         self._endpoints = Endpoints(cloud, self._models, self._configs)
         self._transform = TransformJobs(cloud, self._models)
         self._runtime = SageMakerRuntime(cloud, self._endpoints)
         self._processing = ProcessingJobs(cloud)
-        self._experiments = Experiments(cloud)
-        self._registry, self._cards = ModelRegistry(cloud), ModelCards(cloud)
         self._metrics = MetricsService(self._experiments)
         self._operations: Mapping[str, Operation] = {
             "CreateTrainingJob": self._training.create,

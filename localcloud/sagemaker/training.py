@@ -1,22 +1,36 @@
 """The operations on training jobs. See training_run.py for how a job runs."""
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.protocol import InvalidRequest
+from localcloud.protocol import ApiError, InvalidRequest
 from localcloud.protocol.validation import require_supported, require_value
 from localcloud.sagemaker.channels import INPUT_MODES, check_channel, require_objects
 from localcloud.sagemaker.cluster import hosts_of, require_hosts
 from localcloud.sagemaker.container import CONTAINER_FOLDER
 from localcloud.sagemaker.errors import ResourceInUse
+from localcloud.sagemaker.experiments import Experiments
 from localcloud.sagemaker.images import COMMANDS, runner_of
 from localcloud.sagemaker.metrics import Metrics
 from localcloud.sagemaker.records import Table, select, with_defaults
 from localcloud.sagemaker.roles import require_assumable
-from localcloud.sagemaker.training_run import MAX_RUNTIME_SECONDS, TrainingRun
+from localcloud.sagemaker.training_run import (
+    MAX_RUNTIME_SECONDS,
+    SOURCE,
+    UNCOMPRESSED,
+    TrainingRun,
+    decoded,
+)
 from localcloud.sagemaker.transfer import Transfer
 
+LAUNCHER = re.compile(
+    r"sagemaker_(mpi|parameter_server|distributed_dataparallel|pytorch_ddp|pytorch_xla_multi_worker"
+    r"|multi_worker_mirrored_strategy)_enabled"
+)
+"""The hyperparameters by which the SDK's `distribution` chooses a launcher that is not here."""
 SUPPORTED = {
     "TrainingJobName": None,
     "HyperParameters": None,
@@ -53,15 +67,16 @@ SUPPORTED = {
     },
     "StoppingCondition": {"MaxRuntimeInSeconds": None, "MaxWaitTimeInSeconds": None},
     "CheckpointConfig": None,
+    "ExperimentConfig": None,
     "Environment": None,
     "Tags": None,
     "RetryStrategy": None,
     "EnableManagedSpotTraining": None,
     # Without effect: the traffic between hosts does not leave this machine.
     "EnableInterContainerTrafficEncryption": None,
-    # The SDK sends these for every job, but they affect only scripts that import smdebug.
-    "DebugHookConfig": None,
-    "ProfilerConfig": None,
+    # The SDK sends these members of both for every job. What asks for tensors and profiles is refused.
+    "DebugHookConfig": {"S3OutputPath": None, "LocalPath": None},
+    "ProfilerConfig": {"S3OutputPath": None, "DisableProfiler": None},
 }
 
 DEFAULTS = {
@@ -82,8 +97,8 @@ DEFAULTS = {
 class TrainingJobs:
     """The operations on training jobs."""
 
-    def __init__(self, cloud: Cloud):
-        self._cloud = cloud
+    def __init__(self, cloud: Cloud, experiments: Experiments):
+        self._cloud, self._experiments = cloud, experiments
         self._jobs: dict[str, TrainingRun] = {}
         self.table = Table(
             cloud,
@@ -104,7 +119,17 @@ class TrainingJobs:
             TrainingJobStatus="InProgress",
             SecondaryStatus="Starting",
         )
-        run = self._jobs[record.name] = TrainingRun(self._cloud, record, metrics)
+        if request.get("ExperimentConfig"):
+            try:
+                self._experiments.add_training_job(record)
+            except ApiError:
+                self.table.remove(record.name)
+                raise
+
+        def ending(members: Mapping[str, Any]) -> None:
+            self._experiments.end_training_job(record, members, metrics.points())
+
+        run = self._jobs[record.name] = TrainingRun(self._cloud, record, metrics, ending)
         run.start()
         return {"TrainingJobArn": record.arn}
 
@@ -175,12 +200,15 @@ class TrainingJobs:
                 f"{operation}: localcloud supports AlgorithmSpecification.ContainerArguments only with "
                 "ContainerEntrypoint, because it does not have the image's own entry point."
             )
+        else:
+            _check_script_mode(operation, request)
         _check_hosts(operation, resources, channels)
         require_value(
             operation,
             "OutputDataConfig.CompressionType",
             request["OutputDataConfig"].get("CompressionType"),
             "GZIP",
+            UNCOMPRESSED,
         )
         if checkpoints := request.get("CheckpointConfig"):
             path = checkpoints.get("LocalPath", f"{CONTAINER_FOLDER}/checkpoints")
@@ -198,6 +226,23 @@ class TrainingJobs:
             check_channel(operation, f"InputDataConfig[{index}]", channel)
             role, source = request["RoleArn"], channel["DataSource"]["S3DataSource"]
             require_objects(Transfer(self._cloud, role), source, role, self._cloud.region)
+
+
+def _check_script_mode(operation: str, request: dict[str, Any]) -> None:
+    """Raises InvalidRequest for a job that would run the program of its image, or a launcher of the image."""
+    hyperparameters = request.get("HyperParameters") or {}
+    if not str(decoded(hyperparameters.get(SOURCE, ""))).startswith("s3://"):
+        raise InvalidRequest(
+            f"{operation}: localcloud runs scripts and commands, not the program of the image "
+            f"{request['AlgorithmSpecification']['TrainingImage']}. It needs the hyperparameter {SOURCE} "
+            "with the s3:// address of a script's archive, or AlgorithmSpecification.ContainerEntrypoint."
+        )
+    for name, value in hyperparameters.items():
+        if LAUNCHER.fullmatch(name) and decoded(value):
+            raise InvalidRequest(
+                f"{operation}: localcloud does not support the hyperparameter {name} (given: {value}): of "
+                "the launchers of distributed training it has torch_distributed."
+            )
 
 
 def _check_hosts(operation: str, resources: dict[str, Any], channels: list[dict[str, Any]]) -> None:

@@ -5,8 +5,9 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from localcloud.cloud import Cloud
 from localcloud.protocol import InvalidRequest
@@ -17,12 +18,17 @@ from localcloud.sagemaker.container import CONTAINER_FOLDER
 from localcloud.sagemaker.errors import JobFailed
 from localcloud.sagemaker.metrics import Metrics
 from localcloud.sagemaker.records import Record
-from localcloud.sagemaker.transfer import Transfer, changed_files, join_uri, pack
+from localcloud.sagemaker.transfer import Transfer, changed_files, join_uri, merged, pack
 from localcloud.untrusted import parse_json
 
 log = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+SOURCE = "sagemaker_submit_directory"
+"""The hyperparameter with the address of the source's archive, which the SDK gives as a JSON string."""
+UNCOMPRESSED = "NONE"
+"""The CompressionType with which files are uploaded as they are, below `model/` and `data/`:
+https://docs.aws.amazon.com/sagemaker/latest/dg/model-train-storage-uncompressed.html"""
 MAX_RUNTIME_SECONDS = 86400
 """The default of MaxRuntimeInSeconds: one day."""
 STOP_GRACE_SECONDS = 120
@@ -47,11 +53,22 @@ MESSAGES = {
 }
 
 
+def decoded(value: str) -> object:
+    """The value of a hyperparameter: JSON, or else the text itself."""
+    try:
+        return parse_json(value)
+    except ValueError:
+        return value
+
+
 class TrainingRun:
     """Runs one job in a thread of its own: Starting, Downloading, Training, Uploading, and its end."""
 
-    def __init__(self, cloud: Cloud, record: Record, metrics: Metrics):
-        self._cloud, self._record, self._metrics = cloud, record, metrics
+    def __init__(
+        self, cloud: Cloud, record: Record, metrics: Metrics, ending: Callable[[Mapping[str, Any]], None]
+    ):
+        """`ending` is called with the members that the job's description is about to have."""
+        self._cloud, self._record, self._metrics, self._ending = cloud, record, metrics, ending
         self._request = record.request
         self._role: str = self._request["RoleArn"]
         self._folder = cloud.state_dir / "training" / record.name
@@ -164,19 +181,8 @@ class TrainingRun:
         return host.ml / path.removeprefix(f"{CONTAINER_FOLDER}/")
 
     def _download_source(self, hyperparameters: Mapping[str, str]) -> Path:
-        """Downloads the source archive, whose address the SDK passes as a JSON string in a hyperparameter."""
-        encoded = hyperparameters.get("sagemaker_submit_directory", "")
-        try:
-            uri = str(parse_json(encoded))
-        except ValueError:
-            uri = encoded
-        if not uri.startswith("s3://"):
-            raise JobFailed(
-                "AlgorithmError: localcloud runs scripts, not images: the hyperparameter "
-                "sagemaker_submit_directory must give the s3:// address of the source's archive."
-            )
         archive = self._folder / "source.tar.gz"
-        self._transfer.download(uri, archive)
+        self._transfer.download(str(decoded(hyperparameters[SOURCE])), archive)
         return archive
 
     def _train(self, command: Sequence[str | Path]) -> None:
@@ -279,16 +285,25 @@ class TrainingRun:
 
     def _upload(self) -> None:
         self._enter("Uploading")
-        archive = self._folder / "model.tar.gz"
-        if pack([host.ml / "model" for host in self._hosts], archive):
-            self._transfer.upload(archive, join_uri(self._output, "model.tar.gz"))
-        self._record.update(ModelArtifacts={"S3ModelArtifacts": join_uri(self._output, "model.tar.gz")})
+        model = self._upload_folders([host.ml / "model" for host in self._hosts], "model", "model.tar.gz")
+        self._record.update(ModelArtifacts={"S3ModelArtifacts": model})
         self._upload_output()
 
     def _upload_output(self) -> None:
-        archive = self._folder / "output.tar.gz"
-        if pack([host.ml / "output" / "data" for host in self._hosts], archive):
-            self._transfer.upload(archive, join_uri(self._output, "output.tar.gz"))
+        self._upload_folders([host.ml / "output" / "data" for host in self._hosts], "data", "output.tar.gz")
+
+    def _upload_folders(self, folders: Sequence[Path], name: str, archive_name: str) -> str:
+        """Uploads the content of folders as one archive or, uncompressed, file by file. Returns where."""
+        if self._request["OutputDataConfig"]["CompressionType"] == UNCOMPRESSED:
+            target = join_uri(self._output, name)
+            for path, entry in merged(folders).items():
+                if entry.is_file():
+                    self._transfer.upload(entry, join_uri(target, path))
+            return target
+        archive, target = self._folder / archive_name, join_uri(self._output, archive_name)
+        if pack(folders, archive):
+            self._transfer.upload(archive, target)
+        return target
 
     def _enter(self, status: str, **fields: object) -> None:
         """Enters the next secondary status."""
@@ -305,7 +320,7 @@ class TrainingRun:
     def _finish(self, ending: str, reason: str | None) -> None:
         now = time.time()
         seconds = max(1, round(now - self._record.live.get("TrainingStartTime", now)))
-        fields = {
+        fields: dict[str, Any] = {
             "TrainingEndTime": now,
             "TrainingTimeInSeconds": seconds,
             "BillableTimeInSeconds": seconds,
@@ -313,6 +328,7 @@ class TrainingRun:
         }
         if reason:
             fields["FailureReason"] = reason[:FAILURE_CHARACTERS]
+        self._ending(fields)
         with self._status_lock:
             self._over = True
             self._enter(ending, **fields)

@@ -149,16 +149,22 @@ def inside(folder: Path, name: str) -> Path:
     return target
 
 
-def pack(folders: Sequence[Path], archive: Path) -> bool:
-    """Packs the content of folders as one tar.gz. Returns False, without an archive, if all are empty.
+def merged(folders: Sequence[Path]) -> dict[str, Path]:
+    """The files and folders in several folders, by their paths there.
 
-    If several folders have a file with the same name, the first one is used: AWS requires the containers of a
-    job to avoid that ("How Amazon SageMaker AI Processes Training Output").
+    If several have a file with the same name, the first one is used: AWS requires the containers of a job to
+    avoid that ("How Amazon SageMaker AI Processes Training Output").
     """
     entries: dict[str, Path] = {}
     for folder in folders:
         for entry in sorted(folder.rglob("*")):
             entries.setdefault(entry.relative_to(folder).as_posix(), entry)
+    return entries
+
+
+def pack(folders: Sequence[Path], archive: Path) -> bool:
+    """Packs the content of folders as one tar.gz. Returns False, without an archive, if all are empty."""
+    entries = merged(folders)
     if not entries:
         return False
     # Weights hardly compress, so the fastest level saves most of the time at little cost in size.

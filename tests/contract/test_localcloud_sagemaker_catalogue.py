@@ -127,6 +127,10 @@ def test_a_group_numbers_its_packages_and_keeps_what_they_were_made_with(aws):
     told = sagemaker.describe_model_package(ModelPackageName=arns[1])
     assert {name: told[name] for name in made} == made
     assert (told["ModelPackageVersion"], told["ModelApprovalStatus"]) == (2, "PendingManualApproval")
+    # AWS tells no names of versions. ModelPackage.refresh() and get_all() of SDK v3 ask for a package by its
+    # name if it has one, else by its ARN.
+    listed = sagemaker.list_model_packages(ModelPackageGroupName="models")["ModelPackageSummaryList"]
+    assert not [each for each in (told, *listed) if "ModelPackageName" in each]
     sagemaker.update_model_package(
         ModelPackageArn=arns[1],
         ModelApprovalStatus="Approved",

@@ -9,7 +9,16 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
-from localcloud_sagemaker_fixtures import BUCKET, TRAIN, channel, make_wheel, sandbox, untar, wait
+from localcloud_sagemaker_fixtures import (
+    BUCKET,
+    TRAIN,
+    TRAINING_IMAGE,
+    channel,
+    make_wheel,
+    sandbox,
+    untar,
+    wait,
+)
 
 from localcloud.sagemaker.container import has_own_file_system
 
@@ -88,13 +97,67 @@ def test_only_spot_jobs_wait_and_they_wait_long_enough(aws, is_spot, condition, 
     assert refused(error)[1].startswith(message)
 
 
-def test_metrics_reach_cloudwatch(aws):
+@pytest.fixture(scope="module")
+def trial(aws):
+    """An ExperimentConfig, as SDK v2's Run gives it to each job that is started within."""
+    aws.sagemaker.create_experiment(ExperimentName="films")
+    aws.sagemaker.create_trial(TrialName="first", ExperimentName="films")
+    return {"ExperimentName": "films", "TrialName": "first", "RunName": "films-run"}
+
+
+def test_metrics_reach_cloudwatch_and_the_trial_component(aws, trial):
     definition = {"TrainingImage": "image", "TrainingInputMode": "File"}
     definition["MetricDefinitions"] = [{"Name": "loss", "Regex": r"val_loss=([0-9.]+);"}]
-    name = aws.train({"epochs": 2}, AlgorithmSpecification=definition)
-    aws.trained(name)
+    config = trial | {"TrialComponentDisplayName": "Training"}
+    name = aws.train(
+        {"epochs": 2, "say": "hello"}, AlgorithmSpecification=definition, ExperimentConfig=config
+    )
+    job = aws.trained(name)
+    assert job["ExperimentConfig"] == config
     listed = aws.cloud.client("cloudwatch").list_metrics(Namespace="/aws/sagemaker/TrainingJobs")["Metrics"]
     assert any(m["Dimensions"] == [{"Name": "TrainingJobName", "Value": name}] for m in listed)
+    # The name and the parts are those of the tables in amazon-sagemaker-examples, sagemaker-experiments.
+    [summary] = aws.sagemaker.list_trial_components(SourceArn=job["TrainingJobArn"])[
+        "TrialComponentSummaries"
+    ]
+    assert summary["TrialComponentName"] == f"{name}-aws-training-job"
+    assert summary["TrialComponentSource"]["SourceType"] == "SageMakerTrainingJob"
+    component = aws.sagemaker.describe_trial_component(TrialComponentName=summary["TrialComponentName"])
+    assert component["DisplayName"] == "Training"
+    assert component["Status"] == {"PrimaryStatus": "Completed"}
+    assert component["EndTime"] == job["TrainingEndTime"]
+    assert component["Parameters"]["epochs"] == {"NumberValue": 2.0}
+    assert component["Parameters"]["say"] == {"StringValue": '"hello"'}
+    assert component["Parameters"]["SageMaker.InstanceType"] == {"StringValue": "ml.m5.large"}
+    assert component["InputArtifacts"]["train"] == {"Value": f"s3://{BUCKET}/data/train"}
+    model = {"Value": job["ModelArtifacts"]["S3ModelArtifacts"]}
+    assert component["OutputArtifacts"] == {"SageMaker.ModelArtifact": model}
+    assert [(each["MetricName"], each["Last"], each["Count"]) for each in component["Metrics"]] == [
+        ("loss", 0.5, 2)
+    ]
+    found = aws.sagemaker.list_trial_components(TrialName="first")["TrialComponentSummaries"]
+    assert summary in found
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "named"),
+    [
+        ({"ExperimentName": "none"}, "ResourceNotFound", "experiment/none"),
+        ({"TrialName": "none"}, "ResourceNotFound", "experiment-trial/none"),
+        ({"TrialName": "elsewhere"}, "ValidationException", "does not belong to"),
+        ({"TrialName": None}, "ValidationException", "ExperimentConfig.TrialName"),
+    ],
+)
+def test_a_job_of_no_trial_is_refused_and_its_name_stays_free(aws, trial, change, code, named):
+    if change == {"TrialName": "elsewhere"}:
+        aws.sagemaker.create_experiment(ExperimentName="others")
+        aws.sagemaker.create_trial(TrialName="elsewhere", ExperimentName="others")
+    config = {member: value for member, value in (trial | change).items() if value}
+    with pytest.raises(ClientError) as error:
+        aws.train(ExperimentConfig=config, TrainingJobName="of-no-trial")
+    assert refused(error)[0] == code
+    assert named in refused(error)[1]
+    assert not aws.sagemaker.list_training_jobs(NameContains="of-no-trial")["TrainingJobSummaries"]
 
 
 def test_log_lines_appear_while_the_job_runs(aws):
@@ -301,6 +364,29 @@ OF_S3_DATA_SOURCES = {
             "none",
         ),
         ({"InputDataConfig": [channel("train", f"s3://{BUCKET}/nothing")]}, "No S3 objects found"),
+        ({"HyperParameters": {"epochs": "1"}}, f"not the program of the image {TRAINING_IMAGE}"),
+        (
+            {
+                "HyperParameters": {
+                    "sagemaker_submit_directory": '"s3://b/sourcedir.tar.gz"',
+                    "sagemaker_mpi_enabled": "true",
+                }
+            },
+            "the hyperparameter sagemaker_mpi_enabled",
+        ),
+        (
+            {"ProfilerConfig": {"S3OutputPath": "s3://b/p", "ProfilingIntervalInMilliseconds": 500}},
+            "ProfilerConfig.ProfilingIntervalInMilliseconds",
+        ),
+        (
+            {
+                "DebugHookConfig": {
+                    "S3OutputPath": "s3://b/d",
+                    "CollectionConfigurations": [{"CollectionName": "gradients"}],
+                }
+            },
+            "DebugHookConfig.CollectionConfigurations",
+        ),
         ({"EnableNetworkIsolation": True}, "EnableNetworkIsolation"),
         ({"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["s-1"]}}, "VpcConfig"),
         ({"RoleArn": "arn:aws:iam::123456789012:role/unknown-role"}, "Could not assume role"),
@@ -338,6 +424,19 @@ def test_unsupported_requests_are_refused_by_name(aws, changes, named):
     code, message = refused(error)
     assert code == "ValidationException"
     assert named in message
+
+
+def test_outputs_may_stay_uncompressed(aws):
+    """As with `disable_output_compression=True` of SDK v2, which serves the folder that the job tells."""
+    output = {"S3OutputPath": f"s3://{BUCKET}/plain", "CompressionType": "NONE"}
+    name = aws.train(OutputDataConfig=output)
+    job = aws.trained(name)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert job["ModelArtifacts"]["S3ModelArtifacts"] == f"s3://{BUCKET}/plain/{name}/output/model"
+    assert aws.keys(f"plain/{name}") == [
+        f"plain/{name}/output/data/report.txt",
+        f"plain/{name}/output/model/weights.json",
+    ]
 
 
 def test_a_name_is_used_once(aws):

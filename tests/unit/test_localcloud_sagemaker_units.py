@@ -200,7 +200,7 @@ def test_a_job_that_has_just_ended_does_not_go_back_to_stopping(tmp_path, monkey
     if kind == "Training":
         request = {"RoleArn": "role", "OutputDataConfig": {"S3OutputPath": "s3://data/out"}}
         record = Record("job", "arn", request, {"TrainingJobStatus": "InProgress"})
-        run = TrainingRun(cloud, record, Metrics([]))
+        run = TrainingRun(cloud, record, Metrics([]), lambda members: None)
         for step in ("_prepare", "_train", "_upload"):
             monkeypatch.setattr(run, step, lambda *_: None)
     else:
