@@ -13,6 +13,7 @@ from typing import Any, cast
 import werkzeug
 from werkzeug.test import run_wsgi_app
 
+from localcloud.moto_answers import REVISED, revised
 from localcloud.moto_members import refuse_members
 from localcloud.moto_operations import MOTO, RECORDS
 from localcloud.moto_requests import check_constraints
@@ -66,7 +67,7 @@ class Guard:
                 form_of(request), error.code, error.message, request.method == "HEAD", UNSUPPORTED_STATUS
             )
         request.environ["wsgi.input"].seek(0)  # the checks may have read it
-        return functools.partial(_answer, _moto(backend), target)
+        return functools.partial(_answer, _moto(backend), request, target)
 
     def _backend(self, target: Target) -> str | None:
         """moto's backend for an operation that it may answer; None for any other."""
@@ -106,9 +107,16 @@ def _no_region(request: werkzeug.Request, region: str) -> werkzeug.Response:
     return denial(form, code, message, request.method == "HEAD", 403)
 
 
-def _answer(application: Any, target: Target, environ: dict[str, Any], start_response: Any) -> Any:
+def _answer(
+    application: Any, request: werkzeug.Request, target: Target, environ: dict[str, Any], start_response: Any
+) -> Any:
     """moto's answer. Raises NotImplementedError if it is an HTML page, which clients cannot read."""
     pieces, status, headers = run_wsgi_app(application, environ)
+    if target.service in REVISED:
+        pieces = [b"".join(pieces)]
+        request.environ["wsgi.input"].seek(0)
+        if answer := revised(request, target, werkzeug.Response(pieces, status, headers)):
+            return answer(environ, start_response)
     if status.startswith(("4", "5")):
         body = b"".join(pieces)
         if body[: len(PAGE)].lower() == PAGE:

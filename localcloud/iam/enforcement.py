@@ -13,9 +13,11 @@ from localcloud.iam.callers import ALLOWED, Caller, InvalidToken, Verdict, calle
 from localcloud.iam.conditions import Context
 from localcloud.iam.cors import is_preflight
 from localcloud.iam.documents import PolicyDocuments
+from localcloud.iam.identities import NO_USER, Identities, names_no_user
 from localcloud.iam.policy import Access, Decision, evaluate, parse
 from localcloud.iam.resources import resource_policies
 from localcloud.iam.roles import ASSUME_ROLE, NotAssumable, find_role
+from localcloud.iam.sessions import Sessions
 from localcloud.iam.simulation import Simulation
 from localcloud.protocol.calls import Call, Signature, call_of, signature_of
 from localcloud.protocol.errors import denial
@@ -34,13 +36,18 @@ class IamEnforcement:
         self._cloud = cloud
         self._simulation = Simulation(cloud)
         self._documents = PolicyDocuments(cloud)
+        self._identities = Identities(cloud)
+        self._sessions = Sessions(cloud)
         _load_managed_policies(cloud)
         _accept_policies_of_all_versions()
 
     def operations(self) -> dict[str, set[str]]:
         """The operations that this service carries out, by botocore's name of the service."""
-        simulated, documented = self._simulation.operations(), self._documents.operations()
-        return {"iam": simulated["iam"] | documented["iam"]}
+        parts = (self._simulation, self._documents, self._identities)
+        return {
+            "iam": set().union(*(part.operations()["iam"] for part in parts)),
+            **self._sessions.operations(),
+        }
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
         signature = signature_of(request)
@@ -60,13 +67,18 @@ class IamEnforcement:
             reason = self._why_not(caller, call(), request, signature)
         elif bucket and bucket.policy:
             reason = self._why_not_owner(call(), request, signature)
-        elif signature.service == "sts":
-            reason = self._why_no_role(call())
         if reason:
             return denial(call().form, ACCESS_DENIED, reason, is_head)
+        if signature.service == "sts":
+            return self._sessions.handle(request)
         if signature.service != "iam":
             return None
-        return self._simulation.handle(request) or self._documents.handle(request)
+        if names_no_user(call()) and caller is not None and caller.role_arn:
+            return denial(call().form, "ValidationError", NO_USER, is_head, 400)
+        for part in (self._simulation, self._documents, self._identities):
+            if (answer := part.handle(request)) is not None:
+                return answer
+        return None
 
     def _check_anonymous(self, request: werkzeug.Request) -> werkzeug.Response | None:
         """Checks an unsigned request, which only S3 has among AWS's APIs."""
@@ -89,19 +101,6 @@ class IamEnforcement:
             if not owner_may(self._cloud, _with_context(access, request, place)):
                 verdict = Verdict(Decision.EXPLICIT_DENY, "resource-based policy")
                 return _explain(f"arn:aws:iam::{self._cloud.account_id}:root", access, verdict)
-        return None
-
-    def _why_no_role(self, call: Call) -> str | None:
-        """Why the account's owner cannot assume a role: only if there is none, which moto does not check."""
-        if call.operation != "AssumeRole":
-            return None
-        role = str(call.parameters.get("RoleArn"))
-        try:
-            find_role(self._cloud, role)
-        except NotAssumable as error:
-            owner = f"arn:aws:iam::{self._cloud.account_id}:root"
-            verdict = Verdict(Decision.IMPLICIT_DENY, "trust policy")
-            return f"{_explain(owner, Access(ASSUME_ROLE, role), verdict)} ({error})"
         return None
 
     def _why_not(

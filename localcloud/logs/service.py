@@ -3,7 +3,9 @@
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
 """
 
+import base64
 import functools
+import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -110,6 +112,23 @@ class LogsService(ModelledService):
         except (InvalidPattern, PatternError) as error:
             raise _invalid(str(error)) from error
         return _page(found, nextToken, limit)
+
+    def describe_log_groups(self, nextToken: str | None = None, **request: Any) -> object:
+        if nextToken is not None and not _is_token(nextToken):
+            raise _invalid("The specified nextToken is invalid.")
+        return FORWARD
+
+    def describe_log_streams(
+        self, logGroupName: str | None = None, logGroupIdentifier: str | None = None, **request: Any
+    ) -> object:
+        if logGroupName and logGroupIdentifier:
+            raise _invalid("Should provider either name or id, but not both")
+        return FORWARD
+
+    def describe_metric_filters(self, logGroupName: str | None = None, **request: Any) -> object:
+        if logGroupName:
+            self._group(logGroupName)
+        return FORWARD
 
     def test_metric_filter(self, filterPattern: str, logEventMessages: Sequence[str]) -> dict[str, Any]:
         matches = _compiled(filterPattern)
@@ -262,6 +281,14 @@ class LogsService(ModelledService):
         if group is None:
             raise ApiError("ResourceNotFoundException", "The specified log group does not exist.")
         return group
+
+
+def _is_token(text: str) -> bool:
+    """Whether moto can have given this out; it answers any other with an empty page."""
+    try:
+        return "uniqueAttributes" in json.loads(base64.b64decode(text, validate=True))
+    except ValueError:
+        return False
 
 
 def _check_tags(tags: Mapping[str, str]) -> None:

@@ -239,3 +239,26 @@ def test_events_out_of_time_are_rejected_by_their_positions(logs: Any) -> None:
         )
         assert answer["rejectedLogEventsInfo"] == rejected
         assert len(logs.get_log_events(**place, startFromHead=True)["events"]) == kept
+
+
+def test_groups_and_streams_are_described_in_pages_that_aws_gives_out(logs: Any) -> None:
+    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html"""
+    logs.create_log_group(logGroupName="/h")
+    first = logs.describe_log_groups(limit=1)
+    assert logs.describe_log_groups(nextToken=first["nextToken"])["logGroups"]
+    assert {group["logGroupClass"] for group in first["logGroups"]} == {"STANDARD"}
+    streams = logs.describe_log_streams(logGroupName="/g")["logStreams"]
+    assert {stream["storedBytes"] for stream in streams} == {0}
+    for code, call, request in (
+        ("InvalidParameterException", logs.describe_log_groups, {"nextToken": "x"}),
+        ("UnsupportedOperationException", logs.describe_log_groups, {"logGroupIdentifiers": ["/g"]}),
+        (
+            "InvalidParameterException",
+            logs.describe_log_streams,
+            {"logGroupName": "/g", "logGroupIdentifier": "/g"},
+        ),
+        ("ResourceNotFoundException", logs.describe_metric_filters, {"logGroupName": "/none"}),
+    ):
+        with pytest.raises(ClientError) as caught:
+            call(**request)
+        assert caught.value.response["Error"]["Code"] == code
