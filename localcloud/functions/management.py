@@ -29,6 +29,7 @@ from localcloud.functions.names import LATEST, FunctionReference
 from localcloud.functions.packages import package_of
 from localcloud.functions.pool import LAMBDA
 from localcloud.iam import NotAssumable, require_trust
+from localcloud.protocol.errors import InvalidRequest
 from localcloud.protocol.validation import require_supported
 
 CONCURRENT_EXECUTIONS = 1000
@@ -162,7 +163,7 @@ class Management:
         reference, record = self._find(FunctionName, Qualifier)
         with self._changing:
             _check_revision(record, request.get("RevisionId"))
-            statement = permissions.add(record, reference, request)
+            statement = permissions.add(self._cloud, record, reference, request)
             record.revision_id = str(uuid.uuid4())
         return {"Statement": json.dumps(statement, separators=(",", ":"))}
 
@@ -228,6 +229,11 @@ class Management:
 
     def untag_resource(self, Resource: str, TagKeys: list[str]) -> dict[str, Any]:
         _, record = self._tagged(Resource)
+        if not TagKeys:
+            raise InvalidRequest(
+                "1 validation error detected: Value null at 'tagKeys' failed to satisfy constraint: "
+                "Member must not be null"
+            )
         with self._changing:
             record.tags = {key: value for key, value in record.tags.items() if key not in TagKeys}
         return {}

@@ -330,6 +330,7 @@ def test_statements_of_a_policy(create: Callable, functions: Any) -> None:
     invalid = "InvalidParameterValueException"
     wrong = "The provided principal was invalid. Please check the principal and try again."
     refused(invalid, wrong, permit, "p", "nonsense")
+    refused(invalid, wrong, permit, "p", "arn:aws:iam::123456789012:role/nobody")
     latest = "We currently do not support adding policies for $LATEST."
     refused(invalid, latest, permit, "l", "s3.amazonaws.com", Qualifier="$LATEST")
     policy = functions.get_policy(FunctionName="permitting")
@@ -382,6 +383,8 @@ def test_tags(create: Callable, functions: Any) -> None:
         ),
     ):
         refused(invalid, message, functions.tag_resource, **{"Resource": arn} | request)
+    with pytest.raises(ClientError, match="Value null at 'tagKeys' failed to satisfy constraint"):
+        functions.untag_resource(Resource=arn, TagKeys=[])
     missing = f"Function not found: {ARN}none"
     refused("ResourceNotFoundException", missing, functions.list_tags, Resource=f"{ARN}none")
     source = ARN.replace("function:", "event-source-mapping:00000000-0000-0000-0000-000000000000")
