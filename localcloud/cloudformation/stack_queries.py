@@ -39,7 +39,8 @@ class StackQueries:
         return {"StackEvents": [views.event(one) for one in shown], "NextToken": token}
 
     def describe_stack_resource(self, StackName: str, LogicalResourceId: str) -> dict[str, Any]:
-        stack = self.stacks.get(StackName)
+        if (stack := self.stacks.find(StackName)) is None:
+            raise ValidationError(f"Stack '{StackName}' does not exist")
         if (resource := stack.resources.get(LogicalResourceId)) is None:
             raise ValidationError(f"Resource {LogicalResourceId} does not exist for stack {stack.name}")
         return {"StackResourceDetail": views.resource_detail(stack, resource)}

@@ -31,6 +31,27 @@ UNUSED = "Conditions: {Never: !Equals [a, b]}"
         ),
         ('{"Resources": ', "Template format error: JSON not well-formed. (line 1, column 15)"),
         ("Resources: [", "Template format error: YAML not well-formed. (line 1, column 13)"),
+        ("Resources: {? {a: b} : c}", "Template format error: YAML not well-formed. (line 1, column 15)"),
+        (
+            "Transform: AWS::Serverless-2016-10-31\nResources: {A: {Type: 'AWS::Serverless::Application', "
+            "Properties: {Location: {ApplicationId: a, SemanticVersion: 1.0.0}}}}",
+            "localcloud does not support AWS::Serverless::Application (resource A).",
+        ),
+        (
+            UNUSED
+            + '\nResources: {B: {Type: "AWS::S3::Bucket"}, C: {Type: "AWS::S3::Bucket", Condition: Never}}\n'
+            + "Outputs: {O: {Value: !Ref C}}",
+            "Unresolved resource dependencies [C] in the Outputs block of the template",
+        ),
+        (
+            BUCKET + "Outputs: {O: {Value: x, Export: {Name: a b}}}",
+            "Template format error: Output O is malformed. The Name field of every Export member must be "
+            "specified and consist only of alphanumeric characters, colons, or hyphens.",
+        ),
+        (
+            BUCKET + "Outputs: {O: {Value: !Select [0, !GetAZs nowhere]}}",
+            "Template validation error: Invalid region in Fn::GetAZs: nowhere",
+        ),
         ("Resources: {}", "Template format error: At least one Resources member must be defined."),
         ("Resources: {B: x}", "Template format error: Any Resources member must be an object."),
         (
