@@ -3,6 +3,7 @@
 Words and members are those of LocalStack's recordings of AWS (tests/aws/services/*/*.snapshot.json).
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 Answer = dict[str, Any]
 Request = Mapping[str, Any]
-REVISED = ("apigatewayv2", "iam", "logs", "sts")
+REVISED = ("apigatewayv2", "iam", "logs", "sns", "sts")
 """The services whose answers are revised, by botocore's names."""
 ROOT = f"arn:aws:iam::{ACCOUNT_ID}:root"
 ID_PREFIXES = {"GroupId": "AGPA", "InstanceProfileId": "AIPA", "PolicyId": "ANPA", "UserId": "AIDA"}
@@ -50,6 +51,21 @@ WORDS: Mapping[str, Sequence[tuple[str, str]]] = {
     ),
 }
 """An operation with moto's message, and AWS's words, which may name members of the request."""
+DELIVERY = {
+    "http": {
+        "defaultHealthyRetryPolicy": {
+            "minDelayTarget": 20,
+            "maxDelayTarget": 20,
+            "numRetries": 3,
+            "numMaxDelayRetries": 0,
+            "numNoDelayRetries": 0,
+            "numMinDelayRetries": 0,
+            "backoffFunction": "linear",
+        },
+        "disableSubscriptionOverrides": False,
+        "defaultRequestPolicy": {"headerContentType": "text/plain; charset=UTF-8"},
+    }
+}
 UNPAGED: Mapping[str, str] = {
     "GetApis": "Items",
     "GetGroup": "Users",
@@ -258,6 +274,14 @@ def _of_routes(answer: Answer, members: Request) -> None:
         _of_route(route, members)
 
 
+def _of_topic(answer: Answer, _: Request) -> None:
+    """Shows SNS's own policy of delivery for a topic that has none."""
+    attributes = answer["Attributes"]
+    if not attributes.get("DeliveryPolicy"):
+        attributes.pop("DeliveryPolicy", None)
+        attributes["EffectiveDeliveryPolicy"] = json.dumps(DELIVERY, separators=(",", ":"))
+
+
 def _of_log_groups(answer: Answer, _: Request) -> None:
     for group in answer["logGroups"]:
         group.setdefault("logGroupClass", "STANDARD")
@@ -292,6 +316,7 @@ CHANGES: Mapping[tuple[str, str], Callable[[Answer, Request], None]] = {
     ("iam", "UpdateRoleDescription"): _of_role,
     ("logs", "DescribeLogGroups"): _of_log_groups,
     ("logs", "DescribeLogStreams"): _of_log_streams,
+    ("sns", "GetTopicAttributes"): _of_topic,
     ("sts", "AssumeRole"): _of_session,
     ("sts", "GetCallerIdentity"): _of_caller,
 }

@@ -153,8 +153,7 @@ IGNORED: Mapping[tuple[str, str], dict[str, tuple[str, ...]]] = {
     ),
     ("logs", "CreateLogGroup"): _ignored("deletionProtectionEnabled logGroupClass=STANDARD"),
     ("logs", "DescribeLogGroups"): _ignored(
-        "accountIdentifiers includeLinkedAccounts logGroupClass=STANDARD logGroupIdentifiers "
-        "logGroupNamePattern"
+        "accountIdentifiers includeLinkedAccounts logGroupClass=STANDARD logGroupIdentifiers"
     ),
     ("logs", "PutMetricFilter"): _ignored(
         "applyOnTransformedLogs emitSystemFieldDimensions fieldSelectionCriteria"

@@ -17,10 +17,12 @@ from localcloud.cloud import Cloud
 from localcloud.logs.comparisons import InvalidPattern
 from localcloud.logs.patterns import Predicate, compile_pattern
 from localcloud.protocol import ApiError
+from localcloud.protocol.pages import page
 from localcloud.protocol.service import FORWARD, ModelledService, Operation
 from localcloud.untrusted import PatternError
 
 PAGE_EVENTS = 10_000
+PAGE_GROUPS = 50
 BATCH_MILLISECONDS = 24 * 60 * 60 * 1000
 NO_STREAM = "The specified log stream does not exist."
 RESERVED_GROUPS = "aws/"
@@ -113,16 +115,35 @@ class LogsService(ModelledService):
             raise _invalid(str(error)) from error
         return _page(found, nextToken, limit)
 
-    def describe_log_groups(self, nextToken: str | None = None, **request: Any) -> object:
-        if nextToken is not None and not _is_token(nextToken):
-            raise _invalid("The specified nextToken is invalid.")
-        return FORWARD
+    def describe_log_groups(
+        self,
+        logGroupNamePattern: str | None = None,
+        logGroupNamePrefix: str | None = None,
+        nextToken: str | None = None,
+        limit: int = PAGE_GROUPS,
+        **request: Any,
+    ) -> object:
+        """Finds the groups whose names contain a pattern; moto finds those with a prefix."""
+        if logGroupNamePattern and logGroupNamePrefix:
+            raise _invalid(
+                "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."
+            )
+        if not logGroupNamePattern:
+            if nextToken is not None and not _is_token(nextToken):
+                raise _invalid("The specified nextToken is invalid.")
+            return FORWARD
+        groups = [self._backend().groups[name] for name in sorted(self._backend().groups)]
+        found = [_named(group) for group in groups if logGroupNamePattern in group.name]
+        shown, token = page(found, nextToken, limit)
+        return {"logGroups": shown, "nextToken": token}
 
     def describe_log_streams(
         self, logGroupName: str | None = None, logGroupIdentifier: str | None = None, **request: Any
     ) -> object:
         if logGroupName and logGroupIdentifier:
-            raise _invalid("Should provider either name or id, but not both")
+            raise ApiError(
+                "ValidationException", "LogGroup name and LogGroup ARN are mutually exclusive parameters."
+            )
         return FORWARD
 
     def describe_metric_filters(self, logGroupName: str | None = None, **request: Any) -> object:
@@ -281,6 +302,13 @@ class LogsService(ModelledService):
         if group is None:
             raise ApiError("ResourceNotFoundException", "The specified log group does not exist.")
         return group
+
+
+def _named(group: Any) -> dict[str, Any]:
+    """What a search for a pattern shows of a group."""
+    described = group.to_describe_dict()
+    shown = ("arn", "creationTime", "logGroupArn", "logGroupName")
+    return {name: described[name] for name in shown} | {"logGroupClass": "STANDARD"}
 
 
 def _is_token(text: str) -> bool:

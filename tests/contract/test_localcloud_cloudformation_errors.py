@@ -412,7 +412,24 @@ def test_reads_of_templates_answer_as_on_aws(stacks):
         client.get_template(ChangeSetName="c")
     client.execute_change_set(**request)
     stacks.settled("reads", "CREATE_COMPLETE")
-    assert client.get_template_summary(StackName="reads")["ResourceTypes"] == ["AWS::S3::Bucket"]
+    summary = client.get_template_summary(StackName="reads")
+    assert summary["ResourceTypes"] == ["AWS::S3::Bucket"]
+    # api/test_get_template_summary.snapshot.json has a type whose names are not chosen.
+    bucket_identifiers = {
+        "ResourceType": "AWS::S3::Bucket",
+        "LogicalResourceIds": ["B"],
+        "ResourceIdentifiers": ["BucketName"],
+    }
+    topic = client.get_template_summary(TemplateBody='Resources: {T: {Type: "AWS::SNS::Topic"}}')
+    assert summary["ResourceIdentifierSummaries"] == [bucket_identifiers]
+    assert topic["ResourceIdentifierSummaries"] == [
+        {"ResourceType": "AWS::SNS::Topic", "LogicalResourceIds": ["T"]}
+    ]
+    # resources/test_lambda.snapshot.json and api/test_resources.snapshot.json
+    detail = client.describe_stack_resource(StackName="reads", LogicalResourceId="B")["StackResourceDetail"]
+    assert detail["Metadata"] == "{}"
+    with pytest.raises(botocore.exceptions.ClientError, match="Stack 'nowhere' does not exist"):
+        client.describe_stack_resource(StackName="nowhere", LogicalResourceId="B")
     for stage in ("Original", "Processed"):
         assert client.get_template(StackName="reads", TemplateStage=stage)["TemplateBody"] == BUCKET
     assert "Capabilities" not in client.validate_template(TemplateBody=BUCKET)

@@ -296,7 +296,7 @@ def test_the_page_of_the_coverage_says_what_the_code_does(server: Server) -> Non
 @pytest.mark.parametrize(
     ("service", "operation", "request_", "named"),
     [
-        ("logs", "describe_log_groups", {"logGroupNamePattern": "a"}, "logGroupNamePattern"),  # json
+        ("logs", "describe_log_groups", {"logGroupIdentifiers": ["a"]}, "logGroupIdentifiers"),  # json
         ("cloudwatch", "list_metrics", {"RecentlyActive": "PT3H"}, "RecentlyActive"),  # cbor
         (
             "sts",
