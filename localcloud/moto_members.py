@@ -141,6 +141,7 @@ IGNORED: Mapping[tuple[str, str], dict[str, tuple[str, ...]]] = {
         "DisassociationProtectionEnabled GlobalTableSettingsReplicationMode GlobalTableWitnessUpdates "
         "MultiRegionConsistency OnDemandThroughput ReplicaUpdates VectorIndexUpdates"
     ),
+    ("iam", "CreateLoginProfile"): _ignored("PasswordResetRequired=false"),
     ("iam", "CreateUser"): _ignored("PermissionsBoundary"),
     ("kms", "CreateKey"): _ignored("CustomKeyStoreId XksKeyId"),
     ("kms", "Decrypt"): _ignored("DryRunModifiers Recipient"),

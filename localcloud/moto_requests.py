@@ -14,7 +14,7 @@ from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Target, call_of, form_of_call, model_of, operation_of
 from localcloud.protocol.errors import InvalidRequest, MalformedRequest
 from localcloud.protocol.service import read_request
-from localcloud.protocol.validation import DUPLICATE_TAGS, validate
+from localcloud.protocol.validation import DUPLICATE_TAGS, never_null, validate
 from localcloud.untrusted import parse_json
 
 if TYPE_CHECKING:
@@ -95,7 +95,8 @@ def invalid_for_iam(operation: str, message: str) -> ApiError:
         of_policy = operation in ("CreatePolicy", "TagPolicy")
         why = "" if of_policy else " Please note that Tag keys are case insensitive."
         return ApiError("InvalidInput", f"Duplicate tag keys found.{why}", status=400)
-    return ApiError("ValidationError", re.sub(r"Value '.*?' at '", "Value at '", message, flags=re.DOTALL))
+    message = re.sub(r"Value '.*?' at '", "Value at '", message, flags=re.DOTALL)
+    return ApiError("ValidationError", never_null(message))
 
 
 def _check_session_policy(document: str | None) -> None:

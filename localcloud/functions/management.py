@@ -65,7 +65,16 @@ class Management:
         self._changing = threading.RLock()  # a function is not seen before its record is complete
 
     def create_function(self, **request: Any) -> dict[str, Any]:
-        name = self._parse(request["FunctionName"], None).name
+        reference = self._parse(request["FunctionName"], None)
+        name = reference.name
+        if reference.account != self._cloud.account_id:
+            raise LambdaError(
+                "AccessDeniedException",
+                f"User: arn:aws:iam::{self._cloud.account_id}:root is not authorized to perform: "
+                f"lambda:CreateFunction on resource: {reference.arn} because no resource-based policy allows "
+                "the lambda:CreateFunction action",
+                status=403,
+            )
         check_request(request)
         if not request.get("Runtime") or not request.get("Handler"):
             raise invalid_parameter(

@@ -3,6 +3,8 @@
 import functools
 import json
 import time
+from collections.abc import Iterable
+from typing import Any
 
 import werkzeug
 
@@ -40,6 +42,7 @@ class IamEnforcement:
         self._sessions = Sessions(cloud)
         _load_managed_policies(cloud)
         _accept_policies_of_all_versions()
+        _end_full_pages()
 
     def operations(self) -> dict[str, set[str]]:
         """The operations that this service carries out, by botocore's name of the service."""
@@ -73,7 +76,9 @@ class IamEnforcement:
             return self._sessions.handle(request)
         if signature.service != "iam":
             return None
-        if names_no_user(call()) and caller is not None and caller.role_arn:
+        is_user = caller is not None and caller.role_arn is None
+        is_owner_alone = caller is None and call().operation == "GetUser"
+        if names_no_user(call()) and not (is_user or is_owner_alone):
             return denial(call().form, "ValidationError", NO_USER, is_head, 400)
         for part in (self._simulation, self._documents, self._identities):
             if (answer := part.handle(request)) is not None:
@@ -164,6 +169,21 @@ def _accept_policies_of_all_versions() -> None:
     from moto.iam.policy_validation import BaseIAMPolicyValidator
 
     BaseIAMPolicyValidator._validate_version = lambda self: None  # type: ignore[method-assign]
+
+
+def _end_full_pages() -> None:
+    """Makes moto's lists of policies end with a page that is full, after which moto promises another."""
+    from moto.iam.models import IAMBackend
+
+    def page(
+        self: Any, policies: Iterable[Any], marker: str | None, max_items: int, path_prefix: str
+    ) -> tuple[list[Any], str | None]:
+        found = [policy for policy in policies if policy.path.startswith(path_prefix or "")]
+        found.sort(key=lambda policy: policy.name)
+        end = int(marker or 0) + max_items
+        return found[int(marker or 0) : end], str(end) if end < len(found) else None
+
+    IAMBackend._filter_attached_policies = page  # type: ignore[method-assign]
 
 
 def _with_context(

@@ -160,6 +160,13 @@ def test_names_that_lead_nowhere(functions: Any) -> None:
 
 
 def test_what_cannot_be_a_function_is_refused(create: Callable) -> None:
+    refused_architecture = (
+        r"Value '\[X64\]' at 'architectures' failed to satisfy constraint: Member must satisfy constraint: "
+        r"\[Member must satisfy enum value set: \[x86_64, arm64\], Member must not be null\]"
+    )
+    with pytest.raises(ClientError, match=refused_architecture):
+        create("x", Architectures=["X64"])
+
     def error(**request: Any) -> tuple[str, str]:
         with pytest.raises(ClientError) as caught:
             create(**{"name": "refused"} | request)
@@ -170,6 +177,10 @@ def test_what_cannot_be_a_function_is_refused(create: Callable) -> None:
     limit = "failed to satisfy constraint: Member must have length less than or equal to"
     assert error(name=long) == ("ValidationException", f"{detected} '{long}' at 'functionName' {limit} 64")
     assert error(Handler="h" * 129)[1].endswith(f"at 'handler' {limit} 128")
+    other = ARN.replace("123456789012", "111111111111") + "x"
+    code, message = error(name=other)
+    assert code == "AccessDeniedException"
+    assert f"is not authorized to perform: lambda:CreateFunction on resource: {other} because" in message
     assert error(name="one") == ("ResourceConflictException", "Function already exist: one")
     code, message = error(Runtime="python3.99")
     assert code == "InvalidParameterValueException"
@@ -183,7 +194,11 @@ def test_what_cannot_be_a_function_is_refused(create: Callable) -> None:
         value = f"Member must have value less than or equal to {maximum}"
         assert error(**settings)[1].endswith(f"at '{member}' failed to satisfy constraint: {value}")
     names = error(Environment={"Variables": {"1a": "x"}})[1]
-    assert names.endswith("[Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+]")
+    assert names == (
+        "1 validation error detected: Value at 'environment.variables' failed to satisfy constraint: Map "
+        "keys must satisfy constraint: [Member must satisfy regular expression pattern: "
+        "[a-zA-Z]([a-zA-Z0-9_])+]"
+    )
     assert error(Handler=None)[1].startswith("Runtime and Handler are mandatory parameters")
 
 

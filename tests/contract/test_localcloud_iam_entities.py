@@ -119,6 +119,28 @@ def error(call: Callable[..., Any], **request: Any) -> tuple[str, str]:
             "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
         ),
         (
+            "untag_role",
+            {"RoleName": "actor", "TagKeys": ["k" * 129]},
+            "ValidationError",
+            "1 validation error detected: Value at 'tagKeys' failed to satisfy constraint: Member must "
+            "satisfy constraint: [Member must have length less than or equal to 128, Member must have length "
+            "greater than or equal to 1, Member must satisfy regular expression pattern: "
+            r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+, Member must not be null]",
+        ),
+        (
+            "delete_access_key",
+            {"AccessKeyId": "AKIAIOSFODNN7EXAMPLE"},
+            "ValidationError",
+            "Must specify userName when calling with non-User credentials",
+        ),
+        (
+            "create_login_profile",
+            {"UserName": "ann", "Password": "correct horse 1 A", "PasswordResetRequired": True},
+            "UnsupportedOperation",
+            "CreateLoginProfile: localcloud does not support the property PasswordResetRequired (given: "
+            "'true').",
+        ),
+        (
             "create_user",
             {"UserName": "bounded", "PermissionsBoundary": f"{ARN}policy/reads"},
             "UnsupportedOperation",
@@ -206,6 +228,9 @@ def test_lists_come_in_pages(iam: Any) -> None:
     pages = iam.get_paginator("list_users").paginate(PathPrefix="/pages/", PaginationConfig={"PageSize": 2})
     assert [len(page["Users"]) for page in pages] == [2, 1]
     assert iam.list_users(PathPrefix="/pages/")["IsTruncated"] is False
+    iam.attach_user_policy(UserName="page-1", PolicyArn=f"{ARN}policy/reads")
+    attached = iam.list_attached_user_policies(UserName="page-1", MaxItems=1)
+    assert attached["AttachedPolicies"] and attached["IsTruncated"] is False
 
 
 def test_who_calls(account: Account, iam: Any) -> None:
