@@ -6,6 +6,7 @@ reviewed operations (moto_operations.py), or those that the user wants as mere r
 """
 
 import functools
+import logging
 import threading
 from collections.abc import Collection
 from typing import Any, cast
@@ -22,6 +23,8 @@ from localcloud.protocol.calls import Target, form_of, form_of_call, target_of
 from localcloud.protocol.errors import denial
 from localcloud.regions import known_regions
 from localcloud.routing import APIS, DATA_PLANE, LOCALCLOUD, Destination
+
+log = logging.getLogger(__name__)
 
 UNSUPPORTED_STATUS = 400
 """Clients do not retry after this status."""
@@ -110,8 +113,18 @@ def _no_region(request: werkzeug.Request, region: str) -> werkzeug.Response:
 def _answer(
     application: Any, request: werkzeug.Request, target: Target, environ: dict[str, Any], start_response: Any
 ) -> Any:
-    """moto's answer. Raises NotImplementedError if it is an HTML page, which clients cannot read."""
-    pieces, status, headers = run_wsgi_app(application, environ)
+    """moto's answer. Raises NotImplementedError if it is an HTML page, which clients cannot read.
+
+    A request at which moto fails is refused: these are malformed ones, which AWS refuses in words of its own.
+    """
+    try:
+        pieces, status, headers = run_wsgi_app(application, environ)
+    except (NotImplementedError, RecursionError):
+        raise
+    except Exception as error:
+        log.exception("moto failed at %s %s", target.service, target.operation)
+        what = f"this request for {_named(target.service or '', target)} ({type(error).__name__}: {error})"
+        return _unsupported(request, what)(environ, start_response)
     if target.service in REVISED:
         pieces = [b"".join(pieces)]
         request.environ["wsgi.input"].seek(0)

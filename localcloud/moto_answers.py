@@ -149,9 +149,11 @@ def _cut(answer: Answer, listed: str, members: Request) -> None:
     """Leaves the page that was asked for. A token is the number of elements before it."""
     every = answer.get(listed, [])
     token = members.get("Marker", members.get("NextToken", "0"))
-    size = int(members.get("MaxItems", members.get("MaxResults", 0))) or len(every)
-    if not token.isdecimal():
-        raise ApiError("BadRequestException", "Invalid NextToken")
+    wanted = str(members.get("MaxItems", members.get("MaxResults", len(every))))
+    for name, number in {"NextToken": token, "MaxResults": wanted}.items():
+        if not number.isdecimal():
+            raise ApiError("BadRequestException", f"Invalid {name}")
+    size = int(wanted) or len(every)
     end = int(token) + size
     answer[listed] = every[int(token) : end]
     next_token = {"Marker" if "MaxItems" in members else "NextToken": str(end)} if end < len(every) else {}
@@ -239,20 +241,21 @@ def _of_caller(answer: Answer, _: Request) -> None:
     if answer["Arn"].endswith(":user/moto"):
         answer |= {"Arn": ROOT, "UserId": ACCOUNT_ID}
     elif ":assumed-role/" in answer["Arn"]:
-        answer["UserId"] = _id_of_session(answer["Arn"])
+        answer["UserId"] = _id_of_session(answer["Arn"], answer["UserId"])
 
 
 def _of_session(answer: Answer, members: Request) -> None:
     user = answer["AssumedRoleUser"]
-    user["AssumedRoleId"] = _id_of_session(user["Arn"])
+    user["AssumedRoleId"] = _id_of_session(user["Arn"], user["AssumedRoleId"])
     if not members.get("Policy"):
         answer.pop("PackedPolicySize", None)
 
 
-def _id_of_session(arn: str) -> str:
+def _id_of_session(arn: str, moto_id: str) -> str:
+    """The id of the role's session; moto's own if there is no such role, or no longer."""
     _, role, session = arn.split("/")
     found = [one.id for one in list(_iam().roles.values()) if one.name == role]
-    return f"{found[0]}:{session}"
+    return f"{found[0]}:{session}" if found else moto_id
 
 
 def _of_integration(answer: Answer, _: Request) -> None:

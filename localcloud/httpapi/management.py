@@ -151,11 +151,11 @@ class Management(ModelledService):
     def delete_route_settings(self, ApiId: str, StageName: str, RouteKey: str) -> None:
         stages.delete_route_settings(self._api(ApiId), StageName, RouteKey)
 
-    def tag_resource(self, ResourceArn: str, Tags: Mapping[str, str]) -> object:
+    def tag_resource(self, ResourceArn: str, Tags: Mapping[str, str] | None = None) -> object:
         api, stage = self._tagged(ResourceArn)
         if stage is None:
             return FORWARD
-        stages.set_tags(api, stage.name, {**stage.tags, **Tags})
+        stages.set_tags(api, stage.name, {**stage.tags, **(Tags or {})})
         return None
 
     def untag_resource(self, ResourceArn: str, TagKeys: list[str]) -> object:
