@@ -6,6 +6,7 @@ reviewed operations (moto_operations.py), or those that the user wants as mere r
 """
 
 import functools
+import logging
 import threading
 from collections.abc import Collection
 from typing import Any, cast
@@ -13,6 +14,7 @@ from typing import Any, cast
 import werkzeug
 from werkzeug.test import run_wsgi_app
 
+from localcloud.moto_answers import REVISED, revised
 from localcloud.moto_members import refuse_members
 from localcloud.moto_operations import MOTO, RECORDS
 from localcloud.moto_requests import check_constraints
@@ -21,6 +23,8 @@ from localcloud.protocol.calls import Target, form_of, form_of_call, target_of
 from localcloud.protocol.errors import denial
 from localcloud.regions import known_regions
 from localcloud.routing import APIS, DATA_PLANE, LOCALCLOUD, Destination
+
+log = logging.getLogger(__name__)
 
 UNSUPPORTED_STATUS = 400
 """Clients do not retry after this status."""
@@ -66,7 +70,7 @@ class Guard:
                 form_of(request), error.code, error.message, request.method == "HEAD", UNSUPPORTED_STATUS
             )
         request.environ["wsgi.input"].seek(0)  # the checks may have read it
-        return functools.partial(_answer, _moto(backend), target)
+        return functools.partial(_answer, _moto(backend), request, target)
 
     def _backend(self, target: Target) -> str | None:
         """moto's backend for an operation that it may answer; None for any other."""
@@ -106,9 +110,26 @@ def _no_region(request: werkzeug.Request, region: str) -> werkzeug.Response:
     return denial(form, code, message, request.method == "HEAD", 403)
 
 
-def _answer(application: Any, target: Target, environ: dict[str, Any], start_response: Any) -> Any:
-    """moto's answer. Raises NotImplementedError if it is an HTML page, which clients cannot read."""
-    pieces, status, headers = run_wsgi_app(application, environ)
+def _answer(
+    application: Any, request: werkzeug.Request, target: Target, environ: dict[str, Any], start_response: Any
+) -> Any:
+    """moto's answer. Raises NotImplementedError if it is an HTML page, which clients cannot read.
+
+    A request at which moto fails is refused: these are malformed ones, which AWS refuses in words of its own.
+    """
+    try:
+        pieces, status, headers = run_wsgi_app(application, environ)
+    except (NotImplementedError, RecursionError):
+        raise
+    except Exception as error:
+        log.exception("moto failed at %s %s", target.service, target.operation)
+        what = f"this request for {_named(target.service or '', target)} ({type(error).__name__}: {error})"
+        return _unsupported(request, what)(environ, start_response)
+    if target.service in REVISED:
+        pieces = [b"".join(pieces)]
+        request.environ["wsgi.input"].seek(0)
+        if answer := revised(request, target, werkzeug.Response(pieces, status, headers)):
+            return answer(environ, start_response)
     if status.startswith(("4", "5")):
         body = b"".join(pieces)
         if body[: len(PAGE)].lower() == PAGE:

@@ -141,6 +141,8 @@ IGNORED: Mapping[tuple[str, str], dict[str, tuple[str, ...]]] = {
         "DisassociationProtectionEnabled GlobalTableSettingsReplicationMode GlobalTableWitnessUpdates "
         "MultiRegionConsistency OnDemandThroughput ReplicaUpdates VectorIndexUpdates"
     ),
+    ("iam", "CreateLoginProfile"): _ignored("PasswordResetRequired=false"),
+    ("iam", "CreateUser"): _ignored("PermissionsBoundary"),
     ("kms", "CreateKey"): _ignored("CustomKeyStoreId XksKeyId"),
     ("kms", "Decrypt"): _ignored("DryRunModifiers Recipient"),
     ("kms", "EnableKeyRotation"): _ignored("RotationPeriodInDays=365"),
@@ -152,7 +154,7 @@ IGNORED: Mapping[tuple[str, str], dict[str, tuple[str, ...]]] = {
     ),
     ("logs", "CreateLogGroup"): _ignored("deletionProtectionEnabled logGroupClass=STANDARD"),
     ("logs", "DescribeLogGroups"): _ignored(
-        "accountIdentifiers includeLinkedAccounts logGroupClass=STANDARD logGroupNamePattern"
+        "accountIdentifiers includeLinkedAccounts logGroupClass=STANDARD logGroupIdentifiers"
     ),
     ("logs", "PutMetricFilter"): _ignored(
         "applyOnTransformedLogs emitSystemFieldDimensions fieldSelectionCriteria"

@@ -3,16 +3,18 @@
 localcloud's own services validate requests themselves (protocol/service.py).
 """
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import werkzeug
 
+from localcloud.moto_limits import check_limits
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Target, call_of, form_of_call, model_of, operation_of
 from localcloud.protocol.errors import InvalidRequest, MalformedRequest
 from localcloud.protocol.service import read_request
-from localcloud.protocol.validation import DUPLICATE_TAGS, validate
+from localcloud.protocol.validation import DUPLICATE_TAGS, never_null, validate
 from localcloud.untrusted import parse_json
 
 if TYPE_CHECKING:
@@ -30,13 +32,7 @@ CODES = {
 }
 """The code of a request that violates a constraint, by botocore's name of the service."""
 VALIDATION = "ValidationException"
-DUPLICATE_TAGS_OF = {
-    "iam": (
-        "InvalidInput",
-        "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
-    ),
-    "kms": ("TagException", "Duplicate tag keys"),
-}
+DUPLICATE_TAGS_OF = {"kms": ("TagException", "Duplicate tag keys")}
 """The codes and words of services that have their own."""
 MALFORMED_XML = (
     "MalformedXML",
@@ -71,12 +67,16 @@ def check_constraints(request: werkzeug.Request, signing_name: str, target: Targ
     model, uri_parameters = found
     try:
         if form == "cbor":
-            validate(model.input_shape, call_of(request, signing_name).parameters)
+            members = call_of(request, signing_name).parameters
+            validate(model.input_shape, members)
         else:
-            read_request(request, model, uri_parameters, form=form, with_body=not _is_data(model))
+            members = read_request(request, model, uri_parameters, form=form, with_body=not _is_data(model))
+        check_limits(service, target.operation, members)
     except InvalidRequest as error:
         if service == "s3":
             raise _of_s3(model, error.message) from None
+        if service == "iam":
+            raise invalid_for_iam(target.operation, error.message) from None
         if service in DUPLICATE_TAGS_OF and DUPLICATE_TAGS in error.message:
             raise ApiError(*DUPLICATE_TAGS_OF[service]) from None
         raise ApiError(CODES.get(service, VALIDATION), error.message) from None
@@ -84,6 +84,19 @@ def check_constraints(request: werkzeug.Request, signing_name: str, target: Targ
         if service == "s3":
             raise ApiError(*MALFORMED_XML, status=400) from None
         raise ApiError(error.code, error.message) from None
+
+
+def invalid_for_iam(operation: str, message: str) -> ApiError:
+    """IAM's error for a request that violates its model. IAM shows no values.
+
+    The words are those of LocalStack's recordings, tests/aws/services/iam/*.snapshot.json.
+    """
+    if DUPLICATE_TAGS in message:
+        of_policy = operation in ("CreatePolicy", "TagPolicy")
+        why = "" if of_policy else " Please note that Tag keys are case insensitive."
+        return ApiError("InvalidInput", f"Duplicate tag keys found.{why}", status=400)
+    message = re.sub(r"Value '.*?' at '", "Value at '", message, flags=re.DOTALL)
+    return ApiError("ValidationError", never_null(message))
 
 
 def _check_session_policy(document: str | None) -> None:

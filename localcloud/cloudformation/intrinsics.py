@@ -190,8 +190,12 @@ class Evaluator:
         return self.imported(self.value(argument))
 
     def _fn_getazs(self, argument: Any) -> list[str]:
+        from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
+
         region = self.value(argument) or self.pseudo["AWS::Region"]
-        return [region + zone for zone in "abc"]
+        if region not in RegionsAndZonesBackend.zones:
+            raise ValidationError(f"Template validation error: Invalid region in Fn::GetAZs: {region}")
+        return [zone.name for zone in RegionsAndZonesBackend.zones[region]]
 
     def _fn_if(self, argument: Any) -> Any:
         name, then, otherwise = argument

@@ -14,6 +14,7 @@ from localcloud.cloudformation.resources.provider import Provider
 from localcloud.cloudformation.stacks import Resource, Source
 from localcloud.cloudformation.template import effective_values
 from localcloud.cloudformation.template_references import check_references, functions
+from localcloud.cloudformation.template_structure import EXPORT_NAME, malformed_export
 
 
 class ResolvedTemplate:
@@ -37,6 +38,8 @@ class ResolvedTemplate:
         self._exported = imported
         self._imports: set[str] = set()
         self._resources = resources
+        self._block = "Resources"
+        """The block of the template that is evaluated."""
         self.evaluator = Evaluator(
             template=self.template,
             parameters=effective_values(self.template, source.parameters, source.stored),
@@ -103,6 +106,7 @@ class ResolvedTemplate:
     def outputs(self) -> list[dict[str, Any]]:
         """Evaluates the outputs of the stack, in the form of DescribeStacks."""
         outputs = []
+        self._block = "Outputs"
         for key, output in (self.template.get("Outputs") or {}).items():
             if "Condition" in output and not self.evaluator.condition(output["Condition"]):
                 continue
@@ -116,9 +120,15 @@ class ResolvedTemplate:
             if "Description" in output:
                 entry["Description"] = output["Description"]
             if "Export" in output:
-                entry["ExportName"] = self.evaluator.value(output["Export"]["Name"])
+                entry["ExportName"] = self._export_name(key, output["Export"]["Name"])
             outputs.append(entry)
         return outputs
+
+    def _export_name(self, key: str, written: Any) -> Any:
+        name = self.evaluator.value(written)
+        if UNKNOWN not in str(name) and not EXPORT_NAME.fullmatch(str(name)):
+            raise ValidationError(malformed_export(key))
+        return name
 
     @property
     def imports(self) -> frozenset[str]:
@@ -142,8 +152,8 @@ class ResolvedTemplate:
     def _ref(self, logical_id: str) -> Any:
         if logical_id not in self._wanted:
             raise ValidationError(
-                f"Template format error: Unresolved resource dependencies [{logical_id}] in the Resources "
-                "block of the template"
+                f"Template format error: Unresolved resource dependencies [{logical_id}] in the "
+                f"{self._block} block of the template"
             )
         resource = self._resources.get(logical_id)
         return resource.physical_id if resource and resource.physical else UNKNOWN

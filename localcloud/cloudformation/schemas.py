@@ -34,6 +34,12 @@ def create_only(resource_type: str) -> set[str]:
     return _top_level(schema_of(resource_type), "createOnlyProperties")
 
 
+def import_identifiers(resource_type: str) -> list[str]:
+    """The properties that name a resource to import; none for a type whose names are not chosen."""
+    names = [path.rpartition("/")[2] for path in schema_of(resource_type).get("primaryIdentifier", [])]
+    return [] if set(names) & read_only(resource_type) else names
+
+
 def read_only(resource_type: str) -> set[str]:
     """The top-level properties that Fn::GetAtt can read and a template cannot set."""
     return _top_level(schema_of(resource_type), "readOnlyProperties", whole=True)

@@ -5,7 +5,7 @@ from typing import Any
 from localcloud.cloud import Cloud
 from localcloud.cloudformation import options, views
 from localcloud.cloudformation.errors import ValidationError
-from localcloud.cloudformation.stacks import DELETED, Stack, Stacks
+from localcloud.cloudformation.stacks import DELETED, Resource, Stack, Stacks
 from localcloud.protocol.pages import page
 
 PAGE_ITEMS = 100
@@ -39,7 +39,8 @@ class StackQueries:
         return {"StackEvents": [views.event(one) for one in shown], "NextToken": token}
 
     def describe_stack_resource(self, StackName: str, LogicalResourceId: str) -> dict[str, Any]:
-        stack = self.stacks.get(StackName)
+        if (stack := self.stacks.find(StackName)) is None:
+            raise ValidationError(f"Stack '{StackName}' does not exist")
         if (resource := stack.resources.get(LogicalResourceId)) is None:
             raise ValidationError(f"Resource {LogicalResourceId} does not exist for stack {stack.name}")
         return {"StackResourceDetail": views.resource_detail(stack, resource)}
@@ -56,7 +57,7 @@ class StackQueries:
         stack = self.stacks.get(StackName) if StackName else self._stack_of(str(PhysicalResourceId))
         found = [
             views.resource(stack, resource)
-            for resource in list(stack.resources.values())
+            for resource in _by_logical_id(stack)
             if LogicalResourceId in (None, resource.logical_id)
         ]
         return {"StackResources": found}
@@ -69,7 +70,7 @@ class StackQueries:
 
     def list_stack_resources(self, StackName: str, NextToken: str | None = None) -> dict[str, Any]:
         stack = self.stacks.get(StackName)
-        shown, token = page(list(stack.resources.values()), NextToken, PAGE_ITEMS)
+        shown, token = page(_by_logical_id(stack), NextToken, PAGE_ITEMS)
         return {
             "StackResourceSummaries": [views.resource(stack, one) for one in shown],
             "NextToken": token,
@@ -103,3 +104,8 @@ class StackQueries:
     ) -> None:
         request = {"StackPolicyBody": StackPolicyBody, "StackPolicyURL": StackPolicyURL}
         self.stacks.get(StackName).policy = options.stack_policy(self.cloud, request)
+
+
+def _by_logical_id(stack: Stack) -> list[Resource]:
+    """The resources in the order in which CloudFormation lists them."""
+    return sorted(stack.resources.values(), key=lambda resource: resource.logical_id)

@@ -89,6 +89,8 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
     pairs = [(loader.construct_object(key, deep=True), value) for key, value in node.value]
     result = {}
     for (key, value), (key_node, _) in zip(pairs, node.value, strict=True):
+        if isinstance(key, dict | list):
+            raise yaml.MarkedYAMLError(problem="found unhashable key", problem_mark=key_node.start_mark)
         if key in result:
             raise yaml.MarkedYAMLError(problem=f"duplicate key {key}", problem_mark=key_node.start_mark)
         result[key] = loader.construct_object(value, deep=True)
@@ -135,8 +137,8 @@ def parameter_values(
             if name not in previous:
                 raise ValidationError(f"Invalid input for parameter key {name}. No previous value.")
             values[name] = previous[name]
-        else:
-            values[name] = entry.get("ParameterValue", "")
+        elif "ParameterValue" in entry:
+            values[name] = entry["ParameterValue"]
     if missing := sorted(set(declared) - set(values)):
         raise ValidationError(f"Parameters: [{', '.join(missing)}] must have values")
     for name, spec in declared.items():

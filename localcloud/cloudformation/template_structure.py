@@ -40,6 +40,7 @@ PARAMETER_KEYS = {
 PARAMETER_TYPE = re.compile(
     r"String|Number|List<(String|Number|AWS::[\w:]+)>|CommaDelimitedList|AWS::[\w:]+(<[\w:<>]+>)?"
 )
+EXPORT_NAME = re.compile(r"[A-Za-z0-9:-]+")
 MAX_DESCRIPTION_BYTES = 1024
 MAX_MEMBERS = {"Mappings": 200, "Outputs": 200, "Parameters": 200, "Resources": 500}
 """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
@@ -176,10 +177,15 @@ def _check_outputs(outputs: Mapping[str, Any]) -> None:
             raise ValidationError("Template format error: Every Condition member must be a string.")
         export = output.get("Export", {"Name": name})
         if not isinstance(export, dict) or set(export) != {"Name"}:
-            raise ValidationError(
-                f"Template format error: Output {name} is malformed. The Name field of every Export member "
-                "must be specified and consist only of alphanumeric characters, colons, or hyphens."
-            )
+            raise ValidationError(malformed_export(name))
+
+
+def malformed_export(output: str) -> str:
+    """CloudFormation's message for an output with an export that has no valid name."""
+    return (
+        f"Template format error: Output {output} is malformed. The Name field of every Export member must be "
+        "specified and consist only of alphanumeric characters, colons, or hyphens."
+    )
 
 
 def _is_function(value: Mapping[Any, Any]) -> bool:

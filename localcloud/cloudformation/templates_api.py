@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.cloudformation import requests, transform
+from localcloud.cloudformation import requests, schemas, transform
 from localcloud.cloudformation import template as templates
 from localcloud.cloudformation.errors import ValidationError
+from localcloud.cloudformation.resources import PROVIDERS
 from localcloud.cloudformation.stacks import FAILED_CHANGE_SET_STACK, Source, Stacks
 from localcloud.cloudformation.template_references import check_references
 
@@ -68,7 +69,7 @@ class TemplateOperations:
             "Version": template.get("AWSTemplateFormatVersion"),
             "Metadata": json.dumps(template["Metadata"]) if "Metadata" in template else None,
             "DeclaredTransforms": transform.declared(template) or None,
-            "ResourceIdentifierSummaries": [],
+            "ResourceIdentifierSummaries": _identifiers(template),
         }
 
     def validate_template(self, **request: Any) -> dict[str, Any]:
@@ -100,3 +101,18 @@ class TemplateOperations:
 
 def _shown(value: Any) -> str | None:
     return str(value).lower() if isinstance(value, bool) else None if value is None else str(value)
+
+
+def _identifiers(template: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The resources of each type, and what identifies them for an import."""
+    named: dict[str, list[str]] = {}
+    for logical_id, resource in template["Resources"].items():
+        named.setdefault(resource["Type"], []).append(logical_id)
+    return [
+        {
+            "ResourceType": kind,
+            "LogicalResourceIds": sorted(named[kind]),
+            "ResourceIdentifiers": (schemas.import_identifiers(kind) if kind in PROVIDERS else []) or None,
+        }
+        for kind in sorted(named)
+    ]

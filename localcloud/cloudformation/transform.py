@@ -7,6 +7,7 @@ from typing import Any
 from localcloud.cloudformation.errors import ValidationError
 
 SAM = "AWS::Serverless-2016-10-31"
+NESTED = "AWS::Serverless::Application"
 
 
 def declared(template: Mapping[str, Any]) -> list[str]:
@@ -27,6 +28,9 @@ def expand(template: dict[str, Any], parameters: Mapping[str, str], region: str)
                 f"{serverless} are AWS::Serverless types: the template needs Transform: {SAM}"
             )
         return template
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == NESTED:  # the translator would ask the Serverless Application Repository
+            raise ValidationError(f"localcloud does not support {NESTED} (resource {name}).")
     import boto3
     from samtranslator.metrics.metrics import DummyMetricsPublisher, Metrics
     from samtranslator.model.exceptions import InvalidDocumentException

@@ -91,7 +91,7 @@ def resource(record: Stack, one: Resource) -> dict[str, Any]:
 
 def resource_detail(record: Stack, one: Resource) -> dict[str, Any]:
     """The answer of DescribeStackResource."""
-    return {**resource(record, one), "Metadata": None if one.metadata is None else json.dumps(one.metadata)}
+    return {**resource(record, one), "Metadata": json.dumps(one.metadata or {})}
 
 
 def change_set(record: Stack, one: ChangeSet) -> dict[str, Any]:

@@ -147,21 +147,18 @@ def _check_limits(request: Mapping[str, Any]) -> None:
     }
     for member, (value, limit) in given.items():
         if value is not None and int(value) > limit:
-            raise _violated(str(value), member, f"Member must have value less than or equal to {limit}")
+            raise _violated(f" '{value}'", member, f"Member must have value less than or equal to {limit}")
 
 
 def _violated(value: str, member: str, rule: str) -> LambdaError:
-    message = (
-        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {rule}"
-    )
+    message = f"1 validation error detected: Value{value} at '{member}' failed to satisfy constraint: {rule}"
     return LambdaError("ValidationException", message)
 
 
 def _check_environment(variables: Mapping[str, Any]) -> None:
     if any(not VARIABLE_NAME.fullmatch(name) for name in variables):
-        text = "{" + ", ".join(f"{name}={value}" for name, value in variables.items()) + "}"
         rule = f"Member must satisfy regular expression pattern: {VARIABLE_NAME.pattern}"
-        raise _violated(text, "environment.variables", f"Map keys must satisfy constraint: [{rule}]")
+        raise _violated("", "environment.variables", f"Map keys must satisfy constraint: [{rule}]")
     if reserved := sorted(RESERVED_VARIABLES & variables.keys()):
         raise invalid_parameter(
             "Lambda was unable to configure your environment variables because the environment variables "

@@ -29,6 +29,7 @@ from localcloud.functions.names import LATEST, FunctionReference
 from localcloud.functions.packages import package_of
 from localcloud.functions.pool import LAMBDA
 from localcloud.iam import NotAssumable, require_trust
+from localcloud.protocol.errors import InvalidRequest
 from localcloud.protocol.validation import require_supported
 
 CONCURRENT_EXECUTIONS = 1000
@@ -64,7 +65,16 @@ class Management:
         self._changing = threading.RLock()  # a function is not seen before its record is complete
 
     def create_function(self, **request: Any) -> dict[str, Any]:
-        name = self._parse(request["FunctionName"], None).name
+        reference = self._parse(request["FunctionName"], None)
+        name = reference.name
+        if reference.account != self._cloud.account_id:
+            raise LambdaError(
+                "AccessDeniedException",
+                f"User: arn:aws:iam::{self._cloud.account_id}:root is not authorized to perform: "
+                f"lambda:CreateFunction on resource: {reference.arn} because no resource-based policy allows "
+                "the lambda:CreateFunction action",
+                status=403,
+            )
         check_request(request)
         if not request.get("Runtime") or not request.get("Handler"):
             raise invalid_parameter(
@@ -162,7 +172,7 @@ class Management:
         reference, record = self._find(FunctionName, Qualifier)
         with self._changing:
             _check_revision(record, request.get("RevisionId"))
-            statement = permissions.add(record, reference, request)
+            statement = permissions.add(self._cloud, record, reference, request)
             record.revision_id = str(uuid.uuid4())
         return {"Statement": json.dumps(statement, separators=(",", ":"))}
 
@@ -228,6 +238,11 @@ class Management:
 
     def untag_resource(self, Resource: str, TagKeys: list[str]) -> dict[str, Any]:
         _, record = self._tagged(Resource)
+        if not TagKeys:
+            raise InvalidRequest(
+                "1 validation error detected: Value null at 'tagKeys' failed to satisfy constraint: "
+                "Member must not be null"
+            )
         with self._changing:
             record.tags = {key: value for key, value in record.tags.items() if key not in TagKeys}
         return {}

@@ -7,9 +7,11 @@ import json
 import re
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.functions.absent import MISSING, missing
 from localcloud.functions.errors import LambdaError, invalid_parameter
 from localcloud.functions.names import LATEST, FunctionReference
+from localcloud.iam import is_missing
 
 MAX_POLICY_BYTES = 20_480
 INVOKE_URL = "lambda:InvokeFunctionUrl"
@@ -35,7 +37,7 @@ def check_qualifier(reference: FunctionReference) -> None:
         raise missing(f"Cannot find alias arn: {reference.qualified_arn}")
 
 
-def add(record: Any, reference: FunctionReference, request: dict[str, Any]) -> dict[str, Any]:
+def add(cloud: Cloud, record: Any, reference: FunctionReference, request: dict[str, Any]) -> dict[str, Any]:
     """Adds a statement to the policy in moto's record of a function. Raises LambdaError."""
     statements: list[dict[str, Any]] = record.policy.statements
     if any(one["Sid"] == request["StatementId"] for one in statements):
@@ -50,7 +52,7 @@ def add(record: Any, reference: FunctionReference, request: dict[str, Any]) -> d
     statement: dict[str, Any] = {
         "Sid": request["StatementId"],
         "Effect": "Allow",
-        "Principal": _principal(request["Principal"]),
+        "Principal": _principal(cloud, request["Principal"]),
         "Action": request["Action"],
         "Resource": reference.qualified_arn,
     }
@@ -89,13 +91,13 @@ def _document(statements: list[dict[str, Any]]) -> str:
     return json.dumps(document, separators=(",", ":"))
 
 
-def _principal(text: str) -> str | dict[str, str]:
+def _principal(cloud: Cloud, text: str) -> str | dict[str, str]:
     if SERVICE.fullmatch(text):
         return {"Service": text}
     if re.fullmatch(r"\d{12}", text):
         return {"AWS": f"arn:aws:iam::{text}:root"}
     if text == "*":
         return text
-    if AWS_PRINCIPAL.fullmatch(text):
+    if AWS_PRINCIPAL.fullmatch(text) and not is_missing(cloud, text):
         return {"AWS": text}
     raise invalid_parameter("The provided principal was invalid. Please check the principal and try again.")

@@ -165,8 +165,7 @@ class Pool:
         ]
         if cold:
             fields.append(f"Init Duration: {init_ms:.2f} ms")
-        if outcome.status:
-            fields.append(f"Status: {outcome.status}")
+        fields.append(f"Status: {outcome.status}" if outcome.status else "")  # Lambda ends it in a tab
         if outcome.status == "error":
             fields.append(f"Error Type: {outcome.error_type}")
         return "\t".join(fields)

@@ -31,7 +31,7 @@ from localcloud.functions.pool import Pool
 from localcloud.functions.runtime_api import Invocation
 from localcloud.protocol import ApiError
 from localcloud.protocol.service import ModelledService, Operation
-from localcloud.protocol.validation import require_supported
+from localcloud.protocol.validation import never_null, require_supported
 from localcloud.untrusted import parse_json
 
 MAX_REQUEST_BYTES = 6 * 1024 * 1024
@@ -147,6 +147,9 @@ class FunctionsService(ModelledService):
 
     def operations(self) -> dict[str, set[str]]:
         return {name: found - UNSUPPORTED.keys() for name, found in super().operations().items()}
+
+    def invalid(self, operation: str, message: str) -> ApiError:
+        return super().invalid(operation, never_null(message))
 
     def refuse(self, model: ServiceModel, error: ApiError) -> werkzeug.Response:
         if found := UNKNOWN_RUNTIME.fullmatch(error.message):

@@ -11,6 +11,7 @@ import yaml
 from localcloud.httpapi.errors import bad_request
 from localcloud.httpapi.routes import ANY, DEFAULT, IMPORTED_ANY
 
+ENDPOINT = "x-amazon-apigateway-endpoint-configuration"
 INTEGRATION = "x-amazon-apigateway-integration"
 MEMBERS = {
     "connectionType": "ConnectionType",
@@ -39,6 +40,8 @@ def routes(body: str) -> Iterator[tuple[str, dict[str, Any]]]:
             raise bad_request(f"Invalid OpenAPI input: {section} is not an object.")
     if (definition.get("components") or {}).get("securitySchemes") or definition.get("security"):
         raise bad_request("localcloud does not support authorizers (security in the API's definition).")
+    if any(ENDPOINT in server for server in definition.get("servers") or []):
+        raise bad_request(f"localcloud does not support the {ENDPOINT} of the API's definition.")
     for path, operations in (definition.get("paths") or {}).items():
         if not isinstance(operations, dict):
             raise bad_request(f"Invalid OpenAPI input: the path {path} is not an object.")

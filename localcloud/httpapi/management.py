@@ -20,6 +20,7 @@ METHODS = ("ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 ROUTE_KEY = re.compile(rf"{re.escape(DEFAULT)}|(?:{'|'.join(METHODS)}) /\S*")
 ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 TAGGED_ARN = re.compile(r"arn:aws:apigateway:[a-z0-9-]+::/apis/(?P<api>[^/]+)(?:/stages/(?P<stage>[^/]+))?")
+ROLE_ARN = re.compile(r"arn:aws:iam::\d{12}:role/\S+")
 QUICK_CREATE = ("CredentialsArn", "RouteKey", "Target")
 OF_WEBSOCKETS: Mapping[str, tuple[Any, ...]] = {
     "ApiKeySelectionExpression": ("$request.header.x-api-key",),
@@ -150,11 +151,11 @@ class Management(ModelledService):
     def delete_route_settings(self, ApiId: str, StageName: str, RouteKey: str) -> None:
         stages.delete_route_settings(self._api(ApiId), StageName, RouteKey)
 
-    def tag_resource(self, ResourceArn: str, Tags: Mapping[str, str]) -> object:
+    def tag_resource(self, ResourceArn: str, Tags: Mapping[str, str] | None = None) -> object:
         api, stage = self._tagged(ResourceArn)
         if stage is None:
             return FORWARD
-        stages.set_tags(api, stage.name, {**stage.tags, **Tags})
+        stages.set_tags(api, stage.name, {**stage.tags, **(Tags or {})})
         return None
 
     def untag_resource(self, ResourceArn: str, TagKeys: list[str]) -> object:
@@ -243,6 +244,11 @@ def _check_integration(operation: str, request: Mapping[str, Any]) -> None:
     if not FUNCTION_ARN.fullmatch(uri) and "${stageVariables." not in uri:
         raise bad_request(
             f"localcloud does not support the integration URI {uri!r}; it takes the ARN of a Lambda function."
+        )
+    role = request.get("CredentialsArn")
+    if role and not ROLE_ARN.fullmatch(role):
+        raise bad_request(
+            f"localcloud does not support the CredentialsArn {role!r}; it takes that of a role."
         )
     # Without a version, it means 1.0 to API Gateway.
     if (version := request.get("PayloadFormatVersion") or "1.0") != "2.0":

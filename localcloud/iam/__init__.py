@@ -1,5 +1,6 @@
 """Identity and access management: identifies callers and enforces policies."""
 
+from localcloud.iam.callers import is_missing
 from localcloud.iam.enforcement import IamEnforcement
 from localcloud.iam.resources import service_may
 from localcloud.iam.roles import NotAssumable, assume_for_service, require_trust, role_may
@@ -8,6 +9,7 @@ __all__ = [
     "IamEnforcement",
     "NotAssumable",
     "assume_for_service",
+    "is_missing",
     "require_trust",
     "role_may",
     "service_may",

@@ -1,5 +1,6 @@
 """Identifies the caller of a request: the account's owner, an IAM user or the session of a role."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -99,6 +100,17 @@ def caller_by_arn(cloud: Cloud, arn: str) -> Caller:
         return role_caller(cloud, find_role(cloud, arn), arn)
     except NotAssumable as error:
         raise LookupError(str(error)) from error
+
+
+def is_missing(cloud: Cloud, arn: str) -> bool:
+    """Whether this is the ARN of a role or user of the account, and there is none."""
+    if not re.match(rf"arn:aws:iam::{cloud.account_id}:(role|user)/", arn):
+        return False
+    try:
+        caller_by_arn(cloud, arn)
+    except LookupError:
+        return True
+    return False
 
 
 def user_caller(cloud: Cloud, user: Any) -> Caller:

@@ -7,15 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import werkzeug
-from moto.core.model import ServiceModel
-
 from localcloud.cloud import Cloud
 from localcloud.iam.conditions import as_list
-from localcloud.moto_requests import DUPLICATE_TAGS_OF
+from localcloud.moto_requests import invalid_for_iam
 from localcloud.protocol import ApiError
 from localcloud.protocol.service import FORWARD, ModelledService
-from localcloud.protocol.validation import DUPLICATE_TAGS
 from localcloud.untrusted import parse_json
 
 MAX_TRUST_CHARACTERS = 2048
@@ -33,10 +29,8 @@ class PolicyDocuments(ModelledService):
     def __init__(self, cloud: Cloud):
         self._cloud = cloud
 
-    def refuse(self, model: ServiceModel, error: ApiError) -> werkzeug.Response:
-        if DUPLICATE_TAGS in error.message:
-            error = ApiError(*DUPLICATE_TAGS_OF["iam"])
-        return super().refuse(model, error)
+    def invalid(self, operation: str, message: str) -> ApiError:
+        return invalid_for_iam(operation, message)
 
     def create_role(self, AssumeRolePolicyDocument: str, **request: Any) -> object:
         _check_trust(AssumeRolePolicyDocument)
@@ -107,13 +101,20 @@ def _check_trust(document: str) -> None:
     try:
         IAMTrustPolicyDocumentValidator(document).validate()
     except ServiceException as error:
-        raise _malformed(str(error.message)) from None
+        raise _malformed(_of_trust(str(error.message))) from None
     for statement in as_list(parsed["Statement"]):
         if "Principal" not in statement and "NotPrincipal" not in statement:
             raise _malformed("Missing required field Principal")
     if _size(document) > MAX_TRUST_CHARACTERS:
         message = f"Cannot exceed quota for ACLSizePerRole: {MAX_TRUST_CHARACTERS}"
         raise ApiError("LimitExceeded", message, status=409)
+
+
+def _of_trust(message: str) -> str:
+    """IAM's words for what moto objects to in a trust policy."""
+    if message.startswith("Trust Policy statement actions"):
+        return "AssumeRole policy may only specify STS AssumeRole actions."
+    return message.replace("Has prohibited field Resource.", "Has prohibited field Resource")
 
 
 def _refuse_principals(document: str) -> None:

@@ -3,6 +3,8 @@
 import functools
 import json
 import time
+from collections.abc import Iterable
+from typing import Any
 
 import werkzeug
 
@@ -13,9 +15,11 @@ from localcloud.iam.callers import ALLOWED, Caller, InvalidToken, Verdict, calle
 from localcloud.iam.conditions import Context
 from localcloud.iam.cors import is_preflight
 from localcloud.iam.documents import PolicyDocuments
+from localcloud.iam.identities import NO_USER, Identities, names_no_user
 from localcloud.iam.policy import Access, Decision, evaluate, parse
 from localcloud.iam.resources import resource_policies
 from localcloud.iam.roles import ASSUME_ROLE, NotAssumable, find_role
+from localcloud.iam.sessions import Sessions
 from localcloud.iam.simulation import Simulation
 from localcloud.protocol.calls import Call, Signature, call_of, signature_of
 from localcloud.protocol.errors import denial
@@ -34,13 +38,19 @@ class IamEnforcement:
         self._cloud = cloud
         self._simulation = Simulation(cloud)
         self._documents = PolicyDocuments(cloud)
+        self._identities = Identities(cloud)
+        self._sessions = Sessions(cloud)
         _load_managed_policies(cloud)
         _accept_policies_of_all_versions()
+        _end_full_pages()
 
     def operations(self) -> dict[str, set[str]]:
         """The operations that this service carries out, by botocore's name of the service."""
-        simulated, documented = self._simulation.operations(), self._documents.operations()
-        return {"iam": simulated["iam"] | documented["iam"]}
+        parts = (self._simulation, self._documents, self._identities)
+        return {
+            "iam": set().union(*(part.operations()["iam"] for part in parts)),
+            **self._sessions.operations(),
+        }
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
         signature = signature_of(request)
@@ -60,13 +70,20 @@ class IamEnforcement:
             reason = self._why_not(caller, call(), request, signature)
         elif bucket and bucket.policy:
             reason = self._why_not_owner(call(), request, signature)
-        elif signature.service == "sts":
-            reason = self._why_no_role(call())
         if reason:
             return denial(call().form, ACCESS_DENIED, reason, is_head)
+        if signature.service == "sts":
+            return self._sessions.handle(request)
         if signature.service != "iam":
             return None
-        return self._simulation.handle(request) or self._documents.handle(request)
+        is_user = caller is not None and caller.role_arn is None
+        is_owner_alone = caller is None and call().operation == "GetUser"
+        if names_no_user(call()) and not (is_user or is_owner_alone):
+            return denial(call().form, "ValidationError", NO_USER, is_head, 400)
+        for part in (self._simulation, self._documents, self._identities):
+            if (answer := part.handle(request)) is not None:
+                return answer
+        return None
 
     def _check_anonymous(self, request: werkzeug.Request) -> werkzeug.Response | None:
         """Checks an unsigned request, which only S3 has among AWS's APIs."""
@@ -89,19 +106,6 @@ class IamEnforcement:
             if not owner_may(self._cloud, _with_context(access, request, place)):
                 verdict = Verdict(Decision.EXPLICIT_DENY, "resource-based policy")
                 return _explain(f"arn:aws:iam::{self._cloud.account_id}:root", access, verdict)
-        return None
-
-    def _why_no_role(self, call: Call) -> str | None:
-        """Why the account's owner cannot assume a role: only if there is none, which moto does not check."""
-        if call.operation != "AssumeRole":
-            return None
-        role = str(call.parameters.get("RoleArn"))
-        try:
-            find_role(self._cloud, role)
-        except NotAssumable as error:
-            owner = f"arn:aws:iam::{self._cloud.account_id}:root"
-            verdict = Verdict(Decision.IMPLICIT_DENY, "trust policy")
-            return f"{_explain(owner, Access(ASSUME_ROLE, role), verdict)} ({error})"
         return None
 
     def _why_not(
@@ -165,6 +169,21 @@ def _accept_policies_of_all_versions() -> None:
     from moto.iam.policy_validation import BaseIAMPolicyValidator
 
     BaseIAMPolicyValidator._validate_version = lambda self: None  # type: ignore[method-assign]
+
+
+def _end_full_pages() -> None:
+    """Makes moto's lists of policies end with a page that is full, after which moto promises another."""
+    from moto.iam.models import IAMBackend
+
+    def page(
+        self: Any, policies: Iterable[Any], marker: str | None, max_items: int, path_prefix: str
+    ) -> tuple[list[Any], str | None]:
+        found = [policy for policy in policies if policy.path.startswith(path_prefix or "")]
+        found.sort(key=lambda policy: policy.name)
+        end = int(marker or 0) + max_items
+        return found[int(marker or 0) : end], str(end) if end < len(found) else None
+
+    IAMBackend._filter_attached_policies = page  # type: ignore[method-assign]
 
 
 def _with_context(

@@ -3,7 +3,9 @@
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
 """
 
+import base64
 import functools
+import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,10 +17,12 @@ from localcloud.cloud import Cloud
 from localcloud.logs.comparisons import InvalidPattern
 from localcloud.logs.patterns import Predicate, compile_pattern
 from localcloud.protocol import ApiError
+from localcloud.protocol.pages import page
 from localcloud.protocol.service import FORWARD, ModelledService, Operation
 from localcloud.untrusted import PatternError
 
 PAGE_EVENTS = 10_000
+PAGE_GROUPS = 50
 BATCH_MILLISECONDS = 24 * 60 * 60 * 1000
 NO_STREAM = "The specified log stream does not exist."
 RESERVED_GROUPS = "aws/"
@@ -110,6 +114,42 @@ class LogsService(ModelledService):
         except (InvalidPattern, PatternError) as error:
             raise _invalid(str(error)) from error
         return _page(found, nextToken, limit)
+
+    def describe_log_groups(
+        self,
+        logGroupNamePattern: str | None = None,
+        logGroupNamePrefix: str | None = None,
+        nextToken: str | None = None,
+        limit: int = PAGE_GROUPS,
+        **request: Any,
+    ) -> object:
+        """Finds the groups whose names contain a pattern; moto finds those with a prefix."""
+        if logGroupNamePattern and logGroupNamePrefix:
+            raise _invalid(
+                "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."
+            )
+        if not logGroupNamePattern:
+            if nextToken is not None and not _is_token(nextToken):
+                raise _invalid("The specified nextToken is invalid.")
+            return FORWARD
+        groups = [self._backend().groups[name] for name in sorted(self._backend().groups)]
+        found = [_named(group) for group in groups if logGroupNamePattern in group.name]
+        shown, token = page(found, nextToken, limit)
+        return {"logGroups": shown, "nextToken": token}
+
+    def describe_log_streams(
+        self, logGroupName: str | None = None, logGroupIdentifier: str | None = None, **request: Any
+    ) -> object:
+        if logGroupName and logGroupIdentifier:
+            raise ApiError(
+                "ValidationException", "LogGroup name and LogGroup ARN are mutually exclusive parameters."
+            )
+        return FORWARD
+
+    def describe_metric_filters(self, logGroupName: str | None = None, **request: Any) -> object:
+        if logGroupName:
+            self._group(logGroupName)
+        return FORWARD
 
     def test_metric_filter(self, filterPattern: str, logEventMessages: Sequence[str]) -> dict[str, Any]:
         matches = _compiled(filterPattern)
@@ -262,6 +302,21 @@ class LogsService(ModelledService):
         if group is None:
             raise ApiError("ResourceNotFoundException", "The specified log group does not exist.")
         return group
+
+
+def _named(group: Any) -> dict[str, Any]:
+    """What a search for a pattern shows of a group."""
+    described = group.to_describe_dict()
+    shown = ("arn", "creationTime", "logGroupArn", "logGroupName")
+    return {name: described[name] for name in shown} | {"logGroupClass": "STANDARD"}
+
+
+def _is_token(text: str) -> bool:
+    """Whether moto can have given this out; it answers any other with an empty page."""
+    try:
+        return "uniqueAttributes" in json.loads(base64.b64decode(text, validate=True))
+    except ValueError:
+        return False
 
 
 def _check_tags(tags: Mapping[str, str]) -> None:

@@ -1,5 +1,6 @@
 """Reads the operation and the parameters of a request to AWS's APIs."""
 
+import contextlib
 import functools
 import io
 import json
@@ -167,7 +168,23 @@ def _route(request: werkzeug.Request, service: str) -> "tuple[OperationModel, di
         is_rest = router.service_model.protocol.startswith("rest-")
         return router.match(Request(request.environ) if is_rest else cast(Request, request))
     except HTTPException:
-        return None
+        return _incomplete(request, router) if router.service_model.protocol == "rest-json" else None
+
+
+def _incomplete(
+    request: werkzeug.Request, router: "ProtocolRouter"
+) -> "tuple[OperationModel, dict[str, str]] | None":
+    """The operation of a request without parameters that it requires, which moto's router does not find."""
+    from moto.core.request import Request
+
+    for name in router.service_model.operation_names:
+        model = router.service_model.operation_model(name)
+        required = model.input_shape.required_query_args if model.input_shape else []
+        if required and model.http["method"] == request.method:
+            query = "&".join([request.query_string.decode(), *(f"{one}=" for one in required)])
+            with contextlib.suppress(HTTPException):
+                return router.match(Request({**request.environ, "QUERY_STRING": query}))
+    return None
 
 
 @dataclass(frozen=True)

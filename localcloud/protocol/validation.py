@@ -33,6 +33,7 @@ TAGS_OF_S3 = "TagSet"
 DUPLICATE_TAGS = "Duplicate tag keys are not allowed"
 LENGTHS = re.compile(r"WithLengthBetween(?P<min>\d+)And(?P<max>\d+)$")
 """API Gateway's models give the limits of texts by the names of their shapes."""
+JOINT_RULES = re.compile(r"((?:Member|value) must satisfy constraint: \[.*?)\](?=; Value|$)", re.DOTALL)
 NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 """What the JSON protocols write for these numbers."""
 
@@ -47,6 +48,11 @@ def validate(shape: Shape | None, request: Mapping[str, Any]) -> None:
     if found:
         detected = f"{len(found)} validation error{'s' * (len(found) > 1)} detected"
         raise InvalidRequest(f"{detected}: {'; '.join(found)}")
+
+
+def never_null(message: str) -> str:
+    """The message of `validate` as services word it whose lists and maps say that they have no nulls."""
+    return JOINT_RULES.sub(r"\1, Member must not be null]", message)
 
 
 def check_types(shape: Shape | None, request: Mapping[str, Any]) -> None:
@@ -105,19 +111,26 @@ def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
     elif isinstance(shape, ListShape):
         items = _typed(value, Sequence, "a list", path)
         yield from _range_problems(shape, items, len(items), path, "length")
-        for index, element in enumerate(items):
-            yield from _problems(shape.member, element, f"{path}.{index + 1}.member")
+        if shape.member.type_name == "string":
+            texts = [
+                _typed(one, str, "a String", f"{path}.{index}.member") for index, one in enumerate(items, 1)
+            ]
+            yield from _joint_problems(shape.member, texts, items, path, "Member")
+        else:
+            for index, element in enumerate(items, 1):
+                yield from _problems(shape.member, element, f"{path}.{index}.member")
         if _is_of_tags(shape) and (repeated := _repeated(items)):
             yield f"{DUPLICATE_TAGS}: {', '.join(repeated)}"
     elif isinstance(shape, MapShape):
         entries = _typed(value, Mapping, "a map", path)
         yield from _range_problems(shape, entries, len(entries), path, "length")
-        if rules := list(dict.fromkeys(rule for key in entries for rule in _broken_rules(shape.key, key))):
-            yield _constraint(
-                f"'{_shown(entries)}'", path, f"Map keys must satisfy constraint: [{', '.join(rules)}]"
-            )
-        for key, element in entries.items():
-            yield from _problems(shape.value, element, f"{path}.{key}")
+        yield from _joint_problems(shape.key, list(entries), entries, path, "Map keys")
+        if shape.value.type_name == "string":
+            texts = [_typed(value, str, "a String", f"{path}.{key}") for key, value in entries.items()]
+            yield from _joint_problems(shape.value, texts, entries, path, "Map value")
+        else:
+            for key, element in entries.items():
+                yield from _problems(shape.value, element, f"{path}.{key}")
     elif kind == "string":
         yield from _string_problems(shape, _typed(value, str, "a String", path), path)
     elif kind == "boolean":
@@ -133,7 +146,7 @@ def _structure_problems(shape: StructureShape, value: Mapping[str, Any], path: s
     members = {_wire_name(name, member): member for name, member in shape.members.items()} | shape.members
     for name in shape.required_members:
         if value.get(name, value.get(_wire_name(name, shape.members[name]))) is None:
-            yield _constraint("null", _join(path, name), "Member must not be null")
+            yield _constraint(" null", _join(path, name), "Member must not be null")
     for name, member in value.items():
         if name not in members:
             yield f"Unknown member '{_join(path, name)}'"
@@ -148,7 +161,27 @@ def _wire_name(name: str, member: Shape) -> str:
 def _string_problems(shape: Shape, value: str, path: str) -> Iterator[str]:
     for rule in _broken_rules(shape, value, path):
         why = _why_no_arn(value) if rule.startswith(PATTERN_RULE) else ""
-        yield _constraint(f"'{value}'", path, rule + why)
+        yield _constraint(_quoted(shape, value), path, rule + why)
+
+
+def _joint_problems(shape: Shape, texts: Sequence[str], given: Any, path: str, which: str) -> Iterator[str]:
+    """The problem of a list or map with texts of one shape, which tells everything that they must meet."""
+    if any(rule for text in texts for rule in _broken_rules(shape, text, path)):
+        rules = f"{which} must satisfy constraint: [{', '.join(_rules(shape))}]"
+        yield _constraint(_quoted(shape, given), path, rules)
+
+
+def _rules(shape: Shape) -> Iterator[str]:
+    """Everything that AWS's words demand of a string of this shape."""
+    if allowed := getattr(shape, "enum", None):
+        yield f"Member must satisfy enum value set: [{', '.join(allowed)}]"
+    low, high = _limits(shape)
+    if high < math.inf:
+        yield f"Member must have length less than or equal to {high}"
+    if low > -math.inf:
+        yield f"Member must have length greater than or equal to {low}"
+    if text := shape.metadata.get("pattern"):
+        yield f"{PATTERN_RULE}{text}"
 
 
 def _broken_rules(shape: Shape, value: str, path: str = "") -> Iterator[str]:
@@ -182,17 +215,26 @@ def _why_no_arn(value: str) -> str:
 
 def _range_problems(shape: Shape, value: Any, size: float, path: str, what: str) -> Iterator[str]:
     for rule in _broken_limits(shape, size, what):
-        yield _constraint(f"'{_shown(value)}'", path, rule)
+        yield _constraint(_quoted(shape, value), path, rule)
 
 
 def _broken_limits(shape: Shape, size: float, what: str) -> Iterator[str]:
-    named = LENGTHS.search(shape.name)
-    low = shape.metadata.get("min", int(named["min"]) if named else -math.inf)
-    high = shape.metadata.get("max", int(named["max"]) if named else math.inf)
+    low, high = _limits(shape)
     if size < low:
         yield f"Member must have {what} greater than or equal to {low}"
     if size > high:
         yield f"Member must have {what} less than or equal to {high}"
+
+
+def _limits(shape: Shape) -> tuple[float, float]:
+    named = LENGTHS.search(shape.name)
+    low = shape.metadata.get("min", int(named["min"]) if named else -math.inf)
+    return low, shape.metadata.get("max", int(named["max"]) if named else math.inf)
+
+
+def _quoted(shape: Shape, value: Any) -> str:
+    """A value in a message, which does not show what the model calls sensitive."""
+    return "" if shape.metadata.get("sensitive") else f" '{_shown(value)}'"
 
 
 def _shown(value: Any) -> str:
@@ -237,7 +279,7 @@ def _matches(pattern: Pattern, value: str, path: str) -> bool:
 
 
 def _constraint(value: str, path: str, rule: str) -> str:
-    return f"Value {value} at '{path}' failed to satisfy constraint: {rule}"
+    return f"Value{value} at '{path}' failed to satisfy constraint: {rule}"
 
 
 def _join(path: str, name: str) -> str:

@@ -9,7 +9,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import werkzeug
 
@@ -31,6 +31,7 @@ METADATA = "x-amz-meta-"
 OWNERS = ("x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner")
 PAGE_SIZES = {"max-keys": "maxKeys", "max-parts": "maxParts", "max-uploads": "maxUploads"}
 MAX_INTEGER = 2**31 - 1
+NUMBERS_OF_LISTS = ("max-keys", "max-parts", "max-uploads", "part-number-marker")
 ONE_RANGE = re.compile(r"bytes=(?:\d+-\d*|-\d+)")
 WRITES = ("CompleteMultipartUpload", "CopyObject", "PutObject")
 
@@ -60,6 +61,17 @@ def ignore_unusable_range(request: werkzeug.Request) -> None:
     """Removes a Range header that is invalid or has several ranges, which S3 ignores."""
     if not ONE_RANGE.fullmatch(request.headers.get("Range", "bytes=0-")):
         del request.environ["HTTP_RANGE"]
+
+
+def ignore_empty_numbers(request: werkzeug.Request) -> None:
+    """Removes parameters of lists that are numbers and have no value, which S3 ignores."""
+    given = list(request.args.items(multi=True))
+    kept = [(name, value) for name, value in given if value or name not in NUMBERS_OF_LISTS]
+    if kept != given:
+        request.environ["QUERY_STRING"] = urlencode(kept)
+        request.query_string = request.environ["QUERY_STRING"].encode()
+        for read_before in ("args", "values"):
+            request.__dict__.pop(read_before, None)
 
 
 def _check_name(name: str) -> None:

@@ -1,4 +1,4 @@
-"""Lists of objects and of their versions, in pages.
+"""Lists of objects, of their versions and of uploads in parts, in pages.
 
 moto pages keys and common prefixes apart, so that a page repeats or loses some of them, and takes a key for
 where a page of versions begins.
@@ -6,6 +6,7 @@ where a page of versions begins.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html
 Where pages begin is as recorded on AWS: LocalStack's tests/aws/services/s3/test_s3_list_operations.py
 """
 
@@ -14,6 +15,7 @@ import binascii
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -35,7 +37,7 @@ class Entry:
 
     name: str
     record: Any = None
-    """moto's FakeKey or FakeDeleteMarker."""
+    """moto's FakeKey, FakeDeleteMarker or FakeMultipart."""
     is_latest: bool = True
 
 
@@ -53,7 +55,7 @@ class Query:
         return cls(
             prefix=arguments.get("prefix", ""),
             delimiter=arguments.get("delimiter", ""),
-            size=min(int(arguments.get("max-keys", MAX_PAGE)), MAX_PAGE),
+            size=min(int(arguments.get("max-keys", arguments.get("max-uploads", MAX_PAGE))), MAX_PAGE),
             encode=quote if arguments.get("encoding-type") == "url" else str,
         )
 
@@ -92,14 +94,14 @@ class Query:
 
 
 def answer_list(bucket: Any, operation: str, request: werkzeug.Request) -> werkzeug.Response:
-    """Answers ListObjects, ListObjectsV2 or ListObjectVersions. `bucket` is moto's record.
+    """Answers one of LISTS. `bucket` is moto's record.
 
     Raises ApiError for a place to begin at that there is not.
     """
     found = operation_of(request, "s3")
     if found is None:
         raise ValueError(f"{operation} is not an operation of S3")
-    members = {"Name": bucket.name, **LISTS[operation](bucket, request.args)}
+    members = {"Name": bucket.name, "Bucket": bucket.name, **LISTS[operation](bucket, request.args)}
     return write_answer(found[0], {name: value for name, value in members.items() if value is not None})
 
 
@@ -156,10 +158,29 @@ def _versions(bucket: Any, arguments: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def _uploads(bucket: Any, arguments: Mapping[str, str]) -> dict[str, Any]:
+    query, marker = Query.of(arguments), arguments.get("key-marker", "")
+    upload = arguments.get("upload-id-marker", "") if marker else ""
+    page, is_truncated = query.page(_uploads_after(bucket, marker, upload), marker)
+    last = page[-1] if page and page[-1].record else None
+    members = query.answer(page)
+    return members | {
+        "MaxUploads": members.pop("MaxKeys"),
+        "Prefix": members["Prefix"] or None,
+        "KeyMarker": query.encode(marker),
+        "UploadIdMarker": upload,
+        "NextKeyMarker": query.encode(last.name) if last else "",
+        "NextUploadIdMarker": last.record.id if last else "",
+        "IsTruncated": is_truncated,
+        "Uploads": [_upload(entry, query) for entry in page if entry.record] or None,
+    }
+
+
 LISTS: Mapping[str, Callable[[Any, Mapping[str, str]], dict[str, Any]]] = {
     "ListObjects": _objects,
     "ListObjectsV2": _objects_v2,
     "ListObjectVersions": _versions,
+    "ListMultipartUploads": _uploads,
 }
 
 
@@ -184,6 +205,46 @@ def _all_versions(bucket: Any, marker: str, version: str) -> Iterator[Entry]:
             yield from entries[ids.index(version) + 1 if version in ids else 0 :]
         elif name.encode() > marker.encode():
             yield from entries
+
+
+def _uploads_after(bucket: Any, marker: str, upload: str) -> Iterator[Entry]:
+    """The unfinished uploads that follow one: of its key in the order of their begin, then of later keys."""
+    entries = [Entry(one.key_name, one) for one in list(bucket.multiparts.values())]
+    of_key = [entry for entry in entries if entry.name == marker] if upload else []
+    ids = [entry.record.id for entry in of_key]
+    if upload and upload not in ids:
+        raise ApiError(
+            "InvalidArgument",
+            "Invalid uploadId marker",
+            status=400,
+            ArgumentName="upload-id-marker",
+            ArgumentValue=upload,
+        )
+    yield from of_key[ids.index(upload) + 1 :] if upload else []
+    later = [entry for entry in entries if entry.name.encode() > marker.encode()]
+    yield from sorted(later, key=lambda entry: entry.name.encode())
+
+
+def note_begin(bucket: Any) -> None:
+    """Notes the time of uploads that have just begun, which moto does not keep."""
+    for upload in list(bucket.multiparts.values()):
+        if not hasattr(upload, "initiated"):
+            upload.initiated = datetime.now(UTC)
+
+
+def _upload(entry: Entry, query: Query) -> dict[str, Any]:
+    upload = entry.record
+    shown = {
+        "UploadId": upload.id,
+        "Key": query.encode(entry.name),
+        "Initiated": upload.initiated.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+        "StorageClass": upload.storage or "STANDARD",
+        "Owner": OWNER,
+        "Initiator": OWNER,
+        "ChecksumAlgorithm": upload.metadata.get("x-amz-checksum-algorithm"),
+        "ChecksumType": upload.metadata.get("x-amz-checksum-type"),
+    }
+    return {name: value for name, value in shown.items() if value is not None}
 
 
 def _shown(entry: Entry, query: Query) -> dict[str, Any]:

@@ -22,8 +22,8 @@ from localcloud.routing import destination_of
 from localcloud.s3 import buckets, forms
 from localcloud.s3.digests import check_digests
 from localcloud.s3.encryption import TELLING, check_encryption, tell_encryption
-from localcloud.s3.limits import check_limits, ignore_unusable_range, members_of
-from localcloud.s3.listing import LISTS, answer_list
+from localcloud.s3.limits import check_limits, ignore_empty_numbers, ignore_unusable_range, members_of
+from localcloud.s3.listing import LISTS, answer_list, note_begin
 from localcloud.s3.parts import ask_for_part, check_parts
 from localcloud.s3.presigned import check_expiry
 from localcloud.s3.versions import (
@@ -67,6 +67,7 @@ class S3Service:
         if bucket and request.method == "POST" and request.mimetype == "multipart/form-data":
             return forms.upload(self._cloud, bucket.name, request)
         _check_overrides(request)
+        ignore_empty_numbers(request)
         call = call_of(request, "s3")
         check_limits(self._cloud.account_id, call.operation, call.parameters, request)
         ignore_unusable_range(request)
@@ -80,6 +81,7 @@ class S3Service:
             return answer
         if bucket and call.operation in TELLING:
             answer = _of_moto(request)
+            note_begin(bucket)
             tell_encryption(bucket, call.operation, call.parameters["Key"], request, answer)
             return answer
         if call.operation == "CreateBucket":

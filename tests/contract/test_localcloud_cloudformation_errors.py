@@ -31,6 +31,27 @@ UNUSED = "Conditions: {Never: !Equals [a, b]}"
         ),
         ('{"Resources": ', "Template format error: JSON not well-formed. (line 1, column 15)"),
         ("Resources: [", "Template format error: YAML not well-formed. (line 1, column 13)"),
+        ("Resources: {? {a: b} : c}", "Template format error: YAML not well-formed. (line 1, column 15)"),
+        (
+            "Transform: AWS::Serverless-2016-10-31\nResources: {A: {Type: 'AWS::Serverless::Application', "
+            "Properties: {Location: {ApplicationId: a, SemanticVersion: 1.0.0}}}}",
+            "localcloud does not support AWS::Serverless::Application (resource A).",
+        ),
+        (
+            UNUSED
+            + '\nResources: {B: {Type: "AWS::S3::Bucket"}, C: {Type: "AWS::S3::Bucket", Condition: Never}}\n'
+            + "Outputs: {O: {Value: !Ref C}}",
+            "Unresolved resource dependencies [C] in the Outputs block of the template",
+        ),
+        (
+            BUCKET + "Outputs: {O: {Value: x, Export: {Name: a b}}}",
+            "Template format error: Output O is malformed. The Name field of every Export member must be "
+            "specified and consist only of alphanumeric characters, colons, or hyphens.",
+        ),
+        (
+            BUCKET + "Outputs: {O: {Value: !Select [0, !GetAZs nowhere]}}",
+            "Template validation error: Invalid region in Fn::GetAZs: nowhere",
+        ),
         ("Resources: {}", "Template format error: At least one Resources member must be defined."),
         ("Resources: {B: x}", "Template format error: Any Resources member must be an object."),
         (
@@ -391,7 +412,24 @@ def test_reads_of_templates_answer_as_on_aws(stacks):
         client.get_template(ChangeSetName="c")
     client.execute_change_set(**request)
     stacks.settled("reads", "CREATE_COMPLETE")
-    assert client.get_template_summary(StackName="reads")["ResourceTypes"] == ["AWS::S3::Bucket"]
+    summary = client.get_template_summary(StackName="reads")
+    assert summary["ResourceTypes"] == ["AWS::S3::Bucket"]
+    # api/test_get_template_summary.snapshot.json has a type whose names are not chosen.
+    bucket_identifiers = {
+        "ResourceType": "AWS::S3::Bucket",
+        "LogicalResourceIds": ["B"],
+        "ResourceIdentifiers": ["BucketName"],
+    }
+    topic = client.get_template_summary(TemplateBody='Resources: {T: {Type: "AWS::SNS::Topic"}}')
+    assert summary["ResourceIdentifierSummaries"] == [bucket_identifiers]
+    assert topic["ResourceIdentifierSummaries"] == [
+        {"ResourceType": "AWS::SNS::Topic", "LogicalResourceIds": ["T"]}
+    ]
+    # resources/test_lambda.snapshot.json and api/test_resources.snapshot.json
+    detail = client.describe_stack_resource(StackName="reads", LogicalResourceId="B")["StackResourceDetail"]
+    assert detail["Metadata"] == "{}"
+    with pytest.raises(botocore.exceptions.ClientError, match="Stack 'nowhere' does not exist"):
+        client.describe_stack_resource(StackName="nowhere", LogicalResourceId="B")
     for stage in ("Original", "Processed"):
         assert client.get_template(StackName="reads", TemplateStage=stage)["TemplateBody"] == BUCKET
     assert "Capabilities" not in client.validate_template(TemplateBody=BUCKET)

@@ -299,6 +299,13 @@ def test_a_serverless_function_answers_behind_its_http_api(cloud, stacks):
     stacks.update("say", default, Parameters=parameters(Word="else", Burst="6"))
     assert get(f"{outputs['Url']}/no/such/path") == (200, "else")
 
+    closed = default.replace(
+        "    Properties:\n      CorsC", "    Properties:\n      DisableExecuteApiEndpoint: true\n      CorsC"
+    )
+    stacks.update("say", closed, Parameters=parameters(Word="else", Burst="6"))
+    assert get(f"{outputs['Url']}/no/such/path")[0] == 404
+    assert gateway.get_api(ApiId=outputs["Api"])["DisableExecuteApiEndpoint"] is True
+
     stacks.delete("say")
     assert get(f"{outputs['Url']}/speak")[0] == 404
     assert functions.list_functions()["Functions"] == []

@@ -48,14 +48,14 @@ def account() -> Iterator[Account]:
             "create_role",
             {"RoleName": "a b", "AssumeRolePolicyDocument": "{}"},
             "ValidationError",
-            "Value 'a b' at 'roleName' failed to satisfy constraint: Member must satisfy regular expression",
+            "Value at 'roleName' failed to satisfy constraint: Member must satisfy regular expression",
         ),
         (
             "iam",
             "create_role",
             {"RoleName": "r", "AssumeRolePolicyDocument": "{}", "MaxSessionDuration": 10},
             "ValidationError",
-            "Value '10' at 'maxSessionDuration' failed to satisfy constraint: Member must have value greater "
+            "Value at 'maxSessionDuration' failed to satisfy constraint: Member must have value greater "
             "than or equal to 3600",
         ),
         (
@@ -156,3 +156,66 @@ def test_a_session_policy_must_be_valid(account: Account, policy: str) -> None:
     session = {"RoleArn": ROLE, "RoleSessionName": "session", "Policy": policy}
     with pytest.raises(account.client("sts").exceptions.MalformedPolicyDocumentException):
         account.client("sts").assume_role(**session)
+
+
+PARAMETER = {"Name": "p", "Value": "v", "Type": "String"}
+
+
+# https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html and what users report
+@pytest.mark.parametrize(
+    ("service", "operation", "request_", "code", "message"),
+    [
+        (
+            "ssm",
+            "put_parameter",
+            {**PARAMETER, "Value": "x" * 4097},
+            "ValidationException",
+            "Standard tier parameters support a maximum parameter value of 4096 characters.",
+        ),
+        (
+            "ssm",
+            "put_parameter",
+            {**PARAMETER, "Value": "x" * 8193, "Tier": "Advanced"},
+            "ValidationException",
+            "8192 characters",
+        ),
+        ("ssm", "put_parameter", {**PARAMETER, "Name": "a/b"}, "ValidationException", "sub-paths"),
+        ("ssm", "put_parameter", {**PARAMETER, "Name": "a b"}, "ValidationException", "sub-paths"),
+        (
+            "ssm",
+            "put_parameter",
+            {**PARAMETER, "Name": "/a" * 16},
+            "HierarchyLevelLimitExceededException",
+            "15 levels",
+        ),
+        (
+            "ssm",
+            "put_parameter",
+            {**PARAMETER, "AllowedPattern": "^x$"},
+            "ParameterPatternMismatchException",
+            "Parameter value, cannot be validated against allowedPattern: ^x$",
+        ),
+        (
+            "ssm",
+            "put_parameter",
+            {**PARAMETER, "Policies": "[]"},
+            "UnsupportedOperationException",
+            "the property Policies",
+        ),
+        (
+            "cloudwatch",
+            "put_metric_data",
+            {"Namespace": "AWS/Lambda", "MetricData": [{"MetricName": "m", "Value": 1.0}]},
+            "InvalidParameterValueException",
+            "The value AWS/ for parameter Namespace is invalid.",
+        ),
+    ],
+)
+def test_a_limit_that_no_model_has_is_kept(
+    account: Account, service: str, operation: str, request_: dict[str, Any], code: str, message: str
+) -> None:
+    with pytest.raises(ClientError) as caught:
+        getattr(account.client(service), operation)(**request_)
+    error = caught.value.response["Error"]
+    assert error["Code"] == code
+    assert message in error["Message"]

@@ -160,6 +160,13 @@ def test_names_of_functions_that_do_not_exist(functions: Any) -> None:
 
 
 def test_what_cannot_be_a_function_is_refused(create: Callable) -> None:
+    refused_architecture = (
+        r"Value '\[X64\]' at 'architectures' failed to satisfy constraint: Member must satisfy constraint: "
+        r"\[Member must satisfy enum value set: \[x86_64, arm64\], Member must not be null\]"
+    )
+    with pytest.raises(ClientError, match=refused_architecture):
+        create("x", Architectures=["X64"])
+
     def error(**request: Any) -> tuple[str, str]:
         with pytest.raises(ClientError) as caught:
             create(**{"name": "refused"} | request)
@@ -170,6 +177,10 @@ def test_what_cannot_be_a_function_is_refused(create: Callable) -> None:
     limit = "failed to satisfy constraint: Member must have length less than or equal to"
     assert error(name=long) == ("ValidationException", f"{detected} '{long}' at 'functionName' {limit} 64")
     assert error(Handler="h" * 129)[1].endswith(f"at 'handler' {limit} 128")
+    other = ARN.replace("123456789012", "111111111111") + "x"
+    code, message = error(name=other)
+    assert code == "AccessDeniedException"
+    assert f"is not authorized to perform: lambda:CreateFunction on resource: {other} because" in message
     assert error(name="one") == ("ResourceConflictException", "Function already exist: one")
     code, message = error(Runtime="python3.99")
     assert code == "InvalidParameterValueException"
@@ -183,7 +194,11 @@ def test_what_cannot_be_a_function_is_refused(create: Callable) -> None:
         value = f"Member must have value less than or equal to {maximum}"
         assert error(**settings)[1].endswith(f"at '{member}' failed to satisfy constraint: {value}")
     names = error(Environment={"Variables": {"1a": "x"}})[1]
-    assert names.endswith("[Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+]")
+    assert names == (
+        "1 validation error detected: Value at 'environment.variables' failed to satisfy constraint: Map "
+        "keys must satisfy constraint: [Member must satisfy regular expression pattern: "
+        "[a-zA-Z]([a-zA-Z0-9_])+]"
+    )
     assert error(Handler=None)[1].startswith("Runtime and Handler are mandatory parameters")
 
 
@@ -330,6 +345,7 @@ def test_statements_of_a_policy(create: Callable, functions: Any) -> None:
     invalid = "InvalidParameterValueException"
     wrong = "The provided principal was invalid. Please check the principal and try again."
     refused(invalid, wrong, permit, "p", "nonsense")
+    refused(invalid, wrong, permit, "p", "arn:aws:iam::123456789012:role/nobody")
     latest = "We currently do not support adding policies for $LATEST."
     refused(invalid, latest, permit, "l", "s3.amazonaws.com", Qualifier="$LATEST")
     policy = functions.get_policy(FunctionName="permitting")
@@ -382,6 +398,8 @@ def test_tags(create: Callable, functions: Any) -> None:
         ),
     ):
         refused(invalid, message, functions.tag_resource, **{"Resource": arn} | request)
+    with pytest.raises(ClientError, match="Value null at 'tagKeys' failed to satisfy constraint"):
+        functions.untag_resource(Resource=arn, TagKeys=[])
     missing = f"Function not found: {ARN}none"
     refused("ResourceNotFoundException", missing, functions.list_tags, Resource=f"{ARN}none")
     source = ARN.replace("function:", "event-source-mapping:00000000-0000-0000-0000-000000000000")

@@ -111,7 +111,7 @@ def test_logs_are_in_the_answers_tail_and_in_cloudwatch(account: Account, echo: 
     assert f"START RequestId: {request_id} Version: $LATEST\n" in text
     assert re.search(rf"\[WARNING\]\t\S+Z\t{request_id}\tneedle 1\nprinted needle 1\nEND RequestId", text)
     assert re.search(
-        r"REPORT .*Duration: [\d.]+ ms\tBilled Duration: \d+ ms\tMemory Size: 512 MB\tMax M", text
+        r"REPORT .*Duration: [\d.]+ ms\tBilled Duration: \d+ ms\tMemory Size: 512 MB\tMax M[^\n]*\t\n", text
     )
     logs = account.client("logs")
     streams = logs.describe_log_streams(logGroupName="/aws/lambda/echo")["logStreams"]

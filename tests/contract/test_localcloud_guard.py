@@ -296,7 +296,7 @@ def test_the_coverage_page_says_what_the_code_does(server: Server) -> None:
 @pytest.mark.parametrize(
     ("service", "operation", "request_", "named"),
     [
-        ("logs", "describe_log_groups", {"logGroupNamePattern": "a"}, "logGroupNamePattern"),  # json
+        ("logs", "describe_log_groups", {"logGroupIdentifiers": ["a"]}, "logGroupIdentifiers"),  # json
         ("cloudwatch", "list_metrics", {"RecentlyActive": "PT3H"}, "RecentlyActive"),  # cbor
         (
             "sts",
@@ -392,3 +392,22 @@ def test_every_member_that_is_refused_is_one_of_its_operation() -> None:
         model = boto3.client(service, "us-east-1").meta.service_model.operation_model(operation)
         assert {one.partition("=")[0] for one in members} <= model.input_shape.members.keys()
     assert all(operation in MOTO[service].all for service, operation in IGNORED)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "request_"),
+    [
+        ("sns", "list_topics", {"NextToken": "abc"}),
+        ("sns", "get_topic_attributes", {"TopicArn": "abc"}),
+        ("s3", "create_multipart_upload", {"Bucket": "quiet", "Key": "k", "GrantRead": "abc"}),
+        ("apigatewayv2", "get_apis", {"MaxResults": "abc"}),
+    ],
+)
+def test_malformed_requests_at_which_moto_fails_are_refused(
+    cloud: Cloud, service: str, operation: str, request_: dict[str, Any]
+) -> None:
+    # They were answered 500, which clients send again.
+    assert refused(cloud, service, operation, request_)["Code"] in (
+        "UnsupportedOperation",
+        "BadRequestException",
+    )

@@ -98,6 +98,11 @@ def integrated(**more: Any) -> dict[str, Any]:
         (integration_with(IntegrationType="HTTP_PROXY"), BAD, "HTTP_PROXY integrations"),
         (integration_with(IntegrationType="MOCK"), BAD, "MOCK integrations"),
         (integration_with(IntegrationSubtype="SQS-SendMessage"), BAD, "SQS-SendMessage integrations"),
+        (
+            integration_with(CredentialsArn="arn:aws:iam::*:user/*"),
+            BAD,
+            "CredentialsArn 'arn:aws:iam::*:user/*'",
+        ),
         (integration_with(IntegrationUri=None), BAD, "the integration URI ''"),
         (integration_with(IntegrationUri="somewhere"), BAD, "the integration URI 'somewhere'"),
         (integration_with(TimeoutInMillis=40_000), BAD, "Value '40000' at 'timeoutInMillis'"),
@@ -200,3 +205,16 @@ def test_tags_of_apis_and_stages(api: Api) -> None:
     assert api.call("get_stage", StageName="test")["Tags"] == {"year": "1944"}
     with pytest.raises(ClientError, match=r"NotFoundException.*Invalid API identifier specified none"):
         api.client.tag_resource(ResourceArn="arn:aws:apigateway:us-east-1::/apis/none", Tags={"a": "b"})
+
+
+def test_answers_have_api_gateways_members_statuses_and_pages(api: Api) -> None:
+    """The examples of `aws apigatewayv2 help`, and the API's reference."""
+    made = api.call("create_route", RouteKey="GET /paged")
+    assert made["ResponseMetadata"]["HTTPStatusCode"] == 201
+    assert "RequestParameters" not in made
+    assert api.call("get_integration", IntegrationId="integration")["ConnectionType"] == "INTERNET"
+    pages = api.client.get_paginator("get_routes").paginate(ApiId=api.id, PaginationConfig={"PageSize": 1})
+    keys = [route["RouteKey"] for page in pages for route in page["Items"]]
+    assert len(keys) == len(api.call("get_routes")["Items"]) == len(set(keys)) > 1
+    gone = api.call("delete_route", RouteId=made["RouteId"])
+    assert gone["ResponseMetadata"]["HTTPStatusCode"] == 204

@@ -502,8 +502,18 @@ NO_PRINCIPAL = "Policy document should not specify a principal."
             "MalformedPolicyDocument",
             "Missing required field Principal",
         ),
-        ("create_role", policy({**TRUSTED, "Action": "s3:*"}), "MalformedPolicyDocument", "Trust Policy"),
-        ("create_role", policy({**TRUSTED, "Resource": "*"}), "MalformedPolicyDocument", "prohibited field"),
+        (
+            "create_role",
+            policy({**TRUSTED, "Action": "s3:*"}),
+            "MalformedPolicyDocument",
+            "AssumeRole policy may only specify STS AssumeRole actions.",
+        ),
+        (
+            "create_role",
+            policy({**TRUSTED, "Resource": "*"}),
+            "MalformedPolicyDocument",
+            "Has prohibited field Resource",
+        ),
         (
             "create_role",
             policy({**TRUSTED, "Principal": {"AWS": LONG}}),

@@ -239,3 +239,34 @@ def test_events_out_of_time_are_rejected_by_their_positions(logs: Any) -> None:
         )
         assert answer["rejectedLogEventsInfo"] == rejected
         assert len(logs.get_log_events(**place, startFromHead=True)["events"]) == kept
+
+
+def test_groups_and_streams_are_described_in_pages_that_aws_gives_out(logs: Any) -> None:
+    """LocalStack's tests/aws/services/logs/test_logs.snapshot.json and the API's reference."""
+    logs.create_log_group(logGroupName="/h")
+    first = logs.describe_log_groups(limit=1)
+    assert logs.describe_log_groups(nextToken=first["nextToken"])["logGroups"]
+    assert {group["logGroupClass"] for group in first["logGroups"]} == {"STANDARD"}
+    found = logs.describe_log_groups(logGroupNamePattern="h")
+    assert [group["logGroupName"] for group in found["logGroups"]] == ["/h"] and "nextToken" not in found
+    assert logs.describe_log_groups(logGroupNamePattern="H")["logGroups"] == []
+    streams = logs.describe_log_streams(logGroupName="/g")["logStreams"]
+    assert {stream["storedBytes"] for stream in streams} == {0}
+    for code, call, request in (
+        ("InvalidParameterException", logs.describe_log_groups, {"nextToken": "x"}),
+        ("UnsupportedOperationException", logs.describe_log_groups, {"logGroupIdentifiers": ["/g"]}),
+        (
+            "ValidationException",
+            logs.describe_log_streams,
+            {"logGroupName": "/g", "logGroupIdentifier": "/g"},
+        ),
+        (
+            "InvalidParameterException",
+            logs.describe_log_groups,
+            {"logGroupNamePrefix": "/g", "logGroupNamePattern": "g"},
+        ),
+        ("ResourceNotFoundException", logs.describe_metric_filters, {"logGroupName": "/none"}),
+    ):
+        with pytest.raises(ClientError) as caught:
+            call(**request)
+        assert caught.value.response["Error"]["Code"] == code

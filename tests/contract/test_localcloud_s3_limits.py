@@ -4,6 +4,7 @@ The codes and words are those of recordings on AWS (LocalStack's tests/aws/servi
 https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 """
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -251,3 +252,38 @@ def test_a_delete_marker_is_not_read(s3: Any) -> None:
     message = "The specified method is not allowed against this resource."
     found = error(lambda: s3.get_object(Bucket="marked", Key="k", VersionId=marker))
     assert found == (405, "MethodNotAllowed", message)
+
+
+def test_uploads_are_listed_in_pages(s3: Any) -> None:
+    """test_s3_list_operations.py::TestS3ListMultipartUploads"""
+    s3.create_bucket(Bucket="uploads")
+    keys = ["test_c", "test_b", "test_a", "test_a"]
+    ids = [s3.create_multipart_upload(Bucket="uploads", Key=key)["UploadId"] for key in keys]
+
+    def listed(**request: Any) -> tuple[list[int], bool, str, str]:
+        answer = s3.list_multipart_uploads(Bucket="uploads", **request)
+        found = [ids.index(upload["UploadId"]) for upload in answer.get("Uploads", [])]
+        return found, answer["IsTruncated"], answer["NextKeyMarker"], answer["NextUploadIdMarker"]
+
+    assert listed() == ([2, 3, 1, 0], False, "test_c", ids[0])
+    assert listed(MaxUploads=1) == ([2], True, "test_a", ids[2])
+    assert listed(MaxUploads=1, KeyMarker="test_a") == ([1], True, "test_b", ids[1])
+    assert listed(MaxUploads=1, UploadIdMarker=ids[2]) == ([2], True, "test_a", ids[2])
+    assert listed(MaxUploads=1, KeyMarker="test_a", UploadIdMarker=ids[2]) == ([3], True, "test_a", ids[3])
+    assert listed(MaxUploads=1, KeyMarker="test_b", UploadIdMarker=ids[1]) == ([0], False, "test_c", ids[0])
+    assert listed(KeyMarker="test_c") == ([], False, "", "")
+    wrong = error(lambda: listed(KeyMarker="test_c", UploadIdMarker=ids[1]))
+    assert wrong == (400, "InvalidArgument", "Invalid uploadId marker")
+    grouped = s3.list_multipart_uploads(Bucket="uploads", Prefix="te", Delimiter="_")
+    assert grouped["CommonPrefixes"] == [{"Prefix": "test_"}] and "Uploads" not in grouped
+    begun = s3.list_multipart_uploads(Bucket="uploads")["Uploads"][0]["Initiated"]
+    assert abs(time.time() - begun.timestamp()) < 60
+
+
+def test_a_number_without_a_value_is_ignored(s3: Any) -> None:
+    """test_s3_list_operations.py::TestS3ListParts::test_list_parts_empty_part_number_marker"""
+    upload = s3.create_multipart_upload(**HELLO)["UploadId"]
+    for given in ({"PartNumberMarker": ""}, {"MaxParts": ""}):
+        assert s3.list_parts(**HELLO, UploadId=upload, **given)["MaxParts"] == 1000
+    s3.abort_multipart_upload(**HELLO, UploadId=upload)
+    assert s3.list_objects_v2(Bucket="limits", MaxKeys="")["KeyCount"] == 1

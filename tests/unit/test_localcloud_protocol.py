@@ -45,6 +45,13 @@ def test_keys_of_maps_and_of_tags_are_checked():
             r"Value '\{1a=x\}' at 'environment'.*Map keys must satisfy constraint",
         ),
         ({"HyperParameters": {"h" * 257: "x"}}, "Map keys .*length less than or equal to 256"),
+        # The words that SageMaker's users report.
+        (
+            {"HyperParameters": {"h": "x" * 2501}},
+            r"at 'hyperParameters' failed to satisfy constraint: Map value must satisfy constraint: \[Member "
+            r"must have length less than or equal to 2500, Member must have length greater than or equal to "
+            r"0, Member must satisfy regular expression pattern: \.\*\]",
+        ),
         ({"Tags": [{"Key": "a", "Value": ""}] * 2}, "Duplicate tag keys are not allowed: a"),
     ):
         with pytest.raises(InvalidRequest, match=message):

@@ -20,6 +20,7 @@ METHODS = {"delete", "get", "head", "options", "patch", "post", "put"}
 ANY_METHOD = "x-amazon-apigateway-any-method"
 INTEGRATION = "x-amazon-apigateway-integration"
 CORS = "x-amazon-apigateway-cors"
+ENDPOINT = "x-amazon-apigateway-endpoint-configuration"
 BODY_KEYS = {"components", "info", "openapi", "paths", "servers", "tags", CORS}
 OPERATION_KEYS = {
     "description",
@@ -59,6 +60,7 @@ class Api(Provider):
             "Body",
             "CorsConfiguration",
             "Description",
+            "DisableExecuteApiEndpoint",
             "FailOnWarnings",
             "Name",
             "ProtocolType",
@@ -78,6 +80,7 @@ class Api(Provider):
             ProtocolType="HTTP",
             Name=_title(context, properties),
             **pick(properties, "Description", "Version"),
+            DisableExecuteApiEndpoint=_is_disabled(properties),
             **({"CorsConfiguration": cors} if cors else {}),
             Tags=context.tags({**_body_tags(body), **(properties.get("Tags") or {})}),
         )
@@ -105,7 +108,10 @@ class Api(Provider):
         elif _cors(previous):
             gateway.delete_cors_configuration(ApiId=api_id)
         gateway.update_api(
-            ApiId=api_id, Name=_title(context, properties), **pick(properties, "Description", "Version")
+            ApiId=api_id,
+            Name=_title(context, properties),
+            DisableExecuteApiEndpoint=_is_disabled(properties),
+            **pick(properties, "Description", "Version"),
         )
         if properties.get("Body") != previous.get("Body"):
             _replace_routes(gateway, api_id, routes)
@@ -129,6 +135,13 @@ def _cors(properties: Properties) -> dict[str, Any] | None:
     return {name[0].upper() + name[1:]: value for name, value in given.items()} if given else None
 
 
+def _is_disabled(properties: Properties) -> bool:
+    """Whether the API has no address of its own, by the property or the body's servers, as in SAM's."""
+    servers = (properties.get("Body") or {}).get("servers") or []
+    given = [server[ENDPOINT].get("disableExecuteApiEndpoint") for server in servers if ENDPOINT in server]
+    return any(str(one).lower() == "true" for one in (properties.get("DisableExecuteApiEndpoint"), *given))
+
+
 def _body_tags(body: Mapping[str, Any]) -> dict[str, str]:
     tags = body.get("tags") or []
     return {tag["name"]: tag.get("x-amazon-apigateway-tag-value", "") for tag in tags}
@@ -140,6 +153,9 @@ def _routes(body: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     Raises ResourceFailed for unsupported parts.
     """
     _require_known("the API's Body", body, BODY_KEYS)
+    for server in body.get("servers") or []:
+        what = f"the {ENDPOINT} of the API's Body"
+        _require_known(what, server.get(ENDPOINT) or {}, {"disableExecuteApiEndpoint"})
     if body.get("components", {}).get("securitySchemes"):
         raise ResourceFailed("localcloud does not support authorizers (securitySchemes in the API's Body)")
     for path, operations in (body.get("paths") or {}).items():
@@ -162,23 +178,23 @@ def _routes(body: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _replace_routes(gateway: Any, api_id: str, routes: list[tuple[str, dict[str, Any]]]) -> None:
-    """Creates the new routes before it deletes the old ones, so that requests in between find one.
+    """Makes the new routes before it deletes the old ones, so that requests in between find one.
 
     ReimportApi would do, but moto's deletes the stages too.
     """
-    old_routes = gateway.get_routes(ApiId=api_id)["Items"]
+    old_routes = {route["RouteKey"]: route["RouteId"] for route in gateway.get_routes(ApiId=api_id)["Items"]}
     old_integrations = gateway.get_integrations(ApiId=api_id)["Items"]
     for key, integration in routes:
-        _new_route(gateway, api_id, key, integration)
-    for route in old_routes:
-        gateway.delete_route(ApiId=api_id, RouteId=route["RouteId"])
+        created = gateway.create_integration(ApiId=api_id, **integration)
+        target = f"integrations/{created['IntegrationId']}"
+        if route_id := old_routes.pop(key, None):
+            gateway.update_route(ApiId=api_id, RouteId=route_id, Target=target)
+        else:
+            gateway.create_route(ApiId=api_id, RouteKey=key, Target=target)
+    for route_id in old_routes.values():
+        gateway.delete_route(ApiId=api_id, RouteId=route_id)
     for integration in old_integrations:
         gateway.delete_integration(ApiId=api_id, IntegrationId=integration["IntegrationId"])
-
-
-def _new_route(gateway: Any, api_id: str, key: str, integration: Mapping[str, Any]) -> None:
-    created = gateway.create_integration(ApiId=api_id, **integration)
-    gateway.create_route(ApiId=api_id, RouteKey=key, Target=f"integrations/{created['IntegrationId']}")
 
 
 def _require_known(place: str, given: Mapping[str, Any], known: set[str]) -> None:
