@@ -14,6 +14,8 @@ from benchmarks import experiments, table
 from benchmarks.errors import BenchError
 
 CHOICES = Path(__file__).with_name("choices.json")
+SHOWN_SENTENCES = 10
+"""At most so many of the short sentences with a wrong verdict are shown."""
 ATTEMPTS = Path(__file__).with_name("attempts.json")
 _BLOCK = re.compile(r"(<!-- figures: ([\w-]+) -->\n)(.*?)(<!-- end of figures -->)", re.DOTALL)
 
@@ -212,11 +214,13 @@ def _sentences(result: dict[str, Any]) -> str:
     wrong = [row for row in result["sentences"] if (row["probability"] >= 0.5) != (row["label"] == 1)]
     if not wrong:
         return f"All {len(result['sentences'])} short sentences are classified correctly."
+    step = -(-len(wrong) // SHOWN_SENTENCES)
     lines = [
         f"- “{_escaped(row['sentence'])}” is {_meant(row['label'])}; the model says {row['probability']:.2f}."
-        for row in wrong
+        for row in wrong[::step]
     ]
-    return f"Wrong on {len(wrong)} of {len(result['sentences'])} short sentences:\n\n" + "\n".join(lines)
+    counted = f"Wrong on {len(wrong)} of {len(result['sentences'])} short sentences"
+    return f"{counted}{', for example' if step > 1 else ''}:\n\n" + "\n".join(lines)
 
 
 def _mistakes(result: dict[str, Any]) -> str:

@@ -1,16 +1,14 @@
 """The reviews that all contestants share, as one folder of files that their processes read.
 
     train.jsonl, validation.jsonl, test.jsonl     {"review": ..., "label": 0 or 1} a line
-    snippets.jsonl                                Rotten Tomatoes snippets: out of domain
+    snippets.jsonl                                Rotten Tomatoes snippets of the test split: out of domain
     sentences.jsonl                               the short sentences of sentences.csv
 
-The snippets come from the same PyPI package as the sample; only every second one (odd rows) is used here,
-since the even ones may serve to choose a recipe.
+Recipes learn from the other snippets (sentiment/data/snippets.py).
 """
 
 import csv
 import hashlib
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.errors import BenchError
-from sentiment.data.csv_fields import long_fields
+from sentiment.data import snippets as short_texts
 from sentiment.data.reviews import Reviews
-from sentiment.data.sample import installed_file
 from sentiment.files import atomic_folder
 
 SPLITS = ("train", "validation", "test")
@@ -82,18 +79,16 @@ def read_labelled(folder: Path, name: str) -> Labelled:
 
 
 def snippets(count: int | None = None) -> Labelled:
-    """Every second Rotten Tomatoes snippet of the package (Pang and Lee, ACL 2005), or `count` of them."""
-    content = installed_file().read_text(encoding="utf-8")
-    with long_fields():
-        rows = [row for row in csv.DictReader(io.StringIO(content, newline="")) if row["source"] != "imdb"]
-    rows = rows[1::2]
-    if count is not None:
-        rows = [rows[row] for row in np.linspace(0, len(rows) - 1, count).astype(int)]
-    return Labelled([row["text"] for row in rows], np.array([int(row["label"]) for row in rows], np.int8))
+    """The Rotten Tomatoes snippets (Pang and Lee, ACL 2005) of the test split, or `count` of them."""
+    found = _labelled(short_texts.load().select("test"))
+    if count is None or count >= len(found):
+        return found
+    rows = np.linspace(0, len(found) - 1, count).astype(int)
+    return Labelled([found.texts[row] for row in rows], found.labels[rows])
 
 
 def sentences() -> tuple[Labelled, list[str]]:
-    """The hand-written short sentences, and the kind of each: "plain" or "negated"."""
+    """The short sentences to measure on, and the kind of each: "plain", "negated" or "contrastive"."""
     with SENTENCES.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     labels = np.array([int(row["label"] == "positive") for row in rows], np.int8)

@@ -98,9 +98,11 @@ def _slices(
         slices.Slice(
             "other texts", "Rotten Tomatoes snippets", np.arange(len(files["snippets"])), "snippets"
         ),
-        slices.Slice("other texts", "short sentences, plain", np.flatnonzero(kinds == "plain"), "sentences"),
-        slices.Slice(
-            "other texts", "short sentences, negated", np.flatnonzero(kinds == "negated"), "sentences"
+        *(
+            slices.Slice(
+                "other texts", f"short sentences, {kind}", np.flatnonzero(kinds == kind), "sentences"
+            )
+            for kind in ("plain", "negated", "contrastive")
         ),
     ]
     return [

@@ -9,6 +9,7 @@ and words are in counterfactuals.txt. Recipes train on these sentences; no figur
 """
 
 import random
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 from sentiment.data.reviews import NEGATIVE, POSITIVE, Reviews, table
 
 SEED = 0
-PER_FRAME, PER_NEUTRAL_FRAME = 15, 20
+PER_FRAME, PER_NEUTRAL_FRAME = 5, 7
 """How many sentences are made from each template, and from each template without an opinion."""
 _FILE = Path(__file__).with_suffix(".txt")
 COMMON, COMMON_SHARE = 10, 0.5
@@ -28,6 +29,8 @@ _INTENSIFIERS = (
 )
 _ENDS = (".", ".", "", "!", " at all.", " in my opinion.", " to me.", ", honestly.")
 _BE = ("is", "was")
+
+_A_BEFORE_A_VOWEL = re.compile(r"\ba (?!unique\b|useless\b|one\b|euro)(?=[aeiou])")
 
 Sections = Mapping[str, Sequence[str]]
 
@@ -43,7 +46,8 @@ def load() -> Reviews:
     for label, same, other in ((NEGATIVE, "bad", "good"), (POSITIVE, "good", "bad")):
         for frames, section in (("bare", same), ("turned bare", other)):
             for frame, word in product(sections[frames], sections[section]):
-                labels.setdefault(frame.format(w=word, thing=made.choice(sections["thing"])), (label,))
+                text = frame.format(w=word, thing=made.choice(sections["thing"]))
+                labels.setdefault(_with_articles(text), (label,))
     for frame in sections["neutral"]:
         for _ in range(PER_NEUTRAL_FRAME):
             labels.setdefault(_filled(frame, made, sections, "any", "any"), (NEGATIVE, POSITIVE))
@@ -68,7 +72,7 @@ def _filled(frame: str, made: random.Random, sections: Sections, same: str, othe
     first, second = made.sample(sections["subject"], 2)
     word, another = _two(made, sections[same])
     slots = {name: made.choice(words) for name, words in sections.items() if f"{{{name}}}" in frame}
-    return frame.format(
+    text = frame.format(
         **slots,
         S=first,
         s=first,
@@ -81,6 +85,12 @@ def _filled(frame: str, made: random.Random, sections: Sections, same: str, othe
         x=made.choice(_INTENSIFIERS),
         e=made.choice(_ENDS),
     )
+    return _with_articles(text)
+
+
+def _with_articles(text: str) -> str:
+    """The text with "an" instead of "a" where a vowel follows."""
+    return _A_BEFORE_A_VOWEL.sub("an ", text)
 
 
 def _two(made: random.Random, words: Sequence[str]) -> list[str]:

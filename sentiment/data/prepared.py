@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sentiment.data import counterfactuals, rated, snippets, votes
+from sentiment.data import counterfactuals, rated, snippets, votes, written
 from sentiment.data.channels import COUNTERFACTUAL, REVIEW, SNIPPET, VOTE, Channel, write_channel
 from sentiment.data.numbering import Numbered, Numbering, ids_of, vocabulary
 from sentiment.data.reviews import Reviews, concatenate
@@ -138,7 +138,7 @@ def texts_beside(short_texts: bool, voted: Path | None = None) -> dict[int, Revi
     """
     beside: dict[int, Reviews] = {}
     if short_texts:
-        beside[SNIPPET] = _respelled_too(concatenate([snippets.load(), rated.load()]))
+        beside[SNIPPET] = _respelled_too(concatenate([snippets.load(), rated.load(), written.load()]))
         beside[COUNTERFACTUAL] = _respelled_too(counterfactuals.load())
     return beside | ({} if voted is None else {VOTE: votes.load(voted)})
 

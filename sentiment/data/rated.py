@@ -1,13 +1,14 @@
-"""Sentences from product reviews whose sentiment people have rated; some express no opinion.
+"""Sentences whose sentiment people have rated: of product reviews, and of other texts without an opinion.
 
-At least 20 people rated each from -4 (negative) to 4 (positive). The sentences are `amazonReviewSnippets` of
-VADER (Hutto and Gilbert, ICWSM 2014), from its source distribution vaderSentiment 3.3.2 on PyPI, MIT licence;
-the reviews are those of Hu and Liu (KDD 2004). rated.tsv beside this file has them as lines of id in VADER's
-file, mean rating, and text. They add what critics' sentences lack: how customers write, and sentences that
-judge nothing.
+At least 20 people rated each from -4 (negative) to 4 (positive). They are from VADER (Hutto and Gilbert,
+ICWSM 2014), in its source distribution vaderSentiment 3.3.2 on PyPI, MIT licence: all `amazonReviewSnippets`
+(of reviews of Hu and Liu, KDD 2004), and those of `nytEditorialSnippets` and `tweets` that are rated as
+neutral and do not mention a film. rated.tsv beside this file has them as lines of id in VADER's file (with an
+n or a t before it for the last two), mean rating, and text. They add what critics' sentences lack: how
+customers write, and sentences that judge nothing.
 
-VADER's tweets are left out, because they are about everything else: "what a beautiful day" is positive
-there, but no opinion on a film.
+The other tweets and editorials are left out, because they are about everything else: "what a beautiful day"
+is positive there, but no opinion on a film.
 """
 
 from functools import cache

@@ -12,7 +12,8 @@ from benchmarks import corpus, machine, slices, table
 from benchmarks.errors import BenchError
 from benchmarks.measure import contestants, curve, run_process, size_mb, time_to
 from benchmarks.results import Results, key_of
-from sentiment.data.reviews import Reviews
+from sentiment.data import counterfactuals, rated, snippets, written
+from sentiment.data.reviews import Reviews, concatenate, normalised
 from sentiment.data.reviews import table as reviews_of
 
 HERE = {"processor": "EPYC", "cores": 2}
@@ -207,10 +208,20 @@ def test_ratings_and_movies_are_found_by_the_text(layout):
 
 def test_the_short_sentences_are_balanced():
     labelled, kinds = corpus.sentences()
-    assert len(labelled) == len(set(labelled.texts)) == 40
-    for kind in ("plain", "negated"):
+    assert len(labelled) == len({normalised(text) for text in labelled.texts})
+    for kind, count in {"plain": 150, "negated": 200, "contrastive": 150}.items():
         labels = [label for label, each in zip(labelled.labels, kinds, strict=True) if each == kind]
-        assert sorted(labels) == [0] * 10 + [1] * 10
+        assert len(labels) >= count and 0.45 < np.mean(labels) < 0.55
+
+
+def test_no_sentence_that_measures_is_learned():
+    learned = concatenate([written.load(), rated.load(), counterfactuals.load()]).select("train")
+    texts = {normalised(text).rstrip(".!") for text in learned.texts}
+    measured = {normalised(text).rstrip(".!") for text in corpus.sentences()[0].texts}
+    assert not texts & measured
+    assert not {normalised(text) for text in corpus.snippets().texts} & {
+        normalised(text) for text in snippets.load().select("train").texts
+    }
 
 
 def test_the_machine_is_described_for_a_caption():

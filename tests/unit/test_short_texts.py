@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sentiment_fixtures import made_up_reviews, tiny_recipe
 
-from sentiment.data import counterfactuals, rated, snippets
+from sentiment.data import counterfactuals, rated, snippets, written
 from sentiment.data.channels import COUNTERFACTUAL, REVIEW, SNIPPET, read_channel
 from sentiment.data.prepared import prepare, texts_beside
 from sentiment.data.reviews import concatenate, normalised, table
@@ -51,11 +51,25 @@ def test_rated_sentences_without_an_opinion_are_learned_with_both_labels_and_nev
     assert labels == {0, 1}
 
 
+def test_written_sentences_have_a_label_or_both():
+    found = written.load()
+    without = {split: written.without_opinion(split) for split in ("train", "validation")}
+    label = dict(zip(found.texts, found.labels.tolist(), strict=True))
+    assert label["Not a dull moment in it."] == 1
+    assert set(found.split) == {"train", "validation"} and "ok" in without["train"] + without["validation"]
+    assert not set(found.select("validation").texts) & {*without["validation"], *without["train"]}
+    assert sorted([*without["train"]] * 2) == sorted(
+        text for text in found.select("train").texts if text in set(without["train"])
+    )
+    labels = found.select("train").labels
+    assert 0.45 < labels.mean() < 0.55
+
+
 @pytest.mark.slow
 def test_recipes_learn_from_critics_and_raters_alike_and_from_each_short_text_in_both_spellings():
     assert texts_beside(False) == {}
     beside = texts_beside(True)[SNIPPET]
-    once = concatenate([snippets.load(), rated.load()])
+    once = concatenate([snippets.load(), rated.load(), written.load()])
     counts, counts_once = (
         {name: sum(of.values()) for name, of in table.counts().items()} for table in (beside, once)
     )
