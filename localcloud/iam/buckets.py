@@ -7,6 +7,7 @@ import werkzeug
 from localcloud.cloud import Cloud
 from localcloud.iam.policy import Access, Decision, evaluate
 from localcloud.iam.resources import resource_policies
+from localcloud.moto_backends import backend_of
 from localcloud.protocol.calls import bucket_of_host
 
 READS = ("s3:GetObject", "s3:GetObjectVersion")
@@ -23,7 +24,7 @@ def bucket_named_in(cloud: Cloud, request: werkzeug.Request) -> Any | None:
     if any(other in request.host for other in OTHER_HOSTS):
         return None
     name = bucket_of_host(request) or request.path.lstrip("/").partition("/")[0]
-    return s3_backends[cloud.account_id]["aws"].buckets.get(name)
+    return backend_of(s3_backends, cloud.account_id, "aws").buckets.get(name)
 
 
 def skip_policy_check_of_moto(bucket: Any) -> None:

@@ -12,6 +12,7 @@ from moto.core.model import ServiceModel
 
 from localcloud.cloud import Cloud
 from localcloud.iam.conditions import as_list
+from localcloud.moto_backends import backend_of
 from localcloud.moto_requests import DUPLICATE_TAGS_OF
 from localcloud.protocol import ApiError
 from localcloud.protocol.service import FORWARD, ModelledService
@@ -77,7 +78,7 @@ class PolicyDocuments(ModelledService):
         """The inline policies of a role, group or user in moto's records; empty if it does not exist."""
         from moto.iam.models import iam_backends
 
-        backend = iam_backends[self._cloud.account_id]["aws"]
+        backend = backend_of(iam_backends, self._cloud.account_id, "aws")
         every: Mapping[str, Mapping[str, Any]] = {
             "role": {one.name: one for one in list(backend.roles.values())},
             "group": backend.groups,

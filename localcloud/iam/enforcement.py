@@ -17,6 +17,7 @@ from localcloud.iam.policy import Access, Decision, evaluate, parse
 from localcloud.iam.resources import resource_policies
 from localcloud.iam.roles import ASSUME_ROLE, NotAssumable, find_role
 from localcloud.iam.simulation import Simulation
+from localcloud.moto_backends import backend_of
 from localcloud.protocol.calls import Call, Signature, call_of, signature_of
 from localcloud.protocol.errors import denial
 
@@ -148,7 +149,7 @@ def _load_managed_policies(cloud: Cloud) -> None:
     from moto.iam.aws_managed_policies import aws_managed_policies_data
     from moto.iam.models import AWSManagedPolicy, iam_backends
 
-    backend = iam_backends[cloud.account_id]["aws"]
+    backend = backend_of(iam_backends, cloud.account_id, "aws")
     backend.aws_managed_policies = [
         AWSManagedPolicy.from_data(name, cloud.account_id, backend.region_name, policy)
         for name, policy in json.loads(aws_managed_policies_data).items()
