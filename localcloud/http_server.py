@@ -191,7 +191,7 @@ class _Handler(BoundedRequestHandler, WSGIRequestHandler):
         try:
             body = self.body()
             environ = self.make_environ()
-            if len(cookies := self.headers.get_all("Cookie", [])) > 1:
+            if len(cookies := self.headers.get_all("Cookie")) > 1:
                 environ["HTTP_COOKIE"] = "; ".join(cookies)  # by commas, werkzeug would make them one
         except RequestRefused as refused:
             self.send_error(refused.status, explain=str(refused))

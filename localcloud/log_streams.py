@@ -11,6 +11,7 @@ from typing import Any
 
 from localcloud.cloud import Cloud
 from localcloud.iam import role_may
+from localcloud.moto_backends import backend_of
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ class LogStream:
         from moto.logs.exceptions import ResourceNotFoundException
         from moto.logs.models import LogEvent, logs_backends
 
-        backend = logs_backends[self._cloud.account_id][self._region]
+        backend = backend_of(logs_backends, self._cloud.account_id, self._region)
         for _ in range(ATTEMPTS):
             try:
                 with _store:
@@ -203,10 +204,11 @@ def _keep_newest(streams: Sequence[Any]) -> None:
     """Drops the oldest events of a log group, given as moto's streams, if it has too many."""
     surplus = sum(len(stream.events) for stream in streams) - MAX_KEPT_EVENTS
     while surplus >= DROPPED_AT_ONCE:
-        oldest = min((stream for stream in streams if stream.events), key=_time_of_first)
+        oldest = min((stream for stream in streams if stream.events), key=_age)
         surplus -= len(oldest.events[:DROPPED_AT_ONCE])
         del oldest.events[:DROPPED_AT_ONCE]
 
 
-def _time_of_first(stream: Any) -> int:
-    return int(stream.events[0].timestamp)
+def _age(stream: Any) -> tuple[int, int]:
+    """Orders streams by their first events; of those of one millisecond, the longest stream comes first."""
+    return int(stream.events[0].timestamp), -len(stream.events)

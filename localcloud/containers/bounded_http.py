@@ -13,8 +13,7 @@ import re
 import socket
 import tempfile
 import time
-from collections.abc import Callable
-from email.message import Message
+from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler
 from typing import IO, Any
 
@@ -51,6 +50,38 @@ class RequestRefused(Exception):
         self.status, self.code = status, code
 
 
+class Headers:
+    """The headers of a request, in their order. Names have no case; one may occur several times.
+
+    http.client's are those of an email, which looks for encoded words and line ends whenever one is read.
+    """
+
+    def __init__(self) -> None:
+        self._fields: list[tuple[str, str]] = []
+        self._values: dict[str, list[str]] = {}
+
+    def add(self, name: str, value: str) -> None:
+        self._fields.append((name, value))
+        self._values.setdefault(name.lower(), []).append(value)
+
+    def __contains__(self, name: str) -> bool:
+        return name.lower() in self._values
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The first value, or `default` without one."""
+        values = self._values.get(name.lower())
+        return values[0] if values else default
+
+    def get_all(self, name: str) -> list[str]:
+        return self._values.get(name.lower(), [])
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        return self._fields
+
+    def keys(self) -> Iterable[str]:
+        return [name for name, _ in self._fields]
+
+
 class BoundedRequestHandler(BaseHTTPRequestHandler):
     """Reads the head of a request within the limits; `body()` returns a reader for its body."""
 
@@ -58,6 +89,7 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
     # Head and body may be written apart: Nagle's algorithm would hold the body for a delayed ACK (40 ms).
     disable_nagle_algorithm = True
     raw_requestline: bytes
+    headers: Headers  # type: ignore[assignment]
     rfile: io.BufferedReader
     idle_seconds: float | None = HEAD_SECONDS
     """How long a connection may wait before the next request begins; None for ever."""
@@ -113,7 +145,7 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
 
     def _read_headers(self, left: int) -> int | None:
         """Reads the lines up to the empty one; returns the status of a refusal, or None."""
-        self.headers = self.MessageClass()
+        self.headers = Headers()
         for _ in range(MAX_HEADERS + 1):
             line = self.rfile.readline(left + 1)
             left -= len(line)
@@ -123,8 +155,8 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
                 return None
             if (header := HEADER.fullmatch(line)) is None:
                 return http.client.BAD_REQUEST
-            name, value = (part.decode("iso-8859-1") for part in header.groups())
-            self.headers[name] = value.strip(" \t")
+            name, value = header.groups()
+            self.headers.add(name.decode("ascii"), value.decode("iso-8859-1").strip(" \t"))
         return http.client.REQUEST_HEADER_FIELDS_TOO_LARGE
 
     def _refuse_head(self, status: int) -> bool:
@@ -168,7 +200,7 @@ class RequestBody(io.RawIOBase):
     Raises RequestRefused if it is too long or too slow, breaks off, or has no definite end.
     """
 
-    def __init__(self, headers: Message, reader: io.BufferedReader, begin: Callable[[], None]):
+    def __init__(self, headers: Headers, reader: io.BufferedReader, begin: Callable[[], None]):
         self._reader = reader
         self._begin = begin
         self._begun = False
@@ -176,8 +208,8 @@ class RequestBody(io.RawIOBase):
         """Bytes to come: of the body, or of the chunk in hand."""
         self._limit: float = float("inf")
         self._received = 0
-        lengths = headers.get_all("Content-Length", [])
-        encodings = headers.get_all("Transfer-Encoding", [])
+        lengths = headers.get_all("Content-Length")
+        encodings = headers.get_all("Transfer-Encoding")
         self._chunked = bool(encodings)
         if encodings and (lengths or [one.lower() for one in encodings] != ["chunked"]):
             raise RequestRefused(400, "InvalidRequest", "A body has a Content-Length or comes in chunks.")

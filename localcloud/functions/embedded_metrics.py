@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.metrics import MAX_DIMENSIONS, NAMESPACE, record
+from localcloud.metrics import MAX_DIMENSIONS, NAMESPACE, record_each
 from localcloud.untrusted import parse_json
 
 log = logging.getLogger(__name__)
@@ -59,12 +59,14 @@ def _directives(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], floa
 
 
 def _record(cloud: Cloud, document: dict[str, Any], directive: dict[str, Any], timestamp: float) -> None:
+    values = [
+        (metric["Name"], value, metric.get("Unit", "None"))
+        for metric in directive["Metrics"]
+        for value in _values(document, metric)
+    ]
     for names in directive["Dimensions"]:
         dimensions = {name: document[name] for name in names}
-        for metric in directive["Metrics"]:
-            for value in _values(document, metric):
-                unit = metric.get("Unit", "None")
-                record(cloud, directive["Namespace"], dimensions, {metric["Name"]: (value, unit)}, timestamp)
+        record_each(cloud, directive["Namespace"], dimensions, values, timestamp)
 
 
 def _values(document: dict[str, Any], metric: dict[str, Any]) -> list[Any]:

@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.server import ThreadingHTTPServer
 
 from localcloud.containers.bounded_http import BoundedRequestHandler, RequestRefused
@@ -147,7 +148,7 @@ class _Handler(BoundedRequestHandler):
         if not super().parse_request():
             return False
         is_page = "Origin" in self.headers or "Sec-Fetch-Site" in self.headers
-        if is_page or self.headers["Host"] != self.runtime_api.address:
+        if is_page or self.headers.get("Host") != self.runtime_api.address:
             self.close_connection = True
             self._answer(403, b"{}")
             return False
@@ -192,12 +193,10 @@ class _Handler(BoundedRequestHandler):
         self._answer(refused.status, json.dumps(error).encode())
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
+        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        lines += [f"Content-Length: {len(body)}", "", ""]
+        self.wfile.write("\r\n".join(lines).encode("latin-1") + body)
 
     def log_message(self, format: str, *args: object) -> None:
         """Logs nothing."""

@@ -151,6 +151,7 @@ class Sandbox:
         report = self._wait(deadline)
         self.init_ms = (self._clock() - began) * 1000
         self._memory.find_processes(at_once=True)
+        self._memory.sample()
         self.init_status = None
         if report is None:
             self.init_status = "timeout" if self._process.poll() is None else "error"
@@ -296,12 +297,11 @@ class _Memory:
         self._clock = clock
         self._looked = -math.inf
         self._members: list[psutil.Process] = []
-        self.peak_mb = 0.0
+        self.peak_mb = self._latest_mb = 0.0
 
     def restart(self) -> None:
-        """Resets the peak to the current use."""
-        self.peak_mb = 0.0
-        self.sample()
+        """Resets the peak to the latest use, that at the end of the previous event."""
+        self.peak_mb = self._latest_mb
 
     def find_processes(self, at_once: bool = False) -> None:
         """Finds the runtime and its children; repeated at most once a second."""
@@ -317,7 +317,8 @@ class _Memory:
         for member in self._members:
             with contextlib.suppress(psutil.NoSuchProcess):
                 used += member.memory_info().rss
-        self.peak_mb = max(self.peak_mb, used / 2**20)
+        self._latest_mb = used / 2**20
+        self.peak_mb = max(self.peak_mb, self._latest_mb)
         return self.peak_mb
 
 

@@ -35,6 +35,8 @@ MODELS: Mapping[str, tuple[str, ...]] = {
 S3_CONTROL_PATH = "/v20180820/"
 ROUTED = "localcloud.routed"
 """A key in the environ of a request: caches its operation by the name of the model."""
+SIGNED = "localcloud.signed"
+"""A key in the environ of a request: caches its signature."""
 REST = ("apigateway", "cloudfront", "lambda", "route53", "s3", "sagemaker")
 """Services without the query protocol. An Action in their requests is data."""
 XML_FORMS = {"s3": "s3", "s3control": "query", "cloudfront": "query", "route53": "query", "ec2": "ec2"}
@@ -63,6 +65,12 @@ class Call:
 
 def signature_of(request: werkzeug.Request) -> Signature | None:
     """The signature in the header or in the query string (presigned URLs); None for an unsigned request."""
+    if SIGNED not in request.environ:
+        request.environ[SIGNED] = _signature(request)
+    return cast("Signature | None", request.environ[SIGNED])
+
+
+def _signature(request: werkzeug.Request) -> Signature | None:
     token = request.headers.get("X-Amz-Security-Token") or request.args.get("X-Amz-Security-Token")
     if found := CREDENTIAL.search(request.headers.get("Authorization", "")):
         return Signature(found["key"], found["region"], found["service"].lower(), token)

@@ -130,7 +130,7 @@ def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
 
 
 def _structure_problems(shape: StructureShape, value: Mapping[str, Any], path: str) -> Iterator[str]:
-    members = {_wire_name(name, member): member for name, member in shape.members.items()} | shape.members
+    members = _members(shape)
     for name in shape.required_members:
         if value.get(name, value.get(_wire_name(name, shape.members[name]))) is None:
             yield _constraint("null", _join(path, name), "Member must not be null")
@@ -139,6 +139,13 @@ def _structure_problems(shape: StructureShape, value: Mapping[str, Any], path: s
             yield f"Unknown member '{_join(path, name)}'"
         elif member is not None:
             yield from _problems(members[name], member, _join(path, name))
+
+
+@functools.lru_cache(maxsize=4096)
+def _members(shape: StructureShape) -> Mapping[str, Shape]:
+    """The members of a structure by either name."""
+    members: dict[str, Shape] = dict(shape.members)
+    return {_wire_name(name, member): member for name, member in members.items()} | members
 
 
 def _wire_name(name: str, member: Shape) -> str:
@@ -186,13 +193,19 @@ def _range_problems(shape: Shape, value: Any, size: float, path: str, what: str)
 
 
 def _broken_limits(shape: Shape, size: float, what: str) -> Iterator[str]:
-    named = LENGTHS.search(shape.name)
-    low = shape.metadata.get("min", int(named["min"]) if named else -math.inf)
-    high = shape.metadata.get("max", int(named["max"]) if named else math.inf)
+    low, high = _limits(shape)
     if size < low:
         yield f"Member must have {what} greater than or equal to {low}"
     if size > high:
         yield f"Member must have {what} less than or equal to {high}"
+
+
+@functools.lru_cache(maxsize=4096)
+def _limits(shape: Shape) -> tuple[float, float]:
+    named = LENGTHS.search(shape.name)
+    low = shape.metadata.get("min", int(named["min"]) if named else -math.inf)
+    high = shape.metadata.get("max", int(named["max"]) if named else math.inf)
+    return low, high
 
 
 def _shown(value: Any) -> str:
