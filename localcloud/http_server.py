@@ -43,10 +43,16 @@ def make_front_server(host: str, port: int, app: Any) -> "FrontServer":
 
     The application finds a RequestBody as its "wsgi.input" and says by `receive` how much it wants of it.
     """
+    from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY
     from moto.moto_server.werkzeug_app import MotoRequestHandler
 
     class Handler(_Handler, MotoRequestHandler):
-        """moto's handler knows what S3 needs of headers."""
+        """moto's handler knows what S3 needs of headers: those that have an underscore in their names."""
+
+        def make_environ(self) -> dict[str, Any]:
+            if any("_" in name for name, _ in self.headers.items()):
+                return super().make_environ()
+            return {**WSGIRequestHandler.make_environ(self), PRESERVED_HEADER_NAMES_ENVIRON_KEY: {}}
 
     # Bound here because werkzeug's own way to report a port that is taken is to end the process.
     with socket.create_server((host, port), backlog=128) as listening:

@@ -36,7 +36,7 @@ MAX_CHUNK_LINE_BYTES = 1_024
 CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
 MAX_HEADERS = 100
 REQUEST_LINE = re.compile(rb"([!-~]+) ([^\0-\x20\x7f]+) (HTTP/1\.[01])\r?\n")
-HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)\r?\n")
+HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)\r?\n")
 """Nothing else passes. What can be read in several ways could hide a request's length: a space before the
 colon, a line that goes on in the next, a carriage return within it.
 """
@@ -80,6 +80,30 @@ class Headers:
 
     def keys(self) -> Iterable[str]:
         return [name for name, _ in self._fields]
+
+
+class BadHead(Exception):
+    """The head of a message is malformed or too long; `status` is that of an answer that says so."""
+
+    def __init__(self, status: int):
+        super().__init__(f"the head of the message is refused ({status})")
+        self.status = status
+
+
+def read_headers(reader: io.BufferedIOBase, left: int) -> Headers:
+    """Reads lines of `left` bytes at most, up to the empty one. Raises BadHead."""
+    headers = Headers()
+    for _ in range(MAX_HEADERS + 1):
+        line = reader.readline(left + 1)
+        left -= len(line)
+        if left < 0:
+            break
+        if line in (b"\r\n", b"\n"):
+            return headers
+        if (header := HEADER.fullmatch(line.decode("iso-8859-1"))) is None:
+            raise BadHead(http.client.BAD_REQUEST)
+        headers.add(header[1], header[2].strip(" \t"))
+    raise BadHead(http.client.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
 
 class BoundedRequestHandler(BaseHTTPRequestHandler):
@@ -137,27 +161,13 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
         if self.path.startswith("//"):
             # As the base class does: in an answer, "//name" would lead to another host.
             self.path = f"/{self.path.lstrip('/')}"
-        if refused := self._read_headers(MAX_HEAD_BYTES - len(self.raw_requestline)):
-            return self._refuse_head(refused)
+        try:
+            self.headers = read_headers(self.rfile, MAX_HEAD_BYTES - len(self.raw_requestline))
+        except BadHead as refused:
+            return self._refuse_head(refused.status)
         wishes = {token.strip().lower() for token in self.headers.get("Connection", "").split(",")}
         self.close_connection = self.request_version != "HTTP/1.1" or "close" in wishes
         return True
-
-    def _read_headers(self, left: int) -> int | None:
-        """Reads the lines up to the empty one; returns the status of a refusal, or None."""
-        self.headers = Headers()
-        for _ in range(MAX_HEADERS + 1):
-            line = self.rfile.readline(left + 1)
-            left -= len(line)
-            if left < 0:
-                return http.client.REQUEST_HEADER_FIELDS_TOO_LARGE
-            if line in (b"\r\n", b"\n"):
-                return None
-            if (header := HEADER.fullmatch(line)) is None:
-                return http.client.BAD_REQUEST
-            name, value = header.groups()
-            self.headers.add(name.decode("ascii"), value.decode("iso-8859-1").strip(" \t"))
-        return http.client.REQUEST_HEADER_FIELDS_TOO_LARGE
 
     def _refuse_head(self, status: int) -> bool:
         self.close_connection = True
@@ -242,8 +252,10 @@ class RequestBody(io.RawIOBase):
     def receive(self, limit: int) -> IO[bytes]:
         """The whole body, of at most `limit` bytes, as a file: in memory while it is small."""
         self._limit = limit
-        file = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115 - its reader has it
-        while piece := self.read(PIECE_BYTES):
+        file: IO[bytes] = io.BytesIO()
+        if self._chunked or self._left > MEMORY_BYTES:
+            file = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115 - its reader has it
+        while not self.ended and (piece := self.read(min(self._left or PIECE_BYTES, PIECE_BYTES))):
             try:
                 file.write(piece)
             except OSError as error:
