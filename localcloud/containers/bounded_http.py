@@ -78,9 +78,6 @@ class Headers:
     def items(self) -> Iterable[tuple[str, str]]:
         return self._fields
 
-    def keys(self) -> Iterable[str]:
-        return [name for name, _ in self._fields]
-
 
 class BadHead(Exception):
     """The head of a message is malformed or too long; `status` is that of an answer that says so."""

@@ -17,6 +17,7 @@ from http.server import ThreadingHTTPServer
 
 from localcloud.containers.bounded_http import BoundedRequestHandler, RequestRefused
 from localcloud.peers import is_of_this_user
+from localcloud.serving import PromptServer
 
 log = logging.getLogger(__name__)
 
@@ -82,9 +83,7 @@ class RuntimeApi:
             runtime_api = api
 
         self._server = _Server(("127.0.0.1", 0), Handler)
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
-        ).start()
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     @property
     def address(self) -> str:
@@ -121,7 +120,7 @@ class RuntimeApi:
         self._server.server_close()
 
 
-class _Server(ThreadingHTTPServer):
+class _Server(PromptServer, ThreadingHTTPServer):
     daemon_threads = True
     # Do not wait for the connection on which the runtime polls for its next event.
     block_on_close = False

@@ -304,8 +304,8 @@ class FunctionsService(ModelledService):
         """Takes one of the slots of a function, or of the account (""); False if none gets free."""
         with self._lock:
             freed = self._freed.setdefault(owner, threading.Condition(self._lock))
-            # As many may wait as run: most of any others would be refused later anyway.
-            seconds = SLOT_SECONDS if self._waiting[owner] < limit else 0
+            # Half as many may wait as run: of any others, most would only be refused later.
+            seconds = SLOT_SECONDS if self._waiting[owner] < (limit + 1) // 2 else 0
             self._waiting[owner] += 1
             has_slot = freed.wait_for(lambda: self._busy[owner] < limit, seconds)
             self._waiting[owner] -= 1

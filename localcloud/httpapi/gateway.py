@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 MAX_PAYLOAD_BYTES = 10 * 1024 * 1024
 MAX_HEAD_BYTES = 10_240
 """Of request line and header values together ("Quotas for configuring and running an HTTP API")."""
+HEADERS = ("CONTENT_TYPE", "CONTENT_LENGTH")
+"""Those in the environ of a request whose names do not begin with HTTP_."""
 INTEGRATION_TIMEOUT_SECONDS = 30.0
 CONCURRENT_INTEGRATIONS = 256
 LAMBDA_REFUSALS = {413: (413, "Request Entity Too Large"), 429: (503, "Service Unavailable")}
@@ -253,7 +255,8 @@ def _stage(api: Any, path: str) -> tuple[Any, str]:
 def _read(request: werkzeug.Request) -> bytes:
     """The body of a request. Raises GatewayError if the request exceeds the gateway's quotas."""
     line = f"{request.method} {request.environ['RAW_URI']}"
-    if len(line) + sum(len(value) for value in request.headers.values()) > MAX_HEAD_BYTES:
+    headers = [value for name, value in request.environ.items() if name[:5] == "HTTP_" or name in HEADERS]
+    if len(line) + sum(map(len, headers)) > MAX_HEAD_BYTES:
         raise GatewayError(431, "Request Header Fields Too Large")
     if (request.content_length or 0) > MAX_PAYLOAD_BYTES:
         raise GatewayError(413, "Request Entity Too Large")

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import threading
 import time
 
 import werkzeug
@@ -35,7 +36,8 @@ class IamEnforcement:
         self._cloud = cloud
         self._simulation = Simulation(cloud)
         self._documents = PolicyDocuments(cloud)
-        _load_managed_policies(cloud)
+        self._managed = threading.Lock()
+        self._has_managed = False
         _accept_policies_of_all_versions()
 
     def operations(self) -> dict[str, set[str]]:
@@ -67,7 +69,28 @@ class IamEnforcement:
             return denial(call().form, ACCESS_DENIED, reason, is_head)
         if signature.service != "iam":
             return None
+        self._load_managed_policies()
         return self._simulation.handle(request) or self._documents.handle(request)
+
+    def _load_managed_policies(self) -> None:
+        """Gives the account AWS's managed policies, such as AWSLambdaBasicExecutionRole, once IAM is asked.
+
+        moto would load them for every account and partition of the process. There are 1,500 of them, so the
+        cloud does not wait for them when it starts. Only IAM's own API attaches them to anybody.
+        """
+        with self._managed:
+            if self._has_managed:
+                return
+            from moto.iam.aws_managed_policies import aws_managed_policies_data
+            from moto.iam.models import AWSManagedPolicy, iam_backends
+
+            backend = backend_of(iam_backends, self._cloud.account_id, "aws")
+            backend.aws_managed_policies = [
+                AWSManagedPolicy.from_data(name, self._cloud.account_id, backend.region_name, policy)
+                for name, policy in json.loads(aws_managed_policies_data).items()
+            ]
+            backend.managed_policies |= {policy.arn: policy for policy in backend.aws_managed_policies}
+            self._has_managed = True
 
     def _check_anonymous(self, request: werkzeug.Request) -> werkzeug.Response | None:
         """Checks an unsigned request, which only S3 has among AWS's APIs."""
@@ -139,22 +162,6 @@ class IamEnforcement:
         named_itself = evaluate(trust, access, caller.names(with_account=False)) is Decision.ALLOWED
         verdict = caller.judge(access, [])
         return ALLOWED if named_itself and verdict.decision is not Decision.EXPLICIT_DENY else verdict
-
-
-def _load_managed_policies(cloud: Cloud) -> None:
-    """Gives the cloud's account AWS's managed policies, such as AWSLambdaBasicExecutionRole.
-
-    moto would load them for every account and partition of the process, which is slow.
-    """
-    from moto.iam.aws_managed_policies import aws_managed_policies_data
-    from moto.iam.models import AWSManagedPolicy, iam_backends
-
-    backend = backend_of(iam_backends, cloud.account_id, "aws")
-    backend.aws_managed_policies = [
-        AWSManagedPolicy.from_data(name, cloud.account_id, backend.region_name, policy)
-        for name, policy in json.loads(aws_managed_policies_data).items()
-    ]
-    backend.managed_policies |= {policy.arn: policy for policy in backend.aws_managed_policies}
 
 
 def _accept_policies_of_all_versions() -> None:
