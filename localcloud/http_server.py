@@ -44,7 +44,7 @@ def make_front_server(host: str, port: int, app: Any) -> "FrontServer":
     The application finds a RequestBody as its "wsgi.input" and says by `receive` how much it wants of it.
     """
     # Bound here because werkzeug's own way to report a port that is taken is to end the process.
-    with socket.create_server((host, port), backlog=128) as listening:
+    with socket.create_server((host, port), backlog=MAX_CONNECTIONS) as listening:
         return FrontServer(host, port, app, _Handler, fd=listening.fileno())
 
 

@@ -9,8 +9,11 @@ import email.utils
 import functools
 import http.client
 import io
+import math
 import re
+import select
 import socket
+import ssl
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -339,8 +342,14 @@ class _Incoming(io.RawIOBase):
         left = None if self._deadline is None else self._deadline - time.monotonic()
         if left is not None and left <= 0:
             raise TimeoutError
-        self._connection.settimeout(left)
-        count = self._connection.recv_into(buffer)
+        connection = self._connection
+        if isinstance(connection, ssl.SSLSocket):  # whose calls have no flags
+            connection.settimeout(left)
+            count = connection.recv_into(buffer)
+        else:
+            count = _when_ready(
+                lambda: connection.recv_into(buffer, 0, socket.MSG_DONTWAIT), connection, select.POLLIN, left
+            )
         if self._deadline is not None:
             self._deadline += count / MIN_BYTES_PER_SECOND
         return count
@@ -356,8 +365,36 @@ class _Outgoing(io.BufferedIOBase):
         return True
 
     def write(self, data: Any) -> int:
-        left = memoryview(data)
+        left, connection = memoryview(data), self._connection
         while left:
-            self._connection.settimeout(SEND_SECONDS)
-            left = left[self._connection.send(left[:PIECE_BYTES]) :]
+            piece = left[:PIECE_BYTES]
+            if isinstance(connection, ssl.SSLSocket):
+                connection.settimeout(SEND_SECONDS)
+                sent = connection.send(piece)
+            else:
+                sent = _when_ready(
+                    functools.partial(connection.send, piece, socket.MSG_DONTWAIT),
+                    connection,
+                    select.POLLOUT,
+                    SEND_SECONDS,
+                )
+            left = left[sent:]
         return len(data)
+
+
+def _when_ready(act: Callable[[], int], connection: socket.socket, event: int, seconds: float | None) -> int:
+    """Sends or receives at once if that is possible, else when it is, within `seconds`. Raises TimeoutError.
+
+    With a time-out of the socket's own, Python would make three system calls each time, and before it returns
+    from each, a thread waits for the interpreter's lock behind all others that want it.
+    """
+    deadline = None if seconds is None else time.monotonic() + seconds
+    while True:
+        try:
+            return act()
+        except BlockingIOError:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        poll = select.poll()
+        poll.register(connection, event)
+        if not poll.poll(None if left is None else math.ceil(left * 1000)):
+            raise TimeoutError

@@ -13,7 +13,7 @@ import sys
 import threading
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.server import ThreadingHTTPServer
+from http.server import HTTPServer
 
 from localcloud.containers.bounded_http import BoundedRequestHandler, RequestRefused
 from localcloud.peers import is_of_this_user
@@ -120,11 +120,7 @@ class RuntimeApi:
         self._server.server_close()
 
 
-class _Server(PromptServer, ThreadingHTTPServer):
-    daemon_threads = True
-    # Do not wait for the connection on which the runtime polls for its next event.
-    block_on_close = False
-
+class _Server(PromptServer, HTTPServer):
     def verify_request(
         self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
     ) -> bool:

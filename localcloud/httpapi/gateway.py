@@ -6,6 +6,7 @@ import dataclasses
 import json
 import logging
 import os
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,8 +43,10 @@ LAMBDA_REFUSALS = {413: (413, "Request Entity Too Large"), 429: (503, "Service U
 
 AWS documents neither these nor 503 for an integration that takes too long; they are what its users report.
 """
-RETRY_SECONDS = "2"
-"""API Gateway sends no such header, but here clients share one machine and should wait."""
+RETRY_SECONDS = range(1, 4)
+"""API Gateway sends no such header, but here clients share one machine and should wait. Those who are refused
+together get different times, or they would come back together.
+"""
 
 
 class GatewayError(Exception):
@@ -143,7 +146,7 @@ class HttpApiService:
             exchange.error = error
             response = _message(error.status, error.message)
             if error.status in (429, 503):
-                response.headers["Retry-After"] = RETRY_SECONDS
+                response.headers["Retry-After"] = str(random.choice(RETRY_SECONDS))
             if error.reason:
                 kind = (api_id, exchange.context.route_key, error.status, error.message)
                 self._warnings.warn(kind, f"{request.method} {request.path}: {error.reason}")
