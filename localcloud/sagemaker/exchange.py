@@ -75,13 +75,13 @@ class ContainerConnection:
 
         The container may be silent for `seconds` at most.
         """
-        connection, reader = self._connected(seconds)
         lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{self._port}", "Accept-Encoding: identity"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         if body or method == "POST":
             lines.append(f"Content-Length: {len(body)}")
         if any(end in line for line in lines for end in "\r\n\0"):
             raise ValueError("a header of the request holds a line end or a zero byte")
+        connection, reader = self._connected(seconds)
         try:
             connection.settimeout(seconds)
             connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
