@@ -6,6 +6,7 @@ owner points to this machine (DNS rebinding). The same is true of other users of
 network.
 """
 
+import functools
 import hmac
 import ipaddress
 import re
@@ -54,6 +55,7 @@ class Gate:
     def __init__(self, cloud: Cloud, allowed_hosts: Collection[str] = ()):
         self._cloud = cloud
         self._allowed_hosts = {name.lower() for name in allowed_hosts}
+        self._knows = functools.lru_cache(maxsize=256)(self._judge_name)
 
     def refuse(self, request: werkzeug.Request, destination: Destination) -> werkzeug.Response | None:
         """The response to a request that is refused, else None. Does not read the body."""
@@ -84,7 +86,8 @@ class Gate:
                 f"machine. Use 127.0.0.1 or localhost, or start it with --allow-host {name}.",
             )
 
-    def _knows(self, name: str) -> bool:
+    def _judge_name(self, name: str) -> bool:
+        """Whether the cloud answers under a name. That depends on nothing but the name."""
         try:
             address = ipaddress.ip_address(name)
         except ValueError:

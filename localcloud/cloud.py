@@ -14,6 +14,7 @@ from botocore.config import Config
 
 from localcloud import authority
 from localcloud.listening import reachable
+from localcloud.moto_backends import backend_of
 from localcloud.processes import Processes
 
 ACCOUNT_ID = "123456789012"
@@ -126,7 +127,7 @@ class Cloud:
         """
         from moto.sts.models import sts_backends
 
-        session = sts_backends[self.account_id]["aws"].assume_role(
+        session = backend_of(sts_backends, self.account_id, "aws").assume_role(
             region_name=self.region,
             role_session_name=session_name[:SESSION_NAME_CHARACTERS],
             role_arn=role_arn,

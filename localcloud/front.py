@@ -11,12 +11,17 @@ from localcloud.cloud import Cloud
 from localcloud.containers.bounded_http import RequestRefused
 from localcloud.guard import Guard, unsupported_by_moto
 from localcloud.http_server import receive
+from localcloud.log_streams import write_pending
 from localcloud.protocol.calls import FORM, form_of
 from localcloud.protocol.errors import denial
 from localcloud.quotas import body_limit
 from localcloud.routing import Destination, destination_of
 
 log = logging.getLogger(__name__)
+
+SEE_LOGS = frozenset({"iam", "logs", "monitoring"})
+"""Services that show logs and the metrics in them, or change who may write them: those that are to be written
+soon are written before."""
 
 
 class Request(werkzeug.Request):
@@ -82,6 +87,8 @@ class FrontDoor:
 
     def _answer(self, request: Request, destination: Destination) -> Any:
         """A WSGI application: the answer of the service, or moto's application."""
+        if destination.service in SEE_LOGS:
+            write_pending()
         if request.mimetype == FORM:
             request.get_data()  # so that a service may use request.form and moto still finds the body
         if (answer := self._guard.refuse(request, destination)) is not None:

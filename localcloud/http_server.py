@@ -18,8 +18,9 @@ from typing import Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
-from localcloud.containers.bounded_http import BoundedRequestHandler, RequestRefused
+from localcloud.containers.bounded_http import BoundedRequestHandler, Headers, RequestRefused
 from localcloud.proxy import HANDSHAKE_SECONDS, Proxy, ProxyError, relay
+from localcloud.serving import PromptServer
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,6 @@ BUSY = b"HTTP/1.1 503 Slow Down\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnec
 WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 OF_THE_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade"})
 """Headers that the server sets, not the application."""
-Headers = list[tuple[str, str]]
 
 
 def make_front_server(host: str, port: int, app: Any) -> "FrontServer":
@@ -43,19 +43,14 @@ def make_front_server(host: str, port: int, app: Any) -> "FrontServer":
 
     The application finds a RequestBody as its "wsgi.input" and says by `receive` how much it wants of it.
     """
-    from moto.moto_server.werkzeug_app import MotoRequestHandler
-
-    class Handler(_Handler, MotoRequestHandler):
-        """moto's handler knows what S3 needs of headers."""
-
     # Bound here because werkzeug's own way to report a port that is taken is to end the process.
-    with socket.create_server((host, port), backlog=128) as listening:
-        return FrontServer(host, port, app, Handler, fd=listening.fileno())
+    with socket.create_server((host, port), backlog=MAX_CONNECTIONS) as listening:
+        return FrontServer(host, port, app, _Handler, fd=listening.fileno())
 
 
 def serve_in_thread(server: "FrontServer") -> threading.Thread:
     """Serve in a daemon thread, until `server.shutdown()` is called."""
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     return thread
 
@@ -71,7 +66,7 @@ def receive(environ: dict[str, Any], limit: int) -> None:
         body.seek(0)
 
 
-class FrontServer(ThreadedWSGIServer):
+class FrontServer(PromptServer, ThreadedWSGIServer):
     """A server with a thread for each connection, which may carry one request after the other."""
 
     proxy: Proxy | None = None
@@ -141,6 +136,13 @@ class _Handler(BoundedRequestHandler, WSGIRequestHandler):
         finally:
             self.server.places.release()
 
+    def make_environ(self) -> dict[str, Any]:
+        """The environ of the request, with S3's headers that have an underscore in their names."""
+        environ: dict[str, Any] = super().make_environ()
+        if any("_" in name for name, _ in self.headers.items()):
+            _add_underscored(environ, self.headers)
+        return environ
+
     def wait_for_request(self) -> bool:
         """Waits as an idle connection, which the server may close."""
         if not self.server.enter_idle(self.connection):
@@ -191,7 +193,7 @@ class _Handler(BoundedRequestHandler, WSGIRequestHandler):
         try:
             body = self.body()
             environ = self.make_environ()
-            if len(cookies := self.headers.get_all("Cookie", [])) > 1:
+            if len(cookies := self.headers.get_all("Cookie")) > 1:
                 environ["HTTP_COOKIE"] = "; ".join(cookies)  # by commas, werkzeug would make them one
         except RequestRefused as refused:
             self.send_error(refused.status, explain=str(refused))
@@ -214,6 +216,29 @@ class _Handler(BoundedRequestHandler, WSGIRequestHandler):
 
     def log_request(self, *args: Any) -> None:
         log.debug("%s %s", self.requestline, args)
+
+
+def _add_underscored(environ: dict[str, Any], headers: Headers) -> None:
+    """Adds S3's metadata whose names have underscores, which werkzeug leaves out, as moto's own server does.
+
+    They never stand in for a header with dashes.
+    """
+    from moto.core.request import (
+        PRESERVED_HEADER_NAMES_ENVIRON_KEY,
+        environ_key_for_header,
+        should_preserve_original_header_name,
+    )
+
+    dashed = {environ_key_for_header(name) for name, _ in headers.items() if "_" not in name}
+    names: dict[str, str] = {}
+    values: dict[str, list[str]] = {}
+    for name, value in headers.items():
+        key = environ_key_for_header(name)
+        if should_preserve_original_header_name(name) and key not in dashed:
+            names.setdefault(key, name)
+            values.setdefault(key, []).append(value)
+    environ.update({key: ",".join(several) for key, several in values.items()})
+    environ[PRESERVED_HEADER_NAMES_ENVIRON_KEY] = names
 
 
 class _Answer:
@@ -261,7 +286,9 @@ class _Answer:
         if self._left:
             raise ValueError(f"the answer has {self._left} bytes less than its Content-Length says")
 
-    def _start(self, status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], None]:
+    def _start(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[[bytes], None]:
         """WSGI's start_response. Raises ValueError for what cannot be written as HTTP."""
         if exc_info and self._sent:
             raise exc_info[1]

@@ -11,6 +11,7 @@ from typing import Any
 
 from localcloud.cloud import Cloud
 from localcloud.iam import role_may
+from localcloud.moto_backends import backend_of
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,8 @@ https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogE
 """
 ATTEMPTS = 3
 """To write a batch while somebody else deletes its log group or stream."""
+BEHIND_SECONDS = 0.25
+"""How long `flush_soon` may put off writing."""
 MAX_KEPT_EVENTS = 10_000
 """So many events of a log group are kept at least, where only the newest are."""
 DROPPED_AT_ONCE = 1000
@@ -39,6 +42,7 @@ class LogsLost(Exception):
 
 class LogStream:
     """A log stream. `write` buffers lines; `flush` writes them, as does `write` when a batch is full.
+    `flush_soon` does so in the background.
 
     A deleted stream is created again, and its group as well unless `makes_group` is false. With `role_arn`,
     the role must be allowed to write: as on AWS, logs are lost otherwise. With `newest_only`, only the newest
@@ -102,12 +106,16 @@ class LogStream:
                     for event in batch:
                         self._written(event["message"])
 
+    def flush_soon(self) -> None:
+        """Writes the buffered lines within BEHIND_SECONDS, together with those that come until then."""
+        _behind.add(self)
+
     def _put(self, batch: list[Event]) -> None:
         """Writes a batch. Raises LogsLost."""
         from moto.logs.exceptions import ResourceNotFoundException
         from moto.logs.models import LogEvent, logs_backends
 
-        backend = logs_backends[self._cloud.account_id][self._region]
+        backend = backend_of(logs_backends, self._cloud.account_id, self._region)
         for _ in range(ATTEMPTS):
             try:
                 with _store:
@@ -161,6 +169,51 @@ class LogStream:
         if reason != self._reason:
             log.warning("the logs in %s %s are lost: %s", self.group, self.stream, reason)
             self._reason = reason
+
+
+class _Behind:
+    """Writes streams a little later, in its own thread, so that a batch has the lines of many requests."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pending: dict[LogStream, None] = {}
+        self._flushing = threading.Lock()
+        self._added = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def add(self, stream: LogStream) -> None:
+        with self._lock:
+            self._pending[stream] = None
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, daemon=True, name="log streams")
+                self._thread.start()
+        self._added.set()
+
+    def flush(self) -> None:
+        """Returns when all streams that have been added before are written."""
+        with self._flushing:  # one of them may be what the thread is writing just now
+            with self._lock:
+                streams, self._pending = list(self._pending), {}
+            for stream in streams:
+                try:
+                    stream.flush()
+                except Exception:
+                    log.exception("log stream %s of %s", stream.stream, stream.group)
+
+    def _run(self) -> None:
+        while True:
+            self._added.wait()
+            time.sleep(BEHIND_SECONDS)
+            self._added.clear()
+            self.flush()
+
+
+_behind = _Behind()
+
+
+def write_pending() -> None:
+    """Writes what `flush_soon` has put off, before somebody reads it or changes who may write it."""
+    _behind.flush()
 
 
 def batches(events: Sequence[Event]) -> Iterator[list[Event]]:

@@ -9,10 +9,11 @@ import datetime
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from localcloud.cloud import Cloud
+from localcloud.moto_backends import backend_of
 
 MAX_DIMENSIONS = 30
 NAMESPACE = re.compile(r"[0-9A-Za-z.\-_/#]{1,255}")
@@ -33,20 +34,37 @@ def record(
 
     `timestamp_ms` is in milliseconds since 1970, by default now.
     """
+    record_each(
+        cloud, namespace, dimensions, ((name, *value) for name, value in values.items()), timestamp_ms
+    )
+
+
+def record_each(
+    cloud: Cloud,
+    namespace: str,
+    dimensions: Mapping[str, str],
+    values: Iterable[tuple[str, float, str]],
+    timestamp_ms: float | None = None,
+) -> None:
+    """The same for (name, value, unit) each, so that a metric may have several values."""
     from moto.cloudwatch.models import cloudwatch_backends
 
-    backend = cloudwatch_backends[cloud.account_id][cloud.region]
+    backend = backend_of(cloudwatch_backends, cloud.account_id, cloud.region)
     seconds = time.time() if timestamp_ms is None else timestamp_ms / 1000
     minute = int(seconds // RESOLUTION_SECONDS)
     labels = tuple(dimensions.items())
     with _lock:
         # The current minute's statistics by metric. They go when moto's backend is reset for a new cloud.
-        growing: dict[tuple[Any, ...], tuple[int, Any]] = backend.__dict__.setdefault(OPEN, {})
-        for name, (value, unit) in values.items():
-            metric = (namespace, name, labels, unit)
-            current = growing.get(metric)
+        growing: dict[tuple[Any, ...], dict[tuple[str, str], tuple[int, Any]]]
+        growing = backend.__dict__.setdefault(OPEN, {})
+        same = growing.setdefault((namespace, labels), {})
+        for name, value, unit in values:
+            current = same.get((name, unit))
             if current is None or current[0] != minute:
-                current = growing[metric] = minute, _statistic(namespace, name, labels, unit, seconds, value)
+                current = same[name, unit] = (
+                    minute,
+                    _statistic(namespace, name, labels, unit, seconds, value),
+                )
                 backend.metric_data.append(current[1])
             statistic = current[1]
             statistic.sum += value

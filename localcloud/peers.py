@@ -7,6 +7,7 @@ import functools
 import os
 import socket
 import struct
+import weakref
 
 NETLINK_SOCK_DIAG = 4
 SOCK_DIAG_BY_FAMILY = 20
@@ -45,9 +46,16 @@ def peer_uid(connection: socket.socket) -> int | None:
 def is_of_this_user(connection: socket.socket) -> bool:
     """Whether a connection within this machine comes from a process of this user or of root.
 
-    Always true if the system does not support this.
+    Always true if the system does not support this. The kernel is asked once for each connection, since a
+    socket belongs to whoever created it, even after another process has got it.
     """
-    return not peers_are_known() or peer_uid(connection) in (os.getuid(), 0)
+    if (known := _of_this_user.get(connection)) is None:
+        known = not peers_are_known() or peer_uid(connection) in (os.getuid(), 0)
+        _of_this_user[connection] = known
+    return known
+
+
+_of_this_user: weakref.WeakKeyDictionary[socket.socket, bool] = weakref.WeakKeyDictionary()
 
 
 @functools.cache

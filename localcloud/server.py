@@ -21,6 +21,7 @@ from localcloud.front import FrontDoor, Request, Service
 from localcloud.guard import Guard
 from localcloud.http_server import make_front_server, serve_in_thread
 from localcloud.listening import is_loopback
+from localcloud.log_streams import write_pending
 from localcloud.peers import peers_are_known
 from localcloud.processes import Processes
 from localcloud.proxy import Proxy
@@ -136,6 +137,7 @@ class Server:
         """Stops all processes and the server, and removes the folder."""
         self.cloud.processes.close()
         self.front.close()
+        write_pending()  # not into the records of another cloud in this process
         self._http.shutdown()
         self._http.server_close()
         self._state.close()

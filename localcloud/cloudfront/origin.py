@@ -12,6 +12,7 @@ from localcloud.cloud import Cloud
 from localcloud.cloudfront.configuration import Origin
 from localcloud.iam.buckets import anonymous_may
 from localcloud.iam.policy import Access, Decision, evaluate, parse
+from localcloud.moto_backends import backend_of
 
 SERVICE = "cloudfront.amazonaws.com"
 PASSED_ON = {"cache-control", "content-disposition", "content-encoding", "content-language", "expires"}
@@ -66,7 +67,7 @@ def read(cloud: Cloud, origin: Origin, key: str, distribution_arn: str) -> Store
     """Reads an object for a distribution. Raises ObjectRefused if the bucket's policy does not allow that."""
     from moto.s3.models import s3_backends
 
-    bucket = s3_backends[cloud.account_id]["aws"].buckets.get(origin.bucket)
+    bucket = backend_of(s3_backends, cloud.account_id, "aws").buckets.get(origin.bucket)
     if bucket is None:
         raise ObjectRefused(404, "NoSuchBucket", "The specified bucket does not exist")
 

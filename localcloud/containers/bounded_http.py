@@ -9,12 +9,14 @@ import email.utils
 import functools
 import http.client
 import io
+import math
 import re
+import select
 import socket
+import ssl
 import tempfile
 import time
-from collections.abc import Callable
-from email.message import Message
+from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler
 from typing import IO, Any
 
@@ -37,7 +39,7 @@ MAX_CHUNK_LINE_BYTES = 1_024
 CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
 MAX_HEADERS = 100
 REQUEST_LINE = re.compile(rb"([!-~]+) ([^\0-\x20\x7f]+) (HTTP/1\.[01])\r?\n")
-HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)\r?\n")
+HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)\r?\n")
 """Nothing else passes. What can be read in several ways could hide a request's length: a space before the
 colon, a line that goes on in the next, a carriage return within it.
 """
@@ -51,6 +53,59 @@ class RequestRefused(Exception):
         self.status, self.code = status, code
 
 
+class Headers:
+    """The headers of a request, in their order. Names have no case; one may occur several times.
+
+    http.client's are those of an email, which looks for encoded words and line ends whenever one is read.
+    """
+
+    def __init__(self) -> None:
+        self._fields: list[tuple[str, str]] = []
+        self._values: dict[str, list[str]] = {}
+
+    def add(self, name: str, value: str) -> None:
+        self._fields.append((name, value))
+        self._values.setdefault(name.lower(), []).append(value)
+
+    def __contains__(self, name: str) -> bool:
+        return name.lower() in self._values
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The first value, or `default` without one."""
+        values = self._values.get(name.lower())
+        return values[0] if values else default
+
+    def get_all(self, name: str) -> list[str]:
+        return self._values.get(name.lower(), [])
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        return self._fields
+
+
+class BadHead(Exception):
+    """The head of a message is malformed or too long; `status` is that of an answer that says so."""
+
+    def __init__(self, status: int):
+        super().__init__(f"the head of the message is refused ({status})")
+        self.status = status
+
+
+def read_headers(reader: io.BufferedIOBase, left: int) -> Headers:
+    """Reads lines of `left` bytes at most, up to the empty one. Raises BadHead."""
+    headers = Headers()
+    for _ in range(MAX_HEADERS + 1):
+        line = reader.readline(left + 1)
+        left -= len(line)
+        if left < 0:
+            break
+        if line in (b"\r\n", b"\n"):
+            return headers
+        if (header := HEADER.fullmatch(line.decode("iso-8859-1"))) is None:
+            raise BadHead(http.client.BAD_REQUEST)
+        headers.add(header[1], header[2].strip(" \t"))
+    raise BadHead(http.client.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+
 class BoundedRequestHandler(BaseHTTPRequestHandler):
     """Reads the head of a request within the limits; `body()` returns a reader for its body."""
 
@@ -58,6 +113,7 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
     # Head and body may be written apart: Nagle's algorithm would hold the body for a delayed ACK (40 ms).
     disable_nagle_algorithm = True
     raw_requestline: bytes
+    headers: Headers  # type: ignore[assignment]
     rfile: io.BufferedReader
     idle_seconds: float | None = HEAD_SECONDS
     """How long a connection may wait before the next request begins; None for ever."""
@@ -105,27 +161,13 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
         if self.path.startswith("//"):
             # As the base class does: in an answer, "//name" would lead to another host.
             self.path = f"/{self.path.lstrip('/')}"
-        if refused := self._read_headers(MAX_HEAD_BYTES - len(self.raw_requestline)):
-            return self._refuse_head(refused)
+        try:
+            self.headers = read_headers(self.rfile, MAX_HEAD_BYTES - len(self.raw_requestline))
+        except BadHead as refused:
+            return self._refuse_head(refused.status)
         wishes = {token.strip().lower() for token in self.headers.get("Connection", "").split(",")}
         self.close_connection = self.request_version != "HTTP/1.1" or "close" in wishes
         return True
-
-    def _read_headers(self, left: int) -> int | None:
-        """Reads the lines up to the empty one; returns the status of a refusal, or None."""
-        self.headers = self.MessageClass()
-        for _ in range(MAX_HEADERS + 1):
-            line = self.rfile.readline(left + 1)
-            left -= len(line)
-            if left < 0:
-                return http.client.REQUEST_HEADER_FIELDS_TOO_LARGE
-            if line in (b"\r\n", b"\n"):
-                return None
-            if (header := HEADER.fullmatch(line)) is None:
-                return http.client.BAD_REQUEST
-            name, value = (part.decode("iso-8859-1") for part in header.groups())
-            self.headers[name] = value.strip(" \t")
-        return http.client.REQUEST_HEADER_FIELDS_TOO_LARGE
 
     def _refuse_head(self, status: int) -> bool:
         self.close_connection = True
@@ -168,7 +210,7 @@ class RequestBody(io.RawIOBase):
     Raises RequestRefused if it is too long or too slow, breaks off, or has no definite end.
     """
 
-    def __init__(self, headers: Message, reader: io.BufferedReader, begin: Callable[[], None]):
+    def __init__(self, headers: Headers, reader: io.BufferedReader, begin: Callable[[], None]):
         self._reader = reader
         self._begin = begin
         self._begun = False
@@ -176,8 +218,8 @@ class RequestBody(io.RawIOBase):
         """Bytes to come: of the body, or of the chunk in hand."""
         self._limit: float = float("inf")
         self._received = 0
-        lengths = headers.get_all("Content-Length", [])
-        encodings = headers.get_all("Transfer-Encoding", [])
+        lengths = headers.get_all("Content-Length")
+        encodings = headers.get_all("Transfer-Encoding")
         self._chunked = bool(encodings)
         if encodings and (lengths or [one.lower() for one in encodings] != ["chunked"]):
             raise RequestRefused(400, "InvalidRequest", "A body has a Content-Length or comes in chunks.")
@@ -210,8 +252,10 @@ class RequestBody(io.RawIOBase):
     def receive(self, limit: int) -> IO[bytes]:
         """The whole body, of at most `limit` bytes, as a file: in memory while it is small."""
         self._limit = limit
-        file = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115 - its reader has it
-        while piece := self.read(PIECE_BYTES):
+        file: IO[bytes] = io.BytesIO()
+        if self._chunked or self._left > MEMORY_BYTES:
+            file = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115 - its reader has it
+        while not self.ended and (piece := self.read(min(self._left or PIECE_BYTES, PIECE_BYTES))):
             try:
                 file.write(piece)
             except OSError as error:
@@ -298,8 +342,14 @@ class _Incoming(io.RawIOBase):
         left = None if self._deadline is None else self._deadline - time.monotonic()
         if left is not None and left <= 0:
             raise TimeoutError
-        self._connection.settimeout(left)
-        count = self._connection.recv_into(buffer)
+        connection = self._connection
+        if isinstance(connection, ssl.SSLSocket):  # whose calls have no flags
+            connection.settimeout(left)
+            count = connection.recv_into(buffer)
+        else:
+            count = _when_ready(
+                lambda: connection.recv_into(buffer, 0, socket.MSG_DONTWAIT), connection, select.POLLIN, left
+            )
         if self._deadline is not None:
             self._deadline += count / MIN_BYTES_PER_SECOND
         return count
@@ -315,8 +365,36 @@ class _Outgoing(io.BufferedIOBase):
         return True
 
     def write(self, data: Any) -> int:
-        left = memoryview(data)
+        left, connection = memoryview(data), self._connection
         while left:
-            self._connection.settimeout(SEND_SECONDS)
-            left = left[self._connection.send(left[:PIECE_BYTES]) :]
+            piece = left[:PIECE_BYTES]
+            if isinstance(connection, ssl.SSLSocket):
+                connection.settimeout(SEND_SECONDS)
+                sent = connection.send(piece)
+            else:
+                sent = _when_ready(
+                    functools.partial(connection.send, piece, socket.MSG_DONTWAIT),
+                    connection,
+                    select.POLLOUT,
+                    SEND_SECONDS,
+                )
+            left = left[sent:]
         return len(data)
+
+
+def _when_ready(act: Callable[[], int], connection: socket.socket, event: int, seconds: float | None) -> int:
+    """Sends or receives at once if that is possible, else when it is, within `seconds`. Raises TimeoutError.
+
+    With a time-out of the socket's own, Python would make three system calls each time, and before it returns
+    from each, a thread waits for the interpreter's lock behind all others that want it.
+    """
+    deadline = None if seconds is None else time.monotonic() + seconds
+    while True:
+        try:
+            return act()
+        except BlockingIOError:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        poll = select.poll()
+        poll.register(connection, event)
+        if not poll.poll(None if left is None else math.ceil(left * 1000)):
+            raise TimeoutError

@@ -1,5 +1,6 @@
 """The configuration of a function, and the checks of whether localcloud can run it."""
 
+import functools
 import hashlib
 import json
 import re
@@ -73,21 +74,28 @@ class Configuration:
         _check_runtime(function.run_time)
         if not function.handler:
             raise invalid_parameter(f"The function {function.function_name} has no Handler.")
-        settings = {
-            "name": function.function_name,
-            "arn": function.function_arn,
-            "handler": function.handler,
-            "runtime": function.run_time,
+        return _configuration(
+            function.code_sha_256,
+            tuple((name, str(value)) for name, value in (function.environment_vars or {}).items()),
+            name=function.function_name,
+            arn=function.function_arn,
+            handler=function.handler,
+            runtime=function.run_time,
             # Templates may have numbers as strings.
-            "memory_mb": int(function.memory_size),
-            "storage_mb": int(function.ephemeral_storage),
-            "timeout": float(function.timeout),
-            "role": function.role,
-            "region": function.region,
-            "environment": {name: str(value) for name, value in (function.environment_vars or {}).items()},
-        }
-        described = json.dumps([settings, function.code_sha_256], sort_keys=True)
-        return cls(**settings, version=hashlib.sha256(described.encode()).hexdigest())
+            memory_mb=int(function.memory_size),
+            storage_mb=int(function.ephemeral_storage),
+            timeout=float(function.timeout),
+            role=function.role,
+            region=function.region,
+        )
+
+
+@functools.lru_cache(maxsize=256)
+def _configuration(code: str, environment: tuple[tuple[str, str], ...], **settings: Any) -> Configuration:
+    """The configuration of these settings, which is asked for by every event."""
+    described = json.dumps([settings, dict(environment), code], sort_keys=True)
+    version = hashlib.sha256(described.encode()).hexdigest()
+    return Configuration(**settings, environment=dict(environment), version=version)
 
 
 def check_request(request: Mapping[str, Any]) -> None:

@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.metrics import MAX_DIMENSIONS, NAMESPACE, record
+from localcloud.metrics import MAX_DIMENSIONS, NAMESPACE, record_each
 from localcloud.untrusted import parse_json
 
 log = logging.getLogger(__name__)
 
 MARK = '"_aws"'
 METRICS_OF_A_DIRECTIVE = 100
+
+
+Value = tuple[str, float, str]
+"""The name of a metric, a value and its unit."""
 
 
 class Malformed(ValueError):
@@ -34,44 +38,37 @@ def extract(cloud: Cloud, line: str) -> None:
         return
     try:
         # A malformed line must record none of its metrics.
-        for directive, timestamp in [*_directives(document)]:
-            _record(cloud, document, directive, timestamp)
+        for namespace, dimensions, values, timestamp in [*_metrics(document)]:
+            record_each(cloud, namespace, dimensions, values, timestamp)
     except (Malformed, TypeError, KeyError, AttributeError) as error:
         log.warning("embedded metrics are not recorded (%s: %s): %.200s", type(error).__name__, error, line)
 
 
-def _directives(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], float]]:
+def _metrics(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, str], list[Value], float]]:
+    """Namespace, dimensions, values and time of each set of dimensions. Raises Malformed."""
     timestamp = document["_aws"]["Timestamp"]
     if not isinstance(timestamp, int):
         raise Malformed("Timestamp is not a whole number of milliseconds")
     for directive in document["_aws"]["CloudWatchMetrics"]:
-        if not NAMESPACE.fullmatch(directive["Namespace"]):
-            raise Malformed(f"the namespace {directive['Namespace']!r}")
+        namespace = directive["Namespace"]
+        if not NAMESPACE.fullmatch(namespace):
+            raise Malformed(f"the namespace {namespace!r}")
         if len(directive["Metrics"]) > METRICS_OF_A_DIRECTIVE:
             raise Malformed(f"more than {METRICS_OF_A_DIRECTIVE} metrics")
+        values = [value for metric in directive["Metrics"] for value in _values(document, metric)]
         for names in directive["Dimensions"]:
-            if len(names) > MAX_DIMENSIONS or not all(isinstance(document[name], str) for name in names):
+            dimensions = {name: document[name] for name in names}
+            if len(names) > MAX_DIMENSIONS or not all(isinstance(text, str) for text in dimensions.values()):
                 raise Malformed(f"the dimensions {names}: texts, at most {MAX_DIMENSIONS} of them")
-        for metric in directive["Metrics"]:
-            if not all(_is_number(value) for value in _values(document, metric)):
-                raise Malformed(f"the metric {metric['Name']} is not a number")
-        yield directive, timestamp
+            yield namespace, dimensions, values, timestamp
 
 
-def _record(cloud: Cloud, document: dict[str, Any], directive: dict[str, Any], timestamp: float) -> None:
-    for names in directive["Dimensions"]:
-        dimensions = {name: document[name] for name in names}
-        for metric in directive["Metrics"]:
-            for value in _values(document, metric):
-                unit = metric.get("Unit", "None")
-                record(cloud, directive["Namespace"], dimensions, {metric["Name"]: (value, unit)}, timestamp)
-
-
-def _values(document: dict[str, Any], metric: dict[str, Any]) -> list[Any]:
-    """The values of a metric, which is a number or a list of numbers."""
-    value = document[metric["Name"]]
-    return value if isinstance(value, list) else [value]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _values(document: dict[str, Any], metric: dict[str, Any]) -> list[Value]:
+    """The values of a metric, which is a number or a list of numbers. Raises Malformed."""
+    name, unit = metric["Name"], metric.get("Unit", "None")
+    given = document[name]
+    numbers = given if isinstance(given, list) else [given]
+    for number in numbers:
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise Malformed(f"the metric {name} is not a number")
+    return [(name, number, unit) for number in numbers]

@@ -23,10 +23,10 @@ class FunctionLogs:
         self._stream = functools.lru_cache(REMEMBERED_STREAMS)(self._open)
 
     def write(self, stream: str, lines: list[str]) -> None:
-        """Writes lines at once; each non-empty line, with its end, becomes an event."""
+        """Writes lines soon; each non-empty line, with its end, becomes an event."""
         to = self._stream(stream)
         to.write(*(f"{line}\n" for line in lines if line))
-        to.flush()
+        to.flush_soon()
 
     def _open(self, stream: str) -> LogStream:
         configuration = self._configuration

@@ -29,6 +29,7 @@ from localcloud.functions.names import LATEST, FunctionReference
 from localcloud.functions.packages import package_of
 from localcloud.functions.pool import LAMBDA
 from localcloud.iam import NotAssumable, require_trust
+from localcloud.moto_backends import backend_of
 from localcloud.protocol.errors import InvalidRequest
 from localcloud.protocol.validation import require_supported
 
@@ -266,7 +267,7 @@ class Management:
     def _backend(self) -> Any:
         from moto.awslambda.models import lambda_backends
 
-        return lambda_backends[self._cloud.account_id][self._cloud.region]
+        return backend_of(lambda_backends, self._cloud.account_id, self._cloud.region)
 
     def _functions(self) -> list[Any]:
         with self._changing:

@@ -7,6 +7,7 @@ from typing import Any
 
 from localcloud.cloud import Cloud
 from localcloud.functions.errors import LambdaError, invalid_parameter
+from localcloud.moto_backends import backend_of
 
 MAX_UNPACKED_BYTES = 262_144_000
 """https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
@@ -49,7 +50,7 @@ def _stored(cloud: Cloud, bucket: str, key: str, version: str | None) -> bytes:
 
     code, message = "NoSuchKey", "The specified key does not exist."
     try:
-        found: Any = s3_backends[cloud.account_id]["aws"].get_object(bucket, key, version)
+        found: Any = backend_of(s3_backends, cloud.account_id, "aws").get_object(bucket, key, version)
     except MissingBucket:
         found = None
         code, message = "NoSuchBucket", "The specified bucket does not exist"

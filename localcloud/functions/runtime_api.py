@@ -12,10 +12,12 @@ import socket
 import sys
 import threading
 from dataclasses import dataclass
-from http.server import ThreadingHTTPServer
+from http import HTTPStatus
+from http.server import HTTPServer
 
 from localcloud.containers.bounded_http import BoundedRequestHandler, RequestRefused
 from localcloud.peers import is_of_this_user
+from localcloud.serving import PromptServer
 
 log = logging.getLogger(__name__)
 
@@ -81,9 +83,7 @@ class RuntimeApi:
             runtime_api = api
 
         self._server = _Server(("127.0.0.1", 0), Handler)
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
-        ).start()
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     @property
     def address(self) -> str:
@@ -120,11 +120,7 @@ class RuntimeApi:
         self._server.server_close()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    # Do not wait for the connection on which the runtime polls for its next event.
-    block_on_close = False
-
+class _Server(PromptServer, HTTPServer):
     def verify_request(
         self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
     ) -> bool:
@@ -147,7 +143,7 @@ class _Handler(BoundedRequestHandler):
         if not super().parse_request():
             return False
         is_page = "Origin" in self.headers or "Sec-Fetch-Site" in self.headers
-        if is_page or self.headers["Host"] != self.runtime_api.address:
+        if is_page or self.headers.get("Host") != self.runtime_api.address:
             self.close_connection = True
             self._answer(403, b"{}")
             return False
@@ -192,12 +188,10 @@ class _Handler(BoundedRequestHandler):
         self._answer(refused.status, json.dumps(error).encode())
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
+        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        lines += [f"Content-Length: {len(body)}", "", ""]
+        self.wfile.write("\r\n".join(lines).encode("latin-1") + body)
 
     def log_message(self, format: str, *args: object) -> None:
         """Logs nothing."""

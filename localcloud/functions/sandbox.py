@@ -6,6 +6,7 @@ import json
 import math
 import os
 import queue
+import resource
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ WATCH_SECONDS = 0.05
 FIND_PROCESSES_SECONDS = 1.0
 CHILDREN_ARE_LISTED = Path(f"/proc/self/task/{os.getpid()}/children").exists()
 """By Linux; elsewhere every process of the machine has to be asked for its parent."""
+PAGE_BYTES = resource.getpagesize()
 MAX_LINE_BYTES = 1024 * 1024
 MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 """A sandbox that has printed more is replaced, because its output file cannot be truncated without losing
@@ -151,6 +153,7 @@ class Sandbox:
         report = self._wait(deadline)
         self.init_ms = (self._clock() - began) * 1000
         self._memory.find_processes(at_once=True)
+        self._memory.sample()
         self.init_status = None
         if report is None:
             self.init_status = "timeout" if self._process.poll() is None else "error"
@@ -272,18 +275,26 @@ class Sandbox:
         return Outcome(body, error_type, (self._clock() - began) * 1000, memory, status)
 
 
-def _descendants(ancestor: int) -> list[psutil.Process]:
+def _resident_bytes(process: int) -> int:
+    """The resident memory of a process. Raises OSError or psutil.NoSuchProcess if it does not exist."""
+    if not CHILDREN_ARE_LISTED:
+        resident: int = psutil.Process(process).memory_info().rss
+        return resident
+    with open(f"/proc/{process}/statm", "rb", buffering=0) as file:
+        return int(file.read().split()[1]) * PAGE_BYTES
+
+
+def _descendants(ancestor: int) -> list[int]:
     """The descendants of a process. Raises psutil.NoSuchProcess if it does not exist."""
     if not CHILDREN_ARE_LISTED:
-        found: list[psutil.Process] = psutil.Process(ancestor).children(recursive=True)
-        return found
-    found = []
+        return [process.pid for process in psutil.Process(ancestor).children(recursive=True)]
+    found: list[int] = []
     left = [ancestor]
     while left:
         for file in Path("/proc", str(left.pop()), "task").glob("*/children"):
-            with contextlib.suppress(OSError, psutil.NoSuchProcess):  # it has ended meanwhile
+            with contextlib.suppress(OSError):  # it has ended meanwhile
                 children = [int(child) for child in file.read_text().split()]
-                found += [psutil.Process(child) for child in children]
+                found += children
                 left += children
     return found
 
@@ -295,13 +306,12 @@ class _Memory:
         self._supervisor = supervisor
         self._clock = clock
         self._looked = -math.inf
-        self._members: list[psutil.Process] = []
-        self.peak_mb = 0.0
+        self._members: list[int] = []
+        self.peak_mb = self._latest_mb = 0.0
 
     def restart(self) -> None:
-        """Resets the peak to the current use."""
-        self.peak_mb = 0.0
-        self.sample()
+        """Resets the peak to the latest use, that at the end of the previous event."""
+        self.peak_mb = self._latest_mb
 
     def find_processes(self, at_once: bool = False) -> None:
         """Finds the runtime and its children; repeated at most once a second."""
@@ -315,9 +325,10 @@ class _Memory:
         """Measures the current use, and returns the peak."""
         used = 0
         for member in self._members:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                used += member.memory_info().rss
-        self.peak_mb = max(self.peak_mb, used / 2**20)
+            with contextlib.suppress(OSError, psutil.NoSuchProcess):  # it has ended
+                used += _resident_bytes(member)
+        self._latest_mb = used / 2**20
+        self.peak_mb = max(self.peak_mb, self._latest_mb)
         return self.peak_mb
 
 

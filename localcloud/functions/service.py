@@ -11,7 +11,7 @@ import time
 import uuid
 import weakref
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -29,6 +29,7 @@ from localcloud.functions.management import Management
 from localcloud.functions.names import LATEST, FunctionReference
 from localcloud.functions.pool import Pool
 from localcloud.functions.runtime_api import Invocation
+from localcloud.moto_backends import backend_of
 from localcloud.protocol import ApiError
 from localcloud.protocol.service import ModelledService, Operation
 from localcloud.protocol.validation import never_null, require_supported
@@ -88,8 +89,27 @@ class InvocationResult:
         return "".join(f"{line}\n" for line in self.log_lines).encode()[-LOG_TAIL_BYTES:]
 
 
+class Admission:
+    """A place for one event of a function, taken until `run` or `give_up` ends it."""
+
+    def __init__(
+        self, run: Callable[[bytes, str, str | None], InvocationResult], give_up: Callable[[], None]
+    ):
+        self._run, self.give_up = run, give_up
+
+    def run(
+        self, payload: bytes, request_id: str | None = None, client_context: str | None = None
+    ) -> InvocationResult:
+        """Runs the function with a JSON payload. Raises LambdaError for a too large payload."""
+        try:
+            _check_size(payload, MAX_REQUEST_BYTES)
+            return self._run(payload, request_id or str(uuid.uuid4()), client_context)
+        finally:
+            self.give_up()
+
+
 class FunctionsService(ModelledService):
-    """Runs Lambda functions. `handle` answers HTTP requests; other services call `invoke`."""
+    """Runs Lambda functions. `handle` answers HTTP requests; other services call `admit`."""
 
     service_name = "lambda"
     malformed_code = "InvalidRequestContentException"
@@ -159,22 +179,12 @@ class FunctionsService(ModelledService):
         error.members.setdefault("Type", "User" if (error.status or 400) < 500 else "Service")
         return super().refuse(model, error)
 
-    def invoke(
-        self,
-        function: str,
-        payload: bytes,
-        *,
-        qualifier: str | None = None,
-        request_id: str | None = None,
-        client_context: str | None = None,
-    ) -> InvocationResult:
-        """Invokes a function, given by name or ARN, with a JSON payload, and waits for its result.
+    def admit(self, function: str) -> Admission:
+        """Takes a place for an event of a function, given by name or ARN, before that event is made.
 
-        Raises LambdaError for an unknown function, an invalid or too large payload, and throttling.
+        Raises LambdaError for an unknown function, and for throttling.
         """
-        record = self._find(function, qualifier)
-        _check_payload(payload, MAX_REQUEST_BYTES)
-        return self._run(record, payload, request_id or str(uuid.uuid4()), client_context)
+        return self._admit(self._find(function))
 
     def status(self) -> dict[str, Any]:
         """For `localcloud status`: the number of sandboxes of each function that has any."""
@@ -213,7 +223,7 @@ class FunctionsService(ModelledService):
             Configuration.of(record)
             return {"StatusCode": 204, "ResponseMetadata": metadata}
         _check_payload(Payload, MAX_REQUEST_BYTES)
-        result = self._run(record, Payload, request_id, context)
+        result = self._admit(record).run(Payload, request_id, context)
         return {
             "StatusCode": 200,
             "ExecutedVersion": "$LATEST",
@@ -233,7 +243,9 @@ class FunctionsService(ModelledService):
 
         reference = FunctionReference.parse(self._cloud, function, qualifier)
         if reference.account == self._cloud.account_id and reference.qualifier in (None, LATEST):
-            for record in lambda_backends[reference.account][reference.region].list_functions(None):
+            for record in backend_of(lambda_backends, reference.account, reference.region).list_functions(
+                None
+            ):
                 if record.function_name == reference.name:
                     return reference, record
         raise LambdaError(
@@ -249,20 +261,38 @@ class FunctionsService(ModelledService):
             )
         return self._look_up(reference.arn)[1]
 
-    def _run(
-        self, record: Any, payload: bytes, request_id: str, client_context: str | None
-    ) -> InvocationResult:
+    def _admit(self, record: Any) -> Admission:
+        """Takes a slot of the function's reserved concurrency, else of the account's. Raises LambdaError."""
         configuration = Configuration.of(record)
-        with self._slot(configuration, record.reserved_concurrency):
-            invocation = Invocation(
-                request_id=request_id,
-                payload=payload,
-                function_arn=configuration.arn,
-                trace_id=_trace_id(),
-                client_context=client_context,
-            )
-            with self._pool(configuration, record.code_bytes) as pool:
-                outcome, lines = pool.run(invocation)
+        reserved = record.reserved_concurrency
+        owner = "" if reserved is None else configuration.arn
+        if not self._take_slot(owner, UNRESERVED_CONCURRENCY if reserved is None else int(reserved)):
+            self._measure(configuration, Throttles=(1, "Count"))
+            scope = "ReservedFunction" if owner else ""
+            reason = f"{scope}ConcurrentInvocationLimitExceeded"
+            raise LambdaError("TooManyRequestsException", "Rate Exceeded.", status=429, Reason=reason)
+        return Admission(
+            functools.partial(self._run, configuration, record.code_bytes),
+            functools.partial(self._free_slot, owner),
+        )
+
+    def _run(
+        self,
+        configuration: Configuration,
+        code: bytes,
+        payload: bytes,
+        request_id: str,
+        client_context: str | None,
+    ) -> InvocationResult:
+        invocation = Invocation(
+            request_id=request_id,
+            payload=payload,
+            function_arn=configuration.arn,
+            trace_id=_trace_id(),
+            client_context=client_context,
+        )
+        with self._pool(configuration, code) as pool:
+            outcome, lines = pool.run(invocation)
         error = "Unhandled" if outcome.error_type else None
         self._measure(
             configuration,
@@ -273,30 +303,22 @@ class FunctionsService(ModelledService):
         )
         return InvocationResult(request_id, outcome.payload, error, lines)
 
-    @contextlib.contextmanager
-    def _slot(self, configuration: Configuration, reserved: int | str | None) -> Iterator[None]:
-        """Holds a slot of the function's reserved concurrency, else of the account's. Raises LambdaError."""
-        owner = "" if reserved is None else configuration.arn
-        limit = UNRESERVED_CONCURRENCY if reserved is None else int(reserved)
+    def _take_slot(self, owner: str, limit: int) -> bool:
+        """Takes one of the slots of a function, or of the account (""); False if none gets free."""
         with self._lock:
             freed = self._freed.setdefault(owner, threading.Condition(self._lock))
-            # As many may wait as run: most of any others would be refused later anyway.
-            seconds = SLOT_SECONDS if self._waiting[owner] < limit else 0
+            # Half as many may wait as run: of any others, most would only be refused later.
+            seconds = SLOT_SECONDS if self._waiting[owner] < (limit + 1) // 2 else 0
             self._waiting[owner] += 1
             has_slot = freed.wait_for(lambda: self._busy[owner] < limit, seconds)
             self._waiting[owner] -= 1
-            if not has_slot:
-                self._measure(configuration, Throttles=(1, "Count"))
-                scope = "Reserved" if owner else ""
-                reason = f"{scope}{'Function' if owner else ''}ConcurrentInvocationLimitExceeded"
-                raise LambdaError("TooManyRequestsException", "Rate Exceeded.", status=429, Reason=reason)
-            self._busy[owner] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._busy[owner] -= 1
-                freed.notify()
+            self._busy[owner] += has_slot
+        return has_slot
+
+    def _free_slot(self, owner: str) -> None:
+        with self._lock:
+            self._busy[owner] -= 1
+            self._freed[owner].notify()
 
     def _measure(self, configuration: Configuration, **values: tuple[float, str]) -> None:
         metrics.record(self._cloud, "AWS/Lambda", {"FunctionName": configuration.name}, values)
@@ -325,7 +347,8 @@ class FunctionsService(ModelledService):
         self._events.add(record.function_arn, payload, request_id, client_context)
 
     def _run_event(self, event: Event) -> bool:
-        result = self._run(self._find(event.function), event.payload, event.request_id, event.client_context)
+        admission = self._admit(self._find(event.function))
+        result = admission.run(event.payload, event.request_id, event.client_context)
         return result.function_error is None
 
     def _tidy(self) -> None:
@@ -351,10 +374,14 @@ class FunctionsService(ModelledService):
             return False
 
 
-def _check_payload(payload: bytes, limit: int) -> None:
+def _check_size(payload: bytes, limit: int) -> None:
     if len(payload) > limit:
         message = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
         raise LambdaError("RequestTooLargeException", message, status=413)
+
+
+def _check_payload(payload: bytes, limit: int) -> None:
+    _check_size(payload, limit)
     try:
         parse_json(payload)
     except ValueError as error:

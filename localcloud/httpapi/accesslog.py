@@ -39,7 +39,7 @@ class AccessLogs:
         stream.write(
             VARIABLE.sub(lambda variable: str(values.get(variable[1], "-")), settings.get("format", ""))
         )
-        stream.flush()
+        stream.flush_soon()
 
 
 def _open(cloud: Cloud, destination: str, api_id: str, stage: str) -> LogStream | None:

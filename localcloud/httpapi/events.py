@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-in
 import base64
 import binascii
 import email.utils
+import functools
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -49,9 +50,14 @@ class RequestContext:
     @property
     def request_time(self) -> str:
         """In the common log format, whatever the locale."""
-        # formatdate gives "Thu, 12 Mar 2020 19:03:58 GMT".
-        _, day, month, year, clock, _ = email.utils.formatdate(self.time, usegmt=True).split()
-        return f"{day}/{month}/{year}:{clock} +0000"
+        return _log_time(int(self.time))
+
+
+@functools.lru_cache(maxsize=8)
+def _log_time(seconds: int) -> str:
+    # formatdate gives "Thu, 12 Mar 2020 19:03:58 GMT".
+    _, day, month, year, clock, _ = email.utils.formatdate(seconds, usegmt=True).split()
+    return f"{day}/{month}/{year}:{clock} +0000"
 
 
 def to_event(

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import logging
 import os
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from localcloud.httpapi.integration import NotPermitted, Unsupported, function_o
 from localcloud.httpapi.management import Management
 from localcloud.httpapi.routes import DEFAULT, match
 from localcloud.httpapi.throttle import Throttle, limits
+from localcloud.moto_backends import backend_of
 from localcloud.repeated_warnings import RepeatedWarnings
 from localcloud.routing import HTTP_API
 
@@ -32,6 +34,8 @@ log = logging.getLogger(__name__)
 MAX_PAYLOAD_BYTES = 10 * 1024 * 1024
 MAX_HEAD_BYTES = 10_240
 """Of request line and header values together ("Quotas for configuring and running an HTTP API")."""
+HEADERS = ("CONTENT_TYPE", "CONTENT_LENGTH")
+"""Those in the environ of a request whose names do not begin with HTTP_."""
 INTEGRATION_TIMEOUT_SECONDS = 30.0
 CONCURRENT_INTEGRATIONS = 256
 LAMBDA_REFUSALS = {413: (413, "Request Entity Too Large"), 429: (503, "Service Unavailable")}
@@ -39,8 +43,10 @@ LAMBDA_REFUSALS = {413: (413, "Request Entity Too Large"), 429: (503, "Service U
 
 AWS documents neither these nor 503 for an integration that takes too long; they are what its users report.
 """
-RETRY_SECONDS = "2"
-"""API Gateway sends no such header, but here clients share one machine and should wait."""
+RETRY_SECONDS = range(1, 4)
+"""API Gateway sends no such header, but here clients share one machine and should wait. Those who are refused
+together get different times, or they would come back together.
+"""
 
 
 class GatewayError(Exception):
@@ -95,8 +101,8 @@ class HttpApiService:
         found = EXECUTE_API.fullmatch(request.path) or EXECUTE_API_HOST.fullmatch(host_name(request))
         if found is None:
             return None
-        backends = dict(apigatewayv2_backends[cloud.account_id])
-        return next((region for region, one in backends.items() if found["api"] in one.apis), None)
+        backends = list((apigatewayv2_backends.get(cloud.account_id) or {}).items())
+        return next((region for region, one in backends if found["api"] in one.apis), None)
 
     def handle(self, request: werkzeug.Request) -> werkzeug.Response | None:
         """The answer to a request to a deployed API, or to manage one; None if moto should answer it."""
@@ -118,7 +124,9 @@ class HttpApiService:
     def _serve(self, request: werkzeug.Request, api_id: str, path: str) -> werkzeug.Response:
         from moto.apigatewayv2.models import apigatewayv2_backends
 
-        api: Any = apigatewayv2_backends[self._cloud.account_id][self._cloud.region].apis.get(api_id)
+        api: Any = backend_of(apigatewayv2_backends, self._cloud.account_id, self._cloud.region).apis.get(
+            api_id
+        )
         if api is None or api.disable_execute_api_endpoint:
             return _message(404, "Not Found")
         if api.protocol_type != "HTTP":
@@ -138,7 +146,7 @@ class HttpApiService:
             exchange.error = error
             response = _message(error.status, error.message)
             if error.status in (429, 503):
-                response.headers["Retry-After"] = RETRY_SECONDS
+                response.headers["Retry-After"] = str(random.choice(RETRY_SECONDS))
             if error.reason:
                 kind = (api_id, exchange.context.route_key, error.status, error.message)
                 self._warnings.warn(kind, f"{request.method} {request.path}: {error.reason}")
@@ -193,19 +201,33 @@ class HttpApiService:
             raise GatewayError(501, f"localcloud does not support {error}.") from error
         except NotPermitted as error:
             raise GatewayError(500, "Internal Server Error", str(error)) from error
-        event = to_event(request, body, exchange.context, found.parameters, stage.stage_variables or {})
+
+        def event() -> bytes:
+            made = to_event(request, body, exchange.context, found.parameters, stage.stage_variables or {})
+            return json.dumps(made, ensure_ascii=False).encode()
+
         timeout = min(self._timeout, integration.timeout_in_millis / 1000)
-        return self._integrate(exchange, function, json.dumps(event, ensure_ascii=False).encode(), timeout)
+        return self._integrate(exchange, function, event, timeout)
 
     def _integrate(
-        self, exchange: _Exchange, function: str, event: bytes, timeout: float
+        self, exchange: _Exchange, function: str, event: Callable[[], bytes], timeout: float
     ) -> werkzeug.Response:
-        """Invokes the function; its failures become API Gateway's own errors."""
+        """Invokes the function; its failures become API Gateway's own errors.
+
+        The event is made when the function has a place for it: under load most requests get none, and must
+        not cost what the others need.
+        """
         began = time.monotonic()
         try:
             # A permission of the function in its own region has let it pass, so there are functions there.
             functions = FunctionsService.of(self._cloud.in_region(function.split(":")[3]))
-            result = self._integrations.submit(functions.invoke, function, event).result(timeout)
+            admission = functions.admit(function)
+            try:
+                running = self._integrations.submit(admission.run, event())
+            except BaseException:
+                admission.give_up()
+                raise
+            result = running.result(max(0, began + timeout - time.monotonic()))
             exchange.integration_status = 200
             if result.function_error:
                 reason = f"the function failed: {result.payload[:1000].decode(errors='replace')}"
@@ -236,7 +258,8 @@ def _stage(api: Any, path: str) -> tuple[Any, str]:
 def _read(request: werkzeug.Request) -> bytes:
     """The body of a request. Raises GatewayError if the request exceeds the gateway's quotas."""
     line = f"{request.method} {request.environ['RAW_URI']}"
-    if len(line) + sum(len(value) for value in request.headers.values()) > MAX_HEAD_BYTES:
+    headers = [value for name, value in request.environ.items() if name[:5] == "HTTP_" or name in HEADERS]
+    if len(line) + sum(map(len, headers)) > MAX_HEAD_BYTES:
         raise GatewayError(431, "Request Header Fields Too Large")
     if (request.content_length or 0) > MAX_PAYLOAD_BYTES:
         raise GatewayError(413, "Request Entity Too Large")

@@ -12,6 +12,7 @@ from localcloud.httpapi import definitions, stages
 from localcloud.httpapi.errors import bad_request, conflict, not_found
 from localcloud.httpapi.integration import FUNCTION_ARN
 from localcloud.httpapi.routes import DEFAULT, PARAMETER
+from localcloud.moto_backends import backend_of
 from localcloud.protocol import ApiError
 from localcloud.protocol.service import FORWARD, ModelledService
 from localcloud.protocol.validation import require_supported, require_value
@@ -196,7 +197,7 @@ class Management(ModelledService):
     def _api(self, api_id: str) -> Any:
         from moto.apigatewayv2.models import apigatewayv2_backends
 
-        api = apigatewayv2_backends[self._cloud.account_id][self._cloud.region].apis.get(api_id)
+        api = backend_of(apigatewayv2_backends, self._cloud.account_id, self._cloud.region).apis.get(api_id)
         if api is None:
             raise not_found(f"Invalid API identifier specified {api_id}")
         return api

@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
 """
 
+import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -35,14 +36,12 @@ def match(routes: Iterable[Any], method: str, path: str) -> Match | None:
         if key == DEFAULT:
             found.append(((1,), Match(route, key, {})))
             continue
-        route_method, route_path = key.split(" ", 1)
-        if route_method not in (method, ANY):
+        compiled = _compiled(key)
+        if compiled.method not in (method, ANY):
             continue
-        fitting = _pattern(route_path).fullmatch(path.rstrip("/") or "/")
-        if fitting:
-            rank = (0, _specificity(route_path), route_method == ANY)
-            names = [parameter[1] for parameter in PARAMETER.finditer(route_path)]
-            found.append((rank, Match(route, key, dict(zip(names, fitting.groups(), strict=True)))))
+        if fitting := compiled.pattern.fullmatch(path.rstrip("/") or "/"):
+            parameters = dict(zip(compiled.names, fitting.groups(), strict=True))
+            found.append((compiled.rank, Match(route, key, parameters)))
     return min(found, key=lambda ranked: ranked[0])[1] if found else None
 
 
@@ -52,6 +51,23 @@ def route_key(route: Any) -> str:
     if method == DEFAULT or path == f"/{DEFAULT}":
         return DEFAULT
     return f"{ANY if method == IMPORTED_ANY else method} {path}"
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """What the key of a route says: its method, its path as a pattern, and what goes before what."""
+
+    method: str
+    pattern: re.Pattern[str]
+    names: tuple[str, ...]
+    rank: tuple[Any, ...]
+
+
+@functools.lru_cache(maxsize=1024)
+def _compiled(key: str) -> _Compiled:
+    method, path = key.split(" ", 1)
+    names = tuple(parameter[1] for parameter in PARAMETER.finditer(path))
+    return _Compiled(method, _pattern(path), names, (0, _specificity(path), method == ANY))
 
 
 def _specificity(path: str) -> list[int]:

@@ -4,14 +4,16 @@ from typing import Any
 
 import werkzeug
 
+from localcloud.addresses import EXECUTE_API
 from localcloud.cloud import Cloud
 from localcloud.iam.policy import Access, Decision, evaluate
 from localcloud.iam.resources import resource_policies
+from localcloud.moto_backends import backend_of
 from localcloud.protocol.calls import bucket_of_host
 
 READS = ("s3:GetObject", "s3:GetObjectVersion")
 OTHER_HOSTS = (".execute-api.", ".s3-website")
-"""Parts of the host names of services that check permissions themselves."""
+"""Parts of the host names of services that check permissions themselves, as APIs do under their path."""
 ALWAYS_ALLOWED_TO_OWNER = ("s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy")
 """Actions that are always allowed, so that no policy locks the owner out for good."""
 
@@ -20,10 +22,10 @@ def bucket_named_in(cloud: Cloud, request: werkzeug.Request) -> Any | None:
     """moto's record of the bucket that an S3 request names by host or path; None if it does not exist."""
     from moto.s3.models import s3_backends
 
-    if any(other in request.host for other in OTHER_HOSTS):
+    if EXECUTE_API.fullmatch(request.path) or any(other in request.host for other in OTHER_HOSTS):
         return None
     name = bucket_of_host(request) or request.path.lstrip("/").partition("/")[0]
-    return s3_backends[cloud.account_id]["aws"].buckets.get(name)
+    return backend_of(s3_backends, cloud.account_id, "aws").buckets.get(name)
 
 
 def skip_policy_check_of_moto(bucket: Any) -> None:

@@ -9,6 +9,7 @@ from localcloud.cloud import Cloud
 from localcloud.iam.conditions import Context
 from localcloud.iam.policy import Access, Decision, Document, Principals, evaluate, parse
 from localcloud.iam.roles import NotAssumable, documents_of, find_role, managed_document
+from localcloud.moto_backends import backend_of
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Signature
 
@@ -80,12 +81,14 @@ def caller_of(cloud: Cloud, signature: Signature) -> Caller | None:
     from moto.iam.models import iam_backends
     from moto.sts.models import sts_backends
 
-    session = sts_backends[cloud.account_id]["aws"].get_assumed_role_from_access_key(signature.access_key)
+    session = backend_of(sts_backends, cloud.account_id, "aws").get_assumed_role_from_access_key(
+        signature.access_key
+    )
     if session is not None:
         return _session(cloud, signature, session)
     if signature.access_key.startswith("ASIA"):
         raise InvalidToken("InvalidClientTokenId", "The security token included in the request is invalid.")
-    user = iam_backends[cloud.account_id]["aws"].get_user_from_access_key_id(signature.access_key)
+    user = backend_of(iam_backends, cloud.account_id, "aws").get_user_from_access_key_id(signature.access_key)
     return user_caller(cloud, user) if user else None
 
 
@@ -93,7 +96,7 @@ def caller_by_arn(cloud: Cloud, arn: str) -> Caller:
     """The role or user with an ARN. Raises LookupError when there is none."""
     from moto.iam.models import iam_backends
 
-    for user in iam_backends[cloud.account_id]["aws"].users.values():
+    for user in backend_of(iam_backends, cloud.account_id, "aws").users.values():
         if user.arn == arn:
             return user_caller(cloud, user)
     try:
@@ -117,7 +120,7 @@ def user_caller(cloud: Cloud, user: Any) -> Caller:
     """The caller for moto's record of a user."""
     from moto.iam.models import iam_backends
 
-    iam = iam_backends[cloud.account_id]["aws"]
+    iam = backend_of(iam_backends, cloud.account_id, "aws")
     identity = [parse(document) for document in user.policies.values()]
     identity += [managed_document(policy) for policy in user.managed_policies.values()]
     for group in iam.get_groups_for_user(user.name):
@@ -134,7 +137,9 @@ def role_caller(cloud: Cloud, role: Any, arn: str, session_policy: str | None = 
         from moto.iam.models import iam_backends
 
         boundary = [
-            managed_document(iam_backends[cloud.account_id]["aws"].get_policy(role.permissions_boundary_arn))
+            managed_document(
+                backend_of(iam_backends, cloud.account_id, "aws").get_policy(role.permissions_boundary_arn)
+            )
         ]
     return Caller(
         arn=arn,

@@ -20,10 +20,13 @@ class UnknownOperator(Exception):
     """A policy uses an unsupported condition operator."""
 
 
-def satisfied(block: Mapping[str, Mapping[str, object]], context: Context) -> bool:
-    """Whether a request with this context meets every condition. Raises UnknownOperator."""
+def satisfied(block: Mapping[str, Mapping[str, object]], context: Context, variables: Context | None) -> bool:
+    """Whether a request with this context meets every condition. Raises UnknownOperator.
+
+    `variables` are the policy's, as for `substitute`.
+    """
     return all(
-        _holds(name, key, as_list(expected), context)
+        _holds(name, key, as_list(expected), context, variables)
         for name, tests in block.items()
         for key, expected in tests.items()
     )
@@ -50,8 +53,13 @@ def matches(pattern: str, text: str, *, ignore_case: bool = False) -> bool:
     return re.fullmatch(translated, text, flags) is not None
 
 
-def substitute(text: str, context: Context) -> str | None:
-    """Replaces policy variables such as ${aws:username}. Returns None if the request lacks one of them."""
+def substitute(text: str, variables: Context | None) -> str | None:
+    """Replaces policy variables such as ${aws:username}. Returns None if the request lacks one of them.
+
+    Without `variables`, "${" is plain text.
+    """
+    if variables is None or "${" not in text:
+        return text
     missing = False
 
     def value(found: re.Match[str]) -> str:
@@ -59,7 +67,7 @@ def substitute(text: str, context: Context) -> str | None:
         name, _, default = found[1].partition(",")
         if name in ("*", "?", "$"):
             return name
-        if values := context.get(name.strip().lower()):
+        if values := variables.get(name.strip().lower()):
             return values[0]
         if default:
             return default.strip().strip("'\"")
@@ -70,7 +78,7 @@ def substitute(text: str, context: Context) -> str | None:
     return None if missing else filled
 
 
-def _holds(name: str, key: str, expected: list[Any], context: Context) -> bool:
+def _holds(name: str, key: str, expected: list[Any], context: Context, variables: Context | None) -> bool:
     qualifier, _, base = name.rpartition(":")
     if_exists = base.endswith("IfExists")
     base = base.removesuffix("IfExists")
@@ -82,7 +90,7 @@ def _holds(name: str, key: str, expected: list[Any], context: Context) -> bool:
     if not actual:
         # A missing key fails a test, but passes a negated one and ForAllValues.
         return if_exists or negated or qualifier == "ForAllValues"
-    filled = [text for wanted in expected if (text := substitute(_text(wanted), context)) is not None]
+    filled = [text for wanted in expected if (text := substitute(_text(wanted), variables)) is not None]
     results = [any(_quietly(test, wanted, value) for wanted in filled) != negated for value in actual]
     if qualifier == "ForAnyValue":
         return any(results)

@@ -9,6 +9,7 @@ from typing import Any
 
 from localcloud.cloud import Cloud
 from localcloud.iam.conditions import as_list
+from localcloud.moto_backends import backend_of
 from localcloud.moto_requests import invalid_for_iam
 from localcloud.protocol import ApiError
 from localcloud.protocol.service import FORWARD, ModelledService
@@ -71,7 +72,7 @@ class PolicyDocuments(ModelledService):
         """The inline policies of a role, group or user in moto's records; empty if it does not exist."""
         from moto.iam.models import iam_backends
 
-        backend = iam_backends[self._cloud.account_id]["aws"]
+        backend = backend_of(iam_backends, self._cloud.account_id, "aws")
         every: Mapping[str, Mapping[str, Any]] = {
             "role": {one.name: one for one in list(backend.roles.values())},
             "group": backend.groups,

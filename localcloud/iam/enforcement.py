@@ -2,6 +2,7 @@
 
 import functools
 import json
+import threading
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -21,6 +22,7 @@ from localcloud.iam.resources import resource_policies
 from localcloud.iam.roles import ASSUME_ROLE, NotAssumable, find_role
 from localcloud.iam.sessions import Sessions
 from localcloud.iam.simulation import Simulation
+from localcloud.moto_backends import backend_of
 from localcloud.protocol.calls import Call, Signature, call_of, signature_of
 from localcloud.protocol.errors import denial
 
@@ -40,7 +42,8 @@ class IamEnforcement:
         self._documents = PolicyDocuments(cloud)
         self._identities = Identities(cloud)
         self._sessions = Sessions(cloud)
-        _load_managed_policies(cloud)
+        self._managed = threading.Lock()
+        self._has_managed = False
         _accept_policies_of_all_versions()
         _end_full_pages()
 
@@ -76,6 +79,7 @@ class IamEnforcement:
             return self._sessions.handle(request)
         if signature.service != "iam":
             return None
+        self._load_managed_policies()
         is_user = caller is not None and caller.role_arn is None
         is_owner_alone = caller is None and call().operation == "GetUser"
         if names_no_user(call()) and not (is_user or is_owner_alone):
@@ -84,6 +88,26 @@ class IamEnforcement:
             if (answer := part.handle(request)) is not None:
                 return answer
         return None
+
+    def _load_managed_policies(self) -> None:
+        """Gives the account AWS's managed policies, such as AWSLambdaBasicExecutionRole, once IAM is asked.
+
+        moto would load them for every account and partition of the process. There are 1,500 of them, so the
+        cloud does not wait for them when it starts. Only IAM's own API attaches them to anybody.
+        """
+        with self._managed:
+            if self._has_managed:
+                return
+            from moto.iam.aws_managed_policies import aws_managed_policies_data
+            from moto.iam.models import AWSManagedPolicy, iam_backends
+
+            backend = backend_of(iam_backends, self._cloud.account_id, "aws")
+            backend.aws_managed_policies = [
+                AWSManagedPolicy.from_data(name, self._cloud.account_id, backend.region_name, policy)
+                for name, policy in json.loads(aws_managed_policies_data).items()
+            ]
+            backend.managed_policies |= {policy.arn: policy for policy in backend.aws_managed_policies}
+            self._has_managed = True
 
     def _check_anonymous(self, request: werkzeug.Request) -> werkzeug.Response | None:
         """Checks an unsigned request, which only S3 has among AWS's APIs."""
@@ -142,22 +166,6 @@ class IamEnforcement:
         named_itself = evaluate(trust, access, caller.names(with_account=False)) is Decision.ALLOWED
         verdict = caller.judge(access, [])
         return ALLOWED if named_itself and verdict.decision is not Decision.EXPLICIT_DENY else verdict
-
-
-def _load_managed_policies(cloud: Cloud) -> None:
-    """Gives the cloud's account AWS's managed policies, such as AWSLambdaBasicExecutionRole.
-
-    moto would load them for every account and partition of the process, which is slow.
-    """
-    from moto.iam.aws_managed_policies import aws_managed_policies_data
-    from moto.iam.models import AWSManagedPolicy, iam_backends
-
-    backend = iam_backends[cloud.account_id]["aws"]
-    backend.aws_managed_policies = [
-        AWSManagedPolicy.from_data(name, cloud.account_id, backend.region_name, policy)
-        for name, policy in json.loads(aws_managed_policies_data).items()
-    ]
-    backend.managed_policies |= {policy.arn: policy for policy in backend.aws_managed_policies}
 
 
 def _accept_policies_of_all_versions() -> None:

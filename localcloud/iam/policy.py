@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 """
 
 import enum
+import functools
 import json
 import logging
 from collections.abc import Iterable, Mapping
@@ -44,8 +45,14 @@ Principals = Mapping[str, frozenset[str]]
 
 
 def parse(document: str | Document) -> Document:
-    """Parses a policy document, if it is JSON. Raises ValueError."""
-    return json.loads(document) if isinstance(document, str) else document
+    """Parses a policy document, if it is JSON. Raises ValueError. The same text gives the same document."""
+    return _parse(document) if isinstance(document, str) else document
+
+
+@functools.lru_cache(maxsize=1024)
+def _parse(text: str) -> Document:
+    document: Document = json.loads(text)
+    return document
 
 
 def evaluate(documents: Iterable[Document], access: Access, principals: Principals | None = None) -> Decision:
@@ -55,8 +62,10 @@ def evaluate(documents: Iterable[Document], access: Access, principals: Principa
     """
     decision = Decision.IMPLICIT_DENY
     for document in documents:
-        for statement in _statements(document):
-            if not _applies(statement, access, principals):
+        # "${" is plain text in policies of 2008-10-17 and without a version.
+        variables = access.context if document.get("Version") == VERSION_WITH_VARIABLES else None
+        for statement in as_list(document.get("Statement", [])):
+            if not _applies(statement, access, variables, principals):
                 continue
             if statement.get("Effect") == "Deny":
                 return Decision.EXPLICIT_DENY
@@ -64,30 +73,17 @@ def evaluate(documents: Iterable[Document], access: Access, principals: Principa
     return decision
 
 
-def _statements(document: Document) -> list[Document]:
-    statements = as_list(document.get("Statement", []))
-    if document.get("Version") == VERSION_WITH_VARIABLES:
-        return statements
-    literal: list[Document] = [_without_variables(one) for one in statements]
-    return literal
-
-
-def _without_variables(element: Any) -> Any:
-    """Escapes policy variables, which are plain text in policies of 2008-10-17 and without a version."""
-    if isinstance(element, Mapping):
-        return {name: _without_variables(value) for name, value in element.items()}
-    if isinstance(element, list):
-        return [_without_variables(item) for item in element]
-    return element.replace("${", "${$}{") if isinstance(element, str) else element
-
-
-def _applies(statement: Document, access: Access, principals: Principals | None) -> bool:
+def _applies(
+    statement: Document, access: Access, variables: Context | None, principals: Principals | None
+) -> bool:
     if principals is not None and not _names(statement, principals):
         return False
-    if not _action_matches(statement, access.action) or not _resource_matches(statement, access):
+    if not _action_matches(statement, access.action):
+        return False
+    if not _resource_matches(statement, access.resource, variables):
         return False
     try:
-        return satisfied(statement.get("Condition") or {}, access.context)
+        return satisfied(statement.get("Condition") or {}, access.context, variables)
     except UnknownOperator as unknown:
         # An unsupported condition must never allow anything.
         log.warning("policy statement with the unknown condition operator %s", unknown)
@@ -100,16 +96,16 @@ def _action_matches(statement: Document, action: str) -> bool:
     return any(matches(text, action, ignore_case=True) for text in as_list(statement.get("Action", [])))
 
 
-def _resource_matches(statement: Document, access: Access) -> bool:
+def _resource_matches(statement: Document, resource: str, variables: Context | None) -> bool:
     if "NotResource" in statement:
-        return not _any_resource(statement["NotResource"], access)
+        return not _any_resource(statement["NotResource"], resource, variables)
     # Trust policies have no Resource, for they belong to one role.
-    return "Resource" not in statement or _any_resource(statement["Resource"], access)
+    return "Resource" not in statement or _any_resource(statement["Resource"], resource, variables)
 
 
-def _any_resource(patterns: Any, access: Access) -> bool:
-    filled = (substitute(pattern, access.context) for pattern in as_list(patterns))
-    return any(matches(pattern, access.resource) for pattern in filled if pattern is not None)
+def _any_resource(patterns: Any, resource: str, variables: Context | None) -> bool:
+    filled = (substitute(pattern, variables) for pattern in as_list(patterns))
+    return any(matches(pattern, resource) for pattern in filled if pattern is not None)
 
 
 def _names(statement: Document, principals: Principals) -> bool:

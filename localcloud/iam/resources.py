@@ -4,6 +4,7 @@ import json
 
 from localcloud.cloud import Cloud
 from localcloud.iam.policy import Access, Decision, Document, evaluate
+from localcloud.moto_backends import backend_of
 
 
 def resource_policies(cloud: Cloud, resource: str) -> list[Document]:
@@ -33,7 +34,7 @@ def service_may(cloud: Cloud, service: str, action: str, resource: str, source_a
 def _bucket_policy(cloud: Cloud, name: str) -> list[Document]:
     from moto.s3.models import s3_backends
 
-    bucket = s3_backends[cloud.account_id]["aws"].buckets.get(name)
+    bucket = backend_of(s3_backends, cloud.account_id, "aws").buckets.get(name)
     return [json.loads(bucket.policy)] if bucket is not None and bucket.policy else []
 
 
@@ -41,5 +42,5 @@ def _function_policy(cloud: Cloud, arn: str) -> list[Document]:
     from moto.awslambda.models import lambda_backends
 
     _, _, _, region, account, _, name = arn.split(":", 6)
-    functions = lambda_backends[account][region].list_functions(None)
+    functions = backend_of(lambda_backends, account, region).list_functions(None)
     return [{"Statement": one.policy.statements} for one in functions if one.function_name == name]

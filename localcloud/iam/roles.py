@@ -4,6 +4,7 @@ from typing import Any
 
 from localcloud.cloud import Cloud, Credentials
 from localcloud.iam.policy import Access, Decision, Document, evaluate, parse
+from localcloud.moto_backends import backend_of
 
 ASSUME_ROLE = "sts:AssumeRole"
 
@@ -61,4 +62,4 @@ def role_may(cloud: Cloud, role_arn: str, action: str, resource: str) -> bool:
 def _iam(cloud: Cloud) -> Any:
     from moto.iam.models import iam_backends
 
-    return iam_backends[cloud.account_id]["aws"]
+    return backend_of(iam_backends, cloud.account_id, "aws")

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from localcloud.cloud import Cloud
 from localcloud.logs.comparisons import InvalidPattern
 from localcloud.logs.patterns import Predicate, compile_pattern
+from localcloud.moto_backends import backend_of
 from localcloud.protocol import ApiError
 from localcloud.protocol.pages import page
 from localcloud.protocol.service import FORWARD, ModelledService, Operation
@@ -285,7 +286,7 @@ class LogsService(ModelledService):
     def _backend(self) -> Any:
         from moto.logs.models import logs_backends
 
-        return logs_backends[self._cloud.account_id][self._cloud.region]
+        return backend_of(logs_backends, self._cloud.account_id, self._cloud.region)
 
     def _check_key(self, key: str) -> None:
         client = self._cloud.client("kms")

@@ -36,6 +36,10 @@ MODELS: Mapping[str, tuple[str, ...]] = {
 S3_CONTROL_PATH = "/v20180820/"
 ROUTED = "localcloud.routed"
 """A key in the environ of a request: caches its operation by the name of the model."""
+SIGNED = "localcloud.signed"
+"""A key in the environ of a request: caches its signature."""
+MAX_ROUTES = 1024
+"""How many different requests' operations are remembered."""
 REST = ("apigateway", "cloudfront", "lambda", "route53", "s3", "sagemaker")
 """Services without the query protocol. An Action in their requests is data."""
 XML_FORMS = {"s3": "s3", "s3control": "query", "cloudfront": "query", "route53": "query", "ec2": "ec2"}
@@ -64,9 +68,19 @@ class Call:
 
 def signature_of(request: werkzeug.Request) -> Signature | None:
     """The signature in the header or in the query string (presigned URLs); None for an unsigned request."""
-    token = request.headers.get("X-Amz-Security-Token") or request.args.get("X-Amz-Security-Token")
+    if SIGNED not in request.environ:
+        request.environ[SIGNED] = _signature(request)
+    return cast("Signature | None", request.environ[SIGNED])
+
+
+def _signature(request: werkzeug.Request) -> Signature | None:
+    token = request.headers.get("X-Amz-Security-Token")
+    if request.query_string:
+        token = token or request.args.get("X-Amz-Security-Token")
     if found := CREDENTIAL.search(request.headers.get("Authorization", "")):
         return Signature(found["key"], found["region"], found["service"].lower(), token)
+    if not request.query_string:
+        return None
     if found := CREDENTIAL.fullmatch(f"Credential={request.args.get('X-Amz-Credential', '')}"):
         return Signature(found["key"], found["region"], found["service"].lower(), token)
     if key := request.args.get("AWSAccessKeyId"):  # S3's older presigned URLs
@@ -159,10 +173,31 @@ def operation_of(request: werkzeug.Request, service: str) -> tuple["OperationMod
 
 
 def _route(request: werkzeug.Request, service: str) -> "tuple[OperationModel, dict[str, str]] | None":
-    from moto.core.request import Request
-
     if (router := _router(service)) is None:
         return None
+    if router.service_model.protocol != "rest-json":
+        return _match(router, request)
+    # What such a router looks at: clients ask for the same again and again, and matching takes long.
+    environ = request.environ
+    key = (
+        *(service, request.method, request.host, request.path),
+        *(environ.get("RAW_URI"), request.query_string),
+        frozenset(name for name in environ if name.startswith("HTTP_")),
+    )
+    if (found := _routes.get(key)) is None:
+        if (found := _match(router, request)) is None:
+            return None
+        if len(_routes) >= MAX_ROUTES:
+            _routes.clear()
+        _routes[key] = found
+    return found[0], dict(found[1])
+
+
+def _match(
+    router: "ProtocolRouter", request: werkzeug.Request
+) -> "tuple[OperationModel, dict[str, str]] | None":
+    from moto.core.request import Request
+
     try:
         # REST routers need moto's own class of requests, which cannot read a form again.
         is_rest = router.service_model.protocol.startswith("rest-")
@@ -185,6 +220,9 @@ def _incomplete(
             with contextlib.suppress(HTTPException):
                 return router.match(Request({**request.environ, "QUERY_STRING": query}))
     return None
+
+
+_routes: "dict[tuple[Any, ...], tuple[OperationModel, dict[str, str]]]" = {}
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ A service defines one method per operation, named as in boto3. The method gets t
 and returns the dictionary that boto3 returns.
 """
 
+import functools
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import werkzeug
 from botocore import xform_name
+from botocore.model import Shape
 from moto.core.model import OperationModel, ServiceModel
 from moto.core.parse import PROTOCOL_PARSERS, RequestParserError
 from moto.core.serialize import SerializationContext, get_serializer_class
@@ -136,9 +138,16 @@ def write_answer(model: OperationModel, result: Mapping[str, Any]) -> werkzeug.R
     """
     request_id = (result.get("ResponseMetadata") or {}).get("RequestId") or str(uuid.uuid4())
     service = model.service_model
-    serializer = get_serializer_class(service.service_name, service.protocol)
-    answer = serializer(model, SerializationContext(request_id)).serialize(result)
-    response = werkzeug.Response(answer["body"], answer["status_code"], answer["headers"])
+    if headers := _headers_beside_data(model):
+        data = result.get(str(model.output_shape.serialization["payload"])) or b""
+        response = werkzeug.Response(data, 200, content_type="application/json" if data else None)
+        for name, header in headers.items():
+            if result.get(name) is not None:
+                response.headers[header] = result[name]
+    else:
+        serializer = get_serializer_class(service.service_name, service.protocol)
+        answer = serializer(model, SerializationContext(request_id)).serialize(result)
+        response = werkzeug.Response(answer["body"], answer["status_code"], answer["headers"])
     response.headers["x-amzn-RequestId"] = request_id
     for name, member in (model.output_shape.members if model.output_shape else {}).items():
         # moto's serializer omits the status, and sets the content type of payloads to the protocol's.
@@ -147,6 +156,25 @@ def write_answer(model: OperationModel, result: Mapping[str, Any]) -> werkzeug.R
         elif member.serialization.get("name") == "Content-Type" and result.get(name):
             response.headers["Content-Type"] = result[name]
     return response
+
+
+@functools.lru_cache(maxsize=1024)
+def _headers_beside_data(model: OperationModel) -> Mapping[str, str]:
+    """The headers of an answer whose body is data, by member; none if there is anything to serialize."""
+    members: Mapping[str, Shape] = model.output_shape.members if model.output_shape else {}
+    payload = members.get(str(model.output_shape.serialization.get("payload"))) if members else None
+    others = [(name, member) for name, member in members.items() if member is not payload]
+    if model.service_model.protocol != "rest-json" or payload is None or payload.type_name != "blob":
+        return {}
+    if any(member.type_name != "string" for _, member in others if _location(member) == "header"):
+        return {}
+    if any(_location(member) not in ("header", "statusCode") for _, member in others):
+        return {}
+    return {name: member.serialization["name"] for name, member in others if _location(member) == "header"}
+
+
+def _location(member: Shape) -> str:
+    return str(member.serialization.get("location"))
 
 
 def write_error(service: ServiceModel, error: ApiError) -> werkzeug.Response:

@@ -143,7 +143,7 @@ def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
 
 
 def _structure_problems(shape: StructureShape, value: Mapping[str, Any], path: str) -> Iterator[str]:
-    members = {_wire_name(name, member): member for name, member in shape.members.items()} | shape.members
+    members = _members(shape)
     for name in shape.required_members:
         if value.get(name, value.get(_wire_name(name, shape.members[name]))) is None:
             yield _constraint(" null", _join(path, name), "Member must not be null")
@@ -152,6 +152,13 @@ def _structure_problems(shape: StructureShape, value: Mapping[str, Any], path: s
             yield f"Unknown member '{_join(path, name)}'"
         elif member is not None:
             yield from _problems(members[name], member, _join(path, name))
+
+
+@functools.lru_cache(maxsize=4096)
+def _members(shape: StructureShape) -> Mapping[str, Shape]:
+    """The members of a structure by either name."""
+    members: dict[str, Shape] = dict(shape.members)
+    return {_wire_name(name, member): member for name, member in members.items()} | members
 
 
 def _wire_name(name: str, member: Shape) -> str:
@@ -226,10 +233,12 @@ def _broken_limits(shape: Shape, size: float, what: str) -> Iterator[str]:
         yield f"Member must have {what} less than or equal to {high}"
 
 
+@functools.lru_cache(maxsize=4096)
 def _limits(shape: Shape) -> tuple[float, float]:
     named = LENGTHS.search(shape.name)
     low = shape.metadata.get("min", int(named["min"]) if named else -math.inf)
-    return low, shape.metadata.get("max", int(named["max"]) if named else math.inf)
+    high = shape.metadata.get("max", int(named["max"]) if named else math.inf)
+    return low, high
 
 
 def _quoted(shape: Shape, value: Any) -> str:

@@ -13,6 +13,7 @@ from localcloud.front import Request
 from localcloud.guard import Guard
 from localcloud.iam.buckets import bucket_named_in
 from localcloud.iam.cors import is_preflight, rule_for
+from localcloud.moto_backends import backend_of
 from localcloud.moto_members import refuse_members
 from localcloud.moto_requests import check_constraints
 from localcloud.protocol import ApiError
@@ -141,7 +142,7 @@ class S3Service:
     def _backend(self) -> Any:
         from moto.s3.models import s3_backends
 
-        return s3_backends[self._cloud.account_id]["aws"]
+        return backend_of(s3_backends, self._cloud.account_id, "aws")
 
     def _buckets(self) -> Mapping[str, Any]:
         """moto's records of all buckets, by name."""

@@ -16,6 +16,7 @@ from localcloud.cloudfront.origin import StoredObject
 from localcloud.front import Request
 from localcloud.iam.buckets import anonymous_may
 from localcloud.iam.policy import Access
+from localcloud.moto_backends import backend_of
 from localcloud.routing import WEBSITE
 
 UNSUPPORTED = ("RedirectAllRequestsTo", "RoutingRules")
@@ -41,7 +42,7 @@ class WebsiteService:
     def _answer(self, name: str, key: str) -> werkzeug.Response:
         from moto.s3.models import s3_backends
 
-        bucket = s3_backends[self._cloud.account_id]["aws"].buckets.get(name)
+        bucket = backend_of(s3_backends, self._cloud.account_id, "aws").buckets.get(name)
         if bucket is None:
             return _error(HTTPStatus.NOT_FOUND, "NoSuchBucket", name)
         if bucket.website_configuration is None:

@@ -11,7 +11,8 @@ from localcloud.cloud import Cloud
 from localcloud.protocol import InvalidRequest
 from localcloud.protocol.validation import require_supported
 from localcloud.sagemaker.errors import JobFailed
-from localcloud.sagemaker.hosting import INVOCATION_SECONDS, Answer, ModelServer, NotReady, instance_id
+from localcloud.sagemaker.exchange import Answer, NotReady
+from localcloud.sagemaker.hosting import INVOCATION_SECONDS, ModelServer, instance_id
 from localcloud.sagemaker.models import EndpointConfigs, Models
 from localcloud.sagemaker.records import Record, Table, select
 

@@ -1,7 +1,6 @@
 """Model servers: containers that hold a model and answer /ping and, one at a time, /invocations."""
 
 import contextlib
-import http.client
 import logging
 import os
 import secrets
@@ -10,18 +9,17 @@ import signal
 import subprocess
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
-from urllib3.util import wait_for_read
 
 from localcloud.cloud import Cloud
 from localcloud.processes import Process
 from localcloud.protocol import InvalidRequest
 from localcloud.sagemaker import container
 from localcloud.sagemaker.errors import JobFailed
+from localcloud.sagemaker.exchange import Answer, ContainerConnection, Died, NotAnswered, NotReady, TooSlow
 from localcloud.sagemaker.images import SERVES, runner_of
 from localcloud.sagemaker.logs import LogStream
 from localcloud.sagemaker.models import CODE_FOLDER, ModelData
@@ -43,35 +41,6 @@ RESTART_SECONDS = 1.0
 """The pause before a restart, if the container ended within CRASH_LOOP_SECONDS of the last."""
 
 
-class NotAnswered(Exception):
-    """The container gave no HTTP answer."""
-
-
-class TooSlow(NotAnswered):
-    """The container took too long."""
-
-
-class NotReady(NotAnswered):
-    """The container did not get the request, because it is starting or restarting."""
-
-
-class Died(NotAnswered):
-    """The container ended or hung up during the request."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The HTTP answer of a container."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def content_type(self) -> str:
-        return self.headers.get("Content-Type", "application/octet-stream")
-
-
 class ModelServer:
     """Runs the container of a model from `start()` to `stop()`, and restarts it when it ends."""
 
@@ -90,7 +59,7 @@ class ModelServer:
         self._ready = threading.Event()
         # Requests queue here and not in the container, so that only one is lost when that ends.
         self._turn = threading.Lock()
-        self._connection = http.client.HTTPConnection("127.0.0.1")
+        self._connection: ContainerConnection | None = None
 
     @property
     def ready(self) -> bool:
@@ -154,7 +123,8 @@ class ModelServer:
         if self._logs:
             self._logs.close()
         with self._turn:
-            self._connection.close()
+            if self._connection:
+                self._connection.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def invoke(self, body: bytes, headers: dict[str, str], seconds: float = INVOCATION_SECONDS) -> Answer:
@@ -167,10 +137,10 @@ class ModelServer:
         if not self._turn.acquire(timeout=seconds):
             raise TooSlow(f"no answer within {seconds:g} seconds")
         try:
-            if not self.ready:
+            if not self.ready or self._connection is None:
                 raise NotReady("the container is starting")
             left = max(0.001, deadline - time.monotonic())
-            return self._exchange(self._connection, "POST", "/invocations", body, chosen, left)
+            return self._connection.ask("POST", "/invocations", body, chosen, left)
         except TooSlow:
             # As SageMaker's model servers do, kill a worker that hangs and start another.
             self._container.send_signal(signal.SIGKILL)
@@ -236,17 +206,18 @@ class ModelServer:
         port = self._port()
         if port is None:
             return False
-        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection = ContainerConnection(port)
         try:
-            if self._exchange(connection, "GET", "/ping", b"", {}, PING_SECONDS).status != 200:
+            if connection.ask("GET", "/ping", b"", {}, PING_SECONDS).status != 200:
                 return False
         except NotAnswered:
             return False
         finally:
             connection.close()
         with self._turn:
-            self._connection.close()
-            self._connection = http.client.HTTPConnection("127.0.0.1", port)
+            if self._connection:
+                self._connection.close()
+            self._connection = ContainerConnection(port)
         return True
 
     def _port(self) -> int | None:
@@ -257,36 +228,6 @@ class ModelServer:
             return int(self._port_file.read_text())
         except FileNotFoundError:
             return None
-
-    def _exchange(
-        self,
-        connection: http.client.HTTPConnection,
-        method: str,
-        path: str,
-        body: bytes,
-        headers: dict[str, str],
-        seconds: float,
-    ) -> Answer:
-        """Sends one request on a connection that is opened if needed and kept for the next."""
-        try:
-            if connection.sock is not None and wait_for_read(connection.sock, timeout=0):
-                connection.close()  # the container has ended since the last request
-            if connection.sock is None:
-                connection.timeout = seconds
-                connection.connect()
-        except OSError as error:
-            raise NotReady(f"{type(error).__name__}: {error}") from error
-        try:
-            connection.sock.settimeout(seconds)
-            connection.request(method, path, body, headers)
-            response = connection.getresponse()
-            return Answer(response.status, dict(response.getheaders()), response.read())
-        except TimeoutError as error:
-            connection.close()
-            raise TooSlow(f"no answer within {seconds:g} seconds") from error
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            raise Died(f"{type(error).__name__}: {error}") from error
 
     def _keep_alive(self) -> None:
         """Restarts the container when it ends, as SageMaker does."""

@@ -10,7 +10,7 @@ from localcloud.protocol import ApiError, InvalidRequest
 from localcloud.protocol.service import ModelledService
 from localcloud.protocol.validation import require_supported
 from localcloud.sagemaker.endpoints import LOG_GROUP, Endpoints, Throttled, Variant
-from localcloud.sagemaker.hosting import Died, NotReady, TooSlow
+from localcloud.sagemaker.exchange import Died, NotReady, TooSlow
 
 MAX_PAYLOAD = 25 * 1024 * 1024
 """The limit of requests and responses of endpoints on instances (SageMaker quotas)."""

@@ -14,7 +14,8 @@ from localcloud.sagemaker.batching import Processing, assemble, batches, split
 from localcloud.sagemaker.cluster import MAX_HOSTS
 from localcloud.sagemaker.container import MachineFiles
 from localcloud.sagemaker.errors import JobFailed, ResourceInUse
-from localcloud.sagemaker.hosting import ModelServer, NotAnswered, instance_id
+from localcloud.sagemaker.exchange import NotAnswered
+from localcloud.sagemaker.hosting import ModelServer, instance_id
 from localcloud.sagemaker.logs import LogStream
 from localcloud.sagemaker.models import Models
 from localcloud.sagemaker.records import Record, Table, select, with_defaults
