@@ -321,6 +321,8 @@ def cloud(arguments: argparse.Namespace) -> Iterator["Server"]:
         # Otherwise its threads would report that the cloud is gone.
         logging.disable(logging.CRITICAL)
         server.close()
+        tempfile.tempdir = None
+        gc.enable()
 
 
 def run_command(arguments: argparse.Namespace, stopped: StopSignals) -> int:

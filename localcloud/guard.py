@@ -125,16 +125,15 @@ def _answer(
         log.exception("moto failed at %s %s", target.service, target.operation)
         what = f"this request for {_named(target.service or '', target)} ({type(error).__name__}: {error})"
         return _unsupported(request, what)(environ, start_response)
+    if status.startswith(("4", "5")):
+        pieces = [b"".join(pieces)]
+        if pieces[0][: len(PAGE)].lower() == PAGE:
+            raise NotImplementedError(f"moto has no {target.operation}")
     if target.service in REVISED:
         pieces = [b"".join(pieces)]
         request.environ["wsgi.input"].seek(0)
         if answer := revised(request, target, werkzeug.Response(pieces, status, headers)):
             return answer(environ, start_response)
-    if status.startswith(("4", "5")):
-        body = b"".join(pieces)
-        if body[: len(PAGE)].lower() == PAGE:
-            raise NotImplementedError(f"moto has no {target.operation}")
-        pieces = [body]
     start_response(status, list(headers))
     return pieces
 

@@ -262,5 +262,5 @@ def _keep_newest(streams: Sequence[Any]) -> None:
 
 
 def _age(stream: Any) -> tuple[int, int]:
-    """Sorts the stream with the oldest event first, and of those written in one millisecond the longest."""
+    """Sorts the stream with the oldest event first; in one millisecond, the one with the most events."""
     return int(stream.events[0].timestamp), -len(stream.events)

@@ -148,11 +148,12 @@ def _words(target: Target, members: Request, message: str) -> str:
 def _cut(answer: Answer, listed: str, members: Request) -> None:
     """Leaves the page that was asked for. A token is the number of elements before it."""
     every = answer.get(listed, [])
+    is_of_iam = "Marker" in members or "MaxItems" in members
     token = members.get("Marker", members.get("NextToken", "0"))
     wanted = str(members.get("MaxItems", members.get("MaxResults", len(every))))
-    for name, number in {"NextToken": token, "MaxResults": wanted}.items():
-        if not number.isdecimal():
-            raise ApiError("BadRequestException", f"Invalid {name}")
+    for name, number in {"Marker" if is_of_iam else "NextToken": token, "MaxResults": wanted}.items():
+        if not re.fullmatch("[0-9]{1,9}", number):
+            raise ApiError("ValidationError" if is_of_iam else "BadRequestException", f"Invalid {name}")
     size = int(wanted) or len(every)
     end = int(token) + size
     answer[listed] = every[int(token) : end]
@@ -238,7 +239,7 @@ def _of_user(answer: Answer, members: Request) -> None:
 
 def _of_caller(answer: Answer, _: Request) -> None:
     """Shows the account's owner, whom moto calls a user of its own, and the role's id in a session's."""
-    if answer["Arn"].endswith(":user/moto"):
+    if answer["Arn"] == f"arn:aws:sts::{ACCOUNT_ID}:user/moto":
         answer |= {"Arn": ROOT, "UserId": ACCOUNT_ID}
     elif ":assumed-role/" in answer["Arn"]:
         answer["UserId"] = _id_of_session(answer["Arn"], answer["UserId"])

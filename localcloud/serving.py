@@ -21,21 +21,21 @@ class PromptServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     daemon_threads = True
     block_on_close = False
-    _asked = _ask = -1
+    _wake_read = _wake_write = -1
 
     def __init__(self, *arguments: Any, **named: Any):
         super().__init__(*arguments, **named)
         self._ended = threading.Event()
-        self._asked, self._ask = os.pipe()
+        self._wake_read, self._wake_write = os.pipe()
 
     def serve_forever(self, poll_interval: float = 0.5) -> None:
-        """Accepts connections until `shutdown` is called. Nothing is polled."""
+        """Accepts connections until `shutdown` is called. Nothing is polled, so `poll_interval` is unused."""
         self.socket.setblocking(False)
         try:
             with selectors.DefaultSelector() as selector:
                 selector.register(self, selectors.EVENT_READ)
-                selector.register(self._asked, selectors.EVENT_READ)
-                while self._asked not in [key.fileobj for key, _ in selector.select()]:
+                selector.register(self._wake_read, selectors.EVENT_READ)
+                while self._wake_read not in [key.fileobj for key, _ in selector.select()]:
                     # Their threads compete with this one, so first take all that have come.
                     for connection, address in list(self._waiting()):
                         self._begin(connection, address)
@@ -65,12 +65,13 @@ class PromptServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def shutdown(self) -> None:
         """Ends `serve_forever`, which runs in another thread, and waits until it has returned."""
-        os.write(self._ask, b".")
-        self._ended.wait()
+        if self._wake_write >= 0:  # it may be closed already
+            os.write(self._wake_write, b".")
+            self._ended.wait()
 
     def server_close(self) -> None:
         super().server_close()
-        for end in (self._asked, self._ask):
+        for end in (self._wake_read, self._wake_write):
             if end >= 0:
                 os.close(end)
-        self._asked = self._ask = -1
+        self._wake_read = self._wake_write = -1

@@ -14,6 +14,7 @@ import re
 import select
 import socket
 import ssl
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -343,7 +344,7 @@ class _Incoming(io.RawIOBase):
         if left is not None and left <= 0:
             raise TimeoutError
         connection = self._connection
-        if isinstance(connection, ssl.SSLSocket):  # whose calls have no flags
+        if not _may_skip_waiting(connection):
             connection.settimeout(left)
             count = connection.recv_into(buffer)
         else:
@@ -368,7 +369,7 @@ class _Outgoing(io.BufferedIOBase):
         left, connection = memoryview(data), self._connection
         while left:
             piece = left[:PIECE_BYTES]
-            if isinstance(connection, ssl.SSLSocket):
+            if not _may_skip_waiting(connection):
                 connection.settimeout(SEND_SECONDS)
                 sent = connection.send(piece)
             else:
@@ -380,6 +381,11 @@ class _Outgoing(io.BufferedIOBase):
                 )
             left = left[sent:]
         return len(data)
+
+
+def _may_skip_waiting(connection: socket.socket) -> bool:
+    """Whether MSG_DONTWAIT works: TLS has no flags, and on macOS, a send waits all the same."""
+    return sys.platform == "linux" and not isinstance(connection, ssl.SSLSocket)
 
 
 def _when_ready(act: Callable[[], int], connection: socket.socket, event: int, seconds: float | None) -> int:

@@ -40,7 +40,7 @@ def extract(cloud: Cloud, line: str) -> None:
         # A malformed line must record none of its metrics.
         for namespace, dimensions, values, timestamp in [*_metrics(document)]:
             record_each(cloud, namespace, dimensions, values, timestamp)
-    except (Malformed, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError) as error:
         log.warning("embedded metrics are not recorded (%s: %s): %.200s", type(error).__name__, error, line)
 
 

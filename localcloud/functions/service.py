@@ -90,12 +90,19 @@ class InvocationResult:
 
 
 class Admission:
-    """A place for one event of a function, taken until `run` or `give_up` ends it."""
+    """A place for one event of a function, taken until `run` or `give_up` first ends it."""
 
     def __init__(
         self, run: Callable[[bytes, str, str | None], InvocationResult], give_up: Callable[[], None]
     ):
-        self._run, self.give_up = run, give_up
+        self._run = run
+        self._held = [give_up]  # pop is atomic
+
+    def give_up(self) -> None:
+        """Gives the place back, unless that has been done."""
+        with contextlib.suppress(IndexError):
+            give_up = self._held.pop()
+            give_up()
 
     def run(
         self, payload: bytes, request_id: str | None = None, client_context: str | None = None

@@ -133,7 +133,9 @@ class LogsService(ModelledService):
             if nextToken is not None and not _is_token(nextToken):
                 raise _invalid("The specified nextToken is invalid.")
             return FORWARD
-        groups = [self._backend().groups[name] for name in sorted(self._backend().groups)]
+        if request.keys() - {"logGroupClass"} or request.get("logGroupClass", "STANDARD") != "STANDARD":
+            return FORWARD  # there, these are refused
+        groups = sorted(self._backend().groups.values(), key=lambda group: group.name)
         found = [_named(group) for group in groups if logGroupNamePattern in group.name]
         shown, token = page(found, nextToken, limit)
         return {"logGroups": shown, "nextToken": token}
@@ -315,9 +317,10 @@ def _named(group: Any) -> dict[str, Any]:
 def _is_token(text: str) -> bool:
     """Whether moto can have given this out; it answers any other with an empty page."""
     try:
-        return "uniqueAttributes" in json.loads(base64.b64decode(text, validate=True))
+        content = json.loads(base64.b64decode(text, validate=True))
     except ValueError:
         return False
+    return isinstance(content, dict) and "uniqueAttributes" in content
 
 
 def _check_tags(tags: Mapping[str, str]) -> None:

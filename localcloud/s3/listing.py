@@ -209,6 +209,7 @@ def _all_versions(bucket: Any, marker: str, version: str) -> Iterator[Entry]:
 
 def _uploads_after(bucket: Any, marker: str, upload: str) -> Iterator[Entry]:
     """The unfinished uploads that follow one: of its key in the order of their begin, then of later keys."""
+    note_begin(bucket)  # one may have begun just now
     entries = [Entry(one.key_name, one) for one in list(bucket.multiparts.values())]
     of_key = [entry for entry in entries if entry.name == marker] if upload else []
     ids = [entry.record.id for entry in of_key]

@@ -21,9 +21,11 @@ from localcloud.containers.bounded_http import (
 )
 
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) (\d{3})(?: [^\r\n]*)?\r?\n")
+LENGTH = re.compile(r"[0-9]{1,18}")
+"""More digits would be more bytes than there are anywhere."""
 MAX_LINE_BYTES = 65_536
 MAX_HEAD_BYTES = 262_144
-CONTINUE = range(100, 200)
+INTERIM = range(100, 200)
 WITHOUT_BODY = (204, 304)
 
 
@@ -62,13 +64,11 @@ class ContainerConnection:
     def __init__(self, port: int):
         self._port = port
         self._socket: socket.socket | None = None
-        self._reader: io.BufferedReader | None = None
 
     def close(self) -> None:
-        for held in (self._reader, self._socket):
-            if held is not None:
-                held.close()
-        self._socket = self._reader = None
+        if self._socket is not None:
+            self._socket.close()
+        self._socket = None
 
     def ask(self, method: str, path: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Answer:
         """Sends a request and returns the answer. Raises NotReady, TooSlow or Died.
@@ -81,26 +81,27 @@ class ContainerConnection:
             lines.append(f"Content-Length: {len(body)}")
         if any(end in line for line in lines for end in "\r\n\0"):
             raise ValueError("a header of the request holds a line end or a zero byte")
-        connection, reader = self._connected(seconds)
+        connection, is_kept = self._connected(seconds), False
         try:
             connection.settimeout(seconds)
             connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
-            answer, is_kept = _read_answer(reader)
+            # One reader for each answer: what a container sends beyond it must not become part of the next.
+            with connection.makefile("rb") as reader:
+                answer, is_kept = _read_answer(reader)
         except TimeoutError as error:
-            self.close()
             raise TooSlow(f"no answer within {seconds:g} seconds") from error
-        except (OSError, EOFError, BadHead) as error:
-            self.close()
+        except (OSError, EOFError, BadHead, MemoryError) as error:
             raise Died(f"{type(error).__name__}: {error}") from error
-        if not is_kept:
-            self.close()
+        finally:
+            if not is_kept:
+                self.close()
         return answer
 
-    def _connected(self, seconds: float) -> tuple[socket.socket, io.BufferedReader]:
+    def _connected(self, seconds: float) -> socket.socket:
         """The connection; a new one if the container has ended the former one since the last request."""
-        if self._socket is not None and self._reader is not None:
+        if self._socket is not None:
             if not wait_for_read(self._socket, timeout=0):
-                return self._socket, self._reader
+                return self._socket
             self.close()
         self._socket = socket.socket()
         self._socket.settimeout(seconds)
@@ -110,15 +111,14 @@ class ContainerConnection:
             self.close()
             raise NotReady(f"{type(error).__name__}: {error}") from error
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._reader = self._socket.makefile("rb")
-        return self._socket, self._reader
+        return self._socket
 
 
 def _read_answer(reader: io.BufferedReader) -> tuple[Answer, bool]:
     """An answer, and whether the connection is kept. Raises OSError, EOFError or BadHead."""
     status, is_current = _read_status(reader)
     headers = read_headers(reader, MAX_HEAD_BYTES)
-    while status in CONTINUE:
+    while status in INTERIM:
         status, is_current = _read_status(reader)
         headers = read_headers(reader, MAX_HEAD_BYTES)
     is_kept = is_current and "close" not in headers.get("Connection", "").lower()
@@ -129,7 +129,7 @@ def _read_answer(reader: io.BufferedReader) -> tuple[Answer, bool]:
     length = headers.get("Content-Length")
     if length is None:
         return Answer(status, headers, reader.read()), False
-    if not length.isascii() or not length.isdecimal():
+    if not LENGTH.fullmatch(length):
         raise EOFError(f"the answer's Content-Length is {length!r}")
     return Answer(status, headers, _exactly(reader, int(length))), is_kept
 

@@ -411,3 +411,9 @@ def test_malformed_requests_at_which_moto_fails_are_refused(
         "UnsupportedOperation",
         "BadRequestException",
     )
+
+
+def test_a_path_that_moto_does_not_know_is_refused_as_a_request_of_its_service(cloud: Cloud) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded", **signed("iam")}
+    status, _, body = raw(cloud, "POST", "/x", headers, b"Action=ListUsers&Version=2010-05-08")
+    assert status == 400 and b"<Code>UnsupportedOperation</Code>" in body

@@ -238,14 +238,16 @@ def test_who_calls(account: Account, iam: Any) -> None:
     found = account.client("sts").get_caller_identity()
     assert {name: found[name] for name in root} == root
     assert iam.get_user()["User"]["Arn"] == f"{ARN}root"
-    key = iam.create_access_key(UserName="ann")["AccessKey"]
-    keys = {
-        "aws_access_key_id": key["AccessKeyId"],
-        "aws_secret_access_key": key["SecretAccessKey"],
-    }
-    found = account.client("sts", **keys).get_caller_identity()
-    user = iam.get_user(UserName="ann")["User"]
-    assert (found["Arn"], found["UserId"]) == (user["Arn"], user["UserId"])
+    iam.create_user(UserName="moto")  # as moto calls the owner
+    for name in ("ann", "moto"):
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        keys = {
+            "aws_access_key_id": key["AccessKeyId"],
+            "aws_secret_access_key": key["SecretAccessKey"],
+        }
+        found = account.client("sts", **keys).get_caller_identity()
+        user = iam.get_user(UserName=name)["User"]
+        assert (found["Arn"], found["UserId"]) == (user["Arn"], user["UserId"])
 
 
 def test_a_session_is_named_after_its_role(account: Account, iam: Any) -> None:

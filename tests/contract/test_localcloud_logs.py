@@ -254,6 +254,12 @@ def test_groups_and_streams_are_described_in_pages_that_aws_gives_out(logs: Any)
     assert {stream["storedBytes"] for stream in streams} == {0}
     for code, call, request in (
         ("InvalidParameterException", logs.describe_log_groups, {"nextToken": "x"}),
+        ("InvalidParameterException", logs.describe_log_groups, {"nextToken": "NQ=="}),
+        (
+            "UnsupportedOperationException",
+            logs.describe_log_groups,
+            {"logGroupNamePattern": "h", "logGroupClass": "INFREQUENT_ACCESS"},
+        ),
         ("UnsupportedOperationException", logs.describe_log_groups, {"logGroupIdentifiers": ["/g"]}),
         (
             "ValidationException",

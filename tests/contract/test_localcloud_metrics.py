@@ -24,6 +24,8 @@ def handler(event, context):
     name = event.get("metric", "Pages")
     metrics = [{"Name": name, "Unit": "Count"}]
     directive = {"Namespace": "Own", "Dimensions": [["Kind"], []], "Metrics": metrics}
+    line = {"_aws": {"Timestamp": 10 ** 400, "CloudWatchMetrics": [directive]}, "Kind": "book", "Pages": 1}
+    print(json.dumps(line))  # recorded by nobody, and the next one is
     line = {"_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]},
             "Kind": "book", "Pages": [3, 4], "Title": "text"}
     print(json.dumps(line))

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from urllib3.util import wait_for_read
 
 from localcloud.sagemaker.exchange import ContainerConnection, Died, NotReady, TooSlow
 
@@ -57,8 +58,17 @@ def test_a_connection_is_kept_and_opened_again_once_the_container_has_closed_it(
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n"
     connection = container(answer + b"1", answer + b"2")
     assert [ask(connection)[2] for _ in range(2)] == [b"1", b"2"]
+    assert connection._socket is not None and wait_for_read(connection._socket, timeout=60), "not closed"
     container(answer + b"3")
     assert ask(connection)[2] == b"3"
+
+
+def test_what_a_container_sends_beyond_an_answer_is_no_part_of_the_next(container):
+    connection = container(
+        b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n2",
+    )
+    assert [ask(connection)[0] for _ in range(2)] == [204, 200]
 
 
 @pytest.mark.parametrize(
@@ -68,6 +78,9 @@ def test_a_connection_is_kept_and_opened_again_once_the_container_has_closed_it(
         b"good",
         b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ngood",
         b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999999999\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFF\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\ngood\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\ngood\r\n",
         b"HTTP/1.1 200 OK\r\nno header\r\n\r\n",

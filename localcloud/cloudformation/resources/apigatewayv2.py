@@ -138,7 +138,7 @@ def _cors(properties: Properties) -> dict[str, Any] | None:
 def _is_disabled(properties: Properties) -> bool:
     """Whether the API has no address of its own, by the property or the body's servers, as in SAM's."""
     servers = (properties.get("Body") or {}).get("servers") or []
-    given = [server[ENDPOINT].get("disableExecuteApiEndpoint") for server in servers if ENDPOINT in server]
+    given = [(server.get(ENDPOINT) or {}).get("disableExecuteApiEndpoint") for server in servers]
     return any(str(one).lower() == "true" for one in (properties.get("DisableExecuteApiEndpoint"), *given))
 
 
