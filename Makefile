@@ -245,7 +245,7 @@ notebook: setup ## Open the walkthrough in JupyterLab, with an offline cloud beh
 notebook-run: setup ## Run the walkthrough from top to bottom and keep its outputs
 	@$(CLOUD) -- $(BIN)/python notebooks/execute.py
 
-check: style ## Check style and types, and run the fast tests; two minutes
+check: style ## Check style and types, and run the fast tests; about a minute
 	@$(PYTEST) -n 2 -p no:schemathesis -p no:anyio -m "not slow" tests/unit
 
 test: lint ## Run all the tests, the real page in a real browser among them
