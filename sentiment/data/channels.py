@@ -22,8 +22,8 @@ from sentiment.errors import ChannelError
 
 ARRAYS = {"tokens": np.int32, "offsets": np.int64, "labels": np.int8, "kinds": np.int8}
 REVIEW, SNIPPET, COUNTERFACTUAL, VOTE = 0, 1, 2, 3
-"""What a text of a channel is: a whole review, a short text that people judged (snippets.py, rated.py), one
-made by rule (counterfactuals.py), or a text that somebody voted on (votes.py)."""
+"""What a text of a channel is: a whole review, a short text that people judged (snippets.py, rated.py,
+written.py), one made by rule (counterfactuals.py), or a text that somebody voted on (votes.py)."""
 KINDS = (REVIEW, SNIPPET, COUNTERFACTUAL, VOTE)
 
 
