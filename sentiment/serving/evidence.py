@@ -26,7 +26,7 @@ MIN_FUNCTION_SHARE, MIN_COMMON_SHARE = 0.25, 0.5
 SHORT_WORDS = 40
 """Texts with fewer words must show an opinion; longer ones always have some evidence of one."""
 OF_LOGIT, OF_WORD, OF_PHRASES, OF_QUESTION = 0.9, 0.7, 1.1, -1.5
-MIN_EVIDENCE = 2.5
+MIN_EVIDENCE = 2.4
 PHRASES = 5
 SHORT_BAND = (0.44, 0.56)
 
