@@ -9,7 +9,8 @@ from typing import Any
 
 import regex
 
-MATCH_SECONDS = 1.0
+MATCH_SECONDS = 5.0
+"""What takes microseconds may take a second where many requests compete for the processors."""
 
 
 class PatternError(ValueError):
