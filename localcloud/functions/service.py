@@ -100,9 +100,11 @@ class Admission:
 
     def give_up(self) -> None:
         """Gives the place back, unless that has been done."""
-        with contextlib.suppress(IndexError):
+        try:
             give_up = self._held.pop()
-            give_up()
+        except IndexError:
+            return
+        give_up()
 
     def run(
         self, payload: bytes, request_id: str | None = None, client_context: str | None = None

@@ -7,12 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from localcloud.cloud import Cloud
 from localcloud.iam.conditions import as_list
+from localcloud.iam.operations import IamOperations
 from localcloud.moto_backends import backend_of
-from localcloud.moto_requests import invalid_for_iam
 from localcloud.protocol import ApiError
-from localcloud.protocol.service import FORWARD, ModelledService
+from localcloud.protocol.service import FORWARD
 from localcloud.untrusted import parse_json
 
 MAX_TRUST_CHARACTERS = 2048
@@ -21,17 +20,8 @@ MAX_INLINE_CHARACTERS = {"role": 10_240, "group": 5120, "user": 2048}
 """The limits of all inline policies of a role, group or user together. White space does not count."""
 
 
-class PolicyDocuments(ModelledService):
+class PolicyDocuments(IamOperations):
     """IAM's operations with a policy document; moto carries them out."""
-
-    service_name = "iam"
-    validation_code = malformed_code = "ValidationError"
-
-    def __init__(self, cloud: Cloud):
-        self._cloud = cloud
-
-    def invalid(self, operation: str, message: str) -> ApiError:
-        return invalid_for_iam(operation, message)
 
     def create_role(self, AssumeRolePolicyDocument: str, **request: Any) -> object:
         _check_trust(AssumeRolePolicyDocument)

@@ -7,11 +7,10 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/id_users_remove.html
 from collections.abc import Iterable
 from typing import Any
 
-from localcloud.cloud import Cloud
-from localcloud.moto_requests import invalid_for_iam
+from localcloud.iam.operations import IamOperations
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Call
-from localcloud.protocol.service import FORWARD, ModelledService
+from localcloud.protocol.service import FORWARD
 
 OF_ONESELF = (
     "CreateAccessKey",
@@ -25,17 +24,8 @@ NO_USER = "Must specify userName when calling with non-User credentials"
 IN_USE = "Cannot delete entity, must {} first."
 
 
-class Identities(ModelledService):
-    """IAM's operations on what others may still use; moto carries them out."""
-
-    service_name = "iam"
-    validation_code = malformed_code = "ValidationError"
-
-    def __init__(self, cloud: Cloud):
-        self._cloud = cloud
-
-    def invalid(self, operation: str, message: str) -> ApiError:
-        return invalid_for_iam(operation, message)
+class Identities(IamOperations):
+    """IAM's operations on entities that others may still use; moto carries them out."""
 
     def delete_user(self, UserName: str) -> object:
         iam = self._records()
