@@ -65,17 +65,14 @@ def _is_fault(text: str) -> bool:
     return re.search(r"Content.Security.Policy|Trusted ?Type|Uncaught", text) is not None
 
 
-@pytest.fixture(scope="session")
-def _site() -> Iterator[Site]:
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """The page on one origin and a programmable API on another.
+
+    Each test has its own: a request that the page of the test before still had on its way finds nobody.
+    """
     with Site() as site:
         yield site
-
-
-@pytest.fixture
-def site(_site) -> Site:
-    """The page on one origin and a programmable API on another, as they were at first."""
-    _site.reset()
-    return _site
 
 
 @pytest.fixture(scope="session")

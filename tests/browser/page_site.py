@@ -131,12 +131,6 @@ class Site:
     """
 
     def __init__(self) -> None:
-        self.reset()
-        self._page = _QuietServer(("127.0.0.1", 0), partial(_PageHandler, site=self, directory=str(WEBSITE)))
-        self._api = _QuietServer(("127.0.0.1", 0), partial(_ApiHandler, site=self))
-        self._servers = (self._page, self._api)
-
-    def reset(self) -> None:
         self.reviews: list[str] = []
         # The model that the last of them was for, where one was named.
         self.asked_model = ""
@@ -152,6 +146,9 @@ class Site:
         self.counts = Reply(200, {"models": [counted], "complete": True})
         # The text of config.json where it is not the deployment's; "" leaves the file out.
         self.config: str | None = None
+        self._page = _QuietServer(("127.0.0.1", 0), partial(_PageHandler, site=self, directory=str(WEBSITE)))
+        self._api = _QuietServer(("127.0.0.1", 0), partial(_ApiHandler, site=self))
+        self._servers = (self._page, self._api)
 
     @property
     def url(self) -> str:
@@ -180,7 +177,7 @@ class Site:
 
     def __enter__(self) -> Site:
         for server in self._servers:
-            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
