@@ -13,8 +13,8 @@ LIBRARY = "sentiment"
 
 
 def training_sources() -> list[Path]:
-    """The source files that determine a model: the programs, the library modules that they import, and the
-    sub-packages that are copied into the model folder.
+    """The source files that determine a model: the programs, the library modules that they import with the
+    data files of the same name, and the sub-packages that are copied into the model folder.
 
     Modules that only record a run (tracking/) or plot it are not among them.
     """
@@ -28,7 +28,7 @@ def training_sources() -> list[Path]:
             if file not in found:
                 found.add(file)
                 pending.append(file)
-    return sorted(found)
+    return sorted(found.union(*(module.parent.glob(f"{module.stem}.*") for module in found)))
 
 
 def _imported(file: Path) -> set[Path]:

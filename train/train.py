@@ -147,6 +147,7 @@ def train(options: argparse.Namespace) -> None:
                     *(chosen, training, validation, run, say, stop_requested, note_epochs, group),
                     unlabelled,
                     shards,
+                    word_dict,
                 ).fit()
 
         if group.is_first:

@@ -25,8 +25,8 @@ FUNCTION_WORDS, COMMON_WORDS = 300, 2000
 MIN_FUNCTION_SHARE, MIN_COMMON_SHARE = 0.25, 0.5
 SHORT_WORDS = 40
 """Texts with fewer words must show an opinion; longer ones always have some evidence of one."""
-OF_LOGIT, OF_WORD, OF_PHRASES, OF_QUESTION = 0.9, 0.7, 1.1, -1.5
-MIN_EVIDENCE = 2.4
+OF_LOGIT, OF_WORD, OF_PHRASES, OF_QUESTION = 0.9, 0.45, 1.2, -1.4
+MIN_EVIDENCE = 2.5
 PHRASES = 5
 SHORT_BAND = (0.44, 0.56)
 

@@ -15,7 +15,7 @@ from sentiment.text.tokenizers import tokenizer
 
 CHOICES = {
     "initialisation": ("torch", "scaled"),
-    "word_vectors": ("random", "ppmi"),
+    "word_vectors": ("random", "ppmi", "glove"),
     "optimizer": ("adam", "adamw"),
     "schedule": ("constant", "linear"),
     "best_by": ("accuracy", "loss"),
@@ -44,6 +44,8 @@ class Recipe:
       inverse of the strength of their L2 regularization.
     - `adversarial` is how far the embeddings move for a second, adversarial pass over each batch, and
       `virtual_adversarial` the weight of the virtual adversarial loss on unlabelled reviews (objective.py).
+    - `word_vectors` is what the embeddings start from: `ppmi` is co-occurrence in the training texts
+      (word_vectors.py), and `glove` that in half of the dimensions and GloVe in the other half (glove.py).
     - `warm_up` is the share of all steps in which the learning rate rises, and `clip` the maximum norm of the
       gradients.
     - `early_words` is the number of words that reviews are cropped to before the last epoch, to save time.
@@ -187,8 +189,8 @@ _FAST = replace(
     _PREDECESSOR,
     name="fast",
     tokenizer="words",
-    vocab_size=20_000,
-    embedding_dim=64,
+    vocab_size=30_000,
+    embedding_dim=96,
     hidden_dim=64,
     bidirectional=True,
     pooling="max_mean",
@@ -207,7 +209,7 @@ _FAST = replace(
     embedding_dropout=0.3,
     dropout=0.5,
     initialisation="scaled",
-    word_vectors="ppmi",
+    word_vectors="glove",
     optimizer="adamw",
     learning_rate=4e-3,
     weight_decay=0.01,

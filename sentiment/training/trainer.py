@@ -9,9 +9,10 @@ Under torchrun (distributed.py), all processes take the same steps, each with it
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from sentiment.model.mixture import combine
 from sentiment.training.batches import Batches, HeldBatches, StreamedBatches
 from sentiment.training.checkpoint import read_checkpoint, write_checkpoint
 from sentiment.training.distributed import ProcessGroup
+from sentiment.training.glove import DIMENSIONS, glove_vectors
 from sentiment.training.ngram_fit import fit_ngrams
 from sentiment.training.optimisation import EMBEDDING_SCALE, scaled_initialisation
 from sentiment.training.recipes import Recipe
@@ -93,7 +95,8 @@ class Trainer:
 
     Each process of a `group` makes a Trainer with the same data; only the first prints and writes. If the
     corpus is in `shards`, each process has its own, and `train` is a sample, which the first process fits the
-    n-grams and the word vectors to.
+    n-grams and the word vectors to. `word_dict` maps words to ids; only those in it can start from GloVe's
+    vectors.
 
     Raises ChannelError for data that the recipe cannot be trained on.
     """
@@ -110,6 +113,7 @@ class Trainer:
         group: ProcessGroup | None = None,
         unlabelled: Channel | None = None,
         shards: Shards | None = None,
+        word_dict: Mapping[str, int] = MappingProxyType({}),
     ):
         self.group = group or ProcessGroup()
         self.recipe, self.run, self.should_stop = recipe, run, should_stop
@@ -122,7 +126,7 @@ class Trainer:
             VOTE: recipe.votes,
         }
         self.train_channel, self.validation_channel = self._wanted(train), self._wanted(validation)
-        self.unlabelled, self.shards = unlabelled, shards
+        self.unlabelled, self.shards, self.word_dict = unlabelled, shards, word_dict
         if recipe.virtual_adversarial and unlabelled is None:
             raise ChannelError(
                 f"the recipe {recipe.name} learns from unlabelled reviews as well: give --unlabelled FOLDER, "
@@ -201,14 +205,17 @@ class Trainer:
         self.say(f"fitted {len(self.model.ngrams.keys):,} n-grams in {time.monotonic() - started:.1f} s")
 
     def _make_word_vectors(self) -> None:
-        """Initialise the embeddings from co-occurrence counts, if the recipe says so."""
-        if self.recipe.word_vectors != "ppmi":
+        """Initialise the embeddings from co-occurrence counts and from GloVe, if the recipe says so."""
+        if self.recipe.word_vectors == "random":
             return
         started, a = time.monotonic(), self.model.architecture
         written = self.train_channel.take(np.flatnonzero(self.train_channel.kinds != COUNTERFACTUAL))
         channels = [channel for channel in (written, self.unlabelled) if channel is not None]
         rows = concatenate(channels).map(lambda ids: embedding_rows(ids, a))
-        vectors = ppmi_vectors(rows, a.embeddings, a.embedding_dim, self.run.seed)
+        general = min(a.embedding_dim // 2, DIMENSIONS) if self.recipe.word_vectors == "glove" else 0
+        vectors = ppmi_vectors(rows, a.embeddings, a.embedding_dim - general, self.run.seed)
+        if general:
+            vectors = torch.cat([vectors, glove_vectors(self.word_dict, a, general)], dim=1)
         with torch.no_grad():
             self.model.embedding.weight.copy_(vectors * EMBEDDING_SCALE)
         self.say(f"made {a.vocab_size:,} word vectors in {time.monotonic() - started:.1f} s")

@@ -9,6 +9,7 @@ from sentiment.errors import RecipeError
 from sentiment.model.architecture import Architecture
 from sentiment.model.lstm import LSTMClassifier, collate, crop, drop
 from sentiment.text.vocabulary import convert_and_pad
+from sentiment.training.glove import glove_vectors
 from sentiment.training.recipes import RECIPES, recipe
 from sentiment.training.word_vectors import ppmi_vectors
 
@@ -176,3 +177,23 @@ def test_similar_words_get_similar_vectors():
     # Words that never occur cost nothing and change nothing.
     of_more = ppmi_vectors(channel, vocab_size=100_000, dimensions=4, seed=0)
     assert torch.equal(of_more[:30], vectors) and not of_more[30:].any()
+
+
+def test_words_that_no_text_teaches_start_from_general_english():
+    words = ["hilarious", "funny", "plumber", "plumber's", "qzxv", "not", "don't", "beyond"]
+    architecture = recipe("fast", vocab_size=len(words) + 1).architecture()
+    vectors = glove_vectors({word: number for number, word in enumerate(words, 2)}, architecture, 48)
+    assert vectors.shape == (2 * architecture.vocab_size, 48)
+    hilarious, funny, plumber, genitive, unknown = vectors[2:7]
+    similar = torch.nn.functional.cosine_similarity
+    assert similar(hilarious, funny, 0) > 0.5 > similar(hilarious, plumber, 0)
+    assert torch.equal(genitive, plumber) and not unknown.any()
+    assert vectors[8].any(), "don't is spelled dont there"
+    assert torch.equal(vectors[architecture.vocab_size :], vectors[: architecture.vocab_size]), (
+        "negated words"
+    )
+    assert float(vectors[vectors.any(1)].square().mean()) == pytest.approx(1, rel=1e-5)
+
+
+def test_without_a_known_word_general_english_says_nothing():
+    assert not glove_vectors({"qzxv": 2}, recipe("fast").architecture(), 8).any()

@@ -22,6 +22,7 @@ def test_what_makes_a_model_is_among_its_sources():
         "sentiment/serving/onnx_engine.py",
         "sentiment/text/predecessor/stop_words_english.txt",
         "sentiment/training/export.py",
+        "sentiment/training/glove.npz",
         "sentiment/training/ngram_fit.py",
         "sentiment/training/trainer.py",
     }
