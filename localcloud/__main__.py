@@ -133,6 +133,14 @@ def parser() -> argparse.ArgumentParser:
         )
         added.add_argument("--verbose", action="store_true", help="print each request")
 
+    def takes_role(added: argparse.ArgumentParser) -> None:
+        added.add_argument(
+            "--role",
+            metavar="NAME",
+            help="act as this IAM role, as a SageMaker notebook does; it is made, with "
+            "AmazonSageMakerFullAccess, if there is none (default: the account's owner)",
+        )
+
     up = command("up", perform_up, "start the cloud and stay until Ctrl-C")
     starts_cloud(up)
     up.add_argument("--detach", action="store_true", help="return when the cloud is up; `down` stops it")
@@ -141,9 +149,10 @@ def parser() -> argparse.ArgumentParser:
         "run", perform_run, "run a command with its AWS calls going to the cloud, started if need be"
     )
     starts_cloud(run)
+    takes_role(run)
     run.add_argument("--stay", action="store_true", help="after the command succeeded, stay up until Ctrl-C")
     run.add_argument("command", nargs="+", metavar="-- COMMAND", help="the command and its arguments")
-    command("env", perform_env, 'print what to set in a shell: eval "$(localcloud env)"')
+    takes_role(command("env", perform_env, 'print what to set in a shell: eval "$(localcloud env)"'))
     command("status", perform_status, "show what the cloud is running")
     interrupted = command(
         "interrupt",
@@ -228,7 +237,10 @@ def perform_env(arguments: argparse.Namespace) -> int:
     from localcloud.environment import as_shell
 
     find(arguments)
-    print(as_shell(arguments.host, arguments.port))
+    try:
+        print(as_shell(arguments.host, arguments.port, arguments.role))
+    except PermissionError as error:
+        raise Failure(f"--role {arguments.role}: {error}") from None
     return 0
 
 
@@ -333,7 +345,10 @@ def run_command(arguments: argparse.Namespace, stopped: StopSignals) -> int:
     """
     from localcloud.environment import for_command
 
-    environment = for_command(arguments.host, arguments.port)
+    try:
+        environment = for_command(arguments.host, arguments.port, arguments.role)
+    except PermissionError as error:
+        raise Failure(f"--role {arguments.role}: {error}") from None
     try:
         child = subprocess.Popen(arguments.command, env=environment)
     except OSError as error:

@@ -16,6 +16,7 @@ from localcloud.state import holder, read_access_key
 HEALTH = "/_localcloud/health"
 STATUS = "/_localcloud/status"
 INTERRUPT = "/_localcloud/interrupt/"
+ROLE = "/_localcloud/role/"
 ANSWER_SECONDS = 5.0
 STOP_SECONDS = 30.0
 
@@ -63,6 +64,18 @@ def interrupt(host: str, port: int, job: str, region: str | None = None) -> str 
     which = f"?region={quote(region, safe='')}" if region else ""
     code, _, body = _ask(host, port, f"{INTERRUPT}{quote(job, safe='')}{which}", _token(port), "POST")
     return None if code == 204 else body.decode(errors="replace")
+
+
+def role_credentials(host: str, port: int, role: str) -> dict[str, str]:
+    """The variables with the credentials of a role, which is made if there is none.
+
+    Raises PermissionError, with the reason, for a role that SageMaker may not assume or that cannot be made.
+    """
+    code, _, body = _ask(host, port, f"{ROLE}{quote(role, safe='')}", _token(port), "POST")
+    if code != 200:
+        raise PermissionError(body.decode(errors="replace"))
+    variables: dict[str, str] = json.loads(body)
+    return variables
 
 
 def stop(port: int, pid: int) -> bool:

@@ -5,7 +5,8 @@ import shlex
 from pathlib import Path
 
 from localcloud import authority
-from localcloud.cloud import ACCESS_KEY, ACCOUNT_ID, SECRET_KEY, Cloud
+from localcloud.cloud import ACCESS_KEY, ACCOUNT_ID, SECRET_KEY, Cloud, Credentials
+from localcloud.control import role_credentials
 from localcloud.listening import reachable
 from localcloud.real_account import variables_to_remove
 from localcloud.state import read_access_key, state_dir
@@ -14,16 +15,19 @@ REGION = "us-east-1"
 SDK_SETTINGS = "sagemaker-sdk.yaml"
 
 
-def settings(host: str, port: int, region: str = REGION) -> dict[str, str]:
-    """The variables to set for the cloud at an address."""
+def settings(host: str, port: int, region: str = REGION, role: str | None = None) -> dict[str, str]:
+    """The variables to set for the cloud at an address, with the rights of its owner or of a role.
+
+    Raises PermissionError, with the reason, for a role that cannot be had.
+    """
+    owner = Credentials(read_access_key(port) or ACCESS_KEY, SECRET_KEY, None)
     host = reachable(host)
     bypass = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
     no_proxy = ",".join(dict.fromkeys([*filter(None, bypass.split(",")), host, "localhost"]))
     return {
         "AWS_ENDPOINT_URL": f"http://{host}:{port}",
         **authority.variables(f"http://{host}:{port}", port),
-        "AWS_ACCESS_KEY_ID": read_access_key(port) or ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        **(owner.environment() if role is None else role_credentials(host, port, role)),
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -37,16 +41,18 @@ def settings(host: str, port: int, region: str = REGION) -> dict[str, str]:
     }
 
 
-def for_command(host: str, port: int) -> dict[str, str]:
-    """The environment of this process, changed to use the cloud."""
+def for_command(host: str, port: int, role: str | None = None) -> dict[str, str]:
+    """The environment of this process, changed to use the cloud. Raises PermissionError like `settings`."""
     unwanted = variables_to_remove(os.environ)
-    return {k: v for k, v in os.environ.items() if k not in unwanted} | settings(host, port)
+    return {k: v for k, v in os.environ.items() if k not in unwanted} | settings(host, port, role=role)
 
 
-def as_shell(host: str, port: int) -> str:
-    """The same changes as lines for a shell's `eval`."""
+def as_shell(host: str, port: int, role: str | None = None) -> str:
+    """The same changes as lines for a shell's `eval`. Raises PermissionError like `settings`."""
     lines = [f"unset {' '.join(names)}"] if (names := variables_to_remove(os.environ)) else []
-    lines += [f"export {name}={shlex.quote(value)}" for name, value in settings(host, port).items()]
+    lines += [
+        f"export {name}={shlex.quote(value)}" for name, value in settings(host, port, role=role).items()
+    ]
     return "\n".join(lines)
 
 

@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import werkzeug
+from botocore.exceptions import ClientError, ParamValidationError
 
 from localcloud import __version__
 from localcloud.access import Gate
 from localcloud.cloud import ACCESS_KEY, Cloud
-from localcloud.control import HEALTH, STATUS
+from localcloud.control import HEALTH, ROLE, STATUS
 from localcloud.environment import write_sdk_settings
 from localcloud.front import FrontDoor, Request, Service
 from localcloud.guard import Guard
 from localcloud.http_server import make_front_server, serve_in_thread
+from localcloud.iam.execution_role import execution_role
+from localcloud.iam.roles import NotAssumable
 from localcloud.listening import is_loopback
 from localcloud.log_streams import write_pending
 from localcloud.peers import peers_are_known
@@ -166,7 +169,18 @@ class Control:
                 if status := getattr(service, "status", None):
                     details |= status()
             return _json(self._health() | {"uptime": time.time() - self._server.started, "running": details})
+        if request.path.startswith(ROLE) and request.method == "POST":
+            return self._role(request.path.removeprefix(ROLE))
         return None
+
+    def _role(self, name: str) -> werkzeug.Response:
+        """The credentials of a role, for `run` and `env` with --role."""
+        try:
+            return _json(execution_role(self._server.cloud, name).environment())
+        except ClientError as error:
+            return werkzeug.Response(error.response["Error"]["Message"], 400)
+        except (NotAssumable, ParamValidationError) as error:
+            return werkzeug.Response(" ".join(str(error).split()), 400)
 
     def _health(self) -> dict[str, Any]:
         return {"service": "localcloud", "version": __version__, "pid": os.getpid(), "status": "running"}

@@ -116,6 +116,49 @@ def test_a_job_that_is_not_there_cannot_be_interrupted(up):
     assert (done.returncode, done.stderr) == (1, "localcloud: Requested resource not found.\n")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["AmazonSageMaker-ExecutionRole", "notebook"])
+def test_a_command_acts_as_a_role_as_sagemakers_notebooks_do(up, name):
+    script = "import sagemaker; print(sagemaker.get_execution_role())"
+    done = run("run", "--port", up.port, "--role", name, "--", sys.executable, "-c", script)
+    path = "service-role/" if name.startswith("Amazon") else ""
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"arn:aws:iam::123456789012:role/{path}{name}"
+    asked = f'eval "$({sys.executable} -m localcloud env --port {up.port} --role {name})" && exec "$0" "$@"'
+    allowed, denied = (
+        subprocess.run(
+            ["sh", "-c", asked, sys.executable, "-c", f"import boto3; boto3.client({call}"],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        for call in ("'sagemaker').list_endpoints()", "'iam').create_user(UserName='somebody')")
+    )
+    assert allowed.returncode == 0, allowed.stderr
+    assert f"assumed-role/{name}/SageMaker is not authorized to perform: iam:CreateUser" in denied.stderr
+
+
+def test_a_role_that_sagemaker_may_not_assume_is_refused(up):
+    allowed = {
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    make = f"import boto3; boto3.client('iam').create_role(RoleName='f', AssumeRolePolicyDocument={trust!r})"
+    assert run("run", "--port", up.port, "--", sys.executable, "-c", make).returncode == 0
+    refused = run("run", "--port", up.port, "--role", "f", "--", "true")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(
+        "localcloud: --role f: The trust policy of arn:aws:iam::123456789012:role/f "
+    )
+    for name in ("", "a b"):
+        wrong = run("env", "--port", up.port, "--role", name)
+        assert (wrong.returncode, wrong.stdout) == (1, "") and wrong.stderr.count("\n") == 1, wrong.stderr
+
+
 def test_an_image_is_registered_for_a_runner_that_there_is(port):
     done = run("run", "--port", port, "--image", "mine:*=docker", "--", "true")
     assert done.returncode == 1
