@@ -28,9 +28,12 @@ from typing import TYPE_CHECKING, Any
 os.environ.pop("RAY_ADDRESS", None)
 os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_USE_UVLOOP": "0"}
 os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+# A proxy that takes longer to start than this is killed; by default 5 seconds, too few on a busy machine.
+os.environ.setdefault("RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S", "60")
 
 import httpx
 import ray._private.node
+import ray.serve._private.api
 import uvicorn
 import yaml
 from ray import serve
@@ -52,6 +55,8 @@ CODE = MODEL / "code"
 JSON = "application/json"
 PASSED_ON = "x-amzn-sagemaker-"
 POLL_SECONDS = 0.05
+START_SECONDS = 300
+"""How long Ray Serve's proxy may take to start: Ray's minute can be too short on a busy machine."""
 OBJECT_STORE_BYTES = 200 * 1024 * 1024
 NODE_ADDRESS = "127.0.0.2" if sys.platform.startswith("linux") else None
 """Ray replaces 127.0.0.1 by the machine's address in its network, where others could reach the cluster. macOS
@@ -134,6 +139,7 @@ def run(cluster: str) -> None:
     """Deploy the model to the cluster at an address, and serve until the process is ended."""
     ray.init(address=cluster)
     port = free_port()
+    ray.serve._private.api.HTTP_PROXY_TIMEOUT = START_SECONDS
     serve.start(http_options={"host": "127.0.0.1", "port": port})
     _deploy()
     with socket.create_server(("127.0.0.1", int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080")))) as door:
