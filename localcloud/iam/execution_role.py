@@ -1,5 +1,6 @@
 """A role for a person's own programs, as SageMaker's notebooks have one."""
 
+import contextlib
 import json
 
 from localcloud.cloud import Cloud, Credentials
@@ -22,11 +23,9 @@ def execution_role(cloud: Cloud, name: str) -> Credentials:
     NotAssumable for a role that does not trust SageMaker, and botocore's errors for a name that IAM refuses.
     """
     iam = cloud.client("iam")
-    try:
-        role = iam.get_role(RoleName=name)["Role"]
-    except iam.exceptions.NoSuchEntityException:
+    with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
         path = CONSOLE_PATH if CONSOLE_NAME in name else "/"
-        trust = json.dumps(_TRUST)
-        role = iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=trust)["Role"]
+        iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=json.dumps(_TRUST))
         iam.attach_role_policy(RoleName=name, PolicyArn=POLICY)
+    role = iam.get_role(RoleName=name)["Role"]
     return assume_for_service(cloud, role["Arn"], SERVICE, "SageMaker")
