@@ -6,6 +6,7 @@ and count. Rows older than KEPT_HOURS are deleted.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import threading
@@ -64,16 +65,26 @@ class HourlyCounts:
     def _opened(self) -> sqlite3.Connection:
         """The connection, which is opened on first use, since processes must not share one after a fork."""
         if self._connection is None:
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
-            # SQLite gives its additional files the same permissions.
-            os.close(os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
-            connection = sqlite3.connect(self._file, timeout=BUSY_SECONDS, check_same_thread=False)
-            # In this mode, readers and writers do not block each other, and writes do not wait for the disk.
-            connection.execute("pragma journal_mode = wal")
-            connection.execute("pragma synchronous = normal")
-            connection.execute(TABLE)
-            self._connection = connection
+            folder = self._file.parent
+            folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
+            turn = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                # One at a time: of two that change the mode at once, SQLite refuses one without waiting.
+                fcntl.flock(turn, fcntl.LOCK_EX)
+                self._connection = self._connect()
+            finally:
+                os.close(turn)
         return self._connection
+
+    def _connect(self) -> sqlite3.Connection:
+        # SQLite gives its additional files the same permissions.
+        os.close(os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
+        connection = sqlite3.connect(self._file, timeout=BUSY_SECONDS, check_same_thread=False)
+        # In this mode, readers and writers do not block each other, and writes do not wait for the disk.
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = normal")
+        connection.execute(TABLE)
+        return connection
 
 
 def read(folder: Path, model: str) -> dict[datetime, dict[str, float]]:
