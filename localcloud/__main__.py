@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from localcloud import __version__
-from localcloud.control import interrupt, look, status, stop
+from localcloud.control import RoleRefused, interrupt, look, status, stop
 from localcloud.listening import is_loopback, reachable
 from localcloud.moto_operations import RECORDS
 from localcloud.real_account import restart_without_credentials
@@ -54,7 +54,7 @@ def main() -> None:
     try:
         code = arguments.perform(arguments)
         sys.stdout.flush()
-    except Failure as failure:
+    except (Failure, RoleRefused) as failure:
         print(f"localcloud: {failure}", file=sys.stderr)
         code = 1
     except BrokenPipeError:
@@ -237,10 +237,7 @@ def perform_env(arguments: argparse.Namespace) -> int:
     from localcloud.environment import as_shell
 
     find(arguments)
-    try:
-        print(as_shell(arguments.host, arguments.port, arguments.role))
-    except PermissionError as error:
-        raise Failure(f"--role {arguments.role}: {error}") from None
+    print(as_shell(arguments.host, arguments.port, arguments.role))
     return 0
 
 
@@ -345,10 +342,7 @@ def run_command(arguments: argparse.Namespace, stopped: StopSignals) -> int:
     """
     from localcloud.environment import for_command
 
-    try:
-        environment = for_command(arguments.host, arguments.port, arguments.role)
-    except PermissionError as error:
-        raise Failure(f"--role {arguments.role}: {error}") from None
+    environment = for_command(arguments.host, arguments.port, arguments.role)
     try:
         child = subprocess.Popen(arguments.command, env=environment)
     except OSError as error:

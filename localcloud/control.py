@@ -18,7 +18,13 @@ STATUS = "/_localcloud/status"
 INTERRUPT = "/_localcloud/interrupt/"
 ROLE = "/_localcloud/role/"
 ANSWER_SECONDS = 5.0
+ROLE_SECONDS = 60.0
+"""Making a role takes several requests, the first of which load IAM's records."""
 STOP_SECONDS = 30.0
+
+
+class RoleRefused(Exception):
+    """SageMaker may not assume a role, or it cannot be made."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +75,12 @@ def interrupt(host: str, port: int, job: str, region: str | None = None) -> str 
 def role_credentials(host: str, port: int, role: str) -> dict[str, str]:
     """The variables with the credentials of a role, which is made if there is none.
 
-    Raises PermissionError, with the reason, for a role that SageMaker may not assume or that cannot be made.
+    Raises RoleRefused, with the reason, for a role that SageMaker may not assume or that cannot be made.
     """
-    code, _, body = _ask(host, port, f"{ROLE}{quote(role, safe='')}", _token(port), "POST")
+    path = f"{ROLE}{quote(role, safe='')}"
+    code, _, body = _ask(host, port, path, _token(port), "POST", ROLE_SECONDS)
     if code != 200:
-        raise PermissionError(body.decode(errors="replace"))
+        raise RoleRefused(f"--role {role}: {body.decode(errors='replace')}")
     variables: dict[str, str] = json.loads(body)
     return variables
 
@@ -109,9 +116,14 @@ def _token(port: int) -> dict[str, str]:
 
 
 def _ask(
-    host: str, port: int, path: str, headers: Mapping[str, str] | None = None, method: str = "GET"
+    host: str,
+    port: int,
+    path: str,
+    headers: Mapping[str, str] | None = None,
+    method: str = "GET",
+    seconds: float = ANSWER_SECONDS,
 ) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection(reachable(host), port, timeout=ANSWER_SECONDS)
+    connection = http.client.HTTPConnection(reachable(host), port, timeout=seconds)
     try:
         connection.request(method, path, headers=headers or {})
         response = connection.getresponse()

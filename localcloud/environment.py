@@ -18,7 +18,7 @@ SDK_SETTINGS = "sagemaker-sdk.yaml"
 def settings(host: str, port: int, region: str = REGION, role: str | None = None) -> dict[str, str]:
     """The variables to set for the cloud at an address, with the rights of its owner or of a role.
 
-    Raises PermissionError, with the reason, for a role that cannot be had.
+    Raises RoleRefused for a role that cannot be had.
     """
     owner = Credentials(read_access_key(port) or ACCESS_KEY, SECRET_KEY, None)
     host = reachable(host)
@@ -42,13 +42,13 @@ def settings(host: str, port: int, region: str = REGION, role: str | None = None
 
 
 def for_command(host: str, port: int, role: str | None = None) -> dict[str, str]:
-    """The environment of this process, changed to use the cloud. Raises PermissionError like `settings`."""
+    """The environment of this process, changed to use the cloud. Raises RoleRefused."""
     unwanted = variables_to_remove(os.environ)
     return {k: v for k, v in os.environ.items() if k not in unwanted} | settings(host, port, role=role)
 
 
 def as_shell(host: str, port: int, role: str | None = None) -> str:
-    """The same changes as lines for a shell's `eval`. Raises PermissionError like `settings`."""
+    """The same changes as lines for a shell's `eval`. Raises RoleRefused."""
     lines = [f"unset {' '.join(names)}"] if (names := variables_to_remove(os.environ)) else []
     lines += [
         f"export {name}={shlex.quote(value)}" for name, value in settings(host, port, role=role).items()

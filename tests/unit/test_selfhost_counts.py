@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import stat
 import threading
@@ -50,6 +52,19 @@ def test_the_counts_of_all_processes_add_up_by_hour_and_model(tmp_path):
     assert counts.read(tmp_path / "none", "old") == {}
     for file in (folder, *folder.iterdir()):
         assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, "nobody else may read it"
+
+
+def test_the_database_is_opened_by_one_at_a_time(tmp_path):
+    """SQLite refuses one of two processes that make it at once, whose counts would be lost."""
+    turn = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(turn, fcntl.LOCK_EX)
+    adds = threading.Thread(target=HourlyCounts(tmp_path, HOUR.timestamp).add, args=("m", {"Answers": 1}))
+    adds.start()
+    adds.join(0.5)
+    assert adds.is_alive() and not list(tmp_path.iterdir())
+    os.close(turn)
+    adds.join()
+    assert counts.read(tmp_path, "m") == {HOUR: {"Answers": 1}}
 
 
 def test_old_hours_are_deleted(tmp_path):

@@ -13,8 +13,9 @@ import pytest
 import torch
 from sentiment_fixtures import ROOT, options_of, prepared, tiny_recipe
 
-from sentiment.data.channels import Channel, read_channel, write_channel
+from sentiment.data.channels import Channel, read_channel, read_word_dict, write_channel
 from sentiment.serving.artifact import read_model
+from sentiment.training import trainer
 from sentiment.training.optimisation import learning_rate_factor
 from sentiment.training.recipes import METRIC_DEFINITIONS, RECIPES
 from sentiment.training.trainer import Run, Trainer
@@ -33,6 +34,23 @@ def arguments(model_dir, *more, **changes):
     data = prepared()
     places = ["--train", str(data.train), "--validation", str(data.validation), "--model-dir", str(model_dir)]
     return [*places, "--threads", "1", "--precision", "float32", *options_of(**changes), *more]
+
+
+def test_the_words_of_the_vocabulary_start_from_glove(tmp_path, monkeypatch):
+    glove_vectors, asked = trainer.glove_vectors, []
+
+    def noted(word_dict, *shape):
+        asked.append((dict(word_dict), glove_vectors(word_dict, *shape)))
+        return asked[-1][1]
+
+    monkeypatch.setattr(trainer, "glove_vectors", noted)
+    assert program.main(arguments(tmp_path / "model", epochs=1)) == 0
+    [(word_dict, vectors)] = asked
+    assert word_dict == read_word_dict(prepared().train)
+    known = vectors[word_dict["music"]]
+    with np.load(tmp_path / "model" / "weights.npz") as weights:
+        learned = torch.from_numpy(weights["embedding.weight"][word_dict["music"]]).float()
+    assert torch.nn.functional.cosine_similarity(learned[len(learned) // 2 :], known, 0) > 0.8
 
 
 def without_labels(folder):
