@@ -3,8 +3,8 @@
 Without names, everything is measured (half an hour on two cores), the table is printed, and the table, the
 plots and the figures of the model card are written to docs/. With names, only these rows are measured and
 cached. Cached results are measured again only if their inputs have changed, or with --again. The experiments
-inference, preprocessing, training, faithfulness and behaviour are run by naming them, each time anew, and
-write their figures to docs/ as well.
+inference, preprocessing, training, faithfulness, behaviour and official are run by naming them, each time
+anew, and write their figures to docs/ as well.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import card, charts, experiments, machine, report, table
+from benchmarks import card, charts, experiments, machine, official, report, table
 from benchmarks.corpus import Corpus, write_corpus
 from benchmarks.errors import BenchError
 from benchmarks.measure import Bench, choose, contestants
@@ -73,7 +73,12 @@ def run(options: argparse.Namespace) -> None:
         return
 
     bench = Bench(
-        corpus, Results(folder / "results", machine.describe(), options.again), folder, options.quick, say
+        corpus,
+        Results(folder / "results", machine.describe(), options.again),
+        folder,
+        options.quick,
+        say,
+        official.folder(options.aclimdb),
     )
     target = folder / "report" if options.quick else DOCS
     rows = []
@@ -85,7 +90,9 @@ def run(options: argparse.Namespace) -> None:
         print("\n" + table.as_text(table.with_ratios(rows)))
         say("a table of these rows alone; without names, everything is measured and written")
     for name, experiment in experiments.EXPERIMENTS.items():
-        if not options.names or name in options.names:
+        if not options.names and name == "official" and bench.aclimdb is None:
+            say("the official layout is not compared: name it by --aclimdb FOLDER")
+        elif not options.names or name in options.names:
             step(experiment.title)
             measured = experiments.measured(name, bench)
             written = experiments.write(name, measured, target)
@@ -93,7 +100,7 @@ def run(options: argparse.Namespace) -> None:
             say(f"wrote: {', '.join(shown(target / each) for each in written)}")
     if not options.names:
         step("Calibration, slices and mistakes")
-        result = report.assemble(bench, rows, options.data, options.aclimdb)
+        result = report.assemble(bench, rows, options.data)
         render(result, target)
         print("\n" + (target / "benchmarks.txt").read_text(encoding="utf-8"))
     elif target == DOCS:
@@ -158,7 +165,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--aclimdb",
         type=Path,
-        help="an unpacked aclImdb, for the ratings and movies of the reviews (default: build/data/aclImdb)",
+        help="an unpacked aclImdb, for `official` and the ratings and movies of the reviews "
+        "(default: build/data/aclImdb)",
     )
     parser.add_argument("--build", type=Path, default=BUILD, help="folder for results")
     return parser

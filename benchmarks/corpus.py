@@ -47,17 +47,17 @@ class Labelled:
         return len(self.texts)
 
 
-def write_corpus(reviews: Reviews, quick: bool, cache: Path) -> Corpus:
-    """The corpus of `reviews`, a tenth or so of them where `quick`, written below `cache` unless it is there.
+def write_corpus(reviews: Reviews, quick: bool, cache: Path, splits: Sequence[str] = SPLITS) -> Corpus:
+    """The corpus of these splits, a tenth or so of them where `quick`, below `cache`, unless it is there.
 
-    Raises BenchError where the reviews have no labelled test split.
+    Raises BenchError where the reviews lack one of them.
     """
-    for name in SPLITS:
+    for name in splits:
         if not reviews.has(name):
             raise BenchError(f"these reviews have no {name} split; use a source that has one (--data sample)")
     if quick:
-        reviews = reviews.take(_subsample(reviews))
-    named = {name: _labelled(reviews.select(name)) for name in SPLITS}
+        reviews = reviews.take(_subsample(reviews, splits))
+    named = {name: _labelled(reviews.select(name)) for name in splits}
     named |= {"snippets": snippets(QUICK_SNIPPETS if quick else None), "sentences": sentences()[0]}
     digest = hashlib.sha256(reviews.fingerprint().encode())
     for name in ("snippets", "sentences"):
@@ -95,12 +95,13 @@ def sentences() -> tuple[Labelled, list[str]]:
     return Labelled([row["sentence"] for row in rows], labels), [row["kind"] for row in rows]
 
 
-def _subsample(reviews: Reviews) -> np.ndarray:
+def _subsample(reviews: Reviews, splits: Sequence[str]) -> np.ndarray:
     """Rows of a quick run: evenly spaced over each split, so that both labels and all movies stay in it."""
     rows: list[np.ndarray] = []
-    for name, count in QUICK_REVIEWS.items():
+    for name in splits:
         of_split = np.flatnonzero(reviews.split == name)
-        rows.append(of_split[np.linspace(0, len(of_split) - 1, min(count, len(of_split))).astype(int)])
+        count = min(QUICK_REVIEWS[name], len(of_split))
+        rows.append(of_split[np.linspace(0, len(of_split) - 1, count).astype(int)])
     return np.concatenate(rows)
 
 

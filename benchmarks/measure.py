@@ -78,13 +78,17 @@ def contestants() -> dict[str, Contestant]:
 
 @dataclass(frozen=True)
 class Bench:
-    """One run: its corpus, its cache of results, its folder, and the function that prints progress."""
+    """One run: its corpus, its cache of results, its folder, and the function that prints progress.
+
+    `aclimdb` is the folder of the official layout, if there is one.
+    """
 
     corpus: Corpus
     results: Results
     folder: Path
     quick: bool
     say: Say
+    aclimdb: Path | None = None
 
     def contestant(self, name: str) -> Contestant:
         return contestants()[name]
@@ -171,10 +175,10 @@ class Bench:
         again = self.results.again or not file.is_file()
         results = Results(self.results.folder, self.results.machine, again)
         result, _ = results.cached(f"{contestant.name}-{contestant.seed}-accuracy", key, measured)
-        test = result["test"]
-        low, high = test["interval"]
-        validation = result["validation"]["accuracy"]
-        self.say(f"validation {validation:.2%}, test {test['accuracy']:.2%} ({low:.2%} to {high:.2%})")
+        for split in ("validation", "test"):
+            if split in result:
+                low, high = result[split]["interval"]
+                self.say(f"{split} {result[split]['accuracy']:.2%} ({low:.2%} to {high:.2%})")
         return result
 
     def serving(self, contestant: Contestant) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Assemble the figures of the table, the card and the pictures into one JSON object."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,6 @@ from benchmarks import slices, table
 from benchmarks.corpus import read_labelled, sentences
 from benchmarks.errors import BenchError
 from benchmarks.measure import Bench
-from project.paths import BUILD
 from sentiment.evaluation.metrics import (
     accuracy,
     answers_in_band,
@@ -22,10 +20,8 @@ FORMAT = 1
 COMPARED = ("best", "fast", "predecessor")
 
 
-def assemble(
-    bench: Bench, rows: list[dict[str, Any]], source: str, aclimdb_folder: Path | None
-) -> dict[str, Any]:
-    """All figures. `aclimdb_folder` gives ratings and movies; without it those slices are left out."""
+def assemble(bench: Bench, rows: list[dict[str, Any]], source: str) -> dict[str, Any]:
+    """All figures. The official layout gives ratings and movies; without it those slices are left out."""
     rows = table.with_ratios(rows)
     classical = table.best_classical(rows)
     if classical is None:
@@ -35,7 +31,7 @@ def assemble(
     subject = compared[0]
     scores = {name: bench.scores(bench.contestant(name)) for name in compared}
     test = read_labelled(bench.corpus.folder, "test")
-    known = _origins(aclimdb_folder)
+    known = slices.origins(bench.aclimdb) if bench.aclimdb else {}
     times = sorted(row[part]["measured"] for row in rows for part in ("train", "accuracy", "serving"))
     band = known_rows[subject]["accuracy"]["model"].get("unsure")
     return {
@@ -75,14 +71,6 @@ def _calibration(labels: np.ndarray, probabilities: np.ndarray, band: list[float
         "expected_calibration_error": expected_calibration_error(bins),
         "unsure": answers_in_band(labels, probabilities, band),
     }
-
-
-def _origins(folder: Path | None) -> dict[str, slices.Origin]:
-    if folder is None:
-        folder = BUILD / "data" / "aclImdb"
-        if not folder.is_dir():
-            return {}
-    return slices.origins(folder)
 
 
 def _slices(

@@ -28,6 +28,7 @@ BATCHES = 16
 SECONDS = 10.0
 MIN_SAMPLES = 5
 PREDECESSOR_VOCABULARY = 2000
+SCORED = ("validation", "test", "snippets", "sentences")
 RECIPES = {"recipe": None, "onnxruntime": "onnxruntime", "torch": "torch"}
 QUICK_SETTINGS = {"epochs": 1, "num_round": 60}
 Probabilities = Callable[[list[str]], Sequence[float]]
@@ -82,9 +83,10 @@ def score(kind: str, folder: str, corpus: str, file: str) -> None:
     from benchmarks.corpus import read_labelled
 
     probabilities, model = load(kind, folder)
-    names = ("validation", "test", "snippets", "sentences")
     scored = {}
-    for name in names:
+    for name in SCORED:
+        if not (Path(corpus) / f"{name}.jsonl").is_file():
+            continue  # a corpus without a test split
         scored[name] = np.asarray(probabilities(read_labelled(Path(corpus), name).texts), dtype=np.float64)
     np.savez(file, allow_pickle=False, **scored)
     described = model.describe() if kind == "recipe" else {}

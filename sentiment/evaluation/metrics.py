@@ -14,6 +14,7 @@ BINS = 10
 SHORTER, LONGER = 150, 300
 """The bounds, in words, between the slices of short, medium and long reviews."""
 Z_95 = 1.959964
+BOOTSTRAPS = 10_000
 """The standard normal's 97.5 % quantile."""
 
 
@@ -86,20 +87,23 @@ def wilson_interval(successes: int, trials: int, z: float = Z_95) -> tuple[float
 def paired_difference(labels: ArrayLike, ours: ArrayLike, theirs: ArrayLike) -> dict[str, Any]:
     """The `difference` in accuracy of `ours` and `theirs` on the same reviews, and its 95 % `interval`.
 
-    It depends only on the reviews that one of them has right and the other wrong; `only_ours_right` and
-    `only_theirs_right` say how many these are.
+    The interval is that of a paired bootstrap: BOOTSTRAPS times, as many reviews are drawn with replacement.
+    Only the counts of those that one has right and the other wrong matter, `only_ours_right` and
+    `only_theirs_right`, so these are drawn. Every call draws the same.
     """
     actual = np.asarray(labels) == 1
     our_right, their_right = ((np.asarray(each) >= 0.5) == actual for each in (ours, theirs))
     only_ours, only_theirs = int((our_right & ~their_right).sum()), int((their_right & ~our_right).sum())
     count = len(actual)
     difference = (only_ours - only_theirs) / count
-    half = Z_95 * math.sqrt((only_ours + only_theirs) / count - difference**2) / math.sqrt(count)
+    shares = np.array([only_ours, only_theirs, count - only_ours - only_theirs]) / count
+    drawn = np.random.default_rng(0).multinomial(count, shares, BOOTSTRAPS)
+    low, high = np.quantile((drawn[:, 0] - drawn[:, 1]) / count, (0.025, 0.975))
     return {
         "only_ours_right": only_ours,
         "only_theirs_right": only_theirs,
         "difference": difference,
-        "interval": [difference - half, difference + half],
+        "interval": [float(low), float(high)],
     }
 
 

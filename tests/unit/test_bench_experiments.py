@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from benchmarks import (
     inference,
     machine,
     measure,
+    official,
     predecessor,
     preprocessing,
     training,
@@ -24,6 +27,7 @@ from benchmarks import (
 from benchmarks.errors import BenchError
 from benchmarks.faithfulness import SHARES, TITLES, area, candidates, changed_reviews
 from benchmarks.results import Results
+from sentiment.data.reviews import Reviews
 from sentiment.model.lstm import collate
 from sentiment.serving.artifact import read_model
 from sentiment.serving.torch_engine import TorchEngine
@@ -134,6 +138,38 @@ def test_behaviour_is_measured_for_recipes_and_references(bench):
     for row in result["rows"]:
         assert row["cases"] > 0 and row["models"]["fast"]["failures"] <= row["cases"]
     assert "| ... negated |  |" in card.BLOCKS["behaviour"]({"experiments": {"behaviour": result}})
+
+
+@pytest.mark.slow
+def test_the_official_layout_compares_on_validation_by_movie(bench, tmp_path, monkeypatch):
+    with pytest.raises(BenchError, match="name it by --aclimdb FOLDER"):
+        experiments.measured("official", bench)
+    monkeypatch.setattr(official, "COMPARED", ("xgboost", "nb-lr"))
+    monkeypatch.setattr(official, "SUBJECT", "nb-lr")
+    tree = official_layout(made_up_reviews(400), tmp_path / "aclImdb")
+    result = experiments.measured("official", replace(bench, aclimdb=tree))
+    assert set(result["counts"]) == {"train", "validation"}
+    xgboost, nb_lr = result["rows"]
+    assert nb_lr["accuracy"]["validation"]["accuracy"] > 0.9 and "test" not in nb_lr["accuracy"]
+    gap = nb_lr["accuracy"]["validation"]["accuracy"] - xgboost["accuracy"]["validation"]["accuracy"]
+    assert xgboost["behind"]["difference"] == pytest.approx(gap)
+    assert f"| {nb_lr['title']} |" in card.BLOCKS["official"]({"experiments": {"official": result}})
+
+
+def official_layout(reviews: Reviews, root: Path) -> Path:
+    """Write the training reviews in the official layout without its test half, two of each movie."""
+    of_training = reviews.select("train")
+    for label, name, rating in ((1, "pos", 8), (0, "neg", 2)):
+        texts = [
+            text for text, each in zip(of_training.texts, of_training.labels, strict=True) if each == label
+        ]
+        folder = root / "train" / name
+        folder.mkdir(parents=True)
+        for number, text in enumerate(texts):
+            (folder / f"{number}_{rating}.txt").write_text(text)
+        movies = "".join(f"movie {number // 2}\n" for number in range(len(texts)))
+        (root / "train" / f"urls_{name}.txt").write_text(movies)
+    return root
 
 
 def test_curves_delete_and_insert_the_words_that_count_first():

