@@ -19,6 +19,7 @@ from typing import Any
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from localcloud.containers.bounded_http import BoundedRequestHandler, Headers, RequestRefused
+from localcloud.peers import is_of_this_user
 from localcloud.proxy import HANDSHAKE_SECONDS, Proxy, ProxyError, relay
 from localcloud.serving import PromptServer
 
@@ -80,6 +81,13 @@ class FrontServer(PromptServer, ThreadedWSGIServer):
         self._lock = threading.Lock()
         super().__init__(*arguments, **named)
         self.closing = False  # werkzeug has closed the socket that it made for this one's place
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accepts a connection and asks at once whose it is, while no other thread competes with this one."""
+        connection, address = super().get_request()
+        with contextlib.suppress(OSError):  # it has gone; its first request finds that out
+            is_of_this_user(connection)
+        return connection, address
 
     def enter_idle(self, connection: socket.socket) -> bool:
         """Registers a connection as idle; returns False if it should be closed instead."""

@@ -5,7 +5,6 @@ import concurrent.futures
 import dataclasses
 import json
 import logging
-import os
 import random
 import time
 from collections.abc import Callable
@@ -180,7 +179,7 @@ class HttpApiService:
             stage=stage.name,
             route_key="-",
             request_id=_request_id(),
-            trace_id=f"Root=1-{int(time.time()):08x}-{os.urandom(12).hex()}",
+            trace_id=f"Root=1-{int(time.time()):08x}-{random.randbytes(12).hex()}",
             path=path if stage.name == DEFAULT else f"/{stage.name}{path}",
             time=time.time(),
         )
@@ -272,7 +271,7 @@ def _message(status: int, text: str) -> werkzeug.Response:
 
 def _request_id() -> str:
     """API Gateway's own form: 16 characters that end in "="."""
-    return base64.b64encode(os.urandom(11)).decode()
+    return base64.b64encode(random.randbytes(11)).decode()
 
 
 def _log_values(exchange: _Exchange, response: werkzeug.Response, began: float) -> dict[str, Any]:
