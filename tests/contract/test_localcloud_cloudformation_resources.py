@@ -311,6 +311,47 @@ def test_a_serverless_function_answers_behind_its_http_api(cloud, stacks):
     assert functions.list_functions()["Functions"] == []
 
 
+def routed(path: str, name: str) -> dict:
+    """A template of an API with a body, and of another API with a resource for its route."""
+    function = "arn:aws:lambda:us-east-1:123456789012:function:films"
+    integration = {"type": "AWS_PROXY", "uri": function, "payloadFormatVersion": "2.0"}
+    get = {"get": {"x-amazon-apigateway-integration": integration}}
+    body = {"openapi": "3.0.1", "info": {"title": "whole"}, "paths": {path: get}}
+    return {
+        "Resources": {
+            "Whole": {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Body": body}},
+            "Parts": {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Name": "p", "ProtocolType": "HTTP"}},
+            name: {
+                "Type": "AWS::ApiGatewayV2::Route",
+                "Properties": {"ApiId": {"Ref": "Parts"}, "RouteKey": f"GET {path}"},
+            },
+        },
+        "Outputs": {"Whole": {"Value": {"Ref": "Whole"}}, "Parts": {"Value": {"Ref": "Parts"}}},
+    }
+
+
+def test_the_variable_of_a_route_is_renamed_only_in_place(cloud, stacks):
+    """A new resource for the route is made before the old one goes, and conflicts with it, as in
+    https://github.com/plutomi/plutomi/issues/271.
+    """
+    outputs = stacks.create("routed", routed("/films/{id}", "Route"))
+    gateway = cloud.client("apigatewayv2")
+
+    def keys(api: str) -> list[str]:
+        return [route["RouteKey"] for route in gateway.get_routes(ApiId=outputs[api])["Items"]]
+
+    stacks.update("routed", routed("/films/{film}", "Route"))
+    assert (keys("Whole"), keys("Parts")) == (["GET /films/{film}"], ["GET /films/{film}"])
+    assert len(gateway.get_integrations(ApiId=outputs["Whole"])["Items"]) == 1
+    stacks.update("routed", routed("/films/{name}", "Other"), status="UPDATE_ROLLBACK_COMPLETE")
+    said = (
+        '"GET /films/{name}" has a conflicting variable on the same hierarchical level as "GET /films/{film}"'
+    )
+    assert said in stacks.reasons("routed")["Other"]
+    assert (keys("Whole"), keys("Parts")) == (["GET /films/{film}"], ["GET /films/{film}"])
+    stacks.delete("routed")
+
+
 IMAGES = """
 Parameters: {Mutability: {Type: String, Default: IMMUTABLE}, Emptied: {Type: String, Default: "false"}}
 Resources:

@@ -19,6 +19,13 @@ from localcloud.httpapi import HttpApiService
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
 PROXY = {"IntegrationType": "AWS_PROXY", "IntegrationUri": FUNCTION, "PayloadFormatVersion": "2.0"}
 LOG_GROUP = "arn:aws:logs:us-east-1:123456789012:log-group:access"
+PARTS = (
+    "One or more path parts appear to be invalid. Parts are validated against this regular expression: "
+    r"^(\{[\w.:-]+\+?\}|[a-zA-Z0-9.:_-]+)$"
+)
+"""In https://github.com/aws/aws-lambda-dotnet (ApiGatewayRouteConfigService.cs), AWS's own test tool; the
+first sentence is API Gateway's in https://github.com/serverless/serverless/issues/10423.
+"""
 BAD, MISSING, CONFLICT = "BadRequestException", "NotFoundException", "ConflictException"
 
 
@@ -132,8 +139,16 @@ def integrated(**more: Any) -> dict[str, Any]:
         ),
         (route_with(RouteKey="GET /{name+}/end"), BAD, "greedy variable is the last segment"),
         (route_with(RouteKey="GET /{a}/{a}"), BAD, "variables of a route have different names"),
-        (route_with(RouteKey="GET /x{a}"), BAD, "is a whole segment"),
-        (route_with(RouteKey="GET /{a"), BAD, "is a whole segment"),
+        (route_with(RouteKey="GET /x{a}"), BAD, PARTS),
+        (route_with(RouteKey="GET /{a"), BAD, PARTS),
+        (route_with(RouteKey="GET /{a}.json"), BAD, PARTS),
+        (route_with(RouteKey="GET /a/"), BAD, PARTS),
+        (route_with(RouteKey="GET /a//b"), BAD, PARTS),
+        (route_with(RouteKey="GET /a/*"), BAD, PARTS),
+        (route_with(RouteKey="GET /a?b=c"), BAD, PARTS),
+        (route_with(RouteKey="GET /ü"), BAD, PARTS),
+        (route_with(RouteKey="get /a"), BAD, "route key is not formatted properly for HTTP protocol"),
+        (route_with(RouteKey="GET"), BAD, "route key is not formatted properly for HTTP protocol"),
         (("delete_route", {"RouteId": "none"}), MISSING, "Invalid Route identifier specified none"),
         (("update_route", {"RouteId": "none"}), MISSING, "Invalid Route identifier specified none"),
         (("update_route", {"RouteId": "route", "ApiKeyRequired": True}), BAD, "property ApiKeyRequired"),
@@ -184,6 +199,49 @@ def test_what_would_be_ignored_or_fail_is_refused(
     error = caught.value.response["Error"]
     assert error["Code"] == code
     assert message in error["Message"]
+
+
+def test_routes_that_differ_in_the_names_of_variables_conflict(api: Api) -> None:
+    """In AWS's words: https://github.com/plutomi/plutomi/issues/271"""
+    made = {
+        key: api.call("create_route", RouteKey=key)["RouteId"]
+        for key in ("GET /x/{a}", "POST /x/{b}", "ANY /x/{c}", "GET /x/{d}/y", "GET /y/{all+}", "GET /x/one")
+    }
+    for key, other in (
+        ("GET /x/{b}", "GET /x/{a}"),
+        ("ANY /x/{b}", "ANY /x/{c}"),
+        ("GET /x/{a}/y", "GET /x/{d}/y"),
+        ("GET /y/{rest+}", "GET /y/{all+}"),
+    ):
+        said = (
+            f'The provided route key "{key}" has a conflicting variable on the same hierarchical level '
+            f'as "{other}"'
+        )
+        for call in (
+            partial(api.call, "create_route", RouteKey=key),
+            partial(api.call, "update_route", RouteId=made["GET /x/one"], RouteKey=key),
+        ):
+            with pytest.raises(ClientError) as caught:
+                call()
+            assert caught.value.response["Error"] == {"Code": CONFLICT, "Message": said}
+            assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 409
+    api.call("update_route", RouteId=made["GET /x/{a}"], RouteKey="GET /x/{renamed}")
+    api.call("create_route", RouteKey="GET /y/{one}")
+    for route in api.call("get_routes")["Items"]:
+        if route["RouteId"] != api.route:
+            api.call("delete_route", RouteId=route["RouteId"])
+
+
+def test_a_definition_with_conflicting_routes_is_refused(api: Api) -> None:
+    get = {"get": integrated()}
+    document = {
+        "openapi": "3.0.1",
+        "info": {"title": "t", "version": "1"},
+        "paths": {"/{a}": get, "/{b}": get},
+    }
+    with pytest.raises(ClientError, match=r'"GET /\{b\}" has a conflicting variable.* "GET /\{a\}"'):
+        api.call("reimport_api", Body=json.dumps(document))
+    assert [route["RouteKey"] for route in api.call("get_routes")["Items"]] == ["GET /films"]
 
 
 def test_a_stage_is_changed_member_by_member(api: Api) -> None:
