@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.httpapi import definitions, route_keys, stages
+from localcloud.httpapi import accesslog, definitions, route_keys, stages
 from localcloud.httpapi.errors import bad_request, conflict, not_found
 from localcloud.httpapi.integration import FUNCTION_ARN
 from localcloud.httpapi.routes import DEFAULT, route_key
@@ -133,12 +133,17 @@ class Management(ModelledService):
         if StageName in api.stages:
             raise conflict("Stage already exists")
         stages.check_settings("CreateStage", api, _without_tags(request))
+        if "AccessLogSettings" in request:
+            accesslog.merged(self._cloud, request["AccessLogSettings"])
         return FORWARD
 
     def update_stage(self, ApiId: str, StageName: str, **request: Any) -> dict[str, Any]:
         api = self._api(ApiId)
-        stages.find(api, StageName)
+        former = stages.find(api, StageName)
         stages.check_settings("UpdateStage", api, request)
+        if "AccessLogSettings" in request:
+            logs = accesslog.merged(self._cloud, request["AccessLogSettings"], former.access_log_settings)
+            request["AccessLogSettings"] = logs
         stages.update(api, StageName, request)
         answer: dict[str, Any] = self._cloud.client("apigatewayv2").get_stage(
             ApiId=ApiId, StageName=StageName
@@ -148,6 +153,9 @@ class Management(ModelledService):
     def delete_stage(self, ApiId: str, StageName: str) -> object:
         stages.find(self._api(ApiId), StageName)
         return FORWARD
+
+    def delete_access_log_settings(self, ApiId: str, StageName: str) -> None:
+        stages.delete_access_log_settings(self._api(ApiId), StageName)
 
     def delete_route_settings(self, ApiId: str, StageName: str, RouteKey: str) -> None:
         stages.delete_route_settings(self._api(ApiId), StageName, RouteKey)

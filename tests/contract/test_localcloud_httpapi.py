@@ -326,7 +326,7 @@ def test_access_logs(account: Account) -> None:
         "id": "$context.requestId",
         "route": "$context.routeKey",
         "status": "$context.status",
-        "x": "$context.no",
+        "x": "$context.authorizer.no",
         "error": "$context.integrationErrorMessage",
     }
     api = Api(

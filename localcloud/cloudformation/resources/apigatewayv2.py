@@ -46,7 +46,6 @@ INTEGRATION_KEYS = {
 }
 """Names in the OpenAPI extension and in the API."""
 NO_SETTINGS: dict[str, Any] = {
-    "AccessLogSettings": {},
     "DefaultRouteSettings": {},
     "Description": "",
     "StageVariables": {},
@@ -244,6 +243,8 @@ class Stage(Provider):
         place = {"ApiId": properties["ApiId"], "StageName": current.physical_id}
         settings = {name: value for name, value in properties.items() if name not in (*place, "Tags")}
         gateway.update_stage(**place, **NO_SETTINGS | settings)
+        if previous.get("AccessLogSettings") and not properties.get("AccessLogSettings"):
+            gateway.delete_access_log_settings(**place)
         for key in set(previous.get("RouteSettings") or {}) - set(properties.get("RouteSettings") or {}):
             gateway.delete_route_settings(**place, RouteKey=key)
         stage = f"/apis/{place['ApiId']}/stages/{current.physical_id}"
