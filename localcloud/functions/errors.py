@@ -4,6 +4,9 @@ from typing import Any
 
 from localcloud.protocol import ApiError
 
+NOT_ASSUMABLE = "The role defined for the function cannot be assumed by Lambda."
+"""All that Lambda says; the log of the cloud says why."""
+
 
 class LambdaError(ApiError):
     """Refuses a Lambda API call. It always has an HTTP status, since API Gateway's answers depend on it."""

@@ -8,6 +8,7 @@ progress.
 import base64
 import hashlib
 import json
+import logging
 import threading
 import uuid
 from collections.abc import Callable, Mapping
@@ -24,7 +25,7 @@ from localcloud.functions.descriptions import (
     describe_updated,
     page,
 )
-from localcloud.functions.errors import LambdaError, invalid_parameter
+from localcloud.functions.errors import NOT_ASSUMABLE, LambdaError, invalid_parameter
 from localcloud.functions.names import LATEST, FunctionReference
 from localcloud.functions.packages import package_of
 from localcloud.functions.pool import LAMBDA
@@ -32,6 +33,8 @@ from localcloud.iam import NotAssumable, require_trust
 from localcloud.moto_backends import backend_of
 from localcloud.protocol.errors import InvalidRequest
 from localcloud.protocol.validation import require_supported
+
+log = logging.getLogger(__name__)
 
 CONCURRENT_EXECUTIONS = 1000
 MIN_UNRESERVED = 100
@@ -82,7 +85,7 @@ class Management:
                 "Runtime and Handler are mandatory parameters for functions created with deployment packages."
             )
         _check_tags(request.get("Tags") or {})
-        self._check_role(request["Role"])
+        self._check_role(name, request["Role"])
         content = package_of(self._cloud, request["Code"], "CreateFunction")
         packed = base64.b64encode(content).decode()
         with self._changing:
@@ -109,11 +112,11 @@ class Management:
         return describe_updated(record)
 
     def update_function_configuration(self, FunctionName: str, **request: Any) -> dict[str, Any]:
-        _, record = self._find(FunctionName, None)
+        reference, record = self._find(FunctionName, None)
         check_request(request)
         _check_revision(record, request.get("RevisionId"))
         if "Role" in request:
-            self._check_role(request["Role"])
+            self._check_role(reference.name, request["Role"])
         for member, attribute in SETTINGS.items():
             if member in request:
                 setattr(record, attribute, request[member])
@@ -273,13 +276,14 @@ class Management:
         with self._changing:
             return list(self._backend().list_functions(None))
 
-    def _check_role(self, role: str) -> None:
+    def _check_role(self, function: str, role: str) -> None:
+        if role.split(":")[4] != self._cloud.account_id:
+            raise LambdaError("AccessDeniedException", "Cross-account pass role is not allowed.", status=403)
         try:
             require_trust(self._cloud, role, LAMBDA)
         except NotAssumable as error:
-            raise invalid_parameter(
-                f"The role defined for the function cannot be assumed by Lambda. {error}"
-            ) from error
+            log.warning("function %s: %s", function, error)
+            raise invalid_parameter(NOT_ASSUMABLE) from error
 
 
 def _check_tags(tags: Mapping[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import logging
 import math
 import shutil
 import subprocess
@@ -14,11 +15,14 @@ from pathlib import Path
 from localcloud.cloud import Cloud
 from localcloud.containers.archives import ArchiveError, Limits, unpack_zip
 from localcloud.functions.configuration import Configuration
-from localcloud.functions.errors import LambdaError, unsupported
+from localcloud.functions.errors import NOT_ASSUMABLE, LambdaError, unsupported
 from localcloud.functions.logs import FunctionLogs
 from localcloud.functions.runtime_api import Invocation
 from localcloud.functions.sandbox import Outcome, Sandbox
 from localcloud.iam import NotAssumable, assume_for_service
+from localcloud.repeated_warnings import RepeatedWarnings
+
+log = logging.getLogger(__name__)
 
 LAMBDA = "lambda.amazonaws.com"
 """The service that execution roles must trust."""
@@ -43,6 +47,7 @@ class Pool:
         self._closed = False
         self._users = 0
         self._logs = FunctionLogs(cloud, configuration)
+        self._warnings = RepeatedWarnings(log)
         self._note = _runtime_note(cloud.job_python, configuration.runtime)
         root = cloud.state_dir / "functions"
         root.mkdir(exist_ok=True)
@@ -108,6 +113,7 @@ class Pool:
             idle, self._idle = self._idle, []
         for sandbox in idle:
             sandbox.close()
+        self._warnings.close()
         self._remove_files_if_unused()
 
     def _remove_files_if_unused(self) -> None:
@@ -151,8 +157,8 @@ class Pool:
                 self._cloud, self.configuration.role, LAMBDA, self.configuration.name
             ).environment()
         except NotAssumable as error:
-            message = f"The role defined for the function cannot be assumed by Lambda. {error}"
-            raise LambdaError("AccessDeniedException", message, status=403) from error
+            self._warnings.warn("role", f"function {self.configuration.name}: {error}")
+            raise LambdaError("AccessDeniedException", NOT_ASSUMABLE, status=403) from error
 
     def _report(self, invocation: Invocation, outcome: Outcome, cold: bool, sandbox: Sandbox) -> str:
         init_ms = sandbox.init_ms if cold else 0.0

@@ -69,6 +69,7 @@ class _Exchange:
     context: RequestContext
     error: GatewayError | None = None
     integration_status: int | str = "-"
+    function_status: int | str = "-"
     integration_ms: int | str = "-"
 
 
@@ -231,7 +232,9 @@ class HttpApiService:
             if result.function_error:
                 reason = f"the function failed: {result.payload[:1000].decode(errors='replace')}"
                 raise GatewayError(500, "Internal Server Error", reason)
-            return to_response(result.payload)
+            response = to_response(result.payload)
+            exchange.function_status = response.status_code
+            return response
         except TimeoutError as error:
             reason = f"the function did not answer within {timeout:g} seconds"
             raise GatewayError(503, "Service Unavailable", reason) from error
@@ -292,8 +295,9 @@ def _log_values(exchange: _Exchange, response: werkzeug.Response, began: float) 
         "identity.sourceIp": request.remote_addr,
         "identity.userAgent": request.headers.get("User-Agent", "-"),
         "integration.error": reason,
+        "integration.integrationStatus": exchange.integration_status,
         "integration.latency": exchange.integration_ms,
-        "integration.status": exchange.integration_status,
+        "integration.status": exchange.function_status,
         "integrationErrorMessage": reason,
         "integrationLatency": exchange.integration_ms,
         "integrationStatus": exchange.integration_status,
@@ -301,7 +305,7 @@ def _log_values(exchange: _Exchange, response: werkzeug.Response, began: float) 
         "protocol": request.environ.get("SERVER_PROTOCOL", "-"),
         "requestId": context.request_id,
         "requestTime": context.request_time,
-        "requestTimeEpoch": int(context.time * 1000),
+        "requestTimeEpoch": int(context.time),
         "responseLatency": round((time.monotonic() - began) * 1000),
         "responseLength": response.content_length or 0,
         "routeKey": context.route_key,

@@ -8,17 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.httpapi import definitions, stages
+from localcloud.httpapi import accesslog, definitions, route_keys, stages
 from localcloud.httpapi.errors import bad_request, conflict, not_found
 from localcloud.httpapi.integration import FUNCTION_ARN
-from localcloud.httpapi.routes import DEFAULT, PARAMETER
+from localcloud.httpapi.routes import DEFAULT, route_key
 from localcloud.moto_backends import backend_of
-from localcloud.protocol import ApiError
 from localcloud.protocol.service import FORWARD, ModelledService
 from localcloud.protocol.validation import require_supported, require_value
 
-METHODS = ("ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
-ROUTE_KEY = re.compile(rf"{re.escape(DEFAULT)}|(?:{'|'.join(METHODS)}) /\S*")
 ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 TAGGED_ARN = re.compile(r"arn:aws:apigateway:[a-z0-9-]+::/apis/(?P<api>[^/]+)(?:/stages/(?P<stage>[^/]+))?")
 ROLE_ARN = re.compile(r"arn:aws:iam::\d{12}:role/\S+")
@@ -76,9 +73,12 @@ class Management(ModelledService):
     def reimport_api(self, ApiId: str, Body: str, **request: Any) -> object:
         self._api(ApiId)
         require_supported("ReimportApi", request, {"FailOnWarnings": None})
+        keys: list[str] = []
         for key, integration in definitions.routes(Body):
-            _check_form_of_key(key)
+            route_keys.check_form(key)
+            route_keys.check_beside(key, keys)
             _check_integration("ReimportApi", integration)
+            keys.append(key)
         return FORWARD
 
     def delete_cors_configuration(self, ApiId: str) -> object:
@@ -119,7 +119,7 @@ class Management(ModelledService):
         api = self._api(ApiId)
         route = self._route(ApiId, RouteId)
         if (key := request.pop("RouteKey", route.route_key)) != route.route_key:
-            _check_key(api, key)
+            _check_key(api, key, route)
         _check_route("UpdateRoute", api, request)
         return FORWARD
 
@@ -133,12 +133,17 @@ class Management(ModelledService):
         if StageName in api.stages:
             raise conflict("Stage already exists")
         stages.check_settings("CreateStage", api, _without_tags(request))
+        if "AccessLogSettings" in request:
+            accesslog.merged(self._cloud, request["AccessLogSettings"])
         return FORWARD
 
     def update_stage(self, ApiId: str, StageName: str, **request: Any) -> dict[str, Any]:
         api = self._api(ApiId)
-        stages.find(api, StageName)
+        former = stages.find(api, StageName)
         stages.check_settings("UpdateStage", api, request)
+        if "AccessLogSettings" in request:
+            logs = accesslog.merged(self._cloud, request["AccessLogSettings"], former.access_log_settings)
+            request["AccessLogSettings"] = logs
         stages.update(api, StageName, request)
         answer: dict[str, Any] = self._cloud.client("apigatewayv2").get_stage(
             ApiId=ApiId, StageName=StageName
@@ -148,6 +153,9 @@ class Management(ModelledService):
     def delete_stage(self, ApiId: str, StageName: str) -> object:
         stages.find(self._api(ApiId), StageName)
         return FORWARD
+
+    def delete_access_log_settings(self, ApiId: str, StageName: str) -> None:
+        stages.delete_access_log_settings(self._api(ApiId), StageName)
 
     def delete_route_settings(self, ApiId: str, StageName: str, RouteKey: str) -> None:
         stages.delete_route_settings(self._api(ApiId), StageName, RouteKey)
@@ -179,7 +187,7 @@ class Management(ModelledService):
             raise bad_request(
                 f"localcloud does not support the Target {Target}; it takes the ARN of a Lambda function."
             )
-        _check_form_of_key(key)
+        route_keys.check_form(key)
         client = self._cloud.client("apigatewayv2")
         api: dict[str, Any] = client.create_api(**request)
         place = {"ApiId": api["ApiId"]}
@@ -280,7 +288,7 @@ def _check_cors(configuration: Mapping[str, Any]) -> None:
         raise bad_request("allow-credentials is not supported if 'allow-origin' is *")
     if wrong := [origin for origin in origins if not ORIGIN.fullmatch(origin)]:
         raise bad_request(f"Invalid format for origin {wrong[0]}: it is * or begins with http:// or https://")
-    methods = {"*", *METHODS} - {"ANY"}
+    methods = {"*", *route_keys.METHODS} - {"ANY"}
     if wrong := [one for one in configuration.get("AllowMethods") or [] if one.upper() not in methods]:
         raise bad_request(f"Invalid method {wrong[0]} in AllowMethods")
 
@@ -290,23 +298,10 @@ def _check_no_quick_create(request: Mapping[str, Any]) -> None:
         raise bad_request(f"localcloud supports {given[0]} only together with Target in CreateApi.")
 
 
-def _check_key(api: Any, key: str) -> None:
-    _check_form_of_key(key)
-    if any(route.route_key == key for route in api.routes.values()):
-        raise conflict(f"Route with key {key} already exists for this API")
-
-
-def _check_form_of_key(key: str) -> None:
-    if not ROUTE_KEY.fullmatch(key):
-        raise _wrong_key()
-    parts = key.partition(" ")[2].split("/")
-    names = [found[1] for part in parts if (found := PARAMETER.fullmatch(part))]
-    if any(not PARAMETER.fullmatch(part) and set(part) & set("{}") for part in parts):
-        raise bad_request(f"A variable of a route is a whole segment of its path, as in /{{name}}: {key}")
-    if len(set(names)) < len(names):
-        raise bad_request(f"The variables of a route have different names: {key}")
-    if any(part.endswith("+}") for part in parts[:-1]):
-        raise bad_request(f"A greedy variable is the last segment of a route: {key}")
+def _check_key(api: Any, key: str, own: Any = None) -> None:
+    """Raises ApiError for a key that a new route, or else the API's `own`, cannot have."""
+    route_keys.check_form(key)
+    route_keys.check_beside(key, [route_key(one) for one in api.routes.values() if one is not own])
 
 
 def _check_references(api: Any, request: Mapping[str, Any]) -> None:
@@ -317,10 +312,3 @@ def _check_references(api: Any, request: Mapping[str, Any]) -> None:
     authorizer = request.get("AuthorizerId")
     if authorizer is not None and authorizer not in api.authorizers:
         raise not_found(f"Invalid Authorizer identifier specified {authorizer}")
-
-
-def _wrong_key() -> ApiError:
-    return bad_request(
-        "The provided route key is not formatted properly for HTTP protocol. Format should be "
-        '"<HTTP METHOD> /<RESOURCE PATH>" or "$default"'
-    )

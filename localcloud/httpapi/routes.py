@@ -13,7 +13,7 @@ DEFAULT = "$default"
 ANY = "ANY"
 # moto keeps the OpenAPI names of an imported definition.
 IMPORTED_ANY = "X-AMAZON-APIGATEWAY-ANY-METHOD"
-PARAMETER = re.compile(r"\{([\w.-]+)(\+?)\}")
+PARAMETER = re.compile(r"\{([\w.:-]+)(\+?)\}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,10 @@ class Match:
 def match(routes: Iterable[Any], method: str, path: str) -> Match | None:
     """The most specific of moto's `routes` for a request: first by path, then its own method before ANY.
 
-    A path without parameters goes before one with them, that before a greedy one, and $default comes last.
+    A full match goes before a greedy one, and $default comes last. Among either, the path decides whose first
+    different segment is no parameter. A slash at the end of a request's path is significant.
     """
+    path = f"/{path.lstrip('/')}"
     found: list[tuple[tuple[Any, ...], Match]] = []
     for route in routes:
         key = route_key(route)
@@ -39,7 +41,7 @@ def match(routes: Iterable[Any], method: str, path: str) -> Match | None:
         compiled = _compiled(key)
         if compiled.method not in (method, ANY):
             continue
-        if fitting := compiled.pattern.fullmatch(path.rstrip("/") or "/"):
+        if fitting := compiled.pattern.fullmatch(path):
             parameters = dict(zip(compiled.names, fitting.groups(), strict=True))
             found.append((compiled.rank, Match(route, key, parameters)))
     return min(found, key=lambda ranked: ranked[0])[1] if found else None
@@ -67,7 +69,8 @@ class _Compiled:
 def _compiled(key: str) -> _Compiled:
     method, path = key.split(" ", 1)
     names = tuple(parameter[1] for parameter in PARAMETER.finditer(path))
-    return _Compiled(method, _pattern(path), names, (0, _specificity(path), method == ANY))
+    rank = (0, path.endswith("+}"), _specificity(path), method == ANY)
+    return _Compiled(method, _pattern(path), names, rank)
 
 
 def _specificity(path: str) -> list[int]:
@@ -78,6 +81,6 @@ def _specificity(path: str) -> list[int]:
 def _pattern(path: str) -> re.Pattern[str]:
     pattern, end = "", 0
     for parameter in PARAMETER.finditer(path):
-        pattern += re.escape(path[end : parameter.start()]) + ("(.+)" if parameter[2] else "([^/]+)")
+        pattern += re.escape(path[end : parameter.start()]) + ("(.*)" if parameter[2] else "([^/]+)")
         end = parameter.end()
-    return re.compile((pattern + re.escape(path[end:])).rstrip("/") or "/")
+    return re.compile(pattern + re.escape(path[end:]))

@@ -28,7 +28,6 @@ SETTINGS = {
 NAME = re.compile(rf"{re.escape(DEFAULT)}|[\w-]{{1,128}}", re.ASCII)
 VARIABLE_NAME = re.compile(r"\w+", re.ASCII)
 VARIABLE_VALUE = re.compile(r"[A-Za-z0-9-._~:/?#&=,]*")
-LOG_GROUP_ARN = re.compile(r"arn:aws:logs:[a-z0-9-]+:\d{12}:log-group:.+")
 
 
 def check_name(name: str) -> None:
@@ -40,7 +39,7 @@ def check_name(name: str) -> None:
 
 
 def check_settings(operation: str, api: Any, settings: Mapping[str, Any]) -> None:
-    """Raises ApiError for settings that API Gateway or localcloud does not accept."""
+    """Raises ApiError for settings that API Gateway or localcloud does not accept, but for access logs."""
     require_supported(operation, settings, SETTINGS)
     for key, route in (settings.get("RouteSettings") or {}).items():
         require_supported(operation, {"DefaultRouteSettings": route}, SETTINGS)
@@ -58,11 +57,6 @@ def check_settings(operation: str, api: Any, settings: Mapping[str, Any]) -> Non
             )
         if not VARIABLE_VALUE.fullmatch(value):
             raise bad_request(f"The value of stage variable {name} may not be {value!r}")
-    logs = {name: value for name, value in (settings.get("AccessLogSettings") or {}).items() if value}
-    if logs and not LOG_GROUP_ARN.fullmatch(logs.get("DestinationArn", "")):
-        raise bad_request("AccessLogSettings needs a DestinationArn, that of a log group")
-    if logs and not logs.get("Format"):
-        raise bad_request("AccessLogSettings needs a Format")
 
 
 def find(api: Any, name: str) -> Any:
@@ -80,6 +74,11 @@ def update(api: Any, name: str, settings: Mapping[str, Any]) -> None:
     former = find(api, name)
     routes = {**former.route_settings, **_wire(settings.get("RouteSettings") or {})}
     _replace(api, former, {**_wire(settings), "routeSettings": routes})
+
+
+def delete_access_log_settings(api: Any, name: str) -> None:
+    """Ends the access logs of a stage. Raises ApiError."""
+    _replace(api, find(api, name), {"accessLogSettings": {}})
 
 
 def delete_route_settings(api: Any, name: str, key: str) -> None:

@@ -33,6 +33,8 @@ TAGS_OF_S3 = "TagSet"
 DUPLICATE_TAGS = "Duplicate tag keys are not allowed"
 LENGTHS = re.compile(r"WithLengthBetween(?P<min>\d+)And(?P<max>\d+)$")
 """API Gateway's models give the limits of texts by the names of their shapes."""
+OWN_LIMITS = frozenset({"accessLogSettings.format"})
+"""Texts whose length API Gateway checks by rules of its own, not by those of its model."""
 JOINT_RULES = re.compile(r"((?:Member|value) must satisfy constraint: \[.*?)\](?=; Value|$)", re.DOTALL)
 NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 """What the JSON protocols write for these numbers."""
@@ -195,7 +197,8 @@ def _broken_rules(shape: Shape, value: str, path: str = "") -> Iterator[str]:
     """What AWS's words demand of a string that does not meet it."""
     if (allowed := getattr(shape, "enum", None)) and value not in allowed:
         yield f"Member must satisfy enum value set: [{', '.join(allowed)}]"
-    yield from _broken_limits(shape, len(value), "length")
+    if path not in OWN_LIMITS:
+        yield from _broken_limits(shape, len(value), "length")
     text = shape.metadata.get("pattern")
     if text and (pattern := _pattern(text)) and not _matches(pattern, value, path):
         yield f"{PATTERN_RULE}{text}"

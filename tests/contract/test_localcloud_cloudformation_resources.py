@@ -7,6 +7,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from functools import partial
 
 import botocore.exceptions
 import pytest
@@ -309,6 +310,89 @@ def test_a_serverless_function_answers_behind_its_http_api(cloud, stacks):
     stacks.delete("say")
     assert get(f"{outputs['Url']}/speak")[0] == 404
     assert functions.list_functions()["Functions"] == []
+
+
+def logging_stage(settings: dict | None) -> dict:
+    """A template of an API with a stage, and of the log group for it."""
+    stage = {"ApiId": {"Ref": "Api"}, "StageName": "live", "AutoDeploy": True}
+    return {
+        "Resources": {
+            "Api": {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Name": "a", "ProtocolType": "HTTP"}},
+            "Logs": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "live-access"}},
+            "Stage": {
+                "Type": "AWS::ApiGatewayV2::Stage",
+                "Properties": stage | ({"AccessLogSettings": settings} if settings else {}),
+            },
+        },
+        "Outputs": {"Api": {"Value": {"Ref": "Api"}}},
+    }
+
+
+def test_a_stage_logs_to_a_group_that_exists(cloud, stacks):
+    nowhere = f"arn:aws:logs:{cloud.region}:{cloud.account_id}:log-group:nowhere"
+    wrong = {"DestinationArn": nowhere, "Format": "$context.requestId"}
+    stacks.create("nowhere", logging_stage(wrong), status="ROLLBACK_COMPLETE")
+    assert (
+        "Cannot enable logging. LogDestination: nowhere does not exist" in stacks.reasons("nowhere")["Stage"]
+    )
+    stacks.delete("nowhere")
+
+    logs = {"Fn::GetAtt": ["Logs", "Arn"]}
+    right = {"DestinationArn": logs, "Format": "$context.requestId"}
+    api = stacks.create("logging", logging_stage(right))["Api"]
+    stage = partial(cloud.client("apigatewayv2").get_stage, ApiId=api, StageName="live")
+    assert stage()["AccessLogSettings"]["Format"] == "$context.requestId"
+    stacks.update("logging", logging_stage(wrong), status="UPDATE_ROLLBACK_COMPLETE")
+    assert stage()["AccessLogSettings"]["DestinationArn"].endswith(":log-group:live-access:*")
+    without_id = {"DestinationArn": logs, "Format": "$context.status"}
+    stacks.update("logging", logging_stage(without_id), status="UPDATE_ROLLBACK_COMPLETE")
+    assert "must include either $context.requestId" in stacks.reasons("logging")["Stage"]
+    stacks.update("logging", logging_stage(None))
+    assert "AccessLogSettings" not in stage()
+    stacks.update("logging", logging_stage(right))
+    assert stage()["AccessLogSettings"]["Format"] == "$context.requestId"
+    stacks.delete("logging")
+
+
+def routed(path: str, name: str) -> dict:
+    """A template of an API with a body, and of another API with a resource for its route."""
+    function = "arn:aws:lambda:us-east-1:123456789012:function:films"
+    integration = {"type": "AWS_PROXY", "uri": function, "payloadFormatVersion": "2.0"}
+    get = {"get": {"x-amazon-apigateway-integration": integration}}
+    body = {"openapi": "3.0.1", "info": {"title": "whole"}, "paths": {path: get}}
+    return {
+        "Resources": {
+            "Whole": {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Body": body}},
+            "Parts": {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Name": "p", "ProtocolType": "HTTP"}},
+            name: {
+                "Type": "AWS::ApiGatewayV2::Route",
+                "Properties": {"ApiId": {"Ref": "Parts"}, "RouteKey": f"GET {path}"},
+            },
+        },
+        "Outputs": {"Whole": {"Value": {"Ref": "Whole"}}, "Parts": {"Value": {"Ref": "Parts"}}},
+    }
+
+
+def test_the_variable_of_a_route_is_renamed_only_in_place(cloud, stacks):
+    """A new resource for the route is made before the old one goes, and conflicts with it, as in
+    https://github.com/plutomi/plutomi/issues/271.
+    """
+    outputs = stacks.create("routed", routed("/films/{id}", "Route"))
+    gateway = cloud.client("apigatewayv2")
+
+    def keys(api: str) -> list[str]:
+        return [route["RouteKey"] for route in gateway.get_routes(ApiId=outputs[api])["Items"]]
+
+    stacks.update("routed", routed("/films/{film}", "Route"))
+    assert (keys("Whole"), keys("Parts")) == (["GET /films/{film}"], ["GET /films/{film}"])
+    assert len(gateway.get_integrations(ApiId=outputs["Whole"])["Items"]) == 1
+    stacks.update("routed", routed("/films/{name}", "Other"), status="UPDATE_ROLLBACK_COMPLETE")
+    said = (
+        '"GET /films/{name}" has a conflicting variable on the same hierarchical level as "GET /films/{film}"'
+    )
+    assert said in stacks.reasons("routed")["Other"]
+    assert (keys("Whole"), keys("Parts")) == (["GET /films/{film}"], ["GET /films/{film}"])
+    stacks.delete("routed")
 
 
 IMAGES = """

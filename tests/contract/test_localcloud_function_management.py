@@ -105,6 +105,52 @@ def test_an_update_changes_what_it_names_and_the_revision(create: Callable, func
     assert functions.get_function_configuration(FunctionName="updated")["Timeout"] == 3
 
 
+def test_a_role_that_lambda_cannot_assume_is_refused(
+    account: Account, create: Callable, functions: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In AWS's words, as CreateFunction answered them on 2026-09-25 for a role that was not ready yet:
+    https://github.com/radkawar/stackd/blob/main/testdata/aws/apigateway/websocket_management.json.
+    The words for roles of other accounts: https://github.com/serverless/serverless/issues/3374.
+    """
+    create("with-role")
+    kept = functions.get_function_configuration(FunctionName="with-role")["Role"]
+    wrong = {
+        account.role("for-sagemaker", trusts={"Service": "sagemaker.amazonaws.com"}): (
+            "InvalidParameterValueException",
+            "The role defined for the function cannot be assumed by Lambda.",
+            "does not allow lambda.amazonaws.com to sts:AssumeRole",
+        ),
+        "arn:aws:iam::123456789012:role/none": (
+            "InvalidParameterValueException",
+            "The role defined for the function cannot be assumed by Lambda.",
+            "There is no role arn:aws:iam::123456789012:role/none.",
+        ),
+        "arn:aws:iam::210987654321:role/shared": (
+            "AccessDeniedException",
+            "Cross-account pass role is not allowed.",
+            "",
+        ),
+        "shared": (
+            "ValidationException",
+            "1 validation error detected: Value 'shared' at 'role' failed to satisfy constraint: "
+            "Member must satisfy regular expression pattern: "
+            r"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+",
+            "",
+        ),
+    }
+    for role, (code, message, logged) in wrong.items():
+        caplog.clear()
+        for call in (create, functions.update_function_configuration):
+            with pytest.raises(ClientError) as caught:
+                call(**({"name": "not-made"} if call is create else {"FunctionName": "with-role"}), Role=role)
+            error = caught.value.response["Error"]
+            assert (error["Code"], error["Message"]) == (code, message)
+        assert logged in caplog.text, "the log says why"
+    assert functions.get_function_configuration(FunctionName="with-role")["Role"] == kept
+    names = [function["FunctionName"] for function in functions.list_functions()["Functions"]]
+    assert "not-made" not in names
+
+
 def test_a_dry_run_changes_no_code(create: Callable, functions: Any) -> None:
     digest = create("dry")["CodeSha256"]
     answer = functions.update_function_code(FunctionName="dry", ZipFile=package("other"), DryRun=True)

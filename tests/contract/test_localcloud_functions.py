@@ -535,11 +535,17 @@ def test_a_role_that_may_not_write_logs_leaves_none(account: Account) -> None:
     assert groups == []
 
 
-def test_a_role_that_lambda_may_not_assume_is_refused(account: Account) -> None:
-    role = account.role("not-for-lambda", trusts={"Service": "sagemaker.amazonaws.com"})
-    error = refusal(lambda: account.function("untrusted", Role=role))
-    assert error["Error"]["Code"] == "InvalidParameterValueException"
-    assert "cannot be assumed by Lambda" in error["Error"]["Message"]
+def test_a_role_that_is_gone_ends_the_invocations(account: Account, caplog: pytest.LogCaptureFixture) -> None:
+    role = account.role("short-lived")
+    account.function("orphan", Role=role)
+    iam = account.client("iam")
+    iam.delete_role_policy(RoleName="short-lived", PolicyName="own")
+    iam.delete_role(RoleName="short-lived")
+    for _ in range(3):
+        error = refusal(lambda: invoke(account, "orphan", {}))
+        assert error["Error"]["Code"] == "AccessDeniedException"
+        assert error["Error"]["Message"] == "The role defined for the function cannot be assumed by Lambda."
+    assert caplog.text.count(f"function orphan: There is no role {role}.") == 1
 
 
 @pytest.mark.parametrize(

@@ -326,7 +326,7 @@ def test_access_logs(account: Account) -> None:
         "id": "$context.requestId",
         "route": "$context.routeKey",
         "status": "$context.status",
-        "x": "$context.no",
+        "x": "$context.authorizer.no",
         "error": "$context.integrationErrorMessage",
     }
     api = Api(
@@ -349,6 +349,37 @@ def test_access_logs(account: Account) -> None:
     assert messages[0] == {"id": request_id, "route": "POST /predict", "status": "200", **nothing}
     assert messages[1]["status"] == "404"
     assert "detail" in messages[2]["error"]
+
+
+def test_access_logs_tell_lambdas_status_from_the_functions(account: Account) -> None:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
+
+    The time is in seconds, as recorded on AWS ("logs-full-cohort-1-access-0"):
+    https://github.com/radkawar/stackd/blob/main/testdata/aws/apigateway/http_logs.json
+    """
+    logs = account.client("logs")
+    logs.create_log_group(logGroupName="/api/statuses")
+    names = (
+        "requestId",
+        "integration.status",
+        "integration.integrationStatus",
+        "integrationStatus",
+        "status",
+    )
+    Api(
+        account,
+        "statuses",
+        'def handler(event, context): return {"statusCode": 418}',
+        "POST /predict",
+        AccessLogSettings={
+            "DestinationArn": "arn:aws:logs:us-east-1:123456789012:log-group:/api/statuses:*",
+            "Format": " ".join(f"$context.{name}" for name in (*names, "requestTimeEpoch")),
+        },
+    ).post()
+    [event] = logs.filter_log_events(logGroupName="/api/statuses")["events"]
+    _, *statuses, epoch = event["message"].split()
+    assert statuses == ["418", "200", "200", "418"]
+    assert len(epoch) == len("1790327772")
 
 
 def test_an_imported_definition_serves(account: Account) -> None:

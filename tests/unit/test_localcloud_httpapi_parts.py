@@ -39,7 +39,8 @@ def event(body: bytes = b"", **more: Any) -> dict[str, Any]:
     ("method", "path", "key", "parameters"),
     [
         ("GET", "/films", "GET /films", {}),
-        ("GET", "/films/", "GET /films", {}),
+        ("GET", "//films", "GET /films", {}),
+        ("GET", "/films/", "ANY /films/{rest+}", {"rest": ""}),
         ("POST", "/films", "ANY /films", {}),
         ("GET", "/films/top", "GET /films/top", {}),
         ("GET", "/films/12", "GET /films/{id}", {"id": "12"}),
@@ -66,6 +67,60 @@ def test_the_most_specific_route_is_taken(method: str, path: str, key: str, para
     found = match([SimpleNamespace(route_key=key) for key in keys], method, path)
     assert found is not None
     assert (found.key, found.parameters) == (key, parameters)
+
+
+def chosen(method: str, path: str, *keys: str) -> str | None:
+    """The key of the route for a request, in whatever order the routes were made."""
+    either = [
+        match([SimpleNamespace(route_key=key) for key in order], method, path) for order in (keys, keys[::-1])
+    ]
+    first, second = (found and found.key for found in either)
+    assert first == second
+    return first
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "key"),
+    [
+        ("GET", "/pets/dog/1", "GET /pets/dog/1"),
+        ("GET", "/pets/dog/2", "GET /pets/dog/{id}"),
+        ("GET", "/pets/cat/1", "GET /pets/{proxy+}"),
+        ("POST", "/test/5", "ANY /{proxy+}"),
+    ],
+)
+def test_the_example_of_awss_guide(method: str, path: str, key: str) -> None:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
+    ("Routing API requests")
+    """
+    keys = ("GET /pets/dog/1", "GET /pets/dog/{id}", "GET /pets/{proxy+}", "ANY /{proxy+}", "$default")
+    assert chosen(method, path, *keys) == key
+
+
+def test_a_full_match_goes_before_a_greedy_one_and_that_before_the_default() -> None:
+    """The guide's order; a full match may have more variables than a greedy one has."""
+    keys = ("GET /pets/{kind}/{id}", "GET /pets/dog/{proxy+}", "$default")
+    assert chosen("GET", "/pets/dog/1", *keys) == "GET /pets/{kind}/{id}"
+    assert chosen("GET", "/pets/dog/1/owner", *keys) == "GET /pets/dog/{proxy+}"
+    assert chosen("POST", "/pets/dog/1", *keys) == "$default"
+
+
+def test_a_routes_own_method_goes_before_any() -> None:
+    assert chosen("GET", "/pets/1", "GET /pets/{id}", "ANY /pets/{id}") == "GET /pets/{id}"
+    assert chosen("PUT", "/pets/1", "GET /pets/{id}", "ANY /pets/{id}") == "ANY /pets/{id}"
+    assert chosen("GET", "/pets/dog", "GET /pets/{kind}", "ANY /pets/{name}") == "GET /pets/{kind}"
+
+
+def test_a_slash_at_the_end_is_significant() -> None:
+    """As for AWS's own test tool, whose source says so:
+    https://github.com/aws/aws-lambda-dotnet (Tools/LambdaTestTool-v2, ApiGatewayRouteConfigService.cs),
+    and for an API at work: https://github.com/storacha/w3infra/pull/166
+    """
+    assert chosen("GET", "/pets/", "GET /pets") is None
+    assert chosen("GET", "/pets/", "GET /pets", "GET /pets/{proxy+}") == "GET /pets/{proxy+}"
+    assert chosen("GET", "/pets", "GET /pets/{proxy+}") is None
+    assert chosen("GET", "/pets/dog/", "GET /pets/{kind}/{id}") is None
+    assert chosen("GET", "/", "GET /", "GET /{proxy+}") == "GET /"
+    assert chosen("GET", "/", "GET /{proxy+}") == "GET /{proxy+}"
 
 
 def test_no_route_is_found_without_a_default() -> None:

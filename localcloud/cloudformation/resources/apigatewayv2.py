@@ -15,6 +15,7 @@ from localcloud.cloudformation.resources.provider import (
     pick,
     rollback_on_failure,
 )
+from localcloud.httpapi.route_keys import without_names
 
 METHODS = {"delete", "get", "head", "options", "patch", "post", "put"}
 ANY_METHOD = "x-amazon-apigateway-any-method"
@@ -45,7 +46,6 @@ INTEGRATION_KEYS = {
 }
 """Names in the OpenAPI extension and in the API."""
 NO_SETTINGS: dict[str, Any] = {
-    "AccessLogSettings": {},
     "DefaultRouteSettings": {},
     "Description": "",
     "StageVariables": {},
@@ -180,15 +180,17 @@ def _routes(body: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 def _replace_routes(gateway: Any, api_id: str, routes: list[tuple[str, dict[str, Any]]]) -> None:
     """Makes the new routes before it deletes the old ones, so that requests in between find one.
 
-    ReimportApi would do, but moto's deletes the stages too.
+    A route of which only variables are renamed stays, or the new one would conflict with it. ReimportApi
+    would do, but moto's deletes the stages too.
     """
-    old_routes = {route["RouteKey"]: route["RouteId"] for route in gateway.get_routes(ApiId=api_id)["Items"]}
+    old = gateway.get_routes(ApiId=api_id)["Items"]
+    old_routes = {without_names(route["RouteKey"]): route["RouteId"] for route in old}
     old_integrations = gateway.get_integrations(ApiId=api_id)["Items"]
     for key, integration in routes:
         created = gateway.create_integration(ApiId=api_id, **integration)
         target = f"integrations/{created['IntegrationId']}"
-        if route_id := old_routes.pop(key, None):
-            gateway.update_route(ApiId=api_id, RouteId=route_id, Target=target)
+        if route_id := old_routes.pop(without_names(key), None):
+            gateway.update_route(ApiId=api_id, RouteId=route_id, RouteKey=key, Target=target)
         else:
             gateway.create_route(ApiId=api_id, RouteKey=key, Target=target)
     for route_id in old_routes.values():
@@ -241,6 +243,8 @@ class Stage(Provider):
         place = {"ApiId": properties["ApiId"], "StageName": current.physical_id}
         settings = {name: value for name, value in properties.items() if name not in (*place, "Tags")}
         gateway.update_stage(**place, **NO_SETTINGS | settings)
+        if previous.get("AccessLogSettings") and not properties.get("AccessLogSettings"):
+            gateway.delete_access_log_settings(**place)
         for key in set(previous.get("RouteSettings") or {}) - set(properties.get("RouteSettings") or {}):
             gateway.delete_route_settings(**place, RouteKey=key)
         stage = f"/apis/{place['ApiId']}/stages/{current.physical_id}"
