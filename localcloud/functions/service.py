@@ -316,8 +316,8 @@ class FunctionsService(ModelledService):
         """Takes one of the slots of a function, or of the account (""); False if none gets free."""
         with self._lock:
             freed = self._freed.setdefault(owner, threading.Condition(self._lock))
-            # Half as many may wait as run: of any others, most would only be refused later.
-            seconds = SLOT_SECONDS if self._waiting[owner] < (limit + 1) // 2 else 0
+            # A fifth as many may wait as run: of more, most would be refused later, and all take longer.
+            seconds = SLOT_SECONDS if self._waiting[owner] < (limit + 4) // 5 else 0
             self._waiting[owner] += 1
             has_slot = freed.wait_for(lambda: self._busy[owner] < limit, seconds)
             self._waiting[owner] -= 1
