@@ -46,7 +46,7 @@ class Choices:
 
     def wants_unlabelled(self) -> bool:
         """Whether training learns from unlabelled reviews as well."""
-        return self.chosen_recipe().virtual_adversarial > 0
+        return self.chosen_recipe().self_training > 0
 
     def reviews(self) -> Reviews:
         """Read the reviews of the chosen source, downloading them if necessary. Raises DatasetError."""

@@ -57,6 +57,7 @@ from sentiment.files import require_writable  # noqa: E402
 from sentiment.serving.predictor import Predictor  # noqa: E402
 from sentiment.text.negation import NegationMarker  # noqa: E402
 from sentiment.text.tokenizers import tokenizer  # noqa: E402
+from sentiment.training import self_training  # noqa: E402
 from sentiment.training.command_line import Parser, argument, fail  # noqa: E402
 from sentiment.training.distributed import process_group  # noqa: E402
 from sentiment.training.export import require_model_folder, write_model  # noqa: E402
@@ -109,6 +110,7 @@ def train(options: argparse.Namespace) -> None:
     held_out = shard_files(options.validation)
     validation = None if held_out else read_channel(options.validation, "validation")
     unlabelled = None if options.unlabelled is None else read_channel(options.unlabelled, "unlabelled")
+    self_training.require_unlabelled(chosen, unlabelled, in_shards=training is None)
     test = read_raw_reviews(options.test) if options.test else None
     vocabulary, tokenize = options.vocabulary or options.train, tokenizer(chosen.tokenizer)
     word_dict = read_word_dict(vocabulary)
@@ -143,12 +145,17 @@ def train(options: argparse.Namespace) -> None:
 
         def fit(note_epochs: Callable[[list[dict[str, Any]]], None]) -> Trained:
             with stop_requests() as stop_requested:
-                return Trainer(
-                    *(chosen, training, validation, run, say, stop_requested, note_epochs, group),
-                    unlabelled,
-                    shards,
-                    word_dict,
-                ).fit()
+
+                def trainer(recipe: Recipe, channel: Channel, run: Run) -> Trainer:
+                    # The record is of the model that is written, not of the first of two.
+                    note = note_epochs if recipe == chosen else lambda history: None
+                    return Trainer(
+                        *(recipe, channel, validation, run, say, stop_requested, note, group),
+                        shards,
+                        word_dict,
+                    )
+
+                return self_training.fit(trainer, chosen, training, unlabelled, run)
 
         if group.is_first:
             sample = "" if shards is None else f"shards, of which the first {len(shards.files)} have "

@@ -3,7 +3,7 @@
 Every field, except the name and the tokenizer, is also an option of train/train.py.
 
 `fast` is the default. `best` adds skip-bigrams and adversarial training, and trains longer, for the highest
-accuracy. `semi` also learns from the unlabelled reviews of aclImdb, which takes hours or a GPU. `predecessor`
+accuracy. `semi` also learns from the unlabelled reviews of aclImdb, which it labels itself. `predecessor`
 has the settings of the predecessor, so that anyone can reproduce its 85.4 %.
 """
 
@@ -42,8 +42,10 @@ class Recipe:
     - `ngram_fragments` is the weight of short fragments of the reviews when the n-grams are fitted
       (ngram_fit.py), `ngram_min_reviews` the number of texts that an n-gram must occur in, and `ngram_c` the
       inverse of the strength of their L2 regularization.
-    - `adversarial` is how far the embeddings move for a second, adversarial pass over each batch, and
-      `virtual_adversarial` the weight of the virtual adversarial loss on unlabelled reviews (objective.py).
+    - `adversarial` is how far the embeddings move for a second, adversarial pass over each batch
+      (objective.py).
+    - `self_training` is the least probability of a label that a first model gives an unlabelled review, so
+      that a second model learns from it (self_training.py).
     - `word_vectors` is what the embeddings start from: `ppmi` is co-occurrence in the training texts
       (word_vectors.py), and `glove` that in half of the dimensions and GloVe in the other half (glove.py).
     - `warm_up` is the share of all steps in which the learning rate rises, and `clip` the maximum norm of the
@@ -51,7 +53,7 @@ class Recipe:
     - `early_words` is the number of words that reviews are cropped to before the last epoch, to save time.
     - `patience` is the number of epochs without an improvement after which training stops.
 
-    0 turns off each feature that has a weight, a distance, a scope or a maximum.
+    0 turns off each feature that has a weight, a distance, a scope, a maximum or a minimum.
     """
 
     name: str
@@ -78,7 +80,7 @@ class Recipe:
     embedding_dropout: float
     dropout: float
     adversarial: float
-    virtual_adversarial: float
+    self_training: float
     initialisation: str
     word_vectors: str
     optimizer: str
@@ -115,17 +117,14 @@ class Recipe:
             "votes",
             "ngram_fragments",
             "adversarial",
-            "virtual_adversarial",
             "weight_decay",
             "clip",
             "early_words",
         ):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise self._refused(name, "0 or more")
-        if self.virtual_adversarial and not self.adversarial:
-            raise RecipeError(
-                "virtual_adversarial needs adversarial, the distance by which the embeddings move"
-            )
+        if self.self_training and not 0.5 <= self.self_training < 1:
+            raise self._refused("self_training", "0, or from 0.5 up to, but not including, 1")
 
     def _refused(self, name: str, wanted: str) -> RecipeError:
         return RecipeError(f"{name} must be {wanted}, not {getattr(self, name)}")
@@ -169,7 +168,7 @@ _PREDECESSOR = Recipe(
     embedding_dropout=0.0,
     dropout=0.0,
     adversarial=0.0,
-    virtual_adversarial=0.0,
+    self_training=0.0,
     initialisation="torch",
     word_vectors="random",
     optimizer="adam",
@@ -233,7 +232,7 @@ _BEST = replace(
     early_words=0,
     patience=4,
 )
-_SEMI = replace(_BEST, name="semi", virtual_adversarial=1.0, epochs=10, patience=10)
+_SEMI = replace(_BEST, name="semi", self_training=0.9)
 RECIPES = {recipe.name: recipe for recipe in (_FAST, _BEST, _SEMI, _PREDECESSOR)}
 DEFAULT_RECIPE = "fast"
 

@@ -10,12 +10,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from sentiment.data.channels import Channel
-from sentiment.model.layout import crop
 from sentiment.model.lstm import LSTMClassifier, collate
 from sentiment.training.batches import Batch
 from sentiment.training.distributed import ProcessGroup
-from sentiment.training.objective import backpropagate, backpropagate_virtual
+from sentiment.training.objective import backpropagate
 from sentiment.training.optimisation import learning_rate_factor, make_optimizer
 from sentiment.training.recipes import Recipe
 
@@ -27,13 +25,12 @@ class Stepper:
         self,
         model: LSTMClassifier,
         recipe: Recipe,
-        unlabelled: Channel | None,
         steps: int,
         seed: int,
         bfloat16: bool,
         group: ProcessGroup,
     ):
-        self.model, self.recipe, self.unlabelled = model, recipe, unlabelled
+        self.model, self.recipe = model, recipe
         self.steps, self.seed, self.bfloat16, self.group = steps, seed, bfloat16, group
         self.early_steps = steps - steps // recipe.epochs if recipe.early_words else 0
         self.optimizer = make_optimizer(model, recipe)
@@ -49,8 +46,6 @@ class Stepper:
             early = [shortened(ids, self.recipe.early_words) for ids in batch.reviews]
             batch = replace(batch, reviews=early)
         loss = self._backpropagate(batch)
-        if self.unlabelled is not None and self.recipe.virtual_adversarial:
-            self._backpropagate_unlabelled(number, self.unlabelled)
         loss = self.group.reduce_gradients(self.model, loss)
         if self.recipe.clip:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
@@ -65,18 +60,6 @@ class Stepper:
         own = collate(batch.reviews, self.model.architecture).to(device)
         labels = torch.from_numpy(batch.labels).to(device)
         return backpropagate(self.model, own, labels, 1 / batch.size, self.recipe.adversarial, self.bfloat16)
-
-    def _backpropagate_unlabelled(self, number: int, unlabelled: Channel) -> None:
-        """Add the gradients on random unlabelled reviews, as many as a batch has labelled ones."""
-        random = np.random.default_rng([self.seed, number, 1])
-        rows = random.integers(0, len(unlabelled), self.recipe.batch_size)
-        a = self.model.architecture
-        own = [crop(unlabelled.review(row), a) for row in self.group.shard(rows.tolist())]
-        own = [ids for ids in own if len(ids)]
-        if own:
-            batch = collate(own, a).to(self.model.device)
-            scale = self.recipe.virtual_adversarial / len(rows)
-            backpropagate_virtual(self.model, batch, scale, self.recipe.adversarial, self.bfloat16)
 
     def state(self) -> dict[str, Any]:
         """The state for a checkpoint, apart from the model."""

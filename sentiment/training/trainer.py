@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sentiment.data.channels import COUNTERFACTUAL, REVIEW, SNIPPET, VOTE, Channel, concatenate
+from sentiment.data.channels import COUNTERFACTUAL, REVIEW, SNIPPET, VOTE, Channel
 from sentiment.errors import ChannelError, TrainingError
 from sentiment.evaluation.calibration import calibration, fit_mixture
 from sentiment.model.layout import embedding_rows
@@ -111,7 +111,6 @@ class Trainer:
         should_stop: Callable[[], bool] = lambda: False,
         note_epochs: Callable[[list[dict[str, Any]]], None] = lambda history: None,
         group: ProcessGroup | None = None,
-        unlabelled: Channel | None = None,
         shards: Shards | None = None,
         word_dict: Mapping[str, int] = MappingProxyType({}),
     ):
@@ -126,12 +125,7 @@ class Trainer:
             VOTE: recipe.votes,
         }
         self.train_channel, self.validation_channel = self._wanted(train), self._wanted(validation)
-        self.unlabelled, self.shards, self.word_dict = unlabelled, shards, word_dict
-        if recipe.virtual_adversarial and unlabelled is None:
-            raise ChannelError(
-                f"the recipe {recipe.name} learns from unlabelled reviews as well: give --unlabelled FOLDER, "
-                "or SM_CHANNEL_UNLABELLED (of the sources, aclimdb has them)"
-            )
+        self.shards, self.word_dict = shards, word_dict
         self.device = torch.device(run.device)
         torch.manual_seed(run.seed)
         self.model = LSTMClassifier(recipe.architecture(), recipe.dropouts())
@@ -142,7 +136,7 @@ class Trainer:
         if not self.batches.texts:
             raise ChannelError("no review of the train channel holds a word; prepare the data again")
         steps = recipe.epochs * self.batches.count
-        self.stepper = Stepper(self.model, recipe, unlabelled, steps, run.seed, run.bfloat16, self.group)
+        self.stepper = Stepper(self.model, recipe, steps, run.seed, run.bfloat16, self.group)
         self.progress = Progress()
         self.best_state: dict[str, Tensor] = _copy_of(self.model)
 
@@ -210,8 +204,7 @@ class Trainer:
             return
         started, a = time.monotonic(), self.model.architecture
         written = self.train_channel.take(np.flatnonzero(self.train_channel.kinds != COUNTERFACTUAL))
-        channels = [channel for channel in (written, self.unlabelled) if channel is not None]
-        rows = concatenate(channels).map(lambda ids: embedding_rows(ids, a))
+        rows = written.map(lambda ids: embedding_rows(ids, a))
         general = min(a.embedding_dim // 2, DIMENSIONS) if self.recipe.word_vectors == "glove" else 0
         vectors = ppmi_vectors(rows, a.embeddings, a.embedding_dim - general, self.run.seed)
         if general:
@@ -382,7 +375,6 @@ class Trainer:
             "processes": self.group.size,
             "train_reviews": self.batches.reviews + self.batches.short_texts,
             "train_words": 0 if self.shards else len(self.train_channel.tokens),
-            "unlabelled_reviews": 0 if self.unlabelled is None else len(self.unlabelled),
         }
 
 

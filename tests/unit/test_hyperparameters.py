@@ -30,7 +30,7 @@ WRONG = [
     ("seed=-1", "must be from 0 to 2**32 - 1, not -1"),
     ("tokenizer=words", "tokenizer"),
     ("checkpoint_dir=/tmp", "checkpoint"),
-    ("virtual_adversarial=1", "virtual_adversarial needs adversarial"),
+    ("self_training=0.3", "self_training must be 0, or from 0.5 up to, but not including, 1, not 0.3"),
 ]
 
 
@@ -100,7 +100,7 @@ def test_what_the_pipeline_accepts_the_training_program_accepts():
         "bidirectional": "True",
         "reshuffle": "False",
         "adversarial": "0.5",
-        "virtual_adversarial": "0",
+        "self_training": "0",
     }
     given = {name: values.get(name, "0.5" if name.endswith("dropout") else "1") for name in KINDS}
     given |= {"warm_up": "0.1"}
@@ -123,7 +123,7 @@ def test_what_the_pipeline_accepts_the_training_program_accepts():
             "gone.tar.gz: there is no such file (DATA_PATH",
         ),
         (["--recipe", "semi"], "the source 'sample' has no unlabelled reviews"),
-        (["--set", "adversarial=1", "--set", "virtual_adversarial=1"], "has no unlabelled reviews"),
+        (["--set", "self_training=0.9"], "has no unlabelled reviews"),
         (["--model", "gone.tar.gz"], "MODEL=gone.tar.gz: there is no such file or folder"),
         (["--endpoint", "teapot"], "ENDPOINT=teapot: choose serverless or instances"),
         (["--autoscale", "2:10"], "AUTOSCALE and INSTANCES need ENDPOINT=instances"),

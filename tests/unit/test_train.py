@@ -102,7 +102,7 @@ def test_it_learns_and_reports_in_the_form_the_metrics_catch(tmp_path, capsys):
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_the_same_seed_gives_the_same_model(tmp_path, recipe):
     data = prepared(RECIPES[recipe].tokenizer)
-    needs_more = RECIPES[recipe].virtual_adversarial > 0
+    needs_more = RECIPES[recipe].self_training > 0
     unlabelled = ["--unlabelled", str(without_labels(tmp_path))] if needs_more else []
     versions = []
     for seed, name in ((3, "a"), (3, "b"), (4, "c")):
