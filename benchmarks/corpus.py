@@ -20,9 +20,10 @@ from benchmarks.errors import BenchError
 from sentiment.data import snippets as short_texts
 from sentiment.data.reviews import Reviews
 from sentiment.files import atomic_folder
+from sentiment.training.recipes import Recipe
 
 SPLITS = ("train", "validation", "test")
-QUICK_REVIEWS = {"train": 4000, "validation": 1000, "test": 1000}
+QUICK_REVIEWS = {"train": 4000, "validation": 1000, "test": 1000, "unsupervised": 4000}
 QUICK_SNIPPETS = 500
 SENTENCES = Path(__file__).with_name("sentences.csv")
 
@@ -34,6 +35,12 @@ class Corpus:
     reviews: Reviews
     folder: Path
     key: str
+
+    def of(self, recipe: Recipe) -> Reviews:
+        """The reviews that a recipe learns from: the unlabelled ones only for self-training."""
+        if recipe.self_training:
+            return self.reviews
+        return self.reviews.take(np.flatnonzero(self.reviews.split != "unsupervised"))
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ def write_corpus(reviews: Reviews, quick: bool, cache: Path, splits: Sequence[st
         if not reviews.has(name):
             raise BenchError(f"these reviews have no {name} split; use a source that has one (--data sample)")
     if quick:
-        reviews = reviews.take(_subsample(reviews, splits))
+        reviews = reviews.take(_subsample(reviews))
     named = {name: _labelled(reviews.select(name)) for name in splits}
     named |= {"snippets": snippets(QUICK_SNIPPETS if quick else None), "sentences": sentences()[0]}
     digest = hashlib.sha256(reviews.fingerprint().encode())
@@ -95,13 +102,12 @@ def sentences() -> tuple[Labelled, list[str]]:
     return Labelled([row["sentence"] for row in rows], labels), [row["kind"] for row in rows]
 
 
-def _subsample(reviews: Reviews, splits: Sequence[str]) -> np.ndarray:
+def _subsample(reviews: Reviews) -> np.ndarray:
     """Rows of a quick run: evenly spaced over each split, so that both labels and all movies stay in it."""
     rows: list[np.ndarray] = []
-    for name in splits:
+    for name, count in QUICK_REVIEWS.items():
         of_split = np.flatnonzero(reviews.split == name)
-        count = min(QUICK_REVIEWS[name], len(of_split))
-        rows.append(of_split[np.linspace(0, len(of_split) - 1, count).astype(int)])
+        rows.append(of_split[np.linspace(0, len(of_split) - 1, min(count, len(of_split))).astype(int)])
     return np.concatenate(rows)
 
 

@@ -57,22 +57,15 @@ class Contestant:
         return key_of(self.name, self.seed, corpus.key, quick, settings, *sources)
 
 
-NEEDS_MORE = {"semi": "it needs the unlabelled reviews"}
-"""Recipes that cannot take part on labelled reviews alone, and why."""
+SEMI = Contestant("semi", "`semi`", "recipe")
+"""It needs unlabelled reviews, which only the official layout has."""
 
 
 def contestants() -> dict[str, Contestant]:
     """Everything that takes part by default, the product's recipes last."""
-    titles = {"predecessor": "the predecessor's LSTM", "fast": "`fast`", "best": "`best`"}
-    order = ["predecessor", *sorted(set(RECIPES) - {"predecessor", "fast", "best"}), "fast", "best"]
-    recipes = [name for name in order if name in RECIPES and name not in NEEDS_MORE]
-    rows = [
-        Contestant(name, titles.get(name, f"`{name}`"), "recipe") for name in recipes if name == "predecessor"
-    ]
+    rows = [Contestant("predecessor", "the predecessor's LSTM", "recipe")]
     rows += [Contestant(reference.name, reference.title, "reference") for reference in REFERENCES.values()]
-    rows += [
-        Contestant(name, titles.get(name, f"`{name}`"), "recipe") for name in recipes if name != "predecessor"
-    ]
+    rows += [Contestant(name, f"`{name}`", "recipe") for name in ("fast", "best")]
     return {row.name: row for row in rows}
 
 
@@ -140,10 +133,12 @@ class Bench:
         started = time.monotonic()
         recipe = RECIPES[contestant.name]
         beside = texts_beside(recipe.short_texts)
-        prepared = prepare(self.corpus.reviews, recipe.tokenizer, cache, beside=beside)
+        prepared = prepare(self.corpus.of(recipe), recipe.tokenizer, cache, beside=beside)
         preparing = time.monotonic() - started
         command = [sys.executable, PROJECT / "train" / "train.py", "--recipe", contestant.name]
         command += ["--train", prepared.train, "--validation", prepared.validation, "--model-dir", folder]
+        if recipe.self_training:
+            command += ["--unlabelled", prepared.channels["unlabelled"]]
         command += ["--seed", contestant.seed, *(["--epochs", 1] if self.quick else [])]
         done = run_process(command, self.say)
         points = [(preparing + seconds, accuracy) for seconds, accuracy in curve(done.lines)]

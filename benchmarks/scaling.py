@@ -153,7 +153,7 @@ def work(case: dict[str, Any]) -> None:
         torch.manual_seed(0)
         model = LSTMClassifier(chosen.architecture(), chosen.dropouts()).train()
         held = HeldBatches(channel, model.architecture, size, 0, group)
-        stepper = Stepper(model, chosen, None, steps, 0, False, group)
+        stepper = Stepper(model, chosen, steps, 0, False, group)
         seconds, communicating, processor = [], [], []
         for number, batch in enumerate(held.of_epoch(0, 0)):
             before, started, used = group.seconds, time.perf_counter(), time.process_time()

@@ -131,7 +131,7 @@ def _stepper(chosen: Recipe, steps: int, bfloat16: bool) -> tuple[Stepper, list[
     group = ProcessGroup()
     held = HeldBatches(channel, model.architecture, chosen.batch_size, 0, group)
     batches = [held.of_rows(rows) for rows in np.array_split(np.arange(len(channel)), steps)]
-    return Stepper(model, chosen, None, steps, 0, bfloat16, group), batches
+    return Stepper(model, chosen, steps, 0, bfloat16, group), batches
 
 
 def made_up_channel(chosen: Recipe, reviews: int) -> Channel:

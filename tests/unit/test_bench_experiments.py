@@ -148,7 +148,7 @@ def test_the_official_layout_compares_on_validation_by_movie(bench, tmp_path, mo
     monkeypatch.setattr(official, "SUBJECT", "nb-lr")
     tree = official_layout(made_up_reviews(400), tmp_path / "aclImdb")
     result = experiments.measured("official", replace(bench, aclimdb=tree))
-    assert set(result["counts"]) == {"train", "validation"}
+    assert set(result["counts"]) == {"train", "validation", "unsupervised"}
     xgboost, nb_lr = result["rows"]
     assert nb_lr["accuracy"]["validation"]["accuracy"] > 0.9 and "test" not in nb_lr["accuracy"]
     gap = nb_lr["accuracy"]["validation"]["accuracy"] - xgboost["accuracy"]["validation"]["accuracy"]
@@ -159,7 +159,7 @@ def test_the_official_layout_compares_on_validation_by_movie(bench, tmp_path, mo
 def official_layout(reviews: Reviews, root: Path) -> Path:
     """Write the training reviews in the official layout without its test half, two of each movie."""
     of_training = reviews.select("train")
-    for label, name, rating in ((1, "pos", 8), (0, "neg", 2)):
+    for label, name, rating in ((1, "pos", 8), (0, "neg", 2), (1, "unsup", 0)):
         texts = [
             text for text, each in zip(of_training.texts, of_training.labels, strict=True) if each == label
         ]
