@@ -13,7 +13,7 @@ from localcloud.cloudformation.resources import PROVIDERS
 from localcloud.cloudformation.resources.provider import Provider
 from localcloud.cloudformation.stacks import Resource, Source
 from localcloud.cloudformation.template import effective_values
-from localcloud.cloudformation.template_references import check_references, functions
+from localcloud.cloudformation.template_references import check_references, check_types, functions
 from localcloud.cloudformation.template_structure import EXPORT_NAME, malformed_export
 
 
@@ -56,6 +56,7 @@ class ResolvedTemplate:
             attribute=self._attribute,
             imported=self._import,
         )
+        check_types(self.template)
         check_references(self.template)
         for name in self.template.get("Conditions") or {}:
             self.evaluator.condition(name)
@@ -190,8 +191,7 @@ class ResolvedTemplate:
             kind = resource["Type"]
             if kind not in PROVIDERS:
                 raise ValidationError(
-                    f"Template format error: Unrecognized resource types: [{kind}]. "
-                    f"localcloud cannot create the resource {logical_id}."
+                    f"localcloud does not support the resource type {kind} (resource {logical_id})."
                 )
 
     def _check_properties(self) -> None:

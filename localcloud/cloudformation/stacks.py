@@ -303,7 +303,8 @@ class Stacks:
 
     def updatable(self, name: str) -> Stack:
         """A stack that can be updated. Raises ValidationError for any other."""
-        stack = self.get(name)
+        if (stack := self.find(name)) is None:
+            raise ValidationError(f"Stack [{name}] does not exist")
         if stack.status not in UPDATABLE:
             raise ValidationError(f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
         return stack

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from localcloud.cloud import Cloud
-from localcloud.cloudformation import dynamic_references
+from localcloud.cloudformation import dynamic_references, transform
 from localcloud.cloudformation.errors import ValidationError
 from localcloud.cloudformation.template_structure import check_structure
 from localcloud.untrusted import Pattern, PatternError, parse_json
@@ -60,6 +60,7 @@ def _check_sections(template: Mapping[str, Any]) -> None:
         raise ValidationError(f"Invalid template property or properties [{', '.join(unknown)}]")
     if template.get("Rules"):
         raise ValidationError("localcloud does not support the template section Rules.")
+    transform.check(template)
     check_structure(template)
 
 
@@ -214,12 +215,14 @@ def _allows(pattern: str, value: str) -> bool:
 
 
 def _check_parameter(name: str, spec: Mapping[str, Any], value: str) -> None:
-    """Raises ValidationError in the words of the parameter itself, if it has a ConstraintDescription."""
+    """Raises ValidationError, with the ConstraintDescription if the parameter has one."""
     kind = spec.get("Type", "String")
     items = _items(value) if kind in ("CommaDelimitedList", "List<Number>") else [value]
     problem = next((found for item in items if (found := _problem(kind, spec, item))), None)
+    if problem and (description := spec.get("ConstraintDescription")):
+        raise ValidationError(f"Parameter {name} failed to satisfy constraint: {description}")
     if problem:
-        raise ValidationError(spec.get("ConstraintDescription") or f"Parameter '{name}' {problem}")
+        raise ValidationError(f"Parameter '{name}' {problem}")
 
 
 def _problem(kind: str, spec: Mapping[str, Any], value: str) -> str | None:

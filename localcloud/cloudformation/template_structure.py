@@ -56,7 +56,7 @@ def check_structure(template: Mapping[str, Any]) -> None:
             f"Template format error: {version} is not a supported value for AWSTemplateFormatVersion."
         )
     for section in MAPPINGS:
-        if not isinstance(template.get(section) or {}, dict):
+        if not isinstance(template.get(section), dict | None):
             raise ValidationError(f"Template format error: the section {section} must be an object.")
     if not isinstance(template.get("Description", ""), str):
         raise ValidationError("Template format error: the Description must be a string.")
@@ -70,10 +70,6 @@ def check_structure(template: Mapping[str, Any]) -> None:
                 f"Template format error: Number of {section.lower()}, {number}, is greater than maximum "
                 f"allowed, {limit}"
             )
-    for transform in _as_list(template.get("Transform", [])):
-        name = transform.get("Name") if isinstance(transform, dict) else transform
-        if not isinstance(name, str):
-            raise ValidationError("Key Name of transform definition must be a string.")
     _check_resources(template.get("Resources") or {})
     _check_parameters(template.get("Parameters") or {})
     _check_mappings(template.get("Mappings") or {})
@@ -100,11 +96,13 @@ def _check_resources(resources: Mapping[str, Any]) -> None:
             if name in UNSUPPORTED_ATTRIBUTES:
                 raise ValidationError(f"localcloud does not support {name} of resource {logical_id}.")
             raise ValidationError(f"Invalid template resource property '{name}'")
-        properties = resource.get("Properties") or {}
-        if not isinstance(properties, dict) or _is_function(properties):
+        properties = resource.get("Properties")
+        if not isinstance(properties, dict | None) or _is_function(properties or {}):
             raise ValidationError(
                 f"Template format error: [/Resources/{logical_id}/Properties] must be an object."
             )
+        if not isinstance(resource.get("Metadata"), dict | None):
+            raise ValidationError("Template format error: Any Metadata member must be an object.")
         depends_on = resource.get("DependsOn", [])
         if not all(isinstance(name, str) for name in _as_list(depends_on)):
             raise ValidationError("Template format error: Every DependsOn value must be a string.")

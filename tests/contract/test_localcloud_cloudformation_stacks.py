@@ -340,7 +340,11 @@ def test_exports_are_imported_and_cannot_go_while_in_use(stacks):
 @pytest.mark.parametrize(
     ("resource", "message"),
     [
-        ({"Type": "AWS::EC2::Instance"}, r"Unrecognized resource types: \[AWS::EC2::Instance\].*Thing"),
+        (
+            {"Type": "AWS::EC2::Instance"},
+            r"localcloud does not support the resource type AWS::EC2::Instance \(resource Thing\)",
+        ),
+        ({"Type": "AWS::Foo::Bar"}, r"Template format error: Unrecognized resource types: \[AWS::Foo::Bar\]"),
         ({"Type": "AWS::S3::Bucket", "Properties": {"Nme": 1}}, "Thing.*unsupported property Nme"),
         (
             {
@@ -406,7 +410,7 @@ def serverless_function(**event) -> dict:
 )
 def test_unsupported_parts_of_sams_samples_are_refused_by_name(stacks, resource, named):
     template = {"Transform": "AWS::Serverless-2016-10-31", "Resources": {"It": resource}}
-    with pytest.raises(botocore.exceptions.ClientError, match=f"Unrecognized resource types: .*{named}"):
+    with pytest.raises(botocore.exceptions.ClientError, match=f"does not support the resource type {named}"):
         stacks.create("sample", template)
     with pytest.raises(botocore.exceptions.ClientError, match="does not exist"):
         stacks.describe("sample")
