@@ -172,9 +172,10 @@ UNUSED = "Conditions: {Never: !Equals [a, b]}"
             # as users of the Serverless Framework report
             bucket("{BucketName: {'fn::GetAtt': [B, Arn]}}"),
             "Template Error: Encountered unsupported function: fn::GetAtt Supported functions are: "
-            "[Fn::Base64, Fn::GetAtt, Fn::GetAZs, Fn::ImportValue, Fn::Join, Fn::Split, Fn::FindInMap, Fn::Select, Ref, "
-            "Fn::Equals, Fn::If, Fn::Not, Condition, Fn::And, Fn::Or, Fn::Contains, Fn::EachMemberEquals, "
-            "Fn::EachMemberIn, Fn::ValueOf, Fn::ValueOfAll, Fn::RefAll, Fn::Sub, Fn::Cidr]",
+            "[Fn::Base64, Fn::GetAtt, Fn::GetAZs, Fn::ImportValue, Fn::Join, Fn::Split, Fn::FindInMap, "
+            "Fn::Select, Ref, Fn::Equals, Fn::If, Fn::Not, Condition, Fn::And, Fn::Or, Fn::Contains, "
+            "Fn::EachMemberEquals, Fn::EachMemberIn, Fn::ValueOf, Fn::ValueOfAll, Fn::RefAll, Fn::Sub, "
+            "Fn::Cidr]",
         ),
         (
             "Conditions: {C: !Equals [!Nonsense x, y]}\n" + BUCKET,
@@ -343,6 +344,10 @@ def test_an_output_without_a_value_is_refused(stacks):
         ("{Type: String, MinLength: 3}", "ab", "must contain at least 3 characters"),
         ("{Type: String, MaxLength: 3}", "abcd", "must contain at most 3 characters"),
         ("{Type: Number}", "one", "must be a number"),
+        ("{Type: Number}", "1_000", "must be a number"),
+        ("{Type: Number}", "inf", "must be a number"),
+        ("{Type: Number}", "NaN", "must be a number"),
+        ("{Type: Number}", " 5", "must be a number"),
         ("{Type: Number, MinValue: 1}", "0", "must be a number not less than 1"),
         ("{Type: Number, MaxValue: 3}", "4", "must be a number not greater than 3"),
         ("{Type: List<Number>}", "1, x", "must be a number"),
@@ -361,6 +366,47 @@ def test_a_parameter_that_is_not_allowed(stacks, parameter, value, message):
         with pytest.raises(botocore.exceptions.ClientError) as refused:
             stacks.create("invalid", f"Parameters: {{P: {text}}}\n{BUCKET}", Parameters=given)
         assert refused.value.response["Error"]["Message"] == expected
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "message"),
+    [
+        *(
+            (f"{{Type: '{kind}'}}", "x", f"localcloud does not support the type {kind} (parameter P)")
+            for kind in (
+                "AWS::EC2::KeyPair::KeyName",
+                "AWS::EC2::AvailabilityZone::Name",
+                "List<AWS::EC2::Subnet::Id>",
+                "AWS::Route53::HostedZone::Id",
+                "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
+            )
+        ),
+        ("{Type: 'AWS::EC2::Nothing'}", "x", "Unrecognized parameter type: AWS::EC2::Nothing"),
+        ("{Type: 'AWS::SSM::Parameter::Name'}", "/none", "Unable to fetch parameters [/none]"),
+        ("{Type: String}", "x" * 4097, "Parameter 'P' must contain at most 4096 bytes"),
+        (
+            f"{{Type: String, Default: {'x' * 4097}}}",
+            "x",
+            "the Default of parameter P is longer than 4096 bytes",
+        ),
+    ],
+)
+def test_a_parameter_that_cannot_be_checked_or_is_too_long(stacks, parameter, value, message):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        stacks.create("invalid", f"Parameters: {{P: {parameter}}}\n{BUCKET}", Parameters=parameters(P=value))
+    assert message in refused.value.response["Error"]["Message"]
+
+
+def test_the_name_of_a_stored_parameter_is_not_replaced_by_its_value(cloud, stacks):
+    cloud.client("ssm").put_parameter(Name="/named", Type="SecureString", Value="secret")
+    template = (
+        "Parameters: {P: {Type: 'AWS::SSM::Parameter::Name', Default: /named}}\n"
+        + BUCKET
+        + "Outputs: {Name: {Value: !Ref P}}"
+    )
+    assert stacks.create("named", template) == {"Name": "/named"}
+    stacks.delete("named")
 
 
 def test_stacks_cannot_have_tags_of_aws(stacks):
