@@ -325,7 +325,7 @@ class Deployment:
             self._stack.note(resource, "DELETE_FAILED", reason)
             return False
         self._stack.note(resource, DELETED)
-        resource.physical = None
+        resource.deleted_id, resource.physical = resource.physical_id, None
         return True
 
     def _skip(self, resource: Resource) -> bool:

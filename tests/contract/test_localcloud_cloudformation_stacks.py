@@ -60,6 +60,11 @@ def test_a_stack_lives_through_create_update_and_delete(cloud, stacks):
 
     stack_id = stacks.describe("life")["StackId"]
     stacks.delete("life")
+    assert stacks.resources(stack_id) == {"First": first}
+    described = stacks.client.describe_stack_resources(StackName=stack_id)["StackResources"]
+    assert [one["PhysicalResourceId"] for one in described] == [first]
+    with pytest.raises(botocore.exceptions.ClientError, match="does not exist"):
+        stacks.client.describe_stack_resources(PhysicalResourceId=first)
     assert groups(cloud, "life-") == {}
     assert stacks.describe(stack_id)["StackStatus"] == "DELETE_COMPLETE"
     with pytest.raises(botocore.exceptions.ClientError, match="Stack with id life does not exist"):
