@@ -127,8 +127,10 @@ def rollback_on_failure(physical: PhysicalResource) -> Iterator[None]:
     """Wraps the remaining steps of a creation. If one fails, `physical` is deleted on rollback."""
     try:
         yield
-    except (BotoCoreError, ClientError, ResourceFailed) as failed:
-        raise ResourceFailed(str(failed), physical) from failed
+    except (BotoCoreError, ClientError) as refused:
+        raise ResourceFailed(str(refused), physical, refused) from refused
+    except ResourceFailed as failed:
+        raise ResourceFailed(str(failed), physical, failed.refusal) from failed
 
 
 def found(error: type[Exception] | tuple[type[Exception], ...], call: Callable[..., Any], **of: Any) -> bool:
