@@ -358,6 +358,54 @@ def test_exports_are_imported_and_cannot_go_while_in_use(stacks):
             r"localcloud does not support the resource type AWS::EC2::Instance \(resource Thing\)",
         ),
         ({"Type": "AWS::Foo::Bar"}, r"Template format error: Unrecognized resource types: \[AWS::Foo::Bar\]"),
+        (
+            {
+                "Type": "AWS::Lambda::Function",
+                "Properties": {
+                    "Code": {"ZipFile": ""},
+                    "Role": "arn:aws:iam::123456789012:role/r",
+                    "Handler": "i.h",
+                    "Runtime": "nodejs20.x",
+                },
+            },
+            "Thing.*localcloud does not support the runtime nodejs20.x",
+        ),
+        (
+            {
+                "Type": "AWS::ApiGatewayV2::Api",
+                "Properties": {"Body": {"components": {"securitySchemes": {"a": {}}}}},
+            },
+            r"localcloud does not support authorizers \(securitySchemes",
+        ),
+        (
+            {
+                "Type": "AWS::ApiGatewayV2::Api",
+                "Properties": {
+                    "Body": {
+                        "paths": {"/x": {"get": {"x-amazon-apigateway-integration": {"type": "http_proxy"}}}}
+                    }
+                },
+            },
+            "localcloud does not support HTTP_PROXY integrations, only AWS_PROXY .*GET /x",
+        ),
+        (
+            {"Type": "AWS::ApiGatewayV2::Stage", "Properties": {"ApiId": {"Ref": "Other"}, "StageName": "s"}},
+            "a stage must have AutoDeploy: true",
+        ),
+        (
+            {
+                "Type": "AWS::ApiGatewayV2::Integration",
+                "Properties": {"ApiId": {"Ref": "Other"}, "IntegrationType": "HTTP_PROXY"},
+            },
+            "localcloud does not support HTTP_PROXY integrations",
+        ),
+        (
+            {
+                "Type": "AWS::ApiGatewayV2::Route",
+                "Properties": {"ApiId": {"Ref": "Other"}, "RouteKey": "GET /", "AuthorizationType": "JWT"},
+            },
+            r"localcloud does not support routes with authorization \(JWT\)",
+        ),
         ({"Type": "AWS::S3::Bucket", "Properties": {"Nme": 1}}, "Thing.*unsupported property Nme"),
         (
             {

@@ -101,6 +101,12 @@ class Provider(ABC):
         name = properties.get(self.name_property) if self.name_property else None
         return frozenset([name] if name else [])
 
+    def check(self, cloud: Cloud, properties: Properties) -> None:  # noqa: B027 - most types need no check
+        """Refuses what localcloud does not support in the values of properties, before anything is created.
+
+        Texts with UNKNOWN stand for what is not known by then. Raises ResourceFailed or ApiError.
+        """
+
     def exists(self, cloud: Cloud, identifier: str) -> bool:
         """Whether there is a resource of this name.
 
