@@ -378,6 +378,10 @@ def test_exports_are_imported_and_cannot_go_while_in_use(stacks):
             r"localcloud does not support authorizers \(securitySchemes",
         ),
         (
+            {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Body": {"paths": {"/x": ["get"]}}}},
+            "the API's Body is not an OpenAPI definition",
+        ),
+        (
             {
                 "Type": "AWS::ApiGatewayV2::Api",
                 "Properties": {
@@ -405,6 +409,55 @@ def test_exports_are_imported_and_cannot_go_while_in_use(stacks):
                 "Properties": {"ApiId": {"Ref": "Other"}, "RouteKey": "GET /", "AuthorizationType": "JWT"},
             },
             r"localcloud does not support routes with authorization \(JWT\)",
+        ),
+        (
+            {
+                "Type": "AWS::CloudFront::Distribution",
+                "Properties": {
+                    "DistributionConfig": {
+                        "Enabled": True,
+                        "Aliases": ["www.example.com"],
+                        "Origins": [
+                            {"Id": "o", "DomainName": {"Fn::GetAtt": "Other.Arn"}, "S3OriginConfig": {}}
+                        ],
+                        "DefaultCacheBehavior": {"TargetOriginId": "o", "ViewerProtocolPolicy": "allow-all"},
+                    }
+                },
+            },
+            "localcloud does not support Aliases in distributions",
+        ),
+        (
+            {
+                "Type": "AWS::CodeBuild::Project",
+                "Properties": {
+                    "Artifacts": {"Type": "NO_ARTIFACTS"},
+                    "Environment": {
+                        "ComputeType": "BUILD_GENERAL1_SMALL",
+                        "Image": "i",
+                        "Type": "LINUX_CONTAINER",
+                    },
+                    "ServiceRole": {"Fn::GetAtt": "Other.Arn"},
+                    "Source": {"Type": "GITHUB", "Location": "https://github.com/a/b.git"},
+                },
+            },
+            "localcloud supports only S3 for source.type",
+        ),
+        (
+            {
+                "Type": "AWS::SageMaker::EndpointConfig",
+                "Properties": {
+                    "ProductionVariants": [
+                        {"VariantName": "v", "ModelName": {"Ref": "Other"}, "InitialVariantWeight": 1}
+                    ],
+                    "DataCaptureConfig": {
+                        "EnableCapture": True,
+                        "DestinationS3Uri": "s3://bucket/x",
+                        "InitialSamplingPercentage": 1,
+                        "CaptureOptions": [{"CaptureMode": "Input"}],
+                    },
+                },
+            },
+            "localcloud does not support the property DataCaptureConfig",
         ),
         ({"Type": "AWS::S3::Bucket", "Properties": {"Nme": 1}}, "Thing.*unsupported property Nme"),
         (

@@ -73,7 +73,11 @@ class Api(Provider):
     def check(self, cloud: Cloud, properties: Properties) -> None:
         if properties.get("ProtocolType", "HTTP") != "HTTP":
             raise ResourceFailed("localcloud supports HTTP APIs only, not ProtocolType WEBSOCKET")
-        for key, integration in _routes(properties.get("Body") or {}):
+        try:
+            routes = list(_routes(properties.get("Body") or {}))
+        except (AttributeError, TypeError) as wrong:
+            raise ResourceFailed(f"the API's Body is not an OpenAPI definition: {wrong}") from wrong
+        for key, integration in routes:
             _require_lambda(integration, f" (route {key} of the API's Body)")
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:

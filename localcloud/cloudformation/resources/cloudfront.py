@@ -8,6 +8,7 @@ from localcloud.cloud import Cloud
 from localcloud.cloudformation.errors import ResourceFailed
 from localcloud.cloudformation.intrinsics import is_unknown
 from localcloud.cloudformation.resources.provider import Context, PhysicalResource, Properties, Provider
+from localcloud.cloudfront import configuration, response_headers
 
 RENAMED = {"IPV6Enabled": "IsIPV6Enabled"}
 """Members whose names in CloudFormation and in the API differ."""
@@ -19,7 +20,7 @@ class Distribution(Provider):
     attributes = frozenset({"DomainName", "Id"})
 
     def check(self, cloud: Cloud, properties: Properties) -> None:
-        _config(cloud.client("cloudfront"), properties, "")
+        configuration.check_members(_config(cloud.client("cloudfront"), properties, ""))
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         cloudfront = context.client("cloudfront")
@@ -93,7 +94,7 @@ class ResponseHeadersPolicy(Provider):
 
     def check(self, cloud: Cloud, properties: Properties) -> None:
         name = "ResponseHeadersPolicyConfig"
-        _in_api_form(cloud.client("cloudfront"), name, properties[name])
+        response_headers.check(_in_api_form(cloud.client("cloudfront"), name, properties[name]))
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         cloudfront = context.client("cloudfront")
