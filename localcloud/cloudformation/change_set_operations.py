@@ -41,8 +41,6 @@ class ChangeSetOperations:
         if stack and (change_set := self._created_change_set(stack, request["ChangeSetName"])):
             return {"Id": change_set.id, "StackId": stack.id}
         if kind == "UPDATE":
-            if stack is None:
-                raise ValidationError(f"Stack [{name}] does not exist")
             self.stacks.updatable(name)
         options.check_role(self.cloud, request.get("RoleARN"))
         source = requests.read_source(self.cloud, request, previous, direct=False)

@@ -99,6 +99,7 @@ class _Plan:
             names.add(TAGS)
         create_only = schemas.create_only(provider.type)
         is_replaced = provider.type != resource.type or bool(names & create_only)
+        metadata = list(self._metadata(resource))
         details = [one for name in sorted(names) for one in self._details(resource, name, wanted)]
         dynamic = [
             one for name in sorted(set(wanted) - names) for one in self._dynamic(resource, name, wanted)
@@ -106,10 +107,10 @@ class _Plan:
         touched = names | {_property_of(one) for one in dynamic}
         if is_replaced:
             expected.pop(logical_id)
-        if is_replaced or touched:
+        if is_replaced or touched or metadata:
             replacement = "True" if is_replaced else "Conditional" if touched & create_only else "False"
             self.changes[logical_id] = self._modification(
-                provider.type, resource, wanted, [*details, *dynamic], replacement
+                provider.type, resource, wanted, [*metadata, *details, *dynamic], replacement
             )
 
     def removal(self, resource: Resource) -> Change:
@@ -146,6 +147,14 @@ class _Plan:
             **(replacing if replacement == "True" else {}),
         )
 
+    def _metadata(self, resource: Resource) -> Iterator[Detail]:
+        """The change of a resource's Metadata, if it changes."""
+        before, after = resource.metadata, self._resolved.metadata(resource.logical_id)
+        if before != after:
+            values = _values(self._old.masked(before), self._new.masked(after))
+            target = {"Attribute": "Metadata", "RequiresRecreation": "Never", "Path": "/Metadata", **values}
+            yield {"Target": target, "Evaluation": "Static", "ChangeSource": "DirectModification"}
+
     def _details(self, resource: Resource, name: str, wanted: Mapping[str, Any]) -> Iterator[Detail]:
         """Why a property changes: parameters and resources that it refers to, or else the template itself."""
         target = self._target(resource, name, wanted)
@@ -177,22 +186,23 @@ class _Plan:
 
     def _target(self, resource: Resource, name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
         before, after = resource.properties.get(name), wanted.get(name)
-        kind = "Add" if before is None else "Remove" if after is None else "Modify"
-        values = {
-            key: text if isinstance(text, str) else json.dumps(text, default=str)
-            for key, text in (
-                ("BeforeValue", self._old.masked(before)),
-                ("AfterValue", self._new.masked(after)),
-            )
-            if text is not None
-        }
         return {
             **({"Attribute": TAGS} if name == TAGS else {"Attribute": "Properties", "Name": name}),
             "RequiresRecreation": "Always" if name in schemas.create_only(resource.type) else "Never",
             "Path": f"/Properties/{name}",
-            "AttributeChangeType": kind,
-            **values,
+            **_values(self._old.masked(before), self._new.masked(after)),
         }
+
+
+def _values(before: Any, after: Any) -> dict[str, str]:
+    """How something changes, None meaning that it is absent, and from which value to which."""
+    values = {
+        key: value if isinstance(value, str) else json.dumps(value, default=str)
+        for key, value in (("BeforeValue", before), ("AfterValue", after))
+        if value is not None
+    }
+    kind = "Add" if before is None else "Remove" if after is None else "Modify"
+    return {"AttributeChangeType": kind, **values}
 
 
 def _change(action: str, logical_id: str, kind: str, **members: Any) -> Change:

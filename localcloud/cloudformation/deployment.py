@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.cloud import Cloud
-from localcloud.cloudformation import dynamic_references, schemas, stack_policies
+from localcloud.cloudformation import dynamic_references, failures, schemas, stack_policies
 from localcloud.cloudformation.errors import ResourceFailed, ValidationError
 from localcloud.cloudformation.names import Names
 from localcloud.cloudformation.resolved_template import ResolvedTemplate
@@ -189,9 +189,9 @@ class Deployment:
                 fresh.physical = failed.physical
                 raise
 
-        reason = _reason_of_failure(evaluate)
+        reason = _reason_of_failure(provider.type, evaluate)
         self._stack.note(fresh, f"{verb}_IN_PROGRESS", REPLACING if old else None)
-        reason = reason or _reason_of_failure(make)
+        reason = reason or _reason_of_failure(provider.type, make)
         if fresh.physical:
             self._undo.append(lambda: self._take_back(fresh, old))
             self._stack.note(fresh, f"{verb}_IN_PROGRESS", CREATION_INITIATED)
@@ -223,7 +223,7 @@ class Deployment:
         try:
             wanted = resolved.properties(logical_id)
         except FAILURES as failed:
-            self._stack.note(resource, "UPDATE_FAILED", str(failed))
+            self._stack.note(resource, "UPDATE_FAILED", failures.reason(resource.type, failed))
             return False
         changed = {name for name in {*wanted, *resource.properties} if _differs(name, wanted, resource)}
         is_replaced = bool(changed & schemas.create_only(resource.type))
@@ -251,7 +251,7 @@ class Deployment:
                 return self._update(resource, target, before)
         except FAILURES as refused:
             self._undo.append(lambda: _restore(resource, before))
-            self._stack.note(resource, "UPDATE_FAILED", str(refused), wanted)
+            self._stack.note(resource, "UPDATE_FAILED", failures.reason(resource.type, refused), wanted)
             return False
 
     def _update(self, resource: Resource, target: Resource, previous: Resource) -> bool:
@@ -264,7 +264,7 @@ class Deployment:
             )
             resource.properties, resource.applied = target.properties, target.applied
 
-        if reason := _reason_of_failure(change):
+        if reason := _reason_of_failure(resource.type, change):
             self._stack.note(resource, "UPDATE_FAILED", reason, target.properties)
             return False
         self._stack.note(resource, "UPDATE_COMPLETE")
@@ -321,11 +321,11 @@ class Deployment:
                 self._context(resource.logical_id), resource.existing, resource.applied
             )
 
-        if reason := _reason_of_failure(delete):
+        if reason := _reason_of_failure(resource.type, delete):
             self._stack.note(resource, "DELETE_FAILED", reason)
             return False
         self._stack.note(resource, DELETED)
-        resource.physical = None
+        resource.deleted_id, resource.physical = resource.physical_id, None
         return True
 
     def _skip(self, resource: Resource) -> bool:
@@ -374,11 +374,11 @@ def _check_renamed(old: Resource, fresh: Resource) -> None:
         )
 
 
-def _reason_of_failure(action: Callable[[], None]) -> str | None:
+def _reason_of_failure(resource_type: str, action: Callable[[], None]) -> str | None:
     try:
         action()
     except FAILURES as failed:
-        return str(failed)
+        return failures.reason(resource_type, failed)
     except Exception as fault:
         log.exception("a resource failed because of a bug in localcloud")
         return f"localcloud failed: {fault!r}"

@@ -86,7 +86,7 @@ def find_parameter(ssm: Any, name: str) -> Mapping[str, Any] | None:
     except ClientError as failed:
         if failed.response["Error"]["Code"] in MISSING_PARAMETER:
             return None
-        raise ValidationError(str(failed)) from failed
+        raise ValidationError(failed.response["Error"].get("Message", str(failed))) from failed
     return parameter
 
 

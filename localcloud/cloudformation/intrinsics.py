@@ -244,6 +244,15 @@ def is_unknown(value: Any) -> bool:
     return isinstance(value, str) and (UNKNOWN in value or is_reference(value))
 
 
+def has_unknown(value: Any) -> bool:
+    """Whether a value is, or has in it, one that is known only when resources are created."""
+    if isinstance(value, dict):
+        return any(has_unknown(entry) for entry in value.values())
+    if isinstance(value, list):
+        return any(has_unknown(item) for item in value)
+    return is_unknown(value)
+
+
 def references(expression: Any, evaluator: Evaluator) -> set[str]:
     """The logical ids and parameters that an expression refers to, without branches that do not apply."""
     found: set[str] = set()

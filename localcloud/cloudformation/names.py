@@ -4,11 +4,11 @@ Many services take the creation of a resource whose name is in use for an update
 """
 
 import threading
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from localcloud.cloud import Cloud
+from localcloud.cloudformation import failures
 from localcloud.cloudformation.errors import ResourceFailed
 from localcloud.cloudformation.resources.provider import Properties, Provider
 from localcloud.cloudformation.stacks import Stack, Stacks
@@ -51,10 +51,7 @@ class Names:
         if owner := self._owner(provider, identifier):
             return ResourceFailed(f"{identifier} already exists in stack {owner.id}")
         message = f"Resource of type '{provider.type}' with identifier '{identifier}' already exists."
-        return ResourceFailed(
-            f'Resource handler returned message: "{message}" '
-            f"(RequestToken: {uuid.uuid4()}, HandlerErrorCode: AlreadyExists)"
-        )
+        return ResourceFailed(failures.of_handler(message, "AlreadyExists"))
 
     def _owner(self, provider: Provider, identifier: str) -> Stack | None:
         """The stack that created the resource."""

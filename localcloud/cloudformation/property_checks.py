@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from localcloud.cloudformation import schemas
-from localcloud.cloudformation.intrinsics import is_unknown
+from localcloud.cloudformation.intrinsics import has_unknown, is_unknown
 
 OF_ONE_VALUE = {
     "additionalProperties",
@@ -61,7 +61,7 @@ def _validator(resource_type: str) -> Any:
 def _messages(error: Any) -> Iterator[str]:
     """CloudFormation's messages for an error of cfn-lint's validator; none if it is about unknown values."""
     keyword, value, limit = error.validator, error.instance, error.validator_value
-    if is_unknown(value) or (keyword in OF_WHOLES and _has_unknown(value)):
+    if is_unknown(value) or (keyword in OF_WHOLES and has_unknown(value)):
         return
     place = "".join(f"/{step}" for step in error.path)
     if keyword == "additionalProperties":
@@ -83,11 +83,3 @@ def _messages(error: Any) -> Iterator[str]:
         yield f"#{place}: expected type: {limit}, found: {type(value).__name__}"
     else:
         yield f"#{place}: failed validation constraint for keyword [{keyword}]: {error.message}"
-
-
-def _has_unknown(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(_has_unknown(entry) for entry in value.values())
-    if isinstance(value, list):
-        return any(_has_unknown(item) for item in value)
-    return is_unknown(value)

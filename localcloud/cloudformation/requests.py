@@ -81,11 +81,16 @@ def template_body(cloud: Cloud, request: Mapping[str, Any], previous: Source | N
 
 def required_capabilities(expanded: Mapping[str, Any]) -> list[str]:
     """The capabilities that must be acknowledged for the IAM resources of a template."""
-    iam = [one for one in expanded["Resources"].values() if one["Type"] in IAM_TYPES]
-    if not iam:
+    if not iam_types(expanded):
         return []
+    iam = [one for one in expanded["Resources"].values() if one["Type"] in IAM_TYPES]
     named = any(NAME_PROPERTIES & set(one.get("Properties") or {}) for one in iam)
     return ["CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM"]
+
+
+def iam_types(template: Mapping[str, Any]) -> list[str]:
+    """The types of a template's IAM resources, sorted."""
+    return sorted({one["Type"] for one in template["Resources"].values()} & IAM_TYPES)
 
 
 def _check_capabilities(source: Source, direct: bool) -> None:

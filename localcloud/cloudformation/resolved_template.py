@@ -13,8 +13,9 @@ from localcloud.cloudformation.resources import PROVIDERS
 from localcloud.cloudformation.resources.provider import Provider
 from localcloud.cloudformation.stacks import Resource, Source
 from localcloud.cloudformation.template import effective_values
-from localcloud.cloudformation.template_references import check_references, functions
+from localcloud.cloudformation.template_references import check_references, check_types, functions
 from localcloud.cloudformation.template_structure import EXPORT_NAME, malformed_export
+from localcloud.protocol import ApiError
 
 
 class ResolvedTemplate:
@@ -56,6 +57,7 @@ class ResolvedTemplate:
             attribute=self._attribute,
             imported=self._import,
         )
+        check_types(self.template)
         check_references(self.template)
         for name in self.template.get("Conditions") or {}:
             self.evaluator.condition(name)
@@ -190,8 +192,7 @@ class ResolvedTemplate:
             kind = resource["Type"]
             if kind not in PROVIDERS:
                 raise ValidationError(
-                    f"Template format error: Unrecognized resource types: [{kind}]. "
-                    f"localcloud cannot create the resource {logical_id}."
+                    f"localcloud does not support the resource type {kind} (resource {logical_id})."
                 )
 
     def _check_properties(self) -> None:
@@ -200,7 +201,8 @@ class ResolvedTemplate:
             kind = resource["Type"]
             properties = self.evaluator.value(resource.get("Properties") or {})
             dynamic_references.check(kind, properties)
-            self._refuse_problems(logical_id, kind, self._with_parameters(properties))
+            properties = self._with_parameters(properties)
+            self._refuse_problems(logical_id, kind, properties)
             if fixed := sorted(set(properties) & schemas.read_only(kind)):
                 raise ValidationError(
                     f"Resource {logical_id} ({kind}): read-only properties {fixed} cannot be set"
@@ -210,6 +212,10 @@ class ResolvedTemplate:
                     f"localcloud does not support the properties {unsupported} of {kind} "
                     f"(resource {logical_id})."
                 )
+            try:
+                PROVIDERS[kind].check(self._cloud, schemas.typed(kind, properties))
+            except (ApiError, ResourceFailed) as refused:
+                raise ValidationError(f"Resource {logical_id} ({kind}): {refused}") from refused
         for logical_id, resource in self.template["Resources"].items():
             if resource["Type"] in PROVIDERS:
                 self._check_branches(logical_id, resource)

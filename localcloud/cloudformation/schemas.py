@@ -29,6 +29,15 @@ def schema_of(resource_type: str) -> Schema:
     return schema
 
 
+def knows(resource_type: str) -> bool:
+    """Whether CloudFormation has this type of resource."""
+    try:
+        schema_of(resource_type)
+    except LookupError:
+        return False
+    return True
+
+
 def create_only(resource_type: str) -> set[str]:
     """The top-level properties whose change replaces the resource."""
     return _top_level(schema_of(resource_type), "createOnlyProperties")

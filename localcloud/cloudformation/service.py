@@ -124,8 +124,8 @@ class CloudFormationService(StackQueries, ChangeSetOperations, TemplateOperation
         return {"StackId": stack.id}
 
     def update_stack(self, **request: Any) -> dict[str, Any]:
-        stack = self.stacks.get(request["StackName"])
-        if self._is_retry(stack.updated_by):
+        stack = self.stacks.find(request["StackName"])
+        if stack and self._is_retry(stack.updated_by):
             return {"StackId": stack.id}
         previous = self.stacks.updatable(request["StackName"]).source
         policy = options.stack_policy(self.cloud, request)
@@ -133,7 +133,7 @@ class CloudFormationService(StackQueries, ChangeSetOperations, TemplateOperation
         options.check_role(self.cloud, request.get("RoleARN"))
         source = requests.read_source(self.cloud, request, previous, direct=True)
         with self.stacks.lock:
-            if self._is_retry(stack.updated_by):
+            if stack and self._is_retry(stack.updated_by):
                 return {"StackId": stack.id}
             stack = self._still_updatable(request["StackName"], previous)
             planned, resolved = self._plan(stack, source)

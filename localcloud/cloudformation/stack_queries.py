@@ -64,8 +64,9 @@ class StackQueries:
 
     def _stack_of(self, physical_id: str) -> Stack:
         for stack in self.stacks:
-            if any(resource.physical_id == physical_id for resource in list(stack.resources.values())):
-                return stack
+            for resource in list(stack.resources.values()):
+                if resource.physical and resource.physical_id == physical_id:
+                    return stack
         raise ValidationError(f"Stack for {physical_id} does not exist")
 
     def list_stack_resources(self, StackName: str, NextToken: str | None = None) -> dict[str, Any]:

@@ -39,6 +39,8 @@ class Resource:
     logical_id: str
     type: str
     physical: PhysicalResource | None = None
+    deleted_id: str = ""
+    """The id of the physical resource after its deletion, as it is still shown."""
     properties: dict[str, Any] = field(default_factory=dict)
     applied: dict[str, Any] = field(default_factory=dict)
     """The properties as the service got them, including the secrets that they refer to."""
@@ -58,7 +60,7 @@ class Resource:
 
     @property
     def physical_id(self) -> str:
-        return self.physical.physical_id if self.physical else ""
+        return self.physical.physical_id if self.physical else self.deleted_id
 
 
 @dataclass
@@ -303,7 +305,8 @@ class Stacks:
 
     def updatable(self, name: str) -> Stack:
         """A stack that can be updated. Raises ValidationError for any other."""
-        stack = self.get(name)
+        if (stack := self.find(name)) is None:
+            raise ValidationError(f"Stack [{name}] does not exist")
         if stack.status not in UPDATABLE:
             raise ValidationError(f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
         return stack

@@ -1,15 +1,16 @@
 """Reads templates and the parameter values that go with them."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 
 from localcloud.cloud import Cloud
-from localcloud.cloudformation import dynamic_references
+from localcloud.cloudformation import dynamic_references, transform
 from localcloud.cloudformation.errors import ValidationError
-from localcloud.cloudformation.template_structure import check_structure
+from localcloud.cloudformation.template_structure import MAX_VALUE_BYTES, TYPE_OF_RESOURCES, check_structure
 from localcloud.untrusted import Pattern, PatternError, parse_json
 
 SECTIONS = {
@@ -29,6 +30,9 @@ MAX_BODY_BYTES = 51_200
 """The maximum size of a template in the request itself."""
 MAX_STORED_BYTES = 1_048_576
 """The maximum size of a template in S3 ("CloudFormation quotas")."""
+NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+"""The form of a parameter of type Number, which float() would take too widely."""
+SSM_NAME = "AWS::SSM::Parameter::Name"
 SSM_VALUE = "AWS::SSM::Parameter::Value<"
 
 
@@ -60,6 +64,7 @@ def _check_sections(template: Mapping[str, Any]) -> None:
         raise ValidationError(f"Invalid template property or properties [{', '.join(unknown)}]")
     if template.get("Rules"):
         raise ValidationError("localcloud does not support the template section Rules.")
+    transform.check(template)
     check_structure(template)
 
 
@@ -142,6 +147,11 @@ def parameter_values(
     if missing := sorted(set(declared) - set(values)):
         raise ValidationError(f"Parameters: [{', '.join(missing)}] must have values")
     for name, spec in declared.items():
+        if TYPE_OF_RESOURCES.search(spec["Type"]):
+            raise ValidationError(
+                f"localcloud does not support the type {spec['Type']} (parameter {name}): it has no such "
+                "resources to check the value against."
+            )
         _check_parameter(name, spec, values[name])
     return values
 
@@ -154,6 +164,8 @@ def stored_values(cloud: Cloud, template: Mapping[str, Any], values: Mapping[str
     stored = {}
     for name, spec in (template.get("Parameters") or {}).items():
         kind, value = spec.get("Type", "String"), values[name]
+        if kind == SSM_NAME and dynamic_references.find_parameter(cloud.client("ssm"), value) is None:
+            raise _missing_in_store(value)
         if kind.startswith(SSM_VALUE):
             stored[name] = _stored(cloud, kind, value)
         elif dynamic_references.is_reference(value):
@@ -188,7 +200,7 @@ def _items(value: str) -> list[str]:
 def _stored(cloud: Cloud, kind: str, path: str) -> str:
     parameter = dynamic_references.find_parameter(cloud.client("ssm"), path)
     if parameter is None:
-        raise ValidationError(f"Unable to fetch parameters [{path}] from parameter store for this account.")
+        raise _missing_in_store(path)
     if parameter["Type"] == "SecureString":
         raise ValidationError(
             f"Parameters [{path}] referenced by template have types not supported by CloudFormation."
@@ -199,6 +211,10 @@ def _stored(cloud: Cloud, kind: str, path: str) -> str:
         )
     text: str = parameter["Value"]
     return ",".join(_items(text)) if _is_list(kind) else text
+
+
+def _missing_in_store(path: str) -> ValidationError:
+    return ValidationError(f"Unable to fetch parameters [{path}] from parameter store for this account.")
 
 
 def _plain(value: Any) -> Any:
@@ -214,12 +230,16 @@ def _allows(pattern: str, value: str) -> bool:
 
 
 def _check_parameter(name: str, spec: Mapping[str, Any], value: str) -> None:
-    """Raises ValidationError in the words of the parameter itself, if it has a ConstraintDescription."""
+    """Raises ValidationError, with the ConstraintDescription if the parameter has one."""
+    if len(value.encode()) > MAX_VALUE_BYTES:
+        raise ValidationError(f"Parameter '{name}' must contain at most {MAX_VALUE_BYTES} bytes")
     kind = spec.get("Type", "String")
     items = _items(value) if kind in ("CommaDelimitedList", "List<Number>") else [value]
     problem = next((found for item in items if (found := _problem(kind, spec, item))), None)
+    if problem and (description := spec.get("ConstraintDescription")):
+        raise ValidationError(f"Parameter {name} failed to satisfy constraint: {description}")
     if problem:
-        raise ValidationError(spec.get("ConstraintDescription") or f"Parameter '{name}' {problem}")
+        raise ValidationError(f"Parameter '{name}' {problem}")
 
 
 def _problem(kind: str, spec: Mapping[str, Any], value: str) -> str | None:
@@ -235,10 +255,9 @@ def _problem(kind: str, spec: Mapping[str, Any], value: str) -> str | None:
         return f"must contain at most {spec['MaxLength']} characters"
     if kind not in ("Number", "List<Number>"):
         return None
-    try:
-        number = float(value)
-    except ValueError:
+    if not NUMBER.fullmatch(value):
         return "must be a number"
+    number = float(value)
     if number < float(spec.get("MinValue", number)):
         return f"must be a number not less than {spec['MinValue']}"
     if number > float(spec.get("MaxValue", number)):

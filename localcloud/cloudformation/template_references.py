@@ -1,4 +1,4 @@
-"""Checks the functions of a template, and the names that they refer to, before anything is evaluated.
+"""Checks a template's types and functions, and the names that they refer to, before anything is evaluated.
 
 As on AWS, all branches of conditions are checked, whether they apply or not. The messages are
 CloudFormation's.
@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from localcloud.cloudformation import schemas, transform
 from localcloud.cloudformation.errors import ValidationError
 from localcloud.cloudformation.function_arguments import CONDITIONS, check_argument
 from localcloud.cloudformation.intrinsics import VARIABLE
@@ -16,7 +17,6 @@ from localcloud.cloudformation.resources import PROVIDERS
 FUNCTIONS = {
     "Fn::And",
     "Fn::Base64",
-    "Fn::Cidr",
     "Fn::Equals",
     "Fn::FindInMap",
     "Fn::GetAZs",
@@ -29,8 +29,34 @@ FUNCTIONS = {
     "Fn::Select",
     "Fn::Split",
     "Fn::Sub",
-    "Fn::Transform",
+    "Ref",
 }
+FUNCTIONS_OF_AWS = (
+    "Fn::Base64",
+    "Fn::GetAtt",
+    "Fn::GetAZs",
+    "Fn::ImportValue",
+    "Fn::Join",
+    "Fn::Split",
+    "Fn::FindInMap",
+    "Fn::Select",
+    "Ref",
+    "Fn::Equals",
+    "Fn::If",
+    "Fn::Not",
+    "Condition",
+    "Fn::And",
+    "Fn::Or",
+    "Fn::Contains",
+    "Fn::EachMemberEquals",
+    "Fn::EachMemberIn",
+    "Fn::ValueOf",
+    "Fn::ValueOfAll",
+    "Fn::RefAll",
+    "Fn::Sub",
+    "Fn::Cidr",
+)
+"""Those that CloudFormation lists, in its order, when it does not know a function."""
 PSEUDO_PARAMETERS = {
     "AWS::AccountId",
     "AWS::NoValue",
@@ -44,6 +70,22 @@ PSEUDO_PARAMETERS = {
 VARIABLE_NAME = re.compile(r"[\w.:]+")
 
 
+def check_types(template: Mapping[str, Any]) -> None:
+    """Raises ValidationError for types of resources that CloudFormation does not know.
+
+    SAM's are known where its transform is declared.
+    """
+    types = {resource["Type"] for resource in template["Resources"].values()} - set(PROVIDERS)
+    is_sam = transform.SAM in transform.declared(template)
+    unknown = [
+        one
+        for one in sorted(types)
+        if not (is_sam if one.startswith(transform.TYPES) else schemas.knows(one))
+    ]
+    if unknown:
+        raise ValidationError(f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]")
+
+
 def check_references(template: Mapping[str, Any]) -> None:
     """Raises ValidationError for functions that refer to names which the template does not have."""
     known = PSEUDO_PARAMETERS | set(template.get("Parameters") or {})
@@ -51,6 +93,7 @@ def check_references(template: Mapping[str, Any]) -> None:
     for name, condition in conditions.items():
         _check_condition(name, condition)
         for function, argument in functions(condition):
+            _check_known(function)
             check_argument(function, argument)
     if others := _unresolved(conditions, known):
         raise ValidationError(
@@ -89,12 +132,19 @@ def _check_condition(name: str, condition: Any) -> None:
         )
 
 
+def _check_known(function: str) -> None:
+    if function in FUNCTIONS:
+        return
+    if function in FUNCTIONS_OF_AWS:
+        raise ValidationError(f"localcloud does not support the function {function}.")
+    raise ValidationError(
+        f"Template Error: Encountered unsupported function: {function} "
+        f"Supported functions are: [{', '.join(FUNCTIONS_OF_AWS)}]"
+    )
+
+
 def _check_function(name: str, argument: Any, template: Mapping[str, Any], known: set[str]) -> None:
-    if name.startswith("Fn::") and name not in FUNCTIONS:
-        raise ValidationError(
-            f"Template format error: Encountered unsupported function: {name} "
-            f"Supported functions are: [{', '.join(sorted(FUNCTIONS))}]"
-        )
+    _check_known(name)
     if name in CONDITIONS:
         raise ValidationError(f"Template error: {name} is allowed in the Conditions block only.")
     check_argument(name, argument)
@@ -131,7 +181,7 @@ def functions(expression: Any) -> Iterator[tuple[str, Any]]:
             yield from functions(item)
     elif isinstance(expression, dict):
         for name, argument in expression.items():
-            is_function = isinstance(name, str) and (name == "Ref" or name.startswith("Fn::"))
+            is_function = isinstance(name, str) and (name == "Ref" or name.lower().startswith("fn::"))
             if is_function and len(expression) == 1:
                 yield name, argument
             yield from functions(argument)

@@ -37,11 +37,22 @@ PARAMETER_KEYS = {
     "NoEcho",
     "Type",
 }
-PARAMETER_TYPE = re.compile(
-    r"String|Number|List<(String|Number|AWS::[\w:]+)>|CommaDelimitedList|AWS::[\w:]+(<[\w:<>]+>)?"
+_OF_RESOURCES = (
+    r"(AWS::EC2::(AvailabilityZone::Name|Image::Id|Instance::Id|KeyPair::KeyName|SecurityGroup::GroupName|"
+    r"SecurityGroup::Id|Subnet::Id|VPC::Id|Volume::Id)|AWS::Route53::HostedZone::Id)"
 )
+TYPE_OF_RESOURCES = re.compile(_OF_RESOURCES)
+"""Matches types whose values name existing resources, each of a kind that localcloud does not have."""
+PARAMETER_TYPE = re.compile(
+    rf"String|Number|CommaDelimitedList|List<(String|Number|{_OF_RESOURCES})>|{_OF_RESOURCES}|"
+    r"AWS::SSM::Parameter::Name|"
+    rf"AWS::SSM::Parameter::Value<(String|CommaDelimitedList|List<String>|{_OF_RESOURCES}|List<{_OF_RESOURCES}>)>"
+)
+"""https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types.html"""
 EXPORT_NAME = re.compile(r"[A-Za-z0-9:-]+")
 MAX_DESCRIPTION_BYTES = 1024
+MAX_VALUE_BYTES = 4096
+"""The maximum size of a parameter's value."""
 MAX_MEMBERS = {"Mappings": 200, "Outputs": 200, "Parameters": 200, "Resources": 500}
 """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
 DELETION_POLICIES = {"Delete", "Retain", "RetainExceptOnCreate", "Snapshot"}
@@ -56,7 +67,7 @@ def check_structure(template: Mapping[str, Any]) -> None:
             f"Template format error: {version} is not a supported value for AWSTemplateFormatVersion."
         )
     for section in MAPPINGS:
-        if not isinstance(template.get(section) or {}, dict):
+        if not isinstance(template.get(section), dict | None):
             raise ValidationError(f"Template format error: the section {section} must be an object.")
     if not isinstance(template.get("Description", ""), str):
         raise ValidationError("Template format error: the Description must be a string.")
@@ -70,10 +81,6 @@ def check_structure(template: Mapping[str, Any]) -> None:
                 f"Template format error: Number of {section.lower()}, {number}, is greater than maximum "
                 f"allowed, {limit}"
             )
-    for transform in _as_list(template.get("Transform", [])):
-        name = transform.get("Name") if isinstance(transform, dict) else transform
-        if not isinstance(name, str):
-            raise ValidationError("Key Name of transform definition must be a string.")
     _check_resources(template.get("Resources") or {})
     _check_parameters(template.get("Parameters") or {})
     _check_mappings(template.get("Mappings") or {})
@@ -100,11 +107,13 @@ def _check_resources(resources: Mapping[str, Any]) -> None:
             if name in UNSUPPORTED_ATTRIBUTES:
                 raise ValidationError(f"localcloud does not support {name} of resource {logical_id}.")
             raise ValidationError(f"Invalid template resource property '{name}'")
-        properties = resource.get("Properties") or {}
-        if not isinstance(properties, dict) or _is_function(properties):
+        properties = resource.get("Properties")
+        if not isinstance(properties, dict | None) or _is_function(properties or {}):
             raise ValidationError(
                 f"Template format error: [/Resources/{logical_id}/Properties] must be an object."
             )
+        if not isinstance(resource.get("Metadata"), dict | None):
+            raise ValidationError("Template format error: Any Metadata member must be an object.")
         depends_on = resource.get("DependsOn", [])
         if not all(isinstance(name, str) for name in _as_list(depends_on)):
             raise ValidationError("Template format error: Every DependsOn value must be a string.")
@@ -143,6 +152,11 @@ def _check_parameters(parameters: Mapping[str, Any]) -> None:
             raise ValidationError(f"Invalid template parameter property '{unknown[0]}'")
         if isinstance(spec.get("Default"), dict | list):
             raise ValidationError("Template format error: Every Default member must be a string.")
+        if len(str(spec.get("Default", "")).encode()) > MAX_VALUE_BYTES:
+            raise ValidationError(
+                f"Template format error: the Default of parameter {name} is longer than {MAX_VALUE_BYTES} "
+                "bytes."
+            )
         if not isinstance(spec.get("AllowedValues", []), list):
             raise ValidationError("Template format error: Every AllowedValues member must be a list.")
         for limit in ("MinLength", "MaxLength", "MinValue", "MaxValue"):

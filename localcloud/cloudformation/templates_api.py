@@ -10,7 +10,7 @@ from localcloud.cloudformation import template as templates
 from localcloud.cloudformation.errors import ValidationError
 from localcloud.cloudformation.resources import PROVIDERS
 from localcloud.cloudformation.stacks import FAILED_CHANGE_SET_STACK, Source, Stacks
-from localcloud.cloudformation.template_references import check_references
+from localcloud.cloudformation.template_references import check_references, check_types
 
 
 class TemplateOperations:
@@ -64,7 +64,7 @@ class TemplateOperations:
                 for name, spec in (template.get("Parameters") or {}).items()
             ],
             "Description": template.get("Description"),
-            "Capabilities": self._capabilities(template) or None,
+            **_capabilities(template),
             "ResourceTypes": sorted({one["Type"] for one in template["Resources"].values()}),
             "Version": template.get("AWSTemplateFormatVersion"),
             "Metadata": json.dumps(template["Metadata"]) if "Metadata" in template else None,
@@ -74,6 +74,7 @@ class TemplateOperations:
 
     def validate_template(self, **request: Any) -> dict[str, Any]:
         template = templates.load(requests.template_body(self.cloud, request, None))
+        check_types(template)
         if not transform.declared(template):  # transforms add resources that a template may refer to
             check_references(template)
         return {
@@ -87,16 +88,18 @@ class TemplateOperations:
                 for name, spec in (template.get("Parameters") or {}).items()
             ],
             "Description": template.get("Description"),
-            "Capabilities": self._capabilities(template) or None,
+            **_capabilities(template),
             "DeclaredTransforms": transform.declared(template) or None,
         }
 
-    def _capabilities(self, template: Mapping[str, Any]) -> list[str]:
-        """The capabilities that a template needs. Transforms may create roles, so they need those too."""
-        needed = requests.required_capabilities(template)
-        if transform.declared(template):
-            needed = [*(needed or ["CAPABILITY_IAM"]), "CAPABILITY_AUTO_EXPAND"]
-        return needed
+
+def _capabilities(template: Mapping[str, Any]) -> dict[str, Any]:
+    """The capabilities that a template needs, and why. Transforms may create roles, so need those too."""
+    needed, types = requests.required_capabilities(template), requests.iam_types(template)
+    if transform.declared(template):
+        needed = [*(needed or ["CAPABILITY_IAM"]), "CAPABILITY_AUTO_EXPAND"]
+    reason = f"The following resource(s) require capabilities: [{', '.join(types)}]" if types else None
+    return {"Capabilities": needed or None, "CapabilitiesReason": reason}
 
 
 def _shown(value: Any) -> str | None:

@@ -7,22 +7,40 @@ from typing import Any
 from localcloud.cloudformation.errors import ValidationError
 
 SAM = "AWS::Serverless-2016-10-31"
-NESTED = "AWS::Serverless::Application"
+TYPES = "AWS::Serverless::"
+"""The beginning of the types that SAM's transform replaces."""
+MACRO = "Fn::Transform"
+"""The function that applies a macro to what is beside it."""
+NESTED = f"{TYPES}Application"
 
 
 def declared(template: Mapping[str, Any]) -> list[str]:
-    """The names of the transforms that a template declares."""
-    transforms = template.get("Transform") or []
+    """The names of the transforms that a template declares. Raises ValidationError for one without a name."""
+    transforms = template.get("Transform", [])
     listed = transforms if isinstance(transforms, list) else [transforms]
-    return [one["Name"] if isinstance(one, dict) else one for one in listed]
+    names: list[Any] = [one.get("Name") if isinstance(one, dict) else one for one in listed]
+    if not all(isinstance(name, str) for name in names):
+        raise ValidationError("Key Name of transform definition must be a string.")
+    return names
+
+
+def check(template: Mapping[str, Any]) -> None:
+    """Raises ValidationError for transforms other than SAM's, which may change the template's structure."""
+    if unknown := [name for name in declared(template) if name != SAM]:
+        raise ValidationError(f"localcloud does not support the transforms {unknown}, only {SAM}.")
+    if _has_macro(template):
+        raise ValidationError(f"localcloud does not support the function {MACRO}.")
+
+
+def _has_macro(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return MACRO in value or any(_has_macro(entry) for entry in value.values())
+    return isinstance(value, list) and any(_has_macro(item) for item in value)
 
 
 def expand(template: dict[str, Any], parameters: Mapping[str, str], region: str) -> dict[str, Any]:
     """Returns a copy of the template with its transforms applied. Raises ValidationError."""
-    transforms = declared(template)
-    if unknown := [name for name in transforms if name != SAM]:
-        raise ValidationError(f"localcloud does not support the transforms {unknown}, only {SAM}.")
-    if not transforms:
+    if not declared(template):
         if serverless := _serverless(template):
             raise ValidationError(
                 f"{serverless} are AWS::Serverless types: the template needs Transform: {SAM}"
@@ -60,7 +78,7 @@ def expand(template: dict[str, Any], parameters: Mapping[str, str], region: str)
 
 def _serverless(template: Mapping[str, Any]) -> list[str]:
     resources = template["Resources"].items()
-    return [name for name, resource in resources if resource["Type"].startswith("AWS::Serverless::")]
+    return [name for name, resource in resources if resource["Type"].startswith(TYPES)]
 
 
 def _managed_policies() -> dict[str, str]:

@@ -64,14 +64,26 @@ class Behavior:
 
 def check(config: Config) -> None:
     """Raises ApiError for an unsupported or contradictory configuration."""
-    for what in _refused(config):
-        raise ApiError("InvalidArgument", f"localcloud does not support {what} in distributions.")
+    check_members(config)
+    for origin in config["Origins"]["Items"]:
+        if not S3_HOST.fullmatch(origin["DomainName"]):
+            raise _unsupported(f"the origin {origin['DomainName']}, only S3 buckets,")
     ids = {origin["Id"] for origin in config["Origins"]["Items"]}
     for behavior in behaviors(config):
         if behavior["TargetOriginId"] not in ids:
             raise ApiError("NoSuchOrigin", f"There is no origin {behavior['TargetOriginId']!r}.")
     if config.get("DefaultRootObject", "").startswith("/"):
         raise ApiError("InvalidDefaultRootObject", "DefaultRootObject must not begin with a slash.")
+
+
+def check_members(config: Config) -> None:
+    """Raises ApiError for unsupported members, whatever the hosts of the origins are."""
+    for what in _refused(config):
+        raise _unsupported(what)
+
+
+def _unsupported(what: str) -> ApiError:
+    return ApiError("InvalidArgument", f"localcloud does not support {what} in distributions.")
 
 
 def _refused(config: Config) -> Iterator[str]:
@@ -81,12 +93,10 @@ def _refused(config: Config) -> Iterator[str]:
         yield "a ViewerCertificate of your own"
     if (config.get("Restrictions") or {}).get("GeoRestriction", {}).get("RestrictionType", "none") != "none":
         yield "GeoRestriction"
-    for origin in config["Origins"]["Items"]:
+    for origin in (config.get("Origins") or {}).get("Items") or []:
         yield from _set_members(origin, ORIGIN_REFUSED)
         if (origin.get("S3OriginConfig") or {}).get("OriginAccessIdentity"):
             yield "OriginAccessIdentity (use an origin access control)"
-        if not S3_HOST.fullmatch(origin["DomainName"]):
-            yield f"the origin {origin['DomainName']}, only S3 buckets,"
     for behavior in behaviors(config):
         yield from _set_members(behavior, BEHAVIOR_REFUSED)
         methods = set((behavior.get("AllowedMethods") or {}).get("Items") or [])

@@ -4,6 +4,7 @@ import functools
 import re
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import werkzeug
@@ -44,6 +45,15 @@ START = {
     "sourceLocationOverride": None,
     "environmentVariablesOverride": None,
 }
+
+
+def check_supported(project: Mapping[str, Any]) -> None:
+    """Raises InvalidRequest for a project that localcloud would not build."""
+    require_supported("CreateProject", project, PROJECT)
+    require_value("CreateProject", "source.type", project["source"]["type"], "S3")
+    require_value("CreateProject", "artifacts.type", project["artifacts"]["type"], "NO_ARTIFACTS")
+    if "buildspec" not in project["source"]:
+        raise InvalidRequest("CreateProject: localcloud needs source.buildspec, inline.")
 
 
 class CodeBuildService(ModelledService):
@@ -136,13 +146,9 @@ class CodeBuildService(ModelledService):
 
     def _put(self, request: dict[str, Any], dates: dict[str, float]) -> dict[str, Any]:
         given = {name: value for name, value in request.items() if name not in RECORDED}
-        require_supported("CreateProject", given, PROJECT)
+        check_supported(given)
         if not NAME.fullmatch(given["name"]):
             raise InvalidRequest(f"Invalid project name: {given['name']}")
-        require_value("CreateProject", "source.type", given["source"]["type"], "S3")
-        require_value("CreateProject", "artifacts.type", given["artifacts"]["type"], "NO_ARTIFACTS")
-        if "buildspec" not in given["source"]:
-            raise InvalidRequest("CreateProject: localcloud needs source.buildspec, inline.")
         try:
             require_trust(self._cloud, given["serviceRole"], PRINCIPAL)
         except NotAssumable as error:

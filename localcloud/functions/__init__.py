@@ -1,7 +1,7 @@
 """AWS Lambda: runs functions with the genuine runtime client, one process per sandbox."""
 
-from localcloud.functions.configuration import check_request
+from localcloud.functions.configuration import check_supported
 from localcloud.functions.errors import LambdaError
 from localcloud.functions.service import FunctionsService, InvocationResult
 
-__all__ = ["FunctionsService", "InvocationResult", "LambdaError", "check_request"]
+__all__ = ["FunctionsService", "InvocationResult", "LambdaError", "check_supported"]

@@ -99,14 +99,23 @@ def _configuration(code: str, environment: tuple[tuple[str, str], ...], **settin
 
 
 def check_request(request: Mapping[str, Any]) -> None:
-    """Raises LambdaError for an unsupported CreateFunction or UpdateFunctionConfiguration request.
+    """Raises LambdaError for a request to create or update a function that is invalid or not supported."""
+    check_supported(request)
+    if "Runtime" in request:
+        _check_runtime(request["Runtime"])
+    _check_limits(request)
+    _check_environment((request.get("Environment") or {}).get("Variables") or {})
+
+
+def check_supported(request: Mapping[str, Any]) -> None:
+    """Raises LambdaError for a request with something that localcloud does not support.
 
     The members of the API are also the properties of AWS::Lambda::Function.
     """
     if request.get("PackageType") == "Image" or "ImageUri" in (request.get("Code") or request):
         raise IMAGES
     _check_layers(request.get("Layers"))
-    if "Runtime" in request:
+    if "Runtime" in request and request["Runtime"] not in BLOCKED_RUNTIMES:
         _check_runtime(request["Runtime"])
     for member, what in (
         ("DeadLetterConfig", "dead-letter queues"),
@@ -127,8 +136,6 @@ def check_request(request: Mapping[str, Any]) -> None:
         raise unsupported("LoggingConfig other than text in the function's own log group")
     if request.get("Publish") in (True, "true"):
         raise unsupported("published versions (Publish); only $LATEST can be invoked")
-    _check_limits(request)
-    _check_environment((request.get("Environment") or {}).get("Variables") or {})
 
 
 def _check_layers(layers: Iterable[Any] | None) -> None:

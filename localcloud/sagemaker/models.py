@@ -78,6 +78,23 @@ class ModelData(NamedTuple):
         return cls(container["ModelDataUrl"])
 
 
+def check_model(request: Mapping[str, Any]) -> None:
+    """Raises InvalidRequest for members that localcloud does not support, and for several containers."""
+    require_supported("CreateModel", request, MODEL)
+    if (number := len(_containers(request))) != 1:
+        raise InvalidRequest(f"CreateModel: localcloud supports one container a model (given: {number}).")
+
+
+def check_endpoint_config(request: Mapping[str, Any]) -> None:
+    """Raises InvalidRequest for members that localcloud does not support."""
+    require_supported("CreateEndpointConfig", request, ENDPOINT_CONFIG)
+    if (request.get("DataCaptureConfig") or {"EnableCapture": False}).get("EnableCapture", True):
+        raise InvalidRequest(
+            "CreateEndpointConfig: localcloud does not support the property DataCaptureConfig, unless "
+            "EnableCapture is false."
+        )
+
+
 class Models:
     """The operations on models."""
 
@@ -92,13 +109,8 @@ class Models:
 
     def create(self, **request: Any) -> dict[str, Any]:
         operation = "CreateModel"
-        require_supported(operation, request, MODEL)
-        containers = _containers(request)
-        if len(containers) != 1:
-            raise InvalidRequest(
-                f"{operation}: localcloud supports one container a model (given: {len(containers)})."
-            )
-        container = self._resolved(containers[0])
+        check_model(request)
+        container = self._resolved(_containers(request)[0])
         require_value(operation, "PrimaryContainer.Mode", container.get("Mode"), "SingleModel")
         if not container.get("Image"):
             raise InvalidRequest(f"{operation}: localcloud needs PrimaryContainer.Image.")
@@ -205,12 +217,7 @@ class EndpointConfigs:
         )
 
     def create(self, **request: Any) -> dict[str, Any]:
-        require_supported("CreateEndpointConfig", request, ENDPOINT_CONFIG)
-        if (request.get("DataCaptureConfig") or {"EnableCapture": False}).get("EnableCapture", True):
-            raise InvalidRequest(
-                "CreateEndpointConfig: localcloud does not support the property DataCaptureConfig, unless "
-                "EnableCapture is false."
-            )
+        check_endpoint_config(request)
         names = [variant["VariantName"] for variant in request["ProductionVariants"]]
         if len(set(names)) < len(names):
             raise InvalidRequest(f"Variant names must be unique (given: {', '.join(names)}).")
@@ -258,6 +265,6 @@ class EndpointConfigs:
             )
 
 
-def _containers(request: dict[str, Any]) -> list[dict[str, Any]]:
+def _containers(request: Mapping[str, Any]) -> list[dict[str, Any]]:
     primary = request.get("PrimaryContainer")
     return ([primary] if primary else []) + (request.get("Containers") or [])

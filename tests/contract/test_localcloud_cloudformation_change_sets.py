@@ -244,3 +244,38 @@ def test_secret_parameters_are_masked_in_events_and_changes(stacks):
     assert "sesame" not in told
     assert "swordfish" not in told
     stacks.delete("masks")
+
+
+def test_a_change_of_metadata_alone_is_an_update(stacks):
+    """The detail is as in change sets of AWS that users publish."""
+
+    def template(**metadata: str) -> str:
+        return json.dumps({"Resources": {"T": {"Type": "AWS::SNS::Topic", "Metadata": metadata}}})
+
+    stacks.create("told", template(Owner="one"))
+    topic = stacks.resources("told")["T"]
+    described = change_set(stacks, "told", "c", TemplateBody=template(Owner="two"))
+    assert described["Status"] == "CREATE_COMPLETE"
+    (change,) = described["Changes"]
+    assert change["ResourceChange"] == {
+        "Action": "Modify",
+        "LogicalResourceId": "T",
+        "PhysicalResourceId": topic,
+        "ResourceType": "AWS::SNS::Topic",
+        "Replacement": "False",
+        "Scope": ["Metadata"],
+        "Details": [
+            {
+                "Target": {"Attribute": "Metadata", "RequiresRecreation": "Never"},
+                "Evaluation": "Static",
+                "ChangeSource": "DirectModification",
+            }
+        ],
+    }
+    stacks.update("told", template(Owner="two"))
+    detail = stacks.client.describe_stack_resource(StackName="told", LogicalResourceId="T")
+    assert json.loads(detail["StackResourceDetail"]["Metadata"]) == {"Owner": "two"}
+    assert stacks.resources("told") == {"T": topic}
+    with pytest.raises(botocore.exceptions.ClientError, match="No updates are to be performed"):
+        stacks.update("told", template(Owner="two"))
+    stacks.delete("told")

@@ -70,6 +70,15 @@ UNUSED = "Conditions: {Never: !Equals [a, b]}"
             'Resources: {B: {Type: "AWS::S3::Bucket", Properties: !Ref AWS::Region}}',
             "Template format error: [/Resources/B/Properties] must be an object.",
         ),
+        (bucket("[]"), "Template format error: [/Resources/B/Properties] must be an object."),
+        (bucket("''"), "Template format error: [/Resources/B/Properties] must be an object."),
+        (bucket(""), "[/Resources/B/Properties] 'null' values are not allowed in templates"),
+        ("Outputs: []\n" + BUCKET, "Template format error: the section Outputs must be an object."),
+        (
+            # https://github.com/aws-cloudformation/cfn-lint/issues/2758
+            'Resources: {B: {Type: "AWS::S3::Bucket", Metadata: some text}}',
+            "Template format error: Any Metadata member must be an object.",
+        ),
         (
             "Parameters: {P: {Type: 'AWS::SSM::Parameter::Value<String>', Default: ''}}\n" + BUCKET,
             "Unable to fetch parameters [] from parameter store for this account.",
@@ -159,7 +168,36 @@ UNUSED = "Conditions: {Never: !Equals [a, b]}"
             bucket("{BucketName: !Sub [a, b, c]}"),
             "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments.",
         ),
-        (bucket("{BucketName: !Nonsense x}"), "Encountered unsupported function: Fn::Nonsense"),
+        (
+            # as users of the Serverless Framework report
+            bucket("{BucketName: {'fn::GetAtt': [B, Arn]}}"),
+            "Template Error: Encountered unsupported function: fn::GetAtt Supported functions are: "
+            "[Fn::Base64, Fn::GetAtt, Fn::GetAZs, Fn::ImportValue, Fn::Join, Fn::Split, Fn::FindInMap, "
+            "Fn::Select, Ref, Fn::Equals, Fn::If, Fn::Not, Condition, Fn::And, Fn::Or, Fn::Contains, "
+            "Fn::EachMemberEquals, Fn::EachMemberIn, Fn::ValueOf, Fn::ValueOfAll, Fn::RefAll, Fn::Sub, "
+            "Fn::Cidr]",
+        ),
+        (
+            "Conditions: {C: !Equals [!Nonsense x, y]}\n" + BUCKET,
+            "Template Error: Encountered unsupported function: Fn::Nonsense",
+        ),
+        (
+            bucket("{BucketName: !Select [0, !Cidr [10.0.0.0/16, 1]]}"),
+            "localcloud does not support the function Fn::Cidr.",
+        ),
+        (
+            bucket("{'Fn::Transform': {Name: M}, BucketName: x}"),
+            "localcloud does not support the function Fn::Transform.",
+        ),
+        (
+            "Resources: {'Fn::Transform': {Name: M}}",
+            "localcloud does not support the function Fn::Transform.",
+        ),
+        (
+            "Transform: AWS::LanguageExtensions\nResources: {'Fn::ForEach::X': [N, [a], {}], "
+            "B: {Type: 'AWS::S3::Bucket', DeletionPolicy: !If [C, Retain, Delete]}}",
+            "localcloud does not support the transforms ['AWS::LanguageExtensions']",
+        ),
         (bucket("{BucketName: !Ref [a]}"), "Template format error: Every Ref value must be a string."),
         (
             bucket("{BucketName: !ImportValue {Ref: B}}"),
@@ -306,6 +344,10 @@ def test_an_output_without_a_value_is_refused(stacks):
         ("{Type: String, MinLength: 3}", "ab", "must contain at least 3 characters"),
         ("{Type: String, MaxLength: 3}", "abcd", "must contain at most 3 characters"),
         ("{Type: Number}", "one", "must be a number"),
+        ("{Type: Number}", "1_000", "must be a number"),
+        ("{Type: Number}", "inf", "must be a number"),
+        ("{Type: Number}", "NaN", "must be a number"),
+        ("{Type: Number}", " 5", "must be a number"),
         ("{Type: Number, MinValue: 1}", "0", "must be a number not less than 1"),
         ("{Type: Number, MaxValue: 3}", "4", "must be a number not greater than 3"),
         ("{Type: List<Number>}", "1, x", "must be a number"),
@@ -316,11 +358,55 @@ def test_a_parameter_that_is_not_allowed(stacks, parameter, value, message):
     given = parameters(P=value)
     for text, expected in (
         (parameter, f"Parameter 'P' {message}"),
-        (parameter[:-1] + ", ConstraintDescription: something else}", "something else"),
+        (
+            parameter[:-1] + ", ConstraintDescription: only letters}",
+            "Parameter P failed to satisfy constraint: only letters",  # in Elastic Beanstalk's messages too
+        ),
     ):
         with pytest.raises(botocore.exceptions.ClientError) as refused:
             stacks.create("invalid", f"Parameters: {{P: {text}}}\n{BUCKET}", Parameters=given)
         assert refused.value.response["Error"]["Message"] == expected
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "message"),
+    [
+        *(
+            (f"{{Type: '{kind}'}}", "x", f"localcloud does not support the type {kind} (parameter P)")
+            for kind in (
+                "AWS::EC2::KeyPair::KeyName",
+                "AWS::EC2::AvailabilityZone::Name",
+                "List<AWS::EC2::Subnet::Id>",
+                "AWS::Route53::HostedZone::Id",
+                "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
+            )
+        ),
+        ("{Type: 'AWS::EC2::Nothing'}", "x", "Unrecognized parameter type: AWS::EC2::Nothing"),
+        ("{Type: 'AWS::SSM::Parameter::Name'}", "/none", "Unable to fetch parameters [/none]"),
+        ("{Type: String}", "x" * 4097, "Parameter 'P' must contain at most 4096 bytes"),
+        (
+            f"{{Type: String, Default: {'x' * 4097}}}",
+            "x",
+            "the Default of parameter P is longer than 4096 bytes",
+        ),
+    ],
+)
+def test_a_parameter_that_cannot_be_checked_or_is_too_long(stacks, parameter, value, message):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        stacks.create("invalid", f"Parameters: {{P: {parameter}}}\n{BUCKET}", Parameters=parameters(P=value))
+    assert message in refused.value.response["Error"]["Message"]
+
+
+def test_the_name_of_a_stored_parameter_is_not_replaced_by_its_value(cloud, stacks):
+    cloud.client("ssm").put_parameter(Name="/named", Type="SecureString", Value="secret")
+    template = (
+        "Parameters: {P: {Type: 'AWS::SSM::Parameter::Name', Default: /named}}\n"
+        + BUCKET
+        + "Outputs: {Name: {Value: !Ref P}}"
+    )
+    assert stacks.create("named", template) == {"Name": "/named"}
+    stacks.delete("named")
 
 
 def test_stacks_cannot_have_tags_of_aws(stacks):
@@ -344,6 +430,29 @@ def test_the_stack_of_a_resource(stacks):
 def test_validate_template_finds_what_create_stack_would(stacks):
     with pytest.raises(botocore.exceptions.ClientError, match="Unresolved resource dependencies"):
         stacks.client.validate_template(TemplateBody=bucket("{BucketName: !Ref Nothing}"))
+    for template, message in (
+        ("Resources: {X: {Type: 'AWS::Foo::Bar'}}", r"Unrecognized resource types: \[AWS::Foo::Bar\]"),
+        ("Resources: {X: {Type: 'AWS::Serverless::Function'}}", "Unrecognized resource types"),
+        ("Transform: AWS::LanguageExtensions\nResources: {'Fn::ForEach::X': []}", "LanguageExtensions"),
+    ):
+        with pytest.raises(botocore.exceptions.ClientError, match=message):
+            stacks.client.validate_template(TemplateBody=template)
+    stacks.client.validate_template(TemplateBody="Resources: {X: {Type: 'AWS::EC2::Instance'}}")
+
+
+def test_the_reason_for_capabilities_names_the_types(stacks):
+    """As in answers of AWS that users publish."""
+    template = (
+        "Resources: {R: {Type: 'AWS::IAM::Role'}, S: {Type: 'AWS::IAM::Role'}, "
+        "P: {Type: 'AWS::IAM::InstanceProfile'}, B: {Type: 'AWS::S3::Bucket'}}"
+    )
+    for operation in (stacks.client.validate_template, stacks.client.get_template_summary):
+        answer = operation(TemplateBody=template)
+        assert answer["Capabilities"] == ["CAPABILITY_IAM"]
+        assert answer["CapabilitiesReason"] == (
+            "The following resource(s) require capabilities: [AWS::IAM::InstanceProfile, AWS::IAM::Role]"
+        )
+        assert "CapabilitiesReason" not in operation(TemplateBody=BUCKET)
 
 
 def test_a_list_taken_from_a_value_that_is_not_known_yet_is_no_error(stacks):
@@ -434,3 +543,10 @@ def test_reads_of_templates_answer_as_on_aws(stacks):
         assert client.get_template(StackName="reads", TemplateStage=stage)["TemplateBody"] == BUCKET
     assert "Capabilities" not in client.validate_template(TemplateBody=BUCKET)
     stacks.delete("reads")
+
+
+def test_an_update_of_a_missing_stack_says_so_in_the_words_that_scripts_look_for(stacks):
+    """As users report of UpdateStack; describe_stacks says "Stack with id nope does not exist" instead."""
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        stacks.client.update_stack(StackName="nope", TemplateBody=BUCKET)
+    assert refused.value.response["Error"]["Message"] == "Stack [nope] does not exist"

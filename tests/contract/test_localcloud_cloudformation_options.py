@@ -133,7 +133,7 @@ def test_a_service_role_is_checked_and_bounds_the_stack(cloud, stacks):
             stacks.create("roled", groups(3, "A"), RoleARN=arn)
     weak = role("weak", "cloudformation.amazonaws.com", "sns:*")
     stacks.create("roled", groups(3, "A"), RoleARN=weak, status="ROLLBACK_COMPLETE")
-    assert "AccessDenied" in stacks.reasons("roled")["A"]
+    assert "HandlerErrorCode: AccessDenied" in stacks.reasons("roled")["A"]
     stacks.delete("roled")
     strong = role("strong", "cloudformation.amazonaws.com", "logs:*")
     stacks.create("roled", groups(3, "A"), RoleARN=strong)

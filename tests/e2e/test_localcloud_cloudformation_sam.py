@@ -98,7 +98,7 @@ def test_a_stack_is_deployed_changed_broken_and_deleted(server, sam):
 
     broken = sam(DEPLOY, TEMPLATE.replace("Outputs:", f"{BROKEN}Outputs:"))
     assert broken.returncode != 0
-    assert "NoSuchBucket" in broken.stdout
+    assert "HandlerErrorCode:" in broken.stdout
     status = server.cloud.client("cloudformation").describe_stacks(StackName="say")["Stacks"][0][
         "StackStatus"
     ]

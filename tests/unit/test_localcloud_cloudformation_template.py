@@ -204,7 +204,7 @@ def test_sam_errors_and_other_transforms_are_reported():
     with pytest.raises(ValidationError, match=r"\[Hello\].*Runtime"):
         expand(document, {}, "us-east-1")
     with pytest.raises(ValidationError, match="MyMacro"):
-        expand(template.load("Transform: MyMacro\n" + BUCKET), {}, "us-east-1")
+        template.load("Transform: MyMacro\n" + BUCKET)
     with pytest.raises(ValidationError, match="needs Transform"):
         expand(
             template.load(

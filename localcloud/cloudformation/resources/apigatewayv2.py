@@ -70,10 +70,18 @@ class Api(Provider):
     )
     attributes = frozenset({"ApiEndpoint", "ApiId", "ExecuteApiArn"})
 
-    def create(self, context: Context, properties: Properties) -> PhysicalResource:
-        gateway, body = context.client("apigatewayv2"), properties.get("Body") or {}
+    def check(self, cloud: Cloud, properties: Properties) -> None:
         if properties.get("ProtocolType", "HTTP") != "HTTP":
             raise ResourceFailed("localcloud supports HTTP APIs only, not ProtocolType WEBSOCKET")
+        try:
+            routes = list(_routes(properties.get("Body") or {}))
+        except (AttributeError, TypeError) as wrong:
+            raise ResourceFailed(f"the API's Body is not an OpenAPI definition: {wrong}") from wrong
+        for key, integration in routes:
+            _require_lambda(integration, f" (route {key} of the API's Body)")
+
+    def create(self, context: Context, properties: Properties) -> PhysicalResource:
+        gateway, body = context.client("apigatewayv2"), properties.get("Body") or {}
         routes = list(_routes(body))
         cors = _cors(properties)
         api = gateway.create_api(
@@ -199,6 +207,12 @@ def _replace_routes(gateway: Any, api_id: str, routes: list[tuple[str, dict[str,
         gateway.delete_integration(ApiId=api_id, IntegrationId=integration["IntegrationId"])
 
 
+def _require_lambda(integration: Mapping[str, Any], place: str = "") -> None:
+    """Raises ResourceFailed for an integration that is not with a function."""
+    if (kind := integration.get("IntegrationType")) != "AWS_PROXY":
+        raise ResourceFailed(f"localcloud does not support {kind} integrations, only AWS_PROXY{place}")
+
+
 def _require_known(place: str, given: Mapping[str, Any], known: set[str]) -> None:
     if others := sorted(set(given) - known):
         raise ResourceFailed(f"localcloud does not support {others} in {place}")
@@ -229,8 +243,13 @@ class Stage(Provider):
         missing = gateway.exceptions.NotFoundException
         return found(missing, gateway.get_stage, ApiId=api_id, StageName=name)
 
+    def check(self, cloud: Cloud, properties: Properties) -> None:
+        if not properties.get("AutoDeploy"):
+            raise ResourceFailed(
+                "localcloud serves an API's routes as they are, so a stage must have AutoDeploy: true"
+            )
+
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
-        _require_deployment(properties)
         tags = context.tags(properties.get("Tags") or {})
         context.client("apigatewayv2").create_stage(**{**properties, "Tags": tags})
         return PhysicalResource(properties["StageName"])
@@ -238,7 +257,6 @@ class Stage(Provider):
     def update(
         self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
     ) -> PhysicalResource:
-        _require_deployment(properties)
         gateway = context.client("apigatewayv2")
         place = {"ApiId": properties["ApiId"], "StageName": current.physical_id}
         settings = {name: value for name, value in properties.items() if name not in (*place, "Tags")}
@@ -262,13 +280,6 @@ class Stage(Provider):
         )
 
 
-def _require_deployment(properties: Properties) -> None:
-    if not properties.get("AutoDeploy"):
-        raise ResourceFailed(
-            "localcloud serves an API's routes as they are, so a stage must have AutoDeploy: true"
-        )
-
-
 class Integration(Provider):
     type = "AWS::ApiGatewayV2::Integration"
     supported = frozenset(
@@ -285,6 +296,9 @@ class Integration(Provider):
         }
     )
     attributes = frozenset({"IntegrationId"})
+
+    def check(self, cloud: Cloud, properties: Properties) -> None:
+        _require_lambda(properties)
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         created = context.client("apigatewayv2").create_integration(**properties)
@@ -311,6 +325,10 @@ class Route(Provider):
     type = "AWS::ApiGatewayV2::Route"
     supported = frozenset({"ApiId", "AuthorizationType", "OperationName", "RouteKey", "Target"})
     attributes = frozenset({"RouteId"})
+
+    def check(self, cloud: Cloud, properties: Properties) -> None:
+        if (authorization := properties.get("AuthorizationType", "NONE")) != "NONE":
+            raise ResourceFailed(f"localcloud does not support routes with authorization ({authorization})")
 
     def identifiers(self, properties: Properties) -> frozenset[str]:
         return frozenset([f"{properties['ApiId']}|{properties['RouteKey']}"])

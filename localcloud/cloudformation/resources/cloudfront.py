@@ -4,8 +4,11 @@ from typing import Any
 
 from botocore.model import ListShape, Shape, StructureShape
 
+from localcloud.cloud import Cloud
 from localcloud.cloudformation.errors import ResourceFailed
+from localcloud.cloudformation.intrinsics import is_unknown
 from localcloud.cloudformation.resources.provider import Context, PhysicalResource, Properties, Provider
+from localcloud.cloudfront import configuration, response_headers
 
 RENAMED = {"IPV6Enabled": "IsIPV6Enabled"}
 """Members whose names in CloudFormation and in the API differ."""
@@ -15,6 +18,9 @@ class Distribution(Provider):
     type = "AWS::CloudFront::Distribution"
     supported = frozenset({"DistributionConfig", "Tags"})
     attributes = frozenset({"DomainName", "Id"})
+
+    def check(self, cloud: Cloud, properties: Properties) -> None:
+        configuration.check_members(_config(cloud.client("cloudfront"), properties, ""))
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         cloudfront = context.client("cloudfront")
@@ -86,6 +92,10 @@ class ResponseHeadersPolicy(Provider):
     supported = frozenset({"ResponseHeadersPolicyConfig"})
     attributes = frozenset({"Id", "LastModifiedTime"})
 
+    def check(self, cloud: Cloud, properties: Properties) -> None:
+        name = "ResponseHeadersPolicyConfig"
+        response_headers.check(_in_api_form(cloud.client("cloudfront"), name, properties[name]))
+
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         cloudfront = context.client("cloudfront")
         config = _in_api_form(
@@ -133,6 +143,8 @@ def _in_api_form(cloudfront: Any, shape_name: str, value: Any) -> Any:
 
 
 def _converted(value: Any, shape: Shape, path: str) -> Any:
+    if is_unknown(value):
+        return value
     if isinstance(shape, ListShape):
         return [_converted(item, shape.member, path) for item in value]
     if not isinstance(shape, StructureShape):

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from localcloud.cloud import Cloud
+from localcloud.cloudformation.intrinsics import is_unknown
 from localcloud.cloudformation.resources.ecr import parse_bool
 from localcloud.cloudformation.resources.provider import (
     Context,
@@ -9,6 +11,7 @@ from localcloud.cloudformation.resources.provider import (
     Properties,
     Provider,
 )
+from localcloud.codebuild.service import check_supported
 
 MAX_NAME_LENGTH = 255
 MEMBERS = {"BuildSpec": "buildspec"}
@@ -35,6 +38,9 @@ class Project(Provider):
     attributes = frozenset({"Arn"})
     name_property = "Name"
 
+    def check(self, cloud: Cloud, properties: Properties) -> None:
+        check_supported(_members({name: value for name, value in properties.items() if name != "Tags"}))
+
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         name = properties.get("Name") or context.generated_name(MAX_NAME_LENGTH)
         made = context.client("codebuild").create_project(**_request(context, name, properties))["project"]
@@ -59,6 +65,8 @@ def _request(context: Context, name: str, properties: Properties) -> dict[str, A
 
 def _members(value: Any, member: str = "") -> Any:
     """Properties as members of the API's structures."""
+    if is_unknown(value):
+        return value
     if isinstance(value, dict):
         named = {MEMBERS.get(key, key[0].lower() + key[1:]): each for key, each in value.items()}
         return {key: _members(each, key) for key, each in named.items()}

@@ -5,6 +5,7 @@ import zipfile
 from typing import Any
 
 from localcloud.cloud import Cloud
+from localcloud.cloudformation.intrinsics import has_unknown
 from localcloud.cloudformation.resources.provider import (
     Context,
     PhysicalResource,
@@ -15,6 +16,7 @@ from localcloud.cloudformation.resources.provider import (
     pick,
     rollback_on_failure,
 )
+from localcloud.functions import check_supported
 
 MAX_NAME_LENGTH = 64
 CONFIGURATION = (
@@ -57,6 +59,9 @@ class Function(Provider):
     )
     attributes = frozenset({"Arn"})
     name_property = "FunctionName"
+
+    def check(self, cloud: Cloud, properties: Properties) -> None:
+        check_supported({name: value for name, value in properties.items() if not has_unknown(value)})
 
     def exists(self, cloud: Cloud, identifier: str) -> bool:
         functions = cloud.client("lambda")

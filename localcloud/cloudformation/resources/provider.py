@@ -101,6 +101,12 @@ class Provider(ABC):
         name = properties.get(self.name_property) if self.name_property else None
         return frozenset([name] if name else [])
 
+    def check(self, cloud: Cloud, properties: Properties) -> None:  # noqa: B027 - most types need no check
+        """Refuses what localcloud does not support in the values of properties, before anything is created.
+
+        Texts with UNKNOWN stand for what is not known by then. Raises ResourceFailed or ApiError.
+        """
+
     def exists(self, cloud: Cloud, identifier: str) -> bool:
         """Whether there is a resource of this name.
 
@@ -127,8 +133,10 @@ def rollback_on_failure(physical: PhysicalResource) -> Iterator[None]:
     """Wraps the remaining steps of a creation. If one fails, `physical` is deleted on rollback."""
     try:
         yield
-    except (BotoCoreError, ClientError, ResourceFailed) as failed:
-        raise ResourceFailed(str(failed), physical) from failed
+    except (BotoCoreError, ClientError) as refused:
+        raise ResourceFailed(str(refused), physical, refused) from refused
+    except ResourceFailed as failed:
+        raise ResourceFailed(str(failed), physical, failed.refusal) from failed
 
 
 def found(error: type[Exception] | tuple[type[Exception], ...], call: Callable[..., Any], **of: Any) -> bool:

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from localcloud.cloud import Cloud
 from localcloud.cloudformation.errors import ResourceFailed
+from localcloud.cloudformation.intrinsics import has_unknown
 from localcloud.cloudformation.resources.provider import (
     Context,
     PhysicalResource,
@@ -36,6 +37,11 @@ class Bucket(Provider):
     )
     attributes = frozenset({"Arn", "DomainName", "DualStackDomainName", "RegionalDomainName", "WebsiteURL"})
     name_property = "BucketName"
+
+    def check(self, cloud: Cloud, properties: Properties) -> None:
+        for key, (_, _, convert) in CONFIGURATIONS.items():
+            if key in properties and not has_unknown(properties[key]):
+                convert(properties[key])
 
     def exists(self, cloud: Cloud, identifier: str) -> bool:
         try:
@@ -107,13 +113,9 @@ def _remove(s3: Any, bucket: str, key: str) -> None:
 def _encryption(configuration: Mapping[str, Any]) -> dict[str, Any]:
     rules = []
     for rule in configuration["ServerSideEncryptionConfiguration"]:
-        default = dict(rule["ServerSideEncryptionByDefault"])
-        algorithm = {"SSEAlgorithm": default.pop("SSEAlgorithm")}
-        converted = {"ApplyServerSideEncryptionByDefault": algorithm | default}
-        if "BucketKeyEnabled" in rule:
-            converted["BucketKeyEnabled"] = rule["BucketKeyEnabled"]
         _no_others("BucketEncryption", rule, {"ServerSideEncryptionByDefault", "BucketKeyEnabled"})
-        rules.append(converted)
+        renamed = {"ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault"}
+        rules.append(_renamed(rule, **renamed, BucketKeyEnabled="BucketKeyEnabled"))
     return {"Rules": rules}
 
 

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from localcloud.cloud import Cloud
 from localcloud.cloudformation.errors import ResourceFailed
 from localcloud.cloudformation.resources.provider import Context, PhysicalResource, Properties, Provider, pick
+from localcloud.sagemaker.models import check_endpoint_config, check_model
 
 MAX_NAME_LENGTH = 63
 POLL_SECONDS = 0.3
@@ -30,6 +31,9 @@ class Model(Provider):
     )
     attributes = frozenset({"ModelArn", "ModelName"})
     name_property = "ModelName"
+
+    def check(self, cloud: Cloud, properties: Properties) -> None:
+        check_model(properties)
 
     def exists(self, cloud: Cloud, identifier: str) -> bool:
         return _exists(cloud, "model", ModelName=identifier)
@@ -74,6 +78,9 @@ class EndpointConfig(Provider):
     )
     attributes = frozenset({"EndpointConfigArn", "EndpointConfigName"})
     name_property = "EndpointConfigName"
+
+    def check(self, cloud: Cloud, properties: Properties) -> None:
+        check_endpoint_config(properties)
 
     def exists(self, cloud: Cloud, identifier: str) -> bool:
         return _exists(cloud, "endpoint_config", EndpointConfigName=identifier)
