@@ -13,9 +13,12 @@ from localcloud.moto_backends import backend_of
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Signature
 
+CHARACTERS_OF_ACCOUNT = len("AKIA") + 8
+"""The first characters of the id of a user's key, which are the same for all keys of an account."""
+
 
 class InvalidToken(ApiError):
-    """The temporary credentials were not issued by this cloud, or are no longer valid."""
+    """The credentials were not issued by this cloud, or are no longer valid. The words are STS's."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ class Caller:
 def caller_of(cloud: Cloud, signature: Signature) -> Caller | None:
     """The caller with an access key; None for the account's owner, who may do everything.
 
-    Keys that this cloud did not issue belong to the owner. Raises InvalidToken.
+    Keys that do not name this account, such as "test", belong to the owner. Raises InvalidToken.
     """
     from moto.iam.models import iam_backends
     from moto.sts.models import sts_backends
@@ -86,10 +89,12 @@ def caller_of(cloud: Cloud, signature: Signature) -> Caller | None:
     )
     if session is not None:
         return _session(cloud, signature, session)
-    if signature.access_key.startswith("ASIA"):
-        raise InvalidToken("InvalidClientTokenId", "The security token included in the request is invalid.")
     user = backend_of(iam_backends, cloud.account_id, "aws").get_user_from_access_key_id(signature.access_key)
-    return user_caller(cloud, user) if user else None
+    if user is not None:
+        return user_caller(cloud, user)
+    if signature.access_key.startswith("ASIA") or _is_of_account(cloud, signature.access_key):
+        raise _invalid_token()
+    return None
 
 
 def caller_by_arn(cloud: Cloud, arn: str) -> Caller:
@@ -154,7 +159,9 @@ def role_caller(cloud: Cloud, role: Any, arn: str, session_policy: str | None = 
 
 def _session(cloud: Cloud, signature: Signature, session: Any) -> Caller:
     if signature.token != session.session_token:
-        raise InvalidToken("InvalidClientTokenId", "The security token included in the request is invalid.")
+        if signature.service == "s3":
+            raise InvalidToken("InvalidToken", "The provided token is malformed or otherwise invalid.")
+        raise _invalid_token()
     expiration = (
         session.expiration.replace(tzinfo=UTC) if session.expiration.tzinfo is None else session.expiration
     )
@@ -163,8 +170,20 @@ def _session(cloud: Cloud, signature: Signature, session: Any) -> Caller:
     try:
         role = find_role(cloud, session.role_arn)
     except NotAssumable as error:
-        raise InvalidToken("InvalidClientTokenId", f"The session's role is gone. {error}") from error
+        raise _invalid_token() from error
     return role_caller(cloud, role, session.arn, session.policy)
+
+
+def _is_of_account(cloud: Cloud, access_key: str) -> bool:
+    """Whether the id of a user's key names this account, as the ids of all its keys do, deleted ones too."""
+    from moto.iam.utils import generate_access_key_id_from_account_id
+
+    example = generate_access_key_id_from_account_id(cloud.account_id, prefix="AKIA")
+    return access_key.startswith(example[:CHARACTERS_OF_ACCOUNT])
+
+
+def _invalid_token() -> InvalidToken:
+    return InvalidToken("InvalidClientTokenId", "The security token included in the request is invalid.")
 
 
 def _whose(cloud: Cloud, principal_arn: str) -> dict[str, list[str]]:

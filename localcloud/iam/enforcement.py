@@ -20,7 +20,7 @@ from localcloud.iam.identities import NO_USER, Identities, names_no_user
 from localcloud.iam.policy import Access, Decision, evaluate, parse
 from localcloud.iam.resources import resource_policies
 from localcloud.iam.roles import ASSUME_ROLE, NotAssumable, find_role
-from localcloud.iam.sessions import Sessions
+from localcloud.iam.sessions import Sessions, refuse_session_token
 from localcloud.iam.simulation import Simulation
 from localcloud.moto_backends import backend_of
 from localcloud.protocol.calls import Call, Signature, call_of, signature_of
@@ -28,12 +28,22 @@ from localcloud.protocol.errors import denial
 
 ALWAYS_ALLOWED = ("sts:GetCallerIdentity",)
 ACCESS_DENIED = "AccessDenied"
+UNKNOWN_KEY = "UnrecognizedClientException", "The security token included in the request is invalid."
+INVALID = {
+    ("s3", "InvalidClientTokenId"): (
+        "InvalidAccessKeyId",
+        "The AWS Access Key Id you provided does not exist in our records.",
+    ),
+    ("s3", "ExpiredToken"): ("ExpiredToken", "The provided token has expired."),
+    **{(form, "InvalidClientTokenId"): UNKNOWN_KEY for form in ("json", "rest-json", "cbor")},
+}
+"""What is said of invalid credentials where that differs from STS's words, by form and STS's code."""
 
 
 class IamEnforcement:
     """Checks the permissions of every request to AWS's APIs.
 
-    Keys that IAM did not issue belong to the account's owner, whom only bucket policies can deny something.
+    Keys that do not name the account belong to its owner, whom only bucket policies can deny something.
     """
 
     def __init__(self, cloud: Cloud):
@@ -67,7 +77,9 @@ class IamEnforcement:
         try:
             caller = caller_of(self._cloud, signature)
         except InvalidToken as error:
-            return denial(call().form, error.code, str(error), is_head)
+            return denial(
+                call().form, *INVALID.get((call().form, error.code), (error.code, str(error))), is_head
+            )
         reason = None
         if caller:
             reason = self._why_not(caller, call(), request, signature)
@@ -76,6 +88,9 @@ class IamEnforcement:
         if reason:
             return denial(call().form, ACCESS_DENIED, reason, is_head)
         if signature.service == "sts":
+            if caller and call().operation == "GetSessionToken":
+                refusal = refuse_session_token(caller)
+                return denial(call().form, refusal.code, refusal.message, is_head, refusal.status)
             return self._sessions.handle(request)
         if signature.service != "iam":
             return None

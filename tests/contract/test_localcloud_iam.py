@@ -300,7 +300,65 @@ def test_temporary_credentials_of_another_cloud_are_refused(account: Account) ->
     assert error["Error"]["Code"] == "InvalidClientTokenId"
     keys = account.session(account.role("token"))
     error = denial(lambda: account.client("s3", **(keys | {"aws_session_token": "wrong"})).list_buckets())
-    assert error["Error"]["Code"] == "InvalidClientTokenId"
+    assert error["Error"]["Code"] == "InvalidToken"
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "code"),
+    [
+        ("sts", lambda sts: sts.get_caller_identity(), "InvalidClientTokenId"),
+        ("iam", lambda iam: iam.create_user(UserName="mine"), "InvalidClientTokenId"),
+        ("s3", lambda s3: s3.list_buckets(), "InvalidAccessKeyId"),
+        ("logs", lambda logs: logs.describe_log_groups(), "UnrecognizedClientException"),
+    ],
+    ids=["sts", "iam", "s3", "logs"],
+)
+@pytest.mark.parametrize("is_user_gone", [False, True])
+def test_a_deleted_key_is_nobodys(
+    account: Account, service: str, call: Callable[[Any], Any], code: str, is_user_gone: bool
+) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList has S3's words."""
+    iam = account.client("iam")
+    iam.create_user(UserName="brief")
+    key = iam.create_access_key(UserName="brief")["AccessKey"]
+    keys = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+    iam.delete_access_key(UserName="brief", AccessKeyId=key["AccessKeyId"])
+    if is_user_gone:
+        iam.delete_user(UserName="brief")
+    error = denial(lambda: call(account.client(service, **keys)))["Error"]
+    if not is_user_gone:
+        iam.delete_user(UserName="brief")
+    assert error["Code"] == code
+    assert error["Message"] == (
+        "The AWS Access Key Id you provided does not exist in our records."
+        if service == "s3"
+        else "The security token included in the request is invalid."
+    )
+
+
+def test_a_session_ends_with_its_role(account: Account) -> None:
+    role = account.role("fleeting", allow("s3:*"))
+    keys = account.session(role)
+    iam = account.client("iam")
+    iam.delete_role_policy(RoleName="fleeting", PolicyName="own")
+    iam.delete_role(RoleName="fleeting")
+    error = denial(lambda: account.client("sts", **keys).get_caller_identity())["Error"]
+    assert error["Code"] == "InvalidClientTokenId"
+
+
+def test_a_session_token_does_not_make_anybody_the_owner(account: Account) -> None:
+    iam = account.client("iam")
+    iam.create_user(UserName="climber")
+    key = iam.create_access_key(UserName="climber")["AccessKey"]
+    keys = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+    document = policy(allow("sts:GetSessionToken", "*"))
+    iam.put_user_policy(UserName="climber", PolicyName="own", PolicyDocument=document)
+    error = denial(lambda: account.client("sts", **keys).get_session_token())["Error"]
+    assert error["Code"] == "UnsupportedOperation"
+    session = account.session(account.role("rung", allow("sts:GetSessionToken", "*")))
+    error = denial(lambda: account.client("sts", **session).get_session_token())["Error"]
+    assert error["Code"] == "AccessDenied"
+    assert error["Message"] == "Cannot call GetSessionToken with session credentials"
 
 
 def test_who_am_i_is_always_answered(having: Callable) -> None:
