@@ -7,8 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.iam.conditions import as_list
 from localcloud.iam.operations import IamOperations
+from localcloud.iam.principals import missing_principal
 from localcloud.moto_backends import backend_of
 from localcloud.protocol import ApiError
 from localcloud.protocol.service import FORWARD
@@ -26,11 +28,11 @@ class PolicyDocuments(IamOperations):
     """IAM's operations with a policy document; moto carries them out."""
 
     def create_role(self, AssumeRolePolicyDocument: str, **request: Any) -> object:
-        _check_trust(AssumeRolePolicyDocument)
+        _check_trust(self._cloud, AssumeRolePolicyDocument)
         return FORWARD
 
     def update_assume_role_policy(self, PolicyDocument: str, **request: Any) -> object:
-        _check_trust(PolicyDocument)
+        _check_trust(self._cloud, PolicyDocument)
         return FORWARD
 
     def create_policy(self, PolicyDocument: str, **request: Any) -> object:
@@ -82,7 +84,7 @@ def _check_managed(document: str) -> object:
     return FORWARD
 
 
-def _check_trust(document: str) -> None:
+def _check_trust(cloud: Cloud, document: str) -> None:
     """Raises ApiError for a trust policy that IAM does not accept."""
     from moto.core.exceptions import ServiceException
     from moto.iam.policy_validation import IAMTrustPolicyDocumentValidator
@@ -102,6 +104,10 @@ def _check_trust(document: str) -> None:
     if _size(document) > MAX_TRUST_CHARACTERS:
         message = f"Cannot exceed quota for ACLSizePerRole: {MAX_TRUST_CHARACTERS}"
         raise ApiError("LimitExceeded", message, status=409)
+    for statement in as_list(parsed["Statement"]):
+        if missing := missing_principal(cloud, statement):
+            kind, name = missing
+            raise _malformed(f'Invalid principal in policy: "{kind.upper()}":"{name}"')
 
 
 def _of_trust(message: str) -> str:

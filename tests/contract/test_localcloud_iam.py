@@ -368,7 +368,7 @@ def test_who_am_i_is_always_answered(having: Callable) -> None:
 def test_a_role_assumes_another_only_if_that_one_trusts_it(account: Account, having: Callable) -> None:
     sts = having(allow("sts:AssumeRole", "*"))("sts")
     open_role = account.role("trusting", trusts={"AWS": "arn:aws:iam::123456789012:root"})
-    closed_role = account.role("closed", trusts={"AWS": "arn:aws:iam::123456789012:role/somebody-else"})
+    closed_role = account.role("closed", trusts={"AWS": "arn:aws:iam::210987654321:role/somebody-else"})
     assert sts.assume_role(RoleArn=open_role, RoleSessionName="on")["Credentials"]
     error = denial(lambda: sts.assume_role(RoleArn=closed_role, RoleSessionName="on"))["Error"]
     assert error["Code"] == "AccessDenied"

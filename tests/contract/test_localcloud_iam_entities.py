@@ -342,3 +342,42 @@ def test_the_id_of_a_statement_is_alphanumeric(iam: Any, operation: str) -> None
         "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression "
         "[0-9A-Za-z]*",
     )
+
+
+@pytest.mark.parametrize(
+    ("principal", "shown"),
+    [
+        ({"AWS": f"{ARN}user/nope"}, f'"AWS":"{ARN}user/nope"'),
+        ({"AWS": [f"{ARN}role/actor", f"{ARN}role/nope"]}, f'"AWS":"{ARN}role/nope"'),
+        ({"AWS": f"{ARN}role/*"}, f'"AWS":"{ARN}role/*"'),
+        ({"AWS": "12345"}, '"AWS":"12345"'),
+        ({"Service": "foo.bar.com"}, '"SERVICE":"foo.bar.com"'),
+        ({"Service": "foo.amazonaws.com"}, '"SERVICE":"foo.amazonaws.com"'),
+        ({"Federated": f"{ARN}saml-provider/nope"}, f'"FEDERATED":"{ARN}saml-provider/nope"'),
+    ],
+)
+def test_a_trust_policy_names_principals_that_exist(iam: Any, principal: dict[str, Any], shown: str) -> None:
+    """https://github.com/opstrace/opstrace/issues/88 and https://github.com/aws/aws-cdk-examples/issues/801
+    show the words."""
+    refused = "MalformedPolicyDocument", f"Invalid principal in policy: {shown}"
+    document = trust(principal)
+    assert error(iam.create_role, RoleName="never", AssumeRolePolicyDocument=document) == refused
+    assert error(iam.update_assume_role_policy, RoleName="actor", PolicyDocument=document) == refused
+
+
+@pytest.mark.parametrize(
+    "principal",
+    [
+        "*",
+        {"AWS": ["*", "123456789012", f"{ARN}user/ann", f"{ARN}role/actor"]},
+        {"AWS": "arn:aws:iam::210987654321:role/elsewhere"},
+        {"AWS": "arn:aws:sts::123456789012:assumed-role/actor/tester"},
+        {"Service": ["ecs-tasks.amazonaws.com", "edgelambda.amazonaws.com", "vpc-flow-logs.amazonaws.com"]},
+        {"Service": ["monitoring.rds.amazonaws.com", "states.us-east-1.amazonaws.com", "vmie.amazonaws.com"]},
+        {"Service": ["alexa-appkit.amazon.com", "ec2.amazonaws.com.cn", "spotfleet.amazonaws.com"]},
+        {"Federated": "cognito-identity.amazonaws.com"},
+    ],
+)
+def test_principals_that_a_trust_policy_may_name(iam: Any, principal: Any) -> None:
+    iam.create_role(RoleName="trusting", AssumeRolePolicyDocument=trust(principal))
+    iam.delete_role(RoleName="trusting")
