@@ -119,6 +119,13 @@ def _holds(name: str, key: str, expected: list[Any], context: Context, variables
     return all(results) if qualifier == "ForAllValues" or negated else any(results)
 
 
+def is_operator(name: str) -> bool:
+    """Whether this is a condition operator, perhaps with a qualifier ("ForAnyValue:") or "IfExists"."""
+    qualifier, _, base = name.rpartition(":")
+    base = base.removesuffix("IfExists")
+    return qualifier in QUALIFIERS and (base == "Null" or NEGATED.get(base, base) in TESTS)
+
+
 def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -150,6 +157,7 @@ def _ordered(
     return lambda wanted, value: compare(convert(value), convert(wanted))
 
 
+QUALIFIERS = ("", "ForAllValues", "ForAnyValue")
 COMPARISONS: Iterable[tuple[str, Callable[[Any, Any], bool]]] = (
     ("Equals", operator.eq),
     ("LessThan", operator.lt),
