@@ -89,7 +89,7 @@ def evaluate(documents: Iterable[Document], access: Access, principals: Principa
         # "${" is plain text in policies of 2008-10-17 and without a version.
         variables = access.context if document.get("Version") == VERSION_WITH_VARIABLES else None
         for statement in as_list(document.get("Statement", [])):
-            is_denial = statement.get("Effect") == "Deny"
+            is_denial = statement.get("Effect", "").lower() == "deny"  # IAM takes any case
             try:
                 if not _applies(statement, access, variables, principals):
                     continue

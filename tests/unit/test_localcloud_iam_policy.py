@@ -53,6 +53,12 @@ def test_a_denial_wins_wherever_it_stands() -> None:
     assert evaluate([{"Statement": statement()}, {"Statement": statement("Deny")}], READ) is DENIED
 
 
+def test_the_effect_may_be_written_in_any_case() -> None:
+    """As IAM takes it: "aLLow" is among the valid documents of moto's tests/test_iam/test_iam_policies.py."""
+    assert decide(statement("aLLow")) is ALLOWED
+    assert decide(statement(), statement("dENY")) is DENIED
+
+
 def test_nothing_is_allowed_that_no_statement_allows() -> None:
     assert evaluate([], READ) is NOTHING
     assert decide(statement("Deny", action="s3:PutObject")) is NOTHING
