@@ -187,6 +187,8 @@ def _session(cloud: Cloud, signature: Signature, session: Any) -> Caller:
         role = find_role(cloud, session.role_arn)
     except NotAssumable as error:
         raise _invalid_token() from error
+    if role.create_date > session.access_key.create_date:  # a later role of the same name
+        raise _invalid_token()
     return role_caller(cloud, role, session)
 
 

@@ -31,8 +31,6 @@ OF_ALL_REQUESTS = frozenset(
         "aws:requestedregion",
         "aws:resourceaccount",
         "aws:securetransport",
-        "aws:sourceaccount",
-        "aws:sourcearn",
         "aws:sourceip",
         "aws:tokenissuetime",
         "aws:useragent",
@@ -141,6 +139,9 @@ def of_request(request: werkzeug.Request, account_id: str, region: str) -> Keys:
         "aws:epochtime": [str(int(now))],
         "aws:requestedregion": [region],
         "aws:resourceaccount": [account_id],
+        # AWS's services act for others: see resources.py and roles.py.
+        "aws:sourceaccount": [],
+        "aws:sourcearn": [],
         # Clients use HTTP within this machine, where they would use TLS with AWS.
         "aws:securetransport": ["true"],
         "aws:sourceip": [request.remote_addr or "127.0.0.1"],

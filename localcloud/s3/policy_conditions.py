@@ -24,6 +24,8 @@ OTHER_KEYS = frozenset(
         "aws:principalisawsservice",
         "aws:principalservicename",
         "aws:principalservicenameslist",
+        "aws:sourceaccount",
+        "aws:sourcearn",
         "aws:sourceowner",
         "aws:sourcevpcarn",
         "aws:tagkeys",
@@ -49,7 +51,7 @@ OTHER_KEYS = frozenset(
         "s3:requestjobpriority",
     }
 )
-"""Keys that localcloud does not fill."""
+"""Keys that localcloud does not fill, or only for AWS's services."""
 OTHER_TAGS = ("aws:requesttag/", "aws:resourcetag/", "s3:accesspointtag/", "s3:buckettag/")
 OF_LISTS = frozenset({"s3:delimiter", "s3:max-keys", "s3:prefix"})
 LISTS = frozenset({"s3:listbucket", "s3:listbucketversions"})

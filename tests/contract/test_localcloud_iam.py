@@ -337,13 +337,19 @@ def test_a_deleted_key_is_nobodys(
 
 
 def test_a_session_ends_with_its_role(account: Account) -> None:
-    role = account.role("fleeting", allow("s3:*"))
+    role = account.role("fleeting", allow("s3:*", "*"))
     keys = account.session(role)
     iam = account.client("iam")
+    own = account.cloud.client("s3", role)
+    own.list_buckets()
+    who = account.client("sts", **keys).get_caller_identity
     iam.delete_role_policy(RoleName="fleeting", PolicyName="own")
     iam.delete_role(RoleName="fleeting")
-    error = denial(lambda: account.client("sts", **keys).get_caller_identity())["Error"]
-    assert error["Code"] == "InvalidClientTokenId"
+    assert denial(who)["Error"]["Code"] == "InvalidClientTokenId"
+    account.role("fleeting", allow("s3:*", "*"))  # another one of the same name
+    assert denial(who)["Error"]["Code"] == "InvalidClientTokenId"
+    assert denial(own.list_buckets)["Error"]["Code"] == "InvalidAccessKeyId"
+    account.cloud.client("s3", role).list_buckets()
 
 
 def test_a_session_token_does_not_make_anybody_the_owner(account: Account) -> None:
@@ -389,6 +395,12 @@ def test_a_service_assumes_only_roles_that_trust_it(account: Account) -> None:
         assume_for_service(account.cloud, role, "lambda.amazonaws.com", "x")
     with pytest.raises(NotAssumable, match="There is no role"):
         assume_for_service(account.cloud, role + "-not", "sagemaker.amazonaws.com", "x")
+    document = trust({"Service": "sagemaker.amazonaws.com"})
+    for_one = json.loads(document)
+    for_one["Statement"][0]["Condition"] = {"ArnLike": {"aws:SourceArn": "arn:aws:sagemaker:*"}}
+    account.client("iam").update_assume_role_policy(RoleName="for-jobs", PolicyDocument=json.dumps(for_one))
+    with pytest.raises(NotAssumable, match="does not support the condition key aws:SourceArn"):
+        assume_for_service(account.cloud, role, "sagemaker.amazonaws.com", "x")
 
 
 def test_simulation_answers_as_enforcement_would(account: Account) -> None:
