@@ -153,7 +153,7 @@ def of_request(request: werkzeug.Request, account_id: str, region: str) -> Keys:
 def of_owner(account_id: str) -> Keys:
     """The keys of the account's owner as the caller."""
     root = f"arn:aws:iam::{account_id}:root"
-    return {**of_principal(root, account_id, "Account", account_id)}
+    return of_principal(root, account_id, "Account", account_id)
 
 
 def of_anonymous() -> Keys:
