@@ -62,8 +62,8 @@ class Cloud:
     region: str = "us-east-1"
     account_id: str = ACCOUNT_ID
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
-    _clients: dict[tuple[str, str | None], Any] = field(default_factory=dict, repr=False)
-    _roles: dict[str, Credentials] = field(default_factory=dict, repr=False)
+    _clients: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
+    _roles: dict[tuple[str, str], Credentials] = field(default_factory=dict, repr=False)
     _regions: dict[str, "Cloud"] = field(default_factory=dict, repr=False)
 
     def in_region(self, region: str) -> "Cloud":
@@ -94,9 +94,9 @@ class Cloud:
         Clients are slow to create and can be shared between threads, so they are cached.
         """
         with self._lock:
-            if client := self._clients.get((service, role_arn)):
-                return client
             credentials = self.credentials(role_arn)
+            if client := self._clients.get((service, credentials.access_key_id)):
+                return client
             client = _session().client(
                 service,
                 region_name=self.region,
@@ -107,17 +107,27 @@ class Cloud:
                 # No proxies: HTTP_PROXY in the user's shell must not receive calls to this machine.
                 config=Config(proxies={}, s3={"addressing_style": "path"}, retries={"total_max_attempts": 2}),
             )
-            self._clients[service, role_arn] = client
+            self._clients[service, credentials.access_key_id] = client
             return client
 
     def credentials(self, role_arn: str | None = None) -> Credentials:
-        """The credentials of the account's owner, or those of a role, which are issued once and cached."""
+        """The credentials of the account's owner, or those of a role, which are issued once and cached.
+
+        A role that is made again under the same name is another one.
+        """
         if role_arn is None:
             return Credentials(self.access_key, SECRET_KEY, None)
         with self._lock:
-            if role_arn not in self._roles:
-                self._roles[role_arn] = self.assume_role(role_arn)
-            return self._roles[role_arn]
+            key = role_arn, self._role_id(role_arn)
+            if key not in self._roles:
+                self._roles[key] = self.assume_role(role_arn)
+            return self._roles[key]
+
+    def _role_id(self, role_arn: str) -> str:
+        from moto.iam.models import iam_backends
+
+        roles = list(backend_of(iam_backends, self.account_id, "aws").roles.values())
+        return next((role.id for role in roles if role.arn == role_arn), "")
 
     def assume_role(self, role_arn: str, session_name: str = "localcloud") -> Credentials:
         """Credentials of a new session of a role, as AWS's own services get them.

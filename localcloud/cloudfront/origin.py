@@ -10,8 +10,8 @@ import werkzeug
 
 from localcloud.cloud import Cloud
 from localcloud.cloudfront.configuration import Origin
-from localcloud.iam.buckets import anonymous_may
-from localcloud.iam.policy import Access, Decision, evaluate, parse
+from localcloud.iam.buckets import visitor_may
+from localcloud.iam.policy import Access, allows, parse
 from localcloud.moto_backends import backend_of
 
 SERVICE = "cloudfront.amazonaws.com"
@@ -83,9 +83,9 @@ def read(cloud: Cloud, origin: Origin, key: str, distribution_arn: str) -> Store
             },
         )
         if origin.access_control_id is None:
-            return anonymous_may(cloud, bucket, access)
+            return visitor_may(cloud, bucket, access)
         documents = [parse(bucket.policy.decode())] if bucket.policy else []
-        return evaluate(documents, access, {"Service": frozenset([SERVICE])}) is Decision.ALLOWED
+        return allows(documents, access, {"Service": frozenset([SERVICE])})
 
     stored = bucket.keys.get(key) if key else None
     # A deleted object of a versioned bucket is a delete marker, without a value.

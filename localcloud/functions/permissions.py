@@ -11,13 +11,12 @@ from localcloud.cloud import Cloud
 from localcloud.functions.absent import MISSING, missing
 from localcloud.functions.errors import LambdaError, invalid_parameter
 from localcloud.functions.names import LATEST, FunctionReference
-from localcloud.iam import is_missing
+from localcloud.iam import missing_principal
 
 MAX_POLICY_BYTES = 20_480
 INVOKE_URL = "lambda:InvokeFunctionUrl"
 ALIAS = re.compile(r"(?!\d+$)[A-Za-z0-9_-]+")
 SERVICE = re.compile(r"[a-z0-9.-]+\.(amazonaws|amazon)\.com(\.cn)?")
-AWS_PRINCIPAL = re.compile(r"arn:aws:(iam|sts)::\d{12}:.+")
 CONDITIONS = {
     "SourceAccount": ("StringEquals", "AWS:SourceAccount"),
     "SourceArn": ("ArnLike", "AWS:SourceArn"),
@@ -92,12 +91,10 @@ def _document(statements: list[dict[str, Any]]) -> str:
 
 
 def _principal(cloud: Cloud, text: str) -> str | dict[str, str]:
-    if SERVICE.fullmatch(text):
-        return {"Service": text}
-    if re.fullmatch(r"\d{12}", text):
-        return {"AWS": f"arn:aws:iam::{text}:root"}
     if text == "*":
         return text
-    if AWS_PRINCIPAL.fullmatch(text) and not is_missing(cloud, text):
-        return {"AWS": text}
-    raise invalid_parameter("The provided principal was invalid. Please check the principal and try again.")
+    principal = {"Service" if SERVICE.fullmatch(text) else "AWS": text}
+    if missing_principal(cloud, {"Principal": principal}):
+        message = "The provided principal was invalid. Please check the principal and try again."
+        raise invalid_parameter(message)
+    return {"AWS": f"arn:aws:iam::{text}:root"} if re.fullmatch(r"\d{12}", text) else principal

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 import werkzeug
 
+from localcloud.iam.condition_keys import of_s3_request, of_sts
 from localcloud.iam.policy import Access
 from localcloud.protocol.calls import Call
 
@@ -43,7 +44,7 @@ def accesses(call: Call, request: werkzeug.Request, place: Place) -> list[Access
     else:
         action = ACTIONS.get((prefix, call.operation), f"{prefix}:{call.operation}")
         resources = RESOURCES[prefix](call, place) if prefix in RESOURCES else []
-        context = _metric_namespace(call) if prefix == "cloudwatch" else {}
+        context = KEYS[prefix](call) if prefix in KEYS else {}
         found = [Access(action, resource, context) for resource in resources or ["*"]]
     return found + _passed_role(prefix, call)
 
@@ -157,6 +158,8 @@ RESOURCES: Mapping[str, Callable[[Call, Place], list[str]]] = {
     "sts": lambda call, place: [arn for arn in [call.parameters.get("RoleArn")] if arn],
 }
 
+KEYS: Mapping[str, Callable[[Call], dict[str, list[str]]]] = {"cloudwatch": _metric_namespace, "sts": of_sts}
+
 S3_ACTIONS = {
     "AbortMultipartUpload": "AbortMultipartUpload",
     "CompleteMultipartUpload": "PutObject",
@@ -226,11 +229,7 @@ def _s3(call: Call, request: werkzeug.Request) -> list[Access]:
     action = s3_action(call.operation)
     if "versionId" in request.args and action in VERSIONED:
         action = action.replace("Object", "ObjectVersion")
-    context = {
-        f"s3:{name}": [request.args[name]]
-        for name in ("prefix", "delimiter", "max-keys")
-        if name in request.args
-    }
+    context = of_s3_request(call, request)
     if bucket is None:
         return [Access(f"s3:{action}", "*", context)]
     if call.operation == "DeleteObjects":

@@ -1,15 +1,18 @@
 """Access to buckets by anonymous callers and by the account's owner."""
 
+import logging
 from typing import Any
 
 import werkzeug
 
 from localcloud.addresses import EXECUTE_API
 from localcloud.cloud import Cloud
-from localcloud.iam.policy import Access, Decision, evaluate
+from localcloud.iam.policy import Access, Decision, Undecided, evaluate
 from localcloud.iam.resources import resource_policies
 from localcloud.moto_backends import backend_of
 from localcloud.protocol.calls import bucket_of_host
+
+log = logging.getLogger(__name__)
 
 READS = ("s3:GetObject", "s3:GetObjectVersion")
 OTHER_HOSTS = (".execute-api.", ".s3-website")
@@ -39,7 +42,10 @@ def skip_policy_check_of_moto(bucket: Any) -> None:
 
 
 def anonymous_may(cloud: Cloud, bucket: Any, access: Access) -> bool:
-    """Whether anonymous callers may do this, by the bucket's policy or, for reads, by the object's ACL."""
+    """Whether anonymous callers may do this, by the bucket's policy or, for reads, by the object's ACL.
+
+    Raises Undecided.
+    """
     block = bucket.public_access_block
     decision = evaluate(resource_policies(cloud, access.resource), access, {"AWS": frozenset()})
     if decision is Decision.ALLOWED:
@@ -54,8 +60,20 @@ def anonymous_may(cloud: Cloud, bucket: Any, access: Access) -> bool:
     return bool(key and key.acl and key.acl.public_read)
 
 
+def visitor_may(cloud: Cloud, bucket: Any, access: Access) -> bool:
+    """`anonymous_may` for websites. Where the policy leaves it open, they may not, and the log says so."""
+    try:
+        return anonymous_may(cloud, bucket, access)
+    except Undecided as undecided:
+        log.warning("%s", undecided.message)
+        return False
+
+
 def owner_may(cloud: Cloud, access: Access) -> bool:
-    """Whether the owner may do this. Only the bucket's policy can deny it, and the owner can change that."""
+    """Whether the owner may do this. Only the bucket's policy can deny it, and the owner can change that.
+
+    Raises Undecided.
+    """
     if access.action in ALWAYS_ALLOWED_TO_OWNER:
         return True
     owner = {"AWS": frozenset([cloud.account_id, f"arn:aws:iam::{cloud.account_id}:root"])}

@@ -6,16 +6,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from localcloud.cloud import Cloud
+from localcloud.iam.condition_keys import of_principal, of_session
 from localcloud.iam.conditions import Context
-from localcloud.iam.policy import Access, Decision, Document, Principals, evaluate, parse
+from localcloud.iam.policy import Access, Decision, Document, Principals, Undecided, evaluate, parse
 from localcloud.iam.roles import NotAssumable, documents_of, find_role, managed_document
 from localcloud.moto_backends import backend_of
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Signature
 
+CHARACTERS_OF_ACCOUNT = len("AKIA") + 8
+"""The first characters of the id of a user's key, which are the same for all keys of an account."""
+
 
 class InvalidToken(ApiError):
-    """The temporary credentials were not issued by this cloud, or are no longer valid."""
+    """The credentials were not issued by this cloud, or are no longer valid. The words are STS's."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +56,27 @@ class Caller:
         return {"AWS": frozenset(own | account)}
 
     def judge(self, access: Access, resource_policies: list[Document]) -> Verdict:
-        """Evaluates access within one account: any denial wins, then either kind of policy may allow it."""
-        by_resource = evaluate(resource_policies, access, self.names())
-        layers = [
-            ("resource-based policy", by_resource),
-            ("identity-based policy", evaluate(self.identity, access)),
-        ]
+        """Evaluates access within one account: any denial wins, then either kind of policy may allow it.
+
+        Raises Undecided.
+        """
+        doubts: list[Undecided] = []
+
+        def decide(documents: list[Document], principals: Principals | None = None) -> Decision:
+            try:
+                return evaluate(documents, access, principals)
+            except Undecided as undecided:
+                if undecided.is_denial:
+                    raise
+                doubts.append(undecided)
+                return Decision.IMPLICIT_DENY
+
+        by_resource = decide(resource_policies, self.names())
+        layers = [("resource-based policy", by_resource), ("identity-based policy", decide(self.identity))]
         if self.boundary is not None:
-            layers.append(("permissions boundary", evaluate(self.boundary, access)))
+            layers.append(("permissions boundary", decide(self.boundary)))
         if self.session is not None:
-            layers.append(("session policy", evaluate(self.session, access)))
+            layers.append(("session policy", decide(self.session)))
         for policy, decision in layers:
             if decision is Decision.EXPLICIT_DENY:
                 return Verdict(decision, policy)
@@ -69,6 +84,8 @@ class Caller:
             return ALLOWED
         for policy, decision in layers[1:]:
             if decision is not Decision.ALLOWED:
+                if doubts:
+                    raise doubts[0]
                 return Verdict(decision, policy)
         return ALLOWED
 
@@ -76,7 +93,7 @@ class Caller:
 def caller_of(cloud: Cloud, signature: Signature) -> Caller | None:
     """The caller with an access key; None for the account's owner, who may do everything.
 
-    Keys that this cloud did not issue belong to the owner. Raises InvalidToken.
+    Keys that do not name this account, such as "test", belong to the owner. Raises InvalidToken.
     """
     from moto.iam.models import iam_backends
     from moto.sts.models import sts_backends
@@ -86,10 +103,12 @@ def caller_of(cloud: Cloud, signature: Signature) -> Caller | None:
     )
     if session is not None:
         return _session(cloud, signature, session)
-    if signature.access_key.startswith("ASIA"):
-        raise InvalidToken("InvalidClientTokenId", "The security token included in the request is invalid.")
     user = backend_of(iam_backends, cloud.account_id, "aws").get_user_from_access_key_id(signature.access_key)
-    return user_caller(cloud, user) if user else None
+    if user is not None:
+        return user_caller(cloud, user)
+    if signature.access_key.startswith("ASIA") or _is_of_account(cloud, signature.access_key):
+        raise _invalid_token()
+    return None
 
 
 def caller_by_arn(cloud: Cloud, arn: str) -> Caller:
@@ -100,7 +119,7 @@ def caller_by_arn(cloud: Cloud, arn: str) -> Caller:
         if user.arn == arn:
             return user_caller(cloud, user)
     try:
-        return role_caller(cloud, find_role(cloud, arn), arn)
+        return role_caller(cloud, find_role(cloud, arn))
     except NotAssumable as error:
         raise LookupError(str(error)) from error
 
@@ -125,13 +144,13 @@ def user_caller(cloud: Cloud, user: Any) -> Caller:
     identity += [managed_document(policy) for policy in user.managed_policies.values()]
     for group in iam.get_groups_for_user(user.name):
         identity += documents_of(group)
-    return Caller(
-        user.arn, cloud.account_id, identity, context={"aws:username": [user.name], **_whose(cloud, user.arn)}
-    )
+    tags = iam.list_user_tags(user.name)
+    whose = of_principal(user.arn, cloud.account_id, "User", user.id, tags)
+    return Caller(user.arn, cloud.account_id, identity, context={"aws:username": [user.name], **whose})
 
 
-def role_caller(cloud: Cloud, role: Any, arn: str, session_policy: str | None = None) -> Caller:
-    """The caller for moto's record of a role, under the ARN of a session or of the role."""
+def role_caller(cloud: Cloud, role: Any, session: Any = None) -> Caller:
+    """The caller for moto's records of a role and its session; without a session, for the role itself."""
     boundary = None
     if role.permissions_boundary_arn:
         from moto.iam.models import iam_backends
@@ -141,20 +160,24 @@ def role_caller(cloud: Cloud, role: Any, arn: str, session_policy: str | None = 
                 backend_of(iam_backends, cloud.account_id, "aws").get_policy(role.permissions_boundary_arn)
             )
         ]
+    user_id = f"{role.id}:{session.session_name}" if session else role.id
+    whose = of_principal(role.arn, cloud.account_id, "AssumedRole", user_id, role.tags)
     return Caller(
-        arn=arn,
+        arn=session.arn if session else role.arn,
         account_id=cloud.account_id,
         identity=documents_of(role),
         boundary=boundary,
-        session=[parse(session_policy)] if session_policy else None,
+        session=[parse(session.policy)] if session and session.policy else None,
         role_arn=role.arn,
-        context=_whose(cloud, role.arn),
+        context={**whose, **of_session(session.access_key.create_date)} if session else whose,
     )
 
 
 def _session(cloud: Cloud, signature: Signature, session: Any) -> Caller:
     if signature.token != session.session_token:
-        raise InvalidToken("InvalidClientTokenId", "The security token included in the request is invalid.")
+        if signature.service == "s3":
+            raise InvalidToken("InvalidToken", "The provided token is malformed or otherwise invalid.")
+        raise _invalid_token()
     expiration = (
         session.expiration.replace(tzinfo=UTC) if session.expiration.tzinfo is None else session.expiration
     )
@@ -163,9 +186,19 @@ def _session(cloud: Cloud, signature: Signature, session: Any) -> Caller:
     try:
         role = find_role(cloud, session.role_arn)
     except NotAssumable as error:
-        raise InvalidToken("InvalidClientTokenId", f"The session's role is gone. {error}") from error
-    return role_caller(cloud, role, session.arn, session.policy)
+        raise _invalid_token() from error
+    if role.create_date > session.access_key.create_date:  # a later role of the same name
+        raise _invalid_token()
+    return role_caller(cloud, role, session)
 
 
-def _whose(cloud: Cloud, principal_arn: str) -> dict[str, list[str]]:
-    return {"aws:principalarn": [principal_arn], "aws:principalaccount": [cloud.account_id]}
+def _is_of_account(cloud: Cloud, access_key: str) -> bool:
+    """Whether the id of a user's key names this account, as the ids of all its keys do, deleted ones too."""
+    from moto.iam.utils import generate_access_key_id_from_account_id
+
+    example = generate_access_key_id_from_account_id(cloud.account_id, prefix="AKIA")
+    return access_key.startswith(example[:CHARACTERS_OF_ACCOUNT])
+
+
+def _invalid_token() -> InvalidToken:
+    return InvalidToken("InvalidClientTokenId", "The security token included in the request is invalid.")

@@ -12,24 +12,38 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from localcloud.iam.condition_keys import is_filled
+
 Context = Mapping[str, list[str]]
 """The condition keys of a request, in lower case, and their values."""
+VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
 class UnknownOperator(Exception):
     """A policy uses an unsupported condition operator."""
 
 
-def satisfied(block: Mapping[str, Mapping[str, object]], context: Context, variables: Context | None) -> bool:
-    """Whether a request with this context meets every condition. Raises UnknownOperator.
+class UnsupportedKey(Exception):
+    """A policy uses a condition key that localcloud does not fill."""
 
-    `variables` are the policy's, as for `substitute`.
+
+def satisfied(block: Mapping[str, Mapping[str, object]], context: Context, variables: Context | None) -> bool:
+    """Whether a request with this context meets every condition.
+
+    `variables` are the policy's, as for `substitute`. Raises UnknownOperator, and UnsupportedKey if the other
+    conditions leave it open.
     """
-    return all(
-        _holds(name, key, as_list(expected), context, variables)
-        for name, tests in block.items()
-        for key, expected in tests.items()
-    )
+    unsupported = None
+    for name, tests in block.items():
+        for key, expected in tests.items():
+            try:
+                if not _holds(name, key, as_list(expected), context, variables):
+                    return False
+            except UnsupportedKey as error:
+                unsupported = error
+    if unsupported:
+        raise unsupported
+    return True
 
 
 def as_list(value: object) -> list[Any]:
@@ -56,7 +70,7 @@ def matches(pattern: str, text: str, *, ignore_case: bool = False) -> bool:
 def substitute(text: str, variables: Context | None) -> str | None:
     """Replaces policy variables such as ${aws:username}. Returns None if the request lacks one of them.
 
-    Without `variables`, "${" is plain text.
+    Without `variables`, "${" is plain text. Raises UnsupportedKey.
     """
     if variables is None or "${" not in text:
         return text
@@ -67,22 +81,30 @@ def substitute(text: str, variables: Context | None) -> str | None:
         name, _, default = found[1].partition(",")
         if name in ("*", "?", "$"):
             return name
-        if values := variables.get(name.strip().lower()):
+        if values := values_of(name.strip(), variables):
             return values[0]
         if default:
             return default.strip().strip("'\"")
         missing = True
         return ""
 
-    filled = re.sub(r"\$\{([^}]*)\}", value, text)
+    filled = VARIABLE.sub(value, text)
     return None if missing else filled
+
+
+def values_of(key: str, context: Context) -> list[str]:
+    """The values of a condition key; none if the request lacks it. Raises UnsupportedKey."""
+    lowered = key.lower()
+    if lowered not in context and not is_filled(lowered):
+        raise UnsupportedKey(key)
+    return context.get(lowered, [])
 
 
 def _holds(name: str, key: str, expected: list[Any], context: Context, variables: Context | None) -> bool:
     qualifier, _, base = name.rpartition(":")
     if_exists = base.endswith("IfExists")
     base = base.removesuffix("IfExists")
-    actual = context.get(key.lower(), [])
+    actual = values_of(key, context)
     if base == "Null":
         return all((not actual) == (_text(wanted) == "true") for wanted in expected)
     negated = base in NEGATED
@@ -95,6 +117,13 @@ def _holds(name: str, key: str, expected: list[Any], context: Context, variables
     if qualifier == "ForAnyValue":
         return any(results)
     return all(results) if qualifier == "ForAllValues" or negated else any(results)
+
+
+def is_operator(name: str) -> bool:
+    """Whether this is a condition operator, perhaps with a qualifier ("ForAnyValue:") or "IfExists"."""
+    qualifier, _, base = name.rpartition(":")
+    base = base.removesuffix("IfExists")
+    return qualifier in QUALIFIERS and (base == "Null" or NEGATED.get(base, base) in TESTS)
 
 
 def _text(value: object) -> str:
@@ -128,6 +157,7 @@ def _ordered(
     return lambda wanted, value: compare(convert(value), convert(wanted))
 
 
+QUALIFIERS = ("", "ForAllValues", "ForAnyValue")
 COMPARISONS: Iterable[tuple[str, Callable[[Any, Any], bool]]] = (
     ("Equals", operator.eq),
     ("LessThan", operator.lt),

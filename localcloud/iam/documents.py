@@ -7,8 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from localcloud.cloud import Cloud
 from localcloud.iam.conditions import as_list
 from localcloud.iam.operations import IamOperations
+from localcloud.iam.principals import missing_principal
 from localcloud.moto_backends import backend_of
 from localcloud.protocol import ApiError
 from localcloud.protocol.service import FORWARD
@@ -19,16 +21,18 @@ MAX_MANAGED_CHARACTERS = 6144
 MAX_INLINE_CHARACTERS = {"role": 10_240, "group": 5120, "user": 2048}
 """The limits of all inline policies of a role, group or user together. White space does not count."""
 
+SID = re.compile("[0-9A-Za-z]*")
+
 
 class PolicyDocuments(IamOperations):
     """IAM's operations with a policy document; moto carries them out."""
 
     def create_role(self, AssumeRolePolicyDocument: str, **request: Any) -> object:
-        _check_trust(AssumeRolePolicyDocument)
+        _check_trust(self._cloud, AssumeRolePolicyDocument)
         return FORWARD
 
     def update_assume_role_policy(self, PolicyDocument: str, **request: Any) -> object:
-        _check_trust(PolicyDocument)
+        _check_trust(self._cloud, PolicyDocument)
         return FORWARD
 
     def create_policy(self, PolicyDocument: str, **request: Any) -> object:
@@ -47,7 +51,7 @@ class PolicyDocuments(IamOperations):
         return self._check_inline("user", UserName, PolicyName, PolicyDocument)
 
     def _check_inline(self, kind: str, holder: str, policy: str, document: str) -> object:
-        _refuse_principals(document)
+        _check_identitys(document)
         others = self._inline_policies(kind, holder)
         limit = MAX_INLINE_CHARACTERS[kind]
         if sum(map(_size, ({**others, policy: document}).values())) > limit:
@@ -73,14 +77,14 @@ class PolicyDocuments(IamOperations):
 
 
 def _check_managed(document: str) -> object:
-    _refuse_principals(document)
+    _check_identitys(document)
     if _size(document) > MAX_MANAGED_CHARACTERS:
         message = f"Cannot exceed quota for PolicySize: {MAX_MANAGED_CHARACTERS}"
         raise ApiError("LimitExceeded", message, status=409)
     return FORWARD
 
 
-def _check_trust(document: str) -> None:
+def _check_trust(cloud: Cloud, document: str) -> None:
     """Raises ApiError for a trust policy that IAM does not accept."""
     from moto.core.exceptions import ServiceException
     from moto.iam.policy_validation import IAMTrustPolicyDocumentValidator
@@ -93,12 +97,17 @@ def _check_trust(document: str) -> None:
         IAMTrustPolicyDocumentValidator(document).validate()
     except ServiceException as error:
         raise _malformed(_of_trust(str(error.message))) from None
+    _check_sids(as_list(parsed["Statement"]))
     for statement in as_list(parsed["Statement"]):
         if "Principal" not in statement and "NotPrincipal" not in statement:
             raise _malformed("Missing required field Principal")
     if _size(document) > MAX_TRUST_CHARACTERS:
         message = f"Cannot exceed quota for ACLSizePerRole: {MAX_TRUST_CHARACTERS}"
         raise ApiError("LimitExceeded", message, status=409)
+    for statement in as_list(parsed["Statement"]):
+        if missing := missing_principal(cloud, statement):
+            kind, name = missing
+            raise _malformed(f'Invalid principal in policy: "{kind.upper()}":"{name}"')
 
 
 def _of_trust(message: str) -> str:
@@ -108,15 +117,25 @@ def _of_trust(message: str) -> str:
     return message.replace("Has prohibited field Resource.", "Has prohibited field Resource")
 
 
-def _refuse_principals(document: str) -> None:
-    """Raises ApiError for an identity's policy that names principals; moto checks the rest."""
+def _check_identitys(document: str) -> None:
+    """Raises ApiError for an identity's policy with principals or invalid Sids; moto checks the rest."""
     try:
         parsed = parse_json(document)
     except ValueError:
         return
-    statements = as_list(parsed.get("Statement", [])) if isinstance(parsed, dict) else []
-    if any(isinstance(one, dict) and {"Principal", "NotPrincipal"} & one.keys() for one in statements):
+    found = as_list(parsed.get("Statement", [])) if isinstance(parsed, dict) else []
+    statements = [one for one in found if isinstance(one, dict)]
+    if any({"Principal", "NotPrincipal"} & one.keys() for one in statements):
         raise _malformed("Policy document should not specify a principal.")
+    _check_sids(statements)
+
+
+def _check_sids(statements: list[dict[str, Any]]) -> None:
+    if not all(SID.fullmatch(str(one.get("Sid", ""))) for one in statements):
+        raise _malformed(
+            "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular "
+            "expression [0-9A-Za-z]*"
+        )
 
 
 def _size(document: str) -> int:

@@ -3,7 +3,6 @@
 import functools
 import json
 import threading
-import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,14 +12,22 @@ from localcloud.cloud import Cloud
 from localcloud.iam.actions import Place, accesses
 from localcloud.iam.buckets import anonymous_may, bucket_named_in, owner_may, skip_policy_check_of_moto
 from localcloud.iam.callers import ALLOWED, Caller, InvalidToken, Verdict, caller_of
+from localcloud.iam.condition_keys import (
+    of_anonymous,
+    of_existing_object,
+    of_iam,
+    of_owner,
+    of_request,
+    of_s3_signature,
+)
 from localcloud.iam.conditions import Context
 from localcloud.iam.cors import is_preflight
 from localcloud.iam.documents import PolicyDocuments
 from localcloud.iam.identities import NO_USER, Identities, names_no_user
-from localcloud.iam.policy import Access, Decision, evaluate, parse
+from localcloud.iam.policy import Access, Decision, Undecided, evaluate, parse
 from localcloud.iam.resources import resource_policies
 from localcloud.iam.roles import ASSUME_ROLE, NotAssumable, find_role
-from localcloud.iam.sessions import Sessions
+from localcloud.iam.sessions import Sessions, refuse_session_token
 from localcloud.iam.simulation import Simulation
 from localcloud.moto_backends import backend_of
 from localcloud.protocol.calls import Call, Signature, call_of, signature_of
@@ -28,12 +35,22 @@ from localcloud.protocol.errors import denial
 
 ALWAYS_ALLOWED = ("sts:GetCallerIdentity",)
 ACCESS_DENIED = "AccessDenied"
+UNKNOWN_KEY = "UnrecognizedClientException", "The security token included in the request is invalid."
+INVALID = {
+    ("s3", "InvalidClientTokenId"): (
+        "InvalidAccessKeyId",
+        "The AWS Access Key Id you provided does not exist in our records.",
+    ),
+    ("s3", "ExpiredToken"): ("ExpiredToken", "The provided token has expired."),
+    **{(form, "InvalidClientTokenId"): UNKNOWN_KEY for form in ("json", "rest-json", "cbor")},
+}
+"""What is said of invalid credentials where that differs from STS's words, by form and STS's code."""
 
 
 class IamEnforcement:
     """Checks the permissions of every request to AWS's APIs.
 
-    Keys that IAM did not issue belong to the account's owner, whom only bucket policies can deny something.
+    Keys that do not name the account belong to its owner, whom only bucket policies can deny something.
     """
 
     def __init__(self, cloud: Cloud):
@@ -67,15 +84,23 @@ class IamEnforcement:
         try:
             caller = caller_of(self._cloud, signature)
         except InvalidToken as error:
-            return denial(call().form, error.code, str(error), is_head)
+            return denial(
+                call().form, *INVALID.get((call().form, error.code), (error.code, str(error))), is_head
+            )
         reason = None
-        if caller:
-            reason = self._why_not(caller, call(), request, signature)
-        elif bucket and bucket.policy:
-            reason = self._why_not_owner(call(), request, signature)
+        try:
+            if caller:
+                reason = self._why_not(caller, call(), request, signature)
+            elif bucket and bucket.policy:
+                reason = self._why_not_owner(call(), request, signature)
+        except Undecided as undecided:
+            return denial(call().form, undecided.code, undecided.message, is_head, undecided.status)
         if reason:
             return denial(call().form, ACCESS_DENIED, reason, is_head)
         if signature.service == "sts":
+            if caller and call().operation == "GetSessionToken":
+                refusal = refuse_session_token(caller)
+                return denial(call().form, refusal.code, refusal.message, is_head, refusal.status)
             return self._sessions.handle(request)
         if signature.service != "iam":
             return None
@@ -119,15 +144,22 @@ class IamEnforcement:
         if is_preflight(request):
             return None  # S3 answers it, by the bucket's CORS configuration
         place = Place(self._cloud.account_id, self._cloud.region)
-        for access in accesses(call_of(request, "s3"), request, place):
-            if not anonymous_may(self._cloud, bucket, _with_context(access, request, place)):
-                return denial("s3", ACCESS_DENIED, "Access Denied", request.method == "HEAD")
+        call, is_head = call_of(request, "s3"), request.method == "HEAD"
+        for access in accesses(call, request, place):
+            access = _with_context(access, call, request, place, of_anonymous())
+            try:
+                may = anonymous_may(self._cloud, bucket, access)
+            except Undecided as undecided:
+                return denial("s3", undecided.code, undecided.message, is_head, undecided.status)
+            if not may:
+                return denial("s3", ACCESS_DENIED, "Access Denied", is_head)
         return None
 
     def _why_not_owner(self, call: Call, request: werkzeug.Request, signature: Signature) -> str | None:
         place = Place(self._cloud.account_id, signature.region)
         for access in accesses(call, request, place):
-            if not owner_may(self._cloud, _with_context(access, request, place)):
+            access = _with_context(access, call, request, place, of_owner(place.account_id))
+            if not owner_may(self._cloud, access):
                 verdict = Verdict(Decision.EXPLICIT_DENY, "resource-based policy")
                 return _explain(f"arn:aws:iam::{self._cloud.account_id}:root", access, verdict)
         return None
@@ -138,29 +170,26 @@ class IamEnforcement:
         """Why the caller may not make this call, in AWS's words; None if it is allowed."""
         place = Place(self._cloud.account_id, signature.region)
         for access in accesses(call, request, place):
-            access = _with_context(access, request, place, caller.context)
-            verdict = self._judge(caller, access, call)
+            access = _with_context(access, call, request, place, caller.context)
+            verdict = self._judge(caller, access)
             if not verdict.allowed:
                 return _explain(caller.arn, access, verdict)
         return None
 
-    def _judge(self, caller: Caller, access: Access, call: Call) -> Verdict:
+    def _judge(self, caller: Caller, access: Access) -> Verdict:
         if access.action in ALWAYS_ALLOWED:
             return ALLOWED
         if access.action == ASSUME_ROLE:
-            return self._judge_assume_role(caller, access, call)
+            return self._judge_assume_role(caller, access)
         return caller.judge(access, resource_policies(self._cloud, access.resource))
 
-    def _judge_assume_role(self, caller: Caller, access: Access, call: Call) -> Verdict:
+    def _judge_assume_role(self, caller: Caller, access: Access) -> Verdict:
         """Checks sts:AssumeRole. If a role trusts the account, the caller's policies must allow it too."""
         untrusted = Verdict(Decision.IMPLICIT_DENY, "trust policy")
         try:
             trust = [parse(find_role(self._cloud, access.resource).assume_role_policy_document)]
         except NotAssumable:
             return untrusted
-        if external_id := call.parameters.get("ExternalId"):
-            context = {**access.context, "sts:externalid": [external_id]}
-            access = Access(access.action, access.resource, context)
         if evaluate(trust, access, caller.names()) is not Decision.ALLOWED:
             return untrusted
         named_itself = evaluate(trust, access, caller.names(with_account=False)) is Decision.ALLOWED
@@ -195,22 +224,18 @@ def _end_full_pages() -> None:
 
 
 def _with_context(
-    access: Access, request: werkzeug.Request, place: Place, of_caller: Context | None = None
+    access: Access, call: Call, request: werkzeug.Request, place: Place, of_caller: Context
 ) -> Access:
-    """Adds the condition keys of all requests."""
-    now = time.time()
-    context = {
-        **(of_caller or {}),
-        "aws:currenttime": [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))],
-        "aws:epochtime": [str(int(now))],
-        "aws:requestedregion": [place.region],
-        # Clients use HTTP within this machine, where they would use TLS with AWS.
-        "aws:securetransport": ["true"],
-        "aws:sourceip": [request.remote_addr or "127.0.0.1"],
-        "aws:useragent": [request.headers.get("User-Agent", "")],
-        **access.context,
-    }
-    return Access(access.action, access.resource, context)
+    """Adds the condition keys that do not depend on the action alone."""
+    context = {**of_caller, **of_request(request, place.account_id, place.region)}
+    service = access.action.partition(":")[0]
+    if service == "s3":
+        version = request.args.get("versionId")
+        context |= of_s3_signature(request) | {"s3:resourceaccount": [place.account_id]}
+        context |= of_existing_object(place.account_id, access.action, access.resource, version)
+    elif service == "iam":
+        context |= of_iam(place.account_id, call)
+    return Access(access.action, access.resource, {**context, **access.context})
 
 
 def _explain(who: str, access: Access, verdict: Verdict) -> str:

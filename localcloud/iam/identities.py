@@ -25,7 +25,28 @@ IN_USE = "Cannot delete entity, must {} first."
 
 
 class Identities(IamOperations):
-    """IAM's operations on entities that others may still use; moto carries them out."""
+    """IAM's operations on entities that exist already or that others still use; moto carries them out."""
+
+    def create_user(self, UserName: str, **request: Any) -> object:
+        return _refuse_taken(UserName, self._records().users, "User with name {} already exists.")
+
+    def create_group(self, GroupName: str, **request: Any) -> object:
+        return _refuse_taken(GroupName, self._records().groups, "Group with name {} already exists.")
+
+    def create_role(self, RoleName: str, PermissionsBoundary: str | None = None, **request: Any) -> object:
+        names = [role.name for role in self._roles()]
+        _refuse_taken(RoleName, names, "Role with name {} already exists.")
+        return self._check_boundary(PermissionsBoundary) if PermissionsBoundary else FORWARD
+
+    def create_policy(self, PolicyName: str, **request: Any) -> object:
+        own = f"arn:aws:iam::{self._cloud.account_id}:"
+        policies = list(self._records().managed_policies.values())
+        names = [policy.name for policy in policies if policy.arn.startswith(own)]
+        message = "A policy called {} already exists. Duplicate names are not allowed."
+        return _refuse_taken(PolicyName, names, message)
+
+    def put_role_permissions_boundary(self, PermissionsBoundary: str, **request: Any) -> object:
+        return self._check_boundary(PermissionsBoundary)
 
     def delete_user(self, UserName: str) -> object:
         iam = self._records()
@@ -52,7 +73,8 @@ class Identities(IamOperations):
         iam = self._records()
         if (policy := iam.managed_policies.get(PolicyArn)) is None:
             return FORWARD
-        if policy.attachment_count:
+        is_boundary = any(role.permissions_boundary_arn == PolicyArn for role in self._roles())
+        if policy.attachment_count or is_boundary:
             raise _conflict("Cannot delete a policy attached to entities.")
         if len(policy.versions) > 1:
             raise _conflict(
@@ -66,6 +88,15 @@ class Identities(IamOperations):
             raise ApiError("NoSuchEntity", f"The user with name {UserName} cannot be found.", status=404)
         return FORWARD
 
+    def _check_boundary(self, arn: str) -> object:
+        if arn not in self._records().managed_policies:
+            message = f"Scope ARN: {arn} does not exist or is not attachable."
+            raise ApiError("NoSuchEntity", message, status=404)
+        return FORWARD
+
+    def _roles(self) -> list[Any]:
+        return list(self._records().roles.values())
+
     def _records(self) -> Any:
         from moto.iam.models import iam_backends
 
@@ -75,6 +106,13 @@ class Identities(IamOperations):
 def names_no_user(call: Call) -> bool:
     """Whether a call is about the user who makes it."""
     return call.operation in OF_ONESELF and not call.parameters.get("UserName")
+
+
+def _refuse_taken(name: str, names: Iterable[str], message: str) -> object:
+    """Raises ApiError for a name that is taken. Case does not count."""
+    if name.lower() in {taken.lower() for taken in list(names)}:
+        raise ApiError("EntityAlreadyExists", message.format(name), status=409)
+    return FORWARD
 
 
 def _refuse_while(*uses: tuple[Iterable[Any] | None, str]) -> None:

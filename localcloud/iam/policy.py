@@ -13,7 +13,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from localcloud.iam.conditions import Context, UnknownOperator, as_list, matches, satisfied, substitute
+from localcloud.iam.conditions import (
+    VARIABLE,
+    Context,
+    UnknownOperator,
+    UnsupportedKey,
+    as_list,
+    matches,
+    satisfied,
+    substitute,
+)
+from localcloud.protocol import ApiError
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +50,18 @@ class Access:
     context: Context = field(default_factory=dict)
 
 
+class Undecided(ApiError):
+    """What a policy says depends on a condition key that localcloud does not fill."""
+
+    def __init__(self, key: str, access: Access, is_denial: bool):
+        message = (
+            f"localcloud does not support the condition key {key}, on which a policy makes {access.action} "
+            f"on {access.resource} depend."
+        )
+        super().__init__("UnsupportedOperation", message, status=400)
+        self.is_denial = is_denial
+
+
 Principals = Mapping[str, frozenset[str]]
 """The caller's names in policies, by kind of principal ("AWS", "Service")."""
 
@@ -59,18 +81,38 @@ def evaluate(documents: Iterable[Document], access: Access, principals: Principa
     """Evaluates policies together. A denial wins over everything.
 
     With `principals` they are read as resource-based policies, whose statements must name the caller.
+    Raises Undecided.
     """
     decision = Decision.IMPLICIT_DENY
+    undecided: dict[bool, Undecided] = {}
     for document in documents:
         # "${" is plain text in policies of 2008-10-17 and without a version.
         variables = access.context if document.get("Version") == VERSION_WITH_VARIABLES else None
         for statement in as_list(document.get("Statement", [])):
-            if not _applies(statement, access, variables, principals):
+            is_denial = statement.get("Effect", "").lower() == "deny"  # IAM takes any case
+            try:
+                if not _applies(statement, access, variables, principals):
+                    continue
+            except UnsupportedKey as unsupported:
+                undecided[is_denial] = Undecided(str(unsupported), access, is_denial)
                 continue
-            if statement.get("Effect") == "Deny":
+            if is_denial:
                 return Decision.EXPLICIT_DENY
             decision = Decision.ALLOWED
+    if True in undecided:
+        raise undecided[True]
+    if undecided and decision is not Decision.ALLOWED:
+        raise undecided[False]
     return decision
+
+
+def allows(documents: Iterable[Document], access: Access, principals: Principals | None = None) -> bool:
+    """Whether policies allow an access. Where they leave that open, nothing is, and the log says so."""
+    try:
+        return evaluate(documents, access, principals) is Decision.ALLOWED
+    except Undecided as undecided:
+        log.warning("%s", undecided.message)
+        return False
 
 
 def _applies(
@@ -104,8 +146,19 @@ def _resource_matches(statement: Document, resource: str, variables: Context | N
 
 
 def _any_resource(patterns: Any, resource: str, variables: Context | None) -> bool:
-    filled = (substitute(pattern, variables) for pattern in as_list(patterns))
-    return any(matches(pattern, resource) for pattern in filled if pattern is not None)
+    unsupported = None
+    for pattern in as_list(patterns):
+        try:
+            filled = substitute(pattern, variables)
+        except UnsupportedKey as error:
+            if matches(VARIABLE.sub("*", pattern), resource):
+                unsupported = error
+            continue
+        if filled is not None and matches(filled, resource):
+            return True
+    if unsupported:
+        raise unsupported
+    return False
 
 
 def _names(statement: Document, principals: Principals) -> bool:

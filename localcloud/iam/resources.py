@@ -3,7 +3,7 @@
 import json
 
 from localcloud.cloud import Cloud
-from localcloud.iam.policy import Access, Decision, Document, evaluate
+from localcloud.iam.policy import Access, Document, allows
 from localcloud.moto_backends import backend_of
 
 
@@ -28,7 +28,7 @@ def service_may(cloud: Cloud, service: str, action: str, resource: str, source_a
     }
     access = Access(action, resource, context)
     principals = {"Service": frozenset([service])}
-    return evaluate(resource_policies(cloud, resource), access, principals) is Decision.ALLOWED
+    return allows(resource_policies(cloud, resource), access, principals)
 
 
 def _bucket_policy(cloud: Cloud, name: str) -> list[Document]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from localcloud.cloud import Cloud, Credentials
-from localcloud.iam.policy import Access, Decision, Document, evaluate, parse
+from localcloud.iam.policy import Access, Decision, Document, Undecided, allows, evaluate, parse
 from localcloud.moto_backends import backend_of
 
 ASSUME_ROLE = "sts:AssumeRole"
@@ -27,7 +27,11 @@ def require_trust(cloud: Cloud, role_arn: str, service: str) -> None:
     role = find_role(cloud, role_arn)
     trust = parse(role.assume_role_policy_document)
     access = Access(ASSUME_ROLE, role_arn, {"aws:sourceaccount": [cloud.account_id]})
-    if evaluate([trust], access, {"Service": frozenset([service])}) is not Decision.ALLOWED:
+    try:
+        decision = evaluate([trust], access, {"Service": frozenset([service])})
+    except Undecided as undecided:
+        raise NotAssumable(undecided.message) from undecided
+    if decision is not Decision.ALLOWED:
         raise NotAssumable(f"The trust policy of {role_arn} does not allow {service} to {ASSUME_ROLE}.")
 
 
@@ -56,7 +60,7 @@ def role_may(cloud: Cloud, role_arn: str, action: str, resource: str) -> bool:
         role = find_role(cloud, role_arn)
     except NotAssumable:
         return False
-    return evaluate(documents_of(role), Access(action, resource)) is Decision.ALLOWED
+    return allows(documents_of(role), Access(action, resource))
 
 
 def _iam(cloud: Cloud) -> Any:

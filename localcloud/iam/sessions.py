@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from localcloud.cloud import Cloud
+from localcloud.iam.callers import Caller
 from localcloud.iam.roles import NotAssumable, find_role
 from localcloud.protocol import ApiError
 from localcloud.protocol.service import FORWARD, ModelledService
@@ -39,3 +40,12 @@ class Sessions(ModelledService):
                 status=400,
             )
         return FORWARD
+
+
+def refuse_session_token(caller: Caller) -> ApiError:
+    """Why anybody but the account's owner gets no session token: moto's belongs to nobody."""
+    if caller.role_arn is not None:
+        message = "Cannot call GetSessionToken with session credentials"
+        return ApiError("AccessDenied", message, status=403)
+    message = "localcloud does not support GetSessionToken by IAM users."
+    return ApiError("UnsupportedOperation", message, status=400)

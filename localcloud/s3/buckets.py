@@ -9,11 +9,16 @@ from urllib.parse import unquote
 
 import werkzeug
 
+from localcloud.cloud import Cloud
 from localcloud.iam.conditions import as_list
+from localcloud.iam.principals import missing_principal
 from localcloud.protocol import ApiError
 from localcloud.s3.policy_actions import check_actions
+from localcloud.s3.policy_conditions import check_conditions
 from localcloud.untrusted import parse_json
 
+MAX_POLICY_BYTES = 20 * 1024
+VERSIONS = ("2008-10-17", "2012-10-17")
 ENFORCED = "BucketOwnerEnforced"
 PUBLIC_ACLS = ("public-read", "public-read-write", "authenticated-read")
 OWNERS_ACLS = ("bucket-owner-full-control", "private")
@@ -70,25 +75,29 @@ def give_default_encryption(bucket: Any) -> None:
     }
 
 
-def check_policy(bucket: Any, owner: str, document: bytes) -> None:
+def check_policy(cloud: Cloud, bucket: Any, owner: str, document: bytes) -> None:
     """Raises ApiError for an invalid policy, or for a public one if the bucket blocks these."""
+    if len(document) > MAX_POLICY_BYTES:
+        raise _malformed("Policy exceeds the maximum allowed document size.")
     try:
         policy = parse_json(document)
     except ValueError:
         policy = None
     if not isinstance(policy, dict):
         raise _malformed("Policies must be valid JSON and the first byte must be '{'")
+    if policy.get("Version", VERSIONS[0]) not in VERSIONS:
+        raise _malformed("The policy must contain a valid version string")
     statements = as_list(policy.get("Statement") or [])
     if not statements:
         raise _malformed("Missing required field Statement")
     for statement in statements:
-        _check_statement(statement, f"arn:aws:s3:::{bucket.name}")
+        _check_statement(cloud, statement, f"arn:aws:s3:::{bucket.name}")
     if _blocks(bucket, "block_public_policy") and any(_is_public(statement) for statement in statements):
         resource = f"arn:aws:s3:::{bucket.name}"
         raise _denied(owner, "s3:PutBucketPolicy", resource, "policies", "BlockPublicPolicy")
 
 
-def _check_statement(statement: Any, arn: str) -> None:
+def _check_statement(cloud: Cloud, statement: Any, arn: str) -> None:
     if not isinstance(statement, dict):
         raise _malformed("Policies must be valid JSON and the first byte must be '{'")
     for field in ("Effect", "Principal", "Action", "Resource"):
@@ -96,10 +105,21 @@ def _check_statement(statement: Any, arn: str) -> None:
             raise _malformed(f"Missing required field {field}")
     if statement["Effect"] not in ("Allow", "Deny"):
         raise _malformed(f"Invalid effect: {statement['Effect']}")
+    _check_principals(cloud, statement)
     resources = as_list(statement.get("Resource", statement.get("NotResource")))
     if any(one != arn and not str(one).startswith(f"{arn}/") for one in resources if not _has_wildcard(one)):
         raise _malformed("Policy has invalid resource")
     check_actions(statement)
+    check_conditions(statement)
+
+
+def _check_principals(cloud: Cloud, statement: dict[str, Any]) -> None:
+    element = statement.get("Principal", statement.get("NotPrincipal"))
+    if isinstance(element, dict) and "CanonicalUser" in element:
+        message = "localcloud does not support CanonicalUser as a principal: name the account instead."
+        raise ApiError("NotImplemented", message, status=501)
+    if missing_principal(cloud, statement):
+        raise _malformed("Invalid principal in policy")
 
 
 def _has_wildcard(resource: Any) -> bool:

@@ -133,7 +133,7 @@ class S3Service:
         if call.operation == "CopyObject" and bucket.encryption:
             buckets.check_copy(bucket, call.parameters["Key"], request)
         if call.operation == "PutBucketPolicy":
-            buckets.check_policy(bucket, owner, request.get_data())
+            buckets.check_policy(self._cloud, bucket, owner, request.get_data())
         if call.operation == "DeleteBucketEncryption":
             buckets.give_default_encryption(bucket)
             return werkzeug.Response(status=204)

@@ -14,7 +14,7 @@ from localcloud.addresses import WEBSITE_HOST, host_name
 from localcloud.cloud import Cloud
 from localcloud.cloudfront.origin import StoredObject
 from localcloud.front import Request
-from localcloud.iam.buckets import anonymous_may
+from localcloud.iam.buckets import visitor_may
 from localcloud.iam.policy import Access
 from localcloud.moto_backends import backend_of
 from localcloud.routing import WEBSITE
@@ -77,7 +77,7 @@ class WebsiteService:
 
     def _may(self, bucket: Any, action: str, suffix: str) -> bool:
         context = {"aws:securetransport": ["true"]}  # loopback is as private as TLS
-        return anonymous_may(
+        return visitor_may(
             self._cloud, bucket, Access(action, f"arn:aws:s3:::{bucket.name}{suffix}", context)
         )
 

@@ -391,7 +391,9 @@ def test_statements_of_a_policy(create: Callable, functions: Any) -> None:
     invalid = "InvalidParameterValueException"
     wrong = "The provided principal was invalid. Please check the principal and try again."
     refused(invalid, wrong, permit, "p", "nonsense")
-    refused(invalid, wrong, permit, "p", "arn:aws:iam::123456789012:role/nobody")
+    for nobody in ("arn:aws:iam::123456789012:role/nobody", "arn:aws:iam::123456789012:role/*"):
+        refused(invalid, wrong, permit, "p", nobody)
+    refused(invalid, wrong, permit, "p", "foo.amazonaws.com")
     latest = "We currently do not support adding policies for $LATEST."
     refused(invalid, latest, permit, "l", "s3.amazonaws.com", Qualifier="$LATEST")
     policy = functions.get_policy(FunctionName="permitting")

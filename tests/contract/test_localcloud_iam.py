@@ -300,7 +300,71 @@ def test_temporary_credentials_of_another_cloud_are_refused(account: Account) ->
     assert error["Error"]["Code"] == "InvalidClientTokenId"
     keys = account.session(account.role("token"))
     error = denial(lambda: account.client("s3", **(keys | {"aws_session_token": "wrong"})).list_buckets())
-    assert error["Error"]["Code"] == "InvalidClientTokenId"
+    assert error["Error"]["Code"] == "InvalidToken"
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "code"),
+    [
+        ("sts", lambda sts: sts.get_caller_identity(), "InvalidClientTokenId"),
+        ("iam", lambda iam: iam.create_user(UserName="mine"), "InvalidClientTokenId"),
+        ("s3", lambda s3: s3.list_buckets(), "InvalidAccessKeyId"),
+        ("logs", lambda logs: logs.describe_log_groups(), "UnrecognizedClientException"),
+    ],
+    ids=["sts", "iam", "s3", "logs"],
+)
+@pytest.mark.parametrize("is_user_gone", [False, True])
+def test_a_deleted_key_is_nobodys(
+    account: Account, service: str, call: Callable[[Any], Any], code: str, is_user_gone: bool
+) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList has S3's words."""
+    iam = account.client("iam")
+    iam.create_user(UserName="brief")
+    key = iam.create_access_key(UserName="brief")["AccessKey"]
+    keys = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+    iam.delete_access_key(UserName="brief", AccessKeyId=key["AccessKeyId"])
+    if is_user_gone:
+        iam.delete_user(UserName="brief")
+    error = denial(lambda: call(account.client(service, **keys)))["Error"]
+    if not is_user_gone:
+        iam.delete_user(UserName="brief")
+    assert error["Code"] == code
+    assert error["Message"] == (
+        "The AWS Access Key Id you provided does not exist in our records."
+        if service == "s3"
+        else "The security token included in the request is invalid."
+    )
+
+
+def test_a_session_ends_with_its_role(account: Account) -> None:
+    role = account.role("fleeting", allow("s3:*", "*"))
+    keys = account.session(role)
+    iam = account.client("iam")
+    own = account.cloud.client("s3", role)
+    own.list_buckets()
+    who = account.client("sts", **keys).get_caller_identity
+    iam.delete_role_policy(RoleName="fleeting", PolicyName="own")
+    iam.delete_role(RoleName="fleeting")
+    assert denial(who)["Error"]["Code"] == "InvalidClientTokenId"
+    account.role("fleeting", allow("s3:*", "*"))  # another one of the same name
+    assert denial(who)["Error"]["Code"] == "InvalidClientTokenId"
+    assert denial(own.list_buckets)["Error"]["Code"] == "InvalidAccessKeyId"
+    account.cloud.client("s3", role).list_buckets()
+
+
+def test_a_session_token_does_not_make_anybody_the_owner(account: Account) -> None:
+    iam = account.client("iam")
+    iam.create_user(UserName="climber")
+    key = iam.create_access_key(UserName="climber")["AccessKey"]
+    keys = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+    document = policy(allow("sts:GetSessionToken", "*"))
+    iam.put_user_policy(UserName="climber", PolicyName="own", PolicyDocument=document)
+    error = denial(lambda: account.client("sts", **keys).get_session_token())["Error"]
+    assert error["Code"] == "UnsupportedOperation"
+    session = account.session(account.role("rung", allow("sts:GetSessionToken", "*")))
+    error = denial(lambda: account.client("sts", **session).get_session_token())["Error"]
+    assert error["Code"] == "AccessDenied"
+    assert error["Message"] == "Cannot call GetSessionToken with session credentials"
 
 
 def test_who_am_i_is_always_answered(having: Callable) -> None:
@@ -310,7 +374,7 @@ def test_who_am_i_is_always_answered(having: Callable) -> None:
 def test_a_role_assumes_another_only_if_that_one_trusts_it(account: Account, having: Callable) -> None:
     sts = having(allow("sts:AssumeRole", "*"))("sts")
     open_role = account.role("trusting", trusts={"AWS": "arn:aws:iam::123456789012:root"})
-    closed_role = account.role("closed", trusts={"AWS": "arn:aws:iam::123456789012:role/somebody-else"})
+    closed_role = account.role("closed", trusts={"AWS": "arn:aws:iam::210987654321:role/somebody-else"})
     assert sts.assume_role(RoleArn=open_role, RoleSessionName="on")["Credentials"]
     error = denial(lambda: sts.assume_role(RoleArn=closed_role, RoleSessionName="on"))["Error"]
     assert error["Code"] == "AccessDenied"
@@ -331,6 +395,12 @@ def test_a_service_assumes_only_roles_that_trust_it(account: Account) -> None:
         assume_for_service(account.cloud, role, "lambda.amazonaws.com", "x")
     with pytest.raises(NotAssumable, match="There is no role"):
         assume_for_service(account.cloud, role + "-not", "sagemaker.amazonaws.com", "x")
+    document = trust({"Service": "sagemaker.amazonaws.com"})
+    for_one = json.loads(document)
+    for_one["Statement"][0]["Condition"] = {"ArnLike": {"aws:SourceArn": "arn:aws:sagemaker:*"}}
+    account.client("iam").update_assume_role_policy(RoleName="for-jobs", PolicyDocument=json.dumps(for_one))
+    with pytest.raises(NotAssumable, match="does not support the condition key aws:SourceArn"):
+        assume_for_service(account.cloud, role, "sagemaker.amazonaws.com", "x")
 
 
 def test_simulation_answers_as_enforcement_would(account: Account) -> None:

@@ -56,6 +56,43 @@ def error(call: Callable[..., Any], **request: Any) -> tuple[str, str]:
             "EntityAlreadyExists",
             "Group with name critics already exists.",
         ),
+        # "names are unique within the account, without regard to case": the API references of Create*
+        ("create_user", {"UserName": "ANN"}, "EntityAlreadyExists", "User with name ANN already exists."),
+        (
+            "create_group",
+            {"GroupName": "Critics"},
+            "EntityAlreadyExists",
+            "Group with name Critics already exists.",
+        ),
+        (
+            "create_role",
+            {"RoleName": "Actor", "AssumeRolePolicyDocument": TRUST},
+            "EntityAlreadyExists",
+            "Role with name Actor already exists.",
+        ),
+        (
+            "create_policy",
+            {"PolicyName": "Reads", "PolicyDocument": POLICY, "Path": "/elsewhere/"},
+            "EntityAlreadyExists",
+            "A policy called Reads already exists. Duplicate names are not allowed.",
+        ),
+        # https://github.com/hashicorp/boundary/pull/4255 shows the words
+        (
+            "create_role",
+            {
+                "RoleName": "unbound",
+                "AssumeRolePolicyDocument": TRUST,
+                "PermissionsBoundary": f"{ARN}policy/no",
+            },
+            MISSING,
+            f"Scope ARN: {ARN}policy/no does not exist or is not attachable.",
+        ),
+        (
+            "put_role_permissions_boundary",
+            {"RoleName": "actor", "PermissionsBoundary": f"{ARN}policy/no"},
+            MISSING,
+            f"Scope ARN: {ARN}policy/no does not exist or is not attachable.",
+        ),
         ("get_role", {"RoleName": "no"}, MISSING, "The role with name no cannot be found."),
         ("list_role_tags", {"RoleName": "no"}, MISSING, "The role with name no cannot be found."),
         ("get_group", {"GroupName": "no"}, MISSING, "The group with name no cannot be found."),
@@ -189,6 +226,9 @@ def test_a_policy_that_is_attached_or_has_versions_stays(iam: Any) -> None:
     attached = "DeleteConflict", "Cannot delete a policy attached to entities."
     assert error(iam.delete_policy, PolicyArn=arn) == attached
     iam.detach_group_policy(GroupName="critics", PolicyArn=arn)
+    iam.put_role_permissions_boundary(RoleName="actor", PermissionsBoundary=arn)
+    assert error(iam.delete_policy, PolicyArn=arn) == attached
+    iam.delete_role_permissions_boundary(RoleName="actor")
     iam.create_policy_version(PolicyArn=arn, PolicyDocument=POLICY)
     assert error(iam.delete_policy, PolicyArn=arn)[1].startswith("This policy has more than one version.")
     iam.delete_policy_version(PolicyArn=arn, VersionId="v2")
@@ -284,3 +324,60 @@ def test_a_trust_policy_is_for_assuming_the_role(iam: Any) -> None:
     other["Statement"][0]["Action"] = "s3:GetObject"
     found = error(iam.update_assume_role_policy, RoleName="actor", PolicyDocument=json.dumps(other))
     assert found == ("MalformedPolicyDocument", "AssumeRole policy may only specify STS AssumeRole actions.")
+
+
+@pytest.mark.parametrize("operation", ["put_user_policy", "create_policy", "create_role"])
+def test_the_id_of_a_statement_is_alphanumeric(iam: Any, operation: str) -> None:
+    """The words are those that IAM's users report."""
+    document = json.loads(TRUST if operation == "create_role" else POLICY)
+    document["Statement"][0]["Sid"] = "a b"
+    text = json.dumps(document)
+    requests: dict[str, dict[str, str]] = {
+        "put_user_policy": {"UserName": "ann", "PolicyName": "p", "PolicyDocument": text},
+        "create_policy": {"PolicyName": "never", "PolicyDocument": text},
+        "create_role": {"RoleName": "never", "AssumeRolePolicyDocument": text},
+    }
+    assert error(getattr(iam, operation), **requests[operation]) == (
+        "MalformedPolicyDocument",
+        "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression "
+        "[0-9A-Za-z]*",
+    )
+
+
+@pytest.mark.parametrize(
+    ("principal", "shown"),
+    [
+        ({"AWS": f"{ARN}user/nope"}, f'"AWS":"{ARN}user/nope"'),
+        ({"AWS": [f"{ARN}role/actor", f"{ARN}role/nope"]}, f'"AWS":"{ARN}role/nope"'),
+        ({"AWS": f"{ARN}role/*"}, f'"AWS":"{ARN}role/*"'),
+        ({"AWS": "12345"}, '"AWS":"12345"'),
+        ({"Service": "foo.bar.com"}, '"SERVICE":"foo.bar.com"'),
+        ({"Service": "foo.amazonaws.com"}, '"SERVICE":"foo.amazonaws.com"'),
+        ({"Federated": f"{ARN}saml-provider/nope"}, f'"FEDERATED":"{ARN}saml-provider/nope"'),
+    ],
+)
+def test_a_trust_policy_names_principals_that_exist(iam: Any, principal: dict[str, Any], shown: str) -> None:
+    """https://github.com/opstrace/opstrace/issues/88 and https://github.com/aws/aws-cdk-examples/issues/801
+    show the words."""
+    refused = "MalformedPolicyDocument", f"Invalid principal in policy: {shown}"
+    document = trust(principal)
+    assert error(iam.create_role, RoleName="never", AssumeRolePolicyDocument=document) == refused
+    assert error(iam.update_assume_role_policy, RoleName="actor", PolicyDocument=document) == refused
+
+
+@pytest.mark.parametrize(
+    "principal",
+    [
+        "*",
+        {"AWS": ["*", "123456789012", f"{ARN}user/ann", f"{ARN}role/actor"]},
+        {"AWS": "arn:aws:iam::210987654321:role/elsewhere"},
+        {"AWS": "arn:aws:sts::123456789012:assumed-role/actor/tester"},
+        {"Service": ["ecs-tasks.amazonaws.com", "edgelambda.amazonaws.com", "vpc-flow-logs.amazonaws.com"]},
+        {"Service": ["monitoring.rds.amazonaws.com", "states.us-east-1.amazonaws.com", "vmie.amazonaws.com"]},
+        {"Service": ["alexa-appkit.amazon.com", "ec2.amazonaws.com.cn", "spotfleet.amazonaws.com"]},
+        {"Federated": "cognito-identity.amazonaws.com"},
+    ],
+)
+def test_principals_that_a_trust_policy_may_name(iam: Any, principal: Any) -> None:
+    iam.create_role(RoleName="trusting", AssumeRolePolicyDocument=trust(principal))
+    iam.delete_role(RoleName="trusting")

@@ -53,6 +53,12 @@ def test_a_denial_wins_wherever_it_stands() -> None:
     assert evaluate([{"Statement": statement()}, {"Statement": statement("Deny")}], READ) is DENIED
 
 
+def test_the_effect_may_be_written_in_any_case() -> None:
+    """As IAM takes it: "aLLow" is among the valid documents of moto's tests/test_iam/test_iam_policies.py."""
+    assert decide(statement("aLLow")) is ALLOWED
+    assert decide(statement(), statement("dENY")) is DENIED
+
+
 def test_nothing_is_allowed_that_no_statement_allows() -> None:
     assert evaluate([], READ) is NOTHING
     assert decide(statement("Deny", action="s3:PutObject")) is NOTHING
@@ -74,32 +80,44 @@ def test_not_action_and_not_resource() -> None:
         ({"StringEquals": {"s3:prefix": "a"}}, {}, False),
         ({"StringEqualsIfExists": {"s3:prefix": "a"}}, {}, True),
         ({"StringEqualsIfExists": {"s3:prefix": "a"}}, {"s3:prefix": ["b"]}, False),
-        ({"StringEqualsIgnoreCase": {"k": "ABC"}}, {"k": ["abc"]}, True),
-        ({"StringNotEquals": {"k": ["a", "b"]}}, {"k": ["c"]}, True),
-        ({"StringNotEquals": {"k": ["a", "b"]}}, {"k": ["b"]}, False),
-        ({"StringNotEquals": {"k": "a"}}, {}, True),
-        ({"StringLike": {"k": "home/*"}}, {"k": ["home/x/y"]}, True),
-        ({"StringNotLike": {"k": "home/*"}}, {"k": ["home/x"]}, False),
-        ({"ArnLike": {"k": "arn:aws:s3:::*"}}, {"k": ["arn:aws:s3:::b"]}, True),
-        ({"ArnLike": {"k": "arn:aws:*:1:f"}}, {"k": ["arn:aws:lambda:us-east-1:1:f"]}, False),
+        ({"StringEqualsIgnoreCase": {"s3:prefix": "ABC"}}, {"s3:prefix": ["abc"]}, True),
+        ({"StringNotEquals": {"s3:prefix": ["a", "b"]}}, {"s3:prefix": ["c"]}, True),
+        ({"StringNotEquals": {"s3:prefix": ["a", "b"]}}, {"s3:prefix": ["b"]}, False),
+        ({"StringNotEquals": {"s3:prefix": "a"}}, {}, True),
+        ({"StringLike": {"s3:prefix": "home/*"}}, {"s3:prefix": ["home/x/y"]}, True),
+        ({"StringNotLike": {"s3:prefix": "home/*"}}, {"s3:prefix": ["home/x"]}, False),
+        ({"ArnLike": {"s3:prefix": "arn:aws:s3:::*"}}, {"s3:prefix": ["arn:aws:s3:::b"]}, True),
+        ({"ArnLike": {"s3:prefix": "arn:aws:*:1:f"}}, {"s3:prefix": ["arn:aws:lambda:us-east-1:1:f"]}, False),
         ({"Bool": {"aws:SecureTransport": "false"}}, {"aws:securetransport": ["true"]}, False),
         ({"Bool": {"aws:SecureTransport": True}}, {"aws:securetransport": ["true"]}, True),
         ({"NumericLessThanEquals": {"s3:max-keys": 10}}, {"s3:max-keys": ["10"]}, True),
         ({"NumericLessThan": {"s3:max-keys": "10"}}, {"s3:max-keys": ["ten"]}, False),
-        ({"DateGreaterThan": {"k": "2020-01-01T00:00:00Z"}}, {"k": ["2021-01-01T00:00:00Z"]}, True),
+        (
+            {"DateGreaterThan": {"s3:prefix": "2020-01-01T00:00:00Z"}},
+            {"s3:prefix": ["2021-01-01T00:00:00Z"]},
+            True,
+        ),
         ({"IpAddress": {"aws:SourceIp": "127.0.0.0/8"}}, {"aws:sourceip": ["127.0.0.1"]}, True),
         ({"NotIpAddress": {"aws:SourceIp": "127.0.0.0/8"}}, {"aws:sourceip": ["127.0.0.1"]}, False),
-        ({"Null": {"k": "true"}}, {}, True),
-        ({"Null": {"k": "false"}}, {}, False),
-        ({"Null": {"k": True}}, {"k": ["x"]}, False),
-        ({"ForAllValues:StringEquals": {"k": ["a", "b"]}}, {"k": ["a", "c"]}, False),
-        ({"ForAllValues:StringEquals": {"k": ["a", "b"]}}, {}, True),
-        ({"ForAnyValue:StringEquals": {"k": ["a", "b"]}}, {"k": ["c", "a"]}, True),
-        ({"ForAnyValue:StringEquals": {"k": ["a"]}}, {}, False),
-        ({"StringEquals": {"k": "a", "l": "b"}}, {"k": ["a"]}, False),
-        ({"StringEquals": {"k": "a"}, "Bool": {"l": "true"}}, {"k": ["a"], "l": ["true"]}, True),
-        ({"StringEquals": {"k": "${aws:username}"}}, {"k": ["ada"], "aws:username": ["ada"]}, True),
-        ({"StringEquals": {"k": "${aws:username}"}}, {"k": [""]}, False),
+        ({"Null": {"s3:prefix": "true"}}, {}, True),
+        ({"Null": {"s3:prefix": "false"}}, {}, False),
+        ({"Null": {"s3:prefix": True}}, {"s3:prefix": ["x"]}, False),
+        ({"ForAllValues:StringEquals": {"s3:prefix": ["a", "b"]}}, {"s3:prefix": ["a", "c"]}, False),
+        ({"ForAllValues:StringEquals": {"s3:prefix": ["a", "b"]}}, {}, True),
+        ({"ForAnyValue:StringEquals": {"s3:prefix": ["a", "b"]}}, {"s3:prefix": ["c", "a"]}, True),
+        ({"ForAnyValue:StringEquals": {"s3:prefix": ["a"]}}, {}, False),
+        ({"StringEquals": {"s3:prefix": "a", "s3:delimiter": "b"}}, {"s3:prefix": ["a"]}, False),
+        (
+            {"StringEquals": {"s3:prefix": "a"}, "Bool": {"s3:delimiter": "true"}},
+            {"s3:prefix": ["a"], "s3:delimiter": ["true"]},
+            True,
+        ),
+        (
+            {"StringEquals": {"s3:prefix": "${aws:username}"}},
+            {"s3:prefix": ["ada"], "aws:username": ["ada"]},
+            True,
+        ),
+        ({"StringEquals": {"s3:prefix": "${aws:username}"}}, {"s3:prefix": [""]}, False),
     ],
 )
 def test_conditions(condition: dict, values: dict[str, list[str]], holds: bool) -> None:
@@ -110,7 +128,7 @@ def test_conditions(condition: dict, values: dict[str, list[str]], holds: bool) 
 
 
 def test_a_condition_that_is_not_understood_neither_allows_nor_lifts_a_denial() -> None:
-    condition = {"StringSoundsLike": {"k": "a"}}
+    condition = {"StringSoundsLike": {"s3:prefix": "a"}}
     assert decide(statement(Condition=condition)) is NOTHING
     assert decide(statement(), statement("Deny", Condition=condition)) is DENIED
 
