@@ -19,6 +19,7 @@ from localcloud.sagemaker.batching import Processing, assemble, batches, split
 from localcloud.sagemaker.errors import JobFailed
 from localcloud.sagemaker.images import SERVES, registration, runner_of
 from localcloud.sagemaker.metrics import Metrics
+from localcloud.sagemaker.paths import JSONPath
 from localcloud.sagemaker.records import Record, Table, select
 from localcloud.sagemaker.training_run import TrainingRun
 from localcloud.sagemaker.transfer import inside, relative_name
@@ -123,6 +124,105 @@ def test_records_and_answers_must_match():
         Processing({"OutputFilter": "$[[["}, "application/json", "application/json")
     with pytest.raises(ApiError, match="same format"):
         Processing({"JoinSource": "Input"}, "text/csv", "application/json")
+
+
+# "Filter the input data that is not needed for inference before passing the input data":
+# https://docs.aws.amazon.com/sagemaker/latest/dg/batch-transform-data-processing.html
+@pytest.mark.parametrize("accept", ["", "text/plain", "text/csv", "application/json"])
+@pytest.mark.parametrize("answer", [b"1.50\n2.0\n\n", b'[{"a":1.50},2]', b"a,b"])
+def test_an_input_filter_alone_leaves_the_answers_as_they_are(accept, answer):
+    processing = Processing({"InputFilter": "$[1:]"}, "text/csv", accept)
+    assert processing.before(b"a,b") == b"b"
+    assert processing.after([b"a,b", b"c,d"], answer) == answer
+
+
+def test_an_output_filter_alone_needs_no_content_type_of_the_input():
+    processing = Processing({"OutputFilter": "$.p"}, "image/png", "application/json")
+    assert processing.before(b"\x89PNG") == b"\x89PNG"
+    assert processing.after([b"\x89PNG"], b'{"p": 1}') == b"1"
+
+
+@pytest.mark.parametrize(
+    ("path", "record", "found"),
+    [
+        ("$", 5, 5),
+        ("$.a", {"a": 1}, 1),
+        ("$.a-b.c", {"a-b": {"c": None}}, None),
+        ("$['a.b']", {"a.b": 1}, 1),
+        ("$['a','b']", {"b": 2, "a": 1, "c": 3}, {"a": 1, "b": 2}),
+        ("$.x.['a','b']", {"x": {"a": 1, "b": 2}}, {"a": 1, "b": 2}),
+        ("$.x[*]['a','b']", {"x": [{"a": 1}, 5]}, [{"a": 1}]),
+        ("$[1]", [1, 2], 2),
+        ("$[-1]", [1, 2], 2),
+        ("$[1,0]", [1, 2], [2, 1]),
+        ("$[0,2:]", [1, 2, 3, 4], [1, 3, 4]),
+        ("$[:1]", [1, 2], [1]),
+        ("$[*]", [1, 2], [1, 2]),
+        ("$.a[0].b", {"a": [{"b": 1}]}, 1),
+        # What may find several values gives a list, however many it finds:
+        # https://github.com/json-path/JsonPath#what-is-returned-when
+        ("$.a[*]", {"a": [1]}, [1]),
+        ("$.a[*]", {"a": []}, []),
+        ("$.a.*", {"a": {"b": 1}}, [1]),
+        ("$[*].a", [{"a": 1}, {"b": 2}], [1]),
+        ("$[1:]", [1], []),
+    ],
+)
+def test_paths_select_parts_of_records(path, record, found):
+    assert JSONPath(path)(record) == found
+
+
+@pytest.mark.parametrize(
+    ("path", "record"),
+    [
+        ("$.a", {}),
+        ("$.a", 5),
+        ("$['a','b']", 5),
+        ("$.a[*]", {}),
+        ("$[5]", [1]),
+        ("$[0,5]", [1]),
+        ("$[0]", {"0": 1}),
+        ("$[*]", 5),
+    ],
+)
+def test_paths_that_find_nothing_fail_the_job(path, record):
+    processing = Processing({"InputFilter": path}, "application/jsonlines", "")
+    with pytest.raises(JobFailed, match=r"ClientError: .*finds nothing in a record"):
+        processing.before(json.dumps(record).encode())
+
+
+@pytest.mark.parametrize("path", ["$[-:]", "$[", "a", "$..a", "$[?(@.a)]", "$.a b", "$['a','b'].c", "$[1.5]"])
+@pytest.mark.parametrize("content_type", ["text/csv", "application/json"])
+def test_paths_that_sagemaker_lacks_are_refused(path, content_type):
+    with pytest.raises(ApiError, match="InputFilter"):
+        Processing({"InputFilter": path}, content_type, "")
+
+
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [("$[0,2:]", b"a,c,d"), ("$[*]", b"a,b,c,d"), ("", b"a,b,c,d"), ("$[1,3]", b"b,d"), ("$[1]", b"b")],
+)
+def test_paths_select_columns(path, sent):
+    assert Processing({"InputFilter": path}, "text/csv", "").before(b"a,b,c,d") == sent
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (b"a,b", "finds nothing"),
+        (b"a\nb", "this one has 2"),
+        (b"\xff", "not CSV"),
+        (b"a,\0", "finds nothing"),
+    ],
+)
+def test_csv_that_cannot_be_filtered_fails_the_job(record, reason):
+    with pytest.raises(JobFailed, match=f"ClientError: .*{reason}"):
+        Processing({"InputFilter": "$[5]", "JoinSource": "Input"}, "text/csv", "text/csv").before(record)
+
+
+def test_a_column_may_hold_a_long_text():
+    text = b"x" * 200_000
+    assert Processing({"InputFilter": "$[1]"}, "text/csv", "").before(b"a," + text) == text
 
 
 @pytest.mark.parametrize(
