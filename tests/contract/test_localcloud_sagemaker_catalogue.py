@@ -1,5 +1,6 @@
 """What SageMaker only stores: experiments, the model registry, model cards, tags, Search and empty lists."""
 
+import datetime
 import time
 
 import pytest
@@ -269,6 +270,61 @@ def test_search_finds_by_the_members_of_descriptions(searched, filters, found):
         SearchExpression=expression,
         SortBy="TrialComponentName",
         SortOrder="Ascending",
+    )
+    assert [each["TrialComponent"]["TrialComponentName"] for each in answer["Results"]] == found
+
+
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Filter.html
+@pytest.mark.parametrize(
+    ("resource", "filter_", "said"),
+    [
+        (
+            "TrainingJob",
+            ("TrainingJobStatus", "GreaterThan", "Completed"),
+            "not supported for text properties",
+        ),
+        ("TrainingJob", ("Tags.team", "LessThan", "5"), "not supported for text properties"),
+        ("TrainingJob", ("HyperParameters.bs", "LessThan", "many"), "not supported for text properties"),
+        ("TrainingJob", ("CreationTime", "LessThan", "2026-11-30"), "needs a time like 2030-01-31T00:00:00"),
+        ("TrainingJob", ("TrainingEndTime", "Equals", "yesterday"), "(given: yesterday)"),
+        ("TrainingJob", ("Metrics.loss", "Equals", "low"), "Metrics.loss needs a number"),
+        ("TrainingJob", ("ResourceConfig.InstanceCount", "GreaterThan", "x"), "InstanceCount needs a number"),
+        (
+            "TrainingJob",
+            ("ResourceConfig.InstanceCount", "Contains", "1"),
+            "only supported for text properties",
+        ),
+        ("TrainingJob", ("EnableNetworkIsolation", "Equals", "maybe"), "needs true or false"),
+        ("TrainingJob", ("CreationTime", "In", "2026-11-30T00:00:00"), "only supported for text properties"),
+        ("ExperimentTrialComponent", ("StartTime", "GreaterThan", "0"), "StartTime needs a time"),
+    ],
+)
+def test_search_refuses_values_and_operators_that_a_property_cannot_have(aws, resource, filter_, said):
+    name, operator, value = filter_
+    expression = {"Filters": [{"Name": name, "Operator": operator, "Value": value}]}
+    code, message = refused(aws.sagemaker.search, Resource=resource, SearchExpression=expression)
+    assert code == "ValidationException" and said in message
+
+
+@pytest.fixture(scope="module")
+def timed(aws):
+    start = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
+    aws.sagemaker.create_trial_component(TrialComponentName="timed", StartTime=start)
+    return aws
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "found"),
+    [
+        ("GreaterThan", "2029-12-31T23:59:59", ["timed"]),
+        ("Equals", "2030-01-01T01:00:00+01:00", ["timed"]),
+        ("LessThan", "2030-01-01T00:00:00Z", []),
+    ],
+)
+def test_search_compares_times(timed, operator, value, found):
+    filters = [{"Name": "StartTime", "Operator": operator, "Value": value}]
+    answer = timed.sagemaker.search(
+        Resource="ExperimentTrialComponent", SearchExpression={"Filters": filters}, SortBy="StartTime"
     )
     assert [each["TrialComponent"]["TrialComponentName"] for each in answer["Results"]] == found
 

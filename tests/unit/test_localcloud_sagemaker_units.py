@@ -3,7 +3,8 @@
 import itertools
 import json
 import sys
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +22,7 @@ from localcloud.sagemaker.images import SERVES, registration, runner_of
 from localcloud.sagemaker.metrics import Metrics
 from localcloud.sagemaker.paths import JSONPath
 from localcloud.sagemaker.records import Record, Table, select
+from localcloud.sagemaker.search import Search
 from localcloud.sagemaker.training_run import TrainingRun
 from localcloud.sagemaker.transfer import inside, relative_name
 from localcloud.sagemaker.transform import TransformRun
@@ -261,6 +263,18 @@ def test_metrics_keep_the_last_value():
         Metrics([{"Name": "loss", "Regex": "loss"}])
 
 
+def test_times_of_requests_are_in_utc_wherever_the_cloud_runs(monkeypatch):
+    record = Record("r", "arn", {}, created=100.0)
+    for zone in ("UTC", "America/New_York", "Asia/Tokyo"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        for second, found in ((99, [record]), (101, [])):
+            moment = datetime(1970, 1, 1) + timedelta(seconds=second)
+            assert select([record], {"CreationTimeAfter": moment})[0] == found
+    monkeypatch.undo()
+    time.tzset()
+
+
 def test_lists_are_filtered_sorted_and_paged(tmp_path):
     cloud = Cloud("127.0.0.1", 1, tmp_path, Path(sys.executable), None)
     table = Table(cloud, "thing", missing=lambda arn: KeyError(arn), exists=lambda arn: ValueError(arn))
@@ -291,6 +305,45 @@ def test_lists_are_filtered_sorted_and_paged(tmp_path):
     assert table.remove("name-1").name == "Name-1"
     with pytest.raises(KeyError):
         table.get("Name-1")
+
+
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Filter.html
+@pytest.mark.parametrize(
+    ("name", "operator", "value", "found"),
+    [
+        ("HyperParameters.bs", "GreaterThan", "9", ["ten", "half"]),
+        ("HyperParameters.bs", "GreaterThan", "9.0", ["ten", "half"]),
+        ("HyperParameters.bs", "GreaterThan", "10", []),
+        ("HyperParameters.bs", "GreaterThan", "10.0", ["half"]),
+        ("HyperParameters.bs", "Equals", "10", ["ten", "half"]),
+        ("HyperParameters.bs", "NotEquals", "10", ["nine", "text"]),
+        ("HyperParameters.bs", "LessThanOrEqualTo", "9", ["nine"]),
+        ("HyperParameters.bs", "Equals", "adam", ["text"]),
+        ("HyperParameters.bs", "In", "9, adam", ["nine", "text"]),
+        ("HyperParameters.bs", "Contains", "1", ["ten", "half"]),
+        ("Environment.SIZE", "Equals", "1.0", []),
+        ("Environment.SIZE", "Equals", "1", ["ten"]),
+        ("Metrics.loss", "LessThan", "1", ["ten"]),
+        ("ResourceConfig.InstanceCount", "Equals", "1.0", ["ten"]),
+    ],
+)
+def test_search_compares_numbers_as_numbers_where_aws_does(name, operator, value, found):
+    jobs = {"ten": "10", "nine": "9", "half": "10.5", "text": "adam"}
+    only = {
+        "Environment": {"SIZE": "1"},
+        "FinalMetricDataList": [{"MetricName": "loss", "Value": 0.5}],
+        "ResourceConfig": {"InstanceCount": 1},
+    }
+    described = [
+        (Record(job, job, {}), {"TrainingJobName": job, "HyperParameters": {"bs": bs}})
+        for job, bs in jobs.items()
+    ]
+    described[0][1].update(only)
+    expression = {"Filters": [{"Name": name, "Operator": operator, "Value": value}]}
+    answer = Search({"TrainingJob": lambda: described})(
+        Resource="TrainingJob", SearchExpression=expression, SortBy="Tags", SortOrder="Ascending"
+    )
+    assert [each["TrainingJob"]["TrainingJobName"] for each in answer["Results"]] == found
 
 
 @pytest.mark.parametrize("kind", ["Training", "Transform"])
