@@ -274,8 +274,8 @@ class Experiments:
                 "Min": min(values),
                 "Last": values[-1],
                 "Count": len(values),
-                "Avg": statistics.fmean(values),
-                "StdDev": statistics.pstdev(values),
+                "Avg": statistics.fmean(values) if all(map(math.isfinite, values)) else math.nan,
+                "StdDev": statistics.pstdev(values) if all(map(math.isfinite, values)) else math.nan,
             }
             for name, points in found.items()
             if (values := [float(point["Value"]) for point in points])

@@ -1,5 +1,6 @@
 """Training jobs over real HTTP, with boto3."""
 
+import datetime
 import itertools
 import json
 import sys
@@ -106,7 +107,7 @@ def trial(aws):
 
 
 def test_metrics_reach_cloudwatch_and_the_trial_component(aws, trial):
-    definition = {"TrainingImage": "image", "TrainingInputMode": "File"}
+    definition = {"TrainingImage": TRAINING_IMAGE, "TrainingInputMode": "File"}
     definition["MetricDefinitions"] = [{"Name": "loss", "Regex": r"val_loss=([0-9.]+);"}]
     config = trial | {"TrialComponentDisplayName": "Training"}
     name = aws.train(
@@ -137,6 +138,29 @@ def test_metrics_reach_cloudwatch_and_the_trial_component(aws, trial):
     ]
     found = aws.sagemaker.list_trial_components(TrialName="first")["TrialComponentSummaries"]
     assert summary in found
+
+
+def test_metrics_that_are_no_numbers_hide_no_others(aws, trial):
+    definition = {"TrainingImage": TRAINING_IMAGE, "TrainingInputMode": "File"}
+    definition["MetricDefinitions"] = [{"Name": "loss", "Regex": r"loss=(\S+);"}]
+    script = "for value in ('0.25', '1', 'inf', '1e300', 'nan'): print(f'loss={value};')"
+    name = aws.train(script=script, AlgorithmSpecification=definition, ExperimentConfig=trial)
+    job = aws.trained(name)
+    assert [each["Value"] for each in job["FinalMetricDataList"]] == ["NaN"]
+    now = datetime.datetime.now(datetime.UTC)
+    statistics = aws.cloud.client("cloudwatch").get_metric_statistics(
+        Namespace="/aws/sagemaker/TrainingJobs",
+        MetricName="loss",
+        Dimensions=[{"Name": "TrainingJobName", "Value": name}],
+        StartTime=now - datetime.timedelta(hours=1),
+        EndTime=now + datetime.timedelta(hours=1),
+        Period=86400,
+        Statistics=["Sum", "SampleCount"],
+    )["Datapoints"]
+    assert sum(each["SampleCount"] for each in statistics) == 2
+    assert sum(each["Sum"] for each in statistics) == 1.25
+    component = aws.sagemaker.describe_trial_component(TrialComponentName=f"{name}-aws-training-job")
+    assert component["Metrics"][0]["Count"] == 5
 
 
 @pytest.mark.parametrize(
