@@ -39,7 +39,7 @@ def test_a_job_runs_its_script_and_uploads_what_it_made(aws):
     name = aws.train(
         {"epochs": 3, "learning-rate": 0.5, "say": "two words"},
         AlgorithmSpecification={
-            "TrainingImage": "image",
+            "TrainingImage": TRAINING_IMAGE,
             "TrainingInputMode": "File",
             "MetricDefinitions": metrics,
         },
@@ -429,7 +429,7 @@ OF_S3_DATA_SOURCES = {
         (
             {
                 "AlgorithmSpecification": {
-                    "TrainingImage": "i",
+                    "TrainingImage": TRAINING_IMAGE,
                     "TrainingInputMode": "File",
                     "MetricDefinitions": [{"Name": "m", "Regex": "("}],
                 }
@@ -440,6 +440,17 @@ OF_S3_DATA_SOURCES = {
             {"AlgorithmSpecification": {"TrainingImage": "i", "TrainingInputMode": "Pipe"}},
             "TrainingInputMode",
         ),
+        *(
+            (
+                {"AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"}},
+                f"no runner for the image {image}",
+            )
+            for image in (
+                *("nosuch:1", "../x", "../pytorch-training", "i i/pytorch-training"),
+                "123456789012.dkr.ecr.us-east-1.amazonaws.com/never-made:1",
+            )
+        ),
+        ({"StoppingCondition": {"MaxRuntimeInSeconds": 28 * 86400 + 1}}, "at most 28 days, 2419200"),
     ],
 )
 def test_unsupported_requests_are_refused_by_name(aws, changes, named):
