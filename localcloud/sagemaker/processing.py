@@ -9,7 +9,7 @@ from localcloud.protocol.validation import require_supported, require_value
 from localcloud.sagemaker.channels import DATA_TYPES, require_objects
 from localcloud.sagemaker.cluster import hosts_of, require_hosts
 from localcloud.sagemaker.container import CONTAINER_FOLDER
-from localcloud.sagemaker.errors import ResourceInUse, ResourceNotFound
+from localcloud.sagemaker.errors import ResourceInUse, no_such_job
 from localcloud.sagemaker.images import COMMANDS, runner_of
 from localcloud.sagemaker.processing_run import ProcessingRun
 from localcloud.sagemaker.records import Table, select, with_defaults
@@ -78,7 +78,7 @@ class ProcessingJobs:
         self.table = Table(
             cloud,
             "processing-job",
-            missing=lambda arn: ResourceNotFound(f"Could not find requested job with name: {_name(arn)}"),
+            missing=no_such_job,
             exists=lambda arn: ResourceInUse(
                 "Job name must be unique within an AWS account and region, and a processing job with this "
                 f"name already exists ({arn})"
@@ -189,7 +189,3 @@ def _check_path(member: str, path: str | None) -> None:
         raise InvalidRequest(
             f"{OPERATION}: localcloud supports {member} only below {CONTAINER_FOLDER} (given: {path})."
         )
-
-
-def _name(arn: str) -> str:
-    return arn.rpartition("/")[2]

@@ -13,7 +13,7 @@ from localcloud.protocol.validation import require_supported, require_value
 from localcloud.sagemaker.batching import Processing, assemble, batches, split
 from localcloud.sagemaker.cluster import MAX_HOSTS
 from localcloud.sagemaker.container import MachineFiles
-from localcloud.sagemaker.errors import JobFailed, ResourceInUse
+from localcloud.sagemaker.errors import JobFailed, ResourceInUse, no_such_job
 from localcloud.sagemaker.exchange import NotAnswered
 from localcloud.sagemaker.hosting import ModelServer, instance_id
 from localcloud.sagemaker.logs import LogStream
@@ -73,7 +73,7 @@ class TransformJobs:
         self.table = Table(
             cloud,
             "transform-job",
-            missing=lambda arn: InvalidRequest(f'Could not find transform job "{arn}".'),
+            missing=no_such_job,
             exists=lambda arn: ResourceInUse(
                 "Job name must be unique within an AWS account and region, and a transform job with this "
                 f"name already exists ({arn})"

@@ -162,9 +162,65 @@ def test_unsupported_requests_are_refused_by_name(aws, changes, named):
     assert named in error.value.response["Error"]["Message"]
 
 
-def test_an_unknown_job_is_an_error(aws):
-    with pytest.raises(aws.sagemaker.exceptions.ResourceNotFound):
-        aws.sagemaker.describe_processing_job(ProcessingJobName="nope")
+# aws-controllers-k8s/sagemaker-controller, generator.yaml, knows a missing job by this code and these words.
+@pytest.mark.parametrize("operation", ["describe_processing_job", "stop_processing_job"])
+def test_an_unknown_job_is_an_error(aws, operation):
+    with pytest.raises(ClientError) as error:
+        getattr(aws.sagemaker, operation)(ProcessingJobName="zz")
+    assert error.value.response["Error"]["Code"] == "ValidationException"
+    assert error.value.response["Error"]["Message"] == "Could not find requested job with name: zz"
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [("a", "a/b"), ("a/b", "a/b/c/d"), ("a/b", "a//b"), ("x" * 300,)],
+    ids=["file and folder", "deep", "two slashes", "long"],
+)
+def test_keys_that_cannot_become_files_fail_the_job_in_words(aws, keys):
+    folder = aws.name("clash")
+    for key in keys:
+        aws.put(f"{folder}/{key}", b"x")
+    job = ended(
+        aws,
+        start(aws, "", ProcessingInputs=[source("a", f"s3://{BUCKET}/{folder}", "/opt/ml/processing/in")]),
+    )
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("ClientError: Data download failed:")
+    assert "localcloud-" not in job["FailureReason"] and folder in job["FailureReason"]
+
+
+def test_a_manifest_joins_its_prefix_and_names_as_they_are(aws):
+    """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3DataSource.html: "appends the suffix
+    elements to the prefix"."""
+    aws.put("listed/a.csv", b"a")
+    aws.put("listed//b.csv", b"b")
+    manifest = [{"prefix": f"s3://{BUCKET}/listed"}, "/a.csv", "//b.csv"]
+    uri = aws.put("manifests/one", json.dumps(manifest).encode())
+    script = "import os; print('found', sorted(os.listdir('/opt/ml/processing/in')))"
+    name = aws.name("manifest")
+    code = aws.put(f"code/{name}/script.py", script.encode())
+    inputs = [
+        source("code", code, "/opt/ml/processing/input/code"),
+        source("in", uri, "/opt/ml/processing/in", S3DataType="ManifestFile"),
+    ]
+    job = ended(aws, start(aws, "", ProcessingInputs=inputs))
+    assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
+    assert "found ['a.csv', 'b.csv']" in aws.log_lines("/aws/sagemaker/ProcessingJobs")
+
+
+def test_an_upload_that_fails_names_no_path_of_this_machine(aws):
+    output = {
+        "S3Uri": "s3://no-such-bucket-1/x",
+        "LocalPath": "/opt/ml/processing/out",
+        "S3UploadMode": "EndOfJob",
+    }
+    script = "open('/opt/ml/processing/out/file', 'w').write('x')"
+    outputs = {"Outputs": [{"OutputName": "out", "S3Output": output}]}
+    job = ended(aws, start(aws, script, ProcessingOutputConfig=outputs))
+    assert job["FailureReason"].startswith(
+        "ClientError: Artifact upload failed:Cannot write s3://no-such-bucket-1/x/file: An error occurred"
+    )
+    assert "localcloud-" not in job["FailureReason"]
 
 
 @pytest.fixture

@@ -193,7 +193,13 @@ def test_a_job_is_stopped(aws):
     assert [each["TransformJobName"] for each in listed] == [name]
 
 
-KEY = {"VolumeKmsKeyId": "key"}
+# The words by which aws-controllers-k8s/sagemaker-controller (generator.yaml) knows a missing job.
+@pytest.mark.parametrize("operation", ["describe_transform_job", "stop_transform_job"])
+def test_an_unknown_job_is_an_error(aws, operation):
+    with pytest.raises(ClientError) as error:
+        getattr(aws.sagemaker, operation)(TransformJobName="zz")
+    assert error.value.response["Error"]["Code"] == "ValidationException"
+    assert error.value.response["Error"]["Message"] == "Could not find requested job with name: zz"
 
 
 @pytest.mark.parametrize(

@@ -243,8 +243,12 @@ def test_where_an_object_of_a_prefix_goes(key, prefix, name):
 
 def test_a_key_cannot_lead_out_of_its_folder(tmp_path):
     assert inside(tmp_path, "a/b") == tmp_path / "a" / "b"
-    with pytest.raises(JobFailed, match="leads out"):
-        inside(tmp_path, "../b")
+    assert inside(tmp_path, "//a//b") == tmp_path / "a" / "b"
+    for name in ("../b", "a/../../b", "/../b", "..", ".", ""):
+        with pytest.raises(JobFailed, match="leads out"):
+            inside(tmp_path, name)
+    with pytest.raises(JobFailed, match="cannot become a file"):
+        inside(tmp_path, "a\0b")
 
 
 def test_properties_without_effect_here_are_refused_by_their_path():
