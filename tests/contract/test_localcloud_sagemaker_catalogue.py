@@ -152,17 +152,52 @@ def test_a_group_numbers_its_packages_and_keeps_what_they_were_made_with(aws):
 def test_every_version_of_a_model_card_is_kept(aws):
     sagemaker = aws.sagemaker
     sagemaker.create_model_card(ModelCardName="card", Content="{}", ModelCardStatus="Draft")
-    sagemaker.update_model_card(ModelCardName="card", Content='{"a": 1}')
+    content = '{"intended_uses": {"risk_rating": "Low"}}'
+    sagemaker.update_model_card(ModelCardName="card", Content=content)
     sagemaker.update_model_card(ModelCardName="card", ModelCardStatus="Approved")
     newest = sagemaker.describe_model_card(ModelCardName="card")
     assert (newest["ModelCardVersion"], newest["Content"], newest["ModelCardStatus"]) == (
         2,
-        '{"a": 1}',
+        content,
         "Approved",
     )
     assert sagemaker.describe_model_card(ModelCardName="card", ModelCardVersion=1)["Content"] == "{}"
     listed = sagemaker.list_model_card_versions(ModelCardName="card")["ModelCardVersionSummaryList"]
     assert [each["ModelCardVersion"] for each in listed] == [2, 1]
+
+
+# https://docs.aws.amazon.com/sagemaker/latest/dg/model-cards.html#model-cards-json-schema
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{bad", "must be JSON"),
+        ("", "must be JSON"),
+        ("[]", "is not of type 'object' (at its top)"),
+        ('{"foo": 1}', "'foo' was unexpected"),
+        ('{"intended_uses": {"risk_rating": "Huge"}}', "(at intended_uses.risk_rating)"),
+        ('{"evaluation_details": [{}]}', "'name' is a required property (at evaluation_details.0)"),
+    ],
+)
+def test_the_content_of_a_model_card_follows_its_schema(aws, content, said):
+    sagemaker, name = aws.sagemaker, aws.name("card")
+    create, update = sagemaker.create_model_card, sagemaker.update_model_card
+    answers = [refused(create, ModelCardName=name, Content=content, ModelCardStatus="Draft")]
+    create(ModelCardName=name, Content="{}", ModelCardStatus="Draft")
+    answers.append(refused(update, ModelCardName=name, Content=content))
+    if content:
+        card = {"ModelCardContent": content, "ModelCardStatus": "Draft"}
+        answers.append(refused(sagemaker.create_model_package, ModelPackageName=name, ModelCard=card))
+    assert all(code == "ValidationException" and said in message for code, message in answers), answers
+
+
+def test_the_content_and_the_status_of_a_model_card_are_updated_apart(aws):
+    """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_UpdateModelCard.html"""
+    name = aws.name("card")
+    aws.sagemaker.create_model_card(ModelCardName=name, Content="{}", ModelCardStatus="Draft")
+    code, message = refused(
+        aws.sagemaker.update_model_card, ModelCardName=name, Content="{}", ModelCardStatus="Approved"
+    )
+    assert (code, "in a single call" in message) == ("ValidationException", True)
 
 
 def test_every_resource_has_its_tags(aws):
