@@ -116,7 +116,10 @@ class _JSON:
 
     @staticmethod
     def encode(value: Any) -> bytes:
-        return json.dumps(value, ensure_ascii=False).encode()
+        try:
+            return json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:  # half of a pair of surrogates, which only an escape can write
+            return json.dumps(value).encode()
 
     @staticmethod
     def join(record: Any, answer: Any) -> Any:
