@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.protocol import ApiError, InvalidRequest
+from localcloud.protocol import InvalidRequest
 from localcloud.protocol.validation import require_supported, require_value
 from localcloud.sagemaker.channels import INPUT_MODES, check_channel, require_objects
 from localcloud.sagemaker.cluster import hosts_of, require_hosts
@@ -14,6 +14,7 @@ from localcloud.sagemaker.container import CONTAINER_FOLDER
 from localcloud.sagemaker.errors import ResourceInUse
 from localcloud.sagemaker.experiments import Experiments
 from localcloud.sagemaker.images import COMMANDS, runner_of
+from localcloud.sagemaker.job_components import training_parts
 from localcloud.sagemaker.metrics import Metrics
 from localcloud.sagemaker.records import Table, select, with_defaults
 from localcloud.sagemaker.roles import require_assumable
@@ -120,15 +121,10 @@ class TrainingJobs:
             TrainingJobStatus="InProgress",
             SecondaryStatus="Starting",
         )
-        if request.get("ExperimentConfig"):
-            try:
-                self._experiments.add_training_job(record)
-            except ApiError:
-                self.table.remove(record.name)
-                raise
+        self._experiments.add_job(self.table, record, "Training", training_parts(record.request))
 
         def ending(members: Mapping[str, Any]) -> None:
-            self._experiments.end_training_job(record, members, metrics.points())
+            self._experiments.end_job(record, "Training", members, metrics.points())
 
         run = self._jobs[record.name] = TrainingRun(self._cloud, record, metrics, ending)
         run.start()

@@ -223,6 +223,43 @@ def test_an_upload_that_fails_names_no_path_of_this_machine(aws):
     assert "localcloud-" not in job["FailureReason"]
 
 
+def test_a_job_of_a_trial_is_a_component_of_it(aws):
+    aws.sagemaker.create_experiment(ExperimentName="films")
+    aws.sagemaker.create_trial(TrialName="first", ExperimentName="films")
+    config = {"ExperimentName": "films", "TrialName": "first", "RunName": "films-run"}
+    output = {
+        "S3Uri": f"s3://{BUCKET}/told",
+        "LocalPath": "/opt/ml/processing/out",
+        "S3UploadMode": "EndOfJob",
+    }
+    outputs = {"Outputs": [{"OutputName": "told", "S3Output": output}]}
+    job = ended(
+        aws, start(aws, "raise SystemExit(1)", ExperimentConfig=config, ProcessingOutputConfig=outputs)
+    )
+    assert job["ExperimentConfig"] == config
+    name = f"{job['ProcessingJobName']}-aws-processing-job"
+    component = aws.sagemaker.describe_trial_component(TrialComponentName=name)
+    assert component["Source"] == {
+        "SourceArn": job["ProcessingJobArn"],
+        "SourceType": "SageMakerProcessingJob",
+    }
+    assert component["Status"] == {"PrimaryStatus": "Failed", "Message": job["FailureReason"]}
+    assert component["EndTime"] == job["ProcessingEndTime"]
+    assert component["Parameters"] == {
+        "SageMaker.InstanceCount": {"NumberValue": 1.0},
+        "SageMaker.InstanceType": {"StringValue": "ml.m5.large"},
+        "SageMaker.VolumeSizeInGB": {"NumberValue": 5.0},
+    }
+    assert component["InputArtifacts"]["SageMaker.ImageUri"] == {"Value": SKLEARN}
+    assert component["InputArtifacts"]["parts"] == {"Value": f"s3://{BUCKET}/parts"}
+    assert component["OutputArtifacts"] == {"told": {"Value": f"s3://{BUCKET}/told"}}
+    [listed] = aws.sagemaker.list_trial_components(TrialName="first")["TrialComponentSummaries"]
+    assert listed["TrialComponentName"] == name
+    with pytest.raises(ClientError, match="experiment-trial/none"):
+        start(aws, "", ExperimentConfig=config | {"TrialName": "none"}, ProcessingJobName="of-no-trial")
+    assert not aws.sagemaker.list_processing_jobs(NameContains="of-no-trial")["ProcessingJobSummaries"]
+
+
 @pytest.fixture
 def sdk(aws, monkeypatch):
     for name, value in settings(aws.cloud.host, aws.cloud.port).items():
@@ -254,6 +291,25 @@ def test_the_script_processor_runs_a_local_file(sdk, tmp_path):
     assert "done" in sdk.log_lines("/aws/sagemaker/ProcessingJobs")
     again = ProcessingJob.from_processing_name(processor.sagemaker_session, processor.latest_job.job_name)
     assert [output.destination for output in again.outputs] == [f"s3://{BUCKET}/sdk-out"]
+
+
+@pytest.mark.slow
+def test_a_processor_within_a_run_gives_its_job_to_the_runs_trial(sdk, tmp_path):
+    from sagemaker.experiments.run import Run
+    from sagemaker.processing import ScriptProcessor
+
+    script = tmp_path / "say.py"
+    script.write_text("print('said')\n")
+    processor = ScriptProcessor(
+        image_uri=SKLEARN, command=["python3"], role=sdk.role, instance_count=1, instance_type="ml.m5.large"
+    )
+    with Run(experiment_name="within", run_name="one", sagemaker_session=processor.sagemaker_session):
+        processor.run(code=str(script), wait=False)
+    job = ended(sdk, processor.latest_job.job_name)
+    assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
+    listed = sdk.sagemaker.list_trial_components(ExperimentName="within")["TrialComponentSummaries"]
+    names = [each["TrialComponentName"] for each in listed]
+    assert f"{processor.latest_job.job_name}-aws-processing-job" in names
 
 
 @pytest.mark.slow

@@ -74,6 +74,7 @@ def test_answers_are_ended_by_one_newline_or_none():
     [
         ({}, b"{}", b"{}", b"1", b"1"),
         ({"InputFilter": "$.review"}, b'{"id": 1, "review": "x"}', b'"x"', b"0.5", b"0.5"),
+        ({"InputFilter": "$.review"}, b'{"review": "\\ud800"}', b'"\\ud800"', b"0.5", b"0.5"),
         (
             {"JoinSource": "Input"},
             b'{"id": 1}',
@@ -363,7 +364,7 @@ def test_a_job_that_has_just_ended_does_not_go_back_to_stopping(tmp_path, monkey
     else:
         request = {"TransformResources": {"InstanceCount": 1}}
         record = Record("job", "arn", request, {"TransformJobStatus": "InProgress"})
-        run = TransformRun(cloud, record, {}, "role", Processing({}, "", ""))
+        run = TransformRun(cloud, record, {}, "role", Processing({}, "", ""), lambda members: None)
         monkeypatch.setattr(run, "_transform", lambda: None)
     run._run()
     run.stop()
