@@ -29,7 +29,11 @@ MODELS: Mapping[str, tuple[str, ...]] = {
     "apigateway": ("apigatewayv2", "apigateway"),
     "bedrock": ("bedrock", "bedrock-runtime"),
     "monitoring": ("cloudwatch",),
-    "sagemaker": ("sagemaker-runtime", "sagemaker-metrics", "sagemaker"),
+    "sagemaker": (
+        *("sagemaker-runtime", "sagemaker-metrics", "sagemaker"),
+        *("sagemaker-a2i-runtime", "sagemaker-edge", "sagemaker-featurestore-runtime"),
+        *("sagemaker-inference-router-runtime", "sagemakerjobruntime", "sagemakertrainingsessionruntime"),
+    ),
     "states": ("stepfunctions",),
 }
 """botocore's models of what has a signing name, where that is not their only name."""

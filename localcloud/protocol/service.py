@@ -5,6 +5,7 @@ and returns the dictionary that boto3 returns.
 """
 
 import functools
+import json
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -25,6 +26,8 @@ from localcloud.untrusted import parse_json
 FORWARD = object()
 """The result of a method that only checks requests, for moto to carry out."""
 Operation = Callable[..., Any]
+JSON = ("json", "rest-json")
+"""The protocols that answer in JSON."""
 
 
 class ModelledService:
@@ -120,7 +123,8 @@ def read_request(
                 "url_params": dict(uri_parameters),
             }
         )
-    except (RequestParserError, ValueError) as error:
+    except (RequestParserError, ValueError, OverflowError, RuntimeError) as error:
+        # botocore raises RuntimeError for a time that is in no calendar.
         raise MalformedRequest(f"Could not parse the request: {error}") from None
     members = {name: value for name, value in members.items() if value is not None}
     if document:
@@ -147,7 +151,8 @@ def write_answer(model: OperationModel, result: Mapping[str, Any]) -> werkzeug.R
     else:
         serializer = get_serializer_class(service.service_name, service.protocol)
         answer = serializer(model, SerializationContext(request_id)).serialize(result)
-        response = werkzeug.Response(answer["body"], answer["status_code"], answer["headers"])
+        body = _without_constants(answer["body"]) if service.protocol in JSON else answer["body"]
+        response = werkzeug.Response(body, answer["status_code"], answer["headers"])
     response.headers["x-amzn-RequestId"] = request_id
     for name, member in (model.output_shape.members if model.output_shape else {}).items():
         # moto's serializer omits the status, and sets the content type of payloads to the protocol's.
@@ -156,6 +161,17 @@ def write_answer(model: OperationModel, result: Mapping[str, Any]) -> werkzeug.R
         elif member.serialization.get("name") == "Content-Type" and result.get(name):
             response.headers["Content-Type"] = result[name]
     return response
+
+
+def _without_constants(document: str | bytes) -> str | bytes:
+    """A JSON document with the texts "NaN", "Infinity" and "-Infinity" for the numbers, which JSON lacks.
+
+    https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html#shape-serialization
+    """
+    text = document.decode() if isinstance(document, bytes) else document
+    if "NaN" not in text and "Infinity" not in text:
+        return document
+    return json.dumps(json.loads(text, parse_constant=str))
 
 
 @functools.lru_cache(maxsize=1024)

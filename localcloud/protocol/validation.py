@@ -269,7 +269,8 @@ def _typed(value: Any, wanted: Any, name: str, path: str) -> Any:
     elif isinstance(value, Sequence) and not is_text:
         message = "Start of list found where not expected"
     else:
-        kind = "STRING" if is_text else str(value).upper() if isinstance(value, bool) else "NUMBER"
+        kind = "STRING" if is_text else "NULL" if value is None else "NUMBER"
+        kind = str(value).upper() if isinstance(value, bool) else kind
         message = f"{kind}_VALUE can not be converted to {name}"
     raise ApiError("SerializationException", f"{message} (at '{path}')" if path else message)
 

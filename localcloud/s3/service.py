@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/AmazonS3/latest/API/Welcome.html
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,6 +38,9 @@ from localcloud.s3.versions import (
 
 OVERRIDE = "response-"
 WITH_CONTENT = ("PutObject", "UploadPart")
+
+JUMPSTART = re.compile(r"jumpstart-(private-)?cache-prod-")
+"""The buckets of AWS from which SageMaker's SDK reads its list of models."""
 
 
 class S3Service:
@@ -87,6 +91,9 @@ class S3Service:
             return answer
         if call.operation == "CreateBucket":
             return self._create(bucket, call.parameters["Bucket"], request)
+        if bucket is None and JUMPSTART.match(name := call.parameters.get("Bucket", "")):
+            message = "The specified bucket does not exist: localcloud has no JumpStart models."
+            raise ApiError("NoSuchBucket", message, status=404, BucketName=name)
         return self._answer_object(bucket, call, request) if bucket else None
 
     def _answer_object(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response | None:

@@ -3,22 +3,21 @@
 import csv
 import io
 import json
-import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from jsonpath_ng.parser import parse as parse_json_path
-
 from localcloud.protocol import InvalidRequest
 from localcloud.sagemaker.errors import JobFailed
+from localcloud.sagemaker.paths import JSONPath
 from localcloud.untrusted import parse_json
+
+csv.field_size_limit(sys.maxsize)  # by default, a column of 128 KB is an error
 
 WHOLE = "$"
 CSV_TYPES = ("text/csv",)
 JSON_TYPES = ("application/json", "application/jsonlines")
 OUTPUT_KEY, INPUT_KEY = "SageMakerOutput", "SageMakerInput"
-KEYS = re.compile(r"\$\[\s*('[^']+'(\s*,\s*'[^']+')+)\s*\]")
-COLUMNS = re.compile(r"\$\[\s*(-?\d*:-?\d*|-?\d+(\s*,\s*-?\d+)*)\s*\]")
 
 Selector = Callable[[Any], Any]
 
@@ -61,34 +60,36 @@ def assemble(answers: Iterable[bytes], assemble_with: str) -> bytes:
 class Processing:
     """DataProcessing: selects what is sent, joins input and answer, selects what is written.
 
-    Filters see a record as a list of columns (CSV) or as the parsed document (JSON). Raises InvalidRequest
-    for an invalid filter or another content type.
+    Filters see a record as a list of columns (CSV) or as the parsed document (JSON). Without a filter of its
+    own and without a join, the input is sent, or the answer written, as it is. Raises InvalidRequest for an
+    invalid filter or another content type.
     """
 
     def __init__(self, request: dict[str, Any], content_type: str, accept: str):
-        self._input = request.get("InputFilter", WHOLE)
-        self._output = request.get("OutputFilter", WHOLE)
+        sent, written = request.get("InputFilter") or WHOLE, request.get("OutputFilter") or WHOLE
         self._join = request.get("JoinSource", "None") == "Input"
-        self.active = self._join or self._input != WHOLE or self._output != WHOLE
-        if not self.active:
-            return
-        self._from = _codec("TransformInput.ContentType", content_type)
-        # Without Accept the container chooses the format, which is JSON in SageMaker's containers.
-        self._to = _codec("TransformOutput.Accept", accept or JSON_TYPES[0])
-        self._select_input = _selector("InputFilter", self._input, self._from is _CSV)
-        self._select_output = _selector("OutputFilter", self._output, self._to is _CSV)
+        self._selects_input = sent != WHOLE
+        self._changes_answers = self._join or written != WHOLE
+        if self._selects_input or self._join:
+            self._from = _codec("TransformInput.ContentType", content_type)
+        if self._selects_input:
+            self._select_input = _selector("InputFilter", sent, self._from is _CSV)
+        if self._changes_answers:
+            # Without Accept the container chooses the format, which is JSON in SageMaker's containers.
+            self._to = _codec("TransformOutput.Accept", accept or JSON_TYPES[0])
+            self._select_output = _selector("OutputFilter", written, self._to is _CSV)
         if self._join and self._from is not self._to:
             raise InvalidRequest("JoinSource needs the same format (JSON or CSV) in ContentType and Accept.")
 
     def before(self, record: bytes) -> bytes:
         """The part of a record that is sent."""
-        if not self.active or self._input == WHOLE:
+        if not self._selects_input:
             return record
         return self._from.encode(self._select_input(self._from.decode(record)))
 
     def after(self, records: list[bytes], answer: bytes) -> bytes:
         """The output for the records of a request. Raises JobFailed unless each record has one answer."""
-        if not self.active:
+        if not self._changes_answers:
             return answer
         answers = [answer] if len(records) == 1 else [line for line in answer.splitlines() if line]
         if len(answers) != len(records):
@@ -115,7 +116,10 @@ class _JSON:
 
     @staticmethod
     def encode(value: Any) -> bytes:
-        return json.dumps(value, ensure_ascii=False).encode()
+        try:
+            return json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:  # half of a pair of surrogates, which only an escape can write
+            return json.dumps(value).encode()
 
     @staticmethod
     def join(record: Any, answer: Any) -> Any:
@@ -127,7 +131,16 @@ class _JSON:
 class _CSV:
     @staticmethod
     def decode(record: bytes) -> list[str]:
-        return next(csv.reader([record.decode()]), [])
+        try:
+            rows = list(csv.reader(io.StringIO(record.decode(), newline="")))
+        except (ValueError, csv.Error) as error:
+            raise JobFailed(f"ClientError: A record is not CSV: {error}: {record[:80]!r}") from error
+        if len(rows) > 1:
+            raise JobFailed(
+                f"ClientError: A record must be one row of CSV, and this one has {len(rows)}: "
+                f"{record[:80]!r}. DataProcessing of CSV needs the SplitType Line."
+            )
+        return rows[0] if rows else []
 
     @staticmethod
     def encode(columns: list[str] | str) -> bytes:
@@ -151,38 +164,25 @@ def _codec(name: str, content_type: str) -> type[_JSON] | type[_CSV]:
     )
 
 
-def _selector(name: str, path: str, columns: bool) -> Selector:
-    """The function for a filter: for CSV ``$[1,2]`` or ``$[1:]``, for JSON any JSONPath or ``$['a','b']``."""
-    if path == WHOLE:
+def _selector(name: str, text: str, columns: bool) -> Selector:
+    """The function for a filter: for CSV ``$[1,2]`` or ``$[1:]``, for JSON any path of SageMaker's."""
+    if text == WHOLE:
         return lambda value: value
-    if columns:
-        return _column_selector(name, path)
-    if match := KEYS.fullmatch(path):
-        keys = re.findall(r"'([^']+)'", match[1])
-        return lambda value: {key: value[key] for key in keys if key in value}
     try:
-        expression = parse_json_path(path)
-    except Exception as error:  # the library raises plain Exception
+        path = JSONPath(text)
+    except ValueError as error:
         raise InvalidRequest(
-            f"DataProcessing.{name} is not a JSONPath that is understood: {path} ({error})."
+            f"DataProcessing.{name} is not a JSONPath that is understood: {text} ({error})."
         ) from None
-    return lambda value: _only(name, path, [match.value for match in expression.find(value)])
-
-
-def _column_selector(name: str, path: str) -> Selector:
-    match = COLUMNS.fullmatch(path)
-    if match is None:
+    if columns and not path.is_of_columns:
         raise InvalidRequest(
-            f"DataProcessing.{name} must be like $[0], $[0,2] or $[1:] for CSV (given: {path})."
+            f"DataProcessing.{name} must be like $[0], $[0,2] or $[1:] for CSV (given: {text})."
         )
-    if ":" in match[1]:
-        start, end = (int(part) if part else None for part in match[1].split(":"))
-        return lambda row: row[start:end]
-    indices = [int(part) for part in match[1].split(",")]
-    return lambda row: [row[index] for index in indices]
 
+    def select(value: Any) -> Any:
+        try:
+            return path(value)
+        except LookupError:
+            raise JobFailed(f"ClientError: DataProcessing.{name} {text} finds nothing in a record.") from None
 
-def _only(name: str, path: str, found: list[Any]) -> Any:
-    if not found:
-        raise JobFailed(f"ClientError: DataProcessing.{name} {path} finds nothing in a record.")
-    return found[0] if len(found) == 1 else found
+    return select

@@ -1,6 +1,6 @@
 """Errors of the SageMaker API."""
 
-from localcloud.protocol import ApiError
+from localcloud.protocol import ApiError, InvalidRequest
 
 
 class ResourceInUse(ApiError):
@@ -15,6 +15,11 @@ class ResourceNotFound(ApiError):
 
     def __init__(self, message: str):
         super().__init__("ResourceNotFound", message)
+
+
+def no_such_job(arn: str) -> InvalidRequest:
+    """The error for a missing processing or transform job."""
+    return InvalidRequest(f"Could not find requested job with name: {arn.rpartition('/')[2]}")
 
 
 class JobFailed(Exception):

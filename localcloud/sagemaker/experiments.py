@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.protocol import InvalidRequest
+from localcloud.protocol import ApiError, InvalidRequest
 from localcloud.protocol.service import Operation
 from localcloud.sagemaker.errors import ResourceNotFound
+from localcloud.sagemaker.job_components import Parts
 from localcloud.sagemaker.records import Record, Table, select
 
-TRAINING_SUFFIX = "-aws-training-job"
-"""What AWS appends to a job's name for the name of its trial component."""
 RUN_PARTS = ("Parameters", "InputArtifacts", "OutputArtifacts")
 """The maps of a trial component that updates add to and remove from."""
 
@@ -131,49 +130,41 @@ class Experiments:
             self._metrics.setdefault(record.arn, []).extend(request["MetricData"])
         return {}
 
-    def add_training_job(self, job: Record) -> None:
+    def add_job(self, jobs: Table, job: Record, kind: str, parts: Parts) -> None:
         """Makes the trial component of a job with an ExperimentConfig, and associates it with the trial.
 
-        Its parameters and artifacts have the names that AWS gives them (Source: the tables that SDK v2's
-        ExperimentAnalytics shows). Raises ApiError if the experiment or the trial does not exist.
+        `kind` is Training, Processing or Transform. Raises ApiError, and removes the job from `jobs`, if the
+        experiment or the trial does not exist.
         """
-        config = job.request["ExperimentConfig"]
-        if missing := [name for name in ("ExperimentName", "TrialName") if name not in config]:
-            raise InvalidRequest(
-                f"CreateTrainingJob: localcloud needs ExperimentConfig.{missing[0]}; it creates no trials."
-            )
-        experiment, trial = self.experiments.get(config), self.trials.get(config)
-        if trial not in self._trials_of(experiment):
-            raise InvalidRequest(f"Trial {trial.arn} does not belong to {experiment.arn}.")
-        source = {"SourceArn": job.arn, "SourceType": "SageMakerTrainingJob"}
-        name = job.name + TRAINING_SUFFIX
-        component = self.components.table.add(
-            name,
-            {
-                "TrialComponentName": name,
-                "DisplayName": config.get("TrialComponentDisplayName", name),
-                "Source": source,
-                "TrialComponentSource": source,
-                "Status": {"PrimaryStatus": "InProgress"},
-                "Parameters": _parameters(job.request),
-                "InputArtifacts": _inputs(job.request),
-            },
-        )
+        if not (config := job.request.get("ExperimentConfig")):
+            return
+        try:
+            trial = self._trial_of(config, f"Create{kind}Job")
+            component = self.components.table.add(*_component(job, kind, config, parts))
+        except ApiError:
+            jobs.remove(job.name)
+            raise
         self._members[trial.arn, component.arn] = None
 
-    def end_training_job(self, job: Record, ending: Mapping[str, Any], metrics: list[dict[str, Any]]) -> None:
-        """Completes the trial component of a job, unless that has been deleted."""
-        name = job.name + TRAINING_SUFFIX
+    def end_job(
+        self, job: Record, kind: str, ending: Mapping[str, Any], metrics: Iterable[dict[str, Any]] = ()
+    ) -> None:
+        """Completes the trial component of a job, unless there is none or it has been deleted.
+
+        `ending` has the members that the job's description is about to have.
+        """
+        name = component_name(job, kind)
         component = next((each for each in self.components.table if each.name == name), None)
         if component is None:
             return
-        status = {"PrimaryStatus": ending["TrainingJobStatus"]}
+        status = {"PrimaryStatus": ending[f"{kind}JobStatus"]}
         if "FailureReason" in ending:
             status["Message"] = ending["FailureReason"]
+        end = ending[f"{kind}EndTime"]
         component.request |= {
             "Status": status,
-            "StartTime": job.live.get("TrainingStartTime", ending["TrainingEndTime"]),
-            "EndTime": ending["TrainingEndTime"],
+            "StartTime": job.live.get(f"{kind}StartTime", end),
+            "EndTime": end,
         }
         if artifacts := job.live.get("ModelArtifacts"):
             model = {"SageMaker.ModelArtifact": {"Value": artifacts["S3ModelArtifacts"]}}
@@ -181,6 +172,16 @@ class Experiments:
         component.update()
         with self._lock:
             self._metrics.setdefault(component.arn, []).extend(metrics)
+
+    def _trial_of(self, config: Mapping[str, Any], operation: str) -> Record:
+        if missing := [name for name in ("ExperimentName", "TrialName") if name not in config]:
+            raise InvalidRequest(
+                f"{operation}: localcloud needs ExperimentConfig.{missing[0]}; it creates no trials."
+            )
+        experiment, trial = self.experiments.get(config), self.trials.get(config)
+        if trial not in self._trials_of(experiment):
+            raise InvalidRequest(f"Trial {trial.arn} does not belong to {experiment.arn}.")
+        return trial
 
     def _create_trial(self, **request: Any) -> dict[str, Any]:
         self.experiments.get(request)
@@ -274,8 +275,8 @@ class Experiments:
                 "Min": min(values),
                 "Last": values[-1],
                 "Count": len(values),
-                "Avg": statistics.fmean(values),
-                "StdDev": statistics.pstdev(values),
+                "Avg": statistics.fmean(values) if all(map(math.isfinite, values)) else math.nan,
+                "StdDev": statistics.pstdev(values) if all(map(math.isfinite, values)) else math.nan,
             }
             for name, points in found.items()
             if (values := [float(point["Value"]) for point in points])
@@ -287,29 +288,19 @@ def _source_arn(component: Record) -> str:
     return str(component.request.get("Source", {}).get("SourceArn", ""))
 
 
-def _parameters(job: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The hyperparameters and the resources of a training job, as parameters of its trial component."""
-    resources = job.get("ResourceConfig") or {}
-    given = dict(job.get("HyperParameters") or {})
-    for name in ("InstanceCount", "InstanceType", "VolumeSizeInGB"):
-        if name in resources:
-            given[f"SageMaker.{name}"] = resources[name]
-    return {name: _parameter(value) for name, value in given.items()}
+def component_name(job: Record, kind: str) -> str:
+    """The name that AWS gives to the trial component of a job."""
+    return f"{job.name}-aws-{kind.lower()}-job"
 
 
-def _parameter(value: Any) -> dict[str, Any]:
-    try:
-        number = float(value)
-    except ValueError:
-        return {"StringValue": value}
-    return {"NumberValue": number} if math.isfinite(number) else {"StringValue": value}
-
-
-def _inputs(job: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """The image and the channels of a training job, as input artifacts of its trial component."""
-    inputs = {"SageMaker.ImageUri": {"Value": job["AlgorithmSpecification"]["TrainingImage"]}}
-    for channel in job.get("InputDataConfig") or ():
-        inputs[channel["ChannelName"]] = {"Value": channel["DataSource"]["S3DataSource"]["S3Uri"]}
-        if "ContentType" in channel:
-            inputs[channel["ChannelName"]]["MediaType"] = channel["ContentType"]
-    return inputs
+def _component(job: Record, kind: str, config: Mapping[str, Any], parts: Parts) -> tuple[str, dict[str, Any]]:
+    """The name and the members of a job's trial component."""
+    name, source = component_name(job, kind), {"SourceArn": job.arn, "SourceType": f"SageMaker{kind}Job"}
+    return name, {
+        "TrialComponentName": name,
+        "DisplayName": config.get("TrialComponentDisplayName", name),
+        "Source": source,
+        "TrialComponentSource": source,
+        "Status": {"PrimaryStatus": "InProgress"},
+        **parts,
+    }

@@ -25,7 +25,7 @@ class Runner:
 
     name: str
     purpose: str
-    """SERVES a model over HTTP, or runs the COMMANDS of ContainerEntrypoint."""
+    """SERVES a model over HTTP, or runs the COMMANDS of ContainerEntrypoint and scripts."""
     repositories: tuple[str, ...]
     """Patterns (fnmatch) of the names of ECR repositories."""
     script: str = ""
@@ -56,14 +56,22 @@ RUNNERS = (
         COMMANDS,
         (
             *("pytorch-training", "pytorch-training-*", "pytorch-inference", "pytorch-inference-*"),
-            *("pytorch", "tensorflow-training", "huggingface-pytorch-training", "mxnet-training"),
+            *(
+                "pytorch",
+                "tensorflow-training",
+                "huggingface-*-training*",
+                "mxnet-training",
+                "*-trcomp-training",
+            ),
+            *("autogluon-training", "smdistributed-modelparallel", "sagemaker-tensorflow-scriptmode"),
+            *("sagemaker-pytorch", "sagemaker-mxnet", "sagemaker-chainer"),
             *("sagemaker-scikit-learn", "sagemaker-xgboost", "sagemaker-base-python*"),
             *("sagemaker-distribution*", "python"),
         ),
     ),
 )
-"""The first that matches is used. "python" runs commands with the interpreter that `--python` names."""
-IMAGE = re.compile(r"(?:.*/)?(?P<repository>[^/:@]+)(?::[^/@]+)?(?:@.+)?")
+"""The first that matches is used. "python" runs commands and scripts in the interpreter of `--python`."""
+IMAGE = re.compile(r"(?:\w[\w.:-]*/)*(?P<repository>[^/:@]+)(?::[^/@]+)?(?:@.+)?")
 
 
 def runner_of(image: str, purpose: str, operation: str, registered: Mapping[str, str]) -> Runner:

@@ -16,6 +16,9 @@ NAMESPACE = "/aws/sagemaker/TrainingJobs"
 REQUEST_METRICS = 1000
 """The limit of a PutMetricData request."""
 
+MAX_VALUE = 2.0**360
+"""Of either sign: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html"""
+
 
 class Metrics:
     """Scans the log of a job. Raises InvalidRequest for a regular expression without a group."""
@@ -63,7 +66,10 @@ class Metrics:
         return [{"MetricName": name, "Value": value, "Timestamp": when} for name, value, when in self._found]
 
     def publish(self, cloud: Cloud, role_arn: str, job: str) -> None:
-        """Sends all values to CloudWatch with the rights of the job's role, or logs a warning."""
+        """Sends the values to CloudWatch with the rights of the job's role, or logs a warning.
+
+        Those that PutMetricData would refuse, with all others of the request, are left out.
+        """
         data = [
             {
                 "MetricName": name,
@@ -72,6 +78,7 @@ class Metrics:
                 "Value": value,
             }
             for name, value, when in self._found
+            if abs(value) <= MAX_VALUE  # which NaN is not
         ]
         try:
             for start in range(0, len(data), REQUEST_METRICS):

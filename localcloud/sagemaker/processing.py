@@ -1,5 +1,6 @@
 """The operations on processing jobs. See processing_run.py for how a job runs."""
 
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -9,8 +10,10 @@ from localcloud.protocol.validation import require_supported, require_value
 from localcloud.sagemaker.channels import DATA_TYPES, require_objects
 from localcloud.sagemaker.cluster import hosts_of, require_hosts
 from localcloud.sagemaker.container import CONTAINER_FOLDER
-from localcloud.sagemaker.errors import ResourceInUse, ResourceNotFound
+from localcloud.sagemaker.errors import ResourceInUse, no_such_job
+from localcloud.sagemaker.experiments import Experiments
 from localcloud.sagemaker.images import COMMANDS, runner_of
+from localcloud.sagemaker.job_components import processing_parts
 from localcloud.sagemaker.processing_run import ProcessingRun
 from localcloud.sagemaker.records import Table, select, with_defaults
 from localcloud.sagemaker.roles import require_assumable
@@ -49,6 +52,7 @@ SUPPORTED = {
     # Without effect: the traffic between hosts does not leave this machine.
     "NetworkConfig": {"EnableInterContainerTrafficEncryption": None},
     "RoleArn": None,
+    "ExperimentConfig": None,
     "Tags": None,
 }
 DEFAULTS = {
@@ -72,13 +76,13 @@ OPERATION = "CreateProcessingJob"
 class ProcessingJobs:
     """The operations on processing jobs."""
 
-    def __init__(self, cloud: Cloud):
-        self._cloud = cloud
+    def __init__(self, cloud: Cloud, experiments: Experiments):
+        self._cloud, self._experiments = cloud, experiments
         self._jobs: dict[str, ProcessingRun] = {}
         self.table = Table(
             cloud,
             "processing-job",
-            missing=lambda arn: ResourceNotFound(f"Could not find requested job with name: {_name(arn)}"),
+            missing=no_such_job,
             exists=lambda arn: ResourceInUse(
                 "Job name must be unique within an AWS account and region, and a processing job with this "
                 f"name already exists ({arn})"
@@ -89,7 +93,12 @@ class ProcessingJobs:
         request = with_defaults({"StoppingCondition": {}} | request, DEFAULTS)
         self._check(request)
         record = self.table.add(request["ProcessingJobName"], request, ProcessingJobStatus="InProgress")
-        run = self._jobs[record.name] = ProcessingRun(self._cloud, record)
+        self._experiments.add_job(self.table, record, "Processing", processing_parts(request))
+
+        def ending(members: Mapping[str, Any]) -> None:
+            self._experiments.end_job(record, "Processing", members)
+
+        run = self._jobs[record.name] = ProcessingRun(self._cloud, record, ending)
         run.start()
         return {"ProcessingJobArn": record.arn}
 
@@ -189,7 +198,3 @@ def _check_path(member: str, path: str | None) -> None:
         raise InvalidRequest(
             f"{OPERATION}: localcloud supports {member} only below {CONTAINER_FOLDER} (given: {path})."
         )
-
-
-def _name(arn: str) -> str:
-    return arn.rpartition("/")[2]

@@ -5,6 +5,7 @@ import logging
 import shutil
 import threading
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -29,8 +30,9 @@ CONTINUOUS_SECONDS = 1.0
 class ProcessingRun:
     """Runs one job in a thread of its own."""
 
-    def __init__(self, cloud: Cloud, record: Record):
-        self._cloud, self._record = cloud, record
+    def __init__(self, cloud: Cloud, record: Record, ending: Callable[[Mapping[str, Any]], None]):
+        """`ending` is called with the members that the job's description is about to have."""
+        self._cloud, self._record, self._ending = cloud, record, ending
         self._request = record.request
         self._role: str = self._request["RoleArn"]
         self._folder = cloud.state_dir / "processing" / record.name
@@ -66,12 +68,15 @@ class ProcessingRun:
             status, reason = "Failed", f"InternalServerError: {type(error).__name__}: {error}"
         if status == "Completed" and (self._stop_requested.is_set() or self._out_of_time):
             status = "Stopped"
-        fields: dict[str, Any] = {"FailureReason": reason[:MESSAGE_CHARACTERS]} if reason else {}
+        fields: dict[str, Any] = {"ProcessingJobStatus": status, "ProcessingEndTime": time.time()}
+        if reason:
+            fields["FailureReason"] = reason[:MESSAGE_CHARACTERS]
         if message := self._exit_message():
             fields["ExitMessage"] = message
+        self._ending(fields)
         with self._status_lock:
             self._over = True
-            self._record.update(ProcessingJobStatus=status, ProcessingEndTime=time.time(), **fields)
+            self._record.update(**fields)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _prepare(self) -> None:

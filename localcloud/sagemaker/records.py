@@ -1,5 +1,6 @@
 """The records of SageMaker: one table per resource type, and the filters of List operations."""
 
+import datetime
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -137,11 +138,16 @@ def _matches(record: Record, request: Mapping[str, Any], status_field: str | Non
         request.get("NameContains", "").lower() in record.name.lower()
         and request.get("StatusEquals") in (None, _status(record, status_field))
         and all(
-            (after not in request or request[after].timestamp() <= when)
-            and (before not in request or when <= request[before].timestamp())
+            (after not in request or unix_seconds(request[after]) <= when)
+            and (before not in request or when <= unix_seconds(request[before]))
             for after, before, when in bounds
         )
     )
+
+
+def unix_seconds(moment: datetime.datetime) -> float:
+    """The seconds since 1970. Requests have times in UTC, without a time zone."""
+    return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp()
 
 
 def _status(record: Record, status_field: str | None) -> Any:

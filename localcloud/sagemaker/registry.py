@@ -7,6 +7,7 @@ from localcloud.cloud import Cloud
 from localcloud.protocol import ApiError, InvalidRequest
 from localcloud.protocol.service import Operation
 from localcloud.protocol.validation import require_value
+from localcloud.sagemaker.card_content import check_content
 from localcloud.sagemaker.errors import ResourceNotFound
 from localcloud.sagemaker.records import Record, Table, select
 
@@ -134,6 +135,7 @@ class ModelRegistry:
         for member in ("ValidationSpecification", "SourceAlgorithmSpecification"):
             if request.get(member):
                 raise InvalidRequest(f"CreateModelPackage: localcloud does not support {member}.")
+        _check_card(request)
         if group is not None and request.get("Tags"):
             raise InvalidRequest(
                 "Tags cannot be given for a model package of a group, which has those of its group."
@@ -153,6 +155,7 @@ class ModelRegistry:
 
     def _update_package(self, **request: Any) -> dict[str, Any]:
         record = self._package(request.pop("ModelPackageArn"))
+        _check_card(request)
         request.pop("ClientToken", None)
         removed = request.pop(REMOVED, ())
         properties = {**record.request.get("CustomerMetadataProperties", {})}
@@ -220,6 +223,7 @@ class ModelCards:
         }
 
     def _create(self, **request: Any) -> dict[str, Any]:
+        check_content(request["Content"])
         first = {"Content": request["Content"], "ModelCardStatus": request["ModelCardStatus"]}
         record = self.table.add(request["ModelCardName"], request)
         record.live["Versions"] = [first | {"ModelCardVersion": 1, "LastModifiedTime": record.created}]
@@ -230,6 +234,12 @@ class ModelCards:
 
     def _update(self, **request: Any) -> dict[str, Any]:
         record = self.table.get(request.pop("ModelCardName"))
+        if "Content" in request:
+            if "ModelCardStatus" in request:
+                raise InvalidRequest(
+                    "You cannot update both model card content and model card status in a single call."
+                )
+            check_content(request["Content"])
         record.update()
         newest = record.live["Versions"][-1]
         changed = newest | request | {"LastModifiedTime": record.modified}
@@ -255,6 +265,12 @@ class ModelCards:
         found = [each for each in versions if _has_status(each, request)]
         newest_first = request.get("SortOrder", "Descending") == "Descending"
         return {"ModelCardVersionSummaryList": found[::-1] if newest_first else found}
+
+
+def _check_card(request: Mapping[str, Any]) -> None:
+    """Raises InvalidRequest for a model package whose card has an invalid content."""
+    if content := (request.get("ModelCard") or {}).get("ModelCardContent"):
+        check_content(content)
 
 
 def _has_status(card: dict[str, Any], request: Mapping[str, Any]) -> bool:

@@ -2,17 +2,20 @@
 
 import datetime
 import functools
+import math
+import operator
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import botocore.session
-from botocore.model import StructureShape
+from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from localcloud.protocol import InvalidRequest
 from localcloud.protocol.pages import page
 from localcloud.protocol.service import Operation
-from localcloud.protocol.validation import require_value
-from localcloud.sagemaker.records import DEFAULT_PAGE, Record
+from localcloud.protocol.validation import NUMBERS, require_value
+from localcloud.sagemaker.records import DEFAULT_PAGE, Record, unix_seconds
 
 Described = Iterable[tuple[Record, dict[str, Any]]]
 """The records of one type and their descriptions."""
@@ -46,17 +49,25 @@ itself (hubs, resource catalogues, lineage) are not included."""
 
 TIMES = ("CreationTime", "LastModifiedTime")
 """What every record has."""
-Test = Callable[[Any, str], Any]
-OPERATORS: Mapping[str, Test] = {
-    "Equals": lambda value, text: _same_type(value, text) == value,
-    "NotEquals": lambda value, text: _same_type(value, text) != value,
-    "GreaterThan": lambda value, text: value > _comparable(value, text),
-    "GreaterThanOrEqualTo": lambda value, text: value >= _comparable(value, text),
-    "LessThan": lambda value, text: value < _comparable(value, text),
-    "LessThanOrEqualTo": lambda value, text: value <= _comparable(value, text),
-    "Contains": lambda value, text: text.lower() in str(value).lower(),
-    "In": lambda value, text: any(_same_type(value, each.strip()) == value for each in text.split(",")),
+Test = Callable[[Any], bool]
+"""Whether a document, or a value in it, is what a request searches for."""
+ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "GreaterThan": operator.gt,
+    "GreaterThanOrEqualTo": operator.ge,
+    "LessThan": operator.lt,
+    "LessThanOrEqualTo": operator.le,
 }
+COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "Equals": operator.eq,
+    "NotEquals": operator.ne,
+    **ORDERS,
+}
+OF_TEXTS = ("Contains", "In")
+KINDS = {"timestamp": "timestamp", "boolean": "boolean"} | dict.fromkeys(NUMBERS, "number")
+"""The kinds of properties, by the types of their shapes; all others are texts. A value of a map that may hold
+texts and numbers is a "parameter"."""
+HYPERPARAMETERS = "HyperParameters"
+INTEGER = re.compile(r"[+-]?\d+")
 
 
 class Search:
@@ -79,11 +90,10 @@ class Search:
             raise InvalidRequest("Search: localcloud does not support VisibilityConditions.")
         member = MEMBERS.get(resource, resource)
         documents = [_document(*each) for each in self._sources.get(resource, list)()]
-        expression = request.get("SearchExpression") or {}
-        _check_names(member, expression)
+        is_wanted = _test_of(member, request.get("SearchExpression") or {})
         if (order := request.get("SortBy", "LastModifiedTime")) not in TIMES:
             _check_name(member, order)
-        found = [document for document in documents if _satisfies(document, expression)]
+        found = [document for document in documents if is_wanted(document)]
         _sort(found, order)
         if request.get("SortOrder", "Descending") == "Descending":
             found.reverse()
@@ -112,49 +122,108 @@ def _document(record: Record, description: dict[str, Any]) -> dict[str, Any]:
     return {"CreationTime": record.created, "LastModifiedTime": record.modified, **description, "Tags": tags}
 
 
-def _check_names(member: str, expression: Mapping[str, Any]) -> None:
-    """Raises InvalidRequest for a filter on a property that the resource type does not have."""
-    nested = expression.get("NestedFilters", ())
-    named = [each["Name"] for each in expression.get("Filters", ())]
-    for name in [*named, *(each["NestedPropertyName"] for each in nested)]:
-        _check_name(member, name)
-    for each in expression.get("SubExpressions", ()):
-        _check_names(member, each)
-
-
 def _check_name(member: str, name: str) -> None:
-    shape: StructureShape = _model().shape_for("SearchRecord").members[member]
-    if name.partition(".")[0] not in {*shape.members, "Metrics"}:
+    """Raises InvalidRequest for a property that the resource type does not have."""
+    if name.partition(".")[0] not in {*_shape_of(member).members, "Metrics"}:
         raise InvalidRequest(f"Unknown property name: {name}")
 
 
-def _satisfies(document: Mapping[str, Any], expression: Mapping[str, Any]) -> bool:
-    results = [
-        *(_passes(document, each) for each in expression.get("Filters", ())),
-        *(_passes_nested(document, each) for each in expression.get("NestedFilters", ())),
-        *(_satisfies(document, each) for each in expression.get("SubExpressions", ())),
+def _shape_of(member: str) -> StructureShape:
+    shape: StructureShape = _model().shape_for("SearchRecord").members[member]
+    return shape
+
+
+def _test_of(member: str, expression: Mapping[str, Any]) -> Test:
+    """Raises InvalidRequest for a filter that the resource type cannot have."""
+    tests = [
+        *(_filter(member, each) for each in expression.get("Filters", ())),
+        *(_nested(member, each) for each in expression.get("NestedFilters", ())),
+        *(_test_of(member, each) for each in expression.get("SubExpressions", ())),
     ]
-    return any(results) if results and expression.get("Operator") == "Or" else all(results)
+    combined = any if tests and expression.get("Operator") == "Or" else all
+    return lambda document: combined(test(document) for test in tests)
 
 
-def _passes(document: Any, condition: Mapping[str, Any]) -> bool:
-    values = list(_values(document, condition["Name"].split(".")))
-    operator: str = condition.get("Operator", "Equals")
-    if operator in ("Exists", "NotExists"):
-        return bool(values) == (operator == "Exists")
-    if "Value" not in condition:
-        raise InvalidRequest(f"The filter on {condition['Name']} with {operator} needs a Value.")
-    if operator == "NotEquals":
-        return all(OPERATORS[operator](value, condition["Value"]) for value in values)
-    return any(OPERATORS[operator](value, condition["Value"]) for value in values)
-
-
-def _passes_nested(document: Mapping[str, Any], nested: Mapping[str, Any]) -> bool:
+def _nested(member: str, nested: Mapping[str, Any]) -> Test:
     """Whether one element of a list passes all filters, whose names begin with that of the list."""
-    prefix = f"{nested['NestedPropertyName']}."
-    conditions = [each | {"Name": each["Name"].removeprefix(prefix)} for each in nested["Filters"]]
-    elements = document.get(nested["NestedPropertyName"]) or ()
-    return any(all(_passes(element, each) for each in conditions) for element in elements)
+    name = nested["NestedPropertyName"]
+    _check_name(member, name)
+    tests = [_filter(member, each, f"{name}.") for each in nested["Filters"]]
+    return lambda document: any(all(test(element) for test in tests) for element in document.get(name) or ())
+
+
+def _filter(member: str, condition: Mapping[str, Any], prefix: str = "") -> Test:
+    """`prefix` is what the name of the property has before the part of it that is looked for."""
+    name, which = condition["Name"], condition.get("Operator", "Equals")
+    if not prefix:
+        _check_name(member, name)
+    path = name.removeprefix(prefix).split(".")
+    if which in ("Exists", "NotExists"):
+        return lambda document: any(True for _ in _values(document, path)) == (which == "Exists")
+    if "Value" not in condition:
+        raise InvalidRequest(f"The filter on {name} with {which} needs a Value.")
+    test = _comparison(name, _kind(member, prefix + name.removeprefix(prefix)), which, condition["Value"])
+    combined = all if which == "NotEquals" else any
+    return lambda document: combined(test(value) for value in _values(document, path))
+
+
+def _kind(member: str, name: str) -> str:
+    """The kind of a property: timestamp, number, boolean, text, parameter or HyperParameters."""
+    if name in TIMES:
+        return "timestamp"
+    path = name.split(".")
+    if path[0] in ("Metrics", HYPERPARAMETERS):
+        return "number" if path[0] == "Metrics" else HYPERPARAMETERS
+    shape: Shape = _shape_of(member)
+    while path:
+        if isinstance(shape, ListShape):
+            shape = shape.member
+        elif isinstance(shape, MapShape):
+            return "parameter" if isinstance(shape.value, StructureShape) else "text"
+        elif isinstance(shape, StructureShape) and path[0] in shape.members:
+            shape = shape.members[path.pop(0)]
+        else:
+            return "text"  # the name of a tag, for one
+    return KINDS.get(shape.type_name, "text")
+
+
+def _comparison(name: str, kind: str, which: str, text: str) -> Test:
+    """What an operator demands of a property's value.
+
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Filter.html has the rules. Raises
+    InvalidRequest for an operator or a value that the property cannot have.
+    """
+    if which in OF_TEXTS:
+        if kind in KINDS.values():
+            raise InvalidRequest(
+                f"The operator {which} is only supported for text properties, not for {name}."
+            )
+        if which == "Contains":
+            return lambda value: text.lower() in str(value).lower()
+        return lambda value: str(value) in [each.strip() for each in text.split(",")]
+    compare = COMPARISONS[which]
+    if kind == "timestamp":
+        time = _time(name, text)
+        return lambda value: compare(_seconds(value), time)
+    number = _number(text)
+    if number is None and kind == "number":
+        raise InvalidRequest(f"The filter on {name} needs a number as its Value (given: {text}).")
+    if which in ORDERS and (kind in ("text", "boolean") or number is None):
+        raise InvalidRequest(f"The operator {which} is not supported for text properties ({name}: {text}).")
+    if kind == "boolean":
+        if text.lower() not in ("true", "false"):
+            raise InvalidRequest(f"The filter on {name} needs true or false as its Value (given: {text}).")
+        return lambda value: compare(value, text.lower() == "true")
+    if kind == "text" or number is None:
+        return lambda value: compare(str(value), text)
+
+    def test(value: Any) -> bool:
+        if (given := _number(str(value))) is None:
+            return which == "NotEquals"
+        # "If the specified Value is an integer, the decimal hyperparameter values are treated as integers."
+        return compare(int(given) if kind == HYPERPARAMETERS and isinstance(number, int) else given, number)
+
+    return test
 
 
 def _values(node: Any, path: Sequence[str]) -> Iterator[Any]:
@@ -186,33 +255,35 @@ def _values(node: Any, path: Sequence[str]) -> Iterator[Any]:
 def _sort(documents: list[dict[str, Any]], name: str) -> None:
     def key(document: Mapping[str, Any]) -> tuple[bool, bool, Any]:
         value = next(_values(document, name.split(".")), None)
-        return value is not None, isinstance(value, str), value if value is not None else 0
+        if isinstance(value, datetime.datetime | int | float):
+            return True, False, _seconds(value)
+        return value is not None, True, str(value)
 
     documents.sort(key=key)
 
 
-def _same_type(value: Any, text: str) -> Any:
-    """Converts the text of a filter to the type of the value it is compared with, if possible."""
+def _number(text: str) -> int | float | None:
+    """The integer or the decimal that a text is; None for any other text."""
+    if INTEGER.fullmatch(text):
+        return int(text)
     try:
-        return _comparable(value, text)
-    except InvalidRequest:
-        return text
-
-
-def _comparable(value: Any, text: str) -> Any:
-    """As `_same_type`. Raises InvalidRequest for a text that cannot be compared with the value."""
-    try:
-        if isinstance(value, bool):
-            return text.lower() == "true"
-        if isinstance(value, datetime.datetime):
-            return _time(text)
-        if isinstance(value, int | float):
-            return _time(text).timestamp() if "-" in text[1:] and ":" in text else float(text)
+        number = float(text)
     except ValueError:
-        raise InvalidRequest(f"The filter value {text!r} cannot be compared with {value!r}.") from None
-    return text
+        return None
+    return number if math.isfinite(number) else None
 
 
-def _time(text: str) -> datetime.datetime:
-    parsed = datetime.datetime.fromisoformat(text)
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=datetime.UTC)
+def _seconds(value: datetime.datetime | float) -> float:
+    """A time or a number as a number."""
+    return unix_seconds(value) if isinstance(value, datetime.datetime) else value
+
+
+def _time(name: str, text: str) -> float:
+    try:
+        if "T" not in text:
+            raise ValueError
+        return unix_seconds(datetime.datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        raise InvalidRequest(
+            f"The filter on {name} needs a time like 2030-01-31T00:00:00 as its Value (given: {text})."
+        ) from None

@@ -48,9 +48,9 @@ class SageMakerService(ModelledService):
         self._models = Models(cloud, self._registry)
         self._configs = EndpointConfigs(cloud, self._models)
         self._endpoints = Endpoints(cloud, self._models, self._configs)
-        self._transform = TransformJobs(cloud, self._models)
+        self._transform = TransformJobs(cloud, self._models, self._experiments)
         self._runtime = SageMakerRuntime(cloud, self._endpoints)
-        self._processing = ProcessingJobs(cloud)
+        self._processing = ProcessingJobs(cloud, self._experiments)
         self._metrics = MetricsService(self._experiments)
         self._operations: Mapping[str, Operation] = {
             "CreateTrainingJob": self._training.create,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.protocol import ApiError, InvalidRequest
+from localcloud.protocol import InvalidRequest
 from localcloud.protocol.validation import require_supported, require_value
 from localcloud.sagemaker.channels import INPUT_MODES, check_channel, require_objects
 from localcloud.sagemaker.cluster import hosts_of, require_hosts
@@ -14,6 +14,7 @@ from localcloud.sagemaker.container import CONTAINER_FOLDER
 from localcloud.sagemaker.errors import ResourceInUse
 from localcloud.sagemaker.experiments import Experiments
 from localcloud.sagemaker.images import COMMANDS, runner_of
+from localcloud.sagemaker.job_components import training_parts
 from localcloud.sagemaker.metrics import Metrics
 from localcloud.sagemaker.records import Table, select, with_defaults
 from localcloud.sagemaker.roles import require_assumable
@@ -92,6 +93,7 @@ DEFAULTS = {
 }
 """The values that DescribeTrainingJob shows for members that were not given. SDK v2's attach() needs KmsKeyId
 (`_prepare_init_params_from_job_description` of sagemaker/estimator.py)."""
+LONGEST_RUNTIME_SECONDS = 28 * 86400
 
 
 class TrainingJobs:
@@ -119,15 +121,10 @@ class TrainingJobs:
             TrainingJobStatus="InProgress",
             SecondaryStatus="Starting",
         )
-        if request.get("ExperimentConfig"):
-            try:
-                self._experiments.add_training_job(record)
-            except ApiError:
-                self.table.remove(record.name)
-                raise
+        self._experiments.add_job(self.table, record, "Training", training_parts(record.request))
 
         def ending(members: Mapping[str, Any]) -> None:
-            self._experiments.end_training_job(record, members, metrics.points())
+            self._experiments.end_job(record, "Training", members, metrics.points())
 
         run = self._jobs[record.name] = TrainingRun(self._cloud, record, metrics, ending)
         run.start()
@@ -193,15 +190,14 @@ class TrainingJobs:
             algorithm["TrainingInputMode"],
             *INPUT_MODES,
         )
-        if algorithm.get("ContainerEntrypoint"):
-            runner_of(algorithm["TrainingImage"], COMMANDS, operation, self._cloud.images)
-        elif algorithm.get("ContainerArguments"):
-            raise InvalidRequest(
-                f"{operation}: localcloud supports AlgorithmSpecification.ContainerArguments only with "
-                "ContainerEntrypoint, because it does not have the image's own entry point."
-            )
-        else:
+        if not algorithm.get("ContainerEntrypoint"):
+            if algorithm.get("ContainerArguments"):
+                raise InvalidRequest(
+                    f"{operation}: localcloud supports AlgorithmSpecification.ContainerArguments only with "
+                    "ContainerEntrypoint, because it does not have the image's own entry point."
+                )
             _check_script_mode(operation, request)
+        runner_of(algorithm["TrainingImage"], COMMANDS, operation, self._cloud.images)
         _check_hosts(operation, resources, channels)
         require_value(
             operation,
@@ -217,7 +213,7 @@ class TrainingJobs:
                     f"{operation}: localcloud supports CheckpointConfig.LocalPath only below "
                     f"{CONTAINER_FOLDER} (given: {path})."
                 )
-        _check_waiting(request)
+        _check_condition(request)
         require_assumable(self._cloud, request["RoleArn"])
         names = [channel["ChannelName"] for channel in channels]
         if len(set(names)) < len(names):
@@ -263,9 +259,17 @@ def _check_hosts(operation: str, resources: dict[str, Any], channels: list[dict[
             )
 
 
-def _check_waiting(request: dict[str, Any]) -> None:
-    """Raises InvalidRequest, in AWS's words, unless MaxWaitTimeInSeconds fits managed spot training."""
+def _check_condition(request: dict[str, Any]) -> None:
+    """Raises InvalidRequest, in AWS's words, unless MaxWaitTimeInSeconds fits managed spot training.
+
+    "The maximum value is 28 days" (MaxRuntimeInSeconds of
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StoppingCondition.html).
+    """
     condition = request.get("StoppingCondition") or {}
+    if (runtime := condition.get("MaxRuntimeInSeconds", 0)) > LONGEST_RUNTIME_SECONDS:
+        raise InvalidRequest(
+            f"MaxRuntimeInSeconds must be at most 28 days, {LONGEST_RUNTIME_SECONDS} (given: {runtime})."
+        )
     wait = condition.get("MaxWaitTimeInSeconds")
     if not request.get("EnableManagedSpotTraining"):
         if wait is not None:

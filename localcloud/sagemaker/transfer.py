@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlparse
 
+from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 
 from localcloud.cloud import Cloud
@@ -93,10 +94,17 @@ class Transfer:
     def download_all(self, files: Sequence[S3File], folder: Path) -> None:
         """Downloads objects into a folder, each to its own name there."""
         folder.mkdir(parents=True, exist_ok=True)
+        targets: dict[Path, S3File] = {}
+        for file in files:
+            other = targets.setdefault(inside(folder, file.name), file)
+            if other.key != file.key:
+                raise JobFailed(
+                    f"ClientError: Data download failed:The keys {other.key!r} and {file.key!r} have the "
+                    f"same name in their folder, {file.name!r}."
+                )
         with ThreadPoolExecutor(PARALLEL) as pool:
             for done in [
-                pool.submit(self._download, file.bucket, file.key, inside(folder, file.name))
-                for file in files
+                pool.submit(self._download, file.bucket, file.key, target) for target, file in targets.items()
             ]:
                 done.result()
 
@@ -115,7 +123,8 @@ class Transfer:
         try:
             self._s3.upload_file(str(file), bucket, key, ExtraArgs=self._extra)
         except Exception as error:  # s3transfer wraps S3's error in one of its own
-            raise JobFailed(f"ClientError: Artifact upload failed:Cannot write {uri}: {error}") from error
+            reason = _without_path(error)
+            raise JobFailed(f"ClientError: Artifact upload failed:Cannot write {uri}: {reason}") from error
 
     def write(self, body: Any, uri: str) -> None:
         bucket, key = split_uri(uri)
@@ -125,11 +134,16 @@ class Transfer:
             raise JobFailed(f"ClientError: Cannot write {uri}: {error}") from error
 
     def _download(self, bucket: str, key: str, file: Path) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
         try:
+            file.parent.mkdir(parents=True, exist_ok=True)
             self._s3.download_file(bucket, key, str(file))
         except ClientError as error:
             raise _download_failed(f"s3://{bucket}/{key}", error) from error
+        except OSError as error:  # a key that is the folder of another one, or too long for a file's name
+            reason = _without_path(error)
+            raise JobFailed(
+                f"ClientError: Data download failed:s3://{bucket}/{key} cannot become a file: {reason}"
+            ) from error
 
 
 def relative_name(key: str, prefix: str) -> str:
@@ -142,9 +156,14 @@ def relative_name(key: str, prefix: str) -> str:
 
 
 def inside(folder: Path, name: str) -> Path:
-    """`folder/name`. Raises JobFailed for a name that leads out of the folder, as a key with ".." does."""
-    target = (folder / name).resolve()
-    if not target.is_relative_to(folder.resolve()):
+    """`folder/name`. Raises JobFailed for a name that leads out of the folder, as a key with ".." does.
+
+    Slashes at the beginning of a name, as of keys with two in a row, do not count.
+    """
+    if "\0" in name:
+        raise JobFailed(f"ClientError: Data download failed:The key {name!r} cannot become a file.")
+    target = Path(f"{folder}/{name}").resolve()
+    if folder.resolve() not in target.parents:
         raise JobFailed(f"ClientError: Data download failed:The key {name!r} leads out of its folder.")
     return target
 
@@ -196,6 +215,13 @@ def changed_files(folder: Path, seen: dict[Path, tuple[int, int]]) -> Iterator[P
         if file.is_file() and seen.get(file) != mark:
             seen[file] = mark
             yield file
+
+
+def _without_path(error: Exception) -> str:
+    """What went wrong, without the paths of this machine, which mean nothing to who started the job."""
+    if isinstance(error, S3UploadFailedError) and error.__context__:
+        return str(error.__context__)
+    return error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
 
 
 def _download_failed(uri: str, error: ClientError) -> JobFailed:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
@@ -13,9 +13,11 @@ from localcloud.protocol.validation import require_supported, require_value
 from localcloud.sagemaker.batching import Processing, assemble, batches, split
 from localcloud.sagemaker.cluster import MAX_HOSTS
 from localcloud.sagemaker.container import MachineFiles
-from localcloud.sagemaker.errors import JobFailed, ResourceInUse
+from localcloud.sagemaker.errors import JobFailed, ResourceInUse, no_such_job
 from localcloud.sagemaker.exchange import NotAnswered
+from localcloud.sagemaker.experiments import Experiments
 from localcloud.sagemaker.hosting import ModelServer, instance_id
+from localcloud.sagemaker.job_components import transform_parts
 from localcloud.sagemaker.logs import LogStream
 from localcloud.sagemaker.models import Models
 from localcloud.sagemaker.records import Record, Table, select, with_defaults
@@ -49,6 +51,7 @@ SUPPORTED = {
     "TransformOutput": {"S3OutputPath": None, "Accept": None, "AssembleWith": None, "KmsKeyId": None},
     "TransformResources": {"InstanceType": None, "InstanceCount": None},
     "DataProcessing": None,
+    "ExperimentConfig": None,
     "Tags": None,
 }
 
@@ -67,13 +70,13 @@ class Stopped(Exception):
 class TransformJobs:
     """The operations on transform jobs."""
 
-    def __init__(self, cloud: Cloud, models: Models):
-        self._cloud, self._models = cloud, models
+    def __init__(self, cloud: Cloud, models: Models, experiments: Experiments):
+        self._cloud, self._models, self._experiments = cloud, models, experiments
         self._runs: dict[str, TransformRun] = {}
         self.table = Table(
             cloud,
             "transform-job",
-            missing=lambda arn: InvalidRequest(f'Could not find transform job "{arn}".'),
+            missing=no_such_job,
             exists=lambda arn: ResourceInUse(
                 "Job name must be unique within an AWS account and region, and a transform job with this "
                 f"name already exists ({arn})"
@@ -116,7 +119,13 @@ class TransformJobs:
             with_defaults({"DataProcessing": {}} | request, DEFAULTS),
             TransformJobStatus="InProgress",
         )
-        run = self._runs[record.name] = TransformRun(self._cloud, record, container, role, processing)
+        self._experiments.add_job(self.table, record, "Transform", transform_parts(request, container))
+
+        def ending(members: Mapping[str, Any]) -> None:
+            self._experiments.end_job(record, "Transform", members)
+
+        run = TransformRun(self._cloud, record, container, role, processing, ending)
+        self._runs[record.name] = run
         run.start()
         return {"TransformJobArn": record.arn}
 
@@ -161,9 +170,16 @@ class TransformRun:
     """Runs one job in a thread of its own."""
 
     def __init__(
-        self, cloud: Cloud, record: Record, container: dict[str, Any], role: str, processing: Processing
+        self,
+        cloud: Cloud,
+        record: Record,
+        container: dict[str, Any],
+        role: str,
+        processing: Processing,
+        ending: Callable[[Mapping[str, Any]], None],
     ):
-        self._cloud, self._record, self._role = cloud, record, role
+        """`ending` is called with the members that the job's description is about to have."""
+        self._cloud, self._record, self._role, self._ending = cloud, record, role, ending
         self._request, self._processing = record.request, processing
         self._stop_requested = threading.Event()
         self._status_lock = threading.Lock()
@@ -202,12 +218,14 @@ class TransformRun:
         finally:
             for server in self._servers:
                 server.stop()
+        fields: dict[str, Any] = {"TransformJobStatus": status, "TransformEndTime": time.time()}
         if reason:
             self._report(reason)
-            self._record.update(FailureReason=reason[:1024])
+            fields["FailureReason"] = reason[:1024]
+        self._ending(fields)
         with self._status_lock:
             self._over = True
-            self._record.update(TransformJobStatus=status, TransformEndTime=time.time())
+            self._record.update(**fields)
 
     def _transform(self) -> None:
         """Shares the objects among the instances; one without an object is idle, as on AWS.

@@ -78,6 +78,30 @@ def refused(cloud: Cloud, service: str, operation: str, request: dict[str, Any])
         ("apigatewayv2", "create_vpc_link", {"Name": "v", "SubnetIds": ["s"]}),
         ("sagemaker-runtime", "invoke_endpoint_async", {"EndpointName": "e", "InputLocation": "s3://b/k"}),
         ("sagemaker-runtime", "invoke_endpoint_with_response_stream", {"EndpointName": "e", "Body": b"x"}),
+        # These have the signing name of sagemaker.
+        (
+            "sagemaker-featurestore-runtime",
+            "get_record",
+            {"FeatureGroupName": "f", "RecordIdentifierValueAsString": "1"},
+        ),
+        ("sagemaker-edge", "get_deployments", {"DeviceName": "d", "DeviceFleetName": "f"}),
+        ("sagemaker-a2i-runtime", "describe_human_loop", {"HumanLoopName": "h"}),
+        (
+            "sagemaker-metrics",
+            "batch_get_metrics",
+            {
+                "MetricQueries": [
+                    {
+                        "MetricName": "m",
+                        "ResourceArn": "arn:aws:sagemaker:us-east-1:123456789012:training-job/j",
+                        "MetricStat": "Min",
+                        "Period": "OneHour",
+                        "XAxisType": "Timestamp",
+                    }
+                ]
+            },
+        ),
+        ("sagemaker-geospatial", "list_earth_observation_jobs", {}),
         (
             "sagemaker",
             "create_notebook_instance",

@@ -152,6 +152,13 @@ def everybody(**more: Any) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
+def test_the_missing_list_of_jumpstart_models_says_that_there_are_none(s3: Any) -> None:
+    for bucket in ("jumpstart-cache-prod-us-east-1", "jumpstart-private-cache-prod-us-east-1"):
+        with pytest.raises(ClientError, match="localcloud has no JumpStart models") as error:
+            s3.get_object(Bucket=bucket, Key="models_manifest.json")
+        assert error.value.response["Error"]["Code"] == "NoSuchBucket"
+
+
 def test_public_policies_are_blocked_until_somebody_says_otherwise(account: Account, s3: Any) -> None:
     """ "The meaning of public" in access-control-block-public-access.html"""
     s3.create_bucket(Bucket="closed")

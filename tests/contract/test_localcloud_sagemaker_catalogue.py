@@ -1,5 +1,6 @@
 """What SageMaker only stores: experiments, the model registry, model cards, tags, Search and empty lists."""
 
+import datetime
 import time
 
 import pytest
@@ -151,17 +152,52 @@ def test_a_group_numbers_its_packages_and_keeps_what_they_were_made_with(aws):
 def test_every_version_of_a_model_card_is_kept(aws):
     sagemaker = aws.sagemaker
     sagemaker.create_model_card(ModelCardName="card", Content="{}", ModelCardStatus="Draft")
-    sagemaker.update_model_card(ModelCardName="card", Content='{"a": 1}')
+    content = '{"intended_uses": {"risk_rating": "Low"}}'
+    sagemaker.update_model_card(ModelCardName="card", Content=content)
     sagemaker.update_model_card(ModelCardName="card", ModelCardStatus="Approved")
     newest = sagemaker.describe_model_card(ModelCardName="card")
     assert (newest["ModelCardVersion"], newest["Content"], newest["ModelCardStatus"]) == (
         2,
-        '{"a": 1}',
+        content,
         "Approved",
     )
     assert sagemaker.describe_model_card(ModelCardName="card", ModelCardVersion=1)["Content"] == "{}"
     listed = sagemaker.list_model_card_versions(ModelCardName="card")["ModelCardVersionSummaryList"]
     assert [each["ModelCardVersion"] for each in listed] == [2, 1]
+
+
+# https://docs.aws.amazon.com/sagemaker/latest/dg/model-cards.html#model-cards-json-schema
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{bad", "must be JSON"),
+        ("", "must be JSON"),
+        ("[]", "is not of type 'object' (at its top)"),
+        ('{"foo": 1}', "'foo' was unexpected"),
+        ('{"intended_uses": {"risk_rating": "Huge"}}', "(at intended_uses.risk_rating)"),
+        ('{"evaluation_details": [{}]}', "'name' is a required property (at evaluation_details.0)"),
+    ],
+)
+def test_the_content_of_a_model_card_follows_its_schema(aws, content, said):
+    sagemaker, name = aws.sagemaker, aws.name("card")
+    create, update = sagemaker.create_model_card, sagemaker.update_model_card
+    answers = [refused(create, ModelCardName=name, Content=content, ModelCardStatus="Draft")]
+    create(ModelCardName=name, Content="{}", ModelCardStatus="Draft")
+    answers.append(refused(update, ModelCardName=name, Content=content))
+    if content:
+        card = {"ModelCardContent": content, "ModelCardStatus": "Draft"}
+        answers.append(refused(sagemaker.create_model_package, ModelPackageName=name, ModelCard=card))
+    assert all(code == "ValidationException" and said in message for code, message in answers), answers
+
+
+def test_the_content_and_the_status_of_a_model_card_are_updated_apart(aws):
+    """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_UpdateModelCard.html"""
+    name = aws.name("card")
+    aws.sagemaker.create_model_card(ModelCardName=name, Content="{}", ModelCardStatus="Draft")
+    code, message = refused(
+        aws.sagemaker.update_model_card, ModelCardName=name, Content="{}", ModelCardStatus="Approved"
+    )
+    assert (code, "in a single call" in message) == ("ValidationException", True)
 
 
 def test_every_resource_has_its_tags(aws):
@@ -269,6 +305,61 @@ def test_search_finds_by_the_members_of_descriptions(searched, filters, found):
         SearchExpression=expression,
         SortBy="TrialComponentName",
         SortOrder="Ascending",
+    )
+    assert [each["TrialComponent"]["TrialComponentName"] for each in answer["Results"]] == found
+
+
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Filter.html
+@pytest.mark.parametrize(
+    ("resource", "filter_", "said"),
+    [
+        (
+            "TrainingJob",
+            ("TrainingJobStatus", "GreaterThan", "Completed"),
+            "not supported for text properties",
+        ),
+        ("TrainingJob", ("Tags.team", "LessThan", "5"), "not supported for text properties"),
+        ("TrainingJob", ("HyperParameters.bs", "LessThan", "many"), "not supported for text properties"),
+        ("TrainingJob", ("CreationTime", "LessThan", "2026-11-30"), "needs a time like 2030-01-31T00:00:00"),
+        ("TrainingJob", ("TrainingEndTime", "Equals", "yesterday"), "(given: yesterday)"),
+        ("TrainingJob", ("Metrics.loss", "Equals", "low"), "Metrics.loss needs a number"),
+        ("TrainingJob", ("ResourceConfig.InstanceCount", "GreaterThan", "x"), "InstanceCount needs a number"),
+        (
+            "TrainingJob",
+            ("ResourceConfig.InstanceCount", "Contains", "1"),
+            "only supported for text properties",
+        ),
+        ("TrainingJob", ("EnableNetworkIsolation", "Equals", "maybe"), "needs true or false"),
+        ("TrainingJob", ("CreationTime", "In", "2026-11-30T00:00:00"), "only supported for text properties"),
+        ("ExperimentTrialComponent", ("StartTime", "GreaterThan", "0"), "StartTime needs a time"),
+    ],
+)
+def test_search_refuses_values_and_operators_that_a_property_cannot_have(aws, resource, filter_, said):
+    name, operator, value = filter_
+    expression = {"Filters": [{"Name": name, "Operator": operator, "Value": value}]}
+    code, message = refused(aws.sagemaker.search, Resource=resource, SearchExpression=expression)
+    assert code == "ValidationException" and said in message
+
+
+@pytest.fixture(scope="module")
+def timed(aws):
+    start = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
+    aws.sagemaker.create_trial_component(TrialComponentName="timed", StartTime=start)
+    return aws
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "found"),
+    [
+        ("GreaterThan", "2029-12-31T23:59:59", ["timed"]),
+        ("Equals", "2030-01-01T01:00:00+01:00", ["timed"]),
+        ("LessThan", "2030-01-01T00:00:00Z", []),
+    ],
+)
+def test_search_compares_times(timed, operator, value, found):
+    filters = [{"Name": "StartTime", "Operator": operator, "Value": value}]
+    answer = timed.sagemaker.search(
+        Resource="ExperimentTrialComponent", SearchExpression={"Filters": filters}, SortBy="StartTime"
     )
     assert [each["TrialComponent"]["TrialComponentName"] for each in answer["Results"]] == found
 

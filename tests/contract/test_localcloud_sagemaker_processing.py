@@ -162,9 +162,102 @@ def test_unsupported_requests_are_refused_by_name(aws, changes, named):
     assert named in error.value.response["Error"]["Message"]
 
 
-def test_an_unknown_job_is_an_error(aws):
-    with pytest.raises(aws.sagemaker.exceptions.ResourceNotFound):
-        aws.sagemaker.describe_processing_job(ProcessingJobName="nope")
+# aws-controllers-k8s/sagemaker-controller, generator.yaml, knows a missing job by this code and these words.
+@pytest.mark.parametrize("operation", ["describe_processing_job", "stop_processing_job"])
+def test_an_unknown_job_is_an_error(aws, operation):
+    with pytest.raises(ClientError) as error:
+        getattr(aws.sagemaker, operation)(ProcessingJobName="zz")
+    assert error.value.response["Error"]["Code"] == "ValidationException"
+    assert error.value.response["Error"]["Message"] == "Could not find requested job with name: zz"
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [("a", "a/b"), ("a/b", "a/b/c/d"), ("a/b", "a//b"), ("x" * 300,)],
+    ids=["file and folder", "deep", "two slashes", "long"],
+)
+def test_keys_that_cannot_become_files_fail_the_job_in_words(aws, keys):
+    folder = aws.name("clash")
+    for key in keys:
+        aws.put(f"{folder}/{key}", b"x")
+    job = ended(
+        aws,
+        start(aws, "", ProcessingInputs=[source("a", f"s3://{BUCKET}/{folder}", "/opt/ml/processing/in")]),
+    )
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("ClientError: Data download failed:")
+    assert "localcloud-" not in job["FailureReason"] and folder in job["FailureReason"]
+
+
+def test_a_manifest_joins_its_prefix_and_names_as_they_are(aws):
+    """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3DataSource.html: "appends the suffix
+    elements to the prefix"."""
+    aws.put("listed/a.csv", b"a")
+    aws.put("listed//b.csv", b"b")
+    manifest = [{"prefix": f"s3://{BUCKET}/listed"}, "/a.csv", "//b.csv"]
+    uri = aws.put("manifests/one", json.dumps(manifest).encode())
+    script = "import os; print('found', sorted(os.listdir('/opt/ml/processing/in')))"
+    name = aws.name("manifest")
+    code = aws.put(f"code/{name}/script.py", script.encode())
+    inputs = [
+        source("code", code, "/opt/ml/processing/input/code"),
+        source("in", uri, "/opt/ml/processing/in", S3DataType="ManifestFile"),
+    ]
+    job = ended(aws, start(aws, "", ProcessingInputs=inputs))
+    assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
+    assert "found ['a.csv', 'b.csv']" in aws.log_lines("/aws/sagemaker/ProcessingJobs")
+
+
+def test_an_upload_that_fails_names_no_path_of_this_machine(aws):
+    output = {
+        "S3Uri": "s3://no-such-bucket-1/x",
+        "LocalPath": "/opt/ml/processing/out",
+        "S3UploadMode": "EndOfJob",
+    }
+    script = "open('/opt/ml/processing/out/file', 'w').write('x')"
+    outputs = {"Outputs": [{"OutputName": "out", "S3Output": output}]}
+    job = ended(aws, start(aws, script, ProcessingOutputConfig=outputs))
+    assert job["FailureReason"].startswith(
+        "ClientError: Artifact upload failed:Cannot write s3://no-such-bucket-1/x/file: An error occurred"
+    )
+    assert "localcloud-" not in job["FailureReason"]
+
+
+def test_a_job_of_a_trial_is_a_component_of_it(aws):
+    aws.sagemaker.create_experiment(ExperimentName="films")
+    aws.sagemaker.create_trial(TrialName="first", ExperimentName="films")
+    config = {"ExperimentName": "films", "TrialName": "first", "RunName": "films-run"}
+    output = {
+        "S3Uri": f"s3://{BUCKET}/told",
+        "LocalPath": "/opt/ml/processing/out",
+        "S3UploadMode": "EndOfJob",
+    }
+    outputs = {"Outputs": [{"OutputName": "told", "S3Output": output}]}
+    job = ended(
+        aws, start(aws, "raise SystemExit(1)", ExperimentConfig=config, ProcessingOutputConfig=outputs)
+    )
+    assert job["ExperimentConfig"] == config
+    name = f"{job['ProcessingJobName']}-aws-processing-job"
+    component = aws.sagemaker.describe_trial_component(TrialComponentName=name)
+    assert component["Source"] == {
+        "SourceArn": job["ProcessingJobArn"],
+        "SourceType": "SageMakerProcessingJob",
+    }
+    assert component["Status"] == {"PrimaryStatus": "Failed", "Message": job["FailureReason"]}
+    assert component["EndTime"] == job["ProcessingEndTime"]
+    assert component["Parameters"] == {
+        "SageMaker.InstanceCount": {"NumberValue": 1.0},
+        "SageMaker.InstanceType": {"StringValue": "ml.m5.large"},
+        "SageMaker.VolumeSizeInGB": {"NumberValue": 5.0},
+    }
+    assert component["InputArtifacts"]["SageMaker.ImageUri"] == {"Value": SKLEARN}
+    assert component["InputArtifacts"]["parts"] == {"Value": f"s3://{BUCKET}/parts"}
+    assert component["OutputArtifacts"] == {"told": {"Value": f"s3://{BUCKET}/told"}}
+    [listed] = aws.sagemaker.list_trial_components(TrialName="first")["TrialComponentSummaries"]
+    assert listed["TrialComponentName"] == name
+    with pytest.raises(ClientError, match="experiment-trial/none"):
+        start(aws, "", ExperimentConfig=config | {"TrialName": "none"}, ProcessingJobName="of-no-trial")
+    assert not aws.sagemaker.list_processing_jobs(NameContains="of-no-trial")["ProcessingJobSummaries"]
 
 
 @pytest.fixture
@@ -198,6 +291,25 @@ def test_the_script_processor_runs_a_local_file(sdk, tmp_path):
     assert "done" in sdk.log_lines("/aws/sagemaker/ProcessingJobs")
     again = ProcessingJob.from_processing_name(processor.sagemaker_session, processor.latest_job.job_name)
     assert [output.destination for output in again.outputs] == [f"s3://{BUCKET}/sdk-out"]
+
+
+@pytest.mark.slow
+def test_a_processor_within_a_run_gives_its_job_to_the_runs_trial(sdk, tmp_path):
+    from sagemaker.experiments.run import Run
+    from sagemaker.processing import ScriptProcessor
+
+    script = tmp_path / "say.py"
+    script.write_text("print('said')\n")
+    processor = ScriptProcessor(
+        image_uri=SKLEARN, command=["python3"], role=sdk.role, instance_count=1, instance_type="ml.m5.large"
+    )
+    with Run(experiment_name="within", run_name="one", sagemaker_session=processor.sagemaker_session):
+        processor.run(code=str(script), wait=False)
+    job = ended(sdk, processor.latest_job.job_name)
+    assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
+    listed = sdk.sagemaker.list_trial_components(ExperimentName="within")["TrialComponentSummaries"]
+    names = [each["TrialComponentName"] for each in listed]
+    assert f"{processor.latest_job.job_name}-aws-processing-job" in names
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Training jobs over real HTTP, with boto3."""
 
+import datetime
 import itertools
 import json
 import sys
@@ -38,7 +39,7 @@ def test_a_job_runs_its_script_and_uploads_what_it_made(aws):
     name = aws.train(
         {"epochs": 3, "learning-rate": 0.5, "say": "two words"},
         AlgorithmSpecification={
-            "TrainingImage": "image",
+            "TrainingImage": TRAINING_IMAGE,
             "TrainingInputMode": "File",
             "MetricDefinitions": metrics,
         },
@@ -106,7 +107,7 @@ def trial(aws):
 
 
 def test_metrics_reach_cloudwatch_and_the_trial_component(aws, trial):
-    definition = {"TrainingImage": "image", "TrainingInputMode": "File"}
+    definition = {"TrainingImage": TRAINING_IMAGE, "TrainingInputMode": "File"}
     definition["MetricDefinitions"] = [{"Name": "loss", "Regex": r"val_loss=([0-9.]+);"}]
     config = trial | {"TrialComponentDisplayName": "Training"}
     name = aws.train(
@@ -137,6 +138,29 @@ def test_metrics_reach_cloudwatch_and_the_trial_component(aws, trial):
     ]
     found = aws.sagemaker.list_trial_components(TrialName="first")["TrialComponentSummaries"]
     assert summary in found
+
+
+def test_metrics_that_are_no_numbers_hide_no_others(aws, trial):
+    definition = {"TrainingImage": TRAINING_IMAGE, "TrainingInputMode": "File"}
+    definition["MetricDefinitions"] = [{"Name": "loss", "Regex": r"loss=(\S+);"}]
+    script = "for value in ('0.25', '1', 'inf', '1e300', 'nan'): print(f'loss={value};')"
+    name = aws.train(script=script, AlgorithmSpecification=definition, ExperimentConfig=trial)
+    job = aws.trained(name)
+    assert [each["Value"] for each in job["FinalMetricDataList"]] == ["NaN"]
+    now = datetime.datetime.now(datetime.UTC)
+    statistics = aws.cloud.client("cloudwatch").get_metric_statistics(
+        Namespace="/aws/sagemaker/TrainingJobs",
+        MetricName="loss",
+        Dimensions=[{"Name": "TrainingJobName", "Value": name}],
+        StartTime=now - datetime.timedelta(hours=1),
+        EndTime=now + datetime.timedelta(hours=1),
+        Period=86400,
+        Statistics=["Sum", "SampleCount"],
+    )["Datapoints"]
+    assert sum(each["SampleCount"] for each in statistics) == 2
+    assert sum(each["Sum"] for each in statistics) == 1.25
+    component = aws.sagemaker.describe_trial_component(TrialComponentName=f"{name}-aws-training-job")
+    assert component["Metrics"][0]["Count"] == 5
 
 
 @pytest.mark.parametrize(
@@ -405,7 +429,7 @@ OF_S3_DATA_SOURCES = {
         (
             {
                 "AlgorithmSpecification": {
-                    "TrainingImage": "i",
+                    "TrainingImage": TRAINING_IMAGE,
                     "TrainingInputMode": "File",
                     "MetricDefinitions": [{"Name": "m", "Regex": "("}],
                 }
@@ -416,6 +440,17 @@ OF_S3_DATA_SOURCES = {
             {"AlgorithmSpecification": {"TrainingImage": "i", "TrainingInputMode": "Pipe"}},
             "TrainingInputMode",
         ),
+        *(
+            (
+                {"AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"}},
+                f"no runner for the image {image}",
+            )
+            for image in (
+                *("nosuch:1", "../x", "../pytorch-training", "i i/pytorch-training"),
+                "123456789012.dkr.ecr.us-east-1.amazonaws.com/never-made:1",
+            )
+        ),
+        ({"StoppingCondition": {"MaxRuntimeInSeconds": 28 * 86400 + 1}}, "at most 28 days, 2419200"),
     ],
 )
 def test_unsupported_requests_are_refused_by_name(aws, changes, named):

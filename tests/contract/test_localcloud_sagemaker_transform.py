@@ -193,7 +193,39 @@ def test_a_job_is_stopped(aws):
     assert [each["TransformJobName"] for each in listed] == [name]
 
 
-KEY = {"VolumeKmsKeyId": "key"}
+def test_a_job_of_a_trial_is_a_component_of_it(aws):
+    aws.sagemaker.create_experiment(ExperimentName="films")
+    aws.sagemaker.create_trial(TrialName="first", ExperimentName="films")
+    config = {"ExperimentName": "films", "TrialName": "first"}
+    job, folder = transform(aws, ExperimentConfig=config)
+    assert job["ExperimentConfig"] == config
+    name = f"{job['TransformJobName']}-aws-transform-job"
+    component = aws.sagemaker.describe_trial_component(TrialComponentName=name)
+    assert component["Source"]["SourceType"] == "SageMakerTransformJob"
+    assert component["Status"] == {"PrimaryStatus": "Completed"}
+    assert component["Parameters"]["SageMaker.ModelName"] == {"StringValue": aws.transform_model}
+    given = {"Value": f"s3://{BUCKET}/batch/one.jsonl", "MediaType": "application/jsonlines"}
+    assert component["InputArtifacts"] == {"SageMaker.TransformInput": given}
+    output = {"Value": f"s3://{BUCKET}/{folder}"}
+    assert component["OutputArtifacts"] == {"SageMaker.TransformOutput": output}
+
+
+def test_data_that_a_filter_does_not_fit_fails_the_job(aws):
+    aws.put("misfit/a.csv", b"a,b\n")
+    job, _ = transform(
+        aws, "misfit/a.csv", "text/csv", DataProcessing={"InputFilter": "$[5]"}, output={"Accept": ""}
+    )
+    assert job["TransformJobStatus"] == "Failed"
+    assert job["FailureReason"] == "ClientError: DataProcessing.InputFilter $[5] finds nothing in a record."
+
+
+# The words by which aws-controllers-k8s/sagemaker-controller (generator.yaml) knows a missing job.
+@pytest.mark.parametrize("operation", ["describe_transform_job", "stop_transform_job"])
+def test_an_unknown_job_is_an_error(aws, operation):
+    with pytest.raises(ClientError) as error:
+        getattr(aws.sagemaker, operation)(TransformJobName="zz")
+    assert error.value.response["Error"]["Code"] == "ValidationException"
+    assert error.value.response["Error"]["Message"] == "Could not find requested job with name: zz"
 
 
 @pytest.mark.parametrize(
@@ -212,6 +244,7 @@ KEY = {"VolumeKmsKeyId": "key"}
             "VolumeKmsKeyId",
         ),
         ({"DataProcessing": {"InputFilter": "$[[["}}, "InputFilter"),
+        ({"DataProcessing": {"InputFilter": "$[-:]"}, "content_type": "text/csv"}, "InputFilter"),
         ({"DataProcessing": {"JoinSource": "Input"}, "content_type": "text/html"}, "ContentType"),
         ({"ModelName": "unknown"}, "Could not find model"),
         ({"ExperimentConfig": {"ExperimentName": "e"}}, "ExperimentConfig"),

@@ -1,6 +1,7 @@
 """localcloud's protocol layer: requests checked by botocore's models, errors in each protocol's form."""
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -68,12 +69,19 @@ def test_keys_of_maps_and_of_tags_are_checked():
         ({"NameContains": True}, "TRUE_VALUE can not be converted to a String"),
         ({"NameContains": {}}, "Start of structure or map found where not expected"),
         ({"MaxResults": []}, "Start of list found where not expected"),
+        ({"NameContains": 1}, "NUMBER_VALUE can not be converted to a String"),
     ],
 )
 def test_a_value_of_a_wrong_type_is_refused_before_anything_looks_at_it(request_, message):
     with pytest.raises(ApiError, match=message) as refused:
         check("ListEndpoints", **request_)
     assert refused.value.code == "SerializationException"
+
+
+def test_a_null_in_a_list_is_called_that():
+    for operation, member, kind in (("DeleteTags", "TagKeys", "String"), ("AddTags", "Tags", "structure")):
+        with pytest.raises(ApiError, match=f"NULL_VALUE can not be converted to a {kind}"):
+            check(operation, **{"ResourceArn": "arn:aws:sagemaker:us-east-1:1:x/y", member: [None]})
 
 
 class Shop(ModelledService):
@@ -181,6 +189,30 @@ def test_forms_and_documents_that_cannot_be_read_are_refused():
 def test_a_body_that_is_not_a_json_object_is_refused(body):
     answer = ask(Shop("sagemaker"), headers=SAGEMAKER, data=body)
     assert (answer.status_code, document(answer)["__type"]) == (400, "SerializationException")
+
+
+@pytest.mark.parametrize(
+    "members", ['"CreationTimeAfter": 1e300', '"CreationTimeAfter": -1e12', '"MaxResults": 1e999']
+)
+def test_a_number_that_is_too_large_for_what_it_means_is_refused(members):
+    shop = Shop("sagemaker")
+    shop.list_training_jobs = lambda **request: {"TrainingJobSummaries": []}
+    answer = ask(shop, headers={"X-Amz-Target": "SageMaker.ListTrainingJobs"}, data=f"{{{members}}}")
+    assert answer.status_code == 400
+    assert document(answer)["__type"] in ("SerializationException", "ValidationException")
+
+
+def test_json_has_texts_for_what_is_no_number():
+    """As the protocols say: https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html"""
+    shop = Shop("sagemaker")
+    values = (math.nan, math.inf, -math.inf, 1.5)
+    metrics = [{"MetricName": "NaN", "Value": value, "Timestamp": 1} for value in values]
+    shop.describe_training_job = lambda **request: {"FinalMetricDataList": metrics}
+    answer = ask(
+        shop, headers={"X-Amz-Target": "SageMaker.DescribeTrainingJob"}, data='{"TrainingJobName": "j"}'
+    )
+    told = json.loads(text(answer), parse_constant=pytest.fail)["FinalMetricDataList"]
+    assert [each["Value"] for each in told] == ["NaN", "Infinity", "-Infinity", 1.5]
 
 
 def test_an_operation_that_is_missing_is_left_to_the_front_door():

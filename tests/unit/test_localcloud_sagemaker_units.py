@@ -3,7 +3,8 @@
 import itertools
 import json
 import sys
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,7 +20,9 @@ from localcloud.sagemaker.batching import Processing, assemble, batches, split
 from localcloud.sagemaker.errors import JobFailed
 from localcloud.sagemaker.images import SERVES, registration, runner_of
 from localcloud.sagemaker.metrics import Metrics
+from localcloud.sagemaker.paths import JSONPath
 from localcloud.sagemaker.records import Record, Table, select
+from localcloud.sagemaker.search import Search
 from localcloud.sagemaker.training_run import TrainingRun
 from localcloud.sagemaker.transfer import inside, relative_name
 from localcloud.sagemaker.transform import TransformRun
@@ -71,6 +74,7 @@ def test_answers_are_ended_by_one_newline_or_none():
     [
         ({}, b"{}", b"{}", b"1", b"1"),
         ({"InputFilter": "$.review"}, b'{"id": 1, "review": "x"}', b'"x"', b"0.5", b"0.5"),
+        ({"InputFilter": "$.review"}, b'{"review": "\\ud800"}', b'"\\ud800"', b"0.5", b"0.5"),
         (
             {"JoinSource": "Input"},
             b'{"id": 1}',
@@ -125,6 +129,105 @@ def test_records_and_answers_must_match():
         Processing({"JoinSource": "Input"}, "text/csv", "application/json")
 
 
+# "Filter the input data that is not needed for inference before passing the input data":
+# https://docs.aws.amazon.com/sagemaker/latest/dg/batch-transform-data-processing.html
+@pytest.mark.parametrize("accept", ["", "text/plain", "text/csv", "application/json"])
+@pytest.mark.parametrize("answer", [b"1.50\n2.0\n\n", b'[{"a":1.50},2]', b"a,b"])
+def test_an_input_filter_alone_leaves_the_answers_as_they_are(accept, answer):
+    processing = Processing({"InputFilter": "$[1:]"}, "text/csv", accept)
+    assert processing.before(b"a,b") == b"b"
+    assert processing.after([b"a,b", b"c,d"], answer) == answer
+
+
+def test_an_output_filter_alone_needs_no_content_type_of_the_input():
+    processing = Processing({"OutputFilter": "$.p"}, "image/png", "application/json")
+    assert processing.before(b"\x89PNG") == b"\x89PNG"
+    assert processing.after([b"\x89PNG"], b'{"p": 1}') == b"1"
+
+
+@pytest.mark.parametrize(
+    ("path", "record", "found"),
+    [
+        ("$", 5, 5),
+        ("$.a", {"a": 1}, 1),
+        ("$.a-b.c", {"a-b": {"c": None}}, None),
+        ("$['a.b']", {"a.b": 1}, 1),
+        ("$['a','b']", {"b": 2, "a": 1, "c": 3}, {"a": 1, "b": 2}),
+        ("$.x.['a','b']", {"x": {"a": 1, "b": 2}}, {"a": 1, "b": 2}),
+        ("$.x[*]['a','b']", {"x": [{"a": 1}, 5]}, [{"a": 1}]),
+        ("$[1]", [1, 2], 2),
+        ("$[-1]", [1, 2], 2),
+        ("$[1,0]", [1, 2], [2, 1]),
+        ("$[0,2:]", [1, 2, 3, 4], [1, 3, 4]),
+        ("$[:1]", [1, 2], [1]),
+        ("$[*]", [1, 2], [1, 2]),
+        ("$.a[0].b", {"a": [{"b": 1}]}, 1),
+        # What may find several values gives a list, however many it finds:
+        # https://github.com/json-path/JsonPath#what-is-returned-when
+        ("$.a[*]", {"a": [1]}, [1]),
+        ("$.a[*]", {"a": []}, []),
+        ("$.a.*", {"a": {"b": 1}}, [1]),
+        ("$[*].a", [{"a": 1}, {"b": 2}], [1]),
+        ("$[1:]", [1], []),
+    ],
+)
+def test_paths_select_parts_of_records(path, record, found):
+    assert JSONPath(path)(record) == found
+
+
+@pytest.mark.parametrize(
+    ("path", "record"),
+    [
+        ("$.a", {}),
+        ("$.a", 5),
+        ("$['a','b']", 5),
+        ("$.a[*]", {}),
+        ("$[5]", [1]),
+        ("$[0,5]", [1]),
+        ("$[0]", {"0": 1}),
+        ("$[*]", 5),
+    ],
+)
+def test_paths_that_find_nothing_fail_the_job(path, record):
+    processing = Processing({"InputFilter": path}, "application/jsonlines", "")
+    with pytest.raises(JobFailed, match=r"ClientError: .*finds nothing in a record"):
+        processing.before(json.dumps(record).encode())
+
+
+@pytest.mark.parametrize("path", ["$[-:]", "$[", "a", "$..a", "$[?(@.a)]", "$.a b", "$['a','b'].c", "$[1.5]"])
+@pytest.mark.parametrize("content_type", ["text/csv", "application/json"])
+def test_paths_that_sagemaker_lacks_are_refused(path, content_type):
+    with pytest.raises(ApiError, match="InputFilter"):
+        Processing({"InputFilter": path}, content_type, "")
+
+
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [("$[0,2:]", b"a,c,d"), ("$[*]", b"a,b,c,d"), ("", b"a,b,c,d"), ("$[1,3]", b"b,d"), ("$[1]", b"b")],
+)
+def test_paths_select_columns(path, sent):
+    assert Processing({"InputFilter": path}, "text/csv", "").before(b"a,b,c,d") == sent
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (b"a,b", "finds nothing"),
+        (b"a\nb", "this one has 2"),
+        (b"\xff", "not CSV"),
+        (b"a,\0", "finds nothing"),
+    ],
+)
+def test_csv_that_cannot_be_filtered_fails_the_job(record, reason):
+    with pytest.raises(JobFailed, match=f"ClientError: .*{reason}"):
+        Processing({"InputFilter": "$[5]", "JoinSource": "Input"}, "text/csv", "text/csv").before(record)
+
+
+def test_a_column_may_hold_a_long_text():
+    text = b"x" * 200_000
+    assert Processing({"InputFilter": "$[1]"}, "text/csv", "").before(b"a," + text) == text
+
+
 @pytest.mark.parametrize(
     ("key", "prefix", "name"),
     [
@@ -141,8 +244,12 @@ def test_where_an_object_of_a_prefix_goes(key, prefix, name):
 
 def test_a_key_cannot_lead_out_of_its_folder(tmp_path):
     assert inside(tmp_path, "a/b") == tmp_path / "a" / "b"
-    with pytest.raises(JobFailed, match="leads out"):
-        inside(tmp_path, "../b")
+    assert inside(tmp_path, "//a//b") == tmp_path / "a" / "b"
+    for name in ("../b", "a/../../b", "/../b", "..", ".", ""):
+        with pytest.raises(JobFailed, match="leads out"):
+            inside(tmp_path, name)
+    with pytest.raises(JobFailed, match="cannot become a file"):
+        inside(tmp_path, "a\0b")
 
 
 def test_properties_without_effect_here_are_refused_by_their_path():
@@ -159,6 +266,18 @@ def test_metrics_keep_the_last_value():
     assert {each["MetricName"]: each["Value"] for each in metrics.final()} == {"epoch": 2.0, "loss": 0.125}
     with pytest.raises(ApiError, match="group"):
         Metrics([{"Name": "loss", "Regex": "loss"}])
+
+
+def test_times_of_requests_are_in_utc_wherever_the_cloud_runs(monkeypatch):
+    record = Record("r", "arn", {}, created=100.0)
+    for zone in ("UTC", "America/New_York", "Asia/Tokyo"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        for second, found in ((99, [record]), (101, [])):
+            moment = datetime(1970, 1, 1) + timedelta(seconds=second)
+            assert select([record], {"CreationTimeAfter": moment})[0] == found
+    monkeypatch.undo()
+    time.tzset()
 
 
 def test_lists_are_filtered_sorted_and_paged(tmp_path):
@@ -193,6 +312,45 @@ def test_lists_are_filtered_sorted_and_paged(tmp_path):
         table.get("Name-1")
 
 
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Filter.html
+@pytest.mark.parametrize(
+    ("name", "operator", "value", "found"),
+    [
+        ("HyperParameters.bs", "GreaterThan", "9", ["ten", "half"]),
+        ("HyperParameters.bs", "GreaterThan", "9.0", ["ten", "half"]),
+        ("HyperParameters.bs", "GreaterThan", "10", []),
+        ("HyperParameters.bs", "GreaterThan", "10.0", ["half"]),
+        ("HyperParameters.bs", "Equals", "10", ["ten", "half"]),
+        ("HyperParameters.bs", "NotEquals", "10", ["nine", "text"]),
+        ("HyperParameters.bs", "LessThanOrEqualTo", "9", ["nine"]),
+        ("HyperParameters.bs", "Equals", "adam", ["text"]),
+        ("HyperParameters.bs", "In", "9, adam", ["nine", "text"]),
+        ("HyperParameters.bs", "Contains", "1", ["ten", "half"]),
+        ("Environment.SIZE", "Equals", "1.0", []),
+        ("Environment.SIZE", "Equals", "1", ["ten"]),
+        ("Metrics.loss", "LessThan", "1", ["ten"]),
+        ("ResourceConfig.InstanceCount", "Equals", "1.0", ["ten"]),
+    ],
+)
+def test_search_compares_numbers_as_numbers_where_aws_does(name, operator, value, found):
+    jobs = {"ten": "10", "nine": "9", "half": "10.5", "text": "adam"}
+    only = {
+        "Environment": {"SIZE": "1"},
+        "FinalMetricDataList": [{"MetricName": "loss", "Value": 0.5}],
+        "ResourceConfig": {"InstanceCount": 1},
+    }
+    described = [
+        (Record(job, job, {}), {"TrainingJobName": job, "HyperParameters": {"bs": bs}})
+        for job, bs in jobs.items()
+    ]
+    described[0][1].update(only)
+    expression = {"Filters": [{"Name": name, "Operator": operator, "Value": value}]}
+    answer = Search({"TrainingJob": lambda: described})(
+        Resource="TrainingJob", SearchExpression=expression, SortBy="Tags", SortOrder="Ascending"
+    )
+    assert [each["TrainingJob"]["TrainingJobName"] for each in answer["Results"]] == found
+
+
 @pytest.mark.parametrize("kind", ["Training", "Transform"])
 def test_a_job_that_has_just_ended_does_not_go_back_to_stopping(tmp_path, monkeypatch, kind):
     """Nobody would end it again, and who waits for it would wait for good."""
@@ -206,7 +364,7 @@ def test_a_job_that_has_just_ended_does_not_go_back_to_stopping(tmp_path, monkey
     else:
         request = {"TransformResources": {"InstanceCount": 1}}
         record = Record("job", "arn", request, {"TransformJobStatus": "InProgress"})
-        run = TransformRun(cloud, record, {}, "role", Processing({}, "", ""))
+        run = TransformRun(cloud, record, {}, "role", Processing({}, "", ""), lambda members: None)
         monkeypatch.setattr(run, "_transform", lambda: None)
     run._run()
     run.stop()
