@@ -21,6 +21,7 @@ from localcloud.protocol.calls import Call, call_of, target_of
 from localcloud.protocol.errors import error_response
 from localcloud.routing import destination_of
 from localcloud.s3 import buckets, forms
+from localcloud.s3.configurations import keep_former_settings
 from localcloud.s3.digests import check_digests
 from localcloud.s3.encryption import TELLING, check_encryption, tell_encryption
 from localcloud.s3.limits import check_limits, ignore_empty_numbers, ignore_unusable_range, members_of
@@ -46,6 +47,7 @@ class S3Service:
 
     def __init__(self, cloud: Cloud):
         self._cloud = cloud
+        keep_former_settings()
 
     def handle(self, request: Request) -> werkzeug.Response | None:
         try:

@@ -184,6 +184,31 @@ def test_configurations_that_s3_refuses(
     assert found["Error"]["Message"] == message
 
 
+def cors(*methods: str) -> dict[str, Any]:
+    rules = [{"AllowedMethods": [method], "AllowedOrigins": ["https://a.example"]} for method in methods]
+    return {"CORSConfiguration": {"CORSRules": rules}}
+
+
+@pytest.mark.parametrize("refused", [cors("GET", "PATCH"), cors(*["GET"] * 101)], ids=["method", "101 rules"])
+def test_a_refused_cors_configuration_leaves_the_former(s3: Any, refused: dict[str, Any]) -> None:
+    former = cors("PUT")
+    s3.put_bucket_cors(Bucket="configured", **former)
+    with pytest.raises(ClientError):
+        s3.put_bucket_cors(Bucket="configured", **refused)
+    assert (
+        s3.get_bucket_cors(Bucket="configured")["CORSRules"] == cors("PUT")["CORSConfiguration"]["CORSRules"]
+    )
+
+
+def test_a_refused_lifecycle_leaves_the_former(s3: Any) -> None:
+    s3.put_bucket_lifecycle_configuration(Bucket="configured", **lifecycle({"ID": "first", **EXPIRING}))
+    marker = {"Expiration": {"Days": 1, "ExpiredObjectDeleteMarker": True}}
+    with pytest.raises(ClientError, match="MalformedXML"):
+        s3.put_bucket_lifecycle_configuration(Bucket="configured", **lifecycle(EXPIRING, marker))
+    rules = s3.get_bucket_lifecycle_configuration(Bucket="configured")["Rules"]
+    assert [rule["ID"] for rule in rules] == ["first"]
+
+
 @pytest.mark.parametrize(
     ("action", "resource"),
     [("s3:get*", f"{ARN}/*"), ("S3:listbucket", ARN), ("s3:*", ARN), ("*", ARN), ("s3:PutObject", f"{ARN}*")],
