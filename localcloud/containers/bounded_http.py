@@ -118,6 +118,7 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
     rfile: io.BufferedReader
     idle_seconds: float | None = HEAD_SECONDS
     """How long a connection may wait before the next request begins; None for ever."""
+    max_head_bytes = MAX_HEAD_BYTES
 
     def setup(self) -> None:
         super().setup()
@@ -163,7 +164,7 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
             # As the base class does: in an answer, "//name" would lead to another host.
             self.path = f"/{self.path.lstrip('/')}"
         try:
-            self.headers = read_headers(self.rfile, MAX_HEAD_BYTES - len(self.raw_requestline))
+            self.headers = read_headers(self.rfile, self.max_head_bytes - len(self.raw_requestline))
         except BadHead as refused:
             return self._refuse_head(refused.status)
         wishes = {token.strip().lower() for token in self.headers.get("Connection", "").split(",")}

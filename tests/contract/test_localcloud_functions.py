@@ -5,6 +5,7 @@ import concurrent.futures
 import io
 import json
 import re
+import signal
 import sys
 import time
 import zipfile
@@ -178,6 +179,20 @@ def test_an_exception_is_a_function_error(account: Account, echo: str) -> None:
     assert "in handler" in answer["result"]["stackTrace"][0]
 
 
+@pytest.mark.parametrize(
+    ("source", "error_type"),
+    [
+        ("def handler(event, context):\n    return handler(event, context)", "RecursionError"),
+        ("def handler(event, context):\n    raise ValueError('m' * 300_000)", "ValueError"),
+    ],
+    ids=["trace", "message"],
+)
+def test_an_error_may_say_much(account: Account, source: str, error_type: str) -> None:
+    name = f"says-much-{error_type}"
+    account.function(name, source=source)
+    assert invoke(account, name, {})["result"]["errorType"] == error_type
+
+
 def test_a_time_out_ends_the_sandbox(account: Account) -> None:
     account.function("slow", Timeout=1)
     before = invoke(account, "slow", {})["result"]["pid"]
@@ -198,8 +213,10 @@ def test_a_time_out_ends_the_sandbox(account: Account) -> None:
         ({"exit": 3}, "Runtime exited with error: exit status 3"),
         ({"exit": 0}, "Runtime exited without providing a reason"),
         ({"allocate_mb": 700}, "Runtime exited with error: signal: killed"),
+        ({"signal": signal.SIGSEGV}, "Runtime exited with error: signal: segmentation fault"),
+        ({"signal": signal.SIGABRT}, "Runtime exited with error: signal: aborted"),
     ],
-    ids=["exit status", "no reason", "out of memory"],
+    ids=["exit status", "no reason", "out of memory", "segmentation fault", "aborted"],
 )
 def test_a_crash_is_reported_and_the_next_event_runs(
     account: Account, echo: str, event: dict, reason: str
@@ -208,6 +225,8 @@ def test_a_crash_is_reported_and_the_next_event_runs(
     assert answer["result"]["errorType"] == "Runtime.ExitError"
     assert answer["result"]["errorMessage"].endswith(f"Error: {reason}")
     assert "Status: error" in tail(answer)
+    logged, _ = tail(answer).split("END RequestId")
+    assert logged.endswith(f"{answer['result']['errorMessage']}\nRuntime.ExitError\n")
     assert invoke(account, "echo", {})["result"]["echo"] == {}
 
 
