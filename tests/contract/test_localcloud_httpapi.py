@@ -65,7 +65,8 @@ class Api:
         )["IntegrationId"]
         for key in keys:
             self.client.create_route(ApiId=self.id, RouteKey=key, Target=f"integrations/{self.integration}")
-        self.client.create_stage(ApiId=self.id, StageName=settings.pop("stage", "$default"), **settings)
+        stage = settings.pop("stage", "$default")
+        self.client.create_stage(ApiId=self.id, StageName=stage, AutoDeploy=True, **settings)
         if permitted:
             account.client("lambda").add_permission(
                 FunctionName=name,
