@@ -18,7 +18,7 @@ from localcloud.moto_members import refuse_members
 from localcloud.moto_requests import check_constraints
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Call, call_of, target_of
-from localcloud.protocol.errors import error_response
+from localcloud.protocol.errors import error_response, s3_ids
 from localcloud.routing import destination_of
 from localcloud.s3 import buckets, forms
 from localcloud.s3.configurations import keep_former_settings
@@ -27,7 +27,7 @@ from localcloud.s3.encryption import TELLING, check_encryption, tell_encryption
 from localcloud.s3.limits import check_limits, ignore_empty_numbers, ignore_unusable_range, members_of
 from localcloud.s3.listing import LISTS, answer_list, note_begin
 from localcloud.s3.parts import ask_for_part, check_parts
-from localcloud.s3.presigned import check_expiry
+from localcloud.s3.presigned import check_expiry, check_mechanism
 from localcloud.s3.versions import (
     answer_delete,
     answer_deletes,
@@ -54,6 +54,9 @@ class S3Service:
             answer = self._handle(request)
         except ApiError as error:
             answer = error_response("s3", error, is_head=request.method == "HEAD")
+        if answer is not None:
+            for name, value in s3_ids().items():
+                answer.headers.setdefault(name, value)
         bucket = bucket_named_in(self._cloud, request) if "Origin" in request.headers else None
         if bucket is None or is_preflight(request) or (rule := rule_for(bucket, request)) is None:
             return answer
@@ -66,6 +69,7 @@ class S3Service:
         bucket = bucket_named_in(self._cloud, request)
         if is_preflight(request):
             return _answer_preflight(bucket, request)
+        check_mechanism(request)
         check_expiry(request.args)
         if bucket and request.method == "POST" and request.mimetype == "multipart/form-data":
             return forms.upload(self._cloud, bucket.name, request)
@@ -86,6 +90,8 @@ class S3Service:
             answer = _of_moto(request)
             note_begin(bucket)
             tell_encryption(bucket, call.operation, call.parameters["Key"], request, answer)
+            if not bucket.versioning_status:
+                answer.headers.pop("x-amz-version-id", None)
             return answer
         if call.operation == "CreateBucket":
             return self._create(bucket, call.parameters["Bucket"], request)
