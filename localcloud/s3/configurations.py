@@ -166,6 +166,9 @@ def _check_origins(members: Members) -> None:
 
 
 def _check_versioning(members: Members) -> None:
+    if members["VersioningConfiguration"].get("MFADelete") == "Enabled":
+        message = "PutBucketVersioning: localcloud does not support the property MfaDelete."
+        raise ApiError("NotImplemented", message, status=501)
     if not members["VersioningConfiguration"].get("Status"):
         raise ApiError(
             "IllegalVersioningConfigurationException", "The Versioning element must be specified", status=400

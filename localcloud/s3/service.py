@@ -26,7 +26,8 @@ from localcloud.s3.digests import check_digests
 from localcloud.s3.encryption import TELLING, check_encryption, tell_encryption
 from localcloud.s3.limits import check_limits, ignore_empty_numbers, ignore_unusable_range, members_of
 from localcloud.s3.listing import LISTS, answer_list, note_begin
-from localcloud.s3.parts import ask_for_part, check_parts
+from localcloud.s3.locks import check_locks
+from localcloud.s3.parts import ask_for_part, check_parts, tell_parts
 from localcloud.s3.presigned import check_expiry, check_mechanism
 from localcloud.s3.versions import (
     answer_delete,
@@ -81,6 +82,7 @@ class S3Service:
         if bucket:
             check_version(self._buckets(), bucket, call.operation, call.parameters, request)
             check_parts(self._buckets(), bucket, call.operation, call.parameters, request)
+            check_locks(bucket, call.operation, request)
         if call.operation in WITH_CONTENT:
             check_digests(request.headers, request.environ["wsgi.input"])
         check_encryption(self._cloud, bucket, call.operation, request)
@@ -116,6 +118,8 @@ class S3Service:
                     "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
                 )
                 raise ApiError("BucketNotEmpty", message, status=409, BucketName=bucket.name)
+            case "GetObjectAttributes":
+                return tell_parts(bucket, call.parameters, request, _of_moto(request))
             case "GetObject" | "HeadObject":
                 return self._read(bucket, call, request)
         return None
@@ -125,7 +129,7 @@ class S3Service:
             return answer
         parts = ask_for_part(bucket, call.parameters, request)
         is_head = request.method == "HEAD" and "versionId" in call.parameters and not bucket.is_versioned
-        if not (parts or is_head):
+        if parts is None and not is_head:
             return None
         if is_head:  # moto looks for old versions only while versioning is on
             request.environ["REQUEST_METHOD"] = "GET"
