@@ -572,6 +572,7 @@ def test_a_role_that_is_gone_ends_the_invocations(account: Account, caplog: pyte
     [
         ({"Runtime": "nodejs20.x"}, "nodejs20.x"),
         ({"Layers": ["arn:aws:lambda:us-east-1:123456789012:layer:tools:1"]}, "layer:tools:1"),
+        ({"TracingConfig": {"Mode": "Active"}}, "TracingConfig"),
         ({"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}, "VpcConfig"),
         ({"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:123456789012:q"}}, "DeadLetterConfig"),
         ({"Publish": True}, "Publish"),
