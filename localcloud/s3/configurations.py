@@ -143,6 +143,9 @@ def _check_website(members: Members) -> None:
         if {"ReplaceKeyWith", "ReplaceKeyPrefixWith"} <= (rule.get("Redirect") or {}).keys():
             message = "You can only define ReplaceKeyPrefix or ReplaceKey but not both."
             raise ApiError("InvalidRequest", message, status=400)
+    if website.get("RoutingRules"):
+        message = "PutBucketWebsite: localcloud does not support the property RoutingRules."
+        raise ApiError("NotImplemented", message, status=501)
 
 
 def _check_encryption(members: Members) -> None:
