@@ -57,6 +57,9 @@ SIGNALS: Mapping[int, str] = {
 }
 """Lambda's names of signals, which are those of Go (syscall/zerrors_linux_amd64.go)."""
 
+RUNTIME_FOLDER = "/var/runtime"
+"""Where Lambda has the runtime client and boto3, which here are packages like others; nothing lies there."""
+
 # The runtime prints to a file, not a pipe, so that when its answer comes, its earlier output is complete.
 REDIRECT = ("/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1')
 
@@ -128,10 +131,13 @@ class Sandbox:
         self._runtime_api.close()
 
     def _environment(self) -> dict[str, str]:
-        configuration, cloud = self._configuration, self._cloud
+        configuration, cloud, paths = self._configuration, self._cloud, self._files.environment()
+        code = paths["LAMBDA_TASK_ROOT"]
         return {
             "AWS_ENDPOINT_URL": cloud.url,
+            "LD_LIBRARY_PATH": f"{code}:{code}/lib:/opt/lib",
             "NO_PROXY": reachable(cloud.host),
+            "PYTHONPATH": RUNTIME_FOLDER,
             **configuration.environment,
             **self._credentials,
             "_HANDLER": configuration.handler,
@@ -146,10 +152,11 @@ class Sandbox:
             "AWS_LAMBDA_LOG_STREAM_NAME": self.log_stream,
             "AWS_LAMBDA_RUNTIME_API": self._runtime_api.address,
             "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+            "LAMBDA_RUNTIME_DIR": RUNTIME_FOLDER,
             "LANG": "en_US.UTF-8",
             "PATH": os.pathsep.join([str(cloud.job_python.parent), "/usr/local/bin", "/usr/bin", "/bin"]),
             "TZ": ":UTC",
-            **self._files.environment(),
+            **paths,
         }
 
     def initialise(self) -> None:

@@ -512,6 +512,7 @@ def test_a_deleted_functions_sandboxes_end(account: Account) -> None:
 
 
 def test_the_environment_is_lambdas(account: Account, echo: str) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html"""
     environment = invoke(account, "echo", {"environment": True})["result"]
     assert environment["GREETING"] == "hello"
     assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "echo"
@@ -520,6 +521,8 @@ def test_the_environment_is_lambdas(account: Account, echo: str) -> None:
     assert environment["AWS_REGION"] == "us-east-1"
     assert environment["_HANDLER"] == "app.handler"
     assert environment["LAMBDA_TASK_ROOT"] == "/var/task" or not has_own_file_systems()
+    assert environment["LD_LIBRARY_PATH"].endswith(f"{environment['LAMBDA_TASK_ROOT']}/lib:/opt/lib")
+    assert environment["LAMBDA_RUNTIME_DIR"] == environment["PYTHONPATH"] == "/var/runtime"
     assert environment["_X_AMZN_TRACE_ID"].startswith("Root=1-")
 
 
