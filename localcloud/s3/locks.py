@@ -14,7 +14,7 @@ from localcloud.s3.limits import members_of
 MODE = "x-amz-object-lock-mode"
 UNTIL = "x-amz-object-lock-retain-until-date"
 HEADERS = (MODE, UNTIL, "x-amz-object-lock-legal-hold")
-WRITES = ("CopyObject", "PutObject")
+WRITES = ("CopyObject", "CreateMultipartUpload", "PutObject")
 
 
 def check_locks(bucket: Any, operation: str, request: werkzeug.Request) -> None:
@@ -28,12 +28,15 @@ def check_locks(bucket: Any, operation: str, request: werkzeug.Request) -> None:
             )
             raise ApiError("InvalidBucketState", message, status=409)
     given = [name for name in HEADERS if name in request.headers]
-    if operation == "CreateMultipartUpload" and given:
+    if not given or operation not in WRITES:
+        return
+    if not bucket.object_lock_enabled:
+        raise ApiError("InvalidRequest", "Bucket is missing Object Lock Configuration", status=400)
+    if operation == "CreateMultipartUpload":
         # moto would forget them.
         message = f"{operation}: localcloud does not support {', '.join(given)}."
         raise ApiError("NotImplemented", message, status=501)
-    if operation in WRITES and given:
-        _check_retention(request)
+    _check_retention(request)
 
 
 def _check_retention(request: werkzeug.Request) -> None:

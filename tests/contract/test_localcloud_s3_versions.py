@@ -263,6 +263,11 @@ def test_locks_of_objects_that_s3_refuses(
     assert message in error["Message"]
 
 
+def test_a_bucket_without_locks_takes_none(s3: Any, bucket: str) -> None:
+    error = refused(lambda: s3.put_object(Bucket=bucket, Key="k", ObjectLockLegalHoldStatus="OFF"))
+    assert error["Message"] == "Bucket is missing Object Lock Configuration"
+
+
 def test_a_lock_needs_a_date_to_come(s3: Any, locked: str) -> None:
     lock = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": FUTURE}
     s3.put_object(Bucket=locked, Key="kept", **lock)
