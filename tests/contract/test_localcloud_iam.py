@@ -169,8 +169,9 @@ def test_objects_are_guarded_one_by_one(having: Callable) -> None:
 def test_only_who_may_list_a_bucket_is_told_that_it_lacks_an_object(having: Callable) -> None:
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html (under "Permissions")."""
     reading = allow(["s3:GetObject*", "s3:PutObject"], "arn:aws:s3:::films/*")
+    below = {"StringEquals": {"s3:prefix": "a/"}}  # a key of lists alone
     missing = {"Bucket": "films", "Key": "missing"}
-    s3 = having(reading)("s3")
+    s3 = having(reading, allow("s3:ListBucket", "arn:aws:s3:::films", Condition=below))("s3")
     assert "s3:ListBucket" in denial(lambda: s3.get_object(**missing))["Error"]["Message"]
     assert is_denied(lambda: s3.head_object(**missing))
     assert is_denied(lambda: s3.get_object_attributes(**missing, ObjectAttributes=["ETag"]))
