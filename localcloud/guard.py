@@ -14,7 +14,7 @@ from typing import Any, cast
 import werkzeug
 from werkzeug.test import run_wsgi_app
 
-from localcloud.moto_answers import REVISED, revised
+from localcloud.moto_answers import REVISED, revised, revised_headers
 from localcloud.moto_members import refuse_members
 from localcloud.moto_operations import MOTO, RECORDS
 from localcloud.moto_requests import check_constraints
@@ -134,7 +134,7 @@ def _answer(
         request.environ["wsgi.input"].seek(0)
         if answer := revised(request, target, werkzeug.Response(pieces, status, headers)):
             return answer(environ, start_response)
-    start_response(status, list(headers))
+    start_response(status, revised_headers(target, headers))
     return pieces
 
 
@@ -152,11 +152,22 @@ def _moto(backend: str) -> Any:
 
 @functools.cache
 def _create_application(backend: str) -> Any:
-    from moto.moto_server.werkzeug_app import create_backend_app
+    from moto.moto_server import werkzeug_app
+    from moto.moto_server.utilities import RegexConverter
 
+    class OfAnyCharacters(RegexConverter):
+        """Matches the newlines of an S3 key, too."""
+
+        def __init__(self, url_map: Any, *items: Any):
+            super().__init__(url_map, *items)
+            self.regex = f"(?s:{self.regex})"
+
+    vars(werkzeug_app)["RegexConverter"] = OfAnyCharacters
+    # Only a bucket's own configuration says which pages may read an answer.
+    vars(werkzeug_app)["DISABLE_GLOBAL_CORS"] = True
     if backend == "s3":
         from moto.s3 import notifications
 
         # If a bucket's notifications are records, moto would run their functions in Docker.
         vars(notifications)["_invoke_awslambda"] = lambda *_: None
-    return create_backend_app(cast(Any, backend))  # moto's type of names lacks some
+    return werkzeug_app.create_backend_app(cast(Any, backend))  # moto's type of names lacks some

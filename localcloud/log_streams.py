@@ -86,7 +86,7 @@ class LogStream:
             for line in lines:
                 for message in _messages(line):
                     self._buffer.append({"timestamp": self._latest, "message": message})
-                    self._buffered_bytes += _weight(message)
+                    self._buffered_bytes += weight_of(message)
             full = len(self._buffer) >= MAX_BATCH_EVENTS or self._buffered_bytes >= MAX_BATCH_BYTES
         if full:
             self.flush()
@@ -221,7 +221,7 @@ def batches(events: Sequence[Event]) -> Iterator[list[Event]]:
     batch: list[Event] = []
     size = 0
     for event in events:
-        weight = _weight(event["message"])
+        weight = weight_of(event["message"])
         if batch and (
             len(batch) == MAX_BATCH_EVENTS
             or size + weight > MAX_BATCH_BYTES
@@ -235,7 +235,8 @@ def batches(events: Sequence[Event]) -> Iterator[list[Event]]:
         yield batch
 
 
-def _weight(message: str) -> int:
+def weight_of(message: str) -> int:
+    """How many bytes an event counts for in a batch."""
     return len(message.encode(errors="replace")) + EVENT_OVERHEAD_BYTES
 
 

@@ -5,7 +5,7 @@ Words and members are those of LocalStack's recordings of AWS (tests/aws/service
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import werkzeug
@@ -14,6 +14,7 @@ from botocore.parsers import create_parser
 from localcloud.cloud import ACCOUNT_ID
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Target, model_of, operation_of
+from localcloud.protocol.errors import s3_ids
 from localcloud.protocol.service import read_request, write_answer, write_error
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ DELIVERY = {
         "defaultRequestPolicy": {"headerContentType": "text/plain; charset=UTF-8"},
     }
 }
+NOT_OF_S3 = ("x-amz-content-sha256", "x-amz-sdk-checksum-algorithm", "x-amzn-requestid")
 UNPAGED: Mapping[str, str] = {
     "GetApis": "Items",
     "GetGroup": "Users",
@@ -85,6 +87,17 @@ UNPAGED: Mapping[str, str] = {
     "ListUserTags": "Tags",
 }
 """The lists that moto answers at once, by operation."""
+
+
+def revised_headers(target: Target, headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The headers of moto's answer as AWS would give them.
+
+    Among an object's headers, moto returns some of the request that stored it.
+    """
+    if target.service != "s3":
+        return list(headers)
+    kept = [(name, value) for name, value in headers if name.lower() not in NOT_OF_S3]
+    return [*kept, *s3_ids().items()]
 
 
 def revised(

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import werkzeug
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from localcloud.access import Refusal, check_peer
 from localcloud.cloud import Cloud
@@ -18,10 +19,13 @@ from localcloud.cloudfront.origin import ObjectRefused, read
 from localcloud.http_server import make_front_server, serve_in_thread
 from localcloud.listening import reachable
 from localcloud.protocol import ApiError
+from localcloud.s3.limits import ignore_unusable_range
 
 log = logging.getLogger(__name__)
 
 SEARCHED_PORTS = 200
+MAX_URL_BYTES = 8_192
+"""https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html"""
 COMPRESSIBLE_BYTES = range(1_000, 10_000_000 + 1)
 COMPRESSIBLE_TYPES = (
     "text/",
@@ -70,6 +74,8 @@ class Edge:
     def _answer(self, request: werkzeug.Request) -> werkzeug.Response:
         config = self.config
         path = request.path.lstrip("/")
+        if len(request.environ["RAW_URI"]) > MAX_URL_BYTES:
+            return _plain_error(HTTPStatus.REQUEST_URI_TOO_LONG, "The request URL is too long.")
         if request.method not in ("GET", "HEAD"):
             return _plain_error(
                 HTTPStatus.FORBIDDEN, "This distribution is not configured to allow this HTTP request method."
@@ -80,7 +86,7 @@ class Edge:
         except ObjectRefused as refused:
             response = self._error_response(config, refused)
         if response.status_code == HTTPStatus.OK:
-            response.make_conditional(request, accept_ranges=True, complete_length=response.content_length)
+            response = _in_part(request, response)
             response.headers.remove("Date")  # the server sends it with every answer
             if behavior.compress and response.status_code == HTTPStatus.OK:
                 _compress(request, response)
@@ -115,6 +121,17 @@ def _listen(cloud: Cloud, application: Any) -> Any:
         except OSError:
             continue
     raise ApiError("TooManyDistributions", f"No port after {cloud.port} is free to serve a distribution on.")
+
+
+def _in_part(request: werkzeug.Request, response: werkzeug.Response) -> werkzeug.Response:
+    """The part of an object that a request asks for, or nothing of one that the client has."""
+    ignore_unusable_range(request)
+    size = response.content_length
+    try:
+        return response.make_conditional(request, accept_ranges=True, complete_length=size)
+    except RequestedRangeNotSatisfiable:
+        refused = ObjectRefused(416, "InvalidRange", "The requested range is not satisfiable")
+        return refused.response()
 
 
 def _compress(request: werkzeug.Request, response: werkzeug.Response) -> None:

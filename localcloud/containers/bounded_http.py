@@ -21,9 +21,8 @@ from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler
 from typing import IO, Any
 
-MAX_TARGET_BYTES = 8_192
 MAX_HEAD_BYTES = 32_768
-"""Of the address in the request line, and of request line and headers together: CloudFront's quotas."""
+"""Of request line and headers together: CloudFront's quota, the largest of those services."""
 HEAD_SECONDS = 20.0
 BODY_SECONDS = 20.0
 MIN_BYTES_PER_SECOND = 500
@@ -38,7 +37,6 @@ MEMORY_BYTES = 1024 * 1024
 """Larger bodies are buffered in a temporary file."""
 MAX_CHUNK_LINE_BYTES = 1_024
 CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
-MAX_HEADERS = 100
 REQUEST_LINE = re.compile(rb"([!-~]+) ([^\0-\x20\x7f]+) (HTTP/1\.[01])\r?\n")
 HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)\r?\n")
 """Nothing else passes. What can be read in several ways could hide a request's length: a space before the
@@ -94,17 +92,16 @@ class BadHead(Exception):
 def read_headers(reader: io.BufferedIOBase, left: int) -> Headers:
     """Reads lines of `left` bytes at most, up to the empty one. Raises BadHead."""
     headers = Headers()
-    for _ in range(MAX_HEADERS + 1):
+    while True:
         line = reader.readline(left + 1)
         left -= len(line)
         if left < 0:
-            break
+            raise BadHead(http.client.REQUEST_HEADER_FIELDS_TOO_LARGE)
         if line in (b"\r\n", b"\n"):
             return headers
         if (header := HEADER.fullmatch(line.decode("iso-8859-1"))) is None:
             raise BadHead(http.client.BAD_REQUEST)
         headers.add(header[1], header[2].strip(" \t"))
-    raise BadHead(http.client.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
 
 class BoundedRequestHandler(BaseHTTPRequestHandler):
@@ -118,6 +115,7 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
     rfile: io.BufferedReader
     idle_seconds: float | None = HEAD_SECONDS
     """How long a connection may wait before the next request begins; None for ever."""
+    max_head_bytes = MAX_HEAD_BYTES
 
     def setup(self) -> None:
         super().setup()
@@ -154,7 +152,7 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.command, self.path, self.request_version = "", "", "HTTP/1.1"
         self.requestline = self.raw_requestline.decode("iso-8859-1").rstrip("\r\n")
-        if len(self.raw_requestline) > MAX_TARGET_BYTES + len("OPTIONS  HTTP/1.1\r\n"):
+        if len(self.raw_requestline) > self.max_head_bytes:
             return self._refuse_head(http.client.REQUEST_URI_TOO_LONG)
         if (found := REQUEST_LINE.fullmatch(self.raw_requestline)) is None:
             return self._refuse_head(http.client.BAD_REQUEST)
@@ -163,7 +161,7 @@ class BoundedRequestHandler(BaseHTTPRequestHandler):
             # As the base class does: in an answer, "//name" would lead to another host.
             self.path = f"/{self.path.lstrip('/')}"
         try:
-            self.headers = read_headers(self.rfile, MAX_HEAD_BYTES - len(self.raw_requestline))
+            self.headers = read_headers(self.rfile, self.max_head_bytes - len(self.raw_requestline))
         except BadHead as refused:
             return self._refuse_head(refused.status)
         wishes = {token.strip().lower() for token in self.headers.get("Connection", "").split(",")}

@@ -131,6 +131,8 @@ def check_supported(request: Mapping[str, Any]) -> None:
         raise unsupported("functions in a VPC (VpcConfig)")
     if (request.get("SnapStart") or {}).get("ApplyOn", "None") != "None":
         raise unsupported("SnapStart")
+    if (request.get("TracingConfig") or {}).get("Mode", "PassThrough") != "PassThrough":
+        raise unsupported("tracing by X-Ray (TracingConfig with the mode Active)")
     logging = request.get("LoggingConfig") or {}
     if logging.get("LogFormat", "Text") != "Text" or logging.get("LogGroup"):
         raise unsupported("LoggingConfig other than text in the function's own log group")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import HTTPServer
 
-from localcloud.containers.bounded_http import BoundedRequestHandler, RequestRefused
+from localcloud.containers.bounded_http import MAX_HEAD_BYTES, BoundedRequestHandler, RequestRefused
 from localcloud.peers import is_of_this_user
 from localcloud.serving import PromptServer
 
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 PREFIX = "/2018-06-01/runtime/"
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024 + 100
 """The limit of a synchronous response, from Lambda's error message."""
+MAX_CAUSE_BYTES = 1024 * 1024
+"""Up to here, the runtime client describes an error to X-Ray in a header."""
 
 
 class Kind(enum.Enum):
@@ -137,6 +139,7 @@ class _Server(PromptServer, HTTPServer):
 class _Handler(BoundedRequestHandler):
     runtime_api: RuntimeApi
     idle_seconds = None  # a runtime works on an event as long as it may
+    max_head_bytes = MAX_HEAD_BYTES + MAX_CAUSE_BYTES
 
     def parse_request(self) -> bool:
         """Refuses requests of web pages."""

@@ -7,6 +7,7 @@ import math
 import os
 import queue
 import resource
+import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -36,6 +37,28 @@ MAX_LINE_BYTES = 1024 * 1024
 MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 """A sandbox that has printed more is replaced, because its output file cannot be truncated without losing
 lines."""
+
+SIGNALS: Mapping[int, str] = {
+    signal.SIGHUP: "hangup",
+    signal.SIGINT: "interrupt",
+    signal.SIGQUIT: "quit",
+    signal.SIGILL: "illegal instruction",
+    signal.SIGTRAP: "trace/breakpoint trap",
+    signal.SIGABRT: "aborted",
+    signal.SIGBUS: "bus error",
+    signal.SIGFPE: "floating point exception",
+    signal.SIGKILL: "killed",
+    signal.SIGUSR1: "user defined signal 1",
+    signal.SIGSEGV: "segmentation fault",
+    signal.SIGUSR2: "user defined signal 2",
+    signal.SIGPIPE: "broken pipe",
+    signal.SIGALRM: "alarm clock",
+    signal.SIGTERM: "terminated",
+}
+"""Lambda's names of signals, which are those of Go (syscall/zerrors_linux_amd64.go)."""
+
+RUNTIME_FOLDER = "/var/runtime"
+"""Where Lambda has the runtime client and boto3, which here are packages like others; nothing lies there."""
 
 # The runtime prints to a file, not a pipe, so that when its answer comes, its earlier output is complete.
 REDIRECT = ("/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1')
@@ -108,10 +131,13 @@ class Sandbox:
         self._runtime_api.close()
 
     def _environment(self) -> dict[str, str]:
-        configuration, cloud = self._configuration, self._cloud
+        configuration, cloud, paths = self._configuration, self._cloud, self._files.environment()
+        code = paths["LAMBDA_TASK_ROOT"]
         return {
             "AWS_ENDPOINT_URL": cloud.url,
+            "LD_LIBRARY_PATH": f"{code}:{code}/lib:/opt/lib",
             "NO_PROXY": reachable(cloud.host),
+            "PYTHONPATH": RUNTIME_FOLDER,
             **configuration.environment,
             **self._credentials,
             "_HANDLER": configuration.handler,
@@ -126,10 +152,11 @@ class Sandbox:
             "AWS_LAMBDA_LOG_STREAM_NAME": self.log_stream,
             "AWS_LAMBDA_RUNTIME_API": self._runtime_api.address,
             "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+            "LAMBDA_RUNTIME_DIR": RUNTIME_FOLDER,
             "LANG": "en_US.UTF-8",
             "PATH": os.pathsep.join([str(cloud.job_python.parent), "/usr/local/bin", "/usr/bin", "/bin"]),
             "TZ": ":UTC",
-            **self._files.environment(),
+            **paths,
         }
 
     def initialise(self) -> None:
@@ -189,11 +216,10 @@ class Sandbox:
                 self._process.kill()
             log(self.read_lines(last=True))
             if memory_exceeded:
-                return self._crashed(began, invocation, "signal: killed", "Runtime.OutOfMemory")
+                return self._crashed(began, invocation, log, "signal: killed", "Runtime.OutOfMemory")
             if exited:
-                return self._crashed(
-                    began, invocation, _exit_reason(self._process.returncode), "Runtime.ExitError"
-                )
+                reason = _exit_reason(self._process.returncode)
+                return self._crashed(began, invocation, log, reason, "Runtime.ExitError")
             message = f"Task timed out after {configuration.timeout:.2f} seconds"
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
             log([f"{stamp}.{int(time.time() % 1 * 1000):03d}Z {invocation.request_id} {message}"])
@@ -263,11 +289,20 @@ class Sandbox:
                 return report
         return None
 
-    def _crashed(self, began: float, invocation: Invocation, reason: str, error_type: str) -> Outcome:
+    def _crashed(
+        self,
+        began: float,
+        invocation: Invocation,
+        log: Callable[[list[str]], None],
+        reason: str,
+        error_type: str,
+    ) -> Outcome:
         reason = (
             f"Runtime exited with error: {reason}" if reason else "Runtime exited without providing a reason"
         )
-        body = _error("Runtime.ExitError", f"RequestId: {invocation.request_id} Error: {reason}")
+        message = f"RequestId: {invocation.request_id} Error: {reason}"
+        log([f"{message}\nRuntime.ExitError"])
+        body = _error("Runtime.ExitError", message)
         return self._outcome(began, body, error_type, "error")
 
     def _outcome(self, began: float, body: bytes, error_type: str | None, status: str = "") -> Outcome:
@@ -351,5 +386,5 @@ def _error_type(body: bytes) -> str:
 
 def _exit_reason(status: int | None) -> str:
     if status is not None and status < 0:
-        return "signal: killed" if status == -9 else f"signal: {-status}"
+        return f"signal: {SIGNALS.get(-status, f'signal {-status}')}"
     return f"exit status {status}" if status else ""

@@ -41,6 +41,11 @@ def check_name(name: str) -> None:
 def check_settings(operation: str, api: Any, settings: Mapping[str, Any]) -> None:
     """Raises ApiError for settings that API Gateway or localcloud does not accept, but for access logs."""
     require_supported(operation, settings, SETTINGS)
+    if not settings.get("AutoDeploy", operation == "UpdateStage"):
+        raise bad_request(
+            f"{operation}: localcloud does not support stages without AutoDeploy, because it serves an API's "
+            "routes as they are."
+        )
     for key, route in (settings.get("RouteSettings") or {}).items():
         require_supported(operation, {"DefaultRouteSettings": route}, SETTINGS)
         if key not in {one.route_key for one in api.routes.values()}:

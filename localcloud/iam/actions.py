@@ -237,6 +237,8 @@ def _s3(call: Call, request: werkzeug.Request) -> list[Access]:
         found = [Access("s3:DeleteObject", _object(bucket, _unescape(key.decode()))) for key in keys]
     else:
         found = [Access(f"s3:{action}", _object(bucket, key) if key else f"arn:aws:s3:::{bucket}", context)]
+    if call.operation == "GetObjectAttributes":
+        found.append(Access("s3:GetObject", _object(bucket, str(key))))
     if call.operation in ("CopyObject", "UploadPartCopy"):
         source = unquote(request.headers.get("x-amz-copy-source", "")).lstrip("/").partition("?")[0]
         found.append(Access("s3:GetObject", f"arn:aws:s3:::{source}"))

@@ -69,6 +69,21 @@ def visitor_may(cloud: Cloud, bucket: Any, access: Access) -> bool:
         return False
 
 
+def listing_for(cloud: Cloud, access: Access) -> Access | None:
+    """The listing that a read of an object needs too if the object does not exist; None for any other access.
+
+    S3 tells only those who may list a bucket that it has no such object.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+    """
+    from moto.s3.models import FakeKey, s3_backends
+
+    name, _, key = access.resource.removeprefix("arn:aws:s3:::").partition("/")
+    bucket = backend_of(s3_backends, cloud.account_id, "aws").buckets.get(name)
+    if access.action != "s3:GetObject" or bucket is None or isinstance(bucket.keys.get(key), FakeKey):
+        return None
+    return Access("s3:ListBucket", f"arn:aws:s3:::{name}")
+
+
 def owner_may(cloud: Cloud, access: Access) -> bool:
     """Whether the owner may do this. Only the bucket's policy can deny it, and the owner can change that.
 

@@ -3,14 +3,20 @@
 import functools
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import werkzeug
 
 from localcloud.cloud import Cloud
 from localcloud.iam.actions import Place, accesses
-from localcloud.iam.buckets import anonymous_may, bucket_named_in, owner_may, skip_policy_check_of_moto
+from localcloud.iam.buckets import (
+    anonymous_may,
+    bucket_named_in,
+    listing_for,
+    owner_may,
+    skip_policy_check_of_moto,
+)
 from localcloud.iam.callers import ALLOWED, Caller, InvalidToken, Verdict, caller_of
 from localcloud.iam.condition_keys import (
     of_anonymous,
@@ -145,7 +151,7 @@ class IamEnforcement:
             return None  # S3 answers it, by the bucket's CORS configuration
         place = Place(self._cloud.account_id, self._cloud.region)
         call, is_head = call_of(request, "s3"), request.method == "HEAD"
-        for access in accesses(call, request, place):
+        for access in self._accesses(call, request, place):
             access = _with_context(access, call, request, place, of_anonymous())
             try:
                 may = anonymous_may(self._cloud, bucket, access)
@@ -155,9 +161,16 @@ class IamEnforcement:
                 return denial("s3", ACCESS_DENIED, "Access Denied", is_head)
         return None
 
+    def _accesses(self, call: Call, request: werkzeug.Request, place: Place) -> Iterator[Access]:
+        """What a call needs permissions for, by itself and by the state of a bucket."""
+        for access in accesses(call, request, place):
+            yield access
+            if listing := listing_for(self._cloud, access):
+                yield listing
+
     def _why_not_owner(self, call: Call, request: werkzeug.Request, signature: Signature) -> str | None:
         place = Place(self._cloud.account_id, signature.region)
-        for access in accesses(call, request, place):
+        for access in self._accesses(call, request, place):
             access = _with_context(access, call, request, place, of_owner(place.account_id))
             if not owner_may(self._cloud, access):
                 verdict = Verdict(Decision.EXPLICIT_DENY, "resource-based policy")
@@ -169,7 +182,7 @@ class IamEnforcement:
     ) -> str | None:
         """Why the caller may not make this call, in AWS's words; None if it is allowed."""
         place = Place(self._cloud.account_id, signature.region)
-        for access in accesses(call, request, place):
+        for access in self._accesses(call, request, place):
             access = _with_context(access, call, request, place, caller.context)
             verdict = self._judge(caller, access)
             if not verdict.allowed:

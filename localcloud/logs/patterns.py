@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
 """
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,8 @@ from localcloud.logs.comparisons import InvalidPattern, Operand, compare
 from localcloud.untrusted import Pattern, PatternError, parse_json
 
 Predicate = Callable[[str], bool]
+Extraction = Callable[[str], dict[str, str] | None]
+"""Gives the values that a pattern finds in a message, by their names there; None for one that it rejects."""
 
 TERM = re.compile(r'\s*(?P<sign>[?-]?)(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<word>[^\s"]+))(?=\s|$)', re.DOTALL)
 PLAIN = re.compile(r"[\w*]+")
@@ -30,18 +33,22 @@ FIELD = re.compile(r'"(?P<quoted>[^"]*)"|\[(?P<bracketed>[^\]]*)\]|(?P<word>\S+)
 ELLIPSIS = "..."
 
 
-def compile_pattern(text: str) -> Predicate:
-    """A function that tells whether a message matches. Raises InvalidPattern."""
+def compile_pattern(text: str) -> Extraction:
+    """A function that tells what a pattern finds in a message that matches. Raises InvalidPattern.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_TestMetricFilter.html
+    """
     text = text.strip()
     if text.startswith("{"):
         if not text.endswith("}"):
             raise InvalidPattern("Invalid filter pattern: there is no closing brace")
-        return _json_predicate(text[1:-1])
+        return _json_extraction(text[1:-1])
     if text.startswith("["):
         if not text.endswith("]"):
             raise InvalidPattern("Invalid filter pattern: there is no closing bracket")
-        return _fields_predicate(text[1:-1])
-    return _terms_predicate(text)
+        return _fields_extraction(text[1:-1])
+    matches = _terms_predicate(text)
+    return lambda message: {} if matches(message) else None
 
 
 def _terms_predicate(text: str) -> Predicate:
@@ -74,25 +81,34 @@ def _searching(expression: str) -> Predicate:
     return pattern.matches_all_of
 
 
-def _json_predicate(text: str) -> Predicate:
-    expression = _Expression(text).parse()
+def _json_extraction(text: str) -> Extraction:
+    expression = _Expression(text)
+    holds = expression.parse()
 
-    def matches(message: str) -> bool:
+    def extract(message: str) -> dict[str, str] | None:
         try:
             document = parse_json(message)
         except ValueError:
-            return False
-        return isinstance(document, dict) and expression(lambda name: _select(document, name))
+            return None
+        if not isinstance(document, dict) or not holds(lambda name: _select(document, name)):
+            return None
+        found = {name: _select(document, name) for name in expression.names}
+        return {name: _text(values[0]) for name, values in found.items() if values}
 
-    return matches
+    return extract
 
 
-def _fields_predicate(text: str) -> Predicate:
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _fields_extraction(text: str) -> Extraction:
+    """Fields without a name are called by their positions, the first one 1."""
     names: list[str] = []
     conditions: list[Callable[[Callable[[str], list[Any]]], bool]] = []
-    for number, part in enumerate(_parted(text)):
+    for part in _parted(text) if text.strip() else [ELLIPSIS]:
         if re.fullmatch(r"\w*", part) or part == ELLIPSIS:
-            names.append(part or f"#{number}")
+            names.append(part)
             continue
         expression = _Expression(part)
         conditions.append(expression.parse())
@@ -102,23 +118,23 @@ def _fields_predicate(text: str) -> Predicate:
     if names.count(ELLIPSIS) > 1:
         raise InvalidPattern("Invalid filter pattern: there is more than one ellipsis")
 
-    def matches(message: str) -> bool:
+    def extract(message: str) -> dict[str, str] | None:
         given = [next(one for one in found.groups() if one is not None) for found in FIELD.finditer(message)]
+        called = names
         if ELLIPSIS in names:
             before = names.index(ELLIPSIS)
-            after = len(names) - before - 1
-            if len(given) < before + after:
-                return False
-            named = [*zip(names[:before], given, strict=False)]
-            named += zip(names[before + 1 :], given[len(given) - after :], strict=True)
-        elif len(given) != len(names):
-            return False
-        else:
-            named = [*zip(names, given, strict=True)]
-        values = dict(named)
-        return all(condition(lambda name: [values[name]]) for condition in conditions)
+            called = [*names[:before], *[""] * (len(given) - len(names) + 1), *names[before + 1 :]]
+        if len(given) != len(called):
+            return None
+        values = {
+            name or str(position): value
+            for position, (name, value) in enumerate(zip(called, given, strict=True), 1)
+        }
+        if not all(condition(lambda name: [values[name]]) for condition in conditions):
+            return None
+        return {f"${name}": value for name, value in values.items()}
 
-    return matches
+    return extract
 
 
 def _parted(text: str) -> list[str]:

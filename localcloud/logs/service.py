@@ -14,8 +14,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from localcloud.cloud import Cloud
+from localcloud.log_streams import MAX_BATCH_BYTES, weight_of
 from localcloud.logs.comparisons import InvalidPattern
-from localcloud.logs.patterns import Predicate, compile_pattern
+from localcloud.logs.patterns import Extraction, compile_pattern
 from localcloud.moto_backends import backend_of
 from localcloud.protocol import ApiError
 from localcloud.protocol.pages import page
@@ -97,7 +98,7 @@ class LogsService(ModelledService):
         if logStreamNames and logStreamNamePrefix:
             raise _invalid("logStreamNames and logStreamNamePrefix are mutually exclusive")
         group = self._group(logGroupName or logGroupIdentifier or "")
-        matches = _compiled(filterPattern)
+        extract = _compiled(filterPattern)
         if set(logStreamNames or ()) - set(group.streams):
             raise ApiError("ResourceNotFoundException", NO_STREAM)
         chosen = [
@@ -111,7 +112,7 @@ class LogsService(ModelledService):
             if startTime <= event["timestamp"] and (endTime is None or event["timestamp"] <= endTime)
         ]
         try:
-            found = [event for event in events if matches(event["message"])]
+            found = [event for event in events if extract(event["message"]) is not None]
         except (InvalidPattern, PatternError) as error:
             raise _invalid(str(error)) from error
         return _page(found, nextToken, limit)
@@ -155,11 +156,11 @@ class LogsService(ModelledService):
         return FORWARD
 
     def test_metric_filter(self, filterPattern: str, logEventMessages: Sequence[str]) -> dict[str, Any]:
-        matches = _compiled(filterPattern)
+        extract = _compiled(filterPattern)
         found = [
-            {"eventNumber": number, "eventMessage": message, "extractedValues": {}}
+            {"eventNumber": number, "eventMessage": message, "extractedValues": values}
             for number, message in enumerate(logEventMessages, 1)
-            if matches(message)
+            if (values := extract(message)) is not None
         ]
         return {"matches": found}
 
@@ -242,6 +243,9 @@ class LogsService(ModelledService):
     def put_log_events(
         self, logGroupName: str, logStreamName: str, logEvents: Sequence[Mapping[str, Any]], **request: Any
     ) -> object:
+        size = sum(weight_of(event["message"]) for event in logEvents)
+        if size > MAX_BATCH_BYTES:
+            raise _invalid(f"Upload too large: {size} bytes exceeds limit of {MAX_BATCH_BYTES}")
         times = [event["timestamp"] for event in logEvents]
         if max(times) - min(times) > BATCH_MILLISECONDS:
             raise _invalid(
@@ -339,7 +343,7 @@ def _check_transformation(transformation: Mapping[str, Any]) -> None:
         raise _invalid("Invalid metric transformation: dimensions and default value are mutually exclusive")
 
 
-def _compiled(pattern: str) -> Predicate:
+def _compiled(pattern: str) -> Extraction:
     try:
         return compile_pattern(pattern)
     except InvalidPattern as error:

@@ -1,6 +1,8 @@
 """Errors of AWS's APIs, and how each wire protocol writes them."""
 
+import base64
 import json
+import secrets
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -75,12 +77,14 @@ def error_response(
             encoded = _cbor({"__type": error.code, "message": error.message})
             return werkzeug.Response(encoded, status, headers, content_type="application/cbor")
         case "s3":
+            headers = s3_ids()
             members = "".join(
                 f"<{name}>{escape(str(value))}</{name}>" for name, value in error.members.items()
             )
             fields = (
                 f"<Code>{error.code}</Code><Message>{escape(error.message)}</Message>"
-                f"{members}<RequestId>{request_id}</RequestId>"
+                f"{members}<RequestId>{headers['x-amz-request-id']}</RequestId>"
+                f"<HostId>{headers['x-amz-id-2']}</HostId>"
             )
             body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{fields}</Error>'
             return werkzeug.Response("" if is_head else body, status, headers, content_type="application/xml")
@@ -111,6 +115,15 @@ def denial(
         code = code if code in CODES_WITHOUT_SUFFIX else f"{code}Exception"
     error = ApiError(code, message, status=status or DENIED_STATUS.get(form, 403))
     return error_response(form, error, is_head=is_head)
+
+
+def s3_ids() -> dict[str, str]:
+    """The headers by which S3, unlike other services, names a request.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/RESTCommonResponseHeaders.html
+    """
+    host = base64.b64encode(secrets.token_bytes(56)).decode()
+    return {"x-amz-request-id": secrets.token_hex(8).upper(), "x-amz-id-2": host}
 
 
 def _cbor(members: Mapping[str, str]) -> bytes:

@@ -19,7 +19,7 @@ from moto.core.serialize import SerializationContext, get_serializer_class
 from moto.core.utils import get_service_model
 
 from localcloud.protocol.calls import XML_FORMS, operation_of
-from localcloud.protocol.errors import ApiError, InvalidRequest, MalformedRequest, error_response
+from localcloud.protocol.errors import ApiError, InvalidRequest, MalformedRequest, error_response, s3_ids
 from localcloud.protocol.validation import check_types, refuse_unsupported, validate
 from localcloud.untrusted import parse_json
 
@@ -153,7 +153,7 @@ def write_answer(model: OperationModel, result: Mapping[str, Any]) -> werkzeug.R
         answer = serializer(model, SerializationContext(request_id)).serialize(result)
         body = _without_constants(answer["body"]) if service.protocol in JSON else answer["body"]
         response = werkzeug.Response(body, answer["status_code"], answer["headers"])
-    response.headers["x-amzn-RequestId"] = request_id
+    response.headers.update(s3_ids() if service.service_name == "s3" else {"x-amzn-RequestId": request_id})
     for name, member in (model.output_shape.members if model.output_shape else {}).items():
         # moto's serializer omits the status, and sets the content type of payloads to the protocol's.
         if member.serialization.get("location") == "statusCode" and name in result:

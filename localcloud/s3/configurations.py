@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfigurat
 """
 
 import datetime
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -34,7 +35,36 @@ ACTIONS = {
 INFREQUENT_ACCESS = ("STANDARD_IA", "ONEZONE_IA")
 MIN_DAYS_BEFORE_INFREQUENT_ACCESS = 30
 OBJECT_SIZES = ("ObjectSizeGreaterThan", "ObjectSizeLessThan")
+REPLACED_FIRST = {
+    "set_cors": "cors",
+    "set_lifecycle": "rules",
+    "set_logging": "logging",
+    "set_notification_configuration": "notification_configuration",
+}
+"""moto's methods that replace a setting of a bucket before they have checked the new one."""
 Members = Mapping[str, Any]
+
+
+@functools.cache
+def keep_former_settings() -> None:
+    """Has moto's buckets keep a setting when they refuse its new value. The change is to moto itself."""
+    from moto.s3.models import FakeBucket
+
+    for method, setting in REPLACED_FIRST.items():
+        setattr(FakeBucket, method, _replacing(setting, getattr(FakeBucket, method)))
+
+
+def _replacing(setting: str, method: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(method)
+    def replace(bucket: Any, *given: Any) -> None:
+        former = getattr(bucket, setting)
+        try:
+            method(bucket, *given)
+        except BaseException:
+            setattr(bucket, setting, former)
+            raise
+
+    return replace
 
 
 def check_tags(tags: Sequence[Mapping[str, str]], of: str) -> None:
@@ -113,6 +143,9 @@ def _check_website(members: Members) -> None:
         if {"ReplaceKeyWith", "ReplaceKeyPrefixWith"} <= (rule.get("Redirect") or {}).keys():
             message = "You can only define ReplaceKeyPrefix or ReplaceKey but not both."
             raise ApiError("InvalidRequest", message, status=400)
+    if website.get("RoutingRules"):
+        message = "PutBucketWebsite: localcloud does not support the property RoutingRules."
+        raise ApiError("NotImplemented", message, status=501)
 
 
 def _check_encryption(members: Members) -> None:
@@ -136,6 +169,9 @@ def _check_origins(members: Members) -> None:
 
 
 def _check_versioning(members: Members) -> None:
+    if members["VersioningConfiguration"].get("MFADelete") == "Enabled":
+        message = "PutBucketVersioning: localcloud does not support the property MfaDelete."
+        raise ApiError("NotImplemented", message, status=501)
     if not members["VersioningConfiguration"].get("Status"):
         raise ApiError(
             "IllegalVersioningConfigurationException", "The Versioning element must be specified", status=400

@@ -11,7 +11,7 @@ import http.client
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import IO, Any
 from urllib.parse import quote, urlencode, urlsplit
 from xml.sax.saxutils import escape
@@ -46,7 +46,8 @@ EXPIRATION = ("%Y-%m-%dT%H:%M:%S.%fZ", "%Y-%m-%dT%H:%M:%SZ")
 
 def upload(cloud: Cloud, bucket: str, request: werkzeug.Request) -> werkzeug.Response:
     """Stores the file of a form, and answers as the form asks. Raises ApiError."""
-    fields, file, name = _read(request)
+    written, file, name = _read(request)
+    fields = {name.lower(): value for name, value in written.items()}
     if "key" not in fields:
         message = (
             "Bucket POST must contain a field named 'key'.  If it is specified, please check the order of "
@@ -56,7 +57,7 @@ def upload(cloud: Cloud, bucket: str, request: werkzeug.Request) -> werkzeug.Res
     key = fields["key"].replace("${filename}", name)
     size = file.seek(0, os.SEEK_END)
     if "policy" in fields:
-        _check_policy(fields | {"key": key, "bucket": bucket}, size)
+        _check_policy(fields | {"key": key, "bucket": bucket}, written, size)
     status, headers, body = _put(cloud, bucket, key, fields, file, size)
     if status != 200:
         return werkzeug.Response(body, status, content_type="application/xml")
@@ -64,7 +65,7 @@ def upload(cloud: Cloud, bucket: str, request: werkzeug.Request) -> werkzeug.Res
 
 
 def _read(request: werkzeug.Request) -> tuple[dict[str, str], IO[bytes], str]:
-    """The fields by name in lower case, the file and its name."""
+    """The fields by name as written, the file and its name."""
     environ = request.environ
     environ["wsgi.input"].seek(0)
     try:
@@ -72,7 +73,7 @@ def _read(request: werkzeug.Request) -> tuple[dict[str, str], IO[bytes], str]:
     except RequestEntityTooLarge as error:
         message = "Your POST request fields preceding the upload file were too large."
         raise ApiError("MaxPostPreDataLengthExceeded", message, status=400) from error
-    fields = {name.lower(): value for name, value in form.items()}
+    fields = dict(form.items())
     if "file" in files:
         return fields, files["file"].stream, files["file"].filename or ""
     if "file" in fields:
@@ -80,13 +81,17 @@ def _read(request: werkzeug.Request) -> tuple[dict[str, str], IO[bytes], str]:
     raise ApiError("InvalidArgument", "POST requires exactly one file upload per request.", status=400)
 
 
-def _check_policy(fields: Mapping[str, str], size: int) -> None:
+def _check_policy(fields: Mapping[str, str], written: Iterable[str], size: int) -> None:
+    """`written` are the names of the fields as the form has them."""
     try:
-        policy = parse_json(base64.b64decode(fields["policy"]))
+        policy = parse_json(base64.b64decode(fields["policy"]).decode())
+    except ValueError as error:
+        raise _invalid("Invalid JSON.") from error
+    try:
         expires = _time(policy["expiration"])
         conditions = [*_conditions(policy["conditions"])]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ApiError("InvalidPolicyDocument", f"Invalid Policy: {error}", status=400) from error
+        raise _invalid(str(error)) from error
     if datetime.datetime.now(datetime.UTC) > expires:
         raise _denied("Policy expired.")
     named = set()
@@ -98,10 +103,11 @@ def _check_policy(fields: Mapping[str, str], size: int) -> None:
         named.add(field)
         value = fields.get(field, "")
         holds = value.startswith(second) if operator == "starts-with" else value == second
-        if not holds:
-            raise _denied(f"Policy Condition failed: {json.dumps([operator, f'${field}', second])}")
+        if not holds or not first.startswith("$"):
+            raise _denied(f"Policy Condition failed: {json.dumps([operator, first, second])}")
+    needless = named | UNCONDITIONAL | {"bucket"}
     extra = sorted(
-        name for name in set(fields) - named - UNCONDITIONAL - {"bucket"} if not name.startswith("x-ignore-")
+        name for name in written if name.lower() not in needless and not name.lower().startswith("x-ignore-")
     )
     if extra:
         raise _denied(f"Extra input fields: {', '.join(extra)}")
@@ -136,6 +142,10 @@ def _time(text: str) -> datetime.datetime:
         with contextlib.suppress(ValueError):
             return datetime.datetime.strptime(text, form).replace(tzinfo=datetime.UTC)
     raise ValueError(f"Invalid 'expiration' value: '{text}'")
+
+
+def _invalid(reason: str) -> ApiError:
+    return ApiError("InvalidPolicyDocument", f"Invalid Policy: {reason}", status=400)
 
 
 def _denied(reason: str) -> ApiError:

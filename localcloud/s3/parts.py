@@ -4,17 +4,24 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 The words are those of recordings on AWS: LocalStack's tests/aws/services/s3/*.snapshot.json
 """
 
+import itertools
 import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlencode
 
 import werkzeug
+from botocore.parsers import create_parser
+from werkzeug.datastructures import Headers
 
 from localcloud.protocol import ApiError
+from localcloud.protocol.calls import operation_of
+from localcloud.protocol.service import write_answer
 from localcloud.s3.limits import members_of
 
 MAX_PART_NUMBER = 10_000
+PAGE_PARTS = 1000
+MARKER, MAX_PARTS = "x-amz-part-number-marker", "x-amz-max-parts"
 UPLOADS = ("UploadPart", "UploadPartCopy")
 READS = ("GetObject", "HeadObject")
 COPY_RANGE = re.compile(r"bytes=(?P<first>\d+)-(?P<last>\d+)")
@@ -104,23 +111,81 @@ def _chosen(bucket: Any, parameters: Mapping[str, Any]) -> Any:
     return next((one for one in reversed(versions) if version in (None, str(one.version_id))), None)
 
 
-def ask_for_part(bucket: Any, parameters: Mapping[str, Any], request: werkzeug.Request) -> int:
+def ask_for_part(bucket: Any, parameters: Mapping[str, Any], request: werkzeug.Request) -> int | None:
     """Has a request for a part of an object ask moto for the bytes of that part.
 
-    Returns how many parts the object was uploaded in; 0 for a request for something else. Raises ApiError
-    for an object of which moto has other parts, too.
+    Returns in how many parts the object was uploaded, 0 for one that was uploaded at once; None for a request
+    for something else. Raises ApiError for an object of which moto has other parts, too.
     """
     chosen = _chosen(bucket, parameters)
-    multipart = getattr(chosen, "multipart", None)
-    if "partNumber" not in parameters or not multipart:
-        return 0
-    sizes = [multipart.parts[number].size for number in sorted(multipart.parts)]
-    if sum(sizes) != chosen.size:
-        message = "localcloud does not support partNumber for an object without some of its uploaded parts."
-        raise ApiError("NotImplemented", message, status=501)
+    if "partNumber" not in parameters or chosen is None:
+        return None
+    parts = _parts(chosen, "partNumber")
+    sizes = [part.size for part in parts] or [chosen.size]
     number = int(parameters["partNumber"])
     first = sum(sizes[: number - 1])
-    request.environ["HTTP_RANGE"] = f"bytes={first}-{first + sizes[number - 1] - 1}"
+    if chosen.size:
+        request.environ["HTTP_RANGE"] = f"bytes={first}-{first + sizes[number - 1] - 1}"
     others = [(name, value) for name, value in request.args.items(multi=True) if name != "partNumber"]
     request.environ["QUERY_STRING"] = urlencode(others)
-    return len(sizes)
+    return len(parts)
+
+
+def tell_parts(
+    bucket: Any, parameters: Mapping[str, Any], request: werkzeug.Request, answer: werkzeug.Response
+) -> werkzeug.Response:
+    """Adds the parts of an object, where these are asked for, to moto's answer to GetObjectAttributes.
+
+    S3 lists them for an object with checksums, and counts them for any other.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html
+    """
+    asked = {name.strip() for name in request.headers.get("x-amz-object-attributes", "").split(",")}
+    chosen, found = _chosen(bucket, parameters), operation_of(request, "s3")
+    parts = _parts(chosen, "ObjectParts") if "ObjectParts" in asked else []
+    if not parts or not found or answer.status_code != 200:
+        return answer
+    told: dict[str, Any] = {"TotalPartsCount": len(parts)}
+    if algorithm := chosen.multipart.metadata.get("x-amz-checksum-algorithm"):
+        told |= _page_of_parts(chosen.value, parts, algorithm, request.headers)
+    model, _ = found
+    content = {"headers": dict(answer.headers), "status_code": 200, "body": answer.get_data()}
+    members = create_parser(model.service_model.protocol).parse(content, model.output_shape)
+    members.pop("ResponseMetadata")
+    return write_answer(model, {**members, "ObjectParts": told})
+
+
+def _page_of_parts(content: bytes, parts: list[Any], algorithm: str, headers: Headers) -> dict[str, Any]:
+    from moto.s3.utils import compute_checksum
+
+    marker, size = int(headers.get(MARKER, 0)), int(headers.get(MAX_PARTS, PAGE_PARTS))
+    ends = [0, *itertools.accumulate(part.size for part in parts)]
+    pieces = [content[first:last] for first, last in itertools.pairwise(ends)]
+    left = [(number, piece) for number, piece in enumerate(pieces, 1) if number > marker]
+    shown = left[: min(size, PAGE_PARTS)]
+    return {
+        "PartNumberMarker": marker,
+        "NextPartNumberMarker": shown[-1][0] if shown else 0,
+        "MaxParts": size,
+        "IsTruncated": len(shown) < len(left),
+        "Parts": [
+            {
+                "PartNumber": number,
+                "Size": len(piece),
+                f"Checksum{algorithm}": compute_checksum(piece, algorithm).decode(),
+            }
+            for number, piece in shown
+        ],
+    }
+
+
+def _parts(chosen: Any, asked: str) -> list[Any]:
+    """moto's records of the parts of an object; none for one that was uploaded at once.
+
+    Raises ApiError for an object of which moto has other parts, too.
+    """
+    multipart = getattr(chosen, "multipart", None)
+    parts = [multipart.parts[number] for number in sorted(multipart.parts)] if multipart else []
+    if parts and sum(part.size for part in parts) != chosen.size:
+        message = f"localcloud does not support {asked} for an object without some of its uploaded parts."
+        raise ApiError("NotImplemented", message, status=501)
+    return parts

@@ -1,4 +1,4 @@
-"""The validity period of presigned URLs.
+"""Presigned URLs: their validity period, and what else signs a request.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 """
@@ -7,12 +7,25 @@ import datetime
 import time
 from collections.abc import Mapping
 
+import werkzeug
+
 from localcloud.protocol import ApiError
 
 MAX_SECONDS = 7 * 86400
 CLOCK_SKEW_SECONDS = 15 * 60
 """By how much a client's clock may be ahead."""
 DATE = "%Y%m%dT%H%M%SZ"
+
+
+def check_mechanism(request: werkzeug.Request) -> None:
+    """Raises ApiError for a request that is signed in its URL and by a header, too."""
+    in_url = "X-Amz-Algorithm" in request.args or "Signature" in request.args
+    if in_url and "Authorization" in request.headers:
+        message = (
+            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query "
+            "string parameter or the Authorization header should be specified"
+        )
+        raise ApiError("InvalidArgument", message, status=400)
 
 
 def check_expiry(query: Mapping[str, str], now: float | None = None) -> None:

@@ -19,15 +19,17 @@ from localcloud.moto_members import refuse_members
 from localcloud.moto_requests import check_constraints
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Call, call_of, target_of
-from localcloud.protocol.errors import error_response
+from localcloud.protocol.errors import error_response, s3_ids
 from localcloud.routing import destination_of
 from localcloud.s3 import buckets, forms
+from localcloud.s3.configurations import keep_former_settings
 from localcloud.s3.digests import check_digests
 from localcloud.s3.encryption import TELLING, check_encryption, tell_encryption
 from localcloud.s3.limits import check_limits, ignore_empty_numbers, ignore_unusable_range, members_of
 from localcloud.s3.listing import LISTS, answer_list, note_begin
-from localcloud.s3.parts import ask_for_part, check_parts
-from localcloud.s3.presigned import check_expiry
+from localcloud.s3.locks import check_locks
+from localcloud.s3.parts import ask_for_part, check_parts, tell_parts
+from localcloud.s3.presigned import check_expiry, check_mechanism
 from localcloud.s3.versions import (
     answer_delete,
     answer_deletes,
@@ -50,12 +52,16 @@ class S3Service:
 
     def __init__(self, cloud: Cloud):
         self._cloud = cloud
+        keep_former_settings()
 
     def handle(self, request: Request) -> werkzeug.Response | None:
         try:
             answer = self._handle(request)
         except ApiError as error:
             answer = error_response("s3", error, is_head=request.method == "HEAD")
+        if answer is not None:
+            for name, value in s3_ids().items():
+                answer.headers.setdefault(name, value)
         bucket = bucket_named_in(self._cloud, request) if "Origin" in request.headers else None
         if bucket is None or is_preflight(request) or (rule := rule_for(bucket, request)) is None:
             return answer
@@ -68,6 +74,7 @@ class S3Service:
         bucket = bucket_named_in(self._cloud, request)
         if is_preflight(request):
             return _answer_preflight(bucket, request)
+        check_mechanism(request)
         check_expiry(request.args)
         if bucket and request.method == "POST" and request.mimetype == "multipart/form-data":
             return forms.upload(self._cloud, bucket.name, request)
@@ -79,6 +86,7 @@ class S3Service:
         if bucket:
             check_version(self._buckets(), bucket, call.operation, call.parameters, request)
             check_parts(self._buckets(), bucket, call.operation, call.parameters, request)
+            check_locks(bucket, call.operation, request)
         if call.operation in WITH_CONTENT:
             check_digests(request.headers, request.environ["wsgi.input"])
         check_encryption(self._cloud, bucket, call.operation, request)
@@ -88,6 +96,8 @@ class S3Service:
             answer = _of_moto(request)
             note_begin(bucket)
             tell_encryption(bucket, call.operation, call.parameters["Key"], request, answer)
+            if not bucket.versioning_status:
+                answer.headers.pop("x-amz-version-id", None)
             return answer
         if call.operation == "CreateBucket":
             return self._create(bucket, call.parameters["Bucket"], request)
@@ -115,6 +125,12 @@ class S3Service:
                     "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
                 )
                 raise ApiError("BucketNotEmpty", message, status=409, BucketName=bucket.name)
+            case "PutObjectTagging" if not _tags_of(request):  # at which moto fails
+                place = call.parameters["Key"], call.parameters.get("versionId")
+                self._backend().delete_object_tagging(bucket.name, *place)
+                return werkzeug.Response(status=200)
+            case "GetObjectAttributes":
+                return tell_parts(bucket, call.parameters, request, _of_moto(request))
             case "GetObject" | "HeadObject":
                 return self._read(bucket, call, request)
         return None
@@ -124,7 +140,7 @@ class S3Service:
             return answer
         parts = ask_for_part(bucket, call.parameters, request)
         is_head = request.method == "HEAD" and "versionId" in call.parameters and not bucket.is_versioned
-        if not (parts or is_head):
+        if parts is None and not is_head:
             return None
         if is_head:  # moto looks for old versions only while versioning is on
             request.environ["REQUEST_METHOD"] = "GET"
@@ -172,6 +188,12 @@ class S3Service:
             if tags:
                 self._backend().put_bucket_tagging(name, {tag["Key"]: tag["Value"] for tag in tags})
         return answer
+
+
+def _tags_of(request: Request) -> Any:
+    """The tags of a request; not an empty list for one of another form, which the guard will refuse."""
+    members = members_of(request)
+    return members is None or members["Tagging"]["TagSet"]
 
 
 def _of_moto(request: Request) -> werkzeug.Response:

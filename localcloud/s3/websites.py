@@ -3,12 +3,14 @@
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/WebsiteHosting.html
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
 import werkzeug
 import xmltodict
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from localcloud.addresses import WEBSITE_HOST, host_name
 from localcloud.cloud import Cloud
@@ -18,8 +20,7 @@ from localcloud.iam.buckets import visitor_may
 from localcloud.iam.policy import Access
 from localcloud.moto_backends import backend_of
 from localcloud.routing import WEBSITE
-
-UNSUPPORTED = ("RedirectAllRequestsTo", "RoutingRules")
+from localcloud.s3.limits import ignore_unusable_range
 
 
 class WebsiteService:
@@ -36,10 +37,17 @@ class WebsiteService:
             return None
         if request.method not in ("GET", "HEAD"):
             return _error(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", found["bucket"])
-        response = self._answer(found["bucket"], request.path.lstrip("/"))
-        return response.make_conditional(request) if response.status_code == HTTPStatus.OK else response
+        response = self._answer(found["bucket"], request)
+        if response.status_code != HTTPStatus.OK:
+            return response
+        ignore_unusable_range(request)
+        size = len(response.get_data())
+        try:
+            return response.make_conditional(request, accept_ranges=True, complete_length=size)
+        except RequestedRangeNotSatisfiable:
+            return _error(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "InvalidRange", found["bucket"])
 
-    def _answer(self, name: str, key: str) -> werkzeug.Response:
+    def _answer(self, name: str, request: Request) -> werkzeug.Response:
         from moto.s3.models import s3_backends
 
         bucket = backend_of(s3_backends, self._cloud.account_id, "aws").buckets.get(name)
@@ -48,8 +56,9 @@ class WebsiteService:
         if bucket.website_configuration is None:
             return _error(HTTPStatus.NOT_FOUND, "NoSuchWebsiteConfiguration", name)
         settings = xmltodict.parse(bucket.website_configuration)["WebsiteConfiguration"]
-        if unsupported := [member for member in UNSUPPORTED if member in settings]:
-            return _error(HTTPStatus.NOT_IMPLEMENTED, f"localcloud does not support {unsupported}", name)
+        if redirect := settings.get("RedirectAllRequestsTo"):
+            return _redirect(redirect, request)
+        key = request.path.lstrip("/")
         index = settings["IndexDocument"]["Suffix"]
         wanted = key + index if not key or key.endswith("/") else key
         stored = self._public(bucket, wanted)
@@ -80,6 +89,13 @@ class WebsiteService:
         return visitor_may(
             self._cloud, bucket, Access(action, f"arn:aws:s3:::{bucket.name}{suffix}", context)
         )
+
+
+def _redirect(settings: Mapping[str, str], request: Request) -> werkzeug.Response:
+    """Sends a request to the same address of another host."""
+    protocol = settings.get("Protocol") or request.scheme
+    location = f"{protocol}://{settings['HostName']}{request.environ['RAW_URI']}"
+    return werkzeug.Response(status=HTTPStatus.MOVED_PERMANENTLY, headers={"Location": location})
 
 
 def _error(status: HTTPStatus, code: str, bucket: str) -> werkzeug.Response:

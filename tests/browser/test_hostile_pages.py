@@ -159,7 +159,7 @@ def prey() -> Iterator[Prey]:
         s3.put_object(Bucket="kept", Key="page.html", **page)
         s3.put_object(Bucket="kept", Key="picture", Body=PICTURE, ContentType="image/png")
         api = gateway.create_api(Name="kept", ProtocolType="HTTP")["ApiId"]
-        gateway.create_stage(ApiId=api, StageName="$default", Description="kept")
+        gateway.create_stage(ApiId=api, StageName="$default", AutoDeploy=True, Description="kept")
         yield Prey(server, site.server_port, api)
         site.shutdown()
 

@@ -33,6 +33,8 @@ def handler(event, context):
             time.sleep(seconds)
         case {"exit": status}:
             sys.exit(status)
+        case {"signal": number}:
+            os.kill(os.getpid(), number)
         case {"raise": message}:
             raise ValueError(message)
         case {"allocate_mb": size}:

@@ -142,6 +142,13 @@ def test_conditional_and_range_requests(site):
     assert (status, body) == (304, b"")
     assert headers["X-Frame-Options"] == "DENY"
     assert fetch(site["Url"] + "/", Range="bytes=0-3")[::2] == (206, b"<h1>")
+    assert fetch(site["Url"] + "/", Range="bytes=0-1,3-4")[::2] == fetch(site["Url"] + "/")[::2]
+    status, _, body = fetch(site["Url"] + "/", Range="bytes=999999-")
+    assert (status, b"<Code>InvalidRange</Code>" in body) == (416, True)
+
+
+def test_a_url_has_cloudfronts_limit(site):
+    assert fetch(f"{site['Url']}/?{'a' * 9_000}")[0] == 414
 
 
 def test_text_is_compressed_where_the_behaviour_says_so(site):

@@ -35,6 +35,10 @@ def cloud():
         s3.put_bucket_policy(
             Bucket="public-site", Policy=json.dumps({"Version": "2012-10-17", "Statement": [everyone]})
         )
+        s3.create_bucket(Bucket="moved-site")
+        s3.put_bucket_website(
+            Bucket="moved-site", WebsiteConfiguration={"RedirectAllRequestsTo": {"HostName": "films.example"}}
+        )
         yield server.cloud
 
 
@@ -58,6 +62,32 @@ def test_what_is_missing_or_private_gets_the_error_document_if_that_is_public(cl
     assert ask(cloud, "public-site.s3-website.localhost", "/no")[:2] == (404, "error.html")
     status, body, _ = ask(cloud, "private-site.s3-website.localhost", "/")
     assert (status, "AccessDenied" in body) == (403, True)
+
+
+def test_all_requests_may_be_redirected(cloud):
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-to-page-redirect.html"""
+    found = ask(cloud, "moved-site.s3-website.localhost", "/noir/a%20b?page=2")
+    assert found == (301, "", "http://films.example/noir/a%20b?page=2")
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "body"),
+    [
+        ("bytes=0-4", 206, "index"),
+        ("bytes=-4", 206, "html"),
+        ("bytes=0-1,3-4", 200, "index.html"),
+        ("bytes=99-", 416, "InvalidRange"),
+    ],
+)
+def test_a_part_of_a_page_may_be_asked_for(cloud, asked, status, body):
+    connection = http.client.HTTPConnection(cloud.host, cloud.port)
+    host = f"public-site.s3-website.localhost:{cloud.port}"
+    connection.request("GET", "/", headers={"Host": host, "Range": asked})
+    answer = connection.getresponse()
+    content = answer.read().decode()
+    assert (answer.status, body in content) == (status, True)
+    if status == 206:
+        assert (content, answer.headers["Content-Range"].endswith("/10")) == (body, True)
 
 
 def test_only_reading_and_only_websites(cloud):

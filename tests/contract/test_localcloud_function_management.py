@@ -84,11 +84,11 @@ def test_an_update_changes_what_it_names_and_the_revision(create: Callable, func
         FunctionName="updated",
         RevisionId=before["RevisionId"],
         EphemeralStorage={"Size": 2048},
-        TracingConfig={"Mode": "Active"},
+        TracingConfig={"Mode": "PassThrough"},
     )
     assert (answer["LastUpdateStatus"], answer["EphemeralStorage"]["Size"]) == ("InProgress", 2048)
     after = functions.get_function_configuration(FunctionName="updated")
-    assert (after["Description"], after["TracingConfig"]) == ("first", {"Mode": "Active"})
+    assert (after["Description"], after["TracingConfig"]) == ("first", {"Mode": "PassThrough"})
     assert after["RevisionId"] not in (before["RevisionId"], answer["RevisionId"])
     for call, request in (
         (functions.update_function_configuration, {"Timeout": 9}),

@@ -5,6 +5,7 @@ import concurrent.futures
 import io
 import json
 import re
+import signal
 import sys
 import time
 import zipfile
@@ -178,6 +179,20 @@ def test_an_exception_is_a_function_error(account: Account, echo: str) -> None:
     assert "in handler" in answer["result"]["stackTrace"][0]
 
 
+@pytest.mark.parametrize(
+    ("source", "error_type"),
+    [
+        ("def handler(event, context):\n    return handler(event, context)", "RecursionError"),
+        ("def handler(event, context):\n    raise ValueError('m' * 300_000)", "ValueError"),
+    ],
+    ids=["trace", "message"],
+)
+def test_an_error_may_say_much(account: Account, source: str, error_type: str) -> None:
+    name = f"says-much-{error_type}"
+    account.function(name, source=source)
+    assert invoke(account, name, {})["result"]["errorType"] == error_type
+
+
 def test_a_time_out_ends_the_sandbox(account: Account) -> None:
     account.function("slow", Timeout=1)
     before = invoke(account, "slow", {})["result"]["pid"]
@@ -198,8 +213,10 @@ def test_a_time_out_ends_the_sandbox(account: Account) -> None:
         ({"exit": 3}, "Runtime exited with error: exit status 3"),
         ({"exit": 0}, "Runtime exited without providing a reason"),
         ({"allocate_mb": 700}, "Runtime exited with error: signal: killed"),
+        ({"signal": signal.SIGSEGV}, "Runtime exited with error: signal: segmentation fault"),
+        ({"signal": signal.SIGABRT}, "Runtime exited with error: signal: aborted"),
     ],
-    ids=["exit status", "no reason", "out of memory"],
+    ids=["exit status", "no reason", "out of memory", "segmentation fault", "aborted"],
 )
 def test_a_crash_is_reported_and_the_next_event_runs(
     account: Account, echo: str, event: dict, reason: str
@@ -208,6 +225,8 @@ def test_a_crash_is_reported_and_the_next_event_runs(
     assert answer["result"]["errorType"] == "Runtime.ExitError"
     assert answer["result"]["errorMessage"].endswith(f"Error: {reason}")
     assert "Status: error" in tail(answer)
+    logged, _ = tail(answer).split("END RequestId")
+    assert logged.endswith(f"{answer['result']['errorMessage']}\nRuntime.ExitError\n")
     assert invoke(account, "echo", {})["result"]["echo"] == {}
 
 
@@ -493,6 +512,7 @@ def test_a_deleted_functions_sandboxes_end(account: Account) -> None:
 
 
 def test_the_environment_is_lambdas(account: Account, echo: str) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html"""
     environment = invoke(account, "echo", {"environment": True})["result"]
     assert environment["GREETING"] == "hello"
     assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "echo"
@@ -501,6 +521,8 @@ def test_the_environment_is_lambdas(account: Account, echo: str) -> None:
     assert environment["AWS_REGION"] == "us-east-1"
     assert environment["_HANDLER"] == "app.handler"
     assert environment["LAMBDA_TASK_ROOT"] == "/var/task" or not has_own_file_systems()
+    assert environment["LD_LIBRARY_PATH"].endswith(f"{environment['LAMBDA_TASK_ROOT']}/lib:/opt/lib")
+    assert environment["LAMBDA_RUNTIME_DIR"] == environment["PYTHONPATH"] == "/var/runtime"
     assert environment["_X_AMZN_TRACE_ID"].startswith("Root=1-")
 
 
@@ -553,6 +575,7 @@ def test_a_role_that_is_gone_ends_the_invocations(account: Account, caplog: pyte
     [
         ({"Runtime": "nodejs20.x"}, "nodejs20.x"),
         ({"Layers": ["arn:aws:lambda:us-east-1:123456789012:layer:tools:1"]}, "layer:tools:1"),
+        ({"TracingConfig": {"Mode": "Active"}}, "TracingConfig"),
         ({"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}, "VpcConfig"),
         ({"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:123456789012:q"}}, "DeadLetterConfig"),
         ({"Publish": True}, "Publish"),

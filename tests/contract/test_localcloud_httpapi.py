@@ -65,7 +65,8 @@ class Api:
         )["IntegrationId"]
         for key in keys:
             self.client.create_route(ApiId=self.id, RouteKey=key, Target=f"integrations/{self.integration}")
-        self.client.create_stage(ApiId=self.id, StageName=settings.pop("stage", "$default"), **settings)
+        stage = settings.pop("stage", "$default")
+        self.client.create_stage(ApiId=self.id, StageName=stage, AutoDeploy=True, **settings)
         if permitted:
             account.client("lambda").add_permission(
                 FunctionName=name,
@@ -206,6 +207,10 @@ def test_a_head_has_the_gateways_limit(behaving: Api) -> None:
     answer = behaving.post(headers={"X-Long": "a" * 10_240})
     assert message(answer) == (431, {"message": "Request Header Fields Too Large"})
     assert behaving.post(headers={"X-Long": "a" * 9_000}).status_code == 200
+    answer = behaving.post("/predict?long=" + "a" * 10_240)
+    assert message(answer) == (431, {"message": "Request Header Fields Too Large"})
+    assert behaving.post("/predict?long=" + "a" * 9_000).status_code == 200
+    assert behaving.post(headers={f"X-{number}": "a" for number in range(200)}).status_code == 200
 
 
 def test_an_integration_has_its_own_time_out(account: Account) -> None:

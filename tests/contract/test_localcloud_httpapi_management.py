@@ -38,8 +38,8 @@ class Api:
         self.integration = client.create_integration(ApiId=self.id, **PROXY)["IntegrationId"]
         target = f"integrations/{self.integration}"
         self.route = client.create_route(ApiId=self.id, RouteKey="GET /films", Target=target)["RouteId"]
-        client.create_stage(ApiId=self.id, StageName="test")
-        client.create_stage(ApiId=self.id, StageName="logging")
+        client.create_stage(ApiId=self.id, StageName="test", AutoDeploy=True)
+        client.create_stage(ApiId=self.id, StageName="logging", AutoDeploy=True)
 
     def call(self, operation: str, **request: Any) -> Any:
         """Calls an operation. In a request, "integration" and "route" are those of this API."""
@@ -74,7 +74,7 @@ def route_with(**more: Any) -> tuple[str, dict[str, Any]]:
 
 
 def stage_with(**more: Any) -> tuple[str, dict[str, Any]]:
-    return "create_stage", {"StageName": "new", **more}
+    return "create_stage", {"StageName": "new", "AutoDeploy": True, **more}
 
 
 def definition_of(**operation: Any) -> tuple[str, dict[str, Any]]:
@@ -158,6 +158,9 @@ def integrated(**more: Any) -> dict[str, Any]:
         (stage_with(StageName="test"), CONFLICT, "Stage already exists"),
         (stage_with(StageName="a b"), BAD, "The name of a stage"),
         (stage_with(StageName="$live"), BAD, "The name of a stage"),
+        (stage_with(AutoDeploy=False), BAD, "does not support stages without AutoDeploy"),
+        (("create_stage", {"StageName": "new"}), BAD, "does not support stages without AutoDeploy"),
+        (("update_stage", {"StageName": "test", "AutoDeploy": False}), BAD, "stages without AutoDeploy"),
         (stage_with(ClientCertificateId="c"), BAD, "property ClientCertificateId"),
         (stage_with(StageVariables={"a b": "c"}), BAD, "Stage variable names"),
         (stage_with(StageVariables={"a": "b c"}), BAD, "value of stage variable a"),
@@ -334,7 +337,7 @@ def test_access_logs_that_api_gateway_refuses(
     """
     with pytest.raises(ClientError) as caught:
         name = "new" if operation == "create_stage" else "logging"
-        api.call(operation, StageName=name, AccessLogSettings=settings)
+        api.call(operation, StageName=name, AutoDeploy=True, AccessLogSettings=settings)
     error, status = caught.value.response["Error"], caught.value.response["ResponseMetadata"]
     assert (error["Code"], status["HTTPStatusCode"]) == (code, 404 if code == MISSING else 400)
     assert message in error["Message"]
@@ -372,7 +375,7 @@ def test_a_format_of_access_logs_may_be_longer_than_the_model_says(api: Api) -> 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
     """
     settings = {"DestinationArn": LOG_GROUP, "Format": ID + " $context.authorizer.missing" * 60}
-    made = api.call("create_stage", StageName="long", AccessLogSettings=settings)
+    made = api.call("create_stage", StageName="long", AutoDeploy=True, AccessLogSettings=settings)
     assert made["AccessLogSettings"] == settings
     api.call("delete_stage", StageName="long")
 

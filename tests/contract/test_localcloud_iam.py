@@ -166,6 +166,26 @@ def test_objects_are_guarded_one_by_one(having: Callable) -> None:
         assert is_denied(forbidden)
 
 
+def test_only_who_may_list_a_bucket_is_told_that_it_lacks_an_object(having: Callable) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html (under "Permissions")."""
+    reading = allow(["s3:GetObject*", "s3:PutObject"], "arn:aws:s3:::films/*")
+    below = {"StringEquals": {"s3:prefix": "a/"}}  # a key of lists alone
+    missing = {"Bucket": "films", "Key": "missing"}
+    s3 = having(reading, allow("s3:ListBucket", "arn:aws:s3:::films", Condition=below))("s3")
+    assert "s3:ListBucket" in denial(lambda: s3.get_object(**missing))["Error"]["Message"]
+    assert is_denied(lambda: s3.head_object(**missing))
+    assert is_denied(lambda: s3.get_object_attributes(**missing, ObjectAttributes=["ETag"]))
+    assert is_denied(lambda: s3.copy_object(Bucket="films", Key="up", CopySource=missing))
+    assert s3.get_object(Bucket="films", Key="a/1")["Body"].read() == b"1"
+
+
+def test_who_may_list_a_bucket_is_told_that_it_lacks_an_object(having: Callable) -> None:
+    reading = allow(["s3:GetObject", "s3:ListBucket"], ["arn:aws:s3:::films", "arn:aws:s3:::films/*"])
+    s3 = having(reading)("s3")
+    with pytest.raises(s3.exceptions.NoSuchKey):
+        s3.get_object(Bucket="films", Key="missing")
+
+
 def test_a_condition_limits_what_may_be_listed(having: Callable) -> None:
     s3 = having(allow("s3:ListBucket", "arn:aws:s3:::films", Condition={"StringLike": {"s3:prefix": "a/*"}}))(
         "s3"
@@ -518,6 +538,7 @@ def test_anonymous_requests_see_only_what_is_public(account: Account) -> None:
     }
     s3.put_bucket_policy(Bucket="page", Policy=policy(everyone))
     assert requests.get(f"{url}/page/index.html", timeout=10).content == b"page"
+    assert status("/missing.html") == status("/missing.html", "HEAD") == 403
     assert status("/index.html", "DELETE") == 403
     s3.put_public_access_block(
         Bucket="page",

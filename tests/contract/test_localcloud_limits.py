@@ -109,11 +109,10 @@ def test_a_malformed_address_is_refused(server):
 @pytest.mark.parametrize(
     ("request_head", "refusal"),
     [
-        (head("GET /" + "a" * 9000), 414),
+        (head("GET /" + "a" * 33_000), 414),
         (head("GET /" + "a" * 70_000), 414),
         (head(X_Long="a" * 40_000), 431),
         (head(**{f"x{number}": "a" * 1000 for number in range(40)}), 431),
-        (head(**{f"x{number}": "a" for number in range(200)}), 431),
     ],
 )
 def test_heads_have_limits(server, request_head, refusal):

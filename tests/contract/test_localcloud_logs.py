@@ -68,6 +68,19 @@ def test_searches_may_be_narrowed_and_paged(logs: Any) -> None:
 def test_a_pattern_can_be_tried(logs: Any) -> None:
     answer = logs.test_metric_filter(filterPattern="ERROR", logEventMessages=MESSAGES)
     assert [one["eventNumber"] for one in answer["matches"]] == [3]
+    answer = logs.test_metric_filter(filterPattern="{ $.a = * }", logEventMessages=['{"a": "x", "b": 1}'])
+    assert answer["matches"][0]["extractedValues"] == {"$.a": "x"}
+
+
+def test_a_batch_of_events_has_a_size(logs: Any) -> None:
+    """The words are those of https://github.com/vectordotdev/vector/issues/2394."""
+    place = {"logGroupName": "/g", "logStreamName": "s0"}
+    now, weight = int(time.time() * 1000), 500_000 + 26
+    events = [{"timestamp": now, "message": "m" * 500_000} for _ in range(3)]
+    with pytest.raises(logs.exceptions.InvalidParameterException) as caught:
+        logs.put_log_events(**place, logEvents=events)
+    words = f"Upload too large: {3 * weight} bytes exceeds limit of 1048576"
+    assert caught.value.response["Error"]["Message"] == words
 
 
 def test_invalid_searches_are_refused(logs: Any) -> None:

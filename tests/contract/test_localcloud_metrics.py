@@ -96,7 +96,7 @@ def test_requests_and_errors_of_an_api(account, function):
         ApiId=api, IntegrationType="AWS_PROXY", IntegrationUri=function, PayloadFormatVersion="2.0"
     )["IntegrationId"]
     client.create_route(ApiId=api, RouteKey="$default", Target=f"integrations/{integration}")
-    client.create_stage(ApiId=api, StageName="$default")
+    client.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
     account.client("lambda").add_permission(
         FunctionName="measured",
         StatementId="api",

@@ -126,6 +126,31 @@ def test_a_presigned_url_that_has_expired_gives_and_takes_nothing(s3: Any) -> No
     assert s3.get_object(**place)["Body"].read() == b"hello"
 
 
+def test_a_request_is_signed_once(s3: Any) -> None:
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": "things", "Key": "k"})
+    signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request"}
+    answer = requests.get(url, headers=signed, timeout=10)
+    assert (answer.status_code, "Only one auth mechanism allowed; " in answer.text) == (400, True)
+
+
+def test_answers_have_the_headers_of_s3(account: Account, s3: Any) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/RESTCommonResponseHeaders.html"""
+    stored = s3.put_object(Bucket="things", Key="headers", Body=b"x", ChecksumAlgorithm="CRC32")
+    for answer in (
+        stored,
+        s3.head_object(Bucket="things", Key="headers"),
+        s3.list_objects_v2(Bucket="things"),
+    ):
+        headers = answer["ResponseMetadata"]["HTTPHeaders"]
+        assert headers.keys() >= {"x-amz-request-id", "x-amz-id-2"}
+        assert headers.keys().isdisjoint(
+            {"x-amzn-requestid", "x-amz-content-sha256", "x-amz-sdk-checksum-algorithm"}
+        )
+        assert "access-control-allow-origin" not in headers
+    denied = requests.get(f"{account.cloud.url}/things/headers", timeout=10)
+    assert f"<HostId>{denied.headers['x-amz-id-2']}</HostId>" in denied.text
+
+
 def test_a_new_bucket_has_the_settings_of_aws(s3: Any) -> None:
     """https://docs.aws.amazon.com/AmazonS3/latest/userguide/create-bucket-faq.html"""
     s3.create_bucket(Bucket="new-one")
@@ -289,8 +314,15 @@ def test_a_form_stores_what_its_policy_allows(s3: Any) -> None:
     ("conditions", "fields", "status", "said"),
     [
         ([], {"key": "other"}, 403, 'Policy Condition failed: ["eq", "$key", "up"]'),
-        ([], {"x-amz-meta-a": "b"}, 403, "Extra input fields: x-amz-meta-a"),
-        ([["starts-with", "$Content-Type", "image/"]], {"Content-Type": "text/css"}, 403, "starts-with"),
+        ([], {"X-Amz-Meta-A": "b"}, 403, "Extra input fields: X-Amz-Meta-A"),
+        (
+            [["starts-with", "$Content-Type", "image/"]],
+            {"Content-Type": "text/css"},
+            403,
+            'Policy Condition failed: ["starts-with", "$Content-Type", "image/"]',
+        ),
+        ([["eq", "key", "up"]], {}, 403, 'Policy Condition failed: ["eq", "key", "up"]'),
+        ([], {"policy": "/w=="}, 400, "<Message>Invalid Policy: Invalid JSON.</Message>"),
         ([["content-length-range", 0, 3]], {}, 400, "EntityTooLarge"),
         ([["content-length-range", 5, 9]], {}, 400, "EntityTooSmall"),
         ([["content-length-range", "a", 9]], {}, 400, "InvalidPolicyDocument"),

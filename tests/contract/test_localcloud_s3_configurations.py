@@ -184,6 +184,50 @@ def test_configurations_that_s3_refuses(
     assert found["Error"]["Message"] == message
 
 
+def test_routing_rules_of_websites_are_refused_by_name(s3: Any) -> None:
+    rules = [{"Redirect": {"ReplaceKeyWith": "a"}}]
+    with pytest.raises(ClientError, match="localcloud does not support the property RoutingRules"):
+        s3.put_bucket_website(Bucket="configured", **website(RoutingRules=rules))
+
+
+@pytest.mark.parametrize("of", ["object", "bucket"])
+def test_an_empty_set_of_tags_replaces_the_former(s3: Any, of: str) -> None:
+    place = {"Bucket": "configured"} | ({"Key": "k"} if of == "object" else {})
+    put, get = getattr(s3, f"put_{of}_tagging"), getattr(s3, f"get_{of}_tagging")
+    put(**place, **tags(("a", "1")))
+    put(**place, **tags())
+    if of == "object":
+        assert get(**place)["TagSet"] == []
+    else:
+        with pytest.raises(ClientError, match="NoSuchTagSet"):
+            get(**place)
+
+
+def cors(*methods: str) -> dict[str, Any]:
+    rules = [{"AllowedMethods": [method], "AllowedOrigins": ["https://a.example"]} for method in methods]
+    return {"CORSConfiguration": {"CORSRules": rules}}
+
+
+@pytest.mark.parametrize("refused", [cors("GET", "PATCH"), cors(*["GET"] * 101)], ids=["method", "101 rules"])
+def test_a_refused_cors_configuration_leaves_the_former(s3: Any, refused: dict[str, Any]) -> None:
+    former = cors("PUT")
+    s3.put_bucket_cors(Bucket="configured", **former)
+    with pytest.raises(ClientError):
+        s3.put_bucket_cors(Bucket="configured", **refused)
+    assert (
+        s3.get_bucket_cors(Bucket="configured")["CORSRules"] == cors("PUT")["CORSConfiguration"]["CORSRules"]
+    )
+
+
+def test_a_refused_lifecycle_leaves_the_former(s3: Any) -> None:
+    s3.put_bucket_lifecycle_configuration(Bucket="configured", **lifecycle({"ID": "first", **EXPIRING}))
+    marker = {"Expiration": {"Days": 1, "ExpiredObjectDeleteMarker": True}}
+    with pytest.raises(ClientError, match="MalformedXML"):
+        s3.put_bucket_lifecycle_configuration(Bucket="configured", **lifecycle(EXPIRING, marker))
+    rules = s3.get_bucket_lifecycle_configuration(Bucket="configured")["Rules"]
+    assert [rule["ID"] for rule in rules] == ["first"]
+
+
 @pytest.mark.parametrize(
     ("action", "resource"),
     [("s3:get*", f"{ARN}/*"), ("S3:listbucket", ARN), ("s3:*", ARN), ("*", ARN), ("s3:PutObject", f"{ARN}*")],

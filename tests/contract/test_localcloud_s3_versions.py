@@ -4,6 +4,7 @@ LocalStack's tests/aws/services/s3/{test_s3_api,test_s3_list_operations}.py and 
 """
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -178,12 +179,116 @@ def test_a_part_is_the_bytes_that_were_uploaded_as_it(s3: Any, bucket: str) -> N
         {"PartNumber": number, "ETag": s3.upload_part(**upload, PartNumber=number, Body=body)["ETag"]}
         for number, body in bodies.items()
     ]
-    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+    completed = s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
     second = s3.get_object(**place, PartNumber=2)
     assert (second["Body"].read(), second["PartsCount"]) == (b"last", 2)
     assert s3.head_object(**place, PartNumber=1)["ContentLength"] == 5 << 20
+    told = s3.get_object_attributes(**place, ObjectAttributes=["ObjectParts", "ObjectSize"])
+    assert (told["ObjectParts"], told["ObjectSize"]) == ({"TotalPartsCount": 2}, (5 << 20) + 4)
+    assert "VersionId" not in completed
     both = refused(lambda: s3.get_object(**place, PartNumber=1, Range="bytes=0-1"))
     assert both["Message"] == "Cannot specify both Range header and partNumber query parameter"
+
+
+def test_an_object_with_checksums_lists_its_parts(s3: Any, bucket: str) -> None:
+    place = {"Bucket": bucket, "Key": "summed"}
+    created = s3.create_multipart_upload(**place, ChecksumAlgorithm="CRC32")
+    upload = place | {"UploadId": created["UploadId"]}
+    parts = []
+    for number, body in enumerate([b"1" * (5 << 20), b"last"], 1):
+        sent = s3.upload_part(**upload, PartNumber=number, Body=body, ChecksumAlgorithm="CRC32")
+        parts.append({"PartNumber": number, "ETag": sent["ETag"], "ChecksumCRC32": sent["ChecksumCRC32"]})
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+    asked = place | {"ObjectAttributes": ["ObjectParts"], "MaxParts": 1}
+    first = s3.get_object_attributes(**asked)["ObjectParts"]
+    assert (first["TotalPartsCount"], first["IsTruncated"]) == (2, True)
+    second = s3.get_object_attributes(**asked, PartNumberMarker=first["NextPartNumberMarker"])["ObjectParts"]
+    sums = [{"PartNumber": part["PartNumber"], "ChecksumCRC32": part["ChecksumCRC32"]} for part in parts]
+    assert first["Parts"] == [sums[0] | {"Size": 5 << 20}]
+    assert second["Parts"] == [sums[1] | {"Size": 4}]
+
+
+@pytest.mark.parametrize("content", [b"whole", b""])
+def test_an_object_that_was_uploaded_at_once_is_its_first_part(s3: Any, bucket: str, content: bytes) -> None:
+    place = {"Bucket": bucket, "Key": "k"}
+    s3.put_object(**place, Body=content)
+    assert s3.head_object(**place, PartNumber=1)["ContentLength"] == len(content)
+    found = s3.get_object(**place, PartNumber=1)
+    assert (found["Body"].read(), "PartsCount" in found) == (content, False)
+    assert "ObjectParts" not in s3.get_object_attributes(**place, ObjectAttributes=["ObjectParts"])
+
+
+@pytest.mark.parametrize("key", ["g\nh", "\n", "a/\n/b", "end\n"])
+def test_a_key_may_have_a_newline(s3: Any, bucket: str, key: str) -> None:
+    s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+    assert [one["Key"] for one in s3.list_objects_v2(Bucket=bucket)["Contents"]] == [key]
+    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"x"
+
+
+FUTURE, PAST = datetime(2100, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)
+BOTH = "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied"
+
+
+@pytest.fixture(scope="module")
+def locked(s3: Any) -> str:
+    s3.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    return "locked"
+
+
+@pytest.mark.parametrize(
+    ("operation", "lock", "code", "message"),
+    [
+        ("put_object", {"ObjectLockMode": "GOVERNANCE"}, "InvalidArgument", BOTH),
+        ("put_object", {"ObjectLockRetainUntilDate": FUTURE}, "InvalidArgument", BOTH),
+        (
+            "put_object",
+            {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": PAST},
+            "InvalidArgument",
+            "The retain until date must be in the future!",
+        ),
+        (
+            "create_multipart_upload",
+            {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": FUTURE},
+            "NotImplemented",
+            "localcloud does not support x-amz-object-lock-mode",
+        ),
+    ],
+)
+def test_locks_of_objects_that_s3_refuses(
+    s3: Any, locked: str, operation: str, lock: dict[str, Any], code: str, message: str
+) -> None:
+    """S3's words, as the tests of other servers expect them: NooBaa's of retention, IBM's of the date."""
+    error = refused(lambda: getattr(s3, operation)(Bucket=locked, Key="k", **lock))
+    assert error["Code"] == code
+    assert message in error["Message"]
+
+
+def test_a_bucket_without_locks_takes_none(s3: Any, bucket: str) -> None:
+    error = refused(lambda: s3.put_object(Bucket=bucket, Key="k", ObjectLockLegalHoldStatus="OFF"))
+    assert error["Message"] == "Bucket is missing Object Lock Configuration"
+
+
+def test_a_lock_needs_a_date_to_come(s3: Any, locked: str) -> None:
+    lock = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": FUTURE}
+    s3.put_object(Bucket=locked, Key="kept", **lock)
+    assert s3.head_object(Bucket=locked, Key="kept")["ObjectLockRetainUntilDate"] == FUTURE
+
+
+def test_a_bucket_with_locks_keeps_its_versions(s3: Any, locked: str) -> None:
+    """https://github.com/hashicorp/terraform-provider-aws waits for these words (bucket_versioning.go)."""
+    suspended = {"VersioningConfiguration": {"Status": "Suspended"}}
+    error = refused(lambda: s3.put_bucket_versioning(Bucket=locked, **suspended))
+    assert (error["Code"], error["status"]) == ("InvalidBucketState", 409)
+    assert error["Message"] == (
+        "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed."
+    )
+    assert s3.get_bucket_versioning(Bucket=locked)["Status"] == "Enabled"
+
+
+def test_deletion_by_mfa_is_refused_by_name(s3: Any, bucket: str) -> None:
+    settings = {"VersioningConfiguration": {"Status": "Enabled", "MFADelete": "Enabled"}}
+    error = refused(lambda: s3.put_bucket_versioning(Bucket=bucket, **settings))
+    assert error["Message"] == "PutBucketVersioning: localcloud does not support the property MfaDelete."
 
 
 def test_a_condition_of_a_delete_counts(s3: Any, bucket: str) -> None:

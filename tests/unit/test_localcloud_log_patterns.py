@@ -52,8 +52,8 @@ REQUEST = '127.0.0.1 Prod frank [10/Oct/2000:13:25:15 -0700] "GET /index.html HT
     ],
 )
 def test_terms(pattern: str, numbers: list[int]) -> None:
-    matches = compile_pattern(pattern)
-    assert [number for number, message in enumerate(ERRORS) if matches(message)] == numbers
+    extract = compile_pattern(pattern)
+    assert [number for number, message in enumerate(ERRORS) if extract(message) is not None] == numbers
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def test_terms(pattern: str, numbers: list[int]) -> None:
     ],
 )
 def test_properties_of_json(pattern: str, found: bool) -> None:
-    matches = compile_pattern(pattern)
-    assert matches(DOCUMENT) is found
-    assert not matches("no JSON")
+    extract = compile_pattern(pattern)
+    assert (extract(DOCUMENT) is not None) is found
+    assert extract("no JSON") is None
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_properties_of_json(pattern: str, found: bool) -> None:
     ],
 )
 def test_fields(pattern: str, found: bool) -> None:
-    assert compile_pattern(pattern)(REQUEST) is found
+    assert (compile_pattern(pattern)(REQUEST) is not None) is found
 
 
 @pytest.mark.parametrize(
@@ -134,3 +134,31 @@ def test_fields(pattern: str, found: bool) -> None:
 def test_invalid_patterns_are_refused(pattern: str) -> None:
     with pytest.raises(InvalidPattern):
         compile_pattern(pattern)
+
+
+FIELDS = {"$1": "127.0.0.1", "$2": "Prod", "$3": "frank", "$4": "10/Oct/2000:13:25:15 -0700"}
+REQUESTED = "GET /index.html HTTP/1.0"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message", "extracted"),
+    [
+        ("[]", REQUEST, FIELDS | {"$5": REQUESTED, "$6": "404", "$7": "1534"}),
+        ("[..., code, size]", REQUEST, FIELDS | {"$5": REQUESTED, "$code": "404", "$size": "1534"}),
+        ("[ip, ...]", "10.0.0.1 y z", {"$ip": "10.0.0.1", "$2": "y", "$3": "z"}),
+        (
+            "[..., request=*.html*, status_code=4*,]",
+            REQUEST,
+            FIELDS | {"$request": REQUESTED, "$status_code": "404", "$7": "1534"},
+        ),
+        ("[..., status_code=200, size]", REQUEST, None),
+        ("[a, b]", "x y", {"$a": "x", "$b": "y"}),
+        ("{ $.errorCode = 500 || $.none = 1 }", DOCUMENT, {"$.errorCode": "500"}),
+        ("ERROR", ERRORS[0], {}),
+    ],
+)
+def test_values_are_extracted_by_name_or_position(
+    pattern: str, message: str, extracted: dict[str, str] | None
+) -> None:
+    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_TestMetricFilter.html"""
+    assert compile_pattern(pattern)(message) == extracted
