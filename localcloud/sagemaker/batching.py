@@ -1,9 +1,11 @@
 """Splits the files of batch transform into records and requests, and assembles the answers."""
 
+import contextlib
 import csv
 import io
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -11,8 +13,6 @@ from localcloud.protocol import InvalidRequest
 from localcloud.sagemaker.errors import JobFailed
 from localcloud.sagemaker.paths import JSONPath
 from localcloud.untrusted import parse_json
-
-csv.field_size_limit(sys.maxsize)  # by default, a column of 128 KB is an error
 
 WHOLE = "$"
 CSV_TYPES = ("text/csv",)
@@ -132,7 +132,8 @@ class _CSV:
     @staticmethod
     def decode(record: bytes) -> list[str]:
         try:
-            rows = list(csv.reader(io.StringIO(record.decode(), newline="")))
+            with _long_fields():
+                rows = list(csv.reader(io.StringIO(record.decode(), newline="")))
         except (ValueError, csv.Error) as error:
             raise JobFailed(f"ClientError: A record is not CSV: {error}: {record[:80]!r}") from error
         if len(rows) > 1:
@@ -151,6 +152,20 @@ class _CSV:
     @staticmethod
     def join(record: list[str], answer: list[str]) -> list[str]:
         return record + answer
+
+
+@contextlib.contextmanager
+def _long_fields() -> Iterator[None]:
+    """Lets columns of CSV be longer than 128 KB in the block. The limit is that of the whole process."""
+    with _limit_of_fields:
+        usual = csv.field_size_limit(sys.maxsize)
+        try:
+            yield
+        finally:
+            csv.field_size_limit(usual)
+
+
+_limit_of_fields = threading.Lock()
 
 
 def _codec(name: str, content_type: str) -> type[_JSON] | type[_CSV]:
