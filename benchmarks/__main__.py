@@ -1,10 +1,10 @@
 """Compare the models with reference models: `python -m benchmarks [NAME ...]`.
 
-Without names, everything is measured (half an hour on two cores), the table is printed, and the table, the
+Without names, everything is measured (an hour on two cores), the table is printed, and the table, the
 plots and the figures of the model card are written to docs/. With names, only these rows are measured and
 cached. Cached results are measured again only if their inputs have changed, or with --again. The experiments
-inference, preprocessing, training, faithfulness, behaviour and official are run by naming them, each time
-anew, and write their figures to docs/ as well.
+inference, preprocessing, training, faithfulness and behaviour are measured anew each time; official, which
+trains all models once more, only if it is named. They write their figures to docs/ as well.
 """
 
 import argparse
@@ -90,9 +90,7 @@ def run(options: argparse.Namespace) -> None:
         print("\n" + table.as_text(table.with_ratios(rows)))
         say("a table of these rows alone; without names, everything is measured and written")
     for name, experiment in experiments.EXPERIMENTS.items():
-        if not options.names and name == "official" and bench.aclimdb is None:
-            say("the official layout is not compared: name it by --aclimdb FOLDER")
-        elif not options.names or name in options.names:
+        if name in options.names or not (options.names or experiment.only_named):
             step(experiment.title)
             measured = experiments.measured(name, bench)
             written = experiments.write(name, measured, target)

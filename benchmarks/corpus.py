@@ -36,7 +36,7 @@ class Corpus:
     folder: Path
     key: str
 
-    def of(self, recipe: Recipe) -> Reviews:
+    def reviews_for(self, recipe: Recipe) -> Reviews:
         """The reviews that a recipe learns from: the unlabelled ones only for self-training."""
         if recipe.self_training:
             return self.reviews

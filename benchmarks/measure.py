@@ -133,7 +133,7 @@ class Bench:
         started = time.monotonic()
         recipe = RECIPES[contestant.name]
         beside = texts_beside(recipe.short_texts)
-        prepared = prepare(self.corpus.of(recipe), recipe.tokenizer, cache, beside=beside)
+        prepared = prepare(self.corpus.reviews_for(recipe), recipe.tokenizer, cache, beside=beside)
         preparing = time.monotonic() - started
         command = [sys.executable, PROJECT / "train" / "train.py", "--recipe", contestant.name]
         command += ["--train", prepared.train, "--validation", prepared.validation, "--model-dir", folder]

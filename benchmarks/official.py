@@ -61,7 +61,7 @@ def measure(bench: Bench) -> dict[str, Any]:
     labels = read_labelled(there.corpus.folder, "validation").labels
     for row in rows:
         of_row = scores[row["name"]]["validation"]
-        row["behind"] = paired_difference(labels, scores[SUBJECT]["validation"], of_row)
+        row["ahead"] = paired_difference(labels, scores[SUBJECT]["validation"], of_row)
     return {
         "measured": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
         "counts": there.corpus.reviews.counts(),
@@ -71,13 +71,13 @@ def measure(bench: Bench) -> dict[str, Any]:
 
 def cells(row: dict[str, Any]) -> list[str]:
     """One line of the table, in the order of COLUMNS."""
-    low, high = row["behind"]["interval"]
-    behind = f"{row['behind']['difference'] * 100:.2f} ({low * 100:+.2f} to {high * 100:+.2f})"
+    low, high = row["ahead"]["interval"]
+    ahead = f"{row['ahead']['difference'] * 100:.2f} ({low * 100:+.2f} to {high * 100:+.2f})"
     test = row["accuracy"].get("test")
     return [
         row["title"],
         _share(row["accuracy"]["validation"]),
-        "" if row["name"] == SUBJECT else behind,
+        "" if row["name"] == SUBJECT else ahead,
         _share(test) if test else "not measured",
     ]
 

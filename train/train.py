@@ -146,9 +146,8 @@ def train(options: argparse.Namespace) -> None:
         def fit(note_epochs: Callable[[list[dict[str, Any]]], None]) -> Trained:
             with stop_requests() as stop_requested:
 
-                def trainer(recipe: Recipe, channel: Channel, run: Run) -> Trainer:
-                    # The record is of the model that is written, not of the first of two.
-                    note = note_epochs if recipe == chosen else lambda history: None
+                def trainer(recipe: Recipe, channel: Channel, run: Run, is_result: bool) -> Trainer:
+                    note = note_epochs if is_result else lambda history: None
                     return Trainer(
                         *(recipe, channel, validation, run, say, stop_requested, note, group),
                         shards,

@@ -152,7 +152,7 @@ def test_the_official_layout_compares_on_validation_by_movie(bench, tmp_path, mo
     xgboost, nb_lr = result["rows"]
     assert nb_lr["accuracy"]["validation"]["accuracy"] > 0.9 and "test" not in nb_lr["accuracy"]
     gap = nb_lr["accuracy"]["validation"]["accuracy"] - xgboost["accuracy"]["validation"]["accuracy"]
-    assert xgboost["behind"]["difference"] == pytest.approx(gap)
+    assert xgboost["ahead"]["difference"] == pytest.approx(gap)
     assert f"| {nb_lr['title']} |" in card.BLOCKS["official"]({"experiments": {"official": result}})
 
 
