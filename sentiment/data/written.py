@@ -1,8 +1,9 @@
 """Sentences written by hand for this project: opinions as people type them, and texts without an opinion.
 
-Each was composed by itself, without a template: plain opinions in idioms and slang, negated and contrastive
-ones, and facts, plans, questions, small talk and opinions on other things than films. written.tsv has them as
-lines of group, label and text. They add the turns of phrase that reviews, critics and templates lack.
+They were composed without templates, some in pairs of opposite meaning: plain opinions in idioms and slang,
+negated and contrastive ones, and facts, plans, questions, small talk and opinions on other things than films.
+written.tsv has them as lines of group, label and text. They add the turns of phrase that reviews, critics and
+templates lack.
 """
 
 from pathlib import Path

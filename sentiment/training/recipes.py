@@ -232,7 +232,7 @@ _BEST = replace(
     early_words=0,
     patience=4,
 )
-_SEMI = replace(_BEST, name="semi", self_training=0.9)
+_SEMI = replace(_FAST, name="semi", self_training=0.9)
 RECIPES = {recipe.name: recipe for recipe in (_FAST, _BEST, _SEMI, _PREDECESSOR)}
 DEFAULT_RECIPE = "fast"
 
