@@ -129,11 +129,11 @@ def read_request(
         # botocore raises RuntimeError for a time that is in no calendar.
         raise MalformedRequest(f"Could not parse the request: {error}") from None
     members = {name: value for name, value in members.items() if value is not None}
+    given = members
     if document:
         located = {name for name, member in shape.members.items() if "location" in member.serialization}
-        validate(shape, document | {name: value for name, value in members.items() if name in located})
-    else:
-        validate(shape, members)
+        given = document | {name: value for name, value in members.items() if name in located}
+    validate(shape, given, model.service_model.service_name)
     return members
 
 

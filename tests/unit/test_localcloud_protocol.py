@@ -39,6 +39,14 @@ def test_requests_are_checked_against_the_apis_own_description():
     check("CreateEndpoint", EndpointName="e", EndpointConfigName="c")
 
 
+def test_a_service_may_have_limits_of_its_own():
+    shape = get_service_model("apigatewayv2").operation_model("CreateStage").input_shape
+    request = {"ApiId": "a", "StageName": "s", "AccessLogSettings": {"Format": "x" * 2000}}
+    validate(shape, request, "apigatewayv2")
+    with pytest.raises(InvalidRequest, match=r"'accessLogSettings\.format' .* less than or equal to 1024"):
+        validate(shape, request, "another-service")
+
+
 def test_keys_of_maps_and_of_tags_are_checked():
     job = {"TrainingJobName": "j", "AlgorithmSpecification": {"TrainingInputMode": "File"}}
     for members, message in (
