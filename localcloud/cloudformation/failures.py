@@ -3,7 +3,10 @@
 https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract-errors.html
 """
 
+import re
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -11,16 +14,19 @@ from localcloud.cloudformation.errors import ResourceFailed
 
 SERVICES = {"ECR": "Ecr", "IAM": "Iam", "Logs": "CloudWatchLogs", "SNS": "Sns"}
 """The services' names in the AWS SDK for Java, where they differ from those in the names of types."""
-ACCESS_DENIED = {"AccessDenied", "AccessDeniedException"}
-INVALID_REQUEST = {
-    "BadRequestException",
-    "InvalidInput",
-    "InvalidParameterValueException",
-    "MalformedPolicy",
-    "MalformedPolicyDocument",
-    "ValidationError",
-    "ValidationException",
-}
+HANDLER_CODES = (
+    (r".*Already(Exists|Owned).*", "AlreadyExists"),
+    (r"NoSuch.*|.*NotFound.*", "NotFound"),
+    (r"AccessDenied(Exception)?", "AccessDenied"),
+    (r"(Resource)?Conflict(Exception)?|ResourceInUse(Exception)?|DeleteConflict", "ResourceConflict"),
+    (r"(Resource)?LimitExceeded(Exception)?", "ServiceLimitExceeded"),
+    (r"Throttling(Exception)?|TooManyRequestsException", "Throttling"),
+    (r"BadRequestException|Invalid(Input|ParameterValueException)", "InvalidRequest"),
+    (r"MalformedPolicy(Document)?|Validation(Error|Exception)", "InvalidRequest"),
+)
+"""The codes of handlers by patterns of services' codes. The first that matches is used."""
+NOT_FOUND = "Could not find "
+"""The first words of SageMaker's messages about what is missing, whose code is ValidationException."""
 
 
 def reason(resource_type: str, failed: Exception) -> str:
@@ -37,7 +43,7 @@ def reason(resource_type: str, failed: Exception) -> str:
         "Extended Request ID": metadata.get("HostId"),
     }
     told = ", ".join(f"{name}: {value}" for name, value in facts.items() if value)
-    return of_handler(f"{error.get('Message') or error['Code']} ({told})", _handler_code(error["Code"]))
+    return of_handler(f"{error.get('Message') or error['Code']} ({told})", _handler_code(error))
 
 
 def of_handler(message: str, code: str) -> str:
@@ -48,11 +54,8 @@ def of_handler(message: str, code: str) -> str:
     )
 
 
-def _handler_code(code: str) -> str:
-    if "AlreadyExists" in code or "AlreadyOwned" in code:
-        return "AlreadyExists"
-    if code.startswith("NoSuch") or "NotFound" in code:
+def _handler_code(error: Mapping[str, Any]) -> str:
+    if str(error.get("Message")).startswith(NOT_FOUND):
         return "NotFound"
-    if code in ACCESS_DENIED:
-        return "AccessDenied"
-    return "InvalidRequest" if code in INVALID_REQUEST else "GeneralServiceException"
+    codes = (code for pattern, code in HANDLER_CODES if re.fullmatch(pattern, error["Code"]))
+    return next(codes, "GeneralServiceException")

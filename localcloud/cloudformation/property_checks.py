@@ -10,6 +10,7 @@ from typing import Any
 
 from localcloud.cloudformation import schemas
 from localcloud.cloudformation.intrinsics import has_unknown, is_unknown
+from localcloud.resource_schemas import schema_of
 
 OF_ONE_VALUE = {
     "additionalProperties",
@@ -55,7 +56,7 @@ def problems(resource_type: str, properties: Mapping[str, Any], *, one_value_onl
 def _validator(resource_type: str) -> Any:
     from cfnlint.jsonschema import StandardValidator
 
-    return StandardValidator(schemas.schema_of(resource_type))
+    return StandardValidator(schema_of(resource_type))
 
 
 def _messages(error: Any) -> Iterator[str]:

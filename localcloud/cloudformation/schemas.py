@@ -1,32 +1,15 @@
-"""AWS's schemas of resource types, which cfn-lint includes.
+"""What AWS's schemas say: the types of properties, and which changes replace the resource.
 
-They define the types of properties, and which changes replace the resource; property_checks.py uses the rest.
+property_checks.py uses the rest of them.
 """
 
-import functools
 from collections.abc import Mapping
 from typing import Any
 
 from localcloud.cloudformation.errors import ResourceFailed
 from localcloud.cloudformation.intrinsics import is_unknown
-
-Schema = Mapping[str, Any]
-
-_REGION = "us-east-1"
-"""The region whose schemas are used, since they have all properties."""
-
-
-@functools.cache
-def schema_of(resource_type: str) -> Schema:
-    """The schema of a resource type. Raises LookupError for an unknown type."""
-    # The import takes half a second, and only stacks need it.
-    from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError
-
-    try:
-        schema: Schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(_REGION, resource_type).schema
-    except ResourceNotFoundError as missing:
-        raise LookupError(resource_type) from missing
-    return schema
+from localcloud.numerals import integer_of, number_of
+from localcloud.resource_schemas import Schema, schema_of
 
 
 def knows(resource_type: str) -> bool:
@@ -100,10 +83,13 @@ def _scalar(value: Any, kind: str) -> Any:
         if value.lower() not in ("true", "false"):
             raise ValueError
         return value.lower() == "true"
-    if kind == "integer" and isinstance(value, str):
-        return int(value)
-    if kind == "number" and isinstance(value, str):
-        return int(value) if value.lstrip("-").isdigit() else float(value)
+    if kind in ("integer", "number") and isinstance(value, str):
+        number: float | None = integer_of(value)
+        if number is None and kind == "number":
+            number = number_of(value)
+        if number is None:
+            raise ValueError
+        return number
     if kind in ("array", "object") and isinstance(value, bool | int | float):
         raise ValueError
     return value

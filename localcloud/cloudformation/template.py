@@ -1,7 +1,6 @@
 """Reads templates and the parameter values that go with them."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from localcloud.cloud import Cloud
 from localcloud.cloudformation import dynamic_references, transform
 from localcloud.cloudformation.errors import ValidationError
 from localcloud.cloudformation.template_structure import MAX_VALUE_BYTES, TYPE_OF_RESOURCES, check_structure
+from localcloud.numerals import number_of
 from localcloud.untrusted import Pattern, PatternError, parse_json
 
 SECTIONS = {
@@ -30,8 +30,6 @@ MAX_BODY_BYTES = 51_200
 """The maximum size of a template in the request itself."""
 MAX_STORED_BYTES = 1_048_576
 """The maximum size of a template in S3 ("CloudFormation quotas")."""
-NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
-"""The form of a parameter of type Number, which float() would take too widely."""
 SSM_NAME = "AWS::SSM::Parameter::Name"
 SSM_VALUE = "AWS::SSM::Parameter::Value<"
 
@@ -255,9 +253,8 @@ def _problem(kind: str, spec: Mapping[str, Any], value: str) -> str | None:
         return f"must contain at most {spec['MaxLength']} characters"
     if kind not in ("Number", "List<Number>"):
         return None
-    if not NUMBER.fullmatch(value):
+    if (number := number_of(value)) is None:
         return "must be a number"
-    number = float(value)
     if number < float(spec.get("MinValue", number)):
         return f"must be a number not less than {spec['MinValue']}"
     if number > float(spec.get("MaxValue", number)):

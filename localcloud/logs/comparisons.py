@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from localcloud.numerals import number_of
 from localcloud.untrusted import Pattern, PatternError
 
-NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 ORDERS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -41,7 +41,7 @@ class Operand:
             matches = Pattern(expression).matches_all_of
         except PatternError as error:
             raise InvalidPattern(f"Invalid regular expression: {error}") from error
-        number = float(text) if kind == "word" and NUMBER.fullmatch(text) else None
+        number = number_of(text) if kind == "word" else None
         return cls(text, number, matches)
 
 
@@ -64,5 +64,5 @@ def _equals(value: Any, operand: Operand) -> bool:
 
 def _number(value: Any) -> float | None:
     if isinstance(value, str):
-        return float(value) if NUMBER.fullmatch(value) else None
+        return number_of(value)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterL
 import base64
 import functools
 import json
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -18,6 +17,7 @@ from localcloud.log_streams import MAX_BATCH_BYTES, weight_of
 from localcloud.logs.comparisons import InvalidPattern
 from localcloud.logs.patterns import Extraction, compile_pattern
 from localcloud.moto_backends import backend_of
+from localcloud.numerals import number_of
 from localcloud.protocol import ApiError
 from localcloud.protocol.pages import page
 from localcloud.protocol.service import FORWARD, ModelledService, Operation
@@ -28,7 +28,6 @@ PAGE_GROUPS = 50
 BATCH_MILLISECONDS = 24 * 60 * 60 * 1000
 NO_STREAM = "The specified log stream does not exist."
 RESERVED_GROUPS = "aws/"
-NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 MAX_AGE_MILLISECONDS = 14 * BATCH_MILLISECONDS
 MAX_AHEAD_MILLISECONDS = 2 * 60 * 60 * 1000
 """Events that are older, or further in the future, are rejected."""
@@ -335,7 +334,7 @@ def _check_tags(tags: Mapping[str, str]) -> None:
 def _check_transformation(transformation: Mapping[str, Any]) -> None:
     """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_MetricTransformation.html"""
     value: str = transformation["metricValue"]
-    if not value.startswith("$") and not NUMBER.fullmatch(value):
+    if not value.startswith("$") and number_of(value) is None:
         raise _invalid(
             f"Invalid metric transformation: metricValue {value!r} is neither a number nor a $field"
         )

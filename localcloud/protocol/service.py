@@ -123,15 +123,17 @@ def read_request(
                 "url_params": dict(uri_parameters),
             }
         )
+    except (NotImplementedError, RecursionError):  # which are RuntimeErrors, too, and the front door's
+        raise
     except (RequestParserError, ValueError, OverflowError, RuntimeError) as error:
         # botocore raises RuntimeError for a time that is in no calendar.
         raise MalformedRequest(f"Could not parse the request: {error}") from None
     members = {name: value for name, value in members.items() if value is not None}
+    given = members
     if document:
         located = {name for name, member in shape.members.items() if "location" in member.serialization}
-        validate(shape, document | {name: value for name, value in members.items() if name in located})
-    else:
-        validate(shape, members)
+        given = document | {name: value for name, value in members.items() if name in located}
+    validate(shape, given, model.service_model.service_name)
     return members
 
 
@@ -151,7 +153,8 @@ def write_answer(model: OperationModel, result: Mapping[str, Any]) -> werkzeug.R
     else:
         serializer = get_serializer_class(service.service_name, service.protocol)
         answer = serializer(model, SerializationContext(request_id)).serialize(result)
-        body = _without_constants(answer["body"]) if service.protocol in JSON else answer["body"]
+        is_document = service.protocol in JSON and not _is_data(_payload(model))
+        body = _without_constants(answer["body"]) if is_document else answer["body"]
         response = werkzeug.Response(body, answer["status_code"], answer["headers"])
     response.headers.update(s3_ids() if service.service_name == "s3" else {"x-amzn-RequestId": request_id})
     for name, member in (model.output_shape.members if model.output_shape else {}).items():
@@ -174,11 +177,22 @@ def _without_constants(document: str | bytes) -> str | bytes:
     return json.dumps(json.loads(text, parse_constant=str))
 
 
+def _payload(model: OperationModel) -> Shape | None:
+    """The member of an answer that is its whole body; None where the body has several."""
+    shape = model.output_shape
+    member: Shape | None = shape.members.get(str(shape.serialization.get("payload"))) if shape else None
+    return member
+
+
+def _is_data(payload: Shape | None) -> bool:
+    return payload is not None and payload.type_name in ("blob", "string")
+
+
 @functools.lru_cache(maxsize=1024)
 def _headers_beside_data(model: OperationModel) -> Mapping[str, str]:
     """The headers of an answer whose body is data, by member; none if there is anything to serialize."""
     members: Mapping[str, Shape] = model.output_shape.members if model.output_shape else {}
-    payload = members.get(str(model.output_shape.serialization.get("payload"))) if members else None
+    payload = _payload(model)
     others = [(name, member) for name, member in members.items() if member is not payload]
     if model.service_model.protocol != "rest-json" or payload is None or payload.type_name != "blob":
         return {}

@@ -33,20 +33,22 @@ TAGS_OF_S3 = "TagSet"
 DUPLICATE_TAGS = "Duplicate tag keys are not allowed"
 LENGTHS = re.compile(r"WithLengthBetween(?P<min>\d+)And(?P<max>\d+)$")
 """API Gateway's models give the limits of texts by the names of their shapes."""
-OWN_LIMITS = frozenset({"accessLogSettings.format"})
-"""Texts whose length API Gateway checks by rules of its own, not by those of its model."""
+OWN_LIMITS: Mapping[str, frozenset[str]] = {"apigatewayv2": frozenset({"accessLogSettings.format"})}
+"""Paths of texts whose length a service checks by rules of its own, not by those of its model."""
 JOINT_RULES = re.compile(r"((?:Member|value) must satisfy constraint: \[.*?)\](?=; Value|$)", re.DOTALL)
 NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 """What the JSON protocols write for these numbers."""
 
 
-def validate(shape: Shape | None, request: Mapping[str, Any]) -> None:
+def validate(shape: Shape | None, request: Mapping[str, Any], service: str = "") -> None:
     """Validates a request against the input shape of its operation.
 
-    The members may be in JSON's types or in those that boto3 takes. Raises ApiError in AWS's words: with the
-    code SerializationException for a value of a wrong type, and InvalidRequest with all violated constraints.
+    The members may be in JSON's types or in those that boto3 takes. `service` is botocore's name of the
+    service, which may have limits of its own. Raises ApiError in AWS's words: with the code
+    SerializationException for a value of a wrong type, and InvalidRequest with all violated constraints.
     """
-    found = list(_problems(shape, request, "")) if shape else []
+    unlimited = OWN_LIMITS.get(service, frozenset[str]())
+    found = list(_problems(shape, request, "", unlimited)) if shape else []
     if found:
         detected = f"{len(found)} validation error{'s' * (len(found) > 1)} detected"
         raise InvalidRequest(f"{detected}: {'; '.join(found)}")
@@ -105,11 +107,14 @@ def require_value(operation: str, path: str, value: Any, *allowed: Any) -> None:
         raise InvalidRequest(f"{operation}: localcloud supports only {choices} for {path} (given: {value}).")
 
 
-def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
+def _problems(shape: Shape, value: Any, path: str, unlimited: frozenset[str] = frozenset()) -> Iterator[str]:
+    """The violated constraints, but not those on the lengths of the texts at the paths `unlimited`."""
     kind = shape.type_name
     if isinstance(shape, StructureShape):
         if not shape.is_document_type:
-            yield from _structure_problems(shape, _typed(value, Mapping, "a structure", path), path)
+            yield from _structure_problems(
+                shape, _typed(value, Mapping, "a structure", path), path, unlimited
+            )
     elif isinstance(shape, ListShape):
         items = _typed(value, Sequence, "a list", path)
         yield from _range_problems(shape, items, len(items), path, "length")
@@ -120,7 +125,7 @@ def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
             yield from _joint_problems(shape.member, texts, items, path, "Member")
         else:
             for index, element in enumerate(items, 1):
-                yield from _problems(shape.member, element, f"{path}.{index}.member")
+                yield from _problems(shape.member, element, f"{path}.{index}.member", unlimited)
         if _is_of_tags(shape) and (repeated := _repeated(items)):
             yield f"{DUPLICATE_TAGS}: {', '.join(repeated)}"
     elif isinstance(shape, MapShape):
@@ -132,9 +137,9 @@ def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
             yield from _joint_problems(shape.value, texts, entries, path, "Map value")
         else:
             for key, element in entries.items():
-                yield from _problems(shape.value, element, f"{path}.{key}")
+                yield from _problems(shape.value, element, f"{path}.{key}", unlimited)
     elif kind == "string":
-        yield from _string_problems(shape, _typed(value, str, "a String", path), path)
+        yield from _string_problems(shape, _typed(value, str, "a String", path), path, unlimited)
     elif kind == "boolean":
         _typed(value, bool, "a Boolean", path)
     elif kind in ("float", "double") and value in NOT_FINITE:
@@ -144,7 +149,9 @@ def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
         yield from _range_problems(shape, number, number, path, "value")
 
 
-def _structure_problems(shape: StructureShape, value: Mapping[str, Any], path: str) -> Iterator[str]:
+def _structure_problems(
+    shape: StructureShape, value: Mapping[str, Any], path: str, unlimited: frozenset[str]
+) -> Iterator[str]:
     members = _members(shape)
     for name in shape.required_members:
         if value.get(name, value.get(_wire_name(name, shape.members[name]))) is None:
@@ -153,7 +160,7 @@ def _structure_problems(shape: StructureShape, value: Mapping[str, Any], path: s
         if name not in members:
             yield f"Unknown member '{_join(path, name)}'"
         elif member is not None:
-            yield from _problems(members[name], member, _join(path, name))
+            yield from _problems(members[name], member, _join(path, name), unlimited)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -167,8 +174,8 @@ def _wire_name(name: str, member: Shape) -> str:
     return str(member.serialization.get("name", name))
 
 
-def _string_problems(shape: Shape, value: str, path: str) -> Iterator[str]:
-    for rule in _broken_rules(shape, value, path):
+def _string_problems(shape: Shape, value: str, path: str, unlimited: frozenset[str]) -> Iterator[str]:
+    for rule in _broken_rules(shape, value, path, is_limited=path not in unlimited):
         why = _why_no_arn(value) if rule.startswith(PATTERN_RULE) else ""
         yield _constraint(_quoted(shape, value), path, rule + why)
 
@@ -193,11 +200,11 @@ def _rules(shape: Shape) -> Iterator[str]:
         yield f"{PATTERN_RULE}{text}"
 
 
-def _broken_rules(shape: Shape, value: str, path: str = "") -> Iterator[str]:
+def _broken_rules(shape: Shape, value: str, path: str, *, is_limited: bool = True) -> Iterator[str]:
     """What AWS's words demand of a string that does not meet it."""
     if (allowed := getattr(shape, "enum", None)) and value not in allowed:
         yield f"Member must satisfy enum value set: [{', '.join(allowed)}]"
-    if path not in OWN_LIMITS:
+    if is_limited:
         yield from _broken_limits(shape, len(value), "length")
     text = shape.metadata.get("pattern")
     if text and (pattern := _pattern(text)) and not _matches(pattern, value, path):

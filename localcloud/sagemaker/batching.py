@@ -17,6 +17,7 @@ from localcloud.untrusted import parse_json
 WHOLE = "$"
 CSV_TYPES = ("text/csv",)
 JSON_TYPES = ("application/json", "application/jsonlines")
+LINE_END = "\r\n"
 OUTPUT_KEY, INPUT_KEY = "SageMakerOutput", "SageMakerInput"
 
 Selector = Callable[[Any], Any]
@@ -136,6 +137,8 @@ class _CSV:
                 rows = list(csv.reader(io.StringIO(record.decode(), newline="")))
         except (ValueError, csv.Error) as error:
             raise JobFailed(f"ClientError: A record is not CSV: {error}: {record[:80]!r}") from error
+        while rows and not rows[-1]:  # a blank line at the end is no row
+            rows.pop()
         if len(rows) > 1:
             raise JobFailed(
                 f"ClientError: A record must be one row of CSV, and this one has {len(rows)}: "
@@ -146,8 +149,9 @@ class _CSV:
     @staticmethod
     def encode(columns: list[str] | str) -> bytes:
         line = io.StringIO()
-        csv.writer(line, lineterminator="").writerow([columns] if isinstance(columns, str) else columns)
-        return line.getvalue().encode()
+        # Only characters of the line end are quoted in columns, so it must have both.
+        csv.writer(line, lineterminator=LINE_END).writerow([columns] if isinstance(columns, str) else columns)
+        return line.getvalue().removesuffix(LINE_END).encode()
 
     @staticmethod
     def join(record: list[str], answer: list[str]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from jsonschema import Draft7Validator
 
 from localcloud.protocol import InvalidRequest
+from localcloud.resource_schemas import schema_of
 from localcloud.untrusted import parse_json
 
 WORD = re.compile(r"(?<!^)(?=[A-Z])")
@@ -31,27 +32,23 @@ def check_content(text: str) -> None:
 
 @functools.cache
 def _validator() -> Draft7Validator:
-    # The import takes half a second, and only model cards need it.
-    from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
-
-    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", "AWS::SageMaker::ModelCard").schema
-    definitions = {name: _in_words(definition) for name, definition in schema["definitions"].items()}
+    definitions = _snake_case_properties(schema_of("AWS::SageMaker::ModelCard")["definitions"])
     return Draft7Validator({"$ref": "#/definitions/Content", "definitions": definitions})
 
 
-def _in_words(schema: Any) -> Any:
+def _snake_case_properties(schema: Any) -> Any:
     """A schema with the names of its properties in model cards' style instead of CloudFormation's."""
     if isinstance(schema, list):
-        return [_in_words(each) for each in schema]
+        return [_snake_case_properties(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    renamed = {key: _in_words(value) for key, value in schema.items()}
+    renamed = {key: _snake_case_properties(value) for key, value in schema.items()}
     if isinstance(schema.get("properties"), dict):
-        renamed["properties"] = {_name(key): value for key, value in renamed["properties"].items()}
+        renamed["properties"] = {_snake_case(key): value for key, value in renamed["properties"].items()}
     if isinstance(schema.get("required"), list):
-        renamed["required"] = [_name(name) for name in schema["required"]]
+        renamed["required"] = [_snake_case(name) for name in schema["required"]]
     return renamed
 
 
-def _name(name: str) -> str:
+def _snake_case(name: str) -> str:
     return WORD.sub("_", name).lower()

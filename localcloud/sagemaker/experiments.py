@@ -3,11 +3,11 @@
 import math
 import statistics
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.protocol import ApiError, InvalidRequest
+from localcloud.protocol import InvalidRequest
 from localcloud.protocol.service import Operation
 from localcloud.sagemaker.errors import ResourceNotFound
 from localcloud.sagemaker.job_components import Parts
@@ -130,18 +130,18 @@ class Experiments:
             self._metrics.setdefault(record.arn, []).extend(request["MetricData"])
         return {}
 
-    def add_job(self, jobs: Table, job: Record, kind: str, parts: Parts) -> None:
+    def add_job(self, jobs: Table, job: Record, kind: str, parts: Callable[[], Parts]) -> None:
         """Makes the trial component of a job with an ExperimentConfig, and associates it with the trial.
 
-        `kind` is Training, Processing or Transform. Raises ApiError, and removes the job from `jobs`, if the
-        experiment or the trial does not exist.
+        `kind` is Training, Processing or Transform; `parts` is called for such a job only. Raises ApiError if
+        the experiment or the trial does not exist. Any error removes the job from `jobs`.
         """
         if not (config := job.request.get("ExperimentConfig")):
             return
         try:
             trial = self._trial_of(config, f"Create{kind}Job")
-            component = self.components.table.add(*_component(job, kind, config, parts))
-        except ApiError:
+            component = self.components.table.add(*_component(job, kind, config, parts()))
+        except Exception:
             jobs.remove(job.name)
             raise
         self._members[trial.arn, component.arn] = None
@@ -153,8 +153,7 @@ class Experiments:
 
         `ending` has the members that the job's description is about to have.
         """
-        name = component_name(job, kind)
-        component = next((each for each in self.components.table if each.name == name), None)
+        component = next((each for each in self.components.table if _source_arn(each) == job.arn), None)
         if component is None:
             return
         status = {"PrimaryStatus": ending[f"{kind}JobStatus"]}
@@ -275,12 +274,18 @@ class Experiments:
                 "Min": min(values),
                 "Last": values[-1],
                 "Count": len(values),
-                "Avg": statistics.fmean(values) if all(map(math.isfinite, values)) else math.nan,
-                "StdDev": statistics.pstdev(values) if all(map(math.isfinite, values)) else math.nan,
+                **_average_and_deviation(values),
             }
             for name, points in found.items()
             if (values := [float(point["Value"]) for point in points])
         ]
+
+
+def _average_and_deviation(values: list[float]) -> dict[str, float]:
+    """Both by exact arithmetic, in which no sum overflows; NaN if a value is infinite or NaN."""
+    if not all(map(math.isfinite, values)):
+        return {"Avg": math.nan, "StdDev": math.nan}
+    return {"Avg": statistics.mean(values), "StdDev": statistics.pstdev(values)}
 
 
 def _source_arn(component: Record) -> str:
@@ -288,14 +293,14 @@ def _source_arn(component: Record) -> str:
     return str(component.request.get("Source", {}).get("SourceArn", ""))
 
 
-def component_name(job: Record, kind: str) -> str:
+def _component_name(job: Record, kind: str) -> str:
     """The name that AWS gives to the trial component of a job."""
     return f"{job.name}-aws-{kind.lower()}-job"
 
 
 def _component(job: Record, kind: str, config: Mapping[str, Any], parts: Parts) -> tuple[str, dict[str, Any]]:
     """The name and the members of a job's trial component."""
-    name, source = component_name(job, kind), {"SourceArn": job.arn, "SourceType": f"SageMaker{kind}Job"}
+    name, source = _component_name(job, kind), {"SourceArn": job.arn, "SourceType": f"SageMaker{kind}Job"}
     return name, {
         "TrialComponentName": name,
         "DisplayName": config.get("TrialComponentDisplayName", name),

@@ -64,7 +64,7 @@ RUNNERS = (
                 "*-trcomp-training",
             ),
             *("autogluon-training", "smdistributed-modelparallel", "sagemaker-tensorflow-scriptmode"),
-            *("sagemaker-pytorch", "sagemaker-mxnet", "sagemaker-chainer"),
+            *("sagemaker-pytorch", "sagemaker-mxnet", "sagemaker-chainer", "sagemaker-rl-*"),
             *("sagemaker-scikit-learn", "sagemaker-xgboost", "sagemaker-base-python*"),
             *("sagemaker-distribution*", "python"),
         ),

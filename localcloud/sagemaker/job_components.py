@@ -8,6 +8,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from localcloud.numerals import number_of
+
 Parts = dict[str, Any]
 """Parameters, InputArtifacts and OutputArtifacts of a trial component."""
 
@@ -62,11 +64,8 @@ def _parameters(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _parameter(value: Any) -> dict[str, Any]:
-    try:
-        number = float(value)
-    except ValueError:
-        return {"StringValue": value}
-    return {"NumberValue": number} if math.isfinite(number) else {"StringValue": value}
+    number = number_of(str(value))
+    return {"StringValue": value} if number is None or math.isinf(number) else {"NumberValue": number}
 
 
 def _artifact(value: str, media_type: str | None = None) -> dict[str, str]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-INDEX = r"-?\d+|(?:-?\d+)?:(?:-?\d+)?"
+INDEX = r"-?[0-9]+|(?:-?[0-9]+)?:(?:-?[0-9]+)?"
 NAME = r"'[^']+'|\"[^\"]+\""
 STEP = re.compile(
     rf"""(?P<any>\.\*|\.?\[\s*\*\s*\])
@@ -67,8 +67,9 @@ def _step(found: re.Match[str], *, is_last: bool) -> tuple[Values, bool]:
             raise ValueError("several names are supported only at its end")
         return lambda value: [{name: value[name] for name in names if name in _object(value)}], True
     parts = [part.strip() for part in found["indices"].split(",")]
-    gives_one = len(parts) == 1 and ":" not in parts[0]
-    return lambda value: [each for part in parts for each in _elements(_list(value), part)], gives_one
+    if len(parts) == 1 and ":" not in parts[0]:
+        return lambda value: [_list(value)[int(parts[0])]], True
+    return lambda value: [each for part in parts for each in _elements(_list(value), part)], False
 
 
 def _existing(values: Values, value: Any) -> Iterator[Any]:
@@ -89,8 +90,10 @@ def _member(value: Any, name: str) -> Any:
 
 
 def _elements(value: list[Any], part: str) -> list[Any]:
+    """The elements at an index or in a range of them; those that are missing are left out."""
     if ":" not in part:
-        return [value[int(part)]]
+        index = int(part)
+        return [value[index]] if -len(value) <= index < len(value) else []
     start, end = (int(bound) if bound else None for bound in part.split(":"))
     return value[start:end]
 

@@ -93,7 +93,7 @@ class ProcessingJobs:
         request = with_defaults({"StoppingCondition": {}} | request, DEFAULTS)
         self._check(request)
         record = self.table.add(request["ProcessingJobName"], request, ProcessingJobStatus="InProgress")
-        self._experiments.add_job(self.table, record, "Processing", processing_parts(request))
+        self._experiments.add_job(self.table, record, "Processing", lambda: processing_parts(request))
 
         def ending(members: Mapping[str, Any]) -> None:
             self._experiments.end_job(record, "Processing", members)

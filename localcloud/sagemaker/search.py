@@ -4,13 +4,13 @@ import datetime
 import functools
 import math
 import operator
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import botocore.session
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
+from localcloud.numerals import integer_of, number_of
 from localcloud.protocol import InvalidRequest
 from localcloud.protocol.pages import page
 from localcloud.protocol.service import Operation
@@ -67,7 +67,6 @@ KINDS = {"timestamp": "timestamp", "boolean": "boolean"} | dict.fromkeys(NUMBERS
 """The kinds of properties, by the types of their shapes; all others are texts. A value of a map that may hold
 texts and numbers is a "parameter"."""
 HYPERPARAMETERS = "HyperParameters"
-INTEGER = re.compile(r"[+-]?\d+")
 
 
 class Search:
@@ -154,16 +153,18 @@ def _nested(member: str, nested: Mapping[str, Any]) -> Test:
 
 def _filter(member: str, condition: Mapping[str, Any], prefix: str = "") -> Test:
     """`prefix` is what the name of the property has before the part of it that is looked for."""
-    name, which = condition["Name"], condition.get("Operator", "Equals")
+    name, comparison = condition["Name"], condition.get("Operator", "Equals")
     if not prefix:
         _check_name(member, name)
     path = name.removeprefix(prefix).split(".")
-    if which in ("Exists", "NotExists"):
-        return lambda document: any(True for _ in _values(document, path)) == (which == "Exists")
+    if comparison in ("Exists", "NotExists"):
+        return lambda document: any(True for _ in _values(document, path)) == (comparison == "Exists")
     if "Value" not in condition:
-        raise InvalidRequest(f"The filter on {name} with {which} needs a Value.")
-    test = _comparison(name, _kind(member, prefix + name.removeprefix(prefix)), which, condition["Value"])
-    combined = all if which == "NotEquals" else any
+        raise InvalidRequest(f"The filter on {name} with {comparison} needs a Value.")
+    test = _comparison(
+        name, _kind(member, prefix + name.removeprefix(prefix)), comparison, condition["Value"]
+    )
+    combined = all if comparison == "NotEquals" else any
     return lambda document: combined(test(value) for value in _values(document, path))
 
 
@@ -187,29 +188,31 @@ def _kind(member: str, name: str) -> str:
     return KINDS.get(shape.type_name, "text")
 
 
-def _comparison(name: str, kind: str, which: str, text: str) -> Test:
+def _comparison(name: str, kind: str, comparison: str, text: str) -> Test:
     """What an operator demands of a property's value.
 
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Filter.html has the rules. Raises
     InvalidRequest for an operator or a value that the property cannot have.
     """
-    if which in OF_TEXTS:
+    if comparison in OF_TEXTS:
         if kind in KINDS.values():
             raise InvalidRequest(
-                f"The operator {which} is only supported for text properties, not for {name}."
+                f"The operator {comparison} is only supported for text properties, not for {name}."
             )
-        if which == "Contains":
+        if comparison == "Contains":
             return lambda value: text.lower() in str(value).lower()
         return lambda value: str(value) in [each.strip() for each in text.split(",")]
-    compare = COMPARISONS[which]
+    compare = COMPARISONS[comparison]
     if kind == "timestamp":
         time = _time(name, text)
         return lambda value: compare(_seconds(value), time)
     number = _number(text)
     if number is None and kind == "number":
         raise InvalidRequest(f"The filter on {name} needs a number as its Value (given: {text}).")
-    if which in ORDERS and (kind in ("text", "boolean") or number is None):
-        raise InvalidRequest(f"The operator {which} is not supported for text properties ({name}: {text}).")
+    if comparison in ORDERS and (kind in ("text", "boolean") or number is None):
+        raise InvalidRequest(
+            f"The operator {comparison} is not supported for text properties ({name}: {text})."
+        )
     if kind == "boolean":
         if text.lower() not in ("true", "false"):
             raise InvalidRequest(f"The filter on {name} needs true or false as its Value (given: {text}).")
@@ -219,7 +222,7 @@ def _comparison(name: str, kind: str, which: str, text: str) -> Test:
 
     def test(value: Any) -> bool:
         if (given := _number(str(value))) is None:
-            return which == "NotEquals"
+            return comparison == "NotEquals"
         # "If the specified Value is an integer, the decimal hyperparameter values are treated as integers."
         return compare(int(given) if kind == HYPERPARAMETERS and isinstance(number, int) else given, number)
 
@@ -264,13 +267,10 @@ def _sort(documents: list[dict[str, Any]], name: str) -> None:
 
 def _number(text: str) -> int | float | None:
     """The integer or the decimal that a text is; None for any other text."""
-    if INTEGER.fullmatch(text):
-        return int(text)
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+    if (integer := integer_of(text)) is not None:
+        return integer
+    number = number_of(text)
+    return None if number is None or math.isinf(number) else number
 
 
 def _seconds(value: datetime.datetime | float) -> float:

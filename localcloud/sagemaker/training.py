@@ -16,10 +16,11 @@ from localcloud.sagemaker.experiments import Experiments
 from localcloud.sagemaker.images import COMMANDS, runner_of
 from localcloud.sagemaker.job_components import training_parts
 from localcloud.sagemaker.metrics import Metrics
+from localcloud.sagemaker.own_images import own_image
 from localcloud.sagemaker.records import Table, select, with_defaults
 from localcloud.sagemaker.roles import require_assumable
 from localcloud.sagemaker.training_run import (
-    MAX_RUNTIME_SECONDS,
+    DEFAULT_RUNTIME_SECONDS,
     SOURCE,
     UNCOMPRESSED,
     TrainingRun,
@@ -93,7 +94,7 @@ DEFAULTS = {
 }
 """The values that DescribeTrainingJob shows for members that were not given. SDK v2's attach() needs KmsKeyId
 (`_prepare_init_params_from_job_description` of sagemaker/estimator.py)."""
-LONGEST_RUNTIME_SECONDS = 28 * 86400
+MAX_RUNTIME_SECONDS = 28 * 86400
 
 
 class TrainingJobs:
@@ -121,7 +122,7 @@ class TrainingJobs:
             TrainingJobStatus="InProgress",
             SecondaryStatus="Starting",
         )
-        self._experiments.add_job(self.table, record, "Training", training_parts(record.request))
+        self._experiments.add_job(self.table, record, "Training", lambda: training_parts(record.request))
 
         def ending(members: Mapping[str, Any]) -> None:
             self._experiments.end_job(record, "Training", members, metrics.points())
@@ -197,7 +198,6 @@ class TrainingJobs:
                     "ContainerEntrypoint, because it does not have the image's own entry point."
                 )
             _check_script_mode(operation, request)
-        runner_of(algorithm["TrainingImage"], COMMANDS, operation, self._cloud.images)
         _check_hosts(operation, resources, channels)
         require_value(
             operation,
@@ -215,6 +215,7 @@ class TrainingJobs:
                 )
         _check_condition(request)
         require_assumable(self._cloud, request["RoleArn"])
+        self._check_image(operation, request)
         names = [channel["ChannelName"] for channel in channels]
         if len(set(names)) < len(names):
             raise InvalidRequest(f"Channel names must be unique (given: {', '.join(names)}).")
@@ -222,6 +223,16 @@ class TrainingJobs:
             check_channel(operation, f"InputDataConfig[{index}]", channel)
             role, source = request["RoleArn"], channel["DataSource"]["S3DataSource"]
             require_objects(Transfer(self._cloud, role), source, role, self._cloud.region)
+
+    def _check_image(self, operation: str, request: dict[str, Any]) -> None:
+        """Raises InvalidRequest unless the image has a runner, or is the account's own and runs a script."""
+        algorithm = request["AlgorithmSpecification"]
+        try:
+            runner_of(algorithm["TrainingImage"], COMMANDS, operation, self._cloud.images)
+        except InvalidRequest:
+            is_script = not algorithm.get("ContainerEntrypoint")
+            if not (is_script and own_image(self._cloud, algorithm["TrainingImage"], request["RoleArn"])):
+                raise
 
 
 def _check_script_mode(operation: str, request: dict[str, Any]) -> None:
@@ -266,9 +277,9 @@ def _check_condition(request: dict[str, Any]) -> None:
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StoppingCondition.html).
     """
     condition = request.get("StoppingCondition") or {}
-    if (runtime := condition.get("MaxRuntimeInSeconds", 0)) > LONGEST_RUNTIME_SECONDS:
+    if (runtime := condition.get("MaxRuntimeInSeconds", 0)) > MAX_RUNTIME_SECONDS:
         raise InvalidRequest(
-            f"MaxRuntimeInSeconds must be at most 28 days, {LONGEST_RUNTIME_SECONDS} (given: {runtime})."
+            f"MaxRuntimeInSeconds must be at most 28 days, {MAX_RUNTIME_SECONDS} (given: {runtime})."
         )
     wait = condition.get("MaxWaitTimeInSeconds")
     if not request.get("EnableManagedSpotTraining"):
@@ -277,7 +288,7 @@ def _check_condition(request: dict[str, Any]) -> None:
                 "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is set to "
                 "true"
             )
-    elif wait is None or wait < condition.get("MaxRuntimeInSeconds", MAX_RUNTIME_SECONDS):
+    elif wait is None or wait < condition.get("MaxRuntimeInSeconds", DEFAULT_RUNTIME_SECONDS):
         raise InvalidRequest(
             "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to "
             "MaxRuntimeInSeconds"

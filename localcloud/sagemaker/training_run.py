@@ -29,8 +29,8 @@ SOURCE = "sagemaker_submit_directory"
 UNCOMPRESSED = "NONE"
 """The CompressionType with which files are uploaded as they are, below `model/` and `data/`:
 https://docs.aws.amazon.com/sagemaker/latest/dg/model-train-storage-uncompressed.html"""
-MAX_RUNTIME_SECONDS = 86400
-"""The default of MaxRuntimeInSeconds: one day."""
+DEFAULT_RUNTIME_SECONDS = 86400
+"""One day."""
 STOP_GRACE_SECONDS = 120
 """The time between SIGTERM and SIGKILL in which a script can save its model (see StopTrainingJob), and the
 notice that AWS gives of the interruption of a spot instance."""
@@ -84,7 +84,7 @@ class TrainingRun:
         self._output = join_uri(output["S3OutputPath"], record.name, "output")
         self._transfer = Transfer(cloud, self._role, output.get("KmsKeyId"))
         condition = self._request.setdefault("StoppingCondition", {})
-        self._seconds: int = condition.setdefault("MaxRuntimeInSeconds", MAX_RUNTIME_SECONDS)
+        self._seconds: int = condition.setdefault("MaxRuntimeInSeconds", DEFAULT_RUNTIME_SECONDS)
         self._deadlines: dict[str, float] = {}
         """The times at which the limits are reached, by the monotonic clock."""
         if wait := condition.get("MaxWaitTimeInSeconds"):

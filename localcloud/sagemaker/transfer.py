@@ -218,7 +218,7 @@ def changed_files(folder: Path, seen: dict[Path, tuple[int, int]]) -> Iterator[P
 
 
 def _without_path(error: Exception) -> str:
-    """What went wrong, without the paths of this machine, which mean nothing to who started the job."""
+    """What went wrong, without the paths of this machine, which mean nothing to whoever started the job."""
     if isinstance(error, S3UploadFailedError) and error.__context__:
         return str(error.__context__)
     return error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)

@@ -119,7 +119,9 @@ class TransformJobs:
             with_defaults({"DataProcessing": {}} | request, DEFAULTS),
             TransformJobStatus="InProgress",
         )
-        self._experiments.add_job(self.table, record, "Transform", transform_parts(request, container))
+        self._experiments.add_job(
+            self.table, record, "Transform", lambda: transform_parts(request, container)
+        )
 
         def ending(members: Mapping[str, Any]) -> None:
             self._experiments.end_job(record, "Transform", members)

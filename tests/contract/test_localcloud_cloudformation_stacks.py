@@ -379,7 +379,19 @@ def test_exports_are_imported_and_cannot_go_while_in_use(stacks):
         ),
         (
             {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Body": {"paths": {"/x": ["get"]}}}},
-            "the API's Body is not an OpenAPI definition",
+            "the path /x of the API's Body must be an object, as in an OpenAPI definition",
+        ),
+        *(
+            (
+                {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Body": body}},
+                f"{named}, as in an OpenAPI definition",
+            )
+            for body, named in (
+                ('{"openapi": "3.0.1"}', "the API's Body must be an object"),
+                ({"paths": {"/x": {"get": "y"}}}, "get /x of the API's Body must be an object"),
+                ({"servers": ["https://x"]}, r"servers\[0\] of the API's Body must be an object"),
+                ({"tags": "ab"}, "tags of the API's Body must be a list"),
+            )
         ),
         (
             {

@@ -124,6 +124,13 @@ def test_what_would_be_ignored_is_refused(builder):
         builder.ecr.get_authorization_token()
 
 
+def test_a_script_is_trained_with_an_image_of_the_account(builder):
+    assert builder.build("trains")["buildStatus"] == "SUCCEEDED"
+    algorithm = {"TrainingImage": f"{builder.uri}:trains", "TrainingInputMode": "File"}
+    job = builder.sandbox.trained(builder.sandbox.train(AlgorithmSpecification=algorithm))
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+
+
 def test_missing_and_unknown_images_make_no_model(builder):
     for tag, kind in (("pushed", "docker.distribution.manifest.v2"), ("oci", "oci.image.manifest.v1")):
         manifest = {"schemaVersion": 2, "mediaType": f"application/vnd.{kind}+json", "layers": []}

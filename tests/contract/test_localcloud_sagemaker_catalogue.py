@@ -72,6 +72,16 @@ def test_metrics_of_a_missing_component_are_refused_and_of_another_summed_up(aws
     assert [loss[name] for name in ("Max", "Min", "Last", "Avg", "Count")] == [3.0, 1.0, 2.0, 2.0, 3]
 
 
+def test_metrics_whose_sum_no_number_can_hold_are_summed_up(aws):
+    data = [
+        {"MetricName": "loss", "Timestamp": time.time(), "Step": step, "Value": 1e308} for step in range(2)
+    ]
+    aws.sagemaker.create_trial_component(TrialComponentName="huge")
+    aws.cloud.client("sagemaker-metrics").batch_put_metrics(TrialComponentName="huge", MetricData=data)
+    [loss] = aws.sagemaker.describe_trial_component(TrialComponentName="huge")["Metrics"]
+    assert (loss["Avg"], loss["StdDev"]) == (1e308, 0.0)
+
+
 def test_an_experiment_from_creation_to_deletion(aws):
     sagemaker = aws.sagemaker
     sagemaker.create_experiment(
@@ -323,7 +333,14 @@ def test_search_finds_by_the_members_of_descriptions(searched, filters, found):
         ("TrainingJob", ("CreationTime", "LessThan", "2026-11-30"), "needs a time like 2030-01-31T00:00:00"),
         ("TrainingJob", ("TrainingEndTime", "Equals", "yesterday"), "(given: yesterday)"),
         ("TrainingJob", ("Metrics.loss", "Equals", "low"), "Metrics.loss needs a number"),
-        ("TrainingJob", ("ResourceConfig.InstanceCount", "GreaterThan", "x"), "InstanceCount needs a number"),
+        *(
+            (
+                "TrainingJob",
+                ("ResourceConfig.InstanceCount", "GreaterThan", value),
+                "InstanceCount needs a number",
+            )
+            for value in ("x", "1_000", " 7 ", "\u0663")
+        ),
         (
             "TrainingJob",
             ("ResourceConfig.InstanceCount", "Contains", "1"),

@@ -293,6 +293,14 @@ def test_the_script_processor_runs_a_local_file(sdk, tmp_path):
     assert [output.destination for output in again.outputs] == [f"s3://{BUCKET}/sdk-out"]
 
 
+def test_a_component_that_has_the_name_of_a_job_by_chance_stays_as_it_is(aws):
+    name = "unrelated-aws-processing-job"
+    aws.sagemaker.create_trial_component(TrialComponentName=name)
+    start(aws, "", ProcessingJobName="unrelated")
+    ended(aws, "unrelated")
+    assert "Status" not in aws.sagemaker.describe_trial_component(TrialComponentName=name)
+
+
 @pytest.mark.slow
 def test_a_processor_within_a_run_gives_its_job_to_the_runs_trial(sdk, tmp_path):
     from sagemaker.experiments.run import Run

@@ -447,8 +447,17 @@ OF_S3_DATA_SOURCES = {
             )
             for image in (
                 *("nosuch:1", "../x", "../pytorch-training", "i i/pytorch-training"),
-                "123456789012.dkr.ecr.us-east-1.amazonaws.com/never-made:1",
+                "210987654321.dkr.ecr.us-east-1.amazonaws.com/of-another-account:1",
             )
+        ),
+        (
+            {
+                "AlgorithmSpecification": {
+                    "TrainingImage": "123456789012.dkr.ecr.us-east-1.amazonaws.com/never-made:1",
+                    "TrainingInputMode": "File",
+                }
+            },
+            "Requested image 123456789012.dkr.ecr.us-east-1.amazonaws.com/never-made:1 not found",
         ),
         ({"StoppingCondition": {"MaxRuntimeInSeconds": 28 * 86400 + 1}}, "at most 28 days, 2419200"),
     ],

@@ -3,8 +3,9 @@
 import re
 
 import pytest
+from botocore.exceptions import ClientError
 
-from localcloud.cloudformation import property_checks, schemas, template
+from localcloud.cloudformation import failures, property_checks, schemas, template
 from localcloud.cloudformation.errors import ResourceFailed, ValidationError
 from localcloud.cloudformation.intrinsics import UNKNOWN, Evaluator, references
 from localcloud.cloudformation.resources import PROVIDERS
@@ -249,3 +250,40 @@ def test_getatt_reads_only_what_the_type_returns(kind):
 
     returned = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).get_atts
     assert PROVIDERS[kind].attributes <= set(returned)
+
+
+# https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract-errors.html
+@pytest.mark.parametrize(
+    ("code", "message", "handler_code"),
+    [
+        ("EntityAlreadyExists", "", "AlreadyExists"),
+        ("BucketAlreadyOwnedByYou", "", "AlreadyExists"),
+        ("NoSuchEntity", "", "NotFound"),
+        ("ResourceNotFoundException", "", "NotFound"),
+        ("ValidationException", 'Could not find model "arn:aws:sagemaker:x".', "NotFound"),
+        ("ValidationException", "1 validation error detected", "InvalidRequest"),
+        ("InvalidParameterValueException", "", "InvalidRequest"),
+        ("AccessDeniedException", "", "AccessDenied"),
+        ("ConflictException", "", "ResourceConflict"),
+        ("ResourceConflictException", "", "ResourceConflict"),
+        ("ResourceInUse", "", "ResourceConflict"),
+        ("ResourceInUseException", "", "ResourceConflict"),
+        ("DeleteConflict", "", "ResourceConflict"),
+        ("LimitExceeded", "", "ServiceLimitExceeded"),
+        ("LimitExceededException", "", "ServiceLimitExceeded"),
+        ("ResourceLimitExceeded", "", "ServiceLimitExceeded"),
+        ("Throttling", "", "Throttling"),
+        ("ThrottlingException", "", "Throttling"),
+        ("BucketNotEmpty", "", "GeneralServiceException"),
+    ],
+)
+def test_the_error_of_a_service_has_the_code_of_a_handler(code, message, handler_code):
+    answer = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    reason = failures.reason("AWS::SageMaker::Model", ClientError(answer, "DoIt"))
+    assert reason.endswith(f"HandlerErrorCode: {handler_code})")
+
+
+@pytest.mark.parametrize("text", ["1_000", " 7 ", "\u0663", "1.5"])
+def test_a_text_that_only_python_reads_as_an_integer_is_refused(text):
+    with pytest.raises(ResourceFailed, match="MemorySize must be of type integer"):
+        schemas.typed("AWS::Lambda::Function", {"MemorySize": text})

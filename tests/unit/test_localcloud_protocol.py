@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.utils import get_service_model
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request, Response
@@ -36,6 +37,14 @@ def test_requests_are_checked_against_the_apis_own_description():
         with pytest.raises(InvalidRequest, match=message):
             check(operation, **request)
     check("CreateEndpoint", EndpointName="e", EndpointConfigName="c")
+
+
+def test_a_service_may_have_limits_of_its_own():
+    shape = get_service_model("apigatewayv2").operation_model("CreateStage").input_shape
+    request = {"ApiId": "a", "StageName": "s", "AccessLogSettings": {"Format": "x" * 2000}}
+    validate(shape, request, "apigatewayv2")
+    with pytest.raises(InvalidRequest, match=r"'accessLogSettings\.format' .* less than or equal to 1024"):
+        validate(shape, request, "another-service")
 
 
 def test_keys_of_maps_and_of_tags_are_checked():
@@ -213,6 +222,39 @@ def test_json_has_texts_for_what_is_no_number():
     )
     told = json.loads(text(answer), parse_constant=pytest.fail)["FinalMetricDataList"]
     assert [each["Value"] for each in told] == ["NaN", "Infinity", "-Infinity", 1.5]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "path", "members", "data"),
+    [
+        ("lambda", "invoke", "/2015-03-31/functions/f/invocations", {"Payload": b"NaN \xff"}, b"NaN \xff"),
+        (
+            "apigatewayv2",
+            "export_api",
+            "/v2/apis/a/exports/OAS30?outputType=YAML",
+            {"body": b"default: NaN"},
+            b"default: NaN",
+        ),
+    ],
+)
+def test_an_answer_that_is_data_stays_as_it_is(service, operation, path, members, data):
+    shop = Shop(service)
+    setattr(shop, operation, lambda **request: members)
+    assert ask(shop, method="POST" if service == "lambda" else "GET", path=path).get_data() == data
+
+
+@pytest.mark.parametrize("error", [NotImplementedError, RecursionError])
+def test_what_the_front_door_answers_is_no_malformed_request(monkeypatch, error):
+    class Parser:
+        def __init__(self, model: Any):
+            pass
+
+        def parse(self, request: Any) -> Any:
+            raise error
+
+    monkeypatch.setitem(PROTOCOL_PARSERS, "json", Parser)
+    with pytest.raises(error):
+        ask(Shop("sagemaker"), headers=SAGEMAKER, data='{"EndpointName": "e"}')
 
 
 def test_an_operation_that_is_missing_is_left_to_the_front_door():

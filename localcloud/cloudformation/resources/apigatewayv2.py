@@ -73,11 +73,7 @@ class Api(Provider):
     def check(self, cloud: Cloud, properties: Properties) -> None:
         if properties.get("ProtocolType", "HTTP") != "HTTP":
             raise ResourceFailed("localcloud supports HTTP APIs only, not ProtocolType WEBSOCKET")
-        try:
-            routes = list(_routes(properties.get("Body") or {}))
-        except (AttributeError, TypeError) as wrong:
-            raise ResourceFailed(f"the API's Body is not an OpenAPI definition: {wrong}") from wrong
-        for key, integration in routes:
+        for key, integration in _routes(properties.get("Body") or {}):
             _require_lambda(integration, f" (route {key} of the API's Body)")
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
@@ -155,18 +151,20 @@ def _body_tags(body: Mapping[str, Any]) -> dict[str, str]:
     return {tag["name"]: tag.get("x-amazon-apigateway-tag-value", "") for tag in tags}
 
 
-def _routes(body: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _routes(body: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """The route keys and integrations of an OpenAPI body.
 
     Raises ResourceFailed for unsupported parts.
     """
+    _check_form(body)
     _require_known("the API's Body", body, BODY_KEYS)
     for server in body.get("servers") or []:
         what = f"the {ENDPOINT} of the API's Body"
         _require_known(what, server.get(ENDPOINT) or {}, {"disableExecuteApiEndpoint"})
-    if body.get("components", {}).get("securitySchemes"):
+    if (body.get("components") or {}).get("securitySchemes"):
         raise ResourceFailed("localcloud does not support authorizers (securitySchemes in the API's Body)")
     for path, operations in (body.get("paths") or {}).items():
+        _require_object(f"the path {path} of the API's Body", operations)
         for method, operation in operations.items():
             if method not in METHODS and method != ANY_METHOD:
                 raise ResourceFailed(
@@ -213,7 +211,25 @@ def _require_lambda(integration: Mapping[str, Any], place: str = "") -> None:
         raise ResourceFailed(f"localcloud does not support {kind} integrations, only AWS_PROXY{place}")
 
 
-def _require_known(place: str, given: Mapping[str, Any], known: set[str]) -> None:
+def _check_form(body: Any) -> None:
+    """Raises ResourceFailed for a body, or a section of it, that has not the form of OpenAPI's."""
+    _require_object("the API's Body", body)
+    for name in ("components", "info", "paths", CORS):
+        _require_object(f"{name} of the API's Body", body.get(name) or {})
+    for name in ("servers", "tags"):
+        if not isinstance(elements := body.get(name) or [], list):
+            raise ResourceFailed(f"{name} of the API's Body must be a list, as in an OpenAPI definition")
+        for index, element in enumerate(elements):
+            _require_object(f"{name}[{index}] of the API's Body", element)
+
+
+def _require_object(place: str, given: Any) -> None:
+    if not isinstance(given, Mapping):
+        raise ResourceFailed(f"{place} must be an object, as in an OpenAPI definition")
+
+
+def _require_known(place: str, given: Any, known: set[str]) -> None:
+    _require_object(place, given)
     if others := sorted(set(given) - known):
         raise ResourceFailed(f"localcloud does not support {others} in {place}")
 
