@@ -103,6 +103,8 @@ def _check_statement(cloud: Cloud, statement: Any, arn: str) -> None:
     for field in ("Effect", "Principal", "Action", "Resource"):
         if field not in statement and (field == "Effect" or f"Not{field}" not in statement):
             raise _malformed(f"Missing required field {field}")
+        if field in statement and f"Not{field}" in statement:
+            raise _malformed("Invalid policy syntax.")
     if statement["Effect"] not in ("Allow", "Deny"):
         raise _malformed(f"Invalid effect: {statement['Effect']}")
     _check_principals(cloud, statement)
@@ -115,6 +117,8 @@ def _check_statement(cloud: Cloud, statement: Any, arn: str) -> None:
 
 def _check_principals(cloud: Cloud, statement: dict[str, Any]) -> None:
     element = statement.get("Principal", statement.get("NotPrincipal"))
+    if not element or (isinstance(element, dict) and not all(element.values())):
+        raise _malformed("Missing required field Principal cannot be empty!")
     if isinstance(element, dict) and "CanonicalUser" in element:
         message = "localcloud does not support CanonicalUser as a principal: name the account instead."
         raise ApiError("NotImplemented", message, status=501)

@@ -354,11 +354,16 @@ def test_the_id_of_a_statement_is_alphanumeric(iam: Any, operation: str) -> None
         ({"Service": "foo.bar.com"}, '"SERVICE":"foo.bar.com"'),
         ({"Service": "foo.amazonaws.com"}, '"SERVICE":"foo.amazonaws.com"'),
         ({"Federated": f"{ARN}saml-provider/nope"}, f'"FEDERATED":"{ARN}saml-provider/nope"'),
+        ("123456789012", '"AWS":"123456789012"'),
+        (["*"], '"AWS":"*"'),
+        ({"AWS": []}, '"AWS":""'),
+        ({}, '"AWS":""'),
     ],
 )
-def test_a_trust_policy_names_principals_that_exist(iam: Any, principal: dict[str, Any], shown: str) -> None:
+def test_a_trust_policy_names_principals_that_exist(iam: Any, principal: Any, shown: str) -> None:
     """https://github.com/opstrace/opstrace/issues/88 and https://github.com/aws/aws-cdk-examples/issues/801
-    show the words."""
+    show the words, and the form is in
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html"""
     refused = "MalformedPolicyDocument", f"Invalid principal in policy: {shown}"
     document = trust(principal)
     assert error(iam.create_role, RoleName="never", AssumeRolePolicyDocument=document) == refused
@@ -374,6 +379,8 @@ def test_a_trust_policy_names_principals_that_exist(iam: Any, principal: dict[st
         {"AWS": "arn:aws:sts::123456789012:assumed-role/actor/tester"},
         {"Service": ["ecs-tasks.amazonaws.com", "edgelambda.amazonaws.com", "vpc-flow-logs.amazonaws.com"]},
         {"Service": ["monitoring.rds.amazonaws.com", "states.us-east-1.amazonaws.com", "vmie.amazonaws.com"]},
+        {"Service": ["amazonmq.amazonaws.com", "ipam.amazonaws.com", "macie.amazonaws.com"]},
+        {"Service": ["deepracer.amazonaws.com", "contacts-service.managedservices.amazonaws.com"]},
         {"Service": ["alexa-appkit.amazon.com", "ec2.amazonaws.com.cn", "spotfleet.amazonaws.com"]},
         {"Federated": "cognito-identity.amazonaws.com"},
     ],
