@@ -75,11 +75,13 @@ def listing_for(cloud: Cloud, access: Access) -> Access | None:
     S3 tells only those who may list a bucket that it has no such object.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
     """
+    if access.action != "s3:GetObject":
+        return None
     from moto.s3.models import FakeKey, s3_backends
 
     name, _, key = access.resource.removeprefix("arn:aws:s3:::").partition("/")
     bucket = backend_of(s3_backends, cloud.account_id, "aws").buckets.get(name)
-    if access.action != "s3:GetObject" or bucket is None or isinstance(bucket.keys.get(key), FakeKey):
+    if bucket is None or isinstance(bucket.keys.get(key), FakeKey):
         return None
     return Access("s3:ListBucket", f"arn:aws:s3:::{name}")
 

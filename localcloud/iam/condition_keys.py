@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote
-from xml.parsers.expat import ExpatError
 
 import werkzeug
-import xmltodict
 
 from localcloud.moto_backends import backend_of
 from localcloud.protocol.calls import Call
+from localcloud.protocol.s3_requests import members_of
 
 Keys = dict[str, list[str]]
 
@@ -139,7 +138,7 @@ def of_request(request: werkzeug.Request, account_id: str, region: str) -> Keys:
         "aws:epochtime": [str(int(now))],
         "aws:requestedregion": [region],
         "aws:resourceaccount": [account_id],
-        # AWS's services act for others: see resources.py and roles.py.
+        # Empty lists mark keys as known and absent: only services give them, in resources.py and roles.py.
         "aws:sourceaccount": [],
         "aws:sourcearn": [],
         # Clients use HTTP within this machine, where they would use TLS with AWS.
@@ -158,7 +157,11 @@ def of_owner(account_id: str) -> Keys:
 
 def of_anonymous() -> Keys:
     """The keys of a request without a signature."""
-    return {"aws:principaltype": ["Anonymous"], "aws:userid": ["anonymous"]}
+    return {
+        "aws:principalaccount": ["anonymous"],
+        "aws:principaltype": ["Anonymous"],
+        "aws:userid": ["anonymous"],
+    }
 
 
 def of_principal(arn: str, account_id: str, kind: str, user_id: str, tags: Any = ()) -> Keys:
@@ -209,7 +212,6 @@ def of_s3_request(call: Call, request: werkzeug.Request) -> Keys:
     # Presigned URLs carry headers as parameters.
     found |= {f"s3:{name}": request.headers.get(name) or request.args.get(name) for name in S3_HEADERS}
     found |= {f"s3:{name}": request.headers.get(name) for name in ("if-match", "if-none-match")}
-    found["s3:versionid"] = request.args.get("versionId")
     if source := found["s3:x-amz-copy-source"]:
         found["s3:x-amz-copy-source"] = unquote(source).lstrip("/")
     tags = _tags_in(call, request)
@@ -264,8 +266,5 @@ def _tags_in(call: Call, request: werkzeug.Request) -> dict[str, str]:
     """The tags that a request gives an object."""
     if call.operation != "PutObjectTagging":
         return dict(parse_qsl(request.headers.get("x-amz-tagging", ""), keep_blank_values=True))
-    try:
-        document = xmltodict.parse(request.get_data(), force_list=("Tag",))
-        return {tag["Key"]: tag["Value"] or "" for tag in document["Tagging"]["TagSet"]["Tag"]}
-    except (ExpatError, KeyError, TypeError):
-        return {}  # S3 will refuse it, or it has no tags
+    members = members_of(request) or {"Tagging": {"TagSet": []}}
+    return {tag["Key"]: tag["Value"] for tag in members["Tagging"]["TagSet"]}

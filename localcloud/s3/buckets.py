@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.htm
 """
 
 from typing import Any
-from urllib.parse import unquote
 
 import werkzeug
 
@@ -13,6 +12,7 @@ from localcloud.cloud import Cloud
 from localcloud.iam.conditions import as_list
 from localcloud.iam.principals import missing_principal
 from localcloud.protocol import ApiError
+from localcloud.protocol.s3_requests import copy_source_of
 from localcloud.s3.policy_actions import check_actions
 from localcloud.s3.policy_conditions import check_conditions
 from localcloud.untrusted import parse_json
@@ -163,17 +163,17 @@ def check_copy(bucket: Any, key: str, request: werkzeug.Request) -> None:
 
     moto would treat the default encryption, which every bucket has, as a change.
     """
-    source, _, version = unquote(request.headers.get("x-amz-copy-source", "")).lstrip("/").partition("?")
+    source = copy_source_of(request)
     default = bucket.encryption["Rule"]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"]
     stored = bucket.keys.get(key)
     changes = (
-        (bucket.is_versioned and version)
+        (bucket.is_versioned and source.version)
         or default != "AES256"
         or getattr(stored, "encryption", None) not in (None, "AES256")
         or request.headers.get("x-amz-metadata-directive", "").upper() == "REPLACE"
         or any(name in request.headers for name in CHANGING_HEADERS)
     )
-    if source == f"{bucket.name}/{key}" and not changes:
+    if (source.bucket, source.key) == (bucket.name, key) and not changes:
         message = (
             "This copy request is illegal because it is trying to copy an object to itself without changing "
             "the object's metadata, storage class, website redirect location or encryption attributes."

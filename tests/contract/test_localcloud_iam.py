@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -166,6 +167,18 @@ def test_objects_are_guarded_one_by_one(having: Callable) -> None:
         assert is_denied(forbidden)
 
 
+@pytest.mark.parametrize(
+    "key",
+    ["<Key a='b'>b/1</Key>", "<Key>b&#47;1</Key>", "<Key><![CDATA[b/1]]></Key>", "<!-- --><Key >b/1</Key >"],
+)
+def test_the_keys_of_deletes_are_read_as_xml(having: Callable, key: str) -> None:
+    s3 = having(allow("s3:DeleteObject", "arn:aws:s3:::films/a/*"))("s3")
+    request = {"Bucket": "films", "Delete": {"Objects": [{"Key": "b/1"}]}}
+    url = s3.generate_presigned_url("delete_objects", Params=request)
+    answer = requests.post(url, data=f"<Delete><Object>{key}</Object></Delete>", timeout=60)
+    assert (answer.status_code, "s3:DeleteObject" in answer.text) == (403, True)
+
+
 def test_only_who_may_list_a_bucket_is_told_that_it_lacks_an_object(having: Callable) -> None:
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html (under "Permissions")."""
     reading = allow(["s3:GetObject*", "s3:PutObject"], "arn:aws:s3:::films/*")
@@ -321,6 +334,22 @@ def test_temporary_credentials_of_another_cloud_are_refused(account: Account) ->
     keys = account.session(account.role("token"))
     error = denial(lambda: account.client("s3", **(keys | {"aws_session_token": "wrong"})).list_buckets())
     assert error["Error"]["Code"] == "InvalidToken"
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+def test_s3_says_by_its_own_status_that_a_token_has_expired(account: Account) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList"""
+    from moto.sts.models import sts_backends
+
+    keys = account.session(account.role("expiring", trusts={"AWS": "123456789012"}))
+    session = sts_backends["123456789012"]["aws"].get_assumed_role_from_access_key(keys["aws_access_key_id"])
+    session.expiration = datetime.now(UTC) - timedelta(seconds=1)
+    error = denial(lambda: account.client("s3", **keys).list_buckets())
+    assert error["Error"]["Code"] == "ExpiredToken"
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == 400
+    error = denial(lambda: account.client("sts", **keys).get_caller_identity())
+    assert error["Error"]["Code"] == "ExpiredToken"
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == 403
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,53 @@ def test_a_denial_by_what_the_request_says(code: Callable[..., str], key: str, v
     assert code(call, EVERYTHING, deny("StringLike", key, "other")) == ""
 
 
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"<Tagging><TagSet><Tag><Key/><Value>a</Value></Tag></TagSet></Tagging>", 400),
+        (b"<Tagging><TagSet><Tag><Key><b/></Key><Value>a</Value></Tag></TagSet></Tagging>", 400),
+        (b'<!DOCTYPE a [<!ENTITY b "c">]><Tagging><TagSet/></Tagging>', 400),
+        (b"<Tagging><TagSet><Tag><Key a='b'>Class</Key><Value>Secret</Value></Tag></TagSet></Tagging>", 403),
+        (
+            b"<t:Tagging xmlns:t='http://s3.amazonaws.com/doc/2006-03-01/'><t:TagSet><t:Tag><t:Key>Class</t:Key>"
+            b"<t:Value>Secret</t:Value></t:Tag></t:TagSet></t:Tagging>",
+            403,
+        ),
+    ],
+    ids=["empty", "nested", "entity", "attribute", "namespace"],
+)
+def test_tags_are_read_as_they_will_be_stored(
+    account: Account, role: dict[str, str], code: Callable[..., str], body: bytes, expected: int
+) -> None:
+    statements = EVERYTHING, deny("StringEquals", "s3:RequestObjectTag/Class", "Secret")
+    assert code(put_tags, *statements) == "AccessDenied"
+    request = {"Bucket": "films", "Key": "plain", "Tagging": {"TagSet": []}}
+    url = account.client("s3", **role).generate_presigned_url("put_object_tagging", Params=request)
+    assert requests.put(url, data=body, timeout=60).status_code == expected
+
+
+def copy(**request: Any) -> Callable[[Any], Any]:
+    source = {"Bucket": "films", "Key": "aging"}
+    return lambda s3: s3.copy_object(Bucket="films", Key="new", CopySource=source | request)
+
+
+def test_a_copy_of_a_version_is_judged_by_that_version(account: Account, code: Callable[..., str]) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html (under "Permissions")."""
+    s3 = account.client("s3")
+    old, new = (
+        s3.put_object(Bucket="films", Key="aging", Body=b"1", Tagging=f"Class={value}")["VersionId"]
+        for value in ("Secret", "Public")
+    )
+    denied = deny("StringEquals", "s3:ExistingObjectTag/Class", "Secret")
+    assert code(copy(), EVERYTHING, denied) == ""
+    assert code(copy(VersionId=new), EVERYTHING, denied) == ""
+    assert code(copy(VersionId=old), EVERYTHING, denied) == "AccessDenied"
+    assert code(copy(VersionId=old), EVERYTHING, deny("StringEquals", "s3:VersionId", old)) == "AccessDenied"
+    latest = allow(["s3:GetObject", "s3:PutObject"], "arn:aws:s3:::films/*")
+    assert code(copy(), latest) == ""
+    assert code(copy(VersionId=new), latest) == "AccessDenied"
+
+
 def test_an_age_of_the_credentials(code: Callable[..., str]) -> None:
     """As the console revokes sessions: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html"""
     assert (
@@ -197,7 +244,14 @@ def test_an_anonymous_request_is_refused_by_the_name_of_the_key(account: Account
     url = f"{account.cloud.url}/shop-window/a"
     s3.put_bucket_policy(
         Bucket="shop-window",
-        Policy=policy({**everyone, "Condition": {"StringEquals": {"aws:PrincipalType": "Anonymous"}}}),
+        Policy=policy(
+            {
+                **everyone,
+                "Condition": {
+                    "StringEquals": {"aws:PrincipalType": "Anonymous", "aws:PrincipalAccount": "anonymous"}
+                },
+            }
+        ),
     )
     assert requests.get(url, timeout=60).text == "1"
     s3.put_bucket_policy(
