@@ -51,7 +51,7 @@ class PolicyDocuments(IamOperations):
         return self._check_inline("user", UserName, PolicyName, PolicyDocument)
 
     def _check_inline(self, kind: str, holder: str, policy: str, document: str) -> object:
-        _check_identitys(document)
+        _check_identity_policy(document)
         others = self._inline_policies(kind, holder)
         limit = MAX_INLINE_CHARACTERS[kind]
         if sum(map(_size, ({**others, policy: document}).values())) > limit:
@@ -77,7 +77,7 @@ class PolicyDocuments(IamOperations):
 
 
 def _check_managed(document: str) -> object:
-    _check_identitys(document)
+    _check_identity_policy(document)
     if _size(document) > MAX_MANAGED_CHARACTERS:
         message = f"Cannot exceed quota for PolicySize: {MAX_MANAGED_CHARACTERS}"
         raise ApiError("LimitExceeded", message, status=409)
@@ -117,7 +117,7 @@ def _of_trust(message: str) -> str:
     return message.replace("Has prohibited field Resource.", "Has prohibited field Resource")
 
 
-def _check_identitys(document: str) -> None:
+def _check_identity_policy(document: str) -> None:
     """Raises ApiError for an identity's policy with principals or invalid Sids; moto checks the rest."""
     try:
         parsed = parse_json(document)
