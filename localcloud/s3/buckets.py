@@ -108,6 +108,12 @@ def _check_statement(cloud: Cloud, statement: Any, arn: str) -> None:
     if statement["Effect"] not in ("Allow", "Deny"):
         raise _malformed(f"Invalid effect: {statement['Effect']}")
     _check_principals(cloud, statement)
+    for field in ("Action", "Resource"):
+        names = as_list(statement.get(field, statement.get(f"Not{field}")))
+        if not names:
+            raise _malformed(f"Missing required field {field} cannot be empty!")
+        if not all(isinstance(name, str) for name in names):
+            raise _malformed("Invalid policy syntax.")
     resources = as_list(statement.get("Resource", statement.get("NotResource")))
     if any(one != arn and not str(one).startswith(f"{arn}/") for one in resources if not _has_wildcard(one)):
         raise _malformed("Policy has invalid resource")

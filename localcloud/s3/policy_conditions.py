@@ -70,6 +70,8 @@ def check_conditions(statement: Mapping[str, Any]) -> None:
             raise _malformed(f"Invalid Condition type : {name}")
         for key, values in tests.items():
             _check_key(statement, key.lower())
+            if not all(isinstance(value, str | int | float) for value in as_list(values)):
+                raise _malformed("Invalid policy syntax.")
             is_address = key.lower() == "aws:sourceip" and ADDRESS_OPERATOR.fullmatch(name)
             if is_address and not all(map(_is_network, as_list(values))):
                 raise _malformed("Invalid IP address in Conditions")
