@@ -21,6 +21,7 @@ MAX_MANAGED_CHARACTERS = 6144
 MAX_INLINE_CHARACTERS = {"role": 10_240, "group": 5120, "user": 2048}
 """The limits of all inline policies of a role, group or user together. White space does not count."""
 
+NAMES = ("Action", "NotAction", "Resource", "NotResource")
 SID = re.compile("[0-9A-Za-z]*")
 
 
@@ -93,6 +94,7 @@ def _check_trust(cloud: Cloud, document: str) -> None:
         parsed = parse_json(document)
     except ValueError:
         raise _malformed("This policy contains invalid Json") from None
+    _check_names(_statements_of(parsed))
     try:
         IAMTrustPolicyDocumentValidator(document).validate()
     except ServiceException as error:
@@ -123,11 +125,23 @@ def _check_identity_policy(document: str) -> None:
         parsed = parse_json(document)
     except ValueError:
         return
-    found = as_list(parsed.get("Statement", [])) if isinstance(parsed, dict) else []
-    statements = [one for one in found if isinstance(one, dict)]
+    statements = _statements_of(parsed)
+    _check_names(statements)
     if any({"Principal", "NotPrincipal"} & one.keys() for one in statements):
         raise _malformed("Policy document should not specify a principal.")
     _check_sids(statements)
+
+
+def _statements_of(parsed: Any) -> list[dict[str, Any]]:
+    found = as_list(parsed.get("Statement", [])) if isinstance(parsed, dict) else []
+    return [one for one in found if isinstance(one, dict)]
+
+
+def _check_names(statements: list[dict[str, Any]]) -> None:
+    """Raises ApiError for an action or resource that is no text; moto fails at some and takes others."""
+    names = [name for one in statements for field in NAMES for name in as_list(one.get(field, ""))]
+    if not all(isinstance(name, str) for name in names):
+        raise _malformed("Syntax errors in policy.")
 
 
 def _check_sids(statements: list[dict[str, Any]]) -> None:

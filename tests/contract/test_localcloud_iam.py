@@ -608,6 +608,7 @@ def test_metrics_may_be_limited_to_a_namespace(having: Callable) -> None:
 ALLOWED = allow("s3:GetObject")
 TRUSTED = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
 LONG = ["arn:aws:s3:::" + "x" * 40 + str(number) for number in range(200)]
+SYNTAX = "Syntax errors in policy."
 NO_PRINCIPAL = "Policy document should not specify a principal."
 
 
@@ -628,6 +629,9 @@ NO_PRINCIPAL = "Policy document should not specify a principal."
             "MalformedPolicyDocument",
             "AssumeRole policy may only specify STS AssumeRole actions.",
         ),
+        ("create_role", policy({**TRUSTED, "Action": [None]}), "MalformedPolicyDocument", SYNTAX),
+        ("create_policy", policy({**ALLOWED, "Action": [None]}), "MalformedPolicyDocument", SYNTAX),
+        ("put_role_policy", policy({**ALLOWED, "Resource": ["*", None]}), "MalformedPolicyDocument", SYNTAX),
         (
             "create_role",
             policy({**TRUSTED, "Resource": "*"}),
