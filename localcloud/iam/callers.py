@@ -60,15 +60,15 @@ class Caller:
 
         Raises Undecided.
         """
-        doubts: list[Undecided] = []
+        undecided: list[Undecided] = []
 
         def decide(documents: list[Document], principals: Principals | None = None) -> Decision:
             try:
                 return evaluate(documents, access, principals)
-            except Undecided as undecided:
-                if undecided.is_denial:
+            except Undecided as error:
+                if error.is_denial:
                     raise
-                doubts.append(undecided)
+                undecided.append(error)
                 return Decision.IMPLICIT_DENY
 
         by_resource = decide(resource_policies, self.names())
@@ -84,8 +84,8 @@ class Caller:
             return ALLOWED
         for policy, decision in layers[1:]:
             if decision is not Decision.ALLOWED:
-                if doubts:
-                    raise doubts[0]
+                if undecided:
+                    raise undecided[0]
                 return Verdict(decision, policy)
         return ALLOWED
 
