@@ -20,10 +20,10 @@ from localcloud.iam.buckets import (
 from localcloud.iam.callers import ALLOWED, Caller, InvalidToken, Verdict, caller_of
 from localcloud.iam.condition_keys import (
     of_anonymous,
-    of_existing_object,
     of_iam,
     of_owner,
     of_request,
+    of_s3_resource,
     of_s3_signature,
 )
 from localcloud.iam.conditions import Context
@@ -244,8 +244,8 @@ def _with_context(
     service = access.action.partition(":")[0]
     if service == "s3":
         version = request.args.get("versionId")
-        context |= of_s3_signature(request) | {"s3:resourceaccount": [place.account_id]}
-        context |= of_existing_object(place.account_id, access.action, access.resource, version)
+        context |= of_s3_signature(request)
+        context |= of_s3_resource(place.account_id, access.action, access.resource, version)
     elif service == "iam":
         context |= of_iam(place.account_id, call)
     return Access(access.action, access.resource, {**context, **access.context})
