@@ -205,9 +205,11 @@ class IamEnforcement:
             return untrusted
         if evaluate(trust, access, caller.names()) is not Decision.ALLOWED:
             return untrusted
-        named_itself = evaluate(trust, access, caller.names(with_account=False)) is Decision.ALLOWED
         verdict = caller.judge(access, [])
-        return ALLOWED if named_itself and verdict.decision is not Decision.EXPLICIT_DENY else verdict
+        if verdict.decision is not Decision.IMPLICIT_DENY:
+            return verdict
+        named_itself = evaluate(trust, access, caller.names(with_account=False)) is Decision.ALLOWED
+        return ALLOWED if named_itself else verdict
 
 
 def _accept_policies_of_all_versions() -> None:
