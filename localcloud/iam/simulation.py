@@ -8,7 +8,7 @@ from typing import Any
 
 from localcloud.cloud import Cloud
 from localcloud.iam.callers import Caller, caller_by_arn
-from localcloud.iam.policy import Access, Document, parse
+from localcloud.iam.policy import Access, Decision, Document, Undecided, parse
 from localcloud.protocol import ApiError
 from localcloud.protocol.pages import page
 from localcloud.protocol.service import ModelledService
@@ -72,21 +72,35 @@ def _results(caller: Caller, actions: list[str], request: Mapping[str, Any]) -> 
         for entry in request.get("ContextEntries") or []
     }
     policies = _parse([request["ResourcePolicy"]] if "ResourcePolicy" in request else [])
-    results = [
-        {
-            "EvalActionName": action,
-            "EvalResourceName": resource,
-            "EvalDecision": caller.judge(
-                Access(action, resource, {**caller.context, **given}), policies
-            ).decision.value,
-            "MatchedStatements": [],
-            "MissingContextValues": [],
-        }
-        for action in actions
-        for resource in request.get("ResourceArns") or ["*"]
-    ]
+    results = []
+    for action in actions:
+        for resource in request.get("ResourceArns") or ["*"]:
+            access = Access(action, resource, {**caller.context, **given})
+            decision, missing = _decide(caller, access, policies)
+            results.append(
+                {
+                    "EvalActionName": action,
+                    "EvalResourceName": resource,
+                    "EvalDecision": decision.value,
+                    "MatchedStatements": [],
+                    "MissingContextValues": missing,
+                }
+            )
     shown, marker = page(results, request.get("Marker"), request.get("MaxItems", DEFAULT_ITEMS))
     return {"EvaluationResults": shown, "IsTruncated": marker is not None, "Marker": marker}
+
+
+def _decide(caller: Caller, access: Access, policies: list[Document]) -> tuple[Decision, list[str]]:
+    """The decision, and the condition keys that it needs and nobody gave, which count as absent."""
+    missing: list[str] = []
+    while True:
+        context = {**access.context, **{key.lower(): [] for key in missing}}
+        try:
+            verdict = caller.judge(Access(access.action, access.resource, context), policies)
+        except Undecided as undecided:
+            missing.append(undecided.key)
+        else:
+            return verdict.decision, missing
 
 
 def _boundary(request: Mapping[str, Any]) -> list[Document] | None:
