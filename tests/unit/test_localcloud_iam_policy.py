@@ -102,6 +102,8 @@ def test_not_action_and_not_resource() -> None:
             {"s3:prefix": ["2021-01-01T00:00:00Z"]},
             True,
         ),
+        ({"DateLessThan": {"aws:EpochTime": "9" * 23}}, {"aws:epochtime": ["1600000000"]}, False),
+        ({"DateLessThan": {"aws:EpochTime": "9" * 400}}, {"aws:epochtime": ["1600000000"]}, False),
         ({"IpAddress": {"aws:SourceIp": "127.0.0.0/8"}}, {"aws:sourceip": ["127.0.0.1"]}, True),
         ({"NotIpAddress": {"aws:SourceIp": "127.0.0.0/8"}}, {"aws:sourceip": ["127.0.0.1"]}, False),
         ({"Null": {"s3:prefix": "true"}}, {}, True),
