@@ -46,7 +46,7 @@ def find_role(cloud: Cloud, role_arn: str) -> Any:
 
 
 def documents_of(holder: Any) -> list[Document]:
-    """The policies of moto's record of a role or group, inline and attached."""
+    """The policies of moto's record of a role, user or group, inline and attached."""
     attached = [managed_document(policy) for policy in list(holder.managed_policies.values())]
     return [parse(document) for document in list(holder.policies.values())] + attached
 
