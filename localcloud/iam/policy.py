@@ -59,7 +59,6 @@ class Undecided(ApiError):
             f"on {access.resource} depend."
         )
         super().__init__("UnsupportedOperation", message, status=400)
-        self.key = key
         self.is_denial = is_denial
 
 

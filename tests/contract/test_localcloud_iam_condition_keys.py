@@ -177,7 +177,10 @@ def test_a_key_that_is_not_filled_is_named(
 
 
 def test_a_simulation_names_the_keys_that_it_is_not_given(account: Account) -> None:
-    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html"""
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
+
+    They are those of all statements: https://github.com/aws/aws-sdk-java-v2/issues/1751
+    """
     iam = account.client("iam")
     tag, address = "aws:ResourceTag/team", "aws:SourceIp"
     entry = {"ContextKeyName": tag, "ContextKeyValues": ["x"], "ContextKeyType": "string"}
@@ -192,14 +195,34 @@ def test_a_simulation_names_the_keys_that_it_is_not_given(account: Account) -> N
         )["EvaluationResults"]
         return [(one["EvalDecision"], one["MissingContextValues"]) for one in found]
 
-    others = "implicitDeny", []
-    assert simulate(conditional) == [("implicitDeny", [address]), others]
+    assert simulate(conditional) == [("implicitDeny", [tag, address])] * 2
     known = {"ContextKeyName": address, "ContextKeyValues": ["192.0.2.1"], "ContextKeyType": "ip"}
-    assert simulate(conditional, ContextEntries=[known]) == [("implicitDeny", [tag]), others]
+    assert simulate(conditional, ContextEntries=[known]) == [("implicitDeny", [tag])] * 2
+    others = "implicitDeny", []
     assert simulate(conditional, ContextEntries=[known, entry]) == [("allowed", []), others]
     denial = deny("StringEquals", tag, "x")
-    assert simulate(EVERYTHING, denial) == [("allowed", [tag]), others]
+    assert simulate(EVERYTHING, denial)[0] == ("allowed", [tag])
     assert simulate(EVERYTHING, denial, ContextEntries=[entry]) == [("explicitDeny", []), others]
+    home = {**EVERYTHING, "Resource": "arn:aws:s3:::films/${aws:username}/${*}"}
+    assert simulate(home)[0] == ("implicitDeny", ["aws:username"])
+
+
+@pytest.mark.parametrize(
+    "statement", ["x", {**EVERYTHING, "Condition": {"Bool": "x"}}, {**EVERYTHING, "Action": 5}]
+)
+@pytest.mark.parametrize(
+    "document", ["PolicyInputList", "PermissionsBoundaryPolicyInputList", "ResourcePolicy"]
+)
+def test_a_simulation_refuses_what_is_no_policy(account: Account, statement: Any, document: str) -> None:
+    text = policy(statement)
+    given = {document: text if document == "ResourcePolicy" else [text]}
+    request: dict[str, Any] = {
+        "PolicyInputList": [policy(EVERYTHING)],
+        "ActionNames": ["s3:GetObject"],
+        **given,
+    }
+    with pytest.raises(ClientError, match="InvalidInput"):
+        account.client("iam").simulate_custom_policy(**request)
 
 
 def test_an_anonymous_request_is_refused_by_the_name_of_the_key(account: Account) -> None:
