@@ -1,5 +1,6 @@
 """Identifies the caller of a request: the account's owner, an IAM user or the session of a role."""
 
+import functools
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from localcloud.moto_backends import backend_of
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Signature
 
-CHARACTERS_OF_ACCOUNT = len("AKIA") + 8
+ACCOUNT_PREFIX_LENGTH = len("AKIA") + 8
 """The first characters of the id of a user's key, which are the same for all keys of an account."""
 
 
@@ -113,11 +114,8 @@ def caller_of(cloud: Cloud, signature: Signature) -> Caller | None:
 
 def caller_by_arn(cloud: Cloud, arn: str) -> Caller:
     """The role or user with an ARN. Raises LookupError when there is none."""
-    from moto.iam.models import iam_backends
-
-    for user in backend_of(iam_backends, cloud.account_id, "aws").users.values():
-        if user.arn == arn:
-            return user_caller(cloud, user)
+    if user := _find_user(cloud, arn):
+        return user_caller(cloud, user)
     try:
         return role_caller(cloud, find_role(cloud, arn))
     except NotAssumable as error:
@@ -128,11 +126,22 @@ def is_missing(cloud: Cloud, arn: str) -> bool:
     """Whether this is the ARN of a role or user of the account, and there is none."""
     if not re.match(rf"arn:aws:iam::{cloud.account_id}:(role|user)/", arn):
         return False
+    if _find_user(cloud, arn):
+        return False
     try:
-        caller_by_arn(cloud, arn)
-    except LookupError:
+        find_role(cloud, arn)
+    except NotAssumable:
         return True
     return False
+
+
+def _find_user(cloud: Cloud, arn: str) -> Any | None:
+    """moto's record of a user; None if there is none."""
+    from moto.iam.models import iam_backends
+
+    users = backend_of(iam_backends, cloud.account_id, "aws").users
+    # A copy: another request may be making a user.
+    return next((user for user in list(users.values()) if user.arn == arn), None)
 
 
 def user_caller(cloud: Cloud, user: Any) -> Caller:
@@ -140,8 +149,7 @@ def user_caller(cloud: Cloud, user: Any) -> Caller:
     from moto.iam.models import iam_backends
 
     iam = backend_of(iam_backends, cloud.account_id, "aws")
-    identity = [parse(document) for document in user.policies.values()]
-    identity += [managed_document(policy) for policy in user.managed_policies.values()]
+    identity = documents_of(user)
     for group in iam.get_groups_for_user(user.name):
         identity += documents_of(group)
     tags = iam.list_user_tags(user.name)
@@ -194,10 +202,15 @@ def _session(cloud: Cloud, signature: Signature, session: Any) -> Caller:
 
 def _is_of_account(cloud: Cloud, access_key: str) -> bool:
     """Whether the id of a user's key names this account, as the ids of all its keys do, deleted ones too."""
+    return access_key.startswith(_start_of_keys(cloud.account_id))
+
+
+@functools.cache
+def _start_of_keys(account_id: str) -> str:
+    """The first characters of the id of every user's key in an account."""
     from moto.iam.utils import generate_access_key_id_from_account_id
 
-    example = generate_access_key_id_from_account_id(cloud.account_id, prefix="AKIA")
-    return access_key.startswith(example[:CHARACTERS_OF_ACCOUNT])
+    return generate_access_key_id_from_account_id(account_id, prefix="AKIA")[:ACCOUNT_PREFIX_LENGTH]
 
 
 def _invalid_token() -> InvalidToken:

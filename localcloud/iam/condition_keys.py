@@ -22,23 +22,34 @@ OF_ALL_REQUESTS = frozenset(
     {
         "aws:currenttime",
         "aws:epochtime",
-        "aws:multifactorauthpresent",
-        "aws:principalaccount",
-        "aws:principalarn",
+        "aws:principalisawsservice",
         "aws:principaltype",
         "aws:referer",
         "aws:requestedregion",
         "aws:resourceaccount",
         "aws:securetransport",
         "aws:sourceip",
-        "aws:tokenissuetime",
         "aws:useragent",
         "aws:userid",
+        "aws:viaawsservice",
+    }
+)
+"""Keys that every request states, with an empty list if it has none: where one is missing, it is unknown."""
+OF_CALLERS = frozenset(
+    {
+        "aws:multifactorauthpresent",
+        "aws:principalaccount",
+        "aws:principalarn",
+        "aws:tokenissuetime",
         "aws:username",
     }
 )
 NEVER_PRESENT = frozenset(
     {
+        # No service uses the credentials of a user or role for requests of its own.
+        "aws:calledvia",
+        "aws:calledviafirst",
+        "aws:calledvialast",
         # There is no multi-factor authentication, no federation, no organization and no network of one's own.
         "aws:federatedprovider",
         "aws:multifactorauthage",
@@ -101,7 +112,10 @@ OF_S3 = frozenset(
     }
 )
 TAGS = ("aws:principaltag/", "s3:existingobjecttag/", "s3:requestobjecttag/")
-FILLED = OF_ALL_REQUESTS | NEVER_PRESENT | OF_SERVICES | OF_S3
+FILLED = OF_CALLERS | NEVER_PRESENT | OF_SERVICES | OF_S3
+
+OF_SERVICES_ALONE: Keys = {"aws:principalservicename": [], "aws:sourceaccount": [], "aws:sourcearn": []}
+"""Keys that only requests have which AWS's services make in their own name. All others lack them."""
 
 OF_TAGGED_OBJECTS = frozenset(
     f"s3:{name}"
@@ -124,28 +138,48 @@ OF_TAGGED_OBJECTS = frozenset(
 SIGNED_AT = "%Y%m%dT%H%M%SZ"
 
 
+def exists(key: str) -> bool:
+    """Whether localcloud knows a key, in lower case, for the requests that have it on AWS."""
+    return key in OF_ALL_REQUESTS or is_filled(key)
+
+
 def is_filled(key: str) -> bool:
     """Whether localcloud fills a key, in lower case: if a request lacks it then, so would AWS's."""
     return key in FILLED or key.startswith(TAGS)
 
 
-def of_request(request: werkzeug.Request, account_id: str, region: str) -> Keys:
-    """The keys of all requests that do not depend on the caller."""
+def of_place(account_id: str, region: str) -> Keys:
+    """The keys of all requests that neither the caller nor the HTTP request decides."""
     now = time.time()
-    referer = request.headers.get("Referer")
     return {
         "aws:currenttime": [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))],
         "aws:epochtime": [str(int(now))],
         "aws:requestedregion": [region],
         "aws:resourceaccount": [account_id],
-        # Empty lists mark keys as known and absent: only services give them, in resources.py and roles.py.
-        "aws:sourceaccount": [],
-        "aws:sourcearn": [],
         # Clients use HTTP within this machine, where they would use TLS with AWS.
         "aws:securetransport": ["true"],
+        "aws:viaawsservice": ["false"],
+    }
+
+
+def of_request(request: werkzeug.Request, account_id: str, region: str) -> Keys:
+    """The keys of all requests that do not depend on the caller."""
+    referer = request.headers.get("Referer")
+    return {
+        **of_place(account_id, region),
         "aws:sourceip": [request.remote_addr or "127.0.0.1"],
         "aws:useragent": [request.headers.get("User-Agent", "")],
-        **({"aws:referer": [referer]} if referer else {}),
+        "aws:referer": [referer] if referer else [],
+    }
+
+
+def of_service(service: str, account_id: str, region: str) -> Keys:
+    """The keys of a request that an AWS service makes in its own name, for the account."""
+    return {
+        **of_place(account_id, region),
+        "aws:principalisawsservice": ["true"],
+        "aws:principalservicename": [service],
+        "aws:sourceaccount": [account_id],
     }
 
 
@@ -158,7 +192,9 @@ def of_owner(account_id: str) -> Keys:
 def of_anonymous() -> Keys:
     """The keys of a request without a signature."""
     return {
+        **OF_SERVICES_ALONE,
         "aws:principalaccount": ["anonymous"],
+        "aws:principalisawsservice": [],
         "aws:principaltype": ["Anonymous"],
         "aws:userid": ["anonymous"],
     }
@@ -167,8 +203,10 @@ def of_anonymous() -> Keys:
 def of_principal(arn: str, account_id: str, kind: str, user_id: str, tags: Any = ()) -> Keys:
     """The keys of the caller. `tags` are those of moto's record of a user or role."""
     return {
+        **OF_SERVICES_ALONE,
         "aws:principalaccount": [account_id],
         "aws:principalarn": [arn],
+        "aws:principalisawsservice": ["false"],
         "aws:principaltype": [kind],
         "aws:userid": [user_id],
         **{f"aws:principaltag/{tag['Key'].lower()}": [tag["Value"]] for tag in tags},
@@ -244,8 +282,13 @@ def of_s3_signature(request: werkzeug.Request) -> Keys:
     return always | {key: [value] for key, value in found.items()}
 
 
-def of_existing_object(account_id: str, action: str, resource: str, version: str | None) -> Keys:
-    """The tags of the object in an ARN, for the actions that look at them."""
+def of_s3_resource(account_id: str, action: str, resource: str, version: str | None = None) -> Keys:
+    """The keys of what is in an ARN of S3: its account, and the object's tags for actions that have them."""
+    tags = _of_existing_object(account_id, action, resource, version)
+    return {"s3:resourceaccount": [account_id], **tags}
+
+
+def _of_existing_object(account_id: str, action: str, resource: str, version: str | None) -> Keys:
     if action not in OF_TAGGED_OBJECTS:
         return {}
     from moto.s3.models import s3_backends

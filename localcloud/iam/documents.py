@@ -112,6 +112,22 @@ def _check_trust(cloud: Cloud, document: str) -> None:
             raise _malformed(f'Invalid principal in policy: "{kind.upper()}":"{name}"')
 
 
+def check_session_policy(document: str) -> None:
+    """Raises ApiError for a policy that STS does not accept for a session."""
+    from moto.core.exceptions import ServiceException
+    from moto.iam.policy_validation import IAMPolicyDocumentValidator
+
+    try:
+        parse_json(document)
+    except ValueError:
+        raise _malformed("The policy is not in the valid JSON format.") from None
+    try:
+        IAMPolicyDocumentValidator(document).validate()
+    except ServiceException as error:
+        raise _malformed(str(error.message)) from None
+    _check_identity_policy(document)
+
+
 def _of_trust(message: str) -> str:
     """IAM's words for what moto objects to in a trust policy."""
     if message.startswith("Trust Policy statement actions"):

@@ -20,10 +20,10 @@ from localcloud.iam.buckets import (
 from localcloud.iam.callers import ALLOWED, Caller, InvalidToken, Verdict, caller_of
 from localcloud.iam.condition_keys import (
     of_anonymous,
-    of_existing_object,
     of_iam,
     of_owner,
     of_request,
+    of_s3_resource,
     of_s3_signature,
 )
 from localcloud.iam.conditions import Context
@@ -207,9 +207,11 @@ class IamEnforcement:
             return untrusted
         if evaluate(trust, access, caller.names()) is not Decision.ALLOWED:
             return untrusted
-        named_itself = evaluate(trust, access, caller.names(with_account=False)) is Decision.ALLOWED
         verdict = caller.judge(access, [])
-        return ALLOWED if named_itself and verdict.decision is not Decision.EXPLICIT_DENY else verdict
+        if verdict.decision is not Decision.IMPLICIT_DENY:
+            return verdict
+        named_itself = evaluate(trust, access, caller.names(with_account=False)) is Decision.ALLOWED
+        return ALLOWED if named_itself else verdict
 
 
 def _accept_policies_of_all_versions() -> None:
@@ -246,8 +248,8 @@ def _with_context(
     service = access.action.partition(":")[0]
     if service == "s3":
         version = next(iter(access.context.get("s3:versionid", [])), None)
-        context |= of_s3_signature(request) | {"s3:resourceaccount": [place.account_id]}
-        context |= of_existing_object(place.account_id, access.action, access.resource, version)
+        context |= of_s3_signature(request)
+        context |= of_s3_resource(place.account_id, access.action, access.resource, version)
     elif service == "iam":
         context |= of_iam(place.account_id, call)
     return Access(access.action, access.resource, {**context, **access.context})

@@ -89,9 +89,12 @@ def evaluate(documents: Iterable[Document], access: Access, principals: Principa
         # "${" is plain text in policies of 2008-10-17 and without a version.
         variables = access.context if document.get("Version") == VERSION_WITH_VARIABLES else None
         for statement in as_list(document.get("Statement", [])):
-            is_denial = statement.get("Effect", "").lower() == "deny"  # IAM takes any case
+            effect = str(statement.get("Effect")).lower()  # IAM takes any case
+            if effect not in ("allow", "deny"):
+                continue
+            is_denial = effect == "deny"
             try:
-                if not _applies(statement, access, variables, principals):
+                if not _applies(statement, access, variables, principals, is_denial):
                     continue
             except UnsupportedKey as unsupported:
                 undecided[is_denial] = Undecided(str(unsupported), access, is_denial)
@@ -116,7 +119,11 @@ def allows(documents: Iterable[Document], access: Access, principals: Principals
 
 
 def _applies(
-    statement: Document, access: Access, variables: Context | None, principals: Principals | None
+    statement: Document,
+    access: Access,
+    variables: Context | None,
+    principals: Principals | None,
+    is_denial: bool,
 ) -> bool:
     if principals is not None and not _names(statement, principals):
         return False
@@ -129,7 +136,7 @@ def _applies(
     except UnknownOperator as unknown:
         # An unsupported condition must never allow anything.
         log.warning("policy statement with the unknown condition operator %s", unknown)
-        return statement.get("Effect") == "Deny"
+        return is_denial
 
 
 def _action_matches(statement: Document, action: str) -> bool:

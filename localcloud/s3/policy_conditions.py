@@ -9,20 +9,16 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from localcloud.iam.condition_keys import is_filled
+from localcloud.iam.condition_keys import exists
 from localcloud.iam.conditions import as_list, is_operator
 from localcloud.protocol import ApiError
 
 OTHER_KEYS = frozenset(
     {
         "aws:assumedroot",
-        "aws:calledvia",
-        "aws:calledviafirst",
-        "aws:calledvialast",
         "aws:chatbotsourcearn",
         "aws:ec2instancesourceprivateipv4",
         "aws:ec2instancesourcevpc",
-        "aws:principalisawsservice",
         "aws:principalservicename",
         "aws:principalservicenameslist",
         "aws:sourceaccount",
@@ -30,7 +26,6 @@ OTHER_KEYS = frozenset(
         "aws:sourceowner",
         "aws:sourcevpcarn",
         "aws:tagkeys",
-        "aws:viaawsservice",
         "aws:vpceaccount",
         "aws:vpceorgid",
         "aws:vpceorgpaths",
@@ -79,7 +74,7 @@ def check_conditions(statement: Mapping[str, Any]) -> None:
 
 def _check_key(statement: Mapping[str, Any], key: str) -> None:
     is_of_s3 = key.startswith(("aws:", "s3:"))
-    if is_of_s3 and not (is_filled(key) or key in OTHER_KEYS or key.startswith(OTHER_TAGS)):
+    if is_of_s3 and not (exists(key) or key in OTHER_KEYS or key.startswith(OTHER_TAGS)):
         raise _malformed("Policy has an invalid condition key")
     actions = [str(action).lower() for action in as_list(statement.get("Action", []))]
     named = {action for action in actions if not any(sign in action for sign in "*?")}

@@ -11,7 +11,14 @@ from botocore.exceptions import ClientError
 from localcloud_lambda_fixtures import Account, allow, policy, running, trust
 
 from localcloud.functions import FunctionsService
-from localcloud.iam import IamEnforcement, NotAssumable, assume_for_service, service_may
+from localcloud.iam import (
+    IamEnforcement,
+    NotAssumable,
+    assume_for_service,
+    require_trust,
+    role_may,
+    service_may,
+)
 
 ROLE = "arn:aws:sts::123456789012:assumed-role/{}/tester"
 ENDPOINT = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/sentiment"
@@ -430,6 +437,23 @@ def test_a_role_assumes_another_only_if_that_one_trusts_it(account: Account, hav
     assert error["Message"].endswith(f"sts:AssumeRole on resource: {closed_role}")
 
 
+def test_a_role_is_trusted_by_one_statement_whatever_another_depends_on(
+    account: Account, having: Callable
+) -> None:
+    role = account.role("trusting-twice")
+    sts = having(allow("sts:AssumeRole", "*"))("sts")
+    trusted = {"Effect": "Allow", "Action": "sts:AssumeRole"}
+    by_account = {**trusted, "Principal": {"AWS": "arn:aws:iam::123456789012:root"}}
+    by_name = {
+        **trusted,
+        "Principal": {"AWS": f"arn:aws:iam::123456789012:role/{having.name}"},
+        "Condition": {"StringEquals": {"aws:ResourceTag/team": "x"}},
+    }
+    document = policy(by_account, by_name)
+    account.client("iam").update_assume_role_policy(RoleName="trusting-twice", PolicyDocument=document)
+    assert sts.assume_role(RoleArn=role, RoleSessionName="on")["Credentials"]
+
+
 def test_a_service_assumes_only_roles_that_trust_it(account: Account) -> None:
     role = account.role("for-jobs", trusts={"Service": "sagemaker.amazonaws.com"})
     keys = assume_for_service(account.cloud, role, "sagemaker.amazonaws.com", "job-1")
@@ -595,6 +619,63 @@ def test_a_service_reaches_a_bucket_only_for_what_the_policy_names(account: Acco
     assert may("cloudfront.amazonaws.com", distribution)
     assert not may("cloudfront.amazonaws.com", distribution + "2")
     assert not may("lambda.amazonaws.com", distribution)
+
+
+def test_a_service_is_judged_by_what_is_known_of_its_requests(account: Account) -> None:
+    s3 = account.client("s3")
+    s3.create_bucket(Bucket="perimeter")
+    reading = {
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudfront.amazonaws.com"},
+        "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::perimeter/*",
+    }
+
+    def may(operator: str, key: str, value: str) -> bool:
+        limit = {"Principal": "*", "Condition": {operator: {key: value}}}
+        s3.put_bucket_policy(
+            Bucket="perimeter", Policy=policy(reading, {**reading, "Effect": "Deny", **limit})
+        )
+        resource, source = "arn:aws:s3:::perimeter/a", "arn:aws:cloudfront::123456789012:distribution/E1"
+        return service_may(account.cloud, "cloudfront.amazonaws.com", "s3:GetObject", resource, source)
+
+    assert may("BoolIfExists", "aws:PrincipalIsAWSService", "false")
+    assert not may("BoolIfExists", "aws:PrincipalIsAWSService", "true")
+    assert not may("StringEquals", "aws:PrincipalServiceName", "cloudfront.amazonaws.com")
+    assert may("StringNotEquals", "aws:ResourceAccount", "123456789012")
+    assert may("StringNotEquals", "aws:RequestedRegion", account.cloud.region)
+    assert may("Bool", "aws:ViaAWSService", "true")
+    assert not may("IpAddress", "aws:SourceIp", "192.0.2.0/24"), "its address is not known"
+
+
+def test_a_role_of_a_service_may_what_conditions_of_its_account_allow(account: Account) -> None:
+    keys = {
+        "aws:ResourceAccount": "123456789012",
+        "aws:PrincipalAccount": "123456789012",
+        "aws:PrincipalArn": "arn:aws:iam::123456789012:role/calling",
+        "aws:RequestedRegion": "eu-west-1",
+        "aws:PrincipalIsAWSService": "false",
+    }
+    role = account.role(
+        "calling",
+        allow("lambda:InvokeFunction", Condition={"StringEquals": keys}),
+        allow("lambda:GetFunction", Condition={"StringLike": {"aws:userid": "AROA*:tester"}}),
+    )
+    function = "arn:aws:lambda:{}:123456789012:function:f"
+    assert role_may(account.cloud, role, "lambda:InvokeFunction", function.format("eu-west-1"))
+    assert not role_may(account.cloud, role, "lambda:InvokeFunction", function.format("eu-west-2"))
+    assert not role_may(account.cloud, role, "lambda:GetFunction", function.format("eu-west-1"))
+
+
+def test_a_service_is_trusted_under_conditions_of_its_requests(account: Account) -> None:
+    conditions = {
+        "StringEquals": {"aws:SourceAccount": "123456789012", "aws:RequestedRegion": account.cloud.region},
+        "Bool": {"aws:SecureTransport": "true"},
+    }
+    role = account.role("for-jobs-of-here")
+    document = trust({"Service": "sagemaker.amazonaws.com"}, Condition=conditions)
+    account.client("iam").update_assume_role_policy(RoleName="for-jobs-of-here", PolicyDocument=document)
+    require_trust(account.cloud, role, "sagemaker.amazonaws.com")
 
 
 def test_metrics_may_be_limited_to_a_namespace(having: Callable) -> None:

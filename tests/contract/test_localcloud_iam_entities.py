@@ -319,6 +319,20 @@ def test_sessions_that_sts_refuses(account: Account, request_: dict[str, Any], m
     assert found == ("ValidationError", message)
 
 
+def test_a_session_has_no_policy_that_iam_would_not_take(account: Account, iam: Any) -> None:
+    role = iam.create_role(RoleName="limited", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    sts = account.client("sts")
+    for document, message in (
+        # "malformed_policy" in assumed_roles.md of apache/hadoop, which quotes STS
+        ("not JSON", "The policy is not in the valid JSON format."),
+        ("[]", "Syntax errors in policy."),
+        (policy({"Action": "*", "Resource": "*"}), "Syntax errors in policy."),
+        (policy({**allow("s3:*"), "Principal": "*"}), "Policy document should not specify a principal."),
+    ):
+        found = error(sts.assume_role, RoleArn=role, RoleSessionName="tester", Policy=document)
+        assert found == ("MalformedPolicyDocument", message)
+
+
 def test_a_trust_policy_is_for_assuming_the_role(iam: Any) -> None:
     other = json.loads(TRUST)
     other["Statement"][0]["Action"] = "s3:GetObject"
