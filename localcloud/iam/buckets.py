@@ -1,18 +1,15 @@
 """Access to buckets by anonymous callers and by the account's owner."""
 
-import logging
 from typing import Any
 
 import werkzeug
 
 from localcloud.addresses import EXECUTE_API
 from localcloud.cloud import Cloud
-from localcloud.iam.policy import Access, Decision, Undecided, evaluate
+from localcloud.iam.policy import Access, Decision, evaluate, surely
 from localcloud.iam.resources import resource_policies
 from localcloud.moto_backends import backend_of
 from localcloud.protocol.calls import bucket_of_host
-
-log = logging.getLogger(__name__)
 
 READS = ("s3:GetObject", "s3:GetObjectVersion")
 OTHER_HOSTS = (".execute-api.", ".s3-website")
@@ -62,11 +59,7 @@ def anonymous_may(cloud: Cloud, bucket: Any, access: Access) -> bool:
 
 def visitor_may(cloud: Cloud, bucket: Any, access: Access) -> bool:
     """`anonymous_may` for websites. Where the policy leaves it open, they may not, and the log says so."""
-    try:
-        return anonymous_may(cloud, bucket, access)
-    except Undecided as undecided:
-        log.warning("%s", undecided.message)
-        return False
+    return surely(lambda: anonymous_may(cloud, bucket, access))
 
 
 def listing_for(cloud: Cloud, access: Access) -> Access | None:

@@ -9,7 +9,7 @@ import enum
 import functools
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,8 +24,10 @@ from localcloud.iam.conditions import (
     substitute,
 )
 from localcloud.protocol import ApiError
+from localcloud.repeated_warnings import RepeatedWarnings
 
 log = logging.getLogger(__name__)
+_warnings = RepeatedWarnings(log)
 
 Document = Mapping[str, Any]
 
@@ -59,6 +61,7 @@ class Undecided(ApiError):
             f"on {access.resource} depend."
         )
         super().__init__("UnsupportedOperation", message, status=400)
+        self.key = key
         self.is_denial = is_denial
 
 
@@ -111,10 +114,15 @@ def evaluate(documents: Iterable[Document], access: Access, principals: Principa
 
 def allows(documents: Iterable[Document], access: Access, principals: Principals | None = None) -> bool:
     """Whether policies allow an access. Where they leave that open, nothing is, and the log says so."""
+    return surely(lambda: evaluate(documents, access, principals) is Decision.ALLOWED)
+
+
+def surely(is_allowed: Callable[[], bool]) -> bool:
+    """Whether something is allowed; not where that raises Undecided, which the log says once in a while."""
     try:
-        return evaluate(documents, access, principals) is Decision.ALLOWED
+        return is_allowed()
     except Undecided as undecided:
-        log.warning("%s", undecided.message)
+        _warnings.warn(undecided.key, undecided.message)
         return False
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.iam.policy import Access, Decision, evaluate
+from localcloud.iam.policy import Access, Decision, allows, evaluate
 
 ALLOWED, DENIED, NOTHING = Decision.ALLOWED, Decision.EXPLICIT_DENY, Decision.IMPLICIT_DENY
 READ = Access("s3:GetObject", "arn:aws:s3:::films/2001/a.txt")
@@ -184,3 +184,11 @@ def test_policies_of_the_older_version_count_and_take_variables_literally(versio
 
     assert older("arn:aws:s3:::films/*") is ALLOWED
     assert older("arn:aws:s3:::films/${aws:username}") is NOTHING
+
+
+def test_the_log_names_an_unsupported_key_once_for_many_objects(caplog: pytest.LogCaptureFixture) -> None:
+    condition = {"StringEquals": {"aws:Unheard": "x"}}
+    document = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition}}
+    for number in range(3):
+        assert not allows([document], Access("s3:GetObject", f"arn:aws:s3:::films/{number}"))
+    assert caplog.text.count("condition key aws:Unheard") == 1
