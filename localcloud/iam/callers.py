@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.iam.condition_keys import of_principal, of_session
+from localcloud.iam.condition_keys import of_place, of_principal, of_session
 from localcloud.iam.conditions import Context
-from localcloud.iam.policy import Access, Decision, Document, Principals, Undecided, evaluate, parse
-from localcloud.iam.roles import NotAssumable, documents_of, find_role, managed_document
+from localcloud.iam.policy import Access, Decision, Document, Principals, Undecided, evaluate, parse, surely
+from localcloud.iam.roles import NotAssumable, documents_of, find_role, managed_document, region_of
 from localcloud.moto_backends import backend_of
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Signature
@@ -179,6 +179,18 @@ def role_caller(cloud: Cloud, role: Any, session: Any = None) -> Caller:
         role_arn=role.arn,
         context={**whose, **of_session(session.access_key.create_date)} if session else whose,
     )
+
+
+def role_may(cloud: Cloud, role_arn: str, action: str, resource: str) -> bool:
+    """Whether a service that uses a role may do something. Where policies leave it open, it may not."""
+    try:
+        caller = role_caller(cloud, find_role(cloud, role_arn))
+    except NotAssumable:
+        return False
+    place = of_place(cloud.account_id, region_of(cloud, resource))
+    context = {**place, **caller.context, **of_session(datetime.now(UTC))}
+    del context["aws:userid"]  # which ends with the session's name
+    return surely(lambda: caller.judge(Access(action, resource, context), []).allowed)
 
 
 def _session(cloud: Cloud, signature: Signature, session: Any) -> Caller:

@@ -1,11 +1,10 @@
 """Roles: their policies, and who may assume them."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from localcloud.cloud import Cloud, Credentials
-from localcloud.iam.condition_keys import of_place, of_principal, of_service, of_session
-from localcloud.iam.policy import Access, Decision, Document, Undecided, allows, evaluate, parse
+from localcloud.iam.condition_keys import of_service
+from localcloud.iam.policy import Access, Decision, Document, Undecided, evaluate, parse
 from localcloud.moto_backends import backend_of
 
 ASSUME_ROLE = "sts:AssumeRole"
@@ -54,21 +53,6 @@ def documents_of(holder: Any) -> list[Document]:
 def managed_document(policy: Any) -> Document:
     """The default version of one of moto's managed policies."""
     return parse(next(version.document for version in policy.versions if version.is_default))
-
-
-def role_may(cloud: Cloud, role_arn: str, action: str, resource: str) -> bool:
-    """Whether a role's own policies allow an action on a resource to a service that uses the role."""
-    try:
-        role = find_role(cloud, role_arn)
-    except NotAssumable:
-        return False
-    context = {
-        **of_place(cloud.account_id, region_of(cloud, resource)),
-        **of_principal(role.arn, cloud.account_id, "AssumedRole", role.id, role.tags),
-        **of_session(datetime.now(UTC)),
-    }
-    del context["aws:userid"]  # which ends with the session's name
-    return allows(documents_of(role), Access(action, resource, context))
 
 
 def region_of(cloud: Cloud, resource: str) -> str:

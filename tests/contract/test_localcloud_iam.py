@@ -667,6 +667,17 @@ def test_a_role_of_a_service_may_what_conditions_of_its_account_allow(account: A
     assert not role_may(account.cloud, role, "lambda:GetFunction", function.format("eu-west-1"))
 
 
+def test_a_boundary_limits_a_role_of_a_service(account: Account) -> None:
+    role = account.role("bounded-service", allow("lambda:InvokeFunction"))
+    iam = account.client("iam")
+    document = policy(allow("logs:*"))
+    boundary = iam.create_policy(PolicyName="only-logs", PolicyDocument=document)["Policy"]["Arn"]
+    iam.put_role_permissions_boundary(RoleName="bounded-service", PermissionsBoundary=boundary)
+    here = "us-east-1:123456789012"
+    assert role_may(account.cloud, role, "logs:PutLogEvents", f"arn:aws:logs:{here}:log-group:g")
+    assert not role_may(account.cloud, role, "lambda:InvokeFunction", f"arn:aws:lambda:{here}:function:f")
+
+
 def test_a_service_is_trusted_under_conditions_of_its_requests(account: Account) -> None:
     conditions = {
         "StringEquals": {"aws:SourceAccount": "123456789012", "aws:RequestedRegion": account.cloud.region},

@@ -326,6 +326,7 @@ def test_a_session_has_no_policy_that_iam_would_not_take(account: Account, iam: 
         # "malformed_policy" in assumed_roles.md of apache/hadoop, which quotes STS
         ("not JSON", "The policy is not in the valid JSON format."),
         ("[]", "Syntax errors in policy."),
+        ("{}", "Syntax errors in policy."),
         (policy({"Action": "*", "Resource": "*"}), "Syntax errors in policy."),
         (policy({**allow("s3:*"), "Principal": "*"}), "Policy document should not specify a principal."),
     ):
