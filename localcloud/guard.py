@@ -155,14 +155,14 @@ def _create_application(backend: str) -> Any:
     from moto.moto_server import werkzeug_app
     from moto.moto_server.utilities import RegexConverter
 
-    class OfAnyCharacters(RegexConverter):
+    class MultilineRegexConverter(RegexConverter):
         """Matches the newlines of an S3 key, too."""
 
         def __init__(self, url_map: Any, *items: Any):
             super().__init__(url_map, *items)
             self.regex = f"(?s:{self.regex})"
 
-    vars(werkzeug_app)["RegexConverter"] = OfAnyCharacters
+    vars(werkzeug_app)["RegexConverter"] = MultilineRegexConverter
     # Only a bucket's own configuration says which pages may read an answer.
     vars(werkzeug_app)["DISABLE_GLOBAL_CORS"] = True
     if backend == "s3":

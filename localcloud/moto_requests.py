@@ -15,7 +15,6 @@ from localcloud.protocol.calls import Target, call_of, form_of_call, model_of, o
 from localcloud.protocol.errors import InvalidRequest, MalformedRequest
 from localcloud.protocol.service import read_request
 from localcloud.protocol.validation import DUPLICATE_TAGS, never_null, validate
-from localcloud.untrusted import parse_json
 
 if TYPE_CHECKING:
     from moto.core.model import OperationModel
@@ -59,8 +58,6 @@ def check_constraints(request: werkzeug.Request, signing_name: str, target: Targ
     form = form_of_call(request, signing_name)
     if service == "iam" and not request.values.get("Marker", "0").isdecimal():
         raise ApiError(CODES[service], "Invalid Marker.")  # moto's are numbers
-    if service == "sts":
-        _check_session_policy(request.values.get("Policy"))
     found = _model(request, target, form)
     if found is None or found[0].input_shape is None:
         return
@@ -97,16 +94,6 @@ def invalid_for_iam(operation: str, message: str) -> ApiError:
         return ApiError("InvalidInput", f"Duplicate tag keys found.{why}", status=400)
     message = re.sub(r"Value '.*?' at '", "Value at '", message, flags=re.DOTALL)
     return ApiError("ValidationError", never_null(message))
-
-
-def _check_session_policy(document: str | None) -> None:
-    """Raises ApiError for what no session could be judged by."""
-    try:
-        policy = {} if document is None else parse_json(document)
-    except ValueError:
-        raise ApiError("MalformedPolicyDocument", "This policy contains invalid Json") from None
-    if document is not None and not (isinstance(policy, dict) and policy.get("Statement")):
-        raise ApiError("MalformedPolicyDocument", "Syntax errors in policy.")
 
 
 def _model(

@@ -13,6 +13,8 @@ NETLINK_SOCK_DIAG = 4
 SOCK_DIAG_BY_FAMILY = 20
 REQUEST = 1
 ALL_STATES = 0xFFFFFFFF
+ANSWER_SECONDS = 1.0
+"""The server accepts no other connection while it waits for the kernel, which answers within microseconds."""
 HEADER = struct.Struct("=IHHII")
 """nlmsghdr: length, type, flags, sequence number, port."""
 SOCKET_ID = struct.Struct("!HH16s16sI8s")
@@ -34,6 +36,7 @@ def peer_uid(connection: socket.socket) -> int | None:
     question += SOCKET_ID.pack(source[1], destination[1], *addresses, 0, b"\xff" * 8)
     header = HEADER.pack(HEADER.size + len(question), SOCK_DIAG_BY_FAMILY, REQUEST, 0, 0)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, NETLINK_SOCK_DIAG) as kernel:
+        kernel.settimeout(ANSWER_SECONDS)
         kernel.send(header + question)
         answer = kernel.recv(4096)
     if HEADER.unpack_from(answer)[1] != SOCK_DIAG_BY_FAMILY:

@@ -11,11 +11,17 @@ import werkzeug
 from localcloud.cloud import Cloud
 from localcloud.cloudfront.configuration import Origin
 from localcloud.iam.buckets import visitor_may
+from localcloud.iam.condition_keys import Keys, of_anonymous, of_place, of_s3_resource, of_service
 from localcloud.iam.policy import Access, allows, parse
 from localcloud.moto_backends import backend_of
 
 SERVICE = "cloudfront.amazonaws.com"
 PASSED_ON = {"cache-control", "content-disposition", "content-encoding", "content-language", "expires"}
+OF_VISITORS: Keys = {"aws:referer": [], "aws:useragent": ["Amazon CloudFront"]}
+"""Condition keys of what CloudFront asks for without an origin access control, as anybody may.
+
+https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/RequestAndResponseBehaviorCustomOrigin.html
+"""
 
 
 @dataclass(frozen=True)
@@ -72,20 +78,15 @@ def read(cloud: Cloud, origin: Origin, key: str, distribution_arn: str) -> Store
         raise ObjectRefused(404, "NoSuchBucket", "The specified bucket does not exist")
 
     def may(action: str, suffix: str) -> bool:
-        access = Access(
-            action,
-            f"arn:aws:s3:::{origin.bucket}{suffix}",
-            {
-                # Requests within this machine need no TLS.
-                "aws:securetransport": ["true"],
-                "aws:sourceaccount": [cloud.account_id],
-                "aws:sourcearn": [distribution_arn],
-            },
-        )
+        resource = f"arn:aws:s3:::{origin.bucket}{suffix}"
+        of_resource = of_s3_resource(cloud.account_id, action, resource)
         if origin.access_control_id is None:
-            return visitor_may(cloud, bucket, access)
+            context = {**of_place(cloud.account_id, bucket.region_name), **of_anonymous(), **OF_VISITORS}
+            return visitor_may(cloud, bucket, Access(action, resource, {**context, **of_resource}))
+        context = of_service(SERVICE, cloud.account_id, bucket.region_name)
+        context |= {"aws:sourcearn": [distribution_arn], **of_resource}
         documents = [parse(bucket.policy.decode())] if bucket.policy else []
-        return allows(documents, access, {"Service": frozenset([SERVICE])})
+        return allows(documents, Access(action, resource, context), {"Service": frozenset([SERVICE])})
 
     stored = bucket.keys.get(key) if key else None
     # A deleted object of a versioned bucket is a delete marker, without a value.

@@ -22,7 +22,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import IO, Any
 
 MAX_HEAD_BYTES = 32_768
-"""Of request line and headers together: CloudFront's quota, the largest of those services."""
+"""Of request line and headers together: CloudFront's quota, the largest of the services of localcloud."""
 HEAD_SECONDS = 20.0
 BODY_SECONDS = 20.0
 MIN_BYTES_PER_SECOND = 500

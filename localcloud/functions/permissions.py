@@ -11,12 +11,11 @@ from localcloud.cloud import Cloud
 from localcloud.functions.absent import MISSING, missing
 from localcloud.functions.errors import LambdaError, invalid_parameter
 from localcloud.functions.names import LATEST, FunctionReference
-from localcloud.iam import missing_principal
+from localcloud.iam import is_service, missing_principal
 
 MAX_POLICY_BYTES = 20_480
 INVOKE_URL = "lambda:InvokeFunctionUrl"
 ALIAS = re.compile(r"(?!\d+$)[A-Za-z0-9_-]+")
-SERVICE = re.compile(r"[a-z0-9.-]+\.(amazonaws|amazon)\.com(\.cn)?")
 CONDITIONS = {
     "SourceAccount": ("StringEquals", "AWS:SourceAccount"),
     "SourceArn": ("ArnLike", "AWS:SourceArn"),
@@ -93,7 +92,7 @@ def _document(statements: list[dict[str, Any]]) -> str:
 def _principal(cloud: Cloud, text: str) -> str | dict[str, str]:
     if text == "*":
         return text
-    principal = {"Service" if SERVICE.fullmatch(text) else "AWS": text}
+    principal = {"Service" if is_service(text) else "AWS": text}
     if missing_principal(cloud, {"Principal": principal}):
         message = "The provided principal was invalid. Please check the principal and try again."
         raise invalid_parameter(message)

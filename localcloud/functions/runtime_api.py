@@ -25,7 +25,7 @@ PREFIX = "/2018-06-01/runtime/"
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024 + 100
 """The limit of a synchronous response, from Lambda's error message."""
 MAX_CAUSE_BYTES = 1024 * 1024
-"""Up to here, the runtime client describes an error to X-Ray in a header."""
+"""The longest header in which the runtime client describes an error for X-Ray."""
 
 
 class Kind(enum.Enum):

@@ -81,6 +81,6 @@ def _specificity(path: str) -> list[int]:
 def _pattern(path: str) -> re.Pattern[str]:
     pattern, end = "", 0
     for parameter in PARAMETER.finditer(path):
-        pattern += re.escape(path[end : parameter.start()]) + ("(.*)" if parameter[2] else "([^/]+)")
+        pattern += re.escape(path[end : parameter.start()]) + ("((?s:.*))" if parameter[2] else "([^/]+)")
         end = parameter.end()
     return re.compile(pattern + re.escape(path[end:]))

@@ -14,8 +14,10 @@ from urllib.parse import unquote
 import werkzeug
 
 from localcloud.iam.condition_keys import of_s3_request, of_sts
+from localcloud.iam.conditions import Context
 from localcloud.iam.policy import Access
 from localcloud.protocol.calls import Call
+from localcloud.protocol.s3_requests import copy_source_of, members_of
 
 PREFIXES = {"monitoring": "cloudwatch", "events": "events", "email": "ses", "api.ecr": "ecr"}
 """Signing names that differ from the prefix of the service's actions."""
@@ -209,6 +211,8 @@ NUMBERED_CONFIGURATION = re.compile(
 VERSIONED = {
     "GetObject",
     "DeleteObject",
+    "DeleteObjectTagging",
+    "GetObjectAttributes",
     "GetObjectTagging",
     "PutObjectTagging",
     "GetObjectAcl",
@@ -226,33 +230,34 @@ def s3_action(operation: str) -> str:
 def _s3(call: Call, request: werkzeug.Request) -> list[Access]:
     """The actions of S3, which differ from its operations. Copying reads one object and writes another."""
     bucket, key = call.parameters.get("Bucket"), call.parameters.get("Key")
-    action = s3_action(call.operation)
-    if "versionId" in request.args and action in VERSIONED:
-        action = action.replace("Object", "ObjectVersion")
-    context = of_s3_request(call, request)
+    action, context = s3_action(call.operation), of_s3_request(call, request)
     if bucket is None:
         return [Access(f"s3:{action}", "*", context)]
     if call.operation == "DeleteObjects":
-        keys = re.findall(rb"<Key>(.*?)</Key>", request.get_data(), re.DOTALL)
-        found = [Access("s3:DeleteObject", _object(bucket, _unescape(key.decode()))) for key in keys]
-    else:
-        found = [Access(f"s3:{action}", _object(bucket, key) if key else f"arn:aws:s3:::{bucket}", context)]
+        objects = (members_of(request) or {"Delete": {"Objects": []}})["Delete"]["Objects"]
+        return [_on_object("DeleteObject", bucket, one["Key"], one.get("VersionId")) for one in objects]
+    if not key:
+        return [Access(f"s3:{action}", f"arn:aws:s3:::{bucket}", context)]
+    version = request.args.get("versionId")
+    found = [_on_object(action, bucket, key, version, context)]
     if call.operation == "GetObjectAttributes":
-        found.append(Access("s3:GetObject", _object(bucket, str(key))))
+        found.append(_on_object("GetObject", bucket, key, version))
     if call.operation in ("CopyObject", "UploadPartCopy"):
-        source = unquote(request.headers.get("x-amz-copy-source", "")).lstrip("/").partition("?")[0]
-        found.append(Access("s3:GetObject", f"arn:aws:s3:::{source}"))
+        source = copy_source_of(request)
+        found.append(_on_object("GetObject", source.bucket, source.key, source.version))
     return found
 
 
-def _object(bucket: str, key: str) -> str:
-    return f"arn:aws:s3:::{bucket}/{key}"
-
-
-def _unescape(text: str) -> str:
-    for entity, character in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&")):
-        text = text.replace(entity, character)
-    return text
+def _on_object(
+    action: str, bucket: str, key: str, version: str | None, context: Context | None = None
+) -> Access:
+    """An action on an object, or on a version of it: S3 has actions of their own for versions."""
+    keys = dict(context or {})
+    if version is not None:
+        keys["s3:versionid"] = [version]
+        if action in VERSIONED:
+            action = action.replace("Object", "ObjectVersion")
+    return Access(f"s3:{action}", f"arn:aws:s3:::{bucket}/{key}", keys)
 
 
 PASSED_ROLES = {

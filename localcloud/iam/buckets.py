@@ -1,18 +1,15 @@
 """Access to buckets by anonymous callers and by the account's owner."""
 
-import logging
 from typing import Any
 
 import werkzeug
 
 from localcloud.addresses import EXECUTE_API
 from localcloud.cloud import Cloud
-from localcloud.iam.policy import Access, Decision, Undecided, evaluate
+from localcloud.iam.policy import Access, Decision, evaluate, surely
 from localcloud.iam.resources import resource_policies
 from localcloud.moto_backends import backend_of
 from localcloud.protocol.calls import bucket_of_host
-
-log = logging.getLogger(__name__)
 
 READS = ("s3:GetObject", "s3:GetObjectVersion")
 OTHER_HOSTS = (".execute-api.", ".s3-website")
@@ -62,11 +59,7 @@ def anonymous_may(cloud: Cloud, bucket: Any, access: Access) -> bool:
 
 def visitor_may(cloud: Cloud, bucket: Any, access: Access) -> bool:
     """`anonymous_may` for websites. Where the policy leaves it open, they may not, and the log says so."""
-    try:
-        return anonymous_may(cloud, bucket, access)
-    except Undecided as undecided:
-        log.warning("%s", undecided.message)
-        return False
+    return surely(lambda: anonymous_may(cloud, bucket, access))
 
 
 def listing_for(cloud: Cloud, access: Access) -> Access | None:
@@ -75,11 +68,13 @@ def listing_for(cloud: Cloud, access: Access) -> Access | None:
     S3 tells only those who may list a bucket that it has no such object.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
     """
+    if access.action != "s3:GetObject":
+        return None
     from moto.s3.models import FakeKey, s3_backends
 
     name, _, key = access.resource.removeprefix("arn:aws:s3:::").partition("/")
     bucket = backend_of(s3_backends, cloud.account_id, "aws").buckets.get(name)
-    if access.action != "s3:GetObject" or bucket is None or isinstance(bucket.keys.get(key), FakeKey):
+    if bucket is None or isinstance(bucket.keys.get(key), FakeKey):
         return None
     return Access("s3:ListBucket", f"arn:aws:s3:::{name}")
 

@@ -1,20 +1,21 @@
 """Identifies the caller of a request: the account's owner, an IAM user or the session of a role."""
 
+import functools
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.iam.condition_keys import of_principal, of_session
+from localcloud.iam.condition_keys import of_place, of_principal, of_session
 from localcloud.iam.conditions import Context
-from localcloud.iam.policy import Access, Decision, Document, Principals, Undecided, evaluate, parse
-from localcloud.iam.roles import NotAssumable, documents_of, find_role, managed_document
+from localcloud.iam.policy import Access, Decision, Document, Principals, Undecided, evaluate, parse, surely
+from localcloud.iam.roles import NotAssumable, documents_of, find_role, managed_document, region_of
 from localcloud.moto_backends import backend_of
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Signature
 
-CHARACTERS_OF_ACCOUNT = len("AKIA") + 8
+ACCOUNT_PREFIX_LENGTH = len("AKIA") + 8
 """The first characters of the id of a user's key, which are the same for all keys of an account."""
 
 
@@ -60,15 +61,15 @@ class Caller:
 
         Raises Undecided.
         """
-        doubts: list[Undecided] = []
+        undecided: list[Undecided] = []
 
         def decide(documents: list[Document], principals: Principals | None = None) -> Decision:
             try:
                 return evaluate(documents, access, principals)
-            except Undecided as undecided:
-                if undecided.is_denial:
+            except Undecided as error:
+                if error.is_denial:
                     raise
-                doubts.append(undecided)
+                undecided.append(error)
                 return Decision.IMPLICIT_DENY
 
         by_resource = decide(resource_policies, self.names())
@@ -84,8 +85,8 @@ class Caller:
             return ALLOWED
         for policy, decision in layers[1:]:
             if decision is not Decision.ALLOWED:
-                if doubts:
-                    raise doubts[0]
+                if undecided:
+                    raise undecided[0]
                 return Verdict(decision, policy)
         return ALLOWED
 
@@ -113,11 +114,8 @@ def caller_of(cloud: Cloud, signature: Signature) -> Caller | None:
 
 def caller_by_arn(cloud: Cloud, arn: str) -> Caller:
     """The role or user with an ARN. Raises LookupError when there is none."""
-    from moto.iam.models import iam_backends
-
-    for user in backend_of(iam_backends, cloud.account_id, "aws").users.values():
-        if user.arn == arn:
-            return user_caller(cloud, user)
+    if user := _find_user(cloud, arn):
+        return user_caller(cloud, user)
     try:
         return role_caller(cloud, find_role(cloud, arn))
     except NotAssumable as error:
@@ -128,11 +126,22 @@ def is_missing(cloud: Cloud, arn: str) -> bool:
     """Whether this is the ARN of a role or user of the account, and there is none."""
     if not re.match(rf"arn:aws:iam::{cloud.account_id}:(role|user)/", arn):
         return False
+    if _find_user(cloud, arn):
+        return False
     try:
-        caller_by_arn(cloud, arn)
-    except LookupError:
+        find_role(cloud, arn)
+    except NotAssumable:
         return True
     return False
+
+
+def _find_user(cloud: Cloud, arn: str) -> Any | None:
+    """moto's record of a user; None if there is none."""
+    from moto.iam.models import iam_backends
+
+    users = backend_of(iam_backends, cloud.account_id, "aws").users
+    # A copy: another request may be making a user.
+    return next((user for user in list(users.values()) if user.arn == arn), None)
 
 
 def user_caller(cloud: Cloud, user: Any) -> Caller:
@@ -140,8 +149,7 @@ def user_caller(cloud: Cloud, user: Any) -> Caller:
     from moto.iam.models import iam_backends
 
     iam = backend_of(iam_backends, cloud.account_id, "aws")
-    identity = [parse(document) for document in user.policies.values()]
-    identity += [managed_document(policy) for policy in user.managed_policies.values()]
+    identity = documents_of(user)
     for group in iam.get_groups_for_user(user.name):
         identity += documents_of(group)
     tags = iam.list_user_tags(user.name)
@@ -173,6 +181,18 @@ def role_caller(cloud: Cloud, role: Any, session: Any = None) -> Caller:
     )
 
 
+def role_may(cloud: Cloud, role_arn: str, action: str, resource: str) -> bool:
+    """Whether a service that uses a role may do something. Where policies leave it open, it may not."""
+    try:
+        caller = role_caller(cloud, find_role(cloud, role_arn))
+    except NotAssumable:
+        return False
+    place = of_place(cloud.account_id, region_of(cloud, resource))
+    context = {**place, **caller.context, **of_session(datetime.now(UTC))}
+    del context["aws:userid"]  # which ends with the session's name
+    return surely(lambda: caller.judge(Access(action, resource, context), []).allowed)
+
+
 def _session(cloud: Cloud, signature: Signature, session: Any) -> Caller:
     if signature.token != session.session_token:
         if signature.service == "s3":
@@ -194,10 +214,15 @@ def _session(cloud: Cloud, signature: Signature, session: Any) -> Caller:
 
 def _is_of_account(cloud: Cloud, access_key: str) -> bool:
     """Whether the id of a user's key names this account, as the ids of all its keys do, deleted ones too."""
+    return access_key.startswith(_start_of_keys(cloud.account_id))
+
+
+@functools.cache
+def _start_of_keys(account_id: str) -> str:
+    """The first characters of the id of every user's key in an account."""
     from moto.iam.utils import generate_access_key_id_from_account_id
 
-    example = generate_access_key_id_from_account_id(cloud.account_id, prefix="AKIA")
-    return access_key.startswith(example[:CHARACTERS_OF_ACCOUNT])
+    return generate_access_key_id_from_account_id(account_id, prefix="AKIA")[:ACCOUNT_PREFIX_LENGTH]
 
 
 def _invalid_token() -> InvalidToken:

@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote
-from xml.parsers.expat import ExpatError
 
 import werkzeug
-import xmltodict
 
 from localcloud.moto_backends import backend_of
 from localcloud.protocol.calls import Call
+from localcloud.protocol.s3_requests import members_of
 
 Keys = dict[str, list[str]]
 
@@ -23,23 +22,34 @@ OF_ALL_REQUESTS = frozenset(
     {
         "aws:currenttime",
         "aws:epochtime",
-        "aws:multifactorauthpresent",
-        "aws:principalaccount",
-        "aws:principalarn",
+        "aws:principalisawsservice",
         "aws:principaltype",
         "aws:referer",
         "aws:requestedregion",
         "aws:resourceaccount",
         "aws:securetransport",
         "aws:sourceip",
-        "aws:tokenissuetime",
         "aws:useragent",
         "aws:userid",
+        "aws:viaawsservice",
+    }
+)
+"""Keys that every request states, with an empty list if it has none: where one is missing, it is unknown."""
+OF_CALLERS = frozenset(
+    {
+        "aws:multifactorauthpresent",
+        "aws:principalaccount",
+        "aws:principalarn",
+        "aws:tokenissuetime",
         "aws:username",
     }
 )
 NEVER_PRESENT = frozenset(
     {
+        # No service uses the credentials of a user or role for requests of its own.
+        "aws:calledvia",
+        "aws:calledviafirst",
+        "aws:calledvialast",
         # There is no multi-factor authentication, no federation, no organization and no network of one's own.
         "aws:federatedprovider",
         "aws:multifactorauthage",
@@ -102,7 +112,10 @@ OF_S3 = frozenset(
     }
 )
 TAGS = ("aws:principaltag/", "s3:existingobjecttag/", "s3:requestobjecttag/")
-FILLED = OF_ALL_REQUESTS | NEVER_PRESENT | OF_SERVICES | OF_S3
+FILLED = OF_CALLERS | NEVER_PRESENT | OF_SERVICES | OF_S3
+
+OF_SERVICES_ALONE: Keys = {"aws:principalservicename": [], "aws:sourceaccount": [], "aws:sourcearn": []}
+"""Keys that only requests have which AWS's services make in their own name. All others lack them."""
 
 OF_TAGGED_OBJECTS = frozenset(
     f"s3:{name}"
@@ -125,28 +138,48 @@ OF_TAGGED_OBJECTS = frozenset(
 SIGNED_AT = "%Y%m%dT%H%M%SZ"
 
 
+def exists(key: str) -> bool:
+    """Whether localcloud knows a key, in lower case, for the requests that have it on AWS."""
+    return key in OF_ALL_REQUESTS or is_filled(key)
+
+
 def is_filled(key: str) -> bool:
     """Whether localcloud fills a key, in lower case: if a request lacks it then, so would AWS's."""
     return key in FILLED or key.startswith(TAGS)
 
 
-def of_request(request: werkzeug.Request, account_id: str, region: str) -> Keys:
-    """The keys of all requests that do not depend on the caller."""
+def of_place(account_id: str, region: str) -> Keys:
+    """The keys of all requests that neither the caller nor the HTTP request decides."""
     now = time.time()
-    referer = request.headers.get("Referer")
     return {
         "aws:currenttime": [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))],
         "aws:epochtime": [str(int(now))],
         "aws:requestedregion": [region],
         "aws:resourceaccount": [account_id],
-        # AWS's services act for others: see resources.py and roles.py.
-        "aws:sourceaccount": [],
-        "aws:sourcearn": [],
         # Clients use HTTP within this machine, where they would use TLS with AWS.
         "aws:securetransport": ["true"],
+        "aws:viaawsservice": ["false"],
+    }
+
+
+def of_request(request: werkzeug.Request, account_id: str, region: str) -> Keys:
+    """The keys of all requests that do not depend on the caller."""
+    referer = request.headers.get("Referer")
+    return {
+        **of_place(account_id, region),
         "aws:sourceip": [request.remote_addr or "127.0.0.1"],
         "aws:useragent": [request.headers.get("User-Agent", "")],
-        **({"aws:referer": [referer]} if referer else {}),
+        "aws:referer": [referer] if referer else [],
+    }
+
+
+def of_service(service: str, account_id: str, region: str) -> Keys:
+    """The keys of a request that an AWS service makes in its own name, for the account."""
+    return {
+        **of_place(account_id, region),
+        "aws:principalisawsservice": ["true"],
+        "aws:principalservicename": [service],
+        "aws:sourceaccount": [account_id],
     }
 
 
@@ -158,14 +191,22 @@ def of_owner(account_id: str) -> Keys:
 
 def of_anonymous() -> Keys:
     """The keys of a request without a signature."""
-    return {"aws:principaltype": ["Anonymous"], "aws:userid": ["anonymous"]}
+    return {
+        **OF_SERVICES_ALONE,
+        "aws:principalaccount": ["anonymous"],
+        "aws:principalisawsservice": [],
+        "aws:principaltype": ["Anonymous"],
+        "aws:userid": ["anonymous"],
+    }
 
 
 def of_principal(arn: str, account_id: str, kind: str, user_id: str, tags: Any = ()) -> Keys:
     """The keys of the caller. `tags` are those of moto's record of a user or role."""
     return {
+        **OF_SERVICES_ALONE,
         "aws:principalaccount": [account_id],
         "aws:principalarn": [arn],
+        "aws:principalisawsservice": ["false"],
         "aws:principaltype": [kind],
         "aws:userid": [user_id],
         **{f"aws:principaltag/{tag['Key'].lower()}": [tag["Value"]] for tag in tags},
@@ -209,7 +250,6 @@ def of_s3_request(call: Call, request: werkzeug.Request) -> Keys:
     # Presigned URLs carry headers as parameters.
     found |= {f"s3:{name}": request.headers.get(name) or request.args.get(name) for name in S3_HEADERS}
     found |= {f"s3:{name}": request.headers.get(name) for name in ("if-match", "if-none-match")}
-    found["s3:versionid"] = request.args.get("versionId")
     if source := found["s3:x-amz-copy-source"]:
         found["s3:x-amz-copy-source"] = unquote(source).lstrip("/")
     tags = _tags_in(call, request)
@@ -242,8 +282,13 @@ def of_s3_signature(request: werkzeug.Request) -> Keys:
     return always | {key: [value] for key, value in found.items()}
 
 
-def of_existing_object(account_id: str, action: str, resource: str, version: str | None) -> Keys:
-    """The tags of the object in an ARN, for the actions that look at them."""
+def of_s3_resource(account_id: str, action: str, resource: str, version: str | None = None) -> Keys:
+    """The keys of what is in an ARN of S3: its account, and the object's tags for actions that have them."""
+    tags = _of_existing_object(account_id, action, resource, version)
+    return {"s3:resourceaccount": [account_id], **tags}
+
+
+def _of_existing_object(account_id: str, action: str, resource: str, version: str | None) -> Keys:
     if action not in OF_TAGGED_OBJECTS:
         return {}
     from moto.s3.models import s3_backends
@@ -264,8 +309,5 @@ def _tags_in(call: Call, request: werkzeug.Request) -> dict[str, str]:
     """The tags that a request gives an object."""
     if call.operation != "PutObjectTagging":
         return dict(parse_qsl(request.headers.get("x-amz-tagging", ""), keep_blank_values=True))
-    try:
-        document = xmltodict.parse(request.get_data(), force_list=("Tag",))
-        return {tag["Key"]: tag["Value"] or "" for tag in document["Tagging"]["TagSet"]["Tag"]}
-    except (ExpatError, KeyError, TypeError):
-        return {}  # S3 will refuse it, or it has no tags
+    members = members_of(request) or {"Tagging": {"TagSet": []}}
+    return {tag["Key"]: tag["Value"] for tag in members["Tagging"]["TagSet"]}

@@ -134,7 +134,7 @@ def _quietly(test: Callable[[str, str], bool], wanted: str, value: str) -> bool:
     """Compares two values. A value of another type than the operator's does not match."""
     try:
         return test(wanted, value)
-    except ValueError:
+    except (ValueError, OverflowError):  # such as a date after the last one that Python has
         return False
 
 

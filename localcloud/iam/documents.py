@@ -21,6 +21,7 @@ MAX_MANAGED_CHARACTERS = 6144
 MAX_INLINE_CHARACTERS = {"role": 10_240, "group": 5120, "user": 2048}
 """The limits of all inline policies of a role, group or user together. White space does not count."""
 
+NAMES = ("Action", "NotAction", "Resource", "NotResource")
 SID = re.compile("[0-9A-Za-z]*")
 
 
@@ -51,7 +52,7 @@ class PolicyDocuments(IamOperations):
         return self._check_inline("user", UserName, PolicyName, PolicyDocument)
 
     def _check_inline(self, kind: str, holder: str, policy: str, document: str) -> object:
-        _check_identitys(document)
+        _check_identity_policy(document)
         others = self._inline_policies(kind, holder)
         limit = MAX_INLINE_CHARACTERS[kind]
         if sum(map(_size, ({**others, policy: document}).values())) > limit:
@@ -77,7 +78,7 @@ class PolicyDocuments(IamOperations):
 
 
 def _check_managed(document: str) -> object:
-    _check_identitys(document)
+    _check_identity_policy(document)
     if _size(document) > MAX_MANAGED_CHARACTERS:
         message = f"Cannot exceed quota for PolicySize: {MAX_MANAGED_CHARACTERS}"
         raise ApiError("LimitExceeded", message, status=409)
@@ -93,6 +94,7 @@ def _check_trust(cloud: Cloud, document: str) -> None:
         parsed = parse_json(document)
     except ValueError:
         raise _malformed("This policy contains invalid Json") from None
+    _check_names(_statements_of(parsed))
     try:
         IAMTrustPolicyDocumentValidator(document).validate()
     except ServiceException as error:
@@ -110,6 +112,22 @@ def _check_trust(cloud: Cloud, document: str) -> None:
             raise _malformed(f'Invalid principal in policy: "{kind.upper()}":"{name}"')
 
 
+def check_session_policy(document: str) -> None:
+    """Raises ApiError for a policy that STS does not accept for a session."""
+    from moto.core.exceptions import ServiceException
+    from moto.iam.policy_validation import IAMPolicyDocumentValidator
+
+    try:
+        parse_json(document)
+    except ValueError:
+        raise _malformed("The policy is not in the valid JSON format.") from None
+    try:
+        IAMPolicyDocumentValidator(document).validate()
+    except ServiceException as error:
+        raise _malformed(str(error.message)) from None
+    _check_identity_policy(document)
+
+
 def _of_trust(message: str) -> str:
     """IAM's words for what moto objects to in a trust policy."""
     if message.startswith("Trust Policy statement actions"):
@@ -117,17 +135,29 @@ def _of_trust(message: str) -> str:
     return message.replace("Has prohibited field Resource.", "Has prohibited field Resource")
 
 
-def _check_identitys(document: str) -> None:
+def _check_identity_policy(document: str) -> None:
     """Raises ApiError for an identity's policy with principals or invalid Sids; moto checks the rest."""
     try:
         parsed = parse_json(document)
     except ValueError:
         return
-    found = as_list(parsed.get("Statement", [])) if isinstance(parsed, dict) else []
-    statements = [one for one in found if isinstance(one, dict)]
+    statements = _statements_of(parsed)
+    _check_names(statements)
     if any({"Principal", "NotPrincipal"} & one.keys() for one in statements):
         raise _malformed("Policy document should not specify a principal.")
     _check_sids(statements)
+
+
+def _statements_of(parsed: Any) -> list[dict[str, Any]]:
+    found = as_list(parsed.get("Statement", [])) if isinstance(parsed, dict) else []
+    return [one for one in found if isinstance(one, dict)]
+
+
+def _check_names(statements: list[dict[str, Any]]) -> None:
+    """Raises ApiError for an action or resource that is no text; moto fails at some and takes others."""
+    names = [name for one in statements for field in NAMES for name in as_list(one.get(field, ""))]
+    if not all(isinstance(name, str) for name in names):
+        raise _malformed("Syntax errors in policy.")
 
 
 def _check_sids(statements: list[dict[str, Any]]) -> None:

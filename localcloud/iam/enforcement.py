@@ -20,10 +20,10 @@ from localcloud.iam.buckets import (
 from localcloud.iam.callers import ALLOWED, Caller, InvalidToken, Verdict, caller_of
 from localcloud.iam.condition_keys import (
     of_anonymous,
-    of_existing_object,
     of_iam,
     of_owner,
     of_request,
+    of_s3_resource,
     of_s3_signature,
 )
 from localcloud.iam.conditions import Context
@@ -51,6 +51,8 @@ INVALID = {
     **{(form, "InvalidClientTokenId"): UNKNOWN_KEY for form in ("json", "rest-json", "cbor")},
 }
 """What is said of invalid credentials where that differs from STS's words, by form and STS's code."""
+STATUS_OF_INVALID = {("s3", "ExpiredToken"): 400, ("s3", "InvalidToken"): 400}
+"""The HTTP status of such an answer where that differs from the one of a denial."""
 
 
 class IamEnforcement:
@@ -90,9 +92,9 @@ class IamEnforcement:
         try:
             caller = caller_of(self._cloud, signature)
         except InvalidToken as error:
-            return denial(
-                call().form, *INVALID.get((call().form, error.code), (error.code, str(error))), is_head
-            )
+            kind = (call().form, error.code)
+            code, message = INVALID.get(kind, (error.code, str(error)))
+            return denial(call().form, code, message, is_head, STATUS_OF_INVALID.get(kind))
         reason = None
         try:
             if caller:
@@ -205,9 +207,11 @@ class IamEnforcement:
             return untrusted
         if evaluate(trust, access, caller.names()) is not Decision.ALLOWED:
             return untrusted
-        named_itself = evaluate(trust, access, caller.names(with_account=False)) is Decision.ALLOWED
         verdict = caller.judge(access, [])
-        return ALLOWED if named_itself and verdict.decision is not Decision.EXPLICIT_DENY else verdict
+        if verdict.decision is not Decision.IMPLICIT_DENY:
+            return verdict
+        named_itself = evaluate(trust, access, caller.names(with_account=False)) is Decision.ALLOWED
+        return ALLOWED if named_itself else verdict
 
 
 def _accept_policies_of_all_versions() -> None:
@@ -239,13 +243,13 @@ def _end_full_pages() -> None:
 def _with_context(
     access: Access, call: Call, request: werkzeug.Request, place: Place, of_caller: Context
 ) -> Access:
-    """Adds the condition keys that do not depend on the action alone."""
+    """Adds the condition keys of the caller, the request and the object to those of the action."""
     context = {**of_caller, **of_request(request, place.account_id, place.region)}
     service = access.action.partition(":")[0]
     if service == "s3":
-        version = request.args.get("versionId")
-        context |= of_s3_signature(request) | {"s3:resourceaccount": [place.account_id]}
-        context |= of_existing_object(place.account_id, access.action, access.resource, version)
+        version = next(iter(access.context.get("s3:versionid", [])), None)
+        context |= of_s3_signature(request)
+        context |= of_s3_resource(place.account_id, access.action, access.resource, version)
     elif service == "iam":
         context |= of_iam(place.account_id, call)
     return Access(access.action, access.resource, {**context, **access.context})

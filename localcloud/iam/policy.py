@@ -9,7 +9,7 @@ import enum
 import functools
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,8 +24,10 @@ from localcloud.iam.conditions import (
     substitute,
 )
 from localcloud.protocol import ApiError
+from localcloud.repeated_warnings import RepeatedWarnings
 
 log = logging.getLogger(__name__)
+_warnings = RepeatedWarnings(log)
 
 Document = Mapping[str, Any]
 
@@ -59,6 +61,7 @@ class Undecided(ApiError):
             f"on {access.resource} depend."
         )
         super().__init__("UnsupportedOperation", message, status=400)
+        self.key = key
         self.is_denial = is_denial
 
 
@@ -89,9 +92,12 @@ def evaluate(documents: Iterable[Document], access: Access, principals: Principa
         # "${" is plain text in policies of 2008-10-17 and without a version.
         variables = access.context if document.get("Version") == VERSION_WITH_VARIABLES else None
         for statement in as_list(document.get("Statement", [])):
-            is_denial = statement.get("Effect", "").lower() == "deny"  # IAM takes any case
+            effect = str(statement.get("Effect")).lower()  # IAM takes any case
+            if effect not in ("allow", "deny"):
+                continue
+            is_denial = effect == "deny"
             try:
-                if not _applies(statement, access, variables, principals):
+                if not _applies(statement, access, variables, principals, is_denial):
                     continue
             except UnsupportedKey as unsupported:
                 undecided[is_denial] = Undecided(str(unsupported), access, is_denial)
@@ -108,15 +114,24 @@ def evaluate(documents: Iterable[Document], access: Access, principals: Principa
 
 def allows(documents: Iterable[Document], access: Access, principals: Principals | None = None) -> bool:
     """Whether policies allow an access. Where they leave that open, nothing is, and the log says so."""
+    return surely(lambda: evaluate(documents, access, principals) is Decision.ALLOWED)
+
+
+def surely(is_allowed: Callable[[], bool]) -> bool:
+    """Whether something is allowed; not where that raises Undecided, which the log says once in a while."""
     try:
-        return evaluate(documents, access, principals) is Decision.ALLOWED
+        return is_allowed()
     except Undecided as undecided:
-        log.warning("%s", undecided.message)
+        _warnings.warn(undecided.key, undecided.message)
         return False
 
 
 def _applies(
-    statement: Document, access: Access, variables: Context | None, principals: Principals | None
+    statement: Document,
+    access: Access,
+    variables: Context | None,
+    principals: Principals | None,
+    is_denial: bool,
 ) -> bool:
     if principals is not None and not _names(statement, principals):
         return False
@@ -129,7 +144,7 @@ def _applies(
     except UnknownOperator as unknown:
         # An unsupported condition must never allow anything.
         log.warning("policy statement with the unknown condition operator %s", unknown)
-        return statement.get("Effect") == "Deny"
+        return is_denial
 
 
 def _action_matches(statement: Document, action: str) -> bool:

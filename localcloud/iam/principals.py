@@ -24,9 +24,14 @@ SERVICE = re.compile(r"(?P<name>[a-z0-9.-]+)\.(amazonaws|amazon)\.com(\.cn)?")
 OTHER_SERVICES = frozenset(
     {
         "alexa",
+        "amazonmq",
         "costalerts",
+        "deepracer",
         "diode",
+        "ipam",
         "jellyfish",
+        "macie",
+        "managedservices",
         "marketplace",
         "migrationhub",
         "monitoring",
@@ -43,18 +48,26 @@ SHORT = len("s3")
 def missing_principal(cloud: Cloud, statement: Mapping[str, Any]) -> tuple[str, str] | None:
     """The kind and name of a statement's first principal that does not exist; None if all may do.
 
+    The element must be "*" or a map of kinds to names, each with at least one.
+
     Other accounts cannot be looked into. There is no list of all services, so a name counts that contains the
     name of one.
     """
     element = statement.get("Principal", statement.get("NotPrincipal"))
     if element == "*":
         return None
-    kinds = element if isinstance(element, dict) else {"AWS": element}
-    for kind, names in kinds.items():
-        for name in map(str, as_list(names)):
+    if not isinstance(element, dict):
+        return "AWS", str(as_list(element)[0]) if element else ""
+    for kind, names in (element or {"AWS": []}).items():
+        for name in map(str, as_list(names) or [""]):
             if not _may_exist(cloud, kind, name):
                 return kind, name
     return None
+
+
+def is_service(name: str) -> bool:
+    """Whether a principal has the form of a service's name, such as "lambda.amazonaws.com"."""
+    return SERVICE.fullmatch(name) is not None
 
 
 def _may_exist(cloud: Cloud, kind: str, name: str) -> bool:

@@ -3,7 +3,9 @@
 import json
 
 from localcloud.cloud import Cloud
+from localcloud.iam.condition_keys import of_service
 from localcloud.iam.policy import Access, Document, allows
+from localcloud.iam.roles import region_of
 from localcloud.moto_backends import backend_of
 
 
@@ -21,11 +23,8 @@ def service_may(cloud: Cloud, service: str, action: str, resource: str, source_a
 
     `source_arn` is what the service acts for: a distribution, a route of an API.
     """
-    context = {
-        "aws:sourcearn": [source_arn],
-        "aws:sourceaccount": [cloud.account_id],
-        "aws:securetransport": ["true"],
-    }
+    context = of_service(service, cloud.account_id, region_of(cloud, resource))
+    context["aws:sourcearn"] = [source_arn]
     access = Access(action, resource, context)
     principals = {"Service": frozenset([service])}
     return allows(resource_policies(cloud, resource), access, principals)

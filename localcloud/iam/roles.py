@@ -3,7 +3,8 @@
 from typing import Any
 
 from localcloud.cloud import Cloud, Credentials
-from localcloud.iam.policy import Access, Decision, Document, Undecided, allows, evaluate, parse
+from localcloud.iam.condition_keys import of_service
+from localcloud.iam.policy import Access, Decision, Document, Undecided, evaluate, parse
 from localcloud.moto_backends import backend_of
 
 ASSUME_ROLE = "sts:AssumeRole"
@@ -26,7 +27,7 @@ def require_trust(cloud: Cloud, role_arn: str, service: str) -> None:
     """Raises NotAssumable unless the role exists and its trust policy allows the service to assume it."""
     role = find_role(cloud, role_arn)
     trust = parse(role.assume_role_policy_document)
-    access = Access(ASSUME_ROLE, role_arn, {"aws:sourceaccount": [cloud.account_id]})
+    access = Access(ASSUME_ROLE, role_arn, of_service(service, cloud.account_id, cloud.region))
     try:
         decision = evaluate([trust], access, {"Service": frozenset([service])})
     except Undecided as undecided:
@@ -44,7 +45,7 @@ def find_role(cloud: Cloud, role_arn: str) -> Any:
 
 
 def documents_of(holder: Any) -> list[Document]:
-    """The policies of moto's record of a role or group, inline and attached."""
+    """The policies of moto's record of a role, user or group, inline and attached."""
     attached = [managed_document(policy) for policy in list(holder.managed_policies.values())]
     return [parse(document) for document in list(holder.policies.values())] + attached
 
@@ -54,13 +55,9 @@ def managed_document(policy: Any) -> Document:
     return parse(next(version.document for version in policy.versions if version.is_default))
 
 
-def role_may(cloud: Cloud, role_arn: str, action: str, resource: str) -> bool:
-    """Whether a role's own policies allow an action on a resource."""
-    try:
-        role = find_role(cloud, role_arn)
-    except NotAssumable:
-        return False
-    return allows(documents_of(role), Access(action, resource))
+def region_of(cloud: Cloud, resource: str) -> str:
+    """The region in an ARN; the cloud's for a resource without one, such as a bucket."""
+    return resource.split(":", 4)[3] or cloud.region
 
 
 def _iam(cloud: Cloud) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 from localcloud.cloud import Cloud
 from localcloud.iam.callers import Caller
+from localcloud.iam.documents import check_session_policy
 from localcloud.iam.roles import NotAssumable, find_role
 from localcloud.protocol import ApiError
 from localcloud.protocol.service import FORWARD, ModelledService
@@ -24,7 +25,9 @@ class Sessions(ModelledService):
     def __init__(self, cloud: Cloud):
         self._cloud = cloud
 
-    def assume_role(self, RoleArn: str, DurationSeconds: int = 0, **request: Any) -> object:
+    def assume_role(
+        self, RoleArn: str, DurationSeconds: int = 0, Policy: str | None = None, **request: Any
+    ) -> object:
         if not ARN.fullmatch(RoleArn):
             raise ApiError("ValidationError", f"{RoleArn} is invalid", status=400)
         try:
@@ -33,6 +36,8 @@ class Sessions(ModelledService):
             owner = f"arn:aws:iam::{self._cloud.account_id}:root"
             message = f"User: {owner} is not authorized to perform: sts:AssumeRole on resource: {RoleArn}"
             raise ApiError("AccessDenied", message, status=403) from None
+        if Policy is not None:
+            check_session_policy(Policy)
         if DurationSeconds > int(role.max_session_duration):
             raise ApiError(
                 "ValidationError",

@@ -3,12 +3,14 @@
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from localcloud.cloud import Cloud
 from localcloud.iam.callers import Caller, caller_by_arn
-from localcloud.iam.policy import Access, Document, parse
+from localcloud.iam.conditions import VARIABLE, Context, as_list
+from localcloud.iam.policy import VERSION_WITH_VARIABLES, Access, Document, parse
 from localcloud.protocol import ApiError
 from localcloud.protocol.pages import page
 from localcloud.protocol.service import ModelledService
@@ -72,15 +74,16 @@ def _results(caller: Caller, actions: list[str], request: Mapping[str, Any]) -> 
         for entry in request.get("ContextEntries") or []
     }
     policies = _parse([request["ResourcePolicy"]] if "ResourcePolicy" in request else [])
+    context = {**caller.context, **given}
+    missing = _missing([*caller.identity, *(caller.boundary or []), *policies], context)
+    context |= {key.lower(): [] for key in missing}
     results = [
         {
             "EvalActionName": action,
             "EvalResourceName": resource,
-            "EvalDecision": caller.judge(
-                Access(action, resource, {**caller.context, **given}), policies
-            ).decision.value,
+            "EvalDecision": caller.judge(Access(action, resource, context), policies).decision.value,
             "MatchedStatements": [],
-            "MissingContextValues": [],
+            "MissingContextValues": missing,
         }
         for action in actions
         for resource in request.get("ResourceArns") or ["*"]
@@ -89,12 +92,50 @@ def _results(caller: Caller, actions: list[str], request: Mapping[str, Any]) -> 
     return {"EvaluationResults": shown, "IsTruncated": marker is not None, "Marker": marker}
 
 
+def _missing(documents: list[Document], context: Context) -> list[str]:
+    """The condition keys in policies that nobody gave, also those of statements about other actions."""
+    found: dict[str, str] = {}
+    for document in documents:
+        has_variables = document.get("Version") == VERSION_WITH_VARIABLES
+        variables = VARIABLE.findall(json.dumps(document)) if has_variables else []
+        names = [text.partition(",")[0].strip() for text in variables]
+        for statement in as_list(document["Statement"]):
+            names += [key for tests in statement.get("Condition", {}).values() for key in tests]
+        found |= {name.lower(): name for name in names if name.lower() not in (*context, "*", "?", "$")}
+    return sorted(found.values())
+
+
 def _boundary(request: Mapping[str, Any]) -> list[Document] | None:
     return _parse(request.get("PermissionsBoundaryPolicyInputList")) or None
 
 
 def _parse(texts: Iterable[str] | None) -> list[Document]:
     try:
-        return [parse(text) for text in texts or ()]
+        documents = [parse(text) for text in texts or ()]
     except ValueError as error:
         raise ApiError("InvalidInput", f"A policy is not valid JSON: {error}") from error
+    if not all(map(_is_policy, documents)):
+        raise ApiError("InvalidInput", "A policy has syntax errors.")
+    return documents
+
+
+def _is_policy(document: Any) -> bool:
+    """Whether a document has the form of a policy, so that it can be evaluated."""
+    statements = as_list(document.get("Statement")) if isinstance(document, dict) else [None]
+    return all(isinstance(one, dict) and _is_statement(one) for one in statements)
+
+
+def _is_statement(statement: Mapping[str, Any]) -> bool:
+    condition = statement.get("Condition", {})
+    patterns = [
+        pattern
+        for name in ("Action", "NotAction", "Resource", "NotResource")
+        for pattern in as_list(statement.get(name, []))
+    ]
+    principals = [statement[name] for name in ("Principal", "NotPrincipal") if name in statement]
+    return (
+        all(isinstance(pattern, str) for pattern in patterns)
+        and all(principal == "*" or isinstance(principal, dict) for principal in principals)
+        and isinstance(condition, dict)
+        and all(isinstance(tests, dict) for tests in condition.values())
+    )

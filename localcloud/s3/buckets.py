@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.htm
 """
 
 from typing import Any
-from urllib.parse import unquote
 
 import werkzeug
 
@@ -13,6 +12,7 @@ from localcloud.cloud import Cloud
 from localcloud.iam.conditions import as_list
 from localcloud.iam.principals import missing_principal
 from localcloud.protocol import ApiError
+from localcloud.protocol.s3_requests import copy_source_of
 from localcloud.s3.policy_actions import check_actions
 from localcloud.s3.policy_conditions import check_conditions
 from localcloud.untrusted import parse_json
@@ -103,9 +103,17 @@ def _check_statement(cloud: Cloud, statement: Any, arn: str) -> None:
     for field in ("Effect", "Principal", "Action", "Resource"):
         if field not in statement and (field == "Effect" or f"Not{field}" not in statement):
             raise _malformed(f"Missing required field {field}")
+        if field in statement and f"Not{field}" in statement:
+            raise _malformed("Invalid policy syntax.")
     if statement["Effect"] not in ("Allow", "Deny"):
         raise _malformed(f"Invalid effect: {statement['Effect']}")
     _check_principals(cloud, statement)
+    for field in ("Action", "Resource"):
+        names = as_list(statement.get(field, statement.get(f"Not{field}")))
+        if not names:
+            raise _malformed(f"Missing required field {field} cannot be empty!")
+        if not all(isinstance(name, str) for name in names):
+            raise _malformed("Invalid policy syntax.")
     resources = as_list(statement.get("Resource", statement.get("NotResource")))
     if any(one != arn and not str(one).startswith(f"{arn}/") for one in resources if not _has_wildcard(one)):
         raise _malformed("Policy has invalid resource")
@@ -115,6 +123,8 @@ def _check_statement(cloud: Cloud, statement: Any, arn: str) -> None:
 
 def _check_principals(cloud: Cloud, statement: dict[str, Any]) -> None:
     element = statement.get("Principal", statement.get("NotPrincipal"))
+    if not element or (isinstance(element, dict) and not all(element.values())):
+        raise _malformed("Missing required field Principal cannot be empty!")
     if isinstance(element, dict) and "CanonicalUser" in element:
         message = "localcloud does not support CanonicalUser as a principal: name the account instead."
         raise ApiError("NotImplemented", message, status=501)
@@ -159,17 +169,17 @@ def check_copy(bucket: Any, key: str, request: werkzeug.Request) -> None:
 
     moto would treat the default encryption, which every bucket has, as a change.
     """
-    source, _, version = unquote(request.headers.get("x-amz-copy-source", "")).lstrip("/").partition("?")
+    source = copy_source_of(request)
     default = bucket.encryption["Rule"]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"]
     stored = bucket.keys.get(key)
     changes = (
-        (bucket.is_versioned and version)
+        (bucket.is_versioned and source.version)
         or default != "AES256"
         or getattr(stored, "encryption", None) not in (None, "AES256")
         or request.headers.get("x-amz-metadata-directive", "").upper() == "REPLACE"
         or any(name in request.headers for name in CHANGING_HEADERS)
     )
-    if source == f"{bucket.name}/{key}" and not changes:
+    if (source.bucket, source.key) == (bucket.name, key) and not changes:
         message = (
             "This copy request is illegal because it is trying to copy an object to itself without changing "
             "the object's metadata, storage class, website redirect location or encryption attributes."

@@ -15,9 +15,7 @@ import werkzeug
 
 from localcloud.moto_requests import MALFORMED_XML
 from localcloud.protocol import ApiError
-from localcloud.protocol.calls import operation_of
-from localcloud.protocol.errors import InvalidRequest, MalformedRequest
-from localcloud.protocol.service import read_request
+from localcloud.protocol.s3_requests import members_of
 from localcloud.s3 import configurations
 
 BUCKET_NAME = re.compile(r"[a-z0-9](?:\.?[a-z0-9-]){1,61}[a-z0-9]")
@@ -29,9 +27,16 @@ MAX_METADATA_BYTES = 2048
 MAX_DELETED_OBJECTS = 1000
 METADATA = "x-amz-meta-"
 OWNERS = ("x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner")
-PAGE_SIZES = {"max-keys": "maxKeys", "max-parts": "maxParts", "max-uploads": "maxUploads"}
+NUMBERS = {
+    "max-keys": "maxKeys",
+    "max-parts": "maxParts",
+    "max-uploads": "maxUploads",
+    "part-number-marker": "partNumberMarker",
+}
+"""The parameters of lists that are numbers, with their names in error messages."""
+NUMBERS_IN_HEADERS = ("x-amz-max-parts", "x-amz-part-number-marker")
+"""The same of GetObjectAttributes."""
 MAX_INTEGER = 2**31 - 1
-NUMBERS_OF_LISTS = ("max-keys", "max-parts", "max-uploads", "part-number-marker")
 ONE_RANGE = re.compile(r"bytes=(?:\d+-\d*|-\d+)")
 WRITES = ("CompleteMultipartUpload", "CopyObject", "PutObject")
 
@@ -47,8 +52,11 @@ def check_limits(
     if len(str(parameters.get("Key") or "").encode()) > MAX_KEY_BYTES:
         raise ApiError("KeyTooLongError", "Your key is too long", status=400)
     _check_metadata(request)
-    for name in PAGE_SIZES.keys() & request.args.keys():
-        _check_page_size(name, request.args[name])
+    for name in NUMBERS.keys() & request.args.keys():
+        _check_number(name, request.args[name])
+    for name in NUMBERS_IN_HEADERS:
+        if name in request.headers:
+            _check_number(name, request.headers[name])
     others = request.headers.get("If-None-Match")
     if operation in WRITES and others and (others != "*" or "If-Match" in request.headers):
         message = "A header you provided implies functionality that is not implemented"
@@ -66,7 +74,7 @@ def ignore_unusable_range(request: werkzeug.Request) -> None:
 def ignore_empty_numbers(request: werkzeug.Request) -> None:
     """Removes parameters of lists that are numbers and have no value, which S3 ignores."""
     given = list(request.args.items(multi=True))
-    kept = [(name, value) for name, value in given if value or name not in NUMBERS_OF_LISTS]
+    kept = [(name, value) for name, value in given if value or name not in NUMBERS]
     if kept != given:
         request.environ["QUERY_STRING"] = urlencode(kept)
         request.query_string = request.environ["QUERY_STRING"].encode()
@@ -112,27 +120,20 @@ def _is_metadata(name: str) -> bool:
     return name.lower().startswith(METADATA)
 
 
-def _check_page_size(name: str, value: str) -> None:
-    if not re.fullmatch(r"-?\d+", value):
+def _check_number(name: str, value: str) -> None:
+    if not re.fullmatch(r"-?\d{1,10}", value, re.ASCII):
         message = f"Provided {name} not an integer or within integer range"
         raise ApiError("InvalidArgument", message, status=400)
     if not 0 <= int(value) <= MAX_INTEGER:
-        message = f"Argument {PAGE_SIZES[name]} must be an integer between 0 and {MAX_INTEGER}"
+        message = (
+            f"Argument {NUMBERS[name.removeprefix('x-amz-')]} must be an integer between 0 and {MAX_INTEGER}"
+        )
         raise ApiError("InvalidArgument", message, status=400)
 
 
 def _check_body(operation: str, request: werkzeug.Request) -> None:
     if members := members_of(request):
         CHECKS[operation](members)
-
-
-def members_of(request: werkzeug.Request) -> Mapping[str, Any] | None:
-    """The members of a request; None if it has another form, which the guard will refuse."""
-    found = operation_of(request, "s3")
-    try:
-        return read_request(request, *found) if found else None
-    except (InvalidRequest, MalformedRequest):
-        return None
 
 
 def _check_number_of_objects(members: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import werkzeug
 
 from localcloud.protocol import ApiError
-from localcloud.s3.limits import members_of
+from localcloud.protocol.s3_requests import members_of
 
 MODE = "x-amz-object-lock-mode"
 UNTIL = "x-amz-object-lock-retain-until-date"

@@ -8,7 +8,7 @@ import itertools
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import urlencode
 
 import werkzeug
 from botocore.parsers import create_parser
@@ -16,8 +16,9 @@ from werkzeug.datastructures import Headers
 
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import operation_of
+from localcloud.protocol.s3_requests import copy_source_of, members_of
 from localcloud.protocol.service import write_answer
-from localcloud.s3.limits import members_of
+from localcloud.s3.versions import find
 
 MAX_PART_NUMBER = 10_000
 PAGE_PARTS = 1000
@@ -62,9 +63,9 @@ def _check_upload(bucket: Any, parameters: Mapping[str, Any]) -> None:
 
 def _check_copied_range(buckets: Mapping[str, Any], request: werkzeug.Request) -> None:
     asked = request.headers.get("x-amz-copy-source-range")
-    name, _, key = unquote(request.headers.get("x-amz-copy-source", "")).lstrip("/").partition("/")
-    source = buckets[name].keys.get(key.partition("?versionId=")[0]) if name in buckets else None
-    size = getattr(source, "size", None)
+    source = copy_source_of(request)
+    bucket = buckets.get(source.bucket)
+    size = getattr(find(bucket, source.key, source.version), "size", None) if bucket else None
     if asked is None or size is None:
         return
     found = COPY_RANGE.fullmatch(asked)
@@ -111,7 +112,7 @@ def _chosen(bucket: Any, parameters: Mapping[str, Any]) -> Any:
     return next((one for one in reversed(versions) if version in (None, str(one.version_id))), None)
 
 
-def ask_for_part(bucket: Any, parameters: Mapping[str, Any], request: werkzeug.Request) -> int | None:
+def request_part(bucket: Any, parameters: Mapping[str, Any], request: werkzeug.Request) -> int | None:
     """Has a request for a part of an object ask moto for the bytes of that part.
 
     Returns in how many parts the object was uploaded, 0 for one that was uploaded at once; None for a request
@@ -131,7 +132,7 @@ def ask_for_part(bucket: Any, parameters: Mapping[str, Any], request: werkzeug.R
     return len(parts)
 
 
-def tell_parts(
+def add_parts(
     bucket: Any, parameters: Mapping[str, Any], request: werkzeug.Request, answer: werkzeug.Response
 ) -> werkzeug.Response:
     """Adds the parts of an object, where these are asked for, to moto's answer to GetObjectAttributes.

@@ -20,15 +20,16 @@ from localcloud.moto_requests import check_constraints
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Call, call_of, target_of
 from localcloud.protocol.errors import error_response, s3_ids
+from localcloud.protocol.s3_requests import members_of
 from localcloud.routing import destination_of
 from localcloud.s3 import buckets, forms
 from localcloud.s3.configurations import keep_former_settings
 from localcloud.s3.digests import check_digests
 from localcloud.s3.encryption import TELLING, check_encryption, tell_encryption
-from localcloud.s3.limits import check_limits, ignore_empty_numbers, ignore_unusable_range, members_of
+from localcloud.s3.limits import check_limits, ignore_empty_numbers, ignore_unusable_range
 from localcloud.s3.listing import LISTS, answer_list, note_begin
 from localcloud.s3.locks import check_locks
-from localcloud.s3.parts import ask_for_part, check_parts, tell_parts
+from localcloud.s3.parts import add_parts, check_parts, request_part
 from localcloud.s3.presigned import check_expiry, check_mechanism
 from localcloud.s3.versions import (
     answer_delete,
@@ -130,7 +131,7 @@ class S3Service:
                 self._backend().delete_object_tagging(bucket.name, *place)
                 return werkzeug.Response(status=200)
             case "GetObjectAttributes":
-                return tell_parts(bucket, call.parameters, request, _of_moto(request))
+                return add_parts(bucket, call.parameters, request, _of_moto(request))
             case "GetObject" | "HeadObject":
                 return self._read(bucket, call, request)
         return None
@@ -138,7 +139,7 @@ class S3Service:
     def _read(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response | None:
         if (answer := answer_marker(bucket, call.parameters, request)) is not None:
             return answer
-        parts = ask_for_part(bucket, call.parameters, request)
+        parts = request_part(bucket, call.parameters, request)
         is_head = request.method == "HEAD" and "versionId" in call.parameters and not bucket.is_versioned
         if parts is None and not is_head:
             return None

@@ -13,15 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, cast
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import werkzeug
 
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import operation_of
 from localcloud.protocol.errors import error_response
+from localcloud.protocol.s3_requests import CopySource, copy_source_of, members_of
 from localcloud.protocol.service import write_answer
-from localcloud.s3.limits import members_of
 
 NULL = "null"
 """The version of what was written without versioning."""
@@ -53,7 +52,7 @@ def check_version(
 ) -> None:
     """Raises ApiError for a version that cannot be, is a delete marker, or is not there."""
     if operation in ("CopyObject", "UploadPartCopy"):
-        _check_source(buckets, request.headers.get("x-amz-copy-source", ""))
+        _check_source(buckets, copy_source_of(request))
     version = parameters.get("versionId")
     if version is None:
         if operation in TAGGING and not is_object(bucket.keys.get(parameters["Key"])):
@@ -68,7 +67,7 @@ def check_version(
             ArgumentValue=version,
         )
     key = parameters.get("Key", "")
-    record = _find(bucket, key, version)
+    record = find(bucket, key, version)
     if operation in TAGGING and record is not None and not is_object(record):
         raise _not_allowed(request)
     if operation in (*READS, *TAGGING) and record is None:
@@ -95,7 +94,7 @@ def answer_marker(
 ) -> werkzeug.Response | None:
     """Answers a read of an object that has been deleted; None for one that has not."""
     key, version = parameters["Key"], parameters.get("versionId")
-    record = _find(bucket, key, version) if version else bucket.keys.get(key)
+    record = find(bucket, key, version)
     if record is None or is_object(record):
         return None
     error = _not_allowed(request) if version else _no_key(key)
@@ -107,13 +106,14 @@ def answer_marker(
     return answer
 
 
-def _check_source(buckets: Mapping[str, Any], source: str) -> None:
-    path, query = urlsplit(source)[2:4]
-    name, _, key = unquote(path).lstrip("/").partition("/")
-    version = parse_qs(query).get("versionId", [None])[0]
-    if name not in buckets:
+def _check_source(buckets: Mapping[str, Any], source: CopySource) -> None:
+    key, version = source.key, source.version
+    if not source.bucket or not key:
+        message = f"Invalid copy source {'object key' if source.bucket else 'bucket name'}"
+        raise ApiError("InvalidArgument", message, status=400, ArgumentName="x-amz-copy-source")
+    if source.bucket not in buckets:
         return
-    record = _find(buckets[name], key, version) if version else buckets[name].keys.get(key)
+    record = find(buckets[source.bucket], key, version)
     if version and record is not None and not is_object(record):
         message = "The source of a copy request may not specifically refer to a delete marker by version id."
         raise ApiError("InvalidRequest", message, status=400)
@@ -128,7 +128,10 @@ def _can_be(bucket: Any, version: str) -> bool:
     return version == NULL or bool(bucket.versioning_status and VERSION_ID.fullmatch(version))
 
 
-def _find(bucket: Any, key: str, version: str) -> Any:
+def find(bucket: Any, key: str, version: str | None) -> Any:
+    """moto's record of a version of an object, by default of the latest; None if it is not there."""
+    if not version:
+        return bucket.keys.get(key)
     versions = bucket.keys.getlist(key, [])
     return next((one for one in versions if str(one.version_id) == version), None)
 
@@ -160,7 +163,7 @@ def delete(bucket: Any, key: str, version: str | None, bypasses_governance: bool
             versions = [one for one in versions if str(one.version_id) != NULL]
         _keep(bucket, key, [*versions, marker])
         return Deletion(marker.version_id, is_marker=True)
-    found = _find(bucket, key, version or NULL)
+    found = find(bucket, key, version or NULL)
     if is_object(found) and found.is_locked(governance_bypass=bypasses_governance):
         message = "Access Denied because object protected by object lock."
         raise ApiError("AccessDenied", message, status=403)

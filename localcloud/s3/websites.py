@@ -17,6 +17,7 @@ from localcloud.cloud import Cloud
 from localcloud.cloudfront.origin import StoredObject
 from localcloud.front import Request
 from localcloud.iam.buckets import visitor_may
+from localcloud.iam.condition_keys import of_anonymous, of_request, of_s3_resource
 from localcloud.iam.policy import Access
 from localcloud.moto_backends import backend_of
 from localcloud.routing import WEBSITE
@@ -61,34 +62,37 @@ class WebsiteService:
         key = request.path.lstrip("/")
         index = settings["IndexDocument"]["Suffix"]
         wanted = key + index if not key or key.endswith("/") else key
-        stored = self._public(bucket, wanted)
+        stored = self._public(request, bucket, wanted)
         if stored:
             return stored.response()
-        if wanted == key and self._public(bucket, f"{key}/{index}"):
+        if wanted == key and self._public(request, bucket, f"{key}/{index}"):
             return werkzeug.Response(status=HTTPStatus.FOUND, headers={"Location": quote(f"/{key}/")})
         # Without s3:ListBucket, a missing key is answered 403.
-        listable = self._may(bucket, "s3:ListBucket", "")
+        listable = self._may(request, bucket, "s3:ListBucket", "")
         status = HTTPStatus.NOT_FOUND if listable else HTTPStatus.FORBIDDEN
-        page = self._public(bucket, (settings.get("ErrorDocument") or {}).get("Key", ""))
+        page = self._public(request, bucket, (settings.get("ErrorDocument") or {}).get("Key", ""))
         if page is None:
             return _error(status, "NoSuchKey" if listable else "AccessDenied", name)
         response = page.response()
         response.status_code = status
         return response
 
-    def _public(self, bucket: Any, key: str) -> StoredObject | None:
+    def _public(self, request: Request, bucket: Any, key: str) -> StoredObject | None:
         """The object, if it exists and everyone may read it."""
         stored = bucket.keys.get(key) if key else None
         # A deleted object of a versioned bucket is a delete marker, without a value.
-        if not hasattr(stored, "value") or not self._may(bucket, "s3:GetObject", f"/{key}"):
+        if not hasattr(stored, "value") or not self._may(request, bucket, "s3:GetObject", f"/{key}"):
             return None
         return StoredObject.of(stored)
 
-    def _may(self, bucket: Any, action: str, suffix: str) -> bool:
-        context = {"aws:securetransport": ["true"]}  # loopback is as private as TLS
-        return visitor_may(
-            self._cloud, bucket, Access(action, f"arn:aws:s3:::{bucket.name}{suffix}", context)
-        )
+    def _may(self, request: Request, bucket: Any, action: str, suffix: str) -> bool:
+        resource = f"arn:aws:s3:::{bucket.name}{suffix}"
+        context = {
+            **of_request(request, self._cloud.account_id, bucket.region_name),
+            **of_anonymous(),
+            **of_s3_resource(self._cloud.account_id, action, resource),
+        }
+        return visitor_may(self._cloud, bucket, Access(action, resource, context))
 
 
 def _redirect(settings: Mapping[str, str], request: Request) -> werkzeug.Response:

@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from localcloud_lambda_fixtures import trust as trusting
 from werkzeug.test import EnvironBuilder
 
+from localcloud import peers
 from localcloud.functions.runtime_api import RuntimeApi
 from localcloud.peers import peer_uid
 from localcloud.routing import APIS, destination_of
@@ -354,6 +355,18 @@ def test_the_kernel_reports_who_connects():
             assert peer_uid(accepted) == os.getuid()
             connecting.close()
             assert peer_uid(accepted) is None  # root's, to believe /proc/net/tcp
+
+
+def test_a_kernel_that_does_not_answer_is_not_waited_for(monkeypatch):
+    silent, _other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    monkeypatch.setattr(peers, "ANSWER_SECONDS", 0.01)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        socket.create_connection(listening.getsockname()) as connecting,
+    ):
+        monkeypatch.setattr(peers.socket, "socket", lambda *_: silent)
+        with pytest.raises(TimeoutError):
+            peer_uid(connecting)
 
 
 STRANGER = """

@@ -176,6 +176,29 @@ def test_only_the_distribution_that_the_policy_names_may_read(stacks, site):
     assert fetch(site["Url"] + "/")[0] == 200
 
 
+def test_a_data_perimeter_lets_the_distribution_read(cloud, site):
+    """As in https://github.com/aws-samples/data-perimeter-policy-examples"""
+    s3 = cloud.client("s3")
+    before = s3.get_bucket_policy(Bucket="the-site")["Policy"]
+    perimeter = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": "arn:aws:s3:::the-site/*",
+        "Condition": {
+            "StringNotEqualsIfExists": {"aws:PrincipalAccount": cloud.account_id},
+            "BoolIfExists": {"aws:PrincipalIsAWSService": "false", "aws:ViaAWSService": "false"},
+        },
+    }
+    document = json.loads(before)
+    document["Statement"] = [*document["Statement"], perimeter]
+    s3.put_bucket_policy(Bucket="the-site", Policy=json.dumps(document))
+    try:
+        assert fetch(site["Url"] + "/")[0] == 200
+    finally:
+        s3.put_bucket_policy(Bucket="the-site", Policy=before)
+
+
 def test_the_api_describes_the_stacks_distribution_as_the_template_does(cloud, site):
     cloudfront = cloud.client("cloudfront")
     shown = cloudfront.get_distribution(Id=site["Id"])["Distribution"]

@@ -35,6 +35,12 @@ def cloud():
         s3.put_bucket_policy(
             Bucket="public-site", Policy=json.dumps({"Version": "2012-10-17", "Statement": [everyone]})
         )
+        s3.create_bucket(Bucket="linked-site")
+        s3.put_bucket_website(
+            Bucket="linked-site", WebsiteConfiguration={"IndexDocument": {"Suffix": "index.html"}}
+        )
+        s3.put_object(Bucket="linked-site", Key="index.html", Body=b"linked")
+        s3.delete_public_access_block(Bucket="linked-site")
         s3.create_bucket(Bucket="moved-site")
         s3.put_bucket_website(
             Bucket="moved-site", WebsiteConfiguration={"RedirectAllRequestsTo": {"HostName": "films.example"}}
@@ -42,9 +48,9 @@ def cloud():
         yield server.cloud
 
 
-def ask(cloud, host: str, path: str, method: str = "GET") -> tuple[int, str, str | None]:
+def ask(cloud, host: str, path: str, method: str = "GET", **headers: str) -> tuple[int, str, str | None]:
     connection = http.client.HTTPConnection(cloud.host, cloud.port)
-    connection.request(method, path, headers={"Host": f"{host}:{cloud.port}"})
+    connection.request(method, path, headers={"Host": f"{host}:{cloud.port}", **headers})
     answer = connection.getresponse()
     return answer.status, answer.read().decode(), answer.headers["Location"]
 
@@ -93,3 +99,30 @@ def test_a_part_of_a_page_may_be_asked_for(cloud, asked, status, body):
 def test_only_reading_and_only_websites(cloud):
     assert ask(cloud, "public-site.s3-website.localhost", "/", "POST")[0] == 405
     assert ask(cloud, "no-bucket.s3-website.localhost", "/")[0] == 404
+
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html: referers and addresses
+@pytest.mark.parametrize(
+    ("condition", "referer", "status"),
+    [
+        ({"StringLike": {"aws:Referer": "http://films.example/*"}}, "http://films.example/a", 200),
+        ({"StringLike": {"aws:Referer": "http://films.example/*"}}, "http://other.example/a", 403),
+        ({"StringLike": {"aws:Referer": "http://films.example/*"}}, None, 403),
+        ({"IpAddress": {"aws:SourceIp": "127.0.0.0/8"}}, None, 200),
+        ({"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}, None, 403),
+        ({"StringEquals": {"s3:ResourceAccount": "123456789012"}}, None, 200),
+    ],
+)
+def test_a_policy_sees_the_visitors_request(cloud, condition, referer, status):
+    statement = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::linked-site/*",
+        "Condition": condition,
+    }
+    cloud.client("s3").put_bucket_policy(
+        Bucket="linked-site", Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    )
+    headers = {"Referer": referer} if referer else {}
+    assert ask(cloud, "linked-site.s3-website.localhost", "/", **headers)[0] == status

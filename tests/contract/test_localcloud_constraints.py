@@ -151,13 +151,6 @@ def test_a_marker_that_was_not_issued_is_refused(account: Account) -> None:
         account.client("iam").list_roles(Marker="nonsense")
 
 
-@pytest.mark.parametrize("policy", ["{", "[]", "{}"])
-def test_a_session_policy_must_be_valid(account: Account, policy: str) -> None:
-    session = {"RoleArn": ROLE, "RoleSessionName": "session", "Policy": policy}
-    with pytest.raises(account.client("sts").exceptions.MalformedPolicyDocumentException):
-        account.client("sts").assume_role(**session)
-
-
 PARAMETER = {"Name": "p", "Value": "v", "Type": "String"}
 
 

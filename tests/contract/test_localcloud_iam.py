@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,14 @@ from botocore.exceptions import ClientError
 from localcloud_lambda_fixtures import Account, allow, policy, running, trust
 
 from localcloud.functions import FunctionsService
-from localcloud.iam import IamEnforcement, NotAssumable, assume_for_service, service_may
+from localcloud.iam import (
+    IamEnforcement,
+    NotAssumable,
+    assume_for_service,
+    require_trust,
+    role_may,
+    service_may,
+)
 
 ROLE = "arn:aws:sts::123456789012:assumed-role/{}/tester"
 ENDPOINT = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/sentiment"
@@ -164,6 +172,18 @@ def test_objects_are_guarded_one_by_one(having: Callable) -> None:
         lambda: s3.get_bucket_encryption(Bucket="films"),
     ):
         assert is_denied(forbidden)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["<Key a='b'>b/1</Key>", "<Key>b&#47;1</Key>", "<Key><![CDATA[b/1]]></Key>", "<!-- --><Key >b/1</Key >"],
+)
+def test_the_keys_of_deletes_are_read_as_xml(having: Callable, key: str) -> None:
+    s3 = having(allow("s3:DeleteObject", "arn:aws:s3:::films/a/*"))("s3")
+    request = {"Bucket": "films", "Delete": {"Objects": [{"Key": "b/1"}]}}
+    url = s3.generate_presigned_url("delete_objects", Params=request)
+    answer = requests.post(url, data=f"<Delete><Object>{key}</Object></Delete>", timeout=60)
+    assert (answer.status_code, "s3:DeleteObject" in answer.text) == (403, True)
 
 
 def test_only_who_may_list_a_bucket_is_told_that_it_lacks_an_object(having: Callable) -> None:
@@ -321,6 +341,22 @@ def test_temporary_credentials_of_another_cloud_are_refused(account: Account) ->
     keys = account.session(account.role("token"))
     error = denial(lambda: account.client("s3", **(keys | {"aws_session_token": "wrong"})).list_buckets())
     assert error["Error"]["Code"] == "InvalidToken"
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+def test_s3_says_by_its_own_status_that_a_token_has_expired(account: Account) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList"""
+    from moto.sts.models import sts_backends
+
+    keys = account.session(account.role("expiring", trusts={"AWS": "123456789012"}))
+    session = sts_backends["123456789012"]["aws"].get_assumed_role_from_access_key(keys["aws_access_key_id"])
+    session.expiration = datetime.now(UTC) - timedelta(seconds=1)
+    error = denial(lambda: account.client("s3", **keys).list_buckets())
+    assert error["Error"]["Code"] == "ExpiredToken"
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == 400
+    error = denial(lambda: account.client("sts", **keys).get_caller_identity())
+    assert error["Error"]["Code"] == "ExpiredToken"
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == 403
 
 
 @pytest.mark.parametrize(
@@ -399,6 +435,23 @@ def test_a_role_assumes_another_only_if_that_one_trusts_it(account: Account, hav
     error = denial(lambda: sts.assume_role(RoleArn=closed_role, RoleSessionName="on"))["Error"]
     assert error["Code"] == "AccessDenied"
     assert error["Message"].endswith(f"sts:AssumeRole on resource: {closed_role}")
+
+
+def test_a_role_is_trusted_by_one_statement_whatever_another_depends_on(
+    account: Account, having: Callable
+) -> None:
+    role = account.role("trusting-twice")
+    sts = having(allow("sts:AssumeRole", "*"))("sts")
+    trusted = {"Effect": "Allow", "Action": "sts:AssumeRole"}
+    by_account = {**trusted, "Principal": {"AWS": "arn:aws:iam::123456789012:root"}}
+    by_name = {
+        **trusted,
+        "Principal": {"AWS": f"arn:aws:iam::123456789012:role/{having.name}"},
+        "Condition": {"StringEquals": {"aws:ResourceTag/team": "x"}},
+    }
+    document = policy(by_account, by_name)
+    account.client("iam").update_assume_role_policy(RoleName="trusting-twice", PolicyDocument=document)
+    assert sts.assume_role(RoleArn=role, RoleSessionName="on")["Credentials"]
 
 
 def test_a_service_assumes_only_roles_that_trust_it(account: Account) -> None:
@@ -568,6 +621,74 @@ def test_a_service_reaches_a_bucket_only_for_what_the_policy_names(account: Acco
     assert not may("lambda.amazonaws.com", distribution)
 
 
+def test_a_service_is_judged_by_what_is_known_of_its_requests(account: Account) -> None:
+    s3 = account.client("s3")
+    s3.create_bucket(Bucket="perimeter")
+    reading = {
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudfront.amazonaws.com"},
+        "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::perimeter/*",
+    }
+
+    def may(operator: str, key: str, value: str) -> bool:
+        limit = {"Principal": "*", "Condition": {operator: {key: value}}}
+        s3.put_bucket_policy(
+            Bucket="perimeter", Policy=policy(reading, {**reading, "Effect": "Deny", **limit})
+        )
+        resource, source = "arn:aws:s3:::perimeter/a", "arn:aws:cloudfront::123456789012:distribution/E1"
+        return service_may(account.cloud, "cloudfront.amazonaws.com", "s3:GetObject", resource, source)
+
+    assert may("BoolIfExists", "aws:PrincipalIsAWSService", "false")
+    assert not may("BoolIfExists", "aws:PrincipalIsAWSService", "true")
+    assert not may("StringEquals", "aws:PrincipalServiceName", "cloudfront.amazonaws.com")
+    assert may("StringNotEquals", "aws:ResourceAccount", "123456789012")
+    assert may("StringNotEquals", "aws:RequestedRegion", account.cloud.region)
+    assert may("Bool", "aws:ViaAWSService", "true")
+    assert not may("IpAddress", "aws:SourceIp", "192.0.2.0/24"), "its address is not known"
+
+
+def test_a_role_of_a_service_may_what_conditions_of_its_account_allow(account: Account) -> None:
+    keys = {
+        "aws:ResourceAccount": "123456789012",
+        "aws:PrincipalAccount": "123456789012",
+        "aws:PrincipalArn": "arn:aws:iam::123456789012:role/calling",
+        "aws:RequestedRegion": "eu-west-1",
+        "aws:PrincipalIsAWSService": "false",
+    }
+    role = account.role(
+        "calling",
+        allow("lambda:InvokeFunction", Condition={"StringEquals": keys}),
+        allow("lambda:GetFunction", Condition={"StringLike": {"aws:userid": "AROA*:tester"}}),
+    )
+    function = "arn:aws:lambda:{}:123456789012:function:f"
+    assert role_may(account.cloud, role, "lambda:InvokeFunction", function.format("eu-west-1"))
+    assert not role_may(account.cloud, role, "lambda:InvokeFunction", function.format("eu-west-2"))
+    assert not role_may(account.cloud, role, "lambda:GetFunction", function.format("eu-west-1"))
+
+
+def test_a_boundary_limits_a_role_of_a_service(account: Account) -> None:
+    role = account.role("bounded-service", allow("lambda:InvokeFunction"))
+    iam = account.client("iam")
+    document = policy(allow("logs:*"))
+    boundary = iam.create_policy(PolicyName="only-logs", PolicyDocument=document)["Policy"]["Arn"]
+    iam.put_role_permissions_boundary(RoleName="bounded-service", PermissionsBoundary=boundary)
+    here = "us-east-1:123456789012"
+    assert role_may(account.cloud, role, "logs:PutLogEvents", f"arn:aws:logs:{here}:log-group:g")
+    assert not role_may(account.cloud, role, "lambda:InvokeFunction", f"arn:aws:lambda:{here}:function:f")
+
+
+def test_a_service_is_trusted_under_conditions_of_its_requests(account: Account) -> None:
+    conditions = {
+        "StringEquals": {"aws:SourceAccount": "123456789012", "aws:RequestedRegion": account.cloud.region},
+        "Bool": {"aws:SecureTransport": "true"},
+    }
+    role = account.role("for-jobs-of-here")
+    document = trust({"Service": "sagemaker.amazonaws.com"}, Condition=conditions)
+    account.client("iam").update_assume_role_policy(RoleName="for-jobs-of-here", PolicyDocument=document)
+    require_trust(account.cloud, role, "sagemaker.amazonaws.com")
+
+
 def test_metrics_may_be_limited_to_a_namespace(having: Callable) -> None:
     condition = {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}}
     metrics = having(allow("cloudwatch:PutMetricData", Condition=condition))("cloudwatch")
@@ -579,6 +700,7 @@ def test_metrics_may_be_limited_to_a_namespace(having: Callable) -> None:
 ALLOWED = allow("s3:GetObject")
 TRUSTED = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
 LONG = ["arn:aws:s3:::" + "x" * 40 + str(number) for number in range(200)]
+SYNTAX = "Syntax errors in policy."
 NO_PRINCIPAL = "Policy document should not specify a principal."
 
 
@@ -599,6 +721,9 @@ NO_PRINCIPAL = "Policy document should not specify a principal."
             "MalformedPolicyDocument",
             "AssumeRole policy may only specify STS AssumeRole actions.",
         ),
+        ("create_role", policy({**TRUSTED, "Action": [None]}), "MalformedPolicyDocument", SYNTAX),
+        ("create_policy", policy({**ALLOWED, "Action": [None]}), "MalformedPolicyDocument", SYNTAX),
+        ("put_role_policy", policy({**ALLOWED, "Resource": ["*", None]}), "MalformedPolicyDocument", SYNTAX),
         (
             "create_role",
             policy({**TRUSTED, "Resource": "*"}),

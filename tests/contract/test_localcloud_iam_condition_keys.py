@@ -93,12 +93,67 @@ def read_version(s3: Any) -> None:
         ("aws:userid", "AROA*:tester", get("plain")),
         ("aws:PrincipalType", "AssumedRole", get("plain")),
         ("aws:PrincipalTag/Team", "critics", get("plain")),
+        ("aws:PrincipalIsAWSService", "false", get("plain")),
+        ("aws:ViaAWSService", "false", get("plain")),
     ],
 )
 def test_a_denial_by_what_the_request_says(code: Callable[..., str], key: str, value: str, call: Any) -> None:
     assert code(call, EVERYTHING) == ""
     assert code(call, EVERYTHING, deny("StringLike", key, value)) == "AccessDenied"
     assert code(call, EVERYTHING, deny("StringLike", key, "other")) == ""
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"<Tagging><TagSet><Tag><Key/><Value>a</Value></Tag></TagSet></Tagging>", 400),
+        (b"<Tagging><TagSet><Tag><Key><b/></Key><Value>a</Value></Tag></TagSet></Tagging>", 400),
+        (b'<!DOCTYPE a [<!ENTITY b "c">]><Tagging><TagSet/></Tagging>', 400),
+        (b"<Tagging><TagSet><Tag><Key a='b'>Class</Key><Value>Secret</Value></Tag></TagSet></Tagging>", 403),
+        (
+            b"<t:Tagging xmlns:t='http://s3.amazonaws.com/doc/2006-03-01/'><t:TagSet><t:Tag><t:Key>Class</t:Key>"
+            b"<t:Value>Secret</t:Value></t:Tag></t:TagSet></t:Tagging>",
+            403,
+        ),
+    ],
+    ids=["empty", "nested", "entity", "attribute", "namespace"],
+)
+def test_tags_are_read_as_they_will_be_stored(
+    account: Account, role: dict[str, str], code: Callable[..., str], body: bytes, expected: int
+) -> None:
+    statements = EVERYTHING, deny("StringEquals", "s3:RequestObjectTag/Class", "Secret")
+    assert code(put_tags, *statements) == "AccessDenied"
+    request = {"Bucket": "films", "Key": "plain", "Tagging": {"TagSet": []}}
+    url = account.client("s3", **role).generate_presigned_url("put_object_tagging", Params=request)
+    assert requests.put(url, data=body, timeout=60).status_code == expected
+
+
+def copy(**request: Any) -> Callable[[Any], Any]:
+    source = {"Bucket": "films", "Key": "aging"}
+    return lambda s3: s3.copy_object(Bucket="films", Key="new", CopySource=source | request)
+
+
+def test_a_copy_of_a_version_is_judged_by_that_version(account: Account, code: Callable[..., str]) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html (under "Permissions")."""
+    s3 = account.client("s3")
+    old, new = (
+        s3.put_object(Bucket="films", Key="aging", Body=b"1", Tagging=f"Class={value}")["VersionId"]
+        for value in ("Secret", "Public")
+    )
+    denied = deny("StringEquals", "s3:ExistingObjectTag/Class", "Secret")
+    assert code(copy(), EVERYTHING, denied) == ""
+    assert code(copy(VersionId=new), EVERYTHING, denied) == ""
+    assert code(copy(VersionId=old), EVERYTHING, denied) == "AccessDenied"
+    assert code(copy(VersionId=old), EVERYTHING, deny("StringEquals", "s3:VersionId", old)) == "AccessDenied"
+    latest = allow(["s3:GetObject", "s3:PutObject"], "arn:aws:s3:::films/*")
+    assert code(copy(), latest) == ""
+    assert code(copy(VersionId=new), latest) == "AccessDenied"
+
+
+def test_a_role_calls_by_itself(code: Callable[..., str]) -> None:
+    for key in ("aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast", "aws:PrincipalServiceName"):
+        assert code(get("plain"), EVERYTHING, deny("StringLike", key, "*")) == ""
+        assert code(get("plain"), EVERYTHING, deny("Null", key, "true")) == "AccessDenied"
 
 
 def test_an_age_of_the_credentials(code: Callable[..., str]) -> None:
@@ -150,7 +205,7 @@ def test_the_owner_has_a_name_for_bucket_policies(account: Account) -> None:
     s3.list_objects_v2(Bucket="owned")
 
 
-@pytest.mark.parametrize("key", ["aws:ResourceTag/team", "aws:CalledVia", "s3:object-lock-mode"])
+@pytest.mark.parametrize("key", ["aws:ResourceTag/team", "aws:TagKeys", "s3:object-lock-mode"])
 def test_a_key_that_is_not_filled_is_named(
     account: Account, role: dict[str, str], code: Any, key: str
 ) -> None:
@@ -168,19 +223,53 @@ def test_a_key_that_is_not_filled_is_named(
     assert code(get("plain"), {**home, "Resource": "arn:aws:s3:::other/${" + key + "}"}) == "AccessDenied"
 
 
-def test_a_simulation_takes_the_values_of_other_keys(account: Account) -> None:
+def test_a_simulation_names_the_keys_that_it_is_not_given(account: Account) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
+
+    They are those of all statements: https://github.com/aws/aws-sdk-java-v2/issues/1751
+    """
     iam = account.client("iam")
-    conditional = {**EVERYTHING, "Condition": {"StringEquals": {"aws:ResourceTag/team": "x"}}}
-    request = {"PolicyInputList": [policy(conditional)], "ActionNames": ["s3:GetObject"]}
-    with pytest.raises(ClientError, match="aws:ResourceTag/team"):
-        iam.simulate_custom_policy(**request)
-    entry = {
-        "ContextKeyName": "aws:ResourceTag/team",
-        "ContextKeyValues": ["x"],
-        "ContextKeyType": "string",
+    tag, address = "aws:ResourceTag/team", "aws:SourceIp"
+    entry = {"ContextKeyName": tag, "ContextKeyValues": ["x"], "ContextKeyType": "string"}
+    conditional = {
+        **EVERYTHING,
+        "Condition": {"StringEquals": {tag: "x"}, "IpAddress": {address: "192.0.2.1"}},
     }
-    found = iam.simulate_custom_policy(**request, ContextEntries=[entry])["EvaluationResults"]
-    assert [one["EvalDecision"] for one in found] == ["allowed"]
+
+    def simulate(*statements: dict[str, Any], **request: Any) -> list[tuple[str, list[str]]]:
+        found = iam.simulate_custom_policy(
+            PolicyInputList=[policy(*statements)], ActionNames=["s3:GetObject", "sts:AssumeRole"], **request
+        )["EvaluationResults"]
+        return [(one["EvalDecision"], one["MissingContextValues"]) for one in found]
+
+    assert simulate(conditional) == [("implicitDeny", [tag, address])] * 2
+    known = {"ContextKeyName": address, "ContextKeyValues": ["192.0.2.1"], "ContextKeyType": "ip"}
+    assert simulate(conditional, ContextEntries=[known]) == [("implicitDeny", [tag])] * 2
+    others = "implicitDeny", []
+    assert simulate(conditional, ContextEntries=[known, entry]) == [("allowed", []), others]
+    denial = deny("StringEquals", tag, "x")
+    assert simulate(EVERYTHING, denial)[0] == ("allowed", [tag])
+    assert simulate(EVERYTHING, denial, ContextEntries=[entry]) == [("explicitDeny", []), others]
+    home = {**EVERYTHING, "Resource": "arn:aws:s3:::films/${aws:username}/${*}"}
+    assert simulate(home)[0] == ("implicitDeny", ["aws:username"])
+
+
+@pytest.mark.parametrize(
+    "statement", ["x", {**EVERYTHING, "Condition": {"Bool": "x"}}, {**EVERYTHING, "Action": 5}]
+)
+@pytest.mark.parametrize(
+    "document", ["PolicyInputList", "PermissionsBoundaryPolicyInputList", "ResourcePolicy"]
+)
+def test_a_simulation_refuses_what_is_no_policy(account: Account, statement: Any, document: str) -> None:
+    text = policy(statement)
+    given = {document: text if document == "ResourcePolicy" else [text]}
+    request: dict[str, Any] = {
+        "PolicyInputList": [policy(EVERYTHING)],
+        "ActionNames": ["s3:GetObject"],
+        **given,
+    }
+    with pytest.raises(ClientError, match="InvalidInput"):
+        account.client("iam").simulate_custom_policy(**request)
 
 
 def test_an_anonymous_request_is_refused_by_the_name_of_the_key(account: Account) -> None:
@@ -197,11 +286,18 @@ def test_an_anonymous_request_is_refused_by_the_name_of_the_key(account: Account
     url = f"{account.cloud.url}/shop-window/a"
     s3.put_bucket_policy(
         Bucket="shop-window",
-        Policy=policy({**everyone, "Condition": {"StringEquals": {"aws:PrincipalType": "Anonymous"}}}),
+        Policy=policy(
+            {
+                **everyone,
+                "Condition": {
+                    "StringEquals": {"aws:PrincipalType": "Anonymous", "aws:PrincipalAccount": "anonymous"}
+                },
+            }
+        ),
     )
     assert requests.get(url, timeout=60).text == "1"
     s3.put_bucket_policy(
         Bucket="shop-window",
-        Policy=policy({**everyone, "Condition": {"StringEquals": {"aws:CalledVia": "x"}}}),
+        Policy=policy({**everyone, "Condition": {"StringEquals": {"aws:TagKeys": "x"}}}),
     )
-    assert "condition key aws:CalledVia" in requests.get(url, timeout=60).text
+    assert "condition key aws:TagKeys" in requests.get(url, timeout=60).text

@@ -319,6 +319,21 @@ def test_sessions_that_sts_refuses(account: Account, request_: dict[str, Any], m
     assert found == ("ValidationError", message)
 
 
+def test_a_session_has_no_policy_that_iam_would_not_take(account: Account, iam: Any) -> None:
+    role = iam.create_role(RoleName="limited", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    sts = account.client("sts")
+    for document, message in (
+        # "malformed_policy" in assumed_roles.md of apache/hadoop, which quotes STS
+        ("not JSON", "The policy is not in the valid JSON format."),
+        ("[]", "Syntax errors in policy."),
+        ("{}", "Syntax errors in policy."),
+        (policy({"Action": "*", "Resource": "*"}), "Syntax errors in policy."),
+        (policy({**allow("s3:*"), "Principal": "*"}), "Policy document should not specify a principal."),
+    ):
+        found = error(sts.assume_role, RoleArn=role, RoleSessionName="tester", Policy=document)
+        assert found == ("MalformedPolicyDocument", message)
+
+
 def test_a_trust_policy_is_for_assuming_the_role(iam: Any) -> None:
     other = json.loads(TRUST)
     other["Statement"][0]["Action"] = "s3:GetObject"
@@ -354,11 +369,16 @@ def test_the_id_of_a_statement_is_alphanumeric(iam: Any, operation: str) -> None
         ({"Service": "foo.bar.com"}, '"SERVICE":"foo.bar.com"'),
         ({"Service": "foo.amazonaws.com"}, '"SERVICE":"foo.amazonaws.com"'),
         ({"Federated": f"{ARN}saml-provider/nope"}, f'"FEDERATED":"{ARN}saml-provider/nope"'),
+        ("123456789012", '"AWS":"123456789012"'),
+        (["*"], '"AWS":"*"'),
+        ({"AWS": []}, '"AWS":""'),
+        ({}, '"AWS":""'),
     ],
 )
-def test_a_trust_policy_names_principals_that_exist(iam: Any, principal: dict[str, Any], shown: str) -> None:
+def test_a_trust_policy_names_principals_that_exist(iam: Any, principal: Any, shown: str) -> None:
     """https://github.com/opstrace/opstrace/issues/88 and https://github.com/aws/aws-cdk-examples/issues/801
-    show the words."""
+    show the words, and the form is in
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html"""
     refused = "MalformedPolicyDocument", f"Invalid principal in policy: {shown}"
     document = trust(principal)
     assert error(iam.create_role, RoleName="never", AssumeRolePolicyDocument=document) == refused
@@ -374,6 +394,8 @@ def test_a_trust_policy_names_principals_that_exist(iam: Any, principal: dict[st
         {"AWS": "arn:aws:sts::123456789012:assumed-role/actor/tester"},
         {"Service": ["ecs-tasks.amazonaws.com", "edgelambda.amazonaws.com", "vpc-flow-logs.amazonaws.com"]},
         {"Service": ["monitoring.rds.amazonaws.com", "states.us-east-1.amazonaws.com", "vmie.amazonaws.com"]},
+        {"Service": ["amazonmq.amazonaws.com", "ipam.amazonaws.com", "macie.amazonaws.com"]},
+        {"Service": ["deepracer.amazonaws.com", "contacts-service.managedservices.amazonaws.com"]},
         {"Service": ["alexa-appkit.amazon.com", "ec2.amazonaws.com.cn", "spotfleet.amazonaws.com"]},
         {"Federated": "cognito-identity.amazonaws.com"},
     ],

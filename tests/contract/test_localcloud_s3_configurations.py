@@ -18,6 +18,8 @@ from localcloud.s3 import S3Service
 
 INVALID_KEY = "Policy has an invalid condition key"
 INVALID_PRINCIPAL = "Invalid principal in policy"
+INVALID_SYNTAX = "Invalid policy syntax."
+NO_PRINCIPAL = "Missing required field Principal cannot be empty!"
 TOO_LONG = "Policy exceeds the maximum allowed document size."
 MALFORMED = "The XML you provided was not well-formed or did not validate against our published schema"
 NOON = datetime.datetime(2030, 1, 1, 12)
@@ -156,6 +158,11 @@ REFUSED = [
     ),
     (
         "put_bucket_policy",
+        conditional({"ForAnyValue:NotIpAddressIfExists": {"aws:SourceIp": "10.0.0.0/40"}}),
+        "Invalid IP address in Conditions",
+    ),
+    (
+        "put_bucket_policy",
         policy("s3:GetObject", version="2010-01-01"),
         "The policy must contain a valid version string",
     ),
@@ -165,6 +172,24 @@ REFUSED = [
     ("put_bucket_policy", principal("arn:aws:iam::123456789012:role/*"), INVALID_PRINCIPAL),
     ("put_bucket_policy", principal("foo.amazonaws.com", "Service"), INVALID_PRINCIPAL),
     ("put_bucket_policy", principal("a" * 64, "Foo"), INVALID_PRINCIPAL),
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html: "*" or a map.
+    # https://github.com/cn-terraform/terraform-aws-s3-static-website/issues/38 shows the words of empty ones.
+    ("put_bucket_policy", policy("s3:GetObject", Principal="210987654321"), INVALID_PRINCIPAL),
+    ("put_bucket_policy", policy("s3:GetObject", Principal=["*"]), INVALID_PRINCIPAL),
+    ("put_bucket_policy", policy("s3:GetObject", Principal={}), NO_PRINCIPAL),
+    ("put_bucket_policy", policy("s3:GetObject", Principal={"AWS": []}), NO_PRINCIPAL),
+    (
+        "put_bucket_policy",
+        policy("s3:GetObject", Action=[]),
+        "Missing required field Action cannot be empty!",
+    ),
+    ("put_bucket_policy", policy("s3:GetObject", Action=["s3:GetObject", 5]), INVALID_SYNTAX),
+    ("put_bucket_policy", policy("s3:GetObject", [f"{ARN}/*", {"a": "*"}]), INVALID_SYNTAX),
+    ("put_bucket_policy", conditional({"StringEquals": {"aws:username": {"a": "b"}}}), INVALID_SYNTAX),
+    ("put_bucket_policy", conditional({"StringEquals": {"aws:username": ["a", None]}}), INVALID_SYNTAX),
+    ("put_bucket_policy", policy("s3:GetObject", NotPrincipal="*"), INVALID_SYNTAX),
+    ("put_bucket_policy", policy("s3:GetObject", NotAction="s3:PutObject"), INVALID_SYNTAX),
+    ("put_bucket_policy", policy("s3:GetObject", NotResource=f"{ARN}/a"), INVALID_SYNTAX),
     (
         "put_bucket_policy",
         principal("a" * 64, "CanonicalUser"),
@@ -247,7 +272,11 @@ def test_actions_of_policies_are_patterns_in_any_case(s3: Any, action: str, reso
         principal("delivery.logs.amazonaws.com", "Service"),
         conditional({"ForAnyValue:StringLikeIfExists": {"aws:RequestTag/a": "b"}}),
         conditional({"Null": {"aws:SourceIp": True}}),
+        conditional({"Null": {"aws:SourceIp": "true"}}),
+        conditional({"StringLike": {"aws:SourceIp": "10.*"}}),
+        conditional({"StringEquals": {"s3:destinationRegion": "eu-central-1"}}),
         conditional({"NotIpAddress": {"AWS:SourceIp": ["10.0.0.0/8", "::1"]}}),
+        conditional({"IpAddressIfExists": {"aws:SourceIp": "${aws:SourceIp}"}}),
         conditional({"StringEquals": {"lambda:SourceFunctionArn": "a"}}),
     ],
 )

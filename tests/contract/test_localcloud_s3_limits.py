@@ -280,6 +280,32 @@ def test_uploads_are_listed_in_pages(s3: Any) -> None:
     assert abs(time.time() - begun.timestamp()) < 60
 
 
+@pytest.mark.parametrize("value", ["abc", "1.5", "-1", str(2**31), "9" * 5000])
+def test_pages_of_parts_have_numbers(s3: Any, value: str) -> None:
+    """In the words of test_s3_list_operations.py::TestS3ListObjects::test_list_objects_max_keys"""
+    words = "(not an|must be an) integer"
+    for name in ("MaxParts", "PartNumberMarker"):
+        with pytest.raises(ClientError, match=rf"InvalidArgument.*{words}"):
+            s3.list_parts(**HELLO, UploadId="u", **{name: value})
+        with pytest.raises(ClientError, match=rf"InvalidArgument.*{words}"):
+            s3.get_object_attributes(**HELLO, ObjectAttributes=["ObjectParts"], **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("limits", "Invalid copy source object key"),
+        ("limits/", "Invalid copy source object key"),
+        ("//[", "Invalid copy source bucket name"),
+        ("?versionId=1", "Invalid copy source bucket name"),
+    ],
+)
+def test_the_source_of_a_copy_is_a_bucket_and_a_key(s3: Any, source: str, message: str) -> None:
+    """https://github.com/versity/versitygw/issues/1388 and 1389 quote AWS."""
+    with pytest.raises(ClientError, match=f"InvalidArgument.*{message}"):
+        s3.copy_object(Bucket="limits", Key="copied", CopySource=source)
+
+
 def test_a_number_without_a_value_is_ignored(s3: Any) -> None:
     """test_s3_list_operations.py::TestS3ListParts::test_list_parts_empty_part_number_marker"""
     upload = s3.create_multipart_upload(**HELLO)["UploadId"]

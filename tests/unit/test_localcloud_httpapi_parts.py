@@ -104,6 +104,10 @@ def test_a_full_match_goes_before_a_greedy_one_and_that_before_the_default() -> 
     assert chosen("POST", "/pets/dog/1", *keys) == "$default"
 
 
+def test_a_greedy_variable_takes_newlines() -> None:
+    assert chosen("GET", "/files/a\nb", "GET /files/{path+}") == "GET /files/{path+}"
+
+
 def test_a_routes_own_method_goes_before_any() -> None:
     assert chosen("GET", "/pets/1", "GET /pets/{id}", "ANY /pets/{id}") == "GET /pets/{id}"
     assert chosen("PUT", "/pets/1", "GET /pets/{id}", "ANY /pets/{id}") == "ANY /pets/{id}"

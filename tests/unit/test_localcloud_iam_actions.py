@@ -83,6 +83,22 @@ def needed(service: str, operation: str, **parameters: Any) -> list[tuple[str, s
             [("s3:GetObjectVersion", f"{BUCKET}/a")],
         ),
         ("head_object", {"Bucket": "films", "Key": "a"}, [("s3:GetObject", f"{BUCKET}/a")]),
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html (under "Permissions")
+        (
+            "get_object_attributes",
+            {"Bucket": "films", "Key": "a", "ObjectAttributes": ["ETag"]},
+            [("s3:GetObjectAttributes", f"{BUCKET}/a"), ("s3:GetObject", f"{BUCKET}/a")],
+        ),
+        (
+            "get_object_attributes",
+            {"Bucket": "films", "Key": "a", "ObjectAttributes": ["ETag"], "VersionId": "1"},
+            [("s3:GetObjectVersionAttributes", f"{BUCKET}/a"), ("s3:GetObjectVersion", f"{BUCKET}/a")],
+        ),
+        (
+            "delete_object_tagging",
+            {"Bucket": "films", "Key": "a", "VersionId": "1"},
+            [("s3:DeleteObjectVersionTagging", f"{BUCKET}/a")],
+        ),
         ("put_object", {"Bucket": "films", "Key": "a", "Body": b"x"}, [("s3:PutObject", f"{BUCKET}/a")]),
         ("delete_object", {"Bucket": "films", "Key": "a"}, [("s3:DeleteObject", f"{BUCKET}/a")]),
         ("get_object_tagging", {"Bucket": "films", "Key": "a"}, [("s3:GetObjectTagging", f"{BUCKET}/a")]),
@@ -113,9 +129,23 @@ def needed(service: str, operation: str, **parameters: Any) -> list[tuple[str, s
             [("s3:PutObject", f"{BUCKET}/a"), ("s3:GetObject", "arn:aws:s3:::other/b")],
         ),
         (
+            "copy_object",
+            {
+                "Bucket": "films",
+                "Key": "a",
+                "CopySource": {"Bucket": "other", "Key": "b?c", "VersionId": "1"},
+            },
+            [("s3:PutObject", f"{BUCKET}/a"), ("s3:GetObjectVersion", "arn:aws:s3:::other/b?c")],
+        ),
+        (
             "delete_objects",
             {"Bucket": "films", "Delete": {"Objects": [{"Key": "a&<b>"}, {"Key": "c"}]}},
             [("s3:DeleteObject", f"{BUCKET}/a&<b>"), ("s3:DeleteObject", f"{BUCKET}/c")],
+        ),
+        (
+            "delete_objects",
+            {"Bucket": "films", "Delete": {"Objects": [{"Key": "a", "VersionId": "1"}]}},
+            [("s3:DeleteObjectVersion", f"{BUCKET}/a")],
         ),
     ],
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.iam.policy import Access, Decision, evaluate
+from localcloud.iam.policy import Access, Decision, allows, evaluate
 
 ALLOWED, DENIED, NOTHING = Decision.ALLOWED, Decision.EXPLICIT_DENY, Decision.IMPLICIT_DENY
 READ = Access("s3:GetObject", "arn:aws:s3:::films/2001/a.txt")
@@ -59,6 +59,11 @@ def test_the_effect_may_be_written_in_any_case() -> None:
     assert decide(statement(), statement("dENY")) is DENIED
 
 
+@pytest.mark.parametrize("effect", [{}, {"Effect": None}, {"Effect": "Permit"}])
+def test_only_an_effect_that_allows_does(effect: dict) -> None:
+    assert decide({"Action": "*", "Resource": "*", **effect}) is NOTHING
+
+
 def test_nothing_is_allowed_that_no_statement_allows() -> None:
     assert evaluate([], READ) is NOTHING
     assert decide(statement("Deny", action="s3:PutObject")) is NOTHING
@@ -97,6 +102,8 @@ def test_not_action_and_not_resource() -> None:
             {"s3:prefix": ["2021-01-01T00:00:00Z"]},
             True,
         ),
+        ({"DateLessThan": {"aws:EpochTime": "9" * 23}}, {"aws:epochtime": ["1600000000"]}, False),
+        ({"DateLessThan": {"aws:EpochTime": "9" * 400}}, {"aws:epochtime": ["1600000000"]}, False),
         ({"IpAddress": {"aws:SourceIp": "127.0.0.0/8"}}, {"aws:sourceip": ["127.0.0.1"]}, True),
         ({"NotIpAddress": {"aws:SourceIp": "127.0.0.0/8"}}, {"aws:sourceip": ["127.0.0.1"]}, False),
         ({"Null": {"s3:prefix": "true"}}, {}, True),
@@ -130,7 +137,8 @@ def test_conditions(condition: dict, values: dict[str, list[str]], holds: bool) 
 def test_a_condition_that_is_not_understood_neither_allows_nor_lifts_a_denial() -> None:
     condition = {"StringSoundsLike": {"s3:prefix": "a"}}
     assert decide(statement(Condition=condition)) is NOTHING
-    assert decide(statement(), statement("Deny", Condition=condition)) is DENIED
+    for effect in ("Deny", "deny"):
+        assert decide(statement(), statement(effect, Condition=condition)) is DENIED
 
 
 def test_policy_variables_in_resources() -> None:
@@ -176,3 +184,11 @@ def test_policies_of_the_older_version_count_and_take_variables_literally(versio
 
     assert older("arn:aws:s3:::films/*") is ALLOWED
     assert older("arn:aws:s3:::films/${aws:username}") is NOTHING
+
+
+def test_the_log_names_an_unsupported_key_once_for_many_objects(caplog: pytest.LogCaptureFixture) -> None:
+    condition = {"StringEquals": {"aws:Unheard": "x"}}
+    document = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition}}
+    for number in range(3):
+        assert not allows([document], Access("s3:GetObject", f"arn:aws:s3:::films/{number}"))
+    assert caplog.text.count("condition key aws:Unheard") == 1

@@ -1,0 +1,44 @@
+"""What a request to S3 says, read in one way by all who check it or carry it out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import werkzeug
+
+from localcloud.protocol.calls import operation_of
+from localcloud.protocol.errors import InvalidRequest, MalformedRequest
+from localcloud.protocol.service import read_request
+
+
+@dataclass(frozen=True)
+class CopySource:
+    """The object that a copy reads. Bucket and key are empty if the request does not name them."""
+
+    bucket: str
+    key: str
+    version: str | None
+
+
+def copy_source_of(request: werkzeug.Request) -> CopySource:
+    """The source of CopyObject or UploadPartCopy, as moto reads it.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html#API_CopyObject_RequestSyntax
+    """
+    try:
+        parts = urlsplit(request.headers.get("x-amz-copy-source", ""))
+    except ValueError:
+        return CopySource("", "", None)
+    bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
+    version = parse_qs(parts.query).get("versionId", [None])[0]
+    return CopySource(bucket, key, version)
+
+
+def members_of(request: werkzeug.Request) -> Mapping[str, Any] | None:
+    """The members of a request; None if it has another form, which the guard will refuse."""
+    found = operation_of(request, "s3")
+    try:
+        return read_request(request, *found) if found else None
+    except (InvalidRequest, MalformedRequest):
+        return None
