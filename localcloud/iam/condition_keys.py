@@ -138,7 +138,7 @@ OF_TAGGED_OBJECTS = frozenset(
 SIGNED_AT = "%Y%m%dT%H%M%SZ"
 
 
-def exists(key: str) -> bool:
+def is_known(key: str) -> bool:
     """Whether localcloud knows a key, in lower case, for the requests that have it on AWS."""
     return key in OF_ALL_REQUESTS or is_filled(key)
 

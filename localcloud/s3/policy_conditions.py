@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from localcloud.iam.condition_keys import exists
+from localcloud.iam.condition_keys import is_known
 from localcloud.iam.conditions import as_list, is_operator
 from localcloud.protocol import ApiError
 
@@ -74,7 +74,7 @@ def check_conditions(statement: Mapping[str, Any]) -> None:
 
 def _check_key(statement: Mapping[str, Any], key: str) -> None:
     is_of_s3 = key.startswith(("aws:", "s3:"))
-    if is_of_s3 and not (exists(key) or key in OTHER_KEYS or key.startswith(OTHER_TAGS)):
+    if is_of_s3 and not (is_known(key) or key in OTHER_KEYS or key.startswith(OTHER_TAGS)):
         raise _malformed("Policy has an invalid condition key")
     actions = [str(action).lower() for action in as_list(statement.get("Action", []))]
     named = {action for action in actions if not any(sign in action for sign in "*?")}
