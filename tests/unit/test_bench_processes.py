@@ -53,7 +53,7 @@ def test_rows_are_measured_kept_and_put_together(tmp_path, monkeypatch):
     key = taking_part["fast"].key(of_tests, True)
     assert replace(taking_part["fast"], seed=1).key(of_tests, True) != key
 
-    result = report.assemble(bench, rows, "made up", None)
+    result = report.assemble(bench, rows, "made up")
     assert result["subject"] == "fast" and result["best_classical"] == "tfidf-lr"
     assert sum(row["reviews"] for row in result["slices"] if row["group"] == "length") == 40
     assert result["calibration"]["test"]["reviews"] == 40
