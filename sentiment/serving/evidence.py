@@ -1,16 +1,17 @@
 """Decide whether a text gets no verdict: because it shows no opinion, is not English, or is mixed.
 
 A binary classifier has an answer to everything, including "ok" and a shopping list. So there are three
-checks. The text must be English: function words and common words must make up a sufficient share of it. A
-short text must show an opinion: its logit must be far from 0, and it must have words and phrases with large
-n-gram weights (even larger ones if it is a mere question). And the probability must lie outside the band in
-which verdicts are often wrong (for reviews, the band of calibration.py). docs/model.md says on which texts
-the limits were chosen.
+checks. The text must be English: function words and common words must make up a sufficient share of it, and
+it must not have more function words of other languages. A short text must show an opinion: its logit must be
+far from 0, and it must have words and phrases with large n-gram weights (even larger ones if it is a mere
+question). And the probability must lie outside the band in which verdicts are often wrong (for reviews, the
+band of calibration.py). docs/model.md says on which texts the limits were chosen.
 """
 
 import math
 import unicodedata
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -23,6 +24,22 @@ MIN_WORDS = 3
 FUNCTION_WORDS, COMMON_WORDS = 300, 2000
 """Ids below these belong to the most frequent words of the training texts."""
 MIN_FUNCTION_SHARE, MIN_COMMON_SHARE = 0.25, 0.5
+FOREIGN_WORDS = frozenset(
+    word
+    for of_language in (
+        "das der ein eine einen ich ist mit nicht sehr und",  # German
+        "c'est ce cette des elle est et j'ai je le les n'ai pas que qui très un une",  # French
+        "con el es gusta la las los muy pero una",  # Spanish
+        "che di è gli il molto non questo",  # Italian
+        "com é eu muito não os um uma",  # Portuguese
+        "een erg heel het niet det och inte är jag ikke jeg og",  # Dutch and Scandinavian
+        "jest nie się bir çok este și",  # Polish, Turkish and Romanian
+    )
+    for word in of_language.split()
+)
+"""Function words that are no English words."""
+FILM = "film"
+"""A word of many languages, and so no evidence of English."""
 SHORT_WORDS = 40
 """Texts with fewer words must show an opinion; longer ones always have some evidence of one."""
 OF_LOGIT, OF_WORD, OF_PHRASES, OF_QUESTION = 0.9, 0.45, 1.2, -1.4
@@ -65,12 +82,26 @@ class Evidence:
     def _is_foreign(self, words: Sequence[str]) -> bool:
         if not self._reads_all_words:
             return False
-        ids = [self._word_dict.get(word, COMMON_WORDS) for word in words if word[0].isalpha()]
+        words = [word for word in words if word[0].isalpha()]
+        ids = [self._word_dict.get(word, COMMON_WORDS) for word in words]
         if len(ids) < MIN_WORDS:
             return False
+        if _has_more_of_other_languages(words, ids):
+            return True
         common = sum(number < COMMON_WORDS for number in ids) / len(ids)
         function = sum(number < FUNCTION_WORDS for number in ids) / len(ids)
         return common < MIN_COMMON_SHARE and function < MIN_FUNCTION_SHARE
+
+
+def _has_more_of_other_languages(words: Sequence[str], ids: Sequence[int]) -> bool:
+    """Whether a text has more function words of other languages than of English: at least two of them, for
+    one may be from a title, or one before "film".
+    """
+    foreign = FOREIGN_WORDS.intersection(words)
+    english = {word for word, number in zip(words, ids, strict=True) if number < FUNCTION_WORDS}
+    if len(foreign) <= len(english - foreign - {FILM}):
+        return False
+    return len(foreign) > 1 or any(first in foreign and second == FILM for first, second in pairwise(words))
 
 
 def _evidence(ngrams: Ngrams, review: str, ids: np.ndarray, probability: float) -> float:

@@ -35,6 +35,9 @@ def reason(text: str, probability: float, band=(0.3, 0.7), ngrams=NGRAMS, reads_
         ("it", 0.5, "no_evidence"),
         ("", 0.5, "no_evidence"),
         ("das war ein wunderbarer film", 0.9, "not_english"),
+        ("der film ist dull", 0.1, "not_english"),  # though half of its words are known
+        ("un film film", 0.9, "not_english"),
+        ("la la land was wonderful", 0.9, None),
         ("ein film", 0.6, "no_evidence"),  # too short to tell
         ("Прекрасный фильм", 0.5, "not_english"),
         ("素晴らしい映画", 0.5, "not_english"),
