@@ -66,7 +66,7 @@ class Admission:
         """Wait for a turn, and keep it for the block. Raises Overloaded at once if all places are taken."""
         place = self._places.take()
         if place is None:
-            seconds = random.randint(1, MAX_RETRY_SECONDS)  # nosec B311
+            seconds = random.randint(1, MAX_RETRY_SECONDS)
             raise Overloaded(
                 "Too many reviews at once just now.", retry_after=seconds, detail="no place to wait"
             )
