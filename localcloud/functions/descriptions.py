@@ -20,7 +20,8 @@ PENDING = {"State": "Pending", "StateReason": CREATING, "StateReasonCode": "Crea
 
 def describe(record: Any, reference: FunctionReference | None = None) -> dict[str, Any]:
     """A function's configuration, from moto's record; the ARN is qualified if the reference is."""
-    runtime = hashlib.sha256(record.run_time.encode()).hexdigest()
+    # AWS has versions of a runtime for each architecture.
+    runtime = hashlib.sha256(f"{record.run_time} {record.architectures}".encode()).hexdigest()
     return _settings(record, reference.qualified_arn if reference else record.function_arn) | {
         "State": "Active",
         "LastUpdateStatus": "Successful",

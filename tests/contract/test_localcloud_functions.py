@@ -80,7 +80,12 @@ def test_an_event_reaches_the_handler_and_its_answer_comes_back(account: Account
 
 @pytest.mark.parametrize("name", ["arn", "123456789012:function:echo", "function:echo", "echo:$LATEST"])
 def test_a_function_is_found_by_every_form_of_its_name(account: Account, echo: str, name: str) -> None:
-    assert invoke(account, echo if name == "arn" else name, {})["result"]["arn"] == echo
+    """The handler sees the qualifier that the caller gave, as in localstack's
+    test_lambda_common.snapshot.json.
+    """
+    qualifier = ":$LATEST" if "$" in name else ""
+    found = invoke(account, echo if name == "arn" else name, {})["result"]["arn"]
+    assert found == echo + qualifier
 
 
 def test_a_sandbox_is_used_again(account: Account) -> None:
@@ -271,6 +276,7 @@ def test_an_event_may_have_six_megabytes_and_no_more(account: Account, echo: str
 def test_an_event_must_be_json(account: Account, echo: str) -> None:
     error = refusal(lambda: account.client("lambda").invoke(FunctionName="echo", Payload=b"{'a': 1}"))
     assert error["Error"]["Code"] == "InvalidRequestContentException"
+    assert "into json: Could not parse payload into json: " in error["Error"]["Message"]
 
 
 def test_reserved_concurrency_throttles(account: Account, listener: Listener) -> None:
@@ -521,6 +527,7 @@ def test_the_environment_is_lambdas(account: Account, echo: str) -> None:
     assert environment["AWS_REGION"] == "us-east-1"
     assert environment["_HANDLER"] == "app.handler"
     assert environment["LAMBDA_TASK_ROOT"] == "/var/task" or not has_own_file_systems()
+    assert environment["PWD"] == "/var/task" or not has_own_file_systems()
     assert environment["LD_LIBRARY_PATH"].endswith(f"{environment['LAMBDA_TASK_ROOT']}/lib:/opt/lib")
     assert environment["LAMBDA_RUNTIME_DIR"] == environment["PYTHONPATH"] == "/var/runtime"
     assert environment["_X_AMZN_TRACE_ID"].startswith("Root=1-")
