@@ -71,10 +71,10 @@ class Pool:
         self._remove_files_if_unused()
 
     def run(self, invocation: Invocation) -> tuple[Outcome, list[str]]:
-        """Runs one event in a warm or new sandbox. Returns the outcome and the log lines."""
+        """Runs one event in a warm or new sandbox. Returns the outcome and the events of the log."""
         with self._sandbox() as (sandbox, cold):
             began = time.monotonic()
-            lines: list[str] = []
+            events: list[str] = []
             unwritten: list[str] = []
 
             def flush() -> None:
@@ -82,22 +82,21 @@ class Pool:
                 unwritten.clear()
 
             def write(new: list[str]) -> None:
-                lines.extend(new)
+                events.extend(new)
                 unwritten.extend(new)
                 if time.monotonic() - began > PROMPT_SECONDS:
                     flush()
 
             if cold:
                 sandbox.initialise()
-                write([f"INIT_START {self._note}", *sandbox.read_lines(), *sandbox.init_report("init")])
+                write([f"INIT_START {self._note}\n", *sandbox.read_output(), *sandbox.init_report("init")])
                 cold = not sandbox.init_status
-            write([f"START RequestId: {invocation.request_id} Version: $LATEST"])
+            write([f"START RequestId: {invocation.request_id} Version: $LATEST\n"])
             outcome = sandbox.invoke(invocation, write)
-            write(
-                [f"END RequestId: {invocation.request_id}", self._report(invocation, outcome, cold, sandbox)]
-            )
+            report = self._report(invocation, outcome, cold, sandbox)
+            write([f"END RequestId: {invocation.request_id}\n", f"{report}\n"])
             flush()
-            return outcome, lines
+            return outcome, events
 
     def close_idle(self, now: float) -> None:
         """Closes sandboxes that are idle or have ended."""

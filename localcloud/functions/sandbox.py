@@ -18,6 +18,7 @@ import psutil
 from localcloud.cloud import Cloud
 from localcloud.functions.configuration import Configuration
 from localcloud.functions.file_system import BOOTSTRAP, SandboxFiles
+from localcloud.functions.output import ENVIRONMENT, REDIRECT, Output
 from localcloud.functions.runtime_api import MAX_RESPONSE_BYTES, Invocation, Kind, Report, RuntimeApi
 from localcloud.listening import reachable
 from localcloud.untrusted import parse_json
@@ -33,7 +34,6 @@ FIND_PROCESSES_SECONDS = 1.0
 CHILDREN_ARE_LISTED = Path(f"/proc/self/task/{os.getpid()}/children").exists()
 """By Linux; elsewhere every process of the machine has to be asked for its parent."""
 PAGE_BYTES = resource.getpagesize()
-MAX_LINE_BYTES = 1024 * 1024
 MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 """A sandbox that has printed more is replaced, because its output file cannot be truncated without losing
 lines."""
@@ -59,9 +59,6 @@ SIGNALS: Mapping[int, str] = {
 
 RUNTIME_FOLDER = "/var/runtime"
 """Where Lambda has the runtime client and boto3, which here are packages like others; nothing lies there."""
-
-# The runtime prints to a file, not a pipe, so that when its answer comes, its earlier output is complete.
-REDIRECT = ("/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1')
 
 
 @dataclass(frozen=True)
@@ -96,10 +93,7 @@ class Sandbox:
         self._configuration = configuration
         self._cloud, self._code, self._credentials = cloud, code, credentials
         self._files = SandboxFiles(code, configuration.storage_mb, cloud.job_python)
-        self._output_path = self._files.folder / "output"
-        self._output_path.touch()
-        self._output = self._output_path.open("rb")
-        self._unfinished_line = b""
+        self._output = Output(self._files.folder / "output")
         try:
             self._start()
         except BaseException:
@@ -115,7 +109,7 @@ class Sandbox:
         try:
             self._process = self._cloud.processes.start(
                 f"function {configuration.name}",
-                [*REDIRECT, self._output_path, *self._files.command(runtime)],
+                [*REDIRECT, self._output.path, *self._files.command(runtime)],
                 env=self._environment(),
                 cwd=self._code,
                 keeps_orphans=True,  # one keeps the file system for a new start (see function_mounts.py)
@@ -156,6 +150,7 @@ class Sandbox:
             "LANG": "en_US.UTF-8",
             "PATH": os.pathsep.join([str(cloud.job_python.parent), "/usr/local/bin", "/usr/bin", "/bin"]),
             "TZ": ":UTC",
+            **ENVIRONMENT,
             **paths,
         }
 
@@ -164,11 +159,11 @@ class Sandbox:
         self._initialised(self.started, self.started + INIT_SECONDS)
 
     def init_report(self, phase: str) -> list[str]:
-        """Lambda's log line for an initialisation that failed or took too long."""
+        """Lambda's log event for an initialisation that failed or took too long."""
         if not self.init_status:
             return []
         return [
-            f"INIT_REPORT Init Duration: {self.init_ms:.2f} ms\tPhase: {phase}\tStatus: {self.init_status}"
+            f"INIT_REPORT Init Duration: {self.init_ms:.2f} ms\tPhase: {phase}\tStatus: {self.init_status}\n"
         ]
 
     def has_ended(self) -> bool:
@@ -189,7 +184,7 @@ class Sandbox:
         return report
 
     def invoke(self, invocation: Invocation, log: Callable[[list[str]], None]) -> Outcome:
-        """Runs one event. `log` gets what the function prints, line by line, while it runs.
+        """Runs one event. `log` gets what the function prints, as events of its log, while it runs.
 
         The function's time begins when it has been initialised. After a time-out, a crash, or too much memory
         the sandbox is dead, as in Lambda.
@@ -203,7 +198,7 @@ class Sandbox:
             self._stop()
             self._start()
             report = self._initialised(began, deadline)
-            log([*self.read_lines(), *self.init_report("invoke")])
+            log([*self.read_output(), *self.init_report("invoke")])
         if report is not None and report.kind is Kind.READY:
             ends = time.time() + deadline - self._clock()
             self._runtime_api.submit(dataclasses.replace(invocation, deadline_ms=int(ends * 1000)))
@@ -214,7 +209,7 @@ class Sandbox:
             self.alive = False
             if not exited:
                 self._process.kill()
-            log(self.read_lines(last=True))
+            log(self.read_output(last=True))
             if memory_exceeded:
                 return self._crashed(began, invocation, log, "signal: killed", "Runtime.OutOfMemory")
             if exited:
@@ -222,12 +217,12 @@ class Sandbox:
                 return self._crashed(began, invocation, log, reason, "Runtime.ExitError")
             message = f"Task timed out after {configuration.timeout:.2f} seconds"
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
-            log([f"{stamp}.{int(time.time() % 1 * 1000):03d}Z {invocation.request_id} {message}"])
+            log([f"{stamp}.{int(time.time() % 1 * 1000):03d}Z {invocation.request_id} {message}\n"])
             body = _error("Sandbox.Timedout", f"RequestId: {invocation.request_id} Error: {message}")
             return self._outcome(began, body, "Sandbox.Timedout", "timeout")
-        log(self.read_lines())
+        log(self.read_output())
         self.last_used = self._clock()
-        if self._output.tell() > MAX_OUTPUT_BYTES:
+        if self._output.size() > MAX_OUTPUT_BYTES:
             self.alive = False
         match report.kind:
             case Kind.RESPONSE:
@@ -245,14 +240,9 @@ class Sandbox:
                 body = _error(error_type, f"Response payload size exceeded {limit}.")
                 return self._outcome(began, body, error_type, "error")
 
-    def read_lines(self, last: bool = False) -> list[str]:
-        """The lines printed since the last call. An incomplete line is kept back, unless `last` or long."""
-        *lines, self._unfinished_line = (self._unfinished_line + self._output.read()).split(b"\n")
-        if self._unfinished_line and (last or len(self._unfinished_line) > MAX_LINE_BYTES):
-            lines.append(self._unfinished_line)
-            self._unfinished_line = b""
-        # The runtime client writes a traceback as one line, its own lines parted by carriage returns.
-        return [line.decode(errors="replace").rstrip("\r").replace("\r", "\n") for line in lines]
+    def read_output(self, last: bool = False) -> list[str]:
+        """What was printed since the last call, as events for the log."""
+        return self._output.events(last)
 
     def close(self) -> None:
         """Stop the processes and remove the files."""
@@ -275,8 +265,8 @@ class Sandbox:
                 self._memory.find_processes()
                 if self._process.poll() is not None or self._memory.sample() > self._configuration.memory_mb:
                     return self._last_report(request_id)
-                if log and (lines := self.read_lines()):
-                    log(lines)
+                if log and (printed := self.read_output()):
+                    log(printed)
                 continue
             if _awaited(report, request_id):
                 return report
@@ -301,7 +291,7 @@ class Sandbox:
             f"Runtime exited with error: {reason}" if reason else "Runtime exited without providing a reason"
         )
         message = f"RequestId: {invocation.request_id} Error: {reason}"
-        log([f"{message}\nRuntime.ExitError"])
+        log([f"{message}\nRuntime.ExitError\n"])
         body = _error("Runtime.ExitError", message)
         return self._outcome(began, body, error_type, "error")
 

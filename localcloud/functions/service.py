@@ -82,11 +82,11 @@ class InvocationResult:
     request_id: str
     payload: bytes
     function_error: str | None
-    log_lines: Sequence[str]
+    log_events: Sequence[str]
 
     @property
     def log_tail(self) -> bytes:
-        return "".join(f"{line}\n" for line in self.log_lines).encode()[-LOG_TAIL_BYTES:]
+        return "".join(self.log_events).encode()[-LOG_TAIL_BYTES:]
 
 
 class Admission:
@@ -302,7 +302,7 @@ class FunctionsService(ModelledService):
             client_context=client_context,
         )
         with self._pool(configuration, code) as pool:
-            outcome, lines = pool.run(invocation)
+            outcome, events = pool.run(invocation)
         error = "Unhandled" if outcome.error_type else None
         self._measure(
             configuration,
@@ -311,7 +311,7 @@ class FunctionsService(ModelledService):
             Throttles=(0, "Count"),
             Duration=(outcome.duration_ms, "Milliseconds"),
         )
-        return InvocationResult(request_id, outcome.payload, error, lines)
+        return InvocationResult(request_id, outcome.payload, error, events)
 
     def _take_slot(self, owner: str, limit: int) -> bool:
         """Takes one of the slots of a function, or of the account (""); False if none gets free."""

@@ -128,6 +128,30 @@ def test_logs_are_in_the_answers_tail_and_in_cloudwatch(account: Account, echo: 
     assert [event["message"] for event in events][-1] == "printed needle 1\n"
 
 
+def test_a_record_of_logging_is_one_event_and_what_is_printed_one_per_line(account: Account) -> None:
+    """As in localstack's recordings, test_multi_line_prints and test_invocation_type_event_error."""
+    source = """
+import logging
+
+def handler(event, context):
+    print("one\\ntwo\\rstill two", end="")
+    logging.getLogger().warning("three\\nstill three")
+    print(" and two")
+    raise ValueError("four")
+"""
+    account.function("prolix", source)
+    answer = invoke(account, "prolix", {}, LogType="Tail")
+    found = account.client("logs").filter_log_events(logGroupName="/aws/lambda/prolix")["events"]
+    messages = [event["message"] for event in found]
+    start = next(number for number, message in enumerate(messages) if message.startswith("START"))
+    first, record, second, error, end = messages[start + 1 : start + 6]
+    assert (first, second) == ("one\n", "two\rstill two and two\n")
+    assert record.startswith("[WARNING]\t") and record.endswith("\tthree\nstill three\n")
+    assert error.startswith("[ERROR] ValueError: four\nTraceback (most recent call last):\n")
+    assert error.endswith('raise ValueError("four")')
+    assert end.startswith("END") and record in tail(answer)
+
+
 def test_what_a_function_prints_between_events_is_not_lost(account: Account) -> None:
     """One that goes on printing while its answer is on its way, in megabytes."""
     source = """
@@ -527,6 +551,7 @@ def test_the_environment_is_lambdas(account: Account, echo: str) -> None:
     assert environment["AWS_REGION"] == "us-east-1"
     assert environment["_HANDLER"] == "app.handler"
     assert environment["LAMBDA_TASK_ROOT"] == "/var/task" or not has_own_file_systems()
+    assert not any("TELEMETRY" in name for name in environment)
     assert environment["PWD"] == "/var/task" or not has_own_file_systems()
     assert environment["LD_LIBRARY_PATH"].endswith(f"{environment['LAMBDA_TASK_ROOT']}/lib:/opt/lib")
     assert environment["LAMBDA_RUNTIME_DIR"] == environment["PYTHONPATH"] == "/var/runtime"
