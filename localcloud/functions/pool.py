@@ -124,7 +124,7 @@ class Pool:
     @contextlib.contextmanager
     def _sandbox(self) -> Iterator[tuple[Sandbox, bool]]:
         sandbox = self._warm()
-        cold = sandbox is None
+        cold = sandbox is None or sandbox.is_stopped
         if sandbox is None:
             sandbox = Sandbox(self._cloud, self.configuration, self._code, self._credentials())
         try:
@@ -152,9 +152,9 @@ class Pool:
     def _credentials(self) -> dict[str, str]:
         """Credentials of the execution role, as environment variables. Raises LambdaError."""
         try:
-            return assume_for_service(
-                self._cloud, self.configuration.role, LAMBDA, self.configuration.name
-            ).environment()
+            name = self.configuration.name
+            session = name if len(name) > 1 else f"{name}@lambda_function"  # a session's name is longer
+            return assume_for_service(self._cloud, self.configuration.role, LAMBDA, session).environment()
         except NotAssumable as error:
             self._warnings.warn("role", f"function {self.configuration.name}: {error}")
             raise LambdaError("AccessDeniedException", NOT_ASSUMABLE, status=403) from error

@@ -74,7 +74,10 @@ class Outcome:
 
 
 class Sandbox:
-    """A process that starts on creation; `initialise()` waits until it is ready, `invoke()` runs an event."""
+    """A process that starts on creation; `initialise()` waits until it is ready, `invoke()` runs an event.
+
+    If an event stopped it, it starts again with the next `initialise()`.
+    """
 
     def __init__(
         self,
@@ -87,6 +90,7 @@ class Sandbox:
         self.log_stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[$LATEST]{os.urandom(16).hex()}"
         self.started = self.last_used = clock()
         self.alive = True
+        self.is_stopped = True
         self.init_ms = 0.0
         self.init_status: str | None = None
         self._clock = clock
@@ -118,11 +122,14 @@ class Sandbox:
             self._runtime_api.close()
             raise
         self._memory = _Memory(self._process.pid, self._clock)
+        self.is_stopped = False
 
     def _stop(self) -> None:
-        self._process.kill()
-        self._cloud.processes.discard(self._process)
-        self._runtime_api.close()
+        if not self.is_stopped:
+            self._process.kill()
+            self._cloud.processes.discard(self._process)
+            self._runtime_api.close()
+            self.is_stopped = True
 
     def _environment(self) -> dict[str, str]:
         configuration, cloud, paths = self._configuration, self._cloud, self._files.environment()
@@ -156,7 +163,11 @@ class Sandbox:
 
     def initialise(self) -> None:
         """Waits for the runtime to import the handler's module, at most for the initialisation phase."""
-        self._initialised(self.started, self.started + INIT_SECONDS)
+        began = self.started
+        if self.is_stopped:
+            began = self._clock()
+            self._start()
+        self._initialised(began, began + INIT_SECONDS)
 
     def init_report(self, phase: str) -> list[str]:
         """Lambda's log event for an initialisation that failed or took too long."""
@@ -168,6 +179,8 @@ class Sandbox:
 
     def has_ended(self) -> bool:
         """Whether an idle sandbox's process is gone: someone killed it, or it ended by itself."""
+        if self.is_stopped:
+            return False
         return self._process.poll() is not None or self._runtime_api.lost_its_runtime()
 
     def _initialised(self, began: float, deadline: float) -> Report | None:
@@ -187,7 +200,7 @@ class Sandbox:
         """Runs one event. `log` gets what the function prints, as events of its log, while it runs.
 
         The function's time begins when it has been initialised. After a time-out, a crash, or too much memory
-        the sandbox is dead, as in Lambda.
+        the runtime is stopped, and has to be initialised for the next event. As in Lambda, /tmp is kept.
         """
         configuration = self._configuration
         began = self._clock()
@@ -199,31 +212,20 @@ class Sandbox:
             self._start()
             report = self._initialised(began, deadline)
             log([*self.read_output(), *self.init_report("invoke")])
-        if report is not None and report.kind is Kind.READY:
+        is_ready = report is not None and report.kind is Kind.READY
+        if is_ready:
             ends = time.time() + deadline - self._clock()
             self._runtime_api.submit(dataclasses.replace(invocation, deadline_ms=int(ends * 1000)))
             report = self._wait(deadline, invocation.request_id, log)
         memory_exceeded = self._memory.sample() > configuration.memory_mb
         if report is None or memory_exceeded:
-            exited = self._process.poll() is not None
-            self.alive = False
-            if not exited:
-                self._process.kill()
-            log(self.read_output(last=True))
-            if memory_exceeded:
-                return self._crashed(began, invocation, log, "signal: killed", "Runtime.OutOfMemory")
-            if exited:
-                reason = _exit_reason(self._process.returncode)
-                return self._crashed(began, invocation, log, reason, "Runtime.ExitError")
-            message = f"Task timed out after {configuration.timeout:.2f} seconds"
-            stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
-            log([f"{stamp}.{int(time.time() % 1 * 1000):03d}Z {invocation.request_id} {message}\n"])
-            body = _error("Sandbox.Timedout", f"RequestId: {invocation.request_id} Error: {message}")
-            return self._outcome(began, body, "Sandbox.Timedout", "timeout")
+            outcome = self._failed(began, invocation, log, memory_exceeded)
+            self._stop()
+            self.alive = is_ready
+            self._note_use()
+            return outcome
         log(self.read_output())
-        self.last_used = self._clock()
-        if self._output.size() > MAX_OUTPUT_BYTES:
-            self.alive = False
+        self._note_use()
         match report.kind:
             case Kind.RESPONSE:
                 return self._outcome(began, report.body, None)
@@ -278,6 +280,34 @@ class Sandbox:
             if _awaited(report := self._runtime_api.reports.get(), request_id):
                 return report
         return None
+
+    def _note_use(self) -> None:
+        self.last_used = self._clock()
+        if self._output.size() > MAX_OUTPUT_BYTES:
+            self.alive = False
+
+    def _failed(
+        self,
+        began: float,
+        invocation: Invocation,
+        log: Callable[[list[str]], None],
+        memory_exceeded: bool,
+    ) -> Outcome:
+        """The outcome of an event that the runtime did not answer."""
+        exited = self._process.poll() is not None
+        if not exited:
+            self._process.kill()
+        log(self.read_output(last=True))
+        if memory_exceeded:
+            return self._crashed(began, invocation, log, "signal: killed", "Runtime.OutOfMemory")
+        if exited:
+            reason = _exit_reason(self._process.returncode)
+            return self._crashed(began, invocation, log, reason, "Runtime.ExitError")
+        message = f"Task timed out after {self._configuration.timeout:.2f} seconds"
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+        log([f"{stamp}.{int(time.time() % 1 * 1000):03d}Z {invocation.request_id} {message}\n"])
+        body = _error("Sandbox.Timedout", f"RequestId: {invocation.request_id} Error: {message}")
+        return self._outcome(began, body, "Sandbox.Timedout", "timeout")
 
     def _crashed(
         self,

@@ -222,6 +222,37 @@ def test_an_error_may_say_much(account: Account, source: str, error_type: str) -
     assert invoke(account, name, {})["result"]["errorType"] == error_type
 
 
+def test_a_crash_or_a_time_out_ends_the_runtime_and_keeps_its_files(account: Account) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html, and what localstack
+    recorded in test_lambda_invoke_timed_out_environment_reuse.
+    """
+    source = """
+import os, tempfile, time
+
+calls = 0
+place = os.path.join(tempfile.gettempdir(), "kept")
+
+def handler(event, context):
+    global calls
+    calls += 1
+    open(place, "a").write(event["how"])
+    if event["how"] == "exit":
+        os._exit(3)
+    if event["how"] == "sleep":
+        time.sleep(30)
+    return calls, open(place).read(), os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
+"""
+    account.function("keeping", source, Timeout=1)
+    first, second, crash, third, time_out, fourth = (
+        invoke(account, "keeping", {"how": how}) for how in ("a", "b", "exit", "c", "sleep", "d")
+    )
+    assert (crash["FunctionError"], time_out["FunctionError"]) == ("Unhandled", "Unhandled")
+    stream = first["result"][2]
+    assert second["result"] == [2, "ab", stream]
+    assert third["result"] == [1, "abexitc", stream]
+    assert fourth["result"] == [1, "abexitcsleepd", stream]
+
+
 def test_a_time_out_ends_the_sandbox(account: Account) -> None:
     account.function("slow", Timeout=1)
     before = invoke(account, "slow", {})["result"]["pid"]
@@ -576,6 +607,15 @@ def handler(event, context):
     denied = invoke(account, "reader", {"key": "other"})["result"]
     assert "AccessDenied" in denied
     assert "assumed-role/reader/reader is not authorized to perform: s3:GetObject" in denied
+
+
+def test_a_name_that_is_too_short_for_a_session_is_made_longer(account: Account) -> None:
+    """As in localstack's test_lambda.snapshot.json, test_assume_role."""
+    source = (
+        "import boto3\ndef handler(event, context): return boto3.client('sts').get_caller_identity()['Arn']"
+    )
+    account.function("f", source=source)
+    assert invoke(account, "f", {})["result"].endswith(":assumed-role/f-role/f@lambda_function")
 
 
 def test_a_role_that_may_not_write_logs_leaves_none(account: Account) -> None:
