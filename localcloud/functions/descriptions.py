@@ -73,7 +73,7 @@ def _settings(record: Any, arn: str) -> dict[str, Any]:
         "FunctionName": record.function_name,
         "Handler": record.handler,
         "LastModified": record.last_modified,
-        "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{record.function_name}"},
+        "LoggingConfig": {"LogFormat": "Text", "LogGroup": record.logs_group_name},
         "MemorySize": int(record.memory_size),
         "PackageType": record.package_type,
         "RevisionId": record.revision_id,

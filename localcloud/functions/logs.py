@@ -1,4 +1,4 @@
-"""What functions print, in CloudWatch Logs: group /aws/lambda/<name>, one stream per sandbox.
+"""What functions print, in CloudWatch Logs: a group for each function, and in it one stream per sandbox.
 
 Metrics that are embedded in it become CloudWatch metrics.
 """

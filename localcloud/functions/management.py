@@ -102,6 +102,7 @@ class Management:
             )
             del record.code["ZipFile"]  # moto has unpacked it
             record.has_environment = "Environment" in request
+            _set_log_group(record, request)
             return describe_created(record)
 
     def update_function_code(self, FunctionName: str, **request: Any) -> dict[str, Any]:
@@ -131,6 +132,7 @@ class Management:
         if "Environment" in request:
             record.environment_vars = request["Environment"].get("Variables") or {}
             record.has_environment = True
+        _set_log_group(record, request)
         return describe_updated(record)
 
     def get_function(self, FunctionName: str, Qualifier: str | None = None) -> dict[str, Any]:
@@ -301,6 +303,12 @@ class Management:
         except NotAssumable as error:
             log.warning("function %s: %s", function, error)
             raise invalid_parameter(NOT_ASSUMABLE) from error
+
+
+def _set_log_group(record: Any, request: Mapping[str, Any]) -> None:
+    """Changes the group only if the request names one, whatever else its LoggingConfig says."""
+    if name := (request.get("LoggingConfig") or {}).get("LogGroup"):
+        record.logs_group_name = name
 
 
 def _check_tags(tags: Mapping[str, str]) -> None:

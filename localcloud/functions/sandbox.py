@@ -87,7 +87,8 @@ class Sandbox:
         credentials: Mapping[str, str],
         clock: Callable[[], float] = time.monotonic,
     ):
-        self.log_stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[$LATEST]{os.urandom(16).hex()}"
+        date = time.strftime("%Y/%m/%d", time.gmtime())
+        self.log_stream = f"{date}/{configuration.log_streams}{os.urandom(16).hex()}"
         self.started = self.last_used = clock()
         self.alive = True
         self.is_stopped = True

@@ -105,6 +105,15 @@ def test_an_update_changes_what_it_names_and_the_revision(create: Callable, func
     assert functions.get_function_configuration(FunctionName="updated")["Timeout"] == 3
 
 
+def test_a_log_group_stays_until_another_one_is_named(create: Callable, functions: Any) -> None:
+    settings = {"LogFormat": "Text", "LogGroup": "first"}
+    assert create("grouped", LoggingConfig={"LogGroup": "first"})["LoggingConfig"] == settings
+    for change, group in (({"LogFormat": "Text"}, "first"), ({"LogGroup": "second"}, "second")):
+        answer = functions.update_function_configuration(FunctionName="grouped", LoggingConfig=change)
+        shown = functions.get_function_configuration(FunctionName="grouped")["LoggingConfig"]
+        assert answer["LoggingConfig"] == shown == {"LogFormat": "Text", "LogGroup": group}
+
+
 def test_a_role_that_lambda_cannot_assume_is_refused(
     account: Account, create: Callable, functions: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -352,6 +361,7 @@ S3_CODE = {"S3Bucket": "codes", "S3Key": "k"}
         ({"VpcConfig": {"SecurityGroupIds": ["sg-1"]}}, "the property VpcConfig.SecurityGroupIds"),
         ({"VpcConfig": {"Ipv6AllowedForDualStack": True}}, "VpcConfig.Ipv6AllowedForDualStack"),
         ({"LoggingConfig": {"ApplicationLogLevel": "INFO"}}, "LoggingConfig.ApplicationLogLevel"),
+        ({"LoggingConfig": {"LogFormat": "JSON"}}, "localcloud does not support logs in JSON"),
         (
             {"Runtime": "python3.7"},
             "The runtime parameter of python3.7 is no longer supported for creating or updating AWS Lambda "

@@ -152,6 +152,19 @@ def handler(event, context):
     assert end.startswith("END") and record in tail(answer)
 
 
+def test_functions_may_share_a_log_group(account: Account) -> None:
+    source = "def handler(event, context): print('here', context.log_group_name)"
+    for name in ("sharing-a", "sharing-b"):
+        account.function(name, source, LoggingConfig={"LogGroup": "/shared"})
+        invoke(account, name, {})
+    found = account.client("logs").filter_log_events(logGroupName="/shared", filterPattern="here")["events"]
+    assert [event["message"] for event in found] == ["here /shared\n"] * 2
+    streams = [re.sub(r"[0-9/]{11}|[0-9a-f]{32}", "", event["logStreamName"]) for event in found]
+    assert streams == ["sharing-a[$LATEST]", "sharing-b[$LATEST]"]
+    groups = account.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/sharing")
+    assert groups["logGroups"] == []
+
+
 def test_what_a_function_prints_between_events_is_not_lost(account: Account) -> None:
     """One that goes on printing while its answer is on its way, in megabytes."""
     source = """
