@@ -108,6 +108,7 @@ def main() -> int:
         else:
             enter(folder, code, storage_mb, needed.split(":"))
         os.chdir(TASK_FOLDER)
+        os.environ["PWD"] = TASK_FOLDER
     except OSError as error:
         print(f"cannot give {folder} a file system of its own: {error}", file=sys.stderr)
         return int(NO_MOUNTS)

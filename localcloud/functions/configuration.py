@@ -58,12 +58,18 @@ class Configuration:
     timeout: float
     role: str
     region: str
+    log_group: str
     environment: Mapping[str, str]
     version: str
 
     @property
-    def log_group(self) -> str:
-        return f"/aws/lambda/{self.name}"
+    def log_streams(self) -> str:
+        """What the names of its log streams begin with, after the date.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-loggroups.html
+        """
+        own = self.log_group == f"/aws/lambda/{self.name}"
+        return "[$LATEST]" if own else f"{self.name}[$LATEST]"
 
     @classmethod
     def of(cls, function: Any) -> "Configuration":
@@ -87,6 +93,7 @@ class Configuration:
             timeout=float(function.timeout),
             role=function.role,
             region=function.region,
+            log_group=function.logs_group_name,
         )
 
 
@@ -133,9 +140,8 @@ def check_supported(request: Mapping[str, Any]) -> None:
         raise unsupported("SnapStart")
     if (request.get("TracingConfig") or {}).get("Mode", "PassThrough") != "PassThrough":
         raise unsupported("tracing by X-Ray (TracingConfig with the mode Active)")
-    logging = request.get("LoggingConfig") or {}
-    if logging.get("LogFormat", "Text") != "Text" or logging.get("LogGroup"):
-        raise unsupported("LoggingConfig other than text in the function's own log group")
+    if (request.get("LoggingConfig") or {}).get("LogFormat", "Text") != "Text":
+        raise unsupported("logs in JSON (LoggingConfig with the format JSON)")
     if request.get("Publish") in (True, "true"):
         raise unsupported("published versions (Publish); only $LATEST can be invoked")
 

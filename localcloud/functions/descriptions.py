@@ -20,7 +20,8 @@ PENDING = {"State": "Pending", "StateReason": CREATING, "StateReasonCode": "Crea
 
 def describe(record: Any, reference: FunctionReference | None = None) -> dict[str, Any]:
     """A function's configuration, from moto's record; the ARN is qualified if the reference is."""
-    runtime = hashlib.sha256(record.run_time.encode()).hexdigest()
+    # AWS has versions of a runtime for each architecture.
+    runtime = hashlib.sha256(f"{record.run_time} {record.architectures}".encode()).hexdigest()
     return _settings(record, reference.qualified_arn if reference else record.function_arn) | {
         "State": "Active",
         "LastUpdateStatus": "Successful",
@@ -72,7 +73,7 @@ def _settings(record: Any, arn: str) -> dict[str, Any]:
         "FunctionName": record.function_name,
         "Handler": record.handler,
         "LastModified": record.last_modified,
-        "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{record.function_name}"},
+        "LoggingConfig": {"LogFormat": "Text", "LogGroup": record.logs_group_name},
         "MemorySize": int(record.memory_size),
         "PackageType": record.package_type,
         "RevisionId": record.revision_id,

@@ -1,4 +1,4 @@
-"""What functions print, in CloudWatch Logs: group /aws/lambda/<name>, one stream per sandbox.
+"""What functions print, in CloudWatch Logs: a group for each function, and in it one stream per sandbox.
 
 Metrics that are embedded in it become CloudWatch metrics.
 """
@@ -22,10 +22,10 @@ class FunctionLogs:
         self._configuration = configuration
         self._stream = functools.lru_cache(REMEMBERED_STREAMS)(self._open)
 
-    def write(self, stream: str, lines: list[str]) -> None:
-        """Writes lines soon; each non-empty line, with its end, becomes an event."""
+    def write(self, stream: str, events: list[str]) -> None:
+        """Writes events soon, but no empty lines."""
         to = self._stream(stream)
-        to.write(*(f"{line}\n" for line in lines if line))
+        to.write(*(event for event in events if event not in ("", "\n")))
         to.flush_soon()
 
     def _open(self, stream: str) -> LogStream:

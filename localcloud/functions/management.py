@@ -36,6 +36,7 @@ from localcloud.protocol.validation import require_supported
 
 log = logging.getLogger(__name__)
 
+MAX_NAME_LENGTH = 64
 CONCURRENT_EXECUTIONS = 1000
 MIN_UNRESERVED = 100
 """An account's default quota, and the part of it that no function may reserve."""
@@ -79,6 +80,11 @@ class Management:
                 "the lambda:CreateFunction action",
                 status=403,
             )
+        if len(name) > MAX_NAME_LENGTH:
+            raise invalid_parameter(
+                f"1 validation error detected: Value '{request['FunctionName']}' at 'functionName' failed to "
+                f"satisfy constraint: Member must have length less than or equal to {MAX_NAME_LENGTH}"
+            )
         check_request(request)
         if not request.get("Runtime") or not request.get("Handler"):
             raise invalid_parameter(
@@ -86,7 +92,7 @@ class Management:
             )
         _check_tags(request.get("Tags") or {})
         self._check_role(name, request["Role"])
-        content = package_of(self._cloud, request["Code"], "CreateFunction")
+        content = package_of(self._cloud, request["Code"])
         packed = base64.b64encode(content).decode()
         with self._changing:
             if any(one.function_name == name for one in self._functions()):
@@ -96,13 +102,14 @@ class Management:
             )
             del record.code["ZipFile"]  # moto has unpacked it
             record.has_environment = "Environment" in request
+            _set_log_group(record, request)
             return describe_created(record)
 
     def update_function_code(self, FunctionName: str, **request: Any) -> dict[str, Any]:
         _, record = self._find(FunctionName, None)
         check_request(request)
         _check_revision(record, request.get("RevisionId"))
-        content = package_of(self._cloud, request, "UpdateFunctionCode")
+        content = package_of(self._cloud, request)
         digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
         if request.get("DryRun"):
             return describe(record) | {"CodeSha256": digest, "CodeSize": len(content)}
@@ -125,6 +132,7 @@ class Management:
         if "Environment" in request:
             record.environment_vars = request["Environment"].get("Variables") or {}
             record.has_environment = True
+        _set_log_group(record, request)
         return describe_updated(record)
 
     def get_function(self, FunctionName: str, Qualifier: str | None = None) -> dict[str, Any]:
@@ -165,8 +173,11 @@ class Management:
         reference = self._parse(FunctionName, Qualifier)
         if reference.qualifier == LATEST:
             raise invalid_parameter("$LATEST version cannot be deleted without deleting the function.")
-        self._find(FunctionName, Qualifier)
-        self._backend().delete_function(reference.name)
+        self._find(reference.arn, None)
+        is_version = (reference.qualifier or "").isdecimal()
+        if not is_version:  # there are none, and AWS accepts that one that does not exist is deleted
+            self._find(FunctionName, Qualifier)
+            self._backend().delete_function(reference.name)
         return {"StatusCode": 204}
 
     def add_permission(
@@ -204,7 +215,13 @@ class Management:
     def put_function_concurrency(
         self, FunctionName: str, ReservedConcurrentExecutions: int
     ) -> dict[str, Any]:
-        _, record = self._find(FunctionName, None)
+        reference = self._parse(FunctionName, None)
+        if reference.qualifier is not None:
+            raise invalid_parameter(
+                "This operation is permitted on Lambda functions only. Aliases and versions do not support "
+                "this operation. Please specify either a function name or an unqualified function ARN."
+            )
+        _, record = self._find(reference.arn, LATEST)
         others = (one.reserved_concurrency for one in self._functions() if one is not record)
         reserved = sum(int(one) for one in others if one is not None) + ReservedConcurrentExecutions
         if reserved > CONCURRENT_EXECUTIONS - MIN_UNRESERVED:
@@ -238,6 +255,7 @@ class Management:
             tags = {**record.tags, **Tags}
             _check_tags(tags)
             record.tags = tags
+            record.revision_id = str(uuid.uuid4())
         return {}
 
     def untag_resource(self, Resource: str, TagKeys: list[str]) -> dict[str, Any]:
@@ -249,6 +267,7 @@ class Management:
             )
         with self._changing:
             record.tags = {key: value for key, value in record.tags.items() if key not in TagKeys}
+            record.revision_id = str(uuid.uuid4())
         return {}
 
     def _tagged(self, arn: str) -> tuple[FunctionReference, Any]:
@@ -284,6 +303,12 @@ class Management:
         except NotAssumable as error:
             log.warning("function %s: %s", function, error)
             raise invalid_parameter(NOT_ASSUMABLE) from error
+
+
+def _set_log_group(record: Any, request: Mapping[str, Any]) -> None:
+    """Changes the group only if the request names one, whatever else its LoggingConfig says."""
+    if name := (request.get("LoggingConfig") or {}).get("LogGroup"):
+        record.logs_group_name = name
 
 
 def _check_tags(tags: Mapping[str, str]) -> None:

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from localcloud.cloud import Cloud
 from localcloud.functions.errors import LambdaError, invalid_parameter
 
-MAX_NAME_LENGTH = 64
 LATEST = "$LATEST"
 FUNCTION_NAME = re.compile(
     r"(?:(?:arn:aws:lambda:(?P<region>[a-z0-9-]+):)?(?:(?P<account>\d{12}):)?(?:function:)?)?"
-    r"(?P<name>[A-Za-z0-9_-]+)(?::(?P<qualifier>\$LATEST|[A-Za-z0-9_-]+))?"
+    r"(?P<name>[A-Za-z0-9_.-]+)(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[A-Za-z0-9_-]+))?"
 )
+"""Some operations take names with a dot, too, though no function has such a name."""
+ALIAS = re.compile(r"(?!\d+$)[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,6 @@ class FunctionReference:
         found = FUNCTION_NAME.fullmatch(text)
         if found is None:
             raise LambdaError("ValidationException", f"{text!r} is not the name or ARN of a function.")
-        if len(found["name"]) > MAX_NAME_LENGTH:
-            raise LambdaError(
-                "ValidationException",
-                f"1 validation error detected: Value '{text}' at 'functionName' failed to satisfy "
-                f"constraint: Member must have length less than or equal to {MAX_NAME_LENGTH}",
-            )
         if qualifier and found["qualifier"] and qualifier != found["qualifier"]:
             raise invalid_parameter(
                 "The derived qualifier from the function name does not match the specified qualifier."
@@ -66,3 +61,8 @@ class FunctionReference:
     @property
     def qualified_arn(self) -> str:
         return f"{self.arn}:{self.qualifier}" if self.qualifier else self.arn
+
+    @property
+    def has_alias(self) -> bool:
+        """Whether the qualifier has the form of an alias."""
+        return ALIAS.fullmatch(self.qualifier or "") is not None

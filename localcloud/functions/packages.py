@@ -15,7 +15,7 @@ MAX_ZIP_FILE_BYTES = 50 << 20
 """The maximum size of a package within a request; larger ones come from S3."""
 
 
-def package_of(cloud: Cloud, code: Mapping[str, Any], operation: str) -> bytes:
+def package_of(cloud: Cloud, code: Mapping[str, Any]) -> bytes:
     """The zip file that a request gives directly or in S3. Raises LambdaError for any other content."""
     if "ZipFile" in code and "S3Bucket" in code:
         raise invalid_parameter(
@@ -24,7 +24,7 @@ def package_of(cloud: Cloud, code: Mapping[str, Any], operation: str) -> bytes:
     if "ZipFile" in code:
         content: bytes = code["ZipFile"]
         if len(content) > MAX_ZIP_FILE_BYTES:
-            message = f"Request must be smaller than 70167211 bytes for the {operation} operation"
+            message = f"Zipped size must be smaller than {MAX_ZIP_FILE_BYTES} bytes"
             raise LambdaError("RequestEntityTooLargeException", message, status=413)
     elif "S3Bucket" in code and "S3Key" in code:
         content = _stored(cloud, code["S3Bucket"], code["S3Key"], code.get("S3ObjectVersion"))

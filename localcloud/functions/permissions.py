@@ -8,14 +8,13 @@ import re
 from typing import Any
 
 from localcloud.cloud import Cloud
-from localcloud.functions.absent import MISSING, missing
+from localcloud.functions.absent import MISSING, check_no_alias, missing
 from localcloud.functions.errors import LambdaError, invalid_parameter
 from localcloud.functions.names import LATEST, FunctionReference
 from localcloud.iam import is_service, missing_principal
 
 MAX_POLICY_BYTES = 20_480
 INVOKE_URL = "lambda:InvokeFunctionUrl"
-ALIAS = re.compile(r"(?!\d+$)[A-Za-z0-9_-]+")
 CONDITIONS = {
     "SourceAccount": ("StringEquals", "AWS:SourceAccount"),
     "SourceArn": ("ArnLike", "AWS:SourceArn"),
@@ -31,8 +30,7 @@ def check_qualifier(reference: FunctionReference) -> None:
     """Raises LambdaError for a qualifier: there are no versions and aliases, and $LATEST has no policy."""
     if reference.qualifier == LATEST:
         raise invalid_parameter("We currently do not support adding policies for $LATEST.")
-    if ALIAS.fullmatch(reference.qualifier or ""):
-        raise missing(f"Cannot find alias arn: {reference.qualified_arn}")
+    check_no_alias(reference)
 
 
 def add(cloud: Cloud, record: Any, reference: FunctionReference, request: dict[str, Any]) -> dict[str, Any]:

@@ -71,10 +71,10 @@ class Pool:
         self._remove_files_if_unused()
 
     def run(self, invocation: Invocation) -> tuple[Outcome, list[str]]:
-        """Runs one event in a warm or new sandbox. Returns the outcome and the log lines."""
+        """Runs one event in a warm or new sandbox. Returns the outcome and the events of the log."""
         with self._sandbox() as (sandbox, cold):
             began = time.monotonic()
-            lines: list[str] = []
+            events: list[str] = []
             unwritten: list[str] = []
 
             def flush() -> None:
@@ -82,22 +82,21 @@ class Pool:
                 unwritten.clear()
 
             def write(new: list[str]) -> None:
-                lines.extend(new)
+                events.extend(new)
                 unwritten.extend(new)
                 if time.monotonic() - began > PROMPT_SECONDS:
                     flush()
 
             if cold:
                 sandbox.initialise()
-                write([f"INIT_START {self._note}", *sandbox.read_lines(), *sandbox.init_report("init")])
+                write([f"INIT_START {self._note}\n", *sandbox.read_output(), *sandbox.init_report("init")])
                 cold = not sandbox.init_status
-            write([f"START RequestId: {invocation.request_id} Version: $LATEST"])
+            write([f"START RequestId: {invocation.request_id} Version: $LATEST\n"])
             outcome = sandbox.invoke(invocation, write)
-            write(
-                [f"END RequestId: {invocation.request_id}", self._report(invocation, outcome, cold, sandbox)]
-            )
+            report = self._report(invocation, outcome, cold, sandbox)
+            write([f"END RequestId: {invocation.request_id}\n", f"{report}\n"])
             flush()
-            return outcome, lines
+            return outcome, events
 
     def close_idle(self, now: float) -> None:
         """Closes sandboxes that are idle or have ended."""
@@ -125,7 +124,7 @@ class Pool:
     @contextlib.contextmanager
     def _sandbox(self) -> Iterator[tuple[Sandbox, bool]]:
         sandbox = self._warm()
-        cold = sandbox is None
+        cold = sandbox is None or sandbox.is_stopped
         if sandbox is None:
             sandbox = Sandbox(self._cloud, self.configuration, self._code, self._credentials())
         try:
@@ -153,9 +152,9 @@ class Pool:
     def _credentials(self) -> dict[str, str]:
         """Credentials of the execution role, as environment variables. Raises LambdaError."""
         try:
-            return assume_for_service(
-                self._cloud, self.configuration.role, LAMBDA, self.configuration.name
-            ).environment()
+            name = self.configuration.name
+            session = name if len(name) > 1 else f"{name}@lambda_function"  # a session's name is longer
+            return assume_for_service(self._cloud, self.configuration.role, LAMBDA, session).environment()
         except NotAssumable as error:
             self._warnings.warn("role", f"function {self.configuration.name}: {error}")
             raise LambdaError("AccessDeniedException", NOT_ASSUMABLE, status=403) from error

@@ -18,6 +18,7 @@ import psutil
 from localcloud.cloud import Cloud
 from localcloud.functions.configuration import Configuration
 from localcloud.functions.file_system import BOOTSTRAP, SandboxFiles
+from localcloud.functions.output import ENVIRONMENT, REDIRECT, Output
 from localcloud.functions.runtime_api import MAX_RESPONSE_BYTES, Invocation, Kind, Report, RuntimeApi
 from localcloud.listening import reachable
 from localcloud.untrusted import parse_json
@@ -33,7 +34,6 @@ FIND_PROCESSES_SECONDS = 1.0
 CHILDREN_ARE_LISTED = Path(f"/proc/self/task/{os.getpid()}/children").exists()
 """By Linux; elsewhere every process of the machine has to be asked for its parent."""
 PAGE_BYTES = resource.getpagesize()
-MAX_LINE_BYTES = 1024 * 1024
 MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 """A sandbox that has printed more is replaced, because its output file cannot be truncated without losing
 lines."""
@@ -60,9 +60,6 @@ SIGNALS: Mapping[int, str] = {
 RUNTIME_FOLDER = "/var/runtime"
 """Where Lambda has the runtime client and boto3, which here are packages like others; nothing lies there."""
 
-# The runtime prints to a file, not a pipe, so that when its answer comes, its earlier output is complete.
-REDIRECT = ("/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1')
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -77,7 +74,10 @@ class Outcome:
 
 
 class Sandbox:
-    """A process that starts on creation; `initialise()` waits until it is ready, `invoke()` runs an event."""
+    """A process that starts on creation; `initialise()` waits until it is ready, `invoke()` runs an event.
+
+    If an event stopped it, it starts again with the next `initialise()`.
+    """
 
     def __init__(
         self,
@@ -87,19 +87,18 @@ class Sandbox:
         credentials: Mapping[str, str],
         clock: Callable[[], float] = time.monotonic,
     ):
-        self.log_stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[$LATEST]{os.urandom(16).hex()}"
+        date = time.strftime("%Y/%m/%d", time.gmtime())
+        self.log_stream = f"{date}/{configuration.log_streams}{os.urandom(16).hex()}"
         self.started = self.last_used = clock()
         self.alive = True
+        self.is_stopped = True
         self.init_ms = 0.0
         self.init_status: str | None = None
         self._clock = clock
         self._configuration = configuration
         self._cloud, self._code, self._credentials = cloud, code, credentials
         self._files = SandboxFiles(code, configuration.storage_mb, cloud.job_python)
-        self._output_path = self._files.folder / "output"
-        self._output_path.touch()
-        self._output = self._output_path.open("rb")
-        self._unfinished_line = b""
+        self._output = Output(self._files.folder / "output")
         try:
             self._start()
         except BaseException:
@@ -115,7 +114,7 @@ class Sandbox:
         try:
             self._process = self._cloud.processes.start(
                 f"function {configuration.name}",
-                [*REDIRECT, self._output_path, *self._files.command(runtime)],
+                [*REDIRECT, self._output.path, *self._files.command(runtime)],
                 env=self._environment(),
                 cwd=self._code,
                 keeps_orphans=True,  # one keeps the file system for a new start (see function_mounts.py)
@@ -124,11 +123,14 @@ class Sandbox:
             self._runtime_api.close()
             raise
         self._memory = _Memory(self._process.pid, self._clock)
+        self.is_stopped = False
 
     def _stop(self) -> None:
-        self._process.kill()
-        self._cloud.processes.discard(self._process)
-        self._runtime_api.close()
+        if not self.is_stopped:
+            self._process.kill()
+            self._cloud.processes.discard(self._process)
+            self._runtime_api.close()
+            self.is_stopped = True
 
     def _environment(self) -> dict[str, str]:
         configuration, cloud, paths = self._configuration, self._cloud, self._files.environment()
@@ -156,23 +158,30 @@ class Sandbox:
             "LANG": "en_US.UTF-8",
             "PATH": os.pathsep.join([str(cloud.job_python.parent), "/usr/local/bin", "/usr/bin", "/bin"]),
             "TZ": ":UTC",
+            **ENVIRONMENT,
             **paths,
         }
 
     def initialise(self) -> None:
         """Waits for the runtime to import the handler's module, at most for the initialisation phase."""
-        self._initialised(self.started, self.started + INIT_SECONDS)
+        began = self.started
+        if self.is_stopped:
+            began = self._clock()
+            self._start()
+        self._initialised(began, began + INIT_SECONDS)
 
     def init_report(self, phase: str) -> list[str]:
-        """Lambda's log line for an initialisation that failed or took too long."""
+        """Lambda's log event for an initialisation that failed or took too long."""
         if not self.init_status:
             return []
         return [
-            f"INIT_REPORT Init Duration: {self.init_ms:.2f} ms\tPhase: {phase}\tStatus: {self.init_status}"
+            f"INIT_REPORT Init Duration: {self.init_ms:.2f} ms\tPhase: {phase}\tStatus: {self.init_status}\n"
         ]
 
     def has_ended(self) -> bool:
         """Whether an idle sandbox's process is gone: someone killed it, or it ended by itself."""
+        if self.is_stopped:
+            return False
         return self._process.poll() is not None or self._runtime_api.lost_its_runtime()
 
     def _initialised(self, began: float, deadline: float) -> Report | None:
@@ -189,10 +198,10 @@ class Sandbox:
         return report
 
     def invoke(self, invocation: Invocation, log: Callable[[list[str]], None]) -> Outcome:
-        """Runs one event. `log` gets what the function prints, line by line, while it runs.
+        """Runs one event. `log` gets what the function prints, as events of its log, while it runs.
 
         The function's time begins when it has been initialised. After a time-out, a crash, or too much memory
-        the sandbox is dead, as in Lambda.
+        the runtime is stopped, and has to be initialised for the next event. As in Lambda, /tmp is kept.
         """
         configuration = self._configuration
         began = self._clock()
@@ -203,32 +212,21 @@ class Sandbox:
             self._stop()
             self._start()
             report = self._initialised(began, deadline)
-            log([*self.read_lines(), *self.init_report("invoke")])
-        if report is not None and report.kind is Kind.READY:
+            log([*self.read_output(), *self.init_report("invoke")])
+        is_ready = report is not None and report.kind is Kind.READY
+        if is_ready:
             ends = time.time() + deadline - self._clock()
             self._runtime_api.submit(dataclasses.replace(invocation, deadline_ms=int(ends * 1000)))
             report = self._wait(deadline, invocation.request_id, log)
         memory_exceeded = self._memory.sample() > configuration.memory_mb
         if report is None or memory_exceeded:
-            exited = self._process.poll() is not None
-            self.alive = False
-            if not exited:
-                self._process.kill()
-            log(self.read_lines(last=True))
-            if memory_exceeded:
-                return self._crashed(began, invocation, log, "signal: killed", "Runtime.OutOfMemory")
-            if exited:
-                reason = _exit_reason(self._process.returncode)
-                return self._crashed(began, invocation, log, reason, "Runtime.ExitError")
-            message = f"Task timed out after {configuration.timeout:.2f} seconds"
-            stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
-            log([f"{stamp}.{int(time.time() % 1 * 1000):03d}Z {invocation.request_id} {message}"])
-            body = _error("Sandbox.Timedout", f"RequestId: {invocation.request_id} Error: {message}")
-            return self._outcome(began, body, "Sandbox.Timedout", "timeout")
-        log(self.read_lines())
-        self.last_used = self._clock()
-        if self._output.tell() > MAX_OUTPUT_BYTES:
-            self.alive = False
+            outcome = self._failed(began, invocation, log, memory_exceeded)
+            self._stop()
+            self.alive = is_ready
+            self._note_use()
+            return outcome
+        log(self.read_output())
+        self._note_use()
         match report.kind:
             case Kind.RESPONSE:
                 return self._outcome(began, report.body, None)
@@ -245,14 +243,9 @@ class Sandbox:
                 body = _error(error_type, f"Response payload size exceeded {limit}.")
                 return self._outcome(began, body, error_type, "error")
 
-    def read_lines(self, last: bool = False) -> list[str]:
-        """The lines printed since the last call. An incomplete line is kept back, unless `last` or long."""
-        *lines, self._unfinished_line = (self._unfinished_line + self._output.read()).split(b"\n")
-        if self._unfinished_line and (last or len(self._unfinished_line) > MAX_LINE_BYTES):
-            lines.append(self._unfinished_line)
-            self._unfinished_line = b""
-        # The runtime client writes a traceback as one line, its own lines parted by carriage returns.
-        return [line.decode(errors="replace").rstrip("\r").replace("\r", "\n") for line in lines]
+    def read_output(self, last: bool = False) -> list[str]:
+        """What was printed since the last call, as events for the log."""
+        return self._output.events(last)
 
     def close(self) -> None:
         """Stop the processes and remove the files."""
@@ -275,8 +268,8 @@ class Sandbox:
                 self._memory.find_processes()
                 if self._process.poll() is not None or self._memory.sample() > self._configuration.memory_mb:
                     return self._last_report(request_id)
-                if log and (lines := self.read_lines()):
-                    log(lines)
+                if log and (printed := self.read_output()):
+                    log(printed)
                 continue
             if _awaited(report, request_id):
                 return report
@@ -288,6 +281,34 @@ class Sandbox:
             if _awaited(report := self._runtime_api.reports.get(), request_id):
                 return report
         return None
+
+    def _note_use(self) -> None:
+        self.last_used = self._clock()
+        if self._output.size() > MAX_OUTPUT_BYTES:
+            self.alive = False
+
+    def _failed(
+        self,
+        began: float,
+        invocation: Invocation,
+        log: Callable[[list[str]], None],
+        memory_exceeded: bool,
+    ) -> Outcome:
+        """The outcome of an event that the runtime did not answer."""
+        exited = self._process.poll() is not None
+        if not exited:
+            self._process.kill()
+        log(self.read_output(last=True))
+        if memory_exceeded:
+            return self._crashed(began, invocation, log, "signal: killed", "Runtime.OutOfMemory")
+        if exited:
+            reason = _exit_reason(self._process.returncode)
+            return self._crashed(began, invocation, log, reason, "Runtime.ExitError")
+        message = f"Task timed out after {self._configuration.timeout:.2f} seconds"
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+        log([f"{stamp}.{int(time.time() % 1 * 1000):03d}Z {invocation.request_id} {message}\n"])
+        body = _error("Sandbox.Timedout", f"RequestId: {invocation.request_id} Error: {message}")
+        return self._outcome(began, body, "Sandbox.Timedout", "timeout")
 
     def _crashed(
         self,
@@ -301,7 +322,7 @@ class Sandbox:
             f"Runtime exited with error: {reason}" if reason else "Runtime exited without providing a reason"
         )
         message = f"RequestId: {invocation.request_id} Error: {reason}"
-        log([f"{message}\nRuntime.ExitError"])
+        log([f"{message}\nRuntime.ExitError\n"])
         body = _error("Runtime.ExitError", message)
         return self._outcome(began, body, error_type, "error")
 

@@ -82,11 +82,11 @@ class InvocationResult:
     request_id: str
     payload: bytes
     function_error: str | None
-    log_lines: Sequence[str]
+    log_events: Sequence[str]
 
     @property
     def log_tail(self) -> bytes:
-        return "".join(f"{line}\n" for line in self.log_lines).encode()[-LOG_TAIL_BYTES:]
+        return "".join(self.log_events).encode()[-LOG_TAIL_BYTES:]
 
 
 class Admission:
@@ -157,7 +157,7 @@ class FunctionsService(ModelledService):
             "InvokeAsync": self._invoke_async,
         }
         self._management = Management(cloud, self._look_up)
-        self._absent = Absent(self._look_up)
+        self._absent = Absent(cloud, self._look_up)
         threading.Thread(target=self._tidy, daemon=True).start()
         FunctionsService._running[cloud.url, cloud.region] = self
 
@@ -193,7 +193,7 @@ class FunctionsService(ModelledService):
 
         Raises LambdaError for an unknown function, and for throttling.
         """
-        return self._admit(self._find(function))
+        return self._admit(*self._find(function))
 
     def status(self) -> dict[str, Any]:
         """For `localcloud status`: the number of sandboxes of each function that has any."""
@@ -221,18 +221,18 @@ class FunctionsService(ModelledService):
         **others: Any,
     ) -> dict[str, Any]:
         require_supported("Invoke", others, {})
-        record = self._find(FunctionName, Qualifier)
+        reference, record = self._find(FunctionName, Qualifier)
         request_id = str(uuid.uuid4())
         context = _client_context(ClientContext)
         metadata = {"RequestId": request_id}
         if InvocationType == "Event":
-            self._start_event(record, Payload, request_id, context)
+            self._start_event(reference, record, Payload, request_id, context)
             return {"StatusCode": 202, "ResponseMetadata": metadata}
         if InvocationType == "DryRun":
             Configuration.of(record)
             return {"StatusCode": 204, "ResponseMetadata": metadata}
         _check_payload(Payload, MAX_REQUEST_BYTES)
-        result = self._admit(record).run(Payload, request_id, context)
+        result = self._admit(reference, record).run(Payload, request_id, context)
         return {
             "StatusCode": 200,
             "ExecutedVersion": "$LATEST",
@@ -243,7 +243,7 @@ class FunctionsService(ModelledService):
         }
 
     def _invoke_async(self, FunctionName: str, InvokeArgs: bytes = b"{}") -> dict[str, Any]:
-        self._start_event(self._find(FunctionName), InvokeArgs, str(uuid.uuid4()), None)
+        self._start_event(*self._find(FunctionName), InvokeArgs, str(uuid.uuid4()), None)
         return {"Status": 202}
 
     def _look_up(self, function: str, qualifier: str | None = None) -> tuple[FunctionReference, Any]:
@@ -261,16 +261,16 @@ class FunctionsService(ModelledService):
             "ResourceNotFoundException", f"Function not found: {reference.qualified_arn}", status=404
         )
 
-    def _find(self, function: str, qualifier: str | None = None) -> Any:
-        """moto's record of a function to invoke."""
+    def _find(self, function: str, qualifier: str | None = None) -> tuple[FunctionReference, Any]:
+        """The reference to a function to invoke, and moto's record of it."""
         reference = FunctionReference.parse(self._cloud, function, qualifier)
         if reference.qualifier not in (None, LATEST):
             raise unsupported(
                 f"versions and aliases (Qualifier {reference.qualifier}); only $LATEST can be invoked"
             )
-        return self._look_up(reference.arn)[1]
+        return reference, self._look_up(reference.arn, LATEST)[1]
 
-    def _admit(self, record: Any) -> Admission:
+    def _admit(self, reference: FunctionReference, record: Any) -> Admission:
         """Takes a slot of the function's reserved concurrency, else of the account's. Raises LambdaError."""
         configuration = Configuration.of(record)
         reserved = record.reserved_concurrency
@@ -281,13 +281,14 @@ class FunctionsService(ModelledService):
             reason = f"{scope}ConcurrentInvocationLimitExceeded"
             raise LambdaError("TooManyRequestsException", "Rate Exceeded.", status=429, Reason=reason)
         return Admission(
-            functools.partial(self._run, configuration, record.code_bytes),
+            functools.partial(self._run, configuration, reference.qualified_arn, record.code_bytes),
             functools.partial(self._free_slot, owner),
         )
 
     def _run(
         self,
         configuration: Configuration,
+        invoked_arn: str,
         code: bytes,
         payload: bytes,
         request_id: str,
@@ -296,12 +297,12 @@ class FunctionsService(ModelledService):
         invocation = Invocation(
             request_id=request_id,
             payload=payload,
-            function_arn=configuration.arn,
+            function_arn=invoked_arn,
             trace_id=_trace_id(),
             client_context=client_context,
         )
         with self._pool(configuration, code) as pool:
-            outcome, lines = pool.run(invocation)
+            outcome, events = pool.run(invocation)
         error = "Unhandled" if outcome.error_type else None
         self._measure(
             configuration,
@@ -310,7 +311,7 @@ class FunctionsService(ModelledService):
             Throttles=(0, "Count"),
             Duration=(outcome.duration_ms, "Milliseconds"),
         )
-        return InvocationResult(request_id, outcome.payload, error, lines)
+        return InvocationResult(request_id, outcome.payload, error, events)
 
     def _take_slot(self, owner: str, limit: int) -> bool:
         """Takes one of the slots of a function, or of the account (""); False if none gets free."""
@@ -349,14 +350,21 @@ class FunctionsService(ModelledService):
         finally:
             pool.leave()
 
-    def _start_event(self, record: Any, payload: bytes, request_id: str, client_context: str | None) -> None:
+    def _start_event(
+        self,
+        reference: FunctionReference,
+        record: Any,
+        payload: bytes,
+        request_id: str,
+        client_context: str | None,
+    ) -> None:
         """Accepts an asynchronous event, which runs later and whose result is dropped."""
         _check_payload(payload, MAX_EVENT_BYTES)
         Configuration.of(record)
-        self._events.add(record.function_arn, payload, request_id, client_context)
+        self._events.add(reference.qualified_arn, payload, request_id, client_context)
 
     def _run_event(self, event: Event) -> bool:
-        admission = self._admit(self._find(event.function))
+        admission = self._admit(*self._find(event.function))
         result = admission.run(event.payload, event.request_id, event.client_context)
         return result.function_error is None
 
@@ -378,7 +386,7 @@ class FunctionsService(ModelledService):
 
     def _is_current(self, arn: str, pool: Pool) -> bool:
         try:
-            return Configuration.of(self._find(arn)).version == pool.configuration.version
+            return Configuration.of(self._find(arn)[1]).version == pool.configuration.version
         except LambdaError:
             return False
 
@@ -395,7 +403,8 @@ def _check_payload(payload: bytes, limit: int) -> None:
         parse_json(payload)
     except ValueError as error:
         raise LambdaError(
-            "InvalidRequestContentException", f"Could not parse request body into json: {error}"
+            "InvalidRequestContentException",
+            f"Could not parse request body into json: Could not parse payload into json: {error}",
         ) from error
 
 

@@ -243,6 +243,7 @@ Resources:
       MemorySize: 192
       ReservedConcurrentExecutions: 2
       Environment: {Variables: {WORD: !Ref Word}}
+      LoggingConfig: {LogGroup: !Ref Logs}
       InlineCode: |
         import os
         def handler(event, context):
@@ -279,6 +280,7 @@ def test_a_serverless_function_answers_behind_its_http_api(cloud, stacks):
     configuration = functions.get_function_configuration(FunctionName=outputs["Function"])
     assert (configuration["Timeout"], configuration["MemorySize"]) == (9, 192)
     assert configuration["Architectures"] == ["arm64"]
+    assert configuration["LoggingConfig"]["LogGroup"].startswith("say-Logs-")
     concurrency = functions.get_function_concurrency(FunctionName=outputs["Function"])
     assert concurrency["ReservedConcurrentExecutions"] == 2
     assert gateway.get_api(ApiId=outputs["Api"])["CorsConfiguration"]["AllowOrigins"] == ["https://a.example"]
@@ -301,10 +303,12 @@ def test_a_serverless_function_answers_behind_its_http_api(cloud, stacks):
 
     closed = default.replace(
         "    Properties:\n      CorsC", "    Properties:\n      DisableExecuteApiEndpoint: true\n      CorsC"
-    )
+    ).replace("      LoggingConfig: {LogGroup: !Ref Logs}\n", "")
     stacks.update("say", closed, Parameters=parameters(Word="else", Burst="6"))
     assert get(f"{outputs['Url']}/no/such/path")[0] == 404
     assert gateway.get_api(ApiId=outputs["Api"])["DisableExecuteApiEndpoint"] is True
+    logging = functions.get_function_configuration(FunctionName=outputs["Function"])["LoggingConfig"]
+    assert logging["LogGroup"] == f"/aws/lambda/{outputs['Function']}"
 
     stacks.delete("say")
     assert get(f"{outputs['Url']}/speak")[0] == 404

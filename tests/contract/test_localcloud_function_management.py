@@ -105,6 +105,15 @@ def test_an_update_changes_what_it_names_and_the_revision(create: Callable, func
     assert functions.get_function_configuration(FunctionName="updated")["Timeout"] == 3
 
 
+def test_a_log_group_stays_until_another_one_is_named(create: Callable, functions: Any) -> None:
+    settings = {"LogFormat": "Text", "LogGroup": "first"}
+    assert create("grouped", LoggingConfig={"LogGroup": "first"})["LoggingConfig"] == settings
+    for change, group in (({"LogFormat": "Text"}, "first"), ({"LogGroup": "second"}, "second")):
+        answer = functions.update_function_configuration(FunctionName="grouped", LoggingConfig=change)
+        shown = functions.get_function_configuration(FunctionName="grouped")["LoggingConfig"]
+        assert answer["LoggingConfig"] == shown == {"LogFormat": "Text", "LogGroup": group}
+
+
 def test_a_role_that_lambda_cannot_assume_is_refused(
     account: Account, create: Callable, functions: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -187,12 +196,23 @@ def test_names_of_functions_that_do_not_exist(functions: Any) -> None:
     missing = "ResourceNotFoundException"
     refused(missing, f"Function not found: {ARN}none", get, FunctionName="none")
     refused(missing, f"Function not found: {ARN}one:7", get, FunctionName="one", Qualifier="7")
+    refused(missing, f"Function not found: {ARN}o.ne", get, FunctionName="o.ne")
+    latest = f"Function not found: {ARN}none:$LATEST"
+    refused(missing, latest, functions.invoke, FunctionName="none")
     refused(
         missing,
-        "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')",
-        get,
-        FunctionName="arn:aws:lambda:eu-west-1:123456789012:function:one",
+        latest,
+        functions.put_function_concurrency,
+        FunctionName="none",
+        ReservedConcurrentExecutions=1,
     )
+    for read in (get, functions.get_function_url_config, functions.get_function_event_invoke_config):
+        refused(
+            missing,
+            "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')",
+            read,
+            FunctionName="arn:aws:lambda:eu-west-1:123456789012:function:one",
+        )
     mismatch = "The derived qualifier from the function name does not match the specified qualifier."
     invalid = "InvalidParameterValueException"
     refused(invalid, mismatch, get, FunctionName=f"{ARN}one:$LATEST", Qualifier="1")
@@ -203,6 +223,28 @@ def test_names_of_functions_that_do_not_exist(functions: Any) -> None:
         FunctionName="one",
         Qualifier="$LATEST",
     )
+
+
+def test_a_version_that_does_not_exist_can_be_deleted(create: Callable, functions: Any) -> None:
+    create("versionless")
+    for version in ({"FunctionName": "versionless", "Qualifier": "7"}, {"FunctionName": "versionless:7"}):
+        assert functions.delete_function(**version)["ResponseMetadata"]["HTTPStatusCode"] == 204
+    functions.delete_function(FunctionName="versionless")
+    gone = f"Function not found: {ARN}versionless"
+    refused(
+        "ResourceNotFoundException",
+        gone,
+        functions.delete_function,
+        FunctionName="versionless",
+        Qualifier="7",
+    )
+
+
+def test_versions_of_a_runtime_are_made_for_an_architecture(create: Callable, functions: Any) -> None:
+    created = create("ported")
+    ported = functions.update_function_code(FunctionName="ported", ZipFile=package(), Architectures=["arm64"])
+    assert ported["Architectures"] == ["arm64"]
+    assert ported["RuntimeVersionConfig"] != created["RuntimeVersionConfig"]
 
 
 def test_what_cannot_be_a_function_is_refused(create: Callable) -> None:
@@ -221,7 +263,10 @@ def test_what_cannot_be_a_function_is_refused(create: Callable) -> None:
 
     long, detected = "n" * 65, "1 validation error detected: Value"
     limit = "failed to satisfy constraint: Member must have length less than or equal to"
-    assert error(name=long) == ("ValidationException", f"{detected} '{long}' at 'functionName' {limit} 64")
+    invalid = "InvalidParameterValueException"
+    assert error(name=long) == (invalid, f"{detected} '{long}' at 'functionName' {limit} 64")
+    too_long = f"{ARN}{'n' * 100}"
+    assert error(name=too_long)[1] == f"{detected} '{too_long}' at 'functionName' {limit} 140"
     assert error(Handler="h" * 129)[1].endswith(f"at 'handler' {limit} 128")
     other = ARN.replace("123456789012", "111111111111") + "x"
     code, message = error(name=other)
@@ -246,6 +291,13 @@ def test_what_cannot_be_a_function_is_refused(create: Callable) -> None:
         "[a-zA-Z]([a-zA-Z0-9_])+]"
     )
     assert error(Handler=None)[1].startswith("Runtime and Handler are mandatory parameters")
+
+
+def test_a_package_within_a_request_has_a_size(create: Callable) -> None:
+    with pytest.raises(ClientError, match="Zipped size must be smaller than 52428800 bytes") as caught:
+        create("heavy", Code={"ZipFile": bytes(52_428_801)})
+    assert caught.value.response["Error"]["Code"] == "RequestEntityTooLargeException"
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
 
 
 EMPTY = io.BytesIO()
@@ -309,6 +361,7 @@ S3_CODE = {"S3Bucket": "codes", "S3Key": "k"}
         ({"VpcConfig": {"SecurityGroupIds": ["sg-1"]}}, "the property VpcConfig.SecurityGroupIds"),
         ({"VpcConfig": {"Ipv6AllowedForDualStack": True}}, "VpcConfig.Ipv6AllowedForDualStack"),
         ({"LoggingConfig": {"ApplicationLogLevel": "INFO"}}, "LoggingConfig.ApplicationLogLevel"),
+        ({"LoggingConfig": {"LogFormat": "JSON"}}, "localcloud does not support logs in JSON"),
         (
             {"Runtime": "python3.7"},
             "The runtime parameter of python3.7 is no longer supported for creating or updating AWS Lambda "
@@ -432,8 +485,14 @@ def test_policies_of_what_is_not_there(functions: Any) -> None:
 
 def test_tags(create: Callable, functions: Any) -> None:
     arn = create("tagged", Tags={"genre": "noir"})["FunctionArn"]
-    functions.tag_resource(Resource=arn, Tags={"year": "1944"})
-    functions.untag_resource(Resource=arn, TagKeys=["genre", "none"])
+    revisions = [functions.get_function_configuration(FunctionName="tagged")["RevisionId"]]
+    for change, request in (
+        (functions.tag_resource, {"Tags": {"year": "1944"}}),
+        (functions.untag_resource, {"TagKeys": ["genre", "none"]}),
+    ):
+        change(Resource=arn, **request)
+        revisions.append(functions.get_function_configuration(FunctionName="tagged")["RevisionId"])
+    assert len(set(revisions)) == 3
     assert functions.list_tags(Resource=arn)["Tags"] == {"year": "1944"}
     assert functions.get_function(FunctionName="tagged")["Tags"] == {"year": "1944"}
     invalid = "InvalidParameterValueException"
@@ -464,6 +523,7 @@ def test_tags(create: Callable, functions: Any) -> None:
         ("list_function_event_invoke_configs", {"FunctionEventInvokeConfigs": []}),
         ("list_provisioned_concurrency_configs", {"ProvisionedConcurrencyConfigs": []}),
         ("get_function_code_signing_config", {}),
+        ("delete_function_code_signing_config", {}),
         ("get_runtime_management_config", {"UpdateRuntimeOn": "Auto", "FunctionArn": f"{ARN}one"}),
         ("get_function_recursion_config", {"RecursiveLoop": "Terminate"}),
     ],
@@ -475,12 +535,40 @@ def test_what_no_function_has_is_empty(functions: Any, read: str, found: dict[st
 
 def test_what_no_function_has_is_not_found(functions: Any) -> None:
     missing, absent = "ResourceNotFoundException", "The resource you requested does not exist."
-    refused(missing, absent, functions.get_function_url_config, FunctionName="one")
+    for address in (functions.get_function_url_config, functions.delete_function_url_config):
+        refused(missing, absent, address, FunctionName="one")
+        refused(missing, absent, address, FunctionName="none", Qualifier="live")
     refused(missing, absent, functions.get_event_source_mapping, UUID="0" * 36)
     alias = f"Cannot find alias arn: {ARN}one:live"
     refused(missing, alias, functions.get_alias, FunctionName="one", Name="live")
-    settings = f"The function {ARN}one:$LATEST doesn't have an EventInvokeConfig"
-    refused(missing, settings, functions.get_function_event_invoke_config, FunctionName="one")
+    settings = "The function {} doesn't have an EventInvokeConfig"
+    for name in ("one", "none", f"{ARN}one:7", f"{ARN}none:live"):
+        arn = name if ":" in name else f"{ARN}{name}:$LATEST"
+        for operation in ("get_function_event_invoke_config", "delete_function_event_invoke_config"):
+            refused(missing, settings.format(arn), getattr(functions, operation), FunctionName=name)
+    for message, read in (
+        ("The function doesn't exist.", functions.list_function_event_invoke_configs),
+        ("Function does not exist", functions.list_function_url_configs),
+        (f"Function not found: {ARN}none", functions.list_provisioned_concurrency_configs),
+        (f"Function not found: {ARN}none", functions.delete_function_code_signing_config),
+    ):
+        refused(missing, message, read, FunctionName="none")
+    latest = "The function resource provided must be an alias or a published version."
+    for operation in ("get_provisioned_concurrency_config", "delete_provisioned_concurrency_config"):
+        provisioned = getattr(functions, operation)
+        refused(missing, alias, provisioned, FunctionName="one", Qualifier="live")
+        refused(missing, f"Function not found: {ARN}one:7", provisioned, FunctionName="one", Qualifier="7")
+        refused(
+            "InvalidParameterValueException", latest, provisioned, FunctionName="one", Qualifier="$LATEST"
+        )
+    signing = "arn:aws:lambda:us-east-1:123456789012:code-signing-config:csc-0123456789abcdef0"
+    unsigned = f"The Lambda code signing configuration {signing} can not be found."
+    for operation in (
+        "get_code_signing_config",
+        "delete_code_signing_config",
+        "list_functions_by_code_signing_config",
+    ):
+        refused(missing, unsigned, getattr(functions, operation), CodeSigningConfigArn=signing)
 
 
 def test_a_policy_has_a_size(create: Callable, functions: Any) -> None:
@@ -496,6 +584,14 @@ def test_a_policy_has_a_size(create: Callable, functions: Any) -> None:
 
 
 def test_reserved_concurrency_leaves_some_to_other_functions(functions: Any) -> None:
+    refused(
+        "InvalidParameterValueException",
+        "This operation is permitted on Lambda functions only. Aliases and versions do not support this "
+        "operation. Please specify either a function name or an unqualified function ARN.",
+        functions.put_function_concurrency,
+        FunctionName=f"{ARN}one:$LATEST",
+        ReservedConcurrentExecutions=1,
+    )
     refused(
         "InvalidParameterValueException",
         "Specified ReservedConcurrentExecutions for function decreases account's "

@@ -80,7 +80,12 @@ def test_an_event_reaches_the_handler_and_its_answer_comes_back(account: Account
 
 @pytest.mark.parametrize("name", ["arn", "123456789012:function:echo", "function:echo", "echo:$LATEST"])
 def test_a_function_is_found_by_every_form_of_its_name(account: Account, echo: str, name: str) -> None:
-    assert invoke(account, echo if name == "arn" else name, {})["result"]["arn"] == echo
+    """The handler sees the qualifier that the caller gave, as in localstack's
+    test_lambda_common.snapshot.json.
+    """
+    qualifier = ":$LATEST" if "$" in name else ""
+    found = invoke(account, echo if name == "arn" else name, {})["result"]["arn"]
+    assert found == echo + qualifier
 
 
 def test_a_sandbox_is_used_again(account: Account) -> None:
@@ -121,6 +126,43 @@ def test_logs_are_in_the_answers_tail_and_in_cloudwatch(account: Account, echo: 
     )
     events = logs.filter_log_events(logGroupName="/aws/lambda/echo", filterPattern="needle")["events"]
     assert [event["message"] for event in events][-1] == "printed needle 1\n"
+
+
+def test_a_record_of_logging_is_one_event_and_what_is_printed_one_per_line(account: Account) -> None:
+    """As in localstack's recordings, test_multi_line_prints and test_invocation_type_event_error."""
+    source = """
+import logging
+
+def handler(event, context):
+    print("one\\ntwo\\rstill two", end="")
+    logging.getLogger().warning("three\\nstill three")
+    print(" and two")
+    raise ValueError("four")
+"""
+    account.function("prolix", source)
+    answer = invoke(account, "prolix", {}, LogType="Tail")
+    found = account.client("logs").filter_log_events(logGroupName="/aws/lambda/prolix")["events"]
+    messages = [event["message"] for event in found]
+    start = next(number for number, message in enumerate(messages) if message.startswith("START"))
+    first, record, second, error, end = messages[start + 1 : start + 6]
+    assert (first, second) == ("one\n", "two\rstill two and two\n")
+    assert record.startswith("[WARNING]\t") and record.endswith("\tthree\nstill three\n")
+    assert error.startswith("[ERROR] ValueError: four\nTraceback (most recent call last):\n")
+    assert error.endswith('raise ValueError("four")')
+    assert end.startswith("END") and record in tail(answer)
+
+
+def test_functions_may_share_a_log_group(account: Account) -> None:
+    source = "def handler(event, context): print('here', context.log_group_name)"
+    for name in ("sharing-a", "sharing-b"):
+        account.function(name, source, LoggingConfig={"LogGroup": "/shared"})
+        invoke(account, name, {})
+    found = account.client("logs").filter_log_events(logGroupName="/shared", filterPattern="here")["events"]
+    assert [event["message"] for event in found] == ["here /shared\n"] * 2
+    streams = [re.sub(r"[0-9/]{11}|[0-9a-f]{32}", "", event["logStreamName"]) for event in found]
+    assert streams == ["sharing-a[$LATEST]", "sharing-b[$LATEST]"]
+    groups = account.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/sharing")
+    assert groups["logGroups"] == []
 
 
 def test_what_a_function_prints_between_events_is_not_lost(account: Account) -> None:
@@ -191,6 +233,37 @@ def test_an_error_may_say_much(account: Account, source: str, error_type: str) -
     name = f"says-much-{error_type}"
     account.function(name, source=source)
     assert invoke(account, name, {})["result"]["errorType"] == error_type
+
+
+def test_a_crash_or_a_time_out_ends_the_runtime_and_keeps_its_files(account: Account) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html, and what localstack
+    recorded in test_lambda_invoke_timed_out_environment_reuse.
+    """
+    source = """
+import os, tempfile, time
+
+calls = 0
+place = os.path.join(tempfile.gettempdir(), "kept")
+
+def handler(event, context):
+    global calls
+    calls += 1
+    open(place, "a").write(event["how"])
+    if event["how"] == "exit":
+        os._exit(3)
+    if event["how"] == "sleep":
+        time.sleep(30)
+    return calls, open(place).read(), os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
+"""
+    account.function("keeping", source, Timeout=1)
+    first, second, crash, third, time_out, fourth = (
+        invoke(account, "keeping", {"how": how}) for how in ("a", "b", "exit", "c", "sleep", "d")
+    )
+    assert (crash["FunctionError"], time_out["FunctionError"]) == ("Unhandled", "Unhandled")
+    stream = first["result"][2]
+    assert second["result"] == [2, "ab", stream]
+    assert third["result"] == [1, "abexitc", stream]
+    assert fourth["result"] == [1, "abexitcsleepd", stream]
 
 
 def test_a_time_out_ends_the_sandbox(account: Account) -> None:
@@ -271,6 +344,7 @@ def test_an_event_may_have_six_megabytes_and_no_more(account: Account, echo: str
 def test_an_event_must_be_json(account: Account, echo: str) -> None:
     error = refusal(lambda: account.client("lambda").invoke(FunctionName="echo", Payload=b"{'a': 1}"))
     assert error["Error"]["Code"] == "InvalidRequestContentException"
+    assert "into json: Could not parse payload into json: " in error["Error"]["Message"]
 
 
 def test_reserved_concurrency_throttles(account: Account, listener: Listener) -> None:
@@ -521,6 +595,8 @@ def test_the_environment_is_lambdas(account: Account, echo: str) -> None:
     assert environment["AWS_REGION"] == "us-east-1"
     assert environment["_HANDLER"] == "app.handler"
     assert environment["LAMBDA_TASK_ROOT"] == "/var/task" or not has_own_file_systems()
+    assert not any("TELEMETRY" in name for name in environment)
+    assert environment["PWD"] == "/var/task" or not has_own_file_systems()
     assert environment["LD_LIBRARY_PATH"].endswith(f"{environment['LAMBDA_TASK_ROOT']}/lib:/opt/lib")
     assert environment["LAMBDA_RUNTIME_DIR"] == environment["PYTHONPATH"] == "/var/runtime"
     assert environment["_X_AMZN_TRACE_ID"].startswith("Root=1-")
@@ -544,6 +620,15 @@ def handler(event, context):
     denied = invoke(account, "reader", {"key": "other"})["result"]
     assert "AccessDenied" in denied
     assert "assumed-role/reader/reader is not authorized to perform: s3:GetObject" in denied
+
+
+def test_a_name_that_is_too_short_for_a_session_is_made_longer(account: Account) -> None:
+    """As in localstack's test_lambda.snapshot.json, test_assume_role."""
+    source = (
+        "import boto3\ndef handler(event, context): return boto3.client('sts').get_caller_identity()['Arn']"
+    )
+    account.function("f", source=source)
+    assert invoke(account, "f", {})["result"].endswith(":assumed-role/f-role/f@lambda_function")
 
 
 def test_a_role_that_may_not_write_logs_leaves_none(account: Account) -> None:

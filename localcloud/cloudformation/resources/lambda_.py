@@ -36,7 +36,6 @@ DEFAULTS = {
     "Description": "",
     "Environment": {"Variables": {}},
     "EphemeralStorage": {"Size": 512},
-    "LoggingConfig": {"LogFormat": "Text"},
     "MemorySize": 128,
     "Timeout": 3,
     "TracingConfig": {"Mode": "PassThrough"},
@@ -96,8 +95,9 @@ class Function(Provider):
             functions.update_function_code(
                 FunctionName=name, **_code(properties), **pick(properties, "Architectures")
             )
+        defaults = DEFAULTS | {"LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"}}
         settings = {
-            key: properties.get(key, DEFAULTS.get(key))
+            key: properties.get(key, defaults.get(key))
             for key in CONFIGURATION
             if properties.get(key) != previous.get(key)
         }
