@@ -153,9 +153,10 @@ class ResolvedTemplate:
 
     def _ref(self, logical_id: str) -> Any:
         if logical_id not in self._wanted:
+            kind = "Template format error: " if self._block == "Resources" else ""
             raise ValidationError(
-                f"Template format error: Unresolved resource dependencies [{logical_id}] in the "
-                f"{self._block} block of the template"
+                f"{kind}Unresolved resource dependencies [{logical_id}] in the {self._block} block of the "
+                "template"
             )
         resource = self._resources.get(logical_id)
         return resource.physical_id if resource and resource.physical else UNKNOWN
