@@ -26,8 +26,8 @@ class ChangeSetOperations:
     _new_stack: Callable[[str, str, dict[str, Any]], Stack]
     _arn: Callable[[str], str]
     _refuse_when_busy: Callable[[Stack], None]
-    _resolve: Callable[[Stack, Source], ResolvedTemplate]
-    _plan: Callable[[Stack, Source], tuple[list[dict[str, Any]], ResolvedTemplate]]
+    _resolve: Callable[..., ResolvedTemplate]
+    _plan: Callable[..., tuple[list[dict[str, Any]], ResolvedTemplate]]
     _start: Callable[..., None]
 
     def create_change_set(self, **request: Any) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class ChangeSetOperations:
     def _planned_change_set(
         self, stack: Stack, source: Source, kind: str, request: dict[str, Any]
     ) -> ChangeSet:
-        planned, resolved = self._plan(stack, source)
+        planned, resolved = self._plan(stack, source, creates=kind == "CREATE")
         options.check_types(request.get("ResourceTypes"), changes.types(planned))
         change_set = ChangeSet(
             id=self._arn(f"changeSet/{request['ChangeSetName']}/{uuid.uuid4()}"),
@@ -118,7 +118,7 @@ class ChangeSetOperations:
                     f"ChangeSet [{change_set.id}] cannot be executed in its current {kind} of [{now}]",
                 )
             self._refuse_when_busy(stack)
-            resolved = self._resolve(stack, change_set.source)
+            resolved = self._resolve(stack, change_set.source, creates=change_set.kind == "CREATE")
             stack.token = ClientRequestToken
             stack.disable_rollback = DisableRollback
             stack.retain_except_on_create = RetainExceptOnCreate

@@ -49,7 +49,7 @@ class Deployment:
         """
         stack = self._stack
         self._deadline = deadline
-        if reason := self._apply(resolved):
+        if reason := self._why_not_imported(resolved) or self._apply(resolved):
             if on_failure == "DO_NOTHING":
                 stack.imports = resolved.imports
                 stack.set_status("CREATE_FAILED", reason)
@@ -118,6 +118,15 @@ class Deployment:
         resources = [*self._stack.resources.values(), *(old for old, _ in self._stack.replaced)]
         names = [one.logical_id for one in resources if one.status == "DELETE_FAILED"]
         return f"The following resource(s) failed to delete: [{', '.join(names)}]. " if names else None
+
+    def _why_not_imported(self, resolved: ResolvedTemplate) -> str | None:
+        """Why an import of the template fails, or None."""
+        try:
+            for name in sorted(resolved.imports):
+                self._stacks.imported(name)
+        except ValidationError as missing:
+            return str(missing)
+        return None
 
     def _why_not_removable(self, resolved: ResolvedTemplate) -> str | None:
         """Why the stack policy keeps a resource that the template no longer has, or None."""

@@ -322,10 +322,13 @@ class Stacks:
 
     def imported(self, name: str) -> str:
         """The value of an export. Raises ValidationError when there is no such export."""
-        for export in self.exports():
-            if export["Name"] == name:
-                return export["Value"]
-        raise ValidationError(f"No export named {name} found.")
+        if (value := self.export(name)) is None:
+            raise ValidationError(f"No export named {name} found.")
+        return value
+
+    def export(self, name: str) -> str | None:
+        """The value of an export, or None when there is no such export."""
+        return next((one["Value"] for one in self.exports() if one["Name"] == name), None)
 
     def check_exports(self, stack: Stack, outputs: list[dict[str, Any]]) -> None:
         """Checks whether a stack may get these outputs.
