@@ -51,12 +51,17 @@ def read_source(cloud: Cloud, request: Mapping[str, Any], previous: Source | Non
         parameters=parameters,
         stored=templates.stored_values(cloud, template, parameters),
         tags=previous.tags if given_tags is None and previous else tags,
-        capabilities=request.get("Capabilities") or [],
+        capabilities=_shown_capabilities(request, previous if direct else None),
         role_arn=request.get("RoleARN") or (previous.role_arn if previous else None),
         notification_arns=request.get("NotificationARNs") or [],
     )
-    _check_capabilities(source, direct)
+    _check_capabilities(source, request.get("Capabilities") or [], direct)
     return source
+
+
+def _shown_capabilities(request: Mapping[str, Any], previous: Source | None) -> list[str]:
+    """Those that DescribeStacks shows: UpdateStack without any leaves the previous ones."""
+    return request.get("Capabilities") or (previous.capabilities if previous else [])
 
 
 def template_body(cloud: Cloud, request: Mapping[str, Any], previous: Source | None) -> str:
@@ -95,13 +100,13 @@ def iam_types(template: Mapping[str, Any]) -> list[str]:
     return sorted({one["Type"] for one in template["Resources"].values()} & IAM_TYPES)
 
 
-def _check_capabilities(source: Source, direct: bool) -> None:
+def _check_capabilities(source: Source, given: list[str], direct: bool) -> None:
     missing = [
         one
         for one in required_capabilities(source.expanded)
-        if one not in source.capabilities and "CAPABILITY_NAMED_IAM" not in source.capabilities
+        if one not in given and "CAPABILITY_NAMED_IAM" not in given
     ]
-    if direct and transform.declared(source.template) and "CAPABILITY_AUTO_EXPAND" not in source.capabilities:
+    if direct and transform.declared(source.template) and "CAPABILITY_AUTO_EXPAND" not in given:
         missing.append("CAPABILITY_AUTO_EXPAND")
     if missing:
         raise ApiError("InsufficientCapabilitiesException", f"Requires capabilities : [{', '.join(missing)}]")

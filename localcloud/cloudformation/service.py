@@ -146,6 +146,7 @@ class CloudFormationService(StackQueries, ChangeSetOperations, TemplateOperation
             stack.retain_except_on_create = bool(request.get("RetainExceptOnCreate"))
             stack.token = request.get("ClientRequestToken")
             stack.updated_by = self._identity()
+            stack.change_set_id = None
             governing = stack_policies.parse(during) if during else stack.stack_policy
             stack.policy = policy or stack.policy
             before = stack.deployed_source
