@@ -14,6 +14,7 @@ from typing import Any, cast
 import werkzeug
 from werkzeug.test import run_wsgi_app
 
+from localcloud.alarms import keep_states
 from localcloud.moto_answers import REVISED, revised, revised_headers
 from localcloud.moto_members import refuse_members
 from localcloud.moto_operations import MOTO, RECORDS
@@ -170,4 +171,6 @@ def _create_application(backend: str) -> Any:
 
         # If a bucket's notifications are records, moto would run their functions in Docker.
         vars(notifications)["_invoke_awslambda"] = lambda *_: None
+    if backend == "cloudwatch":
+        keep_states()
     return werkzeug_app.create_backend_app(cast(Any, backend))  # moto's type of names lacks some

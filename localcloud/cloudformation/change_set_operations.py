@@ -10,7 +10,7 @@ from localcloud.cloudformation.deployment import Deployment
 from localcloud.cloudformation.errors import NO_CHANGES, ValidationError
 from localcloud.cloudformation.resolved_template import ResolvedTemplate
 from localcloud.cloudformation.stack_queries import PAGE_ITEMS
-from localcloud.cloudformation.stacks import FAILED_CHANGE_SET_STACK, ChangeSet, Source, Stack, Stacks
+from localcloud.cloudformation.stacks import FAILED_CHANGE_SET_STACK, ChangeSet, Source, Stack, Stacks, now
 from localcloud.protocol import ApiError
 from localcloud.protocol.pages import page
 
@@ -26,8 +26,8 @@ class ChangeSetOperations:
     _new_stack: Callable[[str, str, dict[str, Any]], Stack]
     _arn: Callable[[str], str]
     _refuse_when_busy: Callable[[Stack], None]
-    _resolve: Callable[[Stack, Source], ResolvedTemplate]
-    _plan: Callable[[Stack, Source], tuple[list[dict[str, Any]], ResolvedTemplate]]
+    _resolve: Callable[..., ResolvedTemplate]
+    _plan: Callable[..., tuple[list[dict[str, Any]], ResolvedTemplate]]
     _start: Callable[..., None]
 
     def create_change_set(self, **request: Any) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class ChangeSetOperations:
     def _planned_change_set(
         self, stack: Stack, source: Source, kind: str, request: dict[str, Any]
     ) -> ChangeSet:
-        planned, resolved = self._plan(stack, source)
+        planned, resolved = self._plan(stack, source, creates=kind == "CREATE")
         options.check_types(request.get("ResourceTypes"), changes.types(planned))
         change_set = ChangeSet(
             id=self._arn(f"changeSet/{request['ChangeSetName']}/{uuid.uuid4()}"),
@@ -93,7 +93,10 @@ class ChangeSetOperations:
         IncludePropertyValues: bool = False,
     ) -> dict[str, Any]:
         stack, change_set = self.stacks.find_change_set(ChangeSetName, StackName)
-        shown, token = page(change_set.changes, NextToken, PAGE_ITEMS)
+        planned = change_set.changes
+        if IncludePropertyValues:
+            planned = [one for one in planned if not changes.is_possible_only(one)]
+        shown, token = page(planned, NextToken, PAGE_ITEMS)
         if not IncludePropertyValues:
             shown = [changes.without_values(one) for one in shown]
         return views.change_set(stack, change_set) | {"Changes": shown, "NextToken": token}
@@ -112,13 +115,13 @@ class ChangeSetOperations:
                 return
             if change_set.execution_status != "AVAILABLE":
                 kind = "status" if change_set.status == "FAILED" else "execution status"
-                now = change_set.status if change_set.status == "FAILED" else change_set.execution_status
+                status = change_set.status if change_set.status == "FAILED" else change_set.execution_status
                 raise ApiError(
                     "InvalidChangeSetStatus",
-                    f"ChangeSet [{change_set.id}] cannot be executed in its current {kind} of [{now}]",
+                    f"ChangeSet [{change_set.id}] cannot be executed in its current {kind} of [{status}]",
                 )
             self._refuse_when_busy(stack)
-            resolved = self._resolve(stack, change_set.source)
+            resolved = self._resolve(stack, change_set.source, creates=change_set.kind == "CREATE")
             stack.token = ClientRequestToken
             stack.disable_rollback = DisableRollback
             stack.retain_except_on_create = RetainExceptOnCreate
@@ -126,6 +129,7 @@ class ChangeSetOperations:
             # stack.
             stack.drop_change_sets(keep=change_set)
             stack.change_set_id = change_set.id
+            stack.updated = now()
             change_set.execution_status = "EXECUTE_IN_PROGRESS"
             change_set.executed_by = self._identity()
             previous = stack.source

@@ -10,6 +10,7 @@ from typing import Any
 from localcloud.cloudformation import schemas
 from localcloud.cloudformation.errors import ResourceFailed, ValidationError
 from localcloud.cloudformation.resolved_template import ResolvedTemplate
+from localcloud.cloudformation.resources.provider import Provider
 from localcloud.cloudformation.stacks import Resource, Stack
 from localcloud.cloudformation.template_references import read_attributes, referred_names
 
@@ -18,11 +19,12 @@ Detail = dict[str, Any]
 TAGS = "Tags"
 VALUES = {"AfterValue", "AttributeChangeType", "BeforeValue", "Path"}
 CONTEXTS = {"AfterContext", "BeforeContext"}
+DIRECTLY = "DirectModification"
 RESOURCE_CAUSES = {"ResourceAttribute", "ResourceReference"}
 
 
 def planned(resolved: ResolvedTemplate, expected: dict[str, Resource], stack: Stack) -> list[Change]:
-    """Returns the changes in the form of DescribeChangeSet, with the values of properties.
+    """Returns the changes in the form and order of DescribeChangeSet, with the values of properties.
 
     `expected` is the mapping of resources that `resolved` reads. Resources that will be replaced are removed
     from it, so that the resources that refer to them count as changed too. Raises ValidationError for a
@@ -36,7 +38,8 @@ def planned(resolved: ResolvedTemplate, expected: dict[str, Resource], stack: St
         for name, resource in stack.resources.items()
         if name not in resolved and resource.physical
     ]
-    return [*plan.changes.values(), *removed]
+    changes = [*plan.changes.values(), *removed]
+    return sorted(changes, key=lambda change: str(change["ResourceChange"]["LogicalResourceId"]))
 
 
 def anything(changes: list[Change], resolved: ResolvedTemplate, stack: Stack) -> bool:
@@ -52,20 +55,33 @@ def types(changes: list[Change]) -> set[str]:
 def without_values(change: Change) -> Change:
     """The change as shown to those who do not ask for the values of properties.
 
-    As recorded on AWS, it then lacks the direct modifications of properties that resources cause to change.
+    As recorded on AWS, it then lacks the direct modifications of properties that resources cause to change,
+    and tells of the others last.
     """
     shown = {name: value for name, value in change["ResourceChange"].items() if name not in CONTEXTS}
 
-    def changed_by(sources: set[str]) -> set[str]:
-        return {_property_of(one) for one in shown["Details"] if one["ChangeSource"] in sources}
+    def changed_by(sources: set[str]) -> set[tuple[str, str | None]]:
+        return {_place(one) for one in shown["Details"] if one["ChangeSource"] in sources}
 
     left_out = changed_by(RESOURCE_CAUSES) - changed_by({"ParameterReference"})
     shown["Details"] = [
         {**detail, "Target": {key: value for key, value in detail["Target"].items() if key not in VALUES}}
         for detail in shown["Details"]
-        if detail["ChangeSource"] != "DirectModification" or _property_of(detail) not in left_out
+        if detail["ChangeSource"] != DIRECTLY or _place(detail) not in left_out
     ]
+    shown["Details"].sort(key=lambda detail: detail["ChangeSource"] == DIRECTLY)
     return {**change, "ResourceChange": shown}
+
+
+def is_possible_only(change: Change) -> bool:
+    """Whether a resource changes only if attributes of others do, which is known on execution.
+
+    As recorded on AWS, such changes are not shown together with the values of properties.
+    """
+    details = change["ResourceChange"]["Details"]
+    return bool(details) and all(
+        (one["ChangeSource"], one["Evaluation"]) == ("ResourceAttribute", "Dynamic") for one in details
+    )
 
 
 class _Plan:
@@ -95,22 +111,20 @@ class _Plan:
             for name in {*wanted, *resource.properties}
             if wanted.get(name) != resource.properties.get(name)
         }
-        if self._new.tags != self._old.tags and TAGS in provider.supported:
-            names.add(TAGS)
         create_only = schemas.create_only(provider.type)
         is_replaced = provider.type != resource.type or bool(names & create_only)
-        metadata = list(self._metadata(resource))
+        others = [*self._metadata(resource), *self._stack_tags(provider)]
         details = [one for name in sorted(names) for one in self._details(resource, name, wanted)]
         dynamic = [
             one for name in sorted(set(wanted) - names) for one in self._dynamic(resource, name, wanted)
         ]
-        touched = names | {_property_of(one) for one in dynamic}
+        touched = names | {one["Target"]["Name"] for one in dynamic}
         if is_replaced:
             expected.pop(logical_id)
-        if is_replaced or touched or metadata:
+        if is_replaced or touched or others:
             replacement = "True" if is_replaced else "Conditional" if touched & create_only else "False"
             self.changes[logical_id] = self._modification(
-                provider.type, resource, wanted, [*metadata, *details, *dynamic], replacement
+                provider.type, resource, wanted, [*others, *details, *dynamic], replacement
             )
 
     def removal(self, resource: Resource) -> Change:
@@ -153,18 +167,27 @@ class _Plan:
         if before != after:
             values = _values(self._old.masked(before), self._new.masked(after))
             target = {"Attribute": "Metadata", "RequiresRecreation": "Never", "Path": "/Metadata", **values}
-            yield {"Target": target, "Evaluation": "Static", "ChangeSource": "DirectModification"}
+            yield from self._reasons(target, self._resolved.expression(resource.logical_id, "Metadata"))
+
+    def _stack_tags(self, provider: Provider) -> Iterator[Detail]:
+        """The change of the stack's tags, if they change and the resource has them."""
+        if self._new.tags != self._old.tags and TAGS in provider.supported:
+            yield from self._reasons({"Attribute": TAGS, "RequiresRecreation": "Never"}, None)
 
     def _details(self, resource: Resource, name: str, wanted: Mapping[str, Any]) -> Iterator[Detail]:
-        """Why a property changes: parameters and resources that it refers to, or else the template itself."""
-        target = self._target(resource, name, wanted)
-        causes = list(self._causes(self._resolved.expression(resource.logical_id).get(name)))
+        """Why a property changes."""
+        expression = self._resolved.expression(resource.logical_id).get(name)
+        yield from self._reasons(self._target(resource, name, wanted), expression)
+
+    def _reasons(self, target: dict[str, Any], expression: Any) -> Iterator[Detail]:
+        """The parameters and resources that an expression refers to, and the template itself."""
+        causes = list(self._causes(expression))
+        # Beside another cause, AWS tells of a direct modification as one that it will know on execution.
+        evaluation = "Dynamic" if causes else "Static"
+        yield {"Target": target, "Evaluation": evaluation, "ChangeSource": DIRECTLY}
         for source, entity in causes:
             cause = {"ChangeSource": source, "CausingEntity": entity}
             yield {"Target": target, "Evaluation": "Static", **cause}
-        # Beside another cause, AWS tells of a direct modification as one that it will know on execution.
-        evaluation = "Dynamic" if causes else "Static"
-        yield {"Target": target, "Evaluation": evaluation, "ChangeSource": "DirectModification"}
 
     def _dynamic(self, resource: Resource, name: str, wanted: Mapping[str, Any]) -> Iterator[Detail]:
         """Why a property may change: it reads attributes of resources that are changed in place."""
@@ -187,7 +210,8 @@ class _Plan:
     def _target(self, resource: Resource, name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
         before, after = resource.properties.get(name), wanted.get(name)
         return {
-            **({"Attribute": TAGS} if name == TAGS else {"Attribute": "Properties", "Name": name}),
+            "Attribute": "Properties",
+            "Name": name,
             "RequiresRecreation": "Always" if name in schemas.create_only(resource.type) else "Never",
             "Path": f"/Properties/{name}",
             **_values(self._old.masked(before), self._new.masked(after)),
@@ -210,9 +234,10 @@ def _change(action: str, logical_id: str, kind: str, **members: Any) -> Change:
     return {"Type": "Resource", "ResourceChange": {**change, "Scope": [], "Details": [], **members}}
 
 
-def _property_of(detail: Detail) -> str:
+def _place(detail: Detail) -> tuple[str, str | None]:
+    """The attribute that a detail is about, and the property if there is one."""
     target: Mapping[str, str] = detail["Target"]
-    return target.get("Name", target["Attribute"])
+    return target["Attribute"], target.get("Name")
 
 
 def _gets_another_id(change: Change) -> bool:

@@ -15,7 +15,7 @@ from localcloud.cloudformation.names import Names
 from localcloud.cloudformation.resolved_template import ResolvedTemplate
 from localcloud.cloudformation.resources import PROVIDERS
 from localcloud.cloudformation.resources.provider import Context
-from localcloud.cloudformation.stacks import DELETED, Resource, Source, Stack, Stacks, now
+from localcloud.cloudformation.stacks import CLEANUP, DELETED, Resource, Source, Stack, Stacks, now
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Deployment:
         """
         stack = self._stack
         self._deadline = deadline
-        if reason := self._apply(resolved):
+        if reason := self._why_not_imported(resolved) or self._apply(resolved):
             if on_failure == "DO_NOTHING":
                 stack.imports = resolved.imports
                 stack.set_status("CREATE_FAILED", reason)
@@ -87,7 +87,7 @@ class Deployment:
                 stack.resources = {name: one for name, one in stack.resources.items() if one.physical}
             stack.set_status("UPDATE_ROLLBACK_COMPLETE" if clean else "UPDATE_ROLLBACK_FAILED")
             return
-        stack.set_status("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+        stack.set_status(CLEANUP)
         self._clean_up(resolved)
         stack.set_status("UPDATE_COMPLETE")
 
@@ -118,6 +118,15 @@ class Deployment:
         resources = [*self._stack.resources.values(), *(old for old, _ in self._stack.replaced)]
         names = [one.logical_id for one in resources if one.status == "DELETE_FAILED"]
         return f"The following resource(s) failed to delete: [{', '.join(names)}]. " if names else None
+
+    def _why_not_imported(self, resolved: ResolvedTemplate) -> str | None:
+        """Why an import of the template fails, or None."""
+        try:
+            for name in sorted(resolved.imports):
+                self._stacks.imported(name)
+        except ValidationError as missing:
+            return str(missing)
+        return None
 
     def _why_not_removable(self, resolved: ResolvedTemplate) -> str | None:
         """Why the stack policy keeps a resource that the template no longer has, or None."""
@@ -168,14 +177,16 @@ class Deployment:
             provider.type,
             depends_on=resolved.depends_on(logical_id),
             deletion_policy=resolved.deletion_policy(logical_id),
-            metadata=resolved.metadata(logical_id),
         )
         verb = "UPDATE" if old else "CREATE"
-        if old is None:
+        if old:
+            fresh.former_id = old.physical_id
+        else:
             self._stack.resources[logical_id] = fresh
 
         def evaluate() -> None:
             fresh.properties = resolved.properties(logical_id)
+            fresh.metadata = resolved.metadata(logical_id)
 
         def make() -> None:
             if old:
@@ -221,7 +232,7 @@ class Deployment:
         """Brings an existing resource to its new properties, in place or by replacing it, if they differ."""
         logical_id = resource.logical_id
         try:
-            wanted = resolved.properties(logical_id)
+            wanted, metadata = resolved.properties(logical_id), resolved.metadata(logical_id)
         except FAILURES as failed:
             self._stack.note(resource, "UPDATE_FAILED", failures.reason(resource.type, failed))
             return False
@@ -238,7 +249,7 @@ class Deployment:
         before = replace(resource)
         resource.depends_on = resolved.depends_on(logical_id)
         resource.deletion_policy = resolved.deletion_policy(logical_id)
-        resource.metadata = resolved.metadata(logical_id)
+        resource.metadata = metadata
         if not is_touched:
             self._undo.append(lambda: _restore(resource, before))
             return True
@@ -325,7 +336,7 @@ class Deployment:
             self._stack.note(resource, "DELETE_FAILED", reason)
             return False
         self._stack.note(resource, DELETED)
-        resource.deleted_id, resource.physical = resource.physical_id, None
+        resource.former_id, resource.physical = resource.physical_id, None
         return True
 
     def _skip(self, resource: Resource) -> bool:

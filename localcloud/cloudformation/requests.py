@@ -24,6 +24,8 @@ IAM_TYPES = {
     "AWS::IAM::User",
     "AWS::IAM::UserToGroupAddition",
 }
+S3_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3[.-](?:[a-z0-9-]+\.)*(?:amazonaws\.com|localhost.*)")
+LOCAL_NAMES = ("127.0.0.1", "::1", "localhost")
 NAME_PROPERTIES = {"GroupName", "InstanceProfileName", "ManagedPolicyName", "RoleName", "UserName"}
 
 
@@ -49,12 +51,17 @@ def read_source(cloud: Cloud, request: Mapping[str, Any], previous: Source | Non
         parameters=parameters,
         stored=templates.stored_values(cloud, template, parameters),
         tags=previous.tags if given_tags is None and previous else tags,
-        capabilities=request.get("Capabilities") or [],
+        capabilities=_shown_capabilities(request, previous if direct else None),
         role_arn=request.get("RoleARN") or (previous.role_arn if previous else None),
         notification_arns=request.get("NotificationARNs") or [],
     )
-    _check_capabilities(source, direct)
+    _check_capabilities(source, request.get("Capabilities") or [], direct)
     return source
+
+
+def _shown_capabilities(request: Mapping[str, Any], previous: Source | None) -> list[str]:
+    """Those that DescribeStacks shows: UpdateStack without any leaves the previous ones."""
+    return request.get("Capabilities") or (previous.capabilities if previous else [])
 
 
 def template_body(cloud: Cloud, request: Mapping[str, Any], previous: Source | None) -> str:
@@ -72,8 +79,8 @@ def template_body(cloud: Cloud, request: Mapping[str, Any], previous: Source | N
     if body:
         if len(body.encode()) > templates.MAX_BODY_BYTES:
             raise ValidationError(
-                f"1 validation error detected: Value at 'templateBody' failed to satisfy constraint: "
-                f"Member must have length less than or equal to {templates.MAX_BODY_BYTES}"
+                f"1 validation error detected: Value '{body}' at 'templateBody' failed to satisfy "
+                f"constraint: Member must have length less than or equal to {templates.MAX_BODY_BYTES}"
             )
         return body
     return download(cloud, url, "TemplateURL")
@@ -93,13 +100,13 @@ def iam_types(template: Mapping[str, Any]) -> list[str]:
     return sorted({one["Type"] for one in template["Resources"].values()} & IAM_TYPES)
 
 
-def _check_capabilities(source: Source, direct: bool) -> None:
+def _check_capabilities(source: Source, given: list[str], direct: bool) -> None:
     missing = [
         one
         for one in required_capabilities(source.expanded)
-        if one not in source.capabilities and "CAPABILITY_NAMED_IAM" not in source.capabilities
+        if one not in given and "CAPABILITY_NAMED_IAM" not in given
     ]
-    if direct and transform.declared(source.template) and "CAPABILITY_AUTO_EXPAND" not in source.capabilities:
+    if direct and transform.declared(source.template) and "CAPABILITY_AUTO_EXPAND" not in given:
         missing.append("CAPABILITY_AUTO_EXPAND")
     if missing:
         raise ApiError("InsufficientCapabilitiesException", f"Requires capabilities : [{', '.join(missing)}]")
@@ -110,10 +117,20 @@ def download(cloud: Cloud, url: str, member: str) -> str:
 
     `member` is the member of the request that has the URL. Raises ValidationError.
     """
-    parts = urlsplit(url)
+    unsupported = ValidationError(f"{member} must be a supported URL.")
+    try:
+        parts = urlsplit(url)
+        is_local = parts.port == cloud.port or parts.hostname in LOCAL_NAMES
+    except ValueError as malformed:
+        raise unsupported from malformed
     host, path = parts.hostname or "", unquote(parts.path).lstrip("/")
-    if virtual := re.fullmatch(r"(.+)\.s3[.-](?:[a-z0-9-]+\.)?(?:amazonaws\.com|localhost.*)", host):
-        bucket, key = virtual[1], path
+    if parts.scheme == "s3":
+        raise ValidationError(f"S3 error: Domain name specified in {host} is not a valid S3 domain")
+    of_s3 = S3_HOST.fullmatch(host)
+    if parts.scheme not in ("http", "https") or not (of_s3 or is_local):
+        raise unsupported
+    if of_s3 and of_s3["bucket"]:
+        bucket, key = of_s3["bucket"], path
     else:
         bucket, _, key = path.partition("/")
     if not bucket or not key:

@@ -88,7 +88,9 @@ class ResolvedTemplate:
         return str(self._wanted[logical_id].get("UpdateReplacePolicy", "Delete"))
 
     def metadata(self, logical_id: str) -> Any:
-        return self._wanted[logical_id].get("Metadata")
+        """Evaluates the Metadata of a resource, as `properties` does; None if it has none."""
+        value = self.evaluator.value(self._wanted[logical_id].get("Metadata"))
+        return None if value is NO_VALUE else value
 
     def properties(self, logical_id: str) -> dict[str, Any]:
         """Evaluates the properties of a resource with the resources that exist so far.
@@ -141,9 +143,9 @@ class ResolvedTemplate:
         """The types of the resources."""
         return {resource["Type"] for resource in self._wanted.values()}
 
-    def expression(self, logical_id: str) -> Mapping[str, Any]:
-        """The properties of a resource as written."""
-        written: Mapping[str, Any] = self._wanted[logical_id].get("Properties") or {}
+    def expression(self, logical_id: str, attribute: str = "Properties") -> Mapping[str, Any]:
+        """The properties or the metadata of a resource as written."""
+        written: Mapping[str, Any] = self._wanted[logical_id].get(attribute) or {}
         return written
 
     def _import(self, name: str) -> str:
@@ -153,9 +155,10 @@ class ResolvedTemplate:
 
     def _ref(self, logical_id: str) -> Any:
         if logical_id not in self._wanted:
+            kind = "Template format error: " if self._block == "Resources" else ""
             raise ValidationError(
-                f"Template format error: Unresolved resource dependencies [{logical_id}] in the "
-                f"{self._block} block of the template"
+                f"{kind}Unresolved resource dependencies [{logical_id}] in the {self._block} block of the "
+                "template"
             )
         resource = self._resources.get(logical_id)
         return resource.physical_id if resource and resource.physical else UNKNOWN
@@ -176,7 +179,7 @@ class ResolvedTemplate:
         resource = self._wanted[logical_id]
         explicit = resource.get("DependsOn") or []
         named = set([explicit] if isinstance(explicit, str) else explicit)
-        named |= references(resource.get("Properties") or {}, self.evaluator)
+        named |= references([resource.get("Properties"), resource.get("Metadata")], self.evaluator)
         return named & set(self._wanted)
 
     def _ordered(self) -> list[str]:
@@ -199,6 +202,7 @@ class ResolvedTemplate:
         """Raises ValidationError for properties that are invalid, before any resource is created."""
         for logical_id, resource in self._wanted.items():
             kind = resource["Type"]
+            self.metadata(logical_id)
             properties = self.evaluator.value(resource.get("Properties") or {})
             dynamic_references.check(kind, properties)
             properties = self._with_parameters(properties)

@@ -17,6 +17,7 @@ from localcloud.cloudformation import changes, options, requests, stack_policies
 from localcloud.cloudformation.change_set_operations import ChangeSetOperations
 from localcloud.cloudformation.deployment import Deployment
 from localcloud.cloudformation.errors import NO_UPDATES, ValidationError
+from localcloud.cloudformation.intrinsics import UNKNOWN
 from localcloud.cloudformation.names import Names
 from localcloud.cloudformation.resolved_template import ResolvedTemplate
 from localcloud.cloudformation.stack_queries import StackQueries
@@ -104,7 +105,7 @@ class CloudFormationService(StackQueries, ChangeSetOperations, TemplateOperation
             # obsolete.
             reviewed = self.stacks.find(name)
             stack = reviewed or self._new_stack(name, "CREATE_IN_PROGRESS", request)
-            resolved = self._resolve(stack, source)
+            resolved = self._resolve(stack, source, creates=True)
             options.check_types(request.get("ResourceTypes"), resolved.types())
             for change_set in stack.change_sets.values():
                 change_set.execution_status = "OBSOLETE"
@@ -145,6 +146,7 @@ class CloudFormationService(StackQueries, ChangeSetOperations, TemplateOperation
             stack.retain_except_on_create = bool(request.get("RetainExceptOnCreate"))
             stack.token = request.get("ClientRequestToken")
             stack.updated_by = self._identity()
+            stack.change_set_id = None
             governing = stack_policies.parse(during) if during else stack.stack_policy
             stack.policy = policy or stack.policy
             before = stack.deployed_source
@@ -248,14 +250,27 @@ class CloudFormationService(StackQueries, ChangeSetOperations, TemplateOperation
             raise ValidationError(f"Stack:{stack.id} is in {stack.status} state and can not be changed now.")
 
     def _resolve(
-        self, stack: Stack, source: Source, resources: dict[str, Any] | None = None
+        self,
+        stack: Stack,
+        source: Source,
+        resources: dict[str, Any] | None = None,
+        *,
+        creates: bool = False,
     ) -> ResolvedTemplate:
+        """`creates` tells that the stack is to be created, so that imports are looked for on deployment."""
         resources = stack.resources if resources is None else resources
-        return ResolvedTemplate(self.cloud, source, stack.name, stack.id, resources, self.stacks.imported)
+        imported = self._imported_later if creates else self.stacks.imported
+        return ResolvedTemplate(self.cloud, source, stack.name, stack.id, resources, imported)
 
-    def _plan(self, stack: Stack, source: Source) -> tuple[list[dict[str, Any]], ResolvedTemplate]:
+    def _imported_later(self, name: str) -> str:
+        value = self.stacks.export(name)
+        return UNKNOWN if value is None else value
+
+    def _plan(
+        self, stack: Stack, source: Source, *, creates: bool = False
+    ) -> tuple[list[dict[str, Any]], ResolvedTemplate]:
         expected = dict(stack.resources)
-        resolved = self._resolve(stack, source, expected)
+        resolved = self._resolve(stack, source, expected, creates=creates)
         return changes.planned(resolved, expected, stack), resolved
 
     def _start(

@@ -42,7 +42,7 @@ class StackQueries:
         if (stack := self.stacks.find(StackName)) is None:
             raise ValidationError(f"Stack '{StackName}' does not exist")
         if (resource := stack.resources.get(LogicalResourceId)) is None:
-            raise ValidationError(f"Resource {LogicalResourceId} does not exist for stack {stack.name}")
+            raise ValidationError(f"Resource {LogicalResourceId} does not exist for stack {StackName}")
         return {"StackResourceDetail": views.resource_detail(stack, resource)}
 
     def describe_stack_resources(

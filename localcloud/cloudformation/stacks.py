@@ -15,6 +15,7 @@ from localcloud.protocol import ApiError
 
 DELETED = "DELETE_COMPLETE"
 FAILED_CHANGE_SET_STACK = "REVIEW_IN_PROGRESS"
+CLEANUP = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
 MASK = "****"
 STACK_TYPE = "AWS::CloudFormation::Stack"
 
@@ -39,8 +40,8 @@ class Resource:
     logical_id: str
     type: str
     physical: PhysicalResource | None = None
-    deleted_id: str = ""
-    """The id of the physical resource after its deletion, as it is still shown."""
+    former_id: str = ""
+    """The id that is shown while there is no physical resource: the deleted one's, or the predecessor's."""
     properties: dict[str, Any] = field(default_factory=dict)
     applied: dict[str, Any] = field(default_factory=dict)
     """The properties as the service got them, including the secrets that they refer to."""
@@ -60,7 +61,7 @@ class Resource:
 
     @property
     def physical_id(self) -> str:
-        return self.physical.physical_id if self.physical else self.deleted_id
+        return self.physical.physical_id if self.physical else self.former_id
 
 
 @dataclass
@@ -232,10 +233,12 @@ class Stack:
     ) -> None:
         """Sets the status of a resource and records an event.
 
-        `properties` are those that the event shows; by default the resource's own.
+        `properties` are those that the event shows; by default the resource's own. As recorded on AWS, the
+        events of the cleanup after an update show none, and have ids without status and time.
         """
         at = now()
-        shown = resource.properties if properties is None else properties
+        in_cleanup = self.status == CLEANUP
+        shown = {} if in_cleanup else resource.properties if properties is None else properties
         resource.status, resource.reason, resource.timestamp = status, reason, at
         milliseconds = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         self.events.append(
@@ -249,7 +252,7 @@ class Stack:
                 reason,
                 self.deployed_source.show(shown) if shown else None,
                 self.token,
-                id=f"{resource.logical_id}-{status}-{milliseconds}",
+                id=f"{resource.logical_id}-{uuid.uuid4() if in_cleanup else f'{status}-{milliseconds}'}",
                 timestamp=at,
             )
         )
@@ -322,10 +325,13 @@ class Stacks:
 
     def imported(self, name: str) -> str:
         """The value of an export. Raises ValidationError when there is no such export."""
-        for export in self.exports():
-            if export["Name"] == name:
-                return export["Value"]
-        raise ValidationError(f"No export named {name} found.")
+        if (value := self.export(name)) is None:
+            raise ValidationError(f"No export named {name} found.")
+        return value
+
+    def export(self, name: str) -> str | None:
+        """The value of an export, or None when there is no such export."""
+        return next((one["Value"] for one in self.exports() if one["Name"] == name), None)
 
     def check_exports(self, stack: Stack, outputs: list[dict[str, Any]]) -> None:
         """Checks whether a stack may get these outputs.

@@ -51,7 +51,8 @@ def load(body: str) -> dict[str, Any]:
 def _what_is_broken(error: ValueError | yaml.YAMLError) -> str:
     """CloudFormation's message for text that is neither JSON nor YAML, including the parser's message."""
     if isinstance(error, json.JSONDecodeError):
-        return f"JSON not well-formed. (line {error.lineno}, column {error.colno}): {error.msg}"
+        column = error.colno + (error.pos < len(error.doc))  # AWS's parser has read the wrong character
+        return f"JSON not well-formed. (line {error.lineno}, column {column}): {error.msg}"
     if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark):
         return f"YAML not well-formed. (line {mark.line + 1}, column {mark.column + 1}): {error.problem}"
     return " ".join(str(error).split())
@@ -142,7 +143,11 @@ def parameter_values(
             values[name] = previous[name]
         elif "ParameterValue" in entry:
             values[name] = entry["ParameterValue"]
-    if missing := sorted(set(declared) - set(values)):
+    missing = sorted(set(declared) - set(values))
+    for name in missing:
+        if str(declared[name]["Type"]).startswith(SSM_VALUE):
+            raise ValidationError(f"Parameter {name} should either have input value or default value")
+    if missing:
         raise ValidationError(f"Parameters: [{', '.join(missing)}] must have values")
     for name, spec in declared.items():
         if TYPE_OF_RESOURCES.search(spec["Type"]):

@@ -94,14 +94,17 @@ def check_references(template: Mapping[str, Any]) -> None:
         _check_condition(name, condition)
         for function, argument in functions(condition):
             _check_known(function)
+            if function == "Fn::ImportValue":  # https://github.com/aws/aws-cdk/issues/32238
+                raise ValidationError("Template error: Cannot use Fn::ImportValue in Conditions.")
             check_argument(function, argument)
-    if others := _unresolved(conditions, known):
+    attributes = {logical_id for logical_id, _ in read_attributes(conditions, known)}
+    if others := attributes.union(_unresolved(conditions, known)):
         raise ValidationError(
-            f"Template format error: Unresolved dependencies [{', '.join(others)}]. Cannot reference "
+            f"Template format error: Unresolved dependencies [{', '.join(sorted(others))}]. Cannot reference "
             "resources in the Conditions block of the template"
         )
     blocks = {
-        "Resources": [one.get("Properties") or {} for one in resources.values()],
+        "Resources": [[one.get("Properties"), one.get("Metadata")] for one in resources.values()],
         "Outputs": list((template.get("Outputs") or {}).values()),
     }
     for block, expressions in blocks.items():

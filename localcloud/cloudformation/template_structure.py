@@ -8,8 +8,8 @@ from localcloud.cloudformation.errors import ValidationError
 from localcloud.cloudformation.resources import PROVIDERS
 
 FORMAT_VERSION = "2010-09-09"
-MAPPINGS = ("Conditions", "Mappings", "Outputs", "Parameters", "Resources")
-"""The sections that are mappings of names to objects."""
+MAPPINGS = ("Resources", "Conditions", "Mappings", "Outputs", "Parameters")
+"""The sections that are mappings of names to objects, in the order of their checks."""
 UNSUPPORTED_ATTRIBUTES = {"CreationPolicy", "UpdatePolicy"}
 """Attributes of resources that belong to types which localcloud does not have."""
 ATTRIBUTES = {
@@ -68,7 +68,9 @@ def check_structure(template: Mapping[str, Any]) -> None:
         )
     for section in MAPPINGS:
         if not isinstance(template.get(section), dict | None):
-            raise ValidationError(f"Template format error: the section {section} must be an object.")
+            raise ValidationError(f"Template format error: Any {section} member must be an object.")
+    if path := next(_nulls({name: template[name] for name in MAPPINGS if name in template}, ""), None):
+        raise ValidationError(f"[{path}] 'null' values are not allowed in templates")
     if not isinstance(template.get("Description", ""), str):
         raise ValidationError("Template format error: the Description must be a string.")
     if len(template.get("Description", "").encode()) > MAX_DESCRIPTION_BYTES:
@@ -87,8 +89,6 @@ def check_structure(template: Mapping[str, Any]) -> None:
     _check_outputs(template.get("Outputs") or {})
     if twice := sorted(set(template["Resources"]) & set(template.get("Parameters") or {})):
         raise ValidationError(f"Template format error: {twice} name both a parameter and a resource.")
-    if path := next(_nulls({name: template[name] for name in MAPPINGS if name in template}, ""), None):
-        raise ValidationError(f"[{path}] 'null' values are not allowed in templates")
 
 
 def _check_resources(resources: Mapping[str, Any]) -> None:

@@ -115,6 +115,15 @@ def _faults_of_actions(rule: Members) -> Iterator[str]:
     expiration = rule.get("Expiration") or {}
     if expiration.get("Days", 1) < 1:
         yield "'Days' for Expiration action must be a positive integer"
+    for action, member in (
+        ("NoncurrentVersionExpiration", "NoncurrentDays"),
+        ("AbortIncompleteMultipartUpload", "DaysAfterInitiation"),
+    ):
+        if (rule.get(action) or {}).get(member, 1) < 1:
+            yield f"'{member}' for {action} action must be a positive integer"
+    for action, member in (("Transition", "Days"), ("NoncurrentVersionTransition", "NoncurrentDays")):
+        if any(one.get(member, 0) < 0 for one in rule.get(f"{action}s") or ()):
+            yield f"'{member}' in {action} action must be nonnegative"
     for action in (expiration, *(rule.get("Transitions") or ())):
         date = action.get("Date")
         if isinstance(date, datetime.datetime) and date.time() != datetime.time():

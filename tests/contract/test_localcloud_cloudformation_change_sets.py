@@ -26,7 +26,7 @@ def topics(first: str = "one", second: str | None = None, **properties) -> str:
     if second:
         template["Resources"]["Second"] = {
             "Type": "AWS::SNS::Topic",
-            "Properties": {"DisplayName": {"Fn::GetAtt": "First.TopicName"}},
+            "Properties": {"DisplayName": {"Fn::GetAtt": f"First.{second}"}},
         }
     return json.dumps(template)
 
@@ -117,9 +117,9 @@ def test_a_description_has_the_fields_of_aws(stacks):
 
 
 def test_changes_tell_their_causes_and_values(stacks):
-    stacks.create("causes", topics(second="yes"))
+    stacks.create("causes", topics(second="TopicName"))
     ids = stacks.resources("causes")
-    request = {"TemplateBody": topics("two", second="yes"), "Parameters": parameters(Text="b")}
+    request = {"TemplateBody": topics("two", second="TopicName"), "Parameters": parameters(Text="b")}
     described = change_set(stacks, "causes", "c", **request)
     first, second = (one["ResourceChange"] for one in described["Changes"])
     display = {"Attribute": "Properties", "Name": "DisplayName", "RequiresRecreation": "Never"}
@@ -157,18 +157,119 @@ def test_changes_tell_their_causes_and_values(stacks):
         "Path": "/Properties/TopicName",
     }
     assert second["Details"][0]["Target"]["AfterValue"] == "{{changeSet:KNOWN_AFTER_APPLY}}"
-    assert [one["Evaluation"] for one in second["Details"]] == ["Static", "Dynamic"]
+    assert [one["Evaluation"] for one in second["Details"]] == ["Dynamic", "Static"]
     stacks.delete("causes")
 
 
 def test_an_attribute_of_a_resource_that_changes_in_place_may_change(stacks):
-    stacks.create("dynamic", topics(second="yes"))
+    stacks.create("dynamic", topics(second="TopicName"))
     described = change_set(stacks, "dynamic", "c", UsePreviousTemplate=True, Parameters=parameters(Text="b"))
     second = described["Changes"][1]["ResourceChange"]
     assert (second["Action"], second["Replacement"]) == ("Modify", "False")
     detail = {"Evaluation": "Dynamic", "ChangeSource": "ResourceAttribute"}
     assert second["Details"][0].items() >= {**detail, "CausingEntity": "First.TopicName"}.items()
+    valued = stacks.client.describe_change_set(
+        StackName="dynamic", ChangeSetName="c", IncludePropertyValues=True
+    )
+    assert [one["ResourceChange"]["LogicalResourceId"] for one in valued["Changes"]] == ["First"]
     stacks.delete("dynamic")
+
+
+def test_an_attribute_may_be_a_property(cloud, stacks):
+    """test_change_set_fn_get_attr.snapshot.json, test_direct_attribute_value_change."""
+    stacks.create("chained", topics(second="DisplayName"))
+    stacks.update("chained", topics(second="DisplayName"), Parameters=parameters(Text="b"))
+    topic = cloud.client("sns").get_topic_attributes(TopicArn=stacks.resources("chained")["Second"])
+    assert topic["Attributes"]["DisplayName"] == "b"
+    stacks.delete("chained")
+
+
+def test_changes_are_in_the_order_of_their_names(stacks):
+    """test_change_set_conditions.snapshot.json, test_condition_update_removes_resource."""
+
+    def template(*names: str) -> str:
+        return json.dumps({"Resources": {name: {"Type": "AWS::SNS::Topic"} for name in names}})
+
+    stacks.create("ordered", template("B", "A"))
+    described = change_set(stacks, "ordered", "c", TemplateBody=template("D", "B", "C"))
+    changes = [
+        (one["ResourceChange"]["Action"], one["ResourceChange"]["LogicalResourceId"])
+        for one in described["Changes"]
+    ]
+    assert changes == [("Remove", "A"), ("Add", "C"), ("Add", "D")]
+    stacks.delete("ordered")
+
+
+def test_metadata_and_tags_may_refer_to_parameters(stacks):
+    """test_stacks.snapshot.json, test_no_echo_parameter."""
+    bucket = {
+        "Type": "AWS::S3::Bucket",
+        "Properties": {"Tags": [{"Key": "k", "Value": {"Ref": "Secret"}}]},
+        "Metadata": {"Data": {"Ref": "Secret"}},
+    }
+    template = json.dumps(
+        {"Parameters": {"Secret": {"Type": "String", "NoEcho": True}}, "Resources": {"B": bucket}}
+    )
+    stacks.create("referring", template, Parameters=parameters(Secret="one"))
+    detail = stacks.client.describe_stack_resource(StackName="referring", LogicalResourceId="B")
+    assert json.loads(detail["StackResourceDetail"]["Metadata"]) == {"Data": "one"}
+    described = change_set(
+        stacks, "referring", "c", TemplateBody=template, Parameters=parameters(Secret="two")
+    )
+    (change,) = (one["ResourceChange"] for one in described["Changes"])
+    metadata = {"Attribute": "Metadata", "RequiresRecreation": "Never"}
+    tags = {"Attribute": "Properties", "Name": "Tags", "RequiresRecreation": "Never"}
+    reference = {
+        "Evaluation": "Static",
+        "ChangeSource": "ParameterReference",
+        "CausingEntity": "Secret",
+    }
+    direct = {"Evaluation": "Dynamic", "ChangeSource": "DirectModification"}
+    assert change["Scope"] == ["Metadata", "Properties"]
+    assert change["Details"] == [
+        {"Target": metadata, **reference},
+        {"Target": tags, **reference},
+        {"Target": metadata, **direct},
+        {"Target": tags, **direct},
+    ]
+    stacks.delete("referring")
+
+
+def test_tags_of_the_stack_are_no_property(stacks):
+    stacks.create("tagged", topics("tagged"))
+    described = change_set(stacks, "tagged", "c", UsePreviousTemplate=True, Tags=[{"Key": "k", "Value": "v"}])
+    (change,) = (one["ResourceChange"] for one in described["Changes"])
+    assert (change["Scope"], change["Details"]) == (
+        ["Tags"],
+        [
+            {
+                "Target": {"Attribute": "Tags", "RequiresRecreation": "Never"},
+                "Evaluation": "Static",
+                "ChangeSource": "DirectModification",
+            }
+        ],
+    )
+    stacks.delete("tagged")
+
+
+def test_a_stack_shows_its_last_change_set_and_capabilities(stacks):
+    """test_stacks.snapshot.json, test_no_echo_parameter."""
+    capabilities = ["CAPABILITY_IAM"]
+    request = {"StackName": "shown", "ChangeSetName": "c"}
+    stacks.client.create_change_set(
+        **request, ChangeSetType="CREATE", TemplateBody=topics("shown"), Capabilities=capabilities
+    )
+    stacks.client.execute_change_set(**request)
+    stacks.settled("shown", "CREATE_COMPLETE")
+    created = stacks.describe("shown")
+    assert {"ChangeSetId", "LastUpdatedTime"} <= set(created)
+    change = {"UsePreviousTemplate": True, "Parameters": parameters(Text="b")}
+    stacks.client.update_stack(StackName="shown", **change)
+    stacks.settled("shown", "UPDATE_COMPLETE")
+    updated = stacks.describe("shown")
+    assert updated["Capabilities"] == capabilities
+    assert "ChangeSetId" not in updated
+    stacks.delete("shown")
 
 
 @pytest.mark.parametrize(
@@ -228,6 +329,36 @@ def test_events_have_the_fields_and_the_order_of_aws(stacks):
     assert all("ResourceProperties" in one for one in stacks.events(deleted)[-3:-1])
     assert "EnableTerminationProtection" not in stacks.describe(deleted)
     assert stacks.describe(deleted)["DeletionTime"]
+
+
+def test_events_of_a_replacement_tell_which_resource_they_are_about(stacks):
+    """test_change_set_parameters.snapshot.json, test_update_parameter_default_value."""
+    stacks.create("replaced", topics("before"))
+    old = stacks.resources("replaced")["First"]
+    stacks.update("replaced", topics("after"))
+    new = stacks.resources("replaced")["First"]
+    events = [one for one in stacks.events("replaced") if one["LogicalResourceId"] == "First"][3:]
+    assert [(one["ResourceStatus"], one["PhysicalResourceId"]) for one in events] == [
+        ("UPDATE_IN_PROGRESS", old),
+        ("UPDATE_IN_PROGRESS", new),
+        ("UPDATE_COMPLETE", new),
+        ("DELETE_IN_PROGRESS", old),
+        ("DELETE_COMPLETE", old),
+    ]
+    assert ["ResourceProperties" in one for one in events] == [True, True, True, False, False]
+    assert ["DELETE" in one["EventId"] for one in events[3:]] == [False, False]
+    stacks.delete("replaced")
+
+
+def test_a_resource_that_is_not_there(stacks):
+    """test_resources.snapshot.json: the message names the stack as the request does."""
+    stacks.create("without", topics("without"))
+    for name in ("without", stacks.describe("without")["StackId"]):
+        with pytest.raises(botocore.exceptions.ClientError) as refused:
+            stacks.client.describe_stack_resource(StackName=name, LogicalResourceId="None")
+        message = f"Resource None does not exist for stack {name}"
+        assert refused.value.response["Error"]["Message"] == message
+    stacks.delete("without")
 
 
 def test_secret_parameters_are_masked_in_events_and_changes(stacks):

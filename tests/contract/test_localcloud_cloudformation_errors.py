@@ -30,6 +30,7 @@ UNUSED = "Conditions: {Never: !Equals [a, b]}"
             "Template format error: 2011-01-01 is not a supported value for AWSTemplateFormatVersion.",
         ),
         ('{"Resources": ', "Template format error: JSON not well-formed. (line 1, column 15)"),
+        ('{"this is invalid JSON"="bobbins"}', "JSON not well-formed. (line 1, column 25)"),
         ("Resources: [", "Template format error: YAML not well-formed. (line 1, column 13)"),
         ("Resources: {? {a: b} : c}", "Template format error: YAML not well-formed. (line 1, column 15)"),
         (
@@ -73,11 +74,15 @@ UNUSED = "Conditions: {Never: !Equals [a, b]}"
         (bucket("[]"), "Template format error: [/Resources/B/Properties] must be an object."),
         (bucket("''"), "Template format error: [/Resources/B/Properties] must be an object."),
         (bucket(""), "[/Resources/B/Properties] 'null' values are not allowed in templates"),
-        ("Outputs: []\n" + BUCKET, "Template format error: the section Outputs must be an object."),
+        ("Outputs: []\n" + BUCKET, "Template format error: Any Outputs member must be an object."),
         (
             # https://github.com/aws-cloudformation/cfn-lint/issues/2758
             'Resources: {B: {Type: "AWS::S3::Bucket", Metadata: some text}}',
             "Template format error: Any Metadata member must be an object.",
+        ),
+        (
+            'Resources: {B: {Type: "AWS::S3::Bucket", Metadata: {Of: !Ref Nothing}}}',
+            "Template format error: Unresolved resource dependencies [Nothing] in the Resources block",
         ),
         (
             "Parameters: {P: {Type: 'AWS::SSM::Parameter::Value<String>', Default: ''}}\n" + BUCKET,
@@ -89,10 +94,10 @@ UNUSED = "Conditions: {Never: !Equals [a, b]}"
         ),
         (
             BUCKET + "Outputs: {O: }",
-            "Template format error: Every Outputs member must contain a Value object",
+            "[/Outputs/O] 'null' values are not allowed in templates",
         ),
         (
-            BUCKET + "Outputs: {O: {Value: }}",
+            BUCKET + "Outputs: {O: {Value: , Other: }}",
             "[/Outputs/O/Value] 'null' values are not allowed in templates",
         ),
         (
@@ -115,11 +120,20 @@ UNUSED = "Conditions: {Never: !Equals [a, b]}"
             "Parameters: {P: {Type: Text}}\n" + BUCKET,
             "Template format error: Unrecognized parameter type: Text",
         ),
-        ("Parameters: [P]\n" + BUCKET, "Template format error: the section Parameters must be an object."),
+        ("Parameters: [P]\n" + BUCKET, "Template format error: Any Parameters member must be an object."),
         (
             "Conditions: {C: !Equals [!Ref B, x]}\n" + BUCKET,
             "Template format error: Unresolved dependencies [B]. Cannot reference resources in the "
             "Conditions block of the template",
+        ),
+        (
+            "Conditions: {C: !Equals [!GetAtt B.Arn, !Sub '${D.Arn}']}\n" + BUCKET,
+            "Template format error: Unresolved dependencies [B, D]. Cannot reference resources in the "
+            "Conditions block of the template",
+        ),
+        (
+            "Conditions: {C: !Equals [!ImportValue x, y]}\n" + BUCKET,
+            "Template error: Cannot use Fn::ImportValue in Conditions.",
         ),
         ("Conditions: {C: !Condition D}\n" + BUCKET, "Unresolved condition D"),
         ("Conditions: {C: yes}\n" + BUCKET, "Every Conditions member must be one of the condition functions"),
@@ -274,6 +288,38 @@ def test_an_invalid_template_is_a_validation_error(stacks, template, message):
     assert refused.value.response["ResponseMetadata"]["HTTPHeaders"]["content-type"] == "text/xml"
     with pytest.raises(botocore.exceptions.ClientError, match="does not exist"):
         stacks.describe("invalid")
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        (
+            '{"Resources": "", "Outputs": ""}',
+            "Template format error: Any Resources member must be an object.",
+        ),
+        (
+            UNUSED
+            + '\nResources: {B: {Type: "AWS::S3::Bucket"}, C: {Type: "AWS::S3::Bucket", Condition: Never}}\n'
+            + "Outputs: {O: {Value: !Ref C}}",
+            "Unresolved resource dependencies [C] in the Outputs block of the template",
+        ),
+        (
+            "Parameters: {P: {Type: 'AWS::SSM::Parameter::Value<String>'}}\n" + BUCKET,
+            "Parameter P should either have input value or default value",
+        ),
+        ("Parameters: {P: {Type: String}}\n" + BUCKET, "Parameters: [P] must have values"),
+        (
+            "x" * 51201,
+            f"1 validation error detected: Value '{'x' * 51201}' at 'templateBody' failed to satisfy "
+            "constraint: Member must have length less than or equal to 51200",
+        ),
+    ],
+    ids=["section", "output of what is not made", "value in the store", "value", "size"],
+)
+def test_errors_that_are_recorded_to_the_letter(stacks, template, message):
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        stacks.create("invalid", template)
+    assert refused.value.response["Error"]["Message"] == message
 
 
 # The words are those that users report of AWS, and those of Eucalyptus's clone, which repeats them.

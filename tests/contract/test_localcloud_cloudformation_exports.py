@@ -3,6 +3,8 @@
 The words are those of "Troubleshooting CloudFormation" and of reports by its users.
 """
 
+import json
+
 import botocore.exceptions
 import pytest
 from localcloud_cloudformation_fixtures import cloud, parameters, stacks
@@ -98,3 +100,40 @@ def test_a_creation_that_failed_imports_nothing(stacks):
     stacks.create("fails", failing, status="ROLLBACK_COMPLETE", Parameters=parameters(Name="shared"))
     stacks.delete("exporter")
     stacks.delete("fails")
+
+
+@pytest.mark.parametrize("way", ["create_stack", "change set"])
+def test_a_creation_looks_for_its_exports_when_it_starts(stacks, way):
+    """LocalStack's test_change_set_exports_imports.py shows that a change set does not need them on AWS."""
+    reason = "No export named absent found. Rollback requested by user."
+    if way == "create_stack":
+        stacks.create("early", importing("absent"), status="ROLLBACK_COMPLETE")
+    else:
+        request = {"StackName": "early", "ChangeSetName": "new"}
+        body = json.dumps(importing("absent"))
+        stacks.client.create_change_set(**request, ChangeSetType="CREATE", TemplateBody=body)
+        stacks.client.execute_change_set(**request)
+        stacks.settled("early", "ROLLBACK_COMPLETE")
+    assert reason in [event.get("ResourceStatusReason") for event in stacks.events("early")]
+    assert stacks.resources("early") == {}
+    stacks.delete("early")
+
+
+def test_the_export_of_a_change_set_may_come_after_it(cloud, stacks):
+    request = {"StackName": "importer", "ChangeSetName": "new"}
+    body = json.dumps(importing("late"))
+    stacks.client.create_change_set(**request, ChangeSetType="CREATE", TemplateBody=body)
+    stacks.create("exporter", exporting(name="late"))
+    stacks.client.execute_change_set(**request)
+    stacks.settled("importer", "CREATE_COMPLETE")
+    topic = cloud.client("sns").get_topic_attributes(TopicArn=stacks.resources("importer")["Topic"])
+    assert topic["Attributes"]["DisplayName"] == "v"
+    stacks.delete("importer")
+    stacks.delete("exporter")
+
+
+def test_an_update_needs_its_exports_at_once(stacks):
+    stacks.create("updated", {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
+    with pytest.raises(botocore.exceptions.ClientError, match="No export named absent found"):
+        stacks.update("updated", importing("absent"))
+    stacks.delete("updated")

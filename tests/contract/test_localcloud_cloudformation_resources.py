@@ -128,6 +128,7 @@ def test_roles_and_policies_follow_their_template(cloud, stacks):
     outputs = stacks.create("roles", template("s3:GetObject", [basic]))
     role = outputs["Role"]
     assert outputs["Arn"] == f"arn:aws:iam::{cloud.account_id}:role/{role}"
+    assert iam.get_role(RoleName=role)["Role"]["Description"] == ""  # as in test_lambda.snapshot.json
     assert iam.list_role_policies(RoleName=role)["PolicyNames"] == ["s3-GetObject", "extra"]
     assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"][0]["PolicyArn"] == basic
     stacks.update("roles", template("s3:PutObject", []))

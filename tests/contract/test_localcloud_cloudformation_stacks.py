@@ -337,8 +337,6 @@ def test_exports_are_imported_and_cannot_go_while_in_use(stacks):
             }
         }
     }
-    with pytest.raises(botocore.exceptions.ClientError, match="No export named the-group"):
-        stacks.create("importer", importing)
     group = stacks.create("exporter", exporting)["Group"]
     stacks.create("importer", importing)
     assert stacks.resources("importer")["Other"] == f"/{group}"
@@ -606,6 +604,24 @@ def test_templates_come_from_s3_by_path_and_by_host(cloud, stacks):
         stacks.delete(name)
     with pytest.raises(botocore.exceptions.ClientError, match="S3 error"):
         stacks.client.create_stack(StackName="x", TemplateURL=f"http://127.0.0.1:{port}/templates/no.yaml")
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        # LocalStack's test_templates.snapshot.json, test_create_stack_from_s3_template_url
+        ("s3://templates/b.yaml", "S3 error: Domain name specified in templates is not a valid S3 domain"),
+        ("https://example.com/dummy.yml", "TemplateURL must be a supported URL."),
+        ("https://example.com/templates/a/b.yaml", "TemplateURL must be a supported URL."),
+        ("ftp://templates.s3.amazonaws.com/b.yaml", "TemplateURL must be a supported URL."),
+        ("http://[::1/templates/b.yaml", "TemplateURL must be a supported URL."),
+        ("http://127.0.0.1:99999/templates/b.yaml", "TemplateURL must be a supported URL."),
+    ],
+)
+def test_templates_come_from_nowhere_else(stacks, url, message):
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        stacks.client.create_stack(StackName="x", TemplateURL=url)
+    assert refused.value.response["Error"]["Message"] == message
 
 
 def test_a_summary_names_parameters_types_and_capabilities(stacks):

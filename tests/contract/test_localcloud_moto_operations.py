@@ -116,8 +116,12 @@ def test_the_operations_of_cloudwatch(cloud: Cloud) -> None:
         comparison = "GreaterThanThreshold"
         watch.put_metric_alarm(AlarmName="a", ComparisonOperator=comparison, **metric, **settings)
         alarm = watch.describe_alarms()["MetricAlarms"][0]
+        # LocalStack's tests/aws/services/cloudformation/resources/test_cloudwatch.snapshot.json
+        assert alarm["StateValue"] == "INSUFFICIENT_DATA"
+        assert alarm["StateReason"] == "Unchecked: Initial alarm creation"
         assert len(watch.describe_alarms_for_metric(**metric)["MetricAlarms"]) == 1
         watch.set_alarm_state(AlarmName="a", StateValue="ALARM", StateReason="r")
+        watch.put_metric_alarm(AlarmName="a", ComparisonOperator=comparison, **metric, **settings)
         assert watch.describe_alarms()["MetricAlarms"][0]["StateValue"] == "ALARM"
         watch.disable_alarm_actions(AlarmNames=["a"])
         assert watch.describe_alarms()["MetricAlarms"][0]["ActionsEnabled"] is False

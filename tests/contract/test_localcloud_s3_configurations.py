@@ -96,6 +96,27 @@ REFUSED = [
     ),
     (
         "put_bucket_lifecycle_configuration",
+        lifecycle({"NoncurrentVersionExpiration": {"NoncurrentDays": 0}}),
+        "'NoncurrentDays' for NoncurrentVersionExpiration action must be a positive integer",
+    ),
+    (
+        "put_bucket_lifecycle_configuration",
+        lifecycle({"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 0}}),
+        "'DaysAfterInitiation' for AbortIncompleteMultipartUpload action must be a positive integer",
+    ),
+    (
+        # LocalStack's tests/aws/services/cloudformation/api/test_stacks.py shows that such an update fails.
+        "put_bucket_lifecycle_configuration",
+        lifecycle({"Transitions": [{"Days": -1, "StorageClass": "GLACIER"}]}),
+        "'Days' in Transition action must be nonnegative",
+    ),
+    (
+        "put_bucket_lifecycle_configuration",
+        lifecycle({"NoncurrentVersionTransitions": [{"NoncurrentDays": -1, "StorageClass": "GLACIER"}]}),
+        "'NoncurrentDays' in NoncurrentVersionTransition action must be nonnegative",
+    ),
+    (
+        "put_bucket_lifecycle_configuration",
         lifecycle({"Expiration": {"Date": NOON}}),
         "'Date' must be at midnight GMT",
     ),

@@ -49,7 +49,8 @@ class Role(Provider):
         role = iam.create_role(
             RoleName=name,
             AssumeRolePolicyDocument=_text(properties["AssumeRolePolicyDocument"]),
-            **pick(properties, "Description", "MaxSessionDuration", "Path", "PermissionsBoundary"),
+            Description=properties.get("Description", ""),
+            **pick(properties, "MaxSessionDuration", "Path", "PermissionsBoundary"),
             **({"Tags": tags} if tags else {}),
         )["Role"]
         created = PhysicalResource(name, {"Arn": role["Arn"], "RoleId": role["RoleId"]})

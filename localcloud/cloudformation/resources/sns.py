@@ -18,7 +18,7 @@ MAX_NAME_LENGTH = 256
 class Topic(Provider):
     type = "AWS::SNS::Topic"
     supported = frozenset({"DisplayName", "Subscription", "Tags", "TopicName"})
-    attributes = frozenset({"TopicArn", "TopicName"})
+    attributes = frozenset({"DisplayName", "TopicArn", "TopicName"})
     name_property = "TopicName"
 
     def exists(self, cloud: Cloud, identifier: str) -> bool:
@@ -29,12 +29,11 @@ class Topic(Provider):
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         sns = context.client("sns")
         name = properties.get("TopicName") or context.generated_name(MAX_NAME_LENGTH)
-        display = (
-            {"Attributes": {"DisplayName": properties["DisplayName"]}} if "DisplayName" in properties else {}
-        )
+        display = properties.get("DisplayName", "")
+        attributes = {"Attributes": {"DisplayName": display}} if display else {}
         tags = context.tag_list(properties.get("Tags"))
-        arn = sns.create_topic(Name=name, **display, **({"Tags": tags} if tags else {}))["TopicArn"]
-        created = PhysicalResource(arn, {"TopicArn": arn, "TopicName": name})
+        arn = sns.create_topic(Name=name, **attributes, **({"Tags": tags} if tags else {}))["TopicArn"]
+        created = PhysicalResource(arn, {"DisplayName": display, "TopicArn": arn, "TopicName": name})
         with rollback_on_failure(created):
             _subscribe(sns, arn, properties)
         return created
@@ -43,9 +42,8 @@ class Topic(Provider):
         self, context: Context, current: PhysicalResource, properties: Properties, previous: Properties
     ) -> PhysicalResource:
         sns, arn = context.client("sns"), current.physical_id
-        sns.set_topic_attributes(
-            TopicArn=arn, AttributeName="DisplayName", AttributeValue=properties.get("DisplayName", "")
-        )
+        display = properties.get("DisplayName", "")
+        sns.set_topic_attributes(TopicArn=arn, AttributeName="DisplayName", AttributeValue=display)
         wanted = {(one["Protocol"], one["Endpoint"]) for one in properties.get("Subscription", [])}
         for one in sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]:
             if (one["Protocol"], one["Endpoint"]) not in wanted:
@@ -56,7 +54,7 @@ class Topic(Provider):
             sns.untag_resource(ResourceArn=arn, TagKeys=gone)
         if tags:
             sns.tag_resource(ResourceArn=arn, Tags=context.tag_list(properties.get("Tags")))
-        return current
+        return PhysicalResource(arn, {**current.attributes, "DisplayName": display})
 
     def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         sns = context.client("sns")
