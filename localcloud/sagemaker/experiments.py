@@ -213,10 +213,8 @@ class Experiments:
         record = self.components.get(request)
         for part in RUN_PARTS:
             removed = request.pop(f"{part}ToRemove", ())
-            kept = {
-                key: value for key, value in record.request.get(part, {}).items() if key not in removed
-            } | request.pop(part, {})
-            record.request[part] = kept
+            given = record.request.get(part, {}) | request.pop(part, {})
+            record.request[part] = {key: value for key, value in given.items() if key not in removed}
         return self.components.update(**request)
 
     def _list_trials(self, **request: Any) -> dict[str, Any]:

@@ -32,6 +32,9 @@ class SageMakerService(ModelledService):
     regional = True
     unsupported_members: ClassVar = {
         "ListTrainingJobs": frozenset({"TrainingPlanArnEquals", "WarmPoolStatusEquals"}),
+        "ListModelPackageGroups": frozenset({"CrossAccountFilterOption=SameAccount"}),
+        "DescribeModelCard": frozenset({"IncludedData=AllData"}),
+        "DescribeModelPackage": frozenset({"IncludedData=AllData"}),
     }
 
     _running: ClassVar[weakref.WeakValueDictionary[tuple[str, str], "SageMakerService"]] = (
