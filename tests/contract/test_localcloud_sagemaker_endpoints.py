@@ -22,6 +22,8 @@ from localcloud_sagemaker_fixtures import (
 from localcloud.sagemaker.container import has_own_file_system
 
 MEGABYTE = 1024 * 1024
+SERVERLESS = {"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}
+ON_INSTANCE = {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
 
 
 @pytest.fixture(scope="module")
@@ -460,6 +462,18 @@ def test_impossible_endpoint_configs_are_refused_by_name(aws, variant, named):
     with pytest.raises(ClientError) as error:
         aws.sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=variants)
     assert named in refused(error)[2]
+
+
+@pytest.mark.parametrize("other", [SERVERLESS, ON_INSTANCE])
+def test_a_serverless_endpoint_has_one_variant(aws, other):
+    model = aws.model()
+    variants = [
+        {"VariantName": f"v{index}", "ModelName": model, **size}
+        for index, size in enumerate((SERVERLESS, other))
+    ]
+    with pytest.raises(ClientError) as error:
+        aws.sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=variants)
+    assert "one production variant (given: v0, v1)" in refused(error)[2]
 
 
 def test_data_capture_may_be_off(aws):
