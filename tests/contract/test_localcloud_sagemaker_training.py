@@ -195,6 +195,8 @@ def test_log_lines_appear_while_the_job_runs(aws):
 
     wait(lines, lambda log: "still running" in log)
     assert aws.sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "InProgress"
+    with pytest.raises(aws.sagemaker.exceptions.ResourceInUse, match="InProgress"):
+        aws.sagemaker.delete_training_job(TrainingJobName=name)
     aws.sagemaker.stop_training_job(TrainingJobName=name)
     job = aws.trained(name)
     assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Stopped"
@@ -203,6 +205,18 @@ def test_log_lines_appear_while_the_job_runs(aws):
     with pytest.raises(ClientError) as again:
         aws.sagemaker.stop_training_job(TrainingJobName=name)
     assert "Stopped" in refused(again)[1]
+
+
+def test_the_name_of_a_deleted_job_can_be_used_again(aws):
+    """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DeleteTrainingJob.html"""
+    aws.train(TrainingJobName="again")
+    aws.trained("again")
+    aws.sagemaker.delete_training_job(TrainingJobName="again")
+    with pytest.raises(ClientError) as error:
+        aws.sagemaker.describe_training_job(TrainingJobName="again")
+    assert refused(error) == ("ValidationException", "Requested resource not found.")
+    aws.train(TrainingJobName="again")
+    assert aws.trained("again")["TrainingJobStatus"] == "Completed"
 
 
 def test_a_job_that_takes_too_long_is_stopped(aws):
@@ -487,7 +501,13 @@ def test_a_name_is_used_once(aws):
     name = aws.train()
     with pytest.raises(ClientError) as error:
         aws.train(TrainingJobName=name)
-    assert refused(error)[0] == "ResourceInUse"
+    # AWS's words: https://github.com/aws/amazon-sagemaker-examples/pull/3108
+    arn = f"arn:aws:sagemaker:us-east-1:{aws.cloud.account_id}:training-job/{name}"
+    assert refused(error) == (
+        "ResourceInUse",
+        "Training job names must be unique within an AWS account and region, and a training job with this "
+        f"name already exists ({arn})",
+    )
     aws.trained(name)
 
 
