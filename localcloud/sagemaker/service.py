@@ -72,6 +72,7 @@ class SageMakerService(ModelledService):
             "CreateEndpoint": self._endpoints.create,
             "DescribeEndpoint": self._endpoints.describe,
             "UpdateEndpoint": self._endpoints.update,
+            "UpdateEndpointWeightsAndCapacities": self._endpoints.update_weights_and_capacities,
             "DeleteEndpoint": self._endpoints.delete,
             "ListEndpoints": self._endpoints.summaries,
             "CreateTransformJob": self._transform.create,
