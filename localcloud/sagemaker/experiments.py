@@ -227,6 +227,10 @@ class Experiments:
         return self.trials.summaries(found, request)
 
     def _list_components(self, **request: Any) -> dict[str, Any]:
+        given = [name for name in ("ExperimentName", "TrialName", "SourceArn") if name in request]
+        if len(given) > 1:
+            # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ListTrialComponents.html
+            raise InvalidRequest(f"If you specify {given[0]}, you can't filter by {given[1]}.")
         found = list(self.components.table)
         if "TrialName" in request:
             found = self.components_of(self.trials.get(request))

@@ -79,6 +79,9 @@ SUPPORTED = {
     # The SDK sends these members of both for every job. What asks for tensors and profiles is refused.
     "DebugHookConfig": {"S3OutputPath": None, "LocalPath": None},
     "ProfilerConfig": {"S3OutputPath": None, "DisableProfiler": None},
+    # These may only say that they are off.
+    "InfraCheckConfig": {},
+    "RemoteDebugConfig": {},
 }
 
 DEFAULTS = {

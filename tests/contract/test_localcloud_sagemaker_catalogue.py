@@ -112,6 +112,8 @@ def test_an_experiment_from_creation_to_deletion(aws):
     assert part["Parameters"] == {"lr": {"NumberValue": 0.1}, "epochs": {"NumberValue": 3.0}}
     listed = sagemaker.list_trial_components(ExperimentName="sentiment")["TrialComponentSummaries"]
     assert [each["TrialComponentName"] for each in listed] == ["part"]
+    twofold = {"ExperimentName": "sentiment", "TrialName": "first"}
+    assert "you can't filter by TrialName" in refused(sagemaker.list_trial_components, **twofold)[1]
     assert refused(sagemaker.delete_experiment, ExperimentName="sentiment")[0] == "ValidationException"
     assert refused(sagemaker.delete_trial, TrialName="first")[0] == "ValidationException"
     sagemaker.disassociate_trial_component(TrialComponentName="part", TrialName="first")

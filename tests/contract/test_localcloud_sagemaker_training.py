@@ -67,7 +67,9 @@ def test_a_job_runs_its_script_and_uploads_what_it_made(aws):
 
 def test_a_description_has_members_that_were_not_given(aws):
     """The SDK's attach() reads these members without asking whether they are there."""
-    job = aws.trained(aws.train())
+    off = {"InfraCheckConfig": {"EnableInfraCheck": False}, "RemoteDebugConfig": {"EnableRemoteDebug": False}}
+    job = aws.trained(aws.train(**off))
+    assert {name: job[name] for name in off} == off
     assert job["OutputDataConfig"] == {
         "S3OutputPath": f"s3://{BUCKET}/output",
         "KmsKeyId": "",
@@ -426,6 +428,7 @@ OF_S3_DATA_SOURCES = {
             "DebugHookConfig.CollectionConfigurations",
         ),
         ({"EnableNetworkIsolation": True}, "EnableNetworkIsolation"),
+        ({"RemoteDebugConfig": {"EnableRemoteDebug": True}}, "RemoteDebugConfig.EnableRemoteDebug"),
         ({"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["s-1"]}}, "VpcConfig"),
         ({"RoleArn": "arn:aws:iam::123456789012:role/unknown-role"}, "Could not assume role"),
         (
