@@ -146,6 +146,10 @@ class Deployment:
         self._retired = False
         self._changed = threading.Condition()
 
+    @property
+    def is_serverless(self) -> bool:
+        return any(variant.serverless for variant in self.variants)
+
     def start(self) -> None:
         for variant in self.variants:
             variant.start()
@@ -221,6 +225,10 @@ class Endpoints:
         with self._lock:
             serving = self._require_updatable(record)
             variants = self._variants(config_name)
+            if not serving.is_serverless and any("ServerlessConfig" in variant for variant in variants):
+                # https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints.html,
+                # "Feature exclusions"
+                raise InvalidRequest(f'Endpoint "{record.arn}" is on instances and cannot become serverless.')
             if request.get("RetainAllVariantProperties"):
                 variants = serving.resized(variants, excluded)
             self._update(record, variants, config_name)

@@ -278,6 +278,12 @@ def test_a_serverless_variant_has_no_number_of_instances(aws, endpoint):
     assert "AllTraffic cannot have 2 instances" in refused(error)[2]
 
 
+def test_an_endpoint_on_instances_cannot_become_serverless(aws, two_variants):
+    with pytest.raises(ClientError) as error:
+        aws.sagemaker.update_endpoint(EndpointName=two_variants, EndpointConfigName=aws.config(aws.model()))
+    assert "is on instances and cannot become serverless" in refused(error)[2]
+
+
 def test_an_update_that_fails_leaves_the_former_model_in_service(aws):
     name = aws.endpoint(aws.config(aws.model(epochs=1)))
     aws.settled(name)
