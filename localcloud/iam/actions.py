@@ -66,6 +66,8 @@ SAGEMAKER = (
     ("TrialComponentName", "experiment-trial-component"),
     ("TrialName", "experiment-trial"),
     ("ExperimentName", "experiment"),
+    ("ModelPackageName", "model-package"),
+    ("ModelPackageArn", "model-package"),
     ("ModelPackageGroupName", "model-package-group"),
     ("ModelCardName", "model-card"),
 )
@@ -78,9 +80,9 @@ def _sagemaker(call: Call, place: Place) -> list[str]:
     if call.operation.startswith("List"):
         return []
     found = [
-        place.arn("sagemaker", f"{kind}/{call.parameters[name]}")
+        value if value.startswith("arn:") else place.arn("sagemaker", f"{kind}/{value}")
         for name, kind in SAGEMAKER
-        if call.parameters.get(name)
+        if (value := call.parameters.get(name))
     ]
     return found if call.operation in BOTH_ENDPOINT_AND_CONFIG else found[:1]
 

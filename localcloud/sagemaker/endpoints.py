@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -23,6 +23,19 @@ INSTANCE_START_SECONDS = 600
 """The default of ContainerStartupHealthCheckTimeoutInSeconds."""
 MAX_RUNNING_INSTANCES = 2
 """Two processes represent any number of instances: if one ends, the endpoint still answers."""
+COUNT = "InitialInstanceCount"
+SIZES = {"DesiredWeight": "InitialVariantWeight", "DesiredInstanceCount": COUNT}
+"""The members of an endpoint configuration by which a variant begins, by those that change it in service."""
+UPDATE = dict.fromkeys(
+    (
+        "EndpointName",
+        "EndpointConfigName",
+        "RetainAllVariantProperties",
+        "ExcludeRetainedVariantProperties",
+    )
+)
+CAPACITIES = "UpdateEndpointWeightsAndCapacities"
+DESIRED = dict.fromkeys(("VariantName", *SIZES))
 IN_PROGRESS = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 
@@ -100,6 +113,13 @@ class Variant:
         else:
             raise Throttled(f"MaxConcurrency of {self._max_concurrency} reached")
 
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """What UpdateEndpointWeightsAndCapacities changes."""
+        if self.serverless:
+            return {"DesiredWeight": self.weight}
+        return {"DesiredWeight": self.weight, "DesiredInstanceCount": self.config["InitialInstanceCount"]}
+
     def describe(self, since: float) -> dict[str, Any]:
         """The summary of the variant in DescribeEndpoint."""
         image = {"SpecifiedImage": self.image, "ResolvedImage": self.image, "ResolutionTime": since}
@@ -120,13 +140,15 @@ class Variant:
 class Deployment:
     """The variants of an endpoint configuration in service, and the requests in flight."""
 
-    def __init__(self, cloud: Cloud, endpoint: str, config: dict[str, Any], models: Models):
-        self.variants = [
-            Variant(cloud, endpoint, variant, models) for variant in config["ProductionVariants"]
-        ]
+    def __init__(self, cloud: Cloud, endpoint: str, configs: Sequence[dict[str, Any]], models: Models):
+        self.variants = [Variant(cloud, endpoint, config, models) for config in configs]
         self._in_flight = 0
         self._retired = False
         self._changed = threading.Condition()
+
+    @property
+    def is_serverless(self) -> bool:
+        return any(variant.serverless for variant in self.variants)
 
     def start(self) -> None:
         for variant in self.variants:
@@ -149,6 +171,13 @@ class Deployment:
             return next((variant for variant in self.variants if variant.name == name), None)
         weights = [variant.weight for variant in self.variants]
         return random.choices(self.variants, weights if any(weights) else None)[0]
+
+    def resized(
+        self, configs: Sequence[dict[str, Any]], excluded: Collection[str] = ()
+    ) -> list[dict[str, Any]]:
+        """Configurations of variants, with the sizes, but those `excluded`, that their namesakes have."""
+        sizes = {variant.name: variant.sizes for variant in self.variants}
+        return [_sized(config, sizes.get(config["VariantName"], {}), excluded) for config in configs]
 
     def retire(self, drain_seconds: float = INVOCATION_SECONDS) -> None:
         """Stops the variants when the requests in flight are done, or after `drain_seconds`."""
@@ -177,8 +206,8 @@ class Endpoints:
         require_supported(
             "CreateEndpoint", request, {"EndpointName": None, "EndpointConfigName": None, "Tags": None}
         )
-        deployment = self._deployment(request)
         config_name = request["EndpointConfigName"]
+        deployment = self._deployment(request["EndpointName"], self._variants(config_name))
         record = self.table.add(
             request["EndpointName"], request, EndpointStatus="Creating", EndpointConfigName=config_name
         )
@@ -186,18 +215,41 @@ class Endpoints:
         return {"EndpointArn": record.arn}
 
     def update(self, **request: Any) -> dict[str, Any]:
-        require_supported("UpdateEndpoint", request, {"EndpointName": None, "EndpointConfigName": None})
-        record = self.table.get(request["EndpointName"])
-        deployment = self._deployment(request)
+        require_supported("UpdateEndpoint", request, UPDATE)
+        record, config_name = self.table.get(request["EndpointName"]), request["EndpointConfigName"]
+        excluded = [
+            each["VariantPropertyType"] for each in request.get("ExcludeRetainedVariantProperties", ())
+        ]
+        if excluded and not request.get("RetainAllVariantProperties"):
+            raise InvalidRequest("ExcludeRetainedVariantProperties needs RetainAllVariantProperties.")
         with self._lock:
-            self._require_settled(record)
-            if record.live["EndpointStatus"] == "Failed":
-                # "DeleteEndpoint is the only operation that can be performed on a failed endpoint"
-                # (DescribeEndpoint).
-                raise InvalidRequest(f'Cannot update failed endpoint "{record.arn}". It can only be deleted.')
-            record.update(EndpointStatus="Updating")
-            record.live.pop("FailureReason", None)
-        self._in_background(self._bring_up, record, deployment, request["EndpointConfigName"])
+            serving = self._require_updatable(record)
+            variants = self._variants(config_name)
+            if not serving.is_serverless and any("ServerlessConfig" in variant for variant in variants):
+                # https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints.html,
+                # "Feature exclusions"
+                raise InvalidRequest(f'Endpoint "{record.arn}" is on instances and cannot become serverless.')
+            if request.get("RetainAllVariantProperties"):
+                variants = serving.resized(variants, excluded)
+            self._update(record, variants, config_name)
+        return {"EndpointArn": record.arn}
+
+    def update_weights_and_capacities(self, **request: Any) -> dict[str, Any]:
+        """Changes weights at once; a number of instances by a deployment that replaces the one in service."""
+        require_supported(CAPACITIES, request, {"EndpointName": None, "DesiredWeightsAndCapacities": DESIRED})
+        record, changes = self.table.get(request["EndpointName"]), request["DesiredWeightsAndCapacities"]
+        with self._lock:
+            serving = self._require_updatable(record)
+            _check_changes(changes, serving, record.live["EndpointConfigName"])
+            wanted = {change["VariantName"]: change for change in changes}
+            if any("DesiredInstanceCount" in change for change in changes):
+                variants = serving.resized([variant.config for variant in serving.variants])
+                resized = [_sized(config, wanted.get(config["VariantName"], {})) for config in variants]
+                self._update(record, resized, record.live["EndpointConfigName"])
+            else:
+                for variant in serving.variants:
+                    variant.weight = wanted.get(variant.name, {}).get("DesiredWeight", variant.weight)
+                record.update()
         return {"EndpointArn": record.arn}
 
     def delete(self, **request: Any) -> dict[str, Any]:
@@ -262,9 +314,19 @@ class Endpoints:
     def running(self) -> dict[str, str]:
         return {record.name: record.live["EndpointStatus"] for record in self.table}
 
-    def _deployment(self, request: dict[str, Any]) -> Deployment:
-        config = self._configs.table.get(request["EndpointConfigName"])
-        return Deployment(self._cloud, request["EndpointName"], config.request, self._models)
+    def _variants(self, config_name: str) -> list[dict[str, Any]]:
+        variants: list[dict[str, Any]] = self._configs.table.get(config_name).request["ProductionVariants"]
+        return variants
+
+    def _deployment(self, endpoint: str, variants: Sequence[dict[str, Any]]) -> Deployment:
+        return Deployment(self._cloud, endpoint, variants, self._models)
+
+    def _update(self, record: Record, variants: Sequence[dict[str, Any]], config_name: str) -> None:
+        """Begins to replace what serves an endpoint."""
+        deployment = self._deployment(record.name, variants)
+        record.update(EndpointStatus="Updating")
+        record.live.pop("FailureReason", None)
+        self._in_background(self._bring_up, record, deployment, config_name)
 
     def _bring_up(self, record: Record, deployment: Deployment, config_name: str) -> None:
         """Starts a deployment, which then replaces the former one."""
@@ -284,9 +346,53 @@ class Endpoints:
         if former:
             former.retire()
 
+    def _require_updatable(self, record: Record) -> Deployment:
+        """What serves the endpoint. Raises InvalidRequest unless it is in service."""
+        self._require_settled(record)
+        if record.live["EndpointStatus"] == "Failed":
+            # "DeleteEndpoint is the only operation that can be performed on a failed endpoint"
+            # (DescribeEndpoint).
+            raise InvalidRequest(f'Cannot update failed endpoint "{record.arn}". It can only be deleted.')
+        return self._serving[record.name]
+
     def _require_settled(self, record: Record) -> None:
         if record.live["EndpointStatus"] in IN_PROGRESS:
             raise InvalidRequest(f'Cannot update in-progress endpoint "{record.arn}".')
 
     def _in_background(self, work: Callable[..., object], *arguments: object) -> None:
         threading.Thread(target=work, args=arguments, daemon=True).start()
+
+
+def _sized(
+    config: dict[str, Any], sizes: Mapping[str, Any], excluded: Collection[str] = ()
+) -> dict[str, Any]:
+    """A variant's configuration with sizes in service; a serverless one has no number of instances."""
+    changed = {
+        member: sizes[name]
+        for name, member in SIZES.items()
+        if name in sizes and name not in excluded and not (member == COUNT and "ServerlessConfig" in config)
+    }
+    return config | changed
+
+
+def _check_changes(changes: Sequence[Mapping[str, Any]], serving: Deployment, config_name: str) -> None:
+    """Raises InvalidRequest for changes of weights and capacities that the variants cannot have."""
+    variants = {variant.name: variant for variant in serving.variants}
+    for index, change in enumerate(changes):
+        name = change["VariantName"]
+        if name in (each["VariantName"] for each in changes[:index]):
+            raise InvalidRequest(f'The variant name "{name}" was non-unique within the request.')
+        if name not in variants:
+            raise InvalidRequest(
+                f'The variant name(s) "{name}" is/are not present within endpoint configuration '
+                f'"{config_name}".'
+            )
+        if "DesiredInstanceCount" in change and (
+            variants[name].serverless or not change["DesiredInstanceCount"]
+        ):
+            raise InvalidRequest(
+                f"{CAPACITIES}: variant {name} cannot have {change['DesiredInstanceCount']} instances."
+            )
+    if sum("DesiredInstanceCount" in change for change in changes) > 1:
+        # "Updates variant weight of one or more variants [...], or capacity of one variant"
+        raise InvalidRequest(f"{CAPACITIES} changes the DesiredInstanceCount of one variant at a time.")

@@ -22,5 +22,11 @@ def no_such_job(arn: str) -> InvalidRequest:
     return InvalidRequest(f"Could not find requested job with name: {arn.rpartition('/')[2]}")
 
 
+def require_ended(kind: str, status: str) -> None:
+    """Raises ResourceInUse for a job that has not ended, and so cannot be deleted."""
+    if status in ("InProgress", "Stopping"):
+        raise ResourceInUse(f"The request was rejected because the {kind} job is in status {status}.")
+
+
 class JobFailed(Exception):
     """Ends a job or an endpoint's deployment; the message becomes its FailureReason."""

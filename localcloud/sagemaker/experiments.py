@@ -213,10 +213,8 @@ class Experiments:
         record = self.components.get(request)
         for part in RUN_PARTS:
             removed = request.pop(f"{part}ToRemove", ())
-            kept = {
-                key: value for key, value in record.request.get(part, {}).items() if key not in removed
-            } | request.pop(part, {})
-            record.request[part] = kept
+            given = record.request.get(part, {}) | request.pop(part, {})
+            record.request[part] = {key: value for key, value in given.items() if key not in removed}
         return self.components.update(**request)
 
     def _list_trials(self, **request: Any) -> dict[str, Any]:
@@ -229,6 +227,10 @@ class Experiments:
         return self.trials.summaries(found, request)
 
     def _list_components(self, **request: Any) -> dict[str, Any]:
+        given = [name for name in ("ExperimentName", "TrialName", "SourceArn") if name in request]
+        if len(given) > 1:
+            # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ListTrialComponents.html
+            raise InvalidRequest(f"If you specify {given[0]}, you can't filter by {given[1]}.")
         found = list(self.components.table)
         if "TrialName" in request:
             found = self.components_of(self.trials.get(request))

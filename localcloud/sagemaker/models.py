@@ -223,6 +223,11 @@ class EndpointConfigs:
             raise InvalidRequest(f"Variant names must be unique (given: {', '.join(names)}).")
         for variant in request["ProductionVariants"]:
             self._check_variant(variant)
+        if len(names) > 1 and any("ServerlessConfig" in each for each in request["ProductionVariants"]):
+            # https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints.html, "Feature exclusions"
+            raise InvalidRequest(
+                f"A serverless endpoint has one production variant (given: {', '.join(names)})."
+            )
         return {"EndpointConfigArn": self.table.add(request["EndpointConfigName"], request).arn}
 
     def describe(self, **request: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from localcloud.protocol.validation import require_supported, require_value
 from localcloud.sagemaker.channels import DATA_TYPES, require_objects
 from localcloud.sagemaker.cluster import hosts_of, require_hosts
 from localcloud.sagemaker.container import CONTAINER_FOLDER
-from localcloud.sagemaker.errors import ResourceInUse, no_such_job
+from localcloud.sagemaker.errors import ResourceInUse, no_such_job, require_ended
 from localcloud.sagemaker.experiments import Experiments
 from localcloud.sagemaker.images import COMMANDS, runner_of
 from localcloud.sagemaker.job_components import processing_parts
@@ -139,6 +139,13 @@ class ProcessingJobs:
                 f"The request was rejected because the processing job is in status {status}."
             )
         self._jobs[record.name].stop()
+        return {}
+
+    def delete(self, **request: Any) -> dict[str, Any]:
+        record = self.table.get(request["ProcessingJobName"])
+        require_ended("processing", record.live["ProcessingJobStatus"])
+        self._jobs[record.name].join()
+        self.table.remove(record.name)
         return {}
 
     def running(self) -> list[str]:

@@ -38,6 +38,7 @@ class ProcessingRun:
         self._folder = cloud.state_dir / "processing" / record.name
         self._hosts = hosts_of(self._request["ProcessingResources"]["ClusterConfig"], self._folder)
         self._stop_requested = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True, name=f"processing {record.name}")
         self._status_lock = threading.Lock()
         self._over = False
         self._deadline = float("inf")
@@ -47,7 +48,11 @@ class ProcessingRun:
         self._transfer = Transfer(cloud, self._role, config.get("KmsKeyId"))
 
     def start(self) -> None:
-        threading.Thread(target=self._run, daemon=True, name=f"processing {self._record.name}").start()
+        self._thread.start()
+
+    def join(self) -> None:
+        """Waits until nothing of a job that has ended is left, so that its name can be used again."""
+        self._thread.join()
 
     def stop(self) -> None:
         """Sends SIGTERM and, STOP_GRACE_SECONDS later, SIGKILL."""

@@ -60,11 +60,12 @@ class Table:
             self._records[name.lower()] = record
         return record
 
-    def get(self, name: str) -> Record:
+    def get(self, name_or_arn: str) -> Record:
+        name = name_or_arn.lower().removeprefix(self._arn)
         try:
-            return self._records[name.lower()]
+            return self._records[name]
         except KeyError:
-            raise self._missing(self._arn + name.lower()) from None
+            raise self._missing(name if name.startswith("arn:") else self._arn + name) from None
 
     def remove(self, name: str) -> Record:
         with self._lock:

@@ -52,7 +52,7 @@ class ModelRegistry:
             "ListModelPackageGroups": self._list_groups,
             "CreateModelPackage": self._create_package,
             "DescribeModelPackage": lambda **request: self.package(
-                self._package(request["ModelPackageName"])
+                self.packages.get(request["ModelPackageName"])
             ),
             "UpdateModelPackage": self._update_package,
             "DeleteModelPackage": self._delete_package,
@@ -79,7 +79,7 @@ class ModelRegistry:
         Raises InvalidRequest for a version that is not approved: "For versioned models, the value of this
         parameter must be set to Approved to deploy the model" (CreateModelPackage, ModelApprovalStatus).
         """
-        record = self._package(name)
+        record = self.packages.get(name)
         status = record.request.get("ModelApprovalStatus")
         if status not in (None, "Approved"):
             raise InvalidRequest(
@@ -97,10 +97,7 @@ class ModelRegistry:
         return containers[0]
 
     def _group(self, request: Mapping[str, Any]) -> Record:
-        return self.groups.get(_name(request["ModelPackageGroupName"]))
-
-    def _package(self, name_or_arn: str) -> Record:
-        return self.packages.get(_name(name_or_arn))
+        return self.groups.get(request["ModelPackageGroupName"])
 
     def _versions(self, group: Record) -> list[Record]:
         return [each for each in self.packages if each.name.startswith(f"{group.name}/")]
@@ -145,7 +142,7 @@ class ModelRegistry:
             "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},
         }
         if group is not None:
-            owner = self.groups.get(_name(group))
+            owner = self.groups.get(group)
             version = owner.live["Versions"] = owner.live.get("Versions", 0) + 1
             name = f"{owner.name}/{version}"
             request["ModelPackageGroupName"] = owner.name
@@ -154,7 +151,7 @@ class ModelRegistry:
         return {"ModelPackageArn": self.packages.add(str(name), request, **live).arn}
 
     def _update_package(self, **request: Any) -> dict[str, Any]:
-        record = self._package(request.pop("ModelPackageArn"))
+        record = self.packages.get(request.pop("ModelPackageArn"))
         _check_card(request)
         request.pop("ClientToken", None)
         removed = request.pop(REMOVED, ())
@@ -172,7 +169,7 @@ class ModelRegistry:
         return {"ModelPackageArn": record.arn}
 
     def _delete_package(self, **request: Any) -> dict[str, Any]:
-        self.packages.remove(self._package(request["ModelPackageName"]).name)
+        self.packages.remove(self.packages.get(request["ModelPackageName"]).name)
         return {}
 
     def _list_packages(self, **request: Any) -> dict[str, Any]:
@@ -226,7 +223,8 @@ class ModelCards:
         check_content(request["Content"])
         first = {"Content": request["Content"], "ModelCardStatus": request["ModelCardStatus"]}
         record = self.table.add(request["ModelCardName"], request)
-        record.live["Versions"] = [first | {"ModelCardVersion": 1, "LastModifiedTime": record.created}]
+        times = {"CreationTime": record.created, "LastModifiedTime": record.created}
+        record.live["Versions"] = [first | times | {"ModelCardVersion": 1}]
         return {"ModelCardArn": record.arn}
 
     def _describe(self, **request: Any) -> dict[str, Any]:
@@ -245,7 +243,8 @@ class ModelCards:
         changed = newest | request | {"LastModifiedTime": record.modified}
         # A change of the status alone makes no new version.
         if request.get("Content", newest["Content"]) != newest["Content"]:
-            record.live["Versions"].append(changed | {"ModelCardVersion": newest["ModelCardVersion"] + 1})
+            new = {"ModelCardVersion": newest["ModelCardVersion"] + 1, "CreationTime": record.modified}
+            record.live["Versions"].append(changed | new)
         else:
             record.live["Versions"][-1] = changed
         return {"ModelCardArn": record.arn}
@@ -261,10 +260,14 @@ class ModelCards:
 
     def _list_versions(self, **request: Any) -> dict[str, Any]:
         record = self.table.get(request["ModelCardName"])
-        versions = [self.card(record, each["ModelCardVersion"]) for each in record.live["Versions"]]
-        found = [each for each in versions if _has_status(each, request)]
-        newest_first = request.get("SortOrder", "Descending") == "Descending"
-        return {"ModelCardVersionSummaryList": found[::-1] if newest_first else found}
+        versions = [
+            Record(record.name, record.arn, {}, each, each["CreationTime"], each["LastModifiedTime"])
+            for each in record.live["Versions"]
+            if _has_status(each, request)
+        ]
+        page, token = select(versions, request | {"SortBy": "CreationTime"})
+        summaries = [{"ModelCardName": each.name, "ModelCardArn": each.arn, **each.live} for each in page]
+        return {"ModelCardVersionSummaryList": summaries, "NextToken": token}
 
 
 def _check_card(request: Mapping[str, Any]) -> None:
@@ -280,8 +283,3 @@ def _has_status(card: dict[str, Any], request: Mapping[str, Any]) -> bool:
 def _echoed(record: Record) -> dict[str, Any]:
     hidden = ("Tags", "Versions")
     return {name: value for name, value in (record.request | record.live).items() if name not in hidden}
-
-
-def _name(name_or_arn: str) -> str:
-    """The name in an ARN, with the version of a package; a plain name unchanged."""
-    return name_or_arn.partition("/")[2] if name_or_arn.startswith("arn:") else name_or_arn

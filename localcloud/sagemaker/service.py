@@ -32,6 +32,9 @@ class SageMakerService(ModelledService):
     regional = True
     unsupported_members: ClassVar = {
         "ListTrainingJobs": frozenset({"TrainingPlanArnEquals", "WarmPoolStatusEquals"}),
+        "ListModelPackageGroups": frozenset({"CrossAccountFilterOption=SameAccount"}),
+        "DescribeModelCard": frozenset({"IncludedData=AllData"}),
+        "DescribeModelPackage": frozenset({"IncludedData=AllData"}),
     }
 
     _running: ClassVar[weakref.WeakValueDictionary[tuple[str, str], "SageMakerService"]] = (
@@ -57,6 +60,7 @@ class SageMakerService(ModelledService):
             "DescribeTrainingJob": self._training.describe,
             "ListTrainingJobs": self._training.summaries,
             "StopTrainingJob": self._training.stop,
+            "DeleteTrainingJob": self._training.delete,
             "CreateModel": self._models.create,
             "DescribeModel": self._models.describe,
             "DeleteModel": self._models.delete,
@@ -68,6 +72,7 @@ class SageMakerService(ModelledService):
             "CreateEndpoint": self._endpoints.create,
             "DescribeEndpoint": self._endpoints.describe,
             "UpdateEndpoint": self._endpoints.update,
+            "UpdateEndpointWeightsAndCapacities": self._endpoints.update_weights_and_capacities,
             "DeleteEndpoint": self._endpoints.delete,
             "ListEndpoints": self._endpoints.summaries,
             "CreateTransformJob": self._transform.create,
@@ -78,6 +83,7 @@ class SageMakerService(ModelledService):
             "DescribeProcessingJob": self._processing.describe,
             "ListProcessingJobs": self._processing.summaries,
             "StopProcessingJob": self._processing.stop,
+            "DeleteProcessingJob": self._processing.delete,
             **self._experiments.operations,
             **self._registry.operations,
             **self._cards.operations,

@@ -11,7 +11,7 @@ from localcloud.protocol.validation import require_supported, require_value
 from localcloud.sagemaker.channels import INPUT_MODES, check_channel, require_objects
 from localcloud.sagemaker.cluster import hosts_of, require_hosts
 from localcloud.sagemaker.container import CONTAINER_FOLDER
-from localcloud.sagemaker.errors import ResourceInUse
+from localcloud.sagemaker.errors import ResourceInUse, require_ended
 from localcloud.sagemaker.experiments import Experiments
 from localcloud.sagemaker.images import COMMANDS, runner_of
 from localcloud.sagemaker.job_components import training_parts
@@ -79,6 +79,9 @@ SUPPORTED = {
     # The SDK sends these members of both for every job. What asks for tensors and profiles is refused.
     "DebugHookConfig": {"S3OutputPath": None, "LocalPath": None},
     "ProfilerConfig": {"S3OutputPath": None, "DisableProfiler": None},
+    # These may only say that they are off.
+    "InfraCheckConfig": {},
+    "RemoteDebugConfig": {},
 }
 
 DEFAULTS = {
@@ -108,8 +111,8 @@ class TrainingJobs:
             "training-job",
             missing=lambda arn: InvalidRequest("Requested resource not found."),
             exists=lambda arn: ResourceInUse(
-                "Job name must be unique within an AWS account and region, and a training job with this name "
-                f"already exists ({arn})"
+                "Training job names must be unique within an AWS account and region, and a training job with "
+                f"this name already exists ({arn})"
             ),
         )
 
@@ -168,6 +171,13 @@ class TrainingJobs:
         if status not in ("InProgress", "Stopping"):
             raise InvalidRequest(f"The request was rejected because the training job is in status {status}.")
         self._jobs[record.name].stop()
+        return {}
+
+    def delete(self, **request: Any) -> dict[str, Any]:
+        record = self.table.get(request["TrainingJobName"])
+        require_ended("training", record.live["TrainingJobStatus"])
+        self._jobs[record.name].join()
+        self.table.remove(record.name)
         return {}
 
     def interrupt(self, name: str) -> None:

@@ -75,6 +75,7 @@ class TrainingRun:
         self._hosts = hosts_of(self._request.get("ResourceConfig") or {}, self._folder)
         self._stop_requested = threading.Event()
         self._interrupt_requested = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True, name=f"training {record.name}")
         self._status_lock = threading.RLock()
         self._over = False
         self._training = False
@@ -92,7 +93,11 @@ class TrainingRun:
         self._enter("Starting")
 
     def start(self) -> None:
-        threading.Thread(target=self._run, daemon=True, name=f"training {self._record.name}").start()
+        self._thread.start()
+
+    def join(self) -> None:
+        """Waits until nothing of a job that has ended is left, so that its name can be used again."""
+        self._thread.join()
 
     def stop(self) -> None:
         """Sends SIGTERM and, STOP_GRACE_SECONDS later, SIGKILL. Outputs that exist are uploaded."""

@@ -101,13 +101,19 @@ def test_an_experiment_from_creation_to_deletion(aws):
         TrialComponentName="part", Parameters={"lr": {"NumberValue": 0.1}, "old": {"StringValue": "x"}}
     )
     sagemaker.associate_trial_component(TrialComponentName="part", TrialName="first")
-    sagemaker.update_trial_component(
-        TrialComponentName="part", Parameters={"epochs": {"NumberValue": 3}}, ParametersToRemove=["old"]
-    )
-    part = sagemaker.describe_trial_component(TrialComponentName="part")
+    # What is both given and to be removed is removed (test_save of SDK v2's
+    # tests/integ/sagemaker/experiments/test_trial_component.py).
+    arn = sagemaker.update_trial_component(
+        TrialComponentName="part",
+        Parameters={"epochs": {"NumberValue": 3}, "new": {"StringValue": "x"}},
+        ParametersToRemove=["old", "new"],
+    )["TrialComponentArn"]
+    part = sagemaker.describe_trial_component(TrialComponentName=arn)
     assert part["Parameters"] == {"lr": {"NumberValue": 0.1}, "epochs": {"NumberValue": 3.0}}
     listed = sagemaker.list_trial_components(ExperimentName="sentiment")["TrialComponentSummaries"]
     assert [each["TrialComponentName"] for each in listed] == ["part"]
+    twofold = {"ExperimentName": "sentiment", "TrialName": "first"}
+    assert "you can't filter by TrialName" in refused(sagemaker.list_trial_components, **twofold)[1]
     assert refused(sagemaker.delete_experiment, ExperimentName="sentiment")[0] == "ValidationException"
     assert refused(sagemaker.delete_trial, TrialName="first")[0] == "ValidationException"
     sagemaker.disassociate_trial_component(TrialComponentName="part", TrialName="first")
@@ -172,8 +178,17 @@ def test_every_version_of_a_model_card_is_kept(aws):
         "Approved",
     )
     assert sagemaker.describe_model_card(ModelCardName="card", ModelCardVersion=1)["Content"] == "{}"
-    listed = sagemaker.list_model_card_versions(ModelCardName="card")["ModelCardVersionSummaryList"]
-    assert [each["ModelCardVersion"] for each in listed] == [2, 1]
+    pages = sagemaker.get_paginator("list_model_card_versions").paginate(
+        ModelCardName=newest["ModelCardArn"], PaginationConfig={"PageSize": 1}
+    )
+    listed = [page["ModelCardVersionSummaryList"] for page in pages]
+    assert [[each["ModelCardVersion"] for each in page] for page in listed] == [[2], [1]]
+    later = sagemaker.list_model_card_versions(
+        ModelCardName="card", CreationTimeAfter=datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC)
+    )
+    assert later["ModelCardVersionSummaryList"] == []
+    with_less = {"ModelCardName": "card", "IncludedData": "MetadataOnly"}
+    assert "IncludedData" in refused(sagemaker.describe_model_card, **with_less)[1]
 
 
 # https://docs.aws.amazon.com/sagemaker/latest/dg/model-cards.html#model-cards-json-schema

@@ -22,6 +22,8 @@ from localcloud_sagemaker_fixtures import (
 from localcloud.sagemaker.container import has_own_file_system
 
 MEGABYTE = 1024 * 1024
+SERVERLESS = {"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}
+ON_INSTANCE = {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +199,89 @@ def test_an_instance_endpoint_lives_and_is_updated_without_losing_a_request(aws)
     assert answers[0] == 1
     assert answers[-1] == 2
     assert set(answers) == {1, 2}
+
+
+def config_of_two(aws, *models: str) -> str:
+    """A configuration of two variants, of which the first gets all requests."""
+    name = aws.name("config")
+    variants = [
+        {"VariantName": variant, "ModelName": model, "InitialVariantWeight": weight, **ON_INSTANCE}
+        for variant, model, weight in zip("ab", models, (1.0, 0.0), strict=True)
+    ]
+    aws.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
+    return name
+
+
+def sizes(described: dict) -> list[tuple[float, int]]:
+    return [(each["CurrentWeight"], each["CurrentInstanceCount"]) for each in described["ProductionVariants"]]
+
+
+@pytest.fixture(scope="module")
+def two_variants(aws):
+    name = aws.endpoint(config_of_two(aws, aws.model(epochs=1), aws.model(epochs=2)))
+    assert sizes(aws.settled(name)) == [(1.0, 1), (0.0, 1)]
+    return name
+
+
+def test_weights_and_capacities_of_variants_change_in_service(aws, two_variants):
+    name = two_variants
+
+    def change(**variants: dict) -> list[tuple[float, int]]:
+        desired = [{"VariantName": variant, **sizes} for variant, sizes in variants.items()]
+        aws.sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName=name, DesiredWeightsAndCapacities=desired
+        )
+        return sizes(aws.settled(name))
+
+    def answering() -> set[int]:
+        return {json.loads(aws.invoke(name, {"review": ""}))["epochs"] for _ in range(5)}
+
+    assert answering() == {1}
+    assert change(a={"DesiredWeight": 0}, b={"DesiredWeight": 1}) == [(0.0, 1), (1.0, 1)]
+    assert answering() == {2}
+    assert change(b={"DesiredInstanceCount": 3}) == [(0.0, 1), (1.0, 3)]
+    assert answering() == {2}
+    aws.sagemaker.update_endpoint(
+        EndpointName=name,
+        EndpointConfigName=config_of_two(aws, aws.model(epochs=3), aws.model(epochs=4)),
+        RetainAllVariantProperties=True,
+        ExcludeRetainedVariantProperties=[{"VariantPropertyType": "DesiredInstanceCount"}],
+    )
+    assert sizes(aws.settled(name)) == [(0.0, 1), (1.0, 1)]
+    assert answering() == {4}
+
+
+@pytest.mark.parametrize(
+    ("desired", "named"),
+    [
+        ([{"VariantName": "c", "DesiredWeight": 1}], '"c" is/are not present within endpoint configuration'),
+        ([{"VariantName": "a", "DesiredWeight": 1}] * 2, '"a" was non-unique within the request'),
+        ([{"VariantName": "a", "DesiredInstanceCount": 0}], "variant a cannot have 0 instances"),
+        ([{"VariantName": variant, "DesiredInstanceCount": 2} for variant in "ab"], "one variant at a time"),
+        ([{"VariantName": "a", "ServerlessUpdateConfig": {"MaxConcurrency": 1}}], "ServerlessUpdateConfig"),
+    ],
+)
+def test_weights_and_capacities_that_variants_cannot_have_are_refused(aws, two_variants, desired, named):
+    with pytest.raises(ClientError) as error:
+        aws.sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName=two_variants, DesiredWeightsAndCapacities=desired
+        )
+    assert named in refused(error)[2]
+
+
+def test_a_serverless_variant_has_no_number_of_instances(aws, endpoint):
+    desired = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 2}]
+    with pytest.raises(ClientError) as error:
+        aws.sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName=endpoint, DesiredWeightsAndCapacities=desired
+        )
+    assert "AllTraffic cannot have 2 instances" in refused(error)[2]
+
+
+def test_an_endpoint_on_instances_cannot_become_serverless(aws, two_variants):
+    with pytest.raises(ClientError) as error:
+        aws.sagemaker.update_endpoint(EndpointName=two_variants, EndpointConfigName=aws.config(aws.model()))
+    assert "is on instances and cannot become serverless" in refused(error)[2]
 
 
 def test_an_update_that_fails_leaves_the_former_model_in_service(aws):
@@ -460,6 +545,18 @@ def test_impossible_endpoint_configs_are_refused_by_name(aws, variant, named):
     with pytest.raises(ClientError) as error:
         aws.sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=variants)
     assert named in refused(error)[2]
+
+
+@pytest.mark.parametrize("other", [SERVERLESS, ON_INSTANCE])
+def test_a_serverless_endpoint_has_one_variant(aws, other):
+    model = aws.model()
+    variants = [
+        {"VariantName": f"v{index}", "ModelName": model, **size}
+        for index, size in enumerate((SERVERLESS, other))
+    ]
+    with pytest.raises(ClientError) as error:
+        aws.sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=variants)
+    assert "one production variant (given: v0, v1)" in refused(error)[2]
 
 
 def test_data_capture_may_be_off(aws):

@@ -120,10 +120,15 @@ time.sleep(600)
 """
     name = start(aws, script, mode="Continuous")
     wait(lambda: aws.keys(name), lambda keys: keys == [f"{name}/early"])
+    with pytest.raises(aws.sagemaker.exceptions.ResourceInUse, match="InProgress"):
+        aws.sagemaker.delete_processing_job(ProcessingJobName=name)
     aws.sagemaker.stop_processing_job(ProcessingJobName=name)
     assert ended(aws, name)["ProcessingJobStatus"] == "Stopped"
     with pytest.raises(ClientError, match="is in status Stopped"):
         aws.sagemaker.stop_processing_job(ProcessingJobName=name)
+    aws.sagemaker.delete_processing_job(ProcessingJobName=name)
+    with pytest.raises(ClientError, match="Could not find requested job"):
+        aws.sagemaker.describe_processing_job(ProcessingJobName=name)
 
 
 def test_a_job_that_takes_too_long_is_stopped(aws):
@@ -163,7 +168,9 @@ def test_unsupported_requests_are_refused_by_name(aws, changes, named):
 
 
 # aws-controllers-k8s/sagemaker-controller, generator.yaml, knows a missing job by this code and these words.
-@pytest.mark.parametrize("operation", ["describe_processing_job", "stop_processing_job"])
+@pytest.mark.parametrize(
+    "operation", ["describe_processing_job", "stop_processing_job", "delete_processing_job"]
+)
 def test_an_unknown_job_is_an_error(aws, operation):
     with pytest.raises(ClientError) as error:
         getattr(aws.sagemaker, operation)(ProcessingJobName="zz")

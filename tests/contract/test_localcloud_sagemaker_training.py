@@ -67,7 +67,9 @@ def test_a_job_runs_its_script_and_uploads_what_it_made(aws):
 
 def test_a_description_has_members_that_were_not_given(aws):
     """The SDK's attach() reads these members without asking whether they are there."""
-    job = aws.trained(aws.train())
+    off = {"InfraCheckConfig": {"EnableInfraCheck": False}, "RemoteDebugConfig": {"EnableRemoteDebug": False}}
+    job = aws.trained(aws.train(**off))
+    assert {name: job[name] for name in off} == off
     assert job["OutputDataConfig"] == {
         "S3OutputPath": f"s3://{BUCKET}/output",
         "KmsKeyId": "",
@@ -195,6 +197,8 @@ def test_log_lines_appear_while_the_job_runs(aws):
 
     wait(lines, lambda log: "still running" in log)
     assert aws.sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "InProgress"
+    with pytest.raises(aws.sagemaker.exceptions.ResourceInUse, match="InProgress"):
+        aws.sagemaker.delete_training_job(TrainingJobName=name)
     aws.sagemaker.stop_training_job(TrainingJobName=name)
     job = aws.trained(name)
     assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Stopped"
@@ -203,6 +207,18 @@ def test_log_lines_appear_while_the_job_runs(aws):
     with pytest.raises(ClientError) as again:
         aws.sagemaker.stop_training_job(TrainingJobName=name)
     assert "Stopped" in refused(again)[1]
+
+
+def test_the_name_of_a_deleted_job_can_be_used_again(aws):
+    """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DeleteTrainingJob.html"""
+    aws.train(TrainingJobName="again")
+    aws.trained("again")
+    aws.sagemaker.delete_training_job(TrainingJobName="again")
+    with pytest.raises(ClientError) as error:
+        aws.sagemaker.describe_training_job(TrainingJobName="again")
+    assert refused(error) == ("ValidationException", "Requested resource not found.")
+    aws.train(TrainingJobName="again")
+    assert aws.trained("again")["TrainingJobStatus"] == "Completed"
 
 
 def test_a_job_that_takes_too_long_is_stopped(aws):
@@ -288,7 +304,8 @@ for folder in (Path.home(), tempfile.gettempdir(), "/tmp", "/dev/shm"):
     name = aws.train(script=script.replace("PROJECT", str(Path(__file__).parent)))
     assert aws.trained(name)["TrainingJobStatus"] == "Completed"
     log = [line for line in aws.job_log(name) if line.startswith(("refused", "written"))]
-    refused = 4 if Path(sys.executable).is_relative_to(tempfile.gettempdir()) else 6
+    elsewhere = [not Path(file).is_relative_to(tempfile.gettempdir()) for file in (sys.executable, __file__)]
+    refused = 4 + sum(elsewhere)
     assert log == ["refused Read-only file system"] * refused + ["written"] * 4
 
 
@@ -412,6 +429,7 @@ OF_S3_DATA_SOURCES = {
             "DebugHookConfig.CollectionConfigurations",
         ),
         ({"EnableNetworkIsolation": True}, "EnableNetworkIsolation"),
+        ({"RemoteDebugConfig": {"EnableRemoteDebug": True}}, "RemoteDebugConfig.EnableRemoteDebug"),
         ({"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["s-1"]}}, "VpcConfig"),
         ({"RoleArn": "arn:aws:iam::123456789012:role/unknown-role"}, "Could not assume role"),
         (
@@ -487,7 +505,13 @@ def test_a_name_is_used_once(aws):
     name = aws.train()
     with pytest.raises(ClientError) as error:
         aws.train(TrainingJobName=name)
-    assert refused(error)[0] == "ResourceInUse"
+    # AWS's words: https://github.com/aws/amazon-sagemaker-examples/pull/3108
+    arn = f"arn:aws:sagemaker:us-east-1:{aws.cloud.account_id}:training-job/{name}"
+    assert refused(error) == (
+        "ResourceInUse",
+        "Training job names must be unique within an AWS account and region, and a training job with this "
+        f"name already exists ({arn})",
+    )
     aws.trained(name)
 
 

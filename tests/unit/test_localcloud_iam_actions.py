@@ -192,6 +192,15 @@ JOB = {
             ],
         ),
         ("sagemaker", "list_endpoints", {}, [("sagemaker:ListEndpoints", "*")]),
+        *(
+            (
+                "sagemaker",
+                "describe_model_package",
+                {"ModelPackageName": name},
+                [("sagemaker:DescribeModelPackage", arn("sagemaker", "model-package/p"))],
+            )
+            for name in ("p", arn("sagemaker", "model-package/p"))
+        ),
         (
             "lambda",
             "invoke",
