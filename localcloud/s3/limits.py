@@ -38,7 +38,6 @@ NUMBERS_IN_HEADERS = ("x-amz-max-parts", "x-amz-part-number-marker")
 """The same of GetObjectAttributes."""
 MAX_INTEGER = 2**31 - 1
 ONE_RANGE = re.compile(r"bytes=(?:\d+-\d*|-\d+)")
-WRITES = ("CompleteMultipartUpload", "CopyObject", "PutObject")
 
 
 def check_limits(
@@ -57,10 +56,6 @@ def check_limits(
     for name in NUMBERS_IN_HEADERS:
         if name in request.headers:
             _check_number(name, request.headers[name])
-    others = request.headers.get("If-None-Match")
-    if operation in WRITES and others and (others != "*" or "If-Match" in request.headers):
-        message = "A header you provided implies functionality that is not implemented"
-        raise ApiError("NotImplemented", message, status=501)
     if operation in CHECKS:
         _check_body(operation, request)
 

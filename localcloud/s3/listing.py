@@ -24,6 +24,7 @@ import werkzeug
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import operation_of
 from localcloud.protocol.service import write_answer
+from localcloud.s3.preconditions import note_replaced
 from localcloud.s3.versions import is_object
 
 MAX_PAGE = 1000
@@ -227,9 +228,10 @@ def _uploads_after(bucket: Any, marker: str, upload: str) -> Iterator[Entry]:
 
 
 def note_begin(bucket: Any) -> None:
-    """Notes the time of uploads that have just begun, which moto does not keep."""
+    """Notes what moto does not keep of uploads that have just begun: the time, and what they will replace."""
     for upload in list(bucket.multiparts.values()):
         if not hasattr(upload, "initiated"):
+            note_replaced(bucket, upload)
             upload.initiated = datetime.now(UTC)
 
 

@@ -38,10 +38,13 @@ def check_parts(
     """Raises ApiError for a part, an upload or a version that does not exist. `bucket` is moto's record."""
     if operation in UPLOADS:
         _check_upload(bucket, parameters)
+    if operation in ("AbortMultipartUpload", "ListParts"):
+        _check_begun(bucket, parameters)
     if operation == "UploadPartCopy":
         _check_copied_range(buckets, request)
     if operation == "CompleteMultipartUpload":
         _check_completion(request)
+        _check_completed(bucket, parameters)
     if operation in READS:
         _check_part(bucket, parameters, request)
 
@@ -51,6 +54,10 @@ def _check_upload(bucket: Any, parameters: Mapping[str, Any]) -> None:
     if not number.isdecimal() or not 1 <= int(number) <= MAX_PART_NUMBER:
         message = f"Part number must be an integer between 1 and {MAX_PART_NUMBER}, inclusive"
         raise ApiError("InvalidArgument", message, status=400)
+    _check_begun(bucket, parameters)
+
+
+def _check_begun(bucket: Any, parameters: Mapping[str, Any]) -> None:
     upload = bucket.multiparts.get(parameters.get("uploadId"))
     if upload is None or upload.key_name != parameters["Key"]:
         raise ApiError(
@@ -58,7 +65,15 @@ def _check_upload(bucket: Any, parameters: Mapping[str, Any]) -> None:
             "The specified upload does not exist. The upload ID may be invalid, or the upload may have been "
             "aborted or completed.",
             status=404,
+            UploadId=parameters.get("uploadId"),
         )
+
+
+def _check_completed(bucket: Any, parameters: Mapping[str, Any]) -> None:
+    """Raises ApiError for an upload that there is not; one that has just been completed may be so again."""
+    stored = getattr(bucket.keys.get(parameters["Key"]), "multipart", None)
+    if stored is None or stored.id != parameters.get("uploadId"):
+        _check_begun(bucket, parameters)
 
 
 def _check_copied_range(buckets: Mapping[str, Any], request: werkzeug.Request) -> None:

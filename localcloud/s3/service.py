@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/Welcome.html
 """
 
 import re
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,12 +31,22 @@ from localcloud.s3.limits import check_limits, ignore_empty_numbers, ignore_unus
 from localcloud.s3.listing import LISTS, answer_list, note_begin
 from localcloud.s3.locks import check_locks
 from localcloud.s3.parts import add_parts, check_parts, request_part
+from localcloud.s3.preconditions import (
+    COPIES,
+    answer_unmet,
+    check_form,
+    check_source,
+    check_write,
+    is_conditional_write,
+)
 from localcloud.s3.presigned import check_expiry, check_mechanism
 from localcloud.s3.versions import (
     answer_delete,
     answer_deletes,
     answer_marker,
     check_version,
+    find,
+    is_object,
     keep_versions,
 )
 
@@ -53,6 +64,8 @@ class S3Service:
 
     def __init__(self, cloud: Cloud):
         self._cloud = cloud
+        self._writing = threading.Lock()
+        """Held from the check of a write's condition to the write."""
         keep_former_settings()
 
     def handle(self, request: Request) -> werkzeug.Response | None:
@@ -83,14 +96,25 @@ class S3Service:
         ignore_empty_numbers(request)
         call = call_of(request, "s3")
         check_limits(self._cloud.account_id, call.operation, call.parameters, request)
+        check_form(call.operation, request)
         ignore_unusable_range(request)
         if bucket:
             check_version(self._buckets(), bucket, call.operation, call.parameters, request)
             check_parts(self._buckets(), bucket, call.operation, call.parameters, request)
             check_locks(bucket, call.operation, request)
+        if bucket and call.operation in COPIES:
+            check_source(self._buckets(), request)
         if call.operation in WITH_CONTENT:
             check_digests(request.headers, request.environ["wsgi.input"])
         check_encryption(self._cloud, bucket, call.operation, request)
+        if bucket and is_conditional_write(call.operation, request):
+            with self._writing:
+                check_write(bucket, call.parameters, request)
+                return self._carry_out(bucket, call, request) or _of_moto(request)
+        return self._carry_out(bucket, call, request)
+
+    def _carry_out(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response | None:
+        """The answer to a request that has passed the checks; None where moto's is right."""
         if bucket and (answer := self._check_settings(bucket, call, request)) is not None:
             return answer
         if bucket and call.operation in TELLING:
@@ -138,6 +162,9 @@ class S3Service:
 
     def _read(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response | None:
         if (answer := answer_marker(bucket, call.parameters, request)) is not None:
+            return answer
+        record = find(bucket, call.parameters["Key"], call.parameters.get("versionId"))
+        if is_object(record) and (answer := answer_unmet(record, request)) is not None:
             return answer
         parts = request_part(bucket, call.parameters, request)
         is_head = request.method == "HEAD" and "versionId" in call.parameters and not bucket.is_versioned
