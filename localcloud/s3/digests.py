@@ -64,6 +64,9 @@ def check_digests(headers: Headers, content: BinaryIO) -> None:
         error = ApiError("XAmzContentSHA256Mismatch", message, status=400)
         wanted.append((hashlib.sha256(), bytes.fromhex(text), error))
     trailing = _trailing_headers(headers, content) if is_chunked else {}
+    if sum(bool(headers.get(name)) for name in CHECKSUMS) > 1:
+        message = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+        raise ApiError("InvalidRequest", message, status=400)
     for name, (label, make, size) in CHECKSUMS.items():
         if text := headers.get(name) or trailing.get(name, ""):
             value = _decoded(text, size)

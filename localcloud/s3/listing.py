@@ -24,6 +24,8 @@ import werkzeug
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import operation_of
 from localcloud.protocol.service import write_answer
+from localcloud.s3.checksums import ALGORITHM, TYPE, told_of
+from localcloud.s3.parts import checksum_of_part
 from localcloud.s3.preconditions import note_replaced
 from localcloud.s3.versions import is_object
 
@@ -177,11 +179,45 @@ def _uploads(bucket: Any, arguments: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def _parts(bucket: Any, arguments: Mapping[str, str]) -> dict[str, Any]:
+    upload = bucket.multiparts[arguments["uploadId"]]
+    marker, size = int(arguments.get("part-number-marker", 0)), int(arguments.get("max-parts", MAX_PAGE))
+    later = [number for number in sorted(upload.parts) if number > marker]
+    shown = later[: min(size, MAX_PAGE)]
+    algorithm = upload.metadata.get(ALGORITHM)
+    parts = [
+        {
+            "PartNumber": number,
+            "LastModified": part.last_modified_ISO8601,
+            "ETag": part.etag,
+            "Size": part.size,
+            **checksum_of_part(part, algorithm),
+        }
+        for number in shown
+        for part in [upload.parts[number]]
+    ]
+    return {
+        "Key": upload.key_name,
+        "UploadId": upload.id,
+        "PartNumberMarker": marker,
+        "NextPartNumberMarker": shown[-1] if shown else 0,
+        "MaxParts": size,
+        "IsTruncated": len(shown) < len(later),
+        "Parts": parts or None,
+        "Initiator": OWNER,
+        "Owner": OWNER,
+        "StorageClass": upload.storage or "STANDARD",
+        "ChecksumAlgorithm": algorithm,
+        "ChecksumType": upload.metadata.get(TYPE),
+    }
+
+
 LISTS: Mapping[str, Callable[[Any, Mapping[str, str]], dict[str, Any]]] = {
     "ListObjects": _objects,
     "ListObjectsV2": _objects_v2,
     "ListObjectVersions": _versions,
     "ListMultipartUploads": _uploads,
+    "ListParts": _parts,
 }
 
 
@@ -244,8 +280,8 @@ def _upload(entry: Entry, query: Query) -> dict[str, Any]:
         "StorageClass": upload.storage or "STANDARD",
         "Owner": OWNER,
         "Initiator": OWNER,
-        "ChecksumAlgorithm": upload.metadata.get("x-amz-checksum-algorithm"),
-        "ChecksumType": upload.metadata.get("x-amz-checksum-type"),
+        "ChecksumAlgorithm": upload.metadata.get(ALGORITHM),
+        "ChecksumType": upload.metadata.get(TYPE),
     }
     return {name: value for name, value in shown.items() if value is not None}
 
@@ -257,6 +293,7 @@ def _shown(entry: Entry, query: Query) -> dict[str, Any]:
         "LastModified": record.last_modified_ISO8601,
         "ETag": record.etag,
         "ChecksumAlgorithm": [record.checksum_algorithm] if record.checksum_algorithm else [],
+        **({"ChecksumType": kind} if (kind := told_of(record).get("ChecksumType")) else {}),
         "Size": record.size,
         "StorageClass": record.storage_class,
     }

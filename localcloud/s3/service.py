@@ -24,13 +24,14 @@ from localcloud.protocol.errors import error_response, s3_ids
 from localcloud.protocol.s3_requests import members_of
 from localcloud.routing import destination_of
 from localcloud.s3 import buckets, forms
+from localcloud.s3.checksums import check_checksums, note_completion, note_part, tell_checksum
 from localcloud.s3.configurations import keep_former_settings
 from localcloud.s3.digests import check_digests
 from localcloud.s3.encryption import TELLING, check_encryption, tell_encryption
 from localcloud.s3.limits import check_limits, ignore_empty_numbers, ignore_unusable_range
 from localcloud.s3.listing import LISTS, answer_list, note_begin
 from localcloud.s3.locks import check_locks
-from localcloud.s3.parts import add_parts, check_parts, request_part
+from localcloud.s3.parts import add_attributes, add_checksum, check_parts, request_part
 from localcloud.s3.preconditions import (
     COPIES,
     answer_unmet,
@@ -102,6 +103,7 @@ class S3Service:
             check_version(self._buckets(), bucket, call.operation, call.parameters, request)
             check_parts(self._buckets(), bucket, call.operation, call.parameters, request)
             check_locks(bucket, call.operation, request)
+            check_checksums(self._buckets(), bucket, call, request)
         if bucket and call.operation in COPIES:
             check_source(self._buckets(), request)
         if call.operation in WITH_CONTENT:
@@ -118,8 +120,15 @@ class S3Service:
         if bucket and (answer := self._check_settings(bucket, call, request)) is not None:
             return answer
         if bucket and call.operation in TELLING:
+            upload = bucket.multiparts.get(call.parameters.get("uploadId"))
             answer = _of_moto(request)
             note_begin(bucket)
+            if call.operation == "UploadPart":
+                note_part(upload, call.parameters["partNumber"], answer)
+            if call.operation == "CompleteMultipartUpload" and answer.status_code == 200:
+                record = bucket.keys.get(call.parameters["Key"])
+                note_completion(record, request)
+                answer = add_checksum(record, request, answer)
             tell_encryption(bucket, call.operation, call.parameters["Key"], request, answer)
             if not bucket.versioning_status:
                 answer.headers.pop("x-amz-version-id", None)
@@ -155,12 +164,16 @@ class S3Service:
                 self._backend().delete_object_tagging(bucket.name, *place)
                 return werkzeug.Response(status=200)
             case "GetObjectAttributes":
-                return add_parts(bucket, call.parameters, request, _of_moto(request))
+                return add_attributes(bucket, call.parameters, request, _of_moto(request))
             case "GetObject" | "HeadObject":
                 return self._read(bucket, call, request)
+            case "PutObject":
+                answer = _of_moto(request)
+                tell_checksum(None, answer)
+                return answer
         return None
 
-    def _read(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response | None:
+    def _read(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response:
         if (answer := answer_marker(bucket, call.parameters, request)) is not None:
             return answer
         record = find(bucket, call.parameters["Key"], call.parameters.get("versionId"))
@@ -168,14 +181,14 @@ class S3Service:
             return answer
         parts = request_part(bucket, call.parameters, request)
         is_head = request.method == "HEAD" and "versionId" in call.parameters and not bucket.is_versioned
-        if parts is None and not is_head:
-            return None
         if is_head:  # moto looks for old versions only while versioning is on
             request.environ["REQUEST_METHOD"] = "GET"
         answer = _of_moto(request)
         request.environ["REQUEST_METHOD"] = request.method
         if parts:
             answer.headers["x-amz-mp-parts-count"] = str(parts)
+        if is_object(record):
+            tell_checksum(record, answer)
         return answer
 
     def _check_settings(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response | None:
