@@ -54,7 +54,12 @@ def check_digests(headers: Headers, content: BinaryIO) -> None:
     if (text := headers.get("Content-MD5")) is not None and not is_chunked:
         value = _decoded(text, 16)
         if value is None:
-            raise ApiError("InvalidDigest", "The Content-MD5 you specified was invalid.", status=400)
+            raise ApiError(
+                "InvalidDigest",
+                "The Content-MD5 you specified was invalid.",
+                status=400,
+                **{"Content-MD5": text},
+            )
         error = ApiError(
             "BadDigest", "The Content-MD5 you specified did not match what we received.", status=400
         )

@@ -28,6 +28,7 @@ MAX_DELETED_OBJECTS = 1000
 METADATA = "x-amz-meta-"
 OWNERS = ("x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner")
 NUMBERS = {
+    "max-buckets": "maxBuckets",
     "max-keys": "maxKeys",
     "max-parts": "maxParts",
     "max-uploads": "maxUploads",
@@ -89,7 +90,8 @@ def _check_name(name: str) -> None:
         or name.startswith(RESERVED_PREFIXES)
         or name.endswith(RESERVED_SUFFIXES)
     ):
-        raise ApiError("InvalidBucketName", "The specified bucket is not valid.", status=400)
+        message = "The specified bucket is not valid."
+        raise ApiError("InvalidBucketName", message, status=400, BucketName=name)
 
 
 def _check_metadata(request: werkzeug.Request) -> None:
@@ -108,6 +110,8 @@ def _check_metadata(request: werkzeug.Request) -> None:
             "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "
             "without tag name duplicates.",
             status=400,
+            ArgumentName="x-amz-tagging",
+            ArgumentValue=tags,
         )
 
 

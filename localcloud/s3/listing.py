@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html
 Where pages begin is as recorded on AWS: LocalStack's tests/aws/services/s3/test_s3_list_operations.py
 """
 
@@ -24,12 +25,15 @@ import werkzeug
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import operation_of
 from localcloud.protocol.service import write_answer
+from localcloud.regions import known_regions
 from localcloud.s3.checksums import ALGORITHM, TYPE, told_of
 from localcloud.s3.parts import checksum_of_part
 from localcloud.s3.preconditions import note_replaced
 from localcloud.s3.versions import is_object
 
 MAX_PAGE = 1000
+MAX_BUCKETS = 10_000
+BUCKET_ARGUMENTS = ("bucket-region", "continuation-token", "max-buckets", "prefix")
 OWNER = {"ID": "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a", "DisplayName": "webfile"}
 """As moto names the account elsewhere."""
 
@@ -106,6 +110,41 @@ def answer_list(bucket: Any, operation: str, request: werkzeug.Request) -> werkz
         raise ValueError(f"{operation} is not an operation of S3")
     members = {"Name": bucket.name, "Bucket": bucket.name, **LISTS[operation](bucket, request.args)}
     return write_answer(found[0], {name: value for name, value in members.items() if value is not None})
+
+
+def answer_buckets(buckets: Mapping[str, Any], request: werkzeug.Request) -> werkzeug.Response | None:
+    """Answers ListBuckets; None for a request that the guard will refuse. `buckets` are moto's records.
+
+    Raises ApiError for a region that there is not, and for a place to begin at.
+    """
+    found, arguments = operation_of(request, "s3"), request.args
+    region, token = arguments.get("bucket-region"), arguments.get("continuation-token")
+    if region and region not in known_regions():
+        message = f"Argument value {region} is not a valid AWS Region"
+        raise ApiError("InvalidArgument", message, status=400, ArgumentName="bucket-region")
+    after, prefix = _name_in(token) if token else "", arguments.get("prefix", "")
+    size = int(arguments.get("max-buckets", MAX_BUCKETS))
+    fitting = [
+        bucket
+        for name, bucket in sorted(buckets.items())
+        if name > after and name.startswith(prefix) and region in (None, "", bucket.region_name)
+    ]
+    # As S3 does, only an answer to a request for some of the buckets tells regions.
+    is_told = any(arguments.get(name) for name in BUCKET_ARGUMENTS)
+    members = {
+        "Owner": OWNER,
+        "Buckets": [
+            {
+                "Name": bucket.name,
+                "CreationDate": bucket.creation_date_ISO8601,
+                **({"BucketRegion": bucket.region_name} if is_told else {}),
+            }
+            for bucket in fitting[:size]
+        ],
+        **({"Prefix": prefix} if prefix else {}),
+        **({"ContinuationToken": _token_of(fitting[size - 1].name)} if len(fitting) > size else {}),
+    }
+    return write_answer(found[0], members) if found else None
 
 
 def _objects(bucket: Any, arguments: Mapping[str, str]) -> dict[str, Any]:

@@ -53,8 +53,13 @@ def check_parts(
 def _check_upload(bucket: Any, parameters: Mapping[str, Any]) -> None:
     number = str(parameters.get("partNumber", ""))
     if not number.isdecimal() or not 1 <= int(number) <= MAX_PART_NUMBER:
-        message = f"Part number must be an integer between 1 and {MAX_PART_NUMBER}, inclusive"
-        raise ApiError("InvalidArgument", message, status=400)
+        raise ApiError(
+            "InvalidArgument",
+            f"Part number must be an integer between 1 and {MAX_PART_NUMBER}, inclusive",
+            status=400,
+            ArgumentName="partNumber",
+            ArgumentValue=number,
+        )
     _check_begun(bucket, parameters)
 
 

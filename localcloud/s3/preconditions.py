@@ -79,15 +79,19 @@ def note_replaced(bucket: Any, upload: Any) -> None:
     upload.replaces = current if is_object(current) else None
 
 
-def check_source(buckets: Mapping[str, Any], request: werkzeug.Request) -> None:
-    """Raises ApiError unless the object that the request copies is as it demands."""
+def check_source(buckets: Mapping[str, Any], request: werkzeug.Request) -> Any:
+    """Raises ApiError unless the object that the request copies is as it demands.
+
+    Returns moto's record of it; None if it is not there.
+    """
     source = copy_source_of(request)
     record = find(buckets[source.bucket], source.key, source.version) if source.bucket in buckets else None
     if not is_object(record):
-        return
+        return None
     if failed := _unmet(record, request, OF_SOURCE):
         raise _failed(f"{OF_SOURCE}{failed}")
     _forget(request, OF_SOURCE)
+    return record
 
 
 def answer_unmet(record: Any, request: werkzeug.Request) -> werkzeug.Response | None:

@@ -27,9 +27,9 @@ from localcloud.s3 import buckets, forms
 from localcloud.s3.checksums import check_checksums, note_completion, note_part, tell_checksum
 from localcloud.s3.configurations import keep_former_settings
 from localcloud.s3.digests import check_digests
-from localcloud.s3.encryption import TELLING, check_encryption, tell_encryption
+from localcloud.s3.encryption import TELLING, check_encryption, check_key, tell_encryption
 from localcloud.s3.limits import check_limits, ignore_empty_numbers, ignore_unusable_range
-from localcloud.s3.listing import LISTS, answer_list, note_begin
+from localcloud.s3.listing import LISTS, answer_buckets, answer_list, note_begin
 from localcloud.s3.locks import check_locks
 from localcloud.s3.parts import add_attributes, add_checksum, check_parts, request_part
 from localcloud.s3.preconditions import (
@@ -51,6 +51,10 @@ from localcloud.s3.versions import (
     keep_versions,
 )
 
+HOME = "us-east-1"
+"""The region whose buckets S3 locates by their names alone."""
+NO_BLOCK = "The public access block configuration was not found"
+NO_LOCK = "Object Lock configuration does not exist for this bucket"
 OVERRIDE = "response-"
 WITH_CONTENT = ("PutObject", "UploadPart")
 
@@ -104,8 +108,8 @@ class S3Service:
             check_parts(self._buckets(), bucket, call.operation, call.parameters, request)
             check_locks(bucket, call.operation, request)
             check_checksums(self._buckets(), bucket, call, request)
-        if bucket and call.operation in COPIES:
-            check_source(self._buckets(), request)
+        if bucket and call.operation in COPIES and (copied := check_source(self._buckets(), request)):
+            check_key(self._cloud, copied)
         if call.operation in WITH_CONTENT:
             check_digests(request.headers, request.environ["wsgi.input"])
         check_encryption(self._cloud, bucket, call.operation, request)
@@ -133,6 +137,9 @@ class S3Service:
             if not bucket.versioning_status:
                 answer.headers.pop("x-amz-version-id", None)
             return answer
+        if call.operation == "ListBuckets":
+            check_constraints(request, "s3", target_of(request, "s3"))
+            return answer_buckets(self._buckets(), request)
         if call.operation == "CreateBucket":
             return self._create(bucket, call.parameters["Bucket"], request)
         if bucket is None and JUMPSTART.match(name := call.parameters.get("Bucket", "")):
@@ -159,6 +166,10 @@ class S3Service:
                     "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
                 )
                 raise ApiError("BucketNotEmpty", message, status=409, BucketName=bucket.name)
+            case "GetPublicAccessBlock" if bucket.public_access_block is None:
+                raise _no_configuration(bucket, "NoSuchPublicAccessBlockConfiguration", NO_BLOCK)
+            case "GetObjectLockConfiguration" if not bucket.object_lock_enabled:
+                raise _no_configuration(bucket, "ObjectLockConfigurationNotFoundError", NO_LOCK)
             case "PutObjectTagging" if not _tags_of(request):  # at which moto fails
                 place = call.parameters["Key"], call.parameters.get("versionId")
                 self._backend().delete_object_tagging(bucket.name, *place)
@@ -177,8 +188,11 @@ class S3Service:
         if (answer := answer_marker(bucket, call.parameters, request)) is not None:
             return answer
         record = find(bucket, call.parameters["Key"], call.parameters.get("versionId"))
-        if is_object(record) and (answer := answer_unmet(record, request)) is not None:
-            return answer
+        if is_object(record):
+            if (answer := answer_unmet(record, request)) is not None:
+                return answer
+            if request.method == "GET":
+                check_key(self._cloud, record)
         parts = request_part(bucket, call.parameters, request)
         is_head = request.method == "HEAD" and "versionId" in call.parameters and not bucket.is_versioned
         if is_head:  # moto looks for old versions only while versioning is on
@@ -226,9 +240,15 @@ class S3Service:
         if answer.status_code == 200 and created is not None:
             buckets.give_defaults(created)
             keep_versions(created)
+            if created.region_name != HOME:
+                answer.headers["Location"] = f"http://{name}.s3.amazonaws.com/"
             if tags:
                 self._backend().put_bucket_tagging(name, {tag["Key"]: tag["Value"] for tag in tags})
         return answer
+
+
+def _no_configuration(bucket: Any, code: str, message: str) -> ApiError:
+    return ApiError(code, message, status=404, BucketName=bucket.name)
 
 
 def _tags_of(request: Request) -> Any:

@@ -28,6 +28,8 @@ VERSION_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """As moto makes them."""
 READS = ("GetObject", "HeadObject")
 TAGGING = ("GetObjectTagging", "PutObjectTagging", "DeleteObjectTagging")
+OF_OBJECTS = (*TAGGING, "GetObjectAcl", "GetObjectAttributes", "PutObjectAcl")
+"""Operations that a delete marker does not allow."""
 
 
 def keep_versions(bucket: Any) -> None:
@@ -57,6 +59,8 @@ def check_version(
     if version is None:
         if operation in TAGGING and not is_object(bucket.keys.get(parameters["Key"])):
             raise _no_key(parameters["Key"])
+        if operation == "PutObjectAcl" and _is_marker(bucket.keys.get(parameters["Key"])):
+            raise _not_allowed(request)
         return
     if not _can_be(bucket, version):
         raise ApiError(
@@ -68,11 +72,15 @@ def check_version(
         )
     key = parameters.get("Key", "")
     record = find(bucket, key, version)
-    if operation in TAGGING and record is not None and not is_object(record):
+    if operation in OF_OBJECTS and _is_marker(record):
         raise _not_allowed(request)
-    if operation in (*READS, *TAGGING) and record is None:
+    if operation in (*READS, *OF_OBJECTS) and record is None:
         message = "The specified version does not exist."
         raise ApiError("NoSuchVersion", message, status=404, Key=key, VersionId=version)
+
+
+def _is_marker(record: Any) -> bool:
+    return record is not None and not is_object(record)
 
 
 def _no_key(key: str) -> ApiError:
