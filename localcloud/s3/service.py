@@ -129,8 +129,10 @@ class S3Service:
             note_begin(bucket)
             if call.operation == "UploadPart":
                 note_part(upload, call.parameters["partNumber"], answer)
-            if call.operation == "CompleteMultipartUpload" and answer.status_code == 200:
-                record = bucket.keys.get(call.parameters["Key"])
+            record = bucket.keys.get(call.parameters["Key"]) if answer.status_code == 200 else None
+            if call.operation == "CopyObject" and record is not None:
+                record.multipart = None  # whatever its source was uploaded as
+            if call.operation == "CompleteMultipartUpload" and record is not None:
                 note_completion(record, request)
                 answer = add_checksum(record, request, answer)
             tell_encryption(bucket, call.operation, call.parameters["Key"], request, answer)

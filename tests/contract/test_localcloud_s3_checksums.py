@@ -88,6 +88,10 @@ def test_a_checksum_of_parts_is_one_of_their_checksums(s3: Any) -> None:
     assert found == composite | {"ChecksumSHA256": of_both}
     copied = s3.copy_object(Bucket="sums", Key="copy", CopySource="sums/parts")["CopyObjectResult"]
     assert copied["ChecksumSHA256"] == sha256(FIRST + LAST)  # a copy is not in parts
+    assert "ObjectParts" not in s3.get_object_attributes(
+        Bucket="sums", Key="copy", ObjectAttributes=["ObjectParts"]
+    )
+    assert "PartsCount" not in s3.head_object(Bucket="sums", Key="copy", PartNumber=1)
 
 
 def test_parts_have_the_checksums_of_their_upload(s3: Any) -> None:
