@@ -167,7 +167,7 @@ def _objects_v2(bucket: Any, arguments: Mapping[str, str]) -> dict[str, Any]:
     owner = {"Owner": OWNER} if arguments.get("fetch-owner") == "true" else {}
     return query.answer(page) | {
         "KeyCount": len(page),
-        "StartAfter": query.encode(start) if start else None,
+        "StartAfter": query.encode(start) if start and token is None else None,
         "ContinuationToken": token,
         "NextContinuationToken": _token_of(page[-1].name) if is_truncated else None,
         "IsTruncated": is_truncated,

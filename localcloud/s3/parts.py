@@ -90,16 +90,22 @@ def _check_copied_range(buckets: Mapping[str, Any], request: werkzeug.Request) -
     if asked is None or size is None:
         return
     found = COPY_RANGE.fullmatch(asked)
-    if found is None:
+    first, last = (int(found["first"]), int(found["last"])) if found else (1, 0)
+    of_range = {"ArgumentName": "x-amz-copy-source-range", "ArgumentValue": asked}
+    if first > last:
         raise ApiError(
             "InvalidArgument",
             "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are "
             "the zero-based offsets of the first and last bytes to copy",
             status=400,
+            **of_range,
         )
-    if not int(found["first"]) <= int(found["last"]) < size:
+    if first >= size:
+        message = "The specified copy range is invalid for the source object size"
+        raise ApiError("InvalidRequest", message, status=400)
+    if last >= size:
         message = f"Range specified is not valid for source object of size: {size}"
-        raise ApiError("InvalidArgument", message, status=400)
+        raise ApiError("InvalidArgument", message, status=400, **of_range)
 
 
 def _check_completion(bucket: Any, parameters: Mapping[str, Any], request: werkzeug.Request) -> None:

@@ -22,6 +22,7 @@ from localcloud.protocol.errors import error_response
 from localcloud.protocol.s3_requests import CopySource, copy_source_of, members_of
 from localcloud.protocol.service import write_answer
 
+BYPASS = "x-amz-bypass-governance-retention"
 NULL = "null"
 """The version of what was written without versioning."""
 VERSION_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -246,4 +247,4 @@ def _delete_one(
 
 
 def _bypasses_governance(request: werkzeug.Request) -> bool:
-    return request.headers.get("x-amz-bypass-governance-retention", "").lower() == "true"
+    return request.headers.get(BYPASS, "").lower() == "true"

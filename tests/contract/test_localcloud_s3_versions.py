@@ -301,6 +301,26 @@ def test_locks_of_objects_that_s3_refuses(
 def test_a_bucket_without_locks_takes_none(s3: Any, bucket: str) -> None:
     error = refused(lambda: s3.put_object(Bucket=bucket, Key="k", ObjectLockLegalHoldStatus="OFF"))
     assert error["Message"] == "Bucket is missing Object Lock Configuration"
+    for bypasses in (True, False):
+        error = refused(
+            lambda bypasses=bypasses: s3.delete_object(
+                Bucket=bucket, Key="k", BypassGovernanceRetention=bypasses
+            )
+        )
+        assert error["Message"] == (
+            "x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets."
+        )
+
+
+def test_a_page_after_a_token_does_not_begin_after_a_name(s3: Any, bucket: str) -> None:
+    for key in ("after-1", "after-2", "after-3"):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"")
+    page = {"Bucket": bucket, "Prefix": "after-", "MaxKeys": 1}
+    first = s3.list_objects_v2(**page, StartAfter="after-1")
+    assert first["StartAfter"] == "after-1"
+    token = first["NextContinuationToken"]
+    second = s3.list_objects_v2(**page, StartAfter="after-1", ContinuationToken=token)
+    assert ([one["Key"] for one in second["Contents"]], "StartAfter" in second) == (["after-3"], False)
 
 
 def test_a_lock_needs_a_date_to_come(s3: Any, locked: str) -> None:
