@@ -12,8 +12,9 @@ import werkzeug
 from botocore.parsers import create_parser
 
 from localcloud.cloud import ACCOUNT_ID
+from localcloud.moto_secrets import arn_of
 from localcloud.protocol import ApiError
-from localcloud.protocol.calls import Target, model_of, operation_of
+from localcloud.protocol.calls import Target, model_of, operation_of, signature_of
 from localcloud.protocol.errors import s3_ids
 from localcloud.protocol.service import read_request, write_answer, write_error
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 Answer = dict[str, Any]
 Request = Mapping[str, Any]
-REVISED = ("apigatewayv2", "iam", "logs", "sns", "sts")
+REVISED = ("apigatewayv2", "iam", "logs", "secretsmanager", "sns", "sts")
 """The services whose answers are revised, by botocore's names."""
 ROOT = f"arn:aws:iam::{ACCOUNT_ID}:root"
 ID_PREFIXES = {"GroupId": "AGPA", "InstanceProfileId": "AIPA", "PolicyId": "ANPA", "UserId": "AIDA"}
@@ -50,6 +51,7 @@ WORDS: Mapping[str, Sequence[tuple[str, str]]] = {
         ),
         (r".* Policy (?:arn:\S+ )?not found", "Policy {PolicyArn} was not found."),
     ),
+    "secretsmanager": ((r".*An error occurred \(\w+\)\s+when calling the \w+ operation:\s+(.*)", "{0}"),),
 }
 """An operation with moto's message, and AWS's words, which may name members of the request."""
 DELIVERY = {
@@ -112,13 +114,17 @@ def revised(
     members = read_request(request, *found)
     answer = _parsed(model, response)
     if response.status_code >= 300:
-        error, status = answer["Error"], response.status_code
+        error = answer["Error"]
+        status = None if service.protocol == "json" else response.status_code
         message = _words(target, members, error["Message"])
         return write_error(service, ApiError(error["Code"], message, status=status))
     _name_ids(answer)
     try:
         if change := CHANGES.get((target.service, target.operation)):
             change(answer, members)
+        if located := CHANGES_IN_REGION.get((target.service, target.operation)):
+            signature = signature_of(request)
+            located(answer, members, signature.region if signature else "")
         if listed := UNPAGED.get(target.operation):
             _cut(answer, listed, members)
     except ApiError as refused:
@@ -154,7 +160,7 @@ def _parsed(model: "OperationModel", response: werkzeug.Response) -> Answer:
 def _words(target: Target, members: Request, message: str) -> str:
     for pattern, words in WORDS.get(target.service or "", ()):
         if found := re.fullmatch(pattern, f"{target.operation} {message}"):
-            return words.format(*found.groups(), **members)
+            return " ".join(words.format(*found.groups(), **members).split())
     return message
 
 
@@ -291,6 +297,13 @@ def _of_routes(answer: Answer, members: Request) -> None:
         _of_route(route, members)
 
 
+def _of_secret_versions(answer: Answer, members: Request, region: str) -> None:
+    """Shows the ARN of the secret, for which moto takes its name."""
+    answer["ARN"] = arn_of(members["SecretId"], region) or answer["ARN"]
+    if not answer.get("NextToken"):
+        answer.pop("NextToken", None)
+
+
 def _of_topic(answer: Answer, _: Request) -> None:
     """Shows SNS's own policy of delivery for a topic that has none."""
     attributes = answer["Attributes"]
@@ -337,3 +350,7 @@ CHANGES: Mapping[tuple[str, str], Callable[[Answer, Request], None]] = {
     ("sts", "AssumeRole"): _of_session,
     ("sts", "GetCallerIdentity"): _of_caller,
 }
+CHANGES_IN_REGION: Mapping[tuple[str, str], Callable[[Answer, Request, str], None]] = {
+    ("secretsmanager", "ListSecretVersionIds"): _of_secret_versions,
+}
+"""Those that look for records in the region of the request."""

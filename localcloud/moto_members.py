@@ -119,7 +119,6 @@ def _ignored(text: str) -> dict[str, tuple[str, ...]]:
     return {name: (default,) if default else () for name, _, default in words}
 
 
-CONDITIONS_OF_COPIES = "CopySourceIfMatch CopySourceIfModifiedSince CopySourceIfUnmodifiedSince"
 EVENT_HOLDS = "ObjectLockEventHold ObjectLockEventHoldDurationDays ObjectLockEventHoldDurationYears"
 IGNORED: Mapping[tuple[str, str], dict[str, tuple[str, ...]]] = {
     ("apigatewayv2", "CreateApi"): _ignored("IpAddressType=ipv4"),
@@ -160,7 +159,7 @@ IGNORED: Mapping[tuple[str, str], dict[str, tuple[str, ...]]] = {
         "applyOnTransformedLogs emitSystemFieldDimensions fieldSelectionCriteria"
     ),
     ("s3", "AbortMultipartUpload"): _ignored("IfMatchInitiatedTime"),
-    ("s3", "CopyObject"): _ignored(f"AnnotationDirective {CONDITIONS_OF_COPIES} {EVENT_HOLDS}"),
+    ("s3", "CopyObject"): _ignored(f"AnnotationDirective {EVENT_HOLDS}"),
     ("s3", "CreateMultipartUpload"): _ignored(EVENT_HOLDS),
     ("s3", "DeleteObject"): _ignored("IfMatchLastModifiedTime IfMatchSize MFA"),
     ("s3", "DeleteObjects"): _ignored("MFA"),
@@ -169,7 +168,6 @@ IGNORED: Mapping[tuple[str, str], dict[str, tuple[str, ...]]] = {
     ("s3", "ListObjectsV2"): _ignored("OptionalObjectAttributes"),
     ("s3", "PutBucketVersioning"): _ignored("MFA"),
     ("s3", "PutObject"): _ignored(f"WriteOffsetBytes {EVENT_HOLDS}"),
-    ("s3", "UploadPartCopy"): _ignored(CONDITIONS_OF_COPIES),
     ("secretsmanager", "CreateSecret"): _ignored("CrossAccountPrimaryARN"),
     ("secretsmanager", "ListSecretVersionIds"): _ignored("IncludeDeprecated"),
     ("secretsmanager", "ListSecrets"): _ignored("SortBy SortOrder"),

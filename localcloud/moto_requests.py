@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import werkzeug
 
 from localcloud.moto_limits import check_limits
+from localcloud.moto_secrets import check_secret
 from localcloud.protocol import ApiError
-from localcloud.protocol.calls import Target, call_of, form_of_call, model_of, operation_of
+from localcloud.protocol.calls import Target, call_of, form_of_call, model_of, operation_of, signature_of
 from localcloud.protocol.errors import InvalidRequest, MalformedRequest
 from localcloud.protocol.service import read_request
 from localcloud.protocol.validation import DUPLICATE_TAGS, never_null, validate
@@ -69,6 +70,8 @@ def check_constraints(request: werkzeug.Request, signing_name: str, target: Targ
         else:
             members = read_request(request, model, uri_parameters, form=form, with_body=not _is_data(model))
         check_limits(service, target.operation, members)
+        if service == "secretsmanager" and (signature := signature_of(request)):
+            check_secret(target.operation, members, signature.region)
     except InvalidRequest as error:
         if service == "s3":
             raise _of_s3(model, error.message) from None

@@ -1,7 +1,7 @@
 """A template that is ready to deploy: validated, its conditions evaluated, its resources in order."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -66,10 +66,9 @@ class ResolvedTemplate:
             for logical_id, resource in self.template["Resources"].items()
             if "Condition" not in resource or self.evaluator.condition(resource["Condition"])
         }
-        self._check_types()
         self._dependencies = {logical_id: self._needs(logical_id) for logical_id in self._wanted}
         self.order = self._ordered()
-        self._check_properties()
+        self._check_resources()
         self._check_outputs()
 
     def __contains__(self, logical_id: str) -> bool:
@@ -168,6 +167,8 @@ class ResolvedTemplate:
             raise ValidationError(
                 f"Template error: instance of Fn::GetAtt references undefined resource {logical_id}"
             )
+        if self._wanted[logical_id]["Type"] not in PROVIDERS:
+            return UNKNOWN  # it will be refused
         if name not in self.provider(logical_id).attributes:  # the name may come from a function
             raise ValidationError(
                 f"Template error: resource {logical_id} does not support attribute type {name} in Fn::GetAtt"
@@ -190,39 +191,45 @@ class ResolvedTemplate:
                 f"Circular dependency between resources: [{', '.join(dict.fromkeys(cycle.args[1]))}]"
             ) from cycle
 
-    def _check_types(self) -> None:
+    def _check_resources(self) -> None:
+        """Raises ValidationError for all that is unsupported or invalid, before any resource is created."""
+        faults: list[str] = []
         for logical_id, resource in self._wanted.items():
-            kind = resource["Type"]
-            if kind not in PROVIDERS:
-                raise ValidationError(
-                    f"localcloud does not support the resource type {kind} (resource {logical_id})."
-                )
-
-    def _check_properties(self) -> None:
-        """Raises ValidationError for properties that are invalid, before any resource is created."""
-        for logical_id, resource in self._wanted.items():
-            kind = resource["Type"]
-            self.metadata(logical_id)
-            properties = self.evaluator.value(resource.get("Properties") or {})
-            dynamic_references.check(kind, properties)
-            properties = self._with_parameters(properties)
-            self._refuse_problems(logical_id, kind, properties)
-            if fixed := sorted(set(properties) & schemas.read_only(kind)):
-                raise ValidationError(
-                    f"Resource {logical_id} ({kind}): read-only properties {fixed} cannot be set"
-                )
-            if unsupported := sorted(set(properties) - PROVIDERS[kind].supported):
-                raise ValidationError(
-                    f"localcloud does not support the properties {unsupported} of {kind} "
-                    f"(resource {logical_id})."
-                )
             try:
-                PROVIDERS[kind].check(self._cloud, schemas.typed(kind, properties))
-            except (ApiError, ResourceFailed) as refused:
-                raise ValidationError(f"Resource {logical_id} ({kind}): {refused}") from refused
+                for fault in self._faults(logical_id, resource):
+                    faults.append(fault)
+            except ValidationError as invalid:
+                faults.append(invalid.message)
+        if faults := list(dict.fromkeys(faults)):
+            separate = [fault.rstrip(".") for fault in faults[:-1]]
+            raise ValidationError("; ".join([*separate, faults[-1]]))
         for logical_id, resource in self.template["Resources"].items():
             if resource["Type"] in PROVIDERS:
                 self._check_branches(logical_id, resource)
+
+    def _faults(self, logical_id: str, resource: Mapping[str, Any]) -> Iterator[str]:
+        """What is unsupported or invalid in a resource; some of it raises ValidationError."""
+        kind = resource["Type"]
+        if kind not in PROVIDERS:
+            yield f"localcloud does not support the resource type {kind} (resource {logical_id})."
+            return
+        self.metadata(logical_id)
+        properties = self.evaluator.value(resource.get("Properties") or {})
+        dynamic_references.check(kind, properties)
+        properties = self._with_parameters(properties)
+        self._refuse_problems(logical_id, kind, properties)
+        if fixed := sorted(set(properties) & schemas.read_only(kind)):
+            raise ValidationError(
+                f"Resource {logical_id} ({kind}): read-only properties {fixed} cannot be set"
+            )
+        if unsupported := sorted(set(properties) - PROVIDERS[kind].supported):
+            named = f"{unsupported} of {kind} (resource {logical_id})"
+            yield f"localcloud does not support the properties {named}."
+        supported = {name: value for name, value in properties.items() if name not in unsupported}
+        try:
+            PROVIDERS[kind].check(self._cloud, schemas.typed(kind, supported))
+        except (ApiError, ResourceFailed) as refused:
+            yield f"Resource {logical_id} ({kind}): {refused}"
 
     def _check_branches(self, logical_id: str, resource: Mapping[str, Any]) -> None:
         """Raises ValidationError for invalid values in branches of conditions, one condition at a time."""

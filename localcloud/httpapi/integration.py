@@ -1,9 +1,11 @@
 """Finds the Lambda function behind a route, and checks whether API Gateway may invoke it."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from localcloud.cloud import Cloud
+from localcloud.httpapi.errors import bad_request
 from localcloud.httpapi.routes import DEFAULT, Match
 from localcloud.iam import NotAssumable, require_trust, role_may, service_may
 
@@ -14,6 +16,17 @@ FUNCTION_ARN = re.compile(
     r"(?P<arn>arn:aws:lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):function:(?P<name>[\w-]+))"
     r"(?::(?P<qualifier>[^/]+))?(?:/invocations)?"
 )
+
+
+def check_payload_format(integration: Mapping[str, Any]) -> None:
+    """Raises ApiError for an integration, as in CreateIntegration, with events of another form.
+
+    Without a version, it means 1.0 to API Gateway.
+    """
+    if (version := integration.get("PayloadFormatVersion") or "1.0") != "2.0":
+        raise bad_request(
+            f"localcloud does not support payload format version {version}; set PayloadFormatVersion to 2.0."
+        )
 
 
 class Unsupported(Exception):

@@ -10,7 +10,7 @@ from typing import Any
 from localcloud.cloud import Cloud
 from localcloud.httpapi import accesslog, definitions, route_keys, stages
 from localcloud.httpapi.errors import bad_request, conflict, not_found
-from localcloud.httpapi.integration import FUNCTION_ARN
+from localcloud.httpapi.integration import FUNCTION_ARN, check_payload_format
 from localcloud.httpapi.routes import DEFAULT, route_key
 from localcloud.moto_backends import backend_of
 from localcloud.protocol.service import FORWARD, ModelledService
@@ -259,11 +259,7 @@ def _check_integration(operation: str, request: Mapping[str, Any]) -> None:
         raise bad_request(
             f"localcloud does not support the CredentialsArn {role!r}; it takes that of a role."
         )
-    # Without a version, it means 1.0 to API Gateway.
-    if (version := request.get("PayloadFormatVersion") or "1.0") != "2.0":
-        raise bad_request(
-            f"localcloud does not support payload format version {version}; set PayloadFormatVersion to 2.0."
-        )
+    check_payload_format(request)
 
 
 def _check_route(operation: str, api: Any, request: Mapping[str, Any]) -> None:

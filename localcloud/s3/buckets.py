@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-publi
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
 """
 
+import re
 from typing import Any
 
 import werkzeug
@@ -12,7 +13,7 @@ from localcloud.cloud import Cloud
 from localcloud.iam.conditions import as_list
 from localcloud.iam.principals import missing_principal
 from localcloud.protocol import ApiError
-from localcloud.protocol.s3_requests import copy_source_of
+from localcloud.protocol.s3_requests import copy_source_of, members_of
 from localcloud.s3.policy_actions import check_actions
 from localcloud.s3.policy_conditions import check_conditions
 from localcloud.untrusted import parse_json
@@ -20,6 +21,15 @@ from localcloud.untrusted import parse_json
 MAX_POLICY_BYTES = 20 * 1024
 VERSIONS = ("2008-10-17", "2012-10-17")
 ENFORCED = "BucketOwnerEnforced"
+OWNERSHIPS = (ENFORCED, "BucketOwnerPreferred", "ObjectWriter")
+GRANTEE = re.compile(r'(?P<kind>id|uri|emailAddress)="?(?P<value>[^"]*)"?')
+GRANTEE_MEMBERS = {"emailAddress": "EmailAddress", "id": "ID", "uri": "URI"}
+CANONICAL_ID = re.compile(r"[0-9a-f]{64}")
+GROUPS = (
+    "http://acs.amazonaws.com/groups/global/AllUsers",
+    "http://acs.amazonaws.com/groups/global/AuthenticatedUsers",
+    "http://acs.amazonaws.com/groups/s3/LogDelivery",
+)
 PUBLIC_ACLS = ("public-read", "public-read-write", "authenticated-read")
 OWNERS_ACLS = ("bucket-owner-full-control", "private")
 """Canned ACLs that say what holds without any."""
@@ -142,6 +152,16 @@ def check_acl(bucket: Any, owner: str, operation: str, key: str | None, request:
     canned = request.headers.get("x-amz-acl")
     grants = [name for name, _ in request.headers.items() if name.lower().startswith("x-amz-grant-")]
     sets_acl = operation in ("PutBucketAcl", "PutObjectAcl")
+    for name in grants:
+        _check_grant(name.lower(), request.headers[name])
+    policy = (members_of(request) or {}).get("AccessControlPolicy") if sets_acl else None
+    for grant in (policy or {}).get("Grants") or ():
+        for kind, member in GRANTEE_MEMBERS.items():
+            if value := (grant.get("Grantee") or {}).get(member):
+                _check_grantee(kind, value)
+    if sets_acl and not (canned or grants or request.get_data()):
+        message = "Your request was missing a required header"
+        raise ApiError("MissingSecurityHeader", message, status=400, MissingHeaderName="x-amz-acl")
     if not (canned or grants or sets_acl):
         return
     if bucket.ownership_rule == ENFORCED and (grants or sets_acl or canned not in OWNERS_ACLS):
@@ -152,10 +172,36 @@ def check_acl(bucket: Any, owner: str, operation: str, key: str | None, request:
         raise _denied(owner, f"s3:{operation}", resource, "ACLs", "BlockPublicAcls")
 
 
+def _check_grant(name: str, grantees: str) -> None:
+    """Raises ApiError for grantees, in a header, that there are not."""
+    for text in grantees.split(","):
+        found = GRANTEE.fullmatch(text.strip())
+        if found is None:
+            raise _invalid("Argument format not recognized", name, text.strip())
+        _check_grantee(found["kind"], found["value"])
+
+
+def _check_grantee(kind: str, value: str) -> None:
+    if kind == "emailAddress":
+        message = "localcloud does not support grants by emailAddress."
+        raise ApiError("NotImplemented", message, status=501)
+    if kind == "uri" and value not in GROUPS:
+        raise _invalid("Invalid group uri", kind, value)
+    if kind == "id" and not CANONICAL_ID.fullmatch(value):
+        raise _invalid("Invalid id", kind, value)
+
+
+def _invalid(message: str, name: str, value: str) -> ApiError:
+    return ApiError("InvalidArgument", message, status=400, ArgumentName=name, ArgumentValue=value)
+
+
 def check_acl_of_new_bucket(request: werkzeug.Request) -> None:
     """Raises ApiError for an ACL that a bucket to be created could not have."""
     canned = request.headers.get("x-amz-acl", "private")
     ownership = request.headers.get("x-amz-object-ownership", ENFORCED)
+    if ownership not in OWNERSHIPS:
+        message = f"Invalid x-amz-object-ownership header: {ownership}"
+        raise ApiError("InvalidArgument", message, status=400, ArgumentName="x-amz-object-ownership")
     if canned != "private" and ownership == ENFORCED:
         message = f"Bucket cannot have ACLs set with ObjectOwnership's {ENFORCED} setting"
         raise ApiError("InvalidBucketAclWithObjectOwnership", message, status=400)

@@ -76,7 +76,7 @@ def check_tags(tags: Sequence[Mapping[str, str]], of: str) -> None:
             message = "Cannot provide multiple Tags with the same key"
             raise ApiError("InvalidTag", message, status=400, TagKey=key)
         if key.lower().startswith("aws:"):
-            raise ApiError("InvalidTag", RESERVED_TAGS[of], status=400)
+            raise ApiError("InvalidTag", RESERVED_TAGS[of], status=400, TagKey=key)
         if not TAG_TEXT.fullmatch(key):
             raise ApiError("InvalidTag", "The TagKey you have provided is invalid", status=400, TagKey=key)
         if not TAG_TEXT.fullmatch(value):
@@ -187,6 +187,11 @@ def _check_versioning(members: Members) -> None:
         )
 
 
+def _check_ownership(members: Members) -> None:
+    if len(members["OwnershipControls"]["Rules"]) != 1:
+        raise ApiError(*MALFORMED_XML, status=400)
+
+
 def _check_new_bucket(members: Members) -> None:
     check_tags((members.get("CreateBucketConfiguration") or {}).get("Tags") or (), "new bucket")
 
@@ -196,6 +201,7 @@ CHECKS: Mapping[str, Callable[[Members], None]] = {
     "PutBucketCors": _check_origins,
     "PutBucketEncryption": _check_encryption,
     "PutBucketLifecycleConfiguration": _check_lifecycle,
+    "PutBucketOwnershipControls": _check_ownership,
     "PutBucketTagging": lambda members: _check_tagging("bucket", members),
     "PutBucketVersioning": _check_versioning,
     "PutBucketWebsite": _check_website,

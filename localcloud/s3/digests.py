@@ -54,7 +54,12 @@ def check_digests(headers: Headers, content: BinaryIO) -> None:
     if (text := headers.get("Content-MD5")) is not None and not is_chunked:
         value = _decoded(text, 16)
         if value is None:
-            raise ApiError("InvalidDigest", "The Content-MD5 you specified was invalid.", status=400)
+            raise ApiError(
+                "InvalidDigest",
+                "The Content-MD5 you specified was invalid.",
+                status=400,
+                **{"Content-MD5": text},
+            )
         error = ApiError(
             "BadDigest", "The Content-MD5 you specified did not match what we received.", status=400
         )
@@ -64,6 +69,9 @@ def check_digests(headers: Headers, content: BinaryIO) -> None:
         error = ApiError("XAmzContentSHA256Mismatch", message, status=400)
         wanted.append((hashlib.sha256(), bytes.fromhex(text), error))
     trailing = _trailing_headers(headers, content) if is_chunked else {}
+    if sum(bool(headers.get(name)) for name in CHECKSUMS) > 1:
+        message = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+        raise ApiError("InvalidRequest", message, status=400)
     for name, (label, make, size) in CHECKSUMS.items():
         if text := headers.get(name) or trailing.get(name, ""):
             value = _decoded(text, size)

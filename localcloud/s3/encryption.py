@@ -66,10 +66,25 @@ def _default(bucket: Any) -> dict[str, str]:
     return default
 
 
+def check_key(cloud: Cloud, record: Any) -> None:
+    """Raises ApiError for an object whose KMS key cannot decrypt it. `record` is moto's."""
+    if record.encryption in WITH_KMS and record.kms_key_id:
+        _arn_of(cloud, record.kms_key_id)
+
+
 def _arn_of(cloud: Cloud, key: str) -> str:
+    """The ARN of a key. Raises ApiError for one that there is not, or that is not enabled.
+
+    The words are those of LocalStack's recordings on AWS (test_s3.snapshot.json).
+    """
     client = cloud.client("kms")
     try:
-        arn: str = client.describe_key(KeyId=key)["KeyMetadata"]["Arn"]
+        found = client.describe_key(KeyId=key)["KeyMetadata"]
     except client.exceptions.NotFoundException as error:
         raise ApiError("KMS.NotFoundException", f"Key '{key}' does not exist", status=400) from error
+    arn: str = found["Arn"]
+    if found["KeyState"] == "Disabled":
+        raise ApiError("KMS.DisabledException", f"{arn} is disabled.", status=400)
+    if found["KeyState"] == "PendingDeletion":
+        raise ApiError("KMS.KMSInvalidStateException", f"{arn} is pending deletion.", status=400)
     return arn

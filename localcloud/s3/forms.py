@@ -30,6 +30,11 @@ UNCONDITIONAL = frozenset({"policy", "x-amz-signature", "signature", "awsaccessk
 SIGNING = frozenset(
     {"x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-security-token", "x-amz-signature"}
 )
+SIGNATURES = (
+    ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Signature"),
+    ("AWSAccessKeyId", "Signature"),
+)
+"""The fields of a signature, by its version."""
 HEADERS = (
     "Cache-Control",
     "Content-Disposition",
@@ -54,6 +59,7 @@ def upload(cloud: Cloud, bucket: str, request: werkzeug.Request) -> werkzeug.Res
             "the fields."
         )
         raise ApiError("InvalidArgument", message, status=400)
+    _check_signature(fields)
     key = fields["key"].replace("${filename}", name)
     size = file.seek(0, os.SEEK_END)
     if "policy" in fields:
@@ -79,6 +85,21 @@ def _read(request: werkzeug.Request) -> tuple[dict[str, str], IO[bytes], str]:
     if "file" in fields:
         return fields, io.BytesIO(fields.pop("file").encode()), ""
     raise ApiError("InvalidArgument", "POST requires exactly one file upload per request.", status=400)
+
+
+def _check_signature(fields: Mapping[str, str]) -> None:
+    """Raises ApiError for a signed form that lacks a part of its signature."""
+    for names in SIGNATURES:
+        missing = [name for name in names if name.lower() not in fields]
+        if missing and len(missing) < len(names):
+            raise ApiError(
+                "InvalidArgument",
+                f"Bucket POST must contain a field named '{missing[0]}'.  If it is specified, please check "
+                "the order of the fields.",
+                status=400,
+                ArgumentName=missing[0],
+                ArgumentValue="",
+            )
 
 
 def _check_policy(fields: Mapping[str, str], written: Iterable[str], size: int) -> None:
@@ -131,10 +152,11 @@ def _conditions(conditions: list[Any]) -> Any:
 
 def _check_size(size: int, low: int, high: int) -> None:
     if size > high:
-        raise ApiError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", status=400)
+        message = "Your proposed upload exceeds the maximum allowed size"
+        raise ApiError("EntityTooLarge", message, status=400, ProposedSize=size, MaxSizeAllowed=high)
     if size < low:
         message = "Your proposed upload is smaller than the minimum allowed size"
-        raise ApiError("EntityTooSmall", message, status=400)
+        raise ApiError("EntityTooSmall", message, status=400, ProposedSize=size, MinSizeAllowed=low)
 
 
 def _time(text: str) -> datetime.datetime:

@@ -28,6 +28,7 @@ MAX_DELETED_OBJECTS = 1000
 METADATA = "x-amz-meta-"
 OWNERS = ("x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner")
 NUMBERS = {
+    "max-buckets": "maxBuckets",
     "max-keys": "maxKeys",
     "max-parts": "maxParts",
     "max-uploads": "maxUploads",
@@ -38,7 +39,6 @@ NUMBERS_IN_HEADERS = ("x-amz-max-parts", "x-amz-part-number-marker")
 """The same of GetObjectAttributes."""
 MAX_INTEGER = 2**31 - 1
 ONE_RANGE = re.compile(r"bytes=(?:\d+-\d*|-\d+)")
-WRITES = ("CompleteMultipartUpload", "CopyObject", "PutObject")
 
 
 def check_limits(
@@ -57,10 +57,6 @@ def check_limits(
     for name in NUMBERS_IN_HEADERS:
         if name in request.headers:
             _check_number(name, request.headers[name])
-    others = request.headers.get("If-None-Match")
-    if operation in WRITES and others and (others != "*" or "If-Match" in request.headers):
-        message = "A header you provided implies functionality that is not implemented"
-        raise ApiError("NotImplemented", message, status=501)
     if operation in CHECKS:
         _check_body(operation, request)
 
@@ -94,7 +90,8 @@ def _check_name(name: str) -> None:
         or name.startswith(RESERVED_PREFIXES)
         or name.endswith(RESERVED_SUFFIXES)
     ):
-        raise ApiError("InvalidBucketName", "The specified bucket is not valid.", status=400)
+        message = "The specified bucket is not valid."
+        raise ApiError("InvalidBucketName", message, status=400, BucketName=name)
 
 
 def _check_metadata(request: werkzeug.Request) -> None:
@@ -113,6 +110,8 @@ def _check_metadata(request: werkzeug.Request) -> None:
             "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "
             "without tag name duplicates.",
             status=400,
+            ArgumentName="x-amz-tagging",
+            ArgumentValue=tags,
         )
 
 

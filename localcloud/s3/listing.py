@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html
 Where pages begin is as recorded on AWS: LocalStack's tests/aws/services/s3/test_s3_list_operations.py
 """
 
@@ -24,9 +25,15 @@ import werkzeug
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import operation_of
 from localcloud.protocol.service import write_answer
+from localcloud.regions import known_regions
+from localcloud.s3.checksums import ALGORITHM, TYPE, told_of
+from localcloud.s3.parts import checksum_of_part
+from localcloud.s3.preconditions import note_replaced
 from localcloud.s3.versions import is_object
 
 MAX_PAGE = 1000
+MAX_BUCKETS = 10_000
+BUCKET_ARGUMENTS = ("bucket-region", "continuation-token", "max-buckets", "prefix")
 OWNER = {"ID": "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a", "DisplayName": "webfile"}
 """As moto names the account elsewhere."""
 
@@ -105,6 +112,41 @@ def answer_list(bucket: Any, operation: str, request: werkzeug.Request) -> werkz
     return write_answer(found[0], {name: value for name, value in members.items() if value is not None})
 
 
+def answer_buckets(buckets: Mapping[str, Any], request: werkzeug.Request) -> werkzeug.Response | None:
+    """Answers ListBuckets; None for a request that the guard will refuse. `buckets` are moto's records.
+
+    Raises ApiError for a region that there is not, and for a place to begin at.
+    """
+    found, arguments = operation_of(request, "s3"), request.args
+    region, token = arguments.get("bucket-region"), arguments.get("continuation-token")
+    if region and region not in known_regions():
+        message = f"Argument value {region} is not a valid AWS Region"
+        raise ApiError("InvalidArgument", message, status=400, ArgumentName="bucket-region")
+    after, prefix = _name_in(token) if token else "", arguments.get("prefix", "")
+    size = int(arguments.get("max-buckets", MAX_BUCKETS))
+    fitting = [
+        bucket
+        for name, bucket in sorted(buckets.items())
+        if name > after and name.startswith(prefix) and region in (None, "", bucket.region_name)
+    ]
+    # As S3 does, only an answer to a request for some of the buckets tells regions.
+    is_told = any(arguments.get(name) for name in BUCKET_ARGUMENTS)
+    members = {
+        "Owner": OWNER,
+        "Buckets": [
+            {
+                "Name": bucket.name,
+                "CreationDate": bucket.creation_date_ISO8601,
+                **({"BucketRegion": bucket.region_name} if is_told else {}),
+            }
+            for bucket in fitting[:size]
+        ],
+        **({"Prefix": prefix} if prefix else {}),
+        **({"ContinuationToken": _token_of(fitting[size - 1].name)} if len(fitting) > size else {}),
+    }
+    return write_answer(found[0], members) if found else None
+
+
 def _objects(bucket: Any, arguments: Mapping[str, str]) -> dict[str, Any]:
     query, marker = Query.of(arguments), arguments.get("marker", "")
     page, is_truncated = query.page(_current(bucket, marker), marker)
@@ -125,7 +167,7 @@ def _objects_v2(bucket: Any, arguments: Mapping[str, str]) -> dict[str, Any]:
     owner = {"Owner": OWNER} if arguments.get("fetch-owner") == "true" else {}
     return query.answer(page) | {
         "KeyCount": len(page),
-        "StartAfter": query.encode(start) if start else None,
+        "StartAfter": query.encode(start) if start and token is None else None,
         "ContinuationToken": token,
         "NextContinuationToken": _token_of(page[-1].name) if is_truncated else None,
         "IsTruncated": is_truncated,
@@ -176,11 +218,45 @@ def _uploads(bucket: Any, arguments: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def _parts(bucket: Any, arguments: Mapping[str, str]) -> dict[str, Any]:
+    upload = bucket.multiparts[arguments["uploadId"]]
+    marker, size = int(arguments.get("part-number-marker", 0)), int(arguments.get("max-parts", MAX_PAGE))
+    later = [number for number in sorted(upload.parts) if number > marker]
+    shown = later[: min(size, MAX_PAGE)]
+    algorithm = upload.metadata.get(ALGORITHM)
+    parts = [
+        {
+            "PartNumber": number,
+            "LastModified": part.last_modified_ISO8601,
+            "ETag": part.etag,
+            "Size": part.size,
+            **checksum_of_part(part, algorithm),
+        }
+        for number in shown
+        for part in [upload.parts[number]]
+    ]
+    return {
+        "Key": upload.key_name,
+        "UploadId": upload.id,
+        "PartNumberMarker": marker,
+        "NextPartNumberMarker": shown[-1] if shown else 0,
+        "MaxParts": size,
+        "IsTruncated": len(shown) < len(later),
+        "Parts": parts or None,
+        "Initiator": OWNER,
+        "Owner": OWNER,
+        "StorageClass": upload.storage or "STANDARD",
+        "ChecksumAlgorithm": algorithm,
+        "ChecksumType": upload.metadata.get(TYPE),
+    }
+
+
 LISTS: Mapping[str, Callable[[Any, Mapping[str, str]], dict[str, Any]]] = {
     "ListObjects": _objects,
     "ListObjectsV2": _objects_v2,
     "ListObjectVersions": _versions,
     "ListMultipartUploads": _uploads,
+    "ListParts": _parts,
 }
 
 
@@ -227,9 +303,10 @@ def _uploads_after(bucket: Any, marker: str, upload: str) -> Iterator[Entry]:
 
 
 def note_begin(bucket: Any) -> None:
-    """Notes the time of uploads that have just begun, which moto does not keep."""
+    """Notes what moto does not keep of uploads that have just begun: the time, and what they will replace."""
     for upload in list(bucket.multiparts.values()):
         if not hasattr(upload, "initiated"):
+            note_replaced(bucket, upload)
             upload.initiated = datetime.now(UTC)
 
 
@@ -242,8 +319,8 @@ def _upload(entry: Entry, query: Query) -> dict[str, Any]:
         "StorageClass": upload.storage or "STANDARD",
         "Owner": OWNER,
         "Initiator": OWNER,
-        "ChecksumAlgorithm": upload.metadata.get("x-amz-checksum-algorithm"),
-        "ChecksumType": upload.metadata.get("x-amz-checksum-type"),
+        "ChecksumAlgorithm": upload.metadata.get(ALGORITHM),
+        "ChecksumType": upload.metadata.get(TYPE),
     }
     return {name: value for name, value in shown.items() if value is not None}
 
@@ -255,6 +332,7 @@ def _shown(entry: Entry, query: Query) -> dict[str, Any]:
         "LastModified": record.last_modified_ISO8601,
         "ETag": record.etag,
         "ChecksumAlgorithm": [record.checksum_algorithm] if record.checksum_algorithm else [],
+        **({"ChecksumType": kind} if (kind := told_of(record).get("ChecksumType")) else {}),
         "Size": record.size,
         "StorageClass": record.storage_class,
     }

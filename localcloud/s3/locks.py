@@ -10,10 +10,12 @@ import werkzeug
 
 from localcloud.protocol import ApiError
 from localcloud.protocol.s3_requests import members_of
+from localcloud.s3.versions import BYPASS
 
 MODE = "x-amz-object-lock-mode"
 UNTIL = "x-amz-object-lock-retain-until-date"
 HEADERS = (MODE, UNTIL, "x-amz-object-lock-legal-hold")
+DELETES = ("DeleteObject", "DeleteObjects")
 WRITES = ("CopyObject", "CreateMultipartUpload", "PutObject")
 
 
@@ -27,6 +29,9 @@ def check_locks(bucket: Any, operation: str, request: werkzeug.Request) -> None:
                 "changed."
             )
             raise ApiError("InvalidBucketState", message, status=409)
+    if operation in DELETES and BYPASS in request.headers and not bucket.object_lock_enabled:
+        message = f"{BYPASS} is only applicable to Object Lock enabled buckets."
+        raise ApiError("InvalidArgument", message, status=400, ArgumentName=BYPASS)
     given = [name for name in HEADERS if name in request.headers]
     if not given or operation not in WRITES:
         return

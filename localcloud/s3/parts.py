@@ -4,7 +4,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 The words are those of recordings on AWS: LocalStack's tests/aws/services/s3/*.snapshot.json
 """
 
-import itertools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -18,10 +17,13 @@ from localcloud.protocol import ApiError
 from localcloud.protocol.calls import operation_of
 from localcloud.protocol.s3_requests import copy_source_of, members_of
 from localcloud.protocol.service import write_answer
+from localcloud.s3.checksums import ALGORITHM, invalid_part, of_part, told_of
 from localcloud.s3.versions import find
 
 MAX_PART_NUMBER = 10_000
 PAGE_PARTS = 1000
+MIN_PART_BYTES = 5 << 20
+"""Of all parts but the last."""
 MARKER, MAX_PARTS = "x-amz-part-number-marker", "x-amz-max-parts"
 UPLOADS = ("UploadPart", "UploadPartCopy")
 READS = ("GetObject", "HeadObject")
@@ -38,10 +40,12 @@ def check_parts(
     """Raises ApiError for a part, an upload or a version that does not exist. `bucket` is moto's record."""
     if operation in UPLOADS:
         _check_upload(bucket, parameters)
+    if operation in ("AbortMultipartUpload", "ListParts"):
+        _check_begun(bucket, parameters)
     if operation == "UploadPartCopy":
         _check_copied_range(buckets, request)
     if operation == "CompleteMultipartUpload":
-        _check_completion(request)
+        _check_completion(bucket, parameters, request)
     if operation in READS:
         _check_part(bucket, parameters, request)
 
@@ -49,8 +53,17 @@ def check_parts(
 def _check_upload(bucket: Any, parameters: Mapping[str, Any]) -> None:
     number = str(parameters.get("partNumber", ""))
     if not number.isdecimal() or not 1 <= int(number) <= MAX_PART_NUMBER:
-        message = f"Part number must be an integer between 1 and {MAX_PART_NUMBER}, inclusive"
-        raise ApiError("InvalidArgument", message, status=400)
+        raise ApiError(
+            "InvalidArgument",
+            f"Part number must be an integer between 1 and {MAX_PART_NUMBER}, inclusive",
+            status=400,
+            ArgumentName="partNumber",
+            ArgumentValue=number,
+        )
+    _check_begun(bucket, parameters)
+
+
+def _check_begun(bucket: Any, parameters: Mapping[str, Any]) -> None:
     upload = bucket.multiparts.get(parameters.get("uploadId"))
     if upload is None or upload.key_name != parameters["Key"]:
         raise ApiError(
@@ -58,7 +71,15 @@ def _check_upload(bucket: Any, parameters: Mapping[str, Any]) -> None:
             "The specified upload does not exist. The upload ID may be invalid, or the upload may have been "
             "aborted or completed.",
             status=404,
+            UploadId=parameters.get("uploadId"),
         )
+
+
+def _check_completed(bucket: Any, parameters: Mapping[str, Any]) -> None:
+    """Raises ApiError for an upload that there is not; one that has just been completed may be so again."""
+    stored = getattr(bucket.keys.get(parameters["Key"]), "multipart", None)
+    if stored is None or stored.id != parameters.get("uploadId"):
+        _check_begun(bucket, parameters)
 
 
 def _check_copied_range(buckets: Mapping[str, Any], request: werkzeug.Request) -> None:
@@ -69,19 +90,26 @@ def _check_copied_range(buckets: Mapping[str, Any], request: werkzeug.Request) -
     if asked is None or size is None:
         return
     found = COPY_RANGE.fullmatch(asked)
-    if found is None:
+    first, last = (int(found["first"]), int(found["last"])) if found else (1, 0)
+    of_range = {"ArgumentName": "x-amz-copy-source-range", "ArgumentValue": asked}
+    if first > last:
         raise ApiError(
             "InvalidArgument",
             "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are "
             "the zero-based offsets of the first and last bytes to copy",
             status=400,
+            **of_range,
         )
-    if not int(found["first"]) <= int(found["last"]) < size:
+    if first >= size:
+        message = "The specified copy range is invalid for the source object size"
+        raise ApiError("InvalidRequest", message, status=400)
+    if last >= size:
         message = f"Range specified is not valid for source object of size: {size}"
-        raise ApiError("InvalidArgument", message, status=400)
+        raise ApiError("InvalidArgument", message, status=400, **of_range)
 
 
-def _check_completion(request: werkzeug.Request) -> None:
+def _check_completion(bucket: Any, parameters: Mapping[str, Any], request: werkzeug.Request) -> None:
+    """Raises ApiError for a list that is not of parts of the upload, in order."""
     if not request.get_data():
         raise ApiError("InvalidRequest", "You must specify at least one part", status=400)
     members = members_of(request) or {}
@@ -90,6 +118,22 @@ def _check_completion(request: werkzeug.Request) -> None:
     if numbers != sorted(set(numbers)):
         message = "The list of parts was not in ascending order. Parts must be ordered by part number."
         raise ApiError("InvalidPartOrder", message, status=400)
+    _check_completed(bucket, parameters)
+    upload = bucket.multiparts.get(parameters.get("uploadId"))
+    for told in parts if upload else ():
+        part = upload.parts.get(told.get("PartNumber"))
+        if part is None or part.etag.strip('"') != str(told.get("ETag")).strip('"'):
+            raise invalid_part(upload, told)
+        if part.size < MIN_PART_BYTES and told is not parts[-1]:
+            raise ApiError(
+                "EntityTooSmall",
+                "Your proposed upload is smaller than the minimum allowed size",
+                status=400,
+                ETag=part.etag.strip('"'),
+                MinSizeAllowed=MIN_PART_BYTES,
+                PartNumber=told["PartNumber"],
+                ProposedSize=part.size,
+            )
 
 
 def _check_part(bucket: Any, parameters: Mapping[str, Any], request: werkzeug.Request) -> None:
@@ -132,36 +176,54 @@ def request_part(bucket: Any, parameters: Mapping[str, Any], request: werkzeug.R
     return len(parts)
 
 
-def add_parts(
+def add_attributes(
     bucket: Any, parameters: Mapping[str, Any], request: werkzeug.Request, answer: werkzeug.Response
 ) -> werkzeug.Response:
-    """Adds the parts of an object, where these are asked for, to moto's answer to GetObjectAttributes.
+    """Corrects the checksum in moto's answer to GetObjectAttributes, and adds the parts of the object.
 
     S3 lists them for an object with checksums, and counts them for any other.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html
     """
     asked = {name.strip() for name in request.headers.get("x-amz-object-attributes", "").split(",")}
-    chosen, found = _chosen(bucket, parameters), operation_of(request, "s3")
-    parts = _parts(chosen, "ObjectParts") if "ObjectParts" in asked else []
-    if not parts or not found or answer.status_code != 200:
+    chosen = _chosen(bucket, parameters)
+    if answer.status_code != 200 or not asked & {"Checksum", "ObjectParts"}:
         return answer
-    told: dict[str, Any] = {"TotalPartsCount": len(parts)}
-    if algorithm := chosen.multipart.metadata.get("x-amz-checksum-algorithm"):
-        told |= _page_of_parts(chosen.value, parts, algorithm, request.headers)
+    changed: dict[str, Any] = {}
+    if "Checksum" in asked:
+        # Here the number of parts is not told.
+        told = {name: value.partition("-")[0] for name, value in told_of(chosen).items()}
+        changed["Checksum"] = told or None
+    if parts := _parts(chosen, "ObjectParts") if "ObjectParts" in asked else []:
+        changed["ObjectParts"] = {"TotalPartsCount": len(parts)}
+        if algorithm := chosen.multipart.metadata.get(ALGORITHM):
+            changed["ObjectParts"] |= _page_of_parts(parts, algorithm, request.headers)
+    return with_members(request, answer, changed)
+
+
+def add_checksum(record: Any, request: werkzeug.Request, answer: werkzeug.Response) -> werkzeug.Response:
+    """Adds the checksum of an object to moto's answer to the completion of its upload."""
+    told = told_of(record)
+    return with_members(request, answer, told) if told and answer.status_code == 200 else answer
+
+
+def with_members(
+    request: werkzeug.Request, answer: werkzeug.Response, changed: Mapping[str, Any]
+) -> werkzeug.Response:
+    """An answer of moto with other members; None removes one."""
+    found = operation_of(request, "s3")
+    if not found:
+        return answer
     model, _ = found
     content = {"headers": dict(answer.headers), "status_code": 200, "body": answer.get_data()}
     members = create_parser(model.service_model.protocol).parse(content, model.output_shape)
     members.pop("ResponseMetadata")
-    return write_answer(model, {**members, "ObjectParts": told})
+    members |= changed
+    return write_answer(model, {name: value for name, value in members.items() if value is not None})
 
 
-def _page_of_parts(content: bytes, parts: list[Any], algorithm: str, headers: Headers) -> dict[str, Any]:
-    from moto.s3.utils import compute_checksum
-
+def _page_of_parts(parts: list[Any], algorithm: str, headers: Headers) -> dict[str, Any]:
     marker, size = int(headers.get(MARKER, 0)), int(headers.get(MAX_PARTS, PAGE_PARTS))
-    ends = [0, *itertools.accumulate(part.size for part in parts)]
-    pieces = [content[first:last] for first, last in itertools.pairwise(ends)]
-    left = [(number, piece) for number, piece in enumerate(pieces, 1) if number > marker]
+    left = [(number, part) for number, part in enumerate(parts, 1) if number > marker]
     shown = left[: min(size, PAGE_PARTS)]
     return {
         "PartNumberMarker": marker,
@@ -169,14 +231,16 @@ def _page_of_parts(content: bytes, parts: list[Any], algorithm: str, headers: He
         "MaxParts": size,
         "IsTruncated": len(shown) < len(left),
         "Parts": [
-            {
-                "PartNumber": number,
-                "Size": len(piece),
-                f"Checksum{algorithm}": compute_checksum(piece, algorithm).decode(),
-            }
-            for number, piece in shown
+            {"PartNumber": number, "Size": part.size, **checksum_of_part(part, algorithm)}
+            for number, part in shown
         ],
     }
+
+
+def checksum_of_part(part: Any, algorithm: str | None) -> dict[str, str]:
+    """The checksum of a part, moto's record, as a member of answers; none if it is not known."""
+    value = of_part(part, algorithm) if algorithm else None
+    return {f"Checksum{algorithm}": value} if value else {}
 
 
 def _parts(chosen: Any, asked: str) -> list[Any]:

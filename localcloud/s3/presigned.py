@@ -15,6 +15,16 @@ MAX_SECONDS = 7 * 86400
 CLOCK_SKEW_SECONDS = 15 * 60
 """By how much a client's clock may be ahead."""
 DATE = "%Y%m%dT%H%M%SZ"
+VERSION_2 = ("Signature", "Expires", "AWSAccessKeyId")
+VERSION_4 = (
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Signature",
+    "X-Amz-Date",
+    "X-Amz-SignedHeaders",
+    "X-Amz-Expires",
+)
+"""The parameters of signed URLs, by the version of signatures."""
 
 
 def check_mechanism(request: werkzeug.Request) -> None:
@@ -29,13 +39,19 @@ def check_mechanism(request: werkzeug.Request) -> None:
 
 
 def check_expiry(query: Mapping[str, str], now: float | None = None) -> None:
-    """Raises ApiError for a URL that has expired, or has an invalid time. `now` is in seconds since 1970."""
+    """Raises ApiError for a URL that has expired, or lacks a part of its signature or a valid time.
+
+    `now` is in seconds since 1970. The words are those of LocalStack's recordings (test_s3.snapshot.json).
+    """
     now = time.time() if now is None else now
-    if "X-Amz-Signature" in query:
+    if any(name in query for name in VERSION_4):
+        if not all(name in query for name in VERSION_4):
+            names = f"{', '.join(VERSION_4[:-1])}, and {VERSION_4[-1]}"
+            raise _invalid(f"Query-string authentication version 4 requires the {names} parameters.")
         _check_version_4(query, now)
-    elif "AWSAccessKeyId" in query:
+    elif "AWSAccessKeyId" in query or "Signature" in query:
         expires = query.get("Expires", "")
-        if not expires.isdecimal():
+        if not expires.isdecimal() or not all(name in query for name in VERSION_2):
             raise ApiError(
                 "AccessDenied",
                 "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters",

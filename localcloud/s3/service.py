@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/Welcome.html
 """
 
 import re
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,22 +24,37 @@ from localcloud.protocol.errors import error_response, s3_ids
 from localcloud.protocol.s3_requests import members_of
 from localcloud.routing import destination_of
 from localcloud.s3 import buckets, forms
+from localcloud.s3.checksums import check_checksums, note_completion, note_part, tell_checksum
 from localcloud.s3.configurations import keep_former_settings
 from localcloud.s3.digests import check_digests
-from localcloud.s3.encryption import TELLING, check_encryption, tell_encryption
+from localcloud.s3.encryption import TELLING, check_encryption, check_key, tell_encryption
 from localcloud.s3.limits import check_limits, ignore_empty_numbers, ignore_unusable_range
-from localcloud.s3.listing import LISTS, answer_list, note_begin
+from localcloud.s3.listing import LISTS, answer_buckets, answer_list, note_begin
 from localcloud.s3.locks import check_locks
-from localcloud.s3.parts import add_parts, check_parts, request_part
+from localcloud.s3.parts import add_attributes, add_checksum, check_parts, request_part
+from localcloud.s3.preconditions import (
+    COPIES,
+    answer_unmet,
+    check_form,
+    check_source,
+    check_write,
+    is_conditional_write,
+)
 from localcloud.s3.presigned import check_expiry, check_mechanism
 from localcloud.s3.versions import (
     answer_delete,
     answer_deletes,
     answer_marker,
     check_version,
+    find,
+    is_object,
     keep_versions,
 )
 
+HOME = "us-east-1"
+"""The region whose buckets S3 locates by their names alone."""
+NO_BLOCK = "The public access block configuration was not found"
+NO_LOCK = "Object Lock configuration does not exist for this bucket"
 OVERRIDE = "response-"
 WITH_CONTENT = ("PutObject", "UploadPart")
 
@@ -53,6 +69,8 @@ class S3Service:
 
     def __init__(self, cloud: Cloud):
         self._cloud = cloud
+        self._writing = threading.Lock()
+        """Held from the check of a write's condition to the write."""
         keep_former_settings()
 
     def handle(self, request: Request) -> werkzeug.Response | None:
@@ -83,23 +101,47 @@ class S3Service:
         ignore_empty_numbers(request)
         call = call_of(request, "s3")
         check_limits(self._cloud.account_id, call.operation, call.parameters, request)
+        check_form(call.operation, request)
         ignore_unusable_range(request)
         if bucket:
             check_version(self._buckets(), bucket, call.operation, call.parameters, request)
             check_parts(self._buckets(), bucket, call.operation, call.parameters, request)
             check_locks(bucket, call.operation, request)
+            check_checksums(self._buckets(), bucket, call, request)
+        if bucket and call.operation in COPIES and (copied := check_source(self._buckets(), request)):
+            check_key(self._cloud, copied)
         if call.operation in WITH_CONTENT:
             check_digests(request.headers, request.environ["wsgi.input"])
         check_encryption(self._cloud, bucket, call.operation, request)
+        if bucket and is_conditional_write(call.operation, request):
+            with self._writing:
+                check_write(bucket, call.parameters, request)
+                return self._carry_out(bucket, call, request) or _of_moto(request)
+        return self._carry_out(bucket, call, request)
+
+    def _carry_out(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response | None:
+        """The answer to a request that has passed the checks; None where moto's is right."""
         if bucket and (answer := self._check_settings(bucket, call, request)) is not None:
             return answer
         if bucket and call.operation in TELLING:
+            upload = bucket.multiparts.get(call.parameters.get("uploadId"))
             answer = _of_moto(request)
             note_begin(bucket)
+            if call.operation == "UploadPart":
+                note_part(upload, call.parameters["partNumber"], answer)
+            record = bucket.keys.get(call.parameters["Key"]) if answer.status_code == 200 else None
+            if call.operation == "CopyObject" and record is not None:
+                record.multipart = None  # whatever its source was uploaded as
+            if call.operation == "CompleteMultipartUpload" and record is not None:
+                note_completion(record, request)
+                answer = add_checksum(record, request, answer)
             tell_encryption(bucket, call.operation, call.parameters["Key"], request, answer)
             if not bucket.versioning_status:
                 answer.headers.pop("x-amz-version-id", None)
             return answer
+        if call.operation == "ListBuckets":
+            check_constraints(request, "s3", target_of(request, "s3"))
+            return answer_buckets(self._buckets(), request)
         if call.operation == "CreateBucket":
             return self._create(bucket, call.parameters["Bucket"], request)
         if bucket is None and JUMPSTART.match(name := call.parameters.get("Bucket", "")):
@@ -126,29 +168,43 @@ class S3Service:
                     "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
                 )
                 raise ApiError("BucketNotEmpty", message, status=409, BucketName=bucket.name)
+            case "GetPublicAccessBlock" if bucket.public_access_block is None:
+                raise _no_configuration(bucket, "NoSuchPublicAccessBlockConfiguration", NO_BLOCK)
+            case "GetObjectLockConfiguration" if not bucket.object_lock_enabled:
+                raise _no_configuration(bucket, "ObjectLockConfigurationNotFoundError", NO_LOCK)
             case "PutObjectTagging" if not _tags_of(request):  # at which moto fails
                 place = call.parameters["Key"], call.parameters.get("versionId")
                 self._backend().delete_object_tagging(bucket.name, *place)
                 return werkzeug.Response(status=200)
             case "GetObjectAttributes":
-                return add_parts(bucket, call.parameters, request, _of_moto(request))
+                return add_attributes(bucket, call.parameters, request, _of_moto(request))
             case "GetObject" | "HeadObject":
                 return self._read(bucket, call, request)
+            case "PutObject":
+                answer = _of_moto(request)
+                tell_checksum(None, answer)
+                return answer
         return None
 
-    def _read(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response | None:
+    def _read(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response:
         if (answer := answer_marker(bucket, call.parameters, request)) is not None:
             return answer
+        record = find(bucket, call.parameters["Key"], call.parameters.get("versionId"))
+        if is_object(record):
+            if (answer := answer_unmet(record, request)) is not None:
+                return answer
+            if request.method == "GET":
+                check_key(self._cloud, record)
         parts = request_part(bucket, call.parameters, request)
         is_head = request.method == "HEAD" and "versionId" in call.parameters and not bucket.is_versioned
-        if parts is None and not is_head:
-            return None
         if is_head:  # moto looks for old versions only while versioning is on
             request.environ["REQUEST_METHOD"] = "GET"
         answer = _of_moto(request)
         request.environ["REQUEST_METHOD"] = request.method
         if parts:
             answer.headers["x-amz-mp-parts-count"] = str(parts)
+        if is_object(record):
+            tell_checksum(record, answer)
         return answer
 
     def _check_settings(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response | None:
@@ -186,9 +242,15 @@ class S3Service:
         if answer.status_code == 200 and created is not None:
             buckets.give_defaults(created)
             keep_versions(created)
+            if created.region_name != HOME:
+                answer.headers["Location"] = f"http://{name}.s3.amazonaws.com/"
             if tags:
                 self._backend().put_bucket_tagging(name, {tag["Key"]: tag["Value"] for tag in tags})
         return answer
+
+
+def _no_configuration(bucket: Any, code: str, message: str) -> ApiError:
+    return ApiError(code, message, status=404, BucketName=bucket.name)
 
 
 def _tags_of(request: Request) -> Any:

@@ -22,12 +22,15 @@ from localcloud.protocol.errors import error_response
 from localcloud.protocol.s3_requests import CopySource, copy_source_of, members_of
 from localcloud.protocol.service import write_answer
 
+BYPASS = "x-amz-bypass-governance-retention"
 NULL = "null"
 """The version of what was written without versioning."""
 VERSION_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """As moto makes them."""
 READS = ("GetObject", "HeadObject")
 TAGGING = ("GetObjectTagging", "PutObjectTagging", "DeleteObjectTagging")
+OF_OBJECTS = (*TAGGING, "GetObjectAcl", "GetObjectAttributes", "PutObjectAcl")
+"""Operations that a delete marker does not allow."""
 
 
 def keep_versions(bucket: Any) -> None:
@@ -57,6 +60,8 @@ def check_version(
     if version is None:
         if operation in TAGGING and not is_object(bucket.keys.get(parameters["Key"])):
             raise _no_key(parameters["Key"])
+        if operation == "PutObjectAcl" and _is_marker(bucket.keys.get(parameters["Key"])):
+            raise _not_allowed(request)
         return
     if not _can_be(bucket, version):
         raise ApiError(
@@ -68,11 +73,15 @@ def check_version(
         )
     key = parameters.get("Key", "")
     record = find(bucket, key, version)
-    if operation in TAGGING and record is not None and not is_object(record):
+    if operation in OF_OBJECTS and _is_marker(record):
         raise _not_allowed(request)
-    if operation in (*READS, *TAGGING) and record is None:
+    if operation in (*READS, *OF_OBJECTS) and record is None:
         message = "The specified version does not exist."
         raise ApiError("NoSuchVersion", message, status=404, Key=key, VersionId=version)
+
+
+def _is_marker(record: Any) -> bool:
+    return record is not None and not is_object(record)
 
 
 def _no_key(key: str) -> ApiError:
@@ -238,4 +247,4 @@ def _delete_one(
 
 
 def _bypasses_governance(request: werkzeug.Request) -> bool:
-    return request.headers.get("x-amz-bypass-governance-retention", "").lower() == "true"
+    return request.headers.get(BYPASS, "").lower() == "true"

@@ -540,6 +540,67 @@ def test_unsupported_parts_of_sams_samples_are_refused_by_name(stacks, resource,
         stacks.describe("sample")
 
 
+def test_all_that_is_not_supported_is_told_at_once(stacks):
+    function = serverless_function(Type="HttpApi", Properties={"Path": "/", "Method": "GET"})
+    function["Properties"]["VpcConfig"] = {"SecurityGroupIds": ["sg-1"], "SubnetIds": ["subnet-1"]}
+    function["Properties"]["Tracing"] = "Active"
+    function["Properties"]["Environment"] = {"Variables": {"QUEUE": {"Fn::GetAtt": ["Queue", "Arn"]}}}
+    resources = {
+        "It": function,
+        "Queue": {"Type": "AWS::SQS::Queue"},
+        "Stream": {"Type": "AWS::Kinesis::Stream", "Properties": {"ShardCount": 1}},
+        "Open": {"Type": "AWS::S3::Bucket", "Properties": {"AccessControl": "PublicRead"}},
+    }
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        stacks.create("much", {"Transform": "AWS::Serverless-2016-10-31", "Resources": resources})
+    message = caught.value.response["Error"]["Message"]
+    for named in (
+        "AWS::SQS::Queue (resource Queue)",
+        "AWS::Kinesis::Stream (resource Stream)",
+        "['VpcConfig'] of AWS::Lambda::Function (resource It)",
+        "does not support tracing by X-Ray",
+        "the AccessControl PublicRead, only Private",
+    ):
+        assert named in message
+    assert message.count("localcloud does not support") == 5
+
+
+def test_a_bucket_may_say_that_it_is_private(stacks):
+    private = {"Type": "AWS::S3::Bucket", "Properties": {"AccessControl": "Private"}}
+    stacks.create("private", {"Resources": {"Own": private}})
+    stacks.delete("private")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"LoggingConfig": {"LogGroup": {"Ref": "Group"}}}, "LoggingConfig other than text"),
+        (
+            {
+                "Events": {
+                    "E": {
+                        "Type": "HttpApi",
+                        "Properties": {"Path": "/", "Method": "GET", "PayloadFormatVersion": "1.0"},
+                    }
+                }
+            },
+            "payload format version 1.0; set PayloadFormatVersion to 2.0",
+        ),
+    ],
+)
+def test_what_a_function_cannot_have_is_refused_though_it_refers_to_others(stacks, changed, message):
+    function = serverless_function(Type="HttpApi", Properties={"Path": "/", "Method": "GET"})
+    function["Properties"] |= changed
+    template = {
+        "Transform": "AWS::Serverless-2016-10-31",
+        "Resources": {"It": function, "Group": {"Type": "AWS::Logs::LogGroup"}},
+    }
+    with pytest.raises(botocore.exceptions.ClientError, match=message):
+        stacks.create("refused", template)
+    with pytest.raises(botocore.exceptions.ClientError, match="does not exist"):
+        stacks.describe("refused")
+
+
 @pytest.mark.parametrize("name", ["my_stack", "my stack", "1st", "s" * 129])
 def test_a_name_that_no_stack_can_have_is_refused(stacks, name):
     with pytest.raises(botocore.exceptions.ClientError, match="at 'stackName' failed to satisfy constraint"):

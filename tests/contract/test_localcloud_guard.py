@@ -332,8 +332,8 @@ def test_the_coverage_page_says_what_the_code_does(server: Server) -> None:
         (
             "s3",
             "copy_object",
-            {"Bucket": "quiet", "Key": "k", "CopySource": "quiet/j", "CopySourceIfMatch": "e"},
-            "CopySourceIfMatch",
+            {"Bucket": "quiet", "Key": "k", "CopySource": "quiet/j", "ObjectLockEventHold": "ON"},
+            "ObjectLockEventHold",
         ),
         (
             "apigatewayv2",

@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from localcloud.cloud import Cloud
 from localcloud.moto_operations import MOTO
@@ -537,6 +538,44 @@ def test_the_operations_of_secretsmanager(cloud: Cloud) -> None:
         secrets.delete_secret(**name)
         secrets.restore_secret(**name)
         assert [one["Name"] for one in secrets.list_secrets()["SecretList"]] == ["s"]
+
+
+# The words are those of LocalStack's recordings (test_secretsmanager.snapshot.json) and of users' reports.
+def test_secrets_are_refused_in_the_words_of_aws(cloud: Cloud) -> None:
+    secrets, name = cloud.client("secretsmanager"), {"SecretId": "told"}
+    arn = secrets.create_secret(Name="told", SecretString="one")["ARN"]
+    secrets.put_secret_value(**name, SecretBinary=b"\x00two", VersionStages=["OTHER"])
+    assert secrets.get_secret_value(**name, VersionStage="OTHER")["SecretBinary"] == b"\x00two"
+    listed = secrets.list_secret_version_ids(**name)
+    assert (listed["ARN"], listed["Name"], "NextToken" in listed) == (arn, "told", False)
+
+    def said(operation: str, **request: Any) -> tuple[str, int, str]:
+        with pytest.raises(ClientError) as caught:
+            getattr(secrets, operation)(**request)
+        answer = caught.value.response
+        error = answer["Error"]
+        return error["Code"], answer["ResponseMetadata"]["HTTPStatusCode"], error["Message"]
+
+    missing = ("ResourceNotFoundException", 400, "Secrets Manager can't find the specified secret.")
+    assert said("get_secret_value", SecretId="none") == missing
+    code, _, words = said("get_secret_value", **name, VersionStage="NONE")
+    assert code == "ResourceNotFoundException"
+    assert words == "Secrets Manager can't find the specified secret value for staging label: NONE"
+    both = {"SecretString": "x", "SecretBinary": b"x"}
+    assert said("create_secret", Name="both", **both)[0] == "InvalidParameterException"
+    assert said("create_secret", Name="a b", SecretString="x")[2].startswith("Invalid name. Must be a valid")
+    assert said("delete_secret", **name, RecoveryWindowInDays=3)[2] == (
+        "The RecoveryWindowInDays value must be between 7 and 30 days (inclusive)."
+    )
+    secrets.delete_secret(**name, RecoveryWindowInDays=7)
+    marked = "You can't perform this operation on the secret because it was marked for deletion."
+    for operation, more in (("get_secret_value", {}), ("put_secret_value", {"SecretString": "x"})):
+        assert said(operation, **name, **more) == ("InvalidRequestException", 400, marked)
+    assert said("create_secret", Name="told", SecretString="x")[2] == (
+        "You can't create this secret because a secret with this name is already scheduled for deletion."
+    )
+    secrets.restore_secret(**name)
+    assert secrets.get_secret_value(**name)["SecretString"] == "one"
 
 
 def test_the_operations_of_sns(cloud: Cloud) -> None:

@@ -90,7 +90,15 @@ def test_a_checksum_may_follow_the_content(account: Account, s3: Any, sum_of: by
 
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
-SIGNED = {"X-Amz-Signature": "x", "X-Amz-Date": "20260101T000000Z", "X-Amz-Expires": "60"}
+SIGNED = {
+    "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+    "X-Amz-Credential": "test/20260101/us-east-1/s3/aws4_request",
+    "X-Amz-Date": "20260101T000000Z",
+    "X-Amz-Expires": "60",
+    "X-Amz-Signature": "x",
+    "X-Amz-SignedHeaders": "host",
+}
+SIGNED_2 = {"AWSAccessKeyId": "test", "Expires": str(1767225600), "Signature": "x"}
 BEGIN = 1767225600.0
 
 
@@ -104,8 +112,19 @@ BEGIN = 1767225600.0
         (SIGNED | {"X-Amz-Expires": "-1"}, 0, "X-Amz-Expires must be non-negative"),
         (SIGNED | {"X-Amz-Expires": "x"}, 0, "X-Amz-Expires should be a number"),
         (SIGNED | {"X-Amz-Date": "x"}, 0, "X-Amz-Date must be in the ISO8601 Long Format"),
-        ({"AWSAccessKeyId": "test", "Expires": str(int(BEGIN))}, 1, "Request has expired"),
+        *[
+            (
+                {name: value for name, value in SIGNED.items() if name != left_out},
+                0,
+                "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
+                "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
+            )
+            for left_out in SIGNED
+        ],
+        (SIGNED_2, 1, "Request has expired"),
         ({"AWSAccessKeyId": "test"}, 1, "Query-string authentication requires"),
+        (SIGNED_2 | {"Expires": "x"}, 1, "Query-string authentication requires"),
+        ({"AWSAccessKeyId": "test", "Expires": "9"}, 1, "Query-string authentication requires"),
         ({}, 0, None),
     ],
 )
@@ -347,6 +366,35 @@ def test_a_form_has_its_time_and_its_signers_rights(account: Account, s3: Any) -
     assert (answer.status_code, "is not authorized to perform: s3:PutObject" in answer.text) == (403, True)
     anonymous = {"url": f"{account.cloud.url}/things", "fields": {"key": "up"}}
     assert submit(anonymous).status_code == 403
+
+
+def test_a_signed_form_has_all_of_its_signature(s3: Any) -> None:
+    form = s3.generate_presigned_post("things", "up")
+    for name in ("X-Amz-Signature", "X-Amz-Algorithm"):
+        given = {field: value for field, value in form["fields"].items() if field.lower() != name.lower()}
+        answer = submit(form | {"fields": given})
+        assert (answer.status_code, f"must contain a field named '{name}'" in answer.text) == (400, True)
+
+
+def test_an_object_needs_its_key(account: Account, s3: Any) -> None:
+    kms = account.client("kms")
+    key = kms.create_key()["KeyMetadata"]
+    place, encrypted = {"Bucket": "things", "Key": "kept"}, {"ServerSideEncryption": "aws:kms"}
+    encrypted["SSEKMSKeyId"] = key["KeyId"]
+    s3.put_object(**place, Body=b"x", **encrypted)
+    kms.disable_key(KeyId=key["KeyId"])
+    copy = {"Bucket": "things", "Key": "copy", "CopySource": "things/kept"}
+    for call, request in (
+        (s3.get_object, place),
+        (s3.put_object, place | encrypted),
+        (s3.copy_object, copy),
+    ):
+        with pytest.raises(ClientError, match=f"KMS.DisabledException.*{key['Arn']} is disabled"):
+            call(**request)
+    s3.head_object(**place)
+    kms.schedule_key_deletion(KeyId=key["KeyId"])
+    with pytest.raises(ClientError, match=f"KMS.KMSInvalidStateException.*{key['Arn']} is pending deletion"):
+        s3.get_object(**place)
 
 
 @pytest.fixture(scope="module")

@@ -316,3 +316,54 @@ def test_a_bucket_is_created_with_its_tags(s3: Any) -> None:
     reserved = {"Tags": [{"Key": "aws:team", "Value": "film"}]}
     with pytest.raises(ClientError, match="reserved for system tags"):
         s3.create_bucket(Bucket="reserved-tags", CreateBucketConfiguration=reserved)
+
+
+def policy_of(grantee: dict[str, str]) -> dict[str, Any]:
+    grants = [{"Grantee": grantee, "Permission": "READ"}]
+    return {"AccessControlPolicy": {"Owner": {"ID": "a" * 64}, "Grants": grants}}
+
+
+@pytest.mark.parametrize(
+    ("request_", "code", "message"),
+    [
+        (
+            {"GrantRead": 'uri="http://acs.amazonaws.com/groups/s3/FakeGroup"'},
+            "InvalidArgument",
+            "Invalid group uri",
+        ),
+        ({"GrantRead": "id=wrongid"}, "InvalidArgument", "Invalid id"),
+        ({"GrantRead": "who=a"}, "InvalidArgument", "Argument format not recognized"),
+        (
+            {"GrantRead": "emailAddress=a@b.c"},
+            "NotImplemented",
+            "localcloud does not support grants by emailAddress.",
+        ),
+        (policy_of({"Type": "Group", "URI": "http://fake"}), "InvalidArgument", "Invalid group uri"),
+        (policy_of({"Type": "CanonicalUser", "ID": "wrongid"}), "InvalidArgument", "Invalid id"),
+        ({}, "MissingSecurityHeader", "Your request was missing a required header"),
+    ],
+)
+def test_an_acl_names_grantees_that_there_are(
+    s3: Any, request_: dict[str, Any], code: str, message: str
+) -> None:
+    with pytest.raises(ClientError) as caught:
+        s3.put_bucket_acl(Bucket="configured", **request_)
+    error = caught.value.response["Error"]
+    assert (error["Code"], error["Message"]) == (code, message)
+
+
+def test_a_bucket_has_one_rule_of_ownership_that_there_is(s3: Any) -> None:
+    rules = [{"ObjectOwnership": "ObjectWriter"}, {"ObjectOwnership": "BucketOwnerPreferred"}]
+    with pytest.raises(ClientError, match="MalformedXML"):
+        s3.put_bucket_ownership_controls(Bucket="configured", OwnershipControls={"Rules": rules})
+    with pytest.raises(ClientError, match="Invalid x-amz-object-ownership header: RandomValue"):
+        s3.create_bucket(Bucket="owned", ObjectOwnership="RandomValue")
+
+
+def test_what_a_bucket_does_not_have_names_the_bucket(s3: Any) -> None:
+    s3.create_bucket(Bucket="without")
+    s3.delete_public_access_block(Bucket="without")
+    for call in (s3.get_public_access_block, s3.get_object_lock_configuration):
+        with pytest.raises(ClientError) as caught:
+            call(Bucket="without")
+        assert caught.value.response["Error"]["BucketName"] == "without"

@@ -218,15 +218,35 @@ def test_requests_that_s3_refuses(
     assert error(lambda: getattr(s3, operation)(**{"Bucket": "limits"} | request_)) == (status, code, message)
 
 
-def test_a_copied_part_lies_within_its_source(s3: Any) -> None:
+FORM_OF_RANGE = (
+    "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
+    "zero-based offsets of the first and last bytes to copy"
+)
+
+
+# As recorded on AWS: LocalStack's test_s3_api.snapshot.json, test_upload_part_copy_range.
+@pytest.mark.parametrize(
+    ("asked", "code", "message"),
+    [
+        ("bytes=0-5", "InvalidArgument", "Range specified is not valid for source object of size: 5"),
+        (
+            "bytes=100-200",
+            "InvalidRequest",
+            "The specified copy range is invalid for the source object size",
+        ),
+        ("bytes=1-0", "InvalidArgument", FORM_OF_RANGE),
+        ("bytes=-2", "InvalidArgument", FORM_OF_RANGE),
+    ],
+)
+def test_a_copied_part_lies_within_its_source(s3: Any, asked: str, code: str, message: str) -> None:
     target = {"Bucket": "limits", "Key": "copy"}
     upload = s3.create_multipart_upload(**target)["UploadId"]
     found = error(
         lambda: s3.upload_part_copy(
-            **target, UploadId=upload, PartNumber=1, CopySource="limits/hello", CopySourceRange="bytes=0-5"
+            **target, UploadId=upload, PartNumber=1, CopySource="limits/hello", CopySourceRange=asked
         )
     )
-    assert found == (400, "InvalidArgument", "Range specified is not valid for source object of size: 5")
+    assert found == (400, code, message)
 
 
 @pytest.mark.parametrize("unusable", ["nonsense", "bytes=0-1,3-4", "lines=0-1"])

@@ -91,6 +91,24 @@ def test_a_delete_marker_hides_an_object_until_it_is_deleted(s3: Any, versioned:
     assert (missing["status"], missing["Code"], missing["VersionId"]) == (404, "NoSuchVersion", first)
 
 
+def test_a_delete_marker_has_no_acl_and_no_attributes(s3: Any, versioned: str) -> None:
+    place = {"Bucket": versioned, "Key": "marked"}
+    rules = {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
+    s3.put_bucket_ownership_controls(Bucket=versioned, OwnershipControls=rules)
+    s3.put_object(**place, Body=b"x")
+    marker = {"VersionId": s3.delete_object(**place)["VersionId"]}
+    for call, request in (
+        (s3.put_object_acl, place | {"ACL": "private"}),
+        (s3.put_object_acl, place | {"ACL": "private"} | marker),
+        (s3.get_object_acl, place | marker),
+        (s3.get_object_attributes, place | {"ObjectAttributes": ["ETag"]} | marker),
+    ):
+        with pytest.raises(ClientError) as caught:
+            call(**request)
+        error = caught.value.response["Error"]
+        assert (error["Code"], error["ResourceType"]) == ("MethodNotAllowed", "DeleteMarker")
+
+
 def test_a_missing_key_gets_a_delete_marker_that_keeps_the_bucket(s3: Any, versioned: str) -> None:
     s3.delete_object(Bucket=versioned, Key="never")
     objects = [{"Key": "never"}, {"Key": "neither"}]
@@ -208,6 +226,23 @@ def test_an_object_with_checksums_lists_its_parts(s3: Any, bucket: str) -> None:
     assert second["Parts"] == [sums[1] | {"Size": 4}]
 
 
+def test_buckets_are_listed_in_pages_by_their_names(s3: Any) -> None:
+    names = [f"listed-{number}" for number in (2, 3, 1)]
+    for name in names:
+        s3.create_bucket(Bucket=name)
+    pages = list(
+        s3.get_paginator("list_buckets").paginate(Prefix="listed-", PaginationConfig={"PageSize": 2})
+    )
+    assert [one["Name"] for page in pages for one in page["Buckets"]] == sorted(names)
+    assert (len(pages), pages[0]["Prefix"]) == (2, "listed-")
+    assert pages[0]["Buckets"][0]["BucketRegion"] == "us-east-1"
+    assert "BucketRegion" not in s3.list_buckets()["Buckets"][0]
+    assert s3.list_buckets(Prefix="listed-", BucketRegion="eu-west-1")["Buckets"] == []
+    assert s3.list_buckets()["Owner"]["ID"] == s3.get_bucket_acl(Bucket=names[0])["Owner"]["ID"]
+    with pytest.raises(ClientError, match="Argument value eu-east-1 is not a valid AWS Region"):
+        s3.list_buckets(BucketRegion="eu-east-1")
+
+
 @pytest.mark.parametrize("content", [b"whole", b""])
 def test_an_object_that_was_uploaded_at_once_is_its_first_part(s3: Any, bucket: str, content: bytes) -> None:
     place = {"Bucket": bucket, "Key": "k"}
@@ -266,6 +301,26 @@ def test_locks_of_objects_that_s3_refuses(
 def test_a_bucket_without_locks_takes_none(s3: Any, bucket: str) -> None:
     error = refused(lambda: s3.put_object(Bucket=bucket, Key="k", ObjectLockLegalHoldStatus="OFF"))
     assert error["Message"] == "Bucket is missing Object Lock Configuration"
+    for bypasses in (True, False):
+        error = refused(
+            lambda bypasses=bypasses: s3.delete_object(
+                Bucket=bucket, Key="k", BypassGovernanceRetention=bypasses
+            )
+        )
+        assert error["Message"] == (
+            "x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets."
+        )
+
+
+def test_a_page_after_a_token_does_not_begin_after_a_name(s3: Any, bucket: str) -> None:
+    for key in ("after-1", "after-2", "after-3"):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"")
+    page = {"Bucket": bucket, "Prefix": "after-", "MaxKeys": 1}
+    first = s3.list_objects_v2(**page, StartAfter="after-1")
+    assert first["StartAfter"] == "after-1"
+    token = first["NextContinuationToken"]
+    second = s3.list_objects_v2(**page, StartAfter="after-1", ContinuationToken=token)
+    assert ([one["Key"] for one in second["Contents"]], "StartAfter" in second) == (["after-3"], False)
 
 
 def test_a_lock_needs_a_date_to_come(s3: Any, locked: str) -> None:

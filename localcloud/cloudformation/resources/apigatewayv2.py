@@ -15,6 +15,7 @@ from localcloud.cloudformation.resources.provider import (
     pick,
     rollback_on_failure,
 )
+from localcloud.httpapi.integration import check_payload_format
 from localcloud.httpapi.route_keys import without_names
 
 METHODS = {"delete", "get", "head", "options", "patch", "post", "put"}
@@ -75,6 +76,7 @@ class Api(Provider):
             raise ResourceFailed("localcloud supports HTTP APIs only, not ProtocolType WEBSOCKET")
         for key, integration in _routes(properties.get("Body") or {}):
             _require_lambda(integration, f" (route {key} of the API's Body)")
+            check_payload_format(integration)
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         gateway, body = context.client("apigatewayv2"), properties.get("Body") or {}
@@ -315,6 +317,7 @@ class Integration(Provider):
 
     def check(self, cloud: Cloud, properties: Properties) -> None:
         _require_lambda(properties)
+        check_payload_format(properties)
 
     def create(self, context: Context, properties: Properties) -> PhysicalResource:
         created = context.client("apigatewayv2").create_integration(**properties)

@@ -60,7 +60,9 @@ class Function(Provider):
     name_property = "FunctionName"
 
     def check(self, cloud: Cloud, properties: Properties) -> None:
-        check_supported({name: value for name, value in properties.items() if not has_unknown(value)})
+        known = {name: value for name, value in properties.items() if not has_unknown(value)}
+        logging = {"LoggingConfig": properties["LoggingConfig"]} if "LoggingConfig" in properties else {}
+        check_supported(known | logging)  # whatever log group it is, it is refused
 
     def exists(self, cloud: Cloud, identifier: str) -> bool:
         functions = cloud.client("lambda")

@@ -18,12 +18,15 @@ from localcloud.cloudformation.resources.provider import (
 )
 
 MAX_NAME_LENGTH = 63
+PRIVATE = "Private"
+"""The ACL that says what holds without any."""
 
 
 class Bucket(Provider):
     type = "AWS::S3::Bucket"
     supported = frozenset(
         {
+            "AccessControl",
             "BucketEncryption",
             "BucketName",
             "CorsConfiguration",
@@ -39,6 +42,8 @@ class Bucket(Provider):
     name_property = "BucketName"
 
     def check(self, cloud: Cloud, properties: Properties) -> None:
+        if (acl := properties.get("AccessControl", PRIVATE)) != PRIVATE:
+            raise ResourceFailed(f"localcloud does not support the AccessControl {acl}, only {PRIVATE}")
         for key, (_, _, convert) in CONFIGURATIONS.items():
             if key in properties and not has_unknown(properties[key]):
                 convert(properties[key])
