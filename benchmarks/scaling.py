@@ -12,7 +12,6 @@ import json
 import os
 import random
 import resource
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ import numpy as np
 
 from benchmarks import machine, scaling_report
 from benchmarks.errors import BenchError
+from project import ports
 from project.console import say, step
 from project.paths import BUILD, PROJECT
 from sentiment.files import atomic_write
@@ -181,7 +181,7 @@ def _training(hosts: int, processes: int, shared: bool, steps: int) -> dict[str,
         commands = [[sys.executable, *worker]]
     else:
         torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
-        meeting = ["--master-addr", "127.0.0.1", "--master-port", str(_free_port())]
+        meeting = ["--master-addr", "127.0.0.1", "--master-port", str(ports.free_port())]
         commands = [
             [*torchrun, "--nnodes", str(hosts), "--node-rank", str(rank), *meeting, *worker]
             for rank in range(hosts)
@@ -286,12 +286,6 @@ def _all_outputs(commands: Sequence[Sequence[str]]) -> list[str]:
 def _processor_seconds_of_children() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

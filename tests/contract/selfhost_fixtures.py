@@ -25,12 +25,13 @@ from typing import Any
 import psutil
 import pytest
 
+from project.ports import free_port
 from selfhost.cache import ModelCache
 from sentiment.data.prepared import prepare
 from sentiment.data.reviews import table
 from sentiment.files import sha256_of
 from sentiment.serving.artifact import CHECKSUMS
-from tests.conftest import BAD, BUILD, GOOD, PROJECT, free_port
+from tests.conftest import BAD, BUILD, GOOD, PROJECT
 from tests.tethered import tethered
 from tests.unit import sentiment_fixtures
 from tracking.champion import MODEL_FOLDER, MODEL_TAG, Champion

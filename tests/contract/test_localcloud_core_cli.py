@@ -17,16 +17,11 @@ import pytest
 
 from localcloud.__main__ import parser
 from localcloud.state import state_dir
+from project.ports import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 LOCALCLOUD = [sys.executable, "-m", "localcloud"]
 LIST_BUCKETS = "import boto3; boto3.client('s3').list_buckets()"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def nothing_is_left(port):
