@@ -23,7 +23,6 @@ from localcloud.functions.descriptions import (
     describe_created,
     describe_in_list,
     describe_updated,
-    page,
 )
 from localcloud.functions.errors import NOT_ASSUMABLE, LambdaError, invalid_parameter
 from localcloud.functions.names import LATEST, FunctionReference
@@ -32,6 +31,7 @@ from localcloud.functions.pool import LAMBDA
 from localcloud.iam import NotAssumable, require_trust
 from localcloud.moto_backends import backend_of
 from localcloud.protocol.errors import InvalidRequest
+from localcloud.protocol.pages import page
 from localcloud.protocol.validation import require_supported
 
 log = logging.getLogger(__name__)
@@ -153,13 +153,13 @@ class Management:
         require_supported("ListFunctions", others, {})
         suffix = f":{LATEST}" if FunctionVersion == "ALL" else ""
         records = sorted(self._functions(), key=lambda record: str(record.function_name))
-        return page("Functions", [describe_in_list(record, suffix) for record in records], Marker, MaxItems)
+        return _page("Functions", [describe_in_list(record, suffix) for record in records], Marker, MaxItems)
 
     def list_versions_by_function(
         self, FunctionName: str, Marker: str | None = None, MaxItems: int = MAX_ITEMS
     ) -> dict[str, Any]:
         _, record = self._find(FunctionName, None)
-        return page("Versions", [describe_in_list(record, f":{LATEST}")], Marker, MaxItems)
+        return _page("Versions", [describe_in_list(record, f":{LATEST}")], Marker, MaxItems)
 
     def delete_function(self, FunctionName: str, Qualifier: str | None = None) -> dict[str, Any]:
         reference = self._parse(FunctionName, Qualifier)
@@ -284,6 +284,15 @@ class Management:
         except NotAssumable as error:
             log.warning("function %s: %s", function, error)
             raise invalid_parameter(NOT_ASSUMABLE) from error
+
+
+def _page(name: str, items: list[dict[str, Any]], marker: str | None, size: int) -> dict[str, Any]:
+    """The answer with a page of at most `size` items, after the marker."""
+    try:
+        shown, following = page(items, marker, size)
+    except InvalidRequest:
+        raise invalid_parameter("Invalid pagination token") from None
+    return {name: shown} | ({"NextMarker": following} if following else {})
 
 
 def _check_tags(tags: Mapping[str, str]) -> None:

@@ -18,7 +18,7 @@ from localcloud.logs.comparisons import InvalidPattern
 from localcloud.logs.patterns import Extraction, compile_pattern
 from localcloud.moto_backends import backend_of
 from localcloud.numerals import number_of
-from localcloud.protocol import ApiError
+from localcloud.protocol import ApiError, InvalidRequest
 from localcloud.protocol.pages import page
 from localcloud.protocol.service import FORWARD, ModelledService, Operation
 from localcloud.untrusted import PatternError
@@ -114,7 +114,8 @@ class LogsService(ModelledService):
             found = [event for event in events if extract(event["message"]) is not None]
         except (InvalidPattern, PatternError) as error:
             raise _invalid(str(error)) from error
-        return _page(found, nextToken, limit)
+        shown, following = _page(found, nextToken, limit)
+        return {"events": shown, "searchedLogStreams": [], "nextToken": following}
 
     def describe_log_groups(
         self,
@@ -137,8 +138,8 @@ class LogsService(ModelledService):
             return FORWARD  # there, these are refused
         groups = sorted(self._backend().groups.values(), key=lambda group: group.name)
         found = [_named(group) for group in groups if logGroupNamePattern in group.name]
-        shown, token = page(found, nextToken, limit)
-        return {"logGroups": shown, "nextToken": token}
+        shown, following = _page(found, nextToken, limit)
+        return {"logGroups": shown, "nextToken": following}
 
     def describe_log_streams(
         self, logGroupName: str | None = None, logGroupIdentifier: str | None = None, **request: Any
@@ -356,14 +357,13 @@ def _events(streams: Sequence[Any]) -> Iterator[dict[str, Any]]:
         yield event.to_filter_dict() | {"logStreamName": name}
 
 
-def _page(events: list[dict[str, Any]], token: str | None, limit: int) -> dict[str, Any]:
-    if token is not None and not token.isdecimal():
-        raise _invalid("The specified nextToken is invalid.")
-    start = int(token or 0)
-    answer: dict[str, Any] = {"events": events[start : start + limit], "searchedLogStreams": []}
-    if start + limit < len(events):
-        answer["nextToken"] = str(start + limit)
-    return answer
+def _page(
+    items: list[dict[str, Any]], token: str | None, limit: int
+) -> tuple[list[dict[str, Any]], str | None]:
+    try:
+        return page(items, token, limit)
+    except InvalidRequest:
+        raise _invalid("The specified nextToken is invalid.") from None
 
 
 def _refuse(what: str, **request: Any) -> None:
