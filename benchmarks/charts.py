@@ -88,8 +88,8 @@ def _mark_as_quick(figure: Figure) -> None:
 
 
 def _save(figure: Figure, file: Path) -> None:
-    with atomic_write(file) as aside:
-        figure.savefig(aside, format="svg", metadata={"Date": None, "Creator": None})
+    with atomic_write(file) as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:

@@ -158,8 +158,8 @@ def main() -> int:
                 say(f"turn {turn + 1} of {options.turns}, {name}: {seconds[name][-1]:.2f} s")
         text = document(seconds, megabytes, load)
         before = options.output.read_text(encoding="utf-8")
-        with atomic_write(options.output) as aside:
-            aside.write_text(BLOCK.sub(rf"\g<1>{text}\g<2>", before), encoding="utf-8")
+        with atomic_write(options.output) as temporary:
+            temporary.write_text(BLOCK.sub(rf"\g<1>{text}\g<2>", before), encoding="utf-8")
         say(f"wrote: {shown(options.output)}")
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)

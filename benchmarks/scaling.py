@@ -85,8 +85,8 @@ def _keep(file: Path, name: str, part: dict[str, Any], quick: bool) -> None:
     """Store the figures of a part with those of the other parts."""
     kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     kept |= {"quick": quick, "machine": machine.describe(), name: part}
-    with atomic_write(file) as aside:
-        aside.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    with atomic_write(file) as temporary:
+        temporary.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 def training(quick: bool) -> list[dict[str, Any]]:

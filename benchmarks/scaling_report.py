@@ -62,8 +62,8 @@ small as the project's own.
 
 def write(result: dict[str, Any], target: Path) -> list[str]:
     """Write the document and the picture; returns their names."""
-    with atomic_write(target / "scaling.md") as aside:
-        aside.write_text("\n".join(document(result)) + "\n", encoding="utf-8")
+    with atomic_write(target / "scaling.md") as temporary:
+        temporary.write_text("\n".join(document(result)) + "\n", encoding="utf-8")
     charts.draw_scaling(result, target / PICTURE)
     return ["scaling.md", PICTURE]
 

@@ -49,8 +49,8 @@ def run(settings: Settings) -> None:
     pictures = report.with_name("confusion.png"), report.with_name("calibration.png")
     figures.save(figures.confusion_matrix(result), pictures[0])
     figures.save(figures.reliability(result), pictures[1])
-    with atomic_write(report) as aside:
-        aside.write_text(json.dumps(result, indent=2) + "\n")
+    with atomic_write(report) as temporary:
+        temporary.write_text(json.dumps(result, indent=2) + "\n")
     describe(uri, result)
     say("wrote: " + ", ".join(map(shown, (report, *pictures))))
     tracking.log_if_wanted("test", inputs.model_file(settings, key), report)

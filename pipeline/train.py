@@ -36,8 +36,8 @@ def run(settings: Settings) -> None:
     aws.download(job["ModelArtifacts"]["S3ModelArtifacts"], file)
     metrics = {metric["MetricName"]: metric["Value"] for metric in job.get("FinalMetricDataList", [])}
     summary = {"job": job["TrainingJobName"], "seconds": job["TrainingTimeInSeconds"], "metrics": metrics}
-    with atomic_write(file.with_name("job.json")) as aside:
-        aside.write_text(json.dumps(summary, indent=2) + "\n")
+    with atomic_write(file.with_name("job.json")) as temporary:
+        temporary.write_text(json.dumps(summary, indent=2) + "\n")
     say(f"wrote: {job['ModelArtifacts']['S3ModelArtifacts']}, fetched to {shown(file)}")
     say(
         ", ".join(

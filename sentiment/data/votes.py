@@ -157,9 +157,9 @@ def write(reviews: Reviews, file: Path) -> None:
     """Write cleaned votes as lines of {"review", "label", "split", "id"}, readable by the owner only."""
     rows = zip(reviews.texts, reviews.labels.tolist(), reviews.split.tolist(), reviews.ids, strict=True)
     names = ("review", "label", "split", "id")
-    with atomic_write(file, 0o600) as aside:
+    with atomic_write(file, 0o600) as temporary:
         lines = [json.dumps(dict(zip(names, row, strict=True))) + "\n" for row in rows]
-        aside.write_text("".join(lines), encoding="utf-8")
+        temporary.write_text("".join(lines), encoding="utf-8")
 
 
 def load(file: Path) -> Reviews:

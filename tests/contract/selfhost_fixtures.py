@@ -276,7 +276,7 @@ class Web(Server):
         """Put a copy of a model folder into the cache, as if it had been fetched."""
         cache = ModelCache(self.cache)
         assert cache.lock()
-        with cache.aside() as folder:
+        with cache.temporary_folder() as folder:
             shutil.copytree(model, folder / "model")
             cache.keep(Champion("held", "1", "", 0, version_of(model)), folder / "model")
         cache.release()
