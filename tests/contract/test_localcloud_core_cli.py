@@ -15,7 +15,7 @@ from typing import NamedTuple
 import boto3
 import pytest
 
-from localcloud.__main__ import parser
+from localcloud.command_line import parser
 from localcloud.state import state_dir
 from project.ports import free_port
 
@@ -78,7 +78,8 @@ def test_what_a_cloud_writes_for_a_moment_lies_in_its_folder(port):
     """So that it is removed with the folder, even after kill -9."""
     code = """
 import tempfile
-from localcloud.__main__ import cloud, parser
+from localcloud.__main__ import cloud
+from localcloud.command_line import parser
 with cloud(parser().parse_args(["up", "--port", "PORT"])):
     print(tempfile.gettempdir())
 """
