@@ -31,6 +31,7 @@ CHOICES = Path(__file__).with_name("choices.json")
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command line. Returns the exit status; errors are one line on standard error."""
     options = _parser().parse_args(arguments)
     try:
         run(options)
@@ -46,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run(options: argparse.Namespace) -> None:
+    """Measure what the options name, and write the results. Raises BenchError."""
     taking_part = contestants()
     if options.list:
         for name, contestant in taking_part.items():

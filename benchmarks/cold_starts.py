@@ -138,6 +138,7 @@ def document(seconds: dict[str, list[float]], megabytes: float, load: float) -> 
 
 
 def main() -> int:
+    """Run the command line. Returns the exit status; errors are one line on standard error."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cold_starts", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="a model folder or a model.tar.gz")
     parser.add_argument(

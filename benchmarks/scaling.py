@@ -46,6 +46,7 @@ FILE_REVIEWS = 12_500
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command line. Returns the exit status; errors are one line on standard error."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__.split("\n")[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"only these: {', '.join(PARTS)}")
     parser.add_argument("--quick", action="store_true", help="in miniature: not to be quoted")

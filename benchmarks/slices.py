@@ -67,6 +67,7 @@ def origins(folder: Path) -> dict[str, Origin]:
 
 
 def by_length(texts: list[str]) -> list[Slice]:
+    """Slice by the number of words."""
     lengths = np.array([len(text.split()) for text in texts])
     edges = (
         (0, 100, "under 100 words"),

@@ -76,6 +76,7 @@ def cells(row: dict[str, Any]) -> list[str]:
 
 
 def title(row: dict[str, Any]) -> str:
+    """The title of a row: its recipe, and what was changed in it."""
     wider = f" with {row['hidden_dim']} units" if "hidden_dim" in row else ""
     return f"`{row['recipe']}`{wider}"
 

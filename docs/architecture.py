@@ -35,6 +35,7 @@ class Box:
 
     @property
     def centre(self) -> float:
+        """The horizontal position of its centre."""
         return self.x + self.width / 2
 
 

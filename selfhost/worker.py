@@ -72,6 +72,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     """Refuses HTTP versions other than 1.0 and 1.1, which waitress would treat as 1.0."""
 
     def parse_header(self, header_plus: bytes) -> None:
+        """Parse the head of a request. Raises ParsingError."""
         super().parse_header(header_plus)
         if self.version not in ("1.0", "1.1"):
             raise ParsingError("HTTP version is not supported")
@@ -81,6 +82,7 @@ class Refusal(ErrorTask):  # type: ignore[misc]
     """Answers malformed and oversized requests with the API's errors."""
 
     def execute(self) -> None:
+        """Write the response."""
         fault = self.request.error
         if isinstance(fault, RequestEntityTooLarge):
             error: HttpError = TooLong(f"The request is too long; at most {MAX_BODY_BYTES:,} bytes are read.")
