@@ -75,6 +75,14 @@ def site() -> Iterator[Site]:
         yield site
 
 
+@pytest.fixture
+def many(site: Site, page: Page) -> Page:
+    """The page at its tab for many reviews."""
+    page.goto(site.url)
+    page.get_by_role("tab", name="Many").click()
+    return page
+
+
 @pytest.fixture(scope="session")
 def operator(deployment) -> Operator:
     """Who may break the deployed chain, for as long as a `with` lasts."""
