@@ -47,9 +47,12 @@ class Verdict(Protocol):
     """The part of a model's prediction that cleaning needs."""
 
     @property
-    def probability(self) -> float: ...
+    def probability(self) -> float:
+        """The probability that the text is positive."""
+
     @property
-    def reason(self) -> str | None: ...
+    def reason(self) -> str | None:
+        """Why the text gets no verdict (serving/evidence.py); None if it gets one."""
 
 
 Judge = Callable[[Sequence[str]], Sequence[Verdict]]
