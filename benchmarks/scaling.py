@@ -140,7 +140,7 @@ def work(case: dict[str, Any]) -> None:
 
     from benchmarks.training import made_up_channel
     from sentiment.model.lstm import LSTMClassifier
-    from sentiment.training.batches import HeldBatches
+    from sentiment.training.batches import InMemoryBatches
     from sentiment.training.distributed import process_group
     from sentiment.training.recipes import recipe
     from sentiment.training.steps import Stepper
@@ -153,7 +153,7 @@ def work(case: dict[str, Any]) -> None:
         channel = made_up_channel(chosen, steps * size)
         torch.manual_seed(0)
         model = LSTMClassifier(chosen.architecture(), chosen.dropouts()).train()
-        held = HeldBatches(channel, model.architecture, size, 0, group)
+        held = InMemoryBatches(channel, model.architecture, size, 0, group)
         stepper = Stepper(model, chosen, steps, 0, False, group)
         seconds, communicating, processor = [], [], []
         for number, batch in enumerate(held.of_epoch(0, 0)):

@@ -21,7 +21,7 @@ from benchmarks.measure import SHORT_SPINS, Bench
 from project.paths import PROJECT
 from sentiment.data.channels import Channel
 from sentiment.model.lstm import LSTMClassifier, collate
-from sentiment.training.batches import Batch, HeldBatches
+from sentiment.training.batches import Batch, InMemoryBatches
 from sentiment.training.distributed import ProcessGroup
 from sentiment.training.precision import bfloat16_failure
 from sentiment.training.recipes import Recipe, recipe
@@ -130,7 +130,7 @@ def _stepper(chosen: Recipe, steps: int, bfloat16: bool) -> tuple[Stepper, list[
     torch.manual_seed(0)
     model = LSTMClassifier(chosen.architecture(), chosen.dropouts()).train()
     group = ProcessGroup()
-    held = HeldBatches(channel, model.architecture, chosen.batch_size, 0, group)
+    held = InMemoryBatches(channel, model.architecture, chosen.batch_size, 0, group)
     batches = [held.of_rows(rows) for rows in np.array_split(np.arange(len(channel)), steps)]
     return Stepper(model, chosen, steps, 0, bfloat16, group), batches
 
