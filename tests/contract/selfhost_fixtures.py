@@ -174,7 +174,6 @@ class Tracking(Server):
         serve = ("serve", "--port", str(port), "--folder", str(folder / "data"))
         command = [sys.executable, "train/tracking.py", *serve]
         super().__init__(command, f"http://127.0.0.1:{port}", {}, folder / "mlflow.log")
-        self.artefacts = folder / "data" / "artifacts"
 
     def register(self, model: Path, name: str, alias: str = "champion") -> str:
         """Register a model folder as training does and make it the champion; the version in the registry."""
