@@ -3,10 +3,14 @@
 gunicorn's arguments, GUNICORN_CMD_ARGS and WEB_CONCURRENCY override them.
 """
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
+from typing import Any
 
 from selfhost.logs import JsonFormatter, level
+from selfhost.settings import Settings
 
 wsgi_app = "selfhost.app:create_app()"
 bind = "127.0.0.1:5000"
@@ -14,7 +18,7 @@ bind = "127.0.0.1:5000"
 # Each worker has a copy of the model. Its threads handle requests that have arrived completely: a few
 # compute, others wait for their turn (selfhost/admission.py), and some are left for quick answers.
 worker_class = "selfhost.worker.BufferingWorker"
-workers = int(os.environ.get("WEB_CONCURRENCY", min(2, os.cpu_count() or 1)))
+workers = int(os.environ.get("WEB_CONCURRENCY", Settings.workers))
 threads = 32
 # One review is too little work for several threads: they would not be faster, and slow down other requests.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -43,3 +47,8 @@ logconfig_dict = {
     },
     "root": {"level": "WARNING", "handlers": ["stdout"]},
 }
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Tell a new worker how many there are, which gunicorn's arguments may have changed."""
+    os.environ["WEB_CONCURRENCY"] = str(server.cfg.workers)

@@ -28,9 +28,9 @@ class ServedModel:
     still is none, `absence` says why.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, admission: Admission) -> None:
         self._predictor: Predictor | None = None
-        self._admission = Admission()
+        self._admission = admission
         self.look: Callable[[], None] = lambda: None
         self.absence: Callable[[], type[NotReady]] = lambda: Waking
 

@@ -27,7 +27,7 @@ class Settings:
     """The settings. The model is that with `name` and `alias` in the registry at `tracking_uri`.
 
     `cache` is the folder of downloaded models, and `feedback` that of people's votes, which may take up to
-    `feedback_bytes`. The registry is asked every `poll_seconds`.
+    `feedback_bytes`. The registry is asked every `poll_seconds`. `workers` is the number of processes.
     """
 
     tracking_uri: str = DEFAULT_TRACKING_URI
@@ -37,10 +37,14 @@ class Settings:
     feedback: Path = VAR / "feedback"
     feedback_bytes: int = DEFAULT_QUOTA_BYTES
     poll_seconds: float = 10.0
+    workers: int = min(2, os.cpu_count() or 1)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, var: Path = VAR) -> Settings:
-        """Read MLFLOW_TRACKING_URI, SENTIMENT_MODEL, _CACHE, _FEEDBACK, _FEEDBACK_BYTES and _POLL_SECONDS.
+        """Read the settings from environment variables.
+
+        They are MLFLOW_TRACKING_URI, WEB_CONCURRENCY (the workers), and SENTIMENT_MODEL, _CACHE, _FEEDBACK,
+        _FEEDBACK_BYTES and _POLL_SECONDS.
 
         SENTIMENT_FEEDBACK is by default a folder below `var`, and SENTIMENT_MODEL the champion of
         MLFLOW_REGISTERED_MODEL. Raises SettingsError.
@@ -58,6 +62,7 @@ class Settings:
             feedback=Path(environment.get("SENTIMENT_FEEDBACK", var / "feedback")),
             feedback_bytes=_bytes(environment.get("SENTIMENT_FEEDBACK_BYTES", str(cls.feedback_bytes))),
             poll_seconds=_seconds(environment.get("SENTIMENT_POLL_SECONDS", str(cls.poll_seconds))),
+            workers=_workers(environment.get("WEB_CONCURRENCY", str(cls.workers))),
         )
 
 
@@ -74,4 +79,10 @@ def _seconds(text: str) -> float:
 def _bytes(text: str) -> int:
     if not text.isdecimal():
         raise SettingsError(f"SENTIMENT_FEEDBACK_BYTES is {text!r}; it must be a whole number")
+    return int(text)
+
+
+def _workers(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise SettingsError(f"WEB_CONCURRENCY is {text!r}; it must be a whole number above 0")
     return int(text)

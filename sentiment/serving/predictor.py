@@ -18,7 +18,7 @@ import numpy as np
 from sentiment.errors import ArtifactError
 from sentiment.serving.artifact import LoadedModel, read_model
 from sentiment.serving.engine import Engine
-from sentiment.serving.evidence import Evidence
+from sentiment.serving.evidence import SHORT_WORDS, Evidence
 from sentiment.text.negation import NEGATED, NegationMarker
 from sentiment.text.tokens import Token
 from sentiment.text.vocabulary import INFREQUENT
@@ -161,7 +161,8 @@ class Predictor:
         ]
 
     def _ids(self, words: Sequence[str]) -> np.ndarray:
-        return self._marked(self.loaded.tokenizer.encode(self.loaded.word_dict, words))
+        short = len(words) < SHORT_WORDS
+        return self._marked(self.loaded.tokenizer.encode(self.loaded.word_dict, words, short))
 
     def _prediction(
         self, review: str, found: Sequence[str], ids: np.ndarray, logit: float, **explanation: Any

@@ -5,7 +5,8 @@ Training and serving use the same functions.
 
 Prepared data and models record the version, and a model is always served with the version that it was trained
 with. Version 1 of `words` takes the text as it is, version 2 normalises its spelling first
-(normalisation.py), and version 3 distinguishes emoji from words and knows more negations (negation.py).
+(normalisation.py), version 3 distinguishes emoji from words and knows more negations (negation.py), and
+version 4 corrects typing errors in short texts (spelling.py).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from sentiment.errors import RecipeError
 from sentiment.text.negation import PHRASES, SINGLE_WORDS, NegationRules
 from sentiment.text.predecessor.review_to_words import locate_stems, review_to_words
 from sentiment.text.repeats import fold_repeats
+from sentiment.text.spelling import correct_spelling
 from sentiment.text.tokens import Token
 from sentiment.text.vocabulary import encode
 from sentiment.text.words import (
@@ -33,8 +35,9 @@ class Tokenizer(NamedTuple):
     """One version of a tokenizer. Called with a review, it returns the review's words, in order.
 
     `words` is that function, and `locate` returns the same words with their positions. `folds_repeats` says
-    that drawn-out spellings count as the word they mean (repeats.py), `drops_words` that stop words are left
-    out and other words stemmed. `negation` are the rules for the scope of negations (negation.py).
+    that drawn-out spellings count as the word they mean (repeats.py), `corrects_spelling` that typing errors
+    in short texts do (spelling.py), and `drops_words` that stop words are left out and other words stemmed.
+    `negation` are the rules for the scope of negations (negation.py).
     """
 
     name: str
@@ -42,26 +45,30 @@ class Tokenizer(NamedTuple):
     words: Callable[[str], list[str]]
     locate: Callable[[str], list[Token]]
     folds_repeats: bool = False
+    corrects_spelling: bool = False
     drops_words: bool = False
     negation: NegationRules = SINGLE_WORDS
 
     def __call__(self, review: str) -> list[str]:
         return self.words(review)
 
-    def encode(self, word_dict: Mapping[str, int], words: Sequence[str]) -> np.ndarray:
-        """The ids (int32) of one review's words."""
+    def encode(self, word_dict: Mapping[str, int], words: Sequence[str], short: bool = False) -> np.ndarray:
+        """The ids (int32) of one review's words. `short` says that it is a short text that somebody typed."""
         if self.folds_repeats:
             words = fold_repeats(words, word_dict)
+        if self.corrects_spelling and short:
+            words = correct_spelling(words, word_dict)
         return encode(word_dict, words)
 
 
 _LATEST = (
     Tokenizer("review_to_words", 1, review_to_words, locate_stems, drops_words=True),
-    Tokenizer("words", 3, words, locate_words, folds_repeats=True, negation=PHRASES),
+    Tokenizer("words", 4, words, locate_words, folds_repeats=True, corrects_spelling=True, negation=PHRASES),
 )
 _EARLIER = (
     Tokenizer("words", 1, words_as_written, locate_words_as_written),
     Tokenizer("words", 2, words_with_written_emoji, locate_words_with_written_emoji, folds_repeats=True),
+    Tokenizer("words", 3, words, locate_words, folds_repeats=True, negation=PHRASES),
 )
 TOKENIZERS = {each.name: each for each in _LATEST}
 """The tokenizers that new models are trained with, by name."""

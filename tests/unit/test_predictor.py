@@ -76,6 +76,15 @@ def test_an_explanation_runs_the_lstm_as_often_as_a_prediction(predictor, monkey
     assert predicted > 0 and len(runs) == 2 * predicted
 
 
+def test_a_typing_error_in_a_short_text_changes_nothing_but_how_the_word_is_written(fast):
+    right, typed = fast.explain(["A wonderful brilliant film.", "A wonderufl brilliant film."])
+    assert (typed.probability, typed.unknown_words) == (right.probability, right.unknown_words)
+    assert typed.words[1] == ("wonderufl", right.words[1][1])
+    long = "The story of a day. " * SHORT_WORDS
+    right, typed = fast.predict([f"{long} wonderful", f"{long} wonderufl"])
+    assert typed.unknown_words == right.unknown_words + 1
+
+
 def test_words_are_as_written_and_in_reading_order(fast):
     words = fast.explain(["A <b>Wonderful</b> story; AWFUL end!"])[0].words
     assert [word for word, _ in words] == ["A", "Wonderful", "story", "AWFUL", "end", "!"]

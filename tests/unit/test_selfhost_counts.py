@@ -15,6 +15,7 @@ import pytest
 from project import drift
 from selfhost import counts
 from selfhost import drift as command
+from selfhost.admission import Admission, Places
 from selfhost.app import application
 from selfhost.cache import ModelCache
 from selfhost.counts import KEPT_HOURS, HourlyCounts
@@ -88,7 +89,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     kept = cache.keep(Champion("movie-sentiment", "1", "", 0, ""), copy)
     monkeypatch.setenv("SENTIMENT_CACHE", str(cache.folder))
     monkeypatch.delenv("SENTIMENT_FEEDBACK", raising=False)
-    model = ServedModel()
+    model = ServedModel(Admission(Places(tmp_path / "places", 1)))
     model.serve(kept.predictor())
     client = application(model, FolderOfVotes(feedback), HourlyCounts(feedback)).test_client()
 
