@@ -138,7 +138,7 @@ def work(case: dict[str, Any]) -> None:
     """Run one process of a training: take the steps of a case. The first one prints its figures as JSON."""
     import torch
 
-    from benchmarks.training import made_up_channel
+    from benchmarks.training import synthetic_channel
     from sentiment.model.lstm import LSTMClassifier
     from sentiment.training.batches import InMemoryBatches
     from sentiment.training.distributed import process_group
@@ -150,7 +150,7 @@ def work(case: dict[str, Any]) -> None:
     with process_group("cpu") as group:
         size = chosen.batch_size * (1 if case["shared"] else group.size)
         steps = WARM_UP + case["steps"]
-        channel = made_up_channel(chosen, steps * size)
+        channel = synthetic_channel(chosen, steps * size)
         torch.manual_seed(0)
         model = LSTMClassifier(chosen.architecture(), chosen.dropouts()).train()
         held = InMemoryBatches(channel, model.architecture, size, 0, group)
@@ -235,12 +235,12 @@ def _fitting(reviews: int) -> dict[str, Any]:
     program = (
         "import resource, sys\n"
         "import numpy as np\n"
-        "from benchmarks.training import made_up_channel\n"
+        "from benchmarks.training import synthetic_channel\n"
         "from sentiment.model.lstm import LSTMClassifier\n"
         "from sentiment.training.ngram_fit import fit_ngrams\n"
         "from sentiment.training.recipes import recipe\n"
         "chosen = recipe('fast')\n"
-        "channel = made_up_channel(chosen, int(sys.argv[1]))\n"
+        "channel = synthetic_channel(chosen, int(sys.argv[1]))\n"
         "table = LSTMClassifier(chosen.architecture(), chosen.dropouts()).ngrams\n"
         "weights = np.ones(len(channel))\n"
         "settings = chosen.ngram_min_reviews, chosen.ngram_c, chosen.ngram_fragments\n"
@@ -262,7 +262,7 @@ def write_reviews(folder: Path, reviews: int, seed: int) -> None:
     for start in range(0, reviews, FILE_REVIEWS):
         with (folder / f"{start:09}.jsonl").open("w", encoding="utf-8") as stream:
             for number in range(start, min(start + FILE_REVIEWS, reviews)):
-                text = " ".join(draws.choices(words, cum_weights=weights, k=scaling_report.MADE_UP_WORDS))
+                text = " ".join(draws.choices(words, cum_weights=weights, k=scaling_report.SYNTHETIC_WORDS))
                 stream.write(json.dumps({"review": text, "sentiment": number % 2}) + "\n")
 
 

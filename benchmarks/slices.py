@@ -143,9 +143,9 @@ def mistakes(
     """The most confident mistakes, `each` of either label, with short quotes."""
     found = []
     for label in (0, 1):
-        wrongness = np.where(labels == label, np.abs(probabilities - label), 0.0)
-        for row in np.argsort(-wrongness, kind="stable")[:each]:
-            if wrongness[row] > 0.5:
+        errors = np.where(labels == label, np.abs(probabilities - label), 0.0)
+        for row in np.argsort(-errors, kind="stable")[:each]:
+            if errors[row] > 0.5:
                 found.append(
                     {
                         "label": label,

@@ -126,7 +126,7 @@ def _in_a_process(case: dict[str, Any]) -> dict[str, Any]:
 
 def _stepper(chosen: Recipe, steps: int, bfloat16: bool) -> tuple[Stepper, list[Batch]]:
     """A stepper over made-up reviews, and the batch of each step."""
-    channel = made_up_channel(chosen, steps * chosen.batch_size)
+    channel = synthetic_channel(chosen, steps * chosen.batch_size)
     torch.manual_seed(0)
     model = LSTMClassifier(chosen.architecture(), chosen.dropouts()).train()
     group = ProcessGroup()
@@ -135,7 +135,7 @@ def _stepper(chosen: Recipe, steps: int, bfloat16: bool) -> tuple[Stepper, list[
     return Stepper(model, chosen, steps, 0, bfloat16, group), batches
 
 
-def made_up_channel(chosen: Recipe, reviews: int) -> Channel:
+def synthetic_channel(chosen: Recipe, reviews: int) -> Channel:
     """Reviews of random words, as long as those of people."""
     random = np.random.default_rng(0)
     lengths = np.exp(random.normal(np.log(MEDIAN_WORDS), SPREAD, reviews)).astype(np.int64) + 1

@@ -67,7 +67,7 @@ def perform_up(arguments: argparse.Namespace) -> int:
         if arguments.detached:
             _print_into(server.cloud.state_dir / LOG)
         print(f"localcloud is up at {server.cloud.url} (Ctrl-C stops it)", flush=True)
-        if opened := _what_it_opens(arguments):
+        if opened := _exposure_warning(arguments):
             print(opened, flush=True)
         stopped.wait()
     return 0
@@ -84,7 +84,7 @@ def perform_run(arguments: argparse.Namespace) -> int:
             if not joined:
                 server = held.enter_context(cloud(arguments))
                 arguments.port = server.cloud.port
-                if opened := _what_it_opens(arguments):
+                if opened := _exposure_warning(arguments):
                     print(opened, file=sys.stderr)
             elif arguments.token or arguments.allow_host or arguments.records or arguments.image:
                 raise Failure(
@@ -206,7 +206,7 @@ def cloud(arguments: argparse.Namespace) -> Iterator["Server"]:
             images=images,
         )
     except OSError as error:
-        raise Failure(_why_no_server(arguments, error)) from None
+        raise Failure(_start_error(arguments, error)) from None
     except (OpenToAll, StateError) as error:
         raise Failure(str(error)) from None
     # Whatever this process writes for a moment is removed with that folder, even after kill -9.
@@ -268,7 +268,7 @@ def detach(arguments: argparse.Namespace) -> int:
         if occupant and occupant.pid == child.pid:
             url = f"http://{reachable(arguments.host)}:{arguments.port}"
             print(f"localcloud is up at {url} (localcloud down stops it)")
-            if opened := _what_it_opens(arguments):
+            if opened := _exposure_warning(arguments):
                 print(opened)
             return 0
         time.sleep(0.05)
@@ -289,7 +289,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
             child.wait()
 
 
-def _what_it_opens(arguments: argparse.Namespace) -> str | None:
+def _exposure_warning(arguments: argparse.Namespace) -> str | None:
     """A warning about a cloud that other machines can reach; None for other clouds."""
     if is_loopback(arguments.host):
         return None
@@ -299,7 +299,7 @@ def _what_it_opens(arguments: argparse.Namespace) -> str | None:
     )
 
 
-def _why_no_server(arguments: argparse.Namespace, error: OSError) -> str:
+def _start_error(arguments: argparse.Namespace, error: OSError) -> str:
     if error.filename is not None:  # of the cloud's own folder
         return f"{error.filename}: {error.strerror or error}; remove it or take another port"
     where = f"port {arguments.port} of {arguments.host}"

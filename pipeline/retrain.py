@@ -44,7 +44,7 @@ def run(settings: Settings) -> None:
         with opened(uri) as new:
             comparison, reasons = retraining.compare_models(with_votes, voted, old, new)
     register(settings, before, uri, comparison, reasons)
-    tracking.log_if_wanted("compare", inputs.model_file(settings, key), comparison)
+    tracking.log_if_enabled("compare", inputs.model_file(settings, key), comparison)
 
 
 def collect(bucket: str, folder: Path) -> int:

@@ -44,7 +44,7 @@ def run(settings: Settings) -> None:
             [f"{job['TrainingTimeInSeconds']} s", *(f"{name} {value:.4g}" for name, value in metrics.items())]
         )
     )
-    tracking.log_if_wanted("log", file)
+    tracking.log_if_enabled("log", file)
 
 
 def _earlier_job(output: str) -> dict[str, Any] | None:
