@@ -286,15 +286,6 @@ class Management:
             raise invalid_parameter(NOT_ASSUMABLE) from error
 
 
-def _page(name: str, items: list[dict[str, Any]], marker: str | None, size: int) -> dict[str, Any]:
-    """The answer with a page of at most `size` items, after the marker."""
-    try:
-        shown, following = page(items, marker, size)
-    except InvalidRequest:
-        raise invalid_parameter("Invalid pagination token") from None
-    return {name: shown} | ({"NextMarker": following} if following else {})
-
-
 def _check_tags(tags: Mapping[str, str]) -> None:
     """https://docs.aws.amazon.com/lambda/latest/dg/configuration-tags.html"""
     if len(tags) > MAX_TAGS:
@@ -312,6 +303,15 @@ def _check_revision(record: Any, revision: str | None) -> None:
             "Call the GetFunction or the GetAlias API to retrieve the latest RevisionId for your resource.",
             status=412,
         )
+
+
+def _page(name: str, items: list[dict[str, Any]], marker: str | None, size: int) -> dict[str, Any]:
+    """The answer with a page of at most `size` items, after the marker."""
+    try:
+        shown, following = page(items, marker, size)
+    except InvalidRequest:
+        raise invalid_parameter("Invalid pagination token") from None
+    return {name: shown} | ({"NextMarker": following} if following else {})
 
 
 def _location(record: Any) -> str:

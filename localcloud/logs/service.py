@@ -114,8 +114,7 @@ class LogsService(ModelledService):
             found = [event for event in events if extract(event["message"]) is not None]
         except (InvalidPattern, PatternError) as error:
             raise _invalid(str(error)) from error
-        shown, following = _page(found, nextToken, limit)
-        return {"events": shown, "searchedLogStreams": [], "nextToken": following}
+        return _page(found, nextToken, limit)
 
     def describe_log_groups(
         self,
@@ -138,8 +137,8 @@ class LogsService(ModelledService):
             return FORWARD  # there, these are refused
         groups = sorted(self._backend().groups.values(), key=lambda group: group.name)
         found = [_named(group) for group in groups if logGroupNamePattern in group.name]
-        shown, following = _page(found, nextToken, limit)
-        return {"logGroups": shown, "nextToken": following}
+        shown, token = page(found, nextToken, limit)
+        return {"logGroups": shown, "nextToken": token}
 
     def describe_log_streams(
         self, logGroupName: str | None = None, logGroupIdentifier: str | None = None, **request: Any
@@ -357,13 +356,12 @@ def _events(streams: Sequence[Any]) -> Iterator[dict[str, Any]]:
         yield event.to_filter_dict() | {"logStreamName": name}
 
 
-def _page(
-    items: list[dict[str, Any]], token: str | None, limit: int
-) -> tuple[list[dict[str, Any]], str | None]:
+def _page(events: list[dict[str, Any]], token: str | None, limit: int) -> dict[str, Any]:
     try:
-        return page(items, token, limit)
+        shown, following = page(events, token, limit)
     except InvalidRequest:
         raise _invalid("The specified nextToken is invalid.") from None
+    return {"events": shown, "searchedLogStreams": [], "nextToken": following}
 
 
 def _refuse(what: str, **request: Any) -> None:
