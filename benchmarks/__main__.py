@@ -31,6 +31,7 @@ CHOICES = Path(__file__).with_name("choices.json")
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command line. Returns the exit status; errors are one line on standard error."""
     options = _parser().parse_args(arguments)
     try:
         run(options)
@@ -46,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run(options: argparse.Namespace) -> None:
+    """Measure what the options name, and write the results. Raises BenchError."""
     taking_part = contestants()
     if options.list:
         for name, contestant in taking_part.items():
@@ -110,8 +112,8 @@ def fill_documents() -> None:
     figures = card.figures(DOCS)
     for document in DOCUMENTS:
         text = card.filled(document.read_text(encoding="utf-8"), figures)
-        with atomic_write(document) as aside:
-            aside.write_text(text, encoding="utf-8")
+        with atomic_write(document) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 def render(result: dict[str, Any], target: Path) -> None:
@@ -120,8 +122,8 @@ def render(result: dict[str, Any], target: Path) -> None:
     result = {name: value for name, value in result.items() if name != "experiments"}
     files = {"benchmarks.json": json.dumps(result, indent=1) + "\n", "benchmarks.txt": table.document(result)}
     for name, content in files.items():
-        with atomic_write(target / name) as aside:
-            aside.write_text(content, encoding="utf-8")
+        with atomic_write(target / name) as temporary:
+            temporary.write_text(content, encoding="utf-8")
     pictures = charts.draw(result, target)
     if target == DOCS:
         fill_documents()
@@ -135,8 +137,8 @@ def choose_settings(names: list[str], corpus: Corpus) -> None:
         if name in REFERENCES and REFERENCES[name].grid:
             step(REFERENCES[name].title)
             scores[name] = choose(REFERENCES[name], corpus, say)
-            with atomic_write(CHOICES) as aside:
-                aside.write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
+            with atomic_write(CHOICES) as temporary:
+                temporary.write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
 
 
 def _parser() -> argparse.ArgumentParser:

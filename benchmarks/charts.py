@@ -40,56 +40,44 @@ MARKS = {0: "o", 1: "s", 2: "D", 3: "^"}
 
 
 def draw(result: dict[str, Any], folder: Path) -> list[str]:
-    """Write all plots to `folder`, and return their names."""
-    import matplotlib
-
-    drawn: dict[str, Callable[[dict[str, Any]], Figure]] = {
+    """Write all plots of `make bench` to `folder`, and return their names."""
+    plots = {
         "bench-accuracy.svg": _accuracy,
         "bench-curves.svg": _curves,
         "bench-latency.svg": _latency,
         "bench-reliability.svg": _reliability,
         "bench-slices.svg": _slices,
     }
-    with matplotlib.rc_context(STYLE):
-        for name, picture in drawn.items():
-            figure = picture(result)
-            if result["quick"]:
-                _mark_as_quick(figure)
-            _save(figure, folder / name)
-    return list(drawn)
+    for name, plot in plots.items():
+        _draw(plot, result, folder / name)
+    return list(plots)
 
 
 def draw_faithfulness(result: dict[str, Any], folder: Path) -> list[str]:
     """Write the plot of faithfulness.py's curves to `folder`, and return its name."""
-    import matplotlib
-
-    with matplotlib.rc_context(STYLE):
-        figure = _faithfulness(result)
-        if result["quick"]:
-            _mark_as_quick(figure)
-        _save(figure, folder / "faithfulness.svg")
+    _draw(_faithfulness, result, folder / "faithfulness.svg")
     return ["faithfulness.svg"]
 
 
 def draw_scaling(result: dict[str, Any], file: Path) -> None:
     """Write the plot of scaling.py: reviews per second by processes and by hosts."""
+    _draw(_scaling, result, file)
+
+
+def _draw(plot: Callable[[dict[str, Any]], Figure], result: dict[str, Any], file: Path) -> None:
     import matplotlib
 
     with matplotlib.rc_context(STYLE):
-        figure = _scaling(result)
+        figure = plot(result)
         if result["quick"]:
             _mark_as_quick(figure)
-        _save(figure, file)
+        with atomic_write(file) as temporary:
+            figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
 
 
 def _mark_as_quick(figure: Figure) -> None:
     at: dict[str, Any] = {"rotation": 25, "ha": "center", "va": "center"}
     figure.text(0.5, 0.5, "QUICK RUN", size=48, color=LINE, zorder=10, alpha=0.7, **at)
-
-
-def _save(figure: Figure, file: Path) -> None:
-    with atomic_write(file) as aside:
-        figure.savefig(aside, format="svg", metadata={"Date": None, "Creator": None})
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:

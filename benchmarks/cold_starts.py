@@ -13,8 +13,6 @@ import json
 import os
 import re
 import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -24,8 +22,10 @@ from pathlib import Path
 
 from benchmarks import machine, table
 from benchmarks.errors import BenchError
+from project import ports
 from project.console import say, shown, step
 from project.paths import PROJECT
+from project.supervisor import Program
 from sentiment import archives
 from sentiment.errors import ArchiveError
 from sentiment.files import atomic_write
@@ -70,29 +70,22 @@ def interpreter(name: str) -> str:
 
 def first_answer(command: list[str], base: Path) -> float:
     """Seconds from the start of a container to its first answer. Raises BenchError where none comes."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = ports.free_port()
     own = {"SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_BIND_TO_PORT": str(port), "HOME": str(base)}
-    log = base / "log"
-    with log.open("w") as output:
-        started = time.monotonic()
-        process = subprocess.Popen(
-            command,
-            env={"PATH": os.environ["PATH"], **own},
-            cwd=base,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            while not _answers(port):
-                if process.poll() is not None or time.monotonic() - started > ANSWER_SECONDS:
-                    raise BenchError(f"{command[0]} did not answer: {log.read_text()[-2000:]}")
-                time.sleep(POLL_SECONDS)
-            return time.monotonic() - started
-        finally:
-            _end(process)
+    variables = [f"{name}={value}" for name, value in {"PATH": os.environ["PATH"], **own}.items()]
+    started = time.monotonic()
+    container = Program(
+        command[0], ["env", "-i", *variables, *command], {}, base / "log", grace=END_SECONDS, folder=base
+    )
+    try:
+        while not _answers(port):
+            if container.poll() is not None or time.monotonic() - started > ANSWER_SECONDS:
+                raise BenchError(f"{container.name} did not answer: {container.last_lines()}")
+            time.sleep(POLL_SECONDS)
+        return time.monotonic() - started
+    finally:
+        container.stop()
+        container.wait()
 
 
 def _answers(port: int) -> bool:
@@ -110,19 +103,6 @@ def _answers(port: int) -> bool:
     finally:
         connection.close()
     return True
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a container and what it has started."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            return
-        try:
-            process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
 
 
 def model_folder(model: Path, base: Path) -> float:
@@ -158,6 +138,7 @@ def document(seconds: dict[str, list[float]], megabytes: float, load: float) -> 
 
 
 def main() -> int:
+    """Run the command line. Returns the exit status; errors are one line on standard error."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cold_starts", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="a model folder or a model.tar.gz")
     parser.add_argument(
@@ -178,8 +159,8 @@ def main() -> int:
                 say(f"turn {turn + 1} of {options.turns}, {name}: {seconds[name][-1]:.2f} s")
         text = document(seconds, megabytes, load)
         before = options.output.read_text(encoding="utf-8")
-        with atomic_write(options.output) as aside:
-            aside.write_text(BLOCK.sub(rf"\g<1>{text}\g<2>", before), encoding="utf-8")
+        with atomic_write(options.output) as temporary:
+            temporary.write_text(BLOCK.sub(rf"\g<1>{text}\g<2>", before), encoding="utf-8")
         say(f"wrote: {shown(options.output)}")
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)

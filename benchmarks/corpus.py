@@ -72,9 +72,9 @@ def write_corpus(reviews: Reviews, quick: bool, cache: Path, splits: Sequence[st
     key = digest.hexdigest()[:16]
     folder = cache / "corpus" / key
     if not folder.is_dir():
-        with atomic_folder(folder) as aside:
+        with atomic_folder(folder) as temporary:
             for name, labelled in named.items():
-                _write(aside / f"{name}.jsonl", labelled)
+                _write(temporary / f"{name}.jsonl", labelled)
     return Corpus(reviews, folder, key)
 
 

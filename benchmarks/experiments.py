@@ -65,8 +65,8 @@ def measured(name: str, bench: Bench) -> dict[str, Any]:
 def write(name: str, result: dict[str, Any], target: Path) -> list[str]:
     """Write an experiment's figures, and its picture if it has one, and return the names of the files."""
     target.mkdir(parents=True, exist_ok=True)
-    with atomic_write(target / f"{name}.json") as aside:
-        aside.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    with atomic_write(target / f"{name}.json") as temporary:
+        temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return [f"{name}.json", *(charts.draw_faithfulness(result, target) if name == "faithfulness" else [])]
 
 

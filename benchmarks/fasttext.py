@@ -27,6 +27,7 @@ class FastText:
     bias: float
 
     def probabilities(self, reviews: Sequence[str]) -> np.ndarray:
+        """The probabilities (N,) that N reviews are positive."""
         logits = np.empty(len(reviews), dtype=np.float64)
         for row, review in enumerate(reviews):
             ids = features(words(review), self.word_dict, self.buckets)

@@ -88,8 +88,8 @@ def run(options: argparse.Namespace) -> None:
             measured.append(measure_selfhost(folder, Path(scratch), cases, options))
     described = f"{machine.summary(machine.describe())}; its load average was {busy:.1f} when it began"
     text = load_report.document(measured, described, time.strftime("%Y-%m-%d", time.gmtime()), len(cases))
-    with atomic_write(options.output) as aside:
-        aside.write_text(text, encoding="utf-8")
+    with atomic_write(options.output) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     say(f"wrote: {options.output}")
     unreached = [f"{each.title}: {problem}" for each in measured for problem in report_goals(each)]
     if unreached:
@@ -193,8 +193,8 @@ def measure_selfhost(folder: Path, scratch: Path, cases: list[Case], options: ar
     """gunicorn with the model in its cache, and no registry to ask."""
     cache = ModelCache(scratch / "cache")
     cache.lock()
-    with cache.aside() as aside:
-        model = shutil.copytree(folder, aside / "model")
+    with cache.temporary_folder() as temporary:
+        model = shutil.copytree(folder, temporary / "model")
         cache.keep(Champion("load", "1", "", 0, Predictor.from_folder(folder).version), model)
     cache.release()
     port = ports.free_port()

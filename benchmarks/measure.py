@@ -84,9 +84,11 @@ class Bench:
     aclimdb: Path | None = None
 
     def contestant(self, name: str) -> Contestant:
+        """The contestant of that name. Raises KeyError."""
         return contestants()[name]
 
     def model_folder(self, contestant: Contestant) -> Path:
+        """Where the trained model of a contestant is stored."""
         return self.folder / "models" / f"{contestant.name}-{contestant.seed}"
 
     def scores(self, contestant: Contestant) -> dict[str, np.ndarray]:

@@ -79,6 +79,7 @@ def _row(name: str, cores: int, reviews: int, seconds: float) -> dict[str, Any]:
 
 
 def available_cores() -> list[int]:
+    """The numbers of the processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))

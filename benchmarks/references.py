@@ -54,6 +54,7 @@ def words_and_punctuation(review: str) -> list[str]:
 
 
 def sigmoid(scores: np.ndarray) -> np.ndarray:
+    """The logistic function of scores (N,), without overflow."""
     probabilities: np.ndarray = 1 / (1 + np.exp(-np.clip(scores, -50, 50)))
     return probabilities
 
@@ -69,6 +70,7 @@ class Linear:
     bias: float
 
     def probabilities(self, reviews: Sequence[str]) -> np.ndarray:
+        """As Model.probabilities."""
         rows = _scaled(self.vectorizer.transform(reviews), self.scale, self.unit_rows)
         return sigmoid(rows @ self.weights + self.bias)
 
@@ -109,6 +111,7 @@ def _ngrams(order: int) -> Any:
 
 
 def fit_tfidf(train: Labelled, validation: Labelled, settings: Mapping[str, Any], say: Say) -> Model:
+    """Logistic regression on the TF-IDF of one- and two-grams."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
@@ -122,6 +125,7 @@ def fit_tfidf(train: Labelled, validation: Labelled, settings: Mapping[str, Any]
 
 
 def fit_nb_svm(train: Labelled, validation: Labelled, settings: Mapping[str, Any], say: Say) -> Model:
+    """A linear SVM, interpolated with its mean weight, on one- and two-grams scaled by log-count ratios."""
     from sklearn.svm import LinearSVC
 
     vectorizer = _ngrams(2)
@@ -136,6 +140,7 @@ def fit_nb_svm(train: Labelled, validation: Labelled, settings: Mapping[str, Any
 
 
 def fit_nb_lr(train: Labelled, validation: Labelled, settings: Mapping[str, Any], say: Say) -> Model:
+    """Logistic regression on rows of one- to three-grams, scaled by log-count ratios, of unit length."""
     from sklearn.linear_model import LogisticRegression
 
     vectorizer = _ngrams(3)
@@ -156,12 +161,14 @@ class Trees:
     rounds: int
 
     def probabilities(self, reviews: Sequence[str]) -> np.ndarray:
+        """As Model.probabilities."""
         rows = self.vectorizer.transform(reviews)
         probabilities: np.ndarray = self.booster.inplace_predict(rows, iteration_range=(0, self.rounds))
         return probabilities
 
 
 def fit_trees(train: Labelled, validation: Labelled, settings: Mapping[str, Any], say: Say) -> Model:
+    """Gradient-boosted trees on counts of stems."""
     import xgboost
     from sklearn.feature_extraction.text import CountVectorizer
 
@@ -186,6 +193,7 @@ def fit_trees(train: Labelled, validation: Labelled, settings: Mapping[str, Any]
 
 
 def fit_fasttext(train: Labelled, validation: Labelled, settings: Mapping[str, Any], say: Say) -> Model:
+    """The classifier of fasttext.py."""
     from benchmarks.fasttext import fit
 
     return fit(train, validation, settings, say)

@@ -49,9 +49,9 @@ class Results:
         started = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
         # Read back, so that a new result has the same form as a cached one.
         result = json.loads(json.dumps(measure() | {"measured": started}))
-        with atomic_write(self._file(name)) as aside:
+        with atomic_write(self._file(name)) as temporary:
             content = {"key": key, "machine": self.machine, "result": result}
-            aside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         return result, False
 
     def has(self, name: str, key: str) -> bool:

@@ -12,7 +12,6 @@ import json
 import os
 import random
 import resource
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ import numpy as np
 
 from benchmarks import machine, scaling_report
 from benchmarks.errors import BenchError
+from project import ports
 from project.console import say, step
 from project.paths import BUILD, PROJECT
 from sentiment.files import atomic_write
@@ -46,6 +46,7 @@ FILE_REVIEWS = 12_500
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command line. Returns the exit status; errors are one line on standard error."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__.split("\n")[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"only these: {', '.join(PARTS)}")
     parser.add_argument("--quick", action="store_true", help="in miniature: not to be quoted")
@@ -85,8 +86,8 @@ def _keep(file: Path, name: str, part: dict[str, Any], quick: bool) -> None:
     """Store the figures of a part with those of the other parts."""
     kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     kept |= {"quick": quick, "machine": machine.describe(), name: part}
-    with atomic_write(file) as aside:
-        aside.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    with atomic_write(file) as temporary:
+        temporary.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 def training(quick: bool) -> list[dict[str, Any]]:
@@ -137,9 +138,9 @@ def work(case: dict[str, Any]) -> None:
     """Run one process of a training: take the steps of a case. The first one prints its figures as JSON."""
     import torch
 
-    from benchmarks.training import made_up_channel
+    from benchmarks.training import synthetic_channel
     from sentiment.model.lstm import LSTMClassifier
-    from sentiment.training.batches import HeldBatches
+    from sentiment.training.batches import InMemoryBatches
     from sentiment.training.distributed import process_group
     from sentiment.training.recipes import recipe
     from sentiment.training.steps import Stepper
@@ -149,10 +150,10 @@ def work(case: dict[str, Any]) -> None:
     with process_group("cpu") as group:
         size = chosen.batch_size * (1 if case["shared"] else group.size)
         steps = WARM_UP + case["steps"]
-        channel = made_up_channel(chosen, steps * size)
+        channel = synthetic_channel(chosen, steps * size)
         torch.manual_seed(0)
         model = LSTMClassifier(chosen.architecture(), chosen.dropouts()).train()
-        held = HeldBatches(channel, model.architecture, size, 0, group)
+        held = InMemoryBatches(channel, model.architecture, size, 0, group)
         stepper = Stepper(model, chosen, steps, 0, False, group)
         seconds, communicating, processor = [], [], []
         for number, batch in enumerate(held.of_epoch(0, 0)):
@@ -181,7 +182,7 @@ def _training(hosts: int, processes: int, shared: bool, steps: int) -> dict[str,
         commands = [[sys.executable, *worker]]
     else:
         torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
-        meeting = ["--master-addr", "127.0.0.1", "--master-port", str(_free_port())]
+        meeting = ["--master-addr", "127.0.0.1", "--master-port", str(ports.free_port())]
         commands = [
             [*torchrun, "--nnodes", str(hosts), "--node-rank", str(rank), *meeting, *worker]
             for rank in range(hosts)
@@ -234,12 +235,12 @@ def _fitting(reviews: int) -> dict[str, Any]:
     program = (
         "import resource, sys\n"
         "import numpy as np\n"
-        "from benchmarks.training import made_up_channel\n"
+        "from benchmarks.training import synthetic_channel\n"
         "from sentiment.model.lstm import LSTMClassifier\n"
         "from sentiment.training.ngram_fit import fit_ngrams\n"
         "from sentiment.training.recipes import recipe\n"
         "chosen = recipe('fast')\n"
-        "channel = made_up_channel(chosen, int(sys.argv[1]))\n"
+        "channel = synthetic_channel(chosen, int(sys.argv[1]))\n"
         "table = LSTMClassifier(chosen.architecture(), chosen.dropouts()).ngrams\n"
         "weights = np.ones(len(channel))\n"
         "settings = chosen.ngram_min_reviews, chosen.ngram_c, chosen.ngram_fragments\n"
@@ -261,7 +262,7 @@ def write_reviews(folder: Path, reviews: int, seed: int) -> None:
     for start in range(0, reviews, FILE_REVIEWS):
         with (folder / f"{start:09}.jsonl").open("w", encoding="utf-8") as stream:
             for number in range(start, min(start + FILE_REVIEWS, reviews)):
-                text = " ".join(draws.choices(words, cum_weights=weights, k=scaling_report.MADE_UP_WORDS))
+                text = " ".join(draws.choices(words, cum_weights=weights, k=scaling_report.SYNTHETIC_WORDS))
                 stream.write(json.dumps({"review": text, "sentiment": number % 2}) + "\n")
 
 
@@ -286,12 +287,6 @@ def _all_outputs(commands: Sequence[Sequence[str]]) -> list[str]:
 def _processor_seconds_of_children() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from sentiment.files import atomic_write
 
 PICTURE = "bench-scaling.svg"
 REVIEWS = 100_000_000
-MADE_UP_WORDS, PEOPLES_WORDS = 10, 230
+SYNTHETIC_WORDS, REVIEW_WORDS = 10, 230
 """Words of a review that is prepared to be measured, and of those of IMDb on average."""
 
 
@@ -62,8 +62,8 @@ small as the project's own.
 
 def write(result: dict[str, Any], target: Path) -> list[str]:
     """Write the document and the picture; returns their names."""
-    with atomic_write(target / "scaling.md") as aside:
-        aside.write_text("\n".join(document(result)) + "\n", encoding="utf-8")
+    with atomic_write(target / "scaling.md") as temporary:
+        temporary.write_text("\n".join(document(result)) + "\n", encoding="utf-8")
     charts.draw_scaling(result, target / PICTURE)
     return ["scaling.md", PICTURE]
 
@@ -113,7 +113,7 @@ def document(result: dict[str, Any]) -> Iterable[str]:
     yield (
         f"\n{small['reviews']:,} reviews took {small['peak_mb']:,.0f} MB at most, {large['reviews']:,} "
         f"{large['peak_mb']:,.0f} MB ({large['peak_mb'] / small['peak_mb'] - 1:+.0%}) and "
-        f"{large['seconds']:,.0f} s. All are synthetic: {MADE_UP_WORDS} words each, of 30,000 different.\n"
+        f"{large['seconds']:,.0f} s. All are synthetic: {SYNTHETIC_WORDS} words each, of 30,000 different.\n"
     )
     few, more = result["fitting"]["rows"]
     each = (more["peak_mb"] - few["peak_mb"]) / (more["reviews"] - few["reviews"])
@@ -134,8 +134,8 @@ def _busy(result: dict[str, Any], load: float) -> str:
 def _on_paper(result: dict[str, Any]) -> Iterable[str]:
     one = next(row for row in result["training"]["rows"] if row["hosts"] * row["processes"] == 1)
     alone = result["preparing"]["rows"][0]
-    words_a_second = MADE_UP_WORDS * alone["reviews"] / alone["processor_seconds"]
-    plan = on_paper(one, words_a_second / PEOPLES_WORDS)
+    words_a_second = SYNTHETIC_WORDS * alone["reviews"] / alone["processor_seconds"]
+    plan = on_paper(one, words_a_second / REVIEW_WORDS)
     yield f"## {REVIEWS / 1e6:.0f} million reviews, on paper\n"
     yield f"| on {FLEET.machines} x `{FLEET.instance_type}` | hours | dollars |"
     yield "| --- | ---: | ---: |"
@@ -158,8 +158,8 @@ def _on_paper(result: dict[str, Any]) -> Iterable[str]:
     )
     yield "- Every epoch reads every review once; `fast` has two. Machines do not wait for the slowest."
     yield (
-        f"- Preparing uses one process a machine, and a real review, of {PEOPLES_WORDS} words, takes "
-        f"{PEOPLES_WORDS / MADE_UP_WORDS:.0f} times as long as a made-up one of {MADE_UP_WORDS}."
+        f"- Preparing uses one process a machine, and a real review, of {REVIEW_WORDS} words, takes "
+        f"{REVIEW_WORDS / SYNTHETIC_WORDS:.0f} times as long as a made-up one of {SYNTHETIC_WORDS}."
     )
     yield (
         f"- ${FLEET.dollars_an_hour} an hour each, the list price of us-east-1; spot instances cost less. "

@@ -67,6 +67,7 @@ def origins(folder: Path) -> dict[str, Origin]:
 
 
 def by_length(texts: list[str]) -> list[Slice]:
+    """Slice by the number of words."""
     lengths = np.array([len(text.split()) for text in texts])
     edges = (
         (0, 100, "under 100 words"),
@@ -142,9 +143,9 @@ def mistakes(
     """The most confident mistakes, `each` of either label, with short quotes."""
     found = []
     for label in (0, 1):
-        wrongness = np.where(labels == label, np.abs(probabilities - label), 0.0)
-        for row in np.argsort(-wrongness, kind="stable")[:each]:
-            if wrongness[row] > 0.5:
+        errors = np.where(labels == label, np.abs(probabilities - label), 0.0)
+        for row in np.argsort(-errors, kind="stable")[:each]:
+            if errors[row] > 0.5:
                 found.append(
                     {
                         "label": label,

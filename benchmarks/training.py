@@ -21,7 +21,7 @@ from benchmarks.measure import SHORT_SPINS, Bench
 from project.paths import PROJECT
 from sentiment.data.channels import Channel
 from sentiment.model.lstm import LSTMClassifier, collate
-from sentiment.training.batches import Batch, HeldBatches
+from sentiment.training.batches import Batch, InMemoryBatches
 from sentiment.training.distributed import ProcessGroup
 from sentiment.training.precision import bfloat16_failure
 from sentiment.training.recipes import Recipe, recipe
@@ -76,6 +76,7 @@ def cells(row: dict[str, Any]) -> list[str]:
 
 
 def title(row: dict[str, Any]) -> str:
+    """The title of a row: its recipe, and what was changed in it."""
     wider = f" with {row['hidden_dim']} units" if "hidden_dim" in row else ""
     return f"`{row['recipe']}`{wider}"
 
@@ -125,16 +126,16 @@ def _in_a_process(case: dict[str, Any]) -> dict[str, Any]:
 
 def _stepper(chosen: Recipe, steps: int, bfloat16: bool) -> tuple[Stepper, list[Batch]]:
     """A stepper over made-up reviews, and the batch of each step."""
-    channel = made_up_channel(chosen, steps * chosen.batch_size)
+    channel = synthetic_channel(chosen, steps * chosen.batch_size)
     torch.manual_seed(0)
     model = LSTMClassifier(chosen.architecture(), chosen.dropouts()).train()
     group = ProcessGroup()
-    held = HeldBatches(channel, model.architecture, chosen.batch_size, 0, group)
+    held = InMemoryBatches(channel, model.architecture, chosen.batch_size, 0, group)
     batches = [held.of_rows(rows) for rows in np.array_split(np.arange(len(channel)), steps)]
     return Stepper(model, chosen, steps, 0, bfloat16, group), batches
 
 
-def made_up_channel(chosen: Recipe, reviews: int) -> Channel:
+def synthetic_channel(chosen: Recipe, reviews: int) -> Channel:
     """Reviews of random words, as long as those of people."""
     random = np.random.default_rng(0)
     lengths = np.exp(random.normal(np.log(MEDIAN_WORDS), SPREAD, reviews)).astype(np.int64) + 1

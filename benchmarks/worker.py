@@ -36,11 +36,13 @@ Probabilities = Callable[[list[str]], Sequence[float]]
 
 
 def main(arguments: list[str]) -> None:
+    """Run the command that the first argument names."""
     commands: dict[str, Callable[..., None]] = {"fit": fit, "score": score, "serve": serve, "first": first}
     commands[arguments[0]](*arguments[1:])
 
 
 def fit(name: str, corpus: str, folder: str, quick: str) -> None:
+    """Train a reference, and store it in `folder`."""
     import joblib
 
     from benchmarks.corpus import read_labelled
@@ -78,6 +80,7 @@ def load(kind: str, folder: str) -> tuple[Probabilities, Any]:
 
 
 def score(kind: str, folder: str, corpus: str, file: str) -> None:
+    """Write the probabilities for each file of a corpus to `file` (.npz)."""
     import numpy as np
 
     from benchmarks.corpus import read_labelled
@@ -105,10 +108,12 @@ def answer_first(kind: str, folder: str) -> tuple[Probabilities, Any]:
 
 
 def first(kind: str, folder: str) -> None:
+    """Answer one review and end."""
     answer_first(kind, folder)
 
 
 def serve(kind: str, folder: str, corpus: str, seconds: str = str(SECONDS)) -> None:
+    """Answer one review; then measure latency and throughput, and print the figures as JSON."""
     max_seconds = float(seconds)
     probabilities, model = answer_first(kind, folder)
     import numpy as np

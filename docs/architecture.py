@@ -7,6 +7,7 @@ positions of the boxes are defined here; the arrows are determined from the impo
 import html
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import grimp
@@ -35,11 +36,12 @@ class Box:
 
     @property
     def centre(self) -> float:
+        """The horizontal position of its centre."""
         return self.x + self.width / 2
 
 
-ROOM = {"colour": "#7c3aed", "fill": "#ede9fe", "height": 54}
-APART = {"colour": "#64748b", "fill": "#f1f5f9"}
+_room = partial(Box, colour="#7c3aed", fill="#ede9fe", height=54)
+_apart = partial(Box, colour="#64748b", fill="#f1f5f9")
 BOXES = (
     Box("benchmarks", 345, 60, 290, "models beside their references"),
     Box("serve", 60, 160, 128, "inference program"),
@@ -48,14 +50,14 @@ BOXES = (
     Box("selfhost", 497, 160, 138, "Flask and MLflow"),
     Box("tracking", 202, 260, 433, "runs and models in MLflow"),
     Box("project", 202, 360, 433, "paths, a person's choices, console, child processes, ports"),
-    Box("sentiment.training", 60, 510, 575, "from channels to a model folder", **ROOM),
-    Box("sentiment.evaluation", 60, 602, 128, "metrics, pictures", **ROOM),
-    Box("sentiment.data", 202, 602, 128, "sources, channels", **ROOM),
-    Box("sentiment.serving", 345, 602, 290, "model folder, engines, predictor", **ROOM),
-    Box("sentiment.model", 345, 694, 290, "LSTM, n-grams, and their sum", **ROOM),
-    Box("sentiment.text", 202, 786, 433, "tokenizers, vocabulary, negation", **ROOM),
-    Box("sentiment_api", 700, 160, 250, "the API's rules, in lambda/", **APART),
-    Box("localcloud", 700, 260, 250, "the offline AWS", **APART),
+    _room("sentiment.training", 60, 510, 575, "from channels to a model folder"),
+    _room("sentiment.evaluation", 60, 602, 128, "metrics, pictures"),
+    _room("sentiment.data", 202, 602, 128, "sources, channels"),
+    _room("sentiment.serving", 345, 602, 290, "model folder, engines, predictor"),
+    _room("sentiment.model", 345, 694, 290, "LSTM, n-grams, and their sum"),
+    _room("sentiment.text", 202, 786, 433, "tokenizers, vocabulary, negation"),
+    _apart("sentiment_api", 700, 160, 250, "the API's rules, in lambda/"),
+    _apart("localcloud", 700, 260, 250, "the offline AWS"),
 )
 LIBRARY = Box("sentiment", 30, 460, 635, "", height=410)
 
@@ -135,10 +137,12 @@ def _box(box: Box) -> str:
 
 def _arrow(start: Box, end: Box) -> str:
     """An arrow from one box down (or across) to another; vertical, if one box is above the other."""
+    x1: float
+    x2: float
     if start.y == end.y:
         left = start.x < end.x
         x1, x2 = (start.x + start.width, end.x - 4) if left else (start.x, end.x + end.width + 4)
-        y1 = y2 = start.y + start.height / 2
+        y1, y2 = start.y + start.height / 2, start.y + start.height / 2
     else:
         low, high = max(start.x, end.x) + 14, min(start.x + start.width, end.x + end.width) - 14
         shared = (low + high) / 2 if low < high else None

@@ -45,6 +45,7 @@ START_SECONDS = 120
 
 
 def main() -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--uri", help="tracking server with runs to show (default: a temporary one)")
     uri = parser.parse_args().uri
@@ -75,6 +76,7 @@ def server() -> Iterator[str]:
 
 
 def train(uri: str, options: str) -> None:
+    """Train a model with these options, and log its run."""
     step(f"Train: {options}")
     with tempfile.TemporaryDirectory() as model:
         subprocess.run(
@@ -108,6 +110,7 @@ def take(uri: str, chromium_path: str) -> None:
 
 
 def ask(uri: str, what: str) -> dict[str, Any]:
+    """Read from MLflow's REST API."""
     with urllib.request.urlopen(f"{uri}/api/2.0/mlflow/{what}", timeout=30) as answer:
         content: dict[str, Any] = json.load(answer)
     return content
@@ -134,6 +137,7 @@ def settled(experiment: str) -> str:
 
 
 def picture(page: Page, name: str) -> None:
+    """Take the picture docs/mlflow-NAME.png."""
     page.mouse.move(0, 0)
     page.wait_for_timeout(SETTLED_MS)  # the pages poll all the time, so no event says that they are complete
     file = DOCS / f"mlflow-{name}.png"

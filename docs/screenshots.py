@@ -40,12 +40,14 @@ REVIEWS = """review,stars
 
 
 def judge_the_mixed_example(page: Page) -> None:
+    """Choose the mixed example, and wait for its verdict."""
     page.get_by_role("button", name="A mixed one").click()
     expect(page.locator("#details")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.locator("#model-line")).to_be_visible()
 
 
 def judge_many(page: Page) -> None:
+    """Classify many reviews at once."""
     page.get_by_role("tab", name="Many").click()
     page.get_by_label("Many reviews").fill(REVIEWS)
     page.locator("#start").click()
@@ -54,11 +56,13 @@ def judge_many(page: Page) -> None:
 
 
 def explain_a_row(page: Page) -> None:
+    """Open the explanation of one of many reviews."""
     page.get_by_role("button", name="A dull, predictable").click()
     expect(page.locator(".detail .mark").first).to_be_visible(timeout=PATIENCE_MS)
 
 
 def show_a_weight(page: Page) -> None:
+    """Point at a marked word."""
     page.locator("#marked .level-3").last.hover()
 
 
@@ -101,6 +105,7 @@ def browser_path() -> str:
 
 
 def main() -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url", help="address of the running page")
     url = parser.parse_args().url

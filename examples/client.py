@@ -46,7 +46,8 @@ class Sentiment:
     def vote(self, review: str, verdict: dict[str, Any], right: bool) -> str:
         """Tell the API whether its verdict was right; return the id of the vote."""
         said = {name: verdict[name] for name in ("sentiment", "probability", "model")}
-        return self._call("/feedback", {"review": review, **said, "vote": "up" if right else "down"})["id"]
+        vote = {"review": review, **said, "vote": "up" if right else "down"}
+        return str(self._call("/feedback", vote)["id"])
 
     def take_back(self, vote_id: str) -> None:
         """Delete a vote, which is possible for 30 days."""
@@ -66,7 +67,8 @@ class Sentiment:
         while True:
             try:
                 with urllib.request.urlopen(request, timeout=60) as answer:
-                    return json.load(answer)
+                    answered: dict[str, Any] = json.load(answer)
+                    return answered
             except urllib.error.HTTPError as error:
                 wait = _pause(error.headers.get("retry-after", ""))
                 if error.code not in (429, 503) or time.monotonic() + wait > give_up:

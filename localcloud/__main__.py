@@ -1,4 +1,4 @@
-"""The command line: ``localcloud up | run | env | status | interrupt | down``."""
+"""The commands: ``localcloud up | run | env | status | interrupt | down``."""
 
 import argparse
 import contextlib
@@ -6,20 +6,17 @@ import errno
 import gc
 import logging
 import os
-import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from localcloud import __version__
+from localcloud.command_line import parser
 from localcloud.control import RoleRefused, interrupt, look, status, stop
 from localcloud.listening import is_loopback, reachable
-from localcloud.moto_operations import RECORDS
 from localcloud.real_account import restart_without_credentials
 from localcloud.sharing import POLL_SECONDS, Use, start_lock
 from localcloud.state import StateError
@@ -36,14 +33,6 @@ LOG = "localcloud.log"
 STILL_USED = "localcloud: other commands still use the cloud; it ends with them (Ctrl-C ends it now)"
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Prints one line, as for every other error, without the usage."""
-        self.exit(2, f"localcloud: {message}\n")
-
-
 class Failure(Exception):
     """Ends the program with a message of one line."""
 
@@ -52,7 +41,7 @@ def main() -> None:
     """Entry point of the console script."""
     arguments = parser().parse_args()
     try:
-        code = arguments.perform(arguments)
+        code = COMMANDS[arguments.subcommand](arguments)
         sys.stdout.flush()
     except (Failure, RoleRefused) as failure:
         print(f"localcloud: {failure}", file=sys.stderr)
@@ -64,105 +53,6 @@ def main() -> None:
         code = 1
     # Daemon threads that still wait for an answer must not print while the program ends.
     os._exit(code)
-
-
-def parser() -> argparse.ArgumentParser:
-    """The parser of the command line, whose commands set `perform`."""
-    root = Parser(
-        prog="localcloud",
-        description="An offline AWS on this machine: jobs, endpoints, functions and APIs really run.",
-        epilog="Start with: localcloud run -- PROGRAM, with any program that speaks to AWS",
-    )
-    root.add_argument("--version", action="version", version=__version__)
-    commands = root.add_subparsers(required=True, metavar="COMMAND")
-
-    def command(name: str, perform: object, text: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
-        added.set_defaults(perform=perform)
-        added.add_argument(
-            "--port", type=_port, default=4566, help="port of the cloud (default: %(default)s)"
-        )
-        added.add_argument(
-            "--host", type=_host, default="127.0.0.1", help="address it listens on (default: %(default)s)"
-        )
-        return added
-
-    def starts_cloud(added: argparse.ArgumentParser) -> None:
-        added.add_argument(
-            "--python",
-            type=_program,
-            default=sys.executable,
-            help="interpreter that runs jobs, models and functions (default: this one)",
-        )
-        added.add_argument(
-            "--token",
-            action="store_true",
-            help="answer only clients that carry the secret in what `env` prints; needed for a --host that "
-            "other machines reach",
-        )
-        added.add_argument(
-            "--allow-host",
-            action="append",
-            default=[],
-            metavar="NAME",
-            help="another host name to answer to, of a domain that nobody else controls (*.NAME: any "
-            "subdomain of NAME)",
-        )
-        added.add_argument(
-            "--records",
-            action="append",
-            default=[],
-            choices=sorted(RECORDS),
-            metavar="SERVICE",
-            help="store and show what this service's requests say where they would otherwise be refused, "
-            f"without carrying them out ({', '.join(sorted(RECORDS))}); may be repeated",
-        )
-        added.add_argument(
-            "--image",
-            action="append",
-            default=[],
-            metavar="PATTERN=RUNNER",
-            help="run SageMaker containers of images whose names match PATTERN with this runner: "
-            "pytorch-inference and ray serve models, python runs commands",
-        )
-        added.add_argument(
-            "--port-advice",
-            default="choose another port with --port",
-            metavar="TEXT",
-            help="advice to print if the port is taken; for programs that start localcloud",
-        )
-        added.add_argument("--verbose", action="store_true", help="print each request")
-
-    def takes_role(added: argparse.ArgumentParser) -> None:
-        added.add_argument(
-            "--role",
-            metavar="NAME",
-            help="act as this IAM role, as a SageMaker notebook does; it is made, with "
-            "AmazonSageMakerFullAccess, if there is none (default: the account's owner)",
-        )
-
-    up = command("up", perform_up, "start the cloud and stay until Ctrl-C")
-    starts_cloud(up)
-    up.add_argument("--detach", action="store_true", help="return when the cloud is up; `down` stops it")
-    up.add_argument("--detached", action="store_true", help=argparse.SUPPRESS)
-    run = command(
-        "run", perform_run, "run a command with its AWS calls going to the cloud, started if need be"
-    )
-    starts_cloud(run)
-    takes_role(run)
-    run.add_argument("--stay", action="store_true", help="after the command succeeded, stay up until Ctrl-C")
-    run.add_argument("command", nargs="+", metavar="-- COMMAND", help="the command and its arguments")
-    takes_role(command("env", perform_env, 'print what to set in a shell: eval "$(localcloud env)"'))
-    command("status", perform_status, "show what the cloud is running")
-    interrupted = command(
-        "interrupt",
-        perform_interrupt,
-        "take the spot instances of a training job away, so that it starts again from its checkpoints",
-    )
-    interrupted.add_argument("job", metavar="JOB", help="name of a training job with managed spot training")
-    interrupted.add_argument("--region", help="its region, if several have a job of this name")
-    command("down", perform_down, "stop the cloud")
-    return root
 
 
 def perform_up(arguments: argparse.Namespace) -> int:
@@ -177,7 +67,7 @@ def perform_up(arguments: argparse.Namespace) -> int:
         if arguments.detached:
             _print_into(server.cloud.state_dir / LOG)
         print(f"localcloud is up at {server.cloud.url} (Ctrl-C stops it)", flush=True)
-        if opened := _what_it_opens(arguments):
+        if opened := _exposure_warning(arguments):
             print(opened, flush=True)
         stopped.wait()
     return 0
@@ -194,7 +84,7 @@ def perform_run(arguments: argparse.Namespace) -> int:
             if not joined:
                 server = held.enter_context(cloud(arguments))
                 arguments.port = server.cloud.port
-                if opened := _what_it_opens(arguments):
+                if opened := _exposure_warning(arguments):
                     print(opened, file=sys.stderr)
             elif arguments.token or arguments.allow_host or arguments.records or arguments.image:
                 raise Failure(
@@ -316,7 +206,7 @@ def cloud(arguments: argparse.Namespace) -> Iterator["Server"]:
             images=images,
         )
     except OSError as error:
-        raise Failure(_why_no_server(arguments, error)) from None
+        raise Failure(_start_error(arguments, error)) from None
     except (OpenToAll, StateError) as error:
         raise Failure(str(error)) from None
     # Whatever this process writes for a moment is removed with that folder, even after kill -9.
@@ -378,7 +268,7 @@ def detach(arguments: argparse.Namespace) -> int:
         if occupant and occupant.pid == child.pid:
             url = f"http://{reachable(arguments.host)}:{arguments.port}"
             print(f"localcloud is up at {url} (localcloud down stops it)")
-            if opened := _what_it_opens(arguments):
+            if opened := _exposure_warning(arguments):
                 print(opened)
             return 0
         time.sleep(0.05)
@@ -399,7 +289,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
             child.wait()
 
 
-def _what_it_opens(arguments: argparse.Namespace) -> str | None:
+def _exposure_warning(arguments: argparse.Namespace) -> str | None:
     """A warning about a cloud that other machines can reach; None for other clouds."""
     if is_loopback(arguments.host):
         return None
@@ -409,7 +299,7 @@ def _what_it_opens(arguments: argparse.Namespace) -> str | None:
     )
 
 
-def _why_no_server(arguments: argparse.Namespace, error: OSError) -> str:
+def _start_error(arguments: argparse.Namespace, error: OSError) -> str:
     if error.filename is not None:  # of the cloud's own folder
         return f"{error.filename}: {error.strerror or error}; remove it or take another port"
     where = f"port {arguments.port} of {arguments.host}"
@@ -437,25 +327,14 @@ def _duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}"
 
 
-def _port(text: str) -> int:
-    port = int(text) if text.isdecimal() else -1
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
-    return port
-
-
-def _host(text: str) -> str:
-    try:
-        socket.getaddrinfo(text, None, socket.AF_INET)
-    except (OSError, UnicodeError):
-        raise argparse.ArgumentTypeError(f"'{text}' is not an address or name of this machine") from None
-    return text
-
-
-def _program(text: str) -> str:
-    if shutil.which(text) is None:
-        raise argparse.ArgumentTypeError(f"there is no program '{text}'")
-    return text
+COMMANDS = {
+    "up": perform_up,
+    "run": perform_run,
+    "env": perform_env,
+    "status": perform_status,
+    "interrupt": perform_interrupt,
+    "down": perform_down,
+}
 
 
 if __name__ == "__main__":

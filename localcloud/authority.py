@@ -19,7 +19,7 @@ import certifi
 from localcloud.state import state_dir
 
 FILE = "authority.pem"
-WITH_OTHERS = "authorities.pem"
+BUNDLE = "authorities.pem"
 NAME = "localcloud"
 DAY = datetime.timedelta(days=1)
 VALID = datetime.timedelta(days=365)
@@ -34,7 +34,7 @@ def variables(url: str, port: int) -> dict[str, str]:
         "HTTPS_PROXY": url,
         "https_proxy": url,
         "AWS_CA_BUNDLE": str(folder / FILE),
-        "REQUESTS_CA_BUNDLE": str(folder / WITH_OTHERS),
+        "REQUESTS_CA_BUNDLE": str(folder / BUNDLE),
     }
 
 
@@ -48,7 +48,7 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         own = _pem(self._sign(NAME, self._key.public_key(), None))
         (folder / FILE).write_bytes(own)
-        (folder / WITH_OTHERS).write_bytes(_trusted_anyway() + b"\n" + own)
+        (folder / BUNDLE).write_bytes(_default_authorities() + b"\n" + own)
         self.context = functools.lru_cache(maxsize=64)(self._context)
         """The TLS settings of a server for the host with this name."""
 
@@ -113,7 +113,7 @@ USAGES = (
 )
 
 
-def _trusted_anyway() -> bytes:
+def _default_authorities() -> bytes:
     """The certificates that requests trusts by default, in this process's environment."""
     chosen = Path(os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where())
     return (chosen if chosen.is_file() else Path(certifi.where())).read_bytes()

@@ -25,7 +25,7 @@ https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogE
 """
 ATTEMPTS = 3
 """To write a batch while somebody else deletes its log group or stream."""
-BEHIND_SECONDS = 0.25
+FLUSH_DELAY_SECONDS = 0.25
 """How long `flush_soon` may put off writing."""
 MAX_KEPT_EVENTS = 10_000
 """So many events of a log group are kept at least, where only the newest are."""
@@ -107,8 +107,8 @@ class LogStream:
                         self._written(event["message"])
 
     def flush_soon(self) -> None:
-        """Writes the buffered lines within BEHIND_SECONDS, together with those that come until then."""
-        _behind.add(self)
+        """Writes the buffered lines within FLUSH_DELAY_SECONDS, together with those that come until then."""
+        _delayed.add(self)
 
     def _put(self, batch: list[Event]) -> None:
         """Writes a batch. Raises LogsLost."""
@@ -171,7 +171,7 @@ class LogStream:
             self._reason = reason
 
 
-class _Behind:
+class _DelayedFlush:
     """Writes streams a little later, in its own thread, so that a batch has the lines of many requests."""
 
     def __init__(self) -> None:
@@ -203,17 +203,17 @@ class _Behind:
     def _run(self) -> None:
         while True:
             self._added.wait()
-            time.sleep(BEHIND_SECONDS)
+            time.sleep(FLUSH_DELAY_SECONDS)
             self._added.clear()
             self.flush()
 
 
-_behind = _Behind()
+_delayed = _DelayedFlush()
 
 
 def write_pending() -> None:
     """Writes what `flush_soon` has put off, before somebody reads it or changes who may write it."""
-    _behind.flush()
+    _delayed.flush()
 
 
 def batches(events: Sequence[Event]) -> Iterator[list[Event]]:

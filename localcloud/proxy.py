@@ -29,7 +29,7 @@ from localcloud.containers.bounded_http import PIECE_BYTES
 from localcloud.peers import is_of_this_user
 
 TARGET = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\]):(?P<port>[0-9]{1,5})")
-DIAL_SECONDS = 30.0
+CONNECT_SECONDS = 30.0
 HANDSHAKE_SECONDS = 20.0
 
 
@@ -71,13 +71,13 @@ class Proxy:
         own_names = ("127.0.0.1", "localhost", self._cloud.host)
         is_own = upstream.port == self._cloud.port and upstream.hostname in own_names
         if not upstream.hostname or is_own or urllib.request.proxy_bypass(host):
-            return socket.create_connection((host, port), DIAL_SECONDS)
+            return socket.create_connection((host, port), CONNECT_SECONDS)
         if upstream.scheme != "http":
             raise OSError(
                 f"HTTPS_PROXY={upstream.scheme}://...: localcloud passes on to http:// proxies only"
             )
         connection = http.client.HTTPConnection(
-            upstream.hostname, upstream.port or http.client.HTTP_PORT, timeout=DIAL_SECONDS
+            upstream.hostname, upstream.port or http.client.HTTP_PORT, timeout=CONNECT_SECONDS
         )
         connection.set_tunnel(host, port, _authorization(upstream.username, upstream.password))
         connection.connect()

@@ -39,6 +39,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def main() -> int:
+    """Run the command line. Returns the exit status; errors are one line on standard error."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--output", type=Path, default=NOTEBOOK, help="file to write (default: in place)")
     parser.add_argument(

@@ -141,8 +141,8 @@ def download(uri: str, file: Path) -> None:
     """Download an object, atomically, showing the progress."""
     bucket, key = split_uri(uri)
     size = client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"]
-    with atomic_write(file) as aside, _progress(file.name, size) as add:
-        client("s3").download_file(bucket, key, str(aside), Callback=add)
+    with atomic_write(file) as temporary, _progress(file.name, size) as add:
+        client("s3").download_file(bucket, key, str(temporary), Callback=add)
 
 
 def delete_below(uri: str) -> None:

@@ -53,12 +53,12 @@ def worse(new: Counts, old: Counts) -> str | None:
     for part, whole, margin, words in SHARES:
         bad, of = getattr(new, part), getattr(new, whole)
         bad_old, of_old = getattr(old, part), getattr(old, whole)
-        if of and of_old and surely_more((bad, of), (bad_old, of_old)) > margin:
+        if of and of_old and lower_bound_of_difference((bad, of), (bad_old, of_old)) > margin:
             return f"{bad} of {of} {words}; of the old one's {bad_old} of {of_old}"
     return None
 
 
-def surely_more(new: tuple[int, int], old: tuple[int, int], z: float = Z) -> float:
+def lower_bound_of_difference(new: tuple[int, int], old: tuple[int, int], z: float = Z) -> float:
     """The lower bound of the difference of two shares, new minus old, each as (part, whole).
 
     The interval is Newcombe's (Statistics in Medicine 17, 1998, method 10); `z` is the normal quantile.

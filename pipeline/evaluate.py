@@ -30,7 +30,11 @@ def run(settings: Settings) -> None:
         return
     bucket = stack.output(settings, "DataBucketName")
     outputs = inputs.evaluation_uri(bucket, key, remote.data_key(settings), settings.instances)
-    tests = _in_shards(settings, bucket) if settings.on == "sagemaker" else _here(settings, bucket, outputs)
+    tests = (
+        _in_shards(settings, bucket)
+        if settings.on == "sagemaker"
+        else _prepared_here(settings, bucket, outputs)
+    )
     labels = tests.labels
     answers = _transform(settings, bucket, uri, outputs, tests)
     if len(answers) != len(labels):
@@ -49,11 +53,11 @@ def run(settings: Settings) -> None:
     pictures = report.with_name("confusion.png"), report.with_name("calibration.png")
     figures.save(figures.confusion_matrix(result), pictures[0])
     figures.save(figures.reliability(result), pictures[1])
-    with atomic_write(report) as aside:
-        aside.write_text(json.dumps(result, indent=2) + "\n")
+    with atomic_write(report) as temporary:
+        temporary.write_text(json.dumps(result, indent=2) + "\n")
     describe(uri, result)
     say("wrote: " + ", ".join(map(shown, (report, *pictures))))
-    tracking.log_if_wanted("test", inputs.model_file(settings, key), report)
+    tracking.log_if_enabled("test", inputs.model_file(settings, key), report)
     show(result)
 
 
@@ -101,7 +105,7 @@ class RawReviews:
     labels: list[int]
 
 
-def _here(settings: Settings, bucket: str, outputs: str) -> RawReviews:
+def _prepared_here(settings: Settings, bucket: str, outputs: str) -> RawReviews:
     """The test reviews that were prepared on this machine, in as many files as there are instances."""
     prepared = settings.prepared()
     labels = json.loads((prepared.test / "labels.json").read_text())

@@ -56,11 +56,11 @@ def _take(settings: Settings, given: str, scratch: Path) -> str:
         raise PipelineError(f"MODEL={given} is not a usable model: {error}") from error
     file = inputs.model_file(settings, key)
     if not file.exists():
-        with atomic_write(file) as aside:
+        with atomic_write(file) as temporary:
             if archive.is_file():
-                shutil.copyfile(archive, aside)
+                shutil.copyfile(archive, temporary)
             else:
-                _pack(folder, aside)
+                _pack(folder, temporary)
     say(f"given: {given}, model version {key}")
     return key
 

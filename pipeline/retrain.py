@@ -44,7 +44,7 @@ def run(settings: Settings) -> None:
         with opened(uri) as new:
             comparison, reasons = retraining.compare_models(with_votes, voted, old, new)
     register(settings, before, uri, comparison, reasons)
-    tracking.log_if_wanted("compare", inputs.model_file(settings, key), comparison)
+    tracking.log_if_enabled("compare", inputs.model_file(settings, key), comparison)
 
 
 def collect(bucket: str, folder: Path) -> int:
@@ -62,8 +62,8 @@ def collect(bucket: str, folder: Path) -> int:
 
     def fetch(name: str) -> None:
         body = s3.get_object(Bucket=bucket, Key=f"feedback/{name}")["Body"].read()
-        with atomic_write(folder / name, 0o600) as aside:
-            aside.write_bytes(body)
+        with atomic_write(folder / name, 0o600) as temporary:
+            temporary.write_bytes(body)
 
     with ThreadPoolExecutor(DOWNLOADS) as pool:
         list(pool.map(fetch, sorted(there - here)))

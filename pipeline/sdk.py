@@ -13,11 +13,14 @@ from project.paths import PROJECT
 class Sdk(Protocol):
     """The functions of sagemaker_sdk.py and sagemaker_sdk3.py, which have their arguments."""
 
-    def start_training(self, name: str, **arguments: Any) -> str: ...
+    def start_training(self, name: str, **arguments: Any) -> str:
+        """Start a training job, and return its name."""
 
-    def start_preparing(self, name: str, **arguments: Any) -> None: ...
+    def start_preparing(self, name: str, **arguments: Any) -> None:
+        """Start a processing job that prepares reviews."""
 
-    def start_transform(self, name: str, **arguments: Any) -> None: ...
+    def start_transform(self, name: str, **arguments: Any) -> None:
+        """Start a batch transform job."""
 
 
 class Sdk3:

@@ -16,7 +16,7 @@ PROGRAM = PROJECT / "train" / "tracking.py"
 SHORT_TIMEOUTS = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 
 
-def is_wanted() -> bool:
+def is_enabled() -> bool:
     """Whether MLFLOW_TRACKING_URI is set."""
     return bool(os.environ.get("MLFLOW_TRACKING_URI"))
 
@@ -26,9 +26,9 @@ def log(model: Path, evaluation: Path | None = None) -> None:
     _run("log", model, *(("--test", evaluation) if evaluation else ()))
 
 
-def log_if_wanted(command: str, *arguments: Path) -> None:
+def log_if_enabled(command: str, *arguments: Path) -> None:
     """Run a command of train/tracking.py if MLFLOW_TRACKING_URI is set; a failure is only a warning."""
-    if not is_wanted():
+    if not is_enabled():
         return
     try:
         _run(command, *arguments, defaults=SHORT_TIMEOUTS)

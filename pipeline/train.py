@@ -36,15 +36,15 @@ def run(settings: Settings) -> None:
     aws.download(job["ModelArtifacts"]["S3ModelArtifacts"], file)
     metrics = {metric["MetricName"]: metric["Value"] for metric in job.get("FinalMetricDataList", [])}
     summary = {"job": job["TrainingJobName"], "seconds": job["TrainingTimeInSeconds"], "metrics": metrics}
-    with atomic_write(file.with_name("job.json")) as aside:
-        aside.write_text(json.dumps(summary, indent=2) + "\n")
+    with atomic_write(file.with_name("job.json")) as temporary:
+        temporary.write_text(json.dumps(summary, indent=2) + "\n")
     say(f"wrote: {job['ModelArtifacts']['S3ModelArtifacts']}, fetched to {shown(file)}")
     say(
         ", ".join(
             [f"{job['TrainingTimeInSeconds']} s", *(f"{name} {value:.4g}" for name, value in metrics.items())]
         )
     )
-    tracking.log_if_wanted("log", file)
+    tracking.log_if_enabled("log", file)
 
 
 def _earlier_job(output: str) -> dict[str, Any] | None:

@@ -95,9 +95,9 @@ def baseline(
         with opened() as model:
             measured = _measured(model, [*sentences, *reviews])
         say(f"measured on {len(sentences):,} held-out sentences and {len(reviews):,} held-out reviews")
-        with atomic_write(file) as aside:
+        with atomic_write(file) as temporary:
             write_json(
-                aside, {"model": version, "sentences": len(sentences), "reviews": len(reviews)} | measured
+                temporary, {"model": version, "sentences": len(sentences), "reviews": len(reviews)} | measured
             )
     content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return content
@@ -187,10 +187,10 @@ def _write(window: Window, folder: Path) -> None:
         "findings": [found._asdict() | {"inside": found.inside} for found in window.findings],
         "notes": window.notes,
     }
-    with atomic_write(folder / "drift.json") as aside:
-        write_json(aside, content)
-    with atomic_write(folder / "drift.html") as aside:
-        aside.write_text(drift_page.page(window), encoding="utf-8")
+    with atomic_write(folder / "drift.json") as temporary:
+        write_json(temporary, content)
+    with atomic_write(folder / "drift.html") as temporary:
+        temporary.write_text(drift_page.page(window), encoding="utf-8")
 
 
 def _report(window: Window, number: int, folder: Path) -> None:

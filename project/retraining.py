@@ -108,10 +108,10 @@ def compare_models(choices: Choices, voted: Voted, old: Predictor, new: Predicto
     found = compare(sets, voted.reviews.texts)
     found |= {"models": {"old": old.version, "new": new.version}, "votes": voted.report}
     file = choices.build / "retraining" / f"{old.version}-{new.version}" / "comparison.json"
-    with atomic_write(file) as aside:
-        write_json(aside, found)
-    with atomic_write(file.with_suffix(".html")) as aside:
-        aside.write_text(page(found), encoding="utf-8")
+    with atomic_write(file) as temporary:
+        write_json(temporary, found)
+    with atomic_write(file.with_suffix(".html")) as temporary:
+        temporary.write_text(page(found), encoding="utf-8")
     for name, figures in found["sets"].items():
         say(f"{name} ({figures['texts']:,}): {points(figures)}")
     say(f"wrote: {shown(file.with_suffix('.html'))}")

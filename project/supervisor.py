@@ -18,8 +18,8 @@ GRACE_SECONDS = 10.0
 class Program:
     """A running command that ends when this process ends, for whatever reason (supervise.py).
 
-    Its output goes to the file `log`, or to this process's output. `grace` is the time in seconds that it has
-    to end after SIGTERM.
+    It runs in `folder`. Its output goes to the file `log`, or to this process's output. `grace` is the time
+    in seconds that it has to end after SIGTERM.
     """
 
     def __init__(
@@ -29,6 +29,7 @@ class Program:
         environment: Mapping[str, str],
         log: Path | None = None,
         grace: float = GRACE_SECONDS,
+        folder: Path = PROJECT,
     ):
         self.name, self.log = name, log
         reading, self._writing = os.pipe()
@@ -38,7 +39,7 @@ class Program:
             with open(log or os.devnull, "wb") as output:
                 self._process = subprocess.Popen(
                     [sys.executable, "-S", "-E", supervise.__file__, str(reading), str(grace), *command],
-                    cwd=PROJECT,
+                    cwd=folder,
                     env={**os.environ, **environment},
                     stdin=subprocess.DEVNULL,
                     stdout=output if log else None,

@@ -49,6 +49,7 @@ FORMS = {
 
 
 def main(makefile: str, *given: str) -> int:
+    """Run the command line. Returns the exit status; errors are one line on standard error."""
     names = re.findall(r"^([A-Z_]+) *[?:]?=", Path(makefile).read_text(encoding="utf-8"), re.M)
     origin = ""
     for pair in given:
@@ -80,6 +81,7 @@ def wrong(name: str, value: str) -> str:
 
 
 def fail(message: str) -> int:
+    """Print an error, and return the exit status."""
     print(f"error: {message}", file=sys.stderr)
     return 1
 

@@ -124,7 +124,7 @@ def application(model: Models, votes: Votes, counts: HourlyCounts | None = None)
 
     @app.errorhandler(Exception)
     def fail(error: Exception) -> flask.Response:
-        flask.g.error = shown = _as_ours(error)
+        flask.g.error = shown = _api_error(error)
         return _response(error_response(shown, flask.g.id))
 
     return app
@@ -162,7 +162,7 @@ def _file(file: website.File) -> flask.Response:
     return response
 
 
-def _as_ours(error: Exception) -> Exception:
+def _api_error(error: Exception) -> Exception:
     """Convert errors of Flask and Werkzeug to the API's; any other error is a bug and stays as it is."""
     if isinstance(error, RequestEntityTooLarge):
         return TooLong(f"The request is too long; at most {MAX_BODY_BYTES:,} bytes are read.")

@@ -110,7 +110,7 @@ class ModelCache:
             return ""
 
     @contextmanager
-    def aside(self) -> Iterator[Path]:
+    def temporary_folder(self) -> Iterator[Path]:
         """Yield a temporary folder to download into, on the cache's own file system."""
         with tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder) as folder:
             yield Path(folder)

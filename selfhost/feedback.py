@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from sentiment_api.errors import StorageFull
-from sentiment_api.feedback import Remembered, Tally, kinds, place_of
+from sentiment_api.feedback import CachedTally, Tally, kinds, place_of
 
 from sentiment.files import atomic_write
 
@@ -52,7 +52,7 @@ class FolderOfVotes:
     ):
         self._folder, self._quota_bytes, self._retention_days = folder, quota_bytes, retention_days
         self._one_at_a_time = threading.Lock()
-        self._tally = Remembered(self._counted, COUNT_SECONDS)
+        self._tally = CachedTally(self._counted, COUNT_SECONDS)
 
     def keep(self, vote: dict[str, Any]) -> str:
         """Store a vote in the folder of its day, and return its id. Raises StorageFull or OSError."""
@@ -63,8 +63,8 @@ class FolderOfVotes:
                 if not file.parent.exists():
                     self._expire()  # once a day
                 _make_private(file.parent)
-                with atomic_write(file, PRIVATE_FILE) as aside:
-                    aside.write_bytes(content)
+                with atomic_write(file, PRIVATE_FILE) as temporary:
+                    temporary.write_bytes(content)
         except OSError as error:
             if error.errno in NO_ROOM:
                 raise _full("The disk is full", str(error)) from error

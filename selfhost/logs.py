@@ -17,6 +17,7 @@ class JsonFormatter(logging.Formatter):
     """Formats time, level, message, the fields of `extra={"fields": ...}`, and the traceback, if any."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """Format a record as one line."""
         line = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
             + f".{int(record.msecs):03d}Z",

@@ -169,7 +169,7 @@ class Watch:
         elif current is None or current.champion != champion:
             log.info("fetching a model", **fields(champion=str(champion)))
             self._note(Waking)
-            with self._cache.aside() as folder:
+            with self._cache.temporary_folder() as folder:
                 self._cache.keep(champion, source.fetch(champion, folder))
             self._report(None)
         else:

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 # The longest delay until a signal, or the end of gunicorn's arbiter, is noticed.
-LOOK_SECONDS = 0.5
-BUSY_LOOK_SECONDS = 0.05
+POLL_SECONDS = 0.5
+BUSY_POLL_SECONDS = 0.05
 MAX_HEADER_BYTES = 32_768
 # Longer bodies are buffered in a temporary file.
 MAX_BODY_BYTES_IN_MEMORY = 131_072
@@ -72,6 +72,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     """Refuses HTTP versions other than 1.0 and 1.1, which waitress would treat as 1.0."""
 
     def parse_header(self, header_plus: bytes) -> None:
+        """Parse the head of a request. Raises ParsingError."""
         super().parse_header(header_plus)
         if self.version not in ("1.0", "1.1"):
             raise ParsingError("HTTP version is not supported")
@@ -81,6 +82,7 @@ class Refusal(ErrorTask):  # type: ignore[misc]
     """Answers malformed and oversized requests with the API's errors."""
 
     def execute(self) -> None:
+        """Write the response."""
         fault = self.request.error
         if isinstance(fault, RequestEntityTooLarge):
             error: HttpError = TooLong(f"The request is too long; at most {MAX_BODY_BYTES:,} bytes are read.")
@@ -200,7 +202,7 @@ class Server:
         """The open connections of all listeners."""
         return [each for listener in self._listeners for each in listener.active_channels.values()]
 
-    def step(self, seconds: float = LOOK_SECONDS) -> None:
+    def step(self, seconds: float = POLL_SECONDS) -> None:
         """Wait at most `seconds` for sockets to become ready, then read and write."""
         self._cut_off()
         wasyncore.loop(seconds, use_poll=True, map=self._map, count=1)
@@ -249,4 +251,4 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         end = time.monotonic() + self.cfg.graceful_timeout
         while not server.finished() and time.monotonic() < end:
             self.notify()
-            server.step(BUSY_LOOK_SECONDS)
+            server.step(BUSY_POLL_SECONDS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import localstack_client.session
 import pytest
 from botocore.config import Config
 
+from project.ports import free_port
 from tests.tethered import tethered
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -104,12 +104,6 @@ class RunningCloud:
         if check:
             assert done.returncode == 0, f"make {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}"
         return done
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="session")

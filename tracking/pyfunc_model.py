@@ -20,6 +20,7 @@ class SentimentModel(PythonModel):
     """Predicts for a string, a list of strings, or a table with one column; MLflow makes a table of each."""
 
     def load_context(self, context: PythonModelContext) -> None:
+        """Load the logged model folder. Raises ArtifactError."""
         self.predictor = _predictor_of(context.artifacts["model"])
 
     def predict(
@@ -28,6 +29,7 @@ class SentimentModel(PythonModel):
         model_input: pandas.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> list[dict[str, Any]]:
+        """Predict the reviews in a table's first column: a verdict and the model's version for each."""
         predictions = self.predictor.predict(list(model_input.iloc[:, 0]))
         return [
             {

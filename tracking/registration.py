@@ -80,10 +80,10 @@ def register(client: MlflowClient, record: RunRecord, folder: Path, model_uri: s
             name, model_uri, run_id, tags, model_id=model_uri.removeprefix("models:/")
         )
         said = f"registered model {version}: {name} version {registered.version}"
-    return [said, _contend(client, name, registered)]
+    return [said, _compare_with_champion(client, name, registered)]
 
 
-def _contend(client: MlflowClient, name: str, contender: ModelVersion) -> str:
+def _compare_with_champion(client: MlflowClient, name: str, contender: ModelVersion) -> str:
     """Make the contender champion if there is none, or if it is better on the same validation reviews.
 
     Returns a message that says what was done and why.
@@ -109,7 +109,7 @@ def _contend(client: MlflowClient, name: str, contender: ModelVersion) -> str:
     new, old = (float(each.tags["validation_accuracy"]) for each in (contender, champion))
     compared = f"{new:.4f} against {old:.4f} of version {champion.version} on the same validation reviews"
     if new > old:
-        _crown(client, name, contender.version)
+        _make_champion(client, name, contender.version)
         return f"version {contender.version} is the champion: {compared}"
     return f"version {champion.version} stays champion: {compared}"
 
@@ -138,7 +138,7 @@ def promote(client: MlflowClient, version: str | None) -> str:
     name = registered_name()
     if version is None:
         version = _compared(client, name)
-    _crown(client, name, version)
+    _make_champion(client, name, version)
     challenger = _with_alias(client, name, CHALLENGER)
     if challenger is not None and str(challenger.version) == version:
         client.delete_registered_model_alias(name, CHALLENGER)
@@ -179,7 +179,7 @@ def rollback(client: MlflowClient) -> str:
     return promote(client, str(previous.version))
 
 
-def _crown(client: MlflowClient, name: str, version: str) -> None:
+def _make_champion(client: MlflowClient, name: str, version: str) -> None:
     """Make a version champion, and remember the previous one."""
     before = champion_of(client, name)
     client.set_registered_model_alias(name, CHAMPION, version)

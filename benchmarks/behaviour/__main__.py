@@ -15,6 +15,7 @@ from sentiment.errors import SentimentError
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command line. Returns the exit status; errors are one line on standard error."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.behaviour",
         description=__doc__.split("\n")[0],

@@ -35,6 +35,7 @@ _LONG_WORD = re.compile(r"[A-Za-z]{5,}")
 
 
 def apostrophes(text: str) -> Pairs:
+    """With the other characters that devices write as an apostrophe."""
     for apostrophe in APOSTROPHES if "'" in text else ():
         yield text, text.replace("'", apostrophe)
 
@@ -47,6 +48,7 @@ def no_apostrophes(text: str) -> Pairs:
 
 
 def expanded_contractions(text: str) -> Pairs:
+    """With "did not" for "didn't", and so on, except in questions."""
     expanded = text
     for short, long in EXPANDED:
         expanded = re.sub(short, long, expanded)
@@ -55,11 +57,13 @@ def expanded_contractions(text: str) -> Pairs:
 
 
 def letter_case(text: str) -> Pairs:
+    """In capitals, and in lower case."""
     yield text, text.upper()
     yield text, text.lower()
 
 
 def punctuation(text: str) -> Pairs:
+    """Without a mark at the end, and without commas."""
     yield text, text.rstrip(".!?")
     if "," in text:
         yield text, text.replace(",", "")
@@ -84,10 +88,12 @@ def spaces(text: str) -> Pairs:
 
 
 def full_width(text: str) -> Pairs:
+    """In the full-width letters of East Asian keyboards."""
     yield text, text.translate(FULL_WIDTH)
 
 
 def scenery(text: str) -> Pairs:
+    """With a sentence after it that says nothing about a film."""
     yield text, f"{text} {SCENERY[number_of(text) % len(SCENERY)]}"
 
 
@@ -111,6 +117,7 @@ def typography(text: str) -> Pairs:
 
 
 def markup(text: str) -> Pairs:
+    """With tags or character references, as copied from a web page."""
     yield [
         (f'"{text}"', f"&quot;{text}&quot;"),
         (text, text.replace(" ", "&nbsp;")),

@@ -53,8 +53,8 @@ class Votes(Protocol):
         """Count the stored votes; those of the last minute may be missing."""
 
 
-class Remembered:
-    """Caches the result of `count` for `seconds`, or until `forget` is called."""
+class CachedTally:
+    """The result of `count`, cached for `seconds` or until `forget` is called."""
 
     def __init__(
         self, count: Callable[[], Tally], seconds: float, clock: Callable[[], float] = time.monotonic

@@ -16,7 +16,7 @@ from botocore.config import Config
 
 from sentiment_api.aws_errors import RETRY_UNAVAILABLE_SECONDS, code_of, refused
 from sentiment_api.errors import HttpError, NotReady
-from sentiment_api.feedback import Remembered, Tally, kinds, place_of
+from sentiment_api.feedback import CachedTally, Tally, kinds, place_of
 
 # s3://<bucket>/models/<key>/model.tar.gz
 MODEL_DATA_URL = os.environ["MODEL_DATA_URL"]
@@ -48,7 +48,7 @@ class BucketOfVotes:
     """The votes in the data bucket, each an object: a sentiment_api.feedback.Votes."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._tally = Remembered(_counted, COUNT_SECONDS, clock)
+        self._tally = CachedTally(_counted, COUNT_SECONDS, clock)
 
     def keep(self, vote: dict[str, Any]) -> str:
         """Store a vote, and return its id. Raises HttpError."""

@@ -1,9 +1,5 @@
 """Reads objects from a bucket as CloudFront does: as a service that the bucket's policy must allow."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 from xml.sax.saxutils import escape
 
 import werkzeug
@@ -14,43 +10,14 @@ from localcloud.iam.buckets import visitor_may
 from localcloud.iam.condition_keys import Keys, of_anonymous, of_place, of_s3_resource, of_service
 from localcloud.iam.policy import Access, allows, parse
 from localcloud.moto_backends import backend_of
+from localcloud.s3.objects import StoredObject
 
 SERVICE = "cloudfront.amazonaws.com"
-PASSED_ON = {"cache-control", "content-disposition", "content-encoding", "content-language", "expires"}
 OF_VISITORS: Keys = {"aws:referer": [], "aws:useragent": ["Amazon CloudFront"]}
 """Condition keys of what CloudFront asks for without an origin access control, as anybody may.
 
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/RequestAndResponseBehaviorCustomOrigin.html
 """
-
-
-@dataclass(frozen=True)
-class StoredObject:
-    """An object of S3."""
-
-    body: bytes
-    headers: Mapping[str, str]
-    """The stored headers, with names in lower case."""
-    etag: str
-    last_modified: datetime
-
-    @classmethod
-    def of(cls, stored: Any) -> "StoredObject":
-        """Converts moto's record of an object."""
-        headers = {name.lower(): str(value) for name, value in stored.metadata.items()}
-        return cls(stored.value, headers, stored.etag.strip('"'), stored.last_modified.replace(tzinfo=UTC))
-
-    def response(self) -> werkzeug.Response:
-        """The object with its stored headers as an HTTP response."""
-        response = werkzeug.Response(self.body)
-        # The default of S3, which does not guess a type from the name.
-        response.headers["Content-Type"] = self.headers.get("content-type", "binary/octet-stream")
-        for name, value in self.headers.items():
-            if name in PASSED_ON or name.startswith("x-amz-meta-"):
-                response.headers[name] = value
-        response.set_etag(self.etag)
-        response.last_modified = self.last_modified
-        return response
 
 
 class ObjectRefused(Exception):

@@ -31,7 +31,7 @@ else:  # this runs as a script, beside them
 
 MODEL = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"), "model")
 CODE = MODEL / "code"
-JSON, CSV, NPY, NPZ = "application/json", "text/csv", "application/x-npy", "application/x-npz"
+JSON, CSV, NPY = "application/json", "text/csv", "application/x-npy"
 MAX_PAYLOAD_BYTES = 100 * 1024 * 1024
 """The most that batch transform sends to a container at a time (MaxPayloadInMB)."""
 TEXT_TYPES = (JSON, CSV)

@@ -52,7 +52,7 @@ def install_requirements(requirements: Path, folder: Path) -> Path:
         return python
     make_environment(folder)
     kept = os.environ.get("LOCALCLOUD_PACKAGES")
-    if kept and _says_all(requirements):
+    if kept and _is_reproducible(requirements):
         _use(_kept_environment(requirements, Path(kept)), folder)
     else:
         _pip_install(python, requirements)
@@ -60,7 +60,7 @@ def install_requirements(requirements: Path, folder: Path) -> Path:
     return python
 
 
-def _says_all(requirements: Path) -> bool:
+def _is_reproducible(requirements: Path) -> bool:
     """Whether a requirements.txt names only packages of an index, and no other files, which might change."""
     lines = [line.strip() for line in requirements.read_text(errors="replace").splitlines()]
     return not any(OTHER_FILE.search(line) for line in lines if not line.startswith(HASH))

@@ -52,7 +52,7 @@ SAFE_ENTRY_POINT = re.compile(r"(?!.*(^|/)\.\.?(/|$))[A-Za-z0-9._][A-Za-z0-9._+-
 EXCEPTION_NAMES = tuple(name for name in dir(builtins) if name.endswith(("Error", "Exception")))
 """A line with one of these begins the error message that the toolkit keeps; what came before is left out."""
 KILLED = 137
-LAST_WORDS_SECONDS = 1.0
+OUTPUT_DRAIN_SECONDS = 1.0
 """How long the output of a killed script is read on."""
 FAILURE = 1
 EXCERPT_CHARACTERS = 32_768
@@ -311,7 +311,7 @@ def run(command: list[str], variables: dict[str, str]) -> None:
     code = script.wait()
     for reader in readers:
         # What a killed script has started may print for ever; it ends with the container.
-        reader.join(LAST_WORDS_SECONDS if code < 0 else None)
+        reader.join(OUTPUT_DRAIN_SECONDS if code < 0 else None)
     if code:
         errors = [text for message in messages if (text := str(message))]
         raise CommandFailed("ExecuteUserScriptError", command, code, "\n ".join(errors))

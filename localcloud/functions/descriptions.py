@@ -3,10 +3,8 @@
 import datetime
 import hashlib
 import uuid
-from collections.abc import Sequence
 from typing import Any
 
-from localcloud.functions.errors import invalid_parameter
 from localcloud.functions.names import FunctionReference
 
 CREATING = "The function is being created."
@@ -49,17 +47,6 @@ def describe_updated(record: Any) -> dict[str, Any]:
 def describe_in_list(record: Any, suffix: str = "") -> dict[str, Any]:
     """A function's entry in a list, which lacks some members; `suffix` is appended to its ARN."""
     return _settings(record, record.function_arn + suffix)
-
-
-def page(name: str, items: Sequence[dict[str, Any]], marker: str | None, size: int) -> dict[str, Any]:
-    """The answer with a page of at most `size` items, after the marker."""
-    if marker is not None and not marker.isdecimal():
-        raise invalid_parameter("Invalid pagination token")
-    start = int(marker or 0)
-    answer: dict[str, Any] = {name: list(items[start : start + size])}
-    if start + size < len(items):
-        answer["NextMarker"] = str(start + size)
-    return answer
 
 
 def _settings(record: Any, arn: str) -> dict[str, Any]:

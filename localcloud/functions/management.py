@@ -23,7 +23,6 @@ from localcloud.functions.descriptions import (
     describe_created,
     describe_in_list,
     describe_updated,
-    page,
 )
 from localcloud.functions.errors import NOT_ASSUMABLE, LambdaError, invalid_parameter
 from localcloud.functions.names import LATEST, FunctionReference
@@ -32,6 +31,7 @@ from localcloud.functions.pool import LAMBDA
 from localcloud.iam import NotAssumable, require_trust
 from localcloud.moto_backends import backend_of
 from localcloud.protocol.errors import InvalidRequest
+from localcloud.protocol.pages import page
 from localcloud.protocol.validation import require_supported
 
 log = logging.getLogger(__name__)
@@ -161,13 +161,13 @@ class Management:
         require_supported("ListFunctions", others, {})
         suffix = f":{LATEST}" if FunctionVersion == "ALL" else ""
         records = sorted(self._functions(), key=lambda record: str(record.function_name))
-        return page("Functions", [describe_in_list(record, suffix) for record in records], Marker, MaxItems)
+        return _page("Functions", [describe_in_list(record, suffix) for record in records], Marker, MaxItems)
 
     def list_versions_by_function(
         self, FunctionName: str, Marker: str | None = None, MaxItems: int = MAX_ITEMS
     ) -> dict[str, Any]:
         _, record = self._find(FunctionName, None)
-        return page("Versions", [describe_in_list(record, f":{LATEST}")], Marker, MaxItems)
+        return _page("Versions", [describe_in_list(record, f":{LATEST}")], Marker, MaxItems)
 
     def delete_function(self, FunctionName: str, Qualifier: str | None = None) -> dict[str, Any]:
         reference = self._parse(FunctionName, Qualifier)
@@ -328,6 +328,15 @@ def _check_revision(record: Any, revision: str | None) -> None:
             "Call the GetFunction or the GetAlias API to retrieve the latest RevisionId for your resource.",
             status=412,
         )
+
+
+def _page(name: str, items: list[dict[str, Any]], marker: str | None, size: int) -> dict[str, Any]:
+    """The answer with a page of at most `size` items, after the marker."""
+    try:
+        shown, following = page(items, marker, size)
+    except InvalidRequest:
+        raise invalid_parameter("Invalid pagination token") from None
+    return {name: shown} | ({"NextMarker": following} if following else {})
 
 
 def _location(record: Any) -> str:

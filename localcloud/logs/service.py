@@ -18,7 +18,7 @@ from localcloud.logs.comparisons import InvalidPattern
 from localcloud.logs.patterns import Extraction, compile_pattern
 from localcloud.moto_backends import backend_of
 from localcloud.numerals import number_of
-from localcloud.protocol import ApiError
+from localcloud.protocol import ApiError, InvalidRequest
 from localcloud.protocol.pages import page
 from localcloud.protocol.service import FORWARD, ModelledService, Operation
 from localcloud.untrusted import PatternError
@@ -357,13 +357,11 @@ def _events(streams: Sequence[Any]) -> Iterator[dict[str, Any]]:
 
 
 def _page(events: list[dict[str, Any]], token: str | None, limit: int) -> dict[str, Any]:
-    if token is not None and not token.isdecimal():
-        raise _invalid("The specified nextToken is invalid.")
-    start = int(token or 0)
-    answer: dict[str, Any] = {"events": events[start : start + limit], "searchedLogStreams": []}
-    if start + limit < len(events):
-        answer["nextToken"] = str(start + limit)
-    return answer
+    try:
+        shown, following = page(events, token, limit)
+    except InvalidRequest:
+        raise _invalid("The specified nextToken is invalid.") from None
+    return {"events": shown, "searchedLogStreams": [], "nextToken": following}
 
 
 def _refuse(what: str, **request: Any) -> None:

@@ -14,7 +14,6 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from localcloud.addresses import WEBSITE_HOST, host_name
 from localcloud.cloud import Cloud
-from localcloud.cloudfront.origin import StoredObject
 from localcloud.front import Request
 from localcloud.iam.buckets import visitor_may
 from localcloud.iam.condition_keys import of_anonymous, of_request, of_s3_resource
@@ -22,6 +21,7 @@ from localcloud.iam.policy import Access
 from localcloud.moto_backends import backend_of
 from localcloud.routing import WEBSITE
 from localcloud.s3.limits import ignore_unusable_range
+from localcloud.s3.objects import StoredObject
 
 
 class WebsiteService:

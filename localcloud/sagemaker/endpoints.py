@@ -90,7 +90,7 @@ class Variant:
     def invoke(self, body: bytes, headers: dict[str, str]) -> Answer:
         """Passes a request to a running container, preferably an idle one.
 
-        Raises NotReady if none runs, and TooSlow or Died.
+        Raises NotReady if none runs, and TooSlow or ContainerEnded.
         """
         for server in sorted(self._servers, key=lambda server: (server.busy, random.random())):
             try:

@@ -41,7 +41,7 @@ class NotReady(NotAnswered):
     """The container did not get the request, because it is starting or restarting."""
 
 
-class Died(NotAnswered):
+class ContainerEnded(NotAnswered):
     """The container ended or hung up during the request."""
 
 
@@ -71,7 +71,7 @@ class ContainerConnection:
         self._socket = None
 
     def ask(self, method: str, path: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Answer:
-        """Sends a request and returns the answer. Raises NotReady, TooSlow or Died.
+        """Sends a request and returns the answer. Raises NotReady, TooSlow or ContainerEnded.
 
         The container may be silent for `seconds` at most.
         """
@@ -91,7 +91,7 @@ class ContainerConnection:
         except TimeoutError as error:
             raise TooSlow(f"no answer within {seconds:g} seconds") from error
         except (OSError, EOFError, BadHead, MemoryError) as error:
-            raise Died(f"{type(error).__name__}: {error}") from error
+            raise ContainerEnded(f"{type(error).__name__}: {error}") from error
         finally:
             if not is_kept:
                 self.close()

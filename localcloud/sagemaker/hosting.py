@@ -19,7 +19,14 @@ from localcloud.processes import Process
 from localcloud.protocol import InvalidRequest
 from localcloud.sagemaker import container
 from localcloud.sagemaker.errors import JobFailed
-from localcloud.sagemaker.exchange import Answer, ContainerConnection, Died, NotAnswered, NotReady, TooSlow
+from localcloud.sagemaker.exchange import (
+    Answer,
+    ContainerConnection,
+    ContainerEnded,
+    NotAnswered,
+    NotReady,
+    TooSlow,
+)
 from localcloud.sagemaker.images import SERVES, runner_of
 from localcloud.sagemaker.logs import LogStream
 from localcloud.sagemaker.models import CODE_FOLDER, ModelData
@@ -130,7 +137,7 @@ class ModelServer:
     def invoke(self, body: bytes, headers: dict[str, str], seconds: float = INVOCATION_SECONDS) -> Answer:
         """Passes a request to the container. `seconds` limits the wait and the answer together.
 
-        Raises NotReady, TooSlow or Died.
+        Raises NotReady, TooSlow or ContainerEnded.
         """
         chosen = {name: value for name, value in headers.items() if value}
         deadline = time.monotonic() + seconds
@@ -146,7 +153,7 @@ class ModelServer:
             self._container.send_signal(signal.SIGKILL)
             self._ready.clear()
             raise
-        except Died:
+        except ContainerEnded:
             self._ready.clear()
             self._set_ready_if_it_lives(self._container)
             raise

@@ -10,7 +10,7 @@ from localcloud.protocol import ApiError, InvalidRequest
 from localcloud.protocol.service import ModelledService
 from localcloud.protocol.validation import require_supported
 from localcloud.sagemaker.endpoints import LOG_GROUP, Endpoints, Throttled, Variant
-from localcloud.sagemaker.exchange import Died, NotReady, TooSlow
+from localcloud.sagemaker.exchange import ContainerEnded, NotReady, TooSlow
 
 MAX_PAYLOAD = 25 * 1024 * 1024
 """The limit of requests and responses of endpoints on instances (SageMaker quotas)."""
@@ -71,7 +71,7 @@ class SageMakerRuntime(ModelledService):
                 raise ApiError("ModelNotReadyException", message) from error
             message = f"The containers of endpoint {name} are starting."
             raise ApiError("ServiceUnavailable", message) from error
-        except Died:
+        except ContainerEnded:
             self._measure(name, variant, 500, time.monotonic() - began)
             # In the words of TorchServe, the server in AWS's images.
             died = {"code": 500, "type": "InternalServerException", "message": "Worker died."}

@@ -42,8 +42,8 @@ def write_shard(file: Path, channel: Channel, words: Sequence[str]) -> None:
         labels=channel.labels.astype(ARRAYS["labels"]),
         kinds=channel.kinds.astype(ARRAYS["kinds"]),
     )
-    with atomic_write(file) as aside:
-        aside.write_bytes(content.getbuffer())
+    with atomic_write(file) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 def read_shard(file: Path, word_dict: Mapping[str, int], folds_repeats: bool) -> Channel:

@@ -55,9 +55,9 @@ def prepare_file(
         "reviews": {"train": train.reviews, "validation": held_out.reviews, "test": tests.count},
         "short_texts": {"train": train.short_texts, "validation": held_out.short_texts},
     }
-    with atomic_write(output / "words" / f"{file.stem}.json") as aside:
+    with atomic_write(output / "words" / f"{file.stem}.json") as temporary:
         # Unsorted: equally frequent words get their ids in the order in which they were first seen.
-        aside.write_text(json.dumps(counted, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(counted, ensure_ascii=False) + "\n", encoding="utf-8")
     return {"train": len(train), "validation": len(held_out), "test": tests.count}
 
 

@@ -64,8 +64,8 @@ class SourceState:
     def remember(self, prepared: Prepared) -> None:
         """Record what was prepared from the files, unless one of them changed meanwhile or just before."""
         if self._files is not None and self._files == _digest(self._places):
-            with atomic_write(self._record) as aside:
-                write_json(aside, {"files": self._files, "key": prepared.key})
+            with atomic_write(self._record) as temporary:
+                write_json(temporary, {"files": self._files, "key": prepared.key})
 
     @property
     def _record(self) -> Path:

@@ -47,9 +47,12 @@ class Verdict(Protocol):
     """The part of a model's prediction that cleaning needs."""
 
     @property
-    def probability(self) -> float: ...
+    def probability(self) -> float:
+        """The probability that the text is positive."""
+
     @property
-    def reason(self) -> str | None: ...
+    def reason(self) -> str | None:
+        """Why the text gets no verdict (serving/evidence.py); None if it gets one."""
 
 
 Judge = Callable[[Sequence[str]], Sequence[Verdict]]
@@ -157,9 +160,9 @@ def write(reviews: Reviews, file: Path) -> None:
     """Write cleaned votes as lines of {"review", "label", "split", "id"}, readable by the owner only."""
     rows = zip(reviews.texts, reviews.labels.tolist(), reviews.split.tolist(), reviews.ids, strict=True)
     names = ("review", "label", "split", "id")
-    with atomic_write(file, 0o600) as aside:
+    with atomic_write(file, 0o600) as temporary:
         lines = [json.dumps(dict(zip(names, row, strict=True))) + "\n" for row in rows]
-        aside.write_text("".join(lines), encoding="utf-8")
+        temporary.write_text("".join(lines), encoding="utf-8")
 
 
 def load(file: Path) -> Reviews:

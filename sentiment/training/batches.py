@@ -51,7 +51,7 @@ class Batches(Protocol):
         ...
 
 
-class HeldBatches:
+class InMemoryBatches:
     """Batches of a channel that every process has in memory."""
 
     def __init__(

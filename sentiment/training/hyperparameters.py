@@ -108,6 +108,7 @@ def threads(text: str) -> int:
 
 
 def at_least_one(text: str) -> int:
+    """Parse a whole number from 1 up. Raises RecipeError."""
     value = parse_int(text)
     if value < 1:
         raise RecipeError(f"must be at least 1, not {text}")

@@ -78,7 +78,7 @@ def _labelled(
     stored = group.broadcast(lambda: _stored(folder, len(unlabelled)))
     labels = of_sure_reviews(_logits(model, unlabelled, group), confidence) if stored is None else stored
     if stored is None and folder is not None and group.is_first:
-        with atomic_write(folder / LABELS) as aside, aside.open("wb") as stream:
+        with atomic_write(folder / LABELS) as temporary, temporary.open("wb") as stream:
             np.save(stream, labels, allow_pickle=False)
     sure = np.flatnonzero(labels >= 0)
     return replace(unlabelled.take(sure), labels=labels[sure])

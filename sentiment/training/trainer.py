@@ -25,7 +25,7 @@ from sentiment.evaluation.calibration import calibration, fit_mixture
 from sentiment.model.layout import embedding_rows
 from sentiment.model.lstm import LSTMClassifier
 from sentiment.model.mixture import combine
-from sentiment.training.batches import Batches, HeldBatches, StreamedBatches
+from sentiment.training.batches import Batches, InMemoryBatches, StreamedBatches
 from sentiment.training.checkpoint import read_checkpoint, write_checkpoint
 from sentiment.training.distributed import ProcessGroup
 from sentiment.training.glove import DIMENSIONS, glove_vectors
@@ -53,7 +53,7 @@ class Run:
 
 
 @dataclass
-class Progress:
+class RunProgress:
     """The progress of a run, as stored in its checkpoint: position, results so far, and seconds spent.
 
     `batch`, `loss`, `seen` and `seconds` are those of the current epoch.
@@ -137,7 +137,7 @@ class Trainer:
             raise ChannelError("no review of the train channel holds a word; prepare the data again")
         steps = recipe.epochs * self.batches.count
         self.stepper = Stepper(self.model, recipe, steps, run.seed, run.bfloat16, self.group)
-        self.progress = Progress()
+        self.progress = RunProgress()
         self.best_state: dict[str, Tensor] = _copy_of(self.model)
 
     def fit(self) -> Trained:
@@ -178,7 +178,7 @@ class Trainer:
     def _batches(self, shards: Shards | None) -> Batches:
         a, size, seed = self.model.architecture, self.recipe.batch_size, self.run.seed
         if shards is None:
-            return HeldBatches(self.train_channel, a, size, seed, self.group)
+            return InMemoryBatches(self.train_channel, a, size, seed, self.group)
         wanted = [kind for kind, weight in self.text_weights.items() if weight > 0]
         return StreamedBatches(shards.files, shards.read, wanted, a, size, seed, self.group)
 
@@ -358,7 +358,7 @@ class Trainer:
         )
         if checkpoint is None:
             return False
-        self.progress = Progress(**checkpoint["progress"])
+        self.progress = RunProgress(**checkpoint["progress"])
         self.model.load_state_dict(checkpoint["model"])
         self.stepper.load(checkpoint["steps"])
         self.best_state = checkpoint["best"]

@@ -14,6 +14,8 @@ from pathlib import Path
 
 SYSTEM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MAC_CHROME = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+REBOUND = "rebound.example"
+"""A name that its owner has pointed to this machine, for the browser of the tests."""
 NONE = "no Chromium for the browser tests: install chromium (or Chrome), or run `playwright install chromium`"
 
 

@@ -12,9 +12,6 @@ from chain_operator import Operator
 from page_site import Site
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-REBOUND = "rebound.example"
-"""A name that its owner has pointed to this machine."""
-
 # Chromium must not look for updates or synchronise while tests run.
 ARGUMENTS = [
     "--no-sandbox",
@@ -23,7 +20,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
-    f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1",
+    f"--host-resolver-rules=MAP {chromium.REBOUND} 127.0.0.1",
 ]
 
 # Playwright's own five seconds are too few where a training runs beside the browser.
@@ -73,6 +70,14 @@ def site() -> Iterator[Site]:
     """
     with Site() as site:
         yield site
+
+
+@pytest.fixture
+def many(site: Site, page: Page) -> Page:
+    """The page at its tab for many reviews."""
+    page.goto(site.url)
+    page.get_by_role("tab", name="Many").click()
+    return page
 
 
 @pytest.fixture(scope="session")

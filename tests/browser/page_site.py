@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, Thread
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import Page, expect
+
 WEBSITE = Path(__file__).resolve().parents[2] / "website"
 
 
@@ -184,6 +186,13 @@ class Site:
         for server in self._servers:
             server.shutdown()
             server.server_close()
+
+
+def judge(page: Page, review: str) -> None:
+    """Type a review, and wait for its verdict."""
+    page.get_by_label("Your review").fill(review)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#details")).to_be_visible()
 
 
 class _QuietServer(ThreadingHTTPServer):

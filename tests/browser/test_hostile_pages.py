@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import boto3
 import pytest
-from conftest import REBOUND
+from chromium import REBOUND
 from playwright.sync_api import BrowserContext, Page, expect
 
 from localcloud.routing import destination_of

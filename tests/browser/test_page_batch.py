@@ -9,17 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from page_site import MODEL, Reply, Site, contract_error, judged
+from page_site import MODEL, Reply, contract_error, judged
 from playwright.sync_api import Page, expect
 from test_page_keeping import rows_of
 from test_page_verdict import ATTACK
-
-
-@pytest.fixture
-def many(site: Site, page: Page) -> Page:
-    page.goto(site.url)
-    page.get_by_role("tab", name="Many").click()
-    return page
 
 
 def paste(page: Page, text: str) -> None:

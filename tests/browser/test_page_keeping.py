@@ -9,14 +9,8 @@ import re
 from datetime import date
 
 import pytest
-from page_site import MODEL, Reply, Site, contract_error, verdict
+from page_site import MODEL, Reply, Site, contract_error, judge, verdict
 from playwright.sync_api import Download, Page, expect
-
-
-def judge(page: Page, review: str) -> None:
-    page.get_by_label("Your review").fill(review)
-    page.keyboard.press("Control+Enter")
-    expect(page.locator("#details")).to_be_visible()
 
 
 def rows_of(download: Download) -> list[list[str]]:

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import pytest
 from axe import axe_finds
-from page_site import Site, contract_error, verdict
+from page_site import contract_error, verdict
 from playwright.sync_api import Page, expect
 from test_page_keeping import rows_of
-
-
-@pytest.fixture
-def many(site: Site, page: Page) -> Page:
-    page.goto(site.url)
-    page.get_by_role("tab", name="Many").click()
-    return page
 
 
 def judge(page: Page, text: str) -> None:

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import pytest
 from axe import axe_finds
-from page_site import Site, verdict
+from page_site import Site, judge, verdict
 from playwright.sync_api import Page, expect
 
 REVIEW = "🎬 “Brilliant” <b>acting</b>\nbut naïve 👩‍👩‍👧 plot; a dull, dull end."
 WORDS = [["Brilliant", 1.5], ["acting", 0.6], ["naïve", -0.3], ["plot", 0.05], ["dull", -1.2], ["dull", -1.0]]
-
-
-def judge(page: Page, review: str) -> None:
-    page.get_by_label("Your review").fill(review)
-    page.keyboard.press("Control+Enter")
-    expect(page.locator("#details")).to_be_visible()
 
 
 @pytest.fixture

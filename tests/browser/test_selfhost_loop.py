@@ -22,7 +22,8 @@ from loop_walk import (
 )
 from playwright.sync_api import Page
 
-from tests.conftest import PROJECT, free_port
+from project.ports import free_port
+from tests.conftest import PROJECT
 from tests.contract.selfhost_fixtures import registered, tracking, version_of
 from tests.contract.tracking_fixtures import environment
 from tests.tethered import tethered

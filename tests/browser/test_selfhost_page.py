@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from tests.conftest import BAD, GOOD, free_port
+from project.ports import free_port
+from tests.conftest import BAD, GOOD
 from tests.contract.selfhost_fixtures import Web, talking_model
 
 __all__ = ["talking_model"]  # a fixture

@@ -23,7 +23,8 @@ from typing import Any
 import yaml
 from packaging.utils import canonicalize_name
 
-from tests.conftest import PROJECT, free_port
+from project.ports import free_port
+from tests.conftest import PROJECT
 
 COMPOSE = PROJECT / "docker-compose.yml"
 VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")

@@ -247,6 +247,11 @@ def event(
     return made | more
 
 
+def lines(text: str) -> list[dict]:
+    """The lines of a log, each a JSON object."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
 @pytest.fixture(scope="module")
 def imported() -> Iterator[Relay]:
     """Imports the function with an AWS of the module's own."""

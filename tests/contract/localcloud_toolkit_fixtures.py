@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tarfile
@@ -18,6 +17,7 @@ from typing import NamedTuple
 import pytest
 
 from localcloud.sagemaker.container import RUNNERS
+from project.ports import free_port
 from tests.environments import interpreter
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -151,9 +151,7 @@ class Answered(NamedTuple):
 @contextmanager
 def serving(python: Path, genuine: bool, base: Path, program: str = "inference.py") -> Iterator["Served"]:
     """A model folder behind the genuine toolkit's Transformer or behind the lean runner."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     script = HERE / "localcloud_toolkit_server.py" if genuine else RUNNERS / "inference.py"
     environment = {
         "PATH": os.environ["PATH"],

@@ -25,12 +25,13 @@ from typing import Any
 import psutil
 import pytest
 
+from project.ports import free_port
 from selfhost.cache import ModelCache
 from sentiment.data.prepared import prepare
 from sentiment.data.reviews import table
 from sentiment.files import sha256_of
 from sentiment.serving.artifact import CHECKSUMS
-from tests.conftest import BAD, BUILD, GOOD, PROJECT, free_port
+from tests.conftest import BAD, BUILD, GOOD, PROJECT
 from tests.tethered import tethered
 from tests.unit import sentiment_fixtures
 from tracking.champion import MODEL_FOLDER, MODEL_TAG, Champion
@@ -173,7 +174,6 @@ class Tracking(Server):
         serve = ("serve", "--port", str(port), "--folder", str(folder / "data"))
         command = [sys.executable, "train/tracking.py", *serve]
         super().__init__(command, f"http://127.0.0.1:{port}", {}, folder / "mlflow.log")
-        self.artefacts = folder / "data" / "artifacts"
 
     def register(self, model: Path, name: str, alias: str = "champion") -> str:
         """Register a model folder as training does and make it the champion; the version in the registry."""
@@ -275,7 +275,7 @@ class Web(Server):
         """Put a copy of a model folder into the cache, as if it had been fetched."""
         cache = ModelCache(self.cache)
         assert cache.lock()
-        with cache.aside() as folder:
+        with cache.temporary_folder() as folder:
             shutil.copytree(model, folder / "model")
             cache.keep(Champion("held", "1", "", 0, version_of(model)), folder / "model")
         cache.release()

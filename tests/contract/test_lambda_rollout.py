@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from lambda_fixtures import VERDICT, Answer, Relay, event, imported, relay
-from test_lambda import lines, metrics
+from lambda_fixtures import VERDICT, Answer, Relay, event, imported, lines, relay
+from test_lambda_logs import metrics
 
 __all__ = ["imported", "relay"]  # fixtures
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.conftest import PROJECT, free_port
+from project.ports import free_port, is_free
+from tests.conftest import PROJECT
 from tests.contract.selfhost_fixtures import Tracking, models, registered, tracking, wait_until
 from tests.tethered import tethered
 
@@ -99,11 +100,6 @@ def registry(tracking, models) -> Tracking:
 def folders(tmp_path: Path) -> list[str]:
     """Options that keep a command away from what the project's own commands have made."""
     return ["--build", str(tmp_path / "build"), "--var", str(tmp_path / "var")]
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as caller:
-        return caller.connect_ex(("127.0.0.1", port)) != 0
 
 
 @pytest.mark.parametrize(("option", "variable"), [("--port", "WEB_PORT"), ("--mlflow-port", "MLFLOW_PORT")])

@@ -15,18 +15,13 @@ from typing import NamedTuple
 import boto3
 import pytest
 
-from localcloud.__main__ import parser
+from localcloud.command_line import parser
 from localcloud.state import state_dir
+from project.ports import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 LOCALCLOUD = [sys.executable, "-m", "localcloud"]
 LIST_BUCKETS = "import boto3; boto3.client('s3').list_buckets()"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def nothing_is_left(port):
@@ -83,7 +78,8 @@ def test_what_a_cloud_writes_for_a_moment_lies_in_its_folder(port):
     """So that it is removed with the folder, even after kill -9."""
     code = """
 import tempfile
-from localcloud.__main__ import cloud, parser
+from localcloud.__main__ import cloud
+from localcloud.command_line import parser
 with cloud(parser().parse_args(["up", "--port", "PORT"])):
     print(tempfile.gettempdir())
 """

@@ -175,6 +175,8 @@ def test_lists_come_in_pages(create: Callable, functions: Any) -> None:
     assert names == sorted(set(names)) and {f"page-{number}" for number in range(3)} <= set(names)
     every = functions.list_functions(FunctionVersion="ALL")["Functions"]
     assert all(one["FunctionArn"].endswith(":$LATEST") for one in every)
+    with pytest.raises(ClientError, match="Invalid pagination token"):
+        functions.list_functions(Marker="x")
 
 
 @pytest.mark.parametrize("name", ["one", "123456789012:function:one", "function:one", f"{ARN}one"])

@@ -10,8 +10,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from localcloud.__main__ import parser
 from localcloud.cloud import Cloud
+from localcloud.command_line import parser
 from localcloud.functions import FunctionsService
 from localcloud.moto_members import IGNORED
 from localcloud.moto_operations import MOTO, RECORDS

@@ -17,7 +17,8 @@ from localcloud_lambda_fixtures import Listener, package
 from localcloud_sagemaker_fixtures import Sandbox, wait
 
 from localcloud.sagemaker.container import has_own_file_system
-from tests.conftest import PROJECT, free_port
+from project.ports import free_port
+from tests.conftest import PROJECT
 from tests.tethered import tethered
 
 pytestmark = [

@@ -268,6 +268,7 @@ def test_groups_and_streams_are_described_in_pages_that_aws_gives_out(logs: Any)
     for code, call, request in (
         ("InvalidParameterException", logs.describe_log_groups, {"nextToken": "x"}),
         ("InvalidParameterException", logs.describe_log_groups, {"nextToken": "NQ=="}),
+        ("InvalidParameterException", logs.filter_log_events, {"logGroupName": "/g", "nextToken": "x"}),
         (
             "UnsupportedOperationException",
             logs.describe_log_groups,

@@ -12,7 +12,8 @@ from types import ModuleType
 import pytest
 from lambda_fixtures import imported
 
-from tests.conftest import BAD, GOOD, PROJECT, free_port
+from project.ports import free_port
+from tests.conftest import BAD, GOOD, PROJECT
 from tests.contract.selfhost_fixtures import Web, talking_model
 
 __all__ = ["imported", "talking_model"]  # fixtures

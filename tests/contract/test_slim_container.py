@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from typing import NamedTuple
 import pytest
 
 from localcloud.sagemaker.container import RUNNERS
+from project.ports import free_port
 from tests.conftest import PROJECT
 
 sys.path.append(str(PROJECT / "tests" / "unit"))
@@ -106,9 +106,7 @@ class Served:
 
 @contextmanager
 def running(command: list, base: Path, **environment: str) -> Iterator[Served]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     own = {"PATH": os.environ["PATH"], "SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_BIND_TO_PORT": str(port)}
     own |= {"PYTHONDONTWRITEBYTECODE": "1", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
     process = subprocess.Popen(

@@ -11,7 +11,8 @@ import sys
 import psutil
 import pytest
 
-from tests.conftest import BUILD, PROJECT, free_port
+from project.ports import free_port
+from tests.conftest import BUILD, PROJECT
 from tests.contract.selfhost_fixtures import wait_until
 
 pytestmark = pytest.mark.slow

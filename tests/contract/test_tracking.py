@@ -19,11 +19,12 @@ import requests
 import yaml
 from mlflow import MlflowClient
 
+from project.ports import free_port
 from sentiment.files import write_checksums, write_json
 from sentiment.serving.artifact import read_model
 from sentiment.serving.predictor import Predictor
 from sentiment.training.recipes import RECIPES
-from tests.conftest import BAD, GOOD, PROJECT, free_port
+from tests.conftest import BAD, GOOD, PROJECT
 from tests.contract.selfhost_fixtures import Tracking, wait_until
 from tests.contract.tracking_fixtures import TRAIN, environment, tracking, train, training
 from tests.tethered import tethered

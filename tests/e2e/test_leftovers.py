@@ -12,7 +12,8 @@ import tempfile
 import psutil
 import pytest
 
-from tests.conftest import BUILD, PROJECT, RunningCloud, free_port
+from project.ports import free_port
+from tests.conftest import BUILD, PROJECT, RunningCloud
 from tests.tethered import tethered
 
 pytestmark = pytest.mark.slow

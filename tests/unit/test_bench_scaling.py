@@ -71,4 +71,4 @@ def test_the_synthetic_reviews_are_what_preparing_reads(tmp_path):
     [file] = (tmp_path / "lines").iterdir()
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     assert len(rows) == 20 and {row["sentiment"] for row in rows} == {0, 1}
-    assert {len(row["review"].split()) for row in rows} == {scaling_report.MADE_UP_WORDS}
+    assert {len(row["review"].split()) for row in rows} == {scaling_report.SYNTHETIC_WORDS}

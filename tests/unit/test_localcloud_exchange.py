@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from urllib3.util import wait_for_read
 
-from localcloud.sagemaker.exchange import ContainerConnection, Died, NotReady, TooSlow
+from localcloud.sagemaker.exchange import ContainerConnection, ContainerEnded, NotReady, TooSlow
 
 ASKED = b"POST /invocations HTTP/1.1\r\n"
 
@@ -87,7 +87,7 @@ def test_what_a_container_sends_beyond_an_answer_is_no_part_of_the_next(containe
     ],
 )
 def test_what_is_no_whole_answer_is_a_container_that_died(container, broken):
-    with pytest.raises(Died):
+    with pytest.raises(ContainerEnded):
         ask(container(broken))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.comparison import Counts, surely_more, worse
+from pipeline.comparison import Counts, lower_bound_of_difference, worse
 
 OLD = Counts(calls=900, failures=1, slow=5, answers=1000, unsure=100, votes=40, no_votes=8)
 
@@ -36,4 +36,4 @@ def test_without_the_old_models_counts_nothing_is_concluded():
 
 def test_the_difference_is_newcombes():
     # Newcombe 1998, table II, (a): 56 of 70 against 48 of 80, method 10: 0.0524 to 0.3339 at 95 %.
-    assert surely_more((56, 70), (48, 80), z=1.959964) == pytest.approx(0.0524, abs=5e-5)
+    assert lower_bound_of_difference((56, 70), (48, 80), z=1.959964) == pytest.approx(0.0524, abs=5e-5)

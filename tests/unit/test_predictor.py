@@ -53,6 +53,29 @@ def test_explaining_predicts_the_same(predictor, review):
     assert explained.unsure == predicted.unsure and predicted.words is predicted.spans is None
 
 
+def test_an_explanation_runs_the_lstm_as_often_as_a_prediction(predictor, monkeypatch):
+    """Once for each group of rows: the weights come from the states that prediction computes anyway."""
+    runs = []
+
+    def counted(run):
+        def count(*arguments, **keywords):
+            runs.append(run)
+            return run(*arguments, **keywords)
+
+        return count
+
+    engine = predictor.engine
+    if engine.name == "torch":
+        monkeypatch.setattr(engine.model.lstm, "forward", counted(engine.model.lstm.forward))
+    else:
+        monkeypatch.setattr(engine, "_states", counted(engine._states))
+    reviews = ["a wonderful film", "dull story of people in a town " * 60]
+    predictor.predict(reviews)
+    predicted = len(runs)
+    predictor.explain(reviews)
+    assert predicted > 0 and len(runs) == 2 * predicted
+
+
 def test_a_typing_error_in_a_short_text_changes_nothing_but_how_the_word_is_written(fast):
     right, typed = fast.explain(["A wonderful brilliant film.", "A wonderufl brilliant film."])
     assert (typed.probability, typed.unknown_words) == (right.probability, right.unknown_words)

@@ -325,7 +325,7 @@ def test_a_model_that_is_not_the_registered_one_is_not_kept(watch, cache, source
     source.named = champion(1, model="0123456789ab")
     watch.ask()
     assert cache.current() is None
-    with cache.aside() as folder, pytest.raises(ArtifactError, match="0123456789ab"):
+    with cache.temporary_folder() as folder, pytest.raises(ArtifactError, match="0123456789ab"):
         cache.keep(source.named, source.fetch(source.named, folder))
 
 

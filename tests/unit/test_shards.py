@@ -15,7 +15,7 @@ from sentiment_fixtures import ROOT, made_up_reviews, options_of, prepared
 from sentiment.data.channels import Channel, concatenate, read_channel, read_word_dict
 from sentiment.data.shards import read_first, read_shard, shard_files
 from sentiment.errors import ChannelError
-from sentiment.training.batches import HeldBatches, StreamedBatches
+from sentiment.training.batches import InMemoryBatches, StreamedBatches
 from sentiment.training.distributed import ProcessGroup
 from sentiment.training.recipes import recipe
 from train import prepare, train
@@ -93,7 +93,7 @@ def test_an_epoch_of_shards_has_each_review_once_and_can_be_joined_in_the_middle
     batches = streamed(sharded)
     assert (batches.count, batches.texts, batches.reviews) == (10, 160, 160)
     first, again, other = (list(batches.of_epoch(epoch, 0)) for epoch in (0, 0, 1))
-    held = HeldBatches(
+    held = InMemoryBatches(
         read_channel(prepared().train, "train"), recipe("fast").architecture(), 16, 0, ProcessGroup()
     )
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from in_process import served
 
-from tests.conftest import free_port
+from project.ports import free_port
 from tests.contract.selfhost_fixtures import Web, talking_model
 
 __all__ = ["talking_model"]  # a fixture

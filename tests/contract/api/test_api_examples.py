@@ -14,7 +14,7 @@ import pytest
 import requests
 from contract import CONTRACT, PROJECT, answer_conforms, template_of
 
-from tests.conftest import free_port
+from project.ports import free_port
 
 EXAMPLES = PROJECT / "examples"
 
