@@ -21,17 +21,18 @@ import numpy as np
 from sentiment.errors import ChannelError
 
 ARRAYS = {"tokens": np.int32, "offsets": np.int64, "labels": np.int8, "kinds": np.int8}
-REVIEW, SNIPPET, COUNTERFACTUAL, VOTE = 0, 1, 2, 3
+REVIEW, SNIPPET, COUNTERFACTUAL, VOTE, NEUTRAL = range(5)
 """What a text of a channel is: a whole review, a short text that people judged (snippets.py, rated.py,
-written.py), one made by rule (counterfactuals.py), or a text that somebody voted on (votes.py)."""
-KINDS = (REVIEW, SNIPPET, COUNTERFACTUAL, VOTE)
+written.py), one made by rule (counterfactuals.py), a text that somebody voted on (votes.py), or a short text
+without an opinion (rated.py, written.py), once with each label."""
+KINDS = (REVIEW, SNIPPET, COUNTERFACTUAL, VOTE, NEUTRAL)
 
 
 @dataclass(frozen=True)
 class Channel:
     """N reviews as arrays, in the form that the module describes.
 
-    `kinds` (N,) has a REVIEW, SNIPPET, COUNTERFACTUAL or VOTE for each text; by default all are reviews.
+    `kinds` (N,) has one of KINDS for each text; by default all are reviews.
     """
 
     tokens: np.ndarray
@@ -131,7 +132,9 @@ def read_channel(folder: str | Path, name: str) -> Channel:
         return Channel(tokens, offsets, labels)
     kinds = arrays["kinds"]
     if len(kinds) != len(labels) or not np.isin(kinds, KINDS).all():
-        raise ChannelError(f"{folder}: kinds.npy must hold 0, 1, 2 or 3 for each of the {len(labels)} labels")
+        raise ChannelError(
+            f"{folder}: kinds.npy must hold one of {KINDS} for each of the {len(labels)} labels"
+        )
     if REVIEW not in kinds:
         raise ChannelError(f"the {name} channel in {folder} holds short texts only, no reviews")
     return Channel(tokens, offsets, labels, kinds)

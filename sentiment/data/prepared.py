@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from sentiment.data import counterfactuals, rated, snippets, votes, written
-from sentiment.data.channels import COUNTERFACTUAL, REVIEW, SNIPPET, VOTE, Channel, write_channel
+from sentiment.data.channels import COUNTERFACTUAL, NEUTRAL, REVIEW, SNIPPET, VOTE, Channel, write_channel
 from sentiment.data.numbering import Numbered, Numbering, ids_of, vocabulary
 from sentiment.data.reviews import Reviews, concatenate
 from sentiment.errors import DatasetError
@@ -112,7 +112,7 @@ def prepare(
         "reviews": {name: int((channel.kinds == REVIEW).sum()) for name, channel in channels.items()}
         | ({"test": len(splits["test"])} if "test" in splits else {}),
         "short_texts": {
-            name: int(np.isin(channel.kinds, (SNIPPET, COUNTERFACTUAL)).sum())
+            name: int(np.isin(channel.kinds, (SNIPPET, COUNTERFACTUAL, NEUTRAL)).sum())
             for name, channel in channels.items()
         },
         "votes": {name: int((channel.kinds == VOTE).sum()) for name, channel in channels.items()},
@@ -140,6 +140,7 @@ def texts_beside(short_texts: bool, voted: Path | None = None) -> dict[int, Revi
     if short_texts:
         beside[SNIPPET] = _respelled_too(concatenate([snippets.load(), rated.load(), written.load()]))
         beside[COUNTERFACTUAL] = _respelled_too(counterfactuals.load())
+        beside[NEUTRAL] = _respelled_too(concatenate([rated.neutral(), written.neutral()]))
     return beside | ({} if voted is None else {VOTE: votes.load(voted)})
 
 

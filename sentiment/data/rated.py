@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from sentiment.data.reviews import NEGATIVE, POSITIVE, Reviews, split_by_hash, table
+from sentiment.data.reviews import NEGATIVE, POSITIVE, Reviews, split_by_hash, table, with_both_labels
 
 OPINION, NO_OPINION = 0.8, 0.3
 """A mean rating at least OPINION away from 0 counts as an opinion, one at most NO_OPINION away as none.
@@ -33,18 +33,23 @@ class Rated(NamedTuple):
 
 
 def load() -> Reviews:
-    """The sentences with an opinion. The train split also has those without one, each with both labels, so
-    that a model learns to be undecided about them.
-
-    About 80 % are train, 10 % validation and 10 % test. Sentences of one review are in the same split.
+    """The sentences with an opinion. About 80 % are train, 10 % validation and 10 % test; sentences of one
+    review are in the same split.
     """
-    rows = []
-    for text, rating, split, name in _read():
-        if abs(rating) >= OPINION:
-            rows.append((text, POSITIVE if rating > 0 else NEGATIVE, split, name))
-        elif abs(rating) <= NO_OPINION and split == "train":
-            rows += [(text, NEGATIVE, split, f"{name}-"), (text, POSITIVE, split, f"{name}+")]
-    return table(rows)
+    return table(
+        [
+            (each.text, POSITIVE if each.rating > 0 else NEGATIVE, each.split, each.id)
+            for each in _read()
+            if abs(each.rating) >= OPINION
+        ]
+    )
+
+
+def neutral() -> Reviews:
+    """The train split's sentences that express no opinion, each with both labels."""
+    return with_both_labels(
+        [(each.text, each.id) for each in _read() if abs(each.rating) <= NO_OPINION and each.split == "train"]
+    )
 
 
 def without_opinion(split: str) -> list[str]:

@@ -120,6 +120,14 @@ def table(rows: Sequence[Row]) -> Reviews:
     )
 
 
+def with_both_labels(texts: Sequence[tuple[str, str]]) -> Reviews:
+    """Make a table of training texts without an opinion, each (text, identifier) once with each label, so
+    that a model learns to be undecided about them.
+    """
+    both = (("-", NEGATIVE), ("+", POSITIVE))
+    return table([(text, label, "train", f"{name}{sign}") for text, name in texts for sign, label in both])
+
+
 def concatenate(tables: Sequence[Reviews]) -> Reviews:
     """Concatenate the rows of several tables, in order."""
     return Reviews(

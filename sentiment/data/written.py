@@ -9,42 +9,38 @@ templates lack.
 from pathlib import Path
 from typing import NamedTuple
 
-from sentiment.data.reviews import NEGATIVE, POSITIVE, Reviews, split_by_hash, table
+from sentiment.data.reviews import NEGATIVE, POSITIVE, Reviews, split_by_hash, table, with_both_labels
 
 GROUPS = ("plain", "negated", "contrastive", "neutral")
-_LABELS = {"positive": (POSITIVE,), "negative": (NEGATIVE,), "neutral": (NEGATIVE, POSITIVE)}
+_LABELS = {"positive": POSITIVE, "negative": NEGATIVE, "neutral": None}
 _FILE = Path(__file__).with_suffix(".tsv")
 
 
 class Written(NamedTuple):
-    """A sentence, its group (one of GROUPS), its labels (both if it has no opinion), split and identifier."""
+    """A sentence, its group (one of GROUPS), its label (None if it has no opinion), split and identifier."""
 
     text: str
     group: str
-    labels: tuple[int, ...]
+    label: int | None
     split: str
     id: str
 
 
 def load() -> Reviews:
-    """The sentences with an opinion. The train split also has those without one, each with both labels, so
-    that a model learns to be undecided about them.
+    """The sentences with an opinion. About 90 % are train and 10 % validation."""
+    return table([(each.text, each.label, each.split, each.id) for each in _read() if each.label is not None])
 
-    About 90 % are train and 10 % validation.
-    """
-    return table(
-        [
-            (each.text, label, each.split, f"{each.id}{'-+'[label] if len(each.labels) > 1 else ''}")
-            for each in _read()
-            for label in each.labels
-            if len(each.labels) == 1 or each.split == "train"
-        ]
+
+def neutral() -> Reviews:
+    """The train split's sentences that express no opinion on a film, each with both labels."""
+    return with_both_labels(
+        [(each.text, each.id) for each in _read() if each.label is None and each.split == "train"]
     )
 
 
 def without_opinion(split: str) -> list[str]:
     """The sentences of a split that express no opinion on a film."""
-    return [each.text for each in _read() if each.split == split and len(each.labels) > 1]
+    return [each.text for each in _read() if each.split == split and each.label is None]
 
 
 def _read() -> list[Written]:

@@ -94,7 +94,9 @@ class Architecture:
                 f"lstm.bias_ih_{suffix}": (gates,),
                 f"lstm.bias_hh_{suffix}": (gates,),
             }
-        return shapes | ({"ngrams.keys": (None,), "ngrams.weights": (None,)} if self.ngrams else {})
+        if self.ngrams:
+            shapes |= {"ngrams.keys": (None,), "ngrams.weights": (None,), "opinion": (self.vocab_size,)}
+        return shapes
 
     def ngram_patterns(self) -> list[Pattern]:
         """The patterns of the wide part's n-grams; empty if there is no wide part."""

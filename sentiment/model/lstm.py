@@ -63,6 +63,7 @@ class LSTMClassifier(nn.Module):
     """Computes the logit of a review from its word ids; above 0, the sentiment is positive."""
 
     mixture: Tensor
+    opinion: Tensor
     ngrams: NgramTable | None
 
     def __init__(self, architecture: Architecture, dropouts: Dropouts | None = None):
@@ -75,6 +76,9 @@ class LSTMClassifier(nn.Module):
         features = a.hidden_dim * (2 if a.bidirectional else 1) * (2 if a.pooling == "max_mean" else 1)
         self.dense = nn.Linear(features, 1)
         self.ngrams = NgramTable(a.ngram_patterns(), a.ending) if a.ngrams else None
+        if a.ngrams:
+            # The words that tell opinions from other short texts (opinion.py).
+            self.register_buffer("opinion", torch.zeros(a.vocab_size))
         # The weights of the deep and the wide logit, of long texts and of short ones (mixture.py).
         self.register_buffer("mixture", torch.tensor([1.0, 0.0, 1.0, 0.0]))
 

@@ -31,12 +31,14 @@ from sentiment.model.architecture import Architecture
 from sentiment.text.tokenizers import Tokenizer, tokenizer
 from sentiment.text.vocabulary import FIRST_WORD
 
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
+WITHOUT_OPINION = 7
+"""The last format that does not tell opinions from other texts by their words (model/opinion.py)."""
 ONE_MIXTURE = 6
 """The last format with one mixture for all lengths of text (model/mixture.py)."""
 EIGHT_BIT_PRODUCTS = 5
 """An earlier format, whose model.onnx is not used: some processors compute it wrongly (onnx_graph.py)."""
-READABLE = (EIGHT_BIT_PRODUCTS, ONE_MIXTURE, FORMAT_VERSION)
+READABLE = (EIGHT_BIT_PRODUCTS, ONE_MIXTURE, WITHOUT_OPINION, FORMAT_VERSION)
 CODE_ROOMS = ("text", "model", "serving")
 CODE_FILES = ("__init__.py", "errors.py", "files.py")
 """The parts of this package in code/. They need only numpy, and either torch or ONNX Runtime."""
@@ -117,6 +119,8 @@ def read_weights(loaded: LoadedModel, wanted: Sequence[str] | None = None) -> di
     file, shapes = loaded.folder / "weights.npz", loaded.architecture.tensors()
     if loaded.format <= ONE_MIXTURE:
         shapes["mixture"] = (2,)
+    if loaded.format <= WITHOUT_OPINION:
+        shapes.pop("opinion", None)
     try:
         with zipfile.ZipFile(file) as archive:
             if sorted(archive.namelist()) != sorted(f"{name}.npy" for name in shapes):
@@ -132,6 +136,8 @@ def read_weights(loaded: LoadedModel, wanted: Sequence[str] | None = None) -> di
         raise ArtifactError(f"{file} cannot be read: {_reason(error)}") from None
     if loaded.format <= ONE_MIXTURE and "mixture" in arrays:
         arrays["mixture"] = np.tile(arrays["mixture"], 2)
+    if loaded.format <= WITHOUT_OPINION and loaded.architecture.ngrams:
+        arrays["opinion"] = np.zeros(loaded.architecture.vocab_size, dtype=np.float32)
     return arrays
 
 

@@ -30,15 +30,23 @@ class Engine(ABC):
     """Computes a model. Reviews are arrays of all their word ids, with negated words marked (negation.py).
 
     `name` is the package that runs the LSTM; `weights` and `arithmetic` are the number formats in which its
-    weights are stored and its sums are computed.
+    weights are stored and its sums are computed. `opinion` are the weights of model/opinion.py; a model
+    without n-grams has none.
     """
 
     name: str
     weights: str
     arithmetic: str
 
-    def __init__(self, architecture: Architecture, mixture: Sequence[float], ngrams: Ngrams | None):
+    def __init__(
+        self,
+        architecture: Architecture,
+        mixture: Sequence[float],
+        ngrams: Ngrams | None,
+        opinion: np.ndarray | None,
+    ):
         self.architecture = architecture
+        self.opinion = opinion
         self.mixture = np.asarray(mixture, dtype=np.float64)
         self.ngrams = ngrams
 

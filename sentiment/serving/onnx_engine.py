@@ -44,7 +44,7 @@ class OnnxEngine(Engine):
             self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's errors have no common base class
             raise ArtifactError(f"{file}: ONNX Runtime cannot load it ({error})") from None
-        small = ("dense.weight", "dense.bias", "mixture", "ngrams.keys", "ngrams.weights")
+        small = ("dense.weight", "dense.bias", "mixture", "ngrams.keys", "ngrams.weights", "opinion")
         weights = read_weights(loaded, small)
         self._dense, self._bias = weights["dense.weight"][0], float(weights["dense.bias"][0])
         a = loaded.architecture
@@ -58,7 +58,7 @@ class OnnxEngine(Engine):
                 )
             except ValueError as error:
                 raise ArtifactError(f"{loaded.folder / 'weights.npz'} cannot be read: {error}") from None
-        super().__init__(a, weights["mixture"].tolist(), ngrams)
+        super().__init__(a, weights["mixture"].tolist(), ngrams, weights.get("opinion"))
         self._check_graph(file)
 
     def _check_graph(self, file: Path) -> None:

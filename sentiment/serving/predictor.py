@@ -71,7 +71,7 @@ class Predictor:
         self._unsure = (loaded.metrics.get("calibration") or {}).get("unsure")
         band = None if self._unsure is None else (self._unsure[0], self._unsure[1])
         reads_all_words = not loaded.tokenizer.drops_words
-        self._evidence = Evidence(loaded.word_dict, engine.ngrams, band, reads_all_words)
+        self._evidence = Evidence(loaded.word_dict, engine.ngrams, engine.opinion, band, reads_all_words)
 
     @classmethod
     def from_folder(cls, folder: str | Path, device: str = "cpu", runtime: str | None = None) -> "Predictor":

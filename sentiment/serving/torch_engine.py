@@ -23,8 +23,10 @@ class TorchEngine(Engine):
 
     def __init__(self, loaded: LoadedModel, device: str | torch.device = "cpu"):
         self.model = load_model(loaded, device)
-        ngrams = None if self.model.ngrams is None else self.model.ngrams.as_arrays()
-        super().__init__(loaded.architecture, self.model.mixture.tolist(), ngrams)
+        ngrams = opinion = None
+        if self.model.ngrams is not None:
+            ngrams, opinion = self.model.ngrams.as_arrays(), self.model.opinion.cpu().numpy()
+        super().__init__(loaded.architecture, self.model.mixture.tolist(), ngrams, opinion)
 
     def deep_logits(self, cropped: Sequence[np.ndarray]) -> np.ndarray:
         """The LSTM's logits (N,) of N cropped reviews."""

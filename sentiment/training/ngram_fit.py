@@ -78,7 +78,7 @@ def fit_ngrams(
         labels = np.concatenate([labels, np.tile(labels[whole], FRAGMENTS)])
     norm = np.sqrt(np.bincount(row, weights=values**2, minlength=len(labels)))
     features = ratio[column] * values / norm[row]
-    weights = _logistic_regression(row, column, features, labels, loss_weights, len(known), c)
+    weights = logistic_regression(row, column, features, labels, loss_weights, len(known), c)
     table.fill(known, weights * ratio)
 
 
@@ -121,7 +121,7 @@ def presence_of_all(
     return cells >> COLUMN_BITS, cells & (1 << COLUMN_BITS) - 1, values, keys
 
 
-def _logistic_regression(
+def logistic_regression(
     row: np.ndarray,
     column: np.ndarray,
     values: np.ndarray,

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sentiment.data.channels import COUNTERFACTUAL, REVIEW, SNIPPET, VOTE, Channel
+from sentiment.data.channels import COUNTERFACTUAL, NEUTRAL, REVIEW, SNIPPET, VOTE, Channel
 from sentiment.errors import ChannelError, TrainingError
 from sentiment.evaluation.calibration import calibration, fit_mixture
 from sentiment.model.layout import embedding_rows
@@ -30,6 +30,7 @@ from sentiment.training.checkpoint import read_checkpoint, write_checkpoint
 from sentiment.training.distributed import ProcessGroup
 from sentiment.training.glove import DIMENSIONS, glove_vectors
 from sentiment.training.ngram_fit import fit_ngrams
+from sentiment.training.opinion_fit import fit_opinion
 from sentiment.training.optimisation import EMBEDDING_SCALE, scaled_initialisation
 from sentiment.training.recipes import Recipe
 from sentiment.training.steps import Stepper
@@ -123,6 +124,7 @@ class Trainer:
             SNIPPET: recipe.snippets,
             COUNTERFACTUAL: recipe.counterfactuals,
             VOTE: recipe.votes,
+            NEUTRAL: recipe.snippets,
         }
         self.train_channel, self.validation_channel = self._wanted(train), self._wanted(validation)
         self.shards, self.word_dict = shards, word_dict
@@ -149,6 +151,7 @@ class Trainer:
         if not self._resume():
             if self.group.is_first:
                 self._fit_ngrams()
+                self._fit_opinion()
                 self._make_word_vectors()
             self.model.load_state_dict(self.group.broadcast(lambda: _copy_of(self.model)))
         finished = True
@@ -197,6 +200,14 @@ class Trainer:
             self.run.seed,
         )
         self.say(f"fitted {len(self.model.ngrams.keys):,} n-grams in {time.monotonic() - started:.1f} s")
+
+    def _fit_opinion(self) -> None:
+        """Fit the words that tell opinions from other short texts, if the train channel has both."""
+        if self.model.ngrams is None:
+            return
+        weights = fit_opinion(self.train_channel, self.model.architecture.vocab_size)
+        if weights is not None:
+            self.model.opinion.copy_(torch.from_numpy(weights))
 
     def _make_word_vectors(self) -> None:
         """Initialise the embeddings from co-occurrence counts and from GloVe, if the recipe says so."""

@@ -220,7 +220,9 @@ def test_the_short_sentences_are_balanced():
 
 
 def test_no_sentence_that_measures_is_learned():
-    learned = concatenate([written.load(), rated.load(), counterfactuals.load()]).select("train")
+    learned = concatenate(
+        [written.load(), written.neutral(), rated.load(), rated.neutral(), counterfactuals.load()]
+    ).select("train")
     texts = {normalised(text).rstrip(".!") for text in learned.texts}
     measured = {normalised(text).rstrip(".!") for text in corpus.sentences()[0].texts}
     assert not texts & measured

@@ -7,7 +7,7 @@ from sentiment.model.ngrams import Ngrams, ngram_patterns
 from sentiment.serving.evidence import Evidence
 
 WORDS = ("the", "was", "it", "on", "film", "wonderful", "dull", "a", "i", "watched", "tuesday")
-KNOWN = {word: number for number, word in enumerate(WORDS, start=2)}
+KNOWN = {word: number for number, word in enumerate(WORDS, start=2)} | {"tepid": 9000, "tiresome": 9001}
 NGRAMS = Ngrams(
     ngram_patterns(1, 0),
     0.0,
@@ -16,10 +16,12 @@ NGRAMS = Ngrams(
 )
 
 
-def reason(text: str, probability: float, band=(0.3, 0.7), ngrams=NGRAMS, reads_all_words=True) -> str | None:
+def reason(
+    text: str, probability: float, band=(0.3, 0.7), ngrams=NGRAMS, reads_all_words=True, opinion=None
+) -> str | None:
     words = text.lower().split()
     ids = np.array([KNOWN.get(word, 1) for word in words], dtype=np.int32)
-    return Evidence(KNOWN, ngrams, band, reads_all_words).reason(text, words, ids, probability)
+    return Evidence(KNOWN, ngrams, opinion, band, reads_all_words).reason(text, words, ids, probability)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,8 @@ def reason(text: str, probability: float, band=(0.3, 0.7), ngrams=NGRAMS, reads_
         ("un film film", 0.9, "not_english"),
         ("la la land was wonderful", 0.9, None),
         ("ein film", 0.6, "no_evidence"),  # too short to tell
+        ("film was goed en heel mooi", 0.9, "not_english"),
+        ("tepid dull wonderful tiresome", 0.9, None),  # no function words, but known ones
         ("Прекрасный фильм", 0.5, "not_english"),
         ("素晴らしい映画", 0.5, "not_english"),
         ("the café was wonderful", 0.9, None),
@@ -48,6 +52,16 @@ def reason(text: str, probability: float, band=(0.3, 0.7), ngrams=NGRAMS, reads_
 )
 def test_a_text_without_an_opinion_gets_a_reason(text, probability, expected):
     assert reason(text, probability) == expected
+
+
+def test_words_of_other_texts_take_more_evidence():
+    weights = np.zeros(30, dtype=np.float32)
+    weights[[KNOWN["tuesday"], KNOWN["film"]]] = -6, 6
+    for text, expected in [("a wonderful tuesday", "no_evidence"), ("a wonderful film", None)]:
+        assert reason(text, 0.8) is None
+        assert reason(text, 0.8, opinion=weights) == expected
+        assert reason(text, 0.8, opinion=np.zeros(30, dtype=np.float32)) is None  # learned from no such texts
+        assert reason(text, 0.9999999, opinion=weights) is None
 
 
 def test_without_n_grams_the_band_alone_decides():
