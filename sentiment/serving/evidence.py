@@ -10,6 +10,7 @@ band of calibration.py). docs/model.md says on which texts the limits were chose
 
 import math
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from sentiment.model.ngrams import Ngrams
 from sentiment.text.negation import NEGATED
+from sentiment.text.normalisation import is_latin
 
 NO_EVIDENCE, NOT_ENGLISH, MIXED = "no_evidence", "not_english", "mixed"
 MIN_WORDS = 3
@@ -74,7 +76,7 @@ class Evidence:
             return NO_EVIDENCE
         band = self._band
         if self._ngrams is not None and len(ids) < SHORT_WORDS:
-            if _evidence(self._ngrams, review, ids, probability) < MIN_EVIDENCE:
+            if _evidence(self._ngrams, words, ids, probability) < MIN_EVIDENCE:
                 return NO_EVIDENCE
             band = SHORT_BAND
         return MIXED if band is not None and band[0] < probability < band[1] else None
@@ -104,7 +106,7 @@ def _has_more_of_other_languages(words: Sequence[str], ids: Sequence[int]) -> bo
     return len(foreign) > 1 or any(first in foreign and second == FILM for first, second in pairwise(words))
 
 
-def _evidence(ngrams: Ngrams, review: str, ids: np.ndarray, probability: float) -> float:
+def _evidence(ngrams: Ngrams, words: Sequence[str], ids: np.ndarray, probability: float) -> float:
     """How strongly a short text expresses an opinion.
 
     The score depends on the model's logit, the strongest word, negated or not, and the PHRASES strongest
@@ -117,19 +119,19 @@ def _evidence(ngrams: Ngrams, review: str, ids: np.ndarray, probability: float) 
         OF_LOGIT * abs(math.log(share / (1 - share)))
         + OF_WORD * math.log1p(word)
         + OF_PHRASES * math.log1p(phrases)
-        + OF_QUESTION * _is_one_question(review)
+        + OF_QUESTION * _is_one_question(words)
     )
     return float(evidence)
 
 
-def _is_one_question(review: str) -> bool:
-    return review.rstrip().endswith("?") and sum(review.count(mark) for mark in ".!?") == 1
+def _is_one_question(words: Sequence[str]) -> bool:
+    return words[-1] == "?" and sum(word[0] in ".!?" for word in words) == 1
 
 
 def _is_of_other_script(review: str) -> bool:
     """Whether fewer than half of the letters are Latin."""
     if review.isascii():
         return False
-    text = unicodedata.normalize("NFKD", review)
-    letters, latin = (sum(map(str.isalpha, of)) for of in (text, text.encode("ascii", "ignore").decode()))
-    return 2 * latin < letters
+    characters = Counter(unicodedata.normalize("NFKD", review))
+    letters = {letter: count for letter, count in characters.items() if letter.isalpha()}
+    return 2 * sum(count for letter, count in letters.items() if is_latin(letter)) < sum(letters.values())

@@ -41,6 +41,8 @@ def reason(text: str, probability: float, band=(0.3, 0.7), ngrams=NGRAMS, reads_
         ("ein film", 0.6, "no_evidence"),  # too short to tell
         ("Прекрасный фильм", 0.5, "not_english"),
         ("素晴らしい映画", 0.5, "not_english"),
+        ("ᴛʜᴇ ꜰɪʟᴍ", 0.9, "no_evidence"),  # Latin letters all the same
+        ("فيـــلم جميـــل", 0.5, "not_english"),
         ("the café was wonderful", 0.9, None),
         ("the film was a " * 12 + "film", 0.6, "mixed"),
         ("the film was a " * 12 + "film", 0.8, None),
