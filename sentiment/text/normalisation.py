@@ -43,6 +43,7 @@ _SPELLED = {
     **dict(zip("\u2212\u2217\u061f\u2753\u2757", "-*??!", strict=True)),
     **{chr(code + n): letter for code in (0x1F150, 0x1F170) for n, letter in enumerate(ascii_uppercase)},
     "\u0640": "",  # lengthens Arabic letters
+    **dict.fromkeys(map(chr, range(0x1F3FB, 0x1F400)), ""),  # skin tones
     # The star of phones and others become those that ratings below are made of.
     **dict.fromkeys("\u2b50\u22c6\u272a\u272d\u272e\u272f", "\u2605"),
     **dict.fromkeys("\u2729\u2730", "\u2606"),
@@ -51,7 +52,6 @@ _SPELLED = {
 """Characters for which the general rule of `_spelled` would not do."""
 _DELETED_CATEGORIES = ("Mn", "Me", "Cf")
 """Combining accents and enclosing marks, soft hyphens, zero-width characters and other format characters."""
-_SKIN_TONES = range(0x1F3FB, 0x1F400)
 _FILLED_STAR, _HOLLOW_STAR = "\u2605", "\u2606"
 _LATIN_VARIANT = re.compile(r"LATIN (CAPITAL |SMALL )?LETTER (?:SMALL CAPITAL )?([A-Z])(?: WITH .*)?")
 """The names of letters with a stroke or a hook, and of small capitals, which NFKD leaves alone."""
@@ -80,7 +80,7 @@ def _spelled(character: str) -> str:
         return _SPELLED[character]
     if character in (_FILLED_STAR, _HOLLOW_STAR):
         return character
-    if unicodedata.category(character) in _DELETED_CATEGORIES or ord(character) in _SKIN_TONES:
+    if unicodedata.category(character) in _DELETED_CATEGORIES:
         return ""
     parts = unicodedata.normalize("NFKD", character)
     if parts != character:
@@ -264,7 +264,7 @@ _STEPS = (
         _RATING,
         _rating,
     ),
-    _Step(_hints(star=r"star(?<=[\s-]star)s?(?!\w)"), _STARS_IN_WORDS, _stars_in_words),
+    _Step(_hints(star=r"star(?<=[0-5eo\s][\s-]star)s?(?!\w)"), _STARS_IN_WORDS, _stars_in_words),
     _Step(_hints(**{"*": r"\*", "\u2605": "\u2605"}), _STARS, _stars),
     _Step(
         _hints(**{":": r":['-]?[-)\](\[/d]", "=": r"=['-]?[-)\](\[/d]", "<": "<3", "^": r"\^_?\^"}),
