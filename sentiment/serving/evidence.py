@@ -17,6 +17,7 @@ from itertools import pairwise
 import numpy as np
 
 from sentiment.model.ngrams import Ngrams
+from sentiment.text.misread import WORD_LIKE_LATIN, as_latin
 from sentiment.text.negation import NEGATED
 from sentiment.text.normalisation import is_latin
 
@@ -132,6 +133,6 @@ def _is_of_other_script(review: str) -> bool:
     """Whether fewer than half of the letters are Latin."""
     if review.isascii():
         return False
-    characters = Counter(unicodedata.normalize("NFKD", review))
+    characters = Counter(unicodedata.normalize("NFKD", WORD_LIKE_LATIN.sub(as_latin, review)))
     letters = {letter: count for letter, count in characters.items() if letter.isalpha()}
     return 2 * sum(count for letter, count in letters.items() if is_latin(letter)) < sum(letters.values())
