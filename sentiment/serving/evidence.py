@@ -11,6 +11,7 @@ docs/model.md says on which texts the limits were chosen.
 
 import math
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -19,7 +20,9 @@ import numpy as np
 
 from sentiment.model.ngrams import Ngrams
 from sentiment.model.opinion import opinion_logit
+from sentiment.text.misread import WORD_LIKE_LATIN, as_latin
 from sentiment.text.negation import NEGATED
+from sentiment.text.normalisation import is_latin
 
 NO_EVIDENCE, NOT_ENGLISH, MIXED = "no_evidence", "not_english", "mixed"
 MIN_WORDS = 3
@@ -100,12 +103,12 @@ class Evidence:
             return NO_EVIDENCE
         band = self._band
         if self._ngrams is not None and len(ids) < SHORT_WORDS:
-            if self._evidence(self._ngrams, review, ids, probability) < self._scale.minimum:
+            if self._evidence(self._ngrams, words, ids, probability) < self._scale.minimum:
                 return NO_EVIDENCE
             band = SHORT_BAND
         return MIXED if band is not None and band[0] < probability < band[1] else None
 
-    def _evidence(self, ngrams: Ngrams, review: str, ids: np.ndarray, probability: float) -> float:
+    def _evidence(self, ngrams: Ngrams, words: Sequence[str], ids: np.ndarray, probability: float) -> float:
         """How strongly a short text expresses an opinion on a film.
 
         The score depends on the model's logit, the strongest word, negated or not, the PHRASES strongest
@@ -119,7 +122,7 @@ class Evidence:
             abs(math.log(share / (1 - share))),
             math.log1p(word),
             math.log1p(phrases),
-            _is_one_question(review),
+            _is_one_question(words),
             0.0 if self._opinion is None else opinion_logit(self._opinion, ids),
         )
         return sum(weight * part for weight, part in zip(self._scale, parts, strict=False))
@@ -152,14 +155,14 @@ def _has_as_many_of_other_languages(words: Sequence[str], ids: Sequence[int]) ->
     return len(foreign) > 1 or any(first in foreign and second == FILM for first, second in pairwise(words))
 
 
-def _is_one_question(review: str) -> bool:
-    return review.rstrip().endswith("?") and sum(review.count(mark) for mark in ".!?") == 1
+def _is_one_question(words: Sequence[str]) -> bool:
+    return words[-1] == "?" and sum(word[0] in ".!?" for word in words) == 1
 
 
 def _is_of_other_script(review: str) -> bool:
     """Whether fewer than half of the letters are Latin."""
     if review.isascii():
         return False
-    text = unicodedata.normalize("NFKD", review)
-    letters, latin = (sum(map(str.isalpha, of)) for of in (text, text.encode("ascii", "ignore").decode()))
-    return 2 * latin < letters
+    characters = Counter(unicodedata.normalize("NFKD", WORD_LIKE_LATIN.sub(as_latin, review)))
+    letters = {letter: count for letter, count in characters.items() if letter.isalpha()}
+    return 2 * sum(count for letter, count in letters.items() if is_latin(letter)) < sum(letters.values())

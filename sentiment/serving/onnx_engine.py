@@ -95,8 +95,7 @@ class OnnxEngine(Engine):
         padded[: len(ids)] = ids
         by_time = np.ascontiguousarray(padded.reshape(rows, width).T)
         (states,) = self._session.run(None, {"ids": by_time})
-        result: np.ndarray = states.transpose(2, 0, 1, 3)
-        return result
+        return np.ascontiguousarray(states.transpose(2, 0, 1, 3))
 
     def _pool(self, states: np.ndarray, words: int) -> float:
         """The LSTM's logit of a cropped review from its states (R, T, ...) and its number of words.

@@ -24,37 +24,35 @@ def word_weights(states: np.ndarray, words: int, dense: np.ndarray, architecture
     which is padded. `dense` are the weights of the pooled values: (2 * D * H,), or (H,) if pooling is "last".
     """
     rows, steps, directions, units = states.shape
-    by_step = states.reshape(rows * steps, directions, units)
-    to_come = np.arange(words - 1, -1, -1)
+    if architecture.pooling == "last":
+        return _moves(states.reshape(rows, steps, units) @ dense).reshape(-1)[:words].astype(np.float64)
+    of_maximum, of_mean = dense.reshape(2, directions, units)
     in_mean = np.zeros(rows * steps)
-    in_mean[:words] = emphasis(to_come, architecture.ending)
+    in_mean[:words] = emphasis(np.arange(words - 1, -1, -1), architecture.ending)
     in_mean = (in_mean / in_mean.sum()).reshape(rows, steps)
-    every_unit, every_row, places = np.arange(units), np.arange(rows)[:, None], np.arange(steps)
-    weights = np.zeros((rows, steps))
-    for direction in range(directions):
-        of_direction, backward = by_step[:, direction], direction == 1
-        if architecture.pooling == "last":
-            weights += _moves((of_direction @ dense).reshape(rows, steps), backward)
-            continue
-        of_maximum, of_mean = dense.reshape(2, directions, units)[:, direction]
+    # The steps (D, R, T) in reading direction: those of the second direction run from the end of a row.
+    read = np.empty((directions, rows, steps, units), dtype=states.dtype)
+    lasting = np.empty((directions, rows, steps))
+    for direction, onwards in enumerate((1, -1)[:directions]):
+        read[direction] = states[:, ::onwards, direction]
         # A step lasts to the end of its row, so it counts in the mean once for each word still to be read.
-        lasting = in_mean.cumsum(1) if backward else in_mean[:, ::-1].cumsum(1)[:, ::-1]
-        weights += lasting * _moves((of_direction @ of_mean).reshape(rows, steps), backward)
-        # To a unit's maximum, the steps of its row count that lead there.
-        row, place = np.divmod(of_direction[:words].argmax(0), steps)
-        leads_there = (places >= place[:, None]) if backward else (places <= place[:, None])
-        of_rows = states[row, :, direction, every_unit]  # (H, T)
-        to_maximum = _moves(of_rows, backward) * leads_there * of_maximum[:, None]
-        weights += (every_row == row).astype(to_maximum.dtype) @ to_maximum
-    result: np.ndarray = weights.reshape(-1)[:words]
-    return result
+        lasting[direction] = in_mean[:, ::-onwards].cumsum(1)[:, ::-1]
+    weights = lasting * _moves((read @ of_mean[:, None, :, None])[..., 0])
+    # To a unit's maximum, the steps of its row count that lead there.
+    row, place = np.divmod(states.reshape(rows * steps, directions, units)[:words].argmax(0), steps)
+    place[1:] = steps - 1 - place[1:]
+    of_rows = read[np.arange(directions)[:, None], row, :, np.arange(units)]  # (D, H, T)
+    leads_there = np.arange(steps) <= place[..., None]
+    to_maximum = _moves(of_rows) * leads_there * of_maximum[..., None]
+    weights += (np.arange(rows)[:, None] == row[:, None]).astype(to_maximum.dtype) @ to_maximum
+    total: np.ndarray = weights[0]
+    if directions > 1:
+        total = total + weights[1, :, ::-1]
+    return total.reshape(-1)[:words]
 
 
-def _moves(states: np.ndarray, backward: bool) -> np.ndarray:
-    """The change of `states` (N, T) by each step, in reading direction; before the first step they are 0."""
+def _moves(states: np.ndarray) -> np.ndarray:
+    """The change of `states` (..., T) by each step in reading direction; before the first they are 0."""
     moves = states.copy()
-    if backward:
-        moves[:, :-1] -= states[:, 1:]
-    else:
-        moves[:, 1:] -= states[:, :-1]
+    moves[..., 1:] -= states[..., :-1]
     return moves

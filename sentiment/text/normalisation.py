@@ -1,8 +1,9 @@
 """Normalise the spelling of a review before it is tokenized.
 
 Phones type curly apostrophes where the training reviews have straight ones; text copied from web pages has
-no-break spaces, soft hyphens and markup; people write 4.5/5, 9 out of 10 or ★★★★☆ for the same rating, and
-:-) or 🙂 for the same smile. Each of these becomes a form that the tokenizer knows. Needs numpy only.
+no-break spaces, soft hyphens, markup, addresses, or the wrong charset; people write don;t and did nt; 4.5/5,
+9 out of 10 or ★★★★☆ for the same rating; and :-) or 🙂 for the same smile. Each of these becomes a form that
+the tokenizer knows. Needs numpy only.
 
 The steps replace pieces of the text one after the other. They keep track of the position in the original
 review of each character, so that explanations can mark the words there.
@@ -12,43 +13,48 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable
+from string import ascii_uppercase
 from typing import NamedTuple
 
 import numpy as np
 
+from sentiment.text.contractions import NEGATED
 from sentiment.text.emoji import EMOJI_WORDS
+from sentiment.text.misread import LOOKALIKE, MAY_BE_MISREAD, MISREAD, WORD_LIKE_LATIN, as_latin, decoded
 from sentiment.text.tokens import Span
 
 # -- Characters --
 
 _SPELLED = {
     **dict.fromkeys(
-        "\u2018\u2019\u201b\u02b9\u02bb\u02bc\u02bd\u02c8\u00b4\u2032\ua78c\u055a\u05f3\u1fbd\u1fbf", "'"
+        "\u2018\u2019\u201a\u201b\u2032\u2035\u275b\u275c\u02b9\u02bb\u02bc\u02bd\u02be\u02bf\u02c8\u02ca\u02cb"
+        "\u00b4\u0384\ua78c\u055a\u05f3\u1fbd\u1fbf\ufffd",  # the last replaces what cannot be decoded
+        "'",
     ),
     **dict.fromkeys("\u0091\u0092", "'"),  # Windows-1252 taken for Latin-1, as are the next two lines
     "\u0085": "...",
     "\u0096": "-",
     "\u0097": "-",
     "\u00bd": ".5",
-    "\u00df": "ss",
-    "\u00e6": "ae",
-    "\u00c6": "AE",
-    "\u00f8": "o",
-    "\u00d8": "O",
-    "\u0153": "oe",
-    "\u0152": "OE",
-    "\u0142": "l",
-    "\u0141": "L",
-    "\u0131": "i",
-    "\u2044": "/",
-    "\u2b50": "\u2605",  # the star of phones becomes the one that ratings below are made of
+    **dict(zip("\u00df\u00e6\u00c6\u0153\u0152\u0131", ("ss", "ae", "AE", "oe", "OE", "i"), strict=True)),
+    **dict(zip("\u00f0\u00d0\u00fe\u00de\u0251\u0261", ("d", "D", "th", "TH", "a", "g"), strict=True)),
+    **dict.fromkeys("\u2044\u2215", "/"),
+    **dict.fromkeys("\u3002\uff61\u0964", "."),
+    **dict(zip("\u2212\u2217\u061f\u2753\u2757", "-*??!", strict=True)),
+    **{chr(code + n): letter for code in (0x1F150, 0x1F170) for n, letter in enumerate(ascii_uppercase)},
+    "\u0640": "",  # lengthens Arabic letters
+    **dict.fromkeys(map(chr, range(0x1F3FB, 0x1F400)), ""),  # skin tones
+    # The star of phones and others become those that ratings below are made of.
+    **dict.fromkeys("\u2b50\u22c6\u272a\u272d\u272e\u272f", "\u2605"),
+    **dict.fromkeys("\u2729\u2730", "\u2606"),
     **{symbol: f" {word} " for symbol, word in EMOJI_WORDS.items()},
 }
 """Characters for which the general rule of `_spelled` would not do."""
 _DELETED_CATEGORIES = ("Mn", "Me", "Cf")
 """Combining accents and enclosing marks, soft hyphens, zero-width characters and other format characters."""
-_SKIN_TONES = range(0x1F3FB, 0x1F400)
 _FILLED_STAR, _HOLLOW_STAR = "\u2605", "\u2606"
+_LATIN_VARIANT = re.compile(r"LATIN (CAPITAL |SMALL )?LETTER (?:SMALL CAPITAL )?([A-Z])(?: WITH .*)?")
+"""The names of letters with a stroke or a hook, and of small capitals, which NFKD leaves alone."""
 _LAST_KEPT = 0xFFFF
 """Characters above are not cached: a hostile text could fill the memory with a million of them."""
 
@@ -66,58 +72,106 @@ class _Characters(dict[int, str]):
 def _spelled(character: str) -> str:
     """Replace a variant form of an ASCII character by the ASCII characters.
 
-    NFKD resolves compatibility forms: full-width letters, ligatures, superscripts, accented letters. Other
-    letters and numbers stay, and everything else becomes a blank.
+    NFKD resolves compatibility forms: full-width letters, ligatures, superscripts, accented letters. The
+    names of others tell which letters they vary. Other letters and numbers stay, and everything else becomes
+    a blank.
     """
     if character in _SPELLED:
         return _SPELLED[character]
     if character in (_FILLED_STAR, _HOLLOW_STAR):
         return character
-    if unicodedata.category(character) in _DELETED_CATEGORIES or ord(character) in _SKIN_TONES:
+    if unicodedata.category(character) in _DELETED_CATEGORIES:
         return ""
     parts = unicodedata.normalize("NFKD", character)
     if parts != character:
-        parts = "".join(_CHARACTERS[ord(part)] if part > "\x7f" else part for part in parts)
+        parts = "".join(_CHARACTERS[ord(part)] for part in parts)
         return parts if parts.strip() else " "
     category = unicodedata.category(character)
     if category == "Pd":
         return "-"
+    if variant := _LATIN_VARIANT.fullmatch(unicodedata.name(character, "")):
+        return variant[2] if variant[1] == "CAPITAL " else variant[2].lower()
     return character if category[0] in "LN" else " "
 
 
 _CHARACTERS = _Characters({code: chr(code) for code in range(128)} | {ord("`"): "'"})
 _CHARACTERS.update({ord(character): form for character, form in _SPELLED.items()})
 
+
+def is_latin(letter: str) -> bool:
+    """Whether a letter is Latin, or a form of a Latin one."""
+    form = _CHARACTERS[ord(letter)]
+    return form.isascii() and form.isalpha()
+
+
 # -- Markup --
 
-_MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});?")
+_NAME = r"(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31})"
+_MARKUP = re.compile(
+    r"(?P<tag></?[a-zA-Z][^<>]*>|&(?:amp;)*lt;/?[a-zA-Z][^<>&]*&(?:amp;)*gt;)"
+    rf"|&(?:amp;)+{_NAME};|&{_NAME};?"
+)
+_ESCAPED_AGAIN = re.compile(r"&(?:amp;)+(?=.)")
 
 
 def _without_markup(match: re.Match[str]) -> str:
-    """The replacement of a tag (a blank) or an entity (its character)."""
-    found = match.group()
-    return " " if found[0] == "<" else html.unescape(found)
+    """The replacement of a tag (a blank) or an entity (its character), escaped once or several times."""
+    return " " if match["tag"] else html.unescape(_ESCAPED_AGAIN.sub("&", match.group()))
+
+
+# -- What programs and keyboards add --
+
+_ADDRESS = re.compile(r"(?:https?://|\bwww\.)[^\s<>\"]*[^\s<>\".,:;!?)']|(?<!\S)@\w{3,}", re.IGNORECASE)
+"""An address of a page, or a name as in "@somebody"; neither says anything about a film."""
+_FORUM_TAG = re.compile(r"\[/?(?:[bius]|quote|spoilers?)\]", re.IGNORECASE)
+
+_ESCAPE = re.compile(r"\\(?:u(?P<code>[0-9a-fA-F]{4})|[nrt]|(?P<quote>['\"]))")
+_SPLIT_NEGATION = re.compile(
+    rf"\b({'|'.join(contraction[:-3] for contraction in NEGATED)})"
+    r"(?:n(?:[ '\\]{1,3}|[;,?\":/.])|n?[ ']{1,2}n[ ']{0,2})t\b",
+    re.IGNORECASE,
+)
+"""Such as "didn' t", "didn;t", "did nt" or "did'nt"."""
+
+
+def _joined_negation(match: re.Match[str]) -> str:
+    return f"{match[1]}n't"
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " "
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    """The character of a JSON escape; a blank for a line break."""
+    return _CHARACTERS[int(match["code"], 16)] if match["code"] else match["quote"] or " "
 
 
 # -- Ratings and emoticons --
 
+_BLANKS = r"\s{1,2}"
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _NUMBER = rf"\d{{1,4}}(?:[.,]\d{{1,2}})?|{'|'.join(_NUMBERS)}"
 _RATING = re.compile(
-    rf"(?<![\w./*])(?P<points>{_NUMBER})(?:[ -]stars?)?"
-    rf"(?: ?(?P<slash>/) ?| out of )(?P<scale>{_NUMBER})(?: stars?)?(?![\w*/]|\.\d)",
+    rf"(?<![\w./*])(?P<points>{_NUMBER})(?:(?:{_BLANKS}|-)stars?)?"
+    rf"(?:\s{{,2}}(?P<slash>/)\s{{,2}}|{_BLANKS}out(?:{_BLANKS}of|ta){_BLANKS})(?P<scale>{_NUMBER})"
+    rf"(?:{_BLANKS}stars?)?(?![\w*/]|\.\d)",
     re.IGNORECASE,
 )
 _STARS_IN_WORDS = re.compile(
-    r"(?<![\w./*])(?P<points>[0-5](?:\.5)?|zero|one|five)[ -]stars?(?!\w)", re.IGNORECASE
+    rf"(?<![\w./*])(?P<points>[0-5](?:\.5)?|zero|one|five)(?:{_BLANKS}|-)stars?(?!\w)", re.IGNORECASE
 )
 _STARS = re.compile(
-    rf"[*\u2605]+(?P<hollow>\u2606*)(?: ?\(?(?:/|out of) ?(?P<scale>\*{{4,10}}|{_NUMBER})\)?(?![\w*]))?",
+    rf"(?P<filled>[*\u2605]+)(?P<half>\.5)?(?P<hollow>\u2606*)(?:\s?\(?(?:/|out{_BLANKS}of)\s?(?P<scale>\*{{4,10}}|{_NUMBER})\)?(?![\w*]))?",
     re.IGNORECASE,
 )
 _SLASH_SCALES, _SCALES = (5.0, 10.0, 100.0), (4.0, 5.0, 10.0, 20.0, 100.0)
 """The scales of ratings. "3 out of 4" is a rating, but "3/4" is more often a fraction."""
 _EMOTICON = re.compile(r"(?<![\w:;=])(?:(?P<smile>[:=]'?-?[)\]D]+|\^_?\^|<3+)|[:=]'?-?[(\[/]+)(?![\w/])")
+
+
+_MARGIN = 20
+"""So many blanks at most may stand before and after the text."""
 
 
 def _rating(match: re.Match[str]) -> str:
@@ -139,19 +193,21 @@ def _stars(match: re.Match[str]) -> str:
     of the text. Elsewhere they replace letters, or frame a spoiler warning.
     """
     text, scale = match.string, match["scale"]
-    hollow = len(match["hollow"])
-    filled = match.end("hollow") - hollow - match.start()
+    filled, hollow = len(match["filled"]), len(match["hollow"])
+    points = filled + 0.5 if match["half"] else filled
     if text[match.start()] == _FILLED_STAR:
         if filled + hollow == 1:
             return " "
-        return _out_of_ten(filled, filled + hollow if hollow else 5 if filled <= 5 else 10)
+        return _out_of_ten(points, filled + hollow if hollow else 5 if filled <= 5 else 10)
     if scale and text[max(match.start() - 1, 0)] in "* \n":
-        return _out_of_ten(filled, len(scale) if scale[0] == "*" else _number(scale))
-    begins, ends = match.start() == 0, match.end() == len(text)
+        return _out_of_ten(points, len(scale) if scale[0] == "*" else _number(scale))
+    begins = match.start() <= _MARGIN and not text[: match.start()].strip()
+    ends = len(text) - match.end() <= _MARGIN and not text[match.end() :].strip()
     parted = (begins or text[match.start() - 1].isspace()) and (ends or text[match.end()].isspace())
-    framed = (begins and not ends and text[-1] == "*") or (ends and not begins and text[0] == "*")
+    stripped = text.strip() if begins or ends else text
+    framed = (begins and not ends and stripped[-1] == "*") or (ends and not begins and stripped[0] == "*")
     if 2 <= filled <= 5 and (begins or ends) and parted and not framed:
-        return _out_of_ten(filled, 5)
+        return _out_of_ten(points, 5)
     return match.group()
 
 
@@ -191,16 +247,51 @@ def _hints(**patterns: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple((sign, re.compile(pattern)) for sign, pattern in patterns.items())
 
 
+_REPAIRS = (
+    *(_Step((("", MAY_BE_MISREAD),), MISREAD, decoded),) * 2,  # some texts were misread twice
+    _Step((("", LOOKALIKE),), WORD_LIKE_LATIN, as_latin),
+)
+"""What is done to texts with other characters than ASCII, before each becomes a plain one."""
 _STEPS = (
-    _Step(_hints(**{"/": r"/ ?(?:\d|five|ten)", " out of ": r" out of (?:[\dtf])"}), _RATING, _rating),
-    _Step(_hints(**{" star": r" stars?(?!\w)", "-star": r"-stars?(?!\w)"}), _STARS_IN_WORDS, _stars_in_words),
+    _Step(_hints(**{"\\": r"\\[u'\"nrt]"}), _ESCAPE, _unescaped),
+    _Step(_hints(**{":": "https?://", "www.": r"www\.", "@": r"@\w"}), _ADDRESS, _blank),
+    _Step(_hints(**{"[": r"\[/[biusq]"}), _FORUM_TAG, _blank),
+    _Step(
+        _hints(n=r"n(?:(?!'t)[ '\\;,?\":/.]{1,3}|(?<=[ ']n)[ ']{0,2})t\b"), _SPLIT_NEGATION, _joined_negation
+    ),
+    _Step(
+        _hints(**{"/": r"/\s{,2}(?:\d|five|ten)", "out": r"out(?:\s+of|ta)\s+[\dtf]"}),
+        _RATING,
+        _rating,
+    ),
+    _Step(_hints(star=r"star(?<=[0-5eo\s][\s-]star)s?(?!\w)"), _STARS_IN_WORDS, _stars_in_words),
     _Step(_hints(**{"*": r"\*", "\u2605": "\u2605"}), _STARS, _stars),
     _Step(
-        _hints(**{":": r":['-]?[-)\](\[/d]", "=": r"=['-]?[-)\](\[/d]", "<3": "<3", "^": r"\^_?\^"}),
+        _hints(**{":": r":['-]?[-)\](\[/d]", "=": r"=['-]?[-)\](\[/d]", "<": "<3", "^": r"\^_?\^"}),
         _EMOTICON,
         _emoticon,
     ),
 )
+
+
+class Places(NamedTuple):
+    """The spans in the original review of the N characters of a text: their `starts` (N,) and `ends` (N,)."""
+
+    starts: np.ndarray
+    ends: np.ndarray
+
+    @classmethod
+    def of(cls, review: str) -> "Places":
+        starts = np.arange(len(review))
+        return cls(starts, starts + 1)
+
+    def of_words(self, starts: list[int], ends: list[int]) -> tuple[list[int], list[int]]:
+        """The starts and ends in the original review of words `text[start:end]`."""
+        first, last = np.array([starts, ends], dtype=np.int64)
+        return self.starts[first].tolist(), self.ends[last - 1].tolist()
+
+    def spans(self) -> list[Span]:
+        return list(zip(self.starts.tolist(), self.ends.tolist(), strict=True))
 
 
 def plain_text(review: str) -> str:
@@ -213,6 +304,9 @@ def normalise(review: str) -> str:
     """The review without markup, in the spelling that the tokenizer `words` expects."""
     text = plain_text(review)
     if not text.isascii() or "`" in text:
+        for step in () if text.isascii() else _REPAIRS:
+            if step.may_change(text):
+                text = step.pattern.sub(step.replacement, text)
         text = text.translate(_CHARACTERS)
     lowered = text.lower()
     for step in _STEPS:
@@ -223,42 +317,30 @@ def normalise(review: str) -> str:
 
 def plain_text_with_places(review: str) -> tuple[str, list[Span]]:
     """`plain_text(review)`, and the span of each of its characters in the original review."""
-    text, places = _replace(_MARKUP, _without_markup, review, _Places.of(review))
+    text, places = _replace(_MARKUP, _without_markup, review, Places.of(review))
     return text, places.spans()
 
 
-def normalise_with_places(review: str) -> tuple[str, list[Span]]:
+def normalise_with_places(review: str) -> tuple[str, Places]:
     """`normalise(review)`, and the span of each of its characters in the original review."""
-    text, places = _replace(_MARKUP, _without_markup, review, _Places.of(review))
+    text, places = _replace(_MARKUP, _without_markup, review, Places.of(review))
     if not text.isascii() or "`" in text:
+        for step in () if text.isascii() else _REPAIRS:
+            if step.may_change(text):
+                text, places = _replace(step.pattern, step.replacement, text, places)
         forms = [_CHARACTERS[ord(character)] for character in text]
         copies = np.fromiter(map(len, forms), dtype=np.int64, count=len(forms))
-        text, places = "".join(forms), _Places(*(edges.repeat(copies) for edges in places))
+        text, places = "".join(forms), Places(*(edges.repeat(copies) for edges in places))
     lowered = text.lower()
     for step in _STEPS:
         if step.may_change(lowered):
             text, places = _replace(step.pattern, step.replacement, text, places)
-    return text, places.spans()
-
-
-class _Places(NamedTuple):
-    """The spans in the original review of the N characters of a text: their `starts` (N,) and `ends` (N,)."""
-
-    starts: np.ndarray
-    ends: np.ndarray
-
-    @classmethod
-    def of(cls, review: str) -> "_Places":
-        starts = np.arange(len(review))
-        return cls(starts, starts + 1)
-
-    def spans(self) -> list[Span]:
-        return list(zip(self.starts.tolist(), self.ends.tolist(), strict=True))
+    return text, places
 
 
 def _replace(
-    pattern: re.Pattern[str], replacement: Callable[[re.Match[str]], str], text: str, places: _Places
-) -> tuple[str, _Places]:
+    pattern: re.Pattern[str], replacement: Callable[[re.Match[str]], str], text: str, places: Places
+) -> tuple[str, Places]:
     """Replace all matches in a text; each character of a replacement gets the span of the whole match."""
     matches = list(pattern.finditer(text))
     if not matches:
@@ -275,4 +357,4 @@ def _replace(
     between = zip([0, *ends.tolist()], [*starts.tolist(), len(text)], strict=True)
     kept = [text[start:end] for start, end in between]
     pieces = [piece for pair in zip(kept, [*forms, ""], strict=True) for piece in pair]
-    return "".join(pieces), _Places(places.starts.repeat(copies), places.ends[last].repeat(copies))
+    return "".join(pieces), Places(places.starts.repeat(copies), places.ends[last].repeat(copies))

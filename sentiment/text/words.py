@@ -10,7 +10,13 @@ import re
 
 from sentiment.text.contractions import NEGATED
 from sentiment.text.emoji import WRITTEN_OUT
-from sentiment.text.normalisation import normalise, normalise_with_places, plain_text, plain_text_with_places
+from sentiment.text.normalisation import (
+    Places,
+    normalise,
+    normalise_with_places,
+    plain_text,
+    plain_text_with_places,
+)
 from sentiment.text.tokens import LOWERED_TO_ASCII, Token, find_tokens, translation_table
 
 _WORDS = re.compile(r"\d+/\d+|[a-z0-9]+(?:'[a-z]+)*|\.{2,}|[!?.]", re.ASCII)
@@ -23,7 +29,8 @@ _KEPT = translation_table(b"'.!?")
 _CONTRACTIONS = (
     *NEGATED,
     *("i'm", "i've", "you're", "you've", "you'll", "they're", "they've", "they'll", "we've", "he's", "she's"),
-    *("that's", "what's", "there's", "it'll", "could've", "should've", "would've"),
+    *("that's", "what's", "there's", "it'll", "could've", "should've", "would've", "might've", "must've"),
+    *("you'd", "they'd", "who's", "where's", "here's", "how's"),
 )
 CANONICAL = {contraction.replace("'", ""): contraction for contraction in _CONTRACTIONS}
 """Canonical forms: of contractions without their apostrophe, unless that is another word (as "its" is), and
@@ -40,15 +47,24 @@ def words(review: str) -> list[str]:
 def locate_words(review: str) -> list[Token]:
     """The same words as `words`, each with its surface form and its position in the review."""
     # Most reviews have no other markup: with blanks of the same length instead, no position changes.
-    blanked = review.replace("<br />", " " * len("<br />"))
-    lowered = blanked.lower()
-    if normalise(blanked) == blanked and len(lowered) == len(review):
-        return _tokens_in_order(split_words(blanked), lowered, review)
-    text, places = normalise_with_places(review)
-    return [
-        Token(CANONICAL.get(word, word), review[start:end], start, end)
-        for word, _, start, end in find_tokens(_WORDS, text, places)
-    ]
+    text = review.replace("<br />", " " * len("<br />"))
+    places = None
+    if normalise(text) != text:
+        text, places = normalise_with_places(review)
+    lowered = text.lower()
+    if len(lowered) != len(text):
+        spans = Places.of(review).spans() if places is None else places.spans()
+        return [
+            Token(CANONICAL.get(word, word), review[start:end], start, end)
+            for word, _, start, end in find_tokens(_WORDS, text, spans)
+        ]
+    found = split_words(text)
+    starts, ends = _in_order(found, lowered)
+    if places is not None:
+        starts, ends = places.of_words(starts, ends)
+    surfaces = [review[start:end] for start, end in zip(starts, ends, strict=True)]
+    read = map(CANONICAL.get, found, found)
+    return list(map(Token._make, zip(read, surfaces, starts, ends, strict=True)))
 
 
 def words_with_written_emoji(review: str) -> list[str]:
@@ -73,8 +89,8 @@ def locate_words_as_written(review: str) -> list[Token]:
     return list(find_tokens(_WORDS, text, places))
 
 
-def _tokens_in_order(found: list[str], lowered: str, review: str) -> list[Token]:
-    """Locate the words found, each by a search from the end of the previous one.
+def _in_order(found: list[str], lowered: str) -> tuple[list[int], list[int]]:
+    """The starts and ends of the words found in a text, each by a search from the end of the previous one.
 
     The search cannot find anything earlier, since every character that can begin a word belongs to one.
     """
@@ -84,9 +100,7 @@ def _tokens_in_order(found: list[str], lowered: str, review: str) -> list[Token]
         end = start + len(word)
         starts.append(start)
         ends.append(end)
-    surfaces = [review[start:end] for start, end in zip(starts, ends, strict=True)]
-    read = map(CANONICAL.get, found, found)
-    return list(map(Token._make, zip(read, surfaces, starts, ends, strict=True)))
+    return starts, ends
 
 
 def split_words(text: str) -> list[str]:

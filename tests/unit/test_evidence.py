@@ -45,6 +45,9 @@ def reason(
         ("tepid dull wonderful tiresome", 0.9, None),  # no function words, but known ones
         ("Прекрасный фильм", 0.5, "not_english"),
         ("素晴らしい映画", 0.5, "not_english"),
+        ("ᴛʜᴇ ꜰɪʟᴍ", 0.9, "no_evidence"),  # Latin letters all the same
+        ("\u0440\u0435\u0430\u0441\u0435 \u0441\u043e\u0440", 0.9, "no_evidence"),  # look alike
+        ("فيـــلم جميـــل", 0.5, "not_english"),
         ("the café was wonderful", 0.9, None),
         ("the film was a " * 12 + "film", 0.6, "mixed"),
         ("the film was a " * 12 + "film", 0.8, None),

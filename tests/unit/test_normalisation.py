@@ -28,6 +28,7 @@ def test_every_apostrophe_is_one(apostrophe):
     [
         ("dont cant wasnt isnt didnt", "don't can't wasn't isn't didn't"),
         ("im sure youre right, thats that", "i'm sure you're right, that's that"),
+        ("whos there, youd say", "who's there, you'd say"),
         ("its well were", "its well were"),  # words of their own
         ("well\u2026 ok", "well... ok"),
         ("well.. ok....", "well... ok..."),
@@ -40,6 +41,25 @@ def test_every_apostrophe_is_one(apostrophe):
         ("cafe\u0301", "cafe"),
         ("it&rsquo;s &quot;good&quot; &#38; don&#39;t", "it's \"good\" & don't"),
         ("fine<br/>film<br />good", "fine film good"),
+        ("&amp;quot;it&amp;amp;#39;s&amp;quot;&lt;br /&gt;a &amp; b", '"it\'s" a & b'),
+        ("it\\u2019s \\'fine\\'.\\nGood\\r\\n", "it's 'fine'. Good"),
+        ("don\u2035t don\uff40t don\u1feft don\u02cbt don\ufffdt", "don't " * 5),
+        ("don' t don\u2019 t don 't don t don''t don;t don,t don?t don\\'t can\"t", "don't " * 9 + "can't"),
+        ("do n't, did nt, was'nt, could'n't, CA NT, is n t", "don't didn't wasn't couldn't can't isn't"),
+        ("vitamin t and an 't as in nt", "vitamin t and an 't as in nt"),
+        ("see https://example.org/a-great-film. ok", "see . ok"),
+        ("@some_body www.example.org! fine", "! fine"),
+        ("[b]fine[/b] [spoiler]it ends[/spoiler]", "fine it ends"),
+        ("what\u3002 really\u061f no\u2757", "what. really? no!"),
+        ("\u0262\u0280\u1d07\u1d00\u1d1b \ua730\u026a\u029f\u1d0d", "great film"),  # small capitals
+        (
+            "\U0001f176\U0001f181\U0001f174\U0001f170\U0001f183 \U0001f155\U0001f158\U0001f15b\U0001f15c",
+            "great film",
+        ),
+        ("goo\u0111 \u0180ad \u0257ull \u0251 \u0261oo\u00f0", "good bad dull a good"),
+        ("gr\u0435\u0430t \u0430nd \u0410wful, \u03bfh n\u03bf", "great and Awful, oh no"),
+        ("the \u0444\u0438\u043b\u044c\u043c\u0430", "the"),  # a whole word of another alphabet
+        ("gre\u0640at", "great"),
     ],
 )
 def test_what_means_the_same_is_read_the_same(written, meant):
@@ -51,7 +71,8 @@ def test_what_means_the_same_is_read_the_same(written, meant):
     [
         *[("4.5/5", 9), ("4,5 out of 5", 9), ("9 out of 10", 9), ("2 out of ten", 2), ("8 / 10 stars", 8)],
         *[("three out of five", 6), ("7\u00bd/10", 8), ("3 out of 4 stars", 8), ("95/100", 10)],
-        *[("11/10", 10)],
+        *[("11/10", 10), ("9 outta 10", 9), ("9\u221510", 9), ("\u2605\u2605\u2605\u00bd", 7)],
+        *[("\u272e\u272e\u272e\u272e\u2729", 8), (" ****\n", 8)],
         *[("\u2605\u2605\u2605\u2605\u2606", 8), ("\u2b50" * 5, 10), ("\u2605\u2606\u2606\u2606\u2606", 2)],
         *[("****", 8), ("** out of *****", 4), ("*** out of 5", 6), ("5 stars", 10), ("zero stars", 0)],
         *[("1/2", None), ("3/4", None), ("9/11", None), ("24/7", None), ("its two stars", None)],
@@ -63,12 +84,53 @@ def test_ratings_are_points_out_of_ten(written, rating):
     assert found == ([] if rating is None else [f"{rating}/10"])
 
 
+@pytest.mark.parametrize("charset", ["cp1252", "latin-1", "mac_roman"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_text_decoded_with_the_wrong_charset_is_read_as_it_was_meant(charset, times):
+    meant = (
+        "don\u2019t call it caf\u00e9 \u2013 \u2605\u2605\u2606\u2606\u2606 \U0001f44e\u2026 fine\u00a0film"
+    )
+    misread = meant
+    for _ in range(times):
+        misread = "".join(_misread(byte, charset) for byte in misread.encode())
+    assert misread != meant and words(misread) == words(meant)
+
+
+def _misread(byte: int, charset: str) -> str:
+    try:
+        return bytes([byte]).decode(charset)
+    except UnicodeDecodeError:  # browsers take the byte for a control character
+        return chr(byte)
+
+
+def test_a_misread_quote_or_blank_may_have_lost_its_last_byte():
+    assert words("a \u00e2\u20ac\u0153fine\u00e2\u20ac film.\u00c2 Good") == words("a fine film. Good")
+    assert words("na\u00efve, \u00e2ge, clich\u00e9\u2026\u201d \u00c2ge") == words(
+        "naive, age, cliche... Age"
+    )
+
+
+@pytest.mark.parametrize("blank", ["\t", "\n", "\r\n", "  ", "\u00a0"])
+def test_ratings_go_on_in_the_next_line(blank):
+    written = [
+        "9 out of 10",
+        "8 stars out of 10",
+        "one star",
+        "8 / 10",
+        "four out of five stars",
+        "9 outta 10",
+    ]
+    for each in written:
+        assert words(each.replace(" ", blank) + " ok") == words(f"{each} ok")
+    assert words(f"{blank}**** ok{blank}") == words("**** ok")
+
+
 def test_emoji_and_emoticons_are_words():
     assert words("movie \U0001f60d") == ["movie", "emojiloved"]
     assert words("\U0001f44d\U0001f3fd \u2764\ufe0f \U0001f44e") == ["emojigood", "emojiloved", "emojibad"]
     assert words("nice :-) :D =) <3") == ["nice", *["smiley"] * 4]
     assert words("no :( :-/ :'(") == ["no", *["frowny"] * 3]
-    assert words("see http://example.org/x: (a) or b:(c)") == words("see http example.org x a or b c")
+    assert words("see http://example.org/x: (a) or b:(c)") == words("see a or b c")
 
 
 def test_words_2_reads_emoji_as_the_words_that_people_would_write():
@@ -142,7 +204,8 @@ pieces = st.sampled_from(
 @settings(max_examples=400, deadline=None)
 @given(st.one_of(st.text(max_size=40), st.lists(pieces, max_size=14).map("".join)))
 def test_places_come_with_the_same_text(review):
-    text, places = normalise_with_places(review)
+    text, found = normalise_with_places(review)
+    places = found.spans()
     assert text == normalise(review) and len(places) == len(text)
     assert places == sorted(places) and all(0 <= start < end <= len(review) for start, end in places)
     tokens = tokenizer("words").locate(review)
@@ -159,6 +222,15 @@ SUBSTITUTIONS = {
     "curly quotes": lambda text: text.replace('"', "\u201d"),
     "full width": lambda text: "".join(
         chr(ord(letter) + 0xFEE0) if letter.isalnum() and letter.isascii() else letter for letter in text
+    ),
+    "curly apostrophes in the wrong charset": lambda text: text.replace("'", "\u00e2\u20ac\u2122"),
+    "apostrophes one key away": lambda text: re.sub(r"(?<=\b(?:do|is)n)'t", ";t", text),
+    "split contractions": lambda text: re.sub(r"(?<=\b(?:do|is))n't", " n't", text),
+    "tabs": lambda text: text.replace(" ", "\t"),
+    "twice as many blanks": lambda text: text.replace(" ", "  "),
+    "an address at the end": lambda text: f"{text} https://www.example.org/title/tt0111161/",
+    "Cyrillic letters": lambda text: text.translate(
+        str.maketrans("aeopcxy", "\u0430\u0435\u043e\u0440\u0441\u0445\u0443")
     ),
     "separate accents": lambda text: unicodedata.normalize("NFD", text),
 }

@@ -138,7 +138,7 @@ def test_a_channel_of_short_texts_only_is_refused(prepared):
     with pytest.raises(ChannelError, match="short texts only"):
         read_channel(prepared.validation, "validation")
     np.save(prepared.validation / "kinds.npy", np.full(3, REVIEW, dtype=np.int8))
-    with pytest.raises(ChannelError, match=r"kinds\.npy must hold 0, 1, 2 or 3 for each of the 41 labels"):
+    with pytest.raises(ChannelError, match=r"kinds\.npy must hold one of .* for each of the 41 labels"):
         read_channel(prepared.validation, "validation")
 
 
