@@ -30,4 +30,3 @@ def _paths_to(name: str) -> list[str]:
     """The paths that lead to a parameter, its own included: A, A.member and A.member.1, say."""
     steps = name.split(".", MAX_STEPS)[:MAX_STEPS]
     return [".".join(steps[:count]) for count in range(1, len(steps) + 1)]
-

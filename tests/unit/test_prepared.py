@@ -145,7 +145,7 @@ def test_json_that_is_nested_too_deeply_is_named(reviews, tmp_path):
     with pytest.raises(ChannelError, match=r"preprocessing\.json: not readable"):
         read_json(prepared.train, "preprocessing.json")
     (prepared.test / "labels.json").write_text("[" * 100_000)
-    with pytest.raises(ChannelError, match="the raw reviews .* are not readable"):
+    with pytest.raises(ChannelError, match=r"the raw reviews .* are not readable"):
         read_raw_reviews(prepared.test)
 
 
