@@ -252,6 +252,11 @@ class _Places(NamedTuple):
         starts = np.arange(len(review))
         return cls(starts, starts + 1)
 
+    def of_words(self, starts: list[int], ends: list[int]) -> tuple[list[int], list[int]]:
+        """The starts and ends in the original review of words `text[start:end]`."""
+        first, last = np.array([starts, ends], dtype=np.int64)
+        return self.starts[first].tolist(), self.ends[last - 1].tolist()
+
     def spans(self) -> list[Span]:
         return list(zip(self.starts.tolist(), self.ends.tolist(), strict=True))
 
