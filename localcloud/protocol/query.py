@@ -19,7 +19,7 @@ class QueryParser(MotosQueryParser):
     def _do_parse(self, request_dict: Mapping[str, Any], shape: Shape) -> Any:
         values = request_dict["values"].to_dict()
         self._paths = {path for name in values for path in _paths_to(name)}
-        return super()._do_parse({**request_dict, "values": values}, shape)
+        return super()._do_parse({**request_dict, "values": values}, shape)  # type: ignore[no-untyped-call]
 
     def _gonna_recurse(self, query_params: Mapping[str, str], prefix: str) -> bool:
         """Whether no parameter has this path or one below it. moto's name says the opposite."""

@@ -124,7 +124,7 @@ def test_the_error_is_short_however_much_is_wrong(folder):
         assert len(str(refused.value)) < 1_000
     folder.put("config.json", config)
     (folder.path / CHECKSUMS).write_text(json.dumps({f"{long}{number}": "x" for number in range(9)}))
-    with pytest.raises(ArtifactError, match="and [0-9]+ more") as refused:
+    with pytest.raises(ArtifactError, match=r"and [0-9]+ more") as refused:
         read_model(folder.path)
     assert len(str(refused.value)) < 2_000
 
