@@ -1,6 +1,7 @@
 """Limits of services whose requests moto answers without checking them.
 
 https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
 """
 
@@ -14,6 +15,8 @@ from localcloud.untrusted import Pattern, PatternError
 VALUE_CHARACTERS = {"Standard": 4096, "Advanced": 8192, "Intelligent-Tiering": 8192}
 MAX_LEVELS = 15
 OF_AWS = "AWS/"
+MAX_PERIODS = 200_000
+"""Of all queries of a GetMetricData: moto looks at each, whether it has data or not."""
 NAME = re.compile(r"(arn:.+|[\w.-]+|(/[\w.-]+)+/?)", re.ASCII)
 ADVANCED = (
     "https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html"
@@ -77,7 +80,22 @@ def _check_metrics(members: Mapping[str, Any]) -> None:
         raise ApiError("InvalidParameterValue", message)
 
 
+def _check_periods(members: Mapping[str, Any]) -> None:
+    seconds = (members["EndTime"] - members["StartTime"]).total_seconds()
+    periods = [
+        query.get("Period") or query.get("MetricStat", {}).get("Period")
+        for query in members["MetricDataQueries"]
+    ]
+    if sum(seconds / period for period in periods if period) > MAX_PERIODS:
+        message = (
+            f"localcloud computes at most {MAX_PERIODS:,} periods of all queries in a request; ask for a "
+            "shorter time or longer periods."
+        )
+        raise ApiError("InvalidParameterValue", message)
+
+
 CHECKS: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], None]] = {
+    ("cloudwatch", "GetMetricData"): _check_periods,
     ("cloudwatch", "PutMetricData"): _check_metrics,
     ("ssm", "PutParameter"): _check_parameter,
 }

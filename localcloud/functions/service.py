@@ -4,6 +4,7 @@ import base64
 import binascii
 import contextlib
 import functools
+import json
 import os
 import re
 import threading
@@ -409,16 +410,16 @@ def _check_payload(payload: bytes, limit: int) -> None:
 
 
 def _client_context(header: str | None) -> str | None:
+    """The context that a caller gives, as JSON that fits into a header."""
     if header is None:
         return None
     try:
-        text = base64.b64decode(header, validate=True).decode()
-        parse_json(text)
+        context = parse_json(base64.b64decode(header, validate=True).decode())
     except (binascii.Error, ValueError) as error:
         raise LambdaError(
             "InvalidRequestContentException", "Client context must be valid JSON, encoded as base64."
         ) from error
-    return text
+    return json.dumps(context)
 
 
 def _trace_id() -> str:

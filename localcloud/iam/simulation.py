@@ -77,19 +77,23 @@ def _results(caller: Caller, actions: list[str], request: Mapping[str, Any]) -> 
     context = {**caller.context, **given}
     missing = _missing([*caller.identity, *(caller.boundary or []), *policies], context)
     context |= {key.lower(): [] for key in missing}
-    results = [
-        {
-            "EvalActionName": action,
-            "EvalResourceName": resource,
-            "EvalDecision": caller.judge(Access(action, resource, context), policies).decision.value,
-            "MatchedStatements": [],
-            "MissingContextValues": missing,
-        }
-        for action in actions
-        for resource in request.get("ResourceArns") or ["*"]
-    ]
-    shown, marker = page(results, request.get("Marker"), request.get("MaxItems", DEFAULT_ITEMS))
-    return {"EvaluationResults": shown, "IsTruncated": marker is not None, "Marker": marker}
+    resources = request.get("ResourceArns") or ["*"]
+    pairs = range(len(actions) * len(resources))
+    shown, marker = page(pairs, request.get("Marker"), request.get("MaxItems", DEFAULT_ITEMS))
+    results = []
+    for number in shown:
+        action, resource = actions[number // len(resources)], resources[number % len(resources)]
+        verdict = caller.judge(Access(action, resource, context), policies)
+        results.append(
+            {
+                "EvalActionName": action,
+                "EvalResourceName": resource,
+                "EvalDecision": verdict.decision.value,
+                "MatchedStatements": [],
+                "MissingContextValues": missing,
+            }
+        )
+    return {"EvaluationResults": results, "IsTruncated": marker is not None, "Marker": marker}
 
 
 def _missing(documents: list[Document], context: Context) -> list[str]:

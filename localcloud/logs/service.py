@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterL
 """
 
 import base64
+import contextlib
 import functools
 import json
 import time
@@ -110,10 +111,7 @@ class LogsService(ModelledService):
             for event in _events(chosen)
             if startTime <= event["timestamp"] and (endTime is None or event["timestamp"] <= endTime)
         ]
-        try:
-            found = [event for event in events if extract(event["message"]) is not None]
-        except (InvalidPattern, PatternError) as error:
-            raise _invalid(str(error)) from error
+        found = [event for event in events if extract(event["message"]) is not None]
         return _page(found, nextToken, limit)
 
     def describe_log_groups(
@@ -343,8 +341,23 @@ def _check_transformation(transformation: Mapping[str, Any]) -> None:
 
 
 def _compiled(pattern: str) -> Extraction:
+    """What a pattern finds in a message. Raises ApiError, also for what turns out to be wrong only there."""
+    with _refusing_patterns():
+        extract = compile_pattern(pattern)
+
+    def found_in(message: str) -> dict[str, str] | None:
+        with _refusing_patterns():
+            return extract(message)
+
+    return found_in
+
+
+@contextlib.contextmanager
+def _refusing_patterns() -> Iterator[None]:
     try:
-        return compile_pattern(pattern)
+        yield
+    except PatternError as error:
+        raise _invalid(f"Invalid filter pattern: {error}") from error
     except InvalidPattern as error:
         raise _invalid(str(error)) from error
 

@@ -20,6 +20,7 @@ from moto.core.utils import get_service_model
 
 from localcloud.protocol.calls import XML_FORMS, operation_of
 from localcloud.protocol.errors import ApiError, InvalidRequest, MalformedRequest, error_response, s3_ids
+from localcloud.protocol.query import QueryParser
 from localcloud.protocol.validation import check_types, refuse_unsupported, validate
 from localcloud.untrusted import parse_json
 
@@ -28,6 +29,7 @@ FORWARD = object()
 Operation = Callable[..., Any]
 JSON = ("json", "rest-json")
 """The protocols that answer in JSON."""
+PROTOCOL_PARSERS["query"] = QueryParser  # moto's services use it, too
 
 
 class ModelledService:

@@ -3,6 +3,7 @@
 import functools
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -219,7 +220,7 @@ def _is_of_tags(shape: ListShape) -> bool:
 
 def _repeated(tags: Sequence[Any]) -> list[str]:
     keys = [tag[name] for tag in tags for name in ("Key", "TagKey", "key") if name in tag]
-    return sorted({key for key in keys if keys.count(key) > 1})
+    return sorted(key for key, count in Counter(keys).items() if count > 1)
 
 
 def _why_no_arn(value: str) -> str:

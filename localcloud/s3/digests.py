@@ -15,8 +15,8 @@ from typing import Any, BinaryIO, Protocol
 from werkzeug.datastructures import Headers
 
 from localcloud.protocol import ApiError
+from localcloud.s3.chunks import PIECE_BYTES, is_chunked, trailing_headers, unchunked
 
-CHUNK_BYTES = 1 << 20
 CONTENT_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -49,9 +49,9 @@ CHECKSUMS: Mapping[str, tuple[str, Callable[[], Any], int]] = {
 
 def check_digests(headers: Headers, content: BinaryIO) -> None:
     """Raises ApiError if the content does not match a digest in the headers of the request."""
-    is_chunked = headers.get("x-amz-content-sha256", "").startswith("STREAMING-")
+    in_chunks = is_chunked(headers)
     wanted: list[tuple[Digest, bytes, ApiError]] = []
-    if (text := headers.get("Content-MD5")) is not None and not is_chunked:
+    if (text := headers.get("Content-MD5")) is not None and not in_chunks:
         value = _decoded(text, 16)
         if value is None:
             raise ApiError(
@@ -68,7 +68,8 @@ def check_digests(headers: Headers, content: BinaryIO) -> None:
         message = "The provided 'x-amz-content-sha256' header does not match what was computed."
         error = ApiError("XAmzContentSHA256Mismatch", message, status=400)
         wanted.append((hashlib.sha256(), bytes.fromhex(text), error))
-    trailing = _trailing_headers(headers, content) if is_chunked else {}
+    has_trailer = in_chunks and "x-amz-trailer" in headers
+    trailing = trailing_headers(content) if has_trailer else {}
     if sum(bool(headers.get(name)) for name in CHECKSUMS) > 1:
         message = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
         raise ApiError("InvalidRequest", message, status=400)
@@ -81,7 +82,7 @@ def check_digests(headers: Headers, content: BinaryIO) -> None:
             wanted.append((make(), value, ApiError("BadDigest", message, status=400)))
     if not wanted:
         return
-    for piece in _unchunked(content) if is_chunked else _pieces(content):
+    for piece in unchunked(content) if in_chunks else _pieces(content):
         for digest, _, _ in wanted:
             digest.update(piece)
     for digest, value, error in wanted:
@@ -99,43 +100,5 @@ def _decoded(text: str, size: int) -> bytes | None:
 
 def _pieces(content: BinaryIO) -> Iterator[bytes]:
     content.seek(0)
-    while piece := content.read(CHUNK_BYTES):
+    while piece := content.read(PIECE_BYTES):
         yield piece
-
-
-def _unchunked(content: BinaryIO) -> Iterator[bytes]:
-    """Decodes content in the aws-chunked encoding. Raises ApiError if it is malformed."""
-    content.seek(0)
-    while size := _chunk_size(content.readline()):
-        while size:
-            piece = content.read(min(size, CHUNK_BYTES))
-            if not piece:
-                raise _incomplete()
-            size -= len(piece)
-            yield piece
-        content.readline()
-
-
-def _trailing_headers(headers: Headers, content: BinaryIO) -> dict[str, str]:
-    """The headers after the last chunk, if the request announces any."""
-    if "x-amz-trailer" not in headers:
-        return {}
-    for _ in _unchunked(content):
-        continue
-    trailing = {}
-    while line := content.readline().strip():
-        name, _, value = line.decode("latin-1").partition(":")
-        trailing[name.strip().lower()] = value.strip()
-    return trailing
-
-
-def _chunk_size(line: bytes) -> int:
-    try:
-        return int(line.partition(b";")[0], 16)
-    except ValueError:
-        raise _incomplete() from None
-
-
-def _incomplete() -> ApiError:
-    message = "The request body terminated unexpectedly"
-    return ApiError("IncompleteBody", message, status=400)

@@ -25,6 +25,7 @@ from localcloud.protocol.s3_requests import members_of
 from localcloud.routing import destination_of
 from localcloud.s3 import buckets, forms
 from localcloud.s3.checksums import check_checksums, note_completion, note_part, tell_checksum
+from localcloud.s3.chunks import check_chunks, is_chunked
 from localcloud.s3.configurations import keep_former_settings
 from localcloud.s3.digests import check_digests
 from localcloud.s3.encryption import TELLING, check_encryption, check_key, tell_encryption
@@ -93,6 +94,9 @@ class S3Service:
         bucket = bucket_named_in(self._cloud, request)
         if is_preflight(request):
             return _answer_preflight(bucket, request)
+        if is_chunked(request.headers):
+            check_chunks(request.headers, request.environ["wsgi.input"])
+            request.environ["wsgi.input"].seek(0)
         check_mechanism(request)
         check_expiry(request.args)
         if bucket and request.method == "POST" and request.mimetype == "multipart/form-data":
@@ -296,14 +300,13 @@ def _check_overrides(request: Request) -> None:
     if request.method not in ("GET", "HEAD"):
         return
     for name, value in request.args.items(multi=True):
-        if name.startswith(OVERRIDE) and not _latin_1(value):
+        if name.startswith(OVERRIDE) and not _fits_into_header(value):
             message = "Header value cannot be represented using ISO-8859-1."
             raise ApiError("InvalidArgument", message, status=400)
 
 
-def _latin_1(text: str) -> bool:
+def _fits_into_header(text: str) -> bool:
     try:
-        text.encode("latin-1")
+        return not set(b"\r\n\0").intersection(text.encode("latin-1"))
     except UnicodeEncodeError:
         return False
-    return True

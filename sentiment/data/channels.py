@@ -26,6 +26,8 @@ REVIEW, SNIPPET, COUNTERFACTUAL, VOTE, NEUTRAL = range(5)
 written.py), one made by rule (counterfactuals.py), a text that somebody voted on (votes.py), or a short text
 without an opinion (rated.py, written.py), once with each label."""
 KINDS = (REVIEW, SNIPPET, COUNTERFACTUAL, VOTE, NEUTRAL)
+MAX_REASON = 200
+"""Characters of an error of numpy's or zipfile's, which may hold all of a malformed header."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,9 @@ def read_channel(folder: str | Path, name: str) -> Channel:
             array = np.load(file, allow_pickle=False)
         except FileNotFoundError:
             raise ChannelError(f"the {name} channel has no {file.name} (looked in {folder})") from None
-        except (OSError, ValueError, EOFError) as error:
-            raise ChannelError(f"{file}: not a readable .npy array ({error})") from None
+        except Exception as error:  # numpy raises some ten kinds for files that lie
+            why = str(error)[:MAX_REASON] or type(error).__name__
+            raise ChannelError(f"{file}: not a readable .npy array ({why})") from None
         if not isinstance(array, np.ndarray) or array.ndim != 1 or array.dtype != dtype:
             raise ChannelError(f"{file}: expected a one-dimensional array of {np.dtype(dtype)}")
         arrays[array_name] = array
@@ -147,7 +150,7 @@ def read_json(folder: str | Path, file_name: str) -> dict[str, Any]:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ChannelError(f"{file} is missing; prepare the data again") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ChannelError(f"{file}: not readable as JSON ({error})") from None
     if not isinstance(content, dict):
         raise ChannelError(f"{file}: expected a JSON object")
@@ -162,7 +165,7 @@ def read_raw_reviews(folder: str | Path) -> tuple[list[str], list[int]]:
         labels = json.loads(labels_file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ChannelError(f"{error.filename} is missing; prepare the data again") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ChannelError(f"the raw reviews in {folder} are not readable as JSON ({error})") from None
     reviews = [row["review"] for row in rows if isinstance(row, dict) and isinstance(row.get("review"), str)]
     if len(reviews) != len(rows):

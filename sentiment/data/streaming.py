@@ -175,7 +175,7 @@ def _rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 where = f"{file}, line {number}"
                 try:
                     row = json.loads(line)
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise DatasetError(f"{where}: not JSON ({error})") from None
                 if not isinstance(row, dict):
                     raise DatasetError(f'{where}: expected {{"review": "...", "sentiment": "..."}}')

@@ -114,7 +114,7 @@ def read(folder: Path) -> list[Vote]:
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
             vote = Vote(**{name: content[name] for name in Vote.__dataclass_fields__})
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise DatasetError(f"{file}: not a vote ({error!r}); delete it") from None
         if vote.sentiment not in ("positive", "negative") or vote.vote not in ("up", "down"):
             raise DatasetError(f"{file}: not a vote (sentiment or vote is out of range); delete it")
@@ -170,7 +170,7 @@ def load(file: Path) -> Reviews:
     try:
         rows = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
         return table([(row["review"], row["label"], row["split"], row["id"]) for row in rows])
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise DatasetError(f"{file}: not readable as cleaned votes ({error!r})") from None
 
 

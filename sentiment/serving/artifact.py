@@ -47,6 +47,8 @@ RAY_FILES = ("config.yaml", "deployment.py")
 MAX_JSON_BYTES = 1 << 24
 """Such a file may take half a gigabyte when parsed. A full vocabulary's word_dict.json has about 2 MB."""
 MAX_WORD_ID = 2**31 - 1
+MOST_NAMED, MAX_NAMED = 5, 200
+"""How many differences from the checksum list an error names, and how many characters of each."""
 _MAY_BE_ADDED = re.compile(
     r"\.?run\.json(\.\w+)?"  # the record of the training run, also if its writing was interrupted
     r"|\.new-[^/]+/.+"  # left by a training that was killed while it wrote a newer model
@@ -77,7 +79,7 @@ def read_model(folder: str | Path) -> LoadedModel:
     config = _read_json(folder / "config.json")
     if config.get("format") not in READABLE:
         raise ArtifactError(
-            f"the model in {folder} has format {config.get('format')!r}; this code reads "
+            f"the model in {folder} has format {config.get('format')!r:.40}; this code reads "
             f"{', '.join(map(str, READABLE))}: use the code in the model folder itself, or train again"
         )
     try:
@@ -105,8 +107,10 @@ def version_of(folder: Path) -> str:
         raise ArtifactError(f"{folder} is not a model folder: it has no {CHECKSUMS}; train a model first")
     broken = broken_files(folder, CHECKSUMS, lambda name: _MAY_BE_ADDED.fullmatch(name) is not None)
     if broken:
+        named = [f"{one:.{MAX_NAMED}}" for one in broken[:MOST_NAMED]]
+        named += [f"and {len(broken) - MOST_NAMED} more"] if len(broken) > MOST_NAMED else []
         raise ArtifactError(
-            f"the model in {folder} has changed since it was written ({'; '.join(broken)}); fetch it again"
+            f"the model in {folder} has changed since it was written ({'; '.join(named)}); fetch it again"
         )
     return sha256_of(folder / CHECKSUMS)[:12]
 

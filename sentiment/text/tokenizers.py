@@ -78,8 +78,8 @@ _ALL = {(each.name, each.version): each for each in (*_LATEST, *_EARLIER)}
 def tokenizer(name: str, version: int | None = None) -> Tokenizer:
     """Get a tokenizer by name, by default its latest version. Raises RecipeError if there is none."""
     if name not in TOKENIZERS:
-        raise RecipeError(f"there is no tokenizer {name!r}; choose one of {', '.join(TOKENIZERS)}")
+        raise RecipeError(f"there is no tokenizer {name!r:.40}; choose one of {', '.join(TOKENIZERS)}")
     found = TOKENIZERS[name] if version is None else _ALL.get((name, version))
     if found is None:
-        raise RecipeError(f"this code has no version {version!r} of the tokenizer {name!r}")
+        raise RecipeError(f"this code has no version {version!r:.40} of the tokenizer {name!r}")
     return found

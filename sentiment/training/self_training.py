@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sentiment.data.channels import Channel, concatenate
+from sentiment.data.channels import MAX_REASON, Channel, concatenate
 from sentiment.errors import ChannelError, CheckpointError
 from sentiment.files import atomic_write
 from sentiment.model.lstm import LSTMClassifier
@@ -103,9 +103,9 @@ def _stored(folder: Path | None, reviews: int) -> np.ndarray | None:
     file = folder / LABELS
     try:
         labels: np.ndarray = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # numpy raises some ten kinds for files that lie
         raise CheckpointError(
-            f"{file} cannot be read ({error}); remove it to label the reviews again"
+            f"{file} cannot be read ({str(error)[:MAX_REASON]}); remove it to label the reviews again"
         ) from None
     if labels.shape != (reviews,):
         raise CheckpointError(

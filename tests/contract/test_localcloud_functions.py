@@ -411,6 +411,9 @@ def test_the_callers_client_context_reaches_the_handler(account: Account) -> Non
     account.function("context", source=source)
     context = base64.b64encode(json.dumps({"custom": {"page": "7"}}).encode()).decode()
     assert invoke(account, "context", {}, ClientContext=context)["result"] == {"page": "7"}
+    lines = json.dumps({"custom": {"page": "7 \u20ac"}}, indent=1, ensure_ascii=False)
+    context = base64.b64encode(lines.encode()).decode()
+    assert invoke(account, "context", {}, ClientContext=context)["result"] == {"page": "7 \u20ac"}
     wrong = base64.b64encode(b"no json").decode()
     error = refusal(lambda: invoke(account, "context", {}, ClientContext=wrong))
     assert error["Error"]["Code"] == "InvalidRequestContentException"

@@ -114,6 +114,44 @@ def test_deep_json_for_a_function(cloud):
     assert answer.headers["x-amzn-ErrorType"] == "InvalidRequestContentException"
 
 
+def members(name: str, count: int, *fields: str) -> dict[str, str]:
+    """A list of the query protocol with so many structures, each with these fields."""
+    return {f"{name}.{i}.{field}": f"k{i}" for i in range(1, count + 1) for field in fields}
+
+
+@pytest.mark.parametrize(
+    ("service", "version", "parameters"),
+    [
+        ("cloudformation", "2010-05-15", {"Action": "CreateStack"} | members("Tags.member", 10_000, "Key")),
+        ("iam", "2010-05-08", {"Action": "CreateUser"} | members("Tags.member", 10_000, "Key", "Value")),
+        ("sns", "2010-03-31", {"Action": "CreateTopic"} | members("Tags.member", 10_000, "Key", "Value")),
+        (
+            *("monitoring", "2010-08-01"),
+            {"Action": "PutMetricData"} | members("MetricData.member", 10_000, "MetricName"),
+        ),
+        (
+            *("sqs", "2012-11-05"),
+            {"Action": "SendMessageBatch"} | members("SendMessageBatchRequestEntry", 10_000, "Id"),
+        ),
+        ("sts", "2011-06-15", {"Action": "AssumeRole", "a." * 200_000: "deep"}),
+    ],
+)
+def test_forms_with_many_parameters(cloud, service, version, parameters):
+    body = {"Version": version} | parameters
+    answer = requests.post(cloud.url, body, headers=signed(service), timeout=60)
+    assert answer.status_code == 400
+    assert "Error" in answer.text
+
+
+def test_many_tags(cloud):
+    tags = [{"Key": f"k{i}", "Value": ""} for i in range(60_000)]
+    headers = signed("sagemaker", **{"X-Amz-Target": "SageMaker.AddTags", "Content-Type": JSON_PROTOCOL})
+    body = json.dumps({"ResourceArn": "arn:aws:sagemaker:us-east-1:123456789012:model/m", "Tags": tags})
+    answer = requests.post(cloud.url, body, headers=headers, timeout=60)
+    assert answer.status_code == 400
+    assert "less than or equal to 50" in answer.json()["message"]
+
+
 def test_wildcards_of_policies_take_no_longer_than_the_text_is():
     assert not matches("*a" * 500 + "b", "a" * 5_000)
     pick = random.Random(1)

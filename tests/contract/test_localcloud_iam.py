@@ -511,6 +511,26 @@ def test_simulation_answers_as_enforcement_would(account: Account) -> None:
     assert error["Error"]["Code"] == "NoSuchEntity"
 
 
+def test_of_a_simulation_only_the_page_is_evaluated(account: Account) -> None:
+    resources = [f"arn:aws:s3:::films/{number}" for number in range(4_000)]
+    simulated = {
+        "PolicyInputList": [policy(allow("s3:GetObject", "arn:aws:s3:::films/1"))],
+        "ActionNames": ["s3:PutObject", *["s3:GetObject"] * 3_999],
+        "ResourceArns": resources,
+        "MaxItems": 3_999 // 4,
+    }
+    iam, marker, decisions = account.client("iam"), {}, []
+    for _ in range(5):
+        page = iam.simulate_custom_policy(**simulated, **marker)
+        decisions += [(one["EvalActionName"], one["EvalDecision"]) for one in page["EvaluationResults"]]
+        assert page["IsTruncated"]
+        marker = {"Marker": page["Marker"]}
+    assert decisions[:4_000] == [("s3:PutObject", "implicitDeny")] * 4_000
+    assert decisions[4_000:4_003] == [
+        ("s3:GetObject", decision) for decision in ("implicitDeny", "allowed", "implicitDeny")
+    ]
+
+
 def test_a_service_that_is_not_mapped_needs_a_statement_for_every_resource(having: Callable) -> None:
     make = having(
         allow("dynamodb:ListTables", "*"), allow("sqs:ListQueues", "arn:aws:sqs:us-east-1:123456789012:q")

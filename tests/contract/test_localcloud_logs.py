@@ -72,6 +72,27 @@ def test_a_pattern_can_be_tried(logs: Any) -> None:
     assert answer["matches"][0]["extractedValues"] == {"$.a": "x"}
 
 
+@pytest.mark.parametrize(
+    ("pattern", "message", "words"),
+    [
+        ("[a=" + "*a" * 500 + "b]", "a" * 2_000, "Invalid filter pattern: it takes more than"),
+        ("{ $.a > x }", '{"a": 1}', "'x' is not a number"),
+    ],
+)
+def test_what_turns_out_to_be_invalid_at_an_event_is_refused(
+    logs: Any, pattern: str, message: str, words: str
+) -> None:
+    with pytest.raises(logs.exceptions.InvalidParameterException, match=words):
+        logs.test_metric_filter(filterPattern=pattern, logEventMessages=[message])
+    logs.create_log_group(logGroupName="/events")
+    logs.create_log_stream(logGroupName="/events", logStreamName="s")
+    event = {"timestamp": int(time.time() * 1000), "message": message}
+    logs.put_log_events(logGroupName="/events", logStreamName="s", logEvents=[event])
+    with pytest.raises(logs.exceptions.InvalidParameterException, match=words):
+        logs.filter_log_events(logGroupName="/events", filterPattern=pattern)
+    logs.delete_log_group(logGroupName="/events")
+
+
 def test_a_batch_of_events_has_a_size(logs: Any) -> None:
     """The words are those of https://github.com/vectordotdev/vector/issues/2394."""
     place = {"logGroupName": "/g", "logStreamName": "s0"}

@@ -113,6 +113,9 @@ def test_the_operations_of_cloudwatch(cloud: Cloud) -> None:
         assert [one["Sum"] for one in points] == [3.0]
         query = [{"Id": "q", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}}]
         assert watch.get_metric_data(MetricDataQueries=query, **window)["MetricDataResults"][0]["Id"] == "q"
+        long = {"StartTime": time.time() - 10 * 365 * 86400, "EndTime": time.time()}
+        with pytest.raises(ClientError, match="at most 200,000 periods"):
+            watch.get_metric_data(MetricDataQueries=query, **long)
         settings = {"EvaluationPeriods": 1, "Period": 60, "Threshold": 1.0, "Statistic": "Sum"}
         comparison = "GreaterThanThreshold"
         watch.put_metric_alarm(AlarmName="a", ComparisonOperator=comparison, **metric, **settings)

@@ -108,6 +108,28 @@ def npz(members, compression=zipfile.ZIP_STORED):
 
 
 @pytest.mark.slow
+def test_the_error_is_short_however_much_is_wrong(folder):
+    config = folder.parsed("config.json")
+    long = "x" * 100_000
+    for content in (
+        changed(config, ["format"], long),
+        changed(config, ["preprocessing", "tokenizer"], long),
+        changed(config, ["preprocessing", "version"], long),
+        changed(config, ["architecture", "embedding_dim"], long),
+        changed(config, ["architecture", "embedding_dim"], [long]),
+    ):
+        folder.put("config.json", content)
+        with pytest.raises(ArtifactError) as refused:
+            read_model(folder.path)
+        assert len(str(refused.value)) < 1_000
+    folder.put("config.json", config)
+    (folder.path / CHECKSUMS).write_text(json.dumps({f"{long}{number}": "x" for number in range(9)}))
+    with pytest.raises(ArtifactError, match=r"and [0-9]+ more") as refused:
+        read_model(folder.path)
+    assert len(str(refused.value)) < 2_000
+
+
+@pytest.mark.slow
 def test_a_list_that_names_nothing_verifies_nothing(tmp_path):
     folder = shutil.copytree(model_folder(), tmp_path / "model")
     for content in (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sentiment_fixtures import made_up_reviews
 
-from sentiment.data.channels import read_channel, read_word_dict
+from sentiment.data.channels import read_channel, read_json, read_raw_reviews, read_word_dict
 from sentiment.data.prepared import prepare
 from sentiment.data.reviews import table
 from sentiment.errors import ChannelError, DatasetError
@@ -126,6 +126,27 @@ def test_arrays_that_do_not_fit_are_named(reviews, tmp_path, file, array, messag
     np.save(prepared.train / f"{file}.npy", array, allow_pickle=True)
     with pytest.raises(ChannelError, match=message):
         read_channel(prepared.train, "train")
+
+
+@pytest.mark.parametrize(
+    "head", ["(" * 5_000, "{'descr': '<i4', 'fortran_order': False, 'shape': (1000000000000000000,)}\n"]
+)
+def test_an_array_with_a_malformed_head_is_named(reviews, tmp_path, head):
+    prepared = prepare(reviews, "words", tmp_path, progress=False)
+    content = b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head.encode()
+    (prepared.train / "tokens.npy").write_bytes(content)
+    with pytest.raises(ChannelError, match=r"tokens\.npy: not a readable"):
+        read_channel(prepared.train, "train")
+
+
+def test_json_that_is_nested_too_deeply_is_named(reviews, tmp_path):
+    prepared = prepare(reviews, "words", tmp_path, progress=False)
+    (prepared.train / "preprocessing.json").write_text("[" * 100_000)
+    with pytest.raises(ChannelError, match=r"preprocessing\.json: not readable"):
+        read_json(prepared.train, "preprocessing.json")
+    (prepared.test / "labels.json").write_text("[" * 100_000)
+    with pytest.raises(ChannelError, match=r"the raw reviews .* are not readable"):
+        read_raw_reviews(prepared.test)
 
 
 def test_a_missing_channel_is_named(tmp_path):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +125,7 @@ def test_what_is_wrong_with_lines_or_shards_is_said_with_its_place(tmp_path, cap
     folder.mkdir()
     for line, said in (
         ("{", "line 1: not JSON"),
+        ("[" * 100_000, "line 1: not JSON"),
         ('{"sentiment": "positive"}', "line 1: the review is missing or empty"),
         ('{"review": "Fine.", "sentiment": "mixed"}', "line 1: the sentiment is 'mixed'"),
         ('{"review": "Fine.", "sentiment": 1, "split": "trian"}', "line 1: the split is 'trian'"),
@@ -168,3 +171,79 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path):
         return float(done.stdout.splitlines()[-1])
 
     assert peak_mb(80_000) < peak_mb(20_000) + 8
+
+
+def npy(header: str) -> bytes:
+    """A .npy file whose header is this text."""
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+
+
+def shard_with(good: Path, **changed: np.ndarray | bytes) -> dict[str, bytes]:
+    """The members of a shard, some of them others."""
+    with zipfile.ZipFile(good) as archive:
+        members = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
+    for name, array in changed.items():
+        if not isinstance(array, bytes):
+            stream = io.BytesIO()
+            np.save(stream, array)
+            array = stream.getvalue()
+        members[name] = array
+    return members
+
+
+def pack(file: Path, members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> Path:
+    with zipfile.ZipFile(file, "w", compression) as archive:
+        for name, content in members.items():
+            archive.writestr(f"{name}.npy", content)
+    return file
+
+
+HEADER = "{'descr': '%s', 'fortran_order': False, 'shape': %s}\n"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"tokens": npy(HEADER % ("<i4", "(1000000000000,)"))},
+        {"tokens": npy(HEADER % ("<i4", "(-1,)"))},
+        {"tokens": npy(HEADER % ("|O", "(1,)"))},
+        {"tokens": npy("(" * 5_000)},
+        {"tokens": b""},
+        {"tokens": np.array([0.5])},
+        {"offsets": np.array(3)},
+        {"offsets": np.array([[0], [2]])},
+        {"labels": np.array(["a", "b"])},
+        {"words": np.frombuffer(b"\xff\xfe", dtype=np.uint8)},
+    ],
+)
+def test_a_damaged_shard_is_named(sharded, tmp_path, changed):
+    good = shard_files(sharded / "train")[0]
+    file = pack(tmp_path / "shard.npz", shard_with(good, **changed))
+    with pytest.raises(ChannelError, match=r"shard\.npz: .*; prepare the data again"):
+        read_shard(file, {}, True)
+
+
+def test_words_of_a_shard_outside_of_its_list_are_refused(sharded, tmp_path):
+    good = shard_files(sharded / "train")[0]
+    with np.load(good) as arrays:
+        tokens, offsets = arrays["tokens"], arrays["offsets"]
+    shuffled = np.append(offsets[:-2], offsets[-2:][::-1])
+    for changed in ({"tokens": tokens - tokens.max() - 9}, {"offsets": shuffled}):
+        file = pack(tmp_path / "shard.npz", shard_with(good, **changed))
+        with pytest.raises(ChannelError, match="do not fit together"):
+            read_shard(file, {}, True)
+
+
+def test_a_shard_is_not_unpacked(sharded, tmp_path):
+    """The writer does not compress: a compressed one could be of any size."""
+    file = pack(tmp_path / "shard.npz", shard_with(shard_files(sharded / "train")[0]), zipfile.ZIP_DEFLATED)
+    with pytest.raises(ChannelError, match="is compressed"):
+        read_shard(file, {}, True)
+
+
+def test_a_file_that_is_no_shard_is_named(tmp_path):
+    file = tmp_path / "shard.npz"
+    for content in (b"", b"PK", npy(HEADER % ("<i4", "(0,)")), b"\x80\x04."):
+        file.write_bytes(content)
+        with pytest.raises(ChannelError, match="not a readable shard"):
+            read_shard(file, {}, True)

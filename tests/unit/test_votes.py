@@ -151,7 +151,7 @@ def test_votes_are_read_as_they_were_kept_and_cleaned_ones_as_they_were_written(
     votes.write(table, tmp_path / "cleaned.jsonl")
     assert votes.load(tmp_path / "cleaned.jsonl").fingerprint() == table.fingerprint()
     assert (tmp_path / "cleaned.jsonl").stat().st_mode & 0o077 == 0
-    for broken in (kept | {"vote": "sideways"}, {"id": "1"}, []):
-        (day / "1.json").write_text(json.dumps(broken))
+    for broken in (kept | {"vote": "sideways"}, {"id": "1"}, [], None):
+        (day / "1.json").write_text(json.dumps(broken) if broken is not None else "[" * 100_000)
         with pytest.raises(DatasetError, match=r"1\.json: not a vote .*; delete it"):
             votes.read(tmp_path)
