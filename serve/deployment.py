@@ -72,7 +72,7 @@ class Model:
             return Answer(status, None, f"{error or 'Invalid Request'}\n{trace}".encode())
 
 
-class Entrance:
+class Ingress:
     """Reads HTTP requests with any path, and lets a replica of the model answer them."""
 
     def __init__(self, model: DeploymentHandle) -> None:
@@ -110,4 +110,4 @@ async def _read(request: Request) -> bytes | None:
     return b"".join(pieces) if size <= MAX_PAYLOAD_BYTES else None
 
 
-app = serve.deployment(Entrance).bind(serve.deployment(Model).bind())
+app = serve.deployment(Ingress).bind(serve.deployment(Model).bind())
