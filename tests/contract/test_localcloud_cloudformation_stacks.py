@@ -574,7 +574,7 @@ def test_a_bucket_may_say_that_it_is_private(stacks):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"LoggingConfig": {"LogGroup": {"Ref": "Group"}}}, "LoggingConfig other than text"),
+        ({"LoggingConfig": {"LogFormat": "JSON", "LogGroup": {"Ref": "Group"}}}, "logs in JSON"),
         (
             {
                 "Events": {

@@ -62,7 +62,7 @@ class Function(Provider):
     def check(self, cloud: Cloud, properties: Properties) -> None:
         known = {name: value for name, value in properties.items() if not has_unknown(value)}
         logging = {"LoggingConfig": properties["LoggingConfig"]} if "LoggingConfig" in properties else {}
-        check_supported(known | logging)  # whatever log group it is, it is refused
+        check_supported(known | logging)  # its format is known, whatever the log group
 
     def exists(self, cloud: Cloud, identifier: str) -> bool:
         functions = cloud.client("lambda")
