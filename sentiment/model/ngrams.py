@@ -54,24 +54,13 @@ def presence(ids: np.ndarray, patterns: Sequence[Pattern], ending: float) -> tup
 
     The value of an n-gram is that of its last occurrence.
     """
-    packed = _packed(ngram_keys(ids, patterns))
+    # The position goes into the lowest bits, so that one sort groups equal keys, the last occurrence first.
+    packed = np.concatenate([keys << PLACE_BITS | _to_come(len(keys)) for keys in ngram_keys(ids, patterns)])
     packed.sort()
     keys = packed >> PLACE_BITS
-    is_first = _are_first(keys)
-    return keys[is_first], emphasis(_PLACES, ending)[packed[is_first] & FAR]
-
-
-def _packed(keys: Sequence[np.ndarray]) -> np.ndarray:
-    """All keys with their positions in the lowest bits, so that one sort groups equal keys, the last
-    occurrence first."""
-    return np.concatenate([each << PLACE_BITS | _to_come(len(each)) for each in keys])
-
-
-def _are_first(keys: np.ndarray) -> np.ndarray:
-    """For each of the sorted keys, whether it is the first of its kind."""
     is_first = np.ones(len(keys), dtype=bool)
     np.not_equal(keys[1:], keys[:-1], out=is_first[1:])
-    return is_first
+    return keys[is_first], emphasis(_PLACES, ending)[packed[is_first] & FAR]
 
 
 def _to_come(places: int) -> np.ndarray:
@@ -93,7 +82,6 @@ class Ngrams:
     def __init__(self, patterns: Sequence[Pattern], ending: float, keys: np.ndarray, weights: np.ndarray):
         self.patterns, self.ending = patterns, ending
         self._weights = CuckooTable(keys, weights)
-        self._values = emphasis(_PLACES, ending)
 
     def logit(self, ids: np.ndarray) -> float:
         """The logit of a whole review as word ids (N,); 0 if no n-gram is known."""
@@ -105,15 +93,11 @@ class Ngrams:
 
         The contribution of an n-gram is shared evenly among its words and its occurrences.
         """
+        distinct, values = presence(ids, self.patterns, self.ending)
+        terms = self._terms(distinct, values)
         keys = ngram_keys(ids, self.patterns)
-        packed = _packed(keys)
-        order = packed.argsort()
-        packed = packed[order]
-        first = np.flatnonzero(_are_first(packed >> PLACE_BITS))
-        terms = self._terms(packed[first] >> PLACE_BITS, self._values[packed[first] & FAR])
-        times = np.diff(first, append=len(packed))
-        share = np.empty(len(packed))
-        share[order] = (terms / times).repeat(times)
+        which = np.searchsorted(distinct, np.concatenate(keys))
+        share = (terms / np.bincount(which, minlength=len(terms)))[which]
         shares = np.zeros(len(ids))
         start = 0
         for pattern, of_pattern in zip(self.patterns, keys, strict=True):
