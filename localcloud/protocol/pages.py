@@ -8,6 +8,8 @@ from typing import TypeVar
 from localcloud.protocol.errors import InvalidRequest
 
 Item = TypeVar("Item")
+PREFIX = "from "
+"""Of what a token encodes: botocore takes an encoded number, as a StartingToken, for JSON of its own."""
 
 
 def page(items: Sequence[Item], token: str | None, size: int) -> tuple[list[Item], str | None]:
@@ -21,12 +23,12 @@ def page(items: Sequence[Item], token: str | None, size: int) -> tuple[list[Item
 
 
 def _token(position: int) -> str:
-    return base64.urlsafe_b64encode(str(position).encode()).decode()
+    return base64.urlsafe_b64encode(f"{PREFIX}{position}".encode()).decode()
 
 
 def _position(token: str | None) -> int:
     try:
-        position = int(base64.urlsafe_b64decode(token)) if token else 0
+        position = int(base64.urlsafe_b64decode(token).decode().removeprefix(PREFIX)) if token else 0
     except (ValueError, binascii.Error):
         position = -1
     if position < 0:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.paginate import TokenDecoder
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.utils import get_service_model
 from werkzeug.test import EnvironBuilder
@@ -298,3 +299,11 @@ def test_an_invalid_host_name_is_ignored():
     headers = {"Host": f"{'a' * 64}.localhost"}
     request = Request(EnvironBuilder(path="/2015-03-31/functions", headers=headers).get_environ())
     assert call_of(request, "lambda").operation == "GET /2015-03-31/functions"
+
+
+def test_botocore_takes_the_token_of_a_page_as_its_starting_token():
+    shown, token = page(range(20), None, 10)
+    assert shown == list(range(10)) and token is not None
+    with pytest.raises(ValueError, match="Expecting value"):  # which botocore takes for a service's own token
+        TokenDecoder().decode(token)
+    assert page(range(20), token, 10) == (list(range(10, 20)), None)
