@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricDa
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from localcloud.protocol import ApiError
@@ -81,9 +82,12 @@ def _check_metrics(members: Mapping[str, Any]) -> None:
 
 
 def _check_periods(members: Mapping[str, Any]) -> None:
-    seconds = (members["EndTime"] - members["StartTime"]).total_seconds()
+    start, end = members["StartTime"], members["EndTime"]
+    if not (isinstance(start, datetime) and isinstance(end, datetime)):
+        raise ApiError("InvalidParameterValue", "StartTime and EndTime must be timestamps.")
+    seconds = (end - start).total_seconds()
     periods = [
-        query.get("Period") or query.get("MetricStat", {}).get("Period")
+        query.get("Period") or (query.get("MetricStat") or {}).get("Period")
         for query in members["MetricDataQueries"]
     ]
     if sum(seconds / period for period in periods if period) > MAX_PERIODS:

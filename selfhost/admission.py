@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import fcntl
 import random
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from sentiment_api.errors import Overloaded
+
+from selfhost.logs import fields, logger
 
 # Computing at the same time in a process: while one waits for memory or another thread, the other goes on.
 CONCURRENT = 2
@@ -24,14 +28,18 @@ PLACES = 5
 # The longest time until a refused client should ask again. Each is told another, or all would come at once.
 MAX_RETRY_SECONDS = 3
 
+log = logger()
+
 
 class Places:
-    """Places that all processes with the same file share. A process that dies leaves its places."""
+    """Places that all processes with the same file share. A process that dies releases its places.
+
+    If the file cannot be written or locked, the process logs that and has the places for itself.
+    """
 
     def __init__(self, file: Path, number: int):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        # A place is a byte that a process has locked. Locking does not keep threads apart, but `_taken` does.
-        self._file = file.open("wb")
+        # A place is a byte that a process has locked. Locking does not keep threads apart, but `_free` does.
+        self._file = _lockable(file, number)
         self._mutex = threading.Lock()
         self._free = set(range(number))
 
@@ -52,6 +60,19 @@ class Places:
         with self._mutex:
             fcntl.lockf(self._file, fcntl.LOCK_UN, 1, place)
             self._free.add(place)
+
+
+def _lockable(file: Path, number: int) -> IO[bytes]:
+    """Open `file`, or a temporary one of this process if its byte `number` cannot be locked."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        opened = file.open("wb")
+        fcntl.lockf(opened, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
+        fcntl.lockf(opened, fcntl.LOCK_UN, 1, number)
+    except OSError as error:
+        log.warning("the processes do not share their places", **fields(reason=str(error)))
+        return tempfile.TemporaryFile()
+    return opened
 
 
 class Admission:

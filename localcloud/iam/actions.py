@@ -80,7 +80,7 @@ def _sagemaker(call: Call, place: Place) -> list[str]:
     if call.operation.startswith("List"):
         return []
     found = [
-        value if value.startswith("arn:") else place.arn("sagemaker", f"{kind}/{value}")
+        value if str(value).startswith("arn:") else place.arn("sagemaker", f"{kind}/{value}")
         for name, kind in SAGEMAKER
         if (value := call.parameters.get(name))
     ]

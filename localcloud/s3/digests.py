@@ -70,6 +70,13 @@ def check_digests(headers: Headers, content: BinaryIO) -> None:
         wanted.append((hashlib.sha256(), bytes.fromhex(text), error))
     has_trailer = in_chunks and "x-amz-trailer" in headers
     trailing = trailing_headers(content) if has_trailer else {}
+    if has_trailer and headers["x-amz-trailer"].strip().lower() not in trailing:
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
+        message = (
+            "The request contained trailing data that was not well-formed or did not conform to our "
+            "published schema."
+        )
+        raise ApiError("MalformedTrailerError", message, status=400)
     if sum(bool(headers.get(name)) for name in CHECKSUMS) > 1:
         message = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
         raise ApiError("InvalidRequest", message, status=400)

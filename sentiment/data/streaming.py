@@ -199,4 +199,6 @@ def _checked(where: str, row: dict[str, Any]) -> tuple[str, int, str, int]:
         raise DatasetError(f"{where}: the split is {split!r}, not one of {', '.join(SPLITS)}")
     if kind not in (REVIEW, SNIPPET, COUNTERFACTUAL, NEUTRAL):
         raise DatasetError(f"{where}: the kind is {kind!r}, not 0, 1, 2 or 4")
+    if kind == NEUTRAL and split != "train":
+        raise DatasetError(f"{where}: a text without an opinion (kind 4) needs the split train, not {split}")
     return text, LABELS[sentiment], split, kind

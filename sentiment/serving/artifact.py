@@ -140,7 +140,8 @@ def read_weights(loaded: LoadedModel, wanted: Sequence[str] | None = None) -> di
         raise ArtifactError(f"{file} cannot be read: {_reason(error)}") from None
     if loaded.format <= ONE_MIXTURE and "mixture" in arrays:
         arrays["mixture"] = np.tile(arrays["mixture"], 2)
-    if loaded.format <= WITHOUT_OPINION and loaded.architecture.ngrams:
+    has_opinion = loaded.architecture.ngrams > 0 and (wanted is None or "opinion" in wanted)
+    if loaded.format <= WITHOUT_OPINION and has_opinion:
         arrays["opinion"] = np.zeros(loaded.architecture.vocab_size, dtype=np.float32)
     return arrays
 

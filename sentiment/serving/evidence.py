@@ -2,7 +2,7 @@
 
 A binary classifier has an answer to everything, including "ok" and a shopping list. So there are three
 checks. The text must be English: function words, common words or known words must make up a sufficient share
-of it, and it must not have as many function words of other languages. A short text must show an opinion: its
+of it, and it must not have as many words of other languages. A short text must show an opinion: its
 logit must be far from 0, it must have words and phrases with large n-gram weights (even larger ones if it is
 a mere question), and its words must be those of opinions on films (model/opinion.py). And the probability
 must lie outside the band in which verdicts are often wrong (for reviews, the band of calibration.py).
@@ -33,7 +33,7 @@ MIN_FUNCTION_SHARE, MIN_COMMON_SHARE, MIN_KNOWN_SHARE = 0.25, 0.5, 0.75
 FOREIGN_WORDS = frozenset(
     word
     for of_language in (
-        "das der ein eine einen gut guter ich ist langweilig mit nicht schlecht sehr und",  # German
+        "das der ein eine einen guter ich ist langweilig mit nicht schlecht sehr und",  # German
         "bon c'est ce cette des elle est et j'ai je le les n'ai pas que qui très un une",  # French
         "buena bueno con el es gusta la las los mala muy nada pero una",  # Spanish
         "bello brutto che di è gli il molto non questo",  # Italian
@@ -43,7 +43,7 @@ FOREIGN_WORDS = frozenset(
     )
     for word in of_language.split()
 )
-"""Function words of other languages, and words that people praise and blame with, that are not English."""
+"""Function words of other languages, and words that people praise and blame with; hardly any is English."""
 FILM = "film"
 """A word of many languages, and so no evidence of English."""
 SHORT_WORDS = 40
@@ -145,7 +145,7 @@ class Evidence:
 
 
 def _has_as_many_of_other_languages(words: Sequence[str], ids: Sequence[int]) -> bool:
-    """Whether a text has as many function words of other languages as of English: at least two of them, for
+    """Whether a text has as many words of other languages as function words of English: at least two, for
     one may be from a title, or one before "film".
     """
     foreign = FOREIGN_WORDS.intersection(words)

@@ -12,7 +12,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from localcloud.cloud import Cloud
+from localcloud.moto_limits import check_limits
 from localcloud.moto_operations import MOTO
+from localcloud.protocol import ApiError
 from localcloud.server import Server
 
 NOT_BY_BOTO3 = {"s3": {"BucketCORSPreflightCheck", "ObjectCORSPreflightCheck", "PostObject"}}
@@ -116,6 +118,9 @@ def test_the_operations_of_cloudwatch(cloud: Cloud) -> None:
         long = {"StartTime": time.time() - 10 * 365 * 86400, "EndTime": time.time()}
         with pytest.raises(ClientError, match="at most 200,000 periods"):
             watch.get_metric_data(MetricDataQueries=query, **long)
+        untyped = {"MetricDataQueries": [{"Id": "q", "MetricStat": None}], "StartTime": 1, "EndTime": "now"}
+        with pytest.raises(ApiError, match="must be timestamps"):  # which a request in CBOR need not have
+            check_limits("cloudwatch", "GetMetricData", untyped)
         settings = {"EvaluationPeriods": 1, "Period": 60, "Threshold": 1.0, "Statistic": "Sum"}
         comparison = "GreaterThanThreshold"
         watch.put_metric_alarm(AlarmName="a", ComparisonOperator=comparison, **metric, **settings)

@@ -62,3 +62,17 @@ def test_chunks_have_the_length_that_was_announced(
     assert f"<Code>{code}</Code>" in answer.text
     with pytest.raises(s3.exceptions.NoSuchKey):
         s3.get_object(Bucket="chunks", Key="k")
+
+
+def test_a_checksum_that_is_announced_must_follow(account: Account, s3: Any) -> None:
+    headers = {
+        "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, x",
+        "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        "x-amz-decoded-content-length": "3",
+        "x-amz-trailer": "x-amz-checksum-sha256",
+    }
+    url = f"{account.cloud.url}/chunks/announced"
+    answer = requests.put(url, data="3\r\nabc\r\n0\r\n\r\n", headers=headers, timeout=60)
+    assert (answer.status_code, "<Code>MalformedTrailerError</Code>" in answer.text) == (400, True)
+    with pytest.raises(s3.exceptions.NoSuchKey):
+        s3.get_object(Bucket="chunks", Key="announced")

@@ -44,6 +44,7 @@ def reason(
         ("la la land was wonderful", 0.9, None),
         ("ein film", 0.6, "no_evidence"),  # too short to tell
         ("film was goed en heel mooi", 0.9, "not_english"),
+        ("gut wonderful com wonderful", 0.9, None),  # as in "gut-wrenching rom-com"
         ("tepid dull wonderful tiresome", 0.9, None),  # no function words, but known ones
         ("Прекрасный фильм", 0.5, "not_english"),
         ("素晴らしい映画", 0.5, "not_english"),

@@ -10,6 +10,7 @@ from localcloud.cloudformation.errors import ResourceFailed, ValidationError
 from localcloud.cloudformation.intrinsics import UNKNOWN, Evaluator, references
 from localcloud.cloudformation.resources import PROVIDERS
 from localcloud.cloudformation.transform import expand
+from localcloud.protocol import ApiError
 
 BUCKET = "Resources:\n  Bucket:\n    Type: AWS::S3::Bucket\n"
 
@@ -287,3 +288,12 @@ def test_the_error_of_a_service_has_the_code_of_a_handler(code, message, handler
 def test_a_text_that_only_python_reads_as_an_integer_is_refused(text):
     with pytest.raises(ResourceFailed, match="MemorySize must be of type integer"):
         schemas.typed("AWS::Lambda::Function", {"MemorySize": text})
+
+
+def test_a_function_whose_logging_is_not_known_yet_is_not_refused():
+    for logging in (UNKNOWN, {"LogFormat": UNKNOWN, "LogGroup": UNKNOWN}):
+        PROVIDERS["AWS::Lambda::Function"].check(None, {"LoggingConfig": logging})
+    with pytest.raises(ApiError, match="logs in JSON"):
+        PROVIDERS["AWS::Lambda::Function"].check(
+            None, {"LoggingConfig": {"LogFormat": "JSON", "LogGroup": UNKNOWN}}
+        )

@@ -305,3 +305,12 @@ def test_s3s_action_names_are_those_that_awss_own_policies_use() -> None:
     checked = [name for name in operations if about.fullmatch(name)]
     assert len(checked) > 30
     assert {name: s3_action(name) for name in checked if s3_action(name).lower() not in known} == {}
+
+
+def test_a_name_that_is_no_text_is_left_to_the_check_of_the_request():
+    headers = {"X-Amz-Target": "SageMaker.DescribeModelPackage", "Content-Type": "application/x-amz-json-1.1"}
+    request = Request(
+        EnvironBuilder(method="POST", headers=headers, data='{"ModelPackageName": 5}').get_environ()
+    )
+    [access] = accesses(call_of(request, "sagemaker"), request, PLACE)
+    assert access.resource.endswith(":model-package/5")

@@ -58,3 +58,17 @@ def test_a_model_of_the_former_format_answers_as_before(tmp_path, runtime):
         each.probability for each in latest.predict(texts)
     ]
     assert [each.reason for each in former.predict(texts)] == [None, "no_evidence", "no_evidence"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_weights_of_a_model_decide_which_texts_are_opinions(tmp_path, runtime):
+    folder = shutil.copytree(model_folder(), tmp_path / "model")
+    words = json.loads((folder / "word_dict.json").read_text())
+    arrays = dict(np.load(folder / "weights.npz"))
+    arrays["opinion"][words["wonderful"]] = -50
+    np.savez(folder / "weights.npz", **arrays)
+    write_checksums(folder)
+    former, changed = (Predictor.from_folder(each, runtime=runtime) for each in (model_folder(), folder))
+    (before,), (after,) = (each.predict(["A wonderful film."]) for each in (former, changed))
+    assert (before.reason, after.reason) == (None, "no_evidence")
+    assert after.probability == before.probability

@@ -57,6 +57,13 @@ def test_processes_share_the_places_and_a_killed_one_leaves_its_own(tmp_path, ho
     assert holder(4)[1] == 1
 
 
+def test_without_a_file_to_share_a_process_has_the_places_for_itself(tmp_path, caplog):
+    (tmp_path / "cache").write_text("no folder")
+    places = Places(tmp_path / "cache" / "places", 1)
+    assert places.take() == 0 and places.take() is None
+    assert "do not share" in caplog.text
+
+
 def test_who_finds_no_place_is_told_to_come_back_at_different_times(tmp_path):
     admission = Admission(Places(tmp_path / "places", 1))
     told = set()

@@ -127,6 +127,10 @@ def test_what_is_wrong_with_lines_or_shards_is_said_with_its_place(tmp_path, cap
         ("{", "line 1: not JSON"),
         ("[" * 100_000, "line 1: not JSON"),
         ('{"sentiment": "positive"}', "line 1: the review is missing or empty"),
+        (
+            '{"review": "It rained.", "sentiment": 1, "kind": 4, "split": "validation"}',
+            "line 1: a text without an opinion (kind 4) needs the split train, not validation",
+        ),
         ('{"review": "Fine.", "sentiment": "mixed"}', "line 1: the sentiment is 'mixed'"),
         ('{"review": "Fine.", "sentiment": 1, "split": "trian"}', "line 1: the split is 'trian'"),
         ('{"review": "Fine.", "sentiment": 1, "split": "train"}', "no review is left for validation"),

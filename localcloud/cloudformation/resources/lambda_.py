@@ -61,8 +61,11 @@ class Function(Provider):
 
     def check(self, cloud: Cloud, properties: Properties) -> None:
         known = {name: value for name, value in properties.items() if not has_unknown(value)}
-        logging = {"LoggingConfig": properties["LoggingConfig"]} if "LoggingConfig" in properties else {}
-        check_supported(known | logging)  # its format is known, whatever the log group
+        if isinstance(logging := properties.get("LoggingConfig"), dict):
+            known["LoggingConfig"] = {
+                name: value for name, value in logging.items() if not has_unknown(value)
+            }
+        check_supported(known)
 
     def exists(self, cloud: Cloud, identifier: str) -> bool:
         functions = cloud.client("lambda")
