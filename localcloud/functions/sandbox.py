@@ -1,23 +1,20 @@
 """A sandbox: a process in which the genuine runtime client runs a function, one event at a time."""
 
-import contextlib
 import dataclasses
 import json
 import math
 import os
 import queue
-import resource
 import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from localcloud.cloud import Cloud
 from localcloud.functions.configuration import Configuration
 from localcloud.functions.file_system import BOOTSTRAP, SandboxFiles
+from localcloud.functions.memory import Memory
 from localcloud.functions.output import ENVIRONMENT, REDIRECT, Output
 from localcloud.functions.runtime_api import MAX_RESPONSE_BYTES, Invocation, Kind, Report, RuntimeApi
 from localcloud.listening import reachable
@@ -30,10 +27,6 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#run
 """
 WATCH_SECONDS = 0.05
 """How often a running invocation's process, memory and output are looked at."""
-FIND_PROCESSES_SECONDS = 1.0
-CHILDREN_ARE_LISTED = Path(f"/proc/self/task/{os.getpid()}/children").exists()
-"""By Linux; elsewhere every process of the machine has to be asked for its parent."""
-PAGE_BYTES = resource.getpagesize()
 MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 """A sandbox that has printed more is replaced, because its output file cannot be truncated without losing
 lines."""
@@ -122,7 +115,7 @@ class Sandbox:
         except BaseException:
             self._runtime_api.close()
             raise
-        self._memory = _Memory(self._process.pid, self._clock)
+        self._memory = Memory(self._process.pid, self._clock)
         self.is_stopped = False
 
     def _stop(self) -> None:
@@ -329,63 +322,6 @@ class Sandbox:
     def _outcome(self, began: float, body: bytes, error_type: str | None, status: str = "") -> Outcome:
         memory = min(math.ceil(self._memory.peak_mb), self._configuration.memory_mb)
         return Outcome(body, error_type, (self._clock() - began) * 1000, memory, status)
-
-
-def _resident_bytes(process: int) -> int:
-    """The resident memory of a process. Raises OSError or psutil.NoSuchProcess if it does not exist."""
-    if not CHILDREN_ARE_LISTED:
-        resident: int = psutil.Process(process).memory_info().rss
-        return resident
-    with open(f"/proc/{process}/statm", "rb", buffering=0) as file:
-        return int(file.read().split()[1]) * PAGE_BYTES
-
-
-def _descendants(ancestor: int) -> list[int]:
-    """The descendants of a process. Raises psutil.NoSuchProcess if it does not exist."""
-    if not CHILDREN_ARE_LISTED:
-        return [process.pid for process in psutil.Process(ancestor).children(recursive=True)]
-    found: list[int] = []
-    left = [ancestor]
-    while left:
-        for file in Path("/proc", str(left.pop()), "task").glob("*/children"):
-            with contextlib.suppress(OSError):  # it has ended meanwhile
-                children = [int(child) for child in file.read_text().split()]
-                found += children
-                left += children
-    return found
-
-
-class _Memory:
-    """The resident memory of a sandbox's processes, in MB. It is sampled, so short peaks may be missed."""
-
-    def __init__(self, supervisor: int, clock: Callable[[], float]):
-        self._supervisor = supervisor
-        self._clock = clock
-        self._looked = -math.inf
-        self._members: list[int] = []
-        self.peak_mb = self._latest_mb = 0.0
-
-    def restart(self) -> None:
-        """Resets the peak to the latest use, that at the end of the previous event."""
-        self.peak_mb = self._latest_mb
-
-    def find_processes(self, at_once: bool = False) -> None:
-        """Finds the runtime and its children; repeated at most once a second."""
-        if not at_once and self._clock() - self._looked < FIND_PROCESSES_SECONDS:
-            return
-        self._looked = self._clock()
-        with contextlib.suppress(psutil.NoSuchProcess):
-            self._members = _descendants(self._supervisor)
-
-    def sample(self) -> float:
-        """Measures the current use, and returns the peak."""
-        used = 0
-        for member in self._members:
-            with contextlib.suppress(OSError, psutil.NoSuchProcess):  # it has ended
-                used += _resident_bytes(member)
-        self._latest_mb = used / 2**20
-        self.peak_mb = max(self.peak_mb, self._latest_mb)
-        return self.peak_mb
 
 
 def _awaited(report: Report, request_id: str | None) -> bool:

@@ -26,7 +26,7 @@ from localcloud_lambda_fixtures import (
     tail,
 )
 
-from localcloud.functions import FunctionsService, service
+from localcloud.functions import FunctionsService, concurrency
 from localcloud.functions.file_system import has_own_file_systems
 from localcloud.iam import IamEnforcement
 
@@ -134,7 +134,7 @@ def test_reserved_concurrency_throttles(account: Account, listener: Listener) ->
 def test_of_more_events_than_may_wait_the_others_are_refused_at_once(
     account: Account, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "SLOT_SECONDS", 3600)
+    monkeypatch.setattr(concurrency, "SLOT_SECONDS", 3600)
     account.function("waited-for")
     client = account.client("lambda")
     client.put_function_concurrency(FunctionName="waited-for", ReservedConcurrentExecutions=1)
@@ -236,7 +236,7 @@ def test_a_sandbox_has_a_tmp_of_its_own_and_can_write_nothing_else(account: Acco
     def files(function: str, size: int) -> tuple[list[str], list[str]]:
         kept, *written = invoke(account, function, {"size": size})["result"]
         # A clone in /tmp lies there, too, as may its interpreter.
-        programs = sys.executable, service.__file__
+        programs = sys.executable, concurrency.__file__
         return [name for name in kept if not any(f"/tmp/{name}/" in path for path in programs)], written
 
     small, large = 400 * MEGABYTE, 600 * MEGABYTE
