@@ -1,4 +1,4 @@
-"""What a request to S3 says, read in one way by all who check it or carry it out."""
+"""What a request to S3 says, read and changed in one way by all who check it or carry it out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,3 +42,12 @@ def members_of(request: werkzeug.Request) -> Mapping[str, Any] | None:
         return read_request(request, *found) if found else None
     except (InvalidRequest, MalformedRequest):
         return None
+
+
+def set_header(request: werkzeug.Request, name: str, value: str | None) -> None:
+    """Changes a header of a request for those who read it next, or removes it."""
+    key = "HTTP_" + name.upper().replace("-", "_")
+    if value is None:
+        request.environ.pop(key, None)
+    else:
+        request.environ[key] = value

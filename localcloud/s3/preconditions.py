@@ -17,7 +17,7 @@ import werkzeug
 from werkzeug.http import parse_date
 
 from localcloud.protocol import ApiError
-from localcloud.protocol.s3_requests import copy_source_of
+from localcloud.protocol.s3_requests import copy_source_of, set_header
 from localcloud.s3.versions import find, is_object
 
 READS = ("GetObject", "HeadObject")
@@ -139,4 +139,4 @@ def _failed(condition: str) -> ApiError:
 def _forget(request: werkzeug.Request, prefix: str) -> None:
     """Removes the conditions, which hold, from the request that moto gets."""
     for name in (MATCH, NONE_MATCH, MODIFIED, UNMODIFIED):
-        request.environ.pop("HTTP_" + (prefix + name).upper().replace("-", "_"), None)
+        set_header(request, prefix + name, None)
