@@ -4,7 +4,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/Welcome.html
 """
 
 import re
-import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,17 +35,18 @@ from localcloud.s3.chunks import decode_chunks
 from localcloud.s3.configurations import keep_former_settings
 from localcloud.s3.digests import check_digests, compute_all_checksums
 from localcloud.s3.encryption import TELLING, check_encryption, check_key, tell_encryption
+from localcloud.s3.key_locks import KeyLocks
 from localcloud.s3.limits import check_limits, ignore_empty_numbers, ignore_unusable_range
 from localcloud.s3.listing import LISTS, answer_buckets, answer_list, note_begin
 from localcloud.s3.locks import check_locks
 from localcloud.s3.parts import add_attributes, add_checksum, check_parts, checksum_of_part, request_part
 from localcloud.s3.preconditions import (
     COPIES,
+    WRITES,
     answer_unmet,
     check_form,
     check_source,
     check_write,
-    is_conditional_write,
 )
 from localcloud.s3.presigned import check_expiry, check_mechanism
 from localcloud.s3.versions import (
@@ -64,6 +64,8 @@ HOME = "us-east-1"
 NO_BLOCK = "The public access block configuration was not found"
 NO_LOCK = "Object Lock configuration does not exist for this bucket"
 OVERRIDE = "response-"
+WRITING = (*WRITES, "CreateMultipartUpload", "DeleteObject")
+"""Operations that replace or delete one object, or note which one they will replace."""
 JUMPSTART = re.compile(r"jumpstart-(private-)?cache-prod-")
 """The buckets of AWS from which SageMaker's SDK reads its list of models."""
 
@@ -75,8 +77,7 @@ class S3Service:
 
     def __init__(self, cloud: Cloud):
         self._cloud = cloud
-        self._writing = threading.Lock()
-        """Held from the check of a write's condition to the write."""
+        self._locks = KeyLocks()
         keep_former_settings()
         compute_all_checksums()
 
@@ -122,9 +123,9 @@ class S3Service:
         if bucket:
             name_algorithm(bucket, call, request)
         check_encryption(self._cloud, bucket, call.operation, request)
-        if bucket and is_conditional_write(call.operation, request):
-            with self._writing:
-                check_write(bucket, call.parameters, request)
+        if bucket and call.operation in WRITING:
+            with self._locks.of(bucket.name, call.parameters["Key"]):
+                check_write(bucket, call.operation, call.parameters, request)
                 return self._carry_out(bucket, call, request) or _of_moto(request)
         return self._carry_out(bucket, call, request)
 
@@ -170,7 +171,7 @@ class S3Service:
             case "DeleteObject":
                 return answer_delete(bucket, call.parameters["Key"], request)
             case "DeleteObjects":
-                return answer_deletes(bucket, request)
+                return answer_deletes(bucket, request, self._locks)
             case "DeleteBucket" if bucket.versioning_status and bucket.keys:
                 message = (
                     "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
