@@ -11,7 +11,7 @@ from typing import IO
 import werkzeug
 
 from localcloud.protocol import ApiError
-from localcloud.protocol.s3_requests import set_header
+from localcloud.protocol.s3_requests import forget_body, set_header
 from localcloud.s3.digests import CONTENT_SHA256, HEADERS, PIECE_BYTES, SHA256
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -62,8 +62,7 @@ def decode_chunks(request: werkzeug.Request) -> None:
     others = [one.strip() for one in request.headers.get(ENCODING, "").split(",")]
     set_header(request, ENCODING, ", ".join(one for one in others if one != "aws-chunked") or None)
     request.environ["CONTENT_LENGTH"] = str(length)
-    for read_before in ("stream", "_cached_data"):
-        request.__dict__.pop(read_before, None)
+    forget_body(request)
 
 
 def _announced_checksum(request: werkzeug.Request) -> str | None:

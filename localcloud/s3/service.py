@@ -39,7 +39,14 @@ from localcloud.s3.key_locks import KeyLocks
 from localcloud.s3.limits import check_limits, ignore_empty_numbers, ignore_unusable_range
 from localcloud.s3.listing import LISTS, answer_buckets, answer_list, note_begin
 from localcloud.s3.locks import check_locks
-from localcloud.s3.parts import add_attributes, add_checksum, check_parts, checksum_of_part, request_part
+from localcloud.s3.parts import (
+    add_attributes,
+    add_checksum,
+    check_parts,
+    checksum_of_part,
+    request_part,
+    with_members,
+)
 from localcloud.s3.preconditions import (
     COPIES,
     WRITES,
@@ -177,6 +184,8 @@ class S3Service:
                     "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
                 )
                 raise ApiError("BucketNotEmpty", message, status=409, BucketName=bucket.name)
+            case "GetBucketLocation" if bucket.region_alias:
+                return with_members(request, _of_moto(request), {"LocationConstraint": bucket.region_alias})
             case "GetPublicAccessBlock" if bucket.public_access_block is None:
                 raise _no_configuration(bucket, "NoSuchPublicAccessBlockConfiguration", NO_BLOCK)
             case "GetObjectLockConfiguration" if not bucket.object_lock_enabled:
@@ -252,9 +261,11 @@ class S3Service:
         if existing:
             return None
         buckets.check_acl_of_new_bucket(request)
+        alias = buckets.replace_alias(request)
         answer = _of_moto(request)
         created = self._buckets().get(name)
         if answer.status_code == 200 and created is not None:
+            created.region_alias = alias
             buckets.give_defaults(created)
             keep_versions(created)
             if created.region_name != HOME:
