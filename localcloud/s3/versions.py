@@ -21,6 +21,7 @@ from localcloud.protocol.calls import operation_of
 from localcloud.protocol.errors import error_response
 from localcloud.protocol.s3_requests import CopySource, copy_source_of, members_of
 from localcloud.protocol.service import write_answer
+from localcloud.s3.key_locks import KeyLocks
 
 BYPASS = "x-amz-bypass-governance-retention"
 NULL = "null"
@@ -211,7 +212,7 @@ def answer_delete(bucket: Any, key: str, request: werkzeug.Request) -> werkzeug.
     return answer
 
 
-def answer_deletes(bucket: Any, request: werkzeug.Request) -> werkzeug.Response | None:
+def answer_deletes(bucket: Any, request: werkzeug.Request, locks: KeyLocks) -> werkzeug.Response | None:
     """Answers DeleteObjects; None for a request that the guard will refuse, since it has another form."""
     members, found = members_of(request), operation_of(request, "s3")
     if not members or not found:
@@ -220,7 +221,8 @@ def answer_deletes(bucket: Any, request: werkzeug.Request) -> werkzeug.Response 
     for wanted in members["Delete"]["Objects"]:
         named = {name: wanted[name] for name in ("Key", "VersionId") if name in wanted}
         try:
-            deleted.append(named | _delete_one(bucket, request, **wanted))
+            with locks.of(bucket.name, wanted["Key"]):
+                deleted.append(named | _delete_one(bucket, request, **wanted))
         except ApiError as error:
             errors.append(named | {"Code": error.code, "Message": error.message})
     is_quiet = members["Delete"].get("Quiet")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import requests
 from botocore.client import Config
 from botocore.exceptions import ClientError
 from localcloud_lambda_fixtures import Account, running
@@ -327,6 +328,18 @@ def test_a_lock_needs_a_date_to_come(s3: Any, locked: str) -> None:
     lock = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": FUTURE}
     s3.put_object(Bucket=locked, Key="kept", **lock)
     assert s3.head_object(Bucket=locked, Key="kept")["ObjectLockRetainUntilDate"] == FUTURE
+
+
+def test_an_object_with_a_lock_needs_a_digest(s3: Any, locked: str) -> None:
+    lock = {"x-amz-object-lock-mode": "GOVERNANCE", "x-amz-object-lock-retain-until-date": FUTURE.isoformat()}
+    signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, x"}
+    url = f"{s3.meta.endpoint_url}/{locked}/digested"
+    answer = requests.put(url, b"x", headers=signed | lock, timeout=30)
+    assert (answer.status_code, "Content-MD5 OR x-amz-checksum- HTTP header" in answer.text) == (400, True)
+    md5 = {"Content-MD5": "nd1OkSpM9POMF3VNNPTHpg=="}
+    wrong = requests.put(url, b"x", headers=signed | lock | md5, timeout=30)
+    assert "<Code>BadDigest</Code>" in wrong.text
+    s3.put_object(Bucket=locked, Key="digested", Body=b"x", ObjectLockLegalHoldStatus="ON")
 
 
 def test_a_bucket_with_locks_keeps_its_versions(s3: Any, locked: str) -> None:
