@@ -400,7 +400,7 @@ def test_exports_are_imported_and_cannot_go_while_in_use(stacks):
                     }
                 },
             },
-            "localcloud does not support HTTP_PROXY integrations, only AWS_PROXY .*GET /x",
+            "localcloud does not support http_proxy integrations, only AWS_PROXY .*GET /x",
         ),
         (
             {"Type": "AWS::ApiGatewayV2::Stage", "Properties": {"ApiId": {"Ref": "Other"}, "StageName": "s"}},

@@ -102,9 +102,11 @@ class Provider(ABC):
         return frozenset([name] if name else [])
 
     def check(self, cloud: Cloud, properties: Properties) -> None:  # noqa: B027 - most types need no check
-        """Refuses what localcloud does not support in the values of properties, before anything is created.
+        """Refuses what localcloud does not support in the values of properties.
 
-        Texts with UNKNOWN stand for what is not known by then. Raises ResourceFailed or ApiError.
+        It is asked before anything is created, when texts with UNKNOWN and references to secrets stand for
+        what is not known yet, and again before each creation and update. Raises ResourceFailed or ApiError,
+        whose message quotes the value: a refusal of one that is not known yet does not count.
         """
 
     def exists(self, cloud: Cloud, identifier: str) -> bool:
