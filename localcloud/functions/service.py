@@ -196,6 +196,10 @@ class FunctionsService(ModelledService):
         """
         return self._admit(*self._find(function))
 
+    def give_system_tags(self, function: str, tags: Mapping[str, str]) -> None:
+        """Gives a function, by its name, tags that only AWS can give."""
+        self._management.give_system_tags(function, tags)
+
     def status(self) -> dict[str, Any]:
         """For `localcloud status`: the number of sandboxes of each function that has any."""
         with self._lock:

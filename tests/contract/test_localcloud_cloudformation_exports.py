@@ -153,7 +153,10 @@ def openapi(kind: dict | str, version: dict | str) -> dict:
             {"ApiId": "abc", "RouteKey": "GET /", "AuthorizationType": ABSENT},
         ),
         ("AWS::CodeBuild::Project", {**BUILD, "Artifacts": {"Type": ABSENT}}),
-        ("AWS::Lambda::Function", {"Role": ROLE, "Code": {"ZipFile": "x"}, "Handler": "index.f", "Runtime": ABSENT}),
+        (
+            "AWS::Lambda::Function",
+            {"Role": ROLE, "Code": {"ZipFile": "x"}, "Handler": "index.f", "Runtime": ABSENT},
+        ),
         ("AWS::S3::Bucket", {"AccessControl": ABSENT}),
     ],
 )

@@ -61,6 +61,14 @@ class Context:
             return {**self.stack_tags, **own}
         return {**self.stack_tags, **{tag["Key"]: tag["Value"] for tag in own or []}}
 
+    def system_tags(self) -> dict[str, str]:
+        """The tags by which AWS tells whose a resource is. Only it can give them.
+
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-console-add-tags.html
+        """
+        owner = {"stack-name": self.stack_name, "stack-id": self.stack_id, "logical-id": self.logical_id}
+        return {f"aws:cloudformation:{key}": value for key, value in owner.items()}
+
     def removed_tags(
         self, previous: list[Mapping[str, str]] | Mapping[str, str] | None, tags: Mapping[str, str]
     ) -> list[str]:
