@@ -1,5 +1,6 @@
 """What the tests of functions, HTTP APIs and IAM share: a small cloud, and ways to put things into it."""
 
+import base64
 import io
 import json
 import socket
@@ -139,6 +140,16 @@ class Account:
             "aws_secret_access_key": keys["SecretAccessKey"],
             "aws_session_token": keys["SessionToken"],
         }
+
+
+def invoke(account: Account, name: str, event: Any, **more: Any) -> dict[str, Any]:
+    answer = account.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode(), **more)
+    body = answer["Payload"].read()
+    return answer | {"result": json.loads(body) if body else None}
+
+
+def tail(answer: dict[str, Any]) -> str:
+    return base64.b64decode(answer["LogResult"]).decode()
 
 
 @contextmanager

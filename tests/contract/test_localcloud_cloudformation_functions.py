@@ -67,3 +67,34 @@ def test_a_function_has_the_tags_of_its_stack(cloud, stacks):
     stacks.update("tagged", json.dumps(template()), Tags=[{"Key": "team", "Value": "reviews"}])
     assert functions.list_tags(Resource=arn)["Tags"] == {"team": "reviews", **system}
     stacks.delete("tagged")
+
+
+OPENAPI = """
+Resources:
+  Api:
+    Type: AWS::ApiGatewayV2::Api
+    Properties:
+      Body:
+        openapi: 3.0.1
+        info: {title: numbers}
+        paths:
+          /:
+            get:
+              x-amazon-apigateway-integration:
+                type: aws_proxy
+                uri: arn:aws:lambda:us-east-1:123456789012:function:films
+                payloadFormatVersion: 2.0
+                timeoutInMillis: "3000"
+Outputs: {Api: {Value: !Ref Api}}
+"""
+
+
+def test_yaml_may_write_the_payload_format_version_as_a_number(cloud, stacks):
+    """As in https://mangum.fastapiexpert.com/http/ and other documentation."""
+    api = stacks.create("numbers", OPENAPI)["Api"]
+    integration = cloud.client("apigatewayv2").get_integrations(ApiId=api)["Items"][0]
+    assert (integration["PayloadFormatVersion"], integration["TimeoutInMillis"]) == ("2.0", 3000)
+    stacks.delete("numbers")
+    client = stacks.client
+    with pytest.raises(botocore.exceptions.ClientError, match="payload format version 1.0; set"):
+        client.create_stack(StackName="numbers", TemplateBody=OPENAPI.replace("2.0", "1.0"))

@@ -17,7 +17,7 @@ import psutil
 import pytest
 import requests
 from botocore.exceptions import ClientError
-from localcloud_lambda_fixtures import Account, Listener, allow, package, running, trust
+from localcloud_lambda_fixtures import Account, Listener, allow, invoke, package, running, tail, trust
 
 from localcloud.functions import FunctionsService, sandbox, service
 from localcloud.functions.file_system import has_own_file_systems
@@ -43,16 +43,6 @@ def listener() -> Iterator[Listener]:
     listener = Listener()
     yield listener
     listener.close()
-
-
-def invoke(account: Account, name: str, event: Any, **more: Any) -> dict[str, Any]:
-    answer = account.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode(), **more)
-    body = answer["Payload"].read()
-    return answer | {"result": json.loads(body) if body else None}
-
-
-def tail(answer: dict[str, Any]) -> str:
-    return base64.b64decode(answer["LogResult"]).decode()
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
@@ -203,15 +193,6 @@ def test_a_sandbox_that_has_printed_much_is_replaced(
     assert sum("x" * 3_000 in event["message"] for event in found) == 6
 
 
-def test_the_first_report_says_how_long_initialisation_took(account: Account) -> None:
-    account.function("cold", source="import time; time.sleep(0.3)\ndef handler(event, context): return 1")
-    first, second = (tail(invoke(account, "cold", {}, LogType="Tail")) for _ in range(2))
-    init = re.search(r"Init Duration: ([\d.]+) ms", first)
-    assert init and float(init[1]) >= 300
-    assert "INIT_START Runtime Version: python:3." in first
-    assert "Init Duration" not in second
-
-
 def test_an_exception_is_a_function_error(account: Account, echo: str) -> None:
     answer = invoke(account, "echo", {"raise": "no such film"})
     assert answer["StatusCode"] == 200
@@ -235,51 +216,6 @@ def test_an_error_may_say_much(account: Account, source: str, error_type: str) -
     assert invoke(account, name, {})["result"]["errorType"] == error_type
 
 
-def test_a_crash_or_a_time_out_ends_the_runtime_and_keeps_its_files(account: Account) -> None:
-    """https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html, and what localstack
-    recorded in test_lambda_invoke_timed_out_environment_reuse.
-    """
-    source = """
-import os, tempfile, time
-
-calls = 0
-place = os.path.join(tempfile.gettempdir(), "kept")
-
-def handler(event, context):
-    global calls
-    calls += 1
-    open(place, "a").write(event["how"])
-    if event["how"] == "exit":
-        os._exit(3)
-    if event["how"] == "sleep":
-        time.sleep(30)
-    return calls, open(place).read(), os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
-"""
-    account.function("keeping", source, Timeout=1)
-    first, second, crash, third, time_out, fourth = (
-        invoke(account, "keeping", {"how": how}) for how in ("a", "b", "exit", "c", "sleep", "d")
-    )
-    assert (crash["FunctionError"], time_out["FunctionError"]) == ("Unhandled", "Unhandled")
-    stream = first["result"][2]
-    assert second["result"] == [2, "ab", stream]
-    assert third["result"] == [1, "abexitc", stream]
-    assert fourth["result"] == [1, "abexitcsleepd", stream]
-
-
-def test_a_time_out_ends_the_sandbox(account: Account) -> None:
-    account.function("slow", Timeout=1)
-    before = invoke(account, "slow", {})["result"]["pid"]
-    answer = invoke(account, "slow", {"sleep": 30}, LogType="Tail")
-    assert answer["FunctionError"] == "Unhandled"
-    assert re.fullmatch(
-        r"RequestId: \S+ Error: Task timed out after 1.00 seconds", answer["result"]["errorMessage"]
-    )
-    assert "Task timed out after 1.00 seconds" in tail(answer)
-    assert "Status: timeout" in tail(answer)
-    assert not psutil.pid_exists(before)
-    assert invoke(account, "slow", {})["result"]["calls"] == 1
-
-
 @pytest.mark.parametrize(
     ("event", "reason"),
     [
@@ -301,27 +237,6 @@ def test_a_crash_is_reported_and_the_next_event_runs(
     logged, _ = tail(answer).split("END RequestId")
     assert logged.endswith(f"{answer['result']['errorMessage']}\nRuntime.ExitError\n")
     assert invoke(account, "echo", {})["result"]["echo"] == {}
-
-
-@pytest.mark.parametrize(
-    ("source", "handler", "error_type", "message"),
-    [
-        ("import missing_package", "app.handler", "Runtime.ImportModuleError", "missing_package"),
-        ("def handler(", "app.handler", "Runtime.UserCodeSyntaxError", "Syntax error in module 'app'"),
-        ("pass", "app.handler", "Runtime.HandlerNotFound", "Handler 'handler' missing on module 'app'"),
-        ("pass", "nothing", "Runtime.MalformedHandlerName", "Bad handler 'nothing'"),
-        ("raise SystemExit(4)", "app.handler", "Runtime.ExitError", "exit status 4"),
-    ],
-)
-def test_what_went_wrong_in_initialisation_is_reported(
-    account: Account, echo: str, source: str, handler: str, error_type: str, message: str
-) -> None:
-    name = re.sub(r"\W", "-", error_type)
-    account.function(name, source=source, Handler=handler)
-    answer = invoke(account, name, {})
-    assert answer["FunctionError"] == "Unhandled"
-    assert answer["result"]["errorType"] == error_type
-    assert message in answer["result"]["errorMessage"]
 
 
 def test_an_answer_may_have_six_megabytes_and_no_more(account: Account, echo: str) -> None:
@@ -444,44 +359,6 @@ def test_a_sandbox_that_was_killed_while_idle_costs_no_event(account: Account) -
         answer = invoke(account, "killed", {})
         assert "FunctionError" not in answer
         assert answer["result"]["pid"] != pid
-
-
-def test_a_functions_time_begins_after_its_initialisation(account: Account) -> None:
-    source = "import time; time.sleep(1.5)\ndef handler(event, context): "
-    account.function("slow-start", source + "return context.get_remaining_time_in_millis()", Timeout=1)
-    assert 0 < invoke(account, "slow-start", {})["result"] <= 1000
-
-
-def test_an_initialisation_that_takes_too_long_is_begun_again_within_the_functions_time(
-    account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Long enough for a busy machine to start the runtime, both times.
-    monkeypatch.setattr("localcloud.functions.sandbox.INIT_SECONDS", 5)
-    source = "import time; print('begun'); time.sleep(60)\ndef handler(event, context): return 1"
-    account.function("too-slow-start", source, Timeout=5)
-    answer = invoke(account, "too-slow-start", {}, LogType="Tail")
-    assert answer["result"]["errorType"] == "Sandbox.Timedout"
-    assert answer["result"]["errorMessage"].endswith("Task timed out after 5.00 seconds")
-    text = tail(answer)
-    assert text.count("begun\n") == 2
-    assert re.search(r"INIT_REPORT .*Phase: init\tStatus: timeout", text)
-    assert re.search(r"INIT_REPORT .*Phase: invoke\tStatus: timeout", text)
-
-
-def test_an_initialisation_that_succeeds_when_it_is_begun_again_is_forgiven(account: Account) -> None:
-    source = """
-import os, tempfile
-mark = os.path.join(tempfile.gettempdir(), "begun")
-if not os.path.exists(mark):
-    open(mark, "w").close()
-    raise RuntimeError("not yet")
-def handler(event, context):
-    return os.getpid()
-"""
-    account.function("second-try", source)
-    first, second = (invoke(account, "second-try", {}) for _ in range(2))
-    assert "FunctionError" not in first
-    assert first["result"] == second["result"]
 
 
 FILES = """

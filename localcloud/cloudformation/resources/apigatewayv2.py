@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from localcloud.cloud import Cloud
+from localcloud.cloudformation import schemas
 from localcloud.cloudformation.errors import ResourceFailed
 from localcloud.cloudformation.resources.provider import (
     Context,
@@ -185,7 +186,8 @@ def _routes(body: Any) -> Iterator[tuple[str, dict[str, Any]]]:
             key = "$default" if is_default else f"{verb} {path}"
             members = {INTEGRATION_KEYS[name]: value for name, value in integration.items()}
             kind = integration.get("type")
-            yield key, {**members, "IntegrationType": LAMBDA if kind == LAMBDA.lower() else kind}
+            members["IntegrationType"] = LAMBDA if kind == LAMBDA.lower() else kind
+            yield key, schemas.typed(Integration.type, members)  # YAML's 2.0 is a number
 
 
 def _replace_routes(gateway: Any, api_id: str, routes: list[tuple[str, dict[str, Any]]]) -> None:
