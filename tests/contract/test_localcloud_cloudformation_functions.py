@@ -90,11 +90,11 @@ Outputs: {Api: {Value: !Ref Api}}
 
 
 def test_yaml_may_write_the_payload_format_version_as_a_number(cloud, stacks):
-    """As in https://mangum.fastapiexpert.com/http/ and other documentation."""
+    """As public OpenAPI definitions do."""
     api = stacks.create("numbers", OPENAPI)["Api"]
     integration = cloud.client("apigatewayv2").get_integrations(ApiId=api)["Items"][0]
     assert (integration["PayloadFormatVersion"], integration["TimeoutInMillis"]) == ("2.0", 3000)
     stacks.delete("numbers")
     client = stacks.client
-    with pytest.raises(botocore.exceptions.ClientError, match="payload format version 1.0; set"):
+    with pytest.raises(botocore.exceptions.ClientError, match=r"payload format version 1\.0; set"):
         client.create_stack(StackName="numbers", TemplateBody=OPENAPI.replace("2.0", "1.0"))
