@@ -34,9 +34,9 @@ from localcloud.moto_backends import backend_of
 from localcloud.protocol import ApiError
 from localcloud.protocol.service import ModelledService, Operation
 from localcloud.protocol.validation import never_null, require_supported
+from localcloud.quotas import MAX_INVOCATION_BYTES
 from localcloud.untrusted import parse_json
 
-MAX_REQUEST_BYTES = 6 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
 UNRESERVED_CONCURRENCY = 10
 """The account's quota, that of a new AWS account. More would not run well on one machine."""
@@ -112,7 +112,7 @@ class Admission:
     ) -> InvocationResult:
         """Runs the function with a JSON payload. Raises LambdaError for a too large payload."""
         try:
-            _check_size(payload, MAX_REQUEST_BYTES)
+            _check_size(payload, MAX_INVOCATION_BYTES)
             return self._run(payload, request_id or str(uuid.uuid4()), client_context)
         finally:
             self.give_up()
@@ -236,7 +236,7 @@ class FunctionsService(ModelledService):
         if InvocationType == "DryRun":
             Configuration.of(record)
             return {"StatusCode": 204, "ResponseMetadata": metadata}
-        _check_payload(Payload, MAX_REQUEST_BYTES)
+        _check_payload(Payload, MAX_INVOCATION_BYTES)
         result = self._admit(reference, record).run(Payload, request_id, context)
         return {
             "StatusCode": 200,
