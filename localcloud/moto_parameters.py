@@ -27,8 +27,8 @@ INVALID_PATH = (
     "The parameter doesn't meet the parameter name requirements. The parameter name must begin with a "
     'forward slash "/". It can\'t be prefixed with \\"aws\\" or \\"ssm\\" (case-insensitive). It must use '
     "only letters, numbers, or the following symbols: . (period), - (hyphen), _ (underscore). Special "
-    'characters are not allowed. All sub-paths, if specified, must use the forward slash symbol "/". Valid example: '
-    "/get/parameters2-/by1./path0_."
+    'characters are not allowed. All sub-paths, if specified, must use the forward slash symbol "/". Valid '
+    "example: /get/parameters2-/by1./path0_."
 )
 ADVANCED = (
     "https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html"
