@@ -156,12 +156,17 @@ class Sandbox:
         }
 
     def initialise(self) -> None:
-        """Waits for the runtime to import the handler's module, at most for the initialisation phase."""
+        """Waits for the runtime to import the handler's module, at most for the initialisation phase.
+
+        If that fails, the runtime is stopped, and starts again with the event.
+        """
         began = self.started
         if self.is_stopped:
             began = self._clock()
             self._start()
         self._initialised(began, began + INIT_SECONDS)
+        if self.init_status:
+            self._stop()
 
     def init_report(self, phase: str) -> list[str]:
         """Lambda's log event for an initialisation that failed or took too long."""
@@ -202,7 +207,6 @@ class Sandbox:
         self._memory.restart()
         report: Report | None = Report(Kind.READY)
         if self.init_status:
-            self._stop()
             self._start()
             report = self._initialised(began, deadline)
             log([*self.read_output(), *self.init_report("invoke")])
@@ -214,7 +218,6 @@ class Sandbox:
         memory_exceeded = self._memory.sample() > configuration.memory_mb
         if report is None or memory_exceeded:
             outcome = self._failed(began, invocation, log, memory_exceeded)
-            self._stop()
             self.alive = is_ready
             self._note_use()
             return outcome
@@ -236,9 +239,12 @@ class Sandbox:
                 body = _error(error_type, f"Response payload size exceeded {limit}.")
                 return self._outcome(began, body, error_type, "error")
 
-    def read_output(self, last: bool = False) -> list[str]:
-        """What was printed since the last call, as events for the log."""
-        return self._output.events(last)
+    def read_output(self) -> list[str]:
+        """What was printed since the last call, as events for the log.
+
+        A line that is not finished is kept back while the runtime may finish it.
+        """
+        return self._output.events(last=self.is_stopped)
 
     def close(self) -> None:
         """Stop the processes and remove the files."""
@@ -287,11 +293,10 @@ class Sandbox:
         log: Callable[[list[str]], None],
         memory_exceeded: bool,
     ) -> Outcome:
-        """The outcome of an event that the runtime did not answer."""
+        """Stops a runtime that did not answer an event. Returns the event's outcome."""
         exited = self._process.poll() is not None
-        if not exited:
-            self._process.kill()
-        log(self.read_output(last=True))
+        self._stop()
+        log(self.read_output())
         if memory_exceeded:
             return self._crashed(began, invocation, log, "signal: killed", "Runtime.OutOfMemory")
         if exited:

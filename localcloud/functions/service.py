@@ -34,9 +34,9 @@ from localcloud.moto_backends import backend_of
 from localcloud.protocol import ApiError
 from localcloud.protocol.service import ModelledService, Operation
 from localcloud.protocol.validation import never_null, require_supported
+from localcloud.quotas import MAX_INVOCATION_BYTES
 from localcloud.untrusted import parse_json
 
-MAX_REQUEST_BYTES = 6 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
 LOG_TAIL_BYTES = 4096
 TIDY_SECONDS = 1.0
@@ -106,7 +106,7 @@ class Admission:
     ) -> InvocationResult:
         """Runs the function with a JSON payload. Raises LambdaError for a too large payload."""
         try:
-            _check_size(payload, MAX_REQUEST_BYTES)
+            _check_size(payload, MAX_INVOCATION_BYTES)
             return self._run(payload, request_id or str(uuid.uuid4()), client_context)
         finally:
             self.give_up()
@@ -188,6 +188,10 @@ class FunctionsService(ModelledService):
         """
         return self._admit(*self._find(function))
 
+    def give_system_tags(self, function: str, tags: Mapping[str, str]) -> None:
+        """Gives a function, by its name, tags that only AWS can give."""
+        self._management.give_system_tags(function, tags)
+
     def status(self) -> dict[str, Any]:
         """For `localcloud status`: the number of sandboxes of each function that has any."""
         with self._lock:
@@ -224,7 +228,7 @@ class FunctionsService(ModelledService):
         if InvocationType == "DryRun":
             Configuration.of(record)
             return {"StatusCode": 204, "ResponseMetadata": metadata}
-        _check_payload(Payload, MAX_REQUEST_BYTES)
+        _check_payload(Payload, MAX_INVOCATION_BYTES)
         result = self._admit(reference, record).run(Payload, request_id, context)
         return {
             "StatusCode": 200,

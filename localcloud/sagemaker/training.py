@@ -176,7 +176,8 @@ class TrainingJobs:
     def delete(self, **request: Any) -> dict[str, Any]:
         record = self.table.get(request["TrainingJobName"])
         require_ended("training", record.live["TrainingJobStatus"])
-        self._jobs[record.name].join()
+        if run := self._jobs.pop(record.name, None):  # else another request is deleting it
+            run.join()
         self.table.remove(record.name)
         return {}
 

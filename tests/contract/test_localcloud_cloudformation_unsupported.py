@@ -59,7 +59,7 @@ __all__ = ["cloud", "stacks"]
                     }
                 },
             },
-            "localcloud does not support HTTP_PROXY integrations, only AWS_PROXY .*GET /x",
+            "localcloud does not support http_proxy integrations, only AWS_PROXY .*GET /x",
         ),
         (
             {"Type": "AWS::ApiGatewayV2::Stage", "Properties": {"ApiId": {"Ref": "Other"}, "StageName": "s"}},

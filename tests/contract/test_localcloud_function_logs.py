@@ -112,15 +112,6 @@ def test_a_sandbox_that_has_printed_much_is_replaced(
     assert sum("x" * 3_000 in event["message"] for event in found) == 6
 
 
-def test_the_first_report_says_how_long_initialisation_took(account: Account) -> None:
-    account.function("cold", source="import time; time.sleep(0.3)\ndef handler(event, context): return 1")
-    first, second = (tail(invoke(account, "cold", {}, LogType="Tail")) for _ in range(2))
-    init = re.search(r"Init Duration: ([\d.]+) ms", first)
-    assert init and float(init[1]) >= 300
-    assert "INIT_START Runtime Version: python:3." in first
-    assert "Init Duration" not in second
-
-
 def test_a_role_that_may_not_write_logs_leaves_none(account: Account) -> None:
     iam = account.client("iam")
     role = iam.create_role(

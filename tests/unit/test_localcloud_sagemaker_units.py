@@ -9,6 +9,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -25,8 +26,10 @@ from localcloud.sagemaker.images import SERVES, registration, runner_of
 from localcloud.sagemaker.job_components import training_parts
 from localcloud.sagemaker.metrics import Metrics
 from localcloud.sagemaker.paths import JSONPath
+from localcloud.sagemaker.processing import ProcessingJobs
 from localcloud.sagemaker.records import Record, Table, select
 from localcloud.sagemaker.search import Search
+from localcloud.sagemaker.training import TrainingJobs
 from localcloud.sagemaker.training_run import TrainingRun
 from localcloud.sagemaker.transfer import inside, relative_name
 from localcloud.sagemaker.transform import TransformRun
@@ -298,6 +301,31 @@ def test_times_of_requests_are_in_utc_wherever_the_cloud_runs(monkeypatch):
             assert select([record], {"CreationTimeAfter": moment})[0] == found
     monkeypatch.undo()
     time.tzset()
+
+
+@pytest.mark.parametrize(
+    "key", ["Some-Thing", "some-thing", "arn:aws:sagemaker:us-east-1:123456789012:thing/some-thing"]
+)
+def test_a_record_is_removed_by_its_name_or_its_arn(tmp_path, key):
+    cloud = Cloud("127.0.0.1", 1, tmp_path, Path(sys.executable), None)
+    table = Table(cloud, "thing", missing=LookupError, exists=ValueError)
+    record = table.add("Some-Thing", {})
+    assert table.remove(key) is record
+    with pytest.raises(LookupError):
+        table.get("Some-Thing")
+
+
+@pytest.mark.parametrize(
+    ("kind", "member"), [(TrainingJobs, "TrainingJob"), (ProcessingJobs, "ProcessingJob")]
+)
+def test_nothing_is_kept_of_a_deleted_job(tmp_path, kind, member):
+    cloud = Cloud("127.0.0.1", 1, tmp_path, Path(sys.executable), None)
+    jobs, run = kind(cloud, Experiments(cloud)), Mock()
+    jobs.table.add("ended", {}, **{f"{member}Status": "Completed"})
+    jobs._jobs["ended"] = run
+    jobs.delete(**{f"{member}Name": "ended"})
+    run.join.assert_called_once_with()
+    assert not jobs._jobs and not list(jobs.table)
 
 
 def test_lists_are_filtered_sorted_and_paged(tmp_path):
