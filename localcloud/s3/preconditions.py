@@ -46,6 +46,7 @@ def _not_implemented(headers: str, reason: str) -> ApiError:
 
 
 def is_conditional_write(operation: str, request: werkzeug.Request) -> bool:
+    """Whether the request writes an object only under a condition on the one that is there."""
     return operation in WRITES and (MATCH in request.headers or NONE_MATCH in request.headers)
 
 
