@@ -36,6 +36,7 @@ from localcloud.s3.configurations import keep_former_settings
 from localcloud.s3.digests import check_digests, compute_all_checksums
 from localcloud.s3.encryption import TELLING, check_encryption, check_key, tell_encryption
 from localcloud.s3.key_locks import KeyLocks
+from localcloud.s3.lifecycles import answer_lifecycle, keep_lifecycle
 from localcloud.s3.limits import check_limits, ignore_empty_numbers, ignore_unusable_range
 from localcloud.s3.listing import LISTS, answer_buckets, answer_list, note_begin
 from localcloud.s3.locks import check_locks
@@ -184,6 +185,10 @@ class S3Service:
                     "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
                 )
                 raise ApiError("BucketNotEmpty", message, status=409, BucketName=bucket.name)
+            case "PutBucketLifecycleConfiguration":
+                return keep_lifecycle(bucket, request, _of_moto(request))
+            case "GetBucketLifecycleConfiguration":
+                return answer_lifecycle(bucket, request)
             case "GetBucketLocation" if bucket.region_alias:
                 return with_members(request, _of_moto(request), {"LocationConstraint": bucket.region_alias})
             case "GetPublicAccessBlock" if bucket.public_access_block is None:
