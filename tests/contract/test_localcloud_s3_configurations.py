@@ -78,6 +78,14 @@ REFUSED = [
     ("put_bucket_tagging", tags(("a", "1,2")), "The TagValue you have provided is invalid"),
     ("put_bucket_tagging", tags(*((str(n), "") for n in range(51))), "Bucket tags cannot be greater than 50"),
     ("put_object_tagging", {"Key": "k", **tags(("aws:x", "1"))}, "Your TagKey cannot be prefixed with aws:"),
+    ("put_object", {"Key": "k", "Tagging": "a=%3Cb%3E"}, "The TagValue you have provided is invalid"),
+    ("put_object", {"Key": "k", "Tagging": "%3Ca%3E=b"}, "The TagKey you have provided is invalid"),
+    ("put_object", {"Key": "k", "Tagging": "aws:a=b"}, "Your TagKey cannot be prefixed with aws:"),
+    (
+        "create_multipart_upload",
+        {"Key": "k", "Tagging": "&".join(f"{number}=x" for number in range(11))},
+        "Object tags cannot be greater than 10",
+    ),
     ("put_object_tagging", {"Key": "none", **tags()}, "The specified key does not exist."),
     ("delete_object_tagging", {"Key": "none"}, "The specified key does not exist."),
     (
