@@ -113,6 +113,7 @@ def _check_metadata(request: werkzeug.Request) -> None:
             ArgumentName="x-amz-tagging",
             ArgumentValue=tags,
         )
+    configurations.check_tags([{"Key": key, "Value": value} for key, value in given], "object")
 
 
 def _is_metadata(name: str) -> bool:

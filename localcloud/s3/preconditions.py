@@ -106,8 +106,6 @@ def answer_unmet(record: Any, request: werkzeug.Request) -> werkzeug.Response | 
         return None
     answer = werkzeug.Response(status=304, headers={"ETag": record.etag})
     answer.headers.remove("Content-Type")
-    if str(record.version_id) != "null":
-        answer.headers["x-amz-version-id"] = record.version_id
     return answer
 
 

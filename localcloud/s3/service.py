@@ -36,6 +36,7 @@ from localcloud.s3.configurations import keep_former_settings
 from localcloud.s3.digests import check_digests, compute_all_checksums
 from localcloud.s3.encryption import TELLING, check_encryption, check_key, tell_encryption
 from localcloud.s3.key_locks import KeyLocks
+from localcloud.s3.lifecycles import answer_lifecycle, keep_lifecycle
 from localcloud.s3.limits import check_limits, ignore_empty_numbers, ignore_unusable_range
 from localcloud.s3.listing import LISTS, answer_buckets, answer_list, note_begin
 from localcloud.s3.locks import check_locks
@@ -64,6 +65,7 @@ from localcloud.s3.versions import (
     find,
     is_object,
     keep_versions,
+    tell_version,
 )
 
 HOME = "us-east-1"
@@ -184,16 +186,18 @@ class S3Service:
                     "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
                 )
                 raise ApiError("BucketNotEmpty", message, status=409, BucketName=bucket.name)
+            case "PutBucketLifecycleConfiguration":
+                return keep_lifecycle(bucket, request, _of_moto(request))
+            case "GetBucketLifecycleConfiguration":
+                return answer_lifecycle(bucket, request)
             case "GetBucketLocation" if bucket.region_alias:
                 return with_members(request, _of_moto(request), {"LocationConstraint": bucket.region_alias})
             case "GetPublicAccessBlock" if bucket.public_access_block is None:
                 raise _no_configuration(bucket, "NoSuchPublicAccessBlockConfiguration", NO_BLOCK)
             case "GetObjectLockConfiguration" if not bucket.object_lock_enabled:
                 raise _no_configuration(bucket, "ObjectLockConfigurationNotFoundError", NO_LOCK)
-            case "PutObjectTagging" if not _tags_of(request):  # at which moto fails
-                place = call.parameters["Key"], call.parameters.get("versionId")
-                self._backend().delete_object_tagging(bucket.name, *place)
-                return werkzeug.Response(status=200)
+            case "GetObjectTagging" | "PutObjectTagging" | "DeleteObjectTagging":
+                return self._answer_tagging(bucket, call, request)
             case "GetObjectAttributes":
                 return add_attributes(bucket, call.parameters, request, _of_moto(request))
             case "UploadPartCopy":
@@ -210,12 +214,23 @@ class S3Service:
                 return answer
         return None
 
+    def _answer_tagging(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response:
+        place = call.parameters["Key"], call.parameters.get("versionId")
+        if call.operation == "PutObjectTagging" and not _tags_of(request):  # at which moto fails
+            self._backend().delete_object_tagging(bucket.name, *place)
+            answer = werkzeug.Response(status=200)
+        else:
+            answer = _of_moto(request)
+        tell_version(bucket, find(bucket, *place), answer)
+        return answer
+
     def _read(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response:
         if (answer := answer_marker(bucket, call.parameters, request)) is not None:
             return answer
         record = find(bucket, call.parameters["Key"], call.parameters.get("versionId"))
         if is_object(record):
             if (answer := answer_unmet(record, request)) is not None:
+                tell_version(bucket, record, answer)
                 return answer
             if request.method == "GET":
                 check_key(self._cloud, record)
@@ -229,6 +244,7 @@ class S3Service:
             answer.headers["x-amz-mp-parts-count"] = str(parts)
         if is_object(record):
             tell_checksum(record, answer)
+            tell_version(bucket, record, answer)
         return answer
 
     def _check_settings(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response | None:

@@ -59,9 +59,12 @@ def check_version(
         _check_source(buckets, copy_source_of(request))
     version = parameters.get("versionId")
     if version is None:
-        if operation in TAGGING and not is_object(bucket.keys.get(parameters["Key"])):
+        current = bucket.keys.get(parameters.get("Key"))
+        if operation == "GetObjectTagging" and _is_marker(current):
+            raise _not_allowed(request)
+        if operation in TAGGING and not is_object(current):
             raise _no_key(parameters["Key"])
-        if operation == "PutObjectAcl" and _is_marker(bucket.keys.get(parameters["Key"])):
+        if operation == "PutObjectAcl" and _is_marker(current):
             raise _not_allowed(request)
         return
     if not _can_be(bucket, version):
@@ -114,6 +117,12 @@ def answer_marker(
     if version:
         answer.headers["Allow"] = "DELETE"
     return answer
+
+
+def tell_version(bucket: Any, record: Any, answer: werkzeug.Response) -> None:
+    """Tells which version an answer is about, if the bucket has or had versions. `record` is moto's."""
+    if bucket.versioning_status and answer.status_code < 400:
+        answer.headers["x-amz-version-id"] = str(record.version_id)
 
 
 def _check_source(buckets: Mapping[str, Any], source: CopySource) -> None:

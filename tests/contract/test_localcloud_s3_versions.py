@@ -137,6 +137,30 @@ def test_suspended_versioning_keeps_earlier_versions(s3: Any, versioned: str) ->
     assert versions(s3, versioned) == [*kept, ("k", "null", True)]
 
 
+def test_answers_tell_the_version_that_they_are_about(s3: Any, bucket: str) -> None:
+    """As recorded on AWS: only of buckets that have or had versions, and "null" is one, too."""
+    place = {"Bucket": bucket, "Key": "k"}
+    tag = s3.put_object(**place, Body=b"null")["ETag"]
+    assert "VersionId" not in s3.get_object(**place, VersionId="null")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    assert s3.get_object(**place)["VersionId"] == s3.head_object(**place)["VersionId"] == "null"
+    with pytest.raises(ClientError) as unchanged:
+        s3.get_object(**place, IfNoneMatch=tag)
+    assert unchanged.value.response["ResponseMetadata"]["HTTPHeaders"]["x-amz-version-id"] == "null"
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    version = s3.put_object(**place, Body=b"new")["VersionId"]
+    tagging = {"Tagging": {"TagSet": [{"Key": "a", "Value": "b"}]}}
+    for named in ({}, {"VersionId": version}):
+        assert s3.put_object_tagging(**place, **named, **tagging)["VersionId"] == version
+        assert s3.put_object_tagging(**place, **named, Tagging={"TagSet": []})["VersionId"] == version
+        assert s3.get_object_tagging(**place, **named)["VersionId"] == version
+        assert s3.delete_object_tagging(**place, **named)["VersionId"] == version
+    s3.delete_object(**place)
+    error = refused(lambda: s3.get_object_tagging(**place))
+    assert (error["Code"], error["ResourceType"]) == ("MethodNotAllowed", "DeleteMarker")
+    assert refused(lambda: s3.put_object_tagging(**place, **tagging))["Code"] == "NoSuchKey"
+
+
 def test_pages_of_versions_begin_after_a_key_or_one_of_its_versions(s3: Any, versioned: str) -> None:
     ids = [s3.put_object(Bucket=versioned, Key=key)["VersionId"] for key in ("a", "b", "b", "c")]
     everything = versions(s3, versioned)
