@@ -90,7 +90,7 @@ class Measured:
 
     @property
     def others_cpu_ms(self) -> float:
-        """The same, of the processes that the first one started."""
+        """Processor time of the processes that it started, for such a request, in milliseconds."""
         seconds = self.alone.others_cpu_seconds - self.start.others_cpu_seconds
         return seconds * 1000 / max(1, len(self.runs[0].answered))
 

@@ -57,7 +57,10 @@ def reference_row(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def row_of(name: str, texts: Sequence[str], cores: int) -> dict[str, Any]:
-    """One of this project's tokenizers over all texts, on so many cores, processes started beforehand."""
+    """Measure one of this project's tokenizers over all texts; its row of the table.
+
+    `cores` processes share the texts. They are started before the time is taken.
+    """
     parts = [list(texts[start : start + BATCH_SIZE]) for start in range(0, len(texts), BATCH_SIZE)]
     with _pool(cores) as pool, Progress(f"{name} on {cores}", len(texts), "reviews") as shown:
         list(pool.map(abs, range(cores * 8)))  # all processes run before the clock does

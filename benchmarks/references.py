@@ -193,7 +193,7 @@ def fit_trees(train: Labelled, validation: Labelled, settings: Mapping[str, Any]
 
 
 def fit_fasttext(train: Labelled, validation: Labelled, settings: Mapping[str, Any], say: Say) -> Model:
-    """The classifier of fasttext.py."""
+    """A linear model on the mean of n-gram vectors, as fastText is one (fasttext.py)."""
     from benchmarks.fasttext import fit
 
     return fit(train, validation, settings, say)

@@ -48,7 +48,7 @@ def for_command(host: str, port: int, role: str | None = None) -> dict[str, str]
 
 
 def as_shell(host: str, port: int, role: str | None = None) -> str:
-    """The same changes as lines for a shell's `eval`. Raises RoleRefused."""
+    """The changes that `for_command` makes, as lines for a shell's `eval`. Raises RoleRefused."""
     lines = [f"unset {' '.join(names)}"] if (names := variables_to_remove(os.environ)) else []
     lines += [
         f"export {name}={shlex.quote(value)}" for name, value in settings(host, port, role=role).items()

@@ -46,7 +46,7 @@ def record_each(
     values: Iterable[tuple[str, float, str]],
     timestamp_ms: float | None = None,
 ) -> None:
-    """The same for (name, value, unit) each, so that a metric may have several values."""
+    """Adds data points (name, value, unit) to metrics, as `record` does; a metric may have several values."""
     from moto.cloudwatch.models import cloudwatch_backends
 
     backend = backend_of(cloudwatch_backends, cloud.account_id, cloud.region)

@@ -26,7 +26,7 @@ Publish = Callable[[], None]
 
 
 @contextmanager
-def followed(
+def log_in_background(
     record: RunRecord, program: Path, model_dir: Path, checkpoints: Path | None
 ) -> Iterator[Publish]:
     """Keep `record` on disk and, if MLFLOW_TRACKING_URI is set, have `program` log it during the block.

@@ -65,7 +65,7 @@ from sentiment.training.hyperparameters import DEVICES, FIELDS, PRECISIONS, seed
 from sentiment.training.precision import choose_bfloat16  # noqa: E402
 from sentiment.training.recipes import CHOICES, DEFAULT_RECIPE, RECIPES, Recipe, recipe  # noqa: E402
 from sentiment.training.trainer import Run, Shards, Trained, Trainer  # noqa: E402
-from tracking.background import followed  # noqa: E402
+from tracking.background import log_in_background  # noqa: E402
 from tracking.run_record import FILE_NAME, begin_record, results_of  # noqa: E402
 
 # When a process fails, torchrun and SageMaker end the others within a second or two.
@@ -197,7 +197,7 @@ def follow_and_write(
     for name in ("name", "epochs", "checkpoints"):
         del parameters[name]
     record = begin_record(parameters, options.vocabulary or options.train, validation, run.checkpoints)
-    with followed(record, HERE / "tracking.py", Path(options.model_dir), run.checkpoints) as publish:
+    with log_in_background(record, HERE / "tracking.py", Path(options.model_dir), run.checkpoints) as publish:
 
         def note_epochs(history: list[dict[str, Any]]) -> None:
             record.note_epochs(history)

@@ -36,7 +36,7 @@ NUMBERS = {
 }
 """The parameters of lists that are numbers, with their names in error messages."""
 NUMBERS_IN_HEADERS = ("x-amz-max-parts", "x-amz-part-number-marker")
-"""The same of GetObjectAttributes."""
+"""The headers of GetObjectAttributes that are numbers."""
 MAX_INTEGER = 2**31 - 1
 ONE_RANGE = re.compile(r"bytes=(?:\d+-\d*|-\d+)")
 

@@ -313,6 +313,7 @@ def normalise(review: str) -> str:
     for step in _STEPS:
         if step.may_change(lowered):
             text = step.pattern.sub(step.replacement, text)
+            lowered = text.lower()
     return text
 
 
@@ -336,6 +337,7 @@ def normalise_with_places(review: str) -> tuple[str, Places]:
     for step in _STEPS:
         if step.may_change(lowered):
             text, places = _replace(step.pattern, step.replacement, text, places)
+            lowered = text.lower()
     return text, places
 
 

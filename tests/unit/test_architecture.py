@@ -31,6 +31,15 @@ def test_the_readmes_tree_names_every_folder():
     assert packages > {"sentiment", "tests"} and packages | {"website", "infra", "train", "docs"} <= named
 
 
+def test_localclouds_tree_names_every_module_and_folder():
+    text = (PROJECT / "localcloud" / "README.md").read_text("utf-8")
+    tree = re.search(r"^## How it is built\n\n```\n(.*?)```", text, re.M | re.S)
+    named = {line.split()[0].rstrip("/") for line in tree[1].splitlines()}
+    modules = {file.name for file in (PROJECT / "localcloud").glob("*.py")} - {"__init__.py"}
+    folders = {file.parent.name for file in (PROJECT / "localcloud").glob("*/__init__.py")}
+    assert named == modules | folders | {"containers"}
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if (PROJECT / page).is_file()])
 def test_what_a_page_links_to_is_there(page):
     file = PROJECT / page

@@ -13,7 +13,7 @@ from sentiment.data import sample, snippets
 from sentiment.text.normalisation import normalise, normalise_with_places
 from sentiment.text.repeats import fold, fold_repeats
 from sentiment.text.tokenizers import tokenizer
-from sentiment.text.words import words
+from sentiment.text.words import locate_words, words
 
 APOSTROPHES = "\u2019\u2018\u02bc\u00b4`\uff07\u2032\u201b\u0092"
 
@@ -82,6 +82,20 @@ def test_what_means_the_same_is_read_the_same(written, meant):
 def test_ratings_are_points_out_of_ten(written, rating):
     found = [word for word in words(f"{written}") if re.fullmatch(r"\d+/10", word)]
     assert found == ([] if rating is None else [f"{rating}/10"])
+
+
+@pytest.mark.parametrize(
+    ("escaped", "meant"),
+    [
+        (r"great \u003a-)", "great :-)"),
+        (r"\u2605\u2605\u2605\u2605 great", "\u2605\u2605\u2605\u2605 great"),
+        (r"8 \u006fut of 10", "8 out of 10"),
+    ],
+)
+def test_what_an_escape_stands_for_is_read_as_if_it_had_been_typed(escaped, meant):
+    """Though nothing in the text as it is written looks like a rating or an emoticon."""
+    assert words(escaped) == words(meant)
+    assert [token.word for token in locate_words(escaped)] == words(meant)
 
 
 @pytest.mark.parametrize("charset", ["cp1252", "latin-1", "mac_roman"])

@@ -13,7 +13,7 @@ from sentiment.errors import ArtifactError
 from sentiment.serving.artifact import read_model
 from tests.unit.sentiment_fixtures import options_of, prepared
 from tracking import run_record
-from tracking.background import followed
+from tracking.background import log_in_background
 from tracking.run_record import FILE_NAME, RunRecord, begin_record, read_record
 
 PARAMETERS = {"recipe": "fast", "seed": 1}
@@ -67,7 +67,7 @@ def test_a_broken_or_foreign_record_is_replaced_by_a_new_one(tmp_path, capsys, c
     assert record.status == "RUNNING" and record.epochs == []
     said = capsys.readouterr().err
     assert said.startswith(f"warning: {file} is not a record") and said.count("\n") == 1
-    with followed(record, Path("unused"), tmp_path, tmp_path) as publish:
+    with log_in_background(record, Path("unused"), tmp_path, tmp_path) as publish:
         publish()
     assert read_record(file).id == record.id
 
@@ -92,7 +92,7 @@ def full_disk(monkeypatch):
 
 def test_a_full_disk_is_warned_of_once_and_tried_again(tmp_path, capsys, full_disk):
     record = begun(tmp_path)
-    with followed(record, Path("unused"), tmp_path, tmp_path) as publish:
+    with log_in_background(record, Path("unused"), tmp_path, tmp_path) as publish:
         publish()
         publish()
     assert full_disk == [tmp_path / FILE_NAME] * 4
@@ -102,7 +102,10 @@ def test_a_full_disk_is_warned_of_once_and_tried_again(tmp_path, capsys, full_di
 
 
 def test_the_error_of_a_training_is_not_hidden_by_that_of_its_record(tmp_path, full_disk):
-    with pytest.raises(ZeroDivisionError), followed(begun(tmp_path), Path("unused"), tmp_path, tmp_path):
+    with (
+        pytest.raises(ZeroDivisionError),
+        log_in_background(begun(tmp_path), Path("unused"), tmp_path, tmp_path),
+    ):
         raise ZeroDivisionError
 
 
@@ -128,6 +131,6 @@ def test_no_place_for_temporary_files_costs_the_log_alone(tmp_path, capsys, monk
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     monkeypatch.setattr("tracking.background.tempfile.TemporaryDirectory", refuse)
-    with followed(begun(tmp_path), Path("unused"), tmp_path, None) as publish:
+    with log_in_background(begun(tmp_path), Path("unused"), tmp_path, None) as publish:
         publish()
     assert "No usable temporary directory" in capsys.readouterr().err
