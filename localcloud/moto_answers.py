@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Answer = dict[str, Any]
 Request = Mapping[str, Any]
-REVISED = ("apigatewayv2", "iam", "logs", "secretsmanager", "sns", "ssm", "sts")
+REVISED = ("apigatewayv2", "iam", "secretsmanager", "sns", "ssm", "sts")
 """The services whose answers are revised, by botocore's names."""
 ROOT = f"arn:aws:iam::{ACCOUNT_ID}:root"
 ID_PREFIXES = {"GroupId": "AGPA", "InstanceProfileId": "AIPA", "PolicyId": "ANPA", "UserId": "AIDA"}
@@ -314,17 +314,6 @@ def _of_topic(answer: Answer, _: Request) -> None:
         attributes["EffectiveDeliveryPolicy"] = json.dumps(DELIVERY, separators=(",", ":"))
 
 
-def _of_log_groups(answer: Answer, _: Request) -> None:
-    for group in answer["logGroups"]:
-        group.setdefault("logGroupClass", "STANDARD")
-
-
-def _of_log_streams(answer: Answer, _: Request) -> None:
-    """AWS has not counted the bytes of a stream since 2019."""
-    for stream in answer["logStreams"]:
-        stream["storedBytes"] = 0
-
-
 CHANGES: Mapping[tuple[str, str], Callable[[Answer, Request], None]] = {
     ("apigatewayv2", "CreateIntegration"): _of_integration,
     ("apigatewayv2", "CreateRoute"): _of_route,
@@ -346,8 +335,6 @@ CHANGES: Mapping[tuple[str, str], Callable[[Answer, Request], None]] = {
     ("iam", "ListPolicyVersions"): _of_versions,
     ("iam", "ListRoles"): _of_roles,
     ("iam", "UpdateRoleDescription"): _of_role,
-    ("logs", "DescribeLogGroups"): _of_log_groups,
-    ("logs", "DescribeLogStreams"): _of_log_streams,
     ("sns", "GetTopicAttributes"): _of_topic,
     ("sts", "AssumeRole"): _of_session,
     ("sts", "GetCallerIdentity"): _of_caller,

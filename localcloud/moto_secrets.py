@@ -11,6 +11,7 @@ from typing import Any
 from localcloud.cloud import ACCOUNT_ID
 from localcloud.moto_backends import backend_of
 from localcloud.protocol import ApiError
+from localcloud.untrusted import parse_json
 
 NAME = re.compile(r"[A-Za-z0-9/_+=.@!-]+")
 OF_PRESENT_SECRETS = ("GetSecretValue", "PutSecretValue", "UpdateSecret")
@@ -21,6 +22,13 @@ def check_secret(operation: str, members: Mapping[str, Any], region: str) -> Non
     if "SecretString" in members and "SecretBinary" in members:
         message = "You can't specify both a binary secret value and a string secret value in the same secret."
         raise ApiError("InvalidParameterException", message)
+    if not str(members.get("NextToken", "0")).isdecimal():  # moto's are numbers
+        raise ApiError("InvalidNextTokenException", "The NextToken value is invalid.")
+    if operation == "BatchGetSecretValue" and not members.get("SecretIdList") and not members.get("Filters"):
+        message = "Either 'SecretIdList' or 'Filters' must be provided, but not both."
+        raise ApiError("InvalidParameterException", message)
+    if operation == "PutResourcePolicy":
+        _check_policy(members["ResourcePolicy"])
     if operation == "CreateSecret":
         _check_new(members["Name"], region)
     secret = _found(members.get("SecretId"), region)
@@ -54,6 +62,16 @@ def _check_new(name: str, region: str) -> None:
             "You can't create this secret because a secret with this name is already scheduled for deletion."
         )
         raise ApiError("InvalidRequestException", message)
+
+
+def _check_policy(text: str) -> None:
+    try:
+        policy = parse_json(text)
+    except ValueError:
+        policy = None
+    if not isinstance(policy, dict):
+        message = "This resource policy contains invalid JSON."
+        raise ApiError("MalformedPolicyDocumentException", message)
 
 
 def _found(secret: str | None, region: str) -> Any:

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from localcloud.cloudformation.errors import ResourceFailed
 
-SERVICES = {"ECR": "Ecr", "IAM": "Iam", "Logs": "CloudWatchLogs", "SNS": "Sns"}
+SERVICES = {"ECR": "Ecr", "IAM": "Iam", "Logs": "CloudWatchLogs", "SNS": "Sns", "SSM": "Ssm"}
 """The services' names in the AWS SDK for Java, where they differ from those in the names of types."""
 HANDLER_CODES = (
     (r".*Already(Exists|Owned).*", "AlreadyExists"),

@@ -3,10 +3,8 @@
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
 """
 
-import base64
 import contextlib
 import functools
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -25,7 +23,7 @@ from localcloud.protocol.service import FORWARD, ModelledService, Operation
 from localcloud.untrusted import PatternError
 
 PAGE_EVENTS = 10_000
-PAGE_GROUPS = 50
+PAGE_RECORDS = 50
 BATCH_MILLISECONDS = 24 * 60 * 60 * 1000
 NO_STREAM = "The specified log stream does not exist."
 RESERVED_GROUPS = "aws/"
@@ -59,6 +57,7 @@ RETENTION_DAYS = (
     ),
 )
 """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html"""
+BRIEF = ("arn", "creationTime", "logGroupArn", "logGroupClass", "logGroupName")
 UNSUPPORTED = {
     "PutSubscriptionFilter": "subscription filters (PutSubscriptionFilter)",
     "StartLiveTail": "live tails (StartLiveTail); use FilterLogEvents with a filter pattern",
@@ -112,40 +111,57 @@ class LogsService(ModelledService):
             if startTime <= event["timestamp"] and (endTime is None or event["timestamp"] <= endTime)
         ]
         found = [event for event in events if extract(event["message"]) is not None]
-        return _page(found, nextToken, limit)
+        return _page("events", found, nextToken, limit) | {"searchedLogStreams": []}
 
     def describe_log_groups(
         self,
-        logGroupNamePattern: str | None = None,
-        logGroupNamePrefix: str | None = None,
+        logGroupNamePattern: str = "",
+        logGroupNamePrefix: str = "",
         nextToken: str | None = None,
-        limit: int = PAGE_GROUPS,
+        limit: int = PAGE_RECORDS,
         **request: Any,
     ) -> object:
-        """Finds the groups whose names contain a pattern; moto finds those with a prefix."""
         if logGroupNamePattern and logGroupNamePrefix:
             raise _invalid(
                 "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."
             )
-        if not logGroupNamePattern:
-            if nextToken is not None and not _is_token(nextToken):
-                raise _invalid("The specified nextToken is invalid.")
-            return FORWARD
         if request.keys() - {"logGroupClass"} or request.get("logGroupClass", "STANDARD") != "STANDARD":
             return FORWARD  # there, these are refused
         groups = sorted(self._backend().groups.values(), key=lambda group: group.name)
-        found = [_named(group) for group in groups if logGroupNamePattern in group.name]
-        shown, token = page(found, nextToken, limit)
-        return {"logGroups": shown, "nextToken": token}
+        found = [
+            _described(group, bool(logGroupNamePattern))
+            for group in groups
+            if group.name.startswith(logGroupNamePrefix) and logGroupNamePattern in group.name
+        ]
+        return _page("logGroups", found, nextToken, limit)
 
     def describe_log_streams(
-        self, logGroupName: str | None = None, logGroupIdentifier: str | None = None, **request: Any
-    ) -> object:
+        self,
+        logGroupName: str | None = None,
+        logGroupIdentifier: str | None = None,
+        logStreamNamePrefix: str = "",
+        orderBy: str = "LogStreamName",
+        descending: bool = False,
+        nextToken: str | None = None,
+        limit: int = PAGE_RECORDS,
+    ) -> dict[str, Any]:
+        """moto's pages end at a token that it does not know, as at that of a stream with @ in its name."""
         if logGroupName and logGroupIdentifier:
             raise ApiError(
                 "ValidationException", "LogGroup name and LogGroup ARN are mutually exclusive parameters."
             )
-        return FORWARD
+        if logStreamNamePrefix and orderBy == "LastEventTime":
+            raise _invalid("Cannot order by LastEventTime with a logStreamNamePrefix.")
+        streams = list(self._group(logGroupName or logGroupIdentifier or "").streams.items())
+        # AWS has not counted the bytes of a stream since 2019.
+        found = [
+            stream.to_describe_dict() | {"storedBytes": 0}
+            for name, stream in sorted(streams, reverse=descending)
+            if name.startswith(logStreamNamePrefix)
+        ]
+        if orderBy == "LastEventTime":
+            found.sort(key=lambda stream: stream.get("lastEventTimestamp", 0), reverse=descending)
+        return _page("logStreams", found, nextToken, limit)
 
     def describe_metric_filters(self, logGroupName: str | None = None, **request: Any) -> object:
         if logGroupName:
@@ -308,20 +324,11 @@ class LogsService(ModelledService):
         return group
 
 
-def _named(group: Any) -> dict[str, Any]:
-    """What a search for a pattern shows of a group."""
-    described = group.to_describe_dict()
-    shown = ("arn", "creationTime", "logGroupArn", "logGroupName")
-    return {name: described[name] for name in shown} | {"logGroupClass": "STANDARD"}
-
-
-def _is_token(text: str) -> bool:
-    """Whether moto can have given this out; it answers any other with an empty page."""
-    try:
-        content = json.loads(base64.b64decode(text, validate=True))
-    except ValueError:
-        return False
-    return isinstance(content, dict) and "uniqueAttributes" in content
+def _described(group: Any, is_brief: bool) -> dict[str, Any]:
+    """moto's description of a group; a brief one, for a search for a pattern, lacks some members."""
+    described = group.to_describe_dict() | {"logGroupClass": "STANDARD"}
+    shown = BRIEF if is_brief else described.keys()
+    return {name: described[name] for name in shown}
 
 
 def _check_tags(tags: Mapping[str, str]) -> None:
@@ -369,12 +376,12 @@ def _events(streams: Sequence[Any]) -> Iterator[dict[str, Any]]:
         yield event.to_filter_dict() | {"logStreamName": name}
 
 
-def _page(events: list[dict[str, Any]], token: str | None, limit: int) -> dict[str, Any]:
+def _page(name: str, records: list[dict[str, Any]], token: str | None, limit: int) -> dict[str, Any]:
     try:
-        shown, following = page(events, token, limit)
+        shown, following = page(records, token, limit)
     except InvalidRequest:
         raise _invalid("The specified nextToken is invalid.") from None
-    return {"events": shown, "searchedLogStreams": [], "nextToken": following}
+    return {name: shown, "nextToken": following}
 
 
 def _refuse(what: str, **request: Any) -> None:

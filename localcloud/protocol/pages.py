@@ -2,14 +2,15 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from typing import TypeVar
 
 from localcloud.protocol.errors import InvalidRequest
 
 Item = TypeVar("Item")
-PREFIX = "from "
-"""Of what a token encodes: botocore takes an encoded number, as a StartingToken, for JSON of its own."""
+POSITION = re.compile(r"from ([0-9]{1,18})")
+"""What a token encodes: botocore takes an encoded number, as a StartingToken, for JSON of its own."""
 
 
 def page(items: Sequence[Item], token: str | None, size: int) -> tuple[list[Item], str | None]:
@@ -23,14 +24,16 @@ def page(items: Sequence[Item], token: str | None, size: int) -> tuple[list[Item
 
 
 def _token(position: int) -> str:
-    return base64.urlsafe_b64encode(f"{PREFIX}{position}".encode()).decode()
+    return base64.urlsafe_b64encode(f"from {position}".encode()).decode()
 
 
 def _position(token: str | None) -> int:
+    if not token:
+        return 0
     try:
-        position = int(base64.urlsafe_b64decode(token).decode().removeprefix(PREFIX)) if token else 0
+        text = base64.urlsafe_b64decode(token).decode()
     except (ValueError, binascii.Error):
-        position = -1
-    if position < 0:
+        text = ""
+    if (found := POSITION.fullmatch(text)) is None:
         raise InvalidRequest("NextToken is not one that this operation returned.")
-    return position
+    return int(found[1])

@@ -141,6 +141,11 @@ def existing(cloud, api: str) -> dict:
             {"ApiId": api, "RouteKey": "GET /existing"},
             lambda: [one["RouteId"] for one in gateway.get_routes(ApiId=api)["Items"]],
         ),
+        "AWS::SSM::Parameter": (
+            lambda: cloud.client("ssm").put_parameter(Name="/existing", Type="String", Value="mine"),
+            {"Name": "/existing", "Type": "String", "Value": "theirs"},
+            lambda: cloud.client("ssm").get_parameter(Name="/existing")["Parameter"]["Value"],
+        ),
         "AWS::CloudFront::OriginAccessControl": (
             lambda: cloud.client("cloudfront").create_origin_access_control(OriginAccessControlConfig=front),
             {"OriginAccessControlConfig": front},
@@ -168,6 +173,7 @@ def existing(cloud, api: str) -> dict:
         "AWS::ApiGatewayV2::Stage",
         "AWS::ApiGatewayV2::Route",
         "AWS::CloudFront::OriginAccessControl",
+        "AWS::SSM::Parameter",
     ],
 )
 def test_what_exists_is_not_adopted_and_outlives_the_failed_stack(cloud, stacks, api, kind):

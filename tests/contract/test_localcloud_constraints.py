@@ -229,6 +229,19 @@ PARAMETER = {"Name": "p", "Value": "v", "Type": "String"}
             "UnsupportedOperationException",
             "the property Policies",
         ),
+        *(
+            ("secretsmanager", operation, request_, f"{code}Exception", message)
+            for operation, request_, code, message in (
+                ("list_secrets", {"NextToken": "x"}, "InvalidNextToken", "NextToken"),
+                ("batch_get_secret_value", {}, "InvalidParameter", "Either 'SecretIdList' or 'Filters'"),
+                (
+                    "put_resource_policy",
+                    {"SecretId": "s", "ResourcePolicy": "{"},
+                    "MalformedPolicyDocument",
+                    "invalid JSON",
+                ),
+            )
+        ),
         (
             "cloudwatch",
             "put_metric_data",

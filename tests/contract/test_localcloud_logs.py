@@ -290,6 +290,7 @@ def test_groups_and_streams_are_described_in_pages_that_aws_gives_out(logs: Any)
         ("InvalidParameterException", logs.describe_log_groups, {"nextToken": "x"}),
         ("InvalidParameterException", logs.describe_log_groups, {"nextToken": "NQ=="}),
         ("InvalidParameterException", logs.filter_log_events, {"logGroupName": "/g", "nextToken": "x"}),
+        ("InvalidParameterException", logs.describe_log_streams, {"logGroupName": "/g", "nextToken": "x"}),
         (
             "UnsupportedOperationException",
             logs.describe_log_groups,
@@ -311,3 +312,28 @@ def test_groups_and_streams_are_described_in_pages_that_aws_gives_out(logs: Any)
         with pytest.raises(ClientError) as caught:
             call(**request)
         assert caught.value.response["Error"]["Code"] == code
+
+
+def test_every_stream_is_in_a_page(logs: Any) -> None:
+    group = {"logGroupName": "/paged"}
+    logs.create_log_group(**group)
+    names = ["a", "b@c", "d", "ea", "eb"]
+    now = int(time.time() * 1000)
+    for age, name in enumerate(names):
+        logs.create_log_stream(**group, logStreamName=name)
+        events = [{"timestamp": now - age, "message": "x"}]
+        logs.put_log_events(**group, logStreamName=name, logEvents=events)
+
+    def listed(**request: Any) -> list[str]:
+        pages = logs.get_paginator("describe_log_streams").paginate(
+            **group, **request, PaginationConfig={"PageSize": 2}
+        )
+        return [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
+
+    assert listed() == names
+    assert listed(descending=True) == names[::-1]
+    assert listed(logStreamNamePrefix="e") == ["ea", "eb"]
+    assert listed(orderBy="LastEventTime") == names[::-1]
+    assert listed(orderBy="LastEventTime", descending=True) == names
+    with pytest.raises(ClientError, match="Cannot order by LastEventTime with a logStreamNamePrefix"):
+        listed(orderBy="LastEventTime", logStreamNamePrefix="e")

@@ -12,10 +12,11 @@ from localcloud.cloudformation.resources import (
     s3,
     sagemaker,
     sns,
+    ssm,
 )
 from localcloud.cloudformation.resources.provider import Provider
 
-MODULES = (apigatewayv2, cloudfront, cloudwatch, codebuild, ecr, iam, lambda_, logs, s3, sagemaker, sns)
+MODULES = (apigatewayv2, cloudfront, cloudwatch, codebuild, ecr, iam, lambda_, logs, s3, sagemaker, sns, ssm)
 
 PROVIDERS: dict[str, Provider] = {
     provider.type: provider for module in MODULES for provider in module.PROVIDERS
