@@ -37,7 +37,12 @@ from localcloud.s3.digests import check_digests, compute_all_checksums
 from localcloud.s3.encryption import TELLING, check_encryption, check_key, tell_encryption
 from localcloud.s3.key_locks import KeyLocks
 from localcloud.s3.lifecycles import answer_lifecycle, keep_lifecycle
-from localcloud.s3.limits import check_limits, ignore_empty_numbers, ignore_unusable_range
+from localcloud.s3.limits import (
+    check_limits,
+    ignore_empty_numbers,
+    ignore_unusable_range,
+    spell_out_copy_source,
+)
 from localcloud.s3.listing import LISTS, answer_buckets, answer_list, note_begin
 from localcloud.s3.locks import check_locks
 from localcloud.s3.parts import (
@@ -121,6 +126,7 @@ class S3Service:
         check_limits(self._cloud.account_id, call.operation, call.parameters, request)
         check_form(call.operation, request)
         ignore_unusable_range(request)
+        spell_out_copy_source(request)
         if bucket:
             check_version(self._buckets(), bucket, call.operation, call.parameters, request)
             check_parts(self._buckets(), bucket, call.operation, call.parameters, request)
@@ -128,7 +134,7 @@ class S3Service:
             check_checksums(self._buckets(), bucket, call, request)
         if bucket and call.operation in COPIES and (copied := check_source(self._buckets(), request)):
             check_key(self._cloud, copied)
-        check_digests(request, has_checksum=call.operation != "CompleteMultipartUpload")
+        check_digests(call.operation, request)
         if bucket:
             name_algorithm(bucket, call, request)
         check_encryption(self._cloud, bucket, call.operation, request)
@@ -186,6 +192,9 @@ class S3Service:
                     "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
                 )
                 raise ApiError("BucketNotEmpty", message, status=409, BucketName=bucket.name)
+            case "PutBucketPolicy":
+                answer = _of_moto(request)
+                return werkzeug.Response(status=204) if answer.status_code == 200 else answer
             case "PutBucketLifecycleConfiguration":
                 return keep_lifecycle(bucket, request, _of_moto(request))
             case "GetBucketLifecycleConfiguration":
