@@ -72,6 +72,7 @@ from localcloud.s3.versions import (
     keep_versions,
     tell_version,
 )
+from localcloud.s3.websites import MOVED
 
 HOME = "us-east-1"
 """The region whose buckets S3 locates by their names alone."""
@@ -154,6 +155,9 @@ class S3Service:
             record = bucket.keys.get(call.parameters["Key"]) if answer.status_code == 200 else None
             if call.operation == "CopyObject" and record is not None:
                 record.multipart = None  # whatever its source was uploaded as
+                record.metadata.pop(MOVED, None)  # that of the source
+                if MOVED in request.headers:
+                    record.metadata[MOVED] = request.headers[MOVED]
                 answer.headers.pop("Checksum", None)  # moto's own
                 answer = add_checksum(told_of(record), request, answer, within="CopyObjectResult")
             if call.operation == "CompleteMultipartUpload" and record is not None:
