@@ -20,7 +20,7 @@ from localcloud.moto_requests import check_constraints
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Call, call_of, target_of
 from localcloud.protocol.errors import error_response, s3_ids
-from localcloud.protocol.s3_requests import members_of
+from localcloud.protocol.s3_requests import copy_source_of, members_of
 from localcloud.routing import destination_of
 from localcloud.s3 import buckets, forms
 from localcloud.s3.checksums import (
@@ -63,6 +63,7 @@ from localcloud.s3.preconditions import (
 )
 from localcloud.s3.presigned import check_expiry, check_mechanism
 from localcloud.s3.versions import (
+    NULL,
     answer_delete,
     answer_deletes,
     answer_marker,
@@ -160,6 +161,8 @@ class S3Service:
                     record.metadata[MOVED] = request.headers[MOVED]
                 answer.headers.pop("Checksum", None)  # moto's own
                 answer = add_checksum(told_of(record), request, answer, within="CopyObjectResult")
+            if call.operation == "UploadPartCopy" and answer.status_code == 200:
+                answer = self._complete_copied_part(bucket, call, request, answer)
             if call.operation == "CompleteMultipartUpload" and record is not None:
                 note_completion(record)
                 answer = add_checksum(told_of(record), request, answer)
@@ -176,6 +179,20 @@ class S3Service:
             message = "The specified bucket does not exist: localcloud has no JumpStart models."
             raise ApiError("NoSuchBucket", message, status=404, BucketName=name)
         return self._answer_object(bucket, call, request) if bucket else None
+
+    def _complete_copied_part(
+        self, bucket: Any, call: Call, request: Request, answer: werkzeug.Response
+    ) -> werkzeug.Response:
+        """Adds to the answer what moto does not tell of the part and of its source."""
+        upload = bucket.multiparts[call.parameters["uploadId"]]
+        part = upload.parts[int(call.parameters["partNumber"])]
+        told = checksum_of_part(part, upload.metadata.get(ALGORITHM))
+        answer = add_checksum(told, request, answer, within="CopyPartResult")
+        source = copy_source_of(request)
+        record = find(self._buckets()[source.bucket], source.key, source.version)
+        if str(record.version_id) != NULL:
+            answer.headers["x-amz-copy-source-version-id"] = str(record.version_id)
+        return answer
 
     def _answer_object(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response | None:
         """The answer to what moto does not know of versions and parts; None for what it does."""
@@ -213,12 +230,6 @@ class S3Service:
                 return self._answer_tagging(bucket, call, request)
             case "GetObjectAttributes":
                 return add_attributes(bucket, call.parameters, request, _of_moto(request))
-            case "UploadPartCopy":
-                upload = bucket.multiparts[call.parameters["uploadId"]]
-                answer = _of_moto(request)
-                copied = upload.parts.get(int(call.parameters["partNumber"]))
-                told = checksum_of_part(copied, upload.metadata.get(ALGORITHM)) if copied else {}
-                return add_checksum(told, request, answer, within="CopyPartResult")
             case "GetObject" | "HeadObject":
                 return self._read(bucket, call, request)
             case "PutObject":
