@@ -22,6 +22,7 @@ PIECE_BYTES = 1 << 20
 HEADER = "x-amz-checksum-"
 SDK_ALGORITHM = "x-amz-sdk-checksum-algorithm"
 CONTENT_SHA256 = "x-amz-content-sha256"
+NEEDING_DIGEST = ("DeleteObjects",)
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -89,12 +90,13 @@ def wrong_checksum(algorithm: str) -> ApiError:
     return ApiError("BadDigest", message, status=400)
 
 
-def check_digests(request: werkzeug.Request, *, has_checksum: bool) -> None:
-    """Raises ApiError if the body of a request does not match a digest in the headers.
-
-    `has_checksum` is false if a checksum in the headers is of something else.
-    """
+def check_digests(operation: str, request: werkzeug.Request) -> None:
+    """Raises ApiError if the body of a request does not match a digest in the headers, or lacks one."""
     headers, content = request.headers, request.environ["wsgi.input"]
+    # That of a completion is of the object.
+    algorithm = algorithm_in(headers) if operation != "CompleteMultipartUpload" else None
+    if operation in NEEDING_DIGEST and not algorithm and "Content-MD5" not in headers:
+        raise _invalid(f"Missing required header for this request: Content-MD5 OR {HEADER}*")
     wanted: list[tuple[Digest, bytes, ApiError]] = []
     if (text := headers.get("Content-MD5")) is not None:
         value = _decoded(text, 16)
@@ -108,7 +110,7 @@ def check_digests(request: werkzeug.Request, *, has_checksum: bool) -> None:
         message = f"The provided '{CONTENT_SHA256}' header does not match what was computed."
         error = ApiError("XAmzContentSHA256Mismatch", message, status=400)
         wanted.append((hashlib.sha256(), bytes.fromhex(text), error))
-    if has_checksum and (algorithm := algorithm_in(headers)):
+    if algorithm:
         name, digest = HEADER + algorithm.lower(), ALGORITHMS[algorithm]()
         value = _decoded(headers[name], len(digest.digest()))
         if value is None:

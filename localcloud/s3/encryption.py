@@ -20,7 +20,10 @@ ALGORITHMS = ("AES256", *WITH_KMS)
 OF_S3 = "alias/aws/s3"
 """The key of an account for objects whose requests name none."""
 ENCRYPTING = ("CopyObject", "CreateMultipartUpload", "PutObject")
-TELLING = ("CompleteMultipartUpload", "CreateMultipartUpload", "CopyObject", "UploadPart")
+TELLING = (
+    *("CompleteMultipartUpload", "CreateMultipartUpload", "CopyObject"),
+    *("UploadPart", "UploadPartCopy"),
+)
 """Operations whose answers from moto lack the encryption."""
 
 

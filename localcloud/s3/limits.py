@@ -26,6 +26,7 @@ MAX_KEY_BYTES = 1024
 MAX_METADATA_BYTES = 2048
 MAX_DELETED_OBJECTS = 1000
 METADATA = "x-amz-meta-"
+COPY_SOURCE, ENCODED_SLASH = "x-amz-copy-source", re.compile("%2F", re.IGNORECASE)
 OWNERS = ("x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner")
 NUMBERS = {
     "max-buckets": "maxBuckets",
@@ -65,6 +66,13 @@ def ignore_unusable_range(request: werkzeug.Request) -> None:
     """Removes a Range header that is invalid or has several ranges, which S3 ignores."""
     if not ONE_RANGE.fullmatch(request.headers.get("Range", "bytes=0-")):
         set_header(request, "Range", None)
+
+
+def spell_out_copy_source(request: werkzeug.Request) -> None:
+    """Has the source of a copy have its slash, which S3 takes in its encoded form, too."""
+    source = request.headers.get(COPY_SOURCE)
+    if source and "/" not in source.strip("/"):
+        set_header(request, COPY_SOURCE, ENCODED_SLASH.sub("/", source))
 
 
 def ignore_empty_numbers(request: werkzeug.Request) -> None:

@@ -20,7 +20,7 @@ from localcloud.moto_requests import check_constraints
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Call, call_of, target_of
 from localcloud.protocol.errors import error_response, s3_ids
-from localcloud.protocol.s3_requests import members_of
+from localcloud.protocol.s3_requests import copy_source_of, members_of
 from localcloud.routing import destination_of
 from localcloud.s3 import buckets, forms
 from localcloud.s3.checksums import (
@@ -37,7 +37,12 @@ from localcloud.s3.digests import check_digests, compute_all_checksums
 from localcloud.s3.encryption import TELLING, check_encryption, check_key, tell_encryption
 from localcloud.s3.key_locks import KeyLocks
 from localcloud.s3.lifecycles import answer_lifecycle, keep_lifecycle
-from localcloud.s3.limits import check_limits, ignore_empty_numbers, ignore_unusable_range
+from localcloud.s3.limits import (
+    check_limits,
+    ignore_empty_numbers,
+    ignore_unusable_range,
+    spell_out_copy_source,
+)
 from localcloud.s3.listing import LISTS, answer_buckets, answer_list, note_begin
 from localcloud.s3.locks import check_locks
 from localcloud.s3.parts import (
@@ -58,6 +63,7 @@ from localcloud.s3.preconditions import (
 )
 from localcloud.s3.presigned import check_expiry, check_mechanism
 from localcloud.s3.versions import (
+    NULL,
     answer_delete,
     answer_deletes,
     answer_marker,
@@ -67,6 +73,7 @@ from localcloud.s3.versions import (
     keep_versions,
     tell_version,
 )
+from localcloud.s3.websites import MOVED
 
 HOME = "us-east-1"
 """The region whose buckets S3 locates by their names alone."""
@@ -121,6 +128,7 @@ class S3Service:
         check_limits(self._cloud.account_id, call.operation, call.parameters, request)
         check_form(call.operation, request)
         ignore_unusable_range(request)
+        spell_out_copy_source(request)
         if bucket:
             check_version(self._buckets(), bucket, call.operation, call.parameters, request)
             check_parts(self._buckets(), bucket, call.operation, call.parameters, request)
@@ -128,7 +136,7 @@ class S3Service:
             check_checksums(self._buckets(), bucket, call, request)
         if bucket and call.operation in COPIES and (copied := check_source(self._buckets(), request)):
             check_key(self._cloud, copied)
-        check_digests(request, has_checksum=call.operation != "CompleteMultipartUpload")
+        check_digests(call.operation, request)
         if bucket:
             name_algorithm(bucket, call, request)
         check_encryption(self._cloud, bucket, call.operation, request)
@@ -148,8 +156,13 @@ class S3Service:
             record = bucket.keys.get(call.parameters["Key"]) if answer.status_code == 200 else None
             if call.operation == "CopyObject" and record is not None:
                 record.multipart = None  # whatever its source was uploaded as
+                record.metadata.pop(MOVED, None)  # that of the source
+                if MOVED in request.headers:
+                    record.metadata[MOVED] = request.headers[MOVED]
                 answer.headers.pop("Checksum", None)  # moto's own
                 answer = add_checksum(told_of(record), request, answer, within="CopyObjectResult")
+            if call.operation == "UploadPartCopy" and answer.status_code == 200:
+                answer = self._complete_copied_part(bucket, call, request, answer)
             if call.operation == "CompleteMultipartUpload" and record is not None:
                 note_completion(record)
                 answer = add_checksum(told_of(record), request, answer)
@@ -166,6 +179,20 @@ class S3Service:
             message = "The specified bucket does not exist: localcloud has no JumpStart models."
             raise ApiError("NoSuchBucket", message, status=404, BucketName=name)
         return self._answer_object(bucket, call, request) if bucket else None
+
+    def _complete_copied_part(
+        self, bucket: Any, call: Call, request: Request, answer: werkzeug.Response
+    ) -> werkzeug.Response:
+        """Adds to the answer what moto does not tell of the part and of its source."""
+        upload = bucket.multiparts[call.parameters["uploadId"]]
+        part = upload.parts[int(call.parameters["partNumber"])]
+        told = checksum_of_part(part, upload.metadata.get(ALGORITHM))
+        answer = add_checksum(told, request, answer, within="CopyPartResult")
+        source = copy_source_of(request)
+        record = find(self._buckets()[source.bucket], source.key, source.version)
+        if str(record.version_id) != NULL:
+            answer.headers["x-amz-copy-source-version-id"] = str(record.version_id)
+        return answer
 
     def _answer_object(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response | None:
         """The answer to what moto does not know of versions and parts; None for what it does."""
@@ -186,6 +213,9 @@ class S3Service:
                     "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
                 )
                 raise ApiError("BucketNotEmpty", message, status=409, BucketName=bucket.name)
+            case "PutBucketPolicy":
+                answer = _of_moto(request)
+                return werkzeug.Response(status=204) if answer.status_code == 200 else answer
             case "PutBucketLifecycleConfiguration":
                 return keep_lifecycle(bucket, request, _of_moto(request))
             case "GetBucketLifecycleConfiguration":
@@ -200,12 +230,6 @@ class S3Service:
                 return self._answer_tagging(bucket, call, request)
             case "GetObjectAttributes":
                 return add_attributes(bucket, call.parameters, request, _of_moto(request))
-            case "UploadPartCopy":
-                upload = bucket.multiparts[call.parameters["uploadId"]]
-                answer = _of_moto(request)
-                copied = upload.parts.get(int(call.parameters["partNumber"]))
-                told = checksum_of_part(copied, upload.metadata.get(ALGORITHM)) if copied else {}
-                return add_checksum(told, request, answer, within="CopyPartResult")
             case "GetObject" | "HeadObject":
                 return self._read(bucket, call, request)
             case "PutObject":

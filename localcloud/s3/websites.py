@@ -23,6 +23,8 @@ from localcloud.routing import WEBSITE
 from localcloud.s3.limits import ignore_unusable_range
 from localcloud.s3.objects import StoredObject
 
+MOVED = "x-amz-website-redirect-location"
+
 
 class WebsiteService:
     """Answers requests to `<bucket>.s3-website.localhost` and to AWS's host names for websites."""
@@ -63,6 +65,8 @@ class WebsiteService:
         index = settings["IndexDocument"]["Suffix"]
         wanted = key + index if not key or key.endswith("/") else key
         stored = self._public(request, bucket, wanted)
+        if stored and (moved := stored.headers.get(MOVED)):
+            return werkzeug.Response(status=HTTPStatus.MOVED_PERMANENTLY, headers={"Location": moved})
         if stored:
             return stored.response()
         if wanted == key and self._public(request, bucket, f"{key}/{index}"):

@@ -70,6 +70,17 @@ def test_what_is_missing_or_private_gets_the_error_document_if_that_is_public(cl
     assert (status, "AccessDenied" in body) == (403, True)
 
 
+@pytest.mark.parametrize("location", ["/index.html", "https://films.example/noir?page=2"])
+def test_one_object_may_be_redirected(cloud, location):
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-to-page-redirect.html"""
+    s3 = cloud.client("s3")
+    s3.put_object(Bucket="public-site", Key="moved", Body=b"", WebsiteRedirectLocation=location)
+    s3.put_object(Bucket="private-site", Key="moved", Body=b"", WebsiteRedirectLocation=location)
+    for method in ("GET", "HEAD"):
+        assert ask(cloud, "public-site.s3-website.localhost", "/moved", method) == (301, "", location)
+    assert ask(cloud, "private-site.s3-website.localhost", "/moved")[0] == 403
+
+
 def test_all_requests_may_be_redirected(cloud):
     """https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-to-page-redirect.html"""
     found = ask(cloud, "moved-site.s3-website.localhost", "/noir/a%20b?page=2")

@@ -271,6 +271,18 @@ def test_a_copy_onto_itself_changes_something(s3: Any) -> None:
     assert s3.head_object(Bucket="things", Key="k")["Metadata"] == {"a": "b"}
 
 
+def test_a_copy_is_not_redirected_as_its_source_is(s3: Any) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-to-page-redirect.html"""
+    copy = {"Bucket": "things", "Key": "moved copy", "CopySource": "things/moved"}
+    s3.put_object(Bucket="things", Key="moved", WebsiteRedirectLocation="/new", Metadata={"a": "b"})
+    s3.copy_object(**copy)
+    copied = s3.head_object(Bucket="things", Key="moved copy")
+    assert ("WebsiteRedirectLocation" in copied, copied["Metadata"]) == (False, {"a": "b"})
+    s3.copy_object(**copy, WebsiteRedirectLocation="/other")
+    assert s3.head_object(Bucket="things", Key="moved copy")["WebsiteRedirectLocation"] == "/other"
+    assert s3.head_object(Bucket="things", Key="moved")["WebsiteRedirectLocation"] == "/new"
+
+
 def test_answers_name_the_encryption_and_its_key(account: Account, s3: Any) -> None:
     """https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html"""
     place = {"Bucket": "things", "Key": "kms"}

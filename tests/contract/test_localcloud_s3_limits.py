@@ -4,11 +4,13 @@ The codes and words are those of recordings on AWS (LocalStack's tests/aws/servi
 https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 """
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import requests
 from botocore.client import Config
 from botocore.exceptions import ClientError
 from localcloud_lambda_fixtures import Account, running
@@ -333,3 +335,36 @@ def test_a_number_without_a_value_is_ignored(s3: Any) -> None:
         assert s3.list_parts(**HELLO, UploadId=upload, **given)["MaxParts"] == 1000
     s3.abort_multipart_upload(**HELLO, UploadId=upload)
     assert s3.list_objects_v2(Bucket="limits", MaxKeys="")["KeyCount"] == 1
+
+
+SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, x"}
+
+
+@pytest.mark.parametrize("source", ["limits%2Fa%2Fb", "%2Flimits%2fa%2Fb", "/limits/a%2Fb", "limits/a/b"])
+def test_the_source_of_a_copy_may_be_encoded_with_its_slashes(s3: Any, source: str) -> None:
+    s3.put_object(Bucket="limits", Key="a/b", Body=b"x")
+    url = f"{s3.meta.endpoint_url}/limits/copied"
+    answer = requests.put(url, headers=SIGNED | {"x-amz-copy-source": source}, timeout=30)
+    assert answer.status_code == 200, answer.text
+
+
+def test_deleting_many_objects_takes_a_digest(s3: Any) -> None:
+    s3.put_object(Bucket="limits", Key="kept")
+    url, body = f"{s3.meta.endpoint_url}/limits?delete", "<Delete><Object><Key>kept</Key></Object></Delete>"
+    answer = requests.post(url, body, headers=SIGNED, timeout=30)
+    assert answer.status_code == 400
+    assert "Missing required header for this request: Content-MD5 OR x-amz-checksum-*" in answer.text
+    s3.head_object(Bucket="limits", Key="kept")
+
+
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html: the sample response
+def test_a_policy_is_put_without_content(s3: Any) -> None:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "123456789012"},
+        "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::limits/*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    put = s3.put_bucket_policy(Bucket="limits", Policy=policy)["ResponseMetadata"]
+    assert put["HTTPStatusCode"] == 204

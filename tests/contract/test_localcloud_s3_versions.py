@@ -161,6 +161,17 @@ def test_answers_tell_the_version_that_they_are_about(s3: Any, bucket: str) -> N
     assert refused(lambda: s3.put_object_tagging(**place, **tagging))["Code"] == "NoSuchKey"
 
 
+def test_a_copied_part_tells_the_version_and_the_encryption(s3: Any, versioned: str) -> None:
+    version = s3.put_object(Bucket=versioned, Key="source", Body=b"1")["VersionId"]
+    s3.put_object(Bucket=versioned, Key="source", Body=b"22")
+    place = {"Bucket": versioned, "Key": "parts"}
+    place["UploadId"] = s3.create_multipart_upload(**place)["UploadId"]
+    source = {"Bucket": versioned, "Key": "source", "VersionId": version}
+    copied = s3.upload_part_copy(**place, PartNumber=1, CopySource=source)
+    assert (copied["CopySourceVersionId"], copied["ServerSideEncryption"]) == (version, "AES256")
+    s3.abort_multipart_upload(**place)
+
+
 def test_pages_of_versions_begin_after_a_key_or_one_of_its_versions(s3: Any, versioned: str) -> None:
     ids = [s3.put_object(Bucket=versioned, Key=key)["VersionId"] for key in ("a", "b", "b", "c")]
     everything = versions(s3, versioned)
