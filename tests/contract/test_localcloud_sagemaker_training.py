@@ -261,6 +261,24 @@ def test_checkpoints_are_kept_and_brought_back(aws):
     assert aws.get("checkpoints/a/epoch") == b"3"
 
 
+def test_events_for_tensorboard_are_kept_where_the_sdk_looks_for_them(aws):
+    script = """
+from pathlib import Path
+
+folder = Path("BASE", "output/tensorboard/run")
+folder.mkdir(parents=True)
+(folder / "events").write_text("of a run")
+"""
+    config = {"S3OutputPath": f"s3://{BUCKET}/tensorboard/"}
+    script = script.replace('"BASE"', '__import__("os").environ["SAGEMAKER_BASE_DIR"]')
+    name = aws.train(script=script, TensorBoardOutputConfig=config)
+    job = aws.trained(name)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert job["TensorBoardOutputConfig"] == config
+    # latest_job_tensorboard_artifacts_path() of sagemaker/estimator.py
+    assert aws.get(f"tensorboard/{name}/tensorboard-output/run/events") == b"of a run"
+
+
 LITERAL = """
 from pathlib import Path
 ml = Path("FOLDER")
