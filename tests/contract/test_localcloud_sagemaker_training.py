@@ -595,6 +595,21 @@ def test_requirements_are_installed_for_one_job_alone(aws, tmp_path):
     assert job["FailureReason"].startswith("AlgorithmError: InstallRequirementsError:")
 
 
+def test_commands_see_what_requirements_install(aws, tmp_path):
+    """`python`, and the commands of packages that all jobs share, as gunicorn and torchrun."""
+    wheel = make_wheel(tmp_path, "tiny_command", "print('imported')\n")
+    script = """
+import subprocess
+for command in (["python", "-c", "import tiny_command"], ["gunicorn", "--check-config", "tiny_command:x"]):
+    print(command[0], "imported" in subprocess.run(command, capture_output=True, text=True).stdout)
+"""
+    source = aws.put_source(script, **{"requirements.txt": str(wheel)})
+    name = aws.train({"sagemaker_submit_directory": source})
+    job = aws.trained(name)
+    assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
+    assert {"python True", "gunicorn True"} <= set(aws.job_log(name))
+
+
 def test_hyperparameters_reach_the_script_as_the_toolkit_gives_them(aws):
     script = "import json, sys; print('arguments', json.dumps(sys.argv[1:]))"
     name = aws.train({"b-flag": True, "a": "x y", "map": {"z": 1, "y": 2}, "list": [1, 2]}, script=script)
