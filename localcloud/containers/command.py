@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from localcloud.containers.overlay import make_environment
+    from localcloud.containers.overlay import make_environment, use_environment
 else:  # this runs as a script, beside it
-    from overlay import make_environment
+    from overlay import make_environment, use_environment
 
 COULD_NOT_START = 127
 
@@ -21,7 +21,7 @@ COULD_NOT_START = 127
 def main() -> int:
     """Execute the command in place of this process; return the exit status if that fails."""
     python = make_environment(Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"), "packages"))
-    os.environ["PATH"] = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
+    use_environment(python)
     command = sys.argv[1:]
     try:
         os.execvp(command[0], command)  # nosec B606 - which is what it is for

@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from localcloud.containers.bounded_http import BoundedRequestHandler, RequestRefused
-    from localcloud.containers.overlay import install_requirements
+    from localcloud.containers.overlay import install_requirements, use_environment
 else:  # this runs as a script, beside them
     from bounded_http import BoundedRequestHandler, RequestRefused
-    from overlay import install_requirements
+    from overlay import install_requirements, use_environment
 
 MODEL = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"), "model")
 CODE = MODEL / "code"
@@ -269,6 +269,7 @@ def main() -> None:
     requirements, overlay = CODE / "requirements.txt", MODEL.parent / "packages"
     if requirements.exists() and Path(sys.prefix).resolve() != overlay.resolve():
         python = install_requirements(requirements, overlay)
+        use_environment(python)
         again = [str(python), __file__]
         os.execv(python, again)  # nosec B606
     # This file's own folder must not hide a user module of the same name: "inference" is the usual one.

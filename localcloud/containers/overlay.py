@@ -15,6 +15,7 @@ from pathlib import Path
 
 SHARED = "shared.pth"
 HASH = "--hash="
+SHEBANG_BYTES = 1024
 OTHER_FILE = re.compile(r"^[-.]|/|\.(whl|zip|tar\.gz)\b")
 """In a line of requirements.txt: an option, or the place of a file."""
 
@@ -38,6 +39,21 @@ def make_environment(folder: Path) -> Path:
         script.write_text(f'#!/bin/sh\nexec "{python}" -m pip "$@"\n')
         script.chmod(0o755)
     return python
+
+
+def use_environment(python: Path) -> None:
+    """Makes the commands of an environment, given by its interpreter, those that this process starts.
+
+    The commands of the packages that all containers share, as torchrun, run in it as well: they would start
+    an interpreter that lacks what is installed for this container.
+    """
+    shared = Path(sys.executable).parent
+    for command in shared.iterdir():
+        own = python.with_name(command.name)
+        if not own.exists() and _is_run_by(command, shared):
+            own.write_text(f'#!/bin/sh\nexec "{python}" "{command}" "$@"\n')
+            own.chmod(0o755)
+    os.environ["PATH"] = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
 
 
 def install_requirements(requirements: Path, folder: Path) -> Path:
@@ -121,6 +137,17 @@ def _pip_install(python: Path, requirements: Path) -> None:
         output.append(line)
     if pip.wait():
         raise subprocess.CalledProcessError(pip.returncode, command, "".join(output))
+
+
+def _is_run_by(command: Path, interpreters: Path) -> bool:
+    """Whether a command is a script of an interpreter in a folder; the second line has long paths of it."""
+    if not command.is_file():
+        return False
+    with command.open("rb") as file:
+        head = file.read(SHEBANG_BYTES)
+    return head.startswith(b"#!") and os.fsencode(interpreters / "python") in b"\n".join(
+        head.split(b"\n")[:2]
+    )
 
 
 def _packages_of(folder: Path) -> Path:

@@ -46,9 +46,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 if TYPE_CHECKING:
-    from localcloud.containers.overlay import install_requirements
+    from localcloud.containers.overlay import install_requirements, use_environment
 else:  # this runs as a script, beside it
-    from overlay import install_requirements
+    from overlay import install_requirements, use_environment
 
 MODEL = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"), "model")
 CODE = MODEL / "code"
@@ -98,8 +98,9 @@ def main() -> None:
     """Install what the model requires, start a cluster of one node, deploy the model, and serve."""
     requirements, overlay = CODE / "requirements.txt", MODEL.parent / "packages"
     if requirements.exists() and Path(sys.prefix).resolve() != overlay.resolve():
-        python = str(install_requirements(requirements, overlay))
-        os.execv(python, [python, __file__])  # nosec B606
+        python = install_requirements(requirements, overlay)
+        use_environment(python)
+        os.execv(python, [str(python), __file__])  # nosec B606
     use_model()
     # The paths of Ray's sockets begin with its folder, and have 107 characters at most.
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # nosec B108

@@ -25,11 +25,11 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     from localcloud.containers.archives import ArchiveError, unpack_tar
     from localcloud.containers.distribution import Distribution
-    from localcloud.containers.overlay import install_requirements
+    from localcloud.containers.overlay import install_requirements, use_environment
 else:  # this runs as a script, beside them
     from archives import ArchiveError, unpack_tar
     from distribution import Distribution
-    from overlay import install_requirements
+    from overlay import install_requirements, use_environment
 
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 CODE, MODEL, INPUT, OUTPUT = BASE / "code", BASE / "model", BASE / "input", BASE / "output"
@@ -242,12 +242,14 @@ def install(requirements: Path) -> str:
         return sys.executable
     log.info("Installing dependencies from requirements.txt")
     try:
-        return str(install_requirements(requirements, BASE / "packages"))
+        python = install_requirements(requirements, BASE / "packages")
     except subprocess.CalledProcessError as error:
         message = ErrorMessage()
         for line in error.output.splitlines():
             message.add(line)
         raise CommandFailed("InstallRequirementsError", error.cmd, error.returncode, str(message)) from error
+    use_environment(python)
+    return str(python)
 
 
 class ErrorMessage:

@@ -47,13 +47,18 @@ def require_objects(transfer: Transfer, source: Mapping[str, Any], role_arn: str
         )
 
 
+def source_files(transfer: Transfer, source: Mapping[str, Any]) -> list[S3File]:
+    """The objects of an S3DataSource, or the like. Raises JobFailed if there are none."""
+    uri = source["S3Uri"]
+    return transfer.listed_objects(uri) if source["S3DataType"] == "ManifestFile" else transfer.objects(uri)
+
+
 def download_source(transfer: Transfer, source: Mapping[str, Any], folders: Sequence[Path]) -> None:
     """Downloads an S3DataSource, or the like, into the folders of the hosts.
 
     With ShardedByS3Key, the objects are divided among the hosts about equally.
     """
-    uri = source["S3Uri"]
-    files = transfer.listed_objects(uri) if source["S3DataType"] == "ManifestFile" else transfer.objects(uri)
+    files = source_files(transfer, source)
     sharded = source.get("S3DataDistributionType") == SHARDED
     for index, folder in enumerate(folders):
         transfer.download_all(_shard(files, index, len(folders)) if sharded else files, folder)

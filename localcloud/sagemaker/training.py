@@ -69,8 +69,13 @@ SUPPORTED = {
         "VolumeSizeInGB": None,
         "KeepAlivePeriodInSeconds": None,
     },
-    "StoppingCondition": {"MaxRuntimeInSeconds": None, "MaxWaitTimeInSeconds": None},
+    "StoppingCondition": {
+        "MaxRuntimeInSeconds": None,
+        "MaxWaitTimeInSeconds": None,
+        "MaxPendingTimeInSeconds": None,  # without effect: no job waits for capacity here
+    },
     "CheckpointConfig": None,
+    "TensorBoardOutputConfig": None,
     "ExperimentConfig": None,
     "Environment": None,
     "Tags": None,
@@ -242,12 +247,12 @@ class TrainingJobs:
             "GZIP",
             UNCOMPRESSED,
         )
-        if checkpoints := request.get("CheckpointConfig"):
-            path = checkpoints.get("LocalPath", f"{CONTAINER_FOLDER}/checkpoints")
+        for member in ("CheckpointConfig", "TensorBoardOutputConfig"):
+            path = (request.get(member) or {}).get("LocalPath", f"{CONTAINER_FOLDER}/")
             if not path.startswith(f"{CONTAINER_FOLDER}/") or ".." in path:
                 raise InvalidRequest(
-                    f"{operation}: localcloud supports CheckpointConfig.LocalPath only below "
-                    f"{CONTAINER_FOLDER} (given: {path})."
+                    f"{operation}: localcloud supports {member}.LocalPath only below {CONTAINER_FOLDER} "
+                    f"(given: {path})."
                 )
         _check_condition(request)
         check_warm_pool(operation, request)

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from localcloud.cloud import Cloud
 from localcloud.protocol import InvalidRequest
@@ -62,6 +62,14 @@ def decoded(value: str) -> object:
         return value
 
 
+class KeptFolder(NamedTuple):
+    """A folder of the container, whose files are copied to S3 while the script runs."""
+
+    path: str
+    """Below the container's folder."""
+    uri: str
+
+
 class TrainingRun:
     """Runs one job in a thread of its own: Starting, Downloading, Training, Uploading, and its end."""
 
@@ -95,6 +103,11 @@ class TrainingRun:
         self._seconds: int = condition.setdefault("MaxRuntimeInSeconds", DEFAULT_RUNTIME_SECONDS)
         self._deadlines: dict[str, float] = {}
         """The times at which the limits are reached, by the monotonic clock."""
+        self._checkpoints = self._kept_folder("CheckpointConfig", "S3Uri", "checkpoints")
+        events = self._kept_folder("TensorBoardOutputConfig", "S3OutputPath", "output/tensorboard")
+        if events:  # as latest_job_tensorboard_artifacts_path() of SDK v2 has it
+            events = events._replace(uri=join_uri(events.uri, record.name, "tensorboard-output"))
+        self._kept_folders = [folder for folder in (self._checkpoints, events) if folder]
         if wait := condition.get("MaxWaitTimeInSeconds"):
             self._deadlines["MaxWaitTimeExceeded"] = time.monotonic() + wait
         self._enter("Starting")
@@ -170,7 +183,8 @@ class TrainingRun:
         channels = download_channels(self._transfer, self._request, self._hosts)
         hyperparameters = self._request.get("HyperParameters") or {}
         for host in self._hosts:
-            self._fetch_checkpoints(host)
+            if self._checkpoints:
+                self._fetch_checkpoints(host, self._checkpoints)
             for name, content in (
                 ("hyperparameters", hyperparameters),
                 ("inputdataconfig", channels[host.name]),
@@ -183,17 +197,19 @@ class TrainingRun:
             return container.runner(self._cloud, "command.py", *command)
         return container.runner(self._cloud, "training.py", self._download_source(hyperparameters))
 
-    def _fetch_checkpoints(self, host: Host) -> None:
-        if checkpoints := self._request.get("CheckpointConfig"):
-            folder = self._checkpoint_folder(host)
-            folder.mkdir(parents=True, exist_ok=True)
-            prefix = f"{checkpoints['S3Uri'].rstrip('/')}/"
-            if self._transfer.keys(prefix):
-                self._transfer.download_prefix(prefix, folder)
+    def _kept_folder(self, member: str, uri: str, default: str) -> KeptFolder | None:
+        """What a member of the request describes; `uri` names that of its members which has the address."""
+        if not (config := self._request.get(member)):
+            return None
+        path = config.get("LocalPath", default).removeprefix(f"{CONTAINER_FOLDER}/")
+        return KeptFolder(path, config[uri])
 
-    def _checkpoint_folder(self, host: Host) -> Path:
-        path: str = self._request["CheckpointConfig"].get("LocalPath", f"{CONTAINER_FOLDER}/checkpoints")
-        return host.ml / path.removeprefix(f"{CONTAINER_FOLDER}/")
+    def _fetch_checkpoints(self, host: Host, kept: KeptFolder) -> None:
+        folder = host.ml / kept.path
+        folder.mkdir(parents=True, exist_ok=True)
+        prefix = f"{kept.uri.rstrip('/')}/"
+        if self._transfer.keys(prefix):
+            self._transfer.download_prefix(prefix, folder)
 
     def _download_source(self, hyperparameters: Mapping[str, str]) -> Path:
         archive = self._folder / "source.tar.gz"
@@ -219,9 +235,9 @@ class TrainingRun:
         machine_files = container.MachineFiles()
         ended = threading.Event()
         keepers = [
-            threading.Thread(target=self._keep_checkpoints, args=(host, ended), daemon=True)
+            threading.Thread(target=self._keep, args=(host.ml / kept.path, kept.uri, ended), daemon=True)
             for host in self._hosts
-            if "CheckpointConfig" in self._request
+            for kept in self._kept_folders
         ]
         for keeper in keepers:
             keeper.start()
@@ -262,9 +278,8 @@ class TrainingRun:
         self._interrupted = self._interrupt_requested.is_set()
         return self._interrupted
 
-    def _keep_checkpoints(self, host: Host, ended: threading.Event) -> None:
-        """Copies a host's checkpoints to S3 as they appear, and once more at the end."""
-        folder = self._checkpoint_folder(host)
+    def _keep(self, folder: Path, uri: str, ended: threading.Event) -> None:
+        """Copies the files of a folder to S3 as they appear, and once more at the end."""
         seen: dict[Path, tuple[int, int]] = {}
         list(changed_files(folder, seen))  # these came from S3
         last_round = False
@@ -273,11 +288,11 @@ class TrainingRun:
             for file in changed_files(folder, seen):
                 name = file.relative_to(folder).as_posix()
                 try:
-                    self._transfer.upload(file, join_uri(self._request["CheckpointConfig"]["S3Uri"], name))
+                    self._transfer.upload(file, join_uri(uri, name))
                 except JobFailed as failure:
                     if not file.exists():
                         continue  # a temporary file, renamed while it was being read
-                    # As on AWS, the job continues without checkpoints.
+                    # As on AWS, the job continues without.
                     log.warning("training %s: %s", self._record.name, failure)
 
     def _algorithm_error(self, failure: Failure, command: Sequence[str | Path]) -> str:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
@@ -11,6 +11,7 @@ from localcloud.containers.archives import ArchiveError, gunzip
 from localcloud.protocol import InvalidRequest
 from localcloud.protocol.validation import require_supported, require_value
 from localcloud.sagemaker.batching import Processing, assemble, batches, split
+from localcloud.sagemaker.channels import DATA_TYPES, source_files
 from localcloud.sagemaker.cluster import MAX_HOSTS
 from localcloud.sagemaker.container import MachineFiles
 from localcloud.sagemaker.errors import JobFailed, ResourceInUse, no_such_job
@@ -21,7 +22,7 @@ from localcloud.sagemaker.job_components import transform_parts
 from localcloud.sagemaker.logs import LogStream
 from localcloud.sagemaker.models import Models
 from localcloud.sagemaker.records import Record, Table, select, with_defaults
-from localcloud.sagemaker.transfer import Transfer, join_uri, relative_name, split_uri
+from localcloud.sagemaker.transfer import S3File, Transfer, join_uri
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 START_SECONDS = 600
@@ -91,7 +92,7 @@ class TransformJobs:
             (
                 "TransformInput.DataSource.S3DataSource.S3DataType",
                 _s3_source(request)["S3DataType"],
-                "S3Prefix",
+                *DATA_TYPES,
             ),
             ("TransformInput.SplitType", source.get("SplitType"), "None", "Line"),
         ):
@@ -235,13 +236,10 @@ class TransformRun:
         "Batch Transform partitions the Amazon S3 objects in the input by key and maps Amazon S3 objects to
         instances" (docs.aws.amazon.com/sagemaker/latest/dg/batch-transform.html).
         """
-        uri, output = _s3_source(self._request)["S3Uri"], self._request["TransformOutput"]
-        transfer = Transfer(self._cloud, self._role, output.get("KmsKeyId"))
-        keys = [entry["Key"] for entry in transfer.keys(uri)]
-        if not keys:
-            raise JobFailed(f"ClientError: No S3 objects found under S3 URL {uri}.")
+        transfer = Transfer(self._cloud, self._role, self._request["TransformOutput"].get("KmsKeyId"))
+        files = source_files(transfer, _s3_source(self._request))
         count = len(self._servers)
-        shards = [(server, keys[index::count]) for index, server in enumerate(self._servers)]
+        shards = [(server, files[index::count]) for index, server in enumerate(self._servers)]
         with ThreadPoolExecutor(count) as instances:
             running = [
                 instances.submit(self._transform_shard, server, transfer, shard)
@@ -253,20 +251,19 @@ class TransformRun:
                     self._abandoned.set()
                 instance.result()
 
-    def _transform_shard(self, server: ModelServer, transfer: Transfer, keys: list[str]) -> None:
+    def _transform_shard(self, server: ModelServer, transfer: Transfer, files: Sequence[S3File]) -> None:
         """Transforms the objects of one instance."""
         try:
             server.start(START_SECONDS, self._batch_variables())
         except JobFailed as failure:
             raise JobFailed(f"AlgorithmError: See job logs for more information ({failure}.)") from failure
-        bucket, prefix = split_uri(_s3_source(self._request)["S3Uri"])
+        output = self._request["TransformOutput"]["S3OutputPath"]
         workers = self._request.get("MaxConcurrentTransforms") or 1
         with ThreadPoolExecutor(workers) as pool:
-            for key in keys:
-                data = transfer.read(bucket, key)
-                body = self._transform_object(server, pool, f"s3://{bucket}/{key}", data)
-                name = f"{relative_name(key, prefix)}.out"
-                transfer.write(body, join_uri(self._request["TransformOutput"]["S3OutputPath"], name))
+            for file in files:
+                data = transfer.read(file.bucket, file.key)
+                body = self._transform_object(server, pool, f"s3://{file.bucket}/{file.key}", data)
+                transfer.write(body, join_uri(output, f"{file.name}.out"))
 
     def _transform_object(
         self, server: ModelServer, pool: ThreadPoolExecutor, uri: str, data: bytes

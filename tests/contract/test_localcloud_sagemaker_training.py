@@ -261,6 +261,24 @@ def test_checkpoints_are_kept_and_brought_back(aws):
     assert aws.get("checkpoints/a/epoch") == b"3"
 
 
+def test_events_for_tensorboard_are_kept_where_the_sdk_looks_for_them(aws):
+    script = """
+from pathlib import Path
+
+folder = Path("BASE", "output/tensorboard/run")
+folder.mkdir(parents=True)
+(folder / "events").write_text("of a run")
+"""
+    config = {"S3OutputPath": f"s3://{BUCKET}/tensorboard/"}
+    script = script.replace('"BASE"', '__import__("os").environ["SAGEMAKER_BASE_DIR"]')
+    name = aws.train(script=script, TensorBoardOutputConfig=config)
+    job = aws.trained(name)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert job["TensorBoardOutputConfig"] == config
+    # latest_job_tensorboard_artifacts_path() of sagemaker/estimator.py
+    assert aws.get(f"tensorboard/{name}/tensorboard-output/run/events") == b"of a run"
+
+
 LITERAL = """
 from pathlib import Path
 ml = Path("FOLDER")
@@ -575,6 +593,21 @@ def test_requirements_are_installed_for_one_job_alone(aws, tmp_path):
     broken = aws.put_source(TRAIN, **{"requirements.txt": "no-such-file.whl"})
     job = aws.trained(aws.train({"sagemaker_submit_directory": broken}))
     assert job["FailureReason"].startswith("AlgorithmError: InstallRequirementsError:")
+
+
+def test_commands_see_what_requirements_install(aws, tmp_path):
+    """`python`, and the commands of packages that all jobs share, as gunicorn and torchrun."""
+    wheel = make_wheel(tmp_path, "tiny_command", "print('imported')\n")
+    script = """
+import subprocess
+for command in (["python", "-c", "import tiny_command"], ["gunicorn", "--check-config", "tiny_command:x"]):
+    print(command[0], "imported" in subprocess.run(command, capture_output=True, text=True).stdout)
+"""
+    source = aws.put_source(script, **{"requirements.txt": str(wheel)})
+    name = aws.train({"sagemaker_submit_directory": source})
+    job = aws.trained(name)
+    assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
+    assert {"python True", "gunicorn True"} <= set(aws.job_log(name))
 
 
 def test_hyperparameters_reach_the_script_as_the_toolkit_gives_them(aws):

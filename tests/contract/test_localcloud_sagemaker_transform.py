@@ -92,6 +92,15 @@ def test_instances_share_the_objects(aws):
     assert "shared/d.jsonl" in job["FailureReason"]
 
 
+def test_a_manifest_names_the_objects(aws):
+    manifest = [{"prefix": f"s3://{BUCKET}/batch/"}, "more/two.jsonl"]
+    uri = aws.put("two.manifest", json.dumps(manifest).encode())
+    source = {"DataSource": {"S3DataSource": {"S3DataType": "ManifestFile", "S3Uri": uri}}}
+    job, folder = transform(aws, TransformInput=source)
+    assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
+    assert aws.keys(folder) == [f"{folder}/more/two.jsonl.out"]
+
+
 def test_requests_keep_to_the_payload_limit(aws):
     """Three lines of 0.4 MB in requests of at most 1 MB are two requests."""
     body = "".join(json.dumps({"review": "x" * 400_000}) + "\n" for _ in range(3))

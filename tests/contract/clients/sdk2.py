@@ -1,6 +1,6 @@
 """Newer parts of SageMaker's SDK 2, as people write them, against the cloud of the environment.
 
-ROLE and BUCKET are a role and a bucket with reviews below data/train.
+ROLE and BUCKET are a role and a bucket with reviews below data/train, WHEEL a package to be installed.
 """
 
 import os
@@ -17,13 +17,14 @@ from sagemaker.serve.builder.schema_builder import SchemaBuilder
 from sagemaker.serve.spec.inference_spec import InferenceSpec
 from sagemaker.session import Session
 
-ROLE, BUCKET = os.environ["ROLE"], os.environ["BUCKET"]
+ROLE, BUCKET, WHEEL = (os.environ[name] for name in ("ROLE", "BUCKET", "WHEEL"))
 REGISTRY = "763104351884.dkr.ecr.us-east-1.amazonaws.com"
 IMAGE = f"{REGISTRY}/pytorch:2.13-cpu-amzn2023-sagemaker"
 SESSION = Session()
 TRAIN = """
 import os
 from pathlib import Path
+import tiny_other
 import torch
 import torch.distributed as distributed
 
@@ -44,11 +45,14 @@ def a_session_knows_its_account():
 def a_trainer_joins_two_spot_hosts_by_torchrun():
     source = Path(tempfile.mkdtemp())
     (source / "train.py").write_text(TRAIN)
+    (source / "requirements.txt").write_text(f"{WHEEL}\n")
     trainer = ModelTrainer(
         training_image=IMAGE,
         role=ROLE,
         base_job_name="trainer",
-        source_code=SourceCode(source_dir=str(source), entry_script="train.py"),
+        source_code=SourceCode(
+            source_dir=str(source), entry_script="train.py", requirements="requirements.txt"
+        ),
         distributed=Torchrun(process_count_per_node=1),
         compute=Compute(instance_type="ml.m5.large", instance_count=2, enable_managed_spot_training=True),
         stopping_condition=StoppingCondition(max_runtime_in_seconds=600, max_wait_time_in_seconds=900),
