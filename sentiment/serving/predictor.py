@@ -20,6 +20,7 @@ from sentiment.serving.artifact import LoadedModel, read_model
 from sentiment.serving.engine import Engine
 from sentiment.serving.evidence import SHORT_WORDS, Evidence
 from sentiment.text.negation import NEGATED, NegationMarker
+from sentiment.text.spelling import Spelling
 from sentiment.text.tokens import Token
 from sentiment.text.vocabulary import INFREQUENT
 
@@ -68,6 +69,7 @@ class Predictor:
         self._marked = NegationMarker(
             loaded.word_dict, a.vocab_size, a.negation_scope, loaded.tokenizer.negation
         )
+        self._spelling = Spelling(loaded.word_dict)
         self._unsure = (loaded.metrics.get("calibration") or {}).get("unsure")
         band = None if self._unsure is None else (self._unsure[0], self._unsure[1])
         reads_all_words = not loaded.tokenizer.drops_words
@@ -161,8 +163,8 @@ class Predictor:
         ]
 
     def _ids(self, words: Sequence[str]) -> np.ndarray:
-        short = len(words) < SHORT_WORDS
-        return self._marked(self.loaded.tokenizer.encode(self.loaded.word_dict, words, short))
+        spelling = self._spelling if len(words) < SHORT_WORDS else None
+        return self._marked(self.loaded.tokenizer.encode(self.loaded.word_dict, words, spelling))
 
     def _prediction(
         self, review: str, found: Sequence[str], ids: np.ndarray, logit: float, **explanation: Any
