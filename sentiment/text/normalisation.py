@@ -125,7 +125,9 @@ _ADDRESS = re.compile(r"(?:https?://|\bwww\.)[^\s<>\"]*[^\s<>\".,:;!?)']|(?<!\S)
 """An address of a page, or a name as in "@somebody"; neither says anything about a film."""
 _FORUM_TAG = re.compile(r"\[/?(?:[bius]|quote|spoilers?)\]", re.IGNORECASE)
 
-_ESCAPE = re.compile(r"\\(?:u(?P<code>[0-9a-fA-F]{4})|[nrt]|(?P<quote>['\"]))")
+_CODE = r"[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|[0-9a-fA-F]{4}"
+"""One code unit of UTF-16, or the two of an emoji."""
+_ESCAPE = re.compile(rf"\\(?:u(?P<code>{_CODE})|[nrt]|(?P<quote>['\"]))")
 _SPLIT_NEGATION = re.compile(
     rf"\b({'|'.join(contraction[:-3] for contraction in NEGATED)})"
     r"(?:n(?:[ '\\]{1,3}|[;,?\":/.])|n?[ ']{1,2}n[ ']{0,2})t\b",
@@ -135,7 +137,9 @@ _SPLIT_NEGATION = re.compile(
 
 
 def _joined_negation(match: re.Match[str]) -> str:
-    return f"{match[1]}n't"
+    """The contraction; but a capital T after small letters begins a word of its own, as in "can T. rex"."""
+    begins_word = match.group().endswith("T") and not match[1].isupper()
+    return match.group() if begins_word else f"{match[1]}n't"
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -144,7 +148,10 @@ def _blank(match: re.Match[str]) -> str:
 
 def _unescaped(match: re.Match[str]) -> str:
     """The character of a JSON escape; a blank for a line break."""
-    return _CHARACTERS[int(match["code"], 16)] if match["code"] else match["quote"] or " "
+    if not match["code"]:
+        return match["quote"] or " "
+    units = bytes.fromhex(match["code"].replace("\\u", ""))
+    return _CHARACTERS[ord(units.decode("utf-16-be", "surrogatepass"))]
 
 
 # -- Ratings and emoticons --
