@@ -91,6 +91,9 @@ class Evidence:
         self._opinion = opinion if opinion is not None and opinion.any() else None
         self._scale = WITHOUT_OPINION_WORDS if self._opinion is None else SCALE
         self._reads_all_words = reads_all_words
+        self._function_words = frozenset(
+            word for word, number in word_dict.items() if number < FUNCTION_WORDS and word[0].isalpha()
+        )
 
     def reason(self, review: str, words: Sequence[str], ids: np.ndarray, probability: float) -> str | None:
         """Why the review gets no verdict: NO_EVIDENCE, NOT_ENGLISH, MIXED, or None if it gets one.
@@ -129,6 +132,10 @@ class Evidence:
 
     def _is_foreign(self, words: Sequence[str]) -> bool:
         if not self._reads_all_words:
+            return False
+        # Most texts are English by any count, and this one is faster.
+        function_words = sum(map(self._function_words.__contains__, words))
+        if function_words >= MIN_FUNCTION_SHARE * len(words) and FOREIGN_WORDS.isdisjoint(words):
             return False
         words = [word for word in words if word[0].isalpha()]
         ids = [self._word_dict.get(word, KNOWN_WORDS) for word in words]

@@ -146,21 +146,20 @@ class Predictor:
         ids = [self._ids(found) for found in words]
         explained = self.engine.explain(ids)
         return [
-            self._prediction(
-                review,
-                read,
-                numbers,
-                logit,
-                words=list(
-                    zip((token.surface for token in found), np.round(weights, 4).tolist(), strict=True)
-                ),
-                spans=[(token.start, token.end) for token in found],
-                cut=self._cut(found),
-            )
+            self._prediction(review, read, numbers, logit, **self._explanation(found, weights))
             for review, found, read, numbers, (logit, weights) in zip(
                 reviews, tokens, words, ids, explained, strict=True
             )
         ]
+
+    def _explanation(self, tokens: Sequence[Token], weights: np.ndarray) -> dict[str, Any]:
+        """The members of a Prediction that explain it."""
+        _, surfaces, starts, ends = zip(*tokens, strict=True) if tokens else ((),) * 4
+        return {
+            "words": list(zip(surfaces, np.round(weights, 4).tolist(), strict=True)),
+            "spans": list(zip(starts, ends, strict=True)),
+            "cut": self._cut(tokens),
+        }
 
     def _ids(self, words: Sequence[str]) -> np.ndarray:
         spelling = self._spelling if len(words) < SHORT_WORDS else None
@@ -177,7 +176,7 @@ class Predictor:
             reason is not None,
             reason,
             word_count=len(ids),
-            unknown_words=int((ids & (NEGATED - 1) == INFREQUENT).sum()),
+            unknown_words=int(np.count_nonzero(ids & (NEGATED - 1) == INFREQUENT)),
             **explanation,
         )
 

@@ -292,10 +292,10 @@ class Places(NamedTuple):
         starts = np.arange(len(review))
         return cls(starts, starts + 1)
 
-    def of_words(self, starts: list[int], ends: list[int]) -> tuple[list[int], list[int]]:
-        """The starts and ends in the original review of words `text[start:end]`."""
-        first, last = np.array([starts, ends], dtype=np.int64)
-        return self.starts[first].tolist(), self.ends[last - 1].tolist()
+    def of_words(self, spans: np.ndarray) -> np.ndarray:
+        """The starts and ends (2, N) in the original review of words with those in the text (2, N)."""
+        starts, ends = spans
+        return np.stack([self.starts[starts], self.ends[ends - 1]])
 
     def spans(self) -> list[Span]:
         return list(zip(self.starts.tolist(), self.ends.tolist(), strict=True))

@@ -5,7 +5,6 @@ two letters exchanged, one left out, one too many, or another one. A short text 
 review it is one of many, so only short texts are corrected.
 """
 
-import os
 from bisect import bisect
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -57,7 +56,13 @@ def _common_start(word: str, ordered: Sequence[str]) -> int:
     """How many letters `word` begins with as one of the words in alphabetical order does, at most."""
     place = bisect(ordered, word)
     nearest = ordered[max(place - 1, 0) : place + 1]
-    return max((len(os.path.commonprefix([word, other])) for other in nearest), default=0)
+    return max((_same(word, other) for other in nearest), default=0)
+
+
+def _same(one: str, other: str) -> int:
+    """The number of letters that two words have in common before they differ."""
+    pairs = zip(one, other, strict=False)
+    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def _forms(word: str, place: int) -> Iterator[str]:
