@@ -20,7 +20,7 @@ import numpy as np
 
 from sentiment.model.ngrams import Ngrams
 from sentiment.model.opinion import opinion_logit
-from sentiment.text.misread import WORD_LIKE_LATIN, as_latin
+from sentiment.text.misread import LOOKALIKE, WORD_LIKE_LATIN, as_latin
 from sentiment.text.negation import NEGATED
 from sentiment.text.normalisation import is_latin
 
@@ -170,9 +170,11 @@ def _is_of_other_script(review: str) -> bool:
     """Whether fewer than half of the letters are Latin."""
     if review.isascii():
         return False
+    if LOOKALIKE.search(review):
+        review = WORD_LIKE_LATIN.sub(as_latin, review)
     letters = latin = 0
     # Each character by itself: sorting long runs of accents is slow.
-    for character, count in Counter(WORD_LIKE_LATIN.sub(as_latin, review)).items():
+    for character, count in Counter(review).items():
         found = [part for part in unicodedata.normalize("NFKD", character) if part.isalpha()]
         letters += count * len(found)
         latin += count * sum(map(is_latin, found))

@@ -335,9 +335,11 @@ def normalise_with_places(review: str) -> tuple[str, Places]:
         for step in () if text.isascii() else _REPAIRS:
             if step.may_change(text):
                 text, places = _replace(step.pattern, step.replacement, text, places)
-        forms = [_CHARACTERS[ord(character)] for character in text]
-        copies = np.fromiter(map(len, forms), dtype=np.int64, count=len(forms))
-        text, places = "".join(forms), Places(*(edges.repeat(copies) for edges in places))
+        if any(len(_CHARACTERS[ord(character)]) != 1 for character in set(text)):
+            forms = [_CHARACTERS[ord(character)] for character in text]
+            copies = np.fromiter(map(len, forms), dtype=np.int64, count=len(forms))
+            places = Places(*(edges.repeat(copies) for edges in places))
+        text = text.translate(_CHARACTERS)
     lowered = text.lower()
     for step in _STEPS:
         if step.may_change(lowered):
