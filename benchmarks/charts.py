@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.labels import place_labels
 from benchmarks.measure import THRESHOLDS
 from sentiment.files import atomic_write
 
@@ -137,61 +138,8 @@ def _accuracy(result: dict[str, Any]) -> Figure:
     axes.set_axisbelow(True)
     axes.set_xlabel("seconds from raw reviews to a stored model")
     axes.set_title("Accuracy on test reviews, with its 95 % interval, over training time")
-    _label(figure, axes, points, lines)
+    place_labels(figure, axes, points, lines)
     return figure
-
-
-def _label(
-    figure: Figure,
-    axes: Axes,
-    points: list[tuple[float, float, str, str]],
-    lines: list[list[tuple[float, float]]],
-) -> None:
-    """Put names beside their points, without covering other names, points or lines."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    canvas: Any = FigureCanvasAgg(figure)
-    renderer = canvas.get_renderer()
-    figure.draw_without_rendering()
-    taken = []
-    for x, y, *_ in points:
-        centre = axes.transData.transform((x, y))
-        taken.append((centre[0] - 6, centre[1] - 6, centre[0] + 6, centre[1] + 6))
-    for line in lines:
-        corners = axes.transData.transform(line)
-        for (x0, y0), (x1, y1) in itertools.pairwise(corners):
-            steps = np.linspace(0, 1, 40)
-            taken += [
-                (x, y, x, y) for x, y in zip(x0 + (x1 - x0) * steps, y0 + (y1 - y0) * steps, strict=True)
-            ]
-    for x, y, name, colour in sorted(points, key=lambda point: -point[1]):
-        for offset, side in _places():
-            text = axes.annotate(
-                name,
-                (x, y),
-                offset,
-                textcoords="offset points",
-                ha=side,
-                va="center",
-                color=colour,
-                fontweight="bold",
-            )
-            box = text.get_window_extent(renderer)
-            if not any(box.x0 < b[2] and b[0] < box.x1 and box.y0 < b[3] and b[1] < box.y1 for b in taken):
-                break
-            text.remove()
-        else:
-            axes.annotate(name, (x, y), (10, 0), textcoords="offset points", va="center", color=colour)
-            continue
-        taken.append((box.x0, box.y0, box.x1, box.y1))
-
-
-def _places() -> list[tuple[tuple[int, int], str]]:
-    return [
-        ((side * across, up), "left" if side > 0 else "right")
-        for up in (0, 8, -8, 14, -14, 20, -20)
-        for side, across in ((1, 10), (-1, 10))
-    ]
 
 
 def _curves(result: dict[str, Any]) -> Figure:
@@ -229,7 +177,7 @@ def _curves(result: dict[str, Any]) -> Figure:
     _percent_axis(axes.yaxis)
     axes.set_xlabel("seconds from raw reviews")
     axes.set_title("Accuracy on validation reviews as training goes on")
-    _label(figure, axes, points, lines)
+    place_labels(figure, axes, points, lines)
     return figure
 
 

@@ -69,20 +69,23 @@ def interpreter(name: str) -> str:
 
 
 def first_answer(command: list[str], base: Path) -> float:
-    """Seconds from the start of a container to its first answer. Raises BenchError where none comes."""
+    """Seconds from the start of a container to its first answer. Raises BenchError where none comes.
+
+    The container notes its start in a file, since the supervisor (project/supervise.py) starts before it.
+    """
     port = ports.free_port()
     own = {"SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_BIND_TO_PORT": str(port), "HOME": str(base)}
     variables = [f"{name}={value}" for name, value in {"PATH": os.environ["PATH"], **own}.items()]
-    started = time.monotonic()
-    container = Program(
-        command[0], ["env", "-i", *variables, *command], {}, base / "log", grace=END_SECONDS, folder=base
-    )
+    started = base / "started"
+    noting = ["sh", "-c", ': > "$0" && exec "$@"', str(started), "env", "-i", *variables, *command]
+    deadline = time.monotonic() + ANSWER_SECONDS
+    container = Program(command[0], noting, {}, base / "log", grace=END_SECONDS, folder=base)
     try:
         while not _answers(port):
-            if container.poll() is not None or time.monotonic() - started > ANSWER_SECONDS:
+            if container.poll() is not None or time.monotonic() > deadline:
                 raise BenchError(f"{container.name} did not answer: {container.last_lines()}")
             time.sleep(POLL_SECONDS)
-        return time.monotonic() - started
+        return time.time() - started.stat().st_mtime
     finally:
         container.stop()
         container.wait()

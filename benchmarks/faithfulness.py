@@ -23,7 +23,6 @@ from sentiment.serving.artifact import read_model
 from sentiment.serving.engine import Explanation
 from sentiment.serving.predictor import Predictor
 from sentiment.serving.torch_engine import TorchEngine
-from sentiment.text.negation import NegationMarker
 from sentiment.text.vocabulary import INFREQUENT, NO_WORD
 
 REVIEWS, QUICK_REVIEWS = 200, 6
@@ -64,10 +63,8 @@ def measure(bench: Bench) -> dict[str, Any]:
 
 def ids_of(folder: Path, texts: list[str]) -> list[np.ndarray]:
     """The marked word ids of those texts that have words."""
-    loaded = read_model(folder)
-    a = loaded.architecture
-    marked = NegationMarker(loaded.word_dict, a.vocab_size, a.negation_scope, loaded.tokenizer.negation)
-    found = [marked(loaded.tokenizer.encode(loaded.word_dict, loaded.tokenizer(text))) for text in texts]
+    predictor = Predictor.from_folder(folder)
+    found = [predictor.ids(predictor.loaded.tokenizer(text)) for text in texts]
     return [ids for ids in found if len(ids)]
 
 

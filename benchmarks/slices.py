@@ -158,7 +158,7 @@ def mistakes(
 
 
 def quote(text: str, first: int = 22, last: int = 16) -> str:
-    """The beginning and the end of a review, without markup."""
+    """The `first` and the `last` words of a review, without markup; a short review whole."""
     found = html.unescape(_TAG.sub(" ", text)).split()
     if len(found) <= first + last:
         return " ".join(found)

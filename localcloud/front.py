@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
+from http import HTTPStatus
 from typing import Any, Protocol
 
 import werkzeug
@@ -14,7 +15,7 @@ from localcloud.http_server import receive
 from localcloud.log_streams import write_pending
 from localcloud.protocol.calls import FORM, form_of
 from localcloud.protocol.errors import denial
-from localcloud.quotas import body_limit
+from localcloud.quotas import body_limit, too_large
 from localcloud.routing import Destination, destination_of
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,9 @@ class FrontDoor:
                 environ["wsgi.input"].seek(0)  # a service may have read it
             return answer(environ, start_response)
         except RequestRefused as refused:
-            answer = refusal(request, refused.status, refused.code, str(refused))
+            is_too_large = refused.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            words = too_large(request, refused) if is_too_large else (refused.code, str(refused))
+            answer = refusal(request, refused.status, *words)
         except NotImplementedError:  # moto's
             answer = unsupported_by_moto(request, destination)
         except RecursionError:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Answer = dict[str, Any]
 Request = Mapping[str, Any]
-REVISED = ("apigatewayv2", "iam", "logs", "secretsmanager", "sns", "sts")
+REVISED = ("apigatewayv2", "iam", "logs", "secretsmanager", "sns", "ssm", "sts")
 """The services whose answers are revised, by botocore's names."""
 ROOT = f"arn:aws:iam::{ACCOUNT_ID}:root"
 ID_PREFIXES = {"GroupId": "AGPA", "InstanceProfileId": "AIPA", "PolicyId": "ANPA", "UserId": "AIDA"}
@@ -51,6 +51,8 @@ WORDS: Mapping[str, Sequence[tuple[str, str]]] = {
         ),
         (r".* Policy (?:arn:\S+ )?not found", "Policy {PolicyArn} was not found."),
     ),
+    # The Parameter Store does not say which parameter it has not found.
+    "ssm": ((r"\w+ Parameter \S+ not found\.", ""),),
     "secretsmanager": ((r".*An error occurred \(\w+\)\s+when calling the \w+ operation:\s+(.*)", "{0}"),),
 }
 """An operation with moto's message, and AWS's words, which may name members of the request."""

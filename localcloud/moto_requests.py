@@ -4,12 +4,13 @@ localcloud's own services validate requests themselves (protocol/service.py).
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import werkzeug
 
 from localcloud.moto_limits import check_limits
+from localcloud.moto_parameters import check_parameter
 from localcloud.moto_secrets import check_secret
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Target, call_of, form_of_call, model_of, operation_of, signature_of
@@ -48,6 +49,11 @@ OWN_CODES = {
     "encodingType": ("InvalidArgument", "Invalid Encoding Method specified in Request"),
 }
 """S3's codes and words for single members, by their paths."""
+IN_REGION: Mapping[str, Callable[[str, Mapping[str, Any], str], None]] = {
+    "secretsmanager": check_secret,
+    "ssm": check_parameter,
+}
+"""The further checks of services, which may look at the records in the region of the request."""
 
 
 def check_constraints(request: werkzeug.Request, signing_name: str, target: Target) -> None:
@@ -70,8 +76,8 @@ def check_constraints(request: werkzeug.Request, signing_name: str, target: Targ
         else:
             members = read_request(request, model, uri_parameters, form=form, with_body=not _is_data(model))
         check_limits(service, target.operation, members)
-        if service == "secretsmanager" and (signature := signature_of(request)):
-            check_secret(target.operation, members, signature.region)
+        if (check := IN_REGION.get(service)) and (signature := signature_of(request)):
+            check(target.operation, members, signature.region)
     except InvalidRequest as error:
         if service == "s3":
             raise _of_s3(model, error.message) from None

@@ -14,10 +14,14 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import psutil
+
 from localcloud import supervisor
 
 GRACE_SECONDS = 3.0
 """The time between SIGTERM and SIGKILL when localcloud itself ends."""
+MARK = "LOCALCLOUD_PROCESS"
+"""The variable with the name of the record, which what a command starts inherits, in any session."""
 
 
 class Process:
@@ -104,7 +108,7 @@ class Processes:
         cwd: Path,
         keeps_orphans: bool = False,
     ) -> Process:
-        """Starts `command` with exactly the environment `env`.
+        """Starts `command` with exactly the environment `env`, and its mark.
 
         When it ends, all processes that it has started end as well; with `keeps_orphans`, only those that are
         still in its process group. A command that cannot be started prints the reason and ends with status
@@ -112,6 +116,7 @@ class Processes:
         """
         reading, writing = os.pipe()
         record = self._folder / uuid.uuid4().hex
+        record.touch()  # before there is a process to be found by it
         watch = [sys.executable, "-S", "-E", supervisor.__file__, reading, record, GRACE_SECONDS]
         watch.append(supervisor.KEEP if keeps_orphans else supervisor.KILL)
         try:
@@ -120,7 +125,7 @@ class Processes:
                     raise RuntimeError("localcloud is stopping")
                 child = subprocess.Popen(
                     [str(argument) for argument in (*watch, *command)],
-                    env=dict(env),
+                    env={**env, MARK: record.name},
                     cwd=cwd,
                     pass_fds=(reading,),
                     stdin=subprocess.DEVNULL,
@@ -132,6 +137,7 @@ class Processes:
                 self._running.add(process)
         except BaseException:
             os.close(writing)
+            record.unlink()
             raise
         finally:
             os.close(reading)
@@ -160,20 +166,45 @@ class Processes:
 
 
 def stop_recorded(folder: Path) -> int:
-    """Kills the process groups that a dead localcloud has recorded in `folder`. Returns how many.
-
-    A group is killed only if its first process is still the recorded one, by id and start time.
-    """
+    """Kills what a dead localcloud has recorded in `folder`. Returns how many commands still ran."""
     return sum(map(_stop, folder.glob("*") if folder.is_dir() else ()))
 
 
 def _stop(record: Path) -> bool:
+    """Kills what is left of a command whose supervisor was killed. Returns whether anything was.
+
+    Its process group, if the first process is still the recorded one, by id and start time; and all processes
+    with its mark: when the first process is gone as well, or for those that left the group.
+    """
     pid, _, started = record.read_text().partition(" ")
     lives = bool(pid.isdigit() and started and supervisor.start_time(int(pid)) == started)
     if lives:
         supervisor.signal_group(int(pid), signal.SIGKILL)
+    left = _kill_marked(record.name)
     record.unlink(missing_ok=True)
-    return lives
+    return lives or left
+
+
+def _kill_marked(mark: str) -> bool:
+    """Kills the processes with a mark, until none is left that another one has just started."""
+    deadline = time.monotonic() + GRACE_SECONDS
+    found = marked = _marked(mark)
+    while found and time.monotonic() < deadline:
+        for process in found:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(found, max(0.0, deadline - time.monotonic()))
+        found = _marked(mark)
+    return bool(marked)
+
+
+def _marked(mark: str) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):  # another user's, or one that has just ended
+            if process.environ().get(MARK) == mark:
+                found.append(process)
+    return found
 
 
 def _end_with(child: subprocess.Popen[bytes], record: Path) -> None:

@@ -8,7 +8,8 @@ import re
 import werkzeug
 
 from localcloud.addresses import EXECUTE_API_PATH
-from localcloud.protocol.calls import FORM, signature_of
+from localcloud.containers.bounded_http import RequestRefused
+from localcloud.protocol.calls import FORM, operation_of, signature_of
 
 MIB = 1024 * 1024
 MAX_OBJECT_BYTES = 5 * 1024 * MIB
@@ -16,6 +17,8 @@ MAX_OBJECT_BYTES = 5 * 1024 * MIB
 MAX_PAYLOAD_BYTES = 70_167_211
 """The maximum of a Lambda request with a function's code, from Lambda's error message. Only S3 takes more:
 payloads of APIs, functions and endpoints have at most 10, 6 and 25 MB."""
+MAX_INVOCATION_BYTES = 6 * MIB
+"""The maximum of an event for a function whose answer is waited for."""
 MAX_REQUEST_BYTES = 16 * MIB
 """The maximum of other requests, which is that of DynamoDB's BatchWriteItem."""
 MAX_FORM_BYTES = MIB
@@ -35,3 +38,15 @@ def body_limit(request: werkzeug.Request) -> int:
     if not signature and (request.method == "PUT" or request.mimetype == "multipart/form-data"):
         return MAX_OBJECT_BYTES  # S3 accepts unsigned uploads
     return MAX_FORM_BYTES if request.mimetype == FORM else MAX_REQUEST_BYTES
+
+
+def too_large(request: werkzeug.Request, refused: RequestRefused) -> tuple[str, str]:
+    """The code and the message for a request whose body is over its limit, in the words of its service."""
+    signature = signature_of(request)
+    found = operation_of(request, "lambda") if signature and signature.service == "lambda" else None
+    if found is None:
+        return refused.code, str(refused)
+    name, code, limit = found[0].name, "RequestEntityTooLargeException", MAX_PAYLOAD_BYTES
+    if name in ("Invoke", "InvokeAsync"):
+        name, code, limit = "InvokeFunction", "RequestTooLargeException", MAX_INVOCATION_BYTES
+    return code, f"Request must be smaller than {limit} bytes for the {name} operation"

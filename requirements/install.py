@@ -134,6 +134,7 @@ def torch_locks(index: str) -> list[Path]:
 
 
 def pinned(*locks: Path) -> list[str]:
+    """The arguments of uv for the packages of these lock files, each checked by its hash."""
     return ["--require-hashes", *(word for lock in locks for word in ("--requirement", str(lock)))]
 
 
@@ -292,10 +293,12 @@ def uv_settings(pip: dict[str, str]) -> dict[str, str]:
 
 
 def is_true(text: str) -> bool:
+    """Whether a setting of pip is on, in any of the words that pip takes for that."""
     return text.lower() in ("1", "true", "t", "yes", "y", "on")
 
 
 def check_disk() -> None:
+    """Raises InstallError if less than NEEDED_GIGABYTES are free."""
     free = shutil.disk_usage(PROJECT).free / 1e9
     if free < NEEDED_GIGABYTES:
         raise InstallError(

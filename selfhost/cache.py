@@ -4,7 +4,6 @@
     <version>/      model folders, by version
     lock            held by the one process that fetches models
     absence         why there is no model, as that process last found
-    places          the places of requests being answered (selfhost/admission.py)
 
 Several processes share a cache. Folders are written elsewhere and renamed, and current.json is replaced last,
 so each process sees a complete model or none.

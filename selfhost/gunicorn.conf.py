@@ -6,10 +6,12 @@ gunicorn's arguments, GUNICORN_CMD_ARGS and WEB_CONCURRENCY override them.
 from __future__ import annotations
 
 import os
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from selfhost.logs import JsonFormatter, level
+from selfhost.scoreboard import SCOREBOARD
 from selfhost.settings import Settings
 
 wsgi_app = "selfhost.app:create_app()"
@@ -49,6 +51,13 @@ logconfig_dict = {
 }
 
 
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give a new worker the first number that no living one has, in memory that all of them share."""
+    taken = {each.number for each in server.WORKERS.values()}
+    worker.number = next(number for number in count() if number not in taken)
+
+
 def post_fork(server: Any, worker: Any) -> None:
     """Tell a new worker how many there are, which gunicorn's arguments may have changed."""
     os.environ["WEB_CONCURRENCY"] = str(server.cfg.workers)
+    SCOREBOARD.enter(worker.number)

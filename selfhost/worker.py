@@ -4,14 +4,19 @@ waitress's event loop reads the requests and writes the answers of all connectio
 gets a request when it has arrived completely, and is free before the client has read the answer. Connections
 that take too long or are too many are closed. gunicorn starts, watches, replaces and ends the process, as
 with any worker.
+
+All processes listen on the same sockets. A new connection is accepted by one that has the fewest, since a
+client may keep it for many requests, and one process would work while another is idle.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import socket
+import sys
 import time
 import uuid
 from dataclasses import dataclass
@@ -26,11 +31,12 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
-from waitress.server import TcpWSGIServer, UnixWSGIServer
-from waitress.task import ErrorTask, ThreadedTaskDispatcher
+from waitress.server import BaseWSGIServer, TcpWSGIServer, UnixWSGIServer
+from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 from waitress.utilities import RequestEntityTooLarge
 
 from selfhost.logs import fields, logger
+from selfhost.scoreboard import MAX_PROCESSES, SCOREBOARD, Scoreboard
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -38,6 +44,11 @@ if TYPE_CHECKING:
 # The longest delay until a signal, or the end of gunicorn's arbiter, is noticed.
 POLL_SECONDS = 0.5
 BUSY_POLL_SECONDS = 0.05
+# How long a process leaves new connections to those that have fewer, before it looks again.
+DEFER_SECONDS = 0.001
+# After this time, a thread that computes lets another one run. With Python's 5 ms, what takes several turns,
+# such as reading a request, refusing it and logging that, would be slow whenever the process is busy.
+SWITCH_SECONDS = 0.001
 MAX_HEADER_BYTES = 32_768
 # Longer bodies are buffered in a temporary file.
 MAX_BODY_BYTES_IN_MEMORY = 131_072
@@ -102,9 +113,24 @@ class Refusal(ErrorTask):  # type: ignore[misc]
         self.write(response.body)
 
 
+class Answer(WSGITask):  # type: ignore[misc]
+    """Closes the connection of a client that is told to come back later.
+
+    It needs none while it waits, and by then another process may have fewer connections.
+    """
+
+    def build_response_header(self) -> bytes:
+        """Return the status line and the headers."""
+        if any(name.lower() == "retry-after" for name, _ in self.response_headers):
+            self.request.headers["CONNECTION"] = "close"  # as if the client had asked for it
+            self.channel.refused = True
+        return bytes(super().build_response_header())
+
+
 class Connection(HTTPChannel):  # type: ignore[misc]
     """A client's connection. It records when its current request began."""
 
+    task_class = Answer
     error_task_class = Refusal
     parser_class = Parser
     request_began = 0.0
@@ -143,13 +169,34 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         return bool(self.requests or self.request is not None or self.total_outbufs_len)
 
 
-class _Listener:
-    """A listening socket of waitress without maintenance during polling; `Server.step` does that."""
+class _Listener(BaseWSGIServer):  # type: ignore[misc]
+    """A listening socket of waitress that leaves new connections to processes with fewer.
+
+    It has no maintenance during polling; `Server.step` does that.
+    """
 
     channel_class = Connection
+    scoreboard: Scoreboard
+    _defers_until = 0.0
 
     def maintenance(self, now: float) -> None:
         """Do nothing: a descriptor closed while waitress polls may be reused by another connection."""
+
+    @property
+    def defers(self) -> bool:
+        """Whether it leaves new connections to other processes just now, without looking for any."""
+        return time.monotonic() < self._defers_until and self.scoreboard.has_too_many_connections()
+
+    def readable(self) -> bool:
+        """Whether to look for new connections."""
+        return not self.defers and bool(super().readable())
+
+    def handle_accept(self) -> None:
+        """Accept a connection, or leave it to a process with fewer for now."""
+        if self.scoreboard.has_too_many_connections():
+            self._defers_until = time.monotonic() + DEFER_SECONDS
+        else:
+            super().handle_accept()
 
 
 class TcpListener(_Listener, TcpWSGIServer):  # type: ignore[misc]
@@ -170,6 +217,7 @@ class Server:
         threads: int,
         backlog: int,
         limits: Limits,
+        scoreboard: Scoreboard,
     ):
         settings = Adjustments(
             sockets=sockets,
@@ -186,7 +234,8 @@ class Server:
         )
         threads_of_all = ThreadedTaskDispatcher()
         threads_of_all.set_thread_count(threads)
-        self._limits = limits
+        self._limits, self._scoreboard = limits, scoreboard
+        self._listening, self._next_check = True, 0.0
         self._map: dict[int, Any] = {}  # waitress's, by descriptor
         self._listeners = []
         for each in sockets:
@@ -195,6 +244,7 @@ class Server:
             listener = kind(
                 application, self._map, True, each, threads_of_all, settings, described, bind_socket=False
             )
+            listener.scoreboard = scoreboard
             self._listeners.append(listener)
 
     @property
@@ -205,10 +255,14 @@ class Server:
     def step(self, seconds: float = POLL_SECONDS) -> None:
         """Wait at most `seconds` for sockets to become ready, then read and write."""
         self._cut_off()
+        self._scoreboard.report(len(self.connections) if self._listening else math.inf)
+        if any(each.defers for each in self._listeners):
+            seconds = min(seconds, DEFER_SECONDS)
         wasyncore.loop(seconds, use_poll=True, map=self._map, count=1)
 
     def stop_listening(self) -> None:
         """Accept no more connections."""
+        self._listening = False
         for each in self._listeners:
             wasyncore.dispatcher.close(each)
 
@@ -220,9 +274,12 @@ class Server:
         return not self.connections
 
     def _cut_off(self) -> None:
-        """Close overdue connections, and the longest idle ones above the limit."""
+        """Close the longest idle connections above the limit at once, and overdue ones every POLL_SECONDS."""
         now, connections = time.time(), self.connections
         too_many = max(0, len(connections) - self._limits.connections)
+        if not too_many and time.monotonic() < self._next_check:
+            return
+        self._next_check = time.monotonic() + POLL_SECONDS
         # Connections that a thread is answering are never closed.
         idle = [each for each in connections if not each.requests]
         for place, each in enumerate(sorted(idle, key=lambda each: each.last_activity)):
@@ -239,11 +296,14 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         for name, meant in UNSUPPORTED.items():
             if getattr(cfg, name):
                 raise SystemExit(f"error: the web server does not support {meant}")
+        if cfg.workers > MAX_PROCESSES:
+            raise SystemExit(f"error: the web server supports at most {MAX_PROCESSES} processes")
 
     def run(self) -> None:
         """Serve until gunicorn ends this worker; then finish the requests that are being answered."""
+        sys.setswitchinterval(SWITCH_SECONDS)
         sockets = [each.sock for each in self.sockets]
-        server = Server(self.wsgi, sockets, self.cfg.threads, self.cfg.backlog, Limits())
+        server = Server(self.wsgi, sockets, self.cfg.threads, self.cfg.backlog, Limits(), SCOREBOARD)
         while self.alive and os.getppid() == self.ppid:
             self.notify()
             server.step()

@@ -16,10 +16,11 @@ from localcloud.cloudformation.resolved_template import ResolvedTemplate
 from localcloud.cloudformation.resources import PROVIDERS
 from localcloud.cloudformation.resources.provider import Context
 from localcloud.cloudformation.stacks import CLEANUP, DELETED, Resource, Source, Stack, Stacks, now
+from localcloud.protocol import ApiError
 
 log = logging.getLogger(__name__)
 
-FAILURES = (ClientError, BotoCoreError, ResourceFailed, ValidationError)
+FAILURES = (ApiError, BotoCoreError, ClientError, ResourceFailed)
 """The errors with which a resource may fail. Any other is a bug of localcloud, and fails the resource too."""
 TIMED_OUT = "Stack creation time exceeded the specified timeout."
 CREATION_INITIATED = "Resource creation Initiated"
@@ -193,6 +194,7 @@ class Deployment:
                 _check_renamed(old, fresh)
             context = self._context(logical_id)
             fresh.applied = _with_secrets(context, fresh)
+            provider.check(self._cloud, fresh.applied)
             try:
                 with self._names.claimed(provider, fresh.applied, previous={}):
                     fresh.physical = provider.create(context, fresh.applied)
@@ -267,10 +269,12 @@ class Deployment:
 
     def _update(self, resource: Resource, target: Resource, previous: Resource) -> bool:
         """Brings a resource from the previous properties to those of the target."""
+        provider = PROVIDERS[resource.type]
         self._stack.note(resource, "UPDATE_IN_PROGRESS", properties=target.properties)
 
         def change() -> None:
-            resource.physical = PROVIDERS[resource.type].update(
+            provider.check(self._cloud, target.applied)
+            resource.physical = provider.update(
                 self._context(resource.logical_id), resource.existing, target.applied, previous.applied
             )
             resource.properties, resource.applied = target.properties, target.applied

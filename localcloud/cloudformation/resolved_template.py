@@ -8,7 +8,7 @@ from typing import Any
 from localcloud.cloud import Cloud
 from localcloud.cloudformation import dynamic_references, property_checks, schemas
 from localcloud.cloudformation.errors import ResourceFailed, ValidationError
-from localcloud.cloudformation.intrinsics import NO_VALUE, UNKNOWN, Evaluator, references
+from localcloud.cloudformation.intrinsics import NO_VALUE, UNKNOWN, Evaluator, is_unknown, references
 from localcloud.cloudformation.resources import PROVIDERS
 from localcloud.cloudformation.resources.provider import Provider
 from localcloud.cloudformation.stacks import Resource, Source
@@ -229,7 +229,8 @@ class ResolvedTemplate:
         try:
             PROVIDERS[kind].check(self._cloud, schemas.typed(kind, supported))
         except (ApiError, ResourceFailed) as refused:
-            yield f"Resource {logical_id} ({kind}): {refused}"
+            if not is_unknown(str(refused)):
+                yield f"Resource {logical_id} ({kind}): {refused}"
 
     def _check_branches(self, logical_id: str, resource: Mapping[str, Any]) -> None:
         """Raises ValidationError for invalid values in branches of conditions, one condition at a time."""

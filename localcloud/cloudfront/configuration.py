@@ -95,8 +95,8 @@ def _refused(config: Config) -> Iterator[str]:
         yield "GeoRestriction"
     for origin in (config.get("Origins") or {}).get("Items") or []:
         yield from _set_members(origin, ORIGIN_REFUSED)
-        if (origin.get("S3OriginConfig") or {}).get("OriginAccessIdentity"):
-            yield "OriginAccessIdentity (use an origin access control)"
+        if identity := (origin.get("S3OriginConfig") or {}).get("OriginAccessIdentity"):
+            yield f"the OriginAccessIdentity {identity} (use an origin access control)"
     for behavior in behaviors(config):
         yield from _set_members(behavior, BEHAVIOR_REFUSED)
         methods = set((behavior.get("AllowedMethods") or {}).get("Items") or [])

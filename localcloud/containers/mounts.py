@@ -59,6 +59,10 @@ def enter(folder: str, host: str, hosts: str) -> None:
 
 
 def unshare() -> None:
+    """Moves this process into namespaces of its own for mounts and host names. Raises OSError.
+
+    Without the right to do so, it first enters a user namespace, in which its user is the same.
+    """
     user, group = os.geteuid(), os.getegid()
     if libc.unshare(CLONE_NEWNS | CLONE_NEWUTS) == 0:
         return
@@ -116,17 +120,20 @@ def _add_layer(place: str, layers: str) -> list[str]:
 def mount(
     source: str | None, target: str, kind: str | None, flags: int, options: bytes | None = None
 ) -> None:
+    """Calls mount(2). Raises OSError."""
     arguments = [None if text is None else os.fsencode(text) for text in (source, target, kind)]
     checked(libc.mount(*arguments, ctypes.c_ulong(flags), options), target)
 
 
 def set_attributes(place: str, flags: int, attributes: MountAttributes) -> None:
+    """Calls mount_setattr(2), which libraries of older systems lack. Raises OSError."""
     size = ctypes.c_size_t(ctypes.sizeof(attributes))
     arguments = AT_FDCWD, os.fsencode(place), flags, ctypes.byref(attributes), size
     checked(libc.syscall(ctypes.c_long(SYS_MOUNT_SETATTR), *arguments), place)
 
 
 def checked(result: int, what: str) -> None:
+    """Raises OSError about `what` if a call of the C library has failed, which its result tells."""
     if result:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), what)

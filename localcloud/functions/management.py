@@ -252,11 +252,16 @@ class Management:
         if not Tags:
             raise invalid_parameter("An error occurred and the request cannot be processed.")
         with self._changing:
-            tags = {**record.tags, **Tags}
-            _check_tags(tags)
-            record.tags = tags
+            _check_tags({key: value for key, value in record.tags.items() if not _is_reserved(key)} | Tags)
+            record.tags = {**record.tags, **Tags}
             record.revision_id = str(uuid.uuid4())
         return {}
+
+    def give_system_tags(self, function: str, tags: Mapping[str, str]) -> None:
+        """Gives a function, by its name, tags that only AWS can give."""
+        _, record = self._find(function, None)
+        with self._changing:
+            record.tags = {**record.tags, **tags}
 
     def untag_resource(self, Resource: str, TagKeys: list[str]) -> dict[str, Any]:
         _, record = self._tagged(Resource)
@@ -265,6 +270,7 @@ class Management:
                 "1 validation error detected: Value null at 'tagKeys' failed to satisfy constraint: "
                 "Member must not be null"
             )
+        _check_tags(dict.fromkeys(TagKeys, ""))
         with self._changing:
             record.tags = {key: value for key, value in record.tags.items() if key not in TagKeys}
             record.revision_id = str(uuid.uuid4())
@@ -316,8 +322,13 @@ def _check_tags(tags: Mapping[str, str]) -> None:
     if len(tags) > MAX_TAGS:
         raise invalid_parameter("Number of tags exceeds resource tag limit.")
     for key in tags:
-        if key.lower().startswith("aws:"):
+        if _is_reserved(key):
             raise invalid_parameter(f"A tag's key does not begin with aws:, which is reserved: {key!r:.80}")
+
+
+def _is_reserved(key: str) -> bool:
+    """Whether only AWS can give and take tags with this key, which do not count towards the quota."""
+    return key.lower().startswith("aws:")
 
 
 def _check_revision(record: Any, revision: str | None) -> None:

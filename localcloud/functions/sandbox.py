@@ -1,23 +1,20 @@
 """A sandbox: a process in which the genuine runtime client runs a function, one event at a time."""
 
-import contextlib
 import dataclasses
 import json
 import math
 import os
 import queue
-import resource
 import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from localcloud.cloud import Cloud
 from localcloud.functions.configuration import Configuration
 from localcloud.functions.file_system import BOOTSTRAP, SandboxFiles
+from localcloud.functions.memory import Memory
 from localcloud.functions.output import ENVIRONMENT, REDIRECT, Output
 from localcloud.functions.runtime_api import MAX_RESPONSE_BYTES, Invocation, Kind, Report, RuntimeApi
 from localcloud.listening import reachable
@@ -30,10 +27,6 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#run
 """
 WATCH_SECONDS = 0.05
 """How often a running invocation's process, memory and output are looked at."""
-FIND_PROCESSES_SECONDS = 1.0
-CHILDREN_ARE_LISTED = Path(f"/proc/self/task/{os.getpid()}/children").exists()
-"""By Linux; elsewhere every process of the machine has to be asked for its parent."""
-PAGE_BYTES = resource.getpagesize()
 MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 """A sandbox that has printed more is replaced, because its output file cannot be truncated without losing
 lines."""
@@ -122,7 +115,7 @@ class Sandbox:
         except BaseException:
             self._runtime_api.close()
             raise
-        self._memory = _Memory(self._process.pid, self._clock)
+        self._memory = Memory(self._process.pid, self._clock)
         self.is_stopped = False
 
     def _stop(self) -> None:
@@ -163,12 +156,17 @@ class Sandbox:
         }
 
     def initialise(self) -> None:
-        """Waits for the runtime to import the handler's module, at most for the initialisation phase."""
+        """Waits for the runtime to import the handler's module, at most for the initialisation phase.
+
+        If that fails, the runtime is stopped, and starts again with the event.
+        """
         began = self.started
         if self.is_stopped:
             began = self._clock()
             self._start()
         self._initialised(began, began + INIT_SECONDS)
+        if self.init_status:
+            self._stop()
 
     def init_report(self, phase: str) -> list[str]:
         """Lambda's log event for an initialisation that failed or took too long."""
@@ -209,7 +207,6 @@ class Sandbox:
         self._memory.restart()
         report: Report | None = Report(Kind.READY)
         if self.init_status:
-            self._stop()
             self._start()
             report = self._initialised(began, deadline)
             log([*self.read_output(), *self.init_report("invoke")])
@@ -221,7 +218,6 @@ class Sandbox:
         memory_exceeded = self._memory.sample() > configuration.memory_mb
         if report is None or memory_exceeded:
             outcome = self._failed(began, invocation, log, memory_exceeded)
-            self._stop()
             self.alive = is_ready
             self._note_use()
             return outcome
@@ -243,9 +239,12 @@ class Sandbox:
                 body = _error(error_type, f"Response payload size exceeded {limit}.")
                 return self._outcome(began, body, error_type, "error")
 
-    def read_output(self, last: bool = False) -> list[str]:
-        """What was printed since the last call, as events for the log."""
-        return self._output.events(last)
+    def read_output(self) -> list[str]:
+        """What was printed since the last call, as events for the log.
+
+        A line that is not finished is kept back while the runtime may finish it.
+        """
+        return self._output.events(last=self.is_stopped)
 
     def close(self) -> None:
         """Stop the processes and remove the files."""
@@ -294,11 +293,10 @@ class Sandbox:
         log: Callable[[list[str]], None],
         memory_exceeded: bool,
     ) -> Outcome:
-        """The outcome of an event that the runtime did not answer."""
+        """Stops a runtime that did not answer an event. Returns the event's outcome."""
         exited = self._process.poll() is not None
-        if not exited:
-            self._process.kill()
-        log(self.read_output(last=True))
+        self._stop()
+        log(self.read_output())
         if memory_exceeded:
             return self._crashed(began, invocation, log, "signal: killed", "Runtime.OutOfMemory")
         if exited:
@@ -329,63 +327,6 @@ class Sandbox:
     def _outcome(self, began: float, body: bytes, error_type: str | None, status: str = "") -> Outcome:
         memory = min(math.ceil(self._memory.peak_mb), self._configuration.memory_mb)
         return Outcome(body, error_type, (self._clock() - began) * 1000, memory, status)
-
-
-def _resident_bytes(process: int) -> int:
-    """The resident memory of a process. Raises OSError or psutil.NoSuchProcess if it does not exist."""
-    if not CHILDREN_ARE_LISTED:
-        resident: int = psutil.Process(process).memory_info().rss
-        return resident
-    with open(f"/proc/{process}/statm", "rb", buffering=0) as file:
-        return int(file.read().split()[1]) * PAGE_BYTES
-
-
-def _descendants(ancestor: int) -> list[int]:
-    """The descendants of a process. Raises psutil.NoSuchProcess if it does not exist."""
-    if not CHILDREN_ARE_LISTED:
-        return [process.pid for process in psutil.Process(ancestor).children(recursive=True)]
-    found: list[int] = []
-    left = [ancestor]
-    while left:
-        for file in Path("/proc", str(left.pop()), "task").glob("*/children"):
-            with contextlib.suppress(OSError):  # it has ended meanwhile
-                children = [int(child) for child in file.read_text().split()]
-                found += children
-                left += children
-    return found
-
-
-class _Memory:
-    """The resident memory of a sandbox's processes, in MB. It is sampled, so short peaks may be missed."""
-
-    def __init__(self, supervisor: int, clock: Callable[[], float]):
-        self._supervisor = supervisor
-        self._clock = clock
-        self._looked = -math.inf
-        self._members: list[int] = []
-        self.peak_mb = self._latest_mb = 0.0
-
-    def restart(self) -> None:
-        """Resets the peak to the latest use, that at the end of the previous event."""
-        self.peak_mb = self._latest_mb
-
-    def find_processes(self, at_once: bool = False) -> None:
-        """Finds the runtime and its children; repeated at most once a second."""
-        if not at_once and self._clock() - self._looked < FIND_PROCESSES_SECONDS:
-            return
-        self._looked = self._clock()
-        with contextlib.suppress(psutil.NoSuchProcess):
-            self._members = _descendants(self._supervisor)
-
-    def sample(self) -> float:
-        """Measures the current use, and returns the peak."""
-        used = 0
-        for member in self._members:
-            with contextlib.suppress(OSError, psutil.NoSuchProcess):  # it has ended
-                used += _resident_bytes(member)
-        self._latest_mb = used / 2**20
-        self.peak_mb = max(self.peak_mb, self._latest_mb)
-        return self.peak_mb
 
 
 def _awaited(report: Report, request_id: str | None) -> bool:

@@ -11,7 +11,6 @@ import threading
 import time
 import uuid
 import weakref
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -24,6 +23,7 @@ from localcloud import metrics
 from localcloud.cloud import Cloud
 from localcloud.functions.absent import Absent
 from localcloud.functions.asynchronous import RETRY_SECONDS, Event, EventQueue
+from localcloud.functions.concurrency import UNRESERVED_CONCURRENCY, Slots
 from localcloud.functions.configuration import Configuration
 from localcloud.functions.errors import LambdaError, unsupported
 from localcloud.functions.management import Management
@@ -34,16 +34,10 @@ from localcloud.moto_backends import backend_of
 from localcloud.protocol import ApiError
 from localcloud.protocol.service import ModelledService, Operation
 from localcloud.protocol.validation import never_null, require_supported
+from localcloud.quotas import MAX_INVOCATION_BYTES
 from localcloud.untrusted import parse_json
 
-MAX_REQUEST_BYTES = 6 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
-UNRESERVED_CONCURRENCY = 10
-"""The account's quota, that of a new AWS account. More would not run well on one machine."""
-SLOT_SECONDS = 0.05
-"""How long an invocation waits for a free slot. AWS refuses at once, but has many machines. Here, invocations
-share the processors with the refusals, and a slot is soon free.
-"""
 LOG_TAIL_BYTES = 4096
 TIDY_SECONDS = 1.0
 
@@ -112,7 +106,7 @@ class Admission:
     ) -> InvocationResult:
         """Runs the function with a JSON payload. Raises LambdaError for a too large payload."""
         try:
-            _check_size(payload, MAX_REQUEST_BYTES)
+            _check_size(payload, MAX_INVOCATION_BYTES)
             return self._run(payload, request_id or str(uuid.uuid4()), client_context)
         finally:
             self.give_up()
@@ -148,9 +142,7 @@ class FunctionsService(ModelledService):
         self._cloud = cloud
         self._lock = threading.Lock()
         self._pools: dict[str, Pool] = {}
-        self._busy: Counter[str] = Counter()
-        self._waiting: Counter[str] = Counter()
-        self._freed: dict[str, threading.Condition] = {}
+        self._slots = Slots()
         self._events = EventQueue(self._run_event, retry_seconds)
         self._closing = threading.Event()
         self._operations: Mapping[str, Operation] = {
@@ -196,6 +188,10 @@ class FunctionsService(ModelledService):
         """
         return self._admit(*self._find(function))
 
+    def give_system_tags(self, function: str, tags: Mapping[str, str]) -> None:
+        """Gives a function, by its name, tags that only AWS can give."""
+        self._management.give_system_tags(function, tags)
+
     def status(self) -> dict[str, Any]:
         """For `localcloud status`: the number of sandboxes of each function that has any."""
         with self._lock:
@@ -232,7 +228,7 @@ class FunctionsService(ModelledService):
         if InvocationType == "DryRun":
             Configuration.of(record)
             return {"StatusCode": 204, "ResponseMetadata": metadata}
-        _check_payload(Payload, MAX_REQUEST_BYTES)
+        _check_payload(Payload, MAX_INVOCATION_BYTES)
         result = self._admit(reference, record).run(Payload, request_id, context)
         return {
             "StatusCode": 200,
@@ -276,14 +272,14 @@ class FunctionsService(ModelledService):
         configuration = Configuration.of(record)
         reserved = record.reserved_concurrency
         owner = "" if reserved is None else configuration.arn
-        if not self._take_slot(owner, UNRESERVED_CONCURRENCY if reserved is None else int(reserved)):
+        if not self._slots.take(owner, UNRESERVED_CONCURRENCY if reserved is None else int(reserved)):
             self._measure(configuration, Throttles=(1, "Count"))
             scope = "ReservedFunction" if owner else ""
             reason = f"{scope}ConcurrentInvocationLimitExceeded"
             raise LambdaError("TooManyRequestsException", "Rate Exceeded.", status=429, Reason=reason)
         return Admission(
             functools.partial(self._run, configuration, reference.qualified_arn, record.code_bytes),
-            functools.partial(self._free_slot, owner),
+            functools.partial(self._slots.free, owner),
         )
 
     def _run(
@@ -313,23 +309,6 @@ class FunctionsService(ModelledService):
             Duration=(outcome.duration_ms, "Milliseconds"),
         )
         return InvocationResult(request_id, outcome.payload, error, events)
-
-    def _take_slot(self, owner: str, limit: int) -> bool:
-        """Takes one of the slots of a function, or of the account (""); False if none gets free."""
-        with self._lock:
-            freed = self._freed.setdefault(owner, threading.Condition(self._lock))
-            # A fifth as many may wait as run: of more, most would be refused later, and all take longer.
-            seconds = SLOT_SECONDS if self._waiting[owner] < (limit + 4) // 5 else 0
-            self._waiting[owner] += 1
-            has_slot = freed.wait_for(lambda: self._busy[owner] < limit, seconds)
-            self._waiting[owner] -= 1
-            self._busy[owner] += has_slot
-        return has_slot
-
-    def _free_slot(self, owner: str) -> None:
-        with self._lock:
-            self._busy[owner] -= 1
-            self._freed[owner].notify()
 
     def _measure(self, configuration: Configuration, **values: tuple[float, str]) -> None:
         metrics.record(self._cloud, "AWS/Lambda", {"FunctionName": configuration.name}, values)

@@ -23,7 +23,8 @@ def check_payload_format(integration: Mapping[str, Any]) -> None:
 
     Without a version, it means 1.0 to API Gateway.
     """
-    if (version := integration.get("PayloadFormatVersion") or "1.0") != "2.0":
+    given = integration.get("PayloadFormatVersion")
+    if (version := "1.0" if given is None else given) != "2.0":
         raise bad_request(
             f"localcloud does not support payload format version {version}; set PayloadFormatVersion to 2.0."
         )

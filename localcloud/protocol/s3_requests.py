@@ -1,5 +1,6 @@
-"""What a request to S3 says, read in one way by all who check it or carry it out."""
+"""What a request to S3 says, read and changed in one way by all who check it or carry it out."""
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -42,3 +43,24 @@ def members_of(request: werkzeug.Request) -> Mapping[str, Any] | None:
         return read_request(request, *found) if found else None
     except (InvalidRequest, MalformedRequest):
         return None
+
+
+def set_header(request: werkzeug.Request, name: str, value: str | None) -> None:
+    """Changes a header of a request for those who read it next, or removes it."""
+    key = "HTTP_" + name.upper().replace("-", "_")
+    if value is None:
+        request.environ.pop(key, None)
+    else:
+        request.environ[key] = value
+
+
+def set_body(request: werkzeug.Request, body: bytes) -> None:
+    """Changes the body of a request for those who read it next."""
+    request.environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+    forget_body(request)
+
+
+def forget_body(request: werkzeug.Request) -> None:
+    """Has the body of a request, which has been changed, be read again."""
+    for read_before in ("stream", "_cached_data"):
+        request.__dict__.pop(read_before, None)

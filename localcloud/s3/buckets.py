@@ -13,11 +13,14 @@ from localcloud.cloud import Cloud
 from localcloud.iam.conditions import as_list
 from localcloud.iam.principals import missing_principal
 from localcloud.protocol import ApiError
-from localcloud.protocol.s3_requests import copy_source_of, members_of
+from localcloud.protocol.s3_requests import copy_source_of, members_of, set_body
 from localcloud.s3.policy_actions import check_actions
 from localcloud.s3.policy_conditions import check_conditions
 from localcloud.untrusted import parse_json
 
+ALIAS, ALIASED = "EU", "eu-west-1"
+"""The name that a region once had in location constraints, and the region."""
+ALIAS_IN_BODY = re.compile(rb"(<(?:\w+:)?LocationConstraint\s*>\s*)EU(\s*<)")
 MAX_POLICY_BYTES = 20 * 1024
 VERSIONS = ("2008-10-17", "2012-10-17")
 ENFORCED = "BucketOwnerEnforced"
@@ -83,6 +86,18 @@ def give_default_encryption(bucket: Any) -> None:
     bucket.encryption = {
         "Rule": {"ApplyServerSideEncryptionByDefault": algorithm, "BucketKeyEnabled": "false"}
     }
+
+
+def replace_alias(request: werkzeug.Request) -> str | None:
+    """Has moto create a bucket in the region that the request names by its old name; returns that name.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html
+    """
+    settings = (members_of(request) or {}).get("CreateBucketConfiguration") or {}
+    if settings.get("LocationConstraint") != ALIAS:
+        return None
+    set_body(request, ALIAS_IN_BODY.sub(rf"\g<1>{ALIASED}\g<2>".encode(), request.get_data()))
+    return ALIAS
 
 
 def check_policy(cloud: Cloud, bucket: Any, owner: str, document: bytes) -> None:

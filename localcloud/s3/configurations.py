@@ -1,21 +1,17 @@
 """Configurations of buckets and tags that S3 does not take, though moto would keep them.
 
-The words are those of recordings on AWS: LocalStack's tests/aws/services/s3/*.snapshot.json, and of
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html
+The words are those of recordings on AWS: LocalStack's tests/aws/services/s3/*.snapshot.json
 """
 
-import datetime
 import functools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from localcloud.moto_requests import MALFORMED_XML
 from localcloud.protocol import ApiError
+from localcloud.s3.lifecycles import check_lifecycle
 
-MALFORMED_XML = (
-    "MalformedXML",
-    "The XML you provided was not well-formed or did not validate against our published schema",
-)
 TAG_TEXT = re.compile(r"[\w\s.:=+/\-@]*")
 MAX_TAGS = {"bucket": 50, "object": 10}
 RESERVED_TAGS = {
@@ -24,17 +20,6 @@ RESERVED_TAGS = {
     "bucket": "System tags cannot be added/updated by requester",
     "object": "Your TagKey cannot be prefixed with aws:",
 }
-ACTIONS = {
-    "Expiration",
-    "Transitions",
-    "NoncurrentVersionTransitions",
-    "NoncurrentVersionExpiration",
-    "AbortIncompleteMultipartUpload",
-}
-"""The members of a lifecycle rule that do something."""
-INFREQUENT_ACCESS = ("STANDARD_IA", "ONEZONE_IA")
-MIN_DAYS_BEFORE_INFREQUENT_ACCESS = 30
-OBJECT_SIZES = ("ObjectSizeGreaterThan", "ObjectSizeLessThan")
 REPLACED_FIRST = {
     "set_cors": "cors",
     "set_lifecycle": "rules",
@@ -90,49 +75,6 @@ def check_tags(tags: Sequence[Mapping[str, str]], of: str) -> None:
 
 def _check_tagging(of: str, members: Members) -> None:
     check_tags(members["Tagging"]["TagSet"] or (), of)
-
-
-def _check_lifecycle(members: Members) -> None:
-    rules = (members.get("LifecycleConfiguration") or {}).get("Rules") or []
-    names = [rule["ID"] for rule in rules if rule.get("ID")]
-    if len(set(names)) < len(names):
-        message = "Rule ID must be unique. Found same ID for more than one rule"
-        raise ApiError("InvalidArgument", message, status=400)
-    for rule in rules:
-        if not ACTIONS & {name for name, value in rule.items() if value}:
-            message = "At least one action needs to be specified in a rule"
-            raise ApiError("InvalidRequest", message, status=400)
-        for fault in _faults_of_actions(rule):
-            raise ApiError("InvalidArgument", fault, status=400)
-        filters = rule.get("Filter") or {}
-        if size := next((name for name in OBJECT_SIZES if name in (filters.get("And") or filters)), None):
-            # moto keeps the rule without it.
-            message = f"PutBucketLifecycleConfiguration: localcloud does not support the property {size}."
-            raise ApiError("NotImplemented", message, status=501)
-
-
-def _faults_of_actions(rule: Members) -> Iterator[str]:
-    expiration = rule.get("Expiration") or {}
-    if expiration.get("Days", 1) < 1:
-        yield "'Days' for Expiration action must be a positive integer"
-    for action, member in (
-        ("NoncurrentVersionExpiration", "NoncurrentDays"),
-        ("AbortIncompleteMultipartUpload", "DaysAfterInitiation"),
-    ):
-        if (rule.get(action) or {}).get(member, 1) < 1:
-            yield f"'{member}' for {action} action must be a positive integer"
-    for action, member in (("Transition", "Days"), ("NoncurrentVersionTransition", "NoncurrentDays")):
-        if any(one.get(member, 0) < 0 for one in rule.get(f"{action}s") or ()):
-            yield f"'{member}' in {action} action must be nonnegative"
-    for action in (expiration, *(rule.get("Transitions") or ())):
-        date = action.get("Date")
-        if isinstance(date, datetime.datetime) and date.time() != datetime.time():
-            yield "'Date' must be at midnight GMT"
-    for transition in rule.get("Transitions") or ():
-        kind, least = transition.get("StorageClass"), MIN_DAYS_BEFORE_INFREQUENT_ACCESS
-        if kind in INFREQUENT_ACCESS and transition.get("Days", least) < least:
-            limit = f"must be greater than or equal to {least} for storageClass '{kind}'"
-            yield f"'Days' in Transition action {limit}"
 
 
 def _check_website(members: Members) -> None:
@@ -200,7 +142,7 @@ CHECKS: Mapping[str, Callable[[Members], None]] = {
     "CreateBucket": _check_new_bucket,
     "PutBucketCors": _check_origins,
     "PutBucketEncryption": _check_encryption,
-    "PutBucketLifecycleConfiguration": _check_lifecycle,
+    "PutBucketLifecycleConfiguration": check_lifecycle,
     "PutBucketOwnershipControls": _check_ownership,
     "PutBucketTagging": lambda members: _check_tagging("bucket", members),
     "PutBucketVersioning": _check_versioning,

@@ -1,27 +1,32 @@
-"""Verifies the digests that clients send with content.
+"""Computes the digests of content, and verifies those that clients send with it.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
-CRC32C and CRC64NVME, which Python lacks, are not verified.
 """
 
 import base64
 import binascii
+import functools
 import hashlib
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, BinaryIO, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import BinaryIO, Protocol
 
+import werkzeug
 from werkzeug.datastructures import Headers
 
 from localcloud.protocol import ApiError
-from localcloud.s3.chunks import PIECE_BYTES, is_chunked, trailing_headers, unchunked
+from localcloud.s3.crcs import CRC32C_POLYNOMIAL, CRC64NVME_POLYNOMIAL, Crc
 
-CONTENT_SHA256 = re.compile(r"[0-9a-f]{64}")
+PIECE_BYTES = 1 << 20
+HEADER = "x-amz-checksum-"
+SDK_ALGORITHM = "x-amz-sdk-checksum-algorithm"
+CONTENT_SHA256 = "x-amz-content-sha256"
+SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Digest(Protocol):
-    """The interface of hashlib's objects, which the CRC below has as well."""
+    """The interface of hashlib's objects, which the CRCs have as well."""
 
     def update(self, content: bytes, /) -> None: ...
 
@@ -39,62 +44,102 @@ class _Crc32:
         return self._value.to_bytes(4, "big")
 
 
-CHECKSUMS: Mapping[str, tuple[str, Callable[[], Any], int]] = {
-    "x-amz-checksum-crc32": ("CRC32", _Crc32, 4),
-    "x-amz-checksum-sha1": ("SHA1", lambda: hashlib.sha1(usedforsecurity=False), 20),
-    "x-amz-checksum-sha256": ("SHA256", hashlib.sha256, 32),
+ALGORITHMS: Mapping[str, Callable[[], Digest]] = {
+    "CRC32": _Crc32,
+    "CRC32C": lambda: Crc(CRC32C_POLYNOMIAL, 4),
+    "CRC64NVME": lambda: Crc(CRC64NVME_POLYNOMIAL, 8),
+    "SHA1": lambda: hashlib.sha1(usedforsecurity=False),
+    "SHA256": hashlib.sha256,
 }
-"""By header: the name in messages, what computes it, and its bytes."""
+HEADERS: Mapping[str, str] = {HEADER + algorithm.lower(): algorithm for algorithm in ALGORITHMS}
+"""The algorithms by the headers that have their checksums."""
 
 
-def check_digests(headers: Headers, content: BinaryIO) -> None:
-    """Raises ApiError if the content does not match a digest in the headers of the request."""
-    in_chunks = is_chunked(headers)
+def checksum_of(pieces: Iterable[bytes], algorithm: str) -> str:
+    """The checksum of content as S3 writes it."""
+    digest = ALGORITHMS[algorithm]()
+    for piece in pieces:
+        digest.update(piece)
+    return base64.b64encode(digest.digest()).decode()
+
+
+def algorithm_in(headers: Headers) -> str | None:
+    """The algorithm of the checksum in the headers of a request; None if there is none.
+
+    Raises ApiError for several, and for one that the request names, but whose checksum it lacks.
+    """
+    given = [algorithm for name, algorithm in HEADERS.items() if name in headers]
+    named = headers.get(SDK_ALGORITHM)
+    if len(given) > 1:
+        message = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+        raise _invalid(message)
+    if named and not given:
+        raise _invalid(
+            f"{SDK_ALGORITHM} specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were "
+            "found."
+        )
+    if named and named.upper() != given[0]:
+        raise _invalid(f"Value for {SDK_ALGORITHM} header is invalid.")
+    return given[0] if given else None
+
+
+def wrong_checksum(algorithm: str) -> ApiError:
+    """The error for content that has another checksum than the client says."""
+    message = f"The {algorithm} you specified did not match the calculated checksum."
+    return ApiError("BadDigest", message, status=400)
+
+
+def check_digests(request: werkzeug.Request, *, has_checksum: bool) -> None:
+    """Raises ApiError if the body of a request does not match a digest in the headers.
+
+    `has_checksum` is false if a checksum in the headers is of something else.
+    """
+    headers, content = request.headers, request.environ["wsgi.input"]
     wanted: list[tuple[Digest, bytes, ApiError]] = []
-    if (text := headers.get("Content-MD5")) is not None and not in_chunks:
+    if (text := headers.get("Content-MD5")) is not None:
         value = _decoded(text, 16)
         if value is None:
-            raise ApiError(
-                "InvalidDigest",
-                "The Content-MD5 you specified was invalid.",
-                status=400,
-                **{"Content-MD5": text},
-            )
-        error = ApiError(
-            "BadDigest", "The Content-MD5 you specified did not match what we received.", status=400
-        )
+            message = "The Content-MD5 you specified was invalid."
+            raise ApiError("InvalidDigest", message, status=400, **{"Content-MD5": text})
+        message = "The Content-MD5 you specified did not match what we received."
+        error = ApiError("BadDigest", message, status=400)
         wanted.append((hashlib.md5(usedforsecurity=False), value, error))
-    if CONTENT_SHA256.fullmatch(text := headers.get("x-amz-content-sha256", "")):
-        message = "The provided 'x-amz-content-sha256' header does not match what was computed."
+    if SHA256.fullmatch(text := headers.get(CONTENT_SHA256, "")):
+        message = f"The provided '{CONTENT_SHA256}' header does not match what was computed."
         error = ApiError("XAmzContentSHA256Mismatch", message, status=400)
         wanted.append((hashlib.sha256(), bytes.fromhex(text), error))
-    has_trailer = in_chunks and "x-amz-trailer" in headers
-    trailing = trailing_headers(content) if has_trailer else {}
-    if has_trailer and headers["x-amz-trailer"].strip().lower() not in trailing:
-        # https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
-        message = (
-            "The request contained trailing data that was not well-formed or did not conform to our "
-            "published schema."
-        )
-        raise ApiError("MalformedTrailerError", message, status=400)
-    if sum(bool(headers.get(name)) for name in CHECKSUMS) > 1:
-        message = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
-        raise ApiError("InvalidRequest", message, status=400)
-    for name, (label, make, size) in CHECKSUMS.items():
-        if text := headers.get(name) or trailing.get(name, ""):
-            value = _decoded(text, size)
-            if value is None:
-                raise ApiError("InvalidRequest", f"Value for {name} header is invalid.", status=400)
-            message = f"The {label} you specified did not match the calculated checksum."
-            wanted.append((make(), value, ApiError("BadDigest", message, status=400)))
+    if has_checksum and (algorithm := algorithm_in(headers)):
+        name, digest = HEADER + algorithm.lower(), ALGORITHMS[algorithm]()
+        value = _decoded(headers[name], len(digest.digest()))
+        if value is None:
+            raise _invalid(f"Value for {name} header is invalid.")
+        wanted.append((digest, value, wrong_checksum(algorithm)))
     if not wanted:
         return
-    for piece in unchunked(content) if in_chunks else _pieces(content):
+    for piece in _pieces(content):
         for digest, _, _ in wanted:
             digest.update(piece)
+    content.seek(0)
     for digest, value, error in wanted:
         if digest.digest() != value:
             raise error
+
+
+@functools.cache
+def compute_all_checksums() -> None:
+    """Has moto compute CRC32C and CRC64NVME, where it takes CRC32. The change is to moto itself."""
+    from moto.s3 import models, responses
+
+    def compute_checksum(body: bytes, algorithm: str, encode_base64: bool = True) -> bytes:
+        checksum = checksum_of([body], algorithm)
+        return checksum.encode() if encode_base64 else base64.b64decode(checksum)
+
+    # Each of the two has a name of its own for it.
+    vars(models)["compute_checksum"] = vars(responses)["compute_checksum"] = compute_checksum
+
+
+def _invalid(message: str) -> ApiError:
+    return ApiError("InvalidRequest", message, status=400)
 
 
 def _decoded(text: str, size: int) -> bytes | None:

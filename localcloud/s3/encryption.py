@@ -10,6 +10,7 @@ import werkzeug
 
 from localcloud.cloud import Cloud
 from localcloud.protocol import ApiError
+from localcloud.protocol.s3_requests import set_header
 
 ALGORITHM = "x-amz-server-side-encryption"
 KEY = "x-amz-server-side-encryption-aws-kms-key-id"
@@ -43,8 +44,8 @@ def check_encryption(cloud: Cloud, bucket: Any, operation: str, request: werkzeu
         default = _default(bucket)
         algorithm, key = default.get("SSEAlgorithm"), default.get("KMSMasterKeyID")
     if algorithm in WITH_KMS:
-        request.environ["HTTP_" + ALGORITHM.upper().replace("-", "_")] = algorithm
-        request.environ["HTTP_" + KEY.upper().replace("-", "_")] = _arn_of(cloud, key or OF_S3)
+        set_header(request, ALGORITHM, algorithm)
+        set_header(request, KEY, _arn_of(cloud, key or OF_S3))
 
 
 def tell_encryption(

@@ -15,7 +15,7 @@ import werkzeug
 
 from localcloud.moto_requests import MALFORMED_XML
 from localcloud.protocol import ApiError
-from localcloud.protocol.s3_requests import members_of
+from localcloud.protocol.s3_requests import members_of, set_header
 from localcloud.s3 import configurations
 
 BUCKET_NAME = re.compile(r"[a-z0-9](?:\.?[a-z0-9-]){1,61}[a-z0-9]")
@@ -64,7 +64,7 @@ def check_limits(
 def ignore_unusable_range(request: werkzeug.Request) -> None:
     """Removes a Range header that is invalid or has several ranges, which S3 ignores."""
     if not ONE_RANGE.fullmatch(request.headers.get("Range", "bytes=0-")):
-        del request.environ["HTTP_RANGE"]
+        set_header(request, "Range", None)
 
 
 def ignore_empty_numbers(request: werkzeug.Request) -> None:
@@ -113,6 +113,7 @@ def _check_metadata(request: werkzeug.Request) -> None:
             ArgumentName="x-amz-tagging",
             ArgumentValue=tags,
         )
+    configurations.check_tags([{"Key": key, "Value": value} for key, value in given], "object")
 
 
 def _is_metadata(name: str) -> bool:

@@ -40,7 +40,7 @@ OWNER = {"ID": "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of a list: an object or one version of it, or a common prefix, which has none."""
+    """A line of a list: a common prefix, or an object, a version or an upload, which has a `record`."""
 
     name: str
     record: Any = None
@@ -50,7 +50,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Query:
-    """What all lists are asked by."""
+    """The arguments that all requests for lists have."""
 
     prefix: str
     delimiter: str

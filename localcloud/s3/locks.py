@@ -10,11 +10,13 @@ import werkzeug
 
 from localcloud.protocol import ApiError
 from localcloud.protocol.s3_requests import members_of
+from localcloud.s3.digests import algorithm_in
 from localcloud.s3.versions import BYPASS
 
 MODE = "x-amz-object-lock-mode"
 UNTIL = "x-amz-object-lock-retain-until-date"
-HEADERS = (MODE, UNTIL, "x-amz-object-lock-legal-hold")
+HOLD = "x-amz-object-lock-legal-hold"
+HEADERS = (MODE, UNTIL, HOLD)
 DELETES = ("DeleteObject", "DeleteObjects")
 WRITES = ("CopyObject", "CreateMultipartUpload", "PutObject")
 
@@ -33,6 +35,8 @@ def check_locks(bucket: Any, operation: str, request: werkzeug.Request) -> None:
         message = f"{BYPASS} is only applicable to Object Lock enabled buckets."
         raise ApiError("InvalidArgument", message, status=400, ArgumentName=BYPASS)
     given = [name for name in HEADERS if name in request.headers]
+    if operation == "PutObject" and bucket.object_lock_enabled:
+        _check_digest(bucket, request)
     if not given or operation not in WRITES:
         return
     if not bucket.object_lock_enabled:
@@ -42,6 +46,17 @@ def check_locks(bucket: Any, operation: str, request: werkzeug.Request) -> None:
         message = f"{operation}: localcloud does not support {', '.join(given)}."
         raise ApiError("NotImplemented", message, status=501)
     _check_retention(request)
+
+
+def _check_digest(bucket: Any, request: werkzeug.Request) -> None:
+    """Raises ApiError for an object that will be locked and has no digest of its content."""
+    will_be_locked = MODE in request.headers or request.headers.get(HOLD) == "ON" or bucket.has_default_lock
+    if will_be_locked and "Content-MD5" not in request.headers and not algorithm_in(request.headers):
+        message = (
+            "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock "
+            "parameters"
+        )
+        raise ApiError("InvalidRequest", message, status=400)
 
 
 def _check_retention(request: werkzeug.Request) -> None:

@@ -15,7 +15,7 @@ from werkzeug.datastructures import Headers
 
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import operation_of
-from localcloud.protocol.s3_requests import copy_source_of, members_of
+from localcloud.protocol.s3_requests import copy_source_of, members_of, set_header
 from localcloud.protocol.service import write_answer
 from localcloud.s3.checksums import ALGORITHM, invalid_part, of_part, told_of
 from localcloud.s3.versions import find
@@ -170,7 +170,7 @@ def request_part(bucket: Any, parameters: Mapping[str, Any], request: werkzeug.R
     number = int(parameters["partNumber"])
     first = sum(sizes[: number - 1])
     if chosen.size:
-        request.environ["HTTP_RANGE"] = f"bytes={first}-{first + sizes[number - 1] - 1}"
+        set_header(request, "Range", f"bytes={first}-{first + sizes[number - 1] - 1}")
     others = [(name, value) for name, value in request.args.items(multi=True) if name != "partNumber"]
     request.environ["QUERY_STRING"] = urlencode(others)
     return len(parts)
@@ -200,16 +200,24 @@ def add_attributes(
     return with_members(request, answer, changed)
 
 
-def add_checksum(record: Any, request: werkzeug.Request, answer: werkzeug.Response) -> werkzeug.Response:
-    """Adds the checksum of an object to moto's answer to the completion of its upload."""
-    told = told_of(record)
-    return with_members(request, answer, told) if told and answer.status_code == 200 else answer
+def add_checksum(
+    told: Mapping[str, str],
+    request: werkzeug.Request,
+    answer: werkzeug.Response,
+    *,
+    within: str | None = None,
+) -> werkzeug.Response:
+    """Adds a checksum to an answer of moto, or to the member of it that is named."""
+    return with_members(request, answer, told, within) if told and answer.status_code == 200 else answer
 
 
 def with_members(
-    request: werkzeug.Request, answer: werkzeug.Response, changed: Mapping[str, Any]
+    request: werkzeug.Request,
+    answer: werkzeug.Response,
+    changed: Mapping[str, Any],
+    within: str | None = None,
 ) -> werkzeug.Response:
-    """An answer of moto with other members; None removes one."""
+    """An answer of moto with other members, or with others of the member that is named; None removes one."""
     found = operation_of(request, "s3")
     if not found:
         return answer
@@ -217,7 +225,7 @@ def with_members(
     content = {"headers": dict(answer.headers), "status_code": 200, "body": answer.get_data()}
     members = create_parser(model.service_model.protocol).parse(content, model.output_shape)
     members.pop("ResponseMetadata")
-    members |= changed
+    members |= {within: members[within] | changed} if within else changed
     return write_answer(model, {name: value for name, value in members.items() if value is not None})
 
 
@@ -238,9 +246,8 @@ def _page_of_parts(parts: list[Any], algorithm: str, headers: Headers) -> dict[s
 
 
 def checksum_of_part(part: Any, algorithm: str | None) -> dict[str, str]:
-    """The checksum of a part, moto's record, as a member of answers; none if it is not known."""
-    value = of_part(part, algorithm) if algorithm else None
-    return {f"Checksum{algorithm}": value} if value else {}
+    """The checksum of a part, moto's record, as a member of answers; none without an algorithm."""
+    return {f"Checksum{algorithm}": of_part(part, algorithm)} if algorithm else {}
 
 
 def _parts(chosen: Any, asked: str) -> list[Any]:

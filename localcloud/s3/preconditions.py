@@ -17,10 +17,9 @@ import werkzeug
 from werkzeug.http import parse_date
 
 from localcloud.protocol import ApiError
-from localcloud.protocol.s3_requests import copy_source_of
+from localcloud.protocol.s3_requests import copy_source_of, set_header
 from localcloud.s3.versions import find, is_object
 
-READS = ("GetObject", "HeadObject")
 COPIES = ("CopyObject", "UploadPartCopy")
 WRITES = ("CompleteMultipartUpload", "CopyObject", "PutObject")
 MATCH, NONE_MATCH = "If-Match", "If-None-Match"
@@ -45,15 +44,15 @@ def _not_implemented(headers: str, reason: str) -> ApiError:
     return ApiError("NotImplemented", message, status=501, Header=headers, additionalMessage=reason)
 
 
-def is_conditional_write(operation: str, request: werkzeug.Request) -> bool:
-    return operation in WRITES and (MATCH in request.headers or NONE_MATCH in request.headers)
-
-
-def check_write(bucket: Any, parameters: Mapping[str, Any], request: werkzeug.Request) -> None:
-    """Raises ApiError unless the object that the request would replace is as it demands.
+def check_write(
+    bucket: Any, operation: str, parameters: Mapping[str, Any], request: werkzeug.Request
+) -> None:
+    """Raises ApiError unless the object that a write would replace is as the request demands.
 
     An object that has changed since the upload in parts began is a conflict. `bucket` is moto's record.
     """
+    if operation not in WRITES or not (MATCH in request.headers or NONE_MATCH in request.headers):
+        return
     key, upload = parameters["Key"], bucket.multiparts.get(parameters.get("uploadId"))
     if "uploadId" in parameters and upload is None:
         return  # completed before
@@ -107,8 +106,6 @@ def answer_unmet(record: Any, request: werkzeug.Request) -> werkzeug.Response | 
         return None
     answer = werkzeug.Response(status=304, headers={"ETag": record.etag})
     answer.headers.remove("Content-Type")
-    if str(record.version_id) != "null":
-        answer.headers["x-amz-version-id"] = record.version_id
     return answer
 
 
@@ -139,4 +136,4 @@ def _failed(condition: str) -> ApiError:
 def _forget(request: werkzeug.Request, prefix: str) -> None:
     """Removes the conditions, which hold, from the request that moto gets."""
     for name in (MATCH, NONE_MATCH, MODIFIED, UNMODIFIED):
-        request.environ.pop("HTTP_" + (prefix + name).upper().replace("-", "_"), None)
+        set_header(request, prefix + name, None)

@@ -4,7 +4,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/Welcome.html
 """
 
 import re
-import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,22 +23,38 @@ from localcloud.protocol.errors import error_response, s3_ids
 from localcloud.protocol.s3_requests import members_of
 from localcloud.routing import destination_of
 from localcloud.s3 import buckets, forms
-from localcloud.s3.checksums import check_checksums, note_completion, note_part, tell_checksum
-from localcloud.s3.chunks import check_chunks, is_chunked
+from localcloud.s3.checksums import (
+    ALGORITHM,
+    check_checksums,
+    name_algorithm,
+    note_completion,
+    tell_checksum,
+    told_of,
+)
+from localcloud.s3.chunks import decode_chunks
 from localcloud.s3.configurations import keep_former_settings
-from localcloud.s3.digests import check_digests
+from localcloud.s3.digests import check_digests, compute_all_checksums
 from localcloud.s3.encryption import TELLING, check_encryption, check_key, tell_encryption
+from localcloud.s3.key_locks import KeyLocks
+from localcloud.s3.lifecycles import answer_lifecycle, keep_lifecycle
 from localcloud.s3.limits import check_limits, ignore_empty_numbers, ignore_unusable_range
 from localcloud.s3.listing import LISTS, answer_buckets, answer_list, note_begin
 from localcloud.s3.locks import check_locks
-from localcloud.s3.parts import add_attributes, add_checksum, check_parts, request_part
+from localcloud.s3.parts import (
+    add_attributes,
+    add_checksum,
+    check_parts,
+    checksum_of_part,
+    request_part,
+    with_members,
+)
 from localcloud.s3.preconditions import (
     COPIES,
+    WRITES,
     answer_unmet,
     check_form,
     check_source,
     check_write,
-    is_conditional_write,
 )
 from localcloud.s3.presigned import check_expiry, check_mechanism
 from localcloud.s3.versions import (
@@ -50,6 +65,7 @@ from localcloud.s3.versions import (
     find,
     is_object,
     keep_versions,
+    tell_version,
 )
 
 HOME = "us-east-1"
@@ -57,8 +73,8 @@ HOME = "us-east-1"
 NO_BLOCK = "The public access block configuration was not found"
 NO_LOCK = "Object Lock configuration does not exist for this bucket"
 OVERRIDE = "response-"
-WITH_CONTENT = ("PutObject", "UploadPart")
-
+WRITING = (*WRITES, "CreateMultipartUpload", "DeleteObject")
+"""Operations that replace or delete one object, or note which one they will replace."""
 JUMPSTART = re.compile(r"jumpstart-(private-)?cache-prod-")
 """The buckets of AWS from which SageMaker's SDK reads its list of models."""
 
@@ -70,9 +86,9 @@ class S3Service:
 
     def __init__(self, cloud: Cloud):
         self._cloud = cloud
-        self._writing = threading.Lock()
-        """Held from the check of a write's condition to the write."""
+        self._locks = KeyLocks()
         keep_former_settings()
+        compute_all_checksums()
 
     def handle(self, request: Request) -> werkzeug.Response | None:
         try:
@@ -94,9 +110,7 @@ class S3Service:
         bucket = bucket_named_in(self._cloud, request)
         if is_preflight(request):
             return _answer_preflight(bucket, request)
-        if is_chunked(request.headers):
-            check_chunks(request.headers, request.environ["wsgi.input"])
-            request.environ["wsgi.input"].seek(0)
+        decode_chunks(request)
         check_mechanism(request)
         check_expiry(request.args)
         if bucket and request.method == "POST" and request.mimetype == "multipart/form-data":
@@ -114,12 +128,13 @@ class S3Service:
             check_checksums(self._buckets(), bucket, call, request)
         if bucket and call.operation in COPIES and (copied := check_source(self._buckets(), request)):
             check_key(self._cloud, copied)
-        if call.operation in WITH_CONTENT:
-            check_digests(request.headers, request.environ["wsgi.input"])
+        check_digests(request, has_checksum=call.operation != "CompleteMultipartUpload")
+        if bucket:
+            name_algorithm(bucket, call, request)
         check_encryption(self._cloud, bucket, call.operation, request)
-        if bucket and is_conditional_write(call.operation, request):
-            with self._writing:
-                check_write(bucket, call.parameters, request)
+        if bucket and call.operation in WRITING:
+            with self._locks.of(bucket.name, call.parameters["Key"]):
+                check_write(bucket, call.operation, call.parameters, request)
                 return self._carry_out(bucket, call, request) or _of_moto(request)
         return self._carry_out(bucket, call, request)
 
@@ -128,17 +143,16 @@ class S3Service:
         if bucket and (answer := self._check_settings(bucket, call, request)) is not None:
             return answer
         if bucket and call.operation in TELLING:
-            upload = bucket.multiparts.get(call.parameters.get("uploadId"))
             answer = _of_moto(request)
             note_begin(bucket)
-            if call.operation == "UploadPart":
-                note_part(upload, call.parameters["partNumber"], answer)
             record = bucket.keys.get(call.parameters["Key"]) if answer.status_code == 200 else None
             if call.operation == "CopyObject" and record is not None:
                 record.multipart = None  # whatever its source was uploaded as
+                answer.headers.pop("Checksum", None)  # moto's own
+                answer = add_checksum(told_of(record), request, answer, within="CopyObjectResult")
             if call.operation == "CompleteMultipartUpload" and record is not None:
-                note_completion(record, request)
-                answer = add_checksum(record, request, answer)
+                note_completion(record)
+                answer = add_checksum(told_of(record), request, answer)
             tell_encryption(bucket, call.operation, call.parameters["Key"], request, answer)
             if not bucket.versioning_status:
                 answer.headers.pop("x-amz-version-id", None)
@@ -166,22 +180,32 @@ class S3Service:
             case "DeleteObject":
                 return answer_delete(bucket, call.parameters["Key"], request)
             case "DeleteObjects":
-                return answer_deletes(bucket, request)
+                return answer_deletes(bucket, request, self._locks)
             case "DeleteBucket" if bucket.versioning_status and bucket.keys:
                 message = (
                     "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
                 )
                 raise ApiError("BucketNotEmpty", message, status=409, BucketName=bucket.name)
+            case "PutBucketLifecycleConfiguration":
+                return keep_lifecycle(bucket, request, _of_moto(request))
+            case "GetBucketLifecycleConfiguration":
+                return answer_lifecycle(bucket, request)
+            case "GetBucketLocation" if bucket.region_alias:
+                return with_members(request, _of_moto(request), {"LocationConstraint": bucket.region_alias})
             case "GetPublicAccessBlock" if bucket.public_access_block is None:
                 raise _no_configuration(bucket, "NoSuchPublicAccessBlockConfiguration", NO_BLOCK)
             case "GetObjectLockConfiguration" if not bucket.object_lock_enabled:
                 raise _no_configuration(bucket, "ObjectLockConfigurationNotFoundError", NO_LOCK)
-            case "PutObjectTagging" if not _tags_of(request):  # at which moto fails
-                place = call.parameters["Key"], call.parameters.get("versionId")
-                self._backend().delete_object_tagging(bucket.name, *place)
-                return werkzeug.Response(status=200)
+            case "GetObjectTagging" | "PutObjectTagging" | "DeleteObjectTagging":
+                return self._answer_tagging(bucket, call, request)
             case "GetObjectAttributes":
                 return add_attributes(bucket, call.parameters, request, _of_moto(request))
+            case "UploadPartCopy":
+                upload = bucket.multiparts[call.parameters["uploadId"]]
+                answer = _of_moto(request)
+                copied = upload.parts.get(int(call.parameters["partNumber"]))
+                told = checksum_of_part(copied, upload.metadata.get(ALGORITHM)) if copied else {}
+                return add_checksum(told, request, answer, within="CopyPartResult")
             case "GetObject" | "HeadObject":
                 return self._read(bucket, call, request)
             case "PutObject":
@@ -190,12 +214,23 @@ class S3Service:
                 return answer
         return None
 
+    def _answer_tagging(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response:
+        place = call.parameters["Key"], call.parameters.get("versionId")
+        if call.operation == "PutObjectTagging" and not _tags_of(request):  # at which moto fails
+            self._backend().delete_object_tagging(bucket.name, *place)
+            answer = werkzeug.Response(status=200)
+        else:
+            answer = _of_moto(request)
+        tell_version(bucket, find(bucket, *place), answer)
+        return answer
+
     def _read(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response:
         if (answer := answer_marker(bucket, call.parameters, request)) is not None:
             return answer
         record = find(bucket, call.parameters["Key"], call.parameters.get("versionId"))
         if is_object(record):
             if (answer := answer_unmet(record, request)) is not None:
+                tell_version(bucket, record, answer)
                 return answer
             if request.method == "GET":
                 check_key(self._cloud, record)
@@ -209,6 +244,7 @@ class S3Service:
             answer.headers["x-amz-mp-parts-count"] = str(parts)
         if is_object(record):
             tell_checksum(record, answer)
+            tell_version(bucket, record, answer)
         return answer
 
     def _check_settings(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response | None:
@@ -241,9 +277,11 @@ class S3Service:
         if existing:
             return None
         buckets.check_acl_of_new_bucket(request)
+        alias = buckets.replace_alias(request)
         answer = _of_moto(request)
         created = self._buckets().get(name)
         if answer.status_code == 200 and created is not None:
+            created.region_alias = alias
             buckets.give_defaults(created)
             keep_versions(created)
             if created.region_name != HOME:

@@ -21,6 +21,7 @@ from localcloud.protocol.calls import operation_of
 from localcloud.protocol.errors import error_response
 from localcloud.protocol.s3_requests import CopySource, copy_source_of, members_of
 from localcloud.protocol.service import write_answer
+from localcloud.s3.key_locks import KeyLocks
 
 BYPASS = "x-amz-bypass-governance-retention"
 NULL = "null"
@@ -58,9 +59,12 @@ def check_version(
         _check_source(buckets, copy_source_of(request))
     version = parameters.get("versionId")
     if version is None:
-        if operation in TAGGING and not is_object(bucket.keys.get(parameters["Key"])):
+        current = bucket.keys.get(parameters.get("Key"))
+        if operation == "GetObjectTagging" and _is_marker(current):
+            raise _not_allowed(request)
+        if operation in TAGGING and not is_object(current):
             raise _no_key(parameters["Key"])
-        if operation == "PutObjectAcl" and _is_marker(bucket.keys.get(parameters["Key"])):
+        if operation == "PutObjectAcl" and _is_marker(current):
             raise _not_allowed(request)
         return
     if not _can_be(bucket, version):
@@ -113,6 +117,12 @@ def answer_marker(
     if version:
         answer.headers["Allow"] = "DELETE"
     return answer
+
+
+def tell_version(bucket: Any, record: Any, answer: werkzeug.Response) -> None:
+    """Tells which version an answer is about, if the bucket has or had versions. `record` is moto's."""
+    if bucket.versioning_status and answer.status_code < 400:
+        answer.headers["x-amz-version-id"] = str(record.version_id)
 
 
 def _check_source(buckets: Mapping[str, Any], source: CopySource) -> None:
@@ -211,7 +221,7 @@ def answer_delete(bucket: Any, key: str, request: werkzeug.Request) -> werkzeug.
     return answer
 
 
-def answer_deletes(bucket: Any, request: werkzeug.Request) -> werkzeug.Response | None:
+def answer_deletes(bucket: Any, request: werkzeug.Request, locks: KeyLocks) -> werkzeug.Response | None:
     """Answers DeleteObjects; None for a request that the guard will refuse, since it has another form."""
     members, found = members_of(request), operation_of(request, "s3")
     if not members or not found:
@@ -220,7 +230,8 @@ def answer_deletes(bucket: Any, request: werkzeug.Request) -> werkzeug.Response 
     for wanted in members["Delete"]["Objects"]:
         named = {name: wanted[name] for name in ("Key", "VersionId") if name in wanted}
         try:
-            deleted.append(named | _delete_one(bucket, request, **wanted))
+            with locks.of(bucket.name, wanted["Key"]):
+                deleted.append(named | _delete_one(bucket, request, **wanted))
         except ApiError as error:
             errors.append(named | {"Code": error.code, "Message": error.message})
     is_quiet = members["Delete"].get("Quiet")

@@ -144,7 +144,8 @@ class ProcessingJobs:
     def delete(self, **request: Any) -> dict[str, Any]:
         record = self.table.get(request["ProcessingJobName"])
         require_ended("processing", record.live["ProcessingJobStatus"])
-        self._jobs[record.name].join()
+        if run := self._jobs.pop(record.name, None):  # else another request is deleting it
+            run.join()
         self.table.remove(record.name)
         return {}
 

@@ -67,10 +67,10 @@ class Table:
         except KeyError:
             raise self._missing(name if name.startswith("arn:") else self._arn + name) from None
 
-    def remove(self, name: str) -> Record:
+    def remove(self, name_or_arn: str) -> Record:
         with self._lock:
-            record = self.get(name)
-            del self._records[name.lower()]
+            record = self.get(name_or_arn)
+            del self._records[record.name.lower()]
         return record
 
     def by_arn(self, arn: str) -> Record | None:

@@ -89,10 +89,10 @@ class Search:
             raise InvalidRequest("Search: localcloud does not support VisibilityConditions.")
         member = MEMBERS.get(resource, resource)
         documents = [_document(*each) for each in self._sources.get(resource, list)()]
-        is_enabled = _test_of(member, request.get("SearchExpression") or {})
+        matches = _test_of(member, request.get("SearchExpression") or {})
         if (order := request.get("SortBy", "LastModifiedTime")) not in TIMES:
             _check_name(member, order)
-        found = [document for document in documents if is_enabled(document)]
+        found = [document for document in documents if matches(document)]
         _sort(found, order)
         if request.get("SortOrder", "Descending") == "Descending":
             found.reverse()

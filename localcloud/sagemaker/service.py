@@ -31,7 +31,7 @@ class SageMakerService(ModelledService):
     answers = frozenset({service_name, LOCALCLOUD})
     regional = True
     unsupported_members: ClassVar = {
-        "ListTrainingJobs": frozenset({"TrainingPlanArnEquals", "WarmPoolStatusEquals"}),
+        "ListTrainingJobs": frozenset({"TrainingPlanArnEquals"}),
         "ListModelPackageGroups": frozenset({"CrossAccountFilterOption=SameAccount"}),
         "DescribeModelCard": frozenset({"IncludedData=AllData"}),
         "DescribeModelPackage": frozenset({"IncludedData=AllData"}),
@@ -60,6 +60,7 @@ class SageMakerService(ModelledService):
             "DescribeTrainingJob": self._training.describe,
             "ListTrainingJobs": self._training.summaries,
             "StopTrainingJob": self._training.stop,
+            "UpdateTrainingJob": self._training.update,
             "DeleteTrainingJob": self._training.delete,
             "CreateModel": self._models.create,
             "DescribeModel": self._models.describe,

@@ -27,6 +27,7 @@ from localcloud.sagemaker.training_run import (
     decoded,
 )
 from localcloud.sagemaker.transfer import Transfer
+from localcloud.sagemaker.warm_pools import STATUS, WarmPools, check_warm_pool
 
 LAUNCHER = re.compile(
     r"sagemaker_(mpi|parameter_server|distributed_dataparallel|pytorch_ddp|pytorch_xla_multi_worker"
@@ -66,6 +67,7 @@ SUPPORTED = {
         "InstanceCount": None,
         "InstanceGroups": {"InstanceType": None, "InstanceCount": None, "InstanceGroupName": None},
         "VolumeSizeInGB": None,
+        "KeepAlivePeriodInSeconds": None,
     },
     "StoppingCondition": {"MaxRuntimeInSeconds": None, "MaxWaitTimeInSeconds": None},
     "CheckpointConfig": None,
@@ -106,6 +108,7 @@ class TrainingJobs:
     def __init__(self, cloud: Cloud, experiments: Experiments):
         self._cloud, self._experiments = cloud, experiments
         self._jobs: dict[str, TrainingRun] = {}
+        self._warm_pools = WarmPools(cloud)
         self.table = Table(
             cloud,
             "training-job",
@@ -130,12 +133,15 @@ class TrainingJobs:
         def ending(members: Mapping[str, Any]) -> None:
             self._experiments.end_job(record, "Training", members, metrics.points())
 
-        run = self._jobs[record.name] = TrainingRun(self._cloud, record, metrics, ending)
+        self._warm_pools.begin(record)
+        run = TrainingRun(self._cloud, record, metrics, self._warm_pools, ending)
+        self._jobs[record.name] = run
         run.start()
         return {"TrainingJobArn": record.arn}
 
     def describe(self, **request: Any) -> dict[str, Any]:
         record = self.table.get(request["TrainingJobName"])
+        self._warm_pools.refresh()
         echoed = {name: value for name, value in record.request.items() if name != "Tags"}
         return {
             "EnableNetworkIsolation": False,
@@ -150,7 +156,12 @@ class TrainingJobs:
         }
 
     def summaries(self, **request: Any) -> dict[str, Any]:
-        page, token = select(self.table, request, "TrainingJobStatus")
+        self._warm_pools.refresh()
+        wanted = request.get("WarmPoolStatusEquals")
+        found = [
+            each for each in self.table if not wanted or each.live.get(STATUS, {}).get("Status") == wanted
+        ]
+        page, token = select(found, request, "TrainingJobStatus")
         summaries = [
             {
                 "TrainingJobName": record.name,
@@ -160,6 +171,7 @@ class TrainingJobs:
                 "TrainingEndTime": record.live.get("TrainingEndTime"),
                 "TrainingJobStatus": record.live["TrainingJobStatus"],
                 "SecondaryStatus": record.live["SecondaryStatus"],
+                STATUS: record.live.get(STATUS),
             }
             for record in page
         ]
@@ -173,10 +185,24 @@ class TrainingJobs:
         self._jobs[record.name].stop()
         return {}
 
+    def update(self, **request: Any) -> dict[str, Any]:
+        """Changes for how long the warm pool of a job is kept."""
+        require_supported("UpdateTrainingJob", request, {"TrainingJobName": None, "ResourceConfig": None})
+        record = self.table.get(request["TrainingJobName"])
+        if resources := request.get("ResourceConfig"):
+            self._warm_pools.update(record, resources["KeepAlivePeriodInSeconds"])
+            record.update()
+        return {"TrainingJobArn": record.arn}
+
     def delete(self, **request: Any) -> dict[str, Any]:
         record = self.table.get(request["TrainingJobName"])
         require_ended("training", record.live["TrainingJobStatus"])
-        self._jobs[record.name].join()
+        if self._warm_pools.is_available(record):
+            raise ResourceInUse(
+                "The request was rejected because the training job retains an Available warm pool."
+            )
+        if run := self._jobs.pop(record.name, None):  # else another request is deleting it
+            run.join()
         self.table.remove(record.name)
         return {}
 
@@ -224,6 +250,7 @@ class TrainingJobs:
                     f"{CONTAINER_FOLDER} (given: {path})."
                 )
         _check_condition(request)
+        check_warm_pool(operation, request)
         require_assumable(self._cloud, request["RoleArn"])
         self._check_image(operation, request)
         names = [channel["ChannelName"] for channel in channels]

@@ -19,6 +19,7 @@ from localcloud.sagemaker.errors import JobFailed
 from localcloud.sagemaker.metrics import Metrics
 from localcloud.sagemaker.records import Record
 from localcloud.sagemaker.transfer import Transfer, changed_files, join_uri, merged, pack
+from localcloud.sagemaker.warm_pools import WarmPools
 from localcloud.untrusted import parse_json
 
 log = logging.getLogger(__name__)
@@ -65,10 +66,16 @@ class TrainingRun:
     """Runs one job in a thread of its own: Starting, Downloading, Training, Uploading, and its end."""
 
     def __init__(
-        self, cloud: Cloud, record: Record, metrics: Metrics, ending: Callable[[Mapping[str, Any]], None]
+        self,
+        cloud: Cloud,
+        record: Record,
+        metrics: Metrics,
+        warm_pools: WarmPools,
+        ending: Callable[[Mapping[str, Any]], None],
     ):
         """`ending` is called with the members that the job's description is about to have."""
         self._cloud, self._record, self._metrics, self._ending = cloud, record, metrics, ending
+        self._warm_pools = warm_pools
         self._request = record.request
         self._role: str = self._request["RoleArn"]
         self._folder = cloud.state_dir / "training" / record.name
@@ -122,7 +129,7 @@ class TrainingRun:
             self._interrupt_requested.set()
 
     def _run(self) -> None:
-        reason, ending = None, "Completed"
+        reason, ending, healthy = None, "Completed", True
         try:
             while self._run_once():
                 self._enter("Interrupted")
@@ -132,10 +139,12 @@ class TrainingRun:
             reason, ending = str(failure), "Failed"
         except Exception as error:  # a bug of localcloud must not look like success
             reason, ending = f"InternalServerError: {type(error).__name__}: {error}", "Failed"
+            healthy = False
         if ending == "Completed" and self._time_exceeded:
             ending = self._time_exceeded
         elif ending == "Completed" and self._stop_requested.is_set():
             ending = "Stopped"
+        self._warm_pools.keep(self._record, self._hosts, healthy=healthy)
         self._finish(ending, reason)
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -156,6 +165,7 @@ class TrainingRun:
         for host in self._hosts:
             for name in ("input/config", "input/data", "model", "output/data"):
                 (host.ml / name).mkdir(parents=True)
+        self._warm_pools.fill(self._record, self._hosts)
         self._enter("Downloading")
         channels = download_channels(self._transfer, self._request, self._hosts)
         hyperparameters = self._request.get("HyperParameters") or {}

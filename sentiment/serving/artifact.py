@@ -47,7 +47,7 @@ RAY_FILES = ("config.yaml", "deployment.py")
 MAX_JSON_BYTES = 1 << 24
 """Such a file may take half a gigabyte when parsed. A full vocabulary's word_dict.json has about 2 MB."""
 MAX_WORD_ID = 2**31 - 1
-MOST_NAMED, MAX_NAMED = 5, 200
+MAX_NAMED, MAX_NAME_CHARACTERS = 5, 200
 """How many differences from the checksum list an error names, and how many characters of each."""
 _MAY_BE_ADDED = re.compile(
     r"\.?run\.json(\.\w+)?"  # the record of the training run, also if its writing was interrupted
@@ -107,8 +107,8 @@ def version_of(folder: Path) -> str:
         raise ArtifactError(f"{folder} is not a model folder: it has no {CHECKSUMS}; train a model first")
     broken = broken_files(folder, CHECKSUMS, lambda name: _MAY_BE_ADDED.fullmatch(name) is not None)
     if broken:
-        named = [f"{one:.{MAX_NAMED}}" for one in broken[:MOST_NAMED]]
-        named += [f"and {len(broken) - MOST_NAMED} more"] if len(broken) > MOST_NAMED else []
+        named = [f"{one:.{MAX_NAME_CHARACTERS}}" for one in broken[:MAX_NAMED]]
+        named += [f"and {len(broken) - MAX_NAMED} more"] if len(broken) > MAX_NAMED else []
         raise ArtifactError(
             f"the model in {folder} has changed since it was written ({'; '.join(named)}); fetch it again"
         )

@@ -54,19 +54,25 @@ SHORT_BAND = (0.44, 0.56)
 Band = tuple[float, float]
 
 
-class Scale(NamedTuple):
-    """The weights of the parts of the evidence, and the `minimum` that an opinion has."""
+class Coefficients(NamedTuple):
+    """The weights of a score's parts, from a logistic regression that separates opinions from other texts."""
 
     logit: float
     word: float
     phrases: float
     question: float
     opinion: float
-    minimum: float
 
 
-SCALE = Scale(0.75, 0.2, 0.55, -0.5, 0.9, 1.2)
-WITHOUT_OPINION_WORDS = Scale(0.9, 0.45, 1.2, -1.4, 0.0, 2.5)
+class Regression(NamedTuple):
+    """The coefficients of the score, and the `threshold` that the score of an opinion reaches."""
+
+    coefficients: Coefficients
+    threshold: float
+
+
+WITH_OPINION_WORDS = Regression(Coefficients(0.75, 0.2, 0.55, -0.5, 0.9), 1.2)
+WITHOUT_OPINION_WORDS = Regression(Coefficients(0.9, 0.45, 1.2, -1.4, 0.0), 2.5)
 """For models that do not tell opinions from other texts by their words: of earlier formats, or not trained on
 texts without an opinion."""
 
@@ -89,7 +95,7 @@ class Evidence:
     ):
         self._word_dict, self._ngrams, self._band = word_dict, ngrams, band
         self._opinion = opinion if opinion is not None and opinion.any() else None
-        self._scale = WITHOUT_OPINION_WORDS if self._opinion is None else SCALE
+        self._regression = WITHOUT_OPINION_WORDS if self._opinion is None else WITH_OPINION_WORDS
         self._reads_all_words = reads_all_words
         self._function_words = frozenset(
             word for word, number in word_dict.items() if number < FUNCTION_WORDS and word[0].isalpha()
@@ -106,17 +112,16 @@ class Evidence:
             return NO_EVIDENCE
         band = self._band
         if self._ngrams is not None and len(ids) < SHORT_WORDS:
-            if self._evidence(self._ngrams, words, ids, probability) < self._scale.minimum:
+            if self._score(self._ngrams, words, ids, probability) < self._regression.threshold:
                 return NO_EVIDENCE
             band = SHORT_BAND
         return MIXED if band is not None and band[0] < probability < band[1] else None
 
-    def _evidence(self, ngrams: Ngrams, words: Sequence[str], ids: np.ndarray, probability: float) -> float:
+    def _score(self, ngrams: Ngrams, words: Sequence[str], ids: np.ndarray, probability: float) -> float:
         """How strongly a short text expresses an opinion on a film.
 
         The score depends on the model's logit, the strongest word, negated or not, the PHRASES strongest
-        n-grams, and the words that tell opinions from other texts. Its weights come from a logistic
-        regression that separates texts with an opinion from others.
+        n-grams, whether the text is a mere question, and the words that tell opinions from other texts.
         """
         share = min(max(probability, 1e-9), 1 - 1e-9)
         word = max(np.abs(ngrams.single_weights(each)).max() for each in (ids, ids & (NEGATED - 1)))
@@ -128,7 +133,7 @@ class Evidence:
             _is_one_question(words),
             0.0 if self._opinion is None else opinion_logit(self._opinion, ids),
         )
-        return sum(weight * part for weight, part in zip(self._scale, parts, strict=False))
+        return sum(weight * part for weight, part in zip(self._regression.coefficients, parts, strict=True))
 
     def _is_foreign(self, words: Sequence[str]) -> bool:
         if not self._reads_all_words:

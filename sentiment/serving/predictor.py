@@ -135,7 +135,7 @@ class Predictor:
     def predict(self, reviews: Sequence[str]) -> list[Prediction]:
         """Predict the sentiment of reviews, in order."""
         words = [self.loaded.tokenizer(review) for review in reviews]
-        ids = [self._ids(found) for found in words]
+        ids = [self.ids(found) for found in words]
         logits = self.engine.logits(ids).tolist()
         return [self._prediction(*of_review) for of_review in zip(reviews, words, ids, logits, strict=True)]
 
@@ -143,7 +143,7 @@ class Predictor:
         """Predict the sentiment of reviews, in order, with the weight and the position of each word."""
         tokens = [self.loaded.tokenizer.locate(review) for review in reviews]
         words = [[token.word for token in found] for found in tokens]
-        ids = [self._ids(found) for found in words]
+        ids = [self.ids(found) for found in words]
         explained = self.engine.explain(ids)
         return [
             self._prediction(review, read, numbers, logit, **self._explanation(found, weights))
@@ -161,7 +161,8 @@ class Predictor:
             "cut": self._cut(tokens),
         }
 
-    def _ids(self, words: Sequence[str]) -> np.ndarray:
+    def ids(self, words: Sequence[str]) -> np.ndarray:
+        """The marked ids (N,) of a review's words (negation.py). Short texts have typing errors corrected."""
         spelling = self._spelling if len(words) < SHORT_WORDS else None
         return self._marked(self.loaded.tokenizer.encode(self.loaded.word_dict, words, spelling))
 

@@ -237,17 +237,18 @@ class _Step(NamedTuple):
     """A replacement of all matches of `pattern`.
 
     Most texts have no match, and `hints` tell this faster than the pattern. A hint is a string and a pattern:
-    if `pattern` matches a text, then, for at least one hint, the text in lower case contains the string and
-    the hint's pattern matches it.
+    if `pattern` matches a text, then the text contains the string of at least one hint, and the pattern of
+    that hint matches, too. The hints of _STEPS are for the text in lower case, those of _REPAIRS for the text
+    as it is.
     """
 
     hints: tuple[tuple[str, re.Pattern[str]], ...]
     pattern: re.Pattern[str]
     replacement: Callable[[re.Match[str]], str]
 
-    def may_change(self, lowered: str) -> bool:
-        """Whether the step may replace something in the text, which is given in lower case."""
-        return any(sign in lowered and hint.search(lowered) for sign, hint in self.hints)
+    def may_change(self, text: str) -> bool:
+        """Whether the step may replace something, by the hints for `text`, which is in their form."""
+        return any(sign in text and hint.search(text) for sign, hint in self.hints)
 
 
 def _hints(**patterns: str) -> tuple[tuple[str, re.Pattern[str]], ...]:

@@ -94,6 +94,11 @@ def parameters(**values: str) -> list[dict[str, str]]:
     return [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
 
 
+def trust(service: str) -> dict:
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
 @pytest.fixture(scope="module")
 def cloud() -> Iterator:
     with Server(port=0, services=SERVICES) as server:

@@ -1,15 +1,18 @@
 """What the tests of functions, HTTP APIs and IAM share: a small cloud, and ways to put things into it."""
 
+import base64
 import io
 import json
 import socket
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import boto3
+import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from localcloud.cloud import Cloud
 from localcloud.logs import LogsService
@@ -145,3 +148,60 @@ class Account:
 def running(*services: Any) -> Iterator[Account]:
     with Server(port=0, services=[*services, LogsService]) as server:
         yield Account(server.cloud)
+
+
+@pytest.fixture(scope="module")
+def echo(account: Account) -> str:
+    """A function that most tests invoke and none changes."""
+    return account.function("echo", Environment={"Variables": {"GREETING": "hello"}})
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    listener = Listener()
+    yield listener
+    listener.close()
+
+
+def invoke(account: Account, name: str, event: Any, **more: Any) -> dict[str, Any]:
+    answer = account.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode(), **more)
+    body = answer["Payload"].read()
+    return answer | {"result": json.loads(body) if body else None}
+
+
+def tail(answer: dict[str, Any]) -> str:
+    return base64.b64decode(answer["LogResult"]).decode()
+
+
+def refusal(call: Callable[[], Any]) -> dict[str, Any]:
+    with pytest.raises(ClientError) as caught:
+        call()
+    return caught.value.response
+
+
+def is_denied(call: Callable[[], Any]) -> bool:
+    """Denied by policy; any other refusal means that the request got through to the service."""
+    try:
+        call()
+    except ClientError as error:
+        return error.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException", "403")
+    return False
+
+
+@pytest.fixture
+def having(account: Account, request: pytest.FixtureRequest) -> Callable[..., Callable[[str], Any]]:
+    """Makes a role with just these statements; returns a function that makes clients of that role."""
+    name = f"role-{abs(hash(request.node.name)) % 10**8}"
+
+    def make(*statements: dict[str, Any]) -> Callable[[str], Any]:
+        iam = account.client("iam")
+        role = iam.create_role(
+            RoleName=name, AssumeRolePolicyDocument=trust({"Service": "lambda.amazonaws.com"})
+        )["Role"]
+        if statements:
+            iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy(*statements))
+        keys = account.session(role["Arn"])
+        return lambda service: account.client(service, **keys)
+
+    make.name = name
+    return make

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from localcloud.cloud import Cloud
 from localcloud.iam import IamEnforcement
 from localcloud.sagemaker import SageMakerService
@@ -18,6 +20,8 @@ from localcloud.server import Server
 BUCKET = "test-bucket"
 TRAINING_IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6.0-cpu-py312"
 INFERENCE_IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6.0-cpu-py312"
+SERVERLESS = {"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}
+ON_INSTANCE = {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
 
 TRAIN = """
 import argparse, json, os, signal, sys, time
@@ -292,3 +296,14 @@ def wait(look: Any, done: Any, seconds: float = 60) -> Any:
 def sandbox() -> Iterator[Sandbox]:
     with Server(port=0, services=[IamEnforcement, SageMakerService]) as server:
         yield Sandbox(server.cloud)
+
+
+@pytest.fixture(scope="module")
+def aws():
+    with sandbox() as it:
+        yield it
+
+
+def refused(error) -> tuple[str, int, str]:
+    answer = error.value.response
+    return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Message"]

@@ -11,6 +11,8 @@ from localcloud_cloudformation_fixtures import cloud, parameters, stacks
 
 __all__ = ["cloud", "stacks"]
 
+ABSENT = {"Fn::ImportValue": "absent"}
+
 
 def exporting(value: str = "v", name: str = "shared") -> dict:
     return {
@@ -117,6 +119,67 @@ def test_a_creation_looks_for_its_exports_when_it_starts(stacks, way):
     assert reason in [event.get("ResourceStatusReason") for event in stacks.events("early")]
     assert stacks.resources("early") == {}
     stacks.delete("early")
+
+
+ROLE = "arn:aws:iam::123456789012:role/some"
+INTEGRATION = {"ApiId": "abc", "IntegrationType": "AWS_PROXY", "PayloadFormatVersion": "2.0"}
+BUILD = {
+    "Artifacts": {"Type": "NO_ARTIFACTS"},
+    "Environment": {
+        "ComputeType": "BUILD_GENERAL1_SMALL",
+        "Image": "aws/codebuild/standard:7.0",
+        "Type": "LINUX_CONTAINER",
+    },
+    "ServiceRole": ROLE,
+    "Source": {"Type": "S3", "Location": "bucket/key", "BuildSpec": "version: 0.2"},
+}
+
+
+def openapi(kind: dict | str, version: dict | str) -> dict:
+    integration = {"type": kind, "payloadFormatVersion": version}
+    return {"Body": {"paths": {"/": {"get": {"x-amazon-apigateway-integration": integration}}}}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties"),
+    [
+        ("AWS::ApiGatewayV2::Api", {"Name": "a", "ProtocolType": ABSENT}),
+        ("AWS::ApiGatewayV2::Api", openapi(ABSENT, "2.0")),
+        ("AWS::ApiGatewayV2::Api", openapi("aws_proxy", ABSENT)),
+        ("AWS::ApiGatewayV2::Integration", {**INTEGRATION, "IntegrationType": ABSENT}),
+        ("AWS::ApiGatewayV2::Integration", {**INTEGRATION, "PayloadFormatVersion": ABSENT}),
+        (
+            "AWS::ApiGatewayV2::Route",
+            {"ApiId": "abc", "RouteKey": "GET /", "AuthorizationType": ABSENT},
+        ),
+        ("AWS::CodeBuild::Project", {**BUILD, "Artifacts": {"Type": ABSENT}}),
+        (
+            "AWS::Lambda::Function",
+            {"Role": ROLE, "Code": {"ZipFile": "x"}, "Handler": "index.f", "Runtime": ABSENT},
+        ),
+        ("AWS::S3::Bucket", {"AccessControl": ABSENT}),
+    ],
+)
+def test_a_value_that_is_not_imported_yet_is_not_refused(stacks, kind, properties):
+    template = {"Resources": {"One": {"Type": kind, "Properties": properties}}}
+    stacks.create("early", template, status="ROLLBACK_COMPLETE")
+    reasons = [event.get("ResourceStatusReason") for event in stacks.events("early")]
+    assert "No export named absent found. Rollback requested by user." in reasons
+    stacks.delete("early")
+
+
+def test_a_value_that_was_not_known_before_is_refused_when_it_is(cloud, stacks):
+    """Or the bucket would be created, and not be public."""
+    secret = cloud.client("secretsmanager").create_secret(Name="acl", SecretString="PublicRead")["ARN"]
+    bucket = {
+        "Type": "AWS::S3::Bucket",
+        "Properties": {"AccessControl": "{{resolve:secretsmanager:acl}}"},
+    }
+    stacks.create("late", {"Resources": {"Bucket": bucket}}, status="ROLLBACK_COMPLETE")
+    reason = "localcloud does not support the AccessControl PublicRead, only Private"
+    assert stacks.reasons("late")["Bucket"] == reason
+    stacks.delete("late")
+    cloud.client("secretsmanager").delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
 
 
 def test_the_export_of_a_change_set_may_come_after_it(cloud, stacks):

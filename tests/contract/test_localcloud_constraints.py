@@ -4,6 +4,7 @@ Before the guard looked, each of these was accepted.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -172,7 +173,40 @@ PARAMETER = {"Name": "p", "Value": "v", "Type": "String"}
             "ValidationException",
             "8192 characters",
         ),
-        ("ssm", "put_parameter", {**PARAMETER, "Name": "a/b"}, "ValidationException", "sub-paths"),
+        ("ssm", "put_parameter", {**PARAMETER, "Name": "a/b"}, "ValidationException", "fully qualified name"),
+        (
+            "ssm",
+            "put_parameter",
+            {**PARAMETER, "Name": "arn:aws:x/y"},
+            "ValidationException",
+            "fully qualified",
+        ),
+        ("ssm", "put_parameter", {**PARAMETER, "Name": "/a//b"}, "ValidationException", "sub-paths"),
+        (
+            "ssm",
+            "put_parameter",
+            {**PARAMETER, "Value": "a {{ssm:b}}"},
+            "ValidationException",
+            'Parameter value can\'t nest another parameter. Do not use "{{}}" in the value.',
+        ),
+        (
+            "ssm",
+            "put_parameter",
+            {**PARAMETER, "KeyId": "alias/aws/ssm"},
+            "ValidationException",
+            "KeyId is required for SecureString type parameter only.",
+        ),
+        ("ssm", "get_parameter", {"Name": "a/b"}, "ValidationException", "sub-paths divided by slash symbol"),
+        ("ssm", "get_parameters", {"Names": ["a", "/a//b:1"]}, "ValidationException", "sub-paths"),
+        ("ssm", "get_parameters_by_path", {"Path": "a"}, "ValidationException", "must begin with a forward"),
+        *(
+            ("ssm", operation, {**request_, "NextToken": "x"}, "InvalidNextToken", "token isn't valid")
+            for operation, request_ in (
+                ("describe_parameters", {}),
+                ("get_parameter_history", {"Name": "a"}),
+                ("get_parameters_by_path", {"Path": "/"}),
+            )
+        ),
         ("ssm", "put_parameter", {**PARAMETER, "Name": "a b"}, "ValidationException", "sub-paths"),
         (
             "ssm",
@@ -212,3 +246,22 @@ def test_a_limit_that_no_model_has_is_kept(
     error = caught.value.response["Error"]
     assert error["Code"] == code
     assert message in error["Message"]
+
+
+def test_a_parameter_that_is_not_found_is_not_named_and_leaves_nothing(account: Account) -> None:
+    """AWS's SDKs show "UnknownError" for the missing message. moto would fail on the next list."""
+    ssm = account.client("ssm")
+    for look_for in (
+        ssm.get_parameter,
+        ssm.delete_parameter,
+        ssm.get_parameter_history,
+        partial(ssm.label_parameter_version, Labels=["a"]),
+        partial(ssm.unlabel_parameter_version, ParameterVersion=1, Labels=["a"]),
+    ):
+        with pytest.raises(ClientError) as caught:
+            look_for(Name="absent")
+        assert caught.value.response["Error"] == {"Code": "ParameterNotFound", "Message": ""}
+    assert ssm.describe_parameters()["Parameters"] == []
+    for change in (ssm.list_tags_for_resource, partial(ssm.remove_tags_from_resource, TagKeys=["a"])):
+        with pytest.raises(ClientError, match="InvalidResourceId"):
+            change(ResourceType="Parameter", ResourceId="absent")

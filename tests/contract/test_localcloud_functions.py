@@ -4,24 +4,33 @@ import base64
 import concurrent.futures
 import io
 import json
-import re
-import signal
 import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 import psutil
 import pytest
 import requests
-from botocore.exceptions import ClientError
-from localcloud_lambda_fixtures import Account, Listener, allow, package, running, trust
+from localcloud_lambda_fixtures import (
+    Account,
+    Listener,
+    allow,
+    echo,
+    invoke,
+    listener,
+    package,
+    refusal,
+    running,
+    tail,
+)
 
-from localcloud.functions import FunctionsService, sandbox, service
+from localcloud.functions import FunctionsService, concurrency
 from localcloud.functions.file_system import has_own_file_systems
 from localcloud.iam import IamEnforcement
+
+__all__ = ["echo", "listener"]
 
 MEGABYTE = 2**20
 
@@ -32,40 +41,11 @@ def account() -> Iterator[Account]:
         yield account
 
 
-@pytest.fixture(scope="module")
-def echo(account: Account) -> str:
-    """A function that most tests invoke and none changes."""
-    return account.function("echo", Environment={"Variables": {"GREETING": "hello"}})
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    listener = Listener()
-    yield listener
-    listener.close()
-
-
-def invoke(account: Account, name: str, event: Any, **more: Any) -> dict[str, Any]:
-    answer = account.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode(), **more)
-    body = answer["Payload"].read()
-    return answer | {"result": json.loads(body) if body else None}
-
-
-def tail(answer: dict[str, Any]) -> str:
-    return base64.b64decode(answer["LogResult"]).decode()
-
-
 def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
-
-
-def refusal(call: Callable[[], Any]) -> dict[str, Any]:
-    with pytest.raises(ClientError) as caught:
-        call()
-    return caught.value.response
 
 
 def test_an_event_reaches_the_handler_and_its_answer_comes_back(account: Account, echo: str) -> None:
@@ -107,221 +87,6 @@ def test_many_events_in_parallel_each_get_their_own_answer(account: Account, ech
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda n: invoke(account, "echo", {"n": n}), range(120)))
     assert [answer["result"]["echo"]["n"] for answer in answers] == list(range(120))
-
-
-def test_logs_are_in_the_answers_tail_and_in_cloudwatch(account: Account, echo: str) -> None:
-    answer = invoke(account, "echo", {"log": "needle 1"}, LogType="Tail")
-    text = tail(answer)
-    request_id = answer["result"]["request_id"]
-    assert answer["ResponseMetadata"]["HTTPHeaders"]["x-amzn-requestid"] == request_id
-    assert f"START RequestId: {request_id} Version: $LATEST\n" in text
-    assert re.search(rf"\[WARNING\]\t\S+Z\t{request_id}\tneedle 1\nprinted needle 1\nEND RequestId", text)
-    assert re.search(
-        r"REPORT .*Duration: [\d.]+ ms\tBilled Duration: \d+ ms\tMemory Size: 512 MB\tMax M[^\n]*\t\n", text
-    )
-    logs = account.client("logs")
-    streams = logs.describe_log_streams(logGroupName="/aws/lambda/echo")["logStreams"]
-    assert all(
-        re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", one["logStreamName"]) for one in streams
-    )
-    events = logs.filter_log_events(logGroupName="/aws/lambda/echo", filterPattern="needle")["events"]
-    assert [event["message"] for event in events][-1] == "printed needle 1\n"
-
-
-def test_a_record_of_logging_is_one_event_and_what_is_printed_one_per_line(account: Account) -> None:
-    """As in localstack's recordings, test_multi_line_prints and test_invocation_type_event_error."""
-    source = """
-import logging
-
-def handler(event, context):
-    print("one\\ntwo\\rstill two", end="")
-    logging.getLogger().warning("three\\nstill three")
-    print(" and two")
-    raise ValueError("four")
-"""
-    account.function("prolix", source)
-    answer = invoke(account, "prolix", {}, LogType="Tail")
-    found = account.client("logs").filter_log_events(logGroupName="/aws/lambda/prolix")["events"]
-    messages = [event["message"] for event in found]
-    start = next(number for number, message in enumerate(messages) if message.startswith("START"))
-    first, record, second, error, end = messages[start + 1 : start + 6]
-    assert (first, second) == ("one\n", "two\rstill two and two\n")
-    assert record.startswith("[WARNING]\t") and record.endswith("\tthree\nstill three\n")
-    assert error.startswith("[ERROR] ValueError: four\nTraceback (most recent call last):\n")
-    assert error.endswith('raise ValueError("four")')
-    assert end.startswith("END") and record in tail(answer)
-
-
-def test_functions_may_share_a_log_group(account: Account) -> None:
-    source = "def handler(event, context): print('here', context.log_group_name)"
-    for name in ("sharing-a", "sharing-b"):
-        account.function(name, source, LoggingConfig={"LogGroup": "/shared"})
-        invoke(account, name, {})
-    found = account.client("logs").filter_log_events(logGroupName="/shared", filterPattern="here")["events"]
-    assert [event["message"] for event in found] == ["here /shared\n"] * 2
-    streams = [re.sub(r"[0-9/]{11}|[0-9a-f]{32}", "", event["logStreamName"]) for event in found]
-    assert streams == ["sharing-a[$LATEST]", "sharing-b[$LATEST]"]
-    groups = account.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/sharing")
-    assert groups["logGroups"] == []
-
-
-def test_what_a_function_prints_between_events_is_not_lost(account: Account) -> None:
-    """One that goes on printing while its answer is on its way, in megabytes."""
-    source = """
-import threading, time
-
-lines = 400
-
-def talk():
-    for number in range(lines):
-        print("line", number, "x" * 20_000, flush=True)
-        time.sleep(0.001)
-
-talker = threading.Thread(target=talk)
-talker.start()
-
-def handler(event, context):
-    time.sleep(0.05)
-    return talker.is_alive()
-"""
-    account.function("talker", source)
-    while invoke(account, "talker", {})["result"]:
-        pass
-    found = account.client("logs").filter_log_events(logGroupName="/aws/lambda/talker")["events"]
-    lines = [event["message"].split() for event in found if event["message"].startswith("line")]
-    assert [int(number) for _, number, _ in lines] == list(range(400))
-
-
-def test_a_sandbox_that_has_printed_much_is_replaced(
-    account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sandbox, "MAX_OUTPUT_BYTES", 10_000)
-    account.function("wordy")
-    first, second, third = (invoke(account, "wordy", {"log": "x" * 3_000})["result"] for _ in range(3))
-    assert first["pid"] == second["pid"] != third["pid"]
-    found = account.client("logs").filter_log_events(logGroupName="/aws/lambda/wordy")["events"]
-    assert sum("x" * 3_000 in event["message"] for event in found) == 6
-
-
-def test_the_first_report_says_how_long_initialisation_took(account: Account) -> None:
-    account.function("cold", source="import time; time.sleep(0.3)\ndef handler(event, context): return 1")
-    first, second = (tail(invoke(account, "cold", {}, LogType="Tail")) for _ in range(2))
-    init = re.search(r"Init Duration: ([\d.]+) ms", first)
-    assert init and float(init[1]) >= 300
-    assert "INIT_START Runtime Version: python:3." in first
-    assert "Init Duration" not in second
-
-
-def test_an_exception_is_a_function_error(account: Account, echo: str) -> None:
-    answer = invoke(account, "echo", {"raise": "no such film"})
-    assert answer["StatusCode"] == 200
-    assert answer["FunctionError"] == "Unhandled"
-    assert answer["result"]["errorType"] == "ValueError"
-    assert answer["result"]["errorMessage"] == "no such film"
-    assert "in handler" in answer["result"]["stackTrace"][0]
-
-
-@pytest.mark.parametrize(
-    ("source", "error_type"),
-    [
-        ("def handler(event, context):\n    return handler(event, context)", "RecursionError"),
-        ("def handler(event, context):\n    raise ValueError('m' * 300_000)", "ValueError"),
-    ],
-    ids=["trace", "message"],
-)
-def test_an_error_may_say_much(account: Account, source: str, error_type: str) -> None:
-    name = f"says-much-{error_type}"
-    account.function(name, source=source)
-    assert invoke(account, name, {})["result"]["errorType"] == error_type
-
-
-def test_a_crash_or_a_time_out_ends_the_runtime_and_keeps_its_files(account: Account) -> None:
-    """https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html, and what localstack
-    recorded in test_lambda_invoke_timed_out_environment_reuse.
-    """
-    source = """
-import os, tempfile, time
-
-calls = 0
-place = os.path.join(tempfile.gettempdir(), "kept")
-
-def handler(event, context):
-    global calls
-    calls += 1
-    open(place, "a").write(event["how"])
-    if event["how"] == "exit":
-        os._exit(3)
-    if event["how"] == "sleep":
-        time.sleep(30)
-    return calls, open(place).read(), os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
-"""
-    account.function("keeping", source, Timeout=1)
-    first, second, crash, third, time_out, fourth = (
-        invoke(account, "keeping", {"how": how}) for how in ("a", "b", "exit", "c", "sleep", "d")
-    )
-    assert (crash["FunctionError"], time_out["FunctionError"]) == ("Unhandled", "Unhandled")
-    stream = first["result"][2]
-    assert second["result"] == [2, "ab", stream]
-    assert third["result"] == [1, "abexitc", stream]
-    assert fourth["result"] == [1, "abexitcsleepd", stream]
-
-
-def test_a_time_out_ends_the_sandbox(account: Account) -> None:
-    account.function("slow", Timeout=1)
-    before = invoke(account, "slow", {})["result"]["pid"]
-    answer = invoke(account, "slow", {"sleep": 30}, LogType="Tail")
-    assert answer["FunctionError"] == "Unhandled"
-    assert re.fullmatch(
-        r"RequestId: \S+ Error: Task timed out after 1.00 seconds", answer["result"]["errorMessage"]
-    )
-    assert "Task timed out after 1.00 seconds" in tail(answer)
-    assert "Status: timeout" in tail(answer)
-    assert not psutil.pid_exists(before)
-    assert invoke(account, "slow", {})["result"]["calls"] == 1
-
-
-@pytest.mark.parametrize(
-    ("event", "reason"),
-    [
-        ({"exit": 3}, "Runtime exited with error: exit status 3"),
-        ({"exit": 0}, "Runtime exited without providing a reason"),
-        ({"allocate_mb": 700}, "Runtime exited with error: signal: killed"),
-        ({"signal": signal.SIGSEGV}, "Runtime exited with error: signal: segmentation fault"),
-        ({"signal": signal.SIGABRT}, "Runtime exited with error: signal: aborted"),
-    ],
-    ids=["exit status", "no reason", "out of memory", "segmentation fault", "aborted"],
-)
-def test_a_crash_is_reported_and_the_next_event_runs(
-    account: Account, echo: str, event: dict, reason: str
-) -> None:
-    answer = invoke(account, "echo", event, LogType="Tail")
-    assert answer["result"]["errorType"] == "Runtime.ExitError"
-    assert answer["result"]["errorMessage"].endswith(f"Error: {reason}")
-    assert "Status: error" in tail(answer)
-    logged, _ = tail(answer).split("END RequestId")
-    assert logged.endswith(f"{answer['result']['errorMessage']}\nRuntime.ExitError\n")
-    assert invoke(account, "echo", {})["result"]["echo"] == {}
-
-
-@pytest.mark.parametrize(
-    ("source", "handler", "error_type", "message"),
-    [
-        ("import missing_package", "app.handler", "Runtime.ImportModuleError", "missing_package"),
-        ("def handler(", "app.handler", "Runtime.UserCodeSyntaxError", "Syntax error in module 'app'"),
-        ("pass", "app.handler", "Runtime.HandlerNotFound", "Handler 'handler' missing on module 'app'"),
-        ("pass", "nothing", "Runtime.MalformedHandlerName", "Bad handler 'nothing'"),
-        ("raise SystemExit(4)", "app.handler", "Runtime.ExitError", "exit status 4"),
-    ],
-)
-def test_what_went_wrong_in_initialisation_is_reported(
-    account: Account, echo: str, source: str, handler: str, error_type: str, message: str
-) -> None:
-    name = re.sub(r"\W", "-", error_type)
-    account.function(name, source=source, Handler=handler)
-    answer = invoke(account, name, {})
-    assert answer["FunctionError"] == "Unhandled"
-    assert answer["result"]["errorType"] == error_type
-    assert message in answer["result"]["errorMessage"]
 
 
 def test_an_answer_may_have_six_megabytes_and_no_more(account: Account, echo: str) -> None:
@@ -369,7 +134,7 @@ def test_reserved_concurrency_throttles(account: Account, listener: Listener) ->
 def test_of_more_events_than_may_wait_the_others_are_refused_at_once(
     account: Account, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "SLOT_SECONDS", 3600)
+    monkeypatch.setattr(concurrency, "SLOT_SECONDS", 3600)
     account.function("waited-for")
     client = account.client("lambda")
     client.put_function_concurrency(FunctionName="waited-for", ReservedConcurrentExecutions=1)
@@ -446,44 +211,6 @@ def test_a_sandbox_that_was_killed_while_idle_costs_no_event(account: Account) -
         assert answer["result"]["pid"] != pid
 
 
-def test_a_functions_time_begins_after_its_initialisation(account: Account) -> None:
-    source = "import time; time.sleep(1.5)\ndef handler(event, context): "
-    account.function("slow-start", source + "return context.get_remaining_time_in_millis()", Timeout=1)
-    assert 0 < invoke(account, "slow-start", {})["result"] <= 1000
-
-
-def test_an_initialisation_that_takes_too_long_is_begun_again_within_the_functions_time(
-    account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Long enough for a busy machine to start the runtime, both times.
-    monkeypatch.setattr("localcloud.functions.sandbox.INIT_SECONDS", 5)
-    source = "import time; print('begun'); time.sleep(60)\ndef handler(event, context): return 1"
-    account.function("too-slow-start", source, Timeout=5)
-    answer = invoke(account, "too-slow-start", {}, LogType="Tail")
-    assert answer["result"]["errorType"] == "Sandbox.Timedout"
-    assert answer["result"]["errorMessage"].endswith("Task timed out after 5.00 seconds")
-    text = tail(answer)
-    assert text.count("begun\n") == 2
-    assert re.search(r"INIT_REPORT .*Phase: init\tStatus: timeout", text)
-    assert re.search(r"INIT_REPORT .*Phase: invoke\tStatus: timeout", text)
-
-
-def test_an_initialisation_that_succeeds_when_it_is_begun_again_is_forgiven(account: Account) -> None:
-    source = """
-import os, tempfile
-mark = os.path.join(tempfile.gettempdir(), "begun")
-if not os.path.exists(mark):
-    open(mark, "w").close()
-    raise RuntimeError("not yet")
-def handler(event, context):
-    return os.getpid()
-"""
-    account.function("second-try", source)
-    first, second = (invoke(account, "second-try", {}) for _ in range(2))
-    assert "FunctionError" not in first
-    assert first["result"] == second["result"]
-
-
 FILES = """
 import errno, os
 
@@ -508,8 +235,9 @@ def test_a_sandbox_has_a_tmp_of_its_own_and_can_write_nothing_else(account: Acco
 
     def files(function: str, size: int) -> tuple[list[str], list[str]]:
         kept, *written = invoke(account, function, {"size": size})["result"]
-        # The interpreter of a clone in /tmp lies there, too.
-        return [name for name in kept if f"/tmp/{name}/" not in sys.executable], written
+        # A clone in /tmp lies there, too, as may its interpreter.
+        programs = sys.executable, concurrency.__file__
+        return [name for name in kept if not any(f"/tmp/{name}/" in path for path in programs)], written
 
     small, large = 400 * MEGABYTE, 600 * MEGABYTE
     account.function("files-a", FILES)
@@ -632,17 +360,6 @@ def test_a_name_that_is_too_short_for_a_session_is_made_longer(account: Account)
     )
     account.function("f", source=source)
     assert invoke(account, "f", {})["result"].endswith(":assumed-role/f-role/f@lambda_function")
-
-
-def test_a_role_that_may_not_write_logs_leaves_none(account: Account) -> None:
-    iam = account.client("iam")
-    role = iam.create_role(
-        RoleName="mute", AssumeRolePolicyDocument=trust({"Service": "lambda.amazonaws.com"})
-    )["Role"]["Arn"]
-    account.function("mute", Role=role)
-    assert "needle" in tail(invoke(account, "mute", {"log": "needle"}, LogType="Tail"))
-    groups = account.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/mute")["logGroups"]
-    assert groups == []
 
 
 def test_a_role_that_is_gone_ends_the_invocations(account: Account, caplog: pytest.LogCaptureFixture) -> None:

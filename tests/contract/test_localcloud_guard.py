@@ -354,7 +354,12 @@ def test_a_member_that_moto_would_ignore_is_refused_by_name(
 @pytest.mark.parametrize(
     ("service", "operation", "request_", "named"),
     [
-        ("sagemaker", "list_training_jobs", {"WarmPoolStatusEquals": "Available"}, "WarmPoolStatusEquals"),
+        (
+            "sagemaker",
+            "list_training_jobs",
+            {"TrainingPlanArnEquals": "arn:aws:sagemaker:us-east-1:123456789012:training-plan/p"},
+            "TrainingPlanArnEquals",
+        ),
         (
             "sagemaker",
             "create_endpoint_config",

@@ -14,7 +14,7 @@ import boto3
 import psutil
 import pytest
 from localcloud_lambda_fixtures import Listener, package
-from localcloud_sagemaker_fixtures import Sandbox, wait
+from localcloud_sagemaker_fixtures import BUCKET, Sandbox, channel, wait
 
 from localcloud.sagemaker.container import has_own_file_system
 from project.ports import free_port
@@ -36,6 +36,12 @@ if __name__ == "__main__":
     handler()
 """
 """A script and a function that say when they run, and go on as long as the test wants."""
+IN_ANOTHER_SESSION = """
+import subprocess, sys
+
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+"""
+"""As the workers of torchrun are, out of reach of the script's own process group."""
 WRITING = """
 import os
 from pathlib import Path
@@ -82,7 +88,7 @@ def everything_is_at_work(sandbox: Sandbox, listener: Listener) -> list[socket.s
     script = SAYING.replace("PORT", str(listener.port))
     count = 2 if has_own_file_system() else 1
     resources = {"InstanceType": "ml.m5.large", "InstanceCount": count, "VolumeSizeInGB": 5}
-    sandbox.train(script=script, ResourceConfig=resources)
+    sandbox.train(script=IN_ANOTHER_SESSION + script, ResourceConfig=resources)
     role = sandbox.cloud.client("iam").create_role(RoleName="f", AssumeRolePolicyDocument=FUNCTION_TRUST)
     functions = sandbox.cloud.client("lambda")
     functions.create_function(
@@ -97,6 +103,23 @@ def everything_is_at_work(sandbox: Sandbox, listener: Listener) -> list[socket.s
     held = [listener.accept() for _ in range(count + 1)]
     assert sandbox.settled(sandbox.endpoint(sandbox.config(sandbox.model())))["EndpointStatus"] == "InService"
     return held
+
+
+def a_channel_is_downloaded(sandbox: Sandbox, listener: Listener) -> list[socket.socket]:
+    for number in range(3):
+        sandbox.put(f"large/{number}", os.urandom(20_000_000))
+    name = sandbox.train(InputDataConfig=[channel("train", f"s3://{BUCKET}/large")])
+    describe = sandbox.sagemaker.describe_training_job
+    wait(lambda: describe(TrainingJobName=name)["SecondaryStatus"], lambda status: status != "Starting")
+    return []
+
+
+def an_endpoint_is_updated(sandbox: Sandbox, listener: Listener) -> list[socket.socket]:
+    first, second = (sandbox.config(sandbox.model(epochs)) for epochs in (1, 2))
+    name = sandbox.endpoint(first)
+    assert sandbox.settled(name)["EndpointStatus"] == "InService"
+    sandbox.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=second)
+    return []
 
 
 def a_model_is_uploaded(sandbox: Sandbox, listener: Listener) -> list[socket.socket]:
@@ -126,6 +149,8 @@ def test_kill_minus_9_leaves_nothing_at_any_moment() -> None:
     listener = Listener()
     moments: tuple[Callable[[Sandbox, Listener], list[socket.socket]], ...] = (
         a_job_is_created,
+        a_channel_is_downloaded,
+        an_endpoint_is_updated,
         everything_is_at_work,
         a_model_is_uploaded,
     )

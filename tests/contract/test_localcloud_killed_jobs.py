@@ -57,14 +57,18 @@ def test_a_killed_process_of_a_job_takes_the_job_with_it(aws: Sandbox) -> None:
         assert left == [], victim
 
 
-def test_a_killed_supervisor_leaves_no_script_behind(aws: Sandbox) -> None:
-    name = aws.train(script="import time; print('runs', flush=True); time.sleep(600)")
-    wait(lambda: said(aws, name), lambda number: number == 1)
-    processes = processes_of(name)
-    os.kill(processes[0].pid, signal.SIGKILL)
-    assert aws.trained(name)["FailureReason"].endswith("exit code: 137")
-    _, left = psutil.wait_procs(processes, 30)
-    assert left == []
+@pytest.mark.slow
+def test_a_killed_supervisor_leaves_no_process_behind(aws: Sandbox) -> None:
+    for choose in (the_supervisor, the_supervisor_and_the_container):
+        name = aws.train(script=SCRIPT)
+        wait(lambda name=name: said(aws, name), lambda number: number == 1)
+        processes = processes_of(name)
+        assert len(processes) >= 4
+        for victim in choose(processes):
+            os.kill(victim.pid, signal.SIGKILL)
+        assert aws.trained(name)["FailureReason"].endswith("exit code: 137")
+        _, left = psutil.wait_procs(processes, 30)
+        assert left == [], choose.__name__
 
 
 def said(aws: Sandbox, name: str) -> int:
@@ -100,3 +104,12 @@ def the_container(processes: list[psutil.Process]) -> psutil.Process:
 def a_container_of_two(processes: list[psutil.Process]) -> psutil.Process:
     supervisors = [each for each in processes if each.ppid() == os.getpid()]
     return supervisors[1].children()[0]
+
+
+def the_supervisor(processes: list[psutil.Process]) -> list[psutil.Process]:
+    return processes[:1]
+
+
+def the_supervisor_and_the_container(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """The processes that `pkill -9 -f` with the name of the job finds."""
+    return processes[:2]

@@ -130,6 +130,27 @@ def test_bodies_have_limits_however_they_are_sent(server, monkeypatch, framing):
     assert answer.json()["__type"] == "EntityTooLargeException"
 
 
+@pytest.mark.parametrize(
+    ("path", "code", "limit", "operation"),
+    [
+        ("2015-03-31/functions", "RequestEntityTooLarge", MIB, "CreateFunction"),
+        ("2015-03-31/functions/f/code", "RequestEntityTooLarge", MIB, "UpdateFunctionCode"),
+        ("2018-10-31/layers/l/versions", "RequestEntityTooLarge", MIB, "PublishLayerVersion"),
+        ("2015-03-31/functions/f/invocations", "RequestTooLarge", 6 * MIB, "InvokeFunction"),
+    ],
+)
+def test_lambda_says_which_operations_limit_a_request_exceeds(
+    server, monkeypatch, path, code, limit, operation
+):
+    monkeypatch.setattr(quotas, "MAX_PAYLOAD_BYTES", MIB)
+    call = requests.put if path.endswith("code") else requests.post
+    answer = call(f"{server.cloud.url}/{path}", b"x" * (MIB + 1), headers=signed("lambda"))
+    assert (answer.status_code, answer.headers["x-amzn-ErrorType"]) == (413, f"{code}Exception")
+    assert answer.json()["message"] == (
+        f"Request must be smaller than {limit} bytes for the {operation} operation"
+    )
+
+
 def test_forms_have_a_limit_of_their_own(server):
     headers = {"Content-Type": FORM, **IAM}
     small = requests.post(f"{server.cloud.url}/", "Action=Nothing&x=" + "y" * (MIB - 100), headers=headers)

@@ -144,6 +144,22 @@ def test_users_and_bucket_names_are_global(cloud: Cloud) -> None:
     assert code(lambda: away.create_bucket(Bucket="nowhere")) == "IllegalLocationConstraintException"
 
 
+@pytest.mark.parametrize("region", ["us-east-1", "eu-west-1"])
+def test_a_bucket_in_the_eu_is_in_ireland(cloud: Cloud, region: str) -> None:
+    s3, bucket = client(cloud, "s3", region), {"Bucket": f"old-name-{region}"}
+    s3.create_bucket(**bucket, CreateBucketConfiguration={"LocationConstraint": "EU"})
+    assert s3.get_bucket_location(**bucket)["LocationConstraint"] == "EU"
+    assert s3.head_bucket(**bucket)["BucketRegion"] == "eu-west-1"
+    found = s3.list_buckets(BucketRegion="eu-west-1")["Buckets"]
+    assert bucket["Bucket"] in [one["Name"] for one in found]
+
+
+def test_a_bucket_of_the_eu_is_not_created_elsewhere(cloud: Cloud) -> None:
+    frankfurt, in_the_eu = client(cloud, "s3", "eu-central-1"), {"LocationConstraint": "EU"}
+    refused = code(lambda: frankfurt.create_bucket(Bucket="x-eu", CreateBucketConfiguration=in_the_eu))
+    assert refused == "IllegalLocationConstraintException"
+
+
 @pytest.mark.parametrize("service", ["sqs", "sagemaker", "iam", "lambda"])
 @pytest.mark.parametrize("region", ["xx-mars-1", "us-gov-west-1"])
 def test_a_region_that_the_account_does_not_have_is_refused(cloud: Cloud, service: str, region: str) -> None:

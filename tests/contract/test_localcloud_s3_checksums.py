@@ -15,6 +15,7 @@ from localcloud_lambda_fixtures import Account, running
 
 from localcloud.iam import IamEnforcement
 from localcloud.s3 import S3Service
+from localcloud.s3.digests import checksum_of
 
 FIRST, LAST = b"1" * (5 << 20), b"last"
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, x"}
@@ -130,27 +131,111 @@ def test_not_every_checksum_is_of_parts_and_of_the_whole(s3: Any, algorithm: str
     )
 
 
-def test_a_checksum_that_cannot_be_computed_is_the_clients(account: Account, s3: Any) -> None:
-    url, sent = f"{account.cloud.url}/sums/crc64", {"x-amz-checksum-crc64nvme": "+bu+zv66sUM="}
-    created = s3.create_multipart_upload(Bucket="sums", Key="crc64", ChecksumAlgorithm="CRC64NVME")
-    assert created["ChecksumType"] == "FULL_OBJECT"
-    place = {"uploadId": created["UploadId"]}
-    part = requests.put(url, b"data", params=place | {"partNumber": "1"}, headers=SIGNED | sent, timeout=30)
-    listed = s3.list_parts(Bucket="sums", Key="crc64", UploadId=created["UploadId"])["Parts"]
-    assert listed[0]["ChecksumCRC64NVME"] == "+bu+zv66sUM="
-    tag = part.headers["ETag"]
-    parts = f"<Part><PartNumber>1</PartNumber><ETag>{tag}</ETag></Part>"
-    body = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>"
-    done = requests.post(url, body, params=place, headers=SIGNED | sent, timeout=30)
-    assert "<ChecksumCRC64NVME>+bu+zv66sUM=</ChecksumCRC64NVME>" in done.text
-    found = s3.head_object(Bucket="sums", Key="crc64", ChecksumMode="ENABLED")
-    assert told(found) == {"ChecksumCRC64NVME": "+bu+zv66sUM=", "ChecksumType": "FULL_OBJECT"}
-    with pytest.raises(ClientError, match="localcloud does not support the checksum algorithm CRC64NVME"):
-        s3.copy_object(Bucket="sums", Key="c", CopySource="sums/k", ChecksumAlgorithm="CRC64NVME")
+@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"])
+def test_parts_may_be_copies(s3: Any, algorithm: str) -> None:
+    s3.put_object(Bucket="sums", Key="source", Body=FIRST + LAST)
+    place = {"Key": f"of copies/{algorithm}"}
+    place["UploadId"] = s3.create_multipart_upload(Bucket="sums", **place, ChecksumAlgorithm=algorithm)[
+        "UploadId"
+    ]
+    parts = []
+    for number, between in enumerate(
+        (f"bytes=0-{len(FIRST) - 1}", f"bytes={len(FIRST)}-{len(FIRST + LAST) - 1}"), 1
+    ):
+        source = {"CopySource": "sums/source", "CopySourceRange": between}
+        copied = s3.upload_part_copy(Bucket="sums", **place, **source, PartNumber=number)["CopyPartResult"]
+        parts.append({"PartNumber": number, "ETag": copied["ETag"], **told(copied)})
+    member = f"Checksum{algorithm}"
+    assert [part[member] for part in parts] == [checksum_of([piece], algorithm) for piece in (FIRST, LAST)]
+    listed = s3.list_parts(Bucket="sums", **place)["Parts"]
+    assert [part[member] for part in listed] == [part[member] for part in parts]
+    done = s3.complete_multipart_upload(Bucket="sums", **place, MultipartUpload={"Parts": parts})
+    if done["ChecksumType"] == "FULL_OBJECT":
+        assert done[member] == checksum_of([FIRST + LAST], algorithm)
+    else:
+        sums = [base64.b64decode(part[member]) for part in parts]
+        assert done[member] == checksum_of(sums, algorithm) + "-2"
+    assert told(s3.get_object(Bucket="sums", Key=place["Key"])) == told(done)
 
 
-def test_content_has_one_checksum(s3: Any) -> None:
-    sums = {"ChecksumSHA256": sha256(b"x"), "ChecksumSHA1": "EfatjsUqKYSrqv18O1FlA3hcIHI="}
+@pytest.mark.parametrize(
+    ("algorithm", "kind"), [("CRC32", "FULL_OBJECT"), ("CRC32", "COMPOSITE"), ("SHA256", None)]
+)
+def test_the_checksum_of_the_whole_is_verified(s3: Any, algorithm: str, kind: str | None) -> None:
+    request = upload(s3, "whole", algorithm, kind)
+    parts = request["MultipartUpload"]["Parts"]
+    sums = [base64.b64decode(part[f"Checksum{algorithm}"]) for part in parts]
+    right = checksum_of([FIRST, LAST] if kind == "FULL_OBJECT" else sums, algorithm)
+    other = {f"Checksum{algorithm}": checksum_of([b"other"], algorithm)}
+    error = refusal(s3.complete_multipart_upload, **request, **other)
+    assert error["Code"] == "BadDigest"
+    assert error["Message"] == f"The {algorithm.lower()} you specified did not match the calculated checksum."
+    with pytest.raises(s3.exceptions.NoSuchKey):
+        s3.get_object(Bucket="sums", Key="whole")
+    done = s3.complete_multipart_upload(Bucket="sums", **request, **{f"Checksum{algorithm}": right})
+    assert done[f"Checksum{algorithm}"].partition("-")[0] == right
+    s3.delete_object(Bucket="sums", Key="whole")
+
+
+def test_a_completion_has_the_checksum_of_its_upload(s3: Any) -> None:
+    error = refusal(
+        s3.complete_multipart_upload, **upload(s3, "whole", "SHA256"), ChecksumCRC32=checksum_of([], "CRC32")
+    )
+    assert error["Message"] == (
+        "Checksum Type mismatch occurred, expected checksum Type: sha256, actual checksum Type: crc32"
+    )
+
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html: since December
+# 2024, S3 computes one where the client sends none.
+def test_content_without_a_checksum_gets_one(account: Account, s3: Any) -> None:
+    url, crc = f"{account.cloud.url}/sums", checksum_of([b"data"], "CRC64NVME")
+    whole = {"ChecksumCRC64NVME": crc, "ChecksumType": "FULL_OBJECT"}
+    put = requests.put(f"{url}/plain", b"data", headers=SIGNED, timeout=30)
+    named = {name: put.headers[f"x-amz-checksum-{name}"] for name in ("crc64nvme", "type")}
+    assert named == {"crc64nvme": crc, "type": "FULL_OBJECT"}
+    place = {"Key": "plain parts"}
+    place["UploadId"] = s3.create_multipart_upload(Bucket="sums", **place)["UploadId"]
+    query = {"uploadId": place["UploadId"], "partNumber": "1"}
+    part = requests.put(f"{url}/plain parts", b"data", params=query, headers=SIGNED, timeout=30)
+    assert part.headers["x-amz-checksum-crc64nvme"] == crc
+    parts = [{"PartNumber": 1, "ETag": part.headers["ETag"]}]
+    done = s3.complete_multipart_upload(Bucket="sums", **place, MultipartUpload={"Parts": parts})
+    assert told(done) == whole
+    copied = s3.copy_object(Bucket="sums", Key="plain copy", CopySource="sums/plain parts")
+    assert told(copied["CopyObjectResult"]) == whole
+    for key in ("plain", "plain parts", "plain copy"):
+        assert told(s3.get_object(Bucket="sums", Key=key, ChecksumMode="ENABLED")) == whole
+    listed = s3.list_objects_v2(Bucket="sums", Prefix="plain")["Contents"]
+    found = {(*one["ChecksumAlgorithm"], one["ChecksumType"]) for one in listed}
+    assert found == {("CRC64NVME", "FULL_OBJECT")}
+
+
+@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"])
+def test_a_copy_may_have_another_checksum(s3: Any, algorithm: str) -> None:
+    s3.put_object(Bucket="sums", Key="source", Body=b"one")
+    copied = s3.copy_object(Bucket="sums", Key="c", CopySource="sums/source", ChecksumAlgorithm=algorithm)
+    expected = {f"Checksum{algorithm}": checksum_of([b"one"], algorithm), "ChecksumType": "FULL_OBJECT"}
+    assert told(copied["CopyObjectResult"]) == expected
+    assert "checksum" not in copied["ResponseMetadata"]["HTTPHeaders"]
+    assert told(s3.head_object(Bucket="sums", Key="c", ChecksumMode="ENABLED")) == expected
+
+
+@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"])
+def test_all_checksums_are_verified(s3: Any, algorithm: str) -> None:
+    right, wrong = ({f"Checksum{algorithm}": checksum_of([of], algorithm)} for of in (b"x", b"y"))
+    put = s3.put_object(Bucket="sums", Key="k", Body=b"x", **right)
+    assert told(put) == right | {"ChecksumType": "FULL_OBJECT"}
+    error = refusal(s3.put_object, Key="k", Body=b"x", **wrong)
+    assert error["Code"] == "BadDigest"
+    assert error["Message"] == f"The {algorithm} you specified did not match the calculated checksum."
+
+
+@pytest.mark.parametrize(
+    "algorithms", [("SHA256", "SHA1"), ("CRC32C", "CRC32"), ("CRC64NVME", "SHA1"), ("CRC32C", "CRC64NVME")]
+)
+def test_content_has_one_checksum(s3: Any, algorithms: tuple[str, str]) -> None:
+    sums = {f"Checksum{algorithm}": checksum_of([b"x"], algorithm) for algorithm in algorithms}
     assert refusal(s3.put_object, Key="k", Body=b"x", **sums)["Message"] == (
         "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
     )
@@ -158,6 +243,34 @@ def test_content_has_one_checksum(s3: Any) -> None:
     assert error["Message"] == "Value for x-amz-sdk-checksum-algorithm header is invalid."
     alone = s3.put_object(Bucket="sums", Key="k", Body=b"x", ChecksumSHA256=sha256(b"x"))
     assert told(alone) == {"ChecksumSHA256": sha256(b"x"), "ChecksumType": "FULL_OBJECT"}
+
+
+@pytest.mark.parametrize("query", ["", "?tagging", "?uploadId={upload}&partNumber=1"])
+def test_an_algorithm_without_its_checksum_is_refused(account: Account, s3: Any, query: str) -> None:
+    s3.put_object(Bucket="sums", Key="named", Body=b"x")
+    upload = s3.create_multipart_upload(Bucket="sums", Key="named")["UploadId"]
+    url = f"{account.cloud.url}/sums/named{query.format(upload=upload)}"
+    answer = requests.put(url, b"x", headers=SIGNED | {"x-amz-sdk-checksum-algorithm": "CRC32"}, timeout=30)
+    assert (answer.status_code, "<Code>InvalidRequest</Code>" in answer.text) == (400, True), answer.text
+    assert (
+        "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer "
+        "headers were found."
+    ) in answer.text
+
+
+def test_the_body_of_any_request_is_verified(s3: Any) -> None:
+    """Not only objects: tags, too, may be damaged on their way."""
+    tags = {"TagSet": [{"Key": "a", "Value": "b"}]}
+
+    def damage(request: Any, **_: Any) -> None:
+        request.data = request.body = request.body.replace(b"<Value>b<", b"<Value>c<")
+
+    s3.meta.events.register("before-send.s3.PutBucketTagging", damage)
+    try:
+        error = refusal(s3.put_bucket_tagging, Tagging=tags, ChecksumAlgorithm="SHA256")
+    finally:
+        s3.meta.events.unregister("before-send.s3.PutBucketTagging", damage)
+    assert error["Code"] in ("BadDigest", "XAmzContentSHA256Mismatch")
 
 
 def test_parts_are_listed_in_pages_by_their_numbers(s3: Any) -> None:

@@ -22,6 +22,7 @@ INVALID_SYNTAX = "Invalid policy syntax."
 NO_PRINCIPAL = "Missing required field Principal cannot be empty!"
 TOO_LONG = "Policy exceeds the maximum allowed document size."
 MALFORMED = "The XML you provided was not well-formed or did not validate against our published schema"
+MIDNIGHT = datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC)
 NOON = datetime.datetime(2030, 1, 1, 12)
 DEFAULT = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
 ARN = "arn:aws:s3:::configured"
@@ -77,6 +78,14 @@ REFUSED = [
     ("put_bucket_tagging", tags(("a", "1,2")), "The TagValue you have provided is invalid"),
     ("put_bucket_tagging", tags(*((str(n), "") for n in range(51))), "Bucket tags cannot be greater than 50"),
     ("put_object_tagging", {"Key": "k", **tags(("aws:x", "1"))}, "Your TagKey cannot be prefixed with aws:"),
+    ("put_object", {"Key": "k", "Tagging": "a=%3Cb%3E"}, "The TagValue you have provided is invalid"),
+    ("put_object", {"Key": "k", "Tagging": "%3Ca%3E=b"}, "The TagKey you have provided is invalid"),
+    ("put_object", {"Key": "k", "Tagging": "aws:a=b"}, "Your TagKey cannot be prefixed with aws:"),
+    (
+        "create_multipart_upload",
+        {"Key": "k", "Tagging": "&".join(f"{number}=x" for number in range(11))},
+        "Object tags cannot be greater than 10",
+    ),
     ("put_object_tagging", {"Key": "none", **tags()}, "The specified key does not exist."),
     ("delete_object_tagging", {"Key": "none"}, "The specified key does not exist."),
     (
@@ -114,6 +123,16 @@ REFUSED = [
         "put_bucket_lifecycle_configuration",
         lifecycle({"NoncurrentVersionTransitions": [{"NoncurrentDays": -1, "StorageClass": "GLACIER"}]}),
         "'NoncurrentDays' in NoncurrentVersionTransition action must be nonnegative",
+    ),
+    (
+        "put_bucket_lifecycle_configuration",
+        lifecycle({"ID": "x" * 256, **EXPIRING}),
+        "ID length should not exceed allowed limit of 255",
+    ),
+    (
+        "put_bucket_lifecycle_configuration",
+        lifecycle({"Expiration": {"Days": 1, "Date": datetime.datetime(2030, 1, 1)}}),
+        MALFORMED,
     ),
     (
         "put_bucket_lifecycle_configuration",
@@ -272,6 +291,32 @@ def test_a_refused_lifecycle_leaves_the_former(s3: Any) -> None:
         s3.put_bucket_lifecycle_configuration(Bucket="configured", **lifecycle(EXPIRING, marker))
     rules = s3.get_bucket_lifecycle_configuration(Bucket="configured")["Rules"]
     assert [rule["ID"] for rule in rules] == ["first"]
+
+
+RULES: list[dict[str, Any]] = [
+    {
+        "Filter": {"And": {"Prefix": "a", "ObjectSizeLessThan": 9}},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 3, "NewerNoncurrentVersions": 2},
+        "Transitions": [{"Date": MIDNIGHT, "StorageClass": "GLACIER"}],
+    },
+    {"Filter": {}, "Expiration": {"ExpiredObjectDeleteMarker": True}},
+]
+
+
+def test_a_lifecycle_is_told_as_it_was_given(s3: Any) -> None:
+    bucket = {"Bucket": "configured"}
+    smallest = {"TransitionDefaultMinimumObjectSize": "varies_by_storage_class"}
+    rules = [{"ID": str(number), "Status": "Enabled", **rule} for number, rule in enumerate(RULES)]
+    put = s3.put_bucket_lifecycle_configuration(**bucket, **smallest, LifecycleConfiguration={"Rules": rules})
+    found = s3.get_bucket_lifecycle_configuration(**bucket)
+    assert found["Rules"] == rules
+    assert put.items() >= smallest.items() <= found.items()
+    del rules[1]["ID"]
+    s3.put_bucket_lifecycle_configuration(**bucket, LifecycleConfiguration={"Rules": rules})
+    found = s3.get_bucket_lifecycle_configuration(**bucket)
+    assert found["TransitionDefaultMinimumObjectSize"] == "all_storage_classes_128K"
+    named = [rule.pop("ID") for rule in found["Rules"]]
+    assert (named[0], len(named[1]) > 20) == ("0", True)  # S3 names a rule that has no name
 
 
 @pytest.mark.parametrize(

@@ -5,28 +5,40 @@ test_s3_api.snapshot.json.
 """
 
 import datetime
+import gc
+import threading
+import weakref
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import requests
 from botocore.exceptions import ClientError
-from localcloud_lambda_fixtures import running
+from localcloud_lambda_fixtures import Account, running
 
 from localcloud.iam import IamEnforcement
-from localcloud.s3 import S3Service
+from localcloud.s3 import S3Service, service
+from localcloud.s3.key_locks import KeyLocks
 
 DAY = datetime.timedelta(days=1)
 NOW = datetime.datetime.now(datetime.UTC)
 LONG_AGO, TO_COME = NOW - DAY, NOW + DAY
+SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, x"}
 OTHER = '"0123456789abcdef0123456789abcdef"'
 
 
 @pytest.fixture(scope="module")
-def s3() -> Iterator[Any]:
+def account() -> Iterator[Account]:
     with running(IamEnforcement, S3Service) as account:
-        client = account.client("s3")
-        client.create_bucket(Bucket="things")
-        yield client
+        yield account
+
+
+@pytest.fixture(scope="module")
+def s3(account: Account) -> Any:
+    client = account.client("s3")
+    client.create_bucket(Bucket="things")
+    return client
 
 
 @pytest.fixture
@@ -141,6 +153,84 @@ def test_an_object_that_changes_during_an_upload_is_a_conflict(s3: Any, tag: str
     conflict = (409, "ConditionalRequestConflict", "If-None-Match")
     assert refusal(s3.complete_multipart_upload, **request, IfNoneMatch="*") == conflict
     s3.complete_multipart_upload(Bucket="things", **completion(s3, "k"), IfNoneMatch="*")
+
+
+def test_a_completion_replaces_the_object_that_it_demands(s3: Any, tag: str) -> None:
+    request = completion(s3, "k")
+    done = s3.complete_multipart_upload(Bucket="things", **request, IfMatch=tag)
+    assert s3.get_object(Bucket="things", Key="k", IfMatch=done["ETag"])["Body"].read() == b"new"
+
+
+WRITES = {
+    "put_object": {"Body": b"plain"},
+    "copy_object": {"CopySource": "things/source"},
+    "delete_object": {},
+    "delete_objects": {"Delete": {"Objects": [{"Key": "raced"}]}},
+}
+
+
+@pytest.mark.parametrize("operation", WRITES)
+def test_a_write_waits_for_the_conditional_one_before_it(
+    s3: Any, operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.put_object(Bucket="things", Key="source", Body=b"plain")
+    s3.delete_object(Bucket="things", Key="raced")
+    request = {"Bucket": "things", "Key": "raced", **WRITES[operation]}
+    if operation == "delete_objects":
+        del request["Key"]
+    has_asked, started, order = threading.Event(), [], []
+    check_write, lock_of = service.check_write, KeyLocks.of
+
+    def write() -> None:
+        getattr(s3, operation)(**request)
+        order.append(operation)
+
+    def check_then_be_overtaken(bucket: Any, called: str, *others: Any) -> None:
+        check_write(bucket, called, *others)
+        if not started:  # the conditional write has passed its check, and has not written yet
+            started.append(threading.Thread(target=write))
+            started[0].start()
+            order.append("conditional" if has_asked.wait(60) else "nobody asked for the lock")
+
+    def ask(locks: KeyLocks, bucket: str, key: str) -> Any:
+        if started:
+            has_asked.set()
+        return lock_of(locks, bucket, key)
+
+    monkeypatch.setattr(service, "check_write", check_then_be_overtaken)
+    monkeypatch.setattr(KeyLocks, "of", ask)
+    s3.put_object(Bucket="things", Key="raced", Body=b"conditional", IfNoneMatch="*")
+    started[0].join()
+    assert order == ["conditional", operation]
+    found = s3.list_objects_v2(Bucket="things", Prefix="raced").get("Contents", [])
+    content = [s3.get_object(Bucket="things", Key=one["Key"])["Body"].read() for one in found]
+    assert content == ([] if operation.startswith("delete") else [b"plain"])
+
+
+def test_only_one_of_many_creates_an_object(account: Account, s3: Any) -> None:
+    s3.delete_object(Bucket="things", Key="once")
+    together = threading.Barrier(6)
+
+    def create(number: int) -> int:
+        together.wait()
+        url, content = f"{account.cloud.url}/things/once", str(number)
+        return requests.put(url, content, headers=SIGNED | {"If-None-Match": "*"}, timeout=60).status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        statuses = sorted(pool.map(create, range(6)))
+    assert statuses == [200, *[412] * 5]
+
+
+def test_locks_are_of_one_key_and_are_forgotten() -> None:
+    locks = KeyLocks()
+    one, other = locks.of("things", "one"), locks.of("things", "other")
+    assert one is locks.of("things", "one") is not other
+    with one, other:
+        assert one.locked()
+    forgotten = weakref.ref(one)
+    del one
+    gc.collect()
+    assert forgotten() is None
 
 
 def test_an_upload_that_there_is_not(s3: Any, tag: str) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import requests
 from botocore.client import Config
 from botocore.exceptions import ClientError
 from localcloud_lambda_fixtures import Account, running
@@ -134,6 +135,30 @@ def test_suspended_versioning_keeps_earlier_versions(s3: Any, versioned: str) ->
     marker = s3.delete_object(**place)
     assert (marker["DeleteMarker"], marker["VersionId"]) == (True, "null")
     assert versions(s3, versioned) == [*kept, ("k", "null", True)]
+
+
+def test_answers_tell_the_version_that_they_are_about(s3: Any, bucket: str) -> None:
+    """As recorded on AWS: only of buckets that have or had versions, and "null" is one, too."""
+    place = {"Bucket": bucket, "Key": "k"}
+    tag = s3.put_object(**place, Body=b"null")["ETag"]
+    assert "VersionId" not in s3.get_object(**place, VersionId="null")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    assert s3.get_object(**place)["VersionId"] == s3.head_object(**place)["VersionId"] == "null"
+    with pytest.raises(ClientError) as unchanged:
+        s3.get_object(**place, IfNoneMatch=tag)
+    assert unchanged.value.response["ResponseMetadata"]["HTTPHeaders"]["x-amz-version-id"] == "null"
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    version = s3.put_object(**place, Body=b"new")["VersionId"]
+    tagging = {"Tagging": {"TagSet": [{"Key": "a", "Value": "b"}]}}
+    for named in ({}, {"VersionId": version}):
+        assert s3.put_object_tagging(**place, **named, **tagging)["VersionId"] == version
+        assert s3.put_object_tagging(**place, **named, Tagging={"TagSet": []})["VersionId"] == version
+        assert s3.get_object_tagging(**place, **named)["VersionId"] == version
+        assert s3.delete_object_tagging(**place, **named)["VersionId"] == version
+    s3.delete_object(**place)
+    error = refused(lambda: s3.get_object_tagging(**place))
+    assert (error["Code"], error["ResourceType"]) == ("MethodNotAllowed", "DeleteMarker")
+    assert refused(lambda: s3.put_object_tagging(**place, **tagging))["Code"] == "NoSuchKey"
 
 
 def test_pages_of_versions_begin_after_a_key_or_one_of_its_versions(s3: Any, versioned: str) -> None:
@@ -327,6 +352,18 @@ def test_a_lock_needs_a_date_to_come(s3: Any, locked: str) -> None:
     lock = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": FUTURE}
     s3.put_object(Bucket=locked, Key="kept", **lock)
     assert s3.head_object(Bucket=locked, Key="kept")["ObjectLockRetainUntilDate"] == FUTURE
+
+
+def test_an_object_with_a_lock_needs_a_digest(s3: Any, locked: str) -> None:
+    lock = {"x-amz-object-lock-mode": "GOVERNANCE", "x-amz-object-lock-retain-until-date": FUTURE.isoformat()}
+    signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, x"}
+    url = f"{s3.meta.endpoint_url}/{locked}/digested"
+    answer = requests.put(url, b"x", headers=signed | lock, timeout=30)
+    assert (answer.status_code, "Content-MD5 OR x-amz-checksum- HTTP header" in answer.text) == (400, True)
+    md5 = {"Content-MD5": "nd1OkSpM9POMF3VNNPTHpg=="}
+    wrong = requests.put(url, b"x", headers=signed | lock | md5, timeout=30)
+    assert "<Code>BadDigest</Code>" in wrong.text
+    s3.put_object(Bucket=locked, Key="digested", Body=b"x", ObjectLockLegalHoldStatus="ON")
 
 
 def test_a_bucket_with_locks_keeps_its_versions(s3: Any, locked: str) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import importlib.util
 import io
 import json
 import socket
+import uuid
+from collections import Counter
 from collections.abc import Iterator
 from types import ModuleType
 
@@ -14,7 +18,7 @@ from lambda_fixtures import imported
 
 from project.ports import free_port
 from tests.conftest import BAD, GOOD, PROJECT
-from tests.contract.selfhost_fixtures import Web, talking_model
+from tests.contract.selfhost_fixtures import Web, talking_model, wait_until
 
 __all__ = ["imported", "talking_model"]  # fixtures
 pytestmark = pytest.mark.slow
@@ -72,6 +76,31 @@ def test_a_malformed_request_does_no_harm_and_reveals_nothing(web, request_line)
     assert answer.split()[1].startswith(b"4") or answer.split()[1] == b"505"
     assert b"Traceback" not in answer
     assert web.get("/health").status == 200
+
+
+def test_clients_that_keep_their_connections_are_spread_evenly_over_the_processes(web):
+    """One that is killed is replaced by one that the new clients go to."""
+    [killed, other] = web.workers()
+    assert connected(web, 8) == {killed.pid: 4, other.pid: 4}
+    killed.kill()
+    wait_until(lambda: killed not in web.workers() and len(web.workers()) == 2)
+    web.wait_for_model(web.served())
+    [new] = {each.pid for each in web.workers()} - {other.pid}
+    assert connected(web, 8) == {new: 4, other.pid: 4}
+
+
+def connected(web: Web, number: int) -> dict[int, int]:
+    """How many of so many connections, opened one after another, each process got."""
+    ids = [uuid.uuid4().hex for _ in range(number)]
+    with contextlib.ExitStack() as clients:
+        for each in ids:
+            address = web.url.removeprefix("http://")
+            client = clients.enter_context(
+                contextlib.closing(http.client.HTTPConnection(address, timeout=30))
+            )
+            client.request("GET", "/health", headers={"x-request-id": each})
+            assert client.getresponse().read()
+    return Counter(line["process"] for line in web.lines() if line.get("requestId") in ids)
 
 
 def test_clients_that_send_slowly_stop_nobody(web):

@@ -25,7 +25,7 @@ from benchmarks import (
     training,
 )
 from benchmarks.errors import BenchError
-from benchmarks.faithfulness import SHARES, TITLES, area, candidates, changed_reviews
+from benchmarks.faithfulness import SHARES, TITLES, area, candidates, changed_reviews, ids_of
 from benchmarks.results import Results
 from sentiment.data.reviews import Reviews
 from sentiment.model.lstm import collate
@@ -111,6 +111,13 @@ def test_the_predecessor_as_written_gives_our_words_and_answers():
     together = model.probabilities([review, "", "great " * 600])
     assert all(0 < probability < 1 for probability in together)
     assert together[0] == pytest.approx(model.probabilities([review])[0], abs=1e-6)
+
+
+def test_the_words_that_faithfulness_weighs_are_those_that_the_model_reads():
+    known = next(word for word in read_model(model_folder()).word_dict if len(word) > 4 and word.isalpha())
+    mistyped = known[1] + known[0] + known[2:]
+    right, corrected = ids_of(model_folder(), [f"{word} film" for word in (known, mistyped)])
+    assert corrected.tolist() == right.tolist()
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import gc
 import itertools
 import json
 import secrets
+import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
@@ -80,6 +81,32 @@ def test_what_a_role_may_not_write_is_dropped_and_reported(
     assert note == f"100 log events before this one were lost: the role {role} may not logs:PutLogEvents"
     assert line == "from here on"
     assert caplog.text.count("may not logs:PutLogEvents") == 1
+
+
+def test_an_error_of_moto_costs_its_batch_and_does_not_end_the_stream(
+    cloud: Cloud, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from moto.logs.models import LogGroup
+
+    put, failed, kept = LogGroup.put_log_events, threading.Event(), threading.Event()
+
+    def put_or_fail(group: LogGroup, stream: str, events: list[dict[str, object]]) -> None:
+        if not failed.is_set():
+            failed.set()
+            raise MemoryError("no room")
+        put(group, stream, events)
+        if events[-1]["message"] == "kept":
+            kept.set()
+
+    monkeypatch.setattr(LogGroup, "put_log_events", put_or_fail)
+    stream = JobLogStream(cloud, None, "/broken", "one")
+    stream.write("lost")
+    assert failed.wait(60)
+    stream.write("kept")
+    assert kept.wait(60), "the thread of the stream has ended"
+    stream.close()
+    note, line = events_of(cloud, "/broken")
+    assert (note, line) == ("1 log events before this one were lost: MemoryError: no room", "kept")
 
 
 @pytest.mark.slow

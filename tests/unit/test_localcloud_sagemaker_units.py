@@ -9,6 +9,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -25,11 +26,14 @@ from localcloud.sagemaker.images import SERVES, registration, runner_of
 from localcloud.sagemaker.job_components import training_parts
 from localcloud.sagemaker.metrics import Metrics
 from localcloud.sagemaker.paths import JSONPath
+from localcloud.sagemaker.processing import ProcessingJobs
 from localcloud.sagemaker.records import Record, Table, select
 from localcloud.sagemaker.search import Search
+from localcloud.sagemaker.training import TrainingJobs
 from localcloud.sagemaker.training_run import TrainingRun
 from localcloud.sagemaker.transfer import inside, relative_name
 from localcloud.sagemaker.transform import TransformRun
+from localcloud.sagemaker.warm_pools import WarmPools
 
 
 def test_registered_images_have_the_runner_of_a_known_one(monkeypatch):
@@ -300,6 +304,31 @@ def test_times_of_requests_are_in_utc_wherever_the_cloud_runs(monkeypatch):
     time.tzset()
 
 
+@pytest.mark.parametrize(
+    "key", ["Some-Thing", "some-thing", "arn:aws:sagemaker:us-east-1:123456789012:thing/some-thing"]
+)
+def test_a_record_is_removed_by_its_name_or_its_arn(tmp_path, key):
+    cloud = Cloud("127.0.0.1", 1, tmp_path, Path(sys.executable), None)
+    table = Table(cloud, "thing", missing=LookupError, exists=ValueError)
+    record = table.add("Some-Thing", {})
+    assert table.remove(key) is record
+    with pytest.raises(LookupError):
+        table.get("Some-Thing")
+
+
+@pytest.mark.parametrize(
+    ("kind", "member"), [(TrainingJobs, "TrainingJob"), (ProcessingJobs, "ProcessingJob")]
+)
+def test_nothing_is_kept_of_a_deleted_job(tmp_path, kind, member):
+    cloud = Cloud("127.0.0.1", 1, tmp_path, Path(sys.executable), None)
+    jobs, run = kind(cloud, Experiments(cloud)), Mock()
+    jobs.table.add("ended", {}, **{f"{member}Status": "Completed"})
+    jobs._jobs["ended"] = run
+    jobs.delete(**{f"{member}Name": "ended"})
+    run.join.assert_called_once_with()
+    assert not jobs._jobs and not list(jobs.table)
+
+
 def test_lists_are_filtered_sorted_and_paged(tmp_path):
     cloud = Cloud("127.0.0.1", 1, tmp_path, Path(sys.executable), None)
     table = Table(cloud, "thing", missing=lambda arn: KeyError(arn), exists=lambda arn: ValueError(arn))
@@ -378,7 +407,7 @@ def test_a_job_that_has_just_ended_does_not_go_back_to_stopping(tmp_path, monkey
     if kind == "Training":
         request = {"RoleArn": "role", "OutputDataConfig": {"S3OutputPath": "s3://data/out"}}
         record = Record("job", "arn", request, {"TrainingJobStatus": "InProgress"})
-        run = TrainingRun(cloud, record, Metrics([]), lambda members: None)
+        run = TrainingRun(cloud, record, Metrics([]), WarmPools(cloud), lambda members: None)
         for step in ("_prepare", "_train", "_upload"):
             monkeypatch.setattr(run, step, lambda *_: None)
     else:

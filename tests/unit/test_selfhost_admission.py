@@ -1,71 +1,117 @@
-"""The places that the processes of the web server share."""
+"""What the processes of the web server know of one another, and how they share their places."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
+import math
+import runpy
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
 from project.paths import PROJECT
-from selfhost.admission import MAX_RETRY_SECONDS, Admission, Places
+from selfhost.admission import MAX_RETRY_SECONDS, Admission
+from selfhost.scoreboard import MAX_PROCESSES, SILENT_SECONDS, Scoreboard
 
 from sentiment_api.errors import Overloaded  # isort: skip - selfhost puts it on the path
 
-HOLDER = """
-import sys
-from pathlib import Path
-from selfhost.admission import Places
-places = Places(Path(sys.argv[1]), int(sys.argv[2]))
-print(sum(places.take() is not None for _ in range(int(sys.argv[3]))), flush=True)
-sys.stdin.read()
-"""
+
+class Clock:
+    """A clock that a test sets."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 @pytest.fixture
-def holder(tmp_path: Path):
-    """Another process, which takes `wanted` of four places and keeps them; how many it got."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(wanted: int) -> tuple[subprocess.Popen[str], int]:
-        command = [sys.executable, "-c", HOLDER, str(tmp_path / "places"), "4", str(wanted)]
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROJECT
-        )
-        started.append(process)
-        assert process.stdout is not None
-        return process, int(process.stdout.readline())
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+def clock() -> Clock:
+    return Clock()
 
 
-def test_processes_share_the_places_and_a_killed_one_leaves_its_own(tmp_path, holder):
-    places = Places(tmp_path / "places", 4)
-    mine = places.take()
-    assert mine is not None
-    other, got = holder(4)
-    assert got == 3
-    assert places.take() is None
-    other.kill()
-    other.wait()
-    assert [places.take() is not None for _ in range(4)] == [True, True, True, False]
-    places.leave(mine)
-    assert holder(4)[1] == 1
+@pytest.fixture
+def process(clock) -> Callable[..., Scoreboard]:
+    """What enters a process with a number and some connections into a scoreboard that all share."""
+    memory = Scoreboard().memory
+
+    def start(number: int, connections: float = 0) -> Scoreboard:
+        scoreboard = Scoreboard(memory, clock)
+        scoreboard.enter(number)
+        scoreboard.report(connections)
+        return scoreboard
+
+    return start
 
 
-def test_without_a_file_to_share_a_process_has_the_places_for_itself(tmp_path, caplog):
-    (tmp_path / "cache").write_text("no folder")
-    places = Places(tmp_path / "cache" / "places", 1)
-    assert places.take() == 0 and places.take() is None
-    assert "do not share" in caplog.text
+def taken(scoreboard: Scoreboard, limit: int) -> int:
+    """How many places a process gets until it is refused one."""
+    return next(number for number in range(limit + 1) if not scoreboard.take_place(limit))
 
 
-def test_who_finds_no_place_is_told_to_come_back_at_different_times(tmp_path):
-    admission = Admission(Places(tmp_path / "places", 1))
+def test_processes_share_the_places(process):
+    one, other = process(0), process(MAX_PROCESSES - 1)
+    assert one.take_place(4)
+    assert taken(other, 4) == 3
+    assert not one.take_place(4)
+    other.leave_place()
+    assert taken(one, 4) == 1
+
+
+def test_a_process_that_is_silent_has_no_places_until_it_is_heard_of_again(process, clock):
+    one, other = process(0), process(1)
+    assert taken(other, 4) == 4
+    clock.now += SILENT_SECONDS
+    assert taken(one, 3) == 3
+    other.report(0)
+    assert not one.take_place(7)
+    assert one.take_place(8)
+
+
+def test_a_process_that_takes_the_number_of_a_killed_one_has_none_of_its_places(process):
+    one, killed = process(0), process(1)
+    assert taken(killed, 4) == 4
+    process(1)
+    assert taken(one, 4) == 4
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "too_many"),
+    [(0, 0, False), (1, 0, True), (4, 4, False), (5, 4, True), (9, 8, False), (10, 8, True)],
+)
+def test_a_process_has_too_many_connections_if_another_has_notably_fewer(process, own, other, too_many):
+    one = process(0, own)
+    process(1, other)
+    assert one.has_too_many_connections() is too_many
+
+
+def test_processes_that_accept_nothing_or_are_silent_do_not_count(process, clock):
+    one = process(0, 5)
+    process(1, math.inf)
+    assert not one.has_too_many_connections()
+    process(2, 0)
+    assert one.has_too_many_connections()
+    clock.now += SILENT_SECONDS
+    assert not one.has_too_many_connections()
+
+
+def test_each_new_worker_of_gunicorn_gets_the_first_number_that_is_free():
+    settings = runpy.run_path(str(PROJECT / "selfhost" / "gunicorn.conf.py"))
+    arbiter = SimpleNamespace(WORKERS={})
+
+    def forked(pid: int) -> int:
+        worker = SimpleNamespace()
+        settings["pre_fork"](arbiter, worker)
+        arbiter.WORKERS[pid] = worker
+        return worker.number
+
+    assert [forked(pid) for pid in (11, 12, 13)] == [0, 1, 2]
+    del arbiter.WORKERS[12]
+    assert forked(14) == 1
+
+
+def test_who_finds_no_place_is_told_to_come_back_at_different_times():
+    admission = Admission(Scoreboard(), places=1)
     told = set()
     with admission.turn():
         for _ in range(100):

@@ -15,12 +15,13 @@ import pytest
 from project import drift
 from selfhost import counts
 from selfhost import drift as command
-from selfhost.admission import Admission, Places
+from selfhost.admission import Admission
 from selfhost.app import application
 from selfhost.cache import ModelCache
 from selfhost.counts import KEPT_HOURS, HourlyCounts
 from selfhost.feedback import FolderOfVotes
 from selfhost.model import ServedModel
+from selfhost.scoreboard import Scoreboard
 from tests.unit.sentiment_fixtures import made_up_reviews, model_folder
 from tracking.champion import Champion
 
@@ -89,7 +90,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     kept = cache.keep(Champion("movie-sentiment", "1", "", 0, ""), copy)
     monkeypatch.setenv("SENTIMENT_CACHE", str(cache.folder))
     monkeypatch.delenv("SENTIMENT_FEEDBACK", raising=False)
-    model = ServedModel(Admission(Places(tmp_path / "places", 1)))
+    model = ServedModel(Admission(Scoreboard(), places=1))
     model.serve(kept.predictor())
     client = application(model, FolderOfVotes(feedback), HourlyCounts(feedback)).test_client()
 

@@ -15,9 +15,10 @@ import pytest
 
 from selfhost import __main__ as selfhost
 from selfhost import watch as watching
-from selfhost.admission import Admission, Places
+from selfhost.admission import Admission
 from selfhost.cache import Cached, ModelCache
 from selfhost.model import ServedModel
+from selfhost.scoreboard import Scoreboard
 from selfhost.settings import Settings, SettingsError
 from selfhost.watch import Watch
 from sentiment.errors import ArtifactError
@@ -46,9 +47,9 @@ def version(folder: Path) -> str:
     return sha256_of(folder / "checksums.json")[:12]
 
 
-def served_model(folder: Path) -> ServedModel:
+def served_model() -> ServedModel:
     """A model that lets two of eight requests compute at the same time."""
-    return ServedModel(Admission(Places(folder / "places", 8), concurrent=2))
+    return ServedModel(Admission(Scoreboard(), places=8, concurrent=2))
 
 
 class Source:
@@ -84,7 +85,7 @@ def cache(tmp_path) -> ModelCache:
 
 @pytest.fixture
 def model(tmp_path) -> ServedModel:
-    return served_model(tmp_path)
+    return served_model()
 
 
 @pytest.fixture
@@ -118,7 +119,7 @@ def test_without_a_champion_nothing_is_served(watch, model):
 
 def test_every_process_says_why_there_is_no_model(watch, model, source, cache):
     """It is on its way, there is none, the registry is out of order, the files are; each in its own words."""
-    other = served_model(cache.folder)
+    other = served_model()
     Watch(other, ModelCache(cache.folder), lambda: source, poll_seconds=10.0)
     told = {}
 
@@ -193,7 +194,7 @@ def test_reviews_beyond_what_the_model_can_do_are_refused_and_the_others_are_ans
 
 def test_a_process_without_a_model_looks_for_one_before_it_refuses(watch, cache, source):
     """Another process has fetched it, and this one's watch has not come round yet."""
-    late = served_model(cache.folder)
+    late = served_model()
     Watch(late, ModelCache(cache.folder), lambda: source, poll_seconds=10.0)
     with pytest.raises(NotReady):
         late.check()
@@ -240,7 +241,7 @@ def test_a_champion_that_is_removed_leaves_its_model(watch, model, source):
 
 def test_a_challenger_that_is_removed_is_no_longer_served_by_any_process(model, cache, source):
     watch = Watch(model, cache, lambda: source, poll_seconds=10.0, optional=True)
-    other = served_model(cache.folder)
+    other = served_model()
     follower = Watch(other, ModelCache(cache.folder), lambda: source, poll_seconds=10.0, optional=True)
     assert cache.lock()
     watch.ask()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from selfhost.scoreboard import MAX_PROCESSES, Scoreboard
 from selfhost.worker import MAX_HEADER_BYTES, UNSUPPORTED, BufferingWorker, Limits, Server
 
 LONG_ANSWER = b"x" * 8_000_000
@@ -18,18 +20,26 @@ QUICK = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 
 def application(environ, start_response):
+    if environ["PATH_INFO"] == "/full":
+        start_response("503 Service Unavailable", [("content-length", "4"), ("retry-after", "1")])
+        return [b"full"]
     body = LONG_ANSWER if environ["PATH_INFO"] == "/long" else environ["wsgi.input"].read() or b"quick"
     start_response("200 OK", [("content-length", str(len(body)))])
     return [body]
+
+
+def server(listening: socket.socket, scoreboard: Scoreboard, limits: Limits | None = None) -> Server:
+    """A server with one thread."""
+    return Server(application, [listening], 1, 64, limits or Limits(), scoreboard)
 
 
 class Running:
     """A server with one thread, in a thread of its own."""
 
     def __init__(self, limits: Limits):
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.address = self._listening.getsockname()
-        self.server = Server(application, [self._listening], threads=1, backlog=64, limits=limits)
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.address = listening.getsockname()
+        self.server = server(listening, Scoreboard(), limits)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -81,6 +91,67 @@ def is_closed(connection: socket.socket) -> bool:
         return connection.recv(1) == b""
     except ConnectionResetError:
         return True
+
+
+@pytest.fixture
+def processes() -> Iterator[tuple[Server, Server, Callable[[], socket.socket]]]:
+    """Two servers that accept the same clients, as two processes do, and what connects one."""
+    first = Scoreboard(clock=lambda: 1000.0)
+    second = Scoreboard(first.memory, clock=lambda: 1000.0)
+    second.enter(1)
+    with socket.create_server(("127.0.0.1", 0)) as listening, contextlib.ExitStack() as clients:
+        servers = [server(listening.dup(), each) for each in (first, second)]
+
+        def connect() -> socket.socket:
+            return clients.enter_context(socket.create_connection(listening.getsockname(), timeout=30))
+
+        yield *servers, connect
+        for each in servers:
+            each.stop_listening()
+            each.finished()
+
+
+def test_a_new_connection_is_left_to_the_process_that_has_fewer(processes):
+    first, second, connect = processes
+    second.step(0)
+    for _ in range(3):
+        connect()
+    for _ in range(100):
+        first.step(0)
+    assert len(first.connections) == 1
+    while len(second.connections) < 2:
+        second.step(0)
+    assert len(first.connections) == 1
+
+
+def test_no_connection_is_left_to_a_process_that_accepts_no_more(processes):
+    first, second, connect = processes
+    second.step(0)
+    for _ in range(2):
+        connect()
+    for _ in range(100):
+        first.step(0)
+    assert len(first.connections) == 1
+    second.stop_listening()
+    second.step(0)
+    while len(first.connections) < 2:
+        first.step(0)
+
+
+@pytest.mark.parametrize("version", [b"1.1", b"1.0"])
+def test_a_client_that_is_told_to_come_back_later_keeps_no_connection(serve, version):
+    running = serve()
+    asked = QUICK.replace(b"1.1\r\n", version + b"\r\nconnection: keep-alive\r\n")
+    refused = running.connect(asked.replace(b"/", b"/full", 1))
+    received = b"".join(iter(lambda: refused.recv(65536), b""))
+    assert received.endswith(b"\r\n\r\nfull")
+    assert [line for line in received.lower().splitlines() if b"connection:" in line] == [
+        b"connection: close"
+    ]
+    kept = running.connect(asked)
+    assert answer(kept)[1] == b"quick"
+    kept.sendall(asked)
+    assert answer(kept)[1] == b"quick"
 
 
 def test_clients_that_send_slowly_take_no_thread(serve):
@@ -178,4 +249,12 @@ def test_a_client_that_sends_too_much_still_gets_the_answer(serve, head):
 def test_unsupported_settings_of_gunicorn_are_refused_by_name(setting):
     settings = SimpleNamespace(**dict.fromkeys(UNSUPPORTED, None) | {setting: "given"})
     with pytest.raises(SystemExit, match="the web server does not support "):
+        BufferingWorker.check_config(settings, None)
+
+
+def test_more_processes_than_the_scoreboard_has_room_for_are_refused():
+    settings = SimpleNamespace(**dict.fromkeys(UNSUPPORTED, None), workers=MAX_PROCESSES)
+    BufferingWorker.check_config(settings, None)
+    settings.workers += 1
+    with pytest.raises(SystemExit, match="at most 256 processes"):
         BufferingWorker.check_config(settings, None)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from localcloud.cloud import Cloud
+from localcloud.cloudformation import schemas
 from localcloud.cloudformation.errors import ResourceFailed
 from localcloud.cloudformation.resources.provider import (
     Context,
@@ -46,6 +47,8 @@ INTEGRATION_KEYS = {
     "uri": "IntegrationUri",
 }
 """Names in the OpenAPI extension and in the API."""
+LAMBDA = "AWS_PROXY"
+"""The type of integrations with functions. OpenAPI bodies may write it in lower case, as SAM does."""
 NO_SETTINGS: dict[str, Any] = {
     "DefaultRouteSettings": {},
     "Description": "",
@@ -72,8 +75,8 @@ class Api(Provider):
     attributes = frozenset({"ApiEndpoint", "ApiId", "ExecuteApiArn"})
 
     def check(self, cloud: Cloud, properties: Properties) -> None:
-        if properties.get("ProtocolType", "HTTP") != "HTTP":
-            raise ResourceFailed("localcloud supports HTTP APIs only, not ProtocolType WEBSOCKET")
+        if (protocol := properties.get("ProtocolType", "HTTP")) != "HTTP":
+            raise ResourceFailed(f"localcloud supports HTTP APIs only, not ProtocolType {protocol}")
         for key, integration in _routes(properties.get("Body") or {}):
             _require_lambda(integration, f" (route {key} of the API's Body)")
             check_payload_format(integration)
@@ -182,7 +185,9 @@ def _routes(body: Any) -> Iterator[tuple[str, dict[str, Any]]]:
             is_default = operation.get("isDefaultRoute") or path in ("/$default", "$default")
             key = "$default" if is_default else f"{verb} {path}"
             members = {INTEGRATION_KEYS[name]: value for name, value in integration.items()}
-            yield key, {**members, "IntegrationType": str(integration.get("type")).upper()}  # often aws_proxy
+            kind = integration.get("type")
+            members["IntegrationType"] = LAMBDA if kind == LAMBDA.lower() else kind
+            yield key, schemas.typed(Integration.type, members)  # YAML's 2.0 is a number
 
 
 def _replace_routes(gateway: Any, api_id: str, routes: list[tuple[str, dict[str, Any]]]) -> None:
@@ -209,8 +214,8 @@ def _replace_routes(gateway: Any, api_id: str, routes: list[tuple[str, dict[str,
 
 def _require_lambda(integration: Mapping[str, Any], place: str = "") -> None:
     """Raises ResourceFailed for an integration that is not with a function."""
-    if (kind := integration.get("IntegrationType")) != "AWS_PROXY":
-        raise ResourceFailed(f"localcloud does not support {kind} integrations, only AWS_PROXY{place}")
+    if (kind := integration.get("IntegrationType")) != LAMBDA:
+        raise ResourceFailed(f"localcloud does not support {kind} integrations, only {LAMBDA}{place}")
 
 
 def _check_form(body: Any) -> None:

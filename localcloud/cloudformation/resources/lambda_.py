@@ -16,7 +16,7 @@ from localcloud.cloudformation.resources.provider import (
     pick,
     rollback_on_failure,
 )
-from localcloud.functions import check_supported
+from localcloud.functions import FunctionsService, check_supported
 
 MAX_NAME_LENGTH = 64
 CONFIGURATION = (
@@ -82,6 +82,7 @@ class Function(Provider):
             **pick(properties, *CONFIGURATION, "Architectures", "PackageType"),
             **({"Tags": tags} if tags else {}),
         )["FunctionArn"]
+        FunctionsService.of(context.cloud).give_system_tags(name, context.system_tags())
         created = PhysicalResource(name, {"Arn": arn})
         if "ReservedConcurrentExecutions" in properties:
             with rollback_on_failure(created):
@@ -100,12 +101,14 @@ class Function(Provider):
             functions.update_function_code(
                 FunctionName=name, **_code(properties), **pick(properties, "Architectures")
             )
-        defaults = DEFAULTS | {"LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"}}
         settings = {
-            key: properties.get(key, defaults.get(key))
+            key: properties.get(key, DEFAULTS.get(key))
             for key in CONFIGURATION
             if properties.get(key) != previous.get(key)
         }
+        if "LoggingConfig" in settings:  # of which the API keeps what a request does not name
+            logging = {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"}
+            settings["LoggingConfig"] = logging | (properties.get("LoggingConfig") or {})
         if settings:
             functions.update_function_configuration(
                 FunctionName=name, **{key: value for key, value in settings.items() if value is not None}

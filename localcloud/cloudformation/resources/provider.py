@@ -61,6 +61,14 @@ class Context:
             return {**self.stack_tags, **own}
         return {**self.stack_tags, **{tag["Key"]: tag["Value"] for tag in own or []}}
 
+    def system_tags(self) -> dict[str, str]:
+        """The tags by which AWS tells whose a resource is. Only it can give them.
+
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-console-add-tags.html
+        """
+        owner = {"stack-name": self.stack_name, "stack-id": self.stack_id, "logical-id": self.logical_id}
+        return {f"aws:cloudformation:{key}": value for key, value in owner.items()}
+
     def removed_tags(
         self, previous: list[Mapping[str, str]] | Mapping[str, str] | None, tags: Mapping[str, str]
     ) -> list[str]:
@@ -102,9 +110,11 @@ class Provider(ABC):
         return frozenset([name] if name else [])
 
     def check(self, cloud: Cloud, properties: Properties) -> None:  # noqa: B027 - most types need no check
-        """Refuses what localcloud does not support in the values of properties, before anything is created.
+        """Refuses what localcloud does not support in the values of properties.
 
-        Texts with UNKNOWN stand for what is not known by then. Raises ResourceFailed or ApiError.
+        It is asked before anything is created, when texts with UNKNOWN and references to secrets stand for
+        what is not known yet, and again before each creation and update. Raises ResourceFailed or ApiError,
+        whose message quotes the value: a refusal of one that is not known yet does not count.
         """
 
     def exists(self, cloud: Cloud, identifier: str) -> bool:

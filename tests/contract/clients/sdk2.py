@@ -61,7 +61,7 @@ def a_trainer_joins_two_spot_hosts_by_torchrun():
 
 
 def a_function_runs_remotely():
-    @remote(role=ROLE, instance_type="ml.m5.large", image_uri=IMAGE)
+    @remote(role=ROLE, instance_type="ml.m5.large", image_uri=IMAGE, keep_alive_period_in_seconds=600)
     def add(a, b):
         return a + b, Session().account_id()
 

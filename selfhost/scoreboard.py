@@ -1,0 +1,72 @@
+"""What the processes of the web server know of one another: a few numbers in memory that they share.
+
+gunicorn's arbiter makes the memory before it forks the processes, as Apache's httpd does for its scoreboard.
+Each process writes only its own numbers, so no process waits for another. What it reads may be a moment old:
+two processes that look at the same time may both take the last place, or both accept a connection.
+"""
+
+from __future__ import annotations
+
+import mmap
+import threading
+import time
+from collections.abc import Callable
+
+MAX_PROCESSES = 256
+# A process that has given no sign of life for as long does not count: it was killed, it hangs, or it starts.
+SILENT_SECONDS = 2.0
+# By how much the numbers of connections may differ. If they had to be equal, the processes would wait for one
+# another whenever many clients connect at once.
+TOLERANCE = 1.125
+
+
+class Scoreboard:
+    """The numbers of all processes. Those of this process are the first, until it enters as another one.
+
+    `memory` is that of another scoreboard, to share it.
+    """
+
+    def __init__(self, memory: mmap.mmap | None = None, clock: Callable[[], float] = time.monotonic):
+        self.memory = mmap.mmap(-1, 3 * 8 * MAX_PROCESSES) if memory is None else memory
+        numbers = memoryview(self.memory).cast("d")
+        # By process: when it last gave a sign of life, its connections, and the places it has taken.
+        self._seen = numbers[:MAX_PROCESSES]
+        self._connections = numbers[MAX_PROCESSES : 2 * MAX_PROCESSES]
+        self._places = numbers[2 * MAX_PROCESSES :]
+        self._own, self._clock, self._mutex = 0, clock, threading.Lock()
+
+    def enter(self, process: int) -> None:
+        """Begin as the process with this number, which no other living process has."""
+        self._own = process
+        self._seen[process] = self._connections[process] = self._places[process] = 0
+
+    def report(self, connections: float) -> None:
+        """Give a sign of life, and say how many connections this process has; `inf` if it accepts none."""
+        self._connections[self._own] = connections
+        self._seen[self._own] = self._clock()
+
+    def has_too_many_connections(self) -> bool:
+        """Whether another process has fewer connections than this one, by more than the tolerance."""
+        own = self._connections[self._own]
+        return any(own > TOLERANCE * self._connections[each] for each in self._others())
+
+    def take_place(self, limit: int) -> bool:
+        """Take a place, unless the processes have `limit` together; return whether it was taken."""
+        with self._mutex:
+            own = self._places[self._own]
+            if own + sum(self._places[each] for each in self._others()) >= limit:
+                return False
+            self._places[self._own] = own + 1
+            return True
+
+    def leave_place(self) -> None:
+        """Leave a place of this process."""
+        with self._mutex:
+            self._places[self._own] -= 1
+
+    def _others(self) -> list[int]:
+        since = self._clock() - SILENT_SECONDS
+        return [each for each, seen in enumerate(self._seen) if seen > since and each != self._own]
+
+
+SCOREBOARD = Scoreboard()
