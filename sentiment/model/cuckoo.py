@@ -36,21 +36,23 @@ class CuckooTable:
         taken = np.flatnonzero(owner >= 0)
         self._keys = np.full(self._slots, _EMPTY)
         self._keys[taken] = keys[owner[taken]]
-        self._values = np.zeros(self._slots, dtype=values.dtype)
-        self._values[taken] = values[owner[taken]]
+        self.values = np.zeros(self._slots, dtype=values.dtype)
+        self.values[taken] = values[owner[taken]]
 
     def find(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Look up keys (M,): return the positions (K,) of those in the table, and their values (K,)."""
+        """Look up keys (M,): return the positions (K,) of those in the table, and their slots (K,).
+
+        A slot stands for its key, and `values[slot]` is the key's value.
+        """
         mixed = _mixed(keys)
         slots = self._slot(mixed >> _HALF)
-        elsewhere = np.flatnonzero(self._keys[slots] != keys)
-        slots[elsewhere] = self._slot(mixed[elsewhere] & _LOW)
-        known = np.flatnonzero(self._keys[slots] == keys)
-        return known, self._values[slots[known]]
+        slots = np.where(self._keys.take(slots) == keys, slots, self._slot(mixed & _LOW))
+        known = np.flatnonzero(self._keys.take(slots) == keys)
+        return known, slots.take(known)
 
     def _slot(self, numbers: np.ndarray) -> np.ndarray:
         """Map 32-bit numbers to slots."""
-        return (numbers * np.uint64(self._slots) >> _HALF).astype(np.int64)
+        return (numbers * np.uint64(self._slots) >> _HALF).view(np.int64)
 
     def _settle(self, keys: np.ndarray) -> np.ndarray | None:
         """For each slot, the position of the key in it, or -1. None if the keys do not all fit.
@@ -77,6 +79,6 @@ class CuckooTable:
 
 def _mixed(keys: np.ndarray) -> np.ndarray:
     """Hash keys to 64 bits; the two halves determine a key's two slots."""
-    mixed: np.ndarray = keys.astype(np.uint64) * _MULTIPLIERS[0]
+    mixed: np.ndarray = keys.view(np.uint64) * _MULTIPLIERS[0]
     mixed = (mixed ^ mixed >> _HALF) * _MULTIPLIERS[1]
     return mixed

@@ -32,5 +32,10 @@ def combine(deep: np.ndarray, wide: np.ndarray, mixture: np.ndarray, lengths: np
 
     Returns the logits (N,), which are above 0 for positive. That of a text without words is exactly 0.
     """
-    weights = part_weights(mixture, lengths)
-    return np.where(lengths > 0, weights[:, 0] * deep + weights[:, 1] * wide, 0.0)
+    return np.where(lengths > 0, weighted_sum(deep, wide, part_weights(mixture, lengths)), 0.0)
+
+
+def weighted_sum(deep: np.ndarray | float, wide: np.ndarray | float, weights: np.ndarray) -> np.ndarray:
+    """The logits (N,) of texts with words, from those of the two parts and the `weights` (N, 2) of these."""
+    total: np.ndarray = weights[:, 0] * deep + weights[:, 1] * wide
+    return total

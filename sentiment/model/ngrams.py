@@ -8,6 +8,7 @@ An n-gram in a review has a value, which is larger near the end (emphasis.py). A
 weight times value over its distinct known n-grams, divided by the Euclidean norm of their values.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -42,8 +43,8 @@ def ngram_keys(ids: np.ndarray, patterns: Sequence[Pattern]) -> list[np.ndarray]
     found = []
     for pattern in patterns:
         starts = max(len(ids) - pattern[-1], 0)
-        keys = np.zeros(starts, dtype=np.int64)
-        for place in pattern:
+        keys = ids[:starts]
+        for place in pattern[1:]:
             keys = keys << KEY_BITS | ids[place : place + starts]
         found.append(keys if pattern[-1] < len(pattern) else keys | GAP)
     return found
@@ -55,16 +56,32 @@ def presence(ids: np.ndarray, patterns: Sequence[Pattern], ending: float) -> tup
     The value of an n-gram is that of its last occurrence.
     """
     # The position goes into the lowest bits, so that one sort groups equal keys, the last occurrence first.
-    packed = np.concatenate([keys << PLACE_BITS | _to_come(len(keys)) for keys in ngram_keys(ids, patterns)])
+    keys = ngram_keys(ids, patterns)
+    distinct, last = _distinct(np.concatenate(keys), _to_come(keys))
+    return distinct, emphasis(_PLACES, ending)[last]
+
+
+def _distinct(keys: np.ndarray, to_come: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct keys (K,), sorted, and the number of words after the last occurrence (K,) of each.
+
+    `keys` (M,) are those of all occurrences, and `to_come` (M,) the numbers of words after these.
+    """
+    # The position goes into the lowest bits, so that one sort groups equal keys, the last occurrence first.
+    packed = keys << PLACE_BITS | to_come
     packed.sort()
     keys = packed >> PLACE_BITS
     is_first = np.ones(len(keys), dtype=bool)
     np.not_equal(keys[1:], keys[:-1], out=is_first[1:])
-    return keys[is_first], emphasis(_PLACES, ending)[packed[is_first] & FAR]
+    return keys[is_first], packed[is_first] & FAR
 
 
-def _to_come(places: int) -> np.ndarray:
-    """The number of words after each of `places` positions, at most FAR."""
+def _to_come(keys: Sequence[np.ndarray]) -> np.ndarray:
+    """For n-grams with these keys by pattern, the number of words after each, at most FAR."""
+    return np.concatenate([_descending(len(of_pattern)) for of_pattern in keys])
+
+
+def _descending(places: int) -> np.ndarray:
+    """The numbers from `places` - 1 down to 0, but at most FAR."""
     if places <= FAR:
         return _PLACES[places - 1 :: -1] if places else _PLACES[:0]
     return np.concatenate([np.full(places - FAR, FAR), _PLACES[FAR - 1 :: -1]])
@@ -80,24 +97,28 @@ class Ngrams:
     """
 
     def __init__(self, patterns: Sequence[Pattern], ending: float, keys: np.ndarray, weights: np.ndarray):
-        self.patterns, self.ending = patterns, ending
-        self._weights = CuckooTable(keys, weights)
+        self.patterns = patterns
+        self._values = emphasis(_PLACES, ending)
+        self._table = CuckooTable(keys, weights)
 
     def logit(self, ids: np.ndarray) -> float:
         """The logit of a whole review as word ids (N,); 0 if no n-gram is known."""
-        keys, values = presence(ids, self.patterns, self.ending)
-        return float(self._terms(keys, values).sum())
+        keys = ngram_keys(ids, self.patterns)
+        known, slots = self._table.find(np.concatenate(keys))
+        return float(self._terms(slots, _to_come(keys).take(known))[1].sum())
 
     def explain(self, ids: np.ndarray) -> tuple[float, np.ndarray]:
         """The logit of a whole review as word ids (N,), and the contribution (N,) of each word to it.
 
         The contribution of an n-gram is shared evenly among its words and its occurrences.
         """
-        distinct, values = presence(ids, self.patterns, self.ending)
-        terms = self._terms(distinct, values)
         keys = ngram_keys(ids, self.patterns)
-        which = np.searchsorted(distinct, np.concatenate(keys))
-        share = (terms / np.bincount(which, minlength=len(terms)))[which]
+        flat = np.concatenate(keys)
+        known, slots = self._table.find(flat)
+        distinct, terms = self._terms(slots, _to_come(keys).take(known))
+        which = distinct.searchsorted(slots)
+        share = np.zeros(len(flat))
+        share[known] = (terms / np.bincount(which, minlength=len(terms))).take(which)
         shares = np.zeros(len(ids))
         start = 0
         for pattern, of_pattern in zip(self.patterns, keys, strict=True):
@@ -109,19 +130,22 @@ class Ngrams:
 
     def known_weights(self, ids: np.ndarray) -> np.ndarray:
         """The weights (K,) of the known distinct n-grams of a review, in no particular order."""
-        return self._weights.find(presence(ids, self.patterns, self.ending)[0])[1]
+        _, slots = self._table.find(np.concatenate(ngram_keys(ids, self.patterns)))
+        weights: np.ndarray = self._table.values[np.unique(slots)]
+        return weights
 
     def single_weights(self, ids: np.ndarray) -> np.ndarray:
         """The weights (N,) of single words, without any longer n-gram; 0 for unknown ones."""
         weights = np.zeros(len(ids))
-        known, found = self._weights.find(limit(ids, WORDS_IN_KEYS).astype(np.int64))
-        weights[known] = found
+        known, slots = self._table.find(limit(ids, WORDS_IN_KEYS).astype(np.int64))
+        weights[known] = self._table.values[slots]
         return weights
 
-    def _terms(self, keys: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """The contribution (K,) of each of a review's K distinct n-grams to its logit; 0 for unknown ones."""
-        terms = np.zeros(len(keys))
-        known, weights = self._weights.find(keys)
-        values = values[known]
-        terms[known] = weights * values / max(np.sqrt(values @ values), 1.0)
-        return terms
+    def _terms(self, slots: np.ndarray, to_come: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The distinct n-grams (K,) of a review, by ascending slots, and the contribution (K,) of each to its
+        logit. `slots` (M,) are those of the occurrences of its known n-grams.
+        """
+        distinct, last = _distinct(slots, to_come)
+        values = self._values.take(last)
+        norm = max(math.sqrt(values @ values), 1.0)
+        return distinct, self._table.values.take(distinct) * values / norm

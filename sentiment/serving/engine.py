@@ -15,7 +15,7 @@ import numpy as np
 
 from sentiment.model.architecture import Architecture
 from sentiment.model.layout import crop
-from sentiment.model.mixture import combine, part_weights
+from sentiment.model.mixture import combine, part_weights, weighted_sum
 from sentiment.model.ngrams import Ngrams
 
 
@@ -75,15 +75,14 @@ class Engine(ABC):
         """Combine the LSTM's explanation of the cropped review (`deep`) with that of the n-grams."""
         if not len(ids):
             return Explanation(0.0, np.zeros(0))
-        lengths = np.array([len(ids)])
-        of_deep, of_wide = part_weights(self.mixture, lengths)[0]
+        part = part_weights(self.mixture, np.array([len(ids)]))
+        of_deep, of_wide = part[0]
         wide, weights = 0.0, np.zeros(len(ids))
         if self.ngrams is not None:
-            wide, shares = self.ngrams.explain(ids)
-            weights = of_wide * shares
+            wide, weights = self.ngrams.explain(ids)
+            weights *= of_wide
         skipped = self.architecture.skipped(len(ids))
         of_lstm = of_deep * deep.weights
         weights[: skipped.start] += of_lstm[: skipped.start]
         weights[skipped.stop :] += of_lstm[skipped.start :]
-        logit = combine(np.array([deep.logit]), np.array([wide]), self.mixture, lengths)
-        return Explanation(float(logit[0]), weights)
+        return Explanation(float(weighted_sum(deep.logit, wide, part)[0]), weights)

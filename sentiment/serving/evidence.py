@@ -20,7 +20,7 @@ import numpy as np
 
 from sentiment.model.ngrams import Ngrams
 from sentiment.model.opinion import opinion_logit
-from sentiment.text.misread import WORD_LIKE_LATIN, as_latin
+from sentiment.text.misread import LOOKALIKE, WORD_LIKE_LATIN, as_latin
 from sentiment.text.negation import NEGATED
 from sentiment.text.normalisation import is_latin
 
@@ -97,6 +97,9 @@ class Evidence:
         self._opinion = opinion if opinion is not None and opinion.any() else None
         self._regression = WITHOUT_OPINION_WORDS if self._opinion is None else WITH_OPINION_WORDS
         self._reads_all_words = reads_all_words
+        self._function_words = frozenset(
+            word for word, number in word_dict.items() if number < FUNCTION_WORDS and word[0].isalpha()
+        )
 
     def reason(self, review: str, words: Sequence[str], ids: np.ndarray, probability: float) -> str | None:
         """Why the review gets no verdict: NO_EVIDENCE, NOT_ENGLISH, MIXED, or None if it gets one.
@@ -135,6 +138,10 @@ class Evidence:
     def _is_foreign(self, words: Sequence[str]) -> bool:
         if not self._reads_all_words:
             return False
+        # Most texts are English by any count, and this one is faster.
+        function_words = sum(map(self._function_words.__contains__, words))
+        if function_words >= MIN_FUNCTION_SHARE * len(words) and FOREIGN_WORDS.isdisjoint(words):
+            return False
         words = [word for word in words if word[0].isalpha()]
         ids = [self._word_dict.get(word, KNOWN_WORDS) for word in words]
         if len(ids) < MIN_WORDS:
@@ -168,9 +175,11 @@ def _is_of_other_script(review: str) -> bool:
     """Whether fewer than half of the letters are Latin."""
     if review.isascii():
         return False
+    if LOOKALIKE.search(review):
+        review = WORD_LIKE_LATIN.sub(as_latin, review)
     letters = latin = 0
     # Each character by itself: sorting long runs of accents is slow.
-    for character, count in Counter(WORD_LIKE_LATIN.sub(as_latin, review)).items():
+    for character, count in Counter(review).items():
         found = [part for part in unicodedata.normalize("NFKD", character) if part.isalpha()]
         letters += count * len(found)
         latin += count * sum(map(is_latin, found))

@@ -106,7 +106,7 @@ class OnnxEngine(Engine):
         of_words = states.reshape(rows * steps, -1)[:words]
         if self.architecture.pooling == "last":
             return float(of_words[-1] @ self._dense) + self._bias
-        of_maximum, of_mean = np.split(self._dense, 2)
+        of_maximum, of_mean = self._dense.reshape(2, -1)
         weights = self._emphasis[len(self._emphasis) - words :]
         mean = weights @ of_words / weights.sum()
         return float(of_words.max(0) @ of_maximum) + float(mean @ of_mean) + self._bias

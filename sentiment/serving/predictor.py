@@ -20,6 +20,7 @@ from sentiment.serving.artifact import LoadedModel, read_model
 from sentiment.serving.engine import Engine
 from sentiment.serving.evidence import SHORT_WORDS, Evidence
 from sentiment.text.negation import NEGATED, NegationMarker
+from sentiment.text.spelling import Spelling
 from sentiment.text.tokens import Token
 from sentiment.text.vocabulary import INFREQUENT
 
@@ -68,6 +69,7 @@ class Predictor:
         self._marked = NegationMarker(
             loaded.word_dict, a.vocab_size, a.negation_scope, loaded.tokenizer.negation
         )
+        self._spelling = Spelling(loaded.word_dict)
         self._unsure = (loaded.metrics.get("calibration") or {}).get("unsure")
         band = None if self._unsure is None else (self._unsure[0], self._unsure[1])
         reads_all_words = not loaded.tokenizer.drops_words
@@ -144,26 +146,25 @@ class Predictor:
         ids = [self.ids(found) for found in words]
         explained = self.engine.explain(ids)
         return [
-            self._prediction(
-                review,
-                read,
-                numbers,
-                logit,
-                words=list(
-                    zip((token.surface for token in found), np.round(weights, 4).tolist(), strict=True)
-                ),
-                spans=[(token.start, token.end) for token in found],
-                cut=self._cut(found),
-            )
+            self._prediction(review, read, numbers, logit, **self._explanation(found, weights))
             for review, found, read, numbers, (logit, weights) in zip(
                 reviews, tokens, words, ids, explained, strict=True
             )
         ]
 
+    def _explanation(self, tokens: Sequence[Token], weights: np.ndarray) -> dict[str, Any]:
+        """The members of a Prediction that explain it."""
+        _, surfaces, starts, ends = zip(*tokens, strict=True) if tokens else ((),) * 4
+        return {
+            "words": list(zip(surfaces, np.round(weights, 4).tolist(), strict=True)),
+            "spans": list(zip(starts, ends, strict=True)),
+            "cut": self._cut(tokens),
+        }
+
     def ids(self, words: Sequence[str]) -> np.ndarray:
         """The marked ids (N,) of a review's words (negation.py). Short texts have typing errors corrected."""
-        short = len(words) < SHORT_WORDS
-        return self._marked(self.loaded.tokenizer.encode(self.loaded.word_dict, words, short))
+        spelling = self._spelling if len(words) < SHORT_WORDS else None
+        return self._marked(self.loaded.tokenizer.encode(self.loaded.word_dict, words, spelling))
 
     def _prediction(
         self, review: str, found: Sequence[str], ids: np.ndarray, logit: float, **explanation: Any
@@ -176,7 +177,7 @@ class Predictor:
             reason is not None,
             reason,
             word_count=len(ids),
-            unknown_words=int((ids & (NEGATED - 1) == INFREQUENT).sum()),
+            unknown_words=int(np.count_nonzero(ids & (NEGATED - 1) == INFREQUENT)),
             **explanation,
         )
 

@@ -138,9 +138,10 @@ class NegationMarker:
                 continue
             if kind == _PHRASE and (not place or (ids[place - 1], ids[place]) not in self._phrases):
                 continue
-            if kind == _NEGATION and self._assertions and tuple(ids[place : place + 2]) in self._assertions:
+            if kind == _NEGATION and tuple(ids[place : place + 2].tolist()) in self._assertions:
                 continue
-            runs.append((start, min(end, place)))
+            if start < end:
+                runs.append((start, min(end, place)))
             start = place + 1
             end = start if kind == _END else start + self.scope
         return [*runs, (start, min(end, len(ids)))]

@@ -125,7 +125,9 @@ _ADDRESS = re.compile(r"(?:https?://|\bwww\.)[^\s<>\"]*[^\s<>\".,:;!?)']|(?<!\S)
 """An address of a page, or a name as in "@somebody"; neither says anything about a film."""
 _FORUM_TAG = re.compile(r"\[/?(?:[bius]|quote|spoilers?)\]", re.IGNORECASE)
 
-_ESCAPE = re.compile(r"\\(?:u(?P<code>[0-9a-fA-F]{4})|[nrt]|(?P<quote>['\"]))")
+_CODE = r"[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|[0-9a-fA-F]{4}"
+"""One code unit of UTF-16, or the two of an emoji."""
+_ESCAPE = re.compile(rf"\\(?:u(?P<code>{_CODE})|[nrt]|(?P<quote>['\"]))")
 _SPLIT_NEGATION = re.compile(
     rf"\b({'|'.join(contraction[:-3] for contraction in NEGATED)})"
     r"(?:n(?:[ '\\]{1,3}|[;,?\":/.])|n?[ ']{1,2}n[ ']{0,2})t\b",
@@ -135,7 +137,9 @@ _SPLIT_NEGATION = re.compile(
 
 
 def _joined_negation(match: re.Match[str]) -> str:
-    return f"{match[1]}n't"
+    """The contraction; but a capital T after small letters begins a word of its own, as in "can T. rex"."""
+    begins_word = match.group().endswith("T") and not match[1].isupper()
+    return match.group() if begins_word else f"{match[1]}n't"
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -144,7 +148,10 @@ def _blank(match: re.Match[str]) -> str:
 
 def _unescaped(match: re.Match[str]) -> str:
     """The character of a JSON escape; a blank for a line break."""
-    return _CHARACTERS[int(match["code"], 16)] if match["code"] else match["quote"] or " "
+    if not match["code"]:
+        return match["quote"] or " "
+    units = bytes.fromhex(match["code"].replace("\\u", ""))
+    return _CHARACTERS[ord(units.decode("utf-16-be", "surrogatepass"))]
 
 
 # -- Ratings and emoticons --
@@ -286,10 +293,10 @@ class Places(NamedTuple):
         starts = np.arange(len(review))
         return cls(starts, starts + 1)
 
-    def of_words(self, starts: list[int], ends: list[int]) -> tuple[list[int], list[int]]:
-        """The starts and ends in the original review of words `text[start:end]`."""
-        first, last = np.array([starts, ends], dtype=np.int64)
-        return self.starts[first].tolist(), self.ends[last - 1].tolist()
+    def of_words(self, spans: np.ndarray) -> np.ndarray:
+        """The starts and ends (2, N) in the original review of words with those in the text (2, N)."""
+        starts, ends = spans
+        return np.stack([self.starts[starts], self.ends[ends - 1]])
 
     def spans(self) -> list[Span]:
         return list(zip(self.starts.tolist(), self.ends.tolist(), strict=True))
@@ -330,9 +337,11 @@ def normalise_with_places(review: str) -> tuple[str, Places]:
         for step in () if text.isascii() else _REPAIRS:
             if step.may_change(text):
                 text, places = _replace(step.pattern, step.replacement, text, places)
-        forms = [_CHARACTERS[ord(character)] for character in text]
-        copies = np.fromiter(map(len, forms), dtype=np.int64, count=len(forms))
-        text, places = "".join(forms), Places(*(edges.repeat(copies) for edges in places))
+        if any(len(_CHARACTERS[ord(character)]) != 1 for character in set(text)):
+            forms = [_CHARACTERS[ord(character)] for character in text]
+            copies = np.fromiter(map(len, forms), dtype=np.int64, count=len(forms))
+            places = Places(*(edges.repeat(copies) for edges in places))
+        text = text.translate(_CHARACTERS)
     lowered = text.lower()
     for step in _STEPS:
         if step.may_change(lowered):

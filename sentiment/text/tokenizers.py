@@ -18,7 +18,7 @@ from sentiment.errors import RecipeError
 from sentiment.text.negation import PHRASES, SINGLE_WORDS, NegationRules
 from sentiment.text.predecessor.review_to_words import locate_stems, review_to_words
 from sentiment.text.repeats import fold_repeats
-from sentiment.text.spelling import correct_spelling
+from sentiment.text.spelling import Spelling
 from sentiment.text.tokens import Token
 from sentiment.text.vocabulary import encode
 from sentiment.text.words import (
@@ -52,12 +52,14 @@ class Tokenizer(NamedTuple):
     def __call__(self, review: str) -> list[str]:
         return self.words(review)
 
-    def encode(self, word_dict: Mapping[str, int], words: Sequence[str], short: bool = False) -> np.ndarray:
-        """The ids (int32) of one review's words. `short` says that it is a short text that somebody typed."""
+    def encode(
+        self, word_dict: Mapping[str, int], words: Sequence[str], spelling: Spelling | None = None
+    ) -> np.ndarray:
+        """The ids (int32) of one review's words; `spelling` is for a short text that somebody typed."""
         if self.folds_repeats:
             words = fold_repeats(words, word_dict)
-        if self.corrects_spelling and short:
-            words = correct_spelling(words, word_dict)
+        if self.corrects_spelling and spelling is not None:
+            words = spelling.correct(words)
         return encode(word_dict, words)
 
 

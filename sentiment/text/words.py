@@ -7,11 +7,14 @@ lower case and blanks in one pass, and split does the rest.
 """
 
 import re
+import string
+from functools import partial
+
+import numpy as np
 
 from sentiment.text.contractions import NEGATED
 from sentiment.text.emoji import WRITTEN_OUT
 from sentiment.text.normalisation import (
-    Places,
     normalise,
     normalise_with_places,
     plain_text,
@@ -25,6 +28,10 @@ _WORDS = re.compile(r"\d+/\d+|[a-z0-9]+(?:'[a-z]+)*|\.{2,}|[!?.]", re.ASCII)
 _RATING, _DIGIT_AFTER_APOSTROPHE = re.compile(rb"/[0-9]"), re.compile(rb"'[a-zA-Z]+[0-9]")
 _LOOSE_APOSTROPHE = re.compile(rb"'(?:(?![a-z])|(?<![a-z0-9]'))")
 _KEPT = translation_table(b"'.!?")
+_IN_WORDS = b"'" + string.digits.encode() + string.ascii_lowercase.encode()
+_KINDS = bytes.maketrans(_IN_WORDS + b"?", b"a" * len(_IN_WORDS) + b"!")
+_LAST_ASCII = 127
+_token = partial(tuple.__new__, Token)
 
 _CONTRACTIONS = (
     *NEGATED,
@@ -49,22 +56,14 @@ def locate_words(review: str) -> list[Token]:
     # Most reviews have no other markup: with blanks of the same length instead, no position changes.
     text = review.replace("<br />", " " * len("<br />"))
     places = None
-    if normalise(text) != text:
+    if not text.isascii() or normalise(text) != text:
         text, places = normalise_with_places(review)
-    lowered = text.lower()
-    if len(lowered) != len(text):
-        spans = Places.of(review).spans() if places is None else places.spans()
-        return [
-            Token(CANONICAL.get(word, word), review[start:end], start, end)
-            for word, _, start, end in find_tokens(_WORDS, text, spans)
-        ]
     found = split_words(text)
-    starts, ends = _in_order(found, lowered)
-    if places is not None:
-        starts, ends = places.of_words(starts, ends)
+    spans = _spans(text)
+    starts, ends = (spans if places is None else places.of_words(spans)).tolist()
     surfaces = [review[start:end] for start, end in zip(starts, ends, strict=True)]
     read = map(CANONICAL.get, found, found)
-    return list(map(Token._make, zip(read, surfaces, starts, ends, strict=True)))
+    return list(map(_token, zip(read, surfaces, starts, ends, strict=True)))
 
 
 def words_with_written_emoji(review: str) -> list[str]:
@@ -89,31 +88,37 @@ def locate_words_as_written(review: str) -> list[Token]:
     return list(find_tokens(_WORDS, text, places))
 
 
-def _in_order(found: list[str], lowered: str) -> tuple[list[int], list[int]]:
-    """The starts and ends of the words found in a text, each by a search from the end of the previous one.
-
-    The search cannot find anything earlier, since every character that can begin a word belongs to one.
-    """
-    starts, ends, end = [], [], 0
-    for word in found:
-        start = lowered.index(word, end)
-        end = start + len(word)
-        starts.append(start)
-        ends.append(end)
-    return starts, ends
+def _spans(text: str) -> np.ndarray:
+    """The starts and ends (2, N) of the words of a normalised text, which is as long in lower case."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    kept = _kept(np.where(codes <= _LAST_ASCII, codes, ord(" ")).astype(np.uint8).tobytes())
+    if kept is None:
+        spans = [match.span() for match in _WORDS.finditer(text.lower())]
+        return np.array(spans, dtype=np.int64).reshape(-1, 2).T
+    kinds = np.frombuffer(b" %b " % kept.translate(_KINDS), dtype=np.uint8)
+    # A row of characters of one kind is a word, but each ! or ? is one by itself.
+    borders = kinds[1:] != kinds[:-1]
+    ends_row = (borders | (kinds[:-1] == ord("!"))) & (kinds[:-1] != ord(" "))
+    begins_row = (borders | (kinds[1:] == ord("!"))) & (kinds[1:] != ord(" "))
+    return np.stack([np.flatnonzero(begins_row), np.flatnonzero(ends_row)])
 
 
 def split_words(text: str) -> list[str]:
     """Split a text without markup into lower-case words, as `_WORDS` defines them."""
     if not text.isascii() and any(character in text for character in LOWERED_TO_ASCII):
         return _WORDS.findall(text.lower())
-    found = text.encode("utf-8", "surrogatepass")
-    if _RATING.search(found) or _DIGIT_AFTER_APOSTROPHE.search(found):
+    found = _kept(text.encode("utf-8", "surrogatepass"))
+    if found is None:
         return _WORDS.findall(text.lower())
-    found = found.translate(_KEPT)
-    if b"'" in found:
-        found = _LOOSE_APOSTROPHE.sub(b" ", found)
     found = found.replace(b".", b" . ").replace(b"!", b" ! ").replace(b"?", b" ? ")
     while b".  ." in found:  # exactly two blanks: the dots were adjacent
         found = found.replace(b".  .", b"..")
     return found.decode("ascii").split()
+
+
+def _kept(text: bytes) -> bytes | None:
+    """The text in lower case, with blanks for what belongs to no word; None if only `_WORDS` can tell."""
+    if _RATING.search(text) or _DIGIT_AFTER_APOSTROPHE.search(text):
+        return None
+    kept = text.translate(_KEPT)
+    return _LOOSE_APOSTROPHE.sub(b" ", kept) if b"'" in kept else kept

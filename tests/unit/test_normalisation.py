@@ -43,6 +43,7 @@ def test_every_apostrophe_is_one(apostrophe):
         ("fine<br/>film<br />good", "fine film good"),
         ("&amp;quot;it&amp;amp;#39;s&amp;quot;&lt;br /&gt;a &amp; b", '"it\'s" a & b'),
         ("it\\u2019s \\'fine\\'.\\nGood\\r\\n", "it's 'fine'. Good"),
+        ("fun \\ud83d\\ude0d\\uD83D\\uDC4D \\ud83d dull", "fun \U0001f60d \U0001f44d dull"),
         ("don\u2035t don\uff40t don\u1feft don\u02cbt don\ufffdt", "don't " * 5),
         ("don' t don\u2019 t don 't don t don''t don;t don,t don?t don\\'t can\"t", "don't " * 9 + "can't"),
         ("do n't, did nt, was'nt, could'n't, CA NT, is n t", "don't didn't wasn't couldn't can't isn't"),
@@ -145,6 +146,11 @@ def test_emoji_and_emoticons_are_words():
     assert words("nice :-) :D =) <3") == ["nice", *["smiley"] * 4]
     assert words("no :( :-/ :'(") == ["no", *["frowny"] * 3]
     assert words("see http://example.org/x: (a) or b:(c)") == words("see a or b c")
+
+
+def test_a_capital_letter_after_small_ones_is_no_part_of_a_contraction():
+    assert words("can T. rex win") == ["can", "t", ".", "rex", "win"]
+    assert words("CAN T win") == words("Can t win") == ["can't", "win"]
 
 
 def test_words_2_reads_emoji_as_the_words_that_people_would_write():
