@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import HTTPServer
 
+from urllib3.util import wait_for_read
+
 from localcloud.containers.bounded_http import MAX_HEAD_BYTES, BoundedRequestHandler, RequestRefused
 from localcloud.peers import is_of_this_user
 from localcloud.serving import PromptServer
@@ -108,12 +110,14 @@ class RuntimeApi:
         if self._connection is None:
             return False
         try:
+            if not wait_for_read(self._connection, timeout=0):
+                return False
             # A copy, since whoever serves the connection changes its time-out, by which this would wait.
             with socket.socket(fileno=os.dup(self._connection.fileno())) as connection:
                 return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
         except BlockingIOError:
             return False
-        except OSError:
+        except (OSError, ValueError):  # it has been closed here, too
             return True
 
     def close(self) -> None:
