@@ -17,7 +17,7 @@ MAX_PROCESSES = 256
 SILENT_SECONDS = 2.0
 # By how much the numbers of connections may differ. If they had to be equal, the processes would wait for one
 # another whenever many clients connect at once.
-TOLERANCE = 1.125
+TOLERANCE = 1.25
 
 
 class Scoreboard:

@@ -77,7 +77,7 @@ def test_a_process_that_takes_the_number_of_a_killed_one_has_none_of_its_places(
 
 @pytest.mark.parametrize(
     ("own", "other", "too_many"),
-    [(0, 0, False), (1, 0, True), (4, 4, False), (5, 4, True), (9, 8, False), (10, 8, True)],
+    [(0, 0, False), (1, 0, True), (4, 3, True), (4, 4, False), (10, 8, False), (11, 8, True)],
 )
 def test_a_process_has_too_many_connections_if_another_has_notably_fewer(process, own, other, too_many):
     one = process(0, own)
