@@ -12,6 +12,7 @@ import werkzeug
 from botocore.parsers import create_parser
 
 from localcloud.cloud import ACCOUNT_ID
+from localcloud.moto_parameters import choose_tier
 from localcloud.moto_secrets import arn_of
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Target, model_of, operation_of, signature_of
@@ -341,5 +342,6 @@ CHANGES: Mapping[tuple[str, str], Callable[[Answer, Request], None]] = {
 }
 CHANGES_IN_REGION: Mapping[tuple[str, str], Callable[[Answer, Request, str], None]] = {
     ("secretsmanager", "ListSecretVersionIds"): _of_secret_versions,
+    ("ssm", "PutParameter"): choose_tier,
 }
 """Those that look for records in the region of the request."""

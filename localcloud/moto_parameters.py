@@ -13,7 +13,8 @@ from localcloud.moto_backends import backend_of
 from localcloud.protocol import ApiError
 from localcloud.untrusted import Pattern, PatternError
 
-VALUE_CHARACTERS = {"Standard": 4096, "Advanced": 8192, "Intelligent-Tiering": 8192}
+INTELLIGENT = "Intelligent-Tiering"
+VALUE_CHARACTERS = {"Standard": 4096, "Advanced": 8192, INTELLIGENT: 8192}
 MAX_LEVELS = 15
 NAME = re.compile(r"[\w.-]+|(/[\w.-]+)+/?", re.ASCII)
 ARN = re.compile(r"arn:aws:ssm:[a-z0-9-]+:\d{12}:parameter")
@@ -51,13 +52,29 @@ def check_parameter(operation: str, members: Mapping[str, Any], region: str) -> 
         raise ApiError("InvalidNextToken", "The specified token isn't valid.")
 
 
+def choose_tier(answer: dict[str, Any], members: Mapping[str, Any], region: str) -> None:
+    """Gives a parameter with Intelligent-Tiering, in moto's record and its answer, the tier that it needs."""
+    if members.get("Tier") != INTELLIGENT:
+        return
+    fits = len(members["Value"]) <= VALUE_CHARACTERS["Standard"]
+    answer["Tier"] = "Standard" if fits else "Advanced"
+    for version in _records(region)[members["Name"]]:
+        if version.version == answer["Version"]:
+            version.tier = answer["Tier"]
+
+
 def _forget_unfound(region: str) -> None:
     """Removes the empty records that moto makes of parameters it does not find; its lists fail on them."""
-    from moto.ssm.models import ssm_backends
-
-    records = vars(backend_of(ssm_backends, ACCOUNT_ID, region))["_parameters"]
+    records = _records(region)
     for name in [name for name, versions in list(records.items()) if not versions]:
         records.pop(name, None)
+
+
+def _records(region: str) -> Any:
+    """The versions of each parameter in moto's records, by its name."""
+    from moto.ssm.models import ssm_backends
+
+    return vars(backend_of(ssm_backends, ACCOUNT_ID, region))["_parameters"]
 
 
 def _check_new(members: Mapping[str, Any]) -> None:

@@ -278,3 +278,14 @@ def test_a_parameter_that_is_not_found_is_not_named_and_leaves_nothing(account: 
     for change in (ssm.list_tags_for_resource, partial(ssm.remove_tags_from_resource, TagKeys=["a"])):
         with pytest.raises(ClientError, match="InvalidResourceId"):
             change(ResourceType="Parameter", ResourceId="absent")
+
+
+def test_intelligent_tiering_chooses_the_tier_by_the_length_of_the_value(account: Account) -> None:
+    """https://docs.aws.amazon.com/systems-manager/latest/userguide/ps-default-tier.html"""
+    ssm = account.client("ssm")
+    for name, length, tier in (("short", 4096, "Standard"), ("/long", 4097, "Advanced")):
+        parameter = {"Name": name, "Value": "x" * length, "Type": "String", "Tier": "Intelligent-Tiering"}
+        assert ssm.put_parameter(**parameter)["Tier"] == tier
+        found = ssm.describe_parameters(ParameterFilters=[{"Key": "Name", "Values": [name]}])["Parameters"]
+        assert found[0]["Tier"] == tier
+        ssm.delete_parameter(Name=name)
