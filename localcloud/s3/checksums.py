@@ -12,9 +12,9 @@ import werkzeug
 
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Call
-from localcloud.protocol.s3_requests import copy_source_of, members_of, set_header
+from localcloud.protocol.s3_requests import members_of, set_header
 from localcloud.s3.digests import HEADER, HEADERS, SDK_ALGORITHM, algorithm_in, checksum_of, wrong_checksum
-from localcloud.s3.versions import find, is_object
+from localcloud.s3.versions import find_source, is_object
 
 ALGORITHM, TYPE = f"{HEADER}algorithm", f"{HEADER}type"
 DEFAULT = "CRC64NVME"
@@ -146,10 +146,7 @@ def invalid_part(upload: Any, told: Mapping[str, Any]) -> ApiError:
 
 def _prepare_copy(buckets: Mapping[str, Any], request: werkzeug.Request) -> None:
     """Has moto compute the checksum of a copy of several parts, which will be one."""
-    source = copy_source_of(request)
-    record: Any = None
-    if source.bucket in buckets:
-        record = find(buckets[source.bucket], source.key, source.version)
+    record = find_source(buckets, request)
     if ALGORITHM not in request.headers and is_object(record) and record.checksum_type == COMPOSITE:
         set_header(request, ALGORITHM, record.checksum_algorithm)
 

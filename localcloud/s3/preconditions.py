@@ -17,8 +17,8 @@ import werkzeug
 from werkzeug.http import parse_date
 
 from localcloud.protocol import ApiError
-from localcloud.protocol.s3_requests import copy_source_of, set_header
-from localcloud.s3.versions import find, is_object
+from localcloud.protocol.s3_requests import set_header
+from localcloud.s3.versions import find_source, is_object
 
 COPIES = ("CopyObject", "UploadPartCopy")
 WRITES = ("CompleteMultipartUpload", "CopyObject", "PutObject")
@@ -83,8 +83,7 @@ def check_source(buckets: Mapping[str, Any], request: werkzeug.Request) -> Any:
 
     Returns moto's record of it; None if it is not there.
     """
-    source = copy_source_of(request)
-    record = find(buckets[source.bucket], source.key, source.version) if source.bucket in buckets else None
+    record = find_source(buckets, request)
     if not is_object(record):
         return None
     if failed := _unmet(record, request, OF_SOURCE):

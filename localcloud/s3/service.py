@@ -20,7 +20,7 @@ from localcloud.moto_requests import check_constraints
 from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Call, call_of, target_of
 from localcloud.protocol.errors import error_response, s3_ids
-from localcloud.protocol.s3_requests import copy_source_of, members_of
+from localcloud.protocol.s3_requests import members_of
 from localcloud.routing import destination_of
 from localcloud.s3 import buckets, forms
 from localcloud.s3.checksums import (
@@ -69,6 +69,7 @@ from localcloud.s3.versions import (
     answer_marker,
     check_version,
     find,
+    find_source,
     is_object,
     keep_versions,
     tell_version,
@@ -151,6 +152,7 @@ class S3Service:
         if bucket and (answer := self._check_settings(bucket, call, request)) is not None:
             return answer
         if bucket and call.operation in TELLING:
+            copied = find_source(self._buckets(), request) if call.operation in COPIES else None
             answer = _of_moto(request)
             note_begin(bucket)
             record = bucket.keys.get(call.parameters["Key"]) if answer.status_code == 200 else None
@@ -162,7 +164,7 @@ class S3Service:
                 answer.headers.pop("Checksum", None)  # moto's own
                 answer = add_checksum(told_of(record), request, answer, within="CopyObjectResult")
             if call.operation == "UploadPartCopy" and answer.status_code == 200:
-                answer = self._complete_copied_part(bucket, call, request, answer)
+                answer = self._complete_copied_part(bucket, call, request, copied, answer)
             if call.operation == "CompleteMultipartUpload" and record is not None:
                 note_completion(record)
                 answer = add_checksum(told_of(record), request, answer)
@@ -181,17 +183,16 @@ class S3Service:
         return self._answer_object(bucket, call, request) if bucket else None
 
     def _complete_copied_part(
-        self, bucket: Any, call: Call, request: Request, answer: werkzeug.Response
+        self, bucket: Any, call: Call, request: Request, copied: Any, answer: werkzeug.Response
     ) -> werkzeug.Response:
-        """Adds to the answer what moto does not tell of the part and of its source."""
-        upload = bucket.multiparts[call.parameters["uploadId"]]
-        part = upload.parts[int(call.parameters["partNumber"])]
-        told = checksum_of_part(part, upload.metadata.get(ALGORITHM))
-        answer = add_checksum(told, request, answer, within="CopyPartResult")
-        source = copy_source_of(request)
-        record = find(self._buckets()[source.bucket], source.key, source.version)
-        if str(record.version_id) != NULL:
-            answer.headers["x-amz-copy-source-version-id"] = str(record.version_id)
+        """Adds to the answer what moto does not tell of the part and of the object that it copies."""
+        upload = bucket.multiparts.get(call.parameters["uploadId"])
+        if upload is not None:  # nobody has aborted it meanwhile
+            part = upload.parts[int(call.parameters["partNumber"])]
+            told = checksum_of_part(part, upload.metadata.get(ALGORITHM))
+            answer = add_checksum(told, request, answer, within="CopyPartResult")
+        if copied is not None and str(copied.version_id) != NULL:
+            answer.headers["x-amz-copy-source-version-id"] = str(copied.version_id)
         return answer
 
     def _answer_object(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response | None:
@@ -240,12 +241,13 @@ class S3Service:
 
     def _answer_tagging(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response:
         place = call.parameters["Key"], call.parameters.get("versionId")
+        record = find(bucket, *place)
         if call.operation == "PutObjectTagging" and not _tags_of(request):  # at which moto fails
             self._backend().delete_object_tagging(bucket.name, *place)
             answer = werkzeug.Response(status=200)
         else:
             answer = _of_moto(request)
-        tell_version(bucket, find(bucket, *place), answer)
+        tell_version(bucket, record, answer)
         return answer
 
     def _read(self, bucket: Any, call: Call, request: Request) -> werkzeug.Response:

@@ -155,6 +155,12 @@ def find(bucket: Any, key: str, version: str | None) -> Any:
     return next((one for one in versions if str(one.version_id) == version), None)
 
 
+def find_source(buckets: Mapping[str, Any], request: werkzeug.Request) -> Any:
+    """moto's record of the version of an object that a request copies; None if it is not there."""
+    source = copy_source_of(request)
+    return find(buckets[source.bucket], source.key, source.version) if source.bucket in buckets else None
+
+
 def is_object(record: Any) -> bool:
     """Whether moto's record of a version is that of an object, not of a delete marker; False for None."""
     from moto.s3.models import FakeKey
