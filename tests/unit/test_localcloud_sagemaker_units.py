@@ -30,6 +30,7 @@ from localcloud.sagemaker.search import Search
 from localcloud.sagemaker.training_run import TrainingRun
 from localcloud.sagemaker.transfer import inside, relative_name
 from localcloud.sagemaker.transform import TransformRun
+from localcloud.sagemaker.warm_pools import WarmPools
 
 
 def test_registered_images_have_the_runner_of_a_known_one(monkeypatch):
@@ -378,7 +379,7 @@ def test_a_job_that_has_just_ended_does_not_go_back_to_stopping(tmp_path, monkey
     if kind == "Training":
         request = {"RoleArn": "role", "OutputDataConfig": {"S3OutputPath": "s3://data/out"}}
         record = Record("job", "arn", request, {"TrainingJobStatus": "InProgress"})
-        run = TrainingRun(cloud, record, Metrics([]), lambda members: None)
+        run = TrainingRun(cloud, record, Metrics([]), WarmPools(cloud), lambda members: None)
         for step in ("_prepare", "_train", "_upload"):
             monkeypatch.setattr(run, step, lambda *_: None)
     else:
