@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from localcloud.command_line import parser
 from localcloud.control import RoleRefused, interrupt, look, status, stop
+from localcloud.garbage import keep_searches_short
 from localcloud.listening import is_loopback, reachable
 from localcloud.real_account import restart_without_credentials
 from localcloud.sharing import POLL_SECONDS, Use, start_lock
@@ -213,7 +214,7 @@ def cloud(arguments: argparse.Namespace) -> Iterator["Server"]:
     tempfile.tempdir = str(server.cloud.state_dir)
     try:
         server.start()
-        gc.freeze()
+        keep_searches_short()
         gc.enable()
         yield server
     finally:
