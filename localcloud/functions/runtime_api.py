@@ -81,6 +81,7 @@ class RuntimeApi:
         self.reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._invocations: queue.SimpleQueue[Invocation | None] = queue.SimpleQueue()
         self._connection: socket.socket | None = None
+        self._is_ready = False
         api = self
 
         class Handler(_Handler):
@@ -98,7 +99,14 @@ class RuntimeApi:
         self._invocations.put(invocation)
 
     def next_invocation(self) -> Invocation | None:
-        """Blocks until there is an event for the runtime; None once the API is closed."""
+        """Blocks until there is an event for the runtime; None once the API is closed.
+
+        Only the first call reports that the runtime is ready. The later ones follow the answer to an event,
+        and a report would wake up whoever already waits for the answer to the next one.
+        """
+        if not self._is_ready:
+            self._is_ready = True
+            self.reports.put(Report(Kind.READY))
         return self._invocations.get()
 
     def hears_from(self, connection: socket.socket) -> None:
@@ -160,7 +168,6 @@ class _Handler(BoundedRequestHandler):
     def do_GET(self) -> None:
         if self.path != PREFIX + "invocation/next":
             return self._answer(404, b"{}")
-        self.runtime_api.reports.put(Report(Kind.READY))
         invocation = self.runtime_api.next_invocation()
         if invocation is None:
             self.close_connection = True

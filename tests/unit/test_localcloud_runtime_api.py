@@ -2,7 +2,7 @@
 
 import http.client
 
-from localcloud.functions.runtime_api import PREFIX, Invocation, RuntimeApi
+from localcloud.functions.runtime_api import PREFIX, Invocation, Kind, RuntimeApi
 from tests.contract.selfhost_fixtures import wait_until
 
 EVENT = Invocation("id", b"{}", "arn", "trace")
@@ -42,5 +42,18 @@ def test_a_runtime_that_is_about_to_ask_for_its_next_event_is_not():
         assert not api.lost_its_runtime()
         api.submit(EVENT)
         assert connection.getresponse().read() == EVENT.payload
+    finally:
+        api.close()
+
+
+def test_a_runtime_reports_once_that_it_is_ready():
+    api = RuntimeApi()
+    try:
+        connection = answer(api)
+        api.submit(EVENT)
+        connection.request("GET", f"{PREFIX}invocation/next")
+        connection.getresponse().read()
+        assert [api.reports.get(timeout=30).kind for _ in range(2)] == [Kind.READY, Kind.RESPONSE]
+        assert api.reports.empty()
     finally:
         api.close()
