@@ -19,8 +19,8 @@ from selfhost.scoreboard import Scoreboard
 
 # Computing at the same time in a process: while one waits for memory or another thread, the other goes on.
 CONCURRENT = 2
-# Places for each process of the server.
-PLACES = 5
+# Places for each process of the server: two compute, and two wait, so that no thread idles between requests.
+PLACES = 4
 # The longest time until a refused client should ask again. Each is told another, or all would come at once.
 MAX_RETRY_SECONDS = 3
 
