@@ -23,7 +23,7 @@ from werkzeug.routing import Rule
 
 from project import model_card
 from selfhost import website
-from selfhost.admission import PLACES, Admission
+from selfhost.admission import Admission
 from selfhost.cache import ModelCache
 from selfhost.counts import HourlyCounts
 from selfhost.feedback import FolderOfVotes
@@ -59,7 +59,7 @@ def create_app(settings: Settings | None = None) -> flask.Flask:
     Each process must create its own, because threads, such as that of Watch, do not survive a fork.
     """
     settings = settings or Settings.from_environment()
-    admission = Admission(SCOREBOARD, PLACES * settings.workers)
+    admission = Admission(SCOREBOARD, settings.workers)
     model, challenger = ServedModel(admission), ServedModel(admission)
     watch = Watch(
         model, ModelCache(settings.cache), lambda: _registry(settings, settings.alias), settings.poll_seconds

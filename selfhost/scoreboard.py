@@ -50,11 +50,15 @@ class Scoreboard:
         own = self._connections[self._own]
         return any(own > TOLERANCE * self._connections[each] for each in self._others())
 
-    def take_place(self, limit: int) -> bool:
-        """Take a place, unless the processes have `limit` together; return whether it was taken."""
+    def take_place(self, share: int, limit: int) -> bool:
+        """Take a place; return whether there was one.
+
+        A process always has its `share`, and may have more while the processes have fewer than `limit`
+        together. So a busy one uses what others do not need, and none has to wait for its share.
+        """
         with self._mutex:
             own = self._places[self._own]
-            if own + sum(self._places[each] for each in self._others()) >= limit:
+            if own >= share and own + sum(self._places[each] for each in self._others()) >= limit:
                 return False
             self._places[self._own] = own + 1
             return True

@@ -32,7 +32,7 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import BaseWSGIServer, TcpWSGIServer, UnixWSGIServer
-from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
+from waitress.task import ErrorTask, ThreadedTaskDispatcher
 from waitress.utilities import RequestEntityTooLarge
 
 from selfhost.logs import fields, logger
@@ -113,24 +113,9 @@ class Refusal(ErrorTask):  # type: ignore[misc]
         self.write(response.body)
 
 
-class Answer(WSGITask):  # type: ignore[misc]
-    """Closes the connection of a client that is told to come back later.
-
-    It needs none while it waits, and by then another process may have fewer connections.
-    """
-
-    def build_response_header(self) -> bytes:
-        """Return the status line and the headers."""
-        if any(name.lower() == "retry-after" for name, _ in self.response_headers):
-            self.request.headers["CONNECTION"] = "close"  # as if the client had asked for it
-            self.channel.refused = True
-        return bytes(super().build_response_header())
-
-
 class Connection(HTTPChannel):  # type: ignore[misc]
     """A client's connection. It records when its current request began."""
 
-    task_class = Answer
     error_task_class = Refusal
     parser_class = Parser
     request_began = 0.0

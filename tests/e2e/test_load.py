@@ -35,7 +35,7 @@ def test_under_load_each_answer_is_the_models_or_says_when_to_come_back_and_memo
         assert re.findall(r"^\| (\d+) \|", part, re.M) == ["1", "8", "32", "128"]
     [growth] = re.findall(r"memory changed by ([+-][\d.]+)%", chain)
     assert float(growth) < 5
-    # 128 clients, and places for ten.
+    # 128 clients, and places for far fewer.
     [refused] = re.findall(r"^\| 128 (?:\|[^|]*){4}\| ([\d,]+) \|", chain, re.M)
     assert int(refused.replace(",", "")) > 50
 

@@ -20,9 +20,6 @@ QUICK = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 
 def application(environ, start_response):
-    if environ["PATH_INFO"] == "/full":
-        start_response("503 Service Unavailable", [("content-length", "4"), ("retry-after", "1")])
-        return [b"full"]
     body = LONG_ANSWER if environ["PATH_INFO"] == "/long" else environ["wsgi.input"].read() or b"quick"
     start_response("200 OK", [("content-length", str(len(body)))])
     return [body]
@@ -136,22 +133,6 @@ def test_no_connection_is_left_to_a_process_that_accepts_no_more(processes):
     second.step(0)
     while len(first.connections) < 2:
         first.step(0)
-
-
-@pytest.mark.parametrize("version", [b"1.1", b"1.0"])
-def test_a_client_that_is_told_to_come_back_later_keeps_no_connection(serve, version):
-    running = serve()
-    asked = QUICK.replace(b"1.1\r\n", version + b"\r\nconnection: keep-alive\r\n")
-    refused = running.connect(asked.replace(b"/", b"/full", 1))
-    received = b"".join(iter(lambda: refused.recv(65536), b""))
-    assert received.endswith(b"\r\n\r\nfull")
-    assert [line for line in received.lower().splitlines() if b"connection:" in line] == [
-        b"connection: close"
-    ]
-    kept = running.connect(asked)
-    assert answer(kept)[1] == b"quick"
-    kept.sendall(asked)
-    assert answer(kept)[1] == b"quick"
 
 
 def test_clients_that_send_slowly_take_no_thread(serve):
