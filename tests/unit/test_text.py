@@ -131,6 +131,36 @@ def test_words_keeps_what_carries_sentiment():
     assert words(review) == ["it's", "not", "good", "...", "3/10", "!", "don't", "see", "this", "run", "?"]
 
 
+@pytest.mark.parametrize(
+    ("written_out", "contracted"),
+    [
+        ("I did not like it.", "I didn't like it."),
+        ("I did not like it.", "i didnt like it."),
+        ("It cannot and can not be; it will not", "It can't and can't be; it won't"),
+        ("DO NOT, or does <br />not", "don\u2019t, or doesn't"),
+        ("Is not it? Not me, I am not, not did", "Isn't it? Not me, I am not, not did"),
+    ],
+)
+def test_a_negated_verb_is_one_word_in_both_spellings(written_out, contracted):
+    assert words(written_out) == words(contracted)
+    for review in (written_out, contracted):
+        assert [token.word for token in tokenizer("words").locate(review)] == words(review)
+
+
+def test_a_negated_verb_stands_where_both_of_its_words_stand():
+    review = "It cannot be, I DID &nbsp; not!"
+    placed = [(token.word, review[token.start : token.end]) for token in tokenizer("words").locate(review)]
+    assert placed[1] == ("can't", "cannot") and placed[-2] == ("didn't", "DID &nbsp; not")
+
+
+def test_earlier_versions_read_negated_verbs_as_they_are_spelled():
+    review = "It cannot be, I did not and didnt"
+    for version in (2, 3, 4):
+        earlier = tokenizer("words", version)
+        assert earlier(review) == ["it", "cannot", "be", "i", "did", "not", "and", "didn't"]
+        assert [token.word for token in earlier.locate(review)] == earlier(review)
+
+
 @settings(max_examples=800, deadline=None)
 @given(st.one_of(markup, st.text("aB9'/.!? \u0130\u212aé\ud800<&;", max_size=30)))
 def test_words_takes_the_short_way_to_the_same_words(review):
@@ -219,7 +249,7 @@ def test_tags_that_never_end_read_as_the_reference(parts):
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
-@pytest.mark.parametrize("unit", [*UNENDING, "<a b='>", "<!-- >", "<x &amp; ", "not good "])
+@pytest.mark.parametrize("unit", [*UNENDING, "<a b='>", "<!-- >", "<x &amp; ", "not good ", "did not "])
 def test_time_grows_no_faster_than_length(unit, name):
     def seconds(length: int, times: int) -> float:
         """Of the processor's, the least of some runs: what else the machine does hardly shows."""
