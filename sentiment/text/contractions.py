@@ -1,6 +1,7 @@
-"""Negated verbs: "did not" is the same word as "didn't"."""
+"""Contractions: "did not" is the same word as "didn't", and "it is" the same as "it's"."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from sentiment.text.tokens import Token
 
@@ -10,17 +11,35 @@ _STEMS = (
 )
 NEGATED_VERBS = tuple(f"{stem}'t" for stem in _STEMS)
 _VERBS = {"can't": "can", "won't": "will"}
-_CONTRACTIONS = {_VERBS.get(each, each[:-3]): each for each in NEGATED_VERBS if each != "ain't"}
-"""The contraction of each verb with "not"."""
+_NEGATED = {(_VERBS.get(each, each[:-3]), "not"): each for each in NEGATED_VERBS if each != "ain't"}
+_ENDINGS = {
+    "am": ("'m", ("i",)),
+    "is": ("'s", ("he", "she", "it", "that", "there", "here", "what", "who", "where", "how")),
+    "are": ("'re", ("you", "we", "they")),
+    "have": ("'ve", ("i", "you", "we", "they")),
+    "will": ("'ll", ("i", "you", "he", "she", "it", "we", "they", "that", "there")),
+    "would": ("'d", ("i", "you", "he", "she", "we", "they")),
+}
+_SUBJECTS = {
+    (subject, verb): f"{subject}{ending}"
+    for verb, (ending, subjects) in _ENDINGS.items()
+    for subject in subjects
+}
+_PAIRS = {pair: (contraction,) for pair, contraction in (_NEGATED | _SUBJECTS).items()} | {
+    (contraction, "not"): (subject, _NEGATED[verb, "not"])
+    for (subject, verb), contraction in _SUBJECTS.items()
+    if (verb, "not") in _NEGATED
+}
+"""What two words are read as: "did not" as "didn't", "it is" as "it's", and "it's not" as "it isn't"."""
 _CANNOT = {"cannot": "can't"}
 
 
 def contract(words: list[str]) -> list[str]:
-    """Replace "did", "not" by "didn't", for all verbs that contract, and "cannot" by "can't"."""
+    """Replace two words by their contraction wherever there is one, and "cannot" by "can't"."""
     if "cannot" in words:
         words = list(map(_CANNOT.get, words, words))
-    for verb in reversed(_negated_verbs(words)):
-        words[verb : verb + 2] = [_CONTRACTIONS[words[verb]]]
+    for place in _pairs(words):
+        words[place : place + 2] = _PAIRS[words[place], words[place + 1]]
     return words
 
 
@@ -28,18 +47,23 @@ def contract_tokens(tokens: list[Token], review: str) -> list[Token]:
     """The same for words with their positions in the review; a contraction has that of both words."""
     words = [token.word for token in tokens]
     if "cannot" in words:
-        tokens = [token._replace(word=_CANNOT.get(token.word, token.word)) for token in tokens]
-    for verb in reversed(_negated_verbs(words)):
-        start, end = tokens[verb].start, tokens[verb + 1].end
-        tokens[verb : verb + 2] = [Token(_CONTRACTIONS[words[verb]], review[start:end], start, end)]
+        words = list(map(_CANNOT.get, words, words))
+        tokens = [token._replace(word=word) for token, word in zip(tokens, words, strict=True)]
+    for place in _pairs(words):
+        first, second = tokens[place : place + 2]
+        read = _PAIRS[first.word, second.word]
+        if len(read) == 1:
+            start, end = first.start, second.end
+            tokens[place : place + 2] = [Token(*read, review[start:end], start, end)]
+        else:
+            tokens[place], tokens[place + 1] = first._replace(word=read[0]), second._replace(word=read[1])
     return tokens
 
 
-def _negated_verbs(words: Sequence[str]) -> list[int]:
-    """The places of the verbs that contract with the "not" after them."""
-    found, place = [], -1
-    for _ in range(words.count("not")):
-        place = words.index("not", place + 1)
-        if place and words[place - 1] in _CONTRACTIONS:
-            found.append(place - 1)
+def _pairs(words: Sequence[str]) -> list[int]:
+    """Where pairs begin, the last one first. Of two that overlap, as in "it is not", the second counts."""
+    found: list[int] = []
+    for place in reversed([place for place, pair in enumerate(pairwise(words)) if pair in _PAIRS]):
+        if not found or place + 1 < found[-1]:
+            found.append(place)
     return found

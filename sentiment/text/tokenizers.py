@@ -6,8 +6,8 @@ Training and serving use the same functions.
 Prepared data and models record the version, and a model is always served with the version that it was trained
 with. Version 1 of `words` takes the text as it is, version 2 normalises its spelling first
 (normalisation.py), version 3 distinguishes emoji from words and knows more negations (negation.py), version 4
-corrects typing errors in short texts (spelling.py), and version 5 reads "did not" as "didn't"
-(contractions.py).
+corrects typing errors in short texts (spelling.py), and version 5 reads "did not" as "didn't" and
+"it is" as "it's" (contractions.py).
 """
 
 from collections.abc import Callable, Mapping, Sequence

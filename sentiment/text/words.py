@@ -39,7 +39,7 @@ CANONICAL |= {"." * dots: "..." for dots in range(2, 50)}
 
 
 def words(review: str) -> list[str]:
-    """The lower-case words, ratings and sentence marks of a review, in order; "did not" is one word."""
+    """The lower-case words, ratings and sentence marks of a review, in order; "didn't" for "did not"."""
     return contract(words_as_spelled(review))
 
 

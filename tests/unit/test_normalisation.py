@@ -229,6 +229,7 @@ SUBSTITUTIONS = {
     "negations written out": lambda text: re.sub(
         r"(?<=[ds])n't", " not", re.sub(r"\b(can|Can)'t\b", r"\1not", text)
     ),
+    "verbs contracted": lambda text: re.sub(r"\b([Ii]t|[Tt]hat|[Hh]e) is\b", r"\1's", text),
     "tabs": lambda text: text.replace(" ", "\t"),
     "twice as many blanks": lambda text: text.replace(" ", "  "),
     "an address at the end": lambda text: f"{text} https://www.example.org/title/tt0111161/",
