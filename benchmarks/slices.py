@@ -10,7 +10,7 @@ import numpy as np
 
 from sentiment.data import aclimdb
 from sentiment.data.reviews import Reviews, normalised
-from sentiment.text.words import words
+from sentiment.text.words import words_as_spelled
 
 NEGATIONS = frozenset(
     [
@@ -93,7 +93,7 @@ def by_negation(texts: list[str]) -> list[Slice]:
 
 def negations(text: str) -> float:
     """Negating words in every hundred words of a review."""
-    found = [word for word in words(text) if word[0].isalnum()]
+    found = [word for word in words_as_spelled(text) if word[0].isalnum()]
     return 100 * sum(word in NEGATIONS or word.endswith("n't") for word in found) / max(len(found), 1)
 
 

@@ -20,7 +20,6 @@ from sentiment.data.reviews import Reviews, concatenate
 from sentiment.errors import DatasetError
 from sentiment.files import atomic_folder, broken_files, write_checksums, write_json
 from sentiment.progress import Progress
-from sentiment.text.contractions import respell_negations
 from sentiment.text.tokenizers import Tokenizer
 from sentiment.text.tokenizers import tokenizer as tokenizer_called
 
@@ -133,27 +132,22 @@ def prepare(
 def texts_beside(short_texts: bool, voted: Path | None = None) -> dict[int, Reviews]:
     """The texts that recipes learn from beside the reviews, by kind (channels.py). Raises DatasetError.
 
-    Short texts for training are included twice, the second time with negations respelled: being short, they
-    have few of an epoch's words. `voted` is the file of cleaned votes (votes.py), if there are any.
+    Short texts for training are included twice: being short, they have few of an epoch's words. `voted` is
+    the file of cleaned votes (votes.py), if there are any.
     """
     beside: dict[int, Reviews] = {}
     if short_texts:
-        beside[SNIPPET] = _respelled_too(concatenate([snippets.load(), rated.load(), written.load()]))
-        beside[COUNTERFACTUAL] = _respelled_too(counterfactuals.load())
-        beside[NEUTRAL] = _respelled_too(concatenate([rated.neutral(), written.neutral()]))
+        beside[SNIPPET] = _twice(concatenate([snippets.load(), rated.load(), written.load()]))
+        beside[COUNTERFACTUAL] = _twice(counterfactuals.load())
+        beside[NEUTRAL] = _twice(concatenate([rated.neutral(), written.neutral()]))
     return beside | ({} if voted is None else {VOTE: votes.load(voted)})
 
 
-def _respelled_too(texts: Reviews) -> Reviews:
-    """The texts, and those of the train split again with negations respelled ("did not" as "didn't")."""
+def _twice(texts: Reviews) -> Reviews:
+    """The texts, with those of the train split twice."""
     train = texts.select("train")
-    again = Reviews(
-        [respell_negations(text) for text in train.texts],
-        train.labels,
-        train.split,
-        [f"{name}_respelled" for name in train.ids],
-    )
-    return concatenate([texts, again])
+    again = [f"{name}_again" for name in train.ids]
+    return concatenate([texts, Reviews(train.texts, train.labels, train.split, again)])
 
 
 def _key(fingerprints: str, tokenizer: Tokenizer) -> str:

@@ -1,26 +1,69 @@
-"""Negated verbs in their two spellings: "didn't" and "did not"."""
+"""Contractions: "did not" is the same word as "didn't", and "it is" the same as "it's"."""
 
-import re
+from collections.abc import Sequence
+from itertools import pairwise
 
-_NEGATED_VERBS = (
+from sentiment.text.tokens import Token
+
+_STEMS = (
     *("ain", "aren", "can", "couldn", "didn", "doesn", "don", "hadn", "hasn", "haven", "isn", "mightn"),
     *("mustn", "needn", "shouldn", "wasn", "weren", "won", "wouldn"),
 )
-NEGATED = tuple(f"{verb}'t" for verb in _NEGATED_VERBS)
-_VERBS = {"can't": "can", "won't": "will", "ain't": "is"}
-_WRITTEN_OUT = {contraction: f"{_VERBS.get(contraction, contraction[:-3])} not" for contraction in NEGATED}
-_CONTRACTED = {written_out: contraction for contraction, written_out in _WRITTEN_OUT.items()}
-_CONTRACTED["cannot"] = "can't"
-_OTHER = _WRITTEN_OUT | _CONTRACTED
-_EITHER = re.compile(rf"\b(?:{'|'.join(_OTHER)})\b".replace("'", "['’]"), re.IGNORECASE)
+NEGATED_VERBS = tuple(f"{stem}'t" for stem in _STEMS)
+_VERBS = {"can't": "can", "won't": "will"}
+_NEGATED = {(_VERBS.get(each, each[:-3]), "not"): each for each in NEGATED_VERBS if each != "ain't"}
+_ENDINGS = {
+    "am": ("'m", ("i",)),
+    "is": ("'s", ("he", "she", "it", "that", "there", "here", "what", "who", "where", "how")),
+    "are": ("'re", ("you", "we", "they")),
+    "have": ("'ve", ("i", "you", "we", "they")),
+    "will": ("'ll", ("i", "you", "he", "she", "it", "we", "they", "that", "there")),
+    "would": ("'d", ("i", "you", "he", "she", "we", "they")),
+}
+_SUBJECTS = {
+    (subject, verb): f"{subject}{ending}"
+    for verb, (ending, subjects) in _ENDINGS.items()
+    for subject in subjects
+}
+_PAIRS = {pair: (contraction,) for pair, contraction in (_NEGATED | _SUBJECTS).items()} | {
+    (contraction, "not"): (subject, _NEGATED[verb, "not"])
+    for (subject, verb), contraction in _SUBJECTS.items()
+    if (verb, "not") in _NEGATED
+}
+"""What two words are read as: "did not" as "didn't", "it is" as "it's", and "it's not" as "it isn't"."""
+_CANNOT = {"cannot": "can't"}
 
 
-def respell_negations(text: str) -> str:
-    """Replace each "did not" by "didn't" and vice versa, for all verbs that contract."""
-    return _EITHER.sub(_respelled, text)
+def contract(words: list[str]) -> list[str]:
+    """Replace two words by their contraction wherever there is one, and "cannot" by "can't"."""
+    if "cannot" in words:
+        words = list(map(_CANNOT.get, words, words))
+    for place in _pairs(words):
+        words[place : place + 2] = _PAIRS[words[place], words[place + 1]]
+    return words
 
 
-def _respelled(found: re.Match[str]) -> str:
-    written = found.group()
-    other = _OTHER[written.lower().replace("’", "'")]
-    return other.capitalize() if written[0].isupper() else other
+def contract_tokens(tokens: list[Token], review: str) -> list[Token]:
+    """The same for words with their positions in the review; a contraction has that of both words."""
+    words = [token.word for token in tokens]
+    if "cannot" in words:
+        words = list(map(_CANNOT.get, words, words))
+        tokens = [token._replace(word=word) for token, word in zip(tokens, words, strict=True)]
+    for place in _pairs(words):
+        first, second = tokens[place : place + 2]
+        read = _PAIRS[first.word, second.word]
+        if len(read) == 1:
+            start, end = first.start, second.end
+            tokens[place : place + 2] = [Token(*read, review[start:end], start, end)]
+        else:
+            tokens[place], tokens[place + 1] = first._replace(word=read[0]), second._replace(word=read[1])
+    return tokens
+
+
+def _pairs(words: Sequence[str]) -> list[int]:
+    """Where pairs begin, the last one first. Of two that overlap, as in "it is not", the second counts."""
+    found: list[int] = []
+    for place in reversed([place for place, pair in enumerate(pairwise(words)) if pair in _PAIRS]):
+        if not found or place + 1 < found[-1]:
+            found.append(place)
+    return found

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sentiment.text.contractions import NEGATED_VERBS
 from sentiment.text.emoji import EMOJI_WORDS
 from sentiment.text.vocabulary import limit
 
@@ -87,7 +88,15 @@ PHRASES = NegationRules(
         ),
     ),
 )
-"""The rules of version 3 of the tokenizer `words`. Ratings and emoji end a scope: they are never negated."""
+"""The rules of versions 3 and 4 of the tokenizer `words`. Ratings and emoji end a scope: they are never
+negated."""
+CONTRACTED = PHRASES._replace(
+    assertions=(
+        *PHRASES.assertions,
+        *((verb, word) for verb in NEGATED_VERBS for word in ("only", "just", "merely", "simply")),
+    )
+)
+"""The rules of version 5, to which "is not only" is "isn't only"."""
 _NEGATION, _PHRASE, _END, _ATTITUDE = 1, 2, 3, 4
 
 

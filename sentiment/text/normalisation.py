@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sentiment.text.contractions import NEGATED
+from sentiment.text.contractions import NEGATED_VERBS
 from sentiment.text.emoji import EMOJI_WORDS
 from sentiment.text.misread import LOOKALIKE, MAY_BE_MISREAD, MISREAD, WORD_LIKE_LATIN, as_latin, decoded
 from sentiment.text.tokens import Span
@@ -129,7 +129,7 @@ _CODE = r"[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|[0-9a-fA-F]{4}
 """One code unit of UTF-16, or the two of an emoji."""
 _ESCAPE = re.compile(rf"\\(?:u(?P<code>{_CODE})|[nrt]|(?P<quote>['\"]))")
 _SPLIT_NEGATION = re.compile(
-    rf"\b({'|'.join(contraction[:-3] for contraction in NEGATED)})"
+    rf"\b({'|'.join(contraction[:-3] for contraction in NEGATED_VERBS)})"
     r"(?:n(?:[ '\\]{1,3}|[;,?\":/.])|n?[ ']{1,2}n[ ']{0,2})t\b",
     re.IGNORECASE,
 )

@@ -5,8 +5,9 @@ Training and serving use the same functions.
 
 Prepared data and models record the version, and a model is always served with the version that it was trained
 with. Version 1 of `words` takes the text as it is, version 2 normalises its spelling first
-(normalisation.py), version 3 distinguishes emoji from words and knows more negations (negation.py), and
-version 4 corrects typing errors in short texts (spelling.py).
+(normalisation.py), version 3 distinguishes emoji from words and knows more negations (negation.py), version 4
+corrects typing errors in short texts (spelling.py), and version 5 reads "did not" as "didn't" and
+"it is" as "it's" (contractions.py).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sentiment.errors import RecipeError
-from sentiment.text.negation import PHRASES, SINGLE_WORDS, NegationRules
+from sentiment.text.negation import CONTRACTED, PHRASES, SINGLE_WORDS, NegationRules
 from sentiment.text.predecessor.review_to_words import locate_stems, review_to_words
 from sentiment.text.repeats import fold_repeats
 from sentiment.text.spelling import Spelling
@@ -23,9 +24,11 @@ from sentiment.text.tokens import Token
 from sentiment.text.vocabulary import encode
 from sentiment.text.words import (
     locate_words,
+    locate_words_as_spelled,
     locate_words_as_written,
     locate_words_with_written_emoji,
     words,
+    words_as_spelled,
     words_as_written,
     words_with_written_emoji,
 )
@@ -65,12 +68,23 @@ class Tokenizer(NamedTuple):
 
 _LATEST = (
     Tokenizer("review_to_words", 1, review_to_words, locate_stems, drops_words=True),
-    Tokenizer("words", 4, words, locate_words, folds_repeats=True, corrects_spelling=True, negation=PHRASES),
+    Tokenizer(
+        "words", 5, words, locate_words, folds_repeats=True, corrects_spelling=True, negation=CONTRACTED
+    ),
 )
 _EARLIER = (
     Tokenizer("words", 1, words_as_written, locate_words_as_written),
     Tokenizer("words", 2, words_with_written_emoji, locate_words_with_written_emoji, folds_repeats=True),
-    Tokenizer("words", 3, words, locate_words, folds_repeats=True, negation=PHRASES),
+    Tokenizer("words", 3, words_as_spelled, locate_words_as_spelled, folds_repeats=True, negation=PHRASES),
+    Tokenizer(
+        "words",
+        4,
+        words_as_spelled,
+        locate_words_as_spelled,
+        folds_repeats=True,
+        corrects_spelling=True,
+        negation=PHRASES,
+    ),
 )
 TOKENIZERS = {each.name: each for each in _LATEST}
 """The tokenizers that new models are trained with, by name."""

@@ -1,9 +1,9 @@
 """`words`, the tokenizer of the newer recipes.
 
 It normalises the spelling of a text (normalisation.py), and keeps stop words (negations are among them),
-contractions, ratings such as 7/10, and the marks ! ? . that carry sentiment. A regular expression defines
-what a word is. Because it is slow, most reviews take a faster way to the same words: bytes.translate makes
-lower case and blanks in one pass, and split does the rest.
+contractions, which "did not" counts as too (contractions.py), ratings such as 7/10, and the marks ! ? . that
+carry sentiment. A regular expression defines what a word is. Because it is slow, most reviews take a faster
+way to the same words: bytes.translate makes lower case and blanks in one pass, and split does the rest.
 """
 
 import re
@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from sentiment.text.contractions import NEGATED
+from sentiment.text.contractions import NEGATED_VERBS, contract, contract_tokens
 from sentiment.text.emoji import WRITTEN_OUT
 from sentiment.text.normalisation import (
     normalise,
@@ -34,7 +34,7 @@ _LAST_ASCII = 127
 _token = partial(tuple.__new__, Token)
 
 _CONTRACTIONS = (
-    *NEGATED,
+    *NEGATED_VERBS,
     *("i'm", "i've", "you're", "you've", "you'll", "they're", "they've", "they'll", "we've", "he's", "she's"),
     *("that's", "what's", "there's", "it'll", "could've", "should've", "would've", "might've", "must've"),
     *("you'd", "they'd", "who's", "where's", "here's", "how's"),
@@ -46,13 +46,23 @@ CANONICAL |= {"." * dots: "..." for dots in range(2, 50)}
 
 
 def words(review: str) -> list[str]:
-    """The lower-case words, ratings and sentence marks of a review, in order."""
-    found = split_words(normalise(review))
-    return list(map(CANONICAL.get, found, found))
+    """The lower-case words, ratings and sentence marks of a review, in order; "didn't" for "did not"."""
+    return contract(words_as_spelled(review))
 
 
 def locate_words(review: str) -> list[Token]:
     """The same words as `words`, each with its surface form and its position in the review."""
+    return contract_tokens(locate_words_as_spelled(review), review)
+
+
+def words_as_spelled(review: str) -> list[str]:
+    """The words of versions 3 and 4 of this tokenizer, in which "did not" are two words."""
+    found = split_words(normalise(review))
+    return list(map(CANONICAL.get, found, found))
+
+
+def locate_words_as_spelled(review: str) -> list[Token]:
+    """The same words as `words_as_spelled`, each with its surface form and its position in the review."""
     # Most reviews have no other markup: with blanks of the same length instead, no position changes.
     text = review.replace("<br />", " " * len("<br />"))
     places = None
@@ -68,13 +78,16 @@ def locate_words(review: str) -> list[Token]:
 
 def words_with_written_emoji(review: str) -> list[str]:
     """The words of version 2 of this tokenizer, in which emoji become ordinary words."""
-    found = words(review)
+    found = words_as_spelled(review)
     return list(map(WRITTEN_OUT.get, found, found))
 
 
 def locate_words_with_written_emoji(review: str) -> list[Token]:
     """The same words as `words_with_written_emoji`, each with its surface form and its position."""
-    return [token._replace(word=WRITTEN_OUT.get(token.word, token.word)) for token in locate_words(review)]
+    return [
+        token._replace(word=WRITTEN_OUT.get(token.word, token.word))
+        for token in locate_words_as_spelled(review)
+    ]
 
 
 def words_as_written(review: str) -> list[str]:

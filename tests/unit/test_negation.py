@@ -8,7 +8,7 @@ from sentiment_fixtures import tiny_recipe
 
 from sentiment.model.layout import crop
 from sentiment.model.ngrams import ngram_keys, ngram_patterns
-from sentiment.text.negation import NEGATED, PHRASES, NegationMarker
+from sentiment.text.negation import CONTRACTED, NEGATED, PHRASES, NegationMarker
 from sentiment.text.tokenizers import tokenizer
 from sentiment.text.vocabulary import INFREQUENT, encode
 from sentiment.text.words import words
@@ -68,8 +68,18 @@ def test_phrases_negate_and_ratings_and_emoji_stand_for_themselves(text, reached
     )
 
 
+@pytest.mark.parametrize(
+    "text", ["It is not only good but fun", "It isn't only good but fun", "It won't just bore"]
+)
+def test_a_contraction_asserts_what_its_words_assert(text):
+    found = words(text)
+    word_dict = {word: number for number, word in enumerate(sorted({*found, "unread"}), 2)}
+    marked = NegationMarker(word_dict, len(word_dict) + 2, 5, CONTRACTED)(encode(word_dict, found))
+    assert not (marked & NEGATED).any()
+
+
 def test_earlier_tokenizers_keep_their_rules():
-    assert tokenizer("words").negation is PHRASES
+    assert all(tokenizer("words", version).negation is PHRASES for version in (3, 4))
     for version in (1, 2):
         rules = tokenizer("words", version).negation
         assert not rules.phrases and not rules.attitudes and "9/10" not in rules.ends

@@ -246,6 +246,10 @@ SUBSTITUTIONS = {
     "curly apostrophes in the wrong charset": lambda text: text.replace("'", "\u00e2\u20ac\u2122"),
     "apostrophes one key away": lambda text: re.sub(r"(?<=\b(?:do|is)n)'t", ";t", text),
     "split contractions": lambda text: re.sub(r"(?<=\b(?:do|is))n't", " n't", text),
+    "negations written out": lambda text: re.sub(
+        r"(?<=[ds])n't", " not", re.sub(r"\b(can|Can)'t\b", r"\1not", text)
+    ),
+    "verbs contracted": lambda text: re.sub(r"\b([Ii]t|[Tt]hat|[Hh]e) is\b", r"\1's", text),
     "tabs": lambda text: text.replace(" ", "\t"),
     "twice as many blanks": lambda text: text.replace(" ", "  "),
     "an address at the end": lambda text: f"{text} https://www.example.org/title/tt0111161/",

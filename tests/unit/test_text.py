@@ -128,7 +128,40 @@ def test_every_word_of_the_corpus_stems_as_in_nltk(corpus):
 
 def test_words_keeps_what_carries_sentiment():
     review = "It's NOT good... 3/10!<br /><br />Don&#39;t see <i>this</i> &amp; run?"
-    assert words(review) == ["it's", "not", "good", "...", "3/10", "!", "don't", "see", "this", "run", "?"]
+    assert words(review) == ["it", "isn't", "good", "...", "3/10", "!", "don't", "see", "this", "run", "?"]
+
+
+@pytest.mark.parametrize(
+    ("written_out", "contracted"),
+    [
+        ("I did not like it.", "I didn't like it."),
+        ("I did not like it.", "i didnt like it."),
+        ("It cannot and can not be; it will not", "It can't and can't be; it won't"),
+        ("DO NOT, or does <br />not", "don\u2019t, or doesn't"),
+        ("Is not it? Not me, I am not, not did", "Isn't it? Not me, I'm not, not did"),
+        ("It is not good. They have not seen what I would", "It's not good. They've not seen what I'd"),
+        ("It is what you are, and I have, and there will", "It's what youre, and ive, and there'll"),
+    ],
+)
+def test_a_contraction_reads_as_the_words_that_it_is_made_of(written_out, contracted):
+    assert words(written_out) == words(contracted)
+    for review in (written_out, contracted):
+        assert [token.word for token in tokenizer("words").locate(review)] == words(review)
+
+
+def test_a_contraction_stands_where_its_words_stand():
+    review = "It cannot be, I DID &nbsp; not! It\u2019s not"
+    placed = [(token.word, review[token.start : token.end]) for token in tokenizer("words").locate(review)]
+    assert placed[1] == ("can't", "cannot") and placed[4] == ("didn't", "DID &nbsp; not")
+    assert placed[-2:] == [("it", "It\u2019s"), ("isn't", "not")]
+
+
+def test_earlier_versions_read_contractions_as_they_are_spelled():
+    review = "It cannot be, I did not and didnt"
+    for version in (2, 3, 4):
+        earlier = tokenizer("words", version)
+        assert earlier(review) == ["it", "cannot", "be", "i", "did", "not", "and", "didn't"]
+        assert [token.word for token in earlier.locate(review)] == earlier(review)
 
 
 @settings(max_examples=800, deadline=None)
@@ -219,7 +252,7 @@ def test_tags_that_never_end_read_as_the_reference(parts):
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
-@pytest.mark.parametrize("unit", [*UNENDING, "<a b='>", "<!-- >", "<x &amp; ", "not good "])
+@pytest.mark.parametrize("unit", [*UNENDING, "<a b='>", "<!-- >", "<x &amp; ", "not good ", "it is not "])
 def test_time_grows_no_faster_than_length(unit, name):
     def seconds(length: int, times: int) -> float:
         """Of the processor's, the least of some runs: what else the machine does hardly shows."""
