@@ -50,16 +50,18 @@ class Scoreboard:
         own = self._connections[self._own]
         return any(own > TOLERANCE * self._connections[each] for each in self._others())
 
-    def take_place(self, share: int, limit: int) -> bool:
+    def take_place(self, share: int) -> bool:
         """Take a place; return whether there was one.
 
-        A process always has its `share`, and may have more while the processes have fewer than `limit`
+        A process always has its `share`, and may have more while the processes have fewer than their shares
         together. So a busy one uses what others do not need, and none has to wait for its share.
         """
         with self._mutex:
             own = self._places[self._own]
-            if own >= share and own + sum(self._places[each] for each in self._others()) >= limit:
-                return False
+            if own >= share:
+                others = self._others()
+                if own + sum(self._places[each] for each in others) >= share * (1 + len(others)):
+                    return False
             self._places[self._own] = own + 1
             return True
 
