@@ -60,3 +60,8 @@ def pre_fork(server: Any, worker: Any) -> None:
 def post_fork(server: Any, worker: Any) -> None:
     """Enter the new worker, with its number, into that memory."""
     SCOREBOARD.enter(worker.number)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Remove a worker that has ended, however it ended, from that memory."""
+    SCOREBOARD.remove(worker.number)

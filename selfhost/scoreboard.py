@@ -1,8 +1,9 @@
 """What the processes of the web server know of one another: a few numbers in memory that they share.
 
 gunicorn's arbiter makes the memory before it forks the processes, as Apache's httpd does for its scoreboard.
-Each process writes only its own numbers, so no process waits for another. What it reads may be a moment old:
-two processes that look at the same time may both take the last place, or both accept a connection.
+Each process writes only its own numbers, and the arbiter those of a process that has ended, so no process
+waits for another. What it reads may be a moment old: two processes that look at the same time may both take
+the last place, or both accept a connection.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable
 
 MAX_PROCESSES = 256
-# A process that has given no sign of life for as long does not count: it was killed, it hangs, or it starts.
+# A process that has given no sign of life for as long does not count: it hangs.
 SILENT_SECONDS = 2.0
 # By how much the numbers of connections may differ. If they had to be equal, the processes would wait for one
 # another whenever many clients connect at once.
@@ -39,6 +40,10 @@ class Scoreboard:
         """Begin as the process with this number, which no other living process has."""
         self._own = process
         self._seen[process] = self._connections[process] = self._places[process] = 0
+
+    def remove(self, process: int) -> None:
+        """Count a process that has ended no more, until another one enters with its number."""
+        self._seen[process] = 0
 
     def report(self, connections: float) -> None:
         """Give a sign of life, and say how many connections this process has; `inf` if it accepts none."""

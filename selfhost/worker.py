@@ -246,8 +246,9 @@ class Server:
         wasyncore.loop(seconds, use_poll=True, map=self._map, count=1)
 
     def stop_listening(self) -> None:
-        """Accept no more connections."""
+        """Accept no more connections, and leave them to the other processes at once."""
         self._listening = False
+        self._scoreboard.report(math.inf)
         for each in self._listeners:
             wasyncore.dispatcher.close(each)
 

@@ -133,6 +133,19 @@ def test_each_new_worker_of_gunicorn_gets_the_first_number_that_is_free():
     assert forked(14) == 1
 
 
+def test_a_worker_of_gunicorn_that_has_ended_does_not_count_any_more(process, monkeypatch):
+    """However it ended: the others need not wait until it has been silent for long."""
+    arbiter, one, ended = process(0), process(1, 5), process(2)
+    monkeypatch.setattr("selfhost.scoreboard.SCOREBOARD", arbiter)
+    settings = runpy.run_path(str(PROJECT / "selfhost" / "gunicorn.conf.py"))
+    arbiter.report(math.inf)
+    assert taken(ended) == 6
+    assert one.has_too_many_connections()
+    settings["child_exit"](None, SimpleNamespace(number=2))
+    assert not one.has_too_many_connections()
+    assert taken(one) == 4
+
+
 def test_who_finds_no_place_is_told_to_come_back_at_different_times():
     admission = Admission(Scoreboard(), places=1)
     told = set()

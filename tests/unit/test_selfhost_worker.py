@@ -130,7 +130,7 @@ def test_no_connection_is_left_to_a_process_that_accepts_no_more(processes):
         first.step(0)
     assert len(first.connections) == 1
     second.stop_listening()
-    second.step(0)
+    assert second.finished()
     while len(first.connections) < 2:
         first.step(0)
 
