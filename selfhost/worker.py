@@ -57,6 +57,8 @@ DRAIN_SECONDS = 5
 # How long a process that ends waits for the first request of a client that has connected.
 FIRST_REQUEST_SECONDS = 1
 RECEIVED_AT_ONCE_BYTES = 65_536
+# A reload starts as many processes again before the old ones have ended.
+MAX_WORKERS = MAX_PROCESSES // 2
 # Settings of gunicorn that this worker does not support.
 UNSUPPORTED = {
     "is_ssl": "TLS (let a proxy in front end it)",
@@ -285,8 +287,8 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         for name, meant in UNSUPPORTED.items():
             if getattr(cfg, name):
                 raise SystemExit(f"error: the web server does not support {meant}")
-        if cfg.workers > MAX_PROCESSES:
-            raise SystemExit(f"error: the web server supports at most {MAX_PROCESSES} processes")
+        if cfg.workers > MAX_WORKERS:
+            raise SystemExit(f"error: the web server supports at most {MAX_WORKERS} processes")
 
     def run(self) -> None:
         """Serve until gunicorn ends this worker; then finish the requests that are being answered."""
