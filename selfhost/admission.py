@@ -28,19 +28,17 @@ MAX_RETRY_SECONDS = 3
 class Admission:
     """Lets callers with a place compute, `concurrent` of them at the same time in this process.
 
-    There are `places` for each of the `processes` that share the scoreboard.
+    There are `places` for each of the processes that share the scoreboard.
     """
 
-    def __init__(
-        self, scoreboard: Scoreboard, processes: int, places: int = PLACES, concurrent: int = CONCURRENT
-    ):
-        self._scoreboard, self._share, self._limit = scoreboard, places, places * processes
+    def __init__(self, scoreboard: Scoreboard, places: int = PLACES, concurrent: int = CONCURRENT):
+        self._scoreboard, self._places = scoreboard, places
         self._turns = threading.Semaphore(concurrent)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait for a turn, and keep it for the block. Raises Overloaded at once if all places are taken."""
-        if not self._scoreboard.take_place(self._share, self._limit):
+        if not self._scoreboard.take_place(self._places):
             seconds = random.randint(1, MAX_RETRY_SECONDS)
             raise Overloaded(
                 "Too many reviews at once just now.", retry_after=seconds, detail="no place to wait"

@@ -59,7 +59,7 @@ def create_app(settings: Settings | None = None) -> flask.Flask:
     Each process must create its own, because threads, such as that of Watch, do not survive a fork.
     """
     settings = settings or Settings.from_environment()
-    admission = Admission(SCOREBOARD, settings.workers)
+    admission = Admission(SCOREBOARD)
     model, challenger = ServedModel(admission), ServedModel(admission)
     watch = Watch(
         model, ModelCache(settings.cache), lambda: _registry(settings, settings.alias), settings.poll_seconds

@@ -58,6 +58,10 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Tell a new worker how many there are, which gunicorn's arguments may have changed."""
-    os.environ["WEB_CONCURRENCY"] = str(server.cfg.workers)
+    """Enter the new worker, with its number, into that memory."""
     SCOREBOARD.enter(worker.number)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Remove a worker that has ended, however it ended, from that memory."""
+    SCOREBOARD.remove(worker.number)

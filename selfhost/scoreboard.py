@@ -1,8 +1,9 @@
 """What the processes of the web server know of one another: a few numbers in memory that they share.
 
 gunicorn's arbiter makes the memory before it forks the processes, as Apache's httpd does for its scoreboard.
-Each process writes only its own numbers, so no process waits for another. What it reads may be a moment old:
-two processes that look at the same time may both take the last place, or both accept a connection.
+Each process writes only its own numbers, and the arbiter those of a process that has ended, so no process
+waits for another. What it reads may be a moment old: two processes that look at the same time may both take
+the last place, or both accept a connection.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable
 
 MAX_PROCESSES = 256
-# A process that has given no sign of life for as long does not count: it was killed, it hangs, or it starts.
+# A process that has given no sign of life for as long does not count: it hangs.
 SILENT_SECONDS = 2.0
 # By how much the numbers of connections may differ. If they had to be equal, the processes would wait for one
 # another whenever many clients connect at once.
@@ -40,6 +41,10 @@ class Scoreboard:
         self._own = process
         self._seen[process] = self._connections[process] = self._places[process] = 0
 
+    def remove(self, process: int) -> None:
+        """Count a process that has ended no more, until another one enters with its number."""
+        self._seen[process] = 0
+
     def report(self, connections: float) -> None:
         """Give a sign of life, and say how many connections this process has; `inf` if it accepts none."""
         self._connections[self._own] = connections
@@ -50,16 +55,18 @@ class Scoreboard:
         own = self._connections[self._own]
         return any(own > TOLERANCE * self._connections[each] for each in self._others())
 
-    def take_place(self, share: int, limit: int) -> bool:
+    def take_place(self, share: int) -> bool:
         """Take a place; return whether there was one.
 
-        A process always has its `share`, and may have more while the processes have fewer than `limit`
+        A process always has its `share`, and may have more while the processes have fewer than their shares
         together. So a busy one uses what others do not need, and none has to wait for its share.
         """
         with self._mutex:
             own = self._places[self._own]
-            if own >= share and own + sum(self._places[each] for each in self._others()) >= limit:
-                return False
+            if own >= share:
+                others = self._others()
+                if own + sum(self._places[each] for each in others) >= share * (1 + len(others)):
+                    return False
             self._places[self._own] = own + 1
             return True
 

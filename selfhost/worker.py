@@ -54,7 +54,11 @@ MAX_HEADER_BYTES = 32_768
 MAX_BODY_BYTES_IN_MEMORY = 131_072
 # How long a refused client may still send: if a connection is closed with unread bytes, the answer is lost.
 DRAIN_SECONDS = 5
+# How long a process that ends waits for the first request of a client that has connected.
+FIRST_REQUEST_SECONDS = 1
 RECEIVED_AT_ONCE_BYTES = 65_536
+# A reload starts as many processes again before the old ones have ended.
+MAX_WORKERS = MAX_PROCESSES // 2
 # Settings of gunicorn that this worker does not support.
 UNSUPPORTED = {
     "is_ssl": "TLS (let a proxy in front end it)",
@@ -150,8 +154,9 @@ class Connection(HTTPChannel):  # type: ignore[misc]
 
     @property
     def busy(self) -> bool:
-        """Whether a request is being received or answered."""
-        return bool(self.requests or self.request is not None or self.total_outbufs_len)
+        """Whether a request is being received or answered, or is about to come from a new client."""
+        is_new = not self.request_began and time.time() - self.creation_time < FIRST_REQUEST_SECONDS
+        return bool(is_new or self.requests or self.request is not None or self.total_outbufs_len)
 
 
 class _Listener(BaseWSGIServer):  # type: ignore[misc]
@@ -246,10 +251,11 @@ class Server:
         wasyncore.loop(seconds, use_poll=True, map=self._map, count=1)
 
     def stop_listening(self) -> None:
-        """Accept no more connections."""
+        """Leave new connections to the other processes, and read the requests that have arrived."""
         self._listening = False
         for each in self._listeners:
             wasyncore.dispatcher.close(each)
+        self.step(0)
 
     def finished(self) -> bool:
         """Close the idle connections, and return whether there are no others."""
@@ -281,8 +287,8 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         for name, meant in UNSUPPORTED.items():
             if getattr(cfg, name):
                 raise SystemExit(f"error: the web server does not support {meant}")
-        if cfg.workers > MAX_PROCESSES:
-            raise SystemExit(f"error: the web server supports at most {MAX_PROCESSES} processes")
+        if cfg.workers > MAX_WORKERS:
+            raise SystemExit(f"error: the web server supports at most {MAX_WORKERS} processes")
 
     def run(self) -> None:
         """Serve until gunicorn ends this worker; then finish the requests that are being answered."""

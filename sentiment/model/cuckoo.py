@@ -24,6 +24,8 @@ class CuckooTable:
     """
 
     def __init__(self, keys: np.ndarray, values: np.ndarray):
+        if keys.dtype != np.int64:
+            raise ValueError(f"the keys of a table must be int64, not {keys.dtype}")
         if len(keys) != len(values) or (keys[:1] < 0).any() or (keys[1:] <= keys[:-1]).any():
             raise ValueError(
                 "the keys of a table must be non-negative and strictly ascending, with one value each"

@@ -55,7 +55,6 @@ def presence(ids: np.ndarray, patterns: Sequence[Pattern], ending: float) -> tup
 
     The value of an n-gram is that of its last occurrence.
     """
-    # The position goes into the lowest bits, so that one sort groups equal keys, the last occurrence first.
     keys = ngram_keys(ids, patterns)
     distinct, last = _distinct(np.concatenate(keys), _to_come(keys))
     return distinct, emphasis(_PLACES, ending)[last]

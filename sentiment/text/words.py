@@ -66,7 +66,7 @@ def locate_words_as_spelled(review: str) -> list[Token]:
     # Most reviews have no other markup: with blanks of the same length instead, no position changes.
     text = review.replace("<br />", " " * len("<br />"))
     places = None
-    if not text.isascii() or normalise(text) != text:
+    if not text.isascii() or normalise(review) != review.replace("<br />", " "):
         text, places = normalise_with_places(review)
     found = split_words(text)
     spans = _spans(text)

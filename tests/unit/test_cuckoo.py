@@ -35,6 +35,12 @@ def test_keys_with_any_pattern_can_be_placed(step):
     assert len(table._keys) <= 300_001, "it settles at the first size"
 
 
+@pytest.mark.parametrize("kind", ["int32", "float64", ">i8"])
+def test_keys_of_another_type_are_refused(kind):
+    with pytest.raises(ValueError, match="int64"):
+        CuckooTable(np.arange(4).astype(kind), np.zeros(4))
+
+
 @pytest.mark.parametrize("keys", [[5, 5], [5, 6, 6, 6], [6, 5], [-1, 5]], ids=str)
 def test_keys_that_no_table_can_hold_are_refused(keys):
     with pytest.raises(ValueError, match="strictly ascending"):

@@ -99,6 +99,16 @@ def test_what_an_escape_stands_for_is_read_as_if_it_had_been_typed(escaped, mean
     assert [token.word for token in locate_words(escaped)] == words(meant)
 
 
+@pytest.mark.parametrize(
+    ("review", "meant"),
+    [("9<br />/10", "9/10"), ("9 out<br />of 10", "9/10"), ("it did<br />nt work", "it didn't work")],
+)
+def test_words_are_located_across_the_line_breaks_within_what_belongs_together(review, meant):
+    """Most reviews with line breaks take a faster way, but only if it gives the same words."""
+    assert words(review) == meant.split()
+    assert [token.word for token in locate_words(review)] == meant.split()
+
+
 @pytest.mark.parametrize("charset", ["cp1252", "latin-1", "mac_roman"])
 @pytest.mark.parametrize("times", [1, 2])
 def test_text_decoded_with_the_wrong_charset_is_read_as_it_was_meant(charset, times):

@@ -44,39 +44,51 @@ def process(clock) -> Callable[..., Scoreboard]:
     return start
 
 
-def taken(scoreboard: Scoreboard, share: int = 0, limit: int = 4) -> int:
+def taken(scoreboard: Scoreboard, share: int = 2) -> int:
     """How many places a process gets until it is refused one."""
-    return next(number for number in range(100) if not scoreboard.take_place(share, limit))
+    return next(number for number in range(100) if not scoreboard.take_place(share))
 
 
 def test_a_process_uses_the_places_that_others_do_not_need(process):
     one, other = process(0), process(MAX_PROCESSES - 1)
-    assert one.take_place(0, 4)
+    assert one.take_place(2)
     assert taken(other) == 3
-    assert taken(one) == 0
     other.leave_place()
-    assert taken(one) == 1
+    assert taken(other) == 1
 
 
 def test_a_process_always_has_its_share_and_then_the_other_gives_back_what_it_borrowed(process):
     one, other = process(0), process(1)
-    assert taken(one, share=2) == 4
-    assert taken(other, share=2) == 2
+    assert taken(one) == 4
+    assert taken(other) == 2
     for _ in range(2):
         one.leave_place()
-        assert taken(one, share=2) == 0
+        assert taken(one) == 0
     one.leave_place()
-    assert taken(one, share=2) == 1
+    assert taken(one) == 1
+
+
+def test_each_process_that_comes_or_goes_brings_or_takes_its_share(process, clock):
+    """As gunicorn's signals TTIN and TTOU make it, and while one that was killed is replaced."""
+    one = process(0)
+    assert taken(one) == 2
+    other = process(1)
+    assert taken(one) == 2
+    clock.now += SILENT_SECONDS
+    one.leave_place()
+    assert taken(one) == 0
+    other.report(0)
+    assert taken(one) == 1
 
 
 def test_a_process_that_is_silent_has_no_places_until_it_is_heard_of_again(process, clock):
     one, other = process(0), process(1)
     assert taken(other) == 4
     clock.now += SILENT_SECONDS
-    assert taken(one, limit=3) == 3
+    assert taken(one) == 2
     other.report(0)
-    assert taken(one, limit=7) == 0
-    assert taken(one, limit=8) == 1
+    one.leave_place()
+    assert taken(one) == 1, "its share"
 
 
 def test_a_process_that_takes_the_number_of_a_killed_one_has_none_of_its_places(process):
@@ -121,8 +133,21 @@ def test_each_new_worker_of_gunicorn_gets_the_first_number_that_is_free():
     assert forked(14) == 1
 
 
+def test_a_worker_of_gunicorn_that_has_ended_does_not_count_any_more(process, monkeypatch):
+    """However it ended: the others need not wait until it has been silent for long."""
+    arbiter, one, ended = process(0), process(1, 5), process(2)
+    monkeypatch.setattr("selfhost.scoreboard.SCOREBOARD", arbiter)
+    settings = runpy.run_path(str(PROJECT / "selfhost" / "gunicorn.conf.py"))
+    arbiter.report(math.inf)
+    assert taken(ended) == 6
+    assert one.has_too_many_connections()
+    settings["child_exit"](None, SimpleNamespace(number=2))
+    assert not one.has_too_many_connections()
+    assert taken(one) == 4
+
+
 def test_who_finds_no_place_is_told_to_come_back_at_different_times():
-    admission = Admission(Scoreboard(), processes=1, places=1)
+    admission = Admission(Scoreboard(), places=1)
     told = set()
     with admission.turn():
         for _ in range(100):

@@ -90,7 +90,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     kept = cache.keep(Champion("movie-sentiment", "1", "", 0, ""), copy)
     monkeypatch.setenv("SENTIMENT_CACHE", str(cache.folder))
     monkeypatch.delenv("SENTIMENT_FEEDBACK", raising=False)
-    model = ServedModel(Admission(Scoreboard(), processes=1))
+    model = ServedModel(Admission(Scoreboard()))
     model.serve(kept.predictor())
     client = application(model, FolderOfVotes(feedback), HourlyCounts(feedback)).test_client()
 

@@ -49,7 +49,7 @@ def version(folder: Path) -> str:
 
 def served_model() -> ServedModel:
     """A model that lets two of eight requests compute at the same time."""
-    return ServedModel(Admission(Scoreboard(), processes=1, places=8, concurrent=2))
+    return ServedModel(Admission(Scoreboard(), places=8, concurrent=2))
 
 
 class Source:

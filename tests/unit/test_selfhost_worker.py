@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -130,9 +131,40 @@ def test_no_connection_is_left_to_a_process_that_accepts_no_more(processes):
         first.step(0)
     assert len(first.connections) == 1
     second.stop_listening()
-    second.step(0)
+    assert second.finished()
     while len(first.connections) < 2:
         first.step(0)
+
+
+def test_a_request_that_arrives_while_the_process_ends_is_answered(processes):
+    """A client cannot know that the process ends, whether it has just connected or kept its connection."""
+    ending, _, connect = processes
+    kept = connect()
+    kept.sendall(QUICK)
+    while not select.select([kept], [], [], 0)[0]:
+        ending.step(0.02)
+    assert answer(kept) == (b"HTTP/1.1 200 OK", b"quick")
+    new = connect()
+    while len(ending.connections) < 2:
+        ending.step(0)
+    kept.sendall(QUICK)
+    ending.stop_listening()
+    assert not ending.finished()
+    new.sendall(QUICK)
+    while not ending.finished():
+        ending.step(0.02)
+    assert answer(kept) == answer(new) == (b"HTTP/1.1 200 OK", b"quick")
+
+
+def test_a_client_that_connects_and_sends_nothing_does_not_keep_the_process_from_ending(processes):
+    ending, _, connect = processes
+    silent = connect()
+    while not ending.connections:
+        ending.step(0)
+    ending.stop_listening()
+    while not ending.finished():
+        ending.step(0.02)
+    assert is_closed(silent)
 
 
 def test_clients_that_send_slowly_take_no_thread(serve):
@@ -234,8 +266,9 @@ def test_unsupported_settings_of_gunicorn_are_refused_by_name(setting):
 
 
 def test_more_processes_than_the_scoreboard_has_room_for_are_refused():
-    settings = SimpleNamespace(**dict.fromkeys(UNSUPPORTED, None), workers=MAX_PROCESSES)
+    """It has room for twice as many, since a reload starts new ones before the old ones have ended."""
+    settings = SimpleNamespace(**dict.fromkeys(UNSUPPORTED, None), workers=MAX_PROCESSES // 2)
     BufferingWorker.check_config(settings, None)
     settings.workers += 1
-    with pytest.raises(SystemExit, match="at most 256 processes"):
+    with pytest.raises(SystemExit, match="at most 128 processes"):
         BufferingWorker.check_config(settings, None)
