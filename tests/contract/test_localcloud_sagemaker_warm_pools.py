@@ -131,6 +131,18 @@ def test_a_pool_ends_when_its_period_is_over(tmp_path: Path) -> None:
     assert list((tmp_path / "warm-pools").iterdir()) == []
 
 
+def test_a_job_ends_although_its_cache_cannot_be_kept(tmp_path: Path) -> None:
+    pools = WarmPools(SimpleNamespace(state_dir=tmp_path))  # type: ignore[arg-type]
+    job = Record("job", "arn:job", {"RoleArn": "role", "ResourceConfig": WARM})
+    hosts = hosts_of(WARM, tmp_path / "training")
+    pools.begin(job)
+    pools.fill(job, hosts)
+    (tmp_path / "warm-pools" / "job" / hosts[0].name).write_text("in its place")
+    pools.keep(job, hosts, healthy=True)
+    assert job.live["WarmPoolStatus"]["Status"] == "Terminated"
+    assert not pools.is_available(job)
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
