@@ -12,22 +12,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
-from localcloud_sagemaker_fixtures import (
-    BUCKET,
-    TRAINING_IMAGE,
-    channel,
-    sandbox,
-    untar,
-    wait,
-)
+from localcloud_sagemaker_fixtures import BUCKET, TRAINING_IMAGE, aws, channel, untar, wait
 
 from localcloud.sagemaker.container import has_own_file_system
 
-
-@pytest.fixture(scope="module")
-def aws():
-    with sandbox() as it:
-        yield it
+__all__ = ["aws"]
 
 
 def refused(error: pytest.ExceptionInfo) -> tuple[str, str]:

@@ -1,17 +1,19 @@
 """Warm pools of training jobs, by the rules of https://docs.aws.amazon.com/sagemaker/latest/dg/train-warm-pools.html."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from localcloud_sagemaker_fixtures import BUCKET, Sandbox, channel, sandbox, untar
+from localcloud_sagemaker_fixtures import BUCKET, Sandbox, aws, channel, untar
 
 from localcloud.sagemaker.cluster import hosts_of
 from localcloud.sagemaker.records import Record
 from localcloud.sagemaker.warm_pools import WarmPools
+
+__all__ = ["aws"]
+
 
 RESOURCES = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5}
 WARM = RESOURCES | {"KeepAlivePeriodInSeconds": 600}
@@ -28,12 +30,6 @@ if cache.exists():
 (base / "elsewhere").write_text("not kept")
 sys.exit(int(os.environ["SM_HP_STATUS"]))
 """
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[Sandbox]:
-    with sandbox() as aws:
-        yield aws
 
 
 def train(aws: Sandbox, word: str, status: int = 0, **changes: Any) -> str:
