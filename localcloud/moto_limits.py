@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricDa
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from localcloud.protocol import ApiError
 
 OF_AWS = "AWS/"
+TOKEN = re.compile("[0-9]{1,18}")
+"""moto's tokens are positions in its lists."""
 MAX_PERIODS = 200_000
 """Of all queries of a GetMetricData: moto looks at each, whether it has data or not."""
 
@@ -19,6 +22,11 @@ def check_limits(service: str | None, operation: str, members: Mapping[str, Any]
     """Raises ApiError for a request that the service would refuse. `service` is botocore's name."""
     if check := CHECKS.get((service or "", operation)):
         check(members)
+
+
+def has_unknown_token(members: Mapping[str, Any]) -> bool:
+    """Whether a request has a NextToken that moto has not given out, and may fail at."""
+    return TOKEN.fullmatch(str(members.get("NextToken", "0"))) is None
 
 
 def _check_metrics(members: Mapping[str, Any]) -> None:

@@ -5,16 +5,19 @@ https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from localcloud.cloud import ACCOUNT_ID
 from localcloud.moto_backends import backend_of
+from localcloud.moto_limits import has_unknown_token
 from localcloud.protocol import ApiError
 from localcloud.untrusted import Pattern, PatternError
 
-INTELLIGENT = "Intelligent-Tiering"
-VALUE_CHARACTERS = {"Standard": 4096, "Advanced": 8192, INTELLIGENT: 8192}
+STANDARD, ADVANCED, INTELLIGENT = "Standard", "Advanced", "Intelligent-Tiering"
+VALUE_CHARACTERS = {STANDARD: 4096, ADVANCED: 8192, INTELLIGENT: 8192}
+LABELLING = ("LabelParameterVersion", "UnlabelParameterVersion")
+"""With these, moto makes an empty record of a parameter that it does not find; its lists fail on it."""
 MAX_LEVELS = 15
 NAME = re.compile(r"[\w.-]+|(/[\w.-]+)+/?", re.ASCII)
 ARN = re.compile(r"arn:aws:ssm:[a-z0-9-]+:\d{12}:parameter")
@@ -31,16 +34,20 @@ INVALID_PATH = (
     'characters are not allowed. All sub-paths, if specified, must use the forward slash symbol "/". Valid '
     "example: /get/parameters2-/by1./path0_."
 )
-ADVANCED = (
+NO_DOWNGRADE = (
+    "This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the "
+    "advanced-parameter tier to the standard-parameter tier. If necessary, you can delete the advanced "
+    "parameter and recreate it as a standard parameter."
+)
+ABOUT_TIERS = (
     "https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html"
 )
 
 
 def check_parameter(operation: str, members: Mapping[str, Any], region: str) -> None:
     """Raises ApiError for a name, a path, a value or a token that there cannot be."""
-    _forget_unfound(region)
     if operation == "PutParameter":
-        _check_new(members)
+        _check_new(members, region)
     elif operation in ("GetParameter", "GetParameters"):
         for name in members.get("Names") or [members["Name"]]:
             # Without the version or label that may follow the name.
@@ -48,7 +55,9 @@ def check_parameter(operation: str, members: Mapping[str, Any], region: str) -> 
                 raise _invalid(INVALID_NAME)
     elif operation == "GetParametersByPath" and not members["Path"].startswith("/"):
         raise _invalid(INVALID_PATH)
-    if not str(members.get("NextToken", "0")).isdecimal():  # moto's are numbers
+    elif operation in LABELLING and not _versions(members["Name"], region):
+        raise ApiError("ParameterNotFound", "")
+    if has_unknown_token(members):
         raise ApiError("InvalidNextToken", "The specified token isn't valid.")
 
 
@@ -56,28 +65,25 @@ def choose_tier(answer: dict[str, Any], members: Mapping[str, Any], region: str)
     """Gives a parameter with Intelligent-Tiering, in moto's record and its answer, the tier that it needs."""
     if members.get("Tier") != INTELLIGENT:
         return
-    fits = len(members["Value"]) <= VALUE_CHARACTERS["Standard"]
-    answer["Tier"] = "Standard" if fits else "Advanced"
-    for version in _records(region)[members["Name"]]:
+    versions = _versions(members["Name"], region)
+    fits = len(members["Value"]) <= VALUE_CHARACTERS[STANDARD]
+    was_advanced = any(version.tier == ADVANCED for version in versions)
+    answer["Tier"] = STANDARD if fits and not was_advanced else ADVANCED
+    for version in versions:
         if version.version == answer["Version"]:
             version.tier = answer["Tier"]
 
 
-def _forget_unfound(region: str) -> None:
-    """Removes the empty records that moto makes of parameters it does not find; its lists fail on them."""
-    records = _records(region)
-    for name in [name for name, versions in list(records.items()) if not versions]:
-        records.pop(name, None)
-
-
-def _records(region: str) -> Any:
-    """The versions of each parameter in moto's records, by its name."""
+def _versions(name: str, region: str) -> Sequence[Any]:
+    """moto's records of the versions of a parameter, the newest last; none if there is no such parameter."""
     from moto.ssm.models import ssm_backends
 
-    return vars(backend_of(ssm_backends, ACCOUNT_ID, region))["_parameters"]
+    parameters = vars(backend_of(ssm_backends, ACCOUNT_ID, region))["_parameters"]
+    versions: Sequence[Any] = parameters.get(parameters.normalize_name(name), ())
+    return versions
 
 
-def _check_new(members: Mapping[str, Any]) -> None:
+def _check_new(members: Mapping[str, Any], region: str) -> None:
     name, value = members["Name"], members["Value"]
     if "/" in name and not name.startswith("/"):
         raise _invalid("Parameter name must be a fully qualified name")
@@ -91,7 +97,10 @@ def _check_new(members: Mapping[str, Any]) -> None:
         raise _invalid("KeyId is required for SecureString type parameter only.")
     if NESTED.search(value):
         raise _invalid('Parameter value can\'t nest another parameter. Do not use "{{}}" in the value.')
-    tier = members.get("Tier", "Standard")
+    is_advanced = any(version.tier == ADVANCED for version in _versions(name, region))
+    tier = members.get("Tier") or (ADVANCED if is_advanced else STANDARD)
+    if is_advanced and members.get("Overwrite") and tier == STANDARD:
+        raise _invalid(NO_DOWNGRADE)
     if len(value) > VALUE_CHARACTERS[tier]:
         raise _invalid(_too_long(tier))
     pattern = members.get("AllowedPattern")
@@ -111,11 +120,11 @@ def _invalid(message: str) -> ApiError:
 
 def _too_long(tier: str) -> str:
     limit = VALUE_CHARACTERS[tier]
-    if tier == "Standard":
+    if tier == STANDARD:
         return (
             f"Standard tier parameters support a maximum parameter value of {limit} characters. To create a "
             "larger parameter value, upgrade the parameter to use the advanced-parameter tier. For more "
-            f"information, see {ADVANCED}"
+            f"information, see {ABOUT_TIERS}"
         )
     return f"Advanced tier parameters support a maximum parameter value of {limit} characters."
 

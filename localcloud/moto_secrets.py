@@ -10,6 +10,7 @@ from typing import Any
 
 from localcloud.cloud import ACCOUNT_ID
 from localcloud.moto_backends import backend_of
+from localcloud.moto_limits import has_unknown_token
 from localcloud.protocol import ApiError
 from localcloud.untrusted import parse_json
 
@@ -22,7 +23,7 @@ def check_secret(operation: str, members: Mapping[str, Any], region: str) -> Non
     if "SecretString" in members and "SecretBinary" in members:
         message = "You can't specify both a binary secret value and a string secret value in the same secret."
         raise ApiError("InvalidParameterException", message)
-    if not str(members.get("NextToken", "0")).isdecimal():  # moto's are numbers
+    if has_unknown_token(members):
         raise ApiError("InvalidNextTokenException", "The NextToken value is invalid.")
     if operation == "BatchGetSecretValue" and not members.get("SecretIdList") and not members.get("Filters"):
         message = "Either 'SecretIdList' or 'Filters' must be provided, but not both."

@@ -10,7 +10,10 @@ from xml.sax.saxutils import escape, quoteattr
 
 import werkzeug
 
-CODES_WITHOUT_SUFFIX = ("ExpiredToken", "InternalFailure", "InvalidNextToken", "ValidationError")
+CODES_WITHOUT_SUFFIX = (
+    *("ExpiredToken", "InternalFailure", "InvalidNextToken", "ParameterNotFound"),
+    "ValidationError",
+)
 """Codes that have no suffix "Exception" in the JSON protocols."""
 DENIED_STATUS = {"json": 400, "cbor": 400}
 """The HTTP status of denials by form; 403 in all other forms."""

@@ -49,8 +49,10 @@ def name_algorithm(bucket: Any, call: Call, request: werkzeug.Request) -> None:
     """Names the algorithm of the checksum of content, for moto forgets one that is not named.
 
     It computes the checksum that is named and does not come with the content: that of the upload in parts, or
-    the default one.
+    the default one. Of a copy, it demands only the name, and only if the copy will be locked.
     """
+    if call.operation == "CopyObject":
+        set_header(request, SDK_ALGORITHM, DEFAULT)
     if call.operation in ("PutObject", "UploadPart"):
         upload = bucket.multiparts.get(call.parameters.get("uploadId"))
         default = (_of_upload(upload)[0] if upload else None) or DEFAULT

@@ -25,6 +25,8 @@ CHUNKED = (
 """What a request with this encoding says instead of the hash of its content."""
 DECODED_LENGTH, TRAILER, ENCODING = "x-amz-decoded-content-length", "x-amz-trailer", "Content-Encoding"
 TRAILER_SIGNATURE = "x-amz-trailer-signature"
+MIN_CHUNK_BYTES = 8192
+"""Of a chunk that is not the last one. So content has no more chunks than can be read in a moment."""
 MAX_LINE_BYTES = 1024
 """Of a line between the chunks, or after them: a signature has 64 characters."""
 CHUNK_HEAD = re.compile(rb"([0-9a-fA-F]{1,12})(;[^\r\n]*)?\r\n")
@@ -37,7 +39,7 @@ def decode_chunks(request: werkzeug.Request) -> None:
     So nobody else has to know the encoding: moto reads but some of its kinds, reserves as much memory as the
     headers say, and looks for a checksum in the content, too.
 
-    Raises ApiError if the content is malformed, or not as long as the headers say.
+    Raises ApiError if the content is malformed, not as long as the headers say, or in too small chunks.
     """
     kind = request.headers.get(CONTENT_SHA256, UNSIGNED)
     if kind not in CHUNKED:
@@ -106,13 +108,18 @@ def _decode(content: IO[bytes]) -> int:
 
 
 def _carried(content: IO[bytes]) -> Iterator[bytes]:
+    number, former = 1, MIN_CHUNK_BYTES
     while size := _chunk_size(content):
-        while size:
-            piece = content.read(min(size, PIECE_BYTES))
+        if former < MIN_CHUNK_BYTES:
+            raise _too_small(number, former)
+        left = size
+        while left:
+            piece = content.read(min(left, PIECE_BYTES))
             if not piece:
                 raise _incomplete()
-            size -= len(piece)
+            left -= len(piece)
             yield piece
+        number, former = number + 1, size
         if content.read(2) != b"\r\n":
             raise _incomplete()
 
@@ -137,6 +144,13 @@ def _checksum_after(content: IO[bytes], name: str) -> str:
         )
         raise ApiError("MalformedTrailerError", message, status=400)
     return trailing[name]
+
+
+def _too_small(number: int, former: int) -> ApiError:
+    """The error for a chunk that follows one of `former` bytes."""
+    message = f"Only the last chunk is allowed to have a size less than {MIN_CHUNK_BYTES} bytes"
+    named = {"Chunk": number, "BadChunkSize": former}
+    return ApiError("InvalidChunkSizeError", message, status=403, **named)
 
 
 def _incomplete() -> ApiError:

@@ -54,6 +54,8 @@ ALGORITHMS: Mapping[str, Callable[[], Digest]] = {
 }
 HEADERS: Mapping[str, str] = {HEADER + algorithm.lower(): algorithm for algorithm in ALGORITHMS}
 """The algorithms by the headers that have their checksums."""
+OTHERS = ("MD5", "SHA512", "XXHASH128", "XXHASH3", "XXHASH64")
+"""The other algorithms of S3."""
 
 
 def checksum_of(pieces: Iterable[bytes], algorithm: str) -> str:
@@ -93,6 +95,7 @@ def wrong_checksum(algorithm: str) -> ApiError:
 def check_digests(operation: str, request: werkzeug.Request) -> None:
     """Raises ApiError if the body of a request does not match a digest in the headers, or lacks one."""
     headers, content = request.headers, request.environ["wsgi.input"]
+    _refuse_others(headers)
     # That of a completion is of the object.
     algorithm = algorithm_in(headers) if operation != "CompleteMultipartUpload" else None
     if operation in NEEDING_DIGEST and not algorithm and "Content-MD5" not in headers:
@@ -138,6 +141,15 @@ def compute_all_checksums() -> None:
 
     # Each of the two has a name of its own for it.
     vars(models)["compute_checksum"] = vars(responses)["compute_checksum"] = compute_checksum
+
+
+def _refuse_others(headers: Headers) -> None:
+    """Raises ApiError for a checksum that would be neither verified nor computed."""
+    named = {headers.get(name, "").upper() for name in (SDK_ALGORITHM, f"{HEADER}algorithm")}
+    for algorithm in OTHERS:
+        if algorithm in named or HEADER + algorithm.lower() in headers:
+            message = f"localcloud does not support the checksum algorithm {algorithm}."
+            raise ApiError("NotImplemented", message, status=501)
 
 
 def _invalid(message: str) -> ApiError:

@@ -27,6 +27,7 @@ MAX_METADATA_BYTES = 2048
 MAX_DELETED_OBJECTS = 1000
 METADATA = "x-amz-meta-"
 COPY_SOURCE, ENCODED_SLASH = "x-amz-copy-source", re.compile("%2F", re.IGNORECASE)
+MOVED, REDIRECTED_TO = "x-amz-website-redirect-location", ("http://", "https://", "/")
 OWNERS = ("x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner")
 NUMBERS = {
     "max-buckets": "maxBuckets",
@@ -53,6 +54,9 @@ def check_limits(
     if len(str(parameters.get("Key") or "").encode()) > MAX_KEY_BYTES:
         raise ApiError("KeyTooLongError", "Your key is too long", status=400)
     _check_metadata(request)
+    if not request.headers.get(MOVED, "/").startswith(REDIRECTED_TO):
+        message = "The website redirect location must have a prefix of 'http://' or 'https://' or '/'."
+        raise ApiError("InvalidRedirectLocation", message, status=400)
     for name in NUMBERS.keys() & request.args.keys():
         _check_number(name, request.args[name])
     for name in NUMBERS_IN_HEADERS:

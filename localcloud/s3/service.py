@@ -38,6 +38,7 @@ from localcloud.s3.encryption import TELLING, check_encryption, check_key, tell_
 from localcloud.s3.key_locks import KeyLocks
 from localcloud.s3.lifecycles import answer_lifecycle, keep_lifecycle
 from localcloud.s3.limits import (
+    MOVED,
     check_limits,
     ignore_empty_numbers,
     ignore_unusable_range,
@@ -74,7 +75,6 @@ from localcloud.s3.versions import (
     keep_versions,
     tell_version,
 )
-from localcloud.s3.websites import MOVED
 
 HOME = "us-east-1"
 """The region whose buckets S3 locates by their names alone."""

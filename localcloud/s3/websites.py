@@ -20,10 +20,8 @@ from localcloud.iam.condition_keys import of_anonymous, of_request, of_s3_resour
 from localcloud.iam.policy import Access
 from localcloud.moto_backends import backend_of
 from localcloud.routing import WEBSITE
-from localcloud.s3.limits import ignore_unusable_range
+from localcloud.s3.limits import MOVED, ignore_unusable_range
 from localcloud.s3.objects import StoredObject
-
-MOVED = "x-amz-website-redirect-location"
 
 
 class WebsiteService:

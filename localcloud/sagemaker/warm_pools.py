@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/train-warm-pools.html has the ru
 instances; here hosts start at once, so what a job hands on is the content of the cache folder of each host.
 """
 
+import logging
 import shutil
 import threading
 import time
@@ -16,6 +17,8 @@ from localcloud.cloud import Cloud
 from localcloud.protocol import InvalidRequest
 from localcloud.sagemaker.cluster import Host
 from localcloud.sagemaker.records import Record
+
+log = logging.getLogger(__name__)
 
 CACHE = "sagemaker/warmpoolcache"
 """The folder below /opt/ml whose files the next job finds."""
@@ -73,7 +76,7 @@ class WarmPools:
         """Makes the hosts of a job that ends available to others, for as long as the job asked for.
 
         "If the training job fails due to an algorithm or client error, a warm pool is still retained." After
-        any other failure they are not `healthy`.
+        any other failure they are not `healthy`. Nor is a pool kept whose caches cannot be moved.
         """
         if STATUS not in job.live:
             return
@@ -82,9 +85,14 @@ class WarmPools:
             if not healthy or not pool.seconds:
                 self._terminate(pool, 0)
                 return
-            for host in hosts:
-                if (cache := host.ml / CACHE).exists():
-                    cache.rename(pool.caches / host.name)
+            try:
+                for host in hosts:
+                    if (cache := host.ml / CACHE).exists():
+                        cache.rename(pool.caches / host.name)
+            except OSError as error:  # a script can make the folder unreachable
+                log.warning("training %s leaves no warm pool: %s", job.name, error)
+                self._terminate(pool, 0)
+                return
             self._available[job.arn] = pool
             job.live[STATUS] = {"Status": "Available"}
 

@@ -207,6 +207,7 @@ PARAMETER = {"Name": "p", "Value": "v", "Type": "String"}
                 ("get_parameters_by_path", {"Path": "/"}),
             )
         ),
+        ("ssm", "describe_parameters", {"NextToken": "9" * 5000}, "InvalidNextToken", "token isn't valid"),
         ("ssm", "put_parameter", {**PARAMETER, "Name": "a b"}, "ValidationException", "sub-paths"),
         (
             "ssm",
@@ -263,6 +264,8 @@ def test_a_limit_that_no_model_has_is_kept(
 
 def test_a_parameter_that_is_not_found_is_not_named_and_leaves_nothing(account: Account) -> None:
     """AWS's SDKs show "UnknownError" for the missing message. moto would fail on the next list."""
+    from moto.ssm.models import ssm_backends
+
     ssm = account.client("ssm")
     for look_for in (
         ssm.get_parameter,
@@ -274,6 +277,7 @@ def test_a_parameter_that_is_not_found_is_not_named_and_leaves_nothing(account: 
         with pytest.raises(ClientError) as caught:
             look_for(Name="absent")
         assert caught.value.response["Error"] == {"Code": "ParameterNotFound", "Message": ""}
+        assert "absent" not in vars(ssm_backends["123456789012"]["us-east-1"])["_parameters"]
     assert ssm.describe_parameters()["Parameters"] == []
     for change in (ssm.list_tags_for_resource, partial(ssm.remove_tags_from_resource, TagKeys=["a"])):
         with pytest.raises(ClientError, match="InvalidResourceId"):
@@ -289,3 +293,15 @@ def test_intelligent_tiering_chooses_the_tier_by_the_length_of_the_value(account
         found = ssm.describe_parameters(ParameterFilters=[{"Key": "Name", "Values": [name]}])["Parameters"]
         assert found[0]["Tier"] == tier
         ssm.delete_parameter(Name=name)
+
+
+def test_a_parameter_of_the_advanced_tier_stays_there(account: Account) -> None:
+    """https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html"""
+    ssm = account.client("ssm")
+    parameter = {"Name": "advanced", "Type": "String", "Overwrite": True}
+    ssm.put_parameter(**parameter, Value="x" * 5000, Tier="Advanced")
+    assert ssm.put_parameter(**parameter, Value="x" * 6000)["Tier"] == "Advanced"
+    assert ssm.put_parameter(**parameter, Value="x", Tier="Intelligent-Tiering")["Tier"] == "Advanced"
+    with pytest.raises(ClientError, match="can't downgrade a parameter from the advanced-parameter tier"):
+        ssm.put_parameter(**parameter, Value="x", Tier="Standard")
+    ssm.delete_parameter(Name="advanced")

@@ -75,7 +75,7 @@ def test_content_that_is_what_its_digest_says_is_stored(s3: Any, algorithm: str)
 @pytest.mark.parametrize(("sum_of", "status"), [(b"one two", 200), (b"other", 400)])
 def test_a_checksum_may_follow_the_content(account: Account, s3: Any, sum_of: bytes, status: int) -> None:
     trailer = f"x-amz-checksum-sha256:{digest_of('sha256', sum_of)}\r\n"
-    body = f"4\r\none \r\n3\r\ntwo\r\n0\r\n{trailer}\r\n"
+    body = f"7\r\none two\r\n0\r\n{trailer}\r\n"
     headers = {
         "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, x",
         "Content-Encoding": "aws-chunked",

@@ -6,6 +6,7 @@ Answers are those recorded on AWS: LocalStack's tests/aws/services/s3/*.snapshot
 import base64
 import hashlib
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -292,3 +293,18 @@ def test_parts_are_listed_in_pages_by_their_numbers(s3: Any) -> None:
         "5242880",
         "1",
     )
+
+
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA512", "XXHASH64"])
+def test_algorithms_that_are_not_computed_are_refused_by_name(s3: Any, algorithm: str) -> None:
+    s3.put_object(Bucket="sums", Key="source", Body=b"x")
+    place = {"Bucket": "sums", "Key": "other"}
+    for write in (
+        partial(s3.put_object, **{f"Checksum{algorithm}": "AAAA"}),
+        partial(s3.create_multipart_upload, ChecksumAlgorithm=algorithm),
+        partial(s3.copy_object, CopySource="sums/source", ChecksumAlgorithm=algorithm),
+    ):
+        with pytest.raises(ClientError, match=f"does not support the checksum algorithm {algorithm}"):
+            write(**place)
+    with pytest.raises(ClientError):
+        s3.head_object(**place)

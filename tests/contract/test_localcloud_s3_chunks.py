@@ -140,12 +140,21 @@ def test_chunks_are_stored_as_the_content_that_they_carry(account: Account, s3: 
     headers, trailer = {"x_amz_content_sha256": kind, "content_encoding": "gzip, aws-chunked"}, ""
     if kind.endswith("-TRAILER"):
         headers["x_amz_trailer"] = "x-amz-checksum-crc32"
-        trailer = f"x-amz-checksum-crc32:{CRC32_OF_ABC}\r\nx-amz-trailer-signature:{'0' * 64}\r\n"
-    body = f"2{signature}\r\nab\r\n1{signature}\r\nc\r\n0{signature}\r\n{trailer}\r\n"
-    assert put(account, kind, body, 3, **headers).status_code == 200
+        crc32 = base64.b64encode(zlib.crc32(b"a" * 8192 + b"bc").to_bytes(4, "big")).decode()
+        trailer = f"x-amz-checksum-crc32:{crc32}\r\nx-amz-trailer-signature:{'0' * 64}\r\n"
+    first = "a" * 8192
+    body = f"2000{signature}\r\n{first}\r\n2{signature}\r\nbc\r\n0{signature}\r\n{trailer}\r\n"
+    assert put(account, kind, body, 8194, **headers).status_code == 200
     stored = s3.get_object(Bucket="chunks", Key=kind)
-    assert (stored["Body"].read(), stored["ContentLength"]) == (b"abc", 3)
+    assert (stored["Body"].read(), stored["ContentLength"]) == (f"{first}bc".encode(), 8194)
     assert stored["ContentEncoding"] == "gzip"
+
+
+def test_only_the_last_chunk_may_be_small(account: Account, s3: Any) -> None:
+    """Millions of chunks of a byte would keep a thread busy for minutes."""
+    answer = put(account, "small", "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", 5)
+    assert (answer.status_code, "<Code>InvalidChunkSizeError</Code>" in answer.text) == (403, True)
+    assert "<Chunk>2</Chunk><BadChunkSize>3</BadChunkSize>" in answer.text
 
 
 def test_content_is_signed_in_one_of_the_ways_that_there_are(account: Account, s3: Any) -> None:

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 import json
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -368,3 +369,15 @@ def test_a_policy_is_put_without_content(s3: Any) -> None:
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     put = s3.put_bucket_policy(Bucket="limits", Policy=policy)["ResponseMetadata"]
     assert put["HTTPStatusCode"] == 204
+
+
+def test_an_object_redirects_to_a_url_or_a_path(s3: Any) -> None:
+    moved = {"Bucket": "limits", "Key": "moved"}
+    message = "The website redirect location must have a prefix of 'http://' or 'https://' or '/'."
+    for write in (s3.put_object, partial(s3.copy_object, CopySource="limits/hello")):
+        assert error(partial(write, **moved, WebsiteRedirectLocation="other")) == (
+            400,
+            "InvalidRedirectLocation",
+            message,
+        )
+        write(**moved, WebsiteRedirectLocation="https://example.com/")

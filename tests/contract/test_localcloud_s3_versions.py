@@ -377,6 +377,16 @@ def test_an_object_with_a_lock_needs_a_digest(s3: Any, locked: str) -> None:
     s3.put_object(Bucket=locked, Key="digested", Body=b"x", ObjectLockLegalHoldStatus="ON")
 
 
+def test_a_copy_with_a_lock_needs_no_digest(s3: Any, locked: str) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html has no Content-MD5."""
+    s3.put_object(Bucket=locked, Key="source", Body=b"x")
+    s3.copy_object(Bucket=locked, Key="copy", CopySource=f"{locked}/source", ObjectLockLegalHoldStatus="ON")
+    copied = s3.get_object(Bucket=locked, Key="copy", ChecksumMode="ENABLED")
+    assert (copied["ObjectLockLegalHoldStatus"], copied["Body"].read()) == ("ON", b"x")
+    source = s3.get_object(Bucket=locked, Key="source", ChecksumMode="ENABLED")
+    assert source["ChecksumCRC32"] == copied["ChecksumCRC32"] and "ChecksumCRC64NVME" not in copied
+
+
 def test_a_bucket_with_locks_keeps_its_versions(s3: Any, locked: str) -> None:
     """https://github.com/hashicorp/terraform-provider-aws waits for these words (bucket_versioning.go)."""
     suspended = {"VersioningConfiguration": {"Status": "Suspended"}}

@@ -5,13 +5,9 @@ import time
 
 import pytest
 from botocore.exceptions import ClientError
-from localcloud_sagemaker_fixtures import sandbox
+from localcloud_sagemaker_fixtures import aws
 
-
-@pytest.fixture(scope="module")
-def aws():
-    with sandbox() as it:
-        yield it
+__all__ = ["aws"]
 
 
 def refused(call, **request) -> tuple[str, str]:

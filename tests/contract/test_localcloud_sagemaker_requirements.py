@@ -3,13 +3,9 @@
 import json
 
 import pytest
-from localcloud_sagemaker_fixtures import TRAIN, make_wheel, sandbox
+from localcloud_sagemaker_fixtures import TRAIN, aws, make_wheel
 
-
-@pytest.fixture(scope="module")
-def aws():
-    with sandbox() as it:
-        yield it
+__all__ = ["aws"]
 
 
 @pytest.mark.slow

@@ -1,17 +1,19 @@
 """Warm pools of training jobs, by the rules of https://docs.aws.amazon.com/sagemaker/latest/dg/train-warm-pools.html."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from localcloud_sagemaker_fixtures import BUCKET, Sandbox, channel, sandbox, untar
+from localcloud_sagemaker_fixtures import BUCKET, Sandbox, aws, channel, untar
 
 from localcloud.sagemaker.cluster import hosts_of
 from localcloud.sagemaker.records import Record
 from localcloud.sagemaker.warm_pools import WarmPools
+
+__all__ = ["aws"]
+
 
 RESOURCES = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5}
 WARM = RESOURCES | {"KeepAlivePeriodInSeconds": 600}
@@ -28,12 +30,6 @@ if cache.exists():
 (base / "elsewhere").write_text("not kept")
 sys.exit(int(os.environ["SM_HP_STATUS"]))
 """
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[Sandbox]:
-    with sandbox() as aws:
-        yield aws
 
 
 def train(aws: Sandbox, word: str, status: int = 0, **changes: Any) -> str:
@@ -129,6 +125,18 @@ def test_a_pool_ends_when_its_period_is_over(tmp_path: Path) -> None:
         "ResourceRetainedBillableTimeInSeconds": 600,
     }
     assert list((tmp_path / "warm-pools").iterdir()) == []
+
+
+def test_a_job_ends_although_its_cache_cannot_be_kept(tmp_path: Path) -> None:
+    pools = WarmPools(SimpleNamespace(state_dir=tmp_path))  # type: ignore[arg-type]
+    job = Record("job", "arn:job", {"RoleArn": "role", "ResourceConfig": WARM})
+    hosts = hosts_of(WARM, tmp_path / "training")
+    pools.begin(job)
+    pools.fill(job, hosts)
+    (tmp_path / "warm-pools" / "job" / hosts[0].name).write_text("in its place")
+    pools.keep(job, hosts, healthy=True)
+    assert job.live["WarmPoolStatus"]["Status"] == "Terminated"
+    assert not pools.is_available(job)
 
 
 @pytest.mark.parametrize(
