@@ -21,7 +21,6 @@ LABELLING = ("LabelParameterVersion", "UnlabelParameterVersion")
 MAX_LEVELS = 15
 NAME = re.compile(r"[\w.-]+|(/[\w.-]+)+/?", re.ASCII)
 ARN = re.compile(r"arn:aws:ssm:[a-z0-9-]+:\d{12}:parameter")
-NESTED = re.compile(r"\{\{.*\}\}", re.DOTALL)
 INVALID_NAME = (
     'Parameter name: can\'t be prefixed with "ssm" (case-insensitive). If formed as a path, it can '
     "consist of sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, "
@@ -95,7 +94,7 @@ def _check_new(members: Mapping[str, Any], region: str) -> None:
         )
     if members.get("KeyId") and members.get("Type") in ("String", "StringList"):
         raise _invalid("KeyId is required for SecureString type parameter only.")
-    if NESTED.search(value):
+    if "}}" in value.partition("{{")[2]:
         raise _invalid('Parameter value can\'t nest another parameter. Do not use "{{}}" in the value.')
     is_advanced = any(version.tier == ADVANCED for version in _versions(name, region))
     tier = members.get("Tier") or (ADVANCED if is_advanced else STANDARD)

@@ -83,6 +83,13 @@ def test_patterns_of_parameters(cloud, pattern, value, message):
         )
 
 
+def test_a_parameter_of_a_megabyte_of_braces(cloud):
+    with pytest.raises(ClientError, match="maximum parameter value of 4096 characters"):
+        cloud.client("ssm").put_parameter(Name="p", Value="{{" * 500_000, Type="String")
+    with pytest.raises(ClientError, match="can't nest another parameter"):
+        cloud.client("ssm").put_parameter(Name="p", Value="a {{b\n}}", Type="String")
+
+
 def test_a_stored_template_has_cloudformations_limit(cloud):
     s3 = cloud.client("s3")
     s3.create_bucket(Bucket="templates")
