@@ -65,4 +65,6 @@ def _equals(value: Any, operand: Operand) -> bool:
 def _number(value: Any) -> float | None:
     if isinstance(value, str):
         return number_of(value)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return number_of(str(value))  # float() fails for integers that are too large
+    return value if isinstance(value, float) else None

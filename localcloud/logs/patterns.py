@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from localcloud.logs.comparisons import InvalidPattern, Operand, compare
@@ -30,6 +30,7 @@ TOKEN = re.compile(
 )
 STEP = re.compile(r"\.(?P<name>[\w-]+)|\['(?P<quoted>[^']*)'\]|\[(?P<index>\d+|\*)\]")
 FIELD = re.compile(r'"(?P<quoted>[^"]*)"|\[(?P<bracketed>[^\]]*)\]|(?P<word>\S+)')
+FIELD_AFTER_BRACKETS = re.compile(r'"(?P<quoted>[^"]*)"|(?P<word>\S+)')
 ELLIPSIS = "..."
 
 
@@ -119,7 +120,7 @@ def _fields_extraction(text: str) -> Extraction:
         raise InvalidPattern("Invalid filter pattern: there is more than one ellipsis")
 
     def extract(message: str) -> dict[str, str] | None:
-        given = [next(one for one in found.groups() if one is not None) for found in FIELD.finditer(message)]
+        given = list(_fields_of(message))
         called = names
         if ELLIPSIS in names:
             before = names.index(ELLIPSIS)
@@ -135,6 +136,18 @@ def _fields_extraction(text: str) -> Extraction:
         return {f"${name}": value for name, value in values.items()}
 
     return extract
+
+
+def _fields_of(message: str) -> Iterator[str]:
+    """The fields of a message: words, and texts in quotes or brackets.
+
+    Behind the last closing bracket, opening ones are parts of words. To look for the end of each would take
+    hours in a message of a megabyte.
+    """
+    last, position = message.rfind("]"), 0
+    while found := (FIELD if position <= last else FIELD_AFTER_BRACKETS).search(message, position):
+        yield next(one for one in found.groups() if one is not None)
+        position = found.end()
 
 
 def _parted(text: str) -> list[str]:

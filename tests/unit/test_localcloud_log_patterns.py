@@ -29,6 +29,7 @@ DOCUMENT = json.dumps(
         "errorCode": 500,
         "latency": 1.5,
         "flag": True,
+        "huge": 10**400,
         "user": {"id": "x", "name": "José"},
     }
 )
@@ -86,6 +87,8 @@ def test_terms(pattern: str, numbers: list[int]) -> None:
         ('{ ($.user.id = "y" || $.errorCode = 500) && $.latency <= 1.5 }', True),
         ('{ $.user.id = "y" || $.errorCode = 500 && $.latency > 2 }', False),
         ('{ $.missing != "x" }', False),
+        ("{ $.huge > 1e300 }", True),
+        ("{ $.huge = 1 }", False),
     ],
 )
 def test_properties_of_json(pattern: str, found: bool) -> None:
@@ -162,3 +165,20 @@ def test_values_are_extracted_by_name_or_position(
 ) -> None:
     """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_TestMetricFilter.html"""
     assert compile_pattern(pattern)(message) == extracted
+
+
+@pytest.mark.parametrize(
+    ("message", "first", "last"),
+    [
+        ("a [b c", "a", "c"),
+        ("[a b] [c", "a b", "[c"),
+        ("a] [b", "a]", "[b"),
+        ('[a b] "c d" ["e f', "a b", "f"),
+        ("[ " * 500_000, "[", "["),
+    ],
+    ids=["one", "behind others", "behind a word", "quotes", "a megabyte"],
+)
+def test_brackets_that_are_not_closed_are_parts_of_words(message: str, first: str, last: str) -> None:
+    found = compile_pattern("[first, ..., last]")(message)
+    assert found is not None
+    assert (found["$first"], found["$last"]) == (first, last)
