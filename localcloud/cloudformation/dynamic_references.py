@@ -15,7 +15,8 @@ from botocore.exceptions import ClientError, ParamValidationError
 
 from localcloud.cloudformation.errors import ResourceFailed, ValidationError
 
-REFERENCE = re.compile(r"\{\{resolve:([^:}]*):([^}]*)\}\}")
+REFERENCE = re.compile(r"\{\{resolve:(?P<service>[^:}]*):(?P<key>[^}]*)(?P<end>\}\}|)")
+"""Also matches what does not end as a reference does, so that nothing is searched twice."""
 UNKNOWN_START = "{{"
 """The beginning of a part of a key that is known only after the deployment (see UNKNOWN in intrinsics.py)."""
 SECURE = "ssm-secure"
@@ -30,12 +31,12 @@ SECRET_KEY = re.compile(
 
 def is_reference(value: Any) -> bool:
     """Whether a value is a text that contains a dynamic reference."""
-    return isinstance(value, str) and REFERENCE.search(value) is not None
+    return isinstance(value, str) and any(_references(value))
 
 
 def has_parameter_without_version(text: str) -> bool:
     """Whether a text refers to a parameter in the Parameter Store without a version."""
-    return any(service == "ssm" and ":" not in key for service, key in REFERENCE.findall(text))
+    return any(found["service"] == "ssm" and ":" not in found["key"] for found in _references(text))
 
 
 def check(resource_type: str, properties: Any) -> None:
@@ -46,10 +47,10 @@ def check(resource_type: str, properties: Any) -> None:
     """
     secure = []
     for path, text in _texts(properties, f"{resource_type}/Properties"):
-        for service, key in REFERENCE.findall(text):
+        for found in _references(text):
+            service, key, reference = found["service"], found["key"], found[0]
             if UNKNOWN_START in key:
                 continue
-            reference = f"{{{{resolve:{service}:{key}}}}}"
             if service not in SERVICES:
                 raise ValidationError(
                     f"Template error: {reference} names no service, which is one of {SERVICES}"
@@ -95,6 +96,10 @@ def with_secrets(secretsmanager: Any, value: Any) -> Any:
     return _replaced(value, "secretsmanager", lambda key: _secret(secretsmanager, key))
 
 
+def _references(text: str) -> Iterator[re.Match[str]]:
+    return (found for found in REFERENCE.finditer(text) if found["end"])
+
+
 def _replaced(value: Any, wanted: str, resolve: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
         return {name: _replaced(entry, wanted, resolve) for name, entry in value.items()}
@@ -104,8 +109,8 @@ def _replaced(value: Any, wanted: str, resolve: Callable[[str], str]) -> Any:
         return value
 
     def replacement(found: re.Match[str]) -> str:
-        is_known = UNKNOWN_START not in found[2]
-        return resolve(found[2]) if found[1] == wanted and is_known else found[0]
+        is_known = found["end"] and UNKNOWN_START not in found["key"]
+        return resolve(found["key"]) if found["service"] == wanted and is_known else found[0]
 
     return REFERENCE.sub(replacement, value)
 

@@ -19,6 +19,7 @@ MAX_CHARACTERS = 1024 * 1024
 MAX_ITEMS = 10_000
 """Limits of a function's result. AWS documents none, but no template is longer than this many characters."""
 VARIABLE = re.compile(r"\$\{(!?)([^}]*)\}")
+"""To be looked for in the first part of `divide_behind_variables`."""
 
 
 @dataclass
@@ -135,7 +136,8 @@ class Evaluator:
             _check_length(length)
             return filled
 
-        return VARIABLE.sub(fill, text)
+        searched, rest = divide_behind_variables(text)
+        return f"{VARIABLE.sub(fill, searched)}{rest}"
 
     def _fn_join(self, argument: Any) -> str:
         separator, items = argument
@@ -253,6 +255,15 @@ def has_unknown(value: Any) -> bool:
     return is_unknown(value)
 
 
+def divide_behind_variables(text: str) -> tuple[str, str]:
+    """Divides a text of Fn::Sub behind its last closing brace, and thus behind all its variables.
+
+    There, VARIABLE would follow each opening brace to the end: half an hour in a megabyte of them.
+    """
+    end = text.rfind("}") + 1
+    return text[:end], text[end:]
+
+
 def references(expression: Any, evaluator: Evaluator) -> set[str]:
     """The logical ids and parameters that an expression refers to, without branches that do not apply."""
     found: set[str] = set()
@@ -267,7 +278,8 @@ def references(expression: Any, evaluator: Evaluator) -> set[str]:
                 found.add(argument.split(".", 1)[0] if isinstance(argument, str) else argument[0])
             elif name == "Fn::Sub":
                 text, variables = argument if isinstance(argument, list) else (argument, {})
-                names = {match[2].strip() for match in VARIABLE.finditer(text) if not match[1]}
+                searched, _ = divide_behind_variables(text)
+                names = {match[2].strip() for match in VARIABLE.finditer(searched) if not match[1]}
                 found |= {name.split(".", 1)[0] for name in names - set(variables)}
                 found |= references(list(variables.values()), evaluator)
             elif name == "Fn::If":

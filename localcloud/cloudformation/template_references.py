@@ -11,7 +11,7 @@ from typing import Any
 from localcloud.cloudformation import schemas, transform
 from localcloud.cloudformation.errors import ValidationError
 from localcloud.cloudformation.function_arguments import CONDITIONS, check_argument
-from localcloud.cloudformation.intrinsics import VARIABLE
+from localcloud.cloudformation.intrinsics import VARIABLE, divide_behind_variables
 from localcloud.cloudformation.resources import PROVIDERS
 
 FUNCTIONS = {
@@ -257,8 +257,9 @@ def _variables(argument: Any) -> set[str]:
             "Specify a string as first argument, and an optional second argument to specify a mapping of "
             "values to replace in the string"
         )
-    names = {match[2].strip() for match in VARIABLE.finditer(text) if not match[1]}
-    rest = VARIABLE.sub("", text)
+    searched, unclosed = divide_behind_variables(text)
+    names = {match[2].strip() for match in VARIABLE.finditer(searched) if not match[1]}
+    rest = VARIABLE.sub("", searched) + unclosed
     if "${" in rest or not all(VARIABLE_NAME.fullmatch(name) for name in names):
         raise ValidationError(
             "Template error: variable names in Fn::Sub syntax must contain only alphanumeric characters, "

@@ -6,9 +6,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localcloud.cloudformation import failures, property_checks, schemas, template
+from localcloud.cloudformation.dynamic_references import is_reference
 from localcloud.cloudformation.errors import ResourceFailed, ValidationError
 from localcloud.cloudformation.intrinsics import UNKNOWN, Evaluator, references
 from localcloud.cloudformation.resources import PROVIDERS
+from localcloud.cloudformation.template_references import _variables as sub_variables
 from localcloud.cloudformation.transform import expand
 from localcloud.protocol import ApiError
 
@@ -297,3 +299,21 @@ def test_a_function_whose_logging_is_not_known_yet_is_not_refused():
         PROVIDERS["AWS::Lambda::Function"].check(
             None, {"LoggingConfig": {"LogFormat": "JSON", "LogGroup": UNKNOWN}}
         )
+
+
+MEGABYTE = 1_000_000
+
+
+def test_variables_that_are_not_closed_are_refused_in_a_megabyte_of_them():
+    text = "${Name}" + "${" * (MEGABYTE // 2)
+    with pytest.raises(ValidationError, match="variable names in Fn::Sub"):
+        sub_variables(text)
+    assert references({"Fn::Sub": text}, evaluator()) == {"Name"}
+    assert evaluator({}, Name="x").value({"Fn::Sub": text}) == text.replace("${Name}", "x")
+
+
+@pytest.mark.parametrize("end", ["", "}"])
+def test_references_that_are_not_closed_are_none_in_a_megabyte_of_them(end):
+    text = "{{resolve:ssm:a" * (MEGABYTE // 15) + end
+    assert not is_reference(text)
+    assert is_reference(f"{text}}}-{{{{resolve:ssm:b}}}}")
