@@ -88,18 +88,19 @@ def _instructions(dockerfile: Path) -> list[tuple[str, str]]:
         text = dockerfile.read_text(encoding="utf-8")
     except OSError as error:
         raise BuildFailed(f"failed to read dockerfile: {error.strerror}: {dockerfile.name}") from None
-    text = re.sub(r"^\s*#.*\n?", "", text, flags=re.MULTILINE)
-    lines = (line.strip() for line in re.sub(r"\\\n\s*", " ", text).splitlines())
+    code = "\n".join(line for line in text.split("\n") if not line.lstrip().startswith("#"))
+    lines = (line.strip() for line in re.sub(r"\\\n\s*", " ", code).splitlines())
     pairs = [line.partition(" ") for line in lines if line]
     return [(name.upper(), rest.strip()) for name, _, rest in pairs]
 
 
 def _from(rest: str, root: Path, stages: dict[str, Stage]) -> Stage:
-    image, _, alias = re.sub(r"\s+as\s+", " AS ", rest, flags=re.IGNORECASE).partition(" AS ")
-    if not PYTHON_IMAGE.fullmatch(image):
-        raise BuildFailed(f"localcloud builds only on Python's own images (python:...), not on {image}")
+    image, *alias = rest.split() or [""]
+    is_named = len(alias) == 2 and alias[0].upper() == "AS"
+    if not PYTHON_IMAGE.fullmatch(image) or (alias and not is_named):
+        raise BuildFailed(f"localcloud builds only on Python's own images (python:...), not on {rest}")
     root.mkdir(parents=True)
-    stages[alias or root.name] = stage = Stage(root)
+    stages[alias[1] if is_named else root.name] = stage = Stage(root)
     return stage
 
 
