@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 
 import boto3
 import psutil
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from benchmarks import load_report, machine
 from benchmarks.errors import BenchError
@@ -43,6 +43,7 @@ from selfhost.model import verdict
 from sentiment.data.sources import load_reviews
 from sentiment.files import atomic_write
 from sentiment.serving.predictor import Predictor
+from sentiment.training.command_line import Parser
 from tracking.champion import Champion
 
 REVIEWS = 48
@@ -53,7 +54,7 @@ TARGET = PROJECT / "docs" / "reliability.md"
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the measurement from the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__.partition("\n")[0])
+    parser = Parser(prog="python -m benchmarks.load", description=__doc__.partition("\n")[0])
     parser.add_argument("--stack", default="movie-sentiment")
     parser.add_argument(
         "--requests", type=int, default=20_000, help="requests of the final run, by 8 clients"
@@ -112,9 +113,9 @@ def stack_outputs(name: str) -> dict[str, str]:
     """The outputs of the deployed stack. Raises BenchError where it is not deployed."""
     try:
         stacks = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
-    except ClientError as error:
+    except (BotoCoreError, ClientError) as error:
         raise BenchError(
-            f"the stack {name!r} cannot be measured ({error}): run `make deploy` first"
+            f"the stack {name!r} cannot be measured ({error}): `make load` deploys it offline"
         ) from None
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
     if missing := {"ApiUrl", "ModelName"} - outputs.keys():

@@ -28,6 +28,7 @@ from project import ports
 from project.console import say, step
 from project.paths import BUILD, PROJECT
 from sentiment.files import atomic_write
+from sentiment.training.command_line import Parser
 
 DOCS = PROJECT / "docs"
 FIGURES = "scaling.json"
@@ -47,7 +48,7 @@ FILE_REVIEWS = 12_500
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line. Returns the exit status; errors are one line on standard error."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__.split("\n")[0])
+    parser = Parser(prog="python -m benchmarks.scaling", description=__doc__.split("\n")[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"only these: {', '.join(PARTS)}")
     parser.add_argument("--quick", action="store_true", help="in miniature: not to be quoted")
     parser.add_argument("--worker", metavar="JSON", help=argparse.SUPPRESS)

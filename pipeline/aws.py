@@ -24,8 +24,16 @@ SHOWN_FROM_BYTES = 5_000_000
 
 @cache
 def client(service: str) -> Any:
-    """The boto3 client of a service in this run's region. Raises PipelineError without a region."""
-    return boto3.client(service, region_name=region())
+    """The boto3 client of a service in this run's region.
+
+    Raises PipelineError without a region, and for a setting of AWS's that boto3 cannot use.
+    """
+    try:
+        return boto3.client(service, region_name=region())
+    except ValueError as error:
+        raise PipelineError(
+            f"boto3 cannot use one of the AWS_ variables or a line of the AWS configuration: {error}"
+        ) from None
 
 
 def region() -> str:

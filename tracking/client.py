@@ -74,6 +74,16 @@ def require_answer(uri: str) -> None:
         raise TrackingError(reason(error)) from None
 
 
+def server_and_reason(error: BaseException, uri: str | None = None) -> str:
+    """Describe an error in one line; it names the server if MLflow raised it."""
+    if isinstance(error, (SentimentError, TrackingError)):
+        return str(error)
+    from mlflow.exceptions import MlflowException
+
+    server = uri or os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI)
+    return f"MLflow at {server}: {reason(error)}" if isinstance(error, MlflowException) else reason(error)
+
+
 def reason(error: BaseException) -> str:
     """Describe an error in one line, without the details that libraries add."""
     if isinstance(error, (SentimentError, TrackingError)):

@@ -34,7 +34,7 @@ from sentiment import archives
 from sentiment.errors import ArchiveError, ArtifactError
 from sentiment.serving.artifact import version_of
 from sentiment.training.command_line import Parser, exit_status, port
-from tracking.client import BY_HAND, connect, reason
+from tracking.client import BY_HAND, connect, server_and_reason
 from tracking.run_record import FILE_NAME, RunRecord, read_record, results_of
 
 DESCRIPTION, _, EPILOG = (__doc__ or "").partition("\n\n")
@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # MLflow's stores and plug-ins raise all kinds of errors
-        print(f"error: {reason(error)}", file=sys.stderr, flush=True)
+        print(f"error: {server_and_reason(error)}", file=sys.stderr, flush=True)
         return 1
     return 0
 

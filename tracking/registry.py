@@ -36,6 +36,7 @@ from tracking.champion import (  # noqa: E402
     Champion,
     RegistryError,
 )
+from tracking.client import server_and_reason  # noqa: E402
 
 # The error codes for a missing registered model and a missing alias.
 NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
@@ -58,9 +59,9 @@ class Registry:
         except MlflowException as error:
             if error.error_code in NOT_THERE:
                 return None
-            raise RegistryError(_first_line(error)) from error
+            raise RegistryError(server_and_reason(error, self.tracking_uri)) from error
         except (requests.RequestException, OSError) as error:
-            raise RegistryError(_first_line(error)) from error
+            raise RegistryError(server_and_reason(error, self.tracking_uri)) from error
         return Champion(
             name=version.name,
             version=str(version.version),
@@ -80,7 +81,9 @@ class Registry:
                 registry_uri=self._registry_uri,
             )
         except (MlflowException, requests.RequestException, OSError) as error:
-            raise RegistryError(f"{champion} cannot be downloaded: {_first_line(error)}") from error
+            raise RegistryError(
+                f"{champion} cannot be downloaded: {server_and_reason(error, self.tracking_uri)}"
+            ) from error
         return Path(fetched)
 
 
@@ -91,8 +94,3 @@ def _percent(tag: str) -> float:
     except ValueError:
         return 0.0
     return percent if 0 <= percent <= 100 else 0.0
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:300]

@@ -4,7 +4,6 @@ This is for work on a model: the default part is "tuning", and --failures shows 
 measures the part "reported", and writes the table of the model card.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -12,11 +11,12 @@ from benchmarks import table
 from benchmarks.behaviour import PARTS, cases
 from benchmarks.behaviour.measuring import answered, failed, failure_rate, of_recipe, rows
 from sentiment.errors import SentimentError
+from sentiment.training.command_line import Parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line. Returns the exit status; errors are one line on standard error."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmarks.behaviour",
         description=__doc__.split("\n")[0],
         epilog=__doc__.split("\n\n", 1)[1],

@@ -70,3 +70,12 @@ def test_a_missing_region_is_said_plainly(monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     with pytest.raises(PipelineError, match="export AWS_DEFAULT_REGION"):
         aws.region()
+
+
+@pytest.mark.parametrize(("name", "value"), [("AWS_ENDPOINT_URL", "foo"), ("AWS_MAX_ATTEMPTS", "two")])
+def test_a_setting_that_boto3_cannot_use_is_said_plainly(monkeypatch, name, value):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv(name, value)
+    aws.client.cache_clear()
+    with pytest.raises(PipelineError, match=f"boto3 cannot use one of the AWS_ variables .*{value}"):
+        aws.client("sts")

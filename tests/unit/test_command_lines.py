@@ -1,0 +1,48 @@
+"""A mistake on a command line is one line that says what was wrong, whichever program was started."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+from benchmarks.load import main as load
+from project.ports import free_port
+from tracking.champion import RegistryError
+from tracking.commands import main as tracking
+from tracking.registry import Registry
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [
+        ("benchmarks.load", []),
+        ("benchmarks.scaling", []),
+        ("benchmarks.behaviour.__main__", ["folder"]),
+    ],
+)
+def test_a_mistyped_option_is_one_line(program, arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module(program).main([*arguments, "--foo"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "error: there is no option --foo\n"
+
+
+def test_load_without_a_region_is_one_line(monkeypatch, tmp_path, capsys):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    assert load([]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: the stack 'movie-sentiment' cannot be measured (You must")
+    assert error.count("\n") == 1
+
+
+def test_a_tracking_server_that_is_down_is_named(monkeypatch, capsys):
+    uri = f"http://127.0.0.1:{free_port()}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    assert tracking(["promote", "3"]) == 1
+    assert capsys.readouterr().err == f"error: MLflow at {uri}: connection refused: is it up?\n"
+    with pytest.raises(RegistryError, match=f"^MLflow at {uri}: connection refused: is it up.$"):
+        Registry(uri, "movie-sentiment", "champion").champion()
