@@ -116,13 +116,13 @@ class Processes:
         """
         reading, writing = os.pipe()
         record = self._folder / uuid.uuid4().hex
-        record.touch()  # before there is a process to be found by it
         watch = [sys.executable, "-S", "-E", supervisor.__file__, reading, record, GRACE_SECONDS]
         watch.append(supervisor.KEEP if keeps_orphans else supervisor.KILL)
         try:
             with self._lock:
                 if self._closed:
                     raise RuntimeError("localcloud is stopping")
+                record.touch()  # before there is a process to be found by it
                 child = subprocess.Popen(
                     [str(argument) for argument in (*watch, *command)],
                     env={**env, MARK: record.name},
@@ -137,7 +137,7 @@ class Processes:
                 self._running.add(process)
         except BaseException:
             os.close(writing)
-            record.unlink()
+            record.unlink(missing_ok=True)
             raise
         finally:
             os.close(reading)
