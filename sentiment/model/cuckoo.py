@@ -31,15 +31,14 @@ class CuckooTable:
                 "the keys of a table must be non-negative and strictly ascending, with one value each"
             )
         self._slots = 1 + int(SLOTS_PER_KEY * len(keys))
-        while (owner := self._settle(keys)) is None:
+        while (slots := self._settle(keys)) is None:
             self._slots *= 2
             if self._slots > MAX_SLOTS_PER_KEY * len(keys):
                 raise ValueError("too many keys of the table collide")
-        taken = np.flatnonzero(owner >= 0)
         self._keys = np.full(self._slots, _EMPTY)
-        self._keys[taken] = keys[owner[taken]]
+        self._keys[slots] = keys
         self.values = np.zeros(self._slots, dtype=values.dtype)
-        self.values[taken] = values[owner[taken]]
+        self.values[slots] = values
 
     def find(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Look up keys (M,): return the positions (K,) of those in the table, and their slots (K,).
@@ -57,25 +56,25 @@ class CuckooTable:
         return (numbers * np.uint64(self._slots) >> _HALF).view(np.int64)
 
     def _settle(self, keys: np.ndarray) -> np.ndarray | None:
-        """For each slot, the position of the key in it, or -1. None if the keys do not all fit.
+        """The slot (N,) of each key. None if the keys do not all fit.
 
-        In each round, all keys without a slot move to the other of their two slots, and displace what was
-        there.
+        In each round, all keys without a place want the other of their two slots, and displace what is there.
         """
-        owner = np.full(self._slots, -1, dtype=np.int32)
         mixed = _mixed(keys)
-        choices = np.stack([self._slot(mixed >> _HALF), self._slot(mixed & _LOW)]).astype(np.int32)
-        choice = np.ones(len(keys), dtype=np.int8)
+        slots, seconds = self._slot(mixed >> _HALF), self._slot(mixed & _LOW)
+        both = slots ^ seconds
+        owner = np.full(self._slots, -1, dtype=np.int32)
         unplaced = np.arange(len(keys), dtype=np.int32)
         for _ in range(ROUNDS):
+            wanted = slots.take(unplaced)
+            displaced = owner.take(wanted)
+            owner[wanted] = unplaced  # if several keys want a slot, the last one gets it
+            is_placed = owner.take(wanted) == unplaced
+            unplaced = np.where(is_placed, displaced, unplaced)
+            unplaced = unplaced[unplaced >= 0]
             if not len(unplaced):
-                return owner
-            choice[unplaced] ^= 1
-            slots = choices[choice[unplaced], unplaced]
-            displaced = owner[slots]
-            owner[slots] = unplaced  # if several keys want a slot, the last one gets it
-            lost = unplaced[owner[slots] != unplaced]
-            unplaced = np.concatenate([lost, np.unique(displaced[displaced >= 0])])
+                return slots
+            slots[unplaced] ^= both.take(unplaced)
         return None
 
 
