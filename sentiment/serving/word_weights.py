@@ -32,15 +32,16 @@ def word_weights(states: np.ndarray, words: int, dense: np.ndarray, architecture
     if architecture.pooling == "last":
         return _moves((states[:, :, 0] @ dense)[None]).reshape(-1)[:words].astype(np.float64)
     of_maximum, of_mean = dense.reshape(2, directions, units)
-    projected = np.stack([states[:, :, each] @ of_mean[each] for each in range(directions)])
+    projected = np.empty((directions, rows, steps), dtype=states.dtype)
+    for each in range(directions):
+        np.matmul(states[:, :, each], of_mean[each], out=projected[each])
     weights = _counts_in_mean(words, rows, steps, directions, architecture.ending) * _moves(projected)
     # To a unit's maximum, the steps of its row count that lead there.
     flat = states.reshape(rows * steps, directions * units)
     row, place = np.divmod(flat[:words].argmax(0).reshape(directions, units), steps)
     direction = np.arange(directions)[:, None]
     to_maximum = _moves(states[row, :, direction, np.arange(units)])  # (D, H, T)
-    order = np.stack([np.arange(steps), np.arange(steps)[::-1]][:directions])
-    to_maximum *= order[:, None] <= order[direction, place][..., None]
+    to_maximum *= _leads_to(steps, directions)[direction, place]
     weights += (np.arange(rows)[:, None] == row[:, None]) * of_maximum[:, None] @ to_maximum
     total: np.ndarray = weights.sum(0)
     return total.reshape(-1)[:words]
@@ -55,6 +56,13 @@ def _moves(states: np.ndarray) -> np.ndarray:
     moves[0, ..., 1:] -= states[0, ..., :-1]
     moves[1:, ..., :-1] -= states[1:, ..., 1:]
     return moves
+
+
+@lru_cache(maxsize=MAX_CACHED)
+def _leads_to(steps: int, directions: int) -> np.ndarray:
+    """For each step (D, T), which steps (T,) of its row lead to the state after it."""
+    onwards = np.tri(steps, dtype=bool)
+    return np.stack([onwards, onwards.T][:directions])
 
 
 @lru_cache(maxsize=MAX_CACHED)
