@@ -21,7 +21,7 @@ from sentiment.serving.engine import Engine
 from sentiment.serving.evidence import SHORT_WORDS, Evidence
 from sentiment.text.negation import NEGATED, NegationMarker
 from sentiment.text.spelling import Spelling
-from sentiment.text.tokens import Token
+from sentiment.text.tokens import Tokens
 from sentiment.text.vocabulary import INFREQUENT
 
 LABELS = ("negative", "positive")
@@ -142,22 +142,18 @@ class Predictor:
     def explain(self, reviews: Sequence[str]) -> list[Prediction]:
         """Predict the sentiment of reviews, in order, with the weight and the position of each word."""
         tokens = [self.loaded.tokenizer.locate(review) for review in reviews]
-        words = [[token.word for token in found] for found in tokens]
-        ids = [self.ids(found) for found in words]
+        ids = [self.ids(found.words) for found in tokens]
         explained = self.engine.explain(ids)
         return [
-            self._prediction(review, read, numbers, logit, **self._explanation(found, weights))
-            for review, found, read, numbers, (logit, weights) in zip(
-                reviews, tokens, words, ids, explained, strict=True
-            )
+            self._prediction(review, found.words, numbers, logit, **self._explanation(found, weights))
+            for review, found, numbers, (logit, weights) in zip(reviews, tokens, ids, explained, strict=True)
         ]
 
-    def _explanation(self, tokens: Sequence[Token], weights: np.ndarray) -> dict[str, Any]:
+    def _explanation(self, tokens: Tokens, weights: np.ndarray) -> dict[str, Any]:
         """The members of a Prediction that explain it."""
-        _, surfaces, starts, ends = zip(*tokens, strict=True) if tokens else ((),) * 4
         return {
-            "words": list(zip(surfaces, np.round(weights, 4).tolist(), strict=True)),
-            "spans": list(zip(starts, ends, strict=True)),
+            "words": list(zip(tokens.surfaces, np.round(weights, 4).tolist(), strict=True)),
+            "spans": list(zip(tokens.starts, tokens.ends, strict=True)),
             "cut": self._cut(tokens),
         }
 
@@ -181,8 +177,8 @@ class Predictor:
             **explanation,
         )
 
-    def _cut(self, tokens: Sequence[Token]) -> Cut | None:
-        skipped = self.loaded.architecture.skipped(len(tokens))
+    def _cut(self, tokens: Tokens) -> Cut | None:
+        skipped = self.loaded.architecture.skipped(len(tokens.words))
         if not skipped:
             return None
-        return Cut(tokens[skipped.start].start, tokens[skipped.stop - 1].end, len(skipped))
+        return Cut(tokens.starts[skipped.start], tokens.ends[skipped.stop - 1], len(skipped))

@@ -1,9 +1,8 @@
 """Contractions: "did not" is the same word as "didn't", and "it is" the same as "it's"."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
-from sentiment.text.tokens import Token
+from sentiment.text.tokens import Tokens
 
 _STEMS = (
     *("ain", "aren", "can", "couldn", "didn", "doesn", "don", "hadn", "hasn", "haven", "isn", "mightn"),
@@ -31,6 +30,7 @@ _PAIRS = {pair: (contraction,) for pair, contraction in (_NEGATED | _SUBJECTS).i
     if (verb, "not") in _NEGATED
 }
 """What two words are read as: "did not" as "didn't", "it is" as "it's", and "it's not" as "it isn't"."""
+_SECONDS = frozenset(second for _, second in _PAIRS)
 _CANNOT = {"cannot": "can't"}
 
 
@@ -43,27 +43,25 @@ def contract(words: list[str]) -> list[str]:
     return words
 
 
-def contract_tokens(tokens: list[Token], review: str) -> list[Token]:
+def contract_tokens(tokens: Tokens, review: str) -> Tokens:
     """The same for words with their positions in the review; a contraction has that of both words."""
-    words = [token.word for token in tokens]
+    words, surfaces, starts, ends = tokens
     if "cannot" in words:
         words = list(map(_CANNOT.get, words, words))
-        tokens = [token._replace(word=word) for token, word in zip(tokens, words, strict=True)]
     for place in _pairs(words):
-        first, second = tokens[place : place + 2]
-        read = _PAIRS[first.word, second.word]
+        read = _PAIRS[words[place], words[place + 1]]
+        words[place : place + 2] = read
         if len(read) == 1:
-            start, end = first.start, second.end
-            tokens[place : place + 2] = [Token(*read, review[start:end], start, end)]
-        else:
-            tokens[place], tokens[place + 1] = first._replace(word=read[0]), second._replace(word=read[1])
-    return tokens
+            surfaces[place : place + 2] = [review[starts[place] : ends[place + 1]]]
+            del starts[place + 1], ends[place]
+    return Tokens(words, surfaces, starts, ends)
 
 
 def _pairs(words: Sequence[str]) -> list[int]:
     """Where pairs begin, the last one first. Of two that overlap, as in "it is not", the second counts."""
     found: list[int] = []
-    for place in reversed([place for place, pair in enumerate(pairwise(words)) if pair in _PAIRS]):
-        if not found or place + 1 < found[-1]:
-            found.append(place)
+    for place in reversed([place for place, word in enumerate(words) if word in _SECONDS]):
+        is_pair = place > 0 and (words[place - 1], words[place]) in _PAIRS
+        if is_pair and (not found or place < found[-1]):
+            found.append(place - 1)
     return found

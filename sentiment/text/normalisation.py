@@ -283,7 +283,7 @@ _STEPS = (
 
 
 class Places(NamedTuple):
-    """The spans in the original review of the N characters of a text: their `starts` (N,) and `ends` (N,)."""
+    """The spans in a review of the N characters or words of a text: their `starts` (N,) and `ends` (N,)."""
 
     starts: np.ndarray
     ends: np.ndarray
@@ -293,10 +293,9 @@ class Places(NamedTuple):
         starts = np.arange(len(review))
         return cls(starts, starts + 1)
 
-    def of_words(self, spans: np.ndarray) -> np.ndarray:
-        """The starts and ends (2, N) in the original review of words with those in the text (2, N)."""
-        starts, ends = spans
-        return np.stack([self.starts[starts], self.ends[ends - 1]])
+    def of_words(self, in_text: "Places") -> "Places":
+        """The places in the original review of words with these places in the text."""
+        return Places(self.starts[in_text.starts], self.ends[in_text.ends - 1])
 
     def spans(self) -> list[Span]:
         return list(zip(self.starts.tolist(), self.ends.tolist(), strict=True))

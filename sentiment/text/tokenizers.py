@@ -20,7 +20,7 @@ from sentiment.text.negation import CONTRACTED, PHRASES, SINGLE_WORDS, NegationR
 from sentiment.text.predecessor.review_to_words import locate_stems, review_to_words
 from sentiment.text.repeats import fold_repeats
 from sentiment.text.spelling import Spelling
-from sentiment.text.tokens import Token
+from sentiment.text.tokens import Tokens
 from sentiment.text.vocabulary import encode
 from sentiment.text.words import (
     locate_words,
@@ -46,7 +46,7 @@ class Tokenizer(NamedTuple):
     name: str
     version: int
     words: Callable[[str], list[str]]
-    locate: Callable[[str], list[Token]]
+    locate: Callable[[str], Tokens]
     folds_repeats: bool = False
     corrects_spelling: bool = False
     drops_words: bool = False

@@ -2,7 +2,6 @@
 
 import re
 import string
-from collections.abc import Iterator
 from typing import NamedTuple
 
 LOWERED_TO_ASCII = ("\u0130", "\u212a")
@@ -11,13 +10,15 @@ LOWERED_TO_ASCII = ("\u0130", "\u212a")
 Span = tuple[int, int]
 
 
-class Token(NamedTuple):
-    """A word as the model reads it, the same as written (`surface`), and its position `review[start:end]`."""
+class Tokens(NamedTuple):
+    """The N words of a review as the model reads them, the same as written (`surfaces`), and the position
+    `review[start:end]` of each.
+    """
 
-    word: str
-    surface: str
-    start: int
-    end: int
+    words: list[str]
+    surfaces: list[str]
+    starts: list[int]
+    ends: list[int]
 
 
 def translation_table(kept: bytes) -> bytes:
@@ -28,13 +29,18 @@ def translation_table(kept: bytes) -> bytes:
     return bytes(table)
 
 
-def find_tokens(pattern: re.Pattern[str], text: str, places: list[Span]) -> Iterator[Token]:
+def find_tokens(pattern: re.Pattern[str], text: str, places: list[Span]) -> Tokens:
     """The matches of `pattern` in `text` in lower case; `places` has the span of each character of `text` in
     the review."""
     lowered, origins = _lower_with_origins(text)
+    tokens = Tokens([], [], [], [])
     for match in pattern.finditer(lowered):
         first, last = origins[match.start()], origins[match.end() - 1]
-        yield Token(match.group(), text[first : last + 1], places[first][0], places[last][1])
+        tokens.words.append(match.group())
+        tokens.surfaces.append(text[first : last + 1])
+        tokens.starts.append(places[first][0])
+        tokens.ends.append(places[last][1])
+    return tokens
 
 
 def _lower_with_origins(text: str) -> tuple[str, list[int] | range]:

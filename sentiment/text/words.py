@@ -8,19 +8,19 @@ way to the same words: bytes.translate makes lower case and blanks in one pass, 
 
 import re
 import string
-from functools import partial
 
 import numpy as np
 
 from sentiment.text.contractions import NEGATED_VERBS, contract, contract_tokens
 from sentiment.text.emoji import WRITTEN_OUT
 from sentiment.text.normalisation import (
+    Places,
     normalise,
     normalise_with_places,
     plain_text,
     plain_text_with_places,
 )
-from sentiment.text.tokens import LOWERED_TO_ASCII, Token, find_tokens, translation_table
+from sentiment.text.tokens import LOWERED_TO_ASCII, Tokens, find_tokens, translation_table
 
 _WORDS = re.compile(r"\d+/\d+|[a-z0-9]+(?:'[a-z]+)*|\.{2,}|[!?.]", re.ASCII)
 
@@ -31,7 +31,6 @@ _KEPT = translation_table(b"'.!?")
 _IN_WORDS = b"'" + string.digits.encode() + string.ascii_lowercase.encode()
 _KINDS = bytes.maketrans(_IN_WORDS + b"?", b"a" * len(_IN_WORDS) + b"!")
 _LAST_ASCII = 127
-_token = partial(tuple.__new__, Token)
 
 _CONTRACTIONS = (
     *NEGATED_VERBS,
@@ -50,7 +49,7 @@ def words(review: str) -> list[str]:
     return contract(words_as_spelled(review))
 
 
-def locate_words(review: str) -> list[Token]:
+def locate_words(review: str) -> Tokens:
     """The same words as `words`, each with its surface form and its position in the review."""
     return contract_tokens(locate_words_as_spelled(review), review)
 
@@ -61,19 +60,19 @@ def words_as_spelled(review: str) -> list[str]:
     return list(map(CANONICAL.get, found, found))
 
 
-def locate_words_as_spelled(review: str) -> list[Token]:
+def locate_words_as_spelled(review: str) -> Tokens:
     """The same words as `words_as_spelled`, each with its surface form and its position in the review."""
     # Most reviews have no other markup: with blanks of the same length instead, no position changes.
     text = review.replace("<br />", " " * len("<br />"))
     places = None
     if not text.isascii() or normalise(review) != review.replace("<br />", " "):
         text, places = normalise_with_places(review)
-    found = split_words(text)
-    spans = _spans(text)
-    starts, ends = (spans if places is None else places.of_words(spans)).tolist()
+    found, of_words = _split_with_places(text)
+    if places is not None:
+        of_words = places.of_words(of_words)
+    starts, ends = of_words.starts.tolist(), of_words.ends.tolist()
     surfaces = [review[start:end] for start, end in zip(starts, ends, strict=True)]
-    read = map(CANONICAL.get, found, found)
-    return list(map(_token, zip(read, surfaces, starts, ends, strict=True)))
+    return Tokens(list(map(CANONICAL.get, found, found)), surfaces, starts, ends)
 
 
 def words_with_written_emoji(review: str) -> list[str]:
@@ -82,12 +81,10 @@ def words_with_written_emoji(review: str) -> list[str]:
     return list(map(WRITTEN_OUT.get, found, found))
 
 
-def locate_words_with_written_emoji(review: str) -> list[Token]:
+def locate_words_with_written_emoji(review: str) -> Tokens:
     """The same words as `words_with_written_emoji`, each with its surface form and its position."""
-    return [
-        token._replace(word=WRITTEN_OUT.get(token.word, token.word))
-        for token in locate_words_as_spelled(review)
-    ]
+    tokens = locate_words_as_spelled(review)
+    return tokens._replace(words=list(map(WRITTEN_OUT.get, tokens.words, tokens.words)))
 
 
 def words_as_written(review: str) -> list[str]:
@@ -95,38 +92,52 @@ def words_as_written(review: str) -> list[str]:
     return split_words(plain_text(review))
 
 
-def locate_words_as_written(review: str) -> list[Token]:
+def locate_words_as_written(review: str) -> Tokens:
     """The same words as `words_as_written`, each with its surface form and its position in the review."""
     text, places = plain_text_with_places(review)
-    return list(find_tokens(_WORDS, text, places))
-
-
-def _spans(text: str) -> np.ndarray:
-    """The starts and ends (2, N) of the words of a normalised text, which is as long in lower case."""
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    kept = _kept(np.where(codes <= _LAST_ASCII, codes, ord(" ")).astype(np.uint8).tobytes())
-    if kept is None:
-        spans = [match.span() for match in _WORDS.finditer(text.lower())]
-        return np.array(spans, dtype=np.int64).reshape(-1, 2).T
-    kinds = np.frombuffer(b" %b " % kept.translate(_KINDS), dtype=np.uint8)
-    # A row of characters of one kind is a word, but each ! or ? is one by itself.
-    borders = kinds[1:] != kinds[:-1]
-    ends_row = (borders | (kinds[:-1] == ord("!"))) & (kinds[:-1] != ord(" "))
-    begins_row = (borders | (kinds[1:] == ord("!"))) & (kinds[1:] != ord(" "))
-    return np.stack([np.flatnonzero(begins_row), np.flatnonzero(ends_row)])
+    return find_tokens(_WORDS, text, places)
 
 
 def split_words(text: str) -> list[str]:
     """Split a text without markup into lower-case words, as `_WORDS` defines them."""
     if not text.isascii() and any(character in text for character in LOWERED_TO_ASCII):
         return _WORDS.findall(text.lower())
-    found = _kept(text.encode("utf-8", "surrogatepass"))
-    if found is None:
-        return _WORDS.findall(text.lower())
-    found = found.replace(b".", b" . ").replace(b"!", b" ! ").replace(b"?", b" ? ")
+    kept = _kept(text.encode("utf-8", "surrogatepass"))
+    return _WORDS.findall(text.lower()) if kept is None else _split(kept)
+
+
+def _split_with_places(text: str) -> tuple[list[str], Places]:
+    """The words of a normalised text, which is as long in lower case, and their places in it."""
+    kept = _kept(text.encode() if text.isascii() else _blanked(text))
+    if kept is None:
+        matches = list(_WORDS.finditer(text.lower()))
+        spans = np.array([match.span() for match in matches], dtype=np.int64).reshape(-1, 2)
+        return [match.group() for match in matches], Places(*spans.T)
+    return _split(kept), _places(kept)
+
+
+def _blanked(text: str) -> bytes:
+    """The text with blanks for the characters beyond ASCII."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    return np.where(codes <= _LAST_ASCII, codes, ord(" ")).astype(np.uint8).tobytes()
+
+
+def _split(kept: bytes) -> list[str]:
+    """The words of a text that `_kept` has returned."""
+    found = kept.replace(b".", b" . ").replace(b"!", b" ! ").replace(b"?", b" ? ")
     while b".  ." in found:  # exactly two blanks: the dots were adjacent
         found = found.replace(b".  .", b"..")
     return found.decode("ascii").split()
+
+
+def _places(kept: bytes) -> Places:
+    """The places of the same words."""
+    kinds = np.frombuffer(b" %b " % kept.translate(_KINDS), dtype=np.uint8)
+    is_mark, is_kept = kinds == ord("!"), kinds != ord(" ")
+    # A row of characters of one kind is a word, but each ! or ? is one by itself.
+    borders = kinds[1:] != kinds[:-1]
+    begins_word, ends_word = (borders | is_mark[1:]) & is_kept[1:], (borders | is_mark[:-1]) & is_kept[:-1]
+    return Places(begins_word.nonzero()[0], ends_word.nonzero()[0])
 
 
 def _kept(text: bytes) -> bytes | None:

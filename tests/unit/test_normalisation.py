@@ -96,7 +96,7 @@ def test_ratings_are_points_out_of_ten(written, rating):
 def test_what_an_escape_stands_for_is_read_as_if_it_had_been_typed(escaped, meant):
     """Though nothing in the text as it is written looks like a rating or an emoticon."""
     assert words(escaped) == words(meant)
-    assert [token.word for token in locate_words(escaped)] == words(meant)
+    assert locate_words(escaped).words == words(meant)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_what_an_escape_stands_for_is_read_as_if_it_had_been_typed(escaped, mean
 def test_words_are_located_across_the_line_breaks_within_what_belongs_together(review, meant):
     """Most reviews with line breaks take a faster way, but only if it gives the same words."""
     assert words(review) == meant.split()
-    assert [token.word for token in locate_words(review)] == meant.split()
+    assert locate_words(review).words == meant.split()
 
 
 @pytest.mark.parametrize("charset", ["cp1252", "latin-1", "mac_roman"])
@@ -166,7 +166,8 @@ def test_a_capital_letter_after_small_ones_is_no_part_of_a_contraction():
 def test_words_2_reads_emoji_as_the_words_that_people_would_write():
     review, earlier = "movie \U0001f60d, isn\u2019t it \U0001f44e :-)", tokenizer("words", 2)
     assert earlier(review) == ["movie", "loved", "isn't", "it", "bad", "smiley"]
-    assert [(token.word, token.surface) for token in earlier.locate(review)][1:] == [
+    tokens = earlier.locate(review)
+    assert list(zip(tokens.words, tokens.surfaces, strict=True))[1:] == [
         *(("loved", "\U0001f60d"), ("isn't", "isn\u2019t"), ("it", "it"), ("bad", "\U0001f44e")),
         ("smiley", ":-)"),
     ]
@@ -239,8 +240,9 @@ def test_places_come_with_the_same_text(review):
     assert text == normalise(review) and len(places) == len(text)
     assert places == sorted(places) and all(0 <= start < end <= len(review) for start, end in places)
     tokens = tokenizer("words").locate(review)
-    assert [token.word for token in tokens] == words(review)
-    assert all(review[token.start : token.end] == token.surface for token in tokens)
+    assert tokens.words == words(review)
+    spans = zip(tokens.starts, tokens.ends, strict=True)
+    assert tokens.surfaces == [review[start:end] for start, end in spans]
 
 
 SUBSTITUTIONS = {

@@ -146,12 +146,13 @@ def test_words_keeps_what_carries_sentiment():
 def test_a_contraction_reads_as_the_words_that_it_is_made_of(written_out, contracted):
     assert words(written_out) == words(contracted)
     for review in (written_out, contracted):
-        assert [token.word for token in tokenizer("words").locate(review)] == words(review)
+        assert tokenizer("words").locate(review).words == words(review)
 
 
 def test_a_contraction_stands_where_its_words_stand():
     review = "It cannot be, I DID &nbsp; not! It\u2019s not"
-    placed = [(token.word, review[token.start : token.end]) for token in tokenizer("words").locate(review)]
+    tokens = tokenizer("words").locate(review)
+    placed = list(zip(tokens.words, tokens.surfaces, strict=True))
     assert placed[1] == ("can't", "cannot") and placed[4] == ("didn't", "DID &nbsp; not")
     assert placed[-2:] == [("it", "It\u2019s"), ("isn't", "not")]
 
@@ -161,7 +162,7 @@ def test_earlier_versions_read_contractions_as_they_are_spelled():
     for version in (2, 3, 4):
         earlier = tokenizer("words", version)
         assert earlier(review) == ["it", "cannot", "be", "i", "did", "not", "and", "didn't"]
-        assert [token.word for token in earlier.locate(review)] == earlier(review)
+        assert earlier.locate(review).words == earlier(review)
 
 
 @settings(max_examples=800, deadline=None)
@@ -189,22 +190,23 @@ def test_only_two_characters_become_ascii_letters_in_lower_case():
 @given(review=markup)
 def test_places_come_with_the_same_words(name, review):
     tokens = tokenizer(name).locate(review)
-    assert [token.word for token in tokens] == tokenizer(name)(review)
-    places = [(token.start, token.end) for token in tokens]
+    assert tokens.words == tokenizer(name)(review)
+    places = list(zip(tokens.starts, tokens.ends, strict=True))
     assert places == sorted(places) and all(0 <= start < end <= len(review) for start, end in places)
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
 def test_places_in_the_corpus_are_where_the_words_stand(corpus, name):
     for review in corpus[::500]:
-        for token in tokenizer(name).locate(review):
-            if name == "words" or not {"<", "&"} & set(review[token.start : token.end]):
-                assert review[token.start : token.end] == token.surface
+        tokens = tokenizer(name).locate(review)
+        for surface, start, end in zip(tokens.surfaces, tokens.starts, tokens.ends, strict=True):
+            if name == "words" or not {"<", "&"} & set(review[start:end]):
+                assert review[start:end] == surface
 
 
 def test_surface_words_are_as_written():
     tokens = tokenizer("review_to_words").locate("LOVED the <b>Caf&eacute;</b>, İstanbul and K9 were great")
-    assert [token.surface for token in tokens] == ["LOVED", "Caf", "stanbul", "K9", "great"]
+    assert tokens.surfaces == ["LOVED", "Caf", "stanbul", "K9", "great"]
 
 
 def test_unknown_tokenizer_names_the_known_ones():
@@ -236,7 +238,7 @@ def test_hostile_markup_reads_as_the_reference(unit, repeats):
     for review in (unit * repeats, f"fine <b>film</b> {unit * repeats} good"):
         assert review_to_words(review) == reference_words(review)
         tokens = tokenizer("review_to_words").locate(review)
-        assert [token.word for token in tokens] == reference_words(review)
+        assert tokens.words == reference_words(review)
 
 
 @pytest.mark.slow

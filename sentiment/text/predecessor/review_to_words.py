@@ -8,11 +8,12 @@ Tests compare it with both.
 
 import re
 from functools import lru_cache
+from itertools import compress
 from pathlib import Path
 
 from sentiment.text.predecessor.html_text import html_to_text, text_pieces
 from sentiment.text.predecessor.stem import stem
-from sentiment.text.tokens import LOWERED_TO_ASCII, Span, Token, find_tokens, translation_table
+from sentiment.text.tokens import LOWERED_TO_ASCII, Span, Tokens, find_tokens, translation_table
 
 STOP_WORDS_FILE = Path(__file__).with_name("stop_words_english.txt")
 MAX_CACHED_STEMS = 1 << 17
@@ -32,14 +33,17 @@ def review_to_words(review: str) -> list[str]:
     return list(filter(None, map(_STEMS.__getitem__, _alphanumeric(html_to_text(review)))))
 
 
-def locate_stems(review: str) -> list[Token]:
+def locate_stems(review: str) -> Tokens:
     """The same stems as `review_to_words`, each with its surface form and its position in the review."""
     text, places = _text_with_places(review)
-    return [
-        token._replace(word=stem(token.word))
-        for token in find_tokens(_ALPHANUMERIC, text, places)
-        if token.word not in stop_words()
-    ]
+    words, surfaces, starts, ends = find_tokens(_ALPHANUMERIC, text, places)
+    is_kept = [word not in stop_words() for word in words]
+    return Tokens(
+        [stem(word) for word in compress(words, is_kept)],
+        list(compress(surfaces, is_kept)),
+        list(compress(starts, is_kept)),
+        list(compress(ends, is_kept)),
+    )
 
 
 def _alphanumeric(text: str) -> list[str]:
