@@ -1,11 +1,12 @@
 """The errors that users of the library see. Every message says what is wrong, where, and what to do."""
 
-import difflib
 from collections.abc import Iterable
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return a suggestion for an error about an unknown name: "; did you mean epochs?", or ""."""
+    import difflib  # imported only here, because models are served without it
+
     found = difflib.get_close_matches(name, list(names), 1)
     return f"; did you mean {found[0]}?" if found else ""
 

@@ -18,11 +18,8 @@ MAX_LIST_BYTES = 1 << 20
 
 def sha256_of(file: Path) -> str:
     """The SHA-256 of a file's content, in hexadecimal."""
-    digest = hashlib.sha256()
     with file.open("rb") as stream:
-        while piece := stream.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def write_json(file: Path, content: object) -> None:

@@ -20,7 +20,6 @@ import numpy as np
 
 from sentiment.model.ngrams import Ngrams
 from sentiment.model.opinion import opinion_logit
-from sentiment.text.misread import LOOKALIKE, WORD_LIKE_LATIN, as_latin
 from sentiment.text.negation import NEGATED
 from sentiment.text.normalisation import is_latin
 
@@ -175,6 +174,9 @@ def _is_of_other_script(review: str) -> bool:
     """Whether fewer than half of the letters are Latin."""
     if review.isascii():
         return False
+    # Imported only here, as in normalisation.py, because most texts are ASCII.
+    from sentiment.text.misread import LOOKALIKE, WORD_LIKE_LATIN, as_latin
+
     if LOOKALIKE.search(review):
         review = WORD_LIKE_LATIN.sub(as_latin, review)
     letters = latin = 0

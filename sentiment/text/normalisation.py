@@ -13,6 +13,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import cache
 from string import ascii_uppercase
 from typing import NamedTuple
 
@@ -20,7 +21,6 @@ import numpy as np
 
 from sentiment.text.contractions import NEGATED_VERBS
 from sentiment.text.emoji import EMOJI_WORDS
-from sentiment.text.misread import LOOKALIKE, MAY_BE_MISREAD, MISREAD, WORD_LIKE_LATIN, as_latin, decoded
 from sentiment.text.tokens import Span
 
 # -- Characters --
@@ -238,7 +238,7 @@ class _Step(NamedTuple):
 
     Most texts have no match, and `hints` tell this faster than the pattern. A hint is a string and a pattern:
     if `pattern` matches a text, then the text contains the string of at least one hint, and the pattern of
-    that hint matches, too. The hints of _STEPS are for the text in lower case, those of _REPAIRS for the text
+    that hint matches, too. The hints of _STEPS are for the text in lower case, those of _repairs for the text
     as it is.
     """
 
@@ -255,11 +255,16 @@ def _hints(**patterns: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple((sign, re.compile(pattern)) for sign, pattern in patterns.items())
 
 
-_REPAIRS = (
-    *(_Step((("", MAY_BE_MISREAD),), MISREAD, decoded),) * 2,  # some texts were misread twice
-    _Step((("", LOOKALIKE),), WORD_LIKE_LATIN, as_latin),
-)
-"""What is done to texts with other characters than ASCII, before each becomes a plain one."""
+@cache
+def _repairs() -> tuple[_Step, ...]:
+    """What is done to texts with other characters than ASCII, before each becomes a plain one."""
+    # Imported only here, because it compiles long patterns, and most texts are ASCII.
+    from sentiment.text.misread import LOOKALIKE, MAY_BE_MISREAD, MISREAD, WORD_LIKE_LATIN, as_latin, decoded
+
+    misread = _Step((("", MAY_BE_MISREAD),), MISREAD, decoded)
+    return misread, misread, _Step((("", LOOKALIKE),), WORD_LIKE_LATIN, as_latin)  # some were misread twice
+
+
 _STEPS = (
     _Step(_hints(**{"\\": r"\\[u'\"nrt]"}), _ESCAPE, _unescaped),
     _Step(_hints(**{":": "https?://", "www.": r"www\.", "@": r"@\w"}), _ADDRESS, _blank),
@@ -311,7 +316,7 @@ def normalise(review: str) -> str:
     """The review without markup, in the spelling that the tokenizer `words` expects."""
     text = plain_text(review)
     if not text.isascii() or "`" in text:
-        for step in () if text.isascii() else _REPAIRS:
+        for step in () if text.isascii() else _repairs():
             if step.may_change(text):
                 text = step.pattern.sub(step.replacement, text)
         text = text.translate(_CHARACTERS)
@@ -333,7 +338,7 @@ def normalise_with_places(review: str) -> tuple[str, Places]:
     """`normalise(review)`, and the span of each of its characters in the original review."""
     text, places = _replace(_MARKUP, _without_markup, review, Places.of(review))
     if not text.isascii() or "`" in text:
-        for step in () if text.isascii() else _REPAIRS:
+        for step in () if text.isascii() else _repairs():
             if step.may_change(text):
                 text, places = _replace(step.pattern, step.replacement, text, places)
         if any(len(_CHARACTERS[ord(character)]) != 1 for character in set(text)):

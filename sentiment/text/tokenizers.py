@@ -17,7 +17,6 @@ import numpy as np
 
 from sentiment.errors import RecipeError
 from sentiment.text.negation import CONTRACTED, PHRASES, SINGLE_WORDS, NegationRules
-from sentiment.text.predecessor.review_to_words import locate_stems, review_to_words
 from sentiment.text.repeats import fold_repeats
 from sentiment.text.spelling import Spelling
 from sentiment.text.tokens import Tokens
@@ -66,8 +65,21 @@ class Tokenizer(NamedTuple):
         return encode(word_dict, words)
 
 
+def _stems(review: str) -> list[str]:
+    # Imported only here, because other models are loaded faster without its HTML parser and stemmer.
+    from sentiment.text.predecessor.review_to_words import review_to_words
+
+    return review_to_words(review)
+
+
+def _locate_stems(review: str) -> Tokens:
+    from sentiment.text.predecessor.review_to_words import locate_stems
+
+    return locate_stems(review)
+
+
 _LATEST = (
-    Tokenizer("review_to_words", 1, review_to_words, locate_stems, drops_words=True),
+    Tokenizer("review_to_words", 1, _stems, _locate_stems, drops_words=True),
     Tokenizer(
         "words", 5, words, locate_words, folds_repeats=True, corrects_spelling=True, negation=CONTRACTED
     ),

@@ -1,5 +1,7 @@
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -281,3 +283,19 @@ def test_a_graph_that_cannot_be_loaded_is_named(tmp_path):
     write_checksums(folder)
     with pytest.raises(ArtifactError, match=r"model\.onnx: ONNX Runtime cannot load it"):
         Predictor.from_folder(folder, runtime="onnxruntime")
+
+
+def test_a_model_answers_without_the_modules_that_only_others_need():
+    """A cold start consists mostly of imports."""
+    program = """
+import sys
+from sentiment.serving.predictor import Predictor
+Predictor.from_folder(sys.argv[1]).explain(["A fine film"])
+print(*sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, model_folder()], capture_output=True, text=True, check=True
+    )
+    imported = set(done.stdout.split())
+    assert "sentiment.serving.onnx_engine" in imported
+    assert imported.isdisjoint({"torch", "difflib", "html.parser", "sentiment.text.misread"})
