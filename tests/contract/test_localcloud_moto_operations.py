@@ -292,6 +292,8 @@ def test_the_operations_of_logs(cloud: Cloud) -> None:
             logs.delete_subscription_filter(**group, filterName="f")
         with pytest.raises(ClientError, match=r"Policy with name \[p\] does not exist"):
             logs.delete_resource_policy(policyName="p")
+        with pytest.raises(ClientError, match="localcloud supports only policyName"):
+            logs.delete_resource_policy()
         logs.delete_log_stream(**group, **stream)
         logs.delete_log_group(**group)
         assert logs.describe_log_groups(logGroupNamePrefix="g")["logGroups"] == []
