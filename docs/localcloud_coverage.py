@@ -24,7 +24,7 @@ HEAD = """\
 
 Written by `python docs/localcloud_coverage.py` from the code; a test holds it to that.
 
-- **executes**: has the effect that it has on AWS, or shows what such operations created.
+- **executes**: has the effect that it has on AWS, or shows what such operations created, if anything.
 - **stores**: is kept and shown, and has no other effect.
 - **refused**: answers with an error that names it, in the form of its protocol, and changes nothing.
 
@@ -56,7 +56,7 @@ def _operations(service: str, own: set[str], stored: set[str]) -> Iterator[tuple
     names = set(get_session().get_service_model(service).operation_names)
     reviewed = MOTO.get(service)
     stores = stored | (set(reviewed.stores) if reviewed else set())
-    executes = (own | (set(reviewed.executes) if reviewed else set())) - stores
+    executes = (own | (set(reviewed.executes | reviewed.absent) if reviewed else set())) - stores
     yield "executes", executes
     yield "stores", stores
     yield "refused", names - executes - stores

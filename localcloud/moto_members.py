@@ -18,6 +18,8 @@ from localcloud.protocol.validation import OFF
 Members = Mapping[str, Any]
 DELIVERED = ("sqs", "email", "email-json")
 """Protocols of subscriptions. AWS sends nothing to an e-mail address either, until it is confirmed."""
+REACHING_OUT_PROTOCOLS = ("http", "https", "lambda")
+"""Protocols by which moto would leave this machine, or run a function in Docker."""
 
 
 def refuse_members(
@@ -91,9 +93,8 @@ def _subscription(members: Members) -> str | None:
 
 
 def _subscription_that_runs(members: Members) -> str | None:
-    """moto would send requests to an address, and run a function in Docker."""
     protocol = members.get("Protocol")
-    return f"subscriptions with the protocol {protocol}" if protocol in ("http", "https", "lambda") else None
+    return f"subscriptions with the protocol {protocol}" if protocol in REACHING_OUT_PROTOCOLS else None
 
 
 def _recipient(members: Members) -> str | None:

@@ -18,14 +18,16 @@ class Reviewed:
     """Operations with the same effect as on AWS, and those that read their results."""
     stores: frozenset[str] = frozenset()
     """Operations on settings that are kept and shown, and have no other effect."""
+    absent: frozenset[str] = frozenset()
+    """Operations that read or delete what cannot be created here, and so find none."""
 
     @property
     def all(self) -> frozenset[str]:
-        return self.executes | self.stores
+        return self.executes | self.stores | self.absent
 
 
-def _reviewed(backend: str, *, executes: str = "", stores: str = "") -> Reviewed:
-    return Reviewed(backend, _names(executes), _names(stores))
+def _reviewed(backend: str, *, executes: str = "", stores: str = "", absent: str = "") -> Reviewed:
+    return Reviewed(backend, _names(executes), _names(stores), _names(absent))
 
 
 def _names(text: str) -> frozenset[str]:
@@ -40,6 +42,7 @@ MOTO: Mapping[str, Reviewed] = {
         "DeleteIntegration DeleteRoute DeleteStage GetApi GetApis GetIntegration GetIntegrations GetRoute "
         "GetRoutes GetStage GetStages ReimportApi UpdateApi UpdateIntegration UpdateRoute",
         stores="GetTags TagResource UntagResource",
+        absent="GetDomainNames GetVpcLinks",
     ),
     "cloudwatch": _reviewed(
         "cloudwatch",
@@ -67,6 +70,7 @@ MOTO: Mapping[str, Reviewed] = {
         stores="DeleteLifecyclePolicy DeleteRepositoryPolicy GetLifecyclePolicy GetRepositoryPolicy "
         "ListTagsForResource PutImageScanningConfiguration PutImageTagMutability PutLifecyclePolicy "
         "SetRepositoryPolicy TagResource UntagResource",
+        absent="DescribeRegistry GetRegistryPolicy",
     ),
     "iam": _reviewed(
         "iam",
@@ -87,6 +91,8 @@ MOTO: Mapping[str, Reviewed] = {
         "ListAccountAliases ListInstanceProfiles ListInstanceProfilesForRole ListMFADevices ListPolicyTags "
         "ListRoleTags ListUserTags RemoveRoleFromInstanceProfile TagPolicy TagRole TagUser UntagPolicy "
         "UntagRole UntagUser",
+        absent="GetAccountPasswordPolicy ListOpenIDConnectProviders ListSAMLProviders ListSSHPublicKeys "
+        "ListServerCertificates ListSigningCertificates ListVirtualMFADevices",
     ),
     "kms": _reviewed(
         "kms",
@@ -105,6 +111,9 @@ MOTO: Mapping[str, Reviewed] = {
         stores="DeleteMetricFilter DeleteRetentionPolicy DescribeMetricFilters ListTagsForResource "
         "ListTagsLogGroup PutMetricFilter PutRetentionPolicy TagLogGroup TagResource UntagLogGroup "
         "UntagResource",
+        absent="DeleteResourcePolicy DeleteSubscriptionFilter DescribeDeliveries "
+        "DescribeDeliveryDestinations DescribeDeliverySources DescribeDestinations "
+        "DescribeResourcePolicies DescribeSubscriptionFilters",
     ),
     "s3": _reviewed(
         "s3",
@@ -138,6 +147,7 @@ MOTO: Mapping[str, Reviewed] = {
         "ListSubscriptionsByTopic ListTopics Publish PublishBatch SetSubscriptionAttributes "
         "SetTopicAttributes Subscribe Unsubscribe",
         stores="ListTagsForResource TagResource UntagResource",
+        absent="ListPlatformApplications",
     ),
     "sqs": _reviewed(
         "sqs",

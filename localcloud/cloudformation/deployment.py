@@ -1,12 +1,9 @@
 """Deploys resolved templates to stacks, and rolls back when a resource fails."""
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.cloud import Cloud
 from localcloud.cloudformation import dynamic_references, failures, schemas, stack_policies
@@ -16,12 +13,8 @@ from localcloud.cloudformation.resolved_template import ResolvedTemplate
 from localcloud.cloudformation.resources import PROVIDERS
 from localcloud.cloudformation.resources.provider import Context
 from localcloud.cloudformation.stacks import CLEANUP, DELETED, Resource, Source, Stack, Stacks, now
-from localcloud.protocol import ApiError
 
-log = logging.getLogger(__name__)
-
-FAILURES = (ApiError, BotoCoreError, ClientError, ResourceFailed)
-"""The errors with which a resource may fail. Any other is a bug of localcloud, and fails the resource too."""
+ABANDONED = "Resource creation cancelled"
 TIMED_OUT = "Stack creation time exceeded the specified timeout."
 CREATION_INITIATED = "Resource creation Initiated"
 REPLACING = "Requested update requires the creation of a new physical resource; hence creating one."
@@ -50,20 +43,25 @@ class Deployment:
         """
         stack = self._stack
         self._deadline = deadline
-        if reason := self._why_not_imported(resolved) or self._apply(resolved):
+        reason = self._why_not_imported(resolved) or self._apply(resolved)
+        with self._stacks.lock:
+            if stack.is_abandoned:
+                return
+            if not reason:
+                stack.set_status("CREATE_COMPLETE")
+                return
             if on_failure == "DO_NOTHING":
                 stack.imports = resolved.imports
                 stack.set_status("CREATE_FAILED", reason)
                 return
-            reason = reason.removesuffix(".")
-            stack.set_status("ROLLBACK_IN_PROGRESS", f"{reason}. Rollback requested by user.")
-            stack.deleted = now()
-            clean = self._rollback()
-            stack.set_status("ROLLBACK_COMPLETE" if clean else "ROLLBACK_FAILED", self._undeleted())
-            if on_failure == "DELETE" and clean:
-                self.delete()
-            return
-        stack.set_status("CREATE_COMPLETE")
+            stack.set_status(
+                "ROLLBACK_IN_PROGRESS", f"{reason.removesuffix('.')}. Rollback requested by user."
+            )
+        stack.deleted = now()
+        clean = self._rollback()
+        stack.set_status("ROLLBACK_COMPLETE" if clean else "ROLLBACK_FAILED", self._undeleted())
+        if on_failure == "DELETE" and clean:
+            self.delete()
 
     def update(
         self, resolved: ResolvedTemplate, previous: Source, policy: stack_policies.Policy | None = None
@@ -145,6 +143,8 @@ class Deployment:
         for logical_id in resolved.order:
             if self._deadline and time.monotonic() > self._deadline:
                 return TIMED_OUT
+            if stack.is_abandoned:
+                return ABANDONED
             resource = self._stack.resources.get(logical_id)
             same_type = resource is not None and resource.type == resolved.provider(logical_id).type
             done = (
@@ -202,9 +202,9 @@ class Deployment:
                 fresh.physical = failed.physical
                 raise
 
-        reason = _reason_of_failure(provider.type, evaluate)
+        reason = failures.of(provider.type, evaluate)
         self._stack.note(fresh, f"{verb}_IN_PROGRESS", REPLACING if old else None)
-        reason = reason or _reason_of_failure(provider.type, make)
+        reason = reason or failures.of(provider.type, make)
         if fresh.physical:
             self._undo.append(lambda: self._take_back(fresh, old))
             self._stack.note(fresh, f"{verb}_IN_PROGRESS", CREATION_INITIATED)
@@ -235,7 +235,7 @@ class Deployment:
         logical_id = resource.logical_id
         try:
             wanted, metadata = resolved.properties(logical_id), resolved.metadata(logical_id)
-        except FAILURES as failed:
+        except failures.EXPECTED as failed:
             self._stack.note(resource, "UPDATE_FAILED", failures.reason(resource.type, failed))
             return False
         changed = {name for name in {*wanted, *resource.properties} if _differs(name, wanted, resource)}
@@ -262,7 +262,7 @@ class Deployment:
                 # Reverted even if it fails, because a failed update may have changed a part of the resource.
                 self._undo.append(lambda: self._change_back(resource, before, target))
                 return self._update(resource, target, before)
-        except FAILURES as refused:
+        except failures.EXPECTED as refused:
             self._undo.append(lambda: _restore(resource, before))
             self._stack.note(resource, "UPDATE_FAILED", failures.reason(resource.type, refused), wanted)
             return False
@@ -279,7 +279,7 @@ class Deployment:
             )
             resource.properties, resource.applied = target.properties, target.applied
 
-        if reason := _reason_of_failure(resource.type, change):
+        if reason := failures.of(resource.type, change):
             self._stack.note(resource, "UPDATE_FAILED", reason, target.properties)
             return False
         self._stack.note(resource, "UPDATE_COMPLETE")
@@ -336,7 +336,7 @@ class Deployment:
                 self._context(resource.logical_id), resource.existing, resource.applied
             )
 
-        if reason := _reason_of_failure(resource.type, delete):
+        if reason := failures.of(resource.type, delete):
             self._stack.note(resource, "DELETE_FAILED", reason)
             return False
         self._stack.note(resource, DELETED)
@@ -387,14 +387,3 @@ def _check_renamed(old: Resource, fresh: Resource) -> None:
             f"CloudFormation cannot update a stack when a custom-named resource requires replacing. "
             f"Rename {fresh.properties[name]} and update the stack again."
         )
-
-
-def _reason_of_failure(resource_type: str, action: Callable[[], None]) -> str | None:
-    try:
-        action()
-    except FAILURES as failed:
-        return failures.reason(resource_type, failed)
-    except Exception as fault:
-        log.exception("a resource failed because of a bug in localcloud")
-        return f"localcloud failed: {fault!r}"
-    return None

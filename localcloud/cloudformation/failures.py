@@ -3,14 +3,21 @@
 https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract-errors.html
 """
 
+import logging
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.cloudformation.errors import ResourceFailed
+from localcloud.protocol import ApiError
+
+log = logging.getLogger(__name__)
+
+EXPECTED = (ApiError, BotoCoreError, ClientError, ResourceFailed)
+"""The errors with which a resource may fail. Any other is a bug of localcloud, and fails the resource too."""
 
 SERVICES = {"ECR": "Ecr", "IAM": "Iam", "Logs": "CloudWatchLogs", "SNS": "Sns", "SSM": "Ssm"}
 """The services' names in the AWS SDK for Java, where they differ from those in the names of types."""
@@ -27,6 +34,18 @@ HANDLER_CODES = (
 """The codes of handlers by patterns of services' codes. The first that matches is used."""
 NOT_FOUND = "Could not find "
 """The first words of SageMaker's messages about what is missing, whose code is ValidationException."""
+
+
+def of(resource_type: str, action: Callable[[], None]) -> str | None:
+    """Carries out an action on a resource. Returns why it failed, or None."""
+    try:
+        action()
+    except EXPECTED as failed:
+        return reason(resource_type, failed)
+    except Exception as fault:
+        log.exception("a resource failed because of a bug in localcloud")
+        return f"localcloud failed: {fault!r}"
+    return None
 
 
 def reason(resource_type: str, failed: Exception) -> str:

@@ -183,7 +183,7 @@ class Evaluator:
 
     def _fn_findinmap(self, argument: Any) -> Any:
         table, first, second = (self.value(item) for item in argument)
-        found = (self.template.get("Mappings") or {}).get(table, {}).get(first, {})
+        found = find_mapping(self.template, table).get(first, {})
         if second in found:
             return found[second]
         raise ValidationError(f"Template error: Unable to get mapping for {table}::{first}::{second}")
@@ -215,6 +215,17 @@ class Evaluator:
 
     def _fn_or(self, argument: Any) -> bool:
         return any(self._evaluate_condition(item) for item in argument)
+
+
+def find_mapping(template: Mapping[str, Any], name: Any) -> Mapping[str, Any]:
+    """The mapping of this name. Raises ValidationError when there is none."""
+    mappings: Mapping[str, Any] = template.get("Mappings") or {}
+    if name not in mappings:
+        raise ValidationError(
+            f"Template error: Mapping named '{name}' is not present in the 'Mappings' section of template."
+        )
+    found: Mapping[str, Any] = mappings[name]
+    return found
 
 
 def _check_length(length: int) -> None:

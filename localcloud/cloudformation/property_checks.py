@@ -81,6 +81,6 @@ def _messages(error: Any) -> Iterator[str]:
     elif keyword in ("minItems", "maxItems"):
         yield f"#{place}: expected {keyword} item count: {limit}, found: {len(value)}"
     elif keyword == "type":
-        yield f"#{place}: expected type: {limit}, found: {type(value).__name__}"
+        yield f"#{place}: {schemas.unexpected(limit, value)}"
     else:
         yield f"#{place}: failed validation constraint for keyword [{keyword}]: {error.message}"

@@ -14,7 +14,7 @@ from localcloud.cloudformation.resources.provider import Provider
 from localcloud.cloudformation.stacks import Resource, Source
 from localcloud.cloudformation.template import effective_values
 from localcloud.cloudformation.template_references import check_references, check_types, functions
-from localcloud.cloudformation.template_structure import EXPORT_NAME, malformed_export
+from localcloud.cloudformation.template_structure import EXPORT_NAME, VALUE_OF_OUTPUT, malformed_export
 from localcloud.protocol import ApiError
 
 
@@ -115,10 +115,7 @@ class ResolvedTemplate:
                 continue
             value = self.evaluator.value(output["Value"])
             if isinstance(value, list | dict) or value is NO_VALUE:
-                raise ValidationError(
-                    "Template format error: The Value field of every Outputs member must evaluate to a "
-                    f"String, and that of {key} does not."
-                )
+                raise ValidationError(f"{VALUE_OF_OUTPUT}.")
             entry = {"OutputKey": key, "OutputValue": value if isinstance(value, str) else json.dumps(value)}
             if "Description" in output:
                 entry["Description"] = output["Description"]

@@ -11,6 +11,27 @@ from localcloud.cloudformation.intrinsics import is_unknown
 from localcloud.numerals import integer_of, number_of
 from localcloud.resource_schemas import Schema, schema_of
 
+EXPECTED = {
+    "array": "JSONArray",
+    "boolean": "Boolean",
+    "integer": "Integer",
+    "number": "Number",
+    "object": "JSONObject",
+    "string": "String",
+}
+FOUND = {
+    bool: "Boolean",
+    dict: "JSONObject",
+    float: "Double",
+    int: "Integer",
+    list: "JSONArray",
+    str: "String",
+}
+"""The types of schemas and of values, by the names that CloudFormation's validator gives them.
+
+https://github.com/everit-org/json-schema
+"""
+
 
 def knows(resource_type: str) -> bool:
     """Whether CloudFormation has this type of resource."""
@@ -42,6 +63,12 @@ def _top_level(schema: Schema, key: str, whole: bool = False) -> set[str]:
     return {path[0] for path in paths if not whole or len(path) == 1}
 
 
+def unexpected(kinds: str | list[str], value: Any) -> str:
+    """CloudFormation's message about a value that has none of the types that its schema allows."""
+    expected = " or ".join(EXPECTED[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds))
+    return f"expected type: {expected}, found: {FOUND[type(value)]}"
+
+
 def typed(resource_type: str, properties: Mapping[str, Any]) -> dict[str, Any]:
     """Converts every scalar in the properties to its type in the schema.
 
@@ -70,10 +97,12 @@ def _typed(value: Any, schema: Schema, root: Schema, path: str) -> Any:
         return value
     if isinstance(kind, list):  # the value of an environment variable, say, may be written as a number
         kind = "string" if "string" in kind else None
+    if kind is None:
+        return value
     try:
-        return _scalar(value, kind) if kind else value
+        return _scalar(value, kind)
     except ValueError as wrong:
-        raise ResourceFailed(f"Property {path.lstrip('/')} must be of type {kind}, not {value!r}") from wrong
+        raise ResourceFailed(f"#{path}: {unexpected(kind, value)}") from wrong
 
 
 def _scalar(value: Any, kind: str) -> Any:

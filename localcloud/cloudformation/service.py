@@ -172,7 +172,13 @@ class CloudFormationService(StackQueries, ChangeSetOperations, TemplateOperation
         options.check_role(self.cloud, RoleARN)
         retain = frozenset(RetainResources or [])
         with self.stacks.lock:
-            self._refuse_when_busy(stack)
+            if stack.status == "DELETE_IN_PROGRESS":
+                return
+            creation = stack.deployment if stack.status == "CREATE_IN_PROGRESS" else None
+            if stack.busy and creation is None:
+                raise ValidationError(
+                    f"Stack [{stack.name}] cannot be deleted while in status {stack.status}"
+                )
             if retain and stack.status != "DELETE_FAILED":
                 raise ValidationError(
                     f"Invalid operation on stack [{stack.id}]. When you delete a stack, specify which "
@@ -192,8 +198,15 @@ class CloudFormationService(StackQueries, ChangeSetOperations, TemplateOperation
             source = stack.deployed_source
             if RoleARN:
                 source = dataclasses.replace(source, role_arn=RoleARN)
+            stack.is_abandoned = creation is not None
             stack.status = "DELETE_IN_PROGRESS"
-        self._start(stack, source, "DELETE_IN_PROGRESS", lambda run: run.delete(retain))
+
+        def delete(run: Deployment) -> None:
+            if creation:
+                creation.join()
+            run.delete(retain)
+
+        self._start(stack, source, "DELETE_IN_PROGRESS", delete)
 
     # Retries: requests that a client repeats because it did not get the first answer
 
@@ -299,6 +312,7 @@ class CloudFormationService(StackQueries, ChangeSetOperations, TemplateOperation
 
         thread = threading.Thread(target=deploy, name=f"stack {stack.name}", daemon=True)
         thread.start()
+        stack.deployment = thread
         self._threads = {one for one in self._threads if one.is_alive()} | {thread}
         self._request.deployment = thread
 

@@ -189,6 +189,10 @@ class Stack:
     retain_except_on_create: bool = False
     """Whether a rollback of the current operation deletes new resources despite DeletionPolicy Retain."""
     termination_protection: bool = False
+    is_abandoned: bool = False
+    """Whether its creation is to end, because the stack is to be deleted."""
+    deployment: threading.Thread | None = None
+    """The thread of the latest one."""
     created: datetime = field(default_factory=now)
     updated: datetime | None = None
     deleted: datetime | None = None

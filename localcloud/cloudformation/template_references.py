@@ -10,8 +10,8 @@ from typing import Any
 
 from localcloud.cloudformation import schemas, transform
 from localcloud.cloudformation.errors import ValidationError
-from localcloud.cloudformation.function_arguments import CONDITIONS, check_argument
-from localcloud.cloudformation.intrinsics import VARIABLE, divide_behind_variables
+from localcloud.cloudformation.function_arguments import CONDITIONS, check_argument, is_function
+from localcloud.cloudformation.intrinsics import VARIABLE, divide_behind_variables, find_mapping
 from localcloud.cloudformation.resources import PROVIDERS
 
 FUNCTIONS = {
@@ -97,6 +97,7 @@ def check_references(template: Mapping[str, Any]) -> None:
             if function == "Fn::ImportValue":  # https://github.com/aws/aws-cdk/issues/32238
                 raise ValidationError("Template error: Cannot use Fn::ImportValue in Conditions.")
             check_argument(function, argument)
+            _check_mapping(function, argument, template)
     attributes = {logical_id for logical_id, _ in read_attributes(conditions, known)}
     if others := attributes.union(_unresolved(conditions, known)):
         raise ValidationError(
@@ -127,8 +128,7 @@ def check_references(template: Mapping[str, Any]) -> None:
 
 
 def _check_condition(name: str, condition: Any) -> None:
-    is_function = isinstance(condition, dict) and len(condition) == 1
-    if not is_function or next(iter(condition)) not in CONDITIONS:
+    if not is_function(condition) or next(iter(condition)) not in CONDITIONS:
         raise ValidationError(
             f"Template format error: Every Conditions member must be one of the condition functions "
             f"[{', '.join(sorted(CONDITIONS))}]; {name} is not."
@@ -155,6 +155,7 @@ def _check_function(name: str, argument: Any, template: Mapping[str, Any], known
         raise ValidationError(f"Template error: unresolved condition dependency {argument[0]} in Fn::If")
     for logical_id, attribute in _attributes(name, argument, known):
         _check_attribute(template["Resources"], logical_id, attribute)
+    _check_mapping(name, argument, template)
     if name == "Fn::ImportValue":
         nested = list(functions(argument))
         depends_on = {one for item in nested for one in _names(*item)} & set(template["Resources"])
@@ -163,6 +164,11 @@ def _check_function(name: str, argument: Any, template: Mapping[str, Any], known
                 "Template error: the attribute in Fn::ImportValue must not depend on any resources, "
                 "imported values, or Fn::GetAZs"
             )
+
+
+def _check_mapping(function: str, argument: Any, template: Mapping[str, Any]) -> None:
+    if function == "Fn::FindInMap" and not is_function(argument[0]):
+        find_mapping(template, argument[0])
 
 
 def _check_attribute(resources: Mapping[str, Any], logical_id: str, attribute: Any) -> None:
@@ -184,8 +190,8 @@ def functions(expression: Any) -> Iterator[tuple[str, Any]]:
             yield from functions(item)
     elif isinstance(expression, dict):
         for name, argument in expression.items():
-            is_function = isinstance(name, str) and (name == "Ref" or name.lower().startswith("fn::"))
-            if is_function and len(expression) == 1:
+            is_named = isinstance(name, str) and (name == "Ref" or name.lower().startswith("fn::"))
+            if is_named and len(expression) == 1:
                 yield name, argument
             yield from functions(argument)
 

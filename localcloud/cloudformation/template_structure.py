@@ -50,6 +50,7 @@ PARAMETER_TYPE = re.compile(
 )
 """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types.html"""
 EXPORT_NAME = re.compile(r"[A-Za-z0-9:-]+")
+VALUE_OF_OUTPUT = "Template format error: The Value field of every Outputs member must evaluate to a String"
 MAX_DESCRIPTION_BYTES = 1024
 MAX_VALUE_BYTES = 4096
 """The maximum size of a parameter's value."""
@@ -71,9 +72,8 @@ def check_structure(template: Mapping[str, Any]) -> None:
             raise ValidationError(f"Template format error: Any {section} member must be an object.")
     if path := next(_nulls({name: template[name] for name in MAPPINGS if name in template}, ""), None):
         raise ValidationError(f"[{path}] 'null' values are not allowed in templates")
-    if not isinstance(template.get("Description", ""), str):
-        raise ValidationError("Template format error: the Description must be a string.")
-    if len(template.get("Description", "").encode()) > MAX_DESCRIPTION_BYTES:
+    _check_texts(template, "Description")
+    if len(str(template.get("Description", "")).encode()) > MAX_DESCRIPTION_BYTES:
         raise ValidationError(
             f"Template format error: 'Description' length is greater than {MAX_DESCRIPTION_BYTES}."
         )
@@ -117,8 +117,7 @@ def _check_resources(resources: Mapping[str, Any]) -> None:
         depends_on = resource.get("DependsOn", [])
         if not all(isinstance(name, str) for name in _as_list(depends_on)):
             raise ValidationError("Template format error: Every DependsOn value must be a string.")
-        if not isinstance(resource.get("Condition", ""), str):
-            raise ValidationError("Template format error: Every Condition member must be a string.")
+        _check_texts(resource, "Condition")
         _check_policy(logical_id, resource, "DeletionPolicy", DELETION_POLICIES)
         _check_policy(logical_id, resource, "UpdateReplacePolicy", UPDATE_REPLACE_POLICIES)
 
@@ -150,6 +149,7 @@ def _check_parameters(parameters: Mapping[str, Any]) -> None:
             raise ValidationError(f"Template format error: Unrecognized parameter type: {spec['Type']}")
         if unknown := sorted(set(spec) - PARAMETER_KEYS, key=str):
             raise ValidationError(f"Invalid template parameter property '{unknown[0]}'")
+        _check_texts(spec, "AllowedPattern", "ConstraintDescription", "Description")
         if isinstance(spec.get("Default"), dict | list):
             raise ValidationError("Template format error: Every Default member must be a string.")
         if len(str(spec.get("Default", "")).encode()) > MAX_VALUE_BYTES:
@@ -187,8 +187,11 @@ def _check_outputs(outputs: Mapping[str, Any]) -> None:
             raise ValidationError("Template format error: Every Outputs member must contain a Value object")
         if unknown := sorted(set(output) - OUTPUT_KEYS, key=str):
             raise ValidationError(f"Invalid template output property '{unknown[0]}'")
-        if not isinstance(output.get("Condition", ""), str):
-            raise ValidationError("Template format error: Every Condition member must be a string.")
+        _check_texts(output, "Condition", "Description")
+        value = output["Value"]
+        if isinstance(value, list) or (isinstance(value, dict) and not _is_function(value)):
+            kind = "List" if isinstance(value, list) else "Map"
+            raise ValidationError(f"{VALUE_OF_OUTPUT} and not a {kind}.")
         export = output.get("Export", {"Name": name})
         if not isinstance(export, dict) or set(export) != {"Name"}:
             raise ValidationError(malformed_export(name))
@@ -205,6 +208,13 @@ def malformed_export(output: str) -> str:
 def _is_function(value: Mapping[Any, Any]) -> bool:
     name = str(next(iter(value), ""))
     return len(value) == 1 and (name == "Ref" or name.startswith("Fn::"))
+
+
+def _check_texts(holder: Mapping[str, Any], *names: str) -> None:
+    """Raises ValidationError for a member of these names that is no text. Functions are none either."""
+    for name in names:
+        if isinstance(holder.get(name), dict | list):
+            raise ValidationError(f"Template format error: Every {name} member must be a string.")
 
 
 def _check_name(kind: str, name: Any) -> None:

@@ -41,10 +41,6 @@ def _has_macro(value: Any) -> bool:
 def expand(template: dict[str, Any], parameters: Mapping[str, str], region: str) -> dict[str, Any]:
     """Returns a copy of the template with its transforms applied. Raises ValidationError."""
     if not declared(template):
-        if serverless := _serverless(template):
-            raise ValidationError(
-                f"{serverless} are AWS::Serverless types: the template needs Transform: {SAM}"
-            )
         return template
     for name, resource in template["Resources"].items():
         if resource["Type"] == NESTED:  # the translator would ask the Serverless Application Repository
@@ -74,11 +70,6 @@ def expand(template: dict[str, Any], parameters: Mapping[str, str], region: str)
     expanded.pop("Transform", None)
     expanded.pop("Globals", None)
     return expanded
-
-
-def _serverless(template: Mapping[str, Any]) -> list[str]:
-    resources = template["Resources"].items()
-    return [name for name, resource in resources if resource["Type"].startswith(TYPES)]
 
 
 def _managed_policies() -> dict[str, str]:

@@ -66,6 +66,11 @@ class Management(ModelledService):
         _check_no_quick_create(request)
         return FORWARD
 
+    def get_authorizers(self, ApiId: str, **request: Any) -> dict[str, Any]:
+        """There are none, since they are refused when they are created."""
+        self._api(ApiId)
+        return {"Items": []}
+
     def delete_api(self, ApiId: str) -> object:
         self._api(ApiId)
         return FORWARD

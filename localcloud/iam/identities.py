@@ -18,6 +18,8 @@ OF_ONESELF = (
     "GetUser",
     "ListAccessKeys",
     "ListMFADevices",
+    "ListSSHPublicKeys",
+    "ListSigningCertificates",
 )
 """Operations that mean the user who calls them if they name none."""
 NO_USER = "Must specify userName when calling with non-User credentials"
@@ -87,6 +89,14 @@ class Identities(IamOperations):
         if UserName not in self._records().users:  # IAM looks for the user first
             raise ApiError("NoSuchEntity", f"The user with name {UserName} cannot be found.", status=404)
         return FORWARD
+
+    def list_signing_certificates(self, UserName: str | None = None, **request: Any) -> object:
+        """Of the caller, where moto would look for a user without a name; nobody has any."""
+        return FORWARD if UserName else {"Certificates": [], "IsTruncated": False}
+
+    def list_ssh_public_keys(self, UserName: str | None = None, **request: Any) -> object:
+        """As `list_signing_certificates` does."""
+        return FORWARD if UserName else {"SSHPublicKeys": [], "IsTruncated": False}
 
     def _check_boundary(self, arn: str) -> object:
         if arn not in self._records().managed_policies:

@@ -231,6 +231,12 @@ class LogsService(ModelledService):
             raise ApiError("ResourceAlreadyExistsException", "The specified log stream already exists")
         return FORWARD
 
+    def delete_resource_policy(self, policyName: str | None = None, **request: Any) -> object:
+        """moto says that there is none of this name; none can be created."""
+        if policyName is None or request:
+            raise _invalid("localcloud supports only policyName in DeleteResourcePolicy.")
+        return FORWARD
+
     def delete_log_stream(self, logGroupName: str, logStreamName: str) -> object:
         self._check_stream(logGroupName, logStreamName)
         return FORWARD

@@ -46,8 +46,18 @@ MAX_ROUTES = 1024
 """How many different requests' operations are remembered."""
 REST = ("apigateway", "cloudfront", "lambda", "route53", "s3", "sagemaker")
 """Services without the query protocol. An Action in their requests is data."""
-XML_FORMS = {"s3": "s3", "s3control": "query", "cloudfront": "query", "route53": "query", "ec2": "ec2"}
-"""Services that answer in XML but do not speak the query protocol, and the form of their errors."""
+XML_FORMS = {
+    "cloudfront": "query",
+    "ec2": "ec2",
+    "route53": "query",
+    "s3": "s3",
+    "s3control": "query",
+    "s3express": "s3",
+}
+"""Services that answer in XML but do not speak the query protocol, and the form of their errors.
+
+The last one is the name by which requests about S3's directory buckets are signed.
+"""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ WRITES = ("CompleteMultipartUpload", "CopyObject", "PutObject")
 MATCH, NONE_MATCH = "If-Match", "If-None-Match"
 MODIFIED, UNMODIFIED = "If-Modified-Since", "If-Unmodified-Since"
 OF_SOURCE = "x-amz-copy-source-"
+ARCHIVES = ("DEEP_ARCHIVE", "GLACIER")
+"""The storage classes whose objects cannot be read until they are restored."""
 
 
 def check_form(operation: str, request: werkzeug.Request) -> None:
@@ -79,7 +81,7 @@ def note_replaced(bucket: Any, upload: Any) -> None:
 
 
 def check_source(buckets: Mapping[str, Any], request: werkzeug.Request) -> Any:
-    """Raises ApiError unless the object that the request copies is as it demands.
+    """Raises ApiError unless the object that the request copies is as it demands, and not archived.
 
     Returns moto's record of it; None if it is not there.
     """
@@ -88,6 +90,9 @@ def check_source(buckets: Mapping[str, Any], request: werkzeug.Request) -> Any:
         return None
     if failed := _unmet(record, request, OF_SOURCE):
         raise _failed(f"{OF_SOURCE}{failed}")
+    if record.storage_class in ARCHIVES:  # of which moto restores none here
+        message = "Operation is not valid for the source object's storage class"
+        raise ApiError("InvalidObjectState", message, status=403, StorageClass=record.storage_class)
     _forget(request, OF_SOURCE)
     return record
 

@@ -63,6 +63,7 @@ from localcloud.s3.preconditions import (
     check_write,
 )
 from localcloud.s3.presigned import check_expiry, check_mechanism
+from localcloud.s3.unset import UNSET, answer_unset
 from localcloud.s3.versions import (
     NULL,
     answer_delete,
@@ -113,6 +114,10 @@ class S3Service:
             answer = _of_moto(request)
         _replace_cors_headers(answer, rule.answer_headers(request.headers["Origin"]))
         return answer
+
+    def operations(self) -> dict[str, set[str]]:
+        """The operations that moto does not answer, by botocore's name of the service."""
+        return {"s3": set(UNSET)}
 
     def _handle(self, request: Request) -> werkzeug.Response | None:
         bucket = bucket_named_in(self._cloud, request)
@@ -172,6 +177,8 @@ class S3Service:
             if not bucket.versioning_status:
                 answer.headers.pop("x-amz-version-id", None)
             return answer
+        if call.operation in UNSET:
+            return answer_unset(bucket, call.parameters["Bucket"], call.operation, request)
         if call.operation == "ListBuckets":
             check_constraints(request, "s3", target_of(request, "s3"))
             return answer_buckets(self._buckets(), request)

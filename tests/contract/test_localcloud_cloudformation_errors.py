@@ -66,7 +66,7 @@ UNUSED = "Conditions: {Never: !Equals [a, b]}"
         ("Resorces: {}\n" + BUCKET, "Invalid template property or properties [Resorces]"),
         ("Transform: 5\n" + BUCKET, "Key Name of transform definition must be a string."),
         ("Transform: {Name: Macro}\n" + BUCKET, "does not support the transforms ['Macro']"),
-        ("Description: [a]\n" + BUCKET, "Template format error: the Description must be a string."),
+        ("Description: [a]\n" + BUCKET, "Template format error: Every Description member must be a string."),
         (
             'Resources: {B: {Type: "AWS::S3::Bucket", Properties: !Ref AWS::Region}}',
             "Template format error: [/Resources/B/Properties] must be an object.",
@@ -258,7 +258,7 @@ UNUSED = "Conditions: {Never: !Equals [a, b]}"
             + "Condition: Never, Properties: {RetentionInDays: 2}}}",
             "#/RetentionInDays: 2 is not a valid enum value",
         ),
-        (bucket("{BucketName: !FindInMap [A, b, c]}"), "Template error: Unable to get mapping for A::b::c"),
+        (bucket("{BucketName: !FindInMap [A, b, c]}", "Mappings: {A: {}}"), "to get mapping for A::b::c"),
         ("Mappings: {M: {a: b}}\n" + BUCKET, "Template format error: Every Mappings member a must be a map"),
         (
             "Mappings: {M: {a: {b: !Ref AWS::Region}}}\n" + BUCKET,

@@ -215,3 +215,21 @@ def test_two_resources_of_one_stack_cannot_have_one_name(stacks):
     )
     assert "already exists" in stacks.reasons("twins")["B"]
     stacks.delete("twins")
+
+
+def test_an_update_of_a_topic_leaves_the_subscriptions_of_others(cloud, stacks):
+    def topic(*endpoints: str) -> dict:
+        subscriptions = [{"Protocol": "email", "Endpoint": endpoint} for endpoint in endpoints]
+        return {
+            "Resources": {"T": {"Type": "AWS::SNS::Topic", "Properties": {"Subscription": subscriptions}}}
+        }
+
+    sns = cloud.client("sns")
+    stacks.create("subscribed", topic("a@example.org", "b@example.org"))
+    arn = stacks.resources("subscribed")["T"]
+    sns.subscribe(TopicArn=arn, Protocol="email", Endpoint="by-hand@example.org")
+    stacks.update("subscribed", topic("a@example.org", "c@example.org"))
+    found = sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]
+    endpoints = {one["Endpoint"] for one in found}
+    assert endpoints == {"a@example.org", "by-hand@example.org", "c@example.org"}
+    stacks.delete("subscribed")

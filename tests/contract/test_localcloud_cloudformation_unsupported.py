@@ -128,6 +128,13 @@ __all__ = ["cloud", "stacks"]
             },
             "localcloud does not support the property DataCaptureConfig",
         ),
+        (
+            {
+                "Type": "AWS::SNS::Topic",
+                "Properties": {"Subscription": [{"Protocol": "lambda", "Endpoint": {"Ref": "Other"}}]},
+            },
+            "localcloud does not support subscriptions with the protocol lambda",
+        ),
         ({"Type": "AWS::S3::Bucket", "Properties": {"Nme": 1}}, "Thing.*unsupported property Nme"),
         (
             {

@@ -214,6 +214,12 @@ def test_ec2_errors_have_ec2s_own_form(cloud: Cloud) -> None:
     assert "</Errors><RequestID>" in text
 
 
+def test_directory_buckets_are_refused_in_the_form_of_s3(cloud: Cloud) -> None:
+    error = refused(cloud, "s3", "list_directory_buckets", {})
+    assert error["Code"] == "UnsupportedOperation"
+    assert "localcloud does not support the s3express operation GET /" in error["Message"]
+
+
 LAMBDA_NOTICE = {
     "LambdaFunctionConfigurations": [{"LambdaFunctionArn": FUNCTION, "Events": ["s3:ObjectCreated:*"]}]
 }

@@ -3,6 +3,9 @@
 import json
 from typing import Any
 
+import boto3
+import pytest
+from botocore.exceptions import ClientError
 from localcloud_moto_fixtures import POLICY, TAG, cloud, every_operation_of
 
 from localcloud.cloud import Cloud
@@ -28,6 +31,13 @@ def test_the_operations_of_iam(cloud: Cloud) -> None:
         iam.delete_account_alias(AccountAlias="alias")
         assert iam.get_account_summary()["SummaryMap"]["Users"] == 0
         assert iam.get_account_authorization_details(Filter=["User"])["UserDetailList"] == []
+        assert iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == []
+        assert iam.list_saml_providers()["SAMLProviderList"] == []
+        assert iam.list_server_certificates()["ServerCertificateMetadataList"] == []
+        assert iam.list_virtual_mfa_devices()["VirtualMFADevices"] == []
+        message = "The Password Policy with domain name 123456789012 cannot be found."
+        with pytest.raises(ClientError, match=message):
+            iam.get_account_password_policy()
 
 
 def _users(iam: Any) -> None:
@@ -43,6 +53,8 @@ def _users(iam: Any) -> None:
     assert iam.list_user_tags(**user)["Tags"] == TAG
     iam.untag_user(**user, TagKeys=["a"])
     assert iam.list_mfa_devices(**user)["MFADevices"] == []
+    assert iam.list_signing_certificates(**user)["Certificates"] == []
+    assert iam.list_ssh_public_keys(**user)["SSHPublicKeys"] == []
     iam.create_login_profile(**user, Password="Secret-123")
     assert iam.get_login_profile(**user)["LoginProfile"]["UserName"] == "u"
     iam.delete_login_profile(**user)
@@ -121,6 +133,26 @@ def _policies(iam: Any) -> None:
         getattr(iam, f"delete_{kind}")(**{name: kind[0]})
     iam.delete_policy(PolicyArn=arn)
     assert iam.list_policies(Scope="Local")["Policies"] == []
+
+
+def test_a_user_who_names_nobody_has_no_certificates_and_no_keys_of_ssh(cloud: Cloud) -> None:
+    iam, user = cloud.client("iam"), {"UserName": "himself"}
+    iam.create_user(**user)
+    document = POLICY.replace("s3:*", "iam:*")
+    iam.put_user_policy(**user, PolicyName="p", PolicyDocument=document)
+    key = iam.create_access_key(**user)["AccessKey"]
+    own = boto3.client(
+        "iam",
+        region_name="us-east-1",
+        endpoint_url=cloud.url,
+        aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"],
+    )
+    assert own.list_signing_certificates()["Certificates"] == []
+    assert own.list_ssh_public_keys()["SSHPublicKeys"] == []
+    iam.delete_access_key(**user, AccessKeyId=key["AccessKeyId"])
+    iam.delete_user_policy(**user, PolicyName="p")
+    iam.delete_user(**user)
 
 
 def test_the_operations_of_sts(cloud: Cloud) -> None:

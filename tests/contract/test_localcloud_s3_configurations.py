@@ -412,3 +412,25 @@ def test_what_a_bucket_does_not_have_names_the_bucket(s3: Any) -> None:
         with pytest.raises(ClientError) as caught:
             call(Bucket="without")
         assert caught.value.response["Error"]["BucketName"] == "without"
+
+
+KINDS = ("analytics", "intelligent_tiering", "inventory", "metrics")
+
+
+def test_what_cannot_be_set_is_read_as_what_has_never_been_set(s3: Any) -> None:
+    """The words are those of the API's reference: DeleteBucketAnalyticsConfiguration and the like."""
+    bucket = {"Bucket": "unset"}
+    s3.create_bucket(**bucket)
+    assert s3.get_bucket_request_payment(**bucket)["Payer"] == "BucketOwner"
+    for kind in KINDS:
+        answer = getattr(s3, f"list_bucket_{kind}_configurations")(**bucket)
+        assert {name: value for name, value in answer.items() if name != "ResponseMetadata"} == {
+            "IsTruncated": False
+        }
+        for verb in ("get", "delete"):
+            with pytest.raises(ClientError) as caught:
+                getattr(s3, f"{verb}_bucket_{kind}_configuration")(**bucket, Id="x")
+            assert caught.value.response["Error"]["Code"] == "NoSuchConfiguration"
+            assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
+    with pytest.raises(ClientError, match="The specified bucket does not exist"):
+        s3.get_bucket_request_payment(Bucket="nowhere-at-all")

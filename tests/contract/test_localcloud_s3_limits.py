@@ -381,3 +381,22 @@ def test_an_object_redirects_to_a_url_or_a_path(s3: Any) -> None:
             message,
         )
         write(**moved, WebsiteRedirectLocation="https://example.com/")
+
+
+@pytest.mark.parametrize("storage", ["GLACIER", "DEEP_ARCHIVE"])
+def test_an_archived_object_is_neither_read_nor_copied(s3: Any, storage: str) -> None:
+    """The words are those that users report, as in Hadoop's troubleshooting.md of hadoop-aws."""
+    archived = {"Bucket": "limits", "Key": "archived"}
+    s3.put_object(**archived, Body=b"x", StorageClass=storage)
+    found = error(lambda: s3.get_object(**archived))
+    assert found == (403, "InvalidObjectState", "The operation is not valid for the object's storage class")
+    copies = (
+        lambda: s3.copy_object(Bucket="limits", Key="copy", CopySource=archived),
+        lambda: s3.upload_part_copy(**part, CopySource=archived),
+    )
+    upload = s3.create_multipart_upload(Bucket="limits", Key="parts")["UploadId"]
+    part = {"Bucket": "limits", "Key": "parts", "UploadId": upload, "PartNumber": 1}
+    for copy in copies:
+        message = "Operation is not valid for the source object's storage class"
+        assert error(copy) == (403, "InvalidObjectState", message)
+    s3.abort_multipart_upload(Bucket="limits", Key="parts", UploadId=upload)

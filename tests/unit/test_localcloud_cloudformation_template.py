@@ -11,6 +11,7 @@ from localcloud.cloudformation.errors import ResourceFailed, ValidationError
 from localcloud.cloudformation.intrinsics import UNKNOWN, Evaluator, references
 from localcloud.cloudformation.resources import PROVIDERS
 from localcloud.cloudformation.template_references import _variables as sub_variables
+from localcloud.cloudformation.template_references import check_references, check_types
 from localcloud.cloudformation.transform import expand
 from localcloud.protocol import ApiError
 
@@ -61,11 +62,39 @@ Resources:
         ("Resorces: {}", "Resorces"),
         ("Parameters: {A: {Type: String}}\nResources:\n  A: {Type: X}", "both a parameter and a resource"),
         ("Resources:\n  A: {Type: X, CreationPolicy: {}}", "CreationPolicy"),
+        ("Description: {a: b}\n" + BUCKET, "Every Description member must be a string"),
+        (
+            # as users of the CDK report, whose descriptions with a region become functions
+            BUCKET + "Outputs: {O: {Value: x, Description: !Ref AWS::Region}}",
+            "Every Description member must be a string",
+        ),
+        (
+            "Parameters: {P: {Type: String, AllowedPattern: [a]}}\n" + BUCKET,
+            "Every AllowedPattern member must be a string",
+        ),
+        (BUCKET + "Outputs: {O: {Value: [a]}}", r"must evaluate to a String and not a List\.$"),
+        (BUCKET + "Outputs: {O: {Value: {Condition: a}}}", r"must evaluate to a String and not a Map\.$"),
     ],
 )
 def test_broken_templates_say_what_is_wrong(body, message):
     with pytest.raises(ValidationError, match=message):
         template.load(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        BUCKET
+        + "    Metadata: {Of: !If [Never, !FindInMap [M, a, b], x]}\nConditions: {Never: !Equals [a, b]}",
+        BUCKET + "Conditions: {C: !Equals [!FindInMap [M, a, b], c]}",
+        BUCKET + "Mappings: {N: {a: {b: c}}}\nOutputs: {O: {Value: !FindInMap [M, a, b]}}",
+    ],
+)
+def test_a_mapping_that_the_template_does_not_have_is_named(body):
+    """The words are those that users report (README.rst of https://github.com/zalando-stups/senza)."""
+    message = "Template error: Mapping named 'M' is not present in the 'Mappings' section of template."
+    with pytest.raises(ValidationError, match=re.escape(message)):
+        check_references(template.load(body))
 
 
 def test_parameters_take_given_previous_and_default_values():
@@ -209,14 +238,9 @@ def test_sam_errors_and_other_transforms_are_reported():
         expand(document, {}, "us-east-1")
     with pytest.raises(ValidationError, match="MyMacro"):
         template.load("Transform: MyMacro\n" + BUCKET)
-    with pytest.raises(ValidationError, match="needs Transform"):
-        expand(
-            template.load(
-                FUNCTION.replace("Transform: AWS::Serverless-2016-10-31\n", "").replace("Globals", "Metadata")
-            ),
-            {},
-            "us-east-1",
-        )
+    without = FUNCTION.replace("Transform: AWS::Serverless-2016-10-31\n", "").replace("Globals", "Metadata")
+    with pytest.raises(ValidationError, match=r"Unrecognized resource types: \[AWS::Serverless::Function\]"):
+        check_types(template.load(without))
 
 
 @pytest.mark.parametrize(
@@ -233,8 +257,17 @@ def test_sam_errors_and_other_transforms_are_reported():
         ("AWS::IAM::Role", {"AssumeRolePolicyDocument": {}, "Path": "a"}, "#/Path: failed validation"),
         ("AWS::S3::Bucket", {"VersioningConfiguration": {"Status": "On"}}, "On is not a valid enum value"),
         ("AWS::S3::Bucket", {"Tags": [{"Key": "a"}]}, r"#/Tags/0: required key \[Value\] not found"),
-        ("AWS::S3::Bucket", {"VersioningConfiguration": []}, "#/VersioningConfiguration: expected type"),
-        ("AWS::ApiGatewayV2::Api", {"CorsConfiguration": {"AllowMethods": "GET"}}, "expected type: array"),
+        ("AWS::S3::Bucket", {"VersioningConfiguration": []}, "expected type: JSONObject, found: JSONArray"),
+        (
+            "AWS::ApiGatewayV2::Api",
+            {"CorsConfiguration": {"AllowMethods": "GET"}},
+            "#/CorsConfiguration/AllowMethods: expected type: JSONArray, found: String",
+        ),
+        (
+            "AWS::SNS::Topic",
+            {"DisplayName": {"a": 1}},
+            "#/DisplayName: expected type: String, found: JSONObj",
+        ),
     ],
 )
 def test_values_are_checked_by_the_schemas(kind, properties, message):
@@ -288,7 +321,7 @@ def test_the_error_of_a_service_has_the_code_of_a_handler(code, message, handler
 
 @pytest.mark.parametrize("text", ["1_000", " 7 ", "\u0663", "1.5"])
 def test_a_text_that_only_python_reads_as_an_integer_is_refused(text):
-    with pytest.raises(ResourceFailed, match="MemorySize must be of type integer"):
+    with pytest.raises(ResourceFailed, match="#/MemorySize: expected type: Integer, found: String"):
         schemas.typed("AWS::Lambda::Function", {"MemorySize": text})
 
 

@@ -3,6 +3,8 @@
 from typing import Any
 
 from localcloud.cloud import Cloud
+from localcloud.cloudformation.errors import ResourceFailed
+from localcloud.cloudformation.intrinsics import is_unknown
 from localcloud.cloudformation.resources.provider import (
     Context,
     PhysicalResource,
@@ -11,6 +13,7 @@ from localcloud.cloudformation.resources.provider import (
     found,
     rollback_on_failure,
 )
+from localcloud.moto_members import REACHING_OUT_PROTOCOLS
 
 MAX_NAME_LENGTH = 256
 
@@ -20,6 +23,14 @@ class Topic(Provider):
     supported = frozenset({"DisplayName", "Subscription", "Tags", "TopicName"})
     attributes = frozenset({"DisplayName", "TopicArn", "TopicName"})
     name_property = "TopicName"
+
+    def check(self, cloud: Cloud, properties: Properties) -> None:
+        given = properties.get("Subscription", [])
+        for one in [] if is_unknown(given) else given:
+            if not is_unknown(one) and one["Protocol"] in REACHING_OUT_PROTOCOLS:
+                raise ResourceFailed(
+                    f"localcloud does not support subscriptions with the protocol {one['Protocol']}"
+                )
 
     def exists(self, cloud: Cloud, identifier: str) -> bool:
         sns = cloud.client("sns")
@@ -44,9 +55,9 @@ class Topic(Provider):
         sns, arn = context.client("sns"), current.physical_id
         display = properties.get("DisplayName", "")
         sns.set_topic_attributes(TopicArn=arn, AttributeName="DisplayName", AttributeValue=display)
-        wanted = {(one["Protocol"], one["Endpoint"]) for one in properties.get("Subscription", [])}
-        for one in sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]:
-            if (one["Protocol"], one["Endpoint"]) not in wanted:
+        dropped = _subscriptions(previous) - _subscriptions(properties)
+        for one in _existing(sns, arn):
+            if (one["Protocol"], one["Endpoint"]) in dropped:
                 sns.unsubscribe(SubscriptionArn=one["SubscriptionArn"])
         _subscribe(sns, arn, properties)
         tags = context.tags(properties.get("Tags"))
@@ -59,17 +70,27 @@ class Topic(Provider):
     def delete(self, context: Context, current: PhysicalResource, properties: Properties) -> None:
         sns = context.client("sns")
         try:
-            for one in sns.list_subscriptions_by_topic(TopicArn=current.physical_id)["Subscriptions"]:
+            for one in _existing(sns, current.physical_id):
                 sns.unsubscribe(SubscriptionArn=one["SubscriptionArn"])
             sns.delete_topic(TopicArn=current.physical_id)
         except sns.exceptions.NotFoundException:
             return
 
 
+def _subscriptions(properties: Properties) -> set[tuple[str, str]]:
+    return {(one["Protocol"], one["Endpoint"]) for one in properties.get("Subscription", [])}
+
+
+def _existing(sns: Any, arn: str) -> list[dict[str, str]]:
+    """All subscriptions of a topic, whoever made them."""
+    pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=arn)
+    return [one for page in pages for one in page["Subscriptions"]]
+
+
 def _subscribe(sns: Any, arn: str, properties: Properties) -> None:
     """Subscribes the endpoints. As on AWS, repeating a subscription changes nothing."""
-    for one in properties.get("Subscription", []):
-        sns.subscribe(TopicArn=arn, Protocol=one["Protocol"], Endpoint=one["Endpoint"])
+    for protocol, endpoint in sorted(_subscriptions(properties)):
+        sns.subscribe(TopicArn=arn, Protocol=protocol, Endpoint=endpoint)
 
 
 PROVIDERS = (Topic(),)
