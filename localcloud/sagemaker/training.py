@@ -73,6 +73,7 @@ SUPPORTED = {
     "ExperimentConfig": None,
     "Environment": None,
     "Tags": None,
+    # Without effect: what is tried again is an InternalServerError, which here is a bug of localcloud.
     "RetryStrategy": None,
     "EnableManagedSpotTraining": None,
     # Without effect: the traffic between hosts does not leave this machine.
