@@ -451,7 +451,6 @@ def test_search_finds_no_images_whatever_is_searched_for(searched):
     assert "HubContent" in refused(searched.sagemaker.search, Resource="HubContent")[1]
 
 
-
 def test_experiment_analytics_of_the_sdk_reads_the_records(searched):
     import boto3
     from sagemaker.analytics import ExperimentAnalytics
