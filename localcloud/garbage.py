@@ -13,6 +13,9 @@ def keep_searches_short() -> None:
     Most of these are the models of APIs, which are loaded when they are first needed, hold no garbage, and
     stay. What else there is at that moment is exempt as well, even if it becomes garbage in a cycle later.
     That is little, because the next exemption needs as many new objects.
+
+    The interpreters 3.14.0 to 3.14.4 search in small increments instead, and make a complete search only on
+    request (https://docs.python.org/3/whatsnew/3.14.html, "Incremental garbage collection").
     """
     gc.freeze()
     if _exempt_survivors not in gc.callbacks:

@@ -3,7 +3,6 @@
 localcloud's own services validate requests themselves (protocol/service.py).
 """
 
-import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from localcloud.protocol import ApiError
 from localcloud.protocol.calls import Target, call_of, form_of_call, model_of, operation_of, signature_of
 from localcloud.protocol.errors import InvalidRequest, MalformedRequest
 from localcloud.protocol.service import read_request
-from localcloud.protocol.validation import DUPLICATE_TAGS, never_null, validate
+from localcloud.protocol.validation import Violations, validate
 
 if TYPE_CHECKING:
     from moto.core.model import OperationModel
@@ -80,10 +79,10 @@ def check_constraints(request: werkzeug.Request, signing_name: str, target: Targ
             check(target.operation, members, signature.region)
     except InvalidRequest as error:
         if service == "s3":
-            raise _of_s3(model, error.message) from None
+            raise _of_s3(model, error) from None
         if service == "iam":
-            raise invalid_for_iam(target.operation, error.message) from None
-        if service in DUPLICATE_TAGS_OF and DUPLICATE_TAGS in error.message:
+            raise invalid_for_iam(target.operation, error) from None
+        if service in DUPLICATE_TAGS_OF and isinstance(error, Violations) and error.repeats_a_tag:
             raise ApiError(*DUPLICATE_TAGS_OF[service]) from None
         raise ApiError(CODES.get(service, VALIDATION), error.message) from None
     except MalformedRequest as error:
@@ -92,17 +91,18 @@ def check_constraints(request: werkzeug.Request, signing_name: str, target: Targ
         raise ApiError(error.code, error.message) from None
 
 
-def invalid_for_iam(operation: str, message: str) -> ApiError:
+def invalid_for_iam(operation: str, error: InvalidRequest) -> ApiError:
     """IAM's error for a request that violates its model. IAM shows no values.
 
     The words are those of LocalStack's recordings, tests/aws/services/iam/*.snapshot.json.
     """
-    if DUPLICATE_TAGS in message:
+    if not isinstance(error, Violations):
+        return ApiError("ValidationError", error.message)
+    if error.repeats_a_tag:
         of_policy = operation in ("CreatePolicy", "TagPolicy")
         why = "" if of_policy else " Please note that Tag keys are case insensitive."
         return ApiError("InvalidInput", f"Duplicate tag keys found.{why}", status=400)
-    message = re.sub(r"Value '.*?' at '", "Value at '", message, flags=re.DOTALL)
-    return ApiError("ValidationError", never_null(message))
+    return ApiError("ValidationError", error.worded(with_values=False, never_null=True))
 
 
 def _model(
@@ -121,13 +121,15 @@ def _is_data(model: "OperationModel") -> bool:
     return payload is not None and shape.members[payload].type_name == "blob"
 
 
-def _of_s3(model: "OperationModel", message: str) -> ApiError:
+def _of_s3(model: "OperationModel", error: InvalidRequest) -> ApiError:
     """S3's error: it has its own messages for some members, and one error for everything in the body."""
+    paths = error.paths if isinstance(error, Violations) else []
     for path, (code, words) in OWN_CODES.items():
-        if f" at '{path}' " in message:
+        if path in paths:
             return ApiError(code, words, status=400)
     serialization: Mapping[str, Any] = model.input_shape.serialization
     payload = str(serialization.get("payload", ""))
-    if payload and f" at '{payload[:1].lower()}{payload[1:]}" in message:
+    in_body = f"{payload[:1].lower()}{payload[1:]}"
+    if payload and any(path.startswith(in_body) for path in paths):
         return ApiError(*MALFORMED_XML, status=400)
-    return ApiError(CODES["s3"], message, status=400)
+    return ApiError(CODES["s3"], error.message, status=400)

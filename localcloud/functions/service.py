@@ -31,9 +31,9 @@ from localcloud.functions.names import LATEST, FunctionReference
 from localcloud.functions.pool import Pool
 from localcloud.functions.runtime_api import Invocation
 from localcloud.moto_backends import backend_of
-from localcloud.protocol import ApiError
+from localcloud.protocol import ApiError, InvalidRequest
 from localcloud.protocol.service import ModelledService, Operation
-from localcloud.protocol.validation import never_null, require_supported
+from localcloud.protocol.validation import Violations, require_supported
 from localcloud.quotas import MAX_INVOCATION_BYTES
 from localcloud.untrusted import parse_json
 
@@ -170,8 +170,9 @@ class FunctionsService(ModelledService):
     def operations(self) -> dict[str, set[str]]:
         return {name: found - UNSUPPORTED.keys() for name, found in super().operations().items()}
 
-    def invalid(self, operation: str, message: str) -> ApiError:
-        return super().invalid(operation, never_null(message))
+    def invalid(self, operation: str, error: InvalidRequest) -> ApiError:
+        message = error.worded(never_null=True) if isinstance(error, Violations) else error.message
+        return ApiError(self.validation_code, message)
 
     def refuse(self, model: ServiceModel, error: ApiError) -> werkzeug.Response:
         if found := UNKNOWN_RUNTIME.fullmatch(error.message):

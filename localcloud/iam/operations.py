@@ -2,7 +2,7 @@
 
 from localcloud.cloud import Cloud
 from localcloud.moto_requests import invalid_for_iam
-from localcloud.protocol import ApiError
+from localcloud.protocol import ApiError, InvalidRequest
 from localcloud.protocol.service import ModelledService
 
 
@@ -15,5 +15,5 @@ class IamOperations(ModelledService):
     def __init__(self, cloud: Cloud):
         self._cloud = cloud
 
-    def invalid(self, operation: str, message: str) -> ApiError:
-        return invalid_for_iam(operation, message)
+    def invalid(self, operation: str, error: InvalidRequest) -> ApiError:
+        return invalid_for_iam(operation, error)

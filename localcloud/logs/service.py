@@ -9,9 +9,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from localcloud.cloud import Cloud
+from localcloud.kms_keys import usable_key
 from localcloud.log_streams import MAX_BATCH_BYTES, weight_of
 from localcloud.logs.comparisons import InvalidPattern
 from localcloud.logs.patterns import Extraction, compile_pattern
@@ -314,10 +313,9 @@ class LogsService(ModelledService):
         return backend_of(logs_backends, self._cloud.account_id, self._cloud.region)
 
     def _check_key(self, key: str) -> None:
-        client = self._cloud.client("kms")
         try:
-            client.describe_key(KeyId=key)
-        except ClientError as error:
+            usable_key(self._cloud, key)
+        except ApiError as error:
             raise _invalid(
                 f"The specified KMS key does not exist or is not allowed to be used ({key})"
             ) from error

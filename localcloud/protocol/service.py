@@ -78,16 +78,16 @@ class ModelledService:
             result = perform(**members)
             return None if result is FORWARD else write_answer(model, result or {})
         except InvalidRequest as error:
-            refused = self.invalid(model.name, error.message)
+            refused = self.invalid(model.name, error)
         except MalformedRequest as error:
             refused = ApiError(self.malformed_code, error.message)
         except ApiError as error:
             refused = error
         return self.refuse(model.service_model, refused)
 
-    def invalid(self, operation: str, message: str) -> ApiError:
-        """The error for a request that violates the constraints of the API."""
-        return ApiError(self.validation_code, message)
+    def invalid(self, operation: str, error: InvalidRequest) -> ApiError:
+        """The service's error for a request that violates the constraints of the API."""
+        return ApiError(self.validation_code, error.message)
 
     def refuse(self, model: ServiceModel, error: ApiError) -> werkzeug.Response:
         """The HTTP response for an error."""

@@ -5,6 +5,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
@@ -36,9 +37,53 @@ LENGTHS = re.compile(r"WithLengthBetween(?P<min>\d+)And(?P<max>\d+)$")
 """API Gateway's models give the limits of texts by the names of their shapes."""
 OWN_LIMITS: Mapping[str, frozenset[str]] = {"apigatewayv2": frozenset({"accessLogSettings.format"})}
 """Paths of texts whose length a service checks by rules of its own, not by those of its model."""
-JOINT_RULES = re.compile(r"((?:Member|value) must satisfy constraint: \[.*?)\](?=; Value|$)", re.DOTALL)
+NULL = " null"
 NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 """What the JSON protocols write for these numbers."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A constraint that a request violates."""
+
+    rule: str
+    path: str = ""
+    """That of the member; empty if the rule names it."""
+    value: str = ""
+    """The value as a message shows it, after a space."""
+    is_joint: bool = False
+    """Whether the rule is all that every element of a list or a map must meet."""
+
+    def worded(self, *, with_value: bool, never_null: bool) -> str:
+        rule = self.rule
+        if self.is_joint:
+            rule = f"{rule[:-1]}, Member must not be null]" if never_null else rule
+        if not self.path:
+            return rule
+        value = self.value if with_value or self.value == NULL else ""
+        return f"Value{value} at '{self.path}' failed to satisfy constraint: {rule}"
+
+
+class Violations(InvalidRequest):
+    """The request violates constraints of the API's model."""
+
+    def __init__(self, found: Sequence[Violation]):
+        self.found = found
+        super().__init__(self.worded())
+
+    def worded(self, *, with_values: bool = True, never_null: bool = False) -> str:
+        """The message. `never_null` is for services whose lists and maps say that they have no nulls."""
+        detected = f"{len(self.found)} validation error{'s' * (len(self.found) > 1)} detected"
+        texts = [each.worded(with_value=with_values, never_null=never_null) for each in self.found]
+        return f"{detected}: {'; '.join(texts)}"
+
+    @property
+    def paths(self) -> list[str]:
+        return [each.path for each in self.found]
+
+    @property
+    def repeats_a_tag(self) -> bool:
+        return any(not each.path and each.rule.startswith(DUPLICATE_TAGS) for each in self.found)
 
 
 def validate(shape: Shape | None, request: Mapping[str, Any], service: str = "") -> None:
@@ -46,18 +91,12 @@ def validate(shape: Shape | None, request: Mapping[str, Any], service: str = "")
 
     The members may be in JSON's types or in those that boto3 takes. `service` is botocore's name of the
     service, which may have limits of its own. Raises ApiError in AWS's words: with the code
-    SerializationException for a value of a wrong type, and InvalidRequest with all violated constraints.
+    SerializationException for a value of a wrong type, and Violations with all violated constraints.
     """
     unlimited = OWN_LIMITS.get(service, frozenset[str]())
     found = list(_problems(shape, request, "", unlimited)) if shape else []
     if found:
-        detected = f"{len(found)} validation error{'s' * (len(found) > 1)} detected"
-        raise InvalidRequest(f"{detected}: {'; '.join(found)}")
-
-
-def never_null(message: str) -> str:
-    """The message of `validate` as services word it whose lists and maps say that they have no nulls."""
-    return JOINT_RULES.sub(r"\1, Member must not be null]", message)
+        raise Violations(found)
 
 
 def check_types(shape: Shape | None, request: Mapping[str, Any]) -> None:
@@ -108,7 +147,9 @@ def require_value(operation: str, path: str, value: Any, *allowed: Any) -> None:
         raise InvalidRequest(f"{operation}: localcloud supports only {choices} for {path} (given: {value}).")
 
 
-def _problems(shape: Shape, value: Any, path: str, unlimited: frozenset[str] = frozenset()) -> Iterator[str]:
+def _problems(
+    shape: Shape, value: Any, path: str, unlimited: frozenset[str] = frozenset()
+) -> Iterator[Violation]:
     """The violated constraints, but not those on the lengths of the texts at the paths `unlimited`."""
     kind = shape.type_name
     if isinstance(shape, StructureShape):
@@ -128,7 +169,7 @@ def _problems(shape: Shape, value: Any, path: str, unlimited: frozenset[str] = f
             for index, element in enumerate(items, 1):
                 yield from _problems(shape.member, element, f"{path}.{index}.member", unlimited)
         if _is_of_tags(shape) and (repeated := _repeated(items)):
-            yield f"{DUPLICATE_TAGS}: {', '.join(repeated)}"
+            yield Violation(f"{DUPLICATE_TAGS}: {', '.join(repeated)}")
     elif isinstance(shape, MapShape):
         entries = _typed(value, Mapping, "a map", path)
         yield from _range_problems(shape, entries, len(entries), path, "length")
@@ -152,14 +193,14 @@ def _problems(shape: Shape, value: Any, path: str, unlimited: frozenset[str] = f
 
 def _structure_problems(
     shape: StructureShape, value: Mapping[str, Any], path: str, unlimited: frozenset[str]
-) -> Iterator[str]:
+) -> Iterator[Violation]:
     members = _members(shape)
     for name in shape.required_members:
         if value.get(name, value.get(_wire_name(name, shape.members[name]))) is None:
-            yield _constraint(" null", _join(path, name), "Member must not be null")
+            yield Violation("Member must not be null", _join(path, name), NULL)
     for name, member in value.items():
         if name not in members:
-            yield f"Unknown member '{_join(path, name)}'"
+            yield Violation(f"Unknown member '{_join(path, name)}'")
         elif member is not None:
             yield from _problems(members[name], member, _join(path, name), unlimited)
 
@@ -175,17 +216,19 @@ def _wire_name(name: str, member: Shape) -> str:
     return str(member.serialization.get("name", name))
 
 
-def _string_problems(shape: Shape, value: str, path: str, unlimited: frozenset[str]) -> Iterator[str]:
+def _string_problems(shape: Shape, value: str, path: str, unlimited: frozenset[str]) -> Iterator[Violation]:
     for rule in _broken_rules(shape, value, path, is_limited=path not in unlimited):
         why = _why_no_arn(value) if rule.startswith(PATTERN_RULE) else ""
-        yield _constraint(_quoted(shape, value), path, rule + why)
+        yield Violation(rule + why, path, _quoted(shape, value))
 
 
-def _joint_problems(shape: Shape, texts: Sequence[str], given: Any, path: str, which: str) -> Iterator[str]:
+def _joint_problems(
+    shape: Shape, texts: Sequence[str], given: Any, path: str, which: str
+) -> Iterator[Violation]:
     """The problem of a list or map with texts of one shape, which tells everything that they must meet."""
     if any(rule for text in texts for rule in _broken_rules(shape, text, path)):
         rules = f"{which} must satisfy constraint: [{', '.join(_rules(shape))}]"
-        yield _constraint(_quoted(shape, given), path, rules)
+        yield Violation(rules, path, _quoted(shape, given), is_joint=which != "Map keys")
 
 
 def _rules(shape: Shape) -> Iterator[str]:
@@ -231,9 +274,9 @@ def _why_no_arn(value: str) -> str:
     return ""
 
 
-def _range_problems(shape: Shape, value: Any, size: float, path: str, what: str) -> Iterator[str]:
+def _range_problems(shape: Shape, value: Any, size: float, path: str, what: str) -> Iterator[Violation]:
     for rule in _broken_limits(shape, size, what):
-        yield _constraint(_quoted(shape, value), path, rule)
+        yield Violation(rule, path, _quoted(shape, value))
 
 
 def _broken_limits(shape: Shape, size: float, what: str) -> Iterator[str]:
@@ -297,10 +340,6 @@ def _matches(pattern: Pattern, value: str, path: str) -> bool:
         return pattern.matches_all_of(value)
     except PatternError as error:
         raise InvalidRequest(f"Value at '{path}' cannot be checked against its pattern: {error}.") from None
-
-
-def _constraint(value: str, path: str, rule: str) -> str:
-    return f"Value{value} at '{path}' failed to satisfy constraint: {rule}"
 
 
 def _join(path: str, name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import werkzeug
 
 from localcloud.cloud import Cloud
+from localcloud.kms_keys import usable_key
 from localcloud.protocol import ApiError
 from localcloud.protocol.s3_requests import set_header
 
@@ -48,7 +49,7 @@ def check_encryption(cloud: Cloud, bucket: Any, operation: str, request: werkzeu
         algorithm, key = default.get("SSEAlgorithm"), default.get("KMSMasterKeyID")
     if algorithm in WITH_KMS:
         set_header(request, ALGORITHM, algorithm)
-        set_header(request, KEY, _arn_of(cloud, key or OF_S3))
+        set_header(request, KEY, usable_key(cloud, key or OF_S3))
 
 
 def tell_encryption(
@@ -73,22 +74,4 @@ def _default(bucket: Any) -> dict[str, str]:
 def check_key(cloud: Cloud, record: Any) -> None:
     """Raises ApiError for an object whose KMS key cannot decrypt it. `record` is moto's."""
     if record.encryption in WITH_KMS and record.kms_key_id:
-        _arn_of(cloud, record.kms_key_id)
-
-
-def _arn_of(cloud: Cloud, key: str) -> str:
-    """The ARN of a key. Raises ApiError for one that there is not, or that is not enabled.
-
-    The words are those of LocalStack's recordings on AWS (test_s3.snapshot.json).
-    """
-    client = cloud.client("kms")
-    try:
-        found = client.describe_key(KeyId=key)["KeyMetadata"]
-    except client.exceptions.NotFoundException as error:
-        raise ApiError("KMS.NotFoundException", f"Key '{key}' does not exist", status=400) from error
-    arn: str = found["Arn"]
-    if found["KeyState"] == "Disabled":
-        raise ApiError("KMS.DisabledException", f"{arn} is disabled.", status=400)
-    if found["KeyState"] == "PendingDeletion":
-        raise ApiError("KMS.KMSInvalidStateException", f"{arn} is pending deletion.", status=400)
-    return arn
+        usable_key(cloud, record.kms_key_id)

@@ -14,6 +14,7 @@ from localcloud.sagemaker.errors import ResourceInUse, no_such_job, require_ende
 from localcloud.sagemaker.experiments import Experiments
 from localcloud.sagemaker.images import COMMANDS, runner_of
 from localcloud.sagemaker.job_components import processing_parts
+from localcloud.sagemaker.keys import require_key
 from localcloud.sagemaker.processing_run import ProcessingRun
 from localcloud.sagemaker.records import Table, select, with_defaults
 from localcloud.sagemaker.roles import require_assumable
@@ -173,7 +174,9 @@ class ProcessingJobs:
         require_assumable(self._cloud, request["RoleArn"])
         for index, source in enumerate(request.get("ProcessingInputs") or ()):
             self._check_input(f"ProcessingInputs[{index}]", source, request["RoleArn"])
-        outputs = (request.get("ProcessingOutputConfig") or {}).get("Outputs") or ()
+        config = request.get("ProcessingOutputConfig") or {}
+        require_key(self._cloud, OPERATION, "ProcessingOutputConfig.KmsKeyId", config.get("KmsKeyId"))
+        outputs = config.get("Outputs") or ()
         for index, output in enumerate(outputs):
             path = f"ProcessingOutputConfig.Outputs[{index}]"
             if "S3Output" not in output:

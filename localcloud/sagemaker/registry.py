@@ -1,6 +1,7 @@
 """The model registry: model package groups, model packages and model cards."""
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from localcloud.cloud import Cloud
@@ -9,6 +10,7 @@ from localcloud.protocol.service import Operation
 from localcloud.protocol.validation import require_value
 from localcloud.sagemaker.card_content import check_content
 from localcloud.sagemaker.errors import ResourceNotFound
+from localcloud.sagemaker.keys import require_key
 from localcloud.sagemaker.records import Record, Table, select
 
 REMOVED = "CustomerMetadataPropertiesToRemove"
@@ -26,6 +28,10 @@ class ModelRegistry:
     """The operations on model package groups and model packages."""
 
     def __init__(self, cloud: Cloud):
+        self._cloud = cloud
+        self._lock = threading.Lock()
+        self._changed: dict[str, str] = {}
+        """The ARNs of packages, by the client tokens of the requests that made or changed them."""
         self.groups = Table(
             cloud,
             "model-package-group",
@@ -121,18 +127,27 @@ class ModelRegistry:
         page, token = select(self.groups, request)
         return {"ModelPackageGroupSummaryList": [self.group(each) for each in page], "NextToken": token}
 
-    def _create_package(self, **request: Any) -> dict[str, Any]:
+    def _once(self, token: str | None, change: Callable[[], str]) -> dict[str, Any]:
+        """Answers with the package that `change` returns. A request that is sent again changes nothing."""
+        with self._lock:
+            arn = self._changed.get(token or "") or change()
+            if token:
+                self._changed[token] = arn
+        return {"ModelPackageArn": arn}
+
+    def _create_package(self, ClientToken: str | None = None, **request: Any) -> dict[str, Any]:
+        return self._once(ClientToken, lambda: self._add_package(request))
+
+    def _add_package(self, request: dict[str, Any]) -> str:
         group, name = request.get("ModelPackageGroupName"), request.get("ModelPackageName")
         if (group is None) == (name is None):
             raise InvalidRequest("Provide either ModelPackageName or ModelPackageGroupName, and not both.")
         require_value(
             "CreateModelPackage", "CertifyForMarketplace", request.get("CertifyForMarketplace"), False
         )
-        request.pop("ClientToken", None)
-        for member in ("ValidationSpecification", "SourceAlgorithmSpecification"):
-            if request.get(member):
-                raise InvalidRequest(f"CreateModelPackage: localcloud does not support {member}.")
+        _check_source("CreateModelPackage", request)
         _check_card(request)
+        _require_key(self._cloud, "CreateModelPackage", request)
         if group is not None and request.get("Tags"):
             raise InvalidRequest(
                 "Tags cannot be given for a model package of a group, which has those of its group."
@@ -148,12 +163,15 @@ class ModelRegistry:
             request["ModelPackageGroupName"] = owner.name
             request.setdefault("ModelApprovalStatus", "PendingManualApproval")
             live["ModelPackageVersion"] = version
-        return {"ModelPackageArn": self.packages.add(str(name), request, **live).arn}
+        return self.packages.add(str(name), request, **live).arn
 
-    def _update_package(self, **request: Any) -> dict[str, Any]:
+    def _update_package(self, ClientToken: str | None = None, **request: Any) -> dict[str, Any]:
+        return self._once(ClientToken, lambda: self._change_package(request))
+
+    def _change_package(self, request: dict[str, Any]) -> str:
         record = self.packages.get(request.pop("ModelPackageArn"))
+        _check_source("UpdateModelPackage", request)
         _check_card(request)
-        request.pop("ClientToken", None)
         removed = request.pop(REMOVED, ())
         properties = {**record.request.get("CustomerMetadataProperties", {})}
         properties |= request.pop("CustomerMetadataProperties", {})
@@ -166,7 +184,7 @@ class ModelRegistry:
             "AdditionalInferenceSpecifications": specifications,
         }
         record.update()
-        return {"ModelPackageArn": record.arn}
+        return record.arn
 
     def _delete_package(self, **request: Any) -> dict[str, Any]:
         self.packages.remove(self.packages.get(request["ModelPackageName"]).name)
@@ -189,6 +207,7 @@ class ModelCards:
     """The operations on model cards, of which every version is kept."""
 
     def __init__(self, cloud: Cloud):
+        self._cloud = cloud
         self.table = Table(
             cloud,
             "model-card",
@@ -221,6 +240,7 @@ class ModelCards:
 
     def _create(self, **request: Any) -> dict[str, Any]:
         check_content(request["Content"])
+        _require_key(self._cloud, "CreateModelCard", request)
         first = {"Content": request["Content"], "ModelCardStatus": request["ModelCardStatus"]}
         record = self.table.add(request["ModelCardName"], request)
         times = {"CreationTime": record.created, "LastModifiedTime": record.created}
@@ -268,6 +288,21 @@ class ModelCards:
         page, token = select(versions, request | {"SortBy": "CreationTime"})
         summaries = [{"ModelCardName": each.name, "ModelCardArn": each.arn, **each.live} for each in page]
         return {"ModelCardVersionSummaryList": summaries, "NextToken": token}
+
+
+def _check_source(operation: str, request: Mapping[str, Any]) -> None:
+    """Raises InvalidRequest for a package that would be a copy of another one, or made of a model."""
+    if (source := request.get("SourceUri", "")).startswith("arn:"):
+        raise InvalidRequest(
+            f"{operation}: localcloud does not support a SourceUri that names a model package or a model "
+            f"(given: {source}): give an InferenceSpecification."
+        )
+
+
+def _require_key(cloud: Cloud, operation: str, request: Mapping[str, Any]) -> None:
+    """Raises InvalidRequest for a package or a card with a key that cannot be used."""
+    key = (request.get("SecurityConfig") or {}).get("KmsKeyId")
+    require_key(cloud, operation, "SecurityConfig.KmsKeyId", key)
 
 
 def _check_card(request: Mapping[str, Any]) -> None:

@@ -67,6 +67,7 @@ KINDS = {"timestamp": "timestamp", "boolean": "boolean"} | dict.fromkeys(NUMBERS
 """The kinds of properties, by the types of their shapes; all others are texts. A value of a map that may hold
 texts and numbers is a "parameter"."""
 HYPERPARAMETERS = "HyperParameters"
+NOTHING_FOUND: Mapping[str, Any] = {"Results": [], "TotalHits": {"Value": 0, "Relation": "EqualTo"}}
 
 
 class Search:
@@ -75,7 +76,7 @@ class Search:
     def __init__(self, sources: Mapping[str, Callable[[], Described]]):
         self._sources = sources
 
-    def __call__(self, **request: Any) -> dict[str, Any]:
+    def __call__(self, **request: Any) -> Mapping[str, Any]:
         resource = request["Resource"]
         if resource in NEVER_EMPTY:
             raise InvalidRequest(f"Search: localcloud does not support the Resource {resource}.")
@@ -88,6 +89,8 @@ class Search:
         if request.get("VisibilityConditions"):
             raise InvalidRequest("Search: localcloud does not support VisibilityConditions.")
         member = MEMBERS.get(resource, resource)
+        if member not in _model().shape_for("SearchRecord").members:
+            return NOTHING_FOUND  # images and their versions, which no result can hold
         documents = [_document(*each) for each in self._sources.get(resource, list)()]
         matches = _test_of(member, request.get("SearchExpression") or {})
         if (order := request.get("SortBy", "LastModifiedTime")) not in TIMES:

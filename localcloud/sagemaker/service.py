@@ -32,6 +32,10 @@ class SageMakerService(ModelledService):
     regional = True
     unsupported_members: ClassVar = {
         "ListTrainingJobs": frozenset({"TrainingPlanArnEquals"}),
+        "CreateModelPackage": frozenset(
+            {"ManagedStorageType", "SourceAlgorithmSpecification", "ValidationSpecification"}
+        ),
+        "CreateModelPackageGroup": frozenset({"ManagedConfiguration"}),
         "ListModelPackageGroups": frozenset({"CrossAccountFilterOption=SameAccount"}),
         "DescribeModelCard": frozenset({"IncludedData=AllData"}),
         "DescribeModelPackage": frozenset({"IncludedData=AllData"}),

@@ -19,6 +19,7 @@ from localcloud.sagemaker.exchange import NotAnswered
 from localcloud.sagemaker.experiments import Experiments
 from localcloud.sagemaker.hosting import ModelServer, instance_id
 from localcloud.sagemaker.job_components import transform_parts
+from localcloud.sagemaker.keys import require_key
 from localcloud.sagemaker.logs import LogStream
 from localcloud.sagemaker.models import Models
 from localcloud.sagemaker.records import Record, Table, select, with_defaults
@@ -114,6 +115,7 @@ class TransformJobs:
         processing = Processing(
             request.get("DataProcessing") or {}, source.get("ContentType", ""), output.get("Accept", "")
         )
+        require_key(self._cloud, operation, "TransformOutput.KmsKeyId", output.get("KmsKeyId"))
         container, role = self._models.container(request["ModelName"])
         record = self.table.add(
             request["TransformJobName"],

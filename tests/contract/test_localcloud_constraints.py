@@ -97,6 +97,13 @@ def account() -> Iterator[Account]:
         ),
         ("kms", "create_key", {"KeyUsage": "NOTHING"}, "ValidationException", "'keyUsage'"),
         (
+            "kms",
+            "create_key",
+            {"KeyUsage": "Duplicate tag keys are not allowed"},
+            "ValidationException",
+            "'keyUsage'",
+        ),
+        (
             "dynamodb",
             "create_table",
             {"TableName": "t", "BillingMode": "FREE"},

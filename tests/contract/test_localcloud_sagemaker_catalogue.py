@@ -2,6 +2,7 @@
 
 import datetime
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
@@ -159,6 +160,43 @@ def test_a_group_numbers_its_packages_and_keeps_what_they_were_made_with(aws):
     for arn in arns:
         sagemaker.delete_model_package(ModelPackageName=arn)
     delete_group(ModelPackageGroupName="models")
+
+
+def test_a_package_is_made_once_for_a_token_and_has_a_number_of_its_own(aws):
+    """botocore gives a request a token, and sends the request again if the answer does not arrive."""
+    create, update = aws.sagemaker.create_model_package, aws.sagemaker.update_model_package
+    aws.sagemaker.create_model_package_group(ModelPackageGroupName="tokens")
+    arns = {
+        create(ModelPackageGroupName="tokens", ClientToken="the-same")["ModelPackageArn"] for _ in range(2)
+    }
+    assert len(arns) == 1
+    [arn] = arns
+    further = {"Name": "further", "Containers": [{"Image": "image"}]}
+    for _ in range(2):
+        update(ModelPackageArn=arn, AdditionalInferenceSpecificationsToAdd=[further], ClientToken="an-update")
+    told = aws.sagemaker.describe_model_package(ModelPackageName=arn)
+    assert [each["Name"] for each in told["AdditionalInferenceSpecifications"]] == ["further"]
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: create(ModelPackageGroupName="tokens")["ModelPackageArn"], range(16)))
+    assert len({*made, arn}) == 17
+
+
+@pytest.mark.parametrize(
+    ("members", "named"),
+    [
+        ({"ManagedStorageType": "Restricted"}, "property ManagedStorageType"),
+        (
+            {"SourceUri": "arn:aws:sagemaker:us-east-1:123456789012:model/m"},
+            "SourceUri that names a model package or a model",
+        ),
+        (
+            {"SourceAlgorithmSpecification": {"SourceAlgorithms": [{"AlgorithmName": "a"}]}},
+            "property SourceAlgorithmSpecification",
+        ),
+    ],
+)
+def test_packages_that_would_not_be_what_they_say_are_refused(aws, members, named):
+    assert named in refused(aws.sagemaker.create_model_package, ModelPackageName="p", **members)[1]
 
 
 def test_every_version_of_a_model_card_is_kept(aws):
@@ -402,7 +440,15 @@ def test_search_finds_by_tags_and_refuses_names_that_no_record_can_have(searched
     assert refused(search, name="Nonsense", value="x")[1] == "Unknown property name: Nonsense"
     order = refused(searched.sagemaker.search, Resource="Experiment", SortBy="Nonsense")
     assert order[1] == "Unknown property name: Nonsense"
-    assert searched.sagemaker.search(Resource="Pipeline")["Results"] == []
+
+
+def test_search_finds_no_images_whatever_is_searched_for(searched):
+    """The model of a result has no member for them."""
+    filters = {"Filters": [{"Name": "Tags.team", "Operator": "Equals", "Value": "nlp"}]}
+    for resource in ("Image", "ImageVersion"):
+        found = searched.sagemaker.search(Resource=resource, SearchExpression=filters)
+        assert (found["Results"], found["TotalHits"]["Value"]) == ([], 0)
+    assert "HubContent" in refused(searched.sagemaker.search, Resource="HubContent")[1]
 
 
 def test_experiment_analytics_of_the_sdk_reads_the_records(searched):

@@ -207,6 +207,38 @@ exit $CODE
         aws.train(**request)
 
 
+def test_a_driver_that_needs_mpirun_is_refused_before_the_job(aws):
+    """As ModelTrainer(distributed=MPI()) asks for it: its job failed, since no machine has to have mpirun."""
+    drivers = "/opt/ml/input/data/sm_drivers"
+    for name in ("torchrun", "mpi"):
+        script = f"$SM_PYTHON_CMD {drivers}/distributed_drivers/{name}_driver.py\n"
+        uri = aws.put(f"{name}/sm_drivers/sm_train.sh", script.encode()).rpartition("/")[0]
+        request = {
+            "AlgorithmSpecification": {
+                "TrainingImage": TRAINING_IMAGE,
+                "TrainingInputMode": "File",
+                "ContainerEntrypoint": ["/bin/bash", "-c", "true"],
+            },
+            "InputDataConfig": [channel("sm_drivers", uri)],
+        }
+        if name == "mpi":
+            with pytest.raises(
+                ClientError, match=r"does not support distributed=MPI\(\) .* has Torchrun\(\)"
+            ):
+                aws.train(**request)
+        else:
+            assert aws.trained(aws.train(**request))["TrainingJobStatus"] == "Completed"
+
+
+def test_a_driver_that_the_role_may_not_read_fails_the_job(aws):
+    aws.put("unread/sm_drivers/sm_train.sh", b"")
+    role = aws.make_role("lists-only", ["s3:ListBucket"])
+    job = aws.trained(
+        aws.train(RoleArn=role, InputDataConfig=[channel("sm_drivers", f"s3://{BUCKET}/unread/sm_drivers")])
+    )
+    assert "Data download failed" in job["FailureReason"]
+
+
 SPOT = """
 import os, signal, sys, time
 from pathlib import Path

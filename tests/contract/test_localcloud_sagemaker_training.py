@@ -445,6 +445,8 @@ OF_S3_DATA_SOURCES = {
         ),
         ({"ResourceConfig": {**RESOURCES, "VolumeKmsKeyId": "k"}}, "ResourceConfig.VolumeKmsKeyId"),
         ({"ResourceConfig": {**RESOURCES, "InstanceCount": 0}}, "InstanceCount must be at least 1"),
+        ({"ResourceConfig": {"InstanceCount": 1}}, "both InstanceType and InstanceCount"),
+        ({"ResourceConfig": {"InstanceType": "ml.m5.large"}}, "both InstanceType and InstanceCount"),
         *(
             ({"InputDataConfig": [channel("train", f"s3://{BUCKET}/data", **member)]}, named)
             for named, member in OF_S3_DATA_SOURCES.items()

@@ -14,12 +14,13 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request, Response
 
 from localcloud.cloud import Cloud
+from localcloud.moto_requests import invalid_for_iam
 from localcloud.protocol import ApiError, InvalidRequest
 from localcloud.protocol.calls import call_of
 from localcloud.protocol.errors import error_response
 from localcloud.protocol.pages import page
 from localcloud.protocol.service import ModelledService
-from localcloud.protocol.validation import validate
+from localcloud.protocol.validation import Violations, validate
 from localcloud.sagemaker import SageMakerService
 
 
@@ -68,6 +69,38 @@ def test_keys_of_maps_and_of_tags_are_checked():
         with pytest.raises(InvalidRequest, match=message):
             check("CreateTrainingJob", **job, **members)
     check("CreateExperiment", ExperimentName="e", Tags=[{"Key": key, "Value": ""} for key in "ab"])
+
+
+def test_what_a_value_says_changes_no_words_of_its_error():
+    """Services word these errors differently. To take messages apart by patterns let values change the words,
+    and a value of 280 KB kept the cloud busy for a minute."""
+    rules = (
+        "Member must satisfy constraint: [Member must have length less than or equal to 128, Member must "
+        "have length greater than or equal to 1, Member must satisfy regular expression pattern: "
+        r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+"
+    )
+    shape = get_service_model("iam").operation_model("UntagRole").input_shape
+    for key in (
+        "*' at 'tagKeys",
+        "*Value 'x' at 'y'",
+        "*" * 200 + "Member must satisfy constraint: [z]; Value",
+        "*Duplicate tag keys are not allowed",
+    ):
+        with pytest.raises(Violations) as refused:
+            validate(shape, {"RoleName": "r", "TagKeys": [key]})
+        error = invalid_for_iam("UntagRole", refused.value)
+        assert (error.code, error.message) == (
+            "ValidationError",
+            "1 validation error detected: Value at 'tagKeys' failed to satisfy constraint: "
+            f"{rules}, Member must not be null]",
+        )
+        assert refused.value.worded(never_null=True) == refused.value.message.removesuffix("]") + (
+            ", Member must not be null]"
+        )
+        assert f"Value '[{key}]' at" in refused.value.message
+    with pytest.raises(Violations) as refused:
+        validate(shape, {"TagKeys": ["a"]})
+    assert "Value null at 'roleName'" in invalid_for_iam("UntagRole", refused.value).message
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from botocore.exceptions import ClientError
 from sagemaker.core.helper.session_helper import Session
 from sagemaker.core.processing import FrameworkProcessor, ScriptProcessor
 from sagemaker.core.remote_function import remote
@@ -30,6 +31,7 @@ from sagemaker.serve import InferenceSpec, ModelBuilder
 from sagemaker.serve.builder.schema_builder import SchemaBuilder
 from sagemaker.serve.utils.types import ModelServer
 from sagemaker.train import ModelTrainer
+from sagemaker.train.distributed import MPI
 
 ROLE, BUCKET, WHEEL = (os.environ[name] for name in ("ROLE", "BUCKET", "WHEEL"))
 REGISTRY = "763104351884.dkr.ecr.us-east-1.amazonaws.com"
@@ -100,6 +102,22 @@ def a_trainer_trains_on_two_spot_hosts():
     assert told[0] == told[1] and told[0]["word"] == "installed" and told[0]["files"] == 2
     assert told[0]["arguments"] == ["--epochs", "3", "--name", "x y"]
     assert "algo-2" in told[0]["hosts"]
+
+
+def a_trainer_that_needs_mpirun_is_refused():
+    trainer = ModelTrainer(
+        training_image=IMAGE,
+        role=ROLE,
+        source_code=SourceCode(source_dir=folder_of(train=""), entry_script="train.py"),
+        distributed=MPI(process_count_per_node=2),
+        compute=Compute(instance_type="ml.m5.large", instance_count=1),
+    )
+    try:
+        trainer.train()
+    except ClientError as error:
+        assert "does not support distributed=MPI()" in str(error), error
+    else:
+        raise AssertionError("a job that needs mpirun has run")
 
 
 def a_function_runs_remotely():
@@ -173,6 +191,7 @@ def a_builder_deploys_an_inference_spec():
 if __name__ == "__main__":
     a_session_knows_its_account_and_bucket()
     a_trainer_trains_on_two_spot_hosts()
+    a_trainer_that_needs_mpirun_is_refused()
     a_function_runs_remotely()
     processors_run_scripts()
     a_builder_deploys_an_inference_spec()
