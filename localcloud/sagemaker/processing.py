@@ -1,6 +1,6 @@
 """The operations on processing jobs. See processing_run.py for how a job runs."""
 
-from collections.abc import Mapping
+import functools
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,8 +16,9 @@ from localcloud.sagemaker.images import COMMANDS, runner_of
 from localcloud.sagemaker.job_components import processing_parts
 from localcloud.sagemaker.keys import require_key
 from localcloud.sagemaker.processing_run import ProcessingRun
-from localcloud.sagemaker.records import Table, select, with_defaults
+from localcloud.sagemaker.records import Record, Table, select, with_defaults
 from localcloud.sagemaker.roles import require_assumable
+from localcloud.sagemaker.runs import Runs
 from localcloud.sagemaker.transfer import Transfer
 
 SUPPORTED = {
@@ -79,7 +80,7 @@ class ProcessingJobs:
 
     def __init__(self, cloud: Cloud, experiments: Experiments):
         self._cloud, self._experiments = cloud, experiments
-        self._jobs: dict[str, ProcessingRun] = {}
+        self._runs: Runs[ProcessingRun] = Runs()
         self.table = Table(
             cloud,
             "processing-job",
@@ -93,13 +94,14 @@ class ProcessingJobs:
     def create(self, **request: Any) -> dict[str, Any]:
         request = with_defaults({"StoppingCondition": {}} | request, DEFAULTS)
         self._check(request)
-        record = self.table.add(request["ProcessingJobName"], request, ProcessingJobStatus="InProgress")
-        self._experiments.add_job(self.table, record, "Processing", lambda: processing_parts(request))
 
-        def ending(members: Mapping[str, Any]) -> None:
-            self._experiments.end_job(record, "Processing", members)
+        def new() -> tuple[Record, ProcessingRun]:
+            record = self.table.add(request["ProcessingJobName"], request, ProcessingJobStatus="InProgress")
+            self._experiments.add_job(self.table, record, "Processing", lambda: processing_parts(request))
+            ending = functools.partial(self._experiments.end_job, record, "Processing")
+            return record, ProcessingRun(self._cloud, record, ending)
 
-        run = self._jobs[record.name] = ProcessingRun(self._cloud, record, ending)
+        record, run = self._runs.add(new)
         run.start()
         return {"ProcessingJobArn": record.arn}
 
@@ -139,13 +141,13 @@ class ProcessingJobs:
             raise InvalidRequest(
                 f"The request was rejected because the processing job is in status {status}."
             )
-        self._jobs[record.name].stop()
+        self._runs.of(record).stop()
         return {}
 
     def delete(self, **request: Any) -> dict[str, Any]:
         record = self.table.get(request["ProcessingJobName"])
         require_ended("processing", record.live["ProcessingJobStatus"])
-        if run := self._jobs.pop(record.name, None):  # else another request is deleting it
+        if run := self._runs.remove(record):
             run.join()
         self.table.remove(record.name)
         return {}

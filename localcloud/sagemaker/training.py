@@ -18,8 +18,9 @@ from localcloud.sagemaker.keys import require_key
 from localcloud.sagemaker.launchers import check_driver, check_script_mode
 from localcloud.sagemaker.metrics import Metrics
 from localcloud.sagemaker.own_images import own_image
-from localcloud.sagemaker.records import Table, select, with_defaults
+from localcloud.sagemaker.records import Record, Table, select, with_defaults
 from localcloud.sagemaker.roles import require_assumable
+from localcloud.sagemaker.runs import Runs
 from localcloud.sagemaker.training_run import (
     DEFAULT_RUNTIME_SECONDS,
     UNCOMPRESSED,
@@ -107,7 +108,7 @@ class TrainingJobs:
 
     def __init__(self, cloud: Cloud, experiments: Experiments):
         self._cloud, self._experiments = cloud, experiments
-        self._jobs: dict[str, TrainingRun] = {}
+        self._runs: Runs[TrainingRun] = Runs()
         self._warm_pools = WarmPools(cloud)
         self.table = Table(
             cloud,
@@ -122,20 +123,23 @@ class TrainingJobs:
     def create(self, **request: Any) -> dict[str, Any]:
         self._check(request)
         metrics = Metrics(request["AlgorithmSpecification"].get("MetricDefinitions") or [])
-        record = self.table.add(
-            request["TrainingJobName"],
-            with_defaults(request, DEFAULTS),
-            TrainingJobStatus="InProgress",
-            SecondaryStatus="Starting",
-        )
-        self._experiments.add_job(self.table, record, "Training", lambda: training_parts(record.request))
 
-        def ending(members: Mapping[str, Any]) -> None:
-            self._experiments.end_job(record, "Training", members, metrics.points())
+        def new() -> tuple[Record, TrainingRun]:
+            record = self.table.add(
+                request["TrainingJobName"],
+                with_defaults(request, DEFAULTS),
+                TrainingJobStatus="InProgress",
+                SecondaryStatus="Starting",
+            )
+            self._experiments.add_job(self.table, record, "Training", lambda: training_parts(record.request))
 
-        self._warm_pools.begin(record)
-        run = TrainingRun(self._cloud, record, metrics, self._warm_pools, ending)
-        self._jobs[record.name] = run
+            def ending(members: Mapping[str, Any]) -> None:
+                self._experiments.end_job(record, "Training", members, metrics.points())
+
+            self._warm_pools.begin(record)
+            return record, TrainingRun(self._cloud, record, metrics, self._warm_pools, ending)
+
+        record, run = self._runs.add(new)
         run.start()
         return {"TrainingJobArn": record.arn}
 
@@ -182,7 +186,7 @@ class TrainingJobs:
         status = record.live["TrainingJobStatus"]
         if status not in ("InProgress", "Stopping"):
             raise InvalidRequest(f"The request was rejected because the training job is in status {status}.")
-        self._jobs[record.name].stop()
+        self._runs.of(record).stop()
         return {}
 
     def update(self, **request: Any) -> dict[str, Any]:
@@ -201,14 +205,14 @@ class TrainingJobs:
             raise ResourceInUse(
                 "The request was rejected because the training job retains an Available warm pool."
             )
-        if run := self._jobs.pop(record.name, None):  # else another request is deleting it
+        if run := self._runs.remove(record):
             run.join()
         self.table.remove(record.name)
         return {}
 
     def interrupt(self, name: str) -> None:
         """Reclaims a job's spot instances, as AWS does when it needs them. Raises InvalidRequest."""
-        self._jobs[self.table.get(name).name].interrupt()
+        self._runs.of(self.table.get(name)).interrupt()
 
     def running(self) -> list[str]:
         return [job.name for job in self.table if job.live["TrainingJobStatus"] in ("InProgress", "Stopping")]

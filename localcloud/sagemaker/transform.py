@@ -1,5 +1,6 @@
 """Batch transform: sends the objects under an S3 prefix to a model's containers, one for each instance."""
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from localcloud.sagemaker.keys import require_key
 from localcloud.sagemaker.logs import LogStream
 from localcloud.sagemaker.models import Models
 from localcloud.sagemaker.records import Record, Table, select, with_defaults
+from localcloud.sagemaker.runs import Runs
 from localcloud.sagemaker.transfer import S3File, Transfer, join_uri
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
@@ -74,7 +76,7 @@ class TransformJobs:
 
     def __init__(self, cloud: Cloud, models: Models, experiments: Experiments):
         self._cloud, self._models, self._experiments = cloud, models, experiments
-        self._runs: dict[str, TransformRun] = {}
+        self._runs: Runs[TransformRun] = Runs()
         self.table = Table(
             cloud,
             "transform-job",
@@ -117,20 +119,20 @@ class TransformJobs:
         )
         require_key(self._cloud, operation, "TransformOutput.KmsKeyId", output.get("KmsKeyId"))
         container, role = self._models.container(request["ModelName"])
-        record = self.table.add(
-            request["TransformJobName"],
-            with_defaults({"DataProcessing": {}} | request, DEFAULTS),
-            TransformJobStatus="InProgress",
-        )
-        self._experiments.add_job(
-            self.table, record, "Transform", lambda: transform_parts(request, container)
-        )
 
-        def ending(members: Mapping[str, Any]) -> None:
-            self._experiments.end_job(record, "Transform", members)
+        def new() -> tuple[Record, TransformRun]:
+            record = self.table.add(
+                request["TransformJobName"],
+                with_defaults({"DataProcessing": {}} | request, DEFAULTS),
+                TransformJobStatus="InProgress",
+            )
+            self._experiments.add_job(
+                self.table, record, "Transform", lambda: transform_parts(request, container)
+            )
+            ending = functools.partial(self._experiments.end_job, record, "Transform")
+            return record, TransformRun(self._cloud, record, container, role, processing, ending)
 
-        run = TransformRun(self._cloud, record, container, role, processing, ending)
-        self._runs[record.name] = run
+        record, run = self._runs.add(new)
         run.start()
         return {"TransformJobArn": record.arn}
 
@@ -162,7 +164,7 @@ class TransformJobs:
         status = record.live["TransformJobStatus"]
         if status not in ("InProgress", "Stopping"):
             raise InvalidRequest(f"The request was rejected because the transform job is in status {status}.")
-        self._runs[record.name].stop()
+        self._runs.of(record).stop()
         return {}
 
     def running(self) -> list[str]:

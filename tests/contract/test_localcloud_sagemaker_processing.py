@@ -1,5 +1,6 @@
 """Processing jobs: inputs, outputs, arguments, hosts and failures; and the SDK's processors, unmodified."""
 
+import concurrent.futures
 import json
 
 import pytest
@@ -8,6 +9,7 @@ from localcloud_sagemaker_fixtures import BUCKET, make_wheel, sandbox, wait
 
 from localcloud.environment import settings
 from localcloud.sagemaker.container import has_own_file_system
+from localcloud.sagemaker.experiments import Experiments
 
 pytestmark = pytest.mark.skipif(not has_own_file_system(), reason="no namespaces here")
 
@@ -358,3 +360,21 @@ def test_the_framework_processor_installs_requirements_for_its_job_alone(sdk, tm
     job = ended(sdk, processor.latest_job.job_name)
     assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
     assert sdk.get("framework/told") == b"helped installed"
+
+
+def test_a_job_is_stopped_as_soon_as_it_can_be_seen(aws, monkeypatch):
+    add_job = Experiments.add_job
+    stops = []
+
+    def stop_meanwhile(self, table, record, *others):
+        name = record.name  # which can be seen from now on, although nothing runs yet
+        stops.append(others_requests.submit(aws.sagemaker.stop_processing_job, ProcessingJobName=name))
+        concurrent.futures.wait(stops, timeout=1)
+        return add_job(self, table, record, *others)
+
+    monkeypatch.setattr(Experiments, "add_job", stop_meanwhile)
+    with concurrent.futures.ThreadPoolExecutor(1) as others_requests:
+        name = start(aws, "import time; time.sleep(60)")
+    answer = stops[0].result()["ResponseMetadata"]
+    assert (answer["HTTPStatusCode"], answer["RetryAttempts"]) == (200, 0)
+    assert ended(aws, name)["ProcessingJobStatus"] == "Stopped"
