@@ -44,11 +44,6 @@ def filled(document: str, result: dict[str, Any]) -> str:
     return _BLOCK.sub(block, document)
 
 
-def blocks_of(document: str) -> list[str]:
-    """The names of the blocks in a document."""
-    return [match[2] for match in _BLOCK.finditer(document)]
-
-
 def _row(result: dict[str, Any], name: str) -> dict[str, Any]:
     return next(row for row in result["rows"] if row["name"] == name)
 

@@ -49,7 +49,9 @@ def judge_the_mixed_example(page: Page) -> None:
 def judge_many(page: Page) -> None:
     """Classify many reviews at once."""
     page.get_by_role("tab", name="Many").click()
-    page.get_by_label("Many reviews").fill(REVIEWS)
+    box = page.get_by_label("Many reviews")
+    box.fill(REVIEWS)
+    box.evaluate("box => box.scrollTo(0, 0)")
     page.locator("#start").click()
     expect(page.locator("#bar")).to_be_hidden(timeout=PATIENCE_MS)
     expect(page.locator("#batch-status")).to_contain_text("positive")
@@ -61,28 +63,32 @@ def explain_a_row(page: Page) -> None:
     expect(page.locator(".detail .mark").first).to_be_visible(timeout=PATIENCE_MS)
 
 
-def show_a_weight(page: Page) -> None:
-    """Point at a marked word."""
-    page.locator("#marked .level-3").last.hover()
-
-
 def picture(
     browser: Browser,
     url: str,
     name: str,
     *steps: Callable[[Page], None],
-    viewport: ViewportSize = DESKTOP,
     scheme: Literal["light", "dark"] = "light",
+    phone: bool = False,
 ) -> None:
-    """Take docs/page-NAME.png: the page after some steps."""
-    context = browser.new_context(viewport=viewport, color_scheme=scheme, device_scale_factor=1.5)
+    """Take docs/page-NAME.png: the page after some steps, on a desktop or on a phone, which has no mouse."""
+    viewport = PHONE if phone else DESKTOP
+    context = browser.new_context(
+        viewport=viewport,
+        is_mobile=phone,
+        has_touch=phone,
+        color_scheme=scheme,
+        device_scale_factor=1.5,
+    )
     page = context.new_page()
     page.goto(url)
     for step in steps:
         step(page)
     page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+    # Not `full_page`, for which Chromium has a mouse again.
+    page.set_viewport_size({**viewport, "height": page.evaluate("document.documentElement.scrollHeight")})
     file = DOCS / f"page-{name}.png"
-    page.screenshot(path=file, full_page=True)
+    page.screenshot(path=file)
     context.close()
     say(f"wrote: {file.relative_to(DOCS.parent)} ({file.stat().st_size / 1000:.0f} kB)")
 
@@ -115,9 +121,9 @@ def main() -> None:
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-            picture(browser, url, "light", judge_the_mixed_example, show_a_weight)
+            picture(browser, url, "light", judge_the_mixed_example)
             picture(browser, url, "dark", judge_the_mixed_example, scheme="dark")
-            picture(browser, url, "phone", judge_the_mixed_example, viewport=PHONE)
+            picture(browser, url, "phone", judge_the_mixed_example, phone=True)
             picture(browser, url, "batch", judge_many, explain_a_row)
             browser.close()
             TAKEN_OF.write_text(fingerprint() + "\n", encoding="ascii")

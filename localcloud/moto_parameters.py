@@ -44,7 +44,7 @@ ABOUT_TIERS = (
 
 
 def check_parameter(operation: str, members: Mapping[str, Any], region: str) -> None:
-    """Raises ApiError for a name, a path, a value or a token that there cannot be."""
+    """Raises ApiError for an invalid name, path, value or token."""
     if operation == "PutParameter":
         _check_new(members, region)
     elif operation in ("GetParameter", "GetParameters"):

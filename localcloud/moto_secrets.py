@@ -19,7 +19,7 @@ OF_PRESENT_SECRETS = ("GetSecretValue", "PutSecretValue", "UpdateSecret")
 
 
 def check_secret(operation: str, members: Mapping[str, Any], region: str) -> None:
-    """Raises ApiError for a value, a name or a label that there cannot be, and for a secret to be deleted."""
+    """Raises ApiError for an invalid value, name or label, and for a secret that is marked for deletion."""
     if "SecretString" in members and "SecretBinary" in members:
         message = "You can't specify both a binary secret value and a string secret value in the same secret."
         raise ApiError("InvalidParameterException", message)

@@ -277,7 +277,7 @@ class Management:
         return {}
 
     def _tagged(self, arn: str) -> tuple[FunctionReference, Any]:
-        if ":function:" not in arn:  # that of something that there is none of here
+        if ":function:" not in arn:  # of a kind of resource that does not exist here
             raise missing(MISSING)
         if self._parse(arn, None).qualifier is not None:
             raise invalid_parameter(

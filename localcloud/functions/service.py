@@ -1,35 +1,29 @@
-"""The Lambda API: `management.py` keeps the functions, and this module runs them."""
+"""The Lambda API: `management.py` keeps the functions, `execution.py` runs them."""
 
 import base64
 import binascii
-import contextlib
 import functools
 import json
-import os
 import re
 import threading
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import werkzeug
 from botocore import xform_name
 from moto.core.model import ServiceModel
 
-from localcloud import metrics
 from localcloud.cloud import Cloud
 from localcloud.functions.absent import Absent
 from localcloud.functions.asynchronous import RETRY_SECONDS, Event, EventQueue
-from localcloud.functions.concurrency import UNRESERVED_CONCURRENCY, Slots
 from localcloud.functions.configuration import Configuration
 from localcloud.functions.errors import LambdaError, unsupported
+from localcloud.functions.execution import Admission, Executor, check_size
 from localcloud.functions.management import Management
 from localcloud.functions.names import LATEST, FunctionReference
-from localcloud.functions.pool import Pool
-from localcloud.functions.runtime_api import Invocation
 from localcloud.moto_backends import backend_of
 from localcloud.protocol import ApiError, InvalidRequest
 from localcloud.protocol.service import ModelledService, Operation
@@ -38,7 +32,6 @@ from localcloud.quotas import MAX_INVOCATION_BYTES
 from localcloud.untrusted import parse_json
 
 MAX_EVENT_BYTES = 1024 * 1024
-LOG_TAIL_BYTES = 4096
 TIDY_SECONDS = 1.0
 
 UNSUPPORTED = {
@@ -70,48 +63,6 @@ UNKNOWN_RUNTIME = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class InvocationResult:
-    """The result of a synchronous invocation. `function_error` is set if the function failed."""
-
-    request_id: str
-    payload: bytes
-    function_error: str | None
-    log_events: Sequence[str]
-
-    @property
-    def log_tail(self) -> bytes:
-        return "".join(self.log_events).encode()[-LOG_TAIL_BYTES:]
-
-
-class Admission:
-    """A place for one event of a function, taken until `run` or `give_up` first ends it."""
-
-    def __init__(
-        self, run: Callable[[bytes, str, str | None], InvocationResult], give_up: Callable[[], None]
-    ):
-        self._run = run
-        self._held = [give_up]  # pop is atomic
-
-    def give_up(self) -> None:
-        """Gives the place back, unless that has been done."""
-        try:
-            give_up = self._held.pop()
-        except IndexError:
-            return
-        give_up()
-
-    def run(
-        self, payload: bytes, request_id: str | None = None, client_context: str | None = None
-    ) -> InvocationResult:
-        """Runs the function with a JSON payload. Raises LambdaError for a too large payload."""
-        try:
-            _check_size(payload, MAX_INVOCATION_BYTES)
-            return self._run(payload, request_id or str(uuid.uuid4()), client_context)
-        finally:
-            self.give_up()
-
-
 class FunctionsService(ModelledService):
     """Runs Lambda functions. `handle` answers HTTP requests; other services call `admit`."""
 
@@ -140,9 +91,7 @@ class FunctionsService(ModelledService):
 
     def __init__(self, cloud: Cloud, retry_seconds: Sequence[float] = RETRY_SECONDS):
         self._cloud = cloud
-        self._lock = threading.Lock()
-        self._pools: dict[str, Pool] = {}
-        self._slots = Slots()
+        self._executor = Executor(cloud)
         self._events = EventQueue(self._run_event, retry_seconds)
         self._closing = threading.Event()
         self._operations: Mapping[str, Operation] = {
@@ -187,7 +136,7 @@ class FunctionsService(ModelledService):
 
         Raises LambdaError for an unknown function, and for throttling.
         """
-        return self._admit(*self._find(function))
+        return self._executor.admit(*self._find(function))
 
     def give_system_tags(self, function: str, tags: Mapping[str, str]) -> None:
         """Gives a function, by its name, tags that only AWS can give."""
@@ -195,18 +144,12 @@ class FunctionsService(ModelledService):
 
     def status(self) -> dict[str, Any]:
         """For `localcloud status`: the number of sandboxes of each function that has any."""
-        with self._lock:
-            pools = list(self._pools.values())
-        return {"functions": {pool.configuration.name: pool.size() for pool in pools if pool.size()}}
+        return {"functions": self._executor.sizes()}
 
     def close(self) -> None:
         self._closing.set()
         self._events.close()
-        with self._lock:
-            pools = list(self._pools.values())
-            self._pools.clear()
-        for pool in pools:
-            pool.close()
+        self._executor.close()
 
     def _invoke(
         self,
@@ -230,7 +173,7 @@ class FunctionsService(ModelledService):
             Configuration.of(record)
             return {"StatusCode": 204, "ResponseMetadata": metadata}
         _check_payload(Payload, MAX_INVOCATION_BYTES)
-        result = self._admit(reference, record).run(Payload, request_id, context)
+        result = self._executor.admit(reference, record).run(Payload, request_id, context)
         return {
             "StatusCode": 200,
             "ExecutedVersion": "$LATEST",
@@ -268,69 +211,6 @@ class FunctionsService(ModelledService):
             )
         return reference, self._look_up(reference.arn, LATEST)[1]
 
-    def _admit(self, reference: FunctionReference, record: Any) -> Admission:
-        """Takes a slot of the function's reserved concurrency, else of the account's. Raises LambdaError."""
-        configuration = Configuration.of(record)
-        reserved = record.reserved_concurrency
-        owner = "" if reserved is None else configuration.arn
-        if not self._slots.take(owner, UNRESERVED_CONCURRENCY if reserved is None else int(reserved)):
-            self._measure(configuration, Throttles=(1, "Count"))
-            scope = "ReservedFunction" if owner else ""
-            reason = f"{scope}ConcurrentInvocationLimitExceeded"
-            raise LambdaError("TooManyRequestsException", "Rate Exceeded.", status=429, Reason=reason)
-        return Admission(
-            functools.partial(self._run, configuration, reference.qualified_arn, record.code_bytes),
-            functools.partial(self._slots.free, owner),
-        )
-
-    def _run(
-        self,
-        configuration: Configuration,
-        invoked_arn: str,
-        code: bytes,
-        payload: bytes,
-        request_id: str,
-        client_context: str | None,
-    ) -> InvocationResult:
-        invocation = Invocation(
-            request_id=request_id,
-            payload=payload,
-            function_arn=invoked_arn,
-            trace_id=_trace_id(),
-            client_context=client_context,
-        )
-        with self._pool(configuration, code) as pool:
-            outcome, events = pool.run(invocation)
-        error = "Unhandled" if outcome.error_type else None
-        self._measure(
-            configuration,
-            Invocations=(1, "Count"),
-            Errors=(int(error is not None), "Count"),
-            Throttles=(0, "Count"),
-            Duration=(outcome.duration_ms, "Milliseconds"),
-        )
-        return InvocationResult(request_id, outcome.payload, error, events)
-
-    def _measure(self, configuration: Configuration, **values: tuple[float, str]) -> None:
-        metrics.record(self._cloud, "AWS/Lambda", {"FunctionName": configuration.name}, values)
-
-    @contextlib.contextmanager
-    def _pool(self, configuration: Configuration, code: bytes) -> Iterator[Pool]:
-        """Holds the pool of the function's current configuration, and closes that of the former one."""
-        former = None
-        with self._lock:
-            pool = self._pools.get(configuration.arn)
-            if pool is None or pool.configuration.version != configuration.version:
-                former = pool
-                pool = self._pools[configuration.arn] = Pool(self._cloud, configuration, code)
-            pool.enter()
-        try:
-            if former:
-                former.close()
-            yield pool
-        finally:
-            pool.leave()
-
     def _start_event(
         self,
         reference: FunctionReference,
@@ -345,7 +225,7 @@ class FunctionsService(ModelledService):
         self._events.add(reference.qualified_arn, payload, request_id, client_context)
 
     def _run_event(self, event: Event) -> bool:
-        admission = self._admit(*self._find(event.function))
+        admission = self._executor.admit(*self._find(event.function))
         result = admission.run(event.payload, event.request_id, event.client_context)
         return result.function_error is None
 
@@ -354,32 +234,18 @@ class FunctionsService(ModelledService):
         while not self._closing.wait(TIDY_SECONDS):
             now = time.monotonic()
             self._events.run_due(now)
-            with self._lock:
-                pools = list(self._pools.items())
-            for arn, pool in pools:
-                if self._is_current(arn, pool):
-                    pool.close_idle(now)
-                    continue
-                with self._lock:
-                    if self._pools.get(arn) is pool:
-                        del self._pools[arn]
-                pool.close()
+            self._executor.tidy(now, self._version_of)
 
-    def _is_current(self, arn: str, pool: Pool) -> bool:
+    def _version_of(self, arn: str) -> str | None:
+        """The version of a function's current configuration; None if the function has been deleted."""
         try:
-            return Configuration.of(self._find(arn)[1]).version == pool.configuration.version
+            return Configuration.of(self._find(arn)[1]).version
         except LambdaError:
-            return False
-
-
-def _check_size(payload: bytes, limit: int) -> None:
-    if len(payload) > limit:
-        message = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
-        raise LambdaError("RequestTooLargeException", message, status=413)
+            return None
 
 
 def _check_payload(payload: bytes, limit: int) -> None:
-    _check_size(payload, limit)
+    check_size(payload, limit)
     try:
         parse_json(payload)
     except ValueError as error:
@@ -400,10 +266,6 @@ def _client_context(header: str | None) -> str | None:
             "InvalidRequestContentException", "Client context must be valid JSON, encoded as base64."
         ) from error
     return json.dumps(context)
-
-
-def _trace_id() -> str:
-    return f"Root=1-{int(time.time()):08x}-{os.urandom(12).hex()};Parent={os.urandom(8).hex()};Sampled=0"
 
 
 def _refuse(what: str, **request: Any) -> None:

@@ -25,7 +25,7 @@ OF_WEBSOCKETS: Mapping[str, tuple[Any, ...]] = {
     "DisableSchemaValidation": (False,),
     "RouteSelectionExpression": ("${request.method} ${request.path}", "$request.method $request.path"),
 }
-"""Members of APIs with the values that those of HTTP may have."""
+"""Members of APIs, and the values that HTTP APIs may have."""
 INTEGRATION = dict.fromkeys(
     (
         "ConnectionType",

@@ -115,7 +115,7 @@ TAGS = ("aws:principaltag/", "s3:existingobjecttag/", "s3:requestobjecttag/")
 FILLED = OF_CALLERS | NEVER_PRESENT | OF_SERVICES | OF_S3
 
 OF_SERVICES_ALONE: Keys = {"aws:principalservicename": [], "aws:sourceaccount": [], "aws:sourcearn": []}
-"""Keys that only requests have which AWS's services make in their own name. All others lack them."""
+"""Keys of the requests that AWS's services make in their own name. All others lack them."""
 
 OF_TAGGED_OBJECTS = frozenset(
     f"s3:{name}"

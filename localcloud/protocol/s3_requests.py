@@ -61,6 +61,6 @@ def set_body(request: werkzeug.Request, body: bytes) -> None:
 
 
 def forget_body(request: werkzeug.Request) -> None:
-    """Has the body of a request, which has been changed, be read again."""
+    """Forgets what has been read of the body of a request, which has been changed since."""
     for read_before in ("stream", "_cached_data"):
         request.__dict__.pop(read_before, None)

@@ -35,7 +35,7 @@ GROUPS = (
 )
 PUBLIC_ACLS = ("public-read", "public-read-write", "authenticated-read")
 OWNERS_ACLS = ("bucket-owner-full-control", "private")
-"""Canned ACLs that say what holds without any."""
+"""Canned ACLs that grant nothing that the owner lacks without them."""
 CHANGING_HEADERS = (
     "x-amz-server-side-encryption",
     "x-amz-storage-class",
@@ -188,7 +188,7 @@ def check_acl(bucket: Any, owner: str, operation: str, key: str | None, request:
 
 
 def _check_grant(name: str, grantees: str) -> None:
-    """Raises ApiError for grantees, in a header, that there are not."""
+    """Raises ApiError for grantees in a header that do not exist."""
     for text in grantees.split(","):
         found = GRANTEE.fullmatch(text.strip())
         if found is None:

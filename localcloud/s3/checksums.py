@@ -1,4 +1,4 @@
-"""Checksums of objects and of their parts: which a request may have, and what answers tell of them.
+"""Checksums of objects and of their parts: which a request may have, and what answers say about them.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
 The words are those of recordings on AWS: LocalStack's tests/aws/services/s3/*.snapshot.json
@@ -32,7 +32,7 @@ SIZE = "x-amz-mp-object-size"
 
 
 def check_checksums(buckets: Mapping[str, Any], bucket: Any, call: Call, request: werkzeug.Request) -> None:
-    """Raises ApiError for checksums that there cannot be here. `bucket` is moto's record."""
+    """Raises ApiError for checksums that the request cannot have. `bucket` is moto's record."""
     upload = bucket.multiparts.get(call.parameters.get("uploadId"))
     match call.operation:
         case "CreateMultipartUpload":

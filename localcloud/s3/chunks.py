@@ -92,7 +92,7 @@ def _told_length(request: werkzeug.Request) -> int:
 
 
 def _decode(content: IO[bytes]) -> int:
-    """Moves what the chunks carry to the begin of the content, which it always fits into.
+    """Moves what the chunks carry to the beginning of the content, where it always fits.
 
     Returns its length, and leaves the content to be read after the last chunk.
     """

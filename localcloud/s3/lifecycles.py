@@ -1,4 +1,4 @@
-"""Lifecycles of buckets: their rules are checked and told as they were given; nothing carries them out.
+"""Lifecycles of buckets: their rules are checked, and returned as they were given; nothing carries them out.
 
 moto forgets some of what a rule says.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html

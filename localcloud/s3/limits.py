@@ -73,7 +73,7 @@ def ignore_unusable_range(request: werkzeug.Request) -> None:
 
 
 def spell_out_copy_source(request: werkzeug.Request) -> None:
-    """Has the source of a copy have its slash, which S3 takes in its encoded form, too."""
+    """Decodes the slash in the source of a copy, which S3 takes in its encoded form, too."""
     source = request.headers.get(COPY_SOURCE)
     if source and "/" not in source.strip("/"):
         set_header(request, COPY_SOURCE, ENCODED_SLASH.sub("/", source))

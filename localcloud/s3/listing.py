@@ -103,7 +103,7 @@ class Query:
 def answer_list(bucket: Any, operation: str, request: werkzeug.Request) -> werkzeug.Response:
     """Answers one of LISTS. `bucket` is moto's record.
 
-    Raises ApiError for a place to begin at that there is not.
+    Raises ApiError for an invalid marker or token.
     """
     found = operation_of(request, "s3")
     if found is None:
@@ -115,7 +115,7 @@ def answer_list(bucket: Any, operation: str, request: werkzeug.Request) -> werkz
 def answer_buckets(buckets: Mapping[str, Any], request: werkzeug.Request) -> werkzeug.Response | None:
     """Answers ListBuckets; None for a request that the guard will refuse. `buckets` are moto's records.
 
-    Raises ApiError for a region that there is not, and for a place to begin at.
+    Raises ApiError for an unknown region, and for an invalid token.
     """
     found, arguments = operation_of(request, "s3"), request.args
     region, token = arguments.get("bucket-region"), arguments.get("continuation-token")
@@ -272,7 +272,7 @@ def _current(bucket: Any, after: str) -> Iterator[Entry]:
 
 
 def _all_versions(bucket: Any, marker: str, version: str) -> Iterator[Entry]:
-    """The versions that follow a version of the key `marker`, or without that, those of the keys after it."""
+    """The versions after a given version of the key `marker`; without one, those of the keys after it."""
     for name in _names(bucket):
         records = list(reversed(bucket.keys.getlist(name, [])))
         entries = [Entry(name, record, number == 0) for number, record in enumerate(records)]
@@ -284,7 +284,7 @@ def _all_versions(bucket: Any, marker: str, version: str) -> Iterator[Entry]:
 
 
 def _uploads_after(bucket: Any, marker: str, upload: str) -> Iterator[Entry]:
-    """The unfinished uploads that follow one: of its key in the order of their begin, then of later keys."""
+    """The unfinished uploads after one: of its key, in the order in which they began, then of later keys."""
     note_begin(bucket)  # one may have begun just now
     entries = [Entry(one.key_name, one) for one in list(bucket.multiparts.values())]
     of_key = [entry for entry in entries if entry.name == marker] if upload else []

@@ -76,7 +76,7 @@ def _check_begun(bucket: Any, parameters: Mapping[str, Any]) -> None:
 
 
 def _check_completed(bucket: Any, parameters: Mapping[str, Any]) -> None:
-    """Raises ApiError for an upload that there is not; one that has just been completed may be so again."""
+    """Raises ApiError for an unknown upload; one that has just been completed may be completed again."""
     stored = getattr(bucket.keys.get(parameters["Key"]), "multipart", None)
     if stored is None or stored.id != parameters.get("uploadId"):
         _check_begun(bucket, parameters)

@@ -9,8 +9,9 @@ from localcloud.cloud import Cloud
 from localcloud.protocol import ApiError, InvalidRequest
 from localcloud.protocol.service import ModelledService
 from localcloud.protocol.validation import require_supported
-from localcloud.sagemaker.endpoints import LOG_GROUP, Endpoints, Throttled, Variant
+from localcloud.sagemaker.endpoints import Endpoints
 from localcloud.sagemaker.exchange import ContainerEnded, NotReady, TooSlow
+from localcloud.sagemaker.variants import LOG_GROUP, Throttled, Variant
 
 MAX_PAYLOAD = 25 * 1024 * 1024
 """The limit of requests and responses of endpoints on instances (SageMaker quotas)."""

@@ -198,7 +198,7 @@ class TrainingRun:
         return container.runner(self._cloud, "training.py", self._download_source(hyperparameters))
 
     def _kept_folder(self, member: str, uri: str, default: str) -> KeptFolder | None:
-        """What a member of the request describes; `uri` names that of its members which has the address."""
+        """What a member of the request describes; `uri` is the name of the member that holds the address."""
         if not (config := self._request.get(member)):
             return None
         path = config.get("LocalPath", default).removeprefix(f"{CONTAINER_FOLDER}/")

@@ -46,11 +46,15 @@ def error_line(message: str) -> str:
     return f"{'ValueError' if 'SM_TRAINING_ENV' in os.environ else 'error'}: {message}"
 
 
-def exit_status(run: Callable[[], int | None]) -> int:
-    """The exit status of a program that does `run`; what stops it is one line on standard error."""
+def exit_status(run: Callable[[], int | None], *errors: type[Exception]) -> int:
+    """The exit status of a program that does `run`; what stops it is one line on standard error.
+
+    That is a SentimentError, an OSError, too little memory, or one of the program's own `errors`.
+    """
+    expected: tuple[type[Exception], ...] = (SentimentError, MemoryError, *errors)
     try:
         return run() or 0
-    except (SentimentError, MemoryError) as error:
+    except expected as error:
         return fail(str(error) or "out of memory")
     except OSError as error:
         return fail(f"{error.filename or 'a file'}: {error.strerror or error}")

@@ -27,6 +27,23 @@ def reviews(page: Page) -> list[str]:
     return page.locator("#rows .excerpt").all_text_contents()
 
 
+# How many lines the words of a row's review take, each: more than one for a word that is broken.
+LINES_OF_WORDS = """it => [...it.textContent.matchAll(/\\S+/g)].map((word) => {
+    const range = document.createRange();
+    range.setStart(it.firstChild, word.index);
+    range.setEnd(it.firstChild, word.index + word[0].length);
+    return range.getClientRects().length;
+})"""
+
+
+def test_a_small_phone_breaks_no_word_of_a_review(many):
+    many.set_viewport_size({"width": 320, "height": 640})
+    paste(many, "A delightful film, good\nawful")
+    many.get_by_role("button", name="Judge 2 reviews").click()
+    expect(many.locator("#batch-status")).to_have_text("1 positive, 1 negative.")
+    assert many.locator("#rows .excerpt").first.evaluate(LINES_OF_WORDS) == [1, 1, 1, 1]
+
+
 def test_one_review_a_line(many, site):
     paste(many, "A good one, really\r\n\n  \nso-so\nawful\ndreadful")
     expect(many.locator("#batch-status")).to_have_text("4 reviews.")

@@ -30,6 +30,24 @@ def test_a_mistyped_option_is_one_line(program, arguments, capsys):
     assert capsys.readouterr().err == "error: there is no option --foo\n"
 
 
+@pytest.mark.parametrize(
+    ("program", "step"),
+    [
+        ("benchmarks.load", "run"),
+        ("selfhost.drift", "run"),
+        ("selfhost.retrain", "run"),
+        ("selfhost.trainer", "train"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line(program, step, monkeypatch, capsys):
+    module = importlib.import_module(program)
+    monkeypatch.setattr(
+        module, step, mock.Mock(side_effect=PermissionError(13, "Permission denied", "votes"))
+    )
+    assert module.main([]) == 1
+    assert capsys.readouterr().err == "error: votes: Permission denied\n"
+
+
 def test_load_without_a_region_is_one_line(monkeypatch, tmp_path, capsys):
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)

@@ -1,5 +1,7 @@
 """Short texts beside the reviews: where they come from, how they reach training, and what counts them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sentiment_fixtures import made_up_reviews, tiny_recipe
@@ -11,6 +13,7 @@ from sentiment.data.reviews import concatenate, normalised, table
 from sentiment.errors import ChannelError
 from sentiment.training.steps import shortened
 from sentiment.training.trainer import Run, Trainer
+from tests.conftest import PROJECT
 
 
 def test_the_snippets_have_a_fixed_split_with_copies_together():
@@ -56,6 +59,12 @@ def test_written_sentences_have_a_label_or_none():
     assert set(found.split) == {"train", "validation"}
     assert "ok" in written.without_opinion("train") + written.without_opinion("validation")
     assert 0.45 < found.select("train").labels.mean() < 0.55
+
+
+def test_the_model_card_counts_the_written_sentences():
+    sentences = Path(written.__file__).with_suffix(".tsv").read_text(encoding="utf-8").splitlines()
+    card = (PROJECT / "docs" / "model.md").read_text(encoding="utf-8")
+    assert f"{len(sentences):,} sentences written for this project" in card
 
 
 @pytest.mark.slow
