@@ -1,4 +1,4 @@
-"""Limits the size of request bodies, before a service reads them.
+"""Limits the size of requests, before a service reads them.
 
 The services check their own, smaller quotas, with AWS's error messages.
 """
@@ -23,6 +23,10 @@ MAX_REQUEST_BYTES = 16 * MIB
 """The maximum of other requests, which is that of DynamoDB's BatchWriteItem."""
 MAX_FORM_BYTES = MIB
 """The maximum of the query protocol, which is that of CloudWatch's PutMetricData."""
+MAX_HEAD_BYTES = 8 * 1024
+"""The maximum of the headers of a request to one of AWS's APIs, and of its URL: that of the headers for S3
+("PutObject"). moto needs quadratic time for what it looks for in them.
+"""
 PAYLOADS = re.compile(
     rf"{re.escape(EXECUTE_API_PATH)}/.*|/endpoints/.*|/\d{{4}}-\d\d-\d\d/(functions|layers)(/.*)?", re.DOTALL
 )
@@ -38,6 +42,18 @@ def body_limit(request: werkzeug.Request) -> int:
     if not signature and (request.method == "PUT" or request.mimetype == "multipart/form-data"):
         return MAX_OBJECT_BYTES  # S3 accepts unsigned uploads
     return MAX_FORM_BYTES if request.mimetype == FORM else MAX_REQUEST_BYTES
+
+
+def check_head(request: werkzeug.Request) -> None:
+    """Raises RequestRefused if the head of a request to one of AWS's APIs is too long."""
+    environ = request.environ
+    headers = sum(len(name) + len(value) for name, value in environ.items() if name.startswith("HTTP_"))
+    if headers > MAX_HEAD_BYTES:
+        message = "Your request header section exceeds the maximum allowed length."
+        raise RequestRefused(400, "RequestHeaderSectionTooLarge", message)
+    if len(environ["RAW_URI"]) > MAX_HEAD_BYTES:
+        message = f"The URL of the request is longer than the {MAX_HEAD_BYTES:,} bytes that it may have."
+        raise RequestRefused(414, "RequestURITooLong", message)
 
 
 def too_large(request: werkzeug.Request, refused: RequestRefused) -> tuple[str, str]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # moto takes long to import, and commands such as `localcloud
 
 FORM = "application/x-www-form-urlencoded"
 CREDENTIAL = re.compile(
-    r"Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]*)/(?P<service>[^/]+)/aws4_request", re.IGNORECASE
+    r"Credential=(?P<key>[^/]{1,128})/\d{8}/(?P<region>[^/]*)/(?P<service>[^/]+)/aws4_request", re.IGNORECASE
 )
 CBOR_PATH = re.compile(r"/service/[^/]+/operation/(?P<operation>\w+)")
 MODELS: Mapping[str, tuple[str, ...]] = {

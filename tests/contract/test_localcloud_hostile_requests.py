@@ -90,6 +90,55 @@ def test_a_parameter_of_a_megabyte_of_braces(cloud):
         cloud.client("ssm").put_parameter(Name="p", Value="a {{b\n}}", Type="String")
 
 
+@pytest.mark.parametrize(
+    ("headers", "path", "status", "code"),
+    [
+        ({"X-Amz-Meta-Long": "AWS" * 3_000}, "/bucket", 400, "RequestHeaderSectionTooLarge"),
+        ({}, "/bucket/" + ".s3-" * 2_500, 414, "RequestURITooLong"),
+    ],
+)
+def test_a_head_that_moto_would_search_for_seconds(cloud, headers, path, status, code):
+    answer = requests.get(cloud.url + path, headers=signed("s3") | headers, timeout=60)
+    assert (answer.status_code, code in answer.text) == (status, True)
+
+
+def test_an_access_key_is_as_long_as_they_are(cloud):
+    scope = f"{'a' * 129}/20260101/us-east-1/iam/aws4_request"
+    answer = requests.post(cloud.url, headers={"Authorization": f"Credential={scope}"}, timeout=60)
+    assert answer.status_code == 403
+    assert "MissingAuthenticationToken" in answer.text
+
+
+def test_a_prefix_of_queues_is_no_pattern(cloud):
+    sqs = cloud.client("sqs")
+    sqs.create_queue(QueueName="a" * 70 + "-")
+    assert len(sqs.list_queues(QueueNamePrefix="a")["QueueUrls"]) == 1
+    with pytest.raises(ClientError, match="Can only include alphanumeric characters"):
+        sqs.list_queues(QueueNamePrefix="(a+)+$")
+
+
+def test_expressions_have_dynamodbs_limit(cloud):
+    dynamodb = cloud.client("dynamodb")
+    dynamodb.create_table(
+        TableName="table",
+        KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    update = {
+        "TableName": "table",
+        "Key": {"k": {"S": "x"}},
+        "UpdateExpression": f"SET a{' ' * 200_000}= :v",
+        "ExpressionAttributeValues": {":v": {"S": "x"}},
+    }
+    for call, request in (
+        (dynamodb.update_item, update),
+        (dynamodb.transact_write_items, {"TransactItems": [{"Update": update}]}),
+    ):
+        with pytest.raises(ClientError, match="Invalid UpdateExpression: Expression size has exceeded"):
+            call(**request)
+
+
 def test_a_stored_template_has_cloudformations_limit(cloud):
     s3 = cloud.client("s3")
     s3.create_bucket(Bucket="templates")
