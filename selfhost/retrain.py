@@ -22,6 +22,7 @@ from sentiment.errors import SentimentError
 from sentiment.serving.predictor import Predictor
 from sentiment.training.command_line import Parser
 from tracking.champion import RegistryError
+from tracking.client import without_passwords
 
 TRACKING = PROJECT / "train" / "tracking.py"
 
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
         {"MLFLOW_TRACKING_URI": settings.tracking_uri, "MLFLOW_REGISTERED_MODEL": settings.name}
     )
     choices, trained = trainer.choices(options), Trained(options.var)
-    step(f"Champion ({settings.name}@{settings.alias} at {settings.tracking_uri})")
+    step(f"Champion ({settings.name}@{settings.alias} at {without_passwords(settings.tracking_uri)})")
     if trained.is_pending():
         trainer.log(trained, children)
     champion = retry(registry.champion)
