@@ -14,6 +14,10 @@ from localcloud.protocol.calls import FORM, operation_of, signature_of
 MIB = 1024 * 1024
 MAX_OBJECT_BYTES = 5 * 1024 * MIB
 """The maximum size of an object that one request uploads to S3 ("Uploading objects")."""
+WITH_CONTENT = ("PostObject", "PutObject", "UploadPart")
+MAX_XML_BYTES = 8 * MIB
+"""The maximum of other requests to S3: the longest list thousands of keys or parts. Parsed, they take many
+times the memory."""
 MAX_PAYLOAD_BYTES = 70_167_211
 """The maximum of a Lambda request with a function's code, from Lambda's error message. Only S3 takes more:
 payloads of APIs, functions and endpoints have at most 10, 6 and 25 MB."""
@@ -36,7 +40,8 @@ def body_limit(request: werkzeug.Request) -> int:
     """The maximum number of bytes in the body of a request."""
     signature = signature_of(request)
     if signature and signature.service == "s3":
-        return MAX_OBJECT_BYTES
+        found = operation_of(request, "s3")
+        return MAX_OBJECT_BYTES if found is None or found[0].name in WITH_CONTENT else MAX_XML_BYTES
     if PAYLOADS.fullmatch(request.path) or ".execute-api." in request.host:
         return MAX_PAYLOAD_BYTES
     if not signature and (request.method == "PUT" or request.mimetype == "multipart/form-data"):

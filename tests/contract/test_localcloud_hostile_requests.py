@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import socket
 
 import pytest
 import requests
@@ -107,6 +108,35 @@ def test_an_access_key_is_as_long_as_they_are(cloud):
     answer = requests.post(cloud.url, headers={"Authorization": f"Credential={scope}"}, timeout=60)
     assert answer.status_code == 403
     assert "MissingAuthenticationToken" in answer.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"\xff", b"\x81\x00", b"\x9f" * 500, b"\x9b" + b"\xff" * 8, b"\x5b\x7f" + b"\xff" * 7, b"\xa1\x80\x00"],
+)
+def test_a_body_that_is_no_map_of_cbor(cloud, body):
+    url = f"{cloud.url}/service/GraniteServiceVersion20100801/operation/PutMetricData"
+    answer = requests.post(url, body, headers=signed("monitoring"), timeout=60)
+    assert (answer.status_code, b"SerializationException" in answer.content) == (400, True)
+
+
+@pytest.mark.parametrize("service", ["sqs", "logs", "dynamodb"])
+def test_a_request_that_names_no_operation(cloud, service):
+    answer = requests.post(cloud.url, "a=1", headers=signed(service), timeout=60)
+    assert (answer.status_code, "does not support" in answer.text) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("bucket?cors", 413), ("bucket?delete", 413), ("bucket/key", 100)]
+)
+def test_only_objects_are_as_large_as_they_may_be(cloud, path, status):
+    """A body that is too long is refused by its announced length; any other one is asked for."""
+    method = "POST" if path.endswith("delete") else "PUT"
+    lines = [f"{method} /{path} HTTP/1.1", f"Host: 127.0.0.1:{cloud.port}", "Expect: 100-continue"]
+    lines += ["Content-Length: 9000000", f"Authorization: {signed('s3')['Authorization']}", "", ""]
+    with socket.create_connection(("127.0.0.1", cloud.port), timeout=60) as connection:
+        connection.sendall("\r\n".join(lines).encode())
+        assert int(connection.recv(65_536).split()[1]) == status
 
 
 def test_a_prefix_of_queues_is_no_pattern(cloud):
