@@ -15,7 +15,7 @@ from localcloud.http_server import receive
 from localcloud.log_streams import write_pending
 from localcloud.protocol.calls import FORM, form_of
 from localcloud.protocol.errors import denial
-from localcloud.quotas import body_limit, too_large
+from localcloud.quotas import body_limit, check_head, too_large
 from localcloud.routing import Destination, destination_of
 
 log = logging.getLogger(__name__)
@@ -70,6 +70,8 @@ class FrontDoor:
             destination = destination_of(request)
             # Checked first, so that nothing is read of a request that is refused.
             if (answer := self._gate.refuse(request, destination)) is None:
+                if not destination.is_data_plane:
+                    check_head(request)
                 receive(environ, body_limit(request))
                 answer = self._answer(request, destination)
                 environ["wsgi.input"].seek(0)  # a service may have read it

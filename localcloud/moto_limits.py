@@ -14,6 +14,17 @@ from localcloud.protocol import ApiError
 OF_AWS = "AWS/"
 TOKEN = re.compile("[0-9]{1,18}")
 """moto's tokens are positions in its lists."""
+EXPRESSIONS = (
+    "ConditionExpression",
+    "FilterExpression",
+    "KeyConditionExpression",
+    "ProjectionExpression",
+    "UpdateExpression",
+)
+MAX_EXPRESSION_BYTES = 4096
+"""https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
+QUEUE_NAME = re.compile(r"[A-Za-z0-9_.-]{0,80}")
+"""Of a prefix, too, which moto takes for a regular expression."""
 MAX_PERIODS = 200_000
 """Of all queries of a GetMetricData: moto looks at each, whether it has data or not."""
 
@@ -22,6 +33,8 @@ def check_limits(service: str | None, operation: str, members: Mapping[str, Any]
     """Raises ApiError for a request that the service would refuse. `service` is botocore's name."""
     if check := CHECKS.get((service or "", operation)):
         check(members)
+    if service == "dynamodb":
+        _check_expressions(members)
 
 
 def has_unknown_token(members: Mapping[str, Any]) -> bool:
@@ -52,7 +65,24 @@ def _check_periods(members: Mapping[str, Any]) -> None:
         raise ApiError("InvalidParameterValue", message)
 
 
+def _check_prefix(members: Mapping[str, Any]) -> None:
+    if not QUEUE_NAME.fullmatch(members.get("QueueNamePrefix", "")):
+        message = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
+        raise ApiError("InvalidParameterValue", message)
+
+
+def _check_expressions(members: Mapping[str, Any]) -> None:
+    nested = [part for item in members.get("TransactItems", ()) for part in item.values()]
+    for part in (members, *nested, *members.get("RequestItems", {}).values()):
+        for name in EXPRESSIONS if isinstance(part, Mapping) else ():
+            size = len(part.get(name, "").encode(errors="surrogatepass"))
+            if size > MAX_EXPRESSION_BYTES:
+                reason = "Expression size has exceeded the maximum allowed size"
+                raise ApiError("ValidationException", f"Invalid {name}: {reason}; expression size: {size}")
+
+
 CHECKS: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], None]] = {
     ("cloudwatch", "GetMetricData"): _check_periods,
     ("cloudwatch", "PutMetricData"): _check_metrics,
+    ("sqs", "ListQueues"): _check_prefix,
 }

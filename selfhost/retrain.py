@@ -21,6 +21,7 @@ from selfhost.trainer import Children, Trained, TrainingFailed, retry
 from sentiment.serving.predictor import Predictor
 from sentiment.training.command_line import Parser, exit_status
 from tracking.champion import RegistryError
+from tracking.client import without_passwords
 
 TRACKING = PROJECT / "train" / "tracking.py"
 
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> None:
         {"MLFLOW_TRACKING_URI": settings.tracking_uri, "MLFLOW_REGISTERED_MODEL": settings.name}
     )
     choices, trained = trainer.choices(options), Trained(options.var)
-    step(f"Champion ({settings.name}@{settings.alias} at {settings.tracking_uri})")
+    step(f"Champion ({settings.name}@{settings.alias} at {without_passwords(settings.tracking_uri)})")
     if trained.is_pending():
         trainer.log(trained, children)
     champion = retry(registry.champion)

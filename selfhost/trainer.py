@@ -26,6 +26,7 @@ from sentiment.files import CHECKSUMS, sha256_of
 from sentiment.training.command_line import Parser, exit_status
 from tracking.background import FINISH_SECONDS, GIVE_UP_SECONDS
 from tracking.champion import RegistryError
+from tracking.client import without_passwords
 from tracking.run_record import FILE_NAME, read_record
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def train(options: argparse.Namespace) -> None:
         "PYTHONUNBUFFERED": "1",
     }
     children, trained = Children(environment), Trained(options.var)
-    step(f"Champion ({settings.name}@{settings.alias} at {settings.tracking_uri})")
+    step(f"Champion ({settings.name}@{settings.alias} at {without_passwords(settings.tracking_uri)})")
     if trained.is_pending():
         say(f"the model in {shown(trained.model)} has been trained completely but not logged yet")
         log(trained, children)

@@ -7,9 +7,10 @@ files are unpacked, no links or devices.
 import bz2
 import gzip
 import lzma
+import math
 import tarfile
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -19,7 +20,10 @@ from sentiment.files import is_full
 
 UNJUDGED_BYTES = 64 << 20
 """Up to this size, any compression ratio is accepted: a small file of zeros packs very well."""
-MAX_HEADER_BYTES = 1 << 20
+MAX_HEADER_BYTES = 10_240
+"""Of all headers of one member: enough for two of the longest paths of Linux. tarfile reads each into memory,
+calls itself for the next, and before Python 3.11.10 and 3.12.6 needs quadratic time for long ones.
+"""
 CHUNK_BYTES = 1 << 16
 OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {
     b"\x1f\x8b": gzip.open,
@@ -27,7 +31,6 @@ OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {
     b"\xfd7zXZ\x00": lzma.LZMAFile,
 }
 """How to open a compressed file, by its magic bytes."""
-BROKEN = (tarfile.TarError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, EOFError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -71,21 +74,24 @@ def unpack(
                         continue
                     if not safe.isfile():
                         raise _Refused("it is a link")
-                    tar.extract(safe, folder, filter="data")
+                    with stream.content():
+                        tar.extract(safe, folder, filter="data")
                     unpacked()
-            while stream.read(CHUNK_BYTES):
-                continue  # read the checksum at the end as well: an archive that lacks it is broken
+            with stream.content():
+                while stream.read(CHUNK_BYTES):
+                    continue  # read the checksum at the end as well: an archive that lacks it is broken
     except (_Refused, tarfile.FilterError) as error:
-        raise ArchiveError(f"{archive}: member {name} is refused: {error}") from None
-    except BROKEN as error:
+        raise ArchiveError(f"{archive}: member {name:.200} is refused: {error}") from None
+    except Exception as error:  # tarfile raises some ten kinds for archives that lie
+        if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
+            if is_full(error):
+                raise
+            reason = error.strerror or error
+            raise ArchiveError(f"{archive}: cannot be unpacked to {folder} ({reason})") from None
         raise ArchiveError(
-            f"{archive}: damaged or incomplete at member {name} ({error or type(error).__name__}); "
+            f"{archive}: damaged or incomplete at member {name:.200} ({error or type(error).__name__}); "
             "fetch it again"
         ) from None
-    except OSError as error:
-        if is_full(error):
-            raise
-        raise ArchiveError(f"{archive}: cannot be unpacked to {folder} ({error.strerror or error})") from None
 
 
 class _Refused(Exception):
@@ -102,10 +108,24 @@ class _Unpacked:
         openers = [opener for magic, opener in OPENERS.items() if begins.startswith(magic)]
         self._content = openers[0](packed) if openers else packed
         self._read = 0
+        self._left_of_headers: float = MAX_HEADER_BYTES
+
+    @contextmanager
+    def content(self) -> Iterator[None]:
+        """What is read now is content; what is read afterwards are the headers of the next member."""
+        self._left_of_headers = math.inf
+        try:
+            yield
+        finally:
+            self._left_of_headers = MAX_HEADER_BYTES
 
     def read(self, size: int) -> bytes:
-        if not 0 <= size <= MAX_HEADER_BYTES:  # tarfile reads files in pieces, but names and headers at once
-            raise _Refused(f"a name or header in it is {size:,} bytes long")
+        self._left_of_headers -= size
+        if size < 0 or self._left_of_headers < 0:
+            raise _Refused(f"a member has headers of more than {MAX_HEADER_BYTES:,} bytes")
+        return self._next(size)
+
+    def _next(self, size: int) -> bytes:
         content = self._content.read(size)
         self._read += len(content)
         _check(0, self._read, self._limits)
@@ -117,7 +137,7 @@ class _Unpacked:
         return self._content.tell()
 
     def seek(self, position: int) -> int:
-        while (ahead := position - self._content.tell()) > 0 and self.read(min(ahead, CHUNK_BYTES)):
+        while (ahead := position - self._content.tell()) > 0 and self._next(min(ahead, CHUNK_BYTES)):
             continue
         if ahead < 0:
             raise _Refused("its members are not in order")

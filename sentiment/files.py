@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -129,13 +130,16 @@ def broken_files(
 
 
 def read_object(file: Path, largest: int) -> dict[str, Any]:
-    """Read a JSON object from a file of at most `largest` bytes. Raises OSError or ValueError."""
+    """Read a JSON object from a file of at most `largest` bytes. Raises OSError or ValueError.
+
+    Numbers are finite: Python also reads NaN, Infinity and 1e999, and would write what is not JSON.
+    """
     with file.open("rb") as stream:
         content = stream.read(largest + 1)
     if len(content) > largest:
         raise ValueError(f"it has more than {largest:,} bytes")
     try:
-        parsed = json.loads(content.decode("utf-8"))
+        parsed = json.loads(content.decode("utf-8"), parse_float=_finite, parse_constant=_finite)
     except UnicodeDecodeError as error:
         raise ValueError(f"it is not UTF-8: byte {error.start} cannot be read") from None
     except RecursionError:
@@ -143,6 +147,12 @@ def read_object(file: Path, largest: int) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise ValueError("it is not a JSON object")
     return parsed
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text:.20} is not a finite number")
+    return number
 
 
 def _is_folder(file: Path) -> bool:

@@ -6,6 +6,7 @@ import http.client
 import importlib.util
 import logging
 import os
+import re
 import urllib.error
 import urllib.request
 import warnings
@@ -67,11 +68,18 @@ def require_answer(uri: str) -> None:
     if not uri.startswith(("http://", "https://")):
         return
     try:
-        urllib.request.urlopen(f"{uri.rstrip('/')}/version", timeout=ANSWER_SECONDS).close()
+        # urllib takes no password in an address, and none is needed to answer.
+        address = without_passwords(uri).rstrip("/")
+        urllib.request.urlopen(f"{address}/version", timeout=ANSWER_SECONDS).close()
     except urllib.error.HTTPError:
         return  # any response will do, even if it asks for credentials, which MLflow has
     except (OSError, http.client.HTTPException) as error:
         raise TrackingError(reason(error)) from None
+
+
+def without_passwords(text: str) -> str:
+    """The text without the users and passwords in its addresses, which are for nobody's log."""
+    return re.sub(r"(?<=://)[^/\s]*@", "", text)
 
 
 def server_and_reason(error: BaseException, uri: str | None = None) -> str:
@@ -80,7 +88,7 @@ def server_and_reason(error: BaseException, uri: str | None = None) -> str:
         return str(error)
     from mlflow.exceptions import MlflowException
 
-    server = uri or os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI)
+    server = without_passwords(uri or os.environ.get("MLFLOW_TRACKING_URI", DEFAULT_URI))
     return f"MLflow at {server}: {reason(error)}" if isinstance(error, MlflowException) else reason(error)
 
 
@@ -88,7 +96,7 @@ def reason(error: BaseException) -> str:
     """Describe an error in one line, without the details that libraries add."""
     if isinstance(error, (SentimentError, TrackingError)):
         return str(error)
-    text = " ".join(str(error).split())
+    text = without_passwords(" ".join(str(error).split()))
     if "Connection refused" in text:
         text = "connection refused: is it up?"
     elif "timed out" in text.lower():

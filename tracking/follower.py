@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tracking.background import WARNED
-from tracking.client import WHILE_TRAINING, connect, reason, require_answer
+from tracking.client import WHILE_TRAINING, connect, reason, require_answer, without_passwords
 from tracking.run_record import read_record
 
 NICENESS = 10
@@ -64,7 +64,7 @@ def give_up(number: int, frame: object) -> NoReturn:
 
 def warn(error: BaseException, folder: Path) -> None:
     """Print a warning, and the command that logs the run afterwards."""
-    uri = os.environ["MLFLOW_TRACKING_URI"]
+    uri = without_passwords(os.environ["MLFLOW_TRACKING_URI"])
     print(
         f"warning: cannot log to MLflow at {uri} ({reason(error)}). Training goes on; if the server does "
         f"not recover, log the run afterwards: python {os.path.relpath(sys.argv[0])} log {folder}",

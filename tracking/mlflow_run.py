@@ -20,6 +20,7 @@ from sentiment.errors import SentimentError
 from sentiment.evaluation import figures
 from sentiment.files import CHECKSUMS
 from sentiment.serving.artifact import version_of
+from tracking.client import without_passwords
 from tracking.run_record import FILE_NAME, RunRecord
 
 EXPERIMENT = "movie-sentiment"
@@ -149,7 +150,7 @@ class LoggedRun:
     @property
     def address(self) -> str:
         """The URL of the run's page; for stores without a server, a description."""
-        uri = mlflow.get_tracking_uri()
+        uri = without_passwords(mlflow.get_tracking_uri())
         if not uri.startswith("http"):
             return f"run {self.id} in {uri}"
         return f"{uri.rstrip('/')}/#/experiments/{self.experiment_id}/runs/{self.id}"

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import os
 import shutil
 import signal
 import threading
@@ -19,6 +18,7 @@ from localcloud import containers
 from localcloud.cloud import Cloud
 from localcloud.codebuild import buildspec, dockerfile
 from localcloud.codebuild.errors import BuildFailed
+from localcloud.container_variables import container_variables
 from localcloud.containers.archives import ArchiveError, unpack_zip
 from localcloud.log_streams import LogStream
 from localcloud.processes import Process
@@ -163,9 +163,8 @@ class Build:
         """Install lock files in a process of its own; returns the interpreter that has their packages."""
         command: list[str | Path] = [self._cloud.job_python, ENVIRONMENT, folder, *locks]
         processes, name = self._cloud.processes, f"build {self.record['id']}"
-        # With the user's settings of pip, but without any credentials.
-        environment = {**os.environ, "LOCALCLOUD_PACKAGES": str(self._cloud.state_dir / "packages")}
-        self._process = process = processes.start(name, command, env=environment, cwd=self._folder)
+        variables = container_variables(self._cloud, self._project["serviceRole"], self._folder)
+        self._process = process = processes.start(name, command, env=variables, cwd=self._folder)
         if self._cut_short:
             self._end_early(self._cut_short)
         try:

@@ -6,9 +6,9 @@ All of localcloud uses this module to unpack archives, the runners as well.
 import contextlib
 import gzip
 import io
+import math
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -16,18 +16,11 @@ from typing import IO, BinaryIO, cast
 
 UNJUDGED_BYTES = 64 << 20
 """Up to this size, any compression ratio is accepted: a small file of zeros packs very well."""
-MAX_HEADER_BYTES = 1 << 20
+MAX_HEADER_BYTES = 10_240
+"""Of all headers of one member: enough for two of the longest paths of Linux. tarfile reads each into memory,
+calls itself for the next, and before Python 3.11.10 and 3.12.6 needs quadratic time for long ones.
+"""
 CHUNK_BYTES = 1 << 16
-BROKEN = (
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    gzip.BadGzipFile,
-    zlib.error,
-    EOFError,
-    ValueError,
-    RuntimeError,
-)
-"""The errors of tarfile, gzip and zipfile for truncated, damaged or encrypted archives."""
 
 
 class ArchiveError(Exception):
@@ -44,6 +37,7 @@ class Limits:
 
 
 LIMITS = Limits()
+IN_MEMORY = Limits(size=1 << 30)
 
 
 def unpack_tar(archive: Path, folder: Path, limits: Limits = LIMITS) -> None:
@@ -57,9 +51,11 @@ def unpack_tar(archive: Path, folder: Path, limits: Limits = LIMITS) -> None:
                 size += member.size  # of a sparse file, more than the stream has
                 _check(number, size if member.size >= 0 else -1, limits)
                 _refuse_links_on_the_way(folder, member)
-                tar.extract(member, folder, filter="data")
-        while stream.read(CHUNK_BYTES):
-            continue  # read the checksum at the end as well: an archive that lacks it is broken
+                with stream.content():
+                    tar.extract(member, folder, filter="data")
+        with stream.content():
+            while stream.read(CHUNK_BYTES):
+                continue  # read the checksum at the end as well: an archive that lacks it is broken
 
 
 def unpack_zip(archive: bytes, folder: Path, limits: Limits = LIMITS) -> None:
@@ -73,11 +69,12 @@ def unpack_zip(archive: bytes, folder: Path, limits: Limits = LIMITS) -> None:
                 written.chmod(written.stat().st_mode | 0o111)
 
 
-def gunzip(packed: bytes, limits: Limits = LIMITS) -> bytes:
-    """The content of a gzip file. Raises ArchiveError."""
+def gunzip(packed: bytes) -> bytes:
+    """The content of a gzip file. Raises ArchiveError, also if it is more than IN_MEMORY."""
     with _explained():
-        stream = _Unpacked(io.BytesIO(packed), limits)
-        return b"".join(iter(lambda: stream.read(CHUNK_BYTES), b""))
+        stream = _Unpacked(io.BytesIO(packed), IN_MEMORY)
+        with stream.content():
+            return b"".join(iter(lambda: stream.read(CHUNK_BYTES), b""))
 
 
 class _Unpacked:
@@ -87,10 +84,24 @@ class _Unpacked:
         self._packed, self._limits = packed, limits
         self._content = gzip.GzipFile(fileobj=packed)
         self._read = 0
+        self._left_of_headers: float = MAX_HEADER_BYTES
+
+    @contextlib.contextmanager
+    def content(self) -> Iterator[None]:
+        """What is read now is content; what is read afterwards are the headers of the next member."""
+        self._left_of_headers = math.inf
+        try:
+            yield
+        finally:
+            self._left_of_headers = MAX_HEADER_BYTES
 
     def read(self, size: int) -> bytes:
-        if not 0 <= size <= MAX_HEADER_BYTES:  # tarfile reads files in pieces, but names and headers at once
-            raise ArchiveError(f"a name or header in it has {size:,} bytes")
+        self._left_of_headers -= size
+        if size < 0 or self._left_of_headers < 0:
+            raise ArchiveError(f"a member of it has headers of more than {MAX_HEADER_BYTES:,} bytes")
+        return self._next(size)
+
+    def _next(self, size: int) -> bytes:
         content = self._content.read(size)
         self._read += len(content)
         _check(0, self._read, self._limits)
@@ -102,7 +113,7 @@ class _Unpacked:
         return self._content.tell()
 
     def seek(self, position: int) -> int:
-        while (ahead := position - self._content.tell()) > 0 and self.read(min(ahead, CHUNK_BYTES)):
+        while (ahead := position - self._content.tell()) > 0 and self._next(min(ahead, CHUNK_BYTES)):
             continue
         if ahead < 0:
             raise ArchiveError("its parts do not follow each other")
@@ -125,15 +136,19 @@ def _refuse_links_on_the_way(folder: Path, member: tarfile.TarInfo) -> None:
             place = place / part
             if place.is_symlink():
                 raise ArchiveError(f"{name!r} would be written through a link")
+    if member.islnk() and not (folder / member.linkname).is_file():
+        raise ArchiveError(f"{member.name!r} links to {member.linkname!r}, which does not come before it")
 
 
 @contextlib.contextmanager
 def _explained() -> Iterator[None]:
     try:
         yield
+    except ArchiveError:
+        raise
     except tarfile.FilterError as error:
         raise ArchiveError(str(error)) from error
-    except BROKEN as error:
+    except Exception as error:  # tarfile and zipfile raise some ten kinds for archives that lie
+        if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
+            raise ArchiveError(f"it cannot be unpacked here: {error.strerror or error}") from error
         raise ArchiveError(f"it is damaged or incomplete ({error or type(error).__name__})") from error
-    except OSError as error:
-        raise ArchiveError(f"it cannot be unpacked here: {error.strerror or error}") from error

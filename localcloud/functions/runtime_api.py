@@ -18,6 +18,7 @@ from http.server import HTTPServer
 from urllib3.util import wait_for_read
 
 from localcloud.containers.bounded_http import MAX_HEAD_BYTES, BoundedRequestHandler, RequestRefused
+from localcloud.containers.web_pages import comes_from_page
 from localcloud.peers import is_of_this_user
 from localcloud.serving import PromptServer
 
@@ -157,8 +158,7 @@ class _Handler(BoundedRequestHandler):
         """Refuses requests of web pages."""
         if not super().parse_request():
             return False
-        is_page = "Origin" in self.headers or "Sec-Fetch-Site" in self.headers
-        if is_page or self.headers.get("Host") != self.runtime_api.address:
+        if comes_from_page(self.headers, [self.runtime_api.address]):
             self.close_connection = True
             self._answer(403, b"{}")
             return False

@@ -15,6 +15,7 @@ from botocore.parsers import RpcV2CBORParser
 from werkzeug.exceptions import HTTPException
 
 from localcloud.addresses import EXECUTE_API_PATH
+from localcloud.containers.bounded_http import RequestRefused
 
 if TYPE_CHECKING:  # moto takes long to import, and commands such as `localcloud status` need none of it
     from moto.core.model import OperationModel, ServiceModel
@@ -22,7 +23,7 @@ if TYPE_CHECKING:  # moto takes long to import, and commands such as `localcloud
 
 FORM = "application/x-www-form-urlencoded"
 CREDENTIAL = re.compile(
-    r"Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]*)/(?P<service>[^/]+)/aws4_request", re.IGNORECASE
+    r"Credential=(?P<key>[^/]{1,128})/\d{8}/(?P<region>[^/]*)/(?P<service>[^/]+)/aws4_request", re.IGNORECASE
 )
 CBOR_PATH = re.compile(r"/service/[^/]+/operation/(?P<operation>\w+)")
 MODELS: Mapping[str, tuple[str, ...]] = {
@@ -130,9 +131,7 @@ def call_of(request: werkzeug.Request, service: str) -> Call:
     if form == "json":
         return Call(service, request.headers["X-Amz-Target"].rpartition(".")[2], form, _json_body(request))
     if found := CBOR_PATH.fullmatch(request.path):
-        body = request.get_data()
-        parameters = RpcV2CBORParser().parse_data_item(io.BytesIO(body)) if body else {}
-        return Call(service, found["operation"], form, parameters)
+        return Call(service, found["operation"], form, _cbor_body(request))
     if form == "query" and service not in REST:
         return Call(service, request.values["Action"], form, request.values.to_dict())
     return _rest_call(request, service)
@@ -160,6 +159,20 @@ def _json_body(request: werkzeug.Request) -> dict[str, Any]:
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def _cbor_body(request: werkzeug.Request) -> dict[str, Any]:
+    """Raises RequestRefused for a body that is no map of CBOR."""
+    body = request.get_data()
+    try:
+        content = RpcV2CBORParser().parse_data_item(io.BytesIO(body)) if body else {}
+        if not isinstance(content, dict):
+            raise ValueError("it is no map")
+    except RecursionError:
+        raise
+    except Exception as error:  # the parser expects AWS's own answers, and raises many kinds for others
+        raise RequestRefused(400, "SerializationException", f"The body is not CBOR: {error}") from None
+    return content
 
 
 def _rest_call(request: werkzeug.Request, service: str) -> Call:
@@ -272,7 +285,8 @@ def _rest_operation(
 ) -> tuple["OperationModel", dict[str, str]] | None:
     is_control = service == "s3" and request.path.startswith(S3_CONTROL_PATH)
     for name in ("s3control",) if is_control else MODELS.get(service, (service,)):
-        if (found := operation_of(request, name)) and found[0].service_model.protocol.startswith("rest-"):
+        model = model_of(name)
+        if model and model.protocol.startswith("rest-") and (found := operation_of(request, name)):
             return found
     return None
 

@@ -2,7 +2,6 @@
 
 import functools
 import logging
-import os
 import subprocess
 import sys
 import tempfile
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from localcloud import containers
 from localcloud.cloud import Cloud
+from localcloud.container_variables import container_variables
 from localcloud.processes import Process
 from localcloud.sagemaker.errors import JobFailed
 from localcloud.sagemaker.transfer import changed_files
@@ -21,34 +21,12 @@ RUNNERS = Path(containers.__file__).parent
 CONTAINER_FOLDER = "/opt/ml"
 """Where containers have their folder on AWS."""
 
-PASSED_THROUGH = (
-    # the source of packages, for a requirements.txt
-    *("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"),
-    # the GPUs and their libraries
-    *("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "NVIDIA_VISIBLE_DEVICES"),
-)
-PIP_CONFIGURATION = (".config/pip/pip.conf", ".pip/pip.conf")
-
 
 def environment(cloud: Cloud, role_arn: str, folder: Path, own: Mapping[str, str] | None) -> dict[str, str]:
     """Variables of a container whose /opt/ml is `folder`. `own` are those of its job or model."""
-    home = folder.parent / "home"
-    temporary = folder.parent / "tmp"
-    packages = cloud.state_dir / "packages"
-    for directory in (folder, home, temporary, packages):
-        directory.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     return {
-        **_pip_settings(),
-        **{name: os.environ[name] for name in PASSED_THROUGH if name in os.environ},
-        **cloud.environment(role_arn),
-        "PATH": f"{cloud.job_python.parent}:{os.environ.get('PATH', os.defpath)}",
-        "HOME": str(home),
-        "TMPDIR": str(temporary),
-        "LANG": "C.UTF-8",
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",  # as in AWS's images
-        "LOCALCLOUD_PACKAGES": str(packages),
-        "PIP_CACHE_DIR": str(cloud.state_dir / "pip"),
+        **container_variables(cloud, role_arn, folder.parent),
         "SAGEMAKER_BASE_DIR": inside_path(folder),
         "SAGEMAKER_REGION": cloud.region,
         **(own or {}),
@@ -144,12 +122,3 @@ def missing_folder_hint(text: str) -> str:
 
 def _mounted(folder: Path, host: str, hosts_file: Path | None) -> list[str | Path]:
     return [sys.executable, "-S", "-E", RUNNERS / "mounts.py", folder, host, hosts_file or ""]
-
-
-def _pip_settings() -> dict[str, str]:
-    """The user's settings of pip, which the container's own HOME would hide."""
-    settings = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-    if "PIP_CONFIG_FILE" not in settings:
-        files = [Path.home() / name for name in PIP_CONFIGURATION]
-        settings.update(("PIP_CONFIG_FILE", str(file)) for file in files if file.exists())
-    return settings

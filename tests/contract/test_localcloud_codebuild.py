@@ -91,6 +91,14 @@ def test_packages_that_cannot_be_installed_fail_the_build(builder, monkeypatch):
     assert "the packages of the image cannot be installed: ERROR: " in said
 
 
+def test_a_build_knows_nothing_of_the_variables_of_its_person(builder, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("GITHUB_TOKEN", "not-for-builds")
+    # pip replaces variables in such a file.
+    lock = "no-such-package==1\n-r /nowhere/${GITHUB_TOKEN}.txt\n"
+    assert "/nowhere/${GITHUB_TOKEN}.txt" in failure(builder.build("never", **{"packages.lock": lock}))
+
+
 def test_a_build_that_is_stopped_ends_with_what_it_runs(builder, tmp_path):
     # pip waits for ever: its constraints are a pipe that nobody writes to.
     os.mkfifo(tmp_path / "waits.txt")

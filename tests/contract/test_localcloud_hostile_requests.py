@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import socket
 
 import pytest
 import requests
@@ -88,6 +89,84 @@ def test_a_parameter_of_a_megabyte_of_braces(cloud):
         cloud.client("ssm").put_parameter(Name="p", Value="{{" * 500_000, Type="String")
     with pytest.raises(ClientError, match="can't nest another parameter"):
         cloud.client("ssm").put_parameter(Name="p", Value="a {{b\n}}", Type="String")
+
+
+@pytest.mark.parametrize(
+    ("headers", "path", "status", "code"),
+    [
+        ({"X-Amz-Meta-Long": "AWS" * 3_000}, "/bucket", 400, "RequestHeaderSectionTooLarge"),
+        ({}, "/bucket/" + ".s3-" * 2_500, 414, "RequestURITooLong"),
+    ],
+)
+def test_a_head_that_moto_would_search_for_seconds(cloud, headers, path, status, code):
+    answer = requests.get(cloud.url + path, headers=signed("s3") | headers, timeout=60)
+    assert (answer.status_code, code in answer.text) == (status, True)
+
+
+def test_an_access_key_is_as_long_as_they_are(cloud):
+    scope = f"{'a' * 129}/20260101/us-east-1/iam/aws4_request"
+    answer = requests.post(cloud.url, headers={"Authorization": f"Credential={scope}"}, timeout=60)
+    assert answer.status_code == 403
+    assert "MissingAuthenticationToken" in answer.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"\xff", b"\x81\x00", b"\x9f" * 500, b"\x9b" + b"\xff" * 8, b"\x5b\x7f" + b"\xff" * 7, b"\xa1\x80\x00"],
+)
+def test_a_body_that_is_no_map_of_cbor(cloud, body):
+    url = f"{cloud.url}/service/GraniteServiceVersion20100801/operation/PutMetricData"
+    answer = requests.post(url, body, headers=signed("monitoring"), timeout=60)
+    assert (answer.status_code, b"SerializationException" in answer.content) == (400, True)
+
+
+@pytest.mark.parametrize("service", ["sqs", "logs", "dynamodb"])
+def test_a_request_that_names_no_operation(cloud, service):
+    answer = requests.post(cloud.url, "a=1", headers=signed(service), timeout=60)
+    assert (answer.status_code, "does not support" in answer.text) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("bucket?cors", 413), ("bucket?delete", 413), ("bucket/key", 100)]
+)
+def test_only_objects_are_as_large_as_they_may_be(cloud, path, status):
+    """A body that is too long is refused by its announced length; any other one is asked for."""
+    method = "POST" if path.endswith("delete") else "PUT"
+    lines = [f"{method} /{path} HTTP/1.1", f"Host: 127.0.0.1:{cloud.port}", "Expect: 100-continue"]
+    lines += ["Content-Length: 9000000", f"Authorization: {signed('s3')['Authorization']}", "", ""]
+    with socket.create_connection(("127.0.0.1", cloud.port), timeout=60) as connection:
+        connection.sendall("\r\n".join(lines).encode())
+        assert int(connection.recv(65_536).split()[1]) == status
+
+
+def test_a_prefix_of_queues_is_no_pattern(cloud):
+    sqs = cloud.client("sqs")
+    sqs.create_queue(QueueName="a" * 70 + "-")
+    assert len(sqs.list_queues(QueueNamePrefix="a")["QueueUrls"]) == 1
+    with pytest.raises(ClientError, match="Can only include alphanumeric characters"):
+        sqs.list_queues(QueueNamePrefix="(a+)+$")
+
+
+def test_expressions_have_dynamodbs_limit(cloud):
+    dynamodb = cloud.client("dynamodb")
+    dynamodb.create_table(
+        TableName="table",
+        KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    update = {
+        "TableName": "table",
+        "Key": {"k": {"S": "x"}},
+        "UpdateExpression": f"SET a{' ' * 200_000}= :v",
+        "ExpressionAttributeValues": {":v": {"S": "x"}},
+    }
+    for call, request in (
+        (dynamodb.update_item, update),
+        (dynamodb.transact_write_items, {"TransactItems": [{"Update": update}]}),
+    ):
+        with pytest.raises(ClientError, match="Invalid UpdateExpression: Expression size has exceeded"):
+            call(**request)
 
 
 def test_a_stored_template_has_cloudformations_limit(cloud):

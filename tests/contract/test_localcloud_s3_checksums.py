@@ -246,6 +246,13 @@ def test_content_has_one_checksum(s3: Any, algorithms: tuple[str, str]) -> None:
     assert told(alone) == {"ChecksumSHA256": sha256(b"x"), "ChecksumType": "FULL_OBJECT"}
 
 
+def test_a_text_that_looks_like_a_checksum_is_content(account: Account) -> None:
+    """moto looks for one in the content, in time that grows with the square of its length."""
+    for content in (b"x-amz-checksum-crc64nvme:Zm9yZ2VkISE==", b"x-amz-checksum-a:" * 60_000):
+        put = requests.put(f"{account.cloud.url}/sums/text", content, headers=SIGNED, timeout=60)
+        assert put.headers["x-amz-checksum-crc64nvme"] == checksum_of([content], "CRC64NVME")
+
+
 @pytest.mark.parametrize("query", ["", "?tagging", "?uploadId={upload}&partNumber=1"])
 def test_an_algorithm_without_its_checksum_is_refused(account: Account, s3: Any, query: str) -> None:
     s3.put_object(Bucket="sums", Key="named", Body=b"x")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 from botocore.exceptions import ClientError
 from localcloud_sagemaker_fixtures import INFERENCE_IMAGE, ON_INSTANCE, aws, make_wheel, refused, tar_gz, wait
 
@@ -109,8 +110,8 @@ def test_a_container_that_dies_fails_one_request_and_is_not_ready_until_it_is_ba
     assert {refusal["ResponseMetadata"]["HTTPStatusCode"] for refusal in refusals} <= {429}
 
 
-def test_an_idle_container_that_is_killed_answers_nobody_wrongly(aws, endpoint):
-    assert aws.invoke(endpoint, {"review": "good"})
+def server_of(endpoint):
+    """The process of an endpoint's only model server."""
     mine = f"/endpoint-{endpoint}-"
     children = psutil.Process().children(recursive=True)
     [server] = [
@@ -118,6 +119,25 @@ def test_an_idle_container_that_is_killed_answers_nobody_wrongly(aws, endpoint):
         for child in children
         if child.cmdline()[1].endswith("/inference.py") and mine in child.environ()["HOME"]
     ]
+    return server
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "null"}, {"Sec-Fetch-Site": "same-origin"}, {"Host": "rebound.example:{port}"}]
+)
+def test_a_model_server_answers_no_web_pages(aws, endpoint, headers):
+    assert aws.invoke(endpoint, {"review": "good"})
+    [port] = {one.laddr.port for one in server_of(endpoint).net_connections() if one.status == "LISTEN"}
+    url = f"http://127.0.0.1:{port}/invocations"
+    of_page = {name: value.format(port=port) for name, value in headers.items()}
+    assert requests.post(url, json={"review": "good"}, timeout=30).status_code == 200
+    assert requests.post(url, json={"review": "good"}, headers=of_page, timeout=30).status_code == 403
+    assert aws.invoke(endpoint, {"review": "good"})
+
+
+def test_an_idle_container_that_is_killed_answers_nobody_wrongly(aws, endpoint):
+    assert aws.invoke(endpoint, {"review": "good"})
+    server = server_of(endpoint)
     server.kill()
     server.wait(10)
     refusals = []

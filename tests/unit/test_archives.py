@@ -93,7 +93,7 @@ def test_a_truncated_archive_is_reported(unpack, kept):
 def test_a_damaged_archive_is_reported(unpack, place):
     content = bytearray(good())
     content[place] ^= 0xFF
-    with pytest.raises(unpack.error, match=r"damaged or incomplete|header in it"):
+    with pytest.raises(unpack.error, match=r"damaged or incomplete|headers of more"):
         unpack(bytes(content))
 
 
@@ -133,6 +133,13 @@ def test_an_archive_of_too_many_bytes_is_refused(unpack):
         unpack(tar((member("noise", len(noise)), noise)))
 
 
+def test_what_is_unpacked_into_memory_has_a_limit_of_its_own(monkeypatch):
+    assert cloud.gunzip(gzip.compress(b"x" * 1_000)) == b"x" * 1_000
+    monkeypatch.setattr(cloud, "IN_MEMORY", cloud.Limits(size=999))
+    with pytest.raises(cloud.ArchiveError, match="more than 999 bytes"):
+        cloud.gunzip(gzip.compress(b"x" * 1_000))
+
+
 @pytest.mark.parametrize("size", [10**9, 2**20 + 1, -512, -(2**40)])
 def test_a_header_that_lies_about_its_size_is_refused(unpack, size):
     for kind in (tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.REGTYPE):
@@ -141,6 +148,64 @@ def test_a_header_that_lies_about_its_size_is_refused(unpack, size):
         unpack.folder = unpack.folder.with_name(f"folder-{kind[0]}")
         with pytest.raises(unpack.error):
             unpack(gzip.compress(header + b"\0" * 10_240))
+
+
+def header(name="x", **fields):
+    info = member(name, **fields)
+    return info.create_gnu_header(info.get_info(), "utf-8", "strict")
+
+
+def changed(content, place, new):
+    """A header with other bytes at one place, and the right sum of all."""
+    content = content[:place] + new + content[place + len(new) :]
+    total = sum(content[:148]) + 8 * ord(" ") + sum(content[156:])
+    return content[:148] + b"%06o\0 " % total + content[156:]
+
+
+def extended(records, kind=tarfile.XHDTYPE):
+    """A header that continues in `records`, padded to blocks."""
+    return header(type=kind, size=len(records)) + records + b"\0" * (-len(records) % 512)
+
+
+END = b"\0" * 1024
+LIES = {
+    "a sparse file without its map": changed(header(type=tarfile.GNUTYPE_SPARSE), 482, b"\1"),
+    "a time after all clocks": changed(header(), 136, b"\x80" + (2**80).to_bytes(11, "big")) + END,
+    "an infinite time": extended(b"13 mtime=inf\n") + header() + END,
+    "a map that is no list of numbers": extended(b"20 GNU.sparse.map=a\n") + header() + END,
+    "a name with a zero byte": extended(b"12 path=a\0b\n") + header() + END,
+    "a hard link to nothing": header(type=tarfile.LNKTYPE, linkname="nothing") + END,
+}
+
+
+@pytest.mark.parametrize("content", LIES.values(), ids=LIES)
+def test_whatever_tarfile_fails_at_is_reported_as_a_broken_archive(unpack, content):
+    """It raises IndexError, OverflowError or KeyError for some of these."""
+    with pytest.raises(unpack.error):
+        unpack(gzip.compress(content))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        extended(b"long\0", tarfile.GNUTYPE_LONGNAME) * 2_000,  # tarfile calls itself for each
+        extended(b"a" * 10_240, tarfile.GNUTYPE_LONGNAME),
+        # Before Python 3.11.10, tarfile looks behind each of the digits for the end of their number.
+        extended(b"1" * 10_240),
+        extended(b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n") + header() + b"99999\n" + b"9\n" * 5_120,
+        changed(header(type=tarfile.GNUTYPE_SPARSE), 482, b"\1") + (b"\0" * 504 + b"\1" + b"\0" * 7) * 20,
+    ],
+    ids=["many", "a long name", "a long record", "a map of a sparse file", "an old map of a sparse file"],
+)
+def test_the_headers_of_a_member_are_limited_together(unpack, headers):
+    with pytest.raises(unpack.error, match="headers of more than 10,240 bytes"):
+        unpack(gzip.compress(headers + header() + END))
+
+
+def test_the_longest_paths_of_linux_are_read(unpack):
+    """A name of 4,095 bytes is one that no folder takes, and the reason says so."""
+    with pytest.raises(unpack.error, match="File name too long"):
+        unpack(gzip.compress(extended(b"a" * 4_095, tarfile.GNUTYPE_LONGNAME) + header() + END))
 
 
 LINK = {"type": tarfile.SYMTYPE}

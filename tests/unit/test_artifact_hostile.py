@@ -19,8 +19,9 @@ from sentiment_fixtures import model_folder
 
 from sentiment.errors import ArtifactError
 from sentiment.files import CHECKSUMS, write_checksums
+from sentiment.serving import onnx_format
 from sentiment.serving.artifact import read_model
-from sentiment.serving.onnx_graph import deep_graph
+from sentiment.serving.onnx_graph import deep_graph, read_tensors
 from sentiment.serving.predictor import RUNTIMES, Predictor
 
 JSON_FILES = ("config.json", "word_dict.json", "metrics.json")
@@ -59,14 +60,14 @@ class Folder:
         refused = []
         for runtime in runtimes:
             try:
-                (prediction,) = Predictor.from_folder(self.path, runtime=runtime).explain(
-                    ["A not so good film"]
-                )
+                predictor = Predictor.from_folder(self.path, runtime=runtime)
+                (prediction,) = predictor.explain(["A not so good film"])
             except ArtifactError as error:
                 assert name in str(error)
                 refused.append(True)
             else:
                 assert 0 <= prediction.probability <= 1
+                json.dumps([predictor.describe(), prediction.words], allow_nan=False)
                 refused.append(False)
         return refused
 
@@ -84,7 +85,7 @@ def changed(content, path, value):
     for name in parents:
         inner = inner[name]
     if value is None:
-        del inner[last]
+        inner.pop(last, None)
     else:
         inner[last] = value
     return copy
@@ -224,6 +225,9 @@ def test_json_that_is_not_an_object_is_refused(folder, name, content):
         ("word_dict.json", ["good"], -3),
         ("word_dict.json", ["good"], 1.5),
         ("word_dict.json", ["good"], 2**31),
+        ("word_dict.json", [""], 4),
+        ("metrics.json", ["validation_accuracy"], math.nan),
+        ("metrics.json", ["calibration", "chance"], math.inf),
         ("metrics.json", ["calibration"], [0.4, 0.6]),
         ("metrics.json", ["calibration", "unsure"], 0.5),
         ("metrics.json", ["calibration", "unsure"], [0.5]),
@@ -255,6 +259,8 @@ def test_any_json_in_any_place_is_refused_or_answers(folder, data):
     while isinstance(content, dict) and content and (not path or data.draw(st.booleans())):
         path.append(data.draw(st.sampled_from(sorted(content)[:40])))
         content = content[path[-1]]
+    if isinstance(content, dict) and data.draw(st.booleans()):
+        path.append(data.draw(st.text(max_size=2)))
     folder.put(name, changed(folder.parsed(name), path, data.draw(ANY_JSON)))
     folder.answers_or_is_refused("")
 
@@ -317,6 +323,24 @@ def test_tensors_that_are_not_those_of_the_architecture_are_refused(folder, name
     tracemalloc.stop()
 
 
+@pytest.mark.parametrize("value", [1e30, -1e7, np.nan])
+@pytest.mark.parametrize("name", ["dense.weight", "mixture", "ngrams.weights", "opinion"])
+def test_weights_whose_sums_could_be_infinite_are_refused(folder, name, value):
+    arrays = folder.arrays()
+    folder.put("weights.npz", npz(arrays | {name: np.full_like(arrays[name], value)}))
+    assert folder.answers_or_is_refused("weights.npz") == [True, True]
+
+
+def test_a_file_that_cannot_be_read_is_an_error_of_the_model(tmp_path, monkeypatch):
+    def vanished(file):
+        raise FileNotFoundError(2, "No such file or directory", str(file))
+
+    folder = shutil.copytree(model_folder(), tmp_path / "model")
+    monkeypatch.setattr("sentiment.files.sha256_of", vanished)
+    with pytest.raises(ArtifactError, match=r"cannot be read: .*No such file or directory"):
+        read_model(folder)
+
+
 def test_keys_of_ngrams_that_cannot_be_looked_up_are_refused(folder):
     arrays = folder.arrays()
     keys, weights = arrays["ngrams.keys"], arrays["ngrams.weights"]
@@ -358,3 +382,56 @@ def test_the_graph_of_another_model_is_refused(folder, change):
     }
     folder.put("model.onnx", deep_graph(architecture, weights))
     assert folder.answers_or_is_refused("model.onnx", ["onnxruntime"]) == [True]
+
+
+def a_program(nodes, tensors):
+    """An ONNX file that any runtime would run, with the input and the output of a model's graph."""
+    inputs, outputs = {"ids": ("int32", ["T", "R"])}, {"states": ("float32", ["T", 1, "R", "H"])}
+    return onnx_format.model(nodes, tensors, inputs, outputs)
+
+
+NOT_THE_GRAPH = "model.onnx cannot be read: it is not the graph of the model's architecture"
+PROGRAMS = {
+    # ONNX Runtime makes room for all these numbers when it loads the file.
+    "one that takes all memory": a_program(
+        [onnx_format.node("ConstantOfShape", ["sizes"], ["states"])], {"sizes": np.array([10**15])}
+    ),
+    "one that copies its input": a_program(
+        [onnx_format.node("Cast", ["ids"], ["states"], to=onnx_format.TYPES["float32"])], {}
+    ),
+    "none": b"",
+}
+
+
+@pytest.mark.parametrize("content", PROGRAMS.values(), ids=PROGRAMS)
+def test_another_program_in_the_place_of_the_graph_is_refused(folder, content):
+    folder.put("model.onnx", content)
+    assert folder.answers_or_is_refused("not the graph of the model's architecture", ["onnxruntime"]) == [
+        True
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda graph: graph + b"\x40\x01",  # a field that no reader knows
+        lambda graph: graph.replace(b"sentiment", b"sentimens"),
+        lambda graph: graph.replace(b"bidirectional", b"bidirectionaL"),
+        lambda graph: graph[:-1],
+    ],
+)
+def test_a_graph_that_differs_in_more_than_its_weights_is_refused(folder, change):
+    folder.put("model.onnx", change(folder.bytes_of("model.onnx")))
+    assert folder.answers_or_is_refused("not the graph of the model's architecture", ["onnxruntime"]) == [
+        True
+    ]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e7])
+@pytest.mark.parametrize("name", ["B", "vector_scales", "W_scales", "R_scales"])
+def test_a_graph_whose_states_could_be_infinite_is_refused(folder, name, value):
+    graph = folder.bytes_of("model.onnx")
+    tensors = read_tensors(graph, read_model(model_folder()).architecture)
+    first = tensors[name].tobytes()[:400]
+    folder.put("model.onnx", graph.replace(first, np.full(len(first) // 4, value, "<f4").tobytes()))
+    assert folder.answers_or_is_refused(name, ["onnxruntime"]) == [True]

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import importlib
 import os
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from unittest import mock
 
 import pytest
 
 from benchmarks.load import main as load
 from project.ports import free_port
+from tracking import follower
 from tracking.champion import RegistryError
+from tracking.client import require_answer
 from tracking.commands import main as tracking
 from tracking.registry import Registry
 
@@ -56,6 +61,33 @@ def test_load_without_a_region_is_one_line(monkeypatch, tmp_path, capsys):
     error = capsys.readouterr().err
     assert error.startswith("error: the stack 'movie-sentiment' cannot be measured (You must")
     assert error.count("\n") == 1
+
+
+def test_the_password_of_a_tracking_server_is_in_no_error(monkeypatch, capsys):
+    uri = f"http://me:not-for-logs@127.0.0.1:{free_port()}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    assert tracking(["promote", "3"]) == 1
+    with pytest.raises(RegistryError) as refused:
+        Registry(uri, "movie-sentiment", "champion").champion()
+    follower.warn(OSError(f"{uri} is too slow"), Path("runs/1"))
+    printed = capsys.readouterr().err
+    for text in (str(refused.value), printed):
+        assert "127.0.0.1" in text and "me:" not in text and "not-for-logs" not in text
+
+
+def test_a_tracking_server_with_a_password_is_asked_whether_it_answers():
+    class Up(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Up) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        require_answer(f"http://me:not-for-logs@127.0.0.1:{server.server_port}")
 
 
 def test_a_tracking_server_that_is_down_is_named(monkeypatch, capsys):

@@ -10,7 +10,7 @@ from sentiment.model.architecture import Architecture
 from sentiment.model.layout import lay_out
 from sentiment.model.lstm import LSTMClassifier, collate
 from sentiment.serving import onnx_format
-from sentiment.serving.onnx_graph import deep_graph
+from sentiment.serving.onnx_graph import deep_graph, read_tensors
 
 SEGMENTS = {"bidirectional": True, "pooling": "max_mean", "segment": 8}
 SHAPES = [SEGMENTS, SEGMENTS | {"segment": 0, "bidirectional": False}, SEGMENTS | {"bidirectional": False}]
@@ -59,6 +59,18 @@ def test_the_file_is_valid_and_computes_what_torch_does(shape, quantized):
     for row, length in enumerate(rows.lengths):
         of_row = found[:length, :, row].reshape(length, -1)
         np.testing.assert_allclose(of_row, states[row, :length], **near)
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, LAST], ids=str)
+def test_the_tensors_of_a_graph_are_read_back(shape):
+    model = model_of(**shape)
+    tensors = read_tensors(graph_of(model, quantized=True), model.architecture)
+    vectors = model.embedding.weight.detach().numpy()
+    error = np.abs(tensors["vectors"] * tensors["vector_scales"] - vectors)
+    assert (error <= tensors["vector_scales"] * 0.501).all()
+    assert tensors["R_rounded"].dtype == np.int8 and np.abs(tensors["R_rounded"]).max() == 127
+    with pytest.raises(ValueError, match="not the graph of the model's architecture"):
+        read_tensors(graph_of(model, quantized=False), model.architecture)
 
 
 def test_every_dimension_and_attribute_is_read_back():

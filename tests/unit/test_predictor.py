@@ -277,11 +277,11 @@ def test_the_graph_of_the_previous_format_is_rebuilt(fast, tmp_path):
     assert [one.probability for one in found] == [one.probability for one in fast.predict(reviews)]
 
 
-def test_a_graph_that_cannot_be_loaded_is_named(tmp_path):
+def test_a_file_that_is_no_graph_is_named(tmp_path):
     folder = shutil.copytree(model_folder(), tmp_path / "model")
     (folder / "model.onnx").write_bytes(b"no graph")
     write_checksums(folder)
-    with pytest.raises(ArtifactError, match=r"model\.onnx: ONNX Runtime cannot load it"):
+    with pytest.raises(ArtifactError, match=r"model\.onnx cannot be read: it is not the graph"):
         Predictor.from_folder(folder, runtime="onnxruntime")
 
 
