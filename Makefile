@@ -50,11 +50,11 @@ PORT ?= 4566
 MLFLOW_PORT ?= 5001
 # Where `make selfhost` serves the page and the API.
 WEB_PORT ?= 5000
-# Python 3.11 to 3.14; the first on the PATH that runs. Where there is none, uv fetches one.
+# Python 3.11.4 to 3.14; the first on the PATH that runs. Where there is none, uv fetches one.
 # -E in $(shell ...), which before make 4.4 gets the environment as it is, whatever `unexport` below says.
 ifeq ($(origin PYTHON),undefined)
 PYTHON := $(shell for python in python3.12 python3.13 python3.11 python3.14 python3 python; do \
-	$$python -E -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null \
+	$$python -E -c 'import sys; sys.exit(not (3, 11, 4) <= sys.version_info < (3, 15))' 2>/dev/null \
 	&& echo $$python && break; done)
 else
 THIS_PYTHON := --this-python
@@ -146,10 +146,10 @@ setup: base ## Install all dependencies (the other targets install what they nee
 	@$(INSTALL) scan
 
 settings:
-	@test -n $(call quoted,$(WITH)) || { echo "error: Python 3.11 to 3.14 is needed, and there is neither a Python nor uv to fetch one;" \
+	@test -n $(call quoted,$(WITH)) || { echo "error: Python 3.11.4 to 3.14 is needed, and there is neither a Python nor uv to fetch one;" \
 		"install one, or name it: make PYTHON=/path/to/python3.13" >&2; exit 1; }
 	@$(WITH) -c '' 2>/dev/null || { echo error: PYTHON=$(call quoted,$(PYTHON))" does not run;" \
-		"name a Python 3.11 to 3.14: make PYTHON=/path/to/python3.13" >&2; exit 1; }
+		"name a Python 3.11.4 to 3.14: make PYTHON=/path/to/python3.13" >&2; exit 1; }
 	@$(WITH) requirements/make_settings.py Makefile $(foreach name,$(GIVEN),$(call quoted,$(name)=$($(name)))) \
 		--environment $(foreach name,$(FROM_ENVIRONMENT),$(call quoted,$(name)=$($(name))))
 

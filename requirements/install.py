@@ -28,8 +28,9 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = PROJECT / "requirements"
 NEEDED_GIGABYTES = 5
-SUPPORTED = "3.11 to 3.14"
-SUPPORTED_RANGE = ">=3.11,<3.15"
+SUPPORTED = "3.11.4 to 3.14"
+SUPPORTED_RANGE = ">=3.11.4,<3.15"
+"""Older ones, such as Debian 12's 3.11.2, lack the filters by which tarfile unpacks safely (PEP 706)."""
 FETCHED = "3.13"
 """The Python that uv downloads if no supported one is found."""
 OLDEST_UV = (0, 6)
@@ -76,7 +77,7 @@ def main() -> int:
 
 def is_supported() -> bool:
     """Whether the Python that runs this is supported by the project."""
-    return (3, 11) <= sys.version_info[:2] <= (3, 14)
+    return (3, 11, 4) <= sys.version_info[:3] < (3, 15)
 
 
 class Environment:
@@ -175,6 +176,7 @@ class Uv:
         self.program = found if found and version(found) >= OLDEST_UV else self._own()
         if "UV_CACHE_DIR" not in os.environ and not self._can_cache():
             self.settings["UV_CACHE_DIR"] = str(log.parent / "uv-cache")
+            self.settings.setdefault("UV_PYTHON_INSTALL_DIR", str(PROJECT / ".venv-python"))
 
     def _own(self) -> str:
         folder, lock = PROJECT / ".venv-uv", REQUIREMENTS / "uv.lock"

@@ -229,6 +229,8 @@ def test_a_home_that_cannot_be_written_is_no_obstacle(tmp_path, requirements, mo
     (requirements / "tiny.lock").write_text(make_wheel(tmp_path / "wheels", "one", "1.0"))
     environment, _ = make(tmp_path)
     assert environment.is_current() and (tmp_path / "uv-cache").is_dir()
+    fetched = install.Uv(tmp_path / "setup.log").settings["UV_PYTHON_INSTALL_DIR"]
+    assert fetched == str(PROJECT / ".venv-python")  # which `make clean` deletes, and git ignores
 
 
 @pytest.mark.slow
@@ -275,10 +277,10 @@ def test_a_python_that_cannot_be_fetched_is_reported(tmp_path, requirements, mon
     with pytest.raises(install.InstallError) as told:
         uv.find_python()
     assert str(told.value).startswith(
-        "Python 3.11 to 3.14 is needed, there is none on this machine, and uv could not fetch one:"
+        "Python 3.11.4 to 3.14 is needed, there is none on this machine, and uv could not fetch one:"
     )
     assert str(told.value).endswith("make PYTHON=/path/to/python3.13")
-    assert "There is no Python 3.11 to 3.14 on this machine; uv fetches 3.13" in capsys.readouterr().out
+    assert "There is no Python 3.11.4 to 3.14 on this machine; uv fetches 3.13" in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -297,7 +299,18 @@ def test_a_python_that_was_chosen_and_is_too_old_is_refused(monkeypatch, capsys)
     monkeypatch.setattr(install, "is_supported", lambda: False)
     monkeypatch.setattr(sys, "argv", ["install.py", "--this-python"])
     assert install.main() == 1
-    assert capsys.readouterr().err.startswith("error: Python 3.11 to 3.14 is needed, but this is 3.")
+    assert capsys.readouterr().err.startswith("error: Python 3.11.4 to 3.14 is needed, but this is 3.")
+
+
+@pytest.mark.parametrize(
+    ("version", "supported"),
+    [((3, 11, 2), False), ((3, 11, 4), True), ((3, 14, 9), True), ((3, 15, 0), False), ((3, 8, 20), False)],
+)
+def test_a_python_whose_tarfile_unpacks_safely_is_supported(monkeypatch, version, supported):
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "version_info", version)
+        found = install.is_supported()
+    assert found == supported
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
@@ -326,6 +339,7 @@ def test_the_versions_of_python_and_torch_agree():
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     assert project["requires-python"] == install.SUPPORTED_RANGE
     assert f"You need Python {install.SUPPORTED}" in (PROJECT / "README.md").read_text()
+    assert "not (3, 11, 4) <= sys.version_info < (3, 15)" in (PROJECT / "Makefile").read_text()
     workflow = (PROJECT / ".github/workflows/tests.yml").read_text()
     assert 'python: ["3.11", "3.12", "3.13", "3.14"]' in workflow
     [torch] = [each for each in project["dependencies"] if each.startswith("torch")]

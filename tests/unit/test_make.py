@@ -55,7 +55,7 @@ def test_a_bare_make_ranks_every_target_first_steps_first():
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("PYTHON=python9", "PYTHON=python9 does not run; name a Python 3.11 to 3.14: make PYTHON="),
+        ("PYTHON=python9", "PYTHON=python9 does not run; name a Python 3.11.4 to 3.14: make PYTHON="),
         ("PORT=99999", "PORT=99999 is not a port: a number from 1 to 65535"),
         ("PORT=abc", "PORT=abc is not a port"),
         ("WEB_PORT=0", "WEB_PORT=0 is not a port"),
