@@ -43,7 +43,7 @@ from selfhost.model import verdict
 from sentiment.data.sources import load_reviews
 from sentiment.files import atomic_write
 from sentiment.serving.predictor import Predictor
-from sentiment.training.command_line import Parser
+from sentiment.training.command_line import Parser, exit_status
 from tracking.champion import Champion
 
 REVIEWS = 48
@@ -63,14 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", choices=["chain", "selfhost"])
     parser.add_argument("--output", type=Path, default=TARGET)
     options = parser.parse_args(arguments)
-    try:
-        run(options)
-    except (BenchError, ports.NotReadyError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return exit_status(lambda: run(options), BenchError, ports.NotReadyError)
 
 
 def run(options: argparse.Namespace) -> None:

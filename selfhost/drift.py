@@ -16,8 +16,7 @@ from project.console import step
 from selfhost import counts, trainer
 from selfhost.cache import ModelCache
 from selfhost.settings import Settings, SettingsError
-from sentiment.errors import SentimentError
-from sentiment.training.command_line import Parser
+from sentiment.training.command_line import Parser, exit_status
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,14 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--window", default="24h", help="how far to look back, in hours or days (24h, 7d)")
     options = parser.parse_args(arguments)
     trainer.require_choices(options, parser)
-    try:
-        run(options)
-    except (SettingsError, ProjectError, SentimentError, sqlite3.Error) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return exit_status(lambda: run(options), SettingsError, ProjectError, sqlite3.Error)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -18,9 +18,8 @@ from project.paths import PROJECT
 from selfhost import trainer
 from selfhost.settings import Settings, SettingsError
 from selfhost.trainer import Children, Trained, TrainingFailed, retry
-from sentiment.errors import SentimentError
 from sentiment.serving.predictor import Predictor
-from sentiment.training.command_line import Parser
+from sentiment.training.command_line import Parser, exit_status
 from tracking.champion import RegistryError
 
 TRACKING = PROJECT / "train" / "tracking.py"
@@ -34,14 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--trust", default="", metavar="WORDS", help="believe votes about these words")
     options = parser.parse_args(arguments)
     trainer.require_choices(options, parser)
-    try:
-        run(options)
-    except (SettingsError, RegistryError, TrainingFailed, ProjectError, SentimentError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return exit_status(lambda: run(options), SettingsError, RegistryError, TrainingFailed, ProjectError)
 
 
 def run(options: argparse.Namespace) -> None:

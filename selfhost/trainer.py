@@ -23,7 +23,7 @@ from project.supervisor import Program
 from selfhost.settings import Settings, SettingsError
 from sentiment.errors import ArtifactError, SentimentError
 from sentiment.files import CHECKSUMS, sha256_of
-from sentiment.training.command_line import Parser
+from sentiment.training.command_line import Parser, exit_status
 from tracking.background import FINISH_SECONDS, GIVE_UP_SECONDS
 from tracking.champion import RegistryError
 from tracking.run_record import FILE_NAME, read_record
@@ -100,14 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--if-needed", action="store_true", help="do nothing where there is a champion")
     options = parser.parse_args(arguments)
     require_choices(options, parser)
-    try:
-        train(options)
-    except (SettingsError, RegistryError, TrainingFailed) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return exit_status(lambda: train(options), SettingsError, RegistryError, TrainingFailed)
 
 
 class Trained:

@@ -28,10 +28,10 @@ def serve(port: int, folder: Path | None) -> int:
     `folder` is var/mlflow by default. The server ends when this process ends, for whatever reason, or when
     the make that started it ends. Returns the exit status.
     """
-    if not ports.is_free(port):
+    if obstacle := ports.obstacle(port):
         uri = f"http://{HOST}:{port}"
-        taken = f"{uri} is an MLflow server already" if is_mlflow(uri) else f"port {port} is taken"
-        print(f"error: {taken}; choose another port: make mlflow MLFLOW_PORT=NUMBER", file=sys.stderr)
+        reason = f"{uri} is an MLflow server already" if is_mlflow(uri) else f"port {port} {obstacle}"
+        print(f"error: {reason}; choose another port: make mlflow MLFLOW_PORT=NUMBER", file=sys.stderr)
         return 1
     if folder is None:
         folder = VAR / "mlflow"
