@@ -40,14 +40,14 @@ def serve(port: int, folder: Path | None) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     folder = folder.resolve()
     print(f"MLflow  http://{HOST}:{port}  (its data are in {folder}; Ctrl-C stops it)", flush=True)
+    # Relative to the folder, whose name may hold characters that mean something in an address (%, ?, #).
     # One worker, since SQLite allows one writer at a time.
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"),
-        *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
-        *("--artifacts-destination", str(folder / "artifacts")),
+        *("--backend-store-uri", "sqlite:///mlflow.db", "--artifacts-destination", "artifacts"),
         *("--uvicorn-opts", "--log-level warning"),
     ]
-    server = Program("the MLflow server", command, {**QUIET, **SERVER})
+    server = Program("the MLflow server", command, {**QUIET, **SERVER}, folder=folder)
     signals: list[int] = []
 
     def end(number: int, frame: object) -> None:
